@@ -1,6 +1,6 @@
 /**
- * A driver in C: the devices that it is bound to, and how it is removed from them. `remove each` and `unplug each`
- * use it.
+ * A driver in C: the devices that it is bound to, and the function that removes it from them. `remove each` and
+ * `unplug each` use it.
  */
 export interface DriverModule {
   /** Whether one of its functions is running: the module is not removed before that returns. */

@@ -1,10 +1,11 @@
 /**
- * The kernel's two error codes, errno and block status, and the error families of the project.
+ * The kernel's two kinds of error codes, errno and block status, and the error classes of the
+ * project.
  *
- * Inside the runtime, functions return 0 or a negative errno exactly as their kernel namesakes do
- * (the hot path throws nothing). `KernelError` is the same fact as an exception, for callers that
- * want one: the language's calls raise it. `InvariantError` means a bug in the simulator itself and
- * is never something a script can expect.
+ * Inside the runtime, functions return 0 or a negative errno exactly as the kernel functions of the
+ * same name do, so the hot path throws nothing. `KernelError` is such an error as an exception, for
+ * callers that want an exception: the language's calls throw it. `InvariantError` means a bug in
+ * the simulator itself; a script can never expect it.
  */
 
 /** Errno names with their numbers (asm-generic), the positive value. */
@@ -41,7 +42,10 @@ const ERRNO_NAMES = new Map<number, ErrnoName>(
   Object.entries(ERRNO).map(([name, value]) => [value, name as ErrnoName]),
 );
 
-/** Names an errno given with either sign, as kernel functions return it: `-22` and `22` are `EINVAL`. */
+/**
+ * Names an errno, which may have either sign: `-22`, as kernel functions return it, and `22` are
+ * `EINVAL`.
+ */
 export function errnoName(errno: number): ErrnoName {
   const name = ERRNO_NAMES.get(Math.abs(errno));
   if (name === undefined) throw new InvariantError(`Unknown errno ${errno}`);
@@ -71,7 +75,7 @@ export const BLK_STS = {
   ZONE_ACTIVE_RESOURCE: 15,
   OFFLINE: 16,
   INVAL: 19,
-  /** Only in a first proposal of 2021, for peer memory that cannot be reached; in no release. */
+  /** For peer memory that cannot be reached. Only in a first proposal of 2021, in no release. */
   P2PDMA: 20,
 } as const;
 

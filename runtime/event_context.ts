@@ -1,11 +1,11 @@
 /**
- * The context of the current work: the CPU, device and request that events name, and the statement
- * of the script that led to them.
+ * The context of the current work: the CPU, device and request that events name, and the script
+ * statement that led to the work.
  *
- * An activity or a timer carries the context in which it was posted or armed, and restores the
- * previous one when it ends, however it ends. Exception: a timer runs on the CPU where it expires.
+ * An activity or a timer has the context in which it was posted or armed. When it ends, even with
+ * an error, the previous context is restored. Exception: a timer runs on the CPU where it expires.
  * Work for another origin in between is entered and left. No code assigns a device or a request
- * directly, so that neither can be left set after an early return or an error.
+ * directly, so neither can stay set after an early return or an error.
  */
 
 /** The origin of an event. A request is an origin itself. */
@@ -56,8 +56,8 @@ export class EventContext implements EventOrigin {
   }
 
   /**
-   * Sets all four fields at once. For work done for each request: the caller saves the previous
-   * values in local variables, and restores them in the same way.
+   * Sets all four fields at once. For work that is done for each request: the caller saves the
+   * previous values in local variables, and calls this method again to restore them.
    */
   become(cpu: number, device: string | null, request: number | null, site: number | null): void {
     this.cpu = cpu;
@@ -67,8 +67,8 @@ export class EventContext implements EventOrigin {
   }
 
   /**
-   * Starts work for a device and keeps the request. For work done for each page: only one field
-   * changes, and the caller saves it.
+   * Starts work for a device and keeps the request. For work that is done for each page: only the
+   * device changes, and the caller saves the previous device.
    * @returns The argument for `leaveDevice`.
    */
   enterDevice(device: string | null): string | null {
@@ -82,8 +82,8 @@ export class EventContext implements EventOrigin {
   }
 
   /**
-   * Runs a function as work for a device, keeping the request, and restores the device even after
-   * an error.
+   * Runs a function as work for a device, and keeps the request. Restores the previous device even
+   * after an error.
    */
   asDevice<T>(device: string | null, act: () => T): T {
     const outer = this.enterDevice(device);
@@ -95,7 +95,8 @@ export class EventContext implements EventOrigin {
   }
 
   /**
-   * Starts work for a request and keeps the device; an activity need not leave it.
+   * Starts work for a request and keeps the device. An activity need not call `leaveRequest`,
+   * because its context is restored when it ends.
    * @returns The argument for `leaveRequest`.
    */
   enterRequest(request: number | null): number | null {

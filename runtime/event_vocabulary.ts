@@ -78,7 +78,7 @@ export const MAX_EVENTS = 1024;
 
 /**
  * All events of a machine: the events above, and tables that other members added. A machine's
- * vocabulary never changes; the numbers of the events above are the same in each vocabulary.
+ * vocabulary never changes. The numbers of the events above are the same in all vocabularies.
  */
 export class EventVocabulary {
   /** Every event's name, in the order of their numbers. Added events have their own names. */
@@ -102,7 +102,8 @@ export class EventVocabulary {
   }
 
   /**
-   * A vocabulary with more events. A row object that it already contains is not added again.
+   * Makes a vocabulary with more events. A row object that this vocabulary already contains is not
+   * added again.
    * @throws {RangeError} When a name is not a valid event name, or already belongs to another row.
    */
   with(table: EventTable): EventVocabulary {
@@ -147,7 +148,7 @@ export class EventVocabulary {
     return name.startsWith("ret.") ? callEnd(call) : CALL_TABLE[call].arguments;
   }
 
-  /** A field of an event, or the common field of that name; null when there is neither. */
+  /** A field of an event, or the common field of that name; null when there is no such field. */
   field(name: string, field: string): Field | null {
     for (const fields of [this.fields(name), COMMON_FIELDS] as readonly FieldTable[]) {
       if (Object.hasOwn(fields, field)) return fields[field]!;
@@ -201,7 +202,7 @@ export function wordSets(): ReadonlySet<WordSet> {
 }
 
 /**
- * An event's number as a typed handle, resolved once when a module loads.
+ * The number of an event, with the event's type. A module looks it up once, when it is loaded.
  *
  * @example
  * ```ts

@@ -1,13 +1,13 @@
 /**
- * The stream of events: every event is counted, but built only for a listener.
+ * The stream of events. Every event is counted, but an event object is built only for a listener.
  *
  * A producer writes
  *
  *     if (events.tick(IOVA_ALLOC)) events.emit(IOVA_ALLOC, { start, size_bytes, limit, source });
  *
- * so that with no listener and no latencies an event costs one addition and one load. `tick` counts the
- * event and, if there are listeners or latencies, numbers it and advances virtual time by its latency;
- * `emit` delivers it.
+ * With no listener and no latencies, an event costs one addition and one load. `tick` counts the event
+ * and, if there are listeners or latencies, numbers it and advances virtual time by its latency. `emit`
+ * delivers the event.
  */
 import type { Nanoseconds } from "./address.ts";
 import { invariant } from "./errno.ts";
@@ -66,7 +66,7 @@ export interface EventOf<N extends EventName> {
 export type MachineEvent<N extends EventName = EventName> = N extends EventName ? EventOf<N>
   : never;
 
-/** A field of an event, or the common field of that name; null when there is neither. */
+/** A field of an event, or the common field of that name; null when there is no such field. */
 export function fieldOf({ name: event, row }: MachineEvent, name: string): Field | null {
   if (row !== undefined && Object.hasOwn(row.fields, name)) return row.fields[name]!;
   return CORE_EVENTS.field(event, name);
@@ -82,24 +82,24 @@ export function isReturn(event: MachineEvent): event is MachineEvent<`ret.${Kern
   return event.name.startsWith("ret.");
 }
 
-/** A reader of events, each with the number of its name. It must not change the machine. */
+/** Called with an event and the number of its name. It must not change the machine. */
 export type EventListener<N extends EventName = EventName> = (
   event: MachineEvent<N>,
   number: number,
 ) => void;
 
 /**
- * Stores every event in its own form. It receives an event's parts, so that no event object is
+ * Stores every event in a separate form. It receives the parts of an event, so no event object is
  * built for it.
  * @internal
  */
 export interface EventKeeper {
   /**
    * Stores the next event.
-   * @param seq Its number.
+   * @param seq The event's number.
    * @param atNs Virtual time.
-   * @param origin The context of the work; it changes later, so read it now.
-   * @param kind The number of its name.
+   * @param origin The context of the work. It changes later, so it must be read during the call.
+   * @param kind The number of the event's name.
    */
   keep(
     seq: number,
@@ -168,7 +168,10 @@ export class EventStream {
     this.#wanted = zeros(Uint8Array, names.length);
   }
 
-  /** True when events have latencies or there is a listener. If false, event fields are not read. */
+  /**
+   * True when events have latencies or there is a listener. If false, nothing reads the fields of
+   * events.
+   */
   get attentive(): boolean {
     return this.#attentive;
   }
@@ -180,7 +183,7 @@ export class EventStream {
 
   /**
    * Counts an event, numbers it and charges its latency.
-   * @returns True when there is a listener, so that the event must be built and emitted.
+   * @returns True when there is a listener; the caller must then build and emit the event.
    * @internal
    */
   tick(id: EventId): boolean {
@@ -189,7 +192,7 @@ export class EventStream {
   }
 
   /**
-   * Counts several events of one kind at once, while there is neither a listener nor a latency.
+   * Counts several events of one kind at once. May be called only without a listener and latencies.
    * @internal
    */
   tickUnseen(id: EventId, times: number): void {
@@ -225,7 +228,8 @@ export class EventStream {
   }
 
   /**
-   * A function to call for each event when it is numbered. It receives no event, so none is built.
+   * A function to call for each event when it is numbered. The function receives no event, so no
+   * event object is built for it.
    * @internal
    */
   set each(each: (() => void) | null) {
@@ -263,17 +267,17 @@ export class EventStream {
       why,
     });
     for (const { wants, listener } of this.#listeners) {
-      // The number gives the name, and `fields` belongs to that name: the type system cannot
-      // express it.
+      // The event's number determines its name, and `fields` has the type of that name. The type
+      // system cannot express this.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);
     }
   }
 
   /**
    * Calls a function after the event numbered `seq`. The function must not change the machine.
-   * Events before it are not built for that.
+   * Earlier events are not built for it.
    *
-   * @param seq 0 for none.
+   * @param seq 0 for no event.
    * @internal
    */
   wakeAt(seq: number, wake: () => void): void {
@@ -291,8 +295,8 @@ export class EventStream {
   }
 
   /**
-   * The number of events of each kind since a copy of the counts was made, by name, without kinds
-   * that did not occur.
+   * The number of events of each kind, by name, since `before`, a copy of the counts, was made.
+   * Kinds that did not occur are left out.
    * @internal
    */
   countsSince(before: Float64Array): ReadonlyMap<EventName, number> {
@@ -329,8 +333,8 @@ export class EventStream {
   }
 
   /**
-   * The events of a table that was added to the vocabulary, typed by it.
-   * @param device Device to which they belong; default: the device of the current work.
+   * The events of a table that was added to the vocabulary, with the table's types.
+   * @param device Device to which the events belong; default: the device of the current work.
    * @throws {RangeError} When the machine was built without the table.
    */
   of<T extends EventTable>(table: T, device: string | null = null): TableEvents<T> {
@@ -340,7 +344,7 @@ export class EventStream {
   /**
    * Passes the parts of every event to a keeper, before any listener is called.
    *
-   * @returns A function that ends this.
+   * @returns A function that removes the keeper.
    * @internal
    */
   keepIn(keeper: EventKeeper): () => void {
@@ -386,8 +390,8 @@ export interface EventOfTable<T extends EventTable, N extends keyof T = keyof T>
 }
 
 /**
- * The events of one added table on one machine: emitted, counted and listened to by name, with the
- * fields that the table defines.
+ * The events of one added table on one machine. They are emitted, counted and listened to by name,
+ * with the fields that the table defines.
  */
 export class TableEvents<T extends EventTable> {
   readonly #stream: EventStream;

@@ -1,4 +1,7 @@
-/** FNV-1a of a text's UTF-16 units, 32 bits; pass another text's hash as `seed` to continue it. */
+/**
+ * FNV-1a hash of a text's UTF-16 units, 32 bits. To continue the hash of another text, pass it as
+ * `seed`.
+ */
 export function hashText(text: string, seed = 0x811c9dc5): number {
   let hash = seed;
   for (let index = 0; index < text.length; index++) {

@@ -1,10 +1,10 @@
 /**
  * The limits of a run on its host: memory and work.
  *
- * One account for all consumers, whatever the layer: pages of the machine, tables of the simulator,
- * values of a script, walks over large structures. Code with a cost that depends on an argument
- * charges it here, before or during the work; the owner of the limits is called after a fixed
- * number of work units, however long a single call takes.
+ * One account covers all consumers in all layers: pages of the machine, tables of the simulator,
+ * values of a script, walks over large structures. Code whose cost depends on an argument charges
+ * that cost to the account, before or during the work. The owner of the limits is called after a
+ * fixed number of work units, however long a single call takes.
  */
 import { invariant } from "./errno.ts";
 import { type Bytes, GIB } from "./address.ts";
@@ -17,7 +17,10 @@ const WORK_BYTES = 16;
 
 const DEFAULT_LIMIT_BYTES = 1 * GIB;
 
-/** A run requested more memory than it may use; a limit of the simulator, not of the machine. */
+/**
+ * A run requested more memory than it may use. This is a limit of the simulator, not of the
+ * machine.
+ */
 export class MemoryLimitError extends Error {
   override readonly name = "MemoryLimitError";
   /** True when most of the memory is used by events. */
@@ -42,8 +45,8 @@ export class HostBudget {
   /** Bytes of a script's values. A recount removes unreachable values, so it can decrease. */
   valueBytes: Bytes = 0;
   /**
-   * Checks the limits of work and time; throws when they are used up. It collects the work done
-   * since the last check with {@linkcode takeWork}.
+   * Checks the limits of work and time; throws when a limit is exceeded. The function gets the work
+   * done since its last call from {@linkcode takeWork}.
    */
   onLook: (() => void) | null = null;
   /** Recounts the values that are still reachable, before memory is refused. */
@@ -63,7 +66,7 @@ export class HostBudget {
 
   /**
    * Takes memory for a machine.
-   * @throws {MemoryLimitError} When it would exceed the limit; nothing is taken then.
+   * @throws {MemoryLimitError} When the memory would exceed the limit; nothing is taken then.
    */
   hold(sizeBytes: Bytes): void {
     invariant(sizeBytes >= 0, "Less than nothing is held");
@@ -78,10 +81,11 @@ export class HostBudget {
   }
 
   /**
-   * Checks for memory before it is held, so that too large an action does not begin.
+   * Checks, before an action begins, that the memory for it is available. An action that is too
+   * large then does not begin.
    *
    * @param asked Bytes already requested for the same action.
-   * @throws {MemoryLimitError} When it would exceed the limit.
+   * @throws {MemoryLimitError} When the memory would exceed the limit.
    */
   demand(sizeBytes: Bytes, asked: Bytes = 0): void {
     if (!this.fits(asked + sizeBytes)) throw new MemoryLimitError(this.limitBytes, this.eventBytes);
@@ -102,9 +106,9 @@ export class HostBudget {
   }
 
   /**
-   * Charges work: a unit is some 10 ns of the host's time, about one simple instruction of a script.
+   * Charges work. A unit is some 10 ns of the host's time, about one simple instruction of a script.
    *
-   * @throws Whatever {@linkcode onLook} throws: the run is to stop.
+   * @throws Whatever {@linkcode onLook} throws, when the run has to stop.
    */
   work(units: number): void {
     this.#workUnits += units;

@@ -1,15 +1,15 @@
 /**
  * Fault injection: named points of the runtime that can be made to fail.
  *
- * Each point is where a real kernel can fail, or where a device's access can: at the entry of an
- * API function, at an allocation inside one, at the bus. A point that is not armed does nothing,
- * and while no point is armed a machine has no injector: then a point costs one null check.
+ * A point is a place where a real kernel or a device's access can fail: at the entry of an API
+ * function, at an allocation inside one, at the bus. A point that is not armed does nothing. While
+ * no point is armed, a machine has no injector, and a point costs only one null check.
  *
  *     const { faults } = machine;
  *     if (faults !== null && faults.errnoAt(INJECTION.dma_iova_link) !== 0) …
  *
- * The same object counts the hits of all points, in the order in which they are passed, so that a
- * run can be repeated once for each.
+ * The injector also counts the hits of all points, in the order in which execution reaches them, so
+ * a run can be repeated once for each hit.
  */
 import { type BlkStatusName, ERRNO, type ErrnoName, invariant } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
@@ -21,8 +21,8 @@ import { FAULT_REASON, type FaultReason } from "./vocabulary/shared_words.ts";
 const INJECT = eventId("inject");
 
 /**
- * The error of a failing point: an errno; for a device's access the reason of the fault; for a
- * completion its status.
+ * The error of a failing point. This is an errno, the fault reason of a device's access, or the
+ * status of a completion.
  */
 export type InjectedError = ErrnoName | FaultReason | BlkStatusName;
 
@@ -33,9 +33,9 @@ export interface InjectionPointSpec {
   /** Its possible errors, the default first; a function that returns false has one. */
   readonly errors: readonly InjectedError[];
   /**
-   * False where the failure makes the device stop responding, so that a command ends only at its
-   * driver's timeout, and where the failure is only an answer of the device, for which the host
-   * loses nothing: `inject each` skips such points.
+   * False if the failure makes the device stop responding, so that a command ends only at its
+   * driver's timeout. Also false if the failure is only an answer of the device by which the host
+   * loses nothing. `inject each` skips points with false.
    */
   readonly survivable: boolean;
   /** Its effect, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
@@ -75,8 +75,8 @@ function removal<N extends string>(name: N, doc: string, removal: string) {
 }
 
 /**
- * Points that are not functions of `CALL_TABLE`. To add one, add a row and call the injector at its
- * place.
+ * Points that are not functions of `CALL_TABLE`. To add a point, add a row, and call the injector
+ * at the place that can fail.
  */
 const POINTS = [
   point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, is available"),
@@ -172,7 +172,7 @@ export class ArmedInjection {
    * Describes which hits of a point fail.
    *
    * @param first The first hit that fails, from 1.
-   * @param last The last failing hit; default: all from the first on.
+   * @param last The last hit that fails; default: all hits from the first on.
    * @param error Error to use instead of the default error.
    */
   constructor(
@@ -231,7 +231,7 @@ export class FailureInjector {
   readonly #armed: ArmedInjection[] = [];
   readonly #counters: HitCounter[] = [];
 
-  /** The call stack at the last failure of a point, innermost function first; empty where no stack is known. */
+  /** The call stack at the last failure of a point, innermost function first; empty if no stack is known. */
   lastStack: readonly CallFrame[] = [];
 
   /** @param callStack Returns the current call stack, for code with its own stack, such as C. */
@@ -268,7 +268,7 @@ export class FailureInjector {
     return error === null ? 0 : -ERRNO[error as ErrnoName];
   }
 
-  /** Passes a point of the bus: returns the reason of the fault if the access must fault, or null. */
+  /** Called at a point of the bus. Returns the fault reason if the access must fault, else null. */
   reasonAt(point: InjectionPoint): FaultReason | null {
     return this.#pass(point) as FaultReason | null;
   }
@@ -303,8 +303,8 @@ function remove<T>(list: T[], item: T): void {
 }
 
 /**
- * A function that says whether the allocation of a page-table page must fail, because a failure is
- * armed.
+ * Makes a function that returns true if the allocation of a page-table page must fail, because a
+ * failure is armed.
  */
 export function failingTables(
   platform: { readonly faults: FailureInjector | null },

@@ -2,7 +2,7 @@
  * Interrupts: the vectors of devices, and their handlers.
  *
  * An interrupt that is raised while interrupts are off, or while a handler runs, is delivered later.
- * Otherwise its handler has run when `raise` returns.
+ * Any other interrupt is delivered at once: its handler has run when `raise` returns.
  *
  * @see rules/c-api.md 11 (request_irq, free_irq)
  */
@@ -61,7 +61,10 @@ export class Interrupts {
     return true;
   }
 
-  /** Frees a device's vectors. @returns The number of a vector that still has a handler, or null. */
+  /**
+   * Frees a device's vectors.
+   * @returns The number of a vector that still has a handler, or null.
+   */
   free(device: string): number | null {
     for (const [number, line] of this.#lines) {
       if (line.device === device && line.handlers.length > 0) return number;
@@ -127,8 +130,8 @@ export class Interrupts {
   }
 
   /**
-   * Ends one disable, and runs the handlers of pending interrupts. @returns False when the number
-   * was not disabled.
+   * Undoes one disable call for an interrupt number, and runs the handlers of pending interrupts.
+   * @returns False when the number was not disabled.
    */
   enable(number: number): boolean {
     const line = this.#lines.get(number);

@@ -1,10 +1,10 @@
 /**
  * A scatterlist: buffers that are mapped together, and afterwards the DMA ranges for the device.
  *
- * As in the kernel, inputs and outputs share the entries: output k lies in the DMA fields of entry
- * k, whichever inputs it covers, and stays there after the unmap until the list is cleared or mapped
- * again. The fields are columns of typed arrays, so that a driver that keeps its lists maps without
- * making garbage.
+ * As in the kernel, inputs and outputs share the entries: output k is stored in the DMA fields of
+ * entry k, whichever inputs it covers. It stays there after the unmap until the list is cleared or
+ * mapped again. The fields are columns of typed arrays, so a driver that keeps its lists makes no
+ * garbage when it maps them.
  *
  * @see rules/dma.md chapter 7
  */
@@ -13,8 +13,8 @@ import { invariant } from "../errno.ts";
 import type { MapBranch } from "./paths/map_branch.ts";
 
 /**
- * Entries of one table in memory, which is a page. Each table of a chain except the last uses one
- * entry for the link to the next.
+ * Number of entries in one table of a list; a table fills a page of memory. In a chain, each table
+ * except the last uses one entry for the link to the next table.
  */
 export const SCATTER_TABLE_ENTRIES = 128;
 /** Host memory of an entry. @see rules/nvme.md 6 */
@@ -41,7 +41,7 @@ const BUS_ADDRESS = 1;
 /** The bus-address mark is stored in the entry's `page_link`. */
 const IN_PAGE_LINK = 2;
 
-/** The reason why an output is separate from the one before it. @see rules/dma.md 7.2 step 5 */
+/** The reason why an output is separate from the previous output. @see rules/dma.md 7.2 step 5 */
 export const APART = {
   /** It is the first output, or outputs are never joined: the device uses physical addresses. */
   UNJOINED: 0,
@@ -66,8 +66,8 @@ export class Scatterlist {
   /** How many outputs the last map made; 0 while nothing is mapped. */
   outputs = 0;
   /**
-   * The list was once mapped entry by entry, because some might bounce. Only clearing the list
-   * clears this mark, as in the kernel (rules/dma.md 7.2, hazards).
+   * The list was once mapped entry by entry, because some entries might bounce. Only clearing the
+   * list clears this mark, as in the kernel (rules/dma.md 7.2, hazards).
    */
   bounced = false;
 
@@ -195,7 +195,8 @@ export class Scatterlist {
   }
 
   /**
-   * The field of the entry that marks its output as a bus address; null when it is not one.
+   * The field of the entry that marks its output as a bus address; null when the output is not a
+   * bus address.
    * @internal
    */
   busMarkAt(index: number): "dma_flags" | "page_link" | null {
@@ -204,8 +205,8 @@ export class Scatterlist {
   }
 
   /**
-   * The branch of an output that was mapped separately; null for an output of a list mapped
-   * together.
+   * The branch of an output that was mapped separately; null for an output of a list that was
+   * mapped as a whole.
    * @internal
    */
   branchAt(index: number): MapBranch | null {
@@ -228,7 +229,7 @@ export class Scatterlist {
   /**
    * Sets the DMA fields of an entry.
    * @param phys Start of this output's buffers.
-   * @param apart The reason why it is separate from the output before it.
+   * @param apart The reason why the output is separate from the previous output.
    * @internal
    */
   setOutput(
@@ -285,7 +286,8 @@ export class Scatterlist {
    */
   clearOutputs(first: number): void {
     const end = this.count;
-    // Usually each entry has an output: six empty fills would take a third of a short list's map.
+    // Usually each entry has an output, so there is nothing to clear. Without this test, six empty
+    // fills would take a third of the time of mapping a short list.
     if (first === end) return;
     this.#outputPhys.fill(0, first, end);
     this.#dmaAddress.fill(DMA_MAPPING_ERROR, first, end);

@@ -177,7 +177,7 @@ function numberIn(fields: Fields, key: string, cursor: LogCursor, max: number): 
   return value;
 }
 
-/** The device before the message: newer releases print it there, as in any message of a device. */
+/** The device in front of the message: newer releases print it there, as in any message of a device. */
 function sourceBefore(cursor: LogCursor, logged: number): LoggedSource | null {
   const lineStart = cursor.text.lastIndexOf("\n", logged - 1) + 1;
   const before = cursor.text.slice(lineStart, logged);

@@ -8,8 +8,8 @@ import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
 
 /**
- * Flags of IO_PAGE_FAULT from bit 0 up, as the kernel prints them: bits 63 to 48 of the entry's first
- * half, without the event's code.
+ * Flags of IO_PAGE_FAULT from bit 0 upwards, as the kernel prints them. They are bits 63 to 48 of the
+ * entry's first half, without the event code.
  */
 export const PAGE_FAULT_FLAGS = ["GN", "NX", "US", "I", "PR", "RW", "PE", "RZ", "TR"] as const;
 

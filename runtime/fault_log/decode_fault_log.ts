@@ -47,8 +47,8 @@ function ownText(lines: readonly string[], at: number): string {
 /**
  * Decodes the first fault in a text: one line, or the lines that belong to one fault.
  *
- * Prefixes are skipped: timestamps, host names, `kernel:`, the marks of quoted mail. So are
- * unrelated lines between the fault's own.
+ * Prefixes of a line are skipped: timestamps, host names, `kernel:`, quote marks of mail. Unrelated
+ * lines between the fault's lines are skipped, too.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
- * Finds the line of a log that begins a fault, and the IOMMU maker of a line.
+ * Finds the log line with which a fault begins, and the maker of the IOMMU that a line is about.
  *
- * The head of the fault's first line selects the parser; words in later lines do not.
+ * The beginning of the fault's first line selects the parser; words in later lines do not matter.
  *
  * @see rules/traces.md T.44, T.49 to T.51
  */

@@ -19,8 +19,8 @@ interface OpenFault {
 }
 
 /**
- * The greatest distance of a fault's further lines from its first one: a table dump has some 15
- * lines.
+ * The greatest distance, in lines, between the first line of a fault and its other lines. For
+ * comparison: a table dump has some 15 lines.
  */
 const REACH_LINES = 64;
 /** The key of a fault if its line names no IOMMU. */
@@ -29,7 +29,7 @@ const UNNAMED = "";
 /**
  * Collects the faults of a log that is passed in line by line.
  *
- * Keeps at most the lines of one fault of each IOMMU.
+ * For each IOMMU maker, it keeps the lines of at most one fault.
  */
 export class FaultLogReader {
   readonly #open = new Map<string, OpenFault>();
@@ -42,8 +42,9 @@ export class FaultLogReader {
   }
 
   /**
-   * Reads one line. @param line Its number, from 1. @returns Whether the line itself shows that it belongs to a
-   * fault.
+   * Reads one line.
+   * @param line The number of the line, from 1.
+   * @returns Whether the line itself shows that it belongs to a fault.
    */
   push(text: string, line: number): boolean {
     this.passTo(line);
@@ -72,7 +73,7 @@ export class FaultLogReader {
     return true;
   }
 
-  /** Ends the faults that lie too far before a line; the line need not be one of the log. */
+  /** Ends the faults that began too many lines before `line`, which need not be a line of the log. */
   passTo(line: number): void {
     if (this.#open.size > 0) this.#closeBefore(line - REACH_LINES);
   }

@@ -8,7 +8,7 @@ const MASKED =
   /(?:0x)?[0-9a-f]*[x*?#][0-9a-fx*?#]*(?!\w)|(?:0x)?(?:<[\w ]*>|\[?(?:redacted|removed|masked)\b\]?)/i;
 
 /**
- * The address here, in hex with or without `0x`; null where it is masked.
+ * The address at the cursor, in hex with or without `0x`; null if the address is masked.
  *
  * @see rules/traces.md T.56
  */

@@ -1,8 +1,8 @@
 /**
  * Parses the text of a log from one known element to the next.
  *
- * Text between them is skipped: timestamps, host names, line ends, the prefix of each further line.
- * A missing required part ends the parsing there.
+ * Text between two elements is skipped: timestamps, host names, line ends, the prefix of each
+ * further line. If a required element is missing, parsing ends.
  */
 import type { FaultLogProblem } from "./logged_fault.ts";
 
@@ -30,8 +30,8 @@ export class LogCursor {
   }
 
   /**
-   * Limits parsing to the text before the next match: where the next fault begins, this one has
-   * ended.
+   * Limits parsing to the text before the next match of a pattern: the current fault ends where the
+   * next fault begins.
    */
   stopBefore(pattern: RegExp): void {
     const sought = new RegExp(pattern.source, `${pattern.flags}g`);
@@ -46,8 +46,8 @@ export class LogCursor {
   }
 
   /**
-   * Like `find`, for a required match. @param expected A name for the match, as the end of a
-   * sentence.
+   * Like `find`, but the match is required.
+   * @param expected A name for the match, as the end of a sentence.
    */
   need(pattern: RegExp, expected: string): RegExpExecArray {
     return this.find(pattern) ?? this.fail(`expected ${expected}`);

@@ -65,7 +65,8 @@ export interface ReasonEntry {
 }
 
 /**
- * The page-table entry of the address when the kernel printed it, a little after the fault.
+ * The page-table entry of the address at the time when the kernel printed it, a little after the
+ * fault.
  *
  * @see rules/traces.md T.45
  */
@@ -115,7 +116,7 @@ export interface LoggedFault extends ReasonEntry {
   readonly event: string;
   /**
    * Fault reason of VT-d, flags of AMD, event number of SMMUv3, fault status of SMMUv1 and SMMUv2;
-   * null where the line omits it.
+   * null if the line omits it.
    */
   readonly code: number | null;
   /** Null where the line names no source. */

@@ -1,7 +1,7 @@
 /**
  * The lines that kernels log of an IOMMU fault, written and read: VT-d, AMD, Arm SMMU.
  *
- * State: none, text in, facts out. Proof: `print_fault_log_test.ts`, `decode_fault_log_test.ts` with real logs.
+ * State: none. Tests: `print_fault_log_test.ts`, and `decode_fault_log_test.ts` with real logs.
  *
  * What other members use:
  */

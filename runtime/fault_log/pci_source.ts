@@ -10,8 +10,8 @@ const MAX_DEVICE = 31;
 const MAX_FUNCTION = 7;
 
 /**
- * The source in a match of `PCI_PLACE`, or of a pattern with the same groups from `first` on. Ends
- * the parsing for an address that no PCI function can have.
+ * The source in a match of `PCI_PLACE`, or of a pattern with the same groups from `first` on. For
+ * an address that no PCI function can have, the parsing ends with an error.
  */
 export function sourceOf(match: RegExpExecArray, cursor: LogCursor, first = 1): LoggedSource {
   const [domain, bus, device, func] = match.slice(first, first + 4);

@@ -2,7 +2,7 @@
  * Prints a fault as the kernel's log would: the inverse of `decodeFaultLog`.
  *
  * Only records that hardware is known to write are printed. An access that never reached an IOMMU
- * leaves no record, and where the specification does not define the record no line is printed.
+ * leaves no record. If the specification does not define the record, no line is printed.
  */
 import { IOMMU_MODELS, type IommuModel } from "../iommu/iommu_models.ts";
 import type { DeviceAccess, FaultReason } from "../iommu/iommu.ts";
@@ -77,8 +77,8 @@ function vtdLine(
 }
 
 /**
- * The specification does not define the flags of a record for too many address bits, so no line is
- * printed for it.
+ * For an address with too many bits, the specification does not define the flags of the record, so
+ * no line is printed for it.
  */
 function amdLine(fault: PrintedFault): string | null {
   const { access, dma, domainId, pciDomain, reason, requesterId } = fault;
@@ -98,14 +98,18 @@ function amdLine(fault: PrintedFault): string | null {
 }
 
 const SMMU = "arm-smmu-v3 arm-smmu-v3.0.auto:";
-/** Bits of the second word, as numbers in its upper half: the direction, and the kind of access. */
+/**
+ * Bits of the second word, as numbers in its upper half: these bits are the direction and the kind
+ * of access.
+ */
 const RNW_HIGH = 2 ** 3;
 const CLASS_IN_HIGH = 2 ** 9;
 const MAX_STREAM_DOMAIN = 0xffff;
 
 /**
- * An address with too many bits has no translation either (IHI 0070, 3.4). A stream is the requester
- * id with the PCI domain above it, as firmware may number them; that has 32 bits.
+ * An address with too many bits counts as an address without translation (IHI 0070, 3.4). The stream
+ * ID has 32 bits: the requester ID, with the PCI domain above it, which is one way in which firmware
+ * may number streams.
  */
 function smmuLines({ access, dma, pciDomain, reason, requesterId }: PrintedFault): string | null {
   if (pciDomain > MAX_STREAM_DOMAIN) return null;

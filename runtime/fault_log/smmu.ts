@@ -5,13 +5,13 @@
  *     arm-smmu-v3 arm-smmu-v3.0.auto: 0x0000010000000010
  *     …
  *
- * and, in newer releases, its meaning:
+ * and, in newer releases, the meaning of the record:
  *
  *     arm-smmu-v3 …: event: F_TRANSLATION client: 0000:01:00.0 sid: 0x100 ssid: 0x0 iova: 0x… ipa: 0x0
  *     arm-smmu-v3 …: unpriv data write s1 "Input address caused fault" stag: 0x0
  *
- * Either is enough. If both are present, the words are decoded, and the decoded lines only add the
- * stream's client.
+ * The words alone or the meaning alone is enough. If both are present, the words are decoded, and the
+ * lines with the meaning only add the stream's client.
  *
  * @see Arm SMMUv3 specification (IHI 0070), 7.3 (the layout of the records)
  */
@@ -83,8 +83,8 @@ export function decodeSmmu(cursor: LogCursor): LoggedFault {
 }
 
 /**
- * The source if neither the line nor firmware names one: the requester ID, with the PCI domain
- * above it.
+ * The source if neither the line nor firmware names it: the lower bits of the stream ID are the
+ * requester ID, the bits above are the PCI domain.
  */
 function usualSource(streamId: number): LoggedSource {
   return {
@@ -157,7 +157,7 @@ function fetchAddressOf({ high, low }: Word64): Word64 {
 
 type Client = Pick<SmmuRecord, "source" | "clientName">;
 
-/** The client in a decoded line after the words, if that line is about the same stream. */
+/** The client in the line with the meaning after the words, if that line is about the same stream. */
 function clientAfter(cursor: LogCursor, streamId: number): Client {
   const line = cursor.find(/\bclient:\s*(\([^)]{0,80}\)|\S{1,80})\s+sid:\s*0x([0-9a-f]{1,8})\b/i);
   if (line === null || parseInt(line[2]!, 16) !== streamId) {

@@ -17,7 +17,7 @@ import { noPermission } from "./smmu_events.ts";
 
 const SPEC = "Arm SMMUv2 specification";
 
-/** Bit numbers in the fault status. Where several bits are set, the rules below say which counts first. */
+/** Bit numbers in the fault status. If several bits are set, the rules below say which bit counts first. */
 const TF = 1;
 const AFF = 2;
 const PF = 3;

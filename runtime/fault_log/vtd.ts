@@ -3,10 +3,11 @@
  *
  *     DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xff000000 [fault reason 0x06] …
  *
- * Older releases write numbers without `0x`, the address in hex and the reason in decimal, and the reason on a separate line.
+ * Older releases write numbers without `0x`: the address in hex, the reason in decimal. They write the reason on a separate
+ * line.
  *
- * @see VT-d architecture specification, Fault Recording Registers (the address without its lower 12
- * bits, the direction, the source), appendix A (the reasons)
+ * @see VT-d architecture specification, Fault Recording Registers (the address without its lower 12 bits, the direction, the
+ *   source), appendix A (the reasons)
  */
 import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
@@ -79,10 +80,10 @@ function faultIndex(cursor: LogCursor): number {
 }
 
 /**
- * The walk of the page table for this address, if the kernel has printed it after the fault.
+ * The page-table walk for this address, if the kernel has printed it after the fault.
  *
  * The last entry decides. In both kinds of tables, bits 0 and 1 say whether the page may be read
- * and written, and bit 7, above the lowest level, that it is a large page.
+ * and written. Bit 7 of an entry above the lowest level says that the entry is a large page.
  *
  * @see rules/traces.md T.45
  */

@@ -3,7 +3,7 @@
  *
  * The numbers and their meanings are those of the VT-d architecture specification, appendix A
  * (Fault Reason Encodings) and 7.1.3; the explanations are ours. Numbers of scalable mode that are
- * not in the table are explained by their group.
+ * not in the table get the explanation of their group.
  */
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry, TableDump } from "./logged_fault.ts";
@@ -232,8 +232,8 @@ const REASONS: readonly Row[] = [
 ];
 
 /**
- * The meaning of a fault reason when the kernel has dumped the page table after it: the dump
- * resolves what the number leaves open.
+ * The meaning of a fault reason when the kernel has dumped the page table after it. The dump
+ * decides between the meanings that the number alone allows.
  *
  * @see rules/traces.md T.45
  */
@@ -265,7 +265,8 @@ export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntr
 }
 
 /**
- * The group of a number, by its position in the table. All numbers of first-stage tables are known.
+ * The group of a number, from its position in the table. All numbers for first-stage tables are
+ * known.
  */
 function groupOf(code: number): string {
   if (code < 0x20) return "DMA remapping";

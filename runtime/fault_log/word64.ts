@@ -1,7 +1,7 @@
 /**
  * 64 bits as two halves: addresses and words of event records as fault logs print them.
  *
- * A number holds 53 bits exactly. Larger values stay in halves and are never converted.
+ * A JavaScript number holds 53 bits exactly. Larger values stay in halves and are never converted.
  */
 import { ADDRESS_LIMIT } from "../address.ts";
 
@@ -34,7 +34,7 @@ export function parseHex64(digits: string): Word64 {
   };
 }
 
-/** A number from 0 to 2^53 - 1 in halves; a number below 0 is the error value, all ones. */
+/** A number from 0 to 2^53 - 1 as two halves. A number below 0 means the error value, all ones. */
 export function word64(value: number): Word64 {
   if (value < 0) return { high: HALF - 1, low: HALF - 1 };
   return { high: Math.floor(value / HALF), low: value % HALF };

@@ -1,8 +1,9 @@
 /**
  * The Arm 64-bit table, stage 1, with granules of 4, 16 or 64 KiB.
  *
- * It differs from the generic format in its calls: an unmap is cut by page size, each piece is one
- * call that stays in one table, and a block replaces a table whatever the table contains.
+ * The calls of this format differ from those of the generic format. An unmap is cut by page size,
+ * and each piece is one call that stays in one table. A block replaces a table whatever the table
+ * contains.
  *
  * @see rules/dma.md 5.1; tests/golden/pagetable/README.md
  */
@@ -21,8 +22,8 @@ import {
 const physBits = (granuleBytes: number) => granuleBytes === 2 ** 16 ? 52 : 48;
 
 /**
- * Called for one call of the core to the format: its arguments and the number of bytes done. Used
- * for conformance.
+ * Called for each call of the IOMMU core to the format, with the arguments of that call and the
+ * number of bytes it processed. Used for conformance.
  */
 export type ArmCallListener = (
   iova: number,
@@ -126,7 +127,7 @@ export class ArmPageTable extends PageTable {
     return (end - first) * leafBytes;
   }
 
-  /** The table of a level for an address; null, with an error, where it cannot be allocated. */
+  /** The table of a level for an address; null, with an error set, if the table cannot be allocated. */
   #tableToMap(iova: number, level: number): Float64Array | null {
     let page = this.nodes.pages[this.top]!;
     for (let at = this.levels - 1; at > level; at--) {
@@ -215,7 +216,10 @@ export class ArmPageTable extends PageTable {
     return (index - first) * leafBytes;
   }
 
-  /** Adds leaves to the gathered range, which is flushed first if the two cannot form one range. */
+  /**
+   * Adds leaves to the gathered range. If the leaves cannot extend that range, the range is flushed
+   * first.
+   */
   #gather(iova: number, sizeBytes: number, leafBytes: number): void {
     if (leafBytes !== this.#gatherSizeBytes || iova !== this.#gatherLast + 1) this.#flushGathered();
     if (this.#gatherLast < this.#gatherFirst) this.#gatherFirst = iova;

@@ -1,8 +1,9 @@
 /**
  * The translation cache in a device with ATS (device-TLB, ATC), and how an unmap waits for it.
  *
- * The device caches translations. The IOMMU does not check an access that uses one. An entry
- * outlives the entries in the page table and the IOTLB until the device answers an invalidation.
+ * The IOMMU does not check an access for which the device uses a cached translation. A cached
+ * translation outlives the entries in the page table and the IOTLB until the device answers an
+ * invalidation.
  *
  * @see rules/dma.md 5.4, 9.10
  */
@@ -50,7 +51,7 @@ export class DeviceTlb {
     this.answersNs = answersNs;
   }
 
-  /** Remembers the answer to a translation request, in place of an older one for the same page. */
+  /** Caches the answer to a translation request. It replaces an older answer for the same page. */
   fill(
     domain: number,
     dma: number,
@@ -126,11 +127,11 @@ interface Sent {
 }
 
 /**
- * Sends an invalidation to each device with ATS, whether or not the device itself unmaps, and waits
- * until all have answered, or until the timeout.
+ * Sends an invalidation to each device with ATS, including devices that do not unmap anything.
+ * Waits until all have answered, or until the timeout.
  *
  * @param invalidation The range that was invalidated in the IOTLB; null for the whole domain.
- * @throws {KernelError} ETIMEDOUT with VT-d after a timeout: the kernel waits for ever.
+ * @throws {KernelError} ETIMEDOUT with VT-d after a timeout: the kernel would wait for ever.
  * @see rules/dma.md 5.4, 9.10
  */
 export function syncDeviceTlbs(
@@ -260,10 +261,10 @@ function vtdLines(
 /**
  * A device-TLB invalidation descriptor of VT-d: the type is 3, the requester ID is in bits 32 to
  * 47. The lowest bit of the address says that the zeros above bit 11 encode the number of pages
- * (VT-d 6.5.2.5, PCIe 10.2.3).
+ *   (VT-d 6.5.2.5, PCIe 10.2.3).
  *
- * @param first First address of an aligned block that ends at `last`; if the two are the ends of
- *   the table, everything.
+ * @param first First address of an aligned block that ends at `last`. If the two are the first and
+ *   the last address of the table, everything is invalidated.
  * @example
  * ```ts ignore
  * deviceTlbDescriptor(0x100, table, 0xffff_e000, 0xffff_ffff);

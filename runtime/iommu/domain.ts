@@ -77,7 +77,7 @@ export interface DomainMember {
   readonly rangeMap: { readonly addressText: string } | null;
   /** Number of live mappings. */
   readonly mappings: number;
-  /** Try IOVAs below 4 GiB first; the first allocation there that fails sets it to false for good. */
+  /** Try IOVAs below 4 GiB first. The first failed allocation below 4 GiB sets this to false for good. */
   prefer32Bit: boolean;
   setUp32Bit(forcedac: boolean): void;
 }
@@ -179,9 +179,9 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Restores the state in which its devices were attached: no tables but the top one, no ranges in
-   * caches or in a flush queue, nothing in the IOTLB. For callers that run many cases on one
-   * platform; nothing may be mapped, and no range may be allocated.
+   * Restores the state in which the domain's devices were attached: no tables but the top one, no
+   * ranges in caches or in a flush queue, nothing in the IOTLB. For callers that run many cases on
+   * one platform. When it is called, nothing may be mapped, and no range may be allocated.
    */
   renew(): void {
     this.flushQueue?.drain();
@@ -208,12 +208,12 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Allocates an IOVA range: below 4 GiB first where the device prefers that.
+   * Allocates an IOVA range: below 4 GiB first if the device prefers that.
    *
-   * @param device The device of the call: its limits apply, not those of other devices in the
+   * @param device The device of the call. Its limits apply, not those of other devices in the
    *   domain.
    * @param sizeBytes Whole granules.
-   * @param coherent Whether the coherent mask limits it; else the streaming mask does.
+   * @param coherent True if the coherent mask limits the range; false if the streaming mask does.
    * @returns The first address, or 0 when no range fits.
    * @throws {AddressLimitError} When the address would not be an exact number.
    * @see rules/dma.md 4.2, 9.5
@@ -346,7 +346,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /**
    * Writes leaves for `[iova, iova + sizeBytes)`.
-   * @returns 0 or a negative errno; on failure nothing of it stays mapped.
+   * @returns 0 or a negative errno; on failure nothing of the range stays mapped.
    */
   map(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): number {
     const { audited, charges, events } = this.#platform;
@@ -365,8 +365,9 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Maps runs of one granule like separate calls of `map`, while there is no listener for each.
-   * @returns How many were mapped, from the first on: 0 where `map` has to be used.
+   * Maps runs of one granule, with the same result as separate calls of `map`, but only if no
+   * listener needs an event of each map.
+   * @returns How many runs were mapped, from the first on; after 0, the caller has to call `map`.
    */
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
     const { audited, charges, events } = this.#platform;
@@ -416,9 +417,9 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * The IOVA that a device writes for an interrupt with a doorbell in memory. Its page is mapped at
-   * the first call for this doorbell, for all members and permanently.
-   * @returns The address, or -ENOMEM where no range or no table can be allocated.
+   * The IOVA that a device writes for an interrupt when the doorbell is a memory address. The
+   * doorbell's page is mapped at the first call for this doorbell, for all members and permanently.
+   * @returns The address, or -ENOMEM if no range or no table can be allocated.
    * @see rules/dma.md 4.7
    */
   messageAddress(device: DomainMember, doorbellPhys: PhysAddr): DmaAddr | number {
@@ -438,7 +439,10 @@ export class IommuDomain implements FlushQueueOwner {
     return iova + offset;
   }
 
-  /** The end of a permanent mapping (a doorbell, or firmware memory) at an address; -1 without one. */
+  /**
+   * The end of the permanent mapping (a doorbell, or firmware memory) at an address; -1 if the address
+   * is in no permanent mapping.
+   */
   endOfKept(dma: number): number {
     const start = dma - this.offsetOf(dma);
     for (const iova of this.#doorbellPages.values()) {
@@ -448,8 +452,8 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Maps firmware memory one to one, both ends rounded up to the smallest page, except pages that are
-   * mapped already.
+   * Maps firmware memory one to one, except pages that are mapped already. Both ends are rounded up
+   * to the smallest page.
    * @returns 0 or a negative errno.
    * @see rules/dma.md 9.11
    */
@@ -483,11 +487,12 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Clears the leaves of a range, and warns if fewer or more were cleared than the caller expected.
+   * Clears the leaves of a range, and warns if fewer or more bytes were cleared than the caller
+   * expected.
    *
-   * @param flushNow Whether the IOTLB is invalidated before this returns.
+   * @param flushNow Whether the IOTLB is invalidated before this method returns.
    * @param caller The function of the kernel that warns.
-   * @returns Bytes cleared: less than asked at a hole, more where a large leaf was hit.
+   * @returns Bytes cleared: fewer than requested at a hole, more if a large leaf was hit.
    */
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { audited, charges, events } = this.#platform;
@@ -511,7 +516,10 @@ export class IommuDomain implements FlushQueueOwner {
     return unmapped;
   }
 
-  /** Charges for the leaves that an operation wrote or cleared, and audits that their lengths add up. */
+  /**
+   * Charges the cost of the leaves that an operation wrote or cleared, and audits that their lengths add
+   * up.
+   */
   #countLeaves(iova: number, sizeBytes: Bytes): void {
     const { audited, charges } = this.#platform;
     const { leaves } = this.table;
@@ -521,7 +529,7 @@ export class IommuDomain implements FlushQueueOwner {
     charges.tableWrites(leaves.total);
   }
 
-  /** Frees a range after its leaves are cleared: at once, or in lazy mode after the next flush. */
+  /** Frees a range whose leaves are cleared: at once, or in lazy mode after the next flush. */
   releaseIova(start: number, sizeBytes: Bytes): void {
     if (this.flushQueue === null) this.freeIova(start, sizeBytes);
     else this.#queueIova(this.flushQueue, start, sizeBytes);
@@ -617,7 +625,7 @@ export class IommuDomain implements FlushQueueOwner {
 /** Functions that clear leaves and check how many were cleared. */
 export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
 
-/** Warns that no range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
+/** Warns that no range below 4 GiB is left, if the device preferred such ranges. @see rules/dma.md 4.2 */
 function warnOfLast32Bit({ warnings }: Platform, { name }: DomainMember, last: number): void {
   const bits = bitsOfLastAddress(last);
   warnings.warn(

@@ -1,8 +1,8 @@
 /**
- * The flush queue of lazy mode: ranges that were unmapped in the table, but may still be in the
- * IOTLB, wait here until one flush covers them all.
+ * The flush queue of lazy mode. Ranges that were unmapped in the table, but may still be in the
+ * IOTLB, wait in the queue until one flush invalidates them all.
  *
- * A ring for each CPU, or one for all on hardware where a flush is costly.
+ * There is a ring for each CPU, or one ring for all CPUs on hardware where a flush is costly.
  *
  * @see rules/dma.md 5.3
  */
@@ -28,7 +28,7 @@ export interface FlushQueueOwner {
 export interface FlushQueueOptions {
   /** Number of rings: one for each CPU, or 1 for hardware with a shared queue. */
   readonly rings: number;
-  /** Places of a ring, of which one always stays empty. 256, or 32768 for a shared ring. */
+  /** Places of a ring: 256, or 32768 for a shared ring. One place always stays empty. */
   readonly entries: number;
   /** 10 ms, or 1000 ms for a shared ring. */
   readonly timeoutNs: Nanoseconds;
@@ -137,8 +137,8 @@ export class FlushQueue implements TimerHandler {
   }
 
   /**
-   * When the waiting range that contains a frame was parked; -1 when there is no such range. The
-   * newest counts.
+   * The time when the waiting range that contains a frame was queued; -1 when there is no such
+   * range. If several ranges contain the frame, the newest counts.
    */
   parkedAtNs(pfn: number): Nanoseconds {
     let newest = -1;

@@ -1,12 +1,12 @@
 /**
  * The radix table that VT-d second stage, AMD v1 and the x86-64 format share. The x86-64 format
- * uses only the lower half of the addresses; a map is refused by its first address, and by the end
- * of the tables.
+ * uses only the lower half of the addresses. A map is refused if its first address is too high, or
+ * if it extends past the end of the tables.
  *
- * A table is a `Float64Array` of 512 entries: 0 is empty, a negative number is minus the index of
- * the table below, a positive one is a leaf, physical address plus flags. AMD v1 allows leaves of
- * any power of two: such a leaf fills several entries, each with the address of its first byte and
- * the number of entries as a power of two.
+ * A table is a `Float64Array` of 512 entries. 0 is an empty entry. A negative number is minus the
+ * index of the table below. A positive number is a leaf: physical address plus flags. AMD v1 allows
+ * leaves of any power of two: such a leaf fills several entries, each with the address of its first
+ * byte and the number of entries as a power of two.
  *
  * @see rules/dma.md 5.1; tests/golden/pagetable/README.md
  */
@@ -34,7 +34,10 @@ const INDEX_MASK = ENTRIES - 1;
 const INVERSE_GRANULE = 1 / GRANULE_BYTES;
 /** `&` first takes a number modulo 2^32, so the offset is exact for any number below 2^53. */
 const OFFSET_MASK = GRANULE_BYTES - 1;
-/** Unit in an entry for the number of entries a leaf fills (a power of two); above all flags. */
+/**
+ * Unit in which an entry contains the number of entries that its leaf fills (a power of two); above
+ * all flags.
+ */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
 /** Mask of a leaf's order: the number of entries it fills, as a power of two. */
@@ -47,8 +50,9 @@ const LEVELS_57 = 5;
 const END_57 = lastAddressOfBits(57) + 1;
 
 /**
- * Bytes that one entry of a table at a level covers. With five levels that is the whole 57-bit
- * space, which is not a power of two where addresses are counted from the end of their space.
+ * Bytes that one entry of a table at a level covers. At level 5, one entry covers the whole 57-bit
+ * space. The size of that space is not a power of two here, because the addresses of wide spaces
+ * are counted from the end of the space.
  */
 function entryBytes(level: number): number {
   if (level < LEVELS_57) return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);
@@ -181,7 +185,7 @@ export class GenericPageTable extends PageTable {
   }
 
   /**
-   * Writes one large leaf in place of empty entries or empty tables; false where that is
+   * Writes one large leaf in place of empty entries or empty tables; returns false if that is
    * impossible.
    */
   #mapLarge(iova: number, phys: number, leafBytes: number, flags: number): boolean {
@@ -211,8 +215,8 @@ export class GenericPageTable extends PageTable {
   }
 
   /**
-   * Removes the leaves that a failed map wrote. They are recorded, and flushed, like those of an
-   * unmap.
+   * Removes the leaves that a failed map wrote. Their removal is recorded and flushed like that of
+   * an unmap.
    */
   #undo(iova: number, doneBytes: number): number {
     if (doneBytes > 0) this.#unmapRange(iova, doneBytes);
@@ -242,7 +246,8 @@ export class GenericPageTable extends PageTable {
         : this.#unmapBelow(this.nodes.pages[this.top]!, levels - 1, 0, iova, end) - iova;
     }
     const last = iova + unmapped - 1;
-    // An empty range needs no flush, except at 0, where it wraps around to the whole space.
+    // An empty range needs no flush, except at address 0: there its last address is -1, which wraps
+    // around to the whole space.
     if (iova < last || last < 0) {
       this.syncs.add(iova, last, this.#releasedTables ? SYNC_TABLES : SYNC_LEAVES);
     }
@@ -250,8 +255,8 @@ export class GenericPageTable extends PageTable {
   }
 
   /**
-   * The common case: unmaps smallest pages inside one table, which stays. Returns -1 in any other
-   * case.
+   * The common case: unmaps smallest pages inside one table that is not freed. Returns -1 in any
+   * other case.
    */
   #unmapInOneTable(iova: number, sizeBytes: number): number {
     if (this.#multiEntryLeaves) return -1;
@@ -272,8 +277,8 @@ export class GenericPageTable extends PageTable {
   }
 
   /**
-   * Clears entries from `from` on; returns the address where it stopped. A table that lies wholly
-   * inside the range is freed once all its entries are cleared.
+   * Clears entries from the address `from` on, and returns the address where it stopped. A table
+   * that lies wholly inside the range is freed once all its entries are cleared.
    */
   #unmapBelow(page: Float64Array, level: number, base: number, from: number, end: number): number {
     invariant(level >= 0, "A table lies below the lowest level");
@@ -393,8 +398,8 @@ export class GenericPageTable extends PageTable {
   }
 
   /**
-   * The table at a level for an address; null where a leaf is in the way, where no table exists, or
-   * where none can be allocated.
+   * The table at a level for an address; null if a leaf is in the way, or if the table does not
+   * exist and cannot be allocated or `create` is false.
    */
   #descend(iova: number, level: number, create: boolean): Float64Array | null {
     if (iova >= entryBytes(this.levels) && !(create && this.#grow(iova))) return null;

@@ -1,6 +1,6 @@
 /**
- * The range that an invalidation command really covers: hardware takes aligned blocks, or exact
- * ranges.
+ * The range that an invalidation command really covers. Some hardware accepts only aligned blocks,
+ * some accepts exact ranges.
  *
  * @see rules/dma.md 5.2
  */
@@ -11,8 +11,8 @@ import type { PageTable } from "./page_table.ts";
 /**
  * One invalidation: the range to invalidate, and the range that the command really covers.
  *
- * One object is reused and passed as a whole: passing an IOVA to a function would allocate an
- * object on the heap each time, as IOVAs do not fit in 31 bits.
+ * One object is reused and passed as a whole. If an IOVA were passed to a function instead, each
+ * call would allocate an object on the heap, because IOVAs do not fit in 31 bits.
  */
 export class Invalidation {
   /** The range to invalidate, both ends included. */
@@ -27,15 +27,15 @@ export class Invalidation {
 
 /**
  * Largest block of one VT-d command, as a power of two of granules. The capability register
- * contains it (VT-d specification 11.4.2, MAMV); 18, that is 1 GiB, is the usual value.
+ * contains this value (VT-d specification 11.4.2, MAMV). 18 is the usual value; it means 1 GiB.
  */
 const VTD_LARGEST_BLOCK_BITS = 18;
 
 /**
  * Computes the invalidation command for a range.
  *
- * The command covers the range itself, or the smallest aligned block that contains it, or the whole
- * domain when that is too large for a command.
+ * The command covers the range itself, or the smallest aligned block that contains the range. If
+ * the range or the block is too large for a command, the command covers the whole domain.
  *
  * @param flushAllAbovePages For Arm: above this number of pages the whole domain is invalidated; 0
  *   means no limit.
@@ -79,8 +79,8 @@ function coverDomain(table: PageTable, invalidation: Invalidation): void {
 }
 
 /**
- * The length of a range, both ends included. For the whole of a wide space, more than the
- * difference of its numbers.
+ * The length of a range, both ends included. For the whole of a wide space, the length is more than
+ * the difference of the numbers that represent its ends.
  */
 export function rangeBytes({ lastAddress }: PageTable, first: number, last: number): Bytes {
   return first === 0 && last === lastAddress

@@ -53,7 +53,7 @@ export interface IommuPlatform extends GroupPlatform {
 }
 
 interface CachedAccessObserver {
-  /** Called when a cached not-present entry refused an access that the page table may allow by now. */
+  /** Called when a cached not-present entry refused an access that the page table may meanwhile allow. */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void;
   /** Called when a stale entry of the IOTLB, or of the device's own cache, translated an access. */
   stale(dev: DmaDevice, dma: number, access: DeviceAccess, from: StaleCache, age: string): void;
@@ -174,8 +174,10 @@ export class Iommu {
   }
 
   /**
-   * Looks an IOVA up in the page table, as the kernel would; no event, no IOTLB.
-   * @returns The physical address of that very byte, or -1. Without translation the address itself.
+   * Looks an IOVA up in the page table, as the kernel would. Emits no event and does not use the
+   * IOTLB.
+   * @returns The physical address of exactly that byte, or -1. Without translation, the address
+   *   itself.
    */
   lookup(dev: DmaDevice, dma: number): PhysAddr | -1 {
     if (dev.domain === null) return this.#throughBus(dev, dma);
@@ -200,8 +202,8 @@ export class Iommu {
   }
 
   /**
-   * Translates one access of a device, which must not cross a granule: from the IOTLB, where an
-   * entry may be stale, or by a walk.
+   * Translates one access of a device, which must not cross a granule. The translation comes from
+   * the IOTLB, whose entry may be stale, or from a walk of the page table.
    *
    * @returns The physical address, or -1 after `iommu.fault`.
    * @see rules/dma.md 5.2, 5.3
@@ -277,9 +279,9 @@ export class Iommu {
   }
 
   /**
-   * Translates an access from the device's own cache: the request is a translated one, and the IOMMU
-   * does no lookup.
-   * @returns The physical address, or -1 where the device has to send a translation request.
+   * Translates an access from the device's own cache. The device sends such a request as already
+   * translated, so the IOMMU does no lookup.
+   * @returns The physical address, or -1 if the device has to send a translation request.
    * @see rules/dma.md 5.4
    */
   #translateInDevice(
@@ -314,8 +316,8 @@ export class Iommu {
   }
 
   /**
-   * Answers a device's translation request; the device caches the translation, even one from a stale IOTLB
-   * entry.
+   * Answers a device's translation request. The device caches the answer, even if it came from a stale
+   * IOTLB entry.
    */
   #answerRequest(
     tlb: DeviceTlb,
@@ -341,11 +343,12 @@ export class Iommu {
   }
 
   /**
-   * Counts an access that the IOTLB translates as before, for a caller that remembers the result.
+   * Counts an access that the IOTLB translates as before, for a caller that has cached the result
+   * of `translate`.
    *
-   * @param entry The IOTLB entry, as it was after the earlier `translate`.
+   * @param entry The number of the IOTLB entry after that `translate`.
    * @param serial The serial number of that entry at that time.
-   * @returns False where `translate` has to be called; nothing has happened then.
+   * @returns False if the caller has to call `translate`; nothing has happened then.
    * @internal
    */
   translateAgain({ generation }: IommuDomain, entry: number, serial: number): boolean {
@@ -382,11 +385,11 @@ export class Iommu {
   }
 
   /**
-   * The reason of a fault at an address past the last one. For tables that extend the top bit, the
-   * addresses at the upper end of 64 bits exist but are never mapped, and those in between are
-   * invalid. For tables of 64 bits no address is too wide.
+   * The reason of a fault at an address past the table's last address. For tables that extend the
+   * top bit, the addresses at the upper end of 64 bits exist but are never mapped; the addresses
+   * between the two halves are invalid. For tables of 64 bits no address is too wide.
    *
-   * @param high The upper half of the address, negative for the error value, which is all ones.
+   * @param high The upper half of the address; negative for the error value, which is all ones.
    * @internal
    */
   tooWide({ domain }: DmaDevice, high: number): FaultReason {

@@ -1,9 +1,9 @@
 /**
- * IOMMU groups: devices that the hardware cannot distinguish share one default domain. Creates the
- * domain, chooses its type, and tracks its users.
+ * IOMMU groups: devices that the hardware cannot distinguish share one default domain. This file
+ * creates the domain, chooses its type, and tracks its users.
  *
- * The bus decides the members of a group (`devices/pci/iommu_groups.ts`). Ports and bridges are
- * members there, but not here, since they map nothing.
+ * The bus decides the members of a group (`devices/pci/iommu_groups.ts`). In that file, ports and
+ * bridges are members, too. In this file they are not, because they map nothing.
  *
  * @see rules/dma.md 1.3 and chapter 9
  */
@@ -64,7 +64,7 @@ function enter(dev: DmaDevice, domain: IommuDomain | null): void {
 
 /**
  * Maps the memory that firmware uses with devices one to one.
- * @throws {KernelError} Where it cannot be mapped, as beyond the end of the table.
+ * @throws {KernelError} If the memory cannot be mapped, for example beyond the end of the table.
  */
 function mapDirectRegions(
   { events: { context } }: GroupPlatform,
@@ -110,12 +110,12 @@ export class IommuGroups {
   }
 
   /**
-   * Puts devices into one group, as they are found at boot, and creates its default domain. Without
-   * an IOMMU and for passthrough there is no domain: the devices use physical addresses, or bus
-   * addresses where these differ. The domain is made for the first device: only the windows of its
-   * host bridge and the gaps of its bus are reserved.
+   * Puts devices into one group, as they are found at boot, and creates the group's default domain.
+   * Without an IOMMU and for passthrough there is no domain: the devices use physical addresses, or
+   * bus addresses where these differ. The domain is made for the first device. Therefore only the
+   * windows of the first device's host bridge and the gaps of its bus are reserved.
    *
-   * @throws {KernelError} EINVAL where one device is untrusted and another needs passthrough.
+   * @throws {KernelError} EINVAL if one device is untrusted and another needs passthrough.
    * @see rules/dma.md 1.3, 9.3, 9.4
    */
   make(members: readonly DmaDevice[]): IommuGroup {
@@ -126,7 +126,7 @@ export class IommuGroups {
   }
 
   /**
-   * Adds a device that appears later to an existing group, which keeps its domain even if the
+   * Adds a device that appears later to an existing group. The group keeps its domain even if the
    * device is untrusted.
    * @see rules/dma.md 9.3
    */
@@ -170,8 +170,8 @@ export class IommuGroups {
   }
 
   /**
-   * Attaches a device to its group's domain, which is created for the first device. A device with
-   * its own dma_map_ops is not translated.
+   * Attaches a device to its group's domain, which is created for the group's first device. A
+   * device with its own dma_map_ops is not translated.
    */
   #enterDomain(dev: DmaDevice, group: IommuGroup): void {
     const { forcedac } = this.#config;
@@ -183,7 +183,10 @@ export class IommuGroups {
     if (dev.name !== dev.domain.name) this.#sharers.set(dev.name, dev.domain.name);
   }
 
-  /** Creates a domain for the first device of a group; null, with a warning, where its bus leaves no IOVAs. */
+  /**
+   * Creates a domain for the first device of a group; null, with a warning, if the device's bus leaves no
+   * IOVAs.
+   */
   #makeDomain(dev: DmaDevice, group: IommuGroup, mode: IommuMode): IommuDomain | null {
     const table = this.#newTable();
     const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
@@ -255,9 +258,9 @@ export class IommuGroups {
 
   /**
    * Changes how a device's group is translated, as an administrator may. While a driver of any
-   * member is bound, only strict to lazy is possible: the domain gets a flush queue and stays.
-   * Where flushes cannot be deferred, that succeeds and changes nothing. Otherwise the group gets a
-   * new domain, with nothing allocated.
+   * member is bound, only the change from strict to lazy is possible: the domain stays, and gets a
+   * flush queue. If flushes cannot be deferred, this change succeeds without any effect. While no
+   * driver is bound, the group gets a new domain, with nothing allocated.
    *
    * @param mode The word that was written: passthrough, strict, lazy, or auto for the type that the
    *   group had at boot.
@@ -346,10 +349,10 @@ export class IommuGroups {
   }
 
   /**
-   * Assigns a device's whole group to a user, as VFIO does: it leaves its default domain, and reaches
-   * no memory until the user maps some.
-   * @returns 0, -EPERM while a driver is bound to any member or a user owns the group, -EINVAL where
-   *   firmware needs memory mapped for a member, -ENODEV without an IOMMU.
+   * Assigns a device's whole group to a user, as VFIO does. The group leaves its default domain, and
+   * its devices reach no memory until the user maps some.
+   * @returns 0; -EPERM while a driver is bound to any member or a user owns the group; -EINVAL if
+   *   firmware needs memory mapped for a member; -ENODEV without an IOMMU.
    * @see rules/dma.md 9.8, 9.11
    */
   claim({ group }: DmaDevice): number {
@@ -384,8 +387,8 @@ export class IommuGroups {
 
   /**
    * The address that a device writes for its interrupts, used when its vectors are allocated.
-   * @returns The address, or -ENOMEM where the doorbell's page cannot be mapped. 0 where interrupts
-   *   are remapped and no mapping is needed.
+   * @returns The address, or -ENOMEM if the doorbell's page cannot be mapped. 0 if interrupts are
+   *   remapped and no mapping is needed.
    * @see rules/dma.md 4.7
    */
   messageAddress(dev: DmaDevice): DmaAddr | number {
@@ -405,8 +408,9 @@ export class IommuGroups {
 
   /**
    * Removes a device from its group. Its mappings stay in the table, and the other members keep
-   * working, except devices with the same requester ID where they share one context entry: it is
-   * cleared. With its last member the group loses the domain: the next device gets a new one.
+   * working. Exception: devices with the same requester ID may share one context entry, which is
+   * cleared. When its last member is removed, the group loses the domain, and the next device gets
+   * a new domain.
    * @see rules/dma.md 9.7
    */
   remove(dev: DmaDevice): void {
@@ -427,7 +431,7 @@ export class IommuGroups {
 
   /**
    * Addresses that are never allocated for devices behind a host bridge: the bus addresses of the
-   * bridge's own windows, where peers answer, and the machine's reserved ranges.
+   * bridge's own windows, because peers answer at them, and the machine's reserved ranges.
    * @see rules/dma.md 4.6, rules/p2p.md 9.6
    */
   #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {

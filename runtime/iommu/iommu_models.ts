@@ -21,16 +21,19 @@ export interface IommuModelSpec {
   readonly doc: string;
   /** The granules that its page tables can have. @see rules/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
-  /** A leaf can have any size; else blocks lie one or two levels up, and none above. */
+  /**
+   * True if a leaf can have any size. False if blocks lie only one or two levels above the lowest
+   * level.
+   */
   readonly hasAnyPageSize: boolean;
   /**
-   * Supported page sizes with the default granule, where a machine block lists none; null for the
+   * Supported page sizes with the default granule, if a machine block lists none; null for the
    * default of `page_sizes`.
    */
   readonly usualPageSizesBytes: readonly Bytes[] | null;
   /**
-   * Address bits that it translates: the default where a machine block does not set them, and the
-   * maximum.
+   * Number of address bits that the IOMMU translates: `usual` is the default if a machine block
+   * does not set the number, `most` is the maximum.
    */
   readonly addressBits: { readonly usual: number; readonly most: number };
   makeTable(options: TableOptions): PageTable;
@@ -41,30 +44,32 @@ export interface IommuModelSpec {
   /** Its entries have no separate read permission: writable memory is readable (dma.md 1.6). */
   readonly writableIsReadable: boolean;
   /**
-   * Half of its addresses lie at the end of 64 bits, with the top bit extended, and are never
-   * allocated: the aperture has a bit fewer than the tables. @see rules/dma.md 4.2
+   * Half of the addresses lie at the end of the 64-bit space, with the top bit extended, and are
+   * never allocated. Therefore the aperture has one bit fewer than the tables. @see rules/dma.md
+   * 4.2
    */
   readonly extendsTopBit: boolean;
   /**
-   * The range that a flush command covers: the exact range, or the smallest aligned block that
-   * contains it. If that is too large for one command: the whole domain, or still the same range.
+   * The range that a flush command covers: the exact range (`range`), or the smallest aligned block
+   * that contains it (`block`). With `_or_domain`, the command covers the whole domain if that is
+   * too large for one command.
    * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
   /**
-   * Supports caching mode, in which the IOTLB caches not-present entries: maps need a flush too, and
-   * no flush is deferred. @see rules/dma.md 1.3
+   * Supports caching mode, in which the IOTLB caches not-present entries. In this mode maps need a
+   * flush too, and no flush is deferred. @see rules/dma.md 1.3
    */
   readonly hasCachingMode: boolean;
   /** Writes to a PC's interrupt window are interrupts, whatever the tables contain. */
   readonly hasInterruptWindow: boolean;
   /**
-   * Address of the MSI doorbell, if writes to it are translated like any write; null where interrupts
+   * Address of the MSI doorbell, if writes to it are translated like any write; null if interrupts
    * are remapped. @see rules/dma.md 4.7
    */
   readonly doorbellPhys: PhysAddr | null;
   /**
-   * How long an unmap waits for the answer of a device with ATS; null where invalidations of
+   * How long an unmap waits for the answer of a device with ATS; null if invalidations of
    * device-TLBs are not simulated. @see rules/dma.md 5.4
    */
   readonly deviceTlbTimeoutNs: Nanoseconds | null;

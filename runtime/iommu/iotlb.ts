@@ -1,9 +1,9 @@
 /**
- * The cache of translations in the IOMMU. Its entries outlive those of the page table until they are
- * invalidated, which lazy mode defers.
+ * The cache of translations in the IOMMU. An entry outlives its page-table entry until it is
+ * invalidated; lazy mode defers the invalidation.
  *
- * Fully associative with LRU replacement; every domain shares it. An entry covers a page of its
- * leaf's size. A lookup takes a hash probe for each leaf size that is in the cache.
+ * The cache is fully associative with LRU replacement, and all domains share it. An entry covers a
+ * page of its leaf's size. A lookup takes a hash probe for each leaf size that is in the cache.
  *
  * @see rules/dma.md 5.2, 5.3
  */
@@ -85,10 +85,10 @@ export class Iotlb {
   }
 
   /**
-   * Whether `lookup` would find the same translation as before. If so, its entry becomes the most
-   * recently used.
-   * @param entry The value of `newest` after that lookup.
-   * @param serial The value of `serialOf(entry)` after that lookup.
+   * Whether `lookup` would find the same translation as an earlier call. If so, its entry becomes
+   * the most recently used.
+   * @param entry The value of `newest` after the earlier call.
+   * @param serial The value of `serialOf(entry)` after the earlier call.
    */
   findsAgain(entry: number, serial: number): boolean {
     // Where leaves of several sizes are cached, another entry might be found first.
@@ -144,9 +144,9 @@ export class Iotlb {
   }
 
   /**
-   * Inserts a translation, replacing the least recently used one if the cache is full.
+   * Inserts a translation. If the cache is full, it replaces the least recently used translation.
    * @param iova Any byte of the page.
-   * @param phys Its physical address.
+   * @param phys The physical address of that byte.
    */
   insert(
     domain: number,

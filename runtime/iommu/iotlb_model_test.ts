@@ -12,7 +12,10 @@ interface Entry {
   generation: number;
 }
 
-/** Address ranges with leaves of one size each; the last lies beyond 32 bits of page numbers. */
+/**
+ * Address ranges. All leaves of a range have the same size; the last range lies beyond 32 bits of
+ * page numbers.
+ */
 const PLACES = [
   { base: 0, sizeBytes: 2 ** 12 },
   { base: 2 ** 32, sizeBytes: 2 ** 13 },

@@ -1,7 +1,8 @@
 /**
- * The allocator of IO virtual addresses: per-CPU caches first, then the search for a free range.
+ * The allocator of IO virtual addresses: first the per-CPU caches, then the search for a free
+ * range.
  *
- * It works with page frame numbers and emits no events; its domain emits them.
+ * It works with page frame numbers. It emits no events; the domain that owns it does.
  *
  * @see rules/dma.md chapter 4
  */
@@ -12,15 +13,16 @@ import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
 
 /**
- * Largest range that the caches keep, in granules: 128 KiB at 4 KiB. The engine constant-folds only unexported constants
- * (`iova.pair`).
+ * Largest range that the caches keep, in granules: 128 KiB at 4 KiB. Not exported, because the engine constant-folds
+ * only constants that are not exported (`iova.pair`).
  */
 const MAX_CACHED = 2 ** (CACHE_CLASSES - 1);
 export const MAX_CACHED_PFNS = MAX_CACHED;
 
 /**
- * Number of granules that become available when the first `pfns` granules of a range are freed: the
- * caches store powers of two, and a range that is too large for them is freed as a whole.
+ * Number of granules that become available when the first `pfns` granules of a range are freed. The
+ * caches store powers of two, so that number is rounded; a range that is too large for the caches
+ * is freed as a whole.
  *
  * @see rules/dma.md 3.5 (size-class effect)
  */
@@ -53,15 +55,16 @@ export interface IovaAllocatorOptions {
 }
 
 /**
- * The smallest class with a size of at least `pfns`; 0 frames, freed by mistake, belong to class 0.
+ * The smallest size class that holds at least `pfns` frames. 0 frames, which are freed only by
+ * mistake, belong to class 0.
  */
 function classOf(pfns: number): number {
   return pfns <= 1 ? 0 : 32 - Math.clz32(pfns - 1);
 }
 
 /**
- * Number of frames that a search needs for a request of `pfns` frames: ranges that fit the caches
- * are rounded up to a cache size.
+ * Number of frames for which a request of `pfns` frames searches: a size that the caches keep is
+ * rounded up to a cache size.
  */
 export function searchedPfns(pfns: number): number {
   return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
@@ -101,8 +104,8 @@ export class IovaAllocator {
   readonly ranges: IovaRanges;
   readonly cache: IovaCache;
   /**
-   * Origin of the last allocation, as an index: storing it costs less than storing a word
-   * (`iova.pair`).
+   * Origin of the last allocation, as an index, because storing a number costs less than storing a
+   * string (`iova.pair`).
    */
   #source = TREE;
   #destination = TREE;
@@ -126,9 +129,9 @@ export class IovaAllocator {
   }
 
   /**
-   * Allocates a range, from the caches if its size is a cached one.
+   * Allocates a range, from the caches if they keep ranges of its size.
    *
-   * @param pfns Frames wanted; up to 32 they are rounded up to a power of two.
+   * @param pfns Frames wanted; a number up to 32 is rounded up to a power of two.
    * @param limitPfn Last usable frame.
    * @param flush Whether a failed search may empty all caches and try again.
    * @returns The first frame, or 0 when nothing fits.
@@ -156,7 +159,7 @@ export class IovaAllocator {
 
   /**
    * Frees a range into the cache of its size class.
-   * @param pfns The requested size, not the rounded one: it decides the class.
+   * @param pfns The requested size, not the rounded size, because it decides the class.
    * @see rules/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {

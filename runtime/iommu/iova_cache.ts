@@ -1,8 +1,9 @@
 /**
  * The per-CPU caches in front of the ranges: magazines of recently freed addresses by size class.
  *
- * A cached range stays allocated in the range list; a magazine contains only its first frame. Each
- * CPU has two magazines a class; full ones go to a depot that all CPUs share.
+ * A cached range stays allocated in the range list; a magazine contains only the range's first
+ * frame. Each CPU has two magazines for each class. Full magazines go to a depot that all CPUs
+ * share.
  *
  * @see rules/dma.md 4.5
  */
@@ -12,8 +13,8 @@ import { grown, zeros } from "../zeros.ts";
 
 const MAGAZINE_PFNS = 127;
 /**
- * Size classes: 1, 2, 4, 8, 16 and 32 granules. The engine constant-folds only unexported constants
- * (`iova.pair`).
+ * Number of size classes: 1, 2, 4, 8, 16 and 32 granules. Not exported, because the engine
+ * constant-folds only constants that are not exported (`iova.pair`).
  */
 const CLASSES = 6;
 export const CACHE_CLASSES = CLASSES;
@@ -21,8 +22,9 @@ export const CACHE_CLASSES = CLASSES;
 const NO_MAGAZINE = -1;
 
 /**
- * A magazine has 128 places, the first of which stays empty. So one number, the place of its newest
- * frame, describes it: the upper bits are the magazine, the lower seven its fill.
+ * A magazine has 128 places, the first of which stays empty. Therefore one number, the place of its
+ * newest frame, describes a magazine: the upper bits are the magazine's index, the lower seven bits
+ * the number of frames in it.
  */
 const PLACE_BITS = 7;
 const FILL_MASK = 2 ** PLACE_BITS - 1;
@@ -40,7 +42,7 @@ export class IovaCache {
   #next: Int32Array;
   #magazines: number;
   #freeMagazine = NO_MAGAZINE;
-  /** The place of the newest frame in the loaded and in the previous magazine, by CPU and class. */
+  /** By CPU and class: the place of the newest frame in the loaded and in the previous magazine. */
   readonly #loaded: Int32Array;
   readonly #previous: Int32Array;
   /** The newest full magazine and the number of magazines, by class. */
@@ -64,9 +66,9 @@ export class IovaCache {
   /**
    * Takes the newest cached range that does not extend past a limit.
    *
-   * Only the loaded magazine is searched: if it contains nothing suitable the result is 0, even
-   * when the previous one would have something. A limit below the range's size permits every range:
-   * the kernel's comparison is unsigned and wraps around.
+   * Only the loaded magazine is searched. If it contains no suitable range, the result is 0, even
+   * when the previous magazine contains one. A limit below the range's size permits every range,
+   * because the kernel's comparison is unsigned and wraps around.
    *
    * @param sizeClass 0 for one granule, 5 for 32.
    * @param endPfn One more than the last usable frame.
@@ -81,8 +83,8 @@ export class IovaCache {
     }
     const pfn = this.#pfns[newest]!;
     const pfns = 1 << sizeClass;
-    // Computing the sum here is cheaper than computing the highest frame once, which would be
-    // allocated on the heap.
+    // Computing the sum for each frame is cheaper than computing the highest possible frame once,
+    // because V8 would allocate that number on the heap.
     if (pfn + pfns > endPfn && endPfn >= pfns) return this.#takeBelow(list, newest, pfns, endPfn);
     this.#loaded[list] = newest - 1;
     return pfn;
@@ -101,8 +103,8 @@ export class IovaCache {
   }
 
   /**
-   * Loads a magazine with frames in place of an empty one, if there is one; returns the place of
-   * its newest frame.
+   * Replaces an empty loaded magazine by one with frames, if there is one; returns the place of the
+   * newest frame in that magazine.
    */
   #refill(list: number, sizeClass: number): number {
     const empty = this.#loaded[list]!;
@@ -142,8 +144,8 @@ export class IovaCache {
   }
 
   /**
-   * Loads a magazine that has room, in place of a full one.
-   * @returns True when the full one went to the depot.
+   * Loads a magazine that has room, in place of a full magazine.
+   * @returns True when the full magazine went to the depot.
    */
   #makeRoom(list: number, sizeClass: number): boolean {
     const full = this.#loaded[list]!;

@@ -1,4 +1,7 @@
-/** Compares the caches with the rule: magazines as lists, by CPU and class, and one list of full magazines a class. */
+/**
+ * Compares the caches with a simple model of the rule: for each CPU and class, magazines as lists; for each class, one
+ * list of full magazines.
+ */
 import { assertEquals } from "@std/assert";
 import { Random } from "../random.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
@@ -168,7 +171,7 @@ Deno.test("empty magazines are filled again: what a cache once had room for need
     }).length;
   round(byTaking);
   const { hostBytes } = cache;
-  // Six classes with two magazines each, after two doublings of the room: 48 magazines of 128
+  // Six classes with two magazines each, after the capacity was doubled twice: 48 magazines of 128
   // places.
   assertEquals(hostBytes, 48 * (128 * 8 + 4));
   for (let again = 0; again < 20; again++) round(again % 2 === 0 ? byDraining : byTaking);

@@ -1,11 +1,11 @@
 /**
- * The ranges of IO virtual addresses in use, and the top-down search for a free one.
+ * The ranges of IO virtual addresses in use, and the top-down search for a free range.
  *
- * The search only ever steps from a range to the one below it, so an address-ordered doubly linked
- * list gives the same results as a balanced tree, and the two cursors save most of the walking;
- * with thousands of ranges a skip list over it saves the rest. A hash from a range's first frame to
- * its node finds the node to free. All data is in typed arrays: about 24 bytes a range and 7 to 14
- * for the hash, nothing allocated in steady state.
+ * The search only steps from a range to the next lower range. Therefore an address-ordered doubly
+ * linked list gives the same results as a balanced tree, and the two cursors save most of the
+ * walking. With thousands of ranges, a skip list over the linked list saves the rest. To free a
+ * range, a hash finds its node by the range's first frame. All data is in typed arrays: about 24
+ * bytes for a range, and 7 to 14 for the hash; nothing is allocated in steady state.
  *
  * All numbers are page frame numbers: IOVA divided by the granule.
  *
@@ -55,7 +55,10 @@ export class IovaRanges {
   readonly dma32Pfn: number;
   /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
   max32AllocPfns: number;
-  /** Bounds of the range that the last successful `find` found, or the last `reserve` made or widened. */
+  /**
+   * Bounds of a range: the one that the last successful `find` found, or that the last `reserve` made or
+   * widened.
+   */
   foundLo = 0;
   foundHi = 0;
 
@@ -65,15 +68,18 @@ export class IovaRanges {
   #links = zeros(Int32Array, 2 * INITIAL_NODES);
   #capacity = INITIAL_NODES;
   /**
-   * Number of nodes ever used; the free nodes among them are linked from `#freeNode` by their lower
-   * link.
+   * Number of nodes ever used. The free nodes among them form a list: `#freeNode` is its first
+   * node, and the lower link of a node leads to the next.
    */
   #used = 2;
   #freeNode = 0;
   #count = 0;
   #cursor32 = ANCHOR;
   #cursor64 = ANCHOR;
-  /** Skip list of sizes that did not fit; null with few ranges, and before a long search. */
+  /**
+   * Skip list of the sizes that did not fit; null with few ranges, and before the first long
+   * search.
+   */
   #skips: IovaSkipList | null = null;
   /** Ranges that long searches have visited without a skip list. */
   #walked = 0;
@@ -87,9 +93,9 @@ export class IovaRanges {
   readonly #longSteps: number;
 
   /**
-   * @param startPfn Lowest frame that may be allocated, at least 1, so that 0 can mean failure.
+   * @param startPfn Lowest frame that may be allocated; at least 1, so that 0 can mean failure.
    * @param dma32Pfn 4 GiB in frames.
-   * @param skippingRanges Number of ranges from which long searches use a skip list.
+   * @param skippingRanges Long searches use a skip list if there are at least so many ranges.
    */
   constructor(
     startPfn: number,
@@ -117,17 +123,21 @@ export class IovaRanges {
     return this.#cursor32 === ANCHOR ? null : this.#bounds[2 * this.#cursor32]!;
   }
 
-  /** First frame of the range where the next search above 4 GiB starts; null for the anchor. */
+  /**
+   * First frame of the range where the next search above 4 GiB starts; null if it starts at the
+   * top.
+   */
   get cursor64Pfn(): number | null {
     return this.#cursor64 === ANCHOR ? null : this.#bounds[2 * this.#cursor64]!;
   }
 
   /**
-   * Allocates the highest free range below the cursor, or below the limit when that fails.
+   * Allocates the highest free range below the cursor; if there is none, the highest below the
+   * limit.
    *
    * @param pfns Frames wanted, at least 1.
    * @param limitPfn Last frame that may be used.
-   * @param aligned Whether the range starts at a multiple of its size's next power of two.
+   * @param aligned Whether the range starts at a multiple of its size rounded up to a power of two.
    * @returns The first frame, or 0 when nothing fits.
    * @see rules/dma.md 4.4
    */
@@ -158,7 +168,8 @@ export class IovaRanges {
         if (nodeLo < high) high = nodeLo;
         lo = Math.floor((high - pfns) * inverse) * alignment;
         node = links[2 * node]!;
-        // The floor ends at -1, so nothing fits below it and the walk stops there at the latest.
+        // The floor's range ends at -1, so nothing fits below the floor. Therefore the walk stops
+        // at the floor at the latest.
       } while (lo <= bounds[2 * node + 1]! && lo >= low);
       if (lo >= low || pass === 2 || retryPfn >= below) {
         if (steps > this.#longSteps) this.#afterLongSearch(steps);
@@ -173,8 +184,8 @@ export class IovaRanges {
   }
 
   /**
-   * The number of ranges that a search would visit now, successful or not: the cost of an
-   * allocation that the caches do not serve. Allocates nothing and moves no cursor.
+   * The number of ranges that a search would visit now, whether or not it succeeds. It is the cost
+   * of an allocation that the caches cannot serve. Allocates nothing and moves no cursor.
    *
    * @param limitPfn Last frame that may be used.
    * @see rules/dma.md 4.4
@@ -223,9 +234,9 @@ export class IovaRanges {
   }
 
   /**
-   * Frees the range that contains a frame; does nothing without one.
+   * Frees the range that contains a frame; does nothing if no range contains it.
    *
-   * @returns Whether there was one.
+   * @returns Whether a range was freed.
    * @see rules/dma.md 4.3, 4.4
    */
   free(pfn: number): boolean {
@@ -258,10 +269,10 @@ export class IovaRanges {
   }
 
   /**
-   * Reserves frames so that they are never allocated. Ranges that overlap them are widened
-   * downwards, and the part above the last range becomes a separate range. The cursors stay.
+   * Reserves frames so that they are never allocated. Existing ranges that overlap these frames are
+   * widened downwards, and the frames above the last such range become a separate range. The
+   * cursors stay. Sets `foundLo` and `foundHi` to the range that covers the last of the frames.
    *
-   * @returns Nothing; `foundLo` and `foundHi` are the range that covers the last part.
    * @see rules/dma.md 4.6
    */
   reserve(loPfn: number, hiPfn: number): void {
@@ -339,8 +350,8 @@ export class IovaRanges {
     links[2 * higher] = lower;
     links[2 * node] = this.#freeNode;
     this.#freeNode = node;
-    // The threshold is far lower than for building the skip list; else a pair of alloc and free
-    // could build and drop it repeatedly.
+    // This threshold is far below the threshold for building the skip list. Otherwise a pair of
+    // alloc and free could build and drop the skip list repeatedly.
     if (--this.#count < this.skippingRanges / 4) this.#skips = null;
   }
 
@@ -358,8 +369,8 @@ export class IovaRanges {
   }
 
   /**
-   * The node with this first frame, or the floor; `#probedSlot` is the slot where the probing
-   * ended.
+   * The node whose first frame is `pfn`, or the floor if there is no such node. `#probedSlot` is
+   * the slot where the probing ended.
    */
   #nodeStarting(pfn: number): number {
     const slots = this.#slots;
@@ -375,9 +386,9 @@ export class IovaRanges {
   }
 
   /**
-   * Finds the range that contains a frame other than its first: passed only by mistake, or by code
-   * that reads page tables. Aligned ranges are found at the multiples of powers of two below the
-   * frame, others by a full search.
+   * Finds the range that contains a frame that is not its first frame. Only a mistake, or code that
+   * reads page tables, passes such a frame. Aligned ranges are found at the multiples of powers of
+   * two below the frame, other ranges by a full search.
    */
   #searchContaining(pfn: number): number {
     for (let alignment = 2; alignment <= pfn; alignment *= 2) {
@@ -416,7 +427,8 @@ export class IovaRanges {
   }
 
   #growNodes(): void {
-    // Grows by half only: a doubled array would be half empty just when there are most ranges.
+    // Grows only by half: a doubled array would be half empty just when the number of ranges is
+    // largest.
     this.#capacity = Math.ceil(this.#capacity * 1.5);
     invariant(this.#capacity > this.#used, "The list of ranges has not grown");
     this.#bounds = grown(this.#bounds, new Float64Array(2 * this.#capacity));

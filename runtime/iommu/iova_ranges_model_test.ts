@@ -1,5 +1,6 @@
 /**
- * Compares the ranges with a direct, slow implementation of the rule: a sorted list that is searched completely each time.
+ * Compares the ranges with a simple, slow implementation of the rule: a sorted list, every search of which visits all
+ * ranges.
  */
 import { assertEquals } from "@std/assert";
 import { Random } from "../random.ts";

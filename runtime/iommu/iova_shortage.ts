@@ -1,9 +1,9 @@
 /**
- * Explains why a search for an IOVA range failed: the free space up to the limit, and its longest
- * run.
+ * Explains why a search for an IOVA range failed: measures the free space up to the limit, and its
+ * longest run.
  *
- * The search itself only finds that nothing fits. This walks all ranges once more, and runs only
- * when a failure has a listener.
+ * The search itself only finds that nothing fits. `shortageOf` visits all ranges once more, and is
+ * called only when a failure has a listener.
  *
  * @see rules/dma.md 4.4
  */
@@ -24,8 +24,8 @@ export interface IovaShortage {
 /**
  * Measures the free frames after a failed search.
  *
- * @param pfns Frames that were searched for; they must begin at a multiple of their size rounded up
- *   to a power of two.
+ * @param pfns Number of frames that were searched for. Their range must begin at a multiple of this
+ *   number rounded up to a power of two.
  * @param limitPfn Last usable frame.
  */
 export function shortageOf(ranges: IovaRanges, pfns: number, limitPfn: number): IovaShortage {

@@ -29,7 +29,8 @@ Deno.test("enough frames are free in pieces: fragmented, with the longest run (d
 });
 
 Deno.test("a run that is long enough and begins at the wrong frame: alignment (dma.md 4.4 step 3)", () => {
-  // Frames 3 to 6 are four free frames, but a range of four must begin at a multiple of four.
+  // Frames 3 to 6 are four free frames, but a range of four frames must begin at a multiple of
+  // four.
   const ranges = used(15, 3, 4, 5, 6);
   assertEquals(shortage(ranges, 4, 15), { cause: "alignment", freePfns: 4, longestPfns: 4 });
   ranges.free(7);

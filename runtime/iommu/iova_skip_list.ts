@@ -1,21 +1,25 @@
 /**
- * Remembers, in an address space with thousands of ranges, where earlier searches found no gap, so
- * that later searches skip these parts.
+ * In an address space with thousands of ranges, stores where earlier searches found no gap. Later
+ * searches skip these parts.
  *
- * Some nodes of the address-ordered list are on levels above it. Each level is a list of an eighth
- * of the nodes of the level below: a skip list. A span reaches from a node on a level to the next
- * lower node on that level. Each span stores the least aligned size that fits below none of its
- * nodes. A gap that holds a larger aligned size also holds a smaller one, so a search for that size
- * or more skips the span and still finds the same gap.
+ * The structure is a skip list: some nodes of the address-ordered list are also on levels above it,
+ * and each level is a list of an eighth of the nodes of the level below. A span reaches from a node
+ * on a level to the next lower node on that level. Each span stores the smallest aligned size that
+ * fits into no gap of the span. A gap that holds a larger aligned size also holds a smaller one, so
+ * a search for the stored size or more skips the span and still finds the same gap.
  *
- * A node's index decides its level, spread by a hash so that no pattern of frees removes all nodes
- * of a level. A new range only makes a gap smaller: nothing is forgotten. A freed range makes the
- * gap below the range above it larger: the spans of that gap become unknown.
+ * A node's index decides its level. The index is hashed, so that no pattern of frees removes all
+ * nodes of a level. A new range only makes a gap smaller, so the stored sizes stay valid. A freed
+ * range makes the gap below the range above it larger, so the sizes of the spans with that gap
+ * become unknown.
  */
 
 import { invariant } from "../errno.ts";
 
-/** The anchor of the ranges is on every level, the floor on none: 0 is the end of a level. */
+/**
+ * The anchor of the ranges is on every level. The floor, node 0, is on no level: 0 is the end of a
+ * level.
+ */
 const ANCHOR = 1;
 const FANOUT_BITS = 3;
 const FANOUT_MASK = 2 ** FANOUT_BITS - 1;
@@ -103,8 +107,8 @@ class Level {
 export class IovaSkipList {
   readonly #levels = Array.from({ length: LEVELS }, (_, level) => new Level(level));
   /**
-   * By level: the node where the search entered its current span; 0 if it did not enter at the span's
-   * beginning.
+   * By level: the node where the search entered its current span; 0 if the search entered the span
+   * elsewhere than at its beginning.
    */
   readonly #entered = new Int32Array(LEVELS);
 
@@ -118,11 +122,11 @@ export class IovaSkipList {
   }
 
   /**
-   * The node where a search continues that has reached a node without finding a gap.
+   * The node at which a search continues after it reached the node `from` without finding a gap.
    *
-   * @param from A node with a gap below that the search's limit does not cut.
+   * @param from A node whose gap below is not cut by the search's limit.
    * @param pfns An aligned size.
-   * @returns The node, or a lower one, with no gap large enough between them.
+   * @returns `from`, or a lower node; no gap between the two is large enough.
    */
   skip(from: number, pfns: number): number {
     let node = from;

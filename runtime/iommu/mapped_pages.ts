@@ -1,6 +1,6 @@
 /**
- * The counter that a kernel with `iommu.debug_pagealloc` has for each page frame: the number of its
- * IOMMU mappings. Freeing or allocating a mapped page causes a warning.
+ * The counter that a kernel with `iommu.debug_pagealloc` has for each page frame: the number of
+ * IOMMU mappings of the frame. Freeing or allocating a mapped page causes a warning.
  *
  * @see rules/dma.md 8.4
  */
@@ -79,8 +79,8 @@ export class MappedPages {
 }
 
 /**
- * A domain with page counters. A separate class, so that maps are no slower on machines without
- * counters.
+ * A domain with page counters. It is a separate class, so that maps are not slower on machines
+ * without counters.
  */
 export class CountedDomain extends IommuDomain {
   readonly #mappedPages: MappedPages;

@@ -14,7 +14,7 @@ interface Options {
   readonly offset?: number;
 }
 
-/** A machine with a device and a page, and a count of the kernel's warnings by step. */
+/** Makes a machine with a device and a page, and counts the kernel's warnings at each step. */
 function bench({ iommu, machine: more, device, offset = 0 }: Options = {}) {
   const machine = new Machine(testConfig({
     iommu: { debugPagealloc: true, ...iommu },

@@ -2,7 +2,7 @@
 import type { Bytes, PhysAddr } from "../address.ts";
 import { grown, zeros } from "../zeros.ts";
 
-/** Runs of memory of a list, to be mapped at consecutive IOVAs; the object is reused for each list. */
+/** The memory of a list as runs, to be mapped at consecutive IOVAs. The object is reused for each list. */
 export class MemoryRuns {
   count = 0;
   #phys = zeros(Float64Array, 8);
@@ -40,8 +40,8 @@ export class MemoryRuns {
   }
 
   /**
-   * Writes leaves for runs of one granule, starting at one run and one entry of a lowest table,
-   * until a run is longer, or cannot be mapped in that table.
+   * Writes leaves for runs of one granule, from the run `first` and the entry `start` of a lowest
+   * table on. Stops at a run that is longer, or cannot be mapped in that table.
    * @returns The number of leaves written.
    */
   writeGranules(

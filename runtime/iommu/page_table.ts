@@ -28,8 +28,8 @@ export function protectionWord(flags: number): EventFields<"iommu.map">["prot"] 
 }
 
 /**
- * The kind of entries to invalidate after a map or unmap: leaves; only table pointers (`walk`);
- * leaves and freed tables above them.
+ * The kind of entries to invalidate after a map or unmap: leaves; only table pointers (`walk`); or
+ * leaves and the pointers to freed tables above them.
  */
 export const SYNC_LEAVES = 0;
 export const SYNC_WALK = 1;
@@ -43,8 +43,8 @@ export class SyncRanges {
   #kind = zeros(Uint8Array, 8);
 
   /**
-   * Adds `[first, last]`, which must be invalidated. The empty range at 0 is added as `[0, -1]`: in
-   * 64 bits it wraps around to the whole space.
+   * Adds `[first, last]`, which must be invalidated. The empty range at 0 is added as `[0, -1]`: as
+   * a 64-bit number, its last address wraps around, so it is the whole space.
    */
   add(first: number, last: number, kind: number): void {
     if (this.count === this.#first.length) this.#grow();
@@ -139,11 +139,14 @@ export interface TableWalkEntry {
   readonly table: number;
   readonly index: number;
   readonly spanBytes: number;
-  /** The number of the table page that it points to; 0 for a leaf and for an empty entry. */
+  /** The number of the table page to which the entry points; 0 for a leaf and for an empty entry. */
   readonly below: number;
 }
 
-/** Entries a leaf fills, as a power of two, above all flags and below the smallest granule. */
+/**
+ * Unit in which an entry contains the number of entries that its leaf fills, as a power of two. It
+ * lies above all flags and below the smallest granule.
+ */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
 const ORDER_MASK = 4096 - ORDER_UNIT;
@@ -156,9 +159,9 @@ export function orderOf(leaf: number): number {
 type LeafVisitor = (iova: number, phys: number, sizeBytes: number, flags: number) => void;
 
 /**
- * One IO page table: a tree of tables, the record of the last operation, the result of the last
- * walk, and the lowest table used last, which serves most of the next addresses. Nothing here
- * allocates in steady state.
+ * One IO page table. It contains a tree of tables, the record of the last operation, the result of
+ * the last walk, and the lowest table used last, which also contains most of the next addresses.
+ * Nothing in this class allocates in steady state.
  */
 export abstract class PageTable {
   abstract readonly granuleBytes: number;
@@ -177,8 +180,8 @@ export abstract class PageTable {
   /** Kernel warnings the last operation raised. */
   warnings = 0;
   /**
-   * Called before a table page is allocated: if it returns true, the map ends with -ENOMEM. Null:
-   * never.
+   * Called before a table page is allocated: if it returns true, the map ends with -ENOMEM. If it
+   * is null, no allocation fails.
    */
   outOfMemory: (() => boolean) | null = null;
   walkPhys = 0;
@@ -223,9 +226,11 @@ export abstract class PageTable {
   abstract map(iova: number, phys: number, sizeBytes: number, flags: number): number;
 
   /**
-   * Maps runs of one granule each to consecutive entries of the lowest table used last, like one `map`
-   * for each run, but without recording the leaves. An earlier `map` had the same flags.
-   * @returns How many runs were mapped: it stops at a run that needs more than one entry of that table.
+   * Maps runs of one granule each to consecutive entries of the lowest table used last. The result is
+   * that of one `map` for each run, but the leaves are not recorded. An earlier `map` must have had the
+   * same flags.
+   * @returns How many runs were mapped: the method stops at a run that needs more than one entry of
+   *   that table.
    */
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
     if (!this.isInHot(iova)) return 0;
@@ -234,8 +239,8 @@ export abstract class PageTable {
   }
 
   /**
-   * Unmaps, and returns the bytes unmapped: fewer than asked at a hole, more where a large leaf was
-   * hit.
+   * Unmaps a range.
+   * @returns The bytes unmapped: fewer than requested at a hole, more if a large leaf was hit.
    */
   abstract unmap(iova: number, sizeBytes: number): number;
 
@@ -330,8 +335,8 @@ export abstract class PageTable {
 }
 
 /**
- * Chooses one step of a mapping: the largest page that fits, and how many of it until a larger one
- * becomes possible.
+ * Chooses one step of a mapping: the largest page size that fits, and how many pages of this size
+ * to map until a larger size becomes possible.
  *
  * @see rules/dma.md 5.1
  */
@@ -395,7 +400,10 @@ export interface PageCut {
   readonly count: number;
   /** The next larger size that the table has; 0 for none. */
   readonly largerBytes: number;
-  /** Why that larger size was not used: too little is left, or an address is not a multiple of it. */
+  /**
+   * Why the next larger size was not used: too few bytes are left, or an address is not a multiple of
+   * that size.
+   */
   readonly obstacle: "no_larger" | "length" | "iova" | "phys";
 }
 
@@ -445,7 +453,7 @@ export interface GenericPageTableOptions {
 
 /** The pages that tables consist of, recycled: each a `Float64Array` of entries, addressed by index. */
 class TablePages {
-  /** Entries by table index; index 0 is no table, so that an entry of 0 is empty. */
+  /** Entries by table index. Index 0 is not used by any table, so an entry of 0 is empty. */
   readonly pages: Float64Array[] = [new Float64Array(0)];
   #free: number[] = [];
   readonly #charge: HostCharge | null;

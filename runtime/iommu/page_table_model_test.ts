@@ -504,8 +504,8 @@ function caseOf(name: string): Case {
 }
 
 /**
- * Seeds with special cases, such as an unmap past Arm's last address, and AMD's map over an emptied
- * table.
+ * Seeds that produce special cases, such as an unmap past Arm's last address, and a map with AMD's
+ * format over an emptied table.
  */
 const SEEDS = [51, 1001, 2002, 3003, 4004];
 

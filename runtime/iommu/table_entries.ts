@@ -1,8 +1,8 @@
 /**
- * The 64 bits of an entry, in each page-table format, by the published specifications.
+ * The 64 bits of an entry in each page-table format, according to the published specifications.
  *
- * The tables store only address and flags; the bits are computed when a reader requests them. A bit
- * that the model does not use is 0: global, execute-disable, snoop control, keys.
+ * The tables store only address and flags; the bits are computed when a reader requests them. Bits
+ * that the model does not use are 0: global, execute-disable, snoop control, keys.
  *
  * @see Intel Virtualization Technology for Directed I/O, 9.7 and 9.8; AMD I/O Virtualization
  *   Technology (48882), 2.2.3; AMD64 Architecture Programmer's Manual 2, 5.3 and 5.4; Arm
@@ -114,8 +114,8 @@ export const AMD_V1: EntryFormat = {
     field("IR", 61, "read", readable),
     field("IW", 62, "write", writable),
   ],
-  // The position of the lowest 0 bit gives the size: it is the bit of half the size, and all
-  // address bits below are ones.
+  // The position of the lowest 0 bit gives the size of the leaf: the value of this bit is half the
+  // size, and all address bits below it are ones.
   address: (entry) =>
     BigInt(entry.phys + (hasOwnSize(entry) ? entry.sizeBytes / 2 - entry.granuleBytes : 0)),
 };
@@ -173,9 +173,9 @@ export const ARM_STAGE_1: EntryFormat = {
 const DOMAIN_TABLES_BYTES = 2 ** 32;
 
 /**
- * Physical address of a table page. The tables use none of the RAM that a machine block describes:
- * they lie after all of its ranges, the pages in the order in which they were first needed. A real
- * kernel gets them from its page allocator, wherever a page is free.
+ * Physical address of a table page. The tables use none of the RAM that a machine block describes.
+ * They lie after all RAM ranges, and the pages are in the order in which they were first needed. A
+ * real kernel gets table pages from its page allocator, wherever a page is free.
  *
  * @param memoryEnd End of the last of the machine's ranges.
  * @param page The page's number in its domain, from 1.

@@ -1,11 +1,11 @@
 /**
  * The releases of the kernel that a machine can have, and their differences.
  *
- * One table: each row is a behaviour of some releases that the others do not have, an older way of
- * working or a defect, with the releases that have it. The code is written like the newest release
- * without its defects; a row is a branch in it that names it (`machine.kernel.no_two_step`). A new
- * release is a line of `RELEASES` and the rows that changed; everything else about releases is
- * derived from this.
+ * There is one table. Each row is a behaviour that some releases have and others do not: an older
+ * way of working, or a defect; the row lists the releases that have it. The code is written like
+ * the newest release without its defects. Where a release differs, the code has a branch that names
+ * the row (`machine.kernel.no_two_step`). A new release is a line of `RELEASES` and the rows that
+ * changed; everything else about releases is derived from this table.
  */
 import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 
@@ -53,7 +53,7 @@ export type KernelProfile = keyof typeof RELEASES;
 /** Every release that a machine can have, from the oldest to the newest. */
 export const KERNEL_NAMES = Object.keys(RELEASES) as readonly KernelProfile[];
 
-/** One release, or all from one to another; an omitted end means the oldest or the newest. */
+/** One release, or all releases from one to another; an omitted end means the oldest or the newest. */
 export type ReleaseSpan = KernelProfile | `${KernelProfile | ""}..${KernelProfile | ""}`;
 
 /** A behaviour that some releases have and others do not. */
@@ -65,8 +65,8 @@ export interface Behaviour {
   /** The name that `dmalab explain` describes further; for a defect its own name. */
   readonly rule?: string;
   /**
-   * Parts of the kernel that such a release lacks, each with the release that introduced it, as the end
-   * of a sentence.
+   * Parts of the kernel that releases with this behaviour lack, each with the release that introduced
+   * it, as the end of a sentence.
    */
   readonly lacks?: { readonly [F in KernelFeature]?: string };
 }

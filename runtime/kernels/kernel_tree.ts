@@ -1,4 +1,7 @@
-/** A kernel tree as the compiler reads it: text by paths from its root, and nothing outside it. */
+/**
+ * A kernel tree as the compiler reads it: files by their path from the root, and nothing outside
+ * the tree.
+ */
 import type { KernelProfile } from "./behaviours.ts";
 import { type KernelName, kernelNamed } from "./kernels.ts";
 
@@ -56,7 +59,8 @@ export class TreeError extends Error {
 }
 
 /**
- * Refuses a tree that exceeds a limit of the reader: omitting the rest could change a result.
+ * Refuses a tree that exceeds a limit of the reader, because a result could change if files were
+ * left out.
  *
  * @param what The counted things, in plural.
  * @throws {TreeError}
@@ -85,8 +89,9 @@ export function versionOf(files: TreeFiles): TreeVersion {
 }
 
 /**
- * The release that models a tree: the same version, or another of the same major and minor number. @throws
- * {TreeError}
+ * The release that models a tree: the same version, or another version with the same major and minor
+ * number.
+ * @throws {TreeError}
  */
 export function kernelOf({ major, name, patch }: TreeVersion): KernelProfile {
   const version: string = `${major}.${patch}`;

@@ -19,7 +19,7 @@ import {
 
 /**
  * The kernel of a machine: a boolean for each row of the table. All kernels have the same object shape,
- * so that a hot path reads a field as fast as a field of `this`.
+ * so a hot path reads a row as fast as a field of `this`.
  * @internal
  */
 export type Kernel = Readonly<Record<BehaviourName, boolean>>;
@@ -80,8 +80,8 @@ export interface ReleaseDifference {
   /** The behaviour of a release that has it, as a sentence. */
   readonly doc: string;
   /**
-   * The newer release's change: it has a defect or has fixed one; has begun a way of working or
-   * given it up.
+   * The change from the older to the newer release: the newer one has a defect or has fixed it; it
+   * has begun a way of working or has ended it.
    */
   readonly change: "defect" | "mended" | "begun" | "ended";
 }
@@ -123,8 +123,8 @@ export function kernelNamed(name: string): KernelProfile | undefined {
 }
 
 /**
- * The numbers of a version, ordered so that a candidate is before its release, and the release before its
- * updates.
+ * The numbers of a version, for comparison: a release candidate sorts before its release, and the release
+ * before its updates.
  */
 function versionParts(version: string): readonly number[] | null {
   const parts = /^v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,5}))?(?:-rc(\d{1,2}))?(?![\d.])/.exec(version);
@@ -150,7 +150,8 @@ function isBefore(one: readonly number[], other: readonly number[]): boolean {
 }
 
 /**
- * The releases around a version that is not modelled: the newest before it and the oldest after it.
+ * The two modelled releases around a version that is not modelled: the newest before it and the
+ * oldest after it.
  * @returns Empty for a text that is not a version.
  * @example nearestReleases("7.2.9") // ["7.2.6", "7.2.12"]
  */
@@ -167,12 +168,12 @@ export interface KernelConfig {
   /** The release, by its full or its short name. */
   readonly kernel: KernelName;
   /**
-   * The kernel's defects (rules/defects.md): null for those of the release; else exactly these. An
-   * empty set is the intended behaviour.
+   * The kernel's defects (rules/defects.md). Null means the release's own defects; a set means
+   * exactly the defects in the set. An empty set is the intended behaviour.
    */
   readonly quirks: QuirkSet | null;
   /**
-   * Older ways of working to use instead of the release's own; null for the release's own.
+   * Older ways of working to use instead of the release's own ones; null to use the release's own.
    * @internal
    */
   readonly olderWays?: ReadonlySet<OlderWay> | null;
@@ -196,8 +197,8 @@ function kernelWith(rows: readonly Iterable<BehaviourName>[]): Kernel {
 const AS_RELEASED = new Map<KernelRelease, Kernel>();
 
 /**
- * The kernel of a release, created at the first request: creating unused ones costs
- * `nvme.read4k.strict` a tenth.
+ * The kernel of a release. It is created at the first request, because creating unused kernels
+ * slows `nvme.read4k.strict` by a tenth.
  */
 function kernelAsReleased(release: KernelRelease): Kernel {
   const kernel = AS_RELEASED.get(release) ?? kernelWith([release.quirks, release.olderWays]);
@@ -207,8 +208,8 @@ function kernelAsReleased(release: KernelRelease): Kernel {
 
 /**
  * The kernel for a configuration.
- * @throws {RangeError} When there is no such release or defect, which is possible where names came
- *   as text.
+ * @throws {RangeError} When there is no such release or defect, which is possible if the names come
+ *   from text.
  */
 export function resolveKernel({ kernel, olderWays, quirks, watch }: KernelConfig): Kernel {
   const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
@@ -225,7 +226,7 @@ export function quirksOf(kernel: Kernel): QuirkSet {
 }
 
 /**
- * For each part of the kernel: the rows of kernels that lack it, and the first release that has it.
+ * For each part of the kernel: the rows whose kernels lack it, and the first release that has it.
  */
 const LACKS = Map.groupBy(
   BEHAVIOUR_NAMES.flatMap((name) =>
@@ -235,7 +236,10 @@ const LACKS = Map.groupBy(
   ({ feature }) => feature,
 );
 
-/** The release that introduced a part of the kernel which this one lacks; null where it has it. */
+/**
+ * The release that introduced a part of the kernel which `kernel` lacks; null if `kernel` has the
+ * part.
+ */
 function lacks(kernel: Kernel, feature: KernelFeature): string | null {
   return LACKS.get(feature)?.find(({ name }) => kernel[name])?.came ?? null;
 }
@@ -245,8 +249,8 @@ export function hasFeature(kernel: Kernel, feature: KernelFeature): boolean {
 }
 
 /**
- * A function was called that the machine's release does not have; with a real kernel it would not have
- * compiled.
+ * The script called a function that the machine's release does not have. With a real kernel, such a
+ * call would not have compiled.
  */
 export class NotInReleaseError extends Error {
   override readonly name = "NotInReleaseError";

@@ -2,7 +2,7 @@
  * Releases: one table of their differences (`behaviours.ts`), the kernel of a machine (`kernels.ts`), and
  * reading a kernel tree's version.
  *
- * State: none; `machine.kernel` is a record of booleans, and no other code checks for a release by name. Proof:
+ * State: none; `machine.kernel` is a record of booleans, and no other code checks for a release by name. Tests:
  * `kernels_test.ts`, `tests/releases_test.ts`.
  *
  * What other members use:

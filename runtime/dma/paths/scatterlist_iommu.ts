@@ -57,8 +57,8 @@ export function iommuMapSg(
   if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
   const done = mapRuns(domain, iova, leafFlags(dev, dir, attrs));
   if (done !== totalBytes) {
-    // If fewer bytes than the range has were mapped, their leaves stay: the kernel does not unmap
-    // them (list_length_wraps).
+    // If fewer bytes were mapped than the range has, the leaves of those bytes stay in the table,
+    // because the kernel does not unmap them (list_length_wraps).
     domain.freeIova(iova, totalBytes);
     return invalidate(list, done === -ERRNO.ENOMEM ? done : -ERRNO.EINVAL);
   }
@@ -67,12 +67,12 @@ export function iommuMapSg(
 }
 
 /**
- * Assigns each entry its place in the range, and gathers its pages in the domain's runs. An entry
- * that would cross a segment boundary moves past it: that enlarges the mapping of the entry before
- * it, and gives the device access to memory outside of the list.
+ * Assigns each entry its place in the range, and adds its pages to the domain's runs. An entry that
+ * would cross a segment boundary is moved behind the boundary. This enlarges the mapping of the
+ * previous entry, and gives the device access to memory outside the list.
  *
- * @returns The bytes of the whole range; -EREMOTEIO for a peer that cannot be reached, -EINVAL for
- *   a mapping of one entry with more than 32 bits, where that does not wrap.
+ * @returns The bytes of the whole range. -EREMOTEIO for a peer that cannot be reached. -EINVAL if
+ *   one entry maps more bytes than 32 bits can count, in releases where that number does not wrap.
  */
 function layOut(
   machine: DmaMachine,
@@ -152,7 +152,7 @@ function invalidate(list: Scatterlist, error: number): number {
 
 /**
  * Writes the leaves of the runs that `layOut` has gathered.
- * @returns The bytes mapped, or a negative errno, with nothing mapped.
+ * @returns The bytes mapped; or a negative errno, and then nothing is mapped.
  */
 function mapRuns(domain: IommuDomain, iova: number, flags: number): number {
   const { runs } = domain;
@@ -199,7 +199,8 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       continue;
     }
     const offset = domain.offsetOf(phys);
-    // Unsigned in the kernel: to an output that is already too long, any entry can be joined.
+    // Unsigned in the kernel: if the output is already too long, the difference wraps, and any
+    // entry can be joined to the output.
     const room = dev.maxSegmentSizeBytes - currentBytes;
     const position = iova + doneBytes;
     const onBoundary = Math.floor(position * perBoundary) * boundaryBytes === position;
@@ -215,8 +216,8 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       outputs++;
       currentBytes = 0;
     }
-    // 32 bits in the kernel: the length of an output that was already too long may wrap, and
-    // counting restarts.
+    // 32 bits in the kernel: if the output was already too long, its length may wrap. The count
+    // then starts again from a small number.
     currentBytes = (currentBytes + lengthBytes) >>> 0;
     const mappedBytes = list.mappedAt(index);
     if (lengthBytes + offset < mappedBytes) {
@@ -287,8 +288,8 @@ function unmapEach(
 }
 
 /**
- * Ends a list's mapping: entry by entry where some entries may have been bounced, else the whole
- * range at once.
+ * Ends a list's mapping: entry by entry if some entries may have been bounced, else the whole range
+ * at once.
  */
 export function iommuUnmapSg(
   machine: DmaMachine,
@@ -320,8 +321,8 @@ export function iommuUnmapSg(
 }
 
 /**
- * Hands a list to the CPU or to the device. Only entries that may have been bounced are looked up;
- * else only the buffers' own cache lines are maintained.
+ * Hands a list to the CPU or to the device. If entries may have been bounced, each entry's address
+ * is looked up. If none was bounced, only the cache lines of the buffers are maintained.
  *
  * @see rules/dma.md 1.6, sync of lists
  */

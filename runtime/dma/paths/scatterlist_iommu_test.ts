@@ -88,8 +88,8 @@ Deno.test("undoing a refusal trusts what an earlier map left in later entries (d
   const list = listOf([0x1000, 0x1000], [0xf000_0000, 0x800], [0x5000, 0x800]);
   map(bench, list);
   bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
-  // Entries 0 and 1 became one output of 0x1800 bytes, stored in entry 0; entry 1 contains the next
-  // output.
+  // Entries 0 and 1 became one output of 0x1800 bytes, which is stored in entry 0. Therefore entry
+  // 1 contains the next output.
   assertEquals(list.dmaAddressAt(1), 0xffff_e000 as DmaAddr);
   peer.kind = "not_supported";
   assertEquals(map(bench, list), -ERRNO.EREMOTEIO);

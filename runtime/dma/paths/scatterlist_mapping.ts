@@ -1,5 +1,6 @@
 /**
- * The scatterlist functions of the DMA API, below their events: the choice of path, and the codes.
+ * The scatterlist functions of the DMA API without their events: the choice of path, and the error
+ * codes.
  *
  * @see rules/dma.md 1.8, chapter 7
  */
@@ -137,7 +138,7 @@ export function unmapSg(
   if (dev.domain !== null) machine.iommu.liveMappings--;
 }
 
-/** Hands a list to the CPU or to the device, entry by entry where there is something to do. */
+/** Hands a list to the CPU or to the device, entry by entry, if there is something to do. */
 export function syncSg(
   machine: DmaMachine,
   dev: DmaDevice,

@@ -4,14 +4,17 @@ import type { DmaMachine } from "../dma_machine.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import type { DmaDevice } from "../device/device.ts";
 
-/** The memory belongs to a peer behind the host bridge: mapped like RAM, with this release's defects. */
+/**
+ * The memory belongs to a peer behind the host bridge. It is mapped like RAM, with this release's
+ * defects.
+ */
 export const PEER_BEHIND_BRIDGE = "behind_bridge";
 /** The device may not reach this peer's memory at all. */
 export const PEER_REFUSED = "refused";
 
 /**
- * Remembers the last provider along a list: its kind of mapping applies while the provider stays
- * the same.
+ * Remembers the provider of the last entry of a list. Its kind of mapping is used again for the
+ * following entries while the provider stays the same.
  */
 export class PeerMemo {
   provider: unknown = null;

@@ -34,8 +34,8 @@ function sideWith(model: IommuModel): Side {
 }
 
 /**
- * Mostly pages that do not touch; some neighbours, longer buffers and, rarely, one past the table's
- * limit.
+ * Draws a list. Most entries are single pages that do not touch; some are neighbours, some are
+ * longer buffers and, rarely, one lies past the table's limit.
  */
 function drawList(random: Random): Scatterlist {
   const list = new Scatterlist([], 1 + random.below(700));

@@ -1,8 +1,8 @@
 /**
- * The two-step API: reserve an IOVA range once, link buffers into it one by one, make all of
- * them visible by one sync, and destroy the range by one call.
+ * The two-step API: reserve an IOVA range once, link buffers into it one by one, make all of them
+ * visible by one sync, and destroy the range by one call.
  *
- * `DmaMapping` wraps these with the events of the calls.
+ * `DmaMapping` calls these functions and emits the events of the calls.
  *
  * @see rules/dma.md chapter 3
  */
@@ -27,7 +27,7 @@ const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
  * Reserves an IOVA range for `sizeBytes` bytes.
  *
  * @param phys Only its offset in the granule matters: the range starts at the same offset.
- * @returns False, with the state all zero, where there is no translation or no range.
+ * @returns False, with the state all zero, if the device has no translation or no range is free.
  * @see rules/dma.md 3.2
  */
 export function iovaTryAlloc(
@@ -137,11 +137,12 @@ function linkPlain(
  * buffers, the granules between them are mapped directly.
  *
  * With the quirk `bounce_link_no_middle`, a buffer that consists of two partial granules fails: the
- * empty middle is linked too, which no page table accepts, and the unwinding begins at the walk's
- * current position instead of its start.
+ * empty middle is linked too, but no page table accepts an empty range. The error path then begins
+ * to unlink at the current position of the walk instead of its start.
  *
- * A slot keeps the buffer's offset only as far as the device's min-align mask says, so a device
- * without one cannot have a head bounced: the page table refuses the address.
+ * A bounce buffer keeps the offset of the original buffer only as far as the device's min-align
+ * mask requires. Therefore the head of a buffer cannot be bounced for a device without such a mask:
+ * the page table refuses the address.
  *
  * @see rules/dma.md 3.4
  */
@@ -237,8 +238,8 @@ function unlinkRange(
 }
 
 /**
- * Hands the buffers back granule by granule: maintains caches, and frees bounce buffers after
- * copying them to memory.
+ * Hands the buffers back to the CPU granule by granule: maintains caches, and copies bounce buffers
+ * to memory before freeing them.
  */
 function leaveBuffers(
   machine: DmaMachine,
@@ -268,7 +269,7 @@ function leaveBuffers(
 }
 
 /**
- * Whether a granule of a part leads to a bounce buffer. Call before the unlink.
+ * Whether a granule of a part is mapped to a bounce buffer. Must be called before the unlink.
  * @see rules/dma.md 3.4: heads and tails are bounced, the middle is not
  */
 export function hasBounced(
@@ -278,7 +279,7 @@ export function hasBounced(
   const { granuleBytes } = dev.domain;
   for (let at = first - dev.domain.offsetOf(first); at < first + sizeBytes; at += granuleBytes) {
     const phys = machine.iommu.lookup(dev, Math.max(at, first));
-    // The walk ends at the first granule without a link, like the walk of the call itself.
+    // This walk ends at the first granule without a link, like the walk of the kernel's call.
     if (phys <= 0) return false;
     if (machine.swiotlb.contains(phys)) return true;
   }
@@ -296,11 +297,11 @@ export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaI
 }
 
 /**
- * Unmaps the range's first bytes and frees the range. Releases differ in whether the free waits for
- * a flush in lazy mode, and in how much is freed when the mapped length is shorter than the
- * reserved one: a shorter range, or the whole range with the mappings still in it.
+ * Unmaps the first bytes of the range and frees the range. Releases differ in two ways: whether the
+ * free waits for a flush in lazy mode, and how much is freed when the mapped length is shorter than
+ * the reserved length (a shorter range, or the whole range with the mappings still in it).
  *
- * @param part Begins where the range does.
+ * @param part Begins where the range begins.
  * @see rules/dma.md 3.5 (size-class effect), rules/v7.3.md 1.1, 1.4
  */
 export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
@@ -325,8 +326,8 @@ export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
 }
 
 /**
- * The state no longer owns its range. Memory that is still linked has leaked and stays a live
- * mapping.
+ * Records that the state no longer owns its range. Memory that is still linked has leaked and stays
+ * a live mapping.
  */
 function letGo(machine: DmaMachine, dev: DmaDevice, state: DmaIovaState): void {
   if (!state.held) return;
@@ -342,9 +343,9 @@ function forget(machine: DmaMachine, dev: DmaDevice): void {
 }
 
 /**
- * Requires a device with a domain. A call after a try-alloc that returned false has no domain to
- * work on.
- * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
+ * Returns the device as a device with a domain. After a try-alloc that returned false, the device
+ * may have no domain.
+ * @throws {KernelError} EFAULT for a device without a domain: a kernel would follow a null pointer.
  * @see rules/dma.md 3.5
  */
 export function translated(machine: DmaMachine, dev: DmaDevice, call: string): TranslatedDevice {
