@@ -250,11 +250,7 @@ export class Iommu {
       }
     }
     if (dev.deviceTlb !== null) {
-      const sizeBytes = flags === 0
-        ? domain.granuleBytes
-        : hit === "walk"
-        ? table.walkSizeBytes
-        : this.iotlb.sizeOf(entry);
+      const sizeBytes = this.#answerSizeBytes(domain, flags, hit === "walk" ? -1 : entry);
       this.#answerRequest(dev.deviceTlb, domain, { dma, phys, sizeBytes, flags });
     }
     if ((flags & (access === "read" ? READABLE : WRITABLE)) === 0) {
@@ -313,6 +309,15 @@ export class Iommu {
       this.#reportStale(dev, domain, dma, access, "device_tlb");
     }
     return phys as PhysAddr;
+  }
+
+  /**
+   * The size of the page that an answer to a translation request covers.
+   * @param entry The IOTLB entry that translated the request; -1 after a walk.
+   */
+  #answerSizeBytes(domain: IommuDomain, flags: number, entry: number): Bytes {
+    if (flags === 0) return domain.granuleBytes;
+    return entry < 0 ? domain.table.walkSizeBytes : this.iotlb.sizeOf(entry);
   }
 
   /**
