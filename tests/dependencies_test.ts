@@ -108,7 +108,7 @@ const NOT_BUNDLED = [
 
 Deno.test("the package has a licence text for every package that is bundled", () => {
   using folder = new TempFolder();
-  const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
+  const names = ["launch", "main", "mod", "postinstall", "recording", "run", "scenarios", "worker"];
   const paths = names.map((name) => `bin/entries/${name}.ts`);
   // The playground contains the texts of the packages that are bundled in it.
   const entries = [...paths, "extensions/page/playground_main.ts"].map((path) =>

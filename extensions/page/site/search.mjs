@@ -1,7 +1,13 @@
 /** How the site is searched, and how `build.mjs` tries it. */
 
-/** All words, whole or their beginnings; titles count most. */
-export const SEARCH = { combineWith: "AND", fuzzy: 0, prefix: true, boost: { title: 8, text: 2 } };
+/** All words, whole or their beginnings; titles count most, and a whole `dma.3.3` counts more than its parts. */
+export const SEARCH = {
+  combineWith: "AND",
+  fuzzy: 0,
+  prefix: true,
+  boost: { title: 8, text: 2 },
+  boostTerm: (term) => /[._]/.test(term) ? 4 : 1,
+};
 
 /** The words of a text for the search: `dma.3.3` and `dma_iova_link` whole, and their parts. VitePress writes its source into the page. */
 export function tokenize(text) {

@@ -23,6 +23,8 @@ export default {
   title: "dmalab",
   description: "A laboratory for DMA mapping",
   srcDir: "pages",
+  // Files that pages link to are copied as they are; a Markdown file among them is no page.
+  srcExclude: ["public/**"],
   cleanUrls: false,
   // The pages are made from many sources: the time of a file in git says nothing.
   lastUpdated: false,
