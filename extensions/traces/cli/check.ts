@@ -25,8 +25,8 @@ export interface OpenedTrace {
 }
 
 /**
- * Reads the kernel's log in a file, and returns whether the file contains a trace. @throws
- * {UnreadableFile}
+ * Reads the kernel's log in a file, and returns whether the file also contains a trace.
+ * @throws {UnreadableFile}
  */
 export async function readLog(
   source: LineSource,
@@ -48,9 +48,9 @@ export async function readLog(
 }
 
 /**
- * Reads the kernel's log among files, and finds which one is the trace.
+ * Reads the kernel's log among files, and finds out which file is the trace.
  *
- * @param also Receives each line, too.
+ * @param also Called with each line, in addition to the reader of the log.
  */
 export async function openTrace(
   paths: readonly string[],
@@ -78,8 +78,8 @@ export async function openTrace(
 
 /**
  * Opens and checks files. The log must be read before the trace can be checked, which takes two
- * passes; a single file is first checked in the same pass, and that check is wasted if the file
- * contains log lines.
+ * passes. A single file is read and checked in one pass. If that file turns out to contain log
+ * lines, this check is wasted, and the trace is checked again.
  */
 async function openAndCheck(paths: readonly string[]) {
   const log = new LogPass();
@@ -97,7 +97,10 @@ async function openAndCheck(paths: readonly string[]) {
     : { opened, ...await checkTrace(opened) };
 }
 
-/** Checks a trace beside its log. @param take Receives each step, with its line in the trace. */
+/**
+ * Checks a trace with its log.
+ * @param take Receives each step, with the instant of the step's line in the trace.
+ */
 export async function checkTrace(
   { log, trace }: Pick<OpenedTrace, "log" | "trace">,
   take: ((step: ScriptedCall, now: TraceInstant) => void) | null = null,

@@ -40,8 +40,8 @@ export async function runExport(
 }
 
 /**
- * Writes the trace in the kernel's own text form, whatever its dialect was; lost events stay marked
- * as lost.
+ * Writes the trace in the kernel's own text form, whatever form it was read in. Lost events stay
+ * marked as lost.
  */
 async function writeText(source: LineSource, screen: Screen): Promise<void> {
   screen.data("# tracer: nop\n#\n");
@@ -87,8 +87,8 @@ function shownOf({ findings }: CheckResult): readonly TraceFinding[] {
 }
 
 /**
- * The time of each finding, by the clock of the trace: for a fault the converted time of its log line, for
- * other findings the time of their line in the trace.
+ * The time of each finding, by the clock of the trace. For a fault it is the converted time of the fault's
+ * log line, for other findings the time of their line in the trace.
  */
 async function timesOf(
   findings: readonly TraceFinding[],

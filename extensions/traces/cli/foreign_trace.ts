@@ -21,8 +21,8 @@ const OTHER = {
 };
 
 /**
- * The kind of a file, by the origin of most of its lines; null for records that exist only beside a
- * trace.
+ * The kind of a file, by the origin of most of its lines. Null for an origin whose records exist
+ * only beside a trace.
  */
 const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> | null>> = {
   "kernel text": TRACE,

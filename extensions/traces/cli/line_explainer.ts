@@ -1,6 +1,6 @@
 /**
- * Explains lines of kernel logs: alone, and with the facts of a trace: which device owned the
- * address, and which call removed it.
+ * Explains lines of kernel logs, without a trace or with the facts of a trace. The trace shows
+ * which device owned the address, and which call removed the mapping.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
@@ -90,8 +90,8 @@ function findingLines(finding: TraceFinding, check: TraceCheck, file: string): s
 }
 
 /**
- * Most earlier mappings of the page to list that the explanation does not already name, the latest
- * first.
+ * The largest number of earlier mappings of the page to list, the latest first. Mappings that the
+ * explanation already names are not listed.
  */
 const MAX_OWNERS = 3;
 
@@ -149,8 +149,8 @@ export function explainFaultLine(text: string): FaultLogText {
 }
 
 /**
- * Explains a whole log: each distinct record once, with its count and first line; then the messages that are no
- * errors, and the lines that no row of the table matches.
+ * Explains a whole log: first each distinct record, with its count and first line. Then it lists the messages
+ * that are no errors, and the lines that no row of the message table matches.
  */
 export function explainLog(log: string): FaultLogText {
   const { entries, states, unread, unreadable } = readKernelLog(log);
@@ -232,7 +232,8 @@ function printFile(path: string, asJson: boolean, screen: Screen): Promise<ExitC
   return refusingUnreadable(screen, async () => {
     const log = await textOf(path);
     const { entries, unreadable } = readKernelLog(log);
-    // Logs are tried first: a file with both trace and log lines is explained as a log.
+    // The file is tried as a log first. Therefore a file with both trace and log lines is explained
+    // as a log.
     const other = entries.length + unreadable.length > 0 ? null : await foreignTrace(path);
     if (other !== null && other.what !== KERNEL_LOG) {
       return refuse(`"${path}" is ${other.what}; ${other.readers}`, screen);

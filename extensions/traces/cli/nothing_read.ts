@@ -9,8 +9,8 @@ import type { LineSource } from "./read_lines.ts";
 const NAMED_EVENTS = 3;
 
 /**
- * A description of a trace may come before the trace and be longer; so a tenth of the lines is
- * enough to recognise the kind of file.
+ * A description of a trace may come before the trace, and may be longer than the trace. Therefore a
+ * tenth of the lines is enough to recognise the kind of file.
  */
 const LEAST_SHARE = 0.1;
 

@@ -1,8 +1,9 @@
 /**
  * Reads lines of files of any size: plain or gzip, or the standard input.
  *
- * A recorded trace or log is untrusted text, and contains names of tasks and devices: control
- * characters are replaced by visible symbols here, before anything prints or exports them.
+ * A recorded trace or log is untrusted text, and contains names of tasks and devices. Therefore
+ * this module replaces control characters by visible symbols before the text is printed or
+ * exported.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatSize } from "@dmalab/lang/text";
@@ -25,7 +26,7 @@ import { TraceLine } from "../line/trace_line.ts";
 export class UnreadableFile extends Error {}
 
 /**
- * Runs a task that reads files; if a file cannot be read, prints the reason and returns an error
+ * Runs a task that reads files. If a file cannot be read, prints the reason and returns an error
  * code.
  */
 export async function refusingUnreadable(
@@ -41,7 +42,7 @@ export async function refusingUnreadable(
 }
 
 type Chunk = Uint8Array<ArrayBuffer>;
-/** Bytes of a stream, in chunks. A chunk is only valid until the next one is requested. */
+/** Bytes of a stream, in chunks. A chunk is only valid until the next chunk is requested. */
 type Chunks = AsyncIterable<Chunk>;
 
 /** Receives each line and its number, from 1. The line object is reused for the next line. */
@@ -53,8 +54,8 @@ export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
 export interface BatchOptions {
   readonly progress?: ProgressSink | undefined;
   /**
-   * Called after every batch of some hundred lines. @returns A promise to await before reading the next batch,
-   * or null.
+   * Called after every batch of some hundred lines.
+   * @returns A promise to await before reading the next batch, or null.
    */
   readonly afterBatch?: () => Promise<void> | null;
 }
@@ -66,8 +67,8 @@ export class LineSource {
   #returns = 0;
 
   /**
-   * @param batches Starts a new pass from the first line; a batch is only valid until the next one is
-   *   requested.
+   * @param batches Starts a new pass from the first line. A batch is only valid until the next batch
+   *   is requested.
    */
   constructor(
     readonly name: string,
@@ -92,8 +93,8 @@ export class LineSource {
   }
 
   /**
-   * The reason if the whole file looks like one line because its lines end in carriage returns;
-   * else null.
+   * The reason why the whole file looks like one line: its lines end in carriage returns. Null for
+   * other files.
    */
   get returnsProblem(): string | null {
     if (this.#returns === 0 || this.#returns < 2 * this.#lines - 1) return null;
@@ -105,8 +106,8 @@ export class LineSource {
 /** Number of batches, of about 500 lines each, between two checks of the heap size. */
 const LOOK_BATCHES = 64;
 /**
- * Heap size from which garbage is collected explicitly; the engine would let the heap grow to several
- * times that.
+ * Heap size from which garbage is collected explicitly. Otherwise the engine would let the heap grow
+ * to several times this size.
  */
 const LEAN_BYTES = 2 ** 27;
 
@@ -132,8 +133,9 @@ export interface FollowedSource {
 }
 
 /**
- * Opens a stream. @param path A file, a pipe or a device that is read until it ends, or `-`. @throws
- * {UnreadableFile}
+ * Opens a stream.
+ * @param path A file, or a pipe or device that is read until it ends, or `-` for the standard input.
+ * @throws {UnreadableFile}
  */
 export function followedSource(path: string): FollowedSource {
   const stopped = new AbortController();
@@ -183,7 +185,11 @@ export function lineSource(path: string, inputLimit = TRACE_INPUT): LineSource {
   });
 }
 
-/** All lines of a log. @param path A file, or `-` for the standard input. @throws {UnreadableFile} */
+/**
+ * All lines of a log.
+ * @param path A file, or `-` for the standard input.
+ * @throws {UnreadableFile}
+ */
 export async function textOf(path: string): Promise<string> {
   const source = lineSource(path, LOG_INPUT);
   const lines: string[] = [];
@@ -203,16 +209,16 @@ export async function textOf(path: string): Promise<string> {
 }
 
 /**
- * Reads the standard input to its end and keeps it. @returns A function that returns its chunks,
- * any number of times.
+ * Reads the standard input to its end and keeps the bytes.
+ * @returns A function that returns the chunks, any number of times.
  */
 function keepInput({ mostBytes, instead }: InputLimit): () => Chunks {
   const chunks: Chunk[] = [];
   let spool: Spool | null = null;
   let sizeBytes = 0;
   try {
-    // One reused buffer: the chunks of a stream would be garbage, and much of it would pile up before
-    // it is collected.
+    // One buffer is reused for all reads. A stream would make a new buffer for each chunk, and much
+    // of this garbage would pile up before it is collected.
     const buffer = new Uint8Array(INPUT_CHUNK_BYTES);
     for (;;) {
       const count = host.stdin.readSync(buffer);
@@ -257,8 +263,8 @@ async function* linesOfFile(path: string, progress?: ProgressSink): AsyncGenerat
 }
 
 /**
- * All chunks of a file, which is closed afterwards. @param take Receives the number of bytes read
- * so far.
+ * All chunks of a file, which is closed afterwards.
+ * @param take Receives the number of bytes read so far.
  */
 async function* chunksOf(
   file: Deno.FsFile,
@@ -296,8 +302,8 @@ async function* linesOf(
 }
 
 /**
- * Returns the first bytes of the input, and a stream of all of it. The head has fewer than
- * `leastBytes` bytes only if the input has no more.
+ * Returns the first bytes of the input (`head`), and a stream of the whole input. The head has
+ * fewer than `leastBytes` bytes only if the input is shorter than that.
  */
 async function peek(chunks: Chunks, leastBytes: number): Promise<{ head: Chunk; all: Chunks }> {
   const iterator = chunks[Symbol.asyncIterator]();
@@ -346,8 +352,8 @@ const ENCODINGS: readonly (readonly [name: string, begins: (head: Chunk) => bool
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
 
 /**
- * Converts text to UTF-8 without a byte order mark: a Windows shell writes UTF-16 to a redirected
- * output.
+ * Converts text to UTF-8 without a byte order mark. This is needed because a Windows shell writes
+ * UTF-16 to a redirected output.
  */
 async function* utf8(chunks: Chunks): AsyncGenerator<Chunk> {
   const { head, all } = await peek(chunks, 4);

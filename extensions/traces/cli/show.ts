@@ -51,7 +51,10 @@ export async function runShow(
   return HELD;
 }
 
-/** The reason why nothing of a file can be shown; null if the file has a mapping event. */
+/**
+ * The reason why nothing of a file can be shown; null if the file has a mapping event, so that it
+ * can be shown.
+ */
 async function lackOf(source: LineSource): Promise<string | null> {
   let hasMapping = false;
   await source.each((line) => {
@@ -89,7 +92,10 @@ async function atLine(source: LineSource, wanted: number): Promise<string[] | st
   }
 }
 
-/** Answers a query for a line that unmaps a list: such a line gives the list's physical address. */
+/**
+ * Answers a query about a line that unmaps a list. Such a line gives the physical address of the
+ * list, not a DMA address.
+ */
 async function atList(source: LineSource, phys: number, wanted: number): Promise<string[]> {
   const check = new TraceCheck(new LogPass());
   let address: number | null = null;
@@ -107,7 +113,7 @@ async function atList(source: LineSource, phys: number, wanted: number): Promise
 }
 
 /**
- * @param line Shows only mappings that are live at this line; null for every mapping of the
+ * @param line Shows only mappings that are live at this line. Null shows every mapping of the
  *   address.
  */
 async function atAddress(

@@ -58,7 +58,8 @@ async function* eventsOf(source: LineSource, clocks: TiedClocks): AsyncGenerator
       if (event !== null) events.push(event);
       else if (kind !== "event") reader.push(line.text, number);
     });
-    // A log record is complete only some lines after its first line, but belongs at its first line.
+    // A log record is complete only some lines after its first line, but its place is its first
+    // line. Therefore later events wait until the record is complete.
     reader.passTo(number);
     const whole = events.filter((event) => event.line < reader.openLine);
     events = events.filter((event) => event.line >= reader.openLine);
@@ -83,7 +84,7 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   }
 }
 
-/** Ties the clocks of the other files to the clock of the trace, if there is exactly one trace. */
+/** Aligns the clocks of the other files with the clock of the trace, if there is exactly one trace. */
 async function tie(log: LogPass, traces: ReadonlySet<LineSource>): Promise<TraceClocks> {
   const [trace, another] = traces;
   const isAlone = log.entries.length === 0 && log.qemu.isEmpty;

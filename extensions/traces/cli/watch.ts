@@ -143,8 +143,8 @@ class WatchSession {
   }
 
   async #read(source: FollowedSource): Promise<void> {
-    // Only whole lines are kept: pieces of several streams are interleaved, and a piece may end
-    // within a line.
+    // Only whole lines are kept. Pieces of several streams are interleaved, and a piece may end
+    // within a line, so the rest of the line waits for the next piece of its stream.
     let rest = new Uint8Array();
     const take = (bytes: Uint8Array<ArrayBuffer>) => {
       const end = bytes.lastIndexOf(LINE_END) + 1;

@@ -19,9 +19,9 @@ export interface ClockOffset {
   /** Number of pairs of a trace line and a log line about the same call. */
   readonly pairs: number;
   /**
-   * What the offset is based on: the collector's marks in both, lines of the same call, the
-   * kernel's message about its clock at boot, or the offset nearest to 0 at which the faults can be
-   * explained.
+   * What the offset is based on: marks that the collector wrote into both files, lines about the
+   * same call, the kernel's message about its clock at boot, or the faults. In the last case it is
+   * the offset nearest to 0 at which the faults can be explained.
    */
   readonly source: "marks" | "calls" | "boot" | "faults";
 }
@@ -44,23 +44,26 @@ export interface TimedFinding {
 
 export interface LogPair extends TimedFinding {
   readonly entry: KernelLogEntry;
-  /** Null if the log has no times: then lines and findings are paired by their order alone. */
+  /** Null if the log has no times. Lines and findings are then paired by their order alone. */
   readonly difference: ClockDifference | null;
 }
 
 /**
- * Offsets that differ by less count as equal: within one run the offset is constant to about a
- * millisecond, and printing takes its time too.
+ * Offsets that differ by less than this count as equal. Within one run the offset is constant to
+ * about a millisecond, but printing a line also takes time.
  */
 const TOLERANCE_SECONDS = 0.05;
 
-/** The most lines of the checker that are compared for one finding, and the most pairs in all. */
+/**
+ * The largest number of lines of the checker that are compared for one finding. `MAX_PAIRS` is the
+ * largest number of pairs in all.
+ */
 const MAX_LINES = 64;
 const MAX_PAIRS = 1 << 17;
 
 /**
- * Pairs log lines of the checker with findings about the same call, at the offset that most pairs
- * agree on.
+ * Pairs log lines of the checker with findings about the same call. The pairs of a log with times
+ * are those at the offset that most of the possible pairs agree on.
  */
 export function pairFindings(
   entries: readonly KernelLogEntry[],
@@ -105,8 +108,8 @@ function agreed(candidates: readonly LogPair[]): LogPair[] | null {
 }
 
 /**
- * For a log without times: pairs each line with the first matching finding after the previous
- * line's.
+ * Pairs the lines of a log without times: each line with the first matching finding after the
+ * finding of the previous line.
  */
 function inOrder(candidates: readonly LogPair[]): LogPair[] {
   let seconds = -Infinity;
@@ -151,8 +154,8 @@ export function offsetOf(
   const resolution = unsorted.reduce((most, each) => Math.max(most, each.resolutionSeconds), 0);
   return {
     seconds,
-    // A line may have been printed up to the resolution later than its time says: each difference
-    // bounds the offset on both sides.
+    // A line may have been printed later than its time says, by up to the resolution. Therefore
+    // each difference gives an upper and a lower bound of the offset.
     window: resolution === 0 ? [seconds, seconds] : [most - resolution, least],
     spreadSeconds: most - least,
     pairs: differences.length,
@@ -166,9 +169,9 @@ export function exactOffset(seconds: number, source: "boot" | "faults"): ClockOf
 }
 
 /**
- * The kernel's message at boot about its clock, in nanoseconds. The log's clock is behind the
- * trace's clock `local` by the last number, to a third of a millisecond in all captures that have
- * pairs.
+ * The kernel's message at boot about its clock, in nanoseconds. The last number in it is the time
+ * by which the log's clock is behind the trace's clock `local`. In all captures with pairs, this is
+ * right to a third of a millisecond.
  *
  *     sched_clock: Marking stable (4062638302, -31650874)->(5658906351, -1627918923)
  */

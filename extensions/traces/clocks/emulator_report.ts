@@ -63,8 +63,10 @@ function sourceOf({ requesterId }: RefusedAccess): string {
 }
 
 /**
- * Finds the refused accesses that the kernel's log does not have: when a source faults several times
- * at once, the kernel logs one access or none. @see T.42, T.47
+ * Finds the refused accesses that the kernel's log does not have. Some are missing because the
+ * kernel logs at most one access of a source that faults several times at once.
+ *
+ * @see T.42, T.47
  */
 function unloggedAccesses(
   refused: readonly RefusedAccess[],

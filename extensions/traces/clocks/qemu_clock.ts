@@ -1,6 +1,6 @@
 /**
- * Compares an emulator's log with a trace: finds the commands that are in both, how far the clocks
- * are apart, and which accesses the emulator refused.
+ * Compares an emulator's log with a trace: finds the commands that are in both, the offset between
+ * the two clocks, and the accesses that the emulator refused.
  *
  * @see rules/traces.md T.40 to T.43
  */
@@ -25,8 +25,8 @@ const MAX_LINE = 1024;
 const MAX_KEPT = 1 << 16;
 
 /**
- * A command as the trace or the emulator's log describes it; fields are null if its lines do not
- * give them.
+ * A command as the trace or the emulator's log describes it. A field is null if no line of the
+ * command gives it.
  */
 interface Command {
   readonly line: number;
@@ -52,8 +52,9 @@ export interface QemuTie {
   readonly logged: number;
   readonly traced: number;
   /**
-   * Added to a time of the trace, gives the time of the emulator's log; delays can only increase it.
-   * Null if that log has no times, or no command is in both.
+   * The offset from the trace's clock to the clock of the emulator's log: a time of the trace plus
+   * the offset is a time of the log. Delays can only increase it. Null if the emulator's log has no
+   * times, or no command is in both records.
    */
   readonly offset: Pick<ClockOffset, "seconds" | "spreadSeconds"> | null;
   /**
@@ -187,8 +188,8 @@ const none = (): Command[] => [];
 
 /**
  * Pairs commands with the same id if their blocks and their first pages do not contradict each
- * other. Several alike are paired in order from the last backwards, because a log begins before the
- * trace.
+ * other. If several commands are alike, they are paired in order from the last backwards, because a
+ * log begins before the trace.
  */
 function pairsOf(
   traced: readonly Command[],

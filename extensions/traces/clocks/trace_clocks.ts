@@ -1,5 +1,5 @@
 /**
- * Ties the clocks of the log files that belong to a trace to the clock of the trace.
+ * Aligns the clocks of the log files that belong to a trace with the clock of the trace.
  *
  * @see rules/traces.md T.43, T.61
  */
@@ -10,8 +10,8 @@ import type { QemuTie } from "./qemu_clock.ts";
 import type { CheckResult, LogPass } from "../ledger/trace_check.ts";
 
 /**
- * Clock offsets by kind of file; null if there is no such file beside the trace, or nothing ties
- * its clock.
+ * Clock offsets by kind of file. Null if there is no such file beside the trace, or if the offset
+ * of its clock cannot be determined.
  */
 export interface TraceClocks {
   readonly log: ClockOffset | null;
@@ -21,8 +21,8 @@ export interface TraceClocks {
 export const UNTIED: TraceClocks = { log: null, qemu: null };
 
 /**
- * The clocks found by a check of the trace with its log files. If no pair of lines ties the log's
- * clock, the kernel's message at boot is enough.
+ * The clock offsets found by a check of the trace with its log files. If no pair of lines gives the
+ * offset of the log's clock, the kernel's message at boot is enough.
  */
 export function clocksOf(log: LogPass, { classified: { boot, offset } }: CheckResult): TraceClocks {
   const atBoot = boot?.offsetSeconds ?? null;
@@ -48,8 +48,8 @@ export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
 }
 
 /**
- * Describes each tied clock in a line: its offset, on what the offset is based, and how certain it
- * is.
+ * Describes each clock with a known offset in a line: the offset, what the offset is based on, and
+ * how certain it is.
  */
 export function clockLines({ log, qemu }: TraceClocks): string[] {
   return [...log === null ? [] : [logLine(log)], ...qemu === null ? [] : [qemuLine(qemu)]];

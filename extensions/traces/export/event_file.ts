@@ -1,6 +1,6 @@
 /**
- * Mappings of a real machine as events of the lab's vocabulary: a `.dmatrace.jsonl` file like those of
- * scenarios, which the same programs read.
+ * Writes the mappings of a real machine as events of the lab's vocabulary, in a `.dmatrace.jsonl`
+ * file. Programs that read the files of scenarios can read this file too.
  *
  * @see docs/trace-files.md
  */
@@ -31,7 +31,8 @@ type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unkn
  * Writes a whole file.
  *
  * @param steps The steps of the run, each with the time of its line.
- * @param findings They make the run count as failed, with the rule of the first as its code.
+ * @param findings If there are findings, the run counts as failed; its error code is the rule of
+ *   the first finding.
  * @param file The trace's name.
  * @param by The writing program and its version.
  */
@@ -136,8 +137,8 @@ function extent(mapping: TracedMapping) {
 }
 
 /**
- * The path of a mapping. If nothing shows what translated its address, an IOMMU is assumed, as in
- * scripts.
+ * The path of a mapping. If the trace does not show how the mapping's address was translated, an
+ * IOMMU is assumed, as in scripts.
  */
 function pathOf({ addr, device, phys, tableLine }: TracedMapping): MappingPath {
   if (tableLine > 0) return "iommu";

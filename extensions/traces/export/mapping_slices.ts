@@ -1,6 +1,7 @@
 /**
- * Mappings of a trace as slices of time, in Chrome's trace JSON: a process for each device, an async
- * pair for each mapping, and a counter of the live ones, on which a leak only rises.
+ * Mappings of a trace as slices of time, in Chrome's trace JSON. Each device is a process, and each
+ * mapping is an async pair of events. A counter shows the number of live mappings; with a leak it
+ * only rises.
  *
  * @see Trace Event Format, "Async Events", "Counter Events"
  */
@@ -38,15 +39,16 @@ export class MappingSlices {
     } else if (op === "unmap" && this.#open.delete(mapping)) {
       this.#write("e", mapping, seconds, { line });
     } else if (op === "range") {
-      // The ledger reports such a range only when it is unmapped, so its slice is begun here.
+      // The ledger reports a two-step range only when the range is unmapped, so its slice is begun
+      // here.
       this.#begin(mapping);
       this.#write("e", mapping, mapping.unmappedAt!.seconds, { line: mapping.unmappedAt!.line });
     }
   }
 
   /**
-   * Ends the mappings that are live at the end of the trace or have their unmap in a missing line,
-   * and ends the file.
+   * Ends the mappings that have no unmap line: those that are live at the end of the trace, and
+   * those whose unmap line is missing. Then ends the file.
    *
    * @param seconds The time of the last line.
    */

@@ -1,4 +1,7 @@
-/** Groups log entries that are the same to a reader: they differ only in an address, a tag and the like. */
+/**
+ * Groups log entries that are the same to a reader, because they differ only in an address, a tag or a
+ * similar number.
+ */
 import { PICTURE_COLUMNS } from "@dmalab/lang/text";
 import type { Fact, KernelLogEntry } from "./entry.ts";
 import { factText } from "./entry_story.ts";

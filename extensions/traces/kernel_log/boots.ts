@@ -19,13 +19,13 @@ const VERSION = /\bLinux version (\S+)/;
 /** The line that journalctl prints between two boots. */
 const SEPARATOR = /^-- (?:Reboot|Boot [0-9a-f]{32}) --$/;
 /**
- * A program's line in the journal has the time at which the journal received it: the kernel's lines after it may have
- * earlier times.
+ * A line of a program in the journal. It has the time at which the journal received it, so the kernel's lines after
+ * it may have earlier times.
  */
 const OF_PROGRAM = /\] \S+ [^\s:]+\[\d+\]: /;
 /**
- * A time that goes back by at least this much starts another boot: lines of several CPUs are nearer
- * to one another.
+ * A time that goes back by at least this much starts another boot. Times of lines from several CPUs
+ * differ by less.
  */
 const BACK_SECONDS = 1;
 /** At most this many lines precede the kernel's version in a boot. */
@@ -87,7 +87,7 @@ export class LogBoots {
     return boot;
   }
 
-  /** Records the boot of an entry of this file; the entry may be reported some lines late. */
+  /** Records to which boot an entry of this file belongs. The entry may be reported some lines late. */
   note(entry: KernelLogEntry): void {
     const start = this.#starts.findLast(({ line }) => line <= entry.line);
     if (start !== undefined) this.#byEntry.set(entry, start.boot);
@@ -98,7 +98,7 @@ export class LogBoots {
     return this.#byEntry.get(entry) ?? this.newest ?? null;
   }
 
-  /** Ends a file: line numbers and times start again in the next one, which may be of the same boot. */
+  /** Ends a file. In the next file, line numbers and times start again, but it may be of the same boot. */
   endFile(): void {
     const boot = this.newest;
     this.#starts = boot === undefined ? [] : [{ line: 0, boot }];

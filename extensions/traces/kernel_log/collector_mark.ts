@@ -1,4 +1,7 @@
-/** Marks written by the collector, which tie the clock of a log to that of a trace. */
+/**
+ * Marks written by the collector into the log and the trace. They give the offset between the
+ * clocks of the two files.
+ */
 
 /**
  * Returns the number that the collector wrote into the trace and into the log at the same time, or

@@ -18,8 +18,8 @@ export interface KernelLogEntry {
   /** Time of the line by the log's own clock, or null. */
   readonly seconds: number | null;
   /**
-   * The line was printed up to this many seconds after `seconds`: many logs have whole seconds
-   * only.
+   * The line was printed up to this many seconds after the time in `seconds`, because many logs
+   * have whole seconds only.
    */
   readonly resolutionSeconds: number;
   /** The time is by the kernel's own clock, which is close to the clock of a trace. */

@@ -4,8 +4,8 @@ import type { KernelLogEntry, LogEntryFacts } from "./entry.ts";
 import { type Cause, type MessageRow, nextOf, wordsOf } from "./messages/message.ts";
 
 /**
- * The recommended steps for a message, most important first: from its cause, else its row, else its
- * kind of finding.
+ * The recommended steps for a message, most important first. They are the steps of the message's
+ * cause, else of its row in the message table, else of its kind of finding.
  */
 export function stepsOf({ facts, kind }: KernelLogEntry, row: MessageRow): readonly string[] {
   const own = nextOf(row, facts);

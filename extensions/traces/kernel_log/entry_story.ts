@@ -23,7 +23,8 @@ function namedText({ area, page }: KernelLogEntry["facts"]): string {
 }
 
 /**
- * Names the earlier entry that a consequence follows from, or the kinds of messages to look for.
+ * For an entry that is the consequence of another message: names the earlier entry that it follows
+ * from, or the kinds of messages to look for.
  * @param earlier The entry that it follows from, or null.
  */
 function followLines({ row }: KernelLogEntry, earlier: KernelLogEntry | null): string[] {
@@ -35,9 +36,10 @@ function followLines({ row }: KernelLogEntry, earlier: KernelLogEntry | null): s
 }
 
 /**
- * Describes an entry field by field, with its meaning, its cause and what to do.
+ * Describes an entry: each field with its meaning, then the cause and what to do.
  *
- * @param earlier The entry that a consequence follows from, if the log contains it.
+ * @param earlier If the entry is a consequence, the earlier entry that it follows from; null if the
+ *   log does not contain that entry.
  */
 export function entryStory(entry: KernelLogEntry, earlier: KernelLogEntry | null = null): string[] {
   const { facts, fault, kind, row } = entry;

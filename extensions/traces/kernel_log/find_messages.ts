@@ -8,7 +8,10 @@ import { type MessageRow, nextOf } from "./messages/message.ts";
 import { shownForm, shownWords } from "./messages/message_page.ts";
 import { MESSAGE_AREAS } from "./messages/table.ts";
 
-/** A word of a form; null for a place, which matches any words. Words of an optional part are optional. */
+/**
+ * A word of a form; null for a placeholder, which matches any words. Words of an optional part are
+ * optional.
+ */
 interface FormWord {
   readonly word: string | null;
   readonly optional: boolean;
@@ -40,8 +43,8 @@ function wordsOfForm(form: string): FormWord[] {
 }
 
 /**
- * Number of words of a question that match the form from a given place on; -1 if some word does not
- * match.
+ * Number of words of a question that match the form from a given position on; -1 if one of the
+ * words does not match.
  */
 function fit(form: readonly FormWord[], question: readonly string[]): number {
   const known = new Map<number, number>();
@@ -79,7 +82,10 @@ interface FoundRow {
   readonly words: number;
 }
 
-/** Finds the messages of the table that contain a text, the one with most of its words first. */
+/**
+ * Finds the messages of the table that contain a text. The message with most of the text's words
+ * comes first.
+ */
 export function messagesWith(text: string): readonly FoundRow[] {
   const question = text.slice(0, MAX_QUESTION).toLowerCase().match(/[a-z0-9_]+/g) ?? [];
   if (question.length < LEAST_WORDS) return [];
@@ -122,8 +128,8 @@ function rowLines({ form, row }: FoundRow): string[] {
     ...name === undefined ? [] : labelled("class", String(name)),
     ...labelled("means", shownWords(means)),
     ...causes.flatMap(({ id, text }, index) =>
-      // A text that is computed from the numbers of a line is replaced by the cause's id: there is
-      // no line here.
+      // There is no line here. Therefore a text that would be computed from the numbers of a line
+      // is replaced by the id of the cause.
       labelled(
         index === 0 ? "causes" : "",
         typeof text === "string" ? text : id.replaceAll("_", " "),

@@ -2,8 +2,8 @@
 import type { KernelLogEntry } from "./entry.ts";
 
 /**
- * A timeout of an NVMe controller follows its cause by at most this long: twice the timeout's
- * limit.
+ * A timeout of an NVMe controller comes at most this long after the message that caused it: twice
+ * the limit of the timeout.
  */
 const STORY_SECONDS = 60;
 
@@ -17,8 +17,8 @@ export class FollowedEntries {
   }
 
   /**
-   * The nearest earlier entry that a consequence can follow from; null if the log has no such entry,
-   * or the given entry is not a consequence.
+   * The nearest earlier entry from which a consequence can follow. Null if the log has no such
+   * entry, or if the given entry is not a consequence.
    */
   of({ line, row, seconds }: KernelLogEntry): KernelLogEntry | null {
     const { follows = [], role } = row ?? {};

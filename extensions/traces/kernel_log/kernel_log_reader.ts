@@ -19,18 +19,21 @@ import { PastedLines } from "./pasted_lines.ts";
 import { areaOf, MessageFinder, type UnreadArea } from "./messages/table.ts";
 
 /**
- * The prefix of Xen's lines. Xen prints faults in other forms than the kernel, so they are not
- * read.
+ * The prefix of Xen's lines. Xen prints faults in other forms than the kernel, so lines with this
+ * prefix are not read.
  */
 const XEN = "(XEN)";
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
 /**
- * Like {@linkcode REACH_LINES} for IOMMU records, which may have more lines, mixed with lines of
- * other drivers.
+ * The same limit as {@linkcode REACH_LINES}, for IOMMU records. These may have more lines, mixed
+ * with lines of other drivers.
  */
 const MAX_RECENT = 128;
-/** A warning and its message are next to each other; which is first depends on the release. */
+/**
+ * A kernel warning and its message are in neighbouring lines; which of the two comes first depends
+ * on the release.
+ */
 const WARNING_LINES = 2;
 /** The first line of a warning with its message. */
 const CUT_HERE = "[ cut here ]";
@@ -45,7 +48,7 @@ export interface KernelLogSink {
   /** Receives lines of a known area that no row of the table matches. */
   readonly unread?: (line: UnreadLine) => void;
   /**
-   * The lines come from a running kernel, one at a time; so they were not wrapped or joined by
+   * The lines come from a running kernel, one at a time. Therefore no line was wrapped or joined by
    * pasting.
    */
   readonly isLive?: boolean;
@@ -63,8 +66,8 @@ export interface UnreadLine {
 }
 
 /**
- * Assembles records from lines, and reports each record after its last line; so records are not
- * reported in strict line order.
+ * Assembles records from lines, and reports each record after its last line. Therefore records are
+ * not reported in strict line order.
  */
 export class KernelLogReader {
   readonly #faults: FaultLogReader;
@@ -126,8 +129,8 @@ export class KernelLogReader {
   }
 
   /**
-   * Notes that a row matched the message at a place; a warning line next to it then needs no
-   * report.
+   * Notes that a row of the table matched the message at a place. A warning line next to that
+   * message then needs no report of its own.
    */
   #isRead(place: number): void {
     this.#readPlace = place;
@@ -140,7 +143,10 @@ export class KernelLogReader {
     if (warning !== null) this.#giveUnread(warning.message, warning.unread);
   }
 
-  /** Reports a line of a known area that no row matches, except a warning line with a matched message. */
+  /**
+   * Reports a line of a known area that no row of the table matches. A warning line next to a message
+   * that matched is not reported.
+   */
   #unread(message: LogMessage): void {
     const unread = areaOf(message.text);
     if (unread === null) return;
@@ -159,8 +165,8 @@ export class KernelLogReader {
   }
 
   /**
-   * Moves on to a line, which need not be of the log: ends the records that began too far above it to
-   * continue.
+   * Moves on to a line, which need not be a line of the log. Ends the records that began so far above
+   * this line that they cannot continue.
    */
   passTo(line: number): void {
     this.#pasted.passTo(line);

@@ -1,6 +1,6 @@
 /**
- * The reader of kernel logs, loaded only when the first line appears that may be a log line: its table of
- * messages is a third of all modules that a check of a trace loads, and most traces have no such line.
+ * The reader of kernel logs, loaded only when the first line appears that may be a log line. Its message
+ * table is a third of all modules that a check of a trace loads, and most traces have no log line.
  */
 import { InvariantError } from "@dmalab/runtime/basics";
 import type { KernelLogReader, KernelLogSink } from "./kernel_log_reader.ts";
@@ -19,7 +19,10 @@ export class LateLogReader {
 
   constructor(private readonly sink: KernelLogSink) {}
 
-  /** Reads one line, or queues it if the reader is not loaded. @param line Its number, from 1. */
+  /**
+   * Reads one line, or queues the line if the reader is not loaded.
+   * @param line The number of the line, from 1.
+   */
   push(text: string, line: number): void {
     if (loaded === null) {
       this.#waiting.push({ text, line });

@@ -1,15 +1,15 @@
 /**
- * The formats in which a kernel's log may be captured, each a row of one table, and the reader that
- * applies the table. It returns each message with its text and the time at which it was printed,
- * whatever the format.
+ * A table of the formats in which a kernel's log may be captured, and the reader that applies the
+ * table. For every format, the reader returns each message with its text and the time at which it
+ * was printed.
  *
  * @see rules/traces.md T.56
  */
 
 export interface LogTime {
   /**
-   * By the log's own clock: since boot, since the log's first line, since 1970, or, if the log gives
-   * no year, since 1970 with an assumed year.
+   * Seconds by the log's own clock: since boot, since the log's first line, or since 1970. If the
+   * log gives no year, the seconds are since 1970 with an assumed year.
    */
   readonly seconds: number;
   /** The line was printed up to this many seconds after `seconds`. */
@@ -17,7 +17,7 @@ export interface LogTime {
   /** The time is by the kernel's own clock, which is close to the clocks of a trace. */
   readonly isSinceBoot: boolean;
   /**
-   * The time as text for display, as it is in the line; empty if the line has only the difference to
+   * The time as text for display, as the line has it; empty if the line has only the difference to
    * the line before.
    */
   readonly stamp: string;
@@ -66,8 +66,8 @@ type WrittenTime = Omit<LogTime, "stamp"> & { readonly stamp: string | null };
 const PREFIX_LENGTH = 96;
 
 /**
- * Time formats, tried in this order; the first match counts: the kernel's own clock before that of
- * a log daemon.
+ * Time formats, tried in this order; the first match counts. The kernel's own clock comes before
+ * the clock of a log daemon.
  */
 const TIME_FORMS: readonly TimeForm[] = [
   {
@@ -95,8 +95,8 @@ const TIME_FORMS: readonly TimeForm[] = [
       const minute = secondsOf(SOME_YEAR, index, Number(day), [hours, minutes]) / MINUTE_SECONDS;
       if (sum.minute === null) sum.minute = minute;
       else {
-        // The stamps give only the minutes of the two lines, so the least possible difference is
-        // added.
+        // The stamps of the two lines give only minutes. Therefore the smallest possible difference
+        // is added.
         const least = (minute - sum.minute - 1) * MINUTE_SECONDS / MICRO;
         sum.micros = Math.max(sum.micros, least);
         sum.resolutionSeconds = 2 * MINUTE_SECONDS;
@@ -143,8 +143,8 @@ const TIME_FORMS: readonly TimeForm[] = [
 ];
 
 /**
- * A multi-line record with the message in one of its fields: patterns for its first line, its
- * fields and its end.
+ * A form of a multi-line record that has the message in one of its fields. It consists of patterns
+ * for the record's first line, its fields and its end.
  */
 interface RecordForm {
   readonly names: readonly string[];
@@ -188,8 +188,8 @@ const RECORD_FORMS: readonly RecordForm[] = [
 export const JSON_LINE = /^(?:data: ?|[\x1e\u241e])?\s*(\{.*\}),?\s*$/;
 
 /**
- * Names of the fields with the message in the journal, in dmesg, and in the output of collectors:
- * Loki, Splunk, LogDNA, OpenTelemetry, cloud consoles.
+ * Names of the fields that have the message: in the journal, in dmesg, and in the output of
+ * collectors (Loki, Splunk, LogDNA, OpenTelemetry, cloud consoles).
  */
 const MESSAGE_FIELDS = [
   ...["MESSAGE", "msg", "message", "log", "line", "_raw", "_line", "textPayload", "body"],
@@ -200,7 +200,10 @@ const MESSAGE_FIELDS = [
  */
 const RECORD_FIELDS = ["_source", "result", "jsonPayload", "fields"];
 
-/** Names of the fields with the time of a message, and their unit in seconds. The kernel's own field is first. */
+/**
+ * Names of the fields that have the time of a message, and the unit of each in seconds. The kernel's own field is
+ * first.
+ */
 const TIME_FIELDS: readonly (readonly [name: string, unitSeconds: number])[] = [
   ["_SOURCE_MONOTONIC_TIMESTAMP", MICRO],
   ["_SOURCE_BOOTTIME_TIMESTAMP", MICRO],
@@ -270,8 +273,8 @@ export class LogForms {
   /**
    * Reads one line or message.
    *
-   * @param lines How many lines of the log it was wrapped into; 0 for a further message of the same
-   *   line.
+   * @param lines The number of lines of the log into which the text was wrapped; 0 for a further
+   *   message of the same line.
    */
   push(shown: string, line: number, lines = 1): void {
     this.#line = line + Math.max(0, lines - 1);
@@ -306,8 +309,8 @@ export class LogForms {
   }
 
   /**
-   * Continues a record with a line. @returns Whether the line belongs to the record; a field's
-   * value may have several lines.
+   * Continues a record with a line. A field's value may have several lines.
+   * @returns Whether the line belongs to the record.
    */
   #goesOn({ fields, form }: OpenRecord, text: string, line: number): boolean {
     if (form.begins.test(text) || form.ends.test(text)) {
@@ -378,8 +381,8 @@ export class LogForms {
   }
 
   /**
-   * Reads a record of /dev/kmsg. netconsole sends a long message in several parts, each with the
-   * complete head.
+   * Reads a record of /dev/kmsg. A long message may come in several parts, because netconsole
+   * splits it; each part has the complete head.
    */
   #kmsg([, sequence, from, , escaped]: RegExpExecArray, line: number, time: LogTime | null): void {
     const text = escaped!.replace(
@@ -408,8 +411,8 @@ function parsedJson(text: string): unknown {
 }
 
 /**
- * The text of a message field. The journal gives a message that is not plain text as bytes, and repeated fields as
- * a list, of which the first is used.
+ * The text of a message field. If a message is not plain text, the journal gives it as bytes. Repeated fields are
+ * a list, of which the first element is used.
  */
 function textOf(value: unknown): string | null {
   if (typeof value === "string") return value;

@@ -23,8 +23,8 @@ import { TokenCheck } from "./pasted_tokens.ts";
 import { MessageFinder } from "./messages/table.ts";
 
 /**
- * Receives a message's text, the number of its first line, and how many lines it had: 0 for the
- * second message of one line.
+ * Receives a message's text, the number of its first line, and the number of its lines. That number
+ * is 0 for the second message of one line.
  */
 export type PastedSink = (text: string, line: number, lines: number) => void;
 
@@ -47,7 +47,10 @@ const QUOTES = /^(?:[ \t]{0,3}(?:>|\||»)[ \t]?)+/;
 /** Lines of structured records: JSON, a journal's export, fields of kmsg, separators. */
 const OF_RECORD =
   /^\s*(?:[{}]|"[@\w]+" ?:|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# )/;
-/** A line of an IOMMU record of several lines; a message only together with the other lines. */
+/**
+ * A line of an IOMMU record that has several lines. The line is a message only together with the
+ * other lines.
+ */
 const PART_OF_RECORD = /^(?:\S+ kernel: )?(?:DMAR\b|AMD-Vi\b|arm-smmu)/i;
 /** `[device address=0x1000]`, `[mapped as single]`, as the checker lists values. */
 const VALUE = /\[\w[^\]=]*(?:=| as | with )[^\]]+\]/g;
@@ -144,7 +147,7 @@ export class PastedLines {
     return above === "" ? "" : QUOTES.exec(shown)?.[0] ?? "";
   }
 
-  /** Moves on to a line that does not belong to the log, which ends the lines before it. */
+  /** Moves on to a line that does not belong to the log. The lines before it therefore end here. */
   passTo(line: number): void {
     if (line > this.#lastLine) this.flush();
   }
@@ -187,14 +190,14 @@ export class PastedLines {
     const known = this.#join(this.#pending).score;
     const together = this.#join([...this.#pending, piece]).score;
     if (own > 0 && OF_DEVICE.test(piece.content)) return false;
-    // If the line is a message by itself, it continues the line above only if that line is no
-    // message and has this message's device.
+    // If the line is a message by itself, it is joined to the line above only under two conditions:
+    // the line above is no message, and the joined text matches better than the line alone.
     return own > 0 ? known === 0 && together > own : together > known;
   }
 
   /**
-   * Joins lines so that the table matches best. A broken word is joined only if the match improves, or if it looks like one
-   * word.
+   * Joins lines so that the table matches best. A line break is taken for a break inside a word only if the match improves
+   * by that, or if both parts look like one word.
    */
   #join(pieces: readonly Piece[]): Joined {
     const cuts: boolean[] = [];
@@ -218,8 +221,8 @@ export class PastedLines {
   }
 
   /**
-   * Reports pending lines: lines that begin with a time stamp as one message, other lines split into messages as
-   * the table matches them.
+   * Reports pending lines. Lines that begin with a time stamp are one message. Other lines are split into the
+   * messages that the table matches.
    */
   #give(pieces: readonly Piece[]): void {
     if (pieces.length === 1 || pieces[0]!.isStamped) {
@@ -239,8 +242,8 @@ export class PastedLines {
   }
 
   /**
-   * The number of lines, from the given one, that form one message: the fewest with the best match, provided that
-   * it is better than that of each single line.
+   * The number of lines, from the given one, that form one message. It is the smallest number with the best
+   * match, provided that this match is better than the match of each single line.
    */
   #longestFrom(pieces: readonly Piece[], from: number): number {
     let count = 1;
@@ -258,8 +261,8 @@ export class PastedLines {
       if (score > most && score > single) [most, count] = [score, next - from + 1];
       else if (own > 0) break;
     }
-    // If the message ends with free text, the next line continues it unless a new message begins
-    // there.
+    // If the message ends with free text, the next line continues the message, unless that line
+    // begins a new message.
     const { text } = this.#join(pieces.slice(from, from + count));
     const last = pieces[from + count];
     if (last !== undefined && most > 0 && this.#isOpen(text) && !FRESH.test(last.content)) {
@@ -368,8 +371,8 @@ function splitAtStamps(text: string): string[] {
 }
 
 /**
- * Extracts the message from a column of a CSV or TSV line, preceded by the text of the columns
- * before it; null for other lines.
+ * Extracts the message from a column of a CSV or TSV line. The text of the columns before the
+ * message is put in front of it. Null for other lines.
  * @param isMessage Whether a text is a message of the table.
  */
 function messageColumn(text: string, isMessage: (text: string) => boolean): string | null {

@@ -53,8 +53,8 @@ const widthsOf = (index: number) =>
     .filter((width) => width <= 100);
 
 /**
- * Messages that are read differently after they are broken into lines, and how many messages were
- * tried.
+ * Messages that are read differently after they are broken into lines. Also the number of messages
+ * that were tried.
  */
 function otherwise(
   linesOf: (sample: string, width: number, index: number) => readonly string[],
@@ -90,7 +90,8 @@ Deno.test("a message with a stamp reads as before, wrapped at 60 to 100 columns 
 Deno.test("a quote that is wrapped by another mailer reads as before, too", () => {
   const { all, other } = otherwise((sample, width) => wrapped(`> ${STAMPED}${sample}`, width));
   assert(all > 500, `${all}`);
-  // A `>` of the message itself is taken for a quote mark if it begins a line.
+  // A `>` that belongs to the message is taken for a quote mark if it is at the beginning of a
+  // line. Such lines may therefore read differently.
   assertEquals(other.filter((lines) => !lines.includes("⏎>")), []);
 });
 
@@ -111,7 +112,10 @@ const FAULT =
 const FULL =
   "nvme 0000:41:00.0: swiotlb buffer is full (sz: 65536 bytes), total 32768 (slots), used 31552 (slots)";
 
-/** Pastes of one fault or of several messages, and the kinds and lines that are read from each. */
+/**
+ * Pasted texts of one fault or of several messages, with the kinds and lines that are read from
+ * each text.
+ */
 const PASTES: readonly (readonly [what: string, text: string, read: readonly string[]])[] = [
   ["plain", `[    1.000000] ${FAULT}`, ["iommu_fault 1"]],
   ["run together", `[    1.000000] ${FAULT}[    2.000000] ${FULL}`, [

@@ -36,8 +36,8 @@ const SINGLE_QUOTES = /[\u2018-\u201b]/g;
 const DOUBLE_QUOTES = /[\u201c-\u201f]/g;
 
 /**
- * Lookahead for a log's time stamp: a list marker is removed only in front of one, elsewhere it may
- * be part of the message.
+ * Lookahead for a log's time stamp. A list marker is removed only in front of a time stamp, because
+ * elsewhere it may be part of the message.
  */
 const STAMP_AHEAD = String
   .raw`(?=(?:<\d>)?\[ *\d+\.\d{3,}|\[[A-Z][a-z]{2} |[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:)`;
@@ -48,7 +48,10 @@ const GREPPED = new RegExp(
 );
 const CODE_END = /`+\s*$/;
 
-/** The line as the kernel or its daemon wrote it; the same text if nothing was added. */
+/**
+ * The line as the kernel or its log daemon wrote it. If nothing was added around the line, the text
+ * is returned unchanged.
+ */
 export function plainLine(text: string): string {
   if (!MAY_BE_CHANGED.test(text)) return text;
   let plain = text.replace(/^[\r\u240d]+/, "");

@@ -3,7 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { readKernelLog } from "./kernel_log_reader.ts";
 import { messageText, plainLine } from "./pasted_text.ts";
 
-/** One message for each way of reading: one line, two lines, several lines, a fault, a report. */
+/**
+ * One message for each way of reading: a message of one line, of two lines or of several lines, a
+ * fault, and a report.
+ */
 const MESSAGES = [
   "DMAR: [DMA Write NO_PASID] Request device [05:00.0] fault addr 0xfffbd000 [fault reason 0x05] PTE Write access is not set",
   "DMAR:[DMA Read] Request device [00:02.0] fault addr 9fac000 ",
@@ -129,7 +132,10 @@ Deno.test("a driver's name is none of a time, a host or a priority", () => {
   ]);
 });
 
-/** Lines that must stay unchanged: lines just as the kernel prints them, and lines of no log. */
+/**
+ * Lines that must stay unchanged: lines exactly as the kernel prints them, and lines that are not
+ * from a log.
+ */
 const UNCHANGED = [
   "<3>[    1.000000] nvme nvme0: I/O 1 QID 2 timeout, aborting",
   "[    1.000000] <idle>-0 <NULL> <unknown> <TASK> </TASK> <IRQ>",

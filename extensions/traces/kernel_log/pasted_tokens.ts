@@ -6,8 +6,8 @@ const WHOLE =
   /^(?:\d+|0x[0-9a-f]+|[0-9a-f]{8}|[0-9a-f]{16}|(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|)$/i;
 const FUNCTION = /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]:?$/i;
 /**
- * An address at the end of a line, and hex digits at the start of the next that cannot be a number
- * alone.
+ * An address at the end of a line. `HEX_HEAD` matches hex digits at the start of the next line that
+ * cannot be a number alone.
  */
 const HEX_TAIL = /0x[0-9a-f]*$/i;
 const HEX_HEAD = /^(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d|f+)[0-9a-f]+\b/i;
@@ -58,8 +58,8 @@ function bare(word: string): string {
 }
 
 /**
- * Whether the break is inside brackets or a `key=value` pair: `size=` continues with its value, and
- * `]` belongs to the value before it.
+ * Whether the line break is inside brackets or inside a `key=value` pair. After `size=` the next
+ * line continues with the value; a `]` at its start belongs to the value before it.
  */
 function isInside(before: string, after: string): boolean {
   return /[=[(]$/.test(before) || /^[\]),;]/.test(after) || /^=/.test(after);

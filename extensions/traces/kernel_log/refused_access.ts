@@ -6,7 +6,10 @@ import type { KernelLogEntry } from "./entry.ts";
 export interface LoggedRefusal {
   /** The device's name as in a trace; null if the line does not name a device. */
   readonly device: string | null;
-  /** Null if the line has no address, or one with more bits than a number represents exactly. */
+  /**
+   * Null if the line has no address, or if the address has more bits than a number represents
+   * exactly.
+   */
   readonly address: number | null;
   readonly access: "read" | "write" | null;
   /** Whether the direction of the access is certain. */

@@ -1,6 +1,6 @@
 /**
- * Lines of known areas that no row of the table matches: each form once, with the number of its
- * lines.
+ * Lines of known areas that no row of the table matches. Each form is listed once, with the number
+ * of lines that have it.
  */
 import type { UnreadLine } from "./kernel_log_reader.ts";
 

@@ -19,7 +19,7 @@ export function nextSteps(findings: readonly TraceFinding[]): string[] {
   return [...new Set(findings.flatMap(({ kind, next }) => next ?? aboutKind(kind).next ?? []))];
 }
 
-/** A request of a device that faulted times out within this time: twice the driver's timeout limit. */
+/** After a fault of its device, a request times out within this time: twice the driver's timeout limit. */
 const STORY_SECONDS = 60;
 
 function hex(address: number | null): string | null {
@@ -95,7 +95,10 @@ function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
   };
 }
 
-/** Timeouts that follow a fault of the same device: a request with a refused access never completes. */
+/**
+ * Timeouts that follow a fault of the same device, because a request with a refused access never
+ * completes.
+ */
 function storiesJson({ ledger }: TraceCheck, log: LogPass, { findings }: CheckResult) {
   const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
   const byBoot = Map.groupBy(log.entries, (entry) => log.boots.of(entry));
@@ -124,8 +127,8 @@ function storyLines(stories: ReturnType<typeof storiesJson>, log: string): strin
 }
 
 /**
- * Counts for each device, where maps = unmaps + live + uncertain; two-step ranges are counted
- * separately.
+ * Counts for each device. The number of maps is the sum of unmaps, live and uncertain mappings;
+ * two-step ranges are counted separately.
  */
 function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   const { ledger } = check;
@@ -179,7 +182,10 @@ function foldedCount({ folded, foldedElsewhere }: Device): number {
   return [...folded.values()].reduce((sum, count) => sum + count, foldedElsewhere);
 }
 
-/** Formats a finding as one line, for a stream, with line numbers counted from the first line read. */
+/**
+ * Formats a finding as one line, for a stream. Line numbers are counted from the first line that was
+ * read.
+ */
 export function findingLine(finding: TraceFinding): string {
   const { certainty, kind, line, rule } = finding;
   const names = { trace: "line ", log: "log line " };
@@ -213,8 +219,10 @@ export function findingJson(finding: TraceFinding) {
 }
 
 /**
- * The kernel's version, by the names of the trace's events and by the log's first line. @see
- * rules/traces.md T.60
+ * The kernel's version, determined from the names of the trace's events and from the log's first
+ * line.
+ *
+ * @see rules/traces.md T.60
  */
 function kernelOf(check: TraceCheck, { classified: { boot } }: CheckResult): string | null {
   if (boot !== null && boot.version !== null) return boot.version;
@@ -306,8 +314,8 @@ function paragraph(lines: readonly string[]): readonly string[] {
 }
 
 /**
- * For a log without a trace and without findings: how much of it was read. Its messages can report
- * that a device failed.
+ * For a log without a trace and without findings: prints how much of the log was read. Messages
+ * without a finding can still report that a device failed.
  */
 function messagesText({ readCount: read }: LogPass): string {
   return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
@@ -441,7 +449,10 @@ function findingText(
   return parts.filter((part) => part !== "").join("; ");
 }
 
-/** The possible causes of a fault if several fit, and the facts that would decide between them. */
+/**
+ * The possible causes of a fault if several causes fit, and the facts that would show which one it
+ * is.
+ */
 function candidateLines({ candidates = [] }: TraceFinding, trace: string): string[] {
   return candidates.flatMap(({ kind, line }, index) => {
     const { decides = "", fault = "" } = aboutKind(kind);
@@ -459,7 +470,8 @@ function damagedLines({ damagedFaults, ledger }: TraceCheck): readonly number[] 
 function shareLines(check: TraceCheck): string[] {
   const { eventLines, unknownLines } = check;
   const damaged = damagedLines(check).length;
-  // Without any event the file is a log: every line counts as a message, so no share is printed.
+  // A file without any event is a log. Every line of a log counts as a message, so no share is
+  // printed.
   if (eventLines === 0) return [];
   const all = eventLines + unknownLines;
   const read = all - unknownLines - damaged;
@@ -516,7 +528,10 @@ function countLines(missing: number): string[] {
   ];
 }
 
-/** Reports how many findings assume that the file lacks no lines, if no header counts its events. */
+/**
+ * Reports how many findings assume that the file lacks no lines. Printed if no header of the file
+ * counts its events.
+ */
 function wholeLines(check: TraceCheck, sure: readonly TraceFinding[]): string[] {
   const resting = sure.filter(({ since }) => since !== null).length;
   if (check.isCounted || resting === 0) return [];
@@ -562,8 +577,8 @@ function limitLines(
 }
 
 /**
- * For a trace without the DMA API's events: reports the page-table maps. Without those events none
- * of them can be called a two-step range.
+ * Reports the page-table maps of a trace without the DMA API's events. Without those events, none
+ * of these maps can be called a two-step range.
  */
 function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): string[] {
   const { links, links_never_unmapped, ranges_ended } = two_step;

@@ -37,9 +37,10 @@ export interface LoggedAccess extends FaultedAccess {
 }
 
 /**
- * How long after an access its fault is printed: it is printed by a later interrupt. A mapping made less
- * than `least` before the line cannot be the one accessed; one made less than `most` before it need not
- * be. The emulator takes `most`; machines have printed the fault after `least`.
+ * How long after an access its fault is printed. The delay exists because a later interrupt prints the
+ * fault. A mapping made less than `least` before the line cannot be the accessed mapping. A mapping made
+ * less than `most` before the line may be the accessed mapping, or may not. The delay is `most` in the
+ * emulator; machines have printed the fault after `least`.
  *
  * @see rules/traces.md T.63
  */
@@ -47,8 +48,8 @@ const REACTION_SECONDS = { least: 0.00005, most: 0.0002 };
 
 /**
  * Returns the possible causes of an access at a time, the likeliest first, without deciding between
- * them. Lines of page tables name no device; then a live mapping may belong to another device, and
- * its direction is not known.
+ * them. If a mapping is known only from lines of page tables, which name no device, it may belong
+ * to another device, and its direction is not known.
  *
  * @param seconds When the line was printed, by the trace's clock.
  */
@@ -106,8 +107,8 @@ function classifyFault(
 }
 
 /**
- * Puts causes by direction or range before a late access, unless the mapping is too new to be the
- * one accessed.
+ * Sorts causes: a wrong direction or range comes before an access after the unmap, unless the
+ * mapping is too new to be the accessed one.
  */
 function inOrder(
   newest: TracedFaultVerdict & { readonly mapping: TracedMapping },
@@ -122,8 +123,8 @@ function inOrder(
 /** Classification of an access that happened at an unknown time within a window. */
 export interface WindowVerdict extends TracedFaultVerdict {
   /**
-   * The share of this explanation among the times at which any explanation fits: 1 if no other
-   * fits.
+   * The part of the time that this explanation gets, among the times at which any explanation fits:
+   * 1 if no other explanation fits.
    */
   readonly share: number;
   /** All explanations that fit, the likeliest first. */
@@ -133,8 +134,8 @@ export interface WindowVerdict extends TracedFaultVerdict {
 /** Added to the time of a change to get a time after the change. */
 export const JUST_AFTER_SECONDS = 1e-6;
 /**
- * The most changes of a window that are examined; for a page that is mapped and unmapped all the
- * time, this is only a part of them.
+ * The largest number of changes of a window that are examined. If a page is mapped and unmapped all
+ * the time, its window has more changes, and the rest is ignored.
  */
 const MAX_CHANGES = 1 << 12;
 
@@ -175,8 +176,8 @@ function classifyWithin(
     const verdicts = classifyFault(access, history, time).filter((each) => each.isConsistent);
     const seconds = Math.max((times[index + 1] ?? last) - time, JUST_AFTER_SECONDS);
     for (const [rank, verdict] of verdicts.entries()) {
-      // The time is divided among the explanations that fit, with a larger part for the likelier
-      // ones.
+      // If several explanations fit at a time, the time is divided among them. The likelier ones
+      // get a larger part.
       const count = verdicts.length;
       const part = seconds * (count - rank) / (count * (count + 1) / 2);
       sum += part;
@@ -207,7 +208,10 @@ function permits(mapping: TracedMapping, { access }: FaultedAccess): boolean {
   return access === null || allows(mapping.dir, access);
 }
 
-/** Times within a window at which a mapping of the access's page or of the page before changed. */
+/**
+ * Times within a window at which a mapping changed, for mappings of the accessed page and of the
+ * page before it.
+ */
 export function changesAt(
   access: FaultedAccess,
   history: PageHistory,

@@ -1,6 +1,6 @@
 /**
- * Joins the records of a kernel's log with the ledger of a trace: finds the cause of each fault, and
- * the finding that each log line is about.
+ * Joins the records of a kernel's log with the ledger of a trace. For each fault it finds the cause,
+ * and for each other log line the finding that the line is about.
  *
  * @see rules/traces.md T.61 to T.63
  */
@@ -50,7 +50,7 @@ export interface ClassifiedLog {
   readonly findings: readonly TraceFinding[];
   readonly offset: ClockOffset | null;
   readonly pairs: readonly LogPair[];
-  /** The boot in which the trace was recorded; null if that is not known, or there is no log. */
+  /** The boot in which the trace was recorded; null if the boot is not known, or if there is no log. */
   readonly boot: LoggedBoot | null;
 }
 
@@ -68,14 +68,14 @@ const MEASURED_SECONDS = 3;
 /** A fault printed this long after the last line of a trace is outside the trace. */
 const LATE_SECONDS = 0.5;
 /**
- * The most faults that are used to find the clock offset if nothing else gives it; `MAX_OFFSETS` is
- * the number of offsets tried, nearest to 0 first.
+ * The largest number of faults from which the clock offset is computed if nothing else gives it.
+ * `MAX_OFFSETS` is the number of offsets that are tried, the one nearest to 0 first.
  */
 const MAX_TIED = 64;
 const MAX_OFFSETS = 1 << 12;
 /**
- * An explanation is likely if it fits for at least this share of the time at which any explanation
- * fits.
+ * An explanation is likely if its share of the time at which any explanation fits is at least this
+ * large.
  */
 const LIKELY_SHARE = 0.9;
 /** How much later the log line of a call is printed than its trace line. */
@@ -128,8 +128,8 @@ export function classifyLog(
 }
 
 /**
- * The boot of the trace: the boot with most of the collector's marks, else with most lines that match calls of the trace; null if
- * two boots have equally many.
+ * The boot in which the trace was recorded: the boot with most of the collector's marks. Without marks, it is the boot with most
+ * lines that match calls of the trace. Null if two boots have equally many.
  */
 function tracedBoot(
   byBoot: ReadonlyMap<LoggedBoot, readonly KernelLogEntry[]>,
@@ -157,7 +157,7 @@ function ofOtherBoot(entry: KernelLogEntry, boot: LoggedBoot, traced: LoggedBoot
   return [{ ...finding, text }];
 }
 
-/** A finding if the log has several boots and the trace may be of any of them. */
+/** Changes a finding for a log that has several boots, if the trace may be of any of them. */
 function ofUnknownBoot(finding: TraceFinding, { line, number }: LoggedBoot): TraceFinding {
   const isOfTrace = finding.line !== null ||
     finding.rule === FAULT_RULE && finding.kind !== "error_value";
@@ -209,14 +209,14 @@ function classifyBoot(
 }
 
 /**
- * Converts lines of a log into windows of the trace's time, bounded by the pairs before and after each
- * line.
+ * Converts lines of a log into windows of the trace's time. A window is bounded by the pair of lines
+ * before the log line and by the pair after it.
  */
 class LogWindows {
   readonly #pairLines: readonly number[];
   /**
-   * For each pair, the latest time of it and all pairs before it; `#earliest`: the earliest time of
-   * it and all pairs after it.
+   * For each pair, the latest time among this pair and all pairs before it. `#earliest` has the
+   * earliest time among this pair and all pairs after it.
    */
   readonly #latest: readonly number[];
   readonly #earliest: readonly number[];
@@ -271,8 +271,8 @@ function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess |
 }
 
 /**
- * Used if no line of the log matches a call of the trace: finds the offset that explains the most
- * faults.
+ * Finds the offset that explains the most faults. Used if no line of the log matches a call of the
+ * trace.
  */
 function explaining(
   accesses: readonly LoggedAccess[],
@@ -289,8 +289,8 @@ function explaining(
       seconds - near
     );
   });
-  // 0 is a candidate too: the trace may use another clock than the kernel's boot message describes,
-  // one near the log's clock.
+  // 0 is a candidate too, because the trace may use another clock than the one that the kernel's
+  // boot message describes: a clock that is close to the log's clock.
   const candidates = [
     ...bootSeconds === null ? [] : [bootSeconds],
     0,
@@ -412,13 +412,13 @@ interface KnownAccess {
   /** The clocks are tied by lines that both files have. */
   readonly isExact: boolean;
   /**
-   * The clocks are tied at all. If not, the access is within the trace at most by the order of
-   * lines.
+   * Whether the offset between the clocks is known at all. If it is not, only the order of lines
+   * can show that the access was within the trace.
    */
   readonly isTied: boolean;
   /**
-   * The offset was chosen only by the faults and is larger than any measured one; another offset
-   * may be as good.
+   * The offset was chosen only because it explains the faults, and it is larger than any measured
+   * offset. Another offset may be as good.
    */
   readonly isGuessed: boolean;
 }
@@ -462,8 +462,8 @@ export function explainedFault(
     if (whole !== undefined) {
       return finding("cut_address", "likely", { otherLine: whole.mappedAt.line });
     }
-    // Without tied clocks the log line may be older than the map, or the mapping may have allowed
-    // the access.
+    // If the offset of the clocks is unknown, there are two possibilities: the log line is older
+    // than the map, or the mapping allowed the access.
     const live = isTied ? [] : history.indexOf(access.page, access.device).liveAt(window[1]);
     if (live.length > 0) {
       const allowed = {
@@ -477,8 +477,8 @@ export function explainedFault(
       ? neverMapped(known, ledger, finding)
       : finding("unknown_birth", "unknown");
   }
-  // Lines are missing since the mapping: it may have been unmapped, or another mapping may have been
-  // live there.
+  // Lines are missing since the mapping was made. In these lines the mapping may have been unmapped,
+  // or another mapping of the page may have been live.
   const isUncertain = mapping !== null && mapping.device !== null &&
     (mapping.unmappedAt === null
       ? ledger.isUncertain(mapping)
@@ -527,8 +527,8 @@ function candidateOf({ kind, mapping }: TracedFaultVerdict): FaultCandidate {
 }
 
 /**
- * Classifies a fault by lines of page tables alone. They give the page's history, but not the owner
- * of the table: all domains allocate the same addresses.
+ * Classifies a fault by lines of page tables alone. These lines give the history of the page, but
+ * not the owner of the page table, because all domains allocate the same addresses.
  */
 export function tableFault(
   access: FaultedAccess,
@@ -565,8 +565,8 @@ export function tableFault(
 }
 
 /**
- * The verdict that a page was never mapped. It requires a trace without gaps from the device's
- * first mapping on, with the events of its page table.
+ * The verdict that a page was never mapped. It requires that the trace has no gap after the
+ * device's first mapping, and that it has the events of the device's page table.
  */
 function neverMapped(
   { device, isExact, isGuessed }: KnownAccess,
@@ -584,8 +584,8 @@ function loggedAddress(hex: string): number {
 }
 
 /**
- * If a log reports that fault records were lost, and contains no fault: a finding that there was a
- * fault.
+ * Returns a finding that there was a fault, if a log reports that fault records were lost and the
+ * log contains no fault.
  */
 function lostFault(entries: readonly KernelLogEntry[]): TraceFinding[] {
   if (entries.some(isFault)) return [];
@@ -614,8 +614,8 @@ function sentenceOf(text: string): string {
 }
 
 /**
- * Findings that a message proves without a trace. @param ledger The ledger of the same boot, or
- * null.
+ * Findings that a message proves without a trace.
+ * @param ledger The ledger of the same boot, or null.
  */
 function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): TraceFinding[] {
   const { facts, line, row, seconds } = entry;

@@ -1,6 +1,6 @@
 /**
- * Determines how a device's addresses are made, and by what evidence: lines of the trace, else the
- * files recorded beside it, else the addresses themselves. Without evidence the mode is unknown.
+ * Determines how a device's addresses are made. The evidence is lines of the trace, else the files
+ * recorded beside the trace, else the addresses themselves. Without evidence the mode is unknown.
  *
  * @see rules/traces.md T.60
  */
@@ -21,7 +21,7 @@ interface Evidence {
 }
 
 /**
- * Evidence in order of strength. It is used only for a device with addresses that are not all
+ * Evidence in order of strength. It is used only if some of the device's DMA addresses are not
  * physical addresses.
  */
 const EVIDENCE: readonly Evidence[] = [

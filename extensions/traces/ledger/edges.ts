@@ -1,6 +1,6 @@
 /**
- * Where lines of a trace are missing, or may be: at its start, after a gap, in a period without
- * events.
+ * The places at which lines of a trace are missing or may be missing: at its start, after a gap,
+ * and in a period without events.
  *
  * @see rules/traces.md T.7, T.68
  */
@@ -8,20 +8,20 @@ import type { TraceInstant } from "./traced_mapping.ts";
 import { CALL_SECONDS, type Context } from "./page_table.ts";
 
 /**
- * A period without any line that is longer than this may mean that tracing was switched off in
- * between.
+ * If a period without any line is longer than this, tracing may have been switched off in that
+ * period.
  */
 const SILENCE_SECONDS = 0.1;
 
 /**
- * Clocks of two CPUs differ by less than this. If times go back further and stay there, another
- * recording or CPU's buffer begins.
+ * Clocks of two CPUs differ by less than this. If times go back further than this and stay there,
+ * another recording or the buffer of another CPU begins.
  */
 const BACK_SECONDS = 0.1;
 
 /**
- * Least number of steps back in time that show a reversed file; fewer come from the lines of two
- * CPUs.
+ * A file is reversed if it has at least this number of steps back in time. Fewer steps are
+ * explained by the lines of two CPUs.
  */
 const LEAST_BACKWARD = 4;
 
@@ -32,32 +32,38 @@ export class Edges {
   lastSeconds = 0;
   /** The lines before the first one were overwritten. */
   isHeadMissing = false;
-  /** Number of events that the file's own header counts but the file lacks; null if no header counts events. */
+  /**
+   * Number of events that the file lacks, according to the count in its header; null if no header counts
+   * events.
+   */
   missingEvents: number | null = null;
   /** The last line before which lines are known to be missing; 0 without one. */
   lostLine = 0;
   /**
-   * The last line that follows a long period without lines: tracing may have been off. 0 without
-   * one.
+   * The last line that follows a long period without lines, in which tracing may have been off. 0
+   * if there is no such line.
    */
   silenceLine = 0;
   silences = 0;
   /** The last line at which times jump far back; 0 without one. */
   backLine = 0;
-  /** Number of lines that are later than the line above them, and of lines that are earlier. */
+  /**
+   * Number of lines with a later time than the line above them; `#backward` counts lines with an
+   * earlier time.
+   */
   #forward = 0;
   #backward = 0;
   #previousSeconds = NaN;
   /**
-   * A line with a time far back: if the next line is in order again, only this line was moved. 0
-   * without one.
+   * A line whose time is far back. If the line after it is in order again, only this one line was
+   * moved. 0 if there is no such line.
    */
   #movedLine = 0;
   /** The time of the last line that is not far back. */
   #orderedSeconds = 0;
   /**
-   * Silences in which lines are known to be missing, because lines around them have no counterpart:
-   * the first line after each silence, ascending.
+   * Silences in which lines are known to be missing, because lines before or after the silence have
+   * no counterpart. Contains the first line after each silence, ascending.
    */
   readonly holes: number[] = [];
   /** For each CPU, the first line after its last gap. */
@@ -68,8 +74,8 @@ export class Edges {
   #isCut = false;
 
   /**
-   * Reads the time of a line, and copies the given instant; a gap gets the instant of the CPU's
-   * next line.
+   * Reads the time of a line. An instant that is kept is copied. A gap gets the instant of the next
+   * line from the same CPU.
    */
   pass(now: TraceInstant): void {
     const { seconds } = now;
@@ -108,8 +114,8 @@ export class Edges {
   }
 
   /**
-   * Whether the file has the newest line first, as some log viewers export it: calls are then in
-   * reverse order.
+   * Whether the file has the newest line first, as some log viewers export it. In such a file,
+   * calls are in reverse order.
    */
   get isNewestFirst(): boolean {
     return this.#backward >= LEAST_BACKWARD && this.#backward > this.#forward;
@@ -128,7 +134,10 @@ export class Edges {
     this.#gaps.set(cpu, { line, seconds: Infinity, cpu });
   }
 
-  /** Records the last silence as a hole: a line without counterpart shows that tracing was off then. */
+  /**
+   * Records the last silence as a hole. Called for a line without a counterpart, because such a line
+   * shows that tracing was off in the silence.
+   */
   noteHole(): void {
     if (this.silenceLine === 0 || this.holes.at(-1) === this.silenceLine) return;
     this.holes.push(this.silenceLine);
@@ -137,8 +146,8 @@ export class Edges {
   }
 
   /**
-   * Whether all lines that the current call printed before this one are present: the trace has no
-   * edge in between.
+   * Whether all lines that the current call printed before this line are present. They are if the
+   * trace neither starts nor has a gap in between.
    */
   isWhole(now: TraceInstant, context: Context): boolean {
     return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>

@@ -1,8 +1,8 @@
 /**
- * Every kind of finding: the statement of its fault, the classes of the kernel's checker that
- * report the same call, the expectation in a scenario, and the next steps. A kind that is a class
- * of `dma.report` has its name. For a kind that only the log shows, `kernel_log/messages/` has the
- * text.
+ * Every kind of finding. A kind has a statement of its fault, the classes of the kernel's checker
+ * that report the same call, the expectation in a scenario, and the next steps. If a kind is a
+ * class of `dma.report`, it has the name of that class. For a kind that only the log shows, the
+ * text is in `kernel_log/messages/`.
  *
  * @see rules/traces.md T.53, T.62, T.66
  */
@@ -20,8 +20,8 @@ interface KindEntry {
   /** Recommended steps; absent if this is not a driver's mistake. */
   readonly next?: readonly string[];
   /**
-   * A kind that only a kernel message shows: the message's row and cause have the recommended
-   * steps.
+   * Set for a kind that only a kernel message shows. The recommended steps are in the row and the
+   * cause of that message.
    */
   readonly fromLog?: true;
 }
@@ -229,7 +229,7 @@ export const FINDING_KINDS = {
   reuse_race: {},
 } as const satisfies Readonly<Record<string, KindEntry>>;
 
-/** A kind of this table, or the class of a checker line that matches no trace line. */
+/** A kind of this table, or the class of a line of the kernel's checker that matches no trace line. */
 export type FindingKind = keyof typeof FINDING_KINDS | CheckerClass;
 
 export function aboutKind(kind: FindingKind): KindEntry {

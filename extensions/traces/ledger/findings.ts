@@ -53,8 +53,8 @@ export class Findings {
   }
 
   /**
-   * Adds a finding about a call with another description of a mapping than its map call; both lines
-   * prove it.
+   * Adds a finding about a call that describes a mapping differently than its map call did. The
+   * lines of the two calls prove it.
    */
   #unlike(
     kind: FindingKind,
@@ -69,8 +69,8 @@ export class Findings {
   }
 
   /**
-   * Adds a finding about a call for a mapping that is already unmapped, with the line of that
-   * unmap.
+   * Adds a finding about a call for a mapping that is already unmapped. The finding has the line of
+   * the unmap.
    */
   #afterUnmap(
     unmapped: TracedMapping,
@@ -111,8 +111,8 @@ export class Findings {
   }
 
   /**
-   * Adds a finding about a driver that unmaps the error value, because it did not check the result
-   * of its map.
+   * Adds a finding about a driver that unmaps the error value, because the driver did not check the
+   * result of its map call.
    */
   unmapErrorValue(device: Device, { line, seconds }: TraceInstant): void {
     this.#about(device, {
@@ -304,8 +304,8 @@ export class Findings {
   openAtEnd(mapping: TracedMapping, kind: FindingKind, certainty: Certainty, text: string): void {
     if (this.list.length === MAX_FINDINGS) return;
     const { addr: address, device, mappedAt: { line, seconds } } = mapping;
-    // Written out, because a trace can have a hundred thousand findings: spreads would copy each
-    // three times.
+    // The object is written out without spreads. A trace can have a hundred thousand findings, and
+    // spreads would copy each finding three times.
     this.list.push({
       kind,
       line,
@@ -324,15 +324,16 @@ export class Findings {
 }
 
 /**
- * For a device with direct mappings: a DMA address is a physical one, so a mapping made before the
- * trace may have the same address.
+ * Set for a device with direct mappings. Its DMA addresses are physical addresses, so a mapping
+ * made before the trace may have the same address.
  */
 function sharingOf({ device }: TracedMapping): Pick<TraceFinding, "sharing"> {
   return device !== null && modeOf(device) === "direct" ? { sharing: device } : {};
 }
 
 /**
- * Lowers the certainty of a finding that only the trace shows if lines may be missing in between.
+ * Lowers the certainty of a finding that only the trace shows, if lines may be missing between the
+ * lines of the finding.
  *
  * @see rules/traces.md T.68
  */
@@ -349,15 +350,16 @@ export function asKnown(finding: TraceFinding, { holes, isNewestFirst }: Edges):
 }
 
 /**
- * Fewer missing events do not make a capture incomplete: the planted captures simulate a driver
- * that never unmaps by removing one line, below a header that counts it.
+ * A capture counts as incomplete from this number of missing events on. One missing event must not
+ * count: the planted captures simulate a driver that never unmaps by removing one line, but the
+ * header still counts that line.
  */
 export const THIN_EVENTS = 2;
 
 /**
- * Lowers the certainty of a finding if its file has fewer events than its header counts, without a mark where they
- * are missing: the file is a part of a trace, or was filtered. A finding that holds only if no line is missing
- * becomes likely at most.
+ * Lowers the certainty of a finding if its file has fewer events than its header counts, and no mark shows where
+ * they are missing. Such a file is a part of a trace, or was filtered. A finding that holds only if no line is
+ * missing becomes likely at most.
  *
  * @see rules/traces.md T.68
  */

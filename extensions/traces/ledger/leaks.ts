@@ -1,4 +1,4 @@
-/** Finds leaks among the mappings that are live at a trace's end, and how often they occur. */
+/** Finds leaks among the mappings that are live at a trace's end, and how often each leak occurs. */
 import { formatCount } from "@dmalab/lang/text";
 import { keepsSegments } from "./live_mappings.ts";
 import type { Siblings } from "./siblings.ts";
@@ -11,7 +11,10 @@ export interface TracedLeak {
   readonly text: string;
 }
 
-/** Whether a live mapping is expected and no leak: coherent memory is often allocated once and kept. */
+/**
+ * Whether a live mapping is expected, so that it is no leak. For example, coherent memory is often
+ * allocated once and kept.
+ */
 function isKept({ isSegment, kind }: TracedMapping, device: Device): boolean {
   return kind === "alloc" || isSegment && keepsSegments(device);
 }

@@ -1,8 +1,8 @@
 /**
  * The ledger of a trace: every mapping from its map to its unmap, and the errors in its use.
  *
- * It keeps mappings, not lines, and never calls a finding proved if a missing line could explain
- * it.
+ * The ledger keeps mappings, not lines. It never calls a finding proved if a missing line could
+ * explain the finding.
  *
  * @see rules/traces.md T.64 to T.69
  */
@@ -61,7 +61,8 @@ import { readCompletion, readSetup } from "../line/nvme_event.ts";
 import { issuedBytes, issuedSectors, noteUse, type QueueUse } from "./queue_use.ts";
 
 /**
- * Determines which mappings belong to which NVMe request, and which device a controller is.
+ * Determines which mappings belong to which NVMe request, and which PCI device an NVMe controller
+ * is.
  *
  * @see rules/traces.md T.26, T.30, T.38
  */
@@ -70,8 +71,8 @@ class TracedRequests {
   readonly #controllers = new Map<string, Device>();
 
   /**
-   * Reads a line of NVMe or of the block layer. A task maps a request's data between its setup and
-   * its issue.
+   * Reads a line of NVMe or of the block layer. A task maps the data of a request between the setup
+   * line and the issue line of the request.
    */
   take(
     { event, fields }: TraceLine,
@@ -216,8 +217,8 @@ export class MappingTracker {
       const { certainty, text } = this.#ranges.verdict(run, this.edges);
       this.findings.openRange(run.maps, this.requests.deviceOf(run.request), certainty, text);
     }
-    // A part of a range that is left may instead be single mappings that were allocated adjacent
-    // addresses.
+    // If a part of a range is left, there is another explanation: single mappings that happened to
+    // get adjacent addresses.
     for (const { cutBy, first, maps } of isAlone ? [] : runs) {
       if (cutBy === null) continue;
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
@@ -232,8 +233,8 @@ export class MappingTracker {
   }
 
   /**
-   * Whether the trace has page-table lines but none of the DMA API's events, which would name
-   * devices.
+   * Whether the trace has page-table lines but no events of the DMA API. Only the DMA API's events
+   * name devices.
    */
   get isTableAlone(): boolean {
     return this.devices.size === 0 && this.table.maps > 0;
@@ -317,8 +318,9 @@ export class MappingTracker {
   }
 
   /**
-   * Handles a map at an address where another mapping is live: the allocator reuses a range only
-   * after it was freed, so the unmap line of the older mapping is missing, or is printed later.
+   * Handles a map at an address where another mapping is live. The allocator reuses a range only
+   * after it was freed. Therefore the unmap line of the older mapping is missing, or is printed
+   * later.
    *
    * @returns True if the line makes no new mapping.
    * @see rules/traces.md T.66
@@ -332,15 +334,15 @@ export class MappingTracker {
     }
     const unmap = this.table.orphan(older, older.mappedAt.line, mapping.mappedAt.line);
     if (older.tableLine > 0 && mapping.tableLine === 0 && unmap === null) {
-      // The page table was not written, so this is a repeated line, or a call that only looks like
-      // a map.
+      // The page table was not written. Therefore this line is a repeated line, or the line of a
+      // call that only looks like a map.
       if (this.edges.isWhole(mapping.mappedAt, context)) this.findings.doubleMap(older, mapping);
       mapping.device!.uncertain++;
       return true;
     }
     if (older.tableLine > 0 && unmap === null) {
-      // The page-table line of the older mapping's unmap is missing too, so lines are missing here,
-      // with or without a mark.
+      // The page-table line of the older mapping's unmap is missing as well as the unmap line
+      // itself. Therefore the trace lacks lines here, even if no mark says so.
       this.findings.leakByReuse(older, mapping, "possible");
       if (older.mappedAt.line < this.edges.silenceLine) this.edges.noteHole();
       older.isUncertain = true;
@@ -408,8 +410,8 @@ export class MappingTracker {
   }
 
   /**
-   * Whether an unmap of another kind is meant for this mapping, and not for a mapping that the
-   * trace lacks.
+   * Whether an unmap of another kind is meant for this mapping. If not, it is for a mapping whose
+   * map the trace lacks.
    */
   #isWrongKind(other: TracedMapping, event: UnmapEvent, kind: MappingKind): boolean {
     const device = other.device!;
@@ -419,9 +421,9 @@ export class MappingTracker {
   }
 
   /**
-   * Whether an unmap rather belongs to another mapping at the same address. Then the map of that
-   * mapping and the unmap of this one are missing, and there is a gap or a silence between the two
-   * lines.
+   * Whether an unmap belongs to another mapping at the same address rather than to this one. If so,
+   * two lines are missing: the map of the other mapping and the unmap of this one. There must be a
+   * gap or a silence in which they are missing.
    */
   #isOfAnother(mapping: TracedMapping, { dir, sizeBytes }: UnmapEvent): boolean {
     const isUnlike = [mapping.sizeBytes !== sizeBytes, mapping.dir !== dir];
@@ -432,8 +434,8 @@ export class MappingTracker {
   }
 
   /**
-   * Handles an unmap without a map: nothing was mapped there if the page table had nothing to
-   * unmap.
+   * Handles an unmap without a map. If the page table had nothing to unmap, nothing was mapped at
+   * the address.
    *
    * @see rules/traces.md T.28, T.66
    */
@@ -446,8 +448,8 @@ export class MappingTracker {
   ): void {
     if (unfold(device, event.addr)) return;
     const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
-    // If the task has moved to another CPU between the two lines, the page table's unmap is not in
-    // this context.
+    // The page table's unmap is not in this context if the task has moved to another CPU between
+    // the two lines. Then it is searched for among the unclaimed unmaps.
     const unmap = beside ?? this.table.orphan(event, unmapped?.unmappedAt?.line ?? 0, now.line);
     const isTranslated = this.#isTranslated(device);
     const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
@@ -469,8 +471,8 @@ export class MappingTracker {
       this.findings.unmapUnknown(device, event.addr, now, "unknown", 0, physical);
       return;
     }
-    // Whether this is the device's first such unmap, long after its first mapping: then the map is
-    // missing within the trace, not before it.
+    // Whether this is the device's first unmap without a map, long after the device's first
+    // mapping. In that case the map is missing within the trace, not before it.
     const isFirst = device.mappedBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
     device.mappedBeforeTrace++;
     const { dir, sizeBytes } = event;
@@ -483,8 +485,8 @@ export class MappingTracker {
   }
 
   /**
-   * Handles a free without an alloc: for coherent memory the page table's unmap, if any, is printed
-   * after the line.
+   * Handles a free without an alloc. For coherent memory, the page table's unmap, if any, is
+   * printed after the line of the free.
    */
   #freeWithoutAlloc(device: Device, event: UnmapEvent, now: TraceInstant, context: Context): void {
     if (unfold(device, event.addr)) return;
@@ -604,8 +606,8 @@ export class MappingTracker {
       const unmapped = this.#lastUnmapped(device.unmapped.get(addr));
       if (unmapped === null) return;
       const unmappedLine = unmapped.unmappedAt!.line;
-      // The page table was written since and no call has claimed the lines: the line of a new map
-      // call is missing.
+      // The page table was written after the unmap, and no call has claimed these page-table lines.
+      // Therefore the line of a new map call is missing.
       if (this.table.isLinkedSince(addr, unmappedLine)) return;
       const sure = unmappedLine < edges.silenceLine ? "possible" : soleUse(unmapped, edges);
       this.recorder?.({ op: "sync", line, mapping: unmapped, dir, sizeBytes, offsetBytes: 0 });

@@ -8,7 +8,7 @@ import { LogPass, TraceCheck } from "./trace_check.ts";
 await loadLogReader();
 
 /**
- * Findings of a trace by one task on one CPU, its lines a millisecond apart; a text that begins
+ * Findings of a trace by one task on one CPU, with a line in each millisecond. A text that begins
  * with `@N ` is on CPU N.
  */
 function findingsOf(payloads: readonly string[]): string[] {
@@ -49,10 +49,11 @@ Deno.test("an unmap with nothing to unmap in the page table is proved to be wron
   assertEquals(findingsOf([...MAP, ...UNMAP, call("dma_unmap_phys")]), ["proved double_unmap 5 4"]);
   const other = call("dma_unmap_phys").replace("fffff000", "ffffa000");
   assertEquals(findingsOf([...MAP, ...UNMAP, other]), ["proved unmap_unknown 5 null"]);
-  // A page-table unmap is beside the call, so there was a mapping: its line is missing, and nothing
-  // is proved.
+  // A page-table unmap is beside the call, so there was a mapping. Its map line is missing, so
+  // nothing is proved.
   assertEquals(findingsOf([...MAP, ...UNMAP, ...UNMAP]), ["unknown born_before_trace 6 null"]);
-  // A task that moves to another CPU between the two lines is not a mistake of the driver.
+  // A task moves to another CPU between the line of the page table and the line of the call. This
+  // is not a mistake of the driver.
   assertEquals(
     findingsOf([...MAP, ...UNMAP, table("unmap", START, END), `@1 ${call("dma_unmap_phys")}`]),
     ["unknown born_before_trace 6 null"],

@@ -1,7 +1,7 @@
 /**
  * A list of mappings in the order of their insertion, with fast access to the newest. The links are
- * fields of the mappings, of which there are many: a `Set` would take more memory, and copies its
- * table as it grows.
+ * fields of the mappings, because there are many mappings: a `Set` would take more memory, and
+ * would copy its table as it grows.
  */
 export interface Linked<Item> {
   /** The neighbours in the list; null at an end, and outside a list. */

@@ -24,8 +24,9 @@ export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
 const DISPLAYED_ENTRIES = 128;
 
 /**
- * The mapping at the event's address that fits best, and the newest of these: by size and
- * direction, by size, by direction, or by address only.
+ * The mapping at the event's address that fits best. Mappings with the same size and direction fit
+ * best, then the same size, then the same direction, then only the address. Among equal ones it is
+ * the newest.
  */
 export function bestMapping(
   mappings: readonly TracedMapping[],
@@ -49,14 +50,15 @@ export function bestMapping(
 }
 
 /**
- * The most live mappings with which one unmap without a map is compared, and the most such unmaps of a
- * device.
+ * The largest number of live mappings with which an unmap without a map is compared. Also the largest
+ * number of unmaps of a device that are compared in this way.
  */
 const MAX_COMPARED = 1024;
 
 /**
- * Finds a live mapping with the physical address and the size of an unmap: the driver passed the
- * wrong address. Null without one, and for a device with direct mappings.
+ * Finds a live mapping whose physical address and size are those of an unmap: the driver passed the
+ * physical address instead of the DMA address. Null if there is no such mapping, and for a device
+ * with direct mappings.
  */
 export function atPhysicalAddress(
   device: Device,
@@ -78,8 +80,8 @@ export function atPhysicalAddress(
 const MAX_DEVICES = 1024;
 
 /**
- * Whether another device has a live mapping with exactly this address, size and direction: all
- * domains allocate the same addresses.
+ * Whether another device has a live mapping with exactly this address, size and direction. This is
+ * possible because all domains allocate the same addresses.
  */
 export function isAnothers(
   devices: ReadonlyMap<string, Device>,
@@ -192,8 +194,9 @@ export function noteFailedMap(
 }
 
 /**
- * How certain it is that no other mapping has the same address. On a device with direct mappings a
- * mapping from before the trace may have it, or one from a missing line.
+ * How certain it is that no other mapping has the same address. If the device has direct mappings,
+ * another mapping may have the address: a mapping from before the trace, or one whose line is
+ * missing.
  *
  * @see rules/traces.md T.64, T.66
  */
@@ -225,8 +228,8 @@ export function keepMapping(mapping: TracedMapping): void {
 }
 
 /**
- * Notes several direct mappings in a row: they may be segments of one request, which end without an
- * unmap.
+ * Notes several direct mappings in a row. They may be the segments of one request, which ends
+ * without an unmap line for each segment.
  *
  * @see rules/traces.md T.23
  */
@@ -245,7 +248,7 @@ export function noteSegments(mapping: TracedMapping, context: Context): void {
   }
 }
 
-/** Whether a device's requests end without unmaps of their segments: then a live segment is no leak. */
+/** Whether a device's requests end without unmaps of their segments. If so, a live segment is no leak. */
 export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
   return unmappedSegments * 2 < segments;
 }
@@ -289,8 +292,8 @@ export function mappingsAt(device: Device, page: number): readonly TracedMapping
 const NO_MAPPINGS: readonly TracedMapping[] = [];
 
 /**
- * A live mapping of the same page that cannot be live together with this one if the device is
- * translated; or null.
+ * A live mapping of the same page that excludes this mapping: if the device is translated, the two
+ * cannot be live together. Null if there is no such mapping.
  */
 export function conflicting(mapping: TracedMapping): TracedMapping | null {
   if (isIdentity(mapping)) return null;
@@ -306,16 +309,18 @@ export function conflicting(mapping: TracedMapping): TracedMapping | null {
 }
 
 /**
- * The most mappings of one page that are kept. Further ones that can be live together are only counted: they may
- * lack an unmap.
+ * The largest number of mappings of one page that are kept. Further mappings that can be live together with
+ * these are only counted, because their unmaps may be missing.
  */
 const MAX_PER_PAGE = 8;
 /** The same limit for a device: more than its rings have. */
 const MAX_PER_DEVICE = 1 << 16;
 
 /**
- * Makes room for one more mapping in a page and a device: the oldest is only counted. @see
- * rules/traces.md T.23, T.64
+ * Makes room for one more mapping of a page and of a device: drops the oldest mapping and only
+ * counts it from now on.
+ *
+ * @see rules/traces.md T.23, T.64
  */
 function foldOldest({ addr, device }: TracedMapping): void {
   const { folded, identities } = device!;
@@ -347,7 +352,8 @@ function addMapping(
   mapping: TracedMapping,
 ): void {
   const mappings = map.get(key);
-  // Most pages have one mapping, and an array that has grown by `push` has room for sixteen more.
+  // Most pages have one mapping. The array is made with that mapping, because an array that has
+  // grown by `push` has room for sixteen more elements.
   if (mappings === undefined) map.set(key, [mapping]);
   else mappings.push(mapping);
 }
@@ -366,8 +372,8 @@ function removeMapping(
 }
 
 /**
- * Makes a mapping of a two-step range. It has a device and a direction only if its request gives
- * them.
+ * Makes a mapping of a two-step range. The mapping has a device and a direction only if the request
+ * of the range gives them.
  *
  * @see rules/traces.md T.26, T.30
  */

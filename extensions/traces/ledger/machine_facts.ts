@@ -1,7 +1,7 @@
 /**
- * The recorded facts about a machine beside its trace. The collector writes limits of queues, IOMMU
- * groups and counts of the ring buffers, one line each; the kernel's log at boot names the IOMMU
- * and the bounce pool.
+ * Facts about a machine that are recorded beside its trace. The collector writes limits of queues,
+ * IOMMU groups and counts of the ring buffers, one fact in each line. The IOMMU and the bounce pool
+ * are named in the kernel's log at boot.
  *
  * @see rules/traces.md T.7
  */

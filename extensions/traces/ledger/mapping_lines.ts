@@ -1,4 +1,7 @@
-/** Formats a mapping: its device, when and for what it was mapped, and when it was unmapped. */
+/**
+ * Formats a mapping: its device, when and for which purpose it was mapped, and when it was
+ * unmapped.
+ */
 import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
 
 /**

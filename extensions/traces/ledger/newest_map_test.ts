@@ -12,8 +12,8 @@ Deno.test("a map of 8 has the newest, also when keys are written again and delet
     const key = random.below(20);
     const index = entries.findIndex(([each]) => each === key);
     if (index >= 0) entries.splice(index, 1);
-    // Turns of mostly writes, in which entries are dropped, alternate with turns in which half are
-    // deletions.
+    // In the first half of each 1000 turns, almost all turns write, so that entries are dropped. In
+    // the second half, every other turn deletes.
     if (random.below(turn % 1000 < 500 ? 50 : 2) > 0) {
       map.set(key, `${turn}`);
       entries.push([key, `${turn}`]);

@@ -1,10 +1,14 @@
 /**
- * A map with numbers as keys, in insertion order. V8's own `Map` allocates an object for each key
- * above 2^31, as addresses are, and calls a function to hash it.
+ * A map with numbers as keys, in insertion order. V8's own `Map` is slower for keys above 2^31, and
+ * addresses are such keys: it allocates an object for each key, and calls a function to hash the
+ * key.
  */
 const NONE = -1;
 const DELETED = -2;
-/** Initial capacity, a power of two. If few of many entries stay, a larger table is rebuilt less often. */
+/**
+ * Initial capacity, a power of two. If most entries are deleted again, a larger table is rebuilt less
+ * often.
+ */
 const LEAST_ENTRIES = 32;
 /** A rebuilt table has room for this many times the remaining entries. */
 const ROOM_TIMES = 4;
@@ -23,8 +27,8 @@ export class NumberMap<Value> {
   /** Index of the next entry. */
   #next = 0;
   /**
-   * Hash table with the indices of the entries, twice as large as their arrays: at least half of it
-   * is free.
+   * Hash table with the indices of the entries. The table is twice as large as the arrays of
+   * entries, so at least half of it is free.
    */
   #slots = new Int32Array(2 * LEAST_ENTRIES).fill(NONE);
 

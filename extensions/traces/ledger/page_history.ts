@@ -1,7 +1,8 @@
 /**
- * The mappings of the pages that faults were about, in the order of their map lines.
+ * The mappings of the pages at which devices faulted, in the order of their map lines.
  *
- * Only these pages are kept: the kernel's log is read first.
+ * Only the mappings of these pages are kept. The pages are known because the kernel's log is read
+ * before the trace.
  *
  * @see rules/traces.md T.62, T.69
  */
@@ -71,14 +72,15 @@ export class PageHistory {
 
   readonly #indices = new Map<string, PageIndex>();
   /**
-   * By page, the times of all maps and unmaps there, ascending. Filled at first use, when all
+   * By page, the times of all maps and unmaps of the page, ascending. Filled at first use, when all
    * mappings have been added.
    */
   readonly #changes = new Map<number, Float64Array>();
 
   /**
-   * @param addresses Addresses at which devices faulted; the page before each is kept too.
-   * @param isWhole Every mapping of these pages is added, old ones too.
+   * @param addresses Addresses at which devices faulted. Mappings of the page before each address
+   *   are kept too.
+   * @param isWhole Whether every mapping of these pages is added, including old ones.
    */
   constructor(addresses: Iterable<number>, readonly isWhole = true) {
     for (const address of addresses) {
@@ -93,8 +95,8 @@ export class PageHistory {
   readonly #unmappers = new Map<TracedMapping, string>();
 
   /**
-   * Notes that a mapping ends. @param by Returns the task that unmaps it; called only if the
-   * mapping is kept.
+   * Notes that a mapping ends.
+   * @param by Returns the task that unmaps it; called only if the history keeps the mapping.
    */
   end(mapping: TracedMapping, by: () => string): void {
     if (this.#pages.size === 0 || !this.#holds(mapping)) return;
@@ -137,8 +139,8 @@ export class PageHistory {
   }
 
   /**
-   * Mappings of other pages with the same low address bits as this page, for some number of bits that
-   * hardware may drive.
+   * Mappings of other pages that have the same low address bits as this page. Hardware may drive only
+   * some low bits, so any number of low bits is tried.
    */
   atLowBits(page: number): TracedMapping[] {
     const near = this.#lowPages.get(lowBitsOf(page, LEAST_DRIVEN_BITS)) ?? [];
@@ -146,8 +148,8 @@ export class PageHistory {
   }
 
   /**
-   * The times within a window at which mappings of a page were mapped or unmapped, at most `most`
-   * of them.
+   * The times within a window at which a page was mapped or unmapped; at most `most` of these
+   * times.
    */
   changesAt(page: number, [first, last]: readonly [number, number], most: number): number[] {
     const changes = this.#changes.getOrInsertComputed(page, () => this.#timesOf(page));
@@ -174,8 +176,8 @@ export class PageHistory {
    * The mappings of a page that may belong to a device, by time. Called after all mappings have
    * been added.
    *
-   * @param device Null if the log does not name a device: then only mappings of two-step ranges are
-   *   returned.
+   * @param device Null if the log does not name a device. In that case only mappings of two-step
+   *   ranges are returned.
    */
   indexOf(page: number, device: Device | null): PageIndex {
     const isIts = (mapping: TracedMapping) => mapping.device === null || mapping.device === device;
@@ -207,8 +209,8 @@ const LEAST_DRIVEN_BITS = 30;
 const MOST_BITS = 63;
 
 /**
- * Whether a page is one of the mapping's pages with its upper address bits cleared, for some number
- * of driven bits.
+ * Whether a page results from one of the mapping's pages if the upper address bits are cleared. Any
+ * number of bits that hardware may drive is tried.
  */
 function isCutTo({ sizeBytes, start }: MappedPart, page: number): boolean {
   const first = pageOf(start);

@@ -1,9 +1,9 @@
 /**
- * Attributes the lines of an IOMMU's page table: to mappings of the DMA API, or to links of two-step
+ * Attributes the lines of an IOMMU's page table to mappings of the DMA API, or to links of two-step
  * ranges.
  *
- * These lines name no device and no domain, and all domains allocate the same addresses: a line is
- * attributed only to the adjacent call of the same task, CPU and kind of context.
+ * These lines name no device and no domain, and all domains allocate the same addresses. Therefore a
+ * line is attributed only to the adjacent call of the same task, CPU and kind of context.
  *
  * @see rules/traces.md T.25 to T.30
  */
@@ -40,7 +40,10 @@ export interface PageTableRun {
   readonly maps: TableMap[];
 }
 
-/** A call that is printed before its work: the unmap of its range is the next line. */
+/**
+ * A call that is printed before it does its work. The next line is then the unmap of the call's
+ * range.
+ */
 export interface ExpectedUnmap {
   readonly start: number;
   readonly end: number;
@@ -51,13 +54,13 @@ export interface ExpectedUnmap {
 }
 
 /**
- * The calls of one task on one CPU, in one kind of context; in an interrupt, the calls of the CPU. An
- * interrupt is independent of the task that it interrupts.
+ * The calls of one task on one CPU, in one kind of context. In an interrupt, these are the calls of
+ * the CPU, because an interrupt is independent of the task that it interrupts.
  */
 export class Context {
   /**
-   * The task's name, empty until it has mapped something; in an interrupt, the name of the interrupted
-   * task.
+   * The task's name; empty until the task has mapped something. In an interrupt, the name of the
+   * interrupted task.
    */
   task = "";
   run: PageTableRun | null = null;
@@ -65,7 +68,10 @@ export class Context {
   isRunOver = false;
   /** The unmap in the line before, if no call has claimed it yet. */
   unmap: TableUnmap | null = null;
-  /** The range with an unmap that should follow, and the function to call when it does or does not. */
+  /**
+   * The range whose unmap should follow, and the function to call when the unmap follows or when it
+   * does not.
+   */
   expected: ExpectedUnmap | null = null;
   /** The current request, between its `nvme_setup_cmd` and `block_rq_issue`. */
   request: NvmeCommand | null = null;
@@ -91,14 +97,20 @@ export interface EndedRange {
   readonly unmap: TableUnmap;
 }
 
-/** No call of the DMA API takes longer than this from its first line to its last: ten times the longest seen. */
+/**
+ * The largest time that a call of the DMA API takes from its first line to its last: ten times the longest time
+ * seen.
+ */
 export const CALL_SECONDS = 0.09;
 /** The most open runs that are kept; `MAX_ORPHANS`: the most unmaps. Beyond, the oldest is dropped. */
 const MAX_RUNS = 100_000;
 const MAX_ORPHANS = 1 << 14;
 /** The most runs that begin at one address: more than a machine has domains. */
 const MAX_PER_START = 1 << 12;
-/** With more contexts than this, those that have been idle for longer than any call takes are dropped. */
+/**
+ * If there are more contexts than this, contexts are dropped that have been idle for longer than any call
+ * takes.
+ */
 const MAX_CONTEXTS = 1 << 12;
 
 export class TracedPageTable {
@@ -108,7 +120,10 @@ export class TracedPageTable {
   claimedUnmaps = 0;
   readonly #contexts = new NumberMap<Context>();
   #mostContexts = MAX_CONTEXTS;
-  /** The context that was last looked up, and its key: many lines in a row have the same. */
+  /**
+   * The context that was last looked up, and its key. Many lines in a row have the same context, so
+   * this saves a lookup.
+   */
   #newest: Context | null = null;
   #newestKey = -1;
   readonly #runs = new NumberMap<PageTableRun[]>();
@@ -137,8 +152,8 @@ export class TracedPageTable {
   }
 
   /**
-   * Drops idle contexts: no later line can belong to the earlier lines of a task that has been
-   * idle.
+   * Drops idle contexts. If a task has been idle, no later line can belong to a call of its earlier
+   * lines.
    */
   #dropIdle(now: number): void {
     for (const [key, context] of this.#contexts) {
@@ -179,10 +194,10 @@ export class TracedPageTable {
   }
 
   /**
-   * Claims the maps directly before a call that are within its ranges.
+   * Claims the page-table maps directly before a call that are within the call's ranges.
    *
    * @param ranges Start and end of each range of the call.
-   * @returns The line of the last claimed map, 0 without one.
+   * @returns The line of the last claimed map; 0 if no map was claimed.
    */
   claimMaps(context: Context, ranges: readonly number[]): number {
     const run = context.run;
@@ -243,7 +258,10 @@ export class TracedPageTable {
     if (run !== undefined) this.#forget(run, unmap.start);
   }
 
-  /** Handles the unmap in the line before, which no call has claimed: it ends a two-step range. */
+  /**
+   * Handles the unmap in the previous line. No call has claimed this unmap, so it ends a two-step
+   * range.
+   */
   settle(context: Context): void {
     const unmap = context.unmap;
     context.unmap = null;
@@ -284,8 +302,8 @@ export class TracedPageTable {
   }
 
   /**
-   * Notes that lines are missing here: an unmap just before shows nothing if the line of its call
-   * is missing.
+   * Notes that lines are missing here. If an unmap is directly before them, the line of its call
+   * may be among the missing ones, so the unmap proves nothing.
    *
    * @param cpu Null for every CPU.
    */
@@ -299,7 +317,10 @@ export class TracedPageTable {
     }
   }
 
-  /** An unmap of exactly this mapping's pages, between two lines, that no call has claimed; or null. */
+  /**
+   * An unmap of exactly this mapping's pages that is between two given lines and that no call has
+   * claimed; or null.
+   */
   orphan(
     { addr, sizeBytes }: Pick<TracedMapping, "addr" | "sizeBytes">,
     after: number,
@@ -307,7 +328,8 @@ export class TracedPageTable {
   ): TableUnmap | null {
     const unmap = this.#orphans.get(pageOf(addr));
     if (unmap === undefined || unmap.end !== pageEnd(addr, sizeBytes)) return null;
-    // An unmap that ends a two-step range is not an orphan: its range is only not settled yet.
+    // An unmap that ends a two-step range is not an orphan, even if `settle` has not handled it
+    // yet.
     const isRange = this.#runs.get(unmap.start)?.some(({ maps }) =>
       maps.at(-1)!.end === unmap.end && maps[0]!.line < unmap.line
     );

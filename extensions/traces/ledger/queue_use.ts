@@ -9,8 +9,8 @@ import type { PayloadFields } from "../line/payload.ts";
 /** The largest request of a disk. */
 export interface QueueUse {
   /**
-   * Bytes of the largest request, from the block layer's line, which gives bytes whatever the block
-   * size.
+   * Bytes of the largest request. They are from the line of the block layer, which gives bytes and
+   * so does not depend on the block size.
    */
   largestBytes: number;
   line: number;
@@ -23,7 +23,10 @@ const BYTES_PER_KB = 1024;
 /** The beginning of the command in a line, which is usually empty: `()`. */
 const COMMAND = new TextEncoder().encode(" (");
 
-/** The bytes in `259,0 WS 45056 () …`: device, kind of request, bytes. Null for a damaged line. */
+/**
+ * The bytes of a request in a line such as `259,0 WS 45056 () …`: device, kind of request, bytes.
+ * Null for a damaged line.
+ */
 export function issuedBytes(fields: PayloadFields): number | null {
   const command = fields.indexOf(COMMAND);
   return command < 0 ? null : fields.decimalBefore(command);
@@ -33,8 +36,8 @@ const EXTENT = new TextEncoder().encode(") ");
 const COUNT = new TextEncoder().encode(" + ");
 
 /**
- * The start and length in `) 455848 + 88 ` of the same line, in units of 512 bytes; null if the
- * line has none.
+ * The start and length of a request in the `) 455848 + 88 ` of such a line, in units of 512 bytes;
+ * null if the line has no such text.
  */
 export function issuedSectors(
   fields: PayloadFields,

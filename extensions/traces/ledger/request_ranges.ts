@@ -7,8 +7,8 @@ import type { Certainty } from "./traced_mapping.ts";
 /** A range may be leaked if this many newer ones were destroyed. */
 const LATER_RANGES = 3;
 /**
- * A range may be leaked if it is mapped this many times as long as any destroyed one: with newer
- * destroyed ranges `MAX_TIMES`, without them `LEFT_TIMES`.
+ * A range may be leaked if it is mapped this many times as long as any destroyed range. `MAX_TIMES`
+ * is used if newer ranges were destroyed, `LEFT_TIMES` if not.
  */
 const MAX_TIMES = 2;
 const LEFT_TIMES = 10;
@@ -45,15 +45,17 @@ export class RequestRanges {
     const { line, seconds } = run.maps[0]!;
     const { longestSeconds = Infinity, newest = [] } = this.#uses.get(keyOf(run)) ?? {};
     const times = (lastSeconds - seconds) / longestSeconds;
-    // Destroyed ranges show how long such a range is mapped; but this range may have been destroyed in
-    // missing lines.
+    // Whether enough is known about this range. Ranges that were destroyed show how long such a range
+    // is mapped. But if lines are missing after its map, this range may have been destroyed in those
+    // lines.
     const isKnown = newest.length === LATER_RANGES && line > Math.max(lostLine, silenceLine);
     const name = run.request === null
       ? `a range that ${run.context.task}-${run.context.pid} maps`
       : "a request's two-step range";
     if (isKnown && times > MAX_TIMES && line < newest.at(-1)!) {
       return {
-        // A task's range may belong to another user of the IOMMU, and live as long as that user.
+        // A range without a request may belong to another user of the IOMMU, and may live as long
+        // as that user.
         certainty: run.request === null ? "possible" : "likely",
         text: `${name} was never destroyed, while newer ones were`,
       };
@@ -69,8 +71,8 @@ export class RequestRanges {
 }
 
 /**
- * All requests are compared with each other; other ranges only with those of the same task, by its
- * pid.
+ * The key of a group of ranges that are compared. The ranges of all requests are one group. Other
+ * ranges are compared only with ranges of the same task, by its pid.
  */
 function keyOf({ context, request }: PageTableRun): number {
   return request === null ? context.pid : OF_REQUEST;

@@ -1,6 +1,6 @@
 /**
- * Addresses that were allocated again before the unmap of their last mapping was printed: the unmap's
- * line is late, or missing.
+ * Addresses that were allocated again before the unmap of their last mapping was printed. The line of
+ * that unmap is late, or it is missing.
  *
  * @see rules/traces.md T.18, T.66
  */
@@ -9,7 +9,10 @@ import type { UnmapEvent } from "./live_mappings.ts";
 import type { TableUnmap } from "./page_table.ts";
 import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
 
-/** An unmap printed later than this after another CPU's map is not a race. A guest's CPU can stall for a while. */
+/**
+ * The longest time between a map on one CPU and the late line of the old unmap on another CPU. If the unmap is
+ * printed later, it is not a race. The time allows for a guest's CPU that stalls for a while.
+ */
 const RACE_SECONDS = 0.1;
 
 interface ReusedAddress {
@@ -45,8 +48,8 @@ export class ReusedAddresses {
   #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
     const { edges, findings } = this.ledger;
     older.device!.uncertain++;
-    // Without page-table lines the only evidence is the address; and the unmap may have been in a
-    // silence.
+    // Without page-table lines the only evidence is the address. If there was a silence, the unmap
+    // may have been in it.
     const isAlone = older.tableLine === 0 && older.mappedAt.line >= edges.silenceLine;
     const weaker = isAlone ? "likely" : "possible";
     const isOpen = this.ledger.isUncertain(older);
@@ -54,9 +57,10 @@ export class ReusedAddresses {
   }
 
   /**
-   * Whether an unmap is the late one of a mapping with an address that is in use again. An unmap's
-   * line is written after the work, and another CPU may be faster. Frees of coherent memory and
-   * unmaps of lists are written before the work, so they are never late.
+   * Whether an unmap is late: it belongs to a mapping whose address is already in use again. This
+   * happens because the line of an unmap is written after the work, and another CPU may be faster.
+   * The lines of frees of coherent memory and of unmaps of lists are written before the work, so
+   * they are never late.
    */
   isLate(
     event: UnmapEvent,

@@ -1,18 +1,19 @@
 /**
- * Groups of mappings that a driver uses alike, and which of those live at the end are leaked.
+ * Groups of mappings that a driver uses alike. Determines which mappings of a group that are live at
+ * the end are leaked.
  *
- * A mapping is overtaken by each newer one that is unmapped before it. A ring unmaps in the order of
- * its maps, or nearly: none of its live buffers was overtaken more often than the buffers already
- * unmapped. A ring also maps a buffer for each that it unmaps: the number of live buffers stays at
- * the size of the ring.
+ * A mapping is overtaken by each newer mapping that is unmapped before it. A ring unmaps its buffers
+ * in the order of their maps, or nearly: none of its live buffers was overtaken more often than the
+ * buffers already unmapped. A ring also maps a buffer for each buffer that it unmaps, so the number
+ * of live buffers stays at the size of the ring.
  *
  * @see rules/traces.md T.66
  */
 import { type Linked, LiveList } from "./live_list.ts";
 
 /**
- * Counts how many slots after a given one are in use; slots are numbered in the order of their use.
- * A Fenwick tree.
+ * A Fenwick tree that counts how many slots after a given slot are in use. Slots are numbered in
+ * the order of their use.
  */
 class Ranks {
   #sums = new Int32Array(64);
@@ -58,14 +59,17 @@ class Ranks {
 const LATER_UNMAPS = 3;
 /** A leaked mapping was overtaken this many times as often as any unmapped mapping. */
 const OVERTAKEN_TIMES = 2;
-/** A mapping that a burst left behind is live this many times as long as any other was. */
+/**
+ * A burst left a mapping behind if the mapping is live this many times as long as any unmapped
+ * mapping was.
+ */
 const LEFT_TIMES = 10;
 /** This many maps in a row, without an unmap between them, count as filling a ring. */
 const FILLING = 8;
 
 /**
- * The position of a live mapping in its group: fields of the mapping itself, because there are many
- * mappings.
+ * The position of a live mapping in its group. The position is stored in fields of the mapping
+ * itself, because there are many mappings.
  */
 export interface RingPlace<Mapping> extends Linked<Mapping> {
   readonly mappedAt: { readonly seconds: number };
@@ -83,8 +87,8 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   maps = 0;
   #unmaps = 0;
   /**
-   * Live mappings in the order of their maps: in `#unseen` those that were live during a silence, in
-   * `#seen` the others.
+   * Live mappings in the order of their maps. `#unseen` has the mappings that were live during a
+   * silence, `#seen` the others.
    */
   readonly #unseen = new LiveList<Mapping>();
   readonly #seen = new LiveList<Mapping>();
@@ -94,7 +98,7 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   /** Number of live mappings, minus the unmaps of mappings that were never seen mapped. */
   #level = 0;
   #mostLevel = 0;
-  /** How far the level was raised by single maps rather than by the filling of a ring. */
+  /** How far single maps raised the highest level. Maps that fill a ring are not counted. */
   #grown = 0;
   /** Number of silences that have been taken into account. */
   #silences: number;
@@ -106,14 +110,14 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   /** When the last live mapping was unmapped; null while any mapping is live. */
   #drainedSeconds: number | null = null;
   /**
-   * How often mapping resumed only after a pause with no live mappings: a sign of bursts rather
-   * than of a ring.
+   * How often the group had no live mappings for a while before it mapped again. This is a sign of
+   * bursts rather than of a ring.
    */
   #bursts = 0;
 
   /**
-   * @param trace The trace with its number of silences: a mapping that is live during one may be
-   *   unmapped unseen.
+   * @param trace The trace with its number of silences. A mapping that is live during a silence may
+   *   be unmapped in it, without a line.
    */
   constructor(readonly trace: { readonly silences: number }) {
     this.#silences = trace.silences;
@@ -165,8 +169,8 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   }
 
   /**
-   * After a silence only mappings that were already late are known to be live. All mappings older than
-   * a late one are late too.
+   * After a silence, only mappings that were already late before it are known to be live. All mappings
+   * older than a late mapping are late too.
    */
   #passSilence(): void {
     if (this.trace.silences === this.#silences) return;
@@ -206,11 +210,12 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   }
 
   /**
-   * The mappings that the last burst left behind: few, and live far longer than any other was. They
-   * are no request in flight, and no ring, which is never empty.
+   * The mappings that the last burst left behind. They are few, and live far longer than any
+   * unmapped mapping was. Therefore they are no requests in flight. They are no ring either,
+   * because a ring is never empty.
    *
    * @param seconds When the trace ends.
-   * @returns Each mapping, with whether earlier bursts left none behind.
+   * @returns Each mapping, with whether earlier bursts left no mapping behind.
    */
   leftBehind(seconds: number): ReadonlyMap<Mapping, boolean> {
     const liveCount = this.#liveCount;
@@ -230,7 +235,7 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
       Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
   }
 
-  /** How far the maps since the last unmap raised the level; 0 if they fill a ring. */
+  /** How far the maps since the last unmap raised the highest level; 0 if these maps fill a ring. */
   #grownInRun(): number {
     return this.#rise >= FILLING && this.#rise * 2 > this.#run ? 0 : this.#rise;
   }
@@ -247,7 +252,10 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     return this.maps - 1 - mapsBefore - this.#ranks.above(ringSlot);
   }
 
-  /** Live mappings that were mapped in a row and are all still live: a ring that is not in use. */
+  /**
+   * Live mappings that were mapped in a row and are all still live: the buffers of a ring that is
+   * not in use.
+   */
   #fillings(live: readonly Mapping[]): ReadonlySet<Mapping> {
     const found = new Set<Mapping>();
     let row: Mapping[] = [];

@@ -1,7 +1,7 @@
 /**
  * Checks the trace and kernel log of a real machine line by line, in two passes.
  *
- * The log is read first, because it determines the pages of the trace for which history is kept.
+ * The log is read first, because it determines for which pages of the trace a history is kept.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
@@ -108,8 +108,8 @@ export class LogPass {
   }
 
   /**
-   * Whether lines wait for the reader of logs to be loaded: `readWaiting` must be called before further lines,
-   * and before `end`.
+   * Whether lines wait for the reader of logs to be loaded. If so, `readWaiting` must be called before further
+   * lines are read, and before `end`.
    */
   get isWaiting(): boolean {
     return this.#reader.isWaiting;
@@ -176,8 +176,8 @@ export class TraceCheck {
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /**
-   * @param addresses All mappings of their pages are kept, in addition to those of the log's
-   *   faults.
+   * @param addresses Addresses of pages whose mappings are all kept, in addition to the pages of
+   *   the log's faults.
    */
   constructor(readonly log: LogPass, addresses: readonly number[] = []) {
     const faulted = log.faults.map(({ address }) => address);
@@ -311,8 +311,9 @@ export class TraceCheck {
   }
 
   /**
-   * Finds leaks among the mappings live at the end; most of these are no leaks. @see rules/traces.md
-   * T.66
+   * Finds leaks among the mappings that are live at the end. Most of these mappings are not leaked.
+   *
+   * @see rules/traces.md T.66
    */
   #leaks(live: readonly TracedMapping[]): void {
     const { ledger } = this;
@@ -354,7 +355,10 @@ export interface CheckResult {
 
 const ORDER = ["proved", "likely", "possible", "unknown"];
 
-/** Merges the trace's findings, each with the log line about it, with the findings of the log alone. */
+/**
+ * Merges the findings of the trace with the findings of the log alone. A finding of the trace gets the
+ * log line that is about it.
+ */
 function merge(
   { edges, findings }: MappingTracker,
   classified: ClassifiedLog,

@@ -1,6 +1,6 @@
 /**
- * Faults that the trace itself records as events: with the trace's clock, among the lines of the
- * mappings.
+ * Faults that the trace itself records as events. They have times by the trace's clock, and are
+ * among the lines of the mappings.
  *
  * @see rules/traces.md T.29, T.62
  */

@@ -13,8 +13,8 @@ export const PAGE_BYTES = 4096;
 /** How many pages before an address its mapping can begin, unless it is in `large`. */
 export const NEAR_PAGES = 64;
 /**
- * The most mappings of a device that are kept after their unmap: a trace of hours uses more
- * addresses than fit in memory.
+ * The largest number of mappings of a device that are kept after their unmap. A limit is needed
+ * because a trace of hours uses more addresses than fit in memory.
  */
 const MAX_KEPT = 1 << 13;
 
@@ -136,7 +136,10 @@ export interface TraceFinding {
   readonly device: string | null;
   readonly address: number | null;
   readonly certainty: Certainty;
-  /** The finding holds only if no line after this one is missing; null if that does not matter. */
+  /**
+   * The finding holds only if no line after this line is missing; null if missing lines do not
+   * matter.
+   */
   readonly since: number | null;
   /** The rule it follows from, as `trace.T.66`. */
   readonly rule: string;
@@ -144,7 +147,10 @@ export interface TraceFinding {
   readonly text: string;
   /** When it happened, by the clock of the trace, else of the log; null if unknown. */
   readonly seconds: number | null;
-  /** For a finding of the log alone: that time as it is in the log; empty without one. */
+  /**
+   * For a finding of the log alone: the time in `seconds` as the log prints it; empty without a
+   * time.
+   */
   readonly stamp?: string;
   /**
    * Why the log message was printed, with the certainty; absent if the finding itself gives the
@@ -156,8 +162,8 @@ export interface TraceFinding {
   /** The values that differ, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
   /**
-   * The device, if its mappings may share addresses: the finding is proved only if the trace has
-   * every map of the device.
+   * The device, if several of its mappings may have the same address. The finding is then proved
+   * only if the trace has every map of the device.
    */
   readonly sharing?: Pick<Device, "mappedBeforeTrace">;
   /** For a fault with several possible causes: all of them, the likeliest first. */
@@ -165,8 +171,8 @@ export interface TraceFinding {
 }
 
 /**
- * A possible cause of a fault for which several causes fit its time or the known facts about the
- * page.
+ * A possible cause of a fault, if several causes fit the time of the fault or the known facts about
+ * its page.
  */
 export interface FaultCandidate {
   readonly kind: FindingKind;
@@ -197,8 +203,8 @@ export function isSure({ certainty }: TraceFinding): boolean {
 }
 
 /**
- * The group of mappings that a driver uses alike: by kind, direction and power of two of the size,
- * and by the mapping CPU, because each CPU's queue has separate mappings.
+ * The group of mappings that a driver uses alike: mappings of the same kind, direction, power of
+ * two of the size, and mapping CPU. The CPU counts because each CPU's queue has separate mappings.
  */
 export function siblingsOf(
   device: Device,
@@ -219,7 +225,8 @@ export function siblingsOf(
 
 /** The exponent of the least power of two that is not less than a size. */
 function powerOf(sizeBytes: number): number {
-  // V8 calls a C library function for a logarithm, but none for the bits of a small number.
+  // Larger sizes need a logarithm, for which V8 calls a C library function. The bits of a small
+  // number are counted without a call.
   if (sizeBytes > 1 << 30) return Math.ceil(Math.log2(sizeBytes));
   return 32 - Math.clz32(Math.max(sizeBytes, 1) - 1);
 }

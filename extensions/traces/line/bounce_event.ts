@@ -11,7 +11,10 @@ export interface BounceEvent {
   readonly device: string;
   /** Null if the line has no DMA mask. */
   readonly maskBits: number | null;
-  /** The address of the data; null if it is all ones: the device cannot reach the data. */
+  /**
+   * The address of the data. Null if the printed address is all ones, which means that the device
+   * cannot reach the data.
+   */
   readonly address: number | null;
   readonly sizeBytes: number;
 }

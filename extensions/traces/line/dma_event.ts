@@ -133,10 +133,11 @@ function isWhole(fields: PayloadFields): boolean {
 }
 
 /**
- * Parses the fields that all calls about one address have; null for a line that is truncated before them.
+ * Parses the fields that all calls about one address have; null for a line that is truncated before these
+ * fields.
  *
- * @param unsaid The direction if the line has none: the first kernels with these events print none for
- *   coherent memory, which is mapped in both directions.
+ * @param unsaid The direction to assume if the line has none. The first kernels with these events print
+ *   no direction for coherent memory, which is mapped in both directions.
  */
 function callOf(
   fields: PayloadFields,
@@ -208,8 +209,8 @@ function mappedList(fields: PayloadFields): DmaEvent | null {
 }
 
 /**
- * Parses the unmap of a list. A line has at most 8 KiB, so a long list is truncated; its first
- * entries still identify it.
+ * Parses the unmap of a list. A line has at most 8 KiB, so a long list is truncated. The first
+ * entries still identify the list.
  */
 function unmappedList(fields: PayloadFields): DmaEvent | null {
   const dir = directionOf(fields);
@@ -235,8 +236,8 @@ function syncedList(fields: PayloadFields): DmaEvent | null {
 }
 
 /**
- * `RANGE_HEAD`: the text before the start of the range; `RANGE_MIDDLE` before its end, which is
- * exclusive. Kernels of 5.x print only the start, with the size.
+ * `RANGE_HEAD` is the text before the start of the range, `RANGE_MIDDLE` the text before its end.
+ * The end is exclusive. Kernels of 5.x print only the start, with the size.
  */
 const RANGE_HEAD = new TextEncoder().encode("IOMMU:");
 const RANGE_MIDDLE = new TextEncoder().encode(" - ");
@@ -247,8 +248,8 @@ function rangeAt(fields: PayloadFields): number {
 }
 
 /**
- * The end of the range that begins at address `start`, printed at offset `at`; null if the line is
- * truncated there.
+ * The end of the range that begins at address `start`. The text of the end is at offset `at`. Null
+ * if the line is truncated before the end is complete.
  */
 function rangeEnd(fields: PayloadFields, at: number, start: number): number | null {
   const middle = fields.indexOf(RANGE_MIDDLE, at);

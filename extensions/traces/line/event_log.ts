@@ -1,6 +1,6 @@
 /**
- * Converts the lines of all recorded files into one form of event, each with its file and line, its
- * time by the file's own clock, and the fields of its line.
+ * Converts the lines of all recorded files into one form of event. An event has its file and line,
+ * its time by the file's own clock, and the fields of its line.
  *
  * @see rules/traces.md T.1, T.40 to T.43, T.57 to T.59
  */
@@ -30,7 +30,10 @@ const FIO_OPTION = /^([a-z_][a-z_0-9]*)(?: *=([^;#]*))?(?:[;#].*)?$/;
 const FIO_COMMENT = /^[;#]/;
 const FIO_SECTION = /^\[([^\]]+)\]/;
 
-/** Whether the next line may be an unknown option of a fio job. @param event The event in this line. */
+/**
+ * Whether the next line may be an unknown option of a fio job.
+ * @param event The event in the current line.
+ */
 export function staysInJob(
   event: LoggedEvent | null,
   line: TraceLine,
@@ -43,7 +46,8 @@ export function staysInJob(
 /**
  * The event in a line; null for a line without an event, and for lines of a kernel's log.
  *
- * @param isInJob Whether the line before is of a fio job: then this may be an unknown option.
+ * @param isInJob Whether the line before belongs to a fio job. In that case this line may be an
+ *   unknown option of the job.
  */
 export function eventOf(
   line: TraceLine,
@@ -107,7 +111,7 @@ function hex(address: number): string | null {
   return address < 0 ? null : `0x${address.toString(16)}`;
 }
 
-/** A word and its value: `cid 4`, `sid=0x10` or `opname 'READ'`; the rest of a line is prose. */
+/** A word and its value: `cid 4`, `sid=0x10` or `opname 'READ'`. The other text of a line is prose. */
 const QEMU_FIELD = /([A-Za-z_]\w*)(?: ?[=:] ?| )(0x[0-9a-f]+|-?\d[\w:.]*|'[^']*')(?=[\s,)]|$)/gi;
 
 function qemuFields(text: string) {
@@ -143,7 +147,10 @@ function blkparseFields(text: string) {
 
 const UNSIGNED = 2 ** 16;
 
-/** The negative errno of an error as blkparse prints it: as unsigned 16 bits. Null for another word. */
+/**
+ * The negative errno of an error as blkparse prints it: as unsigned 16 bits. Null for a word that is no
+ * such number.
+ */
 function errnoOf(word: string): number | null {
   const value = Number(word);
   if (Number.isNaN(value)) return null;

@@ -1,16 +1,13 @@
 /**
- * The name of an event, with properties that depend on the name only; computed once for each name instead
- * of for each line.
+ * The name of an event, with properties that depend only on the name. The properties are computed once
+ * for each name, not for each line.
  */
 import { type DmaReader, dmaReaderOf } from "./dma_event.ts";
 
 export class TracedEventName {
   /** The parser for the event if the ledger needs it, else undefined. */
   readonly dmaReader: DmaReader | undefined;
-  /**
-   * Whether the event is one of a call, rather than within a call as events of an IOMMU's queue
-   * are.
-   */
+  /** Whether the event stands for a call. Events of an IOMMU's queue are within a call instead. */
   readonly isCall: boolean;
 
   /** Whether it is an event of the DMA API. */
@@ -27,8 +24,8 @@ export class TracedEventName {
 }
 
 /**
- * The engine's interned copy of a text, which it can compare with literals by identity: the key of an object is
- * interned.
+ * The engine's interned copy of a text, which the engine can compare with literals by identity. The function
+ * uses the text as the key of an object, because such keys are interned.
  */
 function sharedText(text: string): string {
   return Object.keys({ [text]: null })[0]!;

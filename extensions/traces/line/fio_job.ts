@@ -2,12 +2,16 @@
  * Parses jobs of fio as fio does.
  *
  * Measured with fio 3.33 and 3.41 (`ioengine=null`, `write_iolog=FILE`), which agree: `bs=128KiB` is 128,000 bytes and
- * `128Ki` 131,072; `kb_base=1000` swaps the two. Three sizes for reads, writes and trims are written `8k,32k,4k`.
+ * `128Ki` is 131,072 bytes. With `kb_base=1000` the two values are swapped. Three sizes for reads, writes and trims
+ * are written `8k,32k,4k`.
  *
  * @see rules/traces.md T.58
  */
 
-/** Options that describe a job's use of memory and disk, by their names and aliases; others are reported as ignored. */
+/**
+ * Options that describe a job's use of memory and disk, by their names and aliases. Other options are reported as
+ * ignored.
+ */
 const OPTIONS: Readonly<Record<string, string>> = {
   rw: "rw",
   readwrite: "rw",
@@ -33,8 +37,8 @@ export function fioOption(name: string): string | null {
 export type FioVerb = "read" | "write" | "discard";
 
 /**
- * Sizes of requests of one kind, in bytes. Sizes between `least` and `most` are multiples of the
- * least.
+ * Sizes of requests of one kind, in bytes. A size between `least` and `most` is a multiple of
+ * `least`.
  */
 export interface FioSizes {
   readonly leastBytes: number;
@@ -47,8 +51,8 @@ export interface FioJob {
   readonly writesTrimmed: boolean;
   readonly random: boolean;
   /**
-   * `holeBytes`: bytes skipped after each request, from `rw=read:4k`; `run`: sequential requests after each random
-   * seek, from `rw=randread:8`.
+   * `holeBytes`: number of bytes skipped after each request, from `rw=read:4k`. `run`: number of sequential
+   * requests after each random seek, from `rw=randread:8`.
    */
   readonly holeBytes: number;
   readonly run: number;
@@ -99,8 +103,8 @@ interface Size {
 }
 
 /**
- * Parses a fio number, in bytes; null if the text does not begin with one. @param base The value of
- * `kb_base`.
+ * Parses a fio number, in bytes; null if the text does not begin with a number.
+ * @param base The value of `kb_base`.
  */
 function sizeOf(text: string, base: number): Size | null {
   const match = /^\s*(0x[0-9a-f]+|\d{1,15})([kmgtp])?(ib?|b)?(.*)$/i.exec(text);
@@ -117,9 +121,9 @@ function sizeOf(text: string, base: number): Size | null {
 /**
  * Interprets the options of a job.
  *
- * @param options Values by the options' main names, those of `[global]` first, in the order of the
- *   file.
- * @param ignored Other options.
+ * @param options Values by the options' main names, in the order of the file; the options of
+ *   `[global]` come first.
+ * @param ignored Other options, which are reported as ignored.
  */
 export function readFioJob(
   options: ReadonlyMap<string, string>,
@@ -187,7 +191,8 @@ export function readFioJob(
 }
 
 /**
- * Sizes from `bs=` or, if given, from `bsrange=`: for reads, writes and trims; an omitted one is equal to the one before it.
+ * Sizes for reads, writes and trims, from `bsrange=` if it is given, else from `bs=`. An omitted size is equal to the size
+ * before it.
  */
 function sizesOf(
   options: ReadonlyMap<string, string>,

@@ -1,5 +1,5 @@
 /**
- * Merges the events of several files into one order, that of the trace's clock.
+ * Merges the events of several files into one order: by the trace's clock.
  *
  * @see rules/traces.md T.61
  */
@@ -10,14 +10,17 @@ import type { LoggedEvent } from "./event_log.ts";
 export interface TiedClocks {
   /** By origin: the offset added to the file's times. Absent if its clock is not tied. */
   readonly offsets: Partial<Readonly<Record<LineOrigin, number>>>;
-  /** Times for lines of an emulator's log without times: when its commands were set up, by line. */
+  /**
+   * Times for the lines of an emulator's log that has no times. By line, the time when the line's
+   * command was set up.
+   */
   readonly emulatorLines: ReadonlyMap<number, number>;
 }
 
 /** For files that have no clock in common. */
 export const NO_CLOCKS: TiedClocks = { offsets: {}, emulatorLines: new Map() };
 
-/** An event with its time by the clock of the trace; null where that is not known. */
+/** An event with its time by the clock of the trace; null if that time is not known. */
 export type JoinedEvent = LoggedEvent & { readonly at: number | null };
 
 /** Converted times are rounded to this fraction of a second. */
@@ -45,8 +48,9 @@ interface Head {
 }
 
 /**
- * All events of some files, sorted by their times. A file keeps its own order: an event without a
- * time directly follows the event before it, and comes first if that has no time either.
+ * All events of some files, sorted by their times. The events of one file keep their order. An
+ * event without a time directly follows the event before it in its file. If no event before it has
+ * a time, it comes first.
  */
 export async function* joinEvents(
   files: readonly AsyncIterable<JoinedEvent>[],

@@ -1,6 +1,6 @@
 /**
- * Texts that recur in many lines, such as names of events, devices and tasks: each string is
- * created once, and then found by its bytes.
+ * Texts that recur in many lines, such as names of events, devices and tasks. The string of each
+ * text is created once, and afterwards found by the text's bytes.
  */
 const DECODER = new TextDecoder();
 /** Size of the hash table, a power of two. */
@@ -21,8 +21,8 @@ export class KnownTexts<Value> {
 
   /**
    * @param make Makes the value for a text.
-   * @param most The most texts that are kept. Damaged files can have any number of texts; when the
-   *   limit is reached, the table is emptied.
+   * @param most The largest number of texts that are kept. Damaged files can have any number of
+   *   texts; when the limit is reached, the table is emptied.
    */
   constructor(
     private readonly make: (text: string) => Value,

@@ -2,7 +2,7 @@
  * Splits bytes that arrive in pieces into whole lines.
  *
  * A line ends with a line feed, with an optional carriage return before it. Control characters
- * within a line are replaced by visible symbols: a machine's records are untrusted text, and are
+ * within a line are replaced by visible symbols, because the lines are untrusted text and will be
  * printed.
  */
 import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
@@ -33,8 +33,8 @@ export class LineBatch {
   #ends = new Int32Array(1 << 10);
 
   /**
-   * Sets new contents. @returns Whether all bytes are printable ASCII and line ends, which need no
-   * conversion.
+   * Sets new contents.
+   * @returns Whether all bytes are printable ASCII or line ends, so that no conversion is needed.
    */
   set(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): boolean {
     this.bytes = bytes;
@@ -68,7 +68,7 @@ export class LineBatch {
         let index = at >>> 2;
         while (index < last) {
           const word = words[index]!;
-          // In the result the highest bit of a byte is set if the byte is not ASCII, is DEL, or is
+          // The highest bit of a byte of this result is set if the byte is not ASCII, is DEL, or is
           // less than a blank.
           if (((word | word + ONES | word - BLANKS) & HIGH_BITS) !== 0) break;
           index++;
@@ -110,7 +110,10 @@ export class LineBuffer {
   readonly #batch = new LineBatch();
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  /** @param longest Most bytes of a line that are kept; the rest of a longer line is dropped. */
+  /**
+   * @param longest The largest number of bytes of a line that are kept; the rest of a longer line
+   *   is dropped.
+   */
   constructor(private readonly longest: number) {}
 
   /** Adds the next bytes. @returns The lines that are now complete. */

@@ -1,5 +1,6 @@
 /**
- * Identifies the source of a line by this line alone: pasted text mixes sources.
+ * Identifies the source of a line by the line alone, because pasted text mixes lines of several
+ * sources.
  *
  * @see rules/traces.md T.40 to T.43, T.57 to T.60
  */
@@ -18,7 +19,7 @@ export type LineOrigin =
 const QEMU =
   /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
 /**
- * A line of blkparse. Groups: device, CPU, sequence, seconds, pid, action, kind of request; then
+ * A line of blkparse. Its groups are device, CPU, sequence, seconds, pid, action, kind of request,
  * start and number of sectors, and the details of the action.
  */
 export const BLKPARSE =
@@ -55,8 +56,8 @@ export function nameIn(text: string): string | undefined {
 }
 
 /**
- * The dialect of an event line: user-space dialects have no flags; perf prints the system before
- * the event.
+ * The dialect of an event line. The dialects of user-space tools have no flags; perf prints the
+ * name of the system before the event.
  */
 function dialectOf(line: TraceLine): LineOrigin {
   if (line.context !== " ") return "kernel text";

@@ -13,7 +13,10 @@ const DISK = payloadKey("disk");
 const LEN = payloadKey("len");
 const QID = payloadKey("qid");
 const SLBA = payloadKey("slba");
-/** The controller in the first word of a payload, always as the same string; null for another word. */
+/**
+ * The controller in the first word of a payload. The same controller always gives the same string
+ * object. Null for a word that is no controller.
+ */
 const CONTROLLERS = new KnownTexts((word) => /^(nvme\d+):$/.exec(word)?.[1] ?? null);
 const HAS_BLOCKS = /^nvme_cmd_(?:read|write|write_zeroes)$/;
 const VERBS: Readonly<Record<string, string>> = { nvme_cmd_read: "read", nvme_cmd_write: "write" };
@@ -42,7 +45,10 @@ export function readSetup(fields: PayloadFields): NvmeCommand | null {
   };
 }
 
-/** The name of the completed command, equal to the name at its setup; null for a damaged line. */
+/**
+ * The name of the completed command, which is equal to the command's name at its setup. Null for a
+ * damaged line.
+ */
 export function readCompletion(fields: PayloadFields): string | null {
   const controller = controllerOf(fields);
   return controller === null ? null : nameOf(controller, fields);

@@ -6,7 +6,10 @@
  */
 import { KnownTexts } from "./known_texts.ts";
 
-/** Stands for the result of a failed map, all ones: no number below 2^53 is equal to it. */
+/**
+ * The address that stands for the result of a failed map, which is printed as all ones. It cannot
+ * be confused with an address, which is never negative.
+ */
 export const ERROR_ADDRESS = -1;
 const BLANK = 0x20;
 const TAB = 0x09;
@@ -20,11 +23,17 @@ const RETURN = 0x0d;
 const ZERO = 0x30;
 const LETTER_X = 0x78;
 const MAX_DIGITS = 16;
-/** Digits that fit into 52 bits: their value is exact, in whatever order it is summed up. */
+/**
+ * Number of hex digits that fit into 52 bits. Their value is exact, in whatever order the digits
+ * are summed up.
+ */
 const EXACT_DIGITS = 13;
 /** Number of digits that fit into a small integer. */
 const PART_DIGITS = 7;
-/** 16 to the power of each number of digits. A table, because `**` calls a C library function. */
+/**
+ * 16 to the power of each number of digits. This is a table because `**` calls a C library
+ * function.
+ */
 const POWERS = Float64Array.from({ length: PART_DIGITS + 1 }, (_, digits) => 16 ** digits);
 const PART = POWERS[PART_DIGITS]!;
 
@@ -40,7 +49,10 @@ const HEX_DIGITS = Int8Array.from({ length: 256 }, (_, code) => {
 /** The bytes of a key in a payload: a blank, the name and `=`. */
 export type PayloadKey = Uint8Array;
 
-/** Called once for each key and kept: searching for it is most of the work on a line. */
+/**
+ * Encodes a key for searching. Call it once for each key and keep the result, because most of the
+ * work on a line is the search for keys.
+ */
 export function payloadKey(name: string): PayloadKey {
   return ENCODER.encode(` ${name}=`);
 }
@@ -51,8 +63,8 @@ function endsValue(code: number): boolean {
 }
 
 /**
- * The text after an event's name, within a buffer that holds other lines too: valid until the next
- * line is read. The byte after its end also ends a value.
+ * The text after an event's name, within a buffer that holds other lines too. It is valid until the
+ * next line is read. The byte after the end of the text also ends a value.
  */
 export class PayloadFields {
   bytes: Uint8Array = new Uint8Array([LINE_END]);
@@ -186,15 +198,15 @@ export class PayloadFields {
     return start;
   }
 
-  /** A hex value with or without `0x`; `ERROR_ADDRESS` for all ones; null if it is not hex. */
+  /** A hex value with or without `0x`; `ERROR_ADDRESS` for all ones; null if the value is not hex. */
   hex(key: PayloadKey): number | null {
     const start = this.valueStart(key);
     return start < 0 ? null : hexAt(this.bytes, start);
   }
 
   /**
-   * The array of a key; null if it is absent or truncated. Older libraries leave the braces out and
-   * print nothing for an empty array (traces.md T.13).
+   * The array of a key; null if the array is absent or truncated. Older libraries leave the braces
+   * out and print nothing for an empty array (traces.md T.13).
    */
   array(key: PayloadKey): number[] | null {
     const start = this.valueStart(key);
@@ -215,7 +227,10 @@ export class PayloadFields {
     }
   }
 
-  /** The complete numbers of a truncated array: the last one may be cut off and is left out. */
+  /**
+   * The complete numbers of a truncated array. The last number is left out, because it may be cut
+   * off.
+   */
   cutArray(key: PayloadKey): number[] {
     const start = this.valueStart(key);
     if (start < 0 || this.bytes[start] !== OPENING_BRACE) return [];
@@ -261,8 +276,8 @@ function isAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
 }
 
 /**
- * The hex address that begins at `from`. Above 2^53 the lowest bits are lost, but none of the page
- * number: exact enough to distinguish pages.
+ * The hex address that begins at `from`. Above 2^53 the lowest bits are lost, but they are not part
+ * of the page number. Therefore the value is exact enough to distinguish pages.
  */
 export function hexAt(bytes: Uint8Array, from: number): number | null {
   let at = from;

@@ -41,8 +41,9 @@ const SLASH = 0x2f;
 const CONTEXT_FLAG = 2;
 
 /**
- * Assumed length of a tick of the clocks `counter` and `x86-tsc`, which a trace does not record. It
- * is short so that neighbouring lines are not taken for distant ones by this reader's time limits.
+ * Assumed length of a tick of the clocks `counter` and `x86-tsc`, which a trace does not record.
+ * The assumed length is short, so that neighbouring lines seem close to each other for all time
+ * limits of this reader.
  *
  * @see rules/traces.md T.5
  */
@@ -64,8 +65,9 @@ const TRACER_HEADER =
   /^#(?: (?:tracer|entries-in-buffer\/entries-written): .*| +TASK-PID .*|[ |\/_]*(?:-+=> \S+|delay)?) *$/;
 
 /**
- * Whether a header line was written by the kernel's tracer, rather than being part of a pasted log. @see
- * rules/traces.md T.1
+ * Whether a header line was written by the kernel's tracer. If not, it is part of a pasted log.
+ *
+ * @see rules/traces.md T.1
  */
 export function isTracerHeader(text: string): boolean {
   return TRACER_HEADER.test(text);
@@ -76,8 +78,8 @@ const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
 /**
- * A line, parsed from bytes in a buffer that contains other lines: its content is valid until the
- * next one is read. Strings are created only on request.
+ * A line, parsed from bytes in a buffer that contains other lines. Its content is valid until the
+ * next line is read. Strings are created only on request.
  */
 export class TraceLine {
   kind: LineKind = "blank";
@@ -86,8 +88,8 @@ export class TraceLine {
   /** The character code of `context`. */
   contextCode = SPACE;
   /**
-   * Time by the trace's clock, in seconds; for a clock without a decimal point, ticks converted
-   * with an assumed tick length.
+   * Time by the trace's clock, in seconds. If the clock's times have no decimal point, they are
+   * ticks, which are converted with an assumed tick length.
    */
   seconds = 0;
   /** The event's name, without its system: always the same object for the same name. */
@@ -149,7 +151,10 @@ export class TraceLine {
     return String.fromCharCode(this.contextCode);
   }
 
-  /** Parses an event that the ledger needs; null if it is damaged, undefined for any other event. */
+  /**
+   * Parses an event that the ledger needs; null if the event is damaged, undefined for any other
+   * event.
+   */
   readDma(): DmaEvent | null | undefined {
     return this.name.dmaReader?.(this.fields);
   }
@@ -157,9 +162,9 @@ export class TraceLine {
   /**
    * Reads one line.
    *
-   * @param start Offset of its first byte.
-   * @param end Offset after its last byte, at the line end.
-   * @returns Its kind, which is also kept in `kind`.
+   * @param start Offset of the line's first byte.
+   * @param end Offset after the line's last byte, at the line end.
+   * @returns The kind of the line, which is also kept in `kind`.
    */
   read(bytes: Uint8Array, start: number, end: number): LineKind {
     this.#bytes = bytes;
@@ -308,8 +313,8 @@ function pidEndOf(bytes: Uint8Array, start: number, open: number): number {
 }
 
 /**
- * Offset of the pid that ends at `end`, after a dash or, in perf's output, a blank; -1 if there is
- * no pid.
+ * Offset of the pid that ends at `end`. A dash precedes the pid, or in perf's output a blank. -1 if
+ * there is no pid.
  */
 function pidStartOf(bytes: Uint8Array, lineStart: number, end: number): number {
   let start = end;
@@ -363,8 +368,8 @@ const POWERS_OF_TEN = Float64Array.from(
 );
 
 /**
- * The value that `Number` would return for these digits with a point: the quotient of two exact
- * integers is rounded equally.
+ * The value that `Number` would return for these digits with a point. It is computed as the
+ * quotient of two exact integers, because the division rounds in the same way.
  */
 function decimalAt(bytes: Uint8Array, from: number, point: number, end: number): number {
   if (end - from - 1 > MAX_EXACT_DIGITS) return Number(DECODER.decode(bytes.subarray(from, end)));

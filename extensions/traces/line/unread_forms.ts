@@ -1,6 +1,6 @@
 /**
- * Unsupported forms of traces: how to recognise them, and how to record the trace in a supported
- * form.
+ * Unsupported forms of traces. For each form: how to recognise it, and how to record the trace in a
+ * supported form.
  *
  * @see rules/traces.md T.1 to T.14
  */
@@ -105,19 +105,22 @@ const REVERSED: UnreadForm = {
 /** Forms that affect a whole file: no check is possible. */
 const WHOLE = [FIELDS, TIME_DIFFERENCES, REVERSED];
 /**
- * A file is reversed if its times fall this many times as often as they rise; differences rise and
- * fall about equally often.
+ * A file is reversed if its times fall this many times as often as they rise. If times are
+ * differences, they rise and fall about equally often.
  */
 const REVERSED_TIMES = 20;
 
 /**
- * Times are differences if they fall in at least this many lines, and in at least this share of
- * them: no clock does that.
+ * Times are differences if they fall in at least this many lines, and in at least the share
+ * `FALL_SHARE` of the lines. The times of a clock never fall that often.
  */
 const LEAST_FALLS = 20;
 const FALL_SHARE = 0.2;
 
-/** Collects the unsupported lines of a file, by form: the first line, and the number of lines. */
+/**
+ * Collects the unsupported lines of a file. For each form it keeps the first line and the number of
+ * lines.
+ */
 export class UnreadLines {
   readonly forms = new Map<UnreadForm, { readonly line: number; count: number }>();
   #events = 0;
@@ -127,8 +130,8 @@ export class UnreadLines {
   #lastSeconds = 0;
 
   /**
-   * Reads a line that is no event; most such lines are not about mappings. @returns Whether it has a
-   * known unsupported form.
+   * Reads a line that is no event; most such lines are not about mappings.
+   * @returns Whether the line has a known unsupported form.
    */
   other(text: string, line: number): boolean {
     const start = text.slice(0, MAX_LINE);
@@ -156,7 +159,7 @@ export class UnreadLines {
   /**
    * The reason why this file cannot be checked, or null.
    *
-   * @param entries Number of its log lines about DMA.
+   * @param entries Number of the file's log lines about DMA.
    */
   problem(entries: number): string | null {
     if (this.#falls >= LEAST_FALLS && this.#falls > FALL_SHARE * this.#events) {

@@ -1,6 +1,6 @@
 /**
  * Generates the machine block of a scenario from the trace, its log and the facts recorded beside
- * them. Missing facts are guessed, and each guess is stated in a comment.
+ * the trace. Missing facts are guessed, and a comment states each guess.
  */
 import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
 import { hasFeature, kernelNamed, resolveKernel } from "@dmalab/runtime/kernels";
@@ -60,7 +60,7 @@ export function scriptMode(
 /**
  * The lines of the `machine` block.
  *
- * @param isBounced Whether a device of the scenario was bounced without an IOMMU.
+ * @param isBounced Whether a device of the scenario used bounce buffers without an IOMMU.
  * @param version The kernel's release from the first lines of its log, or null.
  */
 export function machineLines(

@@ -35,8 +35,8 @@ export type MappingStep =
       readonly entries: number;
     }
     /**
-     * A two-step range, reported when it is unmapped: the sizes of its links, and the number of bytes
-     * destroyed.
+     * A two-step range. It is reported when it is unmapped, with the sizes of its links and the
+     * number of bytes destroyed.
      */
     | {
       readonly op: "range";

@@ -1,6 +1,6 @@
 /**
- * Writes NVMe requests into a scenario: the scenario submits the same reads and writes to its disk,
- * and the disk's driver maps the data itself.
+ * Writes NVMe requests into a scenario. The scenario submits the same reads and writes to its disk,
+ * and the driver of that disk maps the data itself.
  */
 import { type Device, PAGE_BYTES, type TracedMapping } from "../ledger/traced_mapping.ts";
 import type { ScriptedCall } from "./recorder.ts";
@@ -10,7 +10,10 @@ const BLOCK_BYTES = 512;
 /** The size of a scenario's disk unless specified. */
 const MAX_BLOCKS = 2 ** 31;
 
-/** The requests that a scenario submits to a disk. A buffer that no request uses any more is reused. */
+/**
+ * The requests that a scenario submits to a disk. When no request uses a buffer any more, the buffer is
+ * reused.
+ */
 export class SubmittedRequests {
   /** Names of unused buffers, by their number of pages. */
   readonly #free = new Map<number, string[]>();
@@ -58,8 +61,8 @@ export class SubmittedRequests {
 
 export class RequestLines {
   /**
-   * Devices of the requests for which the trace has both setup and completion, by the line of the
-   * setup.
+   * Requests for which the trace has both setup and completion: the device of each request, by the
+   * line of its setup.
    */
   readonly #whole = new Map<number, Device>();
   /** Names of requests in flight. */
@@ -68,7 +71,7 @@ export class RequestLines {
 
   /**
    * @param steps All steps of the run, in the order of their lines.
-   * @param isWrong Whether a finding is about a mapping: such a mapping is written as a separate
+   * @param isWrong Whether a finding is about a mapping. Such a mapping is written as a separate
    *   call, not as part of a request.
    */
   constructor(steps: readonly ScriptedCall[], isWrong: (mapping: TracedMapping) => boolean) {
@@ -114,7 +117,10 @@ export class RequestLines {
     return this.#whole.get(line) ?? null;
   }
 
-  /** The lines of the scenario for a request's setup. @param name The disk's name in the scenario. */
+  /**
+   * The lines of the scenario for a request's setup.
+   * @param name The disk's name in the scenario.
+   */
   begin(step: Extract<ScriptedCall, { op: "request" }>, name: string): string[] {
     const { command, line } = step;
     this.#open.add(command.name);

@@ -1,7 +1,7 @@
 /**
  * Converts the run of a real machine into a scenario: the same mappings in the same order, and for
- * each finding the same error. Facts that a trace does not record are guessed, and noted in a
- * comment.
+ * each finding the same error. Facts that a trace does not record are guessed, and a comment states
+ * each guess.
  */
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import { INDENT_WIDTH, LINE_WIDTH } from "@dmalab/lang/editor";
@@ -23,8 +23,8 @@ import { machineLines, mapsPhysical, type ScriptedIommuMode, scriptMode } from "
 
 export interface ScriptOptions {
   /**
-   * A line number: only mappings of this line, or of a finding at this line, are written; null for
-   * all.
+   * A line number. Only mappings of this line, or of a finding at this line, are written. Null
+   * writes all mappings.
    */
   readonly around: number | null;
   /** Whether only mappings with a finding are written. */
@@ -77,8 +77,8 @@ class ScriptWriter {
   readonly #longest = new Map<string, number>();
   readonly #reproduced = new Set<TraceFinding>();
   /**
-   * Whether single mappings are made by physical address or by page: on 6.12 there are no calls by
-   * physical address.
+   * Whether single mappings are made by physical address or by page. On 6.12 they are made by page,
+   * because it has no calls by physical address.
    */
   readonly #call: "phys" | "page";
   /** Findings by the trace lines that they are about. */
@@ -110,8 +110,8 @@ class ScriptWriter {
   }
 
   write(unsorted: readonly ScriptedCall[], source: string): TraceScript {
-    // The ledger reports the map of a two-step range only at its unmap, so the steps are not in
-    // order of lines.
+    // The ledger reports the map of a two-step range only when the range is unmapped. Therefore the
+    // steps are not in the order of lines.
     const steps = [...unsorted].sort((a, b) => a.line - b.line);
     const { around, shrink } = this.options;
     const isWhole = around === null && !shrink;
@@ -492,7 +492,10 @@ function word(dir: string): string {
   return dir.toLowerCase();
 }
 
-/** Formats a list like `dmalab fmt`: on one line if it fits, else in rows between the brackets. */
+/**
+ * Formats a list like `dmalab fmt`: on one line if it fits, else on several lines between the
+ * brackets.
+ */
 function listLines(name: string, entries: readonly string[]): string[] {
   // A single line and the brackets are indented by one step, rows by two.
   const line = `let ${name} = scatterlist([${entries.join(", ")}])`;

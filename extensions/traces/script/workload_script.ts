@@ -1,6 +1,6 @@
 /**
- * Converts a workload into a scenario: requests from blkparse or from a fio job, submitted to a
- * disk.
+ * Converts a workload into a scenario that submits the workload's requests to a disk. The requests
+ * come from blkparse or from a fio job.
  *
  * @see rules/traces.md T.57, T.58
  */
@@ -17,8 +17,8 @@ const MAX_REQUESTS = 5000;
 /** Most failed requests that are listed; further ones are only counted. */
 const MAX_FAILED = 20;
 /**
- * How many requests are written for each concurrent request of a job: a job has no natural end in a
- * scenario.
+ * How many requests are written for each concurrent request of a job. A number is needed because a
+ * job has no natural end in a scenario.
  */
 const JOB_ROUNDS = 8;
 /** A constant seed, so that the same job gives the same scenario. */
@@ -108,8 +108,8 @@ export class WorkloadScript {
   }
 
   /**
-   * Reads a line of blkparse: `D` issues the request to the driver, `R` requeues it, `C` completes
-   * it.
+   * Reads a line of blkparse. The action `D` issues the request to the driver, `R` requeues it, `C`
+   * completes it.
    */
   #block({ device, errno, event, rwbs, sector, sectors }: LoggedEvent): void {
     const isData = /^F?[RW]/.test(String(rwbs));
@@ -167,7 +167,10 @@ export class WorkloadScript {
     addAll(this.#lines, this.#submitted.complete(key));
   }
 
-  /** Writes some rounds of a job: as many requests as it keeps in flight, then their completions. */
+  /**
+   * Writes some rounds of a job. A round is as many requests as the job keeps in flight, then their
+   * completions.
+   */
   #job({ ignored, name, options }: Job): void {
     const job = readFioJob(options, ignored);
     for (const guess of job.guesses) this.#guesses.add(`job ${name}: ${guess}`);
@@ -228,7 +231,8 @@ export class WorkloadScript {
       place.next = random.below(places) * least;
       place.left = run;
     }
-    // If the rest of the file is too short for the request, it wraps around to the start.
+    // If the rest of the file is too short for the request, the job continues at the start of the
+    // file.
     if (place.next + length > sectors) place.next = 0;
     const at = place.next;
     place.next = at + length + Math.ceil(holeBytes / SECTOR_SIZE_BYTES);

@@ -6,7 +6,10 @@ import { messagesWith } from "../kernel_log/find_messages.ts";
 import { formOf } from "../kernel_log/messages/form.ts";
 import { MESSAGE_AREAS } from "../kernel_log/messages/table.ts";
 
-/** Parts of messages as people remember them, and the class, cause or kind that the answer names. */
+/**
+ * Parts of messages as people remember them. Each has the class, cause or kind that the answer must
+ * name.
+ */
 const PARTS: readonly (readonly [part: string, name: string])[] = [
   ["rejecting DMA map of vmalloc memory", "map_vmalloc"],
   ["exceeded 7 overlapping mappings", "cacheline_overlap_many"],
@@ -33,8 +36,8 @@ Deno.test("the words of every message find its row", () => {
       const sample = formOf(form).sample();
       const found = messagesWith(sample);
       const words = form.replace(/\{[^}]*\}/g, " ").match(/[a-z0-9_]+/gi)?.length ?? 0;
-      // In such forms the sample has a value directly behind a word, so the two are read as one
-      // word.
+      // If a form has a placeholder directly behind a word, its sample has a value there. The word
+      // and the value are then read as one word, so such forms are skipped.
       if (words < 2 || /\w\{/.test(form)) continue;
       assert(found.some((each) => each.row === row), sample);
     }

@@ -21,7 +21,10 @@ export interface ExpectedAnomaly {
   readonly accept_cause?: readonly string[];
 }
 
-/** An `.expect.json` of a real run, a planted fault or a dialect; the README of the folder explains it. */
+/**
+ * The contents of an `.expect.json`, for a real run, a planted fault or a dialect. The README of the
+ * folder explains the fields.
+ */
 export interface Expected {
   readonly lines: number;
   readonly events: Readonly<Record<string, number>>;

@@ -1,6 +1,6 @@
 /**
- * Prints one kernel log in the form of each program. The code is independent of the reader that is
- * tested.
+ * Prints a kernel log in the form of each program that captures logs. The code is independent of
+ * the reader that is tested.
  */
 
 /** The time of boot: the 28th of February at 23:59 of a leap year. */
@@ -47,8 +47,8 @@ const journal = (message: Message) => ({
 });
 
 /**
- * Prints the lines of one message, one of which contains its text; null if this form of the log
- * lacks the message.
+ * Prints the lines of one message; one of these lines contains the message's text. Null if this
+ * form of the log lacks the message.
  */
 type Form = (message: Message) => readonly string[];
 
@@ -221,8 +221,8 @@ export const COARSE: Readonly<Record<string, Form>> = {
 };
 
 /**
- * Converts a log into a form. @returns Also, for each converted line, the number of its original
- * line.
+ * Converts a log into a form.
+ * @returns The converted lines, and for each of them the number of its original line.
  */
 export function inForm(log: string, form: Form) {
   let last = 0;

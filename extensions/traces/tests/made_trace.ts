@@ -1,7 +1,8 @@
 /**
- * Generates traces of imaginary machines from a seed: a ring of receive buffers, a disk with
- * requests, lists, coherent memory and two-step ranges, translated, direct or bounced, in the
- * output form of each tool and release. The generator is independent of the reader that is tested.
+ * Generates traces of imaginary machines from a seed, in the output form of each tool and release.
+ * A machine has a ring of receive buffers, a disk with requests, lists, coherent memory and
+ * two-step ranges; its devices are translated, direct or bounced. The generator is independent of
+ * the reader that is tested.
  */
 import { Random } from "@dmalab/runtime";
 
@@ -232,8 +233,8 @@ export interface MadeMapping {
 }
 
 /**
- * Normal work during which a fault can happen; correct in itself. @param act Called once, in the
- * middle.
+ * Normal work without mistakes, during which a fault can happen.
+ * @param act Called once, in the middle of the work.
  */
 export function run(trace: MadeTrace, act: (trace: MadeTrace) => void): void {
   const descriptors = trace.alloc(NIC, 8192);
@@ -396,7 +397,8 @@ export const TOOLS: Readonly<Record<string, MadeTool>> = {
       timeOf(call).padStart(12)
     }: ${`${systemOf(event)}:${event}`.padStart(27)}: ${rawPayload(call, release)}`
   ),
-  // The bpftrace recipe prints no lists, syncs or NVMe events, and prints the same on every kernel.
+  // The bpftrace recipe prints no lists, syncs or NVMe events. Its output is the same on every
+  // kernel.
   bpftrace: (call) =>
     /^(?:un)?map$|^dma_(?:un)?map_phys|^dma_alloc|^dma_free/.test(call.event)
       ? `${call.task}-${call.pid} ${cpuOf(call)} ..... ${timeOf(call)}: ${

@@ -1,6 +1,6 @@
 /**
  * Plants faults into captures of real kernels: changes one mapping of a clean run, chosen by a
- * seed, and gives the findings that a check must then report. The kinds are those of
+ * seed, and returns the findings that a check must then report. The kinds of faults are those of
  * tests/golden/traces/planted.
  */
 
@@ -75,8 +75,8 @@ function pageOf(address: string): number {
 }
 
 /**
- * Mappings with both lines that can be identified uniquely: no other mapping had the same key in
- * between.
+ * Mappings whose map and unmap lines are both present and belong together: no other mapping had the
+ * same key between the two lines.
  */
 function pairsOf(events: readonly Event[]): Pair[] {
   const pairs: Pair[] = [];

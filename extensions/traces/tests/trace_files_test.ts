@@ -229,7 +229,8 @@ Deno.test("--export FILE.json: calls are slices that close, mappings and request
   let depth = 0;
   for (const { ph, tid } of seen) {
     if (ph === "B") depth++;
-    // Events inside a call are on the call's thread, so that they are drawn inside its slice.
+    // Events inside a call are on the thread of the call, so that viewers draw them inside the
+    // call's slice.
     if (depth > 0) assertEquals(tid, 1);
     if (ph === "E") depth--;
   }

@@ -1,6 +1,6 @@
 /**
- * Traces without an end: no line is lost between the writer and `trace watch`, each mistake is
- * reported, and memory does not grow, not even when a check reads such a trace from standard input.
+ * Traces without an end. No line is lost between the writer and `trace watch`, and each mistake is
+ * reported. Memory does not grow, not even when a check reads such a trace from standard input.
  */
 import { assert, assertEquals } from "@std/assert";
 import { programWords } from "@dmalab/tests";

@@ -1,6 +1,6 @@
 /**
- * Generates the trace lines of a machine that works for hours, as fast as they are read: receive rings and a disk behind
- * an IOMMU, or a disk without one. A mistake is planted from time to time.
+ * Generates the trace lines of a machine that works for hours, as fast as the reader takes them. The machine has receive
+ * rings and a disk behind an IOMMU, or a disk without an IOMMU. A mistake is planted from time to time.
  *
  *     deno run extensions/traces/tests/traced_flow.ts LINES [LINES_PER_SECOND [translated|direct]] | dmalab trace watch -
  */
@@ -12,8 +12,8 @@ const PAGE_BYTES = 0x1000;
 const RING = 256;
 const QUEUES = 4;
 /**
- * Number of memory pages from which buffers are allocated, and number of addresses that one device
- * uses.
+ * Number of memory pages from which buffers are allocated. `SPACE_PAGES` is the number of pages in
+ * the address space that one device uses.
  */
 const MEMORY_PAGES = 4 << 20;
 const SPACE_PAGES = 200_000;

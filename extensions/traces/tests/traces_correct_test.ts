@@ -1,4 +1,7 @@
-/** Traces of machines that work, whole and damaged as people paste them: nothing in them is proved wrong. */
+/**
+ * Traces of machines without mistakes, whole and damaged as people paste them. No finding in them is called
+ * proved.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { Random } from "@dmalab/runtime";
 import { checkedTrace } from "./checked_trace.ts";

@@ -1,4 +1,7 @@
-/** `trace devices`: what is counted of each device, against the ledger's balance and against sums done here. */
+/**
+ * `trace devices`: the counts of each device are compared with the ledger's balance, and with sums that this
+ * test computes.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { checkJson } from "../ledger/check_report.ts";
@@ -44,8 +47,8 @@ Deno.test("of every capture the devices' maps are those of the ledger's balance"
         continue;
       }
       devices++;
-      // A two-step range counts as a map of its device here, but not in the ledger's balance, so it
-      // is subtracted.
+      // A two-step range counts as a map of its device here, but not in the ledger's balance.
+      // Therefore the number of ranges is subtracted.
       const sum = (counts: Iterable<number>) => [...counts].reduce((a, b) => a + b, 0);
       const counts = (tallies: typeof use.callers) =>
         [...tallies.values()].map(({ count }) => count);
@@ -222,8 +225,8 @@ async function linesOf(run: string): Promise<string[]> {
 Deno.test("in lazy mode each unmap waits for the next flush of its domain, in strict mode none waits", async () => {
   const lines = await linesOf("612-lazy-2cpu");
   const { uses } = usesOf(lines);
-  // The lines show which domain belongs to which device: no other device has anything to flush by
-  // then.
+  // The lines show which domain belongs to which device, because at the time of a flush only one
+  // device has anything to flush.
   const domains = { "0000:00:04.0": 4, "0000:00:05.0": 5, "0000:00:06.0": 6, "0000:00:07.0": 7 };
   for (const [device, domain] of Object.entries(domains)) {
     const { waiting, windowsUs } = uses.flushes.devices.get(device)!;

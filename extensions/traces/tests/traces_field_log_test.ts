@@ -1,6 +1,6 @@
 /**
- * Logs in the forms of public reports, with invented numbers: what each line is read as, and what may be
- * claimed.
+ * Logs in the forms of public reports, with invented numbers. The tests state how each line must be
+ * read, and which claims about it are allowed.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { explainLog } from "../cli/line_explainer.ts";

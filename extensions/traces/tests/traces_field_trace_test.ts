@@ -1,4 +1,7 @@
-/** Traces in the forms that people have, and the output of real tools, with the right values. */
+/**
+ * Traces in the forms that users have, and the output of real tools. The values that are read from
+ * them are compared with the right ones.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
 import { runCheck } from "../cli/check.ts";
@@ -67,8 +70,8 @@ Deno.test("raw fields of trace-cmd are refused by name", async () => {
 });
 
 /**
- * Words of a command as libtraceevent prints them, and the opcode, block, length and text that are
- * read from them.
+ * Words of a command as libtraceevent prints them. Each has the opcode, block, length and text that
+ * must be read from the words.
  */
 const COMMANDS: readonly (readonly [
   words: string,

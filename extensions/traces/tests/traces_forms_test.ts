@@ -1,6 +1,6 @@
 /**
- * One trace in every form that tools print it in: read with the same findings, or refused with what
- * the form looks like and how to record it anew.
+ * One trace in every form in which tools print it. Each form is read with the same findings, or is
+ * refused. A refusal names the form, and says how to record the trace anew.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -96,7 +96,10 @@ const READ: Readonly<Record<string, Form>> = {
   "perf script --reltime": (line) => perf(line, `${line.pid}`, "", seconds(line.us - 1_000_000)),
 };
 
-/** Forms that are refused, by the name that the refusal gives them, with words of the advice. */
+/**
+ * Forms that are refused, by the name that the refusal prints. Each has words that the refusal's
+ * advice must contain.
+ */
 const REFUSED: Readonly<Record<string, readonly [Form, instead: string]>> = {
   "without CPU and time": [(line) => `${line.event}: ${line.payload}`, "options/context-info"],
   "the option fields": [

@@ -1,7 +1,7 @@
 /**
  * Leaks among mappings that live long by design: rings of receive buffers with queues that are busy,
- * slow, idle, or refilled in batches, and a disk with requests that complete in any order. Leaks are
- * found if at least two are of the same kind, and no buffer of a ring is called a leak.
+ * slow, idle, or refilled in batches, and a disk with requests that complete in any order. If at
+ * least two leaks are of the same kind, they are found. No buffer of a ring is called a leak.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isSure } from "../ledger/traced_mapping.ts";
@@ -218,7 +218,8 @@ Deno.test("a two-step range that is never destroyed is a leak, with its lines", 
   assertEquals(leaksFound({ lines: twoStepRequests(20, []) }), []);
   const found = leaksFound({ lines: twoStepRequests(20, [4, 9]) });
   assertEquals(found.map(({ kind, line }) => [kind, line]), [["leak", 26], ["leak", 55]]);
-  // A range among the last requests may belong to a request that is in flight or hangs.
+  // A range of one of the last requests is not called a leak: the request may be in flight, or may
+  // hang.
   const last = twoStepRequests(20, [18]);
   assertEquals(leaksFound({ lines: last }), []);
   const later = new Workload(new Random(1), false);

@@ -1,4 +1,7 @@
-/** Logs in other forms than dmesg's own: the findings are the same, whatever form the times have. */
+/**
+ * Logs in other forms than dmesg's own. The findings are the same, whatever the form of the times
+ * is.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lineSource } from "../cli/read_lines.ts";
@@ -32,7 +35,8 @@ Deno.test("a log in another form gives the same findings, or says that they are 
       const trace = text.split("\n");
       const right = findings(trace, log.split("\n"));
       const sure = right.filter(isSure);
-      // The checker's lines are in the log and in the trace, and so tie any two clocks.
+      // The checker's lines are in the log and in the trace. They give the offset between any two
+      // clocks.
       const isTied = right.some(({ line, logLine }) => line !== null && logLine !== null) &&
         /mistakes/.test(run);
       for (const [name, form] of Object.entries({ ...SAME, ...OTHER_ZERO, ...COARSE })) {
@@ -266,8 +270,8 @@ Deno.test("a second boot in a log is a boundary: nothing of the trace is proved 
       });
     };
     const named = log.map((line) => record(line, 1));
-    // Lines of a later boot, by the clock since boot and without the kernel's version: only the
-    // boot's id distinguishes them.
+    // Lines of a later boot, with times since boot and without the kernel's version. Only the id of
+    // the boot distinguishes them from the lines of the first boot.
     const others = later(1000).filter((line) => /DMAR: \[DMA/.test(line)).map((line) =>
       record(line, 2)
     );

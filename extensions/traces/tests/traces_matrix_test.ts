@@ -1,7 +1,7 @@
 /**
- * Kinds of faults × modes × releases × tools, in traces generated from a seed: each fault that a trace can
- * show is found at its line, and no other finding, in clean traces or in faulty ones, is called proved or
- * likely.
+ * Kinds of faults × modes × releases × tools, in traces generated from a seed. Each fault that a trace can
+ * show is found at its line. No other finding is called proved or likely, in clean traces or in traces
+ * with a fault.
  */
 import { assert, assertEquals } from "@std/assert";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
@@ -29,8 +29,8 @@ interface Fault {
   /** Property that a release needs for its trace to show the fault. */
   readonly needs?: "hasDma" | "hasTwoStep";
   /**
-   * @returns Number of the call, from 1, at which the fault shows, or null if only the log shows it; and
-   *   lines of the log.
+   * @returns Number of the call, from 1, at which the fault shows, or null if only the log shows the
+   *   fault. Also the lines of the log.
    */
   readonly act: (trace: MadeTrace) => Shown;
 }
@@ -348,8 +348,8 @@ interface Score {
 }
 
 /**
- * The seeds to play; the short suite plays each with one release in turn, the long one with all
- * releases.
+ * The seeds to run. The short suite runs each seed with one of the releases in turn, the long suite
+ * runs each seed with all releases.
  */
 interface Plan {
   readonly seeds: readonly number[];
@@ -406,7 +406,10 @@ function playTrace(name: string, { act, kinds }: Fault, trace: MadeTrace, score:
   }
 }
 
-/** Whether a finding is about a line of the fault, and not about the traffic beside it. */
+/**
+ * Whether a finding is about a line of the fault, and not about a line of the normal work around
+ * it.
+ */
 function isOfAct(
   { line, otherLine }: TraceFinding,
   trace: MadeTrace,

@@ -1,6 +1,6 @@
 /**
- * Messages with other wordings, with other prefixes and from other devices, and what a check reports for
- * them.
+ * Messages with other wordings, with other prefixes and from other devices, and the check's report for
+ * each of them.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Fact } from "../kernel_log/entry.ts";

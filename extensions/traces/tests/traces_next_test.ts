@@ -1,4 +1,7 @@
-/** The next steps that a check advises, and which lines of a log it reports as one story. */
+/**
+ * The next steps that a check advises. Also which lines of a log it reports together, because one
+ * follows from the other.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { nextSteps } from "../ledger/check_report.ts";
 import { FINDING_KINDS } from "../ledger/finding_kinds.ts";

@@ -1,4 +1,7 @@
-/** Handmade inputs beside the public traces: faults in a trace, bounces alone, ranges ended by others, raw fields. */
+/**
+ * Handmade inputs in addition to the public traces: faults recorded in a trace, traces with bounce events only,
+ * ranges that another task ends, and raw fields.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
 import { TempFolder } from "@dmalab/tools";
@@ -134,8 +137,8 @@ for (const line of RAW) {
 }
 
 /**
- * The number of pages that a task links, and the task that runs when they are unmapped as one
- * range.
+ * The number of pages that a task links, and the task that is running when these pages are unmapped
+ * as one range.
  */
 const LINKED: Readonly<Record<string, readonly [pages: number, task: string]>> = {
   "one page, in the idle task": [1, "<idle>-0"],

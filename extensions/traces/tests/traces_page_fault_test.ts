@@ -1,6 +1,6 @@
 /**
- * Faults that the trace records, calls in forms that only few kernels print, and what a task under an
- * interrupt says of its unmaps.
+ * Tests three kinds of traces: with faults that the trace itself records, with calls in forms that
+ * only few kernels print, and with unmaps in an interrupt, whose lines name the interrupted task.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkedTrace } from "./checked_trace.ts";
@@ -46,7 +46,10 @@ const fault = (address: number, device = DEVICE) =>
 
 const [PAGE, START] = [4096, 0xfe980000];
 
-/** Traces with a fault, and its finding: certainty, kind, its line and the line that it is compared with. */
+/**
+ * Traces with a fault, and the finding for it: certainty, kind, the finding's line, and the line with which
+ * that line is compared.
+ */
 const FAULTS: Readonly<Record<string, readonly [lines: () => readonly string[], found: string]>> = {
   "after the unmap": [
     () => [...mapped(START, PAGE), ...unmapped(START, PAGE), fault(START)],

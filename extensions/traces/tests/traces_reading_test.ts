@@ -1,4 +1,4 @@
-/** What is read of a file, and what is reported for a file of which nothing could be read. */
+/** What is read from a file, and what is reported for a file from which nothing could be read. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";

@@ -66,8 +66,8 @@ Deno.test("a run with mistakes becomes a scenario that runs and has the same rep
       "unmap_size",
       "unmap_unknown",
     ], 1],
-    // They include those of the range that names no device and that is destroyed short and accessed
-    // later.
+    // The findings of this run include those of one range that names no device. That range is
+    // destroyed with too small a size, and accessed later.
     ["72-lazy-2cpu-mistakes", [
       "destroy_short",
       "not_present",
@@ -136,8 +136,8 @@ Deno.test("the machine of a scenario is the traced one: release, mode, hardware,
       "iommu { mode = passthrough, model = vtd }",
       "max_segment_size = 98304B",
     ]],
-    // Its segments were merged beyond the 64 KiB that an endpoint allows unless its driver raises
-    // the limit.
+    // The segments of this run were merged beyond 64 KiB. An endpoint allows no more than 64 KiB
+    // unless its driver raises the limit.
     ["deb-7.2-strict.a", ["max_segment_size = 135168B"]],
   ];
   for (const [run, expected] of machines) {

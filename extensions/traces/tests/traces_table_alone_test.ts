@@ -1,6 +1,6 @@
 /**
- * Traces of kernels without dma:* events: lines of page tables give a page's history and prove nothing,
- * and the output of the recipe for bpftrace is read like the events.
+ * Traces of kernels without dma:* events. Lines of page tables give the history of a page and prove
+ * nothing. The output of the recipe for bpftrace is read like the dma:* events.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -11,8 +11,8 @@ import { readGolden, runsOf } from "./golden_traces.ts";
 import { ROOT } from "@dmalab/tests";
 
 /**
- * A capture without the events that older kernels lack; their lines become empty, so that line
- * numbers stay the same.
+ * A capture without the events that older kernels lack. The lines of these events become empty, so
+ * that the numbers of the other lines stay the same.
  */
 function withoutDma(text: string): string[] {
   return text.split("\n").map((line) => / dma_\w+: /.test(line) ? "" : line);

@@ -1,7 +1,7 @@
 /**
- * Captures of real kernels, and small ones with a planted fault, compared with the expected results
- * of each (tests/golden/traces/README.md): every count, every mistake at its line, and no other
- * finding that is called proved or likely.
+ * Captures of real kernels, and small captures with a planted fault, are compared with their
+ * expected results (tests/golden/traces/README.md): every count, every mistake at its line, and no
+ * other finding that is called proved or likely.
  */
 import { assert, assertEquals } from "@std/assert";
 import { emulatorJson } from "../clocks/emulator_report.ts";
@@ -48,8 +48,8 @@ function isOne(found: Found, right: ExpectedAnomaly, accepted: readonly string[]
   if (right.cause !== undefined) {
     return [right.cause, ...right.accept_cause ?? []].includes(String(found.cause));
   }
-  // A fault behind the end of a mapping is reported with the address of the fault, so pages are
-  // compared.
+  // A fault beyond the end of a mapping is reported with the address of the fault, not with that of
+  // the mapping. Therefore only the pages are compared.
   return right.address === undefined || found.address === null ||
     BigInt(found.address) / PAGE_BYTES === BigInt(right.address) / PAGE_BYTES;
 }
@@ -71,7 +71,8 @@ function holdAnomalies(run: string, report: Report, expected: Expected): void {
     const found = findings.find((each) => isOne(each, right, [right.kind]));
     assertEquals([found?.certainty, found?.other_line], ["possible", right.other_line], run);
   }
-  // Only a line of the kernel's log may be reported in addition; no other finding may be sure.
+  // Beyond the expected findings, only lines of the kernel's log may be reported. No other finding
+  // may be proved or likely.
   const logLines = new Set((expected.kernel_log ?? []).map(({ line }) => line));
   const besides = findings.filter((each) =>
     !used.has(each) && isSurely(each) && !logLines.has(each.log_line)

@@ -1,6 +1,6 @@
 /**
- * `trace watch`: each proved finding is printed while the trace is read, for every capture; at a
- * fault the last seconds are written as whole lines.
+ * `trace watch`, for every capture: prints each proved finding while the trace is read. At a fault
+ * it writes the lines of the last seconds, all of them whole.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
@@ -38,8 +38,8 @@ Deno.test("watching says of each capture what checking it says", async (t) => {
         const lines = text.split("\n");
         const right = checkedTrace(lines).findings.filter(isSure);
         const { findings } = watched(lines);
-        // Only one of several similar leaks is reported, and a range without an end is found only
-        // at the end of the trace.
+        // Of several similar leaks only one is reported. A range without an unmap is found only at
+        // the end of the trace.
         const rest = (list: readonly TraceFinding[]) =>
           [
             ...new Set(

@@ -1,10 +1,11 @@
 /**
- * Finds the mappings that belong to block-layer requests, if no NVMe line shows it.
+ * Finds the mappings that belong to a block-layer request, if no NVMe line shows them.
  *
- * Mappings that a task makes between its last issue and this one, as NVMe drivers do, belong to the
- * request if their sizes add up to its size. A mapping made between issue and completion, as SCSI
- * does, belongs to the request if its size is the part that has no mapping yet. A mapping that fits
- * several requests in this way is not attributed to any of them.
+ * NVMe drivers map before the issue: the mappings that a task makes between its previous issue and
+ * the issue of this request belong to the request if their sizes add up to its size. SCSI maps
+ * between issue and completion: such a mapping belongs to the request if its size is the part of
+ * the request that has no mapping yet. A mapping that fits several requests in this way is not
+ * attributed to any of them.
  *
  * @see rules/traces.md T.36, T.37
  */
@@ -18,8 +19,8 @@ const COMPLETE = /^(\d+,\d+) (\S+) \(.*\) (\d+) \+ (\d+) /;
 /** The sector number at the completion of a command without blocks. */
 const NO_SECTOR = "18446744073709551615";
 /**
- * The most requests in flight, and mappings of a task that wait for their request; beyond, the
- * oldest are dropped.
+ * The largest number of requests in flight, and of mappings of a task that wait for their request.
+ * If there are more, the oldest are dropped.
  */
 const MAX_OPEN = 1 << 12;
 
@@ -27,8 +28,8 @@ interface OpenRequest {
   readonly use: RequestUse;
   readonly bytes: number;
   /**
-   * Device and kind, such as `8,16 R`. `sector` is missing at the completion of a command without
-   * blocks.
+   * Device and kind, such as `8,16 R`. The field `sector` is missing at the completion of a command
+   * without blocks.
    */
   readonly name: string;
   readonly sector: string;

@@ -1,6 +1,6 @@
 /**
- * Counts the bounces in a trace by device. The lines show attempts: they are printed before slots are
- * searched.
+ * Counts the bounces in a trace by device. The lines show attempts, because they are printed before
+ * the kernel searches for slots.
  *
  * @see rules/traces.md T.31
  */

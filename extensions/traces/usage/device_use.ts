@@ -1,8 +1,8 @@
 /**
  * Collects what each device of a trace maps: how much, how often, how long, by which callers, and
- * how that changes over time.
+ * how these counts change over time.
  *
- * Nothing is kept of a mapping after its unmap.
+ * No data about a mapping is kept after its unmap.
  */
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
@@ -54,8 +54,8 @@ export class Interval {
 }
 
 /**
- * Counts over time in a bounded number of intervals: as the total time grows, each two intervals are
- * joined into one.
+ * Counts over time in a bounded number of intervals. As the total time grows, pairs of neighbouring
+ * intervals are joined.
  */
 class TimeSeries {
   widthSeconds = FIRST_SECONDS;
@@ -97,8 +97,8 @@ const US_PER_S = 1e6;
 const MAX_CALLERS = 1000;
 const OTHER_CALLERS = "others";
 /**
- * The most steps that wait for steps of earlier lines: a two-step range is reported only at its
- * unmap.
+ * The largest number of steps that wait for steps of earlier lines. They wait because a two-step
+ * range is reported only when it is unmapped.
  */
 const MAX_WAITING = 1 << 14;
 
@@ -144,8 +144,8 @@ export class DeviceUse {
   }
 
   /**
-   * A count of bounced maps or bytes: 0 if the device's maps are not bounced, null if that is
-   * unknown.
+   * A count of bounced maps or bytes. 0 if the device's maps are not bounced, null if it is unknown
+   * whether they are bounced.
    */
   bounced(count: number): number | null {
     if (this.device !== null && isUndecided(this.device)) return null;
@@ -273,7 +273,10 @@ export class DeviceUses {
     this.#newest = null;
   }
 
-  /** Adds a function from the stack of the last event that is not part of the DMA API. */
+  /**
+   * Adds a function from the stack of the last event. Functions of the DMA API are not passed to
+   * it.
+   */
   calledBy(name: string): void {
     if (this.#newest !== null) this.#newest.site ??= name;
   }

@@ -1,6 +1,6 @@
 /**
  * In lazy mode: how long a range can still be accessed after its unmap, because the IOTLB is flushed
- * later. An unmap that invalidates its own pages has no such window.
+ * later. If an unmap invalidates its own pages, its range has no such window.
  *
  * @see rules/traces.md T.32, T.33
  */
@@ -10,11 +10,14 @@ import { PowersOfTwo } from "./powers_of_two.ts";
 
 const US_PER_S = 1e6;
 /**
- * The most recent invalidations of single pages that are kept: the line of their unmap follows at
- * once.
+ * The number of the most recent invalidations of single pages that are kept. Few are needed,
+ * because the line of the unmap follows its invalidation at once.
  */
 const MAX_PAGES = 64;
-/** The most unmapped ranges of a device that wait for a flush; beyond, the oldest are dropped. */
+/**
+ * The largest number of unmapped ranges of a device that wait for a flush. If there are more, the
+ * oldest are dropped.
+ */
 const MAX_WAITING = 1 << 16;
 
 interface FlushedPages {
@@ -53,7 +56,10 @@ export class FlushUse {
 
 export class FlushWindows {
   readonly devices = new Map<string, FlushUse>();
-  /** The possible devices of each domain: those that had ranges to flush at each of its flushes. */
+  /**
+   * The devices that each domain may have: those that had ranges to flush at every flush of the
+   * domain.
+   */
   readonly #owners = new Map<string, ReadonlySet<string>>();
   #pages: FlushedPages[] = [];
   /** Whether a whole domain, or all domains, were ever flushed. */
@@ -93,8 +99,8 @@ export class FlushWindows {
   }
 
   /**
-   * The possible devices of a domain. No line names them, so devices that have nothing to flush at
-   * a flush of the domain are excluded.
+   * The devices that a domain may have. No line names them. Therefore a device is excluded if it
+   * has nothing to flush at a flush of the domain.
    */
   #ownersOf(domain: string): ReadonlySet<string> {
     const waiting = new Set(

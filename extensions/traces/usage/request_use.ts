@@ -25,9 +25,9 @@ export class RequestUse {
   readonly #mappings = new Map<TracedMapping["kind"], number>();
 
   /**
-   * @param keyOf Returns a key such as `read lba 8, 16 blocks`, equal for the same request in
-   *   another trace.
-   * @param line The line of its setup or issue.
+   * @param keyOf Returns a key such as `read lba 8, 16 blocks`, which is equal for the same request
+   *   in another trace.
+   * @param line The line of the request's setup or issue.
    */
   constructor(
     private readonly keyOf: () => string,

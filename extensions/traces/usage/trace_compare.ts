@@ -1,6 +1,6 @@
 /**
- * Compares two traces of one workload: which requests are the same, how their mappings differ, and
- * which mappings each device has.
+ * Compares two traces of one workload. Finds which requests are the same, how their mappings
+ * differ, and which mappings each device has.
  */
 import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import type { DeviceUse } from "./device_use.ts";

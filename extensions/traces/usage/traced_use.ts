@@ -14,8 +14,8 @@ const NS_PER_S = 1e9;
 const ENTRY = /^\(([\w.]+)\+0x0(?:\/0x[0-9a-f]+)?(?: \[\w+\])?\)/;
 const RETURN = /^\(([\w.]+)\S*(?: \[\w+\])? <- ([\w.]+)\)/;
 /**
- * The most tasks with a call in progress; beyond, calls that never return within the trace are
- * dropped.
+ * The largest number of tasks with a call in progress. If there are more, calls that never return
+ * within the trace are dropped.
  */
 const MAX_TASKS = 1 << 12;
 const MAX_DEPTH = 64;
@@ -29,9 +29,9 @@ interface Call {
 const newTime = () => ({ ns: new PowersOfTwo(), callers: new Map<string, number>() });
 
 /**
- * How long calls take and which functions make them, if both ends of a call are traced: by a
- * kprobe, with `(dma_map_phys+0x0/0x120)` in its line, and a kretprobe, with
- * `(nvme_map_data+0x8c/0x210 <- dma_map_phys)` in its line.
+ * How long calls take and which functions make them. Both ends of a call must be traced: the
+ * beginning by a kprobe, with `(dma_map_phys+0x0/0x120)` in its line, and the end by a kretprobe,
+ * with `(nvme_map_data+0x8c/0x210 <- dma_map_phys)` in its line.
  */
 class CallTimes {
   readonly functions = new Map<string, ReturnType<typeof newTime>>();

@@ -165,8 +165,8 @@ ${points.join("\n")}
       )
     );
     /**
-     * @param left The values of an interval that stay the same until the next interval; drawn if
-     *   there is a gap between the two.
+     * @param left The values of an interval that stay the same until the next interval. They are
+     *   drawn if there is a gap between the interval and the next one.
      */
     const plot = (
       title: string,

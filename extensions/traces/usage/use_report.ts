@@ -83,7 +83,7 @@ function intervalJson(use: DeviceUse, seconds: number, { space, ...interval }: I
   };
 }
 
-/** Flushes as JSON; null if every unmap has invalidated its own pages, or the trace has no flushes. */
+/** Flushes as JSON. Null if every unmap has invalidated its own pages, or if the trace has no flushes. */
 function flushJson(uses: DeviceUses, name: string) {
   const use = flushOf(uses, name);
   return use === null ? null : {
@@ -106,7 +106,7 @@ function rate(count: number, seconds: number): number {
   return seconds > 0 ? Math.round(count / seconds) : 0;
 }
 
-/** Formats a rate, to be put after a count; empty if it is below one a second. */
+/** Formats a rate, to be put after a count; empty if the rate is below one a second. */
 export function rateText(count: number, seconds: number): string {
   const perSecond = rate(count, seconds);
   return perSecond === 0 ? "" : `, ${perSecond} a second`;

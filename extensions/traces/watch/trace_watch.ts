@@ -2,8 +2,8 @@
  * Follows a trace while it is recorded: tracks each mapping from its map to its unmap, in bounded
  * memory, and reports each fault as it is logged.
  *
- * The kernel's log may be among the lines: as `console` events of the trace, with times of the
- * trace, or as separate lines.
+ * The kernel's log may be among the lines, in one of two forms: as `console` events of the trace,
+ * with times of the trace, or as separate lines.
  *
  * @see rules/traces.md T.62, T.66, T.69
  */
@@ -22,7 +22,7 @@ import { isSure, type TracedMapping, type TraceFinding } from "../ledger/traced_
 import { UnreadLines } from "../line/unread_forms.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 
-/** How long after a new map at an address the line of the old mapping's unmap can still follow. */
+/** How long after a new map at an address the unmap line of the old mapping can still follow. */
 const LATE_SECONDS = 10;
 /** The most unmapped two-step ranges that are kept. */
 const MAX_RANGES = 1 << 13;
@@ -31,8 +31,8 @@ export interface WatchSink {
   /** Called for a proved or likely finding; its lines are numbered from the first line watched. */
   readonly finding: (finding: TraceFinding) => void;
   /**
-   * Called for a fault in the log, classified or not: the last seconds of the trace should be saved
-   * now.
+   * Called for a fault in the log, whether its cause was found or not. The receiver should save the
+   * last seconds of the trace now.
    */
   readonly fault: (finding: TraceFinding) => void;
 }
@@ -114,7 +114,10 @@ export class TraceWatch {
     if (fault != null) this.#tracedFault(fault);
   }
 
-  /** Reports a fault that the trace records as an event: the history of its page is known at once. */
+  /**
+   * Reports a fault that the trace records as an event. The history of its page is already known, so
+   * the fault is classified at once.
+   */
   #tracedFault(fault: TracedFault): void {
     const history = this.#historyOf([fault.address]);
     const [finding] = tracedFaultFindings([fault], this.#ledger, history);

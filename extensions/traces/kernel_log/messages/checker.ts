@@ -77,7 +77,10 @@ const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
 const BRACKET = /\[([^\]]*)\]/g;
 const CACHE_LINE_BYTES = 64;
 
-/** Keys of the `key=value` pairs in brackets: the name of the fact, and how to parse its value. */
+/**
+ * Keys of the `key=value` pairs in brackets. Each key gives the name of a fact, and how to parse
+ * the value.
+ */
 const KEYS: Readonly<Record<string, readonly [string, "hex" | "count"]>> = {
   "device address": ["address", "hex"],
   "start": ["address", "hex"],
@@ -143,8 +146,8 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
   return {
     kind: "dma_debug",
     forms: [
-      // The first form is that of 5.0 and later; the second, with the device first, that of earlier
-      // releases.
+      // The first form is that of 5.0 and later releases. The second form, with the device first,
+      // is that of earlier releases.
       ...texts.map((text) => `DMA-API: {driver} {device}: ${text}`),
       ...texts.map((text) => `{driver} {device}: DMA-API: ${text}`),
       // For pasted lines that lost the device, and for releases that print no device.
@@ -171,7 +174,10 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
 /** The first words of the checker's own texts, after the device. */
 const CHECKER_WORDS = "device driver";
 
-/** The rows of all classes. If two classes have the same wording, it belongs to the earlier class. */
+/**
+ * The rows of all classes. If two classes have the same wording, only the earlier class gets a row
+ * for it.
+ */
 function checkerRows(): MessageRow[] {
   const texts = new Map<CheckerClass, string[]>();
   const taken = new Set<string>();

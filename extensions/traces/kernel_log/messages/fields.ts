@@ -1,13 +1,14 @@
 /**
- * Fields of kernel messages: how the text at a place of a form is read, and how its value is printed.
+ * Fields of kernel messages: how to read the text at a placeholder of a form, and how to print the
+ * value.
  *
- * A field has one meaning in all messages, so a form only names it.
+ * A field has one meaning in all messages, so a form only names the field.
  */
 import { type Fact, hexOf } from "../entry.ts";
 
 /**
- * A word, without the quotes, angle brackets and bars around it in a paste, and not the tag of a log
- * daemon.
+ * A word, but not the tag of a log daemon. The quotes, angle brackets and bars that a paste puts
+ * around a word are not part of it.
  */
 const WORD_PATTERN = "(?!kernel:)[^\\s\"'`<>|]+";
 
@@ -45,7 +46,10 @@ const rest = (sample: string): MessageField => ({
   isHex: false,
   sample,
 });
-/** An address: hex digits, with `0x` or without, read as text with `0x`; null where the reporter masked digits. */
+/**
+ * An address: hex digits, with `0x` or without. The value is text with `0x`, or null if the reporter masked
+ * digits.
+ */
 const address = (sample: string): MessageField => {
   return {
     pattern: "(?:0x)?[0-9a-fx]+",
@@ -104,7 +108,10 @@ export const FIELDS = {
   disk: word("nvme0n1"),
   dart_words: { ...text("WRITE FAULT"), pattern: "[^)]*" },
   domain: code("0x18"),
-  /* Excludes bracket and comma, because the preceding text may be the end of a bracket of the log. */
+  /*
+   * The pattern excludes bracket and comma, because the text before the field may be the end of a
+   * bracket that the log added.
+   */
   driver: { ...unitName("nvme"), pattern: "(?!kernel:)[^\\s\"'`<>|\\],;]+(?<!:)" },
   end: address("0xfebfffff"),
   endpoint: count("24"),
@@ -152,8 +159,8 @@ export const FIELDS = {
   limit: count("8388608"),
   limit_address: address("0xffffffff"),
   lost: count("0"),
-  // An address mask as text. `isHex` is for the forms in which the fact of this name is an error
-  // mask, a number.
+  // An address mask as text. In some forms the fact with this name is an error mask instead, which
+  // is a number; `isHex` is for these forms.
   mask: { ...address("ffffffff"), isHex: true },
   max: count("65536"),
   mib: count("64"),

@@ -70,7 +70,7 @@ export function formOf(text: string): MessageForm {
   };
 }
 
-/** The values at the places of a form in a line; null if the line is of another form. */
+/** The values at the placeholders of a form in a line; null if the line does not have this form. */
 export function readForm(
   { pattern, places }: MessageForm,
   line: string,

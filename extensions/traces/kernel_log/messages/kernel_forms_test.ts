@@ -55,8 +55,8 @@ const DRIVERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Values for the `{text}` places of the forms that match, in order; the last value fills all
- * remaining places.
+ * Values for the `{text}` placeholders of the forms that match, in order. If a form has more
+ * placeholders than values, the last value fills the rest.
  */
 const TEXTS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\{text\} fault from EP/, ["page", "R"]],

@@ -29,8 +29,8 @@ const FULL: Pick<Cause, "certainty" | "text" | "next"> = {
 };
 
 const CMA_CAUSES: readonly Cause[] = [
-  // If the line names a device, the driver's allocation failed; otherwise the kernel may have fallen back to
-  // other memory.
+  // If the line names a device, the allocation of that device's driver failed. Otherwise the kernel may have
+  // used other memory instead.
   {
     id: "full",
     when: (facts) => numberOf(facts, "errno") === ENOMEM && typeof facts.device === "string",
@@ -78,8 +78,8 @@ const pages = (facts: LogEntryFacts) => numberOf(facts, "pages") * PAGE_BYTES;
 const PAGE_SIZES = [PAGE_BYTES, 4 * PAGE_BYTES, 16 * PAGE_BYTES];
 
 /**
- * Combines the driver's line with the line before if both are about the same allocation: its size
- * gives the same number of pages.
+ * Combines the driver's line with the line before it, if both are about the same allocation. They
+ * are if the size in one line gives the number of pages in the other.
  */
 function ofSameSize(found: LogEntryFacts, facts: LogEntryFacts): LogEntryFacts | null {
   const size = numberOf(found, "size_bytes");

@@ -8,8 +8,8 @@ import type { MessageKind } from "./kinds.ts";
 export type MessageText = string | ((facts: LogEntryFacts) => string);
 
 /**
- * Why a message was printed. The causes of a row are tried in their order; the first with a
- * condition that holds is the cause of the line.
+ * Why a message was printed. The causes of a row are tried in order, and the first cause whose
+ * condition holds is the cause of the line.
  */
 export interface Cause {
   /** Value of the fact `cause`. */
@@ -39,8 +39,8 @@ export type Role = "fault" | "report" | "consequence" | "state";
 export interface ContinuationRow {
   readonly form: string;
   /**
-   * Returns the facts of the whole message, or null if the line belongs to another message; without this
-   * function, the facts of the continuation are added.
+   * Returns the facts of the whole message, or null if the line belongs to another message. A row
+   * without this function adds the facts of the continuation to those of the first line.
    */
   readonly add?: (found: LogEntryFacts, facts: LogEntryFacts) => LogEntryFacts | null;
 }
@@ -55,8 +55,8 @@ export interface MessageRow {
   /** Facts that the wording itself implies. */
   readonly always?: LogEntryFacts;
   /**
-   * Adds facts derived from those of the line. Returns null if the line only looks like this
-   * message.
+   * Adds facts that follow from the facts of the line. Returns null if the line only looks like
+   * this message.
    */
   readonly derive?: (facts: LogEntryFacts, line: string) => LogEntryFacts | null;
   readonly more?: readonly ContinuationRow[];
@@ -68,7 +68,10 @@ export interface MessageRow {
   readonly next?: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
   /** For a consequence: the kinds of message that can be its cause. */
   readonly follows?: readonly MessageKind[];
-  /** The finding that a report line proves; without it, the line is explained but is not a finding. */
+  /**
+   * The finding that a line of this report proves. Without this property, the line is explained but is
+   * not a finding.
+   */
   readonly finding?: FindingKind;
   /** A public thread with the message, if no rule quotes it. */
   readonly thread?: string;
@@ -105,7 +108,10 @@ export function numberOf(facts: LogEntryFacts, name: string): number {
   return typeof value === "number" ? value : NaN;
 }
 
-/** An address as a number of any width; null if the line has none, or the reporter masked it. */
+/**
+ * An address as a number of any width; null if the line has no address, or if the reporter masked
+ * the address.
+ */
 export function addressOf(facts: LogEntryFacts, name: string): bigint | null {
   const value = facts[name];
   return typeof value === "string" && /^0x[0-9a-f]+$/.test(value) ? BigInt(value) : null;

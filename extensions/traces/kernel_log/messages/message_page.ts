@@ -22,8 +22,8 @@ export function shownForm(form: string): string {
 }
 
 /**
- * Formats a text for a page: a fixed text is unchanged; one made from a line's numbers has `…` in
- * their places.
+ * Formats a text for a page. A fixed text is unchanged. A text that is computed from a line's
+ * numbers has `…` in place of the numbers.
  */
 export function shownWords(words: MessageText): string {
   return typeof words === "string"
@@ -61,8 +61,8 @@ export function messageRows(): string[][] {
 }
 
 /**
- * Table rows with the forms of Linux 7.3.4 that no row of the message table matches, and the
- * reasons.
+ * The rows of a page's table: the forms of Linux 7.3.4 that no row of the message table matches,
+ * and the reasons.
  */
 export function leftOutRows(): string[][] {
   return Object.entries(LEFT_OUT).map(([form, reason]) => [`\`${form}\``, reason]);

@@ -1,6 +1,6 @@
 /**
- * Messages of platforms with a bridge or firmware that translates: PowerPC TCE and EEH, s390 zPCI,
- * x86 GART.
+ * Messages of platforms on which a bridge or the firmware translates addresses: PowerPC TCE and
+ * EEH, s390 zPCI, x86 GART.
  *
  * @see rules/traces.md T.71, T.74
  */

@@ -1,5 +1,5 @@
 /**
- * Messages about bounce buffers, and about addresses that a device does not reach.
+ * Messages about bounce buffers, and about addresses that a device cannot reach.
  *
  * @see rules/traces.md T.52, T.77, rules/dma.md 6
  */
@@ -16,9 +16,9 @@ const free = (facts: LogEntryFacts) =>
   Math.max(0, numberOf(facts, "total_slots") - numberOf(facts, "used_slots"));
 
 /**
- * The fewest used slots that can fragment every set of 128 slots so that none has room for a
- * buffer: one used slot in each possible place of the buffer. Buffers of a page and more begin at
- * even slots (dma.6.2).
+ * The smallest number of used slots that can fragment every set of 128 slots so much that no set
+ * has room for a buffer. Each possible place of the buffer then contains one used slot. Buffers of
+ * a page and more begin at even slots (dma.6.2).
  */
 function leastUsedToScatter(facts: LogEntryFacts): number {
   const slots = needed(facts);
@@ -40,8 +40,8 @@ const COHERENT_NEXT = [
 ];
 
 /**
- * Possible reasons why the pool refused a mapping, tested against the numbers of the line; the
- * first that fits counts.
+ * Possible reasons why the pool refused a mapping. They are tested in order against the numbers of
+ * the line, and the first reason that fits counts.
  */
 const FULL_CAUSES: readonly Cause[] = [
   {

@@ -14,7 +14,8 @@ const full = (sizeBytes: number, total: number, used: number, of = "nvme 0000:01
   `${of}: swiotlb buffer is full (sz: ${sizeBytes} bytes), total ${total} (slots), used ${used} (slots)`;
 
 const REFUSED: readonly Refused[] = [
-  // The pool of 1 GiB of a confidential guest: 724 slots are free, and 128 in a row are wanted.
+  // The pool of 1 GiB of a confidential guest. 724 slots are free, but the mapping needs 128
+  // adjacent slots.
   {
     line: full(262144, 524288, 523564, "virtio-pci 0000:00:02.0"),
     cause: "fragmented",
@@ -88,7 +89,8 @@ const REFUSED: readonly Refused[] = [
     certainty: "likely",
     why: "in one piece of 262144 bytes (256 KiB)",
   },
-  // 33 slots begin at even ones: three of them fit into a group of 128, and each needs a used slot.
+  // A buffer of 33 slots begins at an even slot. Therefore a set of 128 slots has three places for
+  // it, and one used slot in each place fragments the set.
   {
     line: full(67584, 32768, 767),
     cause: "alignment",

@@ -1,8 +1,8 @@
 /**
- * The table of kernel messages, and the search for the row of a line.
+ * The table of kernel messages, and the search for the row that matches a line.
  *
- * A new message is one row of an area's file. Reader, explanation, finding, the table in
- * `docs/traces.md` and the tests follow from it.
+ * To add a message, add one row to the file of its area. The reader, the explanation, the finding,
+ * the table in `docs/traces.md` and the tests are made from this row.
  */
 import type { LogEntryFacts } from "../entry.ts";
 import { AMD } from "./amd.ts";
@@ -55,9 +55,15 @@ interface Entry {
   readonly form: MessageForm;
   readonly row: MessageRow;
   readonly area: MessageArea;
-  /** All fields of the row, with the value null: the default where a form lacks a field. */
+  /**
+   * All fields of the row, with the value null. If a form lacks a field, the field keeps this
+   * value.
+   */
   readonly absent: LogEntryFacts;
-  /** Pieces of the form's fixed text in lower case: a line that lacks one of them is not of this form. */
+  /**
+   * Pieces of the form's fixed text in lower case. A line that lacks one of these pieces does not have
+   * this form.
+   */
   readonly needles: readonly string[];
 }
 
@@ -98,8 +104,8 @@ function wordsIn(text: string): readonly string[] {
 }
 
 /**
- * Words that are frequent in lines about other things: used as keys only of forms without other
- * words.
+ * Words that are frequent in lines about other subjects. They are used as keys only for forms that
+ * have no other words.
  */
 const COMMON_WORDS: ReadonlySet<string> = new Set([
   ...["device", "devices", "driver", "failed", "error", "size", "bytes", "memory", "request"],
@@ -146,8 +152,9 @@ function keyWordsOf(entries: readonly Entry[]): ReadonlyMap<Entry, readonly KeyW
 }
 
 /**
- * Chooses one key word for each form, and as few different words as possible: a line without any of
- * them is no message of the table. A form without a fixed word gets a key for each of its choices.
+ * Chooses one key word for each form, with as few different words as possible. A line without any
+ * key word is no message of the table. If a form has no fixed word, each text of one of its choices
+ * gives a key.
  */
 function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> {
   const keyWords = keyWordsOf(entries);
@@ -198,8 +205,8 @@ function hasAll(text: string, pieces: readonly string[]): boolean {
 /** Finds the message of each line of a log. */
 export class MessageFinder {
   /**
-   * Candidate forms, cached by the set of key words in a line: a log's lines have only few such
-   * sets.
+   * The forms that may match a line, cached by the set of key words in the line. The lines of a log
+   * have only few such sets.
    */
   readonly #candidates = new Map<string, readonly Entry[]>();
   readonly #continuations = new Map<ContinuationRow, MessageForm>();
@@ -255,8 +262,8 @@ export class MessageFinder {
   }
 
   /**
-   * The facts of a message together with those of a line that continues it; null if the line does
-   * not continue it.
+   * The facts of a message, combined with those of a line that continues the message. Null if the
+   * line does not continue it.
    */
   continued(row: MessageRow, facts: LogEntryFacts, line: string): LogEntryFacts | null {
     for (const more of row.more ?? []) {
@@ -287,8 +294,8 @@ const ANY_AREA = new RegExp(
 const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 
 /**
- * A warning raised in the code of DMA mapping or of IOMMUs, except by the DMA API checker, which prints its
- * message in a separate line.
+ * A warning raised in the code of DMA mapping or of IOMMUs. Warnings of the DMA API checker are excluded,
+ * because the checker prints its message in a separate line.
  */
 const CODE_WARNING =
   /(?:WARNING|BUG)\b.*? ((?:kernel\/dma|drivers\/iommu)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;

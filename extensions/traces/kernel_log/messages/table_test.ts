@@ -1,6 +1,6 @@
 /**
- * Tests the message table: each row reads samples of its own forms, the prefixes of logs change no
- * result, and each cause that can be a finding has a next step.
+ * Tests the message table. Each row reads samples of its own forms. The prefixes of logs change no
+ * result. Each cause that can be a finding has a next step.
  */
 import { assert, assertEquals } from "@std/assert";
 import { readKernelLog } from "../kernel_log_reader.ts";
