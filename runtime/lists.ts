@@ -1,6 +1,6 @@
 /**
- * Functions for lists of any length: a call with a spread list has a limit of about 100,000
- * arguments.
+ * Functions for lists of any length. They exist because a call with a spread list is limited to
+ * about 100,000 arguments.
  */
 
 /** Adds all of these at the end of a list. */

@@ -1,7 +1,8 @@
 /**
- * One machine is one world: its memory, its IOMMU, its clock and everything that happened on it.
+ * A machine is a separate world: its memory, its IOMMU, its clock and everything that happened on
+ * it.
  *
- * Nothing is shared between two machines. The parts know each other through the machine only.
+ * Two machines share nothing. The parts of a machine reach each other only through the machine.
  */
 import { ActivityQueue, TimedActivityQueue } from "./activity.ts";
 import type { Nanoseconds } from "./address.ts";
@@ -26,8 +27,8 @@ import { applyLatencies } from "./time/latencies.ts";
  * A machine: its memory, its IOMMU, its clock, the calls of its kernel, and everything that happens
  * on it.
  *
- * `buildLab` makes one with its devices. The state that is set up here is the whole world of a run:
- * two machines share nothing.
+ * `buildLab` makes a machine with its devices. The state that the machine sets up is all the state
+ * of a run: two machines share nothing.
  */
 export class Machine extends Platform {
   /** @internal */
@@ -85,7 +86,7 @@ export class Machine extends Platform {
   onActivity: (() => void) | null = null;
 
   /**
-   * Builds a machine without devices; `buildLab` adds those.
+   * Builds a machine without devices; `buildLab` adds the devices.
    *
    * @throws {RangeError} When windows overlap, the bounce buffers do not lie in RAM, or the release, a
    *   defect or the IOMMU's model does not exist.
@@ -103,7 +104,8 @@ export class Machine extends Platform {
   }
 
   /**
-   * Creates the CPU's caches, which are simulated from here on because some device is not coherent.
+   * Creates the CPU's caches. They are simulated from this call on, because some device is not
+   * coherent.
    * @internal
    */
   useCaches(): CpuCaches {
@@ -128,8 +130,8 @@ export class Machine extends Platform {
   }
 
   /**
-   * Runs one activity, then the timers that became due in it.
-   * @returns False when no activity waited.
+   * Runs one activity, then the timers that became due during the activity.
+   * @returns False when no activity was waiting.
    */
   runNextActivity(): boolean {
     const ran = this.activities.runNext();
@@ -156,8 +158,8 @@ export class Machine extends Platform {
   }
 
   /**
-   * Ends bring-up: counters, event numbers and time begin at 0, flush queues are empty, and latencies
-   * apply from here on.
+   * Ends bring-up: counters, event numbers and time begin at 0, flush queues are emptied, and
+   * latencies apply from now on.
    * @internal
    */
   markReady(): void {

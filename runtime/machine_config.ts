@@ -1,10 +1,10 @@
 /**
- * The configuration of a machine: plain data, and a row for each key with its range, its default
- * and its description. To add a key of one of these blocks, add one row.
+ * The configuration of a machine as plain data. Each key has a row with its range, its default and
+ * its description. To add a key to a block, add one row.
  *
- * The language's `machine` block, the tests and the conformance runs all produce this. Devices and
- * the PCI topology are described in a higher layer; their physical memory is passed to the runtime
- * as `windows`.
+ * The language's `machine` block, the tests and the conformance runs all produce such a
+ * configuration. Devices and the PCI topology are described in a higher layer; their physical
+ * memory is passed to the runtime as `windows`.
  */
 import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
 import { DEFAULT_KERNEL } from "./kernels/behaviours.ts";
@@ -195,7 +195,10 @@ export type RamRows = typeof RAM_SETTINGS;
 
 /** The configuration of a machine: plain data, with the keys of the tables above. */
 export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, SettingsOf<RamRows> {
-  /** MMIO regions and PCI windows: RAM fills from 0 around them, the rest goes above 4 GiB. */
+  /**
+   * MMIO regions and PCI windows. RAM fills the addresses from 0 around them; the remaining RAM
+   * goes above 4 GiB.
+   */
   readonly windows: readonly MemoryWindow[];
   /** Named parts of memory. */
   readonly regions: readonly MemoryRegionConfig[];

@@ -1,10 +1,10 @@
 /**
  * The kernel's side of one machine, and the parts that all its modules share.
  *
- * State: `Machine` owns all of it; `Platform` is the part that memory, IOMMU and DMA code see:
- * configuration, clock, events, pages, bounce buffers, faults. No module has global state. Hot:
- * `EventStream.tick`, which counts an event and says whether there is a listener; nothing is
- * allocated without a listener. Proof: `tests/conformance/` replays captures of real kernels;
+ * State: `Machine` owns all of it. `Platform` is the part that memory, IOMMU and DMA code use:
+ * configuration, clock, events, pages, bounce buffers, faults. No module has global state. Hot
+ * path: `EventStream.tick`, which counts an event and says whether there is a listener; without a
+ * listener nothing is allocated. Tests: `tests/conformance/` replays captures of real kernels;
  * `tests/snapshots_test.ts` detects any other change.
  *
  * What other members use:

@@ -8,8 +8,9 @@ function tolerance(length: number): number {
 /**
  * The candidates that are close to a word, closest first.
  *
- * Close means: the same letters in other case, few letters changed, added, left out or swapped with
- * the next letter, or the same parts of a `snake_case` name in another order.
+ * A candidate is close if it has the same letters in other case; if it differs in a few letters
+ * that are changed, added, left out or swapped with the next letter; or if it has the same parts of
+ * a `snake_case` name in another order.
  *
  * @param limit Maximum number of names.
  */
@@ -95,8 +96,8 @@ export function editDistance(a: string, b: string, most = Infinity): number {
  * The record of a name in a table.
  *
  * @param what Description of the table's entries: `release of the kernel`.
- * @throws {RangeError} When the table has no such name; the message lists similar names, or all
- *   names.
+ * @throws {RangeError} When the table has no such name. The message lists similar names; if there
+ *   are none, it lists all names.
  */
 export function named<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
   if (Object.hasOwn(table, name)) return table[name]!;

@@ -2,7 +2,8 @@
  * The platform of the kernel's code: configuration, clock, events, memory, pages, bounce buffers,
  * warnings and injected faults.
  *
- * The IOMMU and the mapping layer work with this class; `Machine` adds them and the devices' side.
+ * The IOMMU and the mapping layer use this class. `Machine` extends it with them and with the
+ * devices.
  */
 import { VirtualClock } from "./time/clock.ts";
 import { CpuContext } from "./cpu_context.ts";
@@ -49,7 +50,7 @@ export class Platform {
    */
   readonly warnings: KernelWarnings;
   /**
-   * Latencies that are not tied to an event: table leaves, copied bytes, and waiting for a lock.
+   * Latencies that do not belong to an event: table leaves, copied bytes, and waiting for a lock.
    * @internal
    */
   readonly charges: Charges;
@@ -83,8 +84,8 @@ export class Platform {
    */
   readonly swiotlb: SwiotlbPool;
   /**
-   * Injected failures, and counts of points that could fail; null without either, which is the
-   * usual case.
+   * Injects failures, and counts the points that could fail. Null if neither is wanted, which is
+   * the usual case.
    * @internal
    */
   faults: FailureInjector | null = null;
@@ -96,9 +97,9 @@ export class Platform {
   /** Audit functions of devices and drivers, called then. */
   readonly auditors: (() => void)[] = [];
   /**
-   * True if each CPU and each device has its own clock once the machine is ready. Parts on the path of every
-   * request are then built differently: a branch in each of them would cost a read without latencies five
-   * per cent.
+   * True if each CPU and each device has its own clock once the machine is ready. The code that every
+   * request executes is then built from other parts. A branch in each part would make a read without
+   * latencies five per cent slower.
    * @internal
    */
   readonly timed: boolean;

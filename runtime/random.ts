@@ -6,8 +6,8 @@ const MOST = 2 ** 53;
 /**
  * The machine's only source of randomness: a small seeded generator that can be saved and restored.
  *
- * sfc32 (Chris Doty-Humphrey's PractRand family, public domain): 128 bits of state, passes BigCrush,
- * and is nothing but 32-bit adds, xors and shifts, so it gives the same sequence everywhere.
+ * sfc32 (Chris Doty-Humphrey's PractRand family, public domain): 128 bits of state, passes BigCrush.
+ * It consists only of 32-bit adds, xors and shifts, so it gives the same sequence everywhere.
  */
 export class Random {
   // As signed numbers: V8 stores large unsigned ones as doubles.
@@ -54,8 +54,8 @@ export class Random {
   /** A uniformly chosen integer from `first` to `end - 1`, all of them below 2^53 in either direction. */
   between(first: number, end: number): number {
     if (end - first < MOST) return first + this.below(end - first);
-    // The range has more values than a number counts exactly; at most half of all draws are thrown
-    // away.
+    // The range has more values than a number can count exactly. Draws outside it are discarded, at
+    // most half of all draws.
     for (;;) {
       const sign = this.nextU32() % 2 === 0 ? 0 : MOST;
       const draw = this.#next53() - sign;

@@ -1,8 +1,8 @@
 /**
  * Stores the events of a run, for later readers.
  *
- * Listening costs time and memory, so a recorder is enabled only where its events may be read: in
- * tests, traces and the REPL, not in the loops of a bench.
+ * Listening costs time and memory, so a recorder is enabled only if its events may be read: in
+ * tests, traces and the REPL, but not in the loops of a bench.
  */
 import { countBefore } from "./binary_search.ts";
 import type { EventStream, MachineEvent } from "./events.ts";
@@ -65,10 +65,10 @@ export class EventRecorder {
   }
 
   /**
-   * Reads events from another store of the same run, instead of storing them here: from the first
-   * event up to the current one. The store may also contain later events.
+   * Takes events from another store of the same run instead of storing them itself: the events from
+   * the first to the current one. The other store may also contain later events.
    *
-   * @param charged Number of events that are charged as if they were stored here.
+   * @param charged Number of events that are charged as if this recorder stored them.
    * @internal
    */
   readFrom(source: RecordedEvents, charged: number): void {

@@ -1,7 +1,7 @@
 /**
  * Tracks the resources that a part of a run has allocated and not freed: the rows that remain in
- * the tables of held resources. The tables begin empty, events fill them, and the event that
- * created a row identifies who leaks it.
+ * the tables of allocated resources. The tables begin empty, and events fill them. The event that
+ * created a row shows which code leaks the resource.
  */
 import type { Bytes } from "./address.ts";
 import { countBefore } from "./binary_search.ts";
@@ -35,7 +35,8 @@ export interface Leak {
 }
 
 /**
- * Tables of held resources, and the events that changed them. A table without rows may be missing.
+ * Tables of allocated resources, and the events that changed them. A table without rows may be
+ * missing.
  */
 export interface ResourceTables {
   readonly tables: ReadonlyMap<string, HistoryTable>;
@@ -53,8 +54,8 @@ interface Left {
 const ORDER: readonly string[] = [...Object.keys(LEAK_KINDS), "peer_memory"];
 
 /**
- * The remaining rows of a ledger's tables, without the resources that the machine already had at
- * their start or keeps permanently.
+ * The remaining rows of a ledger's tables. Left out are resources that the machine already had when
+ * the tables began, and resources that it keeps permanently.
  * @param counts Whether resources that an event allocated count.
  */
 export function leaksOf(
@@ -78,7 +79,10 @@ export function leaksOf(
   return leaks.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
 }
 
-/** Whether an event's allocation made a pool grow: the pool keeps that memory for other users, too. */
+/**
+ * Whether a pool grew by the memory that an event allocated. Such memory is no leak, because the pool
+ * keeps it for other users, too.
+ */
 function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
   const blocks = tables.get(POOL_BLOCKS.name);
   return (seq) => {
@@ -88,7 +92,10 @@ function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
   };
 }
 
-/** The leaks of one table: one statement's adjacent rows, or rows without an address, are one leak. */
+/**
+ * The leaks of one table. Adjacent rows of one statement are one leak; so are rows of one statement
+ * without an address.
+ */
 function joined(
   table: HistoryTable,
   left: readonly Left[],
@@ -137,8 +144,8 @@ function sameWork(one: MachineEvent, other: MachineEvent): boolean {
 }
 
 /**
- * Whether a free of host memory matched blocks of several statements equally well: the allocator of
- * the remaining blocks is then unknown.
+ * Whether a free of host memory matched blocks of several statements equally well. It is then
+ * unknown which statement allocated the remaining blocks.
  */
 function isMixed(table: HistoryTable, { what }: HistoryRow, { event }: ResourceTables): boolean {
   if (table.spec.name !== HOST_MEMORY.name) return false;
@@ -187,8 +194,8 @@ interface TrackedTables {
 }
 
 /**
- * Cached by the tables of a machine: a sweep tracks each of its machines, and a race each of its
- * orders.
+ * Cached for each list of tables, because a sweep tracks each of its machines, and a race each of
+ * its orders.
  */
 const TRACKED = new WeakMap<readonly AnyTableSpec[], TrackedTables>();
 
@@ -205,7 +212,10 @@ function trackedTables(specs: readonly AnyTableSpec[]): TrackedTables {
   return tables;
 }
 
-/** Tracks resources from its creation on: events are stored, and put into tables at the first query. */
+/**
+ * Tracks resources from its creation on. Events are stored, and put into tables only at the first
+ * query.
+ */
 export class ResourceTracker {
   readonly #machine: Machine;
   readonly #specs: readonly AnyTableSpec[];
@@ -253,7 +263,7 @@ export class ResourceTracker {
 
   /**
    * Host memory that was allocated for mappings, freed or not. Memory by which a pool grows is left
-   * out, as it serves other users, too.
+   * out, because it serves other users, too.
    */
   get takenBytes(): Bytes {
     const memory = this.#ledger().tables.get(HOST_MEMORY.name);
@@ -268,9 +278,9 @@ export class ResourceTracker {
   }
 
   /**
-   * The resources allocated and not freed so far. Mappings come last: mappings behind an IOMMU only
-   * as a number, direct mappings, which hold no other resource, from the checker's records. The
-   * leak report at a test's end uses the same records.
+   * The resources allocated and not freed so far. Mappings come last. Mappings behind an IOMMU are
+   * only counted. Direct mappings, which hold no other resource, come from the checker's records;
+   * the leak report at a test's end uses the same records.
    */
   leaks(): readonly Leak[] {
     const { checker, iommu } = this.#machine;

@@ -134,7 +134,8 @@ Deno.test("a block of a pool is held, and the page that the pool grew by is not"
   pool.free(second, second.dma);
   pool.free(first, first.dma);
   assertEquals([held.leaks(), pool.sizeBytes], [[], 4 * KIB]);
-  // A block that is freed with a wrong address counts as freed, and no other block does.
+  // A block that is freed with a wrong address counts as freed; no other block counts as freed
+  // instead.
   const block = pool.alloc()!;
   pool.free(block, block.dma + 64 as typeof block.dma);
   assertEquals(held.leaks(), []);

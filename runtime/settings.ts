@@ -1,6 +1,6 @@
 /**
- * Settings as rows: the spelling of a key in scripts, its values, its default, and one sentence
- * about it.
+ * Settings as rows: the spelling of a key in scripts, its values, its default, and a sentence that
+ * describes it.
  *
  * Everything else is derived from the rows: the types of configurations, their defaults, the check
  * of values from scripts and callers, the language's `machine` block, help, and the tables of

@@ -15,8 +15,8 @@ export interface TestConfigOptions {
 }
 
 /**
- * 4 GiB without defects, a pool at 0x6000_0000, translated and strict with nothing reserved, so that
- * addresses are those of the assertions.
+ * A machine with 4 GiB, without defects, with a bounce pool at 0x6000_0000, translated, strict and
+ * with nothing reserved. Therefore the addresses are those in the assertions.
  */
 export function testConfig({ machine, iommu }: TestConfigOptions = {}): MachineConfig {
   const defaults = defaultMachineConfig();

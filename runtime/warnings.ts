@@ -1,5 +1,5 @@
 /**
- * The kernel's own warnings, with its own limits on printing.
+ * The kernel's own warnings, with the kernel's limits on printing.
  *
  * They are events `kernel.warn`, separate from the checker's reports: a WARN is printed by the
  * kernel of the release, a report is made by dmalab.
@@ -43,8 +43,8 @@ export class KernelWarnings {
 
   /**
    * Warns each time.
-   * @param at The call site in kernel words: a WARN names it in the log.
-   * @param log The log's text of a message; null for a WARN, which has none.
+   * @param at The call site as a kernel function; the log of a WARN contains it.
+   * @param log The text of a message in the log; null for a WARN, which has no such text.
    */
   warn(at: string, text: string, log: string | null = null): void {
     this.#total++;
@@ -77,8 +77,8 @@ export class KernelWarnings {
   }
 
   /**
-   * Resets rate limits when time restarts. Messages that print once stay printed, because it is the
-   * same boot.
+   * Resets rate limits when time restarts. Messages that are printed only once count as printed,
+   * because it is still the same boot.
    */
   restartTime(): void {
     this.#rates.clear();
@@ -89,11 +89,12 @@ export class KernelWarnings {
 const LOGGED = "BUG: kernel NULL pointer dereference";
 
 /**
- * Ends the running activity like a null-pointer dereference. The task's resources stay held: locks,
- * tags and memory of a request; the machine continues with other work.
+ * Ends the running activity like a null-pointer dereference. The task's resources stay allocated:
+ * locks, tags and memory of a request. The machine continues with other work.
  *
- * @param at The kernel function, in kernel words.
- * @param text The expected object behind the pointer, as a sentence without a final period.
+ * @param at The name of the kernel function.
+ * @param text The object that was expected behind the pointer, as a sentence without a final
+ *   period.
  * @param why The deciding rule, and its inputs.
  * @throws {KernelError} EFAULT, always.
  */

@@ -1,10 +1,13 @@
 /**
- * The typed arrays of a machine, several in one large buffer. An array in a separate buffer costs
- * V8 ten times as much: to allocate, to keep track of, and to free.
+ * The typed arrays of a machine, several in one large buffer. If each array had a separate buffer,
+ * it would cost V8 ten times as much to allocate it, to keep track of it, and to free it.
  */
 import { invariant } from "./errno.ts";
 
-/** Bytes of a buffer, which lives as long as one of its arrays; a longer array gets its own buffer. */
+/**
+ * Bytes of a buffer. A buffer lives as long as any of its arrays. An array longer than this has its
+ * own buffer.
+ */
 const SLAB_BYTES = 2 ** 15;
 const MAX_BLOCK_BYTES = 2 ** 13;
 /** Each array is aligned for the widest element type. */
@@ -20,8 +23,8 @@ let slab = new ArrayBuffer(0);
 let usedBytes = 0;
 
 /**
- * An array of zeros. It shares its buffer with other arrays: do not post the buffer, nor read it from its
- * beginning.
+ * An array of zeros. It shares its buffer with other arrays. Therefore do not post the buffer to a
+ * worker, and do not read it from its beginning.
  */
 export function zeros<A>(kind: ArrayType<A>, length: number): A {
   invariant(Number.isSafeInteger(length) && length >= 0, "an array has a number of entries");

@@ -1,6 +1,6 @@
 /**
- * Changes between the releases that the simulation does not cover. A scenario that behaves the same
- * on all releases proves nothing about them.
+ * Changes between releases that the simulation does not cover. If a scenario behaves the same on
+ * all releases, this proves nothing about these changes.
  *
  * @see rules/v7.3.md, its beginning
  */

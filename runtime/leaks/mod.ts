@@ -1,7 +1,7 @@
 /**
- * Leaks at the end of a test: each kind, and the snapshot that it is compared with.
+ * Leaks at the end of a test: the kinds of leaks, and the snapshot with which the end is compared.
  *
- * State: `Beginning` remembers what existed before the test. Proof: `test_leaks_test.ts`,
+ * State: `Beginning` remembers what existed before the test. Tests: `test_leaks_test.ts`,
  * `lang/run/leaks_test.ts`.
  *
  * What other members use:

@@ -1,11 +1,12 @@
 /**
- * Things that exist at the end of a test and did not at its beginning.
+ * Finds resources that exist at the end of a test and did not exist at its beginning.
  *
- * Two sources report it: the checker's records, which hold mappings and ranges with the statements
- * that made them, and the tables of a recording, which hold page-table entries, IOVA ranges, bounce
- * slots, blocks of pools and memory. The entries of a mapping are reported with it. What existed
- * before, such as the queues of devices, is in neither; memory that a test allocates for its data
- * need not be freed; and resources of a request in flight are freed when the request completes.
+ * There are two sources. The checker's records contain mappings and ranges, with the statements
+ * that made them. The tables of a recording contain page-table entries, IOVA ranges, bounce slots,
+ * blocks of pools and memory. The page-table entries of a mapping are reported together with the
+ * mapping. Not reported are: resources that existed before, such as the queues of devices; memory
+ * that a test allocates for its data; and resources of a request in flight, which are freed when
+ * the request completes.
  *
  * @see rules/dma.md 3.6, 8.2 row 25
  */
@@ -72,7 +73,8 @@ export class Beginning {
     }));
     const left = found.filter(({ event }) => event === null || counts(event));
     const owners = new Owners(found);
-    // In the order of the table, each leak is added to its owner, if it has one.
+    // The kinds are visited in the order of `LEAK_KINDS`, owners first, so each leak is added to
+    // its owner if it has one.
     for (const kind of Object.keys(LEAK_KINDS) as LeakKind[]) {
       const alone = leaks.filter((leak) => leak.kind === kind && !owners.take(leak)).map((leak) =>
         standingAlone(kind, leak)
@@ -213,8 +215,8 @@ class Births {
       for (let row = 0; row < (table?.count ?? 0); row++) {
         const { createdSeq, [place]: start } = table!.row(row);
         if (createdSeq === 0) continue;
-        // For a group's shared tables, `device` of the row is the domain's name, so the event's
-        // device is used.
+        // For the tables that a group shares, `device` of the row is the domain's name. Therefore
+        // the device of the event is used.
         this.#seqs.set(`${kind} ${ledger.event(createdSeq).device} ${start}`, createdSeq);
       }
     }

@@ -39,9 +39,10 @@ export interface BufferRequest {
 /**
  * Allocates memory for a buffer.
  *
- * Without `pieces`, the buffer is one run. Pieces without a stride lie on scattered pages: the
- * first at `offsetBytes`, the others at the start of their pages, no two on adjacent pages. With a
- * stride, the k-th piece lies exactly k strides after the first, and pages between them stay free.
+ * Without `pieces`, the buffer is one contiguous run. Pieces without a stride lie on scattered
+ * pages, no two of which are adjacent: the first piece at `offsetBytes`, the others at the start of
+ * their pages. With a stride, the k-th piece lies exactly k strides after the first, and pages
+ * between pieces stay free.
  *
  * @throws {RangeError} When the numbers are inconsistent: a size that is not the sum of the pieces,
  *   an offset outside a page, pieces that would overlap.
@@ -91,10 +92,10 @@ export function allocatePages(
 }
 
 /**
- * A buffer at addresses the caller names. Segments may share a page with each other, but with
- * no other buffer.
+ * Makes a buffer at the addresses that the caller passes. Segments may share a page with each
+ * other, but not with another buffer.
  *
- * @throws {RangeError} When a segment is empty, lies outside memory, or over a page in use.
+ * @throws {RangeError} When a segment is empty, lies outside memory, or on a page in use.
  */
 export function claimBuffer(home: BufferHome, segments: readonly BufferSegment[]): HostBuffer {
   const pageBytes = home.pages.pageSizeBytes;
@@ -242,8 +243,8 @@ function addRun(runs: (PageRun & { pages: number })[], start: number, end: numbe
 }
 
 /**
- * Checks the memory limit for a buffer before its allocation. A buffer of more pages than exist
- * allocates nothing.
+ * Checks the memory limit before a buffer is allocated. If the buffer needs more pages than exist,
+ * the call throws and nothing is allocated.
  */
 function demandPages(
   { memory, pages: { pageSizeBytes, totalPages } }: BufferHome,
@@ -260,12 +261,12 @@ function noMemory(sizeBytes: Bytes): KernelError {
 
 /**
  * Allocates up to `wantedPages` single pages and adds their addresses to a list. Each page passes
- * the injection point `alloc_pages`; the first that cannot be allocated ends the call, and the
- * earlier ones stay.
+ * the injection point `alloc_pages`. The first page that cannot be allocated ends the call; pages
+ * allocated before stay allocated.
  *
- * @param apart No two are neighbours, as far as memory allows; else they are adjacent where
- *   possible.
- * @returns How many were allocated: fewer than wanted, or 0, where memory is short.
+ * @param apart True: no two pages are neighbours, as far as memory allows. False: the pages are
+ *   adjacent if possible.
+ * @returns How many pages were allocated: fewer than wanted, or 0, if memory is short.
  * @see rules/hmm-rdma-vfio.md 3.1
  */
 export function allocPagesBulk(
@@ -286,7 +287,10 @@ export interface KernelHome extends BufferHome {
   readonly areas: KernelAreas;
 }
 
-/** A buffer that is contiguous for the CPU. Its pages count as vmalloc memory until it is freed. */
+/**
+ * A buffer that is contiguous for the CPU. Its pages count as vmalloc memory until the buffer is
+ * freed.
+ */
 class VmallocBuffer extends HostBuffer {
   readonly #areas: KernelAreas;
 
@@ -304,8 +308,8 @@ class VmallocBuffer extends HostBuffer {
 
 /**
  * Allocates physically contiguous memory on pages that no other buffer uses.
- * @throws {KernelError} ENOMEM when no run of free pages is long enough, or above the largest
- *   block.
+ * @throws {KernelError} ENOMEM when no run of free pages is long enough, or when the size exceeds
+ *   the largest block.
  */
 export function kmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {
   const largestBytes = MAX_BLOCK_PAGES * home.pages.pageSizeBytes;

@@ -1,6 +1,6 @@
 /**
- * Coherent memory for callers that may not sleep and devices that are not coherent: pages that are
- * already uncached, in pools of limited size, one for each zone.
+ * Coherent memory for callers that may not sleep and devices that are not coherent. Its pages are
+ * already uncached. There is one pool of limited size for each zone.
  *
  * @see rules/dma.md 1.9
  */
@@ -86,8 +86,8 @@ export class AtomicPools {
   constructor(private readonly home: AtomicPoolHome) {}
 
   /**
-   * Adjacent pages of a zone that lies below an address.
-   * @returns The pages with the pool they must be freed to; null without any.
+   * Takes adjacent pages of a zone that lies below an address.
+   * @returns The pages, with the pool to which they must be freed; null if there are none.
    */
   take(
     count: number,

@@ -30,8 +30,8 @@ export const DIRTY = 1;
 export const OVERWRITTEN = 2;
 
 /**
- * The state of a line compared with memory: equal, newer (the CPU wrote), older (a device wrote),
- * or both, so that one of the two writes will be lost.
+ * The state of a cache line compared with memory: equal; newer (the CPU wrote); older (a device
+ * wrote); or both newer and older, in which case one of the two writes will be lost.
  */
 export type LineState = "clean" | "dirty" | "stale" | "conflict";
 
@@ -41,8 +41,8 @@ export const STATE_WORDS: readonly LineState[] = ["clean", "dirty", "stale", "co
 export interface CacheLine {
   readonly phys: PhysAddr;
   /**
-   * The owner that may access it: maintenance for the device hands the line over, maintenance for
-   * the CPU takes it back.
+   * The owner, which may access the line. Maintenance for the device makes the device the owner,
+   * maintenance for the CPU makes the CPU the owner.
    */
   readonly owner: "cpu" | "device";
   readonly state: LineState;
@@ -97,9 +97,9 @@ export function eachRun(
 }
 
 /**
- * Whether a page's cached bytes equal those of `other` from one address to another.
+ * Whether a page's cached bytes from address `from` to address `to` equal those of `other`.
  *
- * @param offset Added to an address, gives its index in `other`.
+ * @param offset An address plus this offset is the index of its byte in `other`.
  */
 export function holds(
   { bytes }: CachedPage,
@@ -126,8 +126,8 @@ export type CacheHazardKind =
   | "device_write_lost";
 
 /**
- * A mistake of a driver that did not hand its memory over: the lines that one operation affected, and the statement that wrote
- * them.
+ * The mistake of a driver that did not hand its memory over: the lines that one operation affected, and the statement that
+ * wrote the lines.
  */
 export interface CacheHazard {
   readonly kind: CacheHazardKind;

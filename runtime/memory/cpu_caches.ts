@@ -3,13 +3,14 @@
  *
  * The model is the worst that hardware may do, because a driver must be correct for that case:
  *
- * - What the CPU writes stays in its caches until it is cleaned. A device reads memory, and so the
- *   bytes from before.
- * - The CPU may have prefetched any line. So when a device writes memory, the caches are assumed to
- *   hold the old bytes, and the CPU reads those until the line is invalidated.
+ * - Data that the CPU writes stays in the caches until it is cleaned. Until then, a device reads
+ *   the old bytes in memory.
+ * - The CPU may have prefetched any line. Therefore, when a device writes memory, the caches are
+ *   assumed to contain the old bytes, and the CPU reads the old bytes until the line is
+ *   invalidated.
  *
  * A line equal to memory is not stored at all. Coherent devices read from the caches. A CPU read
- * changes no state, so inspecting memory never does.
+ * changes no state, so inspecting memory changes none either.
  *
  * @see rules/dma.md 2.1, 2.2
  */
@@ -48,7 +49,10 @@ export interface AccessingDevice {
   readonly coherent: boolean;
 }
 
-/** Visits lines of a page: the address and the number of the first, and how many they are. */
+/**
+ * Visits lines of a page. Arguments: the address and the number of the first line, and the count of
+ * lines.
+ */
 type VisitLines = (page: CachedPage, phys: number, line: number, count: number) => void;
 
 const NO_LINES: readonly Bytes[] = [];
@@ -61,7 +65,10 @@ export class CpuCaches implements HostMemory {
   /** Pages by number, the oldest first. */
   readonly #pages = new Map<number, CachedPage>();
   readonly #uncached = new Set<number>();
-  /** For each follower, the numbers of the pages that may have changed since it last read them. */
+  /**
+   * For each follower, the numbers of the pages that may have changed since the follower last read
+   * them.
+   */
   readonly #followers: Set<number>[] = [];
   readonly #line = new Uint8Array(CACHE_LINE_BYTES);
   readonly #page = new Uint8Array(PAGE_SIZE_BYTES);
@@ -77,7 +84,7 @@ export class CpuCaches implements HostMemory {
     this.#onHazard = onHazard;
   }
 
-  /** Returns a set that collects the numbers of pages with bytes or states that change from now on. */
+  /** Returns a set to which the number of each page is added whose bytes or states change from now on. */
   follow(): Set<number> {
     const changed = new Set<number>();
     this.#followers.push(changed);
@@ -134,8 +141,9 @@ export class CpuCaches implements HostMemory {
   }
 
   /**
-   * Drops every line that holds a byte of the span, and makes the lines the CPU's. A line that lies
-   * only partly in the span is written back first: the rest of it is outside the span.
+   * Drops every line that contains a byte of the span, and makes the CPU the owner of these lines.
+   * A line that lies only partly in the span is written back first, because its other bytes are
+   * outside the span.
    */
   invalidate(phys: PhysAddr, sizeBytes: Bytes): void {
     const dropped = new HazardFinding();
@@ -268,7 +276,7 @@ export class CpuCaches implements HostMemory {
     });
   }
 
-  /** Lines for the CPU to write a part of a page into; null where memory is not cached. */
+  /** The lines into which the CPU writes a part of a page; null if the memory is not cached. */
   #linesToWrite(page: number, start: number, end: number): CachedPage | null {
     this.#note(page);
     const lines = this.#pageFor(page);
@@ -287,7 +295,7 @@ export class CpuCaches implements HostMemory {
     return lines;
   }
 
-  /** A non-coherent device is about to write: its lines get the state that they hold the old bytes. */
+  /** Called before a non-coherent device writes: marks the lines as containing old bytes. */
   #overtake(writer: string, page: number, start: number, end: number): void {
     const lines = this.#pageFor(page);
     if (lines === null) return;
@@ -390,8 +398,8 @@ export class CpuCaches implements HostMemory {
   }
 
   /**
-   * Visits the stored lines of a span: consecutive lines of a page in one state at once. Pages that
-   * have no lines afterwards are removed.
+   * Visits the stored lines of a span. Consecutive lines of a page with the same state are visited
+   * in one call. Pages that have no lines afterwards are removed.
    */
   #eachHeldRun(phys: number, sizeBytes: Bytes, visit: VisitLines): void {
     const end = phys + sizeBytes;

@@ -24,7 +24,7 @@ class Bench {
     this.memory.fill(PAGE, 8 * KIB, 0x11);
   }
 
-  /** One byte as the CPU sees it, as memory holds it, and as the device sees it. */
+  /** One byte as the CPU sees it, as memory contains it, and as the device sees it. */
   views(phys: number): readonly [cpu: number, memory: number, device: number] {
     const bytes = new Uint8Array(3);
     this.caches.read(at(phys), bytes, 0, 1);

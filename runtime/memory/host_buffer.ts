@@ -40,8 +40,8 @@ export interface BufferDifference {
 /** Checks of memory that the CPU uses and frees. */
 export interface HostMemoryChecks {
   /**
-   * The CPU writes to a buffer that is not freed. Reads are not checked: a scenario may inspect
-   * memory at any time.
+   * Called when the CPU writes to a buffer that is not freed. Reads are not checked, because a
+   * scenario may inspect memory at any time.
    */
   written(pieces: readonly BufferSegment[]): void;
   /** Pages are freed to the allocator. */
@@ -78,7 +78,10 @@ const RANDOM_PAGE_UNITS = PAGE_SIZE_BYTES;
 
 /** Length after which the pattern `counting` repeats. */
 const PATTERN_BYTES = 256;
-/** A page of 0, 1, 2 …, longer by one pattern, so that a copy can begin anywhere in the pattern. */
+/**
+ * The bytes 0, 1, 2 … of a page, plus one more period of the pattern, so that a copy can begin
+ * anywhere in the pattern.
+ */
 const COUNTING = countingBytes(PAGE_SIZE_BYTES + PATTERN_BYTES);
 
 /** Bytes that count up. Made by repeated copying, as every program start runs this. */
@@ -150,8 +153,8 @@ export class HostBuffer {
   }
 
   /**
-   * A view of a part: the same memory, no copy.
-   * @throws {RangeError} When the part reaches outside.
+   * A view of a part of the buffer: the same memory, not a copy.
+   * @throws {RangeError} When the part extends past the buffer.
    */
   slice(startBytes: Bytes, endBytes: Bytes): HostBuffer {
     if (!(startBytes >= 0 && startBytes <= endBytes && endBytes <= this.sizeBytes)) {
@@ -212,8 +215,8 @@ export class HostBuffer {
   }
 
   /**
-   * Replaces the content from its first byte on; the bytes after the new ones stay.
-   * @throws {RangeError} When there are more bytes than the buffer holds.
+   * Replaces the content from the first byte on; bytes after the new content stay.
+   * @throws {RangeError} When there are more bytes than the buffer has.
    */
   writeAll(bytes: Uint8Array): void {
     if (bytes.length > this.sizeBytes) {
@@ -261,7 +264,7 @@ export class HostBuffer {
   }
 
   /**
-   * The runs of bytes in which two buffers differ; bytes that only one of them has count as
+   * The runs of bytes in which two buffers differ. Bytes that only the longer buffer has count as
    * different.
    */
   differences(other: HostBuffer): readonly BufferDifference[] {
@@ -292,8 +295,8 @@ export class HostBuffer {
   }
 
   /**
-   * Whether an access uses freed memory. For a view of other buffers' memory only writes count; a
-   * scenario may read any memory.
+   * Whether an access uses freed memory. For a view of other buffers' memory only writes count,
+   * because a scenario may read any memory.
    */
   #usesFreed(writes: boolean): boolean {
     if (this.#isFreed || this.#ownedPages.length > 0 || !writes) return this.#isFreed;

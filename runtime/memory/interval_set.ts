@@ -1,8 +1,8 @@
 import { countBefore } from "../binary_search.ts";
 
 /**
- * A set of integers stored as intervals: cheap when there are few intervals, however many numbers
- * they hold.
+ * A set of integers stored as intervals. It is cheap when there are few intervals, however many
+ * numbers the intervals contain.
  */
 export class IntervalSet {
   /** Ascending; no two touch. */

@@ -2,8 +2,8 @@
  * The physical memory layout: RAM fills memory from 0 around the windows, and the rest goes above 4
  * GiB (docs/language/declarations.md).
  *
- * Without windows, 4 GiB of RAM fill 0 … 4 GiB; a PC's hole below 4 GiB is a window of its host
- * bridge and is passed in like any other.
+ * Without windows, 4 GiB of RAM fill 0 … 4 GiB. A PC's hole below 4 GiB is a window of its host
+ * bridge, and is passed in like any other window.
  */
 import { alignDown, alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { MachineConfig, MemoryWindow } from "../machine_config.ts";
@@ -26,8 +26,8 @@ export interface MemoryRange {
 /**
  * Lays RAM out around all windows and MMIO regions.
  *
- * @returns RAM and windows in ascending order; no two overlap, and pages are never shared between
- *   RAM and a window.
+ * @returns RAM and windows in ascending order. No two overlap, and no page contains both RAM and a
+ *   part of a window.
  * @throws {RangeError} When two windows overlap.
  */
 export function layOutMemory(

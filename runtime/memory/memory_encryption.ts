@@ -1,11 +1,11 @@
 /**
  * Memory of a confidential guest: encrypted with a key that devices do not have.
  *
- * The CPU encrypts its writes and decrypts its reads, so the simulated memory simply holds the
- * plain bytes. A device bypasses the key: from a private page it reads the encrypted bytes, and its
- * writes become nonsense when the CPU decrypts them. Pages that are shared with the host are stored
- * as plain text for both: the bounce buffers, coherent memory, and memory that a driver has
- * decrypted.
+ * The CPU encrypts its writes and decrypts its reads, so the simulated memory simply contains the
+ * plain bytes. A device accesses memory without the key: from a private page it reads the encrypted
+ * bytes, and the bytes that it writes are garbage after the CPU decrypts them. Pages that are
+ * shared with the host are plain text for both the CPU and the device: the bounce buffers, coherent
+ * memory, and memory that a driver has decrypted.
  *
  * @see rules/dma.md 1.5 (CC_SHARED), 2.1
  */

@@ -2,8 +2,8 @@
  * Physical memory, the page allocator, the CPU's caches, bounce buffers (swiotlb) and pools.
  *
  * State: `PhysicalMemory` has the bytes, `PageAllocator` the owner of each page, `SwiotlbPool` its
- * slots. Hot: reads and writes of one page; a page that was never written costs nothing. Proof:
- * `physical_memory_test.ts`, `cpu_caches_model_test.ts`, the golden data of swiotlb/.
+ * slots. Hot path: reads and writes of one page; a page that was never written costs nothing.
+ * Tests: `physical_memory_test.ts`, `cpu_caches_model_test.ts`, the golden data of swiotlb/.
  *
  * What other members use:
  */

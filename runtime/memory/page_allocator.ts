@@ -1,11 +1,12 @@
 /**
  * The allocator of RAM pages.
  *
- * Deterministic: the lowest free pages at or above a fixed starting point, then from 1 MiB up. With
- * 2 GiB of RAM or more, pages for scripts start at 1 GiB and pages for drivers (queues, descriptor
- * pools) at 1.5 GiB; a smaller machine starts at a half and at three quarters of its RAM below 2
- * GiB. That leaves the low addresses that people write in scripts free for `buffer(segments: …)`.
- * Pages below 1 MiB and those of the bounce pool are never allocated.
+ * The allocation is deterministic: the lowest free pages at or above a fixed starting point; if
+ * there are none, the lowest from 1 MiB up. With 2 GiB of RAM or more, pages for scripts start at 1
+ * GiB and pages for drivers (queues, descriptor pools) at 1.5 GiB. On a smaller machine they start
+ * at a half and at three quarters of its RAM below 2 GiB. Therefore the low addresses that people
+ * write in scripts stay free for `buffer(segments: …)`. Pages below 1 MiB and those of the bounce
+ * pool are never allocated.
  */
 import {
   alignDown,
@@ -40,8 +41,8 @@ export interface PageAllocation {
   /** True for adjacent pages, the default; false for pages of which no two are adjacent. */
   readonly contiguous?: boolean;
   /**
-   * Order of an alignment: the first page, or with `contiguous: false` each block of 2^order pages,
-   * starts at a multiple of 2^order pages. Default 0.
+   * Order of an alignment. The first page starts at a multiple of 2^order pages; with `contiguous:
+   * false`, each block of 2^order pages does. Default 0.
    */
   readonly orderAligned?: number;
   /** Name of a `region` of the machine block to stay in. */
@@ -89,7 +90,10 @@ export class PageAllocator implements PageHome {
   /** Pages that were freed and not allocated again. */
   readonly #freed = new PageBitmap([]);
   readonly #starts: { readonly script: number; readonly driver: number };
-  /** No page from an owner's start up to here is free: saves repeated searches through long runs. */
+  /**
+   * For each owner: no page from the owner's starting point up to this page is free. Saves repeated
+   * searches through long runs.
+   */
   readonly #hints: { script: number; driver: number };
   /**
    * Observes pages as they are allocated and freed; null for none.
@@ -137,8 +141,8 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * The page of 2^order pages that contains only zeroes and is shared by all readers: allocated at
-   * the first call, and kept.
+   * A block of 2^order pages that contains only zeros and is shared by all readers. It is allocated
+   * at the first call, and kept.
    * @returns Its address, or null when there is no memory for it.
    * @internal
    */
@@ -156,7 +160,8 @@ export class PageAllocator implements PageHome {
 
   /**
    * Allocates pages.
-   * @returns One address a page, ascending as far as there is room; null when they do not fit.
+   * @returns The address of each page, ascending as far as there is room; null when they do not
+   *   fit.
    */
   alloc(pages: number, options: PageAllocation = {}): readonly PhysAddr[] | null {
     if (options.contiguous ?? true) {
@@ -178,8 +183,8 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Writes the addresses of contiguous pages into a list of full length: a growing list leaves its
-   * smaller copies as garbage, up to three times its size.
+   * Writes the addresses of contiguous pages into a list that already has its full length. A list
+   * that grows would leave its smaller copies as garbage, up to three times its size.
    */
   #putRun(addresses: PhysAddr[], at: number, first: PhysAddr, pages: number): void {
     for (let page = 0; page < pages; page++) {
@@ -190,8 +195,8 @@ export class PageAllocator implements PageHome {
   /**
    * Allocates runs of pages at fixed distances from one another.
    *
-   * @param runs Ascending, apart, the first at page 0.
-   * @returns The address of the pattern's page 0, or null when it fits nowhere.
+   * @param runs The runs in ascending order, not touching each other; the first begins at page 0.
+   * @returns The address of page 0, or null when the runs fit nowhere.
    * @internal
    */
   allocPattern(
@@ -211,10 +216,10 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Allocates blocks of pages of which no two touch.
+   * Allocates blocks of pages, no two of which touch each other.
    *
-   * @param counts Pages of each block.
-   * @returns The address of each block's first page, or null when they do not fit.
+   * @param counts Number of pages of each block.
+   * @returns The address of each block's first page, or null when the blocks do not fit.
    */
   allocApart(
     counts: readonly number[],
@@ -249,11 +254,12 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Allocates single pages, one by one, while there are any and `goesOn` returns true.
+   * Allocates single pages, one by one, while pages are free and `goesOn` returns true.
    *
-   * @param into Receives their addresses. Its earlier contents are pages of the same user.
-   * @param pages How many are wanted.
-   * @param apart No two of them are adjacent, as far as there is room.
+   * @param into Receives the addresses of the pages. Its earlier contents are pages of the same
+   *   user.
+   * @param pages How many pages are wanted.
+   * @param apart No two of the pages are adjacent, as far as there is room.
    * @param goesOn Called before each page.
    * @internal
    */
@@ -264,8 +270,8 @@ export class PageAllocator implements PageHome {
     const step = apart ? 2 : 1;
     const wanted = into.length + pages;
     invariant(pages >= 0, "A negative number of pages is asked for");
-    // Searches up to the top, then from the bottom up, each time leaving gaps between pages; then
-    // fills the gaps.
+    // The first search goes up to the top. The second starts at the bottom and also leaves gaps
+    // between pages. The third fills the gaps.
     for (const start of [begin, lowest, lowest]) {
       let at = start;
       while (into.length < wanted) {
@@ -295,8 +301,8 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * The beginning of memory that was freed and not allocated again, among `sizeBytes` bytes; -1 for
-   * none.
+   * The first of `sizeBytes` bytes from `phys` on that lies in memory which was freed and not
+   * allocated again; -1 if there is no such byte.
    */
   firstFreed(phys: number, sizeBytes: Bytes): PhysAddr | -1 {
     if (this.#freed.takenPages === 0 || sizeBytes === 0) return -1;
@@ -308,8 +314,8 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Allocates the pages that hold `sizeBytes` bytes from `phys` on, anywhere in memory, also below
-   * 1 MiB and in MMIO windows.
+   * Allocates the pages that contain `sizeBytes` bytes from `phys` on. They may lie anywhere in
+   * memory, even below 1 MiB and in MMIO windows.
    * @returns False, with nothing allocated, when a page is in use or there is no memory.
    * @internal
    */
@@ -415,9 +421,9 @@ export class PageAllocator implements PageHome {
 }
 
 /**
- * The parts of spans below a page. Built without `map().filter()`, as the result must have the same
- * array kind as the bitmap's list: else V8 recompiled the search for both again and again
- * (`hunt.cases`).
+ * The parts of spans below a page. Built without `map().filter()`, because the result must have the
+ * same array kind as the bitmap's list. With another kind, V8 recompiled the search for both kinds
+ * again and again (`hunt.cases`).
  */
 function spansBelow(spans: readonly PageSpan[], high: number): readonly PageSpan[] {
   const below: PageSpan[] = [];

@@ -78,8 +78,8 @@ Deno.test("PageAllocator.claim() takes pages anywhere once, all or nothing", () 
 });
 
 /**
- * Only 8 pages from 1 MiB, where every search ends, and 8 from 1.5 GiB, where drivers' searches begin, are
- * free.
+ * Only 16 pages are free: 8 from 1 MiB, where every search ends, and 8 from 1.5 GiB, where drivers'
+ * searches begin.
  */
 function twoIslands(): PageAllocator {
   const [low, high] = [MIB, 0x6000_0000];

@@ -1,9 +1,9 @@
 /**
- * Allocated pages: one bit for each, in blocks that are created when one of their pages is
+ * Allocated pages: one bit for each page, in blocks. A block is created when one of its pages is
  * allocated.
  *
  * Machines have terabytes of mostly untouched address space, and every test builds a new machine,
- * so an empty bitmap must cost nothing. A page outside RAM counts as allocated in a search.
+ * so an empty bitmap must cost nothing. In a search, a page outside RAM counts as allocated.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";

@@ -2,9 +2,9 @@
  * Physical memory: RAM and the memory behind MMIO windows, sparse, zero until written.
  *
  * A page is created when nonzero bytes are written to it; an untouched page reads as zero without being
- * created. Access is two array loads and a copy: a directory entry covers 4 MiB and holds the pages
- * themselves, so that whole-page traffic, which is nearly all of it, needs no view and leaves no
- * garbage (`nvme.read4k`). Only addresses above 64 GiB, such as large BARs, take a `Map`.
+ * created. An access is two array loads and a copy. A directory entry covers 4 MiB and contains the
+ * pages themselves. Therefore accesses to whole pages, which are nearly all accesses, need no view and
+ * leave no garbage (`nvme.read4k`). Only addresses above 64 GiB, such as large BARs, use a `Map`.
  */
 import {
   type Bytes,
@@ -32,8 +32,9 @@ const LEAF_PAGE_MASK = LEAF_PAGES - 1;
 /** Leaves below this are found by array index, the others in a `Map`. */
 const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
 /**
- * Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. The first is
- * small, and each is twice the one before: many machines write to a few pages only (`hunt.cases`).
+ * Pages are cut from slabs, because a separate ArrayBuffer for each page would cost more than the
+ * page. The first slab is small, and each slab is twice as large as the one before, because many
+ * machines write to a few pages only (`hunt.cases`).
  */
 const FIRST_SLAB_BYTES = 16 * KIB;
 const MAX_SLAB_BYTES = 256 * KIB;
@@ -41,11 +42,11 @@ const MAX_SLAB_BYTES = 256 * KIB;
 const PAGE_UNITS = 8;
 
 /**
- * The bytes of one page. Views of the same memory in wider units serve content that consists of such
- * units: queue entries in words, a disk's content in doubles. The views are created at their first
- * use, and a fresh disk's content, a series of doubles, is generated at the first read of the page
- * (`nvme.read4k`; `nvme.read4k.looked` pays for it). Typed arrays have the host's byte order, which
- * is little-endian on every supported host.
+ * The bytes of one page. For content that consists of wider units, there are views of the same
+ * memory in these units: words for queue entries, doubles for a disk's content. The views are
+ * created at their first use. The content of a fresh disk, a series of doubles, is generated at the
+ * first read of the page (`nvme.read4k`; `nvme.read4k.looked` pays for it). Typed arrays have the
+ * host's byte order, which is little-endian on every supported host.
  */
 export class MemoryPage {
   readonly #bytes: Uint8Array;
@@ -62,8 +63,8 @@ export class MemoryPage {
   }
 
   /**
-   * Do not keep the array: the page's next content may be generated only at the next call of this
-   * getter.
+   * Do not keep the array: when the page gets new content, that content may be generated only at
+   * the next call of this getter.
    */
   get bytes(): Uint8Array {
     if (this.#pending) this.#make();
@@ -96,8 +97,8 @@ export class MemoryPage {
   }
 
   /**
-   * Separate from the getter, which is called for every word and must be small enough to be
-   * inlined.
+   * Separate from the getter, because the getter is called for every word and must be small enough
+   * to be inlined.
    */
   #viewWords(): Int32Array {
     const { buffer, byteOffset } = this.#bytes;
@@ -111,9 +112,9 @@ export class MemoryPage {
 }
 
 /**
- * Writes a page of doubles: `base`, `base + unit` … Four running sums hide the latency of adding, and
- * the fixed bounds let the compiler drop its checks: other shapes take two to five times longer
- * (`nvme.read4k.looked`).
+ * Fills a page with doubles: `base`, `base + unit` … Four running sums hide the latency of additions,
+ * and the fixed bounds let the compiler drop its checks. Other forms of this loop take two to five
+ * times longer (`nvme.read4k.looked`).
  */
 export function fillSeries(words: Float64Array, base: number, unit: number): void {
   let first = base;
@@ -238,7 +239,7 @@ export class PhysicalMemory {
   }
 
   /**
-   * Writes `sizeBytes` bytes of `from`, starting at its byte `offset`.
+   * Writes `sizeBytes` bytes of `from`, starting at `from[offset]`.
    * @throws {MemoryLimitError} When a new page would exceed the limit; earlier pages stay written.
    */
   write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
@@ -335,11 +336,11 @@ export class PhysicalMemory {
   }
 
   /**
-   * Reads 32-bit words that lie in one page, such as a queue's entry: a quarter of the steps that
-   * bytes take, and no view (`nvme.read4k`).
+   * Reads 32-bit words that lie in one page, such as a queue's entry. This takes a quarter of the
+   * steps that reading bytes takes, and needs no view (`nvme.read4k`).
    *
    * @param phys A multiple of 4.
-   * @param into Receives the words; its length is their number.
+   * @param into Receives the words; its length is the number of words to read.
    * @internal
    */
   readWords(phys: PhysAddr, into: Int32Array): void {
@@ -366,7 +367,8 @@ export class PhysicalMemory {
 
   /**
    * Reads a little-endian 64-bit number, such as an address.
-   * @throws {RangeError} When no number can represent it; use `readU64Parts` where that can happen.
+   * @throws {RangeError} When no JavaScript number can represent it; use `readU64Parts` if that can
+   *   happen.
    */
   readU64(phys: PhysAddr): number {
     const high = foldedHigh(this.readU32((phys + 4) as PhysAddr));
@@ -415,8 +417,8 @@ export class PhysicalMemory {
   }
 
   /**
-   * The page that holds an address, created if need be. Changing its bytes is writing to memory:
-   * the caller must call `onWrite`.
+   * The page that contains an address, created if necessary. A caller that changes the page's bytes
+   * writes memory, so it must call `onWrite`.
    * @throws {MemoryLimitError} When the page would exceed the limit.
    * @internal
    */
@@ -427,7 +429,7 @@ export class PhysicalMemory {
 
   /**
    * Moves a page of RAM, with its contents, into the caller's array, which compiled code shares.
-   * Earlier views of the page are no longer memory.
+   * Views of the page that were made before no longer show memory.
    *
    * @param phys Address of the page's first byte.
    * @param bytes As long as a page, zeroed, and aligned for doubles.
@@ -436,7 +438,7 @@ export class PhysicalMemory {
    */
   adopt(phys: PhysAddr, bytes: Uint8Array): void {
     const page = this.#pageForReading(phys);
-    // Zeros are not copied: that would make the host allocate memory for each page that a driver
+    // Zeros are not copied: copying would make the host allocate memory for each page that a driver
     // could touch.
     if (page === ZERO_PAGE) this.#holdPage(phys);
     else bytes.set(page.bytes);
@@ -490,7 +492,7 @@ function leafIndex(phys: number): number {
 }
 
 /**
- * For at most this many bytes, the size of a queue's entry, a loop is faster than a view, and leaves no garbage
+ * Up to this number of bytes, the size of a queue's entry, a loop is faster than a view and leaves no garbage
  * (`record.ratio`).
  */
 const LOOP_BYTES = 64;
@@ -509,8 +511,8 @@ function copyBytes(
 }
 
 /**
- * Memory as the CPU sees it: physical memory itself where all devices are coherent, else the caches and the
- * memory behind them.
+ * Memory as the CPU sees it: physical memory itself if all devices are coherent, else the caches with the
+ * memory below them.
  */
 export interface HostMemory {
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void;
@@ -522,7 +524,10 @@ export interface HostMemory {
   fill(phys: PhysAddr, sizeBytes: Bytes, byte: number): void;
 }
 
-/** True when the first bytes of both are the same: compared word by word where both are aligned. */
+/**
+ * True when the first `sizeBytes` bytes of two arrays are equal. Compared word by word if both
+ * arrays are aligned.
+ */
 export function sameBytes(left: Uint8Array, right: Uint8Array, sizeBytes: Bytes): boolean {
   let index = 0;
   if (left.byteOffset % 8 === 0 && right.byteOffset % 8 === 0) {

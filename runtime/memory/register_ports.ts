@@ -17,13 +17,13 @@ export interface RegisterPort {
   /** Writes the register at a byte offset, a multiple of 4. */
   write32(offset: number, value: number): void;
   /**
-   * Reads 8 or 16 bits at an offset that is a multiple of their size. Without this method they are
-   * read as a part of the surrounding word.
+   * Reads 8 or 16 bits at an offset that is a multiple of their size. If a device does not have
+   * this method, the bits are read as a part of the surrounding word.
    */
   readNarrow?(offset: number, sizeBytes: 1 | 2): number;
   /**
-   * Writes 8 or 16 bits. A device without this method accepts whole words only, and ignores the
-   * write.
+   * Writes 8 or 16 bits. A device without this method accepts only writes of whole words, and
+   * ignores a narrower write.
    */
   writeNarrow?(offset: number, sizeBytes: 1 | 2, value: number): void;
 }

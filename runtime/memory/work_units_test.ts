@@ -1,6 +1,6 @@
 /**
- * A large structure costs the run work for each of its parts, so that a limit of time is checked in
- * between.
+ * A large structure costs the run work for each of its parts, so the time limit is checked between
+ * the parts.
  */
 import { assertEquals } from "@std/assert";
 import { MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr, type VirtAddr } from "../address.ts";

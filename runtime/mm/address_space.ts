@@ -2,7 +2,7 @@
  * The address space of a process, as far as devices are concerned: its pages, its write permissions,
  * and the notifiers that run before a page is removed.
  *
- * Pages of 4 KiB, or of 2^order contiguous ones. Nothing here depends on devices.
+ * Pages have 4 KiB, or 2^order contiguous pages of 4 KiB. Nothing in this file depends on devices.
  *
  * @see rules/hmm-rdma-vfio.md 1.5, chapter 5
  */
@@ -50,7 +50,10 @@ export interface AreaRequest {
   readonly order: number;
   /** Kind of the area; default: anonymous. */
   readonly kind?: AreaKind;
-  /** Pages that are present from the start, one address for 4 KiB: shared memory, or a peer's. */
+  /**
+   * Pages that are present from the start, one address for each 4 KiB: shared memory, or a peer's
+   * memory.
+   */
   readonly pages?: readonly PhysAddr[] | null;
 }
 
@@ -102,7 +105,7 @@ export class AddressSpace {
     return this.#areas.nextStart(virt);
   }
 
-  /** Whether the 2 MiB around an address are mapped, by a table of small pages or a huge page. */
+  /** Whether the 2 MiB around an address are mapped by a table of small pages or by a huge page. */
   hasTable(virt: number): boolean {
     return !this.#pages.canBeHuge(pageOf(virt));
   }
@@ -152,7 +155,7 @@ export class AddressSpace {
     return this.#change(change, () => this.#end(start, end));
   }
 
-  /** Drops pages but keeps the area: the next access faults new ones in, or those of the file. */
+  /** Drops pages but keeps the area. The next access faults new pages in, or the pages of the file. */
   discard(start: VirtAddr, end: VirtAddr, blockable: boolean): number {
     return this.#eachArea({ start, end, event: "clear", reason: "discard", blockable }, (part) => {
       this.#splitEnds(part.start, part.end, "discard");
@@ -161,8 +164,8 @@ export class AddressSpace {
   }
 
   /**
-   * Marks the contents as no longer needed (MADV_FREE). They stay until memory is short or
-   * something is written, but the notifiers run at once.
+   * Marks the contents as no longer needed (MADV_FREE). The contents stay until memory is short or
+   * the process writes there, but the notifiers run at once.
    */
   free(start: VirtAddr, end: VirtAddr): number {
     return this.#eachArea({ start, end, event: "clear", reason: "free" }, (part) => {
@@ -249,7 +252,7 @@ export class AddressSpace {
 
   /**
    * Moves a part of one area to other addresses, including its pages.
-   * @returns Its new start; -EFAULT where the part is not within one area.
+   * @returns The new start of the part; -EFAULT if the part is not within one area.
    */
   remap(start: VirtAddr, end: VirtAddr): VirtAddr | number {
     const area = this.#areas.at(start);
@@ -278,8 +281,8 @@ export class AddressSpace {
 
   /**
    * Moves the page at an address to other physical memory, with its contents, as compaction does.
-   * @returns 0, -ENOENT where there is no page that could move, -ENOMEM when there is no memory to
-   *   move it to.
+   * @returns 0; -ENOENT if there is no page that could move; -ENOMEM if there is no memory to which
+   *   the page could move.
    */
   migrate(virt: VirtAddr): number {
     const page = this.pageAt(virt);
@@ -338,11 +341,11 @@ export class AddressSpace {
   }
 
   /**
-   * Faults a page in, or makes a present one writable.
+   * Faults a page in, or makes a present page writable.
    *
    * @param write The page must be writable afterwards.
-   * @returns 0, -EFAULT where the process has no memory or the page is broken, -EPERM for a write
-   *   to memory that it may only read, -ENOMEM.
+   * @returns 0; -EFAULT if the process has no memory there or the page is broken; -EPERM for a
+   *   write to memory that the process may only read; -ENOMEM.
    */
   faultIn(virt: number, write: boolean): number {
     this.#machine.budget.work(FAULT_UNITS);

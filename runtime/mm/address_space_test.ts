@@ -282,7 +282,8 @@ Deno.test("a hole in a file takes its own pages, and leaves those before and beh
     assertEquals(mm.punchHole(at(start + 2 * PAGE), at(start + 4 * PAGE)), 0);
     const left = frames.map((_, page) => mm.pageAt(start + page * PAGE)?.phys ?? null);
     assertEquals(left, frames.map((phys, page) => page === 2 || page === 3 ? null : phys), kind);
-    // A page that only the file still contains is mapped again at the next access, with its bytes.
+    // A page that only the file still contains is mapped again at the next access, with its old
+    // contents.
     mm.discard(at(start), at(start + PAGE), true);
     mm.faultIn(start, false);
     if (kind === "shared") {

@@ -1,6 +1,6 @@
 /**
  * Maps pages of a process for a device one by one, in any order, for as long as the process keeps
- * them: one IOVA range for all of them, and a list of which are mapped.
+ * the pages. There is one IOVA range for all pages, and a list of which pages are mapped.
  *
  * @see rules/hmm-rdma-vfio.md chapter 1
  */
@@ -115,8 +115,9 @@ function during<C extends KernelCall, T>(
 /**
  * Creates a map for a list of pages, with nothing mapped.
  *
- * @param dev Null for a device without DMA: a kernel crashes.
- * @param pages Number of 4 KiB pages. Fewer than one entry's cause one warning, and are accepted.
+ * @param dev Null for a device without DMA: a kernel would crash.
+ * @param pages Number of 4 KiB pages. If there are fewer pages than one entry has, the kernel warns
+ *   once and accepts them.
  * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
  *   maintenance, or cannot reach all memory; -ENOMEM.
  * @throws {KernelError} EFAULT without a device.
@@ -197,8 +198,8 @@ export function hmmPfnListAlone(
 }
 
 /**
- * Frees the range and the lists. Nothing is unmapped: the caller must have unmapped all entries.
- * The state is not cleared, so a second free frees the same addresses again.
+ * Frees the range and the lists. Nothing is unmapped: the caller must have unmapped all entries
+ * before. The map is not cleared, so a second free frees the same addresses again.
  * @see rules/hmm-rdma-vfio.md 1.2 (free), 5.14
  */
 export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
@@ -221,10 +222,10 @@ export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmD
 }
 
 /**
- * Maps one entry. The caller has checked that it is valid, and holds its lock.
+ * Maps one entry. The caller has checked that the entry is valid, and holds the entry's lock.
  *
  * @param memo Remembers the peer of earlier entries; null without a P2P provider.
- * @returns Its address for the device, or `DMA_MAPPING_ERROR`.
+ * @returns The entry's address for the device, or `DMA_MAPPING_ERROR`.
  * @throws {KernelError} EFAULT when the device now needs the list of addresses, which does not exist.
  * @see rules/hmm-rdma-vfio.md 1.3
  */
@@ -368,8 +369,9 @@ function outcome(row: number, map: HmmDmaMap, index: number, dma: DmaAddr): HmmO
 }
 
 /**
- * The list of addresses. The device's present state, not the map, decides whether the list is used:
- * for a device that has bounced since, there is no list, and a kernel crashes when it reads it.
+ * The list of addresses. The device's present state, not the map, decides whether the list is used.
+ * If the device has bounced since the map was made, the list is used but does not exist, and a
+ * kernel crashes when it reads it.
  *
  * @see rules/hmm-rdma-vfio.md chapter 4, case 3
  */

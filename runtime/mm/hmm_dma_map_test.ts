@@ -343,7 +343,10 @@ Deno.test("an entry that is larger than the map is warned of once, and maps beyo
   assertEquals(hmmDmaMapPfn(machine, dev, map, 1, null), map.state.addr + 2 * MIB);
 });
 
-/** A device that needed no unmaps when its map was made, but has bounced since and needs them now. */
+/**
+ * Makes a map for a device that needed no unmaps at that time. The device has bounced since, so it
+ * needs unmaps now.
+ */
 function lateBounce(): Rig {
   const rig = allocated({
     iommu: { mode: "off" },

@@ -17,7 +17,7 @@ import type { Bytes, Pfn } from "../address.ts";
 
 /** The flags of an entry, in its upper half. @see rules/hmm-rdma-vfio.md 1.1 */
 export const HMM_PFN = {
-  /** Bit 63: there is a page. As a request to the range fault: fault the page in. */
+  /** Bit 63: there is a page. As a request to the range fault, the bit means: fault the page in. */
   VALID: 2 ** 31,
   /** Bit 62: the process may write it. As a request: make it writable. */
   WRITE: 2 ** 30,
@@ -106,7 +106,7 @@ export class HmmPfnList {
   }
 
   /**
-   * Writes an entry for the range fault: sticky flags stay, everything else is replaced.
+   * Writes an entry for the range fault. Sticky flags stay; everything else is replaced.
    *
    * @param flags Bits `VALID`, `WRITE` and `ERROR`.
    */

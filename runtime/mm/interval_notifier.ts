@@ -1,11 +1,11 @@
 /**
- * The notifiers of a process's address space: a driver inserts one over the addresses that it has
- * handed to its device.
+ * The notifiers of a process's address space. A driver inserts a notifier for the addresses that it
+ * has handed to its device.
  *
- * A change has a beginning and an end. At the beginning every driver with an affected interval
- * stops its device's use of the pages, and increments the interval's sequence number; only then
- * does the page table change. A reader of the page table compares the number before and after: a
- * different one means that the result may be stale.
+ * A change of the page table has a beginning and an end. At the beginning, every driver with an
+ * affected interval stops its device's use of the pages, and increments the interval's sequence
+ * number. Only after that the page table changes. A reader of the page table compares the number
+ * before and after its read: if the number differs, the result may be stale.
  *
  * @see rules/hmm-rdma-vfio.md 1.5, 2.2, 2.3
  */
@@ -36,7 +36,7 @@ export interface ChangedRange {
 export interface IntervalClient {
   /**
    * Stops the device's use of the changing pages and calls `notifier.advance()`.
-   * @returns False when that would have to wait and the change cannot wait.
+   * @returns False when the driver would have to wait for that, and the change cannot wait.
    */
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean;
 }

@@ -28,8 +28,8 @@ export interface MemoryArea {
   readonly kind: AreaKind;
   readonly file: FilePages | null;
   /**
-   * A page's number in the file minus the page number of its address: not 0 where the area has
-   * moved.
+   * The number of a page in the file minus the page number of its address. It is not 0 if the area
+   * was moved.
    */
   readonly fileShiftPages: number;
   /** It has, or had, private pages of the process, which a fork must visit. */
@@ -69,8 +69,9 @@ export class ProcessAreas {
   }
 
   /**
-   * Splits the area around an address there; null if the address is inside no area. Returns the
-   * area as it was.
+   * Splits the area that contains an address at that address.
+   * @returns The area as it was before; null if the address is at the start of an area or in no
+   *   area.
    */
   cutAt(virt: VirtAddr): MemoryArea | null {
     const area = this.at(virt);

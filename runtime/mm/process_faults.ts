@@ -1,6 +1,6 @@
 /**
- * Page faults of a process: a page is faulted in from its area's source, or made writable in place,
- * or copied because others share it.
+ * Page faults of a process. A page is faulted in from its area's source, or is made writable in
+ * place, or is copied because others share it.
  *
  * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
@@ -11,7 +11,10 @@ import { filePageOf, type FilePages, type MemoryArea } from "./process_areas.ts"
 import { HUGE_ORDER, type MappedPage, pageOf, type ProcessPages } from "./process_pages.ts";
 
 const HUGE_PAGES = 2 ** HUGE_ORDER;
-/** Present pages of a file that a read fault maps at once: a block of 64 KiB. */
+/**
+ * Number of pages of a file around a read fault that are mapped at once, if they are present: a
+ * block of 64 KiB.
+ */
 const AROUND_PAGES = 16;
 
 /**

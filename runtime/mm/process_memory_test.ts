@@ -162,8 +162,8 @@ Deno.test("a huge page that loses a page is small ones, those of zeroes one page
 });
 
 /**
- * Changes of pages 100 to 599, or of one page on either side of a border: the notifications, and
- * the resulting areas.
+ * Changes of pages 100 to 599, or of one page on either side of a border. Each element has the
+ * expected notifications, and the resulting areas.
  */
 const CHANGES: readonly (readonly [
   (mm: AddressSpace) => number,

@@ -2,8 +2,8 @@
  * The page table of a process: the memory of each 4 KiB of its address space.
  *
  * Pages are numbered by their addresses. A huge page, 512 pages, also has an entry for each 4 KiB.
- * The existing tables are remembered, because they decide the kernel's notifications: a table of
- * small pages stays when its last page is removed, and no huge page is mapped where there is a
+ * The class also stores which tables exist, because they decide the kernel's notifications: a table
+ * of small pages stays when its last page is removed, and no huge page is mapped where there is a
  * table.
  */
 import { invariant } from "../errno.ts";
@@ -27,15 +27,18 @@ export interface MappedPage {
   readonly phys: PhysAddr;
   writable: boolean;
   /**
-   * The CPU maps 2^order pages together here; smaller than the frame's order where the mapping was
-   * split.
+   * The CPU maps 2^order pages together at this entry. The number is smaller than the frame's order
+   * if the mapping was split.
    */
   order: number;
   /** No other process shares it, so it is written in place. False after a fork. */
   exclusive: boolean;
 }
 
-/** The number of the 2 MiB that a page lies in: a huge page, or a table of small ones. */
+/**
+ * The number of the 2 MiB block in which a page lies. A block is a huge page, or a table of small
+ * pages.
+ */
 function hugeNumber(page: number): number {
   return Math.floor(page / HUGE_PAGES);
 }

@@ -1,9 +1,9 @@
 /**
- * Reads a part of a process's page table into a list of page frames, and faults pages in where that
- * is requested.
+ * Reads a part of a process's page table into a list of page frames, and faults pages in if that is
+ * requested.
  *
- * The result is valid only as long as the notifier's sequence number does not change; its user
- * compares the number again under its own lock.
+ * The result is valid only as long as the notifier's sequence number does not change. The user of
+ * the result compares the number again under its own lock.
  *
  * @see rules/hmm-rdma-vfio.md 1.1, 1.5, 2.2, 5.1–5.5
  */
@@ -72,7 +72,7 @@ export function hmmRangeFault(machine: Machine, range: RangeFault): number {
   return error;
 }
 
-/** One pass over the pages, which restarts at the place where pages had to be faulted in. */
+/** One pass over the pages. It continues at the place where pages had to be faulted in. */
 class RangeWalk {
   valid = 0;
   writable = 0;
@@ -107,7 +107,8 @@ class RangeWalk {
 
   /**
    * Reads the pages of one area in one table. At the first page that does not meet its request,
-   * that page and all after it are faulted in with the same flags, and the walk continues there.
+   * this page and all later pages are faulted in with the same flags. The walk then continues at
+   * that page.
    */
   #walkTable(): number {
     const { mm, start } = this.#range;
@@ -137,8 +138,8 @@ class RangeWalk {
   }
 
   /**
-   * Handles addresses without an area: an error if a page was requested there, else the error flag
-   * in each entry.
+   * Handles addresses without an area. If a page was requested there, the result is an error;
+   * otherwise each entry gets the error flag.
    */
   #walkHole(areaEnd: number | null): number {
     const { firstIndex, list, mm, pages, start } = this.#range;

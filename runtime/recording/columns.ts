@@ -1,8 +1,8 @@
 /**
- * Growing rows of numbers, the storage of a recording, at a few bytes a number.
+ * Growing rows of numbers: the storage of a recording, at a few bytes for each number.
  *
- * They are stored in chunks, so that growing copies only the beginning of a first chunk, and at
- * most one chunk of room is unused.
+ * The rows are stored in chunks. Therefore growing copies only the beginning of a first chunk, and
+ * at most one chunk is partly unused.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
@@ -32,7 +32,7 @@ abstract class Rows<T extends Numbers> {
 
   /**
    * Makes room for a row.
-   * @returns The chunk that contains it, at `offset(row)`. Growth may replace the chunk.
+   * @returns The chunk that contains the row, at `offset(row)`. Growth may replace the chunk.
    */
   reach(row: number): T {
     if (row >= this.#room) this.#grow(row);
@@ -45,7 +45,7 @@ abstract class Rows<T extends Numbers> {
   }
 
   /**
-   * Finds `count` consecutive rows in one chunk, for rows of one number.
+   * Finds `count` consecutive rows in one chunk; each row must have only one number.
    * @returns The row itself, or the first row of the next chunk.
    */
   together(row: number, count: number): number {

@@ -1,9 +1,10 @@
 /**
- * The events of a run as columns of numbers: some 60 bytes an event, where objects take 250.
+ * The events of a run as columns of numbers: some 60 bytes for each event; as an object, an event
+ * would take 250.
  *
- * The layout of an event follows from the vocabulary: a number, an address or a boolean is stored
- * as that number, any other field as the number of its value in a pool. Nothing here depends on an
- * event's name.
+ * The layout of an event follows from the vocabulary. A number, an address or a boolean is stored
+ * as that number. For any other field, the number of its value in a pool is stored. Nothing in this
+ * file depends on an event's name.
  */
 import {
   CORE_EVENTS,
@@ -45,13 +46,13 @@ interface Layout extends ColumnLayout {
 }
 
 /**
- * The columns of an event's head; WIDTH is their number. WHAT combines the event's kind and the
- * shape of its reason in one number.
+ * The columns of an event's head; WIDTH is the number of columns. WHAT contains the event's kind
+ * and the shape of its reason as one number.
  */
 const HEAD = { WHAT: 0, CONTEXT: 1, START: 2, WIDTH: 3 };
 /**
- * The columns of a context: the common properties of consecutive events, except the time. WIDTH is
- * their number.
+ * The columns of a context, which consists of the common properties of consecutive events, except
+ * the time. WIDTH is the number of columns.
  */
 const CONTEXT = { CPU: 0, DEVICE: 1, REQUEST: 2, SITE: 3, WIDTH: 4 };
 
@@ -101,8 +102,8 @@ export class EventLog implements EventKeeper {
 
   /**
    * Stores an event.
-   * @param event The next event of its machine: its number is one above the last one's.
-   * @throws {RangeError} When an event before it is missing.
+   * @param event The next event of its machine: its number is one above that of the last event.
+   * @throws {RangeError} When an earlier event is missing.
    */
   append(event: MachineEvent): void {
     const { at_ns, fields, name, seq, why } = event;
@@ -111,7 +112,7 @@ export class EventLog implements EventKeeper {
 
   /**
    * Stores an event that is passed in parts.
-   * @throws {RangeError} When an event before it is missing.
+   * @throws {RangeError} When an earlier event is missing.
    */
   keep(
     seq: number,
@@ -155,7 +156,7 @@ export class EventLog implements EventKeeper {
     return { ...shapeOf(names, forms), width, whys: [] };
   }
 
-  /** Moves to a place with room for all values of one event, which are stored in one chunk. */
+  /** Moves to the next place where all values of one event fit into one chunk. */
   #makeRoom(room: number): void {
     this.#valueCount = this.#values.together(this.#valueCount, room);
     this.#valueChunk = this.#values.reach(this.#valueCount + Math.max(room, 1) - 1);
@@ -185,8 +186,8 @@ export class EventLog implements EventKeeper {
   }
 
   /**
-   * Stores values that come in the order of a shape, as nearly all do.
-   * @returns False for another order or other names: nothing was stored then.
+   * Stores values that come in the order of a shape, as nearly all values do.
+   * @returns False for another order or other names; nothing was stored then.
    */
   #keep(
     values: Float64Array,
@@ -252,8 +253,8 @@ export class EventLog implements EventKeeper {
       request: this.requestAt(seq),
       site: this.siteAt(seq),
       name: this.vocabulary.names[kind]!,
-      // A value is read by the layout of its kind, as it was written: the type system cannot
-      // express that.
+      // A value is read by the layout of its event's kind, which was also used to write it. The
+      // type system cannot express this.
       fields: this.#read(names, forms, start),
       why: shape.rule === "" ? null : {
         rule: shape.rule,
@@ -297,7 +298,8 @@ export class EventLog implements EventKeeper {
   }
 
   /**
-   * The CPUs and devices of contexts, in order: consecutive events of one context are one entry.
+   * Visits the CPUs and devices of contexts, in order. Consecutive events with the same context are
+   * one entry.
    *
    * @param from The first entry.
    * @returns The number of entries.

@@ -42,7 +42,8 @@ Deno.test("equal words and lists are kept once, however many events have them", 
       fields: { iova: 4096 * seq, size_bytes: 4096, unmapped_bytes: 4096, leaves: [[4096, 1]] },
     }));
   }
-  // 12 bytes of head and 32 of fields, in arrays of a power of two; one context, one name, one list.
+  // Each event has 12 bytes of head and 32 of fields, in arrays whose length is a power of two.
+  // There is one context, one name and one list.
   const contexts = 32 * (16 + 8);
   assertEquals(log.hostBytes, 1024 * 12 + contexts + 4096 * 8 + (64 + 2 * 3) + (64 + 2 * 10));
 });

@@ -1,6 +1,6 @@
 /**
- * Compares tables of facts with plain lists of rows, at every moment of histories that are long enough
- * to be listed.
+ * Compares tables of facts with plain lists of rows, at every moment of a history. The histories are
+ * so long that the tables make lists of their valid rows.
  */
 import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../address.ts";

@@ -1,10 +1,10 @@
 /**
  * A table of facts with lifetimes: rows of plain values, each with the event that created it, and the
- * events between which it was valid. It can be queried for any moment of a run.
+ * events between which it was valid. The table can be queried for any moment of a run.
  *
- * The definition of a table says which events begin rows, and which end them. It repeats no rule of
- * the kernel; where an event lacks information, the event gets a field. A key consists of the values
- * of the key's fields; `seq` is the event's number.
+ * The definition of a table says which events begin rows, and which events end them. It repeats no
+ * rule of the kernel: if an event lacks information for that, the event gets another field. A key
+ * consists of the values of the key's fields; `seq` is the event's number.
  */
 import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
@@ -26,8 +26,9 @@ const NO_VALUES = new Float64Array(0);
 const FOREVER = 0x7fff_ffff;
 
 /**
- * The columns of a row's lifetime: the event since which it is valid, the one that created it, the
- * one that ended it; and for a bag the previous valid row with the same key. WIDTH is their number.
+ * The columns of a row's lifetime: the event since which the row is valid, the event that created
+ * it, the event that ended it; and for a bag the previous valid row with the same key. WIDTH is the
+ * number of columns.
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
 export class HistoryTable<F extends FieldTable = FieldTable> {
@@ -46,7 +47,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /** By field: the last text, and its number. */
   readonly #lastTexts: string[] = [];
   readonly #lastNumbers: number[] = [];
-  /** The names of the last values in their order, and the field index of each; -1 for none. */
+  /**
+   * The names of the last row's values in the order in which they came, and the field index of each
+   * name; -1 for a name that is no field.
+   */
   #order: { readonly names: readonly string[]; readonly places: readonly number[] } = {
     names: [],
     places: [],
@@ -66,7 +70,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /** Place of the last row's values: a chunk, and an index in it. */
   #chunk: Float64Array = NO_VALUES;
   #chunkAt = 0;
-  /** The index of the last owner, in tables with one owner value: consecutive rows mostly share it. */
+  /**
+   * The owner of the last row, in tables with one owner value. It is cached with its index, because
+   * consecutive rows mostly have the same owner.
+   */
   #lastOwner = NaN;
   #lastIndex: RowIndex | null = null;
 
@@ -84,7 +91,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
 
   /**
    * Begins a row. The valid row with the same key ends, except in a bag.
-   * @param request The request at the end of which `endRequest` ends the row.
+   * @param request The row ends at the latest when `endRequest` is called for this request.
    */
   begin(seq: number, values: AllHold<F>, request?: number | null): void {
     const row = this.#make(seq, seq);
@@ -98,8 +105,9 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Stores the values of the last row, if they come in the order of the row before.
-   * @returns False when they do not.
+   * Stores the values of the last row, if they come in the same order as the values of the row
+   * before.
+   * @returns False when the order differs.
    */
   #fill(given: Readonly<Record<string, unknown>>): boolean {
     const numbers = this.#chunk;
@@ -129,7 +137,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
 
   /**
    * Ends the row with a key, if there is one.
-   * @param prefers For a bag: how well a row fits; among the best, the newest ends.
+   * @param prefers For a bag: returns how well a row fits. Among the best rows, the newest ends.
    */
   end(
     seq: number,
@@ -150,8 +158,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * For a bag: ends the row that fits best, the newest of equals; a row for which `fits` returns
-   * null does not count.
+   * For a bag: ends the row that fits best; among equal rows, the newest. A row for which `fits`
+   * returns null does not count.
    */
   endBest(seq: number, fits: (row: HistoryRow<F>) => number | null): void {
     let best = NO_ROW;
@@ -165,9 +173,9 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * For a bag: ends rows that cover `[first, first + sizeBytes)` one after the other, the
-   * best-fitting row at each address, as one call ends mappings that many calls made.
-   * @param owner The values of the key before its last.
+   * For a bag: ends consecutive rows that cover `[first, first + sizeBytes)`, at each address the
+   * row that fits best. For a call that ends mappings which many calls have made.
+   * @param owner The values of the key before the last.
    */
   endRun(
     seq: number,
@@ -199,9 +207,9 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * For a table of ranges: ends rows in `[first, end)`. A row that extends past the range is cut,
-   * and its rest stays valid, with the same creating event.
-   * @param owner The values of the key before its last.
+   * For a table of ranges: ends rows in `[first, end)`. A row that extends past the range is cut:
+   * its remaining parts stay valid, with the same creating event.
+   * @param owner The values of the key before the last.
    */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
     const index = this.#descend(owner, owner.length) as RowIndex | null;
@@ -240,7 +248,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
 
   /**
    * For a bag: ends the rows that began for a request and are still valid.
-   * @param seq Null to end no row, and only forget the request.
+   * @param seq Null to end no row; the table then only forgets the request.
    */
   endRequest(seq: number | null, request: number | null): void {
     for (const row of this.#ofRequests.take(request)) {
@@ -329,14 +337,17 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * The event since which a row was valid: later than its creating event where it was cut off a
-   * longer row.
+   * The event since which a row was valid. It is later than the row's creating event if the row was
+   * cut off a longer row.
    */
   since(row: number): number {
     return this.#life(row, LIFE.SINCE);
   }
 
-  /** The number of the first row that is valid since an event or later; rows are numbered in that order. */
+  /**
+   * The number of the first row that began to be valid at an event or later; rows are numbered in that
+   * order.
+   */
   #firstSince(seq: number): number {
     return countBefore(this.count, (row) => this.#life(row, LIFE.SINCE) < seq);
   }
@@ -522,8 +533,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Lists the valid rows, before the first change of an event, if many changes were made since the
-   * last list.
+   * Makes a list of the valid rows, if many changes were made since the last list. Called before
+   * the first change by an event.
    */
   #list(seq: number): void {
     if (!this.#lists.isDue(seq, this.live)) return;

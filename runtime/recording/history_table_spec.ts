@@ -28,7 +28,7 @@ export interface KernelCallRecord {
 /** An event as tables see it. Do not keep it: the same object is used for the next event. */
 export interface TableEvent<N extends EventName = EventName>
   extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
-  /** The domain of the device: its own name, or `x+y` for a group; empty without a device. */
+  /** The domain of the device: the device's name, or `x+y` for a group; empty without a device. */
   readonly domain: string;
   /** The smallest page of the machine's IOMMU. */
   readonly granuleBytes: Bytes;
@@ -43,8 +43,8 @@ export interface TableEvent<N extends EventName = EventName>
 export interface LeakSpec<F extends FieldTable> {
   readonly kind: HeldResourceKind;
   /**
-   * The address of a row in its address space, null without one, and its size; null for a row that
-   * is not a leak.
+   * The address of a row in its address space (null for a row without an address), and the row's
+   * size. Returns null for a row that is not a leak.
    */
   readonly at: (row: HistoryRow<F>) => readonly [start: number | null, amount: number] | null;
   /** True for a resource that the machine itself keeps, so that it need not be freed. */
@@ -75,8 +75,8 @@ export type AddedChanges<F extends FieldTable, T extends EventTable> = {
 };
 
 /**
- * The definition of a table, shared by all code that fills, reads or prints it. `E` is the table of
- * events that change it besides those of the runtime.
+ * The definition of a table, shared by all code that fills, reads or prints it. `E` is a table of
+ * further events that change it, in addition to the runtime's events.
  */
 export interface HistoryTableSpec<
   F extends FieldTable = FieldTable,
@@ -90,19 +90,23 @@ export interface HistoryTableSpec<
   /** The fields of a row, by name. */
   readonly fields: F;
   /**
-   * The fields that identify a row among those valid at the same time, unless `isBag` is set;
-   * `place` is added after them. In a table of ranges the last field is the start of the range.
+   * The fields that identify a row among those valid at the same time, unless `isBag` is set; the
+   * result of `place` is added after them. In a table of ranges the last field is the start of the
+   * range.
    */
   readonly key: readonly FieldName<F>[];
   /** Calculates a last number of the key from several fields. */
   readonly place?: (values: AllHold<F>) => number;
   /** Several rows with the same key may be valid at once. */
   readonly isBag?: boolean;
-  /** The field with the number of bytes that a row covers from each of its addresses on. */
+  /** The field with the number of bytes that a row covers from its address on. */
   readonly size?: FieldName<F>;
   /** The field with a row's start address; default: the last field of the key. */
   readonly address?: FieldName<F>;
-  /** For rows that are ranges and can be cut: the fields that increase with the start of the range. */
+  /**
+   * For rows that are ranges and can be cut: the fields that increase together with the start of the
+   * range.
+   */
   readonly moving?: readonly FieldName<F>[];
   /** The effect of each event, by the event's name. */
   readonly changes: Changes<F> & AddedChanges<F, E>;
@@ -113,8 +117,8 @@ export interface HistoryTableSpec<
 }
 
 /**
- * A table with any fields, for code that handles all tables alike. Its readers and writers get row
- * types that a type for all tables cannot express.
+ * A table with any fields, for code that handles all tables alike. It has `any`, because no type
+ * for all tables can express the row types of its readers and writers.
  */
 // deno-lint-ignore no-explicit-any
 export type AnyTableSpec = HistoryTableSpec<any, string, any>;

@@ -1,6 +1,6 @@
 /**
- * Lists of a table's valid rows, made now and then: the rows at any moment are a list plus a short scan
- * of later rows.
+ * Lists of a table's valid rows. A list is made from time to time, so the rows at any moment are found
+ * with the last list before it and a short scan of later rows.
  */
 import { countBefore } from "../binary_search.ts";
 
@@ -29,7 +29,10 @@ export class LiveLists {
   changes = 0;
   readonly #lists: LiveList[] = [];
 
-  /** Whether a list must be made before the first change of an event. @param live Number of valid rows. */
+  /**
+   * Whether a list must be made before the first change by an event.
+   * @param live Number of valid rows.
+   */
   isDue(seq: number, live: number): boolean {
     if (this.changes < LIST_EVERY + live) return false;
     const last = this.#lists.at(-1);

@@ -12,7 +12,8 @@ Deno.test("a list is due after 512 changes and as many more as rows hold, and no
   lists.add({ seq: 10, made: 520, rows: new Uint32Array(8) });
   assertEquals([lists.changes, lists.hostBytes], [0, 32]);
   lists.changes = 600;
-  // The list already shows the state before event 11, so another list is only due from event 12 on.
+  // The list already shows the state before event 11. Therefore the next list is due from event 12
+  // on.
   assertEquals([lists.isDue(11, 8), lists.isDue(12, 8)], [false, true]);
 });
 

@@ -1,8 +1,8 @@
 /**
  * A recorded run of one machine: its events, and tables of the facts that were valid at any moment.
  *
- * Recording begins when the machine is ready. The tables begin with rows read from the machine
- * then; later only events change them.
+ * Recording begins when the machine is ready. At that time, the first rows of the tables are read
+ * from the machine; after that, only events change the tables.
  */
 import type { Nanoseconds } from "../address.ts";
 import { CORE_EVENTS, type EventVocabulary } from "../event_vocabulary.ts";
@@ -85,7 +85,8 @@ export class MachineRecording extends RecordedMachine {
   /**
    * Begins to record.
    * @param machine A machine that has just started: it has emitted no event yet.
-   * @throws {RangeError} When it has emitted an event, which would be missing.
+   * @throws {RangeError} When the machine has emitted an event, because the recording would lack
+   *   it.
    */
   constructor(machine: Machine, specs: Specs) {
     if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");

@@ -32,7 +32,7 @@ const MAX_BYTES = 256;
 const MAX_TOTAL_BYTES = 32 * 1024;
 const MAX_WRITES = 200_000;
 
-/** The columns of a write; its stored bytes end at the start of the next write's bytes. */
+/** The columns of a write. The stored bytes of a write end at the start of the next write's bytes. */
 const WRITE = { SEQ: 0, STATEMENT: 1, BY: 2, SIZE: 3, START: 4, WIDTH: 5 };
 
 /** The writes of a run, in order. */

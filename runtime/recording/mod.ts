@@ -2,8 +2,8 @@
  * A recorded run of a machine: its events in columns of numbers, and tables with rows that are
  * valid from one event to another.
  *
- * State: `MachineRecording` owns its log and tables; they only grow. Hot: an event is a row of
- * numbers; `deno task bench recording` measures it. Proof: `event_log_test.ts`,
+ * State: `MachineRecording` owns its log and tables; they only grow. Hot path: storing an event as
+ * a row of numbers; `deno task bench recording` measures it. Tests: `event_log_test.ts`,
  * `history_table_test.ts`, model tests beside them.
  *
  * What other members use:

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { PackedReader, PackedWriter } from "./packed_numbers.ts";
 
 /**
- * Numbers around each power of two, where another byte is needed or a number is no longer exact, and
- * 0, -0.
+ * Numbers around each power of two, where another byte is needed or a number is no longer exact. 0
+ * and -0 are among them.
  */
 const EDGES = Array.from({ length: 56 }, (_, bits) => [2 ** bits - 1, 2 ** bits, 2 ** bits + 1])
   .flat().flatMap((value) => [value, -value]);

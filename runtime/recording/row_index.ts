@@ -1,5 +1,5 @@
 /**
- * Maps a key number to its row, with which a table finds its rows. Unlike a `Map` it can be emptied
+ * Maps a key number to a row; a table uses it to find its rows. Unlike a `Map`, it can be emptied
  * and reused without leaving garbage, and allocates no object for a number.
  */
 import { invariant } from "../errno.ts";
@@ -12,16 +12,16 @@ const FIRST_BITS = 5;
 /** Slots that `clear` keeps, as a power of two. */
 const SPARE_BITS = 8;
 /**
- * 2^32 divided by the golden ratio: spreads consecutive numbers, and multiples of a page, over the
- * slots.
+ * 2^32 divided by the golden ratio: a factor that spreads consecutive numbers, and multiples of a
+ * page, over the slots.
  */
 const SPREAD = 0x9e37_79b1;
 const HIGH_SPREAD = 0x85eb_ca6b;
 const WORD = 2 ** 32;
 
 /**
- * The arrays of an index before its first row: most tables of a short run never have one. Never
- * written.
+ * The arrays of an index before its first row. They are shared and never written; most tables of a
+ * short run never have a row.
  */
 const NO_KEYS = new Float64Array(1 << FIRST_BITS);
 const NO_ROWS = new Int32Array(1 << FIRST_BITS).fill(NO_ROW);
@@ -91,7 +91,10 @@ export class RowIndex {
     if (8 * this.count <= mask && this.#bits > FIRST_BITS) this.#resize(this.#bits - 1);
   }
 
-  /** Calls back with every number and its row, in no order; the index must not change meanwhile. */
+  /**
+   * Calls back with every number and its row, in no particular order. The index must not change
+   * during the call.
+   */
   forEach(visit: (row: number, number: number) => void): void {
     for (let at = 0; at < this.#rows.length; at++) {
       if (this.#rows[at] !== NO_ROW) visit(this.#rows[at]!, this.#keys[at]!);

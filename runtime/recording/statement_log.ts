@@ -21,10 +21,11 @@ export class StatementLog {
   #returnedCount = 0;
 
   /**
-   * Whether a statement is recorded: a loop without events would fill the memory.
+   * Whether a statement is recorded. After `ALL_UP_TO` statements, only statements with an event in
+   * between are recorded, because a loop without events would fill the memory.
    *
    * @param count Number of statements recorded before.
-   * @param lastSeq The number of the last event before the last of them.
+   * @param lastSeq The number of the last event before the last recorded statement.
    * @param seq The number of the last event now.
    */
   isNoted(count: number, lastSeq: number, seq: number): boolean {
@@ -33,9 +34,9 @@ export class StatementLog {
 
   /**
    * Records the start of a statement.
-   * @param seq The number of the last event before it.
+   * @param seq The number of the last event before the statement.
    * @param number The statement's number in the code.
-   * @param depth Number of running calls, counting its own: 1 at the top level.
+   * @param depth Number of running calls, including the call of this statement: 1 at the top level.
    */
   note(seq: number, number: number, depth: number): void {
     // No event has happened since the last return: the statement's depth replaces it.

@@ -12,15 +12,15 @@ interface Change {
 }
 
 /**
- * The effects of events on the tables of a list, by event name. Cached, as a sweep makes a set for each of its
- * machines.
+ * The effects of events on the tables of a list, by event name. Cached, because a sweep makes a table set for
+ * each of its machines.
  */
 const CHANGES = new WeakMap<readonly AnyTableSpec[], ReadonlyMap<string, readonly Change[]>>();
 
 function changesOf(specs: readonly AnyTableSpec[]): ReadonlyMap<string, readonly Change[]> {
   const changes = CHANGES.get(specs) ?? Map.groupBy(
-    // The name determines the event's type, here as in the stream: the type system cannot express
-    // it.
+    // The name determines the event's type, as in the event stream. The type system cannot express
+    // this.
     specs.flatMap((spec, index) =>
       Object.entries(spec.changes as Record<string, Change["make"]>)
         .map(([name, make]) => ({ name, index, make }))
@@ -43,7 +43,10 @@ export interface Granules {
   readonly pages: { readonly pageSizeBytes: Bytes };
 }
 
-/** The tables of a machine. Each is created at its first change: a sweep has many machines with few events. */
+/**
+ * The tables of a machine. A table is created at its first change, because a sweep has many machines with few
+ * events.
+ */
 export class TableSet {
   readonly #changed = new Map<string, HistoryTable>();
   /** Tables by index of their specification; undefined before the first change. */
@@ -116,8 +119,8 @@ export class TableSet {
     event.device = device;
     event.domain = this.#sharers.size === 0 ? own : this.#sharers.get(own) ?? own;
     event.request = request;
-    // The kind determines the fields, as the name does in the stream: the type system cannot
-    // express it.
+    // The kind determines the fields, as the name does in the event stream. The type system cannot
+    // express this.
     event.fields = fields as TableEvent["fields"];
     for (let index = 0; index < changes.length; index++) {
       const { index: table, make } = changes[index]!;

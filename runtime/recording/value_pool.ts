@@ -16,7 +16,7 @@ export class ValuePool {
     return this.#texts.get(text) ?? this.#add(this.#texts, text, text);
   }
 
-  /** The number of a list of texts, of numbers or of pairs; equal lists have the same number. */
+  /** The number of a list of texts, of numbers or of pairs. Equal lists have the same number. */
   list(list: readonly unknown[]): number {
     const key = JSON.stringify(list);
     return this.#lists.get(key) ?? this.#add(this.#lists, key, list);

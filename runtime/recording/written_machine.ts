@@ -2,9 +2,9 @@
  * The recording of a machine as bytes, which can be read back without a machine.
  *
  * Only data that cannot be derived is written: the events, the initial rows of the tables, and the
- * starts of statements. When read, the tables are filled from the events again. Values of events of
- * one shape are written in columns, each as its difference from the one before, so that further
- * compression gains little.
+ * starts of statements. When a recording is read, the tables are filled again from the events.
+ * Values of events of one shape are written in columns, each value as its difference from the
+ * previous value. Therefore further compression gains little.
  */
 import type { Bytes, Nanoseconds } from "../address.ts";
 import type { EventOrigin } from "../event_context.ts";
@@ -88,8 +88,8 @@ function firstRows(table: HistoryTable): readonly Values[] {
 
 /**
  * Reads a recording back.
- * @throws {RangeError} When the bytes are cut off.
- * @throws {SyntaxError} When they are not a recording.
+ * @throws {RangeError} When the bytes are incomplete.
+ * @throws {SyntaxError} When the bytes are not a recording.
  */
 export function readMachine(
   bytes: Uint8Array,

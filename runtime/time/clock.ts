@@ -3,7 +3,8 @@
  *
  * Time moves only by the latencies of events and by `advance`; the host's clock is never read. While
  * latencies apply, each CPU and each device has its own clock. A timer fires at its own time when
- * `advance` passes it, or right after the activity that made it due, on the CPU that ran it.
+ * `advance` passes that time. If an activity makes a timer due, the timer fires right after the
+ * activity, on the CPU that ran the activity.
  */
 import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";
@@ -22,7 +23,10 @@ export interface TimerHandler {
 interface Timer {
   readonly atNs: Nanoseconds;
   readonly handler: TimerHandler;
-  /** The device, request and site of the code that armed it; the CPU is the one on which it expires. */
+  /**
+   * The device, request and site of the code that armed the timer. There is no CPU, because the CPU is
+   * the one on which the timer expires.
+   */
   readonly device: string | null;
   readonly request: number | null;
   readonly site: number | null;
@@ -36,8 +40,8 @@ export class VirtualClock {
    */
   own: LocalClocks | null = null;
   /**
-   * The context of the current work. It belongs to the clock because timers and queues separate work
-   * from its cause.
+   * The context of the current work. It belongs to the clock because, with timers and queues, work
+   * runs later than the code that caused it.
    * @internal
    */
   readonly context = new EventContext();
@@ -88,7 +92,8 @@ export class VirtualClock {
    * Arms a timer that expires `delayNs` from now, rounded up to the next tick as the kernel does. A
    * handler may be armed only once at a time.
    *
-   * @param tickNs The unit of rounding: smaller for a device, which has its own clock.
+   * @param tickNs The unit of rounding. It is smaller for a device, because a device has its own
+   *   clock.
    * @internal
    */
   arm(handler: TimerHandler, delayNs: Nanoseconds, tickNs: Nanoseconds = TICK_NS): void {
@@ -123,8 +128,8 @@ export class VirtualClock {
   }
 
   /**
-   * Advances time, firing each timer on the way at its own time. CPUs and devices that are behind
-   * catch up first, so that all have the same time.
+   * Advances time, and fires each timer that becomes due at its own time. CPUs and devices whose
+   * clocks are behind catch up first, so that all have the same time.
    */
   advance(durationNs: Nanoseconds): void {
     invariant(durationNs >= 0, `Cannot advance by ${durationNs} ns: time never runs backwards`);

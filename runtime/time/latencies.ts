@@ -1,10 +1,10 @@
 /**
  * The costs in virtual time: the machine block's `latencies`, turned into charges.
  *
- * Most keys charge for events: the event stream applies them. An event's name can be a key too; its
- * latency is added to other keys' charges for it. Leaves of page tables, mapped segments and copied
- * bytes (charged in proportion to KiB) are not events: the code that handles them charges them
- * here.
+ * Most keys are charged for events; the event stream adds these charges. An event's name can be a
+ * key, too: its latency is added to the charges of other keys for the same event. Leaves of page
+ * tables, mapped segments and copied bytes (in proportion to KiB) are not events: the code that
+ * handles them charges them to `Charges`.
  */
 import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -78,12 +78,13 @@ export class Charges {
 }
 
 /**
- * Applies latencies from here on.
+ * Applies latencies from this call on.
  *
- * @param config Latency keys or event names, with nanoseconds of 0 or more. If any is above 0, each
- *   CPU and each device has its own clock from here on.
+ * @param config Latency keys or event names, with nanoseconds of 0 or more. If any value is above
+ *   0, each CPU and each device has its own clock from this call on.
  * @param events The stream that charges the latencies of events.
- * @throws {RangeError} For a key that is neither, or a latency below 0.
+ * @throws {RangeError} For a key that is neither a latency key nor an event name, or a latency
+ *   below 0.
  */
 export function applyLatencies(
   config: Pick<MachineConfig, "cpus" | "latenciesNs">,

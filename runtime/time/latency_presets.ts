@@ -1,8 +1,8 @@
 /**
  * Example lists of latencies, each number with its origin.
  *
- * No list is a measurement. `round_figures` makes it easy to see the cost of a choice; `ddr5_pcie4`
- * follows from published specifications alone, which real machines do not reach.
+ * None of the lists is a measurement. `round_figures` makes it easy to see the cost of a choice.
+ * `ddr5_pcie4` follows only from published specifications, whose values real machines do not reach.
  */
 import type { Nanoseconds } from "../address.ts";
 import type { LATENCY_SETTINGS } from "./latencies.ts";

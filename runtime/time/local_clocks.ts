@@ -1,9 +1,9 @@
 /**
  * The clock of each CPU and of each device, while latencies apply.
  *
- * A latency advances only the clock of the CPU or device that does the work, so that two CPUs work in parallel. Work that is posted to another CPU or device, an
- * interrupt, and a CPU's handling of a completion synchronise two clocks to the later time. The order of execution is the same as without latencies; in that order,
- * the clock of one CPU, or of one device, never goes backwards.
+ * A latency advances only the clock of the CPU or device that does the work, so two CPUs work in parallel. Three events synchronise two clocks to the later time:
+ * work that is posted to another CPU or device, an interrupt, and a CPU's handling of a completion. The order of execution is the same as without latencies; in
+ * that order, the clock of one CPU, or of one device, never goes backwards.
  */
 import type { Nanoseconds } from "../address.ts";
 import { invariant } from "../errno.ts";
@@ -59,8 +59,8 @@ export class LocalClocks {
   }
 
   /**
-   * Charges for an event: to its device if a device caused it, else to its CPU. If a CPU or another
-   * device is running and requested the action, it waits until the action ends.
+   * Charges an event to its device if a device caused it, else to its CPU. If a CPU or another
+   * device requested the action and is now running, that CPU or device waits until the action ends.
    *
    * @returns The time of the event.
    */
@@ -90,8 +90,8 @@ export class LocalClocks {
   }
 
   /**
-   * Begins posted work, no earlier than it was posted.
-   * @param byDevice Whether the context's device does it, rather than a CPU.
+   * Begins posted work, no earlier than the time when it was posted.
+   * @param byDevice True if the context's device does the work, false if a CPU does.
    * @returns The argument for `leave`.
    */
   enter(byDevice: boolean, postedNs: Nanoseconds): string | null {
@@ -102,8 +102,8 @@ export class LocalClocks {
   }
 
   /**
-   * A device interrupts a CPU: the handler begins on it, no earlier than the interrupt. The handler's
-   * events are charged to the context's CPU, which continues from the same time.
+   * A device interrupts a CPU. The handler begins on that CPU, no earlier than the interrupt. The
+   * handler's events are charged to the context's CPU, whose clock continues from the same time.
    * @returns The argument for `leave`.
    */
   interrupt(cpu: number): string | null {

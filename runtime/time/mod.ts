@@ -1,8 +1,8 @@
 /**
- * Virtual time: one clock, or with latencies one for each CPU and device.
+ * Virtual time: one clock, or with latencies one clock for each CPU and device.
  *
- * State: the clock, and the times of CPUs and devices. Hot: without latencies it costs nothing.
- * Proof: `clock_test.ts`, `local_clocks_test.ts`.
+ * State: the clock, and the times of CPUs and devices. Hot path: without latencies it costs
+ * nothing. Tests: `clock_test.ts`, `local_clocks_test.ts`.
  *
  * What other members use:
  */

@@ -1,6 +1,6 @@
 /**
- * The arguments of kernel functions: in C, and as fields of `call.NAME`. A prototype contains roles
- * in place of types and names: `void dma_iova_free(dev, state)`.
+ * The arguments of kernel functions, both in C and as fields of `call.NAME`. A prototype in a table
+ * contains roles in place of types and names: `void dma_iova_free(dev, state)`.
  */
 import {
   DMA,

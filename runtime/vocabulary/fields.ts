@@ -1,9 +1,9 @@
 /**
  * The fields of events: kind of value, words, and whether null is possible.
  *
- * A field is a value and a type at once. `Holds<typeof DMA>` is `DmaAddr`, so the type that an
- * emitter must pass follows from the same table row that readers use to print, check and document
- * it.
+ * A field is a value and also gives a type. For example, `Holds<typeof DMA>` is `DmaAddr`.
+ * Therefore the type that an emitter must pass follows from the same table row that readers use to
+ * print, check and document the field.
  */
 import type { DmaAddr, Nanoseconds, PhysAddr, VirtAddr } from "../address.ts";
 

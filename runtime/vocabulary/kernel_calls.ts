@@ -1,8 +1,8 @@
 /**
  * The kernel's API, function by function: the arguments by their kernel names, and the result.
  *
- * `call.NAME` contains the arguments; `ret.NAME` contains `result`, and `error` when it failed. A
- * function that returns an errno has it in both: as the negative number, and by name.
+ * `call.NAME` contains the arguments; `ret.NAME` contains `result`, and `error` if the call failed.
+ * For a function that returns an errno, `result` is the negative number and `error` is the name.
  */
 import { ERRNO as ERRNOS, type ErrnoName } from "../errno.ts";
 import { type ArgumentRole, type CallPrototype, fieldsOf, rolesIn } from "./call_roles.ts";

@@ -1,8 +1,9 @@
 /**
- * Every event and kernel call: names, fields, words, documentation. One row each, from which all readers are
- * derived.
+ * Every event and kernel call: names, fields, words, documentation. Each has one row, from which all readers
+ * are derived.
  *
- * State: none. Hot: none, events are numbered once. Proof: `tests/vocabulary_test.ts`, `tests/readers_test.ts`.
+ * State: none. Hot path: none, because events are numbered only once. Tests: `tests/vocabulary_test.ts`,
+ * `tests/readers_test.ts`.
  *
  * What other members use:
  */

@@ -1,6 +1,6 @@
 /**
- * A pool of bounce buffers that grows: a buffer that does not fit gets a separate transient pool,
- * which is freed by its unmap, and a worker adds a permanent pool.
+ * A pool of bounce buffers that grows. A buffer that does not fit gets a separate transient pool,
+ * which is freed when the buffer is unmapped. In addition, a worker adds a permanent pool.
  *
  * @see rules/dma.md 6.4
  */
@@ -52,7 +52,7 @@ class GrownPool extends SwiotlbPool {
     return this.pages !== null;
   }
 
-  /** A buffer that does not fit here may fit into the next pool, so nothing is reported. */
+  /** A buffer that does not fit into this pool may fit into the next pool, so nothing is reported. */
   protected override mapElsewhere(): typeof DMA_MAPPING_ERROR {
     return DMA_MAPPING_ERROR;
   }
@@ -135,8 +135,8 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
   }
 
   /**
-   * The worker: adds a pool as large as the first or, if there is no memory, half of it, and so on
-   * down to the minimum.
+   * The worker. It adds a pool as large as the first pool. If there is no memory for it, the worker
+   * tries half the size, and so on down to the minimum.
    */
   timerExpired(): void {
     for (let bytes = this.sizeBytes; bytes >= MINIMUM_BYTES; bytes /= 2) {
@@ -144,7 +144,10 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
     }
   }
 
-  /** Uses a pool that was added before, or a transient one; null where there is no memory for one. */
+  /**
+   * Uses a pool that was added before, or a new transient pool; null if there is no memory for a
+   * transient pool.
+   */
   protected override mapElsewhere(unfit: UnfitBuffer): PhysAddr | null {
     const { allocAlignMask, attrs, dev, dir, orig, sizeBytes, slots } = unfit;
     if (!this.active || slots > SET_SLOTS) return null;

@@ -65,7 +65,8 @@ Deno.test("an audit checks the slots of the first pool and of each that was adde
     dma.dmaMapPhys(dev, at(0), 4 * KIB, DMA_BIDIRECTIONAL);
     assertEquals(swiotlb.pools.length, 2);
     swiotlb.audit();
-    // Two slots are freed; taking 0 slots at the second still ends the free run of the first before it.
+    // Frees two slots. Taking 0 slots at the second slot is a mistake that still ends the first slot's
+    // free run, so the stored length becomes wrong.
     const pool = swiotlb.pools[wrong]!;
     Reflect.get(pool, "give").call(pool, 0, 2);
     swiotlb.audit();

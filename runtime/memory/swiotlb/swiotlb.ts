@@ -2,8 +2,9 @@
  * The bounce-buffer pool (swiotlb): memory that every device can reach, allocated in slots of 2 KiB
  * when a device cannot, or must not, reach the real buffer.
  *
- * The owner of each slot is here; the free slots are in the table that this class extends. Both
- * tables are created at the first mapping: most machines never bounce, as those of `race.orders`.
+ * This class stores the owner of each slot; the table that this class extends stores the free
+ * slots. Both tables are created at the first mapping, because most machines never bounce, for
+ * example those of `race.orders`.
  *
  * @see rules/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
@@ -39,7 +40,7 @@ const SWIOTLB_UNMAP = eventId("swiotlb.unmap");
 const SWIOTLB_COPY = eventId("swiotlb.copy");
 const SWIOTLB_FULL = eventId("swiotlb.full");
 
-/** When the pool is full, a mapping older than this is more likely leaked than in flight. */
+/** If a mapping is older than this when the pool is full, it is more likely leaked than in flight. */
 const LEAK_AGE_NS: Nanoseconds = 1_000_000_000;
 /** So is a mapping during which this many others were released. */
 const LEAK_RELEASES = 1024;
@@ -80,7 +81,10 @@ export interface BouncedBuffer {
   readonly bornNs: Nanoseconds;
 }
 
-/** A buffer for which no slots were found: the arguments of `map`, and the number of slots it needs. */
+/**
+ * A buffer for which no slots were found: the arguments of `map`, and the number of slots that the
+ * buffer needs.
+ */
 export interface UnfitBuffer {
   readonly dev: BouncingDevice;
   readonly orig: PhysAddr;
@@ -103,8 +107,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   /** Original address of the byte that lies `#phase` bytes into the slot, or `NOTHING`. */
   #origin = new Float64Array(0);
   /**
-   * Bytes of the allocation from that byte to its end; 0 when free. In padding slots, this includes
-   * the padding after it.
+   * Bytes of the allocation from the byte in `#origin` to the end of the allocation; 0 when free.
+   * In padding slots, this includes the padding slots that follow.
    */
   #left = new Int32Array(0);
   /** Offset of the buffer's data in its first data slot. */
@@ -114,15 +118,15 @@ export class SwiotlbPool extends SwiotlbSlots {
   /** Size in bytes requested for the buffer that starts with this data slot. */
   #askedBytes = new Int32Array(0);
   /**
-   * Time, and number of releases so far, when the buffer that starts with this data slot was
-   * mapped.
+   * The time when the buffer that starts with this data slot was mapped; and, in `#bornReleases`,
+   * the number of releases before that time.
    */
   #bornNs = new Float64Array(0);
   #bornReleases = new Float64Array(0);
 
   /**
    * @param geometry Null for a machine without a pool.
-   * @param kernel Decides when buffers are copied in; default: the intended behaviour.
+   * @param kernel Decides when data is copied into bounce buffers; default: the intended behaviour.
    */
   constructor(
     around: SwiotlbSurroundings,
@@ -152,8 +156,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * The first data slot of each buffer, recognised by its time of mapping, which only that slot
-   * stores.
+   * The first data slot of each buffer. It is recognised by the time of mapping, because only the
+   * first data slot stores that time.
    */
   #firstSlots(): readonly number[] {
     const first: number[] = [];
@@ -179,8 +183,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Maps a buffer that does not fit into another pool, if this pool may grow.
-   * @returns Null if it may not: the pool is reported as full.
+   * Maps a buffer that does not fit into this pool in another pool, if this pool may grow.
+   * @returns Null if this pool may not grow; it is then reported as full.
    */
   protected mapElsewhere(_unfit: UnfitBuffer): PhysAddr | typeof DMA_MAPPING_ERROR | null {
     return null;
@@ -200,8 +204,9 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Allocates slots for a buffer and copies it in, for every direction unless a switch says
-   * otherwise: bytes that the device does not write must stay.
+   * Allocates slots for a buffer, and copies the buffer into them. The copy is made for every
+   * direction unless a switch disables it, because bytes that the device does not write must keep
+   * their value.
    *
    * @param orig Address of the real buffer.
    * @param allocAlignMask 0, or the granule minus one when the result goes through an IOMMU.
@@ -280,8 +285,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Copies a buffer out, where the direction and the attributes require it, and frees its slots. An
-   * address outside the pool is ignored.
+   * Copies a bounce buffer to the real buffer if the direction and the attributes require it, and
+   * frees its slots. An address outside the pool is ignored.
    *
    * @param tlb The address that `map` returned.
    */
@@ -302,8 +307,9 @@ export class SwiotlbPool extends SwiotlbSlots {
   /**
    * Frees a buffer's slots without copying.
    *
-   * A second release of the same buffer goes unnoticed, as in the kernel: its recorded size is then
-   * 0, so nothing happens unless the data began inside a slot, or the slots have a new owner.
+   * A second release of the same buffer goes unnoticed, as in the kernel. The recorded size of the
+   * buffer is 0 after the first release, so the second does nothing. Exceptions: the data began
+   * inside a slot, or the slots have a new owner.
    * @see rules/dma.md 6.3
    */
   release(
@@ -355,14 +361,17 @@ export class SwiotlbPool extends SwiotlbSlots {
     }
   }
 
-  /** Hands a buffer, or a part of one, to the CPU: copies out unless the device only reads. */
+  /**
+   * Hands a buffer, or a part of it, to the CPU: copies it to the real buffer unless the device
+   * only reads.
+   */
   syncForCpu(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
     if (dir !== DMA_TO_DEVICE) this.#copy(tlb, sizeBytes, "out");
   }
 
   /**
-   * Hands a buffer, or a part of one, to the device: copies in unless the device only writes, as in
-   * current releases.
+   * Hands a buffer, or a part of it, to the device: copies the real buffer into it. As in current
+   * releases, nothing is copied if the device only writes.
    */
   syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
     if (this.fillsForDevice(dir)) this.#copy(tlb, sizeBytes, "in");
@@ -372,15 +381,16 @@ export class SwiotlbPool extends SwiotlbSlots {
   fillsForDevice(dir: DmaDirection): boolean {
     const kernel = this.#kernel;
     if (deviceReads(dir)) return true;
-    // Soon reverted in the kernel: it overwrites what the device has written since the CPU last
-    // read.
+    // The kernel soon reverted this rework, because the copy overwrites data that the device has
+    // written since the CPU last read.
     return kernel.swiotlb_2022_sync_rework === true &&
       !kernel.swiotlb_2022_never_copy_in && !kernel.swiotlb_2022_copy_in_at_map;
   }
 
   /**
-   * Whether a map copies the buffer in: a device may write only a part of it, and the rest of the
-   * bounce buffer is copied out, too. If releases differ, the oldest release's switch decides.
+   * Whether a map copies the buffer into the bounce buffer. The copy is needed because a device may
+   * write only a part, and the rest of the bounce buffer is copied back, too. If several switches
+   * are set, that of the oldest release decides.
    * @see rules/dma.md 6.2 step 6; rules/defects.md (further switches)
    */
   #fillsAtMap(dir: DmaDirection, attrs: number): boolean {

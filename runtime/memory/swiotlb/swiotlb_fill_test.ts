@@ -17,7 +17,8 @@ const POOL = 0x6000_0000 as PhysAddr;
 const BUFFER = 0x1000 as PhysAddr;
 
 /**
- * The switches that decide when a slot is filled, oldest release first; the last has none of them.
+ * The switches that decide when a slot is filled, oldest release first. The last element has no
+ * switch.
  */
 const RULES: readonly Partial<Kernel>[] = [
   { swiotlb_2022_never_copy_in: true },

@@ -46,8 +46,8 @@ export interface SwiotlbGeometry {
 }
 
 /**
- * Slots and areas of a pool: as many areas as CPUs, rounded up to a power of two, and as many slots
- * as requested, rounded up to a power of two, but at least a set for each area.
+ * Slots and areas of a pool. There are as many areas as CPUs, rounded up to a power of two. There
+ * are as many slots as requested, rounded up to a power of two, but at least one set for each area.
  *
  * @param slots Requested slots.
  * @param areas Requested areas, normally the number of CPUs; 0 counts as 1.
@@ -57,19 +57,22 @@ export function sizePool(slots: number, areas: number): { slots: number; areas: 
   return { slots: Math.max(roundUpPowerOfTwo(slots), parts * SET_SLOTS), areas: parts };
 }
 
-/** Areas of a pool with a given size: fewer than requested when an area would have less than a set. */
+/**
+ * Number of areas for a pool of a given size: fewer than requested if an area would be smaller than a
+ * set.
+ */
 export function areasForSlots(slots: number, areasAsked: number): number {
   return Math.min(areasAsked, Math.max(1, Math.floor(slots / SET_SLOTS)));
 }
 
 /**
- * Chooses the pool's address: as high as it fits in one piece of RAM below 2 GiB, on a multiple of
- * its size or of 2 MiB, whichever is less.
+ * Chooses the pool's address: as high as the pool fits in one piece of RAM below 2 GiB, at a
+ * multiple of its size or of 2 MiB, whichever is smaller.
  *
- * With 4 GiB of RAM and the default size that is 0x7C00_0000. A kernel places it where boot memory
- * happens to be free (0x7BE1_2000 in the captures), so no choice is more faithful than another. A
- * pool that would take more than half of that RAM is halved until it does not; if even 1 MiB does
- * not fit, there is no pool.
+ * With 4 GiB of RAM and the default size, the address is 0x7C00_0000. A kernel places the pool
+ * where boot memory happens to be free (0x7BE1_2000 in the captures), so no choice is more faithful
+ * than another. A pool that would take more than half of that RAM is halved until it does not; if
+ * even 1 MiB does not fit, there is no pool.
  *
  * @param wantedPhys The address to use instead, whatever lies there.
  * @returns Null when the machine has no pool.

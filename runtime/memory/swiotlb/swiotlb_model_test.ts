@@ -1,4 +1,7 @@
-/** Compares the pool of bounce buffers with its rule, written with a list of free and used slots. */
+/**
+ * Compares the pool of bounce buffers with a simple model of its rule: a list of free and used
+ * slots.
+ */
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../dma/attributes.ts";

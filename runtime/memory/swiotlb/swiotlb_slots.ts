@@ -1,10 +1,10 @@
 /**
  * The free slots of the bounce-buffer pool, and the search for slots where a buffer fits.
  *
- * The pool is divided into areas, and an area into sets of 128 slots. For each slot the table
- * stores how many slots are free from it to the end of its set, so that checking whether a buffer
- * fits is one load. It is created at the first search: most machines never bounce, as those of
- * `race.orders`.
+ * The pool is divided into areas, and an area into sets of 128 slots. For each slot, a table stores
+ * how many slots are free from that slot to the end of its set. Therefore checking whether a buffer
+ * fits is one load. The table is created at the first search, because most machines never bounce,
+ * for example those of `race.orders`.
  *
  * @see rules/dma.md 6.1 and 6.2
  */
@@ -15,7 +15,7 @@ import { SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.
 /** The properties of a device that the pool needs. */
 export interface BouncingDevice {
   readonly name: string;
-  /** Address bits of the original that the copy must have too; 0 or a power of two minus one. */
+  /** Address bits of the original that the copy must keep; 0 or a power of two minus one. */
   readonly minAlignMask: number;
   /** No buffer may cross a multiple of this plus one. */
   readonly segmentBoundaryMask: number;
@@ -116,8 +116,8 @@ export class SwiotlbSlots {
   }
 
   /**
-   * Finds the first slot for a buffer in any area, beginning with the CPU's.
-   * @returns A slot, or -1 when it fits nowhere.
+   * Finds the first slot where a buffer fits, in any area, beginning with the area of the CPU.
+   * @returns A slot, or -1 when the buffer fits nowhere.
    */
   protected search(
     cpu: number,
@@ -157,8 +157,8 @@ export class SwiotlbSlots {
     invariant(stride > 0, "A search for bounce slots makes no progress");
     const areaBase = area * this.areaSlots;
     const boundaryBytes = dev.segmentBoundaryMask + 1;
-    // Slots are aligned by their distance from the pool's start, of which only the part below the
-    // boundary is used (6.2).
+    // Slots are aligned by their distance from the pool's start. Only the part of the start address
+    // below the boundary matters for this (6.2).
     const lowBase = (this.basePhys % boundaryBytes + areaBase * SLOT_BYTES) % 2 ** 31;
 
     let index = this.#index[area]!;
@@ -225,8 +225,8 @@ export class SwiotlbSlots {
   }
 
   /**
-   * Checks the table of free runs against its free slots, in the sets with slots that were allocated
-   * or freed since the last audit.
+   * Checks the table of free runs against the free slots. Checks only sets with slots that were
+   * allocated or freed since the last audit.
    * @throws {InvariantError}
    */
   audit(): void {

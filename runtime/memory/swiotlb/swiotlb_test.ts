@@ -97,8 +97,8 @@ Deno.test("an IOMMU's granule pads before the data (dma.md ch. 6 assertion 3)", 
 });
 
 /**
- * Observed for an untrusted disk on 6.1.192 in QEMU: the bounced buffers, the slot of each, and the
- * next slot.
+ * Observed for an untrusted disk on 6.1.192 in QEMU: the bounced buffers, the slot of each buffer,
+ * and the next slot.
  */
 const BOUNCED_BY_6_1 = [
   [0x00e00, 39_936, 0x7be7_1600, 0x7be7_c000],
@@ -207,7 +207,7 @@ Deno.test("a pool that is not a multiple of a set ends where it ends (dma.md 6.1
   assertEquals(bench.map(0x1000, 2 * KIB), 0x6000_0000);
   assertEquals(bench.map(0x1000, 128 * KIB), DMA_MAPPING_ERROR);
   assertEquals(bench.pool.largestFreeSlots, 63);
-  // A buffer of at least a page begins on a page boundary: the second slot stays free.
+  // A buffer of a page or more begins on a page boundary. Therefore the second slot stays free.
   assertEquals(bench.map(0x1000, 124 * KIB), 0x6000_1000);
   assertEquals([bench.pool.usedSlots, bench.pool.largestFreeSlots], [63, 1]);
 });

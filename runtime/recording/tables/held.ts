@@ -39,8 +39,8 @@ export const COHERENT: HistoryTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
 const POOL_FIELDS = { device: TEXT, pool: TEXT, dma: DMA, size_bytes: SIZE, call: INT };
 
 /**
- * `call` is the event of the allocating call: memory that the pool grew by in that call is not a
- * leak.
+ * `call` is the event of the allocating call. Memory by which the pool grew during that call is not
+ * a leak.
  */
 export const POOL_BLOCKS: HistoryTableSpec<typeof POOL_FIELDS, "pool_blocks"> = {
   name: "pool_blocks",
@@ -83,8 +83,8 @@ const MEMORY_FIELDS = {
 const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
 
 /**
- * How well a block matches the device and request of a freeing event; its use and size match
- * already.
+ * How well a block matches the device and request of a freeing event. The caller passes only blocks
+ * whose use and size match.
  */
 export function likeness(
   row: { readonly createdSeq: number; readonly device?: unknown; readonly request?: unknown },

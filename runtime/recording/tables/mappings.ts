@@ -1,6 +1,6 @@
 /**
- * The table of live mappings: mappings of a device by any call. Its rows come from events only, one for each
- * output of a list, and leak reports use them to find the event of a checker record.
+ * The table of live mappings: mappings of a device by any call. Its rows come only from events; an output of
+ * a list is one row. Leak reports use the rows to find the event of a checker record.
  */
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";

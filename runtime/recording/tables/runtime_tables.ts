@@ -100,8 +100,8 @@ const IOVA: HistoryTableSpec<typeof IOVA_FIELDS, "iova"> = {
 };
 
 /**
- * Calls back with every allocated range, or part of one, that is neither cached nor queued for a
- * flush.
+ * Calls back with every allocated range, or part of a range, that is neither cached nor queued for
+ * a flush.
  */
 function forEachHeld(domain: IommuDomain, visit: (pfn: number, pfns: number) => void): void {
   const { flushQueue, granuleBytes, iova, reserved } = domain;

@@ -40,8 +40,8 @@ function compare(mode: IommuMode, force: boolean): string[] {
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
   const [first] = machine.pages.alloc(40, { contiguous: true })!;
   const at = (page: number) => first! + page * PAGE as PhysAddr;
-  // Mapped, unmapped, and mapped again at the same address; sizes are powers of two of pages, like
-  // rings, each with an offset in its page.
+  // Each buffer is mapped, unmapped, and mapped again at the same address. Sizes are powers of two
+  // of pages, like rings; each buffer has an offset in its page.
   const mapped = [0, 3, 7, 12, 20].map((page, index) => {
     const phys = at(page) + 100 * index as PhysAddr;
     const sizeBytes = PAGE * 2 ** index - 200 * index;
@@ -88,7 +88,10 @@ Deno.test("a link of nothing, which a classic table takes, is no entry and no ma
   assertEquals(counted.map((name) => machine.events.count(eventId(name))), [0, 0, 1]);
 });
 
-/** The ranges of a machine after a destroy of less than was linked, from each source of this information. */
+/**
+ * The ranges of a machine after a destroy of less than was linked, according to the table, the machine and
+ * the leak report.
+ */
 function afterShortDestroy(mode: IommuMode, pages: number, destroyed: number) {
   const { dev, machine } = testBench({ iommu: { mode } });
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
@@ -137,7 +140,8 @@ Deno.test("after a short destroy the leak report, the table and the machine hold
       }
     }
   }
-  // Both neighbours are allocated in any case; a rest is only lost where the size class differs.
+  // The two neighbouring ranges stay allocated in any case. A part of the range is lost only if the
+  // size classes of the two lengths differ.
   assertEquals(lost > 20, true);
 });
 
