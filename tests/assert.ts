@@ -1,7 +1,7 @@
 /**
  * Assertions of the Deno standard library, typed.
  *
- * The npm packaging of the library ships JavaScript only; this façade gives the functions we use
+ * The library's npm package ships JavaScript only; this façade gives the functions that we use
  * their types.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -22,15 +22,18 @@ export {
   fail,
 } from "deno-std/assert/mod.js";
 
-/** The library's comparison is four times slower than the host's: it is only called to explain a difference. */
+/**
+ * The host's comparison is used first. The library's comparison is four times slower, and is called only to
+ * explain a difference.
+ */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   if (isDeepStrictEqual(actual, expected) && isPlain(actual)) return;
   assertEqualsOrExplain(actual, expected, msg);
 }
 
 /**
- * Whether a value contains no instance of a class: for instances, the host does not compare what getters
- * return.
+ * Whether a value contains no instance of a class. The host's comparison is not used for instances,
+ * because it does not compare what their getters return.
  */
 function isPlain(value: unknown, seen: Set<object> = new Set()): boolean {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return true;

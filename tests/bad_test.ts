@@ -1,8 +1,9 @@
 /**
  * Scripts with mistakes, and the exact output for each.
  *
- * Each `tests/bad/NAME.dma` has a `NAME.txt`: all diagnostics about the file before it is run, and, for a file that may be run,
- * the failure that ends it. `deno test -A tests/bad_test.ts -- --update` writes the texts again; read them afterwards.
+ * Each `tests/bad/NAME.dma` has a `NAME.txt`. It contains all diagnostics about the file before it is run. If the file may be
+ * run, it also contains the failure that ends the run. `deno test -A tests/bad_test.ts -- --update` writes the texts again;
+ * read them afterwards.
  */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
@@ -46,7 +47,10 @@ const LIMITS = {
   timeMs: 60_000,
 };
 
-/** Functions that make a text as long as its test needs: storing such long files would have no use. */
+/**
+ * Functions that make a text as long as its test needs. Such long texts are generated, because storing
+ * them would have no use.
+ */
 const GROWN = new Map<string, (text: string) => string>([
   ["lexical-too-long.dma", (text) => text.padEnd(MAX_TEXT_LENGTH + 1, text)],
   ["machine-too-large.dma", (text) => text.replace("[none]", `[${"none, ".repeat(10_000)}none]`)],
@@ -76,7 +80,10 @@ function failures(name: string, program: Program): string[] {
 /** The place in dmalab where a bug was found: here, a line of this test. */
 const FOUND_AT = /(it was found at) \S+:\d+/g;
 
-/** A clock for the script with this name: each call adds a second, or Ctrl-C is pressed. */
+/**
+ * A clock for the script with this name. For `run-time.dma` each call adds a second; for
+ * `run-interrupted.dma` Ctrl-C is pressed after some calls.
+ */
 function watchOf(name: string): HostWatch {
   let looks = 0;
   return {
@@ -127,7 +134,8 @@ function answers(): string[] {
 }
 
 /**
- * Codes that come from a C compiler, a kernel tree or an option: `c_driver_test.ts`, `tree_errors_test.ts` and `repeat_test.ts` test them.
+ * Codes that other tests test (`c_driver_test.ts`, `tree_errors_test.ts`, `repeat_test.ts`): they come from a C compiler, a kernel tree or
+ * an option.
  */
 const SHOWN_ELSEWHERE = ["E0711", "E0712", "E0713", "E0714", "W0308", "E0934"];
 

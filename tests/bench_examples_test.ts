@@ -1,6 +1,6 @@
 /**
- * The bench examples, counted in a second way: from all events of a longer and a shorter run, which differ
- * by the iterations between them, and from the sizes in the events' fields.
+ * The bench examples, counted in a second way. Two runs of different length differ only by the iterations
+ * between their ends: the events of these iterations, and the sizes in the events' fields, are counted.
  */
 import "@dmalab/bin/provide";
 import { assert, assertEquals } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * Builds the npm package once for all tests of a run: it takes some seconds, and several processes of
- * the suite need it.
+ * Builds the npm package once for all tests of a run, because building takes some seconds, and
+ * several processes of the suite need the package.
  */
 import { join, relative } from "node:path";
 import { buildPackage } from "@dmalab/tools/package";

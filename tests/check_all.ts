@@ -1,10 +1,11 @@
 /**
  * `deno task check [--without-tests] [--quick]`: types, lint, format, members, purity, and the code in
  * the docs. With `--quick`, TypeScript's native compiler checks the types of the files that changed
- * since the last such check; in CI only Deno's check decides.
+ * since the last quick check; in CI only Deno's check decides.
  *
- * Every step runs, also after a failure, so that one run shows all errors. The last line counts them.
- * Before `deno task test`, which includes the other steps, the first three are enough.
+ * Every step runs, also after a failure, so that one run shows all errors. The last line counts the
+ * errors. Before `deno task test`, run only the first three steps: the task itself includes the other
+ * steps.
  */
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";

@@ -1,4 +1,7 @@
-/** The command line, run as a separate process: its output on each stream, and its exit codes. */
+/**
+ * The command line, run as a separate process. The tests compare its output on each stream and its
+ * exit codes.
+ */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * A signal at any place in examples/traces/data/collect-trace.sh: the tracer is left as it was, the
- * data collected so far is kept, and no name is in it.
+ * Sends a signal at any place in examples/traces/data/collect-trace.sh. The tracer must be left as
+ * it was, the data collected so far must be kept, and the data must contain no names.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";

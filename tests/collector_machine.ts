@@ -142,7 +142,8 @@ export function machine(user: number, cpus = FEW_CPUS): Machine {
     `dmesg() {\n${print(LOG)}cat "${kmsg}"\n}`,
     `lspci() {\n${print(LSPCI)}}`,
     "uname() { case $1 in -n) echo db7-finance.corp.example ;; -r) echo 7.2.13-acme-internal ;; *) echo Linux x86_64 ;; esac; }",
-    // Like the kernel: a new trace instance has its files at once, and they disappear with it.
+    // As in the kernel, a new trace instance has its files at once, and they disappear together
+    // with the instance.
     `mkdir() { command mkdir "$@" && case $1 in */instances/*) cp -r "${fresh}/." "$1" ;; esac; }`,
     'rmdir() { case $1 in */instances/*) rm -r "$1" ;; *) command rmdir "$@" ;; esac; }',
   ];

@@ -1,7 +1,7 @@
 /**
- * examples/traces/data/collect-trace.sh, run by every installed POSIX shell, with a folder of 256
- * CPUs in place of the tracer: it records in a separate instance, keeps the data collected so far
- * when a signal comes, and packs only the names that are needed.
+ * examples/traces/data/collect-trace.sh, run by every installed POSIX shell. A folder with 256 CPUs
+ * stands in for the tracer. The script must record in a separate instance, keep the data collected
+ * so far when a signal comes, and pack only the names that are needed.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The completion script for bash, run in bash: the words of its requests, and its use of the
- * answers.
+ * The completion script for bash, run in bash. Tests the words that the script passes to the
+ * program, and its use of the program's answers.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";

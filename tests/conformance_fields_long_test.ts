@@ -1,6 +1,6 @@
 /**
- * Changes each field of each kind of record once: the case must then differ, unless the table of
- * input and omitted fields contains the field (tests/conformance/given.ts,
+ * Changes each field of each kind of record once. The case must then differ, unless the field is in
+ * the table of input fields and fields that are not compared (tests/conformance/given.ts,
  * docs/dev/conformance.md).
  */
 import { assert, assertEquals } from "@std/assert";
@@ -56,7 +56,10 @@ const RUNS = [
   "v7.3-none-ms8",
 ];
 
-/** Number of a run's requests that are enough to show all kinds of lines of its history. */
+/**
+ * Number of requests of a run that are replayed: enough to show all kinds of lines in the run's
+ * history.
+ */
 const HISTORY_REQUESTS = 60;
 
 /** Number of a run's requests that are enough to show the effects of its description. */
@@ -79,7 +82,10 @@ function isOfTrace({ record }: Exception): boolean {
 /** The results of changing fields. */
 class Findings {
   readonly wrong: string[] = [];
-  /** Exceptions that match a field, and the ones of input fields with a change that had an effect. */
+  /**
+   * `met`: exceptions that match a field. `effective`: exceptions for input fields for which a change
+   * had an effect.
+   */
   readonly met = new Set<number>();
   readonly effective = new Set<number>();
   readonly #seen = new Set<string>();
@@ -123,8 +129,8 @@ function disagrees({ agree, total }: GroupResult): boolean {
 }
 
 /**
- * Runs of the same kind are replayed in the same way: of one release, with or without a scheduler and
- * a history.
+ * Runs of the same kind are replayed in the same way. The kind is the release, whether there is a
+ * scheduler, and whether there is a history.
  */
 function kindOf({ environment, history }: CapturedRun): string {
   const { config: { scheduler = "none" }, kernel } = environment;
@@ -240,8 +246,8 @@ function changeTrace(
 }
 
 /**
- * Removes fields: for many requests, the group and order in which they were submitted decide facts that a
- * single request does not show.
+ * Removes the fields for the group and the order in which requests were submitted. For many requests
+ * these fields decide facts that a single request does not show.
  */
 function changeOrder(run: CapturedRun, findings: Findings): void {
   for (const name of ["group", "submissions"] as const) {

@@ -1,7 +1,8 @@
 /**
- * Changes random fields of golden records, one at a time: each change must be noticed, unless the
- * table of input and omitted fields contains the field. Another test changes each kind of field once
- * (`conformance_fields_long_test.ts`); this one finds values that are not noticed.
+ * Changes random fields of golden records, one at a time. Each change must be noticed, unless the
+ * field is in the table of input fields and fields that are not compared. Another test changes each
+ * kind of field once (`conformance_fields_long_test.ts`); this test finds values whose change is not
+ * noticed.
  *
  * `deno test -A tests/conformance_random_long_test.ts -- 200 7`: 200 changes, drawn with seed 7.
  */

@@ -1,6 +1,6 @@
 /**
- * A run is replayed according to its settings: each key has a rule, and a key without a rule is
- * reported by name.
+ * A run is replayed according to its settings. Each key of the settings has a rule; a key without a
+ * rule is reported by name.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type CaptureConfig, unknownSetting } from "./conformance/kernel/capture_config.ts";

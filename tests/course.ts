@@ -14,7 +14,7 @@ export function lessons(): string[] {
   return coursePages().filter((path) => /\/\d\d-[^/]*$/.test(path));
 }
 
-/** Fails unless each quiz of a lesson can be asked with each seed, with answers that all differ. */
+/** Fails unless each quiz of a lesson can be asked with each seed, and all answers of a quiz differ. */
 export function checkQuizzes(lesson: string, seeds: number): void {
   const programs = pagePrograms(lesson, Deno.readTextFileSync(lesson));
   assert(programs.length > 0, `${lesson} has no quiz`);

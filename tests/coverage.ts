@@ -1,10 +1,11 @@
 /**
- * `deno task script coverage`: the rules that the project itself exercises: its scenarios by
- * running them, its other tests by the rules that their names cite.
+ * `deno task script coverage`: prints the rules that the project itself exercises. Rules of
+ * scenarios are found by running the scenarios, rules of other tests by the citations in the tests'
+ * names.
  *
- * A test's name is a statement with the place of its rule ("… (dma.md 3.3)"); all tests pass, or
- * `deno task test` fails. The error exits are counted for the scenarios only, because only their
- * events are recorded.
+ * A test's name is a statement with the place of its rule ("… (dma.md 3.3)"). All tests pass, or
+ * `deno task test` fails. Error exits are counted only for the scenarios, because only events of
+ * scenarios are recorded.
  */
 import { join, relative } from "node:path";
 import {

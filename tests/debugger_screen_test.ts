@@ -1,5 +1,5 @@
 /**
- * The debugger at a pseudo-terminal: the contents of its panes, and that it always restores the
+ * The debugger at a pseudo-terminal: the contents of its panes. It must always restore the
  * terminal.
  */
 import { TempFolder } from "@dmalab/tools";
@@ -46,8 +46,8 @@ async function withShell(
   using folder = new TempFolder({ "left.dma": scriptOf(turns) });
   await using pty = new Pty(folder.path);
   await pty.see(/\$ /);
-  // The shell turns marks for pasted text on at its prompt; the test must not take them for the
-  // debugger's.
+  // At its prompt, the shell turns on marks for pasted text. The test must not mistake them for the
+  // debugger's marks.
   await pty.press("bind 'set enable-bracketed-paste off'\ntty\n");
   const device = (await pty.see(/\/dev\/pts\/\d+/)).match(/\/dev\/pts\/\d+/)![0];
   const resize = (columns: number, rows: number) => pty.resize(columns, rows, device);

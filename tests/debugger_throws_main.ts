@@ -1,6 +1,6 @@
 /**
- * The full-screen debugger with a planted error: it is thrown while a frame is drawn, in a timer,
- * or in a promise that is not awaited, at the third key.
+ * The full-screen debugger with a planted error. The error is thrown at the third key: while a
+ * frame is drawn, in a timer, or in a promise that is not awaited.
  */
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";

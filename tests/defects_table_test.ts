@@ -1,6 +1,6 @@
 /**
  * The tables of docs/rules/defects.md, row by row: the effect of each switch on a request in each
- * mode, and that nothing is wrong without the switch.
+ * mode. Without the switch, nothing must be wrong.
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -100,7 +100,8 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     kernel: "7.2.6",
     with: ["gap_bit_lost_on_split"],
     machine: { sgl: true, mdtsBytes: 128 * 1024 },
-    // PRP2 points to a page; then a request is refused half way; then a request needs a list.
+    // In the first request PRP2 points to a page; the second request is refused half way; the third
+    // request needs a list.
     steps: [
       io("read", [run(2, 4096)]),
       io("read", [run(40, 6144)]),
@@ -127,7 +128,8 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     with: ["metadata_length_from_format"],
     machine: METADATA_SGL,
     steps: [io("user_read", [run(1, 4096)], metadata(8192))],
-    // The second page is mapped at an address that is in use, or that the next allocation returns.
+    // The second page is mapped at an address that is in use, or at an address that the next
+    // allocation returns.
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "tried for ever" },
   },
   metadata_length_from_format: {
@@ -162,7 +164,8 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
   },
   bounced_iova_keeps_slot_offset: {
     machine: { untrusted: true },
-    // It begins in the second half of a page and goes beyond its end: PRP2 is not aligned.
+    // The buffer begins in the second half of a page and ends in the next page: therefore PRP2 is
+    // not aligned.
     steps: [io("read", [run(1, 4096, { offsetBytes: 3584 })])],
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
   },
@@ -266,8 +269,8 @@ Deno.test("gap_of_next_piece_counts: a front whose pieces meet is mapped piece b
     assertEquals(machine.step(steps[0]!), null);
     return single;
   };
-  // 33 separate mappings: the front's 32 pages and the rest; without the defect only the rest is
-  // mapped separately.
+  // With the defect there are 33 separate mappings: the 32 pages of the front part, and the rest.
+  // Without the defect only the rest is mapped separately.
   assertEquals([maps(["gap_of_next_piece_counts"]), maps([])], [33, 1]);
 });
 

@@ -11,7 +11,8 @@ export interface DenoRun {
    */
   readonly output: string;
   /**
-   * Processor time of the process and of the processes that it started; 0 if it was not measured.
+   * Processor time of the process and of the processes that it started; 0 if the time was not
+   * measured.
    */
   readonly cpuSeconds: number;
 }
@@ -28,12 +29,15 @@ export interface DenoOptions {
 }
 
 /**
- * Time between that output and Ctrl-C: a run listens for it a third of a second after its start,
- * and may print nothing before it ends.
+ * Time between that output and Ctrl-C. A run begins to listen for Ctrl-C a third of a second after
+ * its start, and may print nothing between that moment and its end.
  */
 const INTERRUPT_MS = 2000;
 
-/** Shell script that prints the shell's own times and those of its children at its end, a line each. */
+/**
+ * Shell script that runs its arguments as a command. At its end it prints the shell's own times and
+ * those of its children, on a line each.
+ */
 const MEASURE = '"$0" "$@"; code=$?; times; exit $code';
 const TIMES = /^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/gm;
 

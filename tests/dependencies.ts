@@ -33,7 +33,10 @@ interface Lock {
 /** The package's own name, by which scenarios are started. */
 const OWN = /^npm:\/?dmalab(?=[@/])/;
 
-/** An exact version of a package, in a specifier that may continue with a file of the package. */
+/**
+ * Matches an exact version of a package in a specifier. The specifier may continue with a file of
+ * the package.
+ */
 export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;
 
 /** The project, and the programs with separate packages that it starts. */

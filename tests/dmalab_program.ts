@@ -9,8 +9,8 @@ import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
 /**
- * Checks that a run with `--max-time 1` was ended by its CPU time; or by the clock, if it got less than a tenth of a
- * CPU.
+ * Checks that a run with `--max-time 1` was ended by the limit of its CPU time. A run that got less than a tenth of
+ * a CPU is ended by the wall clock instead.
  */
 export function assertOutOfTime(output: string, tookMs: number): void {
   const limits = { "1s of CPU time": 1000, "10s of wall-clock time": 10_000 };
@@ -27,8 +27,8 @@ export async function dmalab(...words: string[]) {
 }
 
 /**
- * The program as the task `dmalab` starts it. Without permission to read everything, its files are loaded at the
- * start.
+ * The words that start the program, as the task `dmalab` does. Without permission to read everything, all files
+ * of the program are loaded at its start.
  */
 export function programWords(...permissions: string[]): [command: string, ...args: string[]] {
   const readsAll = permissions.includes("-R") || permissions.includes("-A");

@@ -1,9 +1,9 @@
 /**
  * The code in the pages is correct: scenarios are run, fragments are parsed, transcripts are repeated.
  *
- * The word after `dma` in a fence decides the check: without a word, the block is run and passes; `quiz`: the same, and it asks questions;
- * `fails`: it is run, and a test in it fails; `fragment`: it must have no syntax errors; `later`: it shows something that is not built yet,
- * so it must parse, and `dmalab check` must say that it is not built.
+ * The word after `dma` in a fence decides the check. Without a word, the block is run and must pass. `quiz`: the block is run, must pass,
+ * and must ask questions. `fails`: the block is run, and a test in it must fail. `fragment`: the block must have no syntax errors. `later`:
+ * the block shows something that is not built yet: it must parse, and `dmalab check` must say that it is not built.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "node:path";

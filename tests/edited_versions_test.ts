@@ -1,6 +1,6 @@
 /**
- * Successive versions of a text in an editor: reusing parts of the analysis of the previous version
- * gives the same result as a new analysis.
+ * Successive versions of a text in an editor. Reusing parts of the previous version's analysis must
+ * give the same result as a new analysis.
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -37,7 +37,10 @@ const PIECES = [
 /** A change of a text; `undo` returns to the previous version. */
 interface Edit {
   readonly kind: "insert" | "line" | "delete" | "word" | "undo";
-  /** The place, as a fraction of the text, and the place that a word is copied from. */
+  /**
+   * The place of the change, as a fraction of the text; `from`: the word that is copied, as a
+   * fraction of the words.
+   */
   readonly at: number;
   readonly from: number;
   readonly piece: string;
@@ -108,8 +111,8 @@ function toldOf(analysis: Analysis): unknown {
 }
 
 /**
- * Analyses texts as successive versions. @returns How many of them reused a node of the previous
- * version.
+ * Analyses texts as successive versions.
+ * @returns How many of the versions reused a node of the version before.
  */
 function checkVersions(texts: readonly string[]): number {
   const versions = new FileVersions();

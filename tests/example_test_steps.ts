@@ -1,6 +1,7 @@
 /**
- * Runs a scenario of the project as a test of `deno test`. It runs once, and all checks of examples use
- * that run: its own assertions, the audit of its machines, the tables of a recording, and the event log.
+ * Runs a scenario of the project as a test of `deno test`. The scenario runs once, and all checks of
+ * examples use that run: its own assertions, the audit of its machines, the tables of a recording, and
+ * the event log.
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";

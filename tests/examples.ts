@@ -10,7 +10,11 @@ export function scenariosBelow(folder: string): string[] {
     .map((path) => relative(ROOT, path).replaceAll("\\", "/"));
 }
 
-/** Opens a scenario of the project. @param path Path from the root. @throws {Error} If it cannot be read. */
+/**
+ * Opens a scenario of the project.
+ * @param path Path from the root.
+ * @throws {Error} If the scenario cannot be read.
+ */
 export function openScenario(path: string) {
   const opened = HostLoader.open(join(ROOT, path));
   if (typeof opened === "string") throw new Error(opened);

@@ -1,7 +1,7 @@
 /**
- * Each extension can be removed: its folder, and its line of `bin/extensions.ts`. The types are then still correct
- * and the command runs; the tests of `cli/` pass without all extensions. An extension that others need, by the
- * arrows of docs/dev/architecture.md, is removed together with them.
+ * Each extension can be removed: its folder, and its line in `bin/extensions.ts`. The types must still be correct
+ * after that, and the command must run. The tests of `cli/` must pass without all extensions. An extension that
+ * others need, by the arrows of docs/dev/architecture.md, is removed together with those others.
  */
 import { members, TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
@@ -40,8 +40,9 @@ function copyTo(folder: string): void {
 }
 
 /**
- * Removes extensions from a copy while a function runs. The copy stays in the same folder: Deno then
- * checks only the types that changed since its last check of that folder, about a third.
+ * Removes extensions from a copy of the project while a function runs. The copy always has the same
+ * folder. Deno then checks only the types that changed since its last check of that folder, about a
+ * third of all types.
  */
 async function without(
   gone: readonly string[],

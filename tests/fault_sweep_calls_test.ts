@@ -1,6 +1,7 @@
 /**
- * Calls of the DMA API, repeated so that each allocation and each mapping in them fails once: the
- * caller gets the result that the kernel would return, and nothing that was allocated is lost.
+ * Calls of the DMA API, repeated so that each allocation and each mapping inside them fails once.
+ * The caller must get the result that the kernel would return, and nothing that was allocated may
+ * be lost.
  */
 import {
   DMA_MAPPING_ERROR,
@@ -53,8 +54,8 @@ function bench({ device = {}, force = false, iommu }: Environment): TestBench {
 }
 
 /**
- * The result of one call under each failure, by the injection point; it must be the same for all
- * failures at one point.
+ * The results of a call when allocations and mappings inside it fail, by the injection point. All
+ * failures at one point must give the same result.
  */
 function answers<R>(
   environment: Environment,
@@ -80,7 +81,8 @@ const nameOf = (error: number) => error === 0 ? "OK" : errnoName(error);
 Deno.test("dma_map_phys() gives the error value wherever it fails, and keeps nothing (dma.md 1.8)", () => {
   for (const environment of ALL) {
     const outcome = answers(environment, ({ dev, machine: { dma } }) => {
-      // It crosses a granule and begins inside one, so that it is bounced for an untrusted device.
+      // The buffer crosses a granule and begins inside a granule, so that it is bounced for an
+      // untrusted device.
       const addr = dma.dmaMapPhys(dev, at(0x10_0e00), 0x1400, DMA_TO_DEVICE);
       if (addr !== DMA_MAPPING_ERROR) dma.dmaUnmapPhys(dev, addr, 0x1400, DMA_TO_DEVICE);
       return addr === DMA_MAPPING_ERROR;
@@ -144,8 +146,8 @@ Deno.test("dma_iova_try_alloc() returns false with the state all zero (dma.md 3.
 });
 
 /**
- * Links buffers one after the other, syncs the range and destroys it; after an error it destroys
- * only the linked part.
+ * Links buffers one after the other, syncs the range and destroys it. After an error, destroys only
+ * the part of the range that was linked.
  */
 function linkAll(
   { dev, machine: { dma } }: TestBench,

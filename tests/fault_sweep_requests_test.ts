@@ -23,9 +23,10 @@ Deno.test("partial_destroy_on_link_failure: of a range as much is lost as was no
   const quirks = new Set<QuirkName>(["partial_destroy_on_link_failure"]);
   const twelve = { controller: {}, shape: pages(12), op: "read" as const };
   for (const environment of [STRICT, LAZY]) {
-    // At the first link nothing is linked before it, and the whole range is freed. The size of a
-    // later free is rounded up to a size class, the only size that rcaches have (dma.md 3.5): 3 pages
-    // free 4, 5 to 8 free 8, and 9 free the class of the whole.
+    // If the first link fails, nothing is linked yet, and the whole range is freed. The size of a
+    // later free is rounded up to a size class, because rcaches have no other sizes (dma.md 3.5): a
+    // free of 3 pages frees 4, a free of 5 to 8 pages frees 8, and a free of 9 pages frees the class
+    // of the whole range.
     const freed = [1, 2, 4, 4, 8, 8, 8, 8];
     assertEquals(
       leaksWith(quirks, { ...twelve, environment }),

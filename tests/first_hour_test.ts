@@ -1,4 +1,7 @@
-/** Commands that newcomers try in the first hour: each has an answer, or an error with the correct command. */
+/**
+ * Commands that newcomers try in the first hour. Each command gives an answer, or an error that names the
+ * correct command.
+ */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * The tables of gaps in docs/rules/block.md, on whole machines: the gap bit of each layout in each
- * release (1.6), and whether it is mapped as one range in each environment (1.7).
+ * The tables of gaps in docs/rules/block.md, tested on whole machines: the gap bit of each layout
+ * in each release (1.6), and whether each layout is mapped as one range in each environment (1.7).
  */
 import { assertEquals } from "@std/assert";
 import { buildLab, defaultLabConfig, type NvmeRequest } from "@dmalab/devices";
@@ -182,8 +182,8 @@ const ENVIRONMENTS: readonly (readonly [string, IommuSettings, readonly [Way, Wa
 ];
 
 /**
- * No gap, and gaps at 64 KiB, at pages, and inside pages; each with several pieces, so that more than one
- * is mapped.
+ * Layouts without a gap, and with gaps at 64 KiB, at pages, and inside pages. Each layout has several
+ * pieces, so that more than one piece is mapped.
  */
 const GAPS: readonly (readonly [string, number, readonly (readonly Piece[])[]])[] = [
   ["no gap", 0, [[[0x4000_0000, 4096]], [[0x4000_1000, 4096]]]],

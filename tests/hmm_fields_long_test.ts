@@ -1,5 +1,5 @@
 /**
- * Changes each field of each kind of operation of tests/golden/hmm once: the case must then differ,
+ * Changes each field of each kind of operation in tests/golden/hmm once. The case must then differ,
  * unless `tests/conformance/hmm/hmm_given.ts` says that the field is an input.
  */
 import { TempFolder } from "@dmalab/tools";
@@ -41,7 +41,7 @@ Deno.test("a changed result of any kind of operation on a map, a range or memory
   assert(seen.size > 300, `${seen.size} fields`);
 });
 
-/** The first case of a file in which an entry of a list can be changed, with that change. */
+/** The first case of a file in which an entry of a list can be changed; the entry is changed. */
 async function withChangedRun(
   changed: (run: PfnRun, op: HmmOp) => PfnRun | null,
 ): Promise<readonly string[]> {

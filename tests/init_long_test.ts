@@ -1,6 +1,7 @@
 /**
- * The folder that `dmalab init` makes, with only Node and npm: the commands that a job of GitHub or
- * GitLab and the container file run, in a fresh clone with a packed file of dmalab.
+ * The folder that `dmalab init` makes, used with only Node and npm. The commands that a job of
+ * GitHub or GitLab and the container file run are run in a fresh clone with a packed file of
+ * dmalab.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -36,7 +37,10 @@ type GitlabFile = Readonly<
   }>
 >;
 
-/** A job as it is run: its lines, the folder in which they start, and the report that is kept. */
+/**
+ * A CI job as it is run: its command lines, the folder in which they start, and the report that the
+ * job keeps.
+ */
 interface Job {
   readonly script: string;
   readonly folder: string;
@@ -68,7 +72,7 @@ function gitlabJob(text: string): Job {
   return { script: script.join("\n"), folder: ".", report: artifacts.reports.junit };
 }
 
-/** Runs a job in a clone, then again with a leak added, and reads the report that is kept. */
+/** Runs a job in a clone, then again after adding a leak, and reads the report that the job keeps. */
 function tryJob(rooms: Rooms, clone: string, job: Job, inside: string): void {
   const run = () => rooms.sh(join(clone, job.folder), job.script);
   const report = () => Deno.readTextFileSync(rooms.at(clone, job.report));

@@ -1,7 +1,7 @@
 /**
- * Runs every command as installed: the launcher starts the command with the command's permissions, once in an almost
+ * Runs every command as installed. The launcher starts the command with the command's permissions, once in an almost
  * empty environment and once in the environment of a desktop session. This finds libraries that read an environment
- * variable when they are imported: a command without permission for that variable fails.
+ * variable when they are imported: a command without permission to read that variable fails.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { cpSync } from "node:fs";
@@ -82,8 +82,8 @@ const FILES = {
 };
 
 /**
- * For each command, a line that is run in a folder with these files, its exit code, and a part of its
- * output.
+ * For each command, a command line with its exit code and a part of its output. The command line is
+ * run in a folder with the files above.
  */
 const LINES: Readonly<Record<string, readonly [line: string, code: number, output: RegExp]>> = {
   run: ["run good.dma", 0, /^ok \| 1 passed/m],

@@ -1,4 +1,7 @@
-/** A release is the same machine in every interface, and is on the page that lists the releases. */
+/**
+ * In every interface, a release stands for the same machine. Every release is on the page that
+ * lists the releases.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { buildLab, defaultLabConfig, type LabConfig } from "@dmalab/devices";
 import { loadProgram, SourceFile } from "dmalab";
@@ -33,8 +36,8 @@ function scriptConfig(firstLine: string): LabConfig {
 }
 
 /**
- * Reads 32 scattered pages, split off from a piece that begins inside a page: this shows a defect of
- * 7.2.
+ * Reads 32 scattered pages that are split off from a piece that begins inside a page. This read
+ * shows a defect of 7.2.
  */
 function readOn(config: LabConfig) {
   const lab = buildLab(config);

@@ -1,6 +1,6 @@
 /**
- * The command as npm installs it: the permissions and arguments that the launchers for the shell and for Node
- * pass on.
+ * The command as npm installs it. Tests the permissions and arguments that the launchers for the shell and
+ * for Node pass to Deno.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The library in the package, on Node 22 and on Deno: it works, and does not modify any built-in
- * objects.
+ * The library in the package, on Node 22 and on Deno. It must work, and must not modify any
+ * built-in objects.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * The licences of the project's packages from npm, as a table of docs/dev/dependencies.md. `deno
- * task licences` writes the table again, from the data of the downloaded packages.
+ * The licences of the npm packages that the project uses, as a table of docs/dev/dependencies.md.
+ * `deno task licences` writes the table again from the data of the downloaded packages.
  */
 import { join } from "node:path";
 import { packagesBelow } from "@dmalab/tools/package";

@@ -107,8 +107,8 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   },
 
   /**
-   * Requests on machines that live long; ten times the memory of the machines and of the process is
-   * checked.
+   * Requests on long-lived machines. The memory of the machines and of the process is checked ten
+   * times.
    */
   async soak() {
     const { soak } = await import("./soak/soak.ts");
@@ -135,7 +135,10 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
     return `${grouped(end.well)} of ${grouped(end.requests)} requests of seed ${seed} ended well`;
   },
 
-  /** Random requests through the NVMe driver in C and through the kernel's: their number and their seed. */
+  /**
+   * Random requests through the NVMe driver in C and through the kernel's own driver. Arguments: number of
+   * requests, seed.
+   */
   /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {
     const { requestsProgram, runRequests } = await import("@dmalab/c_drivers/tests");

@@ -98,9 +98,9 @@ Deno.test("the picture in docs/dev/architecture.md has each arrow between member
   assertEquals(drawn.toSorted(), [...there].toSorted());
 });
 
-// Types may import each other: a class is its own description, and no interface repeats it. Late imports do not
-// count: the list of extensions loads parts of the command line, and commands load that list only when they
-// need it.
+// Imports of types are not counted, because a class is its own description, and no interface repeats it. Late
+// imports are not counted either: the list of extensions loads parts of the command line, and commands load
+// that list only when they need it.
 Deno.test("no more than three files load each other in a circle", () => {
   const loads = IMPORTS.filter(({ late, typeOnly }) => !late && !typeOnly);
   const next = Map.groupBy(loads, ({ from }) => from);
@@ -131,13 +131,13 @@ function loadedBy(entry: string, withLate: boolean) {
 
 Deno.test("starting a scenario loads nothing that only some scenarios need", () => {
   const { files, packages } = loadedBy("bin/run_main.ts", false);
-  // Every file is read before the first line is printed, so each addition needs a reason. The last seventeen are numbers in bytes
-  // (two), the branches of a run, the option that names one, lists of any length, lists that a mapping merges, the entry of
-  // `bin/` with the place that provides extensions (three), removals of drivers, their story and a device that is pulled out, the
-  // device-TLB, a dma-buf (two), the kinds that an editor keeps from one version of a text to the next, and the places of a
-  // system's clang. Pages, which load no host, also print words of command lines: one more. Twenty-four were added when members
-  // got fewer entry files; the bundler drops the unused parts of an entry. One of these is the axis of plots, behind the entry
-  // for texts.
+  // All these files are read before the first line is printed, so each addition needs a reason. The last seventeen additions are:
+  // numbers in bytes (two), the branches of a run, the option that names a branch, lists of any length, lists that a mapping
+  // merges, the entry of `bin/` with the place that provides extensions (three), removals of drivers, the story of a driver's
+  // removal and a device that is pulled out, the device-TLB, a dma-buf (two), the kinds that an editor keeps from one version of
+  // a text to the next, and the places of a system's clang. One more file exists because pages, which load no host, also print
+  // words of command lines. Twenty-four files were added when members got fewer entry files; the bundler drops the unused parts
+  // of an entry. One of these is the axis of plots, behind the entry for texts.
   assert(files.size > 200 && files.size <= 626, `${files.size} files`);
   assertEquals([...files].filter((path) => path.startsWith("extensions/")), []);
   // Tables are read while a scenario is checked, which cannot wait: loading d3-dsv takes a
@@ -167,9 +167,9 @@ Deno.test("the command starts without the record of any command", () => {
   const files = new Set(entries.flatMap(({ to }) => [...loadedBy(to, false).files]));
   assert(files.has("cli/command_line.ts") && files.has("extensions/hunt/extension.ts"));
   assertEquals([...files].filter((path) => RECORDS.has(path)), []);
-  // Each file adds to the time of `--version`. The records of all commands would be 35 more. Six are the parts that
-  // need no machine: one entry file has them, and the bundler drops the unused ones. One names the permissions that
-  // were given.
+  // Each file adds to the time of `--version`. The records of all commands would be 35 more files. Six of the files
+  // are the parts that need no machine: one entry file exports them, and the bundler drops the unused ones. One
+  // file names the permissions that were given.
   assert(files.size <= 48, `${files.size} files`);
 });
 
@@ -181,8 +181,8 @@ Deno.test("the pages load nothing of the host", () => {
 });
 
 /**
- * Imports from files with paths that match one pattern to files that match another, if they are
- * loaded.
+ * Imports from files whose paths match the first pattern to files whose paths match the second.
+ * Imports that load nothing are left out.
  */
 function loads(from: RegExp, to: RegExp): readonly string[] {
   return IMPORTS.filter((each) => !each.typeOnly && from.test(each.from) && to.test(each.to))

@@ -1,9 +1,9 @@
 /**
  * Runs the examples in mod.ts and recording/library.ts.
  *
- * `deno test --doc` cannot run them for a file in the top folder: the import map resolves the files
- * that it generates next to the file to the package itself. So each example is written to a separate
- * file here.
+ * `deno test --doc` cannot run examples of a file in the top folder. It generates files next to that
+ * file, and the import map resolves the generated files to the package itself. So this test writes
+ * each example to a separate file.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * The changes that `deno task script mutate` makes, how it puts them into one text, and its list of judged
- * changes.
+ * The changes that `deno task script mutate` makes, how the task puts them into one text, and the list of
+ * judged changes.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
@@ -80,7 +80,10 @@ Deno.test("all changes stand in one text, each behind its switch, on the lines t
   assertEquals(withSwitches(SOURCE, [], [], "./switches.ts"), SOURCE);
 });
 
-/** By line of the changed file: the lines at which a test may notice a change of that line. */
+/**
+ * For each line of the changed file, the lines of uses at which a test may notice a change of that
+ * line.
+ */
 function usesIn(files: Readonly<Record<string, string>>): Record<number, string[]> {
   using folder = new TempFolder();
   const paths = Object.keys(files);

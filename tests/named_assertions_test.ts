@@ -1,6 +1,6 @@
 /**
- * Every numbered assertion of the rules has a test with the number in its name, and so has every
- * corner case that a kernel can be brought into.
+ * Every numbered assertion of the rules has a test with the assertion's number in its name. So has
+ * every corner case into which a kernel can be brought.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
- * One core behind every front end: at a thousand random positions of runs of examples the terminal, a
- * client of the debug adapter and the records of `recording/views` show the same rows and values.
+ * All front ends show the same data. At a thousand random positions in runs of examples, the
+ * terminal, a client of the debug adapter and the records of `recording/views` must show the same
+ * rows and values.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -16,15 +17,18 @@ import { openScenario, scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
 /**
- * Number of compared positions of one run, and the most events that a compared run may have: each
- * position is requested many times.
+ * Number of compared positions in one run; `MAX_EVENTS`: the most events that a compared run may
+ * have. Both are limited, because each position is requested many times.
  */
 const POSITIONS_OF_RUN = 20;
 const MAX_EVENTS = 3000;
 /** Number of rows of a table that are opened one by one. */
 const OPENED_ROWS = 2;
 
-/** A table as a front end shows it: for each row the cells, by column, and the event that wrote it. */
+/**
+ * A table as a front end shows it. Each row has the cells, by column, and the event that wrote the
+ * row.
+ */
 type Shown = readonly (readonly string[])[];
 
 /** A terminal that is wide enough for all columns. */
@@ -169,7 +173,7 @@ export async function compareFrontEnds(wanted: number, seed: number): Promise<vo
     await client.event("initialized");
     await client.body("setExceptionBreakpoints", { filters: [] });
     await client.move("configurationDone");
-    // A run is known up to its end only after it was run to its end once.
+    // The adapter knows a run up to its end only after it has executed the run to its end.
     await client.move("continue");
     for (let each = 0; each < POSITIONS_OF_RUN && positions < wanted; each++) {
       const seq = draws.below(recording.log.count + 1);

@@ -1,6 +1,6 @@
 /**
- * The folder that `dmalab init` makes, with the package as a user has it: every way to run and test it.
- * `tests/package_test.ts` tests the package itself, `tests/init_long_test.ts` a clone.
+ * The folder that `dmalab init` makes, used with the package that a user has: every way to run and test
+ * the folder. `tests/package_test.ts` tests the package itself, `tests/init_long_test.ts` a clone.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Uses the package as a user does, without this project and without a network: other folders, an
- * empty cache, an empty home folder, an npm registry that cannot be reached.
+ * Uses the package as a user does, without this project and without a network: in other folders,
+ * with an empty cache, an empty home folder, and an npm registry that cannot be reached.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
@@ -15,7 +15,10 @@ interface ShellOutcome {
   readonly output: string;
 }
 
-/** Runs a shell to its end. @param options Its `env` is the whole environment of the shell. */
+/**
+ * Runs a shell to its end.
+ * @param options `env` is the whole environment of the shell.
+ */
 function runShell(command: string, options: Deno.CommandOptions): ShellOutcome {
   const { code, stdout, stderr } = new Deno.Command(command, { ...options, clearEnv: true })
     .outputSync();

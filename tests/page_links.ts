@@ -2,7 +2,10 @@
 import { dirname, join, relative } from "node:path";
 import { filesBelow } from "./source_text.ts";
 
-/** `page: link` for each link in a folder's pages to a file or heading that does not exist. */
+/**
+ * Dead links in a folder's pages, to a file or heading that does not exist, as `page: link`; and
+ * the number of links.
+ */
 export function deadLinks(folder: string): { readonly links: number; readonly dead: string[] } {
   const headings = new Map<string, ReadonlySet<string>>();
   const dead: string[] = [];
@@ -27,7 +30,10 @@ function proseOf(page: string): string {
     .replaceAll(/`[^`\n]*`/g, "`");
 }
 
-/** The anchors of a page: the ones that GitHub makes for its headings, and the ones in its HTML. */
+/**
+ * The anchors of a page: the anchors that GitHub makes for its headings, and the anchors in its
+ * HTML.
+ */
 function headingsOf(page: string): ReadonlySet<string> {
   const text = Deno.readTextFileSync(page).replaceAll(/^ *```[^]*?^ *```/gm, "");
   const names = new Set([...text.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, name]) => name!));

@@ -1,15 +1,16 @@
 /**
- * Mistakes of driver authors, in every mode of the machine in which they are possible: each fails its
- * test, with the right finding. The checker finds the mistakes that no kernel would see.
+ * Mistakes of driver authors, in every mode of the machine in which they are possible. Each mistake must
+ * fail its test, with the right finding. The checker also finds mistakes that no kernel would notice.
  *
- * Not here, because they are not mistakes for the kernel's API: `dma_unmap_page` or `_phys` of a mapping
+ * Left out, because they are no mistakes for the kernel's API: `dma_unmap_page` or `_phys` of a mapping
  * of `dma_map_single` (they are one function), a sync for the CPU of memory that the device only reads,
  * a sync of coherent memory, an unmap that differs only in `skip_cpu_sync`, two mappings of one buffer
  * for devices that see the CPU's caches, a process that writes to its own pages, and reads by a
  * scenario.
  *
- * Not here, because a script cannot do it: `dma_free_coherent` with another size than allocated (it
- * frees the memory that it is given). A driver in C can, and gets `unmap_size`.
+ * Left out, because a script cannot do it: `dma_free_coherent` with another size than allocated. A
+ * script's call frees the memory that it is given. A driver in C can pass another size, and gets
+ * `unmap_size`.
  */
 import { assertEquals } from "@std/assert";
 import { failureOf, onlyOutcome } from "@dmalab/lang/testing";
@@ -417,7 +418,7 @@ const OVERWRITTEN = /^report bounced_write_lost$/;
 
 /**
  * The CPU writes to a bounced buffer that it owns, after a sync for the CPU or a map with
- * `skip_cpu_sync`; a copy from the bounce buffer overwrites the write.
+ * `skip_cpu_sync`. A later copy from the bounce buffer overwrites what the CPU wrote.
  */
 const BOUNCED: Mistakes = {
   "writes to what the unmap overwrites": [

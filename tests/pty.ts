@@ -1,5 +1,5 @@
 /**
- * A shell at a pseudo-terminal, as a person uses it: with jobs, signals, a window size and a
+ * A shell at a pseudo-terminal, used as by a person: with jobs, signals, a window size and a
  * screen.
  */
 import { assertMatch } from "@std/assert";
@@ -46,7 +46,10 @@ function shellEnvironment(): Record<string, string> {
   return { PATH, HOME, ...DENO_DIR === undefined ? {} : { DENO_DIR } };
 }
 
-/** Terminal modes that a program must restore, each with its initial state: `h` is on, `l` off. */
+/**
+ * Terminal modes that a program must restore, by number, each with its initial state: `h` is on,
+ * `l` off.
+ */
 const MODES = { "25": "h", "1049": "l", "2004": "l" } as const;
 
 /** A pseudo-terminal that exists until the end of its `await using` block. */
@@ -89,8 +92,8 @@ export class Pty implements AsyncDisposable {
   }
 
   /**
-   * Waits until the output contains a text, and drops all output up to its end. @returns The output
-   * before the text.
+   * Waits until the output contains a text. Drops all output up to the end of that text.
+   * @returns The output before the text.
    */
   async see(wanted: RegExp): Promise<string> {
     const text = await untilIn(() => textOf(this.#seen), wanted);
@@ -121,8 +124,8 @@ export class Pty implements AsyncDisposable {
   }
 
   /**
-   * Gives the terminal another size, as resizing a window does; the system notifies the program in
-   * it.
+   * Changes the size of the terminal, as resizing a window does. The system notifies the program
+   * that runs in the terminal.
    */
   async resize(columns: number, rows: number, device: string): Promise<void> {
     this.#screen.resize(columns, rows);
@@ -142,8 +145,8 @@ export class Pty implements AsyncDisposable {
   }
 
   /**
-   * Presses keys, and waits for the given texts. A key that sends a signal discards unread input, so wait for a
-   * text before pressing one.
+   * Presses keys, and waits for the given texts. A key that sends a signal makes the terminal discard unread
+   * input. Therefore wait for a text before pressing such a key.
    */
   async press(keys: string, ...wanted: readonly RegExp[]): Promise<void> {
     await this.#keys.write(new TextEncoder().encode(keys));

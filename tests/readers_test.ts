@@ -1,6 +1,6 @@
 /**
- * The setting of every row is read by some code: otherwise it would be accepted and explained, and have no
- * effect.
+ * Some code reads the setting of every row. A setting that no code reads would be accepted and explained,
+ * but would have no effect.
  */
 import { assert, assertEquals } from "@std/assert";
 import { CPU_SETTINGS, DEVICE_KINDS, DEVICES, LAB_TABLES } from "@dmalab/devices";
@@ -25,7 +25,7 @@ const CODE = readSources(["devices", "lang", "runtime"])
   .filter(({ path }) => !path.endsWith("_test.ts"))
   .map(({ path, text }) => ({ path, text: blankOut(text) }));
 
-/** Whether a property is read: as `.name`, or taken out of an object: `{ name }`, `{ name = 1 }`. */
+/** Whether a property is read: as `.name`, or by destructuring, as `{ name }` or `{ name = 1 }`. */
 function isRead(property: string, sources: readonly SourceText[]): boolean {
   const member = new RegExp(String.raw`\.${property}\b(?!\s*=[^=])`);
   const taken = new RegExp(String.raw`[{,]\s*${property}\s*[,}=]`);

@@ -10,9 +10,10 @@ import { nodeRelease } from "./node_releases.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
 /**
- * The test command cannot run itself: these commands replace it. It first checks types, but not the
- * ones in the package, which is in the checkout by now: a check of that folder finds no files. One
- * test is run in place of all.
+ * Commands that replace the README's test command, because this test is part of the suite and
+ * cannot run itself. The test command first checks types, but must not check the types in the
+ * package, which is in the checkout by now: a check of the package's folder finds no files. One
+ * test is run in place of all tests.
  */
 const INSTEAD: Readonly<Record<string, readonly string[]>> = {
   "task test": [
@@ -21,7 +22,10 @@ const INSTEAD: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Files that npm leaves in a checkout, and files that are in the folder but not in the project. */
+/**
+ * Folders that are not copied: npm leaves them in a checkout, or they are in the folder but not
+ * part of the project.
+ */
 const NOT_COPIED = [".git", ".dmalab", "coverage", "dist", "node_modules"];
 
 function copyProject(target: string): void {

@@ -6,7 +6,10 @@ type Key = string | number;
 export interface RecordedChange<T> {
   /** The field's name in the table of given fields (tests/conformance/given.ts). */
   readonly name: string;
-  /** A copy of the record with another value in the field, or without the list's last item. */
+  /**
+   * Returns a copy of the record in which the field has another value, or the list lacks its last
+   * item.
+   */
   apply(record: T): T;
 }
 
@@ -19,10 +22,10 @@ interface Place {
 }
 
 /**
- * Changes every field of a record, and shortens every list by its last item.
+ * The changes of a record: each changes one field, or shortens one list by its last item.
  *
  * @param name The name of the record itself; empty if its fields need no name before them.
- * @param isGiven Whether a field with this value is an input, so that it is not compared.
+ * @param isGiven Whether a field with this value is an input, so that the field is not compared.
  */
 export function* changesOf<T>(
   record: T,

@@ -1,6 +1,7 @@
 /**
  * Every run of every example is the same when it is recorded, when it is recorded again, and after any
- * moves in it. Here only the beginning of each is compared; `deno task script record-moves` compares all.
+ * moves in it. This test compares only the beginning of each run; `deno task script record-moves`
+ * compares whole runs.
  */
 import { assert } from "@std/assert";
 import { scenariosBelow } from "./examples.ts";

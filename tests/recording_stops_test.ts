@@ -1,6 +1,6 @@
 /**
- * Breakpoints of every kind in runs of examples: a search backwards finds the same stops as one
- * forwards, in the opposite order, and the events themselves confirm them.
+ * Breakpoints of every kind in runs of examples. A search backwards must find the same stops as a
+ * search forwards, in the opposite order, and the events themselves must confirm the stops.
  */
 import { assert, assertEquals } from "@std/assert";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
@@ -24,7 +24,7 @@ import { memoryFiles } from "@dmalab/lang/syntax";
 import { openScenario, scenariosBelow } from "./examples.ts";
 import { comparePosition, recordingsOf } from "./recording/same_run.ts";
 
-/** The number of runs searched in each example, the breakpoints in each run, and the most events of a run. */
+/** Limits: the number of runs searched in each example, the breakpoints in each run, and the events of a run. */
 const RUNS = 2;
 const BREAKPOINTS = 4;
 const MAX_EVENTS = 20_000;
@@ -226,8 +226,8 @@ Deno.test("a change of an expression stops both ways, wherever it can be asked",
   assertEquals(values(both({ hits: 3 }, "n"), "n"), ["4"]);
   assertEquals(values(both({ condition: "n > 1" }, "n"), "n"), ["2", "4"]);
   assertEquals(both({}, "buf.size"), []);
-  // A value that is visible only in one function does not change because it is invisible in
-  // between.
+  // A value is visible only in one function. That it is invisible between two calls does not count
+  // as a change.
   assertEquals(both({}, "doubled"), []);
 });
 

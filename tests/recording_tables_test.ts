@@ -106,8 +106,8 @@ for (const [size, paths] of [["", TELLING], [" (long)", null]] as const) {
 }
 
 /**
- * A change that cannot be compared with the machine's data: it does not keep which mappings of a
- * device without translation need no unmap. `runtime_tables_test.ts` tests it.
+ * A change that cannot be compared with the machine's data. For a device without translation, the
+ * machine does not store which mappings need no unmap. `runtime_tables_test.ts` tests this change.
  */
 const KEPT_NOWHERE = "mappings nvme.unmap";
 

@@ -1,8 +1,8 @@
 /**
- * The event that last changed a thing, for ten kinds of things on three kinds of machines: before, at
- * and after a change, compared with the machine's own data at every moment of the run. The named event
- * must be exactly the right one; a mapping is also compared with the checker's records, which may
- * change at other moments.
+ * The event that last changed a thing, for ten kinds of things on three kinds of machines. It is asked
+ * for before, at and after a change, and compared with the machine's own data at every moment of the
+ * run. The named event must be exactly the right one. A mapping is also compared with the checker's
+ * records, which may change at other moments.
  */
 import { assert, assertEquals } from "@std/assert";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
@@ -54,7 +54,7 @@ n = 3
 /** Reads the machine's data about a thing, as text; \`-\` if it has none. */
 type Probe = (paused: PausedRun) => string;
 
-/** A kind of thing: its name in a question, and how it is read from the machine. */
+/** A kind of thing: its name in a question, and the function that reads it from the machine. */
 interface Kind {
   readonly name: string;
   /** The thing in a question, from the events of the run. */
@@ -104,7 +104,10 @@ const field = (recording: Recording, name: string, key: string, api?: string): n
 
 const mapped = (recording: Recording) => field(recording, "dma.map", "dma", "dma_map_single");
 
-/** The last event with one of these names: it writes the contents of a list or queue. */
+/**
+ * A probe for the contents of a list or queue: the last event with one of these names has written
+ * them.
+ */
 function eventProbe(
   names: readonly string[],
   isMeant: (fields: Record<string, unknown>, request: number | null) => boolean,
@@ -250,7 +253,10 @@ function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
   return changes;
 }
 
-/** Whether an event and a change of the data are at the same moment, or in one call of the kernel. */
+/**
+ * Whether an event and a change of the data happen at the same moment, or inside the same call of the
+ * kernel.
+ */
 function isOneChange(recording: Recording, named: number, seen: number): boolean {
   const [first, last] = named < seen ? [named, seen] : [seen, named];
   if (last - first <= 1) return true;
@@ -259,7 +265,10 @@ function isOneChange(recording: Recording, named: number, seen: number): boolean
   return calls.some(({ seq }) => still.some((each) => each.seq === seq));
 }
 
-/** The moment of a change, or of the event right before it if that event announces the change. */
+/**
+ * The moment that must be named for a change: the change itself, or the event right before it if
+ * that event announces it.
+ */
 function namedAt(
   recording: Recording,
   { seq, statement }: Position,

@@ -34,8 +34,8 @@ function example(name: string): string {
 }
 
 /**
- * Each change of outcome, as `release: causes that are enough alone, or a, b together`, for all
- * tests.
+ * All changes of outcome, as `release: A or B` if each of several causes is enough alone, and as
+ * `release: A with B` if the causes are needed together.
  */
 function reasons(tests: readonly TestOutcomeChanges[]): string[] {
   return tests.flatMap((test) =>
@@ -218,7 +218,10 @@ Deno.test("the text is a table and reasons of at most 80 columns, and the JSON h
   showsWhatChanges(tests);
 });
 
-/** The changes are shown in lines as wide as the screen, with full names if they fit. */
+/**
+ * The text shows the changes in lines that are at most as wide as the screen, with full names if
+ * they fit.
+ */
 function showsWhatChanges(tests: readonly TestOutcomeChanges[]): void {
   const linesAt = (columns: number) =>
     releasesText("07.dma", tests, painter(false), columns).split("\n")

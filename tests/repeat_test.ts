@@ -1,6 +1,6 @@
 /**
- * The printed commands to repeat and to debug a failure lead to the same failure on the same machine,
- * whatever kind of run failed.
+ * The printed commands for repeating and debugging a failure must lead to the same failure on the
+ * same machine, whatever kind of run failed.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "./dmalab_program.ts";
@@ -201,7 +201,7 @@ Deno.test("a branch that the run does not have is an error that says what it has
 });
 
 Deno.test("a branch that does not fail any more passes, and says that it ran alone", async () => {
-  // The block after `if` is run in other runs of the whole test, but not in this one.
+  // When the whole test runs, the block after `if` is run in other branches, but not in this one.
   const block = "let maps = probe(2, 0)\nif maps != none { remove(maps) }";
   const bodies = [`inject each { ${block} }`, `inject each { ${block} else { } }`];
   using folder = new TempFolder({});

@@ -1,6 +1,6 @@
 /**
- * `deno task script repin FILE…`: runs tests, and where a text differs from the pinned one writes the new text
- * into the test. Check the changes afterwards: git shows them.
+ * `deno task script repin FILE…`: runs tests. If a text differs from the text in the test, the task writes the
+ * new text into the test. Check the changes afterwards: git shows them.
  */
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";

@@ -1,4 +1,7 @@
-/** A session at a pseudo-terminal, as of a user who works for a while: sixty inputs, two runs. */
+/**
+ * A session at a pseudo-terminal, like that of a user who works for a while: sixty inputs, two
+ * runs.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { programLine } from "./dmalab_program.ts";
@@ -31,7 +34,7 @@ class Session {
   /**
    * Types one input, and waits for the next prompt.
    *
-   * @param wanted Must then be on the screen, below the input.
+   * @param wanted This must be on the screen when the prompt appears, below the input.
    */
   async give(keys: string, wanted: RegExp): Promise<void> {
     await this.pty.press("\x0c");
@@ -56,7 +59,7 @@ class Session {
 }
 
 /**
- * Time between two presses of Ctrl-C: keys are read only after a run has taken a while, which may
+ * Time between two presses of Ctrl-C. Keys are read only after a run has taken some time, which may
  * be long on a busy host.
  */
 const PRESS_MS = 500;
@@ -141,8 +144,8 @@ Deno.test({
       await session.give(`ssd.read(lb${TAB}: 0, into: page)`, /ssd\.read\(lba: 0, into: page\)/);
       await session.give(`:stat${TAB} map${TAB}`, /:state mappings\n/);
 
-      // Several lines: the parser decides when the input is complete; the history has it as one
-      // entry.
+      // An input of several lines. The parser decides when the input is complete, and the history
+      // has the input as one entry.
       const lines = `let sizes = [${ENTER}4KiB,${ENTER}8KiB ]`;
       await session.give(lines, /> let sizes = \[\n +\.\.\.> +4KiB,\n +\.\.\.> +8KiB \]\ndma/);
       await session.give("sizes.sum()", /^12KiB$/m);
@@ -153,8 +156,8 @@ Deno.test({
       await session.give(paste(pasted), /^7\nseed 0x/m);
       await session.give(paste("let b = 1\nb + 1\n"), /^2$/m);
 
-      // Ctrl-C ends a run that would take more than ten seconds, and a search backwards, but not
-      // the session.
+      // Ctrl-C ends a run that would take more than ten seconds, and also a search backwards. It
+      // does not end the session.
       await pty.press(`while true {}${ENTER}`);
       session.inputs++;
       await session.interrupt(/error\[E0807\]: interrupted/);

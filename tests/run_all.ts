@@ -1,8 +1,9 @@
 /**
- * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: checks the types and runs the short suite of tests: all, the core's, or those of
- * members by their folders, such as `extensions/traces`. `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: runs the long suite,
- * too. `--rest` leaves out the tests that `deno task test` runs. `--times` runs each file in a separate process, prints the files that use most
- * processor time, and writes them to `tests/running/costs.json`, with which later runs on this machine are planned.
+ * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: checks the types and runs the short suite of tests: all tests, those of the core,
+ * or those of members, which are named by their folders, such as `extensions/traces`. `deno task test-all [--rest] [--times] [OPTIONS OF deno
+ * test]`: also runs the long suite. `--rest` leaves out the tests that `deno task test` runs. `--times` runs each file in a separate process,
+ * prints the files that use most processor time, and writes these costs to `tests/running/costs.json`; later runs on this machine are planned
+ * with them.
  *
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
@@ -80,14 +81,14 @@ if (import.meta.main) {
 /** Number of test files that `--times` prints. */
 const SHOWN = 50;
 /**
- * The cost of a short file is not kept if it is less: such files share a process with others of
- * their folder.
+ * Least cost of a short file that is stored. Cheaper files share a process with other files of
+ * their folder, so their cost is not needed.
  */
 const LEAST_SECONDS = 1;
 
 /**
- * Runs each file in a separate process, prints the costliest by processor time, and writes the
- * costs with which later runs are planned.
+ * Runs each file in a separate process, prints the files that use most processor time, and writes
+ * the costs. Later runs are planned with these costs.
  */
 async function measureCosts(tests: readonly Tests[]): Promise<void> {
   const jobs = tests.map(({ file, filter, name }) =>

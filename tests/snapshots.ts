@@ -47,7 +47,10 @@ export const KEPT_SCENARIOS: readonly string[] = [
   "tests/suites/reports.dma",
 ];
 
-/** Number of a test's events that are kept; the line of its outcome has the count of all. */
+/**
+ * Number of a test's events that are stored; the line of the test's outcome has the count of all
+ * events.
+ */
 const MOST_EVENTS = 100;
 
 /** The indent and word before a rule, on the line below its event. */
@@ -99,8 +102,8 @@ export async function printedBy(path: string): Promise<string[]> {
 }
 
 /**
- * The rule by which an event was decided, and the examined values. Equal lines are printed only
- * once in a test.
+ * The rule that decided an event, and the values that were examined. Within a test, equal lines are
+ * printed only once.
  */
 function reasonLine({ why }: MachineEvent): string | null {
   if (why === null) return null;

@@ -1,7 +1,7 @@
 /**
- * `deno task snapshots --update [PATH…]`: writes the present output of the named scenarios after an intended
- * change; without a path, of all kept scenarios and the sums of the drawn runs. Check the changes with git
- * afterwards.
+ * `deno task snapshots --update [PATH…]`: after an intended change, writes the present output of the named
+ * scenarios. Without a path, writes the output of all scenarios with a snapshot, and the sums of the drawn
+ * runs. Check the changes with git afterwards.
  */
 import "@dmalab/bin/provide";
 import { KEPT_SCENARIOS, printedBy, snapshotFile } from "./snapshots.ts";

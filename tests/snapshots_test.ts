@@ -1,7 +1,7 @@
 /**
  * Compares the output of some scenarios, event by event, with the texts in tests/snapshots/.
  *
- * It finds unintended changes, and does not check whether the output is correct: after an intended
+ * The test finds unintended changes. It does not check whether the output is correct: after an intended
  * change, `deno task snapshots --update` writes the texts, and git shows the differences. Correctness of
  * all other scenarios and machines is checked elsewhere: by their own assertions, the audit and the
  * recording's tables in tests/examples_test.ts and tests/suites_test.ts, by golden data in

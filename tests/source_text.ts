@@ -54,8 +54,8 @@ export function filesBelow(place: string): string[] {
 }
 
 /**
- * The arrows of the diagram in docs/dev/architecture.md, which defines the permitted imports
- * between members, by the last parts of the members' folder names.
+ * The arrows of the diagram in docs/dev/architecture.md. The diagram defines the permitted imports
+ * between members. Each member is named by the last part of its folder's name.
  */
 export function drawnArrows(): { readonly from: string; readonly to: string }[] {
   const page = Deno.readTextFileSync(join(ROOT, "docs/dev/architecture.md"));

@@ -20,8 +20,8 @@ Deno.test("deno run -R=. scenario.dma runs a scenario of this project, and with 
   assertStringIncludes(summary(output)!, "ok | 1 passed | 0 failed");
   const plain = await runDeno([...RUN, "dma", EXAMPLE], { folder: ROOT });
   assertEquals([plain.code, plain.output], [0, output]);
-  // Scenarios in a member's folder run, too; one with a driver in C prints the permission that it
-  // needs.
+  // Scenarios in a member's folder can be run, too. A scenario with a driver in C prints the
+  // permission that it needs.
   const bench = await runDeno([...RUN, "tools/bench/scenarios/start.dma"], { folder: ROOT });
   assertEquals(bench.code, 0, bench.output);
   const inC = await runDeno([...RUN, "extensions/c_drivers/drivers/map/map.dma"], { folder: ROOT });

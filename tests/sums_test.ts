@@ -1,7 +1,7 @@
 /**
  * Compares the results of drawn runs, by kinds of events and by rules, with tests/sums/drawn.txt.
- * Like tests/snapshots_test.ts it does not check whether they are correct: after an intended
- * change, `deno task snapshots --update` writes the text.
+ * Like tests/snapshots_test.ts, this test does not check whether the results are correct: after an
+ * intended change, `deno task snapshots --update` writes the text.
  */
 import { changedLines } from "@dmalab/cli/testing";
 import { assertEquals } from "@std/assert";

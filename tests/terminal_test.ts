@@ -1,6 +1,6 @@
 /**
- * The REPL at a pseudo-terminal: the effects of its keys, and how it works with the shell that
- * started it.
+ * The REPL at a pseudo-terminal: the effects of its keys, and how the REPL works together with the
+ * shell that started it.
  */
 import { assert, assertMatch } from "@std/assert";
 import { TempFolder } from "@dmalab/tools";
@@ -8,7 +8,10 @@ import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } fr
 import { programLine, PROMPT } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 
-/** An endless loop must last until it is interrupted, however long that takes on a busy host. */
+/**
+ * Limits of an endless loop. The loop must last until it is interrupted, however long that takes on
+ * a busy host.
+ */
 const LIMITS = `--max-steps ${10 ** 14} --max-time 300`;
 
 /** The line that starts the REPL; with no further permissions it may not even send signals. */
@@ -57,7 +60,8 @@ Deno.test({
       await pty.press("prin", /prin/);
       await pty.press(TAB, /t/);
       await pty.press(" 6 * 8\n", /^48$/m, PROMPT);
-      // After stopping it again, all keys still work: the history, a search in it, cancelling, the end.
+      // After the REPL is stopped once more, all keys must still work: the history, a search in it,
+      // cancelling, the end.
       await pty.press(CTRL_Z, /Stopped[^]*\$ /);
       await pty.press("fg\n", PROMPT);
       await pty.press(UP, /print 6 \* 8/);
@@ -79,7 +83,8 @@ Deno.test({
       await pty.press("let sizes = [", /let sizes = \[/);
       await pty.press(CTRL_C, /\^C/, PROMPT);
       await pty.press("while true {}\n", /while true/);
-      // Keys are read only after the input has run for a while: before that nothing can be ended.
+      // Keys are read only after an input has run for a while. Earlier, Ctrl-C could not end the
+      // input.
       await new Promise((resolve) => setTimeout(resolve, 1000));
       await pty.press(CTRL_C, /error\[E0807\]: interrupted/, PROMPT);
       await pty.press("40 + 2\n", /^42$/m, PROMPT);

@@ -1,6 +1,7 @@
 /**
  * Checks of the code's order: unused files, comments about removed code, functions longer than a
- * screen. They use TypeScript's syntax tree, so that text that only looks like code is ignored.
+ * screen. The checks use TypeScript's syntax tree, so that text that only looks like code is
+ * ignored.
  *
  * Every finding has a key, `path` or `path name`; `tests/tidy_excuses.ts` lists the keys that may
  * stay, with their reasons.
@@ -24,7 +25,7 @@ export interface Finding {
 }
 
 /**
- * A source with its syntax tree. Tests and their helpers are read, but findings in them are
+ * A source with its syntax tree. Tests and their helpers are read, too, but findings in them are
  * ignored.
  */
 interface Parsed extends SourceText {
@@ -33,8 +34,8 @@ interface Parsed extends SourceText {
 }
 
 /**
- * Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`. The code of the conformance
- * replay is not among them: it follows the same rules as the product's code.
+ * Matches tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`. It does not match the
+ * code of the conformance replay, which follows the same rules as the product's code.
  */
 const TEST_FILE =
   /^(?:extensions\/\w+\/)?tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
@@ -49,7 +50,7 @@ export class House {
   readonly #byPath: ReadonlyMap<string, Parsed>;
 
   /**
-   * @param sources All TypeScript of the project, including tests, because they use exports.
+   * @param sources All TypeScript of the project, including tests, because tests use exports.
    * @param entries Text that names the files that are started, such as the tasks of deno.json.
    * @param members The files that members of the workspace export, by their import names.
    */
@@ -71,7 +72,10 @@ export class House {
     return this.#files.filter(({ isProduct }) => isProduct);
   }
 
-  /** Files that no other file imports, names as a URL, or starts; uses by tests do not count. */
+  /**
+   * Files that no other file imports, names as a URL, or starts. An import by a test does not count
+   * as a use.
+   */
   deadFiles(): Finding[] {
     const named = new Set<string>();
     const entries = new Set(this.members.values());
@@ -224,8 +228,8 @@ export class House {
   }
 
   /**
-   * Closures that V8 allocates in its old generation, where they keep their machine alive until a
-   * full garbage collection: functions assigned to a property, and getters of object literals.
+   * Closures that V8 allocates in its old generation: functions assigned to a property, and getters
+   * of object literals. Such a closure keeps its machine alive until a full garbage collection.
    */
   oldClosures(): Finding[] {
     return this.#product.filter(({ path }) => OF_MACHINES.test(path)).flatMap((file) => {
@@ -345,7 +349,7 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
       }
     } else if (ts.isExportDeclaration(node)) {
       const clause = node.exportClause;
-      // `export *` does not use the names: a file that imports a name through this file uses it.
+      // `export *` itself uses no name. A file that imports a name through this file uses the name.
       if (clause === undefined) return;
       add(node.moduleSpecifier, ts.isNamedExports(clause) ? own(clause.elements) : "all");
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
@@ -376,8 +380,8 @@ const isExported = (node: ts.Statement) =>
   ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true;
 
 /**
- * @param passedOn Includes the names that the file passes on: a member's entry exports other files'
- *   names.
+ * @param passedOn Whether to include names that the file re-exports: a member's entry exports names
+ *   of other files.
  */
 function* exportedValues(
   file: Parsed,
@@ -426,8 +430,8 @@ function commentsOf({ text, tree }: Pick<Parsed, "text" | "tree">): Comment[] {
 }
 
 /**
- * Project files (`.ts`, `.md`) that a text mentions; `x.ts` and `FILE.md` are placeholders and are
- * left out.
+ * Project files (`.ts`, `.md`) that a text mentions. `x.ts` and `FILE.md` are left out, because
+ * they are placeholders.
  */
 function namesOfFiles(text: string): string[] {
   return [...text.matchAll(/(?<![\w/.*{}-])((?:[\w-]+\/)*[\w-]{2,}\.(?:ts|md))\b/g)]
@@ -444,7 +448,10 @@ function namesOfCode(text: string): string[] {
     .filter((word) => /^[a-z]+(?:[A-Z][a-z0-9]*)+$|^(?:[A-Z][a-z0-9]+){2,}$/.test(word));
 }
 
-/** All names that code uses, and the words in its strings: names of files, keys and commands. */
+/**
+ * All names that code uses, and the words in its strings, because these can be names of files, keys
+ * and commands.
+ */
 function collectWords(tree: ts.Node, into: Set<string>): void {
   walk(tree, (node) => {
     if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) into.add(node.text.replace("#", ""));
@@ -458,7 +465,7 @@ const WRITERS =
   /^(?:set|add|delete|clear|push|pop|shift|unshift|splice|sort|reverse|fill|copyWithin)$/;
 
 /**
- * Variables of a module that are written after it was loaded, and static fields that may be
+ * Variables of a module that are written after the module was loaded, and static fields that may be
  * written.
  */
 function moduleState(file: Parsed): [name: string, node: ts.Node][] {
@@ -540,9 +547,9 @@ function isShadowed(node: ts.Node, name: string): boolean {
 
 /**
  * The parts of the host that the pure layers must not use: the host's clock, random numbers, files
- * and console. `lang/`, `runtime/` and `devices/` run unchanged in a browser page and in a worker,
- * and give the same events for the same file, seed and profile. Each entry is a pattern for code
- * without comments and strings, with the reason.
+ * and console. The pure layers are `lang/`, `runtime/` and `devices/`. They run unchanged in a
+ * browser page and in a worker, and give the same events for the same file, seed and profile. Each
+ * entry is a pattern for code without comments and strings, with the reason.
  */
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bDeno\b/g, "the host belongs to cli/"],
@@ -555,12 +562,12 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bglobalThis\b/g, "there is no global state"],
   [/\bprocess\s*\.\s*(?:env|argv|exit|hrtime|stdout|stderr)\b/g, "the host belongs to cli/"],
   [/\bcrypto\s*\./g, "randomness comes from the machine's seeded generator"],
-  // A controller may have a method with this name; the host's function is used in an expression.
+  // A controller may have a method with this name. Therefore only uses inside an expression match.
   [/(?:[=(,?:&|!]|\bawait|\breturn)\s*fetch\s*\(/g, "the host belongs to cli/"],
   [/\bnew\s+Worker\b/g, "the host belongs to cli/"],
 ];
 
-/** One sentence for each use of the host in a source that must be pure; tests may use the host. */
+/** One sentence for each use of the host in a source that must be pure. Tests may use the host. */
 export function purityViolations(sources: readonly SourceText[]): string[] {
   return sources.flatMap(({ path, text }) => {
     if (path.endsWith("_test.ts")) return [];
@@ -576,8 +583,8 @@ export function purityViolations(sources: readonly SourceText[]): string[] {
 }
 
 /**
- * The text with blanks in place of comments and the contents of strings; line breaks stay, so that a
- * position in the result is the same position in the source.
+ * The text with blanks in place of comments and of the contents of strings. Line breaks stay, so
+ * that a position in the result is the same position in the source.
  */
 export function blankOut(text: string): string {
   const tree = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, true);

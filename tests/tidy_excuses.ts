@@ -1,6 +1,6 @@
 /**
- * Findings of `tests/tidy.ts` that may stay, each with its reason. An excuse without a finding is an
- * error, too.
+ * Findings of `tests/tidy.ts` that may stay, each with its reason. An excuse for which there is no
+ * finding is an error, too.
  */
 
 type Excuses = Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 /**
- * Transcripts in pages: a `console` block begins with `$ dmalab …`, and the rest is the output.
+ * Transcripts in pages. A `console` block begins with `$ dmalab …`; the rest of the block is the
+ * output.
  *
  * `deno run -A tests/transcripts.ts README.md` runs the commands again and writes their present
  * output into the page; `git diff` then shows the changes.

@@ -55,8 +55,8 @@ function below(step: string, { path, ...values }: Difference): Difference {
 }
 
 /**
- * Runs a replay; an input on which the model throws becomes a difference, so that other replays
- * continue.
+ * Runs a replay. If the model throws an error, the error is returned as a difference, so that other
+ * replays continue.
  */
 export function attempt<T>(
   replay: () => T,

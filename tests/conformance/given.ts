@@ -1,8 +1,8 @@
 import { GIVEN, GIVEN_TO_SOFTWARE } from "./hmm/hmm_given.ts";
 
 /**
- * The fields of a record that are inputs of a replay, and the fields that are not compared: this is
- * the only list of both. All other fields of a record are compared.
+ * The fields of a record that are inputs of a replay, and the fields that are not compared. No
+ * other list exists of either. All other fields of a record are compared.
  *
  * A field is named by its path. An item of a list is named by its `call` or `op`, or by its first
  * word; values in a list are named by their index. `*` matches any one name, `**` everything below.
@@ -25,11 +25,14 @@ export interface Exception {
   readonly record: RecordKind;
   readonly fields: readonly string[];
   /**
-   * `given`: the field is an input of the model. `left out`: it is not compared, and changing it
-   * changes no result.
+   * `given`: the field is an input of the model. `left out`: the field is not compared, and a
+   * change of the field changes no result.
    */
   readonly treatment: "given" | "left out";
-  /** The field is an input only for runs without a history; with a history it is compared. */
+  /**
+   * The field is an input only for runs without an allocation history. For runs with a history it
+   * is compared.
+   */
   readonly withoutHistory?: true;
   readonly why: string;
 }

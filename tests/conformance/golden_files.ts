@@ -27,7 +27,7 @@ export interface GoldenFile {
 }
 
 /**
- * Lists every data file below a folder, sorted by group within its folder.
+ * Lists every data file below a folder. The files of each folder are sorted by group.
  *
  * @throws {Deno.errors.NotFound} When the folder does not exist.
  */
@@ -66,8 +66,8 @@ function filesBelow(path: string, group: string): GoldenFile[] {
 }
 
 /**
- * Thrown for a data file that cannot be read: missing, not permitted, damaged, or of another kind
- * than its name says.
+ * Thrown for a data file that cannot be read: the file is missing, not permitted, damaged, or of
+ * another kind than its name says.
  */
 export class GoldenReadError extends Error {
   override readonly name = "GoldenReadError";

@@ -16,7 +16,10 @@ export interface GroupResult {
   readonly agree: number;
   readonly total: number;
   readonly firstDifference: CaseDifference | null;
-  /** Why no case could be replayed: the kind is not implemented yet, or a file cannot be read. */
+  /**
+   * Why no case could be replayed: the kind of data is not implemented yet, or a file cannot be
+   * read.
+   */
   readonly note: string | null;
   /** Whether the file could not be read, so that its cases could not be counted. */
   readonly unreadable: boolean;
@@ -61,7 +64,8 @@ export class GroupCount {
 
 /**
  * The result of a group that cannot be replayed: all of its cases count as different.
- * @param total Number of its cases; 0 if the file cannot be read, or has an unexpected structure.
+ * @param total Number of cases in the group; 0 if the file cannot be read, or has an unexpected
+ *   structure.
  */
 export function groupFailed(name: string, error: unknown, total = 0): GroupResult {
   const { message } = error as Error;

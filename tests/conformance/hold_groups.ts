@@ -1,9 +1,9 @@
 /**
  * Checks that captured and generated data still agree with the model, group by group.
  *
- * `conformance_agreement.json` has the number of agreeing cases of each group. Fewer agreeing cases
- * are a failure; more are one too, so that the file stays correct: `deno task conformance --json`
- * prints the numbers.
+ * `conformance_agreement.json` has the number of agreeing cases of each group. A group fails if
+ * fewer cases agree. It also fails if more cases agree, so that the file is kept correct: `deno
+ * task conformance --json` prints the numbers.
  */
 import { assertEquals } from "@std/assert";
 import { MappingRecords } from "@dmalab/runtime/dma";
@@ -19,14 +19,15 @@ export const GROUPS: readonly string[] = Object.keys(EXPECTED);
 export const GOLDEN = "tests/golden";
 
 /**
- * The classes of checker reports that a group may cause: for most groups none, because the captured
- * requests worked.
+ * The classes of checker reports that a group may cause. Most groups may cause none, because the
+ * captured requests worked.
  *
- * 6.1 and 6.12 cause reports of overlapping cache lines, as with their own debugging: they map the same
- * buffer for several commands at a time, and check cache lines on every machine (rules/dma.md 8.2).
- * Metadata with SGLs causes the report of the defect that made those requests fail (rules/defects.md,
- * `metadata_uses_data_gap`). So does data in 7.0 and 7.1 behind an IOMMU: the front part of a split bio
- * loses its gap bit (`gap_bit_lost_on_split`), and the captured calls ended with EIO.
+ * 6.1 and 6.12 cause reports of overlapping cache lines, as with the kernel's own DMA debugging: they
+ * map the same buffer for several commands at a time, and check cache lines on every machine
+ * (rules/dma.md 8.2). Metadata with SGLs causes the report of the defect that made those requests fail
+ * (rules/defects.md, `metadata_uses_data_gap`). Data in 7.0 and 7.1 behind an IOMMU causes the same
+ * report: the front part of a split bio loses its gap bit (`gap_bit_lost_on_split`), and the captured
+ * calls ended with EIO.
  */
 function deserved(group: string): readonly string[] {
   if (/\bv6\.(?:1|12)-/.test(group)) return ["cacheline_overlap"];
@@ -61,8 +62,8 @@ async function replayWatched(isWanted: (group: string) => boolean) {
 }
 
 /**
- * Replays groups, with a test step for each. @returns The number of cases of each captured group, and their
- * reports.
+ * Replays groups, with a test step for each.
+ * @returns The number of cases of each captured group, and the checker reports of the groups.
  */
 export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) => boolean) {
   const { results, drawn } = await replayWatched(isWanted);
@@ -83,8 +84,8 @@ export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) 
 const SHARE = 6;
 
 /**
- * Whether the short suite replays a group: one sixth of each kind. The requests, the history and the
- * submissions of a captured configuration are replayed together.
+ * Whether the short suite replays a group. It replays one sixth of the groups of each kind. For a
+ * captured configuration, the requests, the history and the submissions are replayed together.
  */
 export function isWitness(group: string): boolean {
   const parts = group.split("/");

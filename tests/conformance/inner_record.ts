@@ -1,9 +1,9 @@
 /**
  * The lines inside a call that both kinds of records have: flushes and bounce buffers.
  *
- * The probes were at the beginning or the end of the kernel's functions, so that the order sometimes
- * differs from that of our events: a bounce buffer's copy is reported before the buffer itself, because
- * the buffer's line was written when the function that allocated it returned.
+ * The probes were at the beginning or the end of the kernel's functions. Therefore the order sometimes
+ * differs from the order of our events. For example, a bounce buffer's copy is reported before the
+ * buffer itself, because the buffer's line was written when the function that allocated it returned.
  */
 import type { Json } from "./difference.ts";
 import { DMA_ATTR } from "@dmalab/runtime/dma";
@@ -31,8 +31,8 @@ export abstract class InnerRecord {
   }
 
   /**
-   * @param range Further fields in the line of a flushed range. @param whole Further fields in the
-   *   line of a full flush.
+   * @param range Further fields in the line of a flushed range.
+   * @param whole Further fields in the line of a full flush.
    */
   protected addFlush(fields: Fields, range: More, whole: More): void {
     const start = fields.start as number;
@@ -60,8 +60,8 @@ export abstract class InnerRecord {
   }
 
   /**
-   * A copy to the bounce buffer was made inside the call that allocated the buffer. The line of
-   * that call was written at its end: the copy's line is placed before it.
+   * Adds a copy to the bounce buffer, which was made inside the call that allocated the buffer. The
+   * line of that call was written at the call's end. Therefore the copy's line is placed before it.
    */
   protected addCopy(fields: Fields): void {
     const { size, tlb } = renamed(fields, { size: "size_bytes", tlb: "tlb_phys" });

@@ -1,5 +1,5 @@
 /**
- * Replays invalidations (tests/golden/invalidations): maps and unmaps of a domain, each with the
+ * Replays invalidations (tests/golden/invalidations). Each map and unmap of a domain has the
  * commands that the kernel wrote to VT-d's queue, in the order in which QEMU read them.
  */
 import { deviceTlbDescriptor, Machine, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
@@ -49,7 +49,8 @@ export class InvalidationModel {
         domain.flushAll();
         break;
     }
-    // If only the IOTLB is invalidated, the wait command is part of `iotlb.sync` and has no event.
+    // If only the IOTLB is invalidated, the wait command has no separate event: it is part of
+    // `iotlb.sync`.
     const alone = this.#commands.length > 0 && this.#commands.every(([kind]) => kind === "iotlb");
     return { commands: alone ? [...this.#commands, ["wait"]] : this.#commands };
   }

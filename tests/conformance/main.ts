@@ -1,8 +1,8 @@
 /**
  * `deno task conformance [--data DIR] [--json] [FILTER]`: replays golden data and counts agreement.
  *
- * Every case of every group is counted. A kind of data that dmalab cannot replay yet counts as not
- * agreeing, never as skipped. Exit 1 when any case differs or a file cannot be read.
+ * Every case of every group is counted. Data of a kind that dmalab cannot replay yet counts as not
+ * agreeing, never as skipped. Exits with 1 if any case differs or a file cannot be read.
  */
 import { command, flag, text } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";

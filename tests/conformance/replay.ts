@@ -45,15 +45,16 @@ export async function* replayGroups(
     try {
       yield await replayFile(file, runs);
     } catch (error) {
-      // A damaged file counts as a failure, and must not stop the others; so does a file with an
-      // unexpected structure.
+      // A damaged file counts as a failure, and must not stop the other groups. The same applies to
+      // a file with an unexpected structure.
       yield groupFailed(file.group, error);
     }
   }
 }
 
 /**
- * Folders of captured runs: of the first releases of the project, of other releases, and from `dmalab kernel capture`.
+ * Folders of captured runs, in this order: the project's first releases, other releases, and captures by `dmalab
+ * kernel capture`.
  */
 const CAPTURED_RUNS = ["kernel", "releases", "guests"] as const;
 

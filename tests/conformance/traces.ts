@@ -1,9 +1,9 @@
 /**
- * Replays operation traces (tests/golden/iova, pagetable, invalidations and swiotlb): the operations of a file are
- * performed on one allocator, table, pool or device.
+ * Replays operation traces (tests/golden/iova, pagetable, invalidations and swiotlb). All operations of a file are
+ * performed on the same allocator, table, pool or device.
  *
- * A case is a line with a result. After a file's first difference all its later lines count as different, because
- * the states of model and record differ.
+ * Each line with a result is a case. After a file's first difference all later lines of the file count as
+ * different, because the states of model and record differ.
  */
 import { InvalidationModel } from "./invalidation_model.ts";
 import { IovaModel, MappingModel, PoolModel, TableModel } from "@dmalab/kernel_tree/oracle";
@@ -20,15 +20,18 @@ interface TraceKind {
   /** Prefix of the names of its groups. */
   readonly prefix: string;
   readonly record: RecordKind;
-  /** Makes the model that performs the operations; a line is one of them if its record is sound. */
+  /**
+   * Makes the model that performs the operations. A line must have the right form: its type is not
+   * checked here.
+   */
   make(): { run(line: never): Answer };
   /** The only operation that may precede `init`. */
   readonly beforeInit?: string;
   /** Result fields that no record contains, or that only some records contain. */
   readonly unrecorded?: readonly string[];
   /**
-   * Fields that a record leaves out if they have these values (as JSON), which mean that nothing
-   * happened.
+   * Fields that a record leaves out if they have these values (as JSON). These values mean that
+   * nothing happened.
    */
   readonly empty?: Readonly<Record<string, string>>;
   /** Fields that are results; a line with any of them is a case. */

@@ -57,8 +57,8 @@ const BLOCKS = [
 ] as const;
 
 /**
- * A damaged line hundreds of times, each time with other names: the cost of an error must not grow with the
- * number of errors.
+ * A text that repeats a damaged line hundreds of times, each time with other names: the cost of one error
+ * must not grow with the number of errors.
  */
 function repeatedLine(choices: Choices, pieces: readonly string[]): string {
   const damaged = mutate(choices.pick(pieces), choices, pieces).split("\n");

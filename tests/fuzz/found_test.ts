@@ -43,7 +43,8 @@ Deno.test("braces that are taken for a record cost three errors at most, however
 
 Deno.test("mistakes in declarations of their own are all reported", () => {
   assertEquals(errorsOf("let =\nlet =\nlet =\nlet =\nlet =\n").length, 5);
-  // After too many errors the rest is not read, and the declaration of the last error has a value.
+  // After too many errors the rest of the text is not read. The declaration in which the last error
+  // lies must still have a value.
   assertEquals(judge("let a(%\n".repeat(51), false).verdict, "refused");
 });
 
@@ -91,7 +92,8 @@ Deno.test("at the prompt, too, a pair of brackets stays a pair when one inside i
 });
 
 Deno.test("a list goes on in its own brackets only, and never at a later place of the same depth", () => {
-  // This was parsed for ever: the token at which to continue was in a block of a later statement.
+  // The parser did not end on this text: the token at which it wanted to continue was in a block of
+  // a later statement.
   const text = 'test "c" {\n  repeat 1 {\nshow [f(5, g(x) {\nlet parts = []\n' +
     "for n in 0..32 {a: false )][0]\n}\n}\n";
   assertEquals(errorsOf(text), ["E0203 3", "E0205 3", "E0204 5", "E0204 5"]);
@@ -115,11 +117,13 @@ Deno.test("a mistake costs no more because there are hundreds of them", () => {
   const inTest = (lines: number, line: (index: number) => string) =>
     `test "t" {\n${Array.from({ length: lines }, (_, index) => `  ${line(index)}\n`).join("")}}\n`;
   const texts = [
-    // Each use of a name was compared with all names, and each function was examined at each call.
+    // The checker compared each use of a name with all names, and examined each function again at
+    // each call.
     inTest(100, () => "show nonexistent_1"),
     inTest(800, (index) => `show nonexistent${index}`),
     inTest(800, (index) => `dma_map_fo${index}(1)`),
-    // At each error the parser went through all active rules to insert a token that it never inserts.
+    // At each error the parser searched all active rules for a token to insert, although it never
+    // inserts that token.
     inTest(40, (index) => `fn scatter${index}) {`),
     inTest(100, () => `r${"[".repeat(63)}eturn state`),
     inTest(1600, (index) => `let unused${index} 11`),
@@ -138,7 +142,8 @@ Deno.test("an event's name is no place to assign to", () => {
 });
 
 Deno.test("an operator before an assignment is a mistake", () => {
-  // The operator was dropped silently: `= a = 2` was `a = 2`, and `dmalab fmt` could not write it.
+  // The parser dropped the first operator silently: `= a = 2` was read as `a = 2`, and `dmalab fmt`
+  // could not write it.
   assertEquals(errorsOf('test "t" {\n  let a = 1\n  = a = 2\n  show a\n}\n'), ["E0207 3"]);
 });
 

@@ -2,8 +2,8 @@
  * `deno task script fuzz`: mutated programs for the language, and calls of every builtin with any value;
  * `--help` lists the options. For random requests see `dmalab hunt --quirks none`.
  *
- * Problems are printed with their texts. Add such a text to `tests/fuzz/found_test.ts`, and fix the
- * problem.
+ * Problems are printed with their texts. Add the text of a problem to `tests/fuzz/found_test.ts`, and
+ * fix the problem.
  */
 import { command, flag, integer, type Invocation } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -54,8 +54,8 @@ async function tryPrograms(amount: Amount, runs: boolean): Promise<boolean> {
 }
 
 /**
- * Tries calls of every builtin. @returns Whether each returned a value or an error that makes
- * sense.
+ * Tries calls of every builtin.
+ * @returns Whether each call returned a value or an error that makes sense.
  */
 async function tryCalls(amount: Amount): Promise<boolean> {
   const { seed } = amount;
@@ -78,8 +78,8 @@ async function tryCalls(amount: Amount): Promise<boolean> {
 }
 
 /**
- * Lays out programs at random, and formats them twice. @returns Whether each keeps its meaning and its formatted
- * layout.
+ * Lays out programs at random, and formats them twice.
+ * @returns Whether each program keeps its meaning, and is unchanged by the second formatting.
  */
 function tryLayout(): boolean {
   const { changed, sound, wrong } = tryLayouts(LAYOUTS);

@@ -25,8 +25,8 @@ export interface Judgement {
   /** The message of a bug; else empty. */
   readonly problem: string;
   /**
-   * Time until the text was parsed and checked and its errors were rendered, as a part of the
-   * allowed time.
+   * Time for parsing and checking the text and rendering its errors, as a fraction of the allowed
+   * time.
    */
   readonly timeShare: number;
 }
@@ -47,13 +47,16 @@ const WITHOUT_MISTAKES = `test "right" {\n  let x = 1\n${"  assert x + 2 == 3\n"
 
 let withoutMistakesMs: number | undefined;
 
-/** Limit, as a multiple of the time for a text without errors; 1.0 to 1.6 are usual. */
+/**
+ * Limit of the time, as a multiple of the time for a text without errors. Usual multiples are 1.0
+ * to 1.6.
+ */
 const MOST_RATIO = 4;
 
 /**
- * The allowed time until a text is parsed and checked and its errors are rendered. It is
- * proportional to the text's length: enough for a busy host, but not for an algorithm of more than
- * linear complexity. `deno task bench lang.broken` measures the speed of reading broken text.
+ * The allowed time for parsing and checking a text and rendering its errors. It is proportional to
+ * the text's length. It is enough on a busy host, but not for an algorithm of more than linear
+ * complexity. `deno task bench lang.broken` measures the speed of reading broken text.
  */
 function mostMs(text: string): number {
   withoutMistakesMs ??= leastMs(WITHOUT_MISTAKES, () => false);
@@ -63,16 +66,19 @@ function mostMs(text: string): number {
 /** A text that takes at most this part of its time is not tried again. */
 const QUICK_SHARE = 0.2;
 /**
- * How often a slow text is tried: the first tries include compiling JavaScript, others may wait for the
- * host.
+ * How often a slow text is tried. The first tries include compiling JavaScript, and other tries may be
+ * slow because the host is busy.
  */
 const TRIES = 8;
-/** Time limit for tries of a text that is within its limit: more tries change no verdict. */
+/**
+ * Time limit for repeating a text that is within its limit already. More tries would not change the
+ * verdict.
+ */
 const FIGURE_MS = 200;
 
 /**
- * Loads a text as `dmalab run` does, and runs it if `run` is set and it has no errors, within tight
- * limits.
+ * Loads a text as `dmalab run` does. If `run` is set and the text has no errors, also runs it,
+ * within tight limits.
  */
 export function judge(text: string, run: boolean): Judgement {
   let timeShare = 0;

@@ -35,7 +35,8 @@ export function laidOut(text: string, choices: Choices): string {
     if (tokenType === RParen || tokenType === RBracket || tokenType === RBrace) open.pop();
     const isJoined = open.length > 0 && open.at(-1)!.tokenType !== LBrace;
     const gap = text.slice(end, startOffset);
-    // A line with a first token that can begin a statement would begin one, and end open brackets.
+    // If the first token of a line can begin a statement, the line begins a statement, and ends
+    // open brackets.
     const mayBreak = !beginsStatement(token, tokens[index + 1]) &&
       (isJoined || mayEndLine(tokens[index - 1], token));
     result += choices.oneIn(6) ? newGap(gap, mayBreak, choices) : gap;
@@ -77,10 +78,10 @@ interface LayoutReport {
 }
 
 /**
- * For the first seeds: changes the layout of a program, formats it, and formats it again.
+ * For the first seeds: changes the layout of a program, formats it, and formats the result again.
  *
- * formatSource() itself checks that the tree and the comments stay the same, and throws if they do
- * not.
+ * formatSource() itself checks that the tree and the comments stay the same, and throws if they
+ * differ.
  */
 export function tryLayouts(count: number): LayoutReport {
   const { programs } = readCorpus();

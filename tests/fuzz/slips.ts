@@ -1,9 +1,9 @@
 /**
- * Typing slips in the examples: each token left out, doubled, or swapped with the next.
+ * Typing slips in the examples: each token left out, doubled, or swapped with the next token.
  *
- * The requirement: at most three errors, the first of them near the slip. Near is the changed line
- * or the next line with code above or below it, and the error itself must point there: a note does
- * not count.
+ * The requirement: a slip causes at most three errors, and the first error is near the slip. Near
+ * means on the changed line, or on the next line with code above or below it. The error itself must
+ * point there; a note of the error does not count.
  */
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { parse, type SourceLoader } from "@dmalab/lang/syntax";
@@ -14,13 +14,16 @@ import { openScenario, scenariosBelow } from "../examples.ts";
 export const MAX_ERRORS = 3;
 
 /**
- * Share of slips that may violate the requirement. Of 6,386 slips 6 do: a brace that is missing or
- * doubled in a file with other braces at the same depth, and a parameter that is left out of a
- * function.
+ * Share of slips that may violate the requirement. Of 6,386 slips, 6 violate it: a brace that is
+ * missing or doubled in a file with other braces at the same depth, and a parameter of a function
+ * that is left out.
  */
 const POOR_SHARE = 0.001;
 
-/** How many of this many tried slips may violate the requirement: two standard deviations more than usual. */
+/**
+ * Number of slips that may violate the requirement if `variants` slips are tried: two standard deviations
+ * more than usual.
+ */
 export function mostPoor(variants: number): number {
   const usual = variants * POOR_SHARE;
   return Math.ceil(usual + 2 * Math.sqrt(usual));
@@ -51,7 +54,7 @@ export interface SlipReport {
 /**
  * Tries the variants of every example.
  *
- * @param step 1 for all of them, 10 for every tenth.
+ * @param step 1 to try all variants, 10 to try every tenth.
  */
 export function trySlips(step: number): SlipReport {
   const counts: SlipCounts = {

@@ -1,6 +1,6 @@
 /**
- * Reads damaged lines of traces and logs of every kind: none may cause an exception, or a balance
- * of mappings that is not consistent.
+ * Reads damaged lines of traces and logs of every kind. No line may cause an exception, or an
+ * inconsistent balance of mappings.
  */
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -50,14 +50,16 @@ export interface Damage {
 }
 
 /**
- * Reads this many damaged lines as one file. @param corpus The undamaged lines. @param seed The
- * seed for choosing lines and damages.
+ * Reads a number of damaged lines as one file.
+ * @param corpus The undamaged lines.
+ * @param seed The seed for choosing lines and damages.
  */
 export function readDamaged(corpus: readonly string[], count: number, seed: number): Damage {
   const pass = new LogPass();
   const imported = new ImportPass();
   const check = new TraceCheck(pass);
-  // The log is read first, as in the command: its damaged lines decide which pages are relevant.
+  // The log is read first, as the command does it: the damaged lines of the log decide which pages
+  // are relevant.
   for (const isTrace of [false, true]) {
     const choices = new Choices(seed);
     for (let number = 1; number <= count; number++) {

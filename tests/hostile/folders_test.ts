@@ -1,4 +1,4 @@
-/** A path leads to the same folder in every form: no other folder is read or changed. */
+/** Every form of a path leads to the same folder. No other folder may be read or changed. */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const PLACES = ["", "b", "here", "here/b", "elsewhere", "elsewhere/b", "elsewher
   .concat(ODD.map((name) => `here/${name}`));
 
 /**
- * Forms of a folder's path, and the folder that each leads to; `ROOT` is replaced by the path of
+ * Forms of a folder's path, each with the folder to which it leads. `ROOT` stands for the path of
  * the root.
  */
 const FORMS: readonly (readonly [typed: string, place: string])[] = [

@@ -1,10 +1,10 @@
 /**
- * Hostile cases: each must end by the error of its limit, and take no more than twice its time
+ * Hostile cases. Each case must end by the error of its limit. It may take at most twice its time
  * limit (more in proportion on a slower host) and 1.25 times its memory limit.
  *
- * A script is a file in `scripts/` with first lines that name its limits and its end; a case without a
- * script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs the cases
- * with a name that contains the text, and prints the time and memory of each.
+ * The case of a script is a file in `scripts/` whose first lines name its limits and its end. A case
+ * without a script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs
+ * the cases with a name that contains the text, and prints the time and memory of each.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -22,7 +22,10 @@ const START_MS = 500;
 /** Duration of an ordinary run on the host on which the limits were chosen. */
 const ORDINARY_MS = 700;
 
-/** The allowed time of a case: on a slower host, the part beyond its time limit is longer. */
+/**
+ * The allowed time of a case. On a slower host, the allowed time beyond the case's time limit is
+ * longer.
+ */
 function mostMs(hostile: HostileCase, { ordinaryMs }: Ended): number {
   const givenMs = 1000 * givenTo(hostile).seconds;
   const beyondMs = (MAX_TIME_SHARE - 1) * givenMs + START_MS;

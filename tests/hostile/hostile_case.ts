@@ -8,11 +8,11 @@ export interface HostileCase {
   readonly name: string;
   /** The started program: `dmalab` by default. */
   readonly program?: Program;
-  /** The words of the command line, including limits. `DIR` is replaced by the folder of its input. */
+  /** The words of the command line, including limits. `DIR` stands for the folder of the case's input. */
   readonly words: readonly string[];
   /**
-   * Its required end: one of these codes, which must be reported; `held` for success within its
-   * limits; or `refused` for a sentence before anything is read as a script.
+   * The required end of the case. A list of codes: one of them must be reported. `held`: success
+   * within the limits. `refused`: an error message before anything is read as a script.
    */
   readonly ends: readonly string[];
   /** The exit code, if it differs from the one that follows from `ends`. */
@@ -90,6 +90,7 @@ export function exitCodeOf({ ends, exit }: HostileCase): number {
   if (exit !== undefined) return exit;
   const [code] = ends;
   if (code === "held" || code!.startsWith("W")) return 0;
-  // 3: a limit ended the run; 1: a test failed; 2: errors in the file, before it was run.
+  // Exit codes: 3 if a limit ended the run; 1 if a test failed; 2 for errors in the file, before
+  // the run.
   return code!.startsWith("E08") ? 3 : code!.startsWith("E09") ? 1 : 2;
 }

@@ -13,8 +13,8 @@ const NOT_WRITTEN = 4;
 const HOST_WORDS = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"];
 
 /**
- * @param words Words of the command line; a single text if no word contains a blank. @param ends Codes, with `or`
- *   between them.
+ * @param words Words of the command line, or a single text if no word contains a blank.
+ * @param ends Codes, with `or` between them.
  */
 function hostile(
   name: string,
@@ -42,19 +42,20 @@ export function makeSparse(path: string, sizeBytes: number): void {
 }
 
 /**
- * Sequences that clear the screen, hide text, ring the bell, move back, and change the direction of
- * text.
+ * Sequences that clear the screen, hide text, ring the bell, move back, or change the writing
+ * direction of text.
  */
 export const ESCAPES = "\x1b[2J\x1b[8m\x07\x08\u009b31m\u202e\u2066\u200fx";
 
 /**
- * Number of entries of a machine: ten times the limit, or twice for all but the first of {@linkcode
- * ENTRIES}.
+ * Number of entries of a machine: for the first of {@linkcode ENTRIES} ten times the limit, for the
+ * others twice the limit.
  */
 const ENTRY_COUNT = { first: 100_000, other: 20_000 };
 
 /**
- * Parts that a machine can contain in large numbers: the text before, one of them, the text after.
+ * Parts that a machine can contain in large numbers. Each has the text before all parts, the text
+ * of one part, and the text after all parts.
  */
 const ENTRIES: readonly (readonly [string, string, (index: number) => string, string])[] = [
   ["root ports", " pci {\n", (index) => `root_port r${index} { }\n`, "}"],
@@ -123,8 +124,8 @@ function lines(count: number, line: (index: number) => string): string {
 const NOT_READ = "it is not a regular file but a pipe, a socket or a device";
 
 /**
- * Entries in place of a file: a name, the word of the command line, a function that creates it, and
- * the required message.
+ * Entries that are no regular files, in places where dmalab expects a file. Each has a name, the
+ * word of the command line, a function that creates the entry, and the required message.
  */
 const NO_FILES: readonly (readonly [string, string, (folder: string) => void, says?: string])[] = [
   ["a FIFO", "DIR/a.dma", (folder) => makeFifo(join(folder, "a.dma")), NOT_READ],
@@ -330,8 +331,8 @@ const ANYBODYS_TEXT: readonly HostileCase[] = [
 ];
 
 /**
- * Creates a folder that is a kernel tree by its Makefile, with foreign files in it and links out of
- * it.
+ * Creates a folder that looks like a kernel tree because of its Makefile. It contains foreign
+ * files, and links that lead out of it.
  */
 function makeTree(folder: string): void {
   const at = (name: string) => join(folder, name);
@@ -457,7 +458,10 @@ function packed(name: string, text: string, times: number): (folder: string) => 
   };
 }
 
-/** Creates a scenario in a folder with an entry that is taken for the mark of a root. */
+/**
+ * Creates a folder with a scenario and an entry that could be mistaken for the file that marks a
+ * root.
+ */
 function markedBy(name: string, put: (path: string) => void): (folder: string) => void {
   return (folder) => {
     put(join(folder, name));

@@ -1,6 +1,6 @@
 /**
- * Paths that dmalab writes or reads, and hostile entries that a cloned repository can have at these
- * paths.
+ * Paths that dmalab writes or reads, and the hostile entries that a cloned repository can have at
+ * these paths.
  */
 import { dirname, join } from "node:path";
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -23,8 +23,9 @@ export interface Done {
 interface Trap {
   readonly name: string;
   /**
-   * Creates the entry. @param outside A folder that must not be changed, and no text of which may be
-   * shown.
+   * Creates the entry.
+   * @param outside A folder outside of the current one: it must not be changed, and its text must
+   *   not be shown.
    */
   readonly set: (path: string, outside: string) => void | { close(): void };
   /** Whether it can also be in place of a folder. */
@@ -77,8 +78,8 @@ interface Use {
   readonly files: Readonly<Record<string, string>>;
   readonly words: readonly string[];
   /**
-   * The kind of the action. A hard link can be read like any file, and links at a path that the
-   * user typed are followed for reading.
+   * The kind of the action. A hard link can be read like any file. When the action reads a path
+   * that the user typed, links at this path are followed.
    */
   readonly way: "writes" | "reads" | "reads what was typed";
   /** Whether the path is a folder of dmalab. */
@@ -107,8 +108,8 @@ const TYPED = [
 ];
 
 /**
- * An action, named by its words and its path. @param files The folder's files, or the text of
- * `a.dma`.
+ * An action, named by its words and its path.
+ * @param files The files of the folder, or only the text of `a.dma`.
  */
 function use(
   way: Use["way"],
@@ -169,8 +170,8 @@ export const USES: readonly Use[] = [
 ];
 
 /**
- * Longer than all command lines together take, but a writer that waits for a pipe's reader would
- * take longer.
+ * Time limit of the process. It is longer than all command lines together need. A command that
+ * waits for the reader of a pipe would never end, and exceeds the limit.
  */
 const PATIENCE_MS = 300_000;
 
@@ -235,7 +236,7 @@ interface Case {
 export const CASES: readonly Case[] = USES.flatMap((use) =>
   TRAPS
     .filter(({ forFolders }) => forFolders === true || use.isFolder !== true)
-    // A hard link can be read like any file, by everyone with the permission to read it.
+    // A hard link can be read like any file, by everyone who has the permission to read that file.
     .filter(({ name }) => name !== "a hard link" || use.way === "writes")
     .filter(({ name }) => name !== "a link to a file outside" || use.way !== "reads what was typed")
     .map((trap) => ({ use, trap }))

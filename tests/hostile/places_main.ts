@@ -1,6 +1,7 @@
 /**
- * Runs command lines one after the other, each in a separate folder: commands that read and write
- * paths that a cloned repository chose. `doAll` starts this as one process for all of them.
+ * Runs command lines one after the other, each in a separate folder. The commands read and write
+ * paths that a cloned repository chose. `doAll` starts one process of this program for all command
+ * lines.
  */
 import { editText, MemoryScreen, toItsEnd } from "@dmalab/cli";
 import "@dmalab/bin/provide";

@@ -1,7 +1,8 @@
 /**
- * Links, pipes, sockets and hard links in places where the command line writes or reads: each is
- * refused by name, and nothing outside of the folder is changed or shown. Here each place is tested
- * with one of them; `places_long_test.ts` tests the others.
+ * Links, pipes, sockets and hard links in places where the command line writes or reads. The
+ * command must refuse each of them by name, and must not change or show anything outside of the
+ * folder. Here each place is tested with one kind of entry; `places_long_test.ts` tests the other
+ * kinds.
  */
 import { assert, assertEquals } from "@std/assert";
 import { readSources } from "../source_text.ts";
@@ -40,11 +41,12 @@ Deno.test("the command line reads files of users in one module, and names its ot
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/places.ts",
-    // The two trees of a review, with each link compared as a link: host_file.ts would follow
-    // links.
+    // Reads the two trees of a review itself, because a link is compared as a link: host_file.ts
+    // would follow it.
     "extensions/kernel_tree/review/differing_paths.ts",
     "extensions/page/cli/report_data.ts",
-    // The memory of a guest, written by QEMU: its first bytes give the length of the report.
+    // Reads the memory of a guest, which QEMU has written to a file. The first bytes of the file
+    // give the length of the report.
     "extensions/real_kernel/boot/boot_guest.ts",
     // Traces of any length, after host_file.ts found a file; a pipe only for `trace watch`.
     "extensions/traces/cli/read_lines.ts",

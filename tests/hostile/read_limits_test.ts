@@ -70,8 +70,8 @@ Deno.test("what is too large is refused by its size before it is read, and what 
 });
 
 /**
- * Starts dmalab so that no file may grow beyond a number of blocks of 512 bytes, as on a disk with that
- * much room.
+ * Starts dmalab with a limit of the size of files, in blocks of 512 bytes. A write beyond the limit
+ * fails, as on a full disk.
  */
 async function withRoom(blocks: number, folder: string, words: readonly string[]) {
   const script = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" "$@"`;
@@ -91,8 +91,8 @@ const SOURCES: Readonly<Record<string, string>> = {
 };
 const FIRST_LOOK = join(ROOT, "examples/start/01-first-look.dma");
 /**
- * Commands that write, and the file that each replaces. One module writes all of them, so the short
- * suite tests only the first.
+ * Commands that write, each with the file that the command replaces. One module writes all of these
+ * files. Therefore the short suite tests only the first command.
  */
 const WRITERS: readonly (readonly [name: string, file: string, words: readonly string[]])[] = [
   ["fmt", "a.dma", ["fmt", "a.dma"]],
@@ -130,8 +130,8 @@ for (const [name, file, words] of WRITERS) {
       for (const [name, text] of Object.entries(old)) {
         assertEquals(Deno.readTextFileSync(folder.at(name)), text);
       }
-      // With enough room the file is written: otherwise the test would pass for a command that
-      // writes nothing.
+      // With enough room the file must be written: otherwise the test would also pass for a command
+      // that writes nothing.
       assertEquals((await withRoom(MUCH_ROOM, folder.path, words)).code, 0);
       assertNotEquals(Deno.readTextFileSync(folder.at(file)), old[file]);
     },

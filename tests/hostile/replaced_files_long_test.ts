@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { doAll, USES } from "./places.ts";
 
 /**
- * The files that are results. Left out are commands that are made to change existing files: they
- * format a file, keep their own lines, or add to a file.
+ * The uses that write a file as a result. Left out are commands whose purpose is to change existing
+ * files: they format a file, keep their own lines in it, or add to it.
  */
 const RESULTS = USES.filter(({ isFolder, place, way, words }) =>
   way === "writes" && isFolder !== true && !place.startsWith(".dmalab/") &&

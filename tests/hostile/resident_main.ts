@@ -1,7 +1,7 @@
 /**
- * Runs command lines one after the other. Each line of the standard input is the words of a command
- * line, as JSON. Its output is followed by a zero byte on the output stream, and by its time and
- * memory between two zero bytes on the error stream.
+ * Runs command lines one after the other. Each line of the standard input contains the words of a
+ * command line, as JSON. On the output stream, the output of a command is followed by a zero byte.
+ * On the error stream, it is followed by the command's time and memory between two zero bytes.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -17,8 +17,8 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
 }
 
 /**
- * This much garbage of earlier command lines is not collected: it is a small part of every memory
- * limit.
+ * This much garbage of earlier command lines is left uncollected, because it is a small part of
+ * every memory limit.
  */
 const GARBAGE_BYTES = 2 ** 24;
 
@@ -30,7 +30,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     memory.collect();
     heldBytes = memory.takenBytes();
   }
-  // Resets the peak, so that it is that of this command line; memory left by earlier ones counts.
+  // Resets the peak of the process's memory, so that the next peak belongs to this command line.
+  // Memory that earlier command lines have left still counts.
   Deno.writeTextFileSync("/proc/self/clear_refs", "5");
   const [start, before] = [performance.now(), process.cpuUsage()];
   const screen = new ProcessScreen();

@@ -1,6 +1,7 @@
 /**
- * Runs hostile cases one after the other. Cases without files share a process, which runs this
- * checkout; a case that fails there is run again in a separate process, which runs the package.
+ * Runs hostile cases one after the other. Cases without files share a process that runs this
+ * checkout. A case that fails in that process is run again in a separate process, which runs the
+ * package.
  */
 import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";
@@ -44,7 +45,7 @@ export function tookMs({ cpuMs, wallMs }: Took): number {
   return Math.min(cpuMs, wallMs);
 }
 
-/** The results of a case: memory relative to an ordinary run, and the time of an ordinary run. */
+/** The results of a case: its memory relative to an ordinary run, and the time of the ordinary run. */
 function beside(ordinary: Took, took: Took): Ended {
   const peakBytes = took.peakBytes - ordinary.peakBytes;
   return { ...took, peakBytes, ordinaryMs: tookMs(ordinary) };
@@ -74,7 +75,8 @@ async function runAlone(
 ): Promise<Took> {
   const preload = join(ROOT, "tests/hostile/say_took.ts");
   const args = ["run", "-A", "--no-check", "--preload", preload, program, ...words];
-  // A shell redirects the output, so that a full disk is an ordinary output file for the process.
+  // A shell redirects the output, because the process must see the full disk as an ordinary output
+  // file.
   const into = hostile.stdout === undefined ? "" : `> ${hostile.stdout}`;
   const child = new Deno.Command("sh", {
     ...PIPED,
@@ -157,8 +159,8 @@ class SharedProcess {
 }
 
 /**
- * Runs all cases in order. Those that can share a process share one, because the start and the first
- * runs of a process cost as much as many cases.
+ * Runs all cases in order. Cases that can share a process do so, because starting a process and its
+ * first runs cost as much as many cases.
  *
  * @param holds Whether a case has ended as required.
  */
@@ -203,7 +205,10 @@ class Resident {
     this.#errors = new Parts(this.#child.stderr);
   }
 
-  /** Runs a command line. @returns Null if it does not end in time, or ends the process. */
+  /**
+   * Runs a command line.
+   * @returns Null if the command does not end in time, or ends the process.
+   */
   async run(words: readonly string[], patienceMs: number): Promise<Took | null> {
     const killer = setTimeout(() => this.#child.kill("SIGKILL"), patienceMs);
     try {

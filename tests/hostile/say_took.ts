@@ -1,5 +1,5 @@
 /**
- * Loaded before the command line: makes the process report its time and memory at the end of its
+ * Loaded before the command line. It makes the process report its time and memory at the end of the
  * error stream.
  */
 import process from "node:process";

@@ -1,6 +1,7 @@
 /**
- * Text of strangers, with sequences that clear a terminal, or that hide or reverse the text after
- * them: in all output and exports of commands they appear as visible symbols, or in JSON as numbers.
+ * Text of strangers with sequences that clear a terminal, or that hide or reverse the text after
+ * them. All output and exports of commands must show these sequences as visible symbols, or in JSON
+ * as numbers.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -83,7 +84,10 @@ const COMMANDS: readonly (readonly [words: readonly string[], json?: "whole" | "
 
 /** How an escape character is shown. */
 const PICTURE = /␛|\\u001b|\\x1b|\\u\{1b\}/;
-/** Number of commands that show none of the text: they print counts, or rules of a fault. */
+/**
+ * Number of commands whose output contains nothing of the text: they print only counts, or the
+ * rules of a fault.
+ */
 const SILENT = 6;
 
 /** Files that commands write, and the commands. */

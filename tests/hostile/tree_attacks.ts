@@ -62,7 +62,7 @@ export class Attacked {
     return run("git", ["-C", this.at("tree"), ...IDENTITY, ...args]);
   }
 
-  /** Makes the tree a repository with a commit on top, which halves the length of an unmap. */
+  /** Makes the tree a git repository. Its last commit halves the length of an unmap. */
   commits(): void {
     this.git("init", "-q");
     this.git("add", "-A");

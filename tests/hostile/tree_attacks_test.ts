@@ -1,6 +1,6 @@
 /**
- * Reviews of strangers' patches and trees, and benches and reports in the same folders: nothing outside is read or
- * started.
+ * Reviews of strangers' patches and trees, and benches and reports in folders of strangers. Nothing outside of
+ * these folders may be read or started.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";

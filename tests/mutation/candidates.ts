@@ -1,8 +1,9 @@
 /**
  * Every small change that could be made to a source: the candidates of mutation testing.
  *
- * TypeScript's own parser and types find them, so that nearly all of them compile: only numbers are
- * added, only arguments of one type are swapped, a returned value is replaced by one of its type.
+ * TypeScript's own parser and types find the candidates, so that nearly all changed sources
+ * compile. Only numbers are added, only arguments of the same type are swapped, and a returned
+ * value is replaced by a value of its type.
  */
 import { memberPaths } from "@dmalab/tools";
 import ts from "typescript";
@@ -19,11 +20,14 @@ export interface Candidate {
   /** From 1. */
   readonly line: number;
   /**
-   * The function or the class member that contains it, `IovaAllocator.free`; empty at the top of
-   * the file.
+   * The function or the class member that contains the change, such as `IovaAllocator.free`; empty
+   * at the top of the file.
    */
   readonly within: string;
-  /** The change as code, `a < b → a <= b`; for a number or a truth value with the code around it. */
+  /**
+   * The change as code, `a < b → a <= b`. For a number or a truth value, the code around the value
+   * is included.
+   */
   readonly change: string;
   /** Its number among equal changes in the same function, from 1. */
   readonly nth: number;
@@ -294,8 +298,8 @@ function isOnlyForTypes(node: ts.Node): boolean {
 }
 
 /**
- * Whether a node is `invariant(…)` or `new InvariantError(…)`: these check for errors of our own,
- * and never fail.
+ * Whether a node is `invariant(…)` or `new InvariantError(…)`. These check for errors in dmalab
+ * itself, and never fail.
  */
 function isOwnCheck(node: ts.Node): boolean {
   const inner = ts.isExpressionStatement(node) ? node.expression : node;
@@ -304,8 +308,8 @@ function isOwnCheck(node: ts.Node): boolean {
 }
 
 /**
- * Whether a node is like `b()` in `a?.b().c`: in separate brackets it would no longer end with its
- * chain.
+ * Whether a node is like `b()` in `a?.b().c`. In separate brackets, such a node would no longer be
+ * skipped together with its chain.
  */
 function continuesChain(node: ts.Node): boolean {
   return ts.isOptionalChain(node) && ts.isOptionalChain(node.parent) &&
@@ -339,8 +343,8 @@ function isLiteral(node: ts.Node): boolean {
 }
 
 /**
- * The code around a literal, if it is short and no block: a literal alone does not identify a
- * place.
+ * The code around a literal, if this code is short and no block. It identifies the place, which a
+ * literal alone does not.
  */
 function holderOf(node: ts.Node): ts.Node {
   const { parent } = node;

@@ -21,15 +21,18 @@ export interface Result {
   readonly ms: number;
 }
 
-/** A set of tests, with which a change is tried if the stages before did not notice it. */
+/**
+ * A set of tests. A change is tried with the tests of a stage if the stages before did not notice
+ * the change.
+ */
 export interface Stage {
   readonly name: string;
   /** Paths from the project's folder. */
   readonly testFiles: readonly string[];
   readonly choice: Choice;
   /**
-   * Whether a test that fails with a change at load is run again without the change, in another
-   * process, and must pass.
+   * Whether a test that fails with a change at load is run again in another process without the
+   * change. The test must pass there.
    */
   readonly confirmAtLoad: boolean;
 }
@@ -49,7 +52,7 @@ export interface MutationRun {
   done(result: Result): void;
 }
 
-/** A test is stopped if it takes this long, and this many times as long as without a change. */
+/** A test is stopped after this time plus `SLOWER` times its duration without a change. */
 const SLACK_MS = 10_000;
 const SLOWER = 10;
 /** Deno's message if a process may not start another. */
@@ -89,8 +92,8 @@ interface RunStage extends Stage {
 /**
  * Tries the remaining mutants with the tests of one stage.
  *
- * @param results The results of mutants that no stage has noticed yet.
- * @returns The mutants that still remain.
+ * @param results The results of the mutants that no earlier stage has noticed.
+ * @returns The mutants that no test of this stage has noticed either.
  */
 async function tryStage(
   run: MutationRun,
@@ -184,8 +187,9 @@ async function measureAll(
 }
 
 /**
- * Sorts mutants so that the last is tried first: neighbours one after another, because their tests
- * are loaded already, and at the end the mutants that need a separate process.
+ * Sorts mutants; the last mutant of the list is tried first. Neighbours are tried one after
+ * another, because their tests are loaded already. Mutants that need a separate process are tried
+ * at the end.
  */
 function inOrder(mutants: readonly Mutant[], plan: Plan): Mutant[] {
   return mutants.toSorted((a, b) =>
@@ -230,9 +234,9 @@ type TryOrder = Order & { readonly kind: "try" };
 type Limit = (test: TestName | null) => number;
 
 /**
- * The first test that notices a mutant, with its error. A test that took too long, or that ended
- * with its process, may have been affected by a busy host: it counts if it does the same in a new
- * process, and passes in a process without the mutant.
+ * The first test that notices a mutant, with its error. If the test took too long, or ended
+ * together with its process, a busy host may be the cause. Such a test counts only if it does the
+ * same in a new process, and passes in a process without the mutant.
  *
  * @param confirm Whether a test that fails must pass without the mutant.
  */
@@ -275,7 +279,10 @@ function suspectOf(outcome: Outcome): Suspect | null {
   return { test, name, isSure: passesWithout === true };
 }
 
-/** Whether one test passes in a process without the mutant, and does not in another with it. */
+/**
+ * Whether one test passes in a process without the mutant, and fails in another process with the
+ * mutant.
+ */
 async function isNoticedAlone(order: TryOrder, limitMs: Limit, runner: Runner): Promise<boolean> {
   await runner.end();
   const without = await runner.obey({ ...order, mutant: NO_MUTANT }, limitMs);

@@ -1,9 +1,10 @@
 /**
- * `deno task script mutate`: small changes of `runtime/` and `devices/`, each tried with the tests that
- * reach it; `--help` lists the options.
+ * `deno task script mutate`: makes small changes in `runtime/` and `devices/`, and tries each change
+ * with the tests that reach it; `--help` lists the options.
  *
- * Without a sample every change of the chosen files is tried. Surviving changes are printed with their
- * places, then the score by file. With a file of results, an interrupted run can be continued.
+ * Without a sample, every change of the chosen files is tried. The task prints surviving changes with
+ * their places, and then the score by file. With a file of results, an interrupted run can be
+ * continued.
  */
 import { command, flag, integer, type Invocation, text } from "@dmalab/cli/extend";
 import { HELD, WRONG } from "@dmalab/cli/exit_code";

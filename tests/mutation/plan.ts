@@ -7,8 +7,9 @@ import { ImportGraph, isPageTest } from "./tree.ts";
 import type { Use } from "./uses.ts";
 
 /**
- * A sample of the candidates, the same for the same seed. It depends on their texts, not on their
- * lines: an added or removed line elsewhere does not change it.
+ * A sample of the candidates, always the same for the same seed. The sample depends on the
+ * candidates' texts, not on their lines: lines that are added or removed elsewhere do not change
+ * it.
  */
 export function sample<T extends Candidate>(
   candidates: readonly T[],
@@ -25,8 +26,8 @@ export function sample<T extends Candidate>(
 }
 
 /**
- * A key of a change, which stays the same as long as its expression does, if its file is moved or
- * its line changes.
+ * A key of a change. The key stays the same as long as the changed expression stays the same, even
+ * if its file is moved or its line changes.
  */
 export function keyOf(
   { path, within, change, nth }: Pick<Candidate, "path" | "within" | "change" | "nth">,
@@ -53,9 +54,9 @@ export interface Choice {
 }
 
 /**
- * The nearest tests: all in the folder of the change, all that compare pages with the sources,
- * and others for a part of the clean run's time. The first few notice most of the mutants that are
- * noticed at all.
+ * The nearest tests: all tests in the folder of the change, all tests that compare pages with the
+ * sources, and as many other tests as fit into a fraction of the clean run's time. Most mutants
+ * that any test notices are noticed by the first few tests.
  */
 export const NEAREST: Choice = {
   rank: (mutatedPath, testFile) =>
@@ -107,7 +108,7 @@ export class Plan {
     return [...this.#fileMs.values()].reduce((sum, ms) => sum + ms, 0);
   }
 
-  /** The tests that are always run, and of the others as many as fit into the time. */
+  /** The tests that are always run, and as many of the other tests as fit into the time. */
   #fitting<T extends { readonly ms: number; readonly far: number }>(
     sorted: readonly T[],
     budgetMs: (wholeMs: number) => number,
@@ -147,8 +148,8 @@ export class Plan {
 
   /**
    * The tests for a change that acts at load: the tests that reach a mark, by their rank, the
-   * fastest first. If there are no such tests, or a mark was reached while modules were loaded, the
-   * tests of the files that load it.
+   * fastest first. If no test reaches a mark, or a mark was reached while modules were loaded, also
+   * the tests of all files that load the changed file.
    */
   testsAtLoad({ marks, testFiles, isOpen }: Use, path: string): TestName[] {
     const entries = new Map<string, Entry>();
@@ -207,7 +208,10 @@ function put<T>(lists: Map<number, T[]>, key: number, value: T): void {
   else list.push(value);
 }
 
-/** 0 for the same folder, 1 for a folder below, above or beside it, 2 for any other. */
+/**
+ * Distance of two folders: 0 for the same folder, 1 for a folder below, above or beside it, 2 for
+ * any other.
+ */
 function distance(a: string, b: string): number {
   if (a === b) return 0;
   return a.startsWith(`${b}/`) || b.startsWith(`${a}/`) || dirname(a) === dirname(b) ? 1 : 2;

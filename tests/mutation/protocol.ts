@@ -54,8 +54,8 @@ export interface Failed {
   readonly name: string;
   readonly failure: string;
   /**
-   * Whether the test then passes in the same process with the mutant off; null if that needs a new
-   * process.
+   * Whether the failed test passes in the same process after the mutant is turned off; null if only
+   * a new process can show that.
    */
   readonly passesWithout: boolean | null;
 }

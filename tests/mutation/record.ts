@@ -1,8 +1,8 @@
 /**
- * A file of results, so that an interrupted run can be continued. A killed mutant stays killed as
- * long as its source file is unchanged; a survivor is tried again when any test or source has
- * changed. The long suite contains all tests of the short one: a change that the short suite
- * notices counts as noticed by the long one.
+ * A file of results, with which an interrupted run can be continued. A killed mutant stays killed
+ * as long as its source file is unchanged. A survivor is tried again when any test or source has
+ * changed. The long suite contains all tests of the short suite: a change that the short suite
+ * notices counts as noticed by the long suite, too.
  */
 import { join } from "node:path";
 import { filesBelow } from "../source_text.ts";

@@ -1,7 +1,7 @@
 /**
- * The captured data as separate tests, one for each run and each file of cases, used only by `deno task
- * script mutate`. `conformance_long_test.ts` replays all of it in one test; here a group can notice a
- * mutant without waiting for the other groups.
+ * The captured data as separate tests: one for each run and one for each file of cases. Only `deno task
+ * script mutate` uses them. `conformance_long_test.ts` replays all of the data in one test. Here a
+ * group can notice a mutant without waiting for the other groups.
  */
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";

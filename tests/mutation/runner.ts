@@ -1,4 +1,4 @@
-/** Controls a process that tries mutants: ends the process when it hangs, and starts a new one. */
+/** Controls the process that tries mutants: ends the process when it hangs, and starts a new one. */
 import { join } from "node:path";
 import { ANSWER, type Answer, linesOf, type Order, type TestName } from "./protocol.ts";
 
@@ -35,8 +35,8 @@ export class Runner {
   }
 
   /**
-   * @param limitMs The time limit of one test, or of loading its file; called with null for the
-   *   work before the first test.
+   * @param limitMs The time limit for one test, or for loading its file. It is called with null for
+   *   the work before the first test.
    */
   async obey(order: Order, limitMs: (test: TestName | null) => number): Promise<Outcome> {
     const takesOwnProcess = order.kind === "try" && order.atLoad;

@@ -1,8 +1,8 @@
 /**
- * The process that tries mutants: loads test files of the copied project that contains this file,
- * and runs their tests one by one in one JavaScript world. No module of the project keeps state, so
- * a test cannot notice whether another test ran before it, whatever a mutant did to that other
- * test.
+ * The process that tries mutants. It loads test files of the copied project that contains this
+ * file, and runs their tests one by one in one JavaScript realm. No module of the project keeps
+ * state. Therefore a test cannot notice whether another test ran before it, whatever a mutant did
+ * in that other test.
  *
  * Reads orders from its standard input; its arguments are the numbers of mutants and marks.
  * @see protocol.ts
@@ -116,8 +116,8 @@ async function measure(file: string, short: boolean): Promise<Answer> {
 
 async function tryTests(order: Order & { kind: "try" }): Promise<Answer> {
   const { mutant, asksOfClean, atLoad, tests } = order;
-  // Other mutants are turned on after loading: one that is on during it would stay in the values
-  // that the modules create.
+  // All other mutants are turned on after loading. If a mutant were on during loading, its effect
+  // would stay in the values that the modules create.
   if (!atLoad) { for (const { file } of tests) await load(file); }
   turnOn(mutant, atLoad ? Infinity : asksOfClean);
   for (const test of tests) {
@@ -146,8 +146,8 @@ function failed(what: Failed): Answer {
 
 Object.assign(Deno, { test: capture });
 for (const method of ["log", "error", "warn", "info", "debug"] as const) console[method] = () => {};
-// The same cases each time. The smallest case that fails is not searched for: any failing case is
-// enough.
+// Uses the same cases each time. The smallest failing case is not searched for, because any failing
+// case is enough.
 fc.configureGlobal({ seed: 1, endOnFailure: true });
 reserve(Number(Deno.args[0]), Number(Deno.args[1]));
 for await (const line of linesOf(Deno.stdin.readable)) {

@@ -1,6 +1,6 @@
 /**
- * Puts many changes into one text, each behind a switch: the copied sources are written once, and
- * each change can then be tried without transpiling or loading anything again.
+ * Puts many changes into one text, each behind a switch. The copied sources are written once; after
+ * that, each change can be tried without transpiling or loading anything again.
  */
 import type { Candidate } from "./candidates.ts";
 import type { Mark } from "./uses.ts";
@@ -11,8 +11,8 @@ export interface Mutant extends Candidate {
 }
 
 /**
- * A range of the text with its mutants, or with the mark of a name, and the places inside the
- * range.
+ * A range of the text. It has mutants or the mark of a name, and contains the places that lie
+ * inside it.
  */
 interface Place {
   readonly start: number;

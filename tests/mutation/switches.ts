@@ -1,6 +1,7 @@
 /**
- * The switches of the changed sources; at most one is on. This is the only module of the project
- * with state: it belongs to the process that tries mutants, and only that process loads it.
+ * The switches of the changed sources; at most one switch is on. No other module of the project has
+ * state. This state belongs to the process that tries mutants, and only that process loads this
+ * module.
  */
 
 /** Thrown when code asks for a mutant so often that it must be in an endless loop. */
@@ -8,8 +9,8 @@ export class EndlessError extends Error {}
 
 const NONE = -1;
 /**
- * Requests allowed in addition to the clean run's: a loop that became a little longer is not
- * endless.
+ * Requests that are allowed in addition to those of the clean run. A loop that a mutant made a
+ * little longer is not an endless loop.
  */
 const FREE_ASKS = 300_000;
 
@@ -50,8 +51,8 @@ export function turnOff(): void {
 }
 
 /**
- * How often each mutant was asked for since the last call, by its id; omits mutants without
- * requests.
+ * How often each mutant was asked for since the last call, by the mutant's id. Mutants that were
+ * not asked for are left out.
  */
 export function takeAsks(): [id: number, count: number][] {
   const taken: [number, number][] = [];

@@ -7,8 +7,8 @@ import { type Mutant, withSwitches } from "./schemata.ts";
 import type { Mark } from "./uses.ts";
 
 /**
- * The files that the tests read, except `tests/golden`: it is large and never written, so it is
- * linked.
+ * The files that the tests read, except `tests/golden`. That folder is linked instead of copied,
+ * because it is large and never written.
  */
 const COPIED = [
   ...SOURCE_FOLDERS,
@@ -26,8 +26,8 @@ const COPIED = [
 const LINKED = ["tests/golden"];
 
 /**
- * Tests that compare pages with the sources: no other tests notice a change of a table, and these
- * are quick.
+ * Tests that compare pages with the sources. No other tests notice a change of a table, and these
+ * tests are quick.
  */
 const PAGE_TESTS = ["tools/reference/", "tests/vocabulary_test.ts"];
 const TESTED = [
@@ -84,8 +84,8 @@ export function nearestTestFiles(root: string): string[] {
 }
 
 /**
- * The suite's other tests, in the order in which a mutant is tried with them. Tests that start
- * processes are not allowed to do so here; they fail in the clean run and are then left out.
+ * The other tests of the suite, in the order in which a mutant is tried with them. Tests that start
+ * processes may not do so here: they fail in the clean run and are left out after that.
  */
 export function otherTestFiles(root: string): string[] {
   const nearest = new Set(nearestTestFiles(root));
@@ -113,8 +113,8 @@ function isOwn(path: string): boolean {
 }
 
 /**
- * Copies the project, with a switch at each mutant and a mark at each name that a mutant may
- * change.
+ * Copies the project. The copy has a switch at each mutant, and a mark at each name whose value a
+ * mutant may change.
  */
 export function writeTree(
   root: string,
@@ -148,8 +148,8 @@ function filesWithout(place: string, left: readonly string[]): string[] {
 }
 
 /**
- * The files that a file loads, directly or indirectly, itself included, with the number of imports
- * to each.
+ * For a file, the files that it loads directly or indirectly, including itself, with the number of
+ * imports on the way to each.
  */
 export class ImportGraph {
   readonly #root: string;

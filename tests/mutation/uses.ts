@@ -2,9 +2,9 @@
  * Finds the users of a value that a mutant changes at load: a constant, a table, a static field of
  * a class.
  *
- * Such a mutant acts before any test begins, so its switch does not show which tests use it. Names
- * do show that: each place in a function that names the changed value, or a value computed from it
- * while modules are loaded, gets a mark, and a test that reaches a mark may notice the mutant.
+ * Such a mutant acts before any test begins, so its switch does not show which tests use the value.
+ * The names show it. Places in functions get a mark if they name the changed value, or a value that
+ * was computed from it while modules were loaded. A test that reaches a mark may notice the mutant.
  */
 import ts from "typescript";
 import { compilerOf } from "./candidates.ts";
@@ -17,8 +17,8 @@ export interface Mark {
   readonly start: number;
   readonly end: number;
   /**
-   * Whether it is written as `{ NAME }`: the name of the entry and of the variable are then one
-   * word.
+   * Whether the use is written as `{ NAME }`. One word is then the name of the entry and the name
+   * of the variable.
    */
   readonly isShorthand: boolean;
 }
@@ -120,8 +120,8 @@ class UseReader {
   }
 
   /**
-   * If a function runs while modules are loaded, its result is in the values of the statements that
-   * call it.
+   * If a function runs while modules are loaded, its result is contained in the values of the
+   * statements that call the function.
    */
   #calledAtLoad(statement: ts.Statement, file: ts.SourceFile, found: Found): void {
     for (const symbol of this.#declared(statement)) {
@@ -220,8 +220,8 @@ class UseReader {
 }
 
 /**
- * Whether a name is used for its value: it is not declared there, and is not the name of an entry
- * or a member.
+ * Whether the identifier uses the name's value: it does not declare the name, and is not the name
+ * of an entry or a member.
  */
 function isValue(node: ts.Identifier): boolean {
   const { parent } = node;
@@ -233,7 +233,10 @@ function isValue(node: ts.Identifier): boolean {
   return (parent as { name?: ts.Node }).name !== node;
 }
 
-/** `NAME = …`, `NAME += …`, `NAME++`: a mark in place of the name could not be assigned to. */
+/**
+ * Whether the name is assigned to: `NAME = …`, `NAME += …`, `NAME++`. A mark cannot stand there,
+ * because a mark cannot be assigned to.
+ */
 function isAssigned(node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isPostfixUnaryExpression(parent)) return true;
@@ -263,7 +266,10 @@ function statementOf(node: ts.Node): ts.Statement {
   return at as ts.Statement;
 }
 
-/** `P`, if the node is in `const NAME = { P: … }` or in `static P = …`; otherwise null. */
+/**
+ * The name `P` if the node is inside the value in `const NAME = { P: … }` or in `static P = …`;
+ * otherwise null.
+ */
 function entryOf(node: ts.Node, statement: ts.Statement): string | null {
   for (let at = node; at !== statement; at = at.parent) {
     const { parent } = at;

@@ -6,14 +6,17 @@ import { keyOf } from "./plan.ts";
 const JUDGED = new URL("judged.txt", import.meta.url);
 
 /**
- * Changes that no test can notice, or that no test should notice, by their keys. A key contains no folder and
- * no line, so it stays valid when a file moves or lines are added. A key that matches no mutant any more is
- * reported by `deno task script mutate`, and fails a test.
+ * Keys of changes that no test can notice, or that no test should notice. A key contains no folder and no
+ * line, so it stays valid when a file moves or lines are added. If a key matches no mutant any more, `deno
+ * task script mutate` reports it, and a test fails.
  */
 export class Judged {
   readonly #reasons = new Map<string, string>();
 
-  /** @param text Each reason on a line, and indented below it the keys that it applies to. */
+  /**
+   * @param text A line for each reason, and below it, indented, the keys to which the reason
+   *   applies.
+   */
   constructor(text: string = Deno.readTextFileSync(JUDGED)) {
     let reason = "";
     for (const line of text.split("\n")) {

@@ -1,8 +1,8 @@
 /**
- * Random requests on random machines, with every check on at once: the hunt's (bytes, statuses, the
- * device's accesses and the lists that it reads, the checker, leaks, the audit); a recording's
- * tables against the machine; and the same case a second time without a recording, which must do
- * the same.
+ * Random requests on random machines, with every check on at once: the checks of the hunt (bytes,
+ * statuses, the device's accesses and the lists that it reads, the checker, leaks, the audit), and
+ * a recording's tables compared with the machine. The same case is also run a second time without a
+ * recording, and must give the same result.
  *
  * Each failure must be explained by one of the release's named switches; without defects nothing
  * fails.
@@ -70,7 +70,7 @@ export class Tried {
   /**
    * Runs a case to its end.
    *
-   * @param mostBytes A longer request is cut to this size.
+   * @param mostBytes A request that is longer than this size is cut to it.
    * @throws {Error} At the first failure that no defect explains; the message contains the case.
    */
   try(each: HuntCase, release: HuntRelease, mostBytes: number = MAX_BYTES): void {
@@ -109,7 +109,10 @@ export class Tried {
     this.rows += watch.rows;
   }
 
-  /** An earlier step may have caused the failure, so all steps up to it are searched for the defect. */
+  /**
+   * Finds the defect that explains a failure. An earlier step may have caused it, so all steps up to
+   * the failed one are searched.
+   */
   #explain(each: HuntCase, release: HuntRelease, { kind, text }: Violation): void {
     const [switches] = causingDefectsOf(each, release);
     assert(switches !== undefined, `no switch explains: ${kind} ${text}`);
@@ -122,8 +125,8 @@ function stateOf({ ends, machine: { clock, iommu, swiotlb } }: CaseRun) {
 }
 
 /**
- * Tries random cases of every release: first with its own defects, then without any; each case
- * without defects ends with a long request.
+ * Tries random cases on every release: first with the release's own defects, then without any
+ * defects. Each case without defects ends with a long request.
  *
  * @param each Called after each case.
  */

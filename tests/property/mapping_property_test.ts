@@ -17,7 +17,8 @@ function holdMixes(first: number, last: number): void {
     mostLive = Math.max(mostLive, result.mostLive);
   }
   assertEquals(operations, 2000 * (last + 1 - first));
-  // The runs must be large enough to be useful: some have many mappings, some run out of addresses.
+  // The runs must be large enough to be useful: some of them must have many mappings, and some must
+  // run out of addresses.
   assert(mostLive > 200, `${mostLive} live`);
   assert(refused > 25, `${refused} refused`);
 }

@@ -1,8 +1,8 @@
 /**
- * A machine with one device, next to a plain model of it; every operation is done on both.
+ * A machine with one device, and a plain model of the machine; every operation is done on both.
  *
  * After each operation the two must agree: no two ranges overlap, an address leads where the model
- * says, and a freed range is not allocated again before a flush. At the end nothing is left: no
+ * says, and a freed range is not allocated again before a flush. At the end nothing may be left: no
  * range, no leaf, no mapping, no record.
  */
 import {
@@ -56,7 +56,10 @@ export class Disagreement extends Error {
   override readonly name = "Disagreement";
 }
 
-/** The most live mappings at once; when it is reached, an operation that makes one ends one instead. */
+/**
+ * The most live mappings at once. When this number is reached, operations that would make a mapping end
+ * one instead.
+ */
 const MAX_LIVE = 300;
 const MAKES: ReadonlySet<Kind> = new Set(["map", "list", "twostep", "unlink", "coherent", "raw"]);
 /** The most freed ranges that the test examines again. */
@@ -88,7 +91,10 @@ export class MappingWorld {
   readonly #online: boolean[];
   readonly #rangesAtFirst: number;
   #staleReports = 0;
-  /** Pages of freed coherent memory: a caller that maps one of them maps memory without an owner. */
+  /**
+   * Pages of freed coherent memory. A caller that maps such a page maps memory without an owner,
+   * which the checker reports.
+   */
   readonly #freed = new Set<number>();
   #freedReports = 0;
   /**
@@ -268,8 +274,8 @@ export class MappingWorld {
   }
 
   /**
-   * A map may fail because no addresses are free, but not because the page table has an entry
-   * there.
+   * Counts a map that failed. A map may fail because no addresses are free. It must not fail
+   * because the page table has an entry at the address.
    */
   #noteRefusal(): void {
     this.refused++;
@@ -305,14 +311,14 @@ export class MappingWorld {
     const { range, queued, end } = this.#mappings[index]!;
     const last = this.#mappings.pop()!;
     if (index < this.#mappings.length) this.#mappings[index] = last;
-    // The device may use the mapping until now: an entry that the IOTLB then has must not outlive a
-    // flush.
+    // The device may use the mapping up to this moment. If the IOTLB then has an entry for the
+    // mapping, the entry must not outlive the next flush.
     const used = a % 3 === 0 ? range.leaves[a % range.leaves.length] : undefined;
     if (used !== undefined) this.#accessAt(used.iova);
     end();
     this.#gone[this.#ended++ % MAX_GONE] = range;
-    // A full queue is emptied before the range is added to it, so that flush does not cover the
-    // range.
+    // A full queue is flushed before the range is added to the queue. That flush does not cover the
+    // added range.
     if (queued && this.domain.lazy) this.model.park(range, this.#flushes);
     else this.model.release(range);
     this.model.flushed(this.#flushes);
@@ -361,7 +367,10 @@ export class MappingWorld {
     this.#keep(range, true, () => dma.dmaUnmapSg(this.#dev, list, dir));
   }
 
-  /** Maps a range with the two-step API. @param unlinks Whether it is later ended piece by piece. */
+  /**
+   * Maps a range with the two-step API.
+   * @param unlinks Whether the range is later unlinked piece by piece.
+   */
   #link(a: number, b: number, c: number, unlinks: boolean): void {
     const { dma } = this.machine;
     const dev = this.#dev;
@@ -370,8 +379,8 @@ export class MappingWorld {
     const count = 1 + b % 6;
     for (let index = 0; index < count; index++) {
       const number = (a + index * 104_729) % 2 ** 31;
-      // The edges between pieces lie on granules; the first may begin, and the last may end, inside
-      // one.
+      // The edges between pieces lie on granules. Only the first piece may begin inside a granule,
+      // and only the last piece may end inside one.
       const whole = this.#sizeBytes(number, true);
       const first = index === 0 ? c % this.#granule : 0;
       const last = index === count - 1 && whole > first + 512 ? 512 : 0;
@@ -447,8 +456,8 @@ export class MappingWorld {
   }
 
   /**
-   * Accesses an address through the IOMMU; the entry may be stale if its leaf was removed and no
-   * flush has followed.
+   * Accesses an address through the IOMMU. The IOMMU may use a stale entry if the leaf was removed
+   * and no flush has followed.
    */
   #accessAt(iova: number): void {
     const { iommu } = this.machine;
@@ -494,8 +503,8 @@ interface OwnedRange {
 }
 
 /**
- * A freed range that waits for a flush: its leaves are removed, but the IOTLB may have entries for
- * them.
+ * A freed range that waits for a flush. Its leaves have been removed, but the IOTLB may still have
+ * entries for them.
  */
 interface ParkedRange extends OwnedRange {
   /** Number of flushes that had ended when it was freed: it is free after one more. */
@@ -505,8 +514,8 @@ interface ParkedRange extends OwnedRange {
 /**
  * The model of the property test: a plain list of ranges, each with its leaves.
  *
- * It has no tree, hash, cache or table: it examines every range to find whether two overlap and
- * where an address leads.
+ * The model has no tree, hash, cache or table. It examines every range to find out whether two
+ * ranges overlap, and where an address leads.
  */
 export class PlainRanges {
   readonly live: OwnedRange[] = [];
@@ -517,7 +526,8 @@ export class PlainRanges {
 
   /**
    * Adds a range that was just allocated.
-   * @returns In words, the range that it overlaps; null if it is free, as it must be.
+   * @returns A description of an existing range that overlaps it; null if no range overlaps it, as
+   *   required.
    */
   take(range: OwnedRange): string | null {
     const overlaps = (other: { readonly start: number; readonly end: number }): boolean =>
@@ -618,8 +628,8 @@ function randomOptions(random: Random): WorldOptions {
 }
 
 /**
- * The mix of a seed: some kinds are off for the whole run, so that the other kinds meet states that
- * they would not meet in a mix of all. Mapping and unmapping are always on.
+ * The mix of operations for a seed. Some kinds are off for the whole run: the other kinds then meet
+ * states that they would not meet in a mix of all kinds. Mapping and unmapping are always on.
  */
 function randomMix(
   random: Random,

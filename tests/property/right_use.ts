@@ -1,7 +1,7 @@
 /**
- * A driver that makes no mistake, on any machine: it maps with every API, checks each mapping for an
- * error, syncs a buffer before its other user touches it, and ends each mapping with the matching
- * call. The checker must report nothing about it; each report is a false one.
+ * A driver that makes no mistake, on any machine. It maps with every API, checks each mapping for an
+ * error, syncs a buffer before the device or the CPU takes it over, and ends each mapping with the
+ * matching call. The checker must report nothing about this driver: any report would be false.
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -257,8 +257,8 @@ export class RightUse {
   }
 
   /**
-   * @param byPage Each page is linked, synced and unlinked separately, as code does that maps by
-   *   page.
+   * @param byPage Whether each page is linked, synced and unlinked separately, as in drivers that
+   *   map page by page.
    */
   #mapRange(a: number, b: number, c: number, byPage: boolean): void {
     const { dev, machine: { dma }, options: { granuleBytes, kernel } } = this;
@@ -311,8 +311,8 @@ export class RightUse {
   }
 
   /**
-   * The device uses a buffer; then the CPU takes it back, reads it, and hands it over again. Each side
-   * sees the data that the other one wrote.
+   * The device uses a buffer. Then the CPU takes the buffer back, reads it, and hands it over again.
+   * The CPU must see the data that the device wrote, and the device the data that the CPU wrote.
    */
   #use(phys: PhysAddr, mapped: DmaAddr, sizeBytes: number, dir: DmaDirection, which: number): void {
     const { dev, machine: { bus, dma } } = this;

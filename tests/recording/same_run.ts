@@ -1,6 +1,6 @@
 /**
- * Checks that a run is the same when it is recorded, recorded again, or not recorded, and after any
- * moves between its positions.
+ * Checks that a run stays the same when it is recorded, recorded again, or not recorded, and after
+ * any moves between its positions.
  */
 import { assert, assertEquals } from "@std/assert";
 import { loadForDebugging, loadProgram } from "@dmalab/lang";
@@ -99,8 +99,8 @@ function digestOf(recording: Recording, compared: number): number {
 }
 
 /**
- * Steps forward until `moves` steps are done or the run ends, and then back; returns how many
- * steps.
+ * Steps forward until `moves` steps are done or the run ends, and then the same number of steps
+ * back. Returns the number of positions on the way forward and back.
  */
 function circle(recording: Recording, unit: StepCommand["unit"], moves: number): number {
   const trail: Position[] = [START];
@@ -136,8 +136,8 @@ function textOrMessage(text: () => string): string {
 }
 
 /**
- * The rows of every table at an event, as text, without their ends: a run that stops there does not know
- * them.
+ * The rows of every table at an event, as text. The ends of rows are left out, because a run that stops
+ * at the event does not know them.
  */
 function rowsIn(tables: Iterable<HistoryTable>, seq: number): readonly string[] {
   return [...tables].flatMap((table) =>
@@ -149,8 +149,8 @@ function rowsIn(tables: Iterable<HistoryTable>, seq: number): readonly string[] 
 }
 
 /**
- * Compares the tables and expressions at a position with those of a new run that stops there and
- * fills its tables from its own events.
+ * Compares the tables and expressions at a position with those of a new run. The new run stops at
+ * the position, and fills its tables from its own events.
  *
  * @throws {AssertionError} At the first difference.
  */
@@ -219,8 +219,8 @@ function sameLook(recording: Recording, position: Position): void {
 }
 
 /**
- * Compares each run of a scenario with a second recording of it and with an unrecorded run, before
- * and after moving through it forward and back.
+ * Compares each run of a scenario with a second recording of the run and with an unrecorded run.
+ * The comparison is made before and after moving forward and back in the run.
  *
  * @throws {AssertionError} At the first difference.
  */
@@ -252,7 +252,8 @@ export function compareRuns(path: string, { compared, looks, moves }: Thoroughne
 }
 
 /**
- * Makes random moves in a run, and at every `lookEvery`th compares the machine with a new run's.
+ * Makes random moves in a run. After every `lookEvery` moves, compares the machine with the machine
+ * of a new run.
  *
  * @returns The number of different positions that were visited.
  */

@@ -29,7 +29,7 @@ const COMPARED_EVENTS = 5000;
 const CHANGES_MAPPINGS: ReadonlySet<string> = new Set(["dma.map", "dma.unmap", "nvme.unmap"]);
 const COUNTED = 2000;
 
-/** The fields of a row that the machine can provide, for tables where it cannot provide all. */
+/** The fields of a row that are compared, for tables where the machine cannot provide all fields. */
 const COMPARED: Readonly<Record<string, readonly string[]>> = {
   // Caches round ranges up to powers of two, and the requested size is not kept.
   iova: ["device", "start"],
@@ -37,7 +37,7 @@ const COMPARED: Readonly<Record<string, readonly string[]>> = {
   mappings: ["device", "dma", "size_bytes"],
 };
 
-/** Fields that change with the beginning of a row, in tables where the machine joins adjacent entries. */
+/** Fields that depend on where a row begins, for tables where the machine joins adjacent entries. */
 const JOINED: Readonly<Record<string, readonly string[]>> = {
   page_table: ["iova", "phys"],
   odp_pages: ["virt", "dma"],
@@ -66,8 +66,8 @@ export class Watch {
   counts = 0;
   readonly wrongCounts: string[] = [];
   /**
-   * The first difference. It is kept, because the machine's runner may treat an exception in an
-   * activity as the end of that activity.
+   * The first difference. It is stored here and not only thrown, because the machine's runner may
+   * treat an exception in an activity as the end of that activity.
    */
   difference: AssertionError | null = null;
   /** Number of compared rows of the machines. */
@@ -151,8 +151,9 @@ export class Watch {
 }
 
 /**
- * Whether mappings are counted after an event. Not while a range's mappings end one by one before the
- * range, and not after a driver's mistake, which ends other records.
+ * Whether mappings are counted after an event. They are not counted while the mappings of a range end
+ * one by one before the range itself ends. They are not counted after a driver's mistake either,
+ * because then the checker ends other records.
  */
 function isCounted({ fields, name }: MachineEvent, { events }: Machine): boolean {
   if (!CHANGES_MAPPINGS.has(name) || ENDS_RECORDS.some((id) => events.count(id) > 0)) return false;
@@ -161,8 +162,9 @@ function isCounted({ fields, name }: MachineEvent, { events }: Machine): boolean
 }
 
 /**
- * Compares the devices' `live_mappings` with the rows: each single mapping is a row, and each range
- * counts once, with or without links. Lists have separate tests: each of their entries is a row.
+ * Compares the devices' `live_mappings` with the rows. Each single mapping has a row, and each
+ * range counts once, with or without links. Scatterlists are tested elsewhere, because each of
+ * their entries has a row.
  */
 function wrongCount(lab: Lab, rows: readonly Row[], { name, seq }: MachineEvent): string | null {
   if (rows.some(({ api }) => String(api).startsWith("dma_map_sg"))) return null;
@@ -173,8 +175,9 @@ function wrongCount(lab: Lab, rows: readonly Row[], { name, seq }: MachineEvent)
 }
 
 /**
- * Whether a row is the rest of a range that a destroy with too short a size has lost, after the
- * beginning of the range was allocated again: the allocator keeps one range, from its beginning.
+ * Whether a row is the rest of a lost range. A destroy with too small a size has lost the rest, and
+ * the beginning of the range was allocated again. The allocator then keeps only the range that
+ * starts at this beginning.
  */
 function isRest({ device, start }: Row, real: readonly Row[]): boolean {
   return real.some((range) =>
@@ -256,11 +259,14 @@ const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>
   migration_keys: keyRows,
 };
 
-/** Events of a driver's mistake and of its end: the checker then ends its records in another way. */
+/**
+ * Events of a driver's mistake and of a driver's end. After such an event the checker ends its
+ * records in another way.
+ */
 const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
 
 /**
- * The machine's own data for a table; null if it keeps no such data.
+ * The machine's own data for a table; null if the machine keeps no such data.
  * @param serial The checker's last record when the machine was ready.
  */
 function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
@@ -271,8 +277,8 @@ function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
 }
 
 /**
- * Whether a device's addresses are translated. If not, a mapping may be left without an unmap, and
- * the checker forgets it.
+ * Whether a device's addresses are translated. Without translation, a mapping may be left without
+ * an unmap; the checker then forgets the mapping.
  */
 function translates({ iommu }: Machine, device: unknown): boolean {
   return iommu.domains.some(({ members }) => members.some(({ name }) => name === device));
@@ -390,8 +396,8 @@ function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
     prp: Map.groupBy(rows("prp_entries"), ({ request }) => request),
     sgl: Map.groupBy(rows("sgl_entries"), ({ request }) => request),
   };
-  // The admin queue has no rings that can be examined: its requests are known only from its
-  // commands.
+  // The test cannot examine rings of the admin queue. Therefore the requests of this queue are
+  // known only from their commands.
   const sent = new Set<unknown>(
     commands!.filter(({ queue }) => queue === 0).map(({ request }) => request),
   );
@@ -411,7 +417,7 @@ function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
         sent.add(request!.id);
         seen.set(request!.id, request!);
       }
-      // Because of a kernel bug, the driver may have ended after it took a tag and before it sent
+      // Because of a kernel bug, the driver may have ended after it took a tag but before it sent
       // the command.
       const all = queue.sent().filter(({ request }) =>
         slots!.some((row) => own(row) && row.request === request!.id)
@@ -478,7 +484,7 @@ function lookAtDoorbells(queue: QueuePair, doorbells: readonly Row[], at: string
   const { cqHead, sqRung } = queue.rings;
   for (const [word, real] of [["sq_tail", sqRung], ["cq_head", cqHead]] as const) {
     const row = doorbells.find(({ which }) => which === word);
-    // A doorbell that was reset and not written again has no row; its value is 0 then.
+    // A doorbell that was reset and not written again has no row. Its value is 0 in that case.
     assertEquals(row?.value ?? 0, real, `${word} ${at}`);
   }
 }

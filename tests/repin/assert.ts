@@ -1,6 +1,7 @@
 /**
- * Assertions that accept a differing text as the new expected one and write it into the test: `deno task script
- * repin` makes tests load them in place of the usual assertions. All other differences fail as usual.
+ * Assertions that accept a differing text as the new expected text, and write the new text into the test. `deno
+ * task script repin` makes tests load them in place of the usual assertions. All other differences fail as
+ * usual.
  */
 import * as std from "../assert.ts";
 import ts from "typescript";
@@ -67,8 +68,8 @@ interface Constant {
 const FRAME = /(file:\/\/[^\s)]+\.ts):(\d+):\d+/g;
 
 /**
- * Writes the new texts into the tests; prints each text that no constant in the test's files
- * matches.
+ * Writes the new texts into the tests. If no constant in the test's files matches a text, the text
+ * is printed.
  */
 function writePins(pins: readonly Pin[]): void {
   const edits = new Map<string, Map<Constant, string>>();
@@ -123,12 +124,15 @@ function valueOf(node: ts.Node): string | null {
   return left === null || right === null ? null : left + right;
 }
 
-/** The part of a text that is most like some wanted words; null if fewer than half of the words match. */
+/**
+ * The part of a text that is most like the wanted text; null if fewer than half of the wanted words
+ * match.
+ */
 export function nearestPart(text: string, wanted: string): string | null {
   const words = [...text.matchAll(/\S+/g)];
   const parts = wanted.trim().split(/\s+/);
-  // For each position in the text, the fewest changes to the words so far if the part ends there,
-  // and where that part begins.
+  // A row of the edit distance. For each position in the text: the fewest changes to the words so
+  // far if the part ends at the position, and the position where that part begins.
   let row = Array.from({ length: words.length + 1 }, (_, at) => ({ changes: 0, from: at }));
   for (const [done, part] of parts.entries()) {
     const next = [{ changes: done + 1, from: 0 }];

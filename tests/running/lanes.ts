@@ -7,14 +7,14 @@ import { ROOT } from "../source_text.ts";
 import { FILTERS, type World } from "./sizes.ts";
 
 /**
- * For reading sources and data, writing temporary folders, starting Deno in tests of the command
- * line, and the environment variables that npm packages read.
+ * Permissions of the tests. They read sources and data, write temporary folders, start Deno to test
+ * the command line, and npm packages read environment variables.
  */
 const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
 /**
- * More memory for young values, most of which are freed before they are copied. Tests that create
- * many values take a tenth less time.
+ * More memory for V8's young generation. Most young values are garbage before V8 would have to copy
+ * them. Tests that create many values take a tenth less time.
  */
 const YOUNG = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
 
@@ -40,8 +40,8 @@ export interface Ran {
 }
 
 /**
- * The job of a world. If several files share a process, a generated module in `folder` imports
- * them.
+ * The job for a set of test files. If several files share a process, a generated module in `folder`
+ * imports them.
  *
  * @param options Options of `deno test`.
  */
@@ -73,10 +73,10 @@ export interface RunOptions {
 }
 
 /**
- * Runs jobs in their order, one more at a time than there are processors: tests of terminals and of
- * commands spend part of their time waiting.
+ * Runs jobs in their order. One job more than there are processors runs at a time, because tests of
+ * terminals and of commands spend part of their time waiting.
  *
- * @param note Called with each job when it has ended.
+ * @param note Called with each job when the job has ended.
  */
 export async function runJobs(
   jobs: readonly Job[],

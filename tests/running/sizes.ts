@@ -1,10 +1,10 @@
 /**
  * The tests of the project, in two sizes.
  *
- * `deno task test` runs one test for each mechanism. A file with a name that ends in `_long_test`
- * belongs to the long suite, and so does a test of another file if the test's name ends in
- * `(long)`: more seeds, more planted bugs, the same behaviour tested in a second way. `deno task
- * test-all` runs both.
+ * `deno task test` runs one test for each mechanism. All tests of a file with a name that ends in
+ * `_long_test` belong to the long suite. A test of another file belongs to it if the test's name
+ * ends in `(long)`. Long tests use more seeds or more planted bugs, or test the same behaviour in a
+ * second way. `deno task test-all` runs both suites.
  */
 import { join, relative } from "node:path";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "../source_text.ts";
@@ -26,7 +26,10 @@ function testFiles(): string[] {
     .filter((path) => path.endsWith("_test.ts"));
 }
 
-/** The tests of a file, or only its long or its short ones, as `deno test` selects them. */
+/**
+ * The tests of a file: all of them, only the long ones, or only the short ones, as `deno test`
+ * selects them.
+ */
 export interface Tests {
   /** The file's path, followed by `(long)` for the long tests of a file that has both sizes. */
   readonly name: string;
@@ -63,21 +66,24 @@ export interface World {
 /** Costs of tests that were not measured: in a fresh clone only their size is known. */
 const UNKNOWN_SECONDS = 1;
 const UNKNOWN_LONG_SECONDS = 10;
-/** Cost of a short test that has no measured cost while others have: it takes less than a second. */
+/**
+ * Cost of a short test without a measured cost, if other tests have measured costs: it takes less
+ * than a second.
+ */
 const CHEAP_SECONDS = 0.15;
 
 /** Tests that cost less than the first share processes; each process costs at most the second. */
 const OWN_SECONDS = 5;
 const MAX_SECONDS = 40;
 /**
- * Files that compile C share processes whatever they cost: the compiler is then started only once in
- * each.
+ * Files that compile C share processes whatever they cost, because the compiler is then started only
+ * once in each process.
  */
 const C_FILES = /^extensions\/c_drivers\/tests\/c_/;
 
 /**
  * Processor time of the costly tests by name, as `deno task test-all --times` measured it on this
- * machine; null in a clone where it was not measured.
+ * machine; null in a clone in which the costs were not measured.
  */
 export function readCosts(): Readonly<Record<string, number>> | null {
   try {
@@ -93,8 +99,8 @@ export const COSTS = new URL("costs.json", import.meta.url);
 
 /**
  * Splits tests into processes, the costliest first. For a cheap file, loading the sources and
- * compiling them to fast code takes longer than running its tests: the hundreds of cheap files share
- * processes, by folder. No module keeps state, so sharing does not affect the tests.
+ * compiling them to fast code takes longer than running its tests. Therefore the hundreds of cheap
+ * files share processes, by folder. No module keeps state, so sharing does not affect the tests.
  */
 export function worldsOf(tests: readonly Tests[], costs = readCosts()): World[] {
   const secondsOf = ({ name }: Tests) =>

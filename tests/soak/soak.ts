@@ -1,7 +1,7 @@
 /**
  * The soak: millions of requests on long-lived machines, with failures, resets and removals while
  * requests are under way. Whenever no request is under way, a machine must hold no more objects
- * than before, and the same seed must give the same result.
+ * than at the start. The same seed must give the same result.
  */
 import fc from "fast-check";
 import type { Lab } from "@dmalab/devices";
@@ -133,7 +133,10 @@ class Soak {
     };
   }
 
-  /** The event of a batch. The first machine is never removed, so it stays unless a failure ends it. */
+  /**
+   * The event of a batch. The first machine is never removed: it stays for the whole soak unless a
+   * failure ends it.
+   */
   #blow(index: number): Blow {
     const random = this.#random;
     if (random.below(FAILURE_EVERY) === 0) return "failure";

@@ -1,6 +1,6 @@
 /**
- * One machine of the soak: a disk, memory for its requests, and the counts that must not have grown
- * when it is at rest.
+ * One machine of the soak: a disk, memory for the disk's requests, and the counts that must not
+ * have grown when the machine is idle.
  */
 import {
   buildLab,
@@ -26,7 +26,7 @@ import {
 } from "@dmalab/runtime";
 
 const DMA_REPORT = eventId("dma.report");
-/** The memory of each request under way has one place of this size, from this address on. */
+/** Start of the memory for requests. Each request under way has one place of `PLACE_BYTES` in it. */
 const PLACE_BASE = GIB;
 const PLACE_BYTES = MIB;
 /** The most requests that are under way together. */
@@ -62,8 +62,8 @@ export class SoakMachine {
   readonly disk: NvmeDisk;
   readonly #peerBase: number | null;
   /**
-   * If it is true, no user commands are sent: without a metadata buffer, the metadata would be
-   * moved to and from address 0.
+   * Whether the disk has metadata. If so, no user commands are sent: they have no metadata buffer,
+   * and the metadata would be moved to and from address 0.
    */
   readonly #hasMetadata: boolean;
   /** How often an injected failure happened. */

@@ -3,10 +3,10 @@
  * `dmalab trace watch` through a pipe at a constant rate, or ten million lines to `trace check` as
  * fast as it reads.
  *
- * Prints the written and read lines, the reader's memory, and the largest delay of the writer: a
- * tracer with ring buffers for that much time loses nothing. Ends with exit code 1 if lines are
- * missing, if the reader found anything, if it was late for longer than that, or if its memory
- * grew.
+ * Prints the number of written and read lines, the reader's memory, and the largest delay of the
+ * writer. A tracer whose ring buffers hold the lines of that much time loses nothing. Ends with
+ * exit code 1 if lines are missing, if the reader has any finding, if the delay was longer than
+ * ring buffers allow, or if the reader's memory grew.
  */
 import { command, flag, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -152,7 +152,10 @@ const TIME_WIDTH = 13;
 const ZERO = 0x30;
 const US_PER_S = 1e6;
 
-/** The lines of a round of requests as bytes; only the times change from round to round. */
+/**
+ * The lines of a round of requests as bytes. Only the times in the lines change from round to
+ * round.
+ */
 class TraceFeed {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   /** Position of the last digit of each line's time. */

@@ -1,7 +1,7 @@
 /**
- * Runs drawn by a seed, each with a name: the same name gives the same run as long as nothing that it
- * reaches changes its behaviour. The results are kept in a text file: a section for each run, below its
- * name.
+ * Runs that are drawn by a seed. Each run has a name: the same name gives the same run as long as the
+ * behaviour of the code that the run reaches does not change. The results are stored in a text file,
+ * with a section for each run below the run's name.
  */
 import fc from "fast-check";
 import { LAB_TABLES } from "@dmalab/devices";
@@ -59,7 +59,7 @@ function runRequests(seed: number, sums: EventSums): void {
 }
 
 /**
- * Requests of every kind in parallel, with failures, a reset and a removal while they are under
+ * Requests of every kind in parallel, with failures, a reset and a removal while requests are under
  * way.
  */
 function runSoak(seed: number, sums: EventSums): void {
@@ -284,7 +284,10 @@ const SMMU_EVENTS = [
   "UNKNOWN",
 ];
 
-/** Dumps of page tables, PASIDs, records without a name, and the text that newer SMMU drivers print. */
+/**
+ * Lines of other forms: dumps of page tables, PASIDs, records without a name, and the text that newer
+ * SMMU drivers print.
+ */
 const OTHER_FORMS: Readonly<Record<string, readonly string[]>> = {
   "vtd dump": ["Read", "Write"].flatMap((access) =>
     [0, 1, 2, 3, 0x81, 0x83].flatMap((bits) =>

@@ -1,6 +1,7 @@
 /**
- * The results of runs, in few lines: for each kind of event how often it happened, and for each of its
- * fields the sum of its numbers or the count of each of its words. An applied rule counts as a kind, too.
+ * The results of runs, in few lines. For each kind of event they contain how often it happened. For each
+ * of its fields they contain the sum of its numbers, or the count of each of its words. An applied rule
+ * counts as a kind, too.
  */
 import { LAB_TABLES } from "@dmalab/devices";
 import { type FieldValue, hashText, type Machine, type MachineEvent } from "@dmalab/runtime";
@@ -8,13 +9,16 @@ import { MachineRecording } from "@dmalab/runtime/recording";
 
 /** The most events of one machine that are counted. */
 const MOST_EVENTS = 2000;
-/** Sums are exact below 2^53: they are taken modulo this, and a product with a place stays exact. */
+/**
+ * Values and sums are taken modulo this number. The product of a value with a place then stays below
+ * 2^53, and is exact.
+ */
 const MODULUS = 2 ** 44;
 /** Places are numbered from 1 up to this, again and again. */
 const PLACES = 251;
 /**
- * Up to this many different words of a field are counted separately; with more, the field has one
- * hash.
+ * Limit of the different words of a field that are counted separately. With more words, the field
+ * has one hash for all of them.
  */
 const MOST_WORDS = 6;
 
@@ -33,7 +37,7 @@ class FieldSum {
     }
   }
 
-  /** @param times The number of events: a word that all of them have is printed without a count. */
+  /** @param times The number of events: a word that occurs in all events is printed without a count. */
   text(times: number): string {
     const words = [...this.#words];
     const total = this.#sum === 0 && words.length > 0 ? [] : [`${this.#sum}`];
@@ -75,7 +79,10 @@ export class EventSums {
   readonly #said: string[] = [];
   #machines = 0;
 
-  /** Adds an event of a kind. @param place A factor for its numbers, so that their order matters. */
+  /**
+   * Adds an event of a kind.
+   * @param place A factor for the event's numbers, so that the order of events matters.
+   */
   add(kind: string, values: Values, place = 1): void {
     this.#kinds.getOrInsertComputed(kind, () => new KindSum()).add(values, place);
   }
@@ -86,10 +93,10 @@ export class EventSums {
   }
 
   /**
-   * Counts the events of a machine from here on, up to the limit.
+   * Counts the events of a machine from now on, up to the limit.
    *
-   * @param machine One on which nothing has happened yet.
-   * @returns A function that adds the final state of the machine and its recording.
+   * @param machine A machine on which nothing has happened yet.
+   * @returns A function that adds the final state of the machine and of its recording.
    */
   watch(machine: Machine): () => void {
     this.#machines++;

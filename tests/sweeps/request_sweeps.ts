@@ -1,7 +1,7 @@
 /**
- * Requests of an NVMe disk, repeated so that each allocation, mapping and access in them fails
- * once: without defects nothing is lost, and with a release's defects exactly the losses that
- * rules/defects.md describes.
+ * Requests of an NVMe disk, repeated so that each allocation, mapping and access inside them fails
+ * once. Without defects nothing may be lost. With a release's defects, exactly the losses that
+ * rules/defects.md describes must happen.
  */
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -84,7 +84,10 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
 /** The release that the short suite tests. */
 export const WITNESS: KernelProfile = "7.2.6";
 
-/** The buffers of the short suite; buffers of one uniform piece are left to the long suite. */
+/**
+ * The buffers that the short suite tests. Buffers whose pieces are all alike are tested only in the
+ * long suite.
+ */
 export const WITNESS_SHAPES: readonly string[] = ["unaligned", "gaps", "low, then high"];
 
 interface Case {
@@ -178,7 +181,7 @@ function nameOf(each: Case): string {
 const NO_QUIRKS: QuirkSet = new Set();
 
 /**
- * A request on every kind of machine loses nothing, whatever fails in it.
+ * Tests that a request loses nothing on every kind of machine, whatever fails inside the request.
  *
  * @param shapes Names of the buffer shapes to test.
  */
@@ -213,8 +216,8 @@ export function testWithoutDefects(
 }
 
 /**
- * The objects that a request of 7.2 leaves behind with one defect: `point nth: kind amount …` for
- * each failure.
+ * The objects that a request of 7.2 leaves behind with one defect. Each failure has a text `point
+ * nth: kind amount …`.
  */
 export function leaksWith(quirks: QuirkSet, each: Omit<Case, "kernel" | "quirks">): string[] {
   const { clean, faults } = sweepRequest({ ...each, kernel: "7.2.12", quirks });

@@ -86,7 +86,7 @@ export function pagesOf(extents: Iterable<DataExtent>): Set<number> {
  * Wrong words of a read, joined to runs, in the order of their addresses. A run ends at the end of
  * a page, because the next page of the user's buffer may be anywhere in memory.
  *
- * @param pieces The buffer in order, as contiguous memory.
+ * @param pieces The parts of the buffer in order; each part is contiguous in memory.
  * @param pages All known pages of the user.
  */
 function wrongRuns(

@@ -63,7 +63,10 @@ export interface DefectRequest {
   readonly metadata?: DataExtent;
   readonly metadata_second_page?: number;
   readonly blocks_each?: number;
-  /** io_uring: for each I/O the first byte of the metadata on its first and on its last page. */
+  /**
+   * For io_uring: two addresses for each I/O, the first byte of its metadata and the first byte on
+   * the last page of its metadata.
+   */
   readonly metadata_pages?: readonly (readonly [number, number])[];
 }
 
@@ -85,12 +88,12 @@ export interface DefectCommand {
 }
 
 /**
- * Reads the addresses of a command's memory from its calls: pieces of data come first, until they
- * add up.
+ * Reads the addresses of a command's memory from its calls. The first pieces are data, until their
+ * lengths add up to the length of the data.
  *
  * These addresses are inputs of the model, not results. A request names only the first byte of each
- * part of a buffer; the calls show at which page a part continues, and the addresses of the
- * kernel's own memory.
+ * part of a buffer. The calls show at which page a part continues, and they show the addresses of
+ * the kernel's own memory.
  */
 export function shownMemory(
   command: DefectCommand,
@@ -114,7 +117,7 @@ export function shownMemory(
 }
 
 /**
- * The first tries of a step's requests: a request that is tried again uses the same memory.
+ * The first try of each request of a step: later tries of a request use the same memory.
  * @returns One command for each request, in the order of the first tries.
  */
 export function distinctRequests(commands: readonly DefectCommand[]): readonly DefectCommand[] {

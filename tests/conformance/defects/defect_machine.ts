@@ -85,8 +85,8 @@ export function defectHost(captured: DefectCase): DefectHost {
 }
 
 /**
- * The `max_sectors_kb` that the user wrote: only a value above the release's default was written;
- * any other must result from the model.
+ * The `max_sectors_kb` that the user wrote. The user wrote only values above the release's default;
+ * every other recorded value must result from the model.
  */
 function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   const { max_sectors_kb: written } = captured.machine.limits;
@@ -137,8 +137,8 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
 }
 
 /**
- * The address of the first bounce buffer of some steps, or null. Without translation, a mapping
- * with another device address than its memory is bounced.
+ * The address of the first bounce buffer in some steps, or null. Without translation, a mapping is
+ * bounced if its device address differs from the address of its memory.
  */
 export function firstBounced(
   { iommu }: DefectMachine,

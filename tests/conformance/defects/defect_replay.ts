@@ -1,9 +1,9 @@
 /**
- * Replays recorded defects: each step's request passes through the block layer, the driver and the
+ * Replays recorded defects. Each step's request passes through the block layer, the driver and the
  * controller of a machine like the recorded one, and the results must equal the record.
  *
- * The requests with their memory, tags, IOVAs, addresses of pool blocks and of the kernel's own
- * metadata, and the calls that were made to fail are inputs from the record; everything else is
+ * Inputs from the record are: the requests with their memory, tags, IOVAs, addresses of pool blocks
+ * and of the kernel's own metadata, and the calls that were made to fail. Everything else is
  * compared.
  *
  * @see tests/golden/defects/README.md
@@ -83,8 +83,8 @@ function replayStep(
 }
 
 /**
- * A result without its note: an errno of 0 or none is left out, and I/Os are sorted, because the order in which the device
- * ends them varies.
+ * A result without its note. An errno of 0 is left out. I/Os are sorted, because the order in which the device ends them
+ * varies.
  */
 function comparableResult(result: Json): Json {
   const { errno, res, note: _, ...rest } = result as Record<string, Json>;
@@ -99,10 +99,11 @@ function indexOf(entry: Json): number {
 }
 
 /**
- * Scenarios in which commands ran before a step that the record does not list.
+ * Scenarios with commands between two steps that the record does not list.
  *
  * tests/golden/defects/README.md, "What a replay must bring along": in `p2pm` ordinary commands ran
- * between the steps, so that every tag had been used, with metadata that was one range.
+ * between the steps. Therefore every tag had been used, by a command with metadata that was one
+ * range.
  */
 const SCENARIOS_WITH_COMMANDS_BETWEEN: ReadonlySet<string> = new Set(["p2pm"]);
 

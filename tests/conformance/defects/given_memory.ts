@@ -25,9 +25,10 @@ const ELSEWHERE = MIB as PhysAddr;
 /**
  * Replaces a domain's IOVA allocator by the recorded IOVAs.
  *
- * The content of the caches depends on everything that ran since the driver was loaded, which is
- * not in the data, so addresses are inputs of the model (tests/golden/defects/README.md, "What a
- * replay must bring along"). The number of requested ranges, and their sizes, are compared.
+ * The content of the allocator's caches depends on everything that ran since the driver was loaded,
+ * which is not in the data. Therefore addresses are inputs of the model
+ * (tests/golden/defects/README.md, "What a replay must bring along"). The number of requested
+ * ranges, and their sizes, are compared.
  */
 export class GivenIovas {
   #coming: number[] = [];
@@ -72,8 +73,8 @@ export class GivenIovas {
  * Moves the search for bounce buffers to the recorded position.
  *
  * The search for slots continues after the last allocation, and the record does not show what ran
- * before a step. The address of a step's first buffer is therefore an input; the addresses of the
- * others are compared.
+ * before a step. Therefore the address of a step's first buffer is an input. The addresses of the
+ * later buffers are compared.
  */
 export class GivenSlots {
   // A separate device: a device that has bounced once needs unmaps from then on.
@@ -113,7 +114,10 @@ export function givePlaces(host: DefectHost, step: DefectStep): void {
   orderTags(host, [...new Set(step.commands.map(({ tag }) => tag))]);
 }
 
-/** The allocations of pool blocks, each with the page by which the pool grew before it, if it did. */
+/**
+ * The allocations of pool blocks. If the pool grew before an allocation, the entry has the page by
+ * which it grew.
+ */
 export function poolCalls(lines: readonly CallLine[]): CaptureCall[] {
   const calls: CaptureCall[] = [];
   let page: CallLine | null = null;

@@ -139,8 +139,8 @@ export class StepMemory {
       const shown = longestShown(captured, request.metadata);
       const second = request.metadata_second_page ?? null;
       const vecs = userMetadata(start, sizeBytes, second, shown);
-      // If the kernel copies the metadata, the user's memory is at the address that the user
-      // passed.
+      // If the kernel copies the metadata, the device uses the copy. The user's memory is then at
+      // the address that the user passed.
       const copied = ((start | sizeBytes) & this.host.disk.limits.dmaAlignmentMask) !== 0;
       return { vecs, user: copied ? [request.metadata] : vecs.map(extentOf) };
     }
@@ -166,8 +166,8 @@ export class StepMemory {
 const MAX_PAGES = 32;
 
 /**
- * The disk offset of a case's program, from the commands of the first step with a request that
- * does not name it.
+ * The disk offset that the program of a case uses. It is read from the commands of the first step
+ * whose request does not name an offset.
  */
 function shownOffsetBytes({ steps }: DefectCase): number {
   const first = steps.find(({ request }) => request.offset_bytes === undefined);
@@ -176,8 +176,8 @@ function shownOffsetBytes({ steps }: DefectCase): number {
 }
 
 /**
- * The longest list of a user's metadata that any step of a case shows: a refused request shows only
- * a part.
+ * The longest list of a user's metadata in the record of any step of a case. Other steps may show
+ * less: a refused request shows only a part.
  */
 function longestShown(captured: DefectCase, [start, sizeBytes]: DataExtent): readonly DataExtent[] {
   let longest: readonly DataExtent[] = [];
@@ -208,16 +208,16 @@ const LARGE_PAGE_BYTES = 2 * MIB;
 const PEER_FROM = 0x8000_0000;
 const PEER_TO = 0x1_0000_0000;
 /**
- * First address for parts of a buffer that no record shows: after all other memory, and never
- * adjacent.
+ * First address for parts of a buffer that no record shows. These parts lie after all other memory,
+ * and are never adjacent to each other.
  */
 const UNSEEN_FROM = 0x1_4000_0000;
 
 const PIECES_RULE = /^(\d+) pieces of (\d+) bytes, (\d+) bytes apart$/;
 
 /**
- * The parts of a user's buffer in order. Parts that are given as a rule begin at the first recorded
- * address.
+ * The parts of a user's buffer in order. If a rule describes the parts, they begin at the first
+ * recorded address.
  */
 function piecesOf(
   request: DefectRequest,
@@ -238,8 +238,8 @@ function piecesOf(
 }
 
 /**
- * The physically contiguous runs of each part. At the end of a large page, a part continues at the
- * recorded address.
+ * The physically contiguous runs of each part. A run ends at the end of a large page; the part then
+ * continues at the recorded address.
  */
 function userPieces(
   pieces: readonly DataExtent[],
@@ -298,9 +298,9 @@ function userMetadata(
 }
 
 /**
- * The kernel's own metadata: the recorded part, then a piece for each bio that was never
- * mapped. A kernel allocates a power of two of bytes, aligned to its size: the record shows which
- * one, but no address inside it.
+ * The kernel's own metadata: the recorded pieces, then a piece for each bio that was never mapped.
+ * A kernel allocates a power of two of bytes, aligned to its size. The record shows which
+ * allocation was used, but no address inside the allocation.
  */
 function kernelMetadata(
   sizeBytes: number,

@@ -30,8 +30,8 @@ export interface StepRequest {
   /** The metadata of all I/Os, in order; empty if the disk has none. */
   readonly metadata: readonly BioVec[];
   /**
-   * For a disk below a device that splits bios first: the sectors of the pieces, in the order of
-   * submission; else null.
+   * For a disk below a device that splits bios: the first sectors of the pieces, in the order in
+   * which the pieces were submitted. Null for other disks.
    */
   readonly cutAbove: readonly number[] | null;
 }
@@ -101,8 +101,8 @@ function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest)
 }
 
 /**
- * Splits a bio like a device above with the same limits, which submits each piece as a separate
- * bio.
+ * Splits a bio as a device above the disk with the same limits does. That device submits each piece
+ * as a separate bio.
  */
 function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): Bio[] {
   const { machine, driver } = host;
@@ -147,8 +147,9 @@ function passThrough(host: DefectHost, step: StepRequest): Io {
 }
 
 /**
- * Sends requests to the driver one by one, at the speed of the recorded device: a request with the
- * tag of an earlier one is sent after that has completed, others before.
+ * Sends requests to the driver one by one, at the speed of the recorded device. If a request has
+ * the tag of an earlier request, it is sent after the earlier request has completed; all other
+ * requests are sent before that.
  */
 class DispatchPace {
   readonly #queued: NvmeRequest[] = [];

@@ -93,8 +93,8 @@ export class Transcript {
 }
 
 /**
- * The lines of a command, with the outcome of a request that could not be prepared. The kernel
- * reports nothing about a failed command of a user's own.
+ * The lines of a command. If the request could not be prepared, the last line is the outcome. The
+ * kernel reports no error for a user's own command.
  */
 function linesOf(command: PreparedCommand, outcome: string, errno: number): CallLine[] {
   const { calls: { lines }, request } = command;
@@ -121,7 +121,10 @@ interface OpenCall {
   readonly from: number;
   /** The call was made to fail at its entry, as if it had not been called. */
   injected: boolean;
-  /** The call has queued a range for flushing; a range that it frees afterwards was queued earlier. */
+  /**
+   * Whether the call has queued a range for flushing. A range that the call frees afterwards was
+   * queued before the call.
+   */
   parked: boolean;
 }
 
@@ -136,7 +139,10 @@ class CallLines {
   readonly lines: CallLine[] = [];
   readonly #ranges: Range[] = [];
   readonly #open: OpenCall[] = [];
-  /** Position for the line of the iterator's segment; -1 when it has been written or does not exist. */
+  /**
+   * Position at which the line of the iterator's segment is inserted; -1 if it has been inserted or
+   * does not exist.
+   */
   #segmentAt = -1;
   #reserved = 0;
   /** The lines of each event inside a call. */
@@ -211,8 +217,10 @@ class CallLines {
   }
 
   /**
-   * Whether a range was queued before this call. A range counts as freed when it is queued; its
-   * removal from the queue is not counted again.
+   * Whether a freed range was queued before this call. A range counts as freed when it is queued;
+   * its removal from the queue is not counted again.
+   *
+   * @param parked Whether the range is being queued now.
    */
   #isLate(parked: boolean): boolean {
     const call = this.#open.at(-1);
@@ -344,8 +352,8 @@ function outcomeOf({ status, released, completed }: PreparedCommand): string {
 /**
  * The controller's work in the form of the record. The recorder noted all accesses under the
  * command that was fetched last, and the controller read metadata only after a command's data had
- * moved: metadata of several commands in flight is noted under the last one, in the order in which
- * their data ended.
+ * moved. Therefore the metadata of several commands in flight is noted under the last command, in
+ * the order in which the commands' data ended.
  */
 function recordedDevices(commands: readonly PreparedCommand[], step: DefectStep): Json[] {
   const sent = commands.filter(({ device }) => device !== null);
@@ -373,8 +381,8 @@ function recordedDevices(commands: readonly PreparedCommand[], step: DefectStep)
 }
 
 /**
- * Position of a command in the order in which data ended, which is the order of the results of the
- * step's I/Os.
+ * Position of a command in the order in which the commands' data ended. The results of the step's
+ * I/Os are in this order.
  */
 function endOf({ request }: PreparedCommand, step: DefectStep): number {
   const { res } = step.result;

@@ -1,7 +1,7 @@
 /**
- * Replays facts about a device on a captured machine, and the kernel's log:
- * tests/golden/hmm/device-facts. The first line of a file describes the machine, each other line is
- * a step; each line is a case.
+ * Replays facts about a device on a captured machine, and the kernel's log
+ * (tests/golden/hmm/device-facts). The first line of a file describes the machine. Each other line
+ * is a step and counts as a case.
  */
 import {
   ADDRESS_LIMIT,
@@ -40,13 +40,13 @@ const ECAP_SCALABLE = 43n;
 const ECAP_FIRST_STAGE = 47n;
 
 /**
- * Fields of a line that are inputs or are not compared: the step itself, and fields that depend on
- * time or on the emulator.
+ * Fields of a line that are inputs, or that are not compared because they depend on time or on the
+ * emulator. The step itself is such a field.
  */
 const NOT_COMPARED = ["step", "what", "force_aperture"];
 /**
- * Fields of a step in which the device's access races with the unmap: they depend on the order of
- * the two.
+ * Fields of a step in which the device's access races with the unmap. These fields depend on which
+ * of the two is first.
  */
 const RACED = ["done_after_unmap_us", "device_got", "arrived", "log"];
 
@@ -59,8 +59,8 @@ export function leftOutOfStep(
     ? [...RACED, ...lazy ? ["invalidations"] : []]
     : lazy && MASK.test(String(what))
     ? ["addr"]
-    // The emulator caches the permissions of a translation, and does not log an access that they
-    // forbid; interrupts are handled by another part of it.
+    // The emulator caches the permissions of a translation, and does not log an access that the
+    // cached permissions forbid. Interrupts are handled by another part of the emulator.
     : /, after the (read|write)$|^device writes: interrupt/.test(String(what))
     ? ["log"]
     : [];

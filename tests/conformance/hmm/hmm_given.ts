@@ -1,7 +1,7 @@
 /**
- * The fields that the replay of tests/golden/hmm takes from the record as inputs: this is the only
- * list. All other fields of an operation are compared. docs/dev/conformance.md shows the list, and
- * says which parts of compared fields come from the record as well.
+ * The fields that the replay of tests/golden/hmm takes from the record as inputs. No other list of
+ * them exists. All other fields of an operation are compared. docs/dev/conformance.md shows the
+ * list, and says which parts of compared fields come from the record as well.
  */
 import type { InnerLine } from "../inner_record.ts";
 import type { Json } from "../difference.ts";
@@ -57,8 +57,8 @@ export function givenOf(table: readonly GivenFields[], op: string): ReadonlySet<
 const BEYOND = /^0x[0-9a-f]{16,}$/;
 
 /**
- * Whether a part of an operation's result is an input: frame numbers, and numbers that the model
- * cannot represent.
+ * Whether a part of an operation's result is an input. Inputs are frame numbers, and numbers that
+ * the model cannot represent.
  */
 export function isGivenResult(field: string, value: Json): boolean {
   return field.includes(".pfns") || typeof value === "string" && BEYOND.test(value);

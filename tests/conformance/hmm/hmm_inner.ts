@@ -1,9 +1,9 @@
 /**
- * The operations inside a call, as lines in the form of tests/golden/hmm: in the order in which
- * they were completed.
+ * The operations inside a call, as lines in the form of tests/golden/hmm, in the order in which the
+ * operations were completed.
  *
- * Most lines come from events. The tries of a search for IOVAs and the flags of a mapped page are
- * no events; for these the recorder wraps the function itself.
+ * Most lines come from events. The tries of a search for IOVAs and the flags of a mapped page have
+ * no events; to record them, the recorder wraps the function itself.
  */
 import {
   type EventName,
@@ -27,7 +27,10 @@ import {
 import { type AddressWords, attributeList, type WarnSites } from "./hmm_words.ts";
 
 const GRANULE_BYTES = 4096;
-/** The kernel's flag for device memory in a mapping; the other flags are the same as ours. */
+/**
+ * The kernel's flag for device memory in a mapping. All other flags have the same value in the
+ * model.
+ */
 const KERNEL_MMIO = 16;
 const KERNEL_CACHE = 4;
 const READ_AND_WRITE = 3;
@@ -35,8 +38,8 @@ const READ_AND_WRITE = 3;
 /** Facts about a call that lines inside it mention. */
 export interface Around {
   /**
-   * The range and offset that memory is linked to; bounced buffers are reported by IOVA. Null
-   * outside of a link.
+   * The range and offset to which memory is linked, and the address of the memory. A bounced buffer
+   * is reported by its IOVA. Null outside of a link.
    */
   readonly link: { readonly addr: number; readonly offset: number; readonly phys: number } | null;
   /** The attributes of the call, as words. */
@@ -78,7 +81,7 @@ export class InnerLines extends InnerRecord {
   #bareFree = false;
   /** Whether the call has queued a range for flushing. */
   #parks = false;
-  /** Lines of a flush of the queue, while it runs at the same time as a call; else null. */
+  /** Lines of a flush of the queue that runs at the same time as a call; null if no such flush runs. */
   #beside: InnerLine[] | null = null;
   /** The lines of each event. */
   readonly #seen: Partial<Record<EventName, (fields: Fields, why: MachineEvent["why"]) => void>> = {
@@ -144,19 +147,20 @@ export class InnerLines extends InnerRecord {
   }
 
   /**
-   * Makes the flush queue's timer fire after `after` lines of the next operation, before the next
-   * range is allocated, freed or queued.
+   * Makes the flush queue's timer fire inside the next operation: after `after` lines of the
+   * operation, before the next range is allocated, freed or queued.
    *
-   * @param afterMiss Whether the allocation after these lines misses the cache, and the timer fires
-   *   after the miss.
+   * @param afterMiss Whether the allocation after these lines misses the cache. The timer then
+   *   fires after the miss.
    */
   fireInside(queue: FlushQueue, after: number, afterMiss: boolean): void {
     this.#timer = { after, queue, afterMiss };
   }
 
   /**
-   * Called after an operation. @returns The lines of a timer that was to fire inside it; null
-   * without one.
+   * Called after an operation.
+   * @returns The lines of the timer that was to fire inside the operation; null without such a
+   *   timer.
    */
   end(): InnerLine[] | null {
     this.#fireTimer();
@@ -265,8 +269,8 @@ export class InnerLines extends InnerRecord {
       return;
     }
     const freed = { iova, pages: size / GRANULE_BYTES, to: to === "tree" ? "tree" : "cache" };
-    // A range that is freed during a flush, or after a range has just been queued, was queued
-    // earlier.
+    // If a range is freed during a flush, or after this call has queued a range, the freed range
+    // was queued earlier.
     if (this.#beside !== null || this.#parks) this.push({ op: "iova_free_late", ...freed });
     else if (this.#bareFree) this.push({ op: "iova_free", ...freed });
     else this.push({ op: "iova_free", size, deferred: false, ...freed });

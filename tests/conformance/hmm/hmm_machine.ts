@@ -35,7 +35,7 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   // First-stage tables: the first word of the variation is the mode.
   x86: { ...NO_IOMMU, mode: "lazy", model: "vtd_first_stage" },
   // This IOMMU caches non-present entries, so that the kernel is strict whatever mode was
-  // requested; its invalidations were not recorded.
+  // requested. The invalidations of this IOMMU were not recorded.
   amd: { ...NO_IOMMU, mode: "strict", model: "amd" },
 };
 
@@ -64,7 +64,7 @@ export interface HmmMachine {
 
 /**
  * Builds the machine of a file, with one device that has no mappings yet.
- * @param lent Memory that another function provides; null if the file shows none.
+ * @param lent Memory that another PCI function provides; null if the file shows no such memory.
  * @throws {GoldenReadError} For an unknown kernel, mapping or variation.
  */
 export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
@@ -86,8 +86,8 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
     ...base,
     kernel: profileOf(facts.kernel),
     checker: "off",
-    // RAM continues through the hole below 4 GiB: as an MMIO window, the hole would be reserved in
-    // the IOVAs too.
+    // RAM continues through the hole below 4 GiB. If the hole were an MMIO window, it would be
+    // reserved in the IOVAs, too.
     ramSizeBytes: ramEnd(facts),
     windows: lent === null ? [] : [{ name: "peer", ...lent }],
     iommu: {

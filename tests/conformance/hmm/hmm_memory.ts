@@ -89,7 +89,10 @@ function touch(mm: AddressSpace, start: VirtAddr, end: VirtAddr, write: boolean)
   return 0;
 }
 
-/** The kernel's number of a changed range's event; every change of an address space has an event. */
+/**
+ * The kernel's number of the event that changed a range. Every change of an address space has an
+ * event.
+ */
 export function eventNumber({ event }: ChangedRange): number {
   return event === undefined ? NaN : EVENT_NUMBERS[event];
 }
@@ -104,24 +107,28 @@ const FIRST_TAKEN_PFN = FIRST_OWN_PFN + 1024;
 /**
  * The known frames of one machine, by their numbers in the model and in the record.
  *
- * A kernel may give a page any frame, but two pages never share a frame, a page keeps its frame,
- * and all pages that were only read share the zero page. A frame of the model has its own number
- * until the record shows the entry that contains it.
+ * A kernel may give a page any frame. But two pages never share a frame, a page keeps its frame,
+ * and all pages that were only read share the zero page. A frame of the model keeps the model's
+ * number until the record shows the entry that contains the frame.
  */
 export class GivenFrames {
   readonly #recorded = new Map<number, number>();
   readonly #own = new Map<number, number>();
   #next = FIRST_TAKEN_PFN;
 
-  /** Whether a number is one of the model's, for which the record has not shown a number yet. */
+  /**
+   * Whether a number is the model's own number of a frame, because the record has not shown a
+   * number for the frame yet.
+   */
   isOwn(pfn: number): boolean {
     return pfn >= FIRST_OWN_PFN;
   }
 
   /**
    * The recorded number of a frame.
-   * @param shown The number in the record where the model has this frame.
-   * @returns Null if the record shows no number there, or one that belongs to another frame.
+   * @param shown The number that the record has at the place where the model has this frame.
+   * @returns Null if the record shows no number at that place, or a number that belongs to another
+   *   frame.
    */
   recorded(pfn: number, shown: number | null): number | null {
     const known = this.#recorded.get(pfn);

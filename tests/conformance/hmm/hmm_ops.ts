@@ -26,7 +26,7 @@ import type { HmmMachine } from "./hmm_machine.ts";
 import { addressOrNull, attributeList } from "./hmm_words.ts";
 import { directionNumber, errnoOf, type Fields } from "../inner_record.ts";
 
-/** Limit of repetitions of a fault that returns -EBUSY, as it does once for each page table. */
+/** Limit of tries of a fault that returns -EBUSY. The fault returns -EBUSY once for each page table. */
 const MAX_TRIES = 1000;
 
 /** Calls with lines that contain the state of the range after the call. */
@@ -43,8 +43,8 @@ class MappedMemory {
   mm: AddressSpace | null = null;
   notifier: IntervalNotifier | null = null;
   /**
-   * Callbacks since the operation began, each with first page, end, event, number of unmapped
-   * entries, and number of writable ones among these.
+   * Callbacks since the operation began. Each entry has the first page, the end, the event, the
+   * number of unmapped entries, and the number of writable ones among the unmapped entries.
    */
   invalidated: number[][] = [];
   /** The operation that another thread performs during the next fault. */
@@ -324,7 +324,10 @@ class HmmCallLines {
     this.#listens = true;
   }
 
-  /** Returns and clears the calls of the operation. Warnings outside of a call are added as the last one. */
+  /**
+   * Returns and clears the calls of the operation. Warnings outside of a call are added to the list as its
+   * last entry.
+   */
   take(): HmmCallLine[] {
     const calls = this.#calls;
     this.#listens = false;
@@ -414,8 +417,8 @@ function entriesOf(runs: readonly PfnRun[]): Map<number, PfnEntry> {
 }
 
 /**
- * Joins entries to runs. In a run the frame number increases by one for each entry, or stays the
- * same.
+ * Joins entries to runs. Within a run, the frame number increases by one from entry to entry, or
+ * stays the same for all entries.
  */
 function runsOf(entries: readonly PfnEntry[]): PfnRun[] {
   const runs: PfnRun[] = [];
@@ -450,8 +453,8 @@ class ReportedEntries {
   }
 
   /**
-   * Entries that differ from the last report, in order. @param among Indices to compare; all when
-   * left out.
+   * Entries that differ from the last report, in order.
+   * @param among Indices to compare; all indices when left out.
    */
   changed(among: Iterable<number> = this.#known.keys()): PfnEntry[] {
     const { list } = this;

@@ -13,22 +13,22 @@ import { AddressWords, warnSites } from "./hmm_words.ts";
 import { TwoStepOps } from "./two_step_ops.ts";
 
 /**
- * Size of another function's memory: no file shows more, and the smallest size that can be
- * provided.
+ * Size of the memory that another PCI function provides. No file shows more memory, and no smaller
+ * size can be provided.
  */
 const LENT_BYTES = 2 * MIB;
 
 const BETWEEN = "(between)";
 /**
- * Marks the end of a case that crashed the kernel. The family of the case says what the kernel was
+ * Marks the end of a case that crashed the kernel. The case's family says what the kernel was
  * doing.
  */
 const KILLED = "(killed by the kernel)";
 const SIGKILL = 9;
 
 /**
- * The last operation of the program in such a case, by family; for a DMA call the record has only
- * the name.
+ * The last operation of the program in a case that crashed the kernel, by the case's family. For a
+ * DMA call the record has only the name.
  */
 const LAST_OPS: Readonly<Record<string, HmmOp>> = {
   link_after_false_try_alloc: { op: "link", state: 0, phys: 0, offset: 0, size: 4096, dir: 0 },
@@ -40,8 +40,8 @@ const NOTHING: JsonObject = {};
 
 /**
  * Called with the model's results of an operation.
- * @param results The compared part of the record.
- * @param differs Whether the case would differ with other results.
+ * @param results The part of the record that is compared.
+ * @param differs Returns whether the case would differ with other results.
  */
 export type WatchResults = (
   op: string,
@@ -107,8 +107,8 @@ class HmmFile {
   }
 
   /**
-   * Performs all operations of a case, also after a difference: the next case starts from the state at
-   * its end.
+   * Performs all operations of a case, even after a difference, because the next case starts from the
+   * state in which this case ends.
    */
   run({ family, ops }: HmmCase): Difference | null {
     this.#host.machine.warnings.rearm();
@@ -134,7 +134,8 @@ class HmmFile {
     try {
       answer = this.#answer(op) ?? { op: "unknown operation" };
     } catch (error) {
-      // Any error counts as a difference of this case, so that the next ones are still replayed.
+      // Any error counts as a difference of this case, so that the following cases are still
+      // replayed.
       answer = { thrown: String(error) };
     }
     const fired = inner.end();
@@ -208,7 +209,7 @@ class HmmFile {
   }
 }
 
-/** Whether the operation with this index inside a call allocates IOVAs that the cache does not have. */
+/** Whether line `number` inside an operation is an allocation of IOVAs that the cache does not have. */
 function missesCache(op: HmmOp | undefined, number: number): boolean {
   const calls = (op?.calls ?? []) as readonly HmmOp[];
   const lines = [...op?.inner ?? [], ...calls.flatMap(({ inner }) => inner ?? [])];

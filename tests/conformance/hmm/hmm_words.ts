@@ -59,8 +59,8 @@ const GRANULE = 4096n;
 
 /**
  * Converts IOVAs between the record and the model. If the record's IOVAs have 64 bits and the
- * model's have fewer, addresses in the upper half are counted down from the last address: the upper
- * end of one space corresponds to the upper end of the other.
+ * model's have fewer, addresses in the upper half are counted down from the last address. The end
+ * of the record's address space then corresponds to the end of the model's.
  */
 export class AddressWords {
   readonly #gap: bigint;
@@ -78,8 +78,8 @@ export class AddressWords {
   }
 
   /**
-   * The model's number for an address: addresses that a double cannot represent are text in the
-   * record.
+   * The model's number for an address. The record has addresses that a double cannot represent as
+   * text.
    */
   number(word: Json | undefined): number {
     if (typeof word === "number") return word;
@@ -89,8 +89,8 @@ export class AddressWords {
   }
 
   /**
-   * A part of the record in the form in which it is compared: numbers in texts become the model's
-   * numbers, and the kernel's message about wider addresses becomes their width.
+   * A part of the record in the form in which it is compared. Numbers in texts become the model's
+   * numbers. The kernel's message about wider addresses becomes the width that it names.
    */
   recorded(value: Json): Json {
     if (typeof value === "string") return HEX.test(value) ? this.number(value) : value;

@@ -2,7 +2,7 @@
  * Replays the on-demand paging of software RDMA (tests/golden/hmm, `odp-rxe`): regions, prefetches,
  * the process's changes to its memory, and the notifications of the RDMA core.
  *
- * A software device makes no DMA calls: its map consists of the list of page frames only.
+ * A software device makes no DMA calls. Therefore its map consists only of the list of page frames.
  */
 import { type MemoryRegion, RdmaAdapter } from "@dmalab/devices";
 import {
@@ -149,8 +149,8 @@ class OdpCase {
   }
 
   #register(op: HmmOp): number {
-    // Software RDMA supports no huge pages and no region of the whole address space; pinned memory
-    // is not ODP.
+    // Software RDMA supports no huge pages, and no region that covers the whole address space.
+    // Pinned memory is not ODP.
     if (op.huge === 1) return -ERRNO.EOPNOTSUPP;
     if (op.length === EVERYTHING) return -ERRNO.EINVAL;
     const writable = op.write === 1;
@@ -246,8 +246,8 @@ class OdpCase {
   }
 
   /**
-   * The record with the model's addresses; in the upper half both address spaces are counted from
-   * their ends.
+   * The record with the model's addresses. Addresses in the upper half are counted from the end of
+   * the address space, in the record and in the model.
    */
   #inModel(value: Json): Json {
     if (typeof value !== "object" || value === null) return value;
@@ -283,8 +283,8 @@ function baseOf({ ops }: HmmCase): bigint | null {
 }
 
 /**
- * Size of a case's memory (its mmap is not in the record): up to the end of the last operation on
- * it.
+ * Size of a case's memory. The record does not contain the mmap, so the size reaches to the end of
+ * the case's last operation on the memory.
  */
 function areaBytes({ ops }: HmmCase): Bytes {
   const ends = ops.map(({ addr, length, op, ret }) => {

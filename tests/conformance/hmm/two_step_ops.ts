@@ -57,7 +57,7 @@ export class TwoStepOps {
     return Object.hasOwn(this.#ways, op.op) ? this.#ways[op.op]!(op) : null;
   }
 
-  /** The call of an operation, in the form in which the record describes a call that did not return. */
+  /** The call of an operation, in the form that the record uses for a call that did not return. */
   enteredBy(op: HmmOp): JsonObject {
     if (op.op.startsWith("hmm")) return {};
     const state = op.op === "free" ? stateOf(this.#state(op)) : {};
@@ -65,8 +65,8 @@ export class TwoStepOps {
   }
 
   /**
-   * Whether an operation uses a range that the model's addresses cannot represent: it is not
-   * performed, and its results are taken from the record until the range is freed.
+   * Whether an operation uses a range that the model's addresses cannot represent. Such an
+   * operation is not performed: its results are taken from the record until the range is freed.
    */
   #isBeyond(op: HmmOp): boolean {
     const slot = op.state as number;
@@ -184,10 +184,10 @@ export class TwoStepOps {
   }
 
   /**
-   * The mappings in the page table, as runs. A leaf may extend beyond the last address, where no
-   * lookup finds it.
-   * @param seesZero Whether to include entries that map address 0, which a translation reports as
-   *   not mapped.
+   * The mappings in the page table, as runs. A leaf may extend beyond the last address; a lookup
+   * does not find that part of the leaf.
+   * @param seesZero Whether to include entries that map address 0. A translation reports such
+   *   entries as not mapped.
    */
   #runs(op: HmmOp, seesZero: boolean): TableRun[] {
     const runs: TableRun[] = [];
@@ -214,8 +214,8 @@ export class TwoStepOps {
   }
 
   /**
-   * Removes the remaining entries of a case from the table, without a call of the DMA layer, page
-   * by page: tables that become empty stay.
+   * Removes the remaining entries of a case from the table, page by page, without a call of the DMA
+   * layer. Tables that become empty stay allocated.
    */
   #remove(op: HmmOp): TableRun[] {
     const runs = this.#runs(op, true);

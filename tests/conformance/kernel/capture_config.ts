@@ -1,8 +1,8 @@
 /**
  * The configuration of a captured run: all known keys, and their possible values.
  *
- * For other keys and values the replay has no rule. Cases with such a configuration differ, with
- * the key's name in the difference (tests/golden/kernel/README.md, "Configuration keys").
+ * The replay has no rule for other keys and values. A case with an unknown key or value differs,
+ * and the difference names the key (tests/golden/kernel/README.md, "Configuration keys").
  */
 import type { NoMerges } from "@dmalab/runtime";
 import type { Difference, Json } from "../difference.ts";

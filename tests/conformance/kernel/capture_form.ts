@@ -2,9 +2,9 @@
  * Converts a sequence of events to the form of the captured data: calls with the operations inside
  * them.
  *
- * The captures were made with probes on kernel functions, so their lines differ from our events in
- * a few places: the unlink inside `dma_iova_destroy` has a separate line, and the map-sync of a
- * single mapping has none. All compared data comes from events.
+ * The captures were made with probes on kernel functions. Therefore their lines differ from our
+ * events in two places: the unlink inside `dma_iova_destroy` has a separate line, and the map-sync
+ * of a single mapping has no line. All compared data comes from events.
  */
 import type { MachineEvent } from "@dmalab/runtime";
 import {
@@ -62,8 +62,8 @@ const RECORDED_CALLS: Readonly<
 };
 
 /**
- * Calls with a line that was written at their entry; the lines of all other calls were written at
- * their return.
+ * Calls whose line was written at their entry. The lines of all other calls were written at their
+ * return.
  */
 const LOGGED_AT_ENTRY: ReadonlySet<string> = new Set([
   "dma_unmap_sg",
@@ -92,8 +92,8 @@ export interface CapturedCalls {
 /**
  * Converts events to recorded calls.
  *
- * @param ranges The ranges that the request has reserved so far, which the captures print with the
- *   calls that use them; the calls of these events add to the list.
+ * @param ranges The ranges that the request has reserved so far. The captures print them with the
+ *   calls that use them. The calls of these events add their ranges to the list.
  * @param probes Which lines the record contains.
  */
 export function capturedCalls(
@@ -141,9 +141,9 @@ export function capturedCalls(
 }
 
 /**
- * Moves operations to the calls under which the probes recorded them. A call with a line at its
- * entry gets all operations that follow, also those of the next call if that has its line at its
- * return.
+ * Moves operations to the calls under which the probes recorded them. If a call's line was written
+ * at its entry, it gets all operations that follow. If the line of the next call was written at its
+ * return, these include the operations of the next call.
  */
 function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
   const logged: CaptureCall[] = [];
@@ -235,8 +235,8 @@ export interface LinkedRange {
 }
 
 /**
- * Calls with a separate probe on bouncing, where 7.2 allocates a bounce buffer for a translated
- * device.
+ * Calls with a separate probe on bouncing. The probe is at the place where 7.2 allocates a bounce
+ * buffer for a translated device.
  */
 const SHOWS_IOMMU_BOUNCE: ReadonlySet<string> = new Set(["dma_map_phys", "dma_iova_link"]);
 
@@ -245,8 +245,8 @@ const MAPPED = { ...SYNCED, phys: "phys" };
 /** The operations inside one call, collected event by event. */
 class InnerOperations extends InnerRecord {
   /**
-   * Whether this call has queued a range for flushing; a range that it frees afterwards was queued
-   * earlier.
+   * Whether this call has queued a range for flushing. A range that the call frees afterwards was
+   * queued before the call.
    */
   #parked = false;
   /** The lines of each event. */

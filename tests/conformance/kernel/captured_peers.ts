@@ -1,8 +1,8 @@
 /**
  * The PCI tree of a captured machine with a second controller that provided its memory to peers.
  *
- * The captures name the topology, and show the memory by its use; the rest of the tree does not
- * matter.
+ * The captures name the topology of the two controllers, and show the provided memory by its use.
+ * The rest of the tree does not matter.
  */
 import { alignDown, type Bytes, GIB, type Machine, MIB, type PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
@@ -10,7 +10,10 @@ import { buildPciTree, pciNode, type PciNodeConfig, PciTopology } from "@dmalab/
 import { GoldenReadError } from "../golden_files.ts";
 import type { DataExtent } from "./kernel_data.ts";
 
-/** The hole in the RAM of every captured machine; memory in the hole belongs to a device. */
+/**
+ * The hole in the RAM of every captured machine. Memory at an address in the hole belongs to a
+ * device.
+ */
 const HOLE_START = 2 * GIB;
 const HOLE_END = 4 * GIB;
 
@@ -35,7 +38,7 @@ export interface PeerSpan {
 const LEAST_LENT_BYTES = 2 * MIB;
 
 /**
- * The smallest BAR that contains all extents of device memory; null without any.
+ * The smallest BAR that contains all extents of device memory; null if no extent is device memory.
  * @param extents The memory of all of a run's requests.
  */
 export function peerSpanOf(extents: Iterable<DataExtent>): PeerSpan | null {

@@ -33,8 +33,8 @@ export interface CapturedRun {
 }
 
 /**
- * The results of a run: its cases, the separately stored cases, its history, and the outcome of
- * each request.
+ * The results of a run: its cases, the cases that are stored separately, its history, and the
+ * outcome of each request.
  */
 export interface RunResults {
   readonly cases: GroupResult;
@@ -43,7 +43,10 @@ export interface RunResults {
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
-/** Reads a run's requests, and its history if it has one. @param folder The folder of the captures. */
+/**
+ * Reads a run's requests, and its history if it has one.
+ * @param folder The folder of the captures.
+ */
 export async function readCaptures(
   folder: string,
   name: string,
@@ -57,7 +60,7 @@ export async function readCaptures(
 
 /**
  * Replays a run once, and counts its cases and the lines of its history.
- * @param kind The folder of the golden data that contains it.
+ * @param kind The folder of the golden data that contains the run.
  */
 export function replayRun(run: CapturedRun, kind = "kernel"): RunResults {
   const { anomalies, environment, history, name, regular } = run;
@@ -91,8 +94,8 @@ function memoryOf(cases: readonly CaptureCase[]): readonly DataExtent[] {
 }
 
 /**
- * The first difference between a run's description and the one that the model derives; null if they
- * are equal.
+ * The first difference between a run's description and the description that the model derives; null
+ * if they are equal.
  */
 export function compareDescription(environment: CaptureEnvironment): Difference | null {
   const host = hostOf(environment, []);
@@ -119,7 +122,10 @@ export function readEnvironments(): Promise<Readonly<Record<string, CaptureEnvir
   return readJson(`${KERNEL}/limits.json`);
 }
 
-/** A run with its history, if it has one; its requests in the order of their numbers. */
+/**
+ * Reads a run, with its history if it has one. The requests of the run are in the order of their
+ * numbers.
+ */
 export async function readRun(name: string): Promise<CapturedRun> {
   const { history, regular } = await readCaptures(KERNEL, name);
   return {

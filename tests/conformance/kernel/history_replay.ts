@@ -27,8 +27,8 @@ import type { KernelReplay } from "./kernel_replay.ts";
 import type { Fields } from "../inner_record.ts";
 
 /**
- * Lines of work that belongs to no request. Separate lines before them show its allocations, and
- * the lines of the page table show its mappings.
+ * Lines of work that belongs to no request. The allocations of this work have separate lines
+ * before, and its mappings are shown by the lines of the page table.
  */
 const OF_OTHERS = /^dma_/;
 
@@ -55,10 +55,10 @@ interface Range {
 /**
  * Replays a history on the model.
  *
- * A completion can interrupt a mapping between two of its allocations. So the history is also
- * advanced from inside the model: just before the model allocates, the lines up to the next
- * recorded allocation are replayed; and just after the flush timer's flush, the lines up to the
- * ranges that the flush frees.
+ * A completion can interrupt a mapping between two of the mapping's allocations. Therefore the
+ * history is also advanced from inside the model, at two points. Just before the model allocates,
+ * the lines up to the next recorded allocation are replayed. Just after the flush of the flush
+ * timer, the lines up to the ranges that this flush frees are replayed.
  */
 export class HistoryReplay {
   readonly #machine: Machine;
@@ -72,7 +72,10 @@ export class HistoryReplay {
   readonly #probes: Probes;
   /** The limit of the model's last IOVA allocation, as a page frame. */
   #limitPfn = 0;
-  /** Number of a request that is no case, and that may own the next allocation; -1 for none. */
+  /**
+   * Number of the request that is no case and may own the next allocation; -1 if no such request
+   * exists.
+   */
   #stranger = -1;
   /** IOVAs of such requests, by number. */
   readonly #strangers = new Map<number, Range[]>();
@@ -159,9 +162,9 @@ export class HistoryReplay {
   }
 
   /**
-   * Replays the history up to its next allocation, which the model itself makes.
-   * @returns The index of that line, or -1 if the current request makes no further allocation in
-   *   the record.
+   * Replays the history up to its next allocation. The model itself makes that allocation.
+   * @returns The index of the allocation's line, or -1 if the record shows no further allocation of
+   *   the current request.
    */
   #catchUp(kind: "alloc" | "swiotlb_map"): number {
     const { events } = this;
@@ -177,8 +180,8 @@ export class HistoryReplay {
   }
 
   /**
-   * Replays completions that may have come before an allocation from a pool, until `isReached`
-   * returns true. Such an allocation has no line in the history.
+   * Replays completions before an allocation from a pool, until `isReached` returns true. The
+   * history has no line for such an allocation, so it is unknown which completions came before it.
    */
   #catchUpCompletions(isReached: () => boolean): void {
     const { events } = this;
@@ -292,8 +295,9 @@ export class HistoryReplay {
   }
 
   /**
-   * Handles cleared page-table entries. Entries of an open request belong to its metadata: they are
-   * unmapped before the line of the request's completion, at which the mapping of its data ends.
+   * Handles cleared page-table entries. If the entries belong to an open request, they map its
+   * metadata: metadata is unmapped before the line of the request's completion, and the mapping of
+   * the data ends at that line.
    */
   #unmap(iova: number, sizeBytes: number): void {
     const owner = this.#owners.get(iova);
@@ -302,8 +306,8 @@ export class HistoryReplay {
   }
 
   /**
-   * Completes a request that is no case: if no line shows it, its ranges are queued for flushing
-   * now.
+   * Completes a request that is no case. If the record has no lines of queued ranges, the request's
+   * ranges are queued for flushing now.
    */
   #completeStranger(id: number): void {
     if (this.#stranger === id) this.#stranger = -1;
@@ -341,8 +345,8 @@ export class HistoryReplay {
   }
 
   /**
-   * Handles the line of a freed range. If the model has freed a range, its line is compared; if
-   * another user freed it, the model does the same first.
+   * Handles the line of a freed range. If the model has freed a range, the line is compared with
+   * it. Otherwise the range belongs to other work: the model frees it first.
    */
   #released(line: number): void {
     const event = this.events[line]!;
@@ -382,8 +386,8 @@ export class HistoryReplay {
 }
 
 /**
- * The start addresses of a request's own ranges; ranges by which a pool grows are not the
- * request's.
+ * The start addresses of a request's own ranges. A range by which a pool grows does not belong to
+ * the request.
  */
 function rangesOf(events: readonly MachineEvent[]): number[] {
   const starts: number[] = [];
@@ -412,14 +416,14 @@ function tellsOfRelease([kind]: HistoryEvent): boolean {
 }
 
 /**
- * Lines about ranges that the model has freed, and that the record has not reached yet. They are
+ * Lines about ranges that the model has freed and the record has not reached yet. The lines are
  * compared one by one, in order for each CPU.
  */
 class HistoryLines {
   readonly #pending = new Map<number, HistoryEvent[]>();
   /**
-   * Whether the current call has queued a range for flushing; a range that it frees afterwards was
-   * queued earlier.
+   * Whether the current call has queued a range for flushing. A range that the call frees
+   * afterwards was queued before the call.
    */
   #parked = false;
   #inTimer = false;
@@ -445,8 +449,9 @@ class HistoryLines {
   }
 
   /**
-   * Runs work as part of the flush timer, which frees ranges that were queued before; or as an
-   * interrupt of it.
+   * Runs work as part of the flush timer, which frees ranges that were queued before it fired.
+   *
+   * @param inTimer False for work that interrupts the timer.
    */
   inTimer(inTimer: boolean, work: () => void): void {
     const outer = this.#inTimer;

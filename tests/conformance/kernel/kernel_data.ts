@@ -102,7 +102,10 @@ export interface CaptureEnvironment {
   readonly kernel: string;
 }
 
-/** The number at the end of a case's id: requests with a lower number were mapped earlier. */
+/**
+ * The number at the end of a case's id. Requests are numbered in the order in which they were
+ * mapped.
+ */
 export function caseNumber(id: string): number {
   return Number(id.slice(id.lastIndexOf("/") + 1));
 }
@@ -147,15 +150,15 @@ export interface Probes {
   readonly releases: boolean;
   readonly flushes: boolean;
   /**
-   * Whether lines contain the address and length that the iterator's next call returned; if not,
-   * both are 0.
+   * Whether the lines of a call contain the address and length that the iterator's next call
+   * returned. If not, these two fields are 0.
    */
   readonly nextResults: boolean;
 }
 
 /**
- * The probes of a run. Those of 6.1 and 6.12 (and of a run that says so) did not record queued ranges, and
- * those of 6.18 read the iterator's fields at the offsets of other releases.
+ * The probes of a run. The probes of 6.1 and 6.12 (and of a run that says so) did not record queued
+ * ranges. The probes of 6.18 read the iterator's fields at the offsets of other releases.
  */
 export function probesOf({ config, kernel }: CaptureEnvironment): Probes {
   return {

@@ -1,8 +1,8 @@
 /**
  * The groups of captured kernel data: requests, allocation histories, limits, submissions.
  *
- * A configuration's requests, its allocation history and its submissions are three views of one run,
- * so that it is read and replayed once, and counted in three groups.
+ * The requests, the allocation history and the submissions of a configuration come from one run.
+ * Therefore the run is read and replayed once, and counted in three groups.
  */
 import { join } from "node:path";
 import { compareDescription, readCaptures, replayRun, type RunResults } from "./captured_run.ts";
@@ -63,15 +63,15 @@ export class KernelGroups {
       { name, environment, anomalies, ...captures },
       this.#kind,
     );
-    // Requests for which the kernel built a wrong command are stored separately, but were caused by
-    // system calls too.
+    // Requests for which the kernel built a wrong command are stored separately. They are included
+    // here, because system calls caused them, too.
     const cases = [...captures.regular, ...anomalies];
     return { ...run, submissions: await this.#submissions(name, { environment, cases, outcomes }) };
   }
 
   /**
-   * The group of requests for which the kernel built a wrong command. Each is replayed as a case of
-   * its run.
+   * The group of requests for which the kernel built a wrong command. Each of these requests is
+   * replayed as a case of its run.
    */
   async #anomalyGroup(group: string): Promise<GroupResult> {
     const count = new GroupCount(group);
@@ -92,7 +92,10 @@ export class KernelGroups {
     }
   }
 
-  /** The system calls of a run; empty if they cannot be read, which their own group reports. */
+  /**
+   * The system calls of a run. Empty if they cannot be read: the group of submissions reports that
+   * error.
+   */
   async #callsIfAny(name: string): Promise<readonly CapturedCall[]> {
     try {
       return await this.#calls(name);

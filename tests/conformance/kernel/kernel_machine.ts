@@ -34,7 +34,7 @@ import type { CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
 import type { Json } from "../difference.ts";
 
-/** MDTS of the emulated controller if a description does not name it: 2^7 pages of 4 KiB. */
+/** MDTS of the emulated controller if the description of a run does not name it: 2^7 pages of 4 KiB. */
 const DEFAULT_MDTS_EXPONENT = 7;
 /** Queue depth of the captured disks. */
 const QUEUE_DEPTH = 1024;
@@ -56,7 +56,7 @@ export interface CapturedParts {
 }
 
 /**
- * The most specific profile that matches the beginning of a kernel's version.
+ * The profile with the longest name that a kernel's version begins with.
  * @throws {GoldenReadError} For a kernel that dmalab does not have.
  */
 export function profileOf(kernel: string): KernelProfile {
@@ -71,7 +71,7 @@ export function profileOf(kernel: string): KernelProfile {
 
 /**
  * Builds a captured machine without any mapping: not even the driver's own queues are mapped.
- * @param peerSpan Memory of another device, if the run uses any.
+ * @param peerSpan Memory of another device, if the run uses such memory.
  */
 export function capturedMachine(
   environment: CaptureEnvironment,
@@ -188,8 +188,8 @@ export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk
 }
 
 /**
- * The requested mode. A request for passthrough is known only from a run that got it; an untrusted
- * device is translated whatever was requested.
+ * The requested IOMMU mode. A captured run shows that passthrough was requested only if the device
+ * got it, because an untrusted device is translated whatever was requested.
  */
 function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   if (iommu === "none") return "off";
@@ -205,9 +205,9 @@ function machineConfig(environment: CaptureEnvironment): MachineConfig {
     ...base,
     kernel: profileOf(environment.kernel),
     cpus: config.cpus,
-    // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). RAM
-    // continues through the hole: no request uses it, and an MMIO window would be reserved in the
-    // IOVAs as well.
+    // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). In the
+    // model, RAM continues through the hole, because no request uses it. If the hole were an MMIO
+    // window, it would be reserved in the IOVAs as well.
     ramSizeBytes: 6 * GIB,
     iommu: {
       ...base.iommu,
@@ -267,8 +267,9 @@ export function limitsOfQueue(
 }
 
 /**
- * Describes a machine in the form of the captures. Whether it is strict or lazy is the model's
- * result. @see rules/dma.md 1.3
+ * Describes a machine in the form of the captures. The model decides whether the machine is strict
+ * or lazy.
+ * @see rules/dma.md 1.3
  */
 export function describe(host: CapturedMachine): CapturedDescription {
   const { dev, driver, environment: { config, kernel }, machine } = host;

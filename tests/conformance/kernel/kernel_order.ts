@@ -1,10 +1,10 @@
 /**
- * Replays a captured run without a history: requests are replayed in the order of their numbers,
- * each mapped and completed before the next.
+ * Replays a captured run without a history. The requests are replayed in the order of their numbers; each
+ * request is mapped and completed before the next.
  *
- * For such a run the order of allocations is unknown, or the run allocates nothing. IO addresses and bounce
- * slots are inputs of the model (tests/golden/kernel/README.md, "What is given and what must come
- * out").
+ * For such a run the order of allocations is unknown, or the run allocates nothing. Therefore IO addresses
+ * and bounce slots are inputs of the model (tests/golden/kernel/README.md, "What is given and what must
+ * come out").
  */
 import {
   type BouncingDevice,
@@ -48,8 +48,9 @@ function linesInside(calls: CaptureCase["map"] | undefined, op: string): readonl
 }
 
 /**
- * Indices of the requests after which the flush timer must not run. The record does not show when it
- * ran; but if a later request's release frees a range, the range was still queued until then.
+ * Indices of the requests after which the flush timer must not run. The record does not show when
+ * the timer ran. But if the release of a later request frees a range, the range was still in the
+ * queue until that release.
  */
 function parkedBehind(cases: readonly CaptureCase[]): ReadonlySet<number> {
   const parked = new Set<number>();
@@ -102,8 +103,9 @@ class GivenAddresses {
 }
 
 /**
- * Makes the bounce pool use the captured slots: the address of each buffer's data is an input. The
- * slots before it, which keep its low address bits, are compared.
+ * Makes the bounce pool use the captured slots. The address of each buffer's data is an input. A
+ * buffer may begin with further slots, which keep the low address bits of its memory: these slots
+ * are compared.
  */
 class GivenSlots {
   /** Addresses of the remaining buffers of the current request, the next one first. */

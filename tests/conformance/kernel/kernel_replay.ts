@@ -1,9 +1,9 @@
 /**
- * Replays one captured configuration on the model: every request through the driver, every
- * allocation through the allocator, in the order of the history.
+ * Replays one captured configuration on the model, in the order of the history. Every request
+ * passes through the driver, every allocation through the allocator.
  *
  * Inputs of the model are the description of the machine, the requests, the command ids and the
- * addresses of descriptor blocks; everything else is compared (tests/golden/kernel/README.md, "What
+ * addresses of descriptor blocks. Everything else is compared (tests/golden/kernel/README.md, "What
  * is given and what must come out").
  */
 import {
@@ -110,7 +110,7 @@ export class KernelReplay {
   }
 
   /**
-   * Prepares a request as the driver would. Another request may complete while it is prepared.
+   * Prepares a request as the driver would. Another request may complete during the preparation.
    * @returns The events of this request.
    */
   map(captured: CaptureCase): readonly MachineEvent[] {
@@ -210,7 +210,10 @@ export class KernelReplay {
   }
 }
 
-/** The result of a request that never became a command; its user gets an error, if it has one. */
+/**
+ * The result of a request that never became a command. If a user's call made the request, the user
+ * gets an error.
+ */
 function refusal(status: BlkStatus, { request: { source } }: CaptureCase): Form {
   return {
     command: null,
@@ -249,7 +252,10 @@ function makeRequest(
   return request;
 }
 
-/** The metadata of a request. A refused request has only the pieces that were mapped, data first. */
+/**
+ * The metadata of a request. For a refused request, only the pieces that were mapped; data is mapped
+ * first.
+ */
 function metadataOf(given: CaptureRequest): readonly DataExtent[] {
   if (given.mapped_segments !== undefined) {
     let dataBytes = given.bytes;
@@ -259,8 +265,8 @@ function metadataOf(given: CaptureRequest): readonly DataExtent[] {
 }
 
 /**
- * Index of the event at which the mapping of a refused request's data begins to be undone: the
- * captures count that as unmapping.
+ * For a refused request, the index of the event at which the driver begins to undo the mapping of
+ * its data. In the captures, the events from there on count as unmapping.
  */
 function undoingBegins(events: readonly MachineEvent[]): number {
   const first = events.findIndex(({ name }) =>
@@ -407,11 +413,12 @@ const TAGS = TAG_BITS + 1;
 const SCHEDULER_TAGS = 256;
 
 /**
- * The number of the driver's record that each request with a command used.
+ * For each request with a command, the number of the driver's record that the request used.
  *
- * A record is reused by later requests, so that contents left by one request are visible in the
- * next. Without a scheduler the request's tag identifies the record. A scheduler has separate
- * records, one for each of its tags: these numbers are computed, because no command shows them.
+ * Later requests reuse a record, and find the contents that an earlier request left in it. Without
+ * a scheduler the request's tag identifies the record. With a scheduler each of the scheduler's
+ * tags has a separate record. No command shows the number of such a record, so these numbers are
+ * computed.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */
@@ -436,8 +443,8 @@ export class RequestRecords {
   }
 
   /**
-   * Assigns tags to the requests of one system call, or of several submitted together: no other
-   * requests are in flight.
+   * Assigns tags to the requests of one system call, or of several system calls that were submitted
+   * together. No other requests are in flight.
    */
   #schedule(together: readonly CaptureCase[]): void {
     const taken = new Map<CaptureCase, number>();
@@ -458,8 +465,8 @@ export class RequestRecords {
   }
 
   /**
-   * The record's number; -1 for a request without a command: its record is unknown and keeps no
-   * contents.
+   * The record's number. -1 for a request without a command: the record of such a request is
+   * unknown, and keeps no contents.
    */
   numberOf(captured: CaptureCase): number {
     return captured.command === null ? -1 : this.#numbers.get(captured) ?? -1;

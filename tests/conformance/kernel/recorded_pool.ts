@@ -1,10 +1,10 @@
 /**
  * A descriptor pool of a replay.
  *
- * The order of a pool's blocks depends on the times of other requests' completions. If a history
- * contains these, the address of each block is compared, and only the memory address of a page by
- * which the pool grew is an input. Otherwise the pool returns the captured addresses. Whether it
- * grows, and by which calls, is compared in both cases.
+ * The order of a pool's blocks depends on when other requests complete. If a history contains these
+ * completions, the address of each block is compared: only the memory address of a page by which
+ * the pool grew is an input. Without them, the pool returns the captured addresses. In both cases
+ * it is compared whether the pool grows, and by which calls.
  */
 import {
   alignDown,
@@ -31,7 +31,10 @@ const RET_ALLOC = eventId("ret.dma_pool_alloc");
 const CALL_FREE = eventId("call.dma_pool_free");
 const RET_FREE = eventId("ret.dma_pool_free");
 
-/** Address of a page by which the pool grows without a line in the capture: such a case differs. */
+/**
+ * Address of a page by which the pool grows, if the capture has no line for the growth. A case with
+ * such a growth differs.
+ */
 const UNTOLD_PAGE = 0x10_0000 as PhysAddr;
 
 export interface GivenBlock {
@@ -79,16 +82,17 @@ export class RecordedPool implements DescriptorPool {
   }
 
   /**
-   * Called if more requests may have owned blocks at a time than the replay knows. Their number is
-   * not known; but for a block outside of the pool's pages the pool must have grown.
+   * Called if more requests may have owned blocks at the same time than the replay knows. The
+   * number of such requests is unknown, so the pool may have grown. It must have grown if a block
+   * lies outside of its pages.
    */
   allowOverlap(): void {
     this.#overlaps = true;
   }
 
   /**
-   * Called if the order in which requests begin and end is known. Then the order of the blocks is
-   * known, too: the block that was freed last is allocated first.
+   * Called if the order in which requests begin and end is known. The order of the blocks is then
+   * known, too, because the block that was freed last is allocated first.
    * @param catchUp Replays completions before an allocation, until the next free block is the
    *   recorded one.
    */
@@ -175,7 +179,10 @@ export class RecordedPool implements DescriptorPool {
     return memory;
   }
 
-  /** The CPU address of a block: in a page of the pool, or the device address itself. */
+  /**
+   * The CPU address of a block: its address in a page of the pool. For a block outside of the
+   * pool's pages, the device address itself.
+   */
   #physOf(dma: DmaAddr): PhysAddr {
     const page = this.#pages.get(pageOf(dma));
     return page === undefined ? (dma as number as PhysAddr) : page.physOf(dma - page.dma);

@@ -35,16 +35,16 @@ export type UserPiece = readonly UserRun[];
 /**
  * Which pages of a buffer become one vector.
  *
- * `"folio"`: pages in one folio that were looked up together; a lookup takes at most as many pages
- * of one buffer as the bio has vectors left. `"contiguous"`: all physically contiguous pages, also
- * across buffers.
+ * `"folio"`: pages in one folio that one lookup has found; a lookup takes at most as many pages of
+ * one buffer as the bio has vectors left. `"contiguous"`: all physically contiguous pages, even if
+ * they belong to different buffers.
  */
 export type PageJoin = "folio" | "contiguous";
 
 /**
- * Which pages direct I/O of a release joins. Releases with `vectors_stay_apart`, such as 6.12, join
- * touching pages when they build a bio, because they do not join the vectors of one bio when they
- * map it.
+ * Which pages direct I/O of a release joins. Releases with `vectors_stay_apart`, such as 6.12, do
+ * not join the vectors of a bio when they map the bio. Instead they join touching pages when they
+ * build it.
  */
 export function pageJoinOf(kernel: Kernel): PageJoin {
   return kernel.vectors_stay_apart ? "contiguous" : "folio";
@@ -100,7 +100,7 @@ export class BioBuilder {
   }
 
   /**
-   * Builds the next bio: as long as its vectors permit, and of one kind of memory.
+   * Builds the next bio. It is as long as its vectors permit, and contains memory of one kind only.
    *
    * @returns The bio, or null if its vectors cannot hold a single block.
    */
@@ -148,7 +148,10 @@ export class BioBuilder {
     return this.join === "contiguous" ? Infinity : folioBytes - phys % folioBytes;
   }
 
-  /** Removes the end of a bio that is not a whole block; it becomes part of the next bio. */
+  /**
+   * Removes the part after the last whole block from the end of a bio. That part goes into the next
+   * bio.
+   */
   #giveBack(vecs: BioVec[], sizeBytes: Bytes): void {
     let leftBytes = sizeBytes;
     while (leftBytes > 0) {

@@ -32,20 +32,27 @@ export const OPS_OF: Readonly<Record<CapturedCall["how"], readonly CapturedCall[
 const LARGE_PAGE_BYTES = 2 * MIB;
 /** Kinds of calls with single pages as buffers. */
 const SINGLE_PAGE_KINDS = new Set(["anon_run", "anon_pages", "pt_anon"]);
-/** A kind of call; a buffer from large pages fills its first buffer up to whole blocks. */
+/**
+ * A kind of call with single pages as buffers, except that buffers after the first consist of large
+ * pages: they fill the first buffer up to whole blocks.
+ */
 const FILLED_UP_KIND = "anon_run";
 /** Kinds of calls with buffers of both sorts. */
 const EITHER_KINDS = new Set(["mix", "aio"]);
-/** Address range of device memory: the captured machines had RAM below 2 GiB and above 4 GiB. */
+/**
+ * Address range of device memory: on the captured machines, RAM was only below 2 GiB and above 4
+ * GiB.
+ */
 const DEVICES_FROM = 2 * GIB;
 const DEVICES_TO = 4 * GIB;
 
 /**
- * Finds the kind of memory of captured buffers.
+ * Finds out which kind of memory captured buffers consisted of.
  *
  * The captures contain only physical runs, but the end of a vector depends on folios. The test
- * program had two sorts of host memory: a buffer of large pages, and single pages as from any
- * allocation. A large page contains only one sort, so that the neighbours of a run show its sort.
+ * program had two kinds of host memory: a buffer of large pages, and single pages as from any
+ * allocation. A 2 MiB range contains only one kind, so that the neighbours of a run show the run's
+ * kind.
  */
 export class CapturedMemory {
   /** Numbers of 2 MiB ranges that are known to consist of single pages. */
@@ -57,7 +64,8 @@ export class CapturedMemory {
   constructor(calls: readonly CapturedCall[]) {
     for (const { kind, pieces } of calls) {
       for (const [index, runs] of pieces.entries()) {
-        // A buffer in large pages is a single run, or its further runs begin at large pages.
+        // In large pages, a buffer is a single run, or each of its runs after the first begins at a
+        // large page.
         const scattered = runs.slice(1).some(([phys]) => phys % LARGE_PAGE_BYTES !== 0);
         const isFiller = kind === FILLED_UP_KIND && index > 0;
         const sort = (SINGLE_PAGE_KINDS.has(kind) && !isFiller) || scattered

@@ -55,7 +55,10 @@ export interface QueueSetup {
   readonly scheduled: boolean;
   /** Whether each buffer of direct I/O must consist of whole blocks, as up to 6.12. */
   readonly wholeBlocks: boolean;
-  /** Returns the kernel's own metadata for data that begin at a sector; null if it is not known. */
+  /**
+   * Returns the kernel's own metadata for the data that begins at a sector; null if the metadata is
+   * not known.
+   */
   readonly metadataAt?: (sector: number) => readonly BioVec[] | null;
 }
 
@@ -69,8 +72,8 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   readonly #metadataAt: (sector: number) => readonly BioVec[] | null;
 
   /**
-   * Requests that wait for the scheduler's worker, which runs when all calls of a task are
-   * submitted; null without a scheduler.
+   * Requests that wait for the scheduler's worker. The worker runs when all calls of a task have
+   * been submitted. Null without a scheduler.
    */
   readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
 
@@ -115,7 +118,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   }
 
   /**
-   * Submits calls that one task makes together.
+   * Submits the calls that one task makes together.
    * @returns For each call whether it was refused with EINVAL.
    */
   run(
@@ -162,11 +165,11 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     const op = call.op as BlockOp;
     const builder = new BioBuilder(pieces, this.#join, blockBytes);
     let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
-    // A call that fits into one bio submits only that bio; the rest of its data goes through
-    // the page cache.
+    // If a call fits into one bio, it submits only that bio. Data that this bio does not contain
+    // goes through the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
-    // A write has a plug around the whole call. On releases where the order shows it, a call that
-    // waits flushes it by sleeping.
+    // A write has a plug around the whole call. On releases where the order of requests depends on
+    // it, a call that waits flushes the plug when it sleeps.
     const isWrite = op === "write" && this.merger.plugsNewestFirst;
     const own = plug !== null || (alone && !isWrite) ? null : new Plug<BlockRequest>();
     let ok = true;
@@ -182,8 +185,8 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   }
 
   /**
-   * Reads whole pages with one bio, which joins adjacent pages; writes each page with a separate
-   * bio.
+   * Submits whole pages through the page cache. A read uses one bio, which joins adjacent pages. A
+   * write uses a separate bio for each page.
    */
   #buffered(op: BlockOp, sector: number, sizeBytes: Bytes, pages: KernelPages): void {
     const plug = new Plug<BlockRequest>();

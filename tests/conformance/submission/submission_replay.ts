@@ -1,9 +1,10 @@
 /**
  * Replays captured system calls, and compares the resulting requests.
  *
- * A captured request refers to the calls that own the memory in it. Addresses of memory that the
- * kernel allocated for itself (pages of the page cache, a discard's list of ranges) do not follow
- * from these rules: they are inputs from the captures. Everything else is compared.
+ * A captured request refers to the calls that own the memory in it. The kernel allocated some
+ * memory for itself: pages of the page cache, and a discard's list of ranges. The addresses of such
+ * memory do not follow from these rules, so they are inputs from the captures. Everything else is
+ * compared.
  */
 import {
   type Bio,
@@ -121,8 +122,8 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
 }
 
 /**
- * The last release that is known to refuse direct I/O with a buffer that does not consist of whole
- * blocks.
+ * The last release that is known to refuse direct I/O if the length of a buffer is not a multiple
+ * of the block size.
  */
 const WHOLE_BLOCKS_UP_TO: KernelProfile = "6.12.117";
 
@@ -153,8 +154,9 @@ function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean):
 /**
  * Whether two calls were submitted together, as far as it matters.
  *
- * The captures do not say which calls were. It is no accident if calls of a burst continue each
- * other on the disk; other calls cannot be merged, so that it does not matter.
+ * The captures do not say which calls were submitted together. If calls of a burst continue each
+ * other on the disk, they were submitted together: this is no accident. Other calls cannot be
+ * merged, so for them it does not matter.
  */
 function continues(previous: CapturedCall, call: CapturedCall, blockSectors: number): boolean {
   return previous.how === "aio" && call.how === "aio" && previous.kind === call.kind &&
@@ -165,7 +167,10 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
 /** The captured requests of a run, by the calls that they contain parts of. */
 class CasesOfCalls {
   readonly #named = new Map<number, Set<CaptureCase>>();
-  /** Requests that never had a command, by group: they name only the first call of their group. */
+  /**
+   * Requests that never had a command, by group. Such a request names only the first call of its
+   * group.
+   */
   readonly #ofGroup: ReadonlyMap<number | undefined, readonly CaptureCase[]>;
 
   constructor(cases: readonly CaptureCase[]) {
@@ -198,8 +203,8 @@ function holdsPartOf(bios: readonly (readonly DataExtent[])[], call: CapturedCal
 }
 
 /**
- * Gives each refused request the error of its call: the record has the error of the first call
- * that was submitted together with it.
+ * Gives each refused request the error of its own call. In the record it has the error of the first
+ * call in the group of calls that were submitted together.
  */
 export function withOwnErrors(
   cases: readonly CaptureCase[],
@@ -217,7 +222,7 @@ export function withOwnErrors(
 
 /**
  * A call's requests in the order in which they were sent. A refused request has the number of a
- * later try, so that it is identified by its memory.
+ * later try. Therefore the request is identified by its memory.
  */
 function asSent(
   cases: readonly CaptureCase[],
@@ -245,8 +250,8 @@ function givenMetadata(
 }
 
 /**
- * Returns the pages in a call's requests that the kernel allocated for itself, in order. They are
- * searched for at the first use.
+ * Returns a function that returns, one by one, the pages in a call's requests that the kernel
+ * allocated for itself. The pages are searched for when the function is first called.
  */
 function givenPages(call: CapturedCall, cases: readonly CaptureCase[]): KernelPages {
   let pages: readonly number[] | null = null;
@@ -267,7 +272,10 @@ function pagesOf([phys, sizeBytes]: DataExtent): number[] {
   return pages;
 }
 
-/** Whether a request contains blocks of a call: the captures name every such call of the group. */
+/**
+ * Whether a request contains blocks of a call. The captures name every such call in the request's
+ * group.
+ */
 function belongsTo(request: BlockRequest, call: CapturedCall, blockSectors: number): boolean {
   if (call.how === "ioctl") return true;
   if (opName(request.op) !== call.op) return false;
@@ -366,8 +374,8 @@ type Numbered = Pick<CaptureCase, "id" | "request">;
 /**
  * Finds requests that the record of a run lost.
  *
- * A run says how many requests it dropped (`limits.json`), and requests are numbered, so that a gap
- * in the numbers shows where they were. Nothing else is known about such a request.
+ * A run says how many requests it dropped (`limits.json`). Requests are numbered, so a gap in the
+ * numbers shows where requests were dropped. Nothing else is known about a dropped request.
  */
 export class LostRequests {
   /** Numbers between the first and the last that no request of the run has. */
@@ -385,9 +393,9 @@ export class LostRequests {
 
   /**
    * The requests of a call that the record can contain.
-   * @param got All requests that the model made of the call.
+   * @param got All requests that the model made for the call.
    * @param recorded The call's requests in the record.
-   * @param beside Recorded requests next to which lost ones may have been.
+   * @param beside Recorded requests that may have been next to lost requests.
    */
   withoutLost<R extends BlockRequest>(
     got: readonly R[],
@@ -397,8 +405,8 @@ export class LostRequests {
     let lost = this.#missingBeside(beside);
     if (lost === 0) return got;
     const sectors = new Set(recorded.map(({ request }) => request.slba));
-    // A request that never had a command has no block number in the record: its memory identifies
-    // it.
+    // A request that never had a command has no block number in the record. Therefore its memory
+    // identifies the request.
     const starts = new Set(
       recorded.flatMap(({ request: { bios, slba } }) =>
         slba === undefined ? [bios[0]?.[0]?.[0]] : []
@@ -411,9 +419,9 @@ export class LostRequests {
   }
 
   /**
-   * Number of missing numbers directly before, between and directly after the numbers of some
-   * cases; all missing ones if there are no cases, because they may belong to a call without any
-   * recorded request.
+   * Number of missing request numbers directly before, between and directly after the numbers of
+   * some cases. If there are no cases, all missing numbers are counted, because they may belong to
+   * a call without any recorded request.
    */
   #missingBeside(recorded: readonly Numbered[]): number {
     if (recorded.length === 0) return this.#missing.size;
@@ -440,8 +448,8 @@ function isPassthrough({ how }: CapturedCall): boolean {
 }
 
 /**
- * The result of a call to a block device of 0 bytes, which the kernel creates for a disk with
- * metadata among its data: every position is beyond its end.
+ * The result of a call to a block device of 0 bytes. The kernel creates such a device for a disk
+ * with metadata among its data. Every position is beyond the device's end.
  */
 export function resultBehindTheEnd(call: CapturedCall): CallResult {
   const errno = call.how === "ioctl" ? ERRNO.EINVAL : call.op === "write" ? ERRNO.ENOSPC : 0;
@@ -451,8 +459,8 @@ export function resultBehindTheEnd(call: CapturedCall): CallResult {
 /**
  * The result of a call.
  *
- * @param errno Why it was refused before it made all its requests; 0 if it was not.
- * @param outcomes Outcomes of the requests that contain parts of it.
+ * @param errno The reason if the call was refused before it had made all its requests; otherwise 0.
+ * @param outcomes Outcomes of the requests that contain parts of the call's data.
  */
 function callResult(
   call: CapturedCall,

@@ -56,7 +56,10 @@ function calleeName({ callee }: CallExpression): string | null {
   return callee.kind === "Field" ? callee.field.text : null;
 }
 
-/** The parameters of every builtin with a name: several types may have a method of that name. */
+/**
+ * The parameters of every builtin with a given name. There may be several, because different types
+ * may have a method of the same name.
+ */
 function parametersOf(name: string) {
   const named = METHODS.filter(([, method]) => method.name === name).map(([, method]) => method);
   const called = BUILTINS.functions.get(name);

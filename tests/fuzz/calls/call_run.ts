@@ -1,6 +1,6 @@
 /**
- * Runs sessions of generated calls, and checks that every resulting text is neither a bug of dmalab
- * nor nonsense.
+ * Runs sessions of generated calls, and checks every resulting text: none may be a bug of dmalab or
+ * contain nonsense.
  */
 import { BUG_CODE, renderDiagnostic } from "@dmalab/lang/diagnostics";
 import { LoadError } from "@dmalab/lang/syntax";
@@ -14,7 +14,10 @@ import { type CallInput, CallScript } from "./call_script.ts";
 
 /** Number of calls in a session: enough for objects to be used after their end. */
 export const CALLS_PER_SESSION = 100;
-/** Number of random machines that are tried; if none is valid, the machine without devices is used. */
+/**
+ * Number of random machines that are tried; if no tried machine is valid, the machine without devices
+ * is used.
+ */
 const MACHINES_TRIED = 6;
 /** Combines a seed and a number to one seed. */
 const STRIDE = 2 ** 32;
@@ -32,8 +35,9 @@ const LIMITS = {
 };
 
 /**
- * Words that no text of dmalab contains: each is a value of the host that was printed by mistake. A
- * "null pointer" is the kernel's; a long line may be cut in the middle of it.
+ * Words that no text of dmalab contains. Each is a value of the host that was printed by mistake.
+ * `null` is allowed before " po": "null pointer" is a term of the kernel, and a long line may be
+ * cut inside it.
  */
 const NONSENSE = /\bundefined\b|\bNaN\b|\bInfinity\b|\bnull\b(?! po)|\[object \w+\]/;
 
@@ -57,10 +61,10 @@ export function emptyTally(): CallTally {
 }
 
 /**
- * Runs the session of a seed and a number.
+ * Runs the session with a seed and a number.
  *
  * @param known Keys of problems that are not to be reported again.
- * @returns The first problem, with the fewest inputs that show it; null without a problem.
+ * @returns The first problem, with the fewest inputs that still show it; null without a problem.
  */
 export function playCalls(
   seed: number,

@@ -1,10 +1,13 @@
-/** Random machine blocks, generated from the schema: new keys and kinds of devices are used at once. */
+/**
+ * Random machine blocks. They are generated from the schema, so that new keys and kinds of devices are
+ * used at once.
+ */
 import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "@dmalab/lang";
 import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import type { NumberShape } from "@dmalab/runtime";
 import type { Choices } from "../choices.ts";
 
-/** Largest depth of nested blocks; a tree of ports is only as deep as its devices need. */
+/** Largest depth of nested blocks. A tree of ports is no deeper than its devices need. */
 const MAX_DEEP = 5;
 /** Numbers rarely exceed these: a large machine takes long to build. */
 const USUAL_LARGEST: Readonly<Record<NumberShape["kind"], number>> = {
@@ -75,7 +78,10 @@ function settingText(shape: ValueShape, choices: Choices): string {
   }
 }
 
-/** A number of a shape: an end of its range, a usual one, or occasionally an invalid one. */
+/**
+ * A number for a shape: an end of the shape's range, a usual number, or occasionally an invalid
+ * one.
+ */
 function numberText(shape: NumberShape, choices: Choices): string {
   const { kind, max, min, multipleOf = 1, none, powerOfTwo } = shape;
   if (none !== undefined && choices.oneIn(4)) return "none";

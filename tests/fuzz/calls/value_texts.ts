@@ -1,6 +1,6 @@
 /**
- * Texts of values by type: usual ones, hostile ones, variables with earlier results, and
- * expressions with a result of the type, from the registry.
+ * Texts of values by type: usual values, hostile values, variables with earlier results, and
+ * expressions from the registry that have a result of the type.
  */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import {
