@@ -2,8 +2,8 @@
  * The language with all of dmalab's features, and with the additions of a program: kinds of
  * devices, events, tables of a recording, functions and types.
  *
- * A laboratory is a value: it never changes, and has no access to the additions of another. The
- * functions of `language.ts` use the laboratory without additions.
+ * A laboratory is a value: it never changes, and cannot use the additions of another laboratory.
+ * The functions of `language.ts` use the laboratory without additions.
  */
 import { buildLab, type DeviceRegistry, DEVICES, type Lab, type LabConfig } from "@dmalab/devices";
 import type { AnyTableSpec } from "@dmalab/runtime/recording";
@@ -89,11 +89,11 @@ export class Laboratory {
 export const PLAIN: Laboratory = new Laboratory(DEVICES, BUILTINS);
 
 /**
- * A laboratory with additions. Programs that it loads are run and recorded like any other:
- * `runProgram` and `recordRun` get the additions from the program.
+ * A laboratory with additions. Programs that it loads are run and recorded like any other program,
+ * because `runProgram` and `recordRun` get the additions from the program.
  *
  * @throws {RangeError} When a block, an event, a table of the recording, a type or a function has a
- *   name that is taken.
+ *   name that already exists.
  *
  * @example
  * ```ts

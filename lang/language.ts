@@ -16,8 +16,8 @@ import type { SourceLoader } from "./syntax/load_files.ts";
 /**
  * Loads and checks a program.
  *
- * @param entry The file that would be run.
- * @param loader Loads the files that it uses.
+ * @param entry The file to check.
+ * @param loader Loads the files that the entry uses.
  * @returns Errors and warnings, by file and place.
  */
 export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
@@ -34,10 +34,11 @@ export function understandProgram(
 }
 
 /**
- * Loads a program for another release than that of its machine block, or for one with a single
- * change.
+ * Loads a program for another release than that of its machine block, or for a release with a
+ * single change.
  *
- * A test's own `kernel` takes precedence; the machine block's does not.
+ * The `kernel` of a test takes precedence over that release; the `kernel` of the machine block does
+ * not.
  */
 export function loadProgramOn(
   release: GivenRelease,
@@ -51,7 +52,7 @@ export function loadProgramOn(
 }
 
 /**
- * Loads, checks and compiles a scenario that is a text.
+ * Loads, checks and compiles a scenario that is passed as a text.
  *
  * @example
  * ```ts
@@ -69,7 +70,7 @@ export function loadText(text: string, options: TextOptions = {}): LoadResult {
  * Loads, checks and compiles a program.
  *
  * @param entry The file that is run.
- * @param loader Loads the files that it uses.
+ * @param loader Loads the files that the entry uses.
  */
 export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
   return PLAIN.loadProgram(entry, loader);
@@ -78,8 +79,8 @@ export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult
 /**
  * Loads a program for runs that are recorded and followed statement by statement.
  *
- * @param entry The file of the runs.
- * @param loader Loads the files that it uses.
+ * @param entry The file that is run.
+ * @param loader Loads the files that the entry uses.
  */
 export function loadForDebugging(entry: SourceFile, loader: SourceLoader): LoadResult {
   return PLAIN.loadForDebugging(entry, loader);

@@ -18,7 +18,8 @@ export interface HostTime {
 }
 
 /**
- * @param hostTimes The times of the cells, in the same order; left out if they were not measured.
+ * @param hostTimes The times of the cells, in the order of the cells; omitted if they were not
+ *   measured.
  */
 export function benchJson(
   report: BenchReport,

@@ -1,6 +1,7 @@
 /**
- * A bench as a picture for print: a panel for each figure that differs between cells. Lines over a
- * numeric axis, with logarithmic scales; bars if no axis is numeric.
+ * A bench as a picture for print, with a panel for each figure that differs between cells. If an
+ * axis is numeric, a panel has lines over that axis, with logarithmic scales; otherwise it has
+ * bars.
  */
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
@@ -31,7 +32,8 @@ export interface PlotColours {
   readonly grid: string;
   readonly axis: string;
   /**
-   * The colours of the series in order; if there are more series, they start again from the first.
+   * The colours of the series, in order. If there are more series than colours, the colours start
+   * again from the first.
    */
   readonly series: readonly string[];
 }
@@ -70,8 +72,8 @@ interface PlotPanel {
 /**
  * The SVG of a bench; null if no figure differs between its cells.
  *
- * @param hostTimes Times of the cells, in their order, for a separate panel.
- * @param chosen Names of figures and events to draw; without any, the figures that differ between
+ * @param hostTimes Times of the cells, in the order of the cells, for a separate panel.
+ * @param chosen Names of figures and events to draw; if empty, the figures that differ between
  *   cells.
  * @param colours The default is for print.
  */

@@ -27,7 +27,7 @@ type Row = readonly [string, ...string[]];
 /**
  * The lines of a bench; empty if no cell has counts.
  *
- * @param chosen Names of figures and events: only these are shown; without any, all that are not 0.
+ * @param chosen Names of figures and events to show; if empty, all figures that are not 0.
  */
 export function benchTable(
   report: BenchReport,
@@ -151,8 +151,8 @@ class BenchTable {
   }
 
   /**
-   * Figures that differ between cells. As each percentile would need a table, only the median and
-   * the tail are included.
+   * The figures that differ between cells. Each percentile would need a separate table, so only the
+   * median and the tail are included.
    */
   #inMatrices(): readonly string[] {
     if (this.chosen.length > 0) return this.chosen;

@@ -1,6 +1,6 @@
 /**
- * Shared by the tables, plots and JSON of a bench: its axes, and the figures that differ between
- * cells.
+ * Code that the tables, plots and JSON of a bench share: the bench's axes, and the figures that
+ * differ between cells.
  */
 import { cellName } from "../run/bench_cells.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
@@ -34,8 +34,8 @@ export function cellFigure(cell: BenchOutcome, figure: string): number {
 }
 
 /**
- * Figures that are not 0 in at least one cell, in two groups: different between cells, and equal in
- * all.
+ * Figures that are not 0 in at least one cell, in two groups: those that differ between cells, and
+ * those that are equal in all cells.
  */
 export function tellingFigures(
   cells: readonly BenchOutcome[],
@@ -53,7 +53,10 @@ export function tellingFigures(
   return { different: shown.filter((name) => !isSame(name)), same: shown.filter(isSame) };
 }
 
-/** The baseline cell for a cell; null without one, or if the cell is itself a baseline. */
+/**
+ * The baseline cell for a cell; null if the bench has no baseline, or if the cell is itself a
+ * baseline.
+ */
 function baselineOf(report: BenchReport, cell: BenchOutcome): BenchOutcome | null {
   const { baseline, cells } = report;
   if (baseline === null || axisValue(cell, baseline.key) === baseline.value) return null;
@@ -66,7 +69,8 @@ function baselineOf(report: BenchReport, cell: BenchOutcome): BenchOutcome | nul
 }
 
 /**
- * A figure divided by the baseline's; null without a baseline, and if the baseline's figure is 0.
+ * A figure divided by the same figure of the baseline; null without a baseline, or if the
+ * baseline's figure is 0.
  */
 export function ratioToBaseline(
   report: BenchReport,

@@ -10,8 +10,8 @@ function wholeText(value: number, unit: FigureUnit): string {
 }
 
 /**
- * A total divided by the iterations, exact: `2_112`, `0.003`, `1.25us`, and `7/3` if the decimals
- * do not end.
+ * A total divided by the number of iterations, exactly: `2_112`, `0.003`, `1.25us`; `7/3` if the
+ * decimals do not end.
  */
 function eachText(total: number, iterations: number, unit: FigureUnit): string {
   const each = total / iterations;

@@ -1,6 +1,6 @@
 /**
- * The figures of a bench: counts of a cell besides its events, by their names in `budget`,
- * `expect`, tables and JSON.
+ * The figures of a bench: the counts of a cell other than event counts, by the names that `budget`,
+ * `expect`, tables and JSON use.
  */
 import type { LatencyPercentiles, LatencySummary } from "./distribution.ts";
 

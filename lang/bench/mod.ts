@@ -1,7 +1,7 @@
 /**
  * The output of benches: figures, tables, plots, JSON.
  *
- * State: none. Hot: nothing; `lang/run/bench.ts` runs the loops. Proof: `lang/run/bench_test.ts`.
+ * State: none. Hot path: none; `lang/run/bench.ts` runs the loops. Tests: `lang/run/bench_test.ts`.
  */
 export { cellFigure } from "./bench_view.ts";
 export { benchJson, type HostTime } from "./bench_json.ts";

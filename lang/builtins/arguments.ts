@@ -1,8 +1,8 @@
 /**
  * Converts values of the language to the runtime's arguments, and back.
  *
- * The checker and the VM compare arguments with the kinds in a builtin's entry, so a wrong kind
- * here is either inside a list or record, or came through `any`.
+ * The checker and the VM compare arguments with the kinds in a builtin's entry. Therefore a wrong
+ * kind found in this file is either inside a list or record, or came through `any`.
  */
 import { type Bytes, errnoName, KernelError, type PhysAddr } from "@dmalab/runtime";
 import {
@@ -162,8 +162,8 @@ export function wrongType(
 }
 
 /**
- * Calls `act`; a `RangeError` that it throws for a senseless number is raised as the script's
- * mistake.
+ * Calls `act`. If it throws a `RangeError` for a senseless number, the error is raised as a mistake
+ * of the script.
  */
 export function refusing<T>(act: () => T): T {
   try {

@@ -20,8 +20,8 @@ fn amd_line(device, address, flags) {
 `;
 
 /**
- * Runs a body on a machine with an IOMMU; requires that all its assertions pass. Returns the
- * output.
+ * Runs a script body on a machine with an IOMMU, and requires that all its assertions pass. Returns
+ * the output.
  */
 function holds(iommu: string, body: string): string {
   const { output, problems } = runScript(machineOf(iommu) + body, {}, { lenient: true });
@@ -115,8 +115,8 @@ Deno.test("an address that equals the low bits of a live mapping's was cut on it
   const cut = verdict("", "0xffff_e800 as dma");
   assertStringIncludes(cut, "cut_address");
   assertStringIncludes(cut, "an address cut to its low 32 bits");
-  // The device's own address width is certain, even if small: it takes precedence over mappings
-  // close by.
+  // The device's own address width is certain, even if it is small. Therefore it takes precedence
+  // over mappings close to the address.
   assertStringIncludes(verdict("address_bits = 24", "m.addr"), "cut to its low 24 bits");
   // No verdict for low bits of other addresses, and for a mapping that has ended.
   assertStringIncludes(verdict("", "0xffff_8000 as dma"), "never_mapped");

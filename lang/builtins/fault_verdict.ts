@@ -1,7 +1,7 @@
 /**
  * The cause of a fault: compares the fault line of a log with the mappings of this run.
  *
- * Everything comes from the recorded events, as in the ledger. If this run had the fault of the
+ * All data comes from the recorded events, as in the ledger. If this run had the fault of the log
  * line, the state at the time of that fault counts; otherwise the current state.
  */
 import { minOf } from "@dmalab/runtime/basics";
@@ -40,18 +40,16 @@ export interface JudgedFault {
   readonly ended: MachineEvent | null;
   /** The call that caused the fault: it made or ended the mapping, or reserved a range. */
   readonly culprit: MachineEvent | null;
-  /**
-   * For a mapping that has ended: a live mapping that begins or ends close to the address, or null.
-   */
+  /** If `mapping` has ended: a live mapping that begins or ends close to the address, or null. */
   readonly neighbour: JudgedFault | null;
   /**
-   * Distance behind the end, or before the start, of the mapping; null for other verdicts. A
-   * minimum if the line contains only the page.
+   * Distance of the address behind the end, or before the start, of the mapping; null for other
+   * verdicts. The distance is a minimum if the log line contains only the page.
    */
   readonly offByBytes: number | null;
   /**
-   * The number of address bits that the device can drive at most, if the address was cut; otherwise
-   * null.
+   * If the address was cut: the greatest number of address bits that the device can drive.
+   * Otherwise null.
    */
   readonly drivenBits: number | null;
   /** Accesses that still went through the IOTLB after the mapping's end. */
@@ -68,9 +66,9 @@ function isErrorValue({ high, low }: Word64): boolean {
 }
 
 /**
- * Compares a line with this run.
+ * Compares a log line with this run.
  *
- * @param known The fault of this run that caused the line, if it is known; otherwise it is
+ * @param known The fault of this run that caused the line, if it is known; otherwise the fault is
  *   searched.
  */
 export function judgeFault(
@@ -110,8 +108,8 @@ export function judgeFault(
 }
 
 /**
- * The devices with a requester ID: one, or all behind a bridge to conventional PCI. For a line
- * without a PCI domain, those in the first domain that has such a device.
+ * The devices with a requester ID: one device, or all devices behind a bridge to conventional PCI.
+ * If the line has no PCI domain, the devices in the first domain that has such a device.
  */
 function devicesAt(
   { domain, requesterId }: LoggedSource,
@@ -174,8 +172,9 @@ function about(
 }
 
 /**
- * Numbers of address bits that devices with too few of them drive, largest first. Below 30 bits, an
- * address equals the low bits of another one by chance.
+ * Numbers of address bits that are tried for devices that drive too few address bits, largest
+ * first. None is below 30: with fewer bits, an address can equal the low bits of another address by
+ * chance.
  */
 const CUT_BITS = Array.from({ length: 34 }, (_, index) => 63 - index);
 
@@ -324,8 +323,8 @@ class Judgement {
   }
 
   /**
-   * The address equals the low bits of a live mapping's address: as many as the device, or
-   * hardware, drives.
+   * The address equals the low bits of a live mapping's address. The number of low bits is the
+   * number that the device, or such hardware, drives.
    */
   #cut(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     const { addressBits } = this.device.dma;

@@ -14,8 +14,8 @@ const DIRECTIONS = ["to_device", "from_device", "bidirectional"];
 const GRANULE = 4096;
 
 /**
- * A script of random maps, unmaps and accesses; for each fault it prints the verdict on its log
- * line.
+ * A script of random maps, unmaps and accesses. For each fault, the script prints the verdict on
+ * the log line of the fault.
  */
 function randomScript(seed: number, model: string, mode: string): string {
   let state = seed;

@@ -262,7 +262,10 @@ export class LabMachine implements SimulatedMachine {
     return this.#beginning.leftovers(this.#ledger(), { sent, isBusy });
   }
 
-  /** The tables of the recording; without one they are built from the events, if all were kept. */
+  /**
+   * The tables of the recording. Without a recording they are built from the events, if all events
+   * were kept.
+   */
   #ledger(): ResourceTables {
     const { recorder } = this;
     if (this.#recording !== null) return this.#recording;
@@ -347,7 +350,10 @@ export function globalTypes(
   return kinds;
 }
 
-/** The events that a value contains, for `expect events … in x`; null if it has none. */
+/**
+ * The events that a value contains, for `expect events … in x`; null if the value contains no
+ * events.
+ */
 export function eventsOf(value: Value, context: ExecutionContext): readonly MachineEvent[] | null {
   if (isHandle(value, IO)) return requestEvents(value.target.requests, context);
   if (isHandle(value, REQUEST)) return requestEvents([value.target], context);

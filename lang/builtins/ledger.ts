@@ -1,8 +1,8 @@
 /**
  * The ledger: when and by which call every mapping was made and ended, read from the events.
  *
- * It keeps no data. Each answer is computed from the recorder's events, so it can never disagree
- * with the events.
+ * The ledger stores no data. Each answer is computed from the recorder's events, so it can never
+ * disagree with the events.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { type DmaAddr, ledgerOf, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
@@ -36,7 +36,8 @@ export interface LedgerEntry {
 }
 
 /**
- * Every mapping in the events, in the order of their creation: the rows of the recording's table.
+ * Every mapping in the events, in the order in which the mappings were made: the rows of the
+ * recording's table.
  */
 export function readLedger(
   events: readonly MachineEvent[],
@@ -75,7 +76,10 @@ function mappedBefore(events: readonly MachineEvent[], { seq }: MachineEvent): P
   return (map as MachineEvent<"iommu.map"> | undefined)?.fields.phys ?? 0 as PhysAddr;
 }
 
-/** The rows of a table built from some events, with the events that began and ended each row. */
+/**
+ * The rows of a table that is built from some events. Each row has the events that began and ended
+ * it.
+ */
 function rowsOf<F extends FieldTable>(
   spec: HistoryTableSpec<F>,
   events: readonly MachineEvent[],
@@ -94,9 +98,9 @@ function rowsOf<F extends FieldTable>(
 }
 
 /**
- * The event that put a mapping's page at an address out of the device's reach; null while the
- * device can access it. For a translated device each page ends separately: an unmap of less than
- * was mapped leaves the other entries in place.
+ * The event after which the device could no longer access a mapping's page at an address; null
+ * while the device can access it. For a translated device each page ends separately, because an
+ * unmap of less than was mapped leaves the other entries in place.
  */
 export function endAt(
   entry: LedgerEntry,
@@ -187,7 +191,8 @@ export function explainAddress(
 }
 
 /**
- * The current target of a mapping; empty if the page of the address is out of the device's reach.
+ * The current target of a mapping; empty if the device can no longer access the page of the
+ * address.
  */
 function currentLines(
   entry: LedgerEntry,
@@ -254,8 +259,8 @@ function lifeLines(
 }
 
 /**
- * An event of a mapping's life. Text that does not fit beside its rule continues below, because any
- * value may matter.
+ * An event of a mapping's lifetime. Text that does not fit beside its rule continues on the next
+ * line and is not cut, because any value may matter.
  */
 function eventLines(event: MachineEvent, columns: number): string[] {
   const rule = event.why?.rule ?? "";

@@ -1,6 +1,5 @@
 /**
- * Every name that a script can use: the one place where names of the language are connected with
- * the runtime.
+ * Every name that a script can use. Only this file connects names of the language with the runtime.
  *
  * Each function, type and word is listed once. To add a builtin, write its entry in the file of its
  * concept and, if the file is new, add one line here.
@@ -238,7 +237,7 @@ export interface AddedBuiltins {
  * The registry of everything that scripts can use.
  * @param devices The kinds of devices that a machine can have.
  * @param added Functions and types that belong to no kind of device.
- * @throws {RangeError} When a name is taken.
+ * @throws {RangeError} When a name already exists.
  */
 export function builtinsWith(devices: DeviceRegistry, added: AddedBuiltins = {}): Registry {
   const kinds = devices.kinds.filter((kind): kind is AnyScriptedKind => "type" in kind);

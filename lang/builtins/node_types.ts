@@ -1,6 +1,6 @@
 /**
- * The scripting side of each kind of device: its type and its functions. A kind that is added from
- * outside is a record of the same form.
+ * The scripting side of each kind of device: its type and its functions. A kind that a program adds
+ * is a record of the same form.
  */
 import {
   type DeviceBase,
@@ -29,7 +29,7 @@ import { RDMA } from "./types/rdma/rdma.ts";
 import { PAGE_FAULT, RDMA_ACCESS } from "./types/rdma/rdma_access.ts";
 import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./types/vfio/vfio.ts";
 
-/** A kind of device with all that it brings: its block, its events, its tables, its builtins. */
+/** A kind of device with all its parts: its block, its events, its tables, its builtins. */
 export interface ScriptedKind<
   R extends SettingRows = SettingRows,
   D extends DeviceBase = DeviceBase,
@@ -85,7 +85,8 @@ export const BUILT_IN_KINDS: readonly BuiltInKind[] = [
 ];
 
 /**
- * The type of a block of this kind in a script: a device, or else a port.
+ * The type of a block of this kind in a script: the type of a device, or of a port if no device has
+ * this keyword.
  * @param registry The kinds that a machine can have.
  */
 export function nodeType(word: string, registry: DeviceRegistry): HandleType {

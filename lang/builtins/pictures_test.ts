@@ -187,8 +187,8 @@ Deno.test("show of a request draws the ends that are bounced, with what they sta
     start: output.find((line) => line.includes("PRP1"))!.match(/0x\w+/g)!.at(-1)!,
   };
   const bounced = output.slice(at + 1, at + 3);
-  // The first piece begins and the last one ends inside a page; the page in the middle is mapped
-  // directly.
+  // The first piece begins inside a page, and the last piece ends inside a page, so both are
+  // bounced. The page in the middle is mapped directly.
   assertEquals(bounced.map((line) => line.split("───►")[1]!.replace(/0x7\w+/, "SLOT")), [
     " bounce buffer SLOT for 0x10_0200",
     " bounce buffer SLOT for 0x30_0000",

@@ -18,7 +18,10 @@ const DIRECT = `machine {
 }
 let state = iova_state()
 `;
-/** A device that cannot reach a buffer above 4 GiB, and no pool to bounce it through. */
+/**
+ * A device that cannot reach a buffer above 4 GiB. The machine has no pool, so the buffer cannot be
+ * bounced.
+ */
 const UNREACHABLE = `${DIRECT}let far = buffer(segments: [{ phys: 0x1_4000_0000, size: 4KiB }])\n`;
 /** Memory of a device behind another root port, which is on no allow-list. */
 const PEER = `machine {
@@ -49,7 +52,10 @@ hmm_dma_map_pfn(nic, map, 0)
 dma_set_mask(nic, 32)
 let bounced = dma_map_phys(nic, far, 4KiB, to_device)
 `;
-/** A function that can be migrated, with 64 KiB of state, and buffers of it for either way. */
+/**
+ * A function that can be migrated, with 64 KiB of state, and buffers for reading and for writing
+ * that state.
+ */
 const MIGRATING = `machine {
   ram { size = 64MiB }
   swiotlb { size = 0B }
@@ -68,7 +74,10 @@ ${PROCESS}`;
 const REGION = `${RDMA}let mr = nic.reg_mr(mm, more, 4KiB)\nmm.touch(at, 1B)\n`;
 /** The same with a region of the read-only page, which the device is to write. */
 const DENIED = `${RDMA}let mr = nic.reg_mr(mm, at, 4KiB)\nmm.touch(more, 1B)\n`;
-/** A NIC with the memory of a GPU attached; the host bridge decides whether there is a path to it. */
+/**
+ * A NIC to which the memory of a GPU is attached. The host bridge decides whether there is a path to
+ * that memory.
+ */
 const shared = (bridge: string, kernel = "7.2.12", model = "vtd") =>
   `machine {
   kernel = "${kernel}"
@@ -87,7 +96,10 @@ const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, 
 /** The same on the release that reports why a page is missing (v7.3.md 5.4). */
 const on7_3 = (script: string) => script.replace("machine {", 'machine {\n  kernel = "7.3-rc7"');
 
-/** A script for each call and error in which the call raises the error; written `CALL fails ERRNO`. */
+/**
+ * For each call and each error, a script in which the call raises the error. It is written `CALL fails
+ * ERRNO`.
+ */
 const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dma_iova_link: {
     EIO: `${RANGE}dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails EIO

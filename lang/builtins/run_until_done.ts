@@ -8,9 +8,9 @@ const MAX_ACTIVITIES = 1_000_000;
 /**
  * Runs pending work until `waited` is done.
  *
- * @param subject Its name in messages.
- * @param why A hint for messages when the work never ends; also the hint when no work is left.
- * @throws {ScriptError} E0907 where nothing is left to run, E0801 after a million activities.
+ * @param subject The name of `waited` in messages.
+ * @param why A hint for messages when the work never ends, and when no work is left.
+ * @throws {ScriptError} E0907 if nothing is left to run, E0801 after a million activities.
  */
 export function runUntilDone(
   { lab: { machine } }: ExecutionContext,

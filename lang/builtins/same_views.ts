@@ -10,7 +10,10 @@ export type Views = ReadonlyMap<string, readonly DeviceVisibleRange[]>;
 /** Limit of the bytes compared, which would otherwise take too long. */
 const MAX_COMPARED_BYTES = 4 * 2 ** 30;
 
-/** True when both sides have the same devices, and each sees the same bytes at the same addresses. */
+/**
+ * True when both sides have the same devices, and each device sees the same bytes at the same
+ * addresses on both sides.
+ */
 export function sameViews(left: Views, right: Views, context: ExecutionContext): boolean {
   if (left.size !== right.size) return false;
   for (const [name, view] of left) {

@@ -1,4 +1,4 @@
-/** For any arguments of a builtin, the result is a value, an errno or a script's mistake. */
+/** For any arguments of a builtin, the result must be a value, an errno or a mistake of the script. */
 import { assertEquals } from "@std/assert";
 import { defaultLabConfig, type LabConfig } from "@dmalab/devices";
 import { type IommuMode, KernelError, MemoryLimitError, Random } from "@dmalab/runtime";

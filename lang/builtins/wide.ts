@@ -1,6 +1,6 @@
 /**
- * 64-bit numbers in scripts: an int if it is exact, otherwise 8 bytes, the lowest first. Nothing is
- * rounded.
+ * 64-bit numbers in scripts: an int if the int is exact, otherwise 8 bytes, the lowest first. No
+ * number is rounded.
  */
 import { u64Bytes } from "@dmalab/devices";
 import { INTEGER_LIMIT } from "../values/operators.ts";

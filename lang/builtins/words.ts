@@ -3,7 +3,8 @@
  *
  * A word means only itself, so the same word may be used in several places: `mmio` is a kind of
  * region and an attribute, `read` an operation and an access. Words in the fields of an event are
- * defined with the field, in the runtime's vocabulary; to add another, add it to its group here.
+ * defined with the field, in the runtime's vocabulary. To add any other word, add it to its group
+ * in this file.
  */
 import { EVENT_TABLE, IOMMU_MODELS, LATENCY_PRESETS, wordSets } from "@dmalab/runtime";
 import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
@@ -269,7 +270,8 @@ export function wordsWith(events: EventTable): ReadonlyMap<string, EnumValue> {
 }
 
 /**
- * The constant of a name; a new one if the name is not listed, such as a name in an event's `why`.
+ * The constant with a name. If the name is not listed, for example a name in an event's `why`, a
+ * new constant is made.
  */
 export function wordValue(name: string): EnumValue {
   return WORDS.get(name) ?? new EnumValue(name);

@@ -1,6 +1,6 @@
 /**
- * Checks parsed files: names, calls, kinds, the machine. Every mistake that is
- * found before a program runs is reported here.
+ * Checks parsed files: names, calls, kinds, the machine. All mistakes that can be found before a
+ * program runs are reported here.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { Registry } from "../values/registry.ts";
@@ -57,7 +57,7 @@ export interface CheckedFiles {
 }
 
 /**
- * Checks a program's files; `files` are in an order in which used ones come first.
+ * Checks a program's files. In `files`, a file comes after the files that it uses.
  *
  * @param torn Which checks to suppress after syntax errors.
  * @param earlier The check of the entry's previous version; it becomes the check of this version.
@@ -205,8 +205,8 @@ function machinesOf(loaded: LoadedFile, seen: Set<LoadedFile>): FoundMachine[] {
 }
 
 /**
- * Statements of a used file are not run, which a reader might not expect. Tests of a library are
- * allowed.
+ * Warns of statements in a used file: they are not run, which a reader might not expect. Tests in a
+ * library are allowed.
  */
 function warnStatements(file: FileNode, bag: DiagnosticBag): void {
   const first = file.items.find((item) => !isDeclaration(item));

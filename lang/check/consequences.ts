@@ -1,10 +1,10 @@
 /**
  * Reduces the errors about names to one error for each mistake.
  *
- * A `let` without its word, or a misspelled device, makes every later use of the name an error as
- * well: the first is shown with the number of the others. Names that a machine block declares are
- * not reported as missing while the block itself has errors, and kinds are not checked where a name
- * is missing. (Values that do not fit: `type_mismatches.ts`.)
+ * After a `let` whose word is missing, or a misspelled device, every later use of the name is an
+ * error, too. Only the first of these errors is shown, with the number of the others. While the
+ * machine block has errors, names that it declares are not reported as missing. Kinds are not
+ * checked on lines where a name is missing. (Values that do not fit: `type_mismatches.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { isInside, type Span, spanText } from "../source.ts";
@@ -13,8 +13,8 @@ import { isInside, type Span, spanText } from "../source.ts";
 const ABOUT_NAMES: ReadonlySet<string> = new Set(["E0301", "E0303", "E0307", "E0308"]);
 
 /**
- * Removes the consequences of other errors from sorted diagnostics. `machine` is the location of
- * the machine block.
+ * Removes the consequences of other errors from sorted diagnostics. `machine` is the span of the
+ * machine block.
  */
 export function withoutConsequences(
   diagnostics: readonly Diagnostic[],
@@ -26,7 +26,7 @@ export function withoutConsequences(
     );
   const machineWords = new Set(machineIsWrong ? spanText(machine).match(/[A-Za-z_]\w*/g) : []);
   const kept: Diagnostic[] = [];
-  /** For each kind of error, the index of the first in `kept`, and the number of the others. */
+  /** For each kind of error, the index of its first error in `kept`, and the number of the others. */
   const first = new Map<string, { readonly index: number; more: number }>();
   for (const diagnostic of diagnostics) {
     const { code, message, span } = diagnostic;
@@ -50,8 +50,8 @@ export function withoutConsequences(
 }
 
 /**
- * Removes errors about kinds from lines with an error about names: an unknown name has no kind, so
- * that the kind of an expression with it is wrong.
+ * Removes errors about kinds from lines with an error about names. An unknown name has no kind, so
+ * the kind of an expression with such a name is wrong.
  */
 export function withoutEchoes(
   aboutKinds: readonly Diagnostic[],

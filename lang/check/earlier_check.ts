@@ -2,9 +2,9 @@
  * The check of one version of a file, reused for the check of the next version.
  *
  * The parser keeps the nodes of declarations that did not change (`syntax/reread.ts`). The check of
- * a node is kept, too, as long as the checks of all consts and functions that it names are kept,
- * and the names that all declarations see are the same. A declaration with an error is checked with
- * each version, and so are the machine and the statements of the top level.
+ * a node is kept, too, under two conditions: the checks of all consts and functions that the node
+ * names are kept, and the names that all declarations see are the same. A declaration with an error
+ * is checked again in each version, and so are the machine and the statements of the top level.
  */
 import type { SourceFile, Span } from "../source.ts";
 import type {
@@ -119,9 +119,9 @@ export class EarlierCheck {
   }
 
   /**
-   * Starts to infer kinds. All are inferred again if the program now changes other entries or items
-   * in place than before, because the kinds of these are unknown, or if kinds depended on the
-   * order.
+   * Starts to infer kinds. In two cases all kinds are inferred again: if kinds depended on the
+   * order; and if the program now changes other entries or items in place than before, because the
+   * kinds of such entries and items are unknown.
    */
   beginKinds({ changes }: Resolution): void {
     const now = placesText(changes);
@@ -134,7 +134,7 @@ export class EarlierCheck {
     }
   }
 
-  /** The check of an item with kinds that need not be inferred again; undefined for other items. */
+  /** The check of an item whose kinds need not be inferred again; undefined for other items. */
   keptKinds(item: Statement): ItemCheck | undefined {
     return this.#keepsKinds ? this.keptNames(item) : undefined;
   }

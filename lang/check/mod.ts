@@ -1,7 +1,8 @@
 /**
- * Names, arguments and types of values, before anything runs. `names/` resolves, `types/` infers.
+ * Checks of names, arguments and types of values before anything runs. `names/` resolves, `types/`
+ * infers.
  *
- * Proof: `check_test.ts`, `tests/bad/`.
+ * Tests: `check_test.ts`, `tests/bad/`.
  *
  * What other members use:
  */

@@ -1,13 +1,13 @@
 /**
  * The checks of a program with syntax errors.
  *
- * The parser continues after an error, so that the names in the rest can be resolved. But the text
+ * The parser continues after an error, so names in the remaining text can be resolved. But the text
  * that it skipped may have declared a name, ended a block or returned a value. To avoid follow-up
  * errors:
  *
  * - In declarations without a syntax error, all errors are reported if syntax errors are only in
  *   tests, properties and benches, which declare nothing for other code, and no bracket is missing.
- * - Elsewhere, and on lines without a syntax error, only two errors are reported: a name that is
+ * - In other code, on lines without a syntax error, only two errors are reported: a name that is
  *   missing in a fixed list, and a name that is bound nowhere in the program and does not occur
  *   near an error.
  * - Nothing is reported when declared names may be unknown: after an error in a `use`, or in a
@@ -32,7 +32,10 @@ const CASES: ReadonlySet<Statement["kind"]> = new Set(["Test", "Property", "Benc
 /** After this many errors in a declaration, others in it may be hidden (`one_per_statement.ts`). */
 const MANY_ERRORS = 3;
 
-/** A line with an error that may bind unknown names, or that lacks the name it binds. */
+/**
+ * Matches a line with an error that may bind unknown names, or that does not contain the name that
+ * it binds.
+ */
 const LOSES_NAMES = /\b(?:use|fn|forall)\b|\b(?:let|const|for)\b(?!\s+[A-Za-z_])/;
 
 const WORD = /[A-Za-z_]\w*/g;
@@ -110,7 +113,10 @@ export class TornText {
     for (const line of linesOf(span)) lines.add(line);
   }
 
-  /** Whether text with errors may bind a word; `uses` is how often the word is only used there. */
+  /**
+   * Whether text with errors may bind a word. `uses` is the number of places in that text that only
+   * use the word.
+   */
   mayBind(word: string, uses = 0): boolean {
     return this.#losesNames || (this.#words.get(word) ?? 0) > uses;
   }

@@ -26,8 +26,8 @@ import { ProgramTables } from "./program_tables.ts";
 import { endFunction, FunctionCompiler, isTable } from "./function_compiler.ts";
 
 /**
- * A constant, or a variable of the machine, that is evaluated when a machine is ready, before
- * anything else runs on it.
+ * A constant, or a variable of the machine. It is evaluated when a machine is ready, before any
+ * other code runs on that machine.
  */
 export interface ConstCode {
   /** The global for its value; null for a variable: its code stores the value. */
@@ -122,8 +122,9 @@ export class ProgramCompiler {
   }
 
   /**
-   * A bench runs its setup, then yields before each turn of its loop. With a teardown, the code
-   * checks before each turn whether it follows; without one, the loop is endless.
+   * Compiles a bench. The code runs the setup, then yields before each iteration of the loop. If
+   * the bench has a teardown, the code checks before each iteration whether there is another one;
+   * without a teardown, the loop is endless.
    */
   bench(bench: BenchDeclaration): number {
     return this.#case("bench", bench, axesOf(bench), (compiler) => {
@@ -194,7 +195,10 @@ export class ProgramCompiler {
     });
   }
 
-  /** An expression that is evaluated in the middle of a run, with given values of its variables. */
+  /**
+   * Compiles an expression that is evaluated in the middle of a run, with given values of its
+   * variables.
+   */
   look(expression: Expression, variables: readonly Variable[]): number {
     const names = variables.map(({ name }) => name);
     return this.#compile("lambda", "", expression.span, names, (compiler) => {

@@ -1,8 +1,8 @@
 /**
  * Values that are needed before there is a machine: in `machine`, `with`, `matrix` and `forall`.
  *
- * The VM evaluates them, on a machine that refuses every access. An expression with a call has no
- * value yet.
+ * The VM evaluates them on a machine that refuses every access. An expression with a call cannot be
+ * evaluated there.
  */
 import type { FileScope } from "../check/names/file_scope.ts";
 import { Resolution, Variable } from "../check/names/bindings.ts";
@@ -24,7 +24,7 @@ import { literalValue } from "./function_compiler.ts";
 
 const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2 ** 24, memoryBytes: 64 * 2 ** 20, depth: 8 };
 
-/** Limit of the parts of one value, which is printed in a message or on a page. */
+/** Maximum number of parts of one value, because the value is printed in a message or on a page. */
 const PARTS_LIMIT = 2 ** 18;
 
 /** Messages for limits, without the options that raise the limits of a run. */

@@ -78,8 +78,8 @@ export class FunctionBuilder {
   }
 
   /**
-   * Counts an operand that is on the stack here, although the code before this point does not push
-   * it.
+   * Counts an operand that is on the stack at this point, although the code before this point does
+   * not push it.
    */
   holds(effect: number): void {
     this.#depth += effect;

@@ -449,8 +449,8 @@ export class FunctionCompiler {
       for (const argument of expression.arguments) this.expression(argument.value);
       return;
     }
-    // The arguments are not in the order of the parameters: evaluate them as written, then reorder
-    // them in slots.
+    // If the arguments are not in the order of the parameters, they are evaluated in the written
+    // order, and then reordered in slots.
     const before = this.builder.usedSlots;
     const first = this.builder.take(places.length);
     for (const [position, argument] of expression.arguments.entries()) {
@@ -472,7 +472,8 @@ export class FunctionCompiler {
   }
 
   /**
-   * The call has set the site of the called function's statements; this sets the own site again.
+   * Sets the site of the current statement again, because the call has set the site to statements
+   * of the called function.
    */
   #sameSite(call: CallExpression): void {
     if (this.site !== null && this.root !== call) this.builder.emit(0, Op.Site, this.site);
@@ -670,7 +671,8 @@ export class FunctionCompiler {
 
   #output({ span, value, verb }: OutputStatement): void {
     const { builder } = this;
-    // The reasons for a field's value belong to the field: the value alone does not have them.
+    // The reasons for a field's value belong to the field, so the field is explained. The value
+    // alone has no reasons.
     if (verb === "explain" && value.kind === "Field" && !this.resolution.eventNames.has(value)) {
       this.#rootExpression(value.object);
       builder.emitAt(
@@ -797,7 +799,7 @@ export class FunctionCompiler {
     this.#loopBody(body, again, out);
   }
 
-  /** Writes the body of a loop and the jump back to `again`; `out` is placed behind that jump. */
+  /** Writes the body of a loop and the jump back to `again`; places `out` behind that jump. */
   #loopBody(body: Block, again: Label, out: Label): void {
     const { builder } = this;
     const outer = builder.loop;
@@ -948,15 +950,15 @@ export class FunctionCompiler {
     this.#trial = outer;
   }
 
-  /** Adds a requirement: a statement in a trial must succeed in at least one of its runs. */
+  /** Adds a requirement: a statement in a trial must succeed in at least one run of the trial. */
   #duty(kind: "holds" | "succeeds", span: Span): void {
     if (this.#trial === null) return;
     const done = this.#unlisted(span);
     const duty = { ...this.#trial, kind, span, done };
     if (kind === "holds") this.builder.emit(0, RareOp.Reached, done);
     else {
-      // The requirement applies only if the call is reached. A call that is never reached depends
-      // on a condition, which has its own requirement.
+      // The requirement applies only if the call is reached. If a call is never reached, a
+      // condition decides that, and the condition has its own requirement.
       duty.trial = this.#unlisted(span);
       this.builder.emit(0, RareOp.Reached, duty.trial);
       this.builder.emit(0, RareOp.ReachedByValue, done);
@@ -983,7 +985,7 @@ export class FunctionCompiler {
   /**
    * Writes a block inside an expression. The state of the surrounding statement is kept.
    *
-   * @param raced Whether another block may run between its statements.
+   * @param raced True if another block may run between the statements of this block.
    */
   #innerBlock(block: Block, raced = false): void {
     const { builder, recorded, root, site } = this;
@@ -1022,8 +1024,8 @@ export class FunctionCompiler {
       if (hasMeanwhile) this.#blockClosure(statement, meanwhile);
       builder.emit(hasMeanwhile ? -1 : 0, RareOp.FailEachStart, info);
       this.#tried(word, expectation, () => this.#innerBlock(body));
-      // This requirement is added last: a requirement of a statement in the block gives a more
-      // precise message.
+      // This requirement is added last, because a requirement of a statement in the block gives a
+      // more precise message.
       const duty = { word, kind: "fails", trial: expectation, done: hit } as const;
       this.code.trialDuties.push({ ...duty, span: headOf(span) });
       builder.emitAt(span, 0, RareOp.FailEachEnd);

@@ -1,8 +1,8 @@
 /**
  * Tables in comma-separated values (RFC 4180): a list of records, with the names in the first row.
  *
- * A cell with a number, a size, a duration, `true` or `false` in the language's syntax has that
- * value; an empty cell is none; everything else is text.
+ * A cell that contains a number, a size, a duration, `true` or `false` in the language's syntax has
+ * that value. An empty cell is `none`; any other cell is text.
  */
 // @ts-types="@types/d3-dsv"
 import { csvParseRows } from "d3-dsv";

@@ -1,8 +1,8 @@
 /**
  * JSON as values of the language, with the location of each mistake.
  *
- * `JSON.parse` reports neither the location of a mistake nor whether a number was exact. So the
- * text is parsed token by token. `JSON.parse` decodes only the escapes of strings.
+ * `JSON.parse` reports neither the location of a mistake nor whether a number was exact. Therefore
+ * the text is parsed token by token here, and `JSON.parse` decodes only the escapes in strings.
  */
 import type { DataProblem } from "../values/spec.ts";
 import { ListValue, Ratio, RecordValue, type Value } from "../values/value.ts";

@@ -1,6 +1,6 @@
 /**
- * Reports a bug of dmalab: a sentence, the location in dmalab where it was found, and what to send.
- * A stack trace would help the developers, but not the reader of the report.
+ * Reports a bug of dmalab: a sentence, the location in dmalab where the bug was found, and the data
+ * to send. A stack trace would help the developers, but not the reader of the report.
  */
 import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";
@@ -25,8 +25,8 @@ export const BUG_HINT =
  * The location in dmalab where the bug was found, as a file and a line; null for an error without a
  * stack.
  *
- * `invariant`, which reports a broken rule, is on top of every such stack: its caller is the
- * location.
+ * If `invariant` reported a broken rule, it is on top of the stack. The location is then that of
+ * its caller.
  */
 export function bugPlace(error: unknown): string | null {
   const stack = error instanceof Error ? error.stack ?? "" : "";

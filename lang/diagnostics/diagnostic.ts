@@ -103,14 +103,14 @@ export class DiagnosticBag {
     this.add({ code, severity: "warning", span, message, ...(hint === undefined ? {} : { hint }) });
   }
 
-  /** The names that a word may be meant for; undefined once the limit of comparisons is reached. */
+  /** Known names that are similar to a word; undefined once the limit of comparisons is reached. */
   didYouMean(word: string, names: readonly string[]): NearNames | undefined {
     return this.mayCompare(names.length) ? nearNames(word, names) : undefined;
   }
 
   /**
-   * Whether a word may be compared with this many names, which are counted. Once false, it stays
-   * false.
+   * Whether a word may be compared with this many names. The names are added to a count; once the
+   * count exceeds the limit, the result stays false.
    */
   mayCompare(names: number): boolean {
     if (this.#compared <= MAX_COMPARED) this.#compared += names;

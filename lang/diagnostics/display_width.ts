@@ -21,9 +21,9 @@ const WIDE: readonly (readonly [number, number])[] = [
 ];
 
 /**
- * Whether a character combines with the one before it and takes no column. The expression is inside
- * this function because compiling it takes a quarter of a millisecond, which only a text with such
- * marks costs.
+ * Whether a character combines with the previous character and takes no column. The expression is
+ * inside this function because compiling it takes a quarter of a millisecond, and only texts with
+ * such marks need it.
  */
 function isCombining(character: string): boolean {
   return /^[\p{Mn}\p{Me}\u200b-\u200d\ufe00-\ufe0f]$/u.test(character);
@@ -57,17 +57,18 @@ export function displayWidth(text: string): number {
 }
 
 /**
- * A line of a script for printing: scripts are untrusted, so control characters are replaced by
- * their pictures. The length in UTF-16 units does not change.
+ * A line of a script in a form that is safe to print. Scripts are untrusted, so control characters
+ * are replaced by their pictures. The length in UTF-16 units does not change.
  */
 export function printable(line: string): string {
   return line.replace(UNSAFE, pictureOf);
 }
 
 /**
- * Text of several lines for printing: like {@linkcode printable}, but line ends are kept.
+ * Text of several lines in a form that is safe to print: like {@linkcode printable}, but line ends
+ * are kept.
  *
- * @param colour Whether colours are allowed: then their escape sequences are kept.
+ * @param colour True if colours are allowed: their escape sequences are then kept.
  */
 export function printableText(text: string, colour: boolean): string {
   if (!hasUnprintableText(text)) return text;

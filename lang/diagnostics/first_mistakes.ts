@@ -1,5 +1,6 @@
 /**
- * Limits the output for very many mistakes: the first of each file, and the number of the others.
+ * Limits the output when there are very many mistakes: prints the first mistakes of each file, and
+ * the number of the others.
  */
 import { clippedMessage } from "./clip.ts";
 import type { SourceFile } from "../source.ts";
@@ -14,8 +15,8 @@ const REST = {
 } as const;
 
 /**
- * The first errors and warnings of each file. If there are more, a line with their number replaces
- * the first one that is left out.
+ * The first errors and warnings of each file. If some are left out, a line with their number is in
+ * the place of the first of them.
  *
  * @param sorted By file, then by location.
  */

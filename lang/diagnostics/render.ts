@@ -100,8 +100,8 @@ export function afterColon(sentence: string): string {
 }
 
 /**
- * A message may contain text of a script, such as that of an `assert`: it is untrusted like the
- * source lines.
+ * A message may contain text of a script, for example the text of an `assert`. Such text is
+ * untrusted, like the source lines.
  */
 function shownMessage(message: string): string {
   return afterColon(message.split("\n").map(printable).join("\n"));
@@ -122,8 +122,8 @@ function snippet(
   const start = Math.min(column - 1, text.length);
   // A span of several lines is underlined to the end of its first line.
   const end = Math.max(start, Math.min(start + (span.end - span.start), text.length));
-  // The number and a bar precede the text, and each end of the text may have a mark that it was
-  // cut.
+  // The line number and a bar are in front of the text. At each end, the text may have a mark that
+  // it was cut.
   const room = columns - gutterWidth - 4 - 2 * CUT.length;
   const cut = cutLine(text, start, end, Math.max(MIN_LINE_WIDTH, Math.min(MAX_LINE_WIDTH, room)));
   const number = String(line).padStart(gutterWidth);
@@ -142,7 +142,10 @@ function snippet(
   ];
 }
 
-/** Spaces with the width of a text; its tabs are kept so that the caret is in the right column. */
+/**
+ * Spaces with the width of a text. Tabs of the text are kept, so that the caret is in the right
+ * column.
+ */
 function blanks(text: string): string {
   let result = "";
   for (const character of text) {

@@ -34,10 +34,10 @@ const COMPARED = 1000;
 const SIMILAR = 4;
 
 /**
- * `a, b, c`; of many names the first ones, and the number of the others.
+ * `a, b, c`. If there are many names, only the first ones and the number of the others.
  *
- * @param like If there are many, names that share a part with this one (`unmap` of `unmap_size`)
- *   come first.
+ * @param like If there are many names, those that share a part with this name (`unmap` of
+ *   `unmap_size`) come first.
  */
 export function listed(names: readonly string[], like = ""): string {
   const more = names.length - LISTED;
@@ -53,7 +53,7 @@ export function itHas(names: readonly string[]): string {
 
 /**
  * ``similar names: `alloc_pages` `` for `alloc`: the names with the most shared parts, the shortest
- * first; undefined without any.
+ * first; undefined if no name shares a part.
  */
 export function similarNames(name: string, names: readonly string[]): string | undefined {
   const alike = namesAlike(name, names)
@@ -64,8 +64,8 @@ export function similarNames(name: string, names: readonly string[]): string | u
 }
 
 /**
- * The names in the first part of a list that share parts with a name, with the number of shared
- * parts: two for `map_page` and `dma_map_page`.
+ * The names in the first part of a list that share parts with `like`, each with the number of
+ * shared parts. For example, `map_page` and `dma_map_page` share two parts.
  */
 function namesAlike(like: string, names: readonly string[]): { name: string; shared: number }[] {
   const parts = partsOf(like);

@@ -1,4 +1,4 @@
-/** A text as far as it can be understood: the basis of all requests of an editor. */
+/** A text, parsed and checked as far as possible: the basis of all requests of an editor. */
 import { understandProgram } from "../language.ts";
 import type { FileVersions } from "../run/file_versions.ts";
 import { brokenOff, type UnderstoodProgram } from "../run/program.ts";
@@ -22,8 +22,8 @@ export class Analysis {
   }
 
   /**
-   * Every name of the program, by file and location. Computed at the first access: for most
-   * versions of a text only the diagnostics are requested.
+   * Every name of the program, by file and location. It is computed at the first access, because
+   * for most versions of a text only the diagnostics are requested.
    */
   get occurrences(): readonly Occurrence[] {
     return this.#occurrences ??= occurrencesIn(this.checked);
@@ -31,10 +31,10 @@ export class Analysis {
 }
 
 /**
- * Reads a text and the files that it uses. Never throws, whatever the text.
+ * Parses a text and the files that it uses. Never throws, whatever the text.
  *
- * @param versions The versions of the text so far: declarations that did not change are not read
- * again. Analyses of earlier versions must not be used any more.
+ * @param versions The earlier versions of the text: declarations that did not change are not parsed
+ *   again. Analyses of earlier versions must not be used any more.
  */
 export function analyse(
   source: SourceFile,

@@ -20,7 +20,7 @@ const OPENERS = /\b(machine|with|matrix|compare)\s*$/;
 const BEFORE_VALUE = /([\w.]+)\s*=\s*(?:\[[^\]]*?)?"?$/;
 
 /**
- * Possible words of the machine or of settings at the end of a text; null elsewhere.
+ * Possible words at the end of a text that is in a machine block or in settings; null elsewhere.
  *
  * @param text From the beginning of the statement, without the word that is being typed.
  */
@@ -51,8 +51,8 @@ function suggestion(text: string, doc: string): Suggestion {
 }
 
 /**
- * The keywords of the open blocks at the end of a text, the machine first; empty inside `with { }`
- * and similar braces, where keys have full names; null outside both.
+ * The keywords of the blocks that are open at the end of a text, the machine first. Empty inside
+ * `with { }` and similar braces, where keys have full names. Null if the end is in neither.
  */
 function openBlocks(text: string): string[] | null {
   const open: string[] = [];
@@ -90,7 +90,10 @@ function wordsOf(shape: ValueShape): readonly string[] {
 
 const CLOSING: Readonly<Record<string, string>> = { ")": "(", "]": "[" };
 
-/** The owner of the member being typed, and the typed part of the member; null without a `.`. */
+/**
+ * The owner of the member that is being typed, and the typed part of the member; null if there is
+ * no `.`.
+ */
 function ownerOfMember(text: string): { owner: string; part: string } | null {
   const part = text.match(/\w*$/)![0];
   const dot = text.length - part.length - 1;
@@ -132,7 +135,7 @@ function bracketStart(text: string, end: number, closer: string, opener: string)
  * Completions at the end of a text.
  *
  * @param text From the beginning of the statement.
- * @param names The names that are known there.
+ * @param names The names that are known at that place.
  * @param offersAll Whether to offer all names if no part of a name is typed.
  */
 export function suggestInStatement(
@@ -267,7 +270,7 @@ function argumentWords(text: string, names: KnownNames): ArgumentWords {
 
 /**
  * The description of the called function; undefined for a function of the script, and for an
- * unknown one.
+ * unknown function.
  */
 export function calledSpec(
   callee: string,

@@ -41,12 +41,15 @@ export function pageOf(name: string): (typeof RULE_PAGES)[number] | undefined {
   return RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
 }
 
-/** Known names besides those of the language: of a session, or of a location in a text or run. */
+/**
+ * Names that are known in addition to those of the language: in a session, or at a location in a
+ * text or run.
+ */
 export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
   /**
-   * The type of a variable's value, or of the machine's value with that name; undefined without
-   * either.
+   * The type of the value of the variable, or of the machine's value, with that name; undefined if
+   * there is neither.
    */
   kindOf(name: string): Type | undefined;
   /** The entries of the record that an expression results in, if they are known. */
@@ -102,8 +105,8 @@ export function nameDoc(name: string, session: KnownNames): string {
 }
 
 /**
- * Descriptions of a name by its last part: a member of the type before the last dot, or of any type
- * if that type is unknown.
+ * Descriptions of the member that is the last part of a name. If the type before the last dot is
+ * known, it is a member of that type; otherwise, a member of any type.
  */
 export function* membersLike(name: string, session?: KnownNames): Generator<string> {
   const owner = name.slice(0, Math.max(0, name.lastIndexOf(".")));
@@ -143,9 +146,9 @@ export function describeEvent(name: string, columns: number): string[] | null {
 }
 
 /**
- * Describes everything of that name: function, type, statement, injection point, constant, fields
- * and methods. The word before a dot may be unknown: `buf.slice` lists every member called `slice`.
- * A type's name before the dot selects that type's member.
+ * Describes everything with a given name: function, type, statement, injection point, constant,
+ * fields and methods. If the word before a dot is unknown, as in `buf.slice`, every member called
+ * `slice` is described. If it is the name of a type, only the member of that type is.
  */
 export function describeLanguage(name: string, columns: number): string[] | null {
   const found: string[][] = [];
@@ -173,7 +176,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   return found.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
 }
 
-/** The fields and methods that a name can mean: of the type before the dot, or of all types. */
+/** The fields and methods that a name can mean: those of the type before the dot, or of all types. */
 function describeMembers(name: string, columns: number): string[][] {
   const dot = name.lastIndexOf(".");
   const member = name.slice(dot + 1);

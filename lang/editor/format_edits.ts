@@ -12,9 +12,10 @@ export interface Lines {
 }
 
 /**
- * The edits of the formatter; null if the file has a mistake, and is left unchanged.
+ * The edits of the formatter; null if the file has a mistake, because such a file is left
+ * unchanged.
  *
- * @param within Only edits that touch these lines.
+ * @param within Only edits that touch these lines are returned.
  */
 export function formatEdits(source: SourceFile, within?: Lines): readonly TextEdit[] | null {
   const formatted = formatSource(source);
@@ -27,7 +28,7 @@ export function formatEdits(source: SourceFile, within?: Lines): readonly TextEd
   );
 }
 
-/** Edits for the lines that differ, one for each run of them. Equal lines are not edited. */
+/** Edits for the lines that differ, one edit for each run of such lines. Equal lines are not edited. */
 function lineEdits(source: SourceFile, text: string): readonly TextEdit[] {
   const before = linesOf(source.text);
   const after = linesOf(text);
@@ -48,7 +49,10 @@ function lineEdits(source: SourceFile, text: string): readonly TextEdit[] {
   return edits;
 }
 
-/** The smallest numbers of lines to skip on both sides so that the next lines are equal. */
+/**
+ * The smallest numbers of lines to skip on each side so that the following lines of the two sides
+ * are equal.
+ */
 function nextCommon(
   before: readonly string[],
   after: readonly string[],

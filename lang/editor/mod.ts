@@ -1,6 +1,6 @@
 /**
  * The requests of an editor: completion, hover, definition, rename, tokens. Not loaded at start.
- * Proof: `editor_test.ts`.
+ * Tests: `editor_test.ts`.
  *
  * What other members use:
  */

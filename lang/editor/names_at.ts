@@ -1,4 +1,7 @@
-/** The names that are visible at a location of a text, with the known facts about their values. */
+/**
+ * The names that are visible at a location of a text, with the facts that are known about their
+ * values.
+ */
 import type { NameBinding, Variable } from "../check/names/bindings.ts";
 import type { StructuralType } from "../check/types/shape.ts";
 import { SourceFile, type Span } from "../source.ts";

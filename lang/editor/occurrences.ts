@@ -17,7 +17,7 @@ import type { FileScope } from "../check/names/file_scope.ts";
 import type { CheckedFiles } from "../check/check_files.ts";
 import { everyNode } from "./tree_path.ts";
 
-/** The symbol of a name. Two names mean the same when their symbols are the same object. */
+/** The symbol that a name refers to. Two names mean the same if they have the same symbol object. */
 export interface NameSymbol {
   readonly name: string;
   readonly binding: NameBinding;
@@ -121,8 +121,8 @@ export function occurrencesIn(checked: CheckedFiles): readonly Occurrence[] {
 }
 
 /**
- * Adds consts in the settings of machines, which are resolved separately, and the names before
- * arguments of the script's own functions, which refer to the parameters.
+ * Adds names that are resolved separately: consts in the settings of machines, and names of
+ * arguments in calls of the script's own functions, which refer to the parameters.
  */
 function addOthers(file: FileNode, { declared }: FileScope, found: Collector): void {
   const { resolution } = found.checked;
@@ -150,8 +150,8 @@ type AnyCase = TestDeclaration | PropertyDeclaration | BenchDeclaration;
 const CASE_KINDS: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
 
 /**
- * Adds the names of a table's axes in the settings of its machine, which is built before the test
- * runs.
+ * Adds the names of a test's table axes that occur in the settings of the test's machine. They are
+ * separate because the machine is built before the test runs.
  */
 function addAxes({ modifiers, table }: AnyCase, found: Collector): void {
   for (const { name } of table?.axes ?? []) {

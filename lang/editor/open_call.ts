@@ -24,7 +24,10 @@ interface Bracket {
   arg: string;
 }
 
-/** The innermost open call at the end of a text; null if another bracket is innermost, or none. */
+/**
+ * The innermost call that is open at the end of a text; null if the innermost open bracket is not a
+ * call's.
+ */
 export function openCall(text: string): OpenCall | null {
   const open: Bracket[] = [{ opener: "", callee: "", args: [], arg: "" }];
   let inText = false;

@@ -1,9 +1,10 @@
 /**
  * One style for `.dma` files: `dmalab fmt`.
  *
- * The layout is made from words and comments; the tree is used only to find where entries begin.
- * Literals, parentheses and comments are not changed. A line end that the author puts after an
- * opening bracket keeps the bracket broken open; everything else is decided here.
+ * The layout is made from tokens and comments; the syntax tree is used only to find where entries
+ * begin. Literals, parentheses and comments are not changed. If the author puts a line end after an
+ * opening bracket, the bracket stays broken over several lines; the formatter decides everything
+ * else.
  */
 import { maxOf } from "@dmalab/runtime/basics";
 import { printer } from "prettier/doc";
@@ -49,8 +50,8 @@ function alignComments(text: string, mark: string): string {
 }
 
 /**
- * Most repetitions until nothing changes: a line break of one may count as the author's in the
- * next.
+ * Maximum number of repetitions until nothing changes. Repetitions are needed because a line break
+ * that the formatter made may count as the author's line break in the next repetition.
  */
 const MAX_TURNS = 6;
 
@@ -62,7 +63,7 @@ export type Formatted =
 /**
  * Formats a file.
  *
- * @throws {Error} When the result would have another meaning: a bug of the formatter.
+ * @throws {Error} When the result would have another meaning, which is a bug of the formatter.
  */
 export function formatSource(source: SourceFile): Formatted {
   let current = read(source);

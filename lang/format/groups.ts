@@ -1,8 +1,8 @@
 /**
- * Words as a tree of brackets, the input of the layout.
+ * Tokens as a tree of brackets, the input of the layout.
  *
- * Between brackets are items: statements, entries, arguments. Separators are dropped; the layout
- * writes its own.
+ * Inside brackets are items: statements, entries, arguments. Separators are dropped, because the
+ * layout writes its own separators.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import * as t from "../syntax/tokens.ts";
@@ -111,7 +111,8 @@ class GroupReader {
         finish();
         const last = items.at(-1);
         // A comment before a comma belongs to the next item. A comment after a comma belongs to the
-        // previous item, unless that has one already: a line ends with at most one comment.
+        // previous item. If the previous item already has a comment, it belongs to the next item,
+        // because a line ends with at most one comment.
         carried = [...carried, ...word.before];
         if (last !== undefined && last.trailing.length === 0 && carried.length === 0) {
           items[items.length - 1] = { ...last, trailing: word.after };
@@ -149,7 +150,10 @@ class GroupReader {
     }
   }
 
-  /** The first word after an opening brace that is not a separator: a block may begin with `;`. */
+  /**
+   * The first word after an opening brace that is not a separator. Separators may come first: a
+   * block may begin with `;`.
+   */
   #firstInside(): FormattedToken {
     for (let next = this.#at + 1;; next++) {
       const word = this.words[next]!;

@@ -1,5 +1,5 @@
 /**
- * Where the entries in braces begin, taken from the syntax tree.
+ * The places where entries in braces begin, taken from the syntax tree.
  *
  * The layout is made from tokens, because the tree has neither comments nor parentheses. The tree
  * is needed to decide whether a word begins a statement, a setting, an entry of a record or an arm

@@ -1,5 +1,6 @@
 /**
- * Converts the tree of brackets to lines: which items share a line, which are broken, and where.
+ * Converts the tree of brackets to lines: decides which items share a line, which items are broken,
+ * and where.
  */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import * as t from "../syntax/tokens.ts";
@@ -30,8 +31,8 @@ function isPrefixMinus(previous: IToken | undefined, token: IToken | undefined):
 /**
  * Whether a space is needed between two words.
  *
- * @param beforePrevious The word before them, which decides the meaning of `-`.
- * @param group The group that the second word opens, if it opens one.
+ * @param beforePrevious The word before the two words; it decides the meaning of `-`.
+ * @param group The group that the second word opens, if it opens a group.
  */
 function blankBetween(
   inside: GroupKind,
@@ -120,7 +121,10 @@ function itemMustBreak({ nodes, leading, trailing }: Item): boolean {
   return leading.length > 0 || trailing.length > 0 || nodes.some(mustBreak);
 }
 
-/** Whether a group is broken open, as by a line end that the author put after its bracket. */
+/**
+ * Whether a group is broken over several lines in any case, for example because the author put a
+ * line end after its bracket.
+ */
 function breaksItself({ kind, opened, items, dangling, open }: Group): boolean {
   if (dangling.length > 0 || open.after.length > 0) return true;
   if (items.length === 0 || kind === "parentheses" || kind === "index") return false;
@@ -199,7 +203,10 @@ function comesDown(previous: FormattedToken, next: FormattedToken): boolean {
   return previous.after.length > 0 || next.before.length > 0;
 }
 
-/** The braces of a body. They are not a separate group, so that they break with their statement. */
+/**
+ * The braces of a body. They are not a separate group, so they are broken together with their
+ * statement.
+ */
 function bracesDoc(node: Group): Doc[] {
   const { kind, items, dangling, open } = node;
   if (items.length === 0 && dangling.length === 0 && open.after.length === 0) return ["{ }"];
@@ -316,7 +323,8 @@ function breakPlaces(
   before: IToken | undefined,
 ): number[] {
   if (inside === "pattern" || inside === "pattern group") return [];
-  // The text after an arrow belongs to the lambda: a break before it would separate the lambda.
+  // The text after an arrow belongs to the lambda. A break before that text would separate it from
+  // the lambda.
   if (hasArrow(nodes)) return [];
   for (const isOfLevel of LEVELS) {
     const places = nodes.flatMap((node, index) => {
@@ -397,8 +405,8 @@ function bracketDoc(node: Group): Doc {
 }
 
 /**
- * A list of lists, or of records, with a line for each: its cells are aligned in columns. Null if
- * it is not such a table, or if a row would not fit.
+ * A list of lists or of records, with a line for each item and its cells aligned in columns. Null
+ * if the list is not such a table, or if a row would not fit.
  */
 function tableRows(node: Group): Doc[] | null {
   if (node.kind !== "list" || !breaksItself(node) || node.items.length < 2) return null;
@@ -442,8 +450,8 @@ function flatText(doc: Doc): string {
 }
 
 /**
- * A bracket directly in a bracket, or a last item of several lines: the outer bracket is not
- * broken.
+ * Whether the outer bracket is not broken: it contains only another bracket, or its last item has
+ * several lines.
  */
 function isHugged(items: readonly Item[]): boolean {
   if (items.some(({ leading, trailing }) => leading.length + trailing.length > 0)) return false;
@@ -454,7 +462,10 @@ function isHugged(items: readonly Item[]): boolean {
     last.nodes.every((node) => isGroup(node) || !mustBreak(node));
 }
 
-/** The items by the author's lines, if the brackets are broken open; else all in one row. */
+/**
+ * The rows of a group. If the brackets are broken over several lines, a row has the items of one of
+ * the author's lines; otherwise all items are in one row.
+ */
 function rowsOf(node: Group): number[][] {
   const rows: number[][] = [];
   for (const [index, item] of node.items.entries()) {

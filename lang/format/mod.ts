@@ -1,5 +1,6 @@
 /**
- * The formatter: lays out words and comments, and compares the tree before and after. Proof: `format_test.ts`.
+ * The formatter: lays out tokens and comments, and compares the tree before and after. Tests:
+ * `format_test.ts`.
  *
  * What other members use:
  */

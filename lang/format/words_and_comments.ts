@@ -32,8 +32,8 @@ export interface Words {
 }
 
 /**
- * The words of a file without errors, without line ends, and with comments assigned to adjacent
- * words.
+ * The words of a file that has no errors. Line ends are dropped, and each comment is assigned to an
+ * adjacent word.
  */
 export function readWords(source: SourceFile): Words {
   const tokens = wordsOf(source).filter(({ tokenType }) => tokenType !== Newline);

@@ -1,9 +1,9 @@
 /**
  * Converts a machine block to the configuration from which a lab is built.
  *
- * Three steps: the block is checked against the schema (`config_tree.ts`), its values are copied
- * into the configuration here, and what depends on the whole machine is checked last
- * (`config_checks.ts`). Every mistake becomes a diagnostic at its own span.
+ * There are three steps. The block is checked against the schema (`config_tree.ts`). Its values are
+ * copied into the configuration in this file. At the end, conditions on the whole machine are
+ * checked (`config_checks.ts`). Every mistake becomes a diagnostic with its own span.
  */
 import {
   CPU_SETTINGS,
@@ -66,10 +66,10 @@ export function configBuilder(
  *
  * @param schema The possible blocks.
  * @param release Replaces the release of the machine block; null for no replacement. A modifier
- *   that names a release takes precedence, and defects are added to and removed from those of the
- *   given release.
+ *   that names a release takes precedence. Defects in modifiers are added to, or removed from,
+ *   those of the release.
  * @param declaration The block, or null for the default machine.
- * @param modifiers Changes by `with`, `matrix` or `compare`; later ones take precedence.
+ * @param modifiers Changes by `with`, `matrix` or `compare`; later changes take precedence.
  * @param evaluate Computes a key's value.
  * @param bag Gets the mistakes; the configuration then contains only the valid settings.
  */

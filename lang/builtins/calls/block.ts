@@ -57,7 +57,7 @@ function datalessBytes(op: DiskOp, sizeBytes: number): number {
 }
 
 /**
- * One request made of bios that the block layer joins. Nothing is submitted.
+ * One request made of bios that the block layer merges. Nothing is submitted.
  * @see rules/block.md 1.3, 1.5, 1.6
  */
 function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[]): NvmeRequest {

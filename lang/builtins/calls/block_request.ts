@@ -1,4 +1,7 @@
-/** A request for any device, as a block layer would pass it to the script's own driver. */
+/**
+ * A request for any device, in the form in which a block layer would pass it to the script's own
+ * driver.
+ */
 import { type DeviceBase, NvmeRequest } from "@dmalab/devices";
 import {
   Bio,

@@ -41,7 +41,7 @@ const SIGNS: Readonly<Record<LineState, string>> = {
   conflict: "!",
 };
 
-/** The cache lines of a range; without simulated caches all are clean and owned by the CPU. */
+/** The cache lines of a range. If no caches are simulated, all lines are clean and owned by the CPU. */
 function cacheLines(machine: Machine, from: PhysAddr, sizeBytes: Bytes): CacheLineView {
   if (machine.caches !== null) return { sizeBytes, lines: machine.caches.linesOf(from, sizeBytes) };
   const first = from - from % CACHE_LINE_BYTES;
@@ -117,7 +117,8 @@ function rowLines(lines: readonly CacheLine[]): string[] {
   const address = formatAddress(lines[0]!.phys);
   const isLong = address.length > 14;
   return [
-    // A row fills the width of the picture, so that a long address gets a separate line.
+    // The cache lines of a row fill the width of the picture, so a long address gets a separate
+    // line.
     ...isLong ? [address] : [],
     `${pad(isLong ? "" : address, 14, "right")}  ${states}`,
     ...owners === "" ? [] : [`${pad("the device's", 14, "right")}  ${owners}`],

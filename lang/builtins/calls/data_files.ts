@@ -18,7 +18,10 @@ const ONCE =
   "below the nearest parent folder with a `deno.json` or `package.json`, and have at most 16 " +
   "MiB. The result is a constant: `forall`, `with` and the machine block can use it.";
 
-/** The error of a call during a run. Calls that read data files are evaluated before it. */
+/**
+ * The error of a call that is made during a run. Calls that read data files are evaluated before
+ * the run.
+ */
 function tooLate(): never {
   throw new ScriptError("E0707", "A data file is read before the run");
 }

@@ -160,9 +160,9 @@ const RESULTS: Readonly<Record<string, Form>> = {
 };
 
 /**
- * Calls a function of the mapping API with a script's arguments. A two-step state remembers the
- * device that it was passed with.
- * @throws {KernelError} The errno that it returns.
+ * Calls a function of the mapping API with a script's arguments. A two-step state stores the device
+ * with which it was passed.
+ * @throws {KernelError} The errno that the function returns.
  */
 export function mappingCallOf(
   name: MappingFunction,

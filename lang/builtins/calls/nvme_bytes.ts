@@ -1,5 +1,5 @@
 /**
- * Commands for a disk, SGL descriptors and PRP entries as bytes, which scripts may make correct or
+ * Commands for a disk, SGL descriptors and PRP entries as bytes. Scripts may make them correct or
  * incorrect.
  */
 import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices";

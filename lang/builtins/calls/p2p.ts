@@ -36,10 +36,10 @@ const DISTANCE = callOf("pci_p2pdma_distance");
 const FIND = callOf("pci_p2pmem_find");
 
 /**
- * Adds events for a call and its return. Only calls from a script are events: the kernel's layers
- * query the topology, too.
+ * Adds events for a call and its return. Only calls from a script are events, because the kernel's
+ * layers also query the topology.
  *
- * @param device The device of the query: the one that would do the DMA, or that has the memory.
+ * @param device The device of the query: the device that would do the DMA, or that has the memory.
  */
 export function calling<C extends KernelCall, T>(
   context: ExecutionContext,
@@ -63,8 +63,8 @@ function deviceNamed(context: ExecutionContext, name: string): Value {
 }
 
 /**
- * The functions with the ACS that a value refers to: a device's, a port's by its name, or all of a
- * switch.
+ * The PCI functions whose ACS a value refers to: the function of a device, the port with a name, or
+ * all functions of a switch.
  */
 function toFunctions(context: ExecutionContext, at: Value): readonly PciFunction[] {
   const { functions } = context.lab.topology;

@@ -32,7 +32,8 @@ function segmentsOf(value: Value): ScatterSegment[] {
 }
 
 /**
- * Sets the device of a list that is not mapped. Mapping a mapped list again would lose its mapping.
+ * Sets the device of a list that is not mapped. A mapped list is refused, because mapping it again
+ * would lose its mapping.
  */
 function mappable(target: ScatterlistTarget, dev: DmaDevice): Scatterlist {
   if (target.list.outputs === 0) {

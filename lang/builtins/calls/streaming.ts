@@ -34,8 +34,8 @@ interface MapCall {
 }
 
 /**
- * The value of a mapping just made. An error cookie raises ENOMEM: that counts as a test of the
- * result by the driver for the checker, unless `unchecked` is set.
+ * The value of a mapping just made. An error cookie raises ENOMEM. For the checker, this counts as
+ * if the driver had tested the result, unless `unchecked` is set.
  */
 function mapped(context: ExecutionContext, asked: MapCall, unchecked: boolean): Mapping {
   const { dev, addr, sizeBytes } = asked;

@@ -17,7 +17,8 @@ import { TRANSLATED_MACHINE } from "./example_machines.ts";
 const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;
 
 /**
- * What devices see, for an argument; a single view gets no name, so that any two can be compared.
+ * What devices see, for an argument. A single view gets no name, so that any two views can be
+ * compared.
  */
 function seenThrough(
   value: Value,

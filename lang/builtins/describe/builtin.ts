@@ -48,7 +48,8 @@ const ATTRS_ARGUMENT = "attrs";
 const NOTHING = { parameters: [], result: "nothing" } as const;
 
 /**
- * A check before each call: whether the release has the function, and whether it may sleep here.
+ * A check before each call: whether the release has the function, and whether the function may
+ * sleep at this point.
  */
 function checksCall(
   { context, name, needs, parameters }: Described & Pick<FunctionSpec, "parameters">,
@@ -100,9 +101,10 @@ export type MakeMethod<T> = <
 >(entry: MethodEntry<T, P, F>) => MethodSpec<T>;
 
 /**
- * Makes methods of a type; `run` gets the target of the receiver.
+ * Makes methods of a type. `run` gets the target of the receiver.
  *
- * @param maker The maker of lists that they return: a script's own lists may be changed in place.
+ * @param maker The maker of the lists that the methods return: a script may change only its own
+ *   lists in place.
  */
 export function methodsOf<T>(maker: Maker = "machine"): MakeMethod<T> {
   return <

@@ -1,6 +1,6 @@
 /**
- * Converts results of the runtime to values of the language. A form gives the kind of a field or a
- * result, and how its plain number, name or object becomes a value.
+ * Converts results of the runtime to values of the language. A form is the kind of a field or a
+ * result, together with the conversion of its plain number, name or object to a value.
  */
 import { typeOfHandles } from "../../values/types.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
@@ -40,7 +40,8 @@ export interface Plains {
 }
 
 /**
- * A kind; a type, for handles of that type; `[form]`, a list; `{ name: form }`, a record.
+ * A form is written as a kind; as a type, for handles of that type; as `[form]`, for a list; or as
+ * `{ name: form }`, for a record.
  * @internal
  */
 export type Form =
@@ -64,8 +65,8 @@ const PART_STEPS = 5;
 type Make = (plain: never, context: ExecutionContext) => Value;
 
 /**
- * Makes numbers of a kind. Kinds missing in the table below have values that are their own plain
- * form.
+ * Makes numbers of a kind. For kinds that are missing in the table below, the value is the plain
+ * number, name or object itself.
  */
 function quantity(kind: QuantityType): Make {
   return (plain: number | null) => plain === null ? null : new Quantity(kind, plain);

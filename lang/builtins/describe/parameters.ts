@@ -1,7 +1,7 @@
 /**
- * Parameters of builtins: each has its name, its kinds, its sentence and a decoder that converts an
- * argument for `run`. A call compares arguments with the kinds first, so that a decoder only ever
- * gets values that fit.
+ * Parameters of builtins. A parameter has a name, its kinds, a sentence and a decoder that converts
+ * an argument for `run`. A call compares arguments with the kinds before decoding, so a decoder
+ * gets only values that fit.
  */
 import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "@dmalab/runtime";
 import { ScriptError, ValueError } from "../../values/script_error.ts";

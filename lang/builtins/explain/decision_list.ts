@@ -10,9 +10,9 @@ import { type Explanation, explanationLines, reasonLines } from "./explanation.t
 export type MoreAbout = (event: MachineEvent) => readonly string[];
 
 /**
- * A line for each decision, with its rule at the right edge, and its reasons below. Reasons are
- * printed once; if a decision repeats, as for each page of a request, only the first and the last
- * are printed.
+ * A line for each decision, with its rule at the right edge and its reasons below. The same reasons
+ * are printed only once. If a decision repeats, for example for each page of a request, only the
+ * first and the last are printed.
  */
 export function decisionList(
   decisions: readonly MachineEvent[],

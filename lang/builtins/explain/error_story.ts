@@ -1,5 +1,6 @@
 /**
- * Why a call failed, or a request ended with a status: the event of the failure, and its causes.
+ * Explains why a call failed, or why a request ended with a status: the event of the failure, and
+ * its causes.
  */
 import { blkStatusErrno, type BlkStatusName, type MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
@@ -20,15 +21,15 @@ export function nothingLedTo(what: string): never {
   );
 }
 
-/** Number of events before the end of a failing call in which its inner refusals are searched. */
+/** Number of events before the end of a failing call that are searched for failures inside the call. */
 const INNER_EVENTS = 24;
 
 /**
  * The last call that ended with an error, or the last request that ended with a status.
  *
- * @param name An errno or a block status by name.
+ * @param name The name of an errno or a block status.
  * @param until Events from this one on are ignored.
- * @returns Null when nothing ended with it.
+ * @returns Null when no call and no request ended with it.
  */
 function errorStory(name: string, context: ExecutionContext, until: number): string[] | null {
   const { events } = context.recorder;
@@ -46,8 +47,8 @@ function errorStory(name: string, context: ExecutionContext, until: number): str
 }
 
 /**
- * The failures inside a call, and how the call ended. @param index The record's index of the event
- * at its end.
+ * The failures inside a call, and how the call ended.
+ * @param index The record's index of the event at the end of the call.
  */
 export function refusalLines(index: number, context: ExecutionContext): string[] {
   const { events } = context.recorder;

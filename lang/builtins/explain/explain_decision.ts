@@ -1,6 +1,6 @@
 /**
  * Decisions in words, with their reasons, from the events that recorded them. Nothing is computed
- * again; the numbers are the inputs of the deciding code.
+ * again: the printed numbers are the inputs of the code that decided.
  */
 import {
   CORE_EVENTS,

@@ -390,8 +390,8 @@ explain io.requests[0]`,
     return [said(", in no segment of the request"), said(", a list")];
   };
   const rows: [number, number, string, string, [lost: number, lists: number]][] = [
-    // On 7.2.6 the gaps of the part that is split off are lost: PRP entries for whole pages are
-    // used.
+    // On 7.2.6 the gap bit of the part that is split off is lost, so PRP entries for whole pages
+    // are used.
     [34, 512, "7.2.6", "off", [4, 1]],
     [40, 512, "7.2.6", "passthrough", [4, 1]],
     [34, 512, "7.2.12", "off", [0, 1]],

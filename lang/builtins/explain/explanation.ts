@@ -15,7 +15,7 @@ export interface Explanation {
 /** Indentation of the sentences below a decision. */
 const INDENT = " ".repeat(10);
 
-/** A decision with its event's number at the left, its rule at the right, its reasons below. */
+/** A decision with its event's number at the left, its rule at the right, and its reasons below. */
 export function explanationLines(
   { title, why }: Explanation,
   seq: number | null,

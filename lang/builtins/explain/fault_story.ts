@@ -1,4 +1,4 @@
-/** A decoded fault line of a log, and the mapping and call of the run that it refers to. */
+/** A decoded fault line of a log, and the mapping and the call of the run to which it refers. */
 import type { MachineEvent } from "@dmalab/runtime";
 import {
   type FaultDetails,
@@ -37,8 +37,8 @@ function row(label: string, text: string): string[] {
 }
 
 /**
- * `write of 0xfffd_c000`; for VT-d, which records only the page, the page. Without a readable
- * address, only the access.
+ * `write of 0xfffd_c000`. VT-d records only the page, so for VT-d the text has the page. Without a
+ * readable address, the text has only the access.
  */
 export function accessText({ access, address, addressUnitBytes }: LoggedFault): string | null {
   if (address === null) return access;

@@ -3,7 +3,7 @@ import type { Why } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { factLines } from "./explanation.ts";
 
-/** The rejection of a bio, or of the rest of it after splits. @see rules/block.md 1.3, 1.4 */
+/** The rejection of a bio, or of the part that was left after splits. @see rules/block.md 1.3, 1.4 */
 export function refusalLines({ rule, inputs }: Why, status: string, columns: number): string[] {
   return factLines({ title: `rejected: ${status}`, why: refusalReason(inputs) }, rule, columns);
 }

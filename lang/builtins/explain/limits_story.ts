@@ -19,7 +19,7 @@ export interface NamedLimit {
 
 const INDENT = "    ";
 
-/** Every limit that is not a default, in the order in which one depends on the other. */
+/** Every limit that is not a default. A limit comes after the limits on which it depends. */
 export function limitsStory(
   limits: QueueLimits,
   named: readonly NamedLimit[],
@@ -114,7 +114,7 @@ function reasonsOf(reason: LimitReason): string[] {
 }
 
 /**
- * The hardware limit: the three values of which it is the smallest, and the reason for one of them.
+ * The hardware limit: the three values whose minimum it is, and the reason for one of the values.
  */
 function transferReasons(inputs: LimitReason["inputs"]): string[] {
   const mdts = numberIn(inputs, "mdts_bytes");

@@ -3,7 +3,7 @@ import { PAGES_UNIT_BYTES, type PciFunction } from "@dmalab/devices";
 import { formatSize } from "../../text/numbers.ts";
 
 /**
- * The reason, as a sentence without its full stop, and a hint.
+ * The reason why a function is not a provider, as a sentence without its full stop, and a hint.
  *
  * @param func A function that is not a provider.
  * @see rules/p2p.md 9.3

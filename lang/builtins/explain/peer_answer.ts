@@ -16,7 +16,8 @@ const MAP_TYPES: ReadonlySet<string> = new Set([
 type Asked = MachineEvent<"call.pci_p2pdma_map_type">;
 
 /**
- * Explains the last query with that result: by its route, or by why there was no route.
+ * Explains the last query that had a given result: by its route, or by the reason why there was no
+ * route.
  * @returns Null when the word is not a kind of peer memory, or no query had that result.
  */
 export function peerAnswerStory(kind: string, context: ExecutionContext): string[] | null {

@@ -93,7 +93,7 @@ export function requestEventsOf({ id }: NvmeRequest, context: ExecutionContext):
 }
 
 /**
- * Why a request was split and mapped in this way.
+ * Explains why a request was split and mapped in this way.
  *
  * @param title The request on one line.
  */

@@ -1,5 +1,6 @@
 /**
- * A route between two peers: hop by hop, the decision, and the smallest change that improves it.
+ * A route between two peers: each hop, the decision, and the smallest change that improves the
+ * route.
  *
  * @see rules/p2p.md 9.4
  */
@@ -30,8 +31,8 @@ export interface RouteSetting {
   /** Unknown facts that could change the answer. */
   readonly doubts?: readonly string[];
   /**
-   * The ports above one of the functions are unknown: the paths may meet there, and no advice is
-   * safe.
+   * The ports above one of the functions are unknown. The paths may meet in these ports, so any
+   * advice may be wrong.
    */
   readonly isCut?: boolean;
 }

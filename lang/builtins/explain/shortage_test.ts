@@ -1,7 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runScript } from "../../testing/run_script.ts";
 
-/** A device with 16 MiB of IOVA space, the first page left out, and calls that allocate from it. */
+/**
+ * A device with 16 MiB of IOVA space without the first page, and calls that allocate from that
+ * space.
+ */
 const NARROW = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { endpoint nic { dma_mask_bits = 24 } } }
@@ -24,14 +27,15 @@ function printed(body: string, machine = NARROW): string {
   return output.join(" ").replace(/\s+/g, " ");
 }
 
-/** 255 ranges of 64 KiB fill all but the lowest 60 KiB; half of them are freed. */
+/** 255 ranges of 64 KiB fill all but the lowest 60 KiB. Half of the ranges are freed. */
 const HOLES = `let states = [take(64KiB)]
 for n in 0..254 { states = states + [take(64KiB)] }
 for n in 0..255 { if n % 2 == 0 { dma_iova_free(nic, states[n]) } }
 `;
 
 Deno.test("a fragmented space says what is free and its longest run, not that none is (dma.md 4.4)", () => {
-  // 128 ranges of 64 KiB are free, and the lowest 60 KiB, to which the 128th range is adjacent.
+  // 128 ranges of 64 KiB are free. The lowest 60 KiB are free, too, and the 128th range is adjacent
+  // to them.
   const text = printed(`${HOLES}refused(1MiB)`);
   assertStringIncludes(text, "no IOVA for 1MiB: fragmented dma.4.4");
   assertStringIncludes(

@@ -1,15 +1,15 @@
 /**
- * Decisions in words, as templates by the names of their events. A function makes the texts for
- * which a template is not enough.
+ * Decisions in words, as templates by the names of their events. If a template is not enough, a
+ * function makes the texts.
  */
 import type { EventFields, EventName, FieldValue } from "@dmalab/runtime";
 
 /**
- * A row: which fields and inputs must have which values, then title, reasons and, if the event does
- * not contain it, the rule. `why.rule` is the rule of the decision.
+ * A row of the table of texts. It has the required values of fields and inputs, the title, the
+ * reasons and, if the event does not contain it, the rule. `why.rule` is the rule of the decision.
  *
  * `{name}` is a field or an input as the vocabulary prints it, `{name:page}` its number of pages,
- * `{name:WORDS}` its text in WORDS; `[…]` is left out if all its values are empty or 0, and
+ * `{name:WORDS}` its text in WORDS. `[…]` is left out if all its values are empty or 0, and
  * `[?name…]` if `name` is 0 or false.
  */
 export type TextRow = readonly [

@@ -46,7 +46,7 @@ export class BioTarget {
 
   /**
    * Appends memory.
-   * @returns False when it may not share a bio with the memory already there.
+   * @returns False when the memory may not share a bio with the memory that was added before.
    * @see rules/block.md 1.4
    */
   add(segments: readonly BioVec[], sameProvider: (a: BioVec, b: BioVec) => boolean): boolean {

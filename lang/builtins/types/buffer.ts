@@ -99,8 +99,8 @@ function differences(
     context.work(DIFFERENT_PAGE_STEPS);
     const end = Math.min(page + PAGE_SIZE_BYTES, length);
     while (at < end) {
-      // Two loops, one to skip equal bytes and one to skip different bytes: a byte is mostly like
-      // the previous one.
+      // Two loops, one that skips equal bytes and one that skips different bytes. This is fast
+      // because a byte mostly has the same result as the previous byte.
       if (start < 0) {
         while (at < end && left[at] === right[at]) at++;
         if (at < end) start = at;

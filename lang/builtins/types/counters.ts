@@ -1,8 +1,8 @@
 /**
- * Counters: how often each event happened. Always on, whether or not events are recorded.
+ * Counters: how often each event happened. They always count, whether or not events are recorded.
  *
- * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
- * name counts its calls.
+ * `counters.iotlb.sync` has a field for each part of the event's name. The bare name of a kernel
+ * function counts the calls of that function.
  */
 import { Handle } from "../../values/value.ts";
 import { CORE_EVENTS, type EventVocabulary, KERNEL_CALLS } from "@dmalab/runtime";

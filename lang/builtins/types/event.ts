@@ -58,7 +58,8 @@ export function siteText(site: number | null, context: ExecutionContext): string
   return span === null ? null : spanPlace(span);
 }
 
-// The fields of an event depend on its name, so the type has the fields of all events.
+// The fields of the event type. The fields of an event depend on its name, so the type has the
+// fields of all events.
 function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[] {
   const kinds = new Map<string, Type>();
   for (const event of vocabulary.names) {

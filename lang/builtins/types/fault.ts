@@ -20,8 +20,8 @@ function logOf(fault: IommuFault, context: ExecutionContext): string | null {
     access: fault.access,
     reason: fault.reason,
     pciDomain: device.function.address.domain,
-    // The requester ID on the bus: a bridge to conventional PCI uses one for everything behind it
-    // (dma.md 9.10).
+    // The requester ID on the bus. A bridge to conventional PCI uses the same ID for all devices
+    // behind it (dma.md 9.10).
     requesterId: device.dma.requesterId!,
     namesSegment: !context.lab.machine.kernel.fault_lines_without_segment,
     domainId: device.dma.domain.id,

@@ -109,7 +109,8 @@ function outcomeTable(
 }
 
 /**
- * Functions that the release lacks, and leaks: printed below the table, which has no room for them.
+ * Lines for functions that the release lacks, and for leaks. They are printed below the table,
+ * because the table has no room for them.
  */
 function leftLines(
   named: readonly (readonly [name: string, outcome: BranchOutcome])[],

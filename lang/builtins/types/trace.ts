@@ -1,6 +1,6 @@
 /**
- * Events in order: the result of `trace { … }`, and `events`, which are all since the machine was
- * ready.
+ * Events in order. A trace is the result of `trace { … }`; `events` is the trace of all events
+ * since the machine was ready.
  */
 import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
 import { formatEvents } from "../../render/event_line.ts";
@@ -28,8 +28,8 @@ export interface Trace {
 const CALLS: ReadonlySet<string> = new Set(KERNEL_CALLS);
 
 /**
- * A test for the events with a name: `iova.alloc`, all below `iommu.*`; a kernel function's bare
- * name means its call.
+ * A test for events by name. `iova.alloc` is one event, `iommu.*` means all events with that
+ * prefix, and the bare name of a kernel function means its call.
  */
 function eventNameTest(name: string, context: ExecutionContext): (event: MachineEvent) => boolean {
   const { vocabulary } = context.lab.machine.events;

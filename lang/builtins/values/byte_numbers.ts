@@ -1,6 +1,6 @@
 /**
- * Numbers in bytes, in both byte orders, under the names that drivers and specifications have for them:
- * `le32` is 32 bits, the lowest byte first.
+ * Numbers in bytes, in both byte orders, under the names that drivers and specifications use: `le32` is
+ * 32 bits, the lowest byte first.
  */
 import { describeValue } from "../../values/operators.ts";
 import { RECORD_BYTES } from "../../values/limits.ts";

@@ -30,7 +30,8 @@ import { optional, param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
 /**
- * Checks an index into a list of the machine, or one that is a method's argument: 0 … length - 1.
+ * Checks an index into a list of the machine, or an index that is a method's argument: it must be
+ * in 0 … length - 1.
  */
 export function checkedIndex(index: Value, length: number, what: string): number {
   const position = toInt(index, `an index of ${what}`, Number.MIN_SAFE_INTEGER);
@@ -330,7 +331,10 @@ function lineStart(item: Value, context: ExecutionContext): string {
     : formatStart(item, context, context.columns).text;
 }
 
-/** Records that all have the same keys as a table; null for other items, or too wide a table. */
+/**
+ * Formats records that all have the same keys as a table. Returns null for other items, or if the
+ * table is too wide.
+ */
 function recordTable(items: readonly Value[], context: ExecutionContext): string[] | null {
   const [first] = items;
   if (!(first instanceof RecordValue) || first.entries.size === 0) return null;

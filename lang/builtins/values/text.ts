@@ -11,7 +11,7 @@ import { BYTE_NUMBER_METHODS } from "./byte_numbers.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 
-/** For parts up to this length the host's search is fast; for longer ones it may be very slow. */
+/** Up to this length of a part, the host's search is fast. For longer parts it may be very slow. */
 const SHORT_CHARACTERS = 16;
 /** Characters between two charges of work, and the steps charged for each character. */
 const STRIDE = 4096;
@@ -42,8 +42,8 @@ function* shortOccurrences(
 }
 
 /**
- * The algorithm of Knuth, Morris and Pratt (1977): no character of the text is examined again after
- * it was passed.
+ * The algorithm of Knuth, Morris and Pratt (1977): it examines no character of the text again after
+ * passing it.
  */
 function* longOccurrences(
   text: string,
@@ -64,7 +64,10 @@ function* longOccurrences(
   }
 }
 
-/** For each prefix of the part: the length of the longest proper prefix that is also its suffix. */
+/**
+ * For each prefix of the part: the length of the longest proper prefix of it that is also its
+ * suffix.
+ */
 function bordersOf(part: string, context: ExecutionContext): Int32Array {
   context.chargeMemory(Int32Array.BYTES_PER_ELEMENT * part.length);
   const borders = new Int32Array(part.length);

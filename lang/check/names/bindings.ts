@@ -64,11 +64,15 @@ export class Variable {
     readonly name: string,
     readonly span: Span,
     /**
-     * Null for a variable of a session or of a machine, which outlives the code that created it.
+     * The code that created the variable. Null for a variable of a session or of a machine, because
+     * it outlives that code.
      */
     readonly owner: CodeScope | null,
     readonly role: "let" | "machine" | "parameter" | "loop" | "forall",
-    /** The expression of its value: for `let` the value itself, for a loop the list or range. */
+    /**
+     * The expression of the variable's value: for `let` the value itself, for a loop the list or
+     * range.
+     */
     readonly source: Expression | null,
   ) {}
 }
@@ -82,8 +86,8 @@ export interface MachineParts {
   /** The machine block; null for the default machine. */
   readonly declaration: MachineDeclaration | null;
   /**
-   * The machine's variables, in textual order: each machine has its own, visible to all of its
-   * code.
+   * The machine's variables, in the order of the text. Each machine has its own variables, which
+   * all code of that machine can use.
    */
   readonly variables: ReadonlyMap<LetStatement, Variable>;
   /** Registers with a known offset; errors in the others are reported when the block is read. */

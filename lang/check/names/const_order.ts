@@ -4,8 +4,8 @@ import type { ConstBinding } from "./bindings.ts";
 import type { Owner } from "./resolve.ts";
 
 /**
- * Sorts consts so that each comes after the ones it uses, directly or through functions; reports a
- * const that depends on itself.
+ * Sorts consts so that each const comes after the consts that it uses, directly or through
+ * functions. Reports a const that depends on itself.
  *
  * @param uses The consts and functions that each const and function uses.
  */
@@ -47,7 +47,7 @@ export function orderConsts(
   return ordered;
 }
 
-/** A const or function on the current path, with the names in it that are still to be visited. */
+/** A const or function on the current path, with those of its names that are still to be visited. */
 interface InitOrderStep {
   readonly owner: Owner;
   readonly pending: Owner[];

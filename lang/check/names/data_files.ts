@@ -14,7 +14,7 @@ export interface ReadData {
   readonly value: Value;
 }
 
-/** The data of a call; null if it is not available. The cause has been reported, or will be. */
+/** The data of a call; null if the data is not available. The cause has been reported, or will be. */
 type Known = ReadData | null;
 
 /** Reads each file once for each function that reads it, however many calls name it. */

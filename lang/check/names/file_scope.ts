@@ -1,6 +1,6 @@
 /**
- * The names a file sees at its top level: its own, those of the files it uses, and the built-in
- * ones.
+ * The names that a file sees at its top level: its own names, those of the files that it uses, and
+ * the built-in names.
  */
 import type { Registry } from "../../values/registry.ts";
 import type { Type } from "../../values/spec.ts";
@@ -118,7 +118,7 @@ export class FileScope {
   /**
    * The meaning of a name outside any block.
    *
-   * @param called True before `(`: there a function takes precedence over a word.
+   * @param called True if `(` follows the name: then a function takes precedence over a word.
    */
   find(name: string, called: boolean): NameBinding | null {
     const declared = this.declared.get(name);
@@ -133,7 +133,7 @@ export class FileScope {
     return spec === undefined ? null : { kind: "builtin", spec };
   }
 
-  /** A hint with a similar name, or with functions that have a part of it in their names. */
+  /** A hint with a similar name, or with functions whose names share a part with the name. */
   hint(
     name: string,
     locals: Iterable<string>,

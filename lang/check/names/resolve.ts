@@ -1,7 +1,8 @@
 /**
  * Resolves every name, and finds statements that are not allowed at their place.
  *
- * Kinds are inferred later (`type_inference.ts`): that needs all assignments of a variable.
+ * Kinds are inferred later (`type_inference.ts`), because inference needs all assignments of a
+ * variable.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, itHas, NearNames } from "../../diagnostics/suggest.ts";
@@ -107,7 +108,7 @@ export class Resolver {
   private uses: Map<Owner, Set<Owner>>;
 
   /**
-   * @param allUses Consts and functions that a const or function uses.
+   * @param allUses For each const or function, the consts and functions that it uses.
    * @param earlier The check of the previous version.
    */
   constructor(
@@ -132,8 +133,8 @@ export class Resolver {
   }
 
   /**
-   * Reports an unknown event: a name with a prefix of event names that is not bound to anything
-   * else.
+   * Reports an unknown event. This is a name with a prefix of event names, if that prefix is not
+   * bound to anything else.
    */
   #misspelledEvent(expression: FieldExpression, scope: Scope): boolean {
     const { declared, machineKinds, registry, torn, variables } = this.fileScope;
@@ -275,7 +276,8 @@ export class Resolver {
   }
 
   /**
-   * Notes the changes of a method that changes its receiver; the receiver's kind is not known yet.
+   * Records that a method which changes its receiver is called. The kind of the receiver is not
+   * known yet.
    */
   #noteMethodChange(method: string): void {
     const { changes } = this.resolution;
@@ -307,8 +309,8 @@ export class Resolver {
     if (role === "constant") return null;
     const ofSession = role === "main" ? this.fileScope.variables.get(name) : undefined;
     const outer = ofSession ?? this.fileScope.machineVariable(name);
-    // A machine's or session's variable counts its uses and is new in each version, so that the
-    // item is checked again.
+    // A variable of a machine or a session counts its uses, and is a new object in each version.
+    // Therefore an item that uses it is checked again.
     if (outer !== null && this.#check !== null) this.#check.isOpen = true;
     return outer;
   }
@@ -406,12 +408,12 @@ export class Resolver {
   #capture(variable: Variable, user: CodeScope, use: Span): void {
     // A machine's variables are accessible from all of its code, and need no capture.
     if (variable.role === "machine") return;
-    // A session's variables are global, but in a block of `compare` they are captured for the other
-    // machine.
+    // A session's variables are global. But a block of `compare` captures them, because it runs on
+    // another machine.
     const owner = variable.owner ?? outsideCompare(user);
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
-      // Only a lambda is called later, when the captured value may be outdated; a comparison or a
+      // Only a lambda is called later, when the captured value may be outdated. A comparison or a
       // step runs at once.
       const isEarlier = use.start < (variable.capturedAt?.start ?? Infinity);
       if (code.role === "lambda" && isEarlier) variable.capturedAt = use;
@@ -419,7 +421,10 @@ export class Resolver {
     }
   }
 
-  /** A hint for the first use of a name in a piece of code: hints at later uses are not shown. */
+  /**
+   * A hint for the first use of an unknown name in a piece of code. Later uses get no hint, because
+   * it would not be shown.
+   */
   #unknownHint(name: string, scope: Scope, called: boolean): Hint | undefined {
     const hinted = remembered(this.#hinted, outermost(scope.code), () => new Set());
     const use = called ? `${name}()` : name;
@@ -442,8 +447,8 @@ export class Resolver {
   }
 
   /**
-   * A name in a pattern must be a const or a word. It never binds a name, and using a variable
-   * would look like binding it.
+   * Resolves a name in a pattern, which must be a const or a word. A pattern never binds a name. A
+   * variable is not allowed, because it would look as if the pattern bound it.
    */
   #armPattern(pattern: Expression, scope: Scope): void {
     if (pattern.kind === "Range") {
@@ -523,7 +528,7 @@ export class Resolver {
   /**
    * Resolves an expression that is evaluated in the middle of a run.
    *
-   * @param names Names that are bound there, in addition to the file's declarations.
+   * @param names Names that are bound at that place, in addition to the file's declarations.
    * @returns The variables of these names.
    */
   evaluated(file: FileNode, expression: Expression, names: readonly Name[]): readonly Variable[] {
@@ -536,7 +541,7 @@ export class Resolver {
 
   // Declarations.
 
-  /** The variables of a machine and the functions of its registers; only if the machine is used. */
+  /** Resolves the variables of a machine and the functions of its registers, if the machine is used. */
   #machine(declaration: MachineDeclaration): void {
     const { machine } = this.fileScope;
     if (machine?.declaration !== declaration) return;
@@ -794,8 +799,8 @@ export class Resolver {
         if (statement.until === null) break;
         return this.#expression(statement.until, this.#closure("until", statement, scope));
     }
-    // Expressions with their own names are handled above. In all others a name means the same as in
-    // the surrounding code.
+    // Expressions that bind names are handled above. In all other expressions a name means the same
+    // as in the surrounding code.
     for (const expression of statementExpressions(statement)) this.#expression(expression, scope);
     const inLoop = place.inLoop || roleOf(statement) === "loop";
     for (const block of innerBlocks(statement)) this.#block(block, place, inLoop);
@@ -871,7 +876,8 @@ export class Resolver {
   }
 
   /**
-   * The value of a pattern's field: `iommu` means the word, not the thing, unless it is a variable.
+   * The value of a field in a pattern. `iommu` means the word there, not the machine's IOMMU,
+   * unless it is a variable.
    */
   #fieldValue(value: Expression, scope: Scope): void {
     const bare = value.kind === "Name" && this.#find(value.name, scope) === null;

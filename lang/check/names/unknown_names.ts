@@ -1,9 +1,10 @@
 /**
  * Unknown names, and the most likely location of the mistake.
  *
- * A name is most often misspelled where it is used. But when a function uses an unknown name and is
- * called with one argument too many, a parameter is missing; and when a name is bound and never
- * used while a similar one is used repeatedly and bound nowhere, the bound name is the mistake.
+ * A name is most often misspelled where it is used. There are two exceptions. If a function uses an
+ * unknown name and is called with one argument too many, the function lacks a parameter. If a name
+ * is bound and never used, while a similar name is used repeatedly and bound nowhere, the bound
+ * name is misspelled.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, nearestNames } from "../../diagnostics/suggest.ts";
@@ -73,7 +74,10 @@ export function reportUnknownNames(
   }
 }
 
-/** Groups uses by name: for functions in the whole file, for values in one piece of code. */
+/**
+ * Groups uses by name: names of functions in the whole file, names of values within one piece of
+ * code.
+ */
 function groups(unknown: readonly UnknownName[]): UnknownName[][] {
   const ofNames = Map.groupBy(unknown, ({ name }) => name).values();
   return [...ofNames].flatMap((uses) => [
@@ -82,7 +86,8 @@ function groups(unknown: readonly UnknownName[]): UnknownName[][] {
 }
 
 /**
- * The unused name that was meant to have the name of these uses; null if the uses are misspelled.
+ * The unused binding that probably should have the name of these uses; null if the uses are
+ * misspelled.
  */
 function misspelled(
   uses: readonly UnknownName[],
@@ -94,7 +99,8 @@ function misspelled(
     bound.name !== name && (bound.declaration !== null) === (call !== null) &&
     (bound.code === null || bound.code === code)
   );
-  // A missing space, or a word that belongs elsewhere: the bound name starts with the used one.
+  // The bound name starts with the used name: a space is missing in it, or a word that belongs
+  // elsewhere was added.
   const joined = candidates.find((bound) => name.length > 2 && bound.name.startsWith(name));
   if (joined !== undefined || uses.length < 2 || !bag.mayCompare(candidates.length)) {
     return joined ?? null;
@@ -124,8 +130,8 @@ function reportMisspelled(
 }
 
 /**
- * Whether calls of a function pass extra arguments for the unknown names in it: they lack
- * parameters.
+ * Whether calls of a function pass extra arguments that belong to the unknown names in it. The
+ * function then lacks parameters for these names.
  */
 function areParameters(
   uses: readonly UnknownName[],

@@ -5,7 +5,10 @@ import { roleOf } from "../../syntax/tree/statement_kinds.ts";
 import type { Resolution } from "./bindings.ts";
 import type { FileScope } from "./file_scope.ts";
 
-/** Warns about unused names of a file that is run itself; in a library, other files use them. */
+/**
+ * Warns about unused names of a file that is run itself. A library gets no such warnings, because
+ * other files use its names.
+ */
 export function warnUnused(
   file: FileNode,
   scope: FileScope,

@@ -63,7 +63,8 @@ export function checkArguments(
         `\`${parameter.name}\`, but this is ${typeText(type)}`,
       hint: hint ?? undefined,
     };
-    // An address that only lacks a cast is the mistake of this line, not of the line that made it.
+    // If an address only lacks a cast, the mistake is on this line, not on the line that made the
+    // address.
     if (hint === null) mismatches.add(error, [argument.value, type]);
     else mismatches.add(error);
   }

@@ -20,8 +20,8 @@ export interface FunctionResult {
   /** Its last bare `return`. */
   readonly bare: ReturnStatement | null;
   /**
-   * True when its last statement is a `return`; if that has no value, the value was probably
-   * forgotten.
+   * True when the function's last statement is a `return`. If that `return` has no value, the value
+   * was probably forgotten.
    */
   readonly endsInReturn: boolean;
   /** Its last statement. */

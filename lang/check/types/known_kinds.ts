@@ -6,8 +6,8 @@ import type { StructuralType } from "./shape.ts";
 type KindKey = Expression | Variable | FunctionDeclaration;
 
 /**
- * From this length on, the kind of a chain of declarations may depend on the order of inference:
- * whether the limit of a chain is reached depends on the kinds that are known before.
+ * From this length on, the kind of a chain of declarations may depend on the order of inference.
+ * The reason is that the kinds known before decide whether the limit of a chain is reached.
  */
 const LONG_CHAIN = 25;
 

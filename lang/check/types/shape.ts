@@ -2,9 +2,9 @@
  * The kind of a value, with the known kinds inside it: the items of a list, the entries of a
  * record.
  *
- * A name has the inner kinds of its literal, as long as it is never assigned again and no place in
- * the value is changed: entries that the program changes anywhere have unknown kinds, and so have
- * items if the program changes any list.
+ * A name has the inner kinds of its literal if the name is never assigned again and no part of the
+ * value is changed. Entries that the program changes anywhere have unknown kinds. If the program
+ * changes any list, the items of lists have unknown kinds.
  */
 import type { Contents, Type } from "../../values/spec.ts";
 import type { Expression } from "../../syntax/tree/ast.ts";
@@ -17,8 +17,8 @@ export interface StructuralType {
   /** The entries of a record; null if unknown. */
   readonly entries: ReadonlyMap<string, StructuralType> | null;
   /**
-   * The expression that made an item or an entry: an item of a list, the body of a lambda;
-   * otherwise null.
+   * The expression that made an item or an entry: the item in the list literal, or the body of a
+   * lambda; null if there is no such expression.
    */
   readonly madeBy: Expression | null;
 }

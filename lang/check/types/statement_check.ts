@@ -172,8 +172,8 @@ class StatementChecker {
   }
 
   /**
-   * Reports a value that a pattern's field can never have, because of its kind or because of the
-   * word.
+   * Reports a value that a pattern's field can never have, because the value's kind is wrong or
+   * because it is a wrong word.
    */
   #patternEvent({ fields, name: event }: PatternEvent): void {
     const events = eventsNamed(event, this.registry);
@@ -222,10 +222,10 @@ class StatementChecker {
   }
 
   /**
-   * Reports a value of a kind that a statement does not take.
+   * Reports a value whose kind a statement does not accept.
    *
-   * @param takes The kinds that it takes, as `rule` describes them.
-   * @param hint Shown if the value is an int, or if the statement takes an int.
+   * @param takes The kinds that the statement accepts, as `rule` describes them.
+   * @param hint Shown if the value is an int, or if the statement accepts an int.
    */
   #require(value: Expression, takes: readonly Type[], rule: string, hint?: string): void {
     const type = this.kinds.kindOf(value);

@@ -1,7 +1,7 @@
 /**
- * Infers the kind of every expression, and of its parts, as far as it can be known before the run,
- * and reports combinations without a meaning. An unknown kind is `any` and is checked while the
- * script runs.
+ * Infers the kind of every expression and of its parts, as far as it can be known before the run,
+ * and reports combinations without a meaning. An unknown kind is `any`; such a value is checked
+ * while the script runs.
  */
 import { countType } from "../names/bench_names.ts";
 import type { Registry } from "../../values/registry.ts";
@@ -56,8 +56,8 @@ import type { Callable } from "../../values/call_arguments.ts";
 import { checkArguments } from "./argument_check.ts";
 
 /**
- * Longest chain of declarations that a kind is followed through. Beyond it a kind counts as
- * unknown: the host's stack cannot hold a chain of ten thousand functions.
+ * Longest chain of declarations through which a kind is followed. Beyond this length the kind
+ * counts as unknown, because the host's stack cannot hold a chain of ten thousand functions.
  */
 const CHAIN_LIMIT = 100;
 
@@ -217,7 +217,8 @@ export class TypeInference {
   }
 
   /**
-   * An entry of a script's record: of unknown shape if the program assigns to entries of that name.
+   * An entry of a script's record. Its shape is unknown if the program assigns to entries with the
+   * same name.
    */
   #entry(
     { key, value }: { readonly key: Name; readonly value: Expression },
@@ -285,8 +286,8 @@ export class TypeInference {
   }
 
   /**
-   * A variable has a kind if all of its values have that kind; the kinds inside it are known only
-   * if it is never assigned again.
+   * A variable has a kind if all of its values have that kind. The kinds inside the value are known
+   * only if the variable is never assigned again.
    */
   #variable(variable: Variable): StructuralType {
     const known = this.known.variable(variable);
@@ -492,8 +493,8 @@ export class TypeInference {
         [expression.last, last],
       );
     }
-    // `..` instead of `.` makes a range of values without an order, or of unknown names: it is
-    // reported already, and its uses need not be.
+    // If `..` is written instead of `.`, the ends of the range have no order or are unknown names.
+    // That error is reported already, so uses of the range are not reported.
     return isOrdered && (first !== "any" || last !== "any") ? "range" : "any";
   }
 
@@ -607,8 +608,8 @@ export class TypeInference {
   }
 
   /**
-   * The kind of an entry of a record with known entries. Other records are checked while the script
-   * runs.
+   * The kind of an entry of a record whose entries are known. Other records are checked while the
+   * script runs.
    */
   #entryOf(
     expression: FieldExpression,
@@ -627,8 +628,8 @@ export class TypeInference {
   }
 
   /**
-   * A `size` is read from `{ sizemax: 4KiB }`: the entry's name probably lacks a space. Reports
-   * that at the entry.
+   * Reports an entry whose name probably lacks a space: the program reads `size`, but the record is
+   * written `{ sizemax: 4KiB }`. The error is shown at the entry.
    */
   #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, StructuralType>): boolean {
     const { span, text } = field;
@@ -664,7 +665,7 @@ export class TypeInference {
     const { message, use } = memberProblem(object, name, names, what, this.registry.types);
     const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
     const error = { code: "E0315" as const, span: expression.field.span, message, hint };
-    // A misspelled member is a mistake of this line, not of the line that made the value.
+    // A misspelled member is a mistake of this line, so the line that made the value is not blamed.
     if (use !== undefined || meant !== undefined) this.mismatches.add(error);
     else this.mismatches.add(error, [expression.object, object]);
   }
@@ -755,8 +756,8 @@ export class TypeInference {
   }
 
   /**
-   * A function that a method calls with each item must have one parameter, and return a boolean if
-   * the method selects items by it.
+   * Checks a function that a method calls with each item. It must have one parameter, and must
+   * return a boolean if the method uses it to select items.
    */
   #checkItemFunction(call: CallExpression, { gives, name, parameters }: MethodSpec): void {
     const lambda = call.arguments[0]?.value;
@@ -847,7 +848,10 @@ function resultOf(operator: ArithmeticOperator, left: Type, right: Type): Type |
   return joins && left === right ? left : null;
 }
 
-/** Reports a copy of a value that is not a record, and of entries that the record does not have. */
+/**
+ * Reports a copy of a value that is not a record, and a copy that sets entries which the record
+ * does not have.
+ */
 function checkCopy(
   { entries, object }: Pick<CopyWithExpression, "entries" | "object">,
   known: ReadonlyMap<string, unknown> | null,

@@ -1,9 +1,10 @@
 /**
  * Values that do not fit where they are used, and the most likely location of the mistake.
  *
- * `let page = (1)` is a valid line, and a function without its `return` is a valid function; each
- * of their uses is an error. One mistake gets one error: at the origin of the value, when it does
- * not fit most of its uses; else at the first use, with a note about the origin.
+ * `let page = (1)` is a valid line, and a function without its `return` is a valid function, but
+ * each of their uses is an error. One mistake gets one error. The error is shown at the origin of
+ * the value, if the value does not fit most of its uses; otherwise at the first use, with a note
+ * about the origin.
  */
 import type { Type } from "../../values/spec.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
@@ -90,8 +91,8 @@ export class TypeMismatches {
   /**
    * Records a use that does not fit.
    *
-   * @param values The values of the use, with their kinds. If two do not fit, the one with an
-   *   origin is blamed, or the one that is `none` or a word.
+   * @param values The values of the use, with their kinds. If two values do not fit together, the
+   *   value that is `none` or a word is blamed, or else the value that has an origin.
    */
   add(
     diagnostic: Omit<Hinted, "severity">,
@@ -186,8 +187,8 @@ export class TypeMismatches {
   }
 
   /**
-   * Records that a use does not fit its origin. If that holds for most uses of the origin, the
-   * origin's own value is recorded in the same way.
+   * Records that a use does not fit its origin. If most uses of the origin do not fit, the
+   * expression from which the origin gets its value is recorded in the same way.
    */
   #accuse(first: Expression): void {
     let use: Expression | null = first;
@@ -202,8 +203,8 @@ export class TypeMismatches {
   }
 
   /**
-   * Whether an origin is the mistake: its value fits less than half of its uses, or its text is
-   * wrong.
+   * Whether an origin is the mistake: its value fits less than half of its uses, or its value is in
+   * needless parentheses.
    */
   #isConvicted(origin: Origin): boolean {
     if (origin.kind === "word") return false;
@@ -214,8 +215,8 @@ export class TypeMismatches {
   }
 
   /**
-   * For `none` one use is enough: a result that does not exist is never bound or returned on
-   * purpose, unless `none` is written.
+   * Whether a `none` value is a mistake. One use is enough for that, because nobody binds or
+   * returns a result that does not exist on purpose, unless the script says `none`.
    */
   #isNoneByMistake(first: Origin): boolean {
     let origin: Origin | null = first;
@@ -234,7 +235,8 @@ export class TypeMismatches {
   }
 
   /**
-   * The farthest origin of a use that can be blamed, or the nearest; and whether it can be blamed.
+   * The farthest origin of a use that can be blamed; if no origin can be blamed, the nearest.
+   * `isBlamed` says whether it can be blamed.
    */
   #culprit(use: Expression, type: Type): MismatchOrigin {
     let origin = this.#originOf(use)!;
@@ -316,8 +318,8 @@ function sharedHint(mismatches: readonly TracedMismatch[]): string | undefined {
 }
 
 /**
- * How an error refers to an origin: its location, the beginning of the message, and the text of a
- * note.
+ * The parts of an error that refer to an origin: the origin's location, the beginning of the
+ * message, and the text of a note.
  */
 function blamedOf(
   origin: Origin,
@@ -358,7 +360,8 @@ function isInParentheses(text: string): boolean {
 }
 
 /**
- * The error at the first use, which lists the others, with a note if the origin is on another line.
+ * The error at the first use. It lists the other uses, and has a note if the origin is on another
+ * line.
  */
 function atFirstUse(
   diagnostic: Diagnostic,

@@ -20,8 +20,8 @@ let m = dma_map_phys(ssd, buf.phys, 4KiB, bidirectional)
 const LIMITS = { ...DEFAULT_LIMITS, steps: 1_000_000, memoryBytes: 2 ** 22, outputLines: 100 };
 
 /**
- * No script alone causes these: they need a million events, a clock, Ctrl-C, `--branch`, or a bug of
- * dmalab.
+ * Codes that no script alone can cause: they need a million events, a clock, Ctrl-C, `--branch`, or
+ * a bug of dmalab.
  */
 const NOT_SHOWN = ["E0805", "E0806", "E0807", "E0934", "E0999"];
 

@@ -28,7 +28,10 @@ import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
 
 /** Ranges in the picture of one device's addresses before the rest is only counted. */
 const DISPLAYED_RANGES = 20;
-/** Ranges that get a note: more than are listed, since ranges of the same kind share a line. */
+/**
+ * Number of ranges that get a note. It is greater than the number of listed ranges, because ranges
+ * of the same kind share a line.
+ */
 const NOTED_RANGES = 1000;
 /** Memory charged for a range in a list. */
 const RANGE_BYTES = 256;
@@ -296,9 +299,15 @@ interface AddressRange {
   readonly start: number;
   readonly sizeBytes: number;
   readonly use: RangeUse;
-  /** The CPU with the range in its cache or flush queue; -1 for a depot, null for other uses. */
+  /**
+   * The CPU that has the range in its cache or flush queue; -1 for a range in a depot, null for
+   * other uses.
+   */
   readonly cpu: number | null;
-  /** Its size when it was freed: the size class of an rcache, the length in a flush queue. */
+  /**
+   * The size of the range when it was freed: the size class in an rcache, the length in a flush
+   * queue.
+   */
   readonly givenBackBytes: number;
   /** How often the range is in rcaches: more than once after a double free. */
   readonly cachedTimes: number;

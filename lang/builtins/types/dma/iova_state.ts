@@ -13,8 +13,8 @@ import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
 /**
- * The state, and the device it was last passed with: its addresses are meaningful only for that
- * device.
+ * The state, and the device with which it was last passed to a call. The addresses of the state are
+ * meaningful only for that device.
  */
 export interface IovaStateTarget {
   readonly state: DmaIovaState;

@@ -25,8 +25,8 @@ export interface Mapping {
 }
 
 /**
- * The device address of a mapping's first byte, or the address itself, for an argument of these
- * kinds.
+ * For an argument that is a mapping or an address: the device address of the mapping's first byte,
+ * or the address itself.
  */
 export function mappedAddress(value: Value): DmaAddr {
   return value instanceof Handle

@@ -96,7 +96,7 @@ function entriesOf(walk: PageWalk): readonly WalkedEntry[] {
   });
 }
 
-/** The map that wrote the leaf; null without a leaf, or if the map's event was not kept. */
+/** The map that wrote the leaf; null if there is no leaf, or if the map's event was not kept. */
 function mapOf({ device: { domain }, iova }: PageWalk, context: ExecutionContext): MapEvent | null {
   if (!domain.table.walk(iova)) return null;
   const members = new Set(domain.members.map(({ name }) => name));
@@ -202,7 +202,10 @@ function walkLines(walk: PageWalk, context: ExecutionContext): string[] {
   ];
 }
 
-/** The map with its pages: for each page size its entries, and why a larger size was not used. */
+/**
+ * The map and its pages: for each page size the number of entries, and why a larger size was not
+ * used.
+ */
 function mapLines(walk: PageWalk, map: MapEvent): string[] {
   const { iova, phys, size_bytes: sizeBytes } = map.fields;
   const title = `map #${map.seq}: ${formatAddress(iova)} → ${formatAddress(phys)}, ` +

@@ -21,7 +21,8 @@ import { fieldsOf } from "../../describe/fields.ts";
 
 /**
  * The ranges of a list that is mapped for a device, each with the reason why it is separate from
- * the previous one: the list's outputs matched with its entries. Empty when the list is not mapped.
+ * the previous range. To find them, the list's outputs are matched with its entries. Empty when the
+ * list is not mapped.
  *
  * @see rules/dma.md 7.1, 7.2 step 5
  */

@@ -55,8 +55,8 @@ function explainPool(pool: SwiotlbPool, context: ExecutionContext): string[] {
 }
 
 /**
- * The memory in use by a statement, and the statement's location: on a separate line if it would be
- * cut off.
+ * The memory that a statement uses, and the location of the statement. The location is on a
+ * separate line if it would otherwise be cut off.
  */
 function holderLines(
   { place, buffers, slots, oldestNs }: Holder,

@@ -1,4 +1,4 @@
-/** An io: one bio from its submitter's point of view, with all the requests made from it. */
+/** An io: one bio as its submitter sees it, with all the requests that were made from it. */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import type { Io, NvmeRequest } from "@dmalab/devices";
 import { blkStatusName } from "@dmalab/runtime";
@@ -28,9 +28,9 @@ import { TRACE } from "../trace.ts";
 const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
 
 /**
- * One story for each sequence of requests with the same decisions.
+ * Explains an io. Consecutive requests with the same decisions are explained together.
  *
- * @param tell The story of a request.
+ * @param tell Explains one request.
  */
 function ioStory(
   requests: readonly NvmeRequest[],

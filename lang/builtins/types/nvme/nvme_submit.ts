@@ -200,7 +200,8 @@ function waiting(
 }
 
 /**
- * Errors of operations when nothing is defective. A device's own error is the errno of its status.
+ * Errors of operations when nothing is defective. If the device itself reports an error, the call
+ * raises the errno of the device's status.
  */
 const DATA_ERRORS: readonly ErrnoName[] = ["EIO", "EINVAL", "ENOMEM"];
 

@@ -1,5 +1,6 @@
 /**
- * Any other device: scripts map memory for it, make it read and write, and describe its registers.
+ * A device of any other kind: scripts map memory for it, make it read and write, and describe its
+ * registers.
  */
 import type { EndpointDevice } from "@dmalab/devices";
 import type { MemoryRegionConfig } from "@dmalab/runtime";

@@ -1,4 +1,7 @@
-/** Memory of a BAR that devices share as a dma-buf: the export, and an importer of it. */
+/**
+ * Memory of a BAR that devices share as a dma-buf: the exported buffer, and a device that imports
+ * it.
+ */
 import {
   type DeviceBase,
   type SharedAttachment,

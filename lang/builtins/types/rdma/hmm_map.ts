@@ -119,7 +119,10 @@ const NAMES: ReadonlySet<string> = new Set([
   "ret.hmm_dma_unmap_pfn",
 ]);
 
-/** Whether an event belongs to a map's calls. Events with a range are compared by their range. */
+/**
+ * Whether an event belongs to the calls of a map. An event with a range belongs to the map if the
+ * ranges are the same.
+ */
 export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boolean {
   return NAMES.has(event.name) && event.device === (device?.name ?? null) &&
     event.why?.inputs.range === map.firstDma;

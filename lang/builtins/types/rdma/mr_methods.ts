@@ -44,8 +44,8 @@ export function ownPages({ region }: MrTarget, what: string): MemoryRegion {
 }
 
 /**
- * The device address of a page; null if it is not mapped. The page may be mapped alone or as a part
- * of a larger one.
+ * The device address of a page; null if the page is not mapped. The page may be mapped alone or as
+ * a part of a larger page.
  */
 function mappedAt({ pageBytes, pages }: UmemOdp, page: number): DmaAddr | null {
   const at = page * PAGE_SIZE_BYTES;

@@ -13,7 +13,10 @@ import { named, param } from "../../describe/parameters.ts";
 import { failure } from "../../arguments.ts";
 
 const PAGE_CHARGE_BYTES = 32;
-/** A larger size is taken for a typing error: lists and tables have an entry for each page. */
+/**
+ * Largest size; a larger size is assumed to be a typing error. The limit exists because lists and
+ * tables have an entry for each page.
+ */
 const MAX_BYTES = 4 * 2 ** 30;
 
 const PROCESS = param.handle("mm", MM, "The result of address_space().");
