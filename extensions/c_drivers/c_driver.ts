@@ -54,6 +54,7 @@ import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { CStubs } from "./c_stubs.ts";
 import { CPlaces } from "./c_locations.ts";
+import type { WasmSignature } from "./wasm/wasm_reader.ts";
 import type { LabDevice } from "@dmalab/devices";
 
 /** Blocks of code that run between two checks of the limits. */
@@ -72,12 +73,20 @@ const GLOBAL_BYTES = 64;
 
 /** Functions that bind the driver to the device in their argument. */
 const PROBES: ReadonlySet<string> = new Set(["probe", "probe_as"]);
+/** Functions of a bus or module: a call of one can change which devices are bound, or whether the module is loaded. */
+const OF_BUS: ReadonlySet<string> = new Set([...PROBES, "remove", "load", "unload"]);
 
 function deviceName(value: Value | undefined): string | null {
   return value !== undefined && isHandle<LabDevice>(value, DEVICE) ? value.target.name : null;
 }
 
 type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
+
+/** A function of the driver, and what a call of it needs to know. */
+interface CalledFunction extends Pick<WasmSignature, "parameters" | "result"> {
+  readonly exported: Exported;
+  readonly isOfBus: boolean;
+}
 
 export class CDriver implements DriverModule {
   /** Names of the devices that the driver is bound to, or is probing. */
@@ -86,6 +95,8 @@ export class CDriver implements DriverModule {
   readonly #memory: CMemory;
   readonly #kernel: CKernel;
   readonly #functions: Readonly<Record<string, Exported>>;
+  /** The functions that have been called, by their names. */
+  readonly #called = new Map<string, CalledFunction>();
   readonly #stackPointer: WebAssembly.Global;
   /** The functions to which the driver may have pointers. */
   readonly #table: WebAssembly.Table | undefined;
@@ -242,7 +253,7 @@ export class CDriver implements DriverModule {
 
   /** Calls a function of the driver for a script. */
   call(run: ExecutionContext, name: string, args: readonly Value[]): Value {
-    const { parameters, result } = this.code.shape.functions.get(name)!;
+    const { exported, isOfBus, parameters, result } = this.#called.get(name) ?? this.#find(name);
     const { context } = this.machine.events;
     const { cached } = this.#memory;
     const { site } = context;
@@ -271,13 +282,15 @@ export class CDriver implements DriverModule {
     keepTicks(this.#kernel);
     const failures = this.#kernel.part(CFailures);
     if (isOutermost) failures.begin();
-    const device = PROBES.has(name) ? deviceName(args[0]) : null;
+    const device = isOfBus && PROBES.has(name) ? deviceName(args[0]) : null;
     if (device !== null) this.devices.push(device);
     let isBound = false;
     try {
-      const returned = this.#functions[name]!(...given);
-      isBound = Number(returned) === 0;
-      this.#follow(name, args, isBound);
+      const returned = exported(...given);
+      if (isOfBus) {
+        isBound = Number(returned) === 0;
+        this.#follow(name, args, isBound);
+      }
       if (result === null) return null;
       if (isOutermost && result === "i32") failures.returned(name, Number(returned));
       return typeof returned === "bigint"
@@ -295,6 +308,15 @@ export class CDriver implements DriverModule {
       this.#leave(depth);
       context.site = site;
     }
+  }
+
+  /** Looks a function up at its first call: the lookups by its name took a tenth of a call. */
+  #find(name: string): CalledFunction {
+    const { parameters, result } = this.code.shape.functions.get(name)!;
+    const exported = this.#functions[name]!;
+    const called = { exported, isOfBus: OF_BUS.has(name), parameters, result };
+    this.#called.set(name, called);
+    return called;
   }
 
   /** Notes what a call of a bus or module function has changed, such as a bound device. */
