@@ -1,11 +1,11 @@
 /**
- * The addresses that compiled C code sees, each kind in a separate range, so that the value of a
- * stray pointer shows its intended kind.
+ * The addresses that compiled C code sees. Each kind of address has a separate range, so that the
+ * value of a stray pointer shows its intended kind.
  *
- * Memory begins at 0: the stack and the static data of the driver, then a window of RAM, then room
- * for memory outside the window. Above it are the shadow and the counters of the checks, which the
- * driver's code cannot reach. There is no memory at addresses from `PAGE_MAP` on: they are a map of
- * pages, of which only the addresses matter, and windows of devices.
+ * Memory begins at 0. It consists of the stack and the static data of the driver, a window of RAM,
+ * and room for memory outside the window. Above this memory are the shadow and the counters of the
+ * checks, which the driver's code cannot reach. At addresses from `PAGE_MAP` on there is no memory:
+ * these addresses are a map of pages, of which only the addresses matter, and windows of devices.
  */
 import { GIB, KIB, MIB, TIB } from "@dmalab/runtime";
 
@@ -16,7 +16,7 @@ export const STATIC_BYTES = 16 * MIB;
 /** RAM that the driver sees without aliases: memory that scripts and drivers allocate. */
 export const WINDOW_AT = STATIC_BYTES;
 export const WINDOW_BYTES = 32 * MIB;
-/** Room for pages outside the window; each page is aliased here when it is shared with C. */
+/** Start of the room for pages outside the window. A page is aliased here when it is shared with C. */
 export const ALIAS_AT: number = WINDOW_AT + WINDOW_BYTES;
 const ALIAS_BYTES = 16 * MIB;
 /** The number of memory bytes that one byte of the shadow describes. */
@@ -49,9 +49,10 @@ export const STACK_BYTES = NULL_BYTES + KERNEL_STACK_BYTES;
 export const PAGE_MAP = 16 * TIB;
 export const PAGE_STRUCT_BYTES = 64;
 /**
- * The same for a driver of a kernel tree. It is real memory, because the tree's headers read and
- * write the structure's members. It is zero at first, and follows the counters of the blocks. It
- * holds the pages below 16 GiB; of pages above, only the addresses matter.
+ * Address of the `struct page` of page 0 for a driver of a kernel tree. This page map is real
+ * memory, because the tree's headers read and write the structure's members. It is zero at first,
+ * and follows the counters of the blocks. It holds the pages below 16 GiB; of pages above, only the
+ * addresses matter.
  */
 export const TREE_PAGE_MAP: number = 128 * MIB;
 export const TREE_PAGE_MAP_BYTES: number = 16 * GIB / (4 * KIB) * PAGE_STRUCT_BYTES;

@@ -1,10 +1,10 @@
 /**
  * The memory that a driver in C sees if devices are not coherent with the CPU's caches. The driver
- * has a separate copy of the bytes, which is synchronised with the caches whenever it calls the
- * kernel or is called. Nothing else runs in between.
+ * has a separate copy of the bytes. This copy is synchronised with the caches whenever the driver
+ * calls the kernel or is called; no other code runs between these points.
  *
- * The driver's writes are found by comparison with the previous bytes. So a write that does not
- * change a byte makes no cache line dirty here.
+ * The driver's writes are found by comparison with the previous bytes. Therefore a write that does
+ * not change a byte makes no cache line dirty here.
  */
 import { CACHE_LINE_BYTES, type CpuCaches, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { CMemory } from "./c_memory.ts";
@@ -94,9 +94,9 @@ export class CachedView {
   }
 
   /**
-   * Copies into the driver's memory the bytes that the CPU sees now. Called before the driver's code
-   * runs again. The kernel writes some of that memory itself, such as an address; if nothing else of
-   * the page changed, this shows only after C's next write.
+   * Copies the bytes that the CPU sees now into the driver's memory. Called before the driver's code
+   * runs again. The kernel writes some of the driver's memory itself, such as an address. If no
+   * other byte of the page changed, such a write becomes visible only after C's next write.
    */
   take(): void {
     for (const number of this.#changed) {

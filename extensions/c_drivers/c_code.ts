@@ -111,8 +111,8 @@ interface BlockPlace {
 }
 
 /**
- * Which lines of a driver in C have run, on any machine. Each block of its code reports only its
- * first run.
+ * Records which lines of a driver in C have run, on any machine. A block of the driver's code
+ * reports only its first run.
  */
 class CCoverage {
   /** By the number of a block, 1 if it has run. */
@@ -132,10 +132,7 @@ class CCoverage {
     this.#passed.forEach((passed, block) => blocks[block] = 1 - passed);
   }
 
-  /**
-   * Resets all blocks to "not run", so that the coverage that follows does not depend on earlier
-   * runs.
-   */
+  /** Resets all blocks to "not run", so that the next coverage does not depend on earlier runs. */
   forget(): void {
     this.#passed.fill(0);
   }

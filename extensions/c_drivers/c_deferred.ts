@@ -3,8 +3,8 @@
  * machine. It runs when the running context waits and so lets others run, or when the script makes
  * the machine run it.
  *
- * No deferred work runs under a spin lock, with interrupts off or in an interrupt handler, where a
- * kernel's CPU would not run it either: it waits for the next tick.
+ * Deferred work does not run under a spin lock, with interrupts off or in an interrupt handler,
+ * because a kernel's CPU would not run it there either. It waits for the next tick instead.
  *
  * @see rules/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
  */
@@ -60,7 +60,10 @@ export class CDeferred implements ActivityHandler, TimerHandler {
     return this.#waiting.has(key);
   }
 
-  /** Removes waiting work. @returns The function that it would have run; null if it is not waiting. */
+  /**
+   * Removes waiting work.
+   * @returns The function that the work would have run; null if the work is not waiting.
+   */
   take(key: string): (() => void) | null {
     const number = this.#waiting.get(key);
     if (number === undefined) return null;
@@ -91,8 +94,8 @@ export class CDeferred implements ActivityHandler, TimerHandler {
 /**
  * Calls a function with its structure as argument.
  *
- * @param run The function; 0 for the function pointer that is at the structure's start when it is
- *   called.
+ * @param run The function. 0 means the function pointer that is at the structure's start at the
+ *   time of the call.
  */
 export function callOwn(
   kernel: CKernel,
@@ -149,7 +152,7 @@ export class CTimers {
   }
 
   /**
-   * Starts a timer that expires at a tick, or at the next tick if that one has passed.
+   * Starts a timer that expires at a tick, or at the next tick if the given tick has passed.
    *
    * @param run As in {@linkcode callOwn}.
    * @returns Whether the timer was already running.

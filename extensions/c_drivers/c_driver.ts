@@ -1,6 +1,6 @@
 /**
  * A driver in C on one machine: its memory, with its data in their initial state, and the calls of
- * its functions.
+ * the driver's functions.
  */
 import { spanPlace } from "@dmalab/lang";
 import {
@@ -66,8 +66,8 @@ const BLOCK_STEPS = 2;
 const STRING_LITERAL = ".str";
 
 /**
- * Size of the compiler's record of a static variable: eight words, of which the first four are read
- * here.
+ * Size of the compiler's record of a static variable: eight words. Only the first four words are
+ * read here.
  */
 const GLOBAL_BYTES = 64;
 
@@ -107,8 +107,8 @@ export class CDriver implements DriverModule {
   readonly #frames: CFrames | null;
   readonly #callStack: () => readonly CallFrame[];
   /**
-   * Errors that already have their place: they were thrown in a function that was called within
-   * another call.
+   * Errors to which a place was already added, because they were thrown in a function that was
+   * called within another call.
    */
   readonly #explainedBefore = new WeakSet<Error>();
   /** Addresses of the compiler's descriptions of static variables. */
@@ -271,11 +271,12 @@ export class CDriver implements DriverModule {
         given.push(isWide ? BigInt(number) : number);
       }
     }
-    // The kernel has written data for the driver, such as a request; these writes count as the
-    // CPU's.
+    // The kernel has written data for the driver, such as a request. These writes count as writes
+    // of the CPU.
     cached?.give();
     cached?.take();
-    // Reading the stack pointer takes longer than the call, so it is read only for a nested call.
+    // Reading the stack pointer takes longer than the call. Therefore the stack pointer is read
+    // only for a nested call.
     const isOutermost = this.#calls === 0;
     const stackBefore = isOutermost ? this.#idleStack : this.#stackPointer.value;
     const depth = this.#enter();
@@ -580,8 +581,8 @@ function isHostStackFull(error: Error): boolean {
 const OTHER_TYPE = "Cannot convert ";
 
 /**
- * The message for a call through a null pointer, such as an entry of a driver's table of functions
- * that was never filled.
+ * The message for a call through a null pointer. An example is an entry that was never filled in a
+ * driver's table of functions.
  */
 const NO_FUNCTION = "Calls a null pointer, or what is not a function of that type";
 

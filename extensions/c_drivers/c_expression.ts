@@ -55,8 +55,8 @@ function tokensOf(text: string): readonly string[] {
 }
 
 /**
- * The names in an expression except those of members, and whether the expression is only valid in
- * C.
+ * The names in an expression, except the names of members. Also whether the expression is valid
+ * only in C.
  */
 export function namesInC(
   text: string,

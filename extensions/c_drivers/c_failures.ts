@@ -1,4 +1,7 @@
-/** Explains an error that a driver returns: by a register that it polled in vain, and by stubs. */
+/**
+ * Explains an error that a driver returns: names a register that the driver polled in vain, and
+ * stubs that it called.
+ */
 import { ERRNO, type PhysAddr } from "@dmalab/runtime";
 import { formatCount } from "@dmalab/lang/text";
 import { type CKernel, hex } from "./c_kernel.ts";
@@ -18,8 +21,8 @@ export class CFailures {
   /** Properties that the driver looked up and the device's node lacks. */
   readonly #properties = new Set<string>();
   /**
-   * A pointer in the device's structure that was never set, and advice on the code that would set
-   * it.
+   * A pointer in the device's structure that was never set, with advice on the code that would set
+   * the pointer.
    */
   #nullRead: string | null = null;
   readonly #said = new Set<string>();
@@ -109,8 +112,8 @@ export class CFailures {
   }
 
   /**
-   * Called when the call ends with an access that the checker refuses: on an error path a register may be the
-   * cause.
+   * Called when the call of a driver's function ends with an access that the checker refuses. If this happens
+   * on an error path, the value of a register may be the cause.
    */
   crashed(name: string): void {
     if (this.#phys < 0 || this.kernel.machine.faults !== null) return;

@@ -1,10 +1,10 @@
 /**
- * Tracks the calls of C functions that have not returned, and the variables of each, for a debugger
- * that follows a run line by line.
+ * Tracks the calls of C functions that have not returned, and the variables of each call, for a
+ * debugger that follows a run line by line.
  *
- * Each function has a frame on the stack of C, which grows downwards: if a line starts with the stack
- * pointer higher up, the calls below it have returned. Variables that the compiled code keeps in
- * WebAssembly locals are stored where a line begins, and kept for each call.
+ * Each function has a frame on the stack of C, which grows downwards. If a line starts with the stack
+ * pointer above a frame, the call of that frame has returned. Variables that the compiled code keeps
+ * in WebAssembly locals are stored at the beginning of a line, and kept for each call.
  */
 import type { DebugHooks, NativeFrame, NativePart, NativeValue } from "@dmalab/lang/values";
 import type { CCode } from "./c_code.ts";

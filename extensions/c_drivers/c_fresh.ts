@@ -1,9 +1,9 @@
 /**
- * Memory that a driver in C has allocated and not yet written, byte by byte. The first store to each
- * byte is watched through the shadow; a device that reads uninitialised bytes is reported.
+ * Memory that a driver in C has allocated and not yet written, byte by byte. The shadow shows the
+ * first store to each byte. If a device reads uninitialised bytes, this is reported.
  *
- * Zeroed memory is initialised, so a read of it is reported only if it consists of untouched bytes
- * alone.
+ * Zeroed memory is initialised. Therefore a device's read of zeroed memory is reported only if all
+ * bytes that it reads were never written.
  */
 import { GRANULE_BYTES } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
@@ -117,8 +117,8 @@ export class FreshMemory {
   }
 
   /**
-   * Whether a byte was written: by the driver, or by a device or a script, whose writes are
-   * recognised by a changed value.
+   * Whether a byte was written. Writes of the driver are recorded. Writes of a device or a script
+   * are recognised because they change the value.
    */
   #isWritten(byte: number, { zeroed }: Taken): boolean {
     if ((this.memory.markAt(byte) & this.#fresh) === 0) return true;

@@ -1,9 +1,9 @@
 /**
- * The kernel's allocators for drivers in C: blocks with a power of two as size that share pages,
- * and whole pages.
+ * The kernel's allocators for drivers in C. They allocate whole pages, and blocks that share pages;
+ * the size of a block is a power of two.
  *
  * After every block there is a block that is never allocated, and freed memory is not reused at
- * once. So accesses past the end and after the free are detected.
+ * once. Therefore accesses past the end of a block and accesses after the free are detected.
  */
 import {
   eventId,
@@ -44,7 +44,7 @@ export interface HeapBlock {
   /** Bytes that the block occupies. */
   readonly roomBytes: number;
   readonly isPages: boolean;
-  /** Order of a compound page, in which each page refers to the first; 0 for all others. */
+  /** Order of a compound page, in which each page refers to the first page; 0 for all other blocks. */
   readonly compoundOrder: number;
   /** Contiguous only in the CPU's virtual addresses, as drivers must assume for vmalloc memory. */
   readonly isVmalloc: boolean;
@@ -84,7 +84,7 @@ export class CHeap {
   /**
    * Allocates contiguous pages, aligned to their number; null without enough free pages.
    *
-   * @param isCompound Whether each page refers to the first one.
+   * @param isCompound Whether each page refers to the first page.
    */
   takePages(order: number, zeroed: boolean, isCompound = false): HeapBlock | null {
     // The order is an unsigned int in C: a negative one becomes huge.

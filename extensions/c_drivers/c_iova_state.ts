@@ -12,8 +12,8 @@ export const IOVA_STATE = { addr: 0, __size: 8 } as const;
 const BOUNCED = 0x80000000;
 
 /**
- * Writes a state into C's memory. If C itself changes the structure, such as by clearing it, the next
- * call uses the changed values.
+ * Writes a state into C's memory. If C changes the structure itself, for example by clearing it, the
+ * next call uses the changed values.
  */
 export function showState(kernel: CKernel, at: number, state: DmaIovaState): void {
   const { memory } = kernel;
@@ -24,7 +24,10 @@ export function showState(kernel: CKernel, at: number, state: DmaIovaState): voi
   memory.view.setUint32(at + IOVA_STATE.__size + 4, (high | BOUNCED) >>> 0, true);
 }
 
-/** Reads the state in C's memory at an address, as the kernel does, whatever C has written there. */
+/**
+ * Reads the state at an address in C's memory, whatever C has written there. The kernel does the
+ * same.
+ */
 export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {
   const { memory } = kernel;
   if (!memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
@@ -48,7 +51,10 @@ function readState(kernel: CKernel, at: number) {
   };
 }
 
-/** The state at an address in C's memory: the state made there, or the one that C has copied there. */
+/**
+ * The state at an address in C's memory: the state that was made at this address, or the state that C
+ * has copied to it.
+ */
 export function stateAt(kernel: CKernel, at: number): DmaIovaState {
   if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
   const state = kernel.state(at);

@@ -34,8 +34,8 @@ import { LockOrder } from "./calls/lock_order.ts";
 import { DeviceOwnedRanges } from "./device_owned_ranges.ts";
 
 /**
- * Layout of the lab's own headers: the structure begins with the device, and the device with its
- * name.
+ * Layout of the lab's own headers. The device structure is at the start of the structure that
+ * contains it, and the device's name is at the start of the device structure.
  */
 const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
 const NAME_BYTES = 64;
@@ -85,8 +85,8 @@ export class CKernel implements AccessWatcher {
   readonly #masksRefused = new Map<DmaDevice, number | null>();
   readonly #pointers = new Map<DmaDevice, number>();
   /**
-   * PCI functions whose regions the driver has claimed: the function's name for all, followed by a
-   * number for one region.
+   * PCI functions whose regions the driver has claimed. An entry is the function's name if all
+   * regions are claimed, and the name followed by a number for one region.
    */
   readonly regionsOf = new Set<string>();
   /** Free memory for `struct device`s. */
@@ -146,7 +146,10 @@ export class CKernel implements AccessWatcher {
     else this.#masksRefused.delete(device);
   }
 
-  /** Called when the driver maps or allocates for a device: reports a mask that was refused before. */
+  /**
+   * Called when the driver maps or allocates memory for a device. If the device's mask was refused
+   * before, this is reported now.
+   */
   usesMask(device: DmaDevice): void {
     const site = this.#masksRefused.get(device);
     if (site === undefined) return;
@@ -160,8 +163,8 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * The same for code that does not pass its place, which is then found by the stack. @param above
-   * The host function that C has called.
+   * Notes a kernel call of code that does not pass its place. The place is found by the stack.
+   * @param above The host function that C has called.
    */
   enterHere(call: string, above: Above): void {
     this.#enter(0, call, this.places.siteHere(above, this.context));
@@ -173,8 +176,8 @@ export class CKernel implements AccessWatcher {
     const { context } = this.machine.events;
     if (site !== null) context.site = site;
     const { preemption } = this.context;
-    // A context that holds a lock or has interrupts off is not preempted: another context might
-    // have to wait for it, and cannot wait here.
+    // A context that holds a lock or has interrupts off is not preempted. Otherwise another context
+    // might have to wait for it, and no context can wait here.
     if (preemption === null || this.machine.context.isAtomic) return;
     const { site: siteHere } = context;
     preemption.preemptionPoint(() => this.#lineOf(site));
@@ -224,7 +227,10 @@ export class CKernel implements AccessWatcher {
     return new PlacedKernelError(errno, `${what}${where}${cause}`, span);
   }
 
-  /** Whether a `struct device *` is a device of the machine, rather than one made by the driver. */
+  /**
+   * Whether a `struct device *` is a device of the machine. If not, it is a structure that the
+   * driver made.
+   */
   isDevice(at: number): boolean {
     return this.#devices.has(at);
   }
@@ -256,8 +262,8 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * Makes a structure of C represent a device; with a null pointer, it represents no device any
-   * more.
+   * Makes a structure of C represent a device. With a null pointer as the device, the structure no
+   * longer represents a device.
    */
   alias(made: number, at: number): void {
     if (at === 0) this.#devices.delete(made);
@@ -295,8 +301,8 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * Allocates zeroed memory of the kernel that C may read and write; it is never freed. The memory
-   * after it may not be accessed.
+   * Allocates zeroed memory of the kernel that C may read and write. The memory is never freed, and
+   * C may not access the memory after it.
    */
   room(sizeBytes: number): number {
     const wantedBytes = alignUp(sizeBytes, ROOM_UNIT_BYTES) + ROOM_UNIT_BYTES;
@@ -308,7 +314,10 @@ export class CKernel implements AccessWatcher {
     return at;
   }
 
-  /** An address for an object of the kernel that C can only pass back, such as to free it. */
+  /**
+   * An address for an object of the kernel. C can only pass this address back, for example to free
+   * the object.
+   */
   handle(): number {
     const at = this.room(ROOM_UNIT_BYTES);
     this.memory.close(at, ROOM_UNIT_BYTES, MARK.CLOSED);
@@ -345,8 +354,8 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * Fails if the freed memory contains deferred work, which would later be called in memory with
-   * another owner.
+   * Fails if freed memory contains deferred work. That work would later be called although its
+   * memory then belongs to another owner.
    */
   #checkNothingWaits(at: number, sizeBytes: number): void {
     for (const waitingIn of this.deferred) {
@@ -401,8 +410,8 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * Notes a call that may sleep. @param call The name, if it differs from the name that the kernel
-   * records for the call.
+   * Notes a call that may sleep.
+   * @param call The name, if it differs from the name that the kernel records for the call.
    */
   maySleep(call: string = this.#call): void {
     this.machine.checker?.contexts.maySleep(`${call}()`);

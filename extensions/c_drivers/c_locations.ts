@@ -1,6 +1,6 @@
 /**
- * Finds places in C: of kernel calls, which pass their place, and of everything else by the stack of
- * the compiled code.
+ * Finds places in C. Kernel calls pass their place. All other places are found by the stack of the
+ * compiled code.
  */
 import { type SourceFile, type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";
@@ -49,7 +49,7 @@ function* compiledFrames(_: unknown, sites: readonly CallSite[]): Iterable<Frame
   }
 }
 
-/** A host function that is left out of a stack, together with all that it has called. */
+/** A host function that is left out of a stack, together with all functions that it has called. */
 export type Above = (...args: never[]) => unknown;
 
 interface Host {
@@ -59,8 +59,8 @@ interface Host {
 }
 
 /**
- * The frames that are running. Raw frames: for a text, the host would look up the source line of
- * every frame.
+ * The frames that are running. They are read as raw frames, because to make a text the host would
+ * look up the source line of every frame.
  */
 function runningFrames(most: number, above: Above): Iterable<Frame> {
   const host: Host = Error;
@@ -92,8 +92,8 @@ function spanInLine(source: SourceFile, line: number, column: number): Span {
 const NO_CODE = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[^]*?\*\/|\/\/.*/g;
 
 /**
- * The span of a call's name, found from the position of the closing parenthesis, which may be lines
- * below.
+ * The span of a call's name. It is found from the position of the call's closing parenthesis, which
+ * may be in a later line.
  */
 function callSpan(source: SourceFile, line: number, column: number, call: string): Span {
   // The compiler's columns count bytes.
@@ -110,7 +110,8 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
   while (/\s/.test(code[name - 1] ?? "")) name--;
   while (/\w/.test(code[name - 1] ?? "")) name--;
   // If the call is within another macro's arguments, the compiler gives the end of that macro. A
-  // form with fewer arguments is a macro that calls the form with attributes.
+  // call without `_attrs` in its name is a macro with fewer arguments, which calls the form with
+  // `_attrs`.
   const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
   const place = source.position(name + Math.max(0, inside));
   return spanInLine(source, place.line, place.column);
@@ -131,8 +132,8 @@ export class CPlaces {
   ) {}
 
   /**
-   * The site number that events use for a call's place. @param at Address of the constant with the
-   * place.
+   * The site number that events use for a call's place.
+   * @param at Address of the constant that contains the place.
    */
   siteAt(at: number, call: string, context: ExecutionContext): number | null {
     const known = this.#sites.get(at);
@@ -179,8 +180,8 @@ export class CPlaces {
   }
 
   /**
-   * The site number that events use for a call's place, for code that does not pass its place. @param above The host
-   * function that C has called.
+   * The site number that events use for a call's place, for code that does not pass its place.
+   * @param above The host function that C has called.
    */
   siteHere(above: Above, context: ExecutionContext): number | null {
     const at = this.memory.calledAt;
@@ -194,7 +195,10 @@ export class CPlaces {
     return site;
   }
 
-  /** The innermost place in the driver's own code in a stack; functions of a library are skipped. */
+  /**
+   * The innermost place of a stack that is in the driver's own code; functions of a library are
+   * skipped.
+   */
   fromStack(stack: string): CLocation {
     return this.#innermost(
       [...stack.matchAll(STACK_FRAME)].map(([, name = "", at]) => ({

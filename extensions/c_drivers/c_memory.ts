@@ -1,13 +1,14 @@
 /**
  * The memory that a driver in C and the simulated machine share.
  *
- * A page of RAM that the driver may see is stored in the WebAssembly memory: a device reads the bytes
- * that C writes, without a copy. If devices are not coherent with the CPU's caches, the driver has a
- * copy of the bytes that the CPU sees, which is compared with the caches whenever the driver calls the
- * kernel or is called (`c_caches.ts`).
+ * A page of RAM that the driver may see is stored in the WebAssembly memory, so a device reads the
+ * bytes that C writes without a copy. If devices are not coherent with the CPU's caches, the driver
+ * has a copy of the bytes that the CPU sees. This copy is compared with the caches whenever the driver
+ * calls the kernel or is called (`c_caches.ts`).
  *
- * A shadow, one byte for eight, shows which bytes may be accessed: the compiled code reads it before
- * each load and store, and calls the host only if an access is not allowed or must be checked.
+ * A shadow has one byte for each eight bytes of memory, and shows which of them may be accessed. The
+ * compiled code reads the shadow before each load and store. It calls the host only if an access is
+ * not allowed or must be checked.
  */
 import {
   alignUp,
@@ -42,8 +43,8 @@ import { FreshMemory } from "./c_fresh.ts";
 import { CachedView } from "./c_caches.ts";
 
 /**
- * Values of a shadow byte. Besides these, 0 allows all eight bytes, and 1 to 7 the first bytes of
- * the eight.
+ * Special values of a shadow byte. Of the other values, 0 allows all eight bytes, and 1 to 7 allow
+ * that number of bytes from the start of the eight.
  */
 export const MARK = {
   /** Each access is checked: the bytes are owned by a device, or stale. */
@@ -65,8 +66,8 @@ const ALL_ONES = 2 ** 32 - 1;
 const LOOKED_AT = LOOK | FRESH | CONSTANT;
 const LOOK_WORD = LOOK * 0x01010101;
 /**
- * The shadow stores marks with their top bit inverted: all-zero memory is closed, so the host need
- * not allocate shadow pages for memory that is never accessed.
+ * The shadow stores marks with their top bit inverted, so that all-zero shadow memory forbids
+ * accesses. Therefore the host need not allocate shadow pages for memory that is never accessed.
  */
 const TURNED = 0x80;
 /** Value at `CALL_AT` while no function of a tree's driver is in a call. */
@@ -123,8 +124,8 @@ export class CMemory {
    * @param staticBytes Size of the stack and the static data.
    * @param blockCount Number of blocks of code.
    * @param ofTree Whether the driver was compiled with a kernel tree.
-   * @param spare Cleared memory of an earlier machine with the same code: allocating new memory makes V8
-   *   collect garbage at once.
+   * @param spare Cleared memory of an earlier machine with the same code. It is reused because
+   *   allocating new memory makes V8 collect garbage at once.
    */
   constructor(
     private readonly machine: Machine,
@@ -214,8 +215,8 @@ export class CMemory {
   }
 
   /**
-   * The call that a tree's driver is in, by the address of its code: `NO_CALL` if in none, and 0 if it
-   * can only be found by the stack.
+   * The call that a tree's driver is in, by the address of its code. `NO_CALL` if the driver is in no
+   * call, and 0 if the call can only be found by the stack.
    */
   get calledAt(): number {
     return this.#call[0]!;
@@ -391,7 +392,10 @@ export class CMemory {
     return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }
 
-  /** The first mark that forbids access to any of the bytes; else `LOOK`, `FRESH`, `CONSTANT` or 0. */
+  /**
+   * The first mark that forbids access to any of the bytes. If no mark forbids it, `LOOK`, `FRESH`,
+   * `CONSTANT` or 0.
+   */
   worstMark(at: number, sizeBytes: number): number {
     if (!(at >= 0 && at + sizeBytes <= SHADOW_AT)) return CLOSED;
     let look = 0;
@@ -419,7 +423,10 @@ export class CMemory {
     return false;
   }
 
-  /** Makes every store into a span be checked until all of its bytes are written, or ends that. */
+  /**
+   * With `isFresh`, makes every store into a span be checked until all bytes of the span are
+   * written. Without it, ends these checks.
+   */
   markFresh(at: number, sizeBytes: number, isFresh: boolean): void {
     const first = Math.floor(at / GRANULE_BYTES);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
@@ -468,8 +475,8 @@ export class CMemory {
   }
 
   /**
-   * Reads a DMA address. All ones, and a value that no number represents exactly, are read as in
-   * {@linkcode wordAt}.
+   * Reads a DMA address. Two kinds of values are read as in {@linkcode wordAt}: all ones, and a
+   * value that no number represents exactly.
    */
   addressAt(at: number): number {
     const low = this.view.getUint32(at, true);

@@ -23,7 +23,7 @@ class DriverOfMachine {
   constructor(readonly code: CCode, readonly machine: SimulatedMachine) {}
 
   /**
-   * @param context Context of the call; that of the first call determines whether a debugger
+   * @param context Context of the call. The context of the first call determines whether a debugger
    *   follows the driver.
    */
   driver(context: ExecutionContext): CDriver {
@@ -57,8 +57,8 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfMachine> {
  * Makes a driver from the compiler's output.
  *
  * @param name Name of the source in messages.
- * @param bytes The module.
- * @param sources Its sources by the names in the compiler's output.
+ * @param bytes The compiled module.
+ * @param sources The module's sources, by their names in the compiler's output.
  * @param ofTree Facts about the tree, for a driver that was compiled with a kernel tree.
  * @throws {RefusedCode} If the code must not run.
  */

@@ -1,10 +1,10 @@
 /**
- * Pages that a driver of a tree has allocated from the tree's own page_pool: the calls that allocated each, and its present
- * holder.
+ * Pages that a driver of a tree has allocated from the tree's own page_pool. Records the calls that allocated each page,
+ * and the present holder of the page.
  *
- * The tree's `net/core/page_pool.c` counts its pages but does not know the holders. So dmalab's functions run between the
- * driver and the pool (`extensions/c_drivers/include/tree/dmalab/pool_pages.c`), and between the driver and the network
- * (`net.c` beside it).
+ * The tree's `net/core/page_pool.c` counts its pages but does not know the holders. Therefore dmalab's functions run
+ * between the driver and the pool (`extensions/c_drivers/include/tree/dmalab/pool_pages.c`), and between the driver and the
+ * network (`net.c` beside it).
  */
 import { spanPlace } from "@dmalab/lang";
 import { formatCount } from "@dmalab/lang/text";

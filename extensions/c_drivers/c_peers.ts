@@ -24,12 +24,18 @@ export function mapTypesOf(kernel: Kernel): readonly string[] {
   return kernel.no_two_step ? KINDS_BEFORE : KINDS_SINCE_72;
 }
 
-/** C's number of a map type. In a release without a separate type for RAM, that is "unknown". */
+/**
+ * C's number of a map type. The number of "unknown" is used for RAM in a release that has no
+ * separate type for RAM.
+ */
 export function mapTypeNumber(kernel: Kernel, kind: PeerMapType): number {
   return Math.max(0, mapTypesOf(kernel).indexOf(kind.toUpperCase()));
 }
 
-/** The map type of a number in C; null for a number that is not a type, or is "unknown". */
+/**
+ * The map type of a number in C. Null if the number is not a type, or if it is the number of
+ * "unknown".
+ */
 export function mapTypeOf(kernel: Kernel, number: number): PeerMapType | null {
   const name = mapTypesOf(kernel)[number];
   return name === undefined || name === "UNKNOWN" ? null : name.toLowerCase() as PeerMapType;
@@ -47,7 +53,10 @@ export class CPeers {
     return this.kernel.labDevice(this.kernel.device(at)).function;
   }
 
-  /** The PCI function of a `struct pci_dev *`. Its `struct device` is at the start, or, in a tree, further on. */
+  /**
+   * The PCI function of a `struct pci_dev *`. The structure's `struct device` is at the start, or further on in a
+   * tree.
+   */
   pciFunctionAt(at: number): PciFunction {
     return this.functionAt(at === 0 ? 0 : at + this.kernel.deviceShape.deviceAt);
   }
@@ -68,8 +77,8 @@ export class CPeers {
   }
 
   /**
-   * The provider of a `struct p2pdma_provider *`: one that was passed to C, or one that C has
-   * filled in itself with a device of the machine as its owner.
+   * The provider of a `struct p2pdma_provider *`. The structure was passed to C, or C has filled it
+   * in itself with a device of the machine as the owner.
    */
   providerAt(at: number): Pick<BarProvider, "busOffset" | "func"> {
     const provider = this.#given.get(at);

@@ -26,8 +26,8 @@ export class CPorts {
   }
 
   /**
-   * The physical address of a port's bytes; null if no I/O BAR has them. Then the first access prints
-   * a message.
+   * The physical address of a port's bytes; null if no I/O BAR has the port. The first access to such
+   * a port prints a message.
    */
   physOf(port: number, sizeBytes: number): PhysAddr | null {
     const bar = this.#bars[Math.floor((port - FIRST_PORT) / RANGE_PORTS)];

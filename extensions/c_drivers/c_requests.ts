@@ -2,9 +2,9 @@
  * Block requests for a driver in C: a `struct request` for each tag, followed by the driver's own area,
  * and the vectors of its bios.
  *
- * A tag belongs to a device; the lowest free one is used. Its `struct request` and the driver's area
- * stay at the same address: the next request of the tag finds the area as the previous one left it. In
- * between they must not be accessed.
+ * A tag belongs to a device, and a request gets the lowest free tag. The `struct request` of a tag and
+ * the driver's area stay at the same address. Therefore the next request of the tag finds the area as
+ * the previous request left it. Between two requests, C must not access them.
  */
 import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
 import {
@@ -83,8 +83,8 @@ interface Slot {
   vecsAt: number;
   vecsRoom: number;
   /**
-   * The request's memory that C cannot access yet, by page; null until C first asks for a page's
-   * address.
+   * The request's memory that C cannot access yet, by page. Null until C first asks for the address
+   * of a page.
    */
   hidden: Map<number, readonly BioVec[]> | null;
 }
@@ -181,8 +181,8 @@ export class CRequests {
   }
 
   /**
-   * Lets C access the requests' memory in a page. Called when C asks for the page's address, since
-   * an access is then likely.
+   * Lets C access the memory that requests have in a page. Called when C asks for the page's
+   * address, because an access is then likely.
    */
   showPage(page: PhysAddr): void {
     const kernel = this.kernel;
@@ -271,8 +271,8 @@ export class CRequests {
   }
 
   /**
-   * Whether another live request uses the same memory: then a mapping of it may belong to that
-   * request.
+   * Whether another live request uses the same memory. If so, a mapping of the memory may belong to
+   * that other request.
    */
   #isOthers(request: BlockRequest, phys: number, sizeBytes: number): boolean {
     for (const { request: other } of this.#slots.values()) {

@@ -1,6 +1,7 @@
 /**
- * Tracks what stubs have returned and left unset: a driver that uses such a value fails later,
- * elsewhere. The report of that failure asks this class for the stub that caused it.
+ * Tracks what stubs have returned and which values they have left unset. A driver that uses such a
+ * value fails later, in another place. The report of that failure asks this class for the stub that
+ * caused it.
  */
 import { spanPlace } from "@dmalab/lang";
 import { IO_BASE, NULL_BYTES, SHADOW_AT } from "./c_addresses.ts";
@@ -13,7 +14,7 @@ const WORD_BYTES = 8;
 /** The most blocks of code that run between reading a pointer and using it. */
 const NEAR_BLOCKS = 32;
 
-/** Advice on how to set device data that the driver of the parent device sets in a kernel. */
+/** Advice on how to set device data. In a kernel, the driver of the parent device sets such data. */
 const DESCRIBED = "in a kernel the driver of its parent sets it: define " +
   "`void lab_describe(struct platform_device *)` in a file of `files`";
 
@@ -35,8 +36,8 @@ export class CStubs {
   /** Addresses of pointers in device structures that were never set. */
   readonly #nulls = new Map<number, string>();
   /**
-   * The last of these pointers that was read, or the last stub that returned a NULL pointer, with the
-   * place.
+   * The pointer in `#nulls` that was read last, or the stub that last returned a NULL pointer, with
+   * the place.
    */
   #lastNull: string | null = null;
 
@@ -52,8 +53,8 @@ export class CStubs {
   }
 
   /**
-   * Notes that the driver frees a structure returned by a stub: the next call returns another
-   * structure.
+   * Notes that the driver frees a structure that a stub has returned. The next call of the stub
+   * returns another structure.
    */
   frees(at: number): boolean {
     const [name] = this.#structs.entries().find(([, start]) => start === at) ?? [];
@@ -61,8 +62,8 @@ export class CStubs {
   }
 
   /**
-   * Notes the return of a stub. An argument that points to a word without a valid address may be an
-   * output that the stub should have set.
+   * Notes the return of a stub. If an argument points to a word without a valid address, that word
+   * may be an output that the stub should have set.
    */
   called(name: string, args: readonly number[], isNull: boolean): void {
     const { memory } = this.kernel;

@@ -218,7 +218,10 @@ export class CValue implements NativeValue {
     return problem === null ? null : `it is ${problem}`;
   }
 
-  /** The bits, read as a number of the value's type. @throws {ScriptError} If it is no number. */
+  /**
+   * The bits of the value, read as a number of the value's type.
+   * @throws {ScriptError} If the value is no number.
+   */
   get bits(): bigint {
     const { bitField, problem, source, type } = this;
     if (problem !== null) {

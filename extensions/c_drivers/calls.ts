@@ -1,6 +1,6 @@
 /**
- * Every kernel function that a driver in C may call, one entry each. The headers, the import checks
- * and the pages are generated from this table.
+ * Every kernel function that a driver in C may call, with one entry for each function. The headers,
+ * the import checks and the pages are generated from this table.
  *
  * @see rules/c-api.md
  */

@@ -1,6 +1,6 @@
 /**
- * Checks compiled code before it runs: all instructions are known, all imports are declared here with
- * the same types, and the static data are not too large.
+ * Checks compiled code before it runs. All instructions must be known. All imports must be declared
+ * here with the same types. The static data must not be too large.
  */
 import type { SourceFile, Span } from "@dmalab/lang";
 import { formatSize } from "@dmalab/lang/text";
@@ -93,8 +93,8 @@ export function checkCode(parts: CCode): void {
 
 /** Checks that the support file is complete: the driver must not replace a part of it. */
 function checkSupport({ shape, sources }: CCode): void {
-  // If the driver defines one of its functions, under whatever name, the support file does not
-  // import it any more.
+  // If the driver defines a function of the support file, under whatever name, the support file no
+  // longer imports that function.
   const imported = new Set(
     shape.imports.filter(({ module, name, symbol }) =>
       module === MODULE && symbol === `${MODULE}_${name}`
@@ -111,10 +111,10 @@ function checkSupport({ shape, sources }: CCode): void {
 }
 
 /**
- * The span of a name in the first source that contains it; null if none does.
+ * The span of a name in the first source that contains it; null if no source contains it.
  *
- * @param which The first mention is the declaration or definition of the name; the last one is a
- *   use, if there is any.
+ * @param which The first mention is the declaration or definition of the name. The last mention is
+ *   a use, if there is any.
  */
 export function spanOfName(
   name: string,

@@ -1,14 +1,16 @@
 /**
- * Memory that a driver in C has mapped and not synced back for the CPU: each access from C is
- * reported.
+ * Memory that a driver in C has mapped and not synced back for the CPU. Each access from C to this
+ * memory is reported.
  *
  * The CPU may read memory that a device only reads. While the CPU owns memory that may be bounced,
- * its writes are reported to the checker, which knows the bytes that are lost.
+ * its writes are reported to the checker, which then knows the bytes that a bounce buffer
+ * overwrites.
  *
- * These records are separate from others: they contain the memory in C's calls, entry by entry of a
- * list, with the current owner of each part. The recording's rows (`mappings`) are by output, in
- * which entries may have been merged; the checker's records verify the mapping layer's work, and no
- * other part may depend on them.
+ * These records are separate from the records of other parts. They contain the memory of C's calls,
+ * one record for each entry of a list, with the current owner of each part. The rows of the
+ * recording (`mappings`) could not be used, because they are by output, and an output may consist
+ * of several entries. The checker's records could not be used either: they verify the mapping
+ * layer's work, and no other part may depend on them.
  */
 import {
   DMA_ATTR,
@@ -39,8 +41,8 @@ interface Mapped {
 }
 
 /**
- * Addresses of a list's entry. An output may cover several entries, so each entry has a separate
- * number instead of the address.
+ * Addresses of a list's entry. An output may cover several entries, so `dma` has a separate number
+ * for each entry instead of the DMA address.
  */
 interface ListEntryAddress {
   readonly dma: number;
@@ -61,8 +63,9 @@ export class DeviceOwnedRanges {
   constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
   /**
-   * Records a mapping. @param at The DMA address. @param attrs With the attribute for MMIO nothing is recorded: the memory is not the
-   * CPU's.
+   * Records a mapping.
+   * @param at The DMA address.
+   * @param attrs The attributes of the mapping. With the attribute for MMIO nothing is recorded, because the memory is not the CPU's.
    */
   add(
     device: DmaDevice,
@@ -120,9 +123,9 @@ export class DeviceOwnedRanges {
   }
 
   /**
-   * Passes ownership of bytes to the CPU or to the device: of a part of one mapping, or of several mappings with
-   * adjacent DMA addresses.
-   * @param dma The DMA address, or the substitute for a list's entry.
+   * Passes ownership of bytes to the CPU or to the device. The bytes are a part of one mapping, or several
+   * mappings with adjacent DMA addresses.
+   * @param dma The DMA address, or the number that replaces it for a list's entry.
    */
   hand(device: DmaDevice, dma: number, sizeBytes: number, toCpu: boolean): void {
     const exact = this.#mapped.get(dma)?.find((mapped) => mapped.device === device);
@@ -151,8 +154,8 @@ export class DeviceOwnedRanges {
   }
 
   /**
-   * Notes a write by C to memory that the CPU owns: the checker remembers the bytes, if a bounce
-   * buffer may overwrite them.
+   * Notes a write by C to memory that the CPU owns. If a bounce buffer may overwrite the bytes, the
+   * checker remembers them.
    */
   written(phys: PhysAddr, sizeBytes: number): void {
     const isCopied = [...this.#mapped.values()].some((there) =>

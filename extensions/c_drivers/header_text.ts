@@ -1,6 +1,6 @@
 /**
  * Generates the parts of the headers that follow from tables: declarations of calls, and numbers of
- * the runtime. The rest of `extensions/c_drivers/include/` is written by hand.
+ * the runtime. The other headers in `extensions/c_drivers/include/` are written by hand.
  */
 import { ATTRIBUTE_PREFIX, DMA_ATTR } from "@dmalab/runtime/dma";
 import { BLK_STS, ERRNO, FIRST_BITS, FIRST_FOLDED, WINDOW_BYTES } from "@dmalab/runtime";
@@ -40,8 +40,8 @@ function guarded(name: string, lines: readonly string[]): string {
 }
 
 /**
- * The type of DMA addresses. Large 64-bit addresses are converted in a special way, so that they
- * stay exact.
+ * The type of DMA addresses. Values of this type are converted in a special way, so that large
+ * 64-bit addresses stay exact.
  */
 const ADDRESS = "dma_addr_t";
 
@@ -64,8 +64,8 @@ function fromWire(call: string, type: CType): string {
 }
 
 /**
- * The declarations of one call: the import, a function for code that takes its address, and the
- * macro that passes the call's place.
+ * The declarations of one call: the import, a function for code that takes the call's address, and
+ * the macro that passes the call's place.
  */
 function declarationOf({ name, parameters, result }: CPrototype): string[] {
   const wires = ["int dmalab_at", ...parameters.map(({ name, type }) => `${wireOf(type)} ${name}`)];

@@ -1,6 +1,6 @@
 /**
- * Kernel functions that also appear in scripts and events. Their rows define the prototype in C,
- * the releases that have them, whether they sleep, and the types of their arguments.
+ * Kernel functions that also appear in scripts and events. The row of a function defines its
+ * prototype in C, the releases that have it, whether it sleeps, and the types of its arguments.
  */
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import {
@@ -91,8 +91,8 @@ interface Around<N extends MappingFunction> {
 }
 
 /**
- * Declares a function of the mapping API for C: calls the runtime's function, and converts a
- * two-step state from and to C's memory.
+ * Declares a function of the mapping API for C. The declared function calls the runtime's function,
+ * and converts a two-step state from and to C's memory.
  */
 export function mappingEntry<N extends MappingFunction>(
   name: N,

@@ -2,7 +2,7 @@
  * Drivers in C that run on a machine: the module's memory, the kernel functions that it calls, the checks in its code.
  *
  * State: a `CDriver` owns its module's memory on one machine. Hot: a call from C to the kernel (`call_entry.ts`):
- * `deno task bench c.`. Proof: `tests/c_*_test.ts`, and planted bugs with the messages that find them.
+ * `deno task bench c.`. Proof: `tests/c_*_test.ts`, and planted bugs with the messages that report them.
  *
  * What other members use:
  */

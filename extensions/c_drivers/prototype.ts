@@ -1,6 +1,6 @@
 /**
- * The prototype of a kernel function: one line of C, from which its name, parameters and result are
- * parsed. Headers, import checks and pages are generated from it.
+ * The prototype of a kernel function: one line of C, from which the function's name, parameters and
+ * result are parsed. Headers, import checks and pages are generated from the prototype.
  */
 
 /** How a value is passed between C and the host: as a 32-bit number, as a double, or not at all. */

@@ -34,7 +34,10 @@ function place(kernel: CKernel, at: number, bytes: number): PhysAddr | null {
     : register(kernel, at, bytes);
 }
 
-/** Reads a register. An unaligned access is split into two of half the width, the lower one first. */
+/**
+ * Reads a register. An unaligned access is split into two accesses of half the width, of which the
+ * one at the lower address comes first.
+ */
 function read(kernel: CKernel, phys: PhysAddr, bytes: 1 | 2 | 4): number {
   const value = readParts(kernel.machine, phys, bytes);
   kernel.part(CFailures).registerRead(phys, value);

@@ -51,8 +51,8 @@ function mapAt(kernel: CKernel, at: number): KnownMap {
 }
 
 /**
- * Takes over the entry that the driver has written into the list: in a kernel a page fault fills
- * the list.
+ * Reads an entry that the driver has written into the list, and puts it into the map. In a kernel,
+ * a page fault fills the list.
  */
 function readEntry(kernel: CKernel, { listAt, map }: KnownMap, index: number): void {
   if (!(index >= 0 && index < map.pfns.length)) {
@@ -87,8 +87,8 @@ export const HMM_CALLS: readonly CCallEntry[] = [
     kernel.part(CHmmMaps).known.set(at, { map, listAt });
     showState(kernel, at + HMM_MAP.state, map.state);
     memory.putWord(at + HMM_MAP.pfn_list, listAt);
-    // A non-null handle if addresses are kept: they are in the kernel, and drivers do not access
-    // the list.
+    // If addresses are kept, C sees a non-null handle here instead of the list of addresses. The
+    // list is in the kernel, and drivers do not access it.
     memory.putWord(at + HMM_MAP.dma_list, map.dmaList === null ? 0 : kernel.handle());
     memory.putWord(at + HMM_MAP.dma_entry_size, entryBytes);
     return 0;

@@ -1,6 +1,6 @@
 /**
- * Interrupts, and waiting for events. A waiting call lets the devices run: their work and the
- * timers run until the awaited event happens.
+ * Interrupts, and waiting for events. While a call waits, the devices' work and the timers run
+ * until the awaited event happens.
  *
  * @see rules/c-api.md 11, 14
  */
@@ -14,8 +14,8 @@ import type { CKernel } from "../c_kernel.ts";
 const RELAX_NS = 1000;
 
 /**
- * Runs one pending activity, or advances the time to the next timer. @returns False if the time
- * `untilNs` is reached.
+ * Runs one pending activity, or advances the time to the next timer.
+ * @returns False if the time `untilNs` is reached.
  */
 export function pass(kernel: CKernel, untilNs: number): boolean {
   const { clock } = kernel.machine;

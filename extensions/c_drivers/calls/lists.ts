@@ -79,7 +79,7 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
 /**
  * Writes the device's addresses of the list into C's memory.
  *
- * @param merged The outputs after a merge; null if the outputs are those of the map.
+ * @param merged The outputs after a merge; null if the outputs of the map were not merged.
  */
 function writeOutputs(
   kernel: CKernel,
@@ -121,8 +121,8 @@ class MergedLists {
 }
 
 /**
- * Merges adjacent outputs of a list that was just mapped, if the scenario requests it. The
- * injection point is reached only if there is something to merge.
+ * Merges adjacent outputs of a list that was just mapped, if the scenario requests this. The
+ * injection point is reached only if there are outputs to merge.
  *
  * @returns The outputs for C; null if they are unchanged.
  */
@@ -171,15 +171,18 @@ function isNoMemoryInUse(machine: Machine, phys: number, sizeBytes: number): boo
     );
 }
 
-/** The list recorded at an address by a map call; without one, the list in C's memory. */
+/**
+ * The list that a map call recorded at an address. Without such a record, the list that is in C's
+ * memory.
+ */
 function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
   const list = kernel.lists.get(at);
   return list !== undefined && list.count === entries ? list : readList(kernel, at, entries);
 }
 
 /**
- * Calls `visit` for every entry: with the key of its memory among the device-owned ranges, the memory, and
- * the device's address for it.
+ * Calls `visit` for every entry of a list. The arguments are the key under which the entry's memory is
+ * recorded in the device-owned ranges, the memory, and the device's address for it.
  */
 function eachEntry(
   list: Scatterlist,
@@ -190,7 +193,8 @@ function eachEntry(
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     const sizeBytes = list.lengthAt(index);
-    // An output may cover several entries, so the key of an entry is made from its own memory.
+    // An output may cover several entries, so its address cannot be the key of an entry. The key is
+    // made from the address of the entry's own memory.
     visit(-phys, phys, sizeBytes, (outputs[output]?.dma ?? 0) + done);
     done += sizeBytes;
     if (done >= (outputs[output]?.sizeBytes ?? 0)) [output, done] = [output + 1, 0];

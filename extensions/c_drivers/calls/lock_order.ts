@@ -1,6 +1,6 @@
 /**
- * Tracks held locks, and the order in which a driver takes them: two locks that are taken in both orders
- * can deadlock, even if they do not in this run.
+ * Tracks held locks, and the order in which a driver takes them. If a driver takes two locks in both
+ * orders, it can deadlock, even if it does not in this run.
  *
  * @see rules/c-api.md 14
  */
@@ -58,8 +58,8 @@ export class LockOrder {
   }
 
   /**
-   * The statement that took a lock, as the end of a sentence; and whether its holder is an
-   * interrupted context, which cannot go on.
+   * The statement that took a lock, as the end of a sentence. Also whether the holder of the lock
+   * is an interrupted context, which cannot go on.
    */
   heldBy(at: number): { readonly since: string; readonly waits: boolean } {
     const all = [...this.#outer.flat(), ...this.#held];
@@ -93,7 +93,10 @@ export class LockOrder {
     );
   }
 
-  /** The first statement on a path from one lock to another in the order; undefined without a path. */
+  /**
+   * The first statement on a path from one lock to another in the recorded order; undefined without a
+   * path.
+   */
   #firstStep(from: number, to: number): number | null | undefined {
     const seen = new Set([from]);
     const ways = [...this.#after.get(from) ?? []];

@@ -1,6 +1,6 @@
 /**
- * Managed resources, which are released in reverse order when a driver leaves its device: after
- * `remove`, and after a failed probe.
+ * Managed resources. They are released in reverse order when a driver leaves its device, that is,
+ * after `remove` and after a failed probe.
  *
  * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
@@ -15,7 +15,10 @@ import { allocShared, freeShared } from "./shared_memory.ts";
 
 /** A resource that a device owns for as long as it has its driver. */
 interface Managed {
-  /** The key for releasing it early: an address, or an action; 0 if it cannot be released early. */
+  /**
+   * The key for releasing the resource early: an address, or an action; 0 if it cannot be released
+   * early.
+   */
   readonly key: number | string;
   give(): void;
 }
@@ -47,8 +50,8 @@ class CManaged {
   }
 
   /**
-   * Releases a device's resources. @param until Key of the last resource to release; all are
-   * released if left out.
+   * Releases a device's resources.
+   * @param until Key of the last resource to release. Without it, all resources are released.
    */
   release(device: DeviceOfC, until: string | null = null): void {
     const list = this.#of.get(device) ?? [];
@@ -60,8 +63,8 @@ class CManaged {
 }
 
 /**
- * Registers a function to be called with its argument when the driver leaves the device. @returns 0
- * or -ENOMEM.
+ * Registers a function that is called with its argument when the driver leaves the device.
+ * @returns 0 or -ENOMEM.
  */
 export function noteAction(kernel: CKernel, dev: number, action: number, data: number): number {
   kernel.maySleep();

@@ -27,7 +27,10 @@ function lend(
   if (dma >= 0) kernel.lent.add(device, dma, ...mapping);
 }
 
-/** A call that maps memory by its address. @param adds Attributes added to those of the caller. */
+/**
+ * A call that maps memory by its address.
+ * @param adds Attributes that are added to those of the caller.
+ */
 function mapEntry(name: `dma_map_${"single" | "phys" | "resource"}`, adds = 0): CCallEntry {
   return mappingEntry(name, {
     before: (kernel, [, phys, size]) => void kernel.exact(phys + size, "address"),

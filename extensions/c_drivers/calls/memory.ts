@@ -13,8 +13,8 @@ const POINTER_BYTES = 8;
 const MAX_PAGES = 4096;
 
 /**
- * Copies a block's bytes into a block of another size and frees the old block, which stays if no
- * memory is free.
+ * Copies a block's bytes into a block of another size and frees the old block. If no memory is
+ * free, the old block stays.
  */
 function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
   const old = kernel.heap.blockAt(ptr);
@@ -51,7 +51,10 @@ function isVmalloc({ machine, memory }: CKernel, ptr: number): boolean {
   return phys !== NOWHERE && machine.areas.find(phys as PhysAddr, 1) === "vmalloc";
 }
 
-/** References to pages in addition to the one from allocating them, by the page's address in C. */
+/**
+ * References to pages, by the page's address in C. The reference that a page has from its
+ * allocation is not counted.
+ */
 class PageReferences {
   readonly extra = new Map<number, number>();
 }
@@ -74,8 +77,8 @@ function putPage(kernel: CKernel, page: number): void {
 }
 
 /**
- * Allocates pages for the empty slots of an array. @returns The number of filled slots from its
- * start.
+ * Allocates pages for the empty slots of an array.
+ * @returns The number of filled slots, counted from the start of the array.
  */
 function fillPages(kernel: CKernel, gfp: number, count: number, listAt: number): number {
   kernel.maySleepBy(gfp);

@@ -1,8 +1,9 @@
 /**
- * Non-coherent memory within a device's reach: ownership is passed by syncs, as for a streaming
+ * Non-coherent memory within a device's reach. Syncs pass its ownership, as for a streaming
  * mapping.
  *
- * For the checker and in the log it is a mapping of a page with the attribute to skip the CPU sync.
+ * For the checker and in the log, such memory is the mapping of a page with the attribute to skip
+ * the CPU sync.
  *
  * @see rules/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
  */

@@ -41,11 +41,11 @@ export function barFlags(kernel: CKernel, at: number, index: number): number {
 }
 
 /**
- * A property of a device's node by its index: the address of its name as a text, followed by its
- * value.
+ * A property of a device's node by its index: the address of the property's name as a text,
+ * followed by the property's value.
  *
  * @param length Address at which the value's length is written.
- * @returns 0 if there are fewer properties.
+ * @returns 0 if the node has no property with this index.
  */
 export function propertyOf(kernel: CKernel, at: number, index: number, length: number): number {
   const [name, value] = [...functionOf(kernel, at).properties][index] ?? [];
@@ -60,8 +60,8 @@ export function propertyOf(kernel: CKernel, at: number, index: number, length: n
 }
 
 /**
- * Enables a device. @returns 0, or a negative errno: -ENODEV for a removed function, or an injected
- * one.
+ * Enables a device.
+ * @returns 0, or a negative errno: -ENODEV for a removed function, or an injected errno.
  */
 export function enableDevice(kernel: CKernel, pdev: number): number {
   kernel.maySleep();
@@ -70,8 +70,8 @@ export function enableDevice(kernel: CKernel, pdev: number): number {
 }
 
 /**
- * Switches bus mastering of a device on or off. Before a driver first switches it on, the device can already do
- * DMA: this is not checked.
+ * Switches bus mastering of a device on or off. The device can do DMA before a driver has switched bus
+ * mastering on for the first time, because dmalab does not check that.
  */
 export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
   const device = kernel.device(pdev);

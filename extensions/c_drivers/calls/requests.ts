@@ -64,7 +64,7 @@ function lend(
   kernel.lent.add(device, addr, phys, lengthBytes, opDirection(request.op));
 }
 
-/** Records that the device owns all memory of a request, which is mapped as one IOVA range. */
+/** Records that the device owns all memory of a request. The request is mapped as one IOVA range. */
 function lendAll(
   kernel: CKernel,
   device: DmaDevice,
@@ -89,8 +89,8 @@ function starting(isMetadata: boolean) {
       const state = stateAsItIs(kernel, stateAddress);
       const { addr, sizeBytes } = state;
       const started = blk.start(request, device, state, iter, isMetadata);
-      // A state that was not written is left in C's memory as the driver left it: it may not be a
-      // state at all.
+      // A state that the call has not changed is not written, so C's memory stays as the driver
+      // left it. That memory may not contain a state at all.
       if (state.addr !== addr || state.sizeBytes !== sizeBytes) {
         showState(kernel, stateAddress, state);
       }

@@ -99,7 +99,10 @@ export function freeShared(
   kernel.memory.close(at, pages.length * pageSizeBytes, MARK.FREED);
 }
 
-/** Why C may not access an address in coherent memory, as the end of a sentence; null if it may. */
+/**
+ * The reason why C may not access an address in coherent memory, as the end of a sentence; null if
+ * C may access it.
+ */
 export function unmappedText(kernel: CKernel, at: number): string | null {
   for (const { at: first, memory } of kernel.coherent.values()) {
     const { attrs, dma, pageSizeBytes, pages, sizeBytes } = memory;

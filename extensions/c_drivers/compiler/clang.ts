@@ -1,5 +1,5 @@
 /**
- * The C compiler: clang as a WebAssembly module, in a separate process. This file contains its
+ * The C compiler: clang as a WebAssembly module, in a separate process. This file contains clang's
  * arguments and starts the process.
  */
 import { fileURLToPath } from "node:url";
@@ -32,8 +32,8 @@ export const LATE = `The C compiler was stopped after ${MAX_MS / 1000} s`;
 /** The most memory that the compiler's process takes, in bytes. */
 export const COMPILER_BYTES = 2 ** 30;
 /**
- * The part of these bytes that the process needs besides clang's own memory; measured: up to 350
- * MiB.
+ * The part of `COMPILER_BYTES` that the process needs in addition to clang's own memory. Measured:
+ * up to 350 MiB.
  */
 const PROCESS_BYTES = 384 * 2 ** 20;
 const WASM_PAGE_BYTES = 2 ** 16;
@@ -48,14 +48,14 @@ export interface Compiled {
 export const KEEP_COUNTERS: readonly string[] = ["-mllvm", "-disable-lsr"];
 
 /**
- * Accesses that the sanitizer must not instrument: its shadow memory does not exist here, and the
- * lab's own code checks them.
+ * Accesses that the sanitizer must not instrument. The sanitizer's shadow memory does not exist
+ * here, and the lab's own code checks these accesses.
  */
 const ACCESSES = ["reads", "writes", "atomics", "byval"];
 
 /**
- * Arguments for the checks of compiled code, which need line information, guarded stacks, and gaps
- * after static variables.
+ * Arguments for the checks of compiled code. The checks need line information, guarded stacks, and
+ * gaps after static variables.
  */
 export const CHECKABLE: readonly string[] = [
   // Lines, types and variables. Variables are kept alive up to the ends of their scopes.
@@ -68,8 +68,8 @@ export const CHECKABLE: readonly string[] = [
   // Puts an inaccessible gap after each static variable.
   "-Xclang",
   "-fsanitize=kernel-address",
-  // Skips the verifier: the package's clang is built with assertions, and would verify its
-  // intermediate code after each stage.
+  // Skips the verifier. The package's clang is built with assertions, and would otherwise verify
+  // its intermediate code after each stage.
   "-Xclang",
   "-disable-llvm-verifier",
   ...["globals=1", "stack=0", ...ACCESSES.map((what) => `instrument-${what}=0`)]
@@ -134,8 +134,8 @@ export const LINKING: readonly string[] = [
   // Needed for calls by pointer, such as of interrupt handlers.
   "-Wl,--export-table",
   "-Wl,--error-limit=50",
-  // A symbol that is declared with two types is an error: otherwise the linker would choose one of
-  // them.
+  // Makes it an error if a symbol is declared with two types. Otherwise the linker would choose one
+  // of the types.
   "-Wl,--fatal-warnings",
 ];
 
@@ -191,9 +191,9 @@ function startAgain(): string {
 }
 
 /**
- * The compiler's process usually runs for a second or two, too short for optimised code to pay off; and
- * without optimisation V8 need not count calls, which takes a tenth of the time. From some forty files of a
- * tree on, optimisation pays off: 88 files take 129 s of processor time instead of 151 s.
+ * The compiler's process usually runs for a second or two. That is too short for optimised code to pay off.
+ * Without optimisation V8 also need not count calls, which takes a tenth of the time. From some forty files
+ * of a tree on, optimisation pays off: 88 files take 129 s of processor time instead of 151 s.
  */
 const FOR_FEW = "--liftoff-only";
 const V8_FLAGS = [
@@ -243,8 +243,8 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
 const PROGRESS_MS = 2000;
 
 /**
- * Returns a function that prints progress lines: at a terminal every line, and elsewhere one every two seconds,
- * beginning with the first.
+ * Returns a function that prints progress lines. At a terminal it prints every line. Elsewhere it prints one
+ * line every two seconds, beginning with the first.
  */
 export function printProgress(): (line: string) => void {
   let nextMs = 0;

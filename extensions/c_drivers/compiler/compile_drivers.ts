@@ -29,8 +29,8 @@ export type Take = (job: number, made: Compiled) => void | Promise<void>;
 /**
  * Compiles some drivers.
  *
- * @param timeMs Processor time limit for each.
- * @returns Why not all of them could be compiled; null if all were.
+ * @param timeMs Processor time limit for each driver.
+ * @returns Why not all drivers could be compiled; null if all were compiled.
  */
 export async function compileC(
   jobs: readonly CompileJob[],

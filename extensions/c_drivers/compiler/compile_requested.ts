@@ -1,8 +1,9 @@
 /**
- * Compiles the requested C sources, or reads the modules from the cache.
+ * Compiles the requested C sources, or reads their modules from the cache.
  *
- * A module's key in the cache is the hash of everything that it was made from: the text, the
- * headers that it includes, dmalab's own headers, the arguments, and the compiler's version.
+ * The key of a module in the cache is a hash of everything from which the module was made: the
+ * text, the headers that it includes, dmalab's own headers, the arguments, and the compiler's
+ * version.
  */
 import { maxOf } from "@dmalab/runtime/basics";
 import { resolveKernel } from "@dmalab/runtime/kernels";
@@ -139,7 +140,7 @@ interface Sources {
 }
 
 /**
- * Collects a source and the headers that it includes. A header that is included by two paths has
+ * Collects a source and the headers that it includes. If a header is included by two paths, it has
  * two names.
  */
 function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
@@ -166,14 +167,17 @@ function tooMany(path: string): LoadError {
 }
 
 /**
- * Replaces each `..` in a path by a folder name of the same length: the compiler's own file system
- * ignores `..`.
+ * Replaces each `..` in a path by a folder name of the same length, because the compiler's own file
+ * system ignores `..`.
  */
 function withoutUps(path: string): string {
   return path.replaceAll(UP, "$1^^");
 }
 
-/** The texts to compile. If a header has two names, the text of the second name includes the first. */
+/**
+ * The texts to compile, by name. If a header has two names, the text of the second name is only an
+ * include of the first name.
+ */
 function compiledTexts(sources: ReadonlyMap<string, SourceFile>): Record<string, string> {
   const firstNames = new Map<SourceFile, string>();
   const texts: Record<string, string> = {};

@@ -1,7 +1,8 @@
 /**
- * Manages the compiler's process, which is kept: starting it takes longer than compiling most files. One
- * process executes all orders of this thread one after the other, each in a new instance of clang. It ends
- * with this process, even when this process is killed, because its standard input ends.
+ * Manages the compiler's process. The process is kept, because starting it takes longer than compiling
+ * most files. One process executes all orders of this thread one after the other, each in a new instance
+ * of clang. The compiler's process ends with the process of this thread, even if that is killed, because
+ * the standard input then ends.
  */
 import { host } from "@dmalab/cli";
 import { type Compiled, linesOf, MAX_MS, noProcess, startCompiler, type Stopped } from "./clang.ts";
@@ -18,10 +19,13 @@ export interface CompilerOrder {
   /**
    * Makes the order's JSON body.
    * @param sent Files that the process already has, by their paths. The function adds the files
-   *   that it sends.
+   *   that the new order sends.
    */
   readonly body: (sent: Map<string, string | Uint8Array>) => object;
-  /** Called when the process begins the order; called again if a new process has to repeat it. */
+  /**
+   * Called when the process begins the order. Called again if a new process has to repeat the
+   * order.
+   */
   readonly onBegin?: () => void;
 }
 
@@ -39,7 +43,10 @@ export interface CompilerEnd {
   readonly line: string | null;
 }
 
-/** A message from the process: that it has begun, and then its result, or why it ends. */
+/**
+ * A message from the process. The process first says that it has begun an order. Its next message
+ * is the result, or the reason why the process ends.
+ */
 interface Answer {
   readonly begun?: true;
   readonly stopped?: Stopped;
@@ -86,7 +93,10 @@ export class CompilerService {
     return this.#running?.child.pid ?? null;
   }
 
-  /** Announces dozens of files, as for a tree without cached objects; affects the next start of a process. */
+  /**
+   * Announces that dozens of files follow, as for a tree without cached objects. This affects the next start
+   * of a process.
+   */
   expectMany(): void {
     this.#expectsMany = true;
   }
@@ -124,8 +134,8 @@ export class CompilerService {
       }
       this.#running = null;
       this.#ended = reasonOf(result);
-      // After a memory limit, memory of earlier files may have been the cause: the file is repeated
-      // once in a new process.
+      // If the process reached the memory limit, the memory of earlier files may have been the
+      // cause. Therefore the file is repeated once in a new process.
       const isBlameless = !result.isBegun || result.stopped === "memory";
       if (!isWarm || !isBlameless || result.isLate) return result;
     }

@@ -1,6 +1,6 @@
 /**
- * `deno task demo-c`: compiles the driver of `extensions/c_drivers/drivers/nic/`, makes each of its fallible calls fail in
- * turn, and repeats this with a bug planted in its error path.
+ * `deno task demo-c`: compiles the driver of `extensions/c_drivers/drivers/nic/`, and makes each of its fallible calls
+ * fail in turn. Then it repeats this with a bug planted in the driver's error path.
  */
 import { runProgramWith } from "@dmalab/lang/run";
 import { painter } from "@dmalab/lang/text";

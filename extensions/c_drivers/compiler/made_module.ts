@@ -1,6 +1,6 @@
 /**
- * Makes a driver of the language from the compiler's output, or gives the reason why its code must
- * not run.
+ * Makes a driver of the language from the compiler's output. If its code must not run, gives the
+ * reason instead.
  */
 import type { OfTree } from "../tree/of_tree.ts";
 import { makeCModule } from "../c_module.ts";

@@ -48,9 +48,9 @@ export interface OpenedScenario {
 }
 
 /**
- * Loads a scenario once for each patch; all drivers are compiled together.
+ * Loads a scenario once for each patch. All drivers are compiled together.
  *
- * @param patches Null for the scenario without a patch.
+ * @param patches The patches; null stands for the scenario without a patch.
  */
 export function loadPatched(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * Precompiled headers for files of a tree: headers that are parsed once for many files. With them a file
- * compiles to the same code in half the time.
+ * Precompiled headers for files of a tree: headers that are parsed once for many files. With precompiled
+ * headers a file compiles to the same code in half the time.
  */
 import type { Unit } from "../tree/unit.ts";
 import type { ClangFiles, TreeClang } from "./tree_clang.ts";
@@ -20,7 +20,10 @@ const OF_FILE = ["-S", "-emit-llvm", "-fvisibility=hidden"];
 /** The files that the compiler lists with `-H`. */
 const READ = /^\.+ (.+)$/gm;
 const MACRO = /^[ \t]*#[ \t]*(?:define|undef)[ \t]+(\w+)/gm;
-/** An include; the group is the name of a file that is searched first in the source's folder. */
+/**
+ * Matches an include. The group is the file name in quotes; such a file is searched first in the
+ * source's folder.
+ */
 const INCLUDE = /^[ \t]*#[ \t]*include\b(?:[ \t]*"([^"\n]+)")?/gm;
 /** In debug information, files of a precompiled header have absolute paths. */
 const ABSOLUTE = /(!DIFile\(filename: ")\/([^"\n]*", directory: ")"/g;
@@ -36,14 +39,15 @@ interface Precompiled {
 
 export class PrecompiledHeaders {
   /**
-   * By arguments, headers and settings: "wanted" if only one file has needed it so far, or null if the
-   * headers do not compile.
+   * Precompiled headers by arguments, headers and settings. The value is "wanted" if only one file has
+   * needed the header so far, and null if the headers do not compile.
    */
   readonly #made = new Map<string, Precompiled | "wanted" | null>();
 
   /**
    * Makes a run use a precompiled header, if its file and an earlier file of this session include the
-   * same set of headers. Null if the file's own text would give the headers another meaning.
+   * same set of headers. Null if no precompiled header can be used, for example because the file's
+   * own text would give the headers another meaning.
    *
    * @param args All arguments, the file last.
    */
@@ -95,16 +99,16 @@ async function precompile(
 }
 
 /**
- * Whether an argument belongs to `-I`: header folders may differ, since all files find the headers of
- * the sets in the same ones.
+ * Whether an argument belongs to `-I`. The header folders of two files may differ, because all files
+ * find the headers of these sets in the same folders.
  */
 function isFolder(args: readonly string[], at: number): boolean {
   return args[at] === "-I" || args[at - 1] === "-I";
 }
 
 /**
- * Whether a file includes everything that was read for the precompiled header, and defines no macro before
- * it that could change its meaning.
+ * Whether a file includes every text that was read for the precompiled header. The file must not define,
+ * before that include, a macro that could change the header's meaning.
  */
 function fits({ read }: Precompiled, path: string, files: Unit["files"]): boolean {
   if ([...read].some(([each, content]) => files[each] !== content)) return false;

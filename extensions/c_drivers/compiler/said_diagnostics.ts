@@ -92,7 +92,10 @@ function errorAt(span: Span, message: string): Diagnostic {
   return { code: "E0711", severity: "error", span, message };
 }
 
-/** The error in a line of the compiler that has no place; null if the line is not such an error. */
+/**
+ * The error in a line of the compiler's output that has no place; null if the line is not such an
+ * error.
+ */
 function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
   const linked = LINKED.exec(line);
   if (linked !== null) {

@@ -1,4 +1,7 @@
-/** Uses a system's clang for files of a tree, if a suitable one is installed: `system_main.ts` runs it. */
+/**
+ * Uses a system's clang for files of a tree, if a suitable clang is installed. `system_main.ts` runs this
+ * clang.
+ */
 import {
   chosenCompiler,
   CLANG_MAJOR,
@@ -24,8 +27,8 @@ import { type ClangFiles, CompilerError, SessionClang, type TreeClang } from "./
 const TEMPORARY = "/tmp";
 const CHECK = "lab/check.c";
 /**
- * Source of a check that no file of the host is visible, neither by its path nor among the
- * compiler's own headers.
+ * Source that checks that no file of the host is visible to the compiler. Files of the host could
+ * be visible by their path or among the compiler's own headers.
  */
 const CHECK_TEXT = `
 #if __has_include("/bin/sh") || __has_include("/etc/passwd") || __has_include(<stddef.h>)
@@ -35,8 +38,8 @@ int lab_check(int x) { return x; }
 `;
 const VERSION = /\bclang version (\d+)\.\S*/;
 /**
- * Harmless inline assembler: that of the lab's own support file, and an empty barrier. Neither names
- * a file.
+ * Harmless inline assembler: the assembler of the lab's own support file, and an empty barrier.
+ * Neither of the two names a file.
  */
 const HARMLESS = new Set([
   "",
@@ -49,8 +52,8 @@ const WORD = /(?<![\w.@%$!])asm\b/;
 /** A file made here, rather than a file of a tree. */
 const OURS = /^[^/]+\.ll$/;
 /**
- * The compiler's name and version in LLVM IR. Removing them makes the text equal for versions that make the same
- * code.
+ * The compiler's name and version in LLVM IR. They are removed, so that versions that make the same code also
+ * make the same text.
  */
 const NAMED =
   /(?<=^!\d+ = (?:!\{|distinct !DICompileUnit\(.*?\bproducer: )!?")[^"]*clang version [^"]*(?=")/gm;
@@ -103,7 +106,10 @@ function startSystemClang(): Deno.ChildProcess {
 /** The process of this thread. */
 export const systemClangService = new CompilerService(startSystemClang);
 
-/** Uses the system's clang if a suitable one is installed, else dmalab's own; the user can choose. */
+/**
+ * Uses the system's clang if a suitable clang is installed, else dmalab's own clang. The user can
+ * choose.
+ */
 export class TreeCompiler implements TreeClang {
   readonly #packaged: SessionClang;
   #system: Promise<SystemClang | null> | null = null;
@@ -143,7 +149,10 @@ export class TreeCompiler implements TreeClang {
     await this.#packaged.close();
   }
 
-  /** The system's clang, if it passes the checks. The result is cached by its path and modification time. */
+  /**
+   * The system's clang, if it passes the checks. The result is cached by the path and the modification time
+   * of this clang.
+   */
   async #checked(): Promise<SystemClang | null> {
     const installed = installedClang();
     if (installed === null) return null;

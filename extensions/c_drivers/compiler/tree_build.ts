@@ -17,7 +17,7 @@ const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** Output to a stream: for a large file the compiler's own file system would take minutes. */
 const STREAM = "-";
-/** Name of an LLVM IR text that is compiled to an object; `LINKED`: name of the linked module. */
+/** Name of an LLVM IR text that is compiled to an object. `LINKED` is the name of the linked module. */
 const ASSEMBLED = "file.ll";
 const LINKED = "linked.wasm";
 /** The most architectures for which a file is tried: its symbols may belong to several. */
@@ -28,11 +28,17 @@ const NOTHING = new Uint8Array();
 
 /** A compiled file, or the compiler's messages if it does not compile. */
 export interface BuiltFile extends Compiled {
-  /** Whether it was read from the cache, under its name and the hash of everything that it includes. */
+  /**
+   * Whether the file was read from the cache, under its name and the hash of everything that it
+   * includes.
+   */
   readonly isKept: boolean;
   /** Number of files that it may include. */
   readonly fileCount: number;
-  /** "for powerpc", or "within" a file that includes it, if it does not compile in the usual way. */
+  /**
+   * Set if the file does not compile in the usual way: "for powerpc", or "within" a file that
+   * includes it.
+   */
   readonly how?: string;
 }
 
@@ -60,8 +66,8 @@ export class TreeBuild {
   }
 
   /**
-   * The texts from which a file is compiled. @param own Texts in addition to the tree's, by their
-   * paths.
+   * The texts from which a file is compiled.
+   * @param own Texts in addition to the tree's texts, by their paths.
    */
   async unit(
     path: string,
@@ -94,8 +100,8 @@ export class TreeBuild {
   }
 
   /**
-   * Compiles a unit, or reads the result from the cache. @param args The arguments common to all
-   * units.
+   * Compiles a unit, or reads the result from the cache.
+   * @param args The arguments common to all units.
    */
   async compile({ args: own, files, source }: Unit, args: readonly string[]): Promise<BuiltFile> {
     const made = await this.#made([...args, ...own, source], files, STREAM);
@@ -103,11 +109,11 @@ export class TreeBuild {
   }
 
   /**
-   * Links texts in LLVM IR into a module. Each text becomes a separate object, so if one of many has
-   * changed, the others are read from the cache.
+   * Links texts in LLVM IR into a module. Each text becomes a separate object. If one of many texts
+   * has changed, the objects of the others are therefore read from the cache.
    *
    * @param assembling Arguments that compile a text to an object.
-   * @param texts In the linker's order: if several define a name, the first one counts.
+   * @param texts In the linker's order: if several texts define a name, the first text counts.
    */
   async link(
     texts: readonly string[],
@@ -139,11 +145,12 @@ export class TreeBuild {
     if (kept !== null) {
       return { ...kept, module: kept.module?.length === 0 ? null : kept.module, isKept: true };
     }
-    // This header is needed by every driver, so if it is not cached, nothing of this tree is.
+    // Every driver needs this header. If the header is not cached, no file of this tree is, so many
+    // files will follow.
     if (args.at(-1) === `tree/${BOUNDS}`) this.clang.expectMany?.();
     const made = await this.#run(args, files, output);
-    // Compile errors are cached too, because they would be the same again: each run tries to
-    // compile files of the tree's library.
+    // Compile errors are cached too. Each run tries to compile the same files of the tree's
+    // library, and a file that failed would fail again.
     const isKept = made.module !== null || ERROR.test(made.said);
     if (isKept && this.usesCache) await cacheModule(key, made.module ?? NOTHING, made.said);
     return { ...made, isKept: false };
@@ -155,8 +162,8 @@ export class TreeBuild {
     const precompiled = areTexts(files) ? await clang.precompiled.with(clang, args, files) : null;
     if (precompiled !== null) {
       const { module, said } = await clang.run(precompiled.args, precompiled.files, output);
-      // Errors are discarded: the file is compiled again without the precompiled header, so that
-      // messages have the paths of its own headers.
+      // Errors are discarded. The file is compiled again without the precompiled header, so that
+      // the messages have the paths of the file's own headers.
       if (module !== null) {
         const ir = asFromSource(new TextDecoder().decode(module));
         return { module: new TextEncoder().encode(ir), said };
@@ -181,8 +188,9 @@ export class TreeBuild {
   }
 
   /**
-   * Compiles a file of the tree with the flags of its own makefile: for the lab's machine; else, if no
-   * makefile names it, within a file that includes it; else for an architecture for which it is built.
+   * Compiles a file of the tree with the flags of its own makefile. First it is compiled for the lab's
+   * machine. If that fails and no makefile names the file, it is compiled within a file that includes
+   * it. If that fails too, it is compiled for an architecture for which it is built.
    */
   async file(path: string, args: readonly string[]): Promise<BuiltFile> {
     if (this.files.text(path) === null) {
@@ -203,8 +211,8 @@ export class TreeBuild {
     for (const each of this.elsewhere(settings)) {
       const made = await compile(each);
       if (made.module !== null) return { ...made, how: `for ${each.architecture!.name}` };
-      // If it failed here only because a header is missing, the errors for the other architecture
-      // are more useful.
+      // If the file failed for the lab's machine only because a header is missing, the errors for
+      // the other architecture are more useful.
       if (NO_HEADER.test(failed.said)) failed = made;
     }
     return failed;

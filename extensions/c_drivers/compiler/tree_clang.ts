@@ -1,4 +1,7 @@
-/** A compiler for many files of a tree: its process is kept, and each text is sent to it once. */
+/**
+ * A compiler for many files of a tree. Its process is kept, and each text is sent to the process
+ * once.
+ */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
 import { type Compiled, DOWNLOAD, LARGE, LATE, stoppedText } from "./clang.ts";

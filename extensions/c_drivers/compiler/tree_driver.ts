@@ -35,8 +35,8 @@ const ASSEMBLING = [
   "-Wno-override-module",
 ];
 /**
- * Files of a tree may declare each other's functions with different types, so such warnings are not
- * fatal.
+ * Files of a tree may declare each other's functions with different types. Therefore warnings about
+ * such types are not fatal.
  */
 const TREE_LINKING = [...LINKING, "-Wl,--no-fatal-warnings", "-Wl,--allow-undefined"];
 
@@ -133,8 +133,8 @@ class TreeDriver {
   }
 
   /**
-   * If a file is built only for other machines, throws an error that says so, rather than reporting
-   * its compile errors.
+   * If a file is built only for other machines, throws an error that says so. Otherwise the file's
+   * compile errors would be reported.
    */
   #checkMachine(said: string | undefined): void {
     for (const { path } of this.of.files) {
@@ -168,7 +168,8 @@ class TreeDriver {
       // The compiler finds it from the tree's root, as ".".
       sources.set(`tree/./${included}`, new SourceFile(this.of.tree.placeOf(included), text));
     }
-    // A file that is always built in is loaded as a module here if it compiles as one.
+    // A file that is always built into the kernel is loaded as a module here, if it compiles as a
+    // module.
     const compile = (flags: readonly string[]) =>
       build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
     const asModule = await compile(["-DMODULE"]);
@@ -178,7 +179,10 @@ class TreeDriver {
     return made;
   }
 
-  /** Adds the files of the tree that the compiler's messages name: an error may be in a header. */
+  /**
+   * Adds the files of the tree that the compiler's messages name, because an error may be in a
+   * header.
+   */
   #addNamed(said: string, sources: Map<string, SourceFile>): void {
     const { tree } = this.of;
     for (const [, name] of said.matchAll(NAMED)) {

@@ -1,6 +1,6 @@
 /**
- * Finds the files with which a driver of a tree is linked in addition to its own: dmalab's, the tree's library, and for
- * an out-of-tree driver the other sources and modules of its folder.
+ * Finds the files with which a driver of a tree is linked in addition to its own files: dmalab's files and the tree's
+ * library. For an out-of-tree driver, these are also the other sources and modules of its folder.
  */
 import { asLibrary, asOtherModule, definedIn, IR, missingIn } from "../tree/ir.ts";
 import {
@@ -21,8 +21,8 @@ import { CHECKABLE } from "./clang.ts";
 import { firstError, type TreeBuild } from "./tree_build.ts";
 
 /**
- * Debug information in which the code of a header's inline function has the line of the driver's
- * call.
+ * Arguments for debug information in which the code of a header's inline function has the line of
+ * the driver's call.
  */
 export const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
 /** For library files: debug information without variables, which are not shown. */
@@ -41,8 +41,8 @@ const COMPILERS_OWN = ["__multi3"];
 const WRAPPING = "dmalab/pool_pages.c";
 const WRAPPED = /\b__wrap_(\w+)\(/g;
 /**
- * The most files of the tree and of other modules that one driver is linked with; dmalab's own are a few dozen at
- * most.
+ * The largest number of files of the tree and of other modules with which one driver is linked. dmalab's own
+ * files are not counted; they are a few dozen at most.
  */
 const MAX_LIBRARY = 160;
 /** Path of the table of modules that `dmalab/bus.c` starts before the driver. */
@@ -98,7 +98,7 @@ export class TreeLibrary {
   }
 
   /**
-   * Adds files until no name is undefined that a known file exports.
+   * Adds files until each undefined name is one that no known file exports.
    *
    * @param texts The driver's own files, in LLVM IR.
    * @throws {TreeError} If one of dmalab's files does not compile with the tree.
@@ -137,8 +137,9 @@ export class TreeLibrary {
   }
 
   /**
-   * Compiles and adds a file. @returns False if it has been tried before, or does not compile: its
-   * functions are stubs then.
+   * Compiles and adds a file.
+   * @returns False if the file has been tried before, or does not compile. The file's functions are
+   *   then stubs.
    */
   async #add(path: string): Promise<boolean> {
     const own = this.#ours.get(path);
@@ -170,8 +171,8 @@ export class TreeLibrary {
   }
 
   /**
-   * Adds the files of the same module as an added file, which it may call, and the file with the module's init
-   * function.
+   * Adds the other files of the module to which an added file belongs, because the added file may call them.
+   * Also adds the file with the module's init function.
    */
   async #addBeside(path: string): Promise<void> {
     const { build: { makefiles }, of: { tree } } = this;
@@ -241,8 +242,8 @@ export class TreeLibrary {
   }
 
   /**
-   * The names defined by sources in an out-of-tree module's folder. All sources are read, because its makefile
-   * may list them by running a program.
+   * The names that sources in an out-of-tree module's folder define. All sources are read, because the
+   * module's makefile may list its files by running a program.
    */
   #ofModule(): ReadonlyMap<string, string> {
     return exportsIn(this.#sources().filter(([, text]) => !INIT.test(text)));

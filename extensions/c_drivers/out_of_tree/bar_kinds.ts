@@ -3,7 +3,10 @@
  * text.
  */
 
-/** An assignment of a BAR's start to a variable or member: its name, and the BAR's number. */
+/**
+ * Matches an assignment of a BAR's start to a variable or member. The groups are the name of the
+ * variable or member and the BAR's number.
+ */
 const START =
   /\b(\w+)\s{0,20}=\s{0,20}(?:\([^()\n]{0,80}\)\s{0,20})?(?:pci_resource_start\s{0,20}\([^,;\n]{1,80},\s{0,20}(\w+)\s{0,20}\)|[\w.>-]{1,80}\bresource\s{0,20}\[\s{0,20}(\w+)\s{0,20}\]\s{0,20}\.\s{0,20}start)/g;
 /** A call of a port function, with its arguments up to the end of the statement. */
@@ -18,7 +21,7 @@ const FLAGS =
  * Numbers of the BARs that are I/O ports.
  *
  * @param texts Sources and headers of the driver.
- * @param constants Constants of its sources, by name.
+ * @param constants Constants of these texts, by name.
  */
 export function portBars(
   texts: readonly string[],
@@ -54,12 +57,12 @@ export function portBars(
 const BAR_CALL =
   /\bpcim?_(?:resource_\w+|request_region|release_region|iomap\w*|ioremap_bar)\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)/g;
 /**
- * Number of BARs that a device is given at least: more are rare, and a driver that uses all BARs
- * accepts this many.
+ * The smallest number of BARs that a device is given. More BARs are rare, and a driver that uses
+ * all BARs accepts this number.
  */
 const USUAL_BARS = 5;
 
-/** Numbers of the BARs of the driver's device: the usual ones, and each that the driver's text mentions. */
+/** Numbers of the BARs of the driver's device: the usual ones, and each BAR that the driver's text mentions. */
 export function barsOf(
   texts: readonly string[],
   constants: ReadonlyMap<string, number>,

@@ -47,8 +47,8 @@ const LISTED = 30;
 /** Step limit of a test: stops a driver that polls for ever. */
 const STEPS = 10_000_000;
 /**
- * Processor time for trying values of one register; `TRY_STEPS`: step limit of each try, which may poll for
- * ever.
+ * Processor time for trying values of one register. `TRY_STEPS` is the step limit of each try, because a
+ * try may poll for ever.
  */
 const TRIES_MS = 15_000;
 const TRY_STEPS = 1_000_000;
@@ -203,8 +203,8 @@ class DriverInit {
       tree: kernel === null ? null : pathFrom(folder, this.#tree!.root),
       module: pathFrom(folder, module),
       kernel: this.#kernel,
-      // With a tree every driver is a module; with dmalab's own headers only a driver with an init
-      // function.
+      // With a tree every driver is a module. With dmalab's own headers a driver is a module only
+      // if it has an init function.
       loads: this.#tree !== null || this.#facts.loads,
       answers,
       tried,
@@ -262,7 +262,8 @@ class DriverInit {
     const isFurther = ({ lines, outcome: { failure } }: TestRun) => {
       if (failure === null) return true;
       const isOther = READ_LAST.exec(lines.join("\n"))?.[0] !== place && lastLines(lines) !== usual;
-      // A run that ended at a limit is no progress: it polls this or another register for ever.
+      // A run that ended at a limit is no progress, because it polls this register or another one
+      // for ever.
       return isOther && !isLimit(failure.code) &&
         (failure.code === "E0901" || failure.code === usualCode || isLimit(usualCode));
     };

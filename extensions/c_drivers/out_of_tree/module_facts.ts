@@ -1,5 +1,5 @@
 /**
- * Collects facts about an out-of-tree PCI module from its folder: makefile and sources are read as text, and no
+ * Collects facts about an out-of-tree PCI module from its folder. Makefile and sources are read as text; no
  * program is run.
  */
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
@@ -17,8 +17,8 @@ const OUTER_FOLDER = /^[^#]*-I[ \t]*\S*\.\.(?:\/|\s|$)/;
 /** The head of a rule that generates a header. */
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
 /**
- * The head of a device id table. Its parts have bounded lengths, so that a text with many heads and no end is still
- * read in one pass.
+ * Matches the head of a device id table. The parts of the pattern have bounded lengths, so that a text with many
+ * heads and no end is still read in one pass.
  */
 const TABLE_HEAD =
   /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}\[[^\]]{0,100}\]|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
@@ -55,8 +55,8 @@ export interface ModuleFacts {
   /** Numbers of the BARs that the driver accesses as I/O ports. */
   readonly portBars: ReadonlySet<number>;
   /**
-   * Texts of the driver's source, of the other sources and modules that it needs, and of the
-   * headers beside them.
+   * Texts of the driver's source, of the other sources and modules that the driver needs, and of
+   * the headers beside these files.
    */
   readonly texts: readonly string[];
   /** Constants defined in its sources and headers, by name. */
@@ -74,8 +74,8 @@ export interface ModuleFacts {
 /**
  * Reads a module's folder.
  *
- * @param wanted Path of the driver's source, from the folder; null for the first that registers a
- *   PCI driver.
+ * @param wanted Path of the driver's source, from the folder. Null chooses the first source that
+ *   registers a PCI driver.
  * @param pciIds The tree's list of PCI vendors; "" without a tree.
  * @throws {TreeError} If no source registers a PCI driver.
  */
@@ -120,7 +120,10 @@ export function readModule(
   };
 }
 
-/** The driver's source, the sources that define functions used there or in each other, and the headers beside them. */
+/**
+ * The driver's source, the sources that define functions used in this source or in each other, and the headers beside
+ * these sources.
+ */
 function neededTexts(main: string, texts: ReadonlyMap<string, string>): readonly string[] {
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
   const isBeside = (path: string) => Number(folderOf(path) === folderOf(main));

@@ -55,8 +55,8 @@ const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
 ];
 
 /**
- * Failures by a limit. A report's test has less time and fewer steps than in `dmalab test`, so such a failure shows
- * nothing about the driver.
+ * Failures by a limit. A report's test has less time and fewer steps than the same test in `dmalab test`, so such a
+ * failure shows nothing about the driver.
  */
 const LIMITS_REACHED: readonly string[] = ["E0801", "E0806"];
 
@@ -149,7 +149,10 @@ function barsText(bars: readonly number[], ports: ReadonlySet<number>, answering
   return order.map((bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`).join(", ");
 }
 
-/** Quotes a string for the scenario: a file's name must not end the string or be evaluated. */
+/**
+ * Quotes a string for the scenario. The quoting ensures that the name of a file does not end the
+ * string and is not evaluated.
+ */
 function quoted(text: string): string {
   return JSON.stringify(text).replaceAll("{", "\\{");
 }

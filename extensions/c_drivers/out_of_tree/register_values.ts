@@ -8,7 +8,10 @@ const WORD = /\b(?:0x[\da-fA-F]+|\d+|[A-Z_][A-Z\d_]{2,})/g;
 const LINES_NEAR = 15;
 const MOST_NEAR = 120;
 const MOST_NAMED = 60;
-/** Offsets of a possible field in a register: values that fit a byte are tried at each. */
+/**
+ * Bit offsets at which a register may have a field. Values that fit a byte are tried at each of
+ * these offsets.
+ */
 const SHIFTS = [4, 8, 16, 24];
 const LARGEST = 0xffff_ffff;
 
@@ -23,7 +26,7 @@ export interface RegisterValue {
  *
  * @param offset The register's offset in its BAR.
  * @param texts Sources and headers of the driver.
- * @param constants Their constants, by name.
+ * @param constants The constants that the texts define, by name.
  */
 export function registerValues(
   offset: number,

@@ -1,6 +1,6 @@
 /**
- * The simulation does not test barriers: a driver without them passes every test that it passes with them, and the manual
- * says so.
+ * The simulation does not test barriers. A driver without barriers passes every test that it passes with them, and the
+ * manual says so.
  */
 import "@dmalab/bin/provide";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";

@@ -108,7 +108,8 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
     bytes[bytes.length - 1]! ^= 1;
     Deno.writeFileSync(cache.at("dmalab/c/wrong"), bytes);
     assertEquals(await keptModule("wrong"), null);
-    // A pipe would block its reader, and a file that is too large was not written by the cache.
+    // A pipe in the cache would block its reader. A file that is too large was not written by the
+    // cache. Neither of them is read.
     new Deno.Command("mkfifo", { args: [cache.at("dmalab/c/pipe")] }).outputSync();
     assertEquals(await keptModule("pipe"), null);
     Deno.truncateSync(cache.at("dmalab/c/wrong"), 2 ** 40);

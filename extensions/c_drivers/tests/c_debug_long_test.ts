@@ -102,7 +102,8 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
   // Names of the script are resolved in the frame in which they are evaluated.
   assertEquals(evaluate(recording, position!, "addr", 1).text, "0xffff_f000");
   assertEquals(evaluate(recording, position!, "buf.size", 3).text, "1000B");
-  // No compiled statement begins in line 29, so the breakpoint moves to the next line that has one.
+  // No compiled statement begins in line 29, so the breakpoint moves to the next line in which a
+  // statement begins.
   const moved = stopsOf(recording, { kind: "line", file, line: 29 }, "forward");
   assertEquals(moved.map((each) => lineAt(recording, each)), ["wire.c:30"]);
   // A line without a file is a line of the script.
@@ -213,7 +214,8 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
   assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
   assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
   const [frame] = stackFrames;
-  // In a frame of C `nic` is the parameter, and not the script's device of that name.
+  // In a frame of C, the name `nic` is the function's parameter, not the script's device with that
+  // name.
   const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
   assertEquals(refused.message, "struct nic has no member `mappings` (it has dev, regs, tx, rx)");
   const { scopes } = await client.body("scopes", { frameId: frame.id });

@@ -95,8 +95,8 @@ Deno.test("reports of C name the calls they are about: leaks, freed blocks, refu
     outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure] as const]),
   );
   const lines = (test: string) => failures.get(test)!.lines.join("\n");
-  // The line in which the call begins, not its last line, and the call itself, not the macro around
-  // it.
+  // The report must show the line in which the call begins, not its last line. It must show the
+  // call itself, not the macro around it.
   assertStringIncludes(
     lines("a call over several lines"),
     "--> extensions/c_drivers/tests/c/reported.c:13:18\n",
@@ -205,8 +205,8 @@ Deno.test("which lines of C have run, on whichever machine", () => {
   const record = recorder.record(runProgramWith(null, program, { only: "tests" }));
   const { files } = coverageReport(record, readRulePage);
   assertEquals(files.map(({ file, open }) => [file.replace(/^.*tests/, "tests"), open]), [
-    // Lines of functions that are never called, and of the branches for too large numbers and for
-    // three.
+    // Lines that never run: the lines of functions that are never called, and the branches for too
+    // large numbers and for the number three.
     ["tests/c/branches.c", [9, 10, 18, 24, 30, 31]],
   ]);
   const { lines, run } = files[0]!;
@@ -221,8 +221,8 @@ Deno.test("what the compiler says is shown as what we say", () => {
   const said = wrong.diagnostics.map(({ code, severity, span: { source, start } }) =>
     `${code} ${severity} ${source.position(start).line}`
   );
-  // For a macro with wrong arguments only that is reported, and not also that its name is
-  // undeclared.
+  // If a macro has wrong arguments, only this is reported. It is not also reported that the macro's
+  // name is undeclared.
   assertEquals(said, [6, 11, 16].map((line) => `E0711 error ${line}`));
 });
 

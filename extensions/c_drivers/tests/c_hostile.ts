@@ -17,12 +17,12 @@ const MACHINE = `machine {
   pci { root_port rp0 { endpoint nic { } } }
 }`;
 /**
- * Number of files that are compiled as one module: starting the compiler for each would take
- * minutes.
+ * Number of files that are compiled as one module, because starting the compiler for each file
+ * would take minutes.
  */
 const FILES_OF_MODULE = 50;
 
-/** Options for tests that are all expected to fail: without the search for known defects as causes. */
+/** Options for tests that are all expected to fail. Known defects are not searched for as causes. */
 function unheard(steps: number): RunOptions {
   return { only: "tests", limits: { ...DEFAULT_LIMITS, steps }, attributeDefects: false };
 }
@@ -64,7 +64,7 @@ export function openHostileFiles(files: readonly HostileFile[]): OpenedScenario 
 export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResult): void {
   const program = programOf(loaded);
   const options = unheard(300_000);
-  // Each test is run separately: in a common run a limit of output would end all of them.
+  // Each test is run separately, because in a common run a limit of output would end all tests.
   const outcomes = files.flatMap((_file, index) => {
     const select = (number: number) => number === index;
     return runProgramWith(null, program, { ...options, select }).outcomes;
@@ -101,7 +101,10 @@ export function openHostileCalls(seeds: readonly number[]): OpenedScenario {
   return { entry: new SourceFile(entry.name, `${entry.text}${cases.join("\n")}\n`), loader };
 }
 
-/** Asserts that whatever a driver in C does to its host ends in an error of dmalab, with its place. */
+/**
+ * Asserts that each attack of a driver in C on its host ends in an error of dmalab, and that the error
+ * has its place.
+ */
 export function holdHostileCalls(seeds: readonly number[], loaded: LoadResult): void {
   const { outcomes } = runProgramWith(null, programOf(loaded), unheard(500_000));
   const wrong = outcomes.filter(({ failure }) => failure === null || failure.kind === "bug");

@@ -1,6 +1,6 @@
 /**
- * Generates hostile drivers in C from a seed, each in a separate file: each fails, and for many of
- * them the failing line is known.
+ * Generates hostile drivers in C from a seed, each in a separate file. Each of them fails, and for
+ * many of them the failing line is known.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
 import { type CType, isPointer } from "../prototype.ts";
@@ -157,8 +157,9 @@ function memoryAct(draw: Draw): Act {
 }
 
 /**
- * An action of which exactly this line must be reported. @param before Lines before it. Without
- * any, more kinds of surrounding code are possible.
+ * An action for which exactly this line must be reported.
+ * @param before Lines before this line. If there are none, more kinds of surrounding code are
+ *   possible.
  */
 function exactly(kind: string, line: string, ...before: readonly string[]): Act {
   return { kind, ...before.length === 0 ? {} : { before }, line, exact: true };

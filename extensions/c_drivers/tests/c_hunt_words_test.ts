@@ -1,4 +1,7 @@
-/** The output of `dmalab hunt` for a scenario with a driver in C, and of compiling without a terminal. */
+/**
+ * The output of `dmalab hunt` for a scenario with a driver in C. Also the output of compiling without a
+ * terminal.
+ */
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
@@ -30,8 +33,8 @@ Deno.test("a hunt of a scenario with a driver in C and no driver block says whic
         stderr,
         /"lab\.dma" has a driver in C, .* add a block `driver "NAME" \{ map = …, unmap = … \}`/,
       );
-      // The first run compiles the driver and reports that without a terminal; the second run finds
-      // it in the cache.
+      // The first run compiles the driver. Without a terminal it prints a line about this. The
+      // second run finds the driver in the cache.
       assertEquals(/^compiling \S+d\.c \(1 of 1\)$/m.test(stderr), index === 0, stderr);
     }
   } finally {

@@ -1,4 +1,4 @@
-/** Lists in C that are mapped as fewer ranges than they have entries, and masks that are refused. */
+/** Lists in C that are mapped as fewer ranges than they have entries. Also masks that are refused. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { caseText, huntDriver, machineVariations, runScenarioText } from "@dmalab/hunt";

@@ -88,7 +88,7 @@ Deno.test("what scripts and C both call is one row of the vocabulary, or another
     ["dma_pool_alloc", "dma_pool_free"],
     "rows without a builtin; blocks are allocated by a method of their pool",
   );
-  // The parameter names of the row are the same in C, in the builtin and in the event.
+  // The parameters in the function's row have the same names in C, in the builtin and in the event.
   const link = C_CALLS.find(({ prototype }) => prototype.name === "dma_iova_link")!;
   const names = ["dev", "state", "phys", "offset", "size", "dir", "attrs"];
   assertEquals(link.prototype.parameters.map(({ name }) => name), names);

@@ -1,7 +1,7 @@
 /**
  * Sends random requests through the NVMe driver in C and through the simulated kernel's driver, and
- * compares the commands that the two controllers fetch. Commands are compared by the memory to
- * which they refer, which is all that a device sees of them.
+ * compares the commands that the two controllers fetch. Two commands are equal if they refer to the
+ * same memory, because a device sees no more than that of the driver's work.
  */
 import { join } from "node:path";
 import { versionOf } from "@dmalab/runtime/kernels";
@@ -46,8 +46,8 @@ export interface RequestsOutcome {
 /**
  * The scenario, with this many requests in each of its tests.
  *
- * @param tree The folder of a kernel tree with the driver that sends them; if left out, the lab's
- *   driver is used.
+ * @param tree The folder of a kernel tree with the driver that sends the requests. If it is left
+ *   out, the lab's driver is used.
  */
 export async function requestsProgram(count: number, tree?: string): Promise<Program> {
   const files = HostLoader.open(join(ROOT, tree === undefined ? SCENARIO : TREE_SCENARIO));
@@ -67,8 +67,8 @@ export async function requestsProgram(count: number, tree?: string): Promise<Pro
 }
 
 /**
- * Reads the memory to which a command refers, like its controller: as physical addresses, whatever IOMMU
- * or lists are in between.
+ * Reads the memory to which a command refers, as its controller does. The result is physical addresses,
+ * so it does not depend on an IOMMU or on lists.
  */
 class CommandReader {
   constructor(private readonly machine: Machine, private readonly dev: DmaDevice) {}
@@ -141,8 +141,8 @@ function wide(view: DataView, at: number): number {
 /**
  * Runs the scenario's tests, and compares the commands of both drivers.
  *
- * @param machines Which machines are compared: those without bounced mappings, because each disk
- *   has separate bounce buffers; or all.
+ * @param machines Which machines are compared: all, or only the machines without bounced mappings.
+ *   Each disk has separate bounce buffers, so commands with bounced mappings differ.
  * @param tell Receives each outcome when its test ends.
  * @param chosen Parts of the names of the tests to run (all if none is given), and the seed of the
  *   requests.
@@ -155,8 +155,8 @@ export function runRequests(
 ): readonly RequestsOutcome[] {
   let fetched = new Map<string, string[]>();
   let bounces = (): boolean => false;
-  // Only the first machine of a test is observed: a test with reports is repeated on other machines
-  // to find the causing defect.
+  // Only the first machine of a test is observed. If a test has reports, it is repeated on other
+  // machines to find the defect that causes them.
   let isFirst = true;
   const { markReady } = Machine.prototype;
   Machine.prototype.markReady = function (this: Machine) {

@@ -27,7 +27,7 @@ Deno.test("the NVMe driver in C and the kernel's give the same commands and list
 });
 
 Deno.test("a command that differs is found, wherever it does", () => {
-  // Machines that bounce are compared, too: each disk has separate bounce buffers, so the
+  // Machines that bounce are compared as well. Each disk has separate bounce buffers, so the
   // comparison must find a difference.
   const outcomes = runRequests(four, "all");
   assertEquals(outcomes.map(({ compared }) => compared), Array(15).fill(4));

@@ -1,4 +1,7 @@
-/** `race` over calls of drivers in C: what can be interleaved at their calls, and what cannot. */
+/**
+ * `race` over calls of drivers in C: which statements can be interleaved at the drivers' calls, and
+ * which cannot.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";

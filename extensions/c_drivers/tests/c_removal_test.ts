@@ -1,6 +1,6 @@
 /**
- * `remove each` and `unplug each`: wrong orders of a removal are found, and correct ones are not
- * reported.
+ * `remove each` and `unplug each`: a removal in a wrong order is found, and a removal in a correct
+ * order is not reported.
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";

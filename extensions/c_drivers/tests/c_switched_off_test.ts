@@ -159,7 +159,10 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
   },
 ];
 
-/** Processor time in ms: on a busy host a run may wait long before it reaches the C code. */
+/**
+ * Processor time in ms. It is used because on a busy host a run may wait long before it reaches the
+ * C code.
+ */
 function nowMs(): number {
   const { system, user } = process.cpuUsage();
   return (system + user) / 1000;

@@ -1,6 +1,6 @@
 /**
- * Loads scenarios with drivers in C. Starting the compiler takes seconds, so it is started once for
- * all test files in a process that load their scenarios while they are imported.
+ * Loads scenarios with drivers in C. Starting the compiler takes seconds. Therefore it is started
+ * once for all test files of a process that load their scenarios while they are imported.
  */
 import { assert } from "@std/assert";
 import { join } from "node:path";

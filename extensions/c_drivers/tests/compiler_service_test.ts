@@ -57,7 +57,10 @@ Deno.test("one process compiles one file after the other, and a new one takes it
   assertEquals(service.pid, null);
 });
 
-/** Shell programs in place of the compiler, started one after the other, and the answer that each file gets. */
+/**
+ * Shell programs that take the place of the compiler, started one after the other. Also the answer that each
+ * file must get.
+ */
 const PROGRAMS: readonly {
   readonly name: string;
   readonly programs: readonly string[];

@@ -27,7 +27,7 @@ function folder(texts: Readonly<Record<string, string>>): TreeFolders {
 
 const DRIVER = "module_pci_driver(d);\n";
 
-/** Tables of ids as drivers write them: the vendor and the device of the first entry, and its line. */
+/** Tables of ids as drivers write them, each with the vendor and the device of its first entry. */
 const TABLES: readonly (readonly [table: string, vendor: number, device: number])[] = [
   [
     "static const struct pci_device_id t[] = {\n\t{ PCI_DEVICE(0x10ee, 0x7024) },\n\t{ 0 }\n};",
@@ -254,7 +254,10 @@ Deno.test("a BAR whose start goes to inb(), outb() or request_region() is I/O po
   }
 });
 
-/** Code that tests a register: its text, the offset, and a value that must be among the first to be tried. */
+/**
+ * Code that tests a register. Each row has the text of the code, the offset of the register, and a value that
+ * must be among the first values that are tried.
+ */
 const LOOKS: readonly (readonly [text: string, offset: number, value: number])[] = [
   [
     "#define CHIP 0x16\nid = readb(base + CHIP);\nif ((id >> 4) != 0xc) return -ENODEV;",
@@ -412,7 +415,10 @@ module_pci_driver(wrong_driver);
 MODULE_LICENSE("GPL");
 `;
 
-/** Modules of one source and a makefile, lines of the report that each gives, and the path that its scenario has. */
+/**
+ * Modules that consist of one source and a makefile. Each has lines that its report must contain, and the path of
+ * its scenario.
+ */
 const REPORTS: readonly (readonly [
   what: string,
   source: string,

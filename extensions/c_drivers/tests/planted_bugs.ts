@@ -1,6 +1,6 @@
 /**
- * Tests of the drivers in C under `extensions/c_drivers/drivers/`: the unchanged driver passes, and each bug that a patch
- * plants in it is found by the expected test, with the expected message.
+ * Tests of the drivers in C under `extensions/c_drivers/drivers/`. The unchanged driver passes. If a patch plants a bug
+ * in it, the expected test finds the bug with the expected message.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
@@ -27,15 +27,15 @@ export interface PlantedDriver {
   /** Expected results by the patch's name, sorted by name. */
   readonly found: Readonly<Record<string, FoundBug>>;
   /**
-   * Bugs that the short test suite plants: one each with a report of the checker, a leak and a
-   * wrong access.
+   * Bugs that the short test suite plants: one bug that the checker reports, one leak and one wrong
+   * access.
    */
   readonly witnesses: readonly string[];
 }
 
 /**
- * Options without a search for known defects, because a finding is about the driver only. The step limit
- * for an endless loop is a tenth of the default, which no other test comes near.
+ * Options without a search for known defects, because a finding is only about the driver. The step limit
+ * is for an endless loop: it is a tenth of the default, and no other test comes near it.
  */
 const PLANTED: RunOptions = {
   only: "tests",
@@ -43,7 +43,10 @@ const PLANTED: RunOptions = {
   limits: { ...DEFAULT_LIMITS, steps: DEFAULT_LIMITS.steps / 10 },
 };
 
-/** All messages of the failing tests with a given text in their names; empty if all pass. */
+/**
+ * All messages of the failing tests whose names contain a given text; empty if all of these tests
+ * pass.
+ */
 function saidOf(program: Program, by: string): string {
   const { outcomes } = runProgram(program, { ...PLANTED, match: [by] });
   return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
@@ -62,7 +65,7 @@ export function assertHolds(program: Program, testCount: number): void {
 }
 
 /**
- * Opens a scenario with a constant of ten thousand reduced to a hundred.
+ * Opens a scenario and reduces one of its constants from ten thousand to a hundred.
  *
  * @param constant The name of the constant.
  */

@@ -1,4 +1,4 @@
-/** The drivers in C on other kernels, and every planted bug of theirs that the short suite leaves out. */
+/** The drivers in C on other kernels. Also every bug planted in them that the short suite leaves out. */
 import { loadFiles, loadOpened, programOf } from "./c_together.ts";
 import { assertHolds, findPlanted, loadPlanted, openFew } from "./planted_bugs.ts";
 import { BLOCK_DRIVER } from "./planted_block.ts";

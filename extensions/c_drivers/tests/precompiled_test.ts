@@ -1,4 +1,4 @@
-/** Headers are parsed once for many files of a tree, but only if that changes no result. */
+/** Headers are parsed once for many files of a tree, but only if this does not change the result. */
 import { assertEquals } from "@std/assert";
 import { asFromSource, PrecompiledHeaders } from "../compiler/precompiled.ts";
 import { type ClangFiles, SessionClang, type TreeClang } from "../compiler/tree_clang.ts";

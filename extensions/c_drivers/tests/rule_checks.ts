@@ -1,6 +1,6 @@
 /**
- * Every rule of `docs/rules/c-api.md` and `dma.md` by which something warns, fails or is refused, with
- * the scenarios and tests that demonstrate it.
+ * Every rule of `docs/rules/c-api.md` and `dma.md` that leads to a warning, a failure or a refusal.
+ * Each has the scenarios and tests that demonstrate it.
  */
 
 /** Files of tests and scenarios, by paths from the project's root. */

@@ -1,6 +1,6 @@
 /**
- * Each rule that says that something warns, fails or is refused has a test that shows it: a new or a
- * changed rule without a test is an error here.
+ * Each rule that says that something warns, fails or is refused has a test that shows it. A new or
+ * changed rule without a test makes this test fail.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";

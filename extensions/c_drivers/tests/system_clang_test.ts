@@ -16,7 +16,10 @@ import { TREE_ARGUMENTS } from "../tree/unit.ts";
 const SECRET = 6_193_077;
 const SHOWN = /6193077|0x5e7fb5|lab_secret/;
 
-/** Ways in which C could name a file; each is compiled with the path of a secret file of the host. */
+/**
+ * Ways in which C could name a file. Each of them is compiled with the path of a secret file of the
+ * host.
+ */
 const ATTACKS: readonly { readonly name: string; readonly text: (path: string) => string }[] = [
   { name: "an include by its path", text: (path) => `#include "${path}"\n` },
   { name: "an include among headers", text: (path) => `#include <${path}>\n` },

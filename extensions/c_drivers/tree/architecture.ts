@@ -1,7 +1,7 @@
 /**
- * Architectures other than the lab's, for files that are built only for them: headers that exist
- * only in one folder of `arch/`, and the symbols by which the architecture builds a file. The lab's
- * own headers stay in use.
+ * Architectures other than the lab's, for files that are built only for them. An architecture
+ * provides headers that exist only in its folder of `arch/`, and the symbols by which it builds a
+ * file. The lab's own headers stay in use.
  */
 import { closureOf, type Kconfig, readKconfig } from "./kconfig.ts";
 import { checkMost, type TreeFolders } from "@dmalab/runtime/kernels";
@@ -31,7 +31,8 @@ export class Architectures {
   constructor(readonly files: TreeFolders) {}
 
   /**
-   * The architectures that declare any of some symbols, beginning with the one that declares most.
+   * The architectures that declare at least one of some symbols. The architecture that declares
+   * most of them comes first.
    *
    * @param wanted Symbols that a file needs and that the lab's configuration never sets.
    * @param common Symbols declared outside of `arch/`.
@@ -47,8 +48,8 @@ export class Architectures {
       const isOut = (each: string) => !asked.includes(each) && (isCommon(each) || isWrong(each));
       const on = new Set([...wanted.filter(isCommon), ...closureOf(asked, kconfig, isOut)]);
       if (main !== undefined) on.add(main);
-      // Adds the common symbols that the chosen machine selects. Those that the architecture selects for all
-      // of its machines do not apply to the lab.
+      // Adds the common symbols that the chosen machine selects. The symbols that the architecture selects
+      // for all of its machines are not added, because they do not apply to the lab.
       for (const name of asked.filter((each) => each !== main)) {
         const { selects } = kconfig.get(name)!;
         for (const each of selects) if (isCommon(each) && !isWrong(each)) on.add(each);
@@ -75,8 +76,8 @@ export class Architectures {
   }
 
   /**
-   * Its header folders: the general ones, then those that its machines add, then those added for
-   * all machines.
+   * The header folders of the architecture: the general folders, then the folders that its machines
+   * add, then the folders that are added for all machines.
    */
   #folders(root: string, symbols: readonly string[]): readonly string[] {
     const places = this.files.entries(root).map(({ name }) => `${root}/${name}/Platform`);
@@ -105,8 +106,8 @@ function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
 }
 
 /**
- * Matches strings and comments, which may look like assembler; else assembler up to its opening
- * bracket, with the last letter of a declaration before it.
+ * Matches strings and comments, so that text in them is not taken for assembler. Else it matches
+ * assembler up to its opening bracket, with the last letter of a declaration before it.
  */
 const ASSEMBLER =
   /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|((?<!\b(?:els|d))\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;
@@ -119,8 +120,8 @@ const NAME = /^\(\s*(?:"[\w%.$]*"|\w+)\s*\)$/;
 const CALL = "({ extern void inline_assembler(void); inline_assembler(); })";
 
 /**
- * Replaces assembler in a text by a call of `inline_assembler()`. No file defines this function, so
- * it becomes a stub like every function that the lab does not have.
+ * Replaces assembler in a text by a call of `inline_assembler()`. No file defines this function.
+ * Therefore it becomes a stub, like every function that the lab does not have.
  */
 export function withoutAssembler(written: string): string {
   if (!written.includes("asm")) return written;

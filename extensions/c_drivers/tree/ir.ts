@@ -39,8 +39,8 @@ export function withStorage(ir: string): string {
 }
 
 /**
- * Changes a further file of a driver: if it belongs to a separate module, the init function of the
- * first file is used.
+ * Changes a further file of a driver. If the file belongs to a separate module, it has an init
+ * function too; the change makes the linker use the init function of the first file.
  */
 export function asFurther(ir: string): string {
   return withStorage(ir).replace(/^@((?:init|cleanup)_module) = /gm, "@$1 = weak ");
@@ -52,10 +52,10 @@ export function asLibrary(ir: string): string {
 }
 
 /**
- * Changes a file of another module: its init function runs before the driver's.
+ * Changes a file of another module, so that the module's init function runs before the driver's.
  *
  * @param number Number of the module in the table that `modulesSource` makes.
- * @param clashing Names that are local to this module, and that another file defines too.
+ * @param clashing Names that are local to this module, and that another file defines as well.
  */
 export function asOtherModule(ir: string, number: number, clashing: readonly string[]): string {
   const renamed = [
@@ -121,7 +121,10 @@ const DEBUG_LINE =
   /^(!\d+) = (?:distinct )?!DILocation\(line: (\d+),.*?scope: (!\d+)(?:, inlinedAt: (!\d+))?/gm;
 const DEBUG_USE = /, !dbg (!\d+)/;
 
-/** Inserts a marker into each block of code that has lines. @param symbol A unique name for the bytes. */
+/**
+ * Inserts a marker into each block of code that has lines.
+ * @param symbol A unique name for the bytes of the markers.
+ */
 export function withMarks(
   ir: string,
   symbol: string,

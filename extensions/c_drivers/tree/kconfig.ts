@@ -1,4 +1,7 @@
-/** Reads the symbols of a tree's configuration from its Kconfig files, as far as a file needs them. */
+/**
+ * Reads the symbols of a tree's configuration from its Kconfig files, as far as a file of the tree
+ * needs these symbols.
+ */
 import { addAll } from "@dmalab/runtime/basics";
 import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
 
@@ -30,12 +33,15 @@ class KconfigSymbols extends Map<string, Symbol> {
   readonly missing: string[] = [];
 }
 
-/** Of each list, one symbol must be set: `A && (B || C)` is `[[A], [B, C]]`. */
+/**
+ * Lists of symbols; in each list, at least one symbol must be set. `A && (B || C)` is `[[A], [B,
+ * C]]`.
+ */
 type Needs = readonly (readonly string[])[];
 
 /**
- * Limits for an untrusted tree, which may have more files, circular `source` lines, and deeply nested
- * conditions.
+ * Limits for an untrusted tree. Such a tree may have more files than any release, circular `source`
+ * lines, and deeply nested conditions.
  */
 const MAX_FILES = 10_000;
 const MAX_DEPTH = 100;
@@ -61,10 +67,10 @@ const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
 const IS_SET = /^(\w+)(?:\s*(?:=\s*[ym]|!=\s*n))?$/;
 
 /**
- * Reads all Kconfig files that are reachable from one; from the tree's first one, without those of
- * architectures.
+ * Reads all Kconfig files that are reachable from one file. From the tree's first Kconfig file, the
+ * files of architectures are not read.
  *
- * @throws {TreeError} If there are more than in any release.
+ * @throws {TreeError} If there are more files than in any release.
  */
 export function readKconfig(files: TreeFiles, first = "Kconfig"): Kconfig {
   const reader = new KconfigReader(files);
@@ -219,8 +225,8 @@ function parts(condition: string, operator: "&&" | "||"): readonly string[] {
 }
 
 /**
- * Some symbols and all that they select, depend on and imply. @param isOut Whether a symbol is never
- * set.
+ * Some symbols, and all symbols that they select, depend on and imply.
+ * @param isOut Whether a symbol is never set.
  */
 export function closureOf(
   wanted: Iterable<string>,

@@ -1,7 +1,7 @@
 /**
- * Kernel functions for files that are compiled with a tree: by the tree's names and types. Each
- * function that the lab has under another name, or with its arguments in another order, is one row
- * here; every other unknown name becomes a stub that reports its call.
+ * Kernel functions for files that are compiled with a tree, with the tree's names and types. If the
+ * lab has a function under another name, or with its arguments in another order, the function has a
+ * row here. Every other unknown name becomes a stub that reports its call.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
 import { workKey } from "../calls/deferred.ts";
@@ -42,11 +42,14 @@ function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): nu
   return CALLS.get(name)!.run(kernel, given) ?? 0;
 }
 
-/** Calls a function of the lab with the given arguments of the tree's function, in this order. */
+/**
+ * Calls a function of the lab. `order` gives the arguments of the tree's function to pass, in the
+ * order of the lab's function.
+ */
 const by = (name: string, ...order: readonly number[]): StubBody => (kernel, args) =>
   runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));
 
-/** Prints a line of the log. A format begins with a marker and a digit if it specifies its level. */
+/** Prints a line of the log. If a format specifies its level, it begins with a marker and a digit. */
 const prints = (level: number): StubBody => (kernel, [dev = 0, format = 0, given = 0]) =>
   runNamed("dmalab_print_line", kernel, level, kernel.isDevice(dev) ? dev : 0, format, given);
 
@@ -113,8 +116,8 @@ const defers: StubBody = (kernel, [at = 0, run = 0]) => {
 };
 
 /**
- * Allocates the interrupts of a device without MSI, and returns the first; frees them if `most` is
- * 0.
+ * Allocates the interrupts of a device without MSI, and returns the first interrupt. If `most` is
+ * 0, frees the interrupts.
  */
 const lineIrq: StubBody = (kernel, [dev = 0, most = 0]) => {
   const { interrupts } = kernel.machine;
@@ -145,8 +148,8 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   __kmalloc_large_node_noprof: by("kmalloc", 0, 1),
   krealloc_noprof: by("krealloc", 0, 1, 2),
   krealloc_node_align_noprof: by("krealloc", 0, 1, 3),
-  // The flags may be preceded by the bucket of the block, and are followed by a node and the
-  // caller.
+  // The argument for the flags is third from the end: a node and the caller follow it. The bucket
+  // of the block may precede it.
   __kmalloc_node_track_caller_noprof: (kernel, args) =>
     runNamed("kmalloc", kernel, args[0] ?? 0, args.at(-3) ?? 0),
   // Since 7.2 an alignment precedes the flags; the node is last in all releases.
@@ -232,8 +235,8 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   _raw_spin_trylock: by("dmalab_trylock", 0),
   ...lockCalls("_raw_write", locks, unlocks),
   ...lockCalls("_raw_read", nothing, nothing),
-  // `dma_mapping_error()` calls this for the kernel's own debugging; so it shows that the driver
-  // has checked the mapping.
+  // `dma_mapping_error()` calls this function for the kernel's own debugging. Therefore the call
+  // shows that the driver has checked the mapping.
   debug_dma_mapping_error: by("dma_mapping_error", 0, 1),
   debug_dma_map_single: nothing,
   // Nothing to initialise: the first word of these structures is already zero.
@@ -252,7 +255,7 @@ function restoreIrqs(kernel: CKernel, flags: number): void {
   else runNamed("dmalab_irq_restore", kernel);
 }
 
-/** The WebAssembly type in the tree's code of a value with this type in the lab's table. */
+/** The WebAssembly type that the tree's code uses for a value with this type in the lab's table. */
 function valueType({ wire }: CType): ValueType | null {
   return wire === "none" ? null : wire === "int" ? "i32" : "i64";
 }
@@ -286,8 +289,8 @@ export function treeFunction(
 }
 
 /**
- * Converts as the lab's own headers do: pointers are signed; for other values, all ones become a large
- * number.
+ * Converts a value as the lab's own headers do. Pointers are signed. In other values, all ones become
+ * a large number.
  */
 function signed(value: U64): number {
   return Number(value);
@@ -336,8 +339,8 @@ export function hasTreeFunction(name: string): boolean {
 }
 
 /**
- * The function with a name. The lab's headers and files for trees call the lab's function `name` as
- * `lab_name`.
+ * The function with a name. The lab's headers and the lab's files for trees call the lab's function
+ * `name` as `lab_name`.
  */
 function callOf(name: string): CCall | undefined {
   // These functions have other arguments in the lab's own headers.

@@ -1,6 +1,6 @@
 /**
- * Offsets and sizes in structures of a tree, determined by compiling a table of them with the tree:
- * only their names are known in advance.
+ * Offsets and sizes in structures of a tree. Only the names of the structures are known in advance,
+ * so the numbers are determined by compiling a table of them with the tree.
  */
 import { layoutNumbers } from "./ir.ts";
 import { TreeError } from "@dmalab/runtime/kernels";

@@ -1,7 +1,7 @@
 /**
- * Finds the file that exports a name: among the lab's own files for trees,
- * `extensions/c_drivers/include/tree/dmalab/`, and in the tree's library, `lib/`. A function that a
- * driver calls and does not define is compiled from there, as the linker takes objects from an
+ * Finds the file that exports a name, among the lab's own files for trees
+ * (`extensions/c_drivers/include/tree/dmalab/`) and in the tree's library (`lib/`). If a driver
+ * calls a function and does not define it, that file is compiled, as a linker takes objects from an
  * archive.
  */
 import type { TreeFolders } from "@dmalab/runtime/kernels";
@@ -16,8 +16,8 @@ const FILES = [
     .map((name) => `drivers/base/regmap/${name}.c`),
 ];
 /**
- * By the driver's folder: files and folders of its subsystem that it is linked with, in addition to
- * its module.
+ * By the driver's folder: the files and folders of its subsystem with which the driver is linked,
+ * in addition to its module.
  */
 const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
   ["drivers/ata", ["drivers/ata"]],
@@ -29,15 +29,15 @@ const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
   ["drivers/spi", ["drivers/spi/spi.c"]],
 ]);
 /**
- * Files that iterate requests by the tree's own structures: the lab's functions of the same names only know the
- * lab's structures.
+ * Files that iterate requests by the tree's own structures. They are needed because the lab's functions of the
+ * same names only know the lab's structures.
  */
 const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
 const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
 
 /**
- * A function definition at the start of a line, perhaps with its type in the line before. It finds
- * functions for other files of the same folder, which are not exported by a macro.
+ * A function definition at the start of a line, possibly with its type in the line before. The
+ * pattern also finds functions for other files of the same folder, which no macro exports.
  */
 const DEFINED =
   /^(?!static\b|typedef\b)[a-z_][\w \t*]{0,200}?(?:\b|\n\*?)(\w+)\((?:[^;{}()]|\([^;{}()]*\))*\)\n\{/gm;
@@ -46,8 +46,8 @@ const VARIABLE =
   /^(?!static\b|typedef\b|extern\b)[a-z_][\w \t*]{0,200}?\b(\w+)(?:\[[^\]\n]*\])*(?:\s+__\w+){0,8}\s*=\s/gm;
 
 /**
- * @param texts Texts by their paths. @returns Paths of the files by the names that they export or
- *   define.
+ * @param texts Texts by their paths.
+ * @returns Paths of the files, by the names that the files export or define.
  */
 export function exportsIn(
   texts: Iterable<readonly [path: string, text: string]>,
@@ -81,7 +81,7 @@ export function* libraryOf(files: TreeFolders): Texts {
   for (const folder of FOLDERS) yield* sourcesOf(files, folder);
 }
 
-/** Files that are linked with a driver of a tree: from its module, and from its subsystem. */
+/** Files with which a driver of a tree is linked: files of its module, and files of its subsystem. */
 export function* companionsOf(
   files: TreeFolders,
   path: string,
@@ -102,8 +102,8 @@ export function* companionsOf(
  * several buses.
  *
  * @param isSet Whether a symbol is set.
- * @param isOurs Whether the lab or the scenario has a function: a module that exports such a function is not
- *   used.
+ * @param isOurs Whether the lab or the scenario has a function. If a module exports such a function, the
+ *   module is not used.
  */
 export function* siblingsOf(
   files: TreeFolders,
@@ -134,8 +134,8 @@ function* exportingOf(files: TreeFolders, folder: string): Texts {
 }
 
 /**
- * Only the export lines of a text: files with common function names define other functions for their own
- * modules only, and must not be linked for those.
+ * Only the export lines of a text. A file may also define functions with common names for its own module
+ * only, and must not be linked because of those.
  */
 function exportedOnly(text: string): string {
   return text.split("\n").filter((line) => line.includes("EXPORT_SYMBOL")).join("\n");

@@ -1,5 +1,6 @@
 /**
- * Reads the makefiles of a tree for one of its files: the symbols that build it, and its own flags.
+ * Reads the makefiles of a tree for one of its files: the symbols that build the file, and the
+ * file's own flags.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
@@ -48,8 +49,8 @@ export class Makefiles {
   }
 
   /**
-   * Whether a makefile names the file's object. Files without an object are included by files that
-   * are built.
+   * Whether a makefile names the file's object. If a file has no object, other files that are built
+   * include it.
    */
   builds(path: string): boolean {
     return objectsOf(path).some(([folder, object]) => this.#rulesOf(folder).has(object));
@@ -66,7 +67,10 @@ export class Makefiles {
     return symbols;
   }
 
-  /** The files that are linked into the same module as a file. @param isSet Whether a symbol is set. */
+  /**
+   * The files that are linked into the same module as a given file.
+   * @param isSet Whether a symbol is set.
+   */
   moduleOf(path: string, isSet: (symbol: string) => boolean): readonly string[] {
     return objectsOf(path).flatMap(([folder, object]) => {
       const rules = this.#rulesOf(folder);
@@ -91,8 +95,8 @@ export class Makefiles {
     const defines: string[] = [];
     for (let depth = parts.length - 1; depth > 0; depth--) {
       const folder = parts.slice(0, depth).join("/");
-      // A makefile further above applies only if it names the file's object, as for a module with several
-      // folders.
+      // A makefile in a higher folder applies only if it names the file's object, as for a module with
+      // several folders.
       const named = parts.slice(depth).join("/").replace(/\.c$/, ".o");
       const isNear = depth >= parts.length - 2 || this.#rulesOf(folder).has(named);
       const text = this.#text(folder);
@@ -175,8 +179,8 @@ export class Makefiles {
 }
 
 /**
- * The possible names of a file's object in makefiles: relative to its folder and to each folder
- * above.
+ * The possible names of a file's object in makefiles: relative to the file's folder, and relative
+ * to each folder above it.
  */
 function objectsOf(path: string): readonly (readonly [folder: string, object: string])[] {
   const parts = path.replace(/\.c$/, ".o").split("/");
@@ -199,7 +203,10 @@ function withValues(text: string, variables: ReadonlyMap<string, string>): strin
     .replace(/\$\(dir\s+(\$\(\w+\)|[^()\s]+)\)/g, "$1/..");
 }
 
-/** The value, if it is one word: values with several words may depend on conditions of the makefile. */
+/**
+ * The value, if it is one word. A value with several words is not used, because it may depend on
+ * conditions of the makefile.
+ */
 function oneWord(value: string | undefined): string | undefined {
   return value === undefined || /\s/.test(value) ? undefined : value;
 }

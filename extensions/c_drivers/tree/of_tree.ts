@@ -18,8 +18,8 @@ export interface OfTree {
   /** Functions that the driver calls and that return a pointer. */
   readonly pointers: ReadonlySet<string>;
   /**
-   * Files of the tree that iterate its requests, by their names for the compiler; their lines are included in the
-   * coverage.
+   * Files of the tree that iterate the tree's requests, by their names for the compiler. Their lines are included
+   * in the coverage.
    */
   readonly library: ReadonlyMap<string, string>;
 }

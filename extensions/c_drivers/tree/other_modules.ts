@@ -1,12 +1,12 @@
 /**
- * Other modules in the folder of an out-of-tree driver that the driver needs: like the kernel, `load()` starts them
- * first.
+ * Other modules in the folder of an out-of-tree driver that the driver needs. `load()` starts them before the
+ * driver, as the kernel does.
  */
 import { missingIn } from "./ir.ts";
 import { exitOf, initOf } from "./module_names.ts";
 
 /**
- * The order in which modules start: each after the modules that it needs.
+ * The order in which modules start: each module after the modules that it needs.
  *
  * @param roots The driver's own files, in LLVM IR.
  * @param added Linked files, by their paths.
@@ -43,8 +43,8 @@ export function startOrder(
 }
 
 /**
- * The source of the table of modules for `dmalab/bus.c`. @param paths Their files, in the order of
- * their start.
+ * The source of the table of modules for `dmalab/bus.c`.
+ * @param paths The files of the modules, in the order of their start.
  */
 export function modulesSource(paths: readonly string[]): string {
   const functions = paths.map((_, at) =>

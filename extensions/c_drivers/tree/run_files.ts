@@ -1,8 +1,8 @@
 import type { LinesRun } from "@dmalab/lang/values";
 
 /**
- * Lines with code, by file. If several pieces of code belong to a line, it counts as run if one of them
- * has run.
+ * Lines with code, by file. If several pieces of code belong to a line, the line counts as run if one
+ * of the pieces has run.
  */
 export class RunFiles {
   readonly #files = new Map<string, Map<number, boolean>>();

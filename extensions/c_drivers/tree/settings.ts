@@ -1,7 +1,7 @@
 /**
- * The configuration with which a tree is compiled: a table of symbols that must be on or off so
- * that the lab's results are right, and the further symbols that a file needs according to the
- * tree's own makefiles and Kconfig files.
+ * The configuration with which a tree is compiled. It consists of a table of symbols that must be
+ * on or off so that the lab's results are right, and of the further symbols that a file needs
+ * according to the tree's own makefiles and Kconfig files.
  */
 import type { Architecture } from "./architecture.ts";
 import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
@@ -73,8 +73,8 @@ const PRESENT: readonly string[] = [
 ];
 
 /**
- * Symbols that distributions set, for an out-of-tree module: no Kconfig file lists the symbols that such a
- * module needs.
+ * Symbols that distributions set, for an out-of-tree module. A fixed list is used because no Kconfig file
+ * lists the symbols that such a module needs.
  */
 const OF_DISTRIBUTIONS: readonly string[] = [
   ...[
@@ -99,9 +99,9 @@ const MACHINES: readonly RegExp[] = [
 ];
 
 /**
- * Symbols that are never set, even if other symbols select or need them: symbols that require
- * assembler or sections that the linker collects, and the kernel's own debugging, which would
- * report the same errors as the lab's checks.
+ * Symbols that are never set, even if other symbols select or need them. Some require assembler, or
+ * sections that the linker collects. Others are the kernel's own debugging, which would report the
+ * same errors as the lab's checks.
  */
 const ABSENT: readonly RegExp[] = [
   /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
@@ -122,8 +122,8 @@ export interface Settings {
   /** Symbols in the makefile rules of the files. */
   readonly asked: readonly string[];
   /**
-   * Symbols of other machines that the requested symbols need: then no build for the lab's machine
-   * contains the files.
+   * Symbols of other machines that the requested symbols need. If there are any, no build for the
+   * lab's machine contains the files.
    */
   readonly lacking: readonly string[];
   /** Symbols of other machines that the files request, need, or could be built by. */
@@ -185,8 +185,8 @@ export function settingsFor(
   for (let before = 0; before < on.size;) {
     before = on.size;
     for (const [name, { isDefault, needs }] of possible()) {
-      // A default symbol without a dependency belongs to the core kernel: PRESENT lists the core
-      // parts that the lab has.
+      // A default symbol without a dependency belongs to the core kernel and is not added. PRESENT
+      // lists the parts of the core kernel that the lab has.
       if (isDefault && needs.size > 0) on.add(name);
     }
   }
@@ -219,8 +219,8 @@ export function settingsOn(settings: Settings, architecture: Architecture): Sett
 }
 
 /**
- * A source that compiles only if the configuration is in effect in the tree's own headers: a header
- * that is empty without a symbol must not be empty.
+ * A source that compiles only if the configuration is in effect in the tree's own headers. If a
+ * header is empty without a symbol, the source checks that the header is not empty.
  */
 export function settingsProbe(): string {
   const checks = Object.entries(REQUIRED).map(([name, reason]) =>

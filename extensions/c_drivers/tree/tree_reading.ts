@@ -1,6 +1,6 @@
 /**
- * The parsed parts of a tree: settings, makefiles and headers, shared by all files that are
- * compiled from it.
+ * The parsed parts of a tree: settings, makefiles and headers. All files that are compiled from the
+ * tree share them.
  */
 import { type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { Architectures } from "./architecture.ts";
@@ -8,7 +8,10 @@ import { type Kconfig, readKconfig } from "./kconfig.ts";
 import { Makefiles } from "./makefile.ts";
 import { Units } from "./unit.ts";
 
-/** By the tree object. A later run of `test --watch` makes a new object, and so reads the folder again. */
+/**
+ * Readings by tree object. A later run of `test --watch` makes a new object, and so reads the folder
+ * again.
+ */
 const READINGS = new WeakMap<TreeFolders, TreeReading>();
 
 export class TreeReading {

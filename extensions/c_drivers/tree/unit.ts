@@ -1,5 +1,5 @@
 /**
- * A file of a tree with everything that it may include: the compiler receives these texts and no
+ * A file of a tree, with all texts that it may include. The compiler receives these texts and no
  * others.
  */
 import { type Architecture, withoutAssembler } from "./architecture.ts";
@@ -60,7 +60,8 @@ export class Units {
    *
    * @param ours Headers of the lab, including generated ones, by their include paths.
    * @param own Texts that are compiled with the tree but do not belong to it, by their paths.
-   * @param architecture If it is not the lab's, its headers are searched after all others.
+   * @param architecture The architecture for which the file is compiled. If it is not the lab's,
+   *   the headers of this architecture are searched after all others.
    */
   unit(
     path: string,
@@ -131,7 +132,10 @@ export class Units {
     return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
   }
 
-  /** The compiler's own file system ignores `..`, so such a path is replaced by one from the root. */
+  /**
+   * The compiler's own file system ignores `..`. Therefore a path with `..` is replaced by a path
+   * from the root.
+   */
   #withoutUps(name: string, text: string): string {
     if (!text.includes("../")) return text;
     const folder = name.slice(0, name.lastIndexOf("/"));
@@ -146,8 +150,8 @@ export class Units {
   }
 
   /**
-   * Sources of the tree that a text includes, by their paths from the root. Such a text can use their static
-   * functions.
+   * Sources of the tree that a text includes, by their paths from the root. A text that includes a source
+   * can use the static functions of that source.
    */
   sourcesIn(text: string): readonly string[] {
     return [...text.matchAll(INCLUDE)].map(([, , path]) => path!)
@@ -168,8 +172,8 @@ export class Units {
   }
 
   /**
-   * Header folders for a file of an out-of-tree module: its own, and then all others with headers, since a makefile may
-   * determine the folders by running a program.
+   * Header folders for a file of an out-of-tree module: the file's own folder, and then all other folders with headers.
+   * All folders are used because a makefile may determine them by running a program.
    */
   #foldersOfModule(path: string): readonly string[] {
     if (!path.startsWith(`${MODULE_FOLDER}/`)) return [];
@@ -219,8 +223,8 @@ export class Units {
     const known = name.startsWith(`${TREE}/`) ? this.#includes.get(name) : undefined;
     if (known !== undefined) return known;
     const named = new Set([...text.matchAll(INCLUDE)].map(([, quote, path]) => quote! + path));
-    // Only the compiler knows which header the macro names, so all headers of the folder are
-    // included in the unit.
+    // Only the compiler knows which header the macro in this include names. Therefore all headers
+    // of the folder are included in the unit.
     if (COMPUTED.test(text)) {
       const folder = name.slice(TREE.length + 1, name.lastIndexOf("/"));
       for (const entry of this.files.entries(folder)) {
@@ -289,8 +293,8 @@ export const TREE_ARGUMENTS: readonly string[] = [
   '-DKBUILD_MODFILE="driver"',
   // WebAssembly has no return address.
   "-D__builtin_return_address(level)=((void *)0)",
-  // Fixed values for macros that would otherwise give the time of the host's clock. The kernel's
-  // own build rejects these macros.
+  // Fixed values for macros that would otherwise give the time of the host's clock. Only such a
+  // constant makes the result independent of the time. The kernel's own build rejects these macros.
   '-D__DATE__="Jan  1 1970"',
   '-D__TIME__="00:00:00"',
   '-D__TIMESTAMP__="Thu Jan  1 00:00:00 1970"',

@@ -24,13 +24,13 @@ export class CLines {
   }
 }
 
-/** The beginnings of lines in a function; none for a function of the support file or of a header. */
+/** The beginnings of lines in a function; empty for a function of the support file or of a header. */
 function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLine[] {
   const first = firstInstruction(body, reader);
   const all = code.lines.rowsIn(body.start, body.end);
   const begun = new Set(all.filter(({ isStatement }) => isStatement).map(({ line }) => line));
-  // If a line is only a call of a function without line information, the compiler does not mark it as a
-  // statement.
+  // If a line consists only of a call of a function without line information, the compiler does not
+  // mark the line as a statement. Therefore the rows of such a line are used as well.
   const rows = all.filter(({ isStatement, line }) => isStatement || !begun.has(line));
   const [opening] = rows;
   const source = opening === undefined ? undefined : code.source(opening.file);
@@ -57,8 +57,8 @@ function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLin
 }
 
 /**
- * The address inside the loop with which a line begins: there the line begins again in each
- * iteration.
+ * The address at which a line begins. If a line begins with a loop, this is an address inside the
+ * loop, because the line begins again in each iteration.
  */
 function insideLoop(address: number, end: number, reader: ByteReader): number {
   let inside = address;

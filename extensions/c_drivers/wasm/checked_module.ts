@@ -1,13 +1,13 @@
 /**
  * The compiled code in the form in which it runs. Each load, store, copy and move of the stack
- * pointer is replaced by a call of the support file, which checks it first, and each block of code
- * begins with a call that counts it: whatever the driver's text makes the compiler emit, its code
- * is limited.
+ * pointer is replaced by a call of the support file, which checks the access first. Each block of
+ * code begins with a call that counts the block. Therefore the code is limited, whatever the
+ * driver's text makes the compiler emit.
  *
  * For a debugger that follows a run line by line, there is also a call at the beginning of each
  * line. A call that leaves the operand stack unchanged may be inserted between any two
- * instructions: WebAssembly branches refer to the ends of blocks, not to offsets, so nothing else
- * changes.
+ * instructions. No other code must be changed for it, because WebAssembly branches refer to the
+ * ends of blocks, not to offsets.
  *
  * @see WebAssembly Core Specification, 5.4 (instructions), 5.5.13 (code section)
  */
@@ -25,7 +25,10 @@ import {
   type ValueType,
 } from "./wasm_reader.ts";
 
-/** Functions of the support file to which calls are inserted, in addition to those for loads and stores. */
+/**
+ * Functions of the support file to which calls are inserted. The functions for loads and stores are not in
+ * this table.
+ */
 const CHECK = {
   BLOCK: "dmalab_block",
   COPY: "dmalab_memory_copy",
@@ -61,7 +64,10 @@ export interface MarkedLine {
   readonly locals: readonly number[];
 }
 
-/** A change: bytes that replace a part of the code, or that are inserted (`from` equals `to`). */
+/**
+ * A change of the code: bytes that replace a part of the code, or bytes that are inserted (`from`
+ * equals `to`).
+ */
 interface Edit {
   readonly from: number;
   readonly to: number;
@@ -201,8 +207,8 @@ class Editor {
         insert(start, this.lines.push(stores) - 1, CHECK.LINE, stores.bytes);
       }
       if (BLOCK_STARTS.has(opcode)) {
-        // The code before a block's first statement may be attributed to the line of the statement
-        // before.
+        // The debug information may attribute the code before a block's first statement to the line
+        // of the statement before it.
         if (block !== null) {
           block.was = rows.find((at) => at >= block!.from && at < start) ?? block.was;
         }
@@ -229,8 +235,8 @@ class Editor {
   }
 
   /**
-   * Code that stores the locals with a function's variables, for a debugger, at the beginning of a
-   * line.
+   * Code for a debugger, which runs at the beginning of a line. It stores the locals that contain
+   * the function's variables.
    */
   #stores(line: CLine): MarkedLine & { readonly bytes: readonly number[] } {
     const { address, body } = line;

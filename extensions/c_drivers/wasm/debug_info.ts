@@ -1,6 +1,6 @@
 /**
- * The compiler's debug information about functions, variables and types. A module's entries are
- * read lazily: a kernel's headers describe thousands of structures.
+ * The compiler's debug information about functions, variables and types. The entries of a module
+ * are read only when they are needed, because a kernel's headers describe thousands of structures.
  *
  * @see DWARF Debugging Information Format 4, 2 (general description), 7.5 (format)
  */
@@ -169,8 +169,8 @@ export class DebugEntry {
   }
 
   /**
-   * Whether it has code at an address; true everywhere for an entry without a range, such as some
-   * blocks.
+   * Whether the entry has code at an address. True for every address if the entry has no range, as
+   * some blocks do.
    */
   covers(address: number): boolean {
     const ranges = this.number(AT.RANGES);
@@ -183,9 +183,10 @@ export class DebugEntry {
   }
 
   /**
-   * The location of a variable while code at an address runs: a location expression, or why there
-   * is none. The compiler may still give a local that already holds another value: then the
-   * location is "nowhere". A variable on the stack keeps its location.
+   * The location of a variable while code at an address runs: a location expression, or the reason
+   * why the variable has no location. The compiler may give a local although that local already
+   * contains another value. In this case the location is "nowhere". A variable on the stack keeps
+   * its location.
    *
    * @param of The variable's function.
    */
@@ -261,8 +262,8 @@ export class DebugInfo {
           if (pair[0] === 0) break;
           pairs.push(pair);
         }
-        // Entries are untrusted, as assembler can write any: an entry with an unknown form ends its
-        // list.
+        // Entries are untrusted, because assembler can write any entry. An entry with an unknown
+        // form ends the list.
         if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
       }
       return found;
@@ -285,8 +286,8 @@ export class DebugInfo {
   }
 
   /**
-   * Global variables and enumerators that are visible in a function, by name; those of the function's own
-   * file are preferred.
+   * Global variables and enumerators that are visible in a function, by name. If several have the same
+   * name, those of the function's own file are preferred.
    */
   namesFor({ unit }: DebugEntry): ReadonlyMap<string, DebugEntry> {
     return this.#names.getOrInsertComputed(unit, () => {
@@ -460,8 +461,9 @@ const BINARY: Readonly<Record<number, (one: bigint, other: bigint) => bigint>> =
 };
 
 /**
- * Evaluates a location expression. @returns Null if it contains an unknown or unsupported operation,
- * such as a value in pieces.
+ * Evaluates a location expression.
+ * @returns Null if the expression contains an unknown or unsupported operation, such as a value in
+ *   pieces.
  */
 export function evaluateLocation(expression: Uint8Array, scope: LocationScope): Located | null {
   const reader = new ByteReader(expression);

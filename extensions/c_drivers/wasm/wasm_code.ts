@@ -97,8 +97,8 @@ function skip(count: number): ReadOperands {
 }
 
 /**
- * Operands of instructions other than loads and stores: first and last opcode, and how the operands
- * are parsed.
+ * Operands of instructions other than loads and stores. An entry has the first and the last opcode
+ * of a range, and how the operands of this range are parsed.
  */
 const OPERANDS: readonly (readonly [first: number, last: number, read: ReadOperands])[] = [
   // unreachable, nop
@@ -148,8 +148,8 @@ interface Loop {
 }
 
 /**
- * The places where a function's code sets its locals, and its loops: a local may contain different variables one
- * after another.
+ * The places at which a function's code sets its locals, and the function's loops. They are needed because a
+ * local may contain different variables one after another.
  */
 export class LocalSets {
   /** End offsets of the setting instructions, by local. */
@@ -176,7 +176,7 @@ export class LocalSets {
   }
 
   /**
-   * Whether a local may already contain another value than the variable's.
+   * Whether a local may already contain a value other than the variable's.
    *
    * @param from The offset from which the local contains the variable.
    * @param own The offsets at which the local is set to values of this variable.

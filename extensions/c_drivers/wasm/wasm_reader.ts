@@ -1,5 +1,5 @@
 /**
- * Parses a WebAssembly module: the signatures of its functions, and where its code begins.
+ * Parses a WebAssembly module: the signatures of its functions, and the start of its code.
  *
  * @see WebAssembly Core Specification, 5.5 (modules)
  */
@@ -81,8 +81,8 @@ export interface ModuleShape {
   /** Offset of the code section's content: offsets in line tables are relative to it. */
   readonly codeAt: number;
   /**
-   * The code section including its header: offset of its first byte, and offset after its last
-   * byte.
+   * The code section, including its header: the offset of its first byte. `codeTo` is the offset
+   * after its last byte.
    */
   readonly codeFrom: number;
   readonly codeTo: number;

@@ -1,16 +1,16 @@
 /// <reference lib="deno.worker" />
 /**
- * The C compiler, a separate program: clang as a WebAssembly module from npm. Its package is large,
- * and is downloaded only when something is compiled.
+ * The C compiler, a separate program: clang as a WebAssembly module from npm. The package of clang
+ * is large, and is downloaded only when something is compiled.
  *
- * Reads orders as JSON from the standard input, one on each line. Writes a line of JSON at the
- * beginning and at the end of each order. An order is a driver, or one run of clang with given
- * arguments; its texts are sent once. V8 keeps the module's code; each run has a new instance with
- * new memory.
+ * The program reads orders as JSON from the standard input, one on each line. It writes a line of
+ * JSON at the beginning and at the end of each order. An order is a driver, or one run of clang
+ * with given arguments; the order's texts are sent once. V8 keeps the module's code; each run has a
+ * new instance with new memory.
  *
- * Clang runs in a worker, which receives no messages meanwhile. The main thread ends the process if
- * an order exceeds its limit of processor time or memory, and when the standard input ends, because
- * the caller has ended.
+ * Clang runs in a worker, which receives no messages while clang runs. The main thread ends the
+ * process if an order exceeds its limit of processor time or memory. It also ends the process when
+ * the standard input ends, because the caller has then ended.
  */
 import process from "node:process";
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
@@ -57,7 +57,10 @@ const WATCH_MS = 50;
 const IDLE_MS = 250;
 /** Exit code of a process that SIGINT ends while it compiles. */
 const INTERRUPTED = 130;
-/** Output to a stream: in the package's own file system each write to a file copies the file. */
+/**
+ * The output goes to a stream, because in the package's own file system each write to a file copies
+ * the file.
+ */
 const STREAM = "-";
 /** A size directive in assembler, if it is a number: the size of a static variable. */
 const SIZE = /^\t\.size\t(\S+), (\d+)$/gm;
@@ -105,8 +108,8 @@ class Gathered {
 }
 
 /**
- * Called before clang runs: otherwise the memory of the previous run would be counted with the
- * memory of this one.
+ * Called before clang runs. Otherwise the memory of the previous run would be added to the memory
+ * of this run.
  */
 function collectGarbage(): void {
   (Reflect.get(globalThis, "gc") as () => void)();
@@ -147,8 +150,8 @@ async function clang(
 type Sizes = ReadonlyMap<string, number>;
 
 /**
- * Reads sizes of variables from the symbol table of an object. Its data segments do not show them: for a
- * variable of 4 GiB or more the compiler writes the size modulo 4 GiB.
+ * Reads sizes of variables from the symbol table of an object. The object's data segments do not show
+ * these sizes: for a variable of 4 GiB or more the compiler writes the size modulo 4 GiB.
  *
  * @see WebAssembly tool conventions, Linking
  */
@@ -213,8 +216,8 @@ interface Made {
 }
 
 /**
- * Objects of the support file, which is linked with every driver: compiled once for each text and
- * arguments.
+ * Objects of the support file, which is linked with every driver. The file is compiled once for
+ * each combination of text and arguments.
  */
 type Supports = Map<string, Uint8Array | null>;
 
@@ -369,8 +372,8 @@ async function watchWorker(mostBytes: number): Promise<void> {
     console.error(event.message);
     Deno.exit(1);
   });
-  // Between orders SIGINT is ignored: Ctrl-C at a terminal interrupts the caller, which may
-  // continue and need this process again.
+  // SIGINT between orders is ignored. Ctrl-C at a terminal interrupts the caller, but the caller
+  // may continue and need this process again.
   Deno.addSignalListener("SIGINT", () => {
     if (endMs !== null) Deno.exit(INTERRUPTED);
   });

@@ -1,18 +1,19 @@
 /**
- * Runs a system's clang, as a separate program: it compiles some three times as fast as clang as a
+ * Runs a system's clang, as a separate program. It compiles some three times as fast as clang as a
  * WebAssembly module. The texts are untrusted, so each run of clang is confined:
  *
- * - It sees only the files of its order: an overlay replaces the whole file system. The overlay refers to
- *   copies in a temporary folder, by numbers.
- * - Its environment is empty, and it reads neither configuration files nor headers of the system.
- * - The system limits its processor time and its memory, and the size of any file that it writes to 0: it
- *   writes its output to a pipe. Only the linker, which reads only objects, writes one file.
+ * - Clang sees only the files of its order: an overlay replaces the whole file system. The overlay refers
+ *   to copies in a temporary folder, by numbers.
+ * - Clang's environment is empty, and clang reads neither configuration files nor headers of the system.
+ * - The system limits clang's processor time and memory. It also limits the size of any file that clang
+ *   writes to 0, because clang writes its output to a pipe. Only the linker writes one file; it reads only
+ *   objects.
  *
- * Clang does not parse inline assembler while it compiles C to LLVM IR. Its assembler opens files past the
- * overlay (`.incbin`), so texts with assembler must not be given to this program.
+ * Clang does not parse inline assembler while it compiles C to LLVM IR. But clang's assembler can open
+ * files outside the overlay (`.incbin`), so texts with assembler must not be given to this program.
  *
- * Reads orders as JSON from the standard input, one on each line, and answers like `compile_main.ts`. Ends
- * when the standard input ends, because the caller has ended.
+ * The program reads orders as JSON from the standard input, one on each line, and answers like
+ * `compile_main.ts`. It ends when the standard input ends, because the caller has then ended.
  */
 interface Order {
   /** Processor time. */
@@ -49,8 +50,8 @@ const [CLANG = "", LINKER = "", TEMPORARY = "", BYTES = ""] = Deno.args;
 /** Exit code of a process that SIGINT ends while it compiles. */
 const INTERRUPTED = 130;
 /**
- * Sets limits that cannot be set for a child process directly; they survive `exec`. The hard time limit ends a process
- * that ignores the soft one.
+ * Sets limits that cannot be set for a child process directly. The limits survive `exec`. The hard time limit ends a
+ * process that ignores the soft time limit.
  */
 const LIMITED = 'ulimit -c 0 && ulimit -f "$1" && ulimit -v "$2" && ulimit -S -t "$3" && ' +
   'ulimit -H -t "$4" && shift 4 && exec "$@"';
@@ -59,8 +60,8 @@ const LIBRARY_BYTES = 2 ** 29;
 const BLOCK_BYTES = 512;
 const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory/i;
 /**
- * Arguments with a value that differs from file to file; the driver and clang proper have the same
- * form for them.
+ * Arguments whose value differs from file to file. The compiler driver and clang proper take them
+ * in the same form.
  */
 const OF_FILE = new Set(["-I", "-include", "-include-pch"]);
 /** The line of the driver's output with the arguments of clang proper. */
@@ -92,8 +93,8 @@ class SystemCompiler {
   #waiting = 0;
 
   async serve(): Promise<void> {
-    // Between orders SIGINT is ignored: Ctrl-C at a terminal interrupts the caller, which may
-    // continue and need this process again.
+    // SIGINT between orders is ignored. Ctrl-C at a terminal interrupts the caller, but the caller
+    // may continue and need this process again.
     Deno.addSignalListener("SIGINT", () => {
       if (this.#waiting > 0) this.#end(INTERRUPTED);
     });
@@ -150,8 +151,8 @@ class SystemCompiler {
   }
 
   /**
-   * Asks the driver for the arguments of clang proper. @param args Without those that differ from file to
-   * file.
+   * Asks the compiler driver for the arguments of clang proper.
+   * @param args The arguments without those that differ from file to file.
    */
   async #byDriver(
     program: RegExp,
