@@ -6,7 +6,7 @@ import { denoOptions, LAZY_IMPORTS, permissionsOf } from "@dmalab/cli/extend";
 const OWN = "/opt/dmalab";
 const DENO = "/opt/deno";
 
-/** The permissions of a command line, started in an empty folder with a few files around it. */
+/** The permissions of a command line that is started in an empty folder with a few files around it. */
 function flagsOf(
   line: string,
   env: Readonly<Record<string, string>> = {},

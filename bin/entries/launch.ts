@@ -1,7 +1,8 @@
 /**
- * The command `dmalab` when Node starts it, or when `launch.sh` passes a command line on to it:
- * runs `main.js` with Deno, with the permissions of the command. Uses the Deno of the npm package
- * `deno`, or the Deno on the PATH if the package has none for the platform.
+ * The command `dmalab` when Node starts it, or when `launch.sh` passes a command line on to this
+ * program. It runs `main.js` with Deno, with the permissions of the command. It uses the Deno of
+ * the npm package `deno`. If that package has no Deno for the platform, it uses the Deno on the
+ * PATH.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, realpathSync } from "node:fs";
@@ -41,8 +42,8 @@ function packaged(): string | null {
 }
 
 /**
- * The Deno on the PATH, if it has the same major version as the Deno used in tests and is not
- * older.
+ * The Deno on the PATH. Null unless it has the same major version as the Deno used in tests and is
+ * not older than that Deno.
  */
 function installed(): string | null {
   const print = "console.log(JSON.stringify([Deno.version.deno, Deno.execPath()]))";
@@ -67,8 +68,8 @@ function start(deno: string, options: readonly string[]): void {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:LD|DYLD)_/.test(name)),
   );
-  // For commands at a terminal: a message from the program stops the whole process group, as Ctrl-Z
-  // does.
+  // Used for commands at a terminal. A message from the program then stops the whole process group,
+  // as Ctrl-Z does.
   const stops = PERMISSIONS[words[0] ?? ""]?.edits && process.platform !== "win32";
   const child = spawn(
     deno,
@@ -80,8 +81,8 @@ function start(deno: string, options: readonly string[]): void {
   );
   const isAtTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
-    // A terminal sends Ctrl-C to both processes: passing it on would send it twice, and end the
-    // interrupted run.
+    // A terminal sends Ctrl-C to both processes. If this process passed it on, the program would
+    // get it twice, and the second one would end the interrupted run.
     process.on(signal, () => signal === "SIGINT" && isAtTerminal || child.kill(signal));
   }
   child.on("message", () => process.kill(0, "SIGSTOP"));

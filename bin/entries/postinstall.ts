@@ -1,6 +1,7 @@
 /**
- * Runs after npm has unpacked the package: makes the shell start `bin.js` instead of Node, which
- * saves Node's start time. If scripts of packages are not run, and on Windows, Node starts it.
+ * Runs after npm has unpacked the package. It makes the shell start `bin.js` instead of Node, which
+ * saves Node's start time. If scripts of packages are not run, and on Windows, Node starts
+ * `bin.js`.
  */
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,8 +14,8 @@ const DRAFT = `${BIN}.draft`;
 
 if (process.platform !== "win32" && existsSync(SHELL)) {
   try {
-    // Written as a new file: a package manager may share the old one between projects by a hard
-    // link.
+    // The text is written as a new file. A package manager may share the old file between projects
+    // by a hard link, so the old file must not change.
     writeFileSync(DRAFT, readFileSync(BIN, "utf8").replace(/^#!.*/, `#!${SHELL}`));
     chmodSync(DRAFT, 0o755);
     renameSync(DRAFT, BIN);

@@ -1,6 +1,6 @@
 /**
- * Test bytes that depend on their place and case, so that misplaced bytes, or bytes of another
- * case, are detected.
+ * Test bytes that depend on their place and on their case. Therefore misplaced bytes, and bytes of
+ * another case, are detected.
  */
 import { formatSize } from "@dmalab/lang/text";
 import { Random, sameBytes } from "@dmalab/runtime";
@@ -19,7 +19,7 @@ const NOISE = makeNoise();
 
 /**
  * The bytes of a case.
- * @param into Filled and returned if it is long enough.
+ * @param into Filled and returned if it is long enough. Otherwise a new array is returned.
  * @returns An array of exactly `sizeBytes` bytes.
  */
 export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: number): Uint8Array {
@@ -42,7 +42,10 @@ export function eachNoise(
   }
 }
 
-/** `4096 of 8192 bytes wrong, from byte 4096 on`; null where the first `sizeBytes` are the same. */
+/**
+ * A text such as `4096 of 8192 bytes wrong, from byte 4096 on`; null if the first `sizeBytes` bytes
+ * are the same.
+ */
 export function differenceOf(
   seen: Uint8Array,
   wanted: Uint8Array,

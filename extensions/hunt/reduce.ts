@@ -1,8 +1,10 @@
 /** Reduces findings step by step, for both hunts. */
 
 /**
- * @param smaller Returns cases that are one step smaller, those with the largest reduction first.
- * @param attempt Returns the finding of a smaller case; null if it no longer shows the violation.
+ * @param smaller Returns cases that are one step smaller; the cases with the largest reduction come
+ *   first.
+ * @param attempt Returns the finding of a smaller case; null if the smaller case no longer shows
+ *   the violation.
  * @returns The finding of a case that cannot be reduced further.
  */
 export function reduce<Found, Case>(

@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** The playground: one script, which is the page if there is a document, and the engine in a worker. */
+/**
+ * The playground in one script. If there is a document, the script is the page. In a worker, it is the
+ * engine.
+ */
 import { Engine } from "./engine/engine.ts";
 import { startPlayground } from "./page/playground.ts";
 

@@ -1,7 +1,7 @@
 /**
- * The turns of a hunt in several workers. A turn depends on the findings of the turns before it: it
- * is started with their likely findings, and runs again if these were wrong. So the results are the
- * same as for turns that run one after the other.
+ * The turns of a hunt in several workers. (A turn tries one batch of machines.) A turn depends on
+ * the findings of the turns before it. It is started with their likely findings, and runs again if
+ * these were wrong. Therefore the results are the same as for turns that run one after the other.
  */
 import {
   type HuntFinding,
@@ -98,8 +98,8 @@ export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
   }
 
   /**
-   * The next turn to start, and its initial state. Abandons turns that were started with another
-   * state.
+   * The next turn to start, and the state with which it starts. Turns that were started with
+   * another state are abandoned.
    */
   #firstMissing(): { readonly number: number; readonly state: HuntState } {
     let missing: { readonly number: number; readonly state: HuntState } | null = null;

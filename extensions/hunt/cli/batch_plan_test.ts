@@ -6,7 +6,7 @@ import { BatchPlan } from "./batch_plan.ts";
 
 const CASES = 500;
 
-/** A turn with a result that depends on its number and on earlier findings, as in a hunt. */
+/** A turn whose result depends on its number and on earlier findings, as in a hunt. */
 function turnOf(number: number, state: HuntState, cases: number): TurnEnd {
   const random = new Random(1000 * number + state.known.length);
   const finds = random.below(4) === 0;

@@ -24,7 +24,10 @@ export interface DriverMessage {
   readonly machine: number;
 }
 
-/** Opens the hunt in one driver in the worker, and returns the function that runs its parts. */
+/**
+ * In the worker, opens the hunt for mistakes in one driver. Returns the function that runs the
+ * hunt's parts.
+ */
 export async function openDriverParts({ driver: number, path, words }: DriverJob) {
   const screen = new MemoryScreen();
   const opened = await openHunt(path, words, screen);

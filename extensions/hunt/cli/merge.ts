@@ -1,6 +1,6 @@
 /**
- * `dmalab hunt merge`: the findings of a hunt with several seeds, each cause once, with its
- * smallest scenario.
+ * `dmalab hunt merge`: lists the findings of a hunt with several seeds. Each cause is listed once,
+ * with its smallest scenario.
  */
 import { formatCount, groupThousands } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";

@@ -1,4 +1,7 @@
-/** A hunt with several seeds: each seed belongs to one shard, is hunted once, and gets one record. */
+/**
+ * A hunt with several seeds. Each seed belongs to one shard, is hunted once, and gets one record in
+ * the shard's file.
+ */
 import { huntMachines } from "../requests/arbitraries.ts";
 import { signatureOf } from "../requests/diagnose.ts";
 import { hitPoints } from "../requests/hit_points.ts";
@@ -22,8 +25,8 @@ export interface SeedsOptions extends HuntJobs {
 }
 
 /**
- * Hunts with those seeds of a shard that are not in its file yet.
- * @throws {CannotHunt} When a driver cannot be tested.
+ * Hunts with the seeds of a shard that are not in the shard's file yet.
+ * @throws {CannotHunt} If a driver cannot be tested.
  * @throws {FileError}
  */
 export async function runSeeds(

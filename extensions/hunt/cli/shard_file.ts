@@ -1,7 +1,7 @@
 /**
- * The file of a shard: JSON lines. The first contains the hunt and the shard's number, each other
- * line the record of a seed. Only complete lines count, so that a shard can be killed at any moment
- * and restarted.
+ * The file of a shard, in JSON lines. The first line contains the hunt and the shard's number, each
+ * other line the record of a seed. Only complete lines count, so that a shard can be killed at any
+ * moment and restarted.
  */
 import { appendFile, beside, FileError, readHostFile, rewriteFile } from "@dmalab/cli";
 import { MAX_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
@@ -43,8 +43,8 @@ export interface ShardFile {
 /**
  * Reads a shard's file.
  *
- * @returns Null while the file does not exist, or has no complete head.
- * @throws {FileError} If it is not a shard's file.
+ * @returns Null if the file does not exist yet, or has no complete head.
+ * @throws {FileError} If the file is not a shard's file.
  */
 export function readShardFile(path: string): ShardFile | null {
   const file = readHostFile(path, { mostBytes: MAX_BYTES });
@@ -54,7 +54,8 @@ export function readShardFile(path: string): ShardFile | null {
   }
   const text = file.text.slice(0, file.text.lastIndexOf("\n") + 1);
   const isTorn = text.length < file.text.length;
-  // A truncated head starts like a head; any other text without a line end is not a shard's file.
+  // If a head was truncated, the text begins like a head. Any other text without a line end is not
+  // a shard's file.
   if (text === "" && (file.text === "" || HEAD.startsWith(file.text.slice(0, HEAD.length)))) {
     return null;
   }
@@ -104,8 +105,8 @@ function isFinding(value: unknown): value is SeedFinding {
 }
 
 /**
- * The seeds that a shard has tried. Afterwards the file exists, and ends with a complete line.
- * @throws {FileError} Where it belongs to another hunt.
+ * The seeds that a shard has tried. After the call, the file exists and ends with a complete line.
+ * @throws {FileError} If the file belongs to another hunt.
  */
 export function openShardFile(path: string, head: ShardHead): Set<number> {
   const known = readShardFile(path);

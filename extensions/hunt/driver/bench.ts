@@ -3,9 +3,9 @@
  * the buffer's bytes, in order; its writes arrive; nothing leaks; there is no report and no fault;
  * and `map` fails only if an injected failure makes it fail.
  *
- * The machine is built once. After a case without a violation, everything that a map leaves warm
- * (page tables, rcaches, the IOTLB, the flush queue) is reset, so that the next case hits the same
- * injection points as on a new machine.
+ * The machine is built once. After a case without a violation, the bench resets everything that a
+ * map leaves behind in caches (page tables, rcaches, the IOTLB, the flush queue). Therefore the
+ * next case reaches the same injection points as on a new machine.
  */
 import { BUFFER, dmaRanges, type ScriptDmaRange } from "@dmalab/lang/builtins";
 import {
@@ -53,8 +53,8 @@ const RAISED = "E0902";
 const AGAIN = "E0922";
 
 /**
- * Error codes of misuse: a value of the wrong type, a missing field or method, a wrong number of
- * arguments.
+ * Error codes for misuse of a function: a value of the wrong type, a missing field or method, a
+ * wrong number of arguments.
  */
 const MISUSES: ReadonlySet<string> = new Set(["E0913", "E0914", "E0917"]);
 
@@ -153,9 +153,9 @@ export class DriverBench {
   /**
    * Checks the arguments and results of `map` and `unmap` on one buffer.
    *
-   * @returns Whether `map` succeeded, so that its result could be checked: it may fail on this
-   *   machine.
-   * @throws {CannotHunt} When the functions do not keep to the contract of a driver.
+   * @returns Whether `map` succeeded, so that its result could be checked. On this machine `map`
+   *   may fail.
+   * @throws {CannotHunt} If the functions do not keep to the contract of a driver.
    */
   keepsContract(layout: BufferLayout, dir: DriverDirection): boolean {
     const { map, unmap } = this.driver;
@@ -178,8 +178,8 @@ export class DriverBench {
   }
 
   /**
-   * Runs a case; the bench must not be spent.
-   * @param number Determines the bytes: consecutive cases have different ones.
+   * Runs a case. Must not be called on a bench that is spent.
+   * @param number Determines the bytes of the case, so that consecutive cases have different bytes.
    */
   run({ dir, fault, layout }: Omit<DriverCase, "machine">, number: number): CaseEnd {
     const { machine } = this;

@@ -1,4 +1,7 @@
-/** A case with a violation as a failing test, to be pasted into a file beside the driver's. */
+/**
+ * Writes a case with a violation as a failing test. The test is meant to be pasted into a file
+ * beside the driver's file.
+ */
 import type { DriverEntry, DriverFunction } from "@dmalab/lang/run";
 import { formatCount, formatOrdinal, formatSize, wrapText } from "@dmalab/lang/text";
 import { whatInjectionDoes } from "@dmalab/runtime";
@@ -16,7 +19,10 @@ export interface CaseTextOptions {
   readonly driver: DriverEntry;
   /** The path of the driver's file, relative to the scenario. */
   readonly file: string;
-  /** The setting that adds memory above 4 GiB to the file's machine; empty where it has such memory. */
+  /**
+   * The setting that adds memory above 4 GiB to the file's machine; empty if the machine has such
+   * memory.
+   */
   readonly highSetting: string;
 }
 

@@ -27,7 +27,10 @@ export class CannotHunt extends Error {
 export type CaseViolationKind =
   /** `map` fails, although no failure was injected, and no call in it failed otherwise. */
   | "refused"
-  /** The result of `map` is not a list of DMA ranges, or its size differs from the buffer's. */
+  /**
+   * The result of `map` is not a list of DMA ranges, or the total size of the ranges differs from
+   * the buffer's size.
+   */
   | "ranges"
   /** A device access faulted. */
   | "fault"

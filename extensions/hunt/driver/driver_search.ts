@@ -1,6 +1,7 @@
 /**
- * Divides the hunt in a driver into parts that can run anywhere, and adds up their results in
- * order. Parts do not depend on the number of workers, so neither does the result.
+ * Divides the hunt for mistakes in a driver into parts that can run anywhere, and adds up their
+ * results in order. The parts do not depend on the number of workers, so the result does not depend
+ * on it either.
  */
 import type { DriverEntry } from "@dmalab/lang/run";
 import type { CaseRefusal, DriverFinding, DriverHuntResult } from "./driver_case.ts";
@@ -151,8 +152,8 @@ export class DriverSearch {
   }
 
   /**
-   * Starts with layouts of the current number of pieces, or with drawn layouts if there are too
-   * many.
+   * Starts the search with layouts of the current number of pieces. If there are too many layouts,
+   * random layouts are drawn instead.
    */
   #begin(): void {
     const { driver, machines, space } = this.options;

@@ -1,8 +1,9 @@
 /**
- * The hunt for mistakes in a driver: every buffer that its declaration allows, on every machine, in
- * each direction, once without a failure and once for each possible injection. The fewest pieces
- * and the simplest layouts come first, so that the first case with a violation is the smallest. If
- * there are too many cases, they are drawn at random, and a case with a violation is then reduced.
+ * The hunt for mistakes in a driver. It tries every buffer that the driver's declaration allows, on
+ * every machine, in each direction, once without a failure and once for each possible injection.
+ * The fewest pieces and the simplest layouts come first, so that the first case with a violation is
+ * the smallest. If there are too many cases, they are drawn at random, and a case with a violation
+ * is then reduced.
  */
 import type { DriverEntry, Program } from "@dmalab/lang/run";
 import { Random } from "@dmalab/runtime";
@@ -94,8 +95,8 @@ export class DriverParts {
   }
 
   /**
-   * Checks the contract of `map` and `unmap`, on the first machine and buffer with which `map`
-   * succeeds.
+   * Checks the contract of `map` and `unmap`. The check uses the first machine and buffer with
+   * which `map` succeeds.
    */
   checkContract(): void {
     const { driver, machines, program } = this.options;

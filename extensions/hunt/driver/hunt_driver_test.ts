@@ -67,9 +67,10 @@ Deno.test("the driver of api/04-two-step-unwind holds in every case, and they ar
   // The first piece lies low or high; each further one apart, touching, or high.
   const layouts = [1, 2, 3, 4].map((pieces) => 2 * 3 ** (pieces - 1));
   assertEquals(result.layouts, layouts.reduce((sum, count) => sum + count));
-  // Six modes, coherent or not, 64 bits or 32: half of them translate. In these, besides the run
-  // without a failure, the range's call, the search for a range, each link, three page tables and
-  // the sync can fail; in the others only the range's call is reached.
+  // There are 24 machines: six modes, coherent or not, 64 bits or 32. Half of them translate. On
+  // these, there is a case without a failure, and one for each call that can fail: the range's
+  // call, the search for a range, each link, three page tables and the sync. On the other machines,
+  // only the range's call is reached and can fail.
   const each = (pieces: number) => 12 * (1 + 2 + pieces + 3 + 1) + 12 * (1 + 1);
   assertEquals(
     result.cases,
@@ -84,8 +85,8 @@ function withoutLines(file: string, first: number, count: number): string {
 }
 
 /**
- * The hunt's finding when a line of the driver is left out. Null: the file does not compile without
- * it; nothing: the line is only a check.
+ * The hunt's finding if a line of the driver is left out. Null means that the file does not compile
+ * without the line. "nothing" means that there is no finding, because the line is only a check.
  */
 const REMOVED_LINES:
   readonly (readonly [line: string, found: CaseViolationKind | "nothing" | null])[] = [
@@ -128,8 +129,8 @@ Deno.test("api/04-two-step-unwind with any line of its driver left out is found,
     }
     const found = checkFound(file, hunted, kind);
     assertEquals(found.layout.length, 1, line);
-    // The correct driver's `map` fails on that machine, so the printed test, which does not check for it,
-    // fails beside both.
+    // The printed test does not check whether `map` fails. On this machine `map` of the correct driver
+    // fails. Therefore the test fails with the correct driver too, and cannot be compared.
     if (kind === "script") continue;
     // The removed line is the cause: with it, the same test passes.
     assertEquals(endBeside(EXAMPLE, hunted!.text!), "held", hunted!.text!);
@@ -146,7 +147,10 @@ Deno.test("api/04-two-step-unwind with a whole function of its driver emptied is
   }
 });
 
-/** A driver that works on every machine: in two steps where there is a range, else piece by piece. */
+/**
+ * A driver that works on every machine: it maps in two steps if there is a range, else piece by
+ * piece.
+ */
 const EVERYWHERE = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { endpoint nic { } } }
@@ -206,7 +210,8 @@ Deno.test("a driver that takes some buffers only is given no others", () => {
   );
   const { result, text } = huntIn(file)!;
   assertEquals(text, null);
-  // 4 KiB at the start of a page, low or high; the second piece likewise, or touching the first.
+  // A piece is 4 KiB at the start of a page. The first piece lies in low or high memory. The second
+  // piece lies in low or high memory, or touches the first.
   assertEquals(result.layouts - result.leftOut, 2 + 2 * 3);
 });
 

@@ -1,6 +1,6 @@
 /**
- * Layouts of a buffer's pieces: all possible ones in order, the simplest first, and any one of them
- * by its number.
+ * Layouts of a buffer's pieces. They can be listed in order, the simplest first, and each can be
+ * found by its number.
  */
 import {
   alignUp,
@@ -72,8 +72,8 @@ export class LayoutSpace {
   }
 
   /**
-   * A random layout with a number of pieces. @param below Returns a random number from 0 to its
-   * argument, exclusive.
+   * A random layout with a given number of pieces.
+   * @param below Returns a random number from 0 to its argument, exclusive.
    */
   draw(pieces: number, below: (limit: number) => number): BufferLayout {
     return Array.from({ length: pieces }, (_, index) => {

@@ -18,8 +18,8 @@ export interface CaseChoices {
 }
 
 /**
- * The smallest case that is found by removing and simplifying parts, one at a time.
- * @param run Runs a case; null if there is no violation.
+ * The smallest case that can be found by removing or simplifying one part of a case at a time.
+ * @param run Runs a case; null if the case shows no violation.
  */
 export function smallerCase(
   found: Found,

@@ -1,7 +1,7 @@
 /**
- * The machines on which a driver is tried: the machine of its file, and variations with other
- * settings for how devices are translated, whether the device is cache-coherent, and how far it
- * reaches.
+ * The machines on which a driver is tried: the machine of the driver's file, and variations of it.
+ * The variations have other settings for how devices are translated, whether the device is
+ * cache-coherent, and which addresses the device reaches.
  */
 import { GIB } from "@dmalab/runtime";
 import { formatSize } from "@dmalab/lang/text";
@@ -14,8 +14,8 @@ const RAM_BYTES = 8 * GIB;
 
 export interface MachineVariation {
   /**
-   * The differences from the file's machine, except its memory: `iommu.mode = lazy, nic.coherent =
-   * false`; may be empty.
+   * The settings that differ from the file's machine, such as `iommu.mode = lazy, nic.coherent =
+   * false`; may be empty. The memory is not included.
    */
   readonly settings: string;
   readonly config: LabConfig;
@@ -23,8 +23,8 @@ export interface MachineVariation {
 
 export interface MachineSpace {
   /**
-   * The machines, in the order of difference from the file's: the smallest first. All have memory
-   * above 4 GiB.
+   * The machines. Those with the fewest differences from the file's machine come first. All
+   * machines have memory above 4 GiB.
    */
   readonly machines: readonly MachineVariation[];
   /** The setting that adds that memory to the file's machine; empty where it has such memory. */
@@ -52,10 +52,11 @@ function modes(device: string): Axis {
 }
 
 /**
- * All machine variations, in the order of difference from the file's machine: the smallest first.
+ * All variations of a machine. Those with the fewest differences from the file's machine come
+ * first.
  *
  * @param file The path of the driver's file for the loader.
- * @returns A sentence where a machine cannot be built.
+ * @returns The machines, or a sentence if a machine cannot be built.
  */
 export function machineVariations(
   file: string,
@@ -98,8 +99,8 @@ export function machineVariations(
 }
 
 /**
- * The properties of a machine that matter for a device; of two machines with equal ones, only one
- * is tried.
+ * The properties of a machine that matter for a device. If two machines have equal properties, only
+ * one of the machines is tried.
  */
 function kindOf(config: LabConfig, device: string): string {
   const { coherent, maskBits, untrusted } = buildLab(config).devices.get(device)!.dma;

@@ -1,6 +1,7 @@
 /**
- * Random cases. Shrinking leads to the first entry of a choice. No choice here depends on a known
- * defect: the choices are the settings of machines and the memory of callers.
+ * Random cases. Shrinking replaces a choice by an earlier entry, and finally by its first entry. No
+ * choice here depends on a known defect: the choices are the settings of machines and the memory of
+ * callers.
  */
 import fc, { type Arbitrary } from "fast-check";
 import type { InjectionPointName } from "@dmalab/runtime";
@@ -119,7 +120,7 @@ function faultOrNot(points: readonly InjectionPointName[]): Arbitrary<HuntFault 
 /**
  * A machine, and the requests to it.
  *
- * @param points Injection points that may fail; empty for no failures.
+ * @param points Injection points that may fail; empty for a hunt without failures.
  * @param machines The machines to choose from.
  */
 export function huntCases(

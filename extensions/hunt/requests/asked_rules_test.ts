@@ -9,7 +9,7 @@ import { type KernelConfig, KERNELS, type QuirkName } from "@dmalab/runtime/kern
 const KERNEL = "7.2.6";
 const KNOWN: readonly QuirkName[] = ["stale_iova_state_p2p"];
 
-/** The whole result of a run: the violation in each step, and the number of each event. */
+/** The whole result of a run, as text: the violation in each step, and the number of each event. */
 function runOf(each: HuntCase, quirks: readonly QuirkName[], watch: KernelConfig["watch"]): string {
   const release = { kernel: KERNEL, quirks: new Set(quirks) } as const;
   const run = new CaseRun(each.machine, release, undefined, undefined, watch);

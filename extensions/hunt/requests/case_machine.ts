@@ -33,8 +33,8 @@ export function caseConfig(
 }
 
 /**
- * Metadata of a block: whole cache lines for a non-coherent device, since the requests of a cut bio
- * share the lines at the cut.
+ * Bytes of metadata for each block. For a non-coherent device this is a number of whole cache
+ * lines. Otherwise, if a bio is cut, its two requests would share the cache line at the cut.
  */
 export function metadataBytesOf(machine: HuntMachine): number {
   return machine.coherent || machine.given !== null
@@ -43,8 +43,9 @@ export function metadataBytesOf(machine: HuntMachine): number {
 }
 
 /**
- * Whether the device is untrusted. If requests are mapped as lists, an untrusted device has no
- * peers: its lists are bounced without checking for peer memory, and it faults (p2p.md 9.6).
+ * Whether the device is untrusted. If requests are mapped as lists, an untrusted device is never
+ * combined with a peer: its lists would be bounced without a check for peer memory, and the device
+ * would fault (p2p.md 9.6).
  */
 export function isUntrusted(machine: HuntMachine, { kernel }: HuntRelease): boolean {
   return machine.untrusted && (machine.peer === "none" || !mapsLists(kernel));

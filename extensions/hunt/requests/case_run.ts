@@ -79,8 +79,8 @@ export class CaseRun {
   ends: readonly (BlkStatusName | null)[] = [];
 
   /**
-   * @param mostBytes Maximum size of a request: a longer one is shortened.
-   * @param onLab Called with the machine and its devices before anything happens on it.
+   * @param mostBytes Maximum size of a request. A longer request is shortened to it.
+   * @param onLab Called with the machine and its devices before any request is made.
    * @param watch Observes which rules are read.
    */
   constructor(
@@ -277,8 +277,8 @@ function violation(
 }
 
 /**
- * The properties of a machine on which the memory layout depends. @param peerBase Start of the
- * peer's memory.
+ * The properties of a machine on which the memory layout depends.
+ * @param peerBase Start of the peer's memory.
  */
 export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFacts {
   return {
@@ -303,7 +303,10 @@ export function runCase(each: HuntCase, release: HuntRelease): Violation | null 
   return null;
 }
 
-/** Assigns each request of a step its memory and its blocks on the disk, one after the other. */
+/**
+ * Assigns memory and blocks of the disk to each request of a step. The requests are handled one
+ * after the other.
+ */
 function placeStep(step: HuntStep, machine: Machine, facts: LayoutFacts): PlacedIo[] {
   const layout = new MemoryLayout(facts);
   let lba = 0;

@@ -1,9 +1,9 @@
 /**
- * Watches a device's accesses: every transferred byte must lie in memory of its request, no list
- * that it reads may lie there, and no access may fault.
+ * Watches a device's accesses. Every transferred byte must lie in the memory of its request. No
+ * list that the device reads may lie in that memory. No access may fault.
  *
- * Addresses are taken only from the page table and from the bounce buffers' own events, not from
- * the driver that wrote them.
+ * Addresses are taken only from the page table and from the events of the bounce buffers. They are
+ * not taken from the driver, because the driver wrote them.
  */
 import { formatAddress } from "@dmalab/lang/text";
 import {
@@ -180,7 +180,7 @@ export class DeviceWatch {
   }
 }
 
-/** The end of the piece of a request's memory that contains an address; 0 if none does. */
+/** The end of the piece of a request's memory that contains an address; 0 if no piece contains it. */
 function endOfOwn(request: BlockRequest, phys: number): number {
   const special = request.specialPayload;
   if (special !== null && phys >= special.phys && phys < special.phys + special.sizeBytes) {

@@ -7,10 +7,10 @@ import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";
 
 /**
- * The switches that cause a case: without them, it passes.
+ * The switches that cause a case to fail: without them, the case passes.
  *
- * @returns Lists of one switch each if one is enough, of two if both are needed; empty if no two
- *   are enough.
+ * @returns Lists of switches: of one switch each if one switch is enough, of two if two are needed
+ *   together. Empty if no two switches are enough.
  */
 export function causingDefectsOf(
   each: HuntCase,
@@ -41,7 +41,8 @@ export interface HiddenDefect {
 }
 
 /**
- * Looks for a defect that makes a step fail which passes with only the known ones.
+ * Looks for a defect that is hidden by the known ones: with only the known defects a step passes,
+ * and with this defect as well the step fails.
  * @param known Switches that were found before.
  */
 export function hiddenDefect(
@@ -52,8 +53,8 @@ export function hiddenDefect(
   const asked = new AskedRules();
   const before = violationsOf(each, { ...release, quirks: known }, asked.watch);
   for (const name of release.quirks) {
-    // A switch that the run did not read cannot change it. Exception: without any switch, audits
-    // are stricter.
+    // If the run did not read a switch, the switch cannot change the run. There is an exception:
+    // without any switch, audits are stricter.
     if (known.has(name) || (known.size > 0 && !asked.has(name))) continue;
     const after = violationsOf(each, { ...release, quirks: new Set([...known, name]) });
     const step = after.findIndex((violation, index) =>
@@ -100,7 +101,7 @@ export function signatureOf(
   return `${kind}: ${text.replace(/0x[0-9a-f_]+/g, "0x…").replace(/\d+/g, "…")}`;
 }
 
-/** Records the rows of the table of behaviours that a run reads; other rows cannot affect the run. */
+/** Records which rows of the table of behaviours a run reads. Other rows cannot affect the run. */
 export class AskedRules {
   readonly #names = new Set<string>();
 

@@ -1,6 +1,6 @@
 /**
- * The permitted statuses of a request without injected failures: OK, unless it exceeds the queue's
- * published limits.
+ * The permitted statuses of a request without injected failures. Only OK is permitted, unless the
+ * request exceeds the queue's published limits.
  */
 import {
   type BlkStatusName,
@@ -28,7 +28,8 @@ export function allowedEnds(
   const misaligned = data.segments.some(({ phys, sizeBytes }) =>
     ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
   );
-  // The data of such a user's command is copied, so the device does not access the peer.
+  // The data of a user command is copied if it is misaligned or has gaps. In that case the device
+  // does not access the peer.
   const copied = user && (misaligned || hasGaps(limits, memory.data));
   if (io.peer && !copied) {
     const ends = peerEnds(machine, kernel);
@@ -50,7 +51,8 @@ export function allowedEnds(
     const fits = segments <= limits.maxSegments && memory.dataBytes <= limits.maxHwSectors * 512;
     return fits ? OK : ["OK", "INVAL"];
   }
-  // A block in several pieces may have to be cut inside the block, which is not allowed.
+  // If a block consists of several pieces, the request may have to be cut inside the block, which
+  // is not allowed.
   const blockInPieces = data.segments.some(({ sizeBytes }) =>
     sizeBytes % machine.blockSizeBytes !== 0
   );
@@ -70,8 +72,8 @@ function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostB
 }
 
 /**
- * Whether a user's metadata is copied: bytes that the device does not write are then returned as
- * zeros.
+ * Whether a user's metadata is copied. If it is, bytes that the device does not write are returned
+ * as zeros.
  */
 export function copiesMetadata(limits: QueueLimits, { io, metadata }: PlacedIo): boolean {
   if (!isUserCommand(io.op) || metadata === null) return false;
@@ -96,10 +98,11 @@ function hasGaps(
 }
 
 /**
- * The permitted failures of a request to a peer's memory, or null when it must succeed. Memory that
- * cannot be reached is an error; so is memory that would have to be copied and cannot be. A release
- * that maps scatterlists has one code for all memory that cannot be mapped, and does not check the
- * kind of memory where a list is bounced.
+ * The permitted statuses of a request to a peer's memory, or null if the request must succeed.
+ * Memory that cannot be reached is an error. Memory that would have to be copied, but cannot be
+ * copied, is an error too. A release that maps scatterlists has one status for all memory that
+ * cannot be mapped. It also does not check the kind of memory if a list is bounced.
+ *
  * @see rules/p2p.md 9.6, block.md 2.3, nvme.md 6
  */
 function peerEnds(

@@ -1,4 +1,7 @@
-/** Adapts the machine of a file for the hunt: one of its disks, and a provider of peer memory. */
+/**
+ * Adapts the machine of a file for the hunt: chooses one of the machine's disks, and a provider of
+ * peer memory.
+ */
 import { buildLab, ConfigError, type Lab, type LabConfig, type LabDevice } from "@dmalab/devices";
 import { MIB } from "@dmalab/runtime";
 import { PEER_BYTES } from "./case_machine.ts";
@@ -18,7 +21,7 @@ const PLACES = {
 
 /**
  * @param file The path of the file, relative to a scenario beside it.
- * @returns The machine, or a sentence that says why it cannot be hunted on.
+ * @returns The machine, or a sentence that says why a hunt on it is impossible.
  */
 export function givenMachine(config: LabConfig, file: string): HuntMachine | string {
   let lab: Lab;

@@ -1,6 +1,6 @@
 /**
- * Determines the injection points that requests hit in a release: only there can a failure be
- * injected.
+ * Determines the injection points that requests reach in a release. A failure can be injected only
+ * at these points.
  */
 import fc, { type Arbitrary } from "fast-check";
 import { INJECTION_POINTS, type InjectionPointName } from "@dmalab/runtime";
@@ -29,8 +29,8 @@ const SMALL_STEP: HuntStep = { ios: [BLOCK, USER], plugged: true, fault: null };
 
 const SCATTERED: HuntIo = { ...BLOCK, op: "write", runs: [pieces(512, 512)], metadata: null };
 /**
- * Maps 2 MiB of IOVAs at once, for 256 KiB of data: together with the queues' IOVAs that needs more than one
- * lowest page table.
+ * Maps 2 MiB of IOVAs at once, for 256 KiB of data. Together with the IOVAs of the queues, this needs more
+ * than one page table of the lowest level.
  */
 const WIDE_STEP: HuntStep = { ios: [SCATTERED], plugged: false, fault: null };
 /** A machine that maps all of that at once, without bouncing. */
@@ -53,8 +53,8 @@ function unlike(machines: readonly HuntMachine[]): readonly HuntMachine[] {
 }
 
 /**
- * Runs a few requests without failures, on machines of all kinds, and records the hit points. Sorted
- * by the points' numbers.
+ * Runs a few requests without failures, on machines of all kinds, and records the injection points
+ * that are reached. The points are sorted by their numbers.
  */
 export function hitPoints(
   release: HuntRelease,

@@ -1,7 +1,7 @@
 /**
- * The hunt: random cases on random machines, checked against one property. A case that violates it
- * is shrunk, attributed to the switch without which it passes, written as a scenario, and excluded
- * from then on.
+ * The hunt: random cases on random machines, checked against one property. If a case violates the
+ * property, the hunt shrinks the case, attributes it to the switch without which it passes, and
+ * writes it as a scenario. From then on, cases with the same cause are excluded.
  */
 import fc, { type Arbitrary } from "fast-check";
 import { huntCases, huntMachines } from "./arbitraries.ts";
@@ -28,20 +28,23 @@ import { DEFAULT_KERNEL, type QuirkName } from "@dmalab/runtime/kernels";
 import type { InjectionPointName, IommuMode } from "@dmalab/runtime";
 import { reduce } from "../reduce.ts";
 
-/** Number of machines of one turn of the generator: a finding is excluded from the next turn on. */
+/**
+ * Number of machines of one turn of the generator. A finding is excluded only from the next turn
+ * on.
+ */
 const MACHINES_A_BATCH = 40;
 /** Maximum number of attempts to reduce a case. */
 const MAX_TRIES = 1500;
 /**
- * Once something is found, every tenth turn looks for defects that show only together with known
- * ones.
+ * Once a defect has been found, every tenth turn looks for defects that show only together with
+ * known defects.
  */
 const HIDDEN_EVERY = 10;
 /** Maximum width of a comment line, without `#`. */
 const COMMENT_COLUMNS = 88;
 /**
- * Distance between the seeds of two hunts: the turns of one hunt use consecutive seeds, and must
- * not overlap.
+ * Distance between the seeds of two hunts. The turns of one hunt use consecutive seeds, which must
+ * not overlap with the seeds of the other hunt.
  */
 const SEED_STRIDE = 7_368_787;
 
@@ -69,13 +72,13 @@ export interface HuntFinding {
   readonly release: HuntRelease;
   readonly violation: Violation;
   /**
-   * The violation of an earlier step, which left something that makes the last one fail; null if
-   * the last step's violation is its own.
+   * The violation of an earlier step, if that step left something behind that makes the last step
+   * fail. Null if the violation of the last step has no such cause.
    */
   readonly after: Violation | null;
   /**
-   * The switch without which it passes, or two that are needed together; empty if no known defect
-   * causes it.
+   * The switch without which the case passes, or two switches that are needed together. Empty if no
+   * known defect causes the violation.
    */
   readonly switches: readonly QuirkName[];
   /** Switches found before that must be on for the violation to show. */
@@ -150,7 +153,10 @@ export function hunt(options: HuntOptions): HuntResult {
   return { findings, cases, machines };
 }
 
-/** The turns of a hunt. They can run in any order and anywhere, each with its initial state. */
+/**
+ * The turns of a hunt. The turns can run in any order and anywhere, because each has its own
+ * initial state.
+ */
 export class HuntTurns {
   readonly #arbitrary: Arbitrary<HuntCase>;
 
@@ -163,8 +169,8 @@ export class HuntTurns {
   }
 
   /**
-   * Tries some machines; ends with the first finding.
-   * @param number From 0.
+   * Tries some machines, and ends with the first finding.
+   * @param number The number of the turn, from 0.
    * @param cases Maximum number of steps.
    */
   run(
@@ -214,7 +220,10 @@ class CaseBatch {
     };
   }
 
-  /** Reports the likely result: the case as drawn usually has the same cause as the smallest one. */
+  /**
+   * Reports the likely result of a turn before the case is shrunk. The case as it was drawn usually
+   * has the same cause as the smallest case.
+   */
   #guess(each: HuntCase, violation: Violation): void {
     if (this.watch === null) return;
     const [switches = []] = causingDefectsOf(each, this.#release);
@@ -231,8 +240,8 @@ class CaseBatch {
   }
 
   /**
-   * Like a normal turn, for a defect that shows only when the defects found before are switched on
-   * again.
+   * A turn that looks for a hidden defect: one that shows only if the defects found before are
+   * switched on again.
    */
   #turnForHidden(seed: number): void {
     const found = this.#search(seed, (each) => this.#hidesNothing(each));
@@ -333,7 +342,10 @@ class CaseBatch {
     return this.#once(each, () => this.#hidden(each) !== null);
   }
 
-  /** Caches results of a trial: within a turn all trials of a case use the same check and release. */
+  /**
+   * Caches results of trials by their case. This is possible because all trials of a case within a
+   * turn use the same check and release.
+   */
   #once({ machine, steps }: HuntCase, trial: () => boolean): boolean {
     const key = JSON.stringify([{ ...machine, given: null }, steps]);
     return this.#tried.getOrInsertComputed(key, trial);
@@ -448,8 +460,8 @@ function commandOf({ mode, release, seed, where }: HuntOptions): string {
 }
 
 /**
- * Repeats the last step of a case without injected failures: the things left behind may be
- * harmless, like leaked memory, or make it fail.
+ * Repeats the last step of a case without injected failures. What the step left behind may be
+ * harmless, like leaked memory, or may make the repetition fail.
  *
  * @returns Null if the repetition passes, or only leaks again.
  */
@@ -466,7 +478,10 @@ function aftermathOf(
   return spoilt ? { case: again, violation } : null;
 }
 
-/** Runs of many pieces, tried as a replacement for several runs: more than fit into most requests. */
+/**
+ * Runs of many pieces, more than fit into most requests. They are tried as a replacement for several
+ * runs.
+ */
 const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
   count,
   sizeBytes: 512,
@@ -477,7 +492,7 @@ const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
 
 /**
  * @param fails Whether a case still shows the same violation.
- * @returns A case that does, of which no part can be left out.
+ * @returns A case that still shows the violation, and of which no part can be left out.
  */
 export function simplify(start: HuntCase, fails: (each: HuntCase) => boolean): HuntCase {
   return reduce(start, smallerCases, (each) => fails(each) ? each : null);

@@ -1,6 +1,6 @@
 /**
- * A case of the hunt: a machine, and the requests to its disk step by step. Plain data, which can
- * be generated at random, shrunk, run, and written as a scenario.
+ * A case of the hunt: a machine, and the requests to its disk, step by step. A case is plain data,
+ * so that it can be generated at random, shrunk, run, and written as a scenario.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { InjectionPointName, IommuMode, IommuModel } from "@dmalab/runtime";

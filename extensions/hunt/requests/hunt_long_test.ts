@@ -24,7 +24,8 @@ function checkFindings({ findings }: HuntResult): void {
     const name = switches.join(" and ");
     assert(switches.length > 0, `no known defect:\n${scenario}`);
     assert(proof !== null, `${name} is not proved:\n${scenario}`);
-    // The hunt identifies the defect by itself: with it the last step fails, without it it passes.
+    // The named switches are the cause: with them the last step fails, and without them the last
+    // step passes.
     assert(violationsOf(each, where).at(-1) !== null, name);
     assertEquals(violationsOf(each, without(where, switches)).at(-1), null, name);
     // The printed scenario is the one that was run.

@@ -41,7 +41,7 @@ const USUAL: HuntRelease = {
 };
 
 /**
- * @param usual The default release: that of the hunt's machine.
+ * @param usual The default release: the release of the hunt's machine.
  * @returns The settings, or a sentence about the problem.
  */
 export function readHuntOptions(
@@ -69,7 +69,10 @@ export function readHuntOptions(
   };
 }
 
-/** Parses a list as in a machine block: `x` adds, `not x` removes, `none` starts with an empty set. */
+/**
+ * Parses a list of quirks as in a machine block: `x` adds a quirk, `not x` removes it, `none` empties
+ * the set.
+ */
 function readQuirks(own: QuirkSet, list: string | null): QuirkSet | string {
   const words = (list ?? "").replace(/^\s*\[|\]\s*$/g, "").split(",").map((word) => word.trim())
     .filter((word) => word !== "");

@@ -1,6 +1,6 @@
 /**
- * The addresses of a case's requests. They are a function of the case alone, so that the memory of
- * a shrunk case keeps its place.
+ * The addresses of a case's requests. They depend only on the case, so that the memory keeps its
+ * place when the case is shrunk.
  */
 import {
   alignUp,
@@ -121,8 +121,8 @@ export class MemoryLayout {
       return this.#metadataPieces({ pieces: 1, offsetBytes: 0, touching: false }, format);
     }
     if (!user || shape.sizeBytes === null) return this.#metadataPieces(shape, format);
-    // A device that does not know the length uses the format's, so the buffer must be at least that
-    // long.
+    // If the device does not know the length of the metadata, it uses the length of the format.
+    // Therefore the buffer must be at least that long.
     const sizeBytes = metadataHasLength ? shape.sizeBytes : Math.max(shape.sizeBytes, format);
     return this.#metadataPieces(shape, sizeBytes);
   }

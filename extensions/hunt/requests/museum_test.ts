@@ -1,6 +1,6 @@
 /**
- * Hunts the museum's defects: each defect of the record (defects.md) is enabled alone, and the hunt,
- * which does not know them, finds it by its one property and names the switch.
+ * Hunts the past defects of defects.md. Each of them is enabled alone. The hunt, which does not know
+ * the defect, must find it by its one property and name its switch.
  */
 import { assert, assertEquals } from "@std/assert";
 import { runCase } from "./case_run.ts";

@@ -1,4 +1,7 @@
-/** The calls with which a scenario allocates a case's memory, in the form that shows its shape best. */
+/**
+ * The calls with which a scenario allocates the memory of a case, in the form that shows the memory's
+ * shape best.
+ */
 import { type BioVec, GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 
@@ -8,8 +11,8 @@ const FIRST_PHYS = 16 * MIB;
 const STEP_BYTES = 16 * MIB;
 
 /**
- * The address of a piece in the scenario, in the range of its step. High memory is only shifted by
- * the step's range.
+ * The address of a piece in the scenario. Each step of a case has a separate range of addresses. A
+ * piece in high memory is only shifted by the start of this range.
  */
 export function scenarioPhys(phys: number, step: number): number {
   if (phys >= 4 * GIB) return phys + step * STEP_BYTES;
@@ -46,7 +49,10 @@ export function segmentsText(
   }], fill: ${fill})`;
 }
 
-/** Arguments for one run, or for pieces of equal size at equal distances; null for any other shape. */
+/**
+ * Arguments for one run of memory, or for pieces of equal size at equal distances; null for memory of
+ * any other shape.
+ */
 function shapeText(vecs: readonly BioVec[]): string | null {
   const [first, second] = vecs;
   const size = formatSize(first!.sizeBytes);

@@ -1,6 +1,6 @@
 /**
- * A case as a scenario to paste: a machine, one test, and an assertion that is true on a machine
- * without the defect.
+ * Writes a case as a scenario to paste: a machine, one test, and an assertion. The assertion is
+ * true on a machine without the defect.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
@@ -269,8 +269,8 @@ class ScenarioWriter {
   }
 
   /**
-   * Lines that check the bytes that the device wrote outside every buffer: before and after the
-   * request.
+   * Lines that check the bytes that the device wrote outside every buffer: one line to put before
+   * the request, and one to put after it.
    */
   #guards(step: number): { before: string; after: string }[] {
     const { outside } = this.violation;

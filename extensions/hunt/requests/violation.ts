@@ -3,9 +3,9 @@
 /**
  * `status`: a status that is not permitted; `bytes`: memory and disk differ where they should be equal; `fault`:
  * an access of the device was refused; `outside`: the device could access memory that is not the request's;
- * `list`: it read its descriptors from a caller's memory; `left`: a resource leaked; `hang`: the request does not
- * end; `report`: the checker of mapping calls reports a mistake; `crash`: the kernel followed a null pointer, or
- * the simulator itself failed.
+ * `list`: the device read its descriptors from a caller's memory; `left`: a resource leaked; `hang`: the request
+ * does not end; `report`: the checker of mapping calls reports a mistake; `crash`: the kernel followed a null
+ * pointer, or the simulator itself failed.
  */
 export type ViolationKind =
   | "status"

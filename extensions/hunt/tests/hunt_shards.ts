@@ -13,7 +13,8 @@ export const HUNTS: readonly (readonly [name: string, words: (folder: string) =>
 ];
 
 /**
- * Runs a function in a folder with a scenario that has drivers; the folder is removed afterwards.
+ * Runs a function with a folder that contains a scenario with drivers. The folder is removed
+ * afterwards.
  */
 export async function inFolder<T>(body: (folder: string) => T | Promise<T>): Promise<T> {
   using folder = new TempFolder();

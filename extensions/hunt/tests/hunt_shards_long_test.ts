@@ -30,7 +30,8 @@ for (const [name, hunt] of HUNTS) {
       };
       const begin = performance.now();
       const one = await dmalab("hunt", ...hunt(folder));
-      // Measured, because on a slow host a fixed time would be over before a shard has started.
+      // The time is measured, because on a slow host a fixed time would be over before a shard has
+      // started.
       const oneMs = Math.ceil(performance.now() - begin);
       await Promise.all(SHARDS.map(async (shard) => {
         let mostMs = oneMs / 2;

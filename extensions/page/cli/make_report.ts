@@ -65,7 +65,10 @@ export interface PageOptions extends Omit<PrintOptions, "trace"> {
 
 export interface Reported {
   readonly exitCode: ExitCode;
-  /** One report for each program that ran: a Markdown page has one program in each of its blocks. */
+  /**
+   * One report for each program that ran. A file has several programs if it is a Markdown page,
+   * because each of its blocks is a program.
+   */
   readonly reports: readonly RunReport[];
   /** Null where it was not requested. */
   readonly coverage: CoverageRecord | null;
@@ -163,8 +166,8 @@ function traceRuns(path: string, runs: readonly RecordedRun[] | string): Made | 
 }
 
 /**
- * The incidents on a trace's machine, whether expected or not: the trace does not say which were
- * expected.
+ * The incidents on a trace's machine. All incidents are listed, because the trace does not say
+ * which of them were expected.
  */
 export function findingLines(run: RecordedRun): readonly string[] {
   const found = rowsAt(run, "incidents", run.last);

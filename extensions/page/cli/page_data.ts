@@ -1,4 +1,4 @@
-/** The data inside a page of a report: `dmalab report` writes it and the page reads it. */
+/** The data inside the page of a report. `dmalab report` writes the data, and the page reads it. */
 
 import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import type { Colour } from "../page/highlight.ts";
@@ -6,7 +6,7 @@ import type { Colour } from "../page/highlight.ts";
 /** The placeholder in the page that its data replaces. */
 export const EMPTY_DATA = '"{{data}}"';
 
-/** A value as the text of a data block, escaped so that it cannot end the block. */
+/** A value as the text of a data block. The text is escaped, so that the value cannot end the block. */
 export function dataText(value: unknown): string {
   return JSON.stringify(value).replaceAll("<", "\\u003c");
 }

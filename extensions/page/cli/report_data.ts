@@ -37,7 +37,10 @@ export async function reportPage(
   return page.replace(EMPTY_DATA, () => dataText(data));
 }
 
-/** The colours of the runs' sources. Lines of a trace have none, as they are not in the language. */
+/**
+ * The colours of the runs' source texts. Lines of a trace have no colours, because they are not in
+ * the language.
+ */
 function coloursIn(runs: readonly RunAndOutcome[]): SourceColours {
   const spans = runs.flatMap(({ run: { code } }) => [...code.statements, ...code.sites])
     .map(({ span: { source } }) => [source.name, source.text] as const);

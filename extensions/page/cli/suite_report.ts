@@ -62,8 +62,8 @@ function pageName(path: string, taken: Set<string>): string {
 }
 
 /**
- * A row of the index page, which links to the reports of a suite, files with failures first, and shows
- * rule coverage.
+ * A row of the index page. This page links to the reports of a suite, files with failures first, and
+ * shows rule coverage.
  */
 interface IndexEntry {
   readonly path: string;

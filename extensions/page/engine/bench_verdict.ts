@@ -8,7 +8,10 @@ import type { RunVerdict } from "@dmalab/recording/views";
 /** A verdict as the page shows it at its top. */
 export type SaidVerdict = Pick<RunVerdict, "place" | "state" | "what" | "why" | "word">;
 
-/** The first failure of benches: an expectation, a budget, or a run that did not finish; null for none. */
+/**
+ * The first failure of benches: an expectation or budget that does not hold, or a run that did not finish.
+ * Null if there is no failure.
+ */
 export function failedBench(reports: readonly BenchReport[]): SaidVerdict | null {
   for (const { cells, expectations, name } of reports) {
     const failures = [

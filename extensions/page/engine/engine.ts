@@ -1,8 +1,8 @@
 /**
  * The language in a worker: checks a project, prints the output of `dmalab run`, and records a run.
  *
- * All scripts run in this worker. A script's limits end it with their own messages; if even they
- * fail, the page terminates the worker.
+ * All scripts run in this worker. If a script reaches one of its limits, the script ends with the
+ * limit's message. If a script does not end even so, the page terminates the worker.
  */
 import type { Screen } from "@dmalab/cli/extend";
 import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
@@ -51,11 +51,14 @@ const PRINTED = {
   limits: limitsOf((option) => option === "max-time" ? RUN_SECONDS : null),
 } as const;
 
-/** Number of characters that are shown of the beginning and of the end of a run's output. */
+/** Number of characters that are shown from the beginning of a run's output, and from its end. */
 const FIRST_LENGTH = 30_000;
 const LAST_LENGTH = 10_000;
 
-/** Collects the output, as far as the page shows it: a browser takes seconds to lay out a million characters. */
+/**
+ * Collects the part of the output that the page shows. The rest is dropped, because a browser takes seconds to
+ * lay out a million characters.
+ */
 export class PrintedScreen implements Screen {
   readonly colour = false;
   readonly columns = null;
@@ -149,8 +152,8 @@ export class Engine {
   }
 
   /**
-   * Runs everything, and sends the output of the command line. @returns Its exit code, and the
-   * first run that failed.
+   * Runs the whole project, and sends the output of the command line.
+   * @returns The exit code of the command, and the first run that failed.
    */
   #print(
     id: number,

@@ -1,4 +1,4 @@
-/** Loads files of a project in memory, with paths as on a disk: relative to the folder of the file that uses them. */
+/** Loads files of a project in memory. Paths are as on a disk: relative to the folder of the file that uses them. */
 import { SourceFile } from "@dmalab/lang";
 import { LoadError, type SourceLoader, tooLong } from "@dmalab/lang/syntax";
 

@@ -14,11 +14,14 @@ export interface Project {
 
 /** A request of the page. */
 export type Wish =
-  /** Checks, runs and records; sends a response after each step. `run`: null for the first run that fails. */
+  /**
+   * Checks, runs and records a project; sends a response after each step. If `run` is null, the first run
+   * that fails is recorded.
+   */
   | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
   /**
-   * Records another run of the last project; `beside` is for a comparison: also records its blocks
-   * that run on separate machines.
+   * Records another run of the last project. `beside` is for a comparison: it also records those
+   * blocks of the run that run on separate machines.
    */
   | { readonly kind: "record" | "beside"; readonly run: number };
 
@@ -26,8 +29,8 @@ export type Wish =
 export type Request = Wish & { readonly id: number };
 
 /**
- * A mistake or a warning, with offsets in the entry file; a problem in another file is placed at
- * the beginning.
+ * A mistake or a warning, with offsets in the entry file. A problem in another file is shown at the
+ * beginning of the entry file.
  */
 export interface PageProblem {
   readonly code: string;
@@ -53,8 +56,8 @@ export type EngineResponse =
   | { readonly kind: "ready" }
   | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }
   /**
-   * The output and the errors of the command line as one text, shortened to the part that the page
-   * shows.
+   * The output and the errors of the command line as one text, which contains only the part that
+   * the page shows.
    */
   | { readonly id: number; readonly kind: "output"; readonly text: string }
   | {

@@ -3,8 +3,8 @@
 import type { EngineResponse, Project, Wish } from "../engine/protocol.ts";
 
 /**
- * The engine ends a run at its limits; a worker that has not responded after this time is
- * terminated.
+ * Time after which a worker that has not responded is terminated. It is needed only if the engine
+ * fails to end a run at the run's limits.
  */
 const MAX_MS = 30_000;
 /** How long a new request waits for the current one before the worker is replaced. */
@@ -37,8 +37,8 @@ export class EngineClient {
   }
 
   /**
-   * Checks, runs and records; null selects the first run that fails. Responses to earlier requests are ignored from
-   * here on.
+   * Checks, runs and records a project. If `run` is null, the first run that fails is recorded. From this call on,
+   * responses to earlier requests are ignored.
    */
   run(project: Project, run: number | null): void {
     this.#project = project;
@@ -50,8 +50,8 @@ export class EngineClient {
   }
 
   /**
-   * Records a run of the same project with its blocks on separate machines, after all other
-   * requests.
+   * Records a run of the same project, and those of its blocks that run on separate machines. This
+   * request is sent after all other requests.
    */
   recordBeside(run: number): void {
     this.#beside.push(run);

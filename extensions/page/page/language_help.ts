@@ -55,8 +55,8 @@ export class LanguageHelp {
 
   /** The possible completions at an offset. */
   readonly complete = ({ explicit, pos, state }: CompletionContext): CompletionResult | null => {
-    // No list after a blank: it would be unwanted, and parsing the text takes as long as running
-    // it.
+    // After a blank, no list is shown. The user does not want a list there, and parsing the text
+    // for it would take as long as running it.
     if (!explicit && !/[\w.]/.test(state.sliceDoc(Math.max(0, pos - 1), pos))) return null;
     const { all, part } = completeAt(this.#analysis(state.doc.toString()), pos);
     if (all.length === 0) return null;

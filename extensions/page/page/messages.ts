@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** The line below the toolbar with an important message, and buttons if the user has to decide. */
+/**
+ * The line below the toolbar. It shows an important message, with buttons if the user has to
+ * decide.
+ */
 import { byId } from "../view/dom.ts";
 import type { PageAction } from "../view/page_model.ts";
 

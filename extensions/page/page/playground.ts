@@ -280,8 +280,8 @@ class Playground {
   }
 
   #listed(runs: readonly RunEntry[]): void {
-    // Updated only if changed: most edits change neither text, and the browser would lay it out
-    // again.
+    // The text is set only if it has changed. Most edits do not change it, and the browser would
+    // lay it out again.
     const printed = byId("printed");
     if (printed.textContent !== this.#printed) printed.textContent = this.#printed;
     this.#runs = runs;
@@ -331,7 +331,7 @@ class Playground {
       await navigator.clipboard.writeText(location.href);
       this.#messages.show("Copied the link; it is also in the address bar");
     } catch {
-      // Without permission for the clipboard, as in a frame, the link can be copied from the
+      // Without permission for the clipboard, as in a frame, the user can copy the link from the
       // address bar.
       this.#messages.show("The link is in the address bar");
     }

@@ -1,7 +1,7 @@
 /**
- * Links that contain a project: `#d1=` and its JSON, deflated, in base64url. The part after `#`
- * never reaches a server. A link may come from a stranger: any mistake in it is returned as a
- * sentence.
+ * Links that contain a project: `#d1=` and the project's JSON, deflated, in base64url. The part
+ * after `#` never reaches a server. A link may come from a stranger, so any mistake in it is
+ * returned as a sentence.
  */
 import { base64 } from "@dmalab/recording/views";
 
@@ -75,7 +75,7 @@ async function unpack(data: string): Promise<string | { readonly problem: string
   }
 }
 
-/** Parses the JSON of a link, and checks each part; null when it is not a project. */
+/** Parses the JSON of a link, and checks each part of it; null if the JSON is not a project. */
 function readShared(text: string): Shared | null {
   let read: unknown;
   try {

@@ -100,13 +100,16 @@ class Report {
     this.#viewer.open(run, null, this.runs[index]!.outcome);
   }
 
-  /** Goes to the next execution of a line: in this run, or in a run of the test that contains it. */
+  /**
+   * Goes to the next execution of a line. The execution may be in the shown run, or in a run of the
+   * test that contains the line.
+   */
   #follow({ file, line }: EditorCursor): void {
     const isFirst = !this.#isFollowing;
     this.#isFollowing = true;
     const around = this.#runAround(file, line) ?? this.#shown;
-    // If the test at the cursor failed, the page first shows its failure instead of the cursor's
-    // line.
+    // If the test at the cursor failed, the page first shows the failure of that test, not the line
+    // of the cursor.
     if (isFirst && this.runs[around]!.failure !== null) {
       if (around !== this.#shown) this.#show(around);
       return;
@@ -135,8 +138,8 @@ class Report {
 }
 
 /**
- * Connection to an editor that shows the page beside its text: the editor sends its cursor's position,
- * the page its line.
+ * Connection to an editor that shows the page beside the source. The editor sends the position of its
+ * cursor, and the page sends its line.
  */
 
 /** A line of a file of the report. */
@@ -149,7 +152,7 @@ interface EditorCursor {
 declare const acquireVsCodeApi: (() => { postMessage(message: unknown): void }) | undefined;
 
 /**
- * Connects the page with the editor around it, which shows the source.
+ * Connects the page with the editor that contains it and shows the source.
  * @returns A function that sends the current place, `file:line`, to the editor; null without an
  *   editor.
  */

@@ -159,7 +159,8 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
     String(keptTraces(text.split("\n").toSpliced(1, 1).join("\n"), texts)),
     "line 2: ",
   );
-  // An event is shown with its statement or, if that has no text, with its line of the trace.
+  // An event is shown with the text of its statement. If that text is missing, the event is shown
+  // with its line of the trace.
   const shown = (each: string | RecordedRun) =>
     typeof each === "string" ? each : spanText(spanOfEvent(each, 5)!);
   const own = keptTraces(text, { ...texts, textOf: (file) => file === "lab.dma" ? TEXT : null });

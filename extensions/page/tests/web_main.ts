@@ -1,9 +1,9 @@
 /**
- * `deno task test-web [NAME…]`: tests the pages in a real browser, with measurements. Needs the
- * output of `deno task web`, and Chromium; it is not part of any suite.
+ * `deno task test-web [NAME…]`: tests the pages in a real browser, with measurements. The task
+ * needs the output of `deno task web`, and Chromium; it is not part of any suite.
  *
- * The library that controls the browser reads system files that Deno only permits with all
- * permissions, so it runs in a separate process.
+ * The library that controls the browser reads system files. Deno permits this only with all
+ * permissions, so the library runs in a separate process.
  */
 import { fileURLToPath } from "node:url";
 

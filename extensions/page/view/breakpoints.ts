@@ -27,8 +27,8 @@ export function stopsOf(run: RecordedRun, lines: ReadonlySet<string>): readonly 
 }
 
 /**
- * The position at which a run is opened: the incident that failed it, else its failure, its first
- * incident, or its end.
+ * The position at which a run is opened. It is the incident that made the run fail, else the run's
+ * failure, else its first incident, else its end.
  */
 export function openingOf(run: RecordedRun): Position {
   const found = stopsOf(run, new Set());

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * Bytes of memory at a position, with the writer of each: a CPU, a device, or the copy of a bounce
- * buffer.
+ * Bytes of memory at a position, with the writer of each byte: a CPU, a device, or the copy of a
+ * bounce buffer.
  */
 import { comparePositions, type RecordedRun } from "@dmalab/recording";
 import { formatAddress, formatSize } from "@dmalab/lang/text";

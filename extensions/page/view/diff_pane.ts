@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
  * Differences between two positions of a run, between two runs of the file, and between the blocks
- * of a `compare`, a `fork` or a `race`, with their events side by side.
+ * of a `compare`, a `fork` or a `race`. The events of both sides are shown beside each other.
  */
 import { formatEventText } from "@dmalab/lang/render";
 import {
@@ -18,8 +18,8 @@ import { eventSelection } from "./selection.ts";
 import { rowTable, tableRow } from "./table_row.ts";
 
 /**
- * Maximum numbers of shown rows of a table and of events, and number of events before the first
- * difference.
+ * Largest number of rows of a table that are shown. `MAX_EVENTS` is the largest number of events,
+ * and `EVENTS_BEFORE` the number of events before the first difference.
  */
 const MAX_ROWS = 60;
 const MAX_EVENTS = 200;
@@ -40,8 +40,8 @@ interface Choice {
 interface Operand {
   key: string;
   /**
-   * Null for the default: the previous or current position of the shown run, or the end of another
-   * run.
+   * The number of the event; null for the default. The default is the previous or current position
+   * of the shown run, or the end of any other run.
    */
   seq: number | null;
 }
@@ -57,7 +57,7 @@ export class DiffPane implements Pane {
 
   draw(model: PageModel, root: HTMLElement): void {
     const { run } = model;
-    // The shown run may already be one of the known runs; else a new run was opened.
+    // If the shown run is not one of the known runs, a new run was opened.
     if (this.#keyOf(run) === null) {
       this.#opened = run;
       this.#known.clear();
@@ -134,8 +134,8 @@ export class DiffPane implements Pane {
   }
 
   /**
-   * The chosen event's position; by default the previous or current position of the shown run, or
-   * the end of another run.
+   * The position of the chosen event. Without a chosen event, it is the previous or current
+   * position of the shown run, or the end of any other run.
    */
   #positionOf(
     { position, before, run }: PageModel,

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * Creates elements of the pages. Text is always a text node, so text from a stranger is never
- * interpreted as markup.
+ * Creates elements of the pages. Text is always a text node, so that text written by a stranger is
+ * never interpreted as markup.
  */
 import { type Drawing, svgText } from "@dmalab/recording/views";
 
@@ -79,8 +79,8 @@ function svg<K extends keyof SVGElementTagNameMap>(
 }
 
 /**
- * Sets an element's children; existing children are kept, so that the browser does not lay them out
- * again.
+ * Sets an element's children. Children that it already has are kept, so that the browser does not
+ * lay them out again.
  */
 export function keepChildren(parent: Element, children: readonly Element[]): void {
   const kept = new Set<Element>(children);

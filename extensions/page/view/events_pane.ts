@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The events of a run, each call as one line, with a filter. Only visible rows have elements. */
+/** The events of a run, with a filter. Each call is one line. Only visible rows have elements. */
 import { countBefore } from "@dmalab/runtime/basics";
 import { eventView, meaningAt, MEANINGS, type RunIndex } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
@@ -43,7 +43,10 @@ export class EventsPane implements Pane {
   #texts: EventTexts | null = null;
   #slice: ReturnType<typeof setTimeout> | undefined;
   readonly #toggled = new Set<number>();
-  /** The rows of the whole run, and the calls around the position for which they were made. */
+  /**
+   * The rows of the whole run. `key` identifies the calls around the position for which the rows
+   * were made.
+   */
   #whole: { readonly index: RunIndex; readonly key: string; readonly seqs: Int32Array } | null =
     null;
 
@@ -97,7 +100,7 @@ export class EventsPane implements Pane {
   }
 
   /**
-   * The events that have rows: all calls are collapsed except the outermost ones and the calls around
+   * The events that have rows. Calls are collapsed, except the outermost calls and the calls around
    * the position.
    */
   #seqs(): ArrayLike<number> {
@@ -297,8 +300,8 @@ const NAME_LETTERS = 15;
 const MAX_DEPTH = 8;
 
 /**
- * The texts of a run's events. Making them for a hundred thousand events takes a second, so they are made while the
- * page is idle.
+ * The texts of a run's events. Making the texts of a hundred thousand events takes a second, so they are made while
+ * the page is idle.
  */
 class EventTexts {
   readonly #texts: string[] = [];

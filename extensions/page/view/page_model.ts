@@ -48,7 +48,10 @@ export interface PageModel {
   /** The rows that the last step changed, computed at the first call. */
   readonly changed: () => readonly RowDiff[];
   readonly selections: SelectionMap;
-  /** Goes to a position, or to the position after an event, of this run or of another one. */
+  /**
+   * Goes to a position, or to the position after an event. It may be in the shown run or in another
+   * run.
+   */
   readonly goTo: (to: number | Position, run?: RecordedRun) => void;
   /** Goes to the position after an event, without recording a place to return to. */
   readonly slideTo: (seq: number) => void;

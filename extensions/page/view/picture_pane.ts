@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** A picture of a request, or of mappings, to scale: memory, the device's addresses, and the entries of the command. */
+/**
+ * A picture, to scale, of a request or of mappings. It shows memory, the device's addresses, and the entries of the
+ * command.
+ */
 import {
   PAGE_WORDS,
   pageLife,

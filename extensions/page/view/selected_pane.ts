@@ -94,8 +94,8 @@ export class SelectedPane implements Pane {
   }
 
   /**
-   * The names that are visible in the innermost call, with their values; empty where they are not
-   * stored.
+   * The names that are visible in the innermost call, with their values. Empty if the run has no
+   * stored names.
    */
   #variables(run: RecordedRun, position: Position): HTMLElement[] {
     const seen = keptVariablesAt(run, position);

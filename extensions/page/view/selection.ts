@@ -1,7 +1,8 @@
 /// <reference lib="dom" />
 /**
  * Links elements of different panes by their meaning. Pointing at an element marks every other
- * element with the same meaning: an address of the same space, an event, a line of the source.
+ * element with the same meaning. A meaning is an address of the same space, an event, or a line of
+ * the source.
  */
 import type { RecordedRun } from "@dmalab/recording";
 import { type AddressPiece, type CellView, eventView, lineLocation } from "@dmalab/recording/views";
@@ -15,7 +16,10 @@ export interface Selection {
   /** The last event, for an element that represents several events. */
   readonly until?: number;
   readonly spans: readonly AddressSpan[];
-  /** The line of the source that it belongs to, as `file:line`; an element for a line has only this. */
+  /**
+   * The line of the source to which the element belongs, as `file:line`. An element that stands for a
+   * line has only this property.
+   */
   readonly place?: string;
 }
 

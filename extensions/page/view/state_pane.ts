@@ -13,7 +13,7 @@ import { button, el, keepChildren } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { rowTable, tableRow } from "./table_row.ts";
 
-/** Number of rows of a table that are shown initially, and number that each request for more adds. */
+/** Number of rows of a table that are shown at first. Each request for more rows adds this number. */
 const DISPLAYED_ROWS = 60;
 
 /** The drawn part of a table: rows that stay the same are kept. */

@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** A row of a table, compared with another position: used in the tables of a position, and for differences. */
+/**
+ * A row of a table, compared with the row at another position. It is used in the tables of a position, and for
+ * differences.
+ */
 import type { RecordedRun } from "@dmalab/recording";
 import type { RowDiff, RowView } from "@dmalab/recording/views";
 import { button, el, table } from "./dom.ts";
@@ -16,7 +19,8 @@ export function rowTable(columns: readonly string[], body: HTMLElement): HTMLEle
 
 /**
  * @param change The change compared with another position; null for an equal row.
- * @param seq The event to which its button goes, the event's run, and the button's name.
+ * @param seq The event to which the row's button goes. `of` is the run of the event, and `title`
+ *   the name of the button.
  */
 export function tableRow(
   { goTo, run, selections }: PageModel,

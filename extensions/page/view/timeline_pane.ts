@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * The timeline, which is also a slider. Its lanes are only drawn again when the visible part changes: a step
- * only moves the line of the position.
+ * The timeline, which is also a slider. A step only moves the line of the position. The lanes are drawn
+ * again only when the visible part changes.
  */
 import { type RecordedRun, rowsAt } from "@dmalab/recording";
 import {
@@ -79,8 +79,8 @@ export class TimelinePane {
       this.#scale = null;
       if (isNew) {
         this.#sight = WHOLE;
-        // A real machine's trace has times and no calls: there the user looks for long durations,
-        // so the time axis is the default.
+        // The trace of a real machine has times and no calls. The user looks for long durations in
+        // it, so the time axis is the default.
         const hasCalls = this.#known.view.lanes.some(({ kind }) => kind === "work");
         this.#axis = this.#known.view.times.length > 1 && !hasCalls ? "time" : "events";
       }

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * Shows a run on the page: the position with its buttons and keys, the panes, and the marks. The
- * playground and the report supply the run and a source in which lines can be marked.
+ * Shows a run on the page: the position with its buttons and keys, the panes, and the marks in the
+ * source. The playground and the report supply the run, and a source in which lines can be marked.
  */
 import {
   atLine,
@@ -82,14 +82,17 @@ const ENDS = {
   "foot-last": "forward",
 } as const;
 
-/** A view in the middle; the last ones are only shown where there is no room beside it. */
+/**
+ * A view in the middle of the page. The last tabs are shown only if there is no room beside the
+ * middle.
+ */
 interface Tab {
   readonly id: string;
   readonly title: string;
   readonly pane: Pane | null;
   /**
-   * The window width at which the tab is needed. `middle`: where events and addresses have no room;
-   * `narrow`: where the source has none.
+   * The window width at which the tab is needed. `middle`: if there is no room for events and
+   * addresses beside the middle. `narrow`: if there is no room for the source either.
    */
   readonly width: "all" | "middle" | "narrow";
 }
@@ -184,7 +187,7 @@ export class Viewer {
 
   /**
    * Opens a run, at a position or at its default position.
-   * @param outcome The runner's result; null where there is no runner, omitted while it is not known yet.
+   * @param outcome The runner's result. Null without a runner; omitted while the result is not known yet.
    */
   open(run: RecordedRun, at: Position | null, outcome?: TestOutcome | null): void {
     this.#opened = run;
@@ -224,7 +227,7 @@ export class Viewer {
     this.drawRuns();
   }
 
-  /** Shows a verdict other than the outcome of the run, such as that the text has an error. */
+  /** Shows a verdict other than the outcome of the run, for example that the text has an error. */
   printVerdict(verdict: SaidVerdict, steps: readonly PageAction[]): void {
     drawVerdict(verdict, steps);
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
@@ -318,7 +321,10 @@ export class Viewer {
     return position !== null;
   }
 
-  /** Goes to the first of some events after the position, or, if none is later, to the first of all. */
+  /**
+   * Goes to the first of the given events that is after the position. If no event is after it, goes to
+   * the first of all.
+   */
   goToNext(events: readonly number[]): void {
     const next = events.find((seq) => seq > this.#at.seq) ?? events[0];
     if (this.#run !== null && next !== undefined) this.#jump(this.#run.afterEvent(next));
@@ -369,7 +375,10 @@ export class Viewer {
     this.#choose(this.#tabs[0]!);
   }
 
-  /** The element that a tab shows; some elements are moved beside the middle if there is room. */
+  /**
+   * The element that a tab shows. If there is room, some of these elements are moved beside the
+   * middle.
+   */
   #elementOf(id: string): string {
     return { events: "right", addresses: "addresses", source: "source" }[id] ?? `panel-${id}`;
   }
@@ -386,8 +395,8 @@ export class Viewer {
   }
 
   /**
-   * Chooses the panel in the middle: a tab with an element that has room beside it leaves the middle to
-   * the picture.
+   * Chooses the panel in the middle. If the element of the current tab is shown beside the middle, the
+   * middle shows the picture.
    */
   #placePanels(): void {
     const { id, width } = this.#tab;
@@ -544,8 +553,8 @@ export class Viewer {
     this.#drawPane(model);
     if (this.#wide.matches || this.#tab.id === "addresses") drawAddresses(model, byId("addresses"));
     this.#timeline.draw(model);
-    // Done last: by then the elements above and below have their final heights, and the pane can
-    // scroll to the current event.
+    // This is done last. Only then do the elements above and below have their final heights, so
+    // that the pane can scroll to the current event.
     if (this.#wide.matches || this.#tab.id === "events") {
       this.#keepFocus(byId("right"), () => {
         this.#selected.draw(model, byId("selected"));
@@ -733,13 +742,17 @@ function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
   );
 }
 
-/** Smallest and largest part of the page for the source or the events, and the step of an arrow key, in per cent. */
+/**
+ * Smallest part of the page that the source or the events take, in per cent. `MOST` is the largest
+ * part; the constant after it is the step of an arrow key.
+ */
 const LEAST = 10;
 const MOST = 60;
 const STEP = 2;
 
 /**
- * Connects the bars between source, views and events: dragged, or moved by the arrow keys.
+ * Connects the bars between source, views and events with the user's actions: dragging, or pressing
+ * the arrow keys.
  * @param onMove Called to redraw after a bar was moved.
  */
 function startSplitters(onMove: () => void): void {

@@ -53,8 +53,8 @@ export async function checkViews(browser: Browser, found: Findings): Promise<voi
 }
 
 /**
- * In each view, pointing at an item marks the same thing elsewhere, Enter goes to its event, and `u`
- * returns.
+ * Checks three actions in each view: pointing at an item marks the items for the same object in
+ * other views, Enter goes to the item's event, and `u` returns.
  */
 async function checkMarks(browser: Browser, found: Findings): Promise<void> {
   const { page } = await openPage(browser, PLAYGROUND);

@@ -62,8 +62,8 @@ export async function startBrowser(): Promise<Browser | null> {
 export interface WatchedPage {
   readonly page: Page;
   /**
-   * Errors of the console and of scripts, and requests other than for the page's file and its own
-   * worker.
+   * Errors of the console and of scripts. Also requests other than those for the page's file and
+   * its own worker.
    */
   readonly wrong: string[];
 }
@@ -116,8 +116,8 @@ export async function sharedText(page: Page): Promise<string> {
 }
 
 /**
- * Waits until an expression is true in the page. Libraries cannot do that: the page's policy forbids
- * evaluating text as code.
+ * Waits until an expression is true in the page. Functions of libraries cannot be used for this,
+ * because the page's policy forbids evaluating text as code.
  */
 export async function waitFor(
   page: Page | Frame,

@@ -1,7 +1,7 @@
 /**
  * Checks the layout of the pages, for all examples, at four widths, light and dark, in Chromium and in
- * Firefox: nothing overlaps, no text is cut off without a way to read it, texts have enough contrast, nothing
- * scrolls sideways, the verdict is on the first screen, and the row of the current event is visible.
+ * Firefox. Nothing overlaps, and no text is cut off without a way to read it. Texts have enough contrast, and
+ * nothing scrolls sideways. The verdict is on the first screen, and the row of the current event is visible.
  */
 import type { Browser } from "playwright-core";
 import { scenariosBelow } from "@dmalab/tests";

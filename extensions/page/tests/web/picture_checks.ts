@@ -1,8 +1,8 @@
 /**
- * Checks the structure of ten pages: the verdict, the runs, the lanes, the boxes of the picture and
- * of the strips by their meaning. Unlike pixels, the structure does not depend on fonts.
- * `pictures.jsonl` contains structures that a person has checked; each change must be checked by a
- * person again. If the file is missing, it is written.
+ * Checks the structure of ten pages: the verdict, the runs, the lanes, and the boxes of the picture
+ * and of the strips, each described by its meaning. Unlike pixels, the structure does not depend on
+ * fonts. `pictures.jsonl` contains structures that a person has checked; each change must be
+ * checked by a person again. If the file is missing, the check writes it.
  */
 import type { Browser } from "playwright-core";
 import { type Findings, goToEvent, openPage, untilShown } from "./bench.ts";

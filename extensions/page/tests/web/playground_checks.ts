@@ -18,8 +18,8 @@ import {
 } from "./bench.ts";
 
 /**
- * Output of the command line for a file and its benches, with both streams combined, and its exit
- * code.
+ * Output of the command line for a file and its benches, with both output streams combined. Also
+ * the exit code.
  */
 function commandLine(path: string): string {
   const command = new Deno.Command("sh", {
@@ -66,8 +66,8 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
     const isSame = `${printed}${state}\n` === commandLine(path);
     if (!isSame) different.push(path);
     const { clockMs, doneMs, processorMs } = await editMs(page, clock);
-    // The smaller of two upper bounds: wall time includes the host's other load, and processor time adds
-    // up parallel threads.
+    // Both times are upper bounds of the time of the work, so the smaller one is used: wall time
+    // includes the host's other load, and processor time adds up parallel threads.
     const ms = Math.min(clockMs, processorMs);
     const events = eventsOf(path);
     console.log(
@@ -94,11 +94,14 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
   await page.context().close();
 }
 
-/** Delay that is part of each edit: the page waits after the last key before it checks. */
+/**
+ * Delay that is part of each edit, because the page waits after the last key before it checks the
+ * text.
+ */
 const EDIT_PAUSE_MS = 30;
 /**
- * Unmeasured edits first: a freshly loaded script is slow, and a user does not reload it with each
- * key.
+ * Number of edits that are made before the measured ones. A freshly loaded script is slow, and a
+ * user does not reload the script with each key.
  */
 const WARM_EDITS = 3;
 const MEASURED_EDITS = 3;
@@ -111,8 +114,8 @@ function eventsOf(path: string): number {
 }
 
 /**
- * Script that records in the page when a key is pressed, and when the resulting run has been
- * painted.
+ * Script that runs in the page. It records when a key is pressed, and when the resulting run has
+ * been painted.
  */
 const NOTE_EDITS = `
 addEventListener("keydown", ({ timeStamp }) => {
@@ -185,8 +188,8 @@ async function answer(page: Page): Promise<{ readonly state: string; readonly ms
 }
 
 /**
- * Checks that for a text with an error, the page says so above the previous run, and that an empty
- * text shows no run.
+ * Checks two texts. For a text with an error, the page says above the previous run that the text
+ * has an error. For an empty text, the page shows no run.
  */
 async function checkStale(browser: Browser, found: Findings): Promise<void> {
   const { page, wrong } = await openPage(browser, PLAYGROUND);

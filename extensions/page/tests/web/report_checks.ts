@@ -188,7 +188,8 @@ export async function checkLargeRun(browser: Browser, found: Findings): Promise<
   const empty = Deno.statSync(join(PAGES, "report.html")).size;
   found.atMost((Deno.statSync(file).size - empty) / events, 8, "bytes an event", "bytes");
   found.atMost(opened, 2000, `its first screen (by the clock ${Math.round(byClock)})`, "ms");
-  // Waits until the texts of the events have been prepared, which happens while the page is idle.
+  // Waits until the texts of the events have been prepared. The page prepares them while it is
+  // idle.
   await new Promise((done) => setTimeout(done, 6000));
   for (const view of ["picture", "state", "output", "bytes", "diff"]) {
     await page.click(`#tab-${view}`);
