@@ -32,7 +32,10 @@ export function memberEntries(): ReadonlyMap<string, string> {
   );
 }
 
-/** The entries as the option `paths` of TypeScript. @param root The project's folder, or that of a copy. */
+/**
+ * The entries as the option `paths` of TypeScript.
+ * @param root The project's folder, or the folder of a copy.
+ */
 export function memberPaths(root: string = ROOT): Record<string, string[]> {
   return Object.fromEntries(
     [...memberEntries()].map(([name, file]) => [name, [join(root, file)]]),

@@ -1,6 +1,6 @@
 /**
- * Runs a development task as a command: options are parsed, and help is printed, as for the product's
- * commands.
+ * Runs a development task as a command. Options are parsed and help is printed in the same way as for
+ * the product's commands.
  */
 import { type Command, ProcessScreen, VERSION } from "@dmalab/cli/extend";
 import { parseCommandLine, toItsEnd } from "@dmalab/cli";

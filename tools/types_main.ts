@@ -6,8 +6,8 @@ import { checkTypes } from "./types/checkout_project.ts";
 
 const { HOME, XDG_CACHE_HOME } = Deno.env.toObject();
 const cache = XDG_CACHE_HOME ?? join(HOME ?? ".", ".cache");
-// Each checkout has its own project folder, named by a hash of its path: stored results of another
-// checkout would not fit.
+// Each checkout has a separate project folder, named by a hash of the checkout's path, because
+// stored results of another checkout would not fit.
 const own = createHash("sha256").update(PROJECT).digest("hex").slice(0, 16);
 const errors = await checkTypes(join(cache, "dmalab-types", own));
 console.log(errors.trimEnd());

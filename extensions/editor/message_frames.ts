@@ -1,9 +1,9 @@
 /**
- * Parses the messages of a client, each after a header with its length in bytes.
+ * Parses the messages of a client. Each message follows a header with its length in bytes.
  *
- * All input from a port of this host passes through here first, including requests of web pages.
- * The first line that is not a header of the protocol ends the client, before any following byte is
- * processed.
+ * All input from a port of this host passes through this parser first, including requests of web
+ * pages. If a line is not a header of the protocol, the parser ends the connection before it
+ * processes any byte after that line.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { clip } from "@dmalab/lang/text";
@@ -30,8 +30,8 @@ export class MessageFrames {
   constructor(private readonly mostBytes: number = MAX_BYTES) {}
 
   /**
-   * The messages that are completed by a chunk. @throws {FrameError} For invalid input, after the
-   * messages before it.
+   * The messages that are complete after a chunk.
+   * @throws {FrameError} For invalid input, after the messages before it.
    */
   *take(chunk: Uint8Array): Generator<string> {
     const sizeBytes = this.#sizeBytes + chunk.length;

@@ -1,4 +1,7 @@
-/** `dmalab tree diff OLD NEW SCENARIO`: the first event, line or outcome in which two trees' drivers differ. */
+/**
+ * `dmalab tree diff OLD NEW SCENARIO`: finds the first event, line or outcome in which the drivers of two trees
+ * differ.
+ */
 import { kernelOf, KERNELS, TreeError, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { loadProgramOn } from "@dmalab/lang";
 import { formatEventText } from "@dmalab/lang/render";
@@ -13,7 +16,10 @@ import { refuseWith } from "./run_tree.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { printDiagnostics } from "@dmalab/cli/presentation";
 
-/** Line numbers after a file of C: they are removed, because a patch moves the lines below it. */
+/**
+ * Line numbers after the name of a C file. They are removed, because a patch moves the lines below
+ * it.
+ */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
 /** First words of the line for a driver's store to a device's register. */
 export const REGISTER_WRITE = "register write";
@@ -117,10 +123,7 @@ interface TreeRun {
   readonly tests: readonly ComparedTestRun[];
 }
 
-/**
- * @returns The exit code for a scenario with errors; null for a scenario without a driver from a
- *   tree.
- */
+/** @returns The exit code if the scenario has errors; null if it has no driver from a tree. */
 export async function runWithTree(
   path: string,
   tree: Tree,
@@ -135,8 +138,8 @@ export async function runWithTree(
 export interface Refused {
   readonly code: ExitCode;
   /**
-   * The cause: errors in its C code; C code that was not compiled, for example because the compiler was stopped;
-   * or errors in the scenario itself.
+   * Why a scenario was not loaded: errors in its C code; C code that was not compiled, for example because the
+   * compiler was stopped; or errors in the scenario itself.
    */
   readonly wrong: "C" | "compiling" | "scenario";
 }
@@ -146,8 +149,8 @@ export function isRefused(loaded: object): loaded is Refused {
 }
 
 /**
- * Loads a scenario with the drivers of a tree. @returns The program, or what {@linkcode
- * runWithTree} returns if it cannot run.
+ * Loads a scenario with the drivers of a tree.
+ * @returns The program. If it cannot run, the same as {@linkcode runWithTree}.
  */
 export async function loadWithTree(
   path: string,
@@ -171,7 +174,10 @@ export async function loadWithTree(
   };
 }
 
-/** Opens a scenario for the release of a tree, without compiling; or returns why it cannot be read. */
+/**
+ * Opens a scenario for the release of a tree, without compiling. If it cannot be read, returns the
+ * reason.
+ */
 export function openWithTree(path: string, { files, version }: Tree) {
   const opened = HostLoader.open(path, files);
   if (typeof opened === "string") return opened;
@@ -201,8 +207,8 @@ export function differsAt(one: readonly unknown[], other: readonly unknown[]): n
 }
 
 /**
- * The folder of a tree as printed places of its files begin. It is removed from the lines, because
- * it differs between trees.
+ * The folder of a tree, in the form in which printed places of the tree's files begin. It is
+ * removed from printed lines, because it differs between trees.
  */
 export function shownFolder({ files }: Tree): string {
   return `${shortPath(files.root, currentFolder())}/`;
@@ -221,7 +227,8 @@ export function testRuns(
     lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
     events.push(event);
   };
-  // Stores to registers are compared as well: the device reacts to them, and most have no event.
+  // Stores to registers are compared as well, because the device reacts to them, and most stores
+  // have no event.
   const watch = (watcher: RegisterWatcher | null) =>
     [...program.registry.cModules?.() ?? []].forEach((module) => module.watchRegisters(watcher));
   watch((phys, sizeBytes, value, high) => {

@@ -1,6 +1,6 @@
 import type { Extension } from "@dmalab/cli/extend";
 
-/** The commands that run files of a kernel tree beside the model, and review changes of a tree. */
+/** The commands that compare files of a kernel tree with the model, and review changes of a tree. */
 export const KERNEL_TREE: Extension = {
   commands: {
     tree: async () => (await import("./command.ts")).TREE,

@@ -24,7 +24,10 @@ export interface Parts {
   readonly subjects: readonly string[];
   /** Files of the tree that are compiled unchanged. */
   readonly files: readonly string[];
-  /** C code of dmalab that is compiled with the tree; it may include a source of the tree. */
+  /**
+   * C code of dmalab that is compiled together with the tree. This code may include a source of the
+   * tree.
+   */
   readonly texts: () => readonly string[];
   /** Functions that older releases do not have, with the headers that declare them. */
   readonly functions?: Readonly<Record<string, string>>;
@@ -51,9 +54,9 @@ const LINKING: readonly string[] = [
 ];
 
 /**
- * Limit of loop rounds for each sequence, and further rounds for the tries of a minimisation: a
- * sequence of `dma-iommu.c` takes 1.3 million on average. Because of the limit, a change that makes
- * each call longer, but not endless, has a verdict soon, too.
+ * Limit of loop rounds for each sequence; `MORE_ROUNDS`: further rounds for the tries of a
+ * minimisation. A sequence of `dma-iommu.c` takes 1.3 million rounds on average. A change may make
+ * each call longer, but not endless; because of the limit, such a change soon has a verdict, too.
  */
 const ROUNDS_EACH_SEQUENCE = 2 ** 24;
 const MORE_ROUNDS = 2 ** 30;

@@ -1,4 +1,7 @@
-/** `dmalab tree`: compiles files of a kernel tree, and compares its mapping code with the model or another tree. */
+/**
+ * `dmalab tree`: compiles files of a kernel tree, and compares the tree's mapping code with the model or with
+ * another tree.
+ */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { type Compared, differingFields, type OperationResult, STOPPED } from "./oracle/compare.ts";
 import { printable } from "@dmalab/lang/diagnostics";
@@ -68,7 +71,7 @@ export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string 
     : ORACLES.filter((each) => each.paths.some((path) => paths.includes(path)));
 }
 
-/** @param folders A tree to compare with the model, or the trees before and after a change. */
+/** @param folders One tree to compare with the model; or two trees, before and after a change. */
 export function runCompare(
   folders: readonly [string] | readonly [string, string],
   oracles: readonly Oracle[],

@@ -1,4 +1,7 @@
-/** Line coverage of a tree's files, in all instances of a module: each basic block of its code sets a byte. */
+/**
+ * Line coverage of a tree's files, in all instances of a module. Each basic block of the module's code sets a
+ * byte.
+ */
 import type { LinesRun } from "@dmalab/lang/values";
 import { type BlockMarks, RunFiles } from "@dmalab/c_drivers/tree";
 
@@ -8,7 +11,7 @@ type MarkedBytes = (symbol: string, count: number) => Uint8Array;
 /** Path of a tree's file in the compiler's output. */
 const OF_TREE = /^(?:\.\/)*tree\/(?:\.\/)*(.*)$/;
 
-/** The path in the tree of a file in the compiler's output; null for a file of dmalab. */
+/** The path in the tree for a file that the compiler's output names; null for a file of dmalab. */
 export function pathInTree(file: string): string | null {
   return OF_TREE.exec(file)?.[1] ?? null;
 }

@@ -61,8 +61,8 @@ export class TreeDomain {
   }
 
   /**
-   * The address of its top table, with the number of levels in the low bits; for Arm the number
-   * follows from the width.
+   * The address of the domain's top table. Its low bits contain the number of levels; for Arm the
+   * number of levels follows from the width of the addresses.
    */
   top(format: string): bigint {
     return format === "arm"

@@ -1,4 +1,7 @@
-/** The tree's own mapping layer on one device or a group of two, with the interface of `MappingModel`. */
+/**
+ * The tree's own mapping layer for one device or for a group of two devices. It has the interface of
+ * `MappingModel`.
+ */
 import type { LayoutWanted } from "@dmalab/c_drivers/tree";
 import type { Implementation, OperationResult } from "./oracle/compare.ts";
 import {
@@ -158,8 +161,8 @@ export class TreeMapping implements Implementation<MappingOperation> {
       ...answer,
       events: this.#pages.flushes,
       copies: this.#noted.copies,
-      // The fills of bounce buffers. They differ between two trees if one of them zeroes bytes
-      // beside the data, or overwrites data.
+      // The fills of bounce buffers. They differ between two trees if only one of the trees zeroes
+      // bytes next to the data, or overwrites data.
       fills: this.#noted.fills,
       caches: this.#caches,
       went_beyond_32bit: this.#wentBeyond,
@@ -263,8 +266,8 @@ export class TreeMapping implements Implementation<MappingOperation> {
           now: tree.nowMs,
           // The anchor of the rbtree is not counted.
           iova_nodes: this.#domain === 0 ? 0 : tree.call("lab_ranges", this.#domain) - 1,
-          // In lazy mode, table pages are freed together with ranges; the model counts only pages
-          // in use, so they are not compared.
+          // In lazy mode, the kernel frees table pages together with ranges, but the model counts
+          // only pages in use. Therefore table pages are not compared.
           ...this.#isLazy ? {} : { tables: this.#pages.tables },
           bounce_slots_used: this.#noted.usedSlots,
           try_32bit_first: tree.call("lab_prefers_low", this.#devices[0]!) !== 0,

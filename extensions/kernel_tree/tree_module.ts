@@ -26,8 +26,8 @@ export interface StoppedLine {
 }
 
 /**
- * The tree's code reported an error, or called a function that is missing here: that ends the
- * comparison.
+ * The tree's code reported an error, or called a function that dmalab does not replace. This ends
+ * the comparison.
  */
 export class TreeStopped extends Error {
   /**
@@ -39,7 +39,10 @@ export class TreeStopped extends Error {
   }
 }
 
-/** One call of the tree's code, or all of its calls together, exceeded the limit of loop rounds. */
+/**
+ * A call of the tree's code exceeded the limit of loop rounds for one call, or all calls together
+ * exceeded their limit.
+ */
 export class EndlessLoop extends TreeStopped {}
 
 /** A queued delayed work or timer. */
@@ -61,8 +64,8 @@ export interface LinkedTree {
 }
 
 /**
- * Limit of loop rounds in one call: a hundred times as many as the longest mapping of the
- * comparisons.
+ * Limit of loop rounds in one call: a hundred times the number of rounds of the longest mapping in
+ * the comparisons.
  */
 const MAX_ROUNDS = 2 ** 26;
 /** Number of last rounds before the limit that are recorded: their lines are the endless loop's. */
@@ -85,7 +88,10 @@ export class TreeModule {
   #delayed: Delayed[] = [];
   #nowMs = 0;
   #deadCallback = 0;
-  /** Whether the tree's code is running. A function that it calls may call the tree's code again. */
+  /**
+   * Whether the tree's code is running. The tree's code may call a function of dmalab that calls the
+   * tree's code again.
+   */
   #isRunning = false;
   /** Rounds that the running call may still run after the rounds that `lab_rounds` counts down. */
   #roundsAfter = 0;
@@ -216,8 +222,8 @@ export class TreeModule {
   }
 
   /**
-   * Limits the rounds of a loop of dmalab around calls of the tree's code, whose results decide
-   * when it ends.
+   * Limits the rounds of a loop of dmalab that calls the tree's code, because the results of these
+   * calls decide when the loop ends.
    *
    * @param most Allowed number of rounds.
    * @param what The message for a loop with more rounds: a verb and its object.

@@ -1,4 +1,7 @@
-/** Peer-to-peer DMA in a PCI tree by a kernel tree's own `drivers/pci/p2pdma.c`, with the interface of `P2pModel`. */
+/**
+ * Peer-to-peer DMA in a PCI tree, computed by the kernel tree's own `drivers/pci/p2pdma.c`. It has the interface of
+ * `P2pModel`.
+ */
 import type { PciRole } from "@dmalab/devices";
 import { readTreeHeaders } from "@dmalab/cli";
 import type { Parts } from "./link_tree.ts";

@@ -14,8 +14,8 @@ import { TreeDomain } from "./tree_domain.ts";
 import { Int, type LinkedTree, type TreeImports, TreeModule, TreeStopped } from "./tree_module.ts";
 
 /**
- * Records the copies and fills of bounce buffers instead of doing them: the buffers have no memory
- * here.
+ * Records the copies and fills of bounce buffers instead of doing them, because the buffers have no
+ * memory in a comparison.
  */
 export class NotedCopies {
   #start = 0;

@@ -1,6 +1,6 @@
 /**
- * A page table of the tree's own code, with the interface of `TableModel`. Its entries are read as hardware reads
- * them.
+ * A page table of the tree's own code. It has the interface of `TableModel`. Its entries are read in the same way
+ * as hardware reads them.
  */
 import type { LayoutWanted } from "@dmalab/c_drivers/tree";
 import type { Implementation, OperationResult } from "./oracle/compare.ts";
@@ -122,8 +122,8 @@ export class TreeTable implements Implementation<TableOperation> {
   }
 
   /**
-   * The entry at which a walk ends, 0 if it is not present, and the size of the range that it
-   * covers.
+   * The entry at which a walk ends, and the size of the range that the entry covers. The entry is 0
+   * if it is not present.
    */
   #walk(
     top: bigint,

@@ -31,8 +31,8 @@ export function writtenFunctions(machine: ImportedMachine, all: boolean): Readon
 }
 
 /**
- * The machine block. A machine loaded from it has its functions at the same places with the same
- * access control, so that routes and groups are the same.
+ * The machine block. In a machine that is loaded from it, the functions have the same places and
+ * the same access control, so that routes and groups are the same.
  *
  * @param source The origin of the listing, for the comment at the beginning.
  */
@@ -58,8 +58,8 @@ export function dmaText(machine: ImportedMachine, source: string, all: boolean):
   }
   const text = [...lines, "  }", "}", ""].join("\n");
   const formatted = formatSource(new SourceFile(source, text));
-  // If bridges are nested deeper than blocks may be, the text cannot be formatted; the checker
-  // reports this.
+  // If bridges are nested deeper than blocks may be, the text cannot be formatted. It is returned
+  // as it is, and the checker reports the nesting.
   return formatted.ok ? formatted.text : text;
 }
 
@@ -127,8 +127,8 @@ const KEYWORDS: Readonly<Record<PciFunction["role"], string>> = {
 };
 
 /**
- * Constants for the sets of services that functions have: written out, each set would make lines
- * long.
+ * Constants for the sets of access control services that functions have. If each set were written
+ * out, lines would be long.
  */
 function serviceConstants(written: ReadonlySet<PciFunction>): string[] {
   const lists = [...written].map(({ acs }) => acs.enabled).filter(({ size }) => size > 1);
@@ -163,8 +163,8 @@ function accessSettings(acs: AcsCapability, key: string): string[] {
 }
 
 /**
- * The memory that a function could lend to peers; for an NVMe controller only a prefetchable BAR,
- * because its other BAR has registers.
+ * The memory that a function could lend to peers. For an NVMe controller only a prefetchable BAR
+ * counts, because its other BAR contains registers.
  */
 function memorySettings(func: PciFunction, { bars }: ListedFunction): string[] {
   const sizes = bars

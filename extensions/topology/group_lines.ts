@@ -13,7 +13,8 @@ const MAX_CAUSES = 3;
 const MAX_GROUPS = 12;
 
 /**
- * A few lines for each group of several functions, if at least one of them is shown.
+ * A few lines for each group that has several functions, if at least one of these functions is
+ * shown.
  * @param shown The functions that the picture shows.
  */
 export function groupLines(
@@ -57,7 +58,7 @@ interface SharedGroup {
   readonly causes: readonly GroupCause[];
 }
 
-/** The groups of the listing; a group that the model also has is shown with its causes. */
+/** The groups of the listing. If the model has the same group, the group is shown with its causes. */
 function listedGroups(
   { functions, listed }: ImportedMachine,
   modelled: readonly SharedGroup[],
@@ -77,7 +78,10 @@ function membersText(functions: readonly PciFunction[]): string {
   return rest > 0 ? `${names} and ${rest} more` : names;
 }
 
-/** The missing services of a function, and the functions that are in one group because of it. */
+/**
+ * The missing services of a function, and the functions that are in one group because these
+ * services are missing.
+ */
 function causeText({ func, joins, missing }: GroupCause): string {
   if (joins === "conventional") {
     return `${func.name} leads to conventional PCI: all functions below share its requester ID`;

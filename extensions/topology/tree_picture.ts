@@ -18,7 +18,10 @@ import { formatAddress, formatCount, formatSize, pad, spread } from "@dmalab/lan
 /** A function's group in the model. */
 export interface GroupMark {
   readonly id: number;
-  /** Whether it depends on something unknown: it may be several groups, or a part of a larger one. */
+  /**
+   * Whether the group depends on an unknown fact: it may really be several groups, or a part of a
+   * larger group.
+   */
   readonly uncertain: boolean;
 }
 
@@ -52,8 +55,8 @@ class TreePainter {
   readonly #groups: ReadonlyMap<PciFunction, GroupMark>;
   readonly #shown: ReadonlySet<PciFunction>;
   /**
-   * Whether the listing names all groups: their numbers are then shown, which users of the machine
-   * know.
+   * Whether the listing names all groups. If so, the picture shows the listing's group numbers,
+   * because users of the machine know them.
    */
   readonly #groupsListed: boolean;
 
@@ -137,7 +140,8 @@ class TreePainter {
 }
 
 /**
- * The peers, the bridges above them, and the other functions of the same devices; or all functions.
+ * The functions that are shown: peers, the bridges above them, and the other functions of the same
+ * devices. With `all`, all functions.
  */
 export function shownFunctions(machine: ImportedMachine, all: boolean): ReadonlySet<PciFunction> {
   if (all) return new Set(machine.functions);
@@ -167,8 +171,9 @@ const PORTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Describes a function in a few words. @param isCut Whether the bridges above it are unknown: the
- * port type in the listing is then used.
+ * Describes a function in a few words.
+ * @param isCut Whether the bridges above the function are unknown. If so, the description uses the
+ *   port type from the listing.
  */
 function describeFunction(func: PciFunction, listed: ListedFunction, isCut: boolean): string {
   const port = isCut ? PORTS[listed.portType ?? ""] ?? PORTS[func.role] : PORTS[func.role];
@@ -181,8 +186,8 @@ function describeFunction(func: PciFunction, listed: ListedFunction, isCut: bool
 }
 
 /**
- * Base classes of devices with a product name in brackets at the end of their name: network,
- * display, processing.
+ * Base classes of devices whose names end with a product name in brackets, such as network, display
+ * and processing devices.
  */
 const PRODUCT_CLASSES: ReadonlySet<number> = new Set([0x02, 0x03, 0x0c, 0x12]);
 const PRODUCT = /\[([^\]]{4,60})\]$/;

@@ -1,6 +1,6 @@
 /**
- * Checks vectors with the controller's walk of PRPs and SGLs, which shares no code with the driver
- * that made them. The memory contains only the lists of a vector.
+ * Checks vectors with the controller's walk of PRPs and SGLs. The walk shares no code with the
+ * driver that made the vectors. The memory contains only the lists of a vector.
  */
 import { type HostBus, Media, NvmeController } from "@dmalab/devices";
 import { ActivityQueue, EventStream, HostBudget, VirtualClock } from "@dmalab/runtime";
@@ -49,8 +49,8 @@ function refuse(): never {
 }
 
 /**
- * Walks the lists of a request's command. @returns Its status, and the memory in the order of its
- * use.
+ * Walks the lists of a request's command.
+ * @returns The status of the command, and the memory in the order in which the controller uses it.
  */
 export function walkRequest(
   vector: Vector,

@@ -1,4 +1,4 @@
-/** Requests at the limits of the rules: one entry more or less, one byte more or less. */
+/** Requests at the limits of the rules: with one entry more or less, or one byte more or less. */
 import { GIB, KIB, MIB } from "@dmalab/runtime";
 import {
   type BehaviourName,
@@ -141,15 +141,18 @@ function makesTheSame(name: KernelProfile, other: KernelProfile): boolean {
   return COMMAND_WAYS.every((way) => hasBehaviour(name, way) === hasBehaviour(other, way));
 }
 
-/** One release for each way to make commands; the default release if it is one of several. */
+/**
+ * One release for each way to make commands. If the default release is among the releases of a way,
+ * it is chosen.
+ */
 export const VECTOR_KERNELS = KERNEL_NAMES.filter((name) =>
   [DEFAULT_KERNEL, ...KERNEL_NAMES].find((other) => makesTheSame(name, other)) === name
 );
 const MODES = ["off", "passthrough", "strict", "lazy"] as const;
 
 /**
- * Every shape on each of these releases, in every mode, with and without SGLs; reads and writes
- * alternate.
+ * Every shape on each of the releases in `VECTOR_KERNELS`, in every mode, with and without SGLs.
+ * Reads and writes alternate.
  */
 export function edgeInputs(): readonly VectorInput[] {
   const inputs: VectorInput[] = [];

@@ -1,5 +1,6 @@
 /**
- * Runs an input on a separate machine without defects, and records the result as the expected one.
+ * Runs an input on a separate machine without defects, and records the result as the expected
+ * result.
  */
 import {
   buildLab,
@@ -76,8 +77,8 @@ function configOf({ controller, iommu, kernel }: VectorInput): LabConfig {
 }
 
 /**
- * Records the mapping calls of every request, and the translations of its addresses when its command is
- * sent.
+ * Records the mapping calls of every request. When a request's command is sent, also records the
+ * translations of the request's addresses.
  */
 function watch(lab: Lab): ReadonlyMap<number, ObservedCommand> {
   const seen = new Map<number, ObservedCommand>();
@@ -125,7 +126,10 @@ function limitsOf(lab: Lab): VectorLimits {
   };
 }
 
-/** The status of a request. All activities were run, so a request without a status never ends. */
+/**
+ * The status of a request. All activities have run by now, so a request without a status would
+ * never end.
+ */
 function statusOf({ status }: { readonly status: string | null }): string {
   if (status === null) throw new InvariantError("a vector's request never ended");
   return status;

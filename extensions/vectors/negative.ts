@@ -23,8 +23,8 @@ export interface NegativeFile {
   readonly format: "dmalab-negative-vectors";
   readonly version: 1;
   /**
-   * Size of the host's memory, which begins at 0: every access beyond it fails. Bytes that a vector
-   * does not give are arbitrary.
+   * Size of the host's memory, which begins at address 0. Every access beyond the memory fails.
+   * Bytes of the memory that a vector does not give are arbitrary.
    */
   readonly memory_bytes: number;
   readonly vectors: readonly NegativeVector[];
@@ -51,7 +51,10 @@ export interface NegativeVector {
 export interface NegativeController {
   readonly sgl: boolean;
   readonly metadata_sgl: boolean;
-  /** As in Identify Controller: the largest transfer, as a power of two of pages; 0: no limit. */
+  /**
+   * The largest transfer, as in Identify Controller: the exponent of a power of two of pages; 0
+   * means no limit.
+   */
   readonly mdts: number;
   readonly shadow_doorbells: boolean;
   /** Preferred and minimum size of its host memory buffer, in bytes; null: none. */

@@ -32,7 +32,10 @@ export interface Vector {
   readonly segments: readonly Range[];
   /** The final status of the whole read or write, by the block layer's name. */
   readonly status: string;
-  /** The requests into which it is split, in order; if one is refused, the ones before it are sent. */
+  /**
+   * The requests into which the input is split, in order. If a request is refused, the requests before
+   * it are still sent.
+   */
   readonly requests: readonly VectorRequest[];
 }
 
@@ -63,8 +66,8 @@ export interface VectorRequest {
   /** The number that the block layer counted. */
   readonly segments: number;
   /**
-   * The lowest set bit of the addresses at which two segments do not meet at a page boundary,
-   * counted from 1; 0: no gap.
+   * The lowest set bit of the addresses at which two segments meet inside a page, counted from 1; 0
+   * if all segments meet at page boundaries.
    */
   readonly gap_bit: number;
   /** The ranges from the mapping calls, in order: the input of a builder. */
@@ -90,6 +93,9 @@ export type VectorCommand =
     readonly format: "sgl";
     /** The descriptor in the command. */
     readonly sgl: Descriptor;
-    /** The descriptors of the list that it leads to; empty if it is a data block itself. */
+    /**
+     * The descriptors of the list to which the descriptor leads; empty if the descriptor is a data
+     * block itself.
+     */
     readonly entries: readonly Descriptor[];
   };

@@ -1,6 +1,6 @@
 /**
- * Builds the file of vectors: the edge cases, which are the same in every file, then random
- * requests.
+ * Builds the file of vectors. First come the edge cases, which are the same in every file, and then
+ * random requests.
  */
 import { edgeInputs, VECTOR_KERNELS, type VectorInput } from "./edge_shapes.ts";
 import { makeVector } from "./make_vector.ts";

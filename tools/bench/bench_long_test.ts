@@ -77,8 +77,8 @@ Deno.test("the scenario of c.* loads with its driver in C", async () => {
 });
 
 Deno.test("256 functions reach each other as their tree says (p2p.md 9.4)", () => {
-  // Below a normal switch all devices reach all others; below one that redirects, each reaches only
-  // itself.
+  // Below a normal switch, each device reaches all other devices below the switch. Below a switch
+  // that redirects, each device reaches only itself.
   const ofBridge = 3 * 16 * 16 + 16;
   // To and from the bridge that is not listed, and among its own functions.
   const refused = 2 * 64 * 192 + 64 * 64 - ofBridge;

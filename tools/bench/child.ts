@@ -1,6 +1,6 @@
 /**
- * Measurements in a separate process: with its own V8 flags, and without code that was optimised
- * before.
+ * Measurements in a separate process. The process has its own V8 flags, and contains no code that
+ * was optimised by earlier measurements.
  */
 import { PROJECT } from "../project.ts";
 
@@ -21,10 +21,11 @@ export function runDeno(args: readonly string[], folder: string = PROJECT): stri
 }
 
 /**
- * Calls a function of `child_main.ts` in a separate process, which may read files and one variable.
+ * Calls a function of `child_main.ts` in a separate process. The process may read files and one
+ * variable.
  *
- * @param args Values that JSON can represent, like the result.
- * @throws {Error} When it fails, or its result contains NaN.
+ * @param args Values that JSON can represent; the result is such a value, too.
+ * @throws {Error} When the process fails, or its result contains NaN.
  */
 export function measureInChild<A extends readonly unknown[], R>(
   measure: (...args: A) => R | Promise<R>,

@@ -2,9 +2,9 @@
 import process from "node:process";
 
 /**
- * Processor time of this process so far, in seconds: all its threads, including the compiler's and
- * the garbage collector's. It equals the time on one core without other load; wall time would also
- * contain other processes' time.
+ * Processor time of this process so far, in seconds. It includes all threads of the process, also
+ * those of the compiler and the garbage collector. It equals the time on one core without other
+ * load. Wall time would also contain the time of other processes.
  */
 export function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();

@@ -85,8 +85,8 @@ export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS
 }
 
 /**
- * The mistakes in each block of the broken file: at its end, in each of its lines, a bracket, ever
- * deeper blocks.
+ * The text that is repeated to make each broken file. The mistakes are: only the end of the block
+ * is missing; each line has a mistake; each line opens a bracket; the blocks become ever deeper.
  */
 const BROKEN_LINES = [
   "  let m = dma_map_phys(ssd, p, 4KiB, to_device)\n",

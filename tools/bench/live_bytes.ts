@@ -5,7 +5,10 @@ import { MappingRig } from "./mapping_cost.ts";
 
 const MAPPINGS = 1_000_000;
 
-/** Bytes of one of a million live mappings of 4 KiB; V8 has to be started with `--expose-gc`. */
+/**
+ * Bytes of memory for each live mapping, measured with a million mappings of 4 KiB. V8 has to be
+ * started with `--expose-gc`.
+ */
 export function measureLiveBytes(checker: "off" | "report"): number {
   const rig = new MappingRig("strict", { checker });
   const before = usedBytes();

@@ -2,8 +2,8 @@
  * The cost of a map with its unmap: by API, size, mode, and number of other live mappings.
  *
  * `phys` is one contiguous buffer and one call. `sg` is a scatterlist of single pages that do not
- * touch. `twostep` links the same pages into one range; without an IOMMU there is no range, and it
- * maps page by page, as drivers do then.
+ * touch each other. `twostep` links the same pages into one range. Without an IOMMU no range
+ * exists, and `twostep` maps page by page, as drivers do in that case.
  */
 import {
   defaultMachineConfig,

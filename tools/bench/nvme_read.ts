@@ -71,7 +71,7 @@ class Reader {
     );
   }
 
-  /** Runs a batch of requests to its end, as many at a time as there are buffers. */
+  /** Runs a batch of requests to its end. As many requests run at a time as there are buffers. */
   runBatch(): void {
     const ios = this.#ios;
     const depth = this.#buffers.length;
@@ -120,8 +120,9 @@ function readBenchmark(name: string, doc: string, options: ReadOptions): Benchma
 }
 
 /**
- * Memory growth of a long run of requests: the minimum in use in its last tenth minus that in its
- * first. Minima are used because the memory in use varies between garbage collections.
+ * Memory growth of a long run of requests: the minimum in use during the run's last tenth, minus
+ * the minimum during its first tenth. Minima are used because the memory in use varies between
+ * garbage collections.
  */
 export function measureGrowth(requests: number): number {
   const reader = new Reader({ mode: "strict" });

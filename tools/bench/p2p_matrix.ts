@@ -1,6 +1,6 @@
 /**
- * The cost of determining the route from each of many PCI functions to the memory of each other
- * one.
+ * The cost of determining routes between many PCI functions: from each function to the memory of
+ * each other function.
  */
 import { buildPciTree, pciNode, PciTopology, type PciTree } from "@dmalab/devices";
 import { defaultMachineConfig, Machine, physAddr } from "@dmalab/runtime";
@@ -23,7 +23,10 @@ function series<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));
 }
 
-/** A large machine: one switch in four redirects, and one host bridge of the four is not listed. */
+/**
+ * A large machine. One switch of every four redirects traffic, and one of the four host bridges is
+ * not listed.
+ */
 export function largeTree(): PciTree {
   const tree = buildPciTree(series(BRIDGES, (bridge) =>
     pciNode(

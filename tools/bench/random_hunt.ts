@@ -42,7 +42,10 @@ function sizesOf({ machine, steps }: HuntCase): { bytes: number; pieces: number 
   return sizes;
 }
 
-/** Runs random cases as the hunt does; returns steps a second together with the size of a step. */
+/**
+ * Runs random cases as the hunt does. Returns the number of steps in a second, and the size of a
+ * step.
+ */
 export function measureCases(): readonly BenchResult[] {
   const cases = sampleCases(hitPoints(RELEASE), 1, MACHINES);
   const steps = cases.reduce((count, each) => count + each.steps.length, 0);
@@ -86,7 +89,8 @@ export const RANDOM_HUNT: readonly Benchmark[] = [
   {
     name: "hunt.cases",
     doc: "steps of the hunt of random requests, with nothing to find, and how large they are",
-    // As the package's command runs: V8's state after other benches would decide about a third of the time.
+    // Measured in a separate process, as the package's command runs. After other benches, the state of V8
+    // would account for about a third of the time.
     run: () => measureInChild(measureCases, [], V8_FLAGS),
   },
   plainBenchmark(

@@ -15,8 +15,8 @@ import { makeLab } from "./nvme_read.ts";
 const EVENTS = 1_000_000;
 const ROUNDS = 5;
 /**
- * Warm-up rounds. A process compiles on its only thread: an unrecorded run reaches its full speed in the third round, a
- * recorded one in the fourth.
+ * Warm-up rounds. A process compiles on its only thread. Therefore an unrecorded run reaches its full speed only in the
+ * third round, and a recorded run in the fourth.
  */
 const WARM_UPS = 3;
 /** Processes with and without recording, alternating: a busy host then slows both kinds. */

@@ -66,7 +66,10 @@ async function longSession(): Promise<Typist> {
   return typist;
 }
 
-/** Milliseconds from a line to the next prompt: the median of several, each typed after other lines. */
+/**
+ * Milliseconds from a typed line to the next prompt: the median of several tries, each typed after
+ * other lines.
+ */
 async function measureLine(
   line: string,
   answer: string,
@@ -97,14 +100,17 @@ export function measureLive(): Promise<number> {
 
 const STEPS = 1000;
 
-/** Memory that going back and forth leaves in use, in bytes: each pair of steps ends where it began. */
+/**
+ * Memory in bytes that stays in use after going back and forth. Each pair of steps ends at the position
+ * at which it began.
+ */
 export async function measureLeft(): Promise<number> {
   const typist = await longSession();
   const walk = async (pairs: number, pairsALook: number) => {
     for (let pair = 0; pair < pairs; pair++) {
       await typist.type(":back 7");
-      // An expression that only a machine can evaluate: machines are parked for it, up to their
-      // budget.
+      // Only a machine can evaluate this expression. Therefore machines are parked for it, up to
+      // their memory budget.
       if (pair % pairsALook === 0) await typist.type("done");
       await typist.type(":step 7");
     }

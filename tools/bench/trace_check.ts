@@ -1,6 +1,6 @@
 /**
- * Speed of reading and checking a long trace: stage by stage, and as a whole compared with an earlier
- * commit.
+ * Speed of reading and checking a long trace. Each stage is measured separately, and the whole is
+ * compared with an earlier commit.
  */
 import { LineBuffer, loadLogReader, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import { existsSync } from "node:fs";
@@ -24,8 +24,8 @@ const LINES_PER_MAPPING = 4;
 const PAGES = 1024;
 
 /**
- * The trace lines of a strict translated device: each mapping and its end, with the page table's
- * lines.
+ * The trace lines of a device in strict mode with translation: each mapping and its end, with the
+ * lines of the page table.
  */
 function strictTrace(): Uint8Array {
   const lines: string[] = [];
@@ -63,7 +63,7 @@ function eachLine(bytes: Uint8Array, take: (line: TraceLine, number: number) => 
   new LineBuffer(bytes.length).push(bytes).each(line, () => take(line, ++number));
 }
 
-/** The last commit with a reader that made a string of each line, and read each file twice. */
+/** The last commit in which the reader made a string of each line, and read each file twice. */
 const BY_STRINGS = "7fcfebf9";
 const WHOLE_ROUNDS = 9;
 /** Paths of the command in different commits, the current one first. */
@@ -98,7 +98,8 @@ function whole(name: string, doc: string, write: (path: string) => void): Benchm
 }
 
 /**
- * Processor time of `dmalab trace check` in seconds, measured by the shell that starts it: all threads.
+ * Processor time of all threads of `dmalab trace check`, in seconds. The shell that starts the command
+ * measures it.
  *
  * @throws {Error} When the commit has no such command, or the command cannot read the file.
  */

@@ -1,6 +1,6 @@
 /**
- * Writes traces of a million lines: of a machine without a mistake, and of recorded traces one after the
- * other.
+ * Writes traces of a million lines. One is the trace of a machine without a mistake; another consists of
+ * recorded traces, one after the other.
  */
 import { gunzipSync } from "node:zlib";
 import { join } from "node:path";
@@ -17,7 +17,10 @@ const PAUSE_SECONDS = 0.01;
 /** The text before the time, the time, and the text after it. */
 const TIMED = /^(.{16,40}?\[\d{3}\] \S+ +)(\d+\.\d{6})(: .*)$/;
 
-/** 32 reads at a time, each with its lines of the block layer, the driver and the page table. */
+/**
+ * Writes the trace of 32 reads at a time. Each read has its lines of the block layer, the driver
+ * and the page table.
+ */
 export function writeCleanTrace(path: string): void {
   const round = roundOfReads();
   write(path, (number) => {

@@ -34,8 +34,8 @@ const include = (...names: readonly string[]) => names.map((name) => ({ include:
 const COMMENT = { name: "comment.line.number-sign.dma", match: "#.*$" };
 
 /**
- * Patterns for names: texts that are not words of the language, or contexts in which a word is a
- * name.
+ * Patterns for names. They match texts that are not words of the language, or contexts in which a
+ * word is a name.
  */
 const NAMES = [
   {

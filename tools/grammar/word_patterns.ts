@@ -1,8 +1,8 @@
 /**
- * Patterns for the language's keywords in the contexts where they are keywords, from the rows of
- * the words.
+ * Patterns for the language's keywords, made from the table of words. A pattern matches a keyword
+ * only in the contexts in which it is a keyword.
  *
- * They follow the rules of `lang/syntax/words.ts` as far as one line shows them.
+ * The patterns follow the rules of `lang/syntax/words.ts`, as far as one line shows the context.
  */
 import {
   type KeywordSpec,
@@ -75,8 +75,8 @@ class Patterns {
   constructor(readonly parts: PatternParts) {}
 
   /**
-   * Adds a pattern for the words of each role, and before it one for words that are followed by
-   * further words.
+   * Adds a pattern for the words of each role. Before it, adds a pattern for words that can be
+   * followed by further words.
    */
   add(words: readonly LanguageWord[], atStart: boolean, behind: string): void {
     const { notBefore, signs, start } = this.parts;

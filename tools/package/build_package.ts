@@ -1,10 +1,10 @@
 /**
  * The npm package `dmalab`, as a folder: the runner, the command, the library, and their types.
  *
- * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package contains bundles. The runner is a
- * separate bundle, since each further file adds time to every start of a scenario; a part that only some scenarios need is
- * loaded on demand. The command `bin.js` is started by a shell, and then runs `launch.sh`, or by Node, and then runs
- * `launch.js`.
+ * Deno runs TypeScript from a checkout but not from inside `node_modules`. Therefore the package contains bundles. The
+ * runner is a separate bundle, because each further file adds time to every start of a scenario. A part that only some
+ * scenarios need is loaded on demand. The command is `bin.js`. If a shell starts `bin.js`, it runs `launch.sh`; if Node
+ * starts it, it runs `launch.js`.
  */
 import { cpSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -39,8 +39,8 @@ const LIBRARY = {
 } as const;
 
 /**
- * Copied unchanged: the manual, the headers and sources that C drivers are compiled with, the scenarios
- * that reviews run, and the drivers and scenarios that the manual refers to.
+ * Files that are copied unchanged: the manual, the headers and sources that C drivers are compiled
+ * with, the scenarios that reviews run, and the drivers and scenarios that the manual mentions.
  */
 const AS_THEY_ARE = [
   "CHANGELOG.md",
@@ -91,7 +91,8 @@ const PACKAGE_JSON = {
 /**
  * Writes the package into a folder, which is created. Needs permission to run Deno itself.
  *
- * @param withTypes Declarations take some seconds, and running the package does not need them.
+ * @param withTypes Whether to write the type declarations. Writing them takes some seconds, and the
+ *   package runs without them.
  * @returns The error message; null on success.
  */
 export function buildPackage(folder: string, withTypes = true): string | null {
@@ -127,8 +128,8 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.writeTextFileSync(join(folder, "report.html"), buildPage(REPORT_PLAN));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
-      // When the file is imported by its path, not through package.json, its first line leads to the
-      // types.
+      // If a program imports the file by its path, not through package.json, the first line of the
+      // file leads to the types.
       prepend(join(folder, `${entry}.js`), `// @ts-self-types="${typesOf(entry)}"`);
     }
   }
@@ -144,7 +145,8 @@ export function buildPackage(folder: string, withTypes = true): string | null {
 const OTHER_RESULTS = ["web", "site", "dmalab.vsix"];
 
 /**
- * Removes an earlier package, as its bundles have other names than the new ones.
+ * Removes an earlier package, because its bundles have other names than the new ones and would
+ * stay.
  * @returns The error message, if the folder contains other files.
  */
 function removeEarlier(folder: string): string | null {

@@ -5,8 +5,8 @@ import { PROJECT } from "../project.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 /**
- * Writes bundles into one folder, each of entries that share their code. @returns The error message; null
- * on success.
+ * Writes bundles into one folder. The entries of a bundle share their code.
+ * @returns The error message; null on success.
  */
 export function bundle(bundles: readonly (readonly URL[])[], folder: string): string | null {
   const options = ["--minify", "--code-splitting", "--outdir", folder];
@@ -16,7 +16,8 @@ export function bundle(bundles: readonly (readonly URL[])[], folder: string): st
 }
 
 /**
- * Bundles entries after `direct_imports_main.ts` has resolved their imports of doors.
+ * Bundles entries. Before that, `direct_imports_main.ts` resolves imports of "doors": files that
+ * re-export other files.
  * @param options Options of `deno bundle`.
  * @returns The error message; null on success.
  */
@@ -51,8 +52,8 @@ const NODE_REQUIRE =
   /import\{createRequire as (\w+)\} from "node:module";var (\w+)=\1\(import\.meta\.url\);/;
 
 /**
- * Makes the bundle load `node:module` only when CommonJS code needs it, since loading takes longer
- * than a command.
+ * Makes the bundle load `node:module` only when CommonJS code needs it, because loading that module
+ * takes longer than a command.
  */
 function requireLate(folder: string): void {
   for (const { name } of Deno.readDirSync(folder)) {

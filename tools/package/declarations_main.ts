@@ -1,8 +1,8 @@
 /**
- * Types of the package's modules, for TypeScript and editors: `.d.ts` files beside the bundle.
+ * Types of the package's modules, for TypeScript and editors: `.d.ts` files next to the bundle.
  *
- * Arguments: the folder to write and the modules; run in the project's folder. A separate process,
- * because the compiler needs permission to read the environment, and nothing else here does.
+ * Arguments: the folder to write and the modules. Run it in the project's folder. It is a separate
+ * process, because only the compiler needs permission to read the environment.
  */
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
@@ -30,16 +30,16 @@ const OPTIONS: ts.CompilerOptions = {
 };
 
 /**
- * An inline import type of a project file, with its suffix if it is from the source, without if the
- * compiler inferred it.
+ * An inline import type of a project file. The file name has its suffix if the import is from the
+ * source, and no suffix if the compiler inferred the import.
  */
 const NAMED_FILE = /\bimport\("(\.[^"]+?)(?:\.ts)?"\)/g;
 
 /**
  * Changes the file names in a declaration file's imports to a form that every compiler understands.
  *
- * TypeScript finds types in `x.d.ts` by that name, and values by the name `x.js`, which Deno looks for
- * on the disk: there a comment leads it to the types.
+ * TypeScript finds the types of `x.d.ts` under that name, and values under the name `x.js`. Deno looks
+ * for `x.js` on the disk: a comment in that file leads Deno to the types.
  *
  * @param taken Called with each imported file, without its suffix.
  */
@@ -86,8 +86,8 @@ function declaringFile(program: ts.Program, entry: string, name: string): string
 }
 
 /**
- * Replaces imports from members by imports from the declaring files: the package has no members,
- * and importing an entry would load everything it exports.
+ * Replaces imports from members by imports from the files that declare the names. The package has
+ * no members, and importing an entry would load everything that the entry exports.
  */
 function nameMembers(program: ts.Program, text: string, folder: string): string {
   const fileOf = (member: string, name: string) => {

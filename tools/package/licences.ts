@@ -58,8 +58,8 @@ function packagesOf({ modules, npmPackages }: Graph): readonly GraphPackage[] {
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i;
 
 /**
- * Copyright holders of packages under the MIT licence that contain no licence text: their sources
- * name them.
+ * Copyright holders of packages under the MIT licence that contain no licence text. The sources of
+ * these packages name the holders.
  */
 const HOLDERS: Readonly<Record<string, string>> = { "deno-std": "2018-2026 the Deno authors" };
 

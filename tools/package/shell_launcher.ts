@@ -1,8 +1,9 @@
 /**
  * `launch.sh` of the package: starts Deno with the permissions of `cli/permissions.ts`, without Node.
  *
- * Node takes a third of the start of a short scenario. The shell handles command lines that name nothing outside the
- * current folder and no file to write, which are most. The others go to `launch.js` on Node, whose result is the same.
+ * Node would take a third of the start of a short scenario. The shell handles command lines that name nothing outside
+ * of the current folder and no file to write; most command lines are of this kind. All others go to `launch.js` on
+ * Node, which starts Deno in the same way.
  */
 import {
   type CommandPermissions,
@@ -16,8 +17,8 @@ import {
 } from "@dmalab/cli/extend";
 
 /**
- * `bin.js`, for Node or a shell, depending on the first line: the second line is a string and a comment in JavaScript, and ends
- * a shell's script.
+ * `bin.js`, for Node or for a shell: the first line decides which of them runs the file. In JavaScript the second line is a
+ * string and a comment. In a shell the second line ends the script, so that no further line is read.
  */
 export const BIN_TEXT = `#!/usr/bin/env node
 ":" //; own=$(readlink -f -- "$0") && own=\${own%/*} && [ -f "$own/launch.sh" ] && . "$own/launch.sh"; exec node "$0" "$@"
@@ -25,8 +26,8 @@ import "./launch.js";
 `;
 
 /**
- * Whether a command's permissions depend on files and folders even for lines without paths: it writes files named by its words,
- * reads the folders above, or uses the folder of temporary files.
+ * Whether a command's permissions depend on files and folders even if its command line contains no paths. This is so if the
+ * command writes files named by its words, reads the folders above, or uses the folder of temporary files.
  */
 function needsFiles({ findsRoot, named, spools }: CommandPermissions): boolean {
   return findsRoot === true || named === "always" || spools === true;
@@ -43,8 +44,8 @@ function optionsWithPaths(permissions: Permissions): readonly string[] {
 }
 
 /**
- * Deno's flags for a command line without paths, as words of a shell: the result of `permissionsOf` for placeholder
- * paths, each replaced by a shell variable.
+ * Deno's flags for a command line without paths, as words of a shell. They are the result of `permissionsOf` for
+ * placeholder paths; a shell variable replaces each placeholder.
  */
 function flagsOf(name: string, permissions: Permissions): string {
   const env = { EDITOR: "@editor", XDG_CACHE_HOME: "/@cache" };

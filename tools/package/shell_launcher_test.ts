@@ -1,6 +1,6 @@
 /**
- * The shell starts Deno with the flags that `permissionsOf` returns; it passes each other line to
- * Node.
+ * The shell starts Deno with the flags that `permissionsOf` returns. It passes all lines that it
+ * cannot handle to Node.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { PERMISSIONS } from "@dmalab/bin/all_commands";

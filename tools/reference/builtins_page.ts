@@ -1,6 +1,7 @@
 /**
  * `docs/builtins.md` and the pages of `docs/builtins/`, written from the entries of `lang/builtins/`: nothing
- * on them is typed by hand. The pages are made for the package and on request; git contains only the index.
+ * on these pages is typed by hand. The pages are made for the package and on request; git contains only the
+ * index.
  */
 import { join } from "node:path";
 import { type BuiltinGroup, GROUPS, wordSpecs } from "@dmalab/lang/builtins";
@@ -43,7 +44,7 @@ export function builtinsPages(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Writes every page below a folder of pages; the page of a removed group is removed, too. */
+/** Writes every page below a folder of pages. If a group was removed, its page is removed, too. */
 export function writeBuiltinsPages(docs: string): void {
   const folder = join(docs, "builtins");
   Deno.mkdirSync(folder, { recursive: true });
@@ -223,7 +224,10 @@ function kindText(type: Type): string {
   return type.startsWith("@") ? typeLink(type.slice(1)) : typeText(type);
 }
 
-/** A type's name as a link to its heading; the anchor differs if a function has the same name. */
+/**
+ * A type's name as a link to its heading. The anchor of the heading differs if a function has the
+ * same name.
+ */
 function typeLink(name: string): string {
   return `[${name}](${PAGE_OF_TYPE.get(name)}#${typeAnchor(name)})`;
 }

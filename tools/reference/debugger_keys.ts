@@ -2,7 +2,10 @@
 import { BOUND_KEYS, type BoundKey, keyText, REPL_COMMANDS } from "@dmalab/cli/debug";
 import { markdownTable, withPart } from "./marked_part.ts";
 
-/** The page with its table of key bindings. @throws {RangeError} When it has no place for it. */
+/**
+ * The page with its table of key bindings.
+ * @throws {RangeError} When the page has no place for the table.
+ */
 export function withDebuggerKeys(page: string): string {
   const table = markdownTable(
     ["key", "command", "what it does"],

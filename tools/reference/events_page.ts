@@ -6,7 +6,10 @@ import { markdownTable, withParts } from "./marked_part.ts";
 /** A field with more words links to their list. */
 const DISPLAYED_WORDS = 12;
 
-/** The page with its tables from the vocabulary. @throws {RangeError} When it has no place for one. */
+/**
+ * The page with its tables from the vocabulary.
+ * @throws {RangeError} When the page has no place for a table.
+ */
 export function withEventTables(page: string): string {
   return withParts(page, {
     "common fields": markdownTable(

@@ -14,7 +14,10 @@ function seenBy({ beyondKernel, counted, errorLine }: ReportClassEntry): string 
   return counted ? "DMA debugging" : "a WARN of the kernel";
 }
 
-/** The page with its tables from the records. @throws {RangeError} When it has no place for one. */
+/**
+ * The page with its tables from the records.
+ * @throws {RangeError} When the page has no place for a table.
+ */
 export function withFindingTables(page: string): string {
   return withParts(page, {
     reports: markdownTable(

@@ -12,7 +12,10 @@ import { formatDuration } from "@dmalab/lang/text";
 import { LATENCY_PRESETS, type LatencyPreset } from "@dmalab/runtime";
 import { markdownTable, withParts } from "./marked_part.ts";
 
-/** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */
+/**
+ * The page with its tables, written from the rows of the schema.
+ * @throws {RangeError} When the page has no place for a table.
+ */
 export function withMachineKeys(page: string): string {
   return withParts(page, {
     "keys of the machine": tables(),

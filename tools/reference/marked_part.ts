@@ -3,7 +3,7 @@
 /**
  * The page with one part replaced.
  *
- * @param name The part's name in the comments around it.
+ * @param name The part's name, as in the comments before and after the part.
  * @throws {RangeError} When the page has no such part.
  */
 export function withPart(page: string, name: string, lines: readonly string[]): string {
@@ -14,7 +14,10 @@ export function withPart(page: string, name: string, lines: readonly string[]): 
   return `${page.slice(0, from)}${begin}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
 }
 
-/** The page with several parts replaced, by their names. @throws {RangeError} When it has no place for one. */
+/**
+ * The page with several parts replaced, by their names.
+ * @throws {RangeError} When the page lacks one of the parts.
+ */
 export function withParts(
   page: string,
   parts: Readonly<Record<string, readonly string[]>>,

@@ -1,6 +1,6 @@
 /**
- * The tables of releases: a description of each, and the releases of each row of the table of
- * behaviours.
+ * The tables of releases: a description of each release, and for each behaviour in the table of
+ * behaviours the releases that have it.
  */
 import {
   type Behaviour,

@@ -11,7 +11,10 @@ export interface LinkCheck {
   readonly dead: readonly string[];
 }
 
-/** Pages of which a browser without scripts does not show every heading. @param pages The generated pages. */
+/**
+ * Pages that do not show all their headings in a browser without scripts.
+ * @param pages The generated pages.
+ */
 export function incompletePages(folder: string, pages: ReadonlyMap<string, string>): string[] {
   return [...pages].filter(([path, text]) => {
     const prose = text.replace(/^```.*?^```/gms, "");
@@ -21,7 +24,10 @@ export function incompletePages(folder: string, pages: ReadonlyMap<string, strin
   }).map(([path]) => path);
 }
 
-/** Pages that mention a rule outside of links and headings. @param folder The folder of the built site. */
+/**
+ * Pages that mention a rule in a place that is neither a link nor a heading.
+ * @param folder The folder of the built site.
+ */
 export function unlinkedRules(folder: string): string[] {
   return pagesBelow(folder).filter((path) => {
     const text = mainOf(path).replace(/<(a|h[1-6])[ >].*?<\/\1>|<[^>]*>/gs, "");

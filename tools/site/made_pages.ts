@@ -11,8 +11,8 @@ import { releaseTable } from "../reference/mod.ts";
 import { escapeHtml, frameLines } from "./runnable.ts";
 
 /**
- * The introductions in the README for each group of readers ("doors"), a page each, by their
- * titles.
+ * The introductions in the README for each group of readers ("doors"): a page for each, with its
+ * title.
  */
 export function doorPages(readme: string): { readonly title: string; readonly text: string }[] {
   const chapter = readme.slice(readme.indexOf("\n## Three doors"), readme.indexOf("\n## Where to"));
@@ -77,7 +77,10 @@ export function diagnosticsPage(): string {
   ].join("\n");
 }
 
-/** A page for each folder of examples, a chapter for each file: its comment, then its code. */
+/**
+ * A page for each folder of examples. It has a chapter for each file: the file's comment, then its
+ * code.
+ */
 export async function examplePages(): Promise<Map<string, string>> {
   const pages = new Map<string, string>();
   for (const { name, path, title } of manualExamples()) {

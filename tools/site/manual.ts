@@ -1,6 +1,6 @@
 /**
- * The manual: the pages of `docs/` and the examples, in the same places in the package as in a
- * checkout.
+ * The manual: the pages of `docs/` and the examples. They have the same places in the package and
+ * in a checkout.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +32,10 @@ export function manualExamples(): readonly ManualEntry[] {
   return entriesBelow(EXAMPLES, ".dma", /^# [^:\n]*: (.*)$/m);
 }
 
-/** The files with an ending, sorted by name. @param title Finds the title in a file's text. */
+/**
+ * The files whose names have an ending, sorted by name.
+ * @param title Finds the title in a file's text.
+ */
 function entriesBelow(folder: string, ending: string, title: RegExp): readonly ManualEntry[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(ending))

@@ -17,8 +17,8 @@ const RULE = `(${RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|")
 const CITATION = new RegExp(`(?<![\\w./#"-])${RULE}`, "g");
 
 /**
- * The address of a rule, or of the rule that contains a cited row or assertion; null for a text
- * that is not a rule.
+ * The address of a rule. For a citation of a row or assertion, the address of the rule that
+ * contains it. Null for a text that is not a rule.
  */
 export function addressOfRule(citation: string): string | null {
   for (let name = citation.toLowerCase(); name !== ""; name = name.replace(/\.?[^.]*$/, "")) {
@@ -50,7 +50,7 @@ export function ruleCitations(): {
     const address = addressOfRule(name);
     return address === null ? [] : [[name, address.replace(".md#", ".html#")] as const];
   });
-  // In code, a text in quotes is a string rather than an HTML attribute, so quotes are allowed
+  // In code, a text in quotes is a string and not an HTML attribute. Therefore quotes are allowed
   // before a rule.
   return { pattern: `(?<![\\w./#-])${RULE}`, addresses: Object.fromEntries(addresses) };
 }

@@ -1,5 +1,6 @@
 /**
- * Additions to blocks of the language on pages of the site: the playground, and a quiz's questions.
+ * Additions to code blocks of the language on pages of the site: the playground, and a quiz's
+ * questions.
  */
 import { choicesOf, type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
 import { loadText } from "@dmalab/lang";
@@ -17,8 +18,8 @@ const SEEDS = [1, 2, 3];
 const NEEDS_FILES = /^\s*(?:driver \w+ = c|use) "|\bread_(?:csv|json|lines)\(/m;
 
 /**
- * A page with a runnable part after each of its blocks. @param depth Number of folders above the
- * page.
+ * A page with a runnable part after each of its code blocks.
+ * @param depth Number of folders above the page.
  */
 export async function withRunnable(text: string, depth: number): Promise<string> {
   const lines = text.split("\n");
@@ -55,7 +56,7 @@ function pictureLines(code: string): string[] {
   ];
 }
 
-/** A frame that is loaded when it is opened; empty where the playground cannot run the text. */
+/** A frame that is loaded when the reader opens it. Empty if the playground cannot run the text. */
 export async function frameLines(
   code: string,
   depth: number,
@@ -76,8 +77,8 @@ export async function frameLines(
 }
 
 /**
- * A link to the playground with a scenario, from the site's root; null where the scenario cannot be
- * run there.
+ * A link to the playground with a scenario, relative to the site's root. Null if the playground
+ * cannot run the scenario.
  */
 export async function playgroundLink(code: string, at: Shared["at"]): Promise<string | null> {
   if (NEEDS_FILES.test(code)) return null;
@@ -104,7 +105,7 @@ function questionLines({ code, marks }: CodeBlock, depth: number): string[] {
   ]);
 }
 
-/** A question with hints and an answer that can be opened one by one, without a script. */
+/** A question with its hints and its answer. The reader can open them one by one, without a script. */
 function askedLines({ after, before, question }: Asked, depth: number): string[] {
   const link = htmlLink(depth);
   const pre = (output: readonly string[]) =>

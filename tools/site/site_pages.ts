@@ -1,6 +1,6 @@
 /**
- * Every page of the docs site, by its path relative to the site's root, and the files that pages link
- * to.
+ * Every page of the docs site, by its path relative to the site's root, and the files to which pages
+ * link.
  */
 import { dirname, join } from "node:path";
 import { host } from "@dmalab/cli";
@@ -148,7 +148,10 @@ class SiteBuilder {
     return at === null ? fileLink(words, file, depth) : `[${words}](${at})`;
   }
 
-  /** The page that shows a file or a folder of the project; null for a file that is copied. */
+  /**
+   * The page that shows a file or a folder of the project; null for a file that is copied to the
+   * site.
+   */
   #addressOf(file: string, hash: string | undefined, rule: string | null): string | null {
     const tail = hash === undefined ? "" : `#${hash}`;
     if (file === "README.md") return `/about.md${tail}`;
@@ -227,7 +230,10 @@ async function homePage(
   ].join("\n");
 }
 
-/** The first request of a scenario while its data is transferred, as a picture, with the shown position. */
+/**
+ * A picture of the first request of a scenario while the request's data is transferred, with the position
+ * that it shows.
+ */
 function requestPictureOf(
   scenario: string,
 ): { readonly picture: string; readonly at: readonly [seq: number, statement: number] } {

@@ -1,9 +1,9 @@
 /**
  * The checkout as a project of TypeScript's native compiler, which `deno task check --quick` starts.
  *
- * Deno's type check starts from scratch after each change. The native compiler stores the results in a
- * file and checks only the changes. It does not read `deno.json`, so this module writes a project for
- * it, in a folder outside of the checkout, with the packages that `deno.json` names.
+ * Deno's type check starts from scratch after each change. The native compiler stores its results in a
+ * file and checks only the changes. It does not read `deno.json`. Therefore this module writes a
+ * project for it, in a folder outside of the checkout, with the packages that `deno.json` names.
  */
 import { join } from "node:path";
 import { memberPaths } from "../members.ts";
@@ -49,7 +49,8 @@ function renamedPackages({ packages }: Imports): Record<string, string[]> {
 const TYPES_OF_NEXT = /@ts-types="(?<types>[^"]+)"[^]*?from "(?<module>[^"]+)"/g;
 
 /**
- * Types of JavaScript modules that a comment specifies for Deno, as `paths` for this compiler.
+ * Files with the types of JavaScript modules, as `paths` for the native compiler. In the sources, a
+ * comment specifies these files for Deno.
  *
  * @param sources Source files by their paths in the checkout.
  */
@@ -174,7 +175,7 @@ export function errorsOf(output: string): string {
 /**
  * Checks the types of the checkout.
  *
- * @param folder Contains the project and the results of a check until the next one.
+ * @param folder Contains the project, and stores the results of a check for the next check.
  * @returns A line for each error, with its location; empty without errors.
  * @throws {Error} When packages cannot be installed, or the compiler does not run.
  */

@@ -17,8 +17,8 @@ const AS_THEY_ARE = [
 ];
 
 /**
- * Command that packs the current folder. vsce's own dependencies are not locked: none of them is in
- * the packed files.
+ * Command that packs the current folder. The dependencies of vsce, the packing tool, are not
+ * locked, because none of them is in the packed files.
  */
 const PACKER = [
   ...["run", "-A", "--no-config", "--no-lock", "npm:@vscode/vsce@3.6.2", "package"],

@@ -1,6 +1,6 @@
 /**
- * The pages in `extensions/page/`, each as one HTML file that contains everything, which works from a disk and under
- * a policy that forbids the network and every script but its own.
+ * The pages in `extensions/page/`, each as one HTML file that contains everything. Such a file works from a disk,
+ * and under a policy that forbids the network and every script except the file's own.
  */
 import { TempFolder } from "../temp_folder.ts";
 import { createHash } from "node:crypto";
@@ -73,7 +73,8 @@ const NO_PACKAGES = "This page contains no code of other packages.";
 
 /** The licences of the packages that a script contains. */
 function licencesOf(entry: URL): string {
-  // A bundle contains the file name of each module in a comment; type-only imports leave no code.
+  // A bundle contains the file name of each module in a comment. Type-only imports leave no code,
+  // and no such comment.
   if (!/^\s*\/\/ .*\/npm\/.*\.m?js$/m.test(bundledScript(entry, []))) return NO_PACKAGES;
   using folder = new TempFolder();
   const problem = writeLicences([entry], folder.path);
@@ -82,8 +83,8 @@ function licencesOf(entry: URL): string {
 }
 
 /**
- * Escapes a script for its HTML element: the text that would end the element occurs only in strings
- * and patterns.
+ * Escapes a script for its HTML element. The text that would end the element occurs only in the
+ * script's strings and patterns.
  */
 function inScript(text: string): string {
   return text.replaceAll(/<(?=\/script|!--)/gi, "\\x3c");

@@ -6,8 +6,8 @@ import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../project.ts";
 
 /**
- * Two scenarios of drivers in C, without the C code: the page cannot run them, and says that they need the
- * command.
+ * Two scenarios of drivers in C, without the C code. The page cannot run them, and says that the command
+ * is needed to run them.
  */
 const DRIVERS = /^extensions\/c_drivers\/drivers\/(?:map\/map|nic\/ring_nic)\.dma$/;
 

@@ -1,6 +1,6 @@
 /**
- * What one client debugs: a run with a current position, and the objects at that position that were
- * shown to the client.
+ * What one client debugs: a run with a current position, and the objects at that position that the
+ * client has been shown.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { printableText } from "@dmalab/lang/diagnostics";
@@ -274,7 +274,7 @@ export class Adapter {
     }
   }
 
-  /** The text about a stop that is not at a line: the event, or the changed expression. */
+  /** The text about a stop that has another cause than a line: the event, or the changed expression. */
   #stopText({ cause }: SetBreakpoint, { seq }: Position): { readonly text?: string } {
     if (cause.kind === "line") return {};
     if (cause.kind === "change") return { text: cause.expression };

@@ -1,6 +1,6 @@
 /**
- * Parses a client's arguments: each is returned with its type, or an error names what is missing or
- * wrong.
+ * Parses a client's arguments. Each argument is returned with its type. If one is missing or wrong,
+ * an error names it.
  */
 import { RequestError } from "./request_error.ts";
 

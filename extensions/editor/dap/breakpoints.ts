@@ -18,8 +18,8 @@ import { evaluationProblem } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
 /**
- * Events that may stop a run, other than errors of the script itself, with the names that clients
- * show.
+ * Events that may stop a run, with the names that clients show. Errors of the script itself are not
+ * among them.
  */
 export const EXCEPTION_FILTERS: readonly DebugProtocol.ExceptionBreakpointsFilter[] = [
   {
@@ -103,7 +103,10 @@ export class Breakpoints {
     });
   }
 
-  /** Breakpoints on lines for which it has become known that this run reaches them, or never does. */
+  /**
+   * Breakpoints on lines whose state has changed: it has become known that this run reaches the line,
+   * or that it never does.
+   */
   changed(): BreakpointResponse[] {
     return this.debuggee.breakpoints.all.flatMap(({ cause, id }) => {
       if (cause.kind !== "line") return [];
@@ -233,8 +236,8 @@ function hitsOf(text: string | undefined): number | null | undefined {
 }
 
 /**
- * Converts a log point's message: text with expressions in braces, which are also the syntax of
- * strings in the language.
+ * Converts the message of a log point: text with expressions in braces. The language uses the same
+ * syntax in its strings.
  */
 function messageExpression(message: string): string {
   const parts = message.split(/(\{[^{}]*\})/);

@@ -1,8 +1,9 @@
 /**
- * Tracks which requests the client has cancelled, and whether it wants the current search to stop.
+ * Tracks which requests the client has cancelled, and whether the client wants the current search
+ * to stop.
  *
- * A search blocks its thread, so another thread reads the standard input. It counts requests that
- * the searching thread has not reached yet in shared memory.
+ * A search blocks its thread, so another thread reads the standard input. In shared memory, the
+ * reading thread counts the requests that the searching thread has not reached yet.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 
@@ -12,8 +13,8 @@ const ENDING: readonly string[] = ["terminate", "disconnect"];
 const STOPPING: readonly string[] = ["pause", ...ENDING];
 
 /**
- * Slots of the shared memory; from `CANCELLED` on, the numbers of the last cancelled requests, in a
- * ring.
+ * Slots of the shared memory. The slots from `CANCELLED` on are a ring with the numbers of the last
+ * cancelled requests.
  */
 const SLOTS = { STOPS: 0, ENDS: 1, CANCELS: 2, CANCELLED: 3 } as const;
 const MAX_CANCELLED = 16;

@@ -4,7 +4,7 @@ import type { JobRunner } from "@dmalab/cli/extend";
 import { FrameError, MessageFrames } from "../message_frames.ts";
 import { Cancellation } from "./cancellation.ts";
 
-/** A request, another message, or the end of the input, with a problem if there was one. */
+/** A request, another message, or the end of the input. The end names the problem if there was one. */
 export type Arrival =
   | { readonly kind: "request"; readonly request: DebugProtocol.Request }
   | { readonly kind: "malformed"; readonly problem: string }

@@ -1,6 +1,7 @@
 /**
- * A position in a run that may still grow. The run is continued as far as a move needs it, so that
- * even an endless run stops at its breakpoints. Moves are done in pieces, and can be paused.
+ * A position in a run that may still grow. The run is continued only as far as a move needs it, so
+ * that even an endless run stops at its breakpoints. Moves are done in pieces, and can be paused
+ * between two pieces.
  */
 import {
   type BreakpointHit,
@@ -83,8 +84,8 @@ class Stopwatch {
 export class Debuggee extends Cursor {
   stopsAtFailure = false;
   /**
-   * Whether the last move was ended by a pause or end request that has been received but not
-   * answered yet.
+   * Whether a pause or end request has ended the last move, and has been received but not answered
+   * yet.
    */
   hasHeard = false;
   #pauses = false;
@@ -122,7 +123,7 @@ export class Debuggee extends Cursor {
     this.#report(linesBefore(this));
   }
 
-  /** Moves by a step, or less if a breakpoint or a pause stops it on the way. */
+  /** Moves by a step. The move is shorter if a breakpoint or a pause stops it on the way. */
   async go(
     step: StepCommand,
     breakpoints: BreakpointSet | null = this.breakpoints,
@@ -220,10 +221,10 @@ export class Debuggee extends Cursor {
   }
 
   /**
-   * Parks machines while the client is idle: an evaluation is fast if a machine is parked near its
-   * position.
+   * Parks machines while the client is idle. An evaluation is fast if a machine is parked near the
+   * position of the evaluation.
    *
-   * @returns Whether there is more to do.
+   * @returns Whether more machines are to be parked.
    */
   prepare(): boolean {
     const { timeline } = this.recording;

@@ -189,7 +189,10 @@ function lineOf({ name: { place } }: RunChoice): number {
   return Number(place.split(":").at(-2));
 }
 
-/** The runs in order of preference: the tests that begin nearest above a line, then all runs. */
+/**
+ * The runs in order of preference: first the tests that begin above a line, the nearest first, then
+ * all runs.
+ */
 function aroundLine(choices: readonly RunChoice[], line: number): readonly RunChoice[] {
   const above = choices.filter((each) => each.test !== null && lineOf(each) <= line);
   const nearest = above.map(lineOf).reduce((one, other) => Math.max(one, other), 0);

@@ -369,8 +369,8 @@ export const REQUESTS: ReadonlyMap<string, Answer> = new Map(Object.entries<Answ
   terminate: (adapter) => adapter.end(),
   disconnect: (adapter) => adapter.end(),
   /**
-   * Nothing to do: the cancellation was noted when the request was received, and the cancelled
-   * request has been answered.
+   * Nothing to do here: the cancellation was noted when this request was received, and the request
+   * that it cancels has been answered.
    */
   cancel() {},
   ...BREAKPOINTS,

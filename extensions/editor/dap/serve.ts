@@ -16,8 +16,8 @@ const HOST = "127.0.0.1";
 export async function serveStreams(screen: Screen): Promise<ExitCode> {
   const cancellation = new Cancellation();
   const job: StdinJob = { kind: "dap_stdin", path: null, shared: cancellation.shared };
-  // The worker loads at the same time as this thread: messages that it reads earlier are delivered
-  // later.
+  // The worker loads at the same time as this thread. Messages that it reads before this thread is
+  // ready are delivered later.
   const worker = startJob(job);
   const session = openSession(process.stdout, cancellation);
   worker.onmessage = ({ data }: MessageEvent<Arrival>) =>
@@ -35,7 +35,7 @@ export async function serveStreams(screen: Screen): Promise<ExitCode> {
 /**
  * Serves a client over streams that this thread reads, until the client disconnects.
  *
- * @returns Why its input is not the protocol; null if it was.
+ * @returns Null if the client's input followed the protocol; otherwise the reason why it did not.
  */
 export async function serveClient(input: Readable, output: Writable): Promise<string | null> {
   const cancellation = new Cancellation();

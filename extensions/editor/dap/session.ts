@@ -1,8 +1,8 @@
 /**
  * One client's session: messages of the Debug Adapter Protocol, answered by {@linkcode REQUESTS}.
  *
- * This folder computes nothing itself. A request is mapped to a query or a move of `recording/`,
- * and its result is converted to the protocol's form.
+ * This folder computes nothing itself. It maps each request to a query or a move of `recording/`,
+ * and converts the result to the protocol's form.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Cancelled, EvaluationError } from "@dmalab/recording";
@@ -16,15 +16,15 @@ import { REQUESTS } from "./requests.ts";
 
 export class DapSession {
   /**
-   * Fulfilled when the client has disconnected: with the reason if it was no DAP client, else with
-   * null.
+   * Fulfilled when the client has disconnected. The value is the reason if it was no DAP client,
+   * and otherwise null.
    */
   readonly closed: Promise<string | null>;
   #close: (problem: string | null) => void = () => {};
   readonly #adapter: Adapter;
   /**
-   * Requests are answered one after the other, because a launch may have to wait for the C
-   * compiler.
+   * The end of the last answer. Requests are answered one after the other, because a launch may
+   * have to wait for the C compiler.
    */
   #answering: Promise<void> = Promise.resolve();
   #sent = 0;
@@ -88,8 +88,9 @@ export class DapSession {
 const CANCELLED = "cancelled";
 
 /**
- * Requests by a user's key or button: their errors are shown. Clients send all others
- * automatically, such as requests for watches and hovers, and show an error instead of the value.
+ * Requests that a user makes by a key or button. Their errors are shown to the user. Clients send
+ * all other requests automatically, for example for watches and hovers, and show an error instead
+ * of the value.
  */
 const USER_ACTIONS: ReadonlySet<string> = new Set([
   "launch",
@@ -116,8 +117,8 @@ function problemOf(error: unknown): string {
 }
 
 /**
- * Makes a message format. Variables of a format are in braces, so a brace in the text itself is
- * written as a variable.
+ * Makes a message format. In a format, braces enclose the name of a variable. Therefore a brace in
+ * the text itself is written as a variable.
  */
 function formatted(text: string): Pick<DebugProtocol.Message, "format" | "variables"> {
   if (!/[{}]/.test(text)) return { format: text };

@@ -363,7 +363,8 @@ Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit
     assertEquals((await client.move("reverseContinue")).reason, "breakpoint");
     assertEquals(await lineNow(), line);
   }
-  // The visible names of a block have their values, and the frame of the call is below.
+  // The frame of the block shows the block's visible names with their values, and the frame of the
+  // call is below it.
   const frames = await stack(client);
   const { result } = await client.body("evaluate", {
     expression: "times",
@@ -389,8 +390,8 @@ Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit
 });
 
 /**
- * A scenario in which additional runs of a test fail: at a place of `inject each`, and in an order
- * of a `race`.
+ * A scenario in which additional runs of a test fail: a run at a place of `inject each`, and a run
+ * in one order of a `race`.
  */
 const FAILS_BESIDE = `machine {
   iommu { mode = strict }

@@ -1,7 +1,7 @@
 /**
  * Threads and their frames. A machine's threads are its CPUs, and the devices that have emitted
- * events. At a position, the CPU of the current event has all running calls; the other threads show
- * their last event.
+ * events. At a position, the CPU of the current event shows all running calls. All other threads
+ * show their last event.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "@dmalab/lang/render";
@@ -89,8 +89,8 @@ export class Threads {
       );
     });
     if (recording.statement(position) !== null) return frames;
-    // A frame with a source is shown in any case, because clients evaluate watches only in such a
-    // frame.
+    // A frame with a source is shown even without a statement, because clients evaluate watches
+    // only in such a frame.
     return position.statement === 0
       ? [this.#frame(position, null, "the machine is ready", this.#firstSpan())]
       : [this.#frame(position, 0, "the run is over", this.#endSpan())];

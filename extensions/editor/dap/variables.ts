@@ -1,6 +1,6 @@
 /**
- * The variables shown to a client at a position: names of the script, the event, its request,
- * tables, counters.
+ * The variables that a client sees at a position: names of the script, the event, the event's
+ * request, tables, counters.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatInput } from "@dmalab/lang/explain";
@@ -94,8 +94,8 @@ export class Variables {
   }
 
   /**
-   * The trigger for watching a variable that was shown in a container; null if it cannot be
-   * watched.
+   * The trigger for watching a variable that was shown inside a container; null if the variable
+   * cannot be watched.
    */
   watchedIn(reference: number, name: string): WatchedTrigger | null {
     const container = this.#container(reference);
@@ -107,8 +107,8 @@ export class Variables {
   }
 
   /**
-   * The trigger for an address, or for an expression that has a value at this position; null, or
-   * the reason why it has no value.
+   * The trigger for an address, or for an expression that has a value at this position. For an
+   * expression without a value, the reason why it has none.
    */
   watchedBy(position: Position, text: string): WatchedTrigger | string {
     const address = readWholeNumber(text.trim());

@@ -7,8 +7,8 @@ import type { Span } from "@dmalab/lang";
 import { host, HostLoader, readHostFile, withCompiled } from "@dmalab/cli";
 
 /**
- * A text with its analysis, including the files that it uses. It is valid until the text is
- * analysed again: the next version reuses its tree.
+ * A text with its analysis, including the files that the text uses. The analysis is valid until the
+ * text is analysed again, because the next version reuses the syntax tree.
  */
 export interface Understood {
   readonly uri: string;
@@ -93,7 +93,10 @@ export class Documents {
   }
 }
 
-/** The path of a URI; a URI of another scheme is taken for a file of the current folder. */
+/**
+ * The path of a URI. A URI with another scheme than `file:` is treated as a file of the current
+ * folder.
+ */
 function pathOf(uri: string): string {
   return uri.startsWith("file:") ? fileURLToPath(uri) : uri.slice(uri.lastIndexOf("/") + 1);
 }
@@ -145,8 +148,8 @@ export function positionOf(source: Span["source"], offset: number): Range["start
 }
 
 /**
- * Converts a position to an offset; if there is no such position, to the end of the line or of the
- * text.
+ * Converts a position to an offset. If the position does not exist, the offset is that of the end
+ * of the line or of the text.
  */
 export function offsetOf({ analysis: { source } }: Understood, position: Range["start"]): number {
   const { lineStarts, text } = source;

@@ -20,7 +20,7 @@ const EXIT: Lsp.NotificationMessage = { jsonrpc: "2.0", method: Lsp.ExitNotifica
 
 /**
  * Reads messages, and finds waiting requests that need no answer any more: requests that the client
- * cancels, and requests that it repeats after an edit of the same text.
+ * cancels, and requests that the client repeats after an edit of the same text.
  */
 export class Inbox extends Lsp.AbstractMessageReader {
   readonly #edits = new Map<string, Edits>();

@@ -1,6 +1,6 @@
 /**
- * Features of the language server through the protocol: positions in texts with tabs, line ends of
- * two characters, letters outside the basic plane, and texts with errors.
+ * Features of the language server, tested through the protocol: positions in texts with tabs, with
+ * line ends of two characters and with letters outside the basic plane, and texts with errors.
  */
 import { assert, assertEquals } from "@std/assert";
 import * as Lsp from "vscode-languageserver-protocol/node";

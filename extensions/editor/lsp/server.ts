@@ -1,8 +1,8 @@
 /**
  * The language server: a client's documents, and the requests about them.
  *
- * This folder computes nothing itself: `lang/editor/` answers, and the answer is converted to the
- * protocol's form.
+ * This folder computes nothing itself: `lang/editor/` computes each answer, and this folder
+ * converts the answer to the protocol's form.
  */
 import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
@@ -261,7 +261,10 @@ export class Server {
     return understood === null ? null : await answer(understood);
   }
 
-  /** Checks every open text after a short time without changes: any of them may use the changed one. */
+  /**
+   * Checks every open text after a short time without changes, because any of the texts may use the
+   * changed text.
+   */
   #checkSoon(): void {
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {

@@ -1,4 +1,4 @@
-/** The values in a text's last recorded run; a text is recorded when it is opened or saved. */
+/** The values in the last recorded run of a text. A text is recorded when it is opened or saved. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { literalValue, type Span, spanText } from "@dmalab/lang";
 import {
@@ -45,7 +45,10 @@ interface HintExpression {
 
 const MAX_TEXT = 80;
 
-/** The values of the statements of a file, each at its last execution, in the order of the text. */
+/**
+ * The values of a file's statements, in the order of the text. Each value is that of the
+ * statement's last execution.
+ */
 export function valueHints(recording: Recording, file: FileNode): readonly ValueHint[] {
   const questions = questionsOf(recording, file)
     .sort((one, other) => comparePositions(one.position, other.position));
@@ -168,8 +171,8 @@ export class RecordedValues {
   readonly #wanted = new Map<string, string>();
 
   /**
-   * Records the runs of a text, unless it is already recorded. @returns Whether there are new
-   * values.
+   * Records the runs of a text, unless the text is already recorded.
+   * @returns Whether there are new values.
    */
   async record({ analysis, loader, uri }: Understood): Promise<boolean> {
     const { source } = analysis;
@@ -179,7 +182,8 @@ export class RecordedValues {
     const { program } = await loadCompiled(source, loader);
     // A text with errors cannot run, so its old values stay.
     if (program === null) return false;
-    // Parsed again, because the tree of the analysis may be reused for a later version in between.
+    // The text is parsed again, because a later version may reuse the tree of the analysis in the
+    // meantime.
     const { file } = parse(source);
     const found = new Map<number, Lsp.InlayHint>();
     for await (const { hint: { span, text }, run } of hintsOf(program, file, isWanted)) {
@@ -203,8 +207,8 @@ export class RecordedValues {
   }
 
   /**
-   * The hints of a text: recorded hints for the lines before and after the part that has changed
-   * since.
+   * The hints of a text. If the text has changed since it was recorded, only the hints of the lines
+   * before and after the changed part.
    */
   of({ analysis: { source }, uri }: Understood, within: Lsp.Range): Lsp.InlayHint[] {
     const recorded = this.#recorded.get(uri);
@@ -228,8 +232,8 @@ export class RecordedValues {
 }
 
 /**
- * The values of each test on its first machine; yields so that the host can handle other events in
- * between.
+ * The values of each test on its first machine. The generator yields regularly, so that the host
+ * can handle other events in between.
  */
 async function* hintsOf(
   program: Program,

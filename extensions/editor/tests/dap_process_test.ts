@@ -85,7 +85,10 @@ for i in 0..800_000 { x += 1 }
 print x + still
 `;
 
-/** A search for it takes so long at each position of the run that it ends only when it is stopped. */
+/**
+ * A search for this expression takes long at each position of the run: therefore it ends only when it
+ * is stopped.
+ */
 const SLOW = "(0..20_000).map(n => n * still).sum()";
 /** Is never true; a search for it takes seconds and reports progress. */
 const NEVER = "(0..100).map(n => n * x).sum() < 0";
@@ -121,7 +124,8 @@ Deno.test("a search is given up when its answer is not wanted or a pause is, and
     await client.body("setBreakpoints", { source, breakpoints: [] });
     const { result } = await client.body("evaluate", { expression: "still" });
     assertEquals(result, "7");
-    // A search that is still waiting is cancelled first: after the end of the other it would begin.
+    // The search that is still waiting is cancelled first. Otherwise it would begin when the other
+    // search ends.
     const first = search();
     const second = client.ask("evaluate", { expression: "x" });
     const requests = [client.lastSent, client.lastSent - 1];

@@ -1,4 +1,4 @@
-/** The language server over its streams, in a process of its own, and renaming over all examples. */
+/** The language server over its streams, in a separate process, and renaming over all examples. */
 import { assert, assertEquals } from "@std/assert";
 import { Readable, Writable } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
@@ -133,8 +133,8 @@ Deno.test("10,000 random edits leave the server's state equal to a fresh one, an
         textDocument: { uri },
       });
       await stateOf(client, uri);
-      // Garbage collection makes the size vary: the minimum of a quarter shows how much the server
-      // retains.
+      // Garbage collection makes the size of the heap vary. Therefore the minimum in each quarter
+      // is used: it shows how much memory the server retains.
       const quarter = Math.ceil(version / EDITS * 4) - 1;
       quarters[quarter] = Math.min(quarters[quarter]!, residentBytes(child.pid));
     }

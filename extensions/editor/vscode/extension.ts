@@ -30,8 +30,8 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
       documentSelector: [{ language: "dma" }],
       middleware: {
         async provideInlayHints(document, range, token, next) {
-          // No values while debugging: they are those of the last run, and the debugged run has not
-          // reached these lines yet.
+          // No values are shown while debugging. They would be values of the last run, and the
+          // debugged run has not reached these lines yet.
           if (isDebugging()) return [];
           const hints = await next(document, range, token);
           // A badge would cover the hint, and its message contains the values.
@@ -57,8 +57,8 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
     ),
     vscode.commands.registerCommand("dmalab.report", (uri?: unknown, line?: number) => {
       const editor = vscode.window.activeTextEditor;
-      // A lens passes a text and a line; for buttons and the palette, the text with the cursor is
-      // used.
+      // A code lens passes a text and a line. For buttons and the command palette, the text with
+      // the cursor is used.
       if (typeof uri === "string") return report.show(vscode.Uri.parse(uri), line ?? 1);
       return editor && report.show(editor.document.uri, editor.selection.active.line + 1);
     }),

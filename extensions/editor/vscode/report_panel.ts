@@ -24,7 +24,7 @@ export class ReportPanel implements vscode.Disposable {
   #file: vscode.Uri | undefined;
   /** Position of the cursor, as `file:line`. */
   #cursor = "";
-  /** Whether the page is still loading, so that the cursor's position has not been sent to it yet. */
+  /** Whether the page is still loading. The cursor's position is sent to the page when it has loaded. */
   #isNew = false;
 
   constructor(private readonly program: () => readonly [string, ...string[]]) {}

@@ -26,7 +26,10 @@ const isTest = ({ detail }: vscode.DocumentSymbol) => detail === "test" || detai
 export class TestExplorer implements vscode.Disposable {
   readonly #controller = vscode.tests.createTestController("dmalab", "DMA scenarios");
   readonly #parts: vscode.Disposable[] = [this.#controller];
-  /** Lines, from 0, that end with a note about a failed test: by text, and then by test. */
+  /**
+   * Lines, counted from 0, that end with a note about a failed test. The outer key is the text, the
+   * inner key the test.
+   */
   readonly #badges = new Map<string, Map<string, readonly number[]>>();
 
   constructor(
@@ -77,7 +80,10 @@ export class TestExplorer implements vscode.Disposable {
     for (const uri of uris) await this.#readFile(uri);
   }
 
-  /** Reads the tests of a file. Each is identified by the line of its name, as in the results. */
+  /**
+   * Reads the tests of a file. Each test is identified by the line of its name, as in the results
+   * of a run.
+   */
   async #readFile(uri: vscode.Uri): Promise<void> {
     const symbols = await vscode.commands.executeCommand<vscode.DocumentSymbol[] | undefined>(
       "vscode.executeDocumentSymbolProvider",

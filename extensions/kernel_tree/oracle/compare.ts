@@ -1,6 +1,6 @@
 /**
  * Runs sequences of operations on two sides: the model and a kernel tree's code, or the code of two
- * trees. Where their results differ, minimises the sequence.
+ * trees. If the results of the two sides differ, minimises the sequence.
  */
 import { EndlessLoop, TreeStopped } from "../tree_module.ts";
 
@@ -22,9 +22,9 @@ export type MakeImplementation<O> = () => Implementation<O>;
 export type Earlier<O> = ReadonlyMap<number, readonly [operation: O, answer: OperationResult]>;
 
 /**
- * A step of a sequence: an operation, or a function that makes it from earlier operations and their
- * results. It returns null to skip the step, if a minimised sequence lacks the operations that it depends
- * on.
+ * A step of a sequence: an operation, or a function that makes the operation from earlier operations and
+ * their results. A minimised sequence may lack the operations on which the function depends; the function
+ * then returns null to skip the step.
  */
 export type Operation<O> =
   & { readonly id: number }
@@ -100,7 +100,7 @@ interface Lived<O> {
   readonly difference: OperationDifference<O> | null;
   readonly performed: number;
   /**
-   * Whether the sequence ended in an endless loop, which takes long. Running the sequence again
+   * Whether the sequence ended in an endless loop. Such a sequence takes long, and running it again
    * takes as long.
    */
   readonly isEndless: boolean;
@@ -135,8 +135,8 @@ function live<O>(
 /** Name of the result field with the reason why an implementation stopped within an operation. */
 export const STOPPED = "stopped";
 /**
- * Name of the result field with the lines of the tree at which it stopped, as far as they are
- * known.
+ * Name of the result field with the lines at which the tree's code stopped, as far as these lines
+ * are known.
  */
 export const STOPPED_AT = "stoppedAt";
 /** Name of the result field that marks an endless loop. */

@@ -1,4 +1,7 @@
-/** Operations on lists of pages that devices map one by one, and the model's results of them. */
+/**
+ * Operations on lists of pages that devices map one by one, and the results that the model gives
+ * for them.
+ */
 import {
   type Bytes,
   DMA_MAPPING_ERROR,

@@ -13,8 +13,8 @@ const MAPS = 4;
 const MOST_ENTRIES = 12;
 const ENTRY_PAGES = [1, 1, 1, 2, 16];
 /**
- * So many pages that a list does not fit into an IOVA range of 32 bits: its pages get separate
- * ranges.
+ * Number of pages in a list that does not fit into an IOVA range of 32 bits. Each page of such a
+ * list gets a separate range.
  */
 const PAGES_BEYOND_RANGES = 2 ** 20;
 const LOOK_EVERY = 16;
@@ -36,7 +36,7 @@ interface HmmMap {
   readonly made: number;
   readonly entryPages: number;
   /**
-   * For each entry the step that filled it; null before that step, and after the entry was
+   * For each entry, the step that filled it. Null before that step, and again after the entry was
    * unmapped.
    */
   readonly filled: (number | null)[];

@@ -13,7 +13,10 @@ const START_PFNS = [1, 1, 1, 16, 2 ** 20 - 200, 2 ** 20 + 7];
 const LENGTHS = [100, 500, 500, 3000];
 /** Number of operations between two comparisons of the whole tree. */
 const LOOK_EVERY = 32;
-/** Largest burst: more than the two magazines of a CPU hold, so that the depot is used. */
+/**
+ * Largest number of allocations in a burst. It exceeds what the two magazines of a CPU hold, so
+ * that the depot is used.
+ */
 const BURST = 400;
 
 /** Settings of one sequence. */

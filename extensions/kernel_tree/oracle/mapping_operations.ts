@@ -1,4 +1,7 @@
-/** Operations on the mapping layer of one device or of a group of two, and the model's results of them. */
+/**
+ * Operations on the mapping layer of one device or of a group of two devices, and the results that the
+ * model gives for them.
+ */
 import {
   defaultMachineConfig,
   type DmaAddr,
@@ -58,7 +61,10 @@ export function kernelCallOf(
   return { name, args: roles.map((role) => own[role] ?? line[role] ?? 0) };
 }
 
-/** A function's result in the form of the golden data. @param addr The address in its state. */
+/**
+ * A function's result in the form of the golden data.
+ * @param addr The address in the state that the function was called with.
+ */
 export function answerOf(
   name: MappingFunction,
   result: number | boolean | void,
@@ -158,8 +164,8 @@ export class MappingModel implements Implementation<MappingOperation> {
       ],
     );
     if (line.mode === "direct") return;
-    // The domain is built here: a machine has no setting for a shared queue, and the trace says
-    // whether its device is lazy or untrusted.
+    // The domain is built here, because a machine has no setting for a shared queue, and the trace
+    // says whether the domain's device is lazy or untrusted.
     const domain = new IommuDomain(machine, {
       id: 0,
       name: dev.name,

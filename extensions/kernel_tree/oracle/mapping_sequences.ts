@@ -1,4 +1,7 @@
-/** Random sequences of operations on the mapping layer of one device, or of two in one IOMMU group. */
+/**
+ * Random sequences of operations on the mapping layer of one device, or of two devices in one IOMMU
+ * group.
+ */
 import { DMA_ATTR } from "@dmalab/runtime/dma";
 import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
@@ -85,8 +88,8 @@ export function randomDevice(random: Random) {
 }
 
 /**
- * The mask to set. Without an IOMMU it has at least 32 bits: which smaller masks work depends on
- * the configuration.
+ * The mask to set. Without an IOMMU the mask has at least 32 bits, because it depends on the
+ * kernel's configuration which smaller masks work.
  */
 export function settableMask({ mode }: MappingOperation, bits: number): number {
   return mode === "direct" ? Math.max(bits, 32) : bits;
@@ -247,8 +250,9 @@ class MappingWalk {
   }
 
   /**
-   * Adds a mapping. @param end Adds the operations that end it. @param use Adds an operation before
-   * its end.
+   * Adds a mapping.
+   * @param end Adds the operations that end the mapping.
+   * @param use Adds an operation that uses the mapping before its end.
    */
   #add(end: () => void, use: () => void): void {
     this.#live.push(end);
@@ -285,8 +289,8 @@ class MappingWalk {
   }
 
   /**
-   * Allocates an IOVA range, links pieces of memory, syncs them, and adds one of the ways to end
-   * the range.
+   * Allocates an IOVA range, links pieces of memory and syncs them. Then adds one of the possible
+   * ways to end the range.
    */
   #twoStep(mostPages: number): void {
     const { random } = this;

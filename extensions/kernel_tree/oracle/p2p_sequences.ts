@@ -13,8 +13,9 @@ import {
 const LENGTHS = [20, 60, 60];
 const MOST_CLIENTS = 3;
 /**
- * Root devices that the kernel's whitelist of host bridges treats differently: listed, listed for a
- * single host bridge only, of a vendor that is listed as a whole, and not listed.
+ * Root devices that the kernel's whitelist of host bridges treats differently. Some are listed,
+ * some are listed only for routes below a single host bridge, some are of a vendor that is listed
+ * as a whole, and some are not listed.
  */
 const ROOT_IDS = ["8086:2030", "8086:09a2", "8086:3c00", "8086:2f01", "1ae0:1234", "1022:1480"];
 const DEPTH = 3;

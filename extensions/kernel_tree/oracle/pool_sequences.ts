@@ -16,8 +16,8 @@ const MAX_BYTES = [600, 4096, 20_000, 100_000, 270_000];
 const LENGTHS = [60, 200, 800];
 const LOOK_EVERY = 25;
 /**
- * One unmap in this many has a driver's mistake: it passes the address of another slot of the
- * buffer.
+ * One unmap in this many contains a mistake of the driver: it passes the address of another slot of
+ * the buffer.
  */
 const MISTAKEN = 16;
 

@@ -129,7 +129,7 @@ function randomMetadata(random: Random, bytes: number): readonly (readonly [numb
   return [[start, first], [next, all - first]];
 }
 
-/** The gap bit of a request, as the block layer computes it when it joins the bios. */
+/** The gap bit of a request. The block layer computes it in the same way when it joins the bios. */
 function gapOf(bios: readonly BioFields[]): number {
   const joins = new JoinGaps();
   for (const fields of bios) {

@@ -1,4 +1,7 @@
-/** Random sequences of operations on an IO page table: ordinary ones, and ones at the limits of a table. */
+/**
+ * Random sequences of operations on an IO page table: ordinary operations, and operations at the limits of
+ * a table.
+ */
 import { ADDRESS_LIMIT, lastAddressOfBits, Random } from "@dmalab/runtime";
 import type { Operation } from "./compare.ts";
 import { pageSizesOf, type TableShape } from "./table_formats.ts";
@@ -21,8 +24,8 @@ const MAX_LEAVES = 700;
 const RAM_BYTES = 2 ** 38;
 
 /**
- * Sequences on tables of these shapes, in turn; rounds of ordinary sequences and of sequences at
- * the limits alternate.
+ * Sequences on tables of these shapes, one shape after the other. Rounds of ordinary sequences
+ * alternate with rounds of sequences at the limits of the tables.
  */
 export function tableSequences(
   shapes: readonly TableShape[],
@@ -109,8 +112,8 @@ class TableWalk {
   }
 
   /**
-   * A range and memory for it. The memory is aligned like the address, to the granule or to a large page;
-   * with small pages the range is limited, because it needs more of them.
+   * A range, and memory for it. Like the range's address, the memory is aligned to the granule or to a
+   * large page. With small pages the size of the range is limited, because the range needs more pages.
    */
   protected range(): Range & { readonly paddr: number } {
     const { granule, random } = this;
@@ -142,9 +145,9 @@ class TableWalk {
 }
 
 /**
- * Uses regions at address 0, on both sides of a table's or level's first address, and at the last
- * address. Some maps begin or end beyond the last address, are misaligned, have no permission, or
- * have no memory for tables.
+ * Uses regions at address 0, on both sides of the first address of a table or level, and at the
+ * last address. Some maps begin or end beyond the last address, are misaligned, have no permission,
+ * or have no memory for tables.
  */
 class EdgeWalk extends TableWalk {
   /** First physical address that an entry cannot hold. */
@@ -186,13 +189,19 @@ class EdgeWalk extends TableWalk {
     }
   }
 
-  /** Distance of a map's start from the end of the address space; negative for a start beyond it. */
+  /**
+   * Distance of a map's start from the end of the address space; negative if the map starts beyond
+   * the end.
+   */
   #beyond(): number {
     const { granule, random } = this;
     return granule * (random.below(6) - (this.shape.address_bits < 64 ? 2 : 0)) || granule;
   }
 
-  /** Fills a table with small pages, empties it page by page, and maps one large page in its place. */
+  /**
+   * Fills a table with small pages, empties it page by page, and maps one large page in place of the
+   * small ones.
+   */
   #replace(range: { readonly iova: number; readonly paddr: number }): void {
     const { random, sizes } = this;
     const larger = sizes.slice(1).filter((size) => size <= 2 ** 31);

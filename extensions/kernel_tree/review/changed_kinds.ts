@@ -1,4 +1,6 @@
-/** Classifies the files of a change: C that is compiled, a build setting, text that nothing runs, or none of these. */
+/**
+ * Classifies the files of a change: C that is compiled, a build setting, text that no build reads, or none of these.
+ */
 import { C_FILE } from "@dmalab/lang/values";
 import { basename } from "@dmalab/cli/extend";
 import type { ChangedFile } from "./changed_lines.ts";
@@ -20,7 +22,10 @@ export function isSettings({ path }: Pick<ChangedFile, "path">): boolean {
   return SETTINGS.test(basename(path)) && !C_FILE.name.test(path);
 }
 
-/** The files of a change that are not C, not build settings, and not text that nothing runs. */
+/**
+ * The files of a change that a review cannot examine: no C, no build settings, and no text that no
+ * build reads.
+ */
 export function unexaminedFiles({ files }: Pick<ReviewStep, "files">): readonly UnexaminedFile[] {
   return files.flatMap(({ path, special }) => {
     if (WORDS.test(path)) return [];

@@ -1,5 +1,6 @@
 /**
- * The lines of C that a change touches, and which of them ran: a line counts only if its own code is known to have run.
+ * The lines of C that a change touches, and which of these lines ran. A line counts only if the code of the line itself
+ * is known to have run.
  */
 import type { LinesRun } from "@dmalab/lang/values";
 
@@ -11,8 +12,8 @@ export interface ChangedFile {
   /** Numbers of the lines that only the new file has. */
   readonly added: readonly number[];
   /**
-   * The kind of the change if its lines do not show it: a symbolic link, a submodule, or a file
-   * that is no text.
+   * The kind of the change, if the change has no lines that show it: a symbolic link, a submodule,
+   * or a file that is no text.
    */
   readonly special?: string;
 }
@@ -21,7 +22,7 @@ const HUNK = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
 
 /**
  * Reads the output of `git diff --no-prefix`.
- * @param folders The folders at the beginning of both sides' paths.
+ * @param folders The folders with which the paths of the two sides begin.
  */
 export function changedFilesIn(
   diff: string,
@@ -73,14 +74,14 @@ export interface FunctionLines {
 }
 
 /**
- * Only this many characters at the beginning of a line are searched for a function's name or a
- * declaration.
+ * Limit of the characters of a line that are searched for a function's name or a declaration, from
+ * the line's beginning.
  */
 const MOST_CHARACTERS = 500;
 
 /**
- * The functions of a text in the kernel's style: their braces are in the first column. The time of
- * this and of the functions below is proportional to the length of the text.
+ * The functions of a text in the kernel's style: their braces are in the first column. This
+ * function and the functions below take a time that is proportional to the length of the text.
  */
 export function functionsIn(lines: readonly string[]): readonly FunctionLines[] {
   const functions: FunctionLines[] = [];
@@ -121,8 +122,8 @@ export function functionOfLines(
 }
 
 /**
- * The text with blanks in place of comments, and the same line numbers. Strings are kept, even if they
- * contain comment marks.
+ * The text with blanks in place of comments. Line numbers stay the same. Strings are kept, even if
+ * they contain comment marks.
  */
 export function withoutComments(text: string): string {
   const parts: string[] = [];
@@ -188,7 +189,8 @@ export type UnreachedReason =
   /** The line is a macro, a declaration or data. */
   | "outside of functions"
   /**
-   * No scenario compiles the file; or it is a header, with its code in the files that include it.
+   * No scenario compiles the file; or the file is a header, whose code belongs to the files that
+   * include it.
    */
   | "not compiled"
   /** The line says how files are compiled. */
@@ -232,16 +234,16 @@ export function unreachedLines(
     if (all.has(line)) return "not executed";
     if (run === null) return "not compiled";
     if (!functions.has(line) || /^\s*#/.test(lines[line - 1]!)) return "outside of functions";
-    // A line without code belongs to a line of the same statement: a constant argument to the call
-    // above it.
+    // A line without code, such as a constant argument, belongs to another line of the same
+    // statement, such as the call above it.
     const own = before.get(line) ?? behind.get(line);
     if (own === undefined) return "no code of its own";
     return executed.has(own) ? null : "not executed";
   }
 
   /**
-   * For each line of a function, the nearest line with code above it and below it that belongs to the same
-   * statement.
+   * Two maps: for each line of a function, the nearest line above it and the nearest line below it that
+   * have code and belong to the same statement.
    */
   function codeAround(): readonly [Map<number, number>, Map<number, number>] {
     const [above, below] = [new Map<number, number>(), new Map<number, number>()];

@@ -34,13 +34,13 @@ export interface ReviewDifference {
    */
   readonly operations: readonly string[];
   /**
-   * Messages about errors in the new tree that the old tree does not have, as lines; null without
-   * such errors.
+   * Messages about errors that occur with the new tree but not with the old tree, as lines; null
+   * without such errors.
    */
   readonly defect: string | null;
   /**
-   * What found the error: an assertion of the test; or the checker, the IOMMU or the check at the
-   * test's end.
+   * What found the error. `test`: an assertion of the test. `checker`: the checker, the IOMMU, or
+   * the check at the test's end.
    */
   readonly foundBy: "test" | "checker";
   /** The call in which the runs diverge: `dma_unmap_phys(…)`; null outside of a call. */
@@ -55,8 +55,8 @@ export interface ReviewDifference {
 }
 
 /**
- * The differences of a scenario: one for each line of C, call and error message of the new tree at which
- * tests diverge.
+ * The differences of a scenario. Tests that diverge at the same line of C, in the same call and with the
+ * same error message of the new tree share one difference.
  */
 export class ScenarioDifferences {
   readonly #found = new Map<string, ReviewDifference>();
@@ -73,8 +73,8 @@ export class ScenarioDifferences {
   }
 
   /**
-   * Compares a test. The actions of the old tree must be known; the test is run with the new tree if
-   * they are not in the cache.
+   * Compares a test. The old tree's actions must be known. If the new tree's actions are not in the
+   * cache, the test is run with the new tree.
    */
   async compare(test: ListedTest): Promise<void> {
     const before = this.old.known(test)!;
@@ -153,7 +153,10 @@ export function sequenceDifference(
   };
 }
 
-/** The difference for an endless loop in the new tree, in a sequence that ends in the old one. */
+/**
+ * The difference for a sequence that ends with the old tree, but runs into an endless loop with the
+ * new tree.
+ */
 export function loopDifference(
   path: string,
   loop: NonNullable<CoveredComparison["loop"]>,
@@ -166,7 +169,10 @@ export function loopDifference(
   };
 }
 
-/** The line at which a tree's code stopped: of several lines the first changed one, else the first. */
+/**
+ * The line at which a tree's code stopped. If there are several lines, the first changed line; if none
+ * is changed, the first line.
+ */
 function stoppedAt(
   answer: OperationResult,
   { files, ...trees }: ReviewStep,
@@ -189,7 +195,10 @@ function differsInNumbers(old: string | undefined, changed: string | undefined):
     withoutNumbers(old) === withoutNumbers(changed);
 }
 
-/** The assertion that fails with the new tree alone. It stopped the test, so it explains the leaks at its end. */
+/**
+ * The assertion that fails only with the new tree. It stopped the test, and therefore explains leaks at the
+ * test's end.
+ */
 function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
   if (changed.assertion === null || old.failure !== null) return null;
   return changed.assertion.join("\n");
@@ -220,8 +229,8 @@ function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
 }
 
 /**
- * The text with `#` in place of numbers: addresses and lines differ between trees and between
- * tests.
+ * The text with `#` in place of numbers, because addresses and line numbers differ between trees
+ * and between tests.
  */
 function withoutNumbers(text: string): string {
   return text.replace(/0x[\da-f_]+|\d+/g, "#");

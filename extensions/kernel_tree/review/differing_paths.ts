@@ -9,8 +9,8 @@ const CHUNK_BYTES = 2 ** 16;
 const CHUNKS = [0, 1].map(() => new Uint8Array(CHUNK_BYTES));
 
 /**
- * The paths, sorted, of files and links that are in one folder only, or that differ in content, kind or permission
- * to execute. Repositories (`.git`) are left out.
+ * The paths, sorted, of files and links that only one of the folders has, or that differ between the folders in
+ * content, kind or permission to execute. Repositories (`.git`) are left out.
  *
  * @throws {TreeError} If an entry cannot be read, or is a pipe, a socket or a device.
  */

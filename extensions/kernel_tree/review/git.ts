@@ -1,6 +1,6 @@
 /**
- * Runs git for reviews, with its own environment, repository and configuration: git reads no settings of the
- * user or of the reviewed tree, and starts no other program.
+ * Runs git for reviews, with a separate environment, repository and configuration. Therefore git reads no
+ * settings of the user or of the reviewed tree, and starts no other program.
  */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
@@ -24,13 +24,16 @@ export interface GitOptions {
   readonly variables?: Readonly<Record<string, string | null>>;
 }
 
-/** An entry of a commit or of the index: a file's mode and the name of its object. */
+/**
+ * An entry of a commit or of the index: a file's mode, and the name of the git object with its
+ * content.
+ */
 export interface GitEntry {
   readonly mode: string;
   readonly hash: string;
 }
 
-/** An entry that differs between two git trees; null on a side that has no such entry. */
+/** An entry that differs between two git trees. A side is null if its tree has no such entry. */
 export interface GitChange {
   readonly path: string;
   readonly old: GitEntry | null;
@@ -80,7 +83,7 @@ export class Git {
 
   /**
    * @param work A temporary folder, in which the repository is created.
-   * @param hashLength Length of an object's name: 64 characters for SHA-256.
+   * @param hashLength Length of an object's name in characters: 40 for SHA-1, 64 for SHA-256.
    */
   constructor(work: string, hashLength = 40) {
     this.#folder = makeOwnFolder(`${work}/git`);
@@ -257,8 +260,8 @@ async function runProgram(
 }
 
 /**
- * Decodes output of git. Mails and old sources may contain characters in another encoding; they are
- * irrelevant here.
+ * Decodes output of git. Mails and old sources may contain characters in another encoding; such
+ * characters are irrelevant for a review.
  */
 export function decoded(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);

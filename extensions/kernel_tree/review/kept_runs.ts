@@ -1,6 +1,6 @@
 /**
- * The actions of a scenario's tests with the drivers of a tree, as they are stored in the cache.
- * They show whether another tree behaves differently, and which test runs which lines.
+ * The actions of a scenario's tests with the drivers of a tree, as stored in the cache. They show
+ * whether another tree behaves differently, and which lines each test runs.
  */
 import {
   displayName,
@@ -43,8 +43,8 @@ export interface KeptTest {
 /** A test of a scenario, for a review. */
 export interface ListedTest {
   /**
-   * Number of the test from 1; 0 is the statements at the top of the file. Two tests may have the
-   * same name.
+   * Number of the test, counted from 1; 0 stands for the statements at the top of the file. Tests
+   * are identified by numbers, because two tests may have the same name.
    */
   readonly number: number;
   readonly name: string;
@@ -68,7 +68,10 @@ export class ScenarioRuns {
   /** Executable lines, by paths in the tree. */
   readonly code: ReadonlyMap<string, readonly number[]>;
   readonly #tests: Map<string, KeptTest>;
-  /** The actions of tests in words, for tests that ran here or were read from the cache. */
+  /**
+   * The actions of tests in words. Only tests that ran in this process or were read from the cache
+   * have an entry.
+   */
   readonly #words = new Map<string, RunWords>();
   #areTestsKept = true;
   /** Numbers of tests that ran here and have no words in the cache yet. */
@@ -86,7 +89,7 @@ export class ScenarioRuns {
   }
 
   /**
-   * Reads the cached runs of the same scenario with drivers that are compiled to the same code.
+   * Reads the cached runs of the same scenario with drivers that were compiled to the same code.
    *
    * @param onRun Called with the name of each test before it runs.
    */
@@ -109,7 +112,7 @@ export class ScenarioRuns {
     return this.#tests.get(String(test.number)) ?? null;
   }
 
-  /** The actions of a test in words; runs the test if they are not in the cache. */
+  /** The actions of a test in words. If they are not in the cache, runs the test. */
   async words(test: ListedTest): Promise<RunWords> {
     const number = String(test.number);
     const known = this.#words.get(number);
@@ -166,8 +169,9 @@ export class ScenarioRuns {
   }
 
   /**
-   * Writes the new runs to the cache. If that fails, the tests run again in the next review.
-   * @param withWords Whether to write their actions in words, too, for comparisons with other trees.
+   * Writes the new runs to the cache. If writing fails, the tests run again in the next review.
+   * @param withWords Whether to write the runs' actions in words, too, for comparisons with other
+   *   trees.
    */
   async keep(withWords: boolean): Promise<void> {
     if (!this.#areTestsKept) {
@@ -204,7 +208,10 @@ export function addLines(files: Map<string, LinesRun>, path: string, lines: Line
   files.set(path, known === undefined ? lines : { all: ascending("all"), run: ascending("run") });
 }
 
-/** The outcome of a test. @param folder The tree's folder, with which places begin; it is removed. */
+/**
+ * The outcome of a test.
+ * @param folder The tree's folder, with which places begin; it is removed from the places.
+ */
 function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
   const { failure, leaks, unexpectedFaults, unexpectedReports } = outcome;
   const incidents = outcome.incidents.map(({ kind, name, text }) => ({
@@ -230,7 +237,10 @@ function failureText(failure: TestOutcome["failure"]): string | null {
   return `endless loop, or much more work: ${failure.message}`;
 }
 
-/** Number of lines that are kept of a comparison of bytes: how many differ, and one row of both. */
+/**
+ * Number of lines that are kept of a comparison of bytes: the count of differing bytes, and one row
+ * of bytes from each side.
+ */
 const COMPARED_LINES = 4;
 const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;
 

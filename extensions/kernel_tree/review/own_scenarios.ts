@@ -1,5 +1,5 @@
 /**
- * dmalab's own scenarios for kernel trees. A review uses short names for them, such as reach.dma, wherever dmalab is
+ * dmalab's own scenarios for kernel trees. A review names them by short names, such as reach.dma, wherever dmalab is
  * installed.
  */
 import { currentFolder, host, TREE_SCENARIOS } from "@dmalab/cli";

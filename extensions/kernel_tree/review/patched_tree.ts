@@ -1,6 +1,6 @@
 /**
- * A kernel tree with a change applied in memory: files from a patch or a commit replace those of
- * the folder.
+ * A kernel tree with a change applied in memory: files from a patch or a commit replace the files
+ * of the tree's folder.
  */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
@@ -8,7 +8,10 @@ import { host, HostTree } from "@dmalab/cli";
 import { dirname, isInside } from "@dmalab/cli/extend";
 import { type GitEntry, LINK_MODE } from "./git.ts";
 
-/** A changed file: its entry in git, and its content; the content of a symbolic link is its target. */
+/**
+ * A changed file: its entry in git, and its content. For a symbolic link, the content is the link's
+ * target.
+ */
 export interface PatchedFile {
   readonly entry: GitEntry;
   readonly text: string;
@@ -83,13 +86,13 @@ function linkedPath(path: string, target: string): string | null {
 }
 
 /**
- * Paths that are refused: no file of a kernel has such a name, and `..` or an empty part could lead out
- * of the tree.
+ * Matches paths that are refused. No file of a kernel has such a path, and `..` or an empty part could
+ * lead out of the tree.
  */
 // deno-lint-ignore no-control-regex
 const REFUSED_NAME = /["\\\x00-\x1f\x7f]|^\/|(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
 
-/** @throws {TreeError} For a path in a change that cannot be a file of a kernel tree. */
+/** @throws {TreeError} If a path in a change cannot be the path of a file in a kernel tree. */
 export function checkPath(path: string): void {
   if (!REFUSED_NAME.test(path)) return;
   const isOutside = /^\/|(?:^|\/)\.\.(?:\/|$)/.test(path);
@@ -102,7 +105,8 @@ export function checkPath(path: string): void {
 }
 
 /**
- * Checks that all folders on the path of a changed file are real folders of the tree, after the change.
+ * Checks the folders on the path of a changed file: after the change, all of them must be real folders
+ * of the tree.
  *
  * @throws {TreeError} If one of them is a symbolic link or a file.
  */

@@ -18,8 +18,8 @@ export type ReviewVerdict =
   | "no difference";
 
 /**
- * The exit code of each verdict: FAILED for a failing test, WRONG if code that did not run leaves
- * the review incomplete.
+ * The exit code of each verdict. It is FAILED if a test fails, and WRONG if the review is
+ * incomplete because changed code did not run.
  */
 const EXIT_CODES: Readonly<Record<ReviewVerdict, ExitCode>> = {
   defect: FAILED,

@@ -22,8 +22,8 @@ const MOST_INDEX_BYTES = 2 ** 27;
 /**
  * Finds the repository around a folder, and resolves a range of its commits.
  *
- * Git resolves names with the tree's own repository: `rev-parse` and `worktree list` start no program that its
- * configuration names. All other work is done with a separate repository.
+ * Git resolves names with the tree's own repository, because `rev-parse` and `worktree list` start no program
+ * that the repository's configuration names. All other work is done with a separate repository.
  *
  * @throws {TreeError}
  */

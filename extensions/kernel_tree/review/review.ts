@@ -1,6 +1,6 @@
 /**
- * Reviews a change: runs the scenarios that reach it with both trees, and collects the differences and the code
- * that did not run.
+ * Reviews a change. Runs the scenarios that reach the changed code with the old and the new tree, and collects
+ * the differences and the changed code that did not run.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { formatCount } from "@dmalab/lang/text";
@@ -59,8 +59,8 @@ export interface ReviewedStep {
   /** The compiler's messages about the new files that it does not print for the old ones. */
   readonly broken: readonly string[];
   /**
-   * Scenarios that could not be compiled with one tree, for example because the compiler was stopped:
-   * they prove nothing.
+   * Scenarios that could not be compiled with one of the trees, for example because the compiler was
+   * stopped. They prove nothing about the change.
    */
   readonly uncompiled: readonly string[];
   /** Changed files that were neither run nor compared. */
@@ -102,7 +102,10 @@ class StepFindings {
   readonly notRun: string[] = [];
   /** Tests of the scenarios with matching names. */
   tests = 0;
-  /** Whether a limit stopped a test with the new tree only: no further tests of the scenario run. */
+  /**
+   * Whether a limit stopped a test with the new tree but not with the old one. No further tests of
+   * the scenario are run then.
+   */
   reachedLimit = false;
   readonly changes: ChangedFunctions;
   /** Whether the change touches build settings only, and no C. */
@@ -122,7 +125,8 @@ class StepFindings {
   }
 
   /**
-   * Adds a compiler message about the new tree once: several scenarios may compile the same file.
+   * Adds a compiler message about the new tree, unless it was added before: several scenarios may
+   * compile the same file.
    * @param said The message.
    */
   addBroken(said: string): void {
@@ -281,7 +285,10 @@ function isHeader({ path }: ChangedFile): boolean {
   return !path.endsWith(".c");
 }
 
-/** Whether a build setting affects a source: a setting in the source's folder or in one above it. */
+/**
+ * Whether a build setting affects a source: the setting is in the source's folder or in a folder
+ * above.
+ */
 function isSetBy(file: ChangedFile, source: string): boolean {
   const at = file.path.lastIndexOf("/");
   return isSettings(file) && source.startsWith(file.path.slice(0, at + 1));
@@ -291,8 +298,8 @@ function isSetBy(file: ChangedFile, source: string): boolean {
 const ITERATING = /^block\//;
 
 /**
- * Whether a scenario may compile changed files: sources of its drivers, their headers, or the
- * request iterator.
+ * Whether a scenario may compile one of the changed files. It compiles the sources of its drivers,
+ * their headers, and possibly the request iterator.
  */
 function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[]): boolean {
   return [step.old, step.new].some((tree) => {
@@ -326,8 +333,8 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
 }
 
 /**
- * Whether compiled code may contain code of changed files. Code of a header or of a new file may be
- * in any file.
+ * Whether compiled code may contain code of the changed files. Code of a changed header or of a new
+ * file may be contained in any compiled file.
  */
 function mayReach(
   code: ScenarioRuns["code"],
@@ -339,12 +346,12 @@ function mayReach(
   );
 }
 
-/** The functions of the old tree that a change touches; null if it may affect any function. */
+/** The functions of the old tree that a change touches; null if the change may affect any function. */
 type ChangedFunctions = readonly (FunctionLines & { readonly path: string })[] | null;
 
 /**
- * The changed functions. Null for a change of a header, a macro, data or a new file, which may
- * affect any function.
+ * The functions of the old tree that a change touches. Null for a change of a header, a macro, data
+ * or a new file, because such a change may affect any function.
  */
 function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): ChangedFunctions {
   const found: (FunctionLines & { readonly path: string })[] = [];
@@ -369,8 +376,8 @@ function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): Chan
 }
 
 /**
- * Whether a test has run a changed function. A function without executable lines may be inlined in
- * another one, so it counts as run.
+ * Whether a test has run a changed function. A function without executable lines counts as run,
+ * because it may be inlined in another function.
  */
 function reaches(
   ran: KeptTest["ran"],
@@ -384,8 +391,8 @@ function reaches(
 }
 
 /**
- * Whether random sequences can test a change: they run a changed file, and both trees have all needed
- * files.
+ * Whether random sequences can test a change. They can if they run one of the changed files, and if
+ * both trees have all files that the sequences need.
  */
 function drives(
   oracle: Oracle,

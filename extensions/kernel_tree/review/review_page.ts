@@ -1,4 +1,7 @@
-/** A review as one HTML file: the diff of each patch, with marks at lines that did not run, and the differences. */
+/**
+ * A review as one HTML file: the diff of each patch, with marks at lines that did not run, and the differences in
+ * behaviour.
+ */
 import { staticPage } from "@dmalab/cli/presentation";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import type { UnreachedLine } from "./changed_lines.ts";

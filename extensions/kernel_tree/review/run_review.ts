@@ -16,8 +16,8 @@ import { readSteps } from "./series.ts";
 
 export interface ReviewRequest {
   /**
-   * Paths of scenarios, names of dmalab's own scenarios, or paths of mapping code for random sequences; if
-   * empty, all of dmalab's own are run.
+   * Paths of scenarios, names of dmalab's own scenarios, or paths of mapping code for random sequences. If
+   * the list is empty, all of dmalab's own scenarios and sequences are run.
    */
   readonly scenarios: readonly string[];
   readonly matches: readonly NameMatch[];
@@ -48,8 +48,8 @@ export async function runReview(
   try {
     const all: ReviewedStep[] = [];
     if (page !== null) checkPlace(page, PAGE_HEAD);
-    // The change is read into memory, and the temporary folder is removed before the long work
-    // begins.
+    // The change is read into memory, so that the temporary folder can be removed before the long
+    // work begins.
     const steps = await withTempFolder((work) => readSteps(words, work), true);
     for (const [index, step] of steps.entries()) {
       const reviewed = await review.step(step);

@@ -10,7 +10,10 @@ export interface WordsPlace {
   readonly code: string;
 }
 
-/** Each line of a run with the facts about its event. All parts can be stored as JSON in the cache. */
+/**
+ * The lines of a run, each with the facts about its event. All parts can be stored as JSON in the
+ * cache.
+ */
 export interface RunWords {
   readonly lines: readonly string[];
   /** Names of the events; null for a printed line and for the outcome. */
@@ -19,8 +22,8 @@ export interface RunWords {
   readonly placeOf: readonly number[];
   readonly places: readonly WordsPlace[];
   /**
-   * Indices of the lines about the device: entries that it reads, data that it moves, completions, stores to its
-   * registers.
+   * Indices of the lines about the device: entries that the device reads, data that it moves, completions, and
+   * stores to its registers.
    */
   readonly byDevice: readonly number[];
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the changes to review, as pairs of trees: two folders, the patches of mailboxes, or the
- * commits of a range.
+ * Reads the changes to review, as pairs of an old and a new tree. The changes come from two
+ * folders, from the patches of mailboxes, or from a range of commits.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { TreeError } from "@dmalab/runtime/kernels";
@@ -40,7 +40,7 @@ const MAILBOX = "give mailboxes or patches, as `git format-patch` writes them";
 /**
  * Reads the changes to review.
  *
- * @param words A tree, then another tree, or a range of its commits, or mailboxes.
+ * @param words A tree, followed by another tree, by a range of the tree's commits, or by mailboxes.
  * @param work An empty folder for git's objects and for single mails.
  * @throws {TreeError} If something cannot be read, or a patch does not apply.
  */
@@ -132,8 +132,8 @@ async function folderSteps(
 }
 
 /**
- * Stores a file of a folder as a git object; for a link, its target. Null if the file does not
- * exist.
+ * Stores a file of a folder as a git object; for a link, the link's target. Returns null if the
+ * file does not exist.
  * @throws {TreeError}
  */
 async function entryOnDisk(git: Git, root: string, path: string): Promise<GitEntry | null> {
@@ -211,7 +211,8 @@ function notApplied(which: string, errors: string): TreeError {
 }
 
 /**
- * Reads the content of git entries and adds it to the patched files; null for a deleted file.
+ * Reads the content of git entries and adds it to the patched files. A deleted file is added as
+ * null.
  * @throws {TreeError}
  */
 async function addChanges(
@@ -234,8 +235,8 @@ function isModule({ mode }: GitEntry): boolean {
 }
 
 /**
- * The files that a patch changes, as git reads it. @throws {TreeError} For a path outside of the
- * tree.
+ * The files that a patch changes, according to git.
+ * @throws {TreeError} For a path outside of the tree.
  */
 async function pathsIn(git: Git, patch: string, which: string): Promise<readonly string[]> {
   const paths = new Set<string>();
@@ -277,8 +278,8 @@ async function patchesIn(
     writeFile({ folder, name: "patch" }, isDos ? withoutDosLines(bytes) : bytes);
     return [{ subject: shortPath(mailbox, currentFolder()), path }];
   }
-  // If only some lines of a mail end with CR LF, they belong to a patched file with such lines, and
-  // are kept.
+  // If only some lines of a mail end with CR LF, these lines belong to a patched file that has such
+  // lines. Then the line ends are kept.
   const lineEnds = isDos ? [] : ["--keep-cr"];
   const split = await git.text(["mailsplit", "-b", ...lineEnds, `-o${folder}`], { input: bytes });
   const patches: MailedPatch[] = [];

@@ -1,5 +1,6 @@
 /**
- * Each shipped scenario for a tree compares the data that it moves, or is listed here with the reason why it does not.
+ * Each shipped scenario for a tree compares the data that it moves, or is in the list below with the reason why it
+ * does not.
  */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
@@ -11,8 +12,8 @@ const FOLDERS = ["extensions/kernel_tree/drivers", "extensions/c_drivers/drivers
 const DATA = /\.dma_read\(|\bbytes\b|\bcrc32\(|_byte\(|\bpacket\(|\bto == from\b|\.media\(/;
 
 /**
- * Whether a text asserts that data are equal. Assertions in a device's handlers count, too: they
- * fail the test.
+ * Whether a text asserts that data are equal. Assertions in a device's handlers count, too, because
+ * they also fail the test.
  */
 function comparesData(text: string): boolean {
   return [...text.matchAll(/\bassert\b.*/g)].some(([each]) =>
@@ -64,8 +65,8 @@ function textOf(path: string): string {
 }
 
 /**
- * Whether a scenario compares data; functions of the used files count only if the scenario calls
- * them.
+ * Whether a scenario compares data. Functions of files that the scenario uses count only if the
+ * scenario calls them.
  */
 function compares(path: string): boolean {
   const own = read(path).replace(/#.*$/gm, "");

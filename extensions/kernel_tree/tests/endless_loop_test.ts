@@ -1,6 +1,6 @@
 /**
- * Changes that make code of a tree loop endlessly: this is reported soon, with the lines of the loop and the tests that were
- * not run.
+ * Changes that make code of a tree loop endlessly. dmalab must report this soon, with the lines of the loop and the tests
+ * that were not run.
  */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";

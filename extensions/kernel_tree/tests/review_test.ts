@@ -179,7 +179,10 @@ Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears
   assertEquals(verdict({ uncompiled: ["probe.dma"], broken: ["error"] }), "defect");
 });
 
-/** For each patch of the series: the number of changed lines that were not run, and of differences. */
+/**
+ * For each patch of the series: the number of changed lines that were not run, and the number of
+ * differences.
+ */
 async function countsOf({ mailbox, path, scenario }: SeriesFolder, onProgress = (_: string) => {}) {
   const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
   const counts: (readonly [lines: number, differences: number])[] = [];
@@ -218,8 +221,8 @@ Deno.test("a test that runs no changed function runs on no other side, and what 
   ]);
   const again = await running();
   assertEquals(again.found, first.found);
-  // The descriptions of differences need no new run either: each tree was already the side before
-  // or after a patch.
+  // To describe the differences, no new runs are needed either: the first review has run the tests
+  // before and after each patch.
   assertEquals(again.told, []);
 });
 

@@ -156,8 +156,8 @@ Deno.test("a file compiles for the architecture that has its headers, or within 
       const text = new TextDecoder("latin1").decode(module!);
       assert(text.includes("inline_assembler"), "assembler became nothing");
     }
-    // A file that compiles for the lab's machine is compiled as in a tree without another
-    // architecture.
+    // If a file compiles for the lab's machine, it is compiled in the same way as in a tree without
+    // another architecture.
     const settings = build.settings(["drivers/toy/toy.c"]);
     const { args } = await build.unit("drivers/toy/toy.c", settings);
     assertEquals(args.some((arg) => arg.includes("arch/")), false);

@@ -1,8 +1,8 @@
 /**
  * `deno task script tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]`:
- * compiles files of a kernel tree, those of a list or drawn at random from all with DMA calls, and
- * prints `N of M` last. `--drivers` draws from files that register a PCI or platform driver of the
- * folders in `DRIVERS`, and prints their paths only.
+ * compiles files of a kernel tree: the files in LIST, or files drawn at random from all files with
+ * DMA calls. Prints `N of M` as its last line. With `--drivers` it draws from the files that
+ * register a PCI or platform driver in the folders in `DRIVERS`, and only prints their paths.
  */
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers";
 import { parseArgs } from "node:util";

@@ -1,7 +1,7 @@
 /**
- * `deno task script tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator, the
- * mapping layer and page tables with a tree's own code, and prints how many results are equal. The
- * mapping layer of a release without recorded results is compared with the model of that release.
+ * `deno task script tree-compare DIR [--clang PROGRAM]`: performs the golden operations with a tree's own code: on
+ * its IOVA allocator, its mapping layer and its page tables. Prints how many results are equal. If a release has
+ * no recorded results for the mapping layer, this layer is compared with the model of the release.
  */
 import { basename } from "node:path";
 import { TreeError } from "@dmalab/runtime/kernels";
@@ -16,8 +16,8 @@ const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable", "tests/golden/sw
 /** The release on which the golden data of the mapping layer were recorded. */
 const RECORDED = "7.2";
 /**
- * Skipped records: of another page size, and of a page-size choice that no function of the tree
- * returns.
+ * Names of records that are skipped: records with another page size, and records of choosing page
+ * sizes, for which the tree has no function that returns the choice.
  */
 const OTHER = /^(?:granule64k|dma-64k|pgsize)/;
 

@@ -1,6 +1,6 @@
 /**
- * Files that try to reach more than their kernel tree: 500 that include files outside of it, and some that are
- * compiled.
+ * Files that try to reach more than their kernel tree: 500 files that include files outside of the tree. Some
+ * files are also compiled.
  */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
@@ -16,7 +16,10 @@ import { ROOT } from "@dmalab/tests";
 const FILES = 500;
 const SECRET = "kept_outside_of_the_tree";
 
-/** A folder with a secret, and in the folder a tree with links that lead out of it. */
+/**
+ * Creates a folder with a secret file. The folder also contains a tree with links that lead out of
+ * the tree.
+ */
 function withFolder<T>(run: (folder: string) => T): T {
   const text = `int ${SECRET};\n`;
   using folder = new TempFolder({ "secret.h": text, "outside/more.h": text });

@@ -1,7 +1,8 @@
 /**
- * `deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes one random line in a
- * copy of a file, and prints which changes `dmalab tree diff` finds: by its random sequences, or in the named
- * scenarios. Only lines that run there are changed; the functions that do not run are printed first.
+ * `deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes random lines in a
+ * copy of a file, one at a time. Prints which of these changes `dmalab tree diff` finds, by its random sequences
+ * or by the named scenarios. Only lines that the sequences or scenarios run are changed; the functions that they
+ * do not run are printed first.
  */
 import { ORACLES } from "../oracles.ts";
 import { readWholeNumber } from "@dmalab/cli";
@@ -88,8 +89,8 @@ async function plantAll(lines: readonly string[], bench: PlantBench): Promise<vo
 }
 
 /**
- * For a missed change of a condition: whether the changed condition ever has another value than the
- * original.
+ * For a missed change of a condition: finds out whether the changed condition ever has another
+ * value than the original condition.
  */
 async function missedAt(
   lines: readonly string[],

@@ -1,4 +1,7 @@
-/** Kernel trees: what is read from one, what is derived, what is refused; a small tree is run. */
+/**
+ * Kernel trees: what dmalab reads from a tree, what it derives, and what it refuses. Also runs a
+ * small tree.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
@@ -187,7 +190,8 @@ Deno.test("flags of a makefile follow its variables, conditions and the folders 
   assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
   const ofToy = { folders: ["drivers/toy/parts", "drivers/toy/own"], defines: [] };
   assertEquals(flags("drivers/toy/main.c"), ofToy);
-  // An object is built by the makefile that names it, which may be in any folder above.
+  // The makefile that names an object builds it. This makefile may be in any folder above the
+  // object.
   assertEquals(flags("drivers/toy/a/deep/built.c"), ofToy);
   assertEquals([...makefiles.symbolsOf("drivers/toy/a/deep/built.c")], ["DEEP"]);
 });
@@ -477,8 +481,8 @@ Deno.test("an operation calls the function of its name with its row's arguments,
 });
 
 /**
- * A comparison of a model with one that makes a mistake finds the shortest sequence; two correct models
- * agree.
+ * Checks a comparison of a correct model with a model that makes a mistake: it must find the shortest
+ * sequence. Two correct models must agree.
  */
 function assertTold<O extends { readonly op: string }>(
   expected: readonly string[],
@@ -498,8 +502,8 @@ function assertTold<O extends { readonly op: string }>(
 Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () =>
   assertTold<IovaOperation>(
     ["init", "alloc_fast"],
-    // The mistake: the model forgets that a free range below the limit may be larger than
-    // requested.
+    // The mistake: if the size has the remainder 3 modulo 5, the model returns a page frame that is
+    // too low by one.
     () => new IovaModel(),
     { count: 3, seed: 1, stepsOf: iovaSequence },
     (answer, operation) =>
@@ -582,8 +586,8 @@ Deno.test("what a tree fills inside bounce buffers is noted for the operation th
 });
 
 /**
- * The results of the tests of mini.dma: four use values that stubs have not set, the last one
- * leaks.
+ * The results of the tests in mini.dma. Four tests use values that the stubs have not set; the last
+ * test leaks.
  */
 const ENDS = [
   ...Array.from({ length: 17 }, () => "ok"),

@@ -1,6 +1,6 @@
 /**
- * Scenarios of drivers that use the two-step API: each includes one unmodified file of a tree, and the manual mentions
- * it.
+ * Scenarios of drivers that use the two-step API. Each scenario includes one unmodified file of a tree, and the manual
+ * mentions the scenario.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";

@@ -174,8 +174,8 @@ function findingText(
 }
 
 /**
- * The first lines of a text, as many as are shown: a table of all lines of a large text would take
- * many times its size.
+ * The first lines of a text, as many as are shown. The text is not split into all its lines,
+ * because for a large text their table would take many times the text's size.
  */
 function firstLines(text: string, count: number): string {
   let end = -1;
@@ -223,10 +223,11 @@ function findFunction(
 }
 
 /**
- * One line on whether the listing and the model have the same groups; null if the listing has none.
+ * One line that says whether the groups of the listing equal the groups of the model; null if the
+ * listing has no groups.
  *
- * They may differ: a kernel knows devices that isolate their functions without reporting it, and
- * devices that report it falsely.
+ * The two may differ, because a kernel knows devices that isolate their functions without reporting
+ * it, and devices that report isolation falsely.
  */
 function groupCheckLine(machine: ImportedMachine): string | null {
   const { functions, listed } = machine;

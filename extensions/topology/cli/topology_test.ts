@@ -41,9 +41,9 @@ const MACHINES = [
 ];
 
 /**
- * The pairs, row by row, of each kind of machine that no other test has. The listings have the form of the tool's output, some the
- * form of public reports: cxl github.com/pmem/ndctl/issues/246, pi_switch github.com/raspberrypi/firmware/issues/1833, pci_bridge
- * lkml.indiana.edu/hypermail/linux/kernel/1302.0/01541.html.
+ * The matrix of pairs, row by row, for each kind of machine that no other test has. The listings have the form of the tool's
+ * output. Some have the form of public reports: cxl github.com/pmem/ndctl/issues/246, pi_switch
+ * github.com/raspberrypi/firmware/issues/1833, pci_bridge lkml.indiana.edu/hypermail/linux/kernel/1302.0/01541.html.
  */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   cxl: ["mem1 · 3x", "mem0 3x ·"],

@@ -1,5 +1,6 @@
 /**
- * Names of classes as `lspci` writes them. A name shows that a line without numbers begins a function.
+ * Names of classes as `lspci` writes them. In a listing without numbers, such a name shows that a line
+ * is the beginning of a function.
  * @see The PCI ID database of 2026-10-24, classes
  */
 const CLASSES: readonly (readonly [name: string, code: number])[] = [
@@ -130,7 +131,10 @@ const CLASSES: readonly (readonly [name: string, code: number])[] = [
 const BY_LENGTH = CLASSES.toSorted(([one], [other]) => other.length - one.length);
 const NAMES: ReadonlyMap<number, string> = new Map(CLASSES.map(([name, code]) => [code, name]));
 
-/** The number of the class that a text begins with the name of; null if it begins with none. */
+/**
+ * The number of the class whose name a text begins with; null if the text begins with no class
+ * name.
+ */
 export function classOf(text: string): number | null {
   return BY_LENGTH.find(([name]) => text.startsWith(name))?.[1] ?? null;
 }

@@ -166,8 +166,8 @@ function readExtended(into: GrowingFunction, view: DataView, known: number): voi
 }
 
 /**
- * Reads the sizes of resizable BARs: other BARs show their size only after a write to their
- * registers.
+ * Reads the sizes of resizable BARs. The size of any other BAR cannot be read from a dump, because
+ * a BAR shows its size only after a write to its register.
  */
 function readResizable(into: GrowingFunction, view: DataView, at: number, known: number): void {
   if (at + 12 > known) return;

@@ -80,8 +80,8 @@ Deno.test("Resizable BAR tells the size that is set", () => {
     decodeEndpoint(
       bytes,
       [0x10, 0x0c, 0, 0, 0, 0x00, 0x38, 0, 0],
-      // A list entry that leads to the capability; the two lowest bits of its pointer have no
-      // meaning.
+      // A list entry that leads to the capability. The two lowest bits of the entry's pointer have
+      // no meaning.
       [0x100, 0x01, 0x00, 0x01 + (((at + 3) % 16) << 4), (at + 3) >> 4],
       [at, 0x15, 0x00, 0x01, 0x00],
       // One BAR, with number 0 and 2^14 MiB.
@@ -151,7 +151,8 @@ Deno.test("a function has six BARs, a bridge two; the last cannot be one of 64 b
   assertEquals(barsOf(at(4, 4, 0, 0, 0xb0, 1)), [[4, 64, 0x1_b000_0000]]);
   assertEquals(barsOf(at(5, 4, 0, 0, 0xb0)), [[5, 32, 0xb000_0000]]);
   assertEquals(barsOf(BRIDGE, at(1, 4, 0, 0, 0xb0)), [[1, 32, 0xb000_0000]]);
-  // A BAR of the reserved type has 32 bits; a BAR without an address was not assigned one yet.
+  // A BAR of the reserved type has 32 bits. A BAR without an address has not been assigned an
+  // address yet.
   assertEquals(barsOf(at(0, 2, 0, 0, 0xb0)), [[0, 32, 0xb000_0000]]);
   assertEquals(barsOf(at(0, 1)), [[0, 32, null]]);
   assertEquals(barsOf(at(0, 0x0c)), [[0, 64, null]]);
@@ -264,11 +265,11 @@ Deno.test("Resizable BAR has an entry for each of up to six BARs, with number an
   assertEquals(sizes([0x21, 1]), [[0, null], [1, 2 * MIB], [2, null], [3, null]]);
   assertEquals(sizes([0x23, 31]), [...none.slice(0, 3), [3, 2 ** 51]]);
   assertEquals(sizes([0x23, 32]), [...none.slice(0, 3), [3, 2 ** 52]]);
-  // A size above the limit of addresses is ignored, and so is a size for an I/O BAR.
+  // A size above the limit of addresses is ignored. A size for an I/O BAR is ignored, too.
   assertEquals(sizes([0x23, 33]), none);
   assertEquals(sizes([0x22, 3]), none);
   assertEquals(sizes([0x40, 0], [0x01, 3]), [[0, MIB], [1, 8 * MIB], [2, null], [3, null]]);
-  // Only the first entry has the number of entries; a size that is already known is kept.
+  // Only the first entry contains the number of entries. A size that is already known is kept.
   assertEquals(sizes([0x20, 0], [0x01, 3]), [[0, MIB], ...none.slice(1)]);
   assertEquals(sizes([0x40, 0], [0x00, 3]), [[0, MIB], ...none.slice(1)]);
   const seven = Array.from({ length: 7 }, (_, at): [number, number] => [at === 6 ? 1 : 5, 1]);

@@ -1,6 +1,6 @@
 /**
- * Reads the CPU from lines of `lscpu` or `/proc/cpuinfo` in the same text: with some CPUs
- * peer-to-peer traffic is allowed through any host bridge.
+ * Reads the CPU from lines of `lscpu` or `/proc/cpuinfo` in the pasted text. The CPU matters
+ * because some CPUs allow peer-to-peer traffic through any host bridge.
  *
  * @see rules/p2p.md 9.4, "Host-bridge check"
  */
@@ -14,7 +14,10 @@ const VENDORS: Readonly<Record<string, CpuIdentity["vendor"]>> = {
   GenuineIntel: "intel",
   HygonGenuine: "hygon",
 };
-/** `cpu family : 25` and `CPU family: 25`; in other languages the words before the colon differ. */
+/**
+ * Matches `cpu family : 25` and `CPU family: 25`. In other languages the words before the colon
+ * differ.
+ */
 const FAMILY = /^\s*(?:cpu family|CPU-Familie|Famille de processeur)[^:]{0,20}:\s*(\d{1,4})\s*$/i;
 
 export class CpuReader {

@@ -1,8 +1,8 @@
 /**
  * Reads the lines below a function's header, as `lspci -v`, `-vv` and `-vvv` write them.
  *
- * Where possible, lines are recognised by their numbers, brackets, `+` and `-` and not by their
- * words, so that translated listings can be read.
+ * Translated listings can be read, too: where possible, lines are recognised by their numbers,
+ * brackets, `+` and `-`, and not by their words.
  */
 import { ADDRESS_LIMIT } from "@dmalab/runtime";
 import type { AcsService } from "@dmalab/devices";
@@ -111,8 +111,8 @@ export class DetailReader {
 }
 
 /**
- * @param text The text after the offset in brackets; undefined if the line has `<access denied>` or
- *   the like instead.
+ * @param text The text after the offset in brackets; undefined if the line has, for example,
+ *   `<access denied>` instead.
  */
 function readCapability(into: GrowingFunction, text: string | undefined): void {
   into.sight.detailed = into.sight.begun = true;

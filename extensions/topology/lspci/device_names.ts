@@ -1,7 +1,7 @@
 /**
  * Numbers of vendors and devices by their names, for listings without numbers (`lspci`, `lspci
- * -tv`). Included are vendors of root complexes and emulated devices that identify the CPU, and
- * root devices in the kernel's list of host bridges.
+ * -tv`). The table contains the vendors of root complexes, emulated devices that identify the CPU,
+ * and the root devices in the kernel's list of host bridges.
  *
  * @see The PCI ID database of 2026-10-24
  * @see rules/p2p.md 9.4, "Host-bridge check"

@@ -14,7 +14,10 @@ export interface PathStep {
 
 export interface FunctionHeader {
   readonly domain: number;
-  /** The bridges above it, from the root bus down, as `-P` and `-PP` write them first; then the function itself. */
+  /**
+   * The bridges above the function, from the root bus down, and then the function itself. `-P` and `-PP` write this
+   * path at the beginning of the line.
+   */
   readonly path: readonly PathStep[];
   readonly classCode: number | null;
   readonly className: string | null;
@@ -91,8 +94,8 @@ function readRest(rest: string): HeaderRest | null {
   if (both !== null) return named(both[1]!, parseInt(both[2]!, 16), both[3] ?? "");
   const words = WORDS.exec(rest);
   if (words === null) return null;
-  // Any sentence may begin with a time of day, which looks like an address; only the name of a
-  // known class shows that this is a header.
+  // Any sentence may begin with a time of day, which looks like an address. Only the name of a
+  // known class shows that this line is a header.
   const code = classOf(rest);
   return code === null ? null : named(words[1]!, code, words[2]!);
 }

@@ -39,7 +39,9 @@ Deno.test("times of day and other numbers are no headers", () => {
   ) assertEquals(readHeader(line), null, line);
 });
 
-/** By base class: names of the PCI ID database, and the sub-classes of the PCI Code and ID Assignment Specification. */
+/**
+ * By base class: sub-classes of the PCI Code and ID Assignment Specification, by their names in the PCI ID database.
+ */
 const CLASSES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   0x01: {
     "SCSI storage controller": 0x00,
@@ -109,7 +111,8 @@ Deno.test("a class is known by its name and by its number, in every form of head
       assertEquals(readHeader(`02:00.0 Class ${digits}: 8086:1533 (rev 01)`)?.className, name);
     }
   }
-  // A number without a known name is still a class; an unknown name without a number is not.
+  // A class number without a known name is still a class. An unknown class name without a number is
+  // no class.
   for (const digits of ["010a", "0c0f", "1302", "060f"]) {
     const header = readHeader(`02:00.0 ${digits}: 8086:1533`);
     assertEquals([header?.classCode, header?.className], [parseInt(digits, 16), null]);

@@ -1,11 +1,15 @@
-/** Finds the role of a listed function in the tree, its name, and whether it can be a peer. */
+/**
+ * Finds the role of a listed function in the tree, the function's name, and whether the function
+ * can be a peer.
+ */
 import type { PciFunction, PciRole } from "@dmalab/devices";
 import type { LinkedFunction } from "./linked_listing.ts";
 import { isBridge, type ListedFunction } from "./listed_function.ts";
 
 /**
- * The role that a function's place allows. The port type in the listing only decides between PCI
- * Express and conventional PCI: a damaged text may call any function a root port.
+ * The role of a function, as far as its place in the tree allows it. The port type in the listing
+ * only decides between PCI Express and conventional PCI, because a damaged text may call any
+ * function a root port.
  *
  * @param above The role of the bridge above; null on a root bus.
  */
@@ -64,8 +68,8 @@ const PRODUCT_WORDS: readonly (readonly [words: RegExp, classCode: number])[] = 
 ];
 
 /**
- * A function's class; if the listing has none, a guess by its name. Only names and the choice of
- * peers depend on the guess, not routes or groups.
+ * A function's class. If the listing does not give the class, it is guessed from the function's
+ * name. Only names and the choice of peers depend on this guess; routes and groups do not.
  */
 export function likelyClass({ classCode, name }: ListedFunction): number | null {
   if (classCode !== null || name === null) return classCode;

@@ -1,6 +1,6 @@
 /**
- * For each class of the PCI Code and ID Assignment Specification: the name of its functions, and whether they count as
- * peers.
+ * For each class of the PCI Code and ID Assignment Specification, the name that its functions get, and whether they
+ * count as peers.
  */
 import { assertEquals } from "@std/assert";
 import { importMachine, peersOf } from "./imported_machine.ts";

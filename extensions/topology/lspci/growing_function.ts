@@ -111,8 +111,8 @@ export class GrowingFunction {
   }
 
   /**
-   * Text gives sizes, and registers sometimes give the rest: each BAR takes the values that it
-   * lacks.
+   * Adds what another source gives about the BARs. Text gives the sizes of BARs, registers
+   * sometimes give the other values. Each BAR takes only the values that it lacks.
    */
   #joinBars(others: readonly FoundBar[]): void {
     if (this.bars.length === 0) {

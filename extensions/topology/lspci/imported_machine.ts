@@ -1,6 +1,6 @@
 /**
- * Turns a listing into the model: host bridges and functions with their access control, from which
- * routes and groups are computed.
+ * Turns a listing into the model: host bridges, and functions with their access control. Routes and
+ * groups are computed from the model.
  */
 import {
   ACS_ABSENT,
@@ -32,8 +32,8 @@ export interface ImportedMachine {
   /** By address. */
   readonly functions: readonly PciFunction[];
   /**
-   * Null if neither the text nor a root complex identifies it: it then counts as a CPU that no rule
-   * mentions.
+   * The CPU. Null if neither the text nor a root complex identifies the CPU; it then counts as a
+   * CPU that no rule mentions.
    */
   readonly cpu: CpuIdentity | null;
   readonly listed: ReadonlyMap<PciFunction, LinkedFunction>;
@@ -42,8 +42,8 @@ export interface ImportedMachine {
 }
 
 /**
- * The address of a listed function. It is written as a path if the listing does not give the bus; a kernel accepts a
- * path, too, in the parameters `pci=…`.
+ * The address of a listed function. If the listing does not give the bus, the address is written as a path. A kernel
+ * accepts such a path, too, in the parameters `pci=…`.
  */
 class ListedPciAddress extends PciAddress {
   constructor(readonly listed: ListedAddress) {
@@ -123,7 +123,10 @@ const AMD = 0x1022;
 const INTEL = 0x8086;
 const HYGON = 0x1d94;
 
-/** AMD's root complexes by the family of the CPU: numbers and names of the PCI ID database, and product names. */
+/**
+ * AMD's root complexes by the family of the CPU: their numbers and names in the PCI ID database, and product
+ * names.
+ */
 const AMD_ROOT_COMPLEXES: readonly {
   readonly family: number;
   readonly devices: readonly number[];
@@ -149,8 +152,9 @@ const AMD_ROOT_COMPLEXES: readonly {
 const EARLIER_FAMILY = /\bFamily (1[0-6])h\b/;
 
 /**
- * The CPU: from the text, or else from its root complex, which is a part of it. A root complex that
- * several families share counts as the first of them: the same rule applies to all of them.
+ * The CPU as the text names it. If the text does not name it, the CPU is identified by its root
+ * complex, which is a part of it. Several families may share a root complex: the first of them is
+ * returned, because the same rule applies to all.
  */
 function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
   if (cpu !== null) return cpu;
@@ -193,7 +197,8 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
       if (machine.assumed.has(bridge)) return false;
       const { address, device, portType, vendor } = machine.listed.get(bridge.roots[0]!)!;
       const isFirst = address.device === 0 && address.func === 0;
-      // Bus 0 always has a function 00.0: if it is missing, the text lacks the device that decides.
+      // Bus 0 always has a function 00.0. If the text lacks this function, it lacks the device that
+      // decides.
       const isSubject = isFirst || portType === "root_port" && bridge.rootBus !== 0;
       return isSubject && vendor !== null && device !== null;
     };
@@ -214,7 +219,10 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
 /** Vendors of emulated hardware: their root complexes do not identify the CPU. */
 const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
 
-/** Vendors of root complexes that have no AMD CPU: Intel, and makers of Arm and Power processors. */
+/**
+ * Vendors whose root complexes show that the CPU is not from AMD: Intel, and makers of Arm and Power
+ * processors.
+ */
 const OTHER_CPUS: ReadonlySet<number> = new Set([
   INTEL,
   0x1014, // IBM

@@ -117,7 +117,7 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   const disks = bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") +
     bridge("00:02.0", "8086:6f04", [2, 2]) + DISK("02:00.0");
   assertEquals(doubts(machineOf(ROOT + disks)), []);
-  // Without the first device, the text does not show the device that is looked up in the list.
+  // Without the first device, the text does not show which device is looked up in the list.
   assertEquals(doubts(machineOf(disks)), [
     "which device is first on the root bus is unknown: the list may have it",
     "the CPU is unknown: from AMD's Zen on it would pass",
@@ -235,8 +235,8 @@ Deno.test("which device is first on a root bus is a doubt where it could change 
   };
   const at = (place: string, ids: string) => `${place} 0600: ${ids}\n\n`;
   const first = "which device is first on the root bus is unknown: the list may have it";
-  // 3c00 and 3c01 are listed for traffic below one of them, 2020 for any traffic; 6f00 is not
-  // listed.
+  // 3c00 and 3c01 are listed for traffic below a single host bridge, 2020 for any traffic; 6f00 is
+  // not listed.
   assertEquals(doubts("", ""), [first]);
   assertEquals(doubts(at("00:00.0", "8086:2020"), ""), [first]);
   assertEquals(doubts(at("00:00.0", "8086:3c00"), ""), [first]);

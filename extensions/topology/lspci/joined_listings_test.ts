@@ -1,6 +1,6 @@
 /**
- * The facts about a function from several listings of one machine are joined, in whatever order the
- * listings come.
+ * A function's facts from several listings of one machine are joined. The order of the listings
+ * does not matter.
  */
 import { assertEquals } from "@std/assert";
 import type { ListedFunction } from "./listed_function.ts";
@@ -16,7 +16,10 @@ function onlyOne(text: string): ListedFunction {
   return functions[0]!;
 }
 
-/** A function without its line number, and with its sets as lists, so that it can be compared. */
+/**
+ * A function in a form that can be compared: without its line number, and with lists in place of
+ * sets.
+ */
 function listed(text: string): unknown {
   const { acs, line: _, ...rest } = onlyOne(text);
   return {
@@ -245,8 +248,8 @@ Deno.test("a dump's bytes stand where its lines say, up to the first line that i
   // With the first three lines, but without the fourth one; then without the first one.
   assertEquals(identity(...lines.slice(0, 3), ...lines.slice(4)), [null, null, "unknown"]);
   assertEquals(identity(...lines.slice(1)), [null, null, "unknown"]);
-  // The class is in the first twelve bytes of the line; the offset decides where a line's bytes
-  // belong.
+  // The class is in the first twelve bytes of the line. The offset at the beginning of a line
+  // decides where the line's bytes belong.
   assertEquals(identity(lines[0]!, lines[0]!.replace("86 80", "00 00"), ...lines.slice(1)), [
     0x8086,
     0x1533,

@@ -1,6 +1,6 @@
 /**
- * Builds the tree of a listing's functions: each function lies below the bridge with the function's
- * bus as its secondary bus.
+ * Builds the tree of a listing's functions. Each function lies below the bridge whose secondary bus
+ * is the function's bus.
  */
 import { placeKey } from "@dmalab/devices";
 import { type ListingFinding, mistake, warning } from "./finding.ts";
@@ -145,7 +145,8 @@ const CHIPSET_CLASSES: ReadonlySet<number> = new Set([0x05, 0x06, 0x08, 0x0b, 0x
 /** Whether it is certain that a bus without a bridge above it is a root bus. */
 function isRoot(bus: number, functions: readonly ListedFunction[], listing: LspciListing): boolean {
   if (bus % 256 === 0 || listing.rootBuses.has(bus)) return true;
-  // The bus is in the range of a listed bridge: a bridge between the two is missing.
+  // If the bus is in the range of a listed bridge, it is no root bus: only the bridge between the
+  // two is missing.
   const inside = listing.functions.some(({ address, buses }) =>
     buses !== null && address.domain === Math.floor(bus / 256) &&
     bus % 256 > buses.secondary && bus % 256 <= buses.subordinate

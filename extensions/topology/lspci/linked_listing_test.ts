@@ -23,7 +23,10 @@ function bridge(at: string, secondary: string, subordinate: string): string {
 
 const DISK = "0108: 144d:a822";
 
-/** Each root bus, by domain and number; followed by a question mark if it may lack a bridge above it. */
+/**
+ * Each root bus, by domain and number. A question mark follows if the text may lack a bridge above the
+ * bus.
+ */
 function rootsOf(text: string): string[] {
   return link(text).roots.map(({ assumed, bus, domain }) =>
     `${domain.toString(16)}:${bus.toString(16)}${assumed ? "?" : ""}`
@@ -137,7 +140,8 @@ Deno.test("a bridge that cannot lead where it says is reported in full, and noth
       hint,
     ]]);
   }
-  // A bridge with secondary bus 0 is not configured, and one that leads to the next bus is correct.
+  // A bridge with secondary bus 0 is not configured. A bridge that leads to the next bus is
+  // correct.
   for (const bus of ["00", "06"]) assertEquals(wrong(bridge("05:01.0", bus, "1f")), []);
 });
 

@@ -1,11 +1,12 @@
-/** The facts from a listing about one PCI function. A fact that it does not give is null. */
+/** The facts from a listing about one PCI function. A fact is null if the listing does not give it. */
 import type { Bytes } from "@dmalab/runtime";
 import { type AcsService, type DomainPlace, formatPlace } from "@dmalab/devices";
 
 export interface ListedAddress extends DomainPlace {
   /**
-   * The path through the bridges, as `lspci -P` writes it: `00:02.0/00.0`. The text has it instead
-   * of the bus; `bus` is then a number that no other bus of the text has.
+   * The path through the bridges, as `lspci -P` writes it: `00:02.0/00.0`. It is set if the text
+   * has a path instead of the bus. In this case `bus` is a number that no other bus of the text
+   * has.
    */
   readonly path?: string;
 }
@@ -36,7 +37,10 @@ export interface ListedBar {
   readonly prefetchable: boolean;
   /** Null if no address is assigned, and for addresses from 2^53 on. */
   readonly base: number | null;
-  /** Null if the listing does not give it: a dump of registers has addresses, but no sizes. */
+  /**
+   * Null if the listing does not give the size: a dump of registers has addresses of BARs, but no
+   * sizes.
+   */
   readonly sizeBytes: Bytes | null;
 }
 
@@ -48,8 +52,8 @@ export interface BridgeWindow {
 }
 
 /**
- * Access Control Services, as far as the listing shows them. `present` without `enabled`: the
- * function has the capability, but its enabled services are not listed.
+ * Access Control Services, as far as the listing shows them. If `present` is set without `enabled`,
+ * the function has the capability, but the listing does not show which services are enabled.
  */
 export interface ListedAcs {
   readonly state: "present" | "absent" | "unknown";

@@ -1,5 +1,5 @@
 /**
- * Finds the buses of functions that a text names only by their path through the bridges, as `lspci -P`
+ * Finds the buses of functions that a text names only by a path through the bridges, as `lspci -P`
  * does.
  */
 import { formatPlace, hexByte, placeKey } from "@dmalab/devices";
@@ -18,11 +18,11 @@ export interface PathFunction {
 const BUSES = 256;
 
 /**
- * Gives functions their addresses. If a bridge's own lines do not give the bus below it, that bus
- * gets a free number, and addresses below the bridge have a path.
+ * Gives functions their addresses. If the lines of a bridge do not give the bus below the bridge,
+ * that bus gets a free number, and addresses below the bridge are written as paths.
  *
- * @param known Functions with a listed address, by its number. The buses that are found are added
- *   to their bridges.
+ * @param known Functions with a listed address, by the number of the address. Buses that are found
+ *   are added to their bridges.
  * @returns The functions, and bridges that are named only in paths; or the error.
  */
 export function* placePaths(
@@ -84,7 +84,10 @@ function byPlace(one: PathFunction, other: PathFunction): number {
   return one.path.length - other.path.length;
 }
 
-/** The next bus number after a bridge's own that the text does not use; null if all are used. */
+/**
+ * The next bus number after the bridge's own number that the text does not use; null if the text
+ * uses all of them.
+ */
 function freeBus({ bus, domain }: ListedAddress, used: ReadonlySet<number>): number | null {
   for (let next = bus + 1; next < BUSES; next++) if (!used.has(busKey(domain, next))) return next;
   return null;

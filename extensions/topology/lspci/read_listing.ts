@@ -1,8 +1,8 @@
 /**
- * Reads the output of `lspci`: lists of functions at any level of detail, dumps of registers,
- * several of these in a row, as people paste them, and the trees of `lspci -t`.
+ * Reads the output of `lspci`: lists of functions at any level of detail, dumps of registers, and
+ * the trees of `lspci -t`. A text may contain several of these in a row, as people paste them.
  *
- * The text is untrusted: for any text, reading takes time and memory in proportion to its length,
+ * The text is untrusted. Reading any text takes time and memory in proportion to the text's length,
  * comes to an end, and throws nothing.
  */
 import { addAll } from "@dmalab/runtime/basics";
@@ -153,8 +153,8 @@ class ListingReader {
     const isKnown = addresses.length === path.length;
     // A path begins at a root bus.
     if (path.length > 1) this.#rootBuses.add(busKey(domain, path[0]!.bus!));
-    // If a bridge of the path has no bus number, the address is found after the whole text was
-    // read.
+    // If a bridge of the path has no bus number, the function's address is found only after the
+    // whole text was read.
     const address = addresses.at(isKnown ? -1 : 0)!;
     this.#current = new GrowingFunction(address, number);
     this.#current.takeHeader(header);
@@ -279,7 +279,7 @@ function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void 
 
 /**
  * A line of pasted text without colours, quote marks, carriage returns and the like. Its number is
- * the one in the pasted text.
+ * the number of the line in the pasted text.
  */
 interface PastedLine {
   /** From 1. */
@@ -305,7 +305,10 @@ const ODD_BLANKS = /[\u00a0\u2000-\u200a\u202f\u3000]/g;
 /** HTML entities that web pages write for brackets, as in `&lt;access denied&gt;`. */
 const ENTITIES: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 const ENTITY = /&(?:lt|gt|amp);/g;
-/** `> ` in mails, `» ` in some mail programs, once for each time that the text was quoted. */
+/**
+ * Quote marks: `> ` in mails, `» ` in some mail programs, repeated once for each time that the text
+ * was quoted.
+ */
 const QUOTE = /^(?: {0,3}[>»] ?)+/;
 
 /** The lines of a text, one at a time. */

@@ -1,9 +1,8 @@
 /**
- * Reads the tree that `lspci -t` prints: buses, bridges and functions; with `-v` the names of
- * functions, with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
+ * Reads the tree that `lspci -t` prints: buses, bridges and functions. With `-v` it contains the
+ * names of functions, with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
  *
- * A branch belongs to the bus that began it: its `+` or `\` is in the column of the first `+` of
- * that bus.
+ * A branch belongs to the bus whose first `+` is in the column of the branch's `+` or `\`.
  *
  * @see pciutils 3.9.0 and 3.15.0: the tests contain their trees of invented machines (`lspci -A
  *   dump -O dump.name=FILE -tv`)
@@ -19,9 +18,15 @@ const ROOT = /^\[([0-9a-f]{4,8}):([0-9a-f]{2})\]/i;
 /** `01.1`, or with the buses below it: `01.1-[c1-c6]`. */
 const FUNCTION =
   /^([01][0-9a-f])\.([0-7])(?:-\[(?:[0-9a-f]{4,8}:)?([0-9a-f]{2})(?:-([0-9a-f]{2}))?\])?/i;
-/** The dashes before the functions on a bus; a `+` or `\` among them if the bus has several. */
+/**
+ * The dashes before the functions on a bus. They contain a `+` or `\` if the bus has several
+ * functions.
+ */
 const TO_FIRST = /^-*([+\\]-)?/;
-/** Written in place of a name with `-n`, and with `-v` for a vendor without a name. */
+/**
+ * Numbers in place of a name. `-n` writes them for every function, `-v` for a function whose vendor
+ * has no known name.
+ */
 const ONLY_IDS = /^(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})$/i;
 
 interface Bus {
@@ -34,7 +39,7 @@ export interface TreeLine {
   readonly functions: readonly GrowingFunction[];
   /** Buses that the tree shows without a bridge above. */
   readonly roots: readonly Bus[];
-  /** Whether a part of the line is not a tree, or belongs to no bus of the lines above. */
+  /** Whether a part of the line does not belong to a tree, or belongs to no bus of the lines above. */
   readonly damaged: boolean;
 }
 
@@ -72,8 +77,8 @@ export class TreeReader {
     let at = column + branch[0].length;
     const root = ROOT.exec(line.slice(at));
     if (root !== null) {
-      // `-[` is the only root bus, or the one of the last domain; after `-+-[`, the lines of the
-      // other root buses have their branch in the column of its `+`.
+      // `-[` begins the only root bus, or the root bus of the last domain. `-+-[` begins the first
+      // of several root buses; the lines of the others have their branch in the column of this `+`.
       const isFirst = line[column] === "-";
       if (!isFirst && column !== this.#rootColumn) return false;
       if (isFirst) this.#rootColumn = branch[0].length > 1 ? column + 1 : null;
@@ -104,8 +109,8 @@ export class TreeReader {
   }
 
   /**
-   * The position of the first function on a bus; if further functions follow below, their column is
-   * kept.
+   * The position of the first function on a bus. If further functions of the bus follow in the
+   * lines below, stores their column.
    */
   #toFirst(line: string, at: number, bus: Bus): number {
     const [dashes = "", branch] = TO_FIRST.exec(line.slice(at)) ?? [];

@@ -1,4 +1,7 @@
-/** Texts of `lspci` as people paste them: each is imported, or refused with a message that helps. */
+/**
+ * Texts of `lspci` as people paste them. Each text is imported, or refused with a message that
+ * helps.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { type LinkedFunction, type LinkedListing, linkListing } from "../lspci/linked_listing.ts";

@@ -1,6 +1,6 @@
 /**
- * Trees (`lspci -t`) and paths (`lspci -P`). `tests/lspci/made_*.txt` is one invented machine, as pciutils 3.9.0 prints it
- * from a dump (`lspci -F DUMP -tv`), and once as 3.15.0 does.
+ * Trees (`lspci -t`) and paths (`lspci -P`). All files `tests/lspci/made_*.txt` show the same invented machine, as
+ * pciutils 3.9.0 prints it from a dump (`lspci -F DUMP -tv`), and in one file as 3.15.0 prints it.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -153,7 +153,8 @@ Deno.test("a bus that gets a number gets one that the text does not use", () => 
 `;
   const { functions } = linked(text);
   assertEquals(functions.find(({ address }) => address.path !== undefined)?.address.bus, 3);
-  // The same functions by their buses: the text does not show which of them are the same.
+  // The text lists functions by paths and also by buses. It does not show which of these functions
+  // are the same.
   const both = "00:01.0 PCI bridge: Intel Port\n00:01.0/00.0 Ethernet controller: Intel X\n" +
     "05:00.0 Ethernet controller: Intel X\n";
   assertEquals([codes(both), linked(both).functions.length], [["E1003"], 0]);

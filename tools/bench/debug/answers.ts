@@ -48,7 +48,7 @@ class Asker {
   }
 
   /**
-   * Sends a request and waits for the response, or for an event if `until` names one.
+   * Sends a request and waits for the response, or for an event if `until` names an event.
    * @param label Key under which the time is stored; default: the request's name.
    * @throws {Error} When the adapter reports a failure.
    */
@@ -68,8 +68,8 @@ class Asker {
     this.#session.receive({ kind: "request", request: request as DebugProtocol.Request });
     const { body, message, success } = await Promise.race([response, event]);
     const end = now();
-    // A busy host makes the wall time too long, collector threads the processor time, so the
-    // shorter one counts.
+    // A busy host makes the wall time too long, and collector threads make the processor time too
+    // long. Therefore the shorter of the two times counts.
     const tookMs = Math.min(end.wallMs - start.wallMs, end.cpuMs - start.cpuMs);
     (this.times[label] ??= []).push(tookMs);
     if (success === false) throw new Error(`${command} ${JSON.stringify(args)}: ${message}`);
@@ -77,8 +77,8 @@ class Asker {
   }
 
   /**
-   * Requests the view of a position, expanded as far as a client does automatically and one level
-   * more.
+   * Requests the view of a position. The view is expanded as far as a client expands it
+   * automatically, and by one further level.
    */
   async open(frameId: number): Promise<void> {
     const { scopes } = await this.ask("scopes", { frameId });
@@ -165,8 +165,8 @@ interface Answers {
 }
 
 /**
- * Measures each scenario in a separate process with permission to read it, as an editor starts the
- * adapter.
+ * Measures each scenario in a separate process that may read the scenario. An editor starts the
+ * adapter in the same way.
  */
 function measureAll(): readonly Answers[] {
   const all = new Map<string, Answers>();

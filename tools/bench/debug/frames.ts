@@ -67,7 +67,8 @@ class Presser {
 const ENTER: KeyPress = { name: "enter", text: "" };
 
 /**
- * Milliseconds from a key to its frame: the median of several, each at another event.
+ * Milliseconds from a key press to the drawn frame: the median of several key presses, each at
+ * another event.
  *
  * @param back Number of events that the key goes back.
  */

@@ -1,8 +1,8 @@
 /**
- * Time of a scenario of five lines, from the shell's point of view.
+ * Time of a scenario of five lines, measured by the shell that starts it.
  *
- * `start.cold` is what users run: dmalab as the package that npm installs into a folder of `dmalab init`,
- * one bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
+ * `start.cold` is what users run: one bundle, the package that npm installs into a folder of `dmalab
+ * init`. `start.checkout` is the same scenario in this project, which loads some three hundred sources.
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";

@@ -1,10 +1,10 @@
 /**
  * Time to the REPL's prompt, compared with Deno's REPL.
  *
- * `repl.start` is the time to the prompt at a terminal, when keys are accepted; the modules for the
- * first input are loaded while it is typed. `repl.answer` is the time to the result of an input
- * that is piped in: nothing can be loaded while it is typed. The package is started as its launcher
- * does.
+ * `repl.start` is the time to the prompt at a terminal, when keys are accepted. The modules for the
+ * first input are loaded later, while the user types it. `repl.answer` is the time to the result of
+ * an input that is piped in. In this case nothing can be loaded while the input is typed. The
+ * package is started in the same way as its launcher starts it.
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";
@@ -43,7 +43,10 @@ async function promptMs(args: readonly string[], folder: string, prompt: string)
   return tookMs;
 }
 
-/** Milliseconds until a program has answered what is piped in, and ended. @throws {Error} When it fails. */
+/**
+ * Milliseconds until a program has answered the piped input and has ended.
+ * @throws {Error} When the program fails.
+ */
 function answerMs(args: readonly string[], folder: string): number {
   return timed(() => {
     const command = `echo '${INPUT}' | '${Deno.execPath()}' ${args.join(" ")}`;
@@ -58,7 +61,8 @@ function answerMs(args: readonly string[], folder: string): number {
 }
 
 /**
- * Compares a REPL of the package, and of this project, with Deno's. @param start Starts a REPL, and returns the time.
+ * Compares a REPL of the package and a REPL of this project with Deno's REPL.
+ * @param start Starts a REPL, and returns the time.
  */
 function pair(
   name: string,

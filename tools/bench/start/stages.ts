@@ -9,8 +9,8 @@ import { runDeno } from "../child.ts";
 import { nowMs } from "./clock.ts";
 
 /**
- * Measured runs of each program; the shortest time of each stage is used, as it contains the least
- * other load.
+ * Measured runs of each program. The shortest time of each stage is used, because it contains the
+ * least load from other processes.
  */
 const ROUNDS = 15;
 /** Warm-up runs before them, to fill Deno's caches. */

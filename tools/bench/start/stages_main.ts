@@ -1,6 +1,6 @@
 /**
- * The start of a scenario, stage by stage: `stages_main.js SCENARIO` runs it as the runner does,
- * and prints when each stage ended.
+ * The start of a scenario, stage by stage. `stages_main.js SCENARIO` runs the scenario in the same
+ * way as the runner, and prints when each stage ended.
  */
 // First of all imports: the stages are separated by the times at which modules run.
 import { BEGUN_MS, nowMs } from "./clock.ts";

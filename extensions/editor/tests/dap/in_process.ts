@@ -7,8 +7,8 @@ import { Client } from "./client.ts";
 type StartedClient = Client & AsyncDisposable & { readonly program: string };
 
 /**
- * A client connected to an adapter, and a file with a scenario's text; disposed at the end of the
- * block.
+ * A client that is connected to an adapter, and a file with a scenario's text. The two are disposed
+ * at the end of the block.
  */
 export async function startClient(text = ""): Promise<StartedClient> {
   const folder = new TempFolder();

@@ -1,7 +1,8 @@
 /**
- * A real VS Code workbench, served to a browser by `code-server`, from a separate folder.
+ * A real VS Code workbench, which `code-server` serves to a browser from a separate folder.
  *
- * Its own install script builds more than is needed here; these steps take a minute and 1.5 GB.
+ * The install script of code-server builds more than these tests need. The steps here take a minute
+ * and 1.5 GB.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -19,8 +20,8 @@ export interface CodeServer {
 }
 
 /**
- * Installs it below a folder, unless it is installed. @throws {Error} With the output of a failed
- * step.
+ * Installs code-server below a folder, unless it is installed already.
+ * @throws {Error} With the output of a failed step.
  */
 export function installCodeServer(folder: string): CodeServer {
   const at = (...parts: string[]) => join(folder, ...parts);

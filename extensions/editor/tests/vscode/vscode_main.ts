@@ -2,8 +2,8 @@
  * `deno task script test-vscode [PICTURES]`: tests the extension in a real VS Code, in a real
  * browser.
  *
- * Installs code-server into the cache folder if it is missing. With a folder as argument,
- * screenshots of the editor and of the debugger are written there.
+ * Installs code-server into the cache folder if it is missing. If a folder is given as argument,
+ * screenshots of the editor and of the debugger are written to that folder.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -44,8 +44,8 @@ const START_MS = 300_000;
 const QUIET_MS = 20_000;
 
 /**
- * A repository that configures a foreign program in every possible way. The program would create
- * a file if it were started.
+ * A repository that configures a foreign program in every possible way. If the program were
+ * started, it would create this file.
  */
 const STOLEN = join(Deno.makeTempDirSync(), "stolen");
 const THIEF = ["sh", "-c", `echo > ${STOLEN}`];
@@ -73,8 +73,8 @@ const STEPS: readonly Step[] = [
     await page.waitForSelector(".squiggly-error", { timeout: START_MS });
     await timeTravel.moveTo(2, 8);
     await timeTravel.until("the list of quick fixes", async () => {
-      // Repeated, because the editor does not wait for a busy server, and shows no quick fixes
-      // then.
+      // The key is pressed repeatedly: the editor does not wait for a busy server, and then shows
+      // no quick fixes.
       await page.keyboard.press("Control+.");
       const list = page.locator(".action-widget .monaco-list-row").first();
       return await list.waitFor({ timeout: 5000 }).then(() => true, () => false);
@@ -247,7 +247,8 @@ const [pictures] = Deno.args;
 const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? ".", ".cache");
 const server = installCodeServer(join(cache, "dmalab/vscode"));
 const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO, ...HOSTILE };
-// Built anew: the page beside the text must be of the same version as the data inserted into it.
+// The page is built again, because the page next to the text must have the same version as the data
+// inserted into it.
 const web = new Deno.Command(Deno.execPath(), { args: ["task", "web"], cwd: ROOT }).outputSync();
 if (!web.success) throw new Error(new TextDecoder().decode(web.stderr));
 let count = 0;

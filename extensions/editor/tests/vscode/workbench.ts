@@ -31,8 +31,9 @@ export class Workbench {
   private constructor(readonly page: Page, readonly close: () => Promise<void>) {}
 
   /**
-   * Opens a folder with these files. @param asksTrust Whether the editor asks for trust; if false,
-   * it trusts the folder.
+   * Opens a folder with these files.
+   * @param asksTrust Whether the editor asks the user to trust the folder; if false, it trusts the
+   *   folder at once.
    */
   static async open(
     { entry, node }: CodeServer,

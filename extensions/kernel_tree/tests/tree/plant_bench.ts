@@ -1,4 +1,7 @@
-/** Runs tests on planted changes of one file of a kernel tree, to see whether they are found. */
+/**
+ * Runs tests on planted changes of one file in a kernel tree, to see whether the tests find the
+ * changes.
+ */
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { TreeBuild } from "@dmalab/c_drivers";
 import {
@@ -24,8 +27,8 @@ export interface PlantBench {
    */
   outcomeOf(changed: readonly string[]): Promise<string | null>;
   /**
-   * The marks that are reached in a file with marks; null if its behaviour differs from the
-   * unmarked file's.
+   * The marks that are reached when a file with marks is run; null if the marks change the
+   * behaviour of the file.
    */
   ran(marked: readonly string[]): Promise<ReadonlySet<number> | null>;
 }
@@ -97,7 +100,10 @@ export class SequenceBench implements PlantBench {
   }
 }
 
-/** Scenarios, as `dmalab tree diff OLD NEW SCENARIO` compares them, on a copy of the tree with the changed file. */
+/**
+ * Runs scenarios as `dmalab tree diff OLD NEW SCENARIO` does. The new tree is a copy of the tree with the changed
+ * file.
+ */
 export class ScenarioBench implements PlantBench {
   readonly declaration = "static volatile int lab_line;";
   readonly #unchanged = new Map<string, readonly ComparedTestRun[]>();
@@ -157,7 +163,8 @@ export class ScenarioBench implements PlantBench {
   }
 
   async #run(scenario: string, lines: readonly string[]) {
-    // In the copy, the file is a link to the file of the tree: the link is removed first.
+    // In the copy, the file is a link to the tree's file. The link is removed first, so that the
+    // tree's file is not written.
     Deno.removeSync(`${this.copy}/${this.path}`);
     Deno.writeTextFileSync(`${this.copy}/${this.path}`, lines.join("\n"));
     const made = await runWithTree(scenario, openTree(new HostTree(this.copy)), new MemoryScreen());

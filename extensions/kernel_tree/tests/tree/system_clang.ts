@@ -1,4 +1,7 @@
-/** A clang of the system, which compiles the files of a tree faster than the WebAssembly module. */
+/**
+ * A clang of the system, which compiles the files of a tree faster than the WebAssembly build of
+ * clang.
+ */
 import {
   type ClangFiles,
   type Compiled,
@@ -7,8 +10,8 @@ import {
 } from "@dmalab/c_drivers";
 
 /**
- * Runs a clang of the system on files in a folder: faster, for developers of dmalab; its file
- * access is not confined to the tree.
+ * Runs a clang of the system on files in a folder. It is faster, and is for developers of dmalab
+ * only, because its file access is not confined to the tree.
  */
 export class SystemClang implements TreeClang {
   readonly precompiled = new PrecompiledHeaders();
