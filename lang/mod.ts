@@ -2,8 +2,8 @@
  * The language: text, checked program, run. `laboratory.ts` defines the machines and names of a
  * script.
  *
- * State: a `Laboratory` is a value; two laboratories are independent.
- * Proof: `tests/examples_test.ts` runs every example, `tests/bad/` has each message.
+ * State: a `Laboratory` is a value; two laboratories are independent. Tests:
+ * `tests/examples_test.ts` runs every example, `tests/bad/` has each message.
  *
  * What other members use:
  */

@@ -11,7 +11,7 @@ export class SourceFile {
   /**
    * Makes a source file and its line table.
    *
-   * @param name The name in messages; a path relative to the root where possible.
+   * @param name The name in messages; if possible, a path relative to the root.
    * @param text The whole text.
    */
   constructor(readonly name: string, readonly text: string) {

@@ -86,8 +86,8 @@ function buildConfig(
   const tree = new ConfigTreeReader(schema, evaluate, bag, latency).read(declaration, modifiers);
   const named = modifiers.some(({ path }) => path.length === 1 && path[0]!.text === KERNEL.key);
   const config = toConfig(tree, bag, named ? null : release, registry);
-  // The default machine can certainly be built. Without this check, a scenario without a machine
-  // block starts faster.
+  // The default machine can certainly be built, so it is not checked. This makes a scenario without
+  // a machine block start faster.
   if (declaration !== null || modifiers.length > 0) checkConfig(tree, config, bag, schema);
   return config;
 }

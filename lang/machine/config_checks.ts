@@ -37,7 +37,8 @@ export function checkConfig(
 }
 
 /**
- * A table of one granule has granule / 8 entries, so the next larger page is that many granules.
+ * The usual page sizes of a model with a granule. A table that fills one granule has granule / 8
+ * entries of 8 bytes. Therefore the next larger page has granule / 8 granules.
  */
 export function usualPageSizes(
   model: IommuModel,
@@ -145,7 +146,7 @@ function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: Diagnosti
 /** Most valid machines that are remembered. */
 const MAX_ACCEPTED = 500;
 
-/** Everything that a machine is built from, as text; null if that contains more than plain data. */
+/** All data from which a machine is built, as text; null if it contains more than plain data. */
 function textOf(tree: ConfigBlock, config: LabConfig): string | null {
   if ((config.watch ?? null) !== null) return null;
   const registers = (block: ConfigBlock): unknown => [

@@ -1,8 +1,8 @@
 /**
  * The machine block after the check against the schema: blocks with their settings, by name.
  *
- * `with`, `matrix` and `compare` change settings in this tree, so that one conversion to a
- * configuration serves every machine of a file.
+ * `with`, `matrix` and `compare` change settings in this tree. Therefore one conversion to a
+ * configuration is enough for all machines of a file.
  */
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -66,7 +66,10 @@ const MACHINE_NAMES: ReadonlySet<string> = new Set([
 /** The offset of a register in its window. */
 const OFFSET = required<number | null>("offset", size<null>(0, TIB), "Which register.");
 
-/** Limit of the keys, blocks and items of lists in a machine: each is read, resolved and built. */
+/**
+ * Maximum number of keys, blocks and list items in a machine. There is a limit because each of them
+ * is read, resolved and built.
+ */
 const MAX_ENTRIES = 10_000;
 
 /** Number of entries, in all blocks together. */
@@ -131,8 +134,8 @@ export class ConfigTreeReader {
   }
 
   /**
-   * Reports code in a block of a device without registers. @returns Whether the block may contain
-   * code.
+   * Reports code in a block of a device without registers.
+   * @returns Whether the block may contain code.
    */
   #refuseOutside(block: ConfigBlock, what: string, span: Span): boolean {
     if (block.spec.hasRegisters) return true;
@@ -242,7 +245,7 @@ export class ConfigTreeReader {
     this.bag.error("E0504", name.span, `"${name.text}" is given twice`, undefined, related);
   }
 
-  /** @param value The value, if the name is used as a key; null if it begins a block. */
+  /** @param value The value, if the name is used as a key; null if the name begins a block. */
   #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
     const wrong = (message: string, hint: Hint) =>
       this.bag.error("E0501", name.span, message, hint);
@@ -351,7 +354,7 @@ export class ConfigTreeReader {
   }
 }
 
-/** The correct form when a block's keyword is used as a key: `ram { size = 16GiB }`. */
+/** A hint with the correct form, if the keyword of a block is used as a key: `ram { size = 16GiB }`. */
 function blockWith(
   { children, keyword, named, settings }: BlockSpec,
   key: string | undefined,

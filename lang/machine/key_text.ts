@@ -91,9 +91,9 @@ export interface MachineKey {
 }
 
 /**
- * The keys that a name can mean: `iommu.mode`, `cpus`, `nvme.mdts`. If the name before the dot is
- * not a keyword, it may be the name of a block in a script: then the keys of all blocks with names,
- * `ssd.mdts`.
+ * The keys that a name can mean: `iommu.mode`, `cpus`, `nvme.mdts`. If the part before the dot is
+ * not a keyword, as in `ssd.mdts`, it may be the name of a block in a script. The keys of all
+ * blocks that can have names are then possible.
  */
 export function keysNamed(name: string): readonly MachineKey[] {
   const dot = name.indexOf(".");

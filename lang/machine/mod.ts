@@ -1,5 +1,5 @@
 /**
- * The `machine` block: parsing, checks, completion and pages are derived from one schema. Proof:
+ * The `machine` block: parsing, checks, completion and pages are derived from one schema. Tests:
  * `build_config_test.ts`.
  *
  * What other members use:

@@ -1,9 +1,9 @@
 /**
  * The machine block as a table: every block with its keys and the blocks inside it.
  *
- * The keys are the rows of the configuration to which they belong (`runtime/machine_config.ts`, the
- * kinds of `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in
- * the REPL and the tables of language.md use this table.
+ * The keys are rows of the configuration (`runtime/machine_config.ts`, the kinds of
+ * `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in the REPL
+ * and the tables of language.md use this table.
  */
 import { CPU_SETTINGS, type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import {
@@ -42,7 +42,8 @@ export type ValueShape = SettingSpec["shape"];
 export interface BlockSpec {
   readonly keyword: string;
   /**
-   * Whether it has a name, as in `region low { }`. A block with a name may occur more than once.
+   * Whether the block has a name, as in `region low { }`. A block with a name may occur more than
+   * once.
    */
   readonly named: boolean;
   readonly settings: readonly SettingSpec[];
@@ -128,8 +129,8 @@ export class MachineSchema {
   /** The blocks, by their keywords. */
   readonly blocks: ReadonlyMap<string, BlockSpec>;
   /**
-   * Valid machines, as text: after each edit in an editor, a test usually has the same machine as
-   * before, which is then not built again.
+   * Valid machines, as text. After an edit in an editor, a test usually has the same machine as
+   * before; a machine in this set is not built again.
    */
   readonly right = new Set<string>();
 

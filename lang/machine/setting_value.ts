@@ -1,4 +1,4 @@
-/** Reads the value of one machine key, in the shape that its row of the schema requires. */
+/** Reads the value of one machine key, in the form that the key's row of the schema requires. */
 import {
   MAX_BYTES,
   type NumberProblem,
@@ -176,7 +176,7 @@ export class SettingReader {
   constructor(readonly evaluate: EvaluateConstant, readonly bag: DiagnosticBag) {}
 
   /**
-   * The value of a key; undefined after reporting a wrong value to the bag.
+   * The value of a key; undefined if the value is wrong, after reporting that to the bag.
    *
    * @param name The name of the key in messages: `size of ram`.
    */
@@ -398,8 +398,8 @@ export class SettingReader {
     return undefined;
   }
 
-  // The switches are names without a value elsewhere, and `not x` is not a value of theirs: a list
-  // literal is read from its syntax, without evaluation.
+  // A list literal is read from its syntax, without evaluation. The reason is that the names of
+  // switches have no value elsewhere, and `not x` is not a value that an expression can have.
   #readQuirkList(items: readonly Expression[]): QuirkChanges | undefined {
     const changes = { clear: false, add: [] as QuirkName[], remove: [] as QuirkName[] };
     let sound = true;

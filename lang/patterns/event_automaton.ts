@@ -8,8 +8,8 @@ import type { EventPattern, Expression, PatternEvent } from "../syntax/tree/ast.
 export const AUTOMATON_LIMIT_STATES = 10_000;
 
 /**
- * Returns the events for a name in a pattern: one, all below `iommu.*`, or a kernel call's; empty
- * if there is no such event.
+ * Returns the events for a name in a pattern: one event, all events with the prefix for `iommu.*`,
+ * or the event of a kernel call. Empty if there is no such event.
  */
 export type ResolveEvents = (name: string) => readonly string[];
 
@@ -68,7 +68,8 @@ export function countStates(pattern: EventPattern): number {
 }
 
 /**
- * Builds states from the end of the pattern to its start, so that the next state is always known.
+ * Builds states from the end of the pattern to its start, so that the next state always exists
+ * already.
  */
 class AutomatonBuilder {
   readonly items: PatternItem[] = [];

@@ -1,8 +1,9 @@
 /**
  * Matches events against a pattern, in one pass and without backtracking.
  *
- * The pattern is an automaton. All its active states are followed at once, so the time is the
- * number of events times the number of states, even for nested repetitions such as `(a|b)*`.
+ * The pattern is an automaton. All its active states are followed at once. Therefore the time is
+ * proportional to the number of events times the number of states, even for nested repetitions such
+ * as `(a|b)*`.
  * @see docs/language/statements.md
  */
 
@@ -11,7 +12,8 @@ export interface PatternItem {
   /** The item's text in the source. */
   readonly text: string;
   /**
-   * The names of its events; null for `...`, which matches any event that the pattern refers to.
+   * The names of the events that the item accepts; null for `...`, which matches any event to which
+   * the pattern refers.
    */
   readonly names: ReadonlySet<string> | null;
   /** Fields to compare, each with the index of its value among the pattern's values. */

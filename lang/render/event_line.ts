@@ -1,12 +1,13 @@
 /**
- * Events as text: one aligned line an event.
+ * Events as text: one aligned line for each event.
  *
- *      seq      time  device  req  event
- *        1       0ns  ssd     #1   dma_iova_try_alloc(0x10_2000, 128KiB)
- *        2       0ns  ssd     #1     iova.alloc      start 0xfffe_0000 128KiB tree
- *        3       0ns  ssd     #1     = true
+ *     seq      time  device  req  event
+ *       1       0ns  ssd     #1   dma_iova_try_alloc(0x10_2000, 128KiB)
+ *       2       0ns  ssd     #1     iova.alloc      start 0xfffe_0000 128KiB tree
+ *       3       0ns  ssd     #1     = true
  *
- * The call that led to an event is above it, one step to the left; the call's result ends it.
+ * The call that led to an event is above the event, indented one step less. The line with the
+ * call's result ends the call.
  */
 import { fieldOf, isCall, isReturn, type KernelCall, type MachineEvent } from "@dmalab/runtime";
 import { type Field, type FieldKind, isAddress } from "@dmalab/runtime/vocabulary";
@@ -82,7 +83,7 @@ export const STREAM_LAYOUT: EventLayout = {
  *
  * @param event The event.
  * @param layout The columns; by default those of a stream.
- * @param depth Number of open kernel calls around it.
+ * @param depth Number of kernel calls in progress at the event.
  */
 export function formatEvent(
   event: MachineEvent,
@@ -104,9 +105,10 @@ export function formatEvent(
 /**
  * Events as a table with a title line, in at most `columns`.
  *
- * Columns with the same value for every event are left out: with one device and one request in a
- * trace, they would be the same in each line. If the same events are repeated, as for each page of
- * a request, the first and the last repetition are shown and the others counted.
+ * Columns with the same value for every event are left out; for example, a trace with one device
+ * and one request has neither a device nor a request column. If the same events are repeated, for
+ * example for each page of a request, only the first and the last repetition are shown, and the
+ * others are counted.
  */
 export function formatEvents(events: readonly MachineEvent[], columns: number): string[] {
   const depths = depthsOf(events);
@@ -207,14 +209,17 @@ export function valuePart(name: string, field: Field, value: unknown) {
 /**
  * An event's name and fields, as a call, a result or `name fields`.
  *
- * @param nameWidth Names are padded to this.
- * @param inCall Inside a kernel call: its name is not printed again.
+ * @param nameWidth Names are padded to this width.
+ * @param inCall True if the event is in a kernel call whose name is printed already.
  */
 export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = false): string {
   return eventParts(event, nameWidth, inCall).map(({ text }) => text).join("").trimEnd();
 }
 
-/** The same as a list of parts, in which each value is separate from the words around it. */
+/**
+ * The parts of the text of {@linkcode formatEventText}; each value is a part separate from the
+ * words around it.
+ */
 export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): TextPart[] {
   if (isReturn(event)) return resultParts(event);
   const fields = Object.entries<unknown>(event.fields).filter(([, value]) => !isEmpty(value));

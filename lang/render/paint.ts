@@ -1,6 +1,6 @@
 /**
- * Colours for the roles of pieces of text. This module imports nothing, because it is on the fast
- * path.
+ * Colours for the roles of pieces of text. This module imports nothing, because it is loaded at
+ * every start, which must be fast.
  */
 
 const CODES = {

@@ -13,7 +13,7 @@ export interface PrintedReport {
   readonly beyondKernel: boolean;
   /**
    * The statement that mapped, allocated or locked the memory of the report, as `file:line:column`;
-   * null without one.
+   * null if there is no such statement.
    */
   readonly firstPlace: string | null;
   /** The statement that broke the rule. */
@@ -58,7 +58,7 @@ export function reportLines(report: PrintedReport): string[] {
   ];
 }
 
-/** A line with the message to search for in the log of a kernel with DMA debugging. */
+/** A line with the message that one can search for in the log of a kernel with DMA debugging. */
 export function logLine(log: string): string {
   return `DMA-API: … ${log}`;
 }

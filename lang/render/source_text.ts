@@ -12,8 +12,8 @@ import {
 import { formatAddress, formatHexBytes, formatSize } from "../text/numbers.ts";
 
 /**
- * A value as an expression, for values that constants can have: numbers of all kinds, text, bytes,
- * words, ranges, and lists and records of them.
+ * A value as an expression of the language. The value may be any value that a constant can have:
+ * numbers of all kinds, text, bytes, words, ranges, and lists and records of them.
  *
  * @example
  * ```ts
@@ -84,7 +84,8 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
 }
 
 /**
- * The text of an operand; a cast is in parentheses, because the operator around it binds tighter.
+ * The text of an operand. A cast is put in parentheses, because the operator around it binds
+ * tighter than the cast.
  */
 function operand(value: number, kind: Quantity["kind"] | "int"): string {
   const text = quantityText(value, kind);

@@ -23,7 +23,10 @@ import { deeper } from "../values/depth.ts";
 import { CHARACTER_BYTES, FORMAT_STEPS, VALUE_DEPTH } from "../values/limits.ts";
 import { quoted } from "./source_text.ts";
 
-/** Items of a list, entries of a record and bytes shown before the rest is only counted. */
+/**
+ * Maximum number of list items, record entries and bytes that are shown; further ones are only
+ * counted.
+ */
 const DISPLAYED_ITEMS = 16;
 const DISPLAYED_BYTES = 32;
 
@@ -35,12 +38,12 @@ export function formatQuantity(quantity: Quantity): string {
 }
 
 /**
- * Any value on one line. Its text is a new value: it costs work and memory of the run.
+ * Any value on one line. The text is a new value, so making it costs work and memory of the run.
  *
  * @param value The value.
- * @param run The run to which the value belongs; without one, handles show only their type.
+ * @param run The run to which the value belongs; without a run, handles show only their type.
  * @param nested True inside a list or record, where strings keep their quotes.
- * @throws {LimitError} When the run has not enough left for the text.
+ * @throws {LimitError} When the run has not enough memory or work left for the text.
  */
 export function formatValue(
   value: Value,
@@ -59,8 +62,8 @@ export interface TextStart {
 }
 
 /**
- * The beginning of the text of {@linkcode formatValue}: later parts are not formatted, so that it
- * costs the same however large the value is. Strings inside keep their quotes.
+ * The beginning of the text of {@linkcode formatValue}. Later parts are not formatted, so the cost
+ * is the same however large the value is. Strings inside lists and records keep their quotes.
  *
  * @param characters Stop after this many characters; the text may be somewhat longer.
  */
@@ -90,7 +93,7 @@ export function formatClipped(
   return whole ? text : `${text}…`;
 }
 
-/** A value as a part of a sentence: its text, or the beginning of a long one. */
+/** A value as a part of a sentence: its text, or only the beginning if the text is long. */
 export function formatInSentence(value: Value, context: ExecutionContext | null): string {
   if (typeof value === "string") {
     return value.length <= SENTENCE_CHARACTERS ? value : `${value.slice(0, SENTENCE_CHARACTERS)}…`;
@@ -106,8 +109,8 @@ class ValueWriter {
   #depth = 0;
 
   /**
-   * @param enough The number of characters after which it stops; null for no limit, and then they
-   *   are charged.
+   * @param enough The number of characters after which the writer stops. Null for no limit; the
+   *   characters are then charged to the run.
    */
   constructor(readonly context: ExecutionContext | null, readonly enough: number | null) {}
 

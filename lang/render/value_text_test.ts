@@ -31,7 +31,8 @@ Deno.test("formatValue() quotes strings inside lists and records", () => {
   assertEquals(formatValue(new ListValue(["a", 1])), '["a", 1]');
   assertEquals(formatValue(new RecordValue(new Map([["key", "a"]]))), '{ key: "a" }');
   assertEquals(formatValue(new RecordValue(new Map())), "{}");
-  // As a script would write it: a brace inserts, and JSON's \u0007 is no escape of the language.
+  // The text is written as in a script: `{` is escaped because it begins an inserted expression,
+  // and \u0007 of JSON is not used because the language does not have that escape.
   assertEquals(formatValue(new ListValue(["a{\x07\n"])), '["a\\{\\u{7}\\n"]');
 });
 

@@ -1,4 +1,7 @@
-/** Attempts of a test: each is one run on a fresh machine, from its start to the verdict. */
+/**
+ * Attempts of a test. An attempt is one run on a fresh machine, from the start of the test to the
+ * verdict.
+ */
 import type { TestLeak } from "@dmalab/runtime";
 import { formatCount } from "../text/numbers.ts";
 import type { Output } from "../values/execution_context.ts";
@@ -27,7 +30,10 @@ export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "func
   readonly branch?: readonly BranchChoice[] | undefined;
 }
 
-/** Starts the runs of one test or property, each on a fresh machine. One limit of time counts for all of them. */
+/**
+ * Starts the runs of one test or property, each on a fresh machine. One time limit applies to all these runs
+ * together.
+ */
 export class Attempts {
   /** The run that is shown: the last one with output, or the smallest that failed. */
   shown: PlannedRun | null = null;
@@ -44,7 +50,10 @@ export class Attempts {
     this.#watch = watch && new RunWatch(watch, limits);
   }
 
-  /** Runs the code on a fresh machine. Listeners get the events of runs with the test's own output. */
+  /**
+   * Runs the code on a fresh machine. Listeners get the events only of runs whose output is the test's
+   * own output.
+   */
   run(
     run: PlannedRun,
     output: Output = this.options.machine.output,
@@ -113,8 +122,8 @@ export function prepareRun(
 }
 
 /**
- * The failure of a completed run, and its leaks. @param broken The error that stopped the run
- * early.
+ * The failure of a completed run, and its leaks.
+ * @param broken The error that stopped the run early.
  */
 export function judgeRun(
   vm: Vm,
@@ -122,7 +131,7 @@ export function judgeRun(
 ): { readonly failure: Failure | null; readonly leaks: readonly TestLeak[] } {
   const { branches } = vm;
   if (branches.isReplaying) return { failure: broken ?? noSuchBranch(vm), leaks: [] };
-  // In a run that ended with its branch, resources that the test allocated before the branch are no
+  // If the run ended with its branch, resources that the test allocated before the branch are not
   // leaks.
   const leaks = branches.branch === null ? leftoversOf(vm) : [];
   const failure = broken ?? judgeEnd(vm, leaks);

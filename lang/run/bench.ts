@@ -1,5 +1,5 @@
 /**
- * Runs a bench: counts the costs of its loop's turns on one machine, but does not measure host
+ * Runs a bench: counts the costs of the loop's iterations on one machine, but does not measure host
  * time.
  */
 import { GOES_ON } from "../compile/compile_program.ts";
@@ -123,7 +123,10 @@ class TurnCounter {
 
 /** Options of a bench. */
 export interface BenchOptions extends RunOptions {
-  /** Iterations before the counted ones, so that caches are as in the middle of a long run. */
+  /**
+   * Iterations before the counted ones. They bring the caches into the state that they have in the
+   * middle of a long run.
+   */
   readonly warmup?: number;
   /** Counted iterations. The counts depend on this number and not on a clock. */
   readonly iterations?: number;
@@ -132,12 +135,15 @@ export interface BenchOptions extends RunOptions {
 const DEFAULT_WARMUP = 100;
 
 /**
- * Numbers of counted iterations: a loop stops at the first after which its events would exceed the
- * limit.
+ * Possible numbers of counted iterations. A loop stops at the first of these numbers after which
+ * the events up to the next number would exceed the limit.
  */
 const ITERATIONS = [10, 20, 50, 100, 200, 500, 1000] as const;
 
-/** Most events of a loop without a count, so that a bench with large loops ends in time, too. */
+/**
+ * Maximum number of events of a loop without a count, so that even a bench with large loops ends in
+ * time.
+ */
 const MAX_EVENTS = 100_000;
 const MAX_WARMUP_EVENTS = MAX_EVENTS / 10;
 
@@ -202,7 +208,10 @@ export class BenchLoop {
   }
 }
 
-/** A bench after its setup, for measuring its time; its `failure` is set if it cannot run. */
+/**
+ * Starts a bench up to the end of its setup, so that its time can be measured. `failure` is set if
+ * the bench cannot run.
+ */
 export function startBenchLoop(
   program: Program,
   bench: TestEntry,
@@ -278,8 +287,8 @@ class BenchRun {
     this.#tally = counter.stop();
     this.#busy = counter.busy;
     if (!ended || !loop.end(this.bench)) return;
-    // Leaks are resources that a statement left in each counted turn. This excludes resources of
-    // the setup, and those in a ring that is full after the warm-up.
+    // A resource is a leak if a statement left such a resource in each counted iteration. Resources
+    // of the setup, and resources in a ring that is full after the warm-up, are therefore no leaks.
     this.#leaks = machine.leftovers().filter((leak) =>
       leak.more + 1 - (held.get(findingKey(leak)) ?? 0) >= this.#iterations
     );
@@ -386,7 +395,7 @@ export function runBenches(program: Program, options: BenchOptions = {}): readon
 /**
  * Assigns cells that ran together to their benches, and judges the expectations of the benches.
  *
- * @param outcomes Of `runBench`, of cells of this program, in the order of `program.tests`.
+ * @param outcomes Results of `runBench` for cells of this program, in the order of `program.tests`.
  */
 export function benchReports(
   program: Program,

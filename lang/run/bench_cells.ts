@@ -1,4 +1,4 @@
-/** The cells of a bench: how values of axes identify them, and which of them are compared. */
+/** The cells of a bench: how the values of axes identify cells, and which cells are compared. */
 import {
   BASELINE_CELL,
   type CellFigure,
@@ -71,8 +71,8 @@ class CellNameCheck {
   constructor(readonly cells: readonly CellAxes[], readonly bag: DiagnosticBag) {}
 
   /**
-   * The only axis that has a value, which each group has in one cell; otherwise reports the
-   * mistake.
+   * The only axis that has a given value. Each group must have that value in only one cell.
+   * Otherwise the mistake is reported, and the result is null.
    */
   axis(name: string, span: Span): string | null {
     const found = this.cells.map((axes) => axes.find(({ value }) => cellName(value) === name))

@@ -15,10 +15,11 @@ import type { ExpectationCode, TestEntry } from "./test_entry.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 
 /**
- * Judges the expectations of one bench: each in every group of cells that differ only in its axis.
+ * Judges the expectations of one bench. Each expectation is judged in every group of cells that
+ * differ only in the expectation's axis.
  *
  * @param entries All cells of the bench.
- * @param outcomes Of the cells that ran, in any order.
+ * @param outcomes The outcomes of the cells that ran, in any order.
  */
 export function judgeExpectations(
   program: Program,

@@ -1,8 +1,8 @@
 /**
- * Drivers in C that a program declares: names that each of its machines binds, each to a separate
- * driver.
+ * Drivers in C that a program declares. The program declares names; on each of its machines, a name
+ * is bound to a separate driver.
  *
- * They are added to the registry, so that the layers below do not depend on C: the list of a
+ * The names are added to the registry, so that the layers below do not depend on C: the list of a
  * machine's names contains them, and each machine is built with them.
  */
 import { addAll } from "@dmalab/runtime/basics";
@@ -155,7 +155,10 @@ function plainText(value: Expression): string | null {
   return isPlain ? text : null;
 }
 
-/** The names of the machine, with the names of drivers; the fields of these are not known. */
+/**
+ * The names of the machine, together with the names of the drivers. The fields of drivers are not
+ * known.
+ */
 function withNames(
   registry: Registry,
   config: LabConfig,

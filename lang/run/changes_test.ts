@@ -55,7 +55,7 @@ Deno.test("what a list or record grows by is charged; what is dropped is credite
   const grow = "let l = []\nwhile true { l.push(1) }";
   assertEquals(failureOf(grow, { limits })?.slice(0, 5), "E0802");
   const walked = "let l = [1]\nwhile true { for x in l { l[0] = x } }";
-  // Each iteration leaves a copy of the list as garbage: the limit of work stops the loop.
+  // Each iteration leaves a copy of the list as garbage. The limit of work stops the loop.
   assertEquals(failureOf(walked, { limits: { ...limits, steps: 1e6 } })?.slice(0, 5), "E0801");
   const named = 'let r = {}\nlet n = 0\nwhile true { n += 1; r.set("{n}", n) }';
   assertEquals(failureOf(named, { limits })?.slice(0, 5), "E0802");

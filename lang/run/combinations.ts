@@ -134,8 +134,8 @@ function variantConfig(
     evaluate: variant.evaluator(bag),
     values: new Set(variant.settings.map(({ value }) => value)),
   }));
-  // Names in the block's values are those of its file, names in a modifier's values those of its
-  // own file.
+  // Names in the values of the machine block have the meaning of the block's file; names in the
+  // values of a modifier have the meaning of the modifier's file.
   const evaluate = (value: Expression) =>
     (evaluators.find(({ values }) => isInside(value, values))?.evaluate ?? own)(value);
   const settings = variants.flatMap((variant) => variant.settings);
@@ -169,7 +169,7 @@ function setting(entry: PathEntry, choice: Choice): ConfigModifier {
   return { path: entry.path, ...choice };
 }
 
-/** The values of `key = [a, b]`; the list may also be a constant, or data from a file. */
+/** The values of `key = [a, b]`. The list may also be a constant, or data from a file. */
 function choicesOf(
   entry: PathEntry,
   word: "matrix" | "compare",

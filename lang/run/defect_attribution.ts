@@ -56,9 +56,9 @@ export class DefectAttribution {
   }
 
   /**
-   * The same for a fault, a report or a leak. A test that expects the effect of a defect fails
-   * without the defect: for a leak it is then enough that the leaking statement ran and left
-   * nothing.
+   * The defects that cause a fault, a report or a leak, as text. A test that expects the effect of
+   * a defect fails without that defect. Therefore, for a leak it is enough that the leaking
+   * statement ran in such a failed test and left nothing.
    */
   ofFinding(finding: RunFinding): string | null {
     const key = findingKey(finding);

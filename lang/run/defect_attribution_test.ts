@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Session } from "../session.ts";
 import { machinesOf, memoryLoader, onlyOutcome, printed } from "../testing/test_support.ts";
 
-/** A disk and a peer below one switch, on a release that does not reset a tag's IOVA state. */
+/** A disk and a peer below one switch, on a release that does not reset the IOVA state of a tag. */
 const machine = (more = "") =>
   `machine {
   kernel = "7.2.12"
@@ -17,8 +17,8 @@ const machine = (more = "") =>
 `;
 
 /**
- * A read into a peer's memory with a tag whose last request had a range: 7.2 describes that range
- * instead.
+ * A read into a peer's memory, with a tag whose last request had an IOVA range. 7.2 describes that
+ * old range in the command instead of the peer's memory.
  */
 const STALE = `fn stale() {
   wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
@@ -71,7 +71,8 @@ Deno.test("a `inject each` tells how many of its places each defect is at fault 
     "inject each { print try ssd.read(lba: 0, into: buffer(size: 64KiB, pieces: 16, stride: 8KiB)) }",
   );
   const lines = failureLines(text);
-  // Seven failed links and a failed list of descriptors leak; each kind is fixed by its own switch.
+  // Seven failed links and a failed list of descriptors leak. The links and the list are fixed by
+  // different switches.
   const printed = lines.filter((line) => line.includes("fixed by")).map((line) => line.trim());
   assertEquals(printed.map((line) => line.replace(/^\d+ of \d+ /, "")), [
     "fixed by `quirks = [not partial_destroy_on_link_failure]`",
@@ -109,8 +110,8 @@ Deno.test("runs without a listener do not look for defects themselves", () => {
     assert io.status == OK`);
   const machines = machinesOf(text);
   const switches = KERNELS["7.2.12"].quirks.size;
-  // The test with its two branches; repeated runs for each `explain` with visible output, which reach
-  // the fork; and the test once more for its failure, without output.
+  // Three parts are counted: the test with its two branches; repeated runs for each `explain` with
+  // visible output, which reach the fork; and the test once more for its failure, without output.
   const looks = switches * (1 + 3);
   assert(machines <= 3 + looks + switches * 3, `${machines} machines`);
 });

@@ -34,8 +34,8 @@ export interface DriverEntry<F = number> {
   /** `unmap(buf, handle)` or `unmap(buf, handle, dir)`. */
   readonly unmap: DriverFunction<F>;
   /**
-   * `takes(buf)`: false for a buffer that the driver is never given; null if it is given all
-   * buffers.
+   * `takes(buf)`: returns false for a buffer that is never passed to the driver. Null if all
+   * buffers are passed to it.
    */
   readonly takes: DriverFunction<F> | null;
   /** The name of the device that the memory is mapped for. */
@@ -233,7 +233,10 @@ class DriverReader {
     return DRIVER_DIRECTIONS.filter((dir) => dirs.includes(dir));
   }
 
-  /** The value of a key; undefined if the key is missing, and after reporting a wrong value. */
+  /**
+   * The value of a key; undefined if the key is missing, or if its value is wrong (which is
+   * reported).
+   */
   #value(key: DriverKey): Value | undefined {
     const expression: Expression | undefined = this.#entries.get(key)?.value;
     if (expression === undefined) return undefined;

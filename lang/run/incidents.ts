@@ -53,7 +53,8 @@ export function judgeEnd(vm: Vm, leaks: readonly TestLeak[]): Failure | null {
 
 /** The kind of a run's finding. */
 export function kindOfFinding({ finding, context, where }: FoundIncident): Incident["kind"] {
-  // A leak found in orders of a race (`where`) comes from orders that ran to their end.
+  // If `where` is set, the leak was found in orders of a race. These orders ran to their end, so
+  // the finding is a leak.
   if (!("name" in finding)) return where === null && context.failure !== null ? "held" : "leak";
   return incidentKind(finding);
 }
@@ -70,11 +71,14 @@ function hintOf(event: IncidentEvent): string {
 export interface FoundIncident {
   readonly finding: RunFinding;
   readonly context: Vm;
-  /** The child runs in which it happened, as a label and a text; null for the test's own run. */
+  /**
+   * The child runs in which the incident happened, as a label and a text; null for the test's own
+   * run.
+   */
   readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
 }
 
-/** All unexpected incidents of a run so far, including those of its races and its `inject each`. */
+/** All unexpected incidents of a run so far, including those of its races and of `inject each`. */
 export function foundIncidents(vm: Vm): readonly FoundIncident[] {
   return [
     ...unexpectedIncidents(vm).map((finding) => ({ finding, context: vm, where: null })),
@@ -101,8 +105,8 @@ type Facts = readonly (readonly [label: string, text: string])[];
 /**
  * An incident as plain data.
  *
- * @param gone The defects that cause it; null where that is unknown.
- * @param style Colours for its lines.
+ * @param gone The defects that cause the incident; null if they are unknown.
+ * @param style Colours for the lines.
  */
 export function describeIncident(
   { finding, context, where }: FoundIncident,

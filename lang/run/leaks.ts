@@ -12,9 +12,9 @@ const HINT =
   "name, or `leaks = allow` in `machine`";
 
 /**
- * The resources that a run holds at its end. A failed run is examined, too, because they may be the
- * cause; if a child run failed, the resources of the child. A run that was stopped by a limit or a
- * bug is not examined.
+ * The resources that are still allocated at the end of a run. A failed run is examined, too,
+ * because these resources may be the cause. If a child run failed, the result is the resources of
+ * the child run. A run that was stopped by a limit or a bug is not examined.
  */
 export function leftoversOf(vm: Vm): readonly TestLeak[] {
   if (vm.failure === null) return vm.machine.leftovers();
@@ -23,10 +23,10 @@ export function leftoversOf(vm: Vm): readonly TestLeak[] {
 }
 
 /**
- * A leak as plain data, or a resource that a run held when it failed.
+ * A leak as plain data, or a resource that was still allocated when a run failed.
  *
- * @param kind `held`: the run failed, and statements that did not run may free it.
- * @param facts Further facts about it, each with a label.
+ * @param kind `held`: the run failed; statements that did not run may free the resource.
+ * @param facts Further facts about the resource, each with a label.
  */
 export function describeLeak(
   leak: TestLeak,

@@ -1,7 +1,7 @@
 /**
  * Running a program's tests, benches, properties and sessions, and their reports.
  *
- * State: a session keeps one machine and its history. Proof: `leaks_test.ts`, `replay_run_test.ts`,
+ * State: a session keeps one machine and its history. Tests: `leaks_test.ts`, `replay_run_test.ts`,
  * `program_test.ts`.
  *
  * What other members use:

@@ -1,4 +1,7 @@
-/** Selects tests of a file by a part of their names, by a regular expression, or by an axis. */
+/**
+ * Selects tests of a file by a part of their name, by a regular expression, or by the value of an
+ * axis.
+ */
 import { cellName } from "./bench_cells.ts";
 import { displayName } from "./report.ts";
 
@@ -16,8 +19,9 @@ export function isAxisMatch(match: NameMatch): match is VariantSetting {
 }
 
 /**
- * Whether a test's name, with its machine, contains one of the given names, and its value on each
- * given axis is one of the values given for that axis. An empty list selects every test.
+ * Whether a test is selected: its name, with its machine, contains one of the given names; and for
+ * each given axis, the test has one of the values that are given for that axis. An empty list
+ * selects every test.
  */
 export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
   const names = matches.filter((match): match is string | RegExp => !isAxisMatch(match));

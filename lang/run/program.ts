@@ -115,8 +115,8 @@ export function checkProgram(
 }
 
 /**
- * The diagnostic for an error that reading a program threw: a limit of the host, or a bug of
- * dmalab.
+ * The diagnostic for an error that was thrown while a program was read: a limit of the host, or a
+ * bug of dmalab.
  */
 export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
   const span = { source, start: 0, end: 0 };
@@ -135,10 +135,10 @@ export interface UnderstoodProgram {
 }
 
 /**
- * Reads a program, with the names and types of the parts that can be read.
+ * Reads a program, with the names and types of the parts that can be understood.
  *
- * @param versions The versions of the file so far. Reading the next version takes over nodes of the
- *   one before: its result must not be used any more.
+ * @param versions The versions of the file so far. The next version takes over nodes of the
+ *   previous one, so the result of the previous version must not be used any more.
  */
 export function understandProgram(
   entry: SourceFile,
@@ -194,7 +194,8 @@ function readProgram(
 /**
  * Loads, checks and compiles a program.
  *
- * @param followed Whether its statements are marked, so that a recording has the current statement.
+ * @param followed True to mark the program's statements, so that a recording contains the current
+ *   statement.
  */
 export function loadProgram(
   entry: SourceFile,

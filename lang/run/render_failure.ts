@@ -1,6 +1,6 @@
 /**
- * A failure as lines of text: the diagnostic, with the values of a failed assertion's parts below
- * its source line, then notes.
+ * A failure as lines of text: the diagnostic, the values of a failed assertion's parts below its
+ * source line, and notes.
  *
  * ```text
  * error[E0901]: assertion failed
@@ -27,8 +27,8 @@ export type FailureStyle = NonNullable<RenderOptions["style"]>;
 const DRAWN_COLUMNS = 120;
 
 /**
- * The number of lines in a rendered diagnostic between the message and the source line, and of the
- * source line with its carets.
+ * In a rendered diagnostic, the number of lines between the message and the source line.
+ * `SOURCE_LINES` is the number of lines that the source line and its carets take.
  */
 const PLACE_LINES = 2;
 const SOURCE_LINES = 2;
@@ -113,8 +113,8 @@ interface Drawn {
 }
 
 /**
- * Values below their columns, each in the first row where it touches no other value; a bar connects
- * it with its column.
+ * Values below their columns. A value is in the first row where it touches no other value; a bar
+ * connects it with its column.
  */
 function valueRows(drawn: readonly Drawn[]): string[] {
   let pending = [...drawn].sort((a, b) => a.column - b.column);

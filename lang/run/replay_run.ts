@@ -1,6 +1,6 @@
 /**
  * Repeats a run: the same code on a fresh machine, to its end, to a given point, or with another
- * choice at a branching. `fork`, `race`, `inject each`, `compare` and recordings all use this.
+ * choice at a branch. `fork`, `race`, `inject each`, `compare` and recordings all use this.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent, RecordedEvents } from "@dmalab/runtime";
@@ -29,7 +29,8 @@ import { type MachineOptions, TestMachine } from "./test_machine.ts";
 export const NO_OUTPUT: Output = { write: () => {} };
 
 /**
- * Repeats the run of a VM: of a test, of a session, or of a block on a separate machine.
+ * Repeats the run of a VM. The run may be that of a test, of a session, or of a block on a separate
+ * machine.
  *
  * @param onVm Gets the VM when the machine is ready and nothing has run on it.
  * @throws {Error} When the run cannot be repeated.
@@ -46,8 +47,7 @@ export interface ReplayListener {
 }
 
 /**
- * Output of a child run; while the run leads to a branch, its lines are dropped until the branch
- * begins.
+ * Output of a child run. While the run repeats the code before its branch, its lines are dropped.
  */
 class BranchOutput implements Output {
   /** The branches of the machine that prints. */
@@ -80,7 +80,7 @@ export function sendToBranch(vm: Vm, request: ReplayRequest, speak: () => void):
   const speakFromHere = () => {
     onBranch();
     // A block of `compare` counts as a branch, too. If the wanted branch is a `fork` inside the
-    // block, output starts with the `fork` only.
+    // block, output starts only at the `fork`.
     if (!vm.branches.isReplaying) speak();
   };
   vm.branches.onBranch = speakFromHere;
@@ -92,8 +92,8 @@ export type ReplayStart =
   | { readonly block: Closure };
 
 /**
- * Events of a run that does not keep them: the first request for events repeats the run and keeps
- * them.
+ * Events of a run that does not store them. At the first request for events, the run is repeated
+ * and the events are stored.
  */
 class ReplayedEvents implements RecordedEvents {
   readonly count = Infinity;
@@ -144,8 +144,8 @@ export class ChildRunStarter implements RunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    // The events of a single place of a sweep, or of an order that ends with its race, are rarely
-    // requested: such a run only counts its events.
+    // Such a run only counts its events: the events of a single place of a sweep, or of an order
+    // that ends with its race, are rarely requested.
     const counts = typeof choice?.taken === "object" && !goesOn(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
@@ -167,7 +167,8 @@ export class ChildRunStarter implements RunStarter {
   }
 
   /**
-   * Repeats a run that only counted its events, and keeps them; listeners are not called for it.
+   * Repeats a run that only counted its events, and stores the events. Listeners are not called for
+   * the repetition.
    */
   #repeat(request: ReplayRequest): Vm {
     this.#requireEvents = true;
@@ -213,8 +214,8 @@ export class ChildRunStarter implements RunStarter {
     left: ChildRunLimits,
   ): Vm {
     const variants = [...this.variants, machine.variant];
-    // The block gets copies of captured lists and records: the code after it may change the
-    // originals.
+    // The block gets copies of captured lists and records, because the code after the block may
+    // change the originals.
     const start = { block: separated(block) };
     const side = new ChildRunStarter(this.program, config, variants, this.options, start);
     const output = new BranchOutput(this.options.output, true);
@@ -241,8 +242,8 @@ export class ChildRunStarter implements RunStarter {
       lenient,
       watch,
       ...attributeDefects !== undefined && { attributeDefects },
-      // A run without some of the defects is not one that the script requested: listeners do not
-      // get its events.
+      // If `quirks` is set, some of the defects are disabled in this run. The script did not
+      // request such a run, so listeners do not get its events.
       onEvent: quirks === null ? onSideEvent : undefined,
       onVm: (vm) => {
         if (repeated !== null) vm.machine.readEventsAgain(repeated);
@@ -251,8 +252,8 @@ export class ChildRunStarter implements RunStarter {
       onSideVm,
     });
     const { failure } = machine;
-    // A limit reached while constants are evaluated is the run's own failure: none of its
-    // statements runs.
+    // If a limit is reached while constants are evaluated, this is the failure of the run: none of
+    // its statements runs.
     if (failure !== null && failure.kind !== "limit") throw new Error(failure.diagnostic.message);
     return machine.vm;
   }

@@ -27,7 +27,7 @@ export interface FailureReport {
   readonly notes: readonly string[];
   /**
    * The choices that lead to the failed run, in the form of the option `--branch`, such as
-   * `1:alloc_pages@4`; null if the test's own run failed.
+   * `1:alloc_pages@4`. Null if the test's own run failed.
    */
   readonly branch: string | null;
 }
@@ -43,8 +43,8 @@ export interface FailedValue {
 /** An unexpected fault of the IOMMU, an unexpected report of the checker, or a leak. */
 export interface Incident {
   /**
-   * A fault of the IOMMU, a report of the checker, a leak, or a resource that a test held when it
-   * failed.
+   * A fault of the IOMMU, a report of the checker, a leak, or a resource that was still allocated
+   * when the test failed (`held`).
    */
   readonly kind: "fault" | "report" | "leak" | "held";
   /** The fault's reason, the report's class or the kind of the leak. */
@@ -142,7 +142,10 @@ export interface RunReport {
   readonly file: string;
   /** Names of all tests and properties of the file, whether or not they were run. */
   readonly names: readonly string[];
-  /** The statements at the top of the file first, then tests in the order of the text. */
+  /**
+   * The outcome of the statements at the top of the file first, then of the tests in the order of
+   * the text.
+   */
   readonly outcomes: readonly TestOutcome[];
   /** Numbers of tests and properties by outcome. */
   readonly counts: RunCounts;
@@ -170,7 +173,7 @@ export interface BusyTime {
 
 /** One cell of a bench: its counts on one machine, with one value of each axis. */
 export interface BenchOutcome extends EntryOutcome, BenchTally {
-  /** Faults and reports that the bench did not expect, up to the last counted iteration: the first ones. */
+  /** The first faults and reports that the bench did not expect, up to the last counted iteration. */
   readonly incidents: readonly BenchIncident[];
   /** The bench's name, without values. */
   readonly bench: string;
@@ -181,15 +184,16 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
   /** Turns of the loop before the counted ones. */
   readonly warmup: number;
   /**
-   * Why the loop stopped: at the count of `loop 8`, at the most iterations of a bench without a
-   * count, or because more would cause too many events. Null if the loop did not run to its end.
+   * Why the loop stopped: at the count of `loop 8` (`loop count`), at the maximum number of
+   * iterations of a bench without a count (`iterations`), or because more iterations would cause
+   * too many events (`events`). Null if the loop did not run to its end.
    */
   readonly stopped: "loop count" | "iterations" | "events" | null;
   /** True if the cell failed only because a budget was exceeded. */
   readonly isOverBudget: boolean;
   /**
-   * The latencies that make up virtual time: those of the machine that are not 0, by key or event
-   * name.
+   * The latencies that make up virtual time: those of the machine that are not 0, by latency key or
+   * by event name.
    */
   readonly latenciesNs: Readonly<Record<string, number>>;
   /** Empty if the machine has no latencies. */
@@ -219,7 +223,8 @@ export interface BenchReport {
   /** The place of its name. */
   readonly place: LocationText;
   /**
-   * The value with the cells that others are compared with, and its axis; null without a baseline.
+   * The axis value whose cells are the baseline, with its axis. Other cells are compared with the
+   * baseline. Null if there is no baseline.
    */
   readonly baseline: VariantSetting | null;
   /** The cells in the order of the axes; the last axis changes fastest. */
@@ -229,8 +234,8 @@ export interface BenchReport {
 }
 
 /**
- * Whether both name the same test on the same machine, or the statements at the top of the same
- * file.
+ * Whether two entries are the same test on the same machine, or the statements at the top of the
+ * same file.
  */
 export function isSameEntry(one: EntryName, other: EntryName): boolean {
   return one.kind === other.kind && one.place === other.place &&

@@ -23,20 +23,23 @@ export interface RunStart extends RunNames {
 export interface RunOptions {
   /** `all`: the statements at the top of the file and the tests; `tests`: only these. */
   readonly only?: "all" | "tests";
-  /** Runs only tests with one of these in the name or in the machine; all tests if it is empty. */
+  /**
+   * Runs only tests that have one of these in their name or in their machine's name; all tests if
+   * the list is empty.
+   */
   readonly match?: readonly NameMatch[];
   /** Runs no further test after one that failed. */
   readonly failFast?: boolean;
   /**
-   * Runs only tests for which it returns true; `number` counts the file's tests and properties from
-   * 0.
+   * Runs only tests for which the function returns true; `number` counts the file's tests and
+   * properties from 0.
    */
   readonly select?: (number: number) => boolean;
   /** Replaces the seeds in the file. */
   readonly seed?: number | undefined;
   /**
-   * Instead of each whole test, runs one of its branches: a place of `inject each`, a block of
-   * `fork` or an order of `race`, as {@linkcode FailureReport.branch} names it.
+   * Runs one branch of each test instead of the whole test. A branch is a place of `inject each`, a
+   * block of `fork` or an order of `race`; it is written as in {@linkcode FailureReport.branch}.
    */
   readonly branch?: string | undefined;
   /** Unexpected incidents and leaks are listed and fail no test, whatever the file says. */
@@ -51,7 +54,10 @@ export interface RunOptions {
   readonly onQuestion?: (question: Question) => void;
   /** Width of the lines; 80 columns if not set, so that they are the same everywhere. */
   readonly columns?: number | undefined;
-  /** Gets each run of a test, or of a case of a property, before the first event of its machine. */
+  /**
+   * Gets each run of a test, or of a case of a property, before the machine of the run emits its
+   * first event.
+   */
   readonly onRun?: ((run: RunStart) => void) | undefined;
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
@@ -62,8 +68,8 @@ export interface RunOptions {
   /** Colours for the lines of failures. */
   readonly style?: FailureStyle | undefined;
   /**
-   * False if nothing shows the result: the known defects that cause a failure are then not
-   * searched.
+   * Whether to search for the known defects that cause a failure. False if nothing shows the
+   * result.
    */
   readonly attributeDefects?: boolean;
   /** A clock, and a source of interrupts. Without it there is no time limit. */
@@ -76,7 +82,7 @@ export interface InspectedRunOptions extends RunOptions {
   readonly onVm?: MachineOptions["onVm"];
 }
 
-/** Options in the form that every test gets them; the output limit applies to the whole run. */
+/** Options that every test gets in the same form. The output limit applies to the whole run. */
 export interface SharedOptions {
   readonly machine: Omit<MachineOptions, "record">;
   readonly style: FailureStyle | undefined;
@@ -84,7 +90,8 @@ export interface SharedOptions {
   readonly onRun: ((run: RunStart) => void) | undefined;
   readonly branch: readonly BranchChoice[] | undefined;
   /**
-   * True when no further test is to run: the output limit was reached, or the run was interrupted.
+   * Returns true when no further test must run, because the output limit was reached or the run was
+   * interrupted.
    */
   readonly stopped: () => boolean;
 }

@@ -23,9 +23,9 @@ import {
 import { TestTally } from "./tally.ts";
 
 /**
- * Runs a program's statements and tests. Benches are run by `runBench`.
+ * Runs a program's statements and tests. `runBench` runs benches.
  *
- * @param engine Draws the cases of properties; a program without properties needs none.
+ * @param engine Draws the cases of properties; a program without properties needs no engine.
  */
 export function runProgramWith(
   engine: CaseEngine | null,
@@ -74,8 +74,8 @@ export function runTestWith(
 }
 
 /**
- * Returns the run of a test or property that is shown: for a property the smallest case that fails,
- * or else the last case.
+ * Returns the run of a test or property that is shown. For a property, this is the smallest case
+ * that fails, or the last case if none fails.
  */
 export function shownRun(
   engine: CaseEngine | null,
@@ -102,7 +102,10 @@ class ProgramRun {
     readonly options: SharedOptions,
   ) {}
 
-  /** Runs a test on its machine, or a property on many. @returns Its outcome, and the run that is shown. */
+  /**
+   * Runs a test on its machine, or the cases of a property on many machines.
+   * @returns The outcome, and the run that is shown.
+   */
   test(test: AnyRun): { readonly outcome: TestOutcome; readonly shown: PlannedRun } {
     const { combination, config, functionIndex, kind, name, skip, span } = test;
     if (kind === "bench") throw new Error("A bench is run by runBench()");
@@ -125,7 +128,8 @@ class ProgramRun {
   }
 
   /**
-   * The case of a property that `--branch` applies to: the case that a run of the property shows.
+   * The case of a property to which `--branch` applies. It is the case that is shown after a run of
+   * the property.
    */
   #shownCase(test: AnyRun): PlannedRun {
     const { branch: _, machine, ...others } = this.options;
@@ -157,8 +161,8 @@ function countOutcomes(
 }
 
 /**
- * Expectations that no test reached: those in tests that passed on every machine, and, when all
- * tests ran and passed, those in functions of the file.
+ * Expectations that no test reached. These are expectations in tests that passed on every machine,
+ * and, if all tests ran and passed, expectations in functions of the file.
  */
 function neverReached(
   program: Program,

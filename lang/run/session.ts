@@ -1,8 +1,8 @@
 /**
  * The core of the REPL, without a terminal: accepts text, keeps one machine, and undoes inputs.
  *
- * A session is the list of its inputs. The machine is deterministic, so repeating the list up to an
- * earlier point, on a new machine, reaches that point.
+ * A session is the list of its inputs. The machine is deterministic. Therefore a session goes back
+ * to an earlier point by repeating the list up to that point on a new machine.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -74,8 +74,8 @@ export class RunSession {
   constructor(options: SessionParts, from: SessionCheckpoint | null = null) {
     this.#given = options;
     const { loader, onBranchPoint, onVm, registry, watch } = options;
-    // The clock and interrupts are ignored while earlier actions are repeated: these must run to
-    // their end.
+    // While earlier inputs are repeated, the clock and interrupts are ignored, because the
+    // repetition must run to its end.
     this.#options = watch === undefined ? options : {
       ...options,
       watch: {
@@ -121,8 +121,8 @@ export class RunSession {
   }
 
   /**
-   * A state for repeating the moves since the session's machine was declared, and the first such
-   * move.
+   * A new state for repeating the moves since the session's machine was declared, and the index of
+   * the first such move.
    */
   #onNewMachine(
     session: RunSession,
@@ -143,8 +143,8 @@ export class RunSession {
   }
 
   /**
-   * Runs a file: its declarations become the session's, its statements are run. Its tests are not
-   * run.
+   * Runs a file. The session takes over its declarations, and its statements are run. Its tests are
+   * not run.
    */
   feedSource(source: SourceFile): InputResult {
     return this.#feed(source, true);
@@ -183,8 +183,8 @@ export class RunSession {
     if (read.kind === "incomplete") return { ...NOTHING_DONE, incomplete: true };
     if (read.kind === "wrong") return { ...NOTHING_DONE, diagnostics: read.diagnostics };
     const { input } = read;
-    // The result is known only at the end of the input; until then the input may be repeated in
-    // part.
+    // The result is known only at the end of the input. Until then `#current` has no result; it is
+    // set because the input may be repeated in part.
     const { length: statements } = input.statements;
     this.#current = { kind: "input", source, prepared: input, statements, after: state.names };
     const { done, events, failure, found, values } = state.perform(source, input);
@@ -258,8 +258,8 @@ export class RunSession {
   }
 
   /**
-   * The type of a variable's value, or of the machine's value with that name; undefined without
-   * either.
+   * The type of the value of the variable, or of the machine's value, with that name; undefined if
+   * there is neither.
    * @internal
    */
   kindOf(name: string): Type | undefined {
@@ -313,10 +313,10 @@ export class RunSession {
   }
 
   /**
-   * A session that continues from a point in this session's past, on a separate machine.
+   * A session that continues from an earlier point of this session, on a separate machine.
    *
    * @param move Number of moves before that point.
-   * @param part Number of statements or activities of the next move.
+   * @param part Number of statements or activities of the next move that are before that point.
    * @internal
    */
   branch(move: number, part: number, hooks: Partial<SessionParts>): RunSession {
@@ -419,7 +419,7 @@ function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
 }
 
 /**
- * Repeats moves until all are done or the wanted branch has ended; yields wherever the VM is
+ * Repeats moves until all are done, or until the wanted branch has ended. Yields wherever the VM is
  * paused.
  */
 function* doAgain(
@@ -435,7 +435,8 @@ function* doAgain(
 }
 
 /**
- * Reports the points of a move where a branch could begin. @param move Returns the move's number.
+ * Reports the points of a move at which a branch could begin.
+ * @param move Returns the move's number.
  */
 function reportBranchPoints(
   state: SessionState,

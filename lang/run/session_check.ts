@@ -1,4 +1,7 @@
-/** An input of a session, checked and compiled: everything needed to run it, and to repeat it. */
+/**
+ * An input of a session, checked and compiled, with all data that is needed to run it and to repeat
+ * it.
+ */
 import type { Registry } from "../values/registry.ts";
 import {
   declareNames,
@@ -63,8 +66,8 @@ export type ReadInput =
   | { readonly kind: "wrong"; readonly diagnostics: readonly Diagnostic[] };
 
 /**
- * The tables for checking and compiling a session's inputs: one set for all its states, which only
- * grows.
+ * The tables for checking and compiling a session's inputs. All states of a session share one set
+ * of tables, which only grows.
  */
 export class SessionCode {
   readonly resolution: Resolution = new Resolution();

@@ -1,5 +1,6 @@
 /**
- * A machine of a session with its variables: discarded and built anew when the session goes back.
+ * A machine of a session with its variables. When the session goes back, the machine is discarded
+ * and built again.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -95,14 +96,15 @@ export class SessionState {
   /** Gets the VM of each machine, before anything runs on it. */
   onVm: ((vm: Vm) => void) | null;
   /**
-   * Called where a branch could begin: before each statement of an input and each activity of a step,
-   * and after the last one. `part` is the number of statements or activities done so far.
+   * Called at each point where a branch could begin: before each statement of an input and each
+   * activity of a step, and after the last one. `part` is the number of statements or activities done
+   * so far.
    */
   onBranchPoint: (part: number, isStatement: boolean) => void = () => {};
   readonly #limits: Limits;
   /**
-   * Whether the session continues with this state. Only then the host's clock may stop a run; a
-   * replayed run must end where the original run ended.
+   * Whether the session continues with this state. The host's clock may stop a run only if it does,
+   * because a replayed run must end where the original run ended.
    */
   #isLive: boolean;
   #runs: RunStarter;
@@ -157,8 +159,8 @@ export class SessionState {
       if (failure === null && shown) this.#keepValue(prepared);
       // A call without a value is mostly made for its effect.
       if (failure === null && shown && (result !== null || !isCall)) {
-        // The text is no value of the script: its memory is not charged, as a repetition does not
-        // make it.
+        // The text is not a value of the script. Its memory is not charged, because a repetition of
+        // the input does not make the text.
         const text = formatClipped(result, this.vm, DISPLAYED_CHARACTERS);
         values.push({ value: result, text });
       }
@@ -176,7 +178,7 @@ export class SessionState {
 
   /**
    * Repeats a move; yields wherever the VM is paused, and between activities.
-   * @param settles Whether the names after the whole move are set at the end.
+   * @param settles True to set the names to their meaning after the whole move.
    */
   *again(entry: HistoryEntry, settles = true): Generator<void, void> {
     if (this.ended) return;
@@ -209,8 +211,8 @@ export class SessionState {
   }
 
   /**
-   * Ends an input that was repeated only up to one of its statements: names without a value yet are
-   * withdrawn.
+   * Ends an input that was repeated only up to one of its statements. Names that have no value yet
+   * are withdrawn.
    */
   cutOff(before: SessionNames, prepared: PreparedInput): void {
     const { registry } = this.parts.code;
@@ -389,10 +391,10 @@ export function drain<T>(steps: Generator<void, T>): T {
 }
 
 /**
- * Withdraws names: each means again what it meant before the input, or nothing.
+ * Withdraws names: each name gets the meaning again that it had before the input, or none.
  *
- * @param globals Values of the session's variables and consts; those without a value are set to
- *   none, because a function of the same input may name them.
+ * @param globals Values of the session's variables and consts. A global without a value is set to
+ *   none, because a function of the same input may use it.
  * @returns The globals that have no value.
  */
 function withdrawNames(

@@ -18,7 +18,7 @@ export interface SessionOptions {
   readonly limits?: Limits;
   /** A clock, and a source of interrupts. An input that either of them stops is undone. */
   readonly watch?: HostWatch;
-  /** Whether tests of an input are run; the default is true. Tests of a file are never run. */
+  /** Whether the tests in an input are run; the default is true. Tests in a file are never run. */
   readonly runsTests?: boolean;
   /** Replaces the seed of the machine block. */
   readonly seed?: number;
@@ -35,17 +35,18 @@ export interface SessionParts extends SessionOptions {
   /** @internal */
   readonly registry: Registry;
   /**
-   * Gets the VM of each machine of the session, before anything runs on it; its statements are then
-   * marked.
+   * Gets the VM of each machine of the session, before anything runs on it. If this is set,
+   * statements are marked.
    * @internal
    */
   readonly onVm?: (vm: Vm) => void;
   /**
-   * Called where a branch could begin: before each statement of an input and each activity of a step,
-   * and after the last one.
-   * @param move Number of moves before this one.
-   * @param part Number of its statements or activities done so far.
-   * @param isStatement Whether the part belongs to an input, and not to a step.
+   * Called at each point where a branch could begin: before each statement of an input and each
+   * activity of a step, and after the last one.
+   * @param move Number of moves before this move.
+   * @param part Number of statements or activities of this move done so far.
+   * @param isStatement True if the part is a statement of an input, false if it is an activity of a
+   *   step.
    * @internal
    */
   readonly onBranchPoint?: (move: number, part: number, isStatement: boolean) => void;

@@ -112,8 +112,8 @@ export function workOutConsts<F>(
 }
 
 /**
- * A separate machine for one test; or the failure to build it: the checker has built the same
- * machine before, so that only a bug of dmalab itself can stop it here.
+ * A separate machine for one test, or the failure to build it. The checker has built the same
+ * machine before, so only a bug of dmalab itself can cause a failure here.
  *
  * @param span The place of a reported failure.
  */

@@ -1,4 +1,4 @@
-/** The cases of a test's table, the machines that it runs on, and the values of its `forall`. */
+/** The cases of a test's table, the machines on which the test runs, and the values of its `forall`. */
 import type { ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../compile/constant_value.ts";
 import { isSequenceCall } from "../check/types/sequence_call.ts";
@@ -106,7 +106,7 @@ function axisValues(
   return all;
 }
 
-/** The text of a value: the `name` of a record that has one, otherwise the formatted value. */
+/** The text of a value: for a record with an entry `name` that entry, otherwise the formatted value. */
 function axisText(value: Value): string {
   const name = value instanceof RecordValue ? value.entries.get("name") : undefined;
   return formatValue(typeof name === "string" || name instanceof EnumValue ? name : value);
@@ -163,8 +163,8 @@ export interface ForallValues {
 /** The facts about a test before it is compiled. */
 export interface TestVariants {
   /**
-   * The cases: one for each combination of the table's values, or a single one; each with its
-   * machines.
+   * The cases, each with its machines: one case for each combination of the table's values, or a
+   * single case without a table.
    */
   readonly cases: readonly (TestCase & {
     readonly combinations: readonly Combination[];
@@ -197,7 +197,10 @@ export function testVariants(
 
 type CaseMachines = TestCase & { readonly combinations: readonly Combination[] };
 
-/** Adds the machines to each case: the same for all, unless a modifier uses a name of the case. */
+/**
+ * Adds the machines to each case. All cases have the same machines, unless a modifier uses a name
+ * of the case.
+ */
 function withCombinations(
   test: AnyTest,
   cases: readonly TestCase[],

@@ -1,9 +1,9 @@
 /**
- * The language's own words: one row for each.
+ * The language's own words, one row for each word.
  *
- * Lexer, parser, hints, completion, help and tests use these rows. A word of the grammar without a
- * row does not compile; a row without a use in the grammar, and one that docs/language.md does not
- * name, fail a test.
+ * Lexer, parser, hints, completion, help and tests use these rows. If the grammar uses a word
+ * without a row, it does not compile. If the grammar does not use a row, or docs/language.md does
+ * not name it, a test fails.
  */
 import { hard, type KeywordSpec, soft } from "./word_row.ts";
 

@@ -3,7 +3,7 @@
  * unless its `LONGER_ALT` matches more characters.
  *
  * Chevrotain's lexer builds tables for all characters at every start, which takes longer than
- * tokenizing a short file: this one builds only the tables for characters that occur in the text.
+ * tokenizing a short file. This lexer builds tables only for the characters that occur in the text.
  */
 import type { IToken, TokenType } from "chevrotain";
 
@@ -22,7 +22,8 @@ export class PatternLexer {
   #end = 0;
 
   /**
-   * @param types In the order in which they are tried; for any character one of them has to match.
+   * @param types The token types, in the order in which they are tried. For any character, one of
+   *   them has to match.
    */
   constructor(private readonly types: readonly TokenType[]) {
     this.#beyond = types.filter(({ PATTERN: pattern }) => typeof pattern !== "string");
@@ -74,7 +75,7 @@ const beginsWith =
       ? pattern.startsWith(character)
       : starts?.includes(character) === true;
 
-/** The end of a match of the type's pattern at `at`; -1 if it does not match. */
+/** The end of a match of the type's pattern at `at`; -1 if the pattern does not match there. */
 function endOf({ PATTERN: pattern }: TokenType, text: string, at: number): number {
   if (typeof pattern === "string") return text.startsWith(pattern, at) ? at + pattern.length : -1;
   // Patterns that are not strings are sticky regular expressions.

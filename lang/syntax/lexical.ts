@@ -1,6 +1,7 @@
 /**
- * The pass after the lexer: checks every literal, explains syntax of other languages, and returns
- * tokens that the parser accepts without reporting the same mistakes again.
+ * The pass after the lexer. It checks every literal and explains syntax of other languages. It
+ * returns tokens that the parser accepts, so that the parser does not report the same mistakes
+ * again.
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { LiteralProblem } from "./tree/literals.ts";
@@ -160,8 +161,8 @@ const NAMED_BLOCKS: ReadonlySet<string> = new Set(
 
 /**
  * An unclosed string extends to the end of its line. Brackets and commas at the end most likely do
- * not belong to it. Returns the string without that tail, and the tokens of the tail, so that a
- * missing quote leaves no bracket unclosed.
+ * not belong to it. The function therefore splits the token: it returns the string without these
+ * characters, and tokens for them. A missing quote then leaves no bracket unclosed.
  */
 function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
   const closers = isBlockName ? "{" : ")]},;";
@@ -187,7 +188,8 @@ function tailOf(text: string, characters: string): string {
 }
 
 /**
- * Whether a quote was meant to end a string of the previous line, which was reported as unclosed.
+ * Whether a quote was meant to end a string of the previous line. That string was already reported
+ * as unclosed.
  */
 function endsTextOfLineBefore(
   { image, startOffset }: IToken,

@@ -1,11 +1,11 @@
 /**
  * Decides which newlines end a statement.
  *
- * A newline is dropped inside `(` and `[`, after `=`, `+=`, `=>`, `:`, a binary operator or a
- * comma, before a line that begins with `.` and a name, and between a `}` and `else` or `and`. It
- * is kept nevertheless when the next line begins with a word that can only begin a statement: then
- * the previous line is incomplete, and the error belongs there. Blank lines, newlines next to a
- * brace and newlines at the end have no meaning and are dropped as well.
+ * A newline is dropped inside `(` and `[`; after `=`, `+=`, `=>`, `:`, a binary operator or a
+ * comma; before a line that begins with `.` and a name; and between a `}` and `else` or `and`.
+ * Exception: it is kept if the next line begins with a word that can only begin a statement. The
+ * previous line is then incomplete, and the error belongs to that line. Blank lines, newlines next
+ * to a brace and newlines at the end have no meaning and are dropped as well.
  */
 import type { IToken } from "chevrotain";
 import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
@@ -17,8 +17,8 @@ import * as t from "./tokens.ts";
 const { Hard } = t;
 
 /**
- * Soft words that begin a statement if a name or a literal follows, which no name could have after
- * it.
+ * Soft words that begin a statement if a name or a literal follows. If such a word were a name,
+ * neither could follow it.
  */
 const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) => row.class === "soft" && isStatementWord(row)),
@@ -93,8 +93,8 @@ function endsStatement(
 }
 
 /**
- * The opening minus the closing brackets of a line, and whether its last token requires a
- * continuation.
+ * `depth` is the number of opening brackets of a line minus its closing brackets; `goesOn` is true
+ * if its last token requires a continuation.
  */
 export function opensMore(line: string): { readonly depth: number; readonly goesOn: boolean } {
   const tokens = t.tokenize(line);

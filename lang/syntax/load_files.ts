@@ -18,17 +18,19 @@ export class LoadError {
 }
 
 /**
- * Loads files. The command line reads them from the disk; tests and a browser page have them in
+ * Loads files. The command line reads files from the disk; tests and a browser page have them in
  * memory.
  */
 export interface SourceLoader {
   /**
    * Loads a file that `use` names.
    *
-   * Two paths to one file must give source files with the same name: cycles are found by it.
+   * Two paths to one file must give source files with the same name, because cycles are found by
+   * that name.
    *
-   * @param path As written.
-   * @param from The file that uses it, to which the path is relative; null for the working folder.
+   * @param path The path as written.
+   * @param from The file with the `use`, to which the path is relative; null for the working
+   *   folder.
    * @param limitBytes A longer file is not loaded; without a limit any file is.
    */
   load(path: string, from: SourceFile | null, limitBytes?: number): SourceFile | LoadError;
@@ -66,8 +68,9 @@ export interface FileKind {
 const SCENARIO: FileKind = { name: /\.dma$/, what: "a scenario (*.dma)" };
 
 /**
- * The error for a file with a name of the wrong kind. Such a file is not read, because a message
- * about its text would print a line of an arbitrary file. Null for a valid name.
+ * The error for a file whose name does not belong to the expected kind of file; null for a valid
+ * name. Such a file is not read, because a message about its text would print a line of an
+ * arbitrary file.
  */
 export function misnamed(path: string, { name, what }: FileKind): LoadError | null {
   return name.test(path)
@@ -76,8 +79,8 @@ export function misnamed(path: string, { name, what }: FileKind): LoadError | nu
 }
 
 /**
- * Loads the file that a text names, relative to the folder of that text's file; null after an
- * error.
+ * Loads the file that a text names. The path is relative to the folder of the file with that text.
+ * Returns null after an error.
  */
 export function loadNamedFile(
   path: string,
@@ -109,15 +112,16 @@ export interface LoadedFile {
 }
 
 /**
- * Limits for the nesting of `use`, for the files of a program, and for their characters in total.
+ * Limits of the nesting of `use`, of the number of files of a program, and of their characters in
+ * total.
  */
 const MAX_DEPTH = 100;
 const MAX_FILES = 1000;
 const MAX_CHARACTERS = MAX_TEXT_LENGTH;
 
 /**
- * Reads and parses a file and all files that it uses. Each file is read once, however often it is
- * used.
+ * Reads and parses a file and all files that it uses. Each file is read only once, even if several
+ * files use it.
  */
 export class FileLoader {
   readonly #known = new Map<string, LoadedFile>();

@@ -1,9 +1,8 @@
 /**
- * Words, tokens, tree. A newline ends a statement, so that the effect of a mistake is limited to
- * one line.
+ * Words, tokens, tree. A newline ends a statement, so a mistake affects only one line.
  *
- * State: none. Hot: a start reads its file once (`deno task bench lang`). Proof: `parse_test.ts`,
- * `robustness_long_test.ts`, `tests/bad/`.
+ * State: none. Hot path: a start reads its file once (`deno task bench lang`). Tests:
+ * `parse_test.ts`, `robustness_long_test.ts`, `tests/bad/`.
  *
  * What other members use:
  */

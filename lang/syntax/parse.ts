@@ -1,8 +1,8 @@
 /**
  * From source text to a syntax tree with diagnostics.
  *
- * The tokens are corrected, then the brackets and words, then the parser makes the tree: each phase
- * reports its mistakes, and at the end one error is kept for each mistake. Nothing here throws,
+ * The tokens are corrected, then the brackets and words, then the parser makes the tree. Each phase
+ * reports its mistakes; at the end one error is kept for each mistake. Nothing in this file throws,
  * whatever the text.
  */
 import type { IToken } from "chevrotain";
@@ -29,8 +29,8 @@ const { Hard, Soft } = t;
  * The depth of the syntax tree is limited before any code recurses over the tree.
  *
  * A text can nest without brackets, too (`not not not …`, `a.b.c…`, `x => y => …`), so the depth is
- * estimated from the tokens: never too low, and exact enough that no hand-written script reaches
- * the limit. Parser, checker and compiler may then recurse without counting.
+ * estimated from the tokens. The estimate is never too low, and exact enough that no hand-written
+ * script reaches the limit. Therefore parser, checker and compiler may recurse without counting.
  */
 
 /** Deepest nesting of brackets. */
@@ -109,16 +109,17 @@ export interface ReadText {
   /** The spans of all nodes in the tree. */
   readonly spans: readonly Span[];
   /**
-   * Whether a word of the text may be a mistake, depending on the declarations of the whole file.
+   * Whether a word of the text may be a mistake; the declarations of the whole file decide whether
+   * it is.
    */
   readonly hasSuspects: boolean;
 }
 
 /**
- * Reads a text, or the part of it from one offset to another, which has to consist of whole
+ * Parses a text, or the part of it from one offset to another. Such a part has to consist of whole
  * statements of the top level.
  *
- * @param spans Collects the spans in the tree; null without an editor.
+ * @param spans Collects the spans in the tree; null if no editor needs them.
  */
 export function readText(
   source: SourceFile,
@@ -160,7 +161,7 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
   return refuseLongText(source) ?? resultOf(source, readText(source, { mode }), mode);
 }
 
-/** The result for a text that was read as a whole, with one error for each mistake. */
+/** The result for a text that was parsed as a whole. It has one error for each mistake. */
 export function resultOf(
   source: SourceFile,
   { items, phases, tokens, words }: ReadText,

@@ -2,10 +2,10 @@
  * Parses a text again after a change, without the declarations that did not change.
  *
  * The changed part is parsed together with the statements of the top level before and after it. If
- * both statements result in the same as before, the change is limited to the text between them: all
- * other nodes are kept, and their spans are moved. The whole text is parsed if a change may reach
- * further: after an error of the lexer (an unclosed comment) or of brackets, and with words that
- * depend on the declarations of the whole file.
+ * both statements give the same result as before, the change is limited to the text between them:
+ * all other nodes are kept, and their spans are moved. The whole text is parsed if a change may
+ * affect more: after an error of the lexer (an unclosed comment) or of brackets, and with words
+ * whose meaning depends on the declarations of the whole file.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
@@ -38,7 +38,7 @@ interface ChangedPart {
   readonly delta: number;
 }
 
-/** Reads the versions of one text. A version's tree takes over nodes of the version before it. */
+/** Parses the versions of one text. A version's tree takes over nodes of the previous version. */
 export class TextReader {
   #kept: KeptText | null = null;
 
@@ -61,8 +61,8 @@ export class TextReader {
 }
 
 /**
- * A few errors of the parser affect only their statements; errors of earlier phases may affect
- * more.
+ * Whether nodes of a text can be reused. A few errors of the parser affect only their statements.
+ * Errors of earlier phases may affect more.
  */
 function isReusable({ hasSuspects, phases }: ReadText): boolean {
   const [tokens, brackets] = phases;
@@ -121,8 +121,8 @@ function isSame(found: Statement | undefined, kept: Statement, delta: number): b
 }
 
 /**
- * The part that has to be read again: statements touched neither by the change nor by an earlier
- * error are kept.
+ * The part that has to be parsed again. Statements outside the change and outside earlier errors
+ * are kept.
  */
 function changedPart({ items, source, torn }: KeptText, text: string): ChangedPart {
   const old = source.text;

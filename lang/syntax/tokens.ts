@@ -1,12 +1,12 @@
 /**
  * Token types and the lexer.
  *
- * The lexer recognises the hard words only. The soft words (`print`, `trace`, `try` …) become
- * identifiers and get their own types in `words.ts`, where the adjacent tokens are known; each of
- * them is still a `Name`, so that it can be a name wherever it has no special meaning.
+ * The lexer recognises only the hard words. It makes the soft words (`print`, `trace`, `try` …)
+ * identifiers; `words.ts`, which knows the adjacent tokens, gives them their own types. A soft word
+ * is still a `Name`, so it can be a name wherever it has no special meaning.
  *
  * Order matters: the first pattern that matches wins. A keyword gives way to a longer identifier;
- * longer operators precede shorter ones; a catch-all matches every other character, so that lexing
+ * longer operators precede shorter ones. A catch-all matches every other character, so lexing
  * itself never fails.
  */
 import type { IToken, TokenType } from "chevrotain";
@@ -39,7 +39,7 @@ interface OwnTokenType extends TokenType {
 
 /**
  * @param pattern A string or a sticky expression; null for types that the lexer does not produce.
- * @param categories The categories of the type, which have to be made before it.
+ * @param categories The categories of the type. They have to be made before the type.
  */
 function tokenType(
   name: string,
@@ -278,7 +278,10 @@ export const Unknown = token("Unknown", UNKNOWN, "a character", [Inline], [
   ..."$@\\^'`~",
 ]);
 
-/** In the order in which the lexer tries them: a keyword before the name that it might be. */
+/**
+ * The token types in the order in which the lexer tries them. A keyword comes before the name type,
+ * which would also match it.
+ */
 export const LEXED: TokenType[] = [
   ...[...HARD_WORDS].sort((a, b) => b.length - a.length).map((word) => Hard[word]),
   ...VOCABULARY.filter(({ LONGER_ALT, PATTERN }) => PATTERN !== undefined && !LONGER_ALT),

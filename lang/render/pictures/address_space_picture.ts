@@ -1,4 +1,4 @@
-/** A drawing of a device's IOVA space: strips of cells, and the ranges from the top down. */
+/** A drawing of a device's IOVA space: strips of cells, and a list of the ranges from the top down. */
 import { pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { stripCells } from "./strip.ts";
@@ -24,7 +24,10 @@ export interface PicturedSpace {
 }
 
 const STRIP_CELLS = 60;
-/** If at least this many ranges of a kind follow each other, the others are only counted. */
+/**
+ * If at least this many ranges of the same kind follow each other, only some are listed; the others
+ * are counted.
+ */
 const SAME_ROWS = 3;
 const LIMIT_32BIT = 2 ** 32;
 const CELLS = { mapped: "█", taken: "▓", cached: "▒", waiting: "▒", reserved: "╳" } as const;
@@ -33,7 +36,7 @@ const ORDER = ["mapped", "taken", "waiting", "cached", "reserved"] as const;
 
 /**
  * The drawing, in at most 80 columns.
- * @param rows Ranges that are listed before the rest is only counted.
+ * @param rows Maximum number of listed ranges; further ranges are only counted.
  */
 export function addressSpacePicture(space: PicturedSpace, rows: number): string[] {
   const movable = space.ranges.filter(({ use }) => use !== "reserved");
@@ -63,7 +66,8 @@ export function reservedLines(
 }
 
 /**
- * A strip of cells that ends at or above the highest of the ranges and reaches down to the lowest.
+ * A strip of cells. It ends at or above the highest of the ranges, and reaches down to the lowest
+ * range.
  */
 function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[] {
   const [highest] = ranges;

@@ -1,6 +1,6 @@
 /**
- * A drawing of a bio: the bytes of a page that each segment fills, and the alignment at which it
- * meets the previous segment.
+ * A drawing of a bio. A line shows the bytes of a page that a segment fills, and the alignment of
+ * the address at which the segment meets the previous one.
  *
  *        0x20_0000    4KiB  ▕████████████████▏                        4KiB
  *        0x30_0200   3584B  ▕░░██████████████▏                        512B
@@ -28,7 +28,8 @@ const PAGE_BYTES = 4096;
 const BAR_CELLS = 16;
 const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
 /**
- * Most vectors that are all shown; and how many of a longer list are shown at its start and end.
+ * Up to `longest` vectors are all shown. Of a longer list, the `first` and the `last` ones are
+ * shown.
  */
 const SHOWN = { longest: 12, first: 8, last: 3 };
 

@@ -1,12 +1,12 @@
 /**
- * Parts of a mapping that are copied: for each the address of its bounce buffer, and of the
- * original.
+ * Lines for the parts of a mapping that are copied: the address of each part's bounce buffer, and
+ * of the original.
  */
 import type { BouncedPart } from "@dmalab/devices";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
-/** Most lines that are all shown; and how many of a longer list are shown at its start and end. */
+/** Up to `longest` lines are all shown. Of a longer list, the `first` and the `last` ones are shown. */
 const SHOWN = { longest: 6, first: 3, last: 2 };
 
 /** A line for each part; none without any. */

@@ -1,4 +1,7 @@
-/** A drawing of the two-step API's state: how much of the range is linked, and to which memory. */
+/**
+ * A drawing of the two-step API's state: how much of the range is linked, and to which memory it is
+ * linked.
+ */
 import type { DmaIovaState } from "@dmalab/runtime/dma";
 import { PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
@@ -21,8 +24,9 @@ const DISPLAYED_RUNS = 8;
 
 /**
  * The drawing, in at most 80 columns.
- * @param device The name of the device that the state was passed with; null for none.
- * @param runs Ascending.
+ * @param device The name of the device with which the state was last passed to a call; null for no
+ *   device.
+ * @param runs In ascending order.
  */
 export function iovaStatePicture(
   state: DmaIovaState,

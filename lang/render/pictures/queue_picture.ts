@@ -25,7 +25,7 @@ export interface PicturedRing {
   readonly shows: string;
   cell(slot: number): string;
   readonly marks: readonly RingMark[];
-  /** A slot that has to be visible if the ring is too long to be drawn whole. */
+  /** The index of a slot that has to be visible if the ring is too long to be drawn as a whole. */
   readonly focus: number;
 }
 

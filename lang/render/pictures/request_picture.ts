@@ -1,6 +1,6 @@
 /**
- * A drawing of a request: the memory it covers, the device's addresses, and the command that
- * contains them.
+ * A drawing of a request: the memory that it covers, the device's addresses of this memory, and the
+ * command that contains these addresses.
  *
  *     physical memory         IOVA                     command
  *      0x10_2000    4KiB ─┐                         ┌─► PRP1  0xfffe_0000
@@ -8,8 +8,8 @@
  *      0x10_6000    4KiB ─┘                         │  ┌─ list 0xffff_f000 ──────┐
  *                                                   ├─►│   0  0xfffe_1000        │
  *
- * If all memory is mapped as one range, the lines of the segments join on the left and fan out
- * again on the right. If each segment has its own mapping, each has its own line.
+ * If all memory is mapped as one range, the lines of the segments join on the left and split again
+ * on the right. If each segment has its own mapping, it also has its own line.
  */
 import { bouncedLines } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
@@ -41,7 +41,8 @@ const MIDDLE = 21;
 const RIGHT = 26;
 const GAP = 5;
 /**
- * Most lines of one list that are all shown; and how many of a longer list are shown at each end.
+ * Up to `longest` lines of one list are all shown. Of a longer list, the `first` and the `last`
+ * ones are shown.
  */
 const SHOWN = { longest: 8, first: 4, last: 2 };
 /** List pages that are shown before those in the middle are left out. */
@@ -76,7 +77,7 @@ function memoryLines(memory: RequestMemory, range: Range | null): string[] {
 }
 
 /**
- * The range that covers all segments, if a single entry covers more than one segment; otherwise
+ * If a single entry covers more than one segment: the range that covers all segments. Otherwise
  * null.
  */
 function sharedRange({ entries, segments }: RequestMemory): Range | null {
@@ -101,10 +102,11 @@ function hiddenSegments(hidden: readonly unknown[]): string {
 }
 
 /**
- * The right column, with its two neighbours: the command's own entries, then each list in a box.
+ * The rows with the right column of the drawing: first the command's own entries, then each list in
+ * a box.
  *
- * @param rowsOf The rows for entries of a list page, or of the command itself for null, that point
- *   to data.
+ * @param rowsOf The rows for the entries that point to data: those of a list page, or for null
+ *   those of the command itself.
  */
 function entryRows(request: RequestMemory, rowsOf: (page: number | null) => readonly PieceRow[]) {
   const rows = endsOf(rowsOf(null), SHOWN, (hidden) => gapRow(hidden, (text) => text));
@@ -134,7 +136,7 @@ interface ShownPage {
   readonly hiddenBefore: number;
 }
 
-/** The list pages that are shown: all, or the first and the last if there are many. */
+/** The list pages that are shown: all pages, or only the first and the last ones if there are many. */
 function shownPages({ listPages }: RequestMemory): ShownPage[] {
   const all = listPages.map((page, index): ShownPage => ({ page, index, hiddenBefore: 0 }));
   if (all.length <= DISPLAYED_PAGES) return all;
@@ -255,7 +257,8 @@ function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string
 
 function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): string {
   const begins = row.data && row.left !== "";
-  // A vertical line continues as long as the next line with data belongs to the same segment.
+  // The vertical line continues to the next row if the next line with data belongs to the same
+  // segment.
   const next = rows.slice(index + 1).find((other) => other.data || other.gap);
   const goesOn = next !== undefined && next.data && next.left === "";
   const inside = !begins && !row.gap && (row.data || goesOn);
@@ -278,7 +281,10 @@ function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): strin
   ].join("");
 }
 
-/** A row for each entry, by its list page (null for the command), in the order of the data. */
+/**
+ * The rows of each list page (null for the command). There is a row for each entry, in the order of
+ * the data.
+ */
 function rowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
   const pages = new Map<number | null, PieceRow[]>();
   let next = 0;
@@ -290,7 +296,7 @@ function rowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
     const entryEnd = entryAt + entry.sizeBytes;
     const right = entryText(request, entry);
     let joins = false;
-    // If a segment began before this entry and continues in it, the entry has a line without a
+    // If a segment began before this entry and continues in it, the entry gets one line without a
     // segment.
     do {
       const segment = segmentAt < entryEnd ? request.segments[next] : undefined;

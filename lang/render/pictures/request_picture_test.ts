@@ -12,8 +12,8 @@ interface DrawnEntry {
 }
 
 /**
- * The memory in a test: entries that point to data, and list pages with the entry that points to the
- * next.
+ * The memory in a test: entries that point to data, and list pages. A list page has the index of the
+ * entry that points to the next page.
  */
 interface DrawnMemory {
   readonly segments?: readonly { readonly phys: number; readonly sizeBytes: number }[];

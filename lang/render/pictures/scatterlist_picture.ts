@@ -18,13 +18,14 @@ export interface ScatterRange {
 export type ScatterWords = readonly [rule: string, short: string, text: string];
 
 /**
- * Most entries that are all shown; and how many of a longer list are shown at its start and end.
+ * Up to `longest` entries are all shown. Of a longer list, the `first` and the `last` ones are
+ * shown.
  */
 const SHOWN = { longest: 24, first: 16, last: 4 };
 
 /**
  * The drawing, in at most 80 columns.
- * @param device The name of the device for which it was mapped last; null for none.
+ * @param device The name of the device for which the list was last mapped; null for no device.
  * @param ranges Empty while the list is not mapped.
  */
 export function scatterlistPicture(

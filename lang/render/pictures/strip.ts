@@ -1,4 +1,4 @@
-/** Ranges as a strip of cells: each cell shows the most important of the ranges in it. */
+/** Ranges as a strip of cells. Each cell shows the most important of the ranges that lie in it. */
 
 /** A range of addresses, slots or bytes with its kind. */
 export interface StripPiece<K extends string> {
@@ -15,8 +15,8 @@ export interface StripScale {
 }
 
 /**
- * The kind that each cell of a strip shows; null for none.
- * @param order Kinds by importance: a cell shows the first of them that occurs in it.
+ * The kind of range that each cell of a strip shows; null for a cell without a range.
+ * @param order Kinds by importance: a cell shows the first kind that occurs in it.
  */
 export function stripCells<K extends string>(
   pieces: readonly StripPiece<K>[],

@@ -2,8 +2,8 @@
  * Pictures as SVG, with lines instead of the terminal's characters.
  *
  * The text for the terminal is the source: each word stays text at its place, and each drawing
- * character becomes a line, an arrow or a filled cell. So every picture is the same in a file as in
- * a terminal.
+ * character becomes a line, an arrow or a filled cell. Therefore a picture in a file looks the same
+ * as in a terminal.
  */
 import { maxOf } from "@dmalab/runtime/basics";
 import { spanPlace, spanText } from "../../source.ts";
@@ -56,7 +56,7 @@ const ARROWS: Readonly<Record<string, readonly (readonly [number, number])[]>> =
   "▾": [[1, 6], [7, 6], [4, 12]],
 };
 
-/** The filled part of a cell for each kind of use; a free cell only has an outline. */
+/** For each kind of use, how much of a cell is filled. A free cell has only an outline. */
 const FILLS: Readonly<Record<string, number>> = { "█": 1, "▓": 0.65, "▒": 0.35, "░": 0.08, "╳": 0 };
 
 /** Edges of a strip: their position in the cell, and their direction as an SVG path. */
@@ -161,7 +161,8 @@ function isDrawn(character: string): boolean {
 }
 
 /**
- * A text with the same width as in a terminal, whatever the font; addresses have a separate colour.
+ * A text with the same width as in a terminal, whatever the font. Addresses have a different
+ * colour.
  */
 function textMarkup(text: string, column: number, y: number): string {
   const width = [...text].length * CELL.width;

@@ -22,7 +22,10 @@ show swiotlb
 wait io
 `;
 
-/** The words of a line without drawing characters, split at drawings and at gaps of two spaces. */
+/**
+ * The words of a line without drawing characters. Words are separated by drawing characters and by
+ * gaps of two spaces.
+ */
 function words(line: string): string[] {
   return line.split(/[─-╿▀-▟■-◿]+| {2,}/u).map((text) => text.trim()).filter((text) => text !== "");
 }
@@ -83,7 +86,8 @@ Deno.test("svgPictures() has the texts of the terminal's pictures, line by line"
 Deno.test("svgPictures() joins lines: a corner leads where its character leads", () => {
   const svg = svgPictures([{ title: "box", lines: ["┌─┐", "└─►"] }]);
   const [, lines] = svg.match(/class="lines" d="([^"]*)"/)!;
-  // Lines from the centre of the corner to the right, along the line, and into the next corner.
+  // The lines go from the centre of the corner to the right, along the row, and into the next
+  // corner.
   assert(
     lines!.includes("M20 61H24") && lines!.includes("M24 61h8") && lines!.includes("M36 61H32"),
   );

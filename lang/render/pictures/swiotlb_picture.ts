@@ -73,7 +73,10 @@ function areaLines({ buffers, pool }: PoolOfBuffers): string[] {
   ];
 }
 
-/** A bar for an area: each cell is an equal part, marked when any of its slots is in use. */
+/**
+ * A bar for an area. Each cell is an equal part of the area; it is marked if any of its slots is in
+ * use.
+ */
 function areaBar(
   buffers: readonly BouncedBuffer[],
   start: number,
@@ -109,7 +112,10 @@ function setLines(whole: PoolOfBuffers): string[] {
   ];
 }
 
-/** Lines for added pools, which have no maps: their slot numbers follow those of the first pool. */
+/**
+ * Lines for added pools, which are drawn without maps. The slot numbers of added pools follow those
+ * of the first pool.
+ */
 function addedLines({ pools: [, ...added] }: SwiotlbPool): string[] {
   const lines = added.slice(0, DISPLAYED_ADDED).map((
     { basePhys, sizeBytes, slots, transient, usedSlots },

@@ -1,7 +1,8 @@
 /**
- * Cases of properties, drawn and made smaller by fast-check.
+ * Cases of properties, drawn and shrunk by fast-check.
  *
- * Only programs that have a property load this: a scenario without one starts without it.
+ * Only programs that have a property load this file, so a scenario without a property starts
+ * faster.
  */
 import {
   type Arbitrary,
@@ -50,8 +51,8 @@ export const FAST_CHECK: CaseEngine = {
     });
     check(
       property(tuple(...each), (drawn) => {
-        // After an exception all cases count as passing: it is no failure of the case, and is not
-        // shrunk.
+        // After an exception, all cases count as passing: the exception is not a failure of the
+        // case, so the case is not shrunk.
         if (broken !== null) return true;
         try {
           return holds(drawn);

@@ -1,4 +1,4 @@
-/** The cases that a property may be tried with, as numbers that can be drawn and made smaller. */
+/** The cases with which a property may be tried, as numbers that can be drawn and shrunk. */
 import { ListValue, RangeValue, type Value } from "../../values/value.ts";
 import type { ForallValues } from "../test_variants.ts";
 import { numberOf, type SequenceChoices } from "../../values/sequences.ts";
@@ -35,17 +35,17 @@ export interface CaseSpace {
 /** Draws cases, and makes one that fails smaller. */
 export interface CaseEngine {
   /**
-   * Tries cases until one fails, then smaller ones: nearer to zero, or to the end of the range that
-   * is nearest to it.
+   * Tries cases until one fails, then smaller cases. A case is smaller if its numbers are nearer to
+   * zero, or to the end of their range that is nearest to zero.
    *
-   * @param holds Tries a case; false when it fails.
+   * @param holds Tries a case; returns false when the case fails.
    */
   search(space: CaseSpace, holds: (drawn: readonly Drawn[]) => boolean): void;
 }
 
 /**
- * The cases of a property: all when there are few; otherwise the first, the last, and random ones.
- * Mistakes are often at the ends of ranges.
+ * The cases of a property: all cases if there are few; otherwise the first, the last, and random
+ * cases. The first and the last are tried because mistakes are often at the ends of ranges.
  */
 export function caseSpace(
   forall: readonly ForallValues[],
@@ -54,7 +54,8 @@ export function caseSpace(
   const all = forall.map(({ values }) => dimensionOf(values));
   const dimensions = all.filter((dimension): dimension is Dimension => !isSequence(dimension));
   const count = PROPERTY_CASES;
-  // With sequences, there are too many cases to count and no last one: all cases are random.
+  // With sequences, the cases are too many to count, and there is no last case. Therefore all cases
+  // are random.
   if (dimensions.length < all.length) return { dimensions: all, examples: [], count, seed };
   const total = dimensions.reduce((product, { first, last }) => product * (last - first + 1), 1);
   const examples = total <= count

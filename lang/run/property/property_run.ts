@@ -27,10 +27,10 @@ const MAX_BITS = 52;
 /**
  * Smaller numbers of a dimension, the smallest first.
  *
- * Halving the distance to the smallest number finds where failures begin, as long as all larger numbers
- * fail, too. Sizes and addresses often fail only at multiples of a page or a sector, or at one offset in
- * it. Therefore these are, for each power of two, the next smaller multiple, and the number reduced by
- * that power.
+ * Halving the distance to the smallest number finds where failures begin, if all larger numbers fail,
+ * too. But sizes and addresses often fail only at multiples of a page or a sector, or at one offset in a
+ * page or sector. Therefore the result also contains, for each power of two, the next smaller multiple,
+ * and the number reduced by that power.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ interface FailedCase {
   readonly failure: Failure;
 }
 
-/** Runs a property's cases until one fails, makes that one smaller, and reports it to the tally. */
+/** Runs a property's cases until one fails, shrinks the failing case, and reports it to the tally. */
 export function runProperty(
   engine: CaseEngine | null,
   entry: Omit<RunnableTest, "kind">,
@@ -89,8 +89,8 @@ export function runProperty(
       if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
-    // After a limit, a smaller case would run as long again; after a bug of dmalab, there is no
-    // failure of the script to shrink.
+    // After a limit, a smaller case would run as long again. After a bug of dmalab, there is no
+    // failure of the script that could be shrunk.
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
@@ -176,7 +176,7 @@ function caseText({ property, values }: Pick<PastedCase, "property" | "values">)
     .join(", ");
 }
 
-/** The lines of a test that does the same as the property in this case, on the same machine. */
+/** The lines of a test that does the same as the property does in this case, on the same machine. */
 function pastedTest(pasted: PastedCase): readonly string[] {
   const { bound, combination, property, seed, values } = pasted;
   const settings = [
@@ -204,7 +204,7 @@ function shortText({ property, values }: Pick<PastedCase, "property" | "values">
   }).join(", ");
 }
 
-/** The lines of a `let` for a value; a sequence has a line for each of its steps. */
+/** The lines of a `let` for a value. A sequence has one line for each of its steps. */
 function bindingLines(name: string, value: Value): readonly string[] {
   if (!(value instanceof ListValue) || value.items.length === 0) {
     return [`  let ${name} = ${sourceText(value)}`];

@@ -1,9 +1,10 @@
 /**
  * Finds the partner of every bracket, and where a bracket is missing or superfluous.
  *
- * Round and square brackets are judged by lines: an unclosed one is taken to end with the first
- * line that could be complete. Braces are judged by their number first; only when they are
- * unbalanced does the indentation decide where the mistake is, so that no style is enforced.
+ * Round and square brackets are judged by lines: an unclosed bracket is assumed to end with the
+ * first line that could be complete. Braces are judged by their number first. Only when they are
+ * unbalanced, the indentation decides where the mistake is; therefore no style of indentation is
+ * enforced.
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { SourceFile } from "../../source.ts";
@@ -31,7 +32,7 @@ interface BracketMatch {
 
 const STATEMENT_WORDS = t.typesWhere((row) => row.class === "hard" && isStatementWord(row));
 
-/** Words that begin the head of a block: token types of hard words, and the texts of soft ones. */
+/** Words that begin the head of a block: the token types of hard words, and the texts of soft words. */
 const HEAD_WORDS = t.typesWhere((row) => row.class === "hard" && opensBlock(row));
 const SOFT_HEAD_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) =>
@@ -76,8 +77,8 @@ interface Open {
   /** Where a missing closing bracket would be inserted: the first place where a line could end. */
   breakAt: number | null;
   /**
-   * Where it would be inserted if the next line is a row like this one: the end of the opener's
-   * line.
+   * Where a missing closing bracket would be inserted if the next line is a row of the same list as
+   * this line: the end of the line with the opening bracket.
    */
   rowEnd: number | null;
 }
@@ -211,7 +212,7 @@ export class BracketMatcher {
 
   /**
    * If a bracket was opened in this line and the next line is not indented deeper, both lines are
-   * rows of a list, and the bracket probably should have been closed at the end of this line.
+   * rows of a list. The bracket probably should have been closed at the end of this line.
    */
   #endRow(index: number, next: number): void {
     const top = this.#top!;
@@ -228,7 +229,7 @@ export class BracketMatcher {
         token.tokenType === t.RParen || token.tokenType === t.RBracket);
   }
 
-  /** Whether the line that ends at `end` looks like the head of a block without its `{`. */
+  /** Whether the line that ends at `end` looks like the head of a block without a `{`. */
   #lacksBrace(end: number, next: number): boolean {
     if (this.#stack.length !== this.#depthAtLineStart || next >= this.tokens.length) return false;
     const last = this.tokens[end - 1]!;
@@ -278,8 +279,8 @@ export class BracketMatcher {
       if (top.type !== t.LBrace) {
         if (this.tokens[index + 1]?.tokenType !== t.NumberToken) top.breakAt ??= index;
       } else if (this.#mayClose > 0 && top.line === this.#line && top.sawAssign) {
-        // `with { mode = lazy {`: the last `{` begins the test's block, and the entries are
-        // unclosed.
+        // In `with { mode = lazy {`, the last `{` begins the test's block, and the first `{` (that
+        // of the entries) is unclosed.
         this.#mayClose--;
         this.#popUnclosed(index);
       }
@@ -309,7 +310,10 @@ export class BracketMatcher {
     this.#stack.pop();
   }
 
-  /** A `]` left of the rows ends the list: closes the unclosed brackets of the rows before it. */
+  /**
+   * A `]` that is indented less than the rows ends the list. Therefore the unclosed brackets of the
+   * rows before it are closed.
+   */
   #closeRows(index: number, type: TokenType): void {
     if (index !== this.#lineStart) return;
     for (let top = this.#top; top !== undefined && top.rowEnd !== null; top = this.#top) {
@@ -321,9 +325,9 @@ export class BracketMatcher {
   }
 
   /**
-   * The correction above a `)` or `]` that closes nothing and begins its line: the nearest line
-   * above with the same or less indentation lacks the opening bracket, or a line between has an
-   * extra closing one.
+   * The correction above a `)` or `]` that closes nothing and begins its line. The mistake is on
+   * the nearest line above with the same or less indentation, which lacks the opening bracket; or a
+   * line in between has an extra closing bracket.
    */
   #fixAbove(closer: number): BracketFix | null {
     const first = Math.max(this.#top?.index ?? -1, closer - MAX_ROWS);
@@ -357,13 +361,14 @@ export class BracketMatcher {
     if (mayOpen && depth === 0 && surplus === null) return { kind: "open", at: head, closer };
     if (PARTNERS.get(last) !== type || depth !== -1) return null;
     if (surplus === null || this.tokens[surplus]!.tokenType === t.RBrace) return null;
-    // The extra bracket was taken for the closing one, which is in fact the bracket at `closer`.
+    // The extra bracket had been taken for the partner of the opening bracket. In fact the partner
+    // is the bracket at `closer`.
     this.#fixes = this.#fixes.filter(({ at }) => at !== surplus);
     return { kind: "drop", at: surplus, opener: null };
   }
 
   /**
-   * Depth of the bracket that a `)` or `]` closes. The search does not cross a brace of another
+   * Depth of the bracket that a `)` or `]` closes. The search does not go past a brace of another
    * line.
    */
   #findPartner(type: TokenType): number | null {
@@ -414,8 +419,8 @@ export class BracketMatcher {
   }
 
   /**
-   * Whether an `if` or `match` at the beginning of a line is the value that the previous line
-   * lacks.
+   * Whether an `if` or `match` at the beginning of a line is the value that is missing at the end
+   * of the previous line.
    */
   #isDueValue(index: number): boolean {
     const { tokenType } = this.tokens[index]!;
@@ -445,8 +450,8 @@ export class BracketMatcher {
   }
 
   /**
-   * Whether a bracket was typed twice: `f((` at the end of an earlier line, with only one of them
-   * closed.
+   * Whether a bracket was typed twice: `f((` at the end of an earlier line, with only one of the
+   * two brackets closed.
    */
   #standsTwice({ index: at, line, type }: Open, index: number): boolean {
     return type !== t.LBrace && line < this.#line && index < this.tokens.length &&

@@ -1,7 +1,7 @@
 /**
- * Balances the brackets for the parser: missing ones are inserted, extra ones are left out, and
- * each such place is reported once. After this pass a wrong bracket costs one error, and all blocks
- * around it are still parsed as blocks.
+ * Balances the brackets for the parser: missing brackets are inserted, extra brackets are left out,
+ * and each such place is reported once. After this pass a wrong bracket causes only one error, and
+ * all blocks around it are still parsed as blocks.
  */
 import type { IToken, TokenType } from "chevrotain";
 import {
@@ -21,8 +21,8 @@ import * as t from "../tokens.ts";
 /**
  * Balances the brackets of a file.
  *
- * @param mode In the REPL, an unclosed bracket at the end means that more lines follow, so that
- *   neither indentation nor the first word of the next line closes it.
+ * @param mode In the REPL, an unclosed bracket at the end means that more lines follow. Therefore
+ *   neither indentation nor the first word of the next line closes it there.
  * @param endName The name of the end of the text in messages.
  */
 export function balanceBrackets(
@@ -84,8 +84,8 @@ class FixReport {
           break;
         case "drop": {
           const line = this.#lineOf(tokens[fix.at]!);
-          // A line may have thousands of extra brackets: the statement's beginning is shown with
-          // the first only.
+          // A line may have thousands of extra brackets. Therefore the beginning of the statement
+          // is shown only with the first of them.
           this.#stray(fix.at, line !== strayLine ? this.#statementBegin(fix.at) : undefined);
           strayLine = line;
           break;
@@ -100,7 +100,7 @@ class FixReport {
 
   /**
    * @param place A token where the closing bracket is expected.
-   * @param found The text that the message shows as found there.
+   * @param found The text that was found at that place, for the message.
    */
   #unclosed(at: number, place: IToken, found: string): void {
     const opener = this.tokens[at]!;
@@ -149,8 +149,8 @@ class FixReport {
   }
 
   /**
-   * A note at the beginning of a statement with several lines: the missing bracket may belong
-   * there.
+   * A note at the beginning of a statement that has several lines, because the missing bracket may
+   * belong there.
    */
   #statementBegin(at: number): readonly RelatedSpan[] | undefined {
     const { tokens } = this;

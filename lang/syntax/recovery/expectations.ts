@@ -1,6 +1,6 @@
 /**
- * What the parser may expect, one row for each expectation: its text, its error code and its hints.
- * The grammar uses the keys; the rows decide the rest.
+ * The items that the parser may expect. Each has a row with its text, its error code and its hints.
+ * The grammar uses only the keys of the rows.
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
@@ -27,7 +27,7 @@ export interface Expectation {
   readonly isName?: boolean;
   /** True for a further item of a list: most likely a comma is missing. */
   readonly isListed?: boolean;
-  /** True if the line may end before it: then the end of the line is not the mistake. */
+  /** True if the line may end before the expected item. The end of the line is then not the mistake. */
   readonly mayEnd?: boolean;
   readonly hint?: Hint;
 }
@@ -77,7 +77,7 @@ const inQuotes = (what: string): Expectation => ({
 const assigned = (text: string): Expectation => ({
   text,
   hint: (token, previous, next) => {
-    // The block keywords are not known here, but the value of a key never has a block.
+    // This file does not know the keywords of blocks, but the value of a key never has a block.
     if (previous !== undefined && next.tokenType === t.LBrace) {
       return `names in the machine have no quotes: \`${previous.image} ${
         shortened(token.image.replaceAll('"', ""))

@@ -1,8 +1,9 @@
 /**
  * Describes in a sentence what the parser found.
  *
- * The grammar names the expectation (`expectations.ts`); this file makes the sentence and chooses
- * the location: the end of the previous line, when the token on the next line does not fit.
+ * The grammar names the expected item (`expectations.ts`). This file makes the sentence and chooses
+ * the location. If a token that does not fit is on the next line, the location is the end of the
+ * previous line.
  */
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
 import { continuesAfter } from "./bracket_matcher.ts";
@@ -58,8 +59,8 @@ export function reportParserErrors(
   const reported = new Set<number>();
   let braces: Int32Array | null = null;
   for (const error of errors) {
-    // Braces that were parsed as a record or as the entries of `with` may be meant as a block: then
-    // each of its lines is an error, and only the first is reported.
+    // Braces that were parsed as a record or as the entries of `with` may be meant as a block. Each
+    // line of such a block is an error, and only the first error is reported.
     const rule = error.context.ruleStack.findLast((name) => BRACE_RULES.has(name));
     if (rule === "record" || rule === "pathEntries") {
       braces ??= enclosingBraces(tokens);
@@ -92,7 +93,8 @@ function reportParserError(
   let { token } = error;
   let expected = expectationOf(error.message);
   if (expected === EXPECTATIONS.otherBlock && token.tokenType === Hard.and) {
-    // An `and` without a block after it is an operator: the error is at the token after it.
+    // An `and` without a block after it is an operator. The error is then at the token after the
+    // `and`.
     token = tokenAfter(token, tokens);
     expected = EXPECTATIONS.otherBlockStart;
   }
@@ -119,9 +121,9 @@ function reportParserError(
 }
 
 /**
- * The operator at the end of the last line with text above a token, if there is at least one other
- * line between, empty or with a comment: the operator then lacks its value, and the first word of
- * the next statement was read as that value.
+ * The operator at the end of the last line with text above a token, if there is at least one line
+ * in between that is empty or has only a comment. The operator then lacks its value, and the first
+ * word of the next statement was read as that value.
  */
 function operatorAbove(
   token: IToken,
@@ -165,8 +167,8 @@ interface ErrorPlace {
 }
 
 /**
- * The location of an error; a token that begins the next line is shown as the end of the previous
- * line.
+ * The location of an error. If the wrong token begins the next line, the location is the end of the
+ * previous line.
  */
 function locationOf(
   expected: Expectation,
@@ -180,7 +182,7 @@ function locationOf(
     const end = behind ?? source.text.length;
     return { start: end, end, found: endName };
   }
-  // Where the line may end before the expected item, the end of the line is not the mistake.
+  // If the line may end before the expected item, the end of the line is not the mistake.
   if (behind !== null && expected.mayEnd !== true) {
     const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
     if (token.tokenType === t.Newline || isOnNextLine) {

@@ -3,10 +3,10 @@
  *
  * A statement with one mistake causes further errors: in the parser, which has to recover, and in
  * the builder, which gets an incomplete tree. Errors of an earlier phase are nearer to the mistake.
- * Therefore, in a stretch of text between two ends of statements or braces, they suppress those of
+ * Therefore, between two ends of statements or braces, errors of an earlier phase suppress those of
  * later phases, and only the first error of the parser is kept. Errors of the builder about a text
- * with such an error are suppressed, too: unparsed text cannot be checked. For one declaration a
- * few errors are kept; the others appear when these are fixed.
+ * with such an error are suppressed, too, because unparsed text cannot be checked. For one
+ * declaration only a few errors are kept; the others appear when the first ones are fixed.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
@@ -20,9 +20,10 @@ const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
 const MEANING = 3;
 
 /**
- * Most errors of brackets, syntax and meaning for one declaration, or one statement of the top
- * level. A token in the first column begins a new one. A block that is parsed as a record, or the
- * other way round, causes an error for each of its lines: more than three do not help.
+ * Maximum number of errors of brackets, syntax and meaning for one declaration, or for one
+ * statement of the top level. A token in the first column begins a new one. There is a limit
+ * because a block that is parsed as a record (or a record that is parsed as a block) causes an
+ * error for each of its lines; more than three do not help.
  */
 const MAX_IN_DECLARATION = 3;
 
@@ -50,8 +51,9 @@ export function onePerStatement(
     for (const diagnostic of [...diagnostics].sort((a, b) => a.span.start - b.span.start)) {
       const stretch = countBefore(borders, diagnostic.span.start);
       const count = counts.get(stretch) ?? 0;
-      // Suppresses a repeated error in one stretch, and a second error with the same code at one
-      // place. Typographic quotes come in pairs: they count as repeated whatever their message.
+      // Suppresses a repeated error between two borders, and a second error with the same code at
+      // the same place. Typographic quotes come in pairs. Therefore their errors count as repeated
+      // whatever their message.
       const { code, message, span } = diagnostic;
       if (phase === MEANING && holdsOne(starts, span, borders)) continue;
       const keys = [

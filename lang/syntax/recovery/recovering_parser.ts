@@ -1,11 +1,11 @@
 /**
  * How the parser recovers after an error, and the partial result of an abandoned rule.
  *
- * Chevrotain's own recovery does not know brackets: it inserts a missing `)`, and a rule that is
- * abandoned in the middle of a block may continue inside the block and take its `}` for its own.
- * The tokens that arrive here are balanced (`brackets.ts`), and the recovery depends on that: it
- * never inserts or leaves out a bracket, and a rule continues only at a token that is as deep in
- * brackets as its first token, and before the end of its bracket.
+ * Chevrotain's own recovery does not know brackets. It inserts a missing `)`. A rule that is
+ * abandoned in the middle of a block may continue inside the block and take the block's `}` for its
+ * own. The tokens that this parser gets are balanced (`brackets.ts`), and its recovery depends on
+ * that: it never inserts or leaves out a bracket. A rule continues only at a token that is as deep
+ * in brackets as the rule's first token, and before the end of the rule's bracket.
  *
  * The work is limited by the length of the text: a search goes forward once, skipped text stays
  * skipped, and with too many errors the rest of the text is not parsed.
@@ -24,12 +24,15 @@ import * as t from "../tokens.ts";
 import type { Block, EventPattern, Expression, Name } from "../tree/ast.ts";
 
 /**
- * Private members of Chevrotain (its version is pinned), and so is `findReSyncTokenType`. They are
- * overridden because only `findReSyncTokenType` decides where a rule continues, and because each
- * call of `getFollowsForInRuleRecovery` traverses the grammar.
+ * Private members of Chevrotain (its version is pinned). `findReSyncTokenType` is private, too.
+ * They are overridden for two reasons: only `findReSyncTokenType` decides where a rule continues,
+ * and each call of `getFollowsForInRuleRecovery` traverses the grammar.
  */
 interface RecoveryState {
-  /** The tokens that may follow a call of a rule, which the library has computed for each call. */
+  /**
+   * Returns the tokens that may follow a call of a rule. Chevrotain has computed them for each
+   * call.
+   */
   getFollowSetFromFollowKey(key: {
     readonly ruleName: string;
     readonly idxInCallingRule: number;
@@ -51,7 +54,10 @@ interface ResyncPoint {
   readonly type: TokenType;
 }
 
-/** A token type that follows no rule, so that the error is passed on to the surrounding rule. */
+/**
+ * A token type that follows no rule. If it is returned, the error is passed on to the surrounding
+ * rule.
+ */
 const NOT_HERE: TokenType = { name: "NotHere" };
 
 /** An error with the partial result of the rule that it left. */
@@ -106,8 +112,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   // -- Rules ------------------------------------------------------------------------------------
 
   /**
-   * Defines a rule; if an error leaves it, `lost` makes its value from the partial value of the
-   * inner rule.
+   * Defines a rule. If an error leaves the rule, `lost` makes the rule's value from the partial
+   * value of the inner rule.
    */
   protected rule<T, A = undefined>(
     name: string,
@@ -128,12 +134,13 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Defines a rule that makes a node: the node begins with missing parts, gets them in the order of
-   * the text, and if an error leaves the rule, it keeps the parts it has so far.
+   * Defines a rule that makes a node. The node begins with missing parts, and gets them in the
+   * order of the text. If an error leaves the rule, the node keeps the parts that it has.
    *
-   * @param begin The node with its parts missing: a new literal is many times faster than a copy.
-   * @param finish Finishes the node, and reports on it. `torn` is null without an error; otherwise
-   *   it is the value of the innermost rule that the error left.
+   * @param begin Makes the node with its parts missing. A new literal is many times faster than a
+   *   copy of a node.
+   * @param finish Finishes the node, and reports mistakes in it. `torn` is null without an error;
+   *   otherwise it is the value of the innermost rule that the error left.
    */
   protected node<T extends { readonly span: Span }, R = T, A = undefined>(
     name: string,
@@ -196,8 +203,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** Removing a token must neither separate a pair of brackets nor remove a name. */
   protected override canTokenTypeBeDeletedInRecovery(type: TokenType): boolean {
-    // Reset the limit: the next token to skip is the removed one, or one that a repetition tries
-    // again.
+    // Resets the limit, because the next token to skip is the removed token, or a token that a
+    // repetition tries again.
     this.#limit = Infinity;
     const next = this.LA(1);
     return type !== t.Name && !isBracket(type) && !isBracket(next.tokenType) && !t.isA(next, t.End);
@@ -205,8 +212,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** Skips one token, or a whole bracket with its contents. */
   protected override SKIP_TOKEN(): IToken {
-    // At the limit return the end of the text: otherwise Chevrotain would search for the token
-    // endlessly.
+    // At the limit, the end of the text is returned. Otherwise Chevrotain would search for the
+    // token endlessly.
     if (this.#index >= this.#limit) return this.LA(Infinity);
     let depth = 0;
     do {
@@ -219,10 +226,10 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Private to Chevrotain, which calls it in two places. For each rule that an error leaves:
-   * returns the type of the token at which the rule continues, after skipping to that token. And if
-   * the token expected after a repetition is not found: sets the token that the search for it must
-   * not skip.
+   * Private to Chevrotain, which calls it in two places. First, for each rule that an error leaves:
+   * the method skips to the token at which the rule continues, and returns the type of that token.
+   * Second, if the token expected after a repetition is not found: the method sets the token beyond
+   * which the search must not skip.
    */
   findReSyncTokenType(): TokenType {
     if (!this.#isLeaving) {
@@ -242,9 +249,9 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Private to Chevrotain, which calls it at each error: the tokens that may follow an inserted
-   * token. Every insertable token is followed by a value in its own rule, so that the result can be
-   * cached.
+   * Private to Chevrotain, which calls it at each error: returns the tokens that may follow an
+   * inserted token. The result can be cached, because in its own rule every insertable token is
+   * followed by a value.
    */
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
     if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];
@@ -297,8 +304,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     }
     let shallowest = Infinity;
     for (let index = this.#index; index < this.#length; index++) {
-      // Skip deeper tokens: they are in a bracket that began after the error. Once a token is less
-      // deep, the brackets that were deeper have ended.
+      // Skips deeper tokens, because they are in a bracket that began after the error. If a token
+      // is less deep than the tokens before it, the deeper brackets have ended.
       if (depths[index]! > shallowest) continue;
       shallowest = depths[index]!;
       const token = this.input[index];
@@ -340,13 +347,13 @@ function tornOf<T>(error: IRecognitionException): T {
 }
 
 /**
- * The node with error parts for its missing parts; the first missing value may be the partial value
- * `begun`.
+ * Completes a node: its missing parts become error parts. The partial value `begun`, if any,
+ * becomes the first missing value.
  */
 function completed(node: { readonly span: Span }, begun: unknown, behind: Span): object {
   const parts = node as Record<string, unknown> & { readonly span: Span };
-  // Ignore a partial result that is not a node, such as parentheses: possible when too many errors
-  // end the parsing.
+  // A partial result that is not a node, such as parentheses, is ignored. It can occur when too
+  // many errors end the parsing.
   let torn = begun instanceof Object && "kind" in begun ? begun : undefined;
   for (const [key, part] of Object.entries(parts)) {
     if (!MISSING.has(part)) continue;

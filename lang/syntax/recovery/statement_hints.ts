@@ -99,7 +99,7 @@ export function explainUnknownWord(
  *
  * @param value The value at the beginning of the line.
  * @param isWhole Whether the value is the whole statement.
- * @returns True when it is such a call, or a member of such a call's result.
+ * @returns True when the value is such a call, or a member of the result of such a call.
  */
 export function suspectCalledWord(
   value: Expression,

@@ -474,7 +474,10 @@ export abstract class DeclarationRules extends PatternRules {
     this.CONSUME(t.RBrace);
   }, itemsOf);
 
-  /** `on write 0x10 { … }`: its block is a function, with the parameter `value` for a write. */
+  /**
+   * `on write 0x10 { … }`: the block is a function. For a write, the function has the parameter
+   * `value`.
+   */
   readonly registerEntry = this.node("registerEntry", REGISTER, (node) => {
     const { startOffset } = this.CONSUME(Soft.on);
     node.access = this.OR({
@@ -489,7 +492,8 @@ export abstract class DeclarationRules extends PatternRules {
     node.body = this.SUBRULE(this.block);
   }, ({ access, body, offset, span, wordsSpan }): ast.MachineEntry | null => {
     if (access === null || wordsSpan === null) return null;
-    // Spaces and comments in the offset do not count, so that the same tree gives the same name.
+    // Spaces and comments in the offset are removed, so that the name depends only on the syntax
+    // tree.
     const where = spanText(offset.span).replace(/#.*|\s+/g, "");
     const name = { text: `on ${access} ${where}`, span: wordsSpan };
     const parameters = access === "write" ? [{ text: "value", span: wordsSpan }] : [];

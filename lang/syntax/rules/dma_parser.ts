@@ -4,12 +4,14 @@
  * The tokens have balanced brackets (`brackets.ts`), newlines only where statements end
  * (`line_joining.ts`) and words with their meaning (`words.ts`), so every decision needs one token
  * of lookahead. For common habits from other languages (`!x`, `=` in a condition, `a = 1` in a
- * record) the grammar accepts the text and its rule reports it: that gives one error instead of
- * several. A key names the expected token at each place: `expectations.ts` has the rows.
+ * record) the grammar accepts the text and the rule reports it. This gives one error instead of
+ * several. A key names the expected token at each place; the rows for the keys are in
+ * `expectations.ts`.
  *
- * The rules are in classes by subject, each built on the ones it needs: `rule_tools.ts`,
- * `expression_rules.ts`, `pattern_rules.ts`, `declaration_rules.ts`, and here files, blocks and
- * statements. Chevrotain runs each rule once when a parser is made, to learn the grammar.
+ * The rules are in classes by subject, each based on the classes that it needs: `rule_tools.ts`,
+ * `expression_rules.ts`, `pattern_rules.ts`, `declaration_rules.ts`. The rules for files, blocks
+ * and statements are in this file. Chevrotain runs each rule once when a parser is made, to learn
+ * the grammar.
  */
 import {
   type ILookaheadStrategy,
@@ -53,7 +55,10 @@ type Options<M extends "buildLookaheadForAlternation" | "buildLookaheadForOption
   ILookaheadStrategy[M]
 >[0];
 
-/** Computes the lookahead of a place at its first use: most texts use few of the places. */
+/**
+ * Computes the lookahead of a place in the grammar at its first use, because most texts use few of
+ * the places.
+ */
 class LazyLookahead implements ILookaheadStrategy {
   readonly #eager: ILookaheadStrategy = new LLkLookaheadStrategy({ maxLookahead: 1 });
 
@@ -646,7 +651,7 @@ export class DmaParser extends DeclarationRules {
 
   // -- Lines that are no statement --------------------------------------------------------------
 
-  /** A line that begins with an unknown word: the whole line, with its block, is one mistake. */
+  /** A line that begins with an unknown word. The whole line, with its block, counts as one mistake. */
   readonly unknownStatement = this.node("unknownStatement", UNKNOWN, (node) => {
     node.word = this.CONSUME(t.UnknownWord);
     this.MANY(() => {

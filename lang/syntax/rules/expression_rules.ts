@@ -20,7 +20,10 @@ import { BLOCK_START, due, FIRST_WINS, RuleTools } from "./rule_tools.ts";
 const { Hard, Soft } = t;
 const FIELD_NAME = due("fieldName");
 const CAST = due("cast");
-/** The argument if the first operator of a row may be `=`, with the assigned value after it. */
+/**
+ * The argument for a row of operators whose first operator may be `=`, with the assigned value
+ * after it.
+ */
 export const MAY_ASSIGN: { ARGS: [boolean] } = { ARGS: [true] };
 
 /** Literals in the spelling of other languages. */
@@ -130,8 +133,8 @@ export abstract class ExpressionRules extends RuleTools {
   /** Values in their own parentheses. */
   readonly #enclosed = new WeakSet<ast.Expression>();
   /**
-   * The operand while its suffixes are parsed; a field, so that the alternatives are built only
-   * once.
+   * The operand while its suffixes are parsed. It is a field, so that the alternatives of the rule
+   * are built only once.
    */
   #operand: Draft<ReadOperand> = OPERAND();
   #primaryWays: OrMethodOpts<Primary> | null = null;
@@ -401,7 +404,10 @@ export abstract class ExpressionRules extends RuleTools {
 
   // -- `if` and `match` where a value is due ----------------------------------------------------
 
-  /** Each block is one expression. They are parsed in a loop, so that a chain needs no stack. */
+  /**
+   * Each block contains one expression. The branches are parsed in a loop, so that a long chain
+   * needs no stack.
+   */
   readonly ifValue = this.node("ifValue", ITEMS<ValueBranch>, (node) => {
     const branches: ValueBranch[] = node.items = [];
     this.CONSUME(Hard.if);
@@ -521,8 +527,8 @@ export abstract class ExpressionRules extends RuleTools {
   // -- Brackets ---------------------------------------------------------------------------------
 
   /**
-   * `(e)`, or the parameters of a lambda. A partial item has been reported, and counts as one
-   * value.
+   * `(e)`, or the parameters of a lambda. An item that is only partly parsed has been reported
+   * already, and counts as one value.
    */
   readonly parentheses = this.node("parentheses", ITEMS<IToken | ast.Expression>, (node) => {
     const items: (IToken | ast.Expression)[] = [];

@@ -15,7 +15,7 @@ export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
 // Options are constants, because this code runs for every token.
 const PATH_VALUE = due("pathValue");
 export const BLOCK_START = due("block");
-/** For a word that begins a rule and can also be a name: the rule takes precedence. */
+/** For a word that begins a rule and can also be a name: the parser tries the rule first. */
 export const FIRST_WINS = { IGNORE_AMBIGUITIES: true };
 
 const NO_TEXT = new SourceFile("", "");
@@ -43,7 +43,8 @@ export abstract class RuleTools extends RecoveringParser {
   }
 
   /**
-   * The work to do after the whole text is parsed, in textual order: the parser is not reentrant.
+   * The work to do after the whole text is parsed, in the order of the text. It is done later
+   * because the parser is not reentrant.
    */
   leftOver(): readonly LaterWork[] {
     return this.#later;
@@ -149,8 +150,8 @@ export abstract class RuleTools extends RecoveringParser {
   // -- Lists ------------------------------------------------------------------------------------
 
   /**
-   * Entries separated by commas: reports a comma without an entry before it. Usable once in each
-   * rule.
+   * Entries separated by commas. Reports a comma without an entry before it. A rule can use this
+   * only once.
    */
   protected commas<T>(entries: T[], entry: ParserMethod<[], T>, what: string): void {
     let isBare = true;
@@ -168,8 +169,8 @@ export abstract class RuleTools extends RecoveringParser {
   }
 
   /**
-   * Entries between braces, separated by commas or line ends: reports a missing separator. After a
-   * `}` none is needed. Usable once in each rule.
+   * Entries between braces, separated by commas or line ends. Reports a missing separator; after a
+   * `}` no separator is needed. A rule can use this only once.
    */
   protected separated(read: () => { readonly span: Span }): void {
     let previous: Span | null = null;

@@ -79,8 +79,8 @@ interface CaseHead {
 export type TestDeclaration = Tagged<"Test", CaseHead & { body: Block }>;
 
 /**
- * `for size in sizes, depth in 1..=8` after the name of a test, a property or a bench, which makes
- * one of them for each combination of the values; null without a `for`.
+ * `for size in sizes, depth in 1..=8` after the name of a test, a property or a bench. It makes one
+ * test, property or bench for each combination of the values; null without a `for`.
  */
 export interface CaseTable extends Node {
   readonly axes: readonly ForallBinding[];
@@ -122,7 +122,8 @@ export interface BenchDeclaration extends Node, Readonly<CaseHead> {
   readonly teardown: Block | null;
   readonly budgets: readonly BenchBudget[];
   /**
-   * `baseline = strict`: a value of an axis; its cells are the ones that others are compared with.
+   * `baseline = strict`: a value of an axis. Other cells are compared with the cells that have this
+   * value.
    */
   readonly baseline: Expression | null;
   /** `expect lazy.time < strict.time`: compares figures of cells, named by a value of an axis. */
@@ -155,7 +156,10 @@ export type AssignStatement = Tagged<
   { target: Name; operator: "=" | "+="; value: Expression }
 >;
 
-/** `ring.head = e`, `list[i] += e`: changes a list or record, and not the binding of a name. */
+/**
+ * `ring.head = e`, `list[i] += e`: changes a list or record in place. The name keeps its list or
+ * record.
+ */
 export type ChangeStatement = Tagged<
   "Change",
   {

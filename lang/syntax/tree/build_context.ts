@@ -1,4 +1,7 @@
-/** State of the parser for one text: its source, and mistakes that are decided at the end. */
+/**
+ * State of the parser for one text: its source, and possible mistakes that can be judged only at
+ * the end.
+ */
 import type { IToken } from "chevrotain";
 import type { SourceFile, Span } from "../../source.ts";
 import type { Name } from "./ast.ts";
@@ -66,8 +69,8 @@ export class BuildContext {
   }
 
   /**
-   * Reports the possible mistakes. Names from another file or an earlier line of the REPL may be
-   * meant.
+   * Reports the possible mistakes. Nothing is reported in the REPL, or if the file uses other
+   * files, because a name from an earlier line or from another file may be meant.
    */
   reportSuspects(): void {
     if (this.#hasUses || this.mode === "repl") return;

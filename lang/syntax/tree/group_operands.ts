@@ -2,7 +2,7 @@
  * Groups a row of operands and operators into a tree.
  *
  * Binary operators group to the left. Comparisons and ranges do not chain. `not` binds looser than
- * comparisons, unary minus and `try` tighter than products.
+ * comparisons; unary minus and `try` bind tighter than products.
  */
 import type { IToken } from "chevrotain";
 import { type Span, spanText } from "../../source.ts";
@@ -200,8 +200,8 @@ class OperandGrouper {
 }
 
 /**
- * The spelling of an operator in this language. `=` in place of `==` has been reported, and groups
- * like `==`.
+ * The spelling of an operator in this language. `=` in place of `==` has been reported before, and
+ * groups like `==`.
  */
 function spellingOf({ image, tokenType: { PATTERN: pattern } }: IToken): string {
   const spelling = typeof pattern === "string" ? pattern : image;
