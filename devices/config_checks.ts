@@ -12,11 +12,11 @@ import type { LabConfig } from "./lab_config.ts";
 import { CPU_SETTINGS } from "./pci/host_bridge.ts";
 
 /**
- * Checks values against their setting rows.
+ * Checks each value against the row of its setting.
  *
  * @param path Names of the blocks that contain the values.
  * @param owner The name of the innermost block in messages.
- * @throws {ConfigError} For a value that its row does not accept.
+ * @throws {ConfigError} For a value that the row of its setting does not accept.
  */
 export function checkValues(
   rows: SettingRows,

@@ -153,8 +153,8 @@ export function settingError(
 }
 
 /**
- * Adds devices to the DMA layer, the IOMMU and the PCI tree: whole IOMMU groups at a time, before
- * any driver starts.
+ * Adds devices to the DMA layer, the IOMMU and the PCI tree. All devices of an IOMMU group are
+ * added at once, before any driver starts.
  * @param groups The IOMMU groups of all functions.
  * @throws {ConfigError} If the devices of a group contradict each other.
  */

@@ -1,4 +1,7 @@
-/** Groups of random trees: the domain of each group behaves as if one device made all its calls. */
+/**
+ * Groups of random trees. The domain of each group behaves as if one device made all calls of the
+ * group.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { type DmaAddr, type IommuDomain, Machine, type PhysAddr, Random } from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL, DmaDevice } from "@dmalab/runtime/dma";

@@ -1,6 +1,6 @@
 /**
- * Every table that a recording of a lab can contain: the kernel's, and those of each kind of
- * device. A reader of recordings loads this module and no devices.
+ * Every table that a recording of a lab can contain: the tables of the kernel, and those of each
+ * kind of device. A reader of recordings loads this module, but no code of devices.
  */
 import { type AnyTableSpec, type HistoryRow, RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import { NVME_TABLES } from "./nvme/recording/nvme_tables.ts";

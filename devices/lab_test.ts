@@ -206,8 +206,8 @@ Deno.test("memory that overlaps and a value that its key does not take are refus
 });
 
 /**
- * A read of 128 KiB with its command waiting in the queue, and the address of its PRP list in
- * memory.
+ * Submits a read of 128 KiB, and returns it while its command waits in the queue. Also returns the
+ * address of its PRP list in memory.
  */
 function queuedRead(lab: Lab) {
   const into = buffer(lab, { sizeBytes: 128 * KIB, pieces: 32, fill: 0xa5 });

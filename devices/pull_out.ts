@@ -1,10 +1,13 @@
 /**
- * Surprise removal of a device with a driver in C: the device is pulled out first, its driver is removed
- * later.
+ * Surprise removal of a device with a driver in C. The device is pulled out first; the driver of the
+ * device is removed later.
  */
 import type { Lab } from "./lab.ts";
 
-/** Pulls a device out: its registers read as all ones, and none of its accesses reaches the bus. */
+/**
+ * Pulls a device out. From then on, its registers read as all ones, and its accesses do not reach
+ * the bus.
+ */
 export function pullOut({ devices, machine }: Lab, name: string): void {
   const { dma, function: func } = devices.get(name)!;
   func.present = false;

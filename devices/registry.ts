@@ -120,7 +120,7 @@ export class DeviceRegistry {
   }
 
   /**
-   * A registry with more hardware; each kind of device adds its events and its tables.
+   * A registry with more hardware. Each added kind of device adds its events and its tables.
    * @throws {RangeError} If a name is already in use.
    */
   with({ devices = [], events = [], tables = [] }: AddedHardware): DeviceRegistry {

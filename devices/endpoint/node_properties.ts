@@ -20,7 +20,10 @@ const CELL = /^(?:0x[0-9a-f]{1,8}|\d{1,10})$/i;
 /** The text for a property without a value: no bytes. */
 const NOTHING = "[]";
 
-/** Parses a list of properties. @returns Their bytes by name; null if the text is not such a list. */
+/**
+ * Parses a list of properties.
+ * @returns The properties' bytes by name; null if the text is not a list of properties.
+ */
 export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> | null {
   const values = new Map<string, string>();
   const labels = new Map<string, number>();
@@ -44,8 +47,8 @@ export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> |
 }
 
 /**
- * Encodes a property's value: texts in either kind of quotes, `<cells>` and `[bytes]`. @param labels Numbers of
- * the nodes to which cells may refer.
+ * Encodes a property's value: texts in either kind of quotes, `<cells>` and `[bytes]`.
+ * @param labels Numbers of the nodes to which cells may refer, by label.
  */
 function bytesOf(text: string, labels: ReadonlyMap<string, number>): Uint8Array | null {
   const bytes: number[] = [];

@@ -144,7 +144,10 @@ const PRP_LIST: CommandFields = { prp1: BUFFER, prp2: LIST, blocks: 48 };
 const LISTED = well(PRP_LIST, list());
 const LINKED = well({ ...PRP_LIST, prp2: LIST + 0xff0 }, listEnd(NEXT_LIST));
 const ONE_SGL = well(sgl(BUFFER, 512, 0), { on: SGL });
-/** Two blocks with a descriptor each: both in one segment, or the second in a separate segment. */
+/**
+ * Two blocks, each with its own descriptor. Both descriptors are in one segment, or the second is
+ * in a separate segment.
+ */
 const SGL_LIST = well({ ...sgl(LIST, 32, 0x30), blocks: 2 }, ofTypes(0, 0));
 const IN_NEXT = [[LIST + 32, 16, 0x30], [0x21_0000, 512, 0]] as const;
 const SGL_CHAIN = well(

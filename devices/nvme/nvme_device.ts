@@ -84,7 +84,8 @@ const SETTINGS = {
   nomerges: setting("nomerges", int<NoMerges>(0, 2), 0, {
     doc: "Merging of bios left out, as in sysfs: 1 the longer searches, 2 all of it.",
   }),
-  // The least is 8 KiB: MDTS is a power of two in units of 4 KiB, and 2^0 means "no limit".
+  // The smallest value is 8 KiB. MDTS is an exponent of two in units of 4 KiB, and 0, which would
+  // be 4 KiB, means "no limit".
   mdtsBytes: setting("mdts", size(8 * KIB, MAX_BYTES, { powerOfTwo: true, none: null }), null, {
     doc: "Longest transfer of one command.",
   }),
@@ -269,8 +270,8 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
 }
 
 /**
- * With separate CPU clocks, advances the clock of the CPU that takes an interrupt to the time at which
- * it was raised.
+ * Used with separate CPU clocks. When a CPU takes an interrupt, its clock is advanced to the time at
+ * which the interrupt was raised.
  */
 function timedInterrupts({ clock, timed }: Machine, line: NvmeInterruptLine): NvmeInterruptLine {
   if (!timed) return line;

@@ -1,5 +1,6 @@
 /**
- * A disk from the user's side: it accepts I/O, which is split into requests and queued at once.
+ * A disk from the user's side. It accepts I/O, splits it into requests, and queues the requests at
+ * once.
  *
  * @see docs/language/declarations.md
  */
@@ -140,8 +141,8 @@ const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
 /**
- * A disk, between the block layer and the driver: it accepts bios, and returns a separate result
- * for each.
+ * A disk, between the block layer and the driver. It accepts bios, and returns a separate result
+ * for each bio.
  */
 export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** @internal */
@@ -435,8 +436,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Submits the 64 bytes of a command unchanged, except for the identifier, which the queue assigns.
-   * The driver maps and checks nothing; the caller is responsible for its pointers.
+   * Submits the 64 bytes of a command. They stay unchanged, except for the identifier, which the
+   * queue assigns. The driver maps and checks nothing; the caller is responsible for the command's
+   * pointers.
    */
   submitRaw(command: Uint8Array, { admin, queue = 0 }: RawOptions = {}): Io {
     invariant(command.length === SQE_BYTES, `A command has ${SQE_BYTES} bytes`);

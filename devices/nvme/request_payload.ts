@@ -78,7 +78,8 @@ export class RequestPayload {
   }
 
   /**
-   * Why a queue cannot take the metadata of a passthrough command directly; null if it can.
+   * The reason why a queue cannot take the metadata of a passthrough command directly; null if the
+   * queue can take it.
    * @see rules/block.md 1.8
    */
   whyMetadataCopied(bio: Bio, limits: QueueLimits): CopyReason | null {

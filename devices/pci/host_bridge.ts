@@ -1,5 +1,5 @@
 /**
- * Host bridges, and the kernel's rules for trusting them with peer-to-peer traffic.
+ * Host bridges, and the rules by which the kernel trusts a host bridge with peer-to-peer traffic.
  *
  * @see rules/p2p.md 9.4, "Host-bridge check"
  */
@@ -35,7 +35,10 @@ export type HostBridgeInit =
   & Pick<HostBridge, "name" | "domain" | "rootBus">
   & Partial<Pick<HostBridge, "busOffset" | "whitelisted" | "rootDevice" | "listsNvidia">>;
 
-/** A host bridge: the node above a root bus, which connects it with memory and other host bridges. */
+/**
+ * A host bridge: the node above a root bus. It connects the bus with memory and with other host
+ * bridges.
+ */
 export class HostBridge {
   readonly name: string;
   readonly domain: number;

@@ -127,9 +127,9 @@ function isIsolated(func: PciFunction): boolean {
 }
 
 /**
- * The requester of a function for the IOMMU: the topmost of its aliases. A bridge from PCI Express
- * to conventional PCI uses the ID of function 00.0 of its secondary bus for everything behind it; a
- * bridge on a conventional or on the root bus uses its own ID.
+ * The requester of a function for the IOMMU: the topmost of the function's aliases. A bridge from
+ * PCI Express to conventional PCI uses the ID of function 00.0 of its secondary bus for all
+ * functions behind it. A bridge on a conventional bus or on the root bus uses its own ID.
  * @see rules/dma.md 9.1
  */
 export function requesterOf(func: PciFunction): PciAddress {

@@ -7,7 +7,10 @@
 import { alignDown, type Bytes, invariant, type VirtAddr } from "@dmalab/runtime";
 import { type MemoryRegion, newStatistics, type RegionStatistics } from "./memory_region.ts";
 
-/** Size of a child region. The rules do not specify it; this corresponds to a table of 4 KiB. */
+/**
+ * Size of a child region. The rules do not specify this size. A region of this size has a table of
+ * 4 KiB.
+ */
 export const CHILD_BYTES: Bytes = 2 * 1024 * 1024;
 
 export class ImplicitRegion {

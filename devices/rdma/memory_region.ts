@@ -81,8 +81,8 @@ export class MemoryRegion implements IntervalClient {
   /** Whether it was deregistered, or destroyed because it was empty. */
   released = false;
   /**
-   * Simulates a defect: read-only pages have permission 0 for a software device, so they are taken
-   * for absent.
+   * Simulates a defect: for a software device, read-only pages have permission 0. Therefore the
+   * device takes them for absent.
    */
   readonly #readOnlyLooksAbsent: boolean;
   readonly #machine: Machine;
@@ -224,8 +224,8 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Handles a change of the process's mappings: pages are removed first from the device's table,
-   * then from the IOMMU's.
+   * Handles a change of the process's mappings. Pages are removed first from the device's table,
+   * then from the IOMMU's table.
    * @see rules/hmm-rdma-vfio.md 2.3
    */
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean {

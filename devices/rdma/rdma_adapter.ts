@@ -26,8 +26,8 @@ const FAULT_EVENT = eventId("odp.fault");
 const HANDLED = eventId("odp.handled");
 
 /**
- * Kinds of activities: continue an access of the device; the host's two steps of a page fault; destroy an empty
- * child region.
+ * Kinds of activities. `ACCESS` continues an access of the device. The next two are the host's two steps of a
+ * page fault. The last one destroys an empty child region.
  */
 const ACCESS = 0;
 const READ_PAGES = 1;
@@ -311,7 +311,10 @@ export class RdmaAdapter implements ActivityHandler {
     else this.#machine.activities.post(this, read === 0 ? MAP_PAGES : READ_PAGES, id);
   }
 
-  /** Second step of the host: maps the pages for the device, if they are unchanged since the read. */
+  /**
+   * Second step of the host: maps the pages for the device, if they have not changed since the first
+   * step read them.
+   */
   #mapPages(id: number, access: RdmaAccess): void {
     const fault = access.fault!;
     const mapped = fault.map();

@@ -128,8 +128,8 @@ export class UmemOdp {
     const { pages } = this;
     let unmapped = 0;
     for (let index = first; index < first + entries; index++) {
-      // For an unused entry the call would return false; skipping it avoids events for gigabytes of
-      // untouched memory.
+      // Skips an unused entry. The call would return false for it, and would emit an event for
+      // every page of gigabytes of untouched memory.
       if (!pages.isUsed(index)) continue;
       const writable = (pages.access(index) & TABLE_WRITE) !== 0;
       if (pages.unmap(index)) {

@@ -1,4 +1,7 @@
-/** A device with a state that can be migrated to another of its kind: the function and its driver. */
+/**
+ * A device whose state can be migrated to another device of its kind. It consists of a function and
+ * its driver.
+ */
 import { VFIO_EVENTS } from "@dmalab/runtime/vocabulary";
 import { KIB, MIB, setting, size } from "@dmalab/runtime";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";

@@ -125,8 +125,8 @@ class CCoverage {
   }
 
   /**
-   * Marks the blocks that have not run yet, so that they report their first run. Called before a
-   * machine starts.
+   * Marks the blocks that have not run yet, so that these blocks report their first run. Called
+   * before a machine starts.
    */
   arm(blocks: Uint8Array): void {
     this.#passed.forEach((passed, block) => blocks[block] = 1 - passed);

@@ -73,7 +73,10 @@ const GLOBAL_BYTES = 64;
 
 /** Functions that bind the driver to the device in their argument. */
 const PROBES: ReadonlySet<string> = new Set(["probe", "probe_as"]);
-/** Functions of a bus or module: a call of one can change which devices are bound, or whether the module is loaded. */
+/**
+ * Functions of a bus or module. A call of such a function can change which devices are bound, or whether the module is
+ * loaded.
+ */
 const OF_BUS: ReadonlySet<string> = new Set([...PROBES, "remove", "load", "unload"]);
 
 function deviceName(value: Value | undefined): string | null {
@@ -311,7 +314,10 @@ export class CDriver implements DriverModule {
     }
   }
 
-  /** Looks a function up at its first call: the lookups by its name took a tenth of a call. */
+  /**
+   * Looks a function up at its first call, and keeps the result. Without this, the lookups by name
+   * took a tenth of each call.
+   */
   #find(name: string): CalledFunction {
     const { parameters, result } = this.code.shape.functions.get(name)!;
     const exported = this.#functions[name]!;

@@ -248,7 +248,10 @@ export class CKernel implements AccessWatcher {
     );
   }
 
-  /** The owner of a managed resource: a device of the machine, or one made by the driver. */
+  /**
+   * The owner of a managed resource: a device of the machine, or a device structure that the driver
+   * made.
+   */
   owner(at: number): DeviceOfC {
     return this.made.has(at) ? at : this.device(at);
   }
@@ -393,7 +396,10 @@ export class CKernel implements AccessWatcher {
     return this.memory.pageMapAt + page * PAGE_STRUCT_BYTES;
   }
 
-  /** Checks a size, an offset or an address: a value beyond the largest exact number is an error. */
+  /**
+   * Checks a size, an offset or an address. It is an error if the value is beyond the largest exact
+   * number.
+   */
   exact(value: number, what: string): number {
     if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
     throw this.crash(`${this.#call}() is given ${hex(value)} as its ${what}`);

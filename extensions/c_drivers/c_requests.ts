@@ -104,7 +104,7 @@ export class CRequests {
 
   constructor(private readonly kernel: CKernel) {}
 
-  /** The address of a request in C; assigns a tag to the request if it has none. */
+  /** The address of a request in C. If the request has no tag, this assigns a tag to it. */
   pointerTo(request: BlockRequest): number {
     for (const { at, request: there } of this.#slots.values()) if (there === request) return at;
     const kernel = this.kernel;

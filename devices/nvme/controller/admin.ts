@@ -90,7 +90,8 @@ export class AdminCommandHandler {
   /** Executes one command and returns its status; `result` is dword 0 of its completion. */
   execute(command: DataView): number {
     this.result = 0;
-    // PSDT and fused bits: on PCIe an admin command must use PRPs and must not be fused (4.2).
+    // Checks PSDT and the fused bits: on PCIe an admin command must use PRPs and must not be fused
+    // (4.2).
     if ((command.getUint8(1) & 0xc3) !== 0) return STATUS.INVALID_FIELD;
     switch (command.getUint8(0)) {
       case ADMIN_OPCODE.IDENTIFY:
@@ -254,8 +255,8 @@ export class AdminCommandHandler {
   }
 
   /**
-   * The number of queues, zero-based: submission queues in the lower half, completion queues in the
-   * upper half.
+   * The number of queues, zero-based. The number of submission queues is in the lower half, the
+   * number of completion queues in the upper half.
    */
   #queuesResult(): number {
     return (this.#grantedQueues - 1) * 0x1_0001;

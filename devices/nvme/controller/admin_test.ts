@@ -1,4 +1,7 @@
-/** Results of admin commands by the NVM Express Base Specification 1.4, section 5: limits, and every feature. */
+/**
+ * Results of admin commands by the NVM Express Base Specification 1.4, section 5. Tests the limits of the
+ * commands, and every feature.
+ */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";

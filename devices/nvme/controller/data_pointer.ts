@@ -80,8 +80,9 @@ export class DataPointer {
   }
 
   /**
-   * Resolves the metadata pointer. It is the address of one flat buffer, at a multiple of 4 when
-   * the data has PRPs, or of an SGL descriptor (Base Specification 1.4, figure 105).
+   * Resolves the metadata pointer. If the data has PRPs, the pointer is the address of one flat
+   * buffer, at a multiple of 4. Otherwise it is the address of an SGL descriptor (Base
+   * Specification 1.4, figure 105).
    */
   metadata(command: DataView, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
     into.clear();

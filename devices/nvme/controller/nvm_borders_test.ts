@@ -142,7 +142,8 @@ Deno.test("a range of Dataset Management has 32 bits of length, and all of the l
   assertEquals(dsm(1, 4), SUCCESS);
   putRange(rig, 0, blocks - 0xffff_fffe, 0xffff_ffff);
   assertEquals(dsm(1, 4), OUT_OF_RANGE);
-  // Ranges are checked even if they are only a hint; only Deallocate, bit 2, changes the disk.
+  // Ranges are checked even if the command is only a hint. Only Deallocate, bit 2, changes the
+  // disk.
   assertEquals(dsm(1, 0), OUT_OF_RANGE);
   for (const attributes of [0, 1, 2, 3, 8]) {
     putRange(rig, 0, 7, 1);

@@ -84,8 +84,8 @@ export interface ControllerSettings {
   /** Most entries of an I/O queue, 2 to 65536. */
   readonly depth: number;
   /**
-   * Simulates a defect: the last entry of a PRP page is taken for a link although no more data
-   * follows.
+   * Simulates a defect: the controller takes the last entry of a PRP page for a link, although no
+   * more data follows.
    */
   readonly chainsLastPrp?: boolean;
   /** CAP.DSTRD: doorbells are `4 << doorbellStride` bytes apart. */
@@ -220,9 +220,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   /**
-   * Resolves the pointers of an NVM command in the same way as its execution, without moving data.
+   * Resolves the pointers of an NVM command in the same way as the command's execution, without
+   * moving data.
    *
-   * @param sqe The 64 bytes of the command. Its lists are read through the bus.
+   * @param sqe The 64 bytes of the command. The command's lists are read through the bus.
    */
   resolve(sqe: Uint8Array): ResolvedCommand {
     return this.#nvm.resolve(new DataView(sqe.buffer, sqe.byteOffset, COMMAND_BYTES));

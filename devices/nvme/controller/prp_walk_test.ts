@@ -39,8 +39,8 @@ const DATA = 0x10_0000;
 const page = (index: number): number => DATA + ((index * 7) % 2999) * 4096;
 
 /**
- * Writes a PRP list: `count` entries that begin with `page(first)`, into list pages at the given
- * addresses; the last slot of each page but the last one links to the next page.
+ * Writes a PRP list of `count` entries that begin with `page(first)`. The list pages are at the
+ * given addresses. In each list page except the last, the last slot links to the next page.
  */
 function putList(memory: FlatMemory, lists: number[], first: number, count: number): void {
   let index = first;
@@ -203,6 +203,7 @@ Deno.test("a controller with the defect follows the last entry of a page that ho
     return [status, ranges.at(-1)?.[0]];
   };
   assertEquals([found(false, 3), found(true, 3)], [[0, page(3)], [0, page(3)]]);
-  // Four entries fill the page: the fourth is data, but the defect takes it for a link.
+  // Four entries fill the list page. The fourth entry points at data, but the defect takes it for a
+  // link.
   assertEquals([found(false, 4), found(true, 4)], [[0, page(4)], [0, page(9)]]);
 });

@@ -58,8 +58,8 @@ export class SubmissionQueue {
   /** Index after the last command, from the host's doorbell. */
   tail = 0;
   /**
-   * Number of activities that found the completion queue full; they run again when the host has
-   * made room.
+   * Number of activities that found the completion queue full. They run again when the host has
+   * made room in the queue.
    */
   stalled = 0;
   /** Cached location of the page with the last command. */

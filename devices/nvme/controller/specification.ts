@@ -1,8 +1,8 @@
 /**
  * Numbers of the NVM Express Base Specification (1.4) for the controller's side.
  *
- * The driver's side has separate constants: a wrong number here must cause a disagreement between
- * the two, which a shared table would hide.
+ * The driver's side has separate constants. A wrong number here must cause a disagreement between
+ * the two sides; if they shared a table, the mistake would be hidden.
  */
 
 /** The memory page size of the controller (CC.MPS = 0). PRPs are cut at its multiples. */

@@ -191,7 +191,7 @@ export class ControllerLife implements ActivityHandler {
     machine.dma.unbind(dev);
   }
 
-  /** Gives up a controller that did not come up again: no more commands are sent to it. */
+  /** Gives up a controller that did not come up again. No more commands are sent to this controller. */
   #die(): void {
     this.#enter("dead", "no_answer");
     // If the controller cannot even be stopped, its DMA is refused from now on, so that it does not

@@ -183,8 +183,8 @@ Deno.test("reset or pulled at any moment: what waits in a scheduler ends once (n
       if (ending === null) break;
       for (const status of ending.statuses) assert(right.some((each) => each === status), status);
     }
-    // A worker sends all waiting requests at once, so there are fewer moments than with separate
-    // requests.
+    // With a scheduler, a worker sends all waiting requests at once. Therefore there are fewer
+    // moments than with requests that are sent separately.
     assertEquals(moments, 15);
   }
 });

@@ -11,8 +11,9 @@ Deno.test("admin commands come in the order of nvme.md 5.2", () => {
       if (name === "nvme.submit") opcodes.push((fields as { opcode: number }).opcode);
     }
   });
-  // Identify Controller and its command set, number of queues, CQ and SQ twice, then the namespace:
-  // active list, descriptors, the namespace structure, its command set.
+  // The commands in order: Identify Controller, Identify for the controller's command set, number
+  // of queues, and creation of CQ and SQ twice. Then four Identify commands for the namespace:
+  // active list, descriptors, the namespace structure, the namespace's command set.
   assertEquals(opcodes, [6, 6, 9, 5, 1, 5, 1, 6, 6, 6, 6]);
 });
 
@@ -181,7 +182,10 @@ Deno.test("the device's mask is set before anything is allocated (nvme.md 5.1)",
   }
 });
 
-/** The CPU of each I/O queue, and the number of the pool group from which it allocates lists. */
+/**
+ * The CPU of each I/O queue. Also the number of the pool group from which each queue allocates
+ * lists.
+ */
 function places(options: DriverRigOptions): [cpus: number[], groups: number[]] {
   const { io } = new DriverRig(options).driver.queues;
   const pools = [...new Set(io.map((queue) => queue.pools))];

@@ -214,7 +214,7 @@ export abstract class DataMapper {
 
   /**
    * Describes a single segment that was mapped by one call, without a list.
-   * @param addr Its DMA address.
+   * @param addr The segment's DMA address.
    */
   protected setupDataSimple(
     iod: Iod,
@@ -429,8 +429,8 @@ export abstract class DataMapper {
   }
 
   /**
-   * Writes a descriptor of a list: a data block, or a segment descriptor that points to the
-   * following ones.
+   * Writes a descriptor of a list. The descriptor is a data block, or a segment descriptor that
+   * points to the descriptors after it.
    */
   protected writeSgl(
     listPhys: PhysAddr,

@@ -311,8 +311,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   }
 
   /**
-   * Prepares a request of a batch. @returns False if it could not be prepared and must be tried
-   * again.
+   * Prepares a request of a batch.
+   * @returns False if the request could not be prepared and must be tried again.
    */
   #enqueue(request: NvmeRequest): boolean {
     const queue = this.queues.get(request.queue);

@@ -80,8 +80,8 @@ function hardwareLimit(
 }
 
 /**
- * Most data segments of a request: as many as fit into a page of SGL descriptors, or into a
- * scatterlist's table.
+ * The largest number of data segments of a request. It is the number of SGL descriptors that fit
+ * into a page, or the number of entries of a scatterlist's table.
  */
 function listEntriesOf({ kernel }: Machine): number {
   if (!kernel.nvme_scatterlists) return MAX_SEGMENTS;
@@ -89,8 +89,8 @@ function listEntriesOf({ kernel }: Machine): number {
 }
 
 /**
- * Limits that all queues of a driver have in common; the number of segments is limited by the
- * number of pages.
+ * Limits that all queues of a driver have in common. The number of segments is also limited by the
+ * number of pages of the largest request.
  */
 function driverLimits(machine: Machine, maxHwSectors: number) {
   const pages = maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES);
@@ -121,8 +121,8 @@ function derive(input: LimitsInput, { kernel }: Machine, name: string): QueueLim
 
 /**
  * Limits of the admin queue, which never takes SGLs.
- * @param mdtsBytes The controller's largest transfer; 0 if it has no limit, or the limit is not
- *   known yet.
+ * @param mdtsBytes The controller's largest transfer; 0 if the controller has no limit, or if its
+ *   limit is not known yet.
  */
 export function adminLimits(machine: Machine, dev: DmaDevice, mdtsBytes: Bytes): QueueLimits {
   const hardware = hardwareLimit(machine, dev, mdtsBytes);

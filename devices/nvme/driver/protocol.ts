@@ -130,7 +130,10 @@ export const ADMIN_DEPTH = 32;
 /** Tags of the admin queue; one more command id, 31, belongs to the asynchronous event request. */
 export const ADMIN_TAGS = 30;
 
-/** Most data segments of one request: as many as fit into one list page of SGL descriptors. */
+/**
+ * The largest number of data segments of one request: the number of SGL descriptors that fit into
+ * one list page.
+ */
 export const MAX_SEGMENTS = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
 /** Most bytes of one request, for any controller. */
 export const MAX_TRANSFER_BYTES = 8 * 1024 * 1024;

@@ -36,7 +36,10 @@ type Doorbell = EventFields<"nvme.doorbell">["which"];
 const NVME_DOORBELL = eventId("nvme.doorbell");
 const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
 
-/** Number of bits of a command id that are the tag; the upper bits count the uses of the tag. */
+/**
+ * The number of low bits of a command id that contain the tag. The upper bits count how often the
+ * tag was used.
+ */
 const TAG_BITS = 12;
 const TAG_MASK = (1 << TAG_BITS) - 1;
 const GENERATION_MASK = 0xf;
@@ -371,8 +374,9 @@ export class QueuePair {
   /**
    * Takes the next completion, if there is one.
    *
-   * @param taker Receives the command's record, its status field and its result. A completion for a
-   *   command that is not in flight is skipped, as the kernel does after logging it.
+   * @param taker Receives the command's record, its status field and its result. A completion is
+   *   skipped if no command with its id is in flight; the kernel logs such a completion and skips
+   *   it.
    * @returns False if the next entry is not valid yet.
    */
   takeCompletion(taker: NvmeDriver): boolean {
@@ -733,8 +737,8 @@ export class QueueSet {
   }
 
   /**
-   * The number of the I/O queue for a CPU: CPUs are assigned in turn. Polled queues are used only
-   * on request.
+   * The number of the I/O queue for a CPU. The CPUs are assigned to the queues in turn. Polled
+   * queues are used only on request.
    */
   ofCpu(cpu: number): number {
     return 1 + cpu % Math.max(1, this.#interrupting);

@@ -298,8 +298,8 @@ export class Iod {
   }
 
   /**
-   * Writes an SGL descriptor as the data pointer. Its three reserved bytes keep the values of the
-   * tag's last command, as captured commands show.
+   * Writes an SGL descriptor as the data pointer. The descriptor's three reserved bytes keep the
+   * values of the tag's last command, as captured commands show.
    */
   setSgl(address: DmaAddr, lengthBytes: Bytes, type: number): void {
     this.sqe[FLAGS] = PSDT.SGL;

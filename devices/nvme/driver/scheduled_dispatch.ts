@@ -83,7 +83,7 @@ export class ScheduledDispatch implements ActivityHandler {
   }
 
   /**
-   * Ends a request for which there is no memory; the event is attributed to this request, not to
+   * Ends a request for which there is no memory. The event is attributed to this request, not to
    * the worker.
    */
   #refuse(request: NvmeRequest): void {

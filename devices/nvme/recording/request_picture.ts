@@ -60,7 +60,10 @@ export interface RequestMemory {
   readonly hasLengths: boolean;
 }
 
-/** A request at a given event: the memory of its data, and how its command describes it. */
+/**
+ * A request at a given event: the memory of the request's data, and how the request's command
+ * describes this memory.
+ */
 export interface RequestPicture extends RequestMemory {
   /** Its number. */
   readonly request: number;
@@ -292,7 +295,10 @@ function iovaOf(
   return maps.length > 0 && isOne && isAll ? { dma: maps[0]!.dma, sizeBytes } : null;
 }
 
-/** Finds the events with which the device read the command, and each entry of its lists, by address. */
+/**
+ * Finds the event with which the device read the command, and the event with which it read each entry
+ * of the command's lists, by address.
+ */
 function fetchedBy(events: readonly MachineEvent[]): (at: number | null) => number | null {
   const walks = new Map<number | null, number>();
   for (const { fields, name, seq } of events) {

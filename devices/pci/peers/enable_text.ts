@@ -29,8 +29,8 @@ export function readPeerChoice(topology: PciTopology, text: string): PeerChoice 
     const publishes = topology.providers.of(func)?.state === "published";
     return publishes ? { enabled: true, provider: func } : -ERRNO.ENODEV;
   }
-  // The address of a missing device, such as "0000:01:00.1", must not be read as a boolean that
-  // begins with 0.
+  // The address of a missing device, such as "0000:01:00.1", begins with 0, but must not be read as
+  // the boolean 0.
   if (/^[01]./.test(named)) return -ERRNO.ENODEV;
   if (ON.has(named)) return { enabled: true, provider: null };
   if (OFF.has(named)) return { enabled: false, provider: null };

@@ -1,6 +1,6 @@
 /**
- * Computes the changes that let two peers communicate directly through a switch, and the isolation
- * lost by them.
+ * Computes the changes that let two peers communicate directly through a switch. Also computes the
+ * isolation that is lost by these changes.
  *
  * @see rules/p2p.md 9.4
  */
@@ -27,7 +27,7 @@ interface RedirectChange {
 }
 
 /**
- * The smallest change that keeps a route below its common bridge.
+ * The smallest change with which a route stays below its common bridge.
  *
  * @param functions All functions of the machine.
  * @returns Null if no function redirects on the route, or the route has no common bridge.

@@ -27,8 +27,8 @@ function end(name: string, at: string): PciNodeConfig {
 }
 
 /**
- * The redirect change between two functions of a tree: a switch with three ports below one root
- * port, and a second root port.
+ * The redirect change between two functions of a tree. The tree has a switch with three ports below
+ * one root port, and a second root port.
  */
 function change(acs: readonly (readonly AcsService[])[], to = "b", from = "a") {
   const tree = buildPciTree([

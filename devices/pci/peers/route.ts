@@ -1,6 +1,6 @@
 /**
- * Computes the distance between two PCI functions, and how one reaches the other's memory, like the
- * kernel.
+ * Computes the distance between two PCI functions, and how one function reaches the memory of the
+ * other, as the kernel does.
  *
  * @see rules/p2p.md 9.4
  */
@@ -79,7 +79,7 @@ export class PeerRoute {
 
 /**
  * Computes the route between two functions, without a cache.
- * @param cpu The processor: with some processors all host bridges are trusted.
+ * @param cpu The processor. With some processors, the kernel trusts all host bridges.
  */
 export function findRoute(
   provider: PciFunction,

@@ -1,6 +1,6 @@
 /**
- * Memory of a device's BAR that is shared with other devices without pages, as a dma-buf: exported,
- * attached, mapped for each importer, and revoked.
+ * Memory of a device's BAR, without pages, that is shared with other devices as a dma-buf. It is
+ * exported, attached, mapped for each importer, and revoked.
  *
  * Mapping was verified against `dma_buf_phys_vec_to_sgt()` of 7.3.4, run with random ranges
  * (`dma_buf_random.dma` of the tree's drivers).
@@ -173,11 +173,11 @@ export class SharedAttachment {
   }
 
   /**
-   * Maps all ranges: by bus addresses, as one IOVA range through the host bridge, or, without
-   * translation, by a separate mapping for each range.
+   * Maps all ranges. They are mapped by bus addresses, or as one IOVA range through the host
+   * bridge, or, without translation, by a separate mapping for each range.
    *
-   * @throws {KernelError} EINVAL if the device cannot reach the memory, ENODEV after a revocation,
-   *   and the error of a failed call, after unmapping everything before.
+   * @throws {KernelError} EINVAL if the device cannot reach the memory; ENODEV after a revocation;
+   *   the error of a failed call, after all earlier ranges were unmapped.
    */
   map(dir: DmaDirection): readonly SharedEntry[] {
     const { exporter, lab: { machine, topology }, sizeBytes, ranges } = this.memory;

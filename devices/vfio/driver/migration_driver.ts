@@ -1,6 +1,6 @@
 /**
- * The driver of a migratable device: buffers for its state, and the keys by which the device
- * accesses them.
+ * The driver of a migratable device. It has buffers for the device's state, and the keys by which
+ * the device accesses these buffers.
  *
  * @see rules/hmm-rdma-vfio.md chapter 3
  */

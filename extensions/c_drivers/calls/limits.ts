@@ -8,8 +8,8 @@ const LIMITS = [
 ] as const;
 
 /**
- * The addresses of a device's limits, which a tree's inline functions write directly; a limit of 0
- * is unset.
+ * The addresses of a device's limits. A tree's inline functions write the limits directly. A limit
+ * of 0 is unset.
  */
 export interface LimitsOfC {
   readonly maxSegmentAt: number;

@@ -22,7 +22,7 @@ function barOf(kernel: CKernel, at: number, index: number): Bar | null {
   return functionOf(kernel, at).bars.find((bar) => bar.index === index) ?? null;
 }
 
-/** The start of a BAR for drivers: a memory address, or a port; 0 for a missing BAR. */
+/** The start of a BAR for drivers. It is a memory address or a port; 0 for a missing BAR. */
 function startOf(kernel: CKernel, at: number, index: number): number {
   const bar = barOf(kernel, at, index);
   if (bar === null) return 0;

@@ -4,7 +4,10 @@ import type { Compiled } from "./clang.ts";
 
 const FOLDER = "c";
 
-/** Reads the module stored under a key; null if there is no module or its hash differs. */
+/**
+ * Reads the module stored under a key. Null if there is no module, or if the hash of the stored
+ * bytes is wrong.
+ */
 export async function keptModule(key: string): Promise<Compiled | null> {
   const content = await keptBytes(FOLDER, key);
   if (content === null) return null;

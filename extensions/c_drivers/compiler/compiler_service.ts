@@ -80,7 +80,7 @@ export class CompilerService {
   /**
    * @param start Starts a process.
    * @param maxMs Wall-clock limit for each order.
-   * @param tell Receives a line when a process replaces one that has ended.
+   * @param tell Receives a line when a new process replaces a process that has ended.
    */
   constructor(
     private readonly start: (forMany: boolean) => Deno.ChildProcess = startCompiler,

@@ -79,7 +79,10 @@ function isThere(path: string): boolean {
   }
 }
 
-/** The installed clang that may be used, not yet checked; null if dmalab's own clang is to be used. */
+/**
+ * The installed clang that may be used; it is not checked yet. Null if dmalab's own clang is to be
+ * used.
+ */
 function installedClang(): InstalledClang | null {
   const chosen = chosenCompiler();
   // Only Linux can limit the address space of a process.

@@ -60,7 +60,10 @@ export function openHostileFiles(files: readonly HostileFile[]): OpenedScenario 
   return { entry, loader };
 }
 
-/** Asserts that each hostile C file ends in an error of dmalab, in the line that causes it. */
+/**
+ * Asserts that each hostile C file ends in an error of dmalab. The error must be in the line that
+ * causes it.
+ */
 export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResult): void {
   const program = programOf(loaded);
   const options = unheard(300_000);

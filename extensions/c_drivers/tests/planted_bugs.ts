@@ -90,9 +90,9 @@ export interface LoadedDriver {
 /**
  * Loads a driver with its bugs.
  *
- * @param size `short`: the unchanged driver, and the bugs in `witnesses`; the unchanged driver is tested
- *   only in strict mode if a test has several modes. `rest`: the other bugs, and the unchanged driver in
- *   every mode.
+ * @param size `short` loads the unchanged driver and the bugs in `witnesses`. If a test has several
+ *   modes, it tests the unchanged driver only in strict mode. `rest` loads the other bugs, and the
+ *   unchanged driver in every mode.
  */
 export async function loadPlanted(
   driver: PlantedDriver,

@@ -83,8 +83,8 @@ export class Makefiles {
   }
 
   /**
-   * Header folders (from the root) and definitions that the makefiles of the file's folder and of
-   * folders above it add.
+   * Header folders (from the root) and definitions for a file. The makefiles of the file's folder
+   * and of the folders above it add them.
    */
   flagsOf(
     path: string,

@@ -1,6 +1,6 @@
 /**
- * Runs a case and checks the property: right bytes, a right status, no device fault, nothing
- * accessible to the device outside the request's memory, and no leak.
+ * Runs a case and checks the property. The bytes and the status are right; there is no device
+ * fault; memory outside the request's own is not accessible to the device; and nothing leaks.
  *
  * Nothing here depends on a known defect.
  */

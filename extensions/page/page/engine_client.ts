@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** The page's client of the engine: a worker that is replaced whenever it has to be stopped. */
+/**
+ * The page's client of the engine. The engine is a worker, which is replaced whenever it has to be
+ * stopped.
+ */
 import type { EngineResponse, Project, Wish } from "../engine/protocol.ts";
 
 /**

@@ -744,7 +744,7 @@ function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
 
 /**
  * Smallest part of the page that the source or the events take, in per cent. `MOST` is the largest
- * part; the constant after it is the step of an arrow key.
+ * part, and `STEP` the step of an arrow key.
  */
 const LEAST = 10;
 const MOST = 60;

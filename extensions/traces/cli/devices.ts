@@ -51,8 +51,8 @@ export async function runDevices(
 }
 
 /**
- * Reads the trace a second time for the text of the page's lines: only the first pass shows which
- * lines the page quotes.
+ * Reads the trace a second time, for the text of the lines that the page quotes. A second pass is
+ * needed because only the first pass shows which lines these are.
  */
 async function pageOf(page: UsePage, trace: LineSource): Promise<string> {
   const texts = new Map<number, string>();

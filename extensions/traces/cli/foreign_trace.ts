@@ -42,10 +42,10 @@ export async function foreignTrace(path: string): Promise<ForeignFile | null> {
 }
 
 /**
- * Recognises a file by the kind of most of its first lines; null if it is neither a trace nor a
- * log.
+ * Recognises a file by the kind of most of its first lines; null if the file is neither a trace nor
+ * a log.
  *
- * @param leastShare The share of the lines that must be of that kind.
+ * @param leastShare The smallest share of these lines that must be of one kind.
  */
 export async function kindOf(
   source: LineSource,

@@ -1,4 +1,7 @@
-/** Splits a log at boots of the machine: each boot has a separate clock and separate mappings. */
+/**
+ * Splits a log at boots of the machine, because each boot has a separate clock and separate
+ * mappings.
+ */
 import { bootOffset } from "../clocks/clock_offset.ts";
 import type { KernelLogEntry } from "./entry.ts";
 import type { LogMessage } from "./log_forms.ts";
@@ -37,7 +40,10 @@ export class LogBoots {
   readonly #byEntry = new Map<KernelLogEntry, LoggedBoot>();
   /** The lines of this file at which boots begin. */
   #starts: { readonly line: number; readonly boot: LoggedBoot }[] = [];
-  /** Number of messages with a time in the newest boot, and the last time since boot in this file. */
+  /**
+   * Number of messages with a time in the newest boot. `#lastSeconds` is the last time since boot in
+   * this file.
+   */
   #timed = 0;
   #lastSeconds = 0;
 

@@ -222,8 +222,8 @@ export const LOG_FORMS: readonly string[] = [...TIME_FORMS, ...RECORD_FORMS].fla
 );
 
 /**
- * Terminal colour codes: with an escape byte, with the visible symbol for it, or without either
- * after a paste.
+ * Terminal colour codes. They begin with an escape byte, or with the visible symbol for it. After a
+ * paste, both may be missing.
  */
 // deno-lint-ignore no-control-regex
 export const COLOURS = /(?:\x1b|\u241b)\[[\d;]*[mK]|\[(?:0|1|2|4|3[0-7]|9[0-7])(?:;\d+)*m/g;
@@ -455,8 +455,8 @@ function secondsOf(
 }
 
 /**
- * The time from its whole seconds and its fraction. A fraction with six digits is exact; a shorter
- * one was truncated.
+ * The time from its whole seconds and its fraction. A fraction with six digits is exact. A shorter
+ * fraction was truncated.
  */
 function timeOf(whole: number, fraction = ""): WrittenTime {
   const resolutionSeconds = fraction.length >= 6 ? 0 : 10 ** -fraction.length;

@@ -138,8 +138,8 @@ export class PastedLines {
   }
 
   /**
-   * The quote marks of a line. A continuation line has the same marks as the line above, so that
-   * the `>` of a message's `> 65536)` is not taken for a quote mark.
+   * The quote marks of a line. A continuation line has the same marks as the line above. This rule
+   * prevents that the `>` of a message's `> 65536)` is taken for a quote mark.
    */
   #quoteOf(shown: string): string {
     const above = this.#pending.at(-1)?.quote;

@@ -38,7 +38,7 @@ const html = (text: string) =>
     .replaceAll("'", "&#39;").replaceAll('"', "&quot;");
 const csv = (text: string) => `"${text.replaceAll('"', '""')}"`;
 
-/** Forms in which a reader may receive a log; each function gives one line in that form. */
+/** Forms in which a reader may receive a log. Each function converts one line to its form. */
 const FORMS: Readonly<Record<string, (text: string, index: number) => string>> = {
   "dmesg -x": (text, index) => `kern  :err   : ${clock(index)} ${text}`,
   "dmesg -x -T": (text, index) => `kern  :warn  : [Fri Jan 27 ${time(index)} 2023] ${text}`,

@@ -363,8 +363,8 @@ function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): st
 }
 
 /**
- * A fault of the log whose cause is at most `possible`, or `unknown`: the fault still makes the
- * check fail.
+ * Whether a fault of the log makes the check fail although its cause is not established: the
+ * certainty of the cause is only `possible` or `unknown`.
  */
 function isOpenFault(finding: TraceFinding): boolean {
   return finding.rule === FAULT_RULE && !isSure(finding);
@@ -377,8 +377,8 @@ export function isClean(log: LogPass, { findings }: CheckResult): boolean {
 }
 
 /**
- * A key for findings that are printed as one group: alike leaks, faults with the same cause, and log lines that
- * differ only in their numbers.
+ * The key by which findings are grouped for printing. One group contains leaks that are alike, faults with the
+ * same cause, or log lines that differ only in their numbers.
  */
 function groupKey(finding: TraceFinding): unknown {
   const { address, candidates, certainty, device, kind, line, more, otherLine, rule, text } =
@@ -399,7 +399,10 @@ function withoutNumbers(text: string): string {
   return text.replace(/0x[0-9a-f]+|\d+(?:\.\d+)?(?: [KMG]iB)?/gi, "#");
 }
 
-/** The address of a group of findings; for several addresses their number, the first and the last. */
+/**
+ * The address of a group of findings. If the group has several addresses, the text has their number,
+ * the first address and the last.
+ */
 function addressesText(group: readonly TraceFinding[]): string | null {
   const addresses = [...new Set(group.flatMap(({ address }) => address ?? []))];
   if (addresses.length < 2) return hex(addresses[0] ?? null);

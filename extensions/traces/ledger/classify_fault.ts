@@ -1,5 +1,5 @@
 /**
- * Classifies a refused access by the mappings of its page at the time of the access.
+ * Classifies a refused access by the mappings that its page had at the time of the access.
  *
  * @see rules/traces.md T.62, T.63
  */

@@ -5,7 +5,7 @@
 import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
 
 /**
- * Formats a mapping as three lines: the mapping, its map and its unmap.
+ * Formats a mapping as three lines: a line for the mapping, one for its map and one for its unmap.
  *
  * @param unended The text for a mapping without an unmap.
  */

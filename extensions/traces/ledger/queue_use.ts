@@ -64,7 +64,10 @@ export function noteUse(
   if (pieces > use.mostPieces) [use.mostPieces, use.piecesLine] = [pieces, line];
 }
 
-/** Every known limit of each disk with requests in the trace, and the largest of those requests. */
+/**
+ * Every known limit of each disk that has requests in the trace, with the largest value that these
+ * requests reached.
+ */
 export function limitsSeen(
   uses: ReadonlyMap<string, QueueUse>,
   limits: ReadonlyMap<string, Readonly<Record<string, number>>>,

@@ -153,8 +153,8 @@ export interface TraceFinding {
    */
   readonly stamp?: string;
   /**
-   * Why the log message was printed, with the certainty; absent if the finding itself gives the
-   * reason.
+   * Why the log message was printed, and how certain that reason is. Absent if the finding itself
+   * gives the reason.
    */
   readonly why?: string;
   /** Recommended steps if they depend on the line; else those of the kind are used. */

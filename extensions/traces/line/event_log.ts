@@ -23,7 +23,10 @@ export interface LoggedEvent {
 }
 
 const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
-/** The bracket at the end of a line, after the range or instead of it: the process, or the error. */
+/**
+ * The bracket at the end of a line, after the range or in place of it. It contains the process, or
+ * the error.
+ */
 const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
 /** An option of a fio job, or a switch without a value, with an optional comment. */
 const FIO_OPTION = /^([a-z_][a-z_0-9]*)(?: *=([^;#]*))?(?:[;#].*)?$/;

@@ -86,7 +86,10 @@ const POWERS: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4, p: 5 
 const DEFAULT_BYTES = 4096;
 const KINDS = ["read", "write", "discard"] as const satisfies readonly FioVerb[];
 
-/** Engines that keep only one request in flight, whatever `iodepth` is; fio uses psync if a job names none. */
+/**
+ * Engines that keep only one request in flight, whatever `iodepth` is. If a job names no engine, fio uses
+ * psync.
+ */
 const SYNCHRONOUS: ReadonlySet<string> = new Set([
   "mmap",
   "psync",

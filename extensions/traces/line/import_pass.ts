@@ -1,6 +1,6 @@
 /**
- * Counts the lines of an import by their origin, the events by their names, and missing and damaged
- * lines.
+ * Counts the lines of an import by their origin, and the events by their names. Also counts missing
+ * and damaged lines.
  */
 import type { Gap } from "../ledger/trace_check.ts";
 import { type LineOrigin, nameIn, originOf, queueLimitOf } from "./line_source.ts";

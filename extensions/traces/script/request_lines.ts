@@ -112,7 +112,7 @@ export class RequestLines {
     return mapping.request !== null && this.#open.has(mapping.request);
   }
 
-  /** The device of a request that begins in this line, if the request can be written; else null. */
+  /** The device of a request that begins in this line. Null if the request cannot be written. */
   deviceAt(line: number): Device | null {
     return this.#whole.get(line) ?? null;
   }

@@ -117,7 +117,10 @@ Deno.test("a late access names who mapped the page and who freed it", () => {
   );
 });
 
-/** Lines of coherent memory and of page tables in forms that only few kernels print: all are read. */
+/**
+ * Lines of coherent memory and of page tables, in forms that only few kernels print. All of them must
+ * be read.
+ */
 const FORMS: Readonly<Record<string, () => readonly string[]>> = {
   "dma_alloc and dma_free without a direction": () => [
     at(

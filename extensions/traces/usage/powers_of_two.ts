@@ -15,7 +15,10 @@ export class PowersOfTwo {
     if (value > this.most) [this.most, this.mostLines] = [value, lines];
   }
 
-  /** An upper bound for this percentage of the values: a power of two, or the largest value. */
+  /**
+   * An upper bound for this percentage of the values. The bound is a power of two, or the largest
+   * value.
+   */
   percentile(percent: number): number {
     let left = Math.ceil(this.count * percent / 100);
     const power = this.counts.findIndex((count) => (left -= count) <= 0);

@@ -1,4 +1,7 @@
-/** Collects the mappings of a trace: for each device, for each request, and the duration of calls. */
+/**
+ * Collects the mappings of a trace, for each device and for each request. Also collects the duration
+ * of calls.
+ */
 import { formatCount } from "@dmalab/lang/text";
 import { BOUNCE_EVENT } from "../line/bounce_event.ts";
 import { readFlush } from "../line/flush_event.ts";
@@ -77,8 +80,8 @@ const FRAME = /^\s*(?:=> |[0-9a-f]{8,16} )([\w.]+)/;
 const INNER = /^_*(?:trace|perf|bpf|ftrace|dma_|iommu_dma|swiotlb|blk_dma|blk_rq_dma)/;
 
 /**
- * The key of a command's request. Computed at the end of the trace: if a setup line lacks the
- * number of blocks, only the later issue line gives it.
+ * The key of a command's request. It is computed at the end of the trace, because the setup line
+ * may lack the number of blocks, which only the later issue line then gives.
  */
 function keyOf({ blocks, lba, verb }: NvmeCommand): string {
   if (blocks === null) return `${verb} of unknown blocks`;

@@ -1,4 +1,7 @@
-/** What devices map, as one HTML page without scripts: plots with points that link to trace lines. */
+/**
+ * Writes what devices map as one HTML page without scripts. Its plots have points that link to trace
+ * lines.
+ */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { staticPage } from "@dmalab/cli/presentation";
 import {
@@ -80,7 +83,7 @@ const MAX_CALLERS = 20;
 const MAX_REQUESTS = 50;
 /** The most lines of one point that are printed. */
 const MAX_LINES = 6;
-/** If a device is active for less than 1/16 of the trace, its plots show only that part. */
+/** If a device is active for less than 1/16 of the trace, its plots show only the active part. */
 const SHORT_SHARE = 16;
 const NS_PER_S = 1e9;
 

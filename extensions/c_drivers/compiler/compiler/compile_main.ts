@@ -242,7 +242,10 @@ class Compiler {
     return { module: module?.toBase64() ?? null, said };
   }
 
-  /** Sizes from the assembler text, if no object can be made; empty if the C text has errors. */
+  /**
+   * Sizes from the assembler text. They are used if no object can be made; empty if the C text has
+   * errors.
+   */
   async #assembledSizes(job: Job): Promise<Sizes> {
     const bytes = await this.#run(["-S", ...job.more ?? [], job.source], job, () => {});
     const text = new TextDecoder().decode(bytes ?? new Uint8Array());

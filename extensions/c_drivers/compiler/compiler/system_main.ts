@@ -220,8 +220,8 @@ class SystemCompiler {
   }
 
   /**
-   * Writes the overlay that replaces clang's file system. It includes header folders without headers, because a
-   * path may lead through such a folder.
+   * Writes the overlay that replaces clang's file system. The overlay includes header folders without headers,
+   * because a path may lead through such a folder.
    *
    * @returns The path of the overlay's description.
    */

@@ -91,7 +91,7 @@ export function wordsOf(words: MessageText, facts: LogEntryFacts): string {
   return typeof words === "string" ? words : words(facts);
 }
 
-/** Finds the cause of a line by its numbers; null if no cause of the row applies. */
+/** Finds the cause of a message by the numbers in its line; null if no cause of the row applies. */
 export function causeOf(row: MessageRow, facts: LogEntryFacts): Cause | null {
   return row.causes?.find(({ when }) => when?.(facts) ?? true) ?? null;
 }

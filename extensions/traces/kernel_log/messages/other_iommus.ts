@@ -1,6 +1,6 @@
 /**
- * Faults and errors of IOMMUs that dmalab does not simulate: their drivers print one line for each
- * fault.
+ * Faults and errors of IOMMUs that dmalab does not simulate. The drivers of these IOMMUs print one
+ * line for each fault.
  *
  * @see rules/traces.md T.71
  */

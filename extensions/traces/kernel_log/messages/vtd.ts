@@ -138,7 +138,8 @@ const RECORDS: MessageRow[] = [
     derive: (facts) => {
       const error = `invalidation_${String(facts.error).toLowerCase().replace("-", "")}`;
       const value = Number(facts.value);
-      // The value of a time-out error is a requester id, or 0 if the hardware records none.
+      // The value of a time-out error is a requester id; it is 0 if the hardware records no
+      // requester.
       const isSource = error !== "invalidation_queue" && value > 0 && value < 65536;
       return { ...facts, error, device: isSource ? functionName(value) : null };
     },
