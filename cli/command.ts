@@ -106,8 +106,8 @@ export interface CommandSpec<O extends OptionSpecs> {
 /** A command without the types of its options, which have been checked. */
 export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
   /**
-   * The command's actions, if it has any: the word after its name selects one. Without that word
-   * the command does nothing.
+   * The command's actions, if it has any. The word after the command's name selects an action;
+   * without that word the command does nothing.
    */
   readonly actions?: readonly Command[];
   run(invocation: {

@@ -34,7 +34,7 @@ export class HostLoader implements CLoader {
   /** Root folder: `use` cannot leave it. */
   readonly root: string;
   /**
-   * The file, such as `deno.json`, that makes the folder the root; null where the root is the
+   * The file, such as `deno.json`, that makes the root folder a root. Null if the root is only the
    * scenario's own folder.
    */
   readonly #mark: string | null;
@@ -128,7 +128,10 @@ export class HostLoader implements CLoader {
     return this.#loadAt(join(near, path), path, near, limitBytes);
   }
 
-  /** @param path The file's name in messages. @param near The folder of the file that names it. */
+  /**
+   * @param path The file's name in messages.
+   * @param near The folder of the file in which this name is written.
+   */
   #loadAt(
     wanted: string,
     path: string,
@@ -242,7 +245,7 @@ export class HostLoader implements CLoader {
   #fileWithTree(tree: HostTree, path: string, from: SourceFile): FileOfDriver | LoadError {
     const wrong = misnamed(path, C_FILE);
     if (wrong !== null) return wrong;
-    // Files are looked up in the module's folder first, then in the tree, then in the scenario's folder.
+    // The folders are searched in this order: the module's folder, the tree, the scenario's folder.
     for (const each of [`${MODULE_FOLDER}/${path}`, path]) {
       const text = tree.text(each);
       if (text === null) continue;
@@ -327,8 +330,8 @@ function isHidden(path: string): boolean {
 }
 
 /**
- * The nearest folder at or above a folder that has a `deno.json` or `package.json`; the folder
- * itself when none has.
+ * The nearest folder, at or above the given folder, that has a `deno.json` or `package.json`. If no
+ * such folder exists, the given folder.
  */
 function rootOf(own: string): { readonly root: string; readonly mark: string | null } {
   for (let folder = own;;) {

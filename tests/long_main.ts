@@ -1,6 +1,7 @@
 /**
- * Long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests|soak`,
- * each with the number of tries and, if it has one, a seed. Failures are printed, with exit code 1.
+ * Long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests|soak`.
+ * The arguments of each are the number of tries and, if the test draws numbers, a seed. Failures are
+ * printed, and the exit code is then 1.
  */
 import { resolve } from "node:path";
 import { readWholeNumber } from "@dmalab/cli";

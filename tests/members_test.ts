@@ -111,7 +111,10 @@ Deno.test("no more than three files load each other in a circle", () => {
   assertEquals(circles.filter((files) => files.length > 3), []);
 });
 
-/** The files and packages that are loaded when a file is started. @param withLate Includes late imports. */
+/**
+ * The files and packages that are loaded when a file is started.
+ * @param withLate Whether to include late imports.
+ */
 function loadedBy(entry: string, withLate: boolean) {
   const loads = Map.groupBy(IMPORTS.filter(({ typeOnly }) => !typeOnly), ({ from }) => from);
   const files = new Set<string>();

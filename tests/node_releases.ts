@@ -1,4 +1,7 @@
-/** Finds releases of Node to test with: the one on the PATH, or one from npm, which caches it. */
+/**
+ * Finds releases of Node to test with: the release on the PATH, or a release that npm downloads and
+ * caches.
+ */
 
 /** The releases to request from npm, which has a separate package for each system. */
 const RELEASES: Readonly<Record<number, string>> = { 20: "20.20.2", 22: "22.23.3" };

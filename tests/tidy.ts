@@ -125,7 +125,10 @@ export class House {
     );
   }
 
-  /** Exported type names that occur in several files: in the whole project, a name must have one meaning. */
+  /**
+   * Exported type names that occur in several files. In the whole project, a name must have only one
+   * meaning.
+   */
   repeatedTypes(): Finding[] {
     const byName = Map.groupBy(
       this.#product.flatMap((file) =>

@@ -1,4 +1,7 @@
-/** Measurements in a file: what `--save` writes and `--against` reads, of benches and of `deno task bench`. */
+/**
+ * Files with measurements of benches and of `deno task bench`: `--save` writes such a file, `--against` reads
+ * it.
+ */
 import { rewriteFile } from "../files/write_file.ts";
 import { isFolder, readHostFile } from "../host_file.ts";
 import type { Measurements } from "./statistics.ts";

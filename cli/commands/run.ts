@@ -32,8 +32,8 @@ export const RUN_OPTIONS = {
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 /**
- * The settings of a run, from the options; or what is wrong with them, a sentence without its full
- * stop.
+ * The settings of a run, from the options. If an option is wrong, the problem as a sentence without
+ * its full stop.
  */
 export async function readRunOptions(
   {

@@ -33,7 +33,8 @@ export interface DebugOptions {
   /** Read commands line by line, on a terminal too, instead of drawing panes. */
   readonly plain: boolean;
   /**
-   * The kernel tree from which drivers are compiled, in place of each tree that the scenario names.
+   * Kernel tree for all drivers that are compiled from a tree. It replaces every tree that the
+   * scenario names.
    */
   readonly tree: string | null;
 }

@@ -78,7 +78,7 @@ export class RulePage {
     return found === null ? null : { name: `${this.name}.${key}`, lines: found };
   }
 
-  /** The row of any table that has this word at the beginning of its first cell, or null. */
+  /** The row whose first cell begins with this word, in any table; null if no row does. */
   row(word: string): RuleSection | null {
     const lines = tableRow(this.#lines, word);
     return lines === null ? null : { name: `${this.name}.${word}`, lines };
@@ -127,8 +127,8 @@ function slug(title: string): string {
 }
 
 /**
- * The header, the dashes and the row that has this word at the beginning of its first cell, or
- * null.
+ * The lines of a table's header and dashes, and the row whose first cell begins with this word;
+ * null if no row does.
  */
 function tableRow(lines: readonly string[], word: string): string[] | null {
   for (let index = 0; index < lines.length; index++) {
@@ -146,7 +146,10 @@ function tableRow(lines: readonly string[], word: string): string[] | null {
   return null;
 }
 
-/** The n-th row of the first table if that table does not number its rows, or null. */
+/**
+ * The n-th row of the first table, after the table's header. Used for tables that do not number
+ * their rows. Null if the table has no such row.
+ */
 function unnumberedRow(lines: readonly string[], number: string): string[] | null {
   const head = lines.findIndex(isTableRow);
   const row = lines[head + 1 + Number(number)];

@@ -21,7 +21,7 @@ interface TargetFile {
   readonly shown: string;
   /** Whether the file exists already. */
   readonly isThere: boolean;
-  /** Access mode of the existing file; null if there is no file, or the host has no modes. */
+  /** Access mode of the existing file; null if there is no file, or if the host has no access modes. */
   readonly mode: number | null;
 }
 
@@ -76,8 +76,8 @@ export function checkPlace(target: OutputTarget, head: string): void {
 }
 
 /**
- * Whether a regular file with this name exists. @throws {FileError} If the name is a folder, a link or a
- * device.
+ * Whether a regular file with this name exists.
+ * @throws {FileError} If the name is a folder, a link or a device.
  */
 export function isTaken(target: Exclude<OutputTarget, string>): boolean {
   return targetFileOf(target).isThere;

@@ -23,7 +23,7 @@ export interface Written {
   /** CI jobs that were written to a place where no CI system finds them. The user has to copy them. */
   readonly toCopy: readonly JobFile[];
   /**
-   * The folder's path from the root of its repository; empty for the root, and without a
+   * The folder's path from the root of its repository. Empty if the folder is the root, or is in no
    * repository.
    */
   readonly inside: string;
@@ -108,7 +108,8 @@ function textsFor(
 }
 
 /**
- * The folder's path from the root of its repository; empty for the root, and without a repository.
+ * The folder's path from the root of its repository. Empty if the folder is the root, or is in no
+ * repository.
  */
 function pathInRepository(folder: string): string {
   let above = folder;

@@ -10,8 +10,8 @@ export const REPORT = "scenarios.xml";
 
 const NODE_RELEASE = 22;
 
-// "npm ci" is not used: a lock file from another system may lack this system's Deno. A packed file
-// in the folder takes precedence over a registry's package in package.json.
+// "npm ci" is not used, because a lock file from another system may lack this system's Deno. A
+// packed file in the folder takes precedence over the package that package.json names.
 const INSTALL = "if ls dmalab-*.tgz; then npm install -D ./dmalab-*.tgz; else npm install; fi";
 const TEST = ["npx", "dmalab", "test", "--junit-path", REPORT];
 

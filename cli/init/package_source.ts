@@ -38,8 +38,8 @@ export function packageSource(
 }
 
 /**
- * A relative path, such as `../dist`, if the path is below the parent folder; else the absolute
- * path.
+ * The path of a package relative to a folder, such as `../dist`, if the package is below the
+ * folder's parent; otherwise the absolute path.
  */
 function nearPath(folder: string, path: string): string {
   if (!isInside(path, dirname(folder))) return path;

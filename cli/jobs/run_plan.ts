@@ -23,8 +23,8 @@ export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
 }
 
 /**
- * Runs a plan's jobs until the plan is complete or has no more jobs. @param workers Largest number
- * of workers.
+ * Runs a plan's jobs until the plan is complete or has no more jobs.
+ * @param workers Largest number of workers.
  */
 export function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
   plan: Plan<J, M>,

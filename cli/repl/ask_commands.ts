@@ -417,8 +417,8 @@ function writerText({ by: { name }, seq }: LastByteWrite): string {
 }
 
 /**
- * Reads a range of memory: an address or an expression, then the number of bytes. @throws
- * {EvaluationError}
+ * Reads a range of memory: an address or an expression, followed by the number of bytes.
+ * @throws {EvaluationError}
  */
 function rangeOf(repl: CommandContext, argument: string) {
   const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
@@ -488,7 +488,8 @@ function trace(repl: CommandContext, argument: string): void {
   if (many !== "" && count === null) return;
   const filter = readEventFilter(recording, filterText);
   if (typeof filter === "string") return repl.refuse(filter);
-  // A filter without a count selects from all events so far, not only from those of the last move.
+  // A filter without a count selects from all events so far. Without a filter and a count, only the
+  // events of the last move are shown.
   const least = filterText === "" && count === null ? repl.lastMoveSeq : 0;
   const found: number[] = [];
   for (let seq = position.seq; seq > least && found.length < (count ?? Infinity); seq--) {

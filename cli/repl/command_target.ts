@@ -66,10 +66,10 @@ export interface RunList {
 }
 
 /**
- * Writes a run's events to a file; the ending of its name selects the format.
+ * Writes a run's events to a file. The ending of the file's name selects the format.
  *
  * @param isOver Whether the run has ended.
- * @returns What is wrong, as a sentence without its full stop; null on success.
+ * @returns The problem as a sentence without its full stop; null on success.
  */
 export type ExportRun = (
   path: string,
@@ -102,7 +102,10 @@ export interface ReplCommand {
   run(repl: CommandContext, argument: string): void;
 }
 
-/** The count in a command's argument, 1 if it is empty; null, after a message, for anything else. */
+/**
+ * The count in a command's argument; 1 for an empty argument. For any other text, prints a message
+ * and returns null.
+ */
 export function countOf(argument: string, repl: CommandContext): number | null {
   const count = argument === "" ? 1 : readWholeNumber(argument);
   if (count !== null && count > 0) return count;

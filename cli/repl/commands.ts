@@ -50,8 +50,8 @@ const BARE: Readonly<Record<string, string>> = { exit: "quit", quit: "quit", hel
 /**
  * Runs a command.
  *
- * @param line The line with its colon. The beginning of a name is enough if only one command has
- *   it.
+ * @param line The line with its colon. The beginning of a command's name is enough if no other
+ *   command's name begins in the same way.
  * @returns False when the REPL is to end.
  */
 export function runReplCommand(line: string, repl: CommandContext): boolean {
@@ -74,8 +74,8 @@ export function runReplCommand(line: string, repl: CommandContext): boolean {
 }
 
 /**
- * The command with this name or beginning of a name; null, after a message, if there is no such
- * command.
+ * The command with this name, or with a name that begins so. If there is no such command, prints a
+ * message and returns null.
  */
 function commandNamed(name: string, repl: CommandContext): ReplCommand | null {
   const known = REPL_COMMANDS.filter((each) => isKnown(each, repl));

@@ -13,7 +13,10 @@ export interface Suggesting extends CommandContext {
   readonly session: KnownNames;
 }
 
-/** Completions at the end of a text. @param text The input from the beginning of its statement. */
+/**
+ * Completions at the end of a text.
+ * @param text The input from the beginning of its statement.
+ */
 export function suggestWords(text: string, repl: Suggesting): Suggestions {
   const command = text.match(/^\s*(:\w*)$/)?.[1];
   if (command !== undefined) return fitting(commandWords(repl), command);

@@ -51,7 +51,7 @@ export function findScenarios(
   return found;
 }
 
-/** Whether a path names a source or a header in C, not a folder of that name. */
+/** Whether a path is a source or a header in C. False for a folder with such a name. */
 export function isSourceOfC(path: string): boolean {
   return SOURCE_OF_C.test(path) && !isFolder(path);
 }

@@ -40,14 +40,12 @@ export interface PrintOptions {
   readonly matches: readonly NameMatch[];
   /** The seed in place of the seeds that the files name; null for those. */
   readonly seed: number | null;
-  /**
-   * From `--branch`: the branch that is run in each test, in place of the test's own choice. Null
-   * for the test's own choice.
-   */
+  /** The branch that each test runs, from `--branch`. Null: each test runs as usual. */
   readonly branch?: string | null;
   readonly limits: LimitOptions;
   /**
-   * The kernel tree from which drivers are compiled, in place of each tree that the scenario names.
+   * Kernel tree for all drivers that are compiled from a tree. It replaces every tree that the
+   * scenario names.
    */
   readonly tree?: string | null;
   /**

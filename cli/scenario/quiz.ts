@@ -48,7 +48,10 @@ export class QuizScreen implements Screen {
     return this.#held.length > 0;
   }
 
-  /** Asks the questions, and prints the rest of the output between them, in the order of the run. */
+  /**
+   * Asks the questions and prints the output that was buffered, in the order in which the run
+   * produced them.
+   */
   async play(): Promise<void> {
     const paint = painter(this.colour);
     for (const part of this.#held.splice(0)) {
@@ -108,7 +111,7 @@ export function choicesOf({ answer, wrong }: Question): string[] {
     .sort((a, b) => amountOf(a) - amountOf(b) || (a < b ? -1 : 1));
 }
 
-/** The number in an answer, also of a size or an address; NaN if there is none. */
+/** The number in an answer, which may be a plain number, a size or an address; NaN without a number. */
 function amountOf(text: string): number {
   const number = readNumber(text.replace(/ /g, ""));
   return "value" in number ? number.value : NaN;

@@ -18,7 +18,8 @@ export interface ScenarioOptions extends PrintOptions {
   /** Write the drawings of `show` statements to this file. */
   readonly picturePath: string | null;
   /**
-   * The kernel tree from which drivers are compiled, in place of each tree that the scenario names.
+   * Kernel tree for all drivers that are compiled from a tree. It replaces every tree that the
+   * scenario names.
    */
   readonly tree: string | null;
 }

@@ -13,7 +13,10 @@ export function textOf(piece: StyledPiece): string {
   return printable((typeof piece === "string" ? piece : piece[1]).replaceAll("\t", "  "));
 }
 
-/** Cuts a line to exactly `columns`, or fills it with blanks. Control characters in it are made visible. */
+/**
+ * Cuts a line to exactly `columns`, or fills it with blanks. Visible symbols replace control characters in
+ * the line.
+ */
 export function fitLine(line: StyledLine, columns: number, paint: Paint): string {
   let left = columns;
   let out = "";

@@ -218,9 +218,9 @@ function printNotRepeated(
 }
 
 /**
- * Writes the record of failed tests. It is not created in a folder where no test has failed yet.
- * @throws {FileError} If the record's path is a file of another program. If it cannot be written, as in a read-only
- *   container, a warning is printed.
+ * Writes the record of failed tests. In a folder where no test has failed yet, the record is not created. If the
+ * record cannot be written, as in a read-only container, a warning is printed.
+ * @throws {FileError} If the record's path is a file of another program.
  */
 function keepFailures(
   files: readonly FileResult[],

@@ -12,8 +12,8 @@ export interface Alike {
 }
 
 /**
- * Groups consecutive functions that are alike: below the same bridge, of the same kind, with the
- * same access control.
+ * Groups consecutive functions that are alike: they lie below the same bridge, are of the same
+ * kind, and have the same access control.
  *
  * @param functions Sorted by address.
  */

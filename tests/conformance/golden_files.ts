@@ -74,9 +74,9 @@ export class GoldenReadError extends Error {
 }
 
 /**
- * The whole text of a file, unpacked when it is gzipped.
+ * The whole text of a file. A gzipped file is unpacked.
  *
- * @throws {GoldenReadError} When it cannot be read or unpacked.
+ * @throws {GoldenReadError} When the file cannot be read or unpacked.
  */
 export async function readGoldenText(path: string): Promise<string> {
   try {
@@ -89,7 +89,10 @@ export async function readGoldenText(path: string): Promise<string> {
   }
 }
 
-/** The value of a JSON file. @throws {GoldenReadError} If it cannot be read, or is not JSON. */
+/**
+ * The value of a JSON file.
+ * @throws {GoldenReadError} If the file cannot be read, or is not JSON.
+ */
 export async function readJson<T>(path: string): Promise<T> {
   return parseJson<T>(await readGoldenText(path), path);
 }

@@ -87,7 +87,7 @@ function tapBlock(key: string, lines: readonly string[]): string {
     .map((line) => `${line}\n`).join("");
 }
 
-/** Unexpected reports and faults of a test, and its leaks: one line for each statement that causes them. */
+/** Unexpected reports, faults and leaks of a test, in one line for each statement that causes any of them. */
 function findings({ incidents }: TestOutcome): string[] {
   return [...Map.groupBy(incidents, incidentKey).values()].map(([first, ...others]) => {
     const { kind, place, text } = first!;

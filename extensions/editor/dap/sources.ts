@@ -57,7 +57,7 @@ export class Sources {
     return { name: shown, path: this.#areUrls ? pathToFileURL(path).href : path };
   }
 
-  /** The name of the file that the client refers to; null if it is not a file. */
+  /** The name of the file to which the client refers; null if the path does not lead to a file. */
   fileOf({ path }: { readonly path: string | undefined }): string | null {
     if (path === undefined) return null;
     try {

@@ -74,7 +74,7 @@ export function poolSequence(seed: number): readonly PoolStep[] {
   return steps;
 }
 
-/** A step with an operation on a buffer; it is skipped if the buffer was not mapped. */
+/** A step with an operation on a buffer. If the buffer was not mapped, the step is skipped. */
 function onBuffer(
   id: number,
   of: number,

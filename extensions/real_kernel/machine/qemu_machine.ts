@@ -209,8 +209,8 @@ class QemuBuilder {
   }
 
   /**
-   * The address of an external-facing port: the ACPI table names the port by its place on the root
-   * bus.
+   * The option that places an external-facing port on the root bus. The ACPI table names the port
+   * by this place.
    */
   #externalAddress(): string {
     const device = FIRST_EXTERNAL_DEVICE + this.external.length;

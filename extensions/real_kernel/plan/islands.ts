@@ -1,6 +1,6 @@
 /**
- * Places a scenario's pages in the guest: consecutive pages stay consecutive, their order stays,
- * and a gap of any length becomes a gap of at least one page.
+ * Places a scenario's pages in the guest. Consecutive pages stay consecutive, and the order of
+ * pages stays the same. A gap of any length becomes a gap of at least one page.
  */
 import type { BioVec } from "@dmalab/runtime";
 

@@ -10,8 +10,8 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytesOf = (content: string) => new TextEncoder().encode(content);
 
 /**
- * Reads an archive as the kernel does: headers of 110 characters; names and contents are padded to a
- * multiple of 4 bytes.
+ * Reads an archive as the kernel does. Headers have 110 characters; names and contents are padded to
+ * a multiple of 4 bytes.
  */
 function unpacked(archive: Uint8Array): [name: string, mode: string, content: string][] {
   const entries: [string, string, string][] = [];

@@ -20,7 +20,10 @@ import type { StepMemory } from "./step_memory.ts";
 
 /** Byte value of buffers before a read. */
 const FILL = 0xaa;
-/** The upper half of each 8-byte word of a fresh disk; the lower half is the offset. */
+/**
+ * The upper half of each 8-byte word of a fresh disk. The lower half of the word is its offset on
+ * the disk.
+ */
 const TAG_HIGH = 0x5a00_0000;
 const WORD_BYTES = 8;
 const PAGE_WORDS = PAGE_SIZE_BYTES / WORD_BYTES;

@@ -289,9 +289,9 @@ class InnerOperations extends InnerRecord {
   };
 
   /**
-   * @param api The call's kernel name.
-   * @param given Its arguments.
-   * @param range The range that the call links into; null for other calls.
+   * @param api The name of the call in the kernel.
+   * @param given The arguments of the call.
+   * @param range The range into which the call links; null for other calls.
    * @param probes Which lines the record contains.
    */
   constructor(

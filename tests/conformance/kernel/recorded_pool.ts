@@ -141,8 +141,8 @@ export class RecordedPool implements DescriptorPool {
       if (page === null) return null;
     }
     this.#used++;
-    // An allocation without a record gets an address in the pool's newest page. A recorded address may
-    // be inside a block, and is aligned down.
+    // An allocation without a record gets an address in the pool's newest page. A recorded address is
+    // aligned down, because it may be inside a block.
     const dma = alignDown(
       given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma,
       this.blockSizeBytes,
