@@ -576,7 +576,7 @@ const WIDE_HALF = 2 ** 21;
 
 /** Writes a number below 2^53 as 64 bits. */
 export function setU64(view: DataView, offset: number, value: number): void {
-  // `setUint32` stores the low half of any integer. Computing the low half with `%` would be ten
+  // A 32-bit field takes the low half of any integer. Computing the low half with `%` would be ten
   // times slower for numbers of this size.
   view.setUint32(offset, value, true);
   view.setUint32(offset + 4, realHigh(value / 2 ** 32), true);

@@ -7,8 +7,8 @@
 import { KnownTexts } from "./known_texts.ts";
 
 /**
- * The address that stands for the result of a failed map, which is printed as all ones. It cannot
- * be confused with an address, which is never negative.
+ * Stands for the result of a failed map, which is printed as all ones. No number below 2^53 is
+ * equal to all ones. Therefore a negative number stands for it, because no address is negative.
  */
 export const ERROR_ADDRESS = -1;
 const BLANK = 0x20;
