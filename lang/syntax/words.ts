@@ -1,9 +1,9 @@
 /**
- * Finds the words that are more than names.
+ * Finds the words that have a meaning in the grammar and are not only names.
  *
- * Soft words can also be names because their meaning is decided here, from the tokens before and
- * after them, before the parser runs: the parser then needs only one token of lookahead. The rules
- * are those of docs/language/text.md.
+ * Soft words can also be names. This pass decides their meaning from the tokens before and after
+ * them, before the parser runs, so the parser needs only one token of lookahead. The rules are
+ * those of docs/language/text.md.
  */
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./recovery/bracket_matcher.ts";
@@ -47,8 +47,8 @@ const opensPrefix: Rule = ({ next }) =>
   );
 
 /**
- * When a word of a bench has its meaning, by the syntax after it; without a rule as for a
- * statement.
+ * Rules for when a word of a bench has its meaning, by the syntax that follows the word. If there
+ * is no rule for that syntax, the rule for statements applies.
  */
 const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
   "block": (where) => where.atStart && beforeBrace(where),
@@ -125,7 +125,8 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
     } else if (previous?.tokenType === t.Dot) {
       if (token.tokenType !== t.Identifier && isWordToken(token)) t.retype(token, t.Identifier);
     } else if (token.tokenType === Hard.and) {
-      // At the end of a line in the REPL the block may follow in the next line.
+      // If the text ends after an `and` that follows a `}`, its block may follow in the next line
+      // of the REPL.
       const isLast = next === undefined && previous?.tokenType === t.RBrace;
       if (isLast || next?.tokenType === t.LBrace) t.retype(token, t.AndThen);
     } else if (token.tokenType === t.Identifier) {
@@ -152,8 +153,8 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
 }
 
 /**
- * Marks the comma of `assert e, "message"`, unless `=>` follows: `"other" =>` is the next arm of a
- * `match`.
+ * Marks the comma of `assert e, "message"`. A comma before `"other" =>` is not marked, because that
+ * is the next arm of a `match`.
  */
 function markMessages(tokens: readonly IToken[]): void {
   /** For each open bracket, whether it contains an unfinished `assert`. */
@@ -174,7 +175,10 @@ function isMessage(token: IToken | undefined): boolean {
   return token !== undefined && [t.Text, t.UnclosedText, t.ForeignText].includes(token.tokenType);
 }
 
-/** `bar = 4KiB, on read 0x10 { … }`: several entries of a machine may be on one line. */
+/**
+ * Whether an `on` after a comma begins the code of a register. Several entries of a machine may be
+ * on one line: `bar = 4KiB, on read 0x10 { … }`.
+ */
 function opensRegister(
   { image }: IToken,
   previous: IToken | undefined,
@@ -184,7 +188,10 @@ function opensRegister(
     (next?.image === "read" || next?.image === "write");
 }
 
-/** Whether it is `ring with { head: 1 }`, and not the `with` after a test's name or options. */
+/**
+ * Whether a `with` copies a record, as in `ring with { head: 1 }`. A `with` after a test's name or
+ * options does not.
+ */
 function copiesRecord({ index, next, previous, tokens }: TokenContext): boolean {
   if (next?.tokenType !== t.LBrace || !endsValue(previous) || previous?.tokenType === t.RBrace) {
     return false;
@@ -216,7 +223,7 @@ function classify(place: TokenContext, token: IToken, reporter: DiagnosticReport
   if (place.atLineStart && beginsUnknown(place, token)) t.retype(token, t.UnknownIdentifier);
 }
 
-/** `repeat (n) { … }` is unambiguous: it is reported, and parsed as `repeat n { … }`. */
+/** Reports `repeat (n) { … }`. Its meaning is clear, so it is parsed as `repeat n { … }`. */
 function takeCalledRepeat(place: TokenContext, token: IToken, reporter: DiagnosticReporter): void {
   const { index, next: open, tokens } = place;
   if (open?.tokenType !== t.LParen) return;
@@ -236,7 +243,7 @@ function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
     (next.tokenType === t.Identifier && !INFIX_WORDS.has(next.image)));
 }
 
-/** Whether a word or an operator lacks its value: then the `{` after it opens a block. */
+/** Whether a word or an operator lacks its value. The `{` after it then opens a block. */
 function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boolean {
   if (isRecord(tokens, open)) return false;
   if (VALUE_WORDS.has(token.tokenType)) return true;
@@ -247,8 +254,8 @@ function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boo
 }
 
 /**
- * Whether the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ }` with a `{`
- * or `.` after it.
+ * Whether the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ }` followed by
+ * a `{` or a `.`.
  */
 function isRecord(tokens: readonly IToken[], open: number): boolean {
   const first = tokens[open + 1];
@@ -271,7 +278,8 @@ function matchingCloser(tokens: readonly IToken[], open: number): number {
 }
 
 /**
- * Reports a record after a complete value, which was meant as a value: `if x == y { a: 1 } { … }`.
+ * Reports a record after a complete value. The record was meant as a value, as in `if x == y { a: 1
+ * } { … }`.
  */
 export function reportRecord(key: IToken, reporter: DiagnosticReporter): void {
   const what = key.tokenType === t.RBrace

@@ -14,10 +14,10 @@ export interface ScriptEnd {
 }
 
 /**
- * Runs the top-level statements and the tests of a script. The known defects that cause a failure
- * are not searched: `defect_attribution_test.ts` tests that.
+ * Runs the top-level statements and the tests of a script. It does not search for the known defects
+ * that cause a failure, because `defect_attribution_test.ts` tests that.
  *
- * @param files The files that it may use or read.
+ * @param files The files that the script may use or read.
  */
 export function runScript(
   text: string,

@@ -36,7 +36,10 @@ export function linearPlace(
   return (value) => from + (value - first) / (last - first) * (to - from);
 }
 
-/** An axis of equal steps. @param step The distance of its ticks, which are at multiples of it. */
+/**
+ * An axis of equal steps.
+ * @param step The distance between ticks; each tick is at a multiple of it.
+ */
 export function linearAxis(
   first: number,
   last: number,
@@ -52,10 +55,10 @@ export function linearAxis(
 }
 
 /**
- * An axis for amounts: linear from 0 with four or five steps; logarithmic if the values above 0 are
- * far apart.
+ * An axis for amounts. It is linear, from 0, with four or five steps. If the values above 0 are far
+ * apart, it is logarithmic.
  *
- * @param hasFoot Leaves room below the lowest value, so that its bar is visible, too.
+ * @param hasFoot Leaves room below the lowest value, so that the bar of this value is visible, too.
  */
 export function amountAxis(values: readonly number[], ends: AxisEnds, hasFoot = false): PlotAxis {
   const positive = values.filter((value) => value > 0);

@@ -23,10 +23,11 @@ export function spread(left: string, right: string, columns: number = PICTURE_CO
 }
 
 /**
- * Rows of cells as lines: each column as wide as its widest cell, two spaces between columns.
+ * Rows of cells as lines. Each column is as wide as its widest cell, with two spaces between
+ * columns.
  *
  * @param header Titles of the columns; an underline follows them.
- * @param alignments Left for every column not named.
+ * @param alignments The alignment of each column; left for columns that are not in the list.
  * @param columns Width of a line.
  */
 export function tableLines(
@@ -107,7 +108,8 @@ export function endsOf<T>(
 }
 
 /**
- * Folds a line that is wider than `columns`: further lines are indented by two more than the first.
+ * Breaks a line that is wider than `columns`. The further lines are indented by two spaces more
+ * than the first.
  */
 export function foldLine(text: string, columns: number): string[] {
   if (text.length <= columns) return [text];
@@ -133,7 +135,10 @@ export function wrapText(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** The beginning of a text: up to its first full stop, or up to the colon that a list follows. */
+/**
+ * The first sentence of a text: up to the first full stop, exclamation mark or question mark at the
+ * end of a sentence. Without such a mark, the whole text.
+ */
 export function firstSentence(text: string): string {
   return text.match(/^.*?[.!?](?= [A-Z`"]|$)/s)?.[0] ?? text;
 }

@@ -9,9 +9,9 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Escapes a text for the content of an element, or for an attribute in double quotes. Control
- * characters, which markup cannot contain, and characters that change the direction of text or hide
- * it become pictures, as at a terminal.
+ * Escapes a text for the content of an element, or for an attribute in double quotes. Two kinds of
+ * characters are replaced by pictures, as at a terminal: control characters, which markup cannot
+ * contain, and characters that change the direction of text or hide it.
  *
  * @example `escapeMarkup("a < \x1b[31m")` is `"a &lt; ␛[31m"`.
  */

@@ -1,8 +1,8 @@
 /**
  * Numbers as text: addresses, sizes, durations.
  *
- * Printed numbers can be pasted back into a script: `0xffff_f000`, `128KiB`, `1.2us` are literals
- * of the language, and nothing is rounded unless the function's name says so.
+ * Printed numbers can be pasted back into a script, because `0xffff_f000`, `128KiB` and `1.2us` are
+ * literals of the language. No number is rounded unless the function's name says so.
  */
 
 import { addressDigits, foldedHigh } from "@dmalab/runtime/basics";
@@ -64,7 +64,7 @@ export function groupHex(digits: string): string {
 
 /**
  * A size in the largest unit that divides it: `128KiB`, `8704B`, `-4KiB`. The largest number means
- * no limit, and is printed as such.
+ * that there is no limit, and is printed as such.
  */
 export function formatSize(sizeBytes: number): string {
   if (sizeBytes === Number.MAX_SAFE_INTEGER) return "unlimited";
@@ -74,7 +74,10 @@ export function formatSize(sizeBytes: number): string {
   return `${sizeBytes}B`;
 }
 
-/** A size for readers: at most two decimals of its largest unit, the rest cut off; `3.98GiB`. */
+/**
+ * A size for readers, in its largest unit with at most two decimals; further decimals are cut off:
+ * `3.98GiB`.
+ */
 export function formatSizeCut(sizeBytes: number): string {
   for (const [unit, bytes] of SIZE_UNITS) {
     if (sizeBytes >= 0.9 * bytes) {
@@ -91,7 +94,7 @@ export function formatMask(maskBytes: number): string {
 }
 
 /**
- * A limit that may be one block below a round size, such as the largest number of sectors: `2TiB -
+ * A limit. It may be one block below a round size, as the largest number of sectors is: `2TiB -
  * 512B`.
  */
 export function formatLimit(sizeBytes: number): string {
@@ -102,8 +105,8 @@ export function formatLimit(sizeBytes: number): string {
 }
 
 /**
- * The block size by which a limit counted in sectors is below a round size; and the smallest round
- * size for which this form is used.
+ * A limit that is counted in sectors may be this block size below a round size. `LARGE_BYTES` is
+ * the smallest round size for which the form with a minus is used.
  */
 const LIMIT_BLOCK_BYTES = 512;
 const LARGE_BYTES = 2 ** 30;

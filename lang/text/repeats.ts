@@ -15,10 +15,10 @@ export interface ShownPart {
 
 /**
  * Divides a sequence into the parts to show. If a group is repeated four times or more, only its
- * first and last occurrence are shown.
+ * first and its last occurrence are shown.
  *
  * @param length Number of items.
- * @param same Whether two items, by index, count as the same.
+ * @param same Whether two items, passed by index, count as the same.
  */
 export function shownParts(
   length: number,

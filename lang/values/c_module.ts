@@ -1,6 +1,7 @@
 /**
- * Types for drivers in C. The loader of a program compiles such a driver, and its code runs in
- * modules that are loaded with it, so that a program without C drivers loads neither.
+ * Types for drivers in C. The loader of a program compiles such a driver. The code for that is in
+ * modules that are loaded together with the driver, so a program without C drivers does not load
+ * them.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { LabConfig } from "@dmalab/devices";
@@ -18,7 +19,10 @@ export interface LinesRun {
   readonly run: readonly number[];
 }
 
-/** Called when a driver writes to a device's register. @param high The upper half of 64 bits. */
+/**
+ * Called when a driver writes to a device's register.
+ * @param high The upper half of a value of 64 bits.
+ */
 export type RegisterWatcher = (
   phys: number,
   sizeBytes: number,
@@ -50,7 +54,10 @@ export type CompiledC =
   | { readonly module: null; readonly diagnostics: readonly Diagnostic[] }
   | NotCompiled;
 
-/** The reason why a source was not compiled that does not depend on its text, and a hint. */
+/**
+ * The reason why a source was not compiled, if the reason is not in the text of the source, and a
+ * hint.
+ */
 export interface NotCompiled {
   readonly module: null;
   /** There is no compiler, the tree does not fit, or the compiler was stopped. */
@@ -61,8 +68,8 @@ export interface NotCompiled {
 }
 
 /**
- * The effect of calling a function that is missing in the lab, in the driver and in the tree's
- * `lib/`.
+ * The possible effects of a call of a function that is missing in the lab, in the driver and in the
+ * tree's `lib/`.
  */
 export const STUBS = ["refuse", "zero", "fill"] as const;
 /** A default, or return values by function name; other missing functions are refused. */
@@ -80,7 +87,7 @@ export interface TreeSettings {
   readonly tree: string | null;
   /**
    * The folder of an out-of-tree module, as the scenario names it; null for a file of the tree, or
-   * beside the scenario.
+   * for a file beside the scenario.
    */
   readonly module: string | null;
   /** Files that are linked with the first one: of the tree, or beside the scenario. */
@@ -92,20 +99,20 @@ export interface TreeSettings {
 export interface CLoader extends SourceLoader {
   readonly shelf: CompileCache;
   /**
-   * Loads a source that is compiled with a kernel tree: a file of the tree, or one beside the
-   * scenario.
+   * Loads a source that is compiled with a kernel tree. The source is a file of the tree, or a file
+   * beside the scenario.
    */
   loadWithTree?(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError;
 }
 
 /**
- * Compiled C sources. Compiling takes time: a source that is not compiled yet is noted, and is
- * compiled the next time.
+ * Compiled C sources. Compiling takes time. Therefore a source that is not compiled yet is only
+ * added to a list, and is compiled before the next attempt.
  */
 export interface CompileCache {
   /**
-   * The compiled form of a source for the machine of a configuration; null while it has not been
-   * compiled.
+   * The compiled form of a source for the machine of a configuration; null if the source has not
+   * been compiled yet.
    */
   find(source: SourceFile, config: LabConfig): CompiledC | null;
 }

@@ -25,9 +25,9 @@ export function positionalParameters(callable: Callable): readonly ParameterSpec
 }
 
 /**
- * Converts every argument to the kind of its parameter: an int becomes a size, duration or address,
- * and `none` for an optional parameter leaves the argument out. The parameter's decoder then
- * replaces the value in the same array, because calls occur in loops.
+ * Converts every argument to the kind of its parameter. An int becomes a size, duration or address;
+ * `none` for an optional parameter leaves the argument out. The parameter's decoder then replaces
+ * the value in the same array, because calls occur in loops and a new array would cost time.
  *
  * @throws {ScriptError} E0913 when a kind does not fit, E0917 when an argument is missing, and the
  *   errors of a decoder.

@@ -1,8 +1,9 @@
 /**
- * Finds the known defects (the switches) that cause something.
+ * Finds the known defects (the switches) that cause a wrong result.
  *
- * They cannot be derived from the events. The same run is repeated on a machine without one switch,
- * and without another; if the result is then right, that switch was the cause.
+ * The causes cannot be derived from the events. Therefore the same run is repeated on a machine
+ * without one of the switches, for each switch. If the result is then right, that switch was the
+ * cause.
  */
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 
@@ -12,11 +13,11 @@ export const ATTRIBUTION_STEPS = 50_000_000;
 /**
  * The switches that cause a wrong result.
  *
- * @param holds Repeats the run without some switches; true when the result is then right.
- * @param together How many switches may be needed at once: pairs are tried when no single one is
- *   enough.
- * @returns Lists of one switch each if one is enough, of two if both are needed; empty when two are
- *   not enough.
+ * @param holds Repeats the run without some switches; returns true when the result is then right.
+ * @param together How many switches may be needed at once. With 2, pairs are tried when no single
+ *   switch is enough.
+ * @returns Lists of one switch each if one switch is enough, of two switches if both are needed;
+ *   empty when two are not enough.
  */
 export function causingDefects(
   quirks: QuirkSet,

@@ -2,7 +2,7 @@
  * Changes of lists and records in place: by their methods and by `place = value`.
  *
  * A list or record is one object, however many names refer to it. Values of a script may change;
- * consts and results of the machine never do. No value can contain itself, so that code which
+ * consts and results of the machine never do. No value can contain itself. Therefore code that
  * traverses, prints or compares values terminates.
  */
 import { deeper } from "./depth.ts";
@@ -16,7 +16,8 @@ import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "requireChange" | "work">;
 
 /**
- * @throws {ScriptError} E0931 for a const and for a result of the machine; E0924 in an invariant.
+ * @throws {ScriptError} E0931 if the value is a const or a result of the machine; E0924 in an
+ *   invariant.
  */
 function requireChangeable(value: ListValue | RecordValue, run: ChangingRun): void {
   run.requireChange();
@@ -147,8 +148,8 @@ export function freeze(value: Value): Value {
 }
 
 /**
- * Number of lists, records and functions in a value as it is printed: shared ones count at each
- * place.
+ * Number of lists, records and functions in a value as the value is printed: a part that occurs at
+ * several places counts at each place.
  */
 export function shownParts(value: Value, known: Map<Value, number> = new Map()): number {
   if (!hasParts(value)) return 0;
@@ -162,8 +163,8 @@ export function shownParts(value: Value, known: Map<Value, number> = new Map()):
 }
 
 /**
- * A closure with copies of the lists and records that it captures, for a separate machine: shared
- * parts stay shared.
+ * A closure for a separate machine, with copies of the lists and records that it captures. Parts
+ * that are shared stay shared in the copies.
  */
 export function separated(closure: Closure): Closure {
   return copyOf(closure, new Map(), 0) as Closure;

@@ -6,7 +6,7 @@ import { LimitError } from "./script_error.ts";
 /**
  * The depth of the parts of a value that is itself at the given depth.
  *
- * @throws {LimitError} E0803 beyond the greatest depth.
+ * @throws {LimitError} E0803 if the depth exceeds the limit.
  */
 export function deeper(depth: number): number {
   if (depth < VALUE_DEPTH) return depth + 1;

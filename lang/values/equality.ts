@@ -75,7 +75,10 @@ function textsEqual(left: string, right: string, context: ExecutionContext | nul
 /** Bytes that are compared between two charges. */
 const PART_BYTES = 4096;
 
-/** True for the same bytes. A loop, because `every` takes ten times as long on typed arrays. */
+/**
+ * True if two arrays have the same bytes. It is a loop, because `every` takes ten times as long on
+ * typed arrays.
+ */
 export function bytesEqual(
   left: Uint8Array,
   right: Uint8Array,

@@ -29,8 +29,8 @@ export function fieldType({ kind }: Field): Type {
 }
 
 /**
- * The fields with a name in a pattern's events. For `result` that includes `error`: a call that
- * raises has no other result.
+ * The fields with a name in the events of a pattern. For `result`, this includes the field `error`,
+ * because a call that raises an error has no other result.
  */
 export function fieldsNamed(events: Iterable<string>, name: string, registry: Registry): Field[] {
   const found: Field[] = [];

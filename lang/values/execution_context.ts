@@ -1,5 +1,5 @@
 /**
- * The parts of a run that its builtins may use.
+ * The interface of a run for builtins.
  *
  * The VM implements this interface; builtins use nothing else of the VM.
  */
@@ -26,14 +26,14 @@ export interface NativeValue {
   /** The value in a condition: a boolean, or an exact number; null for any other value. */
   readonly value: boolean | number | null;
   /**
-   * Number of members of a structure, elements of an array or targets of a pointer; 0 for other
-   * values.
+   * Number of members of a structure, of elements of an array, or of targets of a pointer; 0 for
+   * other values.
    */
   readonly partCount: number;
   /** True if the parts have indexes instead of names. */
   readonly isList: boolean;
   /**
-   * The CPU's address of the value in memory, or of the pointer's target; null for other values.
+   * The CPU's address of the value in memory; for a pointer, of its target; null for other values.
    */
   readonly phys: number | null;
   /** The value's members, each read when it is listed. */
@@ -53,11 +53,11 @@ export interface NativeFrame {
   /** Arguments and variables of the function, or the variables of its file. */
   variables(scope: "locals" | "globals"): readonly NativePart[];
   /**
-   * The value of an expression in that language.
-   * @param isNative True if the expression is certainly in that language, although none of its
-   *   names is known there.
+   * The value of an expression in the language of the code, such as C.
+   * @param isNative True if the expression is certainly in that language, even if none of its names
+   *   is known there.
    * @returns Null if the expression is not in that language.
-   * @throws {ScriptError} If it has no value, with the reason.
+   * @throws {ScriptError} If the expression has no value, with the reason.
    */
   evaluate(expression: string, isNative: boolean): NativeValue | null;
 }
@@ -66,7 +66,8 @@ export interface NativeFrame {
 export interface Preemption {
   /**
    * Called before a call in code outside the script.
-   * @param place The location at which the code continues; called if another block has run.
+   * @param place Returns the location at which the code continues. It is called only if another
+   *   block has run.
    */
   preemptionPoint(place: () => Span | null): void;
   /** Called when only another block can continue: orders in which one does are tried separately. */
@@ -91,21 +92,23 @@ export interface ExecutionContext {
   readonly columns: number;
   /**
    * Prints one line, which counts against the output limit.
-   * @param shown The `show` that prints the line; left out for lines of `print` and `explain`.
+   * @param shown The `show` statement that prints the line; left out for lines of `print` and
+   *   `explain`.
    */
   print(line: string, shown?: ShowStatement): void;
   /** Passes on a question of a quiz; without a receiver it is printed as lines. */
   ask(question: Question): void;
   /**
-   * Charges work to the limits of steps and time, before or while it is done: for every traversal
-   * of a value, and for work that grows with the size of an argument. A step is some 10 ns.
+   * Charges work to the limits of steps and time, before or during the work. Call it for every
+   * traversal of a value, and for work that grows with the size of an argument. A step is some 10
+   * ns.
    *
-   * @throws {LimitError} When nothing is left.
+   * @throws {LimitError} When no steps are left.
    */
   work(steps: number): void;
   /**
-   * Charges bytes of new values, and the work of making them. Unreachable values are subtracted
-   * when the limit is reached.
+   * Charges bytes of new values, and the work of making these values. When the limit is reached,
+   * the bytes of values that are no longer reachable are subtracted.
    *
    * @throws {LimitError} When the script's live values reach the limit.
    */

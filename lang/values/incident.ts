@@ -18,7 +18,8 @@ export function incidentName(incident: IncidentEvent): string {
 export type RunFinding = IncidentEvent | TestLeak;
 
 /**
- * A key from the finding's name, and the statement at which it happened or that allocated the leak.
+ * A key made from two parts: the finding's name, and the statement at which the incident happened
+ * or that allocated the leaked resource.
  */
 export function findingKey(finding: RunFinding): string {
   return "name" in finding

@@ -1,4 +1,4 @@
-/** Limits of a script. Each limit has its own error, and ends the run with exit code 3. */
+/** Limits of a script. Each limit has its own error. Reaching a limit ends the run with exit code 3. */
 export interface Limits {
   /** Instructions of one test; calls, activities and traversals of values count as several. */
   readonly steps: number;
@@ -13,8 +13,9 @@ export interface Limits {
   /** Bytes of these lines, in UTF-8; and of the events that `--trace` prints beside them. */
   readonly outputBytes: number;
   /**
-   * Processor time of one test, or of a property with all its cases. In wall-clock time, which also
-   * passes while the host is busy, {@linkcode CLOCK_TIMES} times as much.
+   * Processor time of one test, or of a property with all its cases. The limit of wall-clock time
+   * is {@linkcode CLOCK_TIMES} times as much, because wall-clock time also passes while the host is
+   * busy.
    */
   readonly timeMs: number;
 }
@@ -24,7 +25,8 @@ export const CLOCK_TIMES = 10;
 
 /** The default limits of a run. */
 export const DEFAULT_LIMITS: Limits = {
-  // As much as a slow machine does in about five seconds, so that an endless loop ends soon.
+  // The number of steps that a slow machine does in about five seconds, so that an endless loop
+  // ends soon.
   steps: 500_000_000,
   memoryBytes: 2 ** 30,
   depth: 1000,
@@ -43,8 +45,7 @@ export const DATA_DEPTH = 100;
 
 /**
  * Deepest nesting of lists and records in a traversal: printing, comparing, waiting. The host's own
- * stack would be no reproducible limit: its size changes from one run of the same script to the
- * next.
+ * stack cannot be the limit, because its size changes from one run of the same script to the next.
  */
 export const VALUE_DEPTH = 1000;
 
@@ -68,7 +69,7 @@ export const LIST_BYTES = 96;
 export const ITEM_BYTES = 8;
 /** A character of a text. */
 export const CHARACTER_BYTES = 2;
-/** An item that is a new value itself, such as a size or a part of a text. */
+/** An item of a list that is itself a new value, such as a size or a part of a text. */
 export const NEW_ITEM_BYTES = 40;
 export const RECORD_BYTES = 288;
 export const ENTRY_BYTES = 40;
@@ -87,7 +88,7 @@ export const MACHINE_BYTES = 2 ** 19;
 export const MACHINE_STEPS = 50_000;
 
 /**
- * Limit of nested calls from builtins to the script, as in `list.map(x => list.map(…))`: each uses
- * a part of the host's own stack.
+ * Limit of nested calls from builtins to the script, as in `list.map(x => list.map(…))`. There is a
+ * limit because each such call uses a part of the host's own stack.
  */
 export const NATIVE_DEPTH = 100;

@@ -15,7 +15,7 @@ export interface ConfigModifier {
 
 /**
  * Evaluates an expression that needs no machine: literals, words, `const`s and operators. Returns
- * undefined when it has no value; the reason is then in the bag.
+ * undefined if the expression has no value; the reason is then reported to the bag.
  */
 export type EvaluateConstant = (
   expression: Expression,

@@ -2,7 +2,7 @@
  * The basis of all parts of the language: values and their types, operators, descriptions of
  * builtins, the registry, the interface of a machine.
  *
- * State: none. Proof: `operators_test.ts`, `registry_test.ts`.
+ * State: none. Tests: `operators_test.ts`, `registry_test.ts`.
  *
  * What other members use:
  */

@@ -1,8 +1,8 @@
 /**
- * Operators on values. The VM's loop handles ints itself and calls these functions for everything
- * else.
+ * Operators on values. The VM's loop handles ints itself, and calls these functions for all other
+ * values.
  *
- * Every result is exact up to 2^53 - 1 or an error; nothing is ever rounded.
+ * Every result is exact up to 2^53 - 1 or an error; no result is ever rounded.
  */
 import { formatAddress, formatDuration, formatSize } from "../text/numbers.ts";
 import {
@@ -215,7 +215,7 @@ export function intAsQuantity(value: number, kind: QuantityType): Quantity | nul
   return new Quantity(kind, value);
 }
 
-/** The error for two values that an operator does not take, with a hint if there is one. */
+/** The error for two values that an operator does not accept, with a hint if there is one. */
 function wrongOperands(operator: string, left: Value, right: Value): ScriptError {
   return new KindError(
     `Cannot use \`${operator}\` with ${describeValue(left)} and ${describeValue(right)}`,

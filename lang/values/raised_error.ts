@@ -11,13 +11,19 @@ export interface Raised {
   readonly blkStatus: string | null;
   /** The status that the device returned, as a number. */
   readonly deviceStatus: number | null;
-  /** True if no call returned the error: a driver in C did something that crashes a kernel. */
+  /**
+   * True if a driver in C did something that crashes a kernel. The error is then not the result of
+   * a call.
+   */
   readonly crashed: boolean;
-  /** The location in another source, as in a driver in C; null if the script raised it. */
+  /**
+   * The location in another source, for example in a driver in C; null if the script raised the
+   * error.
+   */
   readonly at: Span | null;
   /**
-   * How a script can continue after it, besides expecting or trying it; null if there is no such
-   * way.
+   * A way in which a script can continue after the error, other than `expect` or `try`; null if
+   * there is no such way.
    */
   readonly way: string | null;
 }

@@ -1,10 +1,10 @@
 /**
- * Everything that the checker, the compiler, the VM and the runner know about the world outside the
+ * All that the checker, the compiler, the VM and the runner know about the world outside the
  * language: one object, passed as a parameter.
  *
- * `lang/builtins/mod.ts` exports the real one as `BUILTINS`; tests of the language itself pass a
- * small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the devices
- * or, apart from its `basics`, the runtime at run time.
+ * `lang/builtins/mod.ts` exports the real registry as `BUILTINS`; tests of the language itself pass
+ * a small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the
+ * devices or, apart from its `basics`, the runtime at run time.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -29,9 +29,9 @@ export interface RandomSource {
 export interface Registry {
   readonly functions: ReadonlyMap<string, FunctionSpec>;
   /**
-   * Types of handles by name, and the fields and methods of plain values under `list`, `string`,
-   * `bytes`, `range`, `record`, `size`, `duration`, `phys`, `dma`, `int`, `word`; the target of
-   * those is the value itself.
+   * Types of handles by name. It also contains the fields and methods of plain values, under
+   * `list`, `string`, `bytes`, `range`, `record`, `size`, `duration`, `phys`, `dma`, `int`, `word`;
+   * for these, the target is the value itself.
    */
   readonly types: ReadonlyMap<string, HandleType>;
   /** Named constants; an alias maps to the same canonical `EnumValue`. Errno names are among them. */
@@ -40,8 +40,8 @@ export interface Registry {
   /** Errno names that `fails` and `expect error` take. */
   readonly errnoNames: ReadonlySet<string>;
   /**
-   * Names of block statuses that `fails` and `expect error` also take, canonical (`RESOURCE`);
-   * aliases are in `words`.
+   * Names of block statuses that `fails` and `expect error` also accept, in canonical form
+   * (`RESOURCE`). Aliases are in `words`.
    */
   readonly blockStatusNames: ReadonlySet<string>;
   /** Device statuses by the names that `fails` takes, each with its number. */
@@ -71,8 +71,9 @@ export interface Registry {
   readonly cModules?: () => Iterable<CModule>;
 
   /**
-   * The machine of a block and its modifiers. Mistakes go into the bag with their spans; the
-   * returned configuration then contains only the valid settings, and is for the checker only.
+   * The configuration of a machine block and its modifiers. Mistakes are reported to the bag with
+   * their spans. If there is a mistake, the configuration contains only the valid settings, and may
+   * be used only by the checker.
    */
   buildConfig(
     declaration: MachineDeclaration | null,
@@ -87,9 +88,15 @@ export interface Registry {
   refusingMachine(memoryLimitBytes: number): SimulatedMachine;
 
   random(seed: number): RandomSource;
-  /** The error for a script; null for an error that it cannot expect: a bug, or a `ScriptError`. */
+  /**
+   * The error of a script for an exception; null for an exception that a script cannot expect: a
+   * bug, or a `ScriptError`.
+   */
   classifyError(error: unknown): RaisedError | null;
-  /** The events that a value contains, for `expect events … in x`; null if x has none. */
+  /**
+   * The events that a value contains, for `expect events … in x`; null if the value contains no
+   * events.
+   */
   eventsOf(value: Value, context: ExecutionContext): readonly MachineEvent[] | null;
   /** The value of one block of `fork`, or of the block of `compare` on one machine. */
   outcomeValue(outcome: BranchOutcome): Value;
@@ -98,8 +105,8 @@ export interface Registry {
 }
 
 /**
- * The language's name of a word, which may be written as in the kernel: `INVAL` for
- * `BLK_STS_INVAL`.
+ * The language's name of a word. The script may write the word as the kernel does: `BLK_STS_INVAL`
+ * is `INVAL`.
  */
 export function canonicalName(written: string, registry: Registry): string {
   return registry.words.get(written)?.name ?? written;

@@ -1,15 +1,15 @@
 import type { MachineEvent } from "@dmalab/runtime";
 
 /**
- * Observes what a script reads from its run, and can replace the model's values: assertions are
- * then evaluated on the facts of a real kernel.
+ * Observes the data that a script reads from its run, and can replace the model's values.
+ * Assertions are then evaluated on the facts of a real kernel.
  * @internal
  */
 export interface RunObserver {
   /**
    * Called when a field of a handle is read.
    * @param type The name of the handle's type, such as `request`.
-   * @returns The object to read from: the target itself, or one with other values in some
+   * @returns The object to read from: `thing` itself, or an object with other values in some
    *   properties.
    */
   field(type: string, thing: object, name: string): object;
@@ -18,7 +18,7 @@ export interface RunObserver {
   /**
    * Called when the events of a request are read.
    * @param request The number of the request.
-   * @returns The events; null for those of the model.
+   * @returns The events to use instead; null to use the model's events.
    */
   eventsOf(request: number): readonly MachineEvent[] | null;
   /** Called when `expect events` searches events with these names, comparing these fields. */

@@ -1,9 +1,9 @@
 /**
  * Errors of a running script, other than kernel errors.
  *
- * The third family beside `KernelError` (a script can expect it) and `InvariantError` (a bug in the
- * simulator): the script did something without a meaning, or reached one of its limits. Nothing in
- * a script catches these; they end the test.
+ * There are three kinds of errors. A script can expect a `KernelError`. An `InvariantError` is a
+ * bug in the simulator. The errors in this file mean that the script did something without a
+ * meaning, or reached one of its limits. A script cannot catch them; they end the test.
  */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 

@@ -2,9 +2,9 @@
  * Sequences of operations for properties: `forall ops in sequence(0..=20, { op: [map, unmap], n:
  * 0..8 })`.
  *
- * A step is made from a template: a list is a choice of its items, a range a choice of its numbers,
- * a record a record of its entries' choices, and any other value is constant. A list of records
- * chooses one of them first, so that each operation can have its own arguments.
+ * A step is made from a template. A list is a choice of one of its items, a range a choice of one
+ * of its numbers. For a record, each entry is chosen. Any other value is constant. From a list of
+ * records, a record is chosen first, so that each operation can have its own arguments.
  */
 import { freeze } from "./changes.ts";
 import { ListValue, Quantity, RangeValue, RecordValue, type Value } from "./value.ts";
@@ -52,7 +52,10 @@ function templateOf(value: Value): StepTemplate {
   return { kind: "constant", value };
 }
 
-/** The template of a list's item: a record is again a template, any other item is constant. */
+/**
+ * The template of an item of a list. If the item is a record, it is itself a template; any other
+ * item is constant.
+ */
 function itemTemplate(item: Value): StepTemplate {
   return item instanceof RecordValue ? templateOf(item) : { kind: "constant", value: item };
 }
@@ -98,8 +101,8 @@ export function caseSequence(steps: readonly Value[]): ListValue {
 }
 
 /**
- * The sequences with one step less. The last step is left out first, because the failure may depend
- * on the earlier ones.
+ * The sequences that are one step shorter. The sequence without the last step comes first, because
+ * the failure may depend on the earlier steps.
  */
 export function shorterSequences(
   sequence: ListValue,

@@ -1,7 +1,8 @@
 /**
- * The VM's interface to a machine: the one seam between running a script and simulating hardware.
+ * The VM's interface to a machine. It is the only connection between running a script and
+ * simulating hardware.
  *
- * `lang/builtins/lab_machine.ts` implements it on top of `devices/lab.ts`; the VM and the runner
+ * `lang/builtins/lab_machine.ts` implements it on top of `devices/lab.ts`. The VM and the runner
  * import only types of the runtime, and its `basics`, so that a test can run scripts on a small
  * fake.
  */
@@ -42,7 +43,10 @@ export interface RegisterName {
   readonly offsetBytes: number;
 }
 
-/** Called with the value of a write, or without one for a read; then it returns the read value. */
+/**
+ * Called with the written value for a write. For a read, it is called without a value, and returns
+ * the read value.
+ */
 export type RegisterHandler = (given: readonly Value[]) => Value;
 
 /** A place where something could fail: the `nth` hit of a point. */
@@ -96,7 +100,7 @@ export interface SimulatedMachine {
   fails(finding: "report" | "fault" | "leak"): boolean;
   /**
    * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
-   * The same array for the life of the machine; it grows.
+   * During the life of the machine, this is always the same array, which grows.
    */
   readonly incidents: readonly IncidentEvent[];
   /** Virtual time since the machine was ready, in nanoseconds: the latest of any CPU and device. */
@@ -118,9 +122,10 @@ export interface SimulatedMachine {
   /** Advances virtual time, and fires timers on the way. */
   advance(durationNs: number): void;
   /**
-   * Starts to record everything, before anything has happened, or continues the record of another
-   * machine.
-   * @param Recording The class: a run without a recording does not load it.
+   * Starts to record everything. Called before anything has happened; otherwise it continues the
+   * recording of another machine.
+   * @param Recording The class. It is a parameter so that a run without a recording does not load
+   *   it.
    * @throws {RangeError} When something has happened that was not recorded.
    */
   record(Recording: typeof MachineRecording): MachineRecording;
@@ -130,14 +135,15 @@ export interface SimulatedMachine {
    */
   readEventsFrom(log: RecordedEvents): void;
   /**
-   * Makes the recorder keep no events. It charges as if it did, and reads events from a repetition
-   * of this run.
+   * Makes the recorder store no events. The recorder charges memory as if it stored them, and reads
+   * events from a repetition of this run.
    */
   readEventsAgain(repeated: RecordedEvents): void;
   /** The current bytes of memory at a CPU address. @throws {RangeError} If there is no memory. */
   readMemory(phys: number, into: Uint8Array): void;
   /**
-   * Calls a function once the event with this number has happened; only one at a time, 0 for none.
+   * Calls a function once the event with this number has happened. Only one function can wait at a
+   * time; 0 means that none waits.
    */
   wakeAt(seq: number, wake: () => void): void;
   /** Calls back after every event, until the function returned is called. */
@@ -148,13 +154,14 @@ export interface SimulatedMachine {
   armInjection(order: InjectionOrder): () => number;
   /**
    * The functions of compiled code that were running at the last injected failure, innermost first;
-   * empty without one.
+   * empty if there was no such failure or no such code.
    */
   failedStack(): readonly CallFrame[];
   countHits(): HitCount;
   /**
-   * Called when a driver could be removed. @param site The site of the last event.
-   * @returns Whether the driver is to be removed now.
+   * Called when a driver could be removed.
+   * @param site The site of the last event.
+   * @returns Whether the driver must be removed now.
    */
   passRemoval(point: RemovalPoint, site: number | null): boolean;
   /** Pulls a device out: its registers read as ones, and its accesses are lost. */

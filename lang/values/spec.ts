@@ -1,6 +1,7 @@
 /**
  * Descriptions of builtins. The checker, completion, hover, help and the reference page all use
- * these entries; `lang/builtins/` is the one place where a language name meets a runtime function.
+ * these entries. Only in `lang/builtins/`, a name of the language is connected with a runtime
+ * function.
  */
 import type { ErrnoName } from "@dmalab/runtime";
 import type { KernelFeature } from "@dmalab/runtime/vocabulary";
@@ -9,7 +10,7 @@ import type { Value } from "./value.ts";
 
 /**
  * The kind of a parameter or a result. A plain int is accepted wherever a size, duration or address
- * is expected; any other mix is an error found before the run.
+ * is expected. Any other value of a wrong kind is an error that is found before the run.
  * @internal
  */
 export type Type =
@@ -60,13 +61,17 @@ export interface ParameterSpec {
   readonly otherwise?: unknown;
   /** May only be passed by name. */
   readonly named?: boolean;
-  /** For a function: the kind of its argument, or that it is called with each item of the list. */
+  /**
+   * For a parameter that is a function: the kind of that function's argument; `item` if it is
+   * called with each item of the list.
+   */
   readonly calledWith?: Type | "item";
   /** True if a string is the name of an event, or of all events below a prefix. */
   readonly event?: boolean;
   readonly doc: string;
   /**
-   * Converts a value of the kind to the argument of `run`; without a decoder, `run` gets the value.
+   * Converts a value of the kind to the argument of `run`. Without a decoder, `run` gets the value
+   * itself.
    */
   readonly decode?: ((value: Value) => unknown) | null;
 }
@@ -75,8 +80,8 @@ export interface ParameterSpec {
 export type Arguments = readonly unknown[];
 
 /**
- * Places from which a call is not allowed, such as under a spin lock, in words; `gfp` depends on
- * its argument `atomic`.
+ * Contexts in which a call is not allowed, such as under a spin lock, in words. For `gfp`, this
+ * depends on the argument `atomic` of the call.
  * @see rules/c-api.md, column C
  */
 export const CALL_CONTEXTS = {
@@ -124,8 +129,8 @@ export interface FunctionSpec {
   readonly needs?: KernelFeature;
   /**
    * For a function that reads the file named by its only argument, before the run: converts the
-   * file's text. A call is a constant: the contents of the file, or the mistake in it. `run` is
-   * never called then.
+   * text of the file. A call of such a function is a constant, which is the contents of the file or
+   * a mistake in it; `run` is never called.
    */
   readonly reads?: (text: string) => { readonly value: Value } | DataProblem;
   /** The files that its example reads, by path. */
@@ -179,7 +184,7 @@ export interface HandleType<T = never> {
   readonly gone?: Readonly<Record<string, string>>;
   /** The value on one line, for `print` and failed assertions. */
   format(target: T, context: ExecutionContext): string;
-  /** The value as a picture or table of at most 80 columns, for `show`; lines without colour. */
+  /** The value as a picture or table of at most 80 columns, for `show`. The lines have no colours. */
   show?(target: T, context: ExecutionContext): Iterable<string>;
   /** Explains the value, one decision a line, for `explain`. */
   explain?(target: T, context: ExecutionContext): readonly string[];

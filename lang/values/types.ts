@@ -68,8 +68,9 @@ export function memberNames(type: HandleType): readonly string[] {
 /**
  * The message for a name after a dot that is not a field, or not a method.
  *
- * @returns Besides the message, how to use a member of the other sort, or the replacement of a name
- *   that does not exist; undefined without either.
+ * @returns The message, and `use`. This is how to use the member if it is a method instead of a
+ *   field or the other way round, or the replacement of a name that does not exist; undefined if
+ *   neither applies.
  */
 export function memberProblem(
   object: Type,

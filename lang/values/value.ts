@@ -1,9 +1,9 @@
 /**
  * Values of the language at run time.
  *
- * A plain int is an unboxed number, because loops count with it. A number with a kind (a size, a
- * duration, an address) is a `Quantity`. Objects of the machine are `Handle`s: a description of the
- * type and the runtime object itself.
+ * A plain int is a plain JavaScript number, because loops count with it. A number with a kind (a
+ * size, a duration, an address) is a `Quantity`. Objects of the machine are `Handle`s: a
+ * description of the type, and the runtime object itself.
  */
 import type { HandleType } from "./spec.ts";
 
@@ -31,8 +31,9 @@ export abstract class TracedValue {
 }
 
 /**
- * The maker of a list or a record. A script may change its own in place. A `const` and a result of
- * the machine never change: a change of the latter would have no effect on the machine.
+ * The maker of a list or a record. A script may change only its own lists and records in place. A
+ * `const` and a result of the machine never change: changing such a result would have no effect on
+ * the machine.
  */
 export type Maker = "script" | "const" | "machine";
 

@@ -1,8 +1,9 @@
 /**
- * Rules for kinds: which operators fit which kinds, and the kind of the result.
+ * Rules for kinds: which operators accept which kinds, and the kind of the result.
  *
- * One table for the checker, which knows kinds before the run, and for the VM, which knows values.
- * A plain int is converted to the expected kind; any mix that is not listed is an error.
+ * The checker, which knows kinds before the run, and the VM, which knows values, use the same
+ * table. A plain int is converted to the expected kind. Any combination that is not listed is an
+ * error.
  * @see docs/language/text.md
  */
 import type { Type } from "./spec.ts";
@@ -87,8 +88,8 @@ export function arithmeticType(
       if (isAmount(left) && right === "int") return left;
       return left === "int" && isAmount(right) ? right : null;
     case "/":
-      // A plain int is not converted to the other kind here: `64KiB / 2` is a size, `64KiB / 2B` an
-      // int.
+      // A plain int is not converted to the kind of the other operand here: `64KiB / 2` is a size,
+      // `64KiB / 2B` is an int.
       if (isAmount(left) && right === "int") return left;
       return isAmount(left) && left === right ? "int" : null;
     case "%":
@@ -130,8 +131,8 @@ export function comparableNumbers(left: NumericType, right: NumericType): boolea
 }
 
 /**
- * True when `==` between these kinds can ever be true. `none` may be compared with anything, and a
- * handle with any kind that its type can compare.
+ * True if `==` between these kinds can ever be true. `none` may be compared with any value. A
+ * handle may be compared with any kind that the handle's type can compare.
  */
 export function comparableTypes(left: Type, right: Type): boolean {
   if (left === "any" || right === "any" || left === "nothing" || right === "nothing") return true;

@@ -102,10 +102,10 @@ export class Activities {
   }
 
   /**
-   * Runs activities, up to the end of the one in which the condition becomes true.
+   * Runs activities, up to the end of the activity in which the condition becomes true.
    *
-   * @param inside Also evaluate the condition after every event: it may become true and false again
-   *   within one activity.
+   * @param inside True to evaluate the condition also after every event, because it may become true
+   *   and false again within one activity.
    */
   stepUntil(condition: Value, inside: boolean): void {
     let held = false;
@@ -135,8 +135,8 @@ export class Activities {
   }
 
   /**
-   * Evaluates the condition in the middle of an activity. A condition that fails there counts as
-   * false.
+   * Evaluates the condition in the middle of an activity. If the evaluation fails there, the
+   * condition counts as false.
    */
   #holdsInside(condition: Closure): boolean {
     const { context } = this.vm.machine.stream;
@@ -154,7 +154,7 @@ export class Activities {
   }
 }
 
-/** True when a value with a field `.done` has it set; a list is done when all its items are. */
+/** True if the field `.done` of a value is true. A list is done when all its items are done. */
 function isDone(value: Value, context: ExecutionContext, depth = 0): boolean {
   context.work(COMPARE_STEPS);
   if (value instanceof ListValue) {

@@ -9,32 +9,34 @@ import type { RemovalPoint } from "../values/simulated_machine.ts";
 export interface BranchChoice {
   readonly choicePoint: number;
   /**
-   * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `look`
-   * to examine the value that `explain` gets there.
+   * For `fork` the index of the block, from 0; for `inject each` the place that fails; for `race` the
+   * order; `look` to examine the value that an `explain` prints.
    */
   readonly taken: number | InjectionHitName | RaceSchedule | "look";
 }
 
 export class RaceSchedule {
   /**
-   * @param wanted The block to continue with, for each moment at which several could.
-   * @param whole Whether the run continues after the race, or ends with it.
+   * @param wanted For each moment at which several blocks could continue, the index of the block
+   *   that does.
+   * @param whole Whether the run continues after the race; otherwise it ends with the race.
    */
   constructor(readonly wanted: readonly number[], readonly whole: boolean) {}
 }
 
 /**
- * Whether the run continues after the branching, as it does after a race that was tried as a whole.
+ * Whether the run continues after the branch. It does after a race that is repeated together with
+ * the rest of the run.
  */
 export function goesOn({ taken }: BranchChoice): boolean {
   return taken instanceof RaceSchedule && taken.whole;
 }
 
 /**
- * Choices as the option `--branch` takes them. The number before the colon counts the run's `fork`,
- * `race` and `inject each` from 1: `1:alloc_pages@4` is the fourth `alloc_pages` of the first one,
- * `2:first` a block of `fork`, `1:race@0.1` an order of a run that continues after the race,
- * `1:order@0.1` an order of a run that ends with the race.
+ * Choices in the form of the option `--branch`. The number before the colon is the number of a
+ * `fork`, `race` or `inject each` in the run, from 1. For example, `1:alloc_pages@4` is the fourth
+ * `alloc_pages` of the first of them, `2:first` is a block of `fork`, `1:race@0.1` an order of a
+ * run that continues after the race, and `1:order@0.1` an order of a run that ends with the race.
  */
 export function formatBranch(choices: readonly BranchChoice[]): string {
   return choices.map(({ choicePoint, taken }) => `${choicePoint}:${takenText(taken)}`).join(",");
@@ -61,8 +63,8 @@ export function placeOf(choice: BranchChoice, word: SweepWord): InjectionHitName
 }
 
 /**
- * Parses a text of `formatBranch`. @returns The choices, or else the error message, without its
- * full stop.
+ * Parses a text of `formatBranch`.
+ * @returns The choices; or, for a wrong text, the error message without its full stop.
  */
 export function readBranch(text: string): readonly BranchChoice[] | string {
   const choices: BranchChoice[] = [];
@@ -94,7 +96,8 @@ function readTaken(word: string, detail: string | null): BranchChoice["taken"] |
 }
 
 /**
- * The error of a `fork`, a `race` or an `inject each` that has no such branch as the choice names.
+ * The error for a choice that names a branch which the `fork`, `race` or `inject each` does not
+ * have.
  */
 export function wrongBranch({ choicePoint }: BranchChoice, word: string): ScriptError {
   return new ScriptError(

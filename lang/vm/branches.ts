@@ -1,10 +1,10 @@
 /**
  * Runs that are repeated, and blocks that run on separate machines.
  *
- * A machine is never copied. Since the same program on the same machine does the same again, a
- * branch is reached by repeating the run up to it, on a new machine, and then taking another choice
- * (docs/language/stepping.md). Branchings are numbered in the order in which a run reaches them,
- * and by that number the second run knows where to take the other choice.
+ * A machine is never copied. The same program on the same machine does the same again. Therefore a
+ * branch is reached by repeating the run up to that branch, on a new machine, and then making
+ * another choice (docs/language/stepping.md). The points with a choice are numbered in the order in
+ * which a run reaches them. By that number, the second run knows where to make the other choice.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
@@ -55,10 +55,10 @@ export class BranchOutcome {
   #views: ReturnType<SimulatedMachine["views"]> | null = null;
 
   /**
-   * @param machine The machine as the block left it.
-   * @param missing If the machine's release lacks a call and the block ended there: a sentence
-   *   about it.
-   * @param settings How its machine differs, for `compare`; empty for `fork`.
+   * @param machine The machine in the state at the end of the block.
+   * @param missing If the machine's release lacks a call and the block ended at that call: a
+   *   sentence about it.
+   * @param settings For `compare`, the settings in which its machine differs; empty for `fork`.
    */
   constructor(
     readonly machine: SimulatedMachine,
@@ -87,8 +87,8 @@ export class BranchOutcome {
   }
 
   /**
-   * Host memory allocated for mappings, freed or not. Memory by which a pool grows also serves
-   * other mappings.
+   * Host memory allocated for mappings, freed or not. Memory by which a pool grows is left out,
+   * because it also serves other mappings.
    */
   get memoryBytes(): number {
     return this.branch.watch.takenBytes;
@@ -120,7 +120,10 @@ export interface DefectProbe {
 export interface ReplayRequest {
   /** Choices that lead to the wanted branch; the last one is the branch. */
   readonly choices: readonly BranchChoice[];
-  /** Values of branchings on the way to the branch, so that they are not tried out again. */
+  /**
+   * Values of earlier points with a choice on the way to the branch. They are passed so that these
+   * choices are not tried again.
+   */
   readonly resolvedChoices: ReadonlyMap<number, Value>;
   /** Limit of the run's steps. */
   readonly steps: number;
@@ -143,8 +146,9 @@ export interface ReplayableRun {
 
 export interface PausableRun {
   /**
-   * Resumes the run. @returns False when the run is over; true when it is paused, where a statement
-   * starts or between activities.
+   * Resumes the run.
+   * @returns False when the run is over. True when it is paused at the start of a statement or
+   *   between activities.
    */
   resume(): boolean;
 }
@@ -156,8 +160,8 @@ export interface RunStarter {
   /** Releases the run's machine, which is not read any more. */
   drop(run: Pick<Vm, "machine">): void;
   /**
-   * Repeats the run with the same choices, without output. The results of separate machines are
-   * taken over and not computed again.
+   * Repeats the run with the same choices, without output. Results of separate machines are taken
+   * from the first run and not computed again.
    * @param listener Gets the VM when the machine is ready and nothing has run on it.
    */
   again(run: ReplayableRun, listener: { begins(vm: Vm): void }): PausableRun;
@@ -181,8 +185,8 @@ export class Branches {
   /** Called when blocks are about to run on separate machines. */
   onFork: (word: ForkKeyword) => void = () => {};
   /**
-   * Called when a block has run on a separate machine; for the orders of a race once for each
-   * different outcome, and for each failed one.
+   * Called when a block has run on a separate machine. For the orders of a race, it is called once
+   * for each different outcome, and for each failed order.
    */
   onChildRun: (child: Vm, word: ForkKeyword, label: string) => void = () => {};
   /** Called with each complete line that a block on a separate machine prints. */
@@ -232,7 +236,8 @@ export class Branches {
 
   /**
    * Called when the run reaches a `fork`.
-   * @returns The block to run, in a run that was started for it; else the value of the `fork`.
+   * @returns In a run that was started for one block: the block to run. In other runs: the value of
+   *   the `fork`.
    */
   fork(branches: number): number | RecordValue {
     const choicePoint = this.nextChoicePoint();
@@ -314,8 +319,9 @@ export class Branches {
   }
 
   /**
-   * Called for an uncaught error. Within a branch the error ends the branch and not the run, and
-   * the result is true. False outside a branch, and when an injected failure crashes a driver in C.
+   * Called for an uncaught error. Within a branch, the error ends only the branch and not the run;
+   * the result is then true. The result is false outside a branch, and if an injected failure
+   * crashed a driver in C.
    */
   endedBy(raised: Raised): boolean {
     if (this.branch === null || (raised.crashed && this.choices.some(isPlace))) return false;
@@ -382,8 +388,8 @@ export class Branches {
   }
 
   /**
-   * Whether to search for the known defects that cause a failure: in a run that can be repeated,
-   * and with output that is shown.
+   * Whether to search for the known defects that cause a failure. This requires that the run can be
+   * repeated and that its output is shown.
    */
   get looksForDefects(): boolean {
     return this.runs !== null && this.attributeDefects && !this.isReplaying;
@@ -428,8 +434,8 @@ export class Branches {
 }
 
 /**
- * The failure of a child run, with the resources that only the child holds. Resources that its
- * parent holds, too, say nothing about the failure.
+ * The failure of a child run, with the resources that only the child has allocated. Resources that
+ * its parent has allocated, too, say nothing about the failure.
  *
  * @param sinceSeq The last event that both runs have in common.
  */
@@ -458,7 +464,10 @@ function requireSameMachine(value: Value): void {
   );
 }
 
-/** Visits each part once: parts may be shared, and may be nested as deep as memory permits. */
+/**
+ * Visits each part only once, because parts may be shared, and may be nested as deep as memory
+ * permits.
+ */
 function findOtherMachines(value: Value): Handle | null {
   const seen = new Set<Value>([value]);
   // Iterating a Set also visits the items that are added meanwhile.

@@ -14,9 +14,10 @@ export interface ArgumentBinding {
 }
 
 /**
- * Binds a call's arguments to parameters: positional ones first, then by name.
+ * Binds a call's arguments to parameters: positional arguments first, then named arguments.
  *
- * @throws {ScriptError} E0917 for too many arguments, an unknown name or one given twice.
+ * @throws {ScriptError} E0917 for too many arguments, for an unknown name, or for a name that is
+ *   given twice.
  */
 export function bindShape(callable: Callable, shape: CallShape): ArgumentBinding {
   const { parameters } = callable;

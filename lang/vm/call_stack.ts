@@ -38,7 +38,8 @@ export function callersOf({ code, depth, frames, pc }: CallStack): CallerLocatio
     if (returnPc === TO_NATIVE) continue;
     const isNative = returnPc < TO_NATIVE;
     const span = spanAt(code, isNative ? TO_NATIVE - 1 - returnPc : returnPc);
-    // A lambda that a builtin calls, written inside that very call, is shown at the call already.
+    // If a builtin calls a lambda that is written inside that same call, the location of the call
+    // already shows it.
     if (isNative && isInside(callers.at(-1)?.span ?? spanAt(code, pc), span)) continue;
     callers.push({ span, callee: code.functions[frames[frame + 2]!]!.name });
   }

@@ -8,7 +8,8 @@ import { type Control, SideEffectRefused } from "./control.ts";
 import type { Members } from "./members.ts";
 
 /**
- * Calls of builtins between two checks of the host's clock: one call may take a tenth of a second.
+ * Number of calls of builtins between two checks of the host's clock. It is small because one call
+ * may take a tenth of a second.
  */
 const WATCHED_CALLS = 16;
 

@@ -15,9 +15,10 @@ export const enum ChangeBy {
 }
 
 /**
- * `record.name = value`; with `+=` the value is added to the entry's value.
+ * `record.name = value`; with `+=` the value is added to the value of the entry.
  *
- * @throws {ScriptError} E0914 when there is no such entry: a misspelled name does not create one.
+ * @throws {ScriptError} E0914 if the record has no such entry, because a misspelled name must not
+ *   create an entry.
  */
 export function changeField(
   object: Value,
@@ -33,7 +34,8 @@ export function changeField(
 /**
  * `list[index] = value` and `record["key"] = value`.
  *
- * @throws {ScriptError} E0915 outside the list, E0914 when there is no such entry.
+ * @throws {ScriptError} E0915 if the index is outside the list, E0914 if the record has no such
+ *   entry.
  */
 export function changeIndex(
   object: Value,

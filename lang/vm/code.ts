@@ -1,8 +1,9 @@
 /**
- * Compiled scripts: flat instructions in one typed array, and the tables that instructions index.
+ * Compiled scripts: flat instructions in one typed array, and the tables to which instructions
+ * refer by index.
  *
- * The whole program shares one array, so that a function is no more than an entry offset. In a REPL
- * session the array grows; existing instructions never change.
+ * The whole program shares one array, so a function is only the offset of its first instruction. In
+ * a REPL session the array grows; existing instructions never change.
  */
 import type { FunctionSpec } from "../values/spec.ts";
 import type { ComparedMachine } from "../values/machine_variant.ts";
@@ -61,7 +62,10 @@ export interface AssertedPart {
 export interface AssertionInfo {
   readonly condition: Span;
   readonly parts: readonly AssertedPart[];
-  /** The slots of the two sides of each `==` that must be true for the condition to be true. */
+  /**
+   * The slots of the left and right sides of each `==` that must be true for the condition to be
+   * true.
+   */
   readonly compared: readonly (readonly [number, number])[];
   readonly hasMessage: boolean;
   /** Null for an invariant, which is evaluated again and again. */
@@ -79,7 +83,10 @@ export interface OutcomeInfo {
   readonly codeSpan: Span;
   readonly outcome: OutcomeKind;
   readonly code: string;
-  /** The expected status of a device, in the bits of the mask, if the statement names one. */
+  /**
+   * The status that the device is expected to return, with the mask of the bits to compare; null if
+   * the statement does not name a device status.
+   */
   readonly deviceStatus: ExpectedStatus | null;
   /** True for `fails`, `faults` and `warns`, false for `expect … { }`. */
   readonly oneCall: boolean;
@@ -123,8 +130,8 @@ export interface TrialDuty {
   /** Index into `Code.expectations`: reached when a run has met the requirement. */
   readonly done: number;
   /**
-   * `holds`: the condition of an `if` without `else` is true; `succeeds`: a call with an unused
-   * value does not fail; `fails`: some place fails.
+   * The requirement. `holds`: the condition of an `if` without `else` is true. `succeeds`: a call
+   * whose value is not used does not fail. `fails`: a call fails at some place.
    */
   readonly kind: "holds" | "succeeds" | "fails";
 }
@@ -133,7 +140,8 @@ export interface TrialDuty {
 export type TrialWord = SweepWord | "race";
 
 /**
- * Statements that try each place of their block, each with the kind of removal that it performs.
+ * Statements that try each place of their block. The value is the kind of removal that a statement
+ * performs; null for no removal.
  */
 export const SWEEPS = {
   "inject each": null,
@@ -148,7 +156,8 @@ export interface RaceInfo {
   /** Index into `Code.expectations`: reached when all orders were tried. */
   readonly trial: number;
   /**
-   * Whether the rest of the run is repeated for each order, too; otherwise the race has a value.
+   * True if the rest of the run is repeated for each order, too. Otherwise only the race is
+   * repeated, and it has a value.
    */
   readonly whole: boolean;
 }
@@ -178,11 +187,14 @@ export interface DebugStatement {
   readonly native?: string;
   readonly span: Span;
   /**
-   * The keyword of the block around the statement, if that block runs only on separate machines and
-   * never on the current one.
+   * The keyword of the block that contains the statement, if that block runs only on separate
+   * machines and never on the current machine.
    */
   readonly forkKeyword?: ForkKeyword;
-  /** Names that are bound when it starts, the innermost last, each with its slot of the frame. */
+  /**
+   * Names that are bound when the statement starts, the innermost last. Each has the slot of its
+   * value in the frame.
+   */
   readonly variables: readonly BoundName[];
 }
 
@@ -228,7 +240,10 @@ export class CodeTables {
   readonly #placeSites = new Map<SourceFile, Map<number, number>>();
   readonly #lineNumbers = new Map<SourceFile, Map<string, number>>();
 
-  /** The statement number of a line that is not the script's; the same number for each request. */
+  /**
+   * The statement number of a line that does not belong to the script. The number is the same for
+   * each request.
+   */
   readonly numberOf = ({ functionName, span }: NativeLine): number => {
     const ofSource = this.#lineNumbers.get(span.source) ?? new Map<string, number>();
     this.#lineNumbers.set(span.source, ofSource);
@@ -241,8 +256,8 @@ export class CodeTables {
   };
 
   /**
-   * The site number of a place outside the script's statements, such as a line of C; the same
-   * number for each request.
+   * The site number of a place outside the script's statements, such as a line of C. The number is
+   * the same for each request.
    */
   readonly siteOf = (span: Span): number => {
     const ofSource = this.#placeSites.get(span.source) ?? new Map<number, number>();

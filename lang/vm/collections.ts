@@ -29,7 +29,10 @@ export interface Walk {
   at(index: number): Value;
 }
 
-/** The items of a list, range or bytes, for `for`. Ranges of ints are walked by the VM itself. */
+/**
+ * The items of a list, range or bytes, for `for`. For ranges of ints this is not called: the VM
+ * itself counts through them.
+ */
 export function iterationItems(value: Value): Walk {
   if (value instanceof ListValue) {
     const items = value.walked();
@@ -60,8 +63,8 @@ export function iterationItems(value: Value): Walk {
 /**
  * `object[index]`.
  *
- * @throws {ScriptError} E0915 for an index outside the object, E0913 for an object without an
- *   index.
+ * @throws {ScriptError} E0915 for an index outside the object, E0913 for an object that cannot be
+ *   indexed.
  */
 export function indexValue(object: Value, index: Value, context: ExecutionContext): Value {
   if (object instanceof ListValue) {
@@ -99,10 +102,10 @@ export function position(index: Value, length: number, what: string): number {
 }
 
 /**
- * True when a `match` subject fits a pattern: lies in the range, or equals the value.
+ * True if the value of a `match` fits a pattern: it lies in the range, or equals the value.
  *
- * A value of another kind does not fit and is not an error: `match` may be used to distinguish
- * kinds. Numbers of different kinds count as one kind.
+ * If the kinds differ, the value does not fit; this is not an error, because `match` may be used to
+ * distinguish kinds. Numbers of different kinds count as one kind.
  */
 export function patternMatches(subject: Value, pattern: Value, context: ExecutionContext): boolean {
   const type = typeOf(subject);

@@ -34,12 +34,16 @@ export interface RunScope {
 }
 
 /**
- * Thrown at the end of a run that was started for one branch only. It only unwinds, once for each
- * try of a sweep: creating an `Error` would collect a stack trace first.
+ * Thrown at the end of a run that was started for one branch only. It is thrown once for each
+ * attempt of a sweep, and only unwinds the stack. It is not an `Error`, because creating an `Error`
+ * would collect a stack trace first.
  */
 export class BranchEnded {}
 
-/** Thrown at the end of a statement that ran in the middle of another one; no `Error` either. */
+/**
+ * Thrown at the end of a statement that ran in the middle of another one. Like `BranchEnded`, it is
+ * not an `Error`.
+ */
 export class StatementOver {}
 
 /** A kernel error on its way to the statement that catches it. */
@@ -52,9 +56,9 @@ export class Raising extends Error {
 /** A debugger that follows a run statement by statement, in code that is compiled with marks. */
 export interface StatementListener {
   /**
-   * A statement starts.
-   * @param statement Its number in `Code.statements`.
-   * @returns True to pause the run before the statement; inside a builtin the run is not paused.
+   * Called when a statement starts.
+   * @param statement The number of the statement in `Code.statements`.
+   * @returns True to pause the run before the statement. Inside a builtin the run is not paused.
    */
   started(statement: number): boolean;
   /**
@@ -96,11 +100,11 @@ export interface Control extends ExecutionContext {
   countWork(): void;
   /** Checks the host's limits now and then; null where there is no clock. */
   readonly watch: RunWatch | null;
-  /** The error of an invariant that an event broke; thrown as soon as the machine is at rest. */
+  /** The error of an invariant that an event broke. It is thrown as soon as the machine is at rest. */
   broken: Error | null;
   /**
-   * Called when the machine is between two jobs, where a broken invariant can end the run without
-   * harm.
+   * Called when the machine is between two jobs. A broken invariant can end the run at this point
+   * without harm.
    */
   atRest(): void;
   /** Runs all activities that wait. */
@@ -113,13 +117,16 @@ export interface Control extends ExecutionContext {
   jump(pc: number): void;
   /** Pushes an operand for the next instruction. */
   push(value: Value): void;
-  /** The current frame: the number of calls below it, the end of its operands, and its start. */
+  /**
+   * The number of calls below the current frame. The two next properties are the end of its
+   * operands, and its start.
+   */
   readonly depth: number;
   readonly sp: number;
   readonly fp: number;
   /**
-   * Runs code of a frame in the middle of a call from the innermost frame, until `StatementOver` is
-   * thrown. An error that the code does not catch ends the run.
+   * Runs code of a frame while a call from the innermost frame is in progress, until
+   * `StatementOver` is thrown. An error that the code does not catch ends the run.
    */
   runBetween(pc: number, fp: number): void;
   /** The call that an event's `site` refers to; its statement if that contains several calls. */

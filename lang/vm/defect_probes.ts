@@ -1,5 +1,5 @@
 /**
- * Finds the known defect that causes a wrong value: repeats the run up to the same `explain` on a
+ * Finds the known defect that causes a wrong value. Repeats the run up to the same `explain` on a
  * machine without one of its defects, and examines the same value there.
  */
 import { MACHINE_STEPS } from "../values/limits.ts";
@@ -20,8 +20,7 @@ export class DefectProbes {
   constructor(readonly vm: Control & { readonly pc: number }, readonly branches: Branches) {}
 
   /**
-   * Called when a value is about to be explained. Ends a run that was started to examine that
-   * value.
+   * Called before a value is explained. Ends the run if it was started only to examine that value.
    */
   arrive(value: Value): void {
     const branching = this.#branching = this.branches.nextChoicePoint();

@@ -82,7 +82,10 @@ function expectation(mismatch: Mismatch<MachineEvent>): string {
   return wanted.join(" or ");
 }
 
-/** The pattern's items on the left, the events they met on the right, and the first misfit. */
+/**
+ * The pattern's items on the left, the events that matched them on the right, and the first
+ * mismatch.
+ */
 function sideBySide(mismatch: Mismatch<MachineEvent>): string[] {
   const { event, events, forbidden, matched, path } = mismatch;
   const rows: Row[] = [{ mark: " ", item: "pattern", event: "events" }];
@@ -120,7 +123,10 @@ function eventText(event: MachineEvent): string {
   return `${event.seq} ${formatEventText(event)}`;
 }
 
-/** Refuses a value that the field never has in any of the item's events: it would never match. */
+/**
+ * Refuses a value that the field never has in any of the item's events, because the pattern could
+ * never match.
+ */
 function checkValue(item: PatternItem, name: string, value: Value, registry: Registry): void {
   const meant = fieldsNamed(item.names ?? [], name, registry);
   const type = typeOf(value);
@@ -179,7 +185,8 @@ function same(actual: unknown, value: Value, context: ExecutionContext): boolean
       value.items.every((item, index) => same(actual[index], item, context));
   }
   if (value instanceof Handle) {
-    // `iommu` is both a thing and a word; in a field with the value `iommu` the word is meant.
+    // `iommu` is both an object of the machine and a word. If the value of the field is `iommu`,
+    // the word is meant.
     if (actual === value.type.name) return true;
     // Events contain names of things: of a device its name, of a request its number.
     for (const key of ["name", "id"]) {

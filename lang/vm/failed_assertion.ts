@@ -1,5 +1,5 @@
 /**
- * A failed `assert`: the values of the parts of its condition, and the differences of compared
+ * A failed `assert`: the values of the parts of its condition, and the differences between compared
  * values.
  */
 import type { ExecutionContext } from "../values/execution_context.ts";
@@ -12,7 +12,8 @@ import { ListValue, RecordValue, type Value } from "../values/value.ts";
 import { differenceLines } from "./value_difference.ts";
 
 /**
- * Largest number of characters of a value below a source line; and how many of its end are kept.
+ * Largest number of characters of a value below a source line. `END_CHARACTERS` is the number of
+ * characters that are kept from the end of a longer value.
  */
 const VALUE_CHARACTERS = 60;
 const END_CHARACTERS = 16;
@@ -22,7 +23,7 @@ const LOOKED_AT_CHARACTERS = 4096;
 /**
  * Describes a failed assertion.
  *
- * @param slots The frame's slots; a part that was not evaluated has none.
+ * @param slots The slots of the frame; a part that was not evaluated has no value in its slot.
  * @param message The text after the comma, if there is one.
  */
 export function failedAssertion(
@@ -58,7 +59,7 @@ function comparisonNotes(
   return [];
 }
 
-/** A value on one line; a long one shows only its first items, or is cut with an ellipsis. */
+/** A value on one line. A long value shows only its first items, or is cut with an ellipsis. */
 function shortValue(value: Value, context: ExecutionContext): string {
   const whole = oneLine(value, context, LOOKED_AT_CHARACTERS);
   if (whole.whole && whole.text.length <= VALUE_CHARACTERS) return whole.text;
@@ -86,7 +87,7 @@ function oneLine(
   return { text: text.replaceAll("\n", " "), whole };
 }
 
-/** As many whole items as there is room for, and how many more there are; null if not even one fits. */
+/** As many whole items as fit, and the number of the other items; null if not even one item fits. */
 function shortItems<T>(
   [open, close]: readonly [string, string],
   items: Iterable<T>,

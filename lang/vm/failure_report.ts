@@ -16,7 +16,10 @@ import { LimitError, ScriptError } from "../values/script_error.ts";
 /** Number of the device's last events in a failure. */
 const LAST_EVENTS = 8;
 
-/** Cuts events at 120 columns: the sentence of an event such as a report is printed whole above. */
+/**
+ * Cuts events at 120 columns. The text of an event such as a report may be cut, because it is
+ * printed in full above.
+ */
 const EVENT_LAYOUT = { ...STREAM_LAYOUT, columns: 120 };
 
 /** How many callers a failure shows: the innermost and, if there are many, the outermost. */
@@ -122,9 +125,9 @@ function lastEvents(events: readonly MachineEvent[]): string[] {
 }
 
 /**
- * Where an error was raised, and its callers.
+ * The locations where an error was raised, and those of its callers.
  *
- * @param count How many callers are reported: those inside the statement that caught the error.
+ * @param count How many callers to report: the callers inside the statement that caught the error.
  */
 export function raisedLocations(
   { callers, raised, span }: { raised: Raised; span: Span; callers: readonly CallerLocation[] },

@@ -2,8 +2,8 @@
 import { LimitError } from "../values/script_error.ts";
 
 /**
- * The limit behind an error of the host: values nested too deeply for its stack, or too large for
- * one string or array. Null for any other error.
+ * The limit that an error of the host means: values nested too deeply for the host's stack, or too
+ * large for one string or array. Null for any other error.
  */
 export function hostLimit(error: unknown): LimitError | null {
   if (!(error instanceof RangeError || error instanceof SyntaxError)) return null;

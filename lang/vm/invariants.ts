@@ -1,4 +1,7 @@
-/** `invariant`: a condition that must hold after every event, to the end of the block around it. */
+/**
+ * `invariant`: a condition that must be true after every event, until the end of the block that
+ * contains the statement.
+ */
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatEventText } from "../render/event_line.ts";
 import type { InvariantInfo } from "./code.ts";

@@ -1,10 +1,11 @@
 /**
  * The loop that executes instructions.
  *
- * Ints are plain numbers on the stack; everything rarer than arithmetic, jumps and calls is done in
- * `rare_ops.ts`, so that the loop stays small enough for the host's optimizing compiler. The
- * opcodes are defined in this module, and not in a separate file, because only a `const enum` of
- * the same module becomes the literal `case` labels of a jump table.
+ * Ints are plain numbers on the stack. Only arithmetic, jumps, calls and other frequent
+ * instructions are in the loop; the rest is in `rare_ops.ts`, so that the loop stays small enough
+ * for the host's optimizing compiler. The opcodes are defined in this module, and not in a separate
+ * file, because only a `const enum` of the same module becomes the literal `case` labels of a jump
+ * table.
  */
 import { indexValue, iterationItems } from "./collections.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -36,8 +37,8 @@ export type VmState = "done" | "paused" | "yielded" | "branched" | "failed";
 export const FRAME_NUMBERS = 3;
 
 /**
- * Return address of a frame that the runner entered. For a frame that a builtin entered, the number
- * of the builtin's instruction is subtracted from `TO_NATIVE - 1`.
+ * Return address of a frame that the runner entered. If a builtin entered the frame, the return
+ * address is `TO_NATIVE - 1` minus the number of the builtin's instruction.
  */
 export const TO_NATIVE = -1;
 

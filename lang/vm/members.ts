@@ -37,7 +37,7 @@ export class Members {
   /**
    * The value of a field: an entry of a record, or a field of the value's type.
    *
-   * @throws {ScriptError} E0914 if there is no field of that name.
+   * @throws {ScriptError} E0914 if there is no field with that name.
    */
   field(value: Value, name: string, context: ExecutionContext): Value {
     if (value instanceof RecordValue) {

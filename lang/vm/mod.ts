@@ -1,9 +1,10 @@
 /**
- * Runs bytecode with a program counter and fuel, so that it pauses between any two instructions.
+ * Runs bytecode with a program counter and a limited number of instructions (fuel), so that it can
+ * pause between any two instructions.
  *
- * State: a `Vm` has stack, globals and one machine; branches are separate runs. Hot: `loop.ts` has
- * only frequent instructions, `rare_ops.ts` the rest. Proof: `tests/examples_test.ts`,
- * `call_stack_test.ts`, `race_order_test.ts`.
+ * State: a `Vm` has stack, globals and one machine; branches are separate runs. Hot path:
+ * `loop.ts`, which has only frequent instructions; `rare_ops.ts` has the others. Tests:
+ * `tests/examples_test.ts`, `call_stack_test.ts`, `race_order_test.ts`.
  *
  * What other members use:
  */

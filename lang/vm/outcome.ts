@@ -29,10 +29,10 @@ export interface Happened {
 }
 
 /**
- * Compares an expected outcome with the actual one.
+ * Compares an expected outcome with the actual outcome.
  *
- * An error that a call raises because of the expected fault or report is accepted with it:
- * `ssd.read(…) faults not_present` needs no second expectation.
+ * If a call raises an error because of the expected fault or report, the error is accepted together
+ * with it: `ssd.read(…) faults not_present` needs no second expectation.
  *
  * @returns The incidents that count as expected.
  * @throws {ExpectationError} If the outcome differs; the message contains the actual outcome.
@@ -67,7 +67,9 @@ function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEv
 }
 
 /**
- * A block's error needs the places where it was raised; a single call's place is on the same line.
+ * The locations that are listed with an error. For a block, all locations where the error was
+ * raised are needed. For a single call, the location of the call is on the same line, so it is left
+ * out.
  */
 function placesIn(info: OutcomeInfo, { raisedAt }: Happened): readonly RelatedSpan[] {
   return info.oneCall ? raisedAt.slice(0, -1) : raisedAt;

@@ -53,7 +53,10 @@ function* itemLines({ items }: ListValue, context: ExecutionContext): Generator<
   for (const item of items) yield formatValue(item, context);
 }
 
-/** For a list or record of handles of one type: the table in which that type shows several. */
+/**
+ * For a list or record of handles that all have the same type: the table in which that type shows
+ * several handles.
+ */
 function tableOfSame(value: Value, context: ExecutionContext): readonly string[] | null {
   const named: readonly (readonly [string, Value])[] = value instanceof RecordValue
     ? [...value.entries]

@@ -23,15 +23,15 @@ const DISPLAYED_STEPS = 48;
 const STATEMENT_CHARACTERS = 60;
 
 /**
- * One order of the statements. It is recorded while the blocks run, which follows the wanted
- * choices and after those takes the first block that can continue.
+ * One order of the statements. It is recorded while the blocks run. The run first follows the
+ * wanted choices; after them, the first block that can continue runs.
  */
 export class RaceOrder {
   readonly choices: RaceChoice[] = [];
   readonly steps: RaceStep[] = [];
   /**
-   * True when the order is impossible: its current block has to wait, and only another one can
-   * continue.
+   * True if the order is impossible, because its current block has to wait and only another block
+   * can continue.
    */
   isNone = false;
 

@@ -1,13 +1,13 @@
 /**
  * `race`: blocks with statements that run in every possible order.
  *
- * The blocks share one frame, and each has its own program counter, so that switching from one to
- * another only changes the program counter. The open state of a block (its CPU, its handlers,
- * points that fail) is saved while another block runs. Orders are tried one by one, each in a
- * separate run from the same state.
+ * The blocks share one frame, and each block has its own program counter. Therefore switching from
+ * one block to another only changes the program counter. The state of a block (its CPU, its
+ * handlers, points that fail) is saved while another block runs. Orders are tried one by one, each
+ * in a separate run from the same state.
  *
  * C code can be preempted in the middle of a statement, at each of its calls: whole statements of
- * other blocks may run there before it continues. It uses the host's stack, so that it continues
+ * other blocks may run before it continues. The C code is on the host's stack, so it can continue
  * only when those statements are over.
  */
 import { addAll } from "@dmalab/runtime/basics";
@@ -174,7 +174,8 @@ export class Races implements Preemption {
   preemptionPoint(place: () => Span | null): void {
     const race = this.#race!;
     const own = race.current!;
-    // A handler around the race would have to unwind C code in the middle of its call.
+    // The C code is not preempted if there is a handler around the race. An error in another block
+    // would then have to unwind the C code in the middle of its call.
     if (race.handlers > 0) return;
     for (let hasCome = false;; hasCome = true) {
       const able = race.blocks.filter((each) => each !== own && !each.waits && each.next !== null);
@@ -209,7 +210,7 @@ export class Races implements Preemption {
   }
 
   /**
-   * Called when a handler was removed to catch an error: an error that no block catches ends the
+   * Called when a handler was removed to catch an error. If no block catches the error, it ends the
    * race for all blocks.
    */
   handlerTaken(): void {
@@ -249,7 +250,8 @@ export class Races implements Preemption {
   }
 
   /**
-   * Resumes a block that is not at its end; when all are, continues with the code after the race.
+   * Resumes a block that is not at its end. When all blocks are at their end, continues with the
+   * code after the race.
    */
   #goOn(race: RunningRace): void {
     const able = race.blocks.filter(({ next }) => next !== null);
@@ -301,7 +303,7 @@ export class Races implements Preemption {
   // Trying all orders.
 
   /**
-   * Runs the blocks and the rest of the run in every order.
+   * Runs the blocks in every order, each time together with the rest of the run.
    * @returns The choices of the first order, with which this run continues.
    */
   #tryOrders(info: RaceInfo, branching: number): ListValue {
@@ -367,7 +369,8 @@ export class Races implements Preemption {
       } else if (whole) this.#addIncidents(incidents, child, order);
       else this.#addEnd(ends, child, order);
     }
-    // This run continues with the first order, and reports the incidents of that order as its own.
+    // This run continues with the first order. It reports the incidents of that order as its own,
+    // so they are not added here.
     for (const incident of incidents.values()) {
       incident.runs = runs;
       if (incident.order !== first) this.incidents.push(incident);

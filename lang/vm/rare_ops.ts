@@ -1,8 +1,9 @@
 /**
- * Instructions that are rare, or so expensive that one more call does not matter.
+ * Instructions that are rare, or so expensive that one more function call does not matter.
  *
- * They are not part of the loop, which has to be small for the host's optimizing compiler. Here the
- * registers are properties: the loop stores its own in them before it calls.
+ * They are not part of the loop, which has to be small for the host's optimizing compiler. In this
+ * file, the registers are properties: the loop stores its registers in them before it calls a rare
+ * instruction.
  */
 import type { Span } from "../source.ts";
 import { formatInSentence, formatValue } from "../render/value_text.ts";
@@ -27,8 +28,8 @@ import type { RaceEntry, Races } from "./races.ts";
 import type { Sweeps } from "./sweeps.ts";
 
 /**
- * Instructions, with numbers that the loop's instructions do not use. Names in brackets are the
- * operands that follow.
+ * Instructions with numbers that the loop's instructions do not use. Names in brackets are the
+ * operands that follow an instruction.
  */
 export const enum RareOp {
   /** Pops subject and pattern of a `match` arm. */

@@ -1,9 +1,10 @@
 /**
- * The size of the script's live values, counted when the limit of memory is reached.
+ * The size of the script's live values, counted when the memory limit is reached.
  *
- * Code that makes a value charges for it, and nothing is reported when one is dropped. So the
- * charges are only an upper bound. When they reach the limit, all values that the run can still
- * access are counted again. The same run counts at the same places and gets the same sizes.
+ * Code that makes a value charges for it, but nothing is reported when a value is dropped.
+ * Therefore the charges are only an upper bound. When they reach the limit, all values that the run
+ * can still access are counted again. The count is reproducible: the same run counts at the same
+ * places and gets the same sizes.
  */
 import type { HostBudget } from "@dmalab/runtime";
 import {
@@ -70,8 +71,8 @@ export class ReachableValues {
 
   #count(): void {
     const { budget } = this;
-    // Too little was charged since the last count: nearly all is live, and counting would only cost
-    // time.
+    // Little was charged since the last count, so nearly all values are live. Counting again would
+    // only cost time.
     if (budget.valueBytes - this.#countedBytes < PART * budget.limitBytes) return;
     const walk = new ReachabilityWalk();
     for (const value of rootsOf(this.holder)) walk.add(value);
@@ -98,8 +99,8 @@ class ReachabilityWalk {
   count = 0;
   readonly #long = new Set<string>();
   /**
-   * Values that were found and are still to be traversed. A chain, however long, needs only one
-   * entry.
+   * Values that were found and must still be traversed. A chain of values needs only one entry,
+   * however long it is.
    */
   readonly #open: TracedValue[] = [];
 

@@ -1,5 +1,6 @@
 /**
- * Summarises a removal of a driver in a few lines: mappings that ended, and accesses of the device.
+ * Summarises the removal of a driver in a few lines: mappings that ended, and accesses of the
+ * device.
  */
 import type { Lab } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -69,7 +70,10 @@ export class RemovalStory {
     }
   }
 
-  /** The line of a mapping that ended. The first one also gives the state of bus mastering. */
+  /**
+   * The line for a mapping that ended. The first such line also contains the state of bus
+   * mastering.
+   */
   #ended(what: string, device: string | null, site: number | null): string {
     const line = this.#at(`${device}: ${what}`, site);
     if (this.#hasFirst) return line;

@@ -1,10 +1,10 @@
 /**
- * Removals of drivers in C: `remove each` and `unplug each` of {@linkcode Sweeps} decide at which
- * moment; this class performs them.
+ * Removals of drivers in C. `remove each` and `unplug each` of {@linkcode Sweeps} decide at which
+ * moment a driver is removed; this class removes it.
  *
- * A driver is removed when the machine is at rest, which is when none of its functions is running.
- * A device is pulled out right after an event, also in the middle of a function of its driver; the
- * driver is removed at the next rest.
+ * A driver is removed when the machine is at rest, which means that none of the driver's functions
+ * is running. A device is pulled out right after an event, even in the middle of a function of its
+ * driver; the driver is removed when the machine is next at rest.
  */
 import type { DriverModule, MachineEvent } from "@dmalab/runtime";
 import type { Preemption } from "../values/execution_context.ts";
@@ -126,8 +126,8 @@ export class Removals implements Preemption {
   }
 
   /**
-   * Marks faults of a pulled-out device as expected: accesses that it had begun are not its
-   * driver's mistake.
+   * Marks faults of a pulled-out device as expected, because accesses that the device had begun are
+   * not a mistake of its driver.
    */
   #expectLostAccesses(): void {
     for (const event of this.vm.machine.incidents) {

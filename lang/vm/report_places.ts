@@ -18,7 +18,7 @@ function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: Vm): 
 }
 
 /**
- * The statement that created the subject of a report, or unmapped the memory that a device
+ * The statement that created the subject of a report, or that unmapped the memory which a device
  * accessed.
  */
 export function relatedTo(event: IncidentEvent, vm: Vm): RelatedSpan[] {

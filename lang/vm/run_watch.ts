@@ -4,19 +4,24 @@ import { CLOCK_TIMES, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { memoryHint } from "./vm_errors.ts";
 
-/** The host's clock and memory, which a run checks now and then: the language has no clock. */
+/**
+ * The host's clock and memory. A run checks them from time to time; the language itself has no
+ * clock.
+ */
 export interface HostWatch {
   /** Wall-clock milliseconds since an arbitrary moment. */
   nowMs(): number;
   /**
-   * Milliseconds of processor time since an arbitrary moment; on a busy host the wall clock
-   * advances faster. Without this method the wall clock is compared with the limit.
+   * Milliseconds of processor time since an arbitrary moment. On a busy host, processor time
+   * advances more slowly than the wall clock. Without this method the wall clock is compared with
+   * the limit.
    */
   processorMs?(): number;
   /** True when the run is to end, as with Ctrl-C. */
   interrupted(): boolean;
   /**
-   * The run's memory use on the host; without it, only charges are compared with the limit.
+   * The run's memory use on the host. Without it, only the charged memory is compared with the
+   * limit.
    * @internal
    */
   readonly memory?: MemoryWatch;
@@ -32,14 +37,15 @@ export interface MemoryWatch {
 /** Milliseconds between two checks of the memory, which take longer than checks of the clock. */
 const MEMORY_MS = 5;
 
-/** The part of the limit that live values may use. The host needs the rest to manage them. */
+/** The part of the limit that live values may use. The host needs the rest to manage the values. */
 const HELD_PART = 7 / 8;
 /** The part of the limit that may be allocated between two collections. */
 const GARBAGE_PART = 1 / 16;
 
 /**
- * The part of the time limit after which the processor time is first read: most runs end earlier. Of
- * the wall-clock time until then, at most this part is counted.
+ * The part of the time limit after which the processor time is first read; most runs end before
+ * that. Of the wall-clock time that passes before the first reading, at most this part of the limit
+ * is counted.
  */
 const UNASKED_PART = 1 / 32;
 
@@ -105,8 +111,8 @@ export class RunWatch {
   }
 
   /**
-   * Compares the host's count of the memory in use with the limit, in addition to the run's own
-   * charges.
+   * Compares the memory in use, as the host counts it, with the limit. The run's own charges are
+   * compared in addition.
    */
   #checkMemory(): void {
     const { memory } = this.host;

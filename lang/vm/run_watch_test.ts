@@ -38,8 +38,8 @@ Deno.test("a run is held to the host's own account, once what nothing references
 });
 
 /**
- * Checks the limits at each of the moments, given by wall-clock and processor time. @returns The index of
- * the failing check and its error.
+ * Checks the limits at each of the moments; a moment is a wall-clock time and a processor time.
+ * @returns The index of the failing check and its error.
  */
 function endOf(
   moments: readonly (readonly [nowMs: number, processorMs: number])[],

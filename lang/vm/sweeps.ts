@@ -1,6 +1,7 @@
 /**
- * Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`; and moments at
- * which a driver is removed, all of them in turn by `remove each` and `unplug each`.
+ * Points that are made to fail, and moments at which a driver is removed. `inject POINT` makes one point fail;
+ * `inject each` makes all points fail, one in each run. `remove each` and `unplug each` try all moments, one in
+ * each run.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { type IncidentEvent, incidentKind, incidentName } from "../values/incident.ts";
@@ -59,8 +60,8 @@ class EachScope implements RunScope {
     readonly info: FailEachInfo,
     readonly branching: number,
     /**
-     * The parent of this run tries the places; this run only has to reach a branching inside the
-     * block.
+     * True if the parent of this run tries the places. This run only has to reach a point with a
+     * choice inside the block.
      */
     readonly passing: boolean,
     readonly count: HitCount,
@@ -75,7 +76,10 @@ class EachScope implements RunScope {
   }
 }
 
-/** The scope of a block in which one place fails, in a run that was started for that place. */
+/**
+ * The scope of a block in which one place fails. It exists in a run that was started for that
+ * place.
+ */
 class PlaceScope implements RunScope {
   /** Removes the listener for a removal. */
   close: () => void = () => {};
@@ -226,11 +230,11 @@ export class Sweeps {
   }
 
   /**
-   * Finds the known defects that cause the failures at places, and returns them as lines: each
-   * place is tried again without one defect after the other.
+   * Finds the known defects that cause the failures at places, and returns them as lines. For that,
+   * each place is tried again on machines without one of the defects.
    *
-   * @param groups Places that went wrong in the same way: the defect that causes the first one is
-   *   tried first for the others.
+   * @param groups Places that went wrong in the same way. The defect that causes the failure of the
+   *   first place is tried first for the others.
    * @param holds Whether nothing went wrong in a run that did not fail.
    * @returns Undefined in a run that does not search for defects.
    */
@@ -280,8 +284,8 @@ export class Sweeps {
   }
 
   /**
-   * Counts reports that do not occur in the block without a failure: one for each location and
-   * class.
+   * Counts the reports that occur only with a failure: one report for each location and class.
+   * Reports that the block also causes without a failure do not count.
    */
   #addReports(
     reported: Map<string, SweepIncident>,
@@ -389,7 +393,7 @@ export class Sweeps {
 }
 
 /**
- * The leaks of several places that leak alike, as lines.
+ * Lines for the leaks of several places that have similar leaks.
  *
  * @param isNamed Whether the message already names the first place.
  * @param counted The run in which the places were counted.
@@ -447,7 +451,7 @@ function hitRange(nth: Value): readonly [first: number, last: number] {
 }
 
 /**
- * A clause about the failure: the call of the script or of the driver, then the point that it
+ * A clause about the failure: the call of the script or of the driver, then the point that the call
  * reaches.
  *
  * @param counted The run in which the place was counted.
@@ -464,8 +468,9 @@ function placeText(place: InjectionPlace, counted: Taking): string {
   const [, call = point] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
   const where = `${source.name}:${source.position(start).line}`;
   const time = `the ${formatOrdinal(nth)} time`;
-  // `submit` of a disk does not itself fail if a call of the kernel's driver inside it does. A
-  // register's write does not itself fail if the device's access after it does.
+  // Two calls do not fail themselves, so the text says that the point fails in them: `submit` of a
+  // disk if a call of the kernel's driver inside it fails, and a write of a register if the
+  // device's access after it fails.
   const isBehind = call.includes(".") || /^(?:device|queue)\./.test(point);
   if (isBehind) return `\`${point}\` ${does} ${time}, in \`${call}\` at ${where}`;
   return call === point
@@ -489,7 +494,8 @@ export function storyOf({ removals: { story } }: Pick<Vm, "removals">): readonly
 const LISTED_FRAMES = 12;
 
 /**
- * The call stack of compiled code at the failure, as lines; empty if only the script made the call.
+ * The call stack of compiled code at the failure, as lines; empty if the script itself made the
+ * call.
  */
 function stackLines(run: Pick<Vm, "machine" | "siteSpan">): string[] {
   const frames = run.machine.failedStack().slice(0, LISTED_FRAMES).map(({ name, site }) => {
@@ -505,9 +511,9 @@ function takenAt({ site }: Leak, run: Taking): Span | null {
 }
 
 /**
- * Groups runs that leak alike: by the failing call and the calls that allocated the leaked
- * resources. A loop that fails one round later leaks one mapping more, which is the same mistake;
- * so is another failing call with the same leaks.
+ * Groups runs with similar leaks: by the failing call, and by the calls that allocated the leaked
+ * resources. A loop that fails one iteration later leaks one mapping more, which is the same
+ * mistake. Another failing call with the same leaks is the same mistake, too.
  *
  * @param counted The run in which the places were counted.
  */

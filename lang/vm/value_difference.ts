@@ -57,8 +57,7 @@ export function differenceLines(left: Value, right: Value, context: ExecutionCon
 }
 
 /**
- * The bytes of a value that has a content; null for other values, and for a content that is too
- * large.
+ * The bytes of a value that has a content; null for other values, and if the content is too large.
  */
 function contentOf(value: Value, context: ExecutionContext): Uint8Array | null {
   if (value instanceof BytesValue) return value.bytes;
@@ -209,8 +208,8 @@ class Places {
 }
 
 /**
- * Values of kinds that cannot be compared count as different here: the comparison of the whole
- * ignored them.
+ * Whether two values are equal. Values of kinds that cannot be compared count as different here,
+ * although the comparison of the whole values ignored them.
  */
 function sameValue(left: Value, right: Value, context: ExecutionContext): boolean {
   try {

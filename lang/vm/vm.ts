@@ -1,11 +1,12 @@
 /**
- * The machine that runs compiled scripts: a program counter, an operand stack and fuel.
+ * The machine that runs compiled scripts: a program counter, an operand stack and fuel, which is a
+ * number of instructions.
  *
- * It can stop between any two instructions and continue later, which limits, stepping and
- * benchmarks need. The interpreter loop is in `loop.ts`; this file has frames and fuel, and the
- * other abilities of a run are in separate parts, which use only its `Control` interface.
+ * It can stop between any two instructions and continue later; limits, stepping and benchmarks need
+ * this. The interpreter loop is in `loop.ts`. This file has frames and fuel. The other abilities of
+ * a run are in separate parts, which use only the VM's `Control` interface.
  *
- * A frame is a stretch of the one stack: parameters, captured values, locals, then operands.
+ * A frame is a part of the one stack: parameters, captured values, local variables, then operands.
  */
 import { PICTURE_COLUMNS } from "../text/columns.ts";
 import type { IncidentEvent } from "../values/incident.ts";
@@ -295,8 +296,8 @@ export class Vm {
   }
 
   /**
-   * Runs until the function returns, a `Yield` is executed, or `steps` instructions are done; in
-   * the last two cases another call resumes it there.
+   * Runs until the function returns, a `Yield` is executed, or `steps` instructions are done. In
+   * the last two cases, another call of this method continues the run at that point.
    */
   resume(steps: number = Infinity): VmState {
     this.#pauseSteps = steps;
@@ -426,7 +427,7 @@ export class Vm {
 
   /**
    * Checks the limits in the middle of a long instruction. The unused fuel of the current slice is
-   * not known here.
+   * not known at this point.
    */
   #look(): void {
     this.countWork();
@@ -459,10 +460,10 @@ export class Vm {
 }
 
 /**
- * Calls `ask`, and refuses everything meanwhile that would change something.
+ * Calls `ask`. During the call, all actions that would change something are refused.
  *
- * @param steps Limit of its steps; the run's own steps are not changed.
- * @throws {SideEffectRefused} When something would change.
+ * @param steps Limit of the steps of `ask`; the run's own steps are not changed.
+ * @throws {SideEffectRefused} When `ask` tries to change something.
  */
 export function evaluateWithoutEffects<T>(vm: Vm, steps: number, ask: () => T): T {
   const { steps: left, machine: { stream } } = vm;

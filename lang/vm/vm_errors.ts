@@ -55,7 +55,10 @@ export function tooDeep({ depth }: Limits): LimitError {
   );
 }
 
-/** The limit of nested calls from builtins to the script: each uses a part of the host's stack. */
+/**
+ * The error for too many nested calls from builtins to the script. There is a limit because each
+ * such call uses a part of the host's stack.
+ */
 export function tooDeepInside(): LimitError {
   return new LimitError(
     "E0803",
@@ -106,7 +109,8 @@ export function notExpected(
 }
 
 /**
- * Lost events must not be mistaken for events that did not happen.
+ * Fails if events were lost, because lost events must not be mistaken for events that did not
+ * happen.
  *
  * @throws {LimitError} E0805 when some were lost.
  */

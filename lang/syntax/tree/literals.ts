@@ -1,8 +1,8 @@
 /**
  * Converts the text of a literal to its value: numbers, sizes, durations, strings, bytes.
  *
- * Everything is checked here and nowhere else: underscores, units, range. A number that a double
- * cannot represent exactly is an error, never a rounding.
+ * All checks of literals are in this file: underscores, units, range. A number that a double cannot
+ * represent exactly is an error and is never rounded.
  */
 import { wideAddress } from "../../text/numbers.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
@@ -268,11 +268,11 @@ const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Takes a string apart.
+ * Splits a string into its parts.
  *
  * @param image The literal with its quotes, on one line.
- * @returns Text with escapes resolved, and places of `{…}` parts (offsets in `image`, braces left
- * out). A string without `{` has at most one part.
+ * @returns Text with escapes resolved, and the locations of `{…}` parts (offsets in `image`,
+ *   without the braces). A string without `{` has at most one part.
  */
 export function readString(image: string): StringValue {
   if (!image.includes("\\") && !image.includes("{")) {

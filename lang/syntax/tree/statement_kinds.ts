@@ -1,6 +1,6 @@
 /**
- * Properties of each kind of statement: the passes over the tree read them here, so that a new kind
- * of statement is a row, and no pass can miss it.
+ * Properties of each kind of statement. The passes over the tree read them here. Therefore a new
+ * kind of statement is only a new row, and no pass can forget it.
  */
 import type { Block, CaseTable, Expression, Statement } from "./ast.ts";
 import { machineLets, registersOf } from "./machine_entries.ts";
@@ -19,8 +19,8 @@ type Role =
   | "plain";
 
 /**
- * The properties of a kind; a row without an optional function means that its statements have no
- * such part.
+ * The properties of a kind. If a row has no function for an optional part, statements of its kind
+ * have no such part.
  */
 interface StatementKind<S extends Statement> {
   readonly role: Role;
@@ -29,7 +29,8 @@ interface StatementKind<S extends Statement> {
   /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
   blocks?(statement: S): readonly Block[];
   /**
-   * Why the code after it is never reached, as the end of a sentence; null if it may be reached.
+   * Why the code after the statement is never reached, as the end of a sentence; null if it may be
+   * reached.
    */
   exitKind?(statement: S): string | null;
 }
@@ -184,7 +185,7 @@ export function innerBlocks(statement: Statement): readonly Block[] {
   return rowOf(statement).blocks?.(statement) ?? NOTHING;
 }
 
-/** Why the code after a statement in its block is never reached; null if it may be reached. */
+/** Why the code after a statement in the same block is never reached; null if it may be reached. */
 export function exitKind(statement: Statement): string | null {
   return rowOf(statement).exitKind?.(statement) ?? null;
 }

@@ -3,8 +3,8 @@ import type { Block, CallExpression, CompareExpression, Expression, Statement } 
 import { innerBlocks, roleOf, statementExpressions } from "./statement_kinds.ts";
 
 /**
- * Calls `test` for the direct parts of an expression, until one of them passes. Statements of a
- * block, such as that of a `trace`, are not included.
+ * Calls `test` for the direct parts of an expression, until `test` returns true for a part.
+ * Statements of a block inside it, such as those of a `trace`, are not included.
  *
  * Files of ten thousand lines have a hundred thousand expressions, so this does not build lists.
  */
@@ -156,7 +156,8 @@ export function callsSomething(statement: Statement): boolean {
 }
 
 /**
- * The only call of a statement that is not inside another call; null without one, or with several.
+ * The only call of a statement that is not inside another call; null if there is no such call, or
+ * if there are several.
  */
 export function onlyCall(statement: Statement): CallExpression | null {
   const calls: CallExpression[] = [];
