@@ -344,8 +344,8 @@ function rootOf(own: string): { readonly root: string; readonly mark: string | n
 }
 
 /**
- * Whether a path may be read. For paths where a refusal is likely: a refused read would throw, which
- * is slow.
+ * Whether a path may be read. Call this for paths where a refusal is likely: a refused read would
+ * throw an error, which is slow.
  */
 function mayRead(path: string): boolean {
   return host.permissions.querySync({ name: "read", path }).state === "granted";

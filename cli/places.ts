@@ -91,8 +91,8 @@ export const COMPILER_CONFIG: string = decodeURIComponent(
 
 /**
  * A data: URL with the text of the compiler's program. The program is not started from its file,
- * because the package may be inside a `node_modules`. Deno runs no TypeScript from such a folder,
- * and loads from there no packages that are not installed.
+ * because the package may be inside a `node_modules`. Deno runs no TypeScript inside such a folder,
+ * and code inside it can load only packages that are installed.
  */
 export function compilerProgram(): string {
   const program = host.readTextFileSync(COMPILER);

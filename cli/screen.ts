@@ -39,8 +39,8 @@ export class ProcessScreen implements Screen {
   readonly columns: number | null;
   #pending = "";
   /**
-   * True when the reader of the pipe has exited (`| head`), or the disk is full. Nothing more is
-   * then written.
+   * True when the reader of the pipe has exited (`| head`), or the disk is full. After that,
+   * nothing more is written.
    */
   #closed = false;
   /**

@@ -1,7 +1,8 @@
 /** Quotes words of printed command lines, and names the variable with the launcher's permissions. */
 
 /**
- * A variable that the launcher of the npm package sets: the permission options from its command line, one on each line.
+ * A variable that the launcher of the npm package sets. It contains the permission options from the launcher's command
+ * line, one on each line.
  */
 export const GIVEN_PERMISSIONS = "DMALAB_PERMISSIONS";
 

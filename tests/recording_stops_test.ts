@@ -226,8 +226,8 @@ Deno.test("a change of an expression stops both ways, wherever it can be asked",
   assertEquals(values(both({ hits: 3 }, "n"), "n"), ["4"]);
   assertEquals(values(both({ condition: "n > 1" }, "n"), "n"), ["2", "4"]);
   assertEquals(both({}, "buf.size"), []);
-  // A value is visible only in one function. That it is invisible between two calls does not count
-  // as a change.
+  // This value is visible only inside one function. Between two calls it is invisible, which does
+  // not count as a change.
   assertEquals(both({}, "doubled"), []);
 });
 

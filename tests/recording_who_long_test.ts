@@ -1,8 +1,8 @@
 /**
- * The event that last changed a thing, for ten kinds of things on three kinds of machines. It is asked
- * for before, at and after a change, and compared with the machine's own data at every moment of the
- * run. The named event must be exactly the right one. A mapping is also compared with the checker's
- * records, which may change at other moments.
+ * The event that last changed a thing, for ten kinds of things on three kinds of machines. The test
+ * asks for this event before, at and after a change, and compares the answer with the machine's own
+ * data at every moment of the run. The named event must be exactly the right one. A mapping is also
+ * compared with the checker's records, which may change at other moments.
  */
 import { assert, assertEquals } from "@std/assert";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";

@@ -34,7 +34,8 @@ class Session {
   /**
    * Types one input, and waits for the next prompt.
    *
-   * @param wanted This must be on the screen when the prompt appears, below the input.
+   * @param wanted Matches text that must be on the screen, below the input, when the prompt
+   *   appears.
    */
   async give(keys: string, wanted: RegExp): Promise<void> {
     await this.pty.press("\x0c");

@@ -34,9 +34,9 @@ function smallerText(
 }
 
 /**
- * For each block, tries to remove the block together with the words before it in its line. If the
- * bug is then gone, tries to remove only these words and the braces, and to keep the block's
- * content.
+ * For each block, tries to remove the block together with the words before it in its line. If that
+ * text does not show the bug any more, tries to remove only these words and the braces, and to keep
+ * the block's content.
  */
 function withoutBlocks(
   text: string,

@@ -180,7 +180,7 @@ async function debugRun(
 
 /**
  * Writes the pages of `--report`.
- * @returns The worse of two exit codes: the one of writing the pages, and the one of the tests.
+ * @returns The exit code of the tests, or that of writing the pages if it is worse.
  */
 async function alsoReport(
   paths: readonly string[],

@@ -99,8 +99,8 @@ export function explain(
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
 
-  // Names of defects that are no switches: the effect of a switch in one release, or a number of
-  // the museum of defects.
+  // Names in the table of defects that are no switches: the effect of a switch in one release, or a
+  // number of the museum of defects.
   const row = /^[a-z]\w*$/i.test(name)
     ? new RulePage("defects", readPage("defects")).row(name)
     : null;

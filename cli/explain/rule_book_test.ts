@@ -107,8 +107,8 @@ Deno.test("explain() tells what a key of the machine takes, by its block or by a
   assertStringIncludes(text("endpoint.min_align"), "- default: 1B");
   assertStringIncludes(text("swiotlb.areas"), "- default: from cpus");
   assertEquals(problem("iommu.modus").includes('did you mean "iommu.mode"?'), true);
-  // If an event, a rule or a code has the same name as a key, `explain` prefers it to the key.
-  // Therefore no key may have such a name.
+  // `explain` looks up codes, leaks, releases, defect switches and the like before keys. Therefore
+  // no key may have the name of one of these.
   for (const key of MACHINE_KEYS) assertStringIncludes(text(keyName(key)), `## ${keyName(key)}\n`);
 });
 

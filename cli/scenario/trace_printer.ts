@@ -43,7 +43,7 @@ export class TracePrinter {
   /**
    * @param mostCharacters Limit of the written characters, without colours. At the limit the trace ends with a
    *   message.
-   * @param streamLayout The columns, except the one for CPUs.
+   * @param streamLayout The columns without the column for CPUs.
    */
   constructor(
     private readonly write: (line: string) => void,

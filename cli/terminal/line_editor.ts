@@ -1,8 +1,9 @@
 /**
- * Edits an input of one or several lines: the effect of each key. It does not know a terminal.
+ * Edits an input of one or several lines: the effect of each key. The editor does not know a
+ * terminal.
  *
  * `node:readline` edits single lines only, does not search a history, and treats pasted text as
- * keys. Therefore only its decoder of keys is used, and editing is implemented here.
+ * keys. Therefore only the key decoder of `node:readline` is used, and editing is implemented here.
  */
 import type { Suggestion, Suggestions } from "@dmalab/lang/editor";
 import type { InputHistory } from "./input_history.ts";

@@ -115,8 +115,8 @@ export class LineView {
   }
 
   /**
-   * Called when the cursor is at the beginning of an empty row. The next drawing then overwrites no
-   * rows above it.
+   * Called when the cursor is at the beginning of an empty row. After this call, the next drawing
+   * begins at this row and overwrites no rows above it.
    */
   forget(): void {
     this.#row = 0;

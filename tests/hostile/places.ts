@@ -170,8 +170,8 @@ export const USES: readonly Use[] = [
 ];
 
 /**
- * Time limit of the process. It is longer than all command lines together need. A command that
- * waits for the reader of a pipe would never end, and exceeds the limit.
+ * Time limit of the process. The limit is longer than all command lines together need. A command
+ * that waits for the reader of a pipe does not end, and exceeds the limit.
  */
 const PATIENCE_MS = 300_000;
 

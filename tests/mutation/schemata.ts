@@ -11,8 +11,8 @@ export interface Mutant extends Candidate {
 }
 
 /**
- * A range of the text. It has mutants or the mark of a name, and contains the places that lie
- * inside it.
+ * A range of the text. A place has mutants or the mark of a name, and contains the places that lie
+ * inside its range.
  */
 interface Place {
   readonly start: number;

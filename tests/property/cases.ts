@@ -110,8 +110,8 @@ export class Tried {
   }
 
   /**
-   * Finds the defect that explains a failure. An earlier step may have caused it, so all steps up to
-   * the failed one are searched.
+   * Finds the defect that explains a failure. An earlier step may have caused the failure, so all
+   * steps up to the failed step are searched.
    */
   #explain(each: HuntCase, release: HuntRelease, { kind, text }: Violation): void {
     const [switches] = causingDefectsOf(each, release);

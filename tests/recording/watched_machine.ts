@@ -152,8 +152,8 @@ export class Watch {
 
 /**
  * Whether mappings are counted after an event. They are not counted while the mappings of a range end
- * one by one before the range itself ends. They are not counted after a driver's mistake either,
- * because then the checker ends other records.
+ * one by one before the range itself ends. After a driver's mistake they are not counted either,
+ * because the checker then also ends records of other mappings.
  */
 function isCounted({ fields, name }: MachineEvent, { events }: Machine): boolean {
   if (!CHANGES_MAPPINGS.has(name) || ENDS_RECORDS.some((id) => events.count(id) > 0)) return false;

@@ -135,8 +135,8 @@ export const CAPTURE_PROBES: readonly string[] = [
   ),
   ...Array.from({ length: MAX_BIOS }, (_, index) => metadataProbe(index)).flat(),
   returns("queue_ret", ["nvme_queue_rq"], "status=$retval:u8"),
-  // Releases have the request at different positions among the arguments. Both arguments are read,
-  // and the one that matches a known request is used.
+  // Releases have the request at different positions among the arguments. Therefore the arguments
+  // at all these positions are read, and the argument that matches a known request is used.
   ...[
     ["unmap_data", "nvme_unmap_data"],
     ["unmap_metadata", "nvme_unmap_metadata"],

@@ -64,8 +64,8 @@ export interface DefectRequest {
   readonly metadata_second_page?: number;
   readonly blocks_each?: number;
   /**
-   * For io_uring: two addresses for each I/O, the first byte of its metadata and the first byte on
-   * the last page of its metadata.
+   * For io_uring, two addresses for each I/O: the first byte of its metadata, and the first byte of
+   * the part that lies on the last page.
    */
   readonly metadata_pages?: readonly (readonly [number, number])[];
 }
