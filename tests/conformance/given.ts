@@ -1,8 +1,8 @@
 import { GIVEN, GIVEN_TO_SOFTWARE } from "./hmm/hmm_given.ts";
 
 /**
- * The fields of a record that are inputs of a replay, and the fields that are not compared. No
- * other list exists of either. All other fields of a record are compared.
+ * The fields of a record that are inputs of a replay, and the fields that are not compared. This is
+ * the only list of such fields. All other fields of a record are compared.
  *
  * A field is named by its path. An item of a list is named by its `call` or `op`, or by its first
  * word; values in a list are named by their index. `*` matches any one name, `**` everything below.

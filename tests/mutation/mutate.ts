@@ -187,9 +187,9 @@ async function measureAll(
 }
 
 /**
- * Sorts mutants; the last mutant of the list is tried first. Neighbours are tried one after
- * another, because their tests are loaded already. Mutants that need a separate process are tried
- * at the end.
+ * Sorts mutants; the last mutant of the list is tried first. Mutants of neighbouring places are
+ * tried one after another, because their tests are loaded already. Mutants that need a separate
+ * process are tried at the end.
  */
 function inOrder(mutants: readonly Mutant[], plan: Plan): Mutant[] {
   return mutants.toSorted((a, b) =>

@@ -4,9 +4,9 @@
  * fast as it reads.
  *
  * Prints the number of written and read lines, the reader's memory, and the largest delay of the
- * writer. A tracer whose ring buffers hold the lines of that much time loses nothing. Ends with
- * exit code 1 if lines are missing, if the reader has any finding, if the delay was longer than
- * ring buffers allow, or if the reader's memory grew.
+ * writer. A tracer loses nothing if its ring buffers hold the lines of a time as long as this
+ * delay. Ends with exit code 1 if lines are missing, if the reader has any finding, if the delay is
+ * longer than the collector's ring buffers allow, or if the reader's memory grew.
  */
 import { command, flag, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";

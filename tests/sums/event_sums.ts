@@ -1,7 +1,7 @@
 /**
  * The results of runs, in few lines. For each kind of event they contain how often it happened. For each
- * of its fields they contain the sum of its numbers, or the count of each of its words. An applied rule
- * counts as a kind, too.
+ * field of this kind they contain the sum of the field's numbers, or the count of each of its words. An
+ * applied rule counts as a kind, too.
  */
 import { LAB_TABLES } from "@dmalab/devices";
 import { type FieldValue, hashText, type Machine, type MachineEvent } from "@dmalab/runtime";

@@ -1,8 +1,9 @@
 /**
  * Types of the package's modules, for TypeScript and editors: `.d.ts` files next to the bundle.
  *
- * Arguments: the folder to write and the modules. Run it in the project's folder. It is a separate
- * process, because only the compiler needs permission to read the environment.
+ * Arguments: the folder to write and the modules. Run this program in the project's folder. It is a
+ * separate process, because the compiler needs permission to read the environment, and no other
+ * part of the build does.
  */
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";

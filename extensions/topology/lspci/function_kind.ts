@@ -7,9 +7,9 @@ import type { LinkedFunction } from "./linked_listing.ts";
 import { isBridge, type ListedFunction } from "./listed_function.ts";
 
 /**
- * The role of a function, as far as its place in the tree allows it. The port type in the listing
- * only decides between PCI Express and conventional PCI, because a damaged text may call any
- * function a root port.
+ * The role that a function's place in the tree allows. The port type in the listing only decides
+ * between PCI Express and conventional PCI, because a damaged text may call any function a root
+ * port.
  *
  * @param above The role of the bridge above; null on a root bus.
  */

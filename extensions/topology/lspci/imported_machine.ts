@@ -152,9 +152,9 @@ const AMD_ROOT_COMPLEXES: readonly {
 const EARLIER_FAMILY = /\bFamily (1[0-6])h\b/;
 
 /**
- * The CPU as the text names it. If the text does not name it, the CPU is identified by its root
- * complex, which is a part of it. Several families may share a root complex: the first of them is
- * returned, because the same rule applies to all.
+ * The CPU as the text names it. If the text does not name it, the root complex identifies it,
+ * because a root complex is a part of a CPU. Several families may share a root complex: the first
+ * of these families is returned, because the same rule applies to all of them.
  */
 function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
   if (cpu !== null) return cpu;

@@ -1,7 +1,7 @@
 /**
- * The fields that the replay of tests/golden/hmm takes from the record as inputs. No other list of
- * them exists. All other fields of an operation are compared. docs/dev/conformance.md shows the
- * list, and says which parts of compared fields come from the record as well.
+ * The fields that the replay of tests/golden/hmm takes from the record as inputs. This is the only
+ * list of such fields. All other fields of an operation are compared. docs/dev/conformance.md shows
+ * the list, and says which parts of compared fields come from the record as well.
  */
 import type { InnerLine } from "../inner_record.ts";
 import type { Json } from "../difference.ts";

@@ -3,8 +3,8 @@
  *
  * A captured request refers to the calls that own the memory in it. The kernel allocated some
  * memory for itself: pages of the page cache, and a discard's list of ranges. The addresses of such
- * memory do not follow from these rules, so they are inputs from the captures. Everything else is
- * compared.
+ * memory do not follow from the rules of the block layer, so they are inputs from the captures.
+ * Everything else is compared.
  */
 import {
   type Bio,
@@ -154,9 +154,9 @@ function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean):
 /**
  * Whether two calls were submitted together, as far as it matters.
  *
- * The captures do not say which calls were submitted together. If calls of a burst continue each
- * other on the disk, they were submitted together: this is no accident. Other calls cannot be
- * merged, so for them it does not matter.
+ * The captures do not say which calls were submitted together. Calls of a burst that continue each
+ * other on the disk cannot do so by accident, and count as submitted together. Other calls cannot
+ * be merged, so for them it does not matter.
  */
 function continues(previous: CapturedCall, call: CapturedCall, blockSectors: number): boolean {
   return previous.how === "aio" && call.how === "aio" && previous.kind === call.kind &&
