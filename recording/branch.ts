@@ -18,7 +18,10 @@ interface BranchPoint {
   /** Number of complete moves before it, and number of statements or activities of the current move. */
   readonly move: number;
   readonly part: number;
-  /** True where a statement starts; false after an activity of a step, or before the first one. */
+  /**
+   * True at the start of a statement; false after an activity of a step, and before the first
+   * activity.
+   */
   readonly isStatement: boolean;
 }
 
@@ -35,8 +38,8 @@ export class Branch {
   #recording: Recording | null = null;
 
   /**
-   * @param origin The branch and position where it begins; null for the first branch.
-   * @param before Lines that the session had written before that.
+   * @param origin The branch and position where this branch begins; null for the first branch.
+   * @param before Lines that the session had written before this branch began.
    */
   constructor(
     readonly name: string,
@@ -93,13 +96,14 @@ export class Branch {
   }
 
   /**
-   * The branch point at a position or nearest to it: statements and activities run as a whole, so
+   * The branch point at a position or nearest to it. Statements and activities run as a whole, so
    * no branch point lies inside them. Null at the end of the run.
    */
   #restFor(position: Position): BranchPoint | null {
     const branchPoints = this.#branchPoints;
     const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
-    // If the last statement has no further events, its end is also the end of the run.
+    // If the last statement has no further events, the end of that statement is also the end of the
+    // run.
     if (next < 0) {
       return position.seq === this.recording.last.seq ? null : branchPoints.at(-1) ?? null;
     }
@@ -109,9 +113,10 @@ export class Branch {
   }
 
   /**
-   * Starts a branch from a position of this one, which stays unchanged.
+   * Starts a branch from a position of this branch, which stays unchanged.
    *
-   * @returns Null when the position is the end: no branch is needed.
+   * @returns Null when the position is the end of this branch, because no new branch is needed
+   *   then.
    */
   branch(name: string, position: Position, onLine: (text: string) => void): Branch | null {
     const { recording } = this;

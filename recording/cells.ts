@@ -1,6 +1,6 @@
 /**
- * Single cells of a machine that change: a page-table entry, a slot of a queue, a byte. A cell
- * consists of the successive rows of a table at one place.
+ * Single cells of a machine that change: a page-table entry, a slot of a queue, a byte. A cell is
+ * the sequence of all rows that a table had at one place.
  */
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import type { RecordedRun } from "./recorded_run.ts";

@@ -1,6 +1,6 @@
 /**
- * The current position in a run, and the steps from it, shared by every front end that navigates a
- * run.
+ * The current position in a run, and the steps from that position. All front ends that navigate a
+ * run share this code.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { atHome, compareRunPositions, pathTo, walk } from "./blocks/walk.ts";
@@ -16,8 +16,8 @@ import { move, type StepCommand, type StepOutcome, type StepTarget } from "./ste
 export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPosition<R> {
   position: Position = START;
   /**
-   * Start and end of the last series of steps by event. There are fewer events than positions: without this, one
-   * event back and one forward would lead to another statement.
+   * Start and end of the last series of steps by event. It is needed because there are fewer events than
+   * positions: otherwise, one event back and one forward would lead to another statement.
    */
   #steps: { readonly start: RunPosition<R>; readonly end: RunPosition<R> } | null = null;
 
@@ -86,7 +86,7 @@ export interface Pieces {
 const WHOLE: Pieces = { piece: (work) => work(Infinity) };
 
 /**
- * The current position in a run that can be replayed, or in one of its blocks; steps stop at
+ * The current position in a run that can be replayed, or in a block of such a run. Steps stop at
  * breakpoints.
  */
 export class Cursor extends RunCursor<Recording> {
@@ -101,7 +101,7 @@ export class Cursor extends RunCursor<Recording> {
   }
 
   /**
-   * Makes a step, which ends early at a breakpoint. The current position never stops.
+   * Makes a step, which ends early at a breakpoint. At the current position no breakpoint stops.
    *
    * @throws {Interrupted} When the search was cancelled; the position is unchanged.
    */
@@ -143,7 +143,10 @@ export class Cursor extends RunCursor<Recording> {
     return walk(from, step);
   }
 
-  /** Moves from here to a position, or to the first stop on the way. @returns The stop. */
+  /**
+   * Moves from the current position to another position, or to the first stop on the way.
+   * @returns The stop; null if there was none.
+   */
   protected *search(
     breakpoints: BreakpointSet | null,
     limit: RunPosition<Recording>,
@@ -160,8 +163,8 @@ export class Cursor extends RunCursor<Recording> {
         this.stand({ recording, position: hit?.position ?? to });
         yield logged;
         if (hit !== null) return hit;
-        // A backward search excludes both ends of a piece, so the next piece begins one position
-        // later.
+        // A backward search excludes both ends of a piece. Therefore the next piece begins one
+        // position later, so that no position is missed.
         begin = isAhead || comparePositions(to, end) === 0
           ? to
           : nextPosition(recording, to) ?? recording.last;

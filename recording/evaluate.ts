@@ -65,8 +65,8 @@ const MAX_BYTES = 2 ** 20;
  * The value of an expression at a position.
  *
  * @param frame The call of the script, 0 for the innermost.
- * @throws {EvaluationError} When it is no expression, has no value there, or would change
- *   something.
+ * @throws {EvaluationError} When the text is not an expression, has no value at that position, or
+ *   would change something.
  */
 export function evaluate(
   recording: Recording,
@@ -82,7 +82,7 @@ export function evaluate(
   });
 }
 
-/** The value of an expression at a position, as text; without a value, the reason in brackets. */
+/** The value of an expression at a position, as text. If there is no value, the reason in brackets. */
 export function valueOrReason(recording: Recording, position: Position, text: string): string {
   try {
     return evaluate(recording, position, text).text;
@@ -95,9 +95,9 @@ export function valueOrReason(recording: Recording, position: Position, text: st
 /**
  * The names that are visible in a call of the script or of C, with their values.
  *
- * @param frame Which call, 0 for the innermost.
- * @param scope `globals` for the file-scope names that a call of C sees; empty for a call of the
- *   script.
+ * @param frame The index of the call, 0 for the innermost.
+ * @param scope `globals` for the file-scope names that a call of C sees. For a call of the script,
+ *   the result of `globals` is empty.
  */
 export function variablesAt(
   recording: Recording,
@@ -143,10 +143,10 @@ export function machineNamesAt(
 }
 
 /**
- * The members of an expression's value. A member without a value has the reason as its text.
+ * The members of an expression's value. If a member has no value, its text is the reason.
  *
  * @param frame The call of the script, 0 for the innermost.
- * @param window The first member and how many; default: all.
+ * @param window The index of the first member, and the number of members; default: all members.
  * @throws {EvaluationError} As {@linkcode evaluate} does.
  */
 export function partsOf(
@@ -175,7 +175,10 @@ export function partsOf(
   });
 }
 
-/** The members of a value, by name; without a value if an expression must be evaluated for it. */
+/**
+ * The members of a value, by name. If an expression must be evaluated to get a member, the member
+ * is returned without a value.
+ */
 function namedParts(value: Value, whole: string, first: number, count: number): readonly {
   readonly name: string;
   readonly expression: string | null;
@@ -263,7 +266,10 @@ function physOf(recording: Recording, value: Value, { vm }: PausedRun): number |
   return phys instanceof Quantity ? phys.value : null;
 }
 
-/** An active call of the script at the paused position, 0 for the innermost; null for none. */
+/**
+ * An active call of the script at the paused position, 0 for the innermost; null if there is no
+ * such call.
+ */
 function frameOf(
   recording: Recording,
   paused: PausedRun,
@@ -288,11 +294,11 @@ interface EvaluatedInto<T> {
 }
 
 /**
- * Evaluates an expression at a position, and returns the result computed from its value.
+ * Evaluates an expression at a position, and returns a result that is computed from its value.
  *
  * @param frame The call of the script, 0 for the innermost.
- * @throws {EvaluationError} When it is no expression, has no value there, or would change
- *   something.
+ * @throws {EvaluationError} When the text is not an expression, has no value at that position, or
+ *   would change something.
  */
 function evaluateInto<T>(
   recording: Recording,
@@ -313,10 +319,10 @@ function evaluateInto<T>(
 }
 
 /**
- * Bytes of memory at a position, by the CPU's address: the contents of memory, bypassing the CPU's
- * caches.
+ * Bytes of memory at a position, by the CPU's address. The contents of memory are read, not those
+ * of the CPU's caches.
  *
- * @throws {EvaluationError} Where there is no memory.
+ * @throws {EvaluationError} If there is no memory at the address.
  */
 export function readMemory(
   recording: Recording,

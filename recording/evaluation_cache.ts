@@ -1,11 +1,11 @@
 /**
  * Results of evaluations at a position, cached while it is the current position.
  *
- * A machine that has evaluated something at an event runs on to its next statement: the next
- * evaluation at the same event needs another machine, with a longer replay. A client that moves from
- * position to position evaluates the same expressions at each. The expressions of the last positions
- * are therefore prefetched with the first evaluation at a new position, and their results cached for
- * the next request.
+ * After a machine has evaluated something at an event, it runs on to its next statement. Therefore
+ * the next evaluation at the same event needs another machine, with a longer replay. But a client
+ * that moves from position to position evaluates the same expressions at each position. Therefore,
+ * at the first evaluation at a new position, the expressions of the last positions are evaluated as
+ * well, and their results are cached for the next requests.
  */
 import type { FileScope } from "@dmalab/lang";
 import { EVALUATION_STEPS, EvaluationError } from "./evaluator.ts";
@@ -57,8 +57,8 @@ export class EvaluationCache {
 
   /** The result of an evaluation at a position. @throws {EvaluationError} Without a result. */
   at<T>(position: Position, question: CacheKey<T>): T {
-    // A live machine at this position is evaluated directly: it is fast, and may change without an
-    // event.
+    // If a live machine is at this position, it is evaluated directly and nothing is cached:
+    // evaluation is fast, and the machine may change without an event.
     if (this.timeline.standsAt(position)) {
       return this.timeline.at(position, (paused) => question.ask(paused, EVALUATION_STEPS));
     }
@@ -109,7 +109,8 @@ export class EvaluationCache {
       const kept = answered(question, paused, PREFETCH_STEPS);
       const isKept = "answer" in kept
         ? question.sizeOf(kept.answer) <= MAX_BYTES
-        // With more steps, a correct expression may still get a result, so its error is not final.
+        // An error without diagnostics is not final: with more steps, a correct expression may
+        // still get a result.
         : kept.error.diagnostics.length > 0;
       if (isKept) place.set(key, kept);
       if (!isKept || ++prefetch.unused > MAX_UNUSED) this.#prefetched.delete(key);

@@ -43,7 +43,7 @@ export class EvaluationError extends Error {
 
   /**
    * Creates the error of a failed evaluation.
-   * @param diagnostics Diagnostics of the text, if it is wrong.
+   * @param diagnostics The diagnostics of the expression's text, if the text is wrong.
    */
   constructor(
     message: string,
@@ -71,13 +71,13 @@ export interface EvaluationResult {
 export interface CompiledExpression {
   readonly text: string;
   /**
-   * @param frame The call with the visible names; default: the innermost one.
+   * @param frame The call whose names are visible; default: the innermost call.
    * @param steps Maximum number of steps; default: `EVALUATION_STEPS`.
-   * @throws {EvaluationError} When there is no result, or it would change something.
+   * @throws {EvaluationError} When there is no result, or the evaluation would change something.
    */
   evaluate(paused: PausedRun, frame?: PausedFrame | null, steps?: number): EvaluationResult;
   /**
-   * Returns only the text of the result, in the innermost call; for repeated evaluation at many
+   * Returns only the text of the result, in the innermost call. For repeated evaluation at many
    * positions.
    * @throws {EvaluationError} As `evaluate` does.
    */
@@ -85,8 +85,8 @@ export interface CompiledExpression {
 }
 
 /**
- * Names that an expression can use in addition to the script's own, such as an event's fields; they
- * take precedence.
+ * Names that an expression can use in addition to the script's own names, such as an event's
+ * fields. They take precedence over the script's names.
  */
 export interface OwnNames {
   readonly kinds: ReadonlyMap<string, Type>;
@@ -137,8 +137,9 @@ export class Evaluator {
   }
 
   /**
-   * Compiles an expression, which must not change anything. In a call of C it may be a C expression.
-   * @throws {EvaluationError} When it is not a valid expression.
+   * Compiles an expression, which must not change anything. In a call of C, the expression may be a
+   * C expression.
+   * @throws {EvaluationError} When the text is not a valid expression.
    */
   question(text: string, own: OwnNames = NO_NAMES): CompiledExpression {
     const { statements } = this.compiler.code;
@@ -158,7 +159,7 @@ export class Evaluator {
         try {
           return valueOf(paused, frame, steps, (value) => this.answer(value, paused));
         } catch (error) {
-          // The name is unknown to the script; in a call of C it may be a name of C.
+          // The name is unknown to the script. In a call of C, it may be a name of C.
           const isUnknown = error instanceof EvaluationError &&
             error.diagnostics.some(({ code }) => code === UNKNOWN_NAME);
           throw isUnknown ? inNative(frame, true) ?? error : error;
@@ -178,7 +179,10 @@ export class Evaluator {
     };
   }
 
-  /** Computes the value of an expression and hands it to a callback while the machine is read-only. */
+  /**
+   * Computes the value of an expression and passes it to a callback. The machine is read-only during
+   * that time.
+   */
   #valueOf(text: string, names: OwnNames) {
     const words = new Set(text.match(NAMES));
     const places = new Map<number, ScopedExpression | EvaluationError>();
@@ -216,7 +220,10 @@ export class Evaluator {
     };
   }
 
-  /** Compiles an expression with the names that are bound at a statement and that it may use. */
+  /**
+   * Compiles an expression for a statement, with the names that are bound at the statement and that
+   * occur in the expression.
+   */
   #placed(
     text: string,
     words: ReadonlySet<string>,
@@ -238,8 +245,8 @@ export class Evaluator {
   }
 
   /**
-   * The type of an expression with these names bound, as far as it is known.
-   * @throws {EvaluationError} When the expression is wrong there.
+   * The type of an expression if these names are bound, as far as the type is known.
+   * @throws {EvaluationError} When the expression is wrong with these names.
    */
   check(text: string, names: Iterable<string>, { kinds }: OwnNames = NO_NAMES): Type {
     return this.#compile(text, [...new Set([...kinds.keys(), ...names])], kinds).type;
@@ -329,8 +336,8 @@ export class Evaluator {
 }
 
 /**
- * Evaluates an expression in a call of C; null for an expression that is not C. @param isNative
- * Treat the text as C, whatever its names.
+ * Evaluates an expression in a call of C; null for an expression that is not C.
+ * @param isNative True to treat the text as C, whatever its names.
  */
 function nativeAnswer(
   frame: NativeFrame,
@@ -350,7 +357,7 @@ function wrong(diagnostics: readonly Diagnostic[]): EvaluationError {
 
 /**
  * Runs an evaluation and converts its failure to an `EvaluationError`.
- * @throws {Interrupted} When the host interrupts it.
+ * @throws {Interrupted} When the host interrupts the evaluation.
  */
 function evaluatedIn<T>(ask: () => T): T {
   try {

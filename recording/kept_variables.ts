@@ -1,6 +1,6 @@
 /**
- * The variables of the innermost call at the positions of a run, stored with it, for a view without
- * the run's machine, such as a page, which cannot evaluate.
+ * The variables of the innermost call at the positions of a run, stored with the run. They are for
+ * views without the run's machine, such as a page, because such a view cannot evaluate anything.
  */
 import type { HostWatch } from "@dmalab/lang/run";
 import { clip } from "@dmalab/lang/text";
@@ -11,8 +11,8 @@ import type { KeptVariables } from "./recorded_run.ts";
 import type { Recording } from "./recording.ts";
 
 /**
- * Number of positions at the end of a run with stored variables; a run of more than `MAX_POSITIONS` is
- * skipped, since it must be replayed for them.
+ * Number of positions at the end of a run whose variables are stored. For a run of more than
+ * `MAX_POSITIONS` positions nothing is stored, because the run must be replayed to get the variables.
  */
 const MAX_KEPT = 5000;
 const MAX_POSITIONS = 200_000;
@@ -20,8 +20,8 @@ const MAX_NAMES = 40;
 const MAX_LETTERS = 200;
 
 /**
- * Stores the variables of the script and of C with a recording; stores none if the run is too long or the replay is
- * cancelled.
+ * Stores the variables of the script and of C with a recording. Stores nothing if the run is too long or the replay
+ * is cancelled.
  */
 export function keepVariables(recording: Recording, watch: HostWatch | null): void {
   const end = ordinalOf(recording.last);

@@ -1,8 +1,8 @@
 /**
- * The event that changed something last, with the statement that led to it.
+ * The event that last changed something, with the statement that led to the event.
  *
  * Changes of tables are looked up in the record. Variables and bytes of memory exist only in the
- * machine; it is replayed and evaluated at each earlier position.
+ * machine. For these, the machine is replayed and evaluated at each earlier position.
  */
 import type { Span } from "@dmalab/lang";
 import type { RowField } from "./cells.ts";
@@ -55,7 +55,7 @@ export interface ByteWrite {
  *
  * @param phys Address of the first byte.
  * @param most Maximum number of changes.
- * @throws {EvaluationError} When there is no such memory.
+ * @throws {EvaluationError} When there is no memory at the address.
  * @throws {Interrupted} When the search was cancelled.
  */
 export function writesOf(

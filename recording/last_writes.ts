@@ -41,8 +41,8 @@ export function lastWritesOf(
 }
 
 /**
- * The statement that led to an event; for an activity's event, the statement that posted the
- * activity.
+ * The statement that led to an event. If the event belongs to an activity, the statement that
+ * posted the activity.
  */
 export function spanOfEvent(recording: RecordedRun, seq: number): Span | null {
   const site = recording.log.siteAt(seq);
@@ -51,8 +51,8 @@ export function spanOfEvent(recording: RecordedRun, seq: number): Span | null {
 }
 
 /**
- * The statement that a position belongs to; at a statement's start, the previous one, which made the
- * changes.
+ * The statement that made the changes before a position. At the start of a statement, this is the
+ * previous statement.
  */
 export function spanAt(recording: RecordedRun, position: Position): Span | null {
   if (!recording.isStatementStart(position)) {

@@ -43,11 +43,14 @@ export type RecordOptions =
   & {
     /** Also records the blocks of `fork`, `compare` and `race`, which run on separate machines. */
     readonly sides?: boolean;
-    /** Keeps the recording of the test's main run even if a child run is the one that fails. */
+    /** True to keep the recording of the test's main run even if it is a child run that fails. */
     readonly ownRun?: boolean;
   };
 
-/** The runs of a program: the statements at its top, then one for each test and machine. */
+/**
+ * The runs of a program: first the statements at the top of its file, then one run for each test
+ * and machine.
+ */
 export function runsOf(program: Program): readonly RunChoice[] {
   const file = program.source.name;
   const runs: RunChoice[] = [];
@@ -80,7 +83,7 @@ interface OpenParts {
 /** Statements that are run in one piece: some milliseconds. */
 const RANGE_STATEMENTS = 5000;
 
-/** A run that is recorded in pieces: the part recorded so far can be queried in between. */
+/** A run that is recorded in pieces. The part recorded so far can be queried between the pieces. */
 export class OpenRun {
   /** The recording so far. */
   readonly recording: Recording;
@@ -102,8 +105,9 @@ export class OpenRun {
   }
 
   /**
-   * The child run that failed: of an injection of `inject each`, a block of `fork` or an order of
-   * `race`. Null while this run continues, and if the run itself failed, or did not fail.
+   * The child run that failed: a run with an injection of `inject each`, a block of `fork` or an
+   * order of `race`. Null while this run continues, if the run itself failed, and if nothing
+   * failed.
    */
   get failedBranch(): OpenRun | null {
     return this.#failedBranch === null ? null : this.parts.onBranch(this.#failedBranch);
@@ -121,7 +125,7 @@ export class OpenRun {
    * Continues to the end in pieces, so that the host stays responsive.
    *
    * @param breathe Lets the host do other things, such as handle a key that cancels.
-   * @param signal Ends it early: the part recorded by then can be queried.
+   * @param signal Ends the recording early; the part recorded so far can be queried.
    */
   async growToEnd(breathe: () => Promise<void>, signal: AbortSignal | null = null): Promise<void> {
     while (!this.isOver && signal?.aborted !== true) {
@@ -148,7 +152,7 @@ export class OpenRun {
     this.#keepFailedBranch();
   }
 
-  /** Adds the failed run as a child run, unless a recorded block of this run has failed. */
+  /** Adds the failed run as a child run, unless one of the recorded blocks of this run has failed. */
   #keepFailedBranch(): void {
     const { recording, parts: { childRuns } } = this;
     const branch = this.#failedBranch;
@@ -174,12 +178,12 @@ function grown(run: OpenRun): OpenRun {
 }
 
 /**
- * Runs and records. If a child run fails the test, the child run is recorded instead: it includes
- * everything that leads to it.
+ * Runs and records. If a child run fails the test, the child run is recorded instead, because it
+ * includes everything that leads to the failure.
  *
- * @param program Loaded for debugging.
- * @param choice One of its runs. For a property it is the smallest case that fails, or the last
- *   one.
+ * @param program A program that was loaded for debugging.
+ * @param choice One of the program's runs. For a property, the smallest case that fails is
+ *   recorded, or the last case if none fails.
  * @throws {Error} When the program was not loaded for debugging.
  */
 export function recordRun(
@@ -193,7 +197,7 @@ export function recordRun(
 }
 
 /**
- * Opens a run that may never end: it is only prepared, and continues on request.
+ * Opens a run that may never end. The run is only prepared, and continues only on request.
  *
  * @throws {Error} When the program was not loaded for debugging.
  */

@@ -9,7 +9,10 @@ export interface LineLocation {
   readonly line: number;
 }
 
-/** The statements of the code that begin on a line, or on the next line on which any begins. */
+/**
+ * The statements of the code that begin on a line. If none begins there, those that begin on the
+ * next line with statements.
+ */
 export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
   readonly line: number | null;
   readonly numbers: ReadonlySet<number>;
@@ -29,7 +32,10 @@ export function fileNamed({ code }: RecordedRun, text: string): string | null {
   return second === undefined ? only ?? null : null;
 }
 
-/** Where a function of the script or of C begins; null when there is no such function. */
+/**
+ * The location at which a function of the script or of C begins; null when there is no such
+ * function.
+ */
 export function functionLocation(
   { code }: RecordedRun,
   name: string,
@@ -42,8 +48,8 @@ export function functionLocation(
 }
 
 /**
- * The next position at which a line starts, at or after another; otherwise, the first in the
- * run.
+ * The next position after another position at which a line starts. If there is none, the first such
+ * position in the run.
  */
 export function atLine(
   recording: RecordedRun,
@@ -63,8 +69,8 @@ export function atLine(
 }
 
 /**
- * The first position at which some CPU's or device's virtual time has reached a value; null when it
- * never does. The clocks of different CPUs are not ordered among each other.
+ * The first position at which the virtual time of some CPU or device has reached a value; null when
+ * no clock reaches it. The clocks of different CPUs are not ordered among each other.
  */
 export function atTime(recording: RecordedRun, nowNs: number): Position | null {
   const { log } = recording;
@@ -75,7 +81,7 @@ export function atTime(recording: RecordedRun, nowNs: number): Position | null {
   return null;
 }
 
-/** The position at which an output line, counted from 1, was written; null without such a line. */
+/** The position at which an output line, counted from 1, was written; null if there is no such line. */
 export function atOutput({ output }: RecordedRun, line: number): Position | null {
   return output[line - 1]?.position ?? null;
 }

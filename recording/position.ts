@@ -3,9 +3,9 @@ import { countBefore } from "@dmalab/runtime/basics";
 import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
 
 /**
- * After event `seq`, when `statement` statements have started: the last of them is the current one.
- * `{ seq: 0, statement: 0 }` is the ready machine. At the end, `statement` is one past the last
- * statement.
+ * A position after event `seq`, when `statement` statements have started; the last of them is the
+ * current statement. `{ seq: 0, statement: 0 }` is the ready machine. At the end, `statement` is
+ * one past the last statement.
  */
 export interface Position {
   /** The number of the last event. */
@@ -29,7 +29,8 @@ interface PositionLogs {
 }
 
 /**
- * The ordinal of a position, the number of positions before it: there is one after each event, and one where each statement starts.
+ * The ordinal of a position, which is the number of positions before it. There is a position after each event, and at the start of
+ * each statement.
  */
 export function ordinalOf({ seq, statement }: Position): number {
   return seq + statement;

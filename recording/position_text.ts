@@ -1,4 +1,7 @@
-/** Parses positions of a run, and parts of a machine, as users type them after a command. */
+/**
+ * Parses positions of a run, and parts of a machine, in the form in which users type them after a
+ * command.
+ */
 import type { LabTableName } from "@dmalab/devices";
 import type { RowField } from "./cells.ts";
 import { EvaluationError } from "./evaluator.ts";
@@ -18,8 +21,8 @@ export const POSITION_FORMS = "120, 2ms, line 31, ring.c:44, output 4, start, en
  * The position that a text means: `120`, `2ms`, `line 31`, `file.dma:31`, `output 4`, `start`,
  * `end`.
  *
- * @returns Null when the text is no position.
- * @throws {EvaluationError} When there is no such position.
+ * @returns Null when the text is not in one of these forms.
+ * @throws {EvaluationError} When the run has no such position.
  */
 export function readPosition(recording: Recording, from: Position, text: string): Position | null {
   if (text === "start") return START;
@@ -101,7 +104,7 @@ function requestNumber({ log }: Recording, text: string): number {
 /**
  * The part of the machine that a text means; addresses may be expressions.
  *
- * @throws {EvaluationError} When it means nothing there.
+ * @throws {EvaluationError} When the text means nothing at that position.
  */
 export function readWriteTarget(
   recording: Recording,

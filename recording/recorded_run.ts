@@ -1,6 +1,6 @@
 /**
- * The record of a run: its events, its statements, its tables and its output. All queries here read
- * columns of numbers, so they work with or without the machine.
+ * The record of a run: its events, its statements, its tables and its output. All queries in this
+ * file read columns of numbers, so they need no machine.
  */
 import { countBefore } from "@dmalab/runtime/basics";
 import type { LabTableName, TableFields } from "@dmalab/devices";
@@ -88,9 +88,12 @@ export type RecordedFunction = Pick<FunctionCode, "name" | "role" | "span">;
 export interface ChildRun {
   /** The statement of the run that it belongs to, by its number among the started ones. */
   readonly statement: number;
-  /** The kind of statement that it is a block of; `run` for a failed run other than this one. */
+  /** The kind of statement to which the block belongs; `run` for a separate run that failed. */
   readonly word: "compare" | "fork" | "race" | "run";
-  /** Its name, the settings of its machine, the order of a race, or the injection that fails. */
+  /**
+   * The name of the block, the settings of its machine, the order of a race, or the injection that
+   * fails.
+   */
   readonly label: string;
   /** Opens the record of the child run. */
   open(): RecordedRun;
@@ -112,8 +115,8 @@ export type RecordedRunParts = Pick<
 >;
 
 /**
- * The lines on which statements of the code begin, in order, with the numbers of each line's
- * statements.
+ * The lines on which statements of the code begin, in order. Each line has the numbers of the
+ * statements that begin on it.
  */
 export interface StatementLines {
   readonly lines: readonly number[];
@@ -188,8 +191,8 @@ export class RecordedRun {
   }
 
   /**
-   * The position after an event: in the statement that led to it. @throws {RangeError} Without such
-   * an event.
+   * The position after an event. It is in the statement that led to the event.
+   * @throws {RangeError} If there is no such event.
    */
   afterEvent(seq: number): Position {
     if (!Number.isInteger(seq) || seq < 0 || seq > this.log.count) {
@@ -199,8 +202,8 @@ export class RecordedRun {
   }
 
   /**
-   * The position at which a statement starts, by its number, from 1. @throws {RangeError} For an unknown
-   * number.
+   * The position at which a statement starts, by the statement's number, from 1.
+   * @throws {RangeError} For an unknown number.
    */
   atStatement(started: number): Position {
     return { seq: this.statements.seqAt(started), statement: started };
@@ -259,8 +262,8 @@ export class RecordedRun {
   }
 
   /**
-   * Number of calls that the failure has left: no later statement reveals that they returned. The
-   * machine at this position still has them.
+   * Number of calls that the failure has ended. They must be counted because no later statement
+   * shows that they returned. The machine at this position still has these calls.
    * @internal
    */
   returnedCalls(position: Position): number {
@@ -300,7 +303,7 @@ export class RecordedRun {
   }
 
   /**
-   * The lines on which statements begin: of one file, or of all files of the script.
+   * The lines on which statements begin: those of one file, or of all files of the script.
    * @internal
    */
   linesOf(file: string | null = null): StatementLines {

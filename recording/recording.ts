@@ -2,8 +2,8 @@
  * A recorded run that can be queried at any of its positions.
  *
  * Events and statements are read from the record. For anything else (bytes, values of variables,
- * any expression) the real machine replays the same run up to that position. Queries change
- * nothing, and take the position as an argument.
+ * any expression), a real machine replays the same run up to the position. Queries change nothing,
+ * and take the position as an argument.
  */
 import { type Code, type ReplayableRun, startReplay } from "@dmalab/lang/run";
 import { EvaluationCache } from "./evaluation_cache.ts";
@@ -17,8 +17,8 @@ export interface RecordedChildRun extends ChildRun {
   /** The run's position when the block ran. */
   readonly position: Position;
   /**
-   * The position at which the block begins in its own recording: for `fork` and `race` that recording
-   * begins like the run.
+   * The position at which the block begins in its own recording. It is not the start for `fork` and
+   * `race`, because the recording of such a block begins like the run.
    */
   readonly begin: Position;
   open(): Recording;
@@ -40,8 +40,8 @@ export class Recording extends RecordedRun {
   /** @internal */
   declare readonly childRuns: readonly RecordedChildRun[];
   /**
-   * The recording of which it is a child run, and its index there; null until it was entered, and for
-   * whole runs.
+   * For the recording of a child run: the recording to which it belongs, and its index there. Null
+   * before the child run was entered, and for whole runs.
    * @internal
    */
   within: { readonly recording: Recording; readonly index: number } | null = null;

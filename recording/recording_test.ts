@@ -155,7 +155,10 @@ Deno.test("variables and expressions are asked at any moment, and nothing change
   assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
 });
 
-/** Parks machines until there is no more to do. @returns The number of calls that it took. */
+/**
+ * Parks machines until there is no more to do.
+ * @returns The number of calls that this took.
+ */
 function prepareAll(timeline: Timeline, last: Position, near: Position): number {
   let stretches = 0;
   while (timeline.prepare(last, near)) assert(++stretches < 2000);
@@ -181,8 +184,8 @@ Deno.test("machines wait at even distances, and are replaced when looks take the
       new Timeline(known, start).at(position, (paused) => expression.evaluate(paused).text),
     );
   }
-  // Parked machines were used, so no new replay was started. The free places are filled again,
-  // once.
+  // Parked machines were used, so no new replay was started for the evaluation. The places that
+  // became free are filled again once.
   assertEquals(reruns, 24);
   assert(prepareAll(waiting, recording.last, near) > 0);
   assertEquals(waiting.checkpoints, 24 + 1);

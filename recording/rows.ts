@@ -11,7 +11,7 @@ export type RowFilter<T extends LabTableName> = Partial<Pick<LabTableRow<T>, key
 
 /**
  * The rows of a table at a position.
- * @param table Its name; for an added table, its specification.
+ * @param table The name of the table; for an added table, its specification.
  */
 export function rowsAt<T extends LabTableName>(
   run: RecordedRun,
@@ -37,7 +37,7 @@ export function rowsAt(
  * The rows of a table that cover an address at a position: `rowsCovering(run, "page_table", 0xffff_d000,
  * position)`.
  *
- * @param equal Values of other fields, where several devices have the same addresses.
+ * @param equal Values that other fields must have, if several devices use the same addresses.
  * @throws {RangeError} When the table's rows cover no addresses.
  */
 export function rowsCovering<T extends LabTableName>(

@@ -10,8 +10,7 @@ export class RunRecorder implements StatementListener {
   /** Statements with blocks that ran on separate machines, by their numbers. */
   readonly forks: Map<number, ForkKeyword> = new Map();
   /**
-   * Number of statements that may still start before the run is paused, which happens at the start
-   * of the last.
+   * Number of statements that may still start. The run is paused at the start of the last of them.
    */
   left = Infinity;
 

@@ -1,6 +1,7 @@
 /**
- * Finds where an expression changes. Only the machine can evaluate it: the run is replayed and
- * evaluated at each event and each statement, backwards in ranges of increasing length.
+ * Finds where an expression changes. Only the machine can evaluate the expression. Therefore the
+ * run is replayed and the expression is evaluated at each event and each statement; backwards, in
+ * ranges of increasing length.
  */
 import { type CompiledExpression, EvaluationError } from "./evaluator.ts";
 import {
@@ -27,10 +28,10 @@ export interface ExpressionChange {
 }
 
 /**
- * The next position at which an expression has another value; for a boolean, at which it is true.
- * Null without one.
+ * The next position at which an expression has another value. For a boolean, the next position at
+ * which it is true. Null if there is no such position.
  *
- * @throws {EvaluationError} When it cannot be evaluated at the current position.
+ * @throws {EvaluationError} When the expression cannot be evaluated at the current position.
  * @throws {Interrupted} When the search was cancelled.
  */
 export function until(
@@ -56,10 +57,10 @@ export function until(
 }
 
 /**
- * The last position, up to a given one, at which an expression changed to its value at the given one. Null
- * when it never changed.
+ * The position at which an expression got the value that it has at a given position. This is the last
+ * change up to the given position; null when the expression never changed.
  *
- * @throws {EvaluationError} When it cannot be evaluated at the current position.
+ * @throws {EvaluationError} When the expression cannot be evaluated at the current position.
  * @throws {Interrupted} When the search was cancelled.
  */
 export function rewind(
@@ -73,8 +74,9 @@ export function rewind(
 }
 
 /**
- * The last position, up to a given one, at which a value changed to its value at the given one.
- * @param tell Returns the value as text at a position; null where it has none.
+ * The position at which a value became what it is at a given position: the last change up to the
+ * given position.
+ * @param tell Returns the value as text at a position; null at a position where there is no value.
  */
 export function lastChangeOf(
   recording: Recording,
@@ -91,8 +93,8 @@ export function lastChangeOf(
     timeline.from(begin, (paused) => {
       const { position } = paused;
       const after = tell(paused);
-      // While it cannot be evaluated, such as in a function outside the name's scope, it counts as
-      // unchanged.
+      // While the expression cannot be evaluated, for example in a function outside the name's
+      // scope, it counts as unchanged.
       if (after !== null && after !== known?.after) {
         known = { position, before: known?.after ?? null, after };
       }

@@ -1,5 +1,5 @@
 /**
- * Steps through a run in both directions: by event, statement, activity, time, line, or to a
+ * Steps through a run in both directions: by event, statement, activity, time or line, or to a
  * breakpoint.
  */
 import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
@@ -8,9 +8,9 @@ import { type Position, START } from "./position.ts";
 import type { RecordedRun, RunPosition } from "./recorded_run.ts";
 
 /**
- * How far one step goes: `event` one event; `over` a statement, including calls in it; `into` a
- * statement, also inside calls; `out` to the calling code; `activity` one job of host or device;
- * `run` to the end of the run.
+ * How far one step goes. `event`: one event. `over`: a statement, including calls in it. `into`: a
+ * statement, which may be inside a call. `out`: to the calling code. `activity`: one job of host or
+ * device. `run`: to the end of the run.
  */
 export type StepUnit = "event" | "over" | "into" | "out" | "activity" | "run";
 
@@ -48,7 +48,7 @@ export interface StepOutcome {
 }
 
 /**
- * The end of a step in a run, skipping its blocks that ran on separate machines.
+ * The end of a step in a run. Blocks of the run that ran on separate machines are skipped.
  *
  * @example
  * ```ts ignore

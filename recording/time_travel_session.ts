@@ -1,8 +1,8 @@
 /**
- * A session with a past: a current position in it, and branches.
+ * A session with a past: it has a current position in that past, and branches.
  *
- * Going back changes nothing. Input at a past position continues from there on a separate machine,
- * as a branch; the original branch is kept, and can be switched to.
+ * Going back changes nothing. Input at a past position continues from that position on a separate
+ * machine, as a branch. The original branch is kept, and the user can switch to it.
  */
 import { isDeclaration, parse, type Statement } from "@dmalab/lang/syntax";
 import { type Laboratory, PLAIN, SourceFile, spanText } from "@dmalab/lang";
@@ -24,7 +24,7 @@ const NOTHING: TimeTravelResult = { ...NOTHING_DONE, branch: null, dropped: [] }
 
 /** The result of an input. */
 export interface TimeTravelResult extends InputResult {
-  /** The new branch that the input began; null when it continued at the end of the run. */
+  /** The new branch that began with the input; null when the input continued at the end of the run. */
   readonly branch: Branch | null;
   /** Variables that were lost because the input declared a new machine. */
   readonly dropped: readonly string[];
@@ -39,7 +39,7 @@ export class TimeTravelSession extends Cursor {
 
   /**
    * @param make Creates the session, with callbacks for its actions.
-   * @param onLine Receives the lines that it writes.
+   * @param onLine Receives the lines that the session writes.
    * @param watch A source of interrupts for a search.
    */
   constructor(
@@ -77,9 +77,9 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * Moves to a position of this branch, or of another one.
+   * Moves to a position of this branch, or of another branch.
    *
-   * @throws {EvaluationError} When its machine was replaced by another one.
+   * @throws {EvaluationError} When the machine of that position was replaced by another machine.
    */
   override goTo(position: Position, recording = this.recording): void {
     const branch = this.#branches.find((each) => each.recording === recording);
@@ -138,8 +138,8 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * The latest declaration of each name since then, with the comments before it: the machine,
-   * functions, constants.
+   * The latest declaration of each name since the current machine was declared, with the comments
+   * before it: the machine, functions, constants.
    */
   declarations(): readonly string[] {
     const declared = new Map<string, string>();
@@ -208,8 +208,8 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * Makes a step. At the end of the run, steps by event or activity run the machine further:
-   * activities run as a whole, so their further events come after the new position.
+   * Makes a step. At the end of the run, a step by event or activity runs the machine further.
+   * Activities run as a whole, so an activity's further events come after the new position.
    */
   override move(step: StepCommand): StepOutcome {
     const { recording } = this;
@@ -229,7 +229,10 @@ export class TimeTravelSession extends Cursor {
   }
 }
 
-/** What a declaration declares: `machine` (there is only one), a name, or the path of a used file. */
+/**
+ * The name that a declaration declares; `machine` for a machine, because there is only one; the path
+ * of a used file for `use`.
+ */
 function declaredName(item: Statement): string {
   if (item.kind === "Const" || item.kind === "Function") return item.name.text;
   if (item.kind === "Use") return item.path;
@@ -244,10 +247,10 @@ function isExpression(text: string): boolean {
 }
 
 /**
- * Opens a session that can be navigated back in time.
+ * Opens a session in which the user can go back in time.
  *
- * @param onLine Receives the lines that it writes.
- * @param laboratory The laboratory; default: one without additions.
+ * @param onLine Receives the lines that the session writes.
+ * @param laboratory The laboratory; default: the laboratory without additions.
  */
 export function openTimeTravelSession(
   options: Omit<SessionOptions, "onLine">,

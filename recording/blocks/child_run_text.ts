@@ -30,7 +30,10 @@ function runsIn(child: RecordedChildRun, statements: ReadonlySet<number>): boole
   return childRuns.some((inner) => runsIn(inner, statements));
 }
 
-/** A message about a step: the block that it entered, left, or did not enter; null for none. */
+/**
+ * A message about a step that entered, left, or did not enter a block; null if the step did none of
+ * these.
+ */
 export function crossed(
   from: RunPosition,
   to: RunPosition<Recording>,

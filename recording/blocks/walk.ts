@@ -1,6 +1,6 @@
 /**
- * Steps through a run and its blocks of `fork`, `compare` and `race` as through one sequence: the
- * blocks of a statement come one after the other, after the run's position at which they run.
+ * Steps through a run and its blocks of `fork`, `compare` and `race` as through one sequence. The
+ * blocks of a statement come one after the other, after the position of the run at which they run.
  */
 import { type StepCommand, stepOnce, type StepTarget, type StepUnit } from "../step.ts";
 import type { ChildRun, RunPosition } from "../recorded_run.ts";
@@ -14,7 +14,10 @@ export interface PositionRange {
   readonly to: Position;
 }
 
-/** Opens the recording of a block, and records in it which block of which recording it is. */
+/**
+ * Opens the recording of a block, and stores in it the recording to which the block belongs and the
+ * block's index there.
+ */
 function openChildRun(recording: Recording, index: number): Recording {
   const inner = recording.childRuns[index]!.open();
   inner.within ??= { recording, index };
@@ -26,7 +29,10 @@ export function childRunOf({ within }: Recording): RecordedChildRun | null {
   return within === null ? null : within.recording.childRuns[within.index]!;
 }
 
-/** The position in the whole run at which a block runs. A position of the run itself stays the same. */
+/**
+ * The position in the whole run at which a block runs. A position of the whole run itself is returned
+ * unchanged.
+ */
 function inWholeRun(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const { within } = runPosition.recording;
   if (within === null) return runPosition;
@@ -63,8 +69,9 @@ function linesUpTo(recording: Recording, position: Position): number {
 }
 
 /**
- * Converts a position in a block, before the block's first statement, to one of the run itself:
- * such positions of `fork` or `race` belong to the run.
+ * Converts a position in a block of `fork` or `race` that is not after the beginning of the block
+ * to a position of the run itself. The recording of such a block begins like the run, so these
+ * positions belong to the run.
  */
 export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const child = childRunOf(runPosition.recording);
@@ -76,7 +83,10 @@ export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recordi
   });
 }
 
-/** The last position before the failure, in the block that failed if one did; null for none. */
+/**
+ * The last position before the failure; null if there is no failure. If a block failed, the
+ * position is in that block.
+ */
 export function failurePosition(recording: Recording): RunPosition<Recording> | null {
   const { failedAt, childRuns } = recording;
   if (failedAt === null) return null;
@@ -104,8 +114,8 @@ export function compareRunPositions(
 }
 
 /**
- * The position in each recording, the whole run first, with the index of the block that is entered
- * there; -1 for none.
+ * The positions in all recordings that contain a position, the whole run first. Each has the index
+ * of the block that is entered there; -1 for no block.
  */
 function pathOf(
   { position, recording }: RunPosition<Recording>,
@@ -217,7 +227,10 @@ function firstOf(recording: Recording, index: number): RunPosition<Recording> | 
   );
 }
 
-/** The position after the end of a block: in the next block of its statement, or after all of them. */
+/**
+ * The position after the end of a block. It is in the next block of the same statement or, after the
+ * last block, in the recording that contains the block.
+ */
 function behindBlock({ within }: Recording, unit: StepUnit): RunPosition<Recording> | null {
   if (within === null || unit === "run") return null;
   const { index, recording } = within;
@@ -303,8 +316,8 @@ export function* pathTo(
 }
 
 /**
- * Whether a backward range contains a position. Its end `to` belongs to it, unless blocks run at that
- * position: these come after it.
+ * Whether a backward range contains a position. The range's end `to` belongs to the range, unless
+ * blocks run at `to`: these blocks come after it.
  */
 function isReached({ recording, to }: PositionRange, position: Position): boolean {
   const difference = comparePositions(position, to);

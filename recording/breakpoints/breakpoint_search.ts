@@ -1,7 +1,7 @@
 /**
- * The positions of a run at which breakpoints stop. The candidates follow from the record alone. A
- * replayed machine evaluates the conditions in one forward pass, and the results are kept for every
- * later search.
+ * The positions of a run at which breakpoints stop. The possible positions follow from the record
+ * alone. A replayed machine evaluates the conditions at these positions in one forward pass; the
+ * results are stored for later searches.
  */
 import { countBefore } from "@dmalab/runtime/basics";
 import { changesOf } from "../cells.ts";
@@ -171,11 +171,11 @@ export function earliest({ all }: PlaceSet, to: Position): Position | null {
 }
 
 /**
- * Evaluates all conditions up to a position in one pass: the same machine continues from candidate
- * to candidate.
+ * Evaluates all conditions up to a position in one pass: the same machine continues from one
+ * possible position to the next.
  *
- * @param after Ends the pass at the first position after this one that stops; null: continues to
- *   `to`.
+ * @param after The pass ends at the first position after this one at which a breakpoint stops. Null
+ *   to continue to `to`.
  * @param passed Called after each evaluation, with the position's ordinal.
  */
 export function learn(
@@ -232,8 +232,8 @@ function stopsThere({ change, condition, pass }: Places, paused: PausedRun): boo
   if (change !== null) {
     const before = pass!.said;
     const value = tell(change, paused);
-    // While the expression has no value, as in a function that does not see its names, it counts as
-    // unchanged.
+    // While the expression has no value, for example in a function that does not see its names, the
+    // expression counts as unchanged.
     pass!.said = value ?? before;
     if (value === null || before === null || value === before) return false;
   }
@@ -288,8 +288,8 @@ export function firstHit(
 }
 
 /**
- * The last candidate in `(from, to)` that stops. It is searched backwards in ranges of increasing
- * length.
+ * The last possible position in `(from, to)` at which a breakpoint stops. The search goes
+ * backwards, in ranges of increasing length.
  */
 export function lastHit(
   recording: Recording,

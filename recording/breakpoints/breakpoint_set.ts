@@ -1,7 +1,7 @@
 /**
  * The breakpoints of a run: on lines, events, incidents, the failure of the run and changes of a
  * table's rows, with conditions, hit counts and messages. A forward search stops at the first hit,
- * a backward search at the last.
+ * a backward search at the last hit.
  */
 import { type CompiledExpression, EvaluationError } from "../evaluator.ts";
 import { statementsOnLine } from "../places.ts";
@@ -32,8 +32,8 @@ export interface LogpointLine {
 /** The breakpoints of a recording, cached until the recording or the breakpoints change. */
 interface KnownLocations {
   /**
-   * Some breakpoints' events depend on the number of recorded events, so the cache must be renewed
-   * when it grows.
+   * True if the events at which some breakpoint can stop depend on the number of recorded events.
+   * The cache must then be renewed when that number grows.
    */
   readonly followsEvents: boolean;
   readonly key: readonly [changes: number, scope: unknown, statements: number, events: number];
@@ -69,8 +69,8 @@ export class BreakpointSet {
   }
 
   /**
-   * Finds the first stop on the way from one position to another, in either direction; the starting
-   * position never stops.
+   * Finds the first stop on the way from one position to another, in either direction. At the
+   * starting position no breakpoint stops.
    *
    * @throws {Interrupted} When the search was cancelled.
    */
@@ -92,12 +92,12 @@ export class BreakpointSet {
   }
 
   /**
-   * Evaluates conditions in a part of the run in advance, so that a backward search finds the
+   * Evaluates conditions in a part of the run in advance. A later backward search then finds the
    * results.
    *
-   * @param upTo Where the search will begin.
+   * @param upTo Where the backward search will begin.
    * @param moments Number of positions to evaluate.
-   * @param passed Called repeatedly with the share of the way that is done.
+   * @param passed Called repeatedly with the share of the way to `upTo` that is done.
    * @returns The share of the way to `upTo` that is done: 1 when nothing is left.
    * @throws {Interrupted} When the search was cancelled.
    */

@@ -12,7 +12,8 @@ import type { Breakpoint } from "./breakpoint.ts";
 /**
  * Checks a breakpoint before it is set: its line, and the names and types of its expressions.
  *
- * @throws {EvaluationError} When it could never stop, or its message could never be printed.
+ * @throws {EvaluationError} When the breakpoint could never stop, or its message could never be
+ *   printed.
  */
 export function checkBreakpoint(recording: Recording, spec: Breakpoint): void {
   const { cause, condition, log } = spec;
@@ -48,7 +49,10 @@ function checkCondition(text: string, type: Type): void {
   );
 }
 
-/** The type of a condition at the first possible hit; unknown if it cannot be evaluated there. */
+/**
+ * The type of a condition at the first possible hit; unknown if the condition cannot be evaluated
+ * at that hit.
+ */
 function kindAtHit(recording: Recording, spec: Breakpoint): Type {
   const places = { ...placesOf(recording, { ...spec, id: 0 }), pass: null };
   const [first] = candidates(recording, new PlaceSet([places]), START, recording.last);

@@ -17,7 +17,10 @@ import { RunRecorder } from "../run_recorder.ts";
 import { type Position, START } from "../position.ts";
 import { type RecordedChildRun, Recording } from "../recording.ts";
 
-/** Maximum number of recorded child runs of a run, nested ones included, and of their events together. */
+/**
+ * Maximum number of recorded child runs of a run, nested ones included. `MAX_CHILD_EVENTS` limits the
+ * total number of their events.
+ */
 export const MAX_CHILD_RUNS = 1000;
 export const MAX_CHILD_EVENTS = 1_000_000;
 

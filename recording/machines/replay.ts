@@ -1,9 +1,10 @@
 /**
  * One machine that replays a run.
  *
- * A machine is never copied: copying would need code for each of its parts. Since a run is the same
- * each time, it is replayed up to the wanted position, where the machine is evaluated exactly at
- * that event or statement. After that it continues to its next statement, where it can be parked.
+ * A machine is never copied: copying would need code for each part of a machine. Because a run is
+ * the same each time, it is replayed up to the wanted position, and the machine is evaluated
+ * exactly at that event or statement. After that, the machine continues to its next statement,
+ * where it can be parked.
  */
 import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
 import {
@@ -25,8 +26,9 @@ import { comparePositions, type Position, START } from "../position.ts";
 export type StartReplay = (onVm: (vm: Vm) => void) => PausableRun;
 
 /**
- * Evaluates the machine at a position. @returns The next position to visit, not before this one; null
- * for none.
+ * Evaluates the machine at a position.
+ * @returns The next position to visit, which must not be before this one; null for no further
+ *   position.
  */
 export type Ask = (paused: PausedRun) => Position | null;
 
@@ -59,7 +61,10 @@ export class Cancelled extends Error {
 const MACHINE_BYTES = 2 ** 19;
 /** Function number of a call that is not script code. */
 const NATIVE = -1;
-/** Upper limit for the memory of its values: the run was charged for more than it still holds. */
+/**
+ * Upper limit for the counted memory of a machine's values. The run was charged for more values
+ * than it still holds.
+ */
 const VALUE_BYTES = 2 ** 20;
 
 /** The recorded events and statements of the run. */
@@ -86,7 +91,10 @@ export class Replay implements StatementListener, PausedRun {
   /** It is paused where a statement starts, rather than after an event's activity. */
   isAtStart = false;
   isOver = false;
-  /** An evaluation emitted an event before it was refused, so the machine no longer matches the run. */
+  /**
+   * True if an evaluation emitted an event before it was refused. The machine then no longer matches
+   * the run.
+   */
   isSpoiled = false;
   readonly #known: KnownRun;
   readonly #start: StartReplay;
@@ -101,8 +109,8 @@ export class Replay implements StatementListener, PausedRun {
   /** The number of the last event before the last statement started. */
   #startedSeq = 0;
   /**
-   * Active calls, the outermost first. Entries from `#noteCount` on are reused: one is needed for each
-   * statement.
+   * Active calls, the outermost first. Entries from `#noteCount` on are unused objects, which are
+   * reused because one object is needed for each statement.
    */
   readonly #notes: CallNote[] = [];
   #noteCount = 0;
@@ -130,9 +138,9 @@ export class Replay implements StatementListener, PausedRun {
   }
 
   /**
-   * Runs the machine to a position at or after its current one, calls `ask` there, and at the positions
-   * that it returns.
-   * @returns The position for which another machine is needed, if this one was spoiled.
+   * Runs the machine to a position at or after its current one, and calls `ask` at that position and at
+   * the positions that `ask` returns.
+   * @returns If this machine was spoiled: the position for which another machine is needed.
    */
   visit(target: Position, watch: RunWatch | null, ask: Ask): Position | null {
     this.#left = null;
@@ -245,8 +253,8 @@ export class Replay implements StatementListener, PausedRun {
   }
 
   /**
-   * Calls `ask` and stores its error: thrown through the machine, it would look like an error of
-   * the run.
+   * Calls `ask` and stores its error. The error is not thrown through the machine, because it would
+   * look like an error of the run.
    */
   #reach(): void {
     const { stream } = this.vm.machine;
@@ -271,7 +279,7 @@ export class Replay implements StatementListener, PausedRun {
     if (this.#vm !== null) this.#wake();
   }
 
-  /** If the target is not the start of a statement, the machine wakes at the target's event. */
+  /** If the target is not the start of a statement, the machine pauses at the target's event. */
   #wake(): void {
     const target = this.#target;
     const { stream } = this.vm.machine;
@@ -297,7 +305,7 @@ export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null):
 function ignore(): void {}
 
 /**
- * Keeps the variables of the outermost code of a finished run on the stack, so that they are not
+ * Keeps the variables of a finished run's outermost code on the stack, so that they are not
  * overwritten.
  */
 export function keepOutermost(vm: Vm, functionIndex: number): void {

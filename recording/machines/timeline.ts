@@ -1,6 +1,7 @@
 /**
- * Gives access to the machine at any position of a run: machines are parked along the run
- * (checkpoints), and the nearest one replays the run up to the wanted position.
+ * Gives access to the machine at any position of a run. Machines are parked along the run
+ * (checkpoints); the nearest machine before the wanted position replays the run up to that
+ * position.
  */
 import { type HostWatch, RunWatch } from "@dmalab/lang/run";
 import { comparePositions, ordinalOf, type Position, statementAtOrdinal } from "../position.ts";
@@ -11,8 +12,8 @@ const MAX_CHECKPOINTS = 32;
 const CHECKPOINT_BYTES = 64 * 2 ** 20;
 
 /**
- * A run of at least this many statements is divided into parts, with a checkpoint at the start of
- * each but the first.
+ * A run of at least this many statements is divided into parts. There is a checkpoint at the start
+ * of each part except the first.
  */
 const CHECKPOINTED_STATEMENTS = 20_000;
 const CHECKPOINT_COUNT = 25;
@@ -25,7 +26,7 @@ const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 /** The machine at any position of a run, replayed from parked machines. */
 export class Timeline {
   readonly #checkpoints: Replay[] = [];
-  /** The machine at the end of the run that continues the run itself, if there is one. */
+  /** The machine at the end of the run, if the run itself can be continued with that machine. */
   live: (() => PausedRun) | null = null;
   /** Polled for cancellation during a search. */
   watch: RunWatch | null = null;
@@ -52,9 +53,9 @@ export class Timeline {
   }
 
   /**
-   * Visits a position, and then each position that `ask` returns, every one later than the one
-   * before.
-   * @throws {Interrupted} When it was cancelled.
+   * Visits a position, and then each position that `ask` returns. Each of them must be later than
+   * the one before.
+   * @throws {Interrupted} When the visit was cancelled.
    */
   from(target: Position, ask: Ask): void {
     let next: Position | null = target;
@@ -94,8 +95,8 @@ export class Timeline {
   }
 
   /**
-   * Parks machines at even distances, one piece of work a call: to be called repeatedly while idle.
-   * Later evaluations then need short replays.
+   * Parks machines at even distances; each call does one piece of this work. It is called
+   * repeatedly while the host is idle. Later evaluations then need only short replays.
    *
    * @param last The last position that may be visited.
    * @param near The current position: missing checkpoints before it are made first.
@@ -132,8 +133,8 @@ export class Timeline {
       if (statement > this.known.statements.count || this.#passed.has(statement)) continue;
       // This part has no start of a statement, because one statement spans all of it.
       if (ordinalOf(this.#atStatement(statement)) >= (part + 1) * length) continue;
-      // Continues from a checkpoint that its part can spare (in the first part, or a second one in
-      // its part), rather than from the beginning.
+      // Continues from a checkpoint rather than from the beginning, if that checkpoint's part can
+      // spare it. It can if it is in the first part, or the second one in its part.
       const from = parts.findLastIndex((each, index) =>
         each < part && (each === 0 || parts.indexOf(each) < index)
       );
@@ -150,8 +151,8 @@ export class Timeline {
   }
 
   /**
-   * Removes and returns the last parked machine at or before a position; a new one if there is
-   * none.
+   * Removes and returns the last parked machine at or before a position. If there is none, returns
+   * a new machine.
    */
   #take(target: Position): Replay {
     const index = this.#checkpoints.findLastIndex(({ position, isAtStart }) => {

@@ -1,13 +1,14 @@
 /**
  * Events as Chrome's trace JSON, which Perfetto and chrome://tracing open.
  *
- * A machine is a process there, its CPUs and devices are threads. A kernel call is a slice on its
- * CPU's thread with the events inside it. A device's events are on its own thread. Requests and
- * mappings are separate begin/end pairs, from their first event to their last one.
+ * In the trace, a machine is a process, and its CPUs and devices are threads. A kernel call is a
+ * slice on its CPU's thread with the events inside it. A device's events are on the device's
+ * thread. Requests and mappings are separate begin/end pairs, from their first event to their last
+ * event.
  *
  * The viewers read times as microseconds and hide events at exactly the time of a slice, so each
- * event takes a microsecond. Virtual time itself is written only for a machine with `latencies`:
- * only there does time pass between events.
+ * event takes a microsecond. Virtual time itself is written only for a machine with `latencies`,
+ * because only on such a machine time passes between events.
  */
 import { formatEventText } from "@dmalab/lang/render";
 import { displayName, type RunStart } from "@dmalab/lang/run";
@@ -129,8 +130,8 @@ export class ChromeTraceWriter implements TraceWriter {
   }
 
   /**
-   * A mapping extends from its `dma.map` to the `dma.unmap` that covers it: one call may end all
-   * the links of a range.
+   * A mapping extends from its `dma.map` to the `dma.unmap` that covers it. One unmap call may end
+   * all the links of a range.
    */
   #writeMapping(event: MachineEvent, point: Point): void {
     if (event.name !== "dma.map" && event.name !== "dma.unmap") return;
@@ -161,7 +162,8 @@ export class ChromeTraceWriter implements TraceWriter {
   #noteRequest(number: number, point: Point): void {
     const open = this.#requests.get(number);
     if (open === undefined) this.#requests.set(number, { first: point, last: point });
-    // A CPU with an earlier clock may work for the request after that, so the latest time is kept.
+    // The latest time is kept, because a CPU with an earlier clock may work for the request after
+    // this event.
     else if (point.ts >= open.last.ts) open.last = point;
   }
 

@@ -19,10 +19,10 @@ export interface TraceTexts {
 }
 
 /**
- * Reads a whole file. For an event of a statement without text, its line in the trace is shown as
- * the source location.
+ * Reads a whole file. If the text of a statement is not available, the source location of its
+ * events is their line in the trace file.
  *
- * @returns Its runs, or the mistake, with the line.
+ * @returns The runs of the file; or the mistake in it, with the line.
  */
 export function keptTraces(text: string, texts: TraceTexts): readonly RecordedRun[] | string {
   const reader = new TraceReader();
@@ -180,8 +180,8 @@ class TraceRunReader {
 /** `file:line:column`. */
 const PLACE = /^(.*):(\d{1,9}):(\d{1,9})$/s;
 /**
- * A longer text is not shown: it would make up most of the page, and a browser would lay out each
- * line.
+ * A longer text is not shown, because it would make up most of the page, and a browser would have
+ * to lay out each line.
  */
 const MAX_LENGTH = 2 ** 20;
 /** A file with more lines is not a scenario. */

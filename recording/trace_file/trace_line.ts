@@ -1,9 +1,9 @@
 /**
  * The lines of a `.dmatrace.jsonl` file: docs/trace-files.md, as types.
  *
- * Each line is one JSON object. A field that only one kind of line has identifies the kind:
- * `dmatrace`, `run`, `seq`, `outcome` or `runs`. Fields of events have the names and units of the
- * vocabulary.
+ * Each line is one JSON object. The kind of a line is identified by a field that only this kind
+ * has: `dmatrace`, `run`, `seq`, `outcome` or `runs`. Fields of events have the names and units of
+ * the vocabulary.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { RunNames, TestOutcome } from "@dmalab/lang/run";
@@ -11,7 +11,7 @@ import type { EventName, MachineEvent } from "@dmalab/runtime";
 
 /**
  * The version of the format that is written. It increases when a reader of the old version would
- * misinterpret something; new fields and new events alone do not change it.
+ * misinterpret something. New fields and new events alone do not increase it.
  */
 export const TRACE_VERSION = 1;
 
@@ -32,7 +32,10 @@ export type TraceMachine = Omit<LabConfig, "quirks"> & {
   readonly quirks: readonly string[] | null;
 };
 
-/** The start of a machine: the events after it, up to the next such line, are its events. */
+/**
+ * The start of a machine. The events after this line, up to the next such line, belong to this
+ * machine.
+ */
 export interface TraceRun extends RunNames {
   /** Number in the file, from 1. */
   readonly run: number;

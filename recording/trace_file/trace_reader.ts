@@ -23,9 +23,9 @@ export interface TraceProblem {
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a file line by line; the first must be its head. Newer writers may add fields and events under
- * the same version of the format: unknown fields are kept unchanged, an unknown event is a problem,
- * because its fields cannot be interpreted.
+ * Reads a file line by line; the first line must be its head. Newer writers may add fields and events
+ * without changing the version of the format. Therefore unknown fields are kept unchanged. An unknown
+ * event is a problem, because its fields cannot be interpreted.
  *
  * @example
  * ```ts
@@ -111,7 +111,7 @@ const EVENT_FIELDS: Fields = {
   fields: "object",
 };
 
-/** A line with these fields. That the values match the type is ensured by the writer's types. */
+/** A line that has these fields. The types of the writer ensure that the values match the type. */
 function readAs<T extends TraceFileLine>(
   json: Json,
   fields: Fields,

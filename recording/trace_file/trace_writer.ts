@@ -44,7 +44,7 @@ export class TraceLineWriter implements TraceWriter {
 
   /**
    * Writes the head of the file.
-   * @param by Program and version that the file names as its writer.
+   * @param by Name and version of the program that writes the file; the head contains them.
    */
   constructor(private readonly write: WriteText, by: string) {
     this.#line<TraceHead>({ dmatrace: TRACE_VERSION, by });

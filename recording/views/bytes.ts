@@ -1,4 +1,4 @@
-/** Bytes of memory with the writer of each: the store of a CPU, a device's access, the copy of a bounce buffer. */
+/** Bytes of memory, each with its writer: a store of a CPU, an access of a device, or a copy of a bounce buffer. */
 import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
 import { comparePositions, nextPosition, type Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
@@ -24,8 +24,8 @@ export interface LastByteWrite {
 /** A byte, with its writer. */
 export interface WrittenByte {
   /**
-   * Its value; null if it was never written since the machine was ready, or if the value was not
-   * stored.
+   * The value of the byte; null if it was never written since the machine was ready, or if the
+   * value was not stored.
    */
   readonly value: number | null;
   /** Index of its writer; null for none. */

@@ -1,4 +1,4 @@
-/** Differences between two positions, of one run or of two: rows of tables, and events side by side. */
+/** Differences between two positions of one run or of two runs: rows of tables, and events side by side. */
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import { formatEventText } from "@dmalab/lang/render";
 
@@ -16,9 +16,9 @@ export interface RowDiff extends RowView {
 }
 
 /**
- * The rows that differ between two positions, in the order of the tables, each table's by its key: rows of the
- * second position, and rows that are only at the first. A row that ended and began again with the same values
- * does not differ.
+ * The rows that differ between two positions: rows of the second position, and rows that exist only at the
+ * first. They are in the order of the tables, and within a table in the order of its key. A row that ended and
+ * began again with the same values does not differ.
  */
 export function changedRows(one: RunPosition, other: RunPosition): readonly RowDiff[] {
   return other.recording.tables.flatMap((table) => changedInTable(table, one, other));
@@ -54,8 +54,8 @@ function changedInTable(
 }
 
 /**
- * The rows of one run that are valid after only one of two events: only after the first, and only after
- * the second.
+ * The rows of one run that are valid after only one of two events, in two lists: those valid only after
+ * the first event, and those valid only after the second.
  */
 function rowsOfChange(table: HistoryTable, from: number, to: number) {
   const changed = table.changedBetween(from, to);
@@ -76,13 +76,16 @@ function comparedRow(table: HistoryTable, number: number) {
   };
 }
 
-/** The first event in which two runs differ; null when one run is a prefix of the other. */
+/**
+ * The number of the first event in which two runs differ. If one run has the same events as the
+ * other and then ends, the number after its last event. Null when all events are the same.
+ */
 export function firstDifferentEvent(one: RecordedRun, other: RecordedRun): number | null {
   const common = Math.min(one.log.count, other.log.count);
   for (let seq = 1; seq <= common; seq++) {
     const isSameKind = one.log.kindAt(seq) === other.log.kindAt(seq);
-    // Compared by text: the statement that led to an event may have another location with the same
-    // text.
+    // The events are compared as text without the site, because the statement that led to an event
+    // may have another location with the same text.
     const text = (recording: RecordedRun) =>
       JSON.stringify({ ...recording.event(seq), site: null });
     if (!isSameKind || text(one) !== text(other)) return seq;
@@ -101,8 +104,8 @@ export interface AlignedEvents {
 }
 
 /**
- * Aligns events of two runs: events with the same text first, then events with the same name
- * between them.
+ * Aligns events of two runs. First, events with the same text are aligned; between them, events
+ * with the same name.
  */
 export function alignEvents(
   one: RecordedRun,
@@ -149,8 +152,8 @@ function textOf(run: RecordedRun): (seq: number) => string {
 type Pair = readonly [one: number | null, other: number | null];
 
 /**
- * Aligns two lists by the longest common subsequence of their texts; elements without a counterpart are
- * kept between.
+ * Aligns two lists by the longest common subsequence of their texts. Elements without a counterpart
+ * stay between the aligned ones.
  */
 function pairs(
   left: readonly number[],

@@ -15,7 +15,10 @@ export interface Shape {
   readonly tip?: string;
   /** The event that is selected by clicking it. */
   readonly seq?: number;
-  /** The number of the thing it is a part of: shapes with equal numbers belong to the same thing. */
+  /**
+   * The number of the object that the shape is a part of. Shapes with equal numbers belong to the
+   * same object.
+   */
   readonly part?: number;
 }
 

@@ -12,7 +12,10 @@ import { timelineDrawing, TimelineScale } from "./timeline_drawing.ts";
 const PICTURE_PX = 640;
 const TIMELINE_PX = 1200;
 
-/** The picture of a position's subject as the text of a file; null where nothing is mapped. */
+/**
+ * The picture of a position's subject as the text of a file; null if nothing is mapped at that
+ * position.
+ */
 export function pictureFile(run: RecordedRun, position: Position): string | null {
   const index = new RunIndex(run);
   const meant = subjectAt(index, position, pictureSubjects(index, position));

@@ -1,4 +1,4 @@
-/** The meaning of an event, with its colours and signs: one hue for one meaning, in every view. */
+/** The meaning of an event, with its colours and signs. A meaning has the same hue in every view. */
 import type { EventName } from "@dmalab/runtime";
 import type { RecordedRun } from "../recorded_run.ts";
 

@@ -1,4 +1,4 @@
-/** A request, or the mappings of a device, at a position: page by page, with the state of each. */
+/** A request, or the mappings of a device, at a position: page by page, with the state of each page. */
 import { countBefore } from "@dmalab/runtime/basics";
 import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -30,8 +30,8 @@ export interface PicturePage {
   /** The event that unmapped it; null if that has not happened yet. */
   readonly unmappedSeq: number | null;
   /**
-   * The first entry of the command that contains its address; it may be written later; null for
-   * none.
+   * The first entry of the command that contains the page's address; null if there is none. The
+   * entry may be written later than the current position.
    */
   readonly entry: RequestEntry | null;
   /** The event that wrote that entry; null if that has not happened yet. */
@@ -71,7 +71,10 @@ export interface PictureView {
 }
 
 const PAGE_BYTES = 4096;
-/** Maximum number of drawn pages, and how many of them are the last pages; the middle is omitted. */
+/**
+ * Maximum number of drawn pages. `LAST_PAGES` is the number of last pages among them; the pages in
+ * the middle are left out.
+ */
 const MAX_PAGES = 48;
 const LAST_PAGES = 8;
 /** Maximum number of shown mappings without a request: the last ones. */
@@ -87,8 +90,8 @@ const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], 
 };
 
 /**
- * The possible pictures at a position: requests that have begun, then devices with mappings of no
- * request.
+ * The possible pictures at a position: first the requests that have begun, then the devices with
+ * mappings that belong to no request.
  */
 export function pictureSubjects(
   { mappings, requests }: RunIndex,
@@ -104,8 +107,8 @@ export function pictureSubjects(
 }
 
 /**
- * The subject of a position: the request of its event; or the mappings of the event's device, if
- * the event belongs to no request; or else the last request that began.
+ * The subject of a position: the request of its event. If the event belongs to no request, the
+ * mappings of the event's device; otherwise the last request that began.
  */
 export function subjectAt(
   { run }: RunIndex,
@@ -121,7 +124,7 @@ export function subjectAt(
 }
 
 /**
- * A request or mappings at a position; null when nothing of it has happened yet.
+ * A request or mappings at a position; null when no event of them has happened yet.
  * @param leaked The events of mappings that are never unmapped.
  */
 export function pictureView(
@@ -136,8 +139,8 @@ export function pictureView(
 }
 
 /**
- * The last event of the attempt that a position is in (a request may be retried): it shows what
- * happens to its pages.
+ * The last event of the attempt to which a position belongs; a request may be attempted again. The
+ * picture needs that event to show what happens to the pages later in the same attempt.
  */
 function endOfTry({ requests, run }: RunIndex, { seq }: Position, request: number): number {
   const events = requests.get(request) ?? [];

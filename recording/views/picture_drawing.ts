@@ -1,4 +1,7 @@
-/** A picture to scale: a page has the same height in each column, and its fill shows its state. */
+/**
+ * A picture to scale: a page has the same height in each column. The fill of a page shows its
+ * state.
+ */
 import { maxOf } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
 import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";
@@ -11,8 +14,8 @@ const LEFT_PX = 20;
 /** Height of a page: smaller if there are many, but enough for its text. */
 const PAGE_PX = { few: 20, many: 17, most: 15 };
 /**
- * Space between two columns: at least the first value, or the second where the columns would not
- * fit.
+ * Space between two columns. If the columns would not fit with this space, `LEAST_LINKS_PX` is
+ * used.
  */
 const LINKS_PX = 28;
 const LEAST_LINKS_PX = 12;
@@ -53,7 +56,7 @@ interface Column {
 
 /**
  * A picture as shapes.
- * @param seq The current event: entries that are written later are not drawn.
+ * @param seq The current event: entries that are written after it are not drawn.
  */
 export function pictureDrawing(view: PictureView, seq: number, widthPx: number): Drawing {
   const { lists, pages } = view;

@@ -43,7 +43,10 @@ export function positionView(recording: RecordedRun, position: Position): Positi
   };
 }
 
-/** The statement that a position belongs to: the one that starts there, or that led to its event; null for none. */
+/**
+ * The statement to which a position belongs: the statement that starts there, or that led to the position's event;
+ * null if there is none.
+ */
 export function spanHere(recording: RecordedRun, position: Position): Span | null {
   return position.seq === 0 || recording.isStatementStart(position)
     ? recording.statement(position)?.span ?? null

@@ -19,7 +19,10 @@ export interface RequestPhase {
   readonly atNs: number;
 }
 
-/** Rows of a table that events of the request created; `endedSeq` is set if they have ended by then. */
+/**
+ * Rows of a table that events of the request created. `endedSeq` is set if a row has ended before the
+ * position.
+ */
 export type RequestRows<T extends LabTableName> = readonly LabTableRow<T>[];
 
 /** Everything about a request: its picture, and the record of its history. */
@@ -55,8 +58,9 @@ export function requestsAt(run: RecordedRun, position: Position): readonly numbe
 }
 
 /**
- * All data of a request at a position; null when nothing of it has happened yet.
- * @param known Its events in the whole run, if the caller has them; otherwise they are searched.
+ * All data of a request at a position; null when no event of it has happened yet.
+ * @param known The events of the request in the whole run, if the caller has them; otherwise they
+ *   are searched.
  */
 export function requestView(
   run: RecordedRun,

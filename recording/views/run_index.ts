@@ -1,4 +1,7 @@
-/** An index of a whole run for data that views need repeatedly: its requests, its calls, the events of its lines. */
+/**
+ * An index of a whole run for data that views need repeatedly: its requests, its calls, and the events of each
+ * source line.
+ */
 import type { LabTableRow } from "@dmalab/devices";
 import { spanOfEvent } from "../last_writes.ts";
 import type { RecordedRun } from "../recorded_run.ts";
@@ -87,7 +90,8 @@ export class RunIndex {
   }
 
   /**
-   * The events that are rows of a list with collapsible calls: a return shares the row of its call.
+   * The events that are rows of a list in which calls can be collapsed. A return has no row of its
+   * own: it is in the row of its call.
    * @param isOpen Whether the events inside a call are shown.
    */
   rows(isOpen: (call: number) => boolean): Int32Array {

@@ -1,6 +1,6 @@
 /**
- * Recordings as bytes, which can be read without the language and without a machine: events,
- * statements, tables, source, output and the outcomes of the runs.
+ * Recordings as bytes: events, statements, tables, source, output and the outcomes of the runs.
+ * They can be read without the language and without a machine.
  */
 import {
   BUILT_IN,
@@ -139,8 +139,9 @@ export function serialise(
 
 /**
  * Reads the output of `serialise`.
- * @param laboratory The laboratory of the runs; default: one without additions.
- * @throws {RangeError} When the bytes are something else, of another version, or cut off.
+ * @param laboratory The laboratory of the runs; default: the laboratory without additions.
+ * @throws {RangeError} When the bytes are not such an output, are of another version, or are
+ *   incomplete.
  */
 export function readSerialised(
   bytes: Uint8Array,

@@ -1,7 +1,7 @@
 /**
  * Addresses in use at a position: for each device its IOMMU mappings and reserved IOVAs, and for
  * memory the parts that are mapped for devices. Neighbouring addresses form a strip, which is drawn
- * as cells: a cell is a page, gaps are shortened. Addresses of one owner with different uses get
+ * as cells. A cell is a page; gaps are shortened. Addresses of one owner with different uses get
  * separate cells.
  */
 import { addAll } from "@dmalab/runtime/basics";

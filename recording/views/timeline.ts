@@ -1,4 +1,4 @@
-/** A run as lanes: the activity of each CPU and each device, the progress of each command and each request. */
+/** A run as lanes: the activity of each CPU and each device, and the progress of each command and each request. */
 import type { RecordedRun } from "../recorded_run.ts";
 import { type Meaning, meaningAt } from "./meaning.ts";
 import { phaseAt, type RequestPhase } from "./request.ts";
@@ -18,8 +18,8 @@ export interface TimelineSpan {
 }
 
 /**
- * A lane for a CPU, the events inside its calls, a device, a queue, a request, or mappings of no
- * request.
+ * A lane. It belongs to a CPU, to the events inside a CPU's calls, to a device, a queue or a
+ * request, or to mappings of no request.
  */
 export interface TimelineLane {
   /** The kind of the lane. */
@@ -51,7 +51,10 @@ interface OpenSpan {
 /** The lanes of one kind, by their names. */
 type OpenLanes = Map<string, OpenSpan[]>;
 
-/** Maximum number of other events between two of the same meaning that are still drawn as one span. */
+/**
+ * Two events of the same meaning are drawn as one span if there are at most this many other events
+ * between them.
+ */
 const MAX_BETWEEN = 2;
 
 /** Meanings with events that are joined whatever their names are. */
@@ -59,7 +62,7 @@ const TOGETHER: ReadonlySet<Meaning> = new Set(["map", "unmap"]);
 
 /**
  * The lanes of a whole run.
- * @param leaked The events of mappings that are never unmapped: they get a lane.
+ * @param leaked The events of mappings that are never unmapped. These mappings get a lane.
  */
 export function timelineView(run: RecordedRun, leaked: readonly number[] = []): TimelineView {
   const { log } = run;
@@ -132,7 +135,7 @@ function addWork(spans: OpenSpan[], seq: number, text: string, meaning: Meaning)
 }
 
 /**
- * Adds to a CPU's activity: a kernel call is a span with all its events.
+ * Adds an event to a CPU's activity. A kernel call is one span with all its events.
  * @returns Whether the event is inside a call, and not a call itself.
  */
 function addStep(

@@ -1,4 +1,7 @@
-/** A timeline as shapes: at most as many as there are pixels, however many events the run has. */
+/**
+ * A timeline as shapes. There are at most as many shapes as pixels, however many events the run
+ * has.
+ */
 import { addAll, countBefore } from "@dmalab/runtime/basics";
 import {
   formatDuration,
@@ -31,8 +34,8 @@ const NARROW_PX = 3;
 const MAX_REQUESTS = 12;
 const MAX_ROWS = 6;
 /**
- * Share of the width for the time between the first and last event, so that the last event is
- * visible, too.
+ * Share of the width for the time between the first and the last event. It is less than 1 so that
+ * the last event is visible, too.
  */
 const TIME_PART = 0.98;
 
@@ -55,8 +58,8 @@ export class TimelineScale {
   }
 
   /**
-   * Where an event begins, as a fraction of the whole; for the number after the last event: the
-   * end.
+   * The place where an event begins, as a fraction of the whole width. For the number after the
+   * last event, the place is the end.
    */
   partOf(seq: number): number {
     const { count } = this.run.log;

@@ -37,7 +37,7 @@ export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
 
 /**
  * The result of a run.
- * @param outcome The runner's verdict; null without a runner, as for a trace.
+ * @param outcome The runner's verdict; null without a runner, for example for a trace.
  */
 export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerdict {
   const { run } = index;
@@ -134,7 +134,10 @@ function failedVerdict(
   };
 }
 
-/** The values of an assertion, and where two of them differ; dumps of both sides are omitted. */
+/**
+ * The values of an assertion, and where two of them differ. The full texts of the two sides are
+ * left out.
+ */
 function assertionSentences({ notes, values }: FailureReport): readonly string[] {
   const known = new Set(values.map(({ part, text }) => `${part} = ${text}`));
   const dump = notes.findIndex((note) => note.includes(" left "));
@@ -155,8 +158,8 @@ function baseName(path: string): string {
 }
 
 /**
- * The leaked mappings, or mappings that a failed test still had: mappings that the statement at its
- * location made, and that are live at the end.
+ * The mappings that leaked, or that a failed test still had: mappings that were made at the
+ * location of an incident and are still live at the end.
  */
 function leakedMappings(
   run: RecordedRun,
@@ -174,8 +177,8 @@ function leakedMappings(
 }
 
 /**
- * The incident that is the failure's cause, else the last event of its line, else the incident
- * before it, else the last event.
+ * The event that is shown as the cause of a failure: the incident at the failure's location, else
+ * the last event of its line, else the incident before it, else the last event.
  */
 function causeAt({ lines, run }: RunIndex, place: string, before: string | null): number | null {
   const findingAt = (wanted: string | null) =>

@@ -96,8 +96,8 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
     assertEquals(view.status, "OK");
     const data = view.entries.filter(({ leadsTo }) => leadsTo === "data");
     for (const { dma, fetched, page } of data) {
-      // Data that an entry points to was transferred, and entries of a list were read by the
-      // device.
+      // If an entry points to data, that data was transferred. If it is in a list, the device has
+      // read it.
       assert(view.data.some(({ fields }) => fields.dma === dma), `${dma}`);
       assertEquals(run.event(fetched!).name, page === null ? "nvme.fetch" : "nvme.walk");
     }
@@ -220,7 +220,8 @@ test "beside" {
     { recording: lazy, position: lazy.last },
   );
   const event = firstDifferentEvent(strict, lazy);
-  // In one run the range was cached when the machine started, in the other it was not.
+  // The events differ because the range was cached when the machine started in one run, and was not
+  // cached in the other.
   assertEquals([strict.eventNameAt(event!), lazy.eventNameAt(event!)], [
     "iova.alloc",
     "iova.alloc",

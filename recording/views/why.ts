@@ -9,7 +9,10 @@ import type { Span } from "@dmalab/lang";
 
 /** A decision. */
 export interface WhyView {
-  /** The event of the decision: the one at the position, or the last before it that has a reason. */
+  /**
+   * The event of the decision: the event at the position, or the last event before it that has a
+   * reason.
+   */
   readonly seq: number;
   /** The decision, as a line. */
   readonly title: string;
@@ -24,8 +27,8 @@ export interface WhyView {
 }
 
 /**
- * Effects of a decision outside of calls: later events of the same request, or calls that begin
- * there. A decision within a call causes the later events of that call.
+ * The effects of a decision that was made outside of calls: later events of the same request, or
+ * calls that begin at that time. A decision within a call causes the later events of that call.
  */
 const CAUSED: Readonly<Record<string, RegExp>> = {
   "nvme.choose": /^(nvme\.(prp|sgl|submit)|mem\.alloc)$/,
@@ -38,8 +41,9 @@ const CAUSED: Readonly<Record<string, RegExp>> = {
 const LOOK_BACK = 4096;
 
 /**
- * The decision that caused the event at a position: the event itself, the last one before it within
- * the active calls, or one of its request that causes such events; null without one.
+ * The decision that caused the event at a position. This is the event itself, the last decision
+ * before it within the active calls, or a decision of its request that causes such events; null if
+ * there is none.
  */
 export function whyView(recording: RecordedRun, position: Position): WhyView | null {
   const seq = decisionBehind(recording.log, position.seq);
@@ -47,8 +51,9 @@ export function whyView(recording: RecordedRun, position: Position): WhyView | n
 }
 
 /**
- * The last decision at or before a position, of the request that its event belongs to, or of no request,
- * whether it caused the event or not; null where nothing was decided.
+ * The last decision at or before a position that belongs to the same request as the position's event (or
+ * to no request, if the event belongs to none), whether it caused the event or not. Null if there is no
+ * such decision.
  */
 export function lastDecisionView(recording: RecordedRun, position: Position): WhyView | null {
   const { log } = recording;
