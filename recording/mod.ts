@@ -1,11 +1,11 @@
 /**
  * Recorded runs that can be queried at any of their positions: the one core of every view of a run.
  *
- * It depends on no terminal, protocol or file. To show a run, a front end
+ * This core depends on no terminal, protocol or file. To show a run, a front end
  *
  * 1. loads a program for debugging ({@linkcode loadForDebugging}) and lists its runs with
  *   {@linkcode runsOf};
- * 2. records one with {@linkcode recordRun};
+ * 2. records a run with {@linkcode recordRun};
  * 3. keeps a {@linkcode Position} and moves it: {@linkcode move} by event, statement or activity,
  *   with {@linkcode BreakpointSet} on the way; {@linkcode until} and {@linkcode rewind} to where an
  *   expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
@@ -13,13 +13,14 @@
  *   `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
  *   {@linkcode readMemory}, {@linkcode lastWrite}; `views/` describes a position.
  *
- * A query never changes the run. An expression that would is refused with an {@linkcode
+ * A query never changes the run. An expression that would change it is refused with an {@linkcode
  * EvaluationError}.
  *
- * State: a {@linkcode Recording} keeps its run and the machines that repeat it. Proof:
+ * State: a {@linkcode Recording} keeps its run and the machines that repeat it. Tests:
  * `recording_test.ts`.
  *
- * Exports for other members, more than `library.ts`, which is `dmalab/recording` for users:
+ * Exports for other members; they are more than those of `library.ts`, which is `dmalab/recording`
+ * for users:
  */
 export { firstDifferentEvent } from "./views/difference.ts";
 export {

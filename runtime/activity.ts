@@ -26,8 +26,8 @@ export interface ActivityHandler {
 }
 
 /**
- * Origin of a queued activity: the device, request and statement that it works for. One object per
- * ring slot, reused.
+ * Origin of a queued activity: the device, request and statement for which the activity works.
+ * There is one object for each slot of the ring, and it is reused.
  */
 class SavedOrigin implements EventOrigin {
   cpu = 0;

@@ -56,8 +56,8 @@ export const TIB = 1024 * GIB;
 export const ADDRESS_LIMIT = 2 ** 53;
 
 /**
- * The machine would use an address that the simulator cannot represent as a number. Real hardware
- * has no such limit.
+ * Thrown when the machine would use an address that the simulator cannot represent as a number.
+ * Real hardware has no such limit.
  */
 export class AddressLimitError extends Error {
   override readonly name = "AddressLimitError";

@@ -192,7 +192,10 @@ export function answerDelay(): ShapeOf<Nanoseconds | null> {
   return { kind: "answer_delay", late: { kind: "duration", min: 1, max: MAX_NS } };
 }
 
-/** @param more `none: 0`: the size 0 may be written `none`; `none: null`: `none` means no limit. */
+/**
+ * @param more With `none: 0`, the size 0 may be written `none`. With `none: null`, `none` means no
+ *   limit.
+ */
 /** A size in bytes, within bounds. */
 export function size<N extends 0 | null = 0>(
   min: Bytes,

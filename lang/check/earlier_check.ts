@@ -33,8 +33,8 @@ export class ItemCheck {
   /** Nodes for which a kind was inferred during the check. */
   readonly inferred: (Expression | Variable | FunctionDeclaration)[] = [];
   /**
-   * True if the item has an error, or depends on more than names, such as a file's contents: the
-   * item is checked again in each version of the file.
+   * True if the item has an error, or depends on more than names, such as a file's contents. Such
+   * an item is checked again in each version of the file.
    */
   isOpen = false;
 

@@ -1,5 +1,5 @@
 /**
- * Compiles a checked tree into flat bytecode with tables. Proof: `compile_test.ts`.
+ * Compiles a checked tree into flat bytecode with tables. Tests: `compile_test.ts`.
  *
  * What other members use:
  */

@@ -1,4 +1,7 @@
-/** Limits the quoted part of a user's text: a script may have lines of a million letters. */
+/**
+ * Limits the length of text that is quoted from a user, because a script may have lines of a
+ * million letters.
+ */
 
 /** Most characters of one name, one text or one line that are quoted. */
 export const MAX_REPEATED = 200;

@@ -1,5 +1,5 @@
 /**
- * Messages with codes, places, excerpts and hints. Proof: `tests/bad/` has each once.
+ * Messages with codes, places, excerpts and hints. Tests: `tests/bad/` has each once.
  *
  * What other members use:
  */

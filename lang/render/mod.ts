@@ -1,5 +1,5 @@
 /**
- * Values, events and pictures as text. State: none. Proof: `event_line_test.ts`, `value_text_test.ts`.
+ * Values, events and pictures as text. State: none. Tests: `event_line_test.ts`, `value_text_test.ts`.
  *
  * What other members use:
  */

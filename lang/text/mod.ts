@@ -1,5 +1,5 @@
 /**
- * Numbers with units, columns, wrapping. State: none. Proof: `numbers_test.ts`, `columns_test.ts`, `markup_test.ts`, `axis_test.ts`.
+ * Numbers with units, columns, wrapping. State: none. Tests: `numbers_test.ts`, `columns_test.ts`, `markup_test.ts`, `axis_test.ts`.
  *
  * What other members use:
  */

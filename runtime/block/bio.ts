@@ -37,7 +37,10 @@ export interface BioVec {
 
 /** The part of a vector that lies in a bio's window. */
 export interface VecPart extends BioVec {
-  /** Offset from the page that the vector begins in; more than a page when its front was cut off. */
+  /**
+   * Offset of the part's first byte from the page in which the vector begins. It exceeds a page if
+   * the front of the vector was cut off.
+   */
   readonly offset: number;
 }
 

@@ -1,9 +1,10 @@
 /**
  * The block layer: limits of a queue, bios, splitting, requests, merging, and `blk_rq_dma_map_iter`.
  *
- * State: a request owns its segments and its mapping; limits are derived once for each queue. Hot path:
- * `BioSplitter.next`, and the DMA iterator, which is called for each segment. Tests: `split_test.ts`,
- * `dma_iterator_test.ts`, and captured requests (`deno task conformance kernel`).
+ * - State: a request owns its segments and its mapping; limits are derived once for each queue.
+ * - Hot path: `BioSplitter.next`, and the DMA iterator, which is called for each segment.
+ * - Tests: `split_test.ts`, `dma_iterator_test.ts`, and captured requests (`deno task conformance
+ *   kernel`).
  *
  * What other members use:
  */

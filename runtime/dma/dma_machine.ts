@@ -60,8 +60,8 @@ export interface MapDecisions {
   /** The branch on which the last map failed; null where no branch of the map decided the failure. */
   refusal: MapBranch | null;
   /**
-   * The buffer of the last failed map that the device cannot reach; null if the map failed for another
-   * reason.
+   * The buffer that the device cannot reach, if the last map failed for that reason; null if it failed
+   * for another reason.
    */
   outOfReach: OutOfReach | null;
   /** The branch of the last successful map. */

@@ -36,8 +36,8 @@ export function rangeObjects(
   kernel: Kernel,
   { singles }: DmaIovaState,
 ): { readonly count: number; readonly sizeBytes: Bytes } {
-  // In the API of 2024: address and size; direction and attributes; the kind of memory and its
-  // provider.
+  // In the API of 2024 the state has three parts: address and size; direction and attributes; the
+  // kind of memory and its provider.
   const count = kernel.api_rfc_2024 ? 3 : 1;
   return { count, sizeBytes: count * 16 + singles.length * SINGLE_BYTES };
 }

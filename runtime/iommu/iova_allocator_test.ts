@@ -129,7 +129,7 @@ Deno.test("each allocation and free says where it came from and went to (dma.md 
   assertEquals([all, iova.lastSource], [[3, 2], "tree"]);
   iova.freeFast(0, 3, 1);
   assertEquals(iova.lastDestination, "rcache");
-  // There is no cached range of two frames, and only flushing the caches makes room for one.
+  // There is no cached range of two frames. Only flushing the caches makes room for such a range.
   assertEquals([iova.allocFast(0, 2, limit, false), iova.lastSource], [0, "tree"]);
   iova.freeFast(0, 2, 1);
   assertEquals([iova.allocFast(0, 2, limit, true), iova.lastSource], [2, "tree_after_flush"]);

@@ -1,9 +1,10 @@
 /**
  * IOMMU groups and their domains: IOVA allocator with its caches, page tables, IOTLB, flush queue.
  *
- * State: a domain owns its table, allocator and queue; all members of a group share it (`iommu_groups.ts`). Hot path:
- * `allocIova`, `map`, `unmap`, and `walk`, which is called for each access of a device. Tests: `iova_allocator_test.ts`,
- * `page_table_model_test.ts`, `iommu_groups_test.ts`, the golden data of iova/ and pagetable/.
+ * - State: a domain owns its table, allocator and queue; all members of a group share it (`iommu_groups.ts`).
+ * - Hot path: `allocIova`, `map`, `unmap`, and `walk`, which is called for each access of a device.
+ * - Tests: `iova_allocator_test.ts`, `page_table_model_test.ts`, `iommu_groups_test.ts`, the golden data of iova/ and
+ *   pagetable/.
  *
  * What other members use:
  */

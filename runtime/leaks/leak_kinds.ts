@@ -19,8 +19,8 @@ const TRANSLATED = { beyondKernel: true, found: "translated" } as const;
 const OWN = { rule: null, beyondKernel: true, found: "every_mode" } as const;
 
 /**
- * Owners come first: a mapping owns its IOVA range and page-table entries, which are reported
- * separately only if their owner no longer exists.
+ * The kinds of leaks, owners first. A mapping owns its IOVA range and its page-table entries. These
+ * are reported separately only if their mapping no longer exists.
  */
 export const LEAK_KINDS = {
   mapping: { ...AT_UNBIND, doc: "A mapping that was not unmapped." },
@@ -68,5 +68,8 @@ export const LEAK_KINDS = {
 
 export type LeakKind = keyof typeof LEAK_KINDS;
 
-/** The kinds of resources that a part of a test can leak; peer memory is only tracked there. */
+/**
+ * The kinds of resources that a part of a test can leak. Peer memory is tracked only for a part of
+ * a test.
+ */
 export type HeldResourceKind = Exclude<LeakKind, "range"> | "peer_memory";

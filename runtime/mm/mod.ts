@@ -1,8 +1,9 @@
 /**
  * Address spaces of processes: areas, page tables, faults, notifiers, and page-wise DMA maps (HMM).
  *
- * State: an `AddressSpace` owns its areas and pages. Hot path: nothing. Tests:
- * `process_memory_test.ts`, `hmm_dma_map_test.ts`, the golden data of hmm/.
+ * - State: an `AddressSpace` owns its areas and pages.
+ * - Hot path: none.
+ * - Tests: `process_memory_test.ts`, `hmm_dma_map_test.ts`, the golden data of hmm/.
  *
  * What other members use:
  */

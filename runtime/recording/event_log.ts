@@ -146,7 +146,10 @@ export class EventLog implements EventKeeper {
     heads[at + HEAD.WHAT] = kind + whyShape * KINDS;
   }
 
-  /** @param first The fields of the first event of a kind; later events have the same order. */
+  /**
+   * @param first The fields of the first event of a kind. Later events are stored fastest if their
+   *   fields have the same order.
+   */
   #layoutOf(kind: number, first: object): Layout {
     const fields = this.vocabulary.fields(this.vocabulary.names[kind]!);
     const names = Object.keys(first);

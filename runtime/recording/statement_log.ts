@@ -52,7 +52,7 @@ export class StatementLog {
 
   /**
    * Records that calls have returned in the middle of a statement.
-   * @param seq The number of the last event before.
+   * @param seq The number of the last event before the return.
    * @param depth Number of calls that are still running.
    */
   noteReturn(seq: number, depth: number): void {

@@ -51,7 +51,10 @@ export class TableSet {
   readonly #changed = new Map<string, HistoryTable>();
   /** Tables by index of their specification; undefined before the first change. */
   readonly #tables: (HistoryTable | undefined)[] = [];
-  /** Effects by the number of a kind of event; undefined before the first event of the kind. */
+  /**
+   * By the number of a kind of event: the effects of such events on the tables; undefined before
+   * the first event of the kind.
+   */
   readonly #changes: (readonly Change[] | undefined)[];
   readonly #changesByName: ReadonlyMap<string, readonly Change[]>;
   readonly #sharers: ReadonlyMap<string, string>;

@@ -76,8 +76,8 @@ export function explainUnknownWord(
   context: BuildContext,
 ): void {
   const foreign = ownEntry(OTHER_LANGUAGES_LEADS, word.image);
-  // `let` and similar words need a name after them: a similar word that cannot fit is not
-  // suggested.
+  // Words of other languages have their own hints. Otherwise, similar words that a line may begin
+  // with are suggested. Without a similar word, the hint says what may be missing.
   const hint = foreign ?? nearNames(word.image, LEADING_WORDS) ??
     (next === null || hasBraces
       ? "a block follows a keyword such as `test`, `if` or `repeat`, or is part of `machine { … }`"

@@ -181,7 +181,7 @@ export class CallEvents {
 
   /**
    * Ends a call that returns an address for the device, or the error value.
-   * @param why The reason for its failure, where that is known.
+   * @param why The reason of the failure, if it is known.
    */
   leaveWithAddress(
     call: Call<CallGiving<DmaAddr | null>>,
@@ -199,7 +199,7 @@ export class CallEvents {
 
   /**
    * Ends a call that returns 0 or a negative errno.
-   * @param why The reason for its failure, where that is known.
+   * @param why The reason of the failure, if it is known.
    */
   leaveWithErrno(
     call: Call<CallGiving<number>>,

@@ -228,8 +228,8 @@ function reportRange(
   });
   if (range === NO_RECORD) return false;
   const linked = table.findAround(device.number, dma, LINKED) !== NO_RECORD;
-  // With these attributes no lookup of the memory is needed, so the call tears down whatever is
-  // mapped there.
+  // With these attributes the call needs no lookup of the memory, so it unmaps whatever is mapped
+  // at the address.
   const ends = linked || (attrs & (DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT)) !== 0;
   const effect = ends
     ? "the linked pages are unmapped and their IOVAs freed now, and freed again with the range: a " +

@@ -218,8 +218,8 @@ export class MappingRecords {
   }
 
   /**
-   * The kind of a buffer that no driver may map; null for any other. @see rules/dma.md 8.2 rows 10,
-   * 11, 14
+   * The kind of a buffer that no driver may map; null for any other buffer.
+   * @see rules/dma.md 8.2 rows 10, 11, 14
    */
   forbidden(phys: PhysAddr, sizeBytes: Bytes, attrs: number): Forbidden | null {
     const { areas, memory, peers } = this.platform;
@@ -232,8 +232,8 @@ export class MappingRecords {
   }
 
   /**
-   * Whether a device writes through one of two mappings, so that sharing a cache line can lose
-   * data.
+   * Whether two mappings that share a cache line can lose data. They can if a device writes through
+   * at least one of them.
    */
   #endangers(record: number, other: number): boolean {
     const { table } = this;

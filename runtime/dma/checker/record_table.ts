@@ -275,8 +275,9 @@ export class RecordTable {
   /**
    * The newest record of a device that matches an unmap's arguments exactly.
    *
-   * @param family Calls that may have made it, as bits `1 << MADE.…`.
-   * @param excusedSerial Records up to this serial number count only when there is no other.
+   * @param family Calls that may have made the record, as bits `1 << MADE.…`.
+   * @param excusedSerial A record up to this serial number is returned only if no later record
+   *   matches.
    */
   findPerfect(
     device: number,

@@ -103,8 +103,8 @@ export class DmaDevice {
   /** Memory that firmware uses with it: mapped one to one wherever it is translated. */
   readonly directRegions: readonly DirectRegion[];
   /**
-   * Mapping calls for the device go to its own dma_map_ops: it is never translated or bounced, and
-   * does not support peer memory.
+   * Mapping calls for the device go to the device's own dma_map_ops. Such a device is never
+   * translated or bounced, and does not support peer memory.
    * @see rules/dma.md 1.3, 1.4 row 7; p2p.md 9.6
    */
   readonly ownOps: boolean;
