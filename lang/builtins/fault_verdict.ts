@@ -323,8 +323,8 @@ class Judgement {
   }
 
   /**
-   * The address equals the low bits of a live mapping's address. The number of low bits is the
-   * number that the device, or such hardware, drives.
+   * The address equals the low bits of a live mapping's address. Their number is the number of
+   * address bits that the device drives or, if the device drives all 64, any number in `CUT_BITS`.
    */
   #cut(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     const { addressBits } = this.device.dma;

@@ -148,7 +148,8 @@ export function describeEvent(name: string, columns: number): string[] | null {
 /**
  * Describes everything with a given name: function, type, statement, injection point, constant,
  * fields and methods. If the word before a dot is unknown, as in `buf.slice`, every member called
- * `slice` is described. If it is the name of a type, only the member of that type is.
+ * `slice` is described. If that word is the name of a type, only the member of that type is
+ * described.
  */
 export function describeLanguage(name: string, columns: number): string[] | null {
   const found: string[][] = [];

@@ -133,8 +133,8 @@ export class Timeline {
       if (statement > this.known.statements.count || this.#passed.has(statement)) continue;
       // This part has no start of a statement, because one statement spans all of it.
       if (ordinalOf(this.#atStatement(statement)) >= (part + 1) * length) continue;
-      // Continues from a checkpoint rather than from the beginning, if that checkpoint's part can
-      // spare it. It can if it is in the first part, or the second one in its part.
+      // Continues from a checkpoint rather than from the beginning, if a part can spare one. The
+      // first part can, and so can a part with two checkpoints, which spares the second.
       const from = parts.findLastIndex((each, index) =>
         each < part && (each === 0 || parts.indexOf(each) < index)
       );
