@@ -17,17 +17,26 @@ for word; do
   esac
 done
 
-# The packages lie below dmalab, or beside it.
+# The packages lie below dmalab, or beside it. Node finds them in folders named node_modules only.
 modules=$own/node_modules
 [ -d "$modules/deno" ] || modules=${own%/*}
+[ "${modules##*/}" = node_modules ] && [ ! -L "$modules/deno" ] || return 0
 [ -f "$modules/deno/package.json" ] && [ ! -e "$modules/deno/node_modules" ] || return 0
 deno=
 for each in "$modules"/@deno/*/deno; do
   [ -z "$deno" ] && [ -f "$each" ] && [ -x "$each" ] || return 0
   deno=$each
 done
+# A container or another computer may share the folder. The Deno of another system does not start here.
+case $deno in
+  */linux-x64-glibc/deno) loader=/lib64/ld-linux-x86-64.so.2 ;;
+  */linux-arm64-glibc/deno) loader=/lib/ld-linux-aarch64.so.1 ;;
+  */darwin-*/deno) loader=/usr/lib/dyld ;;
+  *) return 0 ;;
+esac
+[ -e "$loader" ] || return 0
 if [ -L "$deno" ] || [ -L "${deno%/*}" ] || [ -L "$modules/@deno" ]; then
-  deno=$(readlink -f -- "$deno") || return 0
+  deno=$(command -p readlink -f -- "$deno") || return 0
 fi
 
 # Whether a folder exists and is named by its only path: no symlink, no "..", no "//".
@@ -45,22 +54,25 @@ case $1 in
       [ -e "${pair%:*}" ] || continue
       for each in "${pair%:*}" "${pair#*:}"; do
         [ -e "$each" ] || continue
-        real=$(readlink -f -- "$each")
+        real=$(command -p readlink -f -- "$each") || return 0
         clangs=$clangs,$each,$real
         case $real in *,*) return 0 ;; esac
       done
     done ;;
 esac
 case $1 in
-  @WRITING_HERE@) here=$(pwd -P) ;;
+  @WRITING_HERE@)
+    # The dot keeps newlines at the end of the folder's name.
+    here=$(pwd -P && echo .) || return 0
+    here=${here%??} ;;
 esac
 case $1 in
   @WITH_EDITOR@)
     editor=${VISUAL:-${EDITOR-}}
     case $editor in *[!A-Za-z0-9_./+-]*) return 0 ;; esac ;;
 esac
-# Deno takes a comma for the end of a path.
-case $own$deno${cache-}${here-} in *,*) return 0 ;; esac
+# Deno takes a comma for the end of a path. Node removes "//", as in "//dmalab" of XDG_CACHE_HOME=/.
+case $own$deno${cache-}${here-} in *,* | *//*) return 0 ;; esac
 
 case $1 in
 @STARTS@

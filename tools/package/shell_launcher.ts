@@ -18,10 +18,11 @@ import {
 
 /**
  * `bin.js`, for Node or for a shell: the first line decides which of them runs the file. In JavaScript the second line is a
- * string and a comment. In a shell the second line ends the script, so that no further line is read.
+ * string and a comment. In a shell the second line ends the script, so that no further line is read. `command -p` runs the
+ * system's `readlink`, whatever the PATH contains. A system without `readlink -f` leaves all lines to Node.
  */
 export const BIN_TEXT = `#!/usr/bin/env node
-":" //; own=$(readlink -f -- "$0") && own=\${own%/*} && [ -f "$own/launch.sh" ] && . "$own/launch.sh"; exec node "$0" "$@"
+":" //; own=$(command -p readlink -f -- "$0" 2> /dev/null) && own=\${own%/*} && [ -r "$own/launch.sh" ] && . "$own/launch.sh"; exec node "$0" "$@"
 import "./launch.js";
 `;
 

@@ -10,48 +10,56 @@ import { BIN_TEXT, shellLauncher } from "./shell_launcher.ts";
 
 const TO_NODE = "node";
 
+/** The folder of the npm package with Deno for this system. */
+const SYSTEM = `${Deno.build.os}-${Deno.build.arch === "x86_64" ? "x64" : "arm64"}` +
+  (Deno.build.os === "linux" ? "-glibc" : "");
+
 /** An installed package with a fake Deno and Node that print their arguments. */
 class Installed {
   readonly folder = new TempFolder();
-  readonly own = `${this.folder.path}/lab/node_modules/dmalab`;
-  readonly deno = `${this.folder.path}/lab/node_modules/@deno/here/deno`;
+  readonly modules: string;
+  readonly own: string;
+  readonly deno: string;
   readonly env: Record<string, string> = {
     HOME: `${this.folder.path}/home`,
     PATH: `${this.folder.path}/bin:/usr/bin:/bin`,
   };
 
-  constructor() {
+  /** @param modules The name of the folder with the packages. */
+  constructor(modules = "node_modules") {
     const { folder } = this;
+    this.modules = folder.at(`lab/${modules}`);
+    this.own = `${this.modules}/dmalab`;
+    this.deno = `${this.modules}/@deno/${SYSTEM}/deno`;
     const program = (path: string, text: string) => {
       folder.write(path, `#!/bin/sh\n${text}\n`);
       Deno.chmodSync(folder.at(path), 0o755);
     };
     program("bin/node", `echo ${TO_NODE}`);
-    program("lab/node_modules/@deno/here/deno", `printf '%s\\n' "$@" "$DMALAB_PERMISSIONS"`);
-    folder.write("lab/node_modules/deno/package.json", "{}");
-    folder.write("lab/node_modules/dmalab/bin.js", BIN_TEXT.replace(/^#!.*/, "#!/bin/sh"));
-    folder.write("lab/node_modules/dmalab/launch.sh", shellLauncher(PERMISSIONS, VERSION));
+    program(`lab/${modules}/@deno/${SYSTEM}/deno`, `printf '%s\\n' "$@" "$DMALAB_PERMISSIONS"`);
+    folder.write(`lab/${modules}/deno/package.json`, "{}");
+    folder.write(`lab/${modules}/dmalab/bin.js`, BIN_TEXT.replace(/^#!.*/, "#!/bin/sh"));
+    folder.write(`lab/${modules}/dmalab/launch.sh`, shellLauncher(PERMISSIONS, VERSION));
     Deno.chmodSync(`${this.own}/bin.js`, 0o755);
     folder.write("home/.cache/x", "");
     folder.write("there/x.dma", "");
     folder.write("linked/.cache/x", "");
     Deno.symlinkSync(folder.at("there"), folder.at("linked/.cache/dmalab"));
     folder.write("work/x.dma", "");
-    Deno.mkdirSync(folder.at("lab/node_modules/.bin"));
-    Deno.symlinkSync("../dmalab/bin.js", folder.at("lab/node_modules/.bin/dmalab"));
+    Deno.mkdirSync(`${this.modules}/.bin`);
+    Deno.symlinkSync("../dmalab/bin.js", `${this.modules}/.bin/dmalab`);
     Deno.symlinkSync(folder.at("there"), folder.at("work/link"));
   }
 
   /** The lines that the started program prints. */
-  start(words: readonly string[], more: Readonly<Record<string, string>> = {}): readonly string[] {
+  start(
+    words: readonly string[],
+    more: Readonly<Record<string, string>> = {},
+    cwd = this.folder.at("work"),
+  ): readonly string[] {
     const { code, stderr, stdout } = new Deno.Command(
-      this.folder.at("lab/node_modules/.bin/dmalab"),
-      {
-        args: [...words],
-        clearEnv: true,
-        cwd: this.folder.at("work"),
-        env: { ...this.env, ...more },
-      },
+      `${this.modules}/.bin/dmalab`,
+      { args: [...words], clearEnv: true, cwd, env: { ...this.env, ...more } },
     ).outputSync();
     assertEquals([code, new TextDecoder().decode(stderr)], [0, ""], words.join(" "));
     return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
@@ -127,6 +135,7 @@ Deno.test("a line with a path outside the folder, or one to write, goes to Node"
       { LD_BIND_NOW: "1" },
       { XDG_CACHE_HOME: "" },
       { XDG_CACHE_HOME: "relative" },
+      { XDG_CACHE_HOME: "/" },
       { XDG_CACHE_HOME: `${path}//home/.cache` },
       { HOME: `${path}/none` },
       { HOME: "" },
@@ -139,6 +148,37 @@ Deno.test("a line with a path outside the folder, or one to write, goes to Node"
   const second = "lab/node_modules/@deno/there/deno";
   installed.folder.write(second, "");
   assertEquals(installed.start(["run", "x.dma"]), [TO_NODE]);
+});
+
+Deno.test("the shell uses only a Deno that Node would find and that this system can start", () => {
+  using beside = new Installed("unpacked");
+  assertEquals(beside.start(["check", "x.dma"]), [TO_NODE]);
+  using foreign = new Installed();
+  Deno.renameSync(`${foreign.modules}/@deno/${SYSTEM}`, `${foreign.modules}/@deno/plan9-x64`);
+  assertEquals(foreign.start(["check", "x.dma"]), [TO_NODE]);
+  using linked = new Installed();
+  Deno.renameSync(`${linked.modules}/deno`, linked.folder.at("deno"));
+  Deno.symlinkSync(linked.folder.at("deno"), `${linked.modules}/deno`);
+  assertEquals(linked.start(["check", "x.dma"]), [TO_NODE]);
+});
+
+Deno.test("a newline at the end of the folder's name does not permit another folder", () => {
+  using installed = new Installed();
+  const cwd = installed.folder.at("work\n");
+  Deno.mkdirSync(cwd);
+  const write = installed.start(["report"], {}, cwd).join("\n").match(/^-W=([^,]*),/m);
+  assertEquals(write?.[1], Deno.realPathSync(cwd));
+});
+
+Deno.test("the shell does not run a readlink of the PATH", () => {
+  using installed = new Installed();
+  const readlink = installed.folder.at("bin/readlink");
+  installed.folder.write("bin/readlink", "#!/bin/sh\necho /\necho failed >&2\nexit 1\n");
+  Deno.chmodSync(readlink, 0o755);
+  assertEquals(
+    sorted(installed.start(["check", "x.dma"])),
+    sorted(installed.expected(["check", "x.dma"])),
+  );
 });
 
 Deno.test("permissions that somebody else's environment names are not passed on", () => {
