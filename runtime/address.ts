@@ -9,9 +9,9 @@
  *
  * In an address space of 53 to 64 bits, addresses are counted from the end of the space: for each
  * of these widths, the last 256 TiB of the space are represented, in order, by the numbers from
- * 2^52 + 2^50 on, 256 TiB of numbers for each width. So 0xffff_ffff_ffff_f000 is the number 2^53 -
- * 4096. The number has the lower half of the address, and all its bits below 2^48; only the upper
- * half differs ({@linkcode realHigh}).
+ * 2^52 + 2^50 on, 256 TiB of numbers for each width. So the number 2^53 - 4096 represents
+ * 0xffff_ffff_ffff_f000. It has the lower half of the address, and all its bits below 2^48; only
+ * the upper half differs ({@linkcode realHigh}).
  *
  * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`. One
  * exception: `address & (unit - 1)`, for a unit that is a power of two up to 2^31, is exact for any

@@ -192,7 +192,8 @@ export class EventStream {
   }
 
   /**
-   * Counts several events of one kind at once. May be called only without a listener and latencies.
+   * Counts several events of one kind at once. May be called only while there is neither a listener
+   * nor a latency.
    * @internal
    */
   tickUnseen(id: EventId, times: number): void {

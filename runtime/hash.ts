@@ -1,6 +1,6 @@
 /**
- * FNV-1a hash of a text's UTF-16 units, 32 bits. To continue the hash of another text, pass it as
- * `seed`.
+ * FNV-1a hash of a text's UTF-16 units, 32 bits. To continue from the hash of another text, pass
+ * that hash as `seed`.
  */
 export function hashText(text: string, seed = 0x811c9dc5): number {
   let hash = seed;

@@ -103,7 +103,7 @@ export interface ExecutionContext {
    * traversal of a value, and for work that grows with the size of an argument. A step is some 10
    * ns.
    *
-   * @throws {LimitError} When no steps are left.
+   * @throws {LimitError} When the limit of steps or of time is exceeded.
    */
   work(steps: number): void;
   /**

@@ -122,11 +122,11 @@ export interface SimulatedMachine {
   /** Advances virtual time, and fires timers on the way. */
   advance(durationNs: number): void;
   /**
-   * Starts to record everything. Called before anything has happened; otherwise it continues the
-   * recording of another machine.
+   * Starts to record everything. Must be called before the machine emits its first event.
    * @param Recording The class. It is a parameter so that a run without a recording does not load
    *   it.
-   * @throws {RangeError} When something has happened that was not recorded.
+   * @throws {RangeError} When the machine has emitted an event, because the recording would lack
+   *   it.
    */
   record(Recording: typeof MachineRecording): MachineRecording;
   /**

@@ -20,8 +20,8 @@ export interface RequestPhase {
 }
 
 /**
- * Rows of a table that events of the request created. `endedSeq` is set if a row has ended before the
- * position.
+ * Rows of a table that events of the request created. `endedSeq` is set only if the row has ended at
+ * or before the position.
  */
 export type RequestRows<T extends LabTableName> = readonly LabTableRow<T>[];
 

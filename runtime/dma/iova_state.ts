@@ -12,8 +12,8 @@ import { DMA_BIDIRECTIONAL, type DmaDirection } from "./attributes.ts";
 import type { TranslatedDevice } from "./device/device.ts";
 
 /**
- * The direction and attributes of a range, which the API of 2024 stored in the state. @see
- * rules/defects.md
+ * The direction and attributes of a range, which the API of 2024 stored in the state.
+ * @see rules/defects.md
  */
 export interface IovaStateAttributes {
   readonly dir: DmaDirection;

@@ -29,7 +29,8 @@ const UNNAMED = "";
 /**
  * Collects the faults of a log that is passed in line by line.
  *
- * For each IOMMU maker, it keeps the lines of at most one fault.
+ * It keeps the lines of at most one fault for each IOMMU that lines name: for each maker, and for
+ * each unit of an SMMU.
  */
 export class FaultLogReader {
   readonly #open = new Map<string, OpenFault>();

@@ -259,9 +259,9 @@ function vtdLines(
 }
 
 /**
- * A device-TLB invalidation descriptor of VT-d: the type is 3, the requester ID is in bits 32 to
- * 47. The lowest bit of the address says that the zeros above bit 11 encode the number of pages
- *   (VT-d 6.5.2.5, PCIe 10.2.3).
+ * A device-TLB invalidation descriptor of VT-d. The type is 3; bits 32 to 47 are the requester ID. The
+ * lowest bit of the address says that the zeros above bit 11 encode the number of pages (VT-d 6.5.2.5,
+ * PCIe 10.2.3).
  *
  * @param first First address of an aligned block that ends at `last`. If the two are the first and
  *   the last address of the table, everything is invalidated.

@@ -35,7 +35,8 @@ const VTD_LARGEST_BLOCK_BITS = 18;
  * Computes the invalidation command for a range.
  *
  * The command covers the range itself, or the smallest aligned block that contains the range. If
- * the range or the block is too large for a command, the command covers the whole domain.
+ * the range or the block is too large for a command and `flushes` ends with `_or_domain`, the
+ * command covers the whole domain.
  *
  * @param flushAllAbovePages For Arm: above this number of pages the whole domain is invalidated; 0
  *   means no limit.

@@ -45,14 +45,14 @@ export interface IommuModelSpec {
   readonly writableIsReadable: boolean;
   /**
    * Half of the addresses lie at the end of the 64-bit space, with the top bit extended, and are
-   * never allocated. Therefore the aperture has one bit fewer than the tables. @see rules/dma.md
-   * 4.2
+   * never allocated. Therefore the aperture has one bit fewer than the tables.
+   * @see rules/dma.md 4.2
    */
   readonly extendsTopBit: boolean;
   /**
    * The range that a flush command covers: the exact range (`range`), or the smallest aligned block
-   * that contains it (`block`). With `_or_domain`, the command covers the whole domain if that is
-   * too large for one command.
+   * that contains it (`block`). If that is too large for one command: with `_or_domain` the whole
+   * domain, otherwise still the same range.
    * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";

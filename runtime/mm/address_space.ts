@@ -2,7 +2,8 @@
  * The address space of a process, as far as devices are concerned: its pages, its write permissions,
  * and the notifiers that run before a page is removed.
  *
- * Pages have 4 KiB, or 2^order contiguous pages of 4 KiB. Nothing in this file depends on devices.
+ * A page has 4 KiB, or consists of 2^order contiguous pages of 4 KiB. Nothing in this file depends
+ * on devices.
  *
  * @see rules/hmm-rdma-vfio.md 1.5, chapter 5
  */

@@ -91,8 +91,9 @@ export class TypeMismatches {
   /**
    * Records a use that does not fit.
    *
-   * @param values The values of the use, with their kinds. If two values do not fit together, the
-   *   value that is `none` or a word is blamed, or else the value that has an origin.
+   * @param values The values of the use, with their kinds. Among the values that have an origin,
+   *   the one that is `none` or a word is blamed; otherwise the only origin. If there are several,
+   *   none is blamed.
    */
   add(
     diagnostic: Omit<Hinted, "severity">,

@@ -900,7 +900,7 @@ export class DmaMapping {
     try {
       return iommuUnmapPhys(this.#machine, dev, dma, sizeBytes, dir, attrs);
     } catch (error) {
-      // The call never returns, but the page table has already lost the mapping.
+      // The call never returns (dma.md 5.4), but the page table has already lost the mapping.
       if (phys >= 0) this.#endMapping(call, dev, phys as PhysAddr, dma, sizeBytes, dir);
       this.#events.context.leaveDevice(outer);
       throw error;
