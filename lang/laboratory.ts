@@ -58,28 +58,28 @@ export class Laboratory {
     this.builtins = builtins;
   }
 
-  /** As the function of this name. */
+  /** Like the exported function `buildLab`, with the devices of this laboratory. */
   buildLab(config: LabConfig): Lab {
     return buildLab(config, this.devices);
   }
 
-  /** As the function of this name. */
+  /** Like the exported function `checkProgram`, with the builtins of this laboratory. */
   checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
     return checkProgram(entry, loader, this.builtins);
   }
 
-  /** As the function of this name. */
+  /** Like the exported function `loadText`, with the builtins of this laboratory. */
   loadText(text: string, options: TextOptions = {}): LoadResult {
     const { files, name = "scenario.dma" } = options;
     return this.loadProgram(new SourceFile(name, text), memoryFiles(files));
   }
 
-  /** As the function of this name. */
+  /** Like the exported function `loadProgram`, with the builtins of this laboratory. */
   loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
     return loadProgram(entry, loader, this.builtins);
   }
 
-  /** As the function of this name. */
+  /** Like the exported function `loadForDebugging`, with the builtins of this laboratory. */
   loadForDebugging(entry: SourceFile, loader: SourceLoader): LoadResult {
     return loadProgram(entry, loader, this.builtins, true);
   }

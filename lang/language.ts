@@ -1,4 +1,4 @@
-/** The language with everything that dmalab can do: the functions of the plain laboratory. */
+/** Loads and checks programs with dmalab's own devices and builtins, without additions. */
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { PLAIN, type TextOptions } from "./laboratory.ts";
 import { configBuilder, type GivenRelease } from "./machine/build_config.ts";

@@ -112,7 +112,10 @@ export function variablesAt(
   });
 }
 
-/** The same, from a machine that is already at the position. */
+/**
+ * The names and values that `variablesAt` returns, read from a machine that is already at the
+ * position.
+ */
 export function variablesSeen(
   recording: Recording,
   paused: PausedRun,

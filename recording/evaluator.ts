@@ -96,7 +96,7 @@ export interface OwnNames {
 
 interface Compiled {
   readonly closure: Closure;
-  /** Its type, as far as it is known. */
+  /** The type of the expression's value, as far as it is known. */
   readonly type: Type;
   /** Names that may have no value yet, each with its global. */
   readonly globals: readonly (readonly [string, number])[];

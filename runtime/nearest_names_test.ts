@@ -28,7 +28,7 @@ Deno.test("two letters of five are near only where the word begins as the other 
   assertEquals(nearestNames("abcdef", ["xycdef"]), ["xycdef"]);
 });
 
-/** The same distance by its recursive definition. */
+/** The distance of two names by its recursive definition. */
 function distanceOf(a: string, b: string): number {
   if (a === "" || b === "") return a.length + b.length;
   const [shortA, shortB] = [a.slice(0, -1), b.slice(0, -1)];

@@ -69,7 +69,7 @@ Deno.test("explain and hunt name the file that they cannot take", async () => {
     "b.log",
     "ring.c",
   ]);
-  // It is also the name of an expression.
+  // `fault.log` is also the name of an expression.
   assertEquals((await dmalab("explain", "fault.log")).code, 0);
 });
 

@@ -8,7 +8,7 @@ import { loadProgram, SourceFile } from "dmalab";
 import { HostBuffer, type PhysAddr } from "@dmalab/runtime";
 import { KERNEL_NAMES, type KernelProfile, KERNELS, quirksOf } from "@dmalab/runtime/kernels";
 
-/** The same machine as in the script below. */
+/** The configuration of the machine that the script below describes. */
 function libraryConfig(): LabConfig {
   const defaults = defaultLabConfig();
   const settings = { sgl: true, mdtsBytes: 128 * 1024 };

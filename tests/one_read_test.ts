@@ -51,7 +51,7 @@ class StackScreen extends MemoryScreen {
   }
 }
 
-/** The lists of frames in the page, by the event above each. */
+/** The lists of stack frames in the page, by the name of the event that precedes each list. */
 const LISTS = new Map(
   [...PAGE.matchAll(/^(\S+):\n\n```text\n([^`]*)\n```/gm)]
     .map(([, event, list]) => [event!, list!.split("\n")]),

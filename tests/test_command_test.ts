@@ -209,7 +209,7 @@ Deno.test("every reporter tells what a test has left and fails for it, but for -
     dmalab("test", folder.path, "--reporter", reporter, ...more);
   const pretty = await said("pretty");
   assertStringIncludes(pretty.output, "error[E0926]: device");
-  // It is printed once, as the failure.
+  // The leak is printed once, as the failure.
   assertEquals(pretty.output.match(/not unmapped/g)?.length, 1);
   assertStringIncludes(pretty.output, "FAILED | 0 passed | 1 failed | 0 assertions | 1 leak\n");
   const lenient = await said("pretty", "--lenient");
@@ -250,7 +250,7 @@ test "again" {
   }
   const { files: [file] } = JSON.parse(await said("json"));
   const { incidents } = file.tests[0];
-  // Their addresses differ: only equal incidents are counted together.
+  // The addresses of these incidents differ: only equal incidents are counted together.
   const times = incidents.map((each: { times: number }) => each.times);
   assertEquals(times, [...Array(12).fill(1), 3]);
 });

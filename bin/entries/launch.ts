@@ -55,7 +55,7 @@ function installed(): string | null {
   return major === wanted && minor >= least ? path : null;
 }
 
-/** @param options Deno's options for this Deno only. */
+/** @param options Options for this executable, in addition to `denoOptions`, which every Deno gets. */
 function start(deno: string, options: readonly string[]): void {
   const { added, flags, words } = permissionsOf(
     PERMISSIONS,

@@ -32,7 +32,10 @@ async function* pipedLines(): AsyncGenerator<string> {
   if (rest !== "") yield rest.replace(/\r$/, "");
 }
 
-/** Waits for the first of some lines. @returns All lines; null if there are none. */
+/**
+ * Waits for the first line of the input.
+ * @returns An iterator over all lines, including the first; null if there are no lines.
+ */
 async function begunLines(
   lines: AsyncGenerator<string>,
 ): Promise<AsyncGenerator<string> | null> {

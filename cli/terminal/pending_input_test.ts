@@ -8,7 +8,10 @@ function readChars(lines: readonly string[]): number {
   return lines.reduce((sum, line) => sum + (pending.add(line) ? pending.text.length : 0), 0);
 }
 
-/** The same number if each line is typed at the end of an edited text. */
+/**
+ * The number of characters that are read in total if each line is typed at the end of an edited
+ * text.
+ */
 function editedChars(lines: readonly string[]): number {
   const pending = new PendingInput();
   let text = "";

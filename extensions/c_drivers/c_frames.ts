@@ -139,7 +139,10 @@ export class CFrames {
   #count = 0;
   /** The innermost call has just begun, and has not allocated its stack frame yet. */
   #isOpening = false;
-  /** Number of calls that existed before the script called C, or the kernel called it back. */
+  /**
+   * Number of frames below the current call into C, whether the script or the kernel made that
+   * call.
+   */
   #below = 0;
 
   constructor(private readonly of: FramesOf, readonly debugHooks: DebugHooks) {

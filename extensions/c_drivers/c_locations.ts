@@ -208,7 +208,10 @@ export class CPlaces {
     );
   }
 
-  /** The same for the running code. @param above The host function that C has called. */
+  /**
+   * The location in the running code.
+   * @param above The host function that C has called.
+   */
   here(above: Above = this.here): CLocation {
     const place = this.#innermost(runningFrames(FEW_FRAMES, above));
     return place.span === null ? this.#innermost(runningFrames(MAX_FRAMES, above)) : place;

@@ -198,7 +198,7 @@ const READERS: Readonly<Record<string, EntryReader>> = {
   },
 };
 
-/** The real 64-bit address for the model's number of an address. */
+/** Converts the number that represents an address in the model to the real 64-bit address. */
 function real(address: number): bigint {
   return BigInt(`0x${addressDigits(address)}`);
 }

@@ -75,7 +75,7 @@ export interface NegativeStatus {
   readonly do_not_retry: boolean;
   /** The name of the code in the specification. */
   readonly name: string;
-  /** The section of the specification that lists it. */
+  /** The section of the specification that lists the status code. */
   readonly section: string;
 }
 

@@ -113,7 +113,7 @@ show bytes"01 02"
 print now()
 `;
 
-/** The same for features that 6.12 does not have. */
+/** A script that shows features that 6.12 does not have. */
 const LATER = `
 let state = iova_state()
 show state

@@ -40,7 +40,7 @@ const PROCESS = `let mm = address_space()
 let at = mm.mmap(4KiB, at: 0x7f00_0000_0000, writable: false)
 let more = mm.mmap(4KiB)
 `;
-/** The same, with a map for a device that does not need unmaps yet. */
+/** A process, and a map for a device that does not need unmaps yet. */
 const MAPPED = `machine {
   ram { size = 8GiB }
   pci { root_port rp0 { endpoint nic { } } }
@@ -72,7 +72,7 @@ const RDMA = `machine {
 }
 ${PROCESS}`;
 const REGION = `${RDMA}let mr = nic.reg_mr(mm, more, 4KiB)\nmm.touch(at, 1B)\n`;
-/** The same with a region of the read-only page, which the device is to write. */
+/** A region of the read-only page on the machine of `RDMA`; the device is to write to the region. */
 const DENIED = `${RDMA}let mr = nic.reg_mr(mm, at, 4KiB)\nmm.touch(more, 1B)\n`;
 /**
  * A NIC to which the memory of a GPU is attached. The host bridge decides whether there is a path to

@@ -258,7 +258,7 @@ function buildWords(): ReadonlyMap<string, EnumValue> {
 /** Every spelling with its constant; all spellings of one constant have the same `EnumValue`. */
 export const WORDS: ReadonlyMap<string, EnumValue> = buildWords();
 
-/** The same, with the words of an event table. */
+/** Every spelling of `WORDS`, and of the words of an event table, with its constant. */
 export function wordsWith(events: EventTable): ReadonlyMap<string, EnumValue> {
   const sets = Object.values(events).flatMap(({ fields }) =>
     Object.values(fields).flatMap((field) => field.sets)

@@ -43,7 +43,7 @@ export function renameAt(
     : renameSymbol(analysis, occurrenceAt(analysis, offset)!.symbol, name, loader);
 }
 
-/** The same for a symbol, for names that the program chose. */
+/** The edits that rename a symbol; only for symbols that the program itself named. */
 export function renameSymbol(
   analysis: Analysis,
   symbol: NameSymbol,

@@ -204,7 +204,7 @@ export class SettingReader {
     return this.convert(shape, { name, value, span: expression.span });
   }
 
-  /** The same for a value that is already evaluated. */
+  /** Converts a value that is already evaluated to a setting's value. */
   convert(shape: ValueShape, given: GivenValue): SettingValue | undefined {
     const { name, span, value } = given;
     switch (shape.kind) {

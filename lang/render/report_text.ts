@@ -64,7 +64,8 @@ export function logLine(log: string): string {
 }
 
 /**
- * The report on one line, for a list that already contains the location of the second statement.
+ * The report on one line. The location of the statement that broke the rule is left out, because
+ * the list of incidents already shows it.
  */
 export function reportSentence(report: Omit<PrintedReport, "log">): string {
   const { firstPlace, secondPlace } = report;

@@ -22,7 +22,7 @@ interface TokenContext {
   readonly next: IToken | undefined;
   /** A statement, or an entry between braces, may begin here. */
   readonly atStart: boolean;
-  /** The same, except directly after a `}`. */
+  /** A statement or an entry may begin here, and the previous token is not a `}`. */
   readonly atLineStart: boolean;
   /** Directly inside the braces of a `bench`, where no call is possible. */
   readonly inBench: boolean;

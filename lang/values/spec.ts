@@ -44,7 +44,7 @@ export type Contents = Type | readonly [Contents] | { readonly [name: string]: C
 export type FromItems =
   /** A list of some or all of the items. */
   | "items"
-  /** One of the items. */
+  /** One of the list's items. */
   | "item"
   /** The sum of the items: of the same kind if they are numbers. */
   | "sum"

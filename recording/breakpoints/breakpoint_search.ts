@@ -38,11 +38,11 @@ export interface Places {
   /** The expression that must change; every position is a candidate. */
   readonly change: CompiledExpression | null;
   readonly log: CompiledExpression | null;
-  /** Statements of the code, by number. */
+  /** For a line: numbers of the statements at which the breakpoint can stop. Else null. */
   readonly statements: ReadonlySet<number> | null;
-  /** Kinds of events, by number. */
+  /** For kinds of events or incidents: indices of their names in the event registry. Else null. */
   readonly kinds: ReadonlySet<number> | null;
-  /** Events, by number. */
+  /** For changes of a cell: numbers of the events that changed the cell. Else null. */
   readonly events: ReadonlySet<number> | null;
 }
 

@@ -95,9 +95,9 @@ export function firstDifferentEvent(one: RecordedRun, other: RecordedRun): numbe
 
 /** Matching events of two runs; null where one run has no counterpart. */
 export interface AlignedEvents {
-  /** Its number in the first run. */
+  /** The event's number in the first run. */
   readonly one: number | null;
-  /** Its number in the second run. */
+  /** The event's number in the second run. */
   readonly other: number | null;
   /** Whether the two events have the same text. */
   readonly isSame: boolean;

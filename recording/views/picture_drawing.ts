@@ -132,7 +132,7 @@ interface DrawnEntry {
   readonly text: string;
   /** The page that it points to; null for a list. */
   readonly page: number | null;
-  /** The list that contains it; null for the command itself. */
+  /** The list that contains the entry; null for an entry of the command itself. */
   readonly list: number | null;
   readonly seq: number | null;
   readonly fetched: number | null;

@@ -11,7 +11,7 @@ import type { RecordedRun } from "../recorded_run.ts";
 
 /** A step in the life of a request. */
 export interface RequestPhase {
-  /** Its state from there on. */
+  /** The request's state from this step on. */
   readonly phase: "mapped" | "sent" | "fetched" | "completed" | "unmapped" | "ended";
   /** The event that shows it. */
   readonly seq: number;

@@ -61,7 +61,7 @@ interface WrittenRun {
   readonly bytes: number;
   readonly output: readonly (readonly [text: string, seq: number, statement: number])[];
   readonly asides: readonly (readonly [statement: number, word: string])[];
-  /** Its child runs, by their indices among all runs. */
+  /** The child runs of this run, by their indices among all runs. */
   readonly sides: readonly (readonly [
     statement: number,
     word: string,
@@ -188,7 +188,7 @@ function readHead(bytes: Uint8Array): Written {
   try {
     head = JSON.parse(new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, end))) as Written;
   } catch {
-    // Its actual form is unknown.
+    // The file does not begin with JSON; its actual form is unknown.
   }
   if (head?.dmalab !== "recording") throw new RangeError("This is not a recording of dmalab");
   if (head.version !== SERIALISED_VERSION) {

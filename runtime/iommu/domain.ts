@@ -365,9 +365,10 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Maps runs of one granule, with the same result as separate calls of `map`, but only if no
-   * listener needs an event of each map.
-   * @returns How many runs were mapped, from the first on; after 0, the caller has to call `map`.
+   * Maps runs of one granule each, with the same result as separate calls of `map`. Maps nothing if
+   * a listener needs an event of each map, or if maps are audited or charged separately.
+   * @returns Number of runs mapped, counted from index `first`. If it is 0, the caller must call
+   *   `map`.
    */
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
     const { audited, charges, events } = this.#platform;

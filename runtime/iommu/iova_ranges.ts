@@ -81,7 +81,7 @@ export class IovaRanges {
    * search.
    */
   #skips: IovaSkipList | null = null;
-  /** Ranges that long searches have visited without a skip list. */
+  /** Number of ranges that long searches have visited without a skip list. */
   #walked = 0;
 
   /** Node by first frame, open addressing; 0 (the floor, which is never in it) is empty. */

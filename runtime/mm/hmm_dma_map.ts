@@ -59,7 +59,7 @@ export type HmmMapMode =
 
 /** The result of mapping an entry, and its reason. */
 interface HmmOutcome {
-  /** The device's address, or `DMA_MAPPING_ERROR`. */
+  /** The DMA address of the page, or `DMA_MAPPING_ERROR`. */
   readonly dma: DmaAddr;
   readonly why: Why;
 }

@@ -54,7 +54,7 @@ function allocated(
 const STRICT: TestBenchOptions = {};
 const DIRECT: TestBenchOptions = { iommu: { mode: "off" } };
 
-/** The same, with peer memory of one kind from `PEER` on. */
+/** A map of 16 pages, and peer memory of one kind at physical addresses from `PEER` on. */
 function withPeer(kind: PeerMapType, mode: "strict" | "off" = "strict"): Rig {
   const rig = allocated({
     iommu: { mode },

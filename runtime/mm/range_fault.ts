@@ -166,7 +166,7 @@ class RangeWalk {
     return mapped === null || mapped.frame.broken ? VALID : 0;
   }
 
-  /** The same for all pages that are mapped, or missing, as one. */
+  /** The flags that any page up to `end` lacks. These pages are mapped as one, or are all missing. */
   #needsAny(end: number, mapped: MappedPage | null): number {
     let needed = 0;
     for (let page = this.#page; page < end; page++) needed |= this.#needs(page, mapped);

@@ -93,7 +93,7 @@ const SLEEPS = { sleeps: "sleeps" } as const;
 const OF_MANY = { suffix: "_many", ...SLEEPS } as const;
 const WHOLE = { ...HMM, ...SLEEPS };
 const BY_FLAGS = { sleeps: "gfp" } as const;
-/** The device's address; null for the error value. */
+/** A DMA address; null for the error value. */
 const ADDRESS = optional(DMA);
 const ERRNO = described(INT, "0, or a negative errno");
 const COUNT = described(INT, "number of DMA ranges, 0 on any failure");

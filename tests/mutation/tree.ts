@@ -41,7 +41,7 @@ const REPLAYED = "tests/mutation/replayed_test_groups.ts";
 const OTHERS = [...SOURCE_FOLDERS, "tests"];
 /** Tests in these folders that notice no mutant here, or do not notice it every time. */
 const LEFT_OUT = [
-  // Its groups are replayed separately.
+  // The groups of this test are replayed separately.
   "tests/conformance_test.ts",
   "tests/conformance_long_test.ts",
   // They depend on the host's time, which differs when other processes run.

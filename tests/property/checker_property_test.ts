@@ -58,7 +58,8 @@ for (const [name, misuse] of Object.entries(MISUSES)) {
           const seen = world.reports.map(([reportClass, site]) => `${reportClass} ${site}`);
           const expected = [`${misuse.expected} ${MISTAKE_SITE}`];
           assertEquals([...new Set(seen)], expected);
-          // Its later actions are correct, and no report about them follows from the mistake.
+          // The actions after the mistake are correct, and no report about them follows from the
+          // mistake.
           world.finish();
           assertEquals(world.reports.length, seen.length);
           planted++;

@@ -47,7 +47,7 @@ export class HostMemoryBuffer {
     return sizeOf(this.chunks);
   }
 
-  /** The device's address of the list of pieces. */
+  /** DMA address of the list of pieces. */
   get listDma(): DmaAddr {
     return this.#list.dma;
   }

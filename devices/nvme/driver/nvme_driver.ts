@@ -492,7 +492,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     request.end(status);
   }
 
-  /** Ends every command of a queue that was sent: the controller will not answer any more. */
+  /** Ends every sent command of a queue, because the controller will not answer any more. */
   cancel(queue: QueuePair): void {
     const { events } = this.machine;
     for (const iod of queue.sent()) {

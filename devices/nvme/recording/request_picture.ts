@@ -23,7 +23,7 @@ export interface RequestEntry {
   readonly page: number | null;
   /** The index of the entry in that page; null in the command. */
   readonly index: number | null;
-  /** The device's address of the entry; null in the command. */
+  /** DMA address of the entry; null for an entry in the command. */
   readonly at: number | null;
   /** The address in the entry. */
   readonly dma: number;
@@ -42,7 +42,7 @@ export interface RequestEntry {
 
 /** A page of PRP entries or SGL descriptors. */
 export interface RequestListPage {
-  /** The device's address of the page. */
+  /** DMA address of the list page. */
   readonly dma: number;
   /** The event that wrote the entry which points to it. */
   readonly seq: number | null;
@@ -93,7 +93,7 @@ export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>
 
 /** A part of memory that is copied through a bounce buffer. */
 export interface BouncedPart {
-  /** The device's address of the copy. */
+  /** DMA address of the copy. */
   readonly dma: number;
   /** Its size. */
   readonly sizeBytes: number;

@@ -74,7 +74,7 @@ export function noteAction(kernel: CKernel, dev: number, action: number, data: n
   return 0;
 }
 
-/** The same for a caller that already has the memory for the record. */
+/** Notes an action, for a caller that already has the memory for the record. */
 export function addAction(kernel: CKernel, dev: number, action: number, data: number): void {
   kernel.part(CManaged).add(kernel.owner(dev), actionKey(action, data), () => {
     kernel.callBack(action, [BigInt(data)]);

@@ -65,7 +65,7 @@ interface InstalledClang {
 }
 
 interface Checked {
-  /** Its own version text; null if it cannot be used. */
+  /** The compiler's own version text; null if the compiler cannot be used. */
   readonly version: string | null;
   readonly problem: string;
 }
@@ -213,7 +213,7 @@ class SystemClang implements TreeClang {
     return this.#session.close();
   }
 
-  /** Its version, or why it cannot be used. */
+  /** The compiler's version, or the reason why the compiler cannot be used. */
   async check(): Promise<Checked> {
     let version: string | null = null;
     const cannot = (problem: string) => ({

@@ -40,7 +40,7 @@ function outcomesOf(name: string): ReadonlyMap<string, string> {
   return new Map(runsOf(name));
 }
 
-/** The same as pairs: a test with several runs has one pair for each. */
+/** The outcomes of a scenario's tests as pairs: a test with several runs has one pair a run. */
 function runsOf(name: string): readonly (readonly [string, string])[] {
   const limits = { ...DEFAULT_LIMITS, steps: MAX_STEPS };
   const { outcomes } = runProgramWith(null, programOf(loaded(name)), {

@@ -339,8 +339,8 @@ export function hasTreeFunction(name: string): boolean {
 }
 
 /**
- * The function with a name. The lab's headers and the lab's files for trees call the lab's function
- * `name` as `lab_name`.
+ * Finds the lab's function that C calls by `name`. The lab's headers and the lab's files for trees
+ * call a function `x` of the lab as `lab_x`.
  */
 function callOf(name: string): CCall | undefined {
   // These functions have other arguments in the lab's own headers.

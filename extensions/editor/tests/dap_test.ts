@@ -197,7 +197,8 @@ Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () =>
   }
   assertEquals(lines.join("\n"), shown.trimEnd());
   assertEquals((await client.event("stopped")).reason, "goto");
-  // The same by a click on the row.
+  // A data breakpoint that is set by a click on the mapping's row finds the mapping's `dma.map`,
+  // too.
   const table = named(await scopeOf(client, "Machine"), "mappings");
   const { variables: rows } = await client.body("variables", table);
   const { name } = named<{ name: string }>(rows, "ssd 0xffff_d000");

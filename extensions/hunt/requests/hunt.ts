@@ -121,7 +121,7 @@ export interface TurnEnd {
   /** Number of steps tried, and of machines. */
   readonly cases: number;
   readonly machines: number;
-  /** Its `cases` are counted from the turn's start. */
+  /** The finding of the turn. Its `cases` are counted from the turn's start. */
   readonly finding: HuntFinding | null;
   readonly state: HuntState;
 }

@@ -24,7 +24,10 @@ export interface Violation {
   readonly text: string;
   /** Index of the step. */
   readonly step: number;
-  /** Index of the request in it; null when it concerns none or all. */
+  /**
+   * Index of the request in the step; null if the violation concerns none of the step's requests or
+   * all of them.
+   */
   readonly io: number | null;
   /** Memory outside the request that the device wrote. */
   readonly outside: { readonly phys: number; readonly sizeBytes: number } | null;

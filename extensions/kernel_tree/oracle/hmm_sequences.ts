@@ -18,7 +18,10 @@ const ENTRY_PAGES = [1, 1, 1, 2, 16];
  */
 const PAGES_BEYOND_RANGES = 2 ** 20;
 const LOOK_EVERY = 16;
-/** An unaligned mapping: a device that bounces it needs syncs by the CPU from then on. */
+/**
+ * An unaligned mapping. After the kernel has bounced it, the device's mappings need `dma_sync_*`
+ * calls.
+ */
 const BOUNCED = { phys: 4096 + 512, size: 1024, dir: 2, attrs: 0 };
 
 export function hmmSequence(seed: number): readonly Operation<MappingOperation>[] {

@@ -8,7 +8,10 @@ type IovaStep = Operation<IovaOperation>;
 const MAX_CPUS = 4;
 const LIMITS = [2 ** 20 - 1, 2 ** 20 - 1, 2 ** 20, 2 ** 24 - 1, 2 ** 36 - 1, 300, 2000];
 const MAX_SIZES = [1, 2, 8, 40, 300];
-/** First page numbers of ranges: 1, just below 4 GiB, or above. */
+/**
+ * First page frame numbers of IOVA spaces: mostly 1; also 16, just below 4 GiB, and just above 4
+ * GiB.
+ */
 const START_PFNS = [1, 1, 1, 16, 2 ** 20 - 200, 2 ** 20 + 7];
 const LENGTHS = [100, 500, 500, 3000];
 /** Number of operations between two comparisons of the whole tree. */

@@ -36,7 +36,7 @@ interface Choice {
   readonly key: string;
 }
 
-/** One of the two sides: a run, and an event of it. */
+/** One of the two sides of a comparison: a run, and an event of that run. */
 interface Operand {
   key: string;
   /**

@@ -245,7 +245,7 @@ Deno.test("which device is first on a root bus is a doubt where it could change 
   assertEquals(doubts(at("00:00.0", "8086:6f00"), ""), []);
   assertEquals(doubts("", at("80:00.0", "8086:6f00")), []);
   assertEquals(doubts(at("00:00.0", "8086:6f00"), at("80:00.0", "8086:6f00")), []);
-  // Both are known, and neither is refused alone.
+  // Both bridges are known, and neither is refused alone.
   assertEquals(doubts(at("00:00.0", "8086:3c00"), at("80:00.0", "8086:3c01")), []);
   assertEquals(doubts(at("00:00.0", "8086:2020"), at("80:00.0", "8086:2020")), []);
   // A bridge may be missing above one of them, whatever device is first on its bus.

@@ -34,7 +34,7 @@ const BACK_SECONDS = 1;
 /** At most this many lines precede the kernel's version in a boot. */
 const MAX_EARLY_LINES = 8;
 
-/** The boots of a log, by its messages; without any message the list is empty. */
+/** The boots of a log, found from the log's messages. `list` is empty until a message is pushed. */
 export class LogBoots {
   readonly list: LoggedBoot[] = [];
   readonly #byEntry = new Map<KernelLogEntry, LoggedBoot>();

@@ -86,7 +86,10 @@ export function modeOf(device: Device): Mode {
   return evidenceOf(device)?.mode ?? "unknown";
 }
 
-/** Whether addresses are not the physical ones, and nothing shows what translated them. */
+/**
+ * Whether some DMA addresses of a device differ from the physical addresses, and no evidence shows
+ * whether an IOMMU or bouncing is the cause.
+ */
 export function isUndecided(device: Device): boolean {
   return device.otherMaps > 0 && modeOf(device) === "unknown";
 }

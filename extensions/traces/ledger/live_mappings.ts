@@ -313,7 +313,7 @@ export function conflicting(mapping: TracedMapping): TracedMapping | null {
  * these are only counted, because their unmaps may be missing.
  */
 const MAX_PER_PAGE = 8;
-/** The same limit for a device: more than its rings have. */
+/** The largest number of mappings of one device that are kept: more than its rings have entries. */
 const MAX_PER_DEVICE = 1 << 16;
 
 /**

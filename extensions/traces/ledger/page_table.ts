@@ -33,7 +33,7 @@ export interface PageTableRun {
   readonly context: Context;
   /** The request for which it was mapped, or null. */
   readonly request: NvmeCommand | null;
-  /** Its original start, before an unmap of its first part. */
+  /** The run's original start, before an unmap of its first part. */
   readonly first: number;
   /** The unmap that has ended only the first part of the original run, or null. */
   readonly cutBy: TableUnmap | null;

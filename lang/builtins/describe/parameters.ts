@@ -58,7 +58,9 @@ export function optional(of: Parameter<unknown>, otherwise?: unknown): Parameter
 
 /** The same parameter, optional and passed by name only. */
 export function named<T>(of: Parameter<T>): Parameter<T | undefined>;
-/** The same with a default, which `run` gets without an argument. */
+/**
+ * The same parameter, optional and passed by name only; without an argument `run` gets `otherwise`.
+ */
 export function named<T, D>(of: Parameter<T>, otherwise: D): Parameter<T | D>;
 export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<unknown> {
   return { ...of, optional: true, named: true, otherwise };
@@ -110,7 +112,7 @@ export const param = {
   /** The runtime's object behind a handle of a type, or of one that extends it. */
   handle: <T>(name: string, type: HandleType<T>, doc: string): Parameter<T> =>
     parameter(name, `@${type.name}`, doc, targetOf as (value: Handle) => T),
-  /** The same with the type's name instead of the type, for a type's own methods. */
+  /** Like `handle`, but with the type's name instead of the type, for a type's own methods. */
   own: <T>(name: string, kind: `@${string}`, doc: string): Parameter<T> =>
     parameter(name, kind, doc, targetOf as (value: Handle) => T),
   /** An argument of several kinds, or one that `decode` converts in its own way. */

@@ -8,7 +8,7 @@ export function refusalLines({ rule, inputs }: Why, status: string, columns: num
   return factLines({ title: `rejected: ${status}`, why: refusalReason(inputs) }, rule, columns);
 }
 
-/** The same as a sentence. */
+/** The reason for rejecting a bio, as a sentence. */
 export function refusalReason(inputs: Why["inputs"]): string {
   const number = (name: string) => Number(inputs[name] ?? 0);
   const size = (name: string) => formatSize(number(name));

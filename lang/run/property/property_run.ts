@@ -194,7 +194,9 @@ function pastedTest(pasted: PastedCase): readonly string[] {
   ];
 }
 
-/** The same as `caseText()`, with only the length of a sequence: each name takes one line. */
+/**
+ * The case as `caseText()` shows it, with only the length of a sequence: each name takes one line.
+ */
 function shortText({ property, values }: Pick<PastedCase, "property" | "values">): string {
   return property.forall.map(({ name }, index) => {
     const value = values[index]!;

@@ -265,7 +265,10 @@ export abstract class DeclarationRules extends PatternRules {
     });
   }, this.statementOr);
 
-  /** Adds the parts before the keyword. */
+  /**
+   * Completes a declaration with the parts before its keyword: sets `skip`, and begins the span
+   * there.
+   */
   readonly #whole = <T extends { skip: boolean; span: Span }>(
     node: T,
     _: unknown,

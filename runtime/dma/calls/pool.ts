@@ -72,7 +72,7 @@ export function lastOfNewestPage<T>(free: readonly T[], pageOf: (block: T) => nu
 
 export class DmaPool implements DescriptorPool {
   readonly blockSizeBytes: Bytes;
-  /** The name that its driver uses. */
+  /** The name that the driver gave the pool, for reports of the checker. */
   driverName: string;
   readonly #machine: Machine;
   readonly #device: DmaDevice;

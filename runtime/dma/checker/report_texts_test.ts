@@ -46,7 +46,7 @@ const inRange = (run: (bench: CheckerBench) => void) => (bench: CheckerBench) =>
   run(bench);
 };
 
-/** The same, with a linked and synced first page. */
+/** Reserves a range of three pages, links and syncs its first page, and runs a test in it. */
 const onLink = (run: (bench: CheckerBench) => void) =>
   inRange((bench) => {
     bench.link(0x10_0000, 0, PAGE);
@@ -54,7 +54,7 @@ const onLink = (run: (bench: CheckerBench) => void) =>
     run(bench);
   });
 
-/** The same, with a linked and synced large leaf. */
+/** Reserves a huge range, links and syncs it as one large leaf, and runs a test in it. */
 const onLeaf = (run: (bench: CheckerBench) => void) => (bench: CheckerBench) => {
   bench.tryAlloc(0, HUGE);
   bench.link(0x1000_0000, 0, HUGE);

@@ -414,7 +414,7 @@ export class DeviceBus {
   }
 }
 
-/** The same memory in bytes. */
+/** The memory of an array of words, as bytes. */
 function bytesOf(words: Int32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }

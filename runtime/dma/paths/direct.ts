@@ -202,7 +202,10 @@ function addressOf(machine: DmaMachine, dev: DmaDevice, phys: number, attrs: num
   return (attrs & MMIO) !== 0 ? mmioAddress(machine, dev, phys) : directAddress(dev, phys);
 }
 
-/** The same for MMIO; not every release translates its address to the bus. @see rules/v7.3.md 3.1 */
+/**
+ * The address of MMIO on the device's bus; not every release translates the physical address.
+ * @see rules/v7.3.md 3.1
+ */
 function mmioAddress(machine: DmaMachine, dev: DmaDevice, phys: number): DmaAddr {
   return machine.kernel.mmio_untranslated ? phys as DmaAddr : directAddress(dev, phys);
 }

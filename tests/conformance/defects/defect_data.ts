@@ -21,7 +21,10 @@ export interface DefectMachine {
     readonly sgl: boolean;
     readonly metadata_sgl: boolean;
     readonly metadata_bytes_per_block?: number;
-    /** Exponent of its transfer limit; null where something else limited every run. */
+    /**
+     * Exponent of the controller's transfer limit (MDTS); 0 means no limit. Null if another limit
+     * was lower in every run of the scenario, so that the exponent is unknown.
+     */
     readonly mdts: number | null;
   };
   readonly limits: Omit<

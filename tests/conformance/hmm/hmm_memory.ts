@@ -99,7 +99,10 @@ export function eventNumber({ event }: ChangedRange): number {
 
 /** First frame number of the model, above all frame numbers of recorded machines. */
 const FIRST_OWN_PFN = 2 ** 36;
-/** The zero pages of all processes of one machine. */
+/**
+ * Frame of the zero page, which all processes of one machine share. `HUGE_ZERO_PFN` is the first
+ * frame of the huge zero page.
+ */
 const ZERO_PFN = FIRST_OWN_PFN;
 const HUGE_ZERO_PFN = FIRST_OWN_PFN + 512;
 const FIRST_TAKEN_PFN = FIRST_OWN_PFN + 1024;
