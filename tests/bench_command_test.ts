@@ -1,4 +1,4 @@
-/** `dmalab bench` and its options, run as a separate command. */
+/** `dmalab bench` and its options, run by the program's main function. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

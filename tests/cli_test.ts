@@ -1,6 +1,6 @@
 /**
- * The command line, run as a separate process. The tests compare its output on each stream and its
- * exit codes.
+ * The command line: its output on each stream and its exit codes. Most commands are run in this
+ * process, by the program's main function.
  */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";

@@ -180,7 +180,7 @@ function changeHistory(run: CapturedRun, findings: Findings): void {
   }
 }
 
-/** Changes descriptions of runs: the facts derived from them and a few requests must still agree. */
+/** Changes descriptions of runs: the derived facts or the run's first requests must then differ. */
 function changeDescription(run: CapturedRun, findings: Findings): void {
   const few = beginningOf(run, DESCRIBED_REQUESTS);
   for (const { apply, name } of findings.fresh(`run ${kindOf(run)}`, run.environment)) {

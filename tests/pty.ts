@@ -93,7 +93,7 @@ export class Pty implements AsyncDisposable {
 
   /**
    * Waits until the output contains a text. Drops all output up to the end of that text.
-   * @returns The output before the text.
+   * @returns The dropped output, which ends with the text.
    */
   async see(wanted: RegExp): Promise<string> {
     const text = await untilIn(() => textOf(this.#seen), wanted);

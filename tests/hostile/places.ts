@@ -171,7 +171,7 @@ export const USES: readonly Use[] = [
 
 /**
  * Time limit of the process. The limit is longer than all command lines together need. A command
- * that waits for the reader of a pipe does not end, and exceeds the limit.
+ * that waits for the other end of a pipe does not end, and exceeds the limit.
  */
 const PATIENCE_MS = 300_000;
 

@@ -1,7 +1,7 @@
 /**
- * Runs hostile cases one after the other. Cases without files share a process that runs this
- * checkout. A case that fails in that process is run again in a separate process, which runs the
- * package.
+ * Runs hostile cases one after the other. Cases of the command without redirected input or output
+ * share a process that runs this checkout. A case that fails in that process is run again in a
+ * separate process, which runs the package.
  */
 import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";

@@ -13,7 +13,7 @@ import { hash, keyOf } from "./plan.ts";
 interface Line {
   readonly key: string;
   readonly start: number;
-  /** Hash of the file with the change. */
+  /** Hash of the source file to which the change is made, without the change. */
   readonly source: number;
   /** Hash of all sources and tests. */
   readonly everything: number;

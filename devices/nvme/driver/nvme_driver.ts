@@ -96,8 +96,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   /**
-   * Inputs of the choice between PRPs and SGLs: the controller's abilities, and the threshold,
-   * which scripts may change.
+   * Inputs of the choice between PRPs and SGLs: the controller's abilities, and the threshold from
+   * the disk's settings.
    */
   readonly format: FormatSettings;
   /** Whether each command and its lists are kept after completion. */

@@ -128,10 +128,10 @@ export class GivenFrames {
   }
 
   /**
-   * The recorded number of a frame.
+   * The recorded number of a frame, if it is known; otherwise `shown` becomes that number.
    * @param shown The number that the record has at the place where the model has this frame.
-   * @returns Null if the record shows no number at that place, or a number that belongs to another
-   *   frame.
+   * @returns Null for a frame without a known number, if the record shows no number at that place,
+   *   or a number that belongs to another frame.
    */
   recorded(pfn: number, shown: number | null): number | null {
     const known = this.#recorded.get(pfn);
