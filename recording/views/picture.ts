@@ -107,8 +107,8 @@ export function pictureSubjects(
 }
 
 /**
- * The subject of a position: the request of its event. If the event belongs to no request, the
- * mappings of the event's device; otherwise the last request that began.
+ * The subject of a position: the request of its event or, if the event belongs to no request, the
+ * mappings of the event's device. If there is no such picture, the last request that began.
  */
 export function subjectAt(
   { run }: RunIndex,

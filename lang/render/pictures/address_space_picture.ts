@@ -25,8 +25,8 @@ export interface PicturedSpace {
 
 const STRIP_CELLS = 60;
 /**
- * If at least this many ranges of the same kind follow each other, only some are listed; the others
- * are counted.
+ * If at least this many ranges of the same kind directly follow a listed range, they are only
+ * counted.
  */
 const SAME_ROWS = 3;
 const LIMIT_32BIT = 2 ** 32;
