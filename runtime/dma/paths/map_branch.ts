@@ -253,7 +253,7 @@ export type ReachLimit = "mask" | "bus_limit" | "bus_ranges";
 
 /**
  * A buffer that a device cannot reach: its memory, the address that the device would use, and the
- * limit that the address exceeds.
+ * limit that makes the buffer unreachable.
  */
 export interface OutOfReach {
   readonly phys: number;
