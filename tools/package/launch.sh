@@ -2,7 +2,7 @@
 # package's folder as $own. It returns where it leaves a line to launch.js: where it would have to look at files.
 # The words between "@" come from the records of the commands, when the package is built.
 case $#:${1-} in
-  1:--version | 1:-V) printf 'dmalab %s\n' @VERSION@ && exit ;;
+  1:--version | 1:-V) printf 'dmalab %s\n' @VERSION@ 2> /dev/null && exit ;;
 esac
 case ${1-} in
   @COMMANDS@) ;;

@@ -193,6 +193,11 @@ Deno.test("the version is printed without Deno", () => {
   for (const word of ["--version", "-V"]) {
     assertEquals(installed.start([word]), [`dmalab ${VERSION}`]);
   }
+  const closed = new Deno.Command("sh", {
+    args: ["-c", '"$0" --version >&-', `${installed.own}/bin.js`],
+    env: installed.env,
+  }).outputSync();
+  assertEquals(new TextDecoder().decode(closed.stderr).includes("printf"), false);
   assertEquals(installed.start(["check", "x.dma"]), [TO_NODE]);
 });
 
