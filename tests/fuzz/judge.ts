@@ -63,7 +63,7 @@ function mostMs(text: string): number {
   return 100 + MOST_RATIO * withoutMistakesMs * text.length / WITHOUT_MISTAKES.length;
 }
 
-/** A text that takes at most this part of its time is not tried again. */
+/** A text that takes at most this part of its time limit is not tried again. */
 const QUICK_SHARE = 0.2;
 /**
  * How often a slow text is tried. The first tries include compiling JavaScript, and other tries may be

@@ -112,8 +112,8 @@ class TableWalk {
   }
 
   /**
-   * A range, and memory for it. Like the range's address, the memory is aligned to the granule or to a
-   * large page. With small pages the size of the range is limited, because the range needs more pages.
+   * A range, and memory for it. Their addresses have the same offset in a page of one size: the
+   * granule, or larger. The range has at most `MAX_LEAVES` pages of this size.
    */
   protected range(): Range & { readonly paddr: number } {
     const { granule, random } = this;
