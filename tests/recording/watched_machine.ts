@@ -249,7 +249,7 @@ function joined(
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** By table: the function that gets the table's entries from other objects than the machine. */
+/** By table without `read`: the function that gets the rows from the lab's objects. */
 const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>> = {
   mappings: mappingRows,
   odp_regions: regionRows,

@@ -21,8 +21,8 @@ interface NamedKernel {
 
 const USUAL_FOLDER = "tests/golden";
 /**
- * Exit codes of commands that print a result: 1 means that verdicts differ, or that a boot was not
- * captured.
+ * Exit codes of commands that print a result: 1 means that the kernel differs from the model, or
+ * that a boot was not captured.
  */
 const RESULT_CODES: readonly number[] = [0, 1];
 
