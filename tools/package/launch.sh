@@ -68,6 +68,11 @@ case $1 in
 esac
 case $1 in
   @WITH_EDITOR@)
+    # Ctrl-Z must stop a script that started dmalab, too. Only launch.js can do so.
+    if [ -t 0 ]; then
+      { read -r each each each each group each < /proc/self/stat; } 2> /dev/null || return 0
+      [ "$group" = "$$" ] || return 0
+    fi
     editor=${VISUAL:-${EDITOR-}}
     case $editor in *[!A-Za-z0-9_./+-]*) return 0 ;; esac ;;
 esac

@@ -181,6 +181,24 @@ Deno.test("the shell does not run a readlink of the PATH", () => {
   );
 });
 
+Deno.test({
+  name: "a prompt within another program's process group goes to Node, which stops all on Ctrl-Z",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    using installed = new Installed();
+    const first = (line: string) => {
+      const { stdout } = new Deno.Command("script", {
+        args: ["-qec", line, "/dev/null"],
+        clearEnv: true,
+        env: { ...installed.env, DMALAB: `${installed.own}/bin.js`, SHELL: "/bin/sh" },
+      }).outputSync();
+      return new TextDecoder().decode(stdout).split("\r\n")[0];
+    };
+    assertEquals(first('exec "$DMALAB" repl'), "run");
+    assertEquals(first('"$DMALAB" repl; true'), TO_NODE);
+  },
+});
+
 Deno.test("permissions that somebody else's environment names are not passed on", () => {
   using installed = new Installed();
   const started = installed.start(["check", "x.dma"], { DMALAB_PERMISSIONS: "-R" });
