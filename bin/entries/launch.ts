@@ -64,9 +64,10 @@ function start(deno: string, options: readonly string[]): void {
     deno,
     process.env,
   );
-  // Deno can start the C compiler only without variables that change how programs are loaded.
+  // Deno can start the C compiler only without variables that change how programs are loaded. Deno would also load the
+  // modules in NODE_OPTIONS, such as those of Yarn's Plug'n'Play. They fail with the permissions of the command.
   const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(?:LD|DYLD)_/.test(name)),
+    Object.entries(process.env).filter(([name]) => !/^(?:(?:LD|DYLD)_|NODE_OPTIONS$)/.test(name)),
   );
   // Used for commands at a terminal. A message from the program then stops the whole process group,
   // as Ctrl-Z does.

@@ -82,5 +82,6 @@ case $own$deno${cache-}${here-} in *,* | *//*) return 0 ;; esac
 case $1 in
 @STARTS@
 esac
+unset NODE_OPTIONS
 export DENO_NO_UPDATE_CHECK=1 @GIVEN_PERMISSIONS@=
 exec "$deno" run @DENO_OPTIONS@ "$@"

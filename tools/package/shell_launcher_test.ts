@@ -36,7 +36,10 @@ class Installed {
       Deno.chmodSync(folder.at(path), 0o755);
     };
     program("bin/node", `echo ${TO_NODE}`);
-    program(`lab/${modules}/@deno/${SYSTEM}/deno`, `printf '%s\\n' "$@" "$DMALAB_PERMISSIONS"`);
+    program(
+      `lab/${modules}/@deno/${SYSTEM}/deno`,
+      `printf '%s\\n' "$@" "$DMALAB_PERMISSIONS$NODE_OPTIONS"`,
+    );
     folder.write(`lab/${modules}/deno/package.json`, "{}");
     folder.write(`lab/${modules}/dmalab/bin.js`, BIN_TEXT.replace(/^#!.*/, "#!/bin/sh"));
     folder.write(`lab/${modules}/dmalab/launch.sh`, shellLauncher(PERMISSIONS, VERSION));
@@ -199,9 +202,10 @@ Deno.test({
   },
 });
 
-Deno.test("permissions that somebody else's environment names are not passed on", () => {
+Deno.test("permissions and modules that somebody else's environment names are not passed on", () => {
   using installed = new Installed();
-  const started = installed.start(["check", "x.dma"], { DMALAB_PERMISSIONS: "-R" });
+  const more = { DMALAB_PERMISSIONS: "-R", NODE_OPTIONS: "--require ./x.cjs" };
+  const started = installed.start(["check", "x.dma"], more);
   assertEquals(started, installed.expected(["check", "x.dma"]));
 });
 
