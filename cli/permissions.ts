@@ -173,8 +173,7 @@ export function permissionsOf(
     folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
   write(...folders);
-  // Before dmalab creates a folder, it checks whether a link leads out of the parent folder. For
-  // this check it must be allowed to read the parent folder.
+  // dmalab reads the folder above: it checks whether a link there leads elsewhere.
   reads!.push(...folders.flatMap((folder) => outside(dirname(folder)).flatMap(withReal)));
   if (may.here === "always" || (may.here === "default" && files.length === 0)) write(".");
   // dmalab chooses this name, not the user. If a repository has a link of this name, the link's

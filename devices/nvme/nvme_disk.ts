@@ -230,7 +230,18 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   submitBio(bio: Bio, queue = 0, plug: Plug<NvmeRequest> | null = null): Io {
     this.#checkQueue(queue);
     const io = new Io(bio.sizeBytes);
-    if (this.onSubmission !== null) this.#observeBio(bio, queue, plug !== null, io);
+    this.onSubmission?.({
+      kind: "bio",
+      op: bio.op,
+      sector: bio.sector,
+      sizeBytes: bio.sizeBytes,
+      vecs: [...bio.parts()],
+      metadata: [...bio.metadata],
+      command: null,
+      queue,
+      flags: bio.flags,
+      isPlugged: plug !== null,
+    }, io);
     if (bio.op !== "flush") {
       if (bio.sizeBytes === 0) {
         io.close(BLK_STS.OK);
@@ -357,21 +368,6 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     this.driver.queueRequest(request);
     io.close(BLK_STS.OK);
     return io;
-  }
-
-  #observeBio(bio: Bio, queue: number, isPlugged: boolean, io: Io): void {
-    this.onSubmission?.({
-      kind: "bio",
-      op: bio.op,
-      sector: bio.sector,
-      sizeBytes: bio.sizeBytes,
-      vecs: [...bio.parts()],
-      metadata: [...bio.metadata],
-      command: null,
-      queue,
-      flags: bio.flags,
-      isPlugged,
-    }, io);
   }
 
   #observeCommand(
