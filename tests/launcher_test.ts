@@ -12,7 +12,11 @@ const ENDLESS = 'test "never ends" { while true { } }\n';
 const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
 
 Deno.test("the launcher starts Deno with the permissions of the command, and passes on what happens", (t) =>
-  withPackage(async (base, dist) => {
+  withPackage(async (base, built) => {
+    // Where npm puts it: in a folder of that name alone it makes the shell start the command.
+    const dist = join(base, "node_modules/dmalab");
+    Deno.mkdirSync(join(base, "node_modules"));
+    Deno.renameSync(built, dist);
     giveDeno(dist);
     // Without Deno on the PATH, the one installed next to the package is used.
     Deno.removeSync(join(base, "bin/deno"));
@@ -39,6 +43,17 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     await t.step("npm's installation has the shell start the command", () => {
       const first = () => Deno.readTextFileSync(join(dist, "bin.js")).split("\n")[0];
       assertEquals(first(), "#!/usr/bin/env node");
+      // A linked folder is left as it is: it may be packed again, for other systems.
+      const linked = join(base, "linked");
+      Deno.mkdirSync(linked);
+      for (const name of ["bin.js", "package.json", "postinstall.js"]) {
+        Deno.copyFileSync(join(dist, name), join(linked, name));
+      }
+      assertEquals(sh(`node '${join(linked, "postinstall.js")}'`), { code: 0, output: "" });
+      assertEquals(
+        Deno.readTextFileSync(join(linked, "bin.js")),
+        Deno.readTextFileSync(join(dist, "bin.js")),
+      );
       assertEquals(sh(`node '${join(dist, "postinstall.js")}'`), { code: 0, output: "" });
       assertEquals(first(), "#!/bin/sh");
       const traced = sh(`sh -x "$(command -v dmalab)" run good.dma`);

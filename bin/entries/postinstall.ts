@@ -4,15 +4,18 @@
  * `bin.js`.
  */
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const SHELL = "/bin/sh";
-const BIN = join(dirname(fileURLToPath(import.meta.url)), "bin.js");
+const OWN = dirname(fileURLToPath(import.meta.url));
+const BIN = join(OWN, "bin.js");
 const DRAFT = `${BIN}.draft`;
+/** A linked folder, such as `dist` of a checkout, is packed again: it keeps the file of all systems. */
+const isUnpacked = basename(dirname(OWN)) === "node_modules";
 
-if (process.platform !== "win32" && existsSync(SHELL)) {
+if (process.platform !== "win32" && isUnpacked && existsSync(SHELL)) {
   try {
     // The text is written as a new file. A package manager may share the old file between projects
     // by a hard link, so the old file must not change.

@@ -175,7 +175,7 @@ Deno.test("damaged lines of every kind are read without an exception, and change
   for (let seed = 1; seed <= 10; seed++) readDamaged(corpus, 500, seed);
 });
 
-Deno.test("accesses that the emulator refused and the kernel did not log are those of the driver's record", async () => {
+Deno.test("accesses that the emulator refused and the kernel did not log are those of the driver's record (long)", async () => {
   for (const run of runsOf("real")) {
     const texts = await Promise.all(
       ["dmesg.txt", "qemu.log"].map((kind) => readGolden(`real/${run}.${kind}.gz`)),
