@@ -158,7 +158,10 @@ function mayHave(path: string, match: NameMatch): boolean {
  * line and the rendered diagnostic, without the frames of the runner.
  */
 export class ScenarioError extends Error {
-  /** @param lines The lines of the stack after the message. */
+  /**
+   * Makes an error with a stack of these lines.
+   * @param lines The lines of the stack after the message.
+   */
   constructor(message: string, lines: readonly string[]) {
     super(message);
     // Deno adds its own frames to a stack without a second line.
