@@ -126,7 +126,7 @@ function asWords(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables).map(([name, value]) => `${name}='${value}'`).join(" ");
 }
 
-Deno.test("every command works as installed, in a clean environment and in that of a desktop", (t) =>
+Deno.test("every command works as installed, in a clean environment and in that of a desktop (long)", (t) =>
   withPackage(async (base, dist) => {
     giveDeno(dist);
     assertEquals(Object.keys(LINES).sort(), COMMANDS.map(({ name }) => name).sort());
