@@ -14,9 +14,9 @@ import { KernelError } from "./errno.ts";
 
 const KERNEL_WARN = eventId("kernel.warn");
 
-/** Maximum number of prints of a rate-limited message … */
+/** Maximum number of prints of a rate-limited message within `INTERVAL_NS`. */
 const BURST = 10;
-/** … in this interval. */
+/** The interval of a rate limit. */
 const INTERVAL_NS: Nanoseconds = 5_000_000_000;
 
 interface RateLimit {

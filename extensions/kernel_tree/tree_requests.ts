@@ -16,7 +16,7 @@ export const REQUEST_IMPORTS: TreeImports = {
   errno_to_blk_status: (error) => errnoToBlkStatus(Number(error)),
 };
 
-/** The tree's numbers of `KINDS`. */
+/** The number that the tree has for each entry of `KINDS`. */
 function numbersOf(tree: TreeModule): readonly number[] {
   const { view } = tree.memory;
   return KINDS.map((kind) => view.getUint32(tree.symbol(`lab_kind_${kind}`), true));

@@ -22,7 +22,7 @@ import { KnownKinds } from "./types/known_kinds.ts";
 /** The check of a declaration, a test, a property or a bench. */
 export class ItemCheck {
   readonly resolution = new Resolution();
-  /** Consts and functions that it names, and how often. */
+  /** Consts and functions that the item names, each with the number of mentions. */
   readonly reads = new Map<Declared, number>();
   /** Its part of the dependency graph. */
   readonly uses = new Map<Declared, Set<Declared>>();

@@ -290,7 +290,7 @@ function isOf(type: ts.Type, flags: ts.TypeFlags): boolean {
   return type.isUnion() && type.types.every((each) => isOf(each, flags));
 }
 
-/** Whether the compiler removes a node, or it contains only names that look like values. */
+/** Whether a node has no code at run time, or only names, as an import has. */
 function isOnlyForTypes(node: ts.Node): boolean {
   return ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) ||
     ts.isTypeAliasDeclaration(node) || ts.isImportDeclaration(node) ||

@@ -120,7 +120,7 @@ export const DRAWN_RUNS: ReadonlyMap<string, DrawnRun> = new Map([
 const KEPT = join(ROOT, "tests/sums/drawn.txt");
 const HEAD = "# ";
 
-/** The present lines of a run. */
+/** The lines of sums that a run gives now. */
 export function sumLines(run: DrawnRun): string[] {
   const sums = new EventSums();
   run(sums);

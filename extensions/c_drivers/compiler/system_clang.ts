@@ -38,8 +38,8 @@ int lab_check(int x) { return x; }
 `;
 const VERSION = /\bclang version (\d+)\.\S*/;
 /**
- * Harmless inline assembler: the assembler of the lab's own support file, and an empty barrier.
- * Neither of the two names a file.
+ * Inline assembler that names no file, so that the compiler reads none for it: an empty barrier, and
+ * the assembler of the lab's own support file.
  */
 const HARMLESS = new Set([
   "",

@@ -90,7 +90,7 @@ export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResu
 /** Number of hostile actions in extensions/c_drivers/tests/c/hostile.c. */
 const KINDS = 50;
 
-/** A scenario in which a driver performs each of them with some seeds. */
+/** A scenario in which a driver performs each hostile action with some seeds. */
 export function openHostileCalls(seeds: readonly number[]): OpenedScenario {
   const [{ entry, loader }] = openPatched(join(ROOT, "extensions/c_drivers/tests/c/hostile.dma"), [
     null,

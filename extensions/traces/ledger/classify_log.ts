@@ -209,8 +209,9 @@ function classifyBoot(
 }
 
 /**
- * Converts lines of a log into windows of the trace's time. A window is bounded by the pair of lines
- * before the log line and by the pair after it.
+ * Converts lines of a log into windows of the trace's time. A pair is a line
+ * of the log and a line of the trace about the same event. A window lies between the pair before
+ * the log line and the pair after it.
  */
 class LogWindows {
   readonly #pairLines: readonly number[];

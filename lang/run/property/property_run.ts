@@ -89,8 +89,8 @@ export function runProperty(
       if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
-    // After a limit, a smaller case would run as long again. After a bug of dmalab, there is no
-    // failure of the script that could be shrunk.
+    // No smaller cases are tried after a limit, because each would run as long again, and after a
+    // bug of dmalab, because the script has no failure that could become smaller.
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;

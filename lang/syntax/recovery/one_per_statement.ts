@@ -75,7 +75,7 @@ export function onePerStatement(
   );
 }
 
-/** Whether an error begins inside a text, or after it in the same stretch. */
+/** Whether an error begins inside a text, or after the text and before the next border. */
 function holdsOne(starts: readonly number[], whole: Span, borders: readonly number[]): boolean {
   const end = borders[countBefore(borders, whole.end)] ?? Infinity;
   return countBefore(starts, whole.start + 1) < countBefore(starts, end);

@@ -410,7 +410,10 @@ export const FREES: ReadonlySet<string> = new Set([
   "swiotlb_unmap",
 ]);
 
-/** Whether the model must have a corresponding line, unless other users caused it. */
+/**
+ * Whether a line reports a release. The model must have a line for it, unless other users of the
+ * machine caused the release.
+ */
 function tellsOfRelease([kind]: HistoryEvent): boolean {
   return FREES.has(kind) || kind === "iotlb_flush_all";
 }

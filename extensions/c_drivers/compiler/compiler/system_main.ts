@@ -67,7 +67,7 @@ const OF_FILE = new Set(["-I", "-include", "-include-pch"]);
 /** The line of the driver's output with the arguments of clang proper. */
 const CC1 = /^ "[^"]+" "-cc1" /;
 const WASM_LD = /^ "[^"]*wasm-ld[^"]*" /;
-/** Stands for the file in the arguments that the driver prints. */
+/** The file name in the arguments that the compiler driver prints; the compiled file takes its place. */
 const PLACEHOLDER = "/dev/null";
 
 function tell(answer: object): void {
