@@ -365,15 +365,16 @@ function markIn(folder: string): string | null {
   try {
     const changedMs = host.lstatSync(folder).mtime?.getTime() ?? null;
     const known = LISTED.get(folder);
-    if (known !== undefined && changedMs !== null && known.changedMs === changedMs) {
-      return known.mark;
-    }
+    if (known !== undefined && known.changedMs === changedMs) return known.mark;
     let mark: string | null = null;
     for (const { name, isDirectory } of host.readDirSync(folder)) {
       if (!isDirectory && ROOT_MARKS.has(name)) mark ??= name;
     }
-    if (LISTED.size >= MAX_LISTED) LISTED.clear();
-    LISTED.set(folder, { changedMs, mark });
+    // The host's clock of files has ticks: a change within one tick of the last change would not show.
+    if (changedMs !== null && Date.now() - changedMs > TICK_MS) {
+      if (LISTED.size >= MAX_LISTED) LISTED.clear();
+      LISTED.set(folder, { changedMs, mark });
+    }
     return mark;
   } catch {
     return null;
@@ -383,6 +384,8 @@ function markIn(folder: string): string | null {
 /** Cached results of markIn(), each with the folder's time of change. */
 const LISTED = new Map<
   string,
-  { readonly changedMs: number | null; readonly mark: string | null }
+  { readonly changedMs: number; readonly mark: string | null }
 >();
 const MAX_LISTED = 1000;
+/** Longer than a tick of the clock that Linux stamps files with, of 10 ms at most. */
+const TICK_MS = 50;

@@ -271,6 +271,20 @@ Deno.test("use reads below the root and never outside it, links included", async
   assertStringIncludes(missing.errors, 'hint: did you mean "../lib/pages.dma"?');
 });
 
+Deno.test("a mark that comes and goes within a tick of the clock of files is noticed", async () => {
+  using folder = new TempFolder({
+    "above.dma": "fn one() { return 1 }\n",
+    "lab/uses.dma": 'use "../above.dma"\ntest "uses" { assert one() == 1 }\n',
+  });
+  const hint = async () => (await dmalab("check", folder.at("lab/uses.dma"))).errors;
+  for (let turn = 0; turn < 20; turn++) {
+    folder.write("lab/deno.json", "{}");
+    assertStringIncludes(await hint(), "makes its folder the root");
+    Deno.removeSync(folder.at("lab/deno.json"));
+    assertStringIncludes(await hint(), "in a folder above both files");
+  }
+});
+
 Deno.test("bench counts events of a loop iteration, exactly; --json prints one object per bench", async () => {
   const text = await dmalab("bench", "tools/bench/scenarios/nvme_read.dma", "--match", "strict");
   assertEquals(text.code, 0, text.errors);
