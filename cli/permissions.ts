@@ -75,12 +75,24 @@ export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 /**
  * V8's flags for the Deno that the package brings. They are not used for another release of Deno, which may not know them and
  * would not start. Without the flag, V8 allocates literals that outlived some collections among its old objects. In a hunt such
- * literals keep whole machines alive until a full collection, which takes a third of the hunt's time.
+ * literals keep whole machines alive until a full collection, and the hunt takes longer (docs/dev/performance.md).
  */
 export const V8_FLAGS: readonly string[] = ["--no-allocation-site-pretenuring"];
 
 /** Deno's option with these flags. */
 export const V8_OPTION = `--v8-flags=${V8_FLAGS.join(",")}`;
+
+/**
+ * Beginnings of the names of variables that change how the system loads programs. Deno starts the C compiler only
+ * without such variables.
+ */
+export const LOADER_VARIABLES: readonly string[] = ["LD_", "DYLD_"];
+
+/**
+ * The variable with Node's options. Deno would load the modules that it names, such as those of Yarn's Plug'n'Play, and they
+ * fail with the permissions of a command.
+ */
+export const NODE_OPTIONS_VARIABLE = "NODE_OPTIONS";
 
 /** The variables of the environment that a command reads. */
 export function variablesOf(may: CommandPermissions): readonly string[] {

@@ -14,6 +14,8 @@ import {
   DENO_VERSION,
   denoOptions,
   GIVEN_PERMISSIONS,
+  LOADER_VARIABLES,
+  NODE_OPTIONS_VARIABLE,
   type Permissions,
   permissionsOf,
   V8_OPTION,
@@ -64,10 +66,10 @@ function start(deno: string, options: readonly string[]): void {
     deno,
     process.env,
   );
-  // Deno can start the C compiler only without variables that change how programs are loaded. Deno would also load the
-  // modules in NODE_OPTIONS, such as those of Yarn's Plug'n'Play. They fail with the permissions of the command.
   const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(?:(?:LD|DYLD)_|NODE_OPTIONS$)/.test(name)),
+    Object.entries(process.env).filter(([name]) =>
+      name !== NODE_OPTIONS_VARIABLE && !LOADER_VARIABLES.some((each) => name.startsWith(each))
+    ),
   );
   // Used for commands at a terminal. A message from the program then stops the whole process group,
   // as Ctrl-Z does.
@@ -100,9 +102,9 @@ function start(deno: string, options: readonly string[]): void {
   });
 }
 
-const own = packaged();
-const deno = own ?? installed();
-if (deno !== null) start(deno, own === null ? [] : [V8_OPTION]);
+const ofPackage = packaged();
+const deno = ofPackage ?? installed();
+if (deno !== null) start(deno, ofPackage === null ? [] : [V8_OPTION]);
 else {
   console.error(
     `error: There is no Deno: the npm package "deno" is not installed beside dmalab, or has none ` +

@@ -9,7 +9,7 @@ case ${1-} in
   *) return 0 ;;
 esac
 [ -z "${DMALAB_TREE-}${NODE_CHANNEL_FD-}" ] || return 0
-case $(export -p) in *' LD_'* | *' DYLD_'*) return 0 ;; esac
+case $(export -p) in @LOADER_VARIABLES@) return 0 ;; esac
 for word; do
   case $word in
     /* | *..* | *=/*) return 0 ;;
@@ -82,6 +82,6 @@ case $own$deno${cache-}${here-} in *,* | *//*) return 0 ;; esac
 case $1 in
 @STARTS@
 esac
-unset NODE_OPTIONS
+unset @NODE_OPTIONS_VARIABLE@
 export DENO_NO_UPDATE_CHECK=1 @GIVEN_PERMISSIONS@=
 exec "$deno" run @DENO_OPTIONS@ "$@"

@@ -10,6 +10,8 @@ import {
   denoOptions,
   GIVEN_PERMISSIONS,
   linkerBeside,
+  LOADER_VARIABLES,
+  NODE_OPTIONS_VARIABLE,
   type Permissions,
   permissionsOf,
   SYSTEM_CLANGS,
@@ -82,6 +84,8 @@ export function shellLauncher(permissions: Permissions, version: string): string
     COMPILING: having(({ compiles }) => compiles),
     DENO_OPTIONS: [...denoOptions(""), V8_OPTION].join(" "),
     GIVEN_PERMISSIONS,
+    LOADER_VARIABLES: LOADER_VARIABLES.map((name) => `*' ${name}'*`).join(" | "),
+    NODE_OPTIONS_VARIABLE,
     PATH_OPTIONS: optionsWithPaths(permissions).map((option) => `${option} | ${option}=*`)
       .join(" | "),
     STARTS: names
