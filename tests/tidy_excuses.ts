@@ -49,8 +49,6 @@ export const LONG_FUNCTIONS: Excuses = {
 };
 
 export const LONG_PARAMETER_LISTS: Excuses = {
-  "runtime/dma/calls/mapping.ts DmaMapping.#unmapFromDeviceTlbs":
-    "the kernel's own parameters, and the context that an error restores",
   "lang/check/check_files.ts resolveFile": "what one file adds to the tables of all files",
   "runtime/dma/calls/mapping.ts DmaMapping.dmaIovaLink": KERNEL_CALL,
   "runtime/dma/checker/mapping_checks.ts MappingChecks.mapped": KERNEL_CALL,

@@ -26,7 +26,7 @@ import { type Call, CallEvents, callOf, type RowArguments } from "./call_events.
 import { AtomicPools } from "../../memory/atomic_pool.ts";
 import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
-import { type DmaDevice, isTranslated, type TranslatedDevice } from "../device/device.ts";
+import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { directMapPhys, directSync, directUnmapPhys, physBehind } from "../paths/direct.ts";
 import { iommuMapPhys, iommuSync, iommuUnmapPhys, warnErrorUnmapped } from "../paths/iommu_path.ts";
 import { type DmaIovaState, type LinkedSingle, RangePart } from "../iova_state.ts";
@@ -874,37 +874,20 @@ export class DmaMapping {
       const all = attrs | call.adds;
       if (dev.ownOps) this.#calls.throughTable(call.api);
       let phys = dev.rangeMap === null ? dma as number as PhysAddr : machine.iommu.lookup(dev, dma);
-      if (!isTranslated(dev)) directUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
-      else if (dev.domain.hasDeviceTlbs) {
-        phys = this.#unmapFromDeviceTlbs(call, dev, dma, sizeBytes, dir, all, outer);
-      } else phys = iommuUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
+      if (isTranslated(dev)) {
+        if (dev.deviceTlb !== null) phys = machine.iommu.lookup(dev, dma);
+        try {
+          phys = iommuUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
+        } catch (error) {
+          // The call never returns (dma.md 5.4), but the page table has already lost the mapping.
+          if (phys >= 0) this.#endMapping(call, dev, phys as PhysAddr, dma, sizeBytes, dir);
+          events.context.leaveDevice(outer);
+          throw error;
+        }
+      } else directUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
       if (phys >= 0) this.#endMapping(call, dev, phys as PhysAddr, dma, sizeBytes, dir);
     }
     this.#calls.leave(call, outer);
-  }
-
-  /**
-   * Unmaps where devices of the domain cache translations: an invalidation that a device never answers ends the run.
-   * @see rules/dma.md 5.4
-   */
-  #unmapFromDeviceTlbs(
-    call: UnmapCall,
-    dev: TranslatedDevice,
-    dma: DmaAddr,
-    sizeBytes: Bytes,
-    dir: DmaDirection,
-    attrs: number,
-    outer: string | null,
-  ): PhysAddr | -1 {
-    const phys = this.#machine.iommu.lookup(dev, dma);
-    try {
-      return iommuUnmapPhys(this.#machine, dev, dma, sizeBytes, dir, attrs);
-    } catch (error) {
-      // The call never returns (dma.md 5.4), but the page table has already lost the mapping.
-      if (phys >= 0) this.#endMapping(call, dev, phys as PhysAddr, dma, sizeBytes, dir);
-      this.#events.context.leaveDevice(outer);
-      throw error;
-    }
   }
 
   #endMapping(
