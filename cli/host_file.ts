@@ -37,7 +37,7 @@ interface ReadOptions {
 }
 
 /**
- * Folders whose files the kernel generates. Such a file can have any length, contain secrets, or
+ * Folders of files that the kernel generates. Such a file can have any length, contain secrets, or
  * block its reader for ever.
  */
 const NO_DISKS = ["/proc", "/sys"];

@@ -71,7 +71,7 @@ export interface EvaluationResult {
 export interface CompiledExpression {
   readonly text: string;
   /**
-   * @param frame The call whose names are visible; default: the innermost call.
+   * @param frame The call with the visible names; default: the innermost call.
    * @param steps Maximum number of steps; default: `EVALUATION_STEPS`.
    * @throws {EvaluationError} When there is no result, or the evaluation would change something.
    */

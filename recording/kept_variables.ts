@@ -11,8 +11,9 @@ import type { KeptVariables } from "./recorded_run.ts";
 import type { Recording } from "./recording.ts";
 
 /**
- * Number of positions at the end of a run whose variables are stored. For a run of more than
- * `MAX_POSITIONS` positions nothing is stored, because the run must be replayed to get the variables.
+ * Number of positions at the end of a run for which variables are stored. For a run of more than
+ * `MAX_POSITIONS` positions nothing is stored, because the run must be replayed to get the
+ * variables.
  */
 const MAX_KEPT = 5000;
 const MAX_POSITIONS = 200_000;

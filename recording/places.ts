@@ -10,8 +10,8 @@ export interface LineLocation {
 }
 
 /**
- * The statements of the code that begin on a line. If none begins there, those that begin on the
- * next line with statements.
+ * The statements of the code that begin on a line. If none begins there, the statements that begin
+ * on the next line with statements.
  */
 export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
   readonly line: number | null;
@@ -48,8 +48,8 @@ export function functionLocation(
 }
 
 /**
- * The next position after another position at which a line starts. If there is none, the first such
- * position in the run.
+ * The next position after another position at which a line starts. Without such a position, the
+ * first position in the run at which the line starts.
  */
 export function atLine(
   recording: RecordedRun,

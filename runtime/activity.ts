@@ -145,7 +145,7 @@ export class ActivityQueue {
 }
 
 /**
- * The activity queue of a machine whose CPUs and devices have separate clocks. It ensures that no
+ * The activity queue of a machine with separate clocks for its CPUs and devices. It ensures that no
  * activity begins before the time when it was posted.
  */
 export class TimedActivityQueue extends ActivityQueue {

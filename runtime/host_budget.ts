@@ -2,9 +2,9 @@
  * The limits of a run on its host: memory and work.
  *
  * One account covers all consumers in all layers: pages of the machine, tables of the simulator,
- * values of a script, walks over large structures. Code whose cost depends on an argument charges
- * that cost to the account, before or during the work. The owner of the limits is called after a
- * fixed number of work units, however long a single call takes.
+ * values of a script, walks over large structures. Code with a cost that depends on an argument
+ * charges that cost to the account, before or during the work. The owner of the limits is called
+ * after a fixed number of work units, however long a single call takes.
  */
 import { invariant } from "./errno.ts";
 import { type Bytes, GIB } from "./address.ts";

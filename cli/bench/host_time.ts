@@ -119,8 +119,8 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 }
 
 /**
- * Indices of the other cells whose time differs from this cell's by no more than the sum of the two
- * spreads.
+ * Indices of the other cells with a time that differs from this cell's by no more than the sum of
+ * the two spreads.
  */
 export function equalCells(
   times: readonly (HostTime | null)[],

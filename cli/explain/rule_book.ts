@@ -78,7 +78,7 @@ export class RulePage {
     return found === null ? null : { name: `${this.name}.${key}`, lines: found };
   }
 
-  /** The row whose first cell begins with this word, in any table; null if no row does. */
+  /** The row with this word at the start of its first cell, in any table; null if no row has it. */
   row(word: string): RuleSection | null {
     const lines = tableRow(this.#lines, word);
     return lines === null ? null : { name: `${this.name}.${word}`, lines };
@@ -127,8 +127,8 @@ function slug(title: string): string {
 }
 
 /**
- * The lines of a table's header and dashes, and the row whose first cell begins with this word;
- * null if no row does.
+ * The lines of a table's header and dashes, and the row with this word at the start of its first
+ * cell; null without such a row.
  */
 function tableRow(lines: readonly string[], word: string): string[] | null {
   for (let index = 0; index < lines.length; index++) {

@@ -3,7 +3,7 @@
 /** A word from outside dmalab, such as a name in sysfs, debugfs or the kernel's command line. */
 export interface UserWord {
   /**
-   * The word as users write it. `iommu.strict=` stands for every value; a word with a value is
+   * The word as users write it. `iommu.strict=` represents every value; a word with a value is
    * tried before it.
    */
   readonly words: readonly string[];

@@ -35,7 +35,7 @@ export type OutputTarget =
   /** A name that dmalab chose, below a folder: no link on the path is followed. */
   | { readonly folder: string; readonly name: string };
 
-/** A target that dmalab chooses itself, next to a file whose path has been checked. */
+/** A target that dmalab chooses itself, next to a file with a checked path. */
 export function beside(path: string): Exclude<OutputTarget, string> {
   return { folder: dirname(path), name: basename(path) };
 }

@@ -77,7 +77,7 @@ function releaseRuns(tests: readonly TestOutcomeChanges[]): readonly ReleaseRun[
 }
 
 /**
- * A table with a row for each test whose outcome changes, and a column for each group of
+ * A table with a row for each test with a changed outcome, and a column for each group of
  * neighbouring releases with equal outcomes. Each row has the number by which the reasons refer to
  * its test.
  */
@@ -172,9 +172,9 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestOutcomeChanges[]):
 }
 
 /**
- * Selects the causes to print. Causes whose removal restores the old outcome are printed alone.
- * Only without such causes, the less certain ones are printed, which reproduce the new outcome on
- * the older release.
+ * Selects the causes to print. If the removal of a cause restores the old outcome, only such causes
+ * are printed. Only without them, the less certain ones are printed, which reproduce the new
+ * outcome on the older release.
  */
 function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");

@@ -74,8 +74,8 @@ export function runReplCommand(line: string, repl: CommandContext): boolean {
 }
 
 /**
- * The command with this name, or the command whose name begins with this text. If there is no such
- * command, prints a message and returns null.
+ * The command with this name, or the command with a name that begins with this text. If there is no
+ * such command, prints a message and returns null.
  */
 function commandNamed(name: string, repl: CommandContext): ReplCommand | null {
   const known = REPL_COMMANDS.filter((each) => isKnown(each, repl));

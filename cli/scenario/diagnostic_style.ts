@@ -13,7 +13,7 @@ const ROLES: Readonly<Record<StyleRole, TextRole>> = {
   gutter: "dim",
 };
 
-/** Writes diagnostics to the error stream; nothing if there are none. */
+/** Writes diagnostics to the error stream; nothing for an empty list. */
 export function printDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): void {
   if (diagnostics.length === 0) return;
   const style = diagnosticStyle(painter(screen.colour));

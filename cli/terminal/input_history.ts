@@ -16,7 +16,7 @@ export class InputHistory {
     return this.#inputs.length;
   }
 
-  /** The input with an index; undefined if there is none. */
+  /** The input with an index; undefined if no input has it. */
   at(index: number): string | undefined {
     return index < 0 ? undefined : this.#inputs[index];
   }

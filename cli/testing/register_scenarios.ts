@@ -92,7 +92,7 @@ const NO_COVERAGE = "\n//# sourceURL=data:,";
 
 /** Which tests of the scenarios are run, and how. */
 export interface RegisterOptions {
-  /** Only tests whose name contains or matches this. It is a failure if there is none. */
+  /** Only tests with a name that contains or matches this. It is a failure if no test does. */
   readonly match?: NameMatch;
   /** The seed in place of the seeds that the files name. */
   readonly seed?: number;
@@ -132,7 +132,7 @@ export function registerScenarios(
   }
 }
 
-/** The scenarios to run; empty, after a message, if there are none. */
+/** The scenarios to run; empty, after a message, if none is found. */
 function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen): string[] {
   try {
     const paths = findScenarios([path], screen) ?? [];

@@ -11,7 +11,9 @@ import { printable } from "@dmalab/lang/diagnostics";
 export interface SnapshotProblem {
   /** `lab.dma.snap: name of the test`. */
   readonly place: string;
-  /** The lines that differ, with `-` and `+`; or a sentence that says what is missing. */
+  /**
+   * The lines that differ, with `-` and `+`; or a sentence that names the missing snapshot or test.
+   */
   readonly lines: readonly string[];
 }
 

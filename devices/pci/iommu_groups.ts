@@ -4,7 +4,7 @@
  *
  * Functions are processed in the order of their addresses. A function joins the group of the first
  * of the following that exists:
- * 1. the bridge whose requester ID the function uses;
+ * 1. the bridge with the requester ID that the function uses;
  * 2. a bridge above the function; the search ends at the first bridge from which the whole path to
  *   the root has access control;
  * 3. another function of the same device, if both lack access control.

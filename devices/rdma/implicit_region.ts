@@ -37,7 +37,7 @@ export class ImplicitRegion {
     return sum;
   }
 
-  /** The child with an address, or null if there is none. */
+  /** The child with an address, or null if no child has it. */
   childAt(virt: number): MemoryRegion | null {
     return this.#children.get(alignDown(virt, CHILD_BYTES)) ?? null;
   }

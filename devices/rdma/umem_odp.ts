@@ -161,7 +161,8 @@ export class UmemOdp {
  * Gets memory of a process for a device.
  *
  * @param dev Null for a software device.
- * @param client The object whose `invalidate` is called when the process changes its mappings.
+ * @param client The object with the `invalidate` that is called when the process changes its
+ *   mappings.
  * @returns The memory, or a negative errno.
  * @see rules/hmm-rdma-vfio.md 2.1
  */

@@ -1,6 +1,6 @@
 /**
- * A device whose state can be migrated to another device of its kind. It consists of a function and
- * its driver.
+ * A device with a state that can be migrated to another device of its kind. It consists of a
+ * function and its driver.
  */
 import { VFIO_EVENTS } from "@dmalab/runtime/vocabulary";
 import { KIB, MIB, setting, size } from "@dmalab/runtime";

@@ -85,7 +85,7 @@ function deviceName(value: Value | undefined): string | null {
 
 type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
 
-/** A function of the driver, and what a call of it needs to know. */
+/** A function of the driver, and the facts that a call of it needs. */
 interface CalledFunction extends Pick<WasmSignature, "parameters" | "result"> {
   readonly exported: Exported;
   readonly isOfBus: boolean;

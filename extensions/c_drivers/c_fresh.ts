@@ -93,7 +93,10 @@ export class FreshMemory {
     } else this.#parts.set(granule, written);
   }
 
-  /** The uninitialised bytes among those that a device reads; null if there is nothing to report. */
+  /**
+   * The uninitialised bytes among the bytes that a device reads; null if there is nothing to
+   * report.
+   */
   fetched(at: number, sizeBytes: number): UnwrittenBytes | null {
     const taken = this.#takenAround(at, sizeBytes);
     if (taken === null || taken.reported) return null;

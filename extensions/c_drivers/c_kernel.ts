@@ -85,7 +85,7 @@ export class CKernel implements AccessWatcher {
   readonly #masksRefused = new Map<DmaDevice, number | null>();
   readonly #pointers = new Map<DmaDevice, number>();
   /**
-   * PCI functions whose regions the driver has claimed. An entry is the function's name if all
+   * PCI functions with regions that the driver has claimed. An entry is the function's name if all
    * regions are claimed, and the name followed by a number for one region.
    */
   readonly regionsOf = new Set<string>();

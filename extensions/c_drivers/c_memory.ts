@@ -43,8 +43,8 @@ import { FreshMemory } from "./c_fresh.ts";
 import { CachedView } from "./c_caches.ts";
 
 /**
- * Special values of a shadow byte. Of the other values, 0 allows all eight bytes, and 1 to 7 allow
- * that number of bytes from the start of the eight.
+ * Special values of a shadow byte. Among the other values, 0 allows all eight bytes, and 1 to 7
+ * allow that number of bytes from the start of the eight.
  */
 export const MARK = {
   /** Each access is checked: the bytes are owned by a device, or stale. */

@@ -47,7 +47,7 @@ export class CPorts {
     context.print(`info: ${text}`);
   }
 
-  /** Names the memory BAR whose address the driver uses as ports. */
+  /** Names the memory BAR with the address that the driver uses as ports. */
   #memoryAt(port: number): string {
     const bar = this.#all().find(({ basePhys, kind, sizeBytes }) =>
       kind !== "io" && port >= basePhys && port < basePhys + sizeBytes

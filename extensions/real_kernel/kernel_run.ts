@@ -106,7 +106,7 @@ async function runAndCompare(
   return isWritten ? exitCode : worseExitCode(exitCode, WRONG);
 }
 
-/** Runs a command whose boots Ctrl-C terminates. */
+/** Runs a command; Ctrl-C terminates its boots. */
 export async function withAbort(
   work: (signal: AbortSignal) => Promise<ExitCode>,
 ): Promise<ExitCode> {

@@ -186,8 +186,8 @@ function describeFunction(func: PciFunction, listed: ListedFunction, isCut: bool
 }
 
 /**
- * Base classes of devices whose names end with a product name in brackets, such as network, display
- * and processing devices.
+ * Base classes of devices with names that end with a product name in brackets, such as network,
+ * display and processing devices.
  */
 const PRODUCT_CLASSES: ReadonlySet<number> = new Set([0x02, 0x03, 0x0c, 0x12]);
 const PRODUCT = /\[([^\]]{4,60})\]$/;

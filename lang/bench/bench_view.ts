@@ -34,8 +34,8 @@ export function cellFigure(cell: BenchOutcome, figure: string): number {
 }
 
 /**
- * Figures that are not 0 in at least one cell, in two groups: those that differ between cells, and
- * those that are equal in all cells.
+ * Figures that are not 0 in at least one cell, in two groups: figures that differ between cells,
+ * and figures that are equal in all cells.
  */
 export function tellingFigures(
   cells: readonly BenchOutcome[],

@@ -1,9 +1,9 @@
 /**
  * Reduces the errors about names to one error for each mistake.
  *
- * After a `let` whose word is missing, or a misspelled device, every later use of the name is an
- * error, too. Only the first of these errors is shown, with the number of the others. While the
- * machine block has errors, names that it declares are not reported as missing. Kinds are not
+ * After a declaration without the word `let`, or a misspelled device, every later use of the name
+ * is an error, too. Only the first of these errors is shown, with the number of the others. While
+ * the machine block has errors, names that it declares are not reported as missing. Kinds are not
  * checked on lines where a name is missing. (Values that do not fit: `type_mismatches.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";

@@ -134,7 +134,7 @@ export class EarlierCheck {
     }
   }
 
-  /** The check of an item whose kinds need not be inferred again; undefined for other items. */
+  /** The check of an item with kinds that need not be inferred again; undefined for other items. */
   keptKinds(item: Statement): ItemCheck | undefined {
     return this.#keepsKinds ? this.keptNames(item) : undefined;
   }

@@ -36,7 +36,7 @@ const SIMILAR = 4;
 /**
  * `a, b, c`. If there are many names, only the first ones and the number of the others.
  *
- * @param like If there are many names, those that share a part with this name (`unmap` of
+ * @param like If there are many names, the names that share a part with this name (`unmap` of
  *   `unmap_size`) come first.
  */
 export function listed(names: readonly string[], like = ""): string {

@@ -210,7 +210,7 @@ export function valuePart(name: string, field: Field, value: unknown) {
  * An event's name and fields, as a call, a result or `name fields`.
  *
  * @param nameWidth Names are padded to this width.
- * @param inCall True if the event is in a kernel call whose name is printed already.
+ * @param inCall True if the event is in a kernel call with a name that is printed already.
  */
 export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = false): string {
   return eventParts(event, nameWidth, inCall).map(({ text }) => text).join("").trimEnd();

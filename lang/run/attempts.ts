@@ -51,8 +51,8 @@ export class Attempts {
   }
 
   /**
-   * Runs the code on a fresh machine. Listeners get the events only of runs whose output is the test's
-   * own output.
+   * Runs the code on a fresh machine. Listeners get the events only of runs that write to the
+   * test's own output.
    */
   run(
     run: PlannedRun,

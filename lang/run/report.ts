@@ -223,7 +223,7 @@ export interface BenchReport {
   /** The place of its name. */
   readonly place: LocationText;
   /**
-   * The axis value whose cells are the baseline, with its axis. Other cells are compared with the
+   * The axis value of the baseline's cells, with its axis. Other cells are compared with the
    * baseline. Null if there is no baseline.
    */
   readonly baseline: VariantSetting | null;

@@ -68,8 +68,8 @@ export interface FileKind {
 const SCENARIO: FileKind = { name: /\.dma$/, what: "a scenario (*.dma)" };
 
 /**
- * The error for a file whose name does not belong to the expected kind of file; null for a valid
- * name. Such a file is not read, because a message about its text would print a line of an
+ * The error for a file with a name that does not belong to the expected kind of file; null for a
+ * valid name. Such a file is not read, because a message about its text would print a line of an
  * arbitrary file.
  */
 export function misnamed(path: string, { name, what }: FileKind): LoadError | null {

@@ -5,7 +5,7 @@
  * both statements give the same result as before, the change is limited to the text between them:
  * all other nodes are kept, and their spans are moved. The whole text is parsed if a change may
  * affect more: after an error of the lexer (an unclosed comment) or of brackets, and with words
- * whose meaning depends on the declarations of the whole file.
+ * that depend for their meaning on the declarations of the whole file.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";

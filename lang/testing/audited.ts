@@ -3,8 +3,8 @@ import type { Program } from "../run/program.ts";
 import type { Registry } from "../values/registry.ts";
 
 /**
- * A registry whose machines audit themselves; otherwise the same as `registry`. If a rule of the
- * simulator is broken, the run ends with the report of a bug.
+ * A registry with machines that audit themselves; otherwise the same as `registry`. If a rule of
+ * the simulator is broken, the run ends with the report of a bug.
  */
 export function auditedRegistry(registry: Registry): Registry {
   return {

@@ -131,8 +131,8 @@ export interface TrialDuty {
   readonly done: number;
   /**
    * The requirement. `holds`: the condition of an `if` without `else` is true. `succeeds`: a call
-   * whose value is not used does not fail. `fails`: the block has a place that can be made to fail,
-   * or at which a driver can be removed.
+   * with an unused value does not fail. `fails`: the block has a place that can be made to fail, or
+   * at which a driver can be removed.
    */
   readonly kind: "holds" | "succeeds" | "fails";
 }

@@ -44,8 +44,8 @@ const GARBAGE_PART = 1 / 16;
 
 /**
  * The part of the time limit after which the processor time is first read; most runs end before
- * that. Of the wall-clock time that passes before the first reading, at most this part of the limit
- * is counted.
+ * that. Wall-clock time that passes before the first reading is counted up to at most this part of
+ * the limit.
  */
 const UNASKED_PART = 1 / 32;
 

@@ -22,8 +22,8 @@ export interface Breakpoint {
   /** Stops at this hit and later ones, counted from 1. */
   readonly hits?: number;
   /**
-   * For a log point, which never stops the run: the expression whose value is printed, for example
-   * a string with `{names}` in it.
+   * For a log point, which never stops the run: the expression to evaluate and print, for example a
+   * string with `{names}` in it.
    */
   readonly log?: string;
 }

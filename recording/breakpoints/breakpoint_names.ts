@@ -27,7 +27,7 @@ export function eventsOf(
 
 /**
  * The trigger that a name means: an event, a call of the kernel, or a function of the script or of
- * C; null if there is none with that name.
+ * C; null without a trigger of that name.
  */
 export function causeNamed(recording: Recording, name: string): BreakpointTrigger | null {
   const cause = { kind: "event", names: [name] } as const;

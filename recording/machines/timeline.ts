@@ -151,8 +151,8 @@ export class Timeline {
   }
 
   /**
-   * Removes and returns the last parked machine at or before a position. If there is none, returns
-   * a new machine.
+   * Removes and returns the last parked machine at or before a position. Without such a machine,
+   * returns a new machine.
    */
   #take(target: Position): Replay {
     const index = this.#checkpoints.findLastIndex(({ position, isAtStart }) => {

@@ -30,8 +30,8 @@ export interface PicturePage {
   /** The event that unmapped it; null if that has not happened yet. */
   readonly unmappedSeq: number | null;
   /**
-   * The first entry of the command that contains the page's address; null if there is none. The
-   * entry may be written later than the current position.
+   * The first entry of the command that contains the page's address; null if no entry contains it.
+   * The entry may be written later than the current position.
    */
   readonly entry: RequestEntry | null;
   /** The event that wrote that entry; null if that has not happened yet. */

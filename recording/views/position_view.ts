@@ -44,8 +44,8 @@ export function positionView(recording: RecordedRun, position: Position): Positi
 }
 
 /**
- * The statement to which a position belongs: the statement that starts there, or that led to the position's event;
- * null if there is none.
+ * The statement to which a position belongs: the statement that starts there, or that led to the
+ * position's event; null without such a statement.
  */
 export function spanHere(recording: RecordedRun, position: Position): Span | null {
   return position.seq === 0 || recording.isStatementStart(position)

@@ -42,8 +42,8 @@ const LOOK_BACK = 4096;
 
 /**
  * The decision that caused the event at a position. This is the event itself, the last decision
- * before it within the active calls, or a decision of its request that causes such events; null if
- * there is none.
+ * before it within the active calls, or a decision of its request that causes such events; null
+ * without such a decision.
  */
 export function whyView(recording: RecordedRun, position: Position): WhyView | null {
   const seq = decisionBehind(recording.log, position.seq);

@@ -110,7 +110,7 @@ export class DeadlineScheduler<R extends BlockRequest> {
    * Joins a request that has grown to the request that it now touches, if both requests still wait
    * in the scheduler.
    *
-   * @returns The joined pair, whose later request was removed from the queue; or null.
+   * @returns The joined pair, with its later request removed from the queue; or null.
    */
   joinNeighbour(
     merger: RequestMerger,

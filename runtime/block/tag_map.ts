@@ -1,5 +1,5 @@
 /**
- * A map of tags in 64-bit words, with a hint: a tag whose word the next search begins with.
+ * A map of tags in 64-bit words, with a hint: a tag in the word that the next search begins with.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */

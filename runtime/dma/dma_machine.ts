@@ -32,8 +32,8 @@ export interface PeerRouter {
   isPeerMemory(phys: PhysAddr): boolean;
   /**
    * The end of the memory at a bus address that a device may access without a mapping. This is the
-   * device's own BAR, or allocated peer memory whose bus address drivers use; -1 for any other
-   * address.
+   * device's own BAR, or allocated peer memory with a bus address that drivers use; -1 for any
+   * other address.
    */
   unmappedEnd(client: DmaDevice, dma: number): number;
   /** How `client` reaches the memory at `phys`. */

@@ -73,8 +73,8 @@ export class DmaIovaState {
   /** @internal */
   lastLinkRecord = -1;
   /**
-   * The direction and attributes of the range's first link, in releases whose API stores them; null
-   * before the first link.
+   * The direction and attributes of the range's first link, in releases with an API that stores
+   * them; null before the first link.
    * @internal
    */
   kept: IovaStateAttributes | null = null;

@@ -530,7 +530,7 @@ export class IommuDomain implements FlushQueueOwner {
     charges.tableWrites(leaves.total);
   }
 
-  /** Frees a range whose leaves are cleared: at once, or in lazy mode after the next flush. */
+  /** Frees a range with cleared leaves: at once, or in lazy mode after the next flush. */
   releaseIova(start: number, sizeBytes: Bytes): void {
     if (this.flushQueue === null) this.freeIova(start, sizeBytes);
     else this.#queueIova(this.flushQueue, start, sizeBytes);

@@ -203,7 +203,7 @@ export class Iommu {
 
   /**
    * Translates one access of a device, which must not cross a granule. The translation comes from
-   * the IOTLB, whose entry may be stale, or from a walk of the page table.
+   * the IOTLB, where the entry may be stale, or from a walk of the page table.
    *
    * @returns The physical address, or -1 after `iommu.fault`.
    * @see rules/dma.md 5.2, 5.3

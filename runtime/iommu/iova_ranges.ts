@@ -132,7 +132,7 @@ export class IovaRanges {
   }
 
   /**
-   * Allocates the highest free range below the cursor; if there is none, the highest below the
+   * Allocates the highest free range below the cursor; without such a range, the highest below the
    * limit.
    *
    * @param pfns Frames wanted, at least 1.
@@ -369,7 +369,7 @@ export class IovaRanges {
   }
 
   /**
-   * The node whose first frame is `pfn`, or the floor if there is no such node. `#probedSlot` is
+   * The node with `pfn` as its first frame, or the floor if there is no such node. `#probedSlot` is
    * the slot where the probing ended.
    */
   #nodeStarting(pfn: number): number {

@@ -226,7 +226,7 @@ export function quirksOf(kernel: Kernel): QuirkSet {
 }
 
 /**
- * For each part of the kernel: the rows whose kernels lack it, and the first release that has it.
+ * For each part of the kernel: the rows of kernels that lack it, and the first release that has it.
  */
 const LACKS = Map.groupBy(
   BEHAVIOUR_NAMES.flatMap((name) =>

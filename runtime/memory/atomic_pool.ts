@@ -87,7 +87,7 @@ export class AtomicPools {
 
   /**
    * Takes adjacent pages of a zone that lies below an address.
-   * @returns The pages, with the pool to which they must be freed; null if there are none.
+   * @returns The pages, with the pool to which they must be freed; null without such pages.
    */
   take(
     count: number,

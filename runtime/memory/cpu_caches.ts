@@ -84,7 +84,10 @@ export class CpuCaches implements HostMemory {
     this.#onHazard = onHazard;
   }
 
-  /** Returns a set to which the number of each page is added whose bytes or states change from now on. */
+  /**
+   * Returns a set. From now on, the number of each page with changed bytes or states is added to
+   * it.
+   */
   follow(): Set<number> {
     const changed = new Set<number>();
     this.#followers.push(changed);

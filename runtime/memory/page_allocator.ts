@@ -1,12 +1,12 @@
 /**
  * The allocator of RAM pages.
  *
- * The allocation is deterministic: the lowest free pages at or above a fixed starting point; if
- * there are none, the lowest from 1 MiB up. With 2 GiB of RAM or more, pages for scripts start at 1
- * GiB and pages for drivers (queues, descriptor pools) at 1.5 GiB. On a smaller machine they start
- * at a half and at three quarters of its RAM below 2 GiB. Therefore the low addresses that people
- * write in scripts stay free for `buffer(segments: …)`. Pages below 1 MiB and those of the bounce
- * pool are never allocated.
+ * The allocation is deterministic: the lowest free pages at or above a fixed starting point;
+ * without free pages there, the lowest from 1 MiB up. With 2 GiB of RAM or more, pages for scripts
+ * start at 1 GiB and pages for drivers (queues, descriptor pools) at 1.5 GiB. On a smaller machine
+ * they start at a half and at three quarters of its RAM below 2 GiB. Therefore the low addresses
+ * that people write in scripts stay free for `buffer(segments: …)`. Pages below 1 MiB and those of
+ * the bounce pool are never allocated.
  */
 import {
   alignDown,

@@ -9,7 +9,9 @@ const STARTED = { SEQ: 0, NUMBER: 1, DEPTH: 2, WIDTH: 3 };
 /** The columns of calls that returned before the next event; WIDTH is their number. */
 const RETURNED = { STATEMENT: 0, SEQ: 1, DEPTH: 2, WIDTH: 3 };
 
-/** Up to this number all statements are recorded; after it, only those that follow an event. */
+/**
+ * Up to this number all statements are recorded; after it, only statements that follow an event.
+ */
 const ALL_UP_TO = 4_000_000;
 
 /** The statements that a run has started, in order, counted from 1. */

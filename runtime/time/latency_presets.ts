@@ -2,7 +2,8 @@
  * Example lists of latencies, each number with its origin.
  *
  * None of the lists is a measurement. `round_figures` makes it easy to see the cost of a choice.
- * `ddr5_pcie4` follows only from published specifications, whose values real machines do not reach.
+ * `ddr5_pcie4` follows only from published specifications; real machines do not reach the specified
+ * values.
  */
 import type { Nanoseconds } from "../address.ts";
 import type { LATENCY_SETTINGS } from "./latencies.ts";

@@ -103,7 +103,8 @@ export class LocalClocks {
 
   /**
    * A device interrupts a CPU. The handler begins on that CPU, no earlier than the interrupt. The
-   * handler's events are charged to the context's CPU, whose clock continues from the same time.
+   * handler's events are charged to the context's CPU; the clock of that CPU continues from the
+   * same time.
    * @returns The argument for `leave`.
    */
   interrupt(cpu: number): string | null {

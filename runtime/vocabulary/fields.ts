@@ -52,7 +52,7 @@ export interface Field<T = unknown> {
   readonly isOptional: boolean;
   /** The words it can hold; empty for a field of another kind. */
   readonly sets: readonly WordSet[];
-  /** A description of what the name leaves open. */
+  /** A description of the details that the name leaves open. */
   readonly doc: string | null;
   /** Never set: carries the type only. */
   readonly holds?: T;

@@ -2,9 +2,10 @@
  * Hostile cases. Each case must end by the error of its limit. A case may take at most twice its
  * time limit (more in proportion on a slower host) and 1.25 times its memory limit.
  *
- * The case of a script is a file in `scripts/` whose first lines name the limits and the end of the
+ * The case of a script is a file in `scripts/`; its first lines name the limits and the end of the
  * case. A case without a script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT
- * --took` runs the cases with a name that contains the text, and prints the time and memory of each.
+ * --took` runs the cases with a name that contains the text, and prints the time and memory of
+ * each.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

@@ -8,7 +8,10 @@ export interface HostileCase {
   readonly name: string;
   /** The started program: `dmalab` by default. */
   readonly program?: Program;
-  /** The words of the command line, including limits. `DIR` stands for the folder of the case's input. */
+  /**
+   * The words of the command line, including limits. `DIR` represents the folder of the case's
+   * input.
+   */
   readonly words: readonly string[];
   /**
    * The required end of the case. A list of codes: one of them must be reported. `held`: success

@@ -236,7 +236,7 @@ interface Case {
 export const CASES: readonly Case[] = USES.flatMap((use) =>
   TRAPS
     .filter(({ forFolders }) => forFolders === true || use.isFolder !== true)
-    // A hard link can be read like any file, by everyone who has the permission to read that file.
+    // A hard link can be read like any file, by everyone with the permission to read that file.
     .filter(({ name }) => name !== "a hard link" || use.way === "writes")
     .filter(({ name }) => name !== "a link to a file outside" || use.way !== "reads what was typed")
     .map((trap) => ({ use, trap }))

@@ -113,8 +113,8 @@ function isOwn(path: string): boolean {
 }
 
 /**
- * Copies the project. The copy has a switch at each mutant, and a mark at each name whose value a
- * mutant may change.
+ * Copies the project. The copy has a switch at each mutant, and a mark at each name with a value
+ * that a mutant may change.
  */
 export function writeTree(
   root: string,

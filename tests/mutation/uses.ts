@@ -234,8 +234,8 @@ function isValue(node: ts.Identifier): boolean {
 }
 
 /**
- * Whether the name is assigned to: `NAME = …`, `NAME += …`, `NAME++`. A mark cannot stand there,
- * because a mark cannot be assigned to.
+ * Whether the name is assigned to: `NAME = …`, `NAME += …`, `NAME++`. A mark cannot be placed
+ * there, because a mark cannot be assigned to.
  */
 function isAssigned(node: ts.Identifier): boolean {
   const { parent } = node;

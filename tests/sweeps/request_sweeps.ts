@@ -85,8 +85,8 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
 export const WITNESS: KernelProfile = "7.2.6";
 
 /**
- * The buffers that the short suite tests. Buffers whose pieces are all alike are tested only in the
- * long suite.
+ * The buffers that the short suite tests. Buffers with pieces that are all alike are tested only in
+ * the long suite.
  */
 export const WITNESS_SHAPES: readonly string[] = ["unaligned", "gaps", "low, then high"];
 

@@ -33,7 +33,7 @@ export function manualExamples(): readonly ManualEntry[] {
 }
 
 /**
- * The files whose names have the given ending, sorted by name.
+ * The files with names that have the given ending, sorted by name.
  * @param title Finds the title in a file's text.
  */
 function entriesBelow(folder: string, ending: string, title: RegExp): readonly ManualEntry[] {

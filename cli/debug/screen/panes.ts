@@ -213,17 +213,17 @@ function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): P
 }
 
 /**
- * Letters for the use of addresses. If one letter stands for several uses, the use that comes first
+ * Letters for the use of addresses. If one letter represents several uses, the use that comes first
  * in this list is shown.
  */
 const LETTERS = { new: "+", gone: "-", mapped: "#", reserved: ":" } as const;
 const KINDS = ["new", "gone", "mapped", "reserved"] as const;
 const FREE = ".";
-/** Smallest range that a letter of a strip stands for. */
+/** Smallest range that a letter of a strip represents. */
 const PAGE_BYTES = 4096;
 
 /**
- * The IOVAs of devices, as strips: each letter stands for one or more pages, depending on the
+ * The IOVAs of devices, as strips: each letter represents one or more pages, depending on the
  * width.
  */
 export function addressPane(model: ScreenModel, chosen: number, room: Room): PaneView {

@@ -228,7 +228,8 @@ export function jsonReporter(screen: Screen): TestReporter {
 }
 
 /**
- * A reporter that also writes JUnit's XML to a file. For CI systems whose log people read as well.
+ * A reporter that also writes JUnit's XML to a file. For CI systems with a log that people read as
+ * well.
  * @param onFailure Called if the file could not be written.
  */
 export function withJunitFile(

@@ -434,7 +434,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 }
 
-/** NVMe statuses for injected block-layer statuses that have an NVMe status of their own. */
+/** NVMe statuses for injected block-layer statuses with a separate NVMe status. */
 const INJECTED: Readonly<Record<string, number>> = {
   RESV_CONFLICT: STATUS.RESERVATION_CONFLICT,
   ZONE_ACTIVE_RESOURCE: STATUS.TOO_MANY_ACTIVE_ZONES,

@@ -179,7 +179,7 @@ export abstract class DataMapper {
 
   /**
    * Advances the iterator to the next mapped segment.
-   * @returns False at the end or on failure. The iterator's status tells the two cases apart.
+   * @returns False at the end or on failure. The iterator's status distinguishes the two cases.
    */
   protected abstract nextSegment(request: NvmeRequest): boolean;
 

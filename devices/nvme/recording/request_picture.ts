@@ -11,7 +11,7 @@ export interface RequestSegment {
   readonly phys: number;
   /** Its size. */
   readonly sizeBytes: number;
-  /** The event that shows the range; null if there is none yet. */
+  /** The event that shows the range; null if no event shows it yet. */
   readonly seq: number | null;
 }
 

@@ -61,7 +61,7 @@ export class PeerMemory {
     return pages;
   }
 
-  /** The pages of the allocation that begins at an address; empty if there is none. */
+  /** The pages of the allocation that begins at an address; empty if none begins there. */
   pagesAt(phys: PhysAddr): readonly PhysAddr[] {
     const length = this.takenAt(phys) / PAGE_SIZE_BYTES;
     invariant(Number.isInteger(length), "An allocation of peer memory ends inside a page");

@@ -61,9 +61,7 @@ export class Wire {
   #busHigh = 0;
   #physLow = Infinity;
   #physHigh = 0;
-  /**
-   * The client and the address of the request whose hops up to its host bridge have been emitted.
-   */
+  /** The client and the address of the request with already emitted hops up to its host bridge. */
   #announcedClient: PciFunction | null = null;
   #announcedAddress = 0;
   #hop = 0;

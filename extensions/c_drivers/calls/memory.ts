@@ -59,7 +59,7 @@ class PageReferences {
   readonly extra = new Map<number, number>();
 }
 
-/** The page whose references are counted: for a compound page, its first page. */
+/** The page with the reference count: for a compound page, its first page. */
 function firstOf(kernel: CKernel, page: number): number {
   const at = kernel.memory.pointerTo(kernel.pagePhys(page));
   const block = kernel.heap.find(at);

@@ -50,7 +50,7 @@ export interface OpenedScenario {
 /**
  * Loads a scenario once for each patch. All drivers are compiled together.
  *
- * @param patches The patches; null stands for the scenario without a patch.
+ * @param patches The patches; null represents the scenario without a patch.
  */
 export function loadPatched(
   path: string,

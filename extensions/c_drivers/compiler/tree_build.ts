@@ -188,9 +188,9 @@ export class TreeBuild {
   }
 
   /**
-   * Compiles a file of the tree with the flags of its own makefile. First it is compiled for the lab's
-   * machine. If that fails and no makefile names the file, it is compiled within a file that includes
-   * it. If that fails too, it is compiled for an architecture for which it is built.
+   * Compiles a file of the tree with the flags of its makefile. First it is compiled for the lab's
+   * machine. If that fails and no makefile names the file, it is compiled within a file that
+   * includes it. If that fails too, it is compiled for an architecture for which it is built.
    */
   async file(path: string, args: readonly string[]): Promise<BuiltFile> {
     if (this.files.text(path) === null) {

@@ -158,7 +158,7 @@ function memoryAct(draw: Draw): Act {
 
 /**
  * An action for which exactly this line must be reported.
- * @param before Lines before this line. If there are none, more kinds of surrounding code are
+ * @param before Lines before this line. Without such lines, more kinds of surrounding code are
  *   possible.
  */
 function exactly(kind: string, line: string, ...before: readonly string[]): Act {

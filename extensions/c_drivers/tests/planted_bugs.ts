@@ -44,7 +44,7 @@ const PLANTED: RunOptions = {
 };
 
 /**
- * All messages of the failing tests whose names contain a given text; empty if all of these tests
+ * All messages of the failing tests with a given text in their names; empty if all of these tests
  * pass.
  */
 function saidOf(program: Program, by: string): string {

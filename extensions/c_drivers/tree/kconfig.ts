@@ -78,7 +78,7 @@ export function readKconfig(files: TreeFiles, first = "Kconfig"): Kconfig {
   return reader.symbols;
 }
 
-/** The symbol whose properties are being read. */
+/** The symbol with the properties that are being read. */
 interface Current {
   readonly name: string;
   hasPrompt: boolean;

@@ -104,7 +104,7 @@ export class Breakpoints {
   }
 
   /**
-   * Breakpoints on lines whose state has changed: it has become known that this run reaches the line,
+   * Breakpoints on lines with a changed state: it has become known that this run reaches the line,
    * or that it never does.
    */
   changed(): BreakpointResponse[] {

@@ -460,8 +460,8 @@ function commandOf({ mode, release, seed, where }: HuntOptions): string {
 }
 
 /**
- * Repeats the last step of a case without injected failures. What the step left behind may be
- * harmless, like leaked memory, or may make the repetition fail.
+ * Repeats the last step of a case without injected failures. The state left behind by the step may
+ * be harmless, like leaked memory, or may make the repetition fail.
  *
  * @returns Null if the repetition passes, or only leaks again.
  */

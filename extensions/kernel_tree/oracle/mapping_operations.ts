@@ -48,7 +48,7 @@ interface KernelCallOf {
 /**
  * The kernel function that an operation calls: `iova_link` is dma_iova_link().
  * @param own Arguments that the operation lacks or has in another form, such as the device.
- * @returns Null for an operation that calls no function, or whose state does not exist.
+ * @returns Null for an operation that calls no function, or with a state that does not exist.
  */
 export function kernelCallOf(
   line: MappingOperation,

@@ -163,7 +163,7 @@ function lineEnd(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether a line has no code of its own: braces, labels, `else`. */
+/** Whether a line has no separate code: braces, labels, `else`. */
 function isPunctuation(code: string): boolean {
   for (const [token] of code.matchAll(/\w+:?|[^\s\w]/g)) {
     if (!/^[{};]$|^(?:else|do)$|:$/.test(token) || token === ":") return false;
@@ -189,7 +189,7 @@ export type UnreachedReason =
   /** The line is a macro, a declaration or data. */
   | "outside of functions"
   /**
-   * No scenario compiles the file; or the file is a header, whose code belongs to the files that
+   * No scenario compiles the file; or the file is a header: its code belongs to the files that
    * include it.
    */
   | "not compiled"

@@ -43,7 +43,7 @@ export interface KeptTest {
 /** A test of a scenario, for a review. */
 export interface ListedTest {
   /**
-   * Number of the test, counted from 1; 0 stands for the statements at the top of the file. Tests
+   * Number of the test, counted from 1; 0 represents the statements at the top of the file. Tests
    * are identified by numbers, because two tests may have the same name.
    */
   readonly number: number;

@@ -17,8 +17,8 @@ export interface Selection {
   readonly until?: number;
   readonly spans: readonly AddressSpan[];
   /**
-   * The line of the source to which the element belongs, as `file:line`. An element that stands for a
-   * line has only this property.
+   * The line of the source to which the element belongs, as `file:line`. An element that represents
+   * a line has only this property.
    */
   readonly place?: string;
 }

@@ -44,8 +44,8 @@ export const BEGINNINGS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Calls whose line is written at their return, by the name of the return probe. Each entry has the
- * name of the entry probe, and a function that makes the line.
+ * Calls with a line that is written at their return, by the name of the return probe. Each entry
+ * has the name of the entry probe, and a function that makes the line.
  */
 export const RETURNED_CALLS: Readonly<
   Record<

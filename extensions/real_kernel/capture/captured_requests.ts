@@ -37,14 +37,14 @@ export interface ListEntry {
 }
 
 export interface CapturedRequest {
-  /** Number of the io whose system call caused the request. */
+  /** Number of the io with the system call that caused the request. */
   readonly io: number;
   readonly queue: number;
   readonly bytes: number;
   readonly flags: number;
   readonly segments: number;
   readonly integritySegments: number;
-  /** Null on a release whose requests have no gap bit. */
+  /** Null on a release without a gap bit in its requests. */
   readonly gapBit: number | null;
   /** The memory of each bio; null if a bio could not be read completely. */
   readonly bios: readonly (readonly CapturedExtent[])[] | null;
@@ -155,7 +155,7 @@ class CaptureReader {
   readonly requests: OpenRequest[] = [];
   #io = -1;
   readonly #contexts = new Map<string, Context>();
-  /** Lines of allocations whose device address is not known yet, by the block's kernel address. */
+  /** Lines of allocations with a still unknown device address, by the block's kernel address. */
   readonly #unnamed = new Map<string, { dma: CapturedValue }[]>();
 
   /** Device addresses of the pools' pages, by kernel page number; they are known from freed blocks. */

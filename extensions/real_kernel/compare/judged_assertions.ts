@@ -63,7 +63,7 @@ const GIVEN_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   iommu: new Set(["mode", "granule"]),
   region: new Set(["name", "at", "phys", "size", "type"]),
 };
-/** Types whose values are computed from other values. */
+/** Types of values that are computed from other values. */
 const COMPUTED_TYPES: ReadonlySet<string> = new Set([
   ...[
     "list",
@@ -231,8 +231,7 @@ class Observer implements RunObserver {
   readonly #ofKernel: ReadonlySet<MachineEvent>;
 
   /**
-   * @param kernel The kernel's requests, whose values are returned; null to return the model's
-   *   values.
+   * @param kernel The kernel's requests, to return their values; null to return the model's values.
    */
   constructor(
     private readonly kernel: KernelRequests | null,

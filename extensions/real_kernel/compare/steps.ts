@@ -34,7 +34,7 @@ export interface ProbeForms {
    * (0.2 s each).
    */
   readonly lines: readonly string[];
-  /** Replaces `lines` on a machine with AMD's IOMMU, whose driver has another function. */
+  /** Replaces `lines` on a machine with AMD's IOMMU: its driver has another function. */
   readonly amdLines?: readonly string[];
 }
 

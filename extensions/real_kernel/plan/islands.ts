@@ -42,7 +42,7 @@ export class Islands {
   }
 
   /**
-   * The position of a piece of memory in its island. The piece must be one of those that were
+   * The position of a piece of memory in its island. The piece must be one of the pieces that were
    * passed to the constructor.
    */
   pieceOf({ phys, sizeBytes }: BioVec): IslandPiece {

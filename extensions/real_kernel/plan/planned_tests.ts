@@ -27,7 +27,7 @@ import { Islands } from "./islands.ts";
 import { withPlace } from "./key_places.ts";
 import { memoryOf, type RecordedTest, recordTest } from "./scenario_run.ts";
 
-/** Number of bytes of one buffer whose pages direct I/O looks up together. */
+/** Number of bytes of one buffer for which direct I/O looks up the pages together. */
 const MAX_LOOKUP_BYTES = 256 * 4096;
 
 export interface GuestScenario {
@@ -99,7 +99,7 @@ async function loadFile(path: string): Promise<readonly GuestScenario[] | string
   return scenarios;
 }
 
-/** Whether a test needs an IOMMU with properties whose names differ between releases of QEMU. */
+/** Whether a test needs an IOMMU with properties that releases of QEMU name differently. */
 export function asksForVtd(scenarios: readonly GuestScenario[]): boolean {
   return scenarios.some(({ program }) =>
     wantedTests(program, []).some(({ config: { iommu } }) => needsOf(iommu.model).length > 0)

@@ -220,8 +220,8 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
 const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
 
 /**
- * Vendors whose root complexes show that the CPU is not from AMD: Intel, and makers of Arm and Power
- * processors.
+ * Vendors of root complexes that show that the CPU is not from AMD: Intel, and makers of Arm and
+ * Power processors.
  */
 const OTHER_CPUS: ReadonlySet<number> = new Set([
   INTEL,

@@ -2,7 +2,7 @@
  * Reads the tree that `lspci -t` prints: buses, bridges and functions. With `-v` it contains the
  * names of functions, with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
  *
- * A branch belongs to the bus whose first `+` is in the column of the branch's `+` or `\`.
+ * A branch belongs to the bus with its first `+` in the column of the branch's `+` or `\`.
  *
  * @see pciutils 3.9.0 and 3.15.0: the tests contain their trees of invented machines (`lspci -A
  *   dump -O dump.name=FILE -tv`)
@@ -24,8 +24,8 @@ const FUNCTION =
  */
 const TO_FIRST = /^-*([+\\]-)?/;
 /**
- * Numbers in place of a name. `-n` writes them for every function, `-v` for a function whose vendor
- * has no known name.
+ * Numbers in place of a name. `-n` writes them for every function, `-v` for a function of a vendor
+ * without a known name.
  */
 const ONLY_IDS = /^(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})$/i;
 

@@ -21,7 +21,7 @@ const OTHER = {
 };
 
 /**
- * The kind of a file, by the origin of most of its lines. Null for an origin whose records exist
+ * The kind of a file, by the origin of most of its lines. Null for an origin of records that exist
  * only beside a trace.
  */
 const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> | null>> = {

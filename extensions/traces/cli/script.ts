@@ -9,7 +9,7 @@ import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { checkTrace, openTrace } from "./check.ts";
 import type { LineSource } from "./read_lines.ts";
 
-/** Turns requests from blkparse or a fio job into a scenario; null if there are none. */
+/** Turns requests from blkparse or a fio job into a scenario; null without requests. */
 async function workloadOf(source: LineSource): Promise<string | null> {
   const script = new WorkloadScript();
   let isInJob = false;

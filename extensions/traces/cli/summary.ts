@@ -1,4 +1,4 @@
-/** `dmalab trace summary`: what the trace and log files of a real machine contain. */
+/** `dmalab trace summary`: the contents of the trace and log files of a real machine. */
 import { entryJson } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent, staysInJob } from "../line/event_log.ts";

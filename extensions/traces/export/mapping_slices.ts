@@ -47,8 +47,8 @@ export class MappingSlices {
   }
 
   /**
-   * Ends the mappings that have no unmap line: those that are live at the end of the trace, and
-   * those whose unmap line is missing. Then ends the file.
+   * Ends the mappings that have no unmap line: mappings that are live at the end of the trace, and
+   * mappings with a missing unmap line. Then ends the file.
    *
    * @param seconds The time of the last line.
    */

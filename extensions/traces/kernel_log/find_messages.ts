@@ -74,7 +74,7 @@ function isWord(word: string, asked: string, isLast: boolean): boolean {
   return word === asked || isLast && asked.length >= 3 && word.startsWith(asked);
 }
 
-/** A message whose text contains the question. */
+/** A message with the question in its text. */
 interface FoundRow {
   readonly row: MessageRow;
   /** The wording with the most words of the question. */

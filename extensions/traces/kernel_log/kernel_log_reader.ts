@@ -130,7 +130,7 @@ export class KernelLogReader {
 
   /**
    * Notes that a row of the table matched the message at a place. A warning line next to that
-   * message then needs no report of its own.
+   * message then needs no separate report.
    */
   #isRead(place: number): void {
     this.#readPlace = place;

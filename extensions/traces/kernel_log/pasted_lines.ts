@@ -190,8 +190,8 @@ export class PastedLines {
     const known = this.#join(this.#pending).score;
     const together = this.#join([...this.#pending, piece]).score;
     if (own > 0 && OF_DEVICE.test(piece.content)) return false;
-    // If the line is a message by itself, it is joined to the line above only under two conditions:
-    // the line above is no message, and the joined text matches better than the line alone.
+    // If the line alone is a message, it is joined to the line above only under two conditions: the
+    // line above is no message, and the joined text matches better than the line alone.
     return own > 0 ? known === 0 && together > own : together > known;
   }
 

@@ -30,7 +30,7 @@ export class UnreadMessages {
     else this.#forms.set(key, { ...line, times: 1 });
   }
 
-  /** All kept forms, those that report an error first. */
+  /** All kept forms; the forms that report an error come first. */
   list(): readonly UnreadMessage[] {
     return [...this.#forms.values()].sort((a, b) =>
       Number(b.isWrong) - Number(a.isWrong) || a.line - b.line

@@ -94,7 +94,7 @@ export function isUndecided(device: Device): boolean {
   return device.otherMaps > 0 && modeOf(device) === "unknown";
 }
 
-/** The evidence for the mode; null if there is none. */
+/** The evidence for the mode; null without evidence. */
 export function modeEvidence(device: Device): string | null {
   if (device.coveredMaps > 0) return "iommu:map lines of its maps";
   if (device.otherMaps > 0) return evidenceOf(device)?.text ?? null;

@@ -55,8 +55,8 @@ export class Edges {
   #backward = 0;
   #previousSeconds = NaN;
   /**
-   * A line whose time is far back. If the line after it is in order again, only this one line was
-   * moved. 0 if there is no such line.
+   * A line with a time that is far back. If the line after it is in order again, only this one line
+   * was moved. 0 if there is no such line.
    */
   #movedLine = 0;
   /** The time of the last line that is not far back. */

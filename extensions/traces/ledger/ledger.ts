@@ -410,8 +410,8 @@ export class MappingTracker {
   }
 
   /**
-   * Whether an unmap of another kind is meant for this mapping. If not, it is for a mapping whose
-   * map the trace lacks.
+   * Whether an unmap of another kind is meant for this mapping. If not, it is for a mapping
+   * without a map in the trace.
    */
   #isWrongKind(other: TracedMapping, event: UnmapEvent, kind: MappingKind): boolean {
     const device = other.device!;
@@ -662,7 +662,7 @@ function tableUnmap(
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
 
-/** Live mappings that contain an address: those that begin nearest before it. */
+/** Live mappings that contain an address: the mappings that begin nearest before it. */
 function covering(device: Device, address: number): TracedMapping[] {
   const holds = (mapping: TracedMapping) =>
     address >= mapping.addr && address < mapping.addr + mapping.sizeBytes;

@@ -56,9 +56,9 @@ export function bestMapping(
 const MAX_COMPARED = 1024;
 
 /**
- * Finds a live mapping whose physical address and size are those of an unmap: the driver passed the
- * physical address instead of the DMA address. Null if there is no such mapping, and for a device
- * with direct mappings.
+ * Finds a live mapping with the address of an unmap as its physical address, and with the unmap's
+ * size: the driver passed the physical address instead of the DMA address. Null if there is no such
+ * mapping, and for a device with direct mappings.
  */
 export function atPhysicalAddress(
   device: Device,
@@ -195,8 +195,8 @@ export function noteFailedMap(
 
 /**
  * How certain it is that no other mapping has the same address. If the device has direct mappings,
- * another mapping may have the address: a mapping from before the trace, or one whose line is
- * missing.
+ * another mapping may have the address: a mapping from before the trace, or a mapping with a
+ * missing line.
  *
  * @see rules/traces.md T.64, T.66
  */

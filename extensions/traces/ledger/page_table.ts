@@ -69,8 +69,8 @@ export class Context {
   /** The unmap in the line before, if no call has claimed it yet. */
   unmap: TableUnmap | null = null;
   /**
-   * The range whose unmap should follow, and the function to call when the unmap follows or when it
-   * does not.
+   * The range of the unmap that should follow, and the function to call when the unmap follows or
+   * when it does not.
    */
   expected: ExpectedUnmap | null = null;
   /** The current request, between its `nvme_setup_cmd` and `block_rq_issue`. */

@@ -57,10 +57,10 @@ export class ReusedAddresses {
   }
 
   /**
-   * Whether an unmap is late: it belongs to a mapping whose address is already in use again. This
-   * happens because the line of an unmap is written after the work, and another CPU may be faster.
-   * The lines of frees of coherent memory and of unmaps of lists are written before the work, so
-   * they are never late.
+   * Whether an unmap is late: it belongs to a mapping with an address that is already in use again.
+   * This happens because the line of an unmap is written after the work, and another CPU may be
+   * faster. The lines of frees of coherent memory and of unmaps of lists are written before the
+   * work, so they are never late.
    */
   isLate(
     event: UnmapEvent,

@@ -176,8 +176,8 @@ export class TraceCheck {
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /**
-   * @param addresses Addresses of pages whose mappings are all kept, in addition to the pages of
-   *   the log's faults.
+   * @param addresses Addresses of pages for which all mappings are kept, in addition to the pages
+   *   of the log's faults.
    */
   constructor(readonly log: LogPass, addresses: readonly number[] = []) {
     const faulted = log.faults.map(({ address }) => address);

@@ -7,7 +7,7 @@ import { type DmaReader, dmaReaderOf } from "./dma_event.ts";
 export class TracedEventName {
   /** The parser for the event if the ledger needs it, else undefined. */
   readonly dmaReader: DmaReader | undefined;
-  /** Whether the event stands for a call. Events of an IOMMU's queue are within a call instead. */
+  /** Whether the event represents a call. Events of an IOMMU's queue are within a call instead. */
   readonly isCall: boolean;
 
   /** Whether it is an event of the DMA API. */

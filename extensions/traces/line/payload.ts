@@ -7,8 +7,8 @@
 import { KnownTexts } from "./known_texts.ts";
 
 /**
- * Stands for the result of a failed map, which is printed as all ones. No number below 2^53 is
- * equal to all ones. Therefore a negative number stands for it, because no address is negative.
+ * Represents the result of a failed map, which is printed as all ones. No number below 2^53 is
+ * equal to all ones. Therefore a negative number represents it, because no address is negative.
  */
 export const ERROR_ADDRESS = -1;
 const BLANK = 0x20;
@@ -168,7 +168,7 @@ export class PayloadFields {
     return start < 0 ? null : this.decimalAt(start);
   }
 
-  /** The decimal number that begins at `start`; null if there is none. */
+  /** The decimal number that begins at `start`; null if none begins there. */
   decimalAt(start: number): number | null {
     const { bytes } = this;
     let value = 0;
@@ -182,7 +182,7 @@ export class PayloadFields {
     return at > start && at - start < MAX_DIGITS && endsValue(bytes[at]!) ? value : null;
   }
 
-  /** The decimal number that ends at `end`; null if there is none. */
+  /** The decimal number that ends at `end`; null if none ends there. */
   decimalBefore(end: number): number | null {
     return this.decimalAt(this.#wordStart(end));
   }

@@ -75,8 +75,8 @@ function pageOf(address: string): number {
 }
 
 /**
- * Mappings whose map and unmap lines are both present and belong together: no other mapping had the
- * same key between the two lines.
+ * Mappings with a map line and an unmap line that are both present and belong together: no other
+ * mapping had the same key between the two lines.
  */
 function pairsOf(events: readonly Event[]): Pair[] {
   const pairs: Pair[] = [];

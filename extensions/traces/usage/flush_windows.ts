@@ -57,8 +57,8 @@ export class FlushUse {
 export class FlushWindows {
   readonly devices = new Map<string, FlushUse>();
   /**
-   * The devices that each domain may have: those that had ranges to flush at every flush of the
-   * domain.
+   * The devices that each domain may have: the devices that had ranges to flush at every flush of
+   * the domain.
    */
   readonly #owners = new Map<string, ReadonlySet<string>>();
   #pages: FlushedPages[] = [];

@@ -239,7 +239,7 @@ export interface ScriptDmaRange {
  * The device addresses of a buffer's bytes, as ranges in order.
  *
  * @param value A range of the two-step API, a mapping, a mapped scatterlist, a record with `addr`
- *   and `size`, a list of these, or a record whose entry `sees` is one of these.
+ *   and `size`, a list of these, or a record with one of these as its entry `sees`.
  * @throws {ScriptError} E0919 when the value contains no device address.
  */
 export function dmaRanges(value: Value): readonly ScriptDmaRange[] {

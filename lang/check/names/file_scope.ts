@@ -133,7 +133,7 @@ export class FileScope {
     return spec === undefined ? null : { kind: "builtin", spec };
   }
 
-  /** A hint with a similar name, or with functions whose names share a part with the name. */
+  /** A hint with a similar name, or with names of functions that share a part with the name. */
   hint(
     name: string,
     locals: Iterable<string>,

@@ -222,7 +222,7 @@ class StatementChecker {
   }
 
   /**
-   * Reports a value whose kind a statement does not accept.
+   * Reports a value of a kind that a statement does not accept.
    *
    * @param takes The kinds that the statement accepts, as `rule` describes them.
    * @param hint Shown if the value is an int, or if the statement accepts an int.

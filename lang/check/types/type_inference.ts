@@ -608,8 +608,8 @@ export class TypeInference {
   }
 
   /**
-   * The kind of an entry of a record whose entries are known. Other records are checked while the
-   * script runs.
+   * The kind of an entry of a record with known entries. Other records are checked while the script
+   * runs.
    */
   #entryOf(
     expression: FieldExpression,
@@ -628,8 +628,8 @@ export class TypeInference {
   }
 
   /**
-   * Reports an entry whose name probably lacks a space: the program reads `size`, but the record is
-   * written `{ sizemax: 4KiB }`. The error is shown at the entry.
+   * Reports an entry with a name that probably lacks a space: the program reads `size`, but the
+   * record is written `{ sizemax: 4KiB }`. The error is shown at the entry.
    */
   #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, StructuralType>): boolean {
     const { span, text } = field;

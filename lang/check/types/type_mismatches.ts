@@ -216,8 +216,8 @@ export class TypeMismatches {
   }
 
   /**
-   * Whether a `none` value is a mistake. One use is enough for that, because nobody binds or
-   * returns a result that does not exist on purpose, unless the script says `none`.
+   * Whether a `none` value is a mistake. One use is enough for that, because a script does not bind
+   * or return a result that does not exist on purpose, unless it says `none`.
    */
   #isNoneByMistake(first: Origin): boolean {
     let origin: Origin | null = first;

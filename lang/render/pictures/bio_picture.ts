@@ -28,7 +28,7 @@ const PAGE_BYTES = 4096;
 const BAR_CELLS = 16;
 const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
 /**
- * Up to `longest` vectors are all shown. Of a longer list, the `first` and the `last` ones are
+ * Up to `longest` vectors are all shown. For a longer list, the `first` and the `last` ones are
  * shown.
  */
 const SHOWN = { longest: 12, first: 8, last: 3 };

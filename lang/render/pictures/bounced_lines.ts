@@ -6,7 +6,10 @@ import type { BouncedPart } from "@dmalab/devices";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
-/** Up to `longest` lines are all shown. Of a longer list, the `first` and the `last` ones are shown. */
+/**
+ * Up to `longest` lines are all shown. For a longer list, the `first` and the `last` ones are
+ * shown.
+ */
 const SHOWN = { longest: 6, first: 3, last: 2 };
 
 /** A line for each part; none without any. */

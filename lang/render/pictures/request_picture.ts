@@ -41,7 +41,7 @@ const MIDDLE = 21;
 const RIGHT = 26;
 const GAP = 5;
 /**
- * Up to `longest` lines of one list are all shown. Of a longer list, the `first` and the `last`
+ * Up to `longest` lines of one list are all shown. For a longer list, the `first` and the `last`
  * ones are shown.
  */
 const SHOWN = { longest: 8, first: 4, last: 2 };

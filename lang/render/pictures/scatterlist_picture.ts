@@ -18,7 +18,7 @@ export interface ScatterRange {
 export type ScatterWords = readonly [rule: string, short: string, text: string];
 
 /**
- * Up to `longest` entries are all shown. Of a longer list, the `first` and the `last` ones are
+ * Up to `longest` entries are all shown. For a longer list, the `first` and the `last` ones are
  * shown.
  */
 const SHOWN = { longest: 24, first: 16, last: 4 };

@@ -21,8 +21,8 @@ const { Hard, Soft } = t;
 const FIELD_NAME = due("fieldName");
 const CAST = due("cast");
 /**
- * The argument for a row of operators whose first operator may be `=`, with the assigned value
- * after it.
+ * The argument for a row of operators that may have `=` as its first operator, with the assigned
+ * value after it.
  */
 export const MAY_ASSIGN: { ARGS: [boolean] } = { ARGS: [true] };
 

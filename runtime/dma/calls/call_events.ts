@@ -64,7 +64,7 @@ export type RowArguments<R extends readonly unknown[]> = R extends
 /** A field of `call.NAME`. */
 interface ToldField {
   readonly field: string;
-  /** Index of the argument, among those that events carry. */
+  /** Index of the argument among the arguments that events carry. */
   readonly argument: number;
   /** The conversion of the argument; null where none is needed. */
   readonly make: ((value: unknown) => unknown) | null;

@@ -14,9 +14,9 @@ import { MADE, MARK, NONE } from "./record_table.ts";
 const LINKED = 1 << MADE.LINK;
 
 /**
- * The largest size to which a record may grow in a range whose links are made and removed page by
- * page. All records that may grow to the size of the range lie in one hash chain. With a million of
- * such records, a search of that chain would take far too long.
+ * The largest size to which a record may grow in a range with links that are made and removed page
+ * by page. All records that may grow to the size of the range lie in one hash chain. With a million
+ * of such records, a search of that chain would take far too long.
  */
 const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 

@@ -87,9 +87,9 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * Called when the CPU writes memory that it owns, or whose owner only the driver knows. If the
-   * memory is bounced and the device may write it, the CPU's write does not reach the bounce
-   * buffer. Such a write is recorded.
+   * Called when the CPU writes memory that it owns, or memory with an owner that only the driver
+   * knows. If the memory is bounced and the device may write it, the CPU's write does not reach the
+   * bounce buffer. Such a write is recorded.
    */
   #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
     const ledger = this.ledger;

@@ -162,8 +162,8 @@ export function warnErrorUnmapped({ warnings }: DmaMachine, { name }: DmaDevice)
 }
 
 /**
- * Unmaps a buffer: clears leaves, flushes, and frees the IOVA range and the bounce buffer, whose
- * data is copied to memory.
+ * Unmaps a buffer: clears leaves, flushes, and frees the IOVA range and the bounce buffer; the
+ * bounce buffer's data is copied to memory.
  *
  * @returns The physical address to which the IOVA was mapped; -1 when it was not mapped or was not
  *   looked up.

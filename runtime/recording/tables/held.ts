@@ -84,7 +84,7 @@ const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor
 
 /**
  * How well a block matches the device and request of a freeing event. The caller passes only blocks
- * whose use and size match.
+ * with a matching use and size.
  */
 export function likeness(
   row: { readonly createdSeq: number; readonly device?: unknown; readonly request?: unknown },

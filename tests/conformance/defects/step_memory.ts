@@ -167,7 +167,7 @@ const MAX_PAGES = 32;
 
 /**
  * The disk offset that the program of a case uses. It is read from the commands of the first step
- * whose request does not name an offset.
+ * with a request that does not name an offset.
  */
 function shownOffsetBytes({ steps }: DefectCase): number {
   const first = steps.find(({ request }) => request.offset_bytes === undefined);

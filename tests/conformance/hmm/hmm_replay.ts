@@ -20,8 +20,8 @@ const LENT_BYTES = 2 * MIB;
 
 const BETWEEN = "(between)";
 /**
- * Marks the end of a case that crashed the kernel. The case's family says what the kernel was
- * doing.
+ * Marks the end of a case that crashed the kernel. The case's family names the operation that the
+ * kernel was performing.
  */
 const KILLED = "(killed by the kernel)";
 const SIGKILL = 9;

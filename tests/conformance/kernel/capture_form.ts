@@ -62,8 +62,8 @@ const RECORDED_CALLS: Readonly<
 };
 
 /**
- * Calls whose line was written at their entry. The lines of all other calls were written at their
- * return.
+ * Calls with a line that was written at their entry. The lines of all other calls were written at
+ * their return.
  */
 const LOGGED_AT_ENTRY: ReadonlySet<string> = new Set([
   "dma_unmap_sg",

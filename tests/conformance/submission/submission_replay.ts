@@ -203,8 +203,8 @@ function holdsPartOf(bios: readonly (readonly DataExtent[])[], call: CapturedCal
 }
 
 /**
- * Gives each refused request the error of its own call. In the record it has the error of the first
- * call in the group of calls that were submitted together.
+ * Gives each refused request its own call's error. In the record it has the error of the first call
+ * in the group of calls that were submitted together.
  */
 export function withOwnErrors(
   cases: readonly CaptureCase[],

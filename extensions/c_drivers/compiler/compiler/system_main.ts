@@ -60,8 +60,8 @@ const LIBRARY_BYTES = 2 ** 29;
 const BLOCK_BYTES = 512;
 const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory/i;
 /**
- * Arguments whose value differs from file to file. The compiler driver and clang proper take them
- * in the same form.
+ * Arguments with a value that differs from file to file. The compiler driver and clang proper take
+ * them in the same form.
  */
 const OF_FILE = new Set(["-I", "-include", "-include-pch"]);
 /** The line of the driver's output with the arguments of clang proper. */
@@ -152,7 +152,7 @@ class SystemCompiler {
 
   /**
    * Asks the compiler driver for the arguments of clang proper.
-   * @param args The arguments without those that differ from file to file.
+   * @param args The arguments that do not differ from file to file.
    */
   async #byDriver(
     program: RegExp,

@@ -115,7 +115,7 @@ export class ScenarioBench implements PlantBench {
     readonly lines: readonly string[],
   ) {}
 
-  /** A statement on a line of its own, which line coverage reports. */
+  /** A statement on a separate line, which line coverage reports. */
   mark(number: number): string {
     return `lab_line = ${number};\n`;
   }

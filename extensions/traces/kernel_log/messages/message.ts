@@ -8,8 +8,8 @@ import type { MessageKind } from "./kinds.ts";
 export type MessageText = string | ((facts: LogEntryFacts) => string);
 
 /**
- * Why a message was printed. The causes of a row are tried in order, and the first cause whose
- * condition holds is the cause of the line.
+ * Why a message was printed. The causes of a row are tried in order, and the first cause with a
+ * condition that holds is the cause of the line.
  */
 export interface Cause {
   /** Value of the fact `cause`. */
