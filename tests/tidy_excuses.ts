@@ -52,6 +52,7 @@ export const LONG_PARAMETER_LISTS: Excuses = {
   "lang/check/check_files.ts resolveFile": "what one file adds to the tables of all files",
   "runtime/dma/calls/mapping.ts DmaMapping.dmaIovaLink": KERNEL_CALL,
   "runtime/dma/checker/mapping_checks.ts MappingChecks.mapped": KERNEL_CALL,
+  "runtime/dma/calls/mapping.ts DmaMapping.#unmapFromDeviceTlbs": KERNEL_CALL,
 };
 
 export const MODULE_STATE: Excuses = {
