@@ -7,16 +7,9 @@
  *
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
+import { measureCosts, readCosts } from "./running/costs.ts";
 import { jobOf, type Ran, runJobs, shownOf } from "./running/lanes.ts";
-import {
-  COSTS,
-  isLong,
-  readCosts,
-  type Size,
-  type Tests,
-  testsOf,
-  worldsOf,
-} from "./running/sizes.ts";
+import { type Size, type Tests, testsOf, worldsOf } from "./running/sizes.ts";
 import { members } from "@dmalab/tools";
 import { CORE_FOLDERS } from "./source_text.ts";
 
@@ -30,10 +23,8 @@ async function runAll(
 ): Promise<Ran[]> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-" });
   try {
-    const tests = testsOf(size).filter(({ file }) =>
-      folders === null || folders.some((folder) => file.startsWith(`${folder}/`))
-    );
-    const worlds = worldsOf(tests).map((world) => jobOf(world, folder, options));
+    const tests = testsIn(size, folders);
+    const worlds = worldsOf(tests, readCosts()).map((world) => jobOf(world, folder, options));
     const types = { name: "types", args: ["check", "--quiet", ...folders ?? ["."]] };
     const jobs = size === "rest" ? worlds : [types, ...worlds];
     return await runJobs(jobs, (ran) => {
@@ -42,6 +33,13 @@ async function runAll(
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+/** @param folders The folders whose tests are wanted; null for all. */
+function testsIn(size: Size, folders: readonly string[] | null): readonly Tests[] {
+  return testsOf(size).filter(({ file }) =>
+    folders === null || folders.some((folder) => file.startsWith(`${folder}/`))
+  );
 }
 
 /** The folders that the words name; null (all) if they name none. */
@@ -56,7 +54,7 @@ function foldersIn(words: readonly string[]): readonly string[] | null {
 if (import.meta.main) {
   const wants = (option: string) => Deno.args.includes(option);
   const size = wants("--rest") ? "rest" : wants("--all") ? "all" : "short";
-  if (wants("--times")) await measureCosts(testsOf(size));
+  if (wants("--times")) await measureCosts(testsIn(size, foldersIn(Deno.args)));
   else {
     const start = performance.now();
     const ran = await runAll(
@@ -76,39 +74,4 @@ if (import.meta.main) {
     console.log(`${passed} passed, ${failed} failed`);
     Deno.exit(failed === 0 && passed > 0 ? 0 : 1);
   }
-}
-
-/** Number of test files that `--times` prints. */
-const SHOWN = 50;
-/**
- * Least cost of a short file that is stored. Cheaper files share a process with other files of
- * their folder, so their cost is not needed.
- */
-const LEAST_SECONDS = 1;
-
-/**
- * Runs each file in a separate process, prints the files that use most processor time, and writes
- * the costs. Later runs are planned with these costs.
- */
-async function measureCosts(tests: readonly Tests[]): Promise<void> {
-  const jobs = tests.map(({ file, filter, name }) =>
-    jobOf({ name, files: [file], filter, seconds: 0 }, "", [])
-  );
-  const shared = Deno.makeTempDirSync({ prefix: "dmalab-" });
-  const ran = await runJobs(jobs, () => {}, { measured: true, shared });
-  Deno.removeSync(shared, { recursive: true });
-  const sorted = ran.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
-  const whole = sorted.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
-  console.log(`\nseconds of the processor: ${whole.toFixed(0)} for ${tests.length} files\n`);
-  for (const { cpuSeconds, job } of sorted.slice(0, SHOWN)) {
-    console.log(`${cpuSeconds.toFixed(1).padStart(7)}  ${job.name}`);
-  }
-  const others = Object.entries(readCosts() ?? {}).filter(([name]) =>
-    !tests.some((each) => each.name === name)
-  );
-  const costly = sorted.filter(({ cpuSeconds, job }) =>
-    cpuSeconds >= LEAST_SECONDS || isLong(job.name)
-  ).map(({ cpuSeconds, job }) => [job.name, Math.round(cpuSeconds)] as const);
-  const costs = [...others, ...costly].toSorted(([a], [b]) => a < b ? -1 : 1);
-  Deno.writeTextFileSync(COSTS, `${JSON.stringify(Object.fromEntries(costs), null, 2)}\n`);
 }

@@ -3,7 +3,10 @@ import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch } from "@std/assert";
 import { relative } from "node:path";
 import { ROOT } from "../source_text.ts";
+import { pathToFileURL } from "node:url";
+import { measureCosts, readCosts } from "./costs.ts";
 import { jobOf, runJobs } from "./lanes.ts";
+import { worldsOf } from "./sizes.ts";
 
 Deno.test("the suite says at once what runs, and names a failed test by its file and line", async () => {
   using folder = new TempFolder();
@@ -44,4 +47,47 @@ Deno.test("the suite says at once what runs, and names a failed test by its file
   } finally {
     Deno.stdout.writeSync = writeSync;
   }
+});
+
+Deno.test("costs of measured tests are stored beside those of others, and plan the processes", async () => {
+  using folder = new TempFolder();
+  folder.write("good_test.ts", 'Deno.test("holds", () => {});\n');
+  folder.write("costs.json", '{"other_test.ts": 7, "good_test.ts": 9}');
+  const costs = pathToFileURL(folder.at("costs.json"));
+  const file = relative(ROOT, folder.at("good_test.ts"));
+  const printed: string[] = [];
+  const { log } = console;
+  try {
+    console.log = (line: string) => printed.push(line);
+    const name = "good_test.ts";
+    await measureCosts([{ name, file, filter: null }], costs);
+  } finally {
+    console.log = log;
+  }
+  assertMatch(
+    printed.join("\n"),
+    /seconds of the processor: \d+ for 1 files[^]*\d\.\d {2}good_test\.ts/,
+  );
+  // A test of less than a second shares a process: its cost is not stored.
+  assertEquals(readCosts(costs), { "other_test.ts": 7 });
+  const tests = ["other_test.ts", "good_test.ts", "third_test.ts"].map((name) => ({
+    name,
+    file: name,
+    filter: null,
+  }));
+  assertEquals(worldsOf(tests, readCosts(costs)).map(({ files }) => files), [
+    ["other_test.ts"],
+    ["good_test.ts"],
+    ["third_test.ts"],
+  ]);
+});
+
+Deno.test("without measured costs, tests of whole programs are spread over more processes", () => {
+  const named = (folder: string) =>
+    Array.from({ length: 40 }, (_, index) => {
+      const name = `${folder}/a${index}_test.ts`;
+      return { name, file: name, filter: null };
+    });
+  const processes = (folder: string) => worldsOf(named(folder), null).length;
+  assertEquals([processes("lang"), processes("tests"), processes("extensions/traces")], [1, 4, 4]);
 });

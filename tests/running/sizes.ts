@@ -63,8 +63,12 @@ export interface World {
   readonly seconds: number;
 }
 
-/** Costs of tests that were not measured: in a fresh clone only their size is known. */
+/**
+ * Costs of tests that were not measured, as in a fresh clone. Those of `tests/` and of extensions run
+ * whole programs.
+ */
 const UNKNOWN_SECONDS = 1;
+const UNKNOWN_PROGRAM_SECONDS = 3;
 const UNKNOWN_LONG_SECONDS = 10;
 /**
  * Cost of a short test without a measured cost, if other tests have measured costs: it takes less
@@ -84,31 +88,26 @@ const MAX_SECONDS = 40;
  */
 const C_FILES = /^extensions\/c_drivers\/tests\/c_/;
 
-/**
- * Processor time of the costly tests by name, as `deno task test-all --times` measured it on this
- * machine; null in a clone in which the costs were not measured.
- */
-export function readCosts(): Readonly<Record<string, number>> | null {
-  try {
-    return JSON.parse(Deno.readTextFileSync(COSTS));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
+const WHOLE_PROGRAMS = /^(?:tests|extensions)\//;
 
-/** Git ignores it. */
-export const COSTS = new URL("costs.json", import.meta.url);
+function unknownCost(name: string, othersMeasured: boolean): number {
+  if (isLong(name)) return UNKNOWN_LONG_SECONDS;
+  if (othersMeasured) return CHEAP_SECONDS;
+  return WHOLE_PROGRAMS.test(name) ? UNKNOWN_PROGRAM_SECONDS : UNKNOWN_SECONDS;
+}
 
 /**
  * Splits tests into processes, the costliest first. For a cheap file, loading the sources and
  * compiling them to fast code takes longer than running its tests. Therefore the hundreds of cheap
  * files share processes, by folder. No module keeps state, so sharing does not affect the tests.
+ *
+ * @param costs Seconds of processor time by name, of costly tests; null where none were measured.
  */
-export function worldsOf(tests: readonly Tests[], costs = readCosts()): World[] {
-  const secondsOf = ({ name }: Tests) =>
-    costs?.[name] ??
-      (isLong(name) ? UNKNOWN_LONG_SECONDS : costs === null ? UNKNOWN_SECONDS : CHEAP_SECONDS);
+export function worldsOf(
+  tests: readonly Tests[],
+  costs: Readonly<Record<string, number>> | null,
+): World[] {
+  const secondsOf = ({ name }: Tests) => costs?.[name] ?? unknownCost(name, costs !== null);
   const groups = Map.groupBy(tests, (each) => {
     const isC = C_FILES.test(each.file);
     if (!isC && secondsOf(each) >= OWN_SECONDS) return each.name;
