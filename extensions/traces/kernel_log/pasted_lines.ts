@@ -17,6 +17,7 @@ import { csvParseRows, dsvFormat, tsvParseRows } from "d3-dsv";
 import { decodeFaultLog } from "@dmalab/runtime/fault_log";
 import { markIn } from "./collector_mark.ts";
 import type { LogEntryFacts } from "./entry.ts";
+import { isQemuLine } from "../line/line_source.ts";
 import { COLOURS, JSON_LINE, KMSG, MAY_HAVE_COLOUR } from "./log_forms.ts";
 import { plainLine } from "./pasted_text.ts";
 import { TokenCheck } from "./pasted_tokens.ts";
@@ -112,7 +113,7 @@ export class PastedLines {
     const quote = this.#quoteOf(shown);
     const content = shown.slice(quote.length);
     const isRecord = OF_RECORD.test(content) || content.includes("{") && JSON_LINE.test(content) ||
-      KMSG.test(content) || isMark(content);
+      KMSG.test(content) || isMark(content) || isQemuLine(content);
     if (isRecord || content.trim() === "") {
       this.flush();
       this.sink(plain, line, 1);

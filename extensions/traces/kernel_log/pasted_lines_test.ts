@@ -1,6 +1,7 @@
 /** Lines as people paste them: wrapped, quoted, run together, in columns. */
 import { assert, assertEquals } from "@std/assert";
 import { readGolden, runsOf } from "../tests/golden_traces.ts";
+import { isQemuLine } from "../line/line_source.ts";
 import { readKernelLog } from "./kernel_log_reader.ts";
 import { formOf } from "./messages/form.ts";
 import { MESSAGE_AREAS } from "./messages/table.ts";
@@ -63,12 +64,12 @@ function otherwise(
   const other: string[] = [];
   let all = 0;
   for (const [index, sample] of SAMPLES.entries()) {
+    const plain = JSON.stringify(told(`${before}${linesOf(sample, Infinity, index)[0]}`));
     for (const width of widthsOf(index)) {
       const lines = linesOf(sample, width, index);
       if (lines.length === 1) continue;
       all++;
-      const plain = told(`${before}${linesOf(sample, Infinity, index)[0]}`);
-      if (JSON.stringify(told(before + lines.join("\n"))) !== JSON.stringify(plain)) {
+      if (JSON.stringify(told(before + lines.join("\n"))) !== plain) {
         other.push(lines.join("⏎"));
       }
     }
@@ -259,4 +260,17 @@ Deno.test("a message with commas in a column without quotes has its driver alone
   ) {
     assertEquals(entry(before + message), entry(message), before);
   }
+});
+
+Deno.test("lines of QEMU are never joined, which a log of hundreds of thousands of them would wait for", () => {
+  const qemu = [
+    "pci_nvme_map_prp trans_len 4096 len 4096 prp1 0x3efdc000 prp2 0x0 num_prps 2",
+    "21815@1795197557.431824:vtd_dmar_translate dev 00:07.00 iova 0xffff9000 -> gpa 0x3323000 mask 0xfff",
+  ];
+  assertEquals(
+    through([FULL, ...qemu, FULL].join("\n")),
+    [FULL, ...qemu, FULL].map((text, index): Given => [text, index + 1, 1]),
+  );
+  const kernels = ["nvme_core: loading out-of-tree module", "nvme_irq+0x12/0x30", "vtd_"];
+  assertEquals(kernels.filter(isQemuLine), []);
 });

@@ -1,6 +1,5 @@
 /** Decides whether a line break fell between two words or inside a word. */
-import { formOf } from "./messages/form.ts";
-import { MESSAGE_AREAS } from "./messages/table.ts";
+import { fixedTexts } from "./messages/table.ts";
 
 const WHOLE =
   /^(?:\d+|0x[0-9a-f]+|[0-9a-f]{8}|[0-9a-f]{16}|(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|)$/i;
@@ -19,12 +18,10 @@ const HEX = /[0-9a-f]/i;
 export class TokenCheck {
   #words: ReadonlySet<string> | null = null;
 
-  /** Words of all forms of the table; the forms are compiled at first use. */
+  /** Words of all forms of the table, collected at first use. */
   get #known(): ReadonlySet<string> {
     return this.#words ??= new Set(
-      MESSAGE_AREAS.flatMap(({ rows }) => rows).flatMap(({ forms, more = [] }) =>
-        [...forms, ...more.map(({ form }) => form)].flatMap((form) => formOf(form).fixed)
-      ).flatMap((text) => text.toLowerCase().match(/[\w.:-]+/g) ?? []).map(bare),
+      fixedTexts().flatMap((text) => text.toLowerCase().match(/[\w.:-]+/g) ?? []).map(bare),
     );
   }
 

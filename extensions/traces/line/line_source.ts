@@ -50,6 +50,12 @@ export function originOf(line: TraceLine): LineOrigin | null {
   return null;
 }
 
+/** Whether a line is one that QEMU writes of an event: the event's name, a blank, the fields. */
+export function isQemuLine(text: string): boolean {
+  const found = QEMU.exec(text);
+  return found !== null && text[found[0].length] === " ";
+}
+
 /** The event or action in a line of QEMU or of blkparse. */
 export function nameIn(text: string): string | undefined {
   return QEMU.exec(text)?.[1] ?? BLKPARSE.exec(text)?.[6];

@@ -176,11 +176,16 @@ export class TraceLine {
     return this.kind = this.#readEvent(bytes, start, end) ? "event" : this.#readOther(this.text);
   }
 
-  /** Makes a line from a string. */
+  /** Reads a line that is a string, without its line end. @returns The kind of the line. */
+  readText(text: string): LineKind {
+    const bytes = ENCODER.encode(`${text}\n`);
+    return this.read(bytes, 0, bytes.length - 1);
+  }
+
+  /** Makes a line from a string. For many lines, one object with `readText` is faster. */
   static of(text: string): TraceLine {
     const line = new TraceLine();
-    const bytes = ENCODER.encode(`${text}\n`);
-    line.read(bytes, 0, bytes.length - 1);
+    line.readText(text);
     return line;
   }
 

@@ -8,14 +8,25 @@ import type { ScriptedCall } from "../script/recorder.ts";
 // Loaded here, so that lines of logs never wait.
 await loadLogReader();
 
+/** Gives each line with its number, from 1. One object is used for all of them, as in the command. */
+export function eachLine(
+  texts: readonly string[],
+  use: (line: TraceLine, lineNumber: number) => void,
+): void {
+  const line = new TraceLine();
+  for (const [index, text] of texts.entries()) {
+    line.readText(text);
+    use(line, index + 1);
+  }
+}
+
 /** Makes the first pass. @param trace Lines of a second file; the pass reads its events. */
 export function passOf(log: readonly string[], trace: readonly string[] = []): LogPass {
   const pass = new LogPass();
-  for (const [index, text] of trace.entries()) {
-    const line = TraceLine.of(text);
-    if (line.kind === "event") pass.push(line, index + 1);
-  }
-  log.forEach((line, index) => pass.push(TraceLine.of(line), index + 1));
+  eachLine(trace, (line, number) => {
+    if (line.kind === "event") pass.push(line, number);
+  });
+  eachLine(log, (line, number) => pass.push(line, number));
   pass.end();
   return pass;
 }
@@ -29,7 +40,7 @@ export function checkedTrace(
   const pass = passOf(log, trace);
   const check = new TraceCheck(pass);
   if (steps !== null) check.ledger.recorder = (step) => steps.push(step);
-  trace.forEach((line, index) => check.push(TraceLine.of(line), index + 1));
+  eachLine(trace, (line, number) => check.push(line, number));
   const result = check.end();
   return {
     check,

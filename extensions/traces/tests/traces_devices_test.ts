@@ -6,13 +6,12 @@ import { assert, assertEquals } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { checkJson } from "../ledger/check_report.ts";
 import { TraceCheck } from "../ledger/trace_check.ts";
-import { TraceLine } from "../line/trace_line.ts";
 import { IovaSpace } from "../usage/iova_space.ts";
 import { PowersOfTwo } from "../usage/powers_of_two.ts";
 import { TracedUse } from "../usage/traced_use.ts";
 import { UsePage } from "../usage/use_page.ts";
 import { restLines, traceJson, useLines, usesJson } from "../usage/use_report.ts";
-import { checkedTrace, passOf } from "./checked_trace.ts";
+import { checkedTrace, eachLine, passOf } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function usesOf(lines: readonly string[]) {
@@ -21,13 +20,12 @@ function usesOf(lines: readonly string[]) {
   const use = new TracedUse();
   let seconds = 0;
   check.ledger.recorder = (step) => use.take(step, seconds);
-  lines.forEach((text, index) => {
-    const line = TraceLine.of(text);
+  eachLine(lines, (line, number) => {
     if (line.kind === "event") {
       seconds = line.seconds;
-      use.event(line, index + 1);
-    } else use.other(text);
-    check.push(line, index + 1);
+      use.event(line, number);
+    } else use.other(line.text);
+    check.push(line, number);
   });
   const result = check.end();
   use.end();

@@ -7,9 +7,8 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileError, MemoryScreen } from "@dmalab/cli";
 import { KeptBytes, runWatch } from "../cli/watch.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
-import { TraceLine } from "../line/trace_line.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
-import { checkedTrace } from "./checked_trace.ts";
+import { checkedTrace, eachLine } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function watched(lines: readonly string[]) {
@@ -19,9 +18,9 @@ function watched(lines: readonly string[]) {
     finding: (finding) => findings.push(finding),
     fault: (finding) => faults.push(finding),
   });
-  lines.forEach((line, index) => {
-    watch.push(TraceLine.of(line));
-    if (index % 500 === 0) watch.settle();
+  eachLine(lines, (line, number) => {
+    watch.push(line);
+    if (number % 500 === 1) watch.settle();
   });
   watch.end();
   return { findings, faults };

@@ -181,7 +181,8 @@ function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]
   return keys;
 }
 
-const KEYS = keysOf(entriesOf(MESSAGE_AREAS));
+const ENTRIES = entriesOf(MESSAGE_AREAS);
+const KEYS = keysOf(ENTRIES);
 const KEY_WORDS = [...KEYS.keys()];
 /** Tests whether a line contains any of the key words. */
 const ANY_KEY = new RegExp(KEY_WORDS.map(escaped).join("|"), "i");
@@ -190,6 +191,15 @@ const MAX_SETS = 1 << 12;
 const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
   rows.filter(({ more }) => more !== undefined)
 );
+
+/** The fixed texts of all forms, also of those that another reader decodes or that continue a message. */
+export function fixedTexts(): readonly string[] {
+  const others = MESSAGE_AREAS.flatMap(({ rows }) => rows).flatMap((row) => [
+    ...row.isDecoded === true ? formsOf(row) : [],
+    ...(row.more ?? []).map(({ form }) => formOf(form)),
+  ]);
+  return [...ENTRIES.map(({ form }) => form), ...others].flatMap(({ fixed }) => fixed);
+}
 
 /** The facts, with the fact `cause` added if the row has causes. */
 function withCause(row: MessageRow, facts: LogEntryFacts): LogEntryFacts {
