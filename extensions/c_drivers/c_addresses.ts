@@ -33,7 +33,10 @@ export const LOCALS_AT: number = FUEL_AT + 8;
 export const MAX_LOCALS = 256;
 /** Number of calls through pointers in a tree's library that have not returned: 32 bits. */
 export const CALL_DEPTH_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
-/** For each of these calls, the value of `CALL_AT` when it began: 32 bits each. */
+/**
+ * For each call through a pointer that has not returned, the value of `CALL_AT` when the call
+ * began: 32 bits each.
+ */
 export const CALLS_AT: number = CALL_DEPTH_AT + 8;
 export const MAX_CALLS = 256;
 /** One byte for each block of code. */

@@ -20,13 +20,13 @@ interface SharedPage {
   /** The driver's bytes and the previous bytes as 64-bit words: comparing them is faster. */
   readonly words: BigInt64Array;
   readonly wordsBefore: BigInt64Array;
-  /** Lines that hold stale bytes, so that accesses to them are checked. */
+  /** Numbers of the cache lines that hold stale bytes: accesses to these lines are checked. */
   readonly old: Set<number>;
 }
 
 export class CachedView {
   readonly #pages: SharedPage[] = [];
-  /** The same pages by their numbers. */
+  /** The shared pages by their page numbers. */
   readonly #byNumber = new Map<number, SharedPage>();
   /** Numbers of pages in the caches that have changed since the last synchronisation. */
   readonly #changed: Set<number>;

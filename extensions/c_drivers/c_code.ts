@@ -77,7 +77,7 @@ export class CCode {
     return this.#coverage ??= new CCoverage(this.shape, this.checked.blocks);
   }
 
-  /** The line table of its functions; read when a debugger follows a run line by line. */
+  /** The line table of the driver's functions; read when a debugger follows a run line by line. */
   get statements(): CLines {
     return this.#statements ??= new CLines(this);
   }
@@ -87,7 +87,7 @@ export class CCode {
     return this.#marked ??= this.statements.marked();
   }
 
-  /** The lines of its sources that have run; empty until the driver is first called. */
+  /** The lines of the driver's sources that have run; empty until the driver is first called. */
   linesRun(): ReadonlyMap<string, LinesRun> {
     const lines = new Map<string, LinesRun>();
     for (const [file, run] of this.coverage.lines(this.lines)) {
@@ -146,7 +146,7 @@ class CCoverage {
       for (const { address, file, line } of table.rowsIn(body.start, body.end)) {
         let block = first;
         while ((this.blocks[block + 1] ?? Infinity) <= address) block++;
-        // Several rows of the same line in one block are equivalent.
+        // Several rows of the line table for the same line in one block are equivalent.
         const place = `${block} ${line} ${file}`;
         if (place !== known) yield { block, file, line };
         known = place;

@@ -21,7 +21,7 @@ const FUNCTION_BYTES = 8;
 /** A piece of work that waits to run. */
 interface Job {
   readonly key: string;
-  /** Address of its structure in C's memory; 0 without a structure. */
+  /** Address of the work's structure in C's memory; 0 without a structure. */
   readonly at: number;
   readonly site: number | null;
   run(): void;

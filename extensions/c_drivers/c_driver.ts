@@ -349,7 +349,7 @@ export class CDriver implements DriverModule {
     });
   }
 
-  /** Runs code of the driver other than a call by the script. */
+  /** Runs code of the driver that the script has not called directly. */
   #inside<T>(run: () => T): T {
     const { value: stackBefore } = this.#stackPointer;
     const depth = this.#enter();
@@ -572,7 +572,10 @@ export class CDriver implements DriverModule {
 const TAKEN =
   "C takes numbers, 64 bits as 8 bytes, sizes, addresses, devices, buffers, regions and requests";
 
-/** Divisor for the charge of the window: no driver accesses all of it. */
+/**
+ * The size of C's memory divided by this number is charged, because no driver accesses all of the
+ * memory.
+ */
 const GIVEN_PART = 64;
 
 const TOO_DEEP = `Calls of C functions exceed the kernel stack of ${

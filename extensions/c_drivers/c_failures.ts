@@ -11,7 +11,7 @@ import { type CKernel, hex } from "./c_kernel.ts";
  * as polled.
  */
 const POLLS = 8;
-/** The most registers to list that were read before the last one. */
+/** Of the registers that were read before the last one, the most that a message lists. */
 const NAMED = 5;
 /** Largest errno value in C. */
 const MOST_ERRNO = 4095;

@@ -157,7 +157,7 @@ export class CFrames {
     return below;
   }
 
-  /** Ends that call, after a return or an error. */
+  /** Ends the call into C that `enter` noted, after a return or an error. */
   leave(below: number): void {
     this.#return(this.#below);
     this.debugHooks.returned();

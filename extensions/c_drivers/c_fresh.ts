@@ -15,7 +15,7 @@ export const UNWRITTEN = 0xa5;
 interface Taken {
   readonly sizeBytes: number;
   readonly zeroed: boolean;
-  /** The statement that allocated it. */
+  /** The statement that allocated the memory. */
   readonly site: number | null;
   /** Whether a read of its unwritten bytes has been reported: once is enough. */
   reported: boolean;

@@ -48,9 +48,9 @@ export interface HeapBlock {
   readonly compoundOrder: number;
   /** Contiguous only in the CPU's virtual addresses, as drivers must assume for vmalloc memory. */
   readonly isVmalloc: boolean;
-  /** The function that must free it. */
+  /** The function that must free the block. */
   readonly freedBy: FreeCall;
-  /** The statements that allocated and freed it. */
+  /** The statements that allocated and freed the block. */
   readonly site: number | null;
   freedAt: number | null;
 }

@@ -55,7 +55,7 @@ export interface SharedBlock {
 /** Deferred work, with its structure in C's memory. */
 export interface Waiting {
   readonly what: string;
-  /** The statement that deferred it. */
+  /** The statement that deferred the work. */
   readonly site: number | null;
 }
 
@@ -79,7 +79,7 @@ export class CKernel implements AccessWatcher {
   readonly #devices = new Map<number, DmaDevice>();
   /** Addresses of the device structures that the driver has made. */
   readonly made = new Set<number>();
-  /** Addresses of limits in C's structures that the driver writes without a call. */
+  /** Addresses of the limits that the driver writes into C's structures without a call. */
   readonly limitsOf = new Map<DmaDevice, LimitsOfC>();
   /** Devices with a refused mask, and the statement that set it. */
   readonly #masksRefused = new Map<DmaDevice, number | null>();
@@ -89,7 +89,7 @@ export class CKernel implements AccessWatcher {
    * regions are claimed, and the name followed by a number for one region.
    */
   readonly regionsOf = new Set<string>();
-  /** Free memory for `struct device`s. */
+  /** Start of the free memory for further `struct device`s; `#roomEnd`: its end. */
   #roomAt = 0;
   #roomEnd = 0;
   /** Context of the script's call in which the driver runs. */

@@ -72,7 +72,7 @@ const LOOK_WORD = LOOK * 0x01010101;
 const TURNED = 0x80;
 /** Value at `CALL_AT` while no function of a tree's driver is in a call. */
 export const NO_CALL = -1;
-/** The unit in which the shadow is cleared: for 32 KiB of memory. */
+/** The unit in which the shadow is cleared: the marks for 32 KiB of memory. */
 const SHADOW_PART_BYTES = 4096;
 /** The number of memory bytes that one word of the shadow describes. */
 const WORD_SPAN = 4 * GRANULE_BYTES;
@@ -293,7 +293,10 @@ export class CMemory {
     return this.pointerTo(phys);
   }
 
-  /** The same for scattered pages, which C sees as contiguous. */
+  /**
+   * Makes scattered pages visible to C, as contiguous memory. @returns The memory's C address, or
+   * `NOWHERE` without room.
+   */
   shareRow(pages: readonly PhysAddr[], pageSizeBytes: number): number {
     const at = this.#nextAlias;
     if (at + (pages.length * pageSizeBytes) + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;

@@ -285,7 +285,10 @@ export class CRequests {
     return false;
   }
 
-  /** The reason against accessing a request's memory; null if the address is not in such memory. */
+  /**
+   * Why C may not access an address in a request's memory; null if the address is not in such
+   * memory.
+   */
   endedText(at: number): string | null {
     for (const { at: start, tag } of this.#slots.values()) {
       if (at < start || at >= start + PDU.at + PDU.bytes) continue;

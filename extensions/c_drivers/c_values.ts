@@ -12,7 +12,7 @@ export interface ReadableMemory {
   problemAt(at: number, sizeBytes: number): string | null;
   /** A zero-terminated text. */
   textAt(at: number, mostBytes: number): string;
-  /** The CPU's physical address; negative if unknown. */
+  /** The physical address for a C address; negative if unknown. */
   physOf(at: number): number;
   /** The name of the function at a pointer; "" for none. */
   functionAt(pointer: number): string;

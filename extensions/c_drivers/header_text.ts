@@ -52,7 +52,8 @@ function wireOf({ wire }: CType): string {
 function toWire(name: string, type: CType): string {
   if (type.wire === "int") return `(int)${name}`;
   if (type.text === ADDRESS) return `dmalab_number(${name})`;
-  // Signed, so that a negative pointer stays exact: as large unsigned numbers, few doubles are exact.
+  // Signed, so that a negative pointer stays exact: a double cannot hold most large unsigned numbers
+  // exactly.
   return isPointer(type) ? `(double)(long)${name}` : `(double)${name}`;
 }
 

@@ -28,7 +28,7 @@ export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: numbe
   return bytes;
 }
 
-/** Passes the bytes that `fillWithNoise` writes, part by part. */
+/** Passes the bytes that `fillWithNoise` writes to a function, part by part. */
 export function eachNoise(
   sizeBytes: number,
   number: number,

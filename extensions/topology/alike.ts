@@ -7,7 +7,7 @@ const FEWEST = 4;
 
 export interface Alike {
   readonly func: PciFunction;
-  /** The functions after it that differ only in their address. */
+  /** The functions after `func` that differ from it only in their address. */
   readonly others: readonly PciFunction[];
 }
 

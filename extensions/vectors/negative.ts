@@ -57,9 +57,9 @@ export interface NegativeController {
    */
   readonly mdts: number;
   readonly shadow_doorbells: boolean;
-  /** Preferred and minimum size of its host memory buffer, in bytes; null: none. */
+  /** Preferred and minimum size of the controller's host memory buffer, in bytes; null: none. */
   readonly host_memory: null | { readonly preferred: number; readonly minimum: number };
-  /** Number of descriptors of host memory that it can use. */
+  /** Number of descriptors of host memory that the controller can use. */
   readonly host_memory_descriptors: number;
   readonly queues: number;
   readonly queue_entries: number;

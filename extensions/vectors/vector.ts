@@ -63,7 +63,7 @@ export interface VectorRequest {
   readonly lba: number;
   readonly bytes: number;
   readonly status: string;
-  /** The number that the block layer counted. */
+  /** The number of segments that the block layer counted. */
   readonly segments: number;
   /**
    * The lowest set bit of the addresses at which two segments meet inside a page, counted from 1; 0
@@ -76,7 +76,10 @@ export interface VectorRequest {
   readonly iova: Range | null;
   /** The memory that the mapped addresses lead to, in the order of the addresses. */
   readonly translations: readonly Translation[];
-  /** The addresses of the descriptor lists, in the order of their allocation: another input. */
+  /**
+   * The addresses of the descriptor lists, in the order of their allocation: another input of a
+   * builder.
+   */
   readonly lists: readonly number[];
   readonly command: VectorCommand;
 }

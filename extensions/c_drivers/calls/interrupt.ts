@@ -52,7 +52,7 @@ const WAKE_THREAD = 2;
 /** The threaded part of a handler, which may sleep. */
 interface IrqThread {
   readonly irq: number;
-  /** Its function; 0 if there is no thread. */
+  /** The thread's function; 0 if there is no thread. */
   readonly thread: number;
   readonly cookie: number;
 }
@@ -88,7 +88,7 @@ function disable(kernel: CKernel, irq: number): void {
 
 /** The arguments of a handler's registration. */
 interface IrqRequest extends IrqThread {
-  /** Its function; 0 if there is only a thread. */
+  /** The function of the handler itself; 0 if there is only a thread. */
   readonly handler: number;
   readonly flags: number;
 }

@@ -35,7 +35,7 @@ const LINK_CHAIN = 1;
 export const LINK_END = 2;
 /** The bit of `dma_flags` for an entry with a bus address; equal to the header's. */
 const BUS_ADDRESS = 1;
-/** The output for an entry without output. */
+/** The output of an entry past the last merged output. */
 const NO_OUTPUT: ScatterOutput = { dma: 0 as DmaAddr, sizeBytes: 0 };
 /** Upper bound for the entries of a list, and for its links. */
 const MAX_ENTRIES = 4096;

@@ -61,7 +61,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
     "void dmalab_lock(int *held)": {
       as: "spin_lock",
       run(kernel, [held]) {
-        // The only CPU that could unlock it is the waiting one.
+        // The only CPU that could unlock the held lock is the CPU that would wait for it.
         if (stateOf(kernel, held) !== FREE) {
           throw kernel.crash(
             `Deadlock: spin_lock of a lock held${kernel.locks.heldBy(held).since}`,

@@ -1,6 +1,6 @@
 /**
- * Non-coherent memory within a device's reach. Syncs pass its ownership, as for a streaming
- * mapping.
+ * Non-coherent memory within a device's reach. Syncs pass the memory's ownership between the CPU
+ * and the device, as for a streaming mapping.
  *
  * For the checker and in the log, such memory is the mapping of a page with the attribute to skip
  * the CPU sync.

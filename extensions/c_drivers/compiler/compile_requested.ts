@@ -44,7 +44,7 @@ interface Recipe {
   readonly refused: Sources["refused"];
   readonly target: CTarget;
   readonly job: CompileJob;
-  /** The hash of all of it. */
+  /** The module's key in the cache: a hash of the whole input. */
   readonly key: string;
 }
 

@@ -39,7 +39,7 @@ export interface CompilerEnd {
   readonly isLate: boolean;
   /** How the process ended: "ends with 1", "was ended by SIGKILL". */
   readonly end: string;
-  /** First line of its standard error. */
+  /** First line of the process's standard error. */
   readonly line: string | null;
 }
 
@@ -62,7 +62,7 @@ interface RunningCompiler {
   readonly answers: AsyncGenerator<string>;
   readonly errors: Promise<string | null>;
   readonly sent: Map<string, string | Uint8Array>;
-  /** Whether it has executed an order. */
+  /** Whether the process has executed an order. */
   isWarm: boolean;
 }
 

@@ -33,7 +33,7 @@ interface Precompiled {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Includes the headers. */
   readonly text: string;
-  /** The texts that were read for it, by path. */
+  /** The texts that were read to compile the headers, by path. */
   readonly read: ReadonlyMap<string, string>;
 }
 
@@ -56,7 +56,8 @@ export class PrecompiledHeaders {
     args: readonly string[],
     files: Unit["files"],
   ): Promise<{ readonly args: readonly string[]; readonly files: ClangFiles } | null> {
-    // Not with full debug information: it would describe the header's types in another order.
+    // Precompiled headers are not used with full debug information, because it would describe the
+    // header's types in another order.
     const isDescribed = args.includes("-gdwarf-4") && !args.includes("-gline-tables-only");
     if (!args.includes("-emit-llvm") || isDescribed) return null;
     const headers = SETS.find((set) => set.every((name) => `${INCLUDES}/${name}` in files));
@@ -87,7 +88,7 @@ async function precompile(
 ): Promise<Precompiled | null> {
   const text = headers.map((name) => `#include <${name}>\n`).join("");
   const { module, said } = await clang.run(
-    // The files have no times.
+    // Without time stamps, because the files given to the compiler have no modification times.
     [...args, "-H", "-Xclang", "-fno-pch-timestamp", "-x", "c-header", HEADERS],
     { ...files, [HEADERS]: text },
     "-",

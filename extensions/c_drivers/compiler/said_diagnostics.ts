@@ -40,7 +40,7 @@ const MEMORY_HINT = "a smaller section, or several files";
 const NO_MEMORY = /^LLVM ERROR: out of memory$/;
 /** Clang is a WebAssembly module: deep nesting in the source can exhaust its stack. */
 const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
-/** Most errors without a place; more of them repeat the same. */
+/** The most errors without a place that are reported: any further ones repeat the same. */
 const MAX_WITHOUT_LOCATION = 5;
 /** The name of the option that controls a warning. */
 const OPTION = / \[-W[^\]]*\]$/;

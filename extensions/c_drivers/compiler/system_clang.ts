@@ -106,7 +106,7 @@ function startSystemClang(): Deno.ChildProcess {
   }).spawn();
 }
 
-/** The process of this thread. */
+/** Manages this thread's process that runs the system's clang. */
 export const systemClangService = new CompilerService(startSystemClang);
 
 /**
@@ -177,7 +177,7 @@ export class TreeCompiler implements TreeClang {
       await keepBytes("c", key, new TextEncoder().encode(JSON.stringify(checked)));
     }
     if (checked.version === null) {
-      // Already reported when it was checked.
+      // The problem was already reported in the run that made the check.
       if (kept !== null && chosenCompiler() === null) return null;
       return problem(checked.problem);
     }

@@ -33,7 +33,7 @@ export interface BuiltFile extends Compiled {
    * includes.
    */
   readonly isKept: boolean;
-  /** Number of files that it may include. */
+  /** Number of files that the compiled file may include. */
   readonly fileCount: number;
   /**
    * Set if the file does not compile in the usual way: "for powerpc", or "within" a file that

@@ -21,7 +21,7 @@ export class CompilerError extends TreeError {
 
 /** A compiler that runs clang on files of a tree. */
 export interface TreeClang {
-  /** Headers that it has precompiled. */
+  /** Headers that this compiler has precompiled. */
   readonly precompiled: PrecompiledHeaders;
   /** The compiler and its version: part of the cache keys. */
   identity(): Promise<string>;

@@ -147,7 +147,7 @@ class TreeDriver {
     }
   }
 
-  /** Compiles a file of the driver. @param sources Receives it, by its name for the compiler. */
+  /** Compiles a file of the driver. @param sources Receives the file, by its name for the compiler. */
   async #file(
     { path, source }: FileOfDriver,
     settings: Settings,
@@ -165,7 +165,7 @@ class TreeDriver {
     for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
       const text = this.of.tree.text(included);
       if (text === null) continue;
-      // The compiler finds it from the tree's root, as ".".
+      // The compiler finds the included source from the tree's root, as ".".
       sources.set(`tree/./${included}`, new SourceFile(this.of.tree.placeOf(included), text));
     }
     // A file that is always built into the kernel is loaded as a module here, if it compiles as a

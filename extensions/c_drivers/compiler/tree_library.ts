@@ -63,10 +63,10 @@ export class TreeLibrary {
   readonly #ours = new Map(
     Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
   );
-  /** By name, files with functions that replace the lab's of the same name. */
+  /** For the name of a function, the file with a version that replaces the lab's function. */
   readonly #first: ReadonlyMap<string, string>;
   readonly #iterating: ReadonlySet<string>;
-  /** By name, the files that define it. */
+  /** For a name, the file that defines it. */
   readonly #exported: Map<string, string>;
   /** Sources of other modules of the driver's folder. */
   readonly #others: ReadonlyMap<string, string>;
@@ -98,7 +98,7 @@ export class TreeLibrary {
   }
 
   /**
-   * Adds files until each undefined name is one that no known file exports.
+   * Adds files until no known file exports any of the names that are still undefined.
    *
    * @param texts The driver's own files, in LLVM IR.
    * @throws {TreeError} If one of dmalab's files does not compile with the tree.
@@ -124,7 +124,10 @@ export class TreeLibrary {
     return { texts: await this.#linked(texts, modules), paths: this.#paths, wrapped };
   }
 
-  /** Names with a wrapper that the driver's own files define: functions of the tree's page_pool. */
+  /**
+   * Names that have a wrapper and that the driver's own files define: functions of the tree's
+   * page_pool.
+   */
   #wrappedIn(texts: readonly string[]): readonly string[] {
     const names = new Set(
       [...this.#ours.get(WRAPPING)!.matchAll(WRAPPED)].map(([, name]) => name!),

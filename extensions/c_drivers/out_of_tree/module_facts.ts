@@ -44,7 +44,7 @@ export interface ModuleFacts {
   readonly main: string;
   /** Other sources that register a PCI driver. */
   readonly others: readonly string[];
-  /** Whether its source has an init function. */
+  /** Whether the driver's source has an init function. */
   readonly loads: boolean;
   /** The first entry of its device id table; null if none is found. */
   readonly ids:
@@ -163,7 +163,7 @@ function readInto(
   }
 }
 
-/** Whether a makefile of its folder, or of a folder above it, builds a source. */
+/** Whether a source is built by a makefile in its folder, or in a folder above it. */
 function isBuilt(path: string, texts: ReadonlyMap<string, string>): boolean {
   const object = path.split("/").at(-1)!.replace(/\.c$/, ".o");
   return [...texts].some(([makefile, text]) => isMakefile(makefile) && text.includes(object));

@@ -27,7 +27,7 @@ export interface HostileFile {
 /** A hostile action. */
 interface Act {
   readonly kind: string;
-  /** Lines before it, none of which fails. */
+  /** Lines before the action's line, none of which fails. */
   readonly before?: readonly string[];
   readonly line: string;
   /** Whether exactly this line must be reported. */

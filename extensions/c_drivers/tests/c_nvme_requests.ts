@@ -1,7 +1,7 @@
 /**
  * Sends random requests through the NVMe driver in C and through the simulated kernel's driver, and
  * compares the commands that the two controllers fetch. Two commands are equal if they refer to the
- * same memory, because a device sees no more than that of the driver's work.
+ * same memory, because this is all that a device sees of the driver's work.
  */
 import { join } from "node:path";
 import { versionOf } from "@dmalab/runtime/kernels";

@@ -192,7 +192,10 @@ function assembled(name: string, text: string): string {
   });\nextern long ${name}(long n);\nlong call_${name}(long n) { return ${name}(n); }\n`;
 }
 
-/** Every act with every attribute, and the assembler texts; with the code that must end each. */
+/**
+ * Every act with every attribute, and the assembler texts; each with the code of the error that
+ * must end it.
+ */
 function openCases() {
   const cases: { name: string; ends: string }[] = [];
   const parts = [

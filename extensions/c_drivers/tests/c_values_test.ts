@@ -66,7 +66,7 @@ Deno.test("arguments, variables and globals of C are seen with their types, forw
   );
   assertEquals(value(last!, "calls"), "3");
   assertEquals(value(at("return sum;")[0]!, "calls"), "4");
-  // In the call around it, and in the script's.
+  // Frame 1 is the C function that called this one, and frame 2 is the script's.
   assertEquals(value(last!, "local", 1), "{addr 0x1000, len 7}");
   assertEquals(value(last!, "unused", 1), "6");
   assertEquals(value(last!, "count", 2), "3");

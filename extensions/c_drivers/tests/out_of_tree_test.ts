@@ -227,7 +227,7 @@ Deno.test("a driver behind I/O ports that needs another module of its folder pro
   }
 });
 
-/** How a driver reaches a BAR: the numbers of the BARs that are ports. */
+/** Code of a driver, and the numbers of the BARs that it uses as ports. */
 const PORTS: readonly (readonly [text: string, ports: readonly number[]])[] = [
   ["x->io = pci_resource_start(pdev, 0);\noutb(1, x->io + CTRL);", [0]],
   ["base = (unsigned long)pci_resource_start(pdev, 2); v = inl(base);", [2]],

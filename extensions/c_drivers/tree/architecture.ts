@@ -8,9 +8,9 @@ import { checkMost, type TreeFolders } from "@dmalab/runtime/kernels";
 import { isWrong } from "./settings.ts";
 
 export interface Architecture {
-  /** Name of its folder in `arch/`. */
+  /** Name of the architecture's folder in `arch/`. */
   readonly name: string;
-  /** Symbols that it sets, without `CONFIG_`. */
+  /** Symbols that the architecture sets, without `CONFIG_`. */
   readonly symbols: readonly string[];
   /** Folders of its headers, from the tree's root: `arch/NAME/include` first. */
   readonly folders: readonly string[];
@@ -148,7 +148,7 @@ export function withoutAssembler(written: string): string {
   return made + text.slice(end);
 }
 
-/** Offset after the bracket that closes the one at `open`. */
+/** Offset after the bracket that closes the bracket at `open`. */
 function closeOf(text: string, open: number): number {
   let depth = 0;
   for (const { 0: token, index } of text.slice(open).matchAll(TOKEN)) {

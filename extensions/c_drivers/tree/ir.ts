@@ -110,7 +110,10 @@ function countedFunction(text: string): string {
 export interface BlockMarks {
   /** Name of the array of bytes, which the module exports. */
   readonly symbol: string;
-  /** By the index of the byte: lines of files, by their names for the compiler. */
+  /**
+   * For each block, by the index of its byte: the source lines, with the compiler's names of the
+   * files.
+   */
   readonly blocks: readonly (readonly (readonly [file: string, line: number])[])[];
 }
 

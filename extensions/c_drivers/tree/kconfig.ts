@@ -12,15 +12,15 @@ export interface Symbol {
   /** Whether its object can be built as a module. */
   isTristate: boolean;
   readonly selects: Set<string>;
-  /** Its dependencies by their text: of each list, one symbol must be set. */
+  /** The symbol's dependencies by their text. In each list, at least one symbol must be set. */
   readonly needs: Map<string, readonly string[]>;
   /** Default values of a number or text: the first one with true conditions is used. */
   readonly values: { readonly value: string; readonly needs: Needs }[];
-  /** It has no prompt, and is set whenever its dependencies are set. */
+  /** The symbol has no prompt, and is set whenever its dependencies are set. */
   isDefault: boolean;
-  /** A symbol; this one is set if that one is not. Null without such a rule. */
+  /** Another symbol: if it is not set, this symbol is set. Null without such a rule. */
   unless: string | null;
-  /** Symbols without a prompt that default to y if this one is set. */
+  /** Symbols without a prompt that default to y if this symbol is set. */
   readonly implies: Set<string>;
 }
 
@@ -248,7 +248,10 @@ export function closureOf(
   return set;
 }
 
-/** The symbols, other than the given ones, that these need and that are never set. */
+/**
+ * The symbols that the wanted symbols need and that are never set; the wanted ones are not
+ * included.
+ */
 export function lackingOf(
   wanted: Iterable<string>,
   kconfig: Kconfig,

@@ -32,7 +32,8 @@ export function startOrder(
     }
   };
   visit(roots);
-  // Modules of which the driver calls only other files than the one with the init function.
+  // Modules of which the driver calls functions only in files other than the one with the init
+  // function.
   for (const [path, text] of added) {
     if (!modules.has(path) || seen.has(path)) continue;
     seen.add(path);

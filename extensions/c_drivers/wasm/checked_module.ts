@@ -52,7 +52,7 @@ const BLOCK_STARTS: ReadonlySet<number> = new Set([OP.LOOP, OP.IF, OP.ELSE, OP.E
 export interface CLine extends NativeLine {
   /** Whether this is the beginning of the function. */
   readonly isEntry: boolean;
-  /** The address of its beginning in the compiler's output. */
+  /** The address of the line's beginning in the compiler's output. */
   readonly address: number;
   readonly body: CodeSpan;
 }
@@ -78,7 +78,7 @@ interface Edit {
 
 /** A contiguous part of the changed code. */
 interface Part {
-  /** Its offset in the compiler's output. */
+  /** The part's offset in the compiler's output. */
   readonly was: number;
   readonly bytes: Uint8Array | readonly number[];
   /** Whether the part was inserted: then all of it has the same original offset. */
@@ -217,7 +217,7 @@ class Editor {
       }
       const isCall = opcode === OP.CALL || opcode === OP.CALL_INDIRECT;
       if (isOwn && isCall) insert(start, start, CHECK.CALLS);
-      // The driver may make other calls while this call runs.
+      // While a library's call by pointer runs, the driver may make other calls.
       const comesBack = ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT;
       if (comesBack) edits.push(this.#callAt(start, CHECK.SAVES_CALL, start));
       const instead = this.#insteadOf(instruction);

@@ -21,7 +21,7 @@ export const OP = {
   GLOBAL_SET: 0x24,
   I32_CONST: 0x41,
   I64_CONST: 0x42,
-  /** The opcodes of these two have a second byte after the prefix 0xfc. */
+  /** The opcodes of these two instructions have a second byte after the prefix 0xfc. */
   MEMORY_COPY: 0xfc0a,
   MEMORY_FILL: 0xfc0b,
 } as const;

@@ -41,7 +41,7 @@ interface FunctionType {
 
 /** An exported function. */
 export interface WasmSignature extends FunctionType {
-  /** Its index in the module. */
+  /** The function's index in the module. */
   readonly index: number;
 }
 
@@ -49,7 +49,7 @@ export interface WasmSignature extends FunctionType {
 export interface ImportedFunction extends WasmSignature {
   readonly module: string;
   readonly name: string;
-  /** The linker's name for it, by which the code calls it. */
+  /** The linker's name for the function, by which the code calls it. */
   readonly symbol: string;
 }
 
@@ -88,7 +88,7 @@ export interface ModuleShape {
   readonly codeTo: number;
   /** The code of each function, with offsets relative to `codeAt`. */
   readonly bodies: readonly CodeSpan[];
-  /** Number of memory bytes for its stack and data. */
+  /** Number of memory bytes for the driver's stack and data. */
   readonly staticBytes: number;
   /** Data that the driver may only read. */
   readonly constants: readonly DataSpan[];

@@ -138,7 +138,7 @@ export class Adapter {
   async launch(args: object): Promise<void> {
     if (this.#target !== null) throw new RequestError("A run is already launched", "use restart");
     await this.#load(args);
-    // Only now: the client then sets breakpoints, which requires a known run.
+    // Sent only now, because the client then sets breakpoints, which requires a known run.
     this.send("initialized");
   }
 

@@ -69,7 +69,7 @@ export class Breakpoints {
   readonly #unreached = new Set<number>();
 
   constructor(
-    /** Replaced when the run is restarted; the new one has the same breakpoints. */
+    /** Replaced when the run is restarted; the new debuggee has the same breakpoints. */
     public debuggee: Debuggee,
     private readonly sources: Sources,
   ) {}
@@ -227,7 +227,10 @@ function refused(message: string): BreakpointResponse {
   return { verified: false, message };
 }
 
-/** The first hit that stops; undefined for the very first, null for an invalid condition. */
+/**
+ * The number of the first hit that stops the run; undefined without a condition, null for an
+ * invalid condition.
+ */
 function hitsOf(text: string | undefined): number | null | undefined {
   if (text === undefined || text.trim() === "") return undefined;
   const match = /^\s*(>=|>)?\s*(\d{1,9})\s*$/.exec(text);

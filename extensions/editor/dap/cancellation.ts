@@ -52,7 +52,7 @@ export class Cancellation {
     if (ENDING.includes(command)) this.#ends++;
   }
 
-  /** Notes that its response was sent. */
+  /** Notes that the response to the current request was sent. */
   end(): void {
     this.#current = 0;
   }

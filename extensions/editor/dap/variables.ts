@@ -29,7 +29,7 @@ type Variable = DebugProtocol.Variable;
 
 interface Container {
   readonly count: number;
-  /** Whether its elements have numbers instead of names. */
+  /** Whether the container's elements have numbers instead of names. */
   readonly isIndexed: boolean;
   list(first: number, count: number): readonly Variable[];
   /** The cell of an element by its name; null if its changes cannot be watched. */
@@ -278,7 +278,10 @@ function fixed(all: readonly Variable[]): Container {
   };
 }
 
-/** The response about a data breakpoint. @param watched Its trigger, or why there can be none. */
+/**
+ * The response about a data breakpoint. @param watched The breakpoint's trigger, or why there can
+ * be none.
+ */
 export function dataBreakpointInfo(
   watched: WatchedTrigger | string,
 ): DebugProtocol.DataBreakpointInfoResponse["body"] {

@@ -297,7 +297,7 @@ export class Server {
     }
   }
 
-  /** Ends when the client's process ends, unless that process is not visible from here. */
+  /** Ends the server when the client's process ends, unless that process is not visible from here. */
   #watchClient(processId: number | null): void {
     if (!isThere(processId)) return;
     this.#client = setInterval(() => {

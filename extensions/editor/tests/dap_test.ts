@@ -244,7 +244,7 @@ Deno.test("an expression is waited for, both ways, and words are offered in the 
   assertEquals(unknown.dataId, null);
   assertMatch(unknown.description, /^Nothing is called `frobnicate`/);
 
-  // The same by a click on a part of a variable.
+  // The same kind of breakpoint is set by a click on a part of a variable.
   await client.body("setDataBreakpoints", { breakpoints: [] });
   const { threadId } = await client.move("dmalab.move", {
     unit: "over",

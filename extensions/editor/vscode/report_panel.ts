@@ -102,7 +102,7 @@ export class ReportPanel implements vscode.Disposable {
     return folder?.uri.fsPath ?? dirname(this.#file?.fsPath ?? ".");
   }
 
-  /** A file's name relative to that folder, as the program prints it. */
+  /** A file's name relative to the folder in which the program is started, as the program prints it. */
   #nameOf({ fsPath }: vscode.Uri): string {
     const name = relative(this.#folder(), fsPath).replaceAll("\\", "/");
     return name.startsWith("../") ? fsPath : name;

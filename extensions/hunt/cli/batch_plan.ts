@@ -16,7 +16,7 @@ import type { TurnJob, TurnMessage } from "./batch_job.ts";
 /** A turn that is running or has ended. */
 interface BatchRun {
   readonly job: PlannedBatch;
-  /** The hunt's state after it, as far as it is known. */
+  /** The hunt's state after the turn, as far as it is known. */
   state: HuntState;
   end: TurnEnd | null;
 }

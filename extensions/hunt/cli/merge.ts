@@ -12,7 +12,7 @@ import { seedsOf, type SeedsPlan } from "./seeds.ts";
 import { readShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 
 interface Cause extends SeedFinding {
-  /** Number of seeds that found it, and the seed of the shown scenario. */
+  /** Number of seeds that found the cause, and the seed of the shown scenario. */
   readonly seeds: number;
   readonly seed: number;
 }

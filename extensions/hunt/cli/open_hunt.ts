@@ -22,7 +22,7 @@ export interface OpenedHunt {
 
 export interface DriverHuntSettings {
   readonly program: Program;
-  /** The path of the file, relative to a scenario beside it. */
+  /** The path by which a scenario in the same folder uses the file. */
   readonly file: string;
   readonly loader: HostLoader;
   readonly seed: number;

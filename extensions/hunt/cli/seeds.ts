@@ -5,11 +5,11 @@ export const MAX_SEEDS = 1_000_000;
 
 /** A hunt with several seeds: everything that determines its results. */
 export interface SeedsPlan {
-  /** Its command line, without seeds and shards. */
+  /** The hunt's command line, without seeds and shards. */
   readonly hunt: string;
   /** That of dmalab. */
   readonly version: string;
-  /** A hash of its files: the scenario, the imported files, and the code of its drivers. */
+  /** A hash of the hunt's files: the scenario, the imported files, and the code of its drivers. */
   readonly files: string;
   /** The first seed. */
   readonly seed: number;

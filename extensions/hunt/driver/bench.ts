@@ -78,7 +78,7 @@ const MAY_FAIL = [
 /** The outcome of a call of a driver. */
 interface Called {
   readonly value: Value;
-  /** Null when it returned normally. */
+  /** Null when the call returned normally. */
   readonly failure: Failure | null;
 }
 

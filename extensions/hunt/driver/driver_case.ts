@@ -4,7 +4,7 @@ import type { InjectionPointName } from "@dmalab/runtime";
 import type { BufferLayout } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
-/** One hit of an injection point that fails. */
+/** A hit of an injection point at which a failure is injected, or could be injected. */
 export interface CaseFault {
   readonly point: InjectionPointName;
   readonly nth: number;
@@ -69,11 +69,11 @@ export interface CaseEnd {
 export interface DriverFinding {
   readonly case: DriverCase;
   readonly wrong: CaseViolation;
-  /** Whether the driver's `map` failed in it. */
+  /** Whether the driver's `map` failed in this case. */
   readonly refused: boolean;
   /** The value that the driver's `map` returns when it fails, as far as that was observed. */
   readonly refusal: CaseRefusal;
-  /** Number of cases tried up to it. */
+  /** Number of cases tried, including this one. */
   readonly cases: number;
 }
 

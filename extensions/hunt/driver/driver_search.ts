@@ -7,7 +7,10 @@ import type { DriverEntry } from "@dmalab/lang/run";
 import type { CaseRefusal, DriverFinding, DriverHuntResult } from "./driver_case.ts";
 import type { LayoutSpace } from "./layout.ts";
 
-/** Layouts by their numbers: all cases of each layout, or some cases of randomly drawn layouts. */
+/**
+ * A part of a search: all cases of the layouts in a range of numbers, or some cases of randomly
+ * drawn layouts.
+ */
 export interface DriverPart {
   /** The number of pieces in every layout, or the minimum in drawn layouts. */
   readonly pieces: number;
@@ -16,7 +19,7 @@ export interface DriverPart {
   readonly to: number;
   /** Maximum number of cases of drawn layouts. */
   readonly cases: number;
-  /** Its index in the order of parts. */
+  /** The part's index in the order of parts. */
   readonly number: number;
 }
 
@@ -45,7 +48,7 @@ export interface DriverSearchOptions {
 
 /** Assumed number of injection hits of a case before any was observed. */
 const USUAL_PLACES = 12;
-/** Number of layouts of a part, and of a part with drawn layouts. */
+/** Number of layouts of a part; `DRAWN_LAYOUTS`: that of a part with drawn layouts. */
 const PART_LAYOUTS = 4;
 const DRAWN_LAYOUTS = 64;
 

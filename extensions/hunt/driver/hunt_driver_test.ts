@@ -223,7 +223,8 @@ Deno.test("where there are too many cases some are drawn, by the seed, and made 
   const first = huntIn(LATE, 3000);
   const found = checkFound(LATE, first, "refused");
   assert(first!.result.allUpTo >= 1 && first!.result.allUpTo < 14);
-  // 12 pages are counted, and the 13th is not: the 14th is linked where it is.
+  // The driver counts 12 pages and not the 13th, so it links the 14th at the same place as the
+  // 13th.
   assertEquals(found.layout.length, 14);
   assertEquals(found.machine.settings, "");
   assertEquals(found.fault, null);

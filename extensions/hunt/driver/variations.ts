@@ -27,7 +27,10 @@ export interface MachineSpace {
    * machines have memory above 4 GiB.
    */
   readonly machines: readonly MachineVariation[];
-  /** The setting that adds that memory to the file's machine; empty where it has such memory. */
+  /**
+   * The setting that adds memory above 4 GiB to the file's machine; empty if the machine has such
+   * memory.
+   */
   readonly highSetting: string;
 }
 

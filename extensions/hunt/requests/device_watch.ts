@@ -169,7 +169,10 @@ export class DeviceWatch {
     return peer >= 0 ? peer : this.machine.iommu.lookup(this.dev, dma);
   }
 
-  /** The same; for a bounce buffer, the address of the original memory, or -1 without any. */
+  /**
+   * The physical address for a device address. For a bounce buffer, the address of the original
+   * memory, or -1 without any.
+   */
   #origin(dma: number, sizeBytes: number, access: "read" | "write"): number {
     const phys = this.#place(dma, access);
     if (phys < 0 || !this.machine.swiotlb.contains(phys)) return phys;

@@ -20,7 +20,7 @@ const PLACES = {
 } as const satisfies Record<string, PeerPlace>;
 
 /**
- * @param file The path of the file, relative to a scenario beside it.
+ * @param file The path by which a scenario in the same folder uses the file.
  * @returns The machine, or a sentence that says why a hunt on it is impossible.
  */
 export function givenMachine(config: LabConfig, file: string): HuntMachine | string {

@@ -33,7 +33,7 @@ const SCATTERED: HuntIo = { ...BLOCK, op: "write", runs: [pieces(512, 512)], met
  * than one page table of the lowest level.
  */
 const WIDE_STEP: HuntStep = { ios: [SCATTERED], plugged: false, fault: null };
-/** A machine that maps all of that at once, without bouncing. */
+/** A machine that maps all memory of `WIDE_STEP` at once, without bouncing. */
 const WIDE_MACHINE = {
   depth: 1024,
   mdtsBytes: null,

@@ -66,7 +66,7 @@ export interface HuntOptions {
 }
 
 export interface HuntFinding {
-  /** The smallest case that shows it. */
+  /** The smallest case that shows the violation. */
   readonly case: HuntCase;
   /** The release, without the defects found before. */
   readonly release: HuntRelease;
@@ -83,13 +83,13 @@ export interface HuntFinding {
   readonly switches: readonly QuirkName[];
   /** Switches found before that must be on for the violation to show. */
   readonly needs: readonly QuirkName[];
-  /** Other switches without which it passes, too. */
+  /** Other switches without which the case passes, too. */
   readonly others: readonly (readonly QuirkName[])[];
   /** The last rule that was applied before the violation. */
   readonly rule: string | null;
-  /** Number of steps tried until then. */
+  /** Number of steps tried until the finding. */
   readonly cases: number;
-  /** Number of attempts to reduce it. */
+  /** Number of attempts to reduce the case. */
   readonly tries: number;
   /** A failing test. */
   readonly scenario: string;
@@ -130,7 +130,7 @@ export interface TurnEnd {
 export interface BatchWatch {
   /** Called with the likely state after the turn, long before the case has been reduced. */
   readonly onGuess: (state: HuntState) => void;
-  /** Whether its result is no longer needed. */
+  /** Whether the turn's result is no longer needed. */
   readonly isAbandoned: () => boolean;
 }
 

@@ -21,7 +21,7 @@ export interface GivenMachine {
   /** Names of the disk and of the provider of its peer memory. */
   readonly disk: string;
   readonly peer: string;
-  /** The path of the file, relative to a scenario beside it. */
+  /** The path by which a scenario in the same folder uses the file. */
   readonly file: string;
 }
 
@@ -39,7 +39,7 @@ export interface HuntMachine {
   readonly sglThresholdBytes: number;
   readonly blockSizeBytes: number;
   readonly metadataBytes: number;
-  /** Only if data may use SGLs. */
+  /** Whether metadata may use SGLs: only if data may use them, too. */
   readonly metadataSgl: boolean;
   /** Null for a controller without a limit. */
   readonly mdtsBytes: number | null;
@@ -76,7 +76,7 @@ export type HuntOp = "read" | "write" | "user_read" | "user_write";
 /** One bio, or one command of a user. */
 export interface HuntIo {
   readonly op: HuntOp;
-  /** In a peer's memory, if there is any. */
+  /** Whether the memory is a peer's, if there is peer memory. */
   readonly peer: boolean;
   readonly runs: readonly PieceRun[];
   /** Null: the block layer supplies it, if the disk has metadata. */

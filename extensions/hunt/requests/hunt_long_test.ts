@@ -37,7 +37,7 @@ function checkFindings({ findings }: HuntResult): void {
   }
 }
 
-/** Hunts until all of these are found, or a number of requests were tried. */
+/** Hunts until all of these switches are found, or `cases` steps were tried. */
 function huntFor(
   names: readonly string[],
   where: HuntRelease,

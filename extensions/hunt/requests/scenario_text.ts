@@ -228,7 +228,7 @@ class ScenarioWriter {
     ];
   }
 
-  /** Assertions about the status of the failing request, or of all. */
+  /** Assertions about the status of the failing request, or of all requests. */
   #assertLines(ios: readonly WrittenIo[]): string[] {
     const { io: wrong } = this.violation;
     return ios.flatMap((written, place) => {

@@ -39,7 +39,10 @@ import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 /** An operation, with its arguments by the names that the golden data have for them. */
 export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
 
-/** A function of the kernel that an operation calls, with the arguments of its row. */
+/**
+ * A function of the kernel that an operation calls, with the arguments that the function's row
+ * names.
+ */
 interface KernelCallOf {
   readonly name: MappingFunction;
   readonly args: readonly unknown[];

@@ -88,8 +88,8 @@ export function randomDevice(random: Random) {
 }
 
 /**
- * The mask to set. Without an IOMMU the mask has at least 32 bits, because it depends on the
- * kernel's configuration which smaller masks work.
+ * The mask to set. Without an IOMMU the mask has at least 32 bits, because the kernel's
+ * configuration determines which smaller masks work.
  */
 export function settableMask({ mode }: MappingOperation, bits: number): number {
   return mode === "direct" ? Math.max(bits, 32) : bits;

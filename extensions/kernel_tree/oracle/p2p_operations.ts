@@ -14,7 +14,7 @@ import type { Implementation, OperationResult } from "./compare.ts";
 
 /** A PCI function; others refer to it by its index. */
 export interface FunctionFields {
-  /** Index of its host bridge. */
+  /** Index of the function's host bridge. */
   readonly host: number;
   /** Index of the bridge above; -1 on a root bus. */
   readonly above: number;

@@ -141,7 +141,7 @@ function syncsOf(table: PageTable): unknown[] {
   return list;
 }
 
-/** Leaves as runs `[iova, phys, leaf size, count]`, contiguous in both. */
+/** Leaves as runs `[iova, phys, leaf size, count]`, in which both addresses are contiguous. */
 export class LeafList {
   readonly runs: number[][] = [];
 

@@ -16,11 +16,11 @@ import type { ReviewStep } from "./series.ts";
 
 /** One tree's state at the first difference. */
 export interface DifferingSide {
-  /** The event, printed line or test's end there; null if the run has ended before. */
+  /** The event, printed line or test's end at the difference; null if the run has ended before. */
   readonly text: string | null;
   /** `drivers/nvme/host/pci.c:812`; null if no line of C caused it. */
   readonly place: string | null;
-  /** The text of that line of C. */
+  /** The text of the line of C in `place`. */
   readonly code: string | null;
 }
 

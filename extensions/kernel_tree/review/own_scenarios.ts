@@ -6,7 +6,7 @@ import { currentFolder, host, TREE_SCENARIOS } from "@dmalab/cli";
 import { basename, shortPath } from "@dmalab/cli/extend";
 import { statOf } from "./series.ts";
 
-/** The paths of these scenarios, relative to the current folder. */
+/** The paths of dmalab's own scenarios for kernel trees, relative to the current folder. */
 export function ownScenarios(): readonly string[] {
   return TREE_SCENARIOS.flatMap((folder) =>
     [...host.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".dma"))

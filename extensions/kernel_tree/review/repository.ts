@@ -8,7 +8,10 @@ import { Git } from "./git.ts";
 export interface TreeRepository {
   /** Git with a separate repository and configuration. */
   readonly git: Git;
-  /** Environment variables that add the tree's objects and its working tree to that repository. */
+  /**
+   * Environment variables that add the tree's objects and its working tree to the separate
+   * repository.
+   */
   readonly variables: Readonly<Record<string, string>>;
   /** Object names of commits; excluded ones begin with `^`. */
   readonly revisions: readonly string[];

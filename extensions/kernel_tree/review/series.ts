@@ -240,7 +240,7 @@ function isModule({ mode }: GitEntry): boolean {
  */
 async function pathsIn(git: Git, patch: string, which: string): Promise<readonly string[]> {
   const paths = new Set<string>();
-  // With `-R`, git prints the files' names before the patch.
+  // With `-R`, git prints the names that the files have before the patch is applied.
   for (const direction of [[], ["-R"]]) {
     const args = ["apply", "--numstat", "-z", ...direction, patch];
     const { code, errors, output } = await git.run(args, { codes: [0, 1, 128] });

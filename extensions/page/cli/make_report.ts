@@ -225,7 +225,8 @@ async function entryRuns(
   const parts = { ...options, trace: null, observers, watch };
   const engine = await engineFor(program);
   const report = runProgramWith(engine, program, startPrinting(program, parts, said));
-  // Without matches: whether a test was found is checked over all files of a suite.
+  // The matches are left out, because whether a test was found is checked over all files of a
+  // suite.
   printReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);
   for (const bench of benches) said.out(`\n${benchText(bench)}\n`);

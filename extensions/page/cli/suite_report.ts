@@ -31,7 +31,8 @@ export async function writeReports(
       if (watch.interrupted()) break;
       const name = pageName(path, names);
       const made = await writeReport(path, { folder, name }, options, screen, watch);
-      // Only if no page was written: `dmalab test` itself has reported failed tests.
+      // The exit code counts only if no page was written: `dmalab test` itself has reported failed
+      // tests.
       if (!made.isWritten) exitCode = worseExitCode(exitCode, made.exitCode);
       entries.push({
         path: printable(path),
@@ -67,7 +68,7 @@ function pageName(path: string, taken: Set<string>): string {
  */
 interface IndexEntry {
   readonly path: string;
-  /** File name of its page in the same folder; null without one. */
+  /** Name of the file's page in the same folder; null without a page. */
   readonly name: string | null;
   /** Null for a file that could not be run. */
   readonly report: RunReport | null;

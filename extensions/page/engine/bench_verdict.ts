@@ -42,7 +42,7 @@ export function benchText(report: BenchReport): string {
   return benchLines(report, null, [], painter(false)).join("\n");
 }
 
-/** The exit code that results from their runs and their expectations. */
+/** The exit code that results from the benches' runs and expectations. */
 export function codeOfBenches(reports: readonly BenchReport[]): ExitCode {
   return reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
     .map(({ failure }) => codeOfFailure(failure)).reduce(worseExitCode, HELD);

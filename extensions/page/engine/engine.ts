@@ -180,7 +180,7 @@ export class Engine {
     return { exitCode, failed: runs.findIndex(({ outcome }) => outcome === "failed") };
   }
 
-  /** @param isBeside For a comparison: also records its blocks that run on separate machines. */
+  /** @param isBeside For a comparison: also records the run's blocks that run on separate machines. */
   #record(id: number, run: number, isBeside = false): void {
     const choice = this.#runs[run] ?? this.#runs[0];
     if (choice === undefined || this.#followed === null) return;
@@ -188,7 +188,7 @@ export class Engine {
     const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside, ownRun: isBeside };
     const recording = recordRun(this.#followed, choice, options);
     keepVariables(recording, WATCH);
-    // Without output, which the page has already: it may have a million lines.
+    // The output is left out: the page has it already, and it may have a million lines.
     const bytes = serialise([{ run: recording }], { output: false });
     this.answer({ id, kind: isBeside ? "beside" : "recorded", run: index, bytes });
   }

@@ -136,7 +136,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const rows = (of: typeof recording | NonNullable<typeof run>) =>
     tableAt(of, "mappings", of.afterEvent(mapped)).rows.map(({ cells }) => cells);
   assertEquals(rows(run!), rows(recording));
-  // The page shows the outcome of its test, and opens at it.
+  // The page shows the outcome of the recorded test, and opens at the failure.
   const { combination, kind, name, place } = recording.name;
   const mapping = run!.find("dma.map")!;
   const at = spanPlace(spanOfEvent(recording, mapping)!);

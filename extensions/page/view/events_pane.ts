@@ -121,7 +121,7 @@ export class EventsPane implements Pane {
     return (this.#moment!.index.depths[call] === 0) !== this.#toggled.has(call);
   }
 
-  /** Index of the row of the last event up to a number. */
+  /** Index of the row that shows an event, or else of the last row before it. */
   #rowOf(seq: number): number {
     const seqs = this.#seqs();
     const row = countBefore(seqs.length, (index) => seqs[index]! <= seq) - 1;

@@ -49,8 +49,8 @@ export interface PageModel {
   readonly changed: () => readonly RowDiff[];
   readonly selections: SelectionMap;
   /**
-   * Goes to a position, or to the position after an event. It may be in the shown run or in another
-   * run.
+   * Goes to a position, or to the position after an event. The position may be in the shown run or
+   * in another run.
    */
   readonly goTo: (to: number | Position, run?: RecordedRun) => void;
   /** Goes to the position after an event, without recording a place to return to. */

@@ -11,7 +11,7 @@ import { type AddressPiece, type CellView, eventView, lineLocation } from "@dmal
 type AddressSpan = Pick<AddressPiece, "end" | "space" | "start">;
 
 export interface Selection {
-  /** The event that created it, to which Enter goes; null for none. */
+  /** The event that created the object of the element, to which Enter goes; null for none. */
   readonly seq: number | null;
   /** The last event, for an element that represents several events. */
   readonly until?: number;

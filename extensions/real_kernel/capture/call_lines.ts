@@ -159,8 +159,8 @@ export const RETURNED_OPERATIONS: Readonly<
 export const OPERATIONS: Readonly<
   Record<string, (event: GuestEvent, context: LineContext) => LoggedOperation | null>
 > = {
-  // A lazy kernel queues a range, and frees it inside a later call. If this call itself unmapped
-  // the range, the range was not queued, because `dma_iova_destroy` flushes and frees it at once.
+  // A lazy kernel queues a range, and frees it inside a later call. If a call both unmaps and frees
+  // a range, the range was not queued, because `dma_iova_destroy` flushes and frees it at once.
   free_iova: ({ fields }, { isLazy, log }) => {
     const range = {
       iova: number(fields, "pfn") * PAGE_BYTES,

@@ -81,7 +81,7 @@ interface OpenRequest extends Mutable<CapturedRequest> {
   readonly pointer: string;
   readonly cid: number;
   readonly blocks: Map<number, bigint[]>;
-  /** The events about its scatterlist, by part: they arrive in any order. */
+  /** The events about the request's scatterlist, by part: they arrive in any order. */
   readonly listParts: Map<number, ReadonlyMap<string, string>>;
   readonly iterator: (readonly (string | number)[])[];
   isComplete: boolean;
@@ -389,7 +389,7 @@ class CaptureReader {
     }
   }
 
-  /** Adds the line of an allocated block. Its device address becomes known when it is freed. */
+  /** Adds the line of an allocated block. The block's device address becomes known when it is freed. */
   #allocated(context: Context, log: CallLog, fields: ReadonlyMap<string, string>): void {
     const call = { call: "dma_pool_alloc", ...poolRecord(context.poolBytes), dma: 0 };
     log.returned(call);

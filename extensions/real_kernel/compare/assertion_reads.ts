@@ -15,7 +15,7 @@ import {
 /** A statement that sets or changes the value of a name. */
 interface Binding {
   readonly places: readonly Span[];
-  /** Names in its expressions. */
+  /** Names in the statement's expressions. */
   readonly uses: ReadonlySet<string>;
 }
 

@@ -6,7 +6,7 @@ import { type Step, type StepKind, stepRow, type StepValue } from "./steps.ts";
 export interface RequestDifference {
   /** What differs, as a sentence. */
   readonly text: string;
-  /** The rule in `docs/rules/` that the model follows there. */
+  /** The rule in `docs/rules/` that the model follows at the difference. */
   readonly rule: string;
   /** The model's step at the difference; null if the model has no step there. */
   readonly ofModel: Step | null;

@@ -26,7 +26,7 @@ import type { TracedRequest } from "./traced_requests.ts";
 /** An assertion that holds on one side only. */
 export interface AssertionDifference {
   readonly span: Span;
-  /** Why it fails, and on which side. */
+  /** Why the assertion fails, and on which side. */
   readonly text: string;
   readonly notes: readonly string[];
 }

@@ -42,7 +42,7 @@ export interface QemuMachine {
   readonly disks: readonly QemuDisk[];
   /** The scenario's machine with the changes that QEMU needs: the model runs on this machine. */
   readonly config: LabConfig;
-  /** These changes, as sentences. */
+  /** The changes that QEMU needs, as sentences. */
   readonly changes: readonly string[];
   /** Keys that QEMU cannot express, with the reason; tests on this machine are not run. */
   readonly missing: readonly string[];
@@ -80,11 +80,14 @@ interface QemuIommu {
   readonly addressBits: readonly number[];
   /** The argument of `-device`. */
   readonly deviceOf: (iommu: IommuConfig, qemu: QemuProgram) => string;
-  /** Words of the kernel's command line that enable it. */
+  /** Words of the kernel's command line that enable the IOMMU. */
   readonly words: readonly string[];
-  /** Whether it translates only devices on the root bus. */
+  /** Whether the IOMMU translates only devices on the root bus. */
   readonly isOfRootBus: boolean;
-  /** Whether it always reports that it caches non-present entries, whatever the scenario says. */
+  /**
+   * Whether the IOMMU always reports that it caches non-present entries, whatever the scenario
+   * says.
+   */
   readonly cachesAbsent: boolean;
   /** Properties that QEMU's VT-d must have, each with its description for messages. */
   readonly needs: Partial<Readonly<Record<"scalableMode" | "firstStage", string>>>;

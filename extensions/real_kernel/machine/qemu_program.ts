@@ -12,9 +12,9 @@ export interface QemuProgram {
   readonly scalableMode: string | null;
   /** Name of VT-d's property for first-stage tables; null without one. */
   readonly firstStage: string | null;
-  /** The largest MDTS that its NVMe controller accepts; null if it accepts any, also no limit. */
+  /** The largest MDTS that QEMU's NVMe controller accepts; null if it accepts any MDTS, and none. */
   readonly mostMdtsBytes: number | null;
-  /** Whether its NVMe controller reads SGLs for metadata, and reports that it does. */
+  /** Whether QEMU's NVMe controller reads SGLs for metadata, and reports that it does. */
   readonly readsMetadataSgls: boolean;
 }
 

@@ -214,7 +214,7 @@ Deno.test("what is true of one release is false on a kernel of another one", () 
     "  expect events [ dma_map_sgtable, ..., dma_unmap_sg ] in first",
   ].join("\n");
   const on6 = judged("6.12.117", "6.12.117", assertions);
-  // That kernel does not have the function, so that its calls cannot be counted.
+  // Linux 6.12 does not have dma_iova_link(), so that calls of it cannot be counted.
   assertEquals(on6.notJudged.map(({ reason }) => reason), [
     "it looks at dma_iova_link, which was not observed",
   ]);

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { firstRequestDifference } from "../compare/compare_requests.ts";
 import type { RequestRecord } from "../compare/request_record.ts";
 
-/** A request that maps one page of such memory behind an IOMMU. */
+/** A request that maps one page of memory that the kernel allocated for itself, behind an IOMMU. */
 function request(phys: number, dma: number, unmapped = dma): RequestRecord {
   const [page, mapped] = [phys - phys % 4096, dma - dma % 4096];
   return {

@@ -151,7 +151,7 @@ Deno.test("functions that are alike are drawn as one, and asked about as one", a
   for (let func = 0; func < 64; func++) {
     lines.push(`01:${(func >> 3).toString(16).padStart(2, "0")}.${func & 7} 0200: 8086:1889`);
   }
-  // The first of them is the card itself.
+  // The first of the 64 functions is the card itself, which is listed already.
   lines.splice(5, 1);
   using folder = new TempFolder();
   const path = folder.write("lines.txt", lines.join("\n"));

@@ -88,7 +88,8 @@ Deno.test("Resizable BAR tells the size that is set", () => {
       [at + 8, 0x20, 0x0e, 0x00, 0x00],
     ).bars[0]!.sizeBytes;
   for (const at of [0x200, 0x224, 0x7f4]) assertEquals(shown(4096, at), 16 * 2 ** 30);
-  // Dumps in which its first entry is just complete, and lacks one byte.
+  // Two dumps: in the first, the first entry of the capability is just complete; in the second, the
+  // entry lacks one byte.
   assertEquals([shown(0x20c, 0x200), shown(0x20b, 0x200)], [16 * 2 ** 30, null]);
 });
 

@@ -37,7 +37,7 @@ export interface ImportedMachine {
    */
   readonly cpu: CpuIdentity | null;
   readonly listed: ReadonlyMap<PciFunction, LinkedFunction>;
-  /** Host bridges that may be none: the text may lack a bridge above their bus. */
+  /** Host bridges that may not exist: the text may lack a bridge above their bus. */
   readonly assumed: ReadonlySet<HostBridge>;
 }
 

@@ -27,11 +27,11 @@ Deno.test("roles follow from places: root port, switch, downstream port, bridge 
       bridge("02:01.0", "10b5:8747", [3, 3]) +
       DISK("03:00.0") +
       bridge("02:02.0", "10b5:8747", [4, 4]) +
-      // The text does not show its role; devices are below it, and no bridges.
+      // The text does not show the role of 05:00.0; devices are below it, and no bridges.
       bridge("00:02.0", "8086:6f04", [5, 6], "\tCapabilities: [40] Express (v2) Root Port\n") +
       bridge("05:00.0", "1a03:1150", [6, 6]) +
       "06:00.0 0300: 1a03:2000\n\tControl: Mem+\n\n" +
-      // All its capabilities are listed, and PCI Express is not among them.
+      // All capabilities of 00:1e.0 are listed, and PCI Express is not among them.
       bridge("00:1e.0", "8086:244e", [7, 7]),
   );
   assertEquals(machine.functions.map(({ address, name, role }) => `${address} ${name} ${role}`), [
@@ -108,7 +108,8 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   const apart = machineOf(
     ROOT + bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") + DISK("09:00.0"),
   );
-  // The known host bridge refuses whatever the other one is; its CPU may pass.
+  // The known host bridge refuses the route, whatever the other host bridge is; but the CPU may
+  // allow it.
   assertEquals(doubts(apart), [
     "what is above bus 0000:09 is not in the text",
     "the CPU is unknown: from AMD's Zen on it would pass",
@@ -248,7 +249,7 @@ Deno.test("which device is first on a root bus is a doubt where it could change 
   // Both bridges are known, and neither is refused alone.
   assertEquals(doubts(at("00:00.0", "8086:3c00"), at("80:00.0", "8086:3c01")), []);
   assertEquals(doubts(at("00:00.0", "8086:2020"), at("80:00.0", "8086:2020")), []);
-  // A bridge may be missing above one of them, whatever device is first on its bus.
+  // A bridge may be missing above one of the disks, whatever device is first on the disk's bus.
   const apart = machineOf(
     `${at("00:00.0", "8086:2020")}${bridge("00:01.0", "8086:6f02", [1, 1])}${DISK("01:00.0")}` +
       `${DISK("09:00.0")}Vendor ID: GenuineIntel\nCPU family: 6\n`,

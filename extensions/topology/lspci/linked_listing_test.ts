@@ -1,4 +1,4 @@
-/** Which buses are root buses, and the warnings about the ones that should not be. */
+/** Which buses are root buses, and the warnings about buses that should not be root buses. */
 import { assertEquals } from "@std/assert";
 import { type LinkedListing, linkListing } from "./linked_listing.ts";
 import { formatListedAddress } from "./listed_function.ts";

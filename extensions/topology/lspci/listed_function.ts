@@ -65,7 +65,7 @@ export interface ListedAcs {
 
 export interface ListedFunction {
   readonly address: ListedAddress;
-  /** The first line that names it, counted from 1. */
+  /** The first line that names the function, counted from 1. */
   readonly line: number;
   /** Class and subclass in one number: 0x0604 is a PCI bridge. */
   readonly classCode: number | null;
@@ -83,7 +83,7 @@ export interface ListedFunction {
   readonly iommuGroup: number | null;
   readonly numaNode: number | null;
   readonly driver: string | null;
-  /** Whether it does not answer: all its registers are read as ones. */
+  /** Whether the function does not answer: all its registers are read as ones. */
   readonly gone: boolean;
 }
 

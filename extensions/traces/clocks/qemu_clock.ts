@@ -38,7 +38,7 @@ interface Command {
 }
 
 export interface RefusedAccess {
-  /** The number of its first line in the emulator's log. */
+  /** The number of the access's first line in the emulator's log. */
   readonly line: number;
   readonly requesterId: number;
   readonly address: number;

@@ -14,7 +14,10 @@ const VARYING: ReadonlySet<string> = new Set([
   ...["tag", "generation", "qid", "command_id", "pool_id", "seconds_stalled", "used_slots"],
 ]);
 
-/** Further varying facts of one kind of message: this register contains the number of the record. */
+/**
+ * Further varying facts of one kind of message: its status register contains the number of the fault
+ * record.
+ */
 const VARYING_OF: Partial<Record<MessageKind, readonly string[]>> = {
   iommu_fault_status: ["status", "record_index"],
 };

@@ -26,7 +26,7 @@ export interface KernelLogEntry {
   readonly isSinceBoot: boolean;
   /** The time as text for display; empty if the line has no time. */
   readonly stamp: string;
-  /** Its facts, by the names of the page of `dmalab explain --json`. */
+  /** The entry's facts, by their names in the output of `dmalab explain --json`. */
   readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */
   readonly fault: LoggedFault | null;

@@ -469,7 +469,7 @@ function damagedLines({ damagedFaults, ledger }: TraceCheck): readonly number[] 
   return [...ledger.damaged, ...damagedFaults].sort((a, b) => a - b);
 }
 
-/** The share of a file's lines that was read, if it was not all of it. */
+/** The share of a file's lines that was read, if not all lines were read. */
 function shareLines(check: TraceCheck): string[] {
   const { eventLines, unknownLines } = check;
   const damaged = damagedLines(check).length;

@@ -624,7 +624,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
   const cause = causeOf(row, facts);
   const kind = cause?.finding === undefined ? row.finding ?? null : cause.finding;
   if (kind === null) return [];
-  // With a trace, the unmap itself is judged there.
+  // If there is a trace, the unmap itself is judged by the trace.
   if (entry.kind === "unmap_warning" && (ledger?.edges.firstSeconds ?? null) !== null) return [];
   const text = (name: string) => typeof facts[name] === "string" ? `${facts[name]}` : null;
   const device = text("device") ?? text("iommu");

@@ -8,7 +8,7 @@ import type { Device } from "./traced_mapping.ts";
 
 export type Mode = "translated" | "direct" | "bounced" | "unknown";
 
-/** The mode if no evidence decides between these two. */
+/** The mode if no evidence decides between translated and bounced addresses. */
 export const UNDECIDED = "unknown: translated or bounced";
 
 /** A bounce pool of the default size is below this address. */

@@ -28,7 +28,7 @@ interface KindEntry {
 
 const STRICT =
   "boot with iommu.strict=1, so that an unmap invalidates the IOTLB at once and a late access faults each time";
-/** Not recommended for a message that comes from that checker. */
+/** The step to run the kernel's checker; not recommended for a message that comes from the checker. */
 export const CHECKER =
   "boot a kernel with CONFIG_DMA_API_DEBUG and dma_debug=on (dma_debug_driver=NAME for one driver): its report has the stack of the mapping";
 /** Recommended for a message of the checker: its report contains the stacks. */

@@ -522,7 +522,7 @@ export class MappingTracker {
     context.expected = { start, end, seconds, onOutcome: unmapped === null ? null : onOutcome };
   }
 
-  /** The mapping last unmapped here, if no line is missing since; else null. */
+  /** The mapping last unmapped at an address, if no line is missing since its unmap; else null. */
   #lastUnmapped(unmapped: TracedMapping | undefined): TracedMapping | null {
     return unmapped !== undefined && unmapped.unmappedAt!.line > this.edges.lostLine
       ? unmapped

@@ -25,8 +25,8 @@ const DISPLAYED_ENTRIES = 128;
 
 /**
  * The mapping at the event's address that fits best. Mappings with the same size and direction fit
- * best, then the same size, then the same direction, then only the address. Among equal ones it is
- * the newest.
+ * best, then the same size, then the same direction, then only the address. Among mappings that fit
+ * equally well, it is the newest.
  */
 export function bestMapping(
   mappings: readonly TracedMapping[],

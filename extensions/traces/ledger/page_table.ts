@@ -31,7 +31,7 @@ export interface TableMap extends TableUnmap {
 /** Adjacent maps of one context, at rising addresses, that no call has claimed. */
 export interface PageTableRun {
   readonly context: Context;
-  /** The request for which it was mapped, or null. */
+  /** The request for which the range was mapped, or null. */
   readonly request: NvmeCommand | null;
   /** The run's original start, before an unmap of its first part. */
   readonly first: number;
@@ -64,7 +64,7 @@ export class Context {
    */
   task = "";
   run: PageTableRun | null = null;
-  /** Another line followed its last map, so the next map begins another range. */
+  /** Another line followed the context's last map, so the next map begins another range. */
   isRunOver = false;
   /** The unmap in the line before, if no call has claimed it yet. */
   unmap: TableUnmap | null = null;

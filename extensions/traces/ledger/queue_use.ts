@@ -36,8 +36,8 @@ const EXTENT = new TextEncoder().encode(") ");
 const COUNT = new TextEncoder().encode(" + ");
 
 /**
- * The start and length of a request in the `) 455848 + 88 ` of such a line, in units of 512 bytes;
- * null if the line has no such text.
+ * The start and length of a request in the `) 455848 + 88 ` of the request's line, in units of 512
+ * bytes; null if the line has no such text.
  */
 export function issuedSectors(
   fields: PayloadFields,

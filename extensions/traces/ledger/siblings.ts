@@ -73,12 +73,12 @@ const FILLING = 8;
  */
 export interface RingPlace<Mapping> extends Linked<Mapping> {
   readonly mappedAt: { readonly seconds: number };
-  /** Number of mappings of the group that were mapped before it. */
+  /** Number of mappings of the group that were mapped before this mapping. */
   mapsBefore: number;
-  /** Number of mappings of the group that were unmapped before it was mapped. */
+  /** Number of mappings of the group that were unmapped before this mapping was made. */
   unmapsBefore: number;
   ringSlot: number;
-  /** It was live during a silence, in which its unmap may not have been traced. */
+  /** The mapping was live during a silence, in which its unmap may not have been traced. */
   isUnseen: boolean;
 }
 
@@ -225,7 +225,8 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     const left = this.#seen.all().filter(({ mappedAt }) =>
       seconds - mappedAt.seconds > LEFT_TIMES * this.#longestSeconds
     );
-    // If other mappings are live too, they are still in flight, or a ring is slow.
+    // If other mappings are live too, the mappings in `left` are still in flight, or a ring is
+    // slow.
     return new Map(left.length < liveCount ? [] : left.map((mapping) => [mapping, isUsual]));
   }
 

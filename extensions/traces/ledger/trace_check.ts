@@ -216,7 +216,7 @@ export class TraceCheck {
         this.ledger.gap(line.cpu, number);
         return;
       case "started":
-        // Without overwritten lines this only means that the CPU had nothing to trace before.
+        // Without overwritten lines, this mark only means that the CPU had nothing to trace before.
         if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
         return;
       case "header":

@@ -51,7 +51,7 @@ function findingFor(
       rule: FAULT_RULE,
       text: aboutKind(kind).fault ?? "",
       ...more,
-      // `line` is the fault's line; the mapping's lines are the others.
+      // `line` is the fault's line; the other lines are those of the mapping.
       line,
       otherLine: more.line ?? more.otherLine ?? null,
       seconds,

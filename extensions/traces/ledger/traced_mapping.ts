@@ -10,7 +10,10 @@ import { type RingPlace, Siblings } from "./siblings.ts";
 export type { Certainty };
 
 export const PAGE_BYTES = 4096;
-/** How many pages before an address its mapping can begin, unless it is in `large`. */
+/**
+ * The most pages between the beginning of a mapping and an address in it, unless the mapping is in
+ * `large`.
+ */
 export const NEAR_PAGES = 64;
 /**
  * The largest number of mappings of a device that are kept after their unmap. A limit is needed
@@ -38,7 +41,7 @@ export interface TracedMapping extends RingPlace<TracedMapping> {
   readonly mappedAt: TraceInstant;
   readonly pid: number;
   readonly task: string;
-  /** The request that it was made for, such as `nvme0 qid 1 cmdid 962`, or null. */
+  /** The request for which the mapping was made, such as `nvme0 qid 1 cmdid 962`, or null. */
   readonly request: string | null;
   /** The page table's `map` line for this mapping, 0 without one. */
   readonly tableLine: number;
@@ -46,7 +49,7 @@ export interface TracedMapping extends RingPlace<TracedMapping> {
   readonly entries: number;
   readonly physAddrs: readonly number[];
   unmappedAt: TraceInstant | null;
-  /** Its unmap may be in a missing line. */
+  /** The unmap of the mapping may be in a missing line. */
   isUncertain: boolean;
   /** A direct mapping made directly before or after another one. */
   isSegment: boolean;
@@ -82,7 +85,7 @@ export class Device {
     MAX_KEPT,
     (_, count) => this.foldedElsewhere += count,
   );
-  /** Number of further such mappings, at any address. */
+  /** Number of further identity mappings that are only counted, at any address. */
   foldedElsewhere = 0;
   /** Live identity mappings by the lines of their maps: the oldest are folded into a count. */
   readonly identities = new NumberMap<TracedMapping>();
@@ -141,7 +144,7 @@ export interface TraceFinding {
    * matter.
    */
   readonly since: number | null;
-  /** The rule it follows from, as `trace.T.66`. */
+  /** The rule from which the finding follows, as `trace.T.66`. */
   readonly rule: string;
   /** What happened, as a sentence. */
   readonly text: string;

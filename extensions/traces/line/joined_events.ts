@@ -8,7 +8,7 @@ import type { LoggedEvent } from "./event_log.ts";
 
 /** How times of each file are converted into times of the trace. */
 export interface TiedClocks {
-  /** By origin: the offset added to the file's times. Absent if its clock is not tied. */
+  /** By origin: the offset added to the file's times. Absent if the file's clock is not tied. */
   readonly offsets: Partial<Readonly<Record<LineOrigin, number>>>;
   /**
    * Times for the lines of an emulator's log that has no times. By line, the time when the line's
@@ -43,7 +43,7 @@ export function placeEvent(event: LoggedEvent, clocks: TiedClocks): JoinedEvent 
 interface Head {
   readonly events: AsyncIterator<JoinedEvent>;
   next: JoinedEvent;
-  /** The latest time so far in its file. */
+  /** The latest time so far in the file of these events. */
   at: number;
 }
 

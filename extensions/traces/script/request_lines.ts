@@ -107,7 +107,10 @@ export class RequestLines {
     return new Set(this.#whole.values());
   }
 
-  /** Whether the scenario's disk driver makes a mapping: its request is written as a request. */
+  /**
+   * Whether the scenario's disk driver makes a mapping: the mapping's request is written as a
+   * request.
+   */
   covers(mapping: TracedMapping): boolean {
     return mapping.request !== null && this.#open.has(mapping.request);
   }

@@ -228,7 +228,7 @@ export interface MadeMapping {
   readonly bytes: number;
   readonly phys: number;
   readonly physAddrs: readonly number[];
-  /** The number of the call that maps it, from 1. */
+  /** The number of the call that makes the mapping, from 1. */
   readonly at: number;
 }
 

