@@ -117,7 +117,7 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
     await pty.screenAfter(UP, /^ > {2}5 {4}dma_unmap_phys/m);
     await pty.press("q");
     assertEquals(await left(), 0);
-    // The command before it may be long, and a terminal breaks lines anywhere.
+    // The command in front of this text may be long, and a terminal breaks lines anywhere.
     assertStringIncludes(pty.lines.join(""), "debug left.dma", "the shell's own screen is back");
   }));
 

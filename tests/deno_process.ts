@@ -29,8 +29,9 @@ export interface DenoOptions {
 }
 
 /**
- * Time between that output and Ctrl-C. A run begins to listen for Ctrl-C a third of a second after
- * its start, and may print nothing between that moment and its end.
+ * Time between the text `interruptAfter` in the output and Ctrl-C. A run begins to listen for
+ * Ctrl-C a third of a second after its start, and may print nothing between that moment and its
+ * end.
  */
 const INTERRUPT_MS = 2000;
 

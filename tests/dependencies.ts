@@ -7,7 +7,7 @@ export interface LockedPackage {
   readonly version: string;
   /** Hash of the download. */
   readonly integrity: string;
-  /** Names of the packages that it depends on. */
+  /** Names of the packages that the package depends on. */
   readonly needs: readonly string[];
 }
 

@@ -38,7 +38,7 @@ const PAGES = [
     page,
     text: Deno.readTextFileSync(join(ROOT, page)),
   })),
-  // The first of them, the list, is already among the pages above.
+  // The first page about builtins, their list, is already among the pages above.
   ...[...builtinsPages()].slice(1).map(([path, text]) => ({ page: `docs/${path}`, text })),
 ];
 /** The pages about the language. */
@@ -159,7 +159,7 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
     /^dmalab run examples\/start\/01-first-look\.dma$/,
   ];
   for (const block of BLOCKS.filter(({ language }) => language === "sh")) {
-    // package_install_long_test.ts runs them block by block.
+    // package_install_long_test.ts runs the blocks of the install page one by one.
     if (block.page === INSTALL) continue;
     for (const line of block.code.split("\n")) {
       assert(known.some((form) => form.test(line)), `${place(block)}: ${line}`);

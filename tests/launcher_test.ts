@@ -13,7 +13,8 @@ const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
 
 Deno.test("the launcher starts Deno with the permissions of the command, and passes on what happens", (t) =>
   withPackage(async (base, built) => {
-    // Where npm puts it: in a folder of that name alone it makes the shell start the command.
+    // Where npm puts the package: only in a folder named node_modules, its installation makes the
+    // shell start the command.
     const dist = join(base, "node_modules/dmalab");
     Deno.mkdirSync(join(base, "node_modules"));
     Deno.renameSync(built, dist);
@@ -28,7 +29,8 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     }
     const work = join(base, "work");
     Deno.mkdirSync(work);
-    // Without this folder, the shell launcher leaves commands that compile to the one for Node.
+    // Without this folder, the shell launcher leaves commands that compile to the launcher for
+    // Node.
     Deno.mkdirSync(join(base, "home/.cache"));
     const write = (name: string, text: string) => Deno.writeTextFileSync(join(base, name), text);
     const path = `PATH=${join(base, "bin")}:/usr/bin:/bin`;

@@ -58,7 +58,7 @@ class Terminal implements CommandContext {
     return this.lines;
   }
 
-  /** The rows that `:state` prints, split at the columns of the rule below the header. */
+  /** The rows that `:state` prints, split at the columns of the dashed line below the header. */
   table(name: string): Shown {
     const [header, rule, ...rows] = this.output(`:state ${name}`);
     if (rule === undefined) {

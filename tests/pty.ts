@@ -6,8 +6,8 @@ import { assertMatch } from "@std/assert";
 import xterm from "@xterm/headless";
 
 /**
- * Whether this machine has the programs for it: `script` (util-linux), and a shell with job
- * control.
+ * Whether this machine has the programs for a pseudo-terminal: `script` (util-linux), and a shell
+ * with job control.
  */
 export function hasPty(): boolean {
   return new Deno.Command("sh", {

@@ -171,7 +171,7 @@ Deno.test("a failure is repeated and opened by what it prints", async (context) 
       assertStringIncludes(again.output, `repeat it: dmalab ${repeat}`);
       const opened = await dmalab(...wordsOf(debug!), "--plain");
       assertEquals(failureIn(opened.output), failureIn(again.output), opened.output);
-      // Without the option for the branch it opens at the same place.
+      // Without the option for the branch, the debugger opens at the same place.
       const found = await dmalab(...wordsOf(debug!.replace(/ --branch \S+/, "")), "--plain");
       assertEquals(found.output, opened.output);
     });

@@ -99,7 +99,7 @@ Deno.test({
     withRepl(async (pty) => {
       await pty.press("40 + 1\n", /^41$/m, PROMPT);
       await pty.press(":edit\n", /^editing$/m);
-      // Ctrl-Z stops both, and fg continues both.
+      // Ctrl-Z stops the REPL and the editor, and fg continues both.
       await pty.press(CTRL_Z, /Stopped[^]*\$ /);
       await pty.press("fg\n", /repl\s/);
       await pty.press("59\n", /dma\[0\]> 59 \+ 40 \+ 1/);

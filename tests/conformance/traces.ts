@@ -17,7 +17,7 @@ type Answer = Readonly<Record<string, unknown>>;
 export type OperationLine = Answer & { readonly op: string };
 
 interface TraceKind {
-  /** Prefix of the names of its groups. */
+  /** Prefix of the names of the groups of this kind. */
   readonly prefix: string;
   readonly record: RecordKind;
   /**

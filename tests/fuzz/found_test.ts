@@ -136,7 +136,7 @@ Deno.test("a mistake costs no more because there are hundreds of them", () => {
 });
 
 Deno.test("an event's name is no place to assign to", () => {
-  // It was compiled as an entry of a thing that does not exist.
+  // The assignment was compiled as one to an entry of an object that does not exist.
   const text = 'test "t" {\n  call.dma_map_phys = 0\n  iotlb.sync += 1\n}\n';
   assertEquals(errorsOf(text), ["E0308 2", "E0308 3"]);
 });

@@ -3,7 +3,7 @@
 /** The share of one worker. */
 export interface WorkerShare {
   readonly seed: number;
-  /** Numbers of its cases: every `stride`-th from `first` up to `end`. */
+  /** Numbers of the worker's cases: every `stride`-th from `first` up to `end`. */
   readonly first: number;
   readonly stride: number;
   readonly end: number;

@@ -20,10 +20,10 @@ export interface HostileCase {
   readonly ends: readonly string[];
   /** The exit code, if it differs from the one that follows from `ends`. */
   readonly exit?: number;
-  /** Its limits of time and memory, if its command line does not set them. */
+  /** The case's limits of time and memory, if its command line does not set them. */
   readonly seconds?: number;
   readonly memoryBytes?: number;
-  /** Limit of the bytes that it writes, reports included. */
+  /** Limit of the bytes that the process writes, reports included. */
   readonly outputBytes?: number;
   /** A text that the output must contain. */
   readonly says?: string;

@@ -175,7 +175,7 @@ export const USES: readonly Use[] = [
  */
 const PATIENCE_MS = 300_000;
 
-/** Runs all of them in one process. @param folder The folder for the list. */
+/** Runs all of these command lines in one process. @param folder The folder for the list. */
 export async function doAll(todo: readonly Todo[], folder: string): Promise<readonly Done[]> {
   const list = join(folder, "todo.json");
   Deno.writeTextFileSync(list, JSON.stringify(todo));

@@ -116,7 +116,7 @@ for (const [name, file, words] of WRITERS) {
       const old: Record<string, string> = { ...SOURCES };
       using folder = new TempFolder(old);
       if (!(file in old)) {
-        // A result replaces one that the same command wrote, even an incomplete one.
+        // A result replaces an earlier result of the same command, even an incomplete one.
         assertEquals((await withRoom(MUCH_ROOM, folder.path, words)).code, 0);
         const text = Deno.readTextFileSync(folder.at(file));
         old[file] = text.slice(0, text.length / 2);

@@ -133,7 +133,7 @@ const ORDINARY: HostileCase = {
   ends: ["held"],
 };
 
-/** Runs cases in one process, and measures them relative to an ordinary run in it. */
+/** Runs cases in one process, and measures them relative to an ordinary run in this process. */
 class SharedProcess {
   #running: { readonly resident: Resident; readonly ordinary: Took } | null = null;
 

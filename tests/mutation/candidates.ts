@@ -29,7 +29,7 @@ export interface Candidate {
    * is included.
    */
   readonly change: string;
-  /** Its number among equal changes in the same function, from 1. */
+  /** The change's number among equal changes in the same function, from 1. */
   readonly nth: number;
 }
 

@@ -76,7 +76,7 @@ export async function mutate(run: MutationRun): Promise<void> {
       const isLast = index === run.stages.length - 1;
       left = await tryStage(run, { ...stage, isLast, uses: uses.of }, left, runners, results);
     }
-    // The time may be over before the last stage has tried these.
+    // The time may be over before the last stage has tried the mutants of these results.
     for (const result of results.values()) run.done(result);
   } finally {
     for (const runner of runners) await runner.end();

@@ -49,7 +49,7 @@ export interface Choice {
   readonly rank: (mutatedPath: string, testFile: string) => number;
   /** Time for the tests of other ranks, from the time of all tests of the stage. */
   readonly budgetMs: (wholeMs: number) => number;
-  /** The same time for a change that acts at load, if no mark shows its users. */
+  /** Time for the tests of other ranks, for a change that acts at load, if no mark shows its users. */
   readonly budgetAtLoadMs: (wholeMs: number) => number;
 }
 
@@ -65,7 +65,7 @@ export const NEAREST: Choice = {
   budgetAtLoadMs: (wholeMs) => 0.2 * wholeMs,
 };
 
-/** The suite's other tests, for mutants that the nearest did not notice. */
+/** The suite's other tests, for mutants that the nearest tests did not notice. */
 export function others(first: readonly string[]): Choice {
   return {
     rank: (_, testFile) => first.includes(testFile) ? first.indexOf(testFile) : first.length,

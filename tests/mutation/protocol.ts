@@ -38,7 +38,7 @@ export interface Measured {
 export interface Clean {
   /** How often each mutant was asked for while the file and its modules were loaded. */
   readonly asksAtLoad: readonly [id: number, count: number][];
-  /** Marks of the names that were used while they were loaded. */
+  /** Marks of the names that were used while the file and its modules were loaded. */
   readonly usedAtLoad: readonly number[];
   readonly tests: readonly Measured[];
 }

@@ -39,7 +39,7 @@ export function reserve(count: number, marks: number): void {
 /**
  * Turns one mutant on.
  *
- * @param asksOfClean How often the clean run asked for it.
+ * @param asksOfClean How often the clean run asked for this mutant.
  */
 export function turnOn(id: number, asksOfClean: number): void {
   active = id;

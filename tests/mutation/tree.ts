@@ -44,7 +44,7 @@ const LEFT_OUT = [
   // The groups of this test are replayed separately.
   "tests/conformance_test.ts",
   "tests/conformance_long_test.ts",
-  // They depend on the host's time, which differs when other processes run.
+  // These tests depend on the host's time, which differs when other processes run.
   "tests/fuzz_long_test.ts",
   "tests/fuzz_test.ts",
   "tests/hostile/",

@@ -92,7 +92,7 @@ function row(count: Count, name: string): string {
   return `${cells.join(" ")}  ${name}`;
 }
 
-/** The share of the changes that were noticed, among all that could be. */
+/** The share of the noticed changes among all that could be noticed. */
 export function scoreText({ killed, survived }: Count): string {
   const noticed = killed + survived;
   return noticed === 0 ? "–" : `${(100 * killed / noticed).toFixed(1)} %`;

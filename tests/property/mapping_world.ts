@@ -507,7 +507,10 @@ interface OwnedRange {
  * entries for them.
  */
 interface ParkedRange extends OwnedRange {
-  /** Number of flushes that had ended when it was freed: it is free after one more. */
+  /**
+   * Number of flushes that had ended when the range was freed: the range is free after one more
+   * flush.
+   */
   readonly flushes: number;
 }
 

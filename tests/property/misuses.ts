@@ -23,7 +23,7 @@ export const MISTAKE_SITE = 2;
 
 interface Misuse {
   readonly expected: ReportClass;
-  /** Whether it is a mistake on a machine with these options. */
+  /** Whether the action is a mistake on a machine with these options. */
   readonly needs: (options: UseOptions) => boolean;
   readonly plant: (world: RightUse, mistake: (call: () => unknown) => void) => void;
 }

@@ -15,7 +15,10 @@ import {
 import { eventId, type Machine, type MachineEvent } from "@dmalab/runtime";
 import { type AnyTableSpec, MachineRecording } from "@dmalab/runtime/recording";
 
-/** The tables are compared after each of a machine's first activities, then after every so many. */
+/**
+ * The tables are compared after each of a machine's first `ALL_UP_TO` activities, then after one in
+ * `THEN_EVERY`.
+ */
 const ALL_UP_TO = 100;
 const THEN_EVERY = 211;
 

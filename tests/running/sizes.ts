@@ -77,8 +77,8 @@ const UNKNOWN_LONG_SECONDS = 10;
 const CHEAP_SECONDS = 0.15;
 
 /**
- * Tests that cost less than the first share processes; each shared process costs at most the
- * second.
+ * Tests that cost less than `OWN_SECONDS` share processes; each shared process costs at most
+ * `MAX_SECONDS`.
  */
 const OWN_SECONDS = 5;
 const MAX_SECONDS = 40;

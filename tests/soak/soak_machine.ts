@@ -38,7 +38,7 @@ const BLOCKS_USED = 1024;
 /** A driver's timeout is 30 s, once for a command and once for its abort. */
 const STEP_NS = 1e9;
 const MAX_STEPS = 400;
-/** At most this hit of an injection point fails. */
+/** The failing hit of an injection point has at most this number. */
 const MAX_NTH = 8;
 
 /** Number of activities between two audits, which check that all data of the machine is consistent. */

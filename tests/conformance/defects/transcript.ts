@@ -21,7 +21,7 @@ interface PreparedCommand {
   readonly status: BlkStatus;
   /** Null when the request could not be prepared. */
   readonly device: DeviceView | null;
-  /** Whether the request freed its tag, so that it was not tried again with it. */
+  /** Whether the request freed its tag, so that no further try of the request used this tag. */
   released: boolean;
   completed: boolean;
 }

@@ -64,7 +64,7 @@ const NOTHING_AROUND: Around = { link: null, attrs: [] };
 interface TimerInside {
   readonly after: number;
   readonly queue: FlushQueue;
-  /** Whether the operation inside which it fired had already missed the cache. */
+  /** Whether the operation inside which the timer fired had already missed the cache. */
   readonly afterMiss: boolean;
 }
 

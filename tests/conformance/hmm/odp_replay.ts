@@ -168,7 +168,7 @@ class OdpCase {
     if (typeof made === "number") return ret;
     this.#region = made;
     const { end, start } = made.umem;
-    // Inserted after the region's own notifier, so that it is called after it.
+    // This notifier is inserted after the region's own notifier, so that it is called later.
     this.mm.notifiers.insert(start, end, {
       invalidate: (notifier, range) => {
         notifier.advance();

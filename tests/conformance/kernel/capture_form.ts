@@ -117,7 +117,7 @@ export function capturedCalls(
       open.inner.add(api, fields);
       continue;
     }
-    // The probe was in a function that both call.
+    // The probe was in a function that dma_map_sgtable() and dma_map_sg() both call.
     const name = api === "dma_map_sgtable" ? "dma_map_sg" : api;
     if (Object.hasOwn(RECORDED_CALLS, name)) {
       if (side === "call") {

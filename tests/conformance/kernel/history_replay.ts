@@ -77,7 +77,7 @@ export class HistoryReplay {
    * exists.
    */
   #stranger = -1;
-  /** IOVAs of such requests, by number. */
+  /** IOVAs of requests that are no cases, by number. */
   readonly #strangers = new Map<number, Range[]>();
   /** The number of the open request that was mapped at an IOVA. */
   readonly #owners = new Map<number, number>();

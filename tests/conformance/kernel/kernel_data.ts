@@ -146,7 +146,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
  * @see tests/golden/kernel/README.md
  */
 export interface Probes {
-  /** Lines of freed ranges: of queued ones, and in a history of all. */
+  /** Lines of freed ranges: of queued ranges, and in a history of all ranges. */
   readonly releases: boolean;
   readonly flushes: boolean;
   /**

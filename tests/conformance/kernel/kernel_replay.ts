@@ -283,7 +283,8 @@ function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
   let doneBytes = 0;
   for (const bio of request.bios) {
     const last = bio === request.bios.at(-1);
-    // The user determines the length of a user's buffer, the format that of the kernel's own.
+    // The length of a user's buffer is determined by the user, the length of the kernel's own
+    // buffer by the format.
     const sizeBytes = last ? Infinity : (bio.sizeBytes / logicalBlockSizeBytes) * metadataBytes;
     bio.metadata = sliceVecs(vecs, doneBytes, sizeBytes);
     doneBytes += sizeBytes;

@@ -52,7 +52,7 @@ export function pageJoinOf(kernel: Kernel): PageJoin {
 
 /** A run of a caller's list, with its position in the list. */
 interface ListedRun extends UserRun {
-  /** Index of its buffer. */
+  /** Index of the buffer that contains the run. */
   readonly piece: number;
   /** Bytes of the list up to the end of this run. */
   readonly endBytes: Bytes;
