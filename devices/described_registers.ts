@@ -25,7 +25,7 @@ export class DescribedRegisters implements RegisterPort {
     this.#memory = memory;
   }
 
-  /** @param handler Runs after each write to a register, with the value in the bits of that write. */
+  /** @param handler Runs after each write to the register, with the written value without a sign. */
   onWrite(offset: number, handler: (value: number) => void): void {
     invariant(offset < this.sizeBytes, "A register lies behind its window");
     this.#writes.set(offset, handler);

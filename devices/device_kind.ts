@@ -11,12 +11,12 @@ import type { PeerProviders } from "./pci/peers/peer_providers.ts";
 export interface DeviceBase<K extends string = string> {
   /** The device's name, from its block. */
   readonly name: string;
-  /** The keyword of its block. */
+  /** The keyword of the device's block. */
   readonly kind: K;
-  /** Its state in the DMA layer. */
+  /** The device's state in the DMA layer. */
   readonly dma: DmaDevice;
   /**
-   * Its place in the PCI tree.
+   * The device's place in the PCI tree.
    * @internal
    */
   readonly function: PciFunction;
@@ -49,17 +49,17 @@ export interface DeviceBlock<S> {
   readonly name: string;
   /** Names of the blocks from the outside to the device's, inclusive. */
   readonly path: readonly string[];
-  /** Its place in the PCI tree. */
+  /** The device's place in the PCI tree. */
   readonly func: PciFunction;
-  /** Whether a port above it is external-facing. */
+  /** Whether a port above the device is external-facing. */
   readonly external: boolean;
-  /** Values of its keys; defaults for missing keys. */
+  /** Values of the block's keys; defaults for missing keys. */
   readonly settings: S;
 }
 
 /** A device's block once the device is known to the DMA layer and the IOMMU. */
 export interface AttachedBlock<S> extends DeviceBlock<S> {
-  /** Its state in the DMA layer. */
+  /** The device's state in the DMA layer. */
   readonly dma: DmaDevice;
 }
 
@@ -72,15 +72,18 @@ export interface DeviceKind<
   readonly kind: D["kind"];
   /** One sentence for help. */
   readonly doc: string;
-  /** The role of its function in the PCI tree. */
+  /** The role in the PCI tree of such a device's function. */
   readonly role: PciRole;
-  /** Whether a scenario describes its registers: such devices have the property `registers`. */
+  /**
+   * Whether a scenario describes the registers of such a device. If so, the device has the property
+   * `registers`.
+   */
   readonly hasRegisters: D extends { readonly registers: DescribedRegisters | null } ? true : false;
-  /** Events that only it and its driver emit. */
+  /** Events that only such a device and its driver emit. */
   readonly events: EventTable;
-  /** The tables of a recording for it. */
+  /** The tables of a recording for this kind of device. */
   readonly tables: readonly AnyTableSpec[];
-  /** The keys of its block, including those of `deviceSettings`. */
+  /** The keys of the device's block, including those of `deviceSettings`. */
   readonly settings: R;
   /**
    * The BARs that a device needs.

@@ -9,7 +9,7 @@ export type PciLiteral<K extends PciNodeKind = PciNodeKind> = K extends PciNodeK
     readonly kind: K;
     /** The block's name, used in `lab.device("ssd", "nvme")`. */
     readonly name: string;
-    /** Its keys as in language.md, in camel case with their units. */
+    /** The block's keys as in language.md, in camel case with their units. */
     readonly settings?: BlockSettings<K>;
     /** The blocks below it. */
     readonly children?: readonly PciLiteral[];

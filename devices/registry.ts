@@ -58,7 +58,7 @@ export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNo
 
 /** A kind of block; `holds` includes devices. */
 export interface PciBlockKind extends PortKind {
-  /** Whether a scenario describes its registers. */
+  /** Whether a scenario describes the registers of such a device. */
   readonly hasRegisters: boolean;
 }
 

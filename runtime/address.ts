@@ -10,8 +10,8 @@
  * In an address space of 53 to 64 bits, addresses are counted from the end of the space: for each
  * of these widths, the last 256 TiB of the space are represented, in order, by the numbers from
  * 2^52 + 2^50 on, 256 TiB of numbers for each width. So the number 2^53 - 4096 represents
- * 0xffff_ffff_ffff_f000. It has the lower half of the address, and all its bits below 2^48; only
- * the upper half differs ({@linkcode realHigh}).
+ * 0xffff_ffff_ffff_f000. That number and the address have the same lower half and the same bits
+ * below bit 48; only the upper halves differ ({@linkcode realHigh}).
  *
  * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`. One
  * exception: `address & (unit - 1)`, for a unit that is a power of two up to 2^31, is exact for any
@@ -77,7 +77,10 @@ const FIRST_FOLDED_HIGH = 0x14_0000;
 /** The first number that represents a folded address (53 bits and more). */
 export const FIRST_FOLDED: number = FIRST_FOLDED_HIGH * 2 ** 32;
 const WINDOW_HIGH = 0x1_0000;
-/** Address width of the window that would begin at the number 2^52. */
+/**
+ * Address width of the window that would begin at the number 2^52 if widths below 53 bits had
+ * windows.
+ */
 export const FIRST_BITS = 49;
 
 /** The upper 32 bits of a 64-bit address, from the upper half of the number that represents it. */
@@ -140,7 +143,8 @@ export function lowBitsOf(address: number, bits: number): number {
   if (bits >= bitsOfLastAddress(address)) return address;
   const offset = address % WINDOW_BYTES;
   if (bits < FIRST_BITS) return offset % 2 ** bits;
-  // In such an address, all bits from bit 48 up to the top bit are set.
+  // Every address that a folded number represents has ones in all bits from bit 48 up to the top
+  // bit.
   return lastAddressOfBits(bits) - (WINDOW_BYTES - 1) + offset;
 }
 

@@ -3,16 +3,25 @@
  * `unplug each` use it.
  */
 export interface DriverModule {
-  /** Whether one of its functions is running: the module is not removed before that returns. */
+  /**
+   * Whether one of the driver's functions is running. The module is not removed before that
+   * function returns.
+   */
   readonly isRunning: boolean;
   /** Names of the devices that the driver is bound to or is probing, the oldest first. */
   readonly devices: readonly string[];
-  /** The event after which its init function succeeded; null while it is not loaded. */
+  /**
+   * The event after which the driver's init function succeeded; null while the driver is not
+   * loaded.
+   */
   readonly loadedSeq: number | null;
-  /** Calls its remove function for a device, and releases managed resources. */
+  /** Calls the driver's remove function for a device, and releases managed resources. */
   unbind(device: string): void;
-  /** Calls its exit function. */
+  /** Calls the driver's exit function. */
   unload(): void;
-  /** Nothing runs on its machine or inspects it any more: its memory may be reused. */
+  /**
+   * Called when nothing runs on the driver's machine or inspects that machine any more: its memory
+   * may be reused.
+   */
   retire(): void;
 }

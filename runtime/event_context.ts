@@ -15,7 +15,10 @@ export interface EventOrigin {
   readonly device: string | null;
   /** The request concerned, by number, or null. */
   readonly request: number | null;
-  /** The script's statement that led to it, as a number its owner understands, or null. */
+  /**
+   * The script's statement that led to the event, as a number that the statement's owner
+   * understands, or null.
+   */
   readonly site: number | null;
 }
 

@@ -81,7 +81,10 @@ export const MAX_EVENTS = 1024;
  * vocabulary never changes. The numbers of the events above are the same in all vocabularies.
  */
 export class EventVocabulary {
-  /** Every event's name, in the order of their numbers. Added events have their own names. */
+  /**
+   * Every event's name, in the order of their numbers. The names of added events are included,
+   * although the type lacks them.
+   */
   readonly names: readonly EventName[];
   /** By event number: whether a device emits the event, rather than a CPU. */
   readonly byDevice: readonly boolean[];

@@ -39,19 +39,22 @@ export interface EventOf<N extends EventName> {
   readonly seq: number;
   /** Virtual time. */
   readonly at_ns: Nanoseconds;
-  /** The CPU it happened on. */
+  /** The CPU on which the event happened. */
   readonly cpu: number;
   /** The device concerned, by name, or null. */
   readonly device: string | null;
   /** The request concerned, by number, or null. */
   readonly request: number | null;
-  /** The script's statement that led to it, as a number its owner understands, or null. */
+  /**
+   * The script's statement that led to the event, as a number that the statement's owner
+   * understands, or null.
+   */
   readonly site: number | null;
   /** What happened. */
   readonly name: N;
-  /** The numbers that describe it. */
+  /** The numbers that describe the event. */
   readonly fields: EventFields<N>;
-  /** The rule that decided it, where something was decided; else null. */
+  /** The rule of the decision that the event reports; null for an event without a decision. */
   readonly why: Why | null;
   /**
    * The table row of an event of an added table; absent for other events, which are found by name.
@@ -386,7 +389,7 @@ export interface EventOfTable<T extends EventTable, N extends keyof T = keyof T>
   extends Omit<EventOf<EventName>, "name" | "fields"> {
   /** What happened. */
   readonly name: N;
-  /** The numbers that describe it. */
+  /** The numbers that describe the event. */
   readonly fields: TableFieldsOf<T, N>;
 }
 
@@ -411,7 +414,7 @@ export class TableEvents<T extends EventTable> {
     this.#ids = new Map(Object.keys(table).map((name) => [name, vocabulary.number(name)]));
   }
 
-  /** Emits an event. @param why The rule that decided it, where something was decided. */
+  /** Emits an event. @param why The rule of the decision that the event reports, if it reports one. */
   emit<N extends keyof T & string>(
     name: N,
     fields: TableFieldsOf<T, N>,

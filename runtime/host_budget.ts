@@ -26,7 +26,7 @@ export class MemoryLimitError extends Error {
   /** True when most of the memory is used by events. */
   readonly isOfEvents: boolean;
 
-  /** @param eventBytes Bytes of it that kept events use. */
+  /** @param eventBytes Bytes of the memory in use that kept events occupy. */
   constructor(readonly limitBytes: Bytes, readonly eventBytes: Bytes) {
     const isOfEvents = eventBytes > limitBytes / 2;
     super(
@@ -42,7 +42,7 @@ export class HostBudget {
   heldBytes: Bytes = 0;
   /** The part of `heldBytes` that kept events of the run use. */
   eventBytes: Bytes = 0;
-  /** Bytes of a script's values. A recount removes unreachable values, so it can decrease. */
+  /** Bytes of a script's values. A recount removes unreachable values, so the number can decrease. */
   valueBytes: Bytes = 0;
   /**
    * Checks the limits of work and time; throws when a limit is exceeded. The function gets the work

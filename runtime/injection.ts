@@ -30,7 +30,7 @@ export interface InjectionPointSpec {
   readonly name: string;
   /** The failing action, as a sentence fragment. */
   readonly doc: string;
-  /** Its possible errors, the default first; a function that returns false has one. */
+  /** The point's possible errors, the default first; for a function that returns false there is one. */
   readonly errors: readonly InjectedError[];
   /**
    * False if the failure makes the device stop responding, so that a command ends only at its
@@ -38,9 +38,15 @@ export interface InjectionPointSpec {
    * loses nothing. `inject each` skips points with false.
    */
   readonly survivable: boolean;
-  /** Its effect, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
+  /**
+   * The effect of a failure, as the verb of a sentence: `fails`, or `joins entries` where nothing
+   * fails.
+   */
   readonly does: string;
-  /** A removal: the event as a clause. Its hits are the moments between two events. */
+  /**
+   * Only for the removal of a driver or device: the removal as a clause. Hits of such a point are
+   * the moments between two events.
+   */
   readonly removal?: string;
 }
 
@@ -161,7 +167,7 @@ export interface InjectionHit {
 
 /** An armed injection. It counts the hits of its point from the moment it is armed. */
 export class ArmedInjection {
-  /** Number of hits of the point since then. */
+  /** Number of hits of the point since the injection was armed. */
   seen = 0;
   /** Number of hits that failed. */
   fired = 0;
@@ -253,7 +259,7 @@ export class FailureInjector {
     remove(this.#armed, fault);
   }
 
-  /** Adds a counter that records every hit from here on. */
+  /** Adds a counter that records every hit from this call on. */
   count(counter: HitCounter): void {
     this.#counters.push(counter);
   }

@@ -22,7 +22,7 @@ const IRQ_SHARED = 0x80;
 const IRQ_NONE = 0;
 
 export interface IrqHandler {
-  /** The cookie of its registration; distinguishes several handlers of a shared number. */
+  /** The cookie of the handler's registration; distinguishes several handlers of a shared number. */
   readonly cookie: number;
   readonly flags: number;
   /** Runs the handler. @returns The handler's result: 0 for "not mine". */
@@ -122,7 +122,7 @@ export class Interrupts {
     } else this.#deliver(number);
   }
 
-  /** Disables a number: interrupts of it wait. @returns False without such a number. */
+  /** Disables an interrupt number: its interrupts wait. @returns False without such a number. */
   disable(number: number): boolean {
     const line = this.#lines.get(number);
     if (line !== undefined) line.disabled++;

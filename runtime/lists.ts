@@ -3,7 +3,7 @@
  * about 100,000 arguments.
  */
 
-/** Adds all of these at the end of a list. */
+/** Adds the values of `more` at the end of a list. */
 export function addAll<T>(list: T[], more: Iterable<T>): void {
   for (const each of more) list.push(each);
 }

@@ -60,7 +60,7 @@ export class Machine extends Platform {
    */
   readonly checker: DmaChecker | null;
   /**
-   * Set by the PCI tree once it is built.
+   * The routes between peers. The PCI tree sets this property when the tree is built.
    * @internal
    */
   peers: PeerRouter | null = null;
@@ -75,7 +75,7 @@ export class Machine extends Platform {
    */
   readonly driverModules: DriverModule[] = [];
   /**
-   * Checks that data structures are consistent; null until it is started.
+   * Checks that data structures are consistent; null until the audit is started.
    * @internal
    */
   audit: MachineAudit | null = null;

@@ -29,7 +29,7 @@ import {
 
 /** A span of physical addresses that RAM must leave free: MMIO or a PCI window. */
 export interface MemoryWindow {
-  /** Its name in events and messages. */
+  /** The window's name in events and messages. */
   readonly name: string;
   /** Its first byte. */
   readonly basePhys: PhysAddr;
@@ -37,7 +37,10 @@ export interface MemoryWindow {
   readonly sizeBytes: Bytes;
   /** The offset that a PCI bus adds to CPU addresses to get the device's address. Default 0. */
   readonly busOffset?: number;
-  /** The host bridge of the window, by name; without one it belongs to every device. */
+  /**
+   * The host bridge of the window, by name; without a host bridge, the window belongs to every
+   * device.
+   */
   readonly hostBridge?: string;
 }
 

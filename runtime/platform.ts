@@ -94,7 +94,7 @@ export class Platform {
    * @internal
    */
   audited = false;
-  /** Audit functions of devices and drivers, called then. */
+  /** Functions that check the data of devices and drivers; the machine's audit calls them. */
   readonly auditors: (() => void)[] = [];
   /**
    * True if each CPU and each device has its own clock once the machine is ready. The code that every

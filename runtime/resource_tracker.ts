@@ -24,13 +24,19 @@ export interface Leak {
   readonly device: string | null;
   /** Bytes, or slots, or mappings. */
   readonly amount: number;
-  /** The addresses it occupies in its address space, `[start, end)`; null without an address. */
+  /**
+   * The addresses that the resource occupies in its address space, `[start, end)`; null without an
+   * address.
+   */
   readonly span: { readonly start: number; readonly end: number } | null;
   /** What leaked and where, as a sentence without a final period. */
   readonly text: string;
-  /** The event that allocated it, the first of several; null where no single event did. */
+  /**
+   * The event that allocated the resource, the first of several events; null where the resource
+   * belongs to no single event.
+   */
   readonly taken: MachineEvent | null;
-  /** The statement that allocated it; null where no single statement did. */
+  /** The statement that allocated the resource; null where it belongs to no single statement. */
   readonly site: number | null;
 }
 
@@ -56,7 +62,7 @@ const ORDER: readonly string[] = [...Object.keys(LEAK_KINDS), "peer_memory"];
 /**
  * The remaining rows of a ledger's tables. Left out are resources that the machine already had when
  * the tables began, and resources that it keeps permanently.
- * @param counts Whether resources that an event allocated count.
+ * @param counts Returns whether resources that an event allocated are counted.
  */
 export function leaksOf(
   machine: Machine,
@@ -138,7 +144,7 @@ function leakOf({ spec }: HistoryTable, run: readonly Left[], isMixed: boolean):
   };
 }
 
-/** Whether both were allocated by one statement for one request. */
+/** Whether two allocations were made by one statement for one request. */
 function sameWork(one: MachineEvent, other: MachineEvent): boolean {
   return one.site === other.site && one.request === other.request;
 }
@@ -189,7 +195,7 @@ interface TrackedTables {
   readonly held: readonly AnyTableSpec[];
   /** What changes them. */
   readonly events: readonly EventName[];
-  /** The same, and the table of mappings, which gives the event that created a row. */
+  /** The tables of `held`, and the table of mappings, which gives the event that created a row. */
   readonly ledger: readonly AnyTableSpec[];
 }
 
@@ -213,8 +219,8 @@ function trackedTables(specs: readonly AnyTableSpec[]): TrackedTables {
 }
 
 /**
- * Tracks resources from its creation on. Events are stored, and put into tables only at the first
- * query.
+ * Tracks resources from the tracker's creation on. Events are stored, and put into tables only at
+ * the first query.
  */
 export class ResourceTracker {
   readonly #machine: Machine;

@@ -48,7 +48,7 @@ export type SettingType =
     readonly choices: readonly string[];
     /** Words that may replace a list. */
     readonly orWords?: readonly string[];
-    /** `none` may replace a list: it is null. */
+    /** `none` may replace a list: the value is then null. */
     readonly orNone?: boolean;
   }
   | {
@@ -91,7 +91,7 @@ export interface OptionalSetting<T = unknown> {
   readonly key: string;
   /** Its values. */
   readonly shape: ShapeOf<T>;
-  /** The meaning of omitting it; null when it is required. */
+  /** The meaning of omitting the key; null when the key is required. */
   readonly leftOut: string | null;
   /** One sentence for help. */
   readonly doc: string;

@@ -25,7 +25,7 @@ export interface EndpointDevice extends DeviceBase<"endpoint"> {
   /** @internal */
   readonly registers: DescribedRegisters | null;
   /**
-   * Raises one of its interrupts.
+   * Raises one of the device's interrupts.
    * @internal
    */
   raise(vector: number): void;

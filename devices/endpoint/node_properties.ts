@@ -1,8 +1,8 @@
 /**
  * Properties of a device's node, in the syntax of device tree sources. A property of a child node
  * is written with the child's path before its name: `mdio/phy@1/reg`. A child node itself is
- * written as a path with a slash at the end: `mdio/`. A label may precede it, to which cells can
- * refer: `clk: clock/`.
+ * written as a path with a slash at the end: `mdio/`. A label, to which cells can refer, may
+ * precede the path: `clk: clock/`.
  */
 
 /** Size of a cell, which is big-endian in a device tree. */

@@ -42,7 +42,7 @@ export interface PlacedCommand {
 
 /** A command that succeeds. */
 interface WellFormedCommand extends PlacedCommand {
-  /** Admin commands to run before it, which succeed too. */
+  /** Admin commands to run before the command, which succeed too. */
   readonly first: readonly CommandFields[];
 }
 
@@ -191,7 +191,7 @@ const QUEUES = well(dword10(0x09, 0x07, 0x0001_0001), {
 const piece = (address: number | bigint): More => ({
   memory: [{ at: LIST, bytes: sglDescriptorBytes(address, 512, 0) }],
 });
-/** Set Features, Host Memory Buffer, for a controller that requests one. */
+/** Set Features, Host Memory Buffer, for a controller that requests host memory. */
 const LENT = well({ opcode: 0x09, dwords: { 10: 0x0d, 11: 1, 12: 512, 13: LIST, 15: 1 } }, {
   on: {
     hostMemory: {

@@ -54,7 +54,7 @@ export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
 
 /** Host memory as contiguous pieces. */
 export interface DiskBuffer {
-  /** Its pieces, in order. */
+  /** The buffer's pieces, in order. */
   readonly segments: readonly BioVec[];
 }
 
@@ -81,15 +81,15 @@ export interface SubmitOptions {
 
 /** A passthrough command, field by field. */
 export interface PassthroughOptions extends RawOptions {
-  /** Its opcode, 0 to 255. */
+  /** The command's opcode, 0 to 255. */
   readonly opcode: number;
   /** Namespace; by default the disk's own. */
   readonly nsid?: number;
-  /** The user's memory for its data, as vectors; the opcode determines the direction. */
+  /** The user's memory for the command's data, as vectors; the opcode determines the direction. */
   readonly buffer?: DiskBuffer;
   /** Whether the memory was registered as a fixed buffer. */
   readonly fixed?: boolean;
-  /** Memory for its metadata. */
+  /** Memory for the command's metadata. */
   readonly metadata?: DiskBuffer;
   /** Command dwords by number: 2, 3 and 10 to 15. */
   readonly dwords?: Readonly<Record<number, number>>;
@@ -126,7 +126,7 @@ export interface Submission {
   readonly queue: number;
   /** Bits of `BIO_FLAG`. */
   readonly flags: number;
-  /** Whether a plug holds its requests back. */
+  /** Whether a plug holds the requests of this call back. */
   readonly isPlugged: boolean;
 }
 
@@ -147,7 +147,7 @@ const OPCODE_TO_DEVICE = 1;
 export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** @internal */
   readonly driver: NvmeDriver;
-  /** The machine to which it belongs. */
+  /** The machine to which the disk belongs. */
   readonly machine: Machine;
   /** @internal */
   readonly namespace: NamespaceFacts;
@@ -184,7 +184,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     if (driver.scheduler !== null) driver.scheduler.disk = this;
   }
 
-  /** Its name in the machine. */
+  /** The disk's name in the machine. */
   get name(): string {
     return this.driver.dev.name;
   }

@@ -58,7 +58,7 @@ const ANSWERS: Readonly<Record<keyof typeof STATUS, StatusCode>> = {
   UNRECOVERED_READ_ERROR: "unrecovered_read_error",
   COMPARE_FAILURE: "compare_failure",
 };
-/** Statuses with which a retry may succeed. */
+/** Statuses after which a retry of the command may succeed. */
 const MAY_GO_BETTER: ReadonlySet<string> = new Set([
   "SUCCESS",
   "DATA_TRANSFER_ERROR",

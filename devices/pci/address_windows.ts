@@ -26,9 +26,12 @@ const LOW_START = 3 * GIB;
 /** The addresses from here on belong to interrupt controllers and message-signalled interrupts. */
 const LOW_END = 0xfec0_0000;
 const LOW_BOTTOM = 1 * MIB;
-/** BARs up to this size are placed below 4 GiB … */
+/** BARs up to this size are placed below 4 GiB, as long as `LOW_WINDOW_MAX_BYTES` is not exceeded. */
 const SMALL_BAR_BYTES = 64 * MIB;
-/** … unless those of one bridge add up to more than this. */
+/**
+ * Most bytes of one bridge's BARs below 4 GiB. Further BARs of the bridge are placed above 4 GiB,
+ * except I/O and 32-bit BARs.
+ */
 const LOW_WINDOW_MAX_BYTES = 512 * MIB;
 const LOW_WINDOW_UNIT = 16 * MIB;
 const HIGH_WINDOW_UNIT = 1 * GIB;
@@ -51,7 +54,7 @@ export interface BridgeBars {
 interface AddressPlan {
   /** Windows that must not overlap with RAM. */
   readonly windows: readonly MemoryWindow[];
-  /** The placed BARs of each function, by its name, in the order of the requests. */
+  /** The placed BARs of each function, by the function's name, in the order of the requests. */
   readonly bars: ReadonlyMap<string, readonly Bar[]>;
 }
 

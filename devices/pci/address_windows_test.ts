@@ -85,7 +85,7 @@ Deno.test("the window above RAM lies above regions there too", () => {
 
 const LOW_UNIT = 16 * MIB;
 
-/** Base of one device's small window, with memory-mapped devices at the given regions. */
+/** Base of the window below 4 GiB for one device with BARs of the given sizes; the regions are MMIO. */
 function lowBase(
   sizes: readonly number[],
   ...regions: readonly (readonly [first: number, end: number])[]

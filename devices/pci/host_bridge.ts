@@ -45,7 +45,7 @@ export class HostBridge {
   readonly rootBus: number;
   /** PCI bus address minus CPU address, for everything below. */
   readonly busOffset: number;
-  /** Whether the kernel's list contains it; null to search the list by the root device. */
+  /** Whether the kernel's list contains the bridge; null to search the list by the root device. */
   readonly whitelisted: boolean | null;
   /**
    * The first device on the root bus: the kernel searches its list for this device. Null if the

@@ -36,7 +36,7 @@ export const ISOLATION: readonly AcsService[] = [
  */
 export interface GroupCause {
   readonly func: PciFunction;
-  /** `port`: everything below it; `function`: the functions of its device. */
+  /** `port`: everything below the port; `function`: all functions of the device. */
   readonly joins: "port" | "function" | "conventional";
   /** The disabled services; empty for conventional PCI. */
   readonly missing: readonly AcsService[];
@@ -45,9 +45,9 @@ export interface GroupCause {
 export interface PciIommuGroup {
   /** Number from 0, in the order of the lowest address in each group. */
   readonly id: number;
-  /** Its functions, sorted by address. */
+  /** The group's functions, sorted by address. */
   readonly functions: readonly PciFunction[];
-  /** Why its functions are joined; empty for a single function. */
+  /** Why the group's functions are joined; empty for a single function. */
   readonly causes: readonly GroupCause[];
 }
 
@@ -116,8 +116,8 @@ function missing({ acs }: PciFunction): readonly AcsService[] {
 
 /**
  * Whether a function isolates its neighbours. The neighbours of a port are the functions below it;
- * those of another function are the other functions of its device. A function that is not a port
- * and is alone in its device has no neighbours to isolate.
+ * the neighbours of any other function are the other functions of its device. A function that is
+ * not a port and is alone in its device has no neighbours to isolate.
  */
 function isIsolated(func: PciFunction): boolean {
   const { role, siblings } = func;

@@ -19,11 +19,11 @@ export interface BarRequest {
   readonly index: number;
   /** Size: a power of two, for memory at least one page. */
   readonly sizeBytes: Bytes;
-  /** How much of it, from its start, is memory for peers; 0 for none. */
+  /** How many bytes of the BAR, from its start, are memory for peers; 0 for none. */
   readonly peerBytes: Bytes;
-  /** Its kind; by default 32-bit memory. */
+  /** The BAR's kind; by default 32-bit memory. */
   readonly kind?: BarKind;
-  /** Whether reads of it have no side effects. */
+  /** Whether reads of the BAR have no side effects. */
   readonly prefetchable?: boolean;
 }
 
@@ -43,17 +43,17 @@ type PciFunctionInit =
 
 /** A function of the PCI tree: a device, or a port of a bridge. */
 export class PciFunction {
-  /** The name of its block; ports of a switch have the suffix `.up`, `.down0` …. */
+  /** The name of the function's block; ports of a switch have the suffix `.up`, `.down0` …. */
   readonly name: string;
-  /** Its kind in the tree. */
+  /** The function's kind in the tree. */
   readonly role: PciRole;
   /**
-   * Its bus, device and function.
+   * The bus, device and function numbers.
    * @internal
    */
   readonly address: PciAddress;
   /**
-   * The bridge at the top of its tree.
+   * The host bridge at the top of the function's tree.
    * @internal
    */
   readonly hostBridge: HostBridge;
@@ -68,7 +68,7 @@ export class PciFunction {
   readonly chain: readonly PciFunction[];
   /** The function's BARs; set once, when the windows have been placed. */
   bars: readonly Bar[] = [];
-  /** Number of interrupt vectors that it can raise. */
+  /** Number of interrupt vectors that the function can raise. */
   vectors = 1;
   /**
    * Numbers in the function's configuration space, by the keys of its block. A value that the block
@@ -80,10 +80,10 @@ export class PciFunction {
    * ends with a slash, such as `mdio/`, is a node.
    */
   properties: ReadonlyMap<string, Uint8Array> = new Map();
-  /** Whether it is in its slot; if not, it answers no requests. */
+  /** Whether the function is in its slot; if not, it answers no requests. */
   present = true;
   /**
-   * Its access control; software may enable and disable services at any time.
+   * The function's access control; software may enable and disable services at any time.
    * @internal
    */
   acs: AcsCapability;
@@ -107,7 +107,7 @@ export class PciFunction {
     return enabled.size > 0 && REDIRECTION.some((service) => enabled.has(service));
   }
 
-  /** Whether there is a bus behind it. */
+  /** Whether there is a bus behind the function. */
   get isBridge(): boolean {
     return this.role !== "nvme" && this.role !== "endpoint";
   }

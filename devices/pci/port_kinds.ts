@@ -18,9 +18,9 @@ import { MAX_BUS, MAX_DOMAIN } from "./pci_address.ts";
 export interface PortKind {
   /** One sentence for help. */
   readonly doc: string;
-  /** Its name in a drawing of the tree. */
+  /** The block's name in a drawing of the tree. */
   readonly title: string;
-  /** The kinds of ports that it may contain; devices may be anywhere. */
+  /** The kinds of ports that the block may contain; devices may be anywhere. */
   readonly holds: readonly string[];
   readonly settings: SettingRows;
 }

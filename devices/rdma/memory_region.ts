@@ -54,13 +54,13 @@ export function newStatistics(): RegionStatistics {
 export interface Reached {
   /** DMA address, or physical address for a software device. */
   readonly address: number;
-  /** Bytes from there to the end of the same entry. */
+  /** Bytes from that address to the end of its entry. */
   readonly leftBytes: Bytes;
 }
 
 interface RegionInit {
   readonly name: string;
-  /** The name in events of the device with which it was registered. */
+  /** The name, in events, of the device with which the region was registered. */
   readonly device: string;
   /** The first virtual address that the device may use. */
   readonly virt: VirtAddr;
@@ -78,7 +78,7 @@ export class MemoryRegion implements IntervalClient {
   readonly statistics = newStatistics();
   /** Null for a software device, which uses the list of page frames itself. */
   table: DeviceTable | null = null;
-  /** Whether it was deregistered, or destroyed because it was empty. */
+  /** Whether the region was deregistered, or destroyed because it was empty. */
   released = false;
   /**
    * Simulates a defect: for a software device, read-only pages have permission 0. Therefore the

@@ -43,7 +43,7 @@ interface PageFaultRequest {
 export type StepResult = number | "again";
 
 export class PageFault {
-  /** The sequence number at the beginning; null before. */
+  /** The sequence number at the beginning of the handling; null before. */
   sequence: number | null = null;
   /** Number of entries that this fault has mapped; 0 before. */
   mappedEntries = 0;
@@ -183,7 +183,7 @@ export class PageFault {
 /** An access of a device to a memory region, on behalf of a peer or a program. */
 export class RdmaAccess {
   done = false;
-  /** The error that ended it early; null without an error. */
+  /** The error that ended the access early; null without an error. */
   error: ErrnoName | null = null;
   doneBytes: Bytes = 0;
   /** Number of page faults in this access. */

@@ -36,7 +36,7 @@ export interface PageRequest {
 export interface RegionPages {
   /** The result of the range fault. */
   readonly pfns: HmmPfnList;
-  /** Host memory of its lists. */
+  /** Bytes of host memory for the lists. */
   readonly memoryBytes: Bytes;
   /** The page-wise DMA map, if the release uses one. */
   readonly map: HmmDmaMap | null;
@@ -58,7 +58,7 @@ export interface RegionPages {
   pfn(index: number): Pfn;
   /** Whether any data is kept for an entry, mapped or not. */
   isUsed(index: number): boolean;
-  /** Unmaps an entry. @returns False if it was not mapped. */
+  /** Unmaps an entry. @returns False if the entry was not mapped. */
   unmap(index: number): boolean;
   /** Drops all data for an entry. */
   forget(index: number): void;

@@ -93,7 +93,7 @@ export class UmemOdp {
     return Math.floor((virt - this.start) / this.pageBytes);
   }
 
-  /** Whether it contains all of some addresses. */
+  /** Whether the memory contains all addresses from `start` to `end - 1`. */
   covers(start: number, end: number): boolean {
     return start >= this.start && end <= this.end && start < end;
   }

@@ -72,7 +72,7 @@ export class MigrationBench {
     return this.machine.events.count(eventNumber(name));
   }
 
-  /** Number of each of several events, in the same order. */
+  /** How often each of several events happened, in the order of `names`. */
   counts(...names: EventName[]): number[] {
     return names.map((name) => this.count(name));
   }

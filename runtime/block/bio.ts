@@ -50,7 +50,7 @@ export const BIO_FLAG = {
   NOWAIT: 1 << 0,
   /** All or nothing: a bio that must be cut ends with INVAL. */
   ATOMIC: 1 << 1,
-  /** Never merged, because it is the front part of a cut or peer memory. */
+  /** Never merged, because the bio has peer memory, or is the front part of a cut. */
   NOMERGE: 1 << 2,
   /** Written to the medium, not to its cache. */
   FUA: 1 << 3,
@@ -83,7 +83,7 @@ export function opDirection(op: BlockOp): DmaDirection {
   }
 }
 
-/** The vectors of something without memory. */
+/** The vectors of a bio or request without memory. */
 export const NO_VECS: readonly BioVec[] = [];
 
 export class Bio {
@@ -91,7 +91,10 @@ export class Bio {
   vecIndex = 0;
   /** Bytes of the first vector that lie before the window. */
   vecDoneBytes: Bytes = 0;
-  /** Position and lowest bit of address discontinuities, from 1; 0 is none. @see gap_bit.ts */
+  /**
+   * Position, from 1, of the lowest address bit at which vectors do not meet; 0 without a gap.
+   * @see gap_bit.ts
+   */
   gapBit = 0;
   /** Metadata that goes with the window's blocks; empty for none. */
   metadata: readonly BioVec[] = NO_VECS;

@@ -6,8 +6,8 @@
  * distinguishes the two. After true the status means nothing. On failure, only `start` unmaps
  * something, and only the range that it made: the driver must unmap what earlier calls have mapped.
  *
- * The `ret` event of a call that decides contains the rule (a row of a table in rules/block.md) and
- * the rule's inputs.
+ * If a call makes a decision, its `ret` event contains the rule (a row of a table in
+ * rules/block.md) and the rule's inputs.
  *
  * @see rules/block.md 2.2 to 2.5
  */
@@ -34,7 +34,7 @@ import { gapMeets, JoinGaps } from "./gap_bit.ts";
 import type { BlockRequest } from "./request.ts";
 import { SegmentIterator } from "./segment_iterator.ts";
 
-/** The events of the functions for data, and of those for metadata. */
+/** Events of the functions that map data; `METADATA`: of those that map metadata. */
 const DATA = {
   start: callOf("blk_rq_dma_map_iter_start"),
   next: callOf("blk_rq_dma_map_iter_next"),
@@ -360,8 +360,8 @@ export class BlkDma {
   }
 
   /**
-   * Tells the checker that those mappings of a request have ended for which the driver calls no
-   * unmap function: bus addresses of peers, and mappings that need no unmap.
+   * Tells the checker which mappings of a request have ended without an unmap call of the driver:
+   * bus addresses of peers, and mappings that need no unmap.
    */
   endUncalled(request: BlockRequest, dev: DmaDevice, kind: PeerMapType, metadata = false): void {
     const { checker, peers } = this.#machine;

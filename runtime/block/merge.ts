@@ -68,7 +68,7 @@ export class RequestMerger {
   readonly #kernel: Kernel;
   readonly #events: EventStream;
   readonly nomerges: NoMerges;
-  /** A plug sends its requests for the queue in the order newest to oldest. */
+  /** True if a plug sends this queue's requests from the newest to the oldest. */
   readonly plugsNewestFirst: boolean;
   /**
    * The two vectors that would meet: the last vector of the earlier part, and, in `#next`, the
@@ -232,7 +232,10 @@ export class RequestMerger {
     }
   }
 
-  /** Both have metadata or neither, and together no more than the queue takes. */
+  /**
+   * True if the request and the bio both have metadata or both lack it, and if together they do not
+   * have more than the queue takes.
+   */
   #integrityFits(request: BlockRequest, bio: Bio): boolean {
     const segments = integritySegments(bio, this.#limits);
     if ((segments === 0) !== (request.nrIntegritySegments === 0)) return false;

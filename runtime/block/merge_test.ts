@@ -81,7 +81,7 @@ class Queue {
     return this.merger.join(request, bio, this.#splitter.nrSegments);
   }
 
-  /** The rule of the last attempt. */
+  /** The rule in the event of the last join. */
   get rule(): string | undefined {
     return this.events.at(-1)?.fields.rule;
   }

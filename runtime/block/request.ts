@@ -57,13 +57,16 @@ export class BlockRequest implements EventOrigin {
   releasePayload: (() => void) | null = null;
   /** Where the request belongs in the script; an event's `site`. */
   site: number | null = null;
-  /** The CPU it was submitted on, which maps it and completes it. */
+  /** The CPU on which the request was submitted; that CPU also maps and completes the request. */
   cpu = 0;
   owner: RequestOwner | null = null;
 
-  /** Hardware queue, from 1 for I/O queues; 0 before it has one and for admin commands. */
+  /**
+   * Hardware queue, from 1 for I/O queues; 0 before the request has a queue, and for admin
+   * commands.
+   */
   queue = 0;
-  /** The command's id while it has one and after; null before. */
+  /** Id of the request's command, also after its end; null before the request has a command. */
   cid: number | null = null;
   /** True once the data has been mapped; stays true after the unmap. */
   mapped = false;
@@ -71,7 +74,7 @@ export class BlockRequest implements EventOrigin {
   /** When the request ended, on the clock of the CPU that ended it; 0 without latencies. */
   endedNs: Nanoseconds = 0;
   statusCode: BlkStatus = BLK_STS.OK;
-  /** How often it was retried after the device failed it. */
+  /** How often the request was retried after the device reported a failure. */
   retries = 0;
   /**
    * Start and size of the one range to which all data was mapped; size 0 when there was no such
@@ -126,7 +129,10 @@ export class BlockRequest implements EventOrigin {
     return (this.bytes / this.limits.logicalBlockSizeBytes) * this.limits.metadataBytes;
   }
 
-  /** Whether its bios have metadata; its count can be 0 then (`metadata_counted_at_join`). */
+  /**
+   * Whether the request's bios have metadata; `nrIntegritySegments` can be 0 then
+   * (`metadata_counted_at_join`).
+   */
   get hasMetadata(): boolean {
     return this.bios.length !== 0 && this.bios[0]!.metadata.length !== 0;
   }
@@ -164,7 +170,7 @@ export class BlockRequest implements EventOrigin {
       : { start: this.iovaStart, sizeBytes: this.iovaSizeBytes };
   }
 
-  /** The status with which it ended; null while it is in flight. */
+  /** The status with which the request ended; null while the request is in flight. */
   get status(): BlkStatusName | null {
     return this.done ? blkStatusName(this.statusCode) : null;
   }
@@ -197,7 +203,7 @@ export class BlockRequest implements EventOrigin {
     };
   }
 
-  /** Hands its listeners and payload to another request, of which its bios are now part. */
+  /** Hands this request's listeners and payload to the request into which its bios were merged. */
   mergeInto(other: BlockRequest): void {
     invariant(other !== this, "A request merges into itself");
     other.takePayloadOf(this);
@@ -208,7 +214,7 @@ export class BlockRequest implements EventOrigin {
     other.addOwner(owner);
   }
 
-  /** Counts its segments as unmapped, for mappings that need no unmap call. */
+  /** Counts the request's segments as unmapped, for mappings that need no unmap call. */
   skipUnmaps(dev: { mappings: number }): void {
     dev.mappings -= Math.min(dev.mappings, this.mappedSegments);
     this.mappedSegments = 0;

@@ -9,7 +9,7 @@ import type { BlockRequest } from "./request.ts";
 
 export interface SegmentLimits {
   readonly maxSegmentSizeBytes: Bytes;
-  /** A segment may not cross a multiple of this plus one, in physical addresses. */
+  /** A segment may not cross a multiple of `segBoundaryMask + 1`, in physical addresses. */
   readonly segBoundaryMask: number;
   /** Adjacent memory inside a bio becomes one segment; in 6.12 only where two bios meet. */
   readonly joinsInsideBio: boolean;

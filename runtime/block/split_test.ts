@@ -94,7 +94,7 @@ function split(
   }
 }
 
-/** The bio of assertions 2 and 3. */
+/** The bio of assertions 2 and 3 of rules/block.md, chapter 1. */
 const WITH_GAP = scattered([0, 0x1000], [0, 0x1000], [0x200, 0xe00], [0, 0x1000]);
 
 Deno.test("a gap against the virt boundary cuts before the vector (block.md ch. 1, assertion 2)", () => {
@@ -257,7 +257,7 @@ function shapes({ pieces }: Outcome): number[][] {
   return pieces.map(({ sector, bytes, segments }) => [sector, bytes, segments]);
 }
 
-/** The rule that cut, and its limit. */
+/** For each cut, the rule that decided and the limit of that rule. */
 function cutBy({ events }: Outcome): unknown[][] {
   return events.map(({ fields }) => {
     const { limit, rule } = fields as { limit: number; rule: string };
@@ -281,7 +281,7 @@ Deno.test("where no physical block ends within the limit, whole logical blocks a
   const limits = { maxUserSectors: 8, physicalBlockSizeBytes: 8192, logicalBlockSizeBytes: 1024 };
   const large = [vec(0x100_0000, 20 * 512)];
   assertEquals(split(large, limits).pieces.map(({ sector }) => sector), [0, 8, 16]);
-  // From sector 12, the end of the block at 16 is within the limit.
+  // For a bio from sector 12 on, sector 16, where a physical block ends, is within the limit.
   assertEquals(split(large, limits, { sector: 12 }).pieces.map(({ sector }) => sector), [
     12,
     16,
@@ -326,7 +326,7 @@ Deno.test("a segment that ends off the virt boundary inside a vector is cut ther
   });
   assertEquals(shapes(off), [[0, 0x1000, 1], [8, 0x1000, 1], [16, 0x1000, 1]]);
   assertEquals(cutBy(off), [["virt_boundary", 0xffff], ["virt_boundary", 0xffff]]);
-  // Both boundaries coincide: each segment but the last ends on one.
+  // Both boundaries coincide: each segment but the last ends on a boundary.
   const on = split([vec(0x100_0200, 0x2000)], { virtBoundaryMask: 0xfff, segBoundaryMask: 0xfff });
   assertEquals(shapes(on), [[0, 0x2000, 3]]);
   const none = split([vec(0x100_0200, 0x2000)], { segBoundaryMask: 0xfff });

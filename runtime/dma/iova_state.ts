@@ -84,7 +84,8 @@ export class DmaIovaState {
    */
   singles: readonly LinkedSingle[] = NO_SINGLES;
   /**
-   * The request that wrote it last, null without a request. It shows stale state.
+   * The request that wrote the state last; null without a request. A reader can see from it whether
+   * the state is stale.
    * @internal
    */
   writtenBy: number | null = null;

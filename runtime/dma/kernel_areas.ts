@@ -2,8 +2,8 @@
  * Memory that no driver may map: the kernel's stacks, its code and constants, and memory that is
  * contiguous for the CPU only.
  *
- * A region in the scenario's machine block with the name of such an area is such memory. The pages
- * that vmalloc has taken are, too.
+ * It consists of every region of the scenario's machine block that has the name of such an area, and
+ * of every page that vmalloc has taken.
  *
  * @see rules/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
  */

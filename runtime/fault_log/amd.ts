@@ -24,7 +24,7 @@ import { PCI_PLACE, sourceOf } from "./pci_source.ts";
 import { digitCount, HEX_DIGITS, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const SPEC = "AMD IOMMU specification, 2.5";
-/** The flags of an entry: the bits that its event code leaves of 16 bits. */
+/** Largest value of an entry's flags: 12 of 16 bits, because the event code takes the other four. */
 const MAX_FLAGS = 0xfff;
 const NUMBER = new RegExp(`(?:0x)?(${HEX_DIGITS})\\b`, "i");
 const KEYS = '"device=", "domain=", "pasid=", "address=", "flags="';

@@ -57,7 +57,7 @@ export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess
   );
 }
 
-/** The meaning of the other entries. */
+/** The meanings of all entries except IO_PAGE_FAULT. */
 export const AMD_EVENTS = {
   ILLEGAL_DEV_TABLE_ENTRY: entry(
     "bad_entry",

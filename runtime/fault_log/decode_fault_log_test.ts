@@ -225,7 +225,7 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
   assertEquals(phys("0x00000fffffffffff", 3), "0xfff_c000_0000");
   assertEquals(phys("0x00000fffffffffff", 4), "0xf80_0000_0000");
   assertEquals(phys("0xffffffffffffffff", 4), "0xf_ff80_0000_0000");
-  // A walk of another address, or one that was cut off, says nothing about this one.
+  // A walk of another address, or one that was cut off, says nothing about this address.
   assertEquals(decoded(dump("0xff001000", "0x0")).details.dump, null);
   assertEquals(decoded(dump(at, "0x000000000450c003", 2)).details.dump, null);
 });
@@ -246,7 +246,10 @@ Deno.test("decodeFaultLog() never makes a wrong number of an address of 2^53 and
   assertEquals(numberOf(at("0x1ffffffff0000")), 0x1_ffff_ffff_0000);
 });
 
-/** Damaged lines by their correct beginning: the correct text, `‸` at the mistake, and the message. */
+/**
+ * Damaged lines, by the correct text with which they begin. Each row has the rest of a line, with `‸`
+ * at the mistake, and the message.
+ */
 const DAMAGED = {
   "": `
 ‸ → expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3"

@@ -16,7 +16,7 @@ const HEADS: readonly (readonly [RegExp, FaultLogFormat])[] = [
   // A line that was pasted without the unit's name.
   [/^[\s>]*event(?: 0x[0-9a-f]+ received|:\s*(?:[CEF]_|UNKNOWN\b))/i, "arm"],
 ];
-/** None of the patterns above can match a line without one of these. */
+/** None of the patterns above can match a line without one of these words. */
 const ANY_HEAD = /DMA (?:Read|Write)|INTR-REMAP|Event logged|context fault|Stream ID|event:? /i;
 
 /** The maker of the fault that begins in this line, or null. */

@@ -37,7 +37,7 @@ export class FaultLogReader {
   readonly #found: (fault: FoundFaultLog) => void;
   #newest: OpenFault | null = null;
 
-  /** @param found Called with each fault after its last line; also with the unreadable ones. */
+  /** @param found Called with each fault after the fault's last line, also with unreadable faults. */
   constructor(found: (fault: FoundFaultLog) => void) {
     this.#found = found;
   }

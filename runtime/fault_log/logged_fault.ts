@@ -13,7 +13,10 @@ export type LoggedReason =
   | "not_readable"
   /** No permission to write it. */
   | "not_writable"
-  /** No permission other than to read or write: to execute, or the privilege. */
+  /**
+   * A permission other than read or write is missing: to execute, or to access the page as a
+   * supervisor.
+   */
   | "not_allowed"
   /** More address bits than are translated. */
   | "address_width"
@@ -58,9 +61,9 @@ export interface LoggedSource {
 /** A specification's entry for a code. */
 export interface ReasonEntry {
   readonly reason: LoggedReason;
-  /** Its name in the specification, or a few words. */
+  /** The code's name in the specification, or a few words. */
   readonly name: string;
-  /** Its usual cause in a driver. */
+  /** The code's usual cause in a driver. */
   readonly means: string;
 }
 
@@ -125,7 +128,7 @@ export interface LoggedFault extends ReasonEntry {
   readonly streamId: number | null;
   /** Null where the record has no direction. */
   readonly access: DeviceAccess | null;
-  /** False where the specification leaves the direction bit undefined for such a record. */
+  /** False where the specification leaves the direction bit undefined for this kind of record. */
   readonly accessCertain: boolean;
   /** Null where the record has no address. */
   readonly address: Word64 | null;

@@ -58,7 +58,7 @@ const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
 /** Leaf flags of an MSI doorbell: write-only, MMIO. */
 const DOORBELL = PTE_WRITE | PTE_MMIO;
 const DIRECT = PTE_READ | PTE_WRITE;
-/** Units of work that direct mapping (one to one) costs a page. */
+/** Units of work for each page that is mapped one to one. */
 const DIRECT_PAGE_UNITS = 16;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
@@ -71,13 +71,16 @@ export interface DomainMember {
   readonly requesterId: number | null;
   readonly lastAddress: number;
   readonly lastCoherentAddress: number;
-  /** 0 where the bus reaches everything. */
+  /** Width of the bus limit in bits; 0 where the bus reaches everything. */
   readonly busLimitBits: number;
   /** Bus addresses of memory; null where they are its physical addresses. */
   readonly rangeMap: { readonly addressText: string } | null;
   /** Number of live mappings. */
   readonly mappings: number;
-  /** Try IOVAs below 4 GiB first. The first failed allocation below 4 GiB sets this to false for good. */
+  /**
+   * Try IOVAs below 4 GiB first. The first failed allocation below 4 GiB sets this property to false for
+   * good.
+   */
   prefer32Bit: boolean;
   setUp32Bit(forcedac: boolean): void;
 }

@@ -199,7 +199,7 @@ Deno.test("each step of a domain tells what it did and why, and charges for leav
     "1,timer dma.5.3 255,10000000",
     `${iova},12288,rcache dma.4.3 3,32`,
   ]);
-  // After the flush the range is free again; reserved frames then are not.
+  // After the flush the range is free again. Frames that are reserved after that are not free.
   assertEquals(alloc(gib4), failed(gib4, "alignment", 6442446848, 6442446848, "mask", 0));
   domain.reserve(0x1000, 0x1fff);
   assertEquals(alloc(gib4), failed(gib4, "alignment", 6425669632, 6408896512, "mask", 0));

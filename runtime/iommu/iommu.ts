@@ -82,7 +82,10 @@ export class Iommu {
   readonly groups: IommuGroups;
   /** Accesses that faulted, oldest first; the first 65536 are kept. */
   readonly faults: IommuFault[] = [];
-  /** Live mappings that need an unmap, of translated devices: single ones, lists and ranges, each once. */
+  /**
+   * Live mappings that need an unmap, of translated devices: single mappings, lists and ranges, each
+   * counted once.
+   */
   liveMappings = 0;
   /** Ranges of the two-step API that are allocated, whether or not something is linked. */
   liveRanges = 0;
@@ -104,7 +107,7 @@ export class Iommu {
     this.#msiWindow = this.#model.hasInterruptWindow;
   }
 
-  /** The requested mode; the mode of a device is `device.domain` and `device.domain.lazy`. */
+  /** The requested mode; the mode of a device follows from `device.domain` and `device.domain.lazy`. */
   get mode(): IommuMode {
     return this.#config.mode;
   }
@@ -131,7 +134,7 @@ export class Iommu {
   }
 
   /**
-   * The name of the domain, by the name of each device that shares one.
+   * For each device that shares a domain, by the device's name: the name of that domain.
    * @internal
    */
   get sharers(): ReadonlyMap<string, string> {
@@ -230,7 +233,8 @@ export class Iommu {
     if (entry >= 0) {
       phys = this.iotlb.physOf(entry, dma);
       flags = this.iotlb.flagsOf(entry);
-      // Leaves were cleared without an invalidation since then, so the entry may be stale.
+      // Leaves were cleared without an invalidation since the entry was last known to agree with
+      // the table, so the entry may be stale.
       if (flags !== 0 && this.iotlb.generationOf(entry) !== domain.generation) {
         if (table.walk(dma) && table.walkPhys === phys && table.walkFlags === flags) {
           this.iotlb.confirm(entry, domain.generation);

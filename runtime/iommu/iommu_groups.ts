@@ -88,7 +88,7 @@ function mapDirectRegions(
 export class IommuGroups {
   /** Every domain, in the order in which groups were attached. */
   readonly domains: readonly IommuDomain[] = [];
-  /** The name of the domain, by the name of each device that shares one. */
+  /** For each device that shares a domain, by the device's name: the name of that domain. */
   readonly sharers: ReadonlyMap<string, string> = new Map();
 
   readonly #platform: GroupPlatform;

@@ -54,7 +54,7 @@ Deno.test("one table, one allocator: x's device reads the page that y has mapped
   const read = new Uint8Array(1);
   assertEquals(machine.bus.read(x, theirs, read, 0, 1), true);
   assertEquals(read[0], 0x5a);
-  // The checker keeps records by device: nothing is mapped for x there.
+  // The checker keeps records by device: in its records, nothing is mapped for x at that address.
   assertEquals(reports, [
     'Device "x" reads 1 byte at 0xffff_e000, from 0xffff_e000 on outside every mapped buffer: ' +
     '"y" has mapped them, and devices of an IOMMU group share its page table',

@@ -19,7 +19,7 @@ interface TableOptions extends Omit<PageTableConfig, "model"> {
 /** Properties of an IOMMU model: page-table format, invalidations, and behaviour. */
 export interface IommuModelSpec {
   readonly doc: string;
-  /** The granules that its page tables can have. @see rules/dma.md 5.1 */
+  /** The granules that the model's page tables can have. @see rules/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
   /**
    * True if a leaf can have any size. False if blocks lie only one or two levels above the lowest
@@ -41,7 +41,7 @@ export interface IommuModelSpec {
   readonly entries: EntryFormat;
   /** The structure from which the hardware finds a device's top table. */
   readonly root: string;
-  /** Its entries have no separate read permission: writable memory is readable (dma.md 1.6). */
+  /** Page-table entries have no separate read permission: writable memory is readable (dma.md 1.6). */
   readonly writableIsReadable: boolean;
   /**
    * Half of the addresses lie at the end of the 64-bit space, with the top bit extended, and are
@@ -51,8 +51,8 @@ export interface IommuModelSpec {
   readonly extendsTopBit: boolean;
   /**
    * The range that a flush command covers: the exact range (`range`), or the smallest aligned block
-   * that contains it (`block`). If that is too large for one command: with `_or_domain` the whole
-   * domain, otherwise still the same range.
+   * that contains it (`block`). If that range is too large for one command, the command covers the
+   * whole domain with `_or_domain`, otherwise still the same range.
    * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
@@ -75,11 +75,11 @@ export interface IommuModelSpec {
   readonly deviceTlbTimeoutNs: Nanoseconds | null;
   /** Removing a function clears the context entries of all its aliases. @see rules/dma.md 9.7 */
   readonly clearsAliases: boolean;
-  /** Format of the kernel's log lines for its faults. */
+  /** Format of the kernel's log lines for this IOMMU's faults. */
   readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu";
-  /** Address ranges reserved by its interconnect, end exclusive. @see rules/dma.md 4.6 */
+  /** Address ranges reserved by the model's interconnect, end exclusive. @see rules/dma.md 4.6 */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
-  /** Its kernels are built for non-coherent devices. */
+  /** Kernels for machines with this IOMMU are built for non-coherent devices. */
   readonly alignsToCacheLines: boolean;
 }
 

@@ -187,7 +187,7 @@ export class IovaAllocator {
     return DESTINATIONS[this.#destination]!;
   }
 
-  /** Empties the caches of all online CPUs, then the depots; their ranges become free. */
+  /** Empties the caches of all online CPUs, then the depots; the ranges in them become free. */
   flushCaches(): void {
     for (let cpu = 0; cpu < this.#online.length; cpu++) {
       if (this.#online[cpu] !== 0) this.cache.drainCpu(cpu, this.#release);

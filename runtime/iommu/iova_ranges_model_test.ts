@@ -130,7 +130,7 @@ function assertSame(ranges: IovaRanges, listed: ListedRanges): void {
   }
 }
 
-/** Performs one operation on both, which must give the same result. */
+/** Performs one operation on the ranges and on their list, which must give the same result. */
 function doBoth(ranges: IovaRanges, listed: ListedRanges, random: Random): void {
   const kind = random.below(10);
   if (kind < 6) {

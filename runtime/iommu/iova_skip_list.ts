@@ -124,7 +124,7 @@ export class IovaSkipList {
   /**
    * The node at which a search continues after it reached the node `from` without finding a gap.
    *
-   * @param from A node with a gap below that is not cut by the search's limit.
+   * @param from A node; the search's limit does not cut the gap below this node.
    * @param pfns An aligned size.
    * @returns `from`, or a lower node; no gap between the two is large enough.
    */

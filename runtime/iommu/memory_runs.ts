@@ -26,7 +26,10 @@ export class MemoryRuns {
     this.count = run + 1;
   }
 
-  /** Changes the last run's length; shorter where the mapped length of an entry has wrapped. */
+  /**
+   * Changes the last run's length. A negative change makes it shorter, as when the mapped length of
+   * an entry has wrapped.
+   */
   lengthen(sizeBytes: Bytes): void {
     this.#sizeBytes[this.count - 1]! += sizeBytes;
   }

@@ -133,9 +133,9 @@ export class LeafRuns {
 
 /** An entry on the walk from the top table to a leaf. */
 export interface TableWalkEntry {
-  /** Level of its table; 0 for the lowest tables. */
+  /** Level of the entry's table; 0 for the lowest tables. */
   readonly level: number;
-  /** The number of the table page that contains it, from 1. */
+  /** The number of the table page that contains the entry, from 1. */
   readonly table: number;
   readonly index: number;
   readonly spanBytes: number;

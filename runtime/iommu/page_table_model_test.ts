@@ -1,4 +1,7 @@
-/** Compares the table formats with their rules, on a map of entries by level and address. */
+/**
+ * Compares the table formats with a plain implementation of their rules, which has a map of entries
+ * by level and address.
+ */
 import { assertEquals } from "@std/assert";
 import { ERRNO } from "../errno.ts";
 import { Random } from "../random.ts";

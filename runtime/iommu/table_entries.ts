@@ -21,7 +21,7 @@ export interface EntryFacts {
   /** `PTE_*` of a leaf. */
   readonly flags: number;
   readonly sizeBytes: number;
-  /** Bytes that one entry of its table covers: fewer than a leaf that fills several entries. */
+  /** Bytes that one entry of the table covers. A leaf that fills several entries maps more bytes. */
   readonly spanBytes: number;
   readonly granuleBytes: number;
 }

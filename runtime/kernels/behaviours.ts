@@ -58,11 +58,11 @@ export type ReleaseSpan = KernelProfile | `${KernelProfile | ""}..${KernelProfil
 
 /** A behaviour that some releases have and others do not. */
 export interface Behaviour {
-  /** The releases that have it; empty if no modelled release has it. */
+  /** The releases that have the behaviour; empty if no modelled release has it. */
   readonly in: readonly ReleaseSpan[];
-  /** The behaviour of such a release, as a sentence. */
+  /** What a release with this behaviour does, as a sentence. */
   readonly doc: string;
-  /** The name that `dmalab explain` describes further; for a defect its own name. */
+  /** The name that `dmalab explain` describes further; for a defect, the defect's name. */
   readonly rule?: string;
   /**
    * Parts of the kernel that releases with this behaviour lack, each with the release that introduced

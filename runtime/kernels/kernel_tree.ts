@@ -25,7 +25,7 @@ export interface TreeVersion {
   readonly name: string;
 }
 
-/** The folder name, within the tree it is compiled with, of an out-of-tree module. */
+/** Name of the folder of an out-of-tree module, inside the tree with which the module is compiled. */
 export const MODULE_FOLDER = "module";
 
 /** A path with `.` and `..` resolved. */
@@ -48,10 +48,10 @@ export const KNOWN_TREES = `dmalab supports trees of Linux ${
   TREE_VERSIONS.slice(0, -1).join(", ")
 } and ${TREE_VERSIONS.at(-1)}`;
 
-/** The plural that `checkMost` counts in Kconfig files and makefiles. */
+/** The things that `checkMost` counts in Kconfig files and makefiles, in the plural. */
 export const NESTED = "conditions within each other";
 
-/** The reason why a tree cannot be used, as a sentence without its end. */
+/** The reason why a tree cannot be used, as a sentence without a final period. */
 export class TreeError extends Error {
   constructor(message: string, readonly hint: string = KNOWN_TREES) {
     super(message);

@@ -26,12 +26,12 @@ export type Kernel = Readonly<Record<BehaviourName, boolean>>;
 
 /** A release of the kernel. */
 export interface KernelRelease {
-  /** What distinguishes it, as a sentence. */
+  /** What distinguishes the release, as a sentence. */
   readonly doc: string;
   /** Its defects. */
   readonly quirks: QuirkSet;
   /**
-   * Its older ways of working.
+   * The release's older ways of working.
    * @internal
    */
   readonly olderWays: ReadonlySet<OlderWay>;
@@ -77,7 +77,7 @@ export interface ReleaseDifference {
   readonly name: BehaviourName;
   /** The name that `dmalab explain` describes further. */
   readonly rule: string;
-  /** The behaviour of a release that has it, as a sentence. */
+  /** The behaviour of a release that has the row, as a sentence. */
   readonly doc: string;
   /**
    * The change from the older to the newer release: the newer one has a defect or has fixed it; it
@@ -97,7 +97,10 @@ export function differencesOf(older: KernelProfile, newer: KernelProfile): Relea
   });
 }
 
-/** A release with some rows inverted: it gets those it lacks, and loses those it has. */
+/**
+ * A release with some rows inverted: it gets the rows of `turned` that it lacks, and loses those
+ * that it has.
+ */
 export function releaseWith(
   release: KernelRelease,
   turned: readonly BehaviourName[],

@@ -6,12 +6,12 @@ export interface LeakKindEntry {
   readonly doc: string;
   /** Page, chapter and row in `docs/rules/`; null where no rule is broken. */
   readonly rule: string | null;
-  /** No kernel reports it when the driver unbinds. */
+  /** No kernel reports the leak when the driver unbinds. */
   readonly beyondKernel: boolean;
   readonly found: FoundIn;
 }
 
-/** DMA debugging reports it when the driver unbinds. */
+/** DMA debugging reports the leak when the driver unbinds. */
 const AT_UNBIND = { rule: "dma.8.2.25", beyondKernel: false, found: "every_mode" } as const;
 /** A leak that exists only behind an IOMMU and that no kernel checks for. */
 const TRANSLATED = { beyondKernel: true, found: "translated" } as const;

@@ -22,17 +22,17 @@ export interface TestLeak {
   readonly kind: LeakKind;
   /** The rule of `docs/rules/` that is broken; null if none is. */
   readonly rule: string | null;
-  /** The device that it belongs to; null where that is unknown. */
+  /** The device to which the resource belongs; null if it is unknown. */
   readonly device: string | null;
   /** What leaked and where, as a sentence without a final period. */
   readonly text: string;
-  /** Leaks that follow from this one, each as such a sentence. */
+  /** Leaks that follow from this one, each as a sentence without a final period. */
   readonly with: readonly string[];
   /** How many more of its kind the same statement has leaked on the same device. */
   readonly more: number;
-  /** The event that created it; null where the event is unknown or was not kept. */
+  /** The event that created the resource; null where the event is unknown or was not kept. */
   readonly event: MachineEvent | null;
-  /** The statement that made it. */
+  /** The statement that allocated the resource. */
   readonly site: number | null;
 }
 
@@ -56,7 +56,7 @@ export class Beginning {
     this.#serial = machine.checker?.lastSerial ?? 0;
   }
 
-  /** The leaks since then. @param ledger The resource tables since then. */
+  /** The leaks since the test's beginning. @param ledger The resource tables since that time. */
   leftovers(ledger: ResourceTables, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): TestLeak[] {
     const counts = ({ name, request }: MachineEvent) =>
       !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
@@ -92,7 +92,7 @@ interface Owner extends Omit<TestLeak, "more"> {
   /** The device addresses that it occupies, `[start, end)`; null for none. */
   readonly start: number | null;
   readonly end: number;
-  /** Address of its memory, to find the bounce slots that hold a copy; null for none. */
+  /** Address of the resource's memory, to find the bounce slots that hold a copy; null for none. */
   readonly phys: number | null;
 }
 
@@ -120,7 +120,7 @@ function standingAlone(kind: LeakKind, leak: Leak): Owner {
   };
 }
 
-/** A sentence that names the device. */
+/** The text of a leak, as a sentence that names the device. */
 function textOf({ device, text }: Pick<Leak, "device" | "text">): string {
   return device === null
     ? text.charAt(0).toUpperCase() + text.slice(1)

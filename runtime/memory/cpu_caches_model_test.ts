@@ -43,7 +43,7 @@ class Model {
     this.#found.set(kind, [...this.#found.get(kind) ?? [], line]);
   }
 
-  /** Ends an operation, which reports hazards in this order. */
+  /** Ends an operation, which reports its hazards in the order of `kinds`. */
   tell(...kinds: readonly string[]): void {
     for (const kind of kinds) {
       const lines = this.#found.get(kind);
@@ -251,7 +251,7 @@ Deno.test("any sequence of accesses and maintenance ends as a plain map of lines
         model.memory.fill(3, at, at + size);
       }
       const says = `seed ${seed}, step ${step}`;
-      // Pages outside the set must be unchanged.
+      // Pages that are not in the set of changed pages must be unchanged.
       const seen = Array.from({ length: BYTES / PAGE }, (_, page) => {
         const bytes = new Uint8Array(PAGE);
         caches.look(phys(page * PAGE), bytes, 0, PAGE);

@@ -76,7 +76,7 @@ Deno.test("old lines are those that a device wrote behind the CPU's back, page b
   bench.cpuWrites(PAGE + 1024, 0x22);
   assertEquals(bench.caches.oldLinesIn(PAGE), [64, 128, 4032]);
   assertEquals(bench.caches.oldLinesIn(next), [0]);
-  // A CPU's write into the line does not make it current.
+  // The line stays an old line when the CPU writes into it.
   bench.cpuWrites(PAGE + 64, 0x22);
   bench.caches.invalidate(at(PAGE + 128), 64);
   assertEquals(bench.caches.oldLinesIn(PAGE), [64, 4032]);

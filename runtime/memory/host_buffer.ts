@@ -98,7 +98,7 @@ export class HostBuffer {
   readonly sizeBytes: Bytes;
   readonly #home: BufferHome;
   readonly #ownedPages: readonly PhysAddr[];
-  /** Host memory that it holds; 0 for a view of another buffer. */
+  /** Host memory that the buffer holds; 0 for a view of another buffer. */
   #heldBytes = 0;
   #isFreed = false;
 

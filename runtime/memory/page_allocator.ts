@@ -409,7 +409,8 @@ export class PageAllocator implements PageHome {
         free++;
         continue;
       }
-      // The run would meet the same obstacle until it begins after it, at a free page.
+      // The run would include the blocked page again until the run begins after that page, at a
+      // free page.
       const next = this.#bitmap.nextFree(blocked, spans);
       if (next < 0) return -1;
       invariant(next > start, "A search for pages does not go on");

@@ -106,7 +106,8 @@ Deno.test("PageAllocator.allocEach() goes up to the top, then from the bottom, t
   assertEquals(each(7, true), [0, 2, 4, 6, -8, -6, -4]);
   // The second round fills the gaps that the first left between its pages.
   assertEquals(each(20, true), [0, 2, 4, 6, -8, -6, -4, -2, 1, 3, 5, 7, -7, -5, -3, -1]);
-  // With `apart`, away from the user's earlier pages; otherwise from the beginning.
+  // With `apart`, the new pages are not adjacent to the user's earlier pages. Without it, the
+  // search begins at the first page.
   assertEquals(each(2, true, [at(0x6000_0000), at(0x6000_2000)]), [4, 6]);
   assertEquals(each(2, false, [at(0x6000_2000)]), [0, 1]);
 });

@@ -77,7 +77,7 @@ export class AddressSpace {
   readonly #faults: ProcessFaults;
   #nextFree = FIRST_FREE;
 
-  /** @param frames Allocator of its pages; default: the machine's own memory. */
+  /** @param frames Allocator of the process's pages; default: the machine's own memory. */
   constructor(machine: Machine, frames: FrameSource = new MachineFrames(machine)) {
     this.#machine = machine;
     this.#pages = new ProcessPages(frames);
@@ -207,7 +207,7 @@ export class AddressSpace {
     return 0;
   }
 
-  /** Sets the process's permissions there. Only areas with a change are affected. */
+  /** Sets the process's permissions between two addresses. Only areas with a change are affected. */
   protect(start: VirtAddr, end: VirtAddr, access: Access): number {
     for (const area of this.#areas.between(start, end)) {
       if (area.access === access) continue;

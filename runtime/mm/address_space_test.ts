@@ -238,7 +238,7 @@ Deno.test("the page frames of a huge page that was discarded are free, its neigh
   const { machine, mm } = process(3 * 512, HUGE_ORDER);
   for (let huge = 0; huge < 3; huge++) mm.faultIn(START + huge * 512 * PAGE, true);
   const firsts = [0, 1, 2].map((huge) => mm.pageAt(START + huge * 512 * PAGE)!.phys);
-  // Contiguous in memory, in any order.
+  // The three huge pages are contiguous in memory, in any order.
   const [low, middle, high] = firsts.toSorted((a, b) => a - b);
   assertEquals([middle! - low!, high! - middle!], [2 * MIB, 2 * MIB]);
   const start = at(START + firsts.indexOf(middle!) * 512 * PAGE);

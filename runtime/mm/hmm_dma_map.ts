@@ -45,14 +45,14 @@ const UNMAP = callOf("hmm_dma_unmap_pfn");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** Bytes of an entry in either list. */
+/** Bytes of an entry of `pfns` or of `dmaList`. */
 const LIST_ENTRY_BYTES = 8;
 
 /** How a map reaches memory. */
 export type HmmMapMode =
   /** One IOVA range. */
   | "iova"
-  /** A list of addresses, because there is no range and unmapping needs them. */
+  /** The map has a list of addresses: there is no range, and unmapping needs the addresses. */
   | "list"
   /** Nothing is stored: mapping a page again gives the same address. */
   | "stateless";
@@ -72,9 +72,9 @@ export class HmmDmaMap {
   dmaList: Float64Array | null = null;
   /** Bytes of an entry of the device's table. */
   readonly entrySizeBytes: Bytes;
-  /** True while it owns its lists. */
+  /** True while the map owns its lists. */
   held = true;
-  /** Start of its range, also after it was freed; 0 without one. */
+  /** Start of the map's range, also after the range was freed; 0 without a range. */
   firstDma = 0 as DmaAddr;
 
   constructor(pages: number, entrySizeBytes: Bytes) {
@@ -87,7 +87,7 @@ export class HmmDmaMap {
     return this.dmaList === null ? "stateless" : "list";
   }
 
-  /** Host memory of its lists. */
+  /** Bytes of host memory for the map's lists. */
   get memoryBytes(): Bytes {
     return this.pfns.sizeBytes + (this.dmaList?.byteLength ?? 0);
   }

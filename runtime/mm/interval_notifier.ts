@@ -47,7 +47,7 @@ export class IntervalNotifier {
 
   constructor(
     readonly start: VirtAddr,
-    /** The first address after it. */
+    /** The first address after the interval. */
     readonly end: VirtAddr,
     readonly client: IntervalClient,
   ) {}

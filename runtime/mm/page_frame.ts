@@ -19,15 +19,18 @@ export type FrameOwner =
 
 /** One page of 2^order × 4 KiB. */
 export class PageFrame {
-  /** A device has written it, or may have. */
+  /** A device has written the page, or may have. */
   dirty = false;
   /** The memory is broken: a process that accesses it is killed. */
   broken = false;
-  /** Its contents are no longer needed: it is dropped, not written out, when memory is short. */
+  /**
+   * The page's contents are no longer needed: the page is dropped, not written out, when memory is
+   * short.
+   */
   lazyFree = false;
-  /** Number of pages of 4 KiB in address spaces that map it. */
+  /** Number of pages of 4 KiB in address spaces that map the page. */
   mapped = 0;
-  /** A file still contains it. */
+  /** A file still contains the page. */
   cached = false;
 
   constructor(readonly phys: PhysAddr, readonly order: number, readonly owner: FrameOwner) {}

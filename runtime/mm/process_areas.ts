@@ -20,7 +20,7 @@ export type FilePages = Map<number, PageFrame>;
 /** Addresses that the process may use. */
 export interface MemoryArea {
   readonly start: VirtAddr;
-  /** The first address after it. */
+  /** The first address after the area. */
   readonly end: VirtAddr;
   readonly access: Access;
   /** Pages are faulted in as blocks of 2^order. */
@@ -32,11 +32,11 @@ export interface MemoryArea {
    * was moved.
    */
   readonly fileShiftPages: number;
-  /** It has, or had, private pages of the process, which a fork must visit. */
+  /** The area has, or had, private pages of the process, which a fork must visit. */
   ownsPages: boolean;
 }
 
-/** The number in its file of a page, from the page number of its address. */
+/** The number of a page in its file, computed from the page number of the page's address. */
 export function filePageOf({ fileShiftPages }: MemoryArea, page: number): number {
   return page + fileShiftPages;
 }
@@ -44,7 +44,7 @@ export function filePageOf({ fileShiftPages }: MemoryArea, page: number): number
 export class ProcessAreas {
   #areas: MemoryArea[] = [];
 
-  /** In the order of their addresses. */
+  /** All areas, in the order of their addresses. */
   get all(): readonly MemoryArea[] {
     return this.#areas;
   }

@@ -31,7 +31,7 @@ export interface MappedPage {
    * if the mapping was split.
    */
   order: number;
-  /** No other process shares it, so it is written in place. False after a fork. */
+  /** No other process shares the page, so the process writes it in place. False after a fork. */
   exclusive: boolean;
 }
 
@@ -159,7 +159,7 @@ export class ProcessPages {
     this.source.copy(from, to);
   }
 
-  /** Moves the mappings of the pages between two pages to `to` and the pages after it. */
+  /** Moves the mappings of the pages from `first` to `end - 1`, so that they begin at the page `to`. */
   moveAll(first: number, end: number, to: number): void {
     const pages = this.#numbers(this.#pages, first, end);
     const swapped = this.#numbers(this.#swapped, first, end);

@@ -39,9 +39,9 @@ interface WhyShape extends ColumnLayout {
 
 /** An event's fields, in the order of the first event of its kind. */
 interface Layout extends ColumnLayout {
-  /** Number of columns of its fields. */
+  /** Number of columns of the event's fields. */
   readonly width: number;
-  /** The shapes of its reasons so far, the last one used first. */
+  /** The shapes of the event's reasons so far, the last one used first. */
   readonly whys: number[];
 }
 
@@ -353,7 +353,7 @@ export class EventLog implements EventKeeper {
     return Math.floor(this.#head(seq, HEAD.WHAT) / KINDS);
   }
 
-  /** Values that are neither numbers nor texts, of one place of a shape. */
+  /** The number that is stored for a value that is neither a number nor a text. */
   #numberAt(
     { forms, lastLists, lastNumbers }: ColumnLayout,
     index: number,

@@ -194,7 +194,7 @@ Deno.test("of rows with one key the one that fits best ends, of a run one after 
             if (taken === undefined) break;
             next += taken.size;
           }
-          // If one is missing, one row at each of the other addresses ends.
+          // If the run has a gap, one row at each later address of the run ends.
           for (let other = next; next < end && other < end; other++) take(other, size);
           break;
         }

@@ -229,7 +229,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     }
   }
 
-  /** Changes a row's size from here on, 0 for none; its creating event stays the same. */
+  /**
+   * Ends a row with a key, and continues it with another size and the same creating event. With
+   * size 0 the row only ends.
+   */
   resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void {
     const index = this.#descend(key, key.length - 1) as RowIndex;
     const last = this.#keyNumber(key.at(-1)!);

@@ -83,7 +83,7 @@ export interface HistoryTableSpec<
   N extends string = string,
   E extends EventTable = Record<never, never>,
 > {
-  /** The name for queries. */
+  /** The table's name in queries. */
   readonly name: N;
   /** The meaning of a row, as a sentence. */
   readonly doc: string;

@@ -6,9 +6,9 @@ import { countBefore } from "../binary_search.ts";
 
 /** Lifetime columns that every row has besides its own fields. */
 export interface Lifetime {
-  /** The event that created it; 0 for rows that existed when the machine was ready. */
+  /** The event that created the row; 0 for rows that existed when the machine was ready. */
   readonly createdSeq: number;
-  /** The event that ended it; null while it is valid. */
+  /** The event that ended the row; null while the row is valid. */
   readonly endedSeq: number | null;
 }
 
@@ -19,7 +19,7 @@ const LIST_EVERY = 512;
 interface LiveList {
   /** The last event before that moment. */
   readonly seq: number;
-  /** Number of rows begun until then. */
+  /** Number of rows that began up to that moment. */
   readonly made: number;
   readonly rows: Uint32Array;
 }

@@ -16,14 +16,14 @@ export interface MemoryWriter {
 
 /** Bytes that were written together. */
 export interface MemoryWrite {
-  /** The number of the last event before it. */
+  /** The number of the last event before the write. */
   readonly seq: number;
   /** The number of the statement that had started last. */
   readonly statement: number;
   readonly by: MemoryWriter;
   readonly phys: number;
   readonly sizeBytes: number;
-  /** Its first bytes, as many as are stored. */
+  /** The first bytes of the write, as many as are stored. */
   readonly bytes: Uint8Array;
 }
 

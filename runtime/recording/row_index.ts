@@ -159,7 +159,7 @@ export class RowsOfRequests {
 /** Rows by the values of their key, one level for each value. */
 export type Level = Map<number, Level | RowIndex>;
 
-/** Empties the indexes below; they are reused when the same owners return. */
+/** Empties all indexes of a level; they are reused when the same owners return. */
 export function clearLevel(level: Level | RowIndex): void {
   if (level instanceof RowIndex) level.clear();
   else for (const inner of level.values()) clearLevel(inner);

@@ -41,7 +41,8 @@ export class StatementLog {
    * @param depth Number of running calls, including the call of this statement: 1 at the top level.
    */
   note(seq: number, number: number, depth: number): void {
-    // No event has happened since the last return: the statement's depth replaces it.
+    // No event has happened since the last return: the statement's depth replaces the record of
+    // that return.
     if (this.#lastReturned(RETURNED.SEQ) === seq) this.#returnedCount--;
     if (this.count >= ALL_UP_TO && !this.isNoted(this.count, this.seqAt(this.count), seq)) return;
     const row = this.count++;
@@ -108,7 +109,7 @@ export class StatementLog {
     return this.#value(started, STARTED.NUMBER);
   }
 
-  /** Number of running calls when it started. */
+  /** Number of running calls when a statement started. */
   depthAt(started: number): number {
     return this.#value(started, STARTED.DEPTH);
   }
@@ -155,7 +156,7 @@ export class Ends {
     return index === 0 ? null : this.#rows.get(index - 1, 0);
   }
 
-  /** Whether there is an end at exactly this event. */
+  /** Whether a run of events ended at exactly this event. */
   endsAt(seq: number): boolean {
     return this.before(seq + 1) === seq;
   }

@@ -5,7 +5,7 @@ import { HistoryTable } from "./history_table.ts";
 import type { AnyTableSpec, TableEvent } from "./history_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-/** The effect of one kind of event on the table with an index. */
+/** The effect of one kind of event on the table at `index` in the list of tables. */
 interface Change {
   readonly index: number;
   readonly make: (rows: HistoryTable, event: TableEvent) => void;
@@ -37,7 +37,7 @@ const NO_CHANGES: readonly Change[] = [];
 export interface Granules {
   readonly iommu: {
     readonly granuleBytes: Bytes;
-    /** The name of the domain, by the name of each device that shares one. */
+    /** For each device that shares a domain, by the device's name: the name of that domain. */
     readonly sharers: ReadonlyMap<string, string>;
   };
   readonly pages: { readonly pageSizeBytes: Bytes };

@@ -35,7 +35,7 @@ interface Timer {
 /** The virtual time of a machine, in nanoseconds, independent of the host's clock. */
 export class VirtualClock {
   /**
-   * The clocks of CPUs and devices; null without latencies, where all share one.
+   * The clocks of CPUs and devices; null without latencies, where all share one clock.
    * @internal
    */
   own: LocalClocks | null = null;

@@ -45,7 +45,7 @@ Deno.test("leaves and copied bytes are charged by number", () => {
   assertEquals(clock.nowNs, 60);
   charges.copied(512);
   assertEquals(clock.nowNs, 92);
-  // Without a latency a segment is free.
+  // Without a latency a segment costs no time.
   charges.segments(16);
   assertEquals(clock.nowNs, 92);
 });

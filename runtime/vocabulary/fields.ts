@@ -46,11 +46,11 @@ export interface WordSet {
 
 /** A field that holds a `T`. */
 export interface Field<T = unknown> {
-  /** What kind of value it holds. */
+  /** What kind of value the field holds. */
   readonly kind: FieldKind;
-  /** Whether its value may be null. */
+  /** Whether the field's value may be null. */
   readonly isOptional: boolean;
-  /** The words it can hold; empty for a field of another kind. */
+  /** The words that the field can hold; empty for a field of another kind. */
   readonly sets: readonly WordSet[];
   /** A description of the details that the name leaves open. */
   readonly doc: string | null;
@@ -138,7 +138,7 @@ export function only<W extends string, P extends W>(all: Field<W>, ...picked: P[
   return { ...plain<P>("word"), sets };
 }
 
-/** A field that holds a word of either. */
+/** A field that holds a word of either of two fields. */
 export function either<A extends string, B extends string>(
   one: Field<A>,
   other: Field<B>,
@@ -190,11 +190,11 @@ const DISPLAYED_WORDS = 9;
 
 /** An event. */
 export interface EventEntry {
-  /** When it happens, as a sentence fragment for tables and help. */
+  /** When the event happens, as a sentence fragment for tables and help. */
   readonly when: string;
-  /** Its fields, by name. */
+  /** The event's fields, by name. */
   readonly fields: FieldTable;
-  /** A device causes it, rather than a CPU. */
+  /** A device causes the event, rather than a CPU. */
   readonly byDevice?: true;
 }
 

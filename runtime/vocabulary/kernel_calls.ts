@@ -27,19 +27,22 @@ export type KernelFeature = "two_step" | "physical_calls" | "hmm_dma_map" | "blk
 
 /** Optional properties of a function. */
 interface CallFacts {
-  /** Added to its name in C, where drivers call a macro for it. */
+  /** Suffix of the function's name in C, if the name without it is a macro that drivers call. */
   readonly suffix?: string;
-  /** The kernel feature that it belongs to; absent for a function of every release. */
+  /** The kernel feature that the function belongs to; absent for a function of every release. */
   readonly needs?: KernelFeature;
-  /** Whether it may sleep: always, or depending on its flags. */
+  /** Whether the function may sleep: always, or depending on its flags. */
   readonly sleeps?: "sleeps" | "gfp";
-  /** Its possible failures by injection. */
+  /** The function's possible failures by injection. */
   readonly fails?: CallFailure;
 }
 
 /** The result of an injected failure of a function. */
 export interface CallFailure {
-  /** Its possible errors, the default first; a function that returns false has one. */
+  /**
+   * The function's possible errors, the default first; for a function that returns false there is
+   * one.
+   */
   readonly errors: readonly ErrnoName[];
   /** What fails, as a sentence fragment. */
   readonly doc: string;
@@ -47,7 +50,7 @@ export interface CallFailure {
 
 /** All properties of a function. */
 export interface KernelRow extends CallFacts {
-  /** Its result in C, and its arguments by their roles. */
+  /** The function's result in C, and its arguments by their roles. */
   readonly prototype: string;
   readonly roles: readonly ArgumentRole[];
 }
@@ -55,9 +58,9 @@ export interface KernelRow extends CallFacts {
 interface CallEntry extends KernelRow {
   readonly arguments: FieldTable;
   readonly result: Field;
-  /** The chapter of the rules that says when it refuses, such as `dma.3.3`. */
+  /** The chapter of the rules that says when the function refuses, such as `dma.3.3`. */
   readonly rule: string;
-  /** The field for its error; default: an errno. */
+  /** The field for the function's error; default: an errno. */
   readonly error?: Field;
 }
 

@@ -1,8 +1,8 @@
 /**
  * Words that the fields of several events share, each with its meaning.
  *
- * If another record already contains the words, the keys of that record are the type of the docs
- * here. Therefore neither of the two can have a word that the other lacks.
+ * If the keys of another record already are these words, the docs here have the type of those keys.
+ * Therefore neither the docs nor that record can have a word that the other lacks.
  */
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { type FoundIn, REPORT_CLASSES } from "../dma/checker/report_classes.ts";

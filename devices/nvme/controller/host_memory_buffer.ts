@@ -36,7 +36,7 @@ export interface HostMemoryGrant {
   readonly listLow: number;
   readonly listHigh: number;
   readonly count: number;
-  /** Whether it is the same memory as before, with unchanged contents. */
+  /** Whether the granted memory is the same as before, with unchanged contents. */
   readonly returned: boolean;
 }
 

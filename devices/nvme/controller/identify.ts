@@ -12,9 +12,9 @@ export interface ControllerIdentity {
   readonly mdtsExponent: number;
   readonly sgl: boolean;
   readonly metadataSgl: boolean;
-  /** Whether it supports Doorbell Buffer Config. */
+  /** Whether the controller supports Doorbell Buffer Config. */
   readonly shadowDoorbells: boolean;
-  /** The host memory that it requests. */
+  /** The host memory that the controller requests. */
   readonly hostMemory?: HostMemoryNeeds;
 }
 

@@ -12,7 +12,7 @@ export interface LocalMemorySettings {
   /** A multiple of 4 KiB. */
   readonly sizeBytes: Bytes;
   readonly barIndex: number;
-  /** Whether submission queues may be placed in it. */
+  /** Whether submission queues may be placed in the memory. */
   readonly submissionQueues: boolean;
 }
 
@@ -46,7 +46,7 @@ export class LocalMemory {
     return this.#isShown ? this.#settings.barIndex : 0;
   }
 
-  /** CMBSZ: its permitted uses, and its size. */
+  /** CMBSZ: the memory's permitted uses, and its size. */
   get size(): number {
     if (!this.#isShown) return 0;
     const { sizeBytes, submissionQueues } = this.#settings;

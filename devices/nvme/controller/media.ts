@@ -11,7 +11,10 @@ import {
 
 /** Upper half of a fresh disk's data tag: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
 const DATA_TAG_HIGH = 0x5a00_0000;
-/** Upper half of its metadata tag; offsets count metadata bytes: 0x4D00_0000_0000_0000 + x. */
+/**
+ * Upper half of a fresh disk's metadata tag; offsets count metadata bytes: 0x4D00_0000_0000_0000 +
+ * x.
+ */
 const METADATA_TAG_HIGH = 0x4d00_0000;
 
 interface MediaOptions {

@@ -145,7 +145,7 @@ export class NvmCommands {
     return this.#pointer.data(command, count * DSM_RANGE_BYTES, false, this.#data);
   }
 
-  /** Reads the list of ranges, checks all of it, then deallocates if requested. */
+  /** Reads the list of ranges, checks the whole list, then deallocates if requested. */
   #datasetManagement(command: DataView): number {
     let status = this.#resolveRanges(command);
     if (status !== SUCCESS) return status;

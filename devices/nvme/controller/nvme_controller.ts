@@ -357,7 +357,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const events = this.#events;
     const slotDma = queue.baseDma + queue.head * COMMAND_BYTES;
     if (!this.#host.fetch(slotDma, this.#commandWords, queue.page)) {
-      // Without the command, its identifier for a completion is unknown.
+      // The command could not be fetched, so the identifier for its completion is unknown.
       this.#registers.failFatally();
       return;
     }

@@ -1,8 +1,8 @@
 /**
  * The register file of the controller (Base Specification 1.4, section 3.1).
  *
- * It stores the values of registers. It passes a write that enables the controller or rings a
- * doorbell to its owner, which handles it.
+ * It stores the values of registers. A write that enables the controller or rings a doorbell is
+ * passed to the owner of the register file, which handles the write.
  */
 import { foldedHigh } from "@dmalab/runtime";
 import type { LocalMemory } from "./local_memory.ts";
@@ -73,7 +73,7 @@ export class Registers {
   readonly #owner: RegisterOwner;
   readonly #capabilities: CapabilitySettings;
   #unplugged = false;
-  /** Whether it has been enabled and not stopped since. */
+  /** Whether the controller has been enabled and not stopped since. */
   #isRunning = false;
   #configuration = 0;
   #status = 0;

@@ -95,7 +95,7 @@ Deno.test("a segment longer than a page is read page by page, crossing descripto
   const { status, ranges } = data([0x8ff8, 4800, LAST_SEGMENT], 300 * 512);
   assertEquals(status, 0);
   assertEquals(ranges, expected);
-  // One descriptor crosses into page 9, 255 lie whole in it, one crosses into page 10.
+  // One descriptor crosses into page 9, 255 lie whole in page 9, one crosses into page 10.
   assertEquals(memory.reads, [[0x8ff8, 16], [0x9008, 255 * 16], [0x9ff8, 16], [0xa008, 43 * 16]]);
 });
 
@@ -178,7 +178,7 @@ Deno.test("each walk begins anew: ranges, numbers of entries, and what it takes 
   };
   for (let round = 0; round < 2; round++) {
     assertEquals(metadata(BigInt(LIST), 16), listed);
-    // A descriptor of data may not.
+    // A descriptor of data may not be longer than needed.
     const long = data([LIST + 16, 32, LAST_SEGMENT], 16);
     assertEquals([long.status, long.entries], [DATA_LENGTH, [[0, LIST + 16], [1, LIST + 32]]]);
     assertEquals(data([BUFFER, 17, DATA_BLOCK], 16), { ...nothing, status: DATA_LENGTH });

@@ -50,9 +50,9 @@ const FLBAS_EXTENDED = 0x10;
 export interface ControllerAnswer extends ControllerFacts {
   /** Number of Abort commands that may be outstanding. */
   readonly abortLimit: number;
-  /** The host memory that it requests. */
+  /** The host memory that the controller requests. */
   readonly hostMemory: HostMemoryRequest;
-  /** Whether it supports shadow doorbells (Doorbell Buffer Config). */
+  /** Whether the controller supports shadow doorbells (Doorbell Buffer Config). */
   readonly takesShadowDoorbells: boolean;
 }
 

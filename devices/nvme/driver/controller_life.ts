@@ -107,7 +107,8 @@ export class ControllerLife implements ActivityHandler {
     const commands = new AdminCommands(this.#driver);
     const answer = this.#identify(admin, commands);
     if (answer.takesShadowDoorbells) {
-      // A pair of doorbells for each possible queue, including the admin queue.
+      // The size has room for a pair of doorbells for each possible queue, including the admin
+      // queue.
       const sizeBytes = (this.#wantedQueues + 1) * 2 * capabilities.doorbellStrideBytes;
       this.#shadows = ShadowDoorbells.allocate(machine, dev, sizeBytes);
     }
@@ -402,7 +403,7 @@ export class ControllerLife implements ActivityHandler {
     }
   }
 
-  /** Gives the controller host memory; if it refuses, it works without. */
+  /** Gives the controller host memory; if the controller refuses, it works without that memory. */
   #lendMemory(commands: AdminCommands, returned: boolean): void {
     if (this.hostMemory === null || commands.lendMemory(this.hostMemory, returned)) return;
     this.hostMemory.release();
@@ -462,7 +463,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     this.armed = false;
     const { clock } = this.#driver.machine;
     for (const [queue, iod, deadlineNs] of this.#deadlines()) {
-      // Handling an earlier command may have ended this one.
+      // Handling an earlier command may have ended this command.
       if (deadlineNs <= clock.nowNs && iod.request !== null) this.#handle(queue, iod);
     }
     let nextNs = Infinity;

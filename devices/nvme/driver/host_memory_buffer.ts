@@ -16,13 +16,13 @@ const DESCRIPTOR_BYTES = 16;
 
 /** The requests of Identify Controller, in bytes and entries; 0 if not specified. */
 export interface HostMemoryRequest {
-  /** HMPRE: its preferred size; 0 is none. */
+  /** HMPRE: the controller's preferred size; 0 is none. */
   readonly preferredBytes: Bytes;
-  /** HMMIN: its minimum size. */
+  /** HMMIN: the minimum size for the controller. */
   readonly minimumBytes: Bytes;
-  /** HMMINDS: the smallest piece it can use. */
+  /** HMMINDS: the smallest piece that the controller can use. */
   readonly smallestChunkBytes: Bytes;
-  /** HMMAXD: the most pieces that it can use. */
+  /** HMMAXD: the most pieces that the controller can use. */
   readonly mostChunks: number;
 }
 

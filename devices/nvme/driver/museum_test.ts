@@ -116,7 +116,7 @@ Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ev
   assertEquals(leaksOfRead(rigWith(STRICT), pages(4)), []);
   const rig = rigWith(STRICT, "vectors_allocated_for_iova");
   assertEquals(leaksOfRead(rig, pages(4)), ["memory 4096"]);
-  // Without an IOVA range the array is freed, and one page needs no array.
+  // One page needs no array. Without an IOVA range the array is freed.
   assertEquals(leaksOfRead(rig, pages(1)), []);
   assertEquals(leaksOfRead(rigWith(NOT_COHERENT, "vectors_allocated_for_iova"), pages(4)), []);
   // A block of 8 MiB is 64 requests of 128 KiB.

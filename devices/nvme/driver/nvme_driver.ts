@@ -284,7 +284,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
       return;
     }
     this.end(request, status);
-    // Dispatches a request that waits for a tag: no completion would do it.
+    // Dispatches a request that waits for a tag. Usually a completion does so, but this request has
+    // no completion.
     const next = queue.waiting.shift();
     if (next !== null) this.post(next);
   }

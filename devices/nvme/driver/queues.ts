@@ -55,7 +55,7 @@ interface QueuePairOptions {
   readonly tags: number;
   /** Interrupt vector; -1 for a polled queue. */
   readonly vector: number;
-  /** The CPU that receives its interrupt, or polls it. */
+  /** The CPU that receives the queue's interrupt, or polls the queue. */
   readonly cpu: number;
   /** Bytes between two doorbells: 4 << CAP.DSTRD. */
   readonly doorbellStrideBytes: number;
@@ -195,7 +195,7 @@ export class QueuePair {
     return this.#freeTags.length - this.#freeCount;
   }
 
-  /** Allocates a tag for a request. @returns Its record, or null if all are in use. */
+  /** Allocates a tag for a request. @returns The tag's record, or null if all tags are in use. */
   takeTag(request: NvmeRequest): Iod | null {
     if (this.#freeCount === 0) return null;
     const tag = this.#freeTags[--this.#freeCount]!;
@@ -258,7 +258,7 @@ export class QueuePair {
     return sent;
   }
 
-  /** When a command in flight was sent, or its time was restarted. */
+  /** When a command in flight was sent, or the time of that command was restarted. */
   sentAtNs(iod: Iod): Nanoseconds {
     return this.#sentNs[iod.tag]!;
   }
@@ -310,7 +310,7 @@ export class QueuePair {
   /**
    * Puts a command into the submission queue. The caller rings the doorbell later with `ring`.
    * Exception: if the next command would move the tail to the value last written to the doorbell,
-   * this rings it, because the controller would otherwise see no change.
+   * this method rings the doorbell, because the controller would otherwise see no change.
    */
   enqueue(iod: Iod): void {
     const machine = this.#machine;
@@ -633,7 +633,7 @@ export class ShadowDoorbells {
     this.#wakeups = wakeups;
   }
 
-  /** @returns Null without memory for them: then the registers are used. */
+  /** @returns Null without memory for the shadow doorbells: then the registers are used. */
   static allocate(machine: Machine, dev: DmaDevice, sizeBytes: Bytes): ShadowDoorbells | null {
     const values = machine.dma.dmaAllocCoherent(dev, sizeBytes);
     if (values === null) return null;

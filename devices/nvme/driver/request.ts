@@ -84,17 +84,17 @@ export class NvmeRequest extends BlockRequest {
   /** First dword of the completion. */
   result = 0;
   /**
-   * How often in a row mapping it found no resources; `starvedSince`: the number of completions
-   * then.
+   * How often the request has found no resources since the last completion of any command;
+   * `starvedSince`: the number of completions at that time.
    */
   starvedTries = 0;
   starvedSince = -1;
 
-  /** The record of its tag, while it has a tag. */
+  /** The record of the request's tag, while the request has a tag. */
   iod: Iod | null = null;
-  /** Its tag in the scheduler, from its submission to its end; -1 without one. */
+  /** The request's tag in the scheduler, from the request's submission to its end; -1 without a tag. */
   schedulerTag = -1;
-  /** The memory with its lists, while it is in flight. */
+  /** The memory that contains the request's lists, while the request is in flight. */
   memory: PhysicalMemory | null = null;
   /** The command's bytes, kept when it completed. */
   keptWords: Int32Array | null = null;
@@ -140,7 +140,10 @@ export class NvmeRequest extends BlockRequest {
     return viewCommand(this.iod, this.memory);
   }
 
-  /** Whether it may be retried; passthrough commands and read-ahead fail at the first error. */
+  /**
+   * Whether the request may be retried; passthrough commands and read-ahead fail at the first
+   * error.
+   */
   get mayRetry(): boolean {
     return this.template === null && !this.hasFlag(BIO_FLAG.USER | BIO_FLAG.READ_AHEAD);
   }
@@ -571,7 +574,7 @@ export class CommandArchive {
   }
 }
 
-/** The least upper half of a 64-bit number that is not exact as a number. */
+/** The smallest upper half of a 64-bit value that a number cannot hold exactly (2^53 or more). */
 const WIDE_HALF = 2 ** 21;
 
 /** Writes a number below 2^53 as 64 bits. */

@@ -55,7 +55,10 @@ export class ScheduledDispatch implements ActivityHandler {
     if (next !== null) this.#insert(next);
   }
 
-  /** Moves a request to another queue: its own was removed, together with the tag. */
+  /**
+   * Moves a request to another queue, because the request's queue was removed together with the
+   * tag.
+   */
   moved(request: NvmeRequest): void {
     request.schedulerTag = -1;
     this.submit(request);
@@ -102,7 +105,7 @@ export class ScheduledDispatch implements ActivityHandler {
     this.#runSoon();
   }
 
-  /** The queue of a request; undefined if it was removed. */
+  /** The queue of a request; undefined if the queue was removed. */
   #queueOf(request: NvmeRequest): QueuePair | undefined {
     return this.#driver.queues.get(request.queue);
   }
@@ -115,8 +118,8 @@ export class ScheduledDispatch implements ActivityHandler {
   }
 
   /**
-   * Merges a request that has grown with its neighbours.
-   * @returns The request of which it is now a part.
+   * Merges a request with its neighbours on the disk, after the request has grown.
+   * @returns The request of which the grown request is now a part.
    */
   #joinNeighbours(grown: NvmeRequest): NvmeRequest {
     let whole = grown;

@@ -19,7 +19,7 @@ export interface RequestSegment {
 export interface RequestEntry {
   /** `PRP1`, `PRP2`, `SGL`, `MPTR`, or the entry's index in a list page. */
   readonly label: string;
-  /** The index in `listPages` of its page; null for an entry of the command itself. */
+  /** The index in `listPages` of the entry's page; null for an entry of the command itself. */
   readonly page: number | null;
   /** The index of the entry in that page; null in the command. */
   readonly index: number | null;
@@ -32,11 +32,11 @@ export interface RequestEntry {
    * page's end.
    */
   readonly sizeBytes: number;
-  /** `list` if it points to a list page. */
+  /** `list` if the entry points to a list page. */
   readonly leadsTo: "data" | "list";
-  /** The event that wrote it; null if no event shows that. */
+  /** The event that wrote the entry; null if no event shows the write. */
   readonly seq: number | null;
-  /** The event with which the device read it; null if it has not. */
+  /** The event with which the device read the entry; null if the device has not read it. */
   readonly fetched: number | null;
 }
 
@@ -44,7 +44,7 @@ export interface RequestEntry {
 export interface RequestListPage {
   /** DMA address of the list page. */
   readonly dma: number;
-  /** The event that wrote the entry which points to it. */
+  /** The event that wrote the entry which points to this page. */
   readonly seq: number | null;
 }
 
@@ -71,15 +71,15 @@ export interface RequestPicture extends RequestMemory {
   readonly device: string | null;
   /** The format of the data pointer; null before one is chosen. */
   readonly format: string | null;
-  /** Its status; null before its end. */
+  /** The request's status; null before the request's end. */
   readonly status: string | null;
-  /** The IOVA range that contains all of its data; null if segments are mapped separately. */
+  /** The IOVA range that contains all of the request's data; null if segments are mapped separately. */
   readonly iova: { readonly dma: number; readonly sizeBytes: number } | null;
   /** How the device accesses the memory; null before it is mapped. */
   readonly path: MachineEvent<"dma.map">["fields"]["path"] | null;
-  /** Parts of its memory that are in bounce buffers, sorted by the device's address. */
+  /** Parts of the request's memory that are in bounce buffers, sorted by the device's address. */
   readonly copies: readonly BouncedPart[];
-  /** Metadata of its blocks, or null. */
+  /** Metadata of the request's blocks, or null. */
   readonly metadata: RequestMemory | null;
 }
 

@@ -25,7 +25,7 @@ type AcsPresence = "present" | "absent" | "unknown";
 /** A function's ACS capability: the supported and the enabled services. */
 export interface AcsCapability {
   readonly presence: AcsPresence;
-  /** The services that it implements; empty if the capability is not present. */
+  /** The services that the capability implements; empty if the capability is not present. */
   readonly supported: ReadonlySet<AcsService>;
   /** The services with a set control bit: a subset of `supported`. */
   readonly enabled: ReadonlySet<AcsService>;
@@ -33,14 +33,17 @@ export interface AcsCapability {
 
 const NOTHING: ReadonlySet<AcsService> = new Set();
 
-/** For a function without the capability. */
+/** The value for a function without the capability. */
 export const ACS_ABSENT: AcsCapability = {
   presence: "absent",
   supported: NOTHING,
   enabled: NOTHING,
 };
 
-/** If it is unknown whether a function has the capability. For decisions it counts as absent. */
+/**
+ * The value if it is unknown whether a function has the capability. For decisions the capability
+ * counts as absent.
+ */
 export const ACS_UNKNOWN: AcsCapability = {
   presence: "unknown",
   supported: NOTHING,

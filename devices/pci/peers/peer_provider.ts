@@ -43,9 +43,9 @@ export interface UserMapping {
 }
 
 export class PeerProvider {
-  /** Memory of its standard BARs, by BAR number. */
+  /** Memory of the function's standard BARs, by BAR number. */
   readonly bars: ReadonlyMap<number, BarProvider>;
-  /** Providers with pages. */
+  /** Ranges with pages. */
   readonly ranges: LentRange[] = [];
   /** Cached routes, by the client's address. */
   readonly routes = new Map<number, PeerRoute>();

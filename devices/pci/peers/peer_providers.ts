@@ -72,7 +72,10 @@ export class PeerProviders {
     return provider === undefined || provider.leaving === "left" ? null : provider;
   }
 
-  /** The provider of a function, even after its unbinding; null if it never was one. */
+  /**
+   * The provider of a function, even after its unbinding; null if the function never was a
+   * provider.
+   */
   everOf(func: PciFunction): PeerProvider | null {
     return this.#providers.get(func) ?? null;
   }
@@ -202,7 +205,7 @@ export class PeerProviders {
 
   /**
    * Frees an allocation of `alloc`.
-   * @returns False if this function has no allocation there.
+   * @returns False if this function has no allocation at the address.
    */
   free(func: PciFunction, phys: PhysAddr): boolean {
     const provider = this.of(func);

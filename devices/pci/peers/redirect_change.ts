@@ -11,8 +11,8 @@ import type { PciFunction } from "../pci_function.ts";
 import { findRoute, type PeerRoute } from "./route.ts";
 
 /**
- * A change that disables redirection on every function of a route that has it enabled. A change of
- * fewer functions would not suffice.
+ * A change that disables redirection on every redirecting function of a route. A change of fewer
+ * functions would not suffice.
  */
 interface RedirectChange {
   /** By address. */
@@ -20,9 +20,9 @@ interface RedirectChange {
   /** The kernel parameter: `pci=disable_acs_redir=0000:03:08.0;0000:03:10.0`. */
   readonly parameter: string;
   readonly after: PeerRoute;
-  /** The groups that would change, in their present state … */
+  /** The groups that exist only before the change. */
   readonly groupsBefore: readonly PciIommuGroup[];
-  /** … and after the change. */
+  /** The groups that exist only after the change. */
   readonly groupsAfter: readonly PciIommuGroup[];
 }
 

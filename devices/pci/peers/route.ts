@@ -14,7 +14,7 @@ import {
 } from "../host_bridge.ts";
 import type { PciFunction } from "../pci_function.ts";
 
-/** The nodes of a path: functions, and host bridges if it leaves the tree. */
+/** The nodes of a path: functions, and host bridges if the path leaves the tree. */
 export type PathNode = PciFunction | HostBridge;
 
 const NONE: readonly PciFunction[] = [];

@@ -70,7 +70,7 @@ export interface SharingLab {
 /** Exported memory: parts of one BAR. */
 export class SharedMemory implements AccessWatcher {
   readonly attachments: SharedAttachment[] = [];
-  /** Whether the exporter has revoked it; then it cannot be mapped any more. */
+  /** Whether the exporter has revoked the memory, which then cannot be mapped any more. */
   revoked = false;
   readonly #told = new Set<SharedAttachment>();
 
@@ -165,7 +165,7 @@ export class SharedAttachment {
 
   constructor(readonly memory: SharedMemory, readonly importer: SharingDevice) {}
 
-  /** How the importer accesses the memory; while it is mapped, this is fixed. */
+  /** How the importer accesses the memory; while the memory is mapped, this does not change. */
   get kind(): SharingKind {
     if (this.entries !== null) return this.#mappedKind;
     const { exporter, lab } = this.memory;

@@ -61,7 +61,10 @@ export class Wire {
   #busHigh = 0;
   #physLow = Infinity;
   #physHigh = 0;
-  /** The client and the address of the request with already emitted hops up to its host bridge. */
+  /**
+   * The client and the address of the request that was announced: the hops up to the host bridge
+   * have been emitted.
+   */
   #announcedClient: PciFunction | null = null;
   #announcedAddress = 0;
   #hop = 0;

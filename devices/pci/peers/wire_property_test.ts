@@ -57,7 +57,7 @@ const leaf: fc.Arbitrary<Leaf> = fc.record({
   acs,
 });
 
-/** A bridge's bus addresses are far from every physical address, or equal to them. */
+/** A bridge's bus addresses are far from every physical address, or equal to the physical addresses. */
 const bridges = fc.array(
   fc.record({
     whitelisted: fc.option(fc.boolean()),
@@ -217,7 +217,8 @@ Deno.test("the kind that the rules give delivers every byte, and any other kind 
         for (const other of KINDS) {
           if (other === right) continue;
           const got = tryKind(bench, provider, client, other, round + 100);
-          // If both kinds give the same address, the access cannot differ.
+          // If the right and the wrong kind of mapping give the same address, the access cannot
+          // differ.
           if (got.address !== null && got.address === is.address) {
             assertEquals(got.sight, is.sight);
             continue;

@@ -24,9 +24,9 @@ export class MigrationBuffer {
   readonly state = new DmaIovaState();
   /** The pages as a scatterlist, which 6.12 keeps instead of an array. */
   list: Scatterlist | null = null;
-  /** The input from which its key was created; null while it is not mapped. */
+  /** The input from which the buffer's key was created; null while the buffer is not mapped. */
   mailbox: KeyMailbox | null = null;
-  /** Whether it was freed completely. */
+  /** Whether the buffer was freed completely. */
   freed = false;
 
   /**
@@ -39,7 +39,7 @@ export class MigrationBuffer {
     readonly pageBytes: Bytes,
   ) {}
 
-  /** The device's number for its key; null while it is not mapped. */
+  /** The device's number for the buffer's key; null while the buffer is not mapped. */
   get key(): number | null {
     return this.mailbox?.key ?? null;
   }
@@ -57,7 +57,7 @@ export class MigrationBuffer {
     return this.dir === null ? null : directionWord(this.dir);
   }
 
-  /** Host memory that it takes besides its pages: array or list, state, table. */
+  /** Host memory that the buffer takes besides its pages: array or list, state, table. */
   get costBytes(): Bytes {
     const table = this.mailbox?.sizeBytes ?? 0;
     return this.list === null

@@ -28,7 +28,10 @@ const nameOf = (dev: DmaDevice | null): string | null => dev?.name ?? null;
 const segmentsOf = (list: Scatterlist) =>
   list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const);
 
-/** Arguments that events carry in another form, by role: the fields of each, and their conversions. */
+/**
+ * Arguments that events contain in another form: by the argument's role, the event's fields and their
+ * conversions.
+ */
 const EMITTED = {
   attrs: { attrs: attributeWords },
   dev: { dev: ({ name }: DmaDevice): string => name },
@@ -64,7 +67,7 @@ export type RowArguments<R extends readonly unknown[]> = R extends
 /** A field of `call.NAME`. */
 interface ToldField {
   readonly field: string;
-  /** Index of the argument among the arguments that events carry. */
+  /** The argument's index among the arguments that events contain. */
   readonly argument: number;
   /** The conversion of the argument; null where none is needed. */
   readonly make: ((value: unknown) => unknown) | null;
@@ -80,7 +83,7 @@ export interface Call<C extends KernelCall = KernelCall> {
   readonly ret: EventId<`ret.${C}`>;
   /** The point where a failure can be injected; -1 for a function that cannot fail. */
   readonly point: InjectionPoint;
-  /** Event fields made from its arguments. @internal */
+  /** Event fields made from the function's arguments. @internal */
   readonly told: readonly ToldField[];
   /** The event fields, all null: copying this object is faster than adding fields one by one. @internal */
   readonly untold: Readonly<Record<string, unknown>>;

@@ -34,11 +34,11 @@ export interface CoherentOptions {
 export type CoherentRefusal =
   /** No free block or page is where the device needs it. */
   | "no_pages"
-  /** It needs one contiguous block, and is larger than the largest block. */
+  /** The memory must be one contiguous block, and is larger than the largest block. */
   | "above_largest_block"
   /** The atomic pool is used up. */
   | "atomic_pool"
-  /** The device has no address for it. */
+  /** The device has no address for the memory. */
   | "no_address"
   /** Memory that is shared with the hypervisor cannot be mapped behind an IOMMU. */
   | "shared_behind_iommu";

@@ -65,7 +65,7 @@ Deno.test("coherent memory that gets no IOVA range frees its pages", () => {
   assertEquals(machine.pages.takenBytes, before);
 });
 
-/** The refusal of each call without memory. */
+/** The refusal of each call that got no memory. */
 function refusals({ seen }: ReturnType<typeof testBench>): unknown[] {
   return seen.flatMap(({ why }) => why?.rule === "dma.1.9" ? [why.inputs["reason"]] : []);
 }

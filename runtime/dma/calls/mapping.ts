@@ -1008,7 +1008,7 @@ export class DmaMapping {
   /**
    * Whether a link without a range maps its buffer as a single mapping. Unlink and destroy then
    * unmap those mappings, so the state has to remember each mapping. The review of the first
-   * posting asked for this behaviour; it was not merged.
+   * posting asked for this behaviour, but the change was not merged.
    * @see rules/dma.md 3.1, points 7 and 11; rules/defects.md, `unlink_covers_singles`
    */
   #isOneWay({ sizeBytes }: DmaIovaState): boolean {
@@ -1107,7 +1107,8 @@ export class DmaMapping {
   #listMapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
     this.#checker?.lists.mapped(dev, list, dir, attrs);
     for (let index = 0; index < list.outputs; index++) {
-      // Both functions make the same kind of mapping, which `dma_unmap_sg` ends.
+      // `dma_map_sg` and `dma_map_sgtable` make the same kind of mapping, which `dma_unmap_sg`
+      // ends.
       if (!this.#events.tick(DMA_MAP)) continue;
       const fields = { api: MAP_SG.api, ...outputOf(list, index), dir: directionWord(dir) };
       this.#emitMapped(dev, branchOf(dev, list, index), fields, whatKeepsApart(dev, list, index));

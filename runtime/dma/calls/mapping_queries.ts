@@ -28,7 +28,7 @@ export function requiredMask(machine: DmaMachine, dev: DmaDevice): number {
   const { ranges } = machine.memory;
   const top = ramEndPhys(ranges) - 1;
   const last = dev.rangeMap?.dmaOf(top) ?? top;
-  // The error value has all 64 bits set. Observed with the tree's own code.
+  // The error value has all 64 bits set. A run of the kernel's own code returned this mask.
   if (last === DMA_MAPPING_ERROR) return lastAddressOfBits(64);
   let mask = 1;
   while (mask <= last) mask *= 2;

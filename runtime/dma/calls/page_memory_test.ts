@@ -33,7 +33,7 @@ const NOTHING = [0, 0, 0, 0];
 
 Deno.test("single pages in one range: an entry for each run, one output for the device (dma.md 1.9)", () => {
   const { dev, left, machine } = bench();
-  // Every second page of memory is free from here on.
+  // From `start` on, every second page of memory is left free.
   const start = machine.pages.alloc(1, { owner: "driver" })![0]!;
   machine.pages.free([start]);
   const held: PhysAddr[] = [];

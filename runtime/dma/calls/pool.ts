@@ -31,7 +31,7 @@ const MEM_FREE = eventId("mem.free");
 export interface PoolBlock {
   /** Physical address of the block. */
   readonly phys: PhysAddr;
-  /** Its DMA address, as last passed to the pool. */
+  /** The block's DMA address, as last passed to the pool. */
   readonly dma: DmaAddr;
 }
 
@@ -53,7 +53,7 @@ interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
   used: boolean;
   readonly endBytes: Bytes;
-  /** Number of its page, in the order in which the pool allocated pages. */
+  /** Number of the block's page, in the order in which the pool allocated pages. */
   readonly page: number;
   freedSite: number | null | undefined;
 }

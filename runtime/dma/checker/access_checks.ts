@@ -142,7 +142,8 @@ export class AccessChecks {
     const onItsBus = onBus.find((each) => each.dma <= dma && dma < each.dma + each.sizeBytes);
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
     const { platform, table } = this.ledger;
-    // For memory that is also mapped, the mapping decides, and its direction forbids this access.
+    // If the memory is also mapped, the mapping decides, and the mapping's direction forbids this
+    // access.
     const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
     const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
     if (unmappedEnd >= 0) return unmappedEnd;
@@ -254,7 +255,7 @@ export class AccessChecks {
     return false;
   }
 
-  /** A buffer in the same granule, or `NO_RECORD`. */
+  /** A buffer in the granule of the address, or `NO_RECORD`. */
   #nearest(device: CheckedDevice, dma: number): number {
     const { table, platform } = this.ledger;
     const { granuleBytes } = platform.config.iommu;

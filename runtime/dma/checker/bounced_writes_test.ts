@@ -107,7 +107,7 @@ for (const [mode, options] of Object.entries({ forced: FORCED, untrusted: UNTRUS
     handedBack.write(handedBack.mapped + 17, 1);
     handedBack.forCpu();
     assertEquals([handedBack.found(), handedBack.content()[16]], [LOST, 0]);
-    // A write is lost once.
+    // A lost write is reported only once.
     handedBack.end();
     assertEquals(handedBack.found(), []);
   });
@@ -185,7 +185,7 @@ for (const [mode, options] of Object.entries({ forced: FORCED, untrusted: UNTRUS
     dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
     dma.dmaSyncSgForCpu(dev, list, DMA_FROM_DEVICE);
     events.context.site = WRITE;
-    // The end of the first entry, and as many bytes after it.
+    // The last 16 bytes of the first entry, and the 16 bytes of memory after the entry.
     checker!.memory.written([{ phys: at(0x20_02f0), sizeBytes: 32 }]);
     events.context.site = LOSS;
     dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE);

@@ -26,7 +26,7 @@ export class CacheLineRecords {
     this.#newest.set(line, record);
   }
 
-  /** Removes a record from the index, if it is in it. */
+  /** Removes a record from the index, if the index contains it. */
   remove(record: number): void {
     const line = lineOf(this.table.phys[record]!);
     let newer: number = NONE;
@@ -64,7 +64,7 @@ interface Lines {
 export class SharedLines {
   /** Mappings in the order of their first lines. */
   readonly #all: Lines[] = [];
-  /** Lines of the longest mapping. */
+  /** Number of cache lines of the longest mapping. */
   #most = 0;
 
   add(record: number, phys: number, sizeBytes: Bytes): void {

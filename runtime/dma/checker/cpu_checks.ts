@@ -1,5 +1,5 @@
 /**
- * Checks of a C driver's memory accesses, each of which is seen.
+ * Checks of a C driver's memory accesses. The checker sees every access.
  *
  * @see rules/dma.md 1.6
  */
@@ -17,7 +17,7 @@ export interface LentMemory {
   readonly dma: number;
   readonly sizeBytes: Bytes;
   readonly dir: DmaDirection;
-  /** The statement that mapped it, or handed it to the device again. */
+  /** The statement that mapped the memory, or that last handed it to the device. */
   readonly site: number | null;
 }
 

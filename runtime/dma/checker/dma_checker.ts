@@ -218,16 +218,22 @@ export interface UnreleasedRecord {
   readonly device: string;
   /** First byte as the device sees it. */
   readonly dma: number;
-  /** The device addresses that it occupies, `[start, end)`; whole granules where they are translated. */
+  /**
+   * The device addresses that the mapping or range occupies, `[start, end)`; whole granules where they
+   * are translated.
+   */
   readonly start: number;
   readonly end: number;
-  /** First byte of its memory; null for a range, which has no memory. */
+  /** First byte of the mapped memory; null for a range, which has no memory. */
   readonly phys: number | null;
-  /** Neither translated nor bounced: it holds no other resource. */
+  /** The mapping is neither translated nor bounced, so it holds no other resource. */
   readonly isBare: boolean;
-  /** The statement that made it. */
+  /** The statement that made the mapping or range. */
   readonly site: number | null;
-  /** Its description without its device, as a sentence without a final period. */
+  /**
+   * The description of the mapping or range without its device, as a sentence without a final
+   * period.
+   */
   readonly text: string;
 }
 

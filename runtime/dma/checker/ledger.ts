@@ -21,7 +21,7 @@ import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
 import { zeros } from "../../zeros.ts";
 
-/** Two mappings may share a cache line when both have one of these (row 15). */
+/** Two mappings may share a cache line when both have one of these attributes (row 15). */
 const SHARING_ATTRS = DMA_ATTR.DEBUGGING_IGNORE_CACHELINES | DMA_ATTR.REQUIRE_COHERENT;
 const DMA_REPORT = eventId("dma.report");
 
@@ -373,7 +373,7 @@ const KEPT_ENDED = 64;
 interface EndedMapping {
   readonly dma: number;
   readonly sizeBytes: number;
-  /** The statement that made it. */
+  /** The statement that made the mapping. */
   readonly site: number | null;
 }
 
@@ -412,7 +412,7 @@ class EndedMappings {
 interface MetWrite {
   /** The statement that wrote. */
   readonly site: number | null;
-  /** The first of the bytes. */
+  /** Address of the part's first byte. */
   readonly phys: number;
   readonly sizeBytes: Bytes;
 }

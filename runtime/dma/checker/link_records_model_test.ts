@@ -25,11 +25,11 @@ interface Piece {
   readonly dir: DmaDirection;
   readonly attrs: number;
   synced: boolean;
-  /** A device has read it before the sync, which is reported once. */
+  /** A device's read of the piece before the sync was reported. Such a read is reported once. */
   reported: boolean;
 }
 
-/** Class, first statement and, if the text names one, the address. */
+/** A report: its class, its first statement and, if its text names one, the address. */
 type Said = readonly [string, number | null, number | null];
 
 /** A range and its links. */

@@ -19,7 +19,7 @@ const NO_RECORD = NONE;
 const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
-  /** The newest single mapping, usually the next that dma_mapping_error() is called for. */
+  /** The newest single mapping, usually the mapping for which dma_mapping_error() is called next. */
   #newest: number = NO_RECORD;
   readonly #ending = newEnding(MADE.PHYS);
   /** Coherent memory that is allocated. */

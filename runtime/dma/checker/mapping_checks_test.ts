@@ -200,7 +200,7 @@ Deno.test("two mappings of a non-coherent device in one line are reported where 
   assertEquals(run(from, [0x2000, 0x1000, DMA_FROM_DEVICE]), []);
   assertEquals(run(from, [0x1800, 1, DMA_TO_DEVICE]), shared, "a mapping of one byte");
   assertEquals(run([0x1020, 0xfe0, 1], [0x1000, 0x20, DMA_TO_DEVICE]), [], "two that are read");
-  // Without bounce buffers, it compares first lines.
+  // Without bounce buffers, the kernel compares the first lines of mappings.
   const alone = { machine: { swiotlb: NO_POOL } };
   assertEquals(run(from, [0x1800, 0x1000, DMA_FROM_DEVICE], alone), shared);
   assertEquals(run(from, [0x1000, 0x40, DMA_TO_DEVICE], alone), shared);

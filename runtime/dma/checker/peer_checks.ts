@@ -1,5 +1,5 @@
 /**
- * Checks of peer memory (P2PDMA), which no kernel makes.
+ * Checks of the use of peer memory (P2PDMA). No kernel makes these checks.
  *
  * @see rules/p2p.md 9.2, 9.7, 9.8
  */
@@ -59,7 +59,7 @@ export class PeerChecks {
     this.ledger.deviceOf(dev).onBus.push({ dma, sizeBytes });
   }
 
-  /** The driver has finished with that memory. */
+  /** The driver has finished with a peer's memory that it used by bus address. */
   offBus(dev: DmaDevice, dma: number, sizeBytes: Bytes): void {
     const { onBus } = this.ledger.deviceOf(dev);
     const index = onBus.findIndex((each) => each.dma === dma && each.sizeBytes === sizeBytes);

@@ -143,8 +143,8 @@ export class RangeChecks {
 
   /**
    * Called after links were unlinked.
-   * @param destroying The range is freed as well; the check of that free reports a range that does
-   *   not exist.
+   * @param destroying Whether the range is freed as well. A range that does not exist is then
+   *   reported by the check of the free, not here.
    * @param unmappedBytes The bytes that the page table cleared, in whole granules.
    */
   unlinked(part: RangePart, destroying: boolean, unmappedBytes: Bytes): void {
@@ -203,7 +203,10 @@ export class RangeChecks {
     return range === NONE || !this.#ledger.table.has(range, MARK.LEAKED);
   }
 
-  /** True after a call named another device: later mismatches may only be its consequence. */
+  /**
+   * True after a call named another device: later mismatches may only be a consequence of that
+   * call.
+   */
   #isConfused(state: DmaIovaState): boolean {
     const range = this.#links.rangeOf(state);
     return range !== NONE && this.#ledger.table.has(range, MARK.CONFUSED);

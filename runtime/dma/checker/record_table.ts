@@ -131,7 +131,7 @@ export class RecordTable {
     return this.#flags.length;
   }
 
-  /** The host memory of the table. */
+  /** Bytes of host memory that the table occupies. */
   get heldBytes(): Bytes {
     return 46 * this.capacity + 4 * this.#buckets.length;
   }

@@ -310,7 +310,8 @@ Deno.test("calls of another API in a range, word for word (dma.md 8.3)", () => {
   hold([
     [{}, inRange(unmap()), `${belongs} nothing is linked there, so the call has no effect`],
     [{}, onLink(unmap()), `${belongs} ${ended}`],
-    // With this attribute no memory is looked up, so the call unmaps, linked or not.
+    // With this attribute no memory is looked up, so the call unmaps the page, whether it is linked
+    // or not.
     [{}, inRange(unmap(DMA_ATTR.MMIO)), `${belongs} ${ended}`],
   ]);
 });
@@ -351,7 +352,7 @@ Deno.test("what a range covers: whole granules before its first byte, and nothin
   bench.unmap(addr + PAGE - 1 as DmaAddr, PAGE);
   bench.unmap(addr + PAGE as DmaAddr, PAGE);
   assertEquals(bench.classes(), ["range_unmapped", "range_unmapped", "unmap_unknown"]);
-  // After such a call, the remaining links of the range are reported as what they are.
+  // After an unmap inside a range, a report on one of the remaining links describes that link.
   const twice = checkerBench();
   twice.tryAlloc(0, 2 * PAGE);
   twice.machine.events.context.site = 3;

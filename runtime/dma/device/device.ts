@@ -51,7 +51,7 @@ export interface DmaDeviceOptions {
   readonly minAlignMask?: number;
   /** Longest segment of a list. Default 65536. */
   readonly maxSegmentSizeBytes?: Bytes;
-  /** A segment of a list may not cross a multiple of this mask plus one. Default 2^32 - 1. */
+  /** A segment of a list may not cross a multiple of `segmentBoundaryMask + 1`. Default 2^32 - 1. */
   readonly segmentBoundaryMask?: number;
   /** Bus addresses of memory, when they differ from its physical addresses. */
   readonly ranges?: readonly DmaRange[];
@@ -86,9 +86,9 @@ export function isTranslated(dev: DmaDevice): dev is TranslatedDevice {
 export class DmaDevice {
   /** Its name. */
   readonly name: string;
-  /** Its accesses see the caches of the CPU. */
+  /** The device's accesses see the caches of the CPU. */
   readonly coherent: boolean;
-  /** It sits behind an external-facing port: always translated, strict, bounced. */
+  /** The device sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
   /**
    * Address bits that the hardware drives: the higher bits of an address never reach the bus. No mask
@@ -100,7 +100,7 @@ export class DmaDevice {
    * @internal
    */
   readonly deviceTlb: DeviceTlb | null;
-  /** Memory that firmware uses with it: mapped one to one wherever it is translated. */
+  /** Memory that firmware uses with the device: mapped one to one wherever the device is translated. */
   readonly directRegions: readonly DirectRegion[];
   /**
    * Mapping calls for the device go to the device's own dma_map_ops. Such a device is never
@@ -117,7 +117,7 @@ export class DmaDevice {
   minAlignMask: number;
   /** Longest segment of a list. */
   maxSegmentSizeBytes: Bytes;
-  /** A segment of a list may not cross a multiple of this mask plus one. */
+  /** A segment of a list may not cross a multiple of `segmentBoundaryMask + 1`. */
   segmentBoundaryMask: number;
   /**
    * True if sync calls have nothing to do. Set together with the mask when the device is coherent;
@@ -151,7 +151,7 @@ export class DmaDevice {
    */
   peer: unknown = null;
   /**
-   * The host bridge above it, by name; null where it is not configured.
+   * The host bridge above the device, by name; null where it is not configured.
    * @internal
    */
   hostBridge: string | null = null;
@@ -167,7 +167,7 @@ export class DmaDevice {
    */
   busMaster: boolean | null = null;
   /**
-   * A driver of the kernel is bound to it.
+   * A driver of the kernel is bound to the device.
    * @internal
    */
   hasDriver = false;

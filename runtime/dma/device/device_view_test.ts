@@ -109,7 +109,7 @@ Deno.test("a window without memory of its own is seen as zeroes", () => {
     const { dev, machine } = bench;
     machine.dma.dmaMapPhys(dev, at(phys), 4 * KIB, DMA_TO_DEVICE, attrs);
     machine.memory.fill(at(0x20_0000), 4 * KIB, 0x11);
-    // Mapped again, after a page that is not zero.
+    // A further page, which is not zero, is mapped at the next IOVA.
     machine.dma.dmaMapPhys(dev, at(0x20_0000), 4 * KIB, DMA_TO_DEVICE);
     return view(bench);
   };

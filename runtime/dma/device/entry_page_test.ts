@@ -98,7 +98,7 @@ class Bench {
       case 0:
         return this.map(slot * 8 + which % 8);
       case 1:
-        // The next range of this size gets its IOVA, and maps other memory.
+        // The next range of this size gets the IOVA of the unmapped range, and maps other memory.
         this.unmap(which);
         return this.map(slot * 8 + which % 8);
       case 2:

@@ -51,7 +51,10 @@ export class RangeMap {
     return Math.max(...this.ranges.map(({ dma, sizeBytes }) => dma + sizeBytes - 1));
   }
 
-  /** The memory that devices find, as text, with its address for them where it differs: `0x0-0xd7ff_ffff`. */
+  /**
+   * The memory that devices find, as text, with the bus address of each range if it differs:
+   * `0x0-0xd7ff_ffff`.
+   */
   get memoryText(): string {
     return this.ranges.map(({ cpuPhys, dma, sizeBytes }) => {
       const memory = `${hexAddress(cpuPhys)}-${hexAddress(cpuPhys + sizeBytes - 1)}`;

@@ -45,7 +45,10 @@ export function invalidateCaches(
 /** The owner of a buffer after a hand-over. */
 export type MemoryOwner = "cpu" | "device";
 
-/** Hands memory of a mapping over, by its bounce buffer and the CPU's caches. */
+/**
+ * Hands the memory of a mapping to its new owner: copies the bounce buffer, and maintains the CPU's
+ * caches.
+ */
 export function handOver(
   machine: DmaMachine,
   dev: DmaDevice,

@@ -85,7 +85,10 @@ export function bounceForIommu(
   return tlb;
 }
 
-/** Zeroes the rest of a buffer's granules, which the device can see, in the memory itself. */
+/**
+ * Zeroes bytes of a buffer's granules that are outside the data and that the device can see. Writes
+ * them to memory itself, not only to the CPU's caches.
+ */
 function zeroPadding(machine: DmaMachine, phys: PhysAddr, sizeBytes: Bytes): void {
   if (machine.caches === null) machine.memory.fill(phys, sizeBytes, 0);
   else machine.caches.fillMemory(phys, sizeBytes, 0);
@@ -151,7 +154,7 @@ function mapAt(
     return refuseMap(machine, MAP_FAILURE.PAGE_TABLE);
   }
   domain.syncMap(iova, length);
-  // V8 would allocate the sum on its heap. Most buffers start on a granule, so they need no
+  // V8 would allocate the sum on its heap. Most buffers start on a granule, so `iova` needs no
   // addition.
   return (offset === 0 ? iova : iova + offset) as DmaAddr;
 }

@@ -159,7 +159,7 @@ const BRANCH = {
   ),
 } as const;
 
-/** The branches of mappings that are not made by a single map. */
+/** The branches of links, and of a list's entries with peer memory. */
 export const PART_BRANCH = {
   PEER_BUS: branch("peer_bus", "direct", "dma.1.1", "A peer's memory: its bus address.", "bus"),
   LINKED: branch("linked", "translate", "dma.3.3.6", "Linked into an IOVA range."),
@@ -171,7 +171,7 @@ export const PART_BRANCH = {
   ),
 } as const;
 
-/** The branches of a single map, by name in capitals. */
+/** The branches of a call that maps one buffer, by name in capitals. */
 export const MAP_BRANCH = BRANCH;
 
 /** Possible failures on a branch that otherwise succeeds. */

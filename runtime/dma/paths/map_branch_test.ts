@@ -235,7 +235,7 @@ Deno.test("shared memory comes from where the bus has some (dma.md 1.1)", () => 
   const far = { cpuPhys: at(0x8000_0000), dma: 0x10_0000_0000 as DmaAddr, sizeBytes: GIB };
   assertEquals(coherent([far, second], 32), [0x6000_0000, 0x6000_0000]);
   assertEquals(coherent([far], 32), null);
-  // The device must reach the last byte, but no byte after it.
+  // The device must reach the last byte of the range; it need not reach any later byte.
   const fits = (sizeBytes: number) => coherent([{ ...second, sizeBytes }]) !== null;
   assertEquals([fits(0x1fff), fits(0x2000)], [false, true]);
 });

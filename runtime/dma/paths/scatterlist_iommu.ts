@@ -100,7 +100,7 @@ function layOut(
       list.setBusOutput(index, phys, bus, list.lengthAt(index), inPageLink);
       continue;
     }
-    // Set by an earlier map: the old mark would mean a peer's address.
+    // An earlier map may have set the mark, which would now mean a peer's address.
     list.clearBusMark(index);
     const inGranule = domain.offsetOf(phys);
     const mappedBytes = domain.roundUp(list.lengthAt(index) + inGranule);
@@ -344,7 +344,10 @@ export function iommuSyncSg(
   }
 }
 
-/** Includes MMIO, unlike for a single mapping. @see rules/dma.md 7.2 */
+/**
+ * True when the CPU's caches must be maintained for a list. MMIO is included, unlike for a single
+ * mapping. @see rules/dma.md 7.2
+ */
 function maintainsCachesOfList(dev: DmaDevice, attrs: number): boolean {
   return !dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0;
 }

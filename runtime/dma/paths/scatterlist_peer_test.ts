@@ -59,7 +59,10 @@ function listOf(kinds: readonly EntryKind[]): Scatterlist {
   );
 }
 
-/** Checks every mapped list: all bytes are described, each at a real address. */
+/**
+ * Maps a list. Returns a complaint if an output lacks an address, or if the outputs do not cover
+ * all bytes of the list.
+ */
 function complaint(kinds: readonly EntryKind[], mode: IommuMode, quirks: readonly QuirkName[]) {
   const { machine, dev } = withPeers(mode, quirks);
   const list = listOf(kinds);

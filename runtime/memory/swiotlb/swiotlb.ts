@@ -42,7 +42,7 @@ const SWIOTLB_FULL = eventId("swiotlb.full");
 
 /** If a mapping is older than this when the pool is full, it is more likely leaked than in flight. */
 const LEAK_AGE_NS: Nanoseconds = 1_000_000_000;
-/** So is a mapping during which this many others were released. */
+/** A mapping is also more likely leaked if this many others were released while it existed. */
 const LEAK_RELEASES = 1024;
 
 /** Value for a slot without original memory: it is free, or padding. */
@@ -70,7 +70,7 @@ export interface SwiotlbSurroundings {
 export interface BouncedBuffer {
   /** The first slot, padding included. */
   readonly slot: number;
-  /** Number of its slots, padding included. */
+  /** Number of the buffer's slots, padding included. */
   readonly slots: number;
   /** Slots of padding before the data, so that the address keeps its low bits. */
   readonly padSlots: number;
@@ -183,7 +183,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Maps a buffer that does not fit into this pool in another pool, if this pool may grow.
+   * Maps a buffer that does not fit into this pool. If this pool may grow, another pool takes the
+   * buffer.
    * @returns Null if this pool may not grow; it is then reported as full.
    */
   protected mapElsewhere(_unfit: UnfitBuffer): PhysAddr | typeof DMA_MAPPING_ERROR | null {

@@ -41,7 +41,7 @@ export interface SwiotlbGeometry {
   readonly slots: number;
   /** Equal parts of the pool, each with its own search position. */
   readonly areas: number;
-  /** The number of its first slot, if earlier pools use lower numbers; default 0. */
+  /** The number of the pool's first slot, if earlier pools use lower numbers; default 0. */
   readonly firstSlot?: number;
 }
 

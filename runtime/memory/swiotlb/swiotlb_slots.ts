@@ -17,7 +17,7 @@ export interface BouncingDevice {
   readonly name: string;
   /** Address bits of the original that the copy must keep; 0 or a power of two minus one. */
   readonly minAlignMask: number;
-  /** No buffer may cross a multiple of this plus one. */
+  /** No buffer may cross a multiple of `segmentBoundaryMask + 1`. */
   readonly segmentBoundaryMask: number;
   /** The last address that the device reaches; a pool made only for it lies below. */
   readonly lastAddress?: number;
@@ -40,8 +40,8 @@ export class SwiotlbSlots {
   readonly #areaUsed: Int32Array;
   #highWaterSlots = 0;
   /**
-   * Number of free slots from this one to the end of its set; 0 when allocated. Empty before the
-   * first search.
+   * For each slot, the number of free slots from it to the end of its set; 0 for an allocated slot.
+   * Empty before the first search.
    */
   #freeRun = new Uint8Array(0);
   /**

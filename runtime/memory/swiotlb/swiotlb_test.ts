@@ -359,7 +359,8 @@ Deno.test("an unmap tells how long its caller says that the buffer is, a release
   const tlbs = [0, 1, 2].map(() => at(bench.map(0x9000, 0x900)));
   bench.pool.unmap(bench.device, tlbs[0]!, 0x10, DMA_TO_DEVICE, DMA_ATTR.NO_WARN);
   bench.pool.release(bench.device, tlbs[1]!, DMA_FROM_DEVICE);
-  // Released from its second slot on: no buffer starts there, so only the rest is freed.
+  // The release begins at a buffer's second slot, where no buffer starts; so only the slots from
+  // there on are freed.
   bench.pool.release(bench.device, at(tlbs[2]! + 0x800));
   bench.pool.release(bench.device, tlbs[1]!);
   const told = bench.fields("swiotlb.unmap") as Record<string, unknown>[];
