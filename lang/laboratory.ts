@@ -35,7 +35,7 @@ export interface Addition {
 export interface TextOptions {
   /** The name of the text in messages; `scenario.dma` when left out. */
   readonly name?: string;
-  /** The files that it may `use`, by path. */
+  /** The files that the scenario may `use`, by path. */
   readonly files?: Readonly<Record<string, string>>;
 }
 

@@ -20,7 +20,7 @@ import { figureText } from "./figure_text.ts";
 import { formatDuration, formatSizeCut, formatTimeRounded } from "../text/numbers.ts";
 import { figureNamed, type FigureUnit } from "./figures.ts";
 
-/** Most panels. Further figures are only in the table. */
+/** Limit of the panels in one picture. Further figures are only in the table. */
 const MAX_PANELS = 8;
 
 const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;

@@ -59,7 +59,7 @@ class BenchTable {
   byColumn(): string[] {
     const { cells } = this;
     const { different, same } = tellingFigures(cells);
-    // Returns are left out: there are as many as calls.
+    // Events of returns are left out: there are as many of them as events of calls.
     const events = [...new Set(cells.flatMap(({ counts }) => Object.keys(counts)))]
       .filter((name) => !name.startsWith("ret."));
     const row = (name: string, of: (cell: BenchOutcome) => string): Row => [name, ...cells.map(of)];

@@ -44,7 +44,8 @@ export function tellingFigures(
     .filter((name) => cells.some((cell) => cellFigure(cell, name) !== 0));
   const isSame = (name: string) =>
     cells.every((cell) => cellFigure(cell, name) === cellFigure(cells[0]!, name));
-  // If all iterations take the same time, its percentiles show nothing more than the time.
+  // If all iterations take the same time, the percentiles of a cell show nothing more than its
+  // virtual time.
   const isPlain = cells.every(({ iterations, latency, virtualNs }) =>
     latency.of === "iteration" && latency.percentilesNs.p50 === latency.percentilesNs.max &&
     latency.percentilesNs.max * iterations === virtualNs

@@ -3,7 +3,7 @@
 /** The percentiles that are printed. */
 const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 };
 
-/** Most ranges of a histogram. */
+/** Limit of the ranges in a histogram. */
 const MAX_RANGES = 8;
 
 /** The number of times from `fromNs` to `toNs`, both included. */
@@ -20,9 +20,9 @@ export interface LatencyRange {
 export interface LatencyPercentiles {
   /** The median. */
   readonly p50: number;
-  /** Nine in ten took no longer. */
+  /** Nine in ten times are not longer than this. */
   readonly p90: number;
-  /** 99 in a hundred took no longer. */
+  /** 99 in a hundred times are not longer than this. */
   readonly p99: number;
   /** The longest time. */
   readonly max: number;
@@ -30,7 +30,7 @@ export interface LatencyPercentiles {
 
 /** Times of requests or iterations. */
 export interface LatencySummary {
-  /** Whose times these are. */
+  /** Whether these are the times of requests or of iterations. */
   readonly of: "request" | "iteration";
   /** Number of times. */
   readonly count: number;

@@ -24,13 +24,13 @@ export interface BenchTally {
   readonly latency: LatencySummary;
 }
 
-/** Most iterations that a script may specify. */
+/** Largest number of iterations that a script may specify. */
 export const MAX_LOOP_COUNT = 1_000_000;
 
 export type FigureUnit = "count" | "bytes" | "ns";
 
 export interface FigureSpec {
-  /** Its name in `budget` and `expect`. */
+  /** The figure's name in `budget` and `expect`. */
   readonly name: string;
   readonly unit: FigureUnit;
   /** One line, for tables and docs. */

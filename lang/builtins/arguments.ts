@@ -56,7 +56,7 @@ export function toInt(
   return value;
 }
 
-/** A plain int, or a number of that kind, which is not negative. */
+/** A plain int, or a number of `kind`; neither may be negative. */
 function toAmount(value: Value | undefined, kind: "size" | "phys", what: string): number {
   const number = value instanceof Quantity && value.kind === kind ? value.value : value;
   if (typeof number !== "number") {

@@ -4,9 +4,9 @@ import { NotInReleaseError } from "@dmalab/runtime/kernels";
 import type { RaisedError } from "../values/raised_error.ts";
 import type { Span } from "../source.ts";
 
-/** A failure of a call that has its own hint. */
+/** The failure of a call, with a hint about this failure. */
 export class HintedKernelError extends KernelError {
-  /** @param way How a script can continue after it, besides expecting or trying it. */
+  /** @param way How a script can continue after the failure, besides expecting or trying it. */
   constructor(errno: ErrnoName, what: string, readonly way: string) {
     super(errno, what);
   }

@@ -118,7 +118,7 @@ Deno.test("an address that equals the low bits of a live mapping's was cut on it
   // The device's own address width is certain, even if it is small. Therefore it takes precedence
   // over mappings close to the address.
   assertStringIncludes(verdict("address_bits = 24", "m.addr"), "cut to its low 24 bits");
-  // No verdict for low bits of other addresses, and for a mapping that has ended.
+  // The verdict is not `cut_address` if the low bits differ, or if the mapping has ended.
   assertStringIncludes(verdict("", "0xffff_8000 as dma"), "never_mapped");
   const ended = "dma_unmap_page(nic, m, 8KiB, from_device)";
   assertStringIncludes(verdict("", "0xffff_e000 as dma", ended), "never_mapped");

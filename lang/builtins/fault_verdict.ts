@@ -60,7 +60,7 @@ export interface JudgedFault {
 
 type FaultEvent = MachineEvent<"iommu.fault">;
 
-/** Whether the address is all ones, or the page that contains that address. */
+/** Whether the address is in the page of the error value, which is all ones. */
 function isErrorValue({ high, low }: Word64): boolean {
   return high === 0xffff_ffff && low >= 0xffff_f000;
 }

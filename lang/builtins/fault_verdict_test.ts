@@ -59,7 +59,7 @@ function randomScript(seed: number, model: string, mode: string): string {
   return [...lines, ...live.values()].join("\n");
 }
 
-/** The verdict on an access that a plain list of mappings gives, for comparison. */
+/** The verdict that a plain list of mappings gives on an access, for comparison. */
 function expected(all: readonly Mapped[], at: number, unitBytes: number, how: string): string {
   const start = at - at % unitBytes;
   const there = all.filter(({ addr, sizeBytes }) =>

@@ -84,7 +84,8 @@ export class LabMachine implements SimulatedMachine {
     this.recorder = new EventRecorder(machine.events, options.eventLimit, machine.budget);
     if (options.record) this.recorder.start();
     else {
-      // Facts that are not recorded cannot be queried, and copying commands takes time.
+      // Without a recording, no script can query old commands, so the devices need not copy them,
+      // which takes time.
       for (const device of this.lab.devices.values()) device.onUnrecorded?.();
     }
     const incidents: IncidentEvent[] = [];

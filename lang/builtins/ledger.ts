@@ -157,7 +157,7 @@ const LIFE_EVENTS: ReadonlySet<string> = new Set([
 
 /** Which of the mappings at an address are printed, and in how many columns. */
 export interface AddressScope {
-  /** Restricts it to one device; each device has its own IOVA space. */
+  /** Restricts the printed mappings to one device; each device has its own IOVA space. */
   readonly device?: string | null;
   readonly columns?: number;
 }
@@ -303,7 +303,10 @@ export function apiOf(event: MachineEvent): string {
   return typeof api === "string" ? api : event.name;
 }
 
-/** Events of the mapping's own calls belong to its life, even just before or after it. */
+/**
+ * Events of the mapping's own calls belong to the mapping's life, even if they are just before its
+ * start or after its end.
+ */
 function near(event: MachineEvent, created: MachineEvent, ended: MachineEvent | null): boolean {
   if (event.seq >= created.seq && event.seq <= (ended?.seq ?? Infinity)) return true;
   const sameCall = (other: MachineEvent | null) =>
@@ -312,7 +315,7 @@ function near(event: MachineEvent, created: MachineEvent, ended: MachineEvent | 
   return sameCall(created) || sameCall(ended);
 }
 
-/** Most events that a mapping call causes before or after its `dma.map` or `dma.unmap`. */
+/** Limit of the events that a mapping call causes before or after its `dma.map` or `dma.unmap`. */
 const CALL_EVENTS = 8;
 
 function covers(event: MachineEvent, dma: number): boolean {

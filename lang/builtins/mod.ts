@@ -83,7 +83,7 @@ import { Handle, type Value } from "../values/value.ts";
 
 /** Functions and types on one page of the reference. */
 export interface BuiltinGroup {
-  /** The name of its page in docs/builtins/. */
+  /** The name of the group's page in docs/builtins/. */
   readonly page: string;
   readonly title: string;
   readonly functions: readonly FunctionSpec[];

@@ -34,9 +34,9 @@ export interface ScriptedKind<
   R extends SettingRows = SettingRows,
   D extends DeviceBase = DeviceBase,
 > extends DeviceKind<R, D> {
-  /** The type of such a device in a script, with its fields and methods. */
+  /** The type of a device of this kind in a script, with its fields and methods. */
   readonly type: HandleType<D>;
-  /** Other types that its fields, methods and functions return. */
+  /** Other types that the fields, methods and functions of this kind return. */
   readonly types: readonly HandleType[];
   /** Functions for this kind of device. */
   readonly functions: readonly FunctionSpec[];

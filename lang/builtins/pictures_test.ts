@@ -17,7 +17,7 @@ const MACHINES = [
   "metadata_sgl = true } } }",
 ];
 
-/** Requests of every shape, and every kind of value that can be shown on the way. */
+/** Submits requests of every shape, and shows every kind of value that has a picture. */
 const BODY = `
 let shapes = [
   alloc_pages(1),

@@ -65,7 +65,7 @@ const MIGRATING = `machine {
 let into = vf.alloc_buffer(16, from_device)
 let from = vf.alloc_buffer(16, to_device)
 `;
-/** A region of these two pages, on a machine with a translated device. */
+/** A memory region of the two pages of `PROCESS`, on a machine with a translated device. */
 const RDMA = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { rdma nic { } } }
@@ -93,12 +93,12 @@ let memory = gpu.export(ranges: [0B..8KiB, 64KiB..68KiB])
 const ATTACHED = "let attached = nic.attach(memory)\n";
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
-/** The same on the release that reports why a page is missing (v7.3.md 5.4). */
+/** The same script on the release that reports why a page is missing (v7.3.md 5.4). */
 const on7_3 = (script: string) => script.replace("machine {", 'machine {\n  kernel = "7.3-rc7"');
 
 /**
- * For each call and each error, a script in which the call raises the error. It is written `CALL fails
- * ERRNO`.
+ * For each call and each error, a script in which the call raises the error. The call is written `CALL
+ * fails ERRNO`.
  */
 const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dma_iova_link: {

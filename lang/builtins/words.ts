@@ -21,7 +21,7 @@ export interface WordSpec {
   readonly name: string;
   /** Other spellings that mean the same. */
   readonly aliases: readonly string[];
-  /** The title of its set of words. */
+  /** The title of the set to which the word belongs. */
   readonly group: string;
   readonly doc: string;
 }

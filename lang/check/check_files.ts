@@ -148,7 +148,7 @@ export function declareNames(
   return scope;
 }
 
-/** The file's own machine block, or the one of the files it uses. */
+/** The file's own machine block, or the block of the files that it uses. */
 function findMachine(
   entry: LoadedFile,
   scopes: ReadonlyMap<LoadedFile, FileScope>,

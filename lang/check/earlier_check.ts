@@ -24,11 +24,11 @@ export class ItemCheck {
   readonly resolution = new Resolution();
   /** Consts and functions that the item names, each with the number of mentions. */
   readonly reads = new Map<Declared, number>();
-  /** Its part of the dependency graph. */
+  /** The item's part of the dependency graph. */
   readonly uses = new Map<Declared, Set<Declared>>();
-  /** Calls of the file's functions in it. */
+  /** Calls in the item that call functions of the file. */
   readonly calls: (readonly [FunctionDeclaration, CallExpression])[] = [];
-  /** Functions that it calls without using their result. */
+  /** Functions that the item calls without using their result. */
   readonly discarded: FunctionDeclaration[] = [];
   /** Nodes for which a kind was inferred during the check. */
   readonly inferred: (Expression | Variable | FunctionDeclaration)[] = [];
@@ -57,7 +57,7 @@ export class EarlierCheck {
   /** The items of this version that need no new check. */
   #kept: ReadonlySet<Statement> = new Set();
   #bindings = new Map<Statement, Declared>();
-  /** The check of everything that is checked with each version. */
+  /** The check of everything that is checked again with each version. */
   #rest = new ItemCheck();
   /** The names that the items saw, as text. */
   #names: string | null = null;
@@ -90,8 +90,8 @@ export class EarlierCheck {
     const bindings = new Map<Statement, Declared>(
       [...scope.declared.values()].map((each) => [each.declaration, each]),
     );
-    // A duplicate declaration has no binding: it must be checked again when that
-    // changes.
+    // A duplicate declaration has no binding: the declaration must be checked again when it gets a
+    // binding.
     const isBoundAsBefore = (item: Statement) => bindings.get(item) === this.#bindings.get(item);
     this.#kept = isSame ? keptItems(file.items.filter(isBoundAsBefore), this.#checks) : new Set();
     const checks = new Map<Statement, ItemCheck>();

@@ -1,4 +1,7 @@
-/** A check compares names to find the intended one; with very many names it stops. */
+/**
+ * A check compares names to suggest the intended name; after very many comparisons it suggests
+ * nothing more.
+ */
 import { assert } from "@std/assert";
 import { cpuUsage } from "node:process";
 import { loadProgram } from "../language.ts";

@@ -29,7 +29,10 @@ const ABOUT_LISTS: ReadonlySet<DiagnosticCode> = new Set(["E0310", "E0313", "E03
 
 const CASES: ReadonlySet<Statement["kind"]> = new Set(["Test", "Property", "Bench"]);
 
-/** After this many errors in a declaration, others in it may be hidden (`one_per_statement.ts`). */
+/**
+ * After this many errors in a declaration, further errors in the declaration may be hidden
+ * (`one_per_statement.ts`).
+ */
 const MANY_ERRORS = 3;
 
 /**
@@ -56,7 +59,7 @@ export class TornText {
     this.#onlyCases = !errors.some(({ code }) => ABOUT_BRACKETS.has(code));
     for (const { code, span } of errors) {
       const { source, start } = span;
-      // An unexpected block: the previous block was read as another part of its statement.
+      // An unexpected block: the parser read the block before it as another part of the statement.
       const block = source.text.charAt(start) === "{";
       if (block || code.startsWith("E07")) this.#losesNames = true;
       this.#addLines(span);

@@ -25,7 +25,10 @@ export class CodeBuilder extends CodeTables {
     return remembered(this.#builtinIndexes, spec, () => this.builtins.push(spec) - 1);
   }
 
-  /** Reserves a function's number, so that calls to it can be compiled before the function is. */
+  /**
+   * Reserves a function's number, so that calls to it can be compiled before the function is
+   * compiled.
+   */
   reserveFunction(
     role: FunctionRole,
     name: string,

@@ -30,7 +30,10 @@ import { endFunction, FunctionCompiler, isTable } from "./function_compiler.ts";
  * other code runs on that machine.
  */
 export interface ConstCode {
-  /** The global for its value; null for a variable: its code stores the value. */
+  /**
+   * The global for the constant's value; null for a variable, because its code itself stores the
+   * value.
+   */
   readonly global: number | null;
   readonly functionIndex: number;
 }

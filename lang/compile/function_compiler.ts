@@ -86,7 +86,7 @@ const JUMPS: Readonly<Partial<Record<BinaryOperator, Op>>> = {
   ">=": Op.JumpUnlessGreaterEqual,
 };
 
-/** The site of a statement: the source of its events. */
+/** The site of a statement: the location to which the statement's events refer. */
 function siteOf(statement: Statement): Site {
   const { span } = statement;
   return { span, call: onlyCall(statement)?.span ?? span };
@@ -104,7 +104,7 @@ export class FunctionCompiler {
   readonly #slots = new Map<Variable, number>();
   /** While an assertion's condition is compiled: the slot in which each part's value is saved. */
   recorded: ReadonlyMap<Expression, number> | null = null;
-  /** The site for calls, and the outermost expression of its statement. */
+  /** The site for calls in the current statement, and the outermost expression of that statement. */
   site: number | null = null;
   root: Expression | null = null;
 
@@ -876,7 +876,7 @@ export class FunctionCompiler {
     const index = this.code.outcomes.push({
       codeSpan: expected.code.span,
       outcome: expected.outcome,
-      // For an alias such as BLK_STS_INVAL, its status.
+      // For an alias such as BLK_STS_INVAL, the name of the status that it stands for.
       code: canonicalName(written, this.tables.registry),
       deviceStatus: expectedStatus(written, this.tables.registry),
       oneCall,
@@ -928,7 +928,7 @@ export class FunctionCompiler {
     builder.emit(-1, RareOp.StepUntil, someExpression(until, isCall) ? 0 : 1);
   }
 
-  // Blocks that run more than once, or elsewhere.
+  // Blocks that run more than once, or on another machine.
 
   /** Numbers a statement with an expectation, so that the report can list those never reached. */
   #expectation(span: Span): number {
@@ -957,8 +957,8 @@ export class FunctionCompiler {
     const duty = { ...this.#trial, kind, span, done };
     if (kind === "holds") this.builder.emit(0, RareOp.Reached, done);
     else {
-      // The requirement applies only if the call is reached. If a call is never reached, a
-      // condition decides that, and the condition has its own requirement.
+      // The requirement applies only if the call is reached. A call that is never reached is inside
+      // a condition, and the condition has its own requirement.
       duty.trial = this.#unlisted(span);
       this.builder.emit(0, RareOp.Reached, duty.trial);
       this.builder.emit(0, RareOp.ReachedByValue, done);
@@ -1089,7 +1089,7 @@ export class FunctionCompiler {
     builder.holds(1);
   }
 
-  /** The blocks share a frame; each keeps its slots, because the others run in between. */
+  /** The blocks share a frame; each keeps its slots, because the other blocks run in between. */
   #race(expression: BranchesExpression): void {
     const { builder } = this;
     const { branches, span } = expression;

@@ -17,7 +17,7 @@ function whatIsWrong(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The instructions for reporting it, together with the input. */
+/** The instructions for reporting a bug, together with the input. */
 export const BUG_HINT =
   "nothing in the input is at fault; please report it with the input and the seed";
 
@@ -25,8 +25,8 @@ export const BUG_HINT =
  * The location in dmalab where the bug was found, as a file and a line; null for an error without a
  * stack.
  *
- * If `invariant` reported a broken rule, it is on top of the stack. The location is then that of
- * its caller.
+ * If `invariant` reported a broken rule, `invariant` is on top of the stack. The location is then
+ * that of its caller.
  */
 export function bugPlace(error: unknown): string | null {
   const stack = error instanceof Error ? error.stack ?? "" : "";

@@ -3,9 +3,9 @@
  * million letters.
  */
 
-/** Most characters of one name, one text or one line that are quoted. */
+/** Limit of the characters that are quoted from one name, one text or one line. */
 export const MAX_REPEATED = 200;
-/** Most characters of one line of a message, including the message's own words. */
+/** Limit of the characters in one line of a message, including the message's own words. */
 const MAX_LINE_CHARACTERS = 3 * MAX_REPEATED;
 const CUT = "…";
 

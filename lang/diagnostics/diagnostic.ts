@@ -10,13 +10,13 @@ export type Severity = "error" | "warning";
 export interface RelatedSpan {
   /** The location. */
   readonly span: Span;
-  /** Its relation to the diagnostic. */
+  /** The relation of this location to the diagnostic. */
   readonly message: string;
 }
 
 /** A replacement that corrects a mistake. */
 export interface Fix {
-  /** The text that it replaces. */
+  /** The text that the fix replaces. */
   readonly span: Span;
   /** The correct text. */
   readonly text: string;
@@ -32,7 +32,7 @@ export interface BugIdentity {
 
 /** A mistake in a text, with its location. */
 export interface Diagnostic {
-  /** `dmalab explain CODE` says more about it. */
+  /** `dmalab explain CODE` says more about the mistake. */
   readonly code: DiagnosticCode;
   /** Whether it prevents the program from running. */
   readonly severity: Severity;
@@ -50,7 +50,7 @@ export interface Diagnostic {
   readonly related?: readonly RelatedSpan[] | undefined;
   /** The identity of a bug of dmalab; absent for other diagnostics. */
   readonly bug?: BugIdentity | undefined;
-  /** Number of mistakes that it represents, including mistakes that are not shown. */
+  /** Number of mistakes that the diagnostic represents, including mistakes that are not shown. */
   readonly standsFor?: number;
 }
 
@@ -70,7 +70,7 @@ export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
   return { ...diagnostic, hint: hint.text, fixes };
 }
 
-/** Most names that one check compares for suggestions: enough for the errors that are shown. */
+/** Limit of the names that one check compares for suggestions: enough for the errors that are shown. */
 const MAX_COMPARED = 100_000;
 
 /** Collects diagnostics in the order they are found. */

@@ -6,7 +6,7 @@ import { clippedMessage } from "./clip.ts";
 import type { SourceFile } from "../source.ts";
 import type { Diagnostic, Severity } from "./diagnostic.ts";
 
-/** Most errors, and most warnings, that are shown for one file. */
+/** Limit of the errors, and of the warnings, that are shown for one file. */
 const MAX_ERRORS_PER_FILE = 50;
 
 const REST = {
@@ -16,7 +16,7 @@ const REST = {
 
 /**
  * The first errors and warnings of each file. If some are left out, a line with their number is in
- * the place of the first of them.
+ * the place of the first that is left out.
  *
  * @param sorted By file, then by location.
  */
@@ -37,7 +37,8 @@ export function firstMistakes(sorted: readonly Diagnostic[]): readonly Diagnosti
   for (const { first, index } of left) {
     const { severity, span } = first;
     const more = counts[severity].get(span.source)! - MAX_ERRORS_PER_FILE;
-    // A single further one is shown itself: the line with the number would be no shorter.
+    // A single further error or warning is itself shown: the line with the number would be no
+    // shorter.
     if (more > 1) shown[index] = restOf(severity, span, more);
   }
   return shown;

@@ -25,12 +25,12 @@ export interface RenderOptions {
   readonly columns?: number;
 }
 
-/** Most and fewest columns of a source line that are shown. */
+/** Limits of the number of columns that are shown of a source line. */
 const MAX_LINE_WIDTH = 160;
 const MIN_LINE_WIDTH = 20;
 const CUT = "…";
 
-/** Renders one diagnostic. Lines are separated by `\n`, without one at the end. */
+/** Renders one diagnostic. Lines are separated by `\n`, without a `\n` at the end. */
 export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions = {}): string {
   const { code, severity, message } = diagnostic;
   return renderFinding({ ...diagnostic, word: severity, tag: code, message }, options).join("\n");

@@ -26,7 +26,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   return nearNames(word, candidates)?.text;
 }
 
-/** Most names of a list that are shown, and most that are searched for similar ones. */
+/** Limits for a list of names: how many are shown, and how many are searched for similar names. */
 const LISTED = 16;
 const COMPARED = 1000;
 

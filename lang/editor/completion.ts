@@ -308,7 +308,7 @@ export type SuggestionKind =
 /** A possible word at the cursor. */
 export interface Suggestion {
   readonly text: string;
-  /** Its description, in a sentence; empty if unknown. */
+  /** The description of the word, in a sentence; empty if unknown. */
   readonly doc: string;
   readonly kind?: SuggestionKind;
 }

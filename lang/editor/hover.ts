@@ -35,7 +35,7 @@ import { pathAt, type TreeNode } from "./tree_path.ts";
 export interface Hover {
   /** The described span. */
   readonly span: Span;
-  /** The syntax or the kind of the word; the first line is enough. */
+  /** The syntax or the kind of the word on the first line, then its description. */
   readonly lines: readonly string[];
 }
 

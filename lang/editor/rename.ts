@@ -29,7 +29,8 @@ export function renameable(analysis: Analysis, offset: number): Span | string {
 /**
  * The edits that rename the name at an offset, in all files of the program.
  *
- * The edited program is parsed again. If any name has another meaning in it, the list is empty.
+ * The edited program is parsed again. If any name has another meaning in the edited program, the
+ * list is empty.
  */
 export function renameAt(
   analysis: Analysis,

@@ -43,9 +43,9 @@ export type Node = FormattedToken | Group;
 
 export interface Item {
   readonly nodes: readonly Node[];
-  /** Comments on separate lines before it. */
+  /** Comments on separate lines before the item. */
   readonly leading: readonly Comment[];
-  /** Comments that end its last line. */
+  /** Comments that end the item's last line. */
   readonly trailing: readonly string[];
   /** True if the item begins a line. */
   readonly newlineBefore: boolean;
@@ -135,7 +135,7 @@ class GroupReader {
     return this.landmarks.has(word.token.startOffset) || BENCH_WORDS.has(word.token.tokenType);
   }
 
-  /** Whether there is a separator between two items: the comma of `assert a, "b"` is not. */
+  /** Whether the current token separates two items: the comma of `assert a, "b"` does not. */
   #separates(kind: GroupKind): boolean {
     const { tokenType } = this.words[this.#at]!.token;
     if (tokenType === t.Semicolon) return true;

@@ -1,6 +1,6 @@
 /** Width of a line in a scenario, for `dmalab fmt` and for code that writes scenarios. */
 
-/** Most columns of a line. Longer lines are broken where possible. */
+/** Limit of the columns of a line. Longer lines are broken where possible. */
 export const LINE_WIDTH = 100;
 
 /** Columns of one indentation step. */

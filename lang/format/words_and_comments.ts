@@ -6,22 +6,22 @@ import { Comma, isA, Newline, retype, tokenEnd } from "../syntax/tokens.ts";
 
 export interface Comment {
   readonly text: string;
-  /** An empty line is before it. */
+  /** True if an empty line is before the comment. */
   readonly blankBefore: boolean;
 }
 
 /** A token, with the comments and line ends before and after it. */
 export interface FormattedToken {
   readonly token: IToken;
-  /** Comments on separate lines before it. */
+  /** Comments on separate lines before the token. */
   before: readonly Comment[];
-  /** The comment that ends its line. */
+  /** The comment that ends the token's line. */
   after: readonly string[];
-  /** A line ended before it, or before the comments before it. */
+  /** True if a line ended before the token, or before the comments above it. */
   readonly newlineBefore: boolean;
-  /** An empty line is right before it, or before the first comment before it. */
+  /** True if an empty line is right before the token, or before the first comment above it. */
   readonly blankBefore: boolean;
-  /** An empty line is between it and the comments before it. */
+  /** True if an empty line is between the token and the comments above it. */
   readonly blankAfterComments: boolean;
 }
 

@@ -4,7 +4,7 @@ import { spanText } from "../source.ts";
 import { remembered } from "../values/remembered.ts";
 import type { EventPattern, Expression, PatternEvent } from "../syntax/tree/ast.ts";
 
-/** Most states of an automaton; repetitions are expanded, so `{1000}` costs 1000. */
+/** Limit of the states of an automaton; repetitions are expanded, so `{1000}` costs 1000. */
 export const AUTOMATON_LIMIT_STATES = 10_000;
 
 /**

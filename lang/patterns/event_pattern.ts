@@ -56,13 +56,13 @@ export interface Mismatch<E> {
   readonly event: E | null;
   /** The items that would have matched instead. */
   readonly expected: readonly PatternItem[];
-  /** True when the pattern could have ended before that event. */
+  /** True when the pattern could have ended before the event that does not match. */
   readonly mayEnd: boolean;
   /** The `!name` that occurred, if that is the reason. */
   readonly forbidden: PatternItem | null;
 }
 
-/** Most matched events that a mismatch shows. */
+/** Limit of the matched events that a mismatch shows. */
 const PATH_EVENTS = 12;
 
 /** Matches events against a pattern; null if they match. */

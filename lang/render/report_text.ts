@@ -7,9 +7,9 @@ export interface PrintedReport {
   /** Page, chapter and row of the rule, such as `dma.3.6.3`. */
   readonly rule: string;
   readonly text: string;
-  /** The message of a kernel's DMA debugging for it; null if there is no such message. */
+  /** The message of a kernel's DMA debugging for this mistake; null if there is no such message. */
   readonly log: string | null;
-  /** True if no kernel has a check for it. */
+  /** True if no kernel checks for this mistake. */
   readonly beyondKernel: boolean;
   /**
    * The statement that mapped, allocated or locked the memory of the report, as `file:line:column`;

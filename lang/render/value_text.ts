@@ -77,10 +77,10 @@ export function formatStart(
   return { text: writer.text, whole: !writer.stopped };
 }
 
-/** Most characters of a value in requested output. */
+/** Limit of the characters of one value in output that a script requests. */
 export const DISPLAYED_CHARACTERS = 2 ** 16;
 
-/** Most characters of a value in a message's sentence. */
+/** Limit of the characters of one value in a message's sentence. */
 const SENTENCE_CHARACTERS = 1000;
 
 /** The text of {@linkcode formatStart}, with an ellipsis if it is not complete. */

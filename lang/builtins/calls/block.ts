@@ -100,7 +100,10 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
 
 type RequestRefusal = MergeRefusal | "peer_memory" | "apart";
 
-/** The merger's reason; without one, the reason for which it did not compare the two. */
+/**
+ * The merger's reason; without one, the reason why the merger did not compare the request with the
+ * bio.
+ */
 function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): RequestRefusal {
   if (merger.refusal !== null) return merger.refusal;
   return request.hasFlag(BIO_FLAG.NOMERGE) || (bio.flags & BIO_FLAG.NOMERGE) !== 0

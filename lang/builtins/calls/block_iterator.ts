@@ -41,7 +41,7 @@ function blkDma(context: ExecutionContext): BlkDma {
   return new BlkDma(machine);
 }
 
-/** Sets the request of events while the iterator works on it. */
+/** Calls `work`; events that the iterator causes there name the request. */
 function forRequest<T>(
   context: ExecutionContext,
   request: NvmeRequest,

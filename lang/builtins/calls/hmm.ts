@@ -25,7 +25,7 @@ import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 
-/** The charge for a page of a list. */
+/** The memory charged for each page in a list of pages. */
 const ENTRY_BYTES = 16;
 
 /** The machine of the examples: a network card behind an IOMMU, and a process with 16 KiB. */

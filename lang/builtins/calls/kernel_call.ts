@@ -43,7 +43,7 @@ const PROVIDER = param.handle("provider", DEVICE, "The device whose memory is us
  */
 export const BY_ROLE = {
   attrs: ATTRS,
-  /** A number without a BAR is allowed: it names no BAR. */
+  /** Any number is allowed, also a number that no BAR of the device has. */
   bar: param.int("bar", "The number of a memory BAR.", Number.MIN_SAFE_INTEGER),
   bar_offset: optional(param.size("offset", "Offset in the BAR. Default 0B."), 0),
   bar_size: optional(param.size("size", "How many bytes. Default: the rest of the BAR."), 0),

@@ -95,7 +95,7 @@ export const NVME_BYTE_CALLS: readonly FunctionSpec[] = [
 assert command.length == 64 and command[0] == 2 and command[26] == 0x10
 assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
     run(_run, [opcode, flags, nsid, mptr = 0, prp1 = 0, prp2 = 0, sgl, dwords]) {
-      // Dwords replace the fields of reads and writes.
+      // The given dwords replace the dwords that `commandBytes` fills for reads and writes.
       const bytes = commandBytes({ opcode, flags, nsid, blocks: 1, dwords });
       bytes.set(wideBytes(mptr), 16);
       bytes.set(wideBytes(prp1), 24);

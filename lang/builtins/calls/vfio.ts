@@ -1,4 +1,4 @@
-/** Migration buffers of a VFIO function with such a driver. */
+/** Allocates migration buffers for a VFIO function. */
 import type { FunctionSpec } from "../../values/spec.ts";
 import { obtainBuffer, VFIO, VFIO_BUFFER, WANTED } from "../types/vfio/vfio.ts";
 import { VFIO_MACHINE } from "../types/vfio/vfio_buffer.ts";

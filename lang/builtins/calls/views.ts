@@ -17,8 +17,8 @@ import { TRANSLATED_MACHINE } from "./example_machines.ts";
 const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;
 
 /**
- * What devices see, for an argument. A single view gets no name, so that any two views can be
- * compared.
+ * The memory that devices see through an argument. If this is the view of a single device, the
+ * device's name is left out, so that the views of two devices can be compared.
  */
 function seenThrough(
   value: Value,

@@ -14,7 +14,8 @@ export type Unnamed<T> = Omit<FieldSpec<T>, "name">;
 type Get<T, F> = (target: T, context: ExecutionContext) => PlainOf<F>;
 
 /**
- * For each kind a function that makes a field, and one for any other form.
+ * For each kind a function that makes a field of that kind, and two functions for fields of other
+ * forms.
  * @internal
  */
 export type FieldMakers<T> =

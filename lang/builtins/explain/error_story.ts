@@ -13,7 +13,7 @@ export function explainError(name: string, context: ExecutionContext, until = In
   return errorStory(name, context, until) ?? nothingLedTo(`${name}: nothing ended with it`);
 }
 
-/** Raises the mistake of asking for the reasons of something without any. */
+/** Raises a mistake of the script: it asked for the reasons of something that no decision led to. */
 export function nothingLedTo(what: string): never {
   throw new KindError(
     `No recorded decision explains ${what}`,
@@ -72,7 +72,7 @@ function endedWith(event: MachineEvent, name: string): boolean {
   return status === name || blkStatusErrno(status as BlkStatusName) === name;
 }
 
-/** Events of requested resources that were not available. */
+/** Events that report a requested resource as not available. */
 const SHORTAGES: ReadonlySet<string> = new Set([
   "inject",
   "iommu.map_failed",

@@ -74,7 +74,7 @@ function apartReason(facts: EventFacts): string {
   return `a range of its own: ${reasons[apart]}`;
 }
 
-/** The kernel's line, and the meaning of the error that stopped it. */
+/** The line that the kernel logs and, if the kernel crashed, the consequences of the crash. */
 export function explainWarning(facts: EventFacts<"kernel.warn">): Explanation {
   const said = facts.fields.text;
   const ended = facts.fields.error !== null;

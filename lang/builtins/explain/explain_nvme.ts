@@ -120,7 +120,7 @@ export function explainCompletion(facts: EventFacts<"nvme.complete">): Explanati
   };
 }
 
-/** Unmapped segment by segment. @see rules/nvme.md 2.6 */
+/** Why the driver unmapped a request segment by segment, and how. @see rules/nvme.md 2.6 */
 export function explainUnmap(facts: EventFacts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = facts.inputIs("own_ops")

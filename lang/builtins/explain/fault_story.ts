@@ -46,7 +46,7 @@ export function accessText({ access, address, addressUnitBytes }: LoggedFault): 
   return access === null ? where : `${access} of ${where}`;
 }
 
-/** The line, field by field. */
+/** The fault line of the log, field by field. */
 export function loggedFaultLines(fault: LoggedFault): string[] {
   const { details, domainId, event, flags, format, means, name, pasid, source, spec, streamId } =
     fault;
@@ -185,7 +185,7 @@ export function verdictText(judged: JudgedFault, context: ExecutionContext): str
   return VERDICTS[judged.verdict](judged, context);
 }
 
-/** One sentence each: the error and how to repair it. */
+/** For each verdict a sentence with the driver's error and its correction. */
 const VERDICTS: Readonly<
   Record<FaultVerdict, (judged: JudgedFault, context: ExecutionContext) => string>
 > = {

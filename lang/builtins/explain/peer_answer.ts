@@ -1,4 +1,4 @@
-/** Why a route between two peers is of its kind. */
+/** Why a route between two peers has a certain kind. */
 import type { MachineEvent } from "@dmalab/runtime";
 import { findRoute, type PeerRoute } from "@dmalab/devices";
 import { wrapText } from "../../text/columns.ts";

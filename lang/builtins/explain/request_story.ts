@@ -15,7 +15,10 @@ import { siteText } from "../types/event.ts";
 import { decisionList } from "./decision_list.ts";
 import { explanationLines, reasonLines } from "./explanation.ts";
 
-/** Entries printed before the rest is only counted, and how many stay at the ends. */
+/**
+ * Up to `longest` entries are all printed. From a longer list, the `first` and the `last` ones are
+ * printed, and the others are counted.
+ */
 const SHOWN = { longest: 8, first: 4, last: 2 };
 /** `page 4 entry 511` is the longest label. */
 const LABEL_WIDTH = 16;
@@ -57,7 +60,7 @@ function originLine(
     return isMapped && dma >= event.fields.dma && dma < event.fields.dma + event.fields.size_bytes;
   }) as MachineEvent<"dma.map" | "block.segment"> | undefined;
   if (leadsTo === "list") return `${head}, a list`;
-  // Such an entry points to memory outside the request.
+  // An entry without a mapping points to memory outside the request.
   if (mapped === undefined) return `${head}, in no segment of the request`;
   const phys = mapped.fields.phys + (dma - mapped.fields.dma);
   const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
@@ -79,7 +82,7 @@ function segmentText(phys: number, segments: RequestMemory["segments"]): string 
   return `segment ${index}${offset === 0 ? "" : ` + ${formatSize(offset)}`}`;
 }
 
-/** Events without a decision that are printed, too, because they cause later ones. */
+/** Events without a decision that are printed, too, because they cause later decisions. */
 const CAUSES: ReadonlySet<string> = new Set([
   "inject",
   "dma.report",
@@ -211,7 +214,7 @@ function originLines(
     .map((line) => clip(`          ${line}`, columns));
 }
 
-/** The events before the given one, since the last with one of the names. */
+/** The events before the given one, since the last event with one of the names. */
 function eventsUpTo(
   { seq: end }: MachineEvent,
   events: readonly MachineEvent[],

@@ -215,7 +215,7 @@ function groupLines(when: string, groups: readonly PciIommuGroup[]): string[] {
 function moveLines(route: PeerRoute): string[] {
   const { check, client, provider } = route;
   const lines = ["", "no ACS setting changes this: they have no common upstream bridge"];
-  // A switch above one of the two that has a free port for the other.
+  // Switches above one of the two functions, with a free port for the other function.
   const switches = [[provider, client], [client, provider]].flatMap(([inside, outside]) =>
     inside!.chain.filter(({ role }) => role === "upstream_port").map((port) => ({
       port,

@@ -30,7 +30,7 @@ function translationText(device: DmaDevice): string {
 }
 
 function limitsOf(given: DeviceBase): LimitsTarget {
-  // The kind of an added device may be none of these.
+  // The kind of an added device may be none of the kinds of `LabDevice`.
   const device = given as LabDevice;
   if (device.kind !== "nvme") {
     throw new ScriptError(
@@ -205,7 +205,7 @@ export const DEVICE: HandleType<DeviceBase> = {
   explain: (device, context) =>
     deviceStory(device, `${device.kind} ${device.name} at ${device.function.address}`, context),
   // Requests, mappings and events contain their device's name: `req.device == ssd` compares with
-  // it.
+  // that name.
   equals: (device, other) =>
     other === device.name || isHandle(other, DEVICE) && other.target === device,
 };

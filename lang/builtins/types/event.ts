@@ -92,7 +92,7 @@ export const EVENT: HandleType<MachineEvent> = {
   name: "event",
   doc: "An event. Its own fields are read by their names.",
   portable: true,
-  // Most scripts read no field of an event: the complete list is not built for them.
+  // Most scripts read no field of an event: the complete list is not built for these scripts.
   fields: fieldsFor(CORE_EVENTS),
   format: (event) => formatEventText(event),
   show: (event, context) => eventLines(event, context),

@@ -1,4 +1,4 @@
-/** Records: their entries are their fields; methods see them as a whole. */
+/** Records: the entries of a record are its fields; a method gets the whole record. */
 import { removeEntry, setEntry } from "../../values/changes.ts";
 import { ENTRY_BYTES, ITEM_BYTES, LIST_BYTES, RECORD_BYTES } from "../../values/limits.ts";
 import { pairLines } from "../../text/columns.ts";

@@ -6,7 +6,7 @@ import type { Expression } from "../../syntax/tree/ast.ts";
 /** The name of the baseline cell in an expectation. */
 export const BASELINE_CELL = "baseline";
 
-/** `strict.iotlb.sync`, `"7.2.12".time`: a figure of the cells with a value. */
+/** `strict.iotlb.sync`, `"7.2.12".time`: a figure of the cells with a certain axis value. */
 export interface CellFigure {
   /** The value of an axis, as tables print it. */
   readonly cell: string;
@@ -16,7 +16,10 @@ export interface CellFigure {
 }
 
 export interface ExpectedFigure extends CellFigure {
-  /** True for a factor or a divisor: if it is 0, the condition cannot be judged. */
+  /**
+   * True if the figure is a factor or a divisor: if the figure is 0, the condition cannot be
+   * judged.
+   */
   readonly isScaled: boolean;
 }
 

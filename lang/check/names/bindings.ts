@@ -57,7 +57,7 @@ export class Variable {
   reads = 0;
   /** The first use in a lambda; null without one. */
   capturedAt: Span | null = null;
-  /** The kind of all of its values, if it cannot be inferred from their expressions. */
+  /** The kind of all values of the variable, if the kind cannot be inferred from their expressions. */
   givenKind: Type | null = null;
 
   constructor(
@@ -90,7 +90,10 @@ export interface MachineParts {
    * all code of that machine can use.
    */
   readonly variables: ReadonlyMap<LetStatement, Variable>;
-  /** Registers with a known offset; errors in the others are reported when the block is read. */
+  /**
+   * Registers with a known offset; errors in the other registers are reported when the block is
+   * read.
+   */
   readonly registers: readonly DescribedRegister[];
 }
 
@@ -131,7 +134,7 @@ export type NameBinding =
   | BuiltinBinding
   | WordBinding;
 
-/** The top-level declarations of a file that others may use. */
+/** The top-level declarations of a file that other files may use. */
 export type Declared = ConstBinding | FunctionBinding;
 
 /** The places that a program changes: by name only, because a record may have many references. */

@@ -38,7 +38,7 @@ export function patternNames(registry: Registry): readonly string[] {
   ];
 }
 
-/** For a field of a thing such as `iommu.mpa`: the event name that was probably meant. */
+/** The event name that was probably meant by an expression that reads a field, such as `iommu.mpa`. */
 export function meantEvent(
   expression: FieldExpression,
   registry: Registry,

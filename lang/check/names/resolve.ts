@@ -103,7 +103,7 @@ export class Resolver {
   readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
   /** The check of the item being resolved, if it is kept for the next version. */
   #check: ItemCheck | null = null;
-  /** The target of results: the item's or the whole program's. */
+  /** The resolution that gets the results: that of the item, or that of the whole program. */
   private resolution: Resolution;
   private uses: Map<Owner, Set<Owner>>;
 
@@ -122,7 +122,7 @@ export class Resolver {
     this.uses = allUses;
   }
 
-  /** Whether it is an event name, such as `iotlb.sync`: its value is the name as text. */
+  /** Whether an expression is an event name, such as `iotlb.sync`: its value is the name as text. */
   #eventName(expression: Expression, scope: Scope): boolean {
     const name = eventNameOf(expression);
     if (name === null || !this.fileScope.registry.eventNames.includes(name)) return false;
@@ -229,7 +229,7 @@ export class Resolver {
         }
         return;
       case "Trace":
-        // Only a loop within the block may `break`: leaving the trace would give it no value.
+        // Only a loop within the block may `break`: a trace that is left early would have no value.
         return this.#block(expression.body, { scope, inLoop: false });
       case "Compare": {
         const inner = this.#closure("compare", expression, scope);

@@ -12,7 +12,10 @@ import type { Span } from "../../source.ts";
 import type { CallExpression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
 import type { CodeScope } from "./bindings.ts";
 
-/** Most unknown names that are examined. A script with more than a hundred has another problem. */
+/**
+ * Limit of the unknown names that are examined. A script with more than a hundred has another
+ * problem.
+ */
 const MAX_EXAMINED = 100;
 
 /** A use of an unknown name. */

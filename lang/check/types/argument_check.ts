@@ -88,7 +88,7 @@ function matchArguments(
   call: CallExpression,
   callable: Callable,
   declared: FunctionDeclaration | null,
-  /** Functions with an unknown name: an extra argument may be meant for it. */
+  /** Functions that use an unknown name: an extra argument may be meant for that name. */
   incomplete: ReadonlySet<FunctionDeclaration>,
   bag: DiagnosticBag,
 ): Map<Argument, ParameterSpec> {

@@ -13,11 +13,11 @@ import { innerBlocks } from "../../syntax/tree/statement_kinds.ts";
 export interface FunctionResult {
   /** The values of its `return`s; null for a `return` without a value. */
   readonly values: readonly (Expression | null)[];
-  /** True when it returns no value on any path. */
+  /** True when the function returns no value on any path. */
   readonly isNone: boolean;
-  /** True when it contains `return none`: then `none` is intended as a value. */
+  /** True when the function contains `return none`: then `none` is intended as a value. */
   readonly saysNone: boolean;
-  /** Its last bare `return`. */
+  /** The function's last `return` without a value; null without one. */
   readonly bare: ReturnStatement | null;
   /**
    * True when the function's last statement is a `return`. If that `return` has no value, the value

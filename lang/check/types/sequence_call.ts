@@ -1,4 +1,4 @@
-/** `sequence(…)` as the choices of a property: its variable is the whole list. */
+/** `sequence(…)` as the choices of a property: the property's variable is the whole list. */
 import type { CallExpression, Expression } from "../../syntax/tree/ast.ts";
 
 /** The builtin with the same parameters as a property's sequence. */

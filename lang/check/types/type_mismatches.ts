@@ -61,7 +61,7 @@ interface TracedMismatch extends TypeMismatch, MismatchOrigin {
 /** Limit of the steps from a use back to its origin. */
 const CHAIN_LIMIT = 100;
 
-/** Most uses that are shown in an error at their origin. */
+/** Limit of the uses that an error at their origin lists. */
 const DISPLAYED_USES = 2;
 
 export class TypeMismatches {

@@ -24,7 +24,10 @@ const FILES = {
   "c.dma": "fn scattered() { }",
 };
 
-/** Shown by the loader of the command line only, or too long for an example. */
+/**
+ * Codes that only the loader of the command line reports, or that only a very long example could
+ * show.
+ */
 const ELSEWHERE = ["E0706", "E0709", "E0711", "E0712", "E0713", "E0714", "W0306", "W0308"];
 
 Deno.test("every code of the checker has a title, a paragraph and an example", () => {

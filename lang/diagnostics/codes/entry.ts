@@ -2,7 +2,7 @@
 export interface CodeEntry {
   /** The mistake in a few words. */
   readonly title: string;
-  /** A paragraph that explains it to a first-time reader. */
+  /** A paragraph that explains the mistake to a first-time reader. */
   readonly explanation: string;
   /** A few lines that show the mistake and its correction. */
   readonly example: string;

@@ -144,7 +144,10 @@ function rangeLine(range: PicturedRange, space: PicturedSpace, columns: number):
   return spread(text, cursors.join(" "));
 }
 
-/** Number of consecutive ranges directly below one that have the same size, use and note. */
+/**
+ * Number of consecutive ranges directly below a range, with the same size, use and note as that
+ * range.
+ */
 function likeIt(ranges: readonly PicturedRange[], at: number, space: PicturedSpace): number {
   const { sizeBytes, use, note } = ranges[at]!;
   let count = 0;

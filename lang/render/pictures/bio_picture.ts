@@ -12,7 +12,7 @@ import { usedBar } from "./strip.ts";
 export interface PicturedVector {
   readonly phys: number;
   readonly sizeBytes: number;
-  /** The alignment at which it meets the previous segment; null for the first. */
+  /** The alignment at which the segment meets the previous segment; null for the first segment. */
   readonly meetsBytes: number | null;
 }
 

@@ -132,7 +132,7 @@ function entryRows(request: RequestMemory, rowsOf: (page: number | null) => read
 interface ShownPage {
   readonly page: RequestListPage;
   readonly index: number;
-  /** Number of list pages that are left out before it. */
+  /** Number of list pages that are left out before this page. */
   readonly hiddenBefore: number;
 }
 
@@ -214,7 +214,7 @@ function fanOut(row: number, last: number, atCentre: boolean, data: boolean): st
   return `${stem}${joint(row > 0, row < last, atCentre, data)}${data ? "─► " : "   "}`;
 }
 
-/** The box-drawing character with these four arms. */
+/** The box-drawing character with an arm in each direction that is true. */
 function joint(up: boolean, down: boolean, left: boolean, right: boolean): string {
   const arms = (up ? 8 : 0) + (down ? 4 : 0) + (left ? 2 : 0) + (right ? 1 : 0);
   return " ╶╴─╷┌┐┬╵└┘┴│├┤┼"[arms]!;

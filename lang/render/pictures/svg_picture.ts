@@ -13,9 +13,9 @@ import type { ShowStatement } from "../../values/execution_context.ts";
 
 /** A picture, as it is drawn in the terminal. */
 export interface TextPicture {
-  /** Its origin: the statement that showed it, and the statement's location. */
+  /** The picture's origin: the statement that showed the picture, and the statement's location. */
   readonly title: string;
-  /** Its lines, without colours. */
+  /** The picture's lines, without colours. */
   readonly lines: readonly string[];
 }
 

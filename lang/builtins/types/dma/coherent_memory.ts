@@ -9,7 +9,7 @@ import { fieldsOf } from "../../describe/fields.ts";
 
 interface PageMemoryTarget {
   readonly memory: PageMemory;
-  /** True after it was freed: freeing it again is a double free. */
+  /** True after the memory was freed: freeing it again is a double free. */
   freed: boolean;
 }
 
@@ -29,9 +29,9 @@ export const PAGE_MEMORY: HandleType<PageMemoryTarget> = {
 
 export interface CoherentTarget {
   readonly memory: CoherentMemory;
-  /** The device it was allocated for, by name. */
+  /** The device that the memory was allocated for, by name. */
   readonly device: string;
-  /** True after it was freed: freeing it again is a double free. */
+  /** True after the memory was freed: freeing it again is a double free. */
   freed: boolean;
 }
 

@@ -23,7 +23,7 @@ export interface PoolBlockTarget {
   readonly destroyed: number;
   /** The block's device address while it is allocated. */
   readonly addr: DmaAddr;
-  /** True after it was freed: freeing it again is a double free. */
+  /** True after the block was freed: freeing it again is a double free. */
   freed: boolean;
 }
 

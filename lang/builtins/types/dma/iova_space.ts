@@ -283,11 +283,11 @@ function cacheTexts(domain: IommuDomain): string[] {
 }
 
 type RangeUse =
-  /** Page-table entries translate it. */
+  /** Page-table entries translate the range. */
   | "mapped"
-  /** Allocated, with nothing linked in it. */
+  /** The range is allocated, and nothing is linked in it. */
   | "taken"
-  /** Freed, and kept in an rcache for the next one of its size. */
+  /** Freed, and kept in an rcache for the next allocation of this size. */
   | "cached"
   /** Freed in lazy mode: queued for a deferred flush. */
   | "waiting"
@@ -313,7 +313,7 @@ interface AddressRange {
   readonly cachedTimes: number;
 }
 
-/** A freed range; the first frame is its key. */
+/** A freed range. Its key in a `Map` is the range's first frame. */
 interface GivenBack {
   readonly use: "cached" | "waiting";
   readonly cpu: number;

@@ -19,7 +19,7 @@ import { fieldsOf } from "../../describe/fields.ts";
 export interface IovaStateTarget {
   readonly state: DmaIovaState;
   device: DmaDevice | null;
-  /** The kind of memory that the block iterator mapped with it, needed for the unmap. */
+  /** The kind of memory that the block iterator mapped with this state, needed for the unmap. */
   kind: PeerMapType;
 }
 

@@ -56,7 +56,10 @@ function ioStory(
   return lines;
 }
 
-/** The decisions about each request, with rules, and its end; equal lines once. */
+/**
+ * A line for each request: the different decisions about the request, with their rules, and the
+ * request's end.
+ */
 function decisionsOf(requests: readonly NvmeRequest[], context: ExecutionContext): string[] {
   const decided = new Map(requests.map(({ id }) => [id, new Set<string>()]));
   for (const { name, request, why } of context.recorder.events) {

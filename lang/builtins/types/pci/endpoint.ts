@@ -1,6 +1,6 @@
 /**
- * A device of any other kind: scripts map memory for it, make it read and write, and describe its
- * registers.
+ * An `endpoint`, which represents a device of any other kind: scripts map memory for it, make it
+ * read and write, and describe its registers.
  */
 import type { EndpointDevice } from "@dmalab/devices";
 import type { MemoryRegionConfig } from "@dmalab/runtime";

@@ -1,4 +1,4 @@
-/** The address space of a process, as far as the devices that share it need it. */
+/** The parts of a process's address space that concern the devices which share it. */
 import { type AddressSpace, type MappedPage, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";

@@ -140,7 +140,7 @@ function showMr(target: MrTarget): string[] {
   ];
 }
 
-/** True for an event that a region caused, or one of its children. */
+/** True for an event that the region with this name, or one of its child regions, caused. */
 function isAbout({ fields }: MachineEvent, name: string): boolean {
   const region: unknown = Reflect.get(fields, "region");
   return typeof region === "string" && (region === name || region.startsWith(`${name}.`));

@@ -19,7 +19,7 @@ import { type Decoded, named, optional, param } from "../../describe/parameters.
 
 export { DIRTY_TRACKER, VFIO_BUFFER } from "./vfio_buffer.ts";
 
-/** A larger number, 4 GiB of pages, is taken for a typing error. */
+/** 4 GiB of pages: a larger number is taken for a typing error. */
 const MAX_PAGES = 2 ** 20;
 
 const PAGES = param.int("pages", "How many pages.", 0, MAX_PAGES);
