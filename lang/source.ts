@@ -53,11 +53,11 @@ export class SourceFile {
 
 /** A piece of source text: from `start` up to, not including, `end`. */
 export interface Span {
-  /** The file that contains it. */
+  /** The file that contains the span. */
   readonly source: SourceFile;
-  /** Offset of its first character. */
+  /** Offset of the span's first character. */
   readonly start: number;
-  /** Offset behind its last character. */
+  /** Offset behind the span's last character. */
   readonly end: number;
 }
 

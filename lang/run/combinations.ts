@@ -1,4 +1,7 @@
-/** The machines a test runs on: `with` changes one, `matrix` makes a test for each combination. */
+/**
+ * The machines a test runs on: `with` changes the machine of the test, `matrix` makes a test for
+ * each combination.
+ */
 import type { LabConfig } from "@dmalab/devices";
 import { formatValue } from "../render/value_text.ts";
 import type { Registry } from "../values/registry.ts";

@@ -30,7 +30,7 @@ interface ProbeResult {
   readonly passed: (site: number) => boolean;
 }
 
-/** Repeats a run without one defect after the other, on demand. */
+/** Repeats a run on demand: once for each defect, without that defect. */
 export class DefectAttribution {
   readonly #quirks: QuirkSet;
   readonly #tried = new Map<QuirkName, ProbeResult | null>();

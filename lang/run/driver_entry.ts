@@ -135,7 +135,7 @@ class DriverReader {
     return null;
   }
 
-  /** @param plain The number of its parameters without the direction. */
+  /** @param plain The number of the function's parameters without the direction. */
   #function(
     key: "map" | "unmap" | "takes",
     form: string,

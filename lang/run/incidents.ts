@@ -20,7 +20,7 @@ import { describeLeak, judgeLeaks, spanOf } from "./leaks.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
-/** Most incidents of one run that are listed; the others are counted. */
+/** Limit of the incidents that are listed for one run; the others are counted. */
 export const DISPLAYED_INCIDENTS = 20;
 
 /** Faults and reports that no statement expected. */

@@ -35,7 +35,7 @@ Deno.test("a failed test lists what it held, with its line, and no leak is count
     "leaks.dma:5:3",
   ]);
   assertStringIncludes(incident!.lines[0]!, "unreleased[mapping]: ");
-  // Statements that did not run might have freed it: there is no certain correction.
+  // Statements that did not run might have freed the mapping, so no correction is certain.
   assertEquals(incident!.lines.some((line) => line.includes("hint")), false);
   const allowed = run(`test "t" with { leaks = allow } { ${MAPS}\n assert false }`);
   assertEquals(allowed.outcomes[0]!.incidents, []);

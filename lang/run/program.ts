@@ -34,7 +34,7 @@ import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_f
 export interface Program {
   /** The file that was loaded. */
   readonly source: SourceFile;
-  /** Every file it consists of, the used ones first. */
+  /** Every file of the program; a file comes after the files that it uses. */
   readonly files: readonly SourceFile[];
   /** @internal */
   readonly registry: Registry;
@@ -61,7 +61,7 @@ export interface Program {
    * @internal
    */
   readonly main: number | null;
-  /** Its tests, properties and benches, one for each machine they run on. */
+  /** The program's tests, properties and benches, one entry for each machine on which they run. */
   readonly tests: readonly TestEntry[];
   /**
    * The file's drivers for the hunt.
@@ -130,7 +130,7 @@ export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
 export interface UnderstoodProgram {
   readonly loaded: LoadedFile;
   readonly checked: CheckedFiles;
-  /** The mistakes in it and in its used files, by file and place. */
+  /** The mistakes in the program's file and in the files that it uses, by file and place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 

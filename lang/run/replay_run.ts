@@ -119,7 +119,7 @@ class ReplayedEvents implements RecordedEvents {
 interface ChildMachine {
   /** The child runs a block of the script, which a debugger may follow. */
   readonly isBlock: boolean;
-  /** Defects of the machine; null for those of its configuration. */
+  /** Defects of the machine; null for the defects of its configuration. */
   readonly quirks: QuirkSet | null;
   /** Events that are recomputed on demand; null when the machine keeps its events. */
   readonly repeated: ReplayedEvents | null;
@@ -127,10 +127,10 @@ interface ChildMachine {
 
 /** Runs of one function of a program, or of one block, on separate machines. */
 export class ChildRunStarter implements RunStarter {
-  /** Events of such a run were requested: later runs keep theirs. */
+  /** True after the events of a run that only counted them were requested: later runs store events. */
   #requireEvents = false;
 
-  /** @param variants Changes to the machine block by the test, and by each `compare` around. */
+  /** @param variants Changes to the machine block by the test, and by each surrounding `compare`. */
   constructor(
     readonly program: Program,
     readonly config: LabConfig,
@@ -144,8 +144,8 @@ export class ChildRunStarter implements RunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    // Such a run only counts its events: the events of a single place of a sweep, or of an order
-    // that ends with its race, are rarely requested.
+    // A run of a single place of a sweep, or of an order that ends with its race, only counts its
+    // events, because they are rarely requested.
     const counts = typeof choice?.taken === "object" && !goesOn(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });

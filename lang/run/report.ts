@@ -36,7 +36,7 @@ export interface FailureReport {
 export interface FailedValue {
   /** The name, the field or the call. */
   readonly part: string;
-  /** Its value; a long one is cut. */
+  /** The value of the part; a long value is cut. */
   readonly text: string;
 }
 
@@ -65,19 +65,19 @@ export interface EntryOutcome {
   readonly name: string;
   /** `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /** The place of its name. */
+  /** The place of the test's or bench's name. */
   readonly place: LocationText;
   /** Its result. */
   readonly outcome: "passed" | "failed" | "skipped";
   /** Why it failed; null when it did not. */
   readonly failure: FailureReport | null;
-  /** The seed of its machine. */
+  /** The seed of the machine on which the test or bench ran. */
   readonly seed: number;
 }
 
 /** Unexpected incidents and leaks of a run. */
 export interface Unexpected {
-  /** Unexpected faults and reports, and leaks: the first ones. */
+  /** The first of the unexpected faults and reports, and of the leaks. */
   readonly incidents: readonly Incident[];
   /** Unexpected faults of the IOMMU. */
   readonly unexpectedFaults: number;
@@ -107,7 +107,7 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly unreached: readonly LocationText[];
   /** Virtual time. */
   readonly durationNs: number;
-  /** Events of its machines. */
+  /** Number of events of the test's machines. */
   readonly events: number;
 }
 
@@ -208,9 +208,9 @@ export interface BenchExpectationOutcome {
   readonly place: LocationText;
   /** The common values of the group's cells: `size = 4KiB`; empty for all cells. */
   readonly where: string;
-  /** `not judged`: a cell that it names did not run, or failed. */
+  /** `not judged`: a cell that the expectation names did not run, or failed. */
   readonly outcome: "passed" | "failed" | "not judged";
-  /** Why it was not judged. */
+  /** Why the expectation was not judged. */
   readonly reason: string | null;
   /** Why it failed. */
   readonly failure: FailureReport | null;
@@ -218,9 +218,9 @@ export interface BenchExpectationOutcome {
 
 /** A bench with all cells that ran. */
 export interface BenchReport {
-  /** Its name, without values. */
+  /** The bench's name, without values. */
   readonly name: string;
-  /** The place of its name. */
+  /** The place of the bench's name. */
   readonly place: LocationText;
   /**
    * The axis value of the baseline's cells, with its axis. Other cells are compared with the
@@ -229,7 +229,7 @@ export interface BenchReport {
   readonly baseline: VariantSetting | null;
   /** The cells in the order of the axes; the last axis changes fastest. */
   readonly cells: readonly BenchOutcome[];
-  /** Its expectations, each in every group of cells. */
+  /** The bench's expectations, each in every group of cells. */
   readonly expectations: readonly BenchExpectationOutcome[];
 }
 

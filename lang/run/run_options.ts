@@ -21,11 +21,11 @@ export interface RunStart extends RunNames {
 
 /** Options of a run. */
 export interface RunOptions {
-  /** `all`: the statements at the top of the file and the tests; `tests`: only these. */
+  /** `all`: the statements at the top of the file and the tests; `tests`: only the tests. */
   readonly only?: "all" | "tests";
   /**
-   * Runs only tests that have one of these in their name or in their machine's name; all tests if
-   * the list is empty.
+   * Runs only tests that have one of these matches in their name or in their machine's name; all
+   * tests if the list is empty.
    */
   readonly match?: readonly NameMatch[];
   /** Runs no further test after one that failed. */
@@ -48,7 +48,7 @@ export interface RunOptions {
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
-  /** Gets the lines of `show` as `onLine` does, together with the statement of each. */
+  /** Gets the lines of `show` as `onLine` does, together with the `show` statement of each line. */
   readonly onShown?: (text: string, shown: ShowStatement) => void;
   /** Gets the questions of quizzes; without it they are printed as lines. */
   readonly onQuestion?: (question: Question) => void;

@@ -1,4 +1,4 @@
-/** Runs programs of any content: with fast-check for their properties. */
+/** Runs any program; fast-check draws the cases of its properties. */
 import { FAST_CHECK } from "./property/fast_check_engine.ts";
 import type { Program } from "./program.ts";
 import type { RunnableTest, TestEntry } from "./test_entry.ts";

@@ -89,11 +89,12 @@ Deno.test("a failure inside functions names the calls that led there", () => {
 Deno.test("step until sees a condition that comes and goes within an activity", () => {
   const after = (text: string) =>
     failureOf(inTest(`let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\n${text}`));
-  // Both happen in the activity that handles the completion: at its end, both have happened.
+  // The interrupt and the unmap happen in one activity, which handles the completion: at the end of
+  // the activity both have happened.
   const between = "counters.irq == 1 and counters.nvme.unmap == 0";
   assertEquals(after(`step until ${between}\nassert counters.nvme.unmap == 1`), null);
   assertEquals(after("let n = 0\nstep until n == 1 or io.done\nassert io.done"), null);
-  // A call may cause events: it is evaluated between activities only.
+  // A call may cause events, so a condition with a call is evaluated between activities only.
   assertEquals(
     after(`step until io.requests.all(r => ${between})`),
     "E0907 No work is pending, and the condition is false",

@@ -164,7 +164,7 @@ export class RunSession {
     this.#rest();
     const failures = [result.failure, ...result.tests.map(({ failure }) => failure)];
     if (failures.some((failure) => failure !== null && BY_CLOCK.has(failure.code))) {
-      // Stopped by the clock or by the user, it would end elsewhere when repeated: undo it.
+      // An input that the clock or the user stopped would end elsewhere when repeated: undo it.
       this.#again();
       return { ...result, newMachine: false, undone: true };
     }

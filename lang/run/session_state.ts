@@ -103,8 +103,8 @@ export class SessionState {
   onBranchPoint: (part: number, isStatement: boolean) => void = () => {};
   readonly #limits: Limits;
   /**
-   * Whether the session continues with this state. The host's clock may stop a run only if it does,
-   * because a replayed run must end where the original run ended.
+   * Whether the session continues with this state. The host's clock may stop a run only in this
+   * case, because a replayed run must end where the original run ended.
    */
   #isLive: boolean;
   #runs: RunStarter;
@@ -157,7 +157,7 @@ export class SessionState {
       failure = drain(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown) this.#keepValue(prepared);
-      // A call without a value is mostly made for its effect.
+      // A call without a value is mostly made for its effect, so `none` is not shown.
       if (failure === null && shown && (result !== null || !isCall)) {
         // The text is not a value of the script. Its memory is not charged, because a repetition of
         // the input does not make the text.

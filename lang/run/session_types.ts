@@ -65,7 +65,7 @@ export interface InputResult {
   /** Outcomes of tests in the input, which are run immediately, each on a separate machine. */
   readonly tests: readonly TestOutcome[];
   /**
-   * Parts of the input that a session does not run, for a command that does.
+   * Parts of the input that a session does not run, for a command that runs them.
    * @internal
    */
   readonly notRun: readonly UnrunPart[];
@@ -116,7 +116,7 @@ export interface SessionVariable {
   readonly name: string;
   /** "an int", "a request" … */
   readonly kind: string;
-  /** Its value, as `print` writes it. */
+  /** The variable's value, as `print` writes it. */
   readonly text: string;
 }
 
@@ -136,7 +136,7 @@ export interface SessionSummary {
   readonly faults: number;
   /** Reports of the checker so far. */
   readonly reports: number;
-  /** Its variables, with their values. */
+  /** The session's variables, with their values. */
   readonly variables: readonly SessionVariable[];
   /** Names of consts and functions. */
   readonly declared: readonly string[];

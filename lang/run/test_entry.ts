@@ -28,13 +28,13 @@ export interface ExpectationCode {
 
 /** One test, property or bench on one machine. */
 export interface TestEntry {
-  /** The kind of its declaration. */
+  /** The kind of the entry's declaration. */
   readonly kind: "test" | "property" | "bench";
   /** Its name. */
   readonly name: string;
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /** The place of its name. */
+  /** The place of the test's or bench's name. */
   readonly span: Span;
   /** The test is declared with `skip` and is not run. */
   readonly skip: boolean;
@@ -80,7 +80,7 @@ export interface TestEntry {
    */
   readonly expectations: readonly ExpectationCode[];
   /**
-   * For a bench: the value with the cells that the others are compared with.
+   * For a bench: the axis value of the baseline cells, with which the other cells are compared.
    * @internal
    */
   readonly baseline: string | null;

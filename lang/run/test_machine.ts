@@ -95,8 +95,8 @@ export class TestMachine {
 }
 
 /**
- * Evaluates constants and the machine's variables. @returns What `run` returned for the first that
- * failed.
+ * Evaluates constants and the machine's variables. @returns What `run` returned for the first
+ * constant or variable that failed.
  */
 export function workOutConsts<F>(
   vm: Vm,

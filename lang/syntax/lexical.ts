@@ -83,7 +83,7 @@ export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticRepor
           kept.push(part);
         }
         if (endsTextOfLineBefore(token, unclosed, reporter)) {
-          // The tokens before this quote are the rest of that string: drop them.
+          // The tokens before this quote are the rest of the unclosed string: drop them.
           while (kept.length > 0 && kept.at(-1)!.tokenType !== t.Newline) kept.pop();
         } else reportUnclosed(token, reporter);
         unclosed = token;

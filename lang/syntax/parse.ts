@@ -49,7 +49,7 @@ interface Level {
   branches: number;
 }
 
-/** Whether a file is not nested too deeply; reports the first place that is. */
+/** Whether a file is not nested too deeply; reports the first place that is too deep. */
 function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporter): boolean {
   const levels: Level[] = [];
   let level: Level = { depth: 0, deepest: 0, branches: 0 };

@@ -15,7 +15,7 @@ export interface DiagnosticOptions {
   readonly related?: readonly RelatedSpan[] | undefined;
 }
 
-/** Most errors of one phase: a text with more is not a script. */
+/** Limit of the errors of one phase: a text with more is not a script. */
 const MAX_ERRORS = 1000;
 
 /** Collects the errors of one phase. */

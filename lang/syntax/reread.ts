@@ -31,7 +31,7 @@ interface Range {
 
 /** The part of a text that is read again. */
 interface ChangedPart {
-  /** Number of kept statements before it, and the index of the first kept one after it. */
+  /** Number of kept statements before the part, and the index of the first kept statement after it. */
   readonly before: number;
   readonly behind: number;
   /** By how many characters the text has grown. */
@@ -51,7 +51,7 @@ export class TextReader {
       return again.result;
     }
     const read = readText(source, { spans: [] });
-    // Keep the last reusable text: the next change may correct the mistake in this one.
+    // Keep the last reusable text: the next change may correct the mistake in the current text.
     if (isReusable(read)) {
       const { items, phases, spans } = read;
       this.#kept = { source, items, spans, torn: tornRange(phases.flat()) };

@@ -44,7 +44,7 @@ export interface KeywordSpec<W extends string = string> extends Shown {
 
 interface Shown {
   readonly family?: WordFamily;
-  /** The syntax of its construct. */
+  /** The syntax of the word's construct. */
   readonly form?: string;
   /** An example that is a complete script. */
   readonly example?: string;

@@ -68,7 +68,7 @@ Deno.test("print (x) is explained, unless the file has a function of that name",
   assertEquals(places(parseText("print (x) + 1").diagnostics), ["E0212 1:1"]);
   assertEquals(places(parseText("wait(io)\nstep(4)\nf()").diagnostics), ["E0212 1:1", "E0212 2:1"]);
   assertEquals(kinds("fn print(x) { }\nprint(4)"), ["Function", "Expression"]);
-  // Another file may declare it: the checker decides.
+  // The used file may declare a function `print`: the checker decides.
   assertEquals(kinds('use "lib.dma"\nprint(4)'), ["Use", "Expression"]);
   assertEquals(places(parseText("repeat (3) { f() }").diagnostics), ["E0212 1:8"]);
 });

@@ -43,7 +43,7 @@ export function formatAddress(address: number): string {
   return address < 0 ? "error" : groupHex(addressDigits(address));
 }
 
-/** The number for an address of more than 53 bits; null if none represents it. */
+/** The number for an address of more than 53 bits; null if no number represents the address. */
 export function wideAddress(digits: string): number | null {
   const bits = BigInt(digits);
   // All ones are not an address, but the error value or a mask.

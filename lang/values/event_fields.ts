@@ -67,7 +67,7 @@ export function canEqual(field: Field, type: Type): boolean {
   }
 }
 
-/** The words that some fields can contain; null if one of them may contain others. */
+/** The words that some fields can contain; null if one of the fields may contain other words. */
 export function wordsIn(fields: readonly Field[]): readonly string[] | null {
   if (fields.some(({ sets }) => sets.length === 0)) return null;
   return [...new Set(fields.flatMap(({ sets }) => sets.flatMap(({ docs }) => Object.keys(docs))))];

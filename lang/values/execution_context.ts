@@ -18,7 +18,7 @@ export interface NativeLine {
   readonly functionName: string;
 }
 
-/** A value in such code, for a debugger. */
+/** A value in code outside the script, for a debugger. */
 export interface NativeValue {
   /** The value's type in the syntax of the source. */
   readonly kind: string;
@@ -40,7 +40,7 @@ export interface NativeValue {
   parts(first: number, count: number): readonly NativePart[];
 }
 
-/** A value with a name, or inside another one. */
+/** A value with a name, or inside another value. */
 export interface NativePart {
   readonly name: string;
   /** The expression for the value; null if there is no such expression. */
@@ -48,7 +48,7 @@ export interface NativePart {
   readonly value: NativeValue;
 }
 
-/** An active call of such code, in its state at the beginning of the current line. */
+/** An active call of code outside the script, in its state at the beginning of the current line. */
 export interface NativeFrame {
   /** Arguments and variables of the function, or the variables of its file. */
   variables(scope: "locals" | "globals"): readonly NativePart[];
@@ -70,7 +70,10 @@ export interface Preemption {
    *   block has run.
    */
   preemptionPoint(place: () => Span | null): void;
-  /** Called when only another block can continue: orders in which one does are tried separately. */
+  /**
+   * Called when only another block can continue: orders in which another block continues are tried
+   * separately.
+   */
   blockForever(): void;
 }
 
@@ -135,7 +138,7 @@ export interface ShowStatement {
 
 /** The output of a run; shared by all its tests, because the limit is shared. */
 export interface Output {
-  /** Width of its lines; the width of pictures when left out. */
+  /** Width of the output's lines; the width of pictures when left out. */
   readonly columns?: number | undefined;
   /** @param shown The `show` that prints the line; left out for lines of `print` and `explain`. */
   write(line: string, shown?: ShowStatement): void;

@@ -4,7 +4,7 @@ import type { MachineEvent, TestLeak } from "@dmalab/runtime";
 /** A device's access that faulted, or a report of the checker. */
 export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;
 
-/** The word for it in settings and in scripts. */
+/** The word for an incident in settings and in scripts. */
 export function incidentKind({ name }: IncidentEvent): "fault" | "report" {
   return name === "iommu.fault" ? "fault" : "report";
 }

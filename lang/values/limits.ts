@@ -10,7 +10,7 @@ export interface Limits {
   readonly events: number;
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
-  /** Bytes of these lines, in UTF-8; and of the events that `--trace` prints beside them. */
+  /** Bytes of the lines of output, in UTF-8; and of the events that `--trace` prints beside them. */
   readonly outputBytes: number;
   /**
    * Processor time of one test, or of a property with all its cases. The limit of wall-clock time
@@ -38,9 +38,9 @@ export const DEFAULT_LIMITS: Limits = {
 
 /** Largest file that a script may read as data, in bytes. */
 export const DATA_FILE_BYTES = 16 * 2 ** 20;
-/** Most values in such a file. */
+/** Limit of the values in a data file. */
 export const DATA_VALUES = 1_000_000;
-/** Deepest nesting of lists and records in such a file. */
+/** Deepest nesting of lists and records in a data file. */
 export const DATA_DEPTH = 100;
 
 /**

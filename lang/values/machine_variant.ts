@@ -34,7 +34,7 @@ export interface MachineVariant {
 export interface VariantSetting {
   /** A key of the machine; for a case of a table, the name of an axis. */
   readonly key: string;
-  /** As it is written. */
+  /** The value as it is written in the file. */
   readonly value: string;
 }
 

@@ -64,7 +64,7 @@ export interface Registry {
   /** Kernel functions with a bare name that means `call.NAME` in a pattern. */
   readonly kernelCalls: ReadonlySet<string>;
   eventFields(eventName: string): FieldTable;
-  /** Fields that every event has in addition. */
+  /** Fields that every event has in addition to its own fields. */
   readonly commonFields: FieldTable;
 
   /** Drivers in C that its machines are built with; absent if a program has none. */

@@ -55,13 +55,13 @@ export interface InjectionHitName {
   readonly nth: number;
 }
 
-/** A place where something could fail, with its code. */
+/** A place where something could fail, with the code that was running there. */
 export interface InjectionPlace extends InjectionHitName {
   /** The site of the running code; null if no code was running. */
   readonly site: number | null;
   /** The action of the point, as a verb: `fails`. */
   readonly does: string;
-  /** The removal as a clause, if it is one. */
+  /** The removal as a clause, if the place is a removal. */
   readonly removal: string | null;
 }
 
@@ -70,7 +70,10 @@ export type RemovalPoint = "driver.remove" | "device.unplug";
 
 /** Counts every place where something could fail, until it is stopped. */
 export interface HitCount {
-  /** @param removal If set, the moments for that removal instead of places that could fail. */
+  /**
+   * @param removal If set, the result is the moments for that removal instead of the places that
+   *   could fail.
+   */
   places(removal?: RemovalPoint | null): readonly InjectionPlace[];
   stop(): void;
 }
@@ -107,7 +110,7 @@ export interface SimulatedMachine {
   nowNs(): number;
   /** Working time of each CPU and device so far, by name; empty if nothing has a latency. */
   busyNs(): ReadonlyMap<string, number>;
-  /** Advances CPUs and devices that are behind to the latest time. */
+  /** Advances all CPUs and devices to the latest time of any of them. */
   meet(): void;
   /** Advances the current CPU to at least this time. */
   follow(earliestNs: number): void;
@@ -149,7 +152,8 @@ export interface SimulatedMachine {
   /** Calls back after every event, until the function returned is called. */
   listen(listener: EventListener): () => void;
   /**
-   * Makes a point fail, until the returned function is called, which returns how often it failed.
+   * Makes a point fail, until the returned function is called, which returns how often the point
+   * failed.
    */
   armInjection(order: InjectionOrder): () => number;
   /**
@@ -187,6 +191,6 @@ export interface MachineBuildOptions {
   readonly record: boolean;
   /** Host memory limit for the script and for the machine once it is ready, in bytes. */
   readonly memoryLimitBytes: number;
-  /** Most events that the recorder keeps. */
+  /** Limit of the events that the recorder keeps. */
   readonly eventLimit: number;
 }

@@ -48,7 +48,7 @@ export type FromItems =
   | "item"
   /** The sum of the items: of the same kind if they are numbers. */
   | "sum"
-  /** A list of the results of its function. */
+  /** A list of the results of the function that the member calls for each item. */
   | "mapped";
 
 /** @internal */
@@ -105,9 +105,9 @@ export interface DataProblem {
 
 /** A function of the language. */
 export interface FunctionSpec {
-  /** Its name in scripts. */
+  /** The function's name in scripts. */
   readonly name: string;
-  /** Its parameters, in order. */
+  /** The function's parameters, in order. */
   readonly parameters: readonly ParameterSpec[];
   /** Takes any number of further arguments of the last parameter's kind. */
   readonly variadic?: boolean;
@@ -121,7 +121,7 @@ export interface FunctionSpec {
   readonly example: string;
   /** Errors it can raise. */
   readonly raises?: readonly ErrnoName[];
-  /** It only reads: it may be called where nothing may change. */
+  /** The function only reads: it may be called where nothing may change. */
   readonly pure?: true;
   /** Where it may be called from; anywhere if left out. */
   readonly context?: CallContext;
@@ -161,24 +161,27 @@ export interface FieldSpec<T = never> {
 /** @internal */
 export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
   readonly gives?: FromItems;
-  /** Which parts of the receiver, a list or record, it changes. */
+  /** Which parts of the receiver, a list or record, the method changes. */
   readonly changes?: "items" | "entries";
   run(context: ExecutionContext, target: T, args: Arguments): Value;
 }
 
 /** A type of handles: the meaning of `value.field` and `value.method(…)`. */
 export interface HandleType<T = never> {
-  /** Its name in messages and patterns. */
+  /** The type's name in messages and patterns. */
   readonly name: string;
   /** One sentence, followed by more if needed. */
   readonly doc: string;
-  /** A type with fields and methods that it also has: `nvme` extends `device`. */
+  /** A type with fields and methods that this type also has: `nvme` extends `device`. */
   readonly extends?: HandleType<T>;
-  /** Its fields. Built at the first access: building those of all types would delay each start. */
+  /**
+   * The type's fields. Built at the first access: building those of all types would delay each
+   * start.
+   */
   readonly fields: () => readonly FieldSpec<T>[];
-  /** Its methods; none if left out. */
+  /** The type's methods; none if left out. */
   readonly methods?: readonly MethodSpec<T>[];
-  /** Its methods are functions of a driver in C: messages call them functions. */
+  /** The type's methods are functions of a driver in C: messages call them functions. */
   readonly isCode?: true;
   /** Names of members that do not exist but are often tried, each with the correct spelling. */
   readonly gone?: Readonly<Record<string, string>>;
@@ -188,7 +191,10 @@ export interface HandleType<T = never> {
   show?(target: T, context: ExecutionContext): Iterable<string>;
   /** Explains the value, one decision a line, for `explain`. */
   explain?(target: T, context: ExecutionContext): readonly string[];
-  /** True if something went wrong with it: `explain` then names the known defects that cause it. */
+  /**
+   * True if something went wrong with the target: `explain` then names the known defects that cause
+   * it.
+   */
   isWrong?(target: T, context: ExecutionContext): boolean;
   /** For `wait`: the time at which the target ended. The waiting CPU continues no earlier. */
   endedNs?(target: T): number;
@@ -196,7 +202,7 @@ export interface HandleType<T = never> {
   equals?(target: T, other: Value, context: ExecutionContext): boolean;
   /** The differences between two unequal values, one a line; for failed assertions. */
   differences?(target: T, other: T, context: ExecutionContext): readonly string[];
-  /** Its values belong to no machine: they may be passed from one machine to another. */
+  /** Values of the type belong to no machine: they may be passed from one machine to another. */
   readonly portable?: boolean;
   /** Several values as one table, for `show` of a list or record of them. */
   showAll?(

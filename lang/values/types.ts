@@ -24,12 +24,12 @@ export function isOfType(type: HandleType, wanted: string): boolean {
   return false;
 }
 
-/** A type's field of that name, its own or an extended one. */
+/** A type's own or inherited field with that name. */
 export function findField(type: HandleType, name: string): FieldSpec | null {
   return nearest(type, ({ fields }) => fields().find((field) => field.name === name)) ?? null;
 }
 
-/** A type's method of that name, its own or an extended one. */
+/** A type's own or inherited method with that name. */
 export function findMethod(type: HandleType, name: string): MethodSpec | null {
   return nearest(type, ({ methods }) => methods?.find((method) => method.name === name)) ?? null;
 }

@@ -79,7 +79,7 @@ export function readBranch(text: string): readonly BranchChoice[] | string {
   return choices;
 }
 
-/** Most switches between blocks in one order. */
+/** Limit of the switches between blocks in one order. */
 const MAX_SWITCHES = 10_000;
 
 function readTaken(word: string, detail: string | null): BranchChoice["taken"] | null {

@@ -47,7 +47,7 @@ interface RunningBranch {
 export class BranchOutcome {
   /** The error that ended the block; null when the block ran to its end. */
   readonly raised: Raised | null;
-  /** The virtual time it took. */
+  /** The virtual time that the block took. */
   readonly durationNs: number;
   #counts: ReadonlyMap<string, number> | null = null;
   #events: readonly MachineEvent[] | null = null;
@@ -76,12 +76,12 @@ export class BranchOutcome {
   }
 
   /**
-   * What happened in the block.
-   * @throws {LimitError} E0805 when more happened than is kept.
+   * The events of the block.
+   * @throws {LimitError} E0805 when there were more events than are kept.
    */
   get events(): readonly MachineEvent[] {
     const { recorder } = this.machine;
-    // More may have happened than is kept: counting is not affected.
+    // Events that were not kept would be missing in the list; the counts contain them.
     requireAllEvents(recorder);
     return this.#events ??= recorder.after(this.branch.seq);
   }
@@ -196,10 +196,11 @@ export class Branches {
   /** The order of the wanted race so far. */
   raceOrder: RaceOrder | null = null;
   /**
-   * Failures and explanations of this run name the defects that cause them: its output is shown.
+   * Failures and explanations of this run name the defects that cause them, because the run's
+   * output is shown.
    */
   attributeDefects = true;
-  /** This run was started only for its branch: a leak in the branch fails it. */
+  /** This run was started only for its branch: a leak in the branch fails the run. */
   judgesBranch = false;
   /** The result of a run that was started to examine a value. */
   probe: DefectProbe | null = null;

@@ -67,9 +67,9 @@ export interface StatementListener {
   returned?(calls: number): void;
 }
 
-/** An expression that may only read would change its subject. */
+/** Thrown when an expression that may only read would change something. */
 export class SideEffectRefused extends ScriptError {
-  /** @param what The action that would change it. */
+  /** @param what The action that would change something. */
   constructor(what: string) {
     super(
       "E0924",
@@ -118,8 +118,8 @@ export interface Control extends ExecutionContext {
   /** Pushes an operand for the next instruction. */
   push(value: Value): void;
   /**
-   * The number of calls below the current frame. The two next properties are the end of its
-   * operands, and its start.
+   * The number of calls below the current frame. The two next properties are the end of the frame's
+   * operands, and the start of the frame.
    */
   readonly depth: number;
   readonly sp: number;

@@ -25,12 +25,12 @@ export class DebugHooks {
     return this.vm.code.numberOf(line);
   }
 
-  /** Some of these calls have returned. */
+  /** Called after some of the active calls have returned. */
   returned(): void {
     this.vm.marks?.returned?.(this.calls);
   }
 
-  /** @returns Whether the run is to be paused before it. */
+  /** @returns Whether the run is to be paused before the line. */
   started(number: number): boolean {
     const { marks } = this.vm;
     if (number === RETURNING) {

@@ -11,7 +11,7 @@ import { BranchEnded, type Control } from "./control.ts";
 
 /** Examines values that are explained. */
 export class DefectProbes {
-  /** Steps that remain for such repeated runs, in the whole run. */
+  /** Steps that remain for all repeated runs. */
   #steps = ATTRIBUTION_STEPS;
 
   /** The number of the last `explain`. */

@@ -83,7 +83,10 @@ export class Invariants {
   }
 }
 
-/** The error of an evaluation that caused an event: it would change what it checks. */
+/**
+ * The error for a condition that caused an event: the condition would change the machine that it
+ * checks.
+ */
 function notOnlyLooking(info: InvariantInfo, eventName: string): Error {
   return new ExpectationError(
     "E0924",

@@ -134,7 +134,10 @@ export const enum Op {
   Assert,
   /** Hands control back, as a bench does before each turn of its loop. */
   Yield,
-  /** [statement] A statement starts, in code that is compiled with marks: no step of the script. */
+  /**
+   * [statement] A statement starts, in code that is compiled with marks. It does not count as a
+   * step.
+   */
   Mark,
 }
 

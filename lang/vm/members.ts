@@ -28,7 +28,10 @@ export class Members {
   readonly #fields = new Map<HandleType, Map<string, FieldSpec | null>>();
   readonly #methods = new Map<HandleType, Map<string, MethodSpec | null>>();
 
-  /** A laboratory may add fields to a type, for example to the type of its events. */
+  /**
+   * Also searches the registered type of that name: a laboratory may add fields to a type, for
+   * example to the type of events.
+   */
   readonly #findField = (type: HandleType, name: string): FieldSpec | null =>
     findField(type, name) ?? findField(this.types.get(type.name) ?? type, name);
 

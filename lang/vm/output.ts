@@ -8,7 +8,7 @@ import { KindError } from "../values/script_error.ts";
 import { inherited, typeAndTarget } from "../values/types.ts";
 import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 
-/** The lines that one of the three statements prints. */
+/** The lines that `print`, `show` or `explain` prints. */
 export function outputLines(
   verb: "print" | "show" | "explain",
   value: Value,

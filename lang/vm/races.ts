@@ -48,7 +48,7 @@ interface RaceBlock {
   handlers: Handler[];
   scopes: RunScope[];
   cpu: number;
-  /** Preempted inside a statement. */
+  /** True if the block was preempted inside a statement. */
   waits: boolean;
 }
 
@@ -66,7 +66,7 @@ interface RunningRace {
   readonly depth: number;
   readonly sp: number;
   readonly fp: number;
-  /** The race around this one, if this race is a statement of another. */
+  /** The race around this one, if this race is a statement of another race. */
   readonly outer: RunningRace | null;
   current: RaceBlock | null;
 }
@@ -402,7 +402,7 @@ export class Races implements Preemption {
     }
   }
 
-  /** Counts an order with the others of the same end. */
+  /** Counts an order together with the other orders that ended in the same way. */
   #addEnd(ends: RaceEnd[], child: Vm, order: RaceOrder): void {
     const branch = this.branches.outcomeOf(child, []);
     const outcome = this.vm.registry.outcomeValue(branch);

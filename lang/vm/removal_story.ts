@@ -7,7 +7,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
 
-/** Lines of a story. */
+/** Limit of the lines of a story. */
 const LINES = 14;
 
 interface StoryRun {

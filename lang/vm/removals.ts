@@ -103,7 +103,7 @@ export class Removals implements Preemption {
     const stop = machine.listen((event) => story.add(event));
     this.#busy = true;
     this.#meanwhile = isThere ? watch.meanwhile : null;
-    // Expectations in the block apply to its own calls, not to the removal's.
+    // Expectations in the block apply to the calls of the block, not to those of the removal.
     const { handlers } = this.vm;
     const awaited = handlers.splice(0);
     for (const module of modules) {

@@ -26,7 +26,7 @@ Deno.test("a run is held to the host's own account, once what nothing references
   };
   // Garbage is collected and does not count.
   assertEquals([take(1500), take(1), take(1500), take(1)], [0, 1, 1, 2]);
-  // Near the limit, a sixteenth of it may be taken between two collections.
+  // Near the limit, a sixteenth of the limit may be taken between two collections.
   heldBytes = 1400;
   assertEquals([take(1501), take(100), take(1), take(99)], [3, 3, 4, 4]);
   heldBytes = 1401;
@@ -68,7 +68,7 @@ const secondsOf = (count: number, part: number) =>
 
 Deno.test("a run whose first look comes late is not charged for what its host did meanwhile", () => {
   assertEquals(endOf([[0, 0], [100_000, 3000], [101_000, 4000]]), null);
-  // From the first check on, its own processor time counts.
+  // From the first check on, the run's processor time counts.
   assertEquals(endOf([[100_000, 3000], [200_000, 61_000], [300_000, 63_000]])?.[0], 2);
 });
 

@@ -39,7 +39,7 @@ export interface SweepIncident {
   readonly context: Vm;
   /** The failed call and its place, as a clause. */
   readonly when: string;
-  /** The number of places, out of `tried`, at which it was reported. */
+  /** The number of places, out of `tried`, at which the incident was reported. */
   places: number;
   readonly tried: number;
 }
@@ -100,7 +100,7 @@ class PlaceScope implements RunScope {
 
 /** The scope of a block with places that were all tried before. */
 const KNOWN: RunScope = { leave: () => {} };
-/** Most leaks and places that a failure lists. */
+/** Limit of the leaks, and of the places, that a failure lists. */
 const LISTED = 6;
 
 export class Sweeps {
@@ -263,7 +263,7 @@ export class Sweeps {
         let fixing = known.filter((off) => isGone(place, off));
         if (fixing.length === 0) {
           fixing = [...causingDefects(quirks, (off) => isGone(place, off))];
-          // Several defects may cause it together: try without all of them.
+          // Several defects may cause the failure together: try without all of them.
           if (fixing.length === 0 && isGone(place, [...quirks])) fixing = [[...quirks]];
         }
         if (steps <= 0) untried++;
@@ -431,7 +431,7 @@ function noSuchPlace(
   );
 }
 
-/** The occurrences that fail: all without a number, a single one, or those of a range. */
+/** The occurrences that fail: those of a range, or a single one; without a number, all. */
 function hitRange(nth: Value): readonly [first: number, last: number] {
   if (nth === null) return [1, Infinity];
   const [first, last] = nth instanceof RangeValue && nth.kind === "int"

@@ -21,7 +21,7 @@ const ROW_BYTES = 16;
 const DISPLAYED_ROWS = 4;
 /** Places of a list or record that are shown. */
 const DISPLAYED_PLACES = 6;
-/** Most characters of a value at such a place. */
+/** Limit of the characters of a value at one place. */
 const PLACE_CHARACTERS = 200;
 /** Limit of the comparisons that search for differing places. */
 const MAX_COMPARISONS = 2 ** 17;
@@ -155,7 +155,10 @@ function cutText(text: string, from: number): string {
 class Places {
   readonly shown: string[] = [];
   count = 0;
-  /** Parts that may still be compared. Shared parts can make their number grow exponentially. */
+  /**
+   * Parts that may still be compared. If parts are shared, the number of comparisons can grow
+   * exponentially.
+   */
   looksLeft = MAX_COMPARISONS;
 
   constructor(readonly context: ExecutionContext) {}
@@ -209,7 +212,7 @@ class Places {
 
 /**
  * Whether two values are equal. Values of kinds that cannot be compared count as different here,
- * although the comparison of the whole values ignored them.
+ * although the comparison of the whole values did not fail because of them.
  */
 function sameValue(left: Value, right: Value, context: ExecutionContext): boolean {
   try {

@@ -359,7 +359,7 @@ export class Vm {
     this.pc = code.entry;
   }
 
-  /** The host memory of a call that goes deeper than any before it. */
+  /** Charges the host memory of a call that goes deeper than all calls before. */
   #chargeCall(length: number): void {
     const slots = Math.max(0, length - this.stack.length);
     const calls = Math.max(0, this.depth - this.deepest);

@@ -54,7 +54,7 @@ export function smallerNumbers(value: number, { first, last }: Dimension): reado
   return [...found].sort((a, b) => a - b).map((number) => number * sign + 0);
 }
 
-/** Most smaller cases that are tried. */
+/** Limit of the smaller cases that are tried. */
 const SMALLER_CASES = 1000;
 
 interface FailedCase {
@@ -89,8 +89,9 @@ export function runProperty(
       if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
-    // No smaller cases are tried after a limit, because each would run as long again, and after a
-    // bug of dmalab, because the script has no failure that could become smaller.
+    // No smaller cases are tried after a limit, because each would run as long again. None are
+    // tried after a bug of dmalab either, because the script has no failure that could become
+    // smaller.
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
@@ -165,7 +166,7 @@ interface PastedCase {
   readonly bound: readonly (readonly [name: string, value: Value])[];
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /** The seed, if it is not the one in the file. */
+  /** The seed, if it differs from the seed in the file. */
   readonly seed: number | null;
 }
 

@@ -146,7 +146,8 @@ function tokenAfter(token: IToken, tokens: readonly IToken[]): IToken {
 }
 
 /**
- * The token before another. Chevrotain's own previous token differs after it has skipped tokens.
+ * The token before another token. Chevrotain's own previous token differs after it has skipped
+ * tokens.
  */
 function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
   return tokens[tokenIndex(token, tokens) - 1];

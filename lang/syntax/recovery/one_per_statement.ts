@@ -13,7 +13,7 @@ import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source.ts";
 import * as t from "../tokens.ts";
 
-/** Most errors of each phase in one stretch: tokens, brackets, syntax, meaning. */
+/** Limits of the errors in one stretch of text, for each phase: tokens, brackets, syntax, meaning. */
 const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
 
 /** The phase that checks the parsed text. */
@@ -21,9 +21,9 @@ const MEANING = 3;
 
 /**
  * Maximum number of errors of brackets, syntax and meaning for one declaration, or for one
- * statement of the top level. A token in the first column begins a new one. There is a limit
- * because a block that is parsed as a record (or a record that is parsed as a block) causes an
- * error for each of its lines; more than three do not help.
+ * statement of the top level. A token in the first column begins a new declaration or statement.
+ * There is a limit because a block that is parsed as a record (or a record that is parsed as a
+ * block) causes an error for each of its lines; more than three do not help.
  */
 const MAX_IN_DECLARATION = 3;
 

@@ -68,7 +68,7 @@ interface TornRule extends IRecognitionException {
 /** A node while its rule is active. */
 export type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The initial parts of a node. A part with this span is missing. */
+/** The span of a node's initial parts: a part with this span is missing. */
 export const NO_SPAN = {} as Span;
 export const NO_NAME: Name = { text: "", span: NO_SPAN };
 export const NO_VALUE: Expression = { kind: "ErrorExpression", span: NO_SPAN };

@@ -432,7 +432,7 @@ export abstract class DeclarationRules extends PatternRules {
     parts.count = loop.count;
   }
 
-  /** A bench has at most one of each, `setup` before `loop` and `loop` before `teardown`. */
+  /** A bench has at most one of each part, `setup` before `loop` and `loop` before `teardown`. */
   #once<P extends "setup" | "loop" | "teardown" | "baseline">(
     parts: Draft<BenchParts>,
     word: P,

@@ -38,7 +38,10 @@ export interface RegisterDeclaration extends Node {
   readonly wordsSpan: Span;
   /** The register, by its offset in the window. */
   readonly offset: Expression;
-  /** Its block as a function: with the written value as a parameter, or without parameters. */
+  /**
+   * The declaration's block as a function: with the written value as a parameter, or without
+   * parameters.
+   */
   readonly handler: FunctionDeclaration;
 }
 
@@ -113,7 +116,7 @@ export interface BenchExpectation extends Node {
 
 export interface BenchDeclaration extends Node, Readonly<CaseHead> {
   readonly kind: "Bench";
-  /** Runs once before the loop and shares its scope with it. */
+  /** Runs once before the loop and shares its scope with the loop. */
   readonly setup: Block | null;
   readonly loop: Block;
   /** `loop 8`: the number of iterations; null if the bench decides. */
@@ -293,7 +296,7 @@ export interface RepeatCount {
 
 export interface PatternEvent extends Node {
   readonly kind: "Event";
-  /** Dotted name; ends in `.*` for any name below. */
+  /** Dotted name; ends in `.*` for all events with that prefix. */
   readonly name: string;
   readonly nameSpan: Span;
   readonly fields: readonly PatternField[];
@@ -314,7 +317,7 @@ export type EventPattern =
   | Tagged<"Gap">
   | Tagged<"Alternatives", { choices: readonly EventPattern[] }>
   | Tagged<"Repeat", { item: EventPattern; times: RepeatCount }>
-  /** `!name`: does not occur at all. Only at the top level. */
+  /** `!name`: the event must not occur at all. Only at the top level. */
   | Tagged<"Absent", { event: PatternEvent }>;
 
 // ---------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ export function readNumber(image: string): NumberValue {
   return malformed(image);
 }
 
-/** Whether it is `0b…` or `0x…`, and not a zero with a unit. */
+/** Whether a number is written `0b…` or `0x…`, and not a zero with a unit. */
 function isOtherBase(image: string): boolean {
   return /^0[xXbBoO]/.test(image) && image !== "0B" && image !== "0b";
 }

@@ -10,11 +10,11 @@ import { patternFields } from "./pattern_events.ts";
 type Role =
   /** A declaration: it is not run, and other files may use it. */
   | "declaration"
-  /** It is run on a separate machine. */
+  /** The statement is run on a separate machine. */
   | "case"
-  /** Its block is repeated, and `break` ends it. */
+  /** The statement's block is repeated, and `break` ends the repetition. */
   | "loop"
-  /** It makes the machine run. */
+  /** The statement makes the machine run. */
   | "machine"
   | "plain";
 
@@ -24,9 +24,9 @@ type Role =
  */
 interface StatementKind<S extends Statement> {
   readonly role: Role;
-  /** Its expressions outside its blocks. */
+  /** The statement's expressions outside its blocks. */
   expressions?(statement: S): readonly Expression[];
-  /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
+  /** The statement's blocks; the blocks of `trace`, `fork` and `compare` belong to expressions. */
   blocks?(statement: S): readonly Block[];
   /**
    * Why the code after the statement is never reached, as the end of a sentence; null if it may be
