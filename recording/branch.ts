@@ -15,7 +15,10 @@ export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint
 interface BranchPoint {
   /** The position before the next input or step. */
   readonly position: Position;
-  /** Number of complete moves before it, and number of statements or activities of the current move. */
+  /**
+   * Number of complete moves before the branch point, and number of statements or activities of the
+   * current move.
+   */
   readonly move: number;
   readonly part: number;
   /**

@@ -5,7 +5,10 @@
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import type { RecordedRun } from "./recorded_run.ts";
 
-/** A place in a table: rows with these field values, or ranges that cover them. */
+/**
+ * A place in a table: the rows with these field values. If `covers` is set, only the rows that
+ * cover the address.
+ */
 export interface RowField {
   readonly table: string;
   readonly equal: Readonly<Record<string, number | string | null>>;
@@ -17,9 +20,9 @@ export interface RowField {
 interface Version {
   /** The row's number in its table. */
   readonly row: number;
-  /** The event that created it; 0 if it existed when the machine was ready. */
+  /** The event that created the row; 0 if the row existed when the machine was ready. */
   readonly createdSeq: number;
-  /** The event that ended it; null while it is valid. */
+  /** The event that ended the row; null while the row is valid. */
   readonly endedSeq: number | null;
   readonly fields: Readonly<Record<string, unknown>>;
 }

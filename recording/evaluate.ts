@@ -21,13 +21,13 @@ import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay
 export interface ValueText {
   /** "an int", "a request" … */
   readonly kind: string;
-  /** As `print` writes it; strings in quotes. */
+  /** The value as `print` writes it; strings in quotes. */
   readonly text: string;
 }
 
 /** A name with its value at a position. */
 export interface ShownVariable extends ValueText {
-  /** As the source names it. */
+  /** The name in the source. */
   readonly name: string;
 }
 
@@ -53,7 +53,7 @@ export interface OpenValue extends ValueText {
 export interface ValuePart extends OpenValue {
   /** The member's name in the value. */
   readonly name: string;
-  /** The expression that evaluates to it; null where there is no such expression. */
+  /** The expression for the member; null if there is no such expression. */
   readonly expression: string | null;
 }
 
@@ -350,6 +350,6 @@ export function readMemory(
     },
     sizeOf: ({ length }) => length,
   });
-  // A copy, as the caller may write to it.
+  // A copy, because the caller may write to the bytes.
   return bytes.slice();
 }

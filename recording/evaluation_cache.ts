@@ -32,7 +32,7 @@ type CachedResult = { readonly answer: unknown } | { readonly error: EvaluationE
 /** An evaluation that was requested at one position and may be requested at the next. */
 interface PrefetchState {
   readonly question: CacheKey<unknown>;
-  /** How often it was prefetched since its result was last used. */
+  /** How often the evaluation was prefetched since its result was last used. */
   unused: number;
 }
 

@@ -58,13 +58,13 @@ export class EvaluationError extends Error {
 
 /** The value of an expression at a position. */
 export interface EvaluationResult {
-  /** As `print` writes it; strings in quotes. */
+  /** The value as `print` writes it; strings in quotes. */
   readonly text: string;
   /** "an int", "a request" … */
   readonly kind: string;
   /** Belongs to the evaluated machine: use it before the next evaluation. */
   readonly value: Value;
-  /** Its address in a call of C; absent for values of the script. */
+  /** The value with its address, if it belongs to a call of C; absent for values of the script. */
   readonly native?: NativeValue;
 }
 
@@ -90,7 +90,7 @@ export interface CompiledExpression {
  */
 export interface OwnNames {
   readonly kinds: ReadonlyMap<string, Type>;
-  /** Returns the lookup of their values at a paused position. */
+  /** Returns a function that looks up the values of these names at a paused position. */
   valueAt(paused: PausedRun): (name: string) => Value;
 }
 

@@ -38,14 +38,14 @@ export function lastWrite(
 
 /** A change of consecutive bytes of memory. */
 export interface ByteWrite {
-  /** The position right after it. */
+  /** The position right after the change. */
   readonly position: Position;
   /** Address of the first changed byte, as the CPU sees it. */
   readonly phys: number;
   /** The bytes from the first to the last changed one, before and after the change. */
   readonly before: Uint8Array;
   readonly after: Uint8Array;
-  /** The statement that led to it; null for initial contents of a ready machine. */
+  /** The statement that led to the change; null for initial contents of a ready machine. */
   readonly span: Span | null;
 }
 

@@ -7,14 +7,14 @@ import type { Position } from "./position.ts";
 
 /** A change, and its cause. */
 export interface LastWrite {
-  /** The position right after it. */
+  /** The position right after the change. */
   readonly position: Position;
-  /** The contents before and after it, as text; null for none. */
+  /** The contents before and after the change, as text; null for none. */
   readonly before: string | null;
   readonly after: string | null;
-  /** The statement that led to it; null for initial contents of a ready machine. */
+  /** The statement that led to the change; null for initial contents of a ready machine. */
   readonly span: Span | null;
-  /** The change of the table's row, if it is one. */
+  /** For a change of a table's row: that change; else null. */
   readonly change: RowFieldChange | null;
 }
 

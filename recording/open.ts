@@ -43,7 +43,7 @@ export type RecordOptions =
   & {
     /** Also records the blocks of `fork`, `compare` and `race`, which run on separate machines. */
     readonly sides?: boolean;
-    /** True to keep the recording of the test's main run even if it is a child run that fails. */
+    /** True to keep the recording of the test's main run even if one of its child runs fails. */
     readonly ownRun?: boolean;
   };
 

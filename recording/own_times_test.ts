@@ -14,7 +14,7 @@ const MACHINE = `machine {
   pci { root_port rp0 { nvme ssd { queues = 2 } } }
 }
 `;
-/** Two doorbells, an interrupt and an invalidation. */
+/** The time of a read: two doorbells, an interrupt and an invalidation. */
 const READ_NS = 700;
 
 function endsWell(body: string): void {

@@ -33,7 +33,7 @@ export interface RunName {
   readonly combination: string;
   /** Its place: `file:line:column`. */
   readonly place: string;
-  /** The seed of its machine. */
+  /** The seed of the run's machine. */
   readonly seed: number;
 }
 
@@ -47,7 +47,7 @@ export interface OutputLine {
 
 /** A statement that was started. */
 export interface StartedStatement {
-  /** Its number among all started statements, from 1. */
+  /** The statement's number among all started statements, from 1. */
   readonly started: number;
   /** The statement's location. */
   readonly span: Span;
@@ -63,7 +63,7 @@ export interface ScriptFrame extends StartedStatement {
 
 /** A function of the kernel that was entered and has not returned. */
 export interface KernelFrame {
-  /** The event of its call. */
+  /** The event of the call of this function. */
   readonly seq: number;
   /** Its name. */
   readonly name: string;
@@ -86,7 +86,10 @@ export type RecordedFunction = Pick<FunctionCode, "name" | "role" | "span">;
 
 /** A block of `fork`, `compare` or `race`, or a whole run, that ran on a separate machine. */
 export interface ChildRun {
-  /** The statement of the run that it belongs to, by its number among the started ones. */
+  /**
+   * The statement to which the block belongs, by its number among the started statements of the
+   * parent run.
+   */
   readonly statement: number;
   /** The kind of statement to which the block belongs; `run` for a separate run that failed. */
   readonly word: "compare" | "fork" | "race" | "run";
@@ -121,7 +124,7 @@ export type RecordedRunParts = Pick<
 export interface StatementLines {
   readonly lines: readonly number[];
   readonly numbers: ReadonlyMap<number, ReadonlySet<number>>;
-  /** Number of statements of the code at that time. */
+  /** Number of statements of the code when these lines were collected. */
   readonly statements: number;
 }
 
@@ -146,7 +149,7 @@ export class RecordedRun {
   readonly log: EventLog;
   /** @internal */
   readonly statements: StatementLog;
-  /** The lines that it wrote; grows while the run continues. */
+  /** The lines that the run wrote; grows while the run continues. */
   readonly output: readonly OutputLine[];
   /**
    * Statements with blocks that ran on separate machines, by their numbers.

@@ -22,7 +22,7 @@ const FIRST_POSITIONS = 1024;
 /** A position at which the value of an expression changed. */
 export interface ExpressionChange {
   readonly position: Position;
-  /** Its earlier value; null where it could not be evaluated. */
+  /** The expression's earlier value; null where the expression could not be evaluated. */
   readonly before: string | null;
   readonly after: string;
 }
@@ -68,7 +68,8 @@ export function rewind(
   from: Position,
   expression: CompiledExpression,
 ): ExpressionChange | null {
-  // Throws if the expression has no value: that must not look like one that never changed.
+  // Throws if the expression has no value: that must not look like an expression that never
+  // changed.
   evaluate(recording, from, expression.text);
   return lastChangeOf(recording, from, (paused) => tell(expression, paused));
 }

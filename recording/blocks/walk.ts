@@ -182,7 +182,7 @@ const INTO = { unit: "into", direction: "forward" } as const;
 export interface BlockAhead {
   /** The block's name, such as `fork: first`. */
   readonly name: string;
-  /** The position of its first statement. */
+  /** The position of the block's first statement. */
   readonly runPosition: RunPosition<Recording>;
 }
 

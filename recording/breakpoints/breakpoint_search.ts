@@ -164,7 +164,10 @@ export function* candidates(
   if (isPassed) yield { position: failedAt, places: failure };
 }
 
-/** The earliest end of their evaluated parts; null where all are evaluated up to `to`. */
+/**
+ * The earliest end of the parts of the run in which breakpoints were evaluated; null if all
+ * breakpoints were evaluated up to `to`.
+ */
 export function earliest({ all }: PlaceSet, to: Position): Position | null {
   const [first] = all.map(({ pass }) => pass!.upTo).sort(comparePositions);
   return first === undefined || comparePositions(first, to) >= 0 ? null : first;

@@ -44,9 +44,9 @@ export interface PausedRun {
 
 /** A call of the script, with the values of its names. */
 export interface PausedFrame {
-  /** Its statement in `Code.statements`. */
+  /** The call's current statement, as its index in `Code.statements`. */
   readonly statement: number;
-  /** Where its values begin on the stack (frame pointer). */
+  /** Where the values of the call begin on the stack (frame pointer). */
   readonly fp: number;
   /** The visible variables, for a call that is not script code. */
   readonly native: NativeFrame | null;
@@ -82,13 +82,13 @@ interface CallNote {
   calls: number;
   depth: number;
   nativeDepth: number;
-  /** Its function; {@linkcode NATIVE} for code that is not script code. */
+  /** The function of the call; {@linkcode NATIVE} for code that is not script code. */
   code: number;
 }
 
 /** One machine that replays the run. */
 export class Replay implements StatementListener, PausedRun {
-  /** It is paused where a statement starts, rather than after an event's activity. */
+  /** True if the machine is paused where a statement starts, rather than after an event's activity. */
   isAtStart = false;
   isOver = false;
   /**

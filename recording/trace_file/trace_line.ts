@@ -57,7 +57,7 @@ export type Placed<T> = {
 export type TraceEventOf<E extends MachineEvent> = E extends MachineEvent
   ? Omit<E, "fields" | "site"> & {
     readonly fields: Placed<E["fields"]>;
-    /** The statement that led to it, as `file:line:column`, or null. */
+    /** The statement that led to the event, as `file:line:column`, or null. */
     readonly site: string | null;
   }
   : never;

@@ -9,15 +9,15 @@ import type { Span } from "@dmalab/lang";
 export interface LastByteWrite {
   /** The writer: a CPU, a device or a bounce buffer. */
   readonly by: MemoryWriter;
-  /** The position right after it. */
+  /** The position right after the write. */
   readonly position: Position;
-  /** The next event after it, if it is in the same statement; else null. */
+  /** The next event after the write, if that event is in the same statement; else null. */
   readonly seq: number | null;
   /** Address of the first byte that was written. */
   readonly phys: number;
   /** Length of the write. */
   readonly sizeBytes: number;
-  /** The statement that led to it; null for none. */
+  /** The statement that led to the write; null for none. */
   readonly span: Span | null;
 }
 
@@ -28,7 +28,7 @@ export interface WrittenByte {
    * value was not stored.
    */
   readonly value: number | null;
-  /** Index of its writer; null for none. */
+  /** Index of the byte's writer; null for none. */
   readonly writer: number | null;
 }
 
@@ -82,9 +82,9 @@ function writerOf(
 
 /** Consecutive memory that the run wrote. */
 export interface WrittenRange {
-  /** The address of its first byte. */
+  /** The address of the range's first byte. */
   readonly start: number;
-  /** The address after its last byte. */
+  /** The address after the range's last byte. */
   readonly end: number;
   /** The names of the writers there. */
   readonly by: readonly string[];

@@ -7,9 +7,12 @@ import { type CellView, type RowView, rowView, sortedByKey } from "./tables.ts";
 
 /** A row that is valid at only one of two positions, or replaced another row with the same key. */
 export interface RowDiff extends RowView {
-  /** The name of its table. */
+  /** The name of the row's table. */
   readonly table: string;
-  /** `+` only at the second position, `-` only at the first, `~` other values. */
+  /**
+   * `+` if the row is only at the second position, `-` if it is only at the first, `~` if it has
+   * other values.
+   */
   readonly mark: "+" | "-" | "~";
   /** For a row with other values, the fields at the first position; else null. */
   readonly was: readonly CellView[] | null;

@@ -6,14 +6,14 @@ import { colourProperties } from "./meaning.ts";
 export interface Shape {
   /** The element of SVG. */
   readonly tag: "rect" | "line" | "path" | "text";
-  /** How it looks: classes of `DRAWING_STYLE`. */
+  /** How the shape looks: classes of `DRAWING_STYLE`. */
   readonly look: string;
-  /** Its coordinates, by the names of SVG attributes. */
+  /** The shape's coordinates, by the names of SVG attributes. */
   readonly at: Readonly<Record<string, number | string>>;
   readonly text?: string;
   /** The tooltip of a shape. */
   readonly tip?: string;
-  /** The event that is selected by clicking it. */
+  /** The event that is selected by clicking the shape. */
   readonly seq?: number;
   /**
    * The number of the object that the shape is a part of. Shapes with equal numbers belong to the

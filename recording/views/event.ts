@@ -12,17 +12,17 @@ export interface EventView {
   readonly atNs: number;
   /** Its name. */
   readonly name: string;
-  /** The CPU on which it happened. */
+  /** The CPU on which the event happened. */
   readonly cpu: number;
-  /** The device that it is about; null for none. */
+  /** The device that the event is about; null for none. */
   readonly device: string | null;
-  /** The request that it belongs to; null for none. */
+  /** The request that the event belongs to; null for none. */
   readonly request: number | null;
-  /** Its text, in pieces: pieces with a `kind` are values. */
+  /** The event's text, in pieces: pieces with a `kind` are values. */
   readonly parts: readonly TextPart[];
-  /** Something was decided: `whyView` gives the decision and its reason. */
+  /** True if the event is a decision: `whyView` gives the decision and its reason. */
   readonly isDecision: boolean;
-  /** The statement that led to it; null for none. */
+  /** The statement that led to the event; null for none. */
   readonly span: Span | null;
 }
 

@@ -22,12 +22,12 @@ export interface PicturePage {
   readonly dma: number;
   readonly sizeBytes: number;
   readonly state: PageState;
-  /** Its data has been transferred, whatever its state is now. */
+  /** True if the page's data has been transferred, whatever the page's state is now. */
   readonly hasMoved: boolean;
   readonly mappedSeq: number;
-  /** The event that transferred its data; null if that has not happened yet. */
+  /** The event that transferred the page's data; null if that has not happened yet. */
   readonly movedSeq: number | null;
-  /** The event that unmapped it; null if that has not happened yet. */
+  /** The event that unmapped the page; null if that has not happened yet. */
   readonly unmappedSeq: number | null;
   /**
    * The first entry of the command that contains the page's address; null if no entry contains it.
@@ -42,7 +42,7 @@ export interface PicturePage {
 export interface PictureFact {
   readonly name: string;
   readonly text: string;
-  /** The event that it is taken from; null for none. */
+  /** The event that the fact is taken from; null for none. */
   readonly seq: number | null;
   readonly isWrong: boolean;
 }
@@ -58,7 +58,7 @@ export interface PictureView {
   readonly route: string | null;
   /** For a request: its states so far. */
   readonly phases: readonly RequestPhase[];
-  /** Its pages; if there are many, only the first and the last. */
+  /** The pages of the picture; if there are many, only the first and the last. */
   readonly pages: readonly PicturePage[];
   /** Number of omitted pages, and the index of the page before which they are omitted. */
   readonly left: { readonly pages: number; readonly before: number } | null;

@@ -130,7 +130,7 @@ function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {
 
 interface DrawnEntry {
   readonly text: string;
-  /** The page that it points to; null for a list. */
+  /** The page that the entry points to; null for a list. */
   readonly page: number | null;
   /** The list that contains the entry; null for an entry of the command itself. */
   readonly list: number | null;

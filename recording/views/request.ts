@@ -13,7 +13,7 @@ import type { RecordedRun } from "../recorded_run.ts";
 export interface RequestPhase {
   /** The request's state from this step on. */
   readonly phase: "mapped" | "sent" | "fetched" | "completed" | "unmapped" | "ended";
-  /** The event that shows it. */
+  /** The event that shows the step. */
   readonly seq: number;
   /** Virtual time. */
   readonly atNs: number;
@@ -27,23 +27,23 @@ export type RequestRows<T extends LabTableName> = readonly LabTableRow<T>[];
 
 /** Everything about a request: its picture, and the record of its history. */
 export interface RequestView extends RequestPicture {
-  /** Its command; null before it is sent. */
+  /** The request's command; null before the command is sent. */
   readonly command: LabTableRow<"queue_slots"> | null;
-  /** Its states, in order. */
+  /** The states of the request, in order. */
   readonly phases: readonly RequestPhase[];
-  /** IOVA ranges, mappings, page-table entries and bounce buffers that were made for it. */
+  /** IOVA ranges that were allocated for the request. */
   readonly ranges: RequestRows<"iova">;
-  /** Mappings that were made for it. */
+  /** Mappings that were made for the request. */
   readonly mappings: RequestRows<"mappings">;
-  /** Page-table entries that were written for it. */
+  /** Page-table entries that were written for the request. */
   readonly pageTable: RequestRows<"page_table">;
-  /** Bounce buffers that were made for it. */
+  /** Bounce buffers that were made for the request. */
   readonly bounced: RequestRows<"swiotlb">;
   /** The device's data transfers. */
   readonly data: readonly MachineEvent<"nvme.data">[];
-  /** The events that describe how its data was unmapped. */
+  /** The events that describe how the request's data was unmapped. */
   readonly unmaps: readonly MachineEvent<"nvme.unmap">[];
-  /** The numbers of all its events. */
+  /** The numbers of all events of the request. */
   readonly events: readonly number[];
 }
 
@@ -114,7 +114,7 @@ const PHASES: { readonly [N in MachineEvent["name"]]?: RequestPhase["phase"] } =
   "nvme.unmap": "unmapped",
 };
 
-/** The state of its request after an event; null if the event does not change it. */
+/** The state of an event's request after the event; null if the event does not change that state. */
 export function phaseAt({ log }: RecordedRun, seq: number): RequestPhase["phase"] | null {
   const name = log.nameAt(seq);
   if (name !== "block.status") return PHASES[name] ?? null;

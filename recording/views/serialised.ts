@@ -34,9 +34,9 @@ export interface RunAndOutcome {
 export interface SerialisedRun {
   /** The identity of the run. */
   readonly name: RunName;
-  /** Number of its events. */
+  /** Number of the run's events. */
   readonly events: number;
-  /** The failure that ended it; null when it passed. */
+  /** The failure that ended the run; null when the run passed. */
   readonly failure: FailureReport | null;
   /** The runner's verdict; null without a runner. */
   readonly outcome: TestOutcome | null;
@@ -90,7 +90,7 @@ const MAX_CHILD_RUNS = 16;
 
 /** Optional parts of the runs to write. */
 export interface SerialiseOptions {
-  /** Whether to write the lines that they printed. Default true. */
+  /** Whether to write the lines that the runs printed. Default true. */
   readonly output?: boolean;
 }
 
@@ -271,7 +271,7 @@ export function base64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-/** The bytes of such a text. @throws {Error} When it is not such a text. */
+/** The bytes of a text that `packText` returned. @throws {Error} For any other text. */
 export async function unpackText(text: string): Promise<Uint8Array> {
   const packed = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   return await through(packed, new DecompressionStream("deflate"));

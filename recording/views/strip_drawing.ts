@@ -19,7 +19,7 @@ export interface AddressPiece {
   /** Addresses of a device, or of memory. */
   readonly space: "dma" | "phys";
   readonly kind: "mapped" | "reserved";
-  /** The effect of the last step on it. */
+  /** The effect of the last step on this range. */
   readonly change: "new" | "gone" | null;
   readonly start: number;
   /** The address after its last byte. */
@@ -201,7 +201,7 @@ function groupsOf(
     } else last.end = Math.max(last.end, end);
   }
   if (groups.length <= MAX_GROUPS) return groups;
-  // If there are too many, those with mistakes and new changes are shown.
+  // If there are too many groups, the groups with mistakes and new changes are shown.
   const chosen = new Set(
     [...groups].sort((one, other) => Number(other.isNow) - Number(one.isNow))
       .slice(0, MAX_GROUPS),

@@ -7,7 +7,7 @@ import type { RecordedRun } from "../recorded_run.ts";
 
 /** A value with its field, kind and text. */
 export interface CellView {
-  /** The name of its field. */
+  /** The name of the value's field. */
   readonly name: string;
   /** The kind of the value. */
   readonly kind: FieldKind;
@@ -21,11 +21,11 @@ export interface CellView {
 export interface RowView {
   /** The row's number in its table. */
   readonly row: number;
-  /** Its fields, by the table's columns. */
+  /** The row's fields, by the table's columns. */
   readonly cells: readonly CellView[];
-  /** The event that created it; 0 if it existed when the machine was ready. */
+  /** The event that created the row; 0 if the row existed when the machine was ready. */
   readonly createdSeq: number;
-  /** The event that ended it; null while it is valid. */
+  /** The event that ended the row; null while the row is valid. */
   readonly endedSeq: number | null;
 }
 
@@ -35,7 +35,7 @@ export interface TableView {
   readonly name: string;
   /** The meaning of a row. */
   readonly doc: string;
-  /** The names of its fields. */
+  /** The names of the table's fields. */
   readonly columns: readonly string[];
   /** Number of valid rows in all. */
   readonly count: number;

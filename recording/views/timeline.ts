@@ -11,9 +11,9 @@ export interface TimelineSpan {
   readonly short: string;
   /** Its meaning. */
   readonly meaning: Meaning;
-  /** The event that begins it. */
+  /** The event that begins the activity. */
   readonly first: number;
-  /** The event that ends it. */
+  /** The event that ends the activity. */
   readonly last: number;
 }
 
@@ -44,7 +44,7 @@ interface OpenSpan {
   meaning: Meaning;
   readonly first: number;
   last: number;
-  /** Number of events that it represents. */
+  /** Number of events that the span represents. */
   events: number;
 }
 

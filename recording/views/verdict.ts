@@ -19,7 +19,7 @@ export interface RunVerdict {
   readonly what: string;
   /** Further sentences. */
   readonly why: readonly string[];
-  /** The event that caused it; null for none. */
+  /** The event that caused the failure or the incident; null for none. */
   readonly cause: number | null;
   /** Events of mappings that are never unmapped. */
   readonly leaked: readonly number[];
@@ -178,7 +178,8 @@ function leakedMappings(
 
 /**
  * The event that is shown as the cause of a failure: the incident at the failure's location, else
- * the last event of its line, else the incident before it, else the last event.
+ * the last event of the failure's line, else the incident at the location `before`, else the last
+ * event of the run.
  */
 function causeAt({ lines, run }: RunIndex, place: string, before: string | null): number | null {
   const findingAt = (wanted: string | null) =>

@@ -96,8 +96,8 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
     assertEquals(view.status, "OK");
     const data = view.entries.filter(({ leadsTo }) => leadsTo === "data");
     for (const { dma, fetched, page } of data) {
-      // If an entry points to data, that data was transferred. If it is in a list, the device has
-      // read it.
+      // If an entry points to data, that data was transferred. If the entry is in a list, the
+      // device has read the entry there.
       assert(view.data.some(({ fields }) => fields.dma === dma), `${dma}`);
       assertEquals(run.event(fetched!).name, page === null ? "nvme.fetch" : "nvme.walk");
     }
@@ -329,7 +329,7 @@ test "after a map" {
 Deno.test("a decision stands only beside the events that it caused", () => {
   const run = record();
   const unrelated = recordRun(UNRELATED, runsOf(UNRELATED)[0]!);
-  /** Names of the decisions for events with a name. */
+  /** Names of the decisions for events with the given name. */
   const beside = (of: RecordedRun, event: string) => {
     const found = new Set<string>();
     for (let seq = 1; seq <= of.log.count; seq++) {

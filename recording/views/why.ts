@@ -22,7 +22,7 @@ export interface WhyView {
   readonly rule: string;
   /** Its inputs. */
   readonly inputs: readonly CellView[];
-  /** The statement that led to it; null for none. */
+  /** The statement that led to the decision; null for none. */
   readonly span: Span | null;
 }
 
