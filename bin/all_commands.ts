@@ -2,7 +2,7 @@
 import { allCommands, loadCommands, permissionsOfCommands } from "@dmalab/cli/program";
 import * as extensions from "./extensions.ts";
 
-/** In the order in which help lists them. */
+/** All commands, in the order in which help lists them. */
 export const COMMANDS = await loadCommands(allCommands(Object.values(extensions)));
 
 export const PERMISSIONS = permissionsOfCommands(COMMANDS);

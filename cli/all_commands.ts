@@ -4,7 +4,7 @@ import type { Extension } from "./extension.ts";
 import type { Permissions } from "./permissions.ts";
 import { CORE_COMMANDS } from "./commands/mod.ts";
 
-/** In the order in which help lists them. */
+/** All commands, in the order in which help lists them. */
 export function allCommands(extensions: readonly Extension[]): CommandTable {
   return Object.assign({}, CORE_COMMANDS, ...extensions.map(({ commands }) => commands));
 }

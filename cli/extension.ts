@@ -59,7 +59,7 @@ export type WriteReports = (
 export interface ForeignFile {
   /** What the file is, such as "a kernel log". */
   readonly what: string;
-  /** The commands that read it, as part of a sentence. */
+  /** The commands that read the file, as part of a sentence. */
   readonly readers: string;
   /**
    * The file's lines, and its events as a `.dmatrace.jsonl` for `dmalab report`. If the file has no
@@ -73,7 +73,7 @@ export type InitDriver = (
   asked: {
     /** The module's folder. */
     readonly module: string;
-    /** A source file in the module's folder; null for the first that registers a PCI driver. */
+    /** A source file in the module's folder; null for the first file that registers a PCI driver. */
     readonly file: string | null;
     /** A kernel tree; null for dmalab's own headers. */
     readonly kernel: string | null;
@@ -86,7 +86,7 @@ export type InitDriver = (
 /** The parts of an extension, all optional. Slow modules are loaded on demand. */
 export interface Extension {
   readonly commands?: CommandTable;
-  /** Its error codes, for `dmalab explain CODE`. */
+  /** The error codes of the extension, for `dmalab explain CODE`. */
   readonly codes?: Readonly<Record<string, CodeEntry>>;
   /** Words from outside dmalab, and the names that explain them. */
   readonly words?: readonly UserWord[];

@@ -10,8 +10,8 @@ import { hostReason } from "./host_error.ts";
 import { isInside } from "./paths.ts";
 
 /**
- * A file's text, and its path with links resolved. If it cannot be read, the reason as a sentence
- * without its full stop.
+ * A file's text, and its path with links resolved. If the file cannot be read, the reason as a
+ * sentence without its full stop.
  */
 export type HostFile =
   | { readonly found: true; readonly realPath: string; readonly text: string }

@@ -171,7 +171,7 @@ const GENERATED_HEADER = /\.(?:s?vh|hh|inc)$/;
 const MAKEFILE_NAME = /^(?:Kbuild|Makefile)$/;
 /** A line by which the kernel's build recognises a module: `obj-m += card.o`. */
 const BUILDS_MODULE = /^[ \t]*obj-/m;
-/** Number of folders that are searched for such a makefile. */
+/** Number of folders that are searched for the makefile of a module. */
 const MAX_FOLDERS = 300;
 
 /** The folder of an out-of-tree module, without a kernel tree. */

@@ -57,7 +57,8 @@ const CACHE_VARIABLES = ["XDG_CACHE_HOME", "HOME"];
  */
 const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
 /**
- * Characters in an editor command that need a shell: `cli/terminal/text_editor.ts` then starts one.
+ * Characters in an editor command that need a shell: `cli/terminal/text_editor.ts` then starts a
+ * shell.
  */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 /**
@@ -210,7 +211,7 @@ export function permissionsOf(
   if (may.findsRoot) reads!.push(...gitFolders(rest));
   const [port] = may.port === undefined ? [] : valuesOf([may.port], rest);
   const flag = (letter: string, values: readonly string[]) => {
-    // A comma separates values: a path with one would permit two others.
+    // A comma separates values: a path with a comma would permit two other paths.
     const given = [...new Set(values)].filter((value) => !value.includes(","));
     return given.length === 0 ? [] : [`${letter}=${given.join(",")}`];
   };

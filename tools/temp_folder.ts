@@ -1,9 +1,12 @@
-/** A temporary folder, removed at the end of its block. */
+/** A temporary folder, removed at the end of the block that declares it. */
 import { dirname, join } from "node:path";
 
 const ENCODER = new TextEncoder();
 
-/** A folder in the host's folder for temporary files; it is removed when its block ends. */
+/**
+ * A folder in the host's folder for temporary files; it is removed when the block that declares it
+ * ends.
+ */
 export class TempFolder implements Disposable {
   readonly path: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-" }));
 

@@ -12,7 +12,10 @@ const SHELL = "/bin/sh";
 const OWN = dirname(fileURLToPath(import.meta.url));
 const BIN = join(OWN, "bin.js");
 const DRAFT = `${BIN}.draft`;
-/** A linked folder, such as `dist` of a checkout, is packed again: it keeps the file of all systems. */
+/**
+ * A linked folder, such as `dist` of a checkout, may be packed again: therefore its `bin.js` stays
+ * usable on all systems.
+ */
 const isUnpacked = basename(dirname(OWN)) === "node_modules";
 
 if (process.platform !== "win32" && isUnpacked && existsSync(SHELL)) {

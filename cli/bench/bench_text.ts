@@ -41,7 +41,7 @@ export function benchLines(
   ];
 }
 
-/** The lines of each expectation: a single one where it holds in all groups of cells. */
+/** The lines of each expectation: a single line if the expectation holds in all groups of cells. */
 function expectationLines(
   expectations: readonly BenchExpectationOutcome[],
   paint: Paint,

@@ -187,7 +187,7 @@ async function nameLines(
 
 /**
  * Lists the names that have the words in their titles or texts.
- * @param otherwise The message if no name has them.
+ * @param otherwise The message if no name has the words.
  */
 async function searchFor(
   question: string,

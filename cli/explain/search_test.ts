@@ -141,7 +141,7 @@ Deno.test("the name of a block explains its keys and the blocks in it, that of t
     }
     if (keyword !== "machine") assertMatch(text("machine"), new RegExp(`^- \`${keyword}\\b`, "m"));
   }
-  // The whole page with that name is not printed after it.
+  // The whole page with the name `nvme` is not printed after the lines of the block.
   assertStringIncludes(text("nvme"), "- nvme.2: Data mapping");
   assert(text("nvme").split("\n").length < 80);
 });

@@ -9,7 +9,7 @@ export interface UserWord {
   readonly words: readonly string[];
   /** Where users find the word, such as a file of sysfs or debugfs, or the kernel's command line. */
   readonly place: string;
-  /** Sentences about its meaning. */
+  /** Sentences about the meaning of the word. */
   readonly doc: string;
   /** Names that `dmalab explain` knows, the closest in meaning first. */
   readonly see: readonly string[];

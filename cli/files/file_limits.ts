@@ -7,16 +7,16 @@ export const READ_LIMITS = {
   text: 2 ** 25,
   /** A file in `.dmalab`: bytes. */
   own: 2 ** 22,
-  /** A trace from the standard input is read twice: bytes that are kept in memory, */
+  /** A trace from the standard input, which is read twice: bytes that are kept in memory. */
   traceInput: 2 ** 24,
-  /** and bytes that are kept in the folder of temporary files. */
+  /** The same trace: bytes that are kept in the folder of temporary files. */
   traceSpool: 2 ** 34,
   /** The part of a trace that `trace watch` keeps, to write it at a fault: bytes. */
   keptTrace: 2 ** 25,
   /** A line of a trace: characters; the rest of the line is dropped. */
   traceLine: 2 ** 20,
-  /** Limit of a file after unpacking: bytes, */
+  /** Limit of a file after unpacking: bytes. */
   unpacked: 2 ** 26,
-  /** and a multiple of its packed size: traces pack to a tenth or a twentieth. */
+  /** The same file: limit as a multiple of its packed size; traces pack to a tenth or a twentieth. */
   unpackedTimes: 100,
 } as const;

@@ -359,7 +359,7 @@ function checkedPlace(path: string, shown: string): TargetFile {
 
 /**
  * Information about the entry at a path; with `statSync`, about the target if the entry is a link.
- * Null if it does not exist.
+ * Null if the entry does not exist.
  */
 function entryAt(
   path: string,

@@ -10,7 +10,7 @@ import { PACKAGE_FOLDER } from "../places.ts";
 /** A package that npm can install: a packed file, or a folder. */
 export interface PackageSource {
   readonly kind: "file" | "folder";
-  /** Relative to the new folder if it is near, else absolute. */
+  /** Relative to the new folder if the package is near that folder, else absolute. */
   readonly path: string;
 }
 

@@ -19,7 +19,7 @@ export interface Scenario {
   readonly entry: SourceFile;
   readonly loader: SourceLoader;
   readonly limits: Limits;
-  /** Only tests with one of these in their name; all tests if empty. */
+  /** Only tests with one of these matches in their name; all tests if the list is empty. */
   readonly matches: readonly NameMatch[];
   /** A clock, and a source of interrupts. Without it there is no time limit. */
   readonly watch?: HostWatch;

@@ -173,8 +173,8 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestOutcomeChanges[]):
 
 /**
  * Selects the causes to print. If the removal of a cause restores the old outcome, only such causes
- * are printed. Only without them, the less certain ones are printed, which reproduce the new
- * outcome on the older release.
+ * are printed. If no cause is of this kind, the less certain causes are printed, which reproduce
+ * the new outcome on the older release.
  */
 function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");

@@ -57,7 +57,7 @@ const DISPLAYED_ROWS = 1000;
 /** Number of changes that `:writes` lists, and number of bytes shown of each. */
 const DISPLAYED_WRITES = 20;
 const WRITTEN_BYTES = 4;
-/** Limit, because watched bytes are compared at every event. */
+/** Limit of the bytes that are watched, because they are compared at every event. */
 const MAX_WATCHED_BYTES = 4096;
 
 export const ASK_COMMANDS: readonly ReplCommand[] = [

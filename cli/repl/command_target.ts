@@ -36,7 +36,7 @@ export interface CommandContext {
   readonly view?: FullScreen | null;
   /** Lets the user edit a text as the beginning of the next input; null without a terminal. */
   readonly edit?: ((text: string) => void) | null;
-  /** Functions of the host; null where it has none of them. */
+  /** Functions of the host; null if none of them is available. */
   readonly host?: CommandHost | null;
   /** Writes a run to a file; null where no files are written. */
   readonly exportRun?: ExportRun | null;
@@ -90,7 +90,7 @@ export interface ReplCommand {
   /** The possible arguments, for the help; empty for a command without arguments. */
   readonly takes: string;
   readonly doc: string;
-  /** The command needs a session in which statements are typed: the debugger does not have it. */
+  /** The command needs a session in which statements are typed: the debugger has no such session. */
   readonly needsBench?: true;
   /** Optional property of the target that the command needs. */
   readonly needs?: "exportRun" | "host" | "kept" | "runs" | "view";

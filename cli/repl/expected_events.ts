@@ -48,7 +48,7 @@ function itemOf({ device, fields, name, request }: MachineEvent): string {
   return all === "" ? meant : `${meant}(${all})`;
 }
 
-/** A field's value in the language's syntax; null for a value that it cannot write. */
+/** A field's value in the language's syntax; null for a value that the syntax cannot express. */
 function fieldText({ isOptional, kind }: Field, value: unknown): string | null {
   if (value === null) return isOptional ? "none" : null;
   if (kind === "site" || kind === "nothing") return null;

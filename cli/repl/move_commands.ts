@@ -205,7 +205,7 @@ function jumps(
   printMoved(repl, before);
 }
 
-/** Prints the current position, and the differences from the one before. */
+/** Prints the current position, and the differences from the position before the move. */
 function printMoved(repl: CommandContext, before: RunPosition): void {
   repl.lastMoveSeq = Math.min(before.position.seq, repl.cursor.position.seq);
   printLocation(repl);

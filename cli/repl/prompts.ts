@@ -2,7 +2,7 @@
 import { formatTimeRounded } from "@dmalab/lang/text";
 
 export interface PromptPlace {
-  /** The name of a branch; left out for the first one. */
+  /** The name of a branch; left out for the first branch. */
   readonly branch?: string;
   readonly seq: number;
   /** Number of the last event, if the position is before it. */

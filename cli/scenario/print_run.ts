@@ -36,9 +36,9 @@ export interface PrintOptions {
    * output goes to the error stream.
    */
   readonly trace: TraceForm | null;
-  /** Only tests with a name that contains one of these; all for an empty list. */
+  /** Only tests with a name that contains one of these matches; all tests for an empty list. */
   readonly matches: readonly NameMatch[];
-  /** The seed in place of the seeds that the files name; null for those. */
+  /** The seed in place of the seeds that the files name; null to use the seeds of the files. */
   readonly seed: number | null;
   /** The branch that each test runs, from `--branch`. Null: each test runs as usual. */
   readonly branch?: string | null;

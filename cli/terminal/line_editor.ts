@@ -38,7 +38,7 @@ type Place = (text: string, at: number) => number;
 export class LineEditor {
   #text = "";
   #cursor = 0;
-  /** Index of the shown input of the history; the length of the history: a new input. */
+  /** Index of the shown input of the history; the length of the history while a new input is shown. */
   #index: number;
   /** The new input, while an older one is shown. */
   #draft = "";
@@ -78,7 +78,7 @@ export class LineEditor {
     this.#cursor = text.length;
   }
 
-  /** Returns the finished text, adds it to the history, and begins an empty one. */
+  /** Returns the finished text, adds it to the history, and begins an empty text. */
   take(): string {
     const text = this.#text;
     this.parts.history.add(text);

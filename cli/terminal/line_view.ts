@@ -19,7 +19,7 @@ export function continuationPrompt(prompt: string): string {
   return "...> ".padStart(prompt.length);
 }
 
-/** Breaks a text into rows of at most `columns`, each of its lines after its prompt. */
+/** Breaks a text into rows of at most `columns`, each line of the text after its own prompt. */
 export function layOut(
   prompt: string,
   text: string,

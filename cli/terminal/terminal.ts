@@ -4,7 +4,7 @@
  *
  * While this process waits for keys, all keys arrive as characters, also Ctrl-C and Ctrl-Z. During a
  * computation this process cannot read keys: the terminal is then set to send SIGINT and SIGTSTP for
- * these two.
+ * these two keys.
  */
 import process from "node:process";
 import { allowedVariable, host } from "../host.ts";
@@ -74,7 +74,10 @@ export const ENDING_SIGNALS: readonly Deno.Signal[] = host.build.os === "windows
 const STARTER = "INIT_CWD";
 
 const PASTE_MARKS = ["\x1b[?2004h", "\x1b[?2004l"] as const;
-/** Switches to the alternate screen and hides the cursor; and back. */
+/**
+ * The sequence that switches to the alternate screen and hides the cursor, and the sequence that
+ * undoes both.
+ */
 const WHOLE_SCREEN = ["\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"] as const;
 
 /** Size for a terminal that does not know its own. */
@@ -101,7 +104,8 @@ export class Terminal {
     const pressed = (name: string) => () =>
       this.inputs.push({ kind: "key", key: { name, text: "" } });
     this.#listeners = [
-      // Ctrl-C during a computation has interrupted the computation; at other times it is the key.
+      // Ctrl-C during a computation has interrupted the computation; at other times Ctrl-C counts
+      // as a key.
       ["SIGINT", () => this.#mode === "keys" && !this.#worked && pressed("ctrl-c")()],
       ["SIGWINCH", () => this.inputs.push({ kind: "redraw" })],
       ["SIGCONT", () => this.#resumed()],
@@ -275,8 +279,8 @@ function sizeOf(): { readonly columns: number; readonly rows: number } {
 }
 
 /**
- * Whether this process was started by a program that waits for it and would not notice that it is
- * stopped. False if the variable may not be read.
+ * Whether this process was started by a program that waits for it and would not notice that this
+ * process is stopped. False if the variable may not be read.
  */
 function hasStarter(): boolean {
   return allowedVariable(STARTER) !== null;

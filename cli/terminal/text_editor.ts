@@ -64,7 +64,7 @@ export async function editText(
   { args, command }: TextEditor,
   text: string,
 ): Promise<{ readonly text: string } | EditProblem> {
-  // Each session has its own file: others may run in the same folder.
+  // Each session has its own file: other sessions may run in the same folder.
   const name = `input-${process.pid}.dma`;
   const path = `${STATE_FOLDER}/${name}`;
   try {

@@ -56,7 +56,7 @@ export function failuresAfter(
 
 /**
  * Lines that list the failures that could not be repeated: no file has the test any more, or the file is not
- * among the named ones.
+ * among the named files.
  */
 export function notRepeated(
   failed: readonly FailedTest[],

@@ -27,7 +27,10 @@ export interface TestReporter {
   end(summary: RunSummary): void;
 }
 
-/** The same reporter, which also calls back at each event and when all files have run. */
+/**
+ * A reporter that does the same as the given one, and also calls back at each event and when all
+ * files have run.
+ */
 export function heard(
   reporter: TestReporter,
   onEnd: (summary: RunSummary) => void,

@@ -172,7 +172,7 @@ async function runFiles(
     interrupts.close();
   }
   const missesTests = !results.foundTest && (counted === null || counted.matching === 0);
-  // If a file has errors, they have been reported, and missing tests are not.
+  // If a file has errors, they have been reported; the message that no test was found is left out.
   const repeated = failed === null ? null : notRepeated(failed, paths, results.files);
   if (repeated !== null) printNotRepeated(repeated, screen);
   const saysNoTest = missesTests && results.exitCode === HELD && repeated === null;

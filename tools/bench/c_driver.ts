@@ -12,7 +12,7 @@ import { runDeno } from "./child.ts";
 import { medianStarts, timed } from "./start/pairs.ts";
 
 const FILE = "tools/bench/scenarios/c_calls.dma";
-/** The number of turns in that file. */
+/** The number of turns in `FILE`. */
 const TURNS = 100_000;
 const PAGE_BYTES = 4096;
 

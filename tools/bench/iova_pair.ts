@@ -89,7 +89,7 @@ export function measurePairs(rounds: number = ROUNDS, warmUps: number = WARM_UPS
   return times.map((ofSize) => ofSize.map(median));
 }
 
-/** Measured once in a run, whichever of the benchmarks are wanted. */
+/** The times; they are measured only once in a run, however many benchmarks use them. */
 let measured: Times | null = null;
 const measure = () => measured ??= measurePairs();
 

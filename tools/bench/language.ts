@@ -127,7 +127,7 @@ while turn < ${TURNS} {
 print sum + rare
 `;
 
-/** The same in TypeScript. */
+/** The same loop as `LOOP`, in TypeScript. */
 export function loopHere(turns: number): number {
   let sum = 1;
   let rare = 0;

@@ -48,7 +48,7 @@ const PAIRS_A_LOOK = 64;
 /** Address of the measured buffers, above those of the live mappings. */
 const BUFFER_PHYS = 12 * GIB;
 const LIVE_PHYS = 4 * GIB;
-/** Pages of a scattered buffer are so far apart, so that none touches the next. */
+/** The distance between the pages of a scattered buffer: no page touches the next one. */
 const PAGE_STRIDE_BYTES = 2 * PAGE_SIZE_BYTES;
 
 /** Maps a buffer and unmaps it. */

@@ -9,7 +9,7 @@ import { secondsOf } from "./cpu_time.ts";
 /** Measured rounds, and the requests of each. */
 const ROUNDS = 15;
 const ROUND_REQUESTS = 131_072;
-/** Rounds before them, so that V8 optimises the code. */
+/** Rounds before the measured rounds, so that V8 optimises the code. */
 const WARM_UPS = 3;
 /** Requests between two readings of the memory in use. */
 const BATCH = 2048;

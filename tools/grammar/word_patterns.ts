@@ -31,7 +31,7 @@ export type WordRole = "control" | "operator" | "constant";
 export interface WordPattern {
   readonly role: WordRole;
   readonly pattern: string;
-  /** It matches only where a statement may begin. */
+  /** True if the pattern matches only where a statement may begin. */
   readonly atStart: boolean;
 }
 

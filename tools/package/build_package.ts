@@ -100,7 +100,8 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.mkdirSync(folder, { recursive: true });
   const foreign = removeEarlier(folder);
   if (foreign !== null) return foreign;
-  // Written first, so that an interrupted build is recognised as one and can be repeated.
+  // Written first, so that an interrupted build is recognised as a package of dmalab and can be
+  // repeated.
   Deno.writeTextFileSync(
     join(folder, "package.json"),
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,

@@ -57,7 +57,10 @@ class DirectSources {
     Deno.writeTextFileSync(copy, text);
   }
 
-  /** @param isWhole Whether its `export *` lines stay; otherwise importers name the files behind it. */
+  /**
+   * @param isWhole Whether the file's `export *` lines stay; otherwise importers name the files behind
+   *   the door.
+   */
   #rewritten(path: string, isWhole: boolean): string {
     const tree = this.#tree(path);
     const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];

@@ -3,7 +3,10 @@ import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
 import { markdownTable, withPart } from "./marked_part.ts";
 import type { CommandPermissions } from "@dmalab/cli/extend";
 
-/** The page with its table of commands. @throws {RangeError} When it has no place for it. */
+/**
+ * The page with its table of commands. @throws {RangeError} When the page has no place for the
+ * table.
+ */
 export function withCommandTable(page: string): string {
   const rows = COMMANDS.map(({ brief, name }) => [`\`dmalab ${name}\``, brief] as const);
   const names = Math.max(...rows.map(([name]) => name.length));
@@ -13,7 +16,10 @@ export function withCommandTable(page: string): string {
   return withPart(page, "commands", lines);
 }
 
-/** The page with its table of permissions. @throws {RangeError} When it has no place for it. */
+/**
+ * The page with its table of permissions. @throws {RangeError} When the page has no place for the
+ * table.
+ */
 export function withPermissionTable(page: string): string {
   const rows = Object.entries(PERMISSIONS).map(([name, may]) => [
     `\`${name}\``,

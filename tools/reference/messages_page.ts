@@ -2,13 +2,16 @@
 import { leftOutRows, messageAreaRows, messageRows } from "@dmalab/traces";
 import { markdownTable, withPart, withParts } from "./marked_part.ts";
 
-/** The page with its table of areas. @throws {RangeError} When it has no place for one. */
+/** The page with its table of areas. @throws {RangeError} When the page has no place for the table. */
 export function withMessageAreas(page: string): string {
   const heads = ["area", "forms", "kinds", "read more"];
   return withPart(page, "areas of messages", markdownTable(heads, messageAreaRows()));
 }
 
-/** The page with its table of messages. @throws {RangeError} When it has no place for one. */
+/**
+ * The page with its table of messages. @throws {RangeError} When the page has no place for the
+ * table.
+ */
 export function withMessages(page: string): string {
   const heads = ["area", "message", "kind", "role", "what it says", "causes", "rule"];
   return withParts(page, {

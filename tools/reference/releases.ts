@@ -13,13 +13,19 @@ import {
 } from "@dmalab/runtime/kernels";
 import { markdownTable, withPart, withParts } from "./marked_part.ts";
 
-/** docs/language/declarations.md with its table of profiles. @throws {RangeError} When it has no place for one. */
+/**
+ * docs/language/declarations.md with its table of profiles. @throws {RangeError} When the page has no place for
+ * the table.
+ */
 export function withProfiles(page: string): string {
   const rows = KERNEL_NAMES.map((name) => [`\`${name}\``, RELEASES[name]]);
   return withPart(page, "profiles", markdownTable(["profile", "what it is"], rows));
 }
 
-/** rules/defects.md with its tables by release. @throws {RangeError} When it has no place for one. */
+/**
+ * rules/defects.md with its tables by release. @throws {RangeError} When the page has no place for a
+ * table.
+ */
 export function withReleaseTables(page: string): string {
   return withParts(page, {
     "defects by release": releaseTable("defect", QUIRKS),

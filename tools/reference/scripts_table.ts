@@ -2,7 +2,10 @@
 import { SCRIPTS } from "../scripts.ts";
 import { markdownTable, withPart } from "./marked_part.ts";
 
-/** The page with the table of `SCRIPTS`. @throws {RangeError} When it has no place for it. */
+/**
+ * The page with the table of `SCRIPTS`. @throws {RangeError} When the page has no place for the
+ * table.
+ */
 export function withScriptTable(page: string): string {
   const rows = Object.entries(SCRIPTS)
     .map(([name, { brief, usage = "" }]) => [`\`${`${name} ${usage}`.trimEnd()}\``, brief]);

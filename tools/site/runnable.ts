@@ -11,7 +11,7 @@ import { type Asked, askedBy, pagePrograms } from "./quizzes.ts";
 import { addressOfRule, linkRules } from "./rules.ts";
 import { MAX_LINK_LENGTH, type Shared, writeLink } from "@dmalab/page";
 
-/** Seeds of the questions on one page: a quiz block is shown once for each. */
+/** Seeds of the questions on one page: a quiz block is shown once for each seed. */
 const SEEDS = [1, 2, 3];
 
 /** Constructs that the playground does not support: C drivers, and files beside the scenario. */
@@ -45,7 +45,7 @@ function pictureLines(code: string): string[] {
   const { pictures } = collector;
   if (pictures.length === 0) return [];
   const alt = pictures.map(({ lines, title }) => [title, ...lines].join("\n")).join("\n\n");
-  // As a separate image, so that its style does not apply to the page.
+  // The drawing is a separate image, so that its style does not apply to the page.
   const source = new TextEncoder().encode(svgPictures(pictures)).toBase64();
   return [
     "",

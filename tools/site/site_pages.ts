@@ -177,7 +177,7 @@ class SiteBuilder {
   }
 }
 
-/** A link to a copied file: in HTML, as Markdown links lead to pages. */
+/** A link to a copied file: it is written in HTML, because Markdown links lead to pages. */
 function fileLink(text: string, file: string, depth: number): string {
   const label = text.replace(/`([^`]*)`/g, (_, code) => `<code>${escapeHtml(code)}</code>`);
   return `<a href="${"../".repeat(depth)}files/${file}" target="_self">${label}</a>`;

@@ -67,7 +67,7 @@ export function namedTypes(sources: Iterable<readonly [string, string]>): Record
   return named;
 }
 
-/** Files with such comments, found with git. */
+/** Source files with a comment that names a file with types, found with git. */
 function* sourcesWithTypes(): Iterable<readonly [string, string]> {
   const { stdout } = new Deno.Command("git", {
     args: ["grep", "-l", "^// @ts-types=", "--", "*.ts"],

@@ -14,7 +14,7 @@ import { LICENCES, writeLicences } from "../package/licences.ts";
 export interface PagePlan {
   readonly entry: URL;
   readonly kind: "playground" | "report";
-  /** The text of its data block; for a report, the command replaces it. */
+  /** The text of the page's data block; for a report, the command replaces it. */
   readonly data: string;
 }
 

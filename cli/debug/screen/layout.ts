@@ -13,7 +13,7 @@ export interface ScreenArea {
 }
 
 export interface ScreenLayout {
-  /** The area of each pane; only the shown panes where they share one place. */
+  /** The area of each pane; if the panes share one place, only the areas of the shown panes. */
   readonly panes: Readonly<Partial<Record<PaneName, ScreenArea>>>;
   /** The panes share one place, and the title line lists their names. */
   readonly isPaged: boolean;

@@ -117,7 +117,7 @@ function citationsOf(
   for (const item of parse(source).file.items) {
     const isTest = item.kind === "Test" || item.kind === "Property";
     if (isTest ? passed.has(item.name) : complete) {
-      // From the end of the item before: includes the comment above the test.
+      // The text begins at the end of the previous item, so it includes the comment above the test.
       for (const rule of citedRules(source.text.slice(from, item.span.end))) cited.add(rule);
     }
     from = item.span.end;

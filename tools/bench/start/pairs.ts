@@ -7,7 +7,7 @@ export type Start = () => number | Promise<number>;
 
 /** Measured pairs of starts. */
 const ROUNDS = 15;
-/** Warm-up pairs before them, to fill the caches of Deno and of the disk. */
+/** Warm-up pairs before the measured pairs, to fill the caches of Deno and of the disk. */
 const WARM_UPS = 2;
 
 /** Milliseconds of wall time. */

@@ -13,7 +13,7 @@ import { nowMs } from "./clock.ts";
  * least load from other processes.
  */
 const ROUNDS = 15;
-/** Warm-up runs before them, to fill Deno's caches. */
+/** Warm-up runs before the measured runs, to fill Deno's caches. */
 const WARM_UPS = 2;
 
 /** Milliseconds by stage, in order; their sum is the time of the whole run. */
