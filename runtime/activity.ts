@@ -165,7 +165,10 @@ export class TimedActivityQueue extends ActivityQueue {
     super.postWork(device, this.#timed(handler), kind, arg);
   }
 
-  /** Wraps a handler for one activity, recording the current time as the time when it was posted. */
+  /**
+   * Wraps a handler for one activity, recording the current time as the time when the activity was
+   * posted.
+   */
   #timed(handler: ActivityHandler): ActivityHandler {
     const { clock } = this;
     const postedNs = clock.nowNs;

@@ -69,7 +69,7 @@ export const BLK_STS = {
   RESOURCE: 9,
   IOERR: 10,
   AGAIN: 12,
-  /** A resource of this device is in use; its completions will release it. */
+  /** A resource of this device is in use; a completion of the device will release the resource. */
   DEV_RESOURCE: 13,
   ZONE_OPEN_RESOURCE: 14,
   ZONE_ACTIVE_RESOURCE: 15,

@@ -8,7 +8,7 @@ function at({ cpu, device, request, site }: EventContext): unknown[] {
   return [cpu, device, request, site];
 }
 
-/** A context on CPU 2, in a call of a script at 9. */
+/** A context on CPU 2, in a call by statement 9 of a script. */
 function rig() {
   const clock = new VirtualClock();
   const { context } = clock;

@@ -98,7 +98,7 @@ Deno.test("an audit runs after activities, and calls what devices have to look a
   machine.startAudit({ every: 2 });
   for (let left = 5; left > 0; left--) machine.activities.post({ runActivity() {} }, 0, 0);
   while (machine.runNextActivity());
-  // Audited after the first, the third and the fifth activity.
+  // The machine is audited after the first, the third and the fifth activity.
   assertEquals(seen.length, 3);
 });
 

@@ -139,7 +139,7 @@ export class Bio {
     }
   }
 
-  /** A separate window over the same vectors. The caller sets its gap bit and metadata. */
+  /** A separate window over the same vectors. The caller sets the clone's gap bit and metadata. */
   clone(sizeBytes: Bytes): Bio {
     const clone = new Bio(this.op, this.sector, this.vecs, sizeBytes, this.flags);
     clone.vecIndex = this.vecIndex;

@@ -107,8 +107,8 @@ export class DeadlineScheduler<R extends BlockRequest> {
   }
 
   /**
-   * Joins a request that has grown to the request that it now touches, if both requests still wait
-   * in the scheduler.
+   * Called when a request has grown: joins it to the request that it now touches, if both requests
+   * still wait in the scheduler.
    *
    * @returns The joined pair, with its later request removed from the queue; or null.
    */

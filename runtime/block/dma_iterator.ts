@@ -115,7 +115,7 @@ export class BlkDma {
     return result;
   }
 
-  /** Maps the next segment by the method that `start` chose for the first. */
+  /** Maps the next segment by the method that `start` chose for the first segment. */
   next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter, metadata = false): boolean {
     const calls = metadata ? METADATA : DATA;
     const events = this.#machine.events;

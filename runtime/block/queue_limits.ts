@@ -210,7 +210,7 @@ function softSetter(
   return Math.max(ioOptBytes, ioMinBytes) > OWN_SIZE_ABOVE_BYTES ? "controller" : "block_layer";
 }
 
-/** The limit for the metadata of one transfer: its buffer has 2 MiB at most. */
+/** The limit for the metadata of one transfer: the metadata's buffer has 2 MiB at most. */
 function metadataLimitSectors(
   metadataBytes: Bytes,
   logicalBlockBytes: Bytes,

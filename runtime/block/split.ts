@@ -244,7 +244,10 @@ export class BioSplitter {
     return piece;
   }
 
-  /** For operations without vectors: cut by length alone; a limit of 0 means "cannot". */
+  /**
+   * For operations without vectors: cut by length alone; a limit of 0 means that the queue cannot
+   * take the operation.
+   */
   #nextOfSectors(bio: Bio, sectors: number, rule: CutRule): Bio | null {
     this.nrSegments = 0;
     this.#walkedGap = 0;

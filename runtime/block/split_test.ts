@@ -182,7 +182,7 @@ Deno.test("a cut inside a vector tells the vector, how much of it is done, and w
       begins_at_bytes: 0xe00,
     },
   ]);
-  // At a vector's end the two sides lie in different pages.
+  // At a cut between two vectors, the two sides lie in different pages.
   const between = split([vec(0x100_0200, 0x1000), vec(0x200_0600, 0x200)], { maxUserSectors: 8 });
   assertEquals(between.events[0]!.why?.inputs, {
     max_sectors: 8,

@@ -51,7 +51,8 @@ export class DmaIovaState {
   /** Bytes asked for at allocation; 0 when no IOVA is in use. */
   sizeBytes: Bytes = 0;
   /**
-   * Bit 63 of the kernel's size: some part went through a bounce buffer. Only a call can clear it.
+   * Bit 63 of the kernel's size: some part went through a bounce buffer. Only `clear` resets the
+   * bit.
    */
   bounced = false;
   /**

@@ -35,7 +35,7 @@ function chosen(lines: readonly string[]): { at: number; format: FaultLogFormat 
   return null;
 }
 
-/** The text with everything before the fault and all unrelated lines after it replaced by blanks. */
+/** The text, in which blanks replace everything before the fault and all unrelated lines after it. */
 function ownText(lines: readonly string[], at: number): string {
   const maker = makerOf(lines[at]!);
   return lines.map((line, index) => {

@@ -9,9 +9,9 @@ export type FaultLogFormat = "vtd" | "amd" | "arm" | "arm_v2";
 export type LoggedReason =
   /** No translation for the address. */
   | "not_present"
-  /** No permission to read it. */
+  /** No permission to read at the address. */
   | "not_readable"
-  /** No permission to write it. */
+  /** No permission to write at the address. */
   | "not_writable"
   /**
    * A permission other than read or write is missing: to execute, or to access the page as a

@@ -193,7 +193,8 @@ export class ArmPageTable extends PageTable {
     }
     for (let at = this.levels - 1; at > level; at--) {
       const value = page[this.indexAt(iova, at)]!;
-      // Nothing is mapped here, or a leaf too large to be split: nothing is unmapped.
+      // Either nothing is mapped here, or the leaf here is too large to be split. In both cases
+      // nothing is unmapped.
       if (value >= 0) {
         this.warnings++;
         return 0;

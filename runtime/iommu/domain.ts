@@ -87,7 +87,7 @@ export interface DomainMember {
 
 export interface IommuDomainOptions {
   readonly id: number;
-  /** The device's name, or the names of the group's devices at its creation: `x+y`. */
+  /** The device's name, or the names of the group's devices at the group's creation: `x+y`. */
   readonly name: string;
   /** The devices of the group. */
   readonly members: readonly DomainMember[];

@@ -17,7 +17,7 @@ export type FlushReason = "full" | "timer";
 export interface FlushQueueOwner {
   /** Invalidates all IOTLB entries of the domain. */
   flushAll(): void;
-  /** Called after a flush with the number of ranges that it releases. */
+  /** Called after a flush with the number of ranges that the flush releases. */
   flushed(entries: number, reason: FlushReason): void;
   /** Frees a range after its flush. */
   releaseRange(pfn: number, pfns: number): void;

@@ -35,8 +35,8 @@ const INVERSE_GRANULE = 1 / GRANULE_BYTES;
 /** `&` first takes a number modulo 2^32, so the offset is exact for any number below 2^53. */
 const OFFSET_MASK = GRANULE_BYTES - 1;
 /**
- * Unit in which an entry contains the number of entries that its leaf fills (a power of two); above
- * all flags.
+ * Unit of an entry's field with the number of entries that its leaf fills, as a power of two. The
+ * field lies above all flags.
  */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;

@@ -172,7 +172,7 @@ Deno.test("the 256th unmap in lazy mode flushes everything and frees 255 (dma.md
   assertEquals(bench.machine.iommu.pendingFlushes, 1);
   const { flushQueue } = bench.dev.domain!;
   assertEquals([flushQueue!.started, flushQueue!.finished], [1, 1]);
-  // Bring-up ends with this call. After it, no timer of a flush or a depot is pending.
+  // Bring-up ends with `drainFlushQueues()`, after which no timer of a flush or a depot is pending.
   assertEquals(bench.machine.clock.pendingTimers, 2);
   bench.machine.iommu.drainFlushQueues();
   assertEquals([bench.machine.iommu.pendingFlushes, bench.machine.clock.pendingTimers], [0, 0]);

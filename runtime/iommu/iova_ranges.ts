@@ -84,7 +84,10 @@ export class IovaRanges {
   /** Number of ranges that long searches have visited without a skip list. */
   #walked = 0;
 
-  /** Node by first frame, open addressing; 0 (the floor, which is never in it) is empty. */
+  /**
+   * Node by first frame, open addressing; 0 (the floor, which is never in the hash) is an empty
+   * slot.
+   */
   #slots = zeros(Int32Array, 2 * INITIAL_NODES);
   #slotMask = 2 * INITIAL_NODES - 1;
   #hashShift = 32 - Math.log2(2 * INITIAL_NODES);

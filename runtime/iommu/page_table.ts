@@ -144,8 +144,8 @@ export interface TableWalkEntry {
 }
 
 /**
- * Unit in which an entry contains the number of entries that its leaf fills, as a power of two. It
- * lies above all flags and below the smallest granule.
+ * Unit of an entry's field with the number of entries that its leaf fills, as a power of two. The
+ * field lies above all flags and below the smallest granule.
  */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
@@ -443,7 +443,7 @@ export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
   /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */
   readonly addressBits: number;
-  /** Width of the used part, if it is smaller. */
+  /** Width of the part of the addresses that is used, if it is smaller. */
   readonly apertureBits?: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;

@@ -124,7 +124,10 @@ export const AMD_V1: EntryFormat = {
 const ARM_MEMORY = { notCached: 0, writeBack: 1, device: 2 } as const;
 const INNER_SHAREABLE = 3;
 const OUTER_SHAREABLE = 2;
-/** Descriptors of 64 KiB granules store the address bits from this one on below the granule. */
+/**
+ * Descriptors of 64 KiB granules store the address bits from this bit on in the bits below the
+ * granule.
+ */
 const ARM_HIGH_ADDRESS = 2n ** 48n;
 
 export const ARM_STAGE_1: EntryFormat = {

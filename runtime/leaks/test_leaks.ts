@@ -28,7 +28,7 @@ export interface TestLeak {
   readonly text: string;
   /** Leaks that follow from this one, each as a sentence without a final period. */
   readonly with: readonly string[];
-  /** How many more of its kind the same statement has leaked on the same device. */
+  /** How many more leaks of this kind the same statement has on the same device. */
   readonly more: number;
   /** The event that created the resource; null where the event is unknown or was not kept. */
   readonly event: MachineEvent | null;
@@ -89,7 +89,7 @@ export class Beginning {
 /** A leaked resource, with the leaks that follow from it. */
 interface Owner extends Omit<TestLeak, "more"> {
   readonly with: string[];
-  /** The device addresses that it occupies, `[start, end)`; null for none. */
+  /** The device addresses that the resource occupies, `[start, end)`; null for none. */
   readonly start: number | null;
   readonly end: number;
   /** Address of the resource's memory, to find the bounce slots that hold a copy; null for none. */

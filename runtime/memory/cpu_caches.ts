@@ -94,7 +94,7 @@ export class CpuCaches implements HostMemory {
     return changed;
   }
 
-  /** The bytes that the CPU reads: its own lines where it has some. */
+  /** The bytes that the CPU reads: from its cache lines where there are some, else from memory. */
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
     const stale = new HazardFinding();
     this.#readLines(phys, into, offset, sizeBytes, stale);

@@ -28,7 +28,7 @@ class Model {
   /** Device-owned lines. */
   readonly given = new Set<number>();
   hazards: string[] = [];
-  /** Lines with a hazard in one operation, by its kind. */
+  /** Lines with a hazard in one operation, by the kind of hazard. */
   readonly #found = new Map<string, number[]>();
 
   linesOf(at: number, size: number): number[] {

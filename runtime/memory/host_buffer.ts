@@ -308,7 +308,7 @@ export class HostBuffer {
     this.#home.memory.budget.work(units);
   }
 
-  /** Uses four bytes of each random number, the lowest first; fewer of the last. */
+  /** Uses four bytes of each random number, the lowest first, and fewer bytes of the last number. */
   #randomBytes(into: Uint8Array, count: number): void {
     const { random } = this.#home;
     for (let index = 0; index < count; index += 4) {

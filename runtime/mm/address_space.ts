@@ -377,7 +377,7 @@ export class AddressSpace {
     }
   }
 
-  /** The smallest and largest covered addresses of a range: its part that areas cover. */
+  /** The part of a range from the first to the last address that an area covers. */
   #covered(start: VirtAddr, end: VirtAddr): { start: number; end: number } {
     const areas = this.#areas.between(start, end);
     const last = areas.at(-1);

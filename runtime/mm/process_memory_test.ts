@@ -58,7 +58,7 @@ function shared(pages: number, area: Partial<AreaRequest> = {}) {
     fault,
     flags: (index: number) => flagWords(map.pfns.flags(index)).join(),
     mapPfn: (index: number) => hmmDmaMapPfn(machine, dev, map, index, peerMemo(machine)),
-    /** The callbacks since the last call of this. */
+    /** The callbacks since the last call of this function. */
     callbacks: () => callbacks.splice(0),
     write: (first: number, count = 1) => {
       for (let index = first; index < first + count; index++) mm.faultIn(page(index), true);

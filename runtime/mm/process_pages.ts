@@ -91,7 +91,7 @@ export class ProcessPages {
     return phys === null ? null : new PageFrame(phys, 0, "file");
   }
 
-  /** Maps a whole frame at consecutive pages from its first page on. */
+  /** Maps a whole frame at consecutive pages from the page `first` on. */
   putFrame(first: number, frame: PageFrame, writable: boolean): void {
     invariant(first % 2 ** frame.order === 0, "A huge page is mapped across its size");
     for (let index = 0; index < 2 ** frame.order; index++) {

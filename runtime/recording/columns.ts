@@ -69,7 +69,7 @@ abstract class Rows<T extends Numbers> {
   #grow(row: number): void {
     const chunk = row >>> CHUNK_BITS;
     const before = this.#chunks[chunk];
-    // The first chunk grows to its size: most runs are short.
+    // The first chunk grows in steps to its full size, because most runs are short.
     const rows = chunk > 0 ? CHUNK_ROWS : Math.min(
       CHUNK_ROWS,
       Math.max(FIRST_ROWS, row + 1, before === undefined ? 0 : 2 * before.length / this.width),

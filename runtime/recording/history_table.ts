@@ -174,8 +174,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
 
   /**
    * For a bag: ends consecutive rows that cover `[first, first + sizeBytes)`, at each address the
-   * row that fits best. For a call that ends mappings which many calls have made.
-   * @param owner The values of the key before the last.
+   * row that fits best. Used for a call that ends mappings of many calls.
+   * @param owner All values of the key except the last.
    */
   endRun(
     seq: number,
@@ -209,7 +209,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /**
    * For a table of ranges: ends rows in `[first, end)`. A row that extends past the range is cut:
    * its remaining parts stay valid, with the same creating event.
-   * @param owner The values of the key before the last.
+   * @param owner All values of the key except the last.
    */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
     const index = this.#descend(owner, owner.length) as RowIndex | null;

@@ -98,7 +98,7 @@ export interface ControllerSettings {
   readonly hostMemory?: HostMemoryNeeds;
 }
 
-/** A command without an answer, because of an injected failure, unless it is aborted. */
+/** A command that gets no answer because of an injected failure, unless it is aborted. */
 interface SilentCommand {
   readonly queue: SubmissionQueue;
   readonly commandId: number;

@@ -196,7 +196,8 @@ const MODES_AND_SCHEDULERS = [
 ] as const;
 
 Deno.test("a reset that brings fewer queues back, at any moment: requests of the others go to those there are (nvme.md 5.2)", () => {
-  // Each queue passes the injection point twice: the fifth pass fails the third queue, the fourth pass the second.
+  // Each queue passes the injection point twice: a failure at the fifth pass refuses the third queue, a failure at
+  // the fourth pass the second queue.
   for (const [nth, left] of [[5, 2], [4, 1]] as const) {
     for (const [mode, scheduler] of MODES_AND_SCHEDULERS) {
       let moments = 0;

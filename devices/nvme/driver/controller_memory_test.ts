@@ -45,7 +45,7 @@ Deno.test("memory of a controller is opened where its registers say (nvme.md 5.4
 
 Deno.test("queues have what they want or their share, and none below 64 entries (nvme.md 5.4)", () => {
   const { memory } = open({ ...SUPPORTED, [SIZE]: units(2) });
-  // 128 KiB, with 64 bytes for an entry, and whole pages for a queue.
+  // The memory has 128 KiB. An entry has 64 bytes, and a queue has whole pages.
   assertEquals(memory!.queueDepth(2, 1024), 1024);
   assertEquals(memory!.queueDepth(2, 1025), 1024);
   assertEquals(memory!.queueDepth(3, 1024), 640);

@@ -108,7 +108,7 @@ Deno.test("the disk is as large as its namespace says", () => {
   assertEquals(rig.disk.blockSizeBytes, 4096);
   assertEquals(rig.disk.capacityBytes, 10 * 2 ** 30);
   assertEquals(rig.disk.limits.logicalBlockSizeBytes, 4096);
-  // Block counts that need one byte and more than 32 bits.
+  // A block count that needs one byte, and one that needs more than 32 bits.
   assertEquals(new DriverRig({ capacityBytes: 100 * 512 }).disk.capacityBytes, 100 * 512);
   assertEquals(new DriverRig({ capacityBytes: 2 ** 45 }).disk.capacityBytes, 2 ** 45);
   const { maxDiscardSectors, maxWriteZeroesSectors } = rig.disk.limits;

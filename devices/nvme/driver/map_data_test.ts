@@ -72,7 +72,7 @@ Deno.test("stale_iova_state_p2p: the tag's last range makes several bus addresse
     assertEquals(rig.driver.prepare(iod, peer.request), BLK_STS.OK);
     return rig.driver.viewCommand(iod).sgl.map(({ sizeBytes }) => sizeBytes);
   };
-  // 0x400f in the captured anomalies: the command describes the first segment only.
+  // The captured anomaly with status 0x400f: the command describes the first segment only.
   assertEquals(descriptors(["stale_iova_state_p2p"]), [4096]);
   assertEquals(descriptors([]), []);
 });

@@ -488,7 +488,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
       events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "request" });
     }
     if (this.scheduler !== null) this.scheduler.ended(request);
-    // For waiters, which continue no earlier than at the request's end.
+    // This time is for waiters, which continue no earlier than at the request's end.
     if (this.#timed) request.endedNs = clock.nowNs;
     request.end(status);
   }

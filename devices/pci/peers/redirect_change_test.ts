@@ -77,7 +77,7 @@ Deno.test("every port on the way that redirects has to stop, and no other (p2p.m
     then: ["pa a", "pb b"],
     untouched: ["rp", "rp1", "pa", "pb", "pc"],
   });
-  // Sorted by address, not by which function is the client.
+  // The functions are sorted by address, whichever of them is the client.
   for (const [one, other] of [["a", "c"], ["c", "a"]] as const) {
     assertEquals(
       change([ISOLATING, ISOLATING, ISOLATING], one, other)?.parameter,

@@ -80,7 +80,7 @@ const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 /** A function that makes or ends mappings of single buffers. */
 interface MappingCall<C extends KernelCall> extends Call<C> {
   readonly made: MadeBy;
-  /** Attributes that the function adds to its caller's. */
+  /** Attributes that the function adds to the caller's attributes. */
   readonly adds: number;
 }
 
@@ -647,7 +647,10 @@ export class DmaMapping {
     return optMappingSize(this.#machine, dev);
   }
 
-  /** The mask with which the device would reach all memory, as the last address it covers. */
+  /**
+   * The mask with which the device would reach all memory, as the last address that the mask
+   * covers.
+   */
   dmaGetRequiredMask(dev: DmaDevice): number {
     return requiredMask(this.#machine, dev);
   }

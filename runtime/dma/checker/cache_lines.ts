@@ -43,7 +43,8 @@ export class CacheLineRecords {
   }
 
   /**
-   * The next older record with memory that begins in the same line as that of `record`, or `NONE`.
+   * The next older record with memory that begins in the same line as the memory of `record`; or
+   * `NONE`.
    * @param after The record to continue after; `NONE` to start with the newest.
    */
   nextBeside(record: number, after: number): number {

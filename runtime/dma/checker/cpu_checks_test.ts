@@ -1,4 +1,4 @@
-/** Reports on CPU accesses to memory that a device owns, number by number. */
+/** Reports on CPU accesses to memory that a device owns, with every number in the reports. */
 import { assertEquals } from "@std/assert";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE } from "../attributes.ts";
 import { at } from "../testing.ts";

@@ -110,7 +110,7 @@ export class MappingRecords {
     this.#forget(record);
   }
 
-  /** Whether a mapping needs no unmap, because dma_need_unmap() returned false after it. */
+  /** Whether a mapping needs no unmap, because dma_need_unmap() returned false after the map. */
   isExcused(record: number): boolean {
     const { table } = this;
     return table.isOf(record, SINGLES) &&
@@ -178,8 +178,8 @@ export class MappingRecords {
   }
 
   /**
-   * Enters coherent memory in the index of cache lines: a mapping that begins in its first cache line overlaps
-   * it.
+   * Enters coherent memory in the index of cache lines: a mapping that begins in the first cache line of that
+   * memory overlaps it.
    * @see rules/dma.md 8.2 row 15
    */
   addCoherentLine(dev: DmaDevice, record: number): void {

@@ -43,13 +43,16 @@ const BLOCK_MASK = 0x3f;
 export const MARK = {
   /** The driver has called dma_mapping_error() for the mapping. */
   TESTED: 1 << 19,
-  /** For a range: a call has named another device, so its links are unknown. */
+  /** For a range: a call has named another device, so the links of the range are unknown. */
   CONFUSED: 1 << 19,
   /** Linked, but not yet made visible to the device. */
   UNSYNCED: 1 << 20,
   /** The one message that the checker prints about a record has been printed. */
   REPORTED: 1 << 21,
-  /** Still linked in a range that was freed; of a range: freed by another API's call. */
+  /**
+   * For a link: still linked in a range that was freed. For a range: freed by a call of another
+   * API.
+   */
   LEAKED: 1 << 22,
   LIVE: 1 << 23,
   /** Handed to the CPU by a sync, and not back to the device. */

@@ -11,7 +11,7 @@ import { slabBytes } from "./cache_maintenance.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
-/** 8 GiB of RAM, a pool at 0x6000_0000 as in the assertions, or none. */
+/** 8 GiB of RAM, a pool at 0x6000_0000 as in the assertions of rules/dma.md, or no pool. */
 function bench(
   options: DmaDeviceOptions,
   pool: "pool" | "no pool" | "forced" = "pool",

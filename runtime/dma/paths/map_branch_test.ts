@@ -33,7 +33,10 @@ interface Given {
 /** The defects of 7.2 that affect the branch. */
 const RELEASE: QuirkSet = new Set(["host_bridge_p2p_with_forced_bounce"]);
 
-/** 8 GiB, a pool at 0x6000_0000 as in the assertions, and a device without translation. */
+/**
+ * 8 GiB, a pool at 0x6000_0000 as in the assertions of rules/dma.md, and a device without
+ * translation.
+ */
 function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): TestBench {
   return testBench({
     machine: {

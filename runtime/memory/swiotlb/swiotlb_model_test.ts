@@ -44,7 +44,7 @@ class ListedPool {
     return this.isUsed.slice(first, first + this.areaSlots).filter((used) => used).length;
   }
 
-  /** Number of free slots from one to the end of its set. */
+  /** Number of free slots from a slot to the end of the slot's set. */
   freeFrom(slot: number): number {
     let free = 0;
     for (let at = slot; at < this.slots && !this.isUsed[at]; at++) {

@@ -19,7 +19,10 @@ export interface BouncingDevice {
   readonly minAlignMask: number;
   /** No buffer may cross a multiple of `segmentBoundaryMask + 1`. */
   readonly segmentBoundaryMask: number;
-  /** The last address that the device reaches; a pool made only for it lies below. */
+  /**
+   * The last address that the device reaches; a pool that is made only for this device lies below
+   * that address.
+   */
   readonly lastAddress?: number;
   /** Cleared by the device's first bounce. @see rules/dma.md 1.7 */
   skipSync: boolean;
