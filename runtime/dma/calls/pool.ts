@@ -80,7 +80,7 @@ export class DmaPool implements DescriptorPool {
   readonly #calls: CallEvents;
   readonly #pages: CoherentMemory[] = [];
   readonly #blocks = new Set<PoolBlock>();
-  /** Free blocks; the last block in the list is allocated next. */
+  /** Free blocks; without `pool_newest_page_first`, the last block in the list is allocated next. */
   readonly #free: OwnBlock[] = [];
   /** Blocks that are handed out. */
   #used = 0;
