@@ -15,7 +15,7 @@ const WORD_BYTES = 8;
 interface SharedPage {
   readonly phys: PhysAddr;
   readonly at: number;
-  /** Its content at the last synchronisation. */
+  /** The page's content at the last synchronisation. */
   readonly before: Uint8Array;
   /** The driver's bytes and the previous bytes as 64-bit words: comparing them is faster. */
   readonly words: BigInt64Array;
@@ -121,7 +121,7 @@ export class CachedView {
     }
   }
 
-  /** Called when the driver reads bytes that may be stale: the caches report it. */
+  /** Called when the driver reads bytes that may be stale: the caches report stale bytes. */
   reads(phys: PhysAddr, sizeBytes: number): void {
     this.caches.read(phys, new Uint8Array(sizeBytes), 0, sizeBytes);
   }

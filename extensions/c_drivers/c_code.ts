@@ -115,7 +115,7 @@ interface BlockPlace {
  * reports only its first run.
  */
 class CCoverage {
-  /** By the number of a block, 1 if it has run. */
+  /** For each block, by its number: 1 if the block has run. */
   readonly #passed: Uint8Array;
   #places: readonly BlockPlace[] | null = null;
 

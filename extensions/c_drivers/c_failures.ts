@@ -26,7 +26,7 @@ export class CFailures {
    */
   #nullRead: string | null = null;
   readonly #said = new Set<string>();
-  /** Registers that were read before the last one, in this order. */
+  /** Registers that were read before the last one, the most recently read at the end. */
   readonly #before = new Set<number>();
   #phys = -1;
   #value = 0;

@@ -17,7 +17,7 @@ interface Taken {
   readonly zeroed: boolean;
   /** The statement that allocated the memory. */
   readonly site: number | null;
-  /** Whether a read of its unwritten bytes has been reported: once is enough. */
+  /** Whether a read of the memory's unwritten bytes has been reported: once is enough. */
   reported: boolean;
 }
 

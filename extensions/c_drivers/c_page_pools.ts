@@ -23,7 +23,7 @@ const MAX_NAMED = 4;
 /** A page that a driver has allocated and not returned. */
 interface TakenPage {
   readonly pool: number;
-  /** The calls that allocated it: several if it was allocated in fragments. */
+  /** The calls that allocated the page: several if it was allocated in fragments. */
   readonly takers: Set<string>;
   /** The driver, or a later holder with the calls that passed the page on. */
   holder: string;

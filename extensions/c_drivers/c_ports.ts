@@ -4,7 +4,7 @@ import type { PhysAddr } from "@dmalab/runtime";
 import { PORTS } from "./c_addresses.ts";
 import { type CKernel, hex } from "./c_kernel.ts";
 
-/** The ports below belong to a PC's own devices. */
+/** Ports below this one belong to a PC's own devices. */
 const FIRST_PORT = 0x1000;
 /** The largest size of an I/O BAR. */
 const RANGE_PORTS = 256;

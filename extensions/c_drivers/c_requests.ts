@@ -77,7 +77,7 @@ const TIMEOUT_JIFFIES = 30_000;
 interface Slot {
   readonly at: number;
   readonly tag: number;
-  /** The request that uses it; null while the tag is free. */
+  /** The request that uses the slot; null while the tag is free. */
   request: BlockRequest | null;
   /** Address of the vectors, and number of vectors for which there is room. */
   vecsAt: number;

@@ -134,7 +134,8 @@ class OracleOf<O> {
     if (compared.difference === null || compared.notRun > 0) {
       return { compared, lines: lines(), loop: null };
     }
-    // The comparison stopped at the difference; this runs the other operations for their lines.
+    // The comparison stopped at the difference; here the other operations run, to record their
+    // lines.
     const [before, after] = [old!, changed!].map((make) => runSequences(make, sequences));
     const notRun = Math.max(before!.notRun, after!.notRun);
     const loop = before!.notRun < after!.notRun ? after!.loop : null;

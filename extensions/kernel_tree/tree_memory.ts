@@ -28,7 +28,7 @@ export class TreeMemory {
     return this.#view;
   }
 
-  /** Allocates zeroed memory. @param unit Alignment of its address and its size. */
+  /** Allocates zeroed memory. @param unit Alignment of the memory's address and size. */
   take(sizeBytes: number, unit: number = UNIT_BYTES): number {
     const size = Math.max(1, Math.ceil(sizeBytes / unit)) * unit;
     const free = this.#free.get(size)?.find((at) => at % unit === 0);

@@ -19,7 +19,7 @@ function stopTimer(kernel: CKernel, [timer]: CArguments): number {
   return Number(kernel.part(CTimers).disarm(checked(kernel, "timer_list", timer)));
 }
 
-/** Stops a timer and waits until its function has ended: here it always has. */
+/** Stops a timer and waits until its function has ended: in dmalab the function has always ended. */
 function stopTimerAndWait(kernel: CKernel, args: CArguments): number {
   kernel.maySleep();
   return stopTimer(kernel, args);

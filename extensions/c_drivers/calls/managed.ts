@@ -13,7 +13,7 @@ import { claimBar, enableDevice, freeVectors, giveRegionsBack, mapBar, setMaster
 import { createPool } from "./pools.ts";
 import { allocShared, freeShared } from "./shared_memory.ts";
 
-/** A resource that a device owns for as long as it has its driver. */
+/** A resource that a device owns for as long as the device has its driver. */
 interface Managed {
   /**
    * The key for releasing the resource early: an address, or an action; 0 if it cannot be released

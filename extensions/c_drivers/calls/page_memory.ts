@@ -12,7 +12,7 @@ import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts"
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";
 
-/** Flags that are not allowed for this memory: the device determines its zone. */
+/** Flags that are not allowed for this memory: the device determines the memory's zone. */
 const REFUSED = GFP.ZONES | GFP.COMP;
 
 /** An allocation and its address in C. */

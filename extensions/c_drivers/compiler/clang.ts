@@ -102,7 +102,7 @@ export const COMPILING: readonly string[] = [
   "-Werror=date-time",
   "-isystem",
   "include",
-  // A header that is included by two paths is found by the first one.
+  // A header that is included by two paths is found by the first path.
   "-iquote",
   ".",
   ...CHECKABLE,

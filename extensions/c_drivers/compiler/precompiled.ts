@@ -66,7 +66,7 @@ export class PrecompiledHeaders {
     const common = own.filter((_arg, at) => !isFolder(own, at));
     const key = JSON.stringify([common, headers, files[SETTINGS]]);
     let made = this.#made.get(key);
-    // Not worth compiling for only one file.
+    // Precompiling is not worth its time for only one file.
     if (made === undefined) this.#made.set(key, made = "wanted");
     else if (made === "wanted") {
       made = await precompile(clang, headers, own, files);

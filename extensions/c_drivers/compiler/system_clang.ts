@@ -186,7 +186,7 @@ export class TreeCompiler implements TreeClang {
   }
 }
 
-/** A system's clang. Orders that are not safe for it are passed to dmalab's own. */
+/** A system's clang. Orders that are not safe for it are passed to dmalab's own clang. */
 class SystemClang implements TreeClang {
   readonly precompiled = systemClangService.precompiled;
   readonly #session: SessionClang;

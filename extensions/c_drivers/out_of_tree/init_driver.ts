@@ -400,7 +400,10 @@ function lastLines(lines: readonly string[]): string {
   return lines.slice(-4).join("\n");
 }
 
-/** A path relative to the scenario's folder, so that both can be moved together. */
+/**
+ * A path relative to the scenario's folder, so that the folder and the target of the path can be
+ * moved together.
+ */
 function pathFrom(folder: string, path: string): string {
   const from = isAbsolute(folder) ? folder : join(currentFolder(), folder);
   return relative(from, isAbsolute(path) ? path : join(currentFolder(), path)) || ".";

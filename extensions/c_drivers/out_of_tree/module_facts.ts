@@ -46,7 +46,7 @@ export interface ModuleFacts {
   readonly others: readonly string[];
   /** Whether the driver's source has an init function. */
   readonly loads: boolean;
-  /** The first entry of its device id table; null if none is found. */
+  /** The first entry of the driver's device id table; null if none is found. */
   readonly ids:
     | { readonly vendor: number; readonly device: number; readonly at: ModulePlace }
     | null;
@@ -59,7 +59,7 @@ export interface ModuleFacts {
    * the headers beside these files.
    */
   readonly texts: readonly string[];
-  /** Constants defined in its sources and headers, by name. */
+  /** Constants defined in the module's sources and headers, by name. */
   readonly constants: ReadonlyMap<string, number>;
   /** Lines of makefiles that run a program; dmalab does not run it. */
   readonly programs: readonly ModulePlace[];

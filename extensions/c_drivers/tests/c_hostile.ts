@@ -106,7 +106,7 @@ export function openHostileCalls(seeds: readonly number[]): OpenedScenario {
 
 /**
  * Asserts that each attack of a driver in C on its host ends in an error of dmalab, and that the error
- * has its place.
+ * has the place of the attack.
  */
 export function holdHostileCalls(seeds: readonly number[], loaded: LoadResult): void {
   const { outcomes } = runProgramWith(null, programOf(loaded), unheard(500_000));

@@ -83,7 +83,7 @@ export interface LoadedDriver {
   readonly driver: PlantedDriver;
   readonly size: "short" | "rest";
   readonly bugs: readonly string[];
-  /** Results for the unchanged driver, and then for each of these bugs. */
+  /** Results for the unchanged driver, and then for each bug in `bugs`. */
   readonly loaded: readonly LoadResult[];
 }
 

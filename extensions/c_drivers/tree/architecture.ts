@@ -12,7 +12,7 @@ export interface Architecture {
   readonly name: string;
   /** Symbols that the architecture sets, without `CONFIG_`. */
   readonly symbols: readonly string[];
-  /** Folders of its headers, from the tree's root: `arch/NAME/include` first. */
+  /** Folders of the architecture's headers, from the tree's root: `arch/NAME/include` first. */
   readonly folders: readonly string[];
 }
 

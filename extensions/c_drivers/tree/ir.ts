@@ -83,7 +83,7 @@ const LABEL = /^([\w.$]+|"[^"]+"):/;
 const TERMINATOR = /^ {2}(?:br|switch) /;
 const TARGET = /\blabel %([\w.$]+|"[^"]+")/g;
 
-/** Inserts a counter at each branch to an earlier block: every loop contains one. */
+/** Inserts a counter at each branch to an earlier block: every loop contains such a branch. */
 export function withRounds(ir: string): string {
   if (new RegExp(`^define .*@${ROUND}\\(`, "m").test(ir)) return ir;
   return `${ir.replace(FUNCTION, countedFunction)}\ndeclare void @${ROUND}()\n`;

@@ -7,9 +7,9 @@ import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
 
 /** A symbol, combined from all its declarations. */
 export interface Symbol {
-  /** Whether it is bool or tristate, so that it can be set to 1. */
+  /** Whether the symbol is bool or tristate, so that it can be set to 1. */
   isSwitch: boolean;
-  /** Whether its object can be built as a module. */
+  /** Whether the symbol's object can be built as a module. */
   isTristate: boolean;
   readonly selects: Set<string>;
   /** The symbol's dependencies by their text. In each list, at least one symbol must be set. */

@@ -164,7 +164,10 @@ export class Makefiles {
     });
   }
 
-  /** A makefile with its included makefiles, in which `$(src)` is its folder too. */
+  /**
+   * A makefile with its included makefiles, in which `$(src)` also means the folder of this
+   * makefile.
+   */
   #whole(text: string, folder: string, included: { length: number }, depth = 0): string {
     const name = `makefile of ${folder}`;
     checkMost(depth, MAX_DEPTH, name, "makefiles within each other");

@@ -12,7 +12,7 @@ export interface DeviceShape {
 /** Additional data for a driver that was compiled with a kernel tree. */
 export interface OfTree {
   readonly device: DeviceShape;
-  /** The architecture for which it was compiled, if it is not the lab's; else null. */
+  /** The architecture for which the driver was compiled, if it is not the lab's; else null. */
   readonly architecture: string | null;
   readonly stubs: Stubs;
   /** Functions that the driver calls and that return a pointer. */

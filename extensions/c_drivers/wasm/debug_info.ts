@@ -118,7 +118,7 @@ export class DebugEntry {
     readonly unit: Unit,
     readonly tag: number,
     private readonly values: ReadonlyMap<number, FormValue>,
-    /** Offset of its first child; null if it has no children. */
+    /** Offset of the entry's first child; null if it has no children. */
     readonly childrenAt: number | null,
   ) {}
 

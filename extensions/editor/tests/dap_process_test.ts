@@ -114,7 +114,7 @@ Deno.test("a search is given up when its answer is not wanted or a pause is, and
     const stopped = await client.move("pause");
     assertEquals(stopped.reason, "pause");
     assertEquals((await paused).message, "Interrupted; the position is unchanged");
-    // A breakpoint's condition starts such a search, too.
+    // A breakpoint's condition starts a slow search, too.
     const breakpoints = [{ line: 3, condition: NEVER }];
     await client.body("setBreakpoints", { source, breakpoints });
     const begun = client.event("progressStart");

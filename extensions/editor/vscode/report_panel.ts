@@ -122,7 +122,7 @@ export class ReportPanel implements vscode.Disposable {
           (error, _stdout, stderr) => resolve(stderr || String(error)),
         )
       );
-      // A failed test is an error of the program, but there is a page.
+      // The program ends with an error after a failed test, but it has written a page.
       const page = await readFile(path, "utf8").catch(() => null);
       return { page, output };
     } finally {

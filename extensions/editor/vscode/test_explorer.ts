@@ -66,7 +66,7 @@ export class TestExplorer implements vscode.Disposable {
     return [...badges].some((lines) => lines.includes(line));
   }
 
-  /** Runs the test whose name is in a given line of a file, counted from 1. */
+  /** Runs the test with its name in a given line of a file, counted from 1. */
   async runAt(uri: vscode.Uri, line: number): Promise<void> {
     await this.#readFile(uri);
     const item = this.#controller.items.get(uri.toString())?.children.get(String(line));

@@ -64,7 +64,7 @@ const ACCESSES: ReadonlySet<number> = new Set([
   INJECTION["device.write"],
 ]);
 
-/** Calls that justify a failing `map` when they fail. */
+/** Calls that, if they fail, justify that `map` fails. */
 const MAY_FAIL = [
   "ret.dma_iova_try_alloc",
   "ret.dma_map_phys",
@@ -86,7 +86,10 @@ export class DriverBench {
   readonly #machine: TestMachine;
   readonly #device: DmaDevice;
   readonly #held: ResourceTracker;
-  /** Nothing was mapped for the device before, so everything in its tables comes from the cases. */
+  /**
+   * Whether nothing was mapped for the device before the first case. Everything in the device's
+   * tables then comes from the cases.
+   */
   readonly #renews: boolean;
   /** The machine has room for buffers above 4 GiB. */
   readonly hasHigh: boolean;
@@ -140,7 +143,10 @@ export class DriverBench {
     return this.#machine.machine.lab.machine;
   }
 
-  /** Whether the driver accepts buffers of a layout. @throws {CannotHunt} When its function fails. */
+  /**
+   * Whether the driver accepts buffers of a layout. @throws {CannotHunt} When the driver's function
+   * fails.
+   */
   takes(layout: BufferLayout): boolean {
     const { takes } = this.driver;
     if (takes === null) return true;

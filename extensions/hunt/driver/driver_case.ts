@@ -61,7 +61,7 @@ export interface CaseEnd {
   readonly wrong: CaseViolation | null;
   /** The value with which `map` failed; null if it mapped the buffer, or did not return. */
   readonly refusal: CaseRefusal | null;
-  /** For a case without an injected failure: the hits at which one could be injected. */
+  /** For a case without an injected failure: the hits at which a failure could be injected. */
   readonly places: readonly CaseFault[];
 }
 

@@ -44,7 +44,7 @@ const DRAW_STRIDE = 7_368_787;
 /** The hunt was stopped by its caller. */
 class Stopped extends Error {}
 
-/** Hunts for mistakes in a driver. @throws {CannotHunt} When it cannot be tested at all. */
+/** Hunts for mistakes in a driver. @throws {CannotHunt} When the driver cannot be tested at all. */
 export function huntDriver(options: DriverHuntOptions): DriverHuntResult {
   const hunt = new DriverHunt(options);
   hunt.run();

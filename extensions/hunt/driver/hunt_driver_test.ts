@@ -64,7 +64,8 @@ Deno.test("the driver of api/04-two-step-unwind holds in every case, and they ar
   const { result } = huntIn(EXAMPLE)!;
   assertEquals(result.finding, null);
   assertEquals(result.allUpTo, 4);
-  // The first piece lies low or high; each further one apart, touching, or high.
+  // The first piece lies low or high; each further piece lies apart, touches the one before, or
+  // lies high.
   const layouts = [1, 2, 3, 4].map((pieces) => 2 * 3 ** (pieces - 1));
   assertEquals(result.layouts, layouts.reduce((sum, count) => sum + count));
   // There are 24 machines: six modes, coherent or not, 64 bits or 32. Half of them translate. On

@@ -23,7 +23,7 @@ export const ROOM_BYTES = 256 * MIB;
 export interface LayoutPiece {
   /** Separate from the piece before it, directly after that piece's last byte, or above 4 GiB. */
   readonly place: "apart" | "touching" | "high";
-  /** Offset in its page; a touching piece begins where the piece before it ends. */
+  /** The piece's offset in its page; a touching piece begins where the piece before it ends. */
   readonly offsetBytes: Bytes;
   readonly sizeBytes: Bytes;
 }

@@ -15,7 +15,7 @@ const RAM_BYTES = 8 * GIB;
 export interface MachineVariation {
   /**
    * The settings that differ from the file's machine, such as `iommu.mode = lazy, nic.coherent =
-   * false`; may be empty. The memory is not included.
+   * false`; may be empty. The setting for more memory is not included.
    */
   readonly settings: string;
   readonly config: LabConfig;

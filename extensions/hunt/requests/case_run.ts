@@ -137,7 +137,7 @@ export class CaseRun {
       this.#leftOver(index) ?? this.#sight(index, ios, ["report"]);
   }
 
-  /** The violation in the device's accesses, or in what the callers of the requests get. */
+  /** The violation in the device's accesses, or in the results of the requests. */
   #damage(
     step: number,
     ios: readonly Io[],

@@ -54,9 +54,9 @@ export interface HuntMachine {
 export interface PieceRun {
   readonly count: number;
   readonly sizeBytes: number;
-  /** Offset in its page: of each piece, or of the first if they touch. */
+  /** Offset of each piece in its page, or only of the first piece if the pieces touch. */
   readonly offsetBytes: number;
-  /** Each piece begins where the one before ends; else no two lie on adjacent pages. */
+  /** Each piece begins where the piece before it ends; else no two pieces lie on adjacent pages. */
   readonly touching: boolean;
   /** Above 4 GiB. */
   readonly high: boolean;
@@ -79,11 +79,11 @@ export interface HuntIo {
   /** Whether the memory is a peer's, if there is peer memory. */
   readonly peer: boolean;
   readonly runs: readonly PieceRun[];
-  /** Null: the block layer supplies it, if the disk has metadata. */
+  /** Null: the block layer supplies the metadata, if the disk has metadata. */
   readonly metadata: MetadataShape | null;
 }
 
-/** An injected failure of one hit. */
+/** A failure that is injected at one hit of an injection point. */
 export interface HuntFault {
   readonly point: InjectionPointName;
   /** The hit's number, from 1. */
@@ -94,7 +94,7 @@ export interface HuntFault {
 export interface HuntStep {
   /** The requests, with consecutive blocks on the disk. */
   readonly ios: readonly HuntIo[];
-  /** Held back together by a plug, so that they can be joined to one request. */
+  /** Whether a plug holds the requests back together, so that they can be joined to one request. */
   readonly plugged: boolean;
   readonly fault: HuntFault | null;
 }

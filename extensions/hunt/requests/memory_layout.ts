@@ -26,7 +26,7 @@ export const MAX_BYTES = 256 * KIB;
 export interface IoMemory {
   readonly data: readonly BioVec[];
   readonly dataBytes: Bytes;
-  /** Empty when the block layer supplies it. */
+  /** Empty when the block layer supplies the metadata. */
   readonly metadata: readonly BioVec[];
   readonly metadataBytes: Bytes;
 }

@@ -32,12 +32,12 @@ export interface ScenarioTextOptions {
 
 /** A request in the scenario. */
 interface WrittenIo {
-  /** The names of the variables for its buffers and its io: `buf`, `meta`, `io`. */
+  /** The names of the variables for the request's buffers and its io: `buf`, `meta`, `io`. */
   readonly data: string;
   readonly metadata: string | null;
   readonly io: string;
   readonly op: HuntOp;
-  /** Whether its data lies in a peer's memory. */
+  /** Whether the request's data lies in a peer's memory. */
   readonly peer: boolean;
   readonly lba: number;
   readonly memory: IoMemory;

@@ -111,9 +111,9 @@ export function mappingSequence(seed: number): readonly MappingStep[] {
 
 class MappingWalk {
   readonly #steps: MappingStep[] = [];
-  /** For each mapping, adds the operations that end it. */
+  /** For each mapping, a function that adds the operations that end it. */
   readonly #live: (() => void)[] = [];
-  /** For each mapping, adds an operation that uses it and does not end it. */
+  /** For each mapping, a function that adds an operation that uses it and does not end it. */
   readonly #uses: (() => void)[] = [];
   #id = 0;
 

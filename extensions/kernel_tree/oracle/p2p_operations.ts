@@ -21,7 +21,7 @@ export interface FunctionFields {
   readonly bus: number;
   readonly devfn: number;
   readonly role: PciRole;
-  /** Enabled bits of its Access Control Services; null for a function without ACS. */
+  /** Enabled bits of the function's Access Control Services; null for a function without ACS. */
   readonly acs: number | null;
   readonly lends: boolean;
 }

@@ -34,7 +34,7 @@ export function requestSequence(seed: number): readonly Operation<MappingOperati
   const device = randomDevice(random);
   const put = (operation: MappingOperation) => steps.push({ id: steps.length, operation });
   put({ ...device, queue, peers: randomPeers(random) });
-  /** For each tag, adds the operation that ends its request. */
+  /** For each tag, a function that adds the operation that ends the tag's request. */
   const live = new Map<number, () => void>();
   for (const length = random.pick(LENGTHS); steps.length < length;) {
     const tag = random.below(TAGS);

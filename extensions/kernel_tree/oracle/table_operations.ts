@@ -118,7 +118,7 @@ export function hex(value: bigint): string {
   return `0x${value.toString(16)}`;
 }
 
-/** The pieces of one mapping, by repeating the kernel's choice of a page size. */
+/** The pieces of one mapping, found by repeating the kernel's choice of a page size. */
 function pageSizeSteps(operation: TableOperation): [number, number][] {
   const number = (name: string) => operation[name] as number;
   const choice = new PageSizeChoice(pageSizesOf(number("pgsize_bitmap")));

@@ -70,7 +70,7 @@ export interface Reported {
    * because each of its blocks is a program.
    */
   readonly reports: readonly RunReport[];
-  /** Null where it was not requested. */
+  /** Null if coverage was not requested. */
   readonly coverage: CoverageRecord | null;
   /** The page was written: some run matched, and there was no error. */
   readonly isWritten: boolean;
@@ -114,7 +114,10 @@ interface Made extends Omit<Reported, "isWritten"> {
   readonly printed: string;
 }
 
-/** Maximum number of findings of a trace's run that are printed; its events include all. */
+/**
+ * Maximum number of findings of a trace's run that are printed; the run's events include all
+ * findings.
+ */
 const PRINTED_FINDINGS = 20;
 
 const NOTHING = { benches: [], reports: [], coverage: null, runs: [], printed: "" } as const;

@@ -3,7 +3,7 @@
 import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import type { Colour } from "../page/highlight.ts";
 
-/** The placeholder in the page that its data replaces. */
+/** The placeholder in the page, which the page's data replaces. */
 export const EMPTY_DATA = '"{{data}}"';
 
 /** A value as the text of a data block. The text is escaped, so that the value cannot end the block. */

@@ -128,7 +128,7 @@ class Playground {
     this.#engine.record(index);
   }
 
-  /** Calls a function that replaces the text; asks for confirmation first if it was edited. */
+  /** Calls a function that replaces the text; asks for confirmation first if the text was edited. */
   #guarded(act: () => void): void {
     if (!this.#isEdited) return act();
     this.#messages.show("This replaces your edited text", {

@@ -54,7 +54,7 @@ export interface SourceView {
   mark(
     marks: readonly { readonly place: string; readonly name: "here" | "marked" | "stop" }[],
   ): void;
-  /** Shows how many events each line led to, and failures or leaks at it. */
+  /** Shows at each line how many events the line led to, and failures or leaks. */
   annotate(index: RunIndex, notes: readonly LineNote[]): void;
 }
 

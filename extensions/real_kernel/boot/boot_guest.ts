@@ -22,7 +22,7 @@ export interface BootOptions {
    * copied to the folder, too.
    */
   readonly isKept: boolean;
-  /** Terminates the guest when it is aborted. */
+  /** When this signal is aborted, the guest is terminated. */
   readonly signal: AbortSignal;
 }
 

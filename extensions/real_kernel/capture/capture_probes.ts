@@ -17,7 +17,7 @@ export const EVENT_WORDS = ARRAYS * ARRAY_WORDS;
  * descriptors.
  */
 const MAX_WORDS = 512;
-/** Indices of the events that are needed to read so many words. */
+/** Indices of the events that are needed to read `MAX_WORDS` words. */
 export const PARTS: readonly number[] = Array.from(
   { length: Math.ceil(MAX_WORDS / EVENT_WORDS) },
   (_, part) => part,

@@ -19,7 +19,7 @@ export const LIMITS_RULE = "nvme.1.1";
 /** A limit that differs between the two sides. */
 export interface LimitDifference {
   readonly disk: string;
-  /** Its name in sysfs. */
+  /** The limit's name in sysfs. */
   readonly limit: string;
   readonly ofModel: number;
   readonly ofKernel: number;

@@ -216,7 +216,8 @@ function deviceDifference(
   if (model.format !== kernel.format) {
     return differs(`the data pointer is ${kernel.format}, not ${model.format}`, RULES.format);
   }
-  // For a refused command, QEMU's log contains the addresses that it looked up before refusing it.
+  // For a refused command, QEMU's log contains the addresses that QEMU looked up before it refused
+  // the command.
   if (hasFailed(status) && hasFailed(real.status)) return null;
   const [one, other] = [model.extents, kernel.extents].map(byPages) as [
     AccessedRange[],

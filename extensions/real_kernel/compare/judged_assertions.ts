@@ -216,7 +216,7 @@ interface KernelRequests {
   readonly ofCall: ReadonlyMap<number, readonly number[]>;
   /** Result of each system call: bytes, or a negative errno. */
   readonly results: readonly (number | undefined)[];
-  /** Kinds of steps that the model also has where no probe sees them. */
+  /** Kinds of steps that the model also makes in places where no probe sees them. */
   readonly unseen: ReadonlySet<StepKind>;
 }
 
@@ -477,7 +477,7 @@ class Observer implements RunObserver {
     else this.#unknown(`it looks at ${name}, which was not observed`);
   }
 
-  /** The model's request, or a substitute for one that only the kernel has. */
+  /** The model's request, or a substitute for a request that only the kernel has. */
   #standIn(number: number, like: NvmeRequest): NvmeRequest {
     return this.#modelRequest(number) ?? withProperties(like, { id: number, done: true });
   }

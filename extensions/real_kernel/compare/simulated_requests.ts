@@ -156,7 +156,7 @@ function resultValue(field: string, fields: EventValues): StepValue {
   return value === null ? "none" : value as StepValue;
 }
 
-/** The controller's accesses to the data. Those to metadata follow them, and are not compared. */
+/** The controller's accesses to the data. Accesses to metadata follow them, and are not compared. */
 function deviceSide(
   events: readonly MachineEvent[],
   dataBytes: number,

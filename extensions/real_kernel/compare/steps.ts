@@ -334,7 +334,7 @@ export const REQUEST_PROBE: ProbeForms = {
   ),
 };
 
-/** Whether a probe sees a step. @param calls The calls around it, outermost first. */
+/** Whether a probe sees a step. @param calls The calls around the step, outermost first. */
 export function isSeenWithin(kind: StepKind, calls: readonly StepKind[]): boolean {
   const { within } = stepRow(kind);
   return within === undefined || calls.some((call) => call === within);

@@ -108,8 +108,8 @@ class RequestReader {
   /** Calls that have not returned, by task and context, outermost first. */
   readonly #open = new Map<string, OpenStep[]>();
   /**
-   * Descriptors that were freed in each context: they belong to the request that completes next
-   * there.
+   * Descriptors that were freed in each context: they belong to the request that completes next in
+   * this context.
    */
   readonly #freed = new Map<string, Placed<GuestEvent>[]>();
   /** Number of events so far. */

@@ -51,7 +51,7 @@ export type KernelFilesResult = KernelFiles | { readonly problem: string };
  * at run time.
  */
 const WANTED = ["crct10dif_generic", "crc64_rocksoft_generic", "nvme"];
-/** Folders of a kernel's modules that contain these modules and their dependencies. */
+/** Folders of a kernel's modules that contain the wanted modules and their dependencies. */
 const MODULE_FOLDERS = ["drivers/nvme", "lib", "crypto", "block", "arch"];
 const MAX_IMAGE_BYTES = 2 ** 28;
 const MAX_MODULE_BYTES = 2 ** 26;

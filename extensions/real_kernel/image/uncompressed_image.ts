@@ -62,7 +62,7 @@ async function decompressed(
       return new Uint8Array(await new Response(stream).arrayBuffer());
     }
   } catch {
-    // The data are damaged: booting the image itself will show it.
+    // The data are damaged: booting the image itself will show the damage.
     return null;
   }
   if (!begins(XZ)) return null;

@@ -9,7 +9,7 @@
  *   Microsoft's "Identifying externally exposed PCIe root ports", which Linux reads, too.
  */
 
-/** `efcc06cc-73ac-4bc3-bff0-76143807c389`, as a buffer has it. */
+/** The UUID `efcc06cc-73ac-4bc3-bff0-76143807c389`, with its bytes in the order of a buffer. */
 // deno-fmt-ignore
 const UUID = [
   0xcc, 0x06, 0xcc, 0xef, 0xac, 0x73, 0xc3, 0x4b, 0xbf, 0xf0, 0x76, 0x14, 0x38, 0x07, 0xc3, 0x89,

@@ -21,7 +21,7 @@ import { QEMU_7_2, type QemuProgram } from "./qemu_program.ts";
 
 /** A disk of the machine. */
 export interface QemuDisk {
-  /** The name of the disk's block, which is its serial number in the guest. */
+  /** The name of the disk's block: the disk has this name as its serial number in the guest. */
   readonly name: string;
   /** Files in the queue's sysfs folder, with the values to write. */
   readonly queue: ReadonlyMap<string, string>;
@@ -55,7 +55,7 @@ const ONE_PAGE_BYTES = 4 * KIB;
  * its requests.
  */
 const DISK_LATENCY_NS = 3_000_000;
-/** Latency for a capture: with its probes a call takes longer. */
+/** Latency for a capture: with the capture's probes a call takes longer. */
 export const CAPTURE_LATENCY_NS = 40_000_000;
 /** Serial numbers of NVMe controllers have 20 characters. */
 const MAX_SERIAL = 20;
@@ -324,7 +324,7 @@ class QemuBuilder {
     return { ...settings, sgl: true, metadataSgl, sglThresholdBytes: 0 };
   }
 
-  /** Sets a parameter of the driver, which applies to all its controllers. */
+  /** Sets a parameter of the driver. The parameter applies to all controllers of the driver. */
   #parameter(key: string, value: number, disk: string): void {
     const known = this.parameters.get(key);
     if (known !== undefined && known !== String(value)) {

@@ -28,7 +28,10 @@ export const QEMU_7_2: QemuProgram = {
 };
 
 const PROGRAM = "qemu-system-x86_64";
-/** The names of each property, the newest first: 11.1.3 has the first ones, 10.0.13 the others. */
+/**
+ * The names of each property, the newest first: QEMU 11.1.3 has the first names, 10.0.13 the
+ * others.
+ */
 const SCALABLE_MODE = ["scalable-mode", "x-scalable-mode"];
 const FIRST_STAGE = ["fsts", "x-flts"];
 /**

@@ -123,7 +123,7 @@ export function recordTest(
 
 /** Tracks the IOVA ranges that requests reserve. */
 class RangeWatch {
-  /** The end of each request's last range, as an offset from its first byte. */
+  /** The end of each request's last range, as an offset from the range's first byte. */
   readonly #ends = new Map<number, number>();
 
   /** Whether an event links memory beyond the request's range. */

@@ -207,7 +207,7 @@ function findFunction(
   const { functions } = machine;
   const exact = functions.find(({ address, name }) => `${address}` === text || name === text);
   if (exact !== undefined) return exact;
-  // If `05:00.0` exists in several domains, it means the one in domain 0.
+  // If `05:00.0` exists in several domains, the text means the function in domain 0.
   const short = functions.filter(({ address }) => `${address}`.endsWith(`:${text}`));
   const [first, ...others] = short;
   if (first !== undefined) {

@@ -42,7 +42,7 @@ const PORT_TYPES: Readonly<Record<number, PortType>> = {
   10: "event_collector",
 };
 
-/** Adds the facts from the registers collected so far; it needs at least a whole header. */
+/** Adds the facts from the registers collected so far; at least a whole header must be known. */
 export function decodeConfigSpace(into: GrowingFunction): void {
   const { registers, registerBytes } = into;
   if (registers === null || registerBytes < HEADER_BYTES) return;

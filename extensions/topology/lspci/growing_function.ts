@@ -44,7 +44,7 @@ export class GrowingFunction {
     promised: false,
     /** At least one capability is shown, or `<access denied>` in place of them. */
     begun: false,
-    /** `<access denied>` is shown in place of them. */
+    /** `<access denied>` is shown in place of the capabilities. */
     denied: false,
     /** Other text follows the last capability, so that none is cut off. */
     closed: false,

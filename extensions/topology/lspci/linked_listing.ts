@@ -24,7 +24,7 @@ export interface LinkedFunction extends ListedFunction {
 export interface RootBus {
   readonly domain: number;
   readonly bus: number;
-  /** Whether it may not be a root bus: the text may lack the bridge above it. */
+  /** Whether the bus may be no root bus: the text may lack the bridge above it. */
   readonly assumed: boolean;
   readonly functions: readonly LinkedFunction[];
 }

@@ -119,7 +119,7 @@ export async function runCheck(
 ): Promise<ExitCode> {
   const { check, opened: { log, logName, trace, unread }, result } = await openAndCheck(paths);
   if (!check.hasRead) {
-    // Loaded only here: this module imports others that a successful check does not need.
+    // Loaded only here: the loaded module imports others that a successful check does not need.
     const { whyNothingRead } = await import("./nothing_read.ts");
     return refuse(await whyNothingRead(check, trace), screen);
   }

@@ -32,7 +32,7 @@ export type Window = readonly [number, number];
 /** Time in the trace minus time in the log, for two lines about the same event. */
 export interface ClockDifference {
   readonly seconds: number;
-  /** The true difference is at most this much smaller. */
+  /** By how much, at most, the true difference is smaller. */
   readonly resolutionSeconds: number;
 }
 

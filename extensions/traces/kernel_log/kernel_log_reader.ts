@@ -23,7 +23,7 @@ import { areaOf, MessageFinder, type UnreadArea } from "./messages/table.ts";
  * prefix are not read.
  */
 const XEN = "(XEN)";
-/** How many lines after its first one a record may continue. */
+/** The number of lines after its first line in which a record may continue. */
 const REACH_LINES = 8;
 /**
  * The same limit as {@linkcode REACH_LINES}, for IOMMU records. These may have more lines, mixed

@@ -56,7 +56,7 @@ export interface ClassifiedLog {
 
 /** Facts about the clocks that are known from lines other than those about DMA. */
 export interface KnownClocks {
-  /** Trace minus log, for each mark that is in both files. */
+  /** Time in the trace minus time in the log, for each mark that is in both files. */
   readonly marks: readonly (ClockDifference & { readonly boot: LoggedBoot | null })[];
   readonly boots: LogBoots;
 }

@@ -146,8 +146,8 @@ export class Edges {
   }
 
   /**
-   * Whether all lines that the current call printed before this line are present. They are if the
-   * trace neither starts nor has a gap in between.
+   * Whether all lines that the current call printed before this line are present. They are present
+   * if the trace neither starts nor has a gap in between.
    */
   isWhole(now: TraceInstant, context: Context): boolean {
     return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>

@@ -54,7 +54,7 @@ export class Findings {
 
   /**
    * Adds a finding about a call that describes a mapping differently than its map call did. The
-   * lines of the two calls prove it.
+   * lines of the two calls prove the difference.
    */
   #unlike(
     kind: FindingKind,

@@ -617,7 +617,7 @@ export class MappingTracker {
     if (mapping.kind === "sg" || isList) return;
     const offsetBytes = addr - mapping.addr;
     this.recorder?.({ op: "sync", line, mapping, dir, sizeBytes, offsetBytes });
-    // The mapping may have been unmapped in missing lines, and another mapped there.
+    // The mapping may have been unmapped in missing lines, and another mapping made at its address.
     if (this.isUncertain(mapping)) return;
     if (mapping.addr + mapping.sizeBytes < addr + sizeBytes) {
       findings.syncSize(mapping, addr, sizeBytes, now);

@@ -25,14 +25,14 @@ const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {
-  /** By disk: its queue limits by their sysfs names. */
+  /** For each disk, its queue limits by their sysfs names. */
   readonly limits = new Map<string, Record<string, number>>();
   /** How each device's addresses are translated, in the kernel's words: `DMA`, `DMA-FQ`, `identity`. */
   readonly groupTypes = new Map<string, string>();
   /** The IOMMU's hardware, by its name in `iommu.model`, or null. */
   model: string | null = null;
   /**
-   * When IOTLB entries are invalidated, for groups without a type that determines it; null if
+   * When IOTLB entries are invalidated, for groups without a type that determines the time; null if
    * unknown.
    */
   invalidation: "strict" | "lazy" | null = null;

@@ -16,7 +16,10 @@ import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./
 class PageIndex {
   /** Mappings by the time of their map. */
   readonly #mapped: readonly TracedMapping[];
-  /** For each index of `#mapped`, the latest unmap of this mapping and all before it. */
+  /**
+   * For each index of `#mapped`, the latest unmap of the mapping at this index and of all mappings
+   * before it.
+   */
   readonly #latestUnmap: Float64Array;
   /** Mappings that were unmapped, by the time of their unmap. */
   readonly #unmapped: readonly TracedMapping[];

@@ -66,7 +66,7 @@ export class Context {
   run: PageTableRun | null = null;
   /** Another line followed the context's last map, so the next map begins another range. */
   isRunOver = false;
-  /** The unmap in the line before, if no call has claimed it yet. */
+  /** The unmap in the context's previous line, if no call has claimed it yet. */
   unmap: TableUnmap | null = null;
   /**
    * The range of the unmap that should follow, and the function to call when the unmap follows or

@@ -148,7 +148,7 @@ export interface TraceFinding {
   readonly rule: string;
   /** What happened, as a sentence. */
   readonly text: string;
-  /** When it happened, by the clock of the trace, else of the log; null if unknown. */
+  /** When the error happened, by the clock of the trace, else of the log; null if unknown. */
   readonly seconds: number | null;
   /**
    * For a finding of the log alone: the time in `seconds` as the log prints it; empty without a

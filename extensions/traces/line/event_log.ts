@@ -16,7 +16,7 @@ export interface LoggedEvent {
   readonly file: string;
   readonly line: number;
   readonly origin: LineOrigin;
-  /** By the clock of its file, or null if the line has no time. */
+  /** Time by the clock of the event's file, or null if the line has no time. */
   readonly seconds: number | null;
   readonly event: string;
   readonly [field: string]: unknown;

@@ -12,7 +12,7 @@ export interface NvmeCommand {
   readonly disk: string | null;
   /** `read`, `write`, or another name of the kernel for the operation. */
   readonly verb: string;
-  /** Null if the setup line does not give it, until the issue line does. */
+  /** The first block. Null if the setup line does not give it, until the issue line does. */
   lba: number | null;
   /** 0 if the command has no blocks; null under the same conditions as `lba`. */
   blocks: number | null;

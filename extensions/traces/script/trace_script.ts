@@ -52,7 +52,7 @@ export interface TraceScript {
   readonly isEmpty: boolean;
   /** The proved and likely findings that the scenario should reproduce. */
   readonly findings: readonly TraceFinding[];
-  /** Findings among them that the scenario does not reproduce: `line 272: unmap_size`. */
+  /** The findings in `findings` that the scenario does not reproduce: `line 272: unmap_size`. */
   readonly missing: readonly string[];
 }
 

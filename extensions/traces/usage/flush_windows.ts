@@ -69,7 +69,8 @@ export class FlushWindows {
     const [start, end] = [pageOf(mapping.addr), pageEnd(mapping.addr, mapping.sizeBytes)];
     const isOwn = (page: FlushedPages) =>
       page.line > mapping.mappedAt.line && page.start <= start && page.end >= end;
-    // A two-step range is invalidated after the line of its unmap, another mapping before it.
+    // A two-step range is invalidated after the line of its unmap, any other mapping before that
+    // line.
     if (mapping.kind !== "two_step" && this.#pages.some(isOwn)) return;
     const use = this.devices.getOrInsertComputed(device, () => new FlushUse());
     if (use.waiting.length === MAX_WAITING) use.waiting.shift();

@@ -124,7 +124,7 @@ export class TraceWatch {
     this.sink.fault(finding!);
   }
 
-  /** Reports the new findings of the ledger, and removes them there. */
+  /** Reports the new findings of the ledger, and removes them from the ledger. */
   #report(): void {
     const { edges, findings } = this.#ledger;
     for (const finding of findings.list.splice(0)) {

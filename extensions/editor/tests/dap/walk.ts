@@ -82,7 +82,7 @@ export async function frames(client: Client, threadId: number) {
   return stackFrames as { id: number; name: string; line: number }[];
 }
 
-/** Repeats a move while it ends as a step. @returns The lines reached. */
+/** Repeats a move until it ends for another reason than a step. @returns The lines reached. */
 async function walk(client: Client, command: string): Promise<readonly number[]> {
   const lines: number[] = [];
   for (;;) {

@@ -152,7 +152,7 @@ async function editMs(page: Page, clock: PageClock): Promise<EditTimes> {
     await untilDone(page);
     edits.push({ clockMs, processorMs, doneMs: await clock.ms() - start + EDIT_PAUSE_MS });
   }
-  // Makes the text an unedited example again, so that the next one replaces it without
+  // Makes the text an unedited example again, so that the next example replaces it without
   // confirmation.
   await page.reload();
   await untilShown(page);
