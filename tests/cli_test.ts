@@ -254,7 +254,7 @@ Deno.test("use reads below the root and never outside it, links included", async
     const { code, errors } = await dmalab("run", folder.at(`lab/sub/${name}.dma`));
     assertEquals(code, 2);
     assertStringIncludes(errors, "lies outside");
-    // A mark in a folder above has no effect while this one exists.
+    // A mark in a folder above has no effect while this mark exists.
     const mark = folder.at("lab/deno.json");
     assertStringIncludes(errors, `hint: \`${mark}\` makes its folder the root: move the file`);
   }

@@ -18,7 +18,7 @@ const scriptOf = (turns: number) =>
   print "\\u{1b}[2J\\u{1b}]0;mine\\u{7}"
 }
 `;
-/** Searching through these takes seconds. */
+/** Searching through this many turns takes seconds. */
 const MANY_TURNS = 15_000_000;
 
 const DEBUG = `${programLine("-R")} debug left.dma`;

@@ -12,9 +12,9 @@ interface Import {
   readonly from: string;
   readonly specifier: string;
   readonly to: string;
-  /** Whether it is loaded only when it is needed. */
+  /** Whether the file is loaded only when it is needed. */
   readonly late: boolean;
-  /** Whether only types are imported, so that it is not loaded. */
+  /** Whether only types are imported, so that the file is not loaded. */
   readonly typeOnly: boolean;
 }
 

@@ -61,7 +61,7 @@ export function has(command: string): boolean {
     .outputSync().success;
 }
 
-/** Puts the running Deno where npm would install the one from the package `deno`. */
+/** Puts the running Deno where npm would install the Deno from the package `deno`. */
 export function giveDeno(dist: string): void {
   const { arch, os } = Deno.build;
   const system = `${os}-${arch === "aarch64" ? "arm64" : "x64"}${os === "linux" ? "-glibc" : ""}`;

@@ -60,7 +60,7 @@ Deno.test("the README's commands work in its order, with Node and npm alone", as
   assert(Deno.statSync(npm).isFile, npm);
   const bin = base.at("bin");
   Deno.mkdirSync(bin);
-  // Deno is not among them.
+  // Deno is not among these programs.
   for (const name of ["node", "npm", "npx"]) {
     Deno.symlinkSync(join(dirname(npm), name), join(bin, name));
   }

@@ -155,7 +155,7 @@ for (const [index, path] of scenariosBelow("examples").entries()) {
   });
 }
 
-/** Number of compared positions of each example; in runs with more events they take long. */
+/** Number of compared positions of each example; in runs with more events the comparisons take long. */
 const POSITIONS = 60;
 const QUICK_EVENTS = 3000;
 

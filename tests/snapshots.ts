@@ -11,7 +11,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
-/** Together they use every release, kind of device, IOMMU and path of a mapping. */
+/** Scenarios that together use every release, kind of device, IOMMU and path of a mapping. */
 export const KEPT_SCENARIOS: readonly string[] = [
   "examples/api/02-two-step-unaligned.dma",
   "examples/api/03-two-step-misuse.dma",

@@ -366,7 +366,7 @@ Deno.test("dmalab test needs to read and nothing else", async () => {
   assertEquals(code, 0, output);
 });
 
-/** Runs the command in a separate process that may write to its folder. */
+/** Runs the command in a separate process that may write to `folder`. */
 async function dmalabIn(folder: string, ...words: string[]) {
   return await runProgram(words, { folder }, "-R", "-W=.", "--config", join(ROOT, "deno.json"));
 }

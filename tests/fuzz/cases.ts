@@ -110,7 +110,7 @@ export function readCorpus(): Corpus {
 
 function programsOf(text: string): string[] {
   const { items } = parse(new SourceFile("corpus.dma", text)).file;
-  // Skipped, because the files that it loads are in its folder.
+  // An example that loads files is skipped, because these files are in its folder.
   if (items.some(({ kind }) => kind === "Use" || kind === "Driver")) return [];
   const [cases = [], rest = []] = [true, false].map((isCase) =>
     items.filter(({ kind }) => CASES.has(kind) === isCase)

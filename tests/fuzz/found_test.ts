@@ -82,7 +82,7 @@ Deno.test("an operator between words is one mistake, not one of its argument too
 });
 
 Deno.test("at the prompt, too, a pair of brackets stays a pair when one inside it is open", () => {
-  // This was parsed for ever: the parser returned to a place where it had been.
+  // This text was parsed for ever: the parser returned to a place where it had been.
   const text = 'x } { y {s tl; show [[  ( + 0b101).sum(), trace { , into:)) }.count(""irq"), ' +
     "-e1 / 512B]][0]\n  } }\n   latencies { iotlb_sync = 300ns";
   for (const start of ["", '" 0" with { iommu} { if 1Mhy']) {

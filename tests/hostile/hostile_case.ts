@@ -31,9 +31,9 @@ export interface HostileCase {
   readonly hides?: string;
   /** Creates the input files. */
   readonly input?: (folder: string) => void;
-  /** Text for its standard input, repeated without end if `endless` is set. */
+  /** Text for the process's standard input, repeated without end if `endless` is set. */
   readonly stdin?: { readonly text: string; readonly endless?: boolean };
-  /** A file to which its output is redirected. */
+  /** A file to which the process's output is redirected. */
   readonly stdout?: string;
 }
 

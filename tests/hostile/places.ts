@@ -28,7 +28,7 @@ interface Trap {
    *   not be shown.
    */
   readonly set: (path: string, outside: string) => void | { close(): void };
-  /** Whether it can also be in place of a folder. */
+  /** Whether the entry can also be in place of a folder. */
   readonly forFolders?: boolean;
 }
 

@@ -23,7 +23,7 @@ export function programs(): Programs {
 
 /** The end of a process, and its time and memory. */
 export interface Ended {
-  /** Null when it was killed, because it did not end. */
+  /** Null when the process was killed, because it did not end. */
   readonly exitCode: number | null;
   /** Both streams, first the output stream. */
   readonly output: string;

@@ -10,7 +10,7 @@ import ts from "typescript";
 import { compilerOf } from "./candidates.ts";
 import type { Mutant } from "./schemata.ts";
 
-/** A name in a text that records its use. */
+/** A name in a text, with a call that records the use of the name. */
 export interface Mark {
   readonly id: number;
   readonly path: string;

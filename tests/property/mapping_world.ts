@@ -76,7 +76,7 @@ const BUFFERS_END = 2 ** 35;
 /** A mapping: its range in the model, and the call that ends it. */
 interface Mapping {
   readonly range: OwnedRange;
-  /** Whether its range goes through the flush queue when the mapping ends. */
+  /** Whether the mapping's range goes through the flush queue when the mapping ends. */
   readonly queued: boolean;
   readonly end: () => void;
 }

@@ -23,7 +23,7 @@ function take(pinned: string, got: string): void {
   pins.push({ pinned, got, stack: new Error().stack ?? "" });
 }
 
-/** `wanted` with each text replaced by the one in `got`; records the texts that differ. */
+/** `wanted` with each text replaced by the text in `got`; records the texts that differ. */
 function repinned(got: unknown, wanted: unknown): unknown {
   if (typeof got === "string" && typeof wanted === "string") {
     if (got !== wanted) take(wanted, got);

@@ -94,7 +94,7 @@ function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   return written > (cap * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
 }
 
-/** The PCI tree of a scenario with peer memory, which its id identifies. */
+/** The PCI tree of a scenario with peer memory. The scenario's id identifies the tree. */
 function topologyOf({ id }: DefectCase): string {
   return id.startsWith("p2pb_") ? "different root ports, host bridge allowed" : "same switch";
 }

@@ -107,7 +107,7 @@ function indexOf(entry: Json): number {
  */
 const SCENARIOS_WITH_COMMANDS_BETWEEN: ReadonlySet<string> = new Set(["p2pm"]);
 
-/** Memory for these commands, at addresses that the record does not use. */
+/** Memory for the commands between the steps, at addresses that the record does not use. */
 const DATA = 16 * MIB;
 const METADATA = 24 * MIB;
 

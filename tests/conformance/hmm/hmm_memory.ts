@@ -11,7 +11,7 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 
-/** Start of the memory. Huge pages fit there, and nothing else is in that gigabyte. */
+/** Start of the memory. Huge pages fit at this address, and nothing else is in its gigabyte. */
 export const MEMORY_START = 0x7000_0000_0000 as VirtAddr;
 
 interface Mapping {

@@ -18,7 +18,7 @@ const IN_7_2: WarnSites = {
   hmm_dma_map_pfn: ["mm/hmm.c:840", "hmm_dma_map_pfn"],
 };
 
-/** No capture contains the warning of its `hmm_dma_map_pfn`. */
+/** No capture contains the warning of this release's `hmm_dma_map_pfn`. */
 const IN_7_3_4: WarnSites = {
   dma_iova_try_alloc: ["drivers/iommu/dma-iommu.c:1834", "dma_iova_try_alloc"],
   dma_iova_try_alloc_size: ["drivers/iommu/dma-iommu.c:1842", "dma_iova_try_alloc"],

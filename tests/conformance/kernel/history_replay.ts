@@ -203,7 +203,7 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** Compares an allocation's size and address with its line. */
+  /** Compares an allocation's size and address with the allocation's line. */
   #judge(line: number, got: readonly (string | number)[]): void {
     if (line < 0) return;
     const [kind, , ...expected] = this.events[line]!;

@@ -43,7 +43,7 @@ const CAPACITY_BYTES = 16 * GIB;
 
 /** A captured machine: the driver under test, and a controller to resolve its commands. */
 export interface CapturedMachine extends CapturedParts {
-  /** The description from which it was built. */
+  /** The description from which the machine was built. */
   readonly environment: CaptureEnvironment;
 }
 

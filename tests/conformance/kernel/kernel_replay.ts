@@ -54,7 +54,10 @@ import { givenBlocks } from "./recorded_pool.ts";
 /** Flag bits of a request that reach the command (the capture prints the kernel's numbers). */
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
-/** Number of a command's ranges that the emulated controller handled; it recorded the next one too. */
+/**
+ * Number of a command's ranges that the emulated controller handled; the controller recorded the next
+ * range, too.
+ */
 const MAX_RANGES = 1024;
 /** The controller's status for more ranges: an internal error, with "do not retry". */
 const TOO_MANY_RANGES = 0x4006;

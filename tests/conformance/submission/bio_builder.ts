@@ -23,7 +23,7 @@ export const MAX_BIO_VECS = 256;
 export interface UserRun {
   readonly phys: PhysAddr;
   readonly sizeBytes: Bytes;
-  /** Size of its folios, which is also their alignment: a page, or a large page. */
+  /** Size of the run's folios, which is also the folios' alignment: a page, or a large page. */
   readonly folioBytes: Bytes;
   /** Name of the provider of peer memory; null for host memory. */
   readonly provider: string | null;

@@ -5,7 +5,7 @@ import type { UserPiece, UserRun } from "./bio_builder.ts";
 
 /** One system call of the test program. */
 export interface CapturedCall {
-  /** Its number, from 1. */
+  /** The call's number, from 1. */
   readonly submission: number;
   /** The layout family. */
   readonly kind: string;

@@ -16,7 +16,7 @@ export interface CallInput {
   readonly text: string;
   /** `name`, or `type.name` for a method; null for an input that is no call. */
   readonly builtin: string | null;
-  /** The variable to which its result is assigned. */
+  /** The variable to which the input's result is assigned. */
   readonly variable: string | null;
 }
 
