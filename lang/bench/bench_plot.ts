@@ -48,7 +48,7 @@ const PRINT: PlotColours = {
 };
 const DASHES = ["", "6 3", "2 2", "8 3 2 3", "1 3", "10 4"] as const;
 
-/** The contents of one panel. */
+/** A series of a panel: its name and its points. */
 interface PlotSeries {
   readonly name: string;
   readonly points: readonly PlotPoint[];

@@ -32,7 +32,7 @@ export interface JudgedFault {
   readonly verdict: FaultVerdict;
   /** The device with the address of the line's source; null where this machine has none. */
   readonly device: LabDevice | null;
-  /** The fault of this run that is the same as the line's, or null. */
+  /** The fault of this run that the log line reports, or null. */
   readonly fault: FaultEvent | null;
   /** The mapping that the verdict is about, or null. */
   readonly mapping: LedgerEntry | null;

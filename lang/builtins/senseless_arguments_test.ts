@@ -23,7 +23,7 @@ import { wordValue } from "./words.ts";
 
 const ALL_WORDS = wordSpecs();
 
-/** Number of calls on one machine; several machines for each mode. */
+/** Number of calls on one machine; each mode is tested on several machines. */
 const CALLS = 300;
 const MACHINES = 6;
 const MODES: readonly IommuMode[] = ["off", "strict", "lazy", "passthrough"];

@@ -35,7 +35,7 @@ export interface ProgramMachine {
   readonly declaration: MachineDeclaration | null;
   readonly scope: FileScope;
   readonly config: LabConfig;
-  /** Variables and registers that its block declares besides keys. */
+  /** Variables and registers that the machine's block declares besides keys. */
   readonly parts: MachineParts;
 }
 

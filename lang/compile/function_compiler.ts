@@ -694,7 +694,7 @@ export class FunctionCompiler {
   #let(statement: Extract<Statement, { kind: "Let" }>): void {
     const variable = this.resolution.variables.get(statement)!;
     this.#rootExpression(statement.value);
-    // A name starting with `_` is unused.
+    // A value that is bound to a name starting with `_` is unused.
     if (statement.name.text.startsWith("_")) this.#duty("succeeds", statement.value.span);
     if (variable.owner === null) {
       this.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
@@ -876,7 +876,7 @@ export class FunctionCompiler {
     const index = this.code.outcomes.push({
       codeSpan: expected.code.span,
       outcome: expected.outcome,
-      // For an alias such as BLK_STS_INVAL, the name of the status that it stands for.
+      // For an alias such as BLK_STS_INVAL, the canonical name of the status.
       code: canonicalName(written, this.tables.registry),
       deviceStatus: expectedStatus(written, this.tables.registry),
       oneCall,

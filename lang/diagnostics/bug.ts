@@ -8,7 +8,7 @@ import type { Diagnostic } from "./diagnostic.ts";
 
 export const BUG_CODE: DiagnosticCode = "E0999";
 
-/** The mistake, as the sentence of a diagnostic. */
+/** The message of a bug, as the sentence of a diagnostic. */
 export function bugMessage(error: unknown): string {
   return `Bug in dmalab: ${whatIsWrong(error)}`;
 }

@@ -34,7 +34,7 @@ export interface BugIdentity {
 export interface Diagnostic {
   /** `dmalab explain CODE` says more about the mistake. */
   readonly code: DiagnosticCode;
-  /** Whether it prevents the program from running. */
+  /** Whether the mistake prevents the program from running. */
   readonly severity: Severity;
   /** The location of the mistake. */
   readonly span: Span;

@@ -69,7 +69,7 @@ function openBlocks(text: string): string[] | null {
   return opener === "machine" ? ["machine", ...inner] : [];
 }
 
-/** The words that are possible values of that form. */
+/** The words that are possible values of a form. */
 function wordsOf(shape: ValueShape): readonly string[] {
   switch (shape.kind) {
     case "bool":
@@ -234,7 +234,7 @@ function typeOfText(text: string, names: KnownNames): HandleType | undefined {
 /** Suggestions for the arguments of the call at the end of a text. */
 interface ArgumentWords {
   readonly words: readonly Suggestion[];
-  /** True if nothing but these words is allowed there. */
+  /** True if no other words are allowed in the argument. */
   readonly only: boolean;
 }
 

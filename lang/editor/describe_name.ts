@@ -48,8 +48,8 @@ export function pageOf(name: string): (typeof RULE_PAGES)[number] | undefined {
 export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
   /**
-   * The type of the value of the variable, or of the machine's value, with that name; undefined if
-   * there is neither.
+   * The type of the variable with that name, or of the machine's value with that name; undefined if
+   * neither exists.
    */
   kindOf(name: string): Type | undefined;
   /** The entries of the record that an expression results in, if they are known. */

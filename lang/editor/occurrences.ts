@@ -80,7 +80,7 @@ function isWritten({ name, span }: Variable): boolean {
   return spanText(span) === name;
 }
 
-/** The name of the machine's block with that text; null without one. */
+/** The name of the block of the machine that is called `name`; null if no block has this name. */
 function blockNamed(name: string, { machine }: CheckedFiles): Name | null {
   for (const block of blockNames(machine.declaration?.entries ?? [])) {
     if (block.text === name) return block;
@@ -164,7 +164,7 @@ function addAxes({ modifiers, table }: AnyCase, found: Collector): void {
   }
 }
 
-/** Sorted, each location once. */
+/** The occurrences, sorted, each location once. */
 function distinct(all: readonly Occurrence[]): readonly Occurrence[] {
   const sorted = all.toSorted((a, b) =>
     a.span.source === b.span.source
@@ -179,7 +179,7 @@ function distinct(all: readonly Occurrence[]): readonly Occurrence[] {
   });
 }
 
-/** The name at an offset of a file, including one that ends there; null without one. */
+/** The name at an offset of a file, including a name that ends there; null without one. */
 export function occurrenceAt(
   { occurrences, source }: {
     readonly source: SourceFile;

@@ -111,8 +111,9 @@ class GroupReader {
         finish();
         const last = items.at(-1);
         // A comment before a comma belongs to the next item. A comment after a comma belongs to the
-        // previous item, unless that item already has a comment, or there is one before the comma:
-        // it then belongs to the next item, because a line ends with at most one comment.
+        // previous item, unless that item already has a comment, or another comment is before the
+        // comma: the comment after the comma then belongs to the next item, because a line ends
+        // with at most one comment.
         carried = [...carried, ...word.before];
         if (last !== undefined && last.trailing.length === 0 && carried.length === 0) {
           items[items.length - 1] = { ...last, trailing: word.after };

@@ -143,7 +143,7 @@ function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: Diagnosti
   );
 }
 
-/** Most valid machines that are remembered. */
+/** The greatest number of valid machines that are remembered. */
 const MAX_ACCEPTED = 500;
 
 /** All data from which a machine is built, as text; null if it contains more than plain data. */

@@ -47,7 +47,7 @@ export interface BlockSpec {
    */
   readonly named: boolean;
   readonly settings: readonly SettingSpec[];
-  /** Keywords of the blocks that may be inside. */
+  /** Keywords of the blocks that may be inside this block. */
   readonly children: readonly string[];
   readonly doc: string;
   /** Whether a scenario can define the code of its registers. */

@@ -464,7 +464,7 @@ export function oneOf(choices: readonly string[]): string {
   return `one of ${choices.join(", ")}`;
 }
 
-/** `did you mean x?`, or another hint when nothing is near. */
+/** `did you mean x?`, or another hint if no candidate is similar. */
 export function suggestOr(name: string, candidates: readonly string[], otherwise: string): Hint {
   return nearNames(name, candidates) ?? otherwise;
 }

@@ -188,7 +188,7 @@ export class BenchLoop {
     this.turns(1);
   }
 
-  /** Runs some turns, each with the limits of a test. False when one failed. */
+  /** Runs some turns, each with the limits of a test. False when a turn failed. */
   turns(count: number): boolean {
     const vm = this.machine!.vm;
     for (let turn = 0; turn < count; turn++) {
@@ -382,7 +382,7 @@ export function figureValue(key: string, value: number): Value {
   return new Quantity(unit === "ns" ? "duration" : "size", value);
 }
 
-/** Runs all benches of a program, each cell on a separate machine, until one is interrupted. */
+/** Runs all benches of a program, each cell on a separate machine, until a bench is interrupted. */
 export function runBenches(program: Program, options: BenchOptions = {}): readonly BenchReport[] {
   const outcomes: BenchOutcome[] = [];
   for (const cell of program.tests) {

@@ -23,7 +23,7 @@ export function baselineName(baseline: Expression): string {
   return cellNameOf(baseline) ?? spanText(baseline.span);
 }
 
-/** The axis that has the value; null if no axis has it, or more than one. */
+/** The axis that has the value; null if no axis, or more than one axis, has it. */
 export function axisOf(cells: readonly CellAxes[], name: string): string | null {
   const keys = new Set(
     cells.flatMap((axes) => axes.filter(({ value }) => cellName(value) === name))

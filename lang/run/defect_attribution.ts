@@ -22,7 +22,7 @@ export interface TestRunResult {
   readonly leaks: readonly TestLeak[];
 }
 
-/** The result of a run on a machine without one defect. */
+/** The result of a run on a machine without one of the defects. */
 interface ProbeResult {
   readonly failure: Failure | null;
   readonly findings: ReadonlySet<string>;

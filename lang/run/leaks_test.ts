@@ -60,7 +60,7 @@ Deno.test("each order of a race is looked at, and the one that leaks is reported
   const lenient = { lenient: true };
   const [incident] = run(`test "t" { ${race} }`, lenient).outcomes[0]!.incidents;
   assertEquals(incident?.kind, "leak");
-  // In this race, the order that the race tries first leaks.
+  // In this race, the first order that is tried has the leak.
   const other = `let n = 0\nrace { if n == 1 { ${MAPS} } } and { n = 1 }`;
   const [found] = run(`test "t" { ${other} }`, lenient).outcomes[0]!.incidents;
   assertStringIncludes(found!.text, "(in 1 of 2 of the race, such as");

@@ -236,7 +236,7 @@ export function loadProgram(
   }
 }
 
-/** The drivers that a file marks. Mistakes in one go into the bag. */
+/** The drivers that a file marks. Mistakes in a driver are reported to the bag. */
 export function driversOf(
   file: FileNode,
   context: DriverContext,

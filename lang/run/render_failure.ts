@@ -147,7 +147,7 @@ function barsAt(drawn: readonly Drawn[]): string {
   return row;
 }
 
-/** For lines too long to draw below: `name: value`. */
+/** A list of lines `name: value`, for a source line that is too long to draw values below it. */
 function valueList(drawn: readonly Drawn[]): string[] {
   return [...drawn].sort((a, b) => a.column - b.column).map(({ text, word }) => `${word}: ${text}`);
 }

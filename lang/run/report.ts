@@ -7,7 +7,7 @@ import type { VariantSetting } from "../values/machine_variant.ts";
 /** A place in a source file, as text: `file:line:column`. */
 export type LocationText = string;
 
-/** What ended a test before its end. */
+/** Why a test failed or was stopped. */
 export interface FailureReport {
   /** `limit`: stopped by one of the script's limits; `bug`: a rule of dmalab itself is broken. */
   readonly kind: "failed" | "limit" | "bug";
@@ -69,7 +69,7 @@ export interface EntryOutcome {
   readonly place: LocationText;
   /** Its result. */
   readonly outcome: "passed" | "failed" | "skipped";
-  /** Why it failed; null when it did not. */
+  /** Why the test or bench failed; null when it did not fail. */
   readonly failure: FailureReport | null;
   /** The seed of the machine on which the test or bench ran. */
   readonly seed: number;
@@ -157,9 +157,9 @@ export interface RunReport {
 
 /** An incident of a bench, and how often its statement caused it. */
 export interface BenchIncident {
-  /** The first such incident. */
+  /** The first incident of this statement and class. */
   readonly incident: Incident;
-  /** The number of such incidents, up to the last counted iteration. */
+  /** The number of incidents of this statement and class, up to the last counted iteration. */
   readonly times: number;
 }
 

@@ -258,8 +258,8 @@ export class RunSession {
   }
 
   /**
-   * The type of the value of the variable, or of the machine's value, with that name; undefined if
-   * there is neither.
+   * The type of the variable with that name, or of the machine's value with that name; undefined if
+   * neither exists.
    * @internal
    */
   kindOf(name: string): Type | undefined {

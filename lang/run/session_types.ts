@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly style?: FailureStyle;
 }
 
-/** The inputs of a session. */
+/** The options and internal callbacks of a session. */
 export interface SessionParts extends SessionOptions {
   /** @internal */
   readonly registry: Registry;

@@ -75,7 +75,7 @@ export interface TestEntry {
    */
   readonly loopCount: number | null;
   /**
-   * For a bench: expectations about its cells together.
+   * For a bench: expectations that compare its cells.
    * @internal
    */
   readonly expectations: readonly ExpectationCode[];

@@ -65,7 +65,7 @@ export function valuesEqual(
   return false;
 }
 
-/** Only texts of equal length are charged: others differ at once. */
+/** Only texts of equal length are charged: texts of other lengths differ at once. */
 function textsEqual(left: string, right: string, context: ExecutionContext | null): boolean {
   if (left.length !== right.length) return false;
   context?.work(CHARACTER_BYTES * left.length / STEP_BYTES);

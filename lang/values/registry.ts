@@ -46,7 +46,7 @@ export interface Registry {
   readonly blockStatusNames: ReadonlySet<string>;
   /** Device statuses by the names that `fails` takes, each with its number. */
   readonly deviceStatuses: ReadonlyMap<string, number>;
-  /** The bits of a device status that identify it. */
+  /** The bits of a device status that identify the status. */
   readonly deviceStatusMask: number;
   /**
    * The error status that the device returned for a value's command; null for success and for other

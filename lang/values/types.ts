@@ -34,7 +34,7 @@ export function findMethod(type: HandleType, name: string): MethodSpec | null {
   return nearest(type, ({ methods }) => methods?.find((method) => method.name === name)) ?? null;
 }
 
-/** An optional part, such as `show`, of the nearest type in the chain that has one. */
+/** The optional part, such as `show`, of the nearest type in the chain that has this part. */
 export function inherited<
   K extends "show" | "explain" | "isWrong" | "equals" | "index" | "endedNs",
 >(

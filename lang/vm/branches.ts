@@ -94,12 +94,12 @@ export class BranchOutcome {
     return this.branch.watch.takenBytes;
   }
 
-  /** Its leaks. */
+  /** The leaks of the outcome. */
   get leaks(): readonly Leak[] {
     return this.#leaks ??= this.branch.watch.leaks();
   }
 
-  /** What each device of its machine sees, by the device's name. */
+  /** What each device of the outcome's machine sees, by the device's name. */
   get views(): ReturnType<SimulatedMachine["views"]> {
     return this.#views ??= this.machine.views();
   }

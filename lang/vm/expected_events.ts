@@ -159,7 +159,7 @@ function fieldMatches(
   return same(name in fields ? own : commonField(event, name), value, context);
 }
 
-/** What every event carries. */
+/** The value of a field that every event has. */
 function commonField(event: MachineEvent, name: string): unknown {
   switch (name) {
     case "cpu":

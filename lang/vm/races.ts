@@ -94,7 +94,7 @@ interface RaceEnd {
 /** Unexpected incidents, or leaks, in an order that did not fail. */
 export interface RaceIncident {
   readonly finding: RunFinding;
-  /** The run in which it happened. */
+  /** The run in which the incident happened. */
   readonly context: Vm;
   readonly order: RaceOrder;
   /** Number of orders in which the incident happened. */

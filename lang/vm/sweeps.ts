@@ -47,7 +47,7 @@ export interface SweepIncident {
 /** The run to which an event's site belongs. */
 type Taking = Pick<Vm, "siteCall" | "removals">;
 
-/** A place with a failure that leaks, and its run. */
+/** A place where an injected failure leads to a leak, and the run with that failure. */
 interface LeakingRun {
   readonly place: InjectionPlace;
   readonly leaks: readonly Leak[];

@@ -17,7 +17,7 @@ import { param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
 import { ATOMIC } from "./parameters.ts";
 
-/** The charge for a page of a buffer. */
+/** The host memory that is charged for each page of a buffer. */
 const PAGE_COST_BYTES = 64;
 
 const LENGTH = param.size("size", "How many bytes.");

@@ -6,7 +6,7 @@ import type { ExecutionContext } from "../../values/execution_context.ts";
 import { decisionList } from "./decision_list.ts";
 import { requestEventsOf } from "./request_story.ts";
 
-/** The controller's page. @see rules/nvme.md 1 */
+/** The size of the controller's page. @see rules/nvme.md 1 */
 const CONTROLLER_PAGE_BYTES = 4096;
 
 /** Decisions that determine a command's content. */

@@ -33,7 +33,7 @@ function reach(facts: EventFacts): string {
   }
 }
 
-/** The result of a branch of a map, with its inputs. */
+/** The result of the branch that a map took, with the branch's inputs. */
 function branchReason(facts: EventFacts): string {
   const branch = facts.input("branch");
   const doc = branchDoc(branch);

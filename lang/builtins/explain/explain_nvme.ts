@@ -4,7 +4,7 @@ import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type EventFacts, type Explanation, gapBitBytes } from "./explanation.ts";
 
-/** The controller's page. @see rules/nvme.md 1 */
+/** The size of the controller's page. @see rules/nvme.md 1 */
 const CONTROLLER_PAGE_BYTES = 4096;
 
 /** @see rules/nvme.md 2.1 */

@@ -95,7 +95,7 @@ export class EventFacts<N extends EventName = EventName> {
   }
 }
 
-/** The alignment that a gap bit stands for: bit 13 is 4 KiB. @see rules/block.md 1.6 */
+/** The alignment in bytes for a gap bit: bit 13 is 4 KiB. @see rules/block.md 1.6 */
 export function gapBitBytes(gapBit: number): number {
   return gapBit === 0 ? 0 : 2 ** (gapBit - 1);
 }

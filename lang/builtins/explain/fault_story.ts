@@ -96,7 +96,7 @@ function dumpText({ leaf, phys, present, read, write }: TableDump): string {
   return `entry ${formatWord64(leaf)}: ${formatWord64(phys!)}, may be ${may}`;
 }
 
-/** The line, and the mapping of this run that it refers to. */
+/** The fault line, and the mapping of this run to which the line refers. */
 export function faultStory(
   fault: LoggedFault,
   judged: JudgedFault,
@@ -136,7 +136,7 @@ function callText(event: MachineEvent, context: ExecutionContext): string {
   return `${apiOf(event)}${request}${site === null ? "" : ` at ${site}`}`;
 }
 
-/** The time of an event in a mapping's life. */
+/** The lines for an event in a mapping's life: its number, its time and a text. */
 function momentLines(label: string, event: MachineEvent, text: string): string[] {
   return row(
     label,

@@ -211,7 +211,7 @@ function groupLines(when: string, groups: readonly PciIommuGroup[]): string[] {
     .map((line, index) => (index === 0 ? head : " ".repeat(head.length)) + line);
 }
 
-/** If no setting helps, only moving a function does. */
+/** If no setting helps, only moving a function to another place helps. */
 function moveLines(route: PeerRoute): string[] {
   const { check, client, provider } = route;
   const lines = ["", "no ACS setting changes this: they have no common upstream bridge"];

@@ -15,7 +15,7 @@ export interface LimitsTarget {
   readonly device: string;
 }
 
-/** The runtime's name for a numeric limit, by which its reasons are found, too. */
+/** The runtime's name for a numeric limit, under which the reasons of the limit are found, too. */
 type LimitKey = {
   [K in LimitReason["limit"]]: QueueLimits[K] extends number ? K : never;
 }[LimitReason["limit"]];

@@ -47,7 +47,7 @@ function endsLike(one: BranchOutcome, other: BranchOutcome, context: ExecutionCo
     sameViews(one.views, other.views, context) && sameMemory(here, there);
 }
 
-/** The differences between two ends that `endsLike` compares. */
+/** The differences between the ends of two blocks, as `endsLike` compares them. */
 function differencesOf(
   one: BranchOutcome,
   other: BranchOutcome,

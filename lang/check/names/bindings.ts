@@ -53,9 +53,9 @@ export class Variable {
   readonly kind = "variable";
   /** Assignments of further values: `x = e` and `x += e`. */
   readonly assigned: AssignStatement[] = [];
-  /** How often its value is used. */
+  /** How often the variable's value is used. */
   reads = 0;
-  /** The first use in a lambda; null without one. */
+  /** The location of the first use in a lambda; null if no lambda uses the variable. */
   capturedAt: Span | null = null;
   /** The kind of all values of the variable, if the kind cannot be inferred from their expressions. */
   givenKind: Type | null = null;

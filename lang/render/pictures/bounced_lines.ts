@@ -32,7 +32,7 @@ export function hiddenLine(lines: number): string {
   return `${pad("…", 16, "right")}  ${lines} more`;
 }
 
-/** A copy and its original. */
+/** A text with the addresses of a copy and of its original. */
 export function bounceText(tlbPhys: number, origPhys: number): string {
   return `bounce buffer ${formatAddress(tlbPhys)} for ${formatAddress(origPhys)}`;
 }

@@ -7,10 +7,10 @@ import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 export interface ScatterRange {
   readonly dma: number;
   readonly sizeBytes: number;
-  /** The index of the first entry that it covers, and the number of entries. */
+  /** The index of the first entry that the range covers, and the number of entries. */
   readonly first: number;
   readonly entries: number;
-  /** Why it is separate from the previous range; null for the first one. */
+  /** Why the range is separate from the previous range; null for the first range. */
   readonly words: ScatterWords | null;
 }
 

@@ -26,13 +26,13 @@ export interface CaseSpace {
   readonly dimensions: readonly (Dimension | SequenceChoices)[];
   /** Cases that are tried before any is drawn. */
   readonly examples: readonly (readonly number[])[];
-  /** Cases to try, the examples among them. */
+  /** Number of cases to try, including the examples. */
   readonly count: number;
   /** The seed of the draw: the same seed draws the same cases. */
   readonly seed: number;
 }
 
-/** Draws cases, and makes one that fails smaller. */
+/** Draws cases, and makes a failing case smaller. */
 export interface CaseEngine {
   /**
    * Tries cases until one fails, then smaller cases. A case is smaller if its numbers are nearer to

@@ -67,7 +67,7 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
   return balanced;
 }
 
-/** The opening bracket for the given closing bracket; `{` without one. */
+/** The opening bracket for the given closing bracket; `{` if no closing bracket is given. */
 export function openerOf(tokens: readonly IToken[], closer: number | null): TokenType {
   const type = closer === null ? t.RBrace : tokens[closer]!.tokenType;
   return [...t.OPENERS].find((opener) => PARTNERS.get(opener) === type)!;

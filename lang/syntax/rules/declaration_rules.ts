@@ -337,7 +337,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.entries = this.SUBRULE(this.pathEntries);
   });
 
-  /** The value of a keyword in the tree. */
+  /** The value that represents a keyword in the tree. */
   #as<const K>(meaning: K, _word: IToken): K {
     return meaning;
   }

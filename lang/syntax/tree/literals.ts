@@ -218,7 +218,7 @@ function malformed(image: string): NumberValue {
   );
 }
 
-/** `1.5MiB` → the same in a smaller unit, if that is a whole number. */
+/** `1.5MiB` → the same size in a smaller unit, if that is a whole number. */
 function smallerUnit(ratio: string, unit: string): string {
   const right = rightUnit(unit);
   const units = right !== null && SIZE_UNITS.has(right) ? SIZE_UNITS : TIME_UNITS;

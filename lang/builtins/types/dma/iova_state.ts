@@ -50,7 +50,7 @@ function linkedRuns(
   }));
 }
 
-/** Why the device's last allocation failed; empty if it did not. */
+/** Why the device's last allocation failed; empty if it did not fail. */
 function lastRefusal(device: DmaDevice | null, context: ExecutionContext): string[] {
   const { events } = context.recorder;
   const last = events.findLastIndex((event) =>

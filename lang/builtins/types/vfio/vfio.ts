@@ -41,7 +41,7 @@ const CONTIGUOUS = named(
 
 const BUFFER = param.handle("buffer", VFIO_BUFFER, "The result of alloc_buffer() or get_buffer().");
 
-/** The parameters of a wanted buffer. */
+/** The parameters that describe a wanted buffer. */
 export const WANTED = [PAGES, DIR, CONTIGUOUS] as const;
 
 /** A buffer for the arguments in `WANTED`, a new one or a spare one. */
