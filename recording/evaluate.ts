@@ -34,7 +34,7 @@ export interface ShownVariable extends ValueText {
 /** A value at a position, with the number of its members, for a debugger that expands it. */
 export interface OpenValue extends ValueText {
   /**
-   * For callers that decide by type.
+   * The type, for callers that decide by type.
    * @internal
    */
   readonly type: Type;

@@ -378,7 +378,10 @@ export class RecordedRun {
     return this.machine.table(name);
   }
 
-  /** Lines written before a position; lines of the statement that starts there come after it. */
+  /**
+   * Lines written before a position; lines of the statement that starts there come after that
+   * position.
+   */
   outputBefore(position: Position): readonly OutputLine[] {
     const { output } = this;
     const isBefore = (index: number) => comparePositions(output[index]!.position, position) < 0;

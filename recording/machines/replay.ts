@@ -57,7 +57,7 @@ export class Cancelled extends Error {
   override readonly name = "Interrupted";
 }
 
-/** Host memory of a machine that its budget does not count. */
+/** Host memory of a machine that the machine's budget does not count. */
 const MACHINE_BYTES = 2 ** 19;
 /** Function number of a call that is not script code. */
 const NATIVE = -1;

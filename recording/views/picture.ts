@@ -34,7 +34,7 @@ export interface PicturePage {
    * The entry may be written later than the current position.
    */
   readonly entry: RequestEntry | null;
-  /** The event that wrote that entry; null if that has not happened yet. */
+  /** The event that wrote `entry`; null if that has not happened yet. */
   readonly writtenSeq: number | null;
 }
 

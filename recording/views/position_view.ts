@@ -13,9 +13,9 @@ export interface PositionView {
   readonly events: number;
   /** Virtual time. */
   readonly atNs: number;
-  /** `file:line` of the statement; null before the first. */
+  /** `file:line` of the statement; null before the first statement. */
   readonly place: string | null;
-  /** The first line of the statement; null before the first. */
+  /** The first line of the statement; null before the first statement. */
   readonly text: string | null;
   /** The last event; null where a statement starts. */
   readonly event: string | null;

@@ -37,7 +37,7 @@ export class RunIndex {
         if (own >= 0) {
           this.partners[open[own]!.seq] = seq;
           this.partners[seq] = open[own]!.seq;
-          // Inner calls that never returned end with this one.
+          // Inner calls that never returned end with this call.
           open.length = own;
         }
       }

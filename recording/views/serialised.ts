@@ -83,7 +83,7 @@ interface Written {
   readonly runs: readonly WrittenRun[];
 }
 
-/** Bytes of the file's head, the length of the JSON part. */
+/** Number of bytes of the file's head, which contains the length of the JSON part. */
 const LENGTH_BYTES = 4;
 /** Maximum number of child runs written with a run: each is as large as a run. */
 const MAX_CHILD_RUNS = 16;

@@ -22,7 +22,7 @@ export interface AddressPiece {
   /** The effect of the last step on this range. */
   readonly change: "new" | "gone" | null;
   readonly start: number;
-  /** The address after its last byte. */
+  /** The address after the range's last byte. */
   readonly end: number;
   /** The event that created this state. */
   readonly seq: number;

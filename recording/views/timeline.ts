@@ -173,7 +173,7 @@ const PHASE_MEANINGS: Readonly<Record<RequestPhase["phase"], Meaning>> = {
   ended: "call",
 };
 
-/** Adds a request's state, which lasts until the next one. */
+/** Adds a request's state, which lasts until the next state. */
 function addPhase(run: RecordedRun, lanes: OpenLanes, seq: number): void {
   const request = run.log.requestAt(seq);
   if (request === null) return;
