@@ -54,7 +54,7 @@ Deno.test("options without brackets in a usage line are those that the command r
   }
 });
 
-/** A newcomer's first attempts, and the end of the answer. */
+/** A newcomer's first attempts, and the end of the answer to each. */
 const FIRST_WORDS: readonly (readonly [words: readonly string[], answer: string])[] = [
   [
     ["first.dma"],

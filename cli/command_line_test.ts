@@ -78,7 +78,7 @@ const PROGRAM = {
   },
 };
 
-/** Options that were not given. */
+/** Values of the options that were not given. */
 const REST = { name: null, icing: null, with: [] };
 
 async function parse(line: string) {

@@ -257,7 +257,7 @@ export class HostLoader implements CLoader {
     return source instanceof LoadError ? source : { source, path: null };
   }
 
-  /** The existing file with the most similar name in the folder of a missing one. */
+  /** The existing file with the most similar name in the folder of a missing file. */
   #meantFile(wanted: string, path: string): string | undefined {
     const name = basename(path);
     try {

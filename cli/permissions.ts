@@ -80,7 +80,7 @@ export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
  */
 export const V8_FLAGS: readonly string[] = ["--no-allocation-site-pretenuring"];
 
-/** Deno's option with these flags. */
+/** Deno's option with the flags of `V8_FLAGS`. */
 export const V8_OPTION = `--v8-flags=${V8_FLAGS.join(",")}`;
 
 /**

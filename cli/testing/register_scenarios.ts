@@ -92,7 +92,10 @@ const NO_COVERAGE = "\n//# sourceURL=data:,";
 
 /** Which tests of the scenarios are run, and how. */
 export interface RegisterOptions {
-  /** Only tests with a name that contains or matches this. It is a failure if no test does. */
+  /**
+   * Only tests with a name that contains this text or matches this expression. It is a failure if
+   * there is no such test.
+   */
   readonly match?: NameMatch;
   /** The seed in place of the seeds that the files name. */
   readonly seed?: number;

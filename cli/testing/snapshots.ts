@@ -152,7 +152,7 @@ function endOfChange(
   return [before.length, now.length];
 }
 
-/** Whether the next `lines` lines are equal; both texts may end before. */
+/** Whether the next `lines` lines are equal; both texts may end earlier. */
 function isAlike(
   before: readonly string[],
   old: number,

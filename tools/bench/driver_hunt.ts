@@ -9,7 +9,7 @@ import { cpuSeconds } from "./cpu_time.ts";
 const FOLDER = "examples/api";
 const FILE = "04-two-step-unwind.dma";
 
-/** Measured rounds, and warm-up rounds before them. */
+/** Measured rounds, and warm-up rounds before the measured rounds. */
 const ROUNDS = 3;
 const WARM_UPS = 1;
 

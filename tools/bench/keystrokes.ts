@@ -10,7 +10,7 @@ const LINES = 1000;
 const ROUNDS = 15;
 const WARM_UPS = 5;
 
-/** Tests of ten lines, with calls, records and events, up to a thousand lines. */
+/** A text of a thousand lines: tests of ten lines each, with calls, records and events. */
 function longText(): string {
   const head = "machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n";
   const tests = Array.from({ length: LINES / 10 }, (_, number) =>

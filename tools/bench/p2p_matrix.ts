@@ -15,7 +15,7 @@ const DEVICES = 16;
 const BAR_BYTES = 2 ** 21;
 const FIRST_BAR = 2 ** 40;
 
-/** Measured rounds, and warm-up rounds before them. */
+/** Measured rounds, and warm-up rounds before the measured rounds. */
 const ROUNDS = 15;
 const WARM_UPS = 3;
 

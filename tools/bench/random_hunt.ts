@@ -17,7 +17,7 @@ import { V8_FLAGS } from "@dmalab/cli/extend";
 import { measureInChild } from "./child.ts";
 import { cpuSeconds, secondsOf } from "./cpu_time.ts";
 
-/** Measured rounds, and warm-up rounds before them. */
+/** Measured rounds, and warm-up rounds before the measured rounds. */
 const ROUNDS = 3;
 const WARM_UPS = 1;
 

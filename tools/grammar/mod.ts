@@ -18,8 +18,8 @@ const PARTS: PatternParts = {
     colon: ":",
     brace: "\\{",
   },
-  // A name after a dot is a member, and a name before a colon is a label. Therefore both are no
-  // words of the language, even if they are spelled like one.
+  // A name after a dot is a member, and a name before a colon is a label. Therefore neither is a
+  // word of the language, even if it is spelled like one.
   words: (all) => `%(%(^|[^.]|\\.\\.)\\s*)@<=<%(${all.join("|")})>%(\\s*:)@!`,
   before: (pattern) => `%(\\s*${pattern})@=`,
   notBefore: (...patterns) => `%(\\s*%(${patterns.join("|")}))@!`,

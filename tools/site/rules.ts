@@ -30,7 +30,7 @@ export function addressOfRule(citation: string): string | null {
   return null;
 }
 
-/** Turns the rules that a text cites into links: Markdown links, unless `link` makes others. */
+/** Turns the rules that a text cites into links: Markdown links, unless `link` makes other links. */
 export function linkRules(
   text: string,
   link = (cited: string, address: string) => `[${cited}](${address})`,

@@ -49,7 +49,7 @@ export function firstShown(count: number, seen: number, rows: number): number {
   return Math.max(0, Math.min(seen - Math.floor(rows / 2), count - rows));
 }
 
-/** The lines around the chosen one that fit into the pane. */
+/** The lines around the chosen line that fit into the pane. */
 export function shownPart(
   title: string,
   lines: readonly PaneLine[],

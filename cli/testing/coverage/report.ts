@@ -111,7 +111,7 @@ export interface FileCoverage {
   readonly open: readonly number[];
 }
 
-/** Rule counts of a page. A rule that was decided and cited counts in both. */
+/** Rule counts of a page. A rule that was decided and cited counts in both numbers. */
 export interface PageCoverage {
   readonly page: string;
   readonly rules: number;
