@@ -37,7 +37,7 @@ import {
   QueueTable,
   SubmissionQueue,
 } from "./queues.ts";
-import { type AdminQueueSetup, type RegisterOwner, Registers } from "./registers.ts";
+import { type AdminQueueSetup, Registers } from "./registers.ts";
 import {
   COMPLETION_ENTRY_BYTES,
   PAGE_BYTES,
@@ -116,7 +116,7 @@ interface ControllerOptions {
   readonly settings: ControllerSettings;
 }
 
-export class NvmeController implements NvmeRegisterPort, ActivityHandler, RegisterOwner {
+export class NvmeController implements NvmeRegisterPort, ActivityHandler {
   readonly byDevice = true;
   readonly media: Media;
   readonly settings: ControllerSettings;
@@ -229,7 +229,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     return this.#nvm.resolve(new DataView(sqe.buffer, sqe.byteOffset, COMMAND_BYTES));
   }
 
-  /** @see RegisterOwner */
+  /** Called when CC.EN was set, with a valid setup. */
   enable(setup: AdminQueueSetup): void {
     this.#generation++;
     const completion = new CompletionQueue(
@@ -244,13 +244,13 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     );
   }
 
-  /** @see RegisterOwner */
+  /** Called when CC.EN is cleared. @returns Whether the controller obeys. */
   mayStop(): boolean {
     const { faults } = this.#machine;
     return faults === null || faults.errnoAt(STOP) === 0;
   }
 
-  /** @see RegisterOwner */
+  /** Forgets everything but the registers. Called when CC.EN was cleared, and before a reset. */
   disable(): void {
     this.#generation++;
     this.#silent.length = 0;
@@ -274,7 +274,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     };
   }
 
-  /** @see RegisterOwner */
+  /** Called when the host writes a submission queue's tail doorbell. */
   submissionDoorbell(queueId: number, tail: number): void {
     const queue = this.#queues.submission(queueId);
     // An invalid doorbell would be an asynchronous event, which is not simulated: the write is
@@ -286,7 +286,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#postCommands(queueId, fresh);
   }
 
-  /** @see RegisterOwner */
+  /** Called when the host writes a completion queue's head doorbell. */
   completionDoorbell(queueId: number, head: number): void {
     const queue = this.#queues.completion(queueId);
     if (queue === undefined || head >= queue.depthEntries) return;

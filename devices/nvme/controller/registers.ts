@@ -6,6 +6,7 @@
  */
 import { foldedHigh } from "@dmalab/runtime";
 import type { LocalMemory } from "./local_memory.ts";
+import type { NvmeController } from "./nvme_controller.ts";
 import {
   CC_ENABLE,
   CC_SHUTDOWN_MASK,
@@ -27,17 +28,11 @@ export interface AdminQueueSetup {
   readonly completionBase: number;
 }
 
-/** Receives the meaning of register writes. */
-export interface RegisterOwner {
-  /** CC.EN was set, with a valid setup. */
-  enable(setup: AdminQueueSetup): void;
-  /** CC.EN is cleared. @returns Whether the controller obeys. */
-  mayStop(): boolean;
-  /** CC.EN was cleared: the owner forgets everything but the registers. */
-  disable(): void;
-  submissionDoorbell(queue: number, tail: number): void;
-  completionDoorbell(queue: number, head: number): void;
-}
+/** The controller's methods that register writes call. */
+type RegisterOwner = Pick<
+  NvmeController,
+  "enable" | "mayStop" | "disable" | "submissionDoorbell" | "completionDoorbell"
+>;
 
 interface CapabilitySettings {
   readonly localMemory: Omit<LocalMemory, "readWords"> | null;
