@@ -1,6 +1,6 @@
 /** Runs a part of the hunt in a driver, in a worker. */
-import type { DriverPart, DriverSearch, PartEnd } from "../driver/driver_search.ts";
-import { DriverParts } from "../driver/hunt_driver.ts";
+import type { DriverPart, DriverSearch } from "../driver/driver_search.ts";
+import { DriverParts, type PartEnd } from "../driver/hunt_driver.ts";
 import { type MachineVariation, machineVariations } from "../driver/variations.ts";
 import type { HuntWords } from "../requests/hunt_options.ts";
 import type { HostWatch } from "@dmalab/lang/run";
@@ -20,7 +20,7 @@ export interface DriverJob {
 /** The result of a part; the machine of its finding is given by number. */
 export interface DriverMessage {
   readonly kind: "end";
-  readonly end: PartEnd;
+  readonly end: Readonly<PartEnd>;
   readonly machine: number;
 }
 

@@ -5,6 +5,7 @@
  */
 import type { DriverEntry } from "@dmalab/lang/run";
 import type { CaseRefusal, DriverFinding, DriverHuntResult } from "./driver_case.ts";
+import type { PartEnd } from "./hunt_driver.ts";
 import type { LayoutSpace } from "./layout.ts";
 
 /**
@@ -21,20 +22,6 @@ export interface DriverPart {
   readonly cases: number;
   /** The part's index in the order of parts. */
   readonly number: number;
-}
-
-export interface PartEnd {
-  readonly cases: number;
-  readonly refused: number;
-  readonly layouts: number;
-  readonly leftOut: number;
-  /** Number of tried combinations of layout, machine and direction, and of their injection hits. */
-  readonly tries: number;
-  readonly places: number;
-  /** The value that the driver's `map` returned when it failed last. */
-  readonly refusal: CaseRefusal | null;
-  readonly stopped: boolean;
-  readonly finding: Pick<DriverFinding, "case" | "wrong" | "refused"> | null;
 }
 
 export interface DriverSearchOptions {
@@ -66,7 +53,7 @@ export class DriverSearch {
   #at = 0;
   #started = 0;
   #ended = 0;
-  readonly #waiting = new Map<number, readonly [DriverPart, PartEnd]>();
+  readonly #waiting = new Map<number, readonly [DriverPart, Readonly<PartEnd>]>();
   /** A part that must run again, because it tried more cases than were left. */
   #again: DriverPart | null = null;
 
@@ -112,7 +99,7 @@ export class DriverSearch {
     };
   }
 
-  receive(part: DriverPart, end: PartEnd): void {
+  receive(part: DriverPart, end: Readonly<PartEnd>): void {
     this.#waiting.set(part.number, [part, end]);
     while (!this.isComplete()) {
       const next = this.#waiting.get(this.#ended);
@@ -128,7 +115,7 @@ export class DriverSearch {
   }
 
   /** Adds the result of the part that is next in order. Returns false if the part must run again. */
-  #add(part: DriverPart, end: PartEnd): boolean {
+  #add(part: DriverPart, end: Readonly<PartEnd>): boolean {
     const left = this.#left();
     if (part.drawn && part.cases !== left && end.cases >= left) {
       this.#again = part;

@@ -17,7 +17,7 @@ import type {
   DriverHuntResult,
 } from "./driver_case.ts";
 import { type BufferLayout, LayoutSpace } from "./layout.ts";
-import { type DriverPart, DriverSearch, type PartEnd } from "./driver_search.ts";
+import { type DriverPart, DriverSearch } from "./driver_search.ts";
 import { smallerCase } from "./smaller_case.ts";
 import type { MachineVariation } from "./variations.ts";
 
@@ -81,7 +81,7 @@ export class DriverHunt {
 export class DriverParts {
   readonly space: LayoutSpace;
   readonly #benches = new Map<MachineVariation, DriverBench>();
-  #end = new Counted();
+  #end = new PartEnd();
   /** Number of cases of all parts so far. */
   #tried = 0;
 
@@ -109,8 +109,8 @@ export class DriverParts {
     }
   }
 
-  run(part: DriverPart): PartEnd {
-    this.#end = new Counted();
+  run(part: DriverPart): Readonly<PartEnd> {
+    this.#end = new PartEnd();
     try {
       for (let number = part.from; number < part.to && this.#end.finding === null; number++) {
         if (!part.drawn) this.#layout(this.space.layout(part.pieces, number));
@@ -207,14 +207,17 @@ export class DriverParts {
   }
 }
 
-class Counted implements PartEnd {
+/** The results of one part. */
+export class PartEnd {
   cases = 0;
   refused = 0;
   layouts = 0;
   leftOut = 0;
+  /** Number of tried combinations of layout, machine and direction, and of their injection hits. */
   tries = 0;
   places = 0;
+  /** The value that the driver's `map` returned when it failed last. */
   refusal: CaseRefusal | null = null;
   stopped = false;
-  finding: PartEnd["finding"] = null;
+  finding: Pick<DriverFinding, "case" | "wrong" | "refused"> | null = null;
 }
