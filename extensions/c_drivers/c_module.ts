@@ -4,9 +4,9 @@ import {
   type ExecutionContext,
   Handle,
   type HandleType,
+  type LabMachine,
   type MethodSpec,
   type ParameterSpec,
-  type SimulatedMachine,
   type Value,
 } from "@dmalab/lang/values";
 import type { SourceFile } from "@dmalab/lang";
@@ -20,7 +20,7 @@ import { runOf } from "./tree/kernel_abi.ts";
 class DriverOfMachine {
   #driver: CDriver | null = null;
 
-  constructor(readonly code: CCode, readonly machine: SimulatedMachine) {}
+  constructor(readonly code: CCode, readonly machine: LabMachine) {}
 
   /**
    * @param context Context of the call. The context of the first call determines whether a debugger

@@ -42,7 +42,6 @@ import type {
   RegisterName,
   RemovalPoint,
   ResourceWatch,
-  SimulatedMachine,
 } from "../values/simulated_machine.ts";
 import { ScriptError, ValueError } from "../values/script_error.ts";
 import { Handle, type Value } from "../values/value.ts";
@@ -61,12 +60,21 @@ import { describeValue } from "../values/operators.ts";
 
 const WORD_LIMIT = 2 ** 32;
 
-export class LabMachine implements SimulatedMachine {
+/** One machine with its devices up. Each test, property case and bench gets a fresh one. */
+export class LabMachine {
   readonly lab: Lab;
+  /** Keeps the events; started by `buildMachine` when the options say so. */
   readonly recorder: EventRecorder;
+  /** `lab.machine.events`. The VM sets `site` before each statement that calls something. */
   readonly stream: MachineStream;
+  /** Names bound by the machine: devices, `iommu`, `swiotlb`, `counters`, `events` … */
   readonly globals: ReadonlyMap<string, Value>;
+  /** The host memory budget of the run, shared by the machine and the script's values. */
   readonly budget: HostBudget;
+  /**
+   * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
+   * During the life of the machine, this is always the same array, which grows.
+   */
   readonly incidents: readonly IncidentEvent[];
   readonly #beginning: Beginning;
   #recording: MachineRecording | null = null;
@@ -95,38 +103,48 @@ export class LabMachine implements SimulatedMachine {
     this.globals = globalsOf(this.lab, this.recorder);
   }
 
+  /** Whether anything has a latency, so that virtual time passes. */
   get isTimed(): boolean {
     return hasLatencies(this.lab.machine.config);
   }
 
+  /** How many CPUs the machine has. */
   get cpus(): number {
     return this.lab.machine.config.cpus;
   }
 
+  /** Virtual time since the machine was ready, in nanoseconds: the latest of any CPU and device. */
   nowNs(): number {
     return this.lab.machine.clock.latestNs;
   }
 
+  /** Working time of each CPU and device so far, by name; empty if nothing has a latency. */
   busyNs(): ReadonlyMap<string, number> {
     const busy = this.lab.machine.clock.own?.busyNs();
     if (busy === undefined) return new Map();
     return new Map([...busy.cpus.map((ns, cpu) => [`cpu ${cpu}`, ns] as const), ...busy.devices]);
   }
 
+  /** Advances all CPUs and devices to the latest time of any of them. */
   meet(): void {
     const { clock } = this.lab.machine;
     clock.own?.meetAt(clock.latestNs);
   }
 
+  /** Advances the current CPU to at least this time. */
   follow(earliestNs: number): void {
     this.lab.machine.clock.own?.follow(earliestNs);
   }
 
+  /** Number of pending activities. */
   pendingActivities(): number {
     return this.lab.machine.activities.length;
   }
 
-  /** The check of the machine block has resolved both the device and the register. */
+  /**
+   * Sets the function that handles reads or writes of a device's register. The check of the machine
+   * block has resolved both the device and the register.
+   */
   describeRegister({ access, device, offsetBytes }: RegisterName, handler: RegisterHandler): void {
     const registers = this.lab.devices.get(device)?.registers ?? null;
     if (registers === null) {
@@ -148,46 +166,73 @@ export class LabMachine implements SimulatedMachine {
     });
   }
 
+  /** Called before a statement or function with this name, which may sleep. */
   maySleep(what: string): void {
     this.lab.machine.checker?.contexts.maySleep(what);
   }
 
+  /** Runs one activity, then the timers that became due. False when no activity was pending. */
   runNextActivity(): boolean {
     return this.lab.machine.runNextActivity();
   }
 
+  /** Advances virtual time, and fires timers on the way. */
   advance(durationNs: number): void {
     this.lab.machine.advance(durationNs);
   }
 
+  /** Calls back after every event, until the function returned is called. */
   listen(listener: EventListener): () => void {
     return this.lab.machine.events.listen(listener);
   }
 
+  /**
+   * Starts to record everything. Must be called before the machine emits its first event.
+   * @param Recording The class. It is a parameter so that a run without a recording does not load
+   *   it.
+   * @throws {RangeError} When the machine has emitted an event, because the recording would lack
+   *   it.
+   */
   record(Recording: typeof MachineRecording): MachineRecording {
     const recording = new Recording(this.lab.machine, this.lab.registry.tables);
     this.recorder.readFrom(recording.log, this.recorder.limitEvents);
     return this.#recording = recording;
   }
 
+  /**
+   * Makes the recorder read the data of an earlier identical run, up to the current position of
+   * this run.
+   */
   readEventsFrom(log: RecordedEvents): void {
     this.recorder.readFrom(log, 0);
   }
 
+  /**
+   * Makes the recorder store no events. The recorder charges memory as if it stored them, and reads
+   * events from a repetition of this run.
+   */
   readEventsAgain(repeated: RecordedEvents): void {
     this.recorder.readFrom(repeated, this.recorder.limitEvents);
   }
 
+  /** The current bytes of memory at a CPU address. @throws {RangeError} If there is no memory. */
   readMemory(phys: number, into: Uint8Array): void {
     const { memory } = this.lab.machine;
     if (!memory.covers(phys, into.length)) throw new RangeError("There is no memory");
     memory.read(phys as PhysAddr, into, 0, into.length);
   }
 
+  /**
+   * Calls a function once the event with this number has happened. Only one function can wait at a
+   * time; 0 means that none waits.
+   */
   wakeAt(seq: number, wake: () => void): void {
     this.lab.machine.events.wakeAt(seq, wake);
   }
 
+  /**
+   * Makes a point fail, until the returned function is called, which returns how often the point failed.
+   */
   armInjection({ error, first, last, point }: InjectionOrder): () => number {
     const { machine } = this.lab;
     const number = INJECTION[point as InjectionPointName];
@@ -202,6 +247,10 @@ export class LabMachine implements SimulatedMachine {
     };
   }
 
+  /**
+   * The functions of compiled code that were running at the last injected failure, innermost first;
+   * empty if there was no such failure or no such code.
+   */
   failedStack(): readonly CallFrame[] {
     return this.lab.machine.failedStack;
   }
@@ -219,6 +268,11 @@ export class LabMachine implements SimulatedMachine {
     };
   }
 
+  /**
+   * Called when a driver could be removed.
+   * @param site The site of the last event.
+   * @returns Whether the driver must be removed now.
+   */
   passRemoval(point: RemovalPoint, site: number | null): boolean {
     const { events: { context }, faults } = this.lab.machine;
     if (faults === null) return false;
@@ -229,14 +283,17 @@ export class LabMachine implements SimulatedMachine {
     return isNow;
   }
 
+  /** Pulls a device out: its registers read as ones, and its accesses are lost. */
   pullOut(device: string): void {
     pullOut(this.lab, device);
   }
 
+  /** Removes a pulled-out device from the bus, after its driver was removed. */
   takeOffBus(device: string): void {
     takeOffBus(this.lab, device);
   }
 
+  /** The error that ends an operation of a removed driver. */
   removedError(): KernelError {
     return new KernelError("ENODEV", "The driver was removed");
   }
@@ -245,16 +302,22 @@ export class LabMachine implements SimulatedMachine {
     return new ResourceTracker(this.lab.machine, this.lab.registry.tables);
   }
 
+  /** The memory that each device can access now, by the device's name. */
   views(): ReadonlyMap<string, readonly DeviceVisibleRange[]> {
     const { devices, machine } = this.lab;
     return new Map([...devices].map(([name, { dma }]) => [name, viewOf(machine, dma)]));
   }
 
+  /** Whether an unexpected report, an unexpected fault or a leak fails the test. */
   fails(finding: "report" | "fault" | "leak"): boolean {
     const { checker, faults, leaks } = this.lab.machine.config;
     return { report: checker, fault: faults, leak: leaks }[finding] === "fail";
   }
 
+  /**
+   * Mappings and memory allocated since the machine was ready and not freed; empty if leaks are
+   * allowed. Requests in flight do not count.
+   */
   leftovers(): readonly TestLeak[] {
     const { config, devices, machine } = this.lab;
     if (config.leaks === "allow") return [];
@@ -279,9 +342,9 @@ export class LabMachine implements SimulatedMachine {
  * Used before the machine is built: refuses any access but to the memory budget for
  * values.
  */
-export function refusingMachine(memoryLimitBytes: number): SimulatedMachine {
+export function refusingMachine(memoryLimitBytes: number): LabMachine {
   const stream = refusing<MachineStream>({});
-  return refusing<SimulatedMachine>({ budget: new HostBudget(memoryLimitBytes), stream });
+  return refusing<LabMachine>({ budget: new HostBudget(memoryLimitBytes), stream });
 }
 
 function refusing<T extends object>(there: Partial<T>): T {

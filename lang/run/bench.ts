@@ -29,7 +29,7 @@ import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 import { judgeExpectations } from "./bench_expectations.ts";
 import { axisOf } from "./bench_cells.ts";
-import type { SimulatedMachine } from "../values/simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
 
 /** When a request began, and when its latest event happened. */
 interface RequestTimes {
@@ -54,7 +54,7 @@ class TurnCounter {
   readonly #sums = { ...NO_SUMS };
   readonly #stopListening: () => void;
 
-  constructor(readonly machine: SimulatedMachine) {
+  constructor(readonly machine: LabMachine) {
     this.#before = machine.stream.counts.slice();
     this.#busyBefore = machine.busyNs();
     this.#startNs = this.#turnNs = machine.nowNs();

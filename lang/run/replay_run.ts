@@ -13,7 +13,6 @@ import type {
   PausableRun,
   ReplayableRun,
   ReplayRequest,
-  RunStarter,
 } from "../vm/branches.ts";
 import type { Output } from "../values/execution_context.ts";
 import { goesOn } from "../vm/branch_choice.ts";
@@ -126,7 +125,7 @@ interface ChildMachine {
 }
 
 /** Runs of one function of a program, or of one block, on separate machines. */
-export class ChildRunStarter implements RunStarter {
+export class ChildRunStarter {
   /** True after the events of a run that only counted them were requested: later runs store events. */
   #requireEvents = false;
 
@@ -139,6 +138,7 @@ export class ChildRunStarter implements RunStarter {
     readonly start: ReplayStart,
   ) {}
 
+  /** Runs to the end of the wanted branch. */
   replay(request: ReplayRequest): Vm {
     const { choices, quirks } = request;
     const output = new BranchOutput(this.options.output, false);
@@ -160,6 +160,7 @@ export class ChildRunStarter implements RunStarter {
     return vm;
   }
 
+  /** Releases the run's machine, which is not read any more. */
   drop({ machine }: Pick<Vm, "machine">): void {
     // The listener may read the machine later.
     if (this.options.onSideVm !== undefined) return;
@@ -184,6 +185,11 @@ export class ChildRunStarter implements RunStarter {
     return silent.replay(request);
   }
 
+  /**
+   * Repeats the run with the same choices, without output. Results of separate machines are taken
+   * from the first run and not computed again.
+   * @param listener Gets the VM when the machine is ready and nothing has run on it.
+   */
   again({ branches, limits }: ReplayableRun, listener: ReplayListener): PausableRun {
     const { choices, resolvedChoices } = branches;
     const { lenient, seed } = this.options;
@@ -207,6 +213,7 @@ export class ChildRunStarter implements RunStarter {
     return { resume: () => failure === null && vm.resume() === "paused" };
   }
 
+  /** Runs a block from its beginning on a new machine. */
   runOnNewMachine(
     machine: ComparedMachine,
     config: LabConfig,

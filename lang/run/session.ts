@@ -37,7 +37,7 @@ import {
   type SessionSummary,
   type UnrunPart,
 } from "./session_types.ts";
-import type { SimulatedMachine } from "../values/simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
 
 export { LAST_VALUE } from "./session_check.ts";
 export { NOTHING_DONE } from "./session_types.ts";
@@ -245,7 +245,7 @@ export class RunSession {
   }
 
   /** @internal */
-  get machine(): SimulatedMachine {
+  get machine(): LabMachine {
     return this.#state.machine;
   }
 

@@ -10,7 +10,7 @@ import { SourceFile } from "../source.ts";
 import { typeOf, typeText } from "../values/value_types.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";
-import type { SimulatedMachine } from "../values/simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
 import type { ReplayRequest, RunStarter } from "../vm/branches.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import { Vm } from "../vm/vm.ts";
@@ -131,7 +131,7 @@ export class SessionState {
     return this.#vm ??= this.#buildVm();
   }
 
-  get machine(): SimulatedMachine {
+  get machine(): LabMachine {
     return this.vm.machine;
   }
 

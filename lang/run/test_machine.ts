@@ -12,7 +12,7 @@ import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../values/execution_context.ts";
 import type { Program } from "./program.ts";
-import type { SimulatedMachine } from "../values/simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
 
 export interface MachineOptions {
   /** Replaces the configuration's seed. */
@@ -55,7 +55,7 @@ export function buildTestMachine(
   program: Pick<Program, "registry">,
   config: LabConfig,
   options: MachineOptions,
-): SimulatedMachine {
+): LabMachine {
   const machine = program.registry.buildMachine(
     runConfig(config, options),
     {
@@ -70,7 +70,7 @@ export function buildTestMachine(
 
 /** A separate machine for one test. */
 export class TestMachine {
-  readonly machine: SimulatedMachine;
+  readonly machine: LabMachine;
   readonly vm: Vm;
   /**
    * The failure of evaluating the program's constants on this machine; null if they were evaluated.

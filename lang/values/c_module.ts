@@ -10,7 +10,7 @@ import type { FileKind, LoadError, SourceLoader } from "../syntax/load_files.ts"
 import type { NativeLine } from "./execution_context.ts";
 import type { HandleType } from "./spec.ts";
 import type { Value } from "./value.ts";
-import type { SimulatedMachine } from "./simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
 
 /** Lines of a source, ascending. */
 export interface LinesRun {
@@ -45,7 +45,7 @@ export interface CModule {
   /** Lines of the driver's functions at which a debugger can stop. */
   lines(): readonly NativeLine[];
   /** Starts the driver on a separate machine, with its initial data. */
-  start(machine: SimulatedMachine): Value;
+  start(machine: LabMachine): Value;
 }
 
 /** The result of compiling a C source for a machine. */

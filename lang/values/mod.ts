@@ -59,7 +59,7 @@ export {
   RecordValue,
   type Value,
 } from "./value.ts";
-export type { SimulatedMachine } from "./simulated_machine.ts";
+export type { LabMachine } from "../builtins/lab_machine.ts";
 export type { VariantSetting } from "./machine_variant.ts";
 export type { DebugHooks } from "../vm/debug_hooks.ts";
 export * from "./limits.ts";

@@ -11,7 +11,8 @@ import type { MachineEvent } from "@dmalab/runtime";
 import type { FieldTable } from "@dmalab/runtime/vocabulary";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { ExecutionContext } from "./execution_context.ts";
-import type { MachineBuildOptions, SimulatedMachine } from "./simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { MachineBuildOptions } from "./simulated_machine.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import type { CModule } from "./c_module.ts";
 import type { ConfigModifier, EvaluateConstant } from "./machine_variant.ts";
@@ -81,11 +82,11 @@ export interface Registry {
     evaluate: EvaluateConstant,
     bag: DiagnosticBag,
   ): LabConfig;
-  /** The types of the names in `SimulatedMachine.globals`, before the machine is built. */
+  /** The types of the names in `LabMachine.globals`, before the machine is built. */
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
-  buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
+  buildMachine(config: LabConfig, options: MachineBuildOptions): LabMachine;
   /** Used before the machine is built: it has memory for values, and refuses everything else. */
-  refusingMachine(memoryLimitBytes: number): SimulatedMachine;
+  refusingMachine(memoryLimitBytes: number): LabMachine;
 
   random(seed: number): RandomSource;
   /**

@@ -6,13 +6,12 @@
  * another choice (docs/language/stepping.md). The points with a choice are numbered in the order in
  * which a run reaches them. By that number, the second run knows where to make the other choice.
  */
-import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
-import type { ResourceWatch, SimulatedMachine } from "../values/simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { ResourceWatch } from "../values/simulated_machine.ts";
 import {
   type ComparedMachine,
   describeSettings,
-  type MachineVariant,
   type VariantSetting,
 } from "../values/machine_variant.ts";
 import type { ForkKeyword } from "./code.ts";
@@ -27,6 +26,7 @@ import { type Closure, Handle, ListValue, RecordValue, type Value } from "../val
 import type { Control } from "./control.ts";
 import { requireAllEvents, tooMuchMemory } from "./vm_errors.ts";
 import type { HandleType } from "../values/spec.ts";
+import type { ChildRunStarter } from "../run/replay_run.ts";
 import { withoutDefects } from "../values/causing_defects.ts";
 import { describeValue } from "../values/operators.ts";
 import { partsOf } from "../values/changes.ts";
@@ -52,7 +52,7 @@ export class BranchOutcome {
   #counts: ReadonlyMap<string, number> | null = null;
   #events: readonly MachineEvent[] | null = null;
   #leaks: readonly Leak[] | null = null;
-  #views: ReturnType<SimulatedMachine["views"]> | null = null;
+  #views: ReturnType<LabMachine["views"]> | null = null;
 
   /**
    * @param machine The machine in the state at the end of the block.
@@ -61,7 +61,7 @@ export class BranchOutcome {
    * @param settings For `compare`, the settings in which its machine differs; empty for `fork`.
    */
   constructor(
-    readonly machine: SimulatedMachine,
+    readonly machine: LabMachine,
     readonly branch: RunningBranch,
     readonly missing: string | null,
     readonly settings: readonly VariantSetting[],
@@ -100,7 +100,7 @@ export class BranchOutcome {
   }
 
   /** What each device of the outcome's machine sees, by the device's name. */
-  get views(): ReturnType<SimulatedMachine["views"]> {
+  get views(): ReturnType<LabMachine["views"]> {
     return this.#views ??= this.machine.views();
   }
 }
@@ -153,28 +153,14 @@ export interface PausableRun {
   resume(): boolean;
 }
 
-/** Repeats a run on a new machine, to inspect it on the way or to take another branch. */
-export interface RunStarter {
-  /** Runs to the end of the wanted branch. */
-  replay(request: ReplayRequest): Vm;
-  /** Releases the run's machine, which is not read any more. */
-  drop(run: Pick<Vm, "machine">): void;
-  /**
-   * Repeats the run with the same choices, without output. Results of separate machines are taken
-   * from the first run and not computed again.
-   * @param listener Gets the VM when the machine is ready and nothing has run on it.
-   */
-  again(run: ReplayableRun, listener: { begins(vm: Vm): void }): PausableRun;
-  /** Changes that the test, and each `compare` around it, makes to the machine block. */
-  readonly variants: readonly MachineVariant[];
-  /** Runs a block from its beginning on a new machine. */
-  runOnNewMachine(
-    machine: ComparedMachine,
-    config: LabConfig,
-    block: Closure,
-    left: ChildRunLimits,
-  ): Vm;
-}
+/**
+ * Repeats a run on a new machine, to inspect it on the way or to take another branch. A session
+ * repeats its runs in another way than a test.
+ */
+export type RunStarter = Pick<
+  ChildRunStarter,
+  "replay" | "drop" | "again" | "variants" | "runOnNewMachine"
+>;
 
 export class Branches {
   /** Null where a run cannot be repeated: in a bench, and while constants are evaluated. */

@@ -14,7 +14,7 @@ import type { Lab } from "@dmalab/devices";
 import type { EventRecorder, HostBudget } from "@dmalab/runtime";
 import type { Registry } from "../values/registry.ts";
 import type { Output, Preemption, ShowStatement } from "../values/execution_context.ts";
-import type { SimulatedMachine } from "../values/simulated_machine.ts";
+import type { LabMachine } from "../builtins/lab_machine.ts";
 import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
 import { Branches } from "./branches.ts";
@@ -57,7 +57,7 @@ const SLICE_STEPS = 20_000;
 export class Vm {
   readonly code: Code;
   readonly registry: Registry;
-  readonly machine: SimulatedMachine;
+  readonly machine: LabMachine;
   readonly limits: Limits;
   /** Values of constants, names of the machine and a session's variables. */
   readonly globals: (Value | undefined)[] = [];
@@ -116,7 +116,7 @@ export class Vm {
   constructor(
     code: Code,
     registry: Registry,
-    machine: SimulatedMachine,
+    machine: LabMachine,
     limits: Limits,
     output: Output,
   ) {
