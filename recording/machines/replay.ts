@@ -32,15 +32,11 @@ export type StartReplay = (onVm: (vm: Vm) => void) => PausableRun;
  */
 export type Ask = (paused: PausedRun) => Position | null;
 
-/** The machine paused at a position. It may be read, but not changed. */
-export interface PausedRun {
-  readonly vm: Vm;
-  readonly position: Position;
-  /** The active calls of the script, the innermost first. */
-  frames(): readonly PausedFrame[];
-  /** The innermost call; null for none. */
-  innermost(): PausedFrame | null;
-}
+/**
+ * The machine paused at a position. It may be read, but not changed. `pausedAt` returns one without
+ * a replay.
+ */
+export type PausedRun = Pick<Replay, "vm" | "position" | "frames" | "innermost">;
 
 /** A call of the script, with the values of its names. */
 export interface PausedFrame {
@@ -87,7 +83,7 @@ interface CallNote {
 }
 
 /** One machine that replays the run. */
-export class Replay implements StatementListener, PausedRun {
+export class Replay implements StatementListener {
   /** True if the machine is paused where a statement starts, rather than after an event's activity. */
   isAtStart = false;
   isOver = false;
@@ -222,6 +218,7 @@ export class Replay implements StatementListener, PausedRun {
     this.#noteCount = count + 1;
   }
 
+  /** The active calls of the script, the innermost first. */
   frames(): readonly PausedFrame[] {
     const notes = this.#notes.slice(0, this.#noteCount);
     const running = this.isOver ? notes.slice(0, 1) : notes.filter((note) => this.#runs(note));
@@ -229,6 +226,7 @@ export class Replay implements StatementListener, PausedRun {
     return running.map(({ fp, native, statement }) => ({ fp, native, statement })).reverse();
   }
 
+  /** The innermost call; null for none. */
   innermost(): PausedFrame | null {
     if (this.isOver) return this.#noteCount === 0 ? null : this.#notes[0]!;
     for (let index = this.#noteCount - 1; index >= 0; index--) {
