@@ -173,7 +173,6 @@ export {
 } from "@dmalab/runtime/kernels";
 export {
   type BufferSegment,
-  type HostMemoryChecks,
   type MemoryKind,
   type MemoryRange,
   type PageAllocation,

@@ -20,12 +20,7 @@ import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { failingTables, INJECTION } from "../injection.ts";
 import type { Platform } from "../platform.ts";
-import {
-  FlushQueue,
-  type FlushQueueOptions,
-  type FlushQueueOwner,
-  type FlushReason,
-} from "./flush_queue.ts";
+import { FlushQueue, type FlushQueueOptions, type FlushReason } from "./flush_queue.ts";
 import { type DeviceTlb, syncDeviceTlbs } from "./device_tlb.ts";
 import { coverByHardware, Invalidation, rangeBytes } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
@@ -101,7 +96,7 @@ export interface IommuDomainOptions {
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
 }
 
-export class IommuDomain implements FlushQueueOwner {
+export class IommuDomain {
   readonly id: number;
   readonly name: string;
   /** The devices that use this domain, in the order in which they were probed. */
@@ -539,6 +534,7 @@ export class IommuDomain implements FlushQueueOwner {
     else this.#queueIova(this.flushQueue, start, sizeBytes);
   }
 
+  /** Invalidates all IOTLB entries of the domain. */
   flushAll(): void {
     const { events } = this.#platform;
     this.#iotlb.invalidateDomain(this.id);
@@ -555,6 +551,7 @@ export class IommuDomain implements FlushQueueOwner {
     if (this.hasDeviceTlbs) syncDeviceTlbs(this.#platform, this, null);
   }
 
+  /** Called after a flush with the number of ranges that it releases. */
   flushed(entries: number, reason: FlushReason): void {
     const { events } = this.#platform;
     if (!events.tick(FLUSH_QUEUE_FLUSH)) return;
@@ -565,6 +562,7 @@ export class IommuDomain implements FlushQueueOwner {
     });
   }
 
+  /** Runs the work of the flush queue's timer, outside of any driver's call. */
   onTimer(work: () => void): void {
     const { context } = this.#platform.events;
     const before = context.enterWork(this.members[0]?.name ?? this.name);
@@ -572,6 +570,7 @@ export class IommuDomain implements FlushQueueOwner {
     context.leave(before);
   }
 
+  /** Frees a range after its flush. */
   releaseRange(pfn: number, pfns: number): void {
     this.freeIova(pfn * this.granuleBytes, pfns * this.granuleBytes);
   }

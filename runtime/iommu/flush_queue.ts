@@ -9,21 +9,13 @@
 import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";
 import type { TimerHandler, VirtualClock } from "../time/clock.ts";
+import type { IommuDomain } from "./domain.ts";
 
 /** The cause of a flush of the whole domain: the `reason` of `flush_queue.flush`. */
 export type FlushReason = "full" | "timer";
 
-/** The domain of a flush queue, as the queue calls it. */
-export interface FlushQueueOwner {
-  /** Invalidates all IOTLB entries of the domain. */
-  flushAll(): void;
-  /** Called after a flush with the number of ranges that the flush releases. */
-  flushed(entries: number, reason: FlushReason): void;
-  /** Frees a range after its flush. */
-  releaseRange(pfn: number, pfns: number): void;
-  /** Runs the timer's work, outside of any driver's call. */
-  onTimer(work: () => void): void;
-}
+/** The methods of a domain that its flush queue calls. */
+type FlushQueueOwner = Pick<IommuDomain, "flushAll" | "flushed" | "releaseRange" | "onTimer">;
 
 export interface FlushQueueOptions {
   /** Number of rings: one for each CPU, or 1 for hardware with a shared queue. */

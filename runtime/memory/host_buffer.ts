@@ -6,6 +6,7 @@
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { Random } from "../random.ts";
 import type { CpuCaches } from "./cpu_caches.ts";
+import type { MemoryChecks } from "../dma/checker/memory_checks.ts";
 import type { HostMemory, PhysicalMemory } from "./physical_memory.ts";
 import type { PageAllocator } from "./page_allocator.ts";
 
@@ -37,24 +38,12 @@ export interface BufferDifference {
   readonly sizeBytes: Bytes;
 }
 
-/** Checks of memory that the CPU uses and frees. */
-export interface HostMemoryChecks {
-  /**
-   * Called when the CPU writes to a buffer that is not freed. Reads are not checked, because a
-   * scenario may inspect memory at any time.
-   */
-  written(pieces: readonly BufferSegment[]): void;
-  /** Pages are freed to the allocator. */
-  freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void;
-  /** A buffer is freed that was freed before. */
-  freedTwice(phys: PhysAddr, sizeBytes: Bytes): void;
-  /** The CPU reads or writes a buffer that was freed. */
-  usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void;
-}
+/** The checks of memory that the CPU uses and frees, as buffers call them. */
+type BufferChecks = Pick<MemoryChecks, "written" | "freed" | "freedTwice" | "usedAfterFree">;
 
 /** The parts of a machine that buffers use: memory for the content, and the source of random bytes. */
 export interface BufferHome {
-  readonly checker?: { readonly memory: HostMemoryChecks } | null;
+  readonly checker?: { readonly memory: BufferChecks } | null;
   readonly memory: PhysicalMemory;
   /** The CPU's caches, where they are simulated: a buffer is read and written by the CPU. */
   readonly caches?: CpuCaches | null;

@@ -23,7 +23,6 @@ export {
   type BufferSegment,
   type FillPattern,
   HostBuffer,
-  type HostMemoryChecks,
 } from "./host_buffer.ts";
 export { IntervalSet } from "./interval_set.ts";
 export { layOutMemory, type MemoryKind, type MemoryRange } from "./layout.ts";

@@ -514,15 +514,7 @@ function copyBytes(
  * Memory as the CPU sees it: physical memory itself if all devices are coherent, else the caches with the
  * memory below them.
  */
-export interface HostMemory {
-  read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void;
-  /** Writes `sizeBytes` bytes of `from`, starting at its byte `offset`. */
-  write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void;
-  /** Copies between two places that do not overlap. */
-  copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void;
-  /** Sets every byte of a span. */
-  fill(phys: PhysAddr, sizeBytes: Bytes, byte: number): void;
-}
+export type HostMemory = Pick<PhysicalMemory, "read" | "write" | "copy" | "fill">;
 
 /**
  * True when the first `sizeBytes` bytes of two arrays are equal. Compared word by word if both

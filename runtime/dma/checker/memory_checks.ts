@@ -10,7 +10,7 @@ import { effectOf } from "./cpu_checks.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { CacheHazard } from "../../memory/cached_page.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
-import type { BufferSegment, HostMemoryChecks } from "../../memory/host_buffer.ts";
+import type { BufferSegment } from "../../memory/host_buffer.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
@@ -23,7 +23,7 @@ const LENT = SINGLES & ~(1 << MADE.RESOURCE) | 1 << MADE.LIST | 1 << MADE.LINK;
 const OWN_SYNCS = DMA_ATTR.MMIO | DMA_ATTR.SKIP_CPU_SYNC;
 const GRANULE = PAGE_SIZE_BYTES;
 
-export class MemoryChecks implements HostMemoryChecks {
+export class MemoryChecks {
   /** Coherent memory that was freed and not allocated again since. */
   readonly #freedCoherent = new IntervalSet();
 
@@ -35,7 +35,7 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * Pages are freed: none of them may still be mapped.
+   * Called when pages are freed to the allocator: none of them may still be mapped.
    * @see rules/dma.md 1.6
    */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void {
@@ -60,9 +60,10 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * Called when the CPU writes: reports device-owned memory that no sync has handed to the CPU.
-   * Coherent memory needs no sync, and a driver that maps with skip_cpu_sync maintains the caches
-   * itself.
+   * Called when the CPU writes to a buffer that is not freed: reports device-owned memory that no
+   * sync has handed to the CPU. Coherent memory needs no sync, and a driver that maps with
+   * skip_cpu_sync maintains the caches itself. Reads are not checked, because a scenario may inspect
+   * memory at any time.
    * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
@@ -146,11 +147,13 @@ export class MemoryChecks implements HostMemoryChecks {
     this.usedAfterFree(phys, sizeBytes);
   }
 
+  /** Called when a buffer is freed that was freed before. */
   freedTwice(phys: PhysAddr, sizeBytes: Bytes): void {
     const text = `${bytesAt(sizeBytes, phys)} freed twice`;
     this.ledger.report("double_free", text, null);
   }
 
+  /** Called when the CPU reads or writes a buffer that was freed. */
   usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void {
     const text = `CPU access to ${bytesAt(sizeBytes, phys)} after they were freed`;
     this.ledger.report("use_after_free", text, null);

@@ -113,8 +113,10 @@ const FIRST_TAKEN_PFN = FIRST_OWN_PFN + 1024;
  * A kernel may give a page any frame. But two pages never share a frame, a page keeps its frame,
  * and all pages that were only read share the zero page. A frame of the model keeps the model's
  * number until the record shows the entry that contains the frame.
+ *
+ * It is the page allocator of the machine's processes. Pages have no contents.
  */
-export class GivenFrames {
+export class GivenFrames implements FrameSource {
   readonly #recorded = new Map<number, number>();
   readonly #own = new Map<number, number>();
   #next = FIRST_TAKEN_PFN;
@@ -142,32 +144,32 @@ export class GivenFrames {
     return shown;
   }
 
-  /** The page allocator for one process. */
-  source(): FrameSource {
-    return {
-      take: (order) => this.#take(order),
-      zero: (order) => physOf(order === 0 ? ZERO_PFN : HUGE_ZERO_PFN),
-      give: (phys, order) => this.#give(phys, order),
-      copy: () => {},
-      save: () => null,
-      restore: () => {},
-    };
-  }
-
-  #take(order: number): PhysAddr {
+  take(order: number): PhysAddr {
     const pages = 2 ** order;
     const first = Math.ceil(this.#next / pages) * pages;
     this.#next = first + pages;
     return physOf(first);
   }
 
-  #give(phys: PhysAddr, order: number): void {
+  zero(order: number): PhysAddr {
+    return physOf(order === 0 ? ZERO_PFN : HUGE_ZERO_PFN);
+  }
+
+  give(phys: PhysAddr, order: number): void {
     const first = phys / PAGE_SIZE_BYTES;
     for (let pfn = first; pfn < first + 2 ** order; pfn++) {
       const shown = this.#recorded.get(pfn);
       if (shown !== undefined) this.#own.delete(shown);
     }
   }
+
+  copy(): void {}
+
+  save(): null {
+    return null;
+  }
+
+  restore(): void {}
 }
 
 function physOf(pfn: number): PhysAddr {

@@ -189,7 +189,7 @@ export class HmmOps {
 
   #change(op: HmmOp, memory: MappedMemory): JsonObject | null {
     const what = op.what as string;
-    const mm = new AddressSpace(this.host.machine, this.#frames.source());
+    const mm = new AddressSpace(this.host.machine, this.#frames);
     if (mapMemory(mm, MEMORY_START, what, op.pages as number)) {
       memory.mm = mm;
       return { ret: 0 };

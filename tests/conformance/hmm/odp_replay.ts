@@ -51,7 +51,7 @@ export function replayOdp(
   const kernel = profileOf(facts.kernel);
   const machine = new Machine({ ...defaultMachineConfig(), kernel, checker: "off" });
   // One program runs all cases, so that its memory is kept between them.
-  const mm = new AddressSpace(machine, new GivenFrames().source());
+  const mm = new AddressSpace(machine, new GivenFrames());
   const origin = cases.map(baseOf).find((base) => base !== null) ?? 0n;
   for (const each of cases) {
     const odpCase = new OdpCase(machine, mm, each, { origin, watch });
