@@ -1,7 +1,7 @@
 /**
  * Checks of the code's order: unused files, comments about removed code, functions longer than a
- * screen. The checks use TypeScript's syntax tree, so that text that only looks like code is
- * ignored.
+ * screen, interfaces that repeat a class. The checks use TypeScript's syntax tree, so that text that
+ * only looks like code is ignored.
  *
  * Every finding has a key, `path` or `path name`; `tests/tidy_excuses.ts` lists the keys that may
  * stay, with their reasons.
@@ -148,6 +148,24 @@ export class House {
         finding(file, node, name, `exports ${name}, and so does ${first!.file.path}`)
       );
     });
+  }
+
+  /**
+   * Interfaces with exactly one implementing class, if the class is in the same member: `import type`
+   * can name the class. A class of a test counts, too, such as a fake.
+   */
+  singleClassInterfaces(): Finding[] {
+    const classes = classesByInterface(this.#files);
+    return this.#product.flatMap((file) =>
+      file.tree.statements.filter(ts.isInterfaceDeclaration).flatMap((node) => {
+        const name = node.name.text;
+        const [only, ...others] = classes.get(interfaceKey(file, node)) ?? [];
+        if (only === undefined || others.length > 0) return [];
+        if (memberOf(only.file.path) !== memberOf(file.path)) return [];
+        const place = `${nameOf(only.node) || "a class"} of ${only.file.path}`;
+        return finding(file, node, name, `only ${place} implements ${name}: use the class`);
+      })
+    );
   }
 
   /** Comments that mention a file or a name in the code that does not exist. */
@@ -406,6 +424,79 @@ function* exportedValues(
       }
     }
   }
+}
+
+/** The folder of a file's member: `lang`, `extensions/hunt`. */
+function memberOf(path: string): string {
+  return path.match(/^(?:extensions\/)?[^/]+(?=\/)/)?.[0] ?? "";
+}
+
+/**
+ * Identifies an interface. The name identifies an exported one, because an exported name has only
+ * one meaning in the project (`House.repeatedTypes`).
+ */
+function interfaceKey({ path }: Parsed, node: ts.InterfaceDeclaration): string {
+  return isExported(node) ? node.name.text : `${path} ${node.name.text}`;
+}
+
+interface ImplementingClass {
+  readonly file: Parsed;
+  readonly node: ts.ClassLikeDeclaration;
+}
+
+/**
+ * The classes with an `implements` clause for an interface, or for an interface that extends it. The
+ * keys are those of `interfaceKey`.
+ */
+function classesByInterface(files: readonly Parsed[]): Map<string, Set<ImplementingClass>> {
+  const classes = new Map<string, Set<ImplementingClass>>();
+  const extended = new Map<string, string[]>();
+  const add = (key: string, each: ImplementingClass) => {
+    const known = classes.get(key) ?? new Set();
+    if (known.has(each)) return;
+    classes.set(key, known.add(each));
+    for (const base of extended.get(key) ?? []) add(base, each);
+  };
+  const found: (readonly [key: string, each: ImplementingClass])[] = [];
+  for (const file of files) {
+    const keyOf = interfaceKeysIn(file);
+    walk(file.tree, (node) => {
+      if (ts.isInterfaceDeclaration(node)) {
+        const key = interfaceKey(file, node);
+        extended.set(key, [...extended.get(key) ?? [], ...basesOf(node).map(keyOf)]);
+      } else if (ts.isClassLike(node)) {
+        const each = { file, node };
+        found.push(...basesOf(node).map((name) => [keyOf(name), each] as const));
+      }
+    });
+  }
+  for (const [key, each] of found) add(key, each);
+  return classes;
+}
+
+/** The interfaces that a class implements, or that an interface extends. */
+function basesOf(node: ts.ClassLikeDeclaration | ts.InterfaceDeclaration): string[] {
+  return (node.heritageClauses ?? [])
+    .filter(({ token }) =>
+      ts.isInterfaceDeclaration(node) || token === ts.SyntaxKind.ImplementsKeyword
+    )
+    .flatMap(({ types }) => types.map(({ expression }) => expression))
+    .map((each) => ts.isPropertyAccessExpression(each) ? each.name.text : each.getText());
+}
+
+/** Returns a function from an interface's name in a file to its key. */
+function interfaceKeysIn(file: Parsed): (name: string) => string {
+  const keys = new Map<string, string>();
+  for (const node of file.tree.statements) {
+    if (ts.isInterfaceDeclaration(node)) keys.set(node.name.text, interfaceKey(file, node));
+    if (!ts.isImportDeclaration(node)) continue;
+    const bindings = node.importClause?.namedBindings;
+    if (bindings === undefined || !ts.isNamedImports(bindings)) continue;
+    for (const { name, propertyName } of bindings.elements) {
+      if (propertyName !== undefined) keys.set(name.text, propertyName.text);
+    }
+  }
+  return (name) => keys.get(name) ?? name;
 }
 
 interface Comment {

@@ -32,6 +32,11 @@ const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])
   ["every file is imported or started", () => house.deadFiles(), "DEAD_FILES"],
   ["what is exported is imported", () => house.unusedExports(), "UNUSED_EXPORTS"],
   ["an exported type has a name of its own", () => house.repeatedTypes(), "REPEATED_TYPES"],
+  [
+    "no interface repeats the only class of its member that implements it",
+    () => house.singleClassInterfaces(),
+    "SINGLE_CLASS_INTERFACES",
+  ],
   ["comments name what is there", () => house.staleComments(isFile), "STALE_COMMENTS"],
   ["no file is long", () => house.longFiles(), "LONG_FILES"],
   ["no function is long", () => house.longFunctions(), "LONG_FUNCTIONS"],
@@ -117,6 +122,37 @@ Deno.test("repeatedTypes() sees a name that two files export, and no second decl
     ["cli/b.ts", "export interface Row {}\ntype Own = 2;"],
   ).repeatedTypes();
   assertEquals(keys(found), ["cli/b.ts Row"]);
+});
+
+Deno.test("singleClassInterfaces() sees an interface with one class in its member", () => {
+  const found = planted(
+    [
+      "lang/a.ts",
+      "export interface Once {}\nexport interface Twice {}\nexport interface Abroad {}\n" +
+      "export interface Never {}\nexport interface Base {}\nexport interface Faked {}\n" +
+      "interface More extends Base {}\nclass A implements Twice, More {}\ninterface Own {}",
+    ],
+    [
+      "lang/b.ts",
+      'import type { Once as Uno, Twice } from "./a.ts";\nimport type * as a from "./a.ts";\n' +
+      "function f() { return class implements Uno {}; }\nclass B implements Twice, a.Faked {}\n" +
+      "interface Own {}\nclass C extends B implements Own {}\ntype Whole = Pick<C, never>;\n" +
+      "class D implements Whole {}",
+    ],
+    ["lang/b_test.ts", "interface OfTest {}\nclass E implements Faked, OfTest {}"],
+    ["cli/c.ts", "class F implements Abroad {}"],
+    ["extensions/one/a.ts", "export interface There {}\nexport interface Here {}"],
+    ["extensions/one/b.ts", "class G implements Here {}"],
+    ["extensions/two/a.ts", "class H implements There {}"],
+  ).singleClassInterfaces();
+  assertEquals(keys(found), [
+    "lang/a.ts Once",
+    "lang/a.ts Base",
+    "lang/a.ts More",
+    "lang/b.ts Own",
+    "extensions/one/a.ts Here",
+  ]);
+  assertEquals(found[0]!.text, "lang/a.ts:1 only f of lang/b.ts implements Once: use the class");
 });
 
 Deno.test("staleComments() sees files and names that are gone, and no words of the kernel", () => {
