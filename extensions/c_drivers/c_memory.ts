@@ -77,7 +77,7 @@ const SHADOW_PART_BYTES = 4096;
 /** The number of memory bytes that one word of the shadow describes. */
 const WORD_SPAN = 4 * GRANULE_BYTES;
 
-/** Returned if an address has no counterpart on the other side. */
+/** Returned if a C address has no physical address, or a physical address has no C address. */
 export const NOWHERE = -1;
 
 export class CMemory {
@@ -284,7 +284,7 @@ export class CMemory {
       phys + sizeBytes <= this.windowPhys + WINDOW_BYTES;
     if (!inWindow && !this.#hasRow(first, last)) {
       const bytes = (last - first + 1) * PAGE_SIZE_BYTES;
-      // One page between this row and the previous one stays inaccessible.
+      // One page between these pages and the previously aliased pages stays inaccessible.
       if (this.#nextAlias + bytes + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;
       this.#alias(first * PAGE_SIZE_BYTES as PhysAddr, this.#nextAlias, bytes);
       this.#nextAlias += bytes + PAGE_SIZE_BYTES;

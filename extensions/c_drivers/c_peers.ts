@@ -12,7 +12,7 @@ import { MARK } from "./c_memory.ts";
  */
 export const PROVIDER = { owner: 0, bus_offset: 8 } as const;
 const PROVIDER_BYTES = 16;
-/** Offsets in `struct pci_p2pdma_map_state`, equal to those in the same header. */
+/** Offsets in `struct pci_p2pdma_map_state`, equal to those in `pci-p2pdma.h`. */
 export const MAP_STATE = { mem: 0, map: 8 } as const;
 
 /** C's names for the map types, in the order of their numbers. */

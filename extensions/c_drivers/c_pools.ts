@@ -45,7 +45,7 @@ export class CPools {
     return at;
   }
 
-  /** Allocates a block. @returns Its address for C and for the device; null without one. */
+  /** Allocates a block. @returns Its address for C and for the device; null without a free block. */
   alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
     const { blockBytes, device, pool, used } = this.#poolAt(at);
     this.kernel.usesMask(device);

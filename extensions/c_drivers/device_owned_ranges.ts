@@ -3,7 +3,7 @@
  * memory is reported.
  *
  * The CPU may read memory that a device only reads. While the CPU owns memory that may be bounced,
- * its writes are reported to the checker, which then knows the bytes that a bounce buffer
+ * the CPU's writes are reported to the checker, which then knows the bytes that a bounce buffer
  * overwrites.
  *
  * These records are separate from the records of other parts. They contain the memory of C's calls,

@@ -182,7 +182,7 @@ function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
 
 /**
  * Calls `visit` for every entry of a list. The arguments are the key under which the entry's memory is
- * recorded in the device-owned ranges, the memory, and the device's address for it.
+ * recorded in the device-owned ranges, the memory, and the device's address for the memory.
  */
 function eachEntry(
   list: Scatterlist,

@@ -11,7 +11,7 @@ import { type CKernel, hex } from "../c_kernel.ts";
 import { kernelEntry, mappingEntry } from "../kernel_entry.ts";
 import { showState } from "../c_iova_state.ts";
 
-/** For calls that were added together with the two-step API. */
+/** Whether the kernel has the calls that were added together with the two-step API. */
 export const since72 = (kernel: Kernel): boolean => !kernel.no_two_step;
 
 /** Size of a mask in C if there is no limit. */

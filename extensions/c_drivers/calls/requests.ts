@@ -90,7 +90,7 @@ function starting(isMetadata: boolean) {
       const { addr, sizeBytes } = state;
       const started = blk.start(request, device, state, iter, isMetadata);
       // A state that the call has not changed is not written, so C's memory stays as the driver
-      // left it. That memory may not contain a state at all.
+      // left it. Possibly that memory contains no state at all.
       if (state.addr !== addr || state.sizeBytes !== sizeBytes) {
         showState(kernel, stateAddress, state);
       }

@@ -26,10 +26,13 @@ import {
 } from "@dmalab/cli";
 import { shellWord, shortPath } from "@dmalab/cli/extend";
 
-/** No driver takes longer than this in wall-clock time, including the download of the compiler. */
+/**
+ * Wall-clock limit for each order of the compiler's process, including the download of the
+ * compiler.
+ */
 export const MAX_MS = 300_000;
 export const LATE = `The C compiler was stopped after ${MAX_MS / 1000} s`;
-/** The most memory that the compiler's process takes, in bytes. */
+/** Memory limit of the compiler's process, in bytes. */
 export const COMPILER_BYTES = 2 ** 30;
 /**
  * The part of `COMPILER_BYTES` that the process needs in addition to clang's own memory. Measured:

@@ -101,15 +101,16 @@ async function precompile(
 
 /**
  * Whether an argument belongs to `-I`. The header folders of two files may differ, because all files
- * find the headers of these sets in the same folders.
+ * find the precompiled headers in the same folders.
  */
 function isFolder(args: readonly string[], at: number): boolean {
   return args[at] === "-I" || args[at - 1] === "-I";
 }
 
 /**
- * Whether a file includes every text that was read for the precompiled header. The file must not define,
- * before that include, a macro that could change the header's meaning.
+ * Whether a file includes every text that was read for the precompiled header. A macro must not change
+ * the meaning of these texts: neither the file, before its last include, nor a header in its folder may
+ * define a word that occurs in them.
  */
 function fits({ read }: Precompiled, path: string, files: Unit["files"]): boolean {
   if ([...read].some(([each, content]) => files[each] !== content)) return false;

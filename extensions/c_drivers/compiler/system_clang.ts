@@ -38,8 +38,8 @@ int lab_check(int x) { return x; }
 `;
 const VERSION = /\bclang version (\d+)\.\S*/;
 /**
- * Inline assembler that names no file, so that the compiler reads none for it: an empty barrier, and
- * the assembler of the lab's own support file.
+ * Inline assembler that names no file, so that the compiler reads no file for it: an empty barrier,
+ * and the assembler of the lab's own support file.
  */
 const HARMLESS = new Set([
   "",

@@ -157,8 +157,8 @@ function memoryAct(draw: Draw): Act {
 }
 
 /**
- * An action for which exactly this line must be reported.
- * @param before Lines before this line. Without such lines, more kinds of surrounding code are
+ * An action for which exactly the line `line` must be reported.
+ * @param before Lines before `line`. Without such lines, more kinds of surrounding code are
  *   possible.
  */
 function exactly(kind: string, line: string, ...before: readonly string[]): Act {

@@ -57,7 +57,10 @@ export const FILES = {
 export type ShownBy = `${keyof typeof FILES}: ${string}`;
 
 export interface RuleCheck {
-  /** A part of the rule's line that no other such line of its page contains. */
+  /**
+   * A part of the rule's line that no other line about a warning, failure or refusal contains on
+   * its page.
+   */
   readonly rule: string;
   readonly shown: readonly ShownBy[];
   /** Classes of `dma.report` for breaking the rule; at least one of the tests produces each. */

@@ -43,8 +43,8 @@ function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): nu
 }
 
 /**
- * Calls a function of the lab. `order` gives the arguments of the tree's function to pass, in the
- * order of the lab's function.
+ * Calls a function of the lab. `order` has the indices of the passed arguments among the arguments
+ * of the tree's function, in the order of the lab's function.
  */
 const by = (name: string, ...order: readonly number[]): StubBody => (kernel, args) =>
   runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));

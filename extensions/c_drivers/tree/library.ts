@@ -37,7 +37,8 @@ const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s
 
 /**
  * A function definition at the start of a line, possibly with its type in the line before. The
- * pattern also finds functions for other files of the same folder, which no macro exports.
+ * pattern also finds functions that no macro exports, because they are for other files of the same
+ * folder.
  */
 const DEFINED =
   /^(?!static\b|typedef\b)[a-z_][\w \t*]{0,200}?(?:\b|\n\*?)(\w+)\((?:[^;{}()]|\([^;{}()]*\))*\)\n\{/gm;
@@ -135,7 +136,7 @@ function* exportingOf(files: TreeFolders, folder: string): Texts {
 
 /**
  * Only the export lines of a text. A file may also define functions with common names for its own module
- * only, and must not be linked because of those.
+ * only, and must not be linked because of those functions.
  */
 function exportedOnly(text: string): string {
   return text.split("\n").filter((line) => line.includes("EXPORT_SYMBOL")).join("\n");

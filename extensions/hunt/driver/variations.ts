@@ -110,7 +110,7 @@ function kindOf(config: LabConfig, device: string): string {
   return [config.iommu.mode, config.swiotlb.force, untrusted, coherent, maskBits].join();
 }
 
-/** The configurations that result from settings, one for each list. */
+/** The configurations that result from lists of settings, one for each list. */
 function configsOf(
   file: string,
   variants: readonly (readonly string[])[],

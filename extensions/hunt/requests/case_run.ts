@@ -1,6 +1,6 @@
 /**
  * Runs a case and checks the property. The bytes and the status are right; there is no device
- * fault; memory outside the request's own is not accessible to the device; and nothing leaks.
+ * fault; the device can access no memory that does not belong to the request; and nothing leaks.
  *
  * Nothing here depends on a known defect.
  */
@@ -79,7 +79,7 @@ export class CaseRun {
   ends: readonly (BlkStatusName | null)[] = [];
 
   /**
-   * @param mostBytes Maximum size of a request. A longer request is shortened to it.
+   * @param mostBytes Maximum size of a request. A longer request is shortened to this size.
    * @param onLab Called with the machine and its devices before any request is made.
    * @param watch Observes which rules are read.
    */

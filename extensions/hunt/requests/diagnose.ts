@@ -105,7 +105,7 @@ export function signatureOf(
 export class AskedRules {
   readonly #names = new Set<string>();
 
-  /** Wraps a kernel so that each read row is recorded. */
+  /** Wraps a kernel so that each row is recorded when it is read. */
   readonly watch = (kernel: Kernel): Kernel => {
     const noting = {};
     for (const [name, value] of Object.entries(kernel)) {

@@ -395,7 +395,8 @@ function written(found: Found, options: HuntOptions): HuntFinding {
   const ends = known
     ? endsOf(each, without(release, switches))
     : each.steps.at(-1)!.ios.map(() => "OK");
-  // Releases to try: the release itself; with this defect alone; without the defects found before.
+  // Releases to try: the release itself; the release with this defect alone; the release without
+  // the defects found before.
   const alone: HuntRelease = { ...plain, quirks: new Set(switches) };
   let scenario = "";
   for (const shown of known ? [plain, alone, release] : [plain, release]) {
@@ -529,7 +530,7 @@ function* smallerSteps(step: HuntStep): Generator<HuntStep> {
   }
 }
 
-/** The same run with fewer pieces: by half, by some, by one. */
+/** The same run with fewer pieces: without half of them, without five, without one. */
 function fewerPieces(run: PieceRun): readonly PieceRun[] {
   return [Math.ceil(run.count / 2), 5, 1].filter((less) => less < run.count)
     .map((less) => ({ ...run, count: run.count - less }));

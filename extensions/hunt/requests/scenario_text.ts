@@ -26,7 +26,7 @@ export interface ScenarioTextOptions {
   readonly comment: readonly string[];
   /** Earlier reports do not fail the test. */
   readonly lenient: boolean;
-  /** Every buffer at the addresses of the case, with a check of the memory after it. */
+  /** Every buffer is allocated at the addresses of the case, and the memory after it is checked. */
   readonly explicit: boolean;
 }
 

@@ -55,8 +55,8 @@ export interface ReviewDifference {
 }
 
 /**
- * The differences of a scenario. Tests that diverge at the same line of C, in the same call and with the
- * same error message of the new tree share one difference.
+ * The differences of a scenario. Tests share one difference if they diverge at the same line of C, in
+ * the same call and with the same error message of the new tree.
  */
 export class ScenarioDifferences {
   readonly #found = new Map<string, ReviewDifference>();

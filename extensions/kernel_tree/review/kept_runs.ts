@@ -89,7 +89,8 @@ export class ScenarioRuns {
   }
 
   /**
-   * Reads the cached runs of the same scenario with drivers that were compiled to the same code.
+   * Reads the cached runs of a scenario. The cache key contains the scenario's texts and the
+   * compiled code of its drivers.
    *
    * @param onRun Called with the name of each test before it runs.
    */

@@ -213,7 +213,7 @@ Deno.test("a test that runs no changed function runs on no other side, and what 
   const first = await running();
   assertEquals(first.found, [[0, 0], [0, 1], [0, 0]]);
   assertEquals(first.told, [
-    // Both tests on the tree, and the one that runs code of the first patch.
+    // Both tests on the tree, and the test that runs code of the first patch.
     ...[starts, starts, looks],
     // The tests that run code of the second patch.
     ...[starts, looks],

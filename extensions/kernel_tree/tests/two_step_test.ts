@@ -27,7 +27,7 @@ Deno.test("each user of the two-step API in 7.3 has a scenario that includes its
     assertEquals([...code.matchAll(/^#include "(.*)"$/gm)].map(([, path]) => path), [file]);
     const scenario = Deno.readTextFileSync(join(FOLDER, `${name}.dma`));
     assert(scenario.includes(`c "${name}.c" { tree = `), name);
-    // Each asserts a result of the mapping: addresses, data, or that nothing is left.
+    // Each scenario asserts a result of the mapping: addresses, data, or that nothing is left.
     assert(/nic\.dma_read|assert_pages|gpu\.dma_write/.test(scenario), name);
   }
 });

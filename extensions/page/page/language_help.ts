@@ -56,7 +56,7 @@ export class LanguageHelp {
   /** The possible completions at an offset. */
   readonly complete = ({ explicit, pos, state }: CompletionContext): CompletionResult | null => {
     // After a blank, no list is shown. The user does not want a list there, and parsing the text
-    // for it would take as long as running it.
+    // for a list would take as long as running the text.
     if (!explicit && !/[\w.]/.test(state.sliceDoc(Math.max(0, pos - 1), pos))) return null;
     const { all, part } = completeAt(this.#analysis(state.doc.toString()), pos);
     if (all.length === 0) return null;

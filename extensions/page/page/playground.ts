@@ -280,8 +280,8 @@ class Playground {
   }
 
   #listed(runs: readonly RunEntry[]): void {
-    // The text is set only if it has changed. Most edits do not change it, and the browser would
-    // lay it out again.
+    // The printed text is set only if it has changed. Most edits do not change it, and the browser
+    // would lay it out again.
     const printed = byId("printed");
     if (printed.textContent !== this.#printed) printed.textContent = this.#printed;
     this.#runs = runs;

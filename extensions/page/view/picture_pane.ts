@@ -137,7 +137,10 @@ export class PicturePane implements Pane {
     );
   }
 
-  /** Links each page to the event that mapped it, and shows its history when pointed at. */
+  /**
+   * Links each page to the event that mapped it, and shows the page's history when the user points
+   * at the page.
+   */
   #connect(
     { goTo, selections }: PageModel,
     view: PictureView,

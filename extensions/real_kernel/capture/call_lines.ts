@@ -133,7 +133,7 @@ export const RETURNED_OPERATIONS: Readonly<
 > = {
   alloc_iova_ret: ["alloc_iova", (given, fields, { source }) => {
     const iova = number(fields, "pfn") * PAGE_BYTES;
-    // An allocation below a limit that failed has no line.
+    // A failed allocation below a limit has no line.
     if (iova === 0) return null;
     const size = number(given, "pages") * PAGE_BYTES;
     return { op: "iova_alloc", size, iova, source, limit_pfn: number(given, "limit") };

@@ -18,7 +18,7 @@ export interface KernelSide {
   readonly isObserved: (kind: StepKind) => boolean;
   /** Converts a scenario's address to the guest's; null for memory that belongs to no request. */
   readonly physOf: (phys: number) => number | null;
-  /** Converts a guest's address to the scenario's; null for other memory. */
+  /** Converts a guest's address to the scenario's; null for memory that is not the scenario's. */
   readonly scenarioPhys: (phys: number) => number | null;
 }
 
@@ -56,7 +56,7 @@ function observed(
     // A lazy kernel frees ranges later, when a queue is flushed. In that case the step belongs to
     // no request.
     if (kind === "iova_free" && mode === "lazy") return false;
-    // The kernel always calls the function, but it invalidates only with caching mode.
+    // The kernel always calls the function, but the function invalidates only with caching mode.
     if (kind === "iotlb_map" && !cachingMode) return false;
     const { probe, returnProbe } = stepRow(kind);
     return ![probe, returnProbe].some((forms) =>

@@ -104,7 +104,10 @@ export class LogBoots {
     return this.#byEntry.get(entry) ?? this.newest ?? null;
   }
 
-  /** Ends a file. In the next file, line numbers and times start again, but it may be of the same boot. */
+  /**
+   * Ends a file. In the next file, line numbers and times start again, but that file may be of the same
+   * boot.
+   */
   endFile(): void {
     const boot = this.newest;
     this.#starts = boot === undefined ? [] : [{ line: 0, boot }];

@@ -24,8 +24,8 @@ import { TokenCheck } from "./pasted_tokens.ts";
 import { MessageFinder } from "./messages/table.ts";
 
 /**
- * Receives a message's text, the number of its first line, and the number of its lines. That number
- * is 0 for the second message of one line.
+ * Receives a message's text, the number of its first line, and the number of its lines. The number
+ * of lines is 0 for the second message of one line.
  */
 export type PastedSink = (text: string, line: number, lines: number) => void;
 
@@ -363,7 +363,8 @@ function splitAtStamps(text: string): string[] {
   for (const { index, 0: blanks } of text.matchAll(NEXT_STAMP)) {
     const before = text.slice(from, index).replace(QUOTES, "");
     if (!CLOCK.test(before.trimStart()) && !STAMP.test(before) || DAEMON.test(before)) continue;
-    // Skipped if only another time stamp precedes it: `[ 1.000000] [ 1.000000] text`.
+    // The line is not split if only another time stamp precedes this one: `[ 1.000000] [ 1.000000]
+    // text`.
     if (before.replace(CLOCK, "").trim() === "") continue;
     parts.push(text.slice(from, index));
     from = index + blanks.length;

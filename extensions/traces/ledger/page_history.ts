@@ -81,8 +81,8 @@ export class PageHistory {
   readonly #changes = new Map<number, Float64Array>();
 
   /**
-   * @param addresses Addresses at which devices faulted. Mappings of the page before each address
-   *   are kept too.
+   * @param addresses Addresses at which devices faulted. Mappings of the page before each faulted
+   *   page are kept too.
    * @param isWhole Whether every mapping of these pages is added, including old ones.
    */
   constructor(addresses: Iterable<number>, readonly isWhole = true) {

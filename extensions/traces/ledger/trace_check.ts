@@ -83,7 +83,7 @@ export class LogPass {
 
   /** Number of event lines, which do not belong to the log. */
   events = 0;
-  /** No line so far must be known before the check of the trace begins. */
+  /** Whether no line so far has to be known before the check of the trace begins. */
   isEmpty = true;
 
   push(line: TraceLine, number: number): void {

@@ -251,6 +251,6 @@ Deno.test("a hundred thousand leaks are found as a few are (long)", () => {
       : [map, ` x-1 [000] ..... ${time}: dma_unmap_phys: ${call} attrs=`];
   }).flat();
   const [leak] = leaksFound({ lines });
-  // For the last two mappings too few later ones were unmapped to call them leaks.
+  // The last two mappings are not called leaks, because too few later mappings were unmapped.
   assertStringIncludes(leak!.text, "129998 of 260000 of 64 bytes");
 });

@@ -1,6 +1,6 @@
 /**
  * Faults planted by a seed into clean captures, and captures that lose lines. Each fault is found at
- * its place. Nothing is reported as wrong that a missing line explains.
+ * its place. Nothing that a missing line explains is reported as wrong.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { checkJson } from "../ledger/check_report.ts";

@@ -88,7 +88,7 @@ async function checkBlocks(browser: Browser, found: Findings): Promise<void> {
   const report = await reportOf("examples/api/06-sg-to-two-step.dma");
   const { page, wrong } = await openPage(browser, `file://${report}`);
   await untilShown(page);
-  // The test's own machine has no events; the blocks' machines have.
+  // The test's own machine has no events; the machines of the blocks have events.
   await page.click("#runs li:first-child button");
   const position = async () =>
     `${await page.textContent("#position")} ${await page.inputValue("#at")}`;
@@ -125,7 +125,7 @@ async function seriousIn(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 2).map(({ html }) => html.slice(0, 120))}`);
 }
 
-/** From an example to a link, using only the keyboard. */
+/** Goes from an example to a link, using only the keyboard. */
 export async function checkKeyboard(browser: Browser, found: Findings): Promise<void> {
   const { page, wrong } = await openPage(browser, PLAYGROUND);
   await untilShown(page);
