@@ -274,7 +274,7 @@ Deno.test("gap_of_next_piece_counts: a front whose pieces meet is mapped piece b
   assertEquals([maps(["gap_of_next_piece_counts"]), maps([])], [33, 1]);
 });
 
-/** The result of a read of such pieces, each at the start of a page. */
+/** The result of a read of `count` pieces of `bytes` bytes, each at the start of a page. */
 function readOf(kernel: KernelProfile, mode: Mode, count: number, bytes: number) {
   const machine = new CaseRun({
     ...PLAIN,

@@ -9,7 +9,7 @@ import {
   ResourceTracker,
 } from "@dmalab/runtime";
 
-/** An attempt. Work that is not observed has been done before, on its machine. */
+/** An attempt. The work before the observed work has already been done on the attempt's machine. */
 export interface Attempt<R> {
   readonly machine: Machine;
   /** Does the observed work, and undoes it whatever happens. @returns The result for a caller. */

@@ -171,7 +171,7 @@ function linkAll(
 
 Deno.test("dma_iova_link() and dma_iova_sync() return the kernel's errno, and link nothing (dma.md 3.3)", () => {
   for (const environment of TRANSLATED) {
-    // Two page tables apart, so that the second link needs a new table.
+    // The first two links are in different page tables, so that the second link needs a new table.
     const outcome = answers(
       environment,
       (built) => linkAll(built, [[0x10_0000, 0x20_0000], [0x80_0000, 0x3000], [0x90_1000, 0x800]]),

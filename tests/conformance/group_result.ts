@@ -40,7 +40,7 @@ export class GroupCount {
     else this.#first ??= { caseName, difference, rule };
   }
 
-  /** Replays a case and counts it; a case on which the model throws differs. */
+  /** Replays a case and counts it; a case on which the model throws counts as different. */
   replay(caseName: string, replay: () => Difference | null, rule: string | null): void {
     this.add(caseName, attempt(replay), rule);
   }

@@ -47,9 +47,9 @@ export function hash(text: string): number {
 export interface Choice {
   /** Tests with a lower rank run earlier; a test with rank 0 is always run. */
   readonly rank: (mutatedPath: string, testFile: string) => number;
-  /** Time for the tests of other ranks, from the time of all tests of the stage. */
+  /** Time for the tests of ranks above 0, from the time of all tests of the stage. */
   readonly budgetMs: (wholeMs: number) => number;
-  /** Time for the tests of other ranks, for a change that acts at load, if no mark shows its users. */
+  /** Time for the tests of ranks above 0, for a change that acts at load, if no mark shows its users. */
   readonly budgetAtLoadMs: (wholeMs: number) => number;
 }
 

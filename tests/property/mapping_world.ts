@@ -57,8 +57,8 @@ export class Disagreement extends Error {
 }
 
 /**
- * The most live mappings at once. When this number is reached, operations that would make a mapping end
- * one instead.
+ * The most live mappings at once. When this number is reached, an operation that would make a mapping
+ * ends a mapping instead.
  */
 const MAX_LIVE = 300;
 const MAKES: ReadonlySet<Kind> = new Set(["map", "list", "twostep", "unlink", "coherent", "raw"]);

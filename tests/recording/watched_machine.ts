@@ -461,7 +461,7 @@ function lookAtPhases(
   }
 }
 
-/** Compares all requests that were ever sent with their own fields. */
+/** Compares the rows with all requests that were ever sent. */
 function lookAtRequests(
   seen: ReadonlyMap<number, NvmeRequest>,
   rows: readonly Row[],

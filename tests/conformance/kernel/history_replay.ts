@@ -288,7 +288,10 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** The line of a completion names no CPU; the next line, about its freed range, does. */
+  /**
+   * The line of a completion names no CPU; the next line, about the completion's freed range, names
+   * it.
+   */
   #goToCpuOfRelease(): void {
     const next = this.events[this.#next];
     if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
@@ -322,7 +325,7 @@ export class HistoryReplay {
     });
   }
 
-  /** Makes an allocation that belongs to no known request on the model. */
+  /** Makes on the model an allocation that belongs to no known request. */
   #allocateOutside(event: HistoryEvent): void {
     const { dev } = this.host;
     if (event[0] === "alloc") {

@@ -117,7 +117,7 @@ export class KernelGroups {
       replaySubmissions({ ...run, calls: await this.#calls(name) }, count);
       return count.result();
     } catch (error) {
-      // An error here must not affect the other views of the run.
+      // An error here must not affect the other groups of the run.
       return groupFailed(count.name, error);
     }
   }

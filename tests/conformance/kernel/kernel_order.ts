@@ -83,7 +83,7 @@ class GivenAddresses {
     const { iova } = domain;
     iova.allocFast = (_cpu, _pfns, limitPfn) => {
       const next = this.#coming[0];
-      // An attempt below a limit that failed has no line.
+      // A failed attempt below a limit has no line.
       if (next === undefined || next.limitPfn !== limitPfn) return 0;
       this.#coming.shift();
       iova.lastSource = next.source;

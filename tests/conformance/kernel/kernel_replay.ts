@@ -341,7 +341,7 @@ function expectedForm(captured: CaptureCase): Record<string, Json> {
   };
 }
 
-/** A call without fields that mean nothing: an empty `inner`, attributes of 0. */
+/** A call without its meaningless fields: an empty `inner`, attributes of 0. */
 function comparable(call: CaptureCall): Json {
   const { inner = [], attrs = 0, ...rest } = call;
   const body: Record<string, Json | undefined> = rest;

@@ -346,7 +346,7 @@ function requestForms(
   });
 }
 
-/** First block of a request; a user's command has it as the user gave it. */
+/** First block of a request; for a user's command, the number that the user gave. */
 function slbaOf({ sector, userCommand }: BlockRequest, blockSectors: number): number {
   return userCommand ? sector : sector / blockSectors;
 }
