@@ -77,7 +77,7 @@ export function spanPlace(span: Span): string {
   return `${span.source.name}:${line}:${column}`;
 }
 
-/** The first line of a statement represents all of it. */
+/** The span of a statement's first line, which represents the whole statement. */
 export function headOf(span: Span): Span {
   const { end, source, start } = span;
   const newline = source.text.indexOf("\n", start);

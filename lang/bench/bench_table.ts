@@ -209,7 +209,7 @@ function busyNames(cells: readonly BenchOutcome[]): string[] {
   return [...names];
 }
 
-/** The share of the virtual time that a CPU or device worked. */
+/** The share of the virtual time in which a CPU or device worked. */
 function busyText({ busy, virtualNs }: BenchOutcome, name: string): string {
   const busyNs = busy.find((each) => each.name === name)?.busyNs ?? 0;
   return virtualNs === 0 ? "-" : `${Number((100 * busyNs / virtualNs).toFixed(1))}%`;

@@ -47,7 +47,10 @@ export interface RegisterCode {
   readonly name: string;
 }
 
-/** The count that a bench with a teardown reads before each turn: whether another turn follows. */
+/**
+ * The name of the value that a bench with a teardown reads before each turn: whether another turn
+ * follows.
+ */
 export const GOES_ON = "another turn";
 
 function axesOf({ table }: { readonly table: CaseTable | null }): readonly ForallBinding[] {

@@ -116,7 +116,10 @@ export class FunctionCompiler {
   #inRace = false;
   /** The block of `inject each` or `race` around the statements. */
   #trial: Pick<TrialDuty, "word" | "trial"> | null = null;
-  /** The expression of a race that is a whole statement. */
+  /**
+   * The expression of the current expression statement; if it is a race, the race is a whole
+   * statement.
+   */
   #raceStatement: Expression | null = null;
 
   constructor(readonly tables: ProgramTables) {

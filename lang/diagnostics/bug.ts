@@ -26,7 +26,7 @@ export const BUG_HINT =
  * stack.
  *
  * If `invariant` reported a broken rule, `invariant` is on top of the stack. The location is then
- * that of its caller.
+ * that of the caller of `invariant`.
  */
 export function bugPlace(error: unknown): string | null {
   const stack = error instanceof Error ? error.stack ?? "" : "";

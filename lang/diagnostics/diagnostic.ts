@@ -38,11 +38,11 @@ export interface Diagnostic {
   readonly severity: Severity;
   /** The location of the mistake. */
   readonly span: Span;
-  /** The mistake, with the value: sentence case, no final period. */
+  /** The mistake, with the wrong value: sentence case, no final period. */
   readonly message: string;
   /** A few words shown at the caret; no words when left out. */
   readonly label?: string | undefined;
-  /** The expectation, or how to fix it; shown after `hint:`. */
+  /** What was expected, or how to fix the mistake; shown after `hint:`. */
   readonly hint?: string | undefined;
   /** Corrections, the most likely first, which an editor offers. */
   readonly fixes?: readonly Fix[] | undefined;

@@ -144,8 +144,8 @@ export class ChildRunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    // A run of a single place of a sweep, or of an order that ends with its race, only counts its
-    // events, because they are rarely requested.
+    // A run of a single place of a sweep, or of an order of a race that ends with the race, only
+    // counts events, because the events are rarely requested.
     const counts = typeof choice?.taken === "object" && !goesOn(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });

@@ -72,7 +72,10 @@ export interface NotCompiled {
  * tree's `lib/`.
  */
 export const STUBS = ["refuse", "zero", "fill"] as const;
-/** A default, or return values by function name; other missing functions are refused. */
+/**
+ * The effect for all missing functions; or return values by function name, and other missing
+ * functions are refused.
+ */
 export type Stubs = (typeof STUBS)[number] | ReadonlyMap<string, number>;
 
 /** Source files of a driver in C. */

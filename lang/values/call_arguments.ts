@@ -6,7 +6,7 @@ import { KindError, ScriptError } from "./script_error.ts";
 import { isOfType } from "./types.ts";
 import { Handle, type Value } from "./value.ts";
 
-/** The common part of functions and methods for checking arguments. */
+/** The properties that functions and methods have in common, for checking arguments. */
 export interface Callable {
   readonly name: string;
   readonly parameters: readonly ParameterSpec[];

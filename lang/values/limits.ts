@@ -76,7 +76,10 @@ export const ENTRY_BYTES = 40;
 export const CLOSURE_BYTES = 96;
 /** An active call, with the data that is reported about it when something fails inside. */
 export const CALL_BYTES = 256;
-/** A variable of an active call: the stack has spare room, and grows by copying. */
+/**
+ * A variable of an active call. The bytes include the stack's spare room, and the copy of the stack
+ * while it grows.
+ */
 export const SLOT_BYTES = 24;
 /** A statement in the recorded order of a race. */
 export const RACE_STEP_BYTES = 128;

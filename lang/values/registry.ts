@@ -68,7 +68,7 @@ export interface Registry {
   /** Fields that every event has in addition to its own fields. */
   readonly commonFields: FieldTable;
 
-  /** Drivers in C that its machines are built with; absent if a program has none. */
+  /** Drivers in C with which the program's machines are built; absent if the program has none. */
   readonly cModules?: () => Iterable<CModule>;
 
   /**

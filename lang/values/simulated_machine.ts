@@ -13,7 +13,7 @@ export type MachineStream = Pick<EventStream, "seq" | "context" | "counts" | "co
 /** An injection: a point that fails, and when. */
 export interface InjectionOrder {
   readonly point: string;
-  /** The hits that fail, from 1, both included. */
+  /** The first and the last of the hits that fail, counted from 1. */
   readonly first: number;
   readonly last: number;
   /** The error's name; null for the point's natural error. */

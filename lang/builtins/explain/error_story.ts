@@ -48,7 +48,7 @@ function errorStory(name: string, context: ExecutionContext, until: number): str
 
 /**
  * The failures inside a call, and how the call ended.
- * @param index The record's index of the event at the end of the call.
+ * @param index The index of the call's last event in the record.
  */
 export function refusalLines(index: number, context: ExecutionContext): string[] {
   const { events } = context.recorder;

@@ -114,8 +114,8 @@ function reasonsOf(reason: LimitReason): string[] {
 }
 
 /**
- * The hardware limit: the three values of which it is the minimum, and the reason for one of the
- * values.
+ * The hardware limit: the three values of which it is the minimum, and the reason for the optimal
+ * mapping size.
  */
 function transferReasons(inputs: LimitReason["inputs"]): string[] {
   const mdts = numberIn(inputs, "mdts_bytes");

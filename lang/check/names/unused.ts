@@ -28,7 +28,8 @@ export function warnUnused(
   };
   for (const variable of resolution.variables.values()) {
     if (variable.span.source !== file.span.source) continue;
-    // A loop may only repeat its block, and a lambda may ignore its parameter.
+    // A loop may repeat its block without using its variable, and a lambda may ignore its
+    // parameter.
     const counts = variable.role === "loop" || variable.owner?.role === "lambda";
     if (!counts && variable.reads === 0) warn(variable.name, variable.span);
     const captured = variable.capturedAt?.start ?? Infinity;

@@ -63,7 +63,7 @@ export class KnownKinds {
 
   forget(keys: KindKey[]): void {
     for (const key of keys) {
-      // Each node is in one of the three maps.
+      // Each node is in only one of the three maps.
       this.#shapes.delete(key as Expression);
       this.#variables.delete(key as Variable);
       this.#functions.delete(key as FunctionDeclaration);

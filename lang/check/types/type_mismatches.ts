@@ -91,9 +91,9 @@ export class TypeMismatches {
   /**
    * Records a use that does not fit.
    *
-   * @param values The values of the use, with their kinds. Among the values that have an origin,
-   *   the one that is `none` or a word is blamed; otherwise the only origin. If there are several,
-   *   none is blamed.
+   * @param values The values of the use, with their kinds. If exactly one of the values with an
+   *   origin is `none` or a word, that value's origin is blamed; otherwise the common origin of all
+   *   these values. If they have several origins, none is blamed.
    */
   add(
     diagnostic: Omit<Hinted, "severity">,

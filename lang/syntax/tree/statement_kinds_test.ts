@@ -19,7 +19,7 @@ Deno.test("each kind of statement stands in the example of a word, which a test 
   for (const { example } of Object.values(LANGUAGE_WORDS)) {
     for (const { kind } of everyStatement(statementsOf(example ?? ""))) shown.add(kind);
   }
-  // `use` needs another file, and a driver in C a compiler.
+  // `use` needs another file, and a driver in C needs a compiler.
   const left = STATEMENT_KINDS.filter((kind) => !shown.has(kind));
   assertEquals(left, ["Use", "CDriver", "ErrorStatement"]);
 });

@@ -27,7 +27,10 @@ interface Holder {
   oldestNs: number;
 }
 
-/** Explains a pool: the statements that use it, by size, and the last refusal. */
+/**
+ * Explains a pool: the statements that use it, those with the most slots first, and the last
+ * refusal.
+ */
 function explainPool(pool: SwiotlbPool, context: ExecutionContext): string[] {
   if (!pool.active) return ["the machine has no pool"];
   const { events } = context.recorder;

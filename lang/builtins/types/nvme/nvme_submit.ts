@@ -52,7 +52,7 @@ const SUBMITTED = [LBA, INTO, FROM, DATA, BYTES, METADATA, QUEUE] as const;
 
 const method = methodsOf<NvmeDevice>();
 
-/** Operations that carry data, and the argument that names its memory. */
+/** Operations that carry data, and the argument that names the data's memory. */
 const DATA_ARGUMENT: Readonly<Partial<Record<DiskOp, "into" | "from">>> = {
   read: "into",
   write: "from",
@@ -180,7 +180,8 @@ function waiting(
   example: string,
   raises: readonly ErrnoName[],
 ): MethodSpec<NvmeDevice> {
-  // The position of each argument of `submit` among this operation's arguments; -1 if it has none.
+  // The position of each argument of `submit` among this operation's arguments; -1 if the operation
+  // does not have the argument.
   const places = SUBMITTED.map((parameter) => parameters.indexOf(parameter));
   return method({
     name: op,

@@ -14,8 +14,8 @@ import { failure } from "../../arguments.ts";
 
 const PAGE_CHARGE_BYTES = 32;
 /**
- * Largest size; a larger size is assumed to be a typing error. The limit exists because lists and
- * tables have an entry for each page.
+ * Largest size of a region; a larger size is assumed to be a typing error. The limit exists because
+ * lists and tables have an entry for each page.
  */
 const MAX_BYTES = 4 * 2 ** 30;
 
