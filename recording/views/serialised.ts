@@ -40,7 +40,10 @@ export interface SerialisedRun {
   readonly failure: FailureReport | null;
   /** The runner's verdict; null without a runner. */
   readonly outcome: TestOutcome | null;
-  /** Reads its events and fills its tables. @throws {RangeError} When the bytes are cut off. */
+  /**
+   * Reads the run's events and fills the run's tables.
+   * @throws {RangeError} When the bytes are cut off.
+   */
   open(): RecordedRun;
 }
 
