@@ -105,7 +105,10 @@ function actionOf({ actions, name }: Command, word: string | undefined): Command
   }`;
 }
 
-/** A sentence that says which action has an unknown option; null if no action has it. */
+/**
+ * A sentence that names the action which has the option that the chosen action lacks; null if no
+ * action has it.
+ */
 function ownerOf(
   { actions, name }: Command,
   chosen: Command,

@@ -36,7 +36,7 @@ export interface CommandPermissions {
   readonly edits?: true;
   /** The client names files at run time: every file may be read. */
   readonly readsAll?: true;
-  /** Looks for the root of the repository around the folder. */
+  /** Looks for the root of the repository around the named folder. */
   readonly findsRoot?: true;
   /** Stores input from a pipe, or its own results, in the folder of temporary files. */
   readonly spools?: true;

@@ -109,7 +109,10 @@ export function measureBroken(): number {
 
 /** Turns of one run of the loop: together they stay within the limits that scripts have. */
 export const TURNS = 2_000_000;
-/** Average number of statements of one turn: all but every 16th run five, the others six. */
+/**
+ * Average number of statements of one turn: 15 of 16 turns run five statements, the other turn runs
+ * six.
+ */
 const STATEMENTS_PER_TURN = 5 + 1 / 16;
 
 /** Assignments, a binding and a condition on ints: the parts of a loop of a script. */
