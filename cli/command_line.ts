@@ -90,8 +90,8 @@ function fileHint(name: string, program: string, table: CommandTable): string {
 }
 
 /**
- * The action that a command line selects; the name of the result consists of the command's name and the
- * action's name. If the word is wrong, the problem as a sentence without its full stop.
+ * The action that a command line selects; the name of the result consists of the command's name and
+ * the action's name. If the word is wrong, the problem as a sentence without its full stop.
  */
 function actionOf({ actions, name }: Command, word: string | undefined): Command | string {
   const found = actions!.find((each) => each.name === word);

@@ -73,7 +73,9 @@ export type InitDriver = (
   asked: {
     /** The module's folder. */
     readonly module: string;
-    /** A source file in the module's folder; null for the first file that registers a PCI driver. */
+    /**
+     * A source file in the module's folder; null for the first file that registers a PCI driver.
+     */
     readonly file: string | null;
     /** A kernel tree; null for dmalab's own headers. */
     readonly kernel: string | null;

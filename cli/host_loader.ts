@@ -370,8 +370,8 @@ function markIn(folder: string): string | null {
     for (const { name, isDirectory } of host.readDirSync(folder)) {
       if (!isDirectory && ROOT_MARKS.has(name)) mark ??= name;
     }
-    // The host's clock for times of files has ticks: a change within one tick of the last change would
-    // not show.
+    // The host's clock for times of files has ticks: a change within one tick of the last change
+    // would not show.
     if (changedMs !== null && Date.now() - changedMs > TICK_MS) {
       if (LISTED.size >= MAX_LISTED) LISTED.clear();
       LISTED.set(folder, { changedMs, mark });

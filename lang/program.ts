@@ -1,4 +1,6 @@
-/** Runs of whole programs: ordinary runs, benches, properties and sessions. What other members use: */
+/**
+ * Runs of whole programs: ordinary runs, benches, properties and sessions. What other members use:
+ */
 export * from "./run/bench.ts";
 export * from "./run/property/fast_check_engine.ts";
 export * from "./run/run_program.ts";

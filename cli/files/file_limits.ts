@@ -17,6 +17,8 @@ export const READ_LIMITS = {
   traceLine: 2 ** 20,
   /** Limit of a file after unpacking: bytes. */
   unpacked: 2 ** 26,
-  /** The same file: limit as a multiple of its packed size; traces pack to a tenth or a twentieth. */
+  /**
+   * The same file: limit as a multiple of its packed size; traces pack to a tenth or a twentieth.
+   */
   unpackedTimes: 100,
 } as const;

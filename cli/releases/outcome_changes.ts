@@ -41,7 +41,9 @@ export interface TestOutcomeChanges {
   readonly name: string;
   readonly place: string;
   readonly ends: Readonly<Record<KernelProfile, EndedTest>>;
-  /** The releases at which the outcome changes; empty when the outcome is the same on all releases. */
+  /**
+   * The releases at which the outcome changes; empty when the outcome is the same on all releases.
+   */
   readonly turns: readonly OutcomeChange[];
 }
 

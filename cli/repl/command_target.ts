@@ -90,7 +90,9 @@ export interface ReplCommand {
   /** The possible arguments, for the help; empty for a command without arguments. */
   readonly takes: string;
   readonly doc: string;
-  /** The command needs a session in which statements are typed: the debugger has no such session. */
+  /**
+   * The command needs a session in which statements are typed: the debugger has no such session.
+   */
   readonly needsBench?: true;
   /** Optional property of the target that the command needs. */
   readonly needs?: "exportRun" | "host" | "kept" | "runs" | "view";

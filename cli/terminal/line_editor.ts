@@ -38,7 +38,9 @@ type Place = (text: string, at: number) => number;
 export class LineEditor {
   #text = "";
   #cursor = 0;
-  /** Index of the shown input of the history; the length of the history while a new input is shown. */
+  /**
+   * Index of the shown input of the history; the length of the history while a new input is shown.
+   */
   #index: number;
   /** The new input, while an older one is shown. */
   #draft = "";

@@ -231,7 +231,8 @@ export class LabMachine {
   }
 
   /**
-   * Makes a point fail, until the returned function is called, which returns how often the point failed.
+   * Makes a point fail, until the returned function is called, which returns how often the point
+   * failed.
    */
   armInjection({ error, first, last, point }: InjectionOrder): () => number {
     const { machine } = this.lab;

@@ -97,8 +97,8 @@ const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, 
 const on7_3 = (script: string) => script.replace("machine {", 'machine {\n  kernel = "7.3-rc7"');
 
 /**
- * For each call and each error, a script in which the call raises the error. The call is written `CALL
- * fails ERRNO`.
+ * For each call and each error, a script in which the call raises the error. The call is written
+ * `CALL fails ERRNO`.
  */
 const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dma_iova_link: {

@@ -104,7 +104,9 @@ export class FunctionCompiler {
   readonly #slots = new Map<Variable, number>();
   /** While an assertion's condition is compiled: the slot in which each part's value is saved. */
   recorded: ReadonlyMap<Expression, number> | null = null;
-  /** The site for calls in the current statement, and the outermost expression of that statement. */
+  /**
+   * The site for calls in the current statement, and the outermost expression of that statement.
+   */
   site: number | null = null;
   root: Expression | null = null;
 

@@ -35,7 +35,9 @@ class JsonReader {
   #start = 0;
   #end = 0;
   #values = 0;
-  /** Each reader has its own regular expression, because a sticky expression stores its position. */
+  /**
+   * Each reader has its own regular expression, because a sticky expression stores its position.
+   */
   readonly #pattern = new RegExp(TOKEN, "y");
 
   constructor(readonly text: string) {}

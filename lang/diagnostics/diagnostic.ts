@@ -70,7 +70,9 @@ export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
   return { ...diagnostic, hint: hint.text, fixes };
 }
 
-/** Limit of the names that one check compares for suggestions: enough for the errors that are shown. */
+/**
+ * Limit of the names that one check compares for suggestions: enough for the errors that are shown.
+ */
 const MAX_COMPARED = 100_000;
 
 /** Collects diagnostics in the order they are found. */

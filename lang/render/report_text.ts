@@ -20,7 +20,9 @@ export interface PrintedReport {
   readonly secondPlace: string | null;
 }
 
-/** What the first statement did, for classes of reports in which that statement did not map memory. */
+/**
+ * What the first statement did, for classes of reports in which that statement did not map memory.
+ */
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "locked in the opposite order",
   device_write_after_free: "freed",

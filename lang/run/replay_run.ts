@@ -126,10 +126,14 @@ interface ChildMachine {
 
 /** Runs of one function of a program, or of one block, on separate machines. */
 export class ChildRunStarter {
-  /** True after the events of a run that only counted them were requested: later runs store events. */
+  /**
+   * True after the events of a run that only counted them were requested: later runs store events.
+   */
   #requireEvents = false;
 
-  /** @param variants Changes to the machine block by the test, and by each surrounding `compare`. */
+  /**
+   * @param variants Changes to the machine block by the test, and by each surrounding `compare`.
+   */
   constructor(
     readonly program: Program,
     readonly config: LabConfig,

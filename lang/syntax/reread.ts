@@ -31,7 +31,9 @@ interface Range {
 
 /** The part of a text that is read again. */
 interface ChangedPart {
-  /** Number of kept statements before the part, and the index of the first kept statement after it. */
+  /**
+   * Number of kept statements before the part, and the index of the first kept statement after it.
+   */
   readonly before: number;
   readonly behind: number;
   /** By how many characters the text has grown. */

@@ -10,7 +10,9 @@ export interface Limits {
   readonly events: number;
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
-  /** Bytes of the lines of output, in UTF-8; and of the events that `--trace` prints beside them. */
+  /**
+   * Bytes of the lines of output, in UTF-8; and of the events that `--trace` prints beside them.
+   */
   readonly outputBytes: number;
   /**
    * Processor time of one test, or of a property with all its cases. The limit of wall-clock time

@@ -23,7 +23,10 @@ export interface RunObserver {
   eventsOf(request: number): readonly MachineEvent[] | null;
   /** Called when `expect events` searches events with these names, comparing these fields. */
   pattern(events: readonly PatternEvents[]): void;
-  /** Called when an assertion fails. @returns True to continue the run after the failed assertion. */
+  /**
+   * Called when an assertion fails.
+   * @returns True to continue the run after the failed assertion.
+   */
   failed(error: Error): boolean;
 }
 

@@ -92,7 +92,9 @@ function describeRaised(raised: Raised, context: FailureContext): Failure {
   }, lastEvents(context.events()));
 }
 
-/** The failure with this message, at the location and with the callers that the context contains. */
+/**
+ * The failure with this message, at the location and with the callers that the context contains.
+ */
 function failureOf(
   context: FailureContext,
   { span = context.span, ...said }: Omit<Diagnostic, "severity" | "related" | "span"> & {

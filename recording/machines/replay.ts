@@ -84,7 +84,9 @@ interface CallNote {
 
 /** One machine that replays the run. */
 export class Replay implements StatementListener {
-  /** True if the machine is paused where a statement starts, rather than after an event's activity. */
+  /**
+   * True if the machine is paused where a statement starts, rather than after an event's activity.
+   */
   isAtStart = false;
   isOver = false;
   /**

@@ -114,7 +114,9 @@ const PHASES: { readonly [N in MachineEvent["name"]]?: RequestPhase["phase"] } =
   "nvme.unmap": "unmapped",
 };
 
-/** The state of an event's request after the event; null if the event does not change that state. */
+/**
+ * The state of an event's request after the event; null if the event does not change that state.
+ */
 export function phaseAt({ log }: RecordedRun, seq: number): RequestPhase["phase"] | null {
   const name = log.nameAt(seq);
   if (name !== "block.status") return PHASES[name] ?? null;

@@ -58,8 +58,8 @@ class DirectSources {
   }
 
   /**
-   * @param isWhole Whether the file's `export *` lines stay; otherwise importers name the files behind
-   *   the door.
+   * @param isWhole Whether the file's `export *` lines stay; otherwise importers name the files
+   *   behind the door.
    */
   #rewritten(path: string, isWhole: boolean): string {
     const tree = this.#tree(path);

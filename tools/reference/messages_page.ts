@@ -2,7 +2,10 @@
 import { leftOutRows, messageAreaRows, messageRows } from "@dmalab/traces";
 import { markdownTable, withPart, withParts } from "./marked_part.ts";
 
-/** The page with its table of areas. @throws {RangeError} When the page has no place for the table. */
+/**
+ * The page with its table of areas.
+ * @throws {RangeError} When the page has no place for the table.
+ */
 export function withMessageAreas(page: string): string {
   const heads = ["area", "forms", "kinds", "read more"];
   return withPart(page, "areas of messages", markdownTable(heads, messageAreaRows()));

@@ -14,8 +14,8 @@ import {
 import { markdownTable, withPart, withParts } from "./marked_part.ts";
 
 /**
- * docs/language/declarations.md with its table of profiles. @throws {RangeError} When the page has no place for
- * the table.
+ * docs/language/declarations.md with its table of profiles.
+ * @throws {RangeError} When the page has no place for the table.
  */
 export function withProfiles(page: string): string {
   const rows = KERNEL_NAMES.map((name) => [`\`${name}\``, RELEASES[name]]);
@@ -23,8 +23,8 @@ export function withProfiles(page: string): string {
 }
 
 /**
- * rules/defects.md with its tables by release. @throws {RangeError} When the page has no place for a
- * table.
+ * rules/defects.md with its tables by release.
+ * @throws {RangeError} When the page has no place for a table.
  */
 export function withReleaseTables(page: string): string {
   return withParts(page, {

@@ -30,7 +30,9 @@ export function addressOfRule(citation: string): string | null {
   return null;
 }
 
-/** Turns the rules that a text cites into links: Markdown links, unless `link` makes other links. */
+/**
+ * Turns the rules that a text cites into links: Markdown links, unless `link` makes other links.
+ */
 export function linkRules(
   text: string,
   link = (cited: string, address: string) => `[${cited}](${address})`,

@@ -13,7 +13,9 @@ export function explainError(name: string, context: ExecutionContext, until = In
   return errorStory(name, context, until) ?? nothingLedTo(`${name}: nothing ended with it`);
 }
 
-/** Raises a mistake of the script: it asked for the reasons of something that no decision led to. */
+/**
+ * Raises a mistake of the script: it asked for the reasons of something that no decision led to.
+ */
 export function nothingLedTo(what: string): never {
   throw new KindError(
     `No recorded decision explains ${what}`,

@@ -19,7 +19,9 @@ export interface NamedLimit {
 
 const INDENT = "    ";
 
-/** Every limit that differs from its default. A limit comes after the limits on which it depends. */
+/**
+ * Every limit that differs from its default. A limit comes after the limits on which it depends.
+ */
 export function limitsStory(
   limits: QueueLimits,
   named: readonly NamedLimit[],

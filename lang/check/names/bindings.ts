@@ -57,7 +57,9 @@ export class Variable {
   reads = 0;
   /** The location of the first use in a lambda; null if no lambda uses the variable. */
   capturedAt: Span | null = null;
-  /** The kind of all values of the variable, if the kind cannot be inferred from their expressions. */
+  /**
+   * The kind of all values of the variable, if the kind cannot be inferred from their expressions.
+   */
   givenKind: Type | null = null;
 
   constructor(

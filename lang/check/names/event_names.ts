@@ -38,7 +38,9 @@ export function patternNames(registry: Registry): readonly string[] {
   ];
 }
 
-/** The event name that was probably meant by an expression that reads a field, such as `iommu.mpa`. */
+/**
+ * The event name that was probably meant by an expression that reads a field, such as `iommu.mpa`.
+ */
 export function meantEvent(
   expression: FieldExpression,
   registry: Registry,

@@ -122,7 +122,9 @@ export class Resolver {
     this.uses = allUses;
   }
 
-  /** Whether an expression is an event name, such as `iotlb.sync`: its value is the name as text. */
+  /**
+   * Whether an expression is an event name, such as `iotlb.sync`: its value is the name as text.
+   */
   #eventName(expression: Expression, scope: Scope): boolean {
     const name = eventNameOf(expression);
     if (name === null || !this.fileScope.registry.eventNames.includes(name)) return false;

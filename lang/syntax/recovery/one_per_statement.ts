@@ -13,7 +13,9 @@ import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source.ts";
 import * as t from "../tokens.ts";
 
-/** Limits of the errors in one stretch of text, for each phase: tokens, brackets, syntax, meaning. */
+/**
+ * Limits of the errors in one stretch of text, for each phase: tokens, brackets, syntax, meaning.
+ */
 const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
 
 /** The phase that checks the parsed text. */
