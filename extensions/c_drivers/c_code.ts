@@ -68,7 +68,7 @@ export class CCode {
     );
   }
 
-  /** The code with checks, which is run. */
+  /** The code with the inserted checks. This is the code that is run. */
   get checked(): CheckedModule {
     return this.#checked ??= new CheckedModule(this);
   }

@@ -32,7 +32,7 @@ export const KMALLOC_BYTES = MAX_BLOCK_PAGES * PAGE_SIZE_BYTES;
 type Particular = Pick<HeapBlock, "compoundOrder" | "isVmalloc" | "freedBy">;
 const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false, freedBy: "kfree" };
 
-/** Functions that free memory of the corresponding allocator. */
+/** Functions that free memory of the kernel's allocators. */
 export type FreeCall = "kfree" | "vfree" | "kvfree";
 
 /** An allocated block. */

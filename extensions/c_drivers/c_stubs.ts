@@ -23,7 +23,7 @@ interface UnsetRead {
   readonly text: string;
   /** The value read: 0, or the value that was there before. */
   readonly value: number;
-  /** Number of blocks of code that had run then. */
+  /** Number of blocks of code that had run when the driver read the value. */
   readonly blocks: number;
 }
 

@@ -229,7 +229,7 @@ function partsOf({ copied, lent }: Mapped): readonly LentMemory[] {
   return [...lent, ...copied];
 }
 
-/** What remains of a part without some bytes. */
+/** The pieces of a part that are left after some bytes are removed from it. */
 function without(lent: LentMemory, phys: number, sizeBytes: number): LentMemory[] {
   const end = lent.phys + lent.sizeBytes;
   const parts: LentMemory[] = [];

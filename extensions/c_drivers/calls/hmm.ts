@@ -39,7 +39,7 @@ interface KnownMap {
   readonly listAt: number;
 }
 
-/** The maps, by the address of their structure. */
+/** The maps (`struct hmm_dma_map`), by the address of their structure. */
 class CHmmMaps {
   readonly known = new Map<number, KnownMap>();
 }

@@ -31,7 +31,7 @@ import { saidDiagnostics } from "./said_diagnostics.ts";
 import { dirname, join } from "@dmalab/cli/extend";
 
 const INCLUDE = "include";
-/** Bound for a driver's own headers. */
+/** Limit of the number of files of a driver: its source and its own headers. */
 const MAX_SOURCES = 200;
 const UP = /(["/]|^)\.\.(?=\/)/g;
 const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;

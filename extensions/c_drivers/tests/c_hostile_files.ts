@@ -30,7 +30,7 @@ interface Act {
   /** Lines before the action's line, none of which fails. */
   readonly before?: readonly string[];
   readonly line: string;
-  /** Whether exactly this line must be reported. */
+  /** Whether the reported line must be exactly `line`. */
   readonly exact: boolean;
   /** Functions that the action needs. */
   readonly helpers?: readonly string[];

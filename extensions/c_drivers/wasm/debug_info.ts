@@ -364,7 +364,7 @@ export class DebugInfo {
     }
   }
 
-  /** The rows of a list by address ranges. */
+  /** The rows of a list, each with its range of addresses. */
   spansAt(section: "loc" | "ranges", at: number, { addressBytes }: Unit): readonly SaidSpan[] {
     const reader = this.#reader(section, at);
     const baseMark = addressBytes === 8 ? 2 ** 64 : 2 ** 32 - 1;

@@ -152,7 +152,7 @@ interface Loop {
  * local may contain different variables one after another.
  */
 export class LocalSets {
-  /** End offsets of the setting instructions, by local. */
+  /** End offsets of the instructions that set a local, by the local's number. */
   readonly #sets = new Map<number, number[]>();
   readonly #loops: Loop[] = [];
 

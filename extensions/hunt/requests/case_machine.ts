@@ -6,7 +6,7 @@ import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 /** Size of RAM: a part of it lies above 4 GiB. */
 const RAM_BYTES = 8 * GIB;
-/** More than the requests of a step can use. */
+/** Size of the peer's memory: more than the requests of a step can use. */
 export const PEER_BYTES = 32 * MIB;
 
 export const CACHE_LINE_BYTES = 64;
@@ -56,7 +56,7 @@ export function mapsLists(kernel: KernelProfile): boolean {
   return hasBehaviour(kernel, "nvme_scatterlists");
 }
 
-/** SGLs for metadata require SGLs. */
+/** Whether the controller supports SGLs for metadata. It then supports SGLs for data as well. */
 export function takesMetadataSgl(machine: HuntMachine): boolean {
   return machine.sgl && machine.metadataSgl;
 }

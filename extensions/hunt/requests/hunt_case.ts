@@ -112,7 +112,7 @@ export function isUserCommand(op: HuntOp): boolean {
   return op === "user_read" || op === "user_write";
 }
 
-/** The device writes memory. */
+/** Whether the operation reads from the disk, so that the device writes memory. */
 export function readsDisk(op: HuntOp): boolean {
   return op === "read" || op === "user_read";
 }

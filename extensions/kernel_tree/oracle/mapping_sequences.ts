@@ -41,7 +41,7 @@ const BUS_RANGES = [
 const RESERVED = [
   [0xfee0_0000, 0xfeef_ffff],
   [2 ** 31, 2 ** 31 + 2 ** 20 - 1],
-  // Reserves all but a few pages below 4 GiB.
+  // Reserves all pages below 4 GiB except a few.
   [2 ** 20, 0xfffe_7fff],
 ];
 /** Attributes of mappings that must not be synced. */

@@ -100,7 +100,7 @@ class StepFindings {
   readonly broken: string[] = [];
   readonly uncompiled: string[] = [];
   readonly notRun: string[] = [];
-  /** Tests of the scenarios with matching names. */
+  /** Number of tests of the scenarios, as selected by `--match`. */
   tests = 0;
   /**
    * Whether a limit stopped a test with the new tree but not with the old one. No further tests of

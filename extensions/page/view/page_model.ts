@@ -21,7 +21,7 @@ export interface PageAction {
 export interface ListedRun {
   readonly title: string;
   readonly state: RunVerdict["state"];
-  /** The state in words. */
+  /** The run's state in words. */
   readonly outcome: string;
   /** Number of events; null while it is unknown. */
   readonly events: number | null;

@@ -131,7 +131,7 @@ export class Viewer {
     title: "Output",
     act: () => void (this.view = "output"),
   };
-  /** Shown if no run failed; null for none. */
+  /** The verdict on a failed bench, which is shown if no run failed; null if no bench failed. */
   failedBench: SaidVerdict | null = null;
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];

@@ -39,7 +39,7 @@ export interface JudgedAssertions {
   readonly notJudged: readonly { readonly span: Span; readonly reason: string }[];
 }
 
-/** A read of a script at a place. */
+/** A read by the script of a fact about a request, at a place in the script. */
 interface Read {
   readonly span: Span;
   /** Why the kernel's value is not known; null if it is known. */

@@ -30,7 +30,7 @@ const MAX_HOLES = 4096;
 export class Edges {
   firstSeconds: number | null = null;
   lastSeconds = 0;
-  /** The lines before the first one were overwritten. */
+  /** The lines before the first line of the trace were overwritten. */
   isHeadMissing = false;
   /**
    * Number of events that the file lacks, according to the count in its header; null if no header counts

@@ -162,7 +162,7 @@ export interface TraceFinding {
   readonly why?: string;
   /** Recommended steps if they depend on the line; else those of the kind are used. */
   readonly next?: readonly string[];
-  /** The values that differ, by name. */
+  /** Further facts about the finding, by their names in `--json`. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
   /**
    * The device, if several of its mappings may have the same address. The finding is then proved

@@ -1,4 +1,7 @@
-/** Faults before or after the trace, and clocks that only the fault itself ties. */
+/**
+ * Faults before or after the trace. Also log clocks for which only the fault itself gives the
+ * offset to the trace.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkedTrace } from "./checked_trace.ts";
 

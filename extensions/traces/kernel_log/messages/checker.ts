@@ -20,7 +20,7 @@ const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
   cacheline_overlap_many: [
     "DMA-API: exceeded {count} overlapping mappings of cacheline {cacheline}",
     "exceeded {count} overlapping mappings of cacheline {cacheline}",
-    // 3.14 to 3.18, by page frames.
+    // Linux 3.14 to 3.18 count mappings by page frame.
     "exceeded {count} overlapping mappings of pfn {frame}",
   ],
   map_vmalloc: [
