@@ -447,7 +447,7 @@ const BOUNCED: Mistakes = {
   ],
 };
 
-/** Similar calls that lose no data. */
+/** Calls like those in `BOUNCED` that lose no data. */
 const WRITES_KEPT: readonly string[] = [
   HALF("bidirectional") + SYNC("cpu", "bidirectional") + POKE + SYNC("device", "bidirectional") +
   UNMAP("2KiB", "bidirectional") + KEPT_WRITE,

@@ -128,7 +128,7 @@ export function replayTrace(group: string, lines: readonly OperationLine[]): Gro
   let broken: Difference | null = null;
   for (const [index, line] of lines.entries()) {
     const whole = broken === null;
-    // A line on which the model throws differs.
+    // A line on which the model throws counts as different.
     broken ??= attempt(() => run(line), "op", "an answer");
     // A line without a result is no case, unless the model throws on it.
     const stumbled = whole && broken !== null;

@@ -176,7 +176,7 @@ export class Plan {
     return this.#passing.get(file)?.find(({ test }) => test.index === index)?.ms ?? 0;
   }
 
-  /** How often a test reaches a mutant at most. */
+  /** The largest number of times that one test reaches a mutant. */
   mostAsks(mutant: number): number {
     return Math.max(0, ...(this.#tests.get(mutant) ?? []).map(({ asks }) => asks));
   }

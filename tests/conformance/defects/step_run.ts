@@ -116,7 +116,7 @@ function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): 
   return pieces.sort((a, b) => order.indexOf(a.sector) - order.indexOf(b.sector));
 }
 
-/** Submits calls of one bio each together. */
+/** Submits the calls of a step together; each call has one bio. */
 function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
   const plug = step.data.length >= PLUG_FROM_CALLS ? new Plug<NvmeRequest>() : null;
   let sector = step.offsetBytes / SECTOR_SIZE_BYTES;

@@ -40,7 +40,7 @@ export const GIVEN: readonly GivenFields[] = [
   given("peer_pfn", "pfn", "Where the BIOS put another function's BAR."),
 ];
 
-/** Operations on software that pages on demand. */
+/** Operations on a software device with on-demand paging. */
 export const GIVEN_TO_SOFTWARE: readonly GivenFields[] = [
   given("caps", "device general rc uc ud", "What the driver says of itself."),
   given("register prefetch memory", "addr length on_demand write huge kind what"),
