@@ -274,7 +274,10 @@ export class Adapter {
     }
   }
 
-  /** The text about a stop that has another cause than a line: the event, or the changed expression. */
+  /**
+   * The text about a stop at an event or at a changed expression: the event, or the expression. Empty
+   * for a stop at a line.
+   */
   #stopText({ cause }: SetBreakpoint, { seq }: Position): { readonly text?: string } {
     if (cause.kind === "line") return {};
     if (cause.kind === "change") return { text: cause.expression };

@@ -29,6 +29,6 @@ export interface Violation {
    * all of them.
    */
   readonly io: number | null;
-  /** Memory that the device wrote although it does not belong to the request; null if there is none. */
+  /** Memory that the device wrote although it does not belong to the request; null without such memory. */
   readonly outside: { readonly phys: number; readonly sizeBytes: number } | null;
 }

@@ -306,7 +306,7 @@ const MAX_DEPTH = 8;
 class EventTexts {
   readonly #texts: string[] = [];
   #next = 1;
-  /** Delayed, as a run that the next key replaces needs no texts. */
+  /** Delayed, because a run that the next key press replaces needs no texts. */
   #timer = setTimeout(() => this.#makeSome(), TEXTS_AFTER_MS);
 
   constructor(readonly run: RecordedRun) {}

@@ -405,7 +405,7 @@ function outsideText(
     : null;
 }
 
-/** An access of a device that the trace contains, and the window of its time. */
+/** An access by a device that occurs in the trace, and the window of the access's time. */
 interface KnownAccess {
   readonly access: FaultedAccess;
   readonly device: Device;

@@ -36,7 +36,7 @@ class Ranks {
     this.#used--;
   }
 
-  /** Number of slots in use after a slot. */
+  /** Number of the slots after a given slot that are in use. */
   above(slot: number): number {
     let upTo = 0;
     for (let at = slot + 1; at > 0; at -= at & -at) upTo += this.#sums[at - 1]!;
