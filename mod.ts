@@ -27,7 +27,7 @@
  * const disk = lab.device("ssd", "nvme").disk;
  * const io = disk.submit("flush");
  * while (!io.done) lab.machine.runNextActivity();
- * if (io.status !== "OK") throw new Error(`the read ended with ${io.status}`);
+ * if (io.status !== "OK") throw new Error(`the flush ended with ${io.status}`);
  * ```
  *
  * Nothing here touches the host: no file, no clock, no randomness. It runs in a browser page and in a
