@@ -13,6 +13,12 @@ import ts from "typescript";
 import { memberEntries } from "../members.ts";
 import { PROJECT } from "../project.ts";
 
+/** Skips comments: only imports and exports are read. */
+const PARSING: ts.CreateSourceFileOptions = {
+  languageVersion: ts.ScriptTarget.Latest,
+  jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
+};
+
 /** The copy. */
 class DirectSources {
   readonly #doors = memberEntries();
@@ -74,6 +80,10 @@ class DirectSources {
       if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
         const target = this.#target(path, node.moduleSpecifier);
         if (target === null) return;
+        if (hasOnlyTypes(node)) {
+          replace(node, "");
+          return;
+        }
         if (!isWhole && ts.isExportDeclaration(node) && node.exportClause === undefined) {
           replace(node, "");
           return;
@@ -89,9 +99,9 @@ class DirectSources {
           const names = this.#isDoor(target) ? namesTaken(node) : null;
           point(node.arguments[0]!, this.#list(path, names, target) ?? this.#whole(target));
         }
-      } else ts.forEachChild(node, visit);
+      } else if (hasLateImports(tree.text)) ts.forEachChild(node, visit);
     };
-    visit(tree);
+    tree.statements.forEach(visit);
     return edits.sort((a, b) => b.start - a.start).reduce(
       (text, { end, start, text: by }) => text.slice(0, start) + by + text.slice(end),
       tree.text,
@@ -123,7 +133,6 @@ class DirectSources {
     target: string,
   ): string | null {
     const isImport = ts.isImportDeclaration(node);
-    if (isImport ? node.importClause?.isTypeOnly : node.isTypeOnly) return "";
     const clause = isImport ? node.importClause?.namedBindings : node.exportClause;
     if (clause === undefined || !(ts.isNamedImports(clause) || ts.isNamedExports(clause))) {
       return null;
@@ -190,10 +199,20 @@ class DirectSources {
     const known = this.#parsed.get(path);
     if (known !== undefined) return known;
     const text = Deno.readTextFileSync(join(PROJECT, path));
-    const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    const tree = ts.createSourceFile(path, text, PARSING, true);
     this.#parsed.set(path, tree);
     return tree;
   }
+}
+
+/** Whether expressions of a file may import. Otherwise only its statements are visited. */
+function hasLateImports(text: string): boolean {
+  return text.includes("import(");
+}
+
+/** Whether a statement is `import type` or `export type`. The bundler ignores it, and its file need not be copied. */
+function hasOnlyTypes(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  return ts.isImportDeclaration(node) ? node.importClause?.isTypeOnly === true : node.isTypeOnly;
 }
 
 /** The relative specifier from one file of the copy to another. */

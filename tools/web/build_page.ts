@@ -21,7 +21,8 @@ export interface PagePlan {
 /** Builds a page. @throws {Error} When its script cannot be bundled. */
 export function buildPage({ data, entry, kind }: PagePlan): string {
   const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "extensions/page", name));
-  const program = inScript(bundledScript(entry, ["--minify"]));
+  const { sources, text } = bundledScript(entry);
+  const program = inScript(text);
   const policy = [
     "default-src 'none'",
     `script-src 'sha256-${createHash("sha256").update(program).digest("base64")}'`,
@@ -35,7 +36,7 @@ export function buildPage({ data, entry, kind }: PagePlan): string {
   const parts: Readonly<Record<string, string>> = {
     data,
     kind,
-    licences: inScript(licencesOf(entry)),
+    licences: inScript(licencesOf(entry, sources)),
     policy,
     program,
     style: denseStyle(read("page.css")),
@@ -56,26 +57,33 @@ function denseStyle(style: string): string {
     .replaceAll(/ ?([{};,]) ?/g, "$1").trim();
 }
 
-function bundledScript(entry: URL, options: readonly string[]): string {
+/** A page's script. */
+interface PageScript {
+  readonly text: string;
+  /** The files that code of the script is from. */
+  readonly sources: readonly string[];
+}
+
+function bundledScript(entry: URL): PageScript {
   using folder = new TempFolder();
   const file = folder.at("bundle.js");
   const problem = bundleDirectly([[entry]], [
     "--platform=browser",
     "--format=iife",
-    ...options,
+    "--minify",
+    "--sourcemap=external",
     `--output=${file}`,
   ]);
   if (problem !== null) throw new Error(problem);
-  return Deno.readTextFileSync(file);
+  const map: Pick<PageScript, "sources"> = JSON.parse(Deno.readTextFileSync(`${file}.map`));
+  return { text: Deno.readTextFileSync(file), sources: map.sources };
 }
 
 const NO_PACKAGES = "This page contains no code of other packages.";
 
 /** The licences of the packages that a script contains. */
-function licencesOf(entry: URL): string {
-  // A bundle contains the file name of each module in a comment. Type-only imports leave no code,
-  // and no such comment.
-  if (!/^\s*\/\/ .*\/npm\/.*\.m?js$/m.test(bundledScript(entry, []))) return NO_PACKAGES;
+function licencesOf(entry: URL, sources: readonly string[]): string {
+  if (!sources.some((path) => /\/npm\/.*\.m?js$/.test(path))) return NO_PACKAGES;
   using folder = new TempFolder();
   const problem = writeLicences([entry], folder.path);
   if (problem !== null) throw new Error(problem);
