@@ -11,9 +11,9 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "@dmalab/bin/all_commands";
 import { DENO_VERSION, VERSION } from "@dmalab/cli/extend";
-import { bundle, runProjectDeno } from "./bundle.ts";
+import { bundle, runProjectDeno, SourceCopy } from "./bundle.ts";
 import { PROJECT } from "../project.ts";
-import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
+import { buildPageFrom, REPORT_PLAN } from "../web/build_page.ts";
 import { writeLicences } from "./licences.ts";
 import { BIN_TEXT, shellLauncher } from "./shell_launcher.ts";
 
@@ -106,8 +106,9 @@ export function buildPackage(folder: string, withTypes = true): string | null {
     join(folder, "package.json"),
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
   );
+  using sources = new SourceCopy([...BUNDLES.flat(), REPORT_PLAN.entry]);
   const made = [
-    bundle(BUNDLES, folder),
+    bundle(BUNDLES, sources, folder),
     writeLicences(BUNDLES.flat(), folder),
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];
@@ -127,7 +128,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
     });
   }
   Deno.writeTextFileSync(join(folder, "permissions.json"), `${JSON.stringify(PERMISSIONS)}\n`);
-  Deno.writeTextFileSync(join(folder, "report.html"), buildPage(REPORT_PLAN));
+  Deno.writeTextFileSync(join(folder, "report.html"), buildPageFrom(sources, REPORT_PLAN));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
       // If a program imports the file by its path, not through package.json, the first line of the

@@ -5,45 +5,63 @@ import { PROJECT } from "../project.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 /**
- * Writes bundles into one folder. The entries of a bundle share their code.
- * @returns The error message; null on success.
+ * A temporary copy of the sources of some entries. In it, `direct_imports_main.ts` has resolved
+ * imports of "doors": files that re-export other files. One copy serves several bundles, because
+ * making it takes as long as a bundle.
  */
-export function bundle(bundles: readonly (readonly URL[])[], folder: string): string | null {
-  const options = ["--minify", "--code-splitting", "--outdir", folder];
-  const problem = bundleDirectly(bundles, options);
-  if (problem === null) requireLate(folder);
-  return problem;
+export class SourceCopy implements Disposable {
+  /** The error message; null if the sources are copied. */
+  readonly problem: string | null;
+  readonly #folder = new TempFolder();
+
+  constructor(entries: readonly URL[]) {
+    const program = fileURLToPath(new URL("./direct_imports_main.ts", import.meta.url));
+    this.problem = runProjectDeno("run", [
+      "--no-prompt",
+      "-R",
+      "-W",
+      "--allow-env",
+      program,
+      this.#folder.path,
+      ...entries.map(inProject),
+    ]);
+  }
+
+  /**
+   * Bundles entries, which share their code.
+   * @param options Options of `deno bundle`.
+   * @returns The error message; null on success.
+   */
+  bundle(entries: readonly URL[], options: readonly string[]): string | null {
+    const files = entries.map((entry) => this.#folder.at(inProject(entry)));
+    return this.problem ?? runProjectDeno("bundle", [...options, ...files], this.#folder.path);
+  }
+
+  [Symbol.dispose](): void {
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+/** The path of a file from the project's folder. */
+function inProject(file: URL): string {
+  return relative(PROJECT, fileURLToPath(file));
 }
 
 /**
- * Bundles entries. Before that, `direct_imports_main.ts` resolves imports of "doors": files that
- * re-export other files.
- * @param options Options of `deno bundle`.
+ * Writes bundles into one folder. The entries of a bundle share their code.
  * @returns The error message; null on success.
  */
-export function bundleDirectly(
+export function bundle(
   bundles: readonly (readonly URL[])[],
-  options: readonly string[],
+  sources: SourceCopy,
+  folder: string,
 ): string | null {
-  using copy = new TempFolder();
-  const paths = (entries: readonly URL[]) =>
-    entries.map((entry) => relative(PROJECT, fileURLToPath(entry)));
-  const program = fileURLToPath(new URL("./direct_imports_main.ts", import.meta.url));
-  const problem = runProjectDeno("run", [
-    "--no-prompt",
-    "-R",
-    "-W",
-    "--allow-env",
-    program,
-    copy.path,
-    ...bundles.flatMap(paths),
-  ]);
-  if (problem !== null) return problem;
+  const options = ["--minify", "--code-splitting", "--outdir", folder];
   for (const entries of bundles) {
-    const files = paths(entries).map((path) => copy.at(path));
-    const found = runProjectDeno("bundle", [...options, ...files], copy.path);
-    if (found !== null) return found;
+    const problem = sources.bundle(entries, options);
+    if (problem !== null) return problem;
   }
+  requireLate(folder);
   return null;
 }
 

@@ -24,6 +24,7 @@ class DirectSources {
   readonly #doors = memberEntries();
   readonly #parsed = new Map<string, ts.SourceFile>();
   readonly #copied = new Set<string>();
+  readonly #folders = new Set<string>();
   readonly #library: ReadonlyMap<string, string>;
 
   constructor(readonly folder: string) {
@@ -59,7 +60,11 @@ class DirectSources {
 
   #write(path: string, text: string): void {
     const copy = join(this.folder, path);
-    Deno.mkdirSync(dirname(copy), { recursive: true });
+    const folder = dirname(copy);
+    if (!this.#folders.has(folder)) {
+      this.#folders.add(folder);
+      Deno.mkdirSync(folder, { recursive: true });
+    }
     Deno.writeTextFileSync(copy, text);
   }
 

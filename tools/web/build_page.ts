@@ -5,7 +5,7 @@
 import { TempFolder } from "../temp_folder.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { bundleDirectly } from "../package/bundle.ts";
+import { SourceCopy } from "../package/bundle.ts";
 import { PROJECT } from "../project.ts";
 import { EMPTY_DATA } from "@dmalab/page";
 import { LICENCES, writeLicences } from "../package/licences.ts";
@@ -19,9 +19,19 @@ export interface PagePlan {
 }
 
 /** Builds a page. @throws {Error} When its script cannot be bundled. */
-export function buildPage({ data, entry, kind }: PagePlan): string {
+export function buildPage(plan: PagePlan): string {
+  using copy = new SourceCopy([plan.entry]);
+  return buildPageFrom(copy, plan);
+}
+
+/**
+ * Builds a page.
+ * @param copy A copy of the sources of the page's entry, and perhaps of others.
+ * @throws {Error} When its script cannot be bundled.
+ */
+export function buildPageFrom(copy: SourceCopy, { data, entry, kind }: PagePlan): string {
   const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "extensions/page", name));
-  const { sources, text } = bundledScript(entry);
+  const { sources, text } = bundledScript(copy, entry);
   const program = inScript(text);
   const policy = [
     "default-src 'none'",
@@ -64,10 +74,10 @@ interface PageScript {
   readonly sources: readonly string[];
 }
 
-function bundledScript(entry: URL): PageScript {
+function bundledScript(copy: SourceCopy, entry: URL): PageScript {
   using folder = new TempFolder();
   const file = folder.at("bundle.js");
-  const problem = bundleDirectly([[entry]], [
+  const problem = copy.bundle([entry], [
     "--platform=browser",
     "--format=iife",
     "--minify",

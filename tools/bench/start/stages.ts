@@ -1,7 +1,7 @@
 /** The stages of a start with their times, from the shell's call to the end of the process. */
 import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
-import { bundle } from "../../package/bundle.ts";
+import { bundle, SourceCopy } from "../../package/bundle.ts";
 import { PROJECT } from "../../project.ts";
 import { type Benchmark, benchResult } from "../benchmark.ts";
 import type { BenchResult } from "@dmalab/cli/bench";
@@ -69,7 +69,8 @@ export const START_STAGES: Benchmark = {
     "where the time of a start goes: Deno itself, reading dmalab, its modules, parser and machine",
   run() {
     using folder = new TempFolder();
-    const problem = bundle([PROGRAMS], folder.path);
+    using sources = new SourceCopy(PROGRAMS);
+    const problem = bundle([PROGRAMS], sources, folder.path);
     if (problem !== null) throw new Error(problem);
     // As in a user's folder of scenarios, this file makes the folder the root.
     folder.write("deno.json", "{}\n");
