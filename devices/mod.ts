@@ -5,7 +5,7 @@
  * State: `Lab` is a machine with its devices. Proof: `devices/*_test.ts`;
  * `tests/laboratory_test.ts` adds a device from outside.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { ConfigError } from "./config_error.ts";
 export { DescribedRegisters } from "./described_registers.ts";

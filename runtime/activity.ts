@@ -79,13 +79,16 @@ export class ActivityQueue {
     this.#push(handler, kind, argument).set(cpu, device, request, site);
   }
 
-  /** Queues an activity after all others, with the origin of a request instead of its poster's. */
+  /**
+   * Queues an activity after all others. The activity has the origin of a request instead of the
+   * origin of the code that posts it.
+   */
   postFor(work: EventOrigin, handler: ActivityHandler, kind: number, argument: number): void {
     const { cpu, device, request, site } = work;
     this.#push(handler, kind, argument).set(cpu, device, request, site);
   }
 
-  /** Queues an activity behind all others: the work of a device, for no request. */
+  /** Queues an activity behind all others, as work of a device that belongs to no request. */
   postWork(device: string, handler: ActivityHandler, kind: number, argument: number): void {
     const { cpu, site } = this.#context;
     this.#push(handler, kind, argument).set(cpu, device, null, site);

@@ -8,10 +8,11 @@
  * a number.
  *
  * In an address space of 53 to 64 bits, addresses are counted from the end of the space: for each
- * of these widths, the last 256 TiB of the space are represented, in order, by the numbers from
- * 2^52 + 2^50 on, 256 TiB of numbers for each width. So the number 2^53 - 4096 represents
- * 0xffff_ffff_ffff_f000. That number and the address have the same lower half and the same bits
- * below bit 48; only the upper halves differ ({@linkcode realHigh}).
+ * of these widths, the last 256 TiB of the space are represented, in order, by a window of 256 TiB
+ * of numbers. The windows follow each other in the order of the widths; the first one begins at the
+ * number 2^52 + 2^50. So the number 2^53 - 4096 represents 0xffff_ffff_ffff_f000. That number and
+ * the address have the same lower half and the same bits below bit 48; only the upper halves differ
+ * ({@linkcode realHigh}).
  *
  * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`. One
  * exception: `address & (unit - 1)`, for a unit that is a power of two up to 2^31, is exact for any
@@ -72,14 +73,17 @@ export class AddressLimitError extends Error {
 
 /** Size of the range at the end of a wide address space that can be represented as numbers. */
 export const WINDOW_BYTES = 2 ** 48;
-/** Upper half of the first number that represents a folded address (53 bits and more). */
+/**
+ * Upper half of the first number that represents a folded address: an address in the last 256 TiB
+ * of a space of 53 bits or more.
+ */
 const FIRST_FOLDED_HIGH = 0x14_0000;
 /** The first number that represents a folded address (53 bits and more). */
 export const FIRST_FOLDED: number = FIRST_FOLDED_HIGH * 2 ** 32;
 const WINDOW_HIGH = 0x1_0000;
 /**
- * Address width of the window that would begin at the number 2^52 if widths below 53 bits had
- * windows.
+ * Address width from which windows are numbered: the window of width `bits` begins at the number
+ * 2^52 + (bits - FIRST_BITS) * 2^48. Only widths of 53 bits and more have a window.
  */
 export const FIRST_BITS = 49;
 
@@ -95,8 +99,8 @@ function unfolded(high: number): number {
 
 /**
  * The upper half of the number that represents a 64-bit address, from the address's upper 32 bits.
- * For an address that no number represents, the result is 2^21 or more and equals the argument
- * modulo 2^32.
+ * For an address that no number represents, the result is the argument plus 2^32, so it is 2^21 or
+ * more.
  */
 export function foldedHigh(high: number): number {
   return high < FIRST_FOLDED_HIGH ? high : folded(high);
@@ -110,7 +114,7 @@ function folded(high: number): number {
 
 /**
  * The number that represents a 64-bit address; null when no number does.
- * @example addressOfWord(0xffff_ffff_fffc_0200n) // the same place as the IOVA of a space of 64 bits
+ * @example addressOfWord(0xffff_ffff_fffc_0200n) // the number of this IOVA in a space of 64 bits
  */
 export function addressOfWord(word: bigint): number | null {
   const high = foldedHigh(Number(word >> 32n));

@@ -1,7 +1,7 @@
 /**
  * Parts that need no machine: addresses, errors, lists, similar words, the sizes of a bounce pool.
  *
- * State: none. What other members use:
+ * State: none. Other workspace members use these exports:
  */
 export * from "./address.ts";
 export * from "./binary_search.ts";

@@ -2,7 +2,7 @@
  * What running code may do: it may sleep, except while it holds a spin lock, in an interrupt
  * handler, and with interrupts off.
  *
- * @see rules/c-api.md 14 (no sleep while held), and its column C
+ * @see rules/c-api.md 14 (no sleep while held), and column C of that page's tables
  */
 import { invariant } from "./errno.ts";
 

@@ -4,8 +4,9 @@
  *
  * An activity or a timer has the context in which it was posted or armed. When it ends, even with
  * an error, the previous context is restored. Exception: a timer runs on the CPU where it expires.
- * Work for another origin in between is entered and left. No code assigns a device or a request
- * directly, so neither can stay set after an early return or an error.
+ * Code that does work for another origin enters that origin first and leaves it afterwards. No code
+ * assigns a device or a request directly, so neither can stay set after an early return or an
+ * error.
  */
 
 /** The origin of an event. A request is an origin itself. */

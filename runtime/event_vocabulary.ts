@@ -77,8 +77,9 @@ export type EventFields<N extends EventName> = N extends EventTableName
 export const MAX_EVENTS = 1024;
 
 /**
- * All events of a machine: the events above, and tables that other members added. A machine's
- * vocabulary never changes. The numbers of the events above are the same in all vocabularies.
+ * All events of a machine: the events above, and the events of tables that other workspace members
+ * added. A machine's vocabulary never changes. The numbers of the events above are the same in all
+ * vocabularies.
  */
 export class EventVocabulary {
   /**
@@ -125,7 +126,7 @@ export class EventVocabulary {
     return new EventVocabulary(added);
   }
 
-  /** Adds its table row to an event of an added table; returns other events unchanged. */
+  /** Adds the event's table row to an event of an added table; returns other events unchanged. */
   withRow<E extends object>(number: number, event: E): E {
     if (number < CORE_NAMES.length) return event;
     return { ...event, row: this.added[this.names[number]!]! };
@@ -136,7 +137,9 @@ export class EventVocabulary {
     return this.#numbers.get(name) ?? -1;
   }
 
-  /** The row of an event that is not a call's; null for any other name. */
+  /**
+   * The row of an event that does not belong to a call; null for a call's event or an unknown name.
+   */
   entry(name: string): EventEntry | null {
     if (Object.hasOwn(EVENT_TABLE, name)) return EVENT_TABLE[name as EventTableName];
     return Object.hasOwn(this.added, name) ? this.added[name]! : null;

@@ -53,7 +53,7 @@ export class HostBudget {
   onFull: (() => void) | null = null;
   #workUnits = 0;
 
-  /** @param limitBytes Most bytes of {@linkcode usedBytes}. */
+  /** @param limitBytes Limit of {@linkcode usedBytes}. */
   constructor(public limitBytes: Bytes = DEFAULT_LIMIT_BYTES) {}
 
   get usedBytes(): Bytes {

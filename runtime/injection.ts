@@ -30,12 +30,14 @@ export interface InjectionPointSpec {
   readonly name: string;
   /** The failing action, as a sentence fragment. */
   readonly doc: string;
-  /** The point's possible errors, the default first; for a function that returns false there is one. */
+  /**
+   * The point's possible errors, the default first. A function that returns false has one error.
+   */
   readonly errors: readonly InjectedError[];
   /**
    * False if the failure makes the device stop responding, so that a command ends only at its
-   * driver's timeout. Also false if the failure is only an answer of the device by which the host
-   * loses nothing. `inject each` skips points with false.
+   * driver's timeout. Also false if the failure is only an answer of the device and the host loses
+   * nothing. `inject each` skips points with false.
    */
   readonly survivable: boolean;
   /**
@@ -44,8 +46,8 @@ export interface InjectionPointSpec {
    */
   readonly does: string;
   /**
-   * Only for the removal of a driver or device: the removal as a clause. Hits of such a point are
-   * the moments between two events.
+   * The removal as a clause, for example `the driver is removed`. Set only for points that remove a
+   * driver or device. Hits of such a point are the moments between two events.
    */
   readonly removal?: string;
 }
@@ -140,7 +142,8 @@ export type InjectionPointName = FailingCall | InjectionPoints[number]["name"];
 export type InjectionPoint = number;
 
 /**
- * Every point, in the order of their numbers: the kernel's functions, and the points below them.
+ * Every point, in the order of their numbers: first the kernel's functions, then the rows of
+ * `POINTS`.
  */
 export const INJECTION_POINTS: readonly InjectionPointSpec[] = [
   ...failingCalls().map((call) => ({ ...call, survivable: true, does: FAILS })),
@@ -268,7 +271,7 @@ export class FailureInjector {
     remove(this.#counters, counter);
   }
 
-  /** Passes a point: returns a negative errno when it must fail, else 0. */
+  /** Called at a point: returns a negative errno when the point must fail, else 0. */
   errnoAt(point: InjectionPoint): number {
     const error = this.#pass(point);
     return error === null ? 0 : -ERRNO[error as ErrnoName];
@@ -279,7 +282,7 @@ export class FailureInjector {
     return this.#pass(point) as FaultReason | null;
   }
 
-  /** Passes a completion: returns the status to use instead, or null. */
+  /** Called at a completion: returns the status to use instead, or null. */
   statusAt(point: InjectionPoint): BlkStatusName | null {
     return this.#pass(point) as BlkStatusName | null;
   }

@@ -27,8 +27,8 @@ import { applyLatencies } from "./time/latencies.ts";
  * A machine: its memory, its IOMMU, its clock, the calls of its kernel, and everything that happens
  * on it.
  *
- * `buildLab` makes a machine with its devices. The state that the machine sets up is all the state
- * of a run: two machines share nothing.
+ * `buildLab` makes a machine with its devices. A machine creates all the state of its run, so two
+ * machines share nothing.
  */
 export class Machine extends Platform {
   /** @internal */

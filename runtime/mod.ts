@@ -7,7 +7,7 @@
  * listener nothing is allocated. Tests: `tests/conformance/` replays captures of real kernels;
  * `tests/snapshots_test.ts` detects any other change.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { type ActivityHandler, ActivityQueue } from "./activity.ts";
 export * from "./basics.ts";

@@ -5,7 +5,7 @@
  * Hot: a read from submit to completion: `deno task bench nvme.read4k`. Proof: captured commands with their PRP
  * and SGL entries; `tests/members_test.ts` checks that the two sides share no code.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { commandBytes, type CommandFields, sglDescriptorBytes, u64Bytes } from "./command_bytes.ts";
 export type { HostBus } from "./controller/host_port.ts";

@@ -4,7 +4,7 @@
  * State: the tree is built once; a host bridge has a list of its functions. Proof: tests in `peers/`,
  * by the rules of rules/p2p.md.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { FUNCTION_SETTINGS, switchedOn } from "./function_settings.ts";
 export {

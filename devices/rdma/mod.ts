@@ -2,7 +2,7 @@
  * RDMA: memory regions, pinned or paged on demand. State: an adapter owns its regions. Proof: tests in this folder, golden data of
  * hmm/.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 export { ImplicitRegion } from "./implicit_region.ts";

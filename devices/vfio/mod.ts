@@ -1,7 +1,7 @@
 /**
  * A migratable function, and its migration driver. The two share no code. Proof: tests in this folder.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { DirtyTracker } from "./driver/dirty_tracker.ts";
 export { MigrationBuffer } from "./driver/migration_buffer.ts";

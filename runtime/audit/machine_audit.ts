@@ -2,10 +2,10 @@
  * Checks that the data structures of a machine are consistent. The checks are too expensive to run
  * always.
  *
- * The tests and the hunt start the audit; without it, an activity costs one null check more. The
- * audit checks nothing that a driver's mistake could break, unless its settings exclude such
- * mistakes. For example, a range that is unmapped twice lies in two magazines, in dmalab as in the
- * kernel.
+ * The tests and the hunt start the audit; without it, an activity costs one null check more. Data
+ * structures that a driver's mistake could break are checked only if the audit's settings exclude
+ * such mistakes. For example, a range that is unmapped twice lies in two magazines, in dmalab as in
+ * the kernel.
  */
 import { InvariantError } from "../errno.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
@@ -15,8 +15,8 @@ export interface AuditOptions {
   /** Number of activities between two checks. */
   readonly every?: number;
   /**
-   * Promise that the drivers free nothing twice or with another length and that no known defect is
-   * enabled. Allows stricter checks.
+   * Promise that the drivers free nothing twice, free nothing with a wrong length, and that no
+   * known defect is enabled. Allows stricter checks.
    */
   readonly driversAreRight?: boolean;
 }

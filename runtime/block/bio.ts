@@ -92,7 +92,8 @@ export class Bio {
   /** Bytes of the first vector that lie before the window. */
   vecDoneBytes: Bytes = 0;
   /**
-   * Position, from 1, of the lowest address bit at which vectors do not meet; 0 without a gap.
+   * The gap bit: the position, counted from 1, of the lowest address bit that is set where a gap
+   * between two vectors begins or ends; 0 if there is no gap.
    * @see gap_bit.ts
    */
   gapBit = 0;

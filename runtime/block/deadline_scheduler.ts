@@ -19,7 +19,7 @@ import type { BlockRequest } from "./request.ts";
 /** How long a request may wait before it begins a batch (`read_expire`, `write_expire`). */
 const READ_EXPIRE_NS: Nanoseconds = 500e6;
 const WRITE_EXPIRE_NS: Nanoseconds = 5e9;
-/** Most requests of one batch (`fifo_batch`). */
+/** Largest number of requests in one batch (`fifo_batch`). */
 const BATCH_REQUESTS = 16;
 /** How often reads may pass writes over (`writes_starved`). */
 const MAX_STARVED = 2;

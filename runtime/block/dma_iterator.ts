@@ -34,7 +34,10 @@ import { gapMeets, JoinGaps } from "./gap_bit.ts";
 import type { BlockRequest } from "./request.ts";
 import { SegmentIterator } from "./segment_iterator.ts";
 
-/** Events of the functions that map data; `METADATA`: of those that map metadata. */
+/**
+ * Events of the functions that map data. `METADATA` has the events of the functions that map
+ * metadata.
+ */
 const DATA = {
   start: callOf("blk_rq_dma_map_iter_start"),
   next: callOf("blk_rq_dma_map_iter_next"),
@@ -82,9 +85,9 @@ export class BlkDma {
    * Maps a whole request as one range if possible, else only its first segment.
    *
    * @param state The caller's IOVA state. It is written only if the request may use an IOVA. With
-   *   the quirk `stale_iova_state_p2p`, a request that is mapped by bus address leaves the state of
-   *   the last request unchanged. With `stale_iova_state_uncoalesced`, a request that cannot be a
-   *   single range because of its gaps leaves it unchanged.
+   *   the quirk `stale_iova_state_p2p`, a request that is mapped by bus address does not clear the
+   *   state, which keeps the values of the last request. With `stale_iova_state_uncoalesced`, a
+   *   request that cannot be a single range because of its gaps does not clear the state either.
    * @param metadata True to map the request's metadata instead of its data, with a separate state
    *   and iterator: rules/block.md 2.7.
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
@@ -409,7 +412,7 @@ function metadataGap(request: BlockRequest): number {
   return joins.bit;
 }
 
-/** The attribute with which peer memory across the host bridge is mapped and unmapped. */
+/** The attribute for mapping and unmapping peer memory that is reached across the host bridge. */
 export function attributesOf(kind: PeerMapType): number {
   return kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
 }

@@ -82,7 +82,7 @@ class Fixture {
     return this.machine.events.counts[EVENT_NAMES.indexOf(name)]!;
   }
 
-  /** Makes the n-th call of a function fail with an errno, counted from 1. */
+  /** Makes the n-th call of a function fail with an errno. The first call has number 1. */
   failCall(name: "dmaIovaLink" | "dmaIovaSync", nth: number, errno: number): void {
     const dma = this.machine.dma;
     const original = dma[name].bind(dma) as (...args: unknown[]) => number;
@@ -90,7 +90,7 @@ class Fixture {
     dma[name] = (...args: unknown[]) => ++count === nth ? -errno : original(...args);
   }
 
-  /** Makes all memory from 2 GiB on peer memory of this kind. */
+  /** Makes all memory at addresses of 2 GiB and more peer memory of this kind. */
   usePeers(kind: PeerMapType, busOffset = 0): void {
     this.machine.peers = {
       unmappedEnd: () => -1,

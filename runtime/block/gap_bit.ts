@@ -3,8 +3,8 @@
  *
  * The kernel keeps one byte instead of an address mask: 0 for no gap, else one plus the position of
  * the lowest set bit over all starts and ends of joined vectors. This code takes the lowest bit of
- * each address, and then the minimum of these bits. The result is the same as when the addresses
- * are combined first, and is also right for offsets above 31 bits.
+ * each address, and then the minimum of these bits. The bitwise OR of all addresses has the same
+ * lowest bit, but the minimum is also right for offsets above 31 bits.
  *
  * @see rules/block.md 1.6
  */
@@ -30,7 +30,7 @@ export function lowerGap(a: number, b: number): number {
 /**
  * The gap bit of two consecutive vectors.
  *
- * @param endOffset Offset of the first vector in its page plus its length.
+ * @param endOffset Where the first vector ends: its offset in its page, plus its length.
  * @param nextOffset Offset of the second vector in its page.
  */
 export function pairGap(endOffset: number, nextOffset: number): number {
@@ -77,7 +77,7 @@ export function keepCutGap(kernel: Kernel, front: Bio, rest: Bio, walkedGap: num
 }
 
 /**
- * Sets the gap bit of a request that bios join.
+ * Updates the gap bit of a request when bios become part of it.
  * @param gapBit Gap bit of the joining bios.
  * @param joinGap Gap bit of the two vectors that meet, 0 if they touch.
  */

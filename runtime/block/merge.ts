@@ -53,8 +53,8 @@ export function countedIntegritySegments(kernel: Kernel, bio: Bio, limits: Queue
 }
 
 /**
- * Setting that disables merging, with the kernel's numbers. 0 disables nothing. 1 disables the
- * searches for a request other than those in a plug and the request joined last. 2 disables all
+ * Setting that disables merging, with the kernel's numbers. 0 disables nothing. 1 limits the search
+ * for a request to join to the requests in a plug and the request joined last. 2 disables all
  * merging. @see rules/block.md 1.5
  */
 export type NoMerges = 0 | 1 | 2;

@@ -121,7 +121,7 @@ Deno.test("a request joins the one before it when both and the queue have room (
   assertEquals([first.bios.length, first.nrPhysSegments, first.gapBit], [2, 3, 10]);
   const third = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
   assertEquals([queue.merger.joinRequests(first, third), first.closed], [false, false]);
-  // Exactly the maximum number of segments, and of sectors, of a request.
+  // A joined request may have exactly the maximum number of segments, and of sectors.
   const last = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
   assertEquals(new Queue({ maxSegments: 4 }).merger.joinRequests(first, last), true);
   const eight = (sector: number, at: number) => queue.request(bio(sector, [vec(at, 4096)]));
@@ -184,8 +184,9 @@ Deno.test("of a cut vector only what is left joins the segment before it (block.
   const rest = bio(0, [vec(A, 8192), vec(B, 4096)]);
   rest.advance(4096);
   assertEquals(queue.join(request, rest), true);
-  // 4096 bytes and the remaining 4096 bytes end on the segment boundary, so there is no gap between
-  // them. The whole vector of 8192 bytes would cross the boundary, and there would be a gap.
+  // Together, the request's 4096 bytes and the remaining 4096 bytes of the vector end on the
+  // segment boundary, so there is no gap between them. The whole vector of 8192 bytes would cross
+  // the boundary, and there would be a gap.
   assertEquals(request.gapBit, 14);
 });
 
@@ -380,7 +381,7 @@ Deno.test("two requests with metadata join as far as the queue takes its segment
   const joined = (...counts: [number, number]) => {
     const [first, second] = [request(0, counts[0]), request(8, counts[1])];
     const answer = [queue.merger.joinRequests(first, second), first.nrIntegritySegments];
-    // A bio is joined by the same rule as a request.
+    // The rule for joining a bio to a request is the same as for joining two requests.
     const alike = request(0, counts[0]);
     assertEquals([queue.join(alike, second.bios[0]!), alike.nrIntegritySegments], answer);
     assertEquals(queue.merger.refusal, answer[0] ? null : "integrity");

@@ -6,7 +6,7 @@
  * - Tests: `split_test.ts`, `dma_iterator_test.ts`, and captured requests (`deno task conformance
  *   kernel`).
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   Bio,

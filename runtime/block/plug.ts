@@ -52,8 +52,9 @@ export class Plug<R extends BlockRequest = BlockRequest> {
 
   /**
    * Adds a request to the plug. In releases that send a plug's requests newest first, the order of
-   * sending reveals when the plug was flushed. Therefore the plug is flushed in these releases before
-   * it holds more than `MOST_HELD` requests and, if the queue allows joins, after a long request.
+   * sending depends on the moments at which the plug is flushed, so these moments must be the
+   * kernel's. In these releases, the plug is flushed before it holds more than `MOST_HELD` requests
+   * and, if the queue allows joins, after a long request.
    */
   hold(target: PlugTarget<R>, request: R): void {
     const last = this.#held.at(-1);
@@ -67,8 +68,8 @@ export class Plug<R extends BlockRequest = BlockRequest> {
   /**
    * Sends all requests. Consecutive requests of one queue are sent as one batch. The plug can be
    * used again.
-   * @param asleep The task goes to sleep with requests in the plug: the oldest request is then sent
-   *   first in every release.
+   * @param asleep True if the task goes to sleep with requests in the plug. The oldest request is
+   *   then sent first in every release.
    */
   flush(asleep = false): void {
     const held = this.#held;

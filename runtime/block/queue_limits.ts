@@ -14,9 +14,9 @@ import type { Kernel } from "../kernels/kernels.ts";
 import type { SegmentLimits } from "./segment_iterator.ts";
 
 /**
- * The origin of a limit: the rule that decided, and the rule's inputs. The input `set_by` is the
- * origin: `controller`, `driver`, `dma_mapping`, `block_layer`, `user`, or the name of another
- * limit.
+ * The origin of a limit: the rule that decided, and the rule's inputs. The input `set_by` names
+ * what set the value: `controller`, `driver`, `dma_mapping`, `block_layer`, `user`, or the name of
+ * another limit.
  */
 export interface LimitReason {
   readonly limit: keyof LimitValues;
@@ -197,7 +197,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   };
 }
 
-/** The origin of the soft limit that `softLimit` returned, for the input `set_by`. */
+/** The value of the input `set_by` for the soft limit that `softLimit` returned. */
 function softSetter(
   soft: number,
   bound: number,

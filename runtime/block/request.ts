@@ -31,7 +31,7 @@ class SharedOwner implements RequestOwner {
   }
 }
 
-/** The limits of a queue that a request needs. */
+/** The limits that a request needs from its queue. */
 export interface RequestLimits extends SegmentLimits {
   readonly logicalBlockSizeBytes: Bytes;
   /** Metadata of a logical block; 0 is none. */
@@ -47,7 +47,9 @@ export class BlockRequest implements EventOrigin {
   gapBit = 0;
   /** Number of metadata segments as the block layer counted them; 0 for a request without metadata. */
   nrIntegritySegments = 0;
-  /** Closed to further joins, since a bio once exceeded its limits. @see rules/block.md 1.5 */
+  /**
+   * Closed to further joins, because a bio exceeded the request's limits. @see rules/block.md 1.5
+   */
   closed = false;
   /** Segments that were mapped one by one, each to be unmapped if the device needs that. */
   mappedSegments = 0;
@@ -87,7 +89,7 @@ export class BlockRequest implements EventOrigin {
    * @param device The device's name.
    * @param op The operation.
    * @param bios The bios, in the order of their sectors; an empty list for a command without bios.
-   * @param limits The queue's limits of a segment.
+   * @param limits The limits that the request needs from its queue.
    */
   constructor(
     readonly device: string,

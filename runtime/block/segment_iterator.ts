@@ -11,7 +11,10 @@ export interface SegmentLimits {
   readonly maxSegmentSizeBytes: Bytes;
   /** A segment may not cross a multiple of `segBoundaryMask + 1`, in physical addresses. */
   readonly segBoundaryMask: number;
-  /** Adjacent memory inside a bio becomes one segment; in 6.12 only where two bios meet. */
+  /**
+   * True if adjacent memory inside a bio becomes one segment. False in 6.12, which joins memory
+   * only where two bios meet.
+   */
   readonly joinsInsideBio: boolean;
 }
 

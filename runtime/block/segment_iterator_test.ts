@@ -122,7 +122,8 @@ Deno.test("who waits for a request, and what is freed at its end, goes over to t
   assertEquals(seen.splice(0).map(([name]) => name), ["c", "a", "b", "third", "first", "second"]);
   one.end(BLK_STS.OK);
   assertEquals(seen.map(([name]) => name), ["a", "b"], "nobody waits for it any more");
-  // Segments that need no unmap are subtracted, down to 0 at most.
+  // Segments that need no unmap are subtracted from the device's mappings; the result is never
+  // below 0.
   for (const [mapped, left] of [[3, 2], [6, 0]] as const) {
     const dev = { mappings: 5 };
     one.mappedSegments = mapped;

@@ -140,7 +140,7 @@ export class BioSplitter {
     return this.#cut(bio, fitting);
   }
 
-  /** The most bytes that a bio may have if it starts at this bio's sector (1.3, maximum bytes). */
+  /** Largest size in bytes of a bio that starts at this bio's sector (1.3, maximum bytes). */
   #maxBytes(bio: Bio): Bytes {
     const limits = this.#limits;
     this.#byteRule = "max_sectors";

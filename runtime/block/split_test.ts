@@ -143,7 +143,7 @@ Deno.test("a vector is two segments across a segment boundary (block.md ch. 1, a
 });
 
 Deno.test("a bio that begins in the middle of a vector is two segments across a boundary, too (block.md 1.3)", () => {
-  // Pieces of 4 KiB from 0xffff_d800 on: the third one has 4 GiB in its middle.
+  // Pieces of 4 KiB from 0xffff_d800 on: the address 4 GiB is in the middle of the third piece.
   const { pieces } = split([vec(0xffff_d800, 0x4000)], {
     segBoundaryMask: 0xffff_ffff,
     maxUserSectors: 8,
@@ -314,7 +314,8 @@ Deno.test("a gap counts against the boundary's own mask, in multiples of it (blo
 });
 
 Deno.test("segments inside a vector end at the longest one or at the boundary, whichever comes first (block.md 1.3)", () => {
-  // 0x2000, then 0x1800 up to 4 GiB, 0x2000, and the remaining 0x800.
+  // The segments have 0x2000 bytes, 0x1800 bytes (up to the address 4 GiB), 0x2000 bytes, and the
+  // remaining 0x800 bytes.
   const outcome = split([vec(0xffff_c800, 0x6000)], { maxSegmentSizeBytes: 0x2000 });
   assertEquals(shapes(outcome), [[0, 0x6000, 4]]);
 });

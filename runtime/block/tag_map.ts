@@ -1,5 +1,6 @@
 /**
- * A map of tags in 64-bit words, with a hint: a tag in the word that the next search begins with.
+ * A map of tags in 64-bit words, with a hint. The hint is a tag; the next search begins with the
+ * word that contains this tag.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */

@@ -31,7 +31,7 @@ export interface PeerRouter {
   /** Whether a page is peer memory. Does not search for a route. */
   isPeerMemory(phys: PhysAddr): boolean;
   /**
-   * The end of the memory at a bus address that a device may access without a mapping. Such memory
+   * The end of the memory that a device may access at a bus address without a mapping. Such memory
    * is the device's own BAR, or allocated peer memory with a bus address that drivers use; -1 for
    * any other address.
    */

@@ -28,7 +28,10 @@ export interface LinkedSingle {
   readonly sizeBytes: Bytes;
 }
 
-/** Bytes of the state for each single mapping that it remembers: another address and size. */
+/**
+ * Bytes that the state takes for each single mapping that it remembers: the mapping's address and
+ * size.
+ */
 const SINGLE_BYTES: Bytes = 16;
 
 /** The C objects of a caller's state for one range. */
@@ -56,7 +59,7 @@ export class DmaIovaState {
    */
   bounced = false;
   /**
-   * Bytes of leaves that links made through this state and that are still linked. The kernel keeps
+   * Bytes of the leaves that were linked through this state and are still linked. The kernel keeps
    * no such number. It is used to find mistakes; no mapping decision depends on it.
    * @internal
    */

@@ -2,8 +2,8 @@
  * Memory that no driver may map: the kernel's stacks, its code and constants, and memory that is
  * contiguous for the CPU only.
  *
- * It consists of every region of the scenario's machine block that has the name of such an area, and
- * of every page that vmalloc has taken.
+ * It consists of the regions that have the name of such an area in the scenario's machine block,
+ * and of every page that vmalloc has taken.
  *
  * @see rules/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
  */

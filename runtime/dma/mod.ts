@@ -6,7 +6,7 @@
  * paths. Hot path: map, link and unmap, and a device's accesses (`bus_access.ts`). `deno task bench map` measures
  * them. Tests: `dma_checker_test.ts`, model tests of the ledger, captured mappings and `dmalab tree compare`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   ATTRIBUTE_PREFIX,

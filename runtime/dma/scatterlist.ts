@@ -56,7 +56,7 @@ export const APART = {
 } as const;
 export type Apart = (typeof APART)[keyof typeof APART];
 
-/** The names of `APART` as words, by number: `longest`. */
+/** The names of `APART` in lower case, by their number; for example `longest`. */
 export const APART_WORDS: readonly string[] = Object.keys(APART).map((name) => name.toLowerCase());
 
 /** A list of buffers that are mapped together, and the device's addresses of them. */

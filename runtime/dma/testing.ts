@@ -24,7 +24,9 @@ export interface TestBench {
   readonly dev: DmaDevice;
   /** Every event since the bench was built or `forget` was called. */
   readonly seen: MachineEvent[];
-  /** The names of the events seen; only names in `only` when given. */
+  /**
+   * The names of the events seen. If names are given in `only`, the result has only those names.
+   */
   names(...only: EventName[]): EventName[];
   /** The fields of the events of one name, in order. */
   fields<N extends EventName>(name: N): Plain<EventFields<N>>[];

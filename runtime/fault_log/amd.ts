@@ -28,7 +28,7 @@ const SPEC = "AMD IOMMU specification, 2.5";
 const MAX_FLAGS = 0xfff;
 const NUMBER = new RegExp(`(?:0x)?(${HEX_DIGITS})\\b`, "i");
 const KEYS = '"device=", "domain=", "pasid=", "address=", "flags="';
-/** Keys of an entry's fields, with two that can precede an address in RMP records. */
+/** Keys of an entry's fields, including the two keys that can precede an address in RMP records. */
 const KEY = /(device|domain|pasid|address|gpa|spa|vmg_tag|flags_rmp|flags|tag)=/;
 const ADDRESS_KEYS: ReadonlySet<string> = new Set(["address", "gpa", "spa"]);
 const WORDS = 4;

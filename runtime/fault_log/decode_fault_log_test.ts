@@ -247,8 +247,8 @@ Deno.test("decodeFaultLog() never makes a wrong number of an address of 2^53 and
 });
 
 /**
- * Damaged lines, by the correct text with which they begin. Each row has the rest of a line, with `‸`
- * at the mistake, and the message.
+ * Damaged lines. A key is the correct text with which the lines begin. Each row has the rest of a
+ * line, with `‸` at the mistake, and the message.
  */
 const DAMAGED = {
   "": `

@@ -25,7 +25,7 @@ export function faultHead(line: string): FaultLogFormat | null {
   return HEADS.find(([head]) => head.test(line))?.[1] ?? null;
 }
 
-/** The IOMMU maker named in a line, for SMMUs with the name of the unit. */
+/** The IOMMU maker named in a line; for an SMMU, the maker with the name of the unit. */
 const MAKER = /\b(DMAR|INTR-REMAP|AMD-Vi|arm-smmu-v3 \S+|arm-smmu \S+):/i;
 
 /** The IOMMU that a line names, in lower case, or null. */

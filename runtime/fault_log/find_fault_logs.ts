@@ -79,7 +79,10 @@ export class FaultLogReader {
     if (this.#open.size > 0) this.#closeBefore(line - REACH_LINES);
   }
 
-  /** The first line of the open faults, which may still get lines; Infinity without any. */
+  /**
+   * The first line of the faults that are open, which means that further lines may belong to them;
+   * Infinity if no fault is open.
+   */
   get openLine(): number {
     let least = Infinity;
     for (const { line } of this.#open.values()) if (line < least) least = line;

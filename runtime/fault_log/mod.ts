@@ -1,9 +1,9 @@
 /**
- * The lines that kernels log of an IOMMU fault, written and read: VT-d, AMD, Arm SMMU.
+ * Writes and reads the lines that kernels log for an IOMMU fault: VT-d, AMD, Arm SMMU.
  *
  * State: none. Tests: `print_fault_log_test.ts`, and `decode_fault_log_test.ts` with real logs.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { decodeFaultLog } from "./decode_fault_log.ts";
 export {

@@ -157,7 +157,10 @@ function fetchAddressOf({ high, low }: Word64): Word64 {
 
 type Client = Pick<SmmuRecord, "source" | "clientName">;
 
-/** The client in the line with the meaning after the words, if that line is about the same stream. */
+/**
+ * The client in the line that follows the words and gives their meaning, if that line is about the
+ * same stream.
+ */
 function clientAfter(cursor: LogCursor, streamId: number): Client {
   const line = cursor.find(/\bclient:\s*(\([^)]{0,80}\)|\S{1,80})\s+sid:\s*0x([0-9a-f]{1,8})\b/i);
   if (line === null || parseInt(line[2]!, 16) !== streamId) {

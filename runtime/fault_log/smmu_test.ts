@@ -7,7 +7,7 @@ import { formatWord64 } from "./word64.ts";
 interface RecordFields {
   readonly event: number;
   readonly streamId: bigint;
-  /** Bits 31 to 11 of the first word, from bit 0: SSV, then the substream. */
+  /** Bits 31 to 11 of the first word, shifted down to bit 0: SSV, then the substream. */
   readonly low: bigint;
   /** The second word. */
   readonly how: bigint;

@@ -113,7 +113,10 @@ function entry(reason: ReasonEntry["reason"], name: string, means: string): Reas
   return { reason, name, means };
 }
 
-/** The meaning of the status. An error of the walk comes before its possible consequences. */
+/**
+ * The meaning of the status. An error of the walk is tested before the errors that may be its
+ * consequences.
+ */
 function reasonOf(
   status: number | null,
   access: DeviceAccess | null,

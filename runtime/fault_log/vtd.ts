@@ -18,7 +18,7 @@ import { bitsOf, parseHex64, type Word64 } from "./word64.ts";
 
 const SPEC = "VT-d specification, appendix A";
 const KIND = /(DMA Read|DMA Write|INTR-REMAP)\b\s*(?:NO_PASID|PASID (?:0x)?([0-9a-f]{1,8}))?/i;
-/** A PASID has 20 bits; older releases print all ones without a PASID. */
+/** A PASID has 20 bits; for a request without a PASID, older releases print all ones. */
 const PASIDS = 2 ** 20;
 const MAX_REASON = 0xff;
 

@@ -14,7 +14,7 @@ export interface Word64 {
 
 const HALF = 2 ** 32;
 const HALF_DIGITS = 8;
-/** The most digits that 64 bits take. */
+/** Largest number of digits that 64 bits take. */
 export const WORD64_DIGITS = 16;
 
 /** Hex digits as logs print them, or as the language does, with underscores between. */

@@ -27,7 +27,7 @@ export const DEFAULT_ATS_ENTRIES = 64;
 const MAX_UNANSWERED = 256;
 const PAGE_BITS = 12;
 
-/** An invalidation that a device has not answered. Both ends included. */
+/** An invalidation that a device has not answered. `first` and `last` are included. */
 interface Unanswered {
   readonly domain: number;
   readonly first: number;

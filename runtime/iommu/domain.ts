@@ -365,8 +365,8 @@ export class IommuDomain {
   /**
    * Maps runs of one granule each, with the same result as separate calls of `map`. Maps nothing if
    * a listener needs an event of each map, or if maps are audited or charged separately.
-   * @returns Number of runs mapped, counted from index `first`. If it is 0, the caller must call
-   *   `map`.
+   * @returns Number of runs mapped; the first of them has index `first`. If the number is 0, the
+   *   caller must call `map`.
    */
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
     const { audited, charges, events } = this.#platform;

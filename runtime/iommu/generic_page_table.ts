@@ -35,8 +35,8 @@ const INVERSE_GRANULE = 1 / GRANULE_BYTES;
 /** `&` first takes a number modulo 2^32, so the offset is exact for any number below 2^53. */
 const OFFSET_MASK = GRANULE_BYTES - 1;
 /**
- * Unit of an entry's field with the number of entries that its leaf fills, as a power of two. The
- * field lies above all flags.
+ * Unit of the order field of an entry. The field stores how many entries the entry's leaf fills, as
+ * an exponent of two. The field lies above all flags.
  */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
@@ -398,8 +398,8 @@ export class GenericPageTable extends PageTable {
   }
 
   /**
-   * The table at a level for an address; null if a leaf is in the way, or if the table does not
-   * exist and cannot be allocated or `create` is false.
+   * The table at a level for an address. Null if a leaf is in the way. Also null if the table does
+   * not exist and either `create` is false or the table cannot be allocated.
    */
   #descend(iova: number, level: number, create: boolean): Float64Array | null {
     if (iova >= entryBytes(this.levels) && !(create && this.#grow(iova))) return null;

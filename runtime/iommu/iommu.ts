@@ -188,7 +188,10 @@ export class Iommu {
     return table.walk(dma) ? table.walkPhys as PhysAddr : -1;
   }
 
-  /** The physical address without translation: memory by the bus's ranges, MMIO windows unchanged. */
+  /**
+   * The physical address of an access without translation. The bus's ranges convert addresses of
+   * memory; addresses of MMIO windows stay unchanged.
+   */
   #throughBus(dev: DmaDevice, dma: number): PhysAddr | -1 {
     if (dev.rangeMap === null) return dma as PhysAddr;
     const phys = dev.rangeMap.physOf(dma);

@@ -63,7 +63,7 @@ function enter(dev: DmaDevice, domain: IommuDomain | null): void {
 }
 
 /**
- * Maps the memory that firmware uses with devices one to one.
+ * Maps, one to one, the memory that firmware uses with devices.
  * @throws {KernelError} If the memory cannot be mapped, for example beyond the end of the table.
  */
 function mapDirectRegions(
@@ -265,9 +265,10 @@ export class IommuGroups {
    * @param mode The word that was written: passthrough, strict, lazy, or auto for the type that the
    *   group had at boot.
    * @param privileged Whether the writer has the privilege.
-   * @returns 0, or -EACCES; -EINVAL for another word and for a mode that a member rules out;
-   *   -ENODEV without an IOMMU; -EPERM for any other change while a driver is bound; or the error
-   *   of mapping firmware's memory, after which the group stays unchanged.
+   * @returns 0, or -EACCES; -EINVAL for a word that is none of these four, and for a mode that a
+   *   member rules out; -ENODEV without an IOMMU; -EPERM for any change except strict to lazy while
+   *   a driver is bound; or the error of mapping firmware's memory, after which the group stays
+   *   unchanged.
    * @see rules/dma.md 1.3, 9.9
    */
   setMode(dev: DmaDevice, mode: string, privileged = true): number {
@@ -375,7 +376,10 @@ export class IommuGroups {
     return 0;
   }
 
-  /** The user releases the group: it returns to its default domain, with the mappings in it. */
+  /**
+   * The user releases the group. The group returns to its default domain, which still contains its
+   * mappings.
+   */
   release({ group }: DmaDevice): void {
     if (group === null || group.userDomain === null) return;
     invariant(group.users === 1, "A user's group has drivers");

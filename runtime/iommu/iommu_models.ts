@@ -27,8 +27,8 @@ export interface IommuModelSpec {
    */
   readonly hasAnyPageSize: boolean;
   /**
-   * Supported page sizes with the default granule, if a machine block lists none; null for the
-   * default of `page_sizes`.
+   * Supported page sizes if a machine block lists no page sizes and the granule is the default.
+   * Null if the general default of the key `page_sizes` applies.
    */
   readonly usualPageSizesBytes: readonly Bytes[] | null;
   /**
@@ -51,8 +51,8 @@ export interface IommuModelSpec {
   readonly extendsTopBit: boolean;
   /**
    * The range that a flush command covers: the exact range (`range`), or the smallest aligned block
-   * that contains it (`block`). If that range is too large for one command, the command covers the
-   * whole domain with `_or_domain`, otherwise still the same range.
+   * that contains it (`block`). If that range is too large for one command, a model whose word ends
+   * in `_or_domain` covers the whole domain, and any other model still covers the same range.
    * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
@@ -206,7 +206,10 @@ export interface PageTableConfig {
 
 export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuModel[];
 
-/** Four levels of tables, or five; allocations use the lower half of their reach. */
+/**
+ * Tables have four or five levels; allocations use the lower half of the addresses that the levels
+ * reach.
+ */
 function x86Widths(asked: number): { readonly addressBits: number; readonly apertureBits: number } {
   const addressBits = asked <= 48 ? 48 : 57;
   return { addressBits, apertureBits: Math.min(asked, addressBits - 1) };

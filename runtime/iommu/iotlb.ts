@@ -15,7 +15,10 @@ const NONE = -1;
 /** Number of possible leaf sizes: powers of two below 2^53. */
 const SIZE_BITS = 53;
 const HASH_MULTIPLIER = 0x9e3779b1;
-/** 2^n by n: a table is faster than the power (`nvme.read4k.strict`). */
+/**
+ * The powers 2^n by their exponent n: reading a table is faster than computing a power
+ * (`nvme.read4k.strict`).
+ */
 const POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** bit);
 const INVERSE_POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** -bit);
 
@@ -31,7 +34,10 @@ export class Iotlb {
   /** Serial number of the entry's translation, unique for each insertion; 0 for a free entry. */
   readonly #serial: Float64Array;
   #serials = 0;
-  /** LRU list: the neighbour used before and after, and both ends. */
+  /**
+   * LRU list: for each entry, the entry used before it and the entry used after it; then both ends
+   * of the list.
+   */
   readonly #older: Int32Array;
   readonly #newer: Int32Array;
   #oldest = NONE;
@@ -176,7 +182,7 @@ export class Iotlb {
     if (this.#countOfSize[sizeBit]!++ === 0) this.#sizesInUse[this.#sizes++] = sizeBit;
   }
 
-  /** Drops the entries of a domain that overlap the hardware's range of an invalidation. */
+  /** Drops the entries of a domain that overlap the range that the hardware invalidates. */
   invalidate(domain: number, range: Pick<Invalidation, "hardwareFirst" | "hardwareLast">): void {
     const first = range.hardwareFirst;
     const last = range.hardwareLast;

@@ -178,7 +178,7 @@ export class IovaAllocator {
     return SOURCES[this.#source]!;
   }
 
-  /** Set by code that allocates in place of this class. */
+  /** Set by code that allocates IOVAs itself instead of calling this class. */
   set lastSource(source: IovaSource) {
     this.#source = SOURCES.indexOf(source);
   }
@@ -196,8 +196,8 @@ export class IovaAllocator {
   }
 
   /**
-   * Frees the ranges of one magazine of a depot if it has more magazines than there are online
-   * CPUs.
+   * Frees the ranges of one magazine of a depot if the depot has more magazines than there are
+   * online CPUs.
    */
   shrinkDepot(sizeClass: number): boolean {
     this.depotWorks++;

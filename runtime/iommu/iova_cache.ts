@@ -29,7 +29,7 @@ const NO_MAGAZINE = -1;
 const PLACE_BITS = 7;
 const FILL_MASK = 2 ** PLACE_BITS - 1;
 
-/** Frees the range of one frame number that leaves the cache. */
+/** Frees the range that begins at this frame number, when the range leaves the cache. */
 export type ReleasePfn = (pfn: number) => void;
 
 /** Visits one cached frame; `cpu` is -1 for a frame in a depot. */

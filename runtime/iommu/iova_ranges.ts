@@ -140,7 +140,7 @@ export class IovaRanges {
    *
    * @param pfns Frames wanted, at least 1.
    * @param limitPfn Last frame that may be used.
-   * @param aligned Whether the range starts at a multiple of its size rounded up to a power of two.
+   * @param aligned True to align the range's start to a power of two: the range's size, rounded up.
    * @returns The first frame, or 0 when nothing fits.
    * @see rules/dma.md 4.4
    */
@@ -331,7 +331,7 @@ export class IovaRanges {
     return node;
   }
 
-  /** Builds the skip list once long searches have visited as many ranges as building it will. */
+  /** Builds the skip list when long searches have visited as many ranges as the building visits. */
   #afterLongSearch(steps: number): void {
     if (this.#skips !== null || this.#count < this.skippingRanges) return;
     this.#walked += steps;

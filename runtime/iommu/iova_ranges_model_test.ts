@@ -1,6 +1,6 @@
 /**
- * Compares the ranges with a simple, slow implementation of the rule: a sorted list, every search of which visits all
- * ranges.
+ * Compares the ranges with a simple, slow implementation of the rule: a sorted list, where every
+ * search visits all ranges.
  */
 import { assertEquals } from "@std/assert";
 import { Random } from "../random.ts";
@@ -186,7 +186,8 @@ Deno.test("what searches have learned changes no answer (dma.md 4.4)", () => {
   let failed = 0;
   for (let seed = 1; seed <= 12; seed++) {
     const random = new Random(seed);
-    // Every third time, the skip list is only built once there are 64 ranges.
+    // Every third time, the skip list is built when there are 64 ranges, otherwise when there are
+    // 2.
     const learning = new IovaRanges(1, 2 ** 15, seed % 3 === 0 ? 64 : 2);
     const plain = new IovaRanges(1, 2 ** 15, Infinity);
     const limits = [2 ** 15 - 1, 2 ** 15 - 1, 2 ** 16 + 77, 2 ** 13];

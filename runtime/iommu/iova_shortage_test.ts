@@ -45,8 +45,8 @@ Deno.test("more than the limit leaves: beyond_limit, and what lies above does no
 
 Deno.test("a size that failed before is refused without a search (dma.md 4.4 step 1)", () => {
   const ranges = used(15, 4, 5, 6, 7);
-  // This search up to frame 3 fails. After that, no search below 4 GiB is tried for one frame or
-  // more.
+  // This search up to frame 3 fails. After that, every allocation below 4 GiB of one frame or more
+  // is refused without a search.
   assertEquals(ranges.alloc(1, 3, true), 0);
   assertEquals(shortage(ranges, 4, 15), { cause: "max32_skipped", freePfns: 4, longestPfns: 4 });
   ranges.free(9);

@@ -9,9 +9,9 @@
  * a search for the stored size or more skips the span and still finds the same gap.
  *
  * A node's index decides its level. The index is hashed, so that no pattern of frees removes all
- * nodes of a level. A new range only makes a gap smaller, so the stored sizes stay valid. A freed
- * range makes the gap below the range above it larger, so the sizes of the spans with that gap
- * become unknown.
+ * nodes of a level. A new range only makes a gap smaller, so the stored sizes stay valid. When a
+ * range is freed, the gap grows that lies below the next higher range, so the sizes of the spans
+ * with that gap become unknown.
  */
 
 import { invariant } from "../errno.ts";
@@ -43,7 +43,10 @@ function heightOf(node: number): number {
   return height;
 }
 
-/** One level; a node's place in it is its index without the bits that selected it. */
+/**
+ * One level. A node's place in the level's arrays is the node's index without the bits that
+ * selected the node for this level.
+ */
 class Level {
   readonly #shift: number;
   #lower = new Int32Array(8);
@@ -66,7 +69,7 @@ class Level {
     return this.#higher[node >> this.#shift]!;
   }
 
-  /** The least aligned size known to fit nowhere in the span that a node begins. */
+  /** The smallest aligned size that is known to fit nowhere in the span that a node begins. */
   failing(node: number): number {
     return this.#failing[node >> this.#shift]!;
   }

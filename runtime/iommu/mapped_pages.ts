@@ -60,7 +60,7 @@ export class MappedPages {
     else this.#counts.set(frame, count);
   }
 
-  /** Warns if pages that are allocated or freed are mapped. */
+  /** Warns if an IOMMU maps pages that are being allocated or freed. */
   handedOver(firstPhys: PhysAddr, pages: number): void {
     if (this.#counts.size === 0) return;
     const { pages: { pageSizeBytes }, warnings } = this.#platform;

@@ -6,7 +6,7 @@
  * - Tests: `iova_allocator_test.ts`, `page_table_model_test.ts`, `iommu_groups_test.ts`, the golden data of iova/ and
  *   pagetable/.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { ArmPageTable } from "./arm_page_table.ts";
 export { DEFAULT_ATS_ENTRIES, deviceTlbDescriptor } from "./device_tlb.ts";

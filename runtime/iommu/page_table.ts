@@ -160,8 +160,8 @@ type LeafVisitor = (iova: number, phys: number, sizeBytes: number, flags: number
 
 /**
  * One IO page table. It contains a tree of tables, the record of the last operation, the result of
- * the last walk, and the lowest table used last, which also contains most of the next addresses.
- * Nothing in this class allocates in steady state.
+ * the last walk, and the table of the lowest level that was used last. That table mostly contains
+ * the addresses that are used next as well. Nothing in this class allocates in steady state.
  */
 export abstract class PageTable {
   abstract readonly granuleBytes: number;
@@ -443,7 +443,7 @@ export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
   /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */
   readonly addressBits: number;
-  /** Width of the part of the addresses that is used, if it is smaller. */
+  /** Width of the addresses that are used, if it is smaller than `addressBits`. */
   readonly apertureBits?: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;

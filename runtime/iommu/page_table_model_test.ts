@@ -474,7 +474,8 @@ function caseOf(name: string): Case {
   const second = shape.pageSizesBytes.find((size) => size >= granule * granule / 8) ??
     granule * granule / 8;
   const large = shape.pageSizesBytes.length > 1 && granule === 4096 ? [GIB, 2 * GIB] : [];
-  // With large granules, a second-size page consists of too many small pages to check each time.
+  // With large granules, a page of `second` bytes consists of too many small pages to check each
+  // time.
   const some = granule === 4096 ? [second - granule] : [];
   return {
     name,

@@ -125,8 +125,8 @@ const ARM_MEMORY = { notCached: 0, writeBack: 1, device: 2 } as const;
 const INNER_SHAREABLE = 3;
 const OUTER_SHAREABLE = 2;
 /**
- * Descriptors of 64 KiB granules store the address bits from this bit on in the bits below the
- * granule.
+ * Descriptors of 64 KiB granules store this address bit and the higher address bits in descriptor
+ * bits below the granule.
  */
 const ARM_HIGH_ADDRESS = 2n ** 48n;
 

@@ -1,4 +1,7 @@
-/** The bits of entries, compared with how hardware interprets them by the specifications (dma.md 5.1). */
+/**
+ * Compares the bits of entries with the interpretation by hardware according to the specifications
+ * (dma.md 5.1).
+ */
 import { assertEquals } from "@std/assert";
 import { IOMMU_MODEL_NAMES, IOMMU_MODELS, type IommuModel, makePageTable } from "./iommu_models.ts";
 import {

@@ -5,7 +5,7 @@
  * State: none; `machine.kernel` is a record of booleans, and no other code checks for a release by name. Tests:
  * `kernels_test.ts`, `tests/releases_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   type Behaviour,

@@ -4,7 +4,7 @@
  * State: `Beginning` remembers what existed before the test. Tests: `test_leaks_test.ts`,
  * `lang/run/leaks_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { LEAK_KINDS, type LeakKindEntry } from "./leak_kinds.ts";
 export { Beginning, type TestLeak } from "./test_leaks.ts";

@@ -3,7 +3,7 @@
  *
  * There are two sources. The checker's records contain mappings and ranges, with the statements
  * that made them. The tables of a recording contain page-table entries, IOVA ranges, bounce slots,
- * blocks of pools and memory. The page-table entries of a mapping are reported together with the
+ * pool blocks, and memory. The page-table entries of a mapping are reported together with the
  * mapping. Not reported are: resources that existed before, such as the queues of devices; memory
  * that a test allocates for its data; and resources of a request in flight, which are freed when
  * the request completes.

@@ -16,7 +16,7 @@ import { INJECTION } from "../injection.ts";
 import type { Machine } from "../machine.ts";
 import type { KernelAreas } from "../dma/kernel_areas.ts";
 
-/** More pieces than this are taken for a typing mistake. */
+/** A buffer of more pieces than this is considered a typing mistake. */
 const MAX_PIECES = 2 ** 20;
 /** Units of work that a piece, or a page of it, costs. */
 const SEGMENT_UNITS = 64;

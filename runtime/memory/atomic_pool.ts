@@ -23,7 +23,10 @@ export interface AtomicPoolHome {
 class AtomicPool implements PageHome, TimerHandler {
   readonly #home: AtomicPoolHome;
   readonly #lastPhys: number;
-  /** The reserve of free pages: an allocation that leaves fewer makes the pool double. */
+  /**
+   * The reserve of free pages. If an allocation leaves fewer free pages than this, the pool
+   * doubles.
+   */
   readonly #initialPages: number;
   #freePages: PhysAddr[] = [];
   #totalPages = 0;

@@ -45,7 +45,10 @@ export interface CurrentStatement {
 /** The properties of a device that the caches need. */
 export interface AccessingDevice {
   readonly name: string;
-  /** The device is coherent: it reads from the caches, and its writes replace their lines. */
+  /**
+   * The device is coherent: it reads from the caches, and its writes replace the lines in the
+   * caches.
+   */
   readonly coherent: boolean;
 }
 
@@ -242,7 +245,10 @@ export class CpuCaches implements HostMemory {
     return lines;
   }
 
-  /** Offsets in a page of the lines that a device has overwritten in memory, in bytes. */
+  /**
+   * Offsets in bytes, from the start of a page, of the lines that a device has overwritten in
+   * memory.
+   */
   oldLinesIn(page: PhysAddr): readonly Bytes[] {
     const states = this.#pages.get(page / PAGE_SIZE_BYTES)?.states;
     if (states === undefined) return NO_LINES;

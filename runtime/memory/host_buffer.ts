@@ -38,7 +38,7 @@ export interface BufferDifference {
   readonly sizeBytes: Bytes;
 }
 
-/** The checks of memory that the CPU uses and frees, as buffers call them. */
+/** The checks that buffers call when the CPU uses or frees memory. */
 type BufferChecks = Pick<MemoryChecks, "written" | "freed" | "freedTwice" | "usedAfterFree">;
 
 /** The parts of a machine that buffers use: memory for the content, and the source of random bytes. */
@@ -51,7 +51,7 @@ export interface BufferHome {
   readonly random: Random;
 }
 
-/** Host memory that a buffer's page, and a piece, cost. */
+/** Host memory that each page of a buffer takes, and that each piece of a buffer takes. */
 const PAGE_COST_BYTES = 16;
 const SEGMENT_COST_BYTES = 96;
 

@@ -23,7 +23,7 @@ export class MemoryEncryption {
 
   constructor(private readonly memory: Pick<PhysicalMemory, "kindAt">) {}
 
-  /** Stores every page that holds a byte of the span as plain text from now on. */
+  /** From now on, stores as plain text every page that holds a byte of the span. */
   share(phys: PhysAddr, sizeBytes: Bytes): void {
     this.#shared.add(firstPage(phys), endPage(phys, sizeBytes));
   }
@@ -69,7 +69,7 @@ function endPage(phys: number, sizeBytes: Bytes): number {
   return Math.ceil((phys + sizeBytes) / PAGE_SIZE_BYTES);
 }
 
-/** The cipher: a byte that depends on its address, never 0. */
+/** The cipher: a byte that depends on its address. The byte is never 0. */
 function streamByte(phys: number): number {
   const mixed = Math.imul(phys ^ Math.floor(phys / 2 ** 32) ^ 0x5bd1, KEY);
   return (mixed >>> 24) || 0xa5;

@@ -5,7 +5,7 @@
  * slots. Hot path: reads and writes of one page; a page that was never written costs nothing.
  * Tests: `physical_memory_test.ts`, `cpu_caches_model_test.ts`, the golden data of swiotlb/.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   allocateBuffer,

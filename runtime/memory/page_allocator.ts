@@ -229,7 +229,8 @@ export class PageAllocator implements PageHome {
     const alignPages = alignmentOf(options);
     const starts: number[] = [];
     let from = scope.from;
-    // After the wrap, blocks approach the first ones from below.
+    // After the search has wrapped around to the lowest page, new blocks approach the first block
+    // from below. They must not touch it.
     let barrier = Infinity;
     let wrapped = false;
     for (const pages of counts) {
@@ -301,8 +302,8 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * The first of `sizeBytes` bytes from `phys` on that lies in memory which was freed and not
-   * allocated again; -1 if there is no such byte.
+   * Of the `sizeBytes` bytes at `phys`, the first byte in memory which was freed and not allocated
+   * again; -1 if there is no such byte.
    */
   firstFreed(phys: number, sizeBytes: Bytes): PhysAddr | -1 {
     if (this.#freed.takenPages === 0 || sizeBytes === 0) return -1;
@@ -330,7 +331,7 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Whether bytes are memory without an allocated page.
+   * Whether all of these bytes are in memory and none of them is in an allocated page.
    * @internal
    */
   isUnused(phys: number, sizeBytes: Bytes): boolean {
@@ -392,7 +393,10 @@ export class PageAllocator implements PageHome {
     return { spans, from: Math.max(low, this.#hints[owner]), lowest: low };
   }
 
-  /** The lowest aligned page, `from` or later, from which all runs are free; or -1. */
+  /**
+   * The lowest aligned page, at least `from`, at which all pages of the runs are free; or -1. The
+   * runs begin at offsets from this page.
+   */
   #findPattern(
     runs: readonly PageRun[],
     alignPages: number,
@@ -409,8 +413,8 @@ export class PageAllocator implements PageHome {
         free++;
         continue;
       }
-      // The run would include the blocked page again until the run begins after that page, at a
-      // free page.
+      // While the run begins at or before the blocked page, it includes that page. So the run must
+      // begin at a free page after it.
       const next = this.#bitmap.nextFree(blocked, spans);
       if (next < 0) return -1;
       invariant(next > start, "A search for pages does not go on");

@@ -135,7 +135,8 @@ Deno.test("PageAllocator.allocApart() leaves a page between blocks, wraps once, 
   assertEquals(apart([2, 3, 1]), [0, 3, 7]);
   assertEquals(apart([8]), [0]);
   assertEquals(apart([9]), null);
-  // The second block comes from the bottom, where the other island lies; they do not touch.
+  // The second block comes from the bottom, where the other island lies. The two blocks do not
+  // touch.
   assertEquals(apart([4, 4]), [0, -8]);
   assertEquals(apart([4, 4, 3]), [0, -8, -3]);
   assertEquals(apart([4, 4, 4]), null);

@@ -104,7 +104,7 @@ export class PageBitmap {
     if (span === undefined || start < span.start) return start;
     const last = Math.min(end, span.end);
     const taken = this.firstTaken(start, last);
-    // Spans of RAM never touch, so the page after one is outside RAM.
+    // Spans of RAM never touch, so the page after a span is outside RAM.
     return taken >= 0 ? taken : last < end ? last : -1;
   }
 

@@ -45,8 +45,9 @@ const PAGE_UNITS = 8;
  * The bytes of one page. For content that consists of wider units, there are views of the same
  * memory in these units: words for queue entries, doubles for a disk's content. The views are
  * created at their first use. The content of a fresh disk, a series of doubles, is generated at the
- * first read of the page (`nvme.read4k`; `nvme.read4k.looked` pays for it). Typed arrays have the
- * host's byte order, which is little-endian on every supported host.
+ * first read of the page: this makes `nvme.read4k` faster, and `nvme.read4k.looked` pays for the
+ * generation. Typed arrays have the host's byte order, which is little-endian on every supported
+ * host.
  */
 export class MemoryPage {
   readonly #bytes: Uint8Array;
@@ -213,7 +214,8 @@ export class PhysicalMemory {
   }
 
   /**
-   * Reads `sizeBytes` bytes into `into` from `offset` on. Memory that was never written is zero.
+   * Reads `sizeBytes` bytes into the array `into`, from the array's index `offset` on. Memory that
+   * was never written is zero.
    */
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
     const first = phys & PAGE_MASK;
@@ -360,7 +362,9 @@ export class PhysicalMemory {
     this.onWrite?.(phys, from.byteLength);
   }
 
-  /** Reads 64 bits as `[low half, high half]`, for values that may exceed an exact number. */
+  /**
+   * Reads 64 bits as `[low half, high half]`, for values that may exceed the largest exact number.
+   */
   readU64Parts(phys: PhysAddr): readonly [low: number, high: number] {
     return [this.readU32(phys), this.readU32((phys + 4) as PhysAddr)];
   }
@@ -393,7 +397,8 @@ export class PhysicalMemory {
    * @internal
    */
   forEachPage(visit: (phys: PhysAddr, bytes: Uint8Array) => void): void {
-    // A plain loop for speed: a race compares the memory of all its orders (`race.orders`).
+    // A plain loop for speed: a race compares the memory of all orders of its blocks
+    // (`race.orders`).
     const visitLeaf = (leaf: Leaf | undefined, index: number) => {
       if (leaf === undefined) return;
       for (let at = 0; at < LEAF_PAGES; at++) {
@@ -429,7 +434,7 @@ export class PhysicalMemory {
 
   /**
    * Moves a page of RAM, with its contents, into the caller's array, which compiled code shares.
-   * Views of the page that were made before no longer show memory.
+   * Views of the page from before the call no longer show memory.
    *
    * @param phys Address of the page's first byte.
    * @param bytes As long as a page, zeroed, and aligned for doubles.

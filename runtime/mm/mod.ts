@@ -5,7 +5,7 @@
  * - Hot path: none.
  * - Tests: `process_memory_test.ts`, `hmm_dma_map_test.ts`, the golden data of hmm/.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { AddressSpace } from "./address_space.ts";
 export {

@@ -6,7 +6,7 @@
  * a row of numbers; `deno task bench recording` measures it. Tests: `event_log_test.ts`,
  * `history_table_test.ts`, model tests beside them.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export type { EventLog } from "./event_log.ts";
 export { HistoryTable } from "./history_table.ts";

@@ -4,7 +4,7 @@
  * State: the clock, and the times of CPUs and devices. Hot path: without latencies it costs
  * nothing. Tests: `clock_test.ts`, `local_clocks_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { TICK_NS, type TimerHandler, VirtualClock } from "./clock.ts";
 export { Charges, hasLatencies, LATENCY_SETTINGS } from "./latencies.ts";

@@ -5,7 +5,7 @@
  * State: none. Hot path: none, because events are numbered only once. Tests: `tests/vocabulary_test.ts`,
  * `tests/readers_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { type ArgumentRole, declarationOf } from "./call_roles.ts";
 export { DISK_EVENTS, NVME_EVENTS } from "./disk_events.ts";

@@ -29,8 +29,8 @@ const segmentsOf = (list: Scatterlist) =>
   list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const);
 
 /**
- * Arguments that events contain in another form: by the argument's role, the event's fields and their
- * conversions.
+ * Arguments that events contain in another form. For each role of an argument: the event's fields
+ * and their conversions.
  */
 const EMITTED = {
   attrs: { attrs: attributeWords },
@@ -125,8 +125,8 @@ export class CallEvents {
 
   /**
    * Emits `call.NAME`. The caller has called `tick` first, so arguments are collected only if there
-   * is a listener. Calls that each request makes fill in their event fields directly instead, because
-   * that makes a recording some percent faster (record.ratio).
+   * is a listener. A call that is made for each request fills in its event fields directly instead,
+   * because that makes a recording some percent faster (record.ratio).
    * @param args The arguments that the event contains.
    */
   tell<C extends KernelCall>(call: Call<C>, ...args: Told<CallTables[C]["roles"]>): void {

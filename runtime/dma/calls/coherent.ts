@@ -100,15 +100,18 @@ function isRemapped({ coherent, domain }: DmaDevice, atomic: boolean, attrs: num
 }
 
 /**
- * Whether the release cannot allocate coherent memory for a device of an encrypted guest behind an
- * IOMMU.
+ * Whether the kernel release cannot allocate coherent memory for a device that is behind an IOMMU
+ * in an encrypted guest.
  * @see rules/v7.3.md 3.9
  */
 export function refusesShared({ encryption, kernel }: DmaMachine, { domain }: DmaDevice): boolean {
   return domain !== null && encryption !== null && !kernel.shared_coherent_behind_iommu;
 }
 
-/** Allocates pages from the atomic pool, page by page behind an IOMMU, or one block. */
+/**
+ * Allocates pages from the atomic pool: page by page for a device behind an IOMMU, else as one
+ * block.
+ */
 function takeCoherent(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -176,7 +179,7 @@ function collectPages(
   return collected;
 }
 
-/** Allocates contiguous pages that a device reaches; null without any. */
+/** Allocates contiguous pages that a device reaches; null if the allocation fails. */
 export function takePages(
   machine: DmaMachine,
   dev: DmaDevice,

@@ -616,8 +616,8 @@ export class DmaMapping {
   }
 
   /**
-   * True when the device's mappings need an unmap, which otherwise does nothing. Call after
-   * mapping.
+   * True when the device's mappings need an unmap. If they need none, an unmap does nothing. Call
+   * after mapping.
    */
   dmaNeedUnmap(dev: DmaDevice): boolean {
     const needed = dev.domain !== null || !dev.skipSync || this.#machine.config.dmaDebug;
@@ -648,8 +648,8 @@ export class DmaMapping {
   }
 
   /**
-   * The mask with which the device would reach all memory, as the last address that the mask
-   * covers.
+   * The mask with which the device would reach all memory. The result is the last address that the
+   * mask covers.
    */
   dmaGetRequiredMask(dev: DmaDevice): number {
     return requiredMask(this.#machine, dev);
@@ -893,9 +893,9 @@ export class DmaMapping {
   }
 
   /**
-   * Unmaps where devices of the domain cache translations. The call never returns if a device does not answer an
-   * invalidation; the page table has then lost the mapping already. Separate from `#unmapCall`: together, strict reads
-   * take 3 % longer.
+   * Unmaps in a domain whose devices cache translations. The call never returns if a device does
+   * not answer an invalidation; the page table has then lost the mapping already. Separate from
+   * `#unmapCall`: together, strict reads take 3 % longer.
    * @see rules/dma.md 5.4
    */
   #unmapFromDeviceTlbs(
@@ -1009,9 +1009,9 @@ export class DmaMapping {
   }
 
   /**
-   * Whether a link without a range maps its buffer as a single mapping. Unlink and destroy then
-   * unmap those mappings, so the state has to remember each mapping. The review of the first
-   * posting asked for this behaviour, but the change was not merged.
+   * Whether a link without a range maps its buffer as a single mapping. If it does, unlink and
+   * destroy unmap those mappings, so the state has to remember each mapping. The review of the
+   * API's first posting asked for this behaviour, but the change was not merged.
    * @see rules/dma.md 3.1, points 7 and 11; rules/defects.md, `unlink_covers_singles`
    */
   #isOneWay({ sizeBytes }: DmaIovaState): boolean {

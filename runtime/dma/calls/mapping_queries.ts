@@ -20,15 +20,16 @@ const DMA_ZONE_LAST_ADDRESS = 2 ** 24 - 1;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
 /**
- * The mask with which the device reaches all memory: all ones up to the top bit of the bus address of RAM's
- * last byte.
+ * The mask with which the device reaches all memory: all ones up to the highest bit that is set in
+ * the bus address of the last byte of RAM.
  */
 export function requiredMask(machine: DmaMachine, dev: DmaDevice): number {
   if (dev.domain !== null) return LAST_32BIT_ADDRESS;
   const { ranges } = machine.memory;
   const top = ramEndPhys(ranges) - 1;
   const last = dev.rangeMap?.dmaOf(top) ?? top;
-  // The error value has all 64 bits set. A run of the kernel's own code returned this mask.
+  // The error value has all 64 bits set, so the mask has them, too. A run of the kernel's own code
+  // returned the same mask.
   if (last === DMA_MAPPING_ERROR) return lastAddressOfBits(64);
   let mask = 1;
   while (mask <= last) mask *= 2;
@@ -56,7 +57,10 @@ export function optMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   return Math.min(max, CACHED_RANGE_PAGES * machine.config.pageSizeBytes);
 }
 
-/** The inputs that determine the two sizes, for the explanation of a limit. */
+/**
+ * The inputs that determine the largest and the optimal mapping size, for the explanation of a
+ * limit.
+ */
 export function mappingSizeInputs(machine: DmaMachine, dev: DmaDevice): Why["inputs"] {
   const max = maxMappingSize(machine, dev);
   return {

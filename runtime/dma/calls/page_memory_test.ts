@@ -1,4 +1,7 @@
-/** Device memory that the CPU caches (dma_alloc_pages, dma_alloc_noncontiguous). */
+/**
+ * Memory that is allocated for a device and that the CPU caches (dma_alloc_pages,
+ * dma_alloc_noncontiguous).
+ */
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../../address.ts";
 import { Machine } from "../../machine.ts";

@@ -134,8 +134,8 @@ export class AccessChecks {
   }
 
   /**
-   * The end of the memory at an address that a device may use although no record covers it; -1 when
-   * the device may not use it.
+   * The end of the memory that a device may use at an address although no record covers the
+   * address; -1 when the device may not use it.
    */
   #excusedEnd(device: CheckedDevice, dma: number): number {
     const { dev, forgotten, onBus } = device;

@@ -111,8 +111,8 @@ Deno.test("of two buffers in neighbouring granules the one in the granule of the
 });
 
 /**
- * Mistakes of a device, each with the report text that follows the device's name. If the text
- * begins with `of 1`, the report names the mapping's statement.
+ * Mistakes of a device, each with its reports: the report's class, the statement that it names, and
+ * its text after the device's name. The statement `of 1` is the statement of the mapping.
  */
 type Row = readonly [
   options: TestBenchOptions,

@@ -17,7 +17,10 @@ const FORCED: TestBenchOptions = {
 };
 /** Behind an IOMMU, a buffer that shares a granule is bounced for an untrusted device. */
 const UNTRUSTED: TestBenchOptions = { device: { untrusted: true, minAlignMask: 0xfff } };
-/** The release in which a sync for the device filled the bounce buffer in any direction. */
+/**
+ * The release in which a sync for the device filled the bounce buffer whatever the mapping's
+ * direction was.
+ */
 const FILLED_BY_SYNCS: TestBenchOptions = {
   ...FORCED,
   machine: { ...FORCED.machine, quirks: new Set(["swiotlb_2022_sync_rework"] as const) },

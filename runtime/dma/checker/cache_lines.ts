@@ -61,7 +61,10 @@ interface Lines {
   readonly last: number;
 }
 
-/** Live mappings of non-coherent devices by their memory, to find mappings that share a cache line. */
+/**
+ * Live mappings of non-coherent devices, in the order of their memory, to find mappings that share
+ * a cache line.
+ */
 export class SharedLines {
   /** Mappings in the order of their first lines. */
   readonly #all: Lines[] = [];

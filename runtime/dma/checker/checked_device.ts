@@ -37,7 +37,10 @@ export class CheckedDevice {
    * after they were made. The driver may still unmap them.
    */
   excusedSerial = 0;
-  /** The addresses of records that the checker no longer keeps singly; null without any. */
+  /**
+   * The addresses of records that the checker no longer keeps one by one; null if there are no such
+   * records.
+   */
   forgotten: IntervalSet | null = null;
   /**
    * Peer memory that the device reaches by bus address, without a mapping. An element has the
@@ -48,8 +51,8 @@ export class CheckedDevice {
   readonly poolPages = new Map<number, PoolPage>();
   /**
    * For each page, the record that was last made or found there. It is only a hint and must be
-   * checked before use. A device mostly accesses a few queues and new mappings, and for these the
-   * hint saves a search through blocks of every width.
+   * checked before use. A device mostly accesses a few queues and new mappings. For these, the hint
+   * saves a search of the record table, which has blocks of several widths.
    */
   readonly #hints = zeros(Int32Array, HINTS).fill(NONE);
 

@@ -35,7 +35,10 @@ export function attributeText(attrs: number): string {
   return attrs === 0 ? "none" : attributeWords(attrs).join(", ");
 }
 
-/** A mapping without an article: its size, address, memory, and the call that made it. */
+/**
+ * Describes a mapping as a phrase without an article: the mapping's size, address and memory, and
+ * the call that made it.
+ */
 export function describeRecord(table: RecordTable, record: number): string {
   const made = table.madeBy(record);
   const span = bytesAt(table.sizeBytes[record]!, table.dma[record]!);

@@ -78,7 +78,10 @@ export class DmaChecker {
     return this.#ledger.table.lastSerial;
   }
 
-  /** Mappings and ranges made after a record that are still to be unmapped or destroyed, oldest first. */
+  /**
+   * The mappings and ranges that were made after a record and still have to be unmapped or
+   * destroyed, oldest first.
+   */
   leftSince(serial: number): readonly UnreleasedRecord[] {
     const ledger = this.#ledger;
     const { table } = ledger;
@@ -238,7 +241,7 @@ export interface UnreleasedRecord {
 }
 
 /**
- * Leaks reported elsewhere: coherent memory from events, which distinguish the pools' memory; links
- * with their range.
+ * Leaks reported elsewhere. Leaks of coherent memory are found from events, which distinguish the
+ * pools' memory. Links are reported together with their range.
  */
 const FOUND_ELSEWHERE = 1 << MADE.COHERENT | 1 << MADE.LINK;

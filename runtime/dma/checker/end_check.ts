@@ -47,9 +47,9 @@ export function newEnding(made: MadeBy): Ending {
 }
 
 /**
- * The family of a mapping call, as bits `1 << MADE.…`: the unmap call that belongs to `made` may
- * end the mapping of any call of the family. Unless the release has `debug_by_page`, all calls for
- * single buffers are one family, and an attribute marks MMIO.
+ * The family of a mapping call, as bits `1 << MADE.…`. The unmap call that belongs to `made` may
+ * end a mapping that any call of the family made. Unless the release has `debug_by_page`, all calls
+ * for single buffers are one family, and MMIO is marked by an attribute instead of a separate call.
  * @see rules/dma.md 8.2, last paragraph
  */
 function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
@@ -203,7 +203,7 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
 
 /**
  * Reports an unmap of an address in a range of the two-step API. Only the range's own calls may end
- * its links: after this unmap, they would end them a second time.
+ * its links: after this unmap, the range's calls would end the links a second time.
  *
  * @returns Whether a mistake was reported.
  * @see rules/dma.md 8.3

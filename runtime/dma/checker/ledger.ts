@@ -34,7 +34,10 @@ const PRINTED_ERRORS = 1;
 const MAX_PER_CACHE_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
 
-/** Memory that no driver may map, with the report classes of a map and of a link of such memory. */
+/**
+ * Memory that no driver may map. Each kind has two report classes: one for a map of such memory,
+ * one for a link.
+ */
 const FORBIDDEN = {
   stack: { mapped: "map_stack", linked: "link_stack", what: "Kernel stack memory", with: "" },
   text: { mapped: "map_text", linked: "link_text", what: "Kernel text or rodata", with: "" },
@@ -418,9 +421,9 @@ interface MetWrite {
 }
 
 /**
- * The CPU's writes to bounced buffers that no copy has transferred to the bounce buffer. The CPU
- * owned the buffer when it wrote. The next copy of the bounce buffer to the memory overwrites these
- * writes.
+ * The CPU's writes to bounced buffers, as long as no copy has transferred these writes to the
+ * bounce buffer. The CPU owned the buffer when it wrote. The next copy of the bounce buffer to the
+ * memory overwrites these writes.
  *
  * @see rules/dma.md 6.3
  */

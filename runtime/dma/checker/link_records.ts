@@ -57,7 +57,7 @@ export class LinkRecords {
     const last = this.#lastOf(dev, state);
     const start = first - domain.offsetOf(first);
     const end = start + domain.roundUp(first + sizeBytes - start);
-    // A sync of no bytes at the beginning of a granule touches none.
+    // A sync of no bytes at the beginning of a granule touches no granule.
     if (start === end) return -1;
     if (
       last !== NONE && table.dma[last] === first && table.end(last) >= first + sizeBytes &&

@@ -25,7 +25,10 @@ interface Piece {
   readonly dir: DmaDirection;
   readonly attrs: number;
   synced: boolean;
-  /** A device's read of the piece before the sync was reported. Such a read is reported once. */
+  /**
+   * Whether there was a report of a device's read before the piece was synced. Such a read is
+   * reported once.
+   */
   reported: boolean;
 }
 
@@ -44,7 +47,7 @@ class ModelRange {
     return index;
   }
 
-  /** The first linked granule in a span that `fits` accepts. */
+  /** The first linked granule that `fits` accepts in a span of granules. */
   first(first: number, end: number, fits: (piece: Piece) => boolean = () => true): Piece | null {
     return this.pieces.slice(first, end).find((piece) => piece !== null && fits(piece)) ?? null;
   }
@@ -198,7 +201,8 @@ class Trial {
   read(): void {
     const index = this.random(GRANULES);
     const piece = this.model.pieces[index] ?? null;
-    // Skipped: links of one statement may share a record, and then also its single report.
+    // Skipped, because links of one statement may share a record, and such links also share the
+    // record's single report.
     if (this.sharesSites && piece !== null && !piece.synced) return;
     this.#at(5);
     const byte = new Uint8Array(1);

@@ -44,7 +44,7 @@ export class MappingChecks {
     this.#newest = record;
     device.hint(dma, record);
     this.checkAreas(dev, record);
-    // The kernel warns of memory that is no RAM in dma_map_single().
+    // In dma_map_single(), the kernel warns of memory that is no RAM.
     if ((attrs & DMA_ATTR.MMIO) === 0) {
       ledger.checkMemory(dev, phys, sizeBytes, made !== MADE.SINGLE);
     }

@@ -137,9 +137,9 @@ export class MemoryChecks {
   }
 
   /**
-   * Called when the CPU reads at an address. A scenario may read any memory. But memory that was
-   * coherent is read to get the device's data, so a read of it after its free is reported as a
-   * mistake.
+   * Called when the CPU reads at an address. A scenario may read any memory. The exception is
+   * coherent memory that was freed: coherent memory is read to get the device's data, so a read
+   * after the free is reported as a mistake.
    */
   peeked(phys: PhysAddr, sizeBytes: Bytes): void {
     const first = this.#freedCoherent.firstIn(phys, phys + sizeBytes);

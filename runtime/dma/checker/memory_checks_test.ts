@@ -50,7 +50,7 @@ const MAPPED: readonly (readonly [
   [DIRECT, mapList(...SCATTERED), PIECES],
 ];
 
-/** Reports when a page is freed, and when it is written. */
+/** The reports that are made when a page is freed, and when it is written. */
 function found(bench: CheckerBench, page: number, sizeBytes = PAGE): string[] {
   const { memory } = bench.machine.checker!;
   bench.reports();

@@ -282,8 +282,8 @@ export class RangeChecks {
   }
 
   /**
-   * Checks the limits of the device for the bytes linked before one sync, because they are one
-   * segment to the device. A range is reported only once.
+   * Checks the device's limits. All bytes that are linked before a sync are one segment to the
+   * device, so the limits apply to these bytes together. A range is reported only once.
    */
   #checkLimits(
     dev: DmaDevice,
@@ -322,7 +322,7 @@ export class RangeChecks {
   /**
    * Whether it matters that unlink passes other attributes than the link did. It matters for
    * attributes on which map and unmap must agree, for a copy or cache operation that unlink omits,
-   * and for one that unlink does although the link omitted it. Nothing is lost if the device never
+   * and for a copy or cache operation that only unlink does. Nothing is lost if the device never
    * saw the data.
    */
   #attrsMatter(dev: DmaDevice, state: DmaIovaState, record: number, attrs: number): boolean {

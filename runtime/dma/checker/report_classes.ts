@@ -40,9 +40,12 @@ export interface ReportClassEntry {
   readonly errorLine?: string;
 }
 
-/** The checks of a kernel, with or without DMA debugging. */
+/** Common values of the checks that a kernel makes with and without DMA debugging. */
 const SEEN = { beyondKernel: false, found: "every_mode", counted: false, log: null } as const;
-/** A rule of the two-step API, which only some releases have, behind an IOMMU. */
+/**
+ * Common values of the rules of the two-step API. Only some releases have this API, and only behind
+ * an IOMMU.
+ */
 const TWO_STEP = { beyondKernel: true, found: "two_step", counted: false, log: null } as const;
 
 /** A row of 8.2: a check of the kernel's DMA debugging. */

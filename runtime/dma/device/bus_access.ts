@@ -56,7 +56,7 @@ export class DeviceBus {
     this.#context = machine.events.context;
     this.#checker = machine.checker;
     this.#watchers = machine.accessWatchers;
-    // No piece may cross a granule, nor a page of the memory behind.
+    // No piece may cross a granule, nor a page of the memory to which a granule is mapped.
     this.#pageBytes = Math.min(4096, machine.config.iommu.granuleBytes);
   }
 
@@ -399,8 +399,8 @@ export class DeviceBus {
   }
 
   /**
-   * Checks a whole access without translation at once, so that an access to many pages is reported
-   * only once.
+   * For a device without translation, checks a whole access at once, so that an access to many
+   * pages is reported only once.
    */
   #checkUntranslated(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
     if (this.#checker === null || dev.domain !== null) return;

@@ -14,7 +14,7 @@ import type { CheckedDevice } from "../checker/checked_device.ts";
 import type { MergedRanges } from "./merged_ranges.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
 
-/** The longest segment in a list of a device with a driver that sets no limit. */
+/** The longest segment of a list if the device's driver sets no limit. */
 export const DEFAULT_SEGMENT_BYTES: Bytes = 65536;
 
 /** The types of default domain that an IOMMU's driver may ask for: IDENTITY, or DMA. */
@@ -179,8 +179,8 @@ export class DmaDevice {
   requesterId: number | null = null;
   /**
    * Number of live mappings: single mappings, lists and ranges, each counted once. Coherent memory
-   * does not count. Mappings of a request that need no unmap count until the driver has finished
-   * with the request.
+   * does not count. A request's mappings count even if they need no unmap, until the driver has
+   * finished with the request.
    */
   mappings = 0;
   /**

@@ -59,9 +59,9 @@ export class MergedRanges {
   }
 
   /**
-   * The parts of a merged range in which some bytes lie, in order; null for bytes of no merged
-   * range. If the bytes extend past the range's end, the last part is a range where nothing is
-   * mapped.
+   * The parts of a merged range that contain the given bytes, in order; null if the bytes are in no
+   * merged range. If the bytes extend past the range's end, the last part is a range where nothing
+   * is mapped.
    */
   partsOf(dma: number, sizeBytes: Bytes): readonly SeenRange[] | null {
     for (const range of this.#ranges) {
@@ -143,8 +143,8 @@ export function placeOfMerged(
   const offset = first.dma % pageBytes;
   const roomBytes = alignUp(offset + sizeBytes, STEP_BYTES);
   // The merged range is placed away from other addresses. IOVAs are allocated top-down, so with an
-  // IOMMU the search starts at the bottom. RAM starts at the bottom, so without an IOMMU it starts
-  // at the top.
+  // IOMMU the search for a place starts at the bottom. RAM starts at the bottom, so without an
+  // IOMMU the search starts at the top.
   const fromBelow = dev.domain !== null;
   const end = Math.min(dev.lastAddress + 1, ADDRESS_LIMIT, BELOW);
   for (let at = 1; at <= TRIES; at++) {

@@ -91,8 +91,8 @@ export class RangeMap {
    * range's first page is left out with the gap.
    *
    * @param lastAddress The last address that is translated.
-   * @returns Ranges, end exclusive. If such a domain cannot be set up, a negative errno: EINVAL for
-   *   ranges that overlap, EFAULT for ranges that all lie after the last address.
+   * @returns Ranges, end exclusive. If a domain with these ranges cannot be set up, a negative
+   *   errno: EINVAL for ranges that overlap, EFAULT for ranges that all lie after the last address.
    * @see rules/dma.md 4.1, 4.6
    */
   gaps(lastAddress: number): readonly { start: number; end: number }[] | number {

@@ -60,7 +60,7 @@ export function directMapPhys(
   return directAddress(dev, phys);
 }
 
-/** Maps a buffer on a branch other than the direct mapping of memory. */
+/** Maps a buffer on any branch except the direct mapping of memory. */
 function mapElsewhere(
   machine: DmaMachine,
   dev: DmaDevice,

@@ -243,7 +243,7 @@ export const MAP_FAILURE = {
 /** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
 export const UNTOUCHABLE = MMIO | REQUIRE_COHERENT;
 
-/** The bus address of a byte of memory without translation. @see rules/dma.md 1.1 */
+/** The bus address of a byte of memory, for a device without translation. @see rules/dma.md 1.1 */
 export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
   return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
 }

@@ -72,7 +72,8 @@ export function iommuMapSg(
  * previous entry, and gives the device access to memory outside the list.
  *
  * @returns The bytes of the whole range. -EREMOTEIO for a peer that cannot be reached. -EINVAL if
- *   one entry maps more bytes than 32 bits can count, in releases where that number does not wrap.
+ *   one entry maps more bytes than 32 bits can count, in releases where the number of an entry's
+ *   bytes does not wrap.
  */
 function layOut(
   machine: DmaMachine,
@@ -222,7 +223,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
     const mappedBytes = list.mappedAt(index);
     if (lengthBytes + offset < mappedBytes) {
       currentBytes = 0;
-      // If the entry ends on a granule, only a segment boundary moved the next entry away.
+      // If the entry ends on a granule, only a segment boundary can have moved the next entry away.
       const onGranule = domain.offsetOf(phys + lengthBytes as PhysAddr) === 0;
       ended = onGranule ? APART.BOUNDARY : APART.HOLE_BEFORE;
     }

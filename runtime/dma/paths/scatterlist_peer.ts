@@ -13,8 +13,8 @@ export const PEER_BEHIND_BRIDGE = "behind_bridge";
 export const PEER_REFUSED = "refused";
 
 /**
- * Remembers the provider of the last entry of a list. Its kind of mapping is used again for the
- * following entries while the provider stays the same.
+ * Remembers the provider of a list's last entry, and the kind of mapping for this provider. The
+ * kind is used again for the following entries while the provider stays the same.
  */
 export class PeerMemo {
   provider: unknown = null;

@@ -51,7 +51,7 @@ export function iovaTryAlloc(
     return false;
   }
   const offset = domain.offsetOf(phys);
-  // Computed in two parts: no number represents a size beyond 2^53 plus an offset.
+  // Computed in two parts: no number represents the sum of a size beyond 2^53 and an offset.
   const wholeBytes = sizeBytes - domain.offsetOf(sizeBytes);
   const start = domain.allocIova(
     dev,
@@ -297,9 +297,10 @@ export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaI
 }
 
 /**
- * Unmaps the first bytes of the range and frees the range. Releases differ in two ways: whether the
- * free waits for a flush in lazy mode, and how much is freed when the mapped length is shorter than
- * the reserved length (a shorter range, or the whole range with the mappings still in it).
+ * Unmaps the first bytes of the range and frees the range. Releases differ in two ways. One is
+ * whether the free waits for a flush in lazy mode. The other is how much is freed when the mapped
+ * length is shorter than the reserved length: only the mapped length, or the whole range although
+ * mappings may remain in it.
  *
  * @param part Begins where the range begins.
  * @see rules/dma.md 3.5 (size-class effect), rules/v7.3.md 1.1, 1.4
@@ -352,7 +353,7 @@ export function translated(machine: DmaMachine, dev: DmaDevice, call: string): T
   return isTranslated(dev) ? dev : refuseUntranslated(machine, dev, call);
 }
 
-/** Separate from the check in each call, which is inlined. */
+/** Not part of `translated`, so that the check there can be inlined in each call. */
 function refuseUntranslated({ events, iommu }: DmaMachine, dev: DmaDevice, call: string): never {
   return dereferenceNull(events, call, `device "${dev.name}" has no IOMMU address space`, {
     rule: "dma.3.5",

@@ -86,7 +86,7 @@ export class SwiotlbSlots {
     return this.slots;
   }
 
-  /** Most slots ever in use at once. */
+  /** Largest number of slots ever in use at once. */
   get highWaterSlots(): number {
     return this.#highWaterSlots;
   }
