@@ -76,6 +76,17 @@ Deno.test("an answer without a permission is not enough: the device asks again, 
   assertEquals(dev.deviceTlb!.entries.used, 1);
 });
 
+Deno.test("an answer from the IOTLB covers the page of its entry, whatever was walked in between", () => {
+  const { map, reads } = rig({ atsEntries: 1 });
+  const large = map(512);
+  const small = map(1, DMA_TO_DEVICE, 2 * BUFFER);
+  assertEquals(reads(large), "asks: read, walk");
+  assertEquals(reads(large + 256 * PAGE), "device_tlb", "one entry of 2 MiB");
+  assertEquals(reads(small), "asks: read, walk");
+  assertEquals(reads(large), "asks: read, iotlb");
+  assertEquals(reads(large + 256 * PAGE), "device_tlb");
+});
+
 Deno.test("a strict unmap waits for the device's answer, and time passes for the CPU that waits", () => {
   for (const atsAnswersNs of [0, 50_000, 59_999_999_999]) {
     const { machine, map, reads, told, unmap } = rig({ atsAnswersNs });

@@ -268,7 +268,9 @@ Deno.test("unlink_covers_singles: an unlink unmaps the buffers of its part, and 
     iommu: { mode: "off" },
     machine: { quirks: new Set(["unlink_covers_singles"]) },
   });
-  for (const page of [0, 1, 2, 3]) link(0x1_0000 + 0x1000 * page, 0x1000 * page, 0x1000);
+  for (const page of [0, 1, 2, 3]) {
+    assertEquals(link(0x1_0000 + 0x1000 * page, 0x1000 * page, 0x1000), 0);
+  }
   dma.dmaIovaUnlink(dev, state, 0x1000, 0x2000, DMA_TO_DEVICE);
   assertEquals(fields("dma.unmap").map((unmap) => unmap.dma), [0x1_1000, 0x1_2000]);
   assertEquals(state.singles.map(({ offset }) => offset), [0, 0x3000]);
