@@ -114,7 +114,7 @@ Deno.test("a folder in which nothing can be kept does not change how a run ends"
   Deno.mkdirSync(folder.at(".dmalab"));
   folder.write(".dmalab/failed", "");
   Deno.chmodSync(folder.at(".dmalab/failed"), 0o444);
-  const { code, output } = await dmalabIn(folder.path, "test");
+  const { code, output } = await dmalabAloneIn(folder.path, "test");
   assertEquals(code, 1);
   assertStringIncludes(output, 'warning: Cannot write ".dmalab/failed": it is write-protected');
 });
@@ -367,8 +367,20 @@ Deno.test("dmalab test needs to read and nothing else", async () => {
 });
 
 /** Runs the command in a separate process that may write to `folder`. */
-async function dmalabIn(folder: string, ...words: string[]) {
+async function dmalabAloneIn(folder: string, ...words: string[]) {
   return await runProgram(words, { folder }, "-R", "-W=.", "--config", join(ROOT, "deno.json"));
+}
+
+/** Runs the command in this process, with `folder` as the current folder. */
+async function dmalabIn(folder: string, ...words: string[]) {
+  const here = Deno.cwd();
+  Deno.chdir(folder);
+  try {
+    const { code, errors, output } = await dmalab(...words);
+    return { code, output: output + errors };
+  } finally {
+    Deno.chdir(here);
+  }
 }
 
 const ONE = 'test "one" { assert 1 == 2 }\n';
@@ -420,16 +432,22 @@ Deno.test("--fail-fast ends the run with the first test that fails", async () =>
 
 Deno.test("--failed runs what failed the last time, until nothing does", async () => {
   using folder = new TempFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES });
-  const unknown = await dmalabIn(folder.path, "test", "--failed");
+  const unknown = await dmalabAloneIn(folder.path, "test", "--failed");
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.output, "this folder has no record of failed tests");
-  assertStringIncludes((await dmalabIn(folder.path, "test")).output, "| 6 passed | 1 failed |");
-  const again = await dmalabIn(folder.path, "test", "--failed");
+  assertStringIncludes(
+    (await dmalabAloneIn(folder.path, "test")).output,
+    "| 6 passed | 1 failed |",
+  );
+  const again = await dmalabAloneIn(folder.path, "test", "--failed");
   assertEquals(again.code, 1);
   assertStringIncludes(again.output, "| 0 passed | 1 failed | 3 filtered out |");
   folder.write("a.dma", FAILS.replace("1 == 2", "1 == 1"));
-  assertStringIncludes((await dmalabIn(folder.path, "test", "--failed")).output, "| 1 passed |");
-  const nothing = await dmalabIn(folder.path, "test", "--failed");
+  assertStringIncludes(
+    (await dmalabAloneIn(folder.path, "test", "--failed")).output,
+    "| 1 passed |",
+  );
+  const nothing = await dmalabAloneIn(folder.path, "test", "--failed");
   assertEquals([nothing.code, nothing.output], [
     0,
     "No test of this folder is recorded as failed\n",
