@@ -47,7 +47,7 @@ export interface DeviceBase<K extends string = string> {
 export interface DeviceBlock<S> {
   /** The device's name, from its block. */
   readonly name: string;
-  /** Names of the blocks from the outside to the device's, inclusive. */
+  /** Names of the blocks from the outermost block to the device's own block, inclusive. */
   readonly path: readonly string[];
   /** The device's place in the PCI tree. */
   readonly func: PciFunction;

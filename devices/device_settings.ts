@@ -28,7 +28,7 @@ import { type PciIommuGroup, requesterOf } from "./pci/iommu_groups.ts";
 import type { PciFunction } from "./pci/pci_function.ts";
 
 /**
- * Defaults for settings of the DMA layer that a driver of this kind of device would set.
+ * Defaults of a kind of device for settings of the DMA layer that the device's driver would set.
  * @internal
  */
 export interface DmaDefaults {

@@ -105,11 +105,11 @@ Deno.test("peers: 64 bytes for a page that a program has mapped, 16 units to fre
   budget.takeWork();
   const mapping = providers.userMap(func, { sizeBytes: 8193 });
   if (typeof mapping === "number") throw new Error(`not mapped: ${mapping}`);
-  // Three pages of 64 bytes are 192 bytes, which are charged before the mapping is made. Each 16
-  // bytes cost one unit of work, so the work is 12 units.
+  // Three pages cost 64 bytes each, 192 bytes together, which are charged before the mapping is
+  // made. Each 16 bytes cost one unit of work, so the work is 12 units.
   assertEquals([budget.heldBytes - before, budget.takeWork()], [192, 12]);
   const own = providers.alloc(func, 4096)!;
-  // The free searches the three pages that the program has mapped, one unit each.
+  // `free` searches the three pages that the program has mapped, at one unit each.
   assertEquals([providers.free(func, own), budget.takeWork()], [true, 3]);
   providers.userUnmap(func, mapping);
   assertEquals([budget.heldBytes - before, budget.takeWork()], [0, 48]);

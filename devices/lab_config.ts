@@ -38,8 +38,8 @@ export function settingOf<P extends PropertyOf<BlockSettings>>(
 /** Everything a lab is built from. `buildLab` adds the PCI windows to `windows`. */
 export interface LabConfig extends MachineConfig {
   /**
-   * The boot processor: with some processors, all host bridges are trusted to carry peer-to-peer
-   * traffic (rules/p2p.md 9.4).
+   * The boot processor. With some models of processor, all host bridges are trusted to carry
+   * peer-to-peer traffic (rules/p2p.md 9.4).
    */
   readonly cpu: CpuIdentity;
   /** The PCI tree: its root ports and host bridges with what is below them. */

@@ -12,7 +12,7 @@ import type { BlockSettings, PciNodeConfig } from "./lab_config.ts";
 const TOPOLOGIES = 300;
 const CALLS = 60;
 const PAGE = 4096;
-/** First page of the calls; each call has separate pages. */
+/** Address of the first page that the calls use; each call uses separate pages. */
 const FIRST_PAGE = 0x1000_0000;
 const MASKS = [24, 32, 32, 40, 64];
 

@@ -24,7 +24,7 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
     if (Math.abs(name.length - word.length) > allowed || name === word) continue;
     const other = name.toLowerCase();
     const otherLetters = lettersOf(other);
-    // Each letter that only one of the two has is a change.
+    // Each letter that only one of the two words has is a change.
     if (ones(letters & ~otherLetters) > allowed || ones(otherLetters & ~letters) > allowed) {
       continue;
     }
@@ -83,7 +83,8 @@ export function editDistance(a: string, b: string, most = Infinity): number {
       row.push(cost);
       least = Math.min(least, cost);
     }
-    // A swap refers to the row two rows back, so both rows must exceed the limit.
+    // A swap refers to the row two rows back, so this row and the last row must both exceed the
+    // limit.
     if (least > most && lastLeast > most) return Infinity;
     lastLeast = least;
     beforeLast = last;

@@ -98,8 +98,8 @@ export class Platform {
   readonly auditors: (() => void)[] = [];
   /**
    * True if each CPU and each device has its own clock once the machine is ready. The code that every
-   * request executes is then built from other parts. A branch in each part would make a read without
-   * latencies five per cent slower.
+   * request executes is then built from separate parts, so that no part needs a branch for the
+   * clocks. A branch in each part would make a read without latencies five per cent slower.
    * @internal
    */
   readonly timed: boolean;

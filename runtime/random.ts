@@ -51,7 +51,10 @@ export class Random {
     return draw % limit;
   }
 
-  /** A uniformly chosen integer from `first` to `end - 1`, all of them below 2^53 in either direction. */
+  /**
+   * A uniformly chosen integer from `first` to `end - 1`. All these integers are between -2^53 and
+   * 2^53.
+   */
   between(first: number, end: number): number {
     if (end - first < MOST) return first + this.below(end - first);
     // The range has more values than a number can count exactly. Draws outside it are discarded, at

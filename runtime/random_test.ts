@@ -26,7 +26,7 @@ Deno.test("Random.below() refuses what it could not draw for ever", () => {
   }
 });
 
-/** The draws of another generator of the same seed that are below a bound. */
+/** The draws that are below a bound, from another generator with the same seed. */
 function* drawsBelow(seed: number, bound: number): Generator<number> {
   const random = new Random(seed);
   for (;;) {
@@ -36,7 +36,8 @@ function* drawsBelow(seed: number, bound: number): Generator<number> {
 }
 
 Deno.test("below() takes one draw of 32 bits, and draws again what would make small numbers likelier", () => {
-  // The remainder of 2^32 divided by this limit is a quarter of all draws.
+  // 2^32 divided by this limit leaves a remainder of a quarter of 2^32, so a quarter of all draws
+  // is discarded.
   const limit = 3 * 2 ** 30;
   const random = new Random(7);
   const draws = drawsBelow(7, limit);

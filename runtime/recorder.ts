@@ -8,11 +8,14 @@ import { countBefore } from "./binary_search.ts";
 import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
 
-/** Host memory charged for an event, with its fields and its reason; and units of work. */
+/**
+ * Host memory charged for an event, which includes the event's fields and reason, and units of work
+ * charged for it.
+ */
 const EVENT_BYTES = 384;
 const EVENT_UNITS = 100;
 
-/** Events of a run that another object stores. */
+/** Events of a run. Another object than the recorder stores them. */
 export interface RecordedEvents {
   readonly count: number;
   /** The events with a number above `after`, up to `upTo`. */

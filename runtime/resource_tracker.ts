@@ -32,8 +32,8 @@ export interface Leak {
   /** What leaked and where, as a sentence without a final period. */
   readonly text: string;
   /**
-   * The event that allocated the resource, the first of several events; null where the resource
-   * belongs to no single event.
+   * The event that allocated the resource. If several events did, this is the first of them. Null
+   * where the resource belongs to no single event.
    */
   readonly taken: MachineEvent | null;
   /** The statement that allocated the resource; null where it belongs to no single statement. */
@@ -99,8 +99,8 @@ function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
 }
 
 /**
- * The leaks of one table. Adjacent rows of one statement are one leak; so are rows of one statement
- * without an address.
+ * The leaks of one table. Adjacent rows of one statement are one leak. Rows that have no address
+ * and belong to one statement are one leak, too.
  */
 function joined(
   table: HistoryTable,
@@ -200,8 +200,8 @@ interface TrackedTables {
 }
 
 /**
- * Cached for each list of tables, because a sweep tracks each of its machines, and a race each of
- * its orders.
+ * Cached for each list of tables, because a sweep tracks each of its machines, and a race tracks
+ * each of its orders.
  */
 const TRACKED = new WeakMap<readonly AnyTableSpec[], TrackedTables>();
 
@@ -225,7 +225,7 @@ function trackedTables(specs: readonly AnyTableSpec[]): TrackedTables {
 export class ResourceTracker {
   readonly #machine: Machine;
   readonly #specs: readonly AnyTableSpec[];
-  /** Null until the first query: most orders of a race have none. */
+  /** Null until the first query: most orders of a race make no query. */
   #set: TableSet | null = null;
   /** Stops the tracking. Its results stay. */
   readonly stop: () => void;

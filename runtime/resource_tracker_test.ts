@@ -168,7 +168,7 @@ Deno.test("of memory that several statements took, no event is named once one of
   tell("mem.alloc", 1);
   tell("mem.alloc", 2);
   assertEquals(leaks(), [[1024, 1], [512, 2]]);
-  // An allocation of another size does not affect the rows above.
+  // An allocation of another size does not affect the leaks of the first three allocations.
   tell("mem.alloc", 3, 64);
   tell("mem.free", null, 64);
   tell("mem.free", null, 32);

@@ -14,7 +14,10 @@ import {
   type PhysAddr,
 } from "./address.ts";
 
-/** A number, both ends included: a size in bytes, a duration in nanoseconds. */
+/**
+ * A number, for example a size in bytes or a duration in nanoseconds. Both `min` and `max` are
+ * permitted values.
+ */
 export interface NumberShape {
   /** What kind of number. */
   readonly kind: "int" | "size" | "duration" | "phys";

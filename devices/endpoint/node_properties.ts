@@ -48,7 +48,7 @@ export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> |
 
 /**
  * Encodes a property's value: texts in either kind of quotes, `<cells>` and `[bytes]`.
- * @param labels Numbers of the nodes to which cells may refer, by label.
+ * @param labels For each label to which a cell may refer: the number of the node with this label.
  */
 function bytesOf(text: string, labels: ReadonlyMap<string, number>): Uint8Array | null {
   const bytes: number[] = [];

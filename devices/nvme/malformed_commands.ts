@@ -64,7 +64,10 @@ function well(fields: CommandFields, more: More = {}): WellFormedCommand {
   return { fields, on: {}, memory: [], first: [], ...more };
 }
 
-/** A row: its twin with a mistake in the fields, in the target, or in memory. */
+/**
+ * A row: a command that differs from its well-formed twin by one mistake in the fields, in the
+ * target, or in memory.
+ */
 function io(
   status: number,
   text: string,

@@ -47,7 +47,7 @@ const PEER_BAR_INDEX = 2;
 /** The controller's page, the unit of MDTS. */
 const CONTROLLER_PAGE_BYTES = 4 * KIB;
 
-/** Most entries of a queue that the driver creates. @see rules/nvme.md 1 */
+/** Largest number of entries in a queue that the driver creates. @see rules/nvme.md 1 */
 const MAX_DRIVER_DEPTH = 4095;
 
 /** An NVMe disk of a lab. */
@@ -249,7 +249,8 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
 
 /**
  * Brings the driver up. Fails without a namespace, because the device is then no disk. Also fails
- * if the controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
+ * if the controller cannot read what the driver writes, which is the case behind an IOMMU in a
+ * confidential guest.
  */
 function bringUpDisk(driver: NvmeDriver): void {
   driver.life.probe();
@@ -257,7 +258,10 @@ function bringUpDisk(driver: NvmeDriver): void {
   throw new KernelError("ENODEV", "The controller answers nothing that names a namespace");
 }
 
-/** Unbinds the kernel's driver from the controller. Afterwards its interrupts belong to the machine. */
+/**
+ * Unbinds the kernel's driver from the controller. Afterwards the controller's interrupts belong to
+ * the machine.
+ */
 function unbindDriver(machine: Machine, controller: NvmeController, driver: NvmeDriver): void {
   const { name } = driver.dev;
   controller.resetFunction();

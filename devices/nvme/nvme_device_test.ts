@@ -28,7 +28,7 @@ Deno.test("the first BAR has the doorbells of all queues behind 4 KiB, a power o
     return lab.device("ssd", "nvme").function.bars.map(({ sizeBytes }) => sizeBytes);
   };
   assertEquals(bar({ queues: 1, pollQueues: 0, doorbellStride: 0 }), [16384]);
-  // The doorbell pairs of six queues, with the admin queue, fill the rest of 16 KiB.
+  // The doorbell pairs of six queues, one of which is the admin queue, fill the rest of 16 KiB.
   assertEquals(bar({ queues: 4, pollQueues: 1, doorbellStride: 8 }), [16384]);
   assertEquals(bar({ queues: 4, pollQueues: 2, doorbellStride: 8 }), [32768]);
   assertEquals(bar({ queues: 12, pollQueues: 0, doorbellStride: 7 }), [32768]);

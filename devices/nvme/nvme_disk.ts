@@ -44,8 +44,8 @@ import { RequestPayload } from "./request_payload.ts";
 const BLOCK_STATUS = eventId("block.status");
 
 /**
- * Most pages of a user's metadata that are pinned; larger metadata is refused. @see rules/block.md
- * 1.8
+ * Limit of the pages of a user's metadata, which are pinned; larger metadata is refused.
+ * @see rules/block.md 1.8
  */
 const MAX_METADATA_PAGES = 256;
 
@@ -68,7 +68,7 @@ export interface SubmitOptions {
   readonly metadata?: DiskBuffer;
   /** Bytes on the disk, for operations without a buffer. */
   readonly sizeBytes?: Bytes;
-  /** I/O queue from 1; by default that of the CPU. */
+  /** Number of the I/O queue, at least 1. Default: the queue of the current CPU. */
   readonly queue?: number;
   /** Bits of `BIO_FLAG`. */
   readonly flags?: number;
@@ -391,8 +391,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Warns about a controller without SGLs: the command does not tell it the length of the memory
-   * that it may access.
+   * Warns about a command for a controller without SGLs: such a command does not tell the
+   * controller how long the memory is that the controller may access.
    *
    * @see rules/block.md 1.8
    */
@@ -409,8 +409,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * A request of one bio that need not be split; null if the bio would have to be split. Vectors
-   * that do not fit into a bio are also more segments than any queue of the driver takes.
+   * A request of one bio that need not be split; null if the bio would have to be split. If the
+   * vectors do not fit into a bio, they also have more segments than any queue of the driver takes.
    */
   #uncut(
     { metadata, op, sizeBytes }: Bio,
@@ -579,7 +579,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     });
   }
 
-  /** Refuses peer memory, which cannot be pinned for a queue without the feature. */
+  /** Refuses peer memory, which cannot be pinned for a queue that does not support peer memory. */
   #refusePeers(io: Io, bio: Bio): Io {
     const inputs = { reason: "peer_memory", bytes: bio.sizeBytes };
     return this.#refuse(io, BLK_STS.TARGET, inputs, "block.1.4");
@@ -591,7 +591,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     return this.#refuse(io, BLK_STS.INVAL, inputs, "block.1.8");
   }
 
-  /** Refuses too long metadata. E2BIG has no corresponding block status. */
+  /** Refuses metadata that is too long. E2BIG has no corresponding block status. */
   #refuseLongMetadata(io: Io, bio: Bio): Io {
     return this.#refuse(io, BLK_STS.IOERR, {
       reason: "long_metadata",

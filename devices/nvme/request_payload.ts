@@ -32,7 +32,7 @@ type Cost = EventFields<"mem.alloc">;
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** The pages that contain the pieces of `copyUser`. */
+/** The pages that contain the pieces that `copyUser` returned. */
 function pagesOf(copies: readonly BioVec[]): readonly PhysAddr[] {
   const pages: PhysAddr[] = [];
   for (const { phys, sizeBytes } of copies) {

@@ -71,7 +71,7 @@ export const STATUS_CODES = {
 
 export type StatusCode = keyof typeof STATUS_CODES;
 
-/** The bits of a status with type and code. */
+/** The bits of a status that contain its type and its code. */
 export const STATUS_CODE_MASK = 0x7ff;
 
 const TYPE_NAMES = new Map<number, StatusType>(

@@ -31,7 +31,7 @@ export function client(name: string, settings: BlockSettings = {}): PciNodeConfi
   return block("endpoint", name, [], settings);
 }
 
-/** A lab with its functions by name and its events. */
+/** A lab with its events. Its functions are found by name. */
 export class PeerBench {
   readonly lab: Lab;
   readonly events: MachineEvent[] = [];
@@ -72,7 +72,7 @@ export class PeerBench {
     );
   }
 
-  /** Number of an event since the last `forget`. */
+  /** How often an event has occurred since the last `forget`. */
   count(name: EventName): number {
     return this.events.filter((event) => event.name === name).length;
   }

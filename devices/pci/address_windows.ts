@@ -29,8 +29,8 @@ const LOW_BOTTOM = 1 * MIB;
 /** BARs up to this size are placed below 4 GiB, as long as `LOW_WINDOW_MAX_BYTES` is not exceeded. */
 const SMALL_BAR_BYTES = 64 * MIB;
 /**
- * Most bytes of one bridge's BARs below 4 GiB. Further BARs of the bridge are placed above 4 GiB,
- * except I/O and 32-bit BARs.
+ * Limit of the bytes of one bridge's BARs below 4 GiB. Further BARs of the bridge are placed above
+ * 4 GiB, except I/O and 32-bit BARs.
  */
 const LOW_WINDOW_MAX_BYTES = 512 * MIB;
 const LOW_WINDOW_UNIT = 16 * MIB;

@@ -46,7 +46,7 @@ export const FUNCTION_SETTINGS = {
 const ID = int(0, 0xffff);
 const OF_ENTRY = { leftOut: "of the driver's first entry" };
 const CAPABILITIES = ["pm", "msi", "msix", "express"] as const;
-/** Matches a BAR in lower case: words of a configuration are converted before. */
+/** Matches a BAR in lower case: the text is converted to lower case before the match. */
 const BAR_TEXT = /^([0-5]) (io|mem32|mem64)( prefetchable)? (\d+)(b|kib|mib|gib)$/;
 const UNITS = { b: 1, kib: KIB, mib: MIB, gib: GIB } as const;
 const MIN_IO_BYTES = 4;

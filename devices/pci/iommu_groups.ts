@@ -2,8 +2,8 @@
  * Computes the IOMMU groups of a PCI tree like a kernel: sets of functions that it cannot isolate
  * from each other.
  *
- * Functions are processed in the order of their addresses. A function joins the group of the first
- * of the following that exists:
+ * Functions are processed in the order of their addresses. For each function, the following are
+ * tried in order. The function joins the group of the first one that exists:
  * 1. the bridge with the requester ID that the function uses;
  * 2. a bridge above the function; the search ends at the first bridge from which the whole path to
  *   the root has access control;
@@ -11,10 +11,11 @@
  *
  * If none of them exists, the function begins a group.
  *
- * If a capability does not implement a service, there is nothing to control: the function never
- * sends such requests. A capability that is missing or unknown isolates nothing. If two ports of
- * one switch lack the services, the functions below them reach each other without passing the
- * IOMMU. A kernel still puts these functions into two groups, each with its own port.
+ * If a function's access control capability does not implement a service, the function never sends
+ * the requests that the service would control, so the service counts as enabled. A capability that
+ * is missing or unknown isolates nothing. If two ports of one switch lack the services, the
+ * functions below them reach each other without passing the IOMMU. A kernel still puts these
+ * functions into two groups, each with its own port.
  *
  * @see rules/dma.md 9.1; PCI Express Base Specification, 6.12.1
  */

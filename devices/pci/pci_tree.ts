@@ -56,8 +56,8 @@ interface BusSlot {
   readonly bus: number;
   readonly device: number;
   /**
-   * The function's number in a device with several functions; left out if such a device may still be
-   * created.
+   * The function's number in a device with several functions. Left out if a device with several
+   * functions may still be created at this place.
    */
   readonly func?: number;
   readonly bridge: HostBridge;
@@ -287,7 +287,10 @@ function placed(node: PciNodeConfig, place: BusSlot): BusSlot {
   return { ...place, ...addressOf(node) };
 }
 
-/** @throws {ConfigError} If a link has more than one device or one switch. */
+/**
+ * @throws {ConfigError} If a switch, a bridge or a device shares the link with another block, or if
+ *   there are more functions than one device can have.
+ */
 function checkLink(node: PciNodeConfig, path: readonly string[]): void {
   const { children } = node;
   const who = `${node.kind === "root_port" ? "Root port" : "Port"} "${node.name}"`;
@@ -332,7 +335,7 @@ function checkBlocks(
   }
 }
 
-/** The spelling in scripts of a property's key, in any kind of block. */
+/** A property's key as scripts spell it. The property may belong to any kind of block. */
 function keyOf(property: string, { blocks }: DeviceRegistry): string {
   for (const { settings } of blocks.values()) {
     const row = settings[property];

@@ -65,8 +65,8 @@ class HmmMappedPages implements RegionPages {
   }
 
   /**
-   * Checks that every page of a range fills an entry of the device's table: the CPU must map the
-   * page in at least the size of an entry. Maps nothing yet.
+   * Checks that every page of a range fills an entry of the device's table: the CPU's mapping of
+   * the page must have at least the size of an entry. Maps nothing yet.
    * @see rules/hmm-rdma-vfio.md 2.2 (5)
    */
   mapRange(first: number, entries: number): number {

@@ -41,7 +41,7 @@ const NOBODY: RegisterPort = {
   readNarrow: (_offset, sizeBytes) => 2 ** (8 * sizeBytes) - 1,
 };
 
-/** The windows of a machine that have registers. */
+/** All of a machine's windows that have registers. */
 export class RegisterPorts {
   readonly #windows: Window[] = [];
 

@@ -40,7 +40,7 @@ const FAULT_UNITS = 128;
 const FIRST_FREE = 0x7f00_0000_0000;
 const HUGE_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
 
-/** The reason for a change of a part of an address space. */
+/** The reason for which a part of an address space changes. */
 export type ChangeReason = EventFields<"hmm.invalidate">["reason"];
 
 export interface AreaRequest {
@@ -177,7 +177,10 @@ export class AddressSpace {
     });
   }
 
-  /** Punches a hole in a file, or shared memory: its pages are dropped for all processes. */
+  /**
+   * Punches a hole in a file or in shared memory: the pages in the hole are dropped for all
+   * processes.
+   */
   punchHole(start: VirtAddr, end: VirtAddr): number {
     return this.#eachArea({ start, end, event: "clear", reason: "discard" }, (part, area) => {
       const [first, last] = [pageOf(part.start), pageOf(part.end)];
@@ -207,7 +210,10 @@ export class AddressSpace {
     return 0;
   }
 
-  /** Sets the process's permissions between two addresses. Only areas with a change are affected. */
+  /**
+   * Sets the process's permissions between two addresses. Only areas whose permissions change are
+   * affected.
+   */
   protect(start: VirtAddr, end: VirtAddr, access: Access): number {
     for (const area of this.#areas.between(start, end)) {
       if (area.access === access) continue;
@@ -397,7 +403,7 @@ export class AddressSpace {
     }
   }
 
-  /** Splits huge pages that extend across one of two addresses into small ones. */
+  /** Splits each huge page that extends across one of the two addresses. It becomes small pages. */
   #splitEnds(start: number, end: number, reason: ChangeReason): void {
     for (const edge of [start, end]) {
       if (edge % HUGE_BYTES === 0 || !this.#pages.isHuge(pageOf(edge))) continue;
@@ -406,7 +412,9 @@ export class AddressSpace {
     }
   }
 
-  /** Runs the notifiers for the 2 MiB around an address, where the kind of mapping changes. */
+  /**
+   * Runs the notifiers for the 2 MiB around an address. Called when their kind of mapping changes.
+   */
   #clearHuge(virt: number, reason: ChangeReason): void {
     const start = alignDown(virt, HUGE_BYTES);
     this.#change({ start, end: start + HUGE_BYTES, event: "clear", reason }, () => {});

@@ -116,7 +116,7 @@ function during<C extends KernelCall, T>(
  * Creates a map for a list of pages, with nothing mapped.
  *
  * @param dev Null for a device without DMA: a kernel would crash.
- * @param pages Number of 4 KiB pages. If there are fewer pages than one entry has, the kernel warns
+ * @param pages Number of 4 KiB pages. If these pages are smaller than one entry, the kernel warns
  *   once and accepts them.
  * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
  *   maintenance, or cannot reach all memory; -ENOMEM.
@@ -264,7 +264,8 @@ function mapEntry(
     if (dma.dmaNeedUnmap(dev)) {
       return outcome(2, map, index, listOf(machine, map, "hmm_dma_map_pfn")[index]! as DmaAddr);
     }
-    // A mapping without state is made again: that costs nothing and changes nothing.
+    // If no unmap is needed, a mapped page is mapped again instead of being looked up: that costs
+    // nothing and changes nothing.
   }
   const phys = pfnToPhys(pfns.pfn(index));
   let attrs: number = DMA_ATTR.REQUIRE_COHERENT;
@@ -370,8 +371,8 @@ function outcome(row: number, map: HmmDmaMap, index: number, dma: DmaAddr): HmmO
 
 /**
  * The list of addresses. The device's present state, not the map, decides whether the list is used.
- * If the device has bounced since the map was made, the list is used but does not exist, and a
- * kernel crashes when it reads it.
+ * If the device has bounced since the map was made, a kernel uses the list although the map has
+ * none, and crashes when it reads the list.
  *
  * @see rules/hmm-rdma-vfio.md chapter 4, case 3
  */

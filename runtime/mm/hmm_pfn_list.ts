@@ -1,6 +1,6 @@
 /**
- * The list of the pages of memory that a process's addresses lead to, for a driver: one word of 64
- * bits for 4 KiB.
+ * A driver's list of pages: the pages of memory to which a process's addresses lead. The list has
+ * one word of 64 bits for every 4 KiB.
  *
  * | bits | content | written by |
  * | --- | --- | --- |

@@ -4,7 +4,7 @@
  *
  * A change of the page table has a beginning and an end. At the beginning, every driver with an
  * affected interval stops its device's use of the pages, and increments the interval's sequence
- * number. Only after that the page table changes. A reader of the page table compares the number
+ * number. The page table changes only after this. A reader of the page table compares the number
  * before and after its read: if the number differs, the result may be stale.
  *
  * @see rules/hmm-rdma-vfio.md 1.5, 2.2, 2.3

@@ -28,7 +28,7 @@ export class PageFrame {
    * short.
    */
   lazyFree = false;
-  /** Number of pages of 4 KiB in address spaces that map the page. */
+  /** How often address spaces map this page, counted in pages of 4 KiB. */
   mapped = 0;
   /** A file still contains the page. */
   cached = false;
@@ -40,7 +40,10 @@ export class PageFrame {
 export interface FrameSource {
   /** A free page, zeroed; null without one. */
   take(order: number): PhysAddr | null;
-  /** The zero page, which is never written and the same at each call; null without one. */
+  /**
+   * The zero page. It is never written, and every call returns the same page. Null if there is no
+   * zero page.
+   */
   zero(order: number): PhysAddr | null;
   give(phys: PhysAddr, order: number): void;
   /** Copies 4 KiB. */

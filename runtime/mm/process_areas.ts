@@ -69,7 +69,7 @@ export class ProcessAreas {
   }
 
   /**
-   * Splits the area that contains an address at that address.
+   * Splits an area at an address, if the area contains the address.
    * @returns The area as it was before; null if the address is at the start of an area or in no
    *   area.
    */

@@ -12,8 +12,8 @@ import { HUGE_ORDER, type MappedPage, pageOf, type ProcessPages } from "./proces
 
 const HUGE_PAGES = 2 ** HUGE_ORDER;
 /**
- * Number of pages of a file around a read fault that are mapped at once, if they are present: a
- * block of 64 KiB.
+ * After a read fault in a file, this many pages of the file around the fault are mapped at once, if
+ * they are present: a block of 64 KiB.
  */
 const AROUND_PAGES = 16;
 

@@ -1,4 +1,7 @@
-/** Observations of a process's memory with real page-wise maps, row by row (hmm-rdma-vfio.md ch. 5). */
+/**
+ * Observations of a process's memory, in the order of the rows of hmm-rdma-vfio.md ch. 5. The maps
+ * are real page-wise maps.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr, type VirtAddr } from "../address.ts";
 import { peerMemo } from "../dma/paths/scatterlist_peer.ts";
@@ -24,7 +27,10 @@ const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
 /** A callback: first page, end, kind of the change. */
 type Callback = readonly [first: number, end: number, event: NotifierEvent | undefined];
 
-/** A process with one area of its memory mapped for a device, and its driver's callbacks. */
+/**
+ * A process with one area of its memory mapped for a device, and the callbacks of the device's
+ * driver.
+ */
 function shared(pages: number, area: Partial<AreaRequest> = {}) {
   const bench = testBench();
   const { dev, machine } = bench;
@@ -420,7 +426,8 @@ Deno.test("an entry that stayed mapped while its page went leads the device to t
   fault(VALID + WRITE);
   const old = map.pfns.pfn(1);
   const dma = mapPfn(1);
-  // The page next to it prevents the old frame from being allocated again.
+  // The page next to the migrated page prevents the migrated page's old frame from being allocated
+  // again.
   mm.migrate(page(1));
   fault(VALID + WRITE);
   assertEquals(flags(1), "valid,write,dma_mapped");

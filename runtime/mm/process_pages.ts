@@ -13,7 +13,7 @@ import { type FrameSource, PageFrame } from "./page_frame.ts";
 /** The order of a huge page: 512 pages of 4 KiB. */
 export const HUGE_ORDER = 9;
 const HUGE_PAGES = 2 ** HUGE_ORDER;
-/** Pages below one entry of the table above: 1 GiB. */
+/** Number of small pages below one entry of the table above the table of huge pages: 1 GiB. */
 const UPPER_TABLE_PAGES = HUGE_PAGES * HUGE_PAGES;
 
 /** The number of the page that holds an address. */

@@ -106,9 +106,9 @@ class RangeWalk {
   }
 
   /**
-   * Reads the pages of one area in one table. At the first page that does not meet its request,
-   * this page and all later pages are faulted in with the same flags. The walk then continues at
-   * that page.
+   * Reads the pages of one area in one table. At the first page that lacks a flag that the caller
+   * requested for it, this page and all later pages are faulted in with the same flags. The walk
+   * then continues at that page.
    */
   #walkTable(): number {
     const { mm, start } = this.#range;
@@ -166,7 +166,10 @@ class RangeWalk {
     return mapped === null || mapped.frame.broken ? VALID : 0;
   }
 
-  /** The flags that any page up to `end` lacks. These pages are mapped as one, or are all missing. */
+  /**
+   * The flags that at least one page up to `end` lacks. These pages are mapped as one, or are all
+   * missing.
+   */
   #needsAny(end: number, mapped: MappedPage | null): number {
     let needed = 0;
     for (let page = this.#page; page < end; page++) needed |= this.#needs(page, mapped);

@@ -1,8 +1,8 @@
 /**
  * Growing rows of numbers: the storage of a recording, at a few bytes for each number.
  *
- * The rows are stored in chunks. Therefore growing copies only the beginning of a first chunk, and
- * at most one chunk is partly unused.
+ * The rows are stored in chunks. Therefore only the beginning of a first chunk is ever copied when
+ * the rows grow, and at most one chunk is partly unused.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";

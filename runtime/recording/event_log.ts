@@ -2,9 +2,9 @@
  * The events of a run as columns of numbers: some 60 bytes for each event; as an object, an event
  * would take 250.
  *
- * The layout of an event follows from the vocabulary. A number, an address or a boolean is stored
- * as that number. For any other field, the number of its value in a pool is stored. Nothing in this
- * file depends on an event's name.
+ * The layout of an event follows from the vocabulary. A number or an address is stored as it is, a
+ * boolean as 0 or 1. For any other field, the number of its value in a pool is stored. Nothing in
+ * this file depends on an event's name.
  */
 import {
   CORE_EVENTS,
@@ -26,7 +26,10 @@ type Form = "number" | "truth" | "text" | "list" | "none";
 interface ColumnLayout {
   readonly names: readonly string[];
   readonly forms: readonly Form[];
-  /** By index: the last text or list, and its number. Consecutive values are mostly the same. */
+  /**
+   * For each index in `names`: the last text or list, and the number of this value. Consecutive
+   * values are mostly the same.
+   */
   readonly lastTexts: (string | null)[];
   readonly lastLists: (readonly unknown[] | null)[];
   readonly lastNumbers: number[];
@@ -97,7 +100,7 @@ export class EventLog implements EventKeeper {
   /** Shape 0 means an event without a reason. */
   readonly #shapes: WhyShape[] = [{ rule: "", ...shapeOf([], []) }];
 
-  /** @param vocabulary The vocabulary of the machine with these events. */
+  /** @param vocabulary The vocabulary of the machine whose events are stored. */
   constructor(readonly vocabulary: EventVocabulary = CORE_EVENTS) {}
 
   /**

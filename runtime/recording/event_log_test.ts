@@ -92,7 +92,7 @@ Deno.test("no event is cut where a chunk of numbers ends", () => {
     site: null,
     name: "iommu.translate",
     fields: { dma: seq as DmaAddr, phys: 2 * seq as PhysAddr, access: "read", hit: "walk" },
-    // Without reasons the last event of a chunk ends exactly at the chunk's end.
+    // If no event had a reason, the last event of a chunk would end exactly at the chunk's end.
     why: seq % 5 === 0 && seq > 4096 ? { rule: "dma.1", inputs: { seq } } : null,
   });
   for (let seq = 1; seq <= 10_000; seq++) log.append(event(seq));

@@ -142,7 +142,8 @@ for (const spec of RANGES) {
           .map(({ createdSeq, device, endedSeq, iova, phys, region, size_bytes }) =>
             `${device}.${region} ${iova}+${size_bytes}=>${phys} #${createdSeq}-${endedSeq}`
           );
-        // Rows that begin (forwards), or end (backwards), come first.
+        // If the moments go forwards, rows that begin come first; if they go backwards, rows that
+        // end come first.
         const [first, second] = after <= upTo ? [begun, ended] : [ended, begun];
         assertEquals(changed.slice(0, first.length).sort(), first);
         assertEquals(changed.slice(first.length).sort(), second);
@@ -194,7 +195,7 @@ Deno.test("of rows with one key the one that fits best ends, of a run one after 
             if (taken === undefined) break;
             next += taken.size;
           }
-          // If the run has a gap, one row at each later address of the run ends.
+          // If the run has a gap, the call ends one row at each later address of the run.
           for (let other = next; next < end && other < end; other++) take(other, size);
           break;
         }

@@ -3,8 +3,8 @@
  * events between which it was valid. The table can be queried for any moment of a run.
  *
  * The definition of a table says which events begin rows, and which events end them. It repeats no
- * rule of the kernel: if an event lacks information for that, the event gets another field. A key
- * consists of the values of the key's fields; `seq` is the event's number.
+ * rule of the kernel: if an event does not tell enough to change the table, the event gets another
+ * field. A key consists of the values of the key's fields; `seq` is the event's number.
  */
 import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
@@ -61,7 +61,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   readonly #width: number;
   readonly #values: FloatRows;
   readonly #lives = new WholeRows(LIFE.WIDTH);
-  /** Number of the key's values before its last number. */
+  /** How many values of the key come before its last value. */
   readonly #owners: number;
   readonly #root: Level | RowIndex;
   /** Indexes of owners without rows, for reuse. */
@@ -173,8 +173,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * For a bag: ends consecutive rows that cover `[first, first + sizeBytes)`, at each address the
-   * row that fits best. Used for a call that ends mappings of many calls.
+   * For a bag: ends consecutive rows that cover `[first, first + sizeBytes)`. At each address, ends
+   * the row that fits best. Used for a call that ends mappings made by many calls.
    * @param owner All values of the key except the last.
    */
   endRun(

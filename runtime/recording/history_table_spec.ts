@@ -37,7 +37,7 @@ export interface TableEvent<N extends EventName = EventName>
 }
 
 /**
- * How rows that hold at the end of a test are reported.
+ * How the rows that are still valid at the end of a test are reported.
  * @internal
  */
 export interface LeakSpec<F extends FieldTable> {
@@ -64,7 +64,7 @@ export type Changes<F extends FieldTable> = {
 };
 
 /**
- * The effects of an added table's events on a table of facts.
+ * How the events of an added event table change a table of facts.
  * @internal
  */
 export type AddedChanges<F extends FieldTable, T extends EventTable> = {
@@ -75,8 +75,8 @@ export type AddedChanges<F extends FieldTable, T extends EventTable> = {
 };
 
 /**
- * The definition of a table, shared by all code that fills, reads or prints it. `E` is a table of
- * further events that change it, in addition to the runtime's events.
+ * The definition of a table, shared by all code that fills, reads or prints it. `E` is an event
+ * table: its events change the defined table, in addition to the runtime's events.
  */
 export interface HistoryTableSpec<
   F extends FieldTable = FieldTable,
@@ -118,7 +118,7 @@ export interface HistoryTableSpec<
 
 /**
  * A table with any fields, for code that handles all tables alike. It has `any`, because no type
- * for all tables can express the row types of its readers and writers.
+ * that fits all tables can express the row types of the functions that read and write a table.
  */
 // deno-lint-ignore no-explicit-any
 export type AnyTableSpec = HistoryTableSpec<any, string, any>;

@@ -12,7 +12,10 @@ export interface Lifetime {
   readonly endedSeq: number | null;
 }
 
-/** The next list is made after this many changes plus the number of valid rows. */
+/**
+ * The next list is made when the number of changes reaches this number plus the number of valid
+ * rows.
+ */
 const LIST_EVERY = 512;
 
 /** The rows that were valid at one moment. */

@@ -1,4 +1,7 @@
-/** Tables list their valid rows often enough for fast queries, but seldom enough for their memory. */
+/**
+ * Tables list their valid rows often enough for fast queries, but rarely enough to use little
+ * memory.
+ */
 import { assertEquals } from "@std/assert";
 import { LiveLists } from "./live_lists.ts";
 

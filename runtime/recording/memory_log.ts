@@ -27,7 +27,7 @@ export interface MemoryWrite {
   readonly bytes: Uint8Array;
 }
 
-/** Maximum of stored bytes of one write, and in all. */
+/** Largest number of bytes that are stored of one write, and of all writes together. */
 const MAX_BYTES = 256;
 const MAX_TOTAL_BYTES = 32 * 1024;
 const MAX_WRITES = 200_000;

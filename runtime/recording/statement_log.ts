@@ -23,8 +23,9 @@ export class StatementLog {
   #returnedCount = 0;
 
   /**
-   * Whether a statement is recorded. After `ALL_UP_TO` statements, only statements with an event in
-   * between are recorded, because a loop without events would fill the memory.
+   * Whether a statement is recorded. After `ALL_UP_TO` statements, a statement is recorded only if
+   * an event has occurred since the last recorded statement, because a loop without events would
+   * fill the memory.
    *
    * @param count Number of statements recorded before.
    * @param lastSeq The number of the last event before the last recorded statement.
@@ -70,7 +71,9 @@ export class StatementLog {
     values[at + RETURNED.DEPTH] = depth;
   }
 
-  /** A column of the last recorded return since the last statement; null for none. */
+  /**
+   * A column of the last recorded return; null if no return was recorded since the last statement.
+   */
   #lastReturned(what: number): number | null {
     const row = this.#returnedCount - 1;
     if (row < 0 || this.#returned.get(row, RETURNED.STATEMENT) !== this.count) return null;
@@ -132,7 +135,7 @@ export class StatementLog {
   }
 }
 
-/** Event numbers at which runs of events ended. */
+/** Event numbers at which sequences of events ended, for example the events of an activity. */
 export class Ends {
   count = 0;
   readonly #rows = new WholeRows(1);

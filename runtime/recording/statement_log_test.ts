@@ -2,7 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Random } from "../random.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
 
-/** A log with `count` statements, some of them without an event in between. */
+/**
+ * A log with `count` statements. Some statements have no event between them and the next statement.
+ */
 function filled(count: number): { log: StatementLog; rows: [number, number, number][] } {
   const random = new Random(7);
   const log = new StatementLog();

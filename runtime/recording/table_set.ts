@@ -52,8 +52,8 @@ export class TableSet {
   /** Tables by index of their specification; undefined before the first change. */
   readonly #tables: (HistoryTable | undefined)[] = [];
   /**
-   * By the number of a kind of event: the effects of such events on the tables; undefined before
-   * the first event of the kind.
+   * For each kind of event, by the kind's number: the effects of its events on the tables;
+   * undefined before the first event of the kind.
    */
   readonly #changes: (readonly Change[] | undefined)[];
   readonly #changesByName: ReadonlyMap<string, readonly Change[]>;
@@ -61,7 +61,7 @@ export class TableSet {
   /** The event object that tables receive, reused so that no event allocates one (`hunt.cases`). */
   readonly #event: { -readonly [K in keyof TableEvent]: TableEvent[K] };
 
-  /** @param vocabulary The vocabulary of the machine with these events. */
+  /** @param vocabulary The vocabulary of the machine whose events change the tables. */
   constructor(
     private readonly specs: readonly AnyTableSpec[],
     { iommu, pages }: Granules,

@@ -128,8 +128,8 @@ export class VirtualClock {
   }
 
   /**
-   * Advances time, and fires each timer that becomes due at its own time. CPUs and devices with
-   * clocks that are behind catch up first, so that all have the same time.
+   * Advances time, and fires each timer at the time at which it becomes due. Before that, the
+   * clocks of CPUs and devices catch up with the latest clock, so that all have the same time.
    */
   advance(durationNs: Nanoseconds): void {
     invariant(durationNs >= 0, `Cannot advance by ${durationNs} ns: time never runs backwards`);

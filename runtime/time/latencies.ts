@@ -2,9 +2,9 @@
  * The costs in virtual time: the machine block's `latencies`, turned into charges.
  *
  * Most keys are charged for events; the event stream adds these charges. An event's name can be a
- * key, too: its latency is added to the charges of other keys for the same event. Leaves of page
- * tables, mapped segments and copied bytes (in proportion to KiB) are not events: the code that
- * handles them charges them to `Charges`.
+ * key, too: the latency of this key is added to the charges of other keys for the same event.
+ * Leaves of page tables, mapped segments and copied bytes (in proportion to KiB) are not events:
+ * the code that handles them calls the methods of `Charges`.
  */
 import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";

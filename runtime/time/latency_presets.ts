@@ -26,7 +26,10 @@ const DDR5_CYCLE_NS = 1000 / 2400;
 const ROW_NS = Math.round(ROW_CYCLES * DDR5_CYCLE_NS);
 const ROW = "one access to a closed row of DDR5-4800B: 40-39-39 cycles of 2400 MHz (JESD79-5)";
 
-/** Bytes a nanosecond of a channel of 8 bytes at 4800 million transfers a second. */
+/**
+ * Bytes per nanosecond of a memory channel with 8 bytes for each of 4800 million transfers a
+ * second.
+ */
 const CHANNEL_BYTES_PER_NS = 4.8 * 8;
 const COPIED_NS = Math.round(2 * 1024 / CHANNEL_BYTES_PER_NS);
 

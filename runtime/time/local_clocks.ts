@@ -59,8 +59,8 @@ export class LocalClocks {
   }
 
   /**
-   * Charges an event to its device if a device caused it, else to its CPU. If a CPU or another
-   * device requested the action and is now running, that CPU or device waits until the action ends.
+   * Charges an event to its device if a device caused it, else to its CPU. If the device acts for a
+   * CPU or for another device that is now running, that CPU or device waits until the action ends.
    *
    * @returns The time of the event.
    */
@@ -103,8 +103,8 @@ export class LocalClocks {
 
   /**
    * A device interrupts a CPU. The handler begins on that CPU, no earlier than the interrupt. The
-   * handler's events are charged to the context's CPU; the clock of that CPU continues from the
-   * same time.
+   * handler's events are charged to the context's CPU; the clock of that CPU is advanced to the
+   * beginning of the handler.
    * @returns The argument for `leave`.
    */
   interrupt(cpu: number): string | null {
@@ -123,8 +123,8 @@ export class LocalClocks {
   }
 
   /**
-   * Advances the current CPU's or device's clock to another CPU's, when it continues that CPU's
-   * work.
+   * Advances the current CPU's or device's clock to the clock of another CPU. Called when the
+   * current CPU or device continues the other CPU's work.
    */
   followCpu(cpu: number): void {
     this.follow(this.#cpus[cpu]!);
@@ -141,7 +141,7 @@ export class LocalClocks {
     else this.#followTo(this.#running, earliestNs);
   }
 
-  /** Advances all clocks that are behind to a time. */
+  /** Advances all clocks to a time, except clocks that are later. */
   meetAt(ns: Nanoseconds): void {
     for (const cpu of this.#cpus.keys()) this.#followCpuTo(cpu, ns);
     for (const device of this.#devices.keys()) this.#followTo(device, ns);

@@ -16,7 +16,10 @@ import {
 } from "./fields.ts";
 import { ATTRIBUTE, DIRECTION } from "./shared_words.ts";
 
-/** By role: type and name in C, and the event fields made from it. */
+/**
+ * For each role: the argument's type and name in C, and the event fields that are made from the
+ * argument.
+ */
 const ROLES = {
   attrs: { c: "unsigned long attrs", fields: { attrs: listOf(ATTRIBUTE) } },
   bar: { c: "int bar", fields: {} },
@@ -74,7 +77,7 @@ type Listed<S extends string> = S extends `${infer First extends ArgumentRole}, 
   : S extends ArgumentRole ? readonly [S]
   : never;
 
-/** The roles in a prototype, in their order; never if any argument is not a role. */
+/** The roles in a prototype, in their order. The type is `never` if any argument is not a role. */
 export type RolesOf<P extends string> = P extends `${string}(${infer Inside})` ? Listed<Inside>
   : never;
 

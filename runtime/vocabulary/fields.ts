@@ -18,7 +18,7 @@ export type FieldKind =
   | "bool"
   | "word"
   | "text"
-  /** A statement of the script, by a number that its owner understands. */
+  /** A statement of the script, as a number that only the owner of the script understands. */
   | "site"
   | "words"
   /** Names of devices and ports. */

@@ -40,8 +40,7 @@ interface CallFacts {
 /** The result of an injected failure of a function. */
 export interface CallFailure {
   /**
-   * The function's possible errors, the default first; for a function that returns false there is
-   * one.
+   * The function's possible errors, the default first. A function that returns false has one error.
    */
   readonly errors: readonly ErrnoName[];
   /** What fails, as a sentence fragment. */

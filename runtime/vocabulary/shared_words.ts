@@ -1,8 +1,9 @@
 /**
  * Words that the fields of several events share, each with its meaning.
  *
- * If the keys of another record already are these words, the docs here have the type of those keys.
- * Therefore neither the docs nor that record can have a word that the other lacks.
+ * Some of these words are also the keys of another record. The type of the docs here is then the
+ * type of that record's keys. Therefore neither the docs nor that record can have a word that the
+ * other lacks.
  */
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { type FoundIn, REPORT_CLASSES } from "../dma/checker/report_classes.ts";

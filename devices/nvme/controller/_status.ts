@@ -1,7 +1,7 @@
 /**
  * The statuses that tests expect of controllers, from NVM Express 1.4 (section 4.6.1): status type
  * and code, with Do Not Retry. The numbers are written separately here, not imported from the
- * tested code, so that a wrong number there is found.
+ * tested code, so that a wrong number in the tested code is found.
  */
 export const STATUS = {
   SUCCESS: 0x0000,

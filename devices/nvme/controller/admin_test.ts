@@ -1,6 +1,6 @@
 /**
- * Results of admin commands by the NVM Express Base Specification 1.4, section 5. Tests the limits of the
- * commands, and every feature.
+ * Tests the results of admin commands (NVM Express Base Specification 1.4, section 5), the limits
+ * of the commands, and every feature.
  */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
@@ -12,7 +12,10 @@ import { ControllerRig, type ControllerRigOptions } from "./_rig.ts";
 const BUFFER = 0x10_0000;
 const LIST = 0x3_0000;
 const PAGE = 4096;
-/** 2^53, from which addresses exceed exact numbers of JavaScript, and the last page below it. */
+/**
+ * 2^53, the first address that JavaScript's exact numbers do not reach, and the last page below
+ * 2^53.
+ */
 const WIDE = 2n ** 53n;
 const LAST_PAGE = WIDE - 4096n;
 
@@ -160,7 +163,10 @@ function lender() {
     assertEquals(rig.memory.bytes[BUFFER + PAGE], 0xa5);
     return [answer, [...new Uint32Array(rig.memory.bytes.slice(BUFFER, BUFFER + PAGE).buffer)]];
   };
-  /** Whether a block is in the host memory, for each look-up during a read. */
+  /**
+   * Reads a block. Returns, for each look-up during the read, whether the block is in the host
+   * memory.
+   */
   const read = (lba: number) =>
     rig.record(["nvme.host_memory"], () => rig.io({ prp1: BUFFER, lba }))
       .map(({ fields }) => (fields as { hit: boolean }).hit);

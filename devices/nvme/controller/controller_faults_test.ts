@@ -1,4 +1,7 @@
-/** A controller with injected failures: the actions that it omits, and its answers instead. */
+/**
+ * A controller with injected failures: the actions that it omits, and the answers that it gives
+ * instead of these actions.
+ */
 import { assertEquals } from "@std/assert";
 import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { ControllerRig, type ControllerRigOptions } from "./_rig.ts";
@@ -63,7 +66,8 @@ Deno.test("a namespace has eight bytes made of its device's name, the same ones 
     rig.admin({ opcode: 0x06, nsid: 1, prp1: BUFFER, dwords: { 10: 3 } });
     return [4, 8].map((at) => rig.memory.view.getUint32(BUFFER + at, true));
   };
-  // Published values of the hash; the second half is the hash of the name written twice.
+  // Published values of the hash. The second four of the eight bytes are the hash of the doubled
+  // name.
   assertEquals([nameOf("a")[0], nameOf("foobar")[0]], [0xe40c_292c, 0xbf9c_f968]);
   assertEquals(nameOf("foo")[1], nameOf("foofoo")[0]);
 });

@@ -114,8 +114,8 @@ export class PrpWalk {
   readonly #entries = viewOf(this.#list);
 
   /**
-   * @param chainsLast Simulates a defect: the controller takes the entry at the end of a page for a
-   *   link to another list, even if this entry points at all of the remaining data.
+   * @param chainsLast Simulates a defect: the controller interprets the entry at the end of a page
+   *   as a link to another list, even if this entry points at all of the remaining data.
    */
   constructor(host: HostPort, chainsLast = false) {
     this.#host = host;
@@ -198,7 +198,10 @@ export class PrpWalk {
   }
 }
 
-/** Most descriptors of one list: the walk must end even if segments point at each other. */
+/**
+ * Largest number of descriptors in one list: the walk must end even if segments point at each
+ * other.
+ */
 const MAX_DESCRIPTORS = 65536;
 
 /**
@@ -206,10 +209,10 @@ const MAX_DESCRIPTORS = 65536;
  *
  * A descriptor is a data block, or points at a segment: an array of descriptors. If a segment is
  * not the last one, its last descriptor points at the next segment. Bit buckets and keyed
- * descriptors are not supported. Lists that describe more than the command transfers are not
- * supported either, with one exception: the last data block of metadata may be longer than the rest
- * of the transfer, as with the captured controller (Base Specification 1.4, 4.4; the statuses of
- * 4.6.1.2.1; tests/golden/defects, ptover_none).
+ * descriptors are not supported. A list that describes more bytes than the command's transfer is
+ * not supported either, with one exception: the last data block of metadata may be longer than the
+ * rest of the transfer, as with the captured controller (Base Specification 1.4, 4.4; the statuses
+ * of 4.6.1.2.1; tests/golden/defects, ptover_none).
  */
 export class SglWalk {
   readonly #host: HostPort;

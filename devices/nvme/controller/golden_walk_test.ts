@@ -191,7 +191,8 @@ async function holdCaptures(isWanted: (index: number) => boolean, least: number)
       assertEquals(found.status, 0, id);
       if (status === 0) assertEquals<Ranges>(found.ranges, device.accesses, id);
       else {
-        // The captured controller reached its limit; up to there, both agree.
+        // The captured controller reached its limit. Up to this limit, it found the same ranges as
+        // `resolve()`.
         assertEquals(device.accesses.length <= CAPTURED_RANGE_LIMIT + 1, true, id);
         assertEquals<Ranges>(found.ranges.slice(0, device.accesses.length), device.accesses, id);
         truncated++;

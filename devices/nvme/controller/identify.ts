@@ -8,7 +8,7 @@ export interface ControllerIdentity {
   /** Serial number, also used in the NQN: unique among the machine's controllers. */
   readonly serial: string;
   readonly version: number;
-  /** Largest transfer as a power of two of pages; 0 is no limit. */
+  /** The largest transfer is 2^mdtsExponent pages; an exponent of 0 means no limit. */
   readonly mdtsExponent: number;
   readonly sgl: boolean;
   readonly metadataSgl: boolean;

@@ -12,13 +12,13 @@ import {
 /** Upper half of a fresh disk's data tag: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
 const DATA_TAG_HIGH = 0x5a00_0000;
 /**
- * Upper half of a fresh disk's metadata tag; offsets count metadata bytes: 0x4D00_0000_0000_0000 +
- * x.
+ * Upper half of a fresh disk's metadata tag: the 8 bytes at metadata byte x hold
+ * 0x4D00_0000_0000_0000 + x. Only metadata bytes count in x.
  */
 const METADATA_TAG_HIGH = 0x4d00_0000;
 
 interface MediaOptions {
-  /** Size of a logical block's data, a power of two from 512. */
+  /** Size of a logical block's data, a power of two and at least 512. */
   readonly blockSizeBytes: Bytes;
   /** Capacity, rounded down to whole blocks. */
   readonly capacityBytes: Bytes;
@@ -115,7 +115,8 @@ export class PatternStore {
   }
 
   /**
-   * Reads into a buffer, at an index with the same alignment to 8 bytes as the offset.
+   * Reads into a buffer. The index of the first byte in the buffer has the same remainder modulo 8
+   * as the offset.
    *
    * @param offsetBytes Any byte of the store.
    * @param into Must have room for `sizeBytes` plus alignment on either side.
@@ -255,7 +256,7 @@ export class PatternStore {
     return bytes;
   }
 
-  /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
+  /** Writes fresh words for the bytes from `offsetBytes` on. `offsetBytes` is a multiple of 8. */
   #fill(into: TransferBuffer, firstWord: number, offsetBytes: number, count: number): void {
     if (count === CHUNK_WORDS && firstWord === 0) {
       fillSeries(into.doubles, this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
@@ -274,7 +275,7 @@ export class PatternStore {
 
 /**
  * The controller's internal memory for data in transit between medium and host. The memory can be
- * written as bytes or as 64-bit words; words make generating a fresh disk's content cheap.
+ * written as bytes or as 64-bit words. With words, a fresh disk's content is generated cheaply.
  */
 export class TransferBuffer {
   readonly bytes: Uint8Array;

@@ -63,7 +63,7 @@ const IRQ = eventId("irq");
  * page.
  */
 const WORD_BYTES = 4;
-/** The only kind of activity: process one command of the queue in the argument. */
+/** The only kind of activity: process one command of the queue whose number is in the argument. */
 const PROCESS_COMMAND = 0;
 /** An activity's argument is `generation * QUEUE_IDS + queue`. */
 const QUEUE_IDS = 65536;
@@ -75,13 +75,13 @@ interface ControllerMachine extends Pick<Machine, "activities" | "events" | "fau
 }
 
 export interface ControllerSettings {
-  /** Largest transfer as a power of two of 4 KiB pages; 0 is no limit. */
+  /** The largest transfer is 2^mdtsExponent pages of 4 KiB; an exponent of 0 means no limit. */
   readonly mdtsExponent: number;
   readonly sgl: boolean;
   readonly metadataSgl: boolean;
   /** I/O queue pairs, 1 to 65534. */
   readonly maxQueues: number;
-  /** Most entries of an I/O queue, 2 to 65536. */
+  /** Largest number of entries in an I/O queue, 2 to 65536. */
   readonly depth: number;
   /**
    * Simulates a defect: the controller takes the last entry of a PRP page for a link, although no
@@ -390,8 +390,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler {
   /**
    * Aborts a command that was fetched but is not executed: completes it with Command Abort
    * Requested.
-   * @returns False if there is no such command, because every other command has completed before an
-   *   Abort is handled.
+   * @returns False if there is no such command. The command to abort is then complete, because
+   *   every executed command completes before an Abort is handled.
    */
   #abort(queueId: number, commandId: number): boolean {
     const index = this.#silent.findIndex((each) =>
@@ -411,7 +411,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler {
     entry[2] = queue.head | queue.id << 16;
     entry[3] = commandId | (status << 1 | target.phase) << 16;
     const entryDma = target.baseDma + target.tail * RESULT_BYTES;
-    // As for the fetch, accesses to the queue's memory are not attributed to the request.
+    // Accesses to the queue's memory are not attributed to the request, as in the fetch of the
+    // command.
     const request = this.#context.enterRequest(null);
     const written = this.#host.post(entryDma, entry, target.page);
     this.#context.leaveRequest(request);
@@ -434,7 +435,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler {
   }
 }
 
-/** NVMe statuses for injected block-layer statuses with a separate NVMe status. */
+/** The NVMe statuses of those injected block-layer statuses that have their own NVMe status. */
 const INJECTED: Readonly<Record<string, number>> = {
   RESV_CONFLICT: STATUS.RESERVATION_CONFLICT,
   ZONE_ACTIVE_RESOURCE: STATUS.TOO_MANY_ACTIVE_ZONES,

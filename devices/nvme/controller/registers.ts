@@ -28,7 +28,7 @@ export interface AdminQueueSetup {
   readonly completionBase: number;
 }
 
-/** The controller's methods that register writes call. */
+/** The controller's methods that are called when a register is written. */
 type RegisterOwner = Pick<
   NvmeController,
   "enable" | "mayStop" | "disable" | "submissionDoorbell" | "completionDoorbell"
@@ -36,7 +36,7 @@ type RegisterOwner = Pick<
 
 interface CapabilitySettings {
   readonly localMemory: Omit<LocalMemory, "readWords"> | null;
-  /** Most entries of an I/O queue. */
+  /** Largest number of entries in an I/O queue. */
   readonly maxQueueEntries: number;
   /** Doorbells are `4 << doorbellStride` bytes apart. */
   readonly doorbellStride: number;

@@ -1,4 +1,6 @@
-/** The register file by the numbers of the NVM Express Base Specification 1.4, section 3.1. */
+/**
+ * Tests the register file with the numbers in the NVM Express Base Specification 1.4, section 3.1.
+ */
 import { assertEquals } from "@std/assert";
 import { type AdminQueueSetup, Registers } from "./registers.ts";
 

@@ -1,4 +1,7 @@
-/** Doorbells in memory by the Base Specification 1.4, 5.7 and 7.13: the layout of their values, and wake-ups. */
+/**
+ * Tests doorbells in memory according to the Base Specification 1.4, 5.7 and 7.13: the layout of
+ * their values, and the wake-ups.
+ */
 import { assertEquals } from "@std/assert";
 import { type DmaAddr, EventStream, VirtualClock } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";

@@ -102,7 +102,10 @@ export const STATUS = {
   COMPARE_FAILURE: DO_NOT_RETRY | 0x0285,
 } as const;
 
-/** An SGL descriptor's last byte: type above, subtype below, 0 for an absolute address (section 4.4). */
+/**
+ * An SGL descriptor's last byte (section 4.4): the type in the upper half, the subtype in the lower
+ * half. Subtype 0 is an absolute address.
+ */
 export const SGL_TYPE = {
   DATA_BLOCK: 0x00,
   SEGMENT: 0x20,

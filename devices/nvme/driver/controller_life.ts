@@ -146,7 +146,7 @@ export class ControllerLife implements ActivityHandler {
    * retried.
    *
    * @throws {KernelError} ENODEV for a controller that is dead or removed. If the controller does
-   *   not come up, the error that prevented this; the controller is then dead.
+   *   not come up, throws the error that prevented it from coming up; the controller is then dead.
    */
   reset(reason: StateReason = "asked"): void {
     if (this.#state !== "live") {
@@ -203,8 +203,8 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Takes the completions of all queues, with or without an interrupt, and cancels the other
-   * commands.
+   * Takes the completions in all queues, whether or not an interrupt announced them, and cancels
+   * the commands that have no completion.
    */
   #takeLeft(): void {
     const { queues } = this.#driver;
@@ -315,7 +315,7 @@ export class ControllerLife implements ActivityHandler {
   /** Adds a queue. @param vector Its interrupt, or -1 for a polled queue. */
   #addQueue(id: number, vector: number, depthEntries: number, tags: number): QueuePair {
     const { dev, machine, options, pools, queues, scheduler, timeouts } = this.#driver;
-    // CPUs are assigned to each kind of queue in turn, beginning with the first CPU.
+    // The queues of each kind get the CPUs in turn, beginning with the first CPU.
     const place = vector < 0 ? id - 1 - options.queues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;
     // Nodes consist of equal numbers of consecutive CPUs.
@@ -437,7 +437,9 @@ export class ControllerLife implements ActivityHandler {
 export class CommandTimeouts implements TimerHandler, RequestOwner {
   /** Whether the timer is armed. */
   armed = false;
-  /** The most Abort commands at a time, ACL + 1; 0 before the first Identify Controller. */
+  /**
+   * Largest number of Abort commands at a time, ACL + 1; 0 before the first Identify Controller.
+   */
   abortLimit = 0;
   readonly #driver: NvmeDriver;
   readonly #ioTimeoutNs: Nanoseconds;
@@ -547,7 +549,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
 
 /** The contents of the capabilities register. */
 interface ControllerCapabilities {
-  /** Most entries of an I/O queue. */
+  /** Largest number of entries in an I/O queue. */
   readonly maxQueueEntries: number;
   readonly doorbellStrideBytes: number;
   /** Smallest page size as a power of two, relative to 4 KiB. */

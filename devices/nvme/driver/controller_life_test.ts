@@ -197,7 +197,7 @@ const MODES_AND_SCHEDULERS = [
 
 Deno.test("a reset that brings fewer queues back, at any moment: requests of the others go to those there are (nvme.md 5.2)", () => {
   // Each queue passes the injection point twice: a failure at the fifth pass refuses the third queue, a failure at
-  // the fourth pass the second queue.
+  // the fourth pass refuses the second queue.
   for (const [nth, left] of [[5, 2], [4, 1]] as const) {
     for (const [mode, scheduler] of MODES_AND_SCHEDULERS) {
       let moments = 0;

@@ -38,7 +38,10 @@ export class ControllerMemory {
     this.sizeBytes = sizeBytes;
   }
 
-  /** Detects and enables the memory by the registers. @returns Null for a controller without any. */
+  /**
+   * Uses the registers to detect and enable the controller's memory. @returns Null for a controller
+   * without memory.
+   */
   static open(registers: NvmeRegisterPort, bar: ControllerMemoryBar): ControllerMemory | null {
     if ((registers.read32(REGISTER.CAP + 4) & CMB.CAP_SUPPORTED) === 0) return null;
     // Until CMBMSC.CRE is set, the registers read as if there were no memory.

@@ -217,7 +217,7 @@ Deno.test("an admin command ends with its interrupt, without polling", () => {
   const rig = new DriverRig();
   const io = rig.disk.passthrough({ opcode: 0x0a, admin: true, dwords: { 10: 0x0b } });
   const interrupts = rig.record(() => {
-    // First the dispatch, then the controller's work.
+    // The first activity is the dispatch, the second one is the controller's work.
     for (const done of [false, true]) {
       assert(rig.machine.runNextActivity());
       assertEquals(io.done, done);

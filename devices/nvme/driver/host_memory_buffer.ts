@@ -61,8 +61,8 @@ export class HostMemoryBuffer {
 
 /**
  * Allocates the memory that the controller requests. The memory is one IOVA range if the IOMMU can
- * map any pages contiguously and the release makes use of that. Otherwise it consists of pieces as
- * large as the allocator has.
+ * map any pages contiguously and the kernel release uses this ability. Otherwise it consists of
+ * pieces as large as the allocator has.
  *
  * @see rules/nvme.md 6
  * @returns Null if the controller requests no memory or needs more than the limit, or if there is

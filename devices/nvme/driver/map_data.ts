@@ -102,7 +102,7 @@ export type SglUse = "unsupported" | "supported" | "forced";
 
 export type ChosenFormat = EventFields<"nvme.choose">["format"];
 
-/** Settings for the choice of a format, besides the request. */
+/** The settings that, together with the request, determine the choice of a format. */
 export interface FormatSettings {
   /** Whether the controller supports SGLs for data. */
   sgl: boolean;
@@ -146,7 +146,7 @@ export abstract class DataMapper {
     this.memory = machine.memory;
   }
 
-  /** Maps and describes a request; on failure, undoes the same steps as the release. */
+  /** Maps and describes a request; on failure, undoes the steps that the kernel release undoes. */
   map(iod: Iod, request: NvmeRequest): BlkStatus {
     const status = this.mapData(iod, request);
     if (status !== OK || !request.hasMetadata) return status;
@@ -203,7 +203,7 @@ export abstract class DataMapper {
 
   protected unmapData(iod: Iod, request: NvmeRequest): void {
     if (iod.hasFlag(SINGLE_SEGMENT)) {
-      // The address of an SGL descriptor is in the same place as PRP1.
+      // An SGL descriptor stores its address in the same bytes as PRP1.
       this.unmapOne(request, iod.prp1, iod.totalBytes);
       this.unmapped(request, "single");
       return;
@@ -479,8 +479,8 @@ export abstract class DataMapper {
       this.#freeMetadataScatterlist(iod);
       return RESOURCE;
     }
-    // A single data block is written alone; several follow a segment descriptor with their total
-    // length.
+    // A single data block is written alone. Several data blocks are written after a segment
+    // descriptor, which has their total length.
     const isOne = list.outputs === 1;
     this.writeOutputs(list, block.phys, isOne ? 0 : 1);
     if (!isOne) this.writeMetadataSegment(block, list.outputs);
@@ -530,8 +530,8 @@ export abstract class DataMapper {
   }
 
   /**
-   * Maps metadata for the plain pointer, by one call. If the map fails, the request gets an I/O
-   * error; for data it would get a lack of resources.
+   * Maps metadata for the plain pointer, by one call. If the map fails, the request ends with an
+   * I/O error; a failed map of data would end it with the status for a lack of resources.
    */
   protected setupMetaMptr(iod: Iod, request: NvmeRequest): BlkStatus {
     const { segments } = this;
@@ -587,8 +587,8 @@ export abstract class DataMapper {
 
   /**
    * Frees the lists of a request's data in chain order. The device address of the first list is
-   * read from the command. The address of each further list is read from the link in the list
-   * before, before that list is freed.
+   * read from the command. The address of each further list is read from the link in the previous
+   * list. This happens before the previous list is freed.
    */
   #freeDescriptors(iod: Iod): void {
     const pool = iod.hasFlag(SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
@@ -636,7 +636,7 @@ export abstract class DataMapper {
   }
 }
 
-/** Rows of rules/nvme.md 2.6, by the way of unmapping. */
+/** For each way of unmapping: its row in rules/nvme.md 2.6, or its defect. */
 const UNMAP_ROWS: Readonly<Record<Exclude<UnmapRule, "scatterlist">, string>> = {
   single: "nvme.2.6.1",
   bus: "nvme.2.6.2",
@@ -839,8 +839,8 @@ export class TwoStepMapper extends DataMapper {
   /**
    * Unmaps a request by its PRPs alone, like the driver of June 2025: a defect.
    *
-   * An entry covers one page, but a mapping covers any number of pages. This function takes
-   * contiguous entries for one mapping, which is wrong if two mappings happen to be contiguous.
+   * An entry covers one page, but a mapping covers any number of pages. This function treats
+   * contiguous entries as one mapping, which is wrong if two mappings happen to be contiguous.
    *
    * @see rules/defects.md, M1
    */
@@ -892,10 +892,10 @@ export class TwoStepMapper extends DataMapper {
 
   /**
    * Unmaps with the quirk `sgl_unmap_args_swapped`: two pointers to descriptors are passed in the
-   * wrong order, so the list is taken for the command's descriptor. A list begins with a data
-   * block. Therefore that one block is unmapped, and the rest of the list is not read. For a
-   * request without a list, the pointer is that of the last list that a request with the same tag
-   * used, or null.
+   * wrong order, so the list is read as if it were the command's descriptor. A list begins with a
+   * data block. Therefore that one block is unmapped, and the rest of the list is not read. For a
+   * request without a list, the pointer is null or still points at an old list: the last list of an
+   * earlier request with the same tag.
    */
   #freeSglsSwapped(iod: Iod, request: NvmeRequest, attrs: number): void {
     const list = iod.descriptors[0];

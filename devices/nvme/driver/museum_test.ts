@@ -1,6 +1,6 @@
 /**
- * Defects of past releases in the driver's mapping code. Each test shows the means that finds its
- * defect without a hint where to search.
+ * Defects of past releases in the driver's mapping code. Each test shows the means that finds a
+ * defect without a hint about the place of the defect.
  *
  * @see rules/defects.md, M1 to M12
  */

@@ -377,8 +377,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
    * The tag's record must be set up for the request (`iod.request`); the request's `cid` is written
    * into the command. Can be called alone: it touches neither queues nor registers.
    *
-   * @returns OK, or the reason for a failure. On failure it undoes the same steps as the release
-   *   does.
+   * @returns OK, or the reason for a failure. On failure it undoes the steps that the kernel
+   *   release undoes.
    */
   prepare(iod: Iod, request: NvmeRequest): BlkStatus {
     iod.reset();

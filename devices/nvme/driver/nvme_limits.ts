@@ -41,9 +41,12 @@ export interface NamespaceFacts {
   readonly boundaryBlocks: number;
 }
 
-/** Most ranges of a discard command. */
+/** Largest number of ranges in a discard command. */
 const MAX_DISCARD_RANGES = 256;
-/** Most data block descriptors of metadata in a small list, besides the segment descriptor. */
+/**
+ * Largest number of data block descriptors for metadata in a small list, besides the segment
+ * descriptor.
+ */
 const MAX_METADATA_SEGMENTS = 15;
 const ALL_ONES_32 = 2 ** 32 - 1;
 

@@ -135,7 +135,7 @@ export const ADMIN_TAGS = 30;
  * one list page.
  */
 export const MAX_SEGMENTS = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
-/** Most bytes of one request, for any controller. */
+/** Largest number of bytes in one request, for any controller. */
 export const MAX_TRANSFER_BYTES = 8 * 1024 * 1024;
 export const SMALL_DESCRIPTOR_BYTES = 256;
 export const MAX_SMALL_PRPS = SMALL_DESCRIPTOR_BYTES / PRP_BYTES;

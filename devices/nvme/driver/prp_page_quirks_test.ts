@@ -41,7 +41,7 @@ Deno.test("every length is right without a defect on either side (nvme.md 2.3)",
 Deno.test("controller_chains_last_prp: the data of the last page goes where the user's bytes point", () => {
   const rig = rigWith("controller_chains_last_prp");
   const piece = vec(BASE, 513 * 4 * KIB);
-  // The defect takes the last data page for a list. The page's old content is then read as an entry
+  // With the defect, the last data page is read as a list. The page's old content is then an entry
   // that points elsewhere.
   const last = (BASE + 512 * 4 * KIB) as PhysAddr;
   rig.machine.memory.writeU64(last, 0x600_0000);

@@ -1,4 +1,7 @@
-/** Rings, tags and doorbells of a queue in figures (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
+/**
+ * Tests the numbers in a queue's rings, tags and doorbells (rules/nvme.md 4.1 and 4.2; NVM Express
+ * 1.4, 4.1, 4.6, 3.1).
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   ArmedInjection,

@@ -51,7 +51,10 @@ interface QueuePairOptions {
   /** 0 for the admin queue. */
   readonly id: number;
   readonly depthEntries: number;
-  /** Most commands in flight; less than the depth, so that the ring never becomes full. */
+  /**
+   * Largest number of commands in flight. It is less than the depth, so that the ring never becomes
+   * full.
+   */
   readonly tags: number;
   /** Interrupt vector; -1 for a polled queue. */
   readonly vector: number;
@@ -186,7 +189,7 @@ export class QueuePair {
     return { cid: last & 0xffff, phase: last >>> 16 & 1 };
   }
 
-  /** The most commands in flight. */
+  /** The largest number of commands in flight. */
   get tags(): number {
     return this.#freeTags.length;
   }
@@ -209,7 +212,8 @@ export class QueuePair {
 
   /**
    * The record for a tag: a new record at the first use of the tag. With a scheduler, the record
-   * belongs to the request's scheduler tag, and this tag is assigned to the record for one command.
+   * belongs to the request's scheduler tag, and the driver tag is assigned to the record for one
+   * command.
    */
   #newRecord(tag: number, request: NvmeRequest): Iod {
     if (this.schedulerTags === null) return this.#iods[tag] = new Iod(tag, this.pools);
@@ -544,7 +548,7 @@ export class RequestFifo {
   }
 }
 
-/** The most driver tags that count for `nr_requests`. */
+/** At most this many driver tags are counted to compute `nr_requests`. */
 const MAX_COUNTED_TAGS = 128;
 
 /**
@@ -575,7 +579,7 @@ class SchedulerTags {
     this.#pools = pools;
   }
 
-  /** The most requests at a time (`nr_requests`). */
+  /** The largest number of requests at a time (`nr_requests`). */
   get count(): number {
     return this.#tags.depth;
   }

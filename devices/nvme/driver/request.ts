@@ -76,7 +76,9 @@ export class NvmeRequest extends BlockRequest {
   nsid = 1;
   /** A passthrough command's 64 bytes; the driver fills in the id and the data pointer. */
   template: Uint8Array | null = null;
-  /** Whether the data was described by PRPs or SGLs; null before, and without data. */
+  /**
+   * Whether the data was described by PRPs or SGLs; null before it was described, and without data.
+   */
   format: "prp" | "sgl" | null = null;
   unmappedBy: UnmapRule | null = null;
   /** The controller's status field, without the phase bit. */

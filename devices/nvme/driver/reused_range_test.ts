@@ -1,7 +1,7 @@
 /**
  * If there is no memory for a request's list, the request's whole IOVA range is freed although most
- * of it is still mapped. This is the defect `range_reused_while_mapped`: the form in which
- * `partial_destroy_on_list_failure` exists since 7.3.
+ * of it is still mapped. This is the defect `range_reused_while_mapped`. Since 7.3, the defect
+ * `partial_destroy_on_list_failure` has this form.
  */
 import { assertEquals } from "@std/assert";
 import { allocateBuffer, ArmedInjection, INJECTION, type IommuMode } from "@dmalab/runtime";

@@ -1,6 +1,7 @@
 /**
- * Maps a request like 6.1 and 6.12. A single segment is mapped by one call. Several segments are mapped as
- * a whole by a scatterlist, which exists as long as the mapping. Metadata is mapped in the same way.
+ * Maps a request in the way of 6.1 and 6.12. A single segment is mapped by one call. Several
+ * segments are mapped as a whole, by one scatterlist. The scatterlist exists as long as the
+ * mapping. Metadata is mapped in the same way.
  *
  * @see rules/nvme.md 6, rules/captured.md (6.12)
  */

@@ -57,7 +57,7 @@ export class ScheduledDispatch implements ActivityHandler {
 
   /**
    * Moves a request to another queue, because the request's queue was removed together with the
-   * tag.
+   * request's scheduler tag.
    */
   moved(request: NvmeRequest): void {
     request.schedulerTag = -1;

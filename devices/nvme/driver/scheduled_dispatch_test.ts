@@ -141,7 +141,8 @@ Deno.test("a reset that brings fewer queues back: what waited for a queue that i
   const ios = [0, 800].map((lba) =>
     rig.disk.submit("read", { lba, queue: 2, buffer: { segments: pages(1) } })
   );
-  // Two hits for each queue that is created: the second queue is refused.
+  // Each queue that is created hits the injection point twice, so the third hit refuses the second
+  // queue.
   const fault = new ArmedInjection(INJECTION["queue.create"], 3, 3);
   rig.machine.armInjection(fault);
   rig.driver.life.reset();

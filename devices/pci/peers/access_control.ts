@@ -68,7 +68,7 @@ export function isAcsService(name: string): name is AcsService {
 }
 
 /**
- * Services that redirect peer traffic according to the kernel. The boot parameter disables these
+ * Services that redirect peer traffic in the kernel's view. The boot parameter disables these
  * services.
  *
  * @see rules/p2p.md 9.4, "ACS redirect"

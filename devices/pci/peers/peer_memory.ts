@@ -16,7 +16,10 @@ import {
 /** A pool of one or several ranges. An allocation is contiguous within one of these. */
 export class PeerMemory {
   readonly #free = new IntervalSet();
-  /** Allocations: size in bytes, a multiple of the page size, by address. */
+  /**
+   * The size in bytes of each allocation, by the allocation's address. Sizes are multiples of the
+   * page size.
+   */
   readonly #taken = new Map<PhysAddr, Bytes>();
   #sizeBytes = 0;
 

@@ -1,5 +1,6 @@
 /**
- * The kernel's P2P mapping types and distances between peers, with its cache.
+ * The P2P mapping types and distances between peers, as the kernel computes them, with the kernel's
+ * cache of these results.
  *
  * @see rules/p2p.md 9.4, 9.5
  */
@@ -20,7 +21,7 @@ import { findRoute, type PeerRoute } from "./route.ts";
 const P2P_ROUTE = eventId("p2p.route");
 const P2P_CHOOSE = eventId("p2p.choose");
 
-/** Most providers at equal distance that are collected. */
+/** Largest number of providers at equal distance that are collected. */
 const MAX_TIED = 512;
 
 export class PeerRoutes {

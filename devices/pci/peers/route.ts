@@ -65,9 +65,9 @@ export class PeerRoute {
   }
 
   /**
-   * The functions up to the common bridge of which it is unknown whether ACS redirects are enabled.
-   * The route assumes that these functions do not redirect. If one of them does, the route is
-   * different.
+   * Those functions up to the common bridge for which it is unknown whether ACS redirects are
+   * enabled. The route assumes that these functions do not redirect. If one of them does, the route
+   * is different.
    */
   get uncertain(): readonly PciFunction[] {
     if (this.commonBridge === null) return NONE;
@@ -79,7 +79,7 @@ export class PeerRoute {
 
 /**
  * Computes the route between two functions, without a cache.
- * @param cpu The processor. With some processors, the kernel trusts all host bridges.
+ * @param cpu The processor. With some models of processor, the kernel trusts all host bridges.
  */
 export function findRoute(
   provider: PciFunction,

@@ -2,7 +2,7 @@
  * Memory of a device's BAR, without pages, that is shared with other devices as a dma-buf. It is
  * exported, attached, mapped for each importer, and revoked.
  *
- * Mapping was verified against `dma_buf_phys_vec_to_sgt()` of 7.3.4, run with random ranges
+ * Mapping was verified with random ranges against `dma_buf_phys_vec_to_sgt()` of 7.3.4
  * (`dma_buf_random.dma` of the tree's drivers).
  *
  * @see rules/p2p.md 9.6, 9.8, 9.10

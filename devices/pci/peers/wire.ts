@@ -1,24 +1,24 @@
 /**
  * The routing of transactions in a PCI tree, independent of the kernel's rules for it.
  *
- * A transaction goes from its function towards the root. A bridge that has the target address behind
- * another of its ports routes the transaction there directly, unless access control redirects it
- * upstream; in a switch, the ingress port decides whether to redirect. Functions of one device reach
- * each other inside the device, unless the requester redirects. If it redirects, the port above routes
- * the transaction back down, unless the port redirects as well or forwards upstream. A transaction
- * that arrives at the root complex is translated. It is routed down again if its target is a BAR and
- * the host bridges on the route carry such traffic.
+ * A transaction goes from its function towards the root. If the target address is behind another
+ * port of a bridge, the bridge routes the transaction there directly, unless access control
+ * redirects it upstream; in a switch, the ingress port decides whether to redirect. Functions of
+ * one device reach each other inside the device, unless the requester redirects. If it redirects,
+ * the port above the device routes the transaction back down, unless this port redirects as well or
+ * forwards upstream. A transaction that arrives at the root complex is translated. It is routed
+ * down again if its target is a BAR and the host bridges on the route carry such traffic.
  *
- * Here a host bridge carries the traffic exactly if the kernel's check allows it. A real bridge that
- * is not in the kernel's list may carry the traffic, lose it, or corrupt it; for this reason it is not
- * in the list.
+ * Here a host bridge carries the traffic exactly if the kernel's check allows it. A real bridge
+ * that is not in the kernel's list may carry the traffic, lose it, or corrupt it; for this reason
+ * it is not in the list.
  *
- * The egress control vector is 0 and blocks nothing. Completions are routed by the requester's ID. A
- * port with completion redirect sends completions of a directly routed read up to the root complex,
- * where they are lost if the host bridge does not carry them.
+ * The egress control vector is 0 and blocks nothing. Completions are routed by the requester's ID.
+ * A port with completion redirect sends completions of a directly routed read up to the root
+ * complex, where they are lost if the host bridge does not carry them.
  *
- * No function here sends translated requests, so translation blocking and direct translated P2P have
- * no effect. No function uses a false requester ID, so source validation has no effect either.
+ * No function here sends translated requests, so translation blocking and direct translated P2P
+ * have no effect. No function uses a false requester ID, so source validation has no effect either.
  *
  * @see PCI Express Base Specification, 2.2.4 and 6.12; rules/p2p.md 9.2, 9.4
  */

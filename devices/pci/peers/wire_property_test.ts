@@ -230,7 +230,7 @@ Deno.test("the kind that the rules give delivers every byte, and any other kind 
     }),
     { numRuns: 150, seed: 5 },
   );
-  // The random trees must be large, and each kind must occur often.
+  // The random trees must be large, and each kind of mapping must occur often.
   assert(devices >= 40, `${devices} devices`);
   assert(wrong > 500, `${wrong} wrong kinds`);
   for (const kind of KINDS) assert((seen.get(kind) ?? 0) >= 50, `${kind}: ${seen.get(kind)}`);

@@ -59,7 +59,7 @@ Deno.test("a port that redirects requests sends it up, where the IOMMU knows no 
     hops: ["c > s.down1", "s.down1 > s.up redirect", "s.up > rp", "rp > h"],
   });
   assertEquals(bench.count("iommu.fault"), 1);
-  // If something is mapped at that address, the redirected request reaches that mapping.
+  // If something is mapped at the BAR's bus address, the redirected request reaches that mapping.
   bench.device("c").domain!.map(busBase(bench), 0x1000_0000 as PhysAddr, 4096, PTE_WRITE);
   write(bench, busBase(bench));
   assertEquals(bench.reports, ["device_outside_buffer"]);

@@ -65,8 +65,8 @@ Deno.test("an audit checks the slots of the first pool and of each that was adde
     dma.dmaMapPhys(dev, at(0), 4 * KIB, DMA_BIDIRECTIONAL);
     assertEquals(swiotlb.pools.length, 2);
     swiotlb.audit();
-    // Frees two slots. Taking 0 slots at the second slot is a mistake that still ends the first slot's
-    // free run, so the stored length becomes wrong.
+    // Frees two slots, and then takes 0 slots at the second slot. Taking 0 slots is this test's
+    // mistake. It still ends the first slot's free run, so the stored length becomes wrong.
     const pool = swiotlb.pools[wrong]!;
     Reflect.get(pool, "give").call(pool, 0, 2);
     swiotlb.audit();

@@ -2,8 +2,8 @@
  * The bounce-buffer pool (swiotlb): memory that every device can reach, allocated in slots of 2 KiB
  * when a device cannot, or must not, reach the real buffer.
  *
- * This class stores the owner of each slot; the table that this class extends stores the free
- * slots. Both tables are created at the first mapping, because most machines never bounce, for
+ * This class stores the owner of each slot; the class that it extends stores the free slots. The
+ * tables of both classes are created at the first mapping, because most machines never bounce, for
  * example those of `race.orders`.
  *
  * @see rules/dma.md ch. 6, tests/golden/swiotlb/README.md
@@ -156,8 +156,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * The first data slot of each buffer. It is recognised by the time of mapping, because only the
-   * first data slot stores that time.
+   * The first data slot of each buffer. Only a first data slot stores when its buffer was mapped,
+   * which is how it is recognised.
    */
   #firstSlots(): readonly number[] {
     const first: number[] = [];
@@ -167,7 +167,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     return first;
   }
 
-  /** Number of slots of a buffer, padding included, from its first data slot. */
+  /** Number of slots of the buffer with this first data slot, padding included. */
   #bufferSlots(slot: number): number {
     return this.#padSlots[slot]! + Math.ceil((this.#left[slot]! + this.#phase[slot]!) / SLOT_BYTES);
   }
@@ -309,8 +309,8 @@ export class SwiotlbPool extends SwiotlbSlots {
    * Frees a buffer's slots without copying.
    *
    * A second release of the same buffer goes unnoticed, as in the kernel. The recorded size of the
-   * buffer is 0 after the first release, so the second does nothing. Exceptions: the data began
-   * inside a slot, or the slots have a new owner.
+   * buffer is 0 after the first release, so the second does nothing. There are two exceptions: the
+   * second release frees slots if the data began inside a slot, or if the slots have a new owner.
    * @see rules/dma.md 6.3
    */
   release(
@@ -401,7 +401,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     return synced || !kernel.swiotlb_2022_copy_in_at_map;
   }
 
-  /** Copies between a buffer and its original, from any address inside it. */
+  /** Copies between a buffer and its original, from any address inside the buffer. */
   #copy(tlb: PhysAddr, sizeBytes: Bytes, direction: "in" | "out"): void {
     if (!this.contains(tlb) || !this.#isReady) return;
     const { events, charges, warnings } = this.#around;
@@ -466,7 +466,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     }
   }
 
-  /** The cause of a failed search; the kernel's one message does not distinguish them. */
+  /** The cause of a failed search. The kernel prints the same message for all causes. */
   #fullCause(slots: number): SwiotlbFullCause {
     if (!this.active) return "no_pool";
     if (slots > SET_SLOTS) return "over_segment";
@@ -502,7 +502,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 }
 
-/** The bits of an address that both masks, powers of two minus one, select. */
+/** The bits of an address that both masks select. Each mask is a power of two minus one. */
 function lowBits(address: number, mask: number, otherMask: number): number {
   return address % (Math.min(mask, otherMask) + 1);
 }

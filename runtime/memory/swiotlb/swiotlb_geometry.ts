@@ -71,8 +71,8 @@ export function areasForSlots(slots: number, areasAsked: number): number {
  *
  * With 4 GiB of RAM and the default size, the address is 0x7C00_0000. A kernel places the pool
  * where boot memory happens to be free (0x7BE1_2000 in the captures), so no choice is more faithful
- * than another. A pool that would take more than half of that RAM is halved until it does not; if
- * even 1 MiB does not fit, there is no pool.
+ * than another. While the pool would take more than half of that RAM, its size is halved. If even 1
+ * MiB does not fit, there is no pool.
  *
  * @param wantedPhys The address to use instead, whatever lies there.
  * @returns Null when the machine has no pool.

@@ -11,7 +11,7 @@ import { type BouncedBuffer, SwiotlbPool } from "./swiotlb.ts";
 
 const SLOT = 2048;
 const SET = 128;
-/** An address with bits in the upper half of 32 bits. */
+/** An address in the upper half of the 32-bit addresses: bit 31 is set. */
 const BASE = 0xa000_0000;
 
 interface Device {

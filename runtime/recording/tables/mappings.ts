@@ -1,6 +1,7 @@
 /**
- * The table of live mappings: mappings of a device by any call. Its rows come only from events; an output of
- * a list is one row. Leak reports use the rows to find the event of a checker record.
+ * The table of live mappings: all mappings of a device, whatever call made them. Its rows come only
+ * from events; each output of a scatterlist is one row. Leak reports use the rows to find the event
+ * of a checker record.
  */
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";

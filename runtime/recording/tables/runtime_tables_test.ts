@@ -1,4 +1,6 @@
-/** Tables read from a machine equal tables filled by its events, one by one. */
+/**
+ * Compares each table as read from a machine with the same table as filled by the machine's events.
+ */
 import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { DmaIovaState } from "../../dma/iova_state.ts";
@@ -40,8 +42,8 @@ function compare(mode: IommuMode, force: boolean): string[] {
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
   const [first] = machine.pages.alloc(40, { contiguous: true })!;
   const at = (page: number) => first! + page * PAGE as PhysAddr;
-  // Each buffer is mapped, unmapped, and mapped again at the same address. Sizes are powers of two
-  // of pages, like rings; each buffer has an offset in its page.
+  // Each buffer is mapped, unmapped, and mapped again at the same address. Each buffer begins at an
+  // offset in its page and, like a ring, takes a number of pages that is a power of two.
   const mapped = [0, 3, 7, 12, 20].map((page, index) => {
     const phys = at(page) + 100 * index as PhysAddr;
     const sizeBytes = PAGE * 2 ** index - 200 * index;
@@ -89,8 +91,8 @@ Deno.test("a link of nothing, which a classic table takes, is no entry and no ma
 });
 
 /**
- * The ranges of a machine after a destroy of less than was linked, according to the table, the machine and
- * the leak report.
+ * Calls destroy for less than was linked. Returns the machine's ranges afterwards, as the table,
+ * the machine and the leak report show them.
  */
 function afterShortDestroy(mode: IommuMode, pages: number, destroyed: number) {
   const { dev, machine } = testBench({ iommu: { mode } });
@@ -114,7 +116,7 @@ function afterShortDestroy(mode: IommuMode, pages: number, destroyed: number) {
   held.stop();
   recording.stop();
   const sorted = (spans: number[][]) => spans.sort(([a], [b]) => a! - b!);
-  // Touching ranges of one statement are one leak, so the sizes are compared in bytes.
+  // Ranges of one statement that touch each other are one leak, so the sizes are compared in bytes.
   const bytes = (spans: number[][]) => spans.reduce((sum, [start, end]) => sum + end! - start!, 0);
   return {
     table: sorted(
