@@ -1,6 +1,6 @@
 /**
- * Observations of a process's memory, in the order of the rows of hmm-rdma-vfio.md ch. 5. The maps
- * are real page-wise maps.
+ * Tests a process's memory together with real page-wise maps. The tests repeat the observations in
+ * the rows of hmm-rdma-vfio.md ch. 5.
  */
 import { assert, assertEquals } from "@std/assert";
 import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr, type VirtAddr } from "../address.ts";

@@ -18,7 +18,7 @@ export type FieldKind =
   | "bool"
   | "word"
   | "text"
-  /** A statement of the script, as a number that only the owner of the script understands. */
+  /** A statement of the script, as a number that the statement's owner understands. */
   | "site"
   | "words"
   /** Names of devices and ports. */

@@ -109,8 +109,9 @@ export function refusesShared({ encryption, kernel }: DmaMachine, { domain }: Dm
 }
 
 /**
- * Allocates pages from the atomic pool: page by page for a device behind an IOMMU, else as one
- * block.
+ * Allocates pages for coherent memory. An atomic allocation for a non-coherent device gets pages of
+ * the atomic pool. Any other allocation gets blocks of several sizes behind an IOMMU, unless it is
+ * atomic or must be contiguous, and else one block.
  */
 function takeCoherent(
   machine: DmaMachine,

@@ -26,8 +26,8 @@ interface Piece {
   readonly attrs: number;
   synced: boolean;
   /**
-   * Whether there was a report of a device's read before the piece was synced. Such a read is
-   * reported once.
+   * Whether a report exists of a device's read that came before the sync of the piece. Such a read
+   * is reported once.
    */
   reported: boolean;
 }
