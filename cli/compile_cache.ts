@@ -62,9 +62,12 @@ export interface WantingLoader extends CLoader {
  */
 let isKept = false;
 
-/** Keeps the compiler's process between files. A program calls this at its start. */
-export function keepCompiler(): void {
-  isKept = true;
+/**
+ * Keeps the compiler's process between files. A program calls this at its start.
+ * @param isOn False after tests that compile many files: these tests end the process themselves.
+ */
+export function keepCompiler(isOn = true): void {
+  isKept = isOn;
 }
 
 export function isCompilerKept(): boolean {

@@ -11,6 +11,7 @@ export {
   type FileOfDriver,
   HostCompileCache,
   isCompilerKept,
+  keepCompiler,
   type SourceOfTree,
   type WantingLoader,
 } from "./compile_cache.ts";

@@ -4,8 +4,9 @@
  */
 import { assert } from "@std/assert";
 import { join } from "node:path";
-import type { WantingLoader } from "@dmalab/cli";
+import { keepCompiler, type WantingLoader } from "@dmalab/cli";
 import { compileRequested } from "../compiler/compile_requested.ts";
+import { compilerService } from "../compiler/compiler_service.ts";
 import { loadTogether, type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import type { LoadResult, Program } from "@dmalab/lang/run";
@@ -38,4 +39,21 @@ export function loadFiles(paths: readonly string[]): Promise<readonly LoadResult
 export function programOf({ diagnostics, program }: LoadResult): Program {
   assert(program !== null, renderDiagnostics(diagnostics));
   return program;
+}
+
+/** Runs steps of a test with one compiler's process, which the command keeps between files, too. */
+export async function withKeptCompiler(
+  t: Deno.TestContext,
+  steps: Readonly<Record<string, () => Promise<void>>>,
+): Promise<void> {
+  keepCompiler();
+  try {
+    for (const [name, fn] of Object.entries(steps)) {
+      // The process stays open after a step. At the end, the test checks that nothing is open.
+      await t.step({ name, fn, sanitizeOps: false, sanitizeResources: false });
+    }
+  } finally {
+    keepCompiler(false);
+    await compilerService.close();
+  }
 }

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import { HostTree, ModuleFolder } from "@dmalab/cli";
 import { dmalab, ROOT } from "@dmalab/tests";
+import { TempFolder } from "@dmalab/tools";
+import { withKeptCompiler } from "./c_together.ts";
 import { readModule } from "../out_of_tree/module_facts.ts";
 import { testResult } from "../out_of_tree/module_scenario.ts";
 import { registerValues } from "../out_of_tree/register_values.ts";
@@ -487,28 +489,6 @@ const REPORTS: readonly (readonly [
   ],
 ];
 
-for (const [what, source, makefile, wanted] of REPORTS) {
-  Deno.test(`first report: ${what}`, async () => {
-    const place = Deno.makeTempDirSync();
-    try {
-      Deno.mkdirSync(`${place}/repository/kernel`, { recursive: true });
-      Deno.writeTextFileSync(`${place}/repository/kernel/one.c`, source);
-      Deno.writeTextFileSync(`${place}/repository/kernel/Makefile`, makefile);
-      const { code, output } = await dmalab(
-        ...["init", `${place}/out`, "--driver", `${place}/repository/kernel`],
-      );
-      assertEquals(code, 1, output);
-      assertMatch(output, wanted);
-      assertStringIncludes(
-        Deno.readTextFileSync(`${place}/out/driver.dma`),
-        'module = "../repository/kernel"',
-      );
-    } finally {
-      Deno.removeSync(place, { recursive: true });
-    }
-  });
-}
-
 /** Results of tests, and the report's words for each. */
 const RESULTS: readonly (readonly [
   name: string,
@@ -575,18 +555,39 @@ module_pci_driver(unknown_driver);
 MODULE_LICENSE("GPL");
 `;
 
-Deno.test("where no tried value of a register helps, the scenario still has its own tests", async () => {
-  const place = Deno.makeTempDirSync();
-  try {
-    Deno.mkdirSync(`${place}/module`);
-    Deno.writeTextFileSync(`${place}/module/unknown.c`, UNKNOWN_CARD);
-    Deno.writeTextFileSync(`${place}/module/Makefile`, "obj-m += unknown.o\n");
-    const { code, output } = await dmalab("init", `${place}/out`, "--driver", `${place}/module`);
-    assertEquals(code, 1, output);
-    const scenario = Deno.readTextFileSync(`${place}/out/driver.dma`);
-    assertEquals(scenario.match(/^test "/gm)?.length, 4, scenario);
-    assertEquals(scenario.includes("let answer"), false, scenario);
-  } finally {
-    Deno.removeSync(place, { recursive: true });
-  }
-});
+async function checkReport(source: string, makefile: string, wanted: RegExp): Promise<void> {
+  using folder = new TempFolder({
+    "repository/kernel/one.c": source,
+    "repository/kernel/Makefile": makefile,
+  });
+  const module = folder.at("repository/kernel");
+  const { code, output } = await dmalab("init", folder.at("out"), "--driver", module);
+  assertEquals(code, 1, output);
+  assertMatch(output, wanted);
+  assertStringIncludes(
+    Deno.readTextFileSync(folder.at("out/driver.dma")),
+    'module = "../repository/kernel"',
+  );
+}
+
+/** No tried value of a register helps this driver; its scenario still has its own tests. */
+async function checkUnknown(): Promise<void> {
+  using folder = new TempFolder({
+    "module/unknown.c": UNKNOWN_CARD,
+    "module/Makefile": "obj-m += unknown.o\n",
+  });
+  const { code, output } = await dmalab("init", folder.at("out"), "--driver", folder.at("module"));
+  assertEquals(code, 1, output);
+  const scenario = Deno.readTextFileSync(folder.at("out/driver.dma"));
+  assertEquals(scenario.match(/^test "/gm)?.length, 4, scenario);
+  assertEquals(scenario.includes("let answer"), false, scenario);
+}
+
+Deno.test("the first report of a module names its result, its ids and what is missing", (t) =>
+  withKeptCompiler(t, {
+    ...Object.fromEntries(REPORTS.map(([what, source, makefile, wanted]) => [
+      what,
+      () => checkReport(source, makefile, wanted),
+    ])),
+    "no tried value of a register helps": checkUnknown,
+  }));
