@@ -77,6 +77,9 @@ export const MODULE_STATE: Excuses = {
     "the tokens in the order of their declarations: filled while the file is loaded, read after it",
   "extensions/editor/vscode/extension.ts client":
     "between activate() and deactivate(), which are functions of the module",
+  "cli/places.ts knownName": MADE_ONCE,
+  "cli/files/user_cache.ts uncounted":
+    "a cache's files are counted again only after some MiB: there are thousands, and each stored file would count them",
   "cli/extensions.ts load":
     "set once by the entry that starts: code deep below a command asks for what extensions add",
   "cli/host_loader.ts LISTED":

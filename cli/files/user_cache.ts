@@ -13,6 +13,11 @@ import { readHostBytes } from "../host_file.ts";
 /** Limit of a subfolder; the least recently used files are removed first. */
 const MAX_BYTES = 2 ** 29;
 
+/** Bytes after which the files of a subfolder are counted again, because other processes write there, too. */
+const COUNTED_BYTES = MAX_BYTES / 64;
+/** How many bytes this process may store in a subfolder before it counts the files again. */
+const uncounted = new Map<string, number>();
+
 /** The cache folder of this user, or the reason why it is missing. */
 function cacheFolder(): { readonly path: string } | { readonly problem: string } {
   // A relative path would lead into the folder in which the process was started.
@@ -107,7 +112,11 @@ function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>):
   try {
     const real = makeOwnFolder(`${folder.path}/${subfolder}`);
     rewriteFile(`${real}/${key}`, content);
-    removeOldest(real, MAX_BYTES);
+    const left = (uncounted.get(real) ?? 0) - content.length;
+    uncounted.set(
+      real,
+      left >= 0 ? left : Math.min(MAX_BYTES - removeOldest(real, MAX_BYTES), COUNTED_BYTES),
+    );
     return null;
   } catch (error) {
     // A cache that cannot be written does not fail a run, because a full disk or another user's
@@ -120,18 +129,21 @@ function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>):
 /**
  * Removes the least recently used files until the remaining files fit into a limit. Other processes
  * remove files at the same time, so a missing file is skipped.
+ *
+ * @returns The bytes of the remaining files.
  */
-export function removeOldest(folder: string, mostBytes: number): void {
+export function removeOldest(folder: string, mostBytes: number): number {
   const files = [...host.readDirSync(folder)].flatMap(({ isFile, name }) => {
     const found = isFile ? attempt(() => host.statSync(`${folder}/${name}`)) : null;
     return found === null ? [] : [{ name, size: found.size, usedMs: found.mtime?.getTime() ?? 0 }];
   });
   let left = files.reduce((sum, { size }) => sum + size, 0);
   for (const { name, size } of files.toSorted((a, b) => a.usedMs - b.usedMs)) {
-    if (left <= mostBytes) return;
+    if (left <= mostBytes) return left;
     attempt(() => removeFile({ folder, name }));
     left -= size;
   }
+  return left;
 }
 
 /** Result of a system call; null on error. */

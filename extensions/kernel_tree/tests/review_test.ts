@@ -36,16 +36,22 @@ async function run(folder: string, program: string, ...args: string[]): Promise<
   return new TextDecoder().decode(stdout);
 }
 
-class SeriesFolder extends TempFolder {
+/** A copy of the small tree, and a scenario for it. */
+class TreeFolder extends TempFolder {
   readonly scenario = this.write("toy.dma", SCENARIO);
   readonly tree = this.at("mini");
   readonly mailbox = this.at("series.mbox");
 }
 
-/** A repository with a commit for each change, and a mailbox with all of them. */
-async function makeSeries(): Promise<SeriesFolder> {
-  const folder = new SeriesFolder();
+async function copyTree(): Promise<TreeFolder> {
+  const folder = new TreeFolder();
   await run(".", "cp", "-r", MINI, folder.path);
+  return folder;
+}
+
+/** A repository with a commit for each change, and a mailbox with all of them. */
+async function makeSeries(): Promise<TreeFolder> {
+  const folder = await copyTree();
   const { tree } = folder;
   const git = (...args: string[]) =>
     run(tree, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", ...args);
@@ -126,7 +132,7 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
 });
 
 Deno.test("an assertion that fails is the first reason, and another length of both sides fails without a report", async () => {
-  using folder = await makeSeries();
+  using folder = await copyTree();
   const { path, scenario } = folder;
   const changed = async (from: string, to: string, ...more: readonly [string, string][]) => {
     await run(".", "rm", "-rf", `${path}/changed`);
@@ -183,7 +189,7 @@ Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears
  * For each patch of the series: the number of changed lines that were not run, and the number of
  * differences.
  */
-async function countsOf({ mailbox, path, scenario }: SeriesFolder, onProgress = (_: string) => {}) {
+async function countsOf({ mailbox, path, scenario }: TreeFolder, onProgress = (_: string) => {}) {
   const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
   const counts: (readonly [lines: number, differences: number])[] = [];
   for (const step of await readSteps([MINI, mailbox], Deno.makeTempDirSync({ dir: path }))) {
@@ -234,7 +240,7 @@ Deno.test("two tests of one name are two tests", async () => {
 });
 
 Deno.test("mapping code that a change breaks is a defect with a verdict, and no end of the review", async () => {
-  using folder = await makeSeries();
+  using folder = await copyTree();
   const tree = openTree(new HostTree(folder.tree));
   const unused = () => Promise.reject(new Error("it compares with the model"));
   const oracle = {
@@ -256,7 +262,7 @@ Deno.test("mapping code that a change breaks is a defect with a verdict, and no 
 });
 
 Deno.test("what iterates requests concerns the drivers that call it", async () => {
-  using folder = await makeSeries();
+  using folder = await copyTree();
   const path = "block/blk-mq-dma.c";
   const { tree: root } = folder;
   Deno.mkdirSync(`${root}/block`);
