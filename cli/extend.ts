@@ -1,4 +1,4 @@
-/** What other members use of `cli/extend`. */
+/** Other workspace members use these exports of `cli/extend`. */
 export {
   action,
   type Command,

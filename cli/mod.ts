@@ -4,7 +4,7 @@
  * State: none beyond one process. `extensions.ts` has the extensions that `bin/` provides, `permissions.ts` what each command may do.
  * Proof: `tests/cli_test.ts`, `tests/launcher_test.ts`, `tests/hostile/`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   type CompileRequest,

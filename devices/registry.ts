@@ -45,20 +45,20 @@ export type PortWord = keyof PortKinds;
 export type PciNodeKind = PortWord | DeviceWord;
 
 /**
- * The rows of the keys of a kind of block.
+ * The setting rows that define the keys of a block of the kind `K`.
  * @internal
  */
 export type RowsOf<K extends PciNodeKind> = K extends PortWord ? PortKinds[K]["settings"]
   : Extract<RegisteredKind, { readonly kind: K }>["settings"];
 
-/** The keys of a block of a kind. */
+/** The keys of a block of the kind `K`. */
 export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNodeKind
   ? PartialSettings<RowsOf<K>>
   : never;
 
 /** A kind of block; `holds` includes devices. */
 export interface PciBlockKind extends PortKind {
-  /** Whether a scenario describes the registers of such a device. */
+  /** Whether the block is a device whose registers a scenario describes. */
   readonly hasRegisters: boolean;
 }
 

@@ -24,7 +24,10 @@ export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly 
   return PLAIN.checkProgram(entry, loader);
 }
 
-/** Reads a program, with the names and kinds of the readable parts, in spite of mistakes. */
+/**
+ * Reads a program in spite of mistakes, and finds the names and kinds of the parts that it can
+ * read.
+ */
 export function understandProgram(
   entry: SourceFile,
   loader: SourceLoader,
@@ -34,8 +37,8 @@ export function understandProgram(
 }
 
 /**
- * Loads a program for another release than that of its machine block, or for a release with a
- * single change.
+ * Loads a program for another release than the release in its machine block, or for a release whose
+ * profile has a single change.
  *
  * The `kernel` of a test takes precedence over that release; the `kernel` of the machine block does
  * not.

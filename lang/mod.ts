@@ -1,11 +1,11 @@
 /**
- * The language: text, checked program, run. `laboratory.ts` defines the machines and names of a
- * script.
+ * The language: reads the text of a program, checks the program and runs it. `laboratory.ts`
+ * defines the machines and names of a script.
  *
  * State: a `Laboratory` is a value; two laboratories are independent. Tests:
  * `tests/examples_test.ts` runs every example, `tests/bad/` has each message.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { type Addition, Laboratory, laboratory, PLAIN, type TextOptions } from "./laboratory.ts";
 export {

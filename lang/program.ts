@@ -1,5 +1,7 @@
 /**
- * Runs of whole programs: ordinary runs, benches, properties and sessions. What other members use:
+ * Functions that run whole programs: ordinary runs, benches, properties and sessions.
+ *
+ * Other workspace members use these exports:
  */
 export * from "./run/bench.ts";
 export * from "./run/property/fast_check_engine.ts";

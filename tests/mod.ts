@@ -1,4 +1,4 @@
-/** What other members use of `tests`. */
+/** Other workspace members use these exports of `tests`. */
 export { readGoldenText } from "./conformance/golden_files.ts";
 export { compareFields, type OperationLine, recordedFields } from "./conformance/traces.ts";
 export { runDeno } from "./deno_process.ts";

@@ -1,4 +1,4 @@
-/** What other members use of `cli/bench`. */
+/** Other workspace members use these exports of `cli/bench`. */
 export {
   CannotMeasure,
   checkSavePlace,

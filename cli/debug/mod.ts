@@ -1,4 +1,4 @@
-/** What other members use of `cli/debug`. */
+/** Other workspace members use these exports of `cli/debug`. */
 export { LEFT_MAPPED } from "./_left_mapped.ts";
 export { Debugger, NamesInSight } from "./debugger.ts";
 export { FullScreen } from "./screen/full_screen.ts";

@@ -1,4 +1,4 @@
-/** What other members use of `cli/files`. */
+/** Other workspace members use these exports of `cli/files`. */
 export { FileError, FullDiskError } from "./file_error.ts";
 export { READ_LIMITS } from "./file_limits.ts";
 export { gunzipText, gzipText } from "./gzip.ts";

@@ -1,4 +1,4 @@
-/** What other members use of `cli/repl`. */
+/** Other workspace members use these exports of `cli/repl`. */
 export type { CommandContext } from "./command_target.ts";
 export { REPL_COMMANDS, runReplCommand } from "./commands.ts";
 export { suggestWords } from "./completion.ts";

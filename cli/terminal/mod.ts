@@ -1,4 +1,4 @@
-/** What other members use of `cli/terminal`. */
+/** Other workspace members use these exports of `cli/terminal`. */
 export type { KeyPress } from "./keys.ts";
 export { INTERRUPT } from "./line_console.ts";
 export { Queue } from "./terminal.ts";

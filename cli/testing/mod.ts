@@ -1,4 +1,4 @@
-/** What other members use of `cli/testing`. */
+/** Other workspace members use these exports of `cli/testing`. */
 export { type FileJob, runFile } from "./file_run.ts";
 export { readShard, type Shard } from "./run_tests.ts";
 export { changedLines } from "./snapshots.ts";

@@ -54,7 +54,7 @@ export function newStatistics(): RegionStatistics {
 export interface Reached {
   /** DMA address, or physical address for a software device. */
   readonly address: number;
-  /** Bytes from that address to the end of its entry. */
+  /** Bytes from the address to the end of the entry that contains the address. */
   readonly leftBytes: Bytes;
 }
 
@@ -67,7 +67,7 @@ interface RegionInit {
   readonly sizeBytes: Bytes;
   /** Size of one update of the device's table. */
   readonly updateBytes: Bytes;
-  /** Called when a child has no pages any more and is to be destroyed. */
+  /** Called when a child of an implicit region has no pages any more and is to be destroyed. */
   readonly onEmpty: ((region: MemoryRegion) => void) | null;
 }
 
@@ -148,7 +148,7 @@ export class MemoryRegion implements IntervalClient {
    * Writes pages into the device's table: the requested pages, and other pages in the same blocks
    * of the table. The caller holds the lock; this call releases it.
    *
-   * @param downgrade Whether the device must not write, even if the process may.
+   * @param downgrade True if the device gets only read access, even where the process may write.
    * @returns 0, or -EFAULT if a page cannot be mapped. Pages before it stay mapped.
    * @see rules/hmm-rdma-vfio.md 2.2 (7, 8)
    */
@@ -278,9 +278,9 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Removes runs of entries from the device's table. A run begins with a valid entry. It ends at
-   * the first invalid entry that begins a block, or at the end of the range. If the run ends before
-   * the end of the range, it is counted as one entry longer.
+   * Removes runs of entries from the device's table. A run begins with a valid entry. It ends
+   * before the first invalid entry that begins a block, or at the end of the range. `statistics`
+   * counts the entries of a run; if an invalid entry ends the run, that entry is counted, too.
    *
    * @returns The number of removed entries.
    * @see rules/hmm-rdma-vfio.md 2.3 (3, 4), chapter 4, case 5

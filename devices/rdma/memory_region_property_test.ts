@@ -71,8 +71,8 @@ function act(bench: RdmaRig, region: MemoryRegion, step: Step): void {
 }
 
 /**
- * Asserts that the device reaches only the process's pages, and that the list contains the
- * mappings.
+ * Asserts that the device reaches only the process's pages. With an IOMMU, the list of page frames
+ * marks an entry as mapped exactly if the IOMMU maps it.
  */
 function holds({ machine, mm }: RdmaRig, { table, umem }: MemoryRegion): void {
   const { pfns, state } = umem.pages.map!;
@@ -129,9 +129,9 @@ for (const [where, options] of Object.entries(MACHINES)) {
 }
 
 Deno.test("an empty region keeps what a failed page fault has read, and its neighbour's fault puts it into the device's table (hmm-rdma-vfio.md ch. 5, the stale entry)", () => {
-  // The sequence follows from the rules. The property above also finds this sequence, if the page
-  // that the property always keeps is taken out. In the sequence, the range fault fails at its
-  // second page, the first page moves, and the list is not cleared.
+  // The sequence follows from the rules. The property above also finds this sequence if it does not
+  // keep the page `KEPT` mapped. In the sequence, the range fault fails at its second page, the
+  // first page moves, and the list is not cleared.
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);

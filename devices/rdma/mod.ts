@@ -1,6 +1,7 @@
 /**
- * RDMA: memory regions, pinned or paged on demand. State: an adapter owns its regions. Proof: tests in this folder, golden data of
- * hmm/.
+ * RDMA: memory regions, pinned or paged on demand.
+ *
+ * State: each adapter owns its regions. Tests: in this folder, with the golden data of hmm/.
  *
  * Other workspace members use these exports:
  */

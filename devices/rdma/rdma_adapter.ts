@@ -74,7 +74,7 @@ export class RdmaAdapter implements ActivityHandler {
   /**
    * Registers memory of a process.
    * @returns The region, or a negative errno.
-   * @throws {KernelError} EFAULT for a map of a software device.
+   * @throws {KernelError} EFAULT if a defect allocates a DMA map for a software device.
    * @see rules/hmm-rdma-vfio.md 2.1
    */
   register(request: RegionRequest): MemoryRegion | number {
@@ -151,7 +151,7 @@ export class RdmaAdapter implements ActivityHandler {
   /**
    * Maps pages for the device before it accesses them.
    * @returns The number of pages, or a negative errno.
-   * @see 2.4
+   * @see rules/hmm-rdma-vfio.md 2.4
    */
   prefetch(
     region: MemoryRegion | ImplicitRegion,
@@ -172,7 +172,10 @@ export class RdmaAdapter implements ActivityHandler {
     return pages;
   }
 
-  /** The regions that contain some addresses; a negative errno without any. */
+  /**
+   * The regions of an address range, each with its part of the range; a negative errno in place of
+   * a part that has no region.
+   */
   *#parts(region: MemoryRegion | ImplicitRegion, virt: VirtAddr, sizeBytes: Bytes) {
     if (!(region instanceof ImplicitRegion)) {
       yield { region, virt, sizeBytes };
@@ -235,8 +238,8 @@ export class RdmaAdapter implements ActivityHandler {
 
   /**
    * Continues an access: moves bytes up to a page that is not present. Also called if the region in
-   * which the access faulted was removed. If that was the whole region, the access ends. If it was
-   * only a child region, the device requests the page again.
+   * which the access faulted was removed. If the whole registered region was removed, the access
+   * ends. If only a child region was removed, the device requests the page again.
    */
   #goOn(id: number, access: RdmaAccess): void {
     const { region, sizeBytes, write } = access;
@@ -279,7 +282,10 @@ export class RdmaAdapter implements ActivityHandler {
     return true;
   }
 
-  /** Reports a page fault to the host, with the rest of the access. */
+  /**
+   * Reports a page fault to the host. The report contains the address of the fault, and the number
+   * of bytes that the access still has to move.
+   */
   #raise(id: number, access: RdmaAccess): void {
     const { events } = this.#machine;
     const { at, region, sizeBytes, write } = access;

@@ -159,7 +159,7 @@ Deno.test("odp_read_only_refault: a page that may only be read is asked for for 
     assertEquals([read.done, ran], [!wrong, wrong ? 300 : 4]);
     assertEquals([read.faults, read.refaults], wrong ? [100, 99] : [1, 0]);
     assertEquals(progresses(mr, 0), !wrong);
-    // A writable page is not affected: its permission value is not 0.
+    // The defect does not affect a writable page, because its permission value is not 0.
     const other = access(mr, 1, 1);
     run(40);
     assertEquals(other.done, true);

@@ -1,4 +1,7 @@
-/** Which bytes accesses move, and their events (hmm-rdma-vfio.md chapter 2). */
+/**
+ * Tests of the bytes that RDMA accesses move, and of the events of these accesses (hmm-rdma-vfio.md
+ * chapter 2).
+ */
 import { assert, assertEquals } from "@std/assert";
 import { ERRNO, Random } from "@dmalab/runtime";
 import { MIB, PAGE, type RdmaRig, rig, START, virt } from "./_rig.ts";
@@ -267,7 +270,7 @@ Deno.test("a block is written with what is there, and the block behind it is lef
 Deno.test("an invalidation tells the range, what left the table, and what left the IOMMU's (hmm-rdma-vfio.md 2.3)", () => {
   /**
    * The number of entries removed from the device's table, the number removed from the IOMMU's
-   * table, the remaining pages, and the counter.
+   * table, the remaining pages, and the counter `invalidations`.
    */
   const lost = (software: boolean, pages: readonly number[], first: number, count: number) => {
     const { discard, fault, fields, forget, region } = rig({ pages: 40, software });

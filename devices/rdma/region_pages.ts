@@ -1,6 +1,6 @@
 /**
- * The pages of a region and their addresses for the device. A release implements this in one of two
- * ways: by a page-wise DMA map, or by a separate mapping for each page.
+ * The pages of a region and their addresses for the device. A kernel release implements this in one
+ * of two ways: by a page-wise DMA map, or by a separate mapping for each page.
  *
  * An entry is a page of the region's own page size. The region's list of page frames has one entry
  * for each 4 KiB.

@@ -12,7 +12,10 @@ function old(options: RdmaRigOptions = {}): RdmaRig {
   return rig({ ...options, machine: { kernel: "6.12.117", ...options.machine } });
 }
 
-/** Calls and memory for 512 pages that are faulted in and discarded. */
+/**
+ * Counts the calls, ranges and invalidations when 512 pages are faulted in and discarded. `lists`
+ * is the memory that is allocated for the region's lists.
+ */
 function costOf512(kernel: KernelProfile, options: RdmaRigOptions = {}) {
   const bench = rig({ pages: 512, ...options, machine: { kernel } });
   const region = bench.region();

@@ -33,7 +33,7 @@ const DIRTY = eventId("odp.dirty");
 const PAGE_SHIFT = 12;
 const HUGE_PAGE_SHIFT = 21;
 
-/** `child`: created by an implicit region for itself. */
+/** `child`: created by an implicit region for a part of its addresses. */
 export type UmemKind = "explicit" | "child";
 
 export interface UmemRequest {
@@ -99,7 +99,8 @@ export class UmemOdp {
   }
 
   /**
-   * Takes the lock. No code here is preempted, so a lock that is held now will never be released.
+   * Takes the lock. Code here is never preempted. Therefore, if the lock is already held, nothing
+   * will ever release it.
    * @throws {KernelError} ETIMEDOUT if the lock is held: the caller would wait for ever.
    */
   lock(who: string): void {
@@ -128,8 +129,8 @@ export class UmemOdp {
     const { pages } = this;
     let unmapped = 0;
     for (let index = first; index < first + entries; index++) {
-      // Skips an unused entry. The call would return false for it, and would emit an event for
-      // every page of gigabytes of untouched memory.
+      // Skips an unused entry. `pages.unmap()` would return false for it. If gigabytes of memory
+      // were never touched, it would also emit an event for each of their pages.
       if (!pages.isUsed(index)) continue;
       const writable = (pages.access(index) & TABLE_WRITE) !== 0;
       if (pages.unmap(index)) {

@@ -24,7 +24,7 @@ export interface CommandPort {
   /** Sets the DMA address of the page from which tables are fetched. */
   shareCommandPage(dma: DmaAddr): void;
   /**
-   * Begins a key: an identifier for a buffer that need not be contiguous.
+   * Begins to create a key. A key is an identifier for a buffer that need not be contiguous.
    * @param lengthBytes Size of the buffer.
    * @returns The key's number.
    */

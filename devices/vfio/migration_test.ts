@@ -34,7 +34,7 @@ function migrate(bench: MigrationBench, apart = false) {
   return { buffer, table };
 }
 
-/** The rule by which the last buffer was mapped, and the input about its range. */
+/** The rule by which the last buffer was mapped, and the input `range` of that decision. */
 function registeredBy({ events }: MigrationBench) {
   const last = events.findLast(({ name }) => name === "vfio.register") as MachineEvent<
     "vfio.register"
@@ -356,8 +356,8 @@ Deno.test("the range is freed with the linked length: half of it leaks where the
   // 5 of 32 pages are linked. The freed range is cached as a range of 8 pages, so the other 24
   // pages leak.
   assertEquals(lost(32, 6), { leaks: [["iova", 24 * 4096]], freed: [5 * 4096] });
-  // 700 of 1024 pages are linked, as in the rule. Only 700 pages are passed to the free, but the
-  // whole range is freed, because no rcache has ranges of that size.
+  // 700 of 1024 pages are linked, as in the rule. The call that frees the range gets the size of
+  // only 700 pages, but the whole range is freed, because no rcache has ranges of that size.
   assertEquals(lost(1024, 701), { leaks: [], freed: [2867200] });
   // Nothing leaks: 17 and 32 pages are in the same size class of the rcache.
   assertEquals(lost(32, 18), { leaks: [], freed: [17 * 4096] });
@@ -392,7 +392,8 @@ Deno.test("the state of one function goes through pages of the host's into anoth
     assertEquals(peer.migration.state, bench.function.state);
     assertEquals(bench.count("vfio.data"), 2 * pages);
     assertEquals(bench.fields("vfio.data", "size_bytes").at(-1), 512);
-    // Each page is translated once on either side. The tables were fetched 512 entries at a time.
+    // Each page is translated once for the function that saves and once for the function that
+    // loads. The tables were fetched 512 entries at a time.
     const fetches = 2 * Math.ceil(pages / 512);
     assertEquals(bench.count("iommu.translate"), iommu.mode === "off" ? 0 : 2 * pages + fetches);
   }

@@ -4,7 +4,7 @@
  * State: a `CDriver` owns its module's memory on one machine. Hot: a call from C to the kernel (`call_entry.ts`):
  * `deno task bench c.`. Proof: `tests/c_*_test.ts`, and planted bugs with the messages that report them.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "./c_addresses.ts";
 export { CPlaces } from "./c_locations.ts";

@@ -1,3 +1,3 @@
-/** Random cases of drivers and requests, for other members. */
+/** Random cases of drivers and requests. Other workspace members use these exports. */
 export * from "./driver/mod.ts";
 export * from "./requests/mod.ts";

@@ -17,7 +17,7 @@ import { figureText, ratioText } from "./figure_text.ts";
 
 const OVER_BUDGET = "!";
 
-/** Names of rows that are not figures. */
+/** Names of the rows that contain no figure. */
 const ITERATIONS = "iterations";
 const DISTRIBUTION = "distribution";
 
@@ -59,7 +59,7 @@ class BenchTable {
   byColumn(): string[] {
     const { cells } = this;
     const { different, same } = tellingFigures(cells);
-    // Events of returns are left out: there are as many of them as events of calls.
+    // Return events are left out: there are as many of them as call events.
     const events = [...new Set(cells.flatMap(({ counts }) => Object.keys(counts)))]
       .filter((name) => !name.startsWith("ret."));
     const row = (name: string, of: (cell: BenchOutcome) => string): Row => [name, ...cells.map(of)];
@@ -194,7 +194,10 @@ function mark({ isOverBudget }: BenchOutcome): string {
 
 const BARS = "▁▂▃▄▅▆▇█";
 
-/** The number of times in each range, as bars from the shortest time to the longest. */
+/**
+ * The number of measured times in each range, as bars. The ranges go from the shortest times to the
+ * longest.
+ */
 function bars({ ranges }: LatencySummary): string {
   const most = maxOf(ranges.map(({ count }) => count));
   return ranges.map(({ count }) =>

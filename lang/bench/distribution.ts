@@ -6,7 +6,7 @@ const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 
 /** Limit of the ranges in a histogram. */
 const MAX_RANGES = 8;
 
-/** The number of times from `fromNs` to `toNs`, both included. */
+/** The number of measured durations from `fromNs` to `toNs`, both included. */
 export interface LatencyRange {
   /** The shortest time in the range. */
   readonly fromNs: number;
@@ -20,9 +20,9 @@ export interface LatencyRange {
 export interface LatencyPercentiles {
   /** The median. */
   readonly p50: number;
-  /** Nine in ten times are not longer than this. */
+  /** 90 in 100 of the measured times are not longer than this. */
   readonly p90: number;
-  /** 99 in a hundred times are not longer than this. */
+  /** 99 in 100 of the measured times are not longer than this. */
   readonly p99: number;
   /** The longest time. */
   readonly max: number;
@@ -40,7 +40,10 @@ export interface LatencySummary {
   readonly ranges: readonly LatencyRange[];
 }
 
-/** The smallest value that `part` of all values do not exceed. @param sorted Ascending, not empty. */
+/**
+ * The smallest value for which at least the share `part` of all values is not greater.
+ * @param sorted Ascending, not empty.
+ */
 export function nearestRank(sorted: readonly number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]!;
 }

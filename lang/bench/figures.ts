@@ -20,7 +20,9 @@ export interface BenchTally {
   readonly treeAllocs: number;
   /** Virtual time, in nanoseconds, until the last CPU or device is done. */
   readonly virtualNs: number;
-  /** Virtual time of each request, or of each iteration without requests. */
+  /**
+   * Virtual time of each request; if the loop sends no requests, virtual time of each iteration.
+   */
   readonly latency: LatencySummary;
 }
 
@@ -63,7 +65,7 @@ function times(counts: BenchTally["counts"], ...events: readonly string[]): numb
   return events.reduce((sum, event) => sum + (counts[event] ?? 0), 0);
 }
 
-/** Every figure, in the order of tables. */
+/** Every figure, in the order in which tables list the figures. */
 export const BENCH_FIGURES: readonly FigureSpec[] = [
   total("time", "ns", "virtual time", ({ virtualNs }) => virtualNs),
   percentile("p50", "median virtual time of a request, or of an iteration without requests"),

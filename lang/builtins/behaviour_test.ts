@@ -378,7 +378,7 @@ for (const [fact, script] of FACTS) {
   });
 }
 
-/** Calls without a meaning end the script with an error code, a sentence and, if useful, a hint. */
+/** Incorrect calls. Each ends the script with an error code, a sentence and, if useful, a hint. */
 const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
   [
     "a size that is not the sum of the pieces",

@@ -6,7 +6,10 @@ import type { Span } from "../source.ts";
 
 /** The failure of a call, with a hint about this failure. */
 export class HintedKernelError extends KernelError {
-  /** @param way How a script can continue after the failure, besides expecting or trying it. */
+  /**
+   * @param way How a script can continue after the failure, other than by `fails`, `expect error`
+   *   or `try`.
+   */
   constructor(errno: ErrnoName, what: string, readonly way: string) {
     super(errno, what);
   }

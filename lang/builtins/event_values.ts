@@ -59,7 +59,7 @@ function valueOf({ kind }: Field, raw: unknown, context: ExecutionContext): Valu
 type Pair = readonly [number, number];
 type TableRun = readonly [virt: number, dma: number, sizeBytes: number, prot: string];
 
-/** An input of a decision: a number, a boolean, a word, or text for a list. */
+/** An input of a decision: a number, a boolean or a word. A list is formatted as text. */
 export function plainInput(input: FieldValue): Value {
   if (input === null || typeof input === "number" || typeof input === "boolean") return input;
   return typeof input === "string" ? wordValue(input) : formatFieldValue(INT, input);

@@ -30,7 +30,9 @@ export type FaultVerdict = keyof typeof VERDICTS;
 export interface JudgedFault {
   readonly line: LoggedFault;
   readonly verdict: FaultVerdict;
-  /** The device with the address of the line's source; null where this machine has none. */
+  /**
+   * The device that has the source address of the line; null if this machine has no such device.
+   */
   readonly device: LabDevice | null;
   /** The fault of this run that the log line reports, or null. */
   readonly fault: FaultEvent | null;
@@ -54,7 +56,7 @@ export interface JudgedFault {
   readonly drivenBits: number | null;
   /** Accesses that still went through the IOTLB after the mapping's end. */
   readonly staleUses: number;
-  /** The later flush that removed the ended mapping from the IOTLB, if there was one. */
+  /** The flush that removed the address from the IOTLB after the mapping had ended, or null. */
   readonly forgotten: MachineEvent | null;
 }
 
@@ -265,7 +267,10 @@ class Judgement {
     return { ...about(found, verdict, mapping, ended), ended, staleUses, forgotten };
   }
 
-  /** Translations without a mapping call: a device's queues, pages of a pool. */
+  /**
+   * Handles addresses that are translated without a mapping call, such as those of a device's
+   * queues or of a pool's pages.
+   */
   #untold(found: JudgedFault): JudgedFault | null {
     const { iommu } = this.#run.lab.machine;
     if (this.own === null && iommu.lookup(this.device.dma, this.address) >= 0) {
@@ -323,8 +328,9 @@ class Judgement {
   }
 
   /**
-   * The address equals the low bits of a live mapping's address. Their number is the number of
-   * address bits that the device drives or, if the device drives all 64, any number in `CUT_BITS`.
+   * The address equals the low bits of a live mapping's address. The number of these low bits is
+   * the number of address bits that the device drives. If the device drives all 64 bits, it is any
+   * number in `CUT_BITS`.
    */
   #cut(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     const { addressBits } = this.device.dma;

@@ -92,8 +92,8 @@ export class LabMachine {
     this.recorder = new EventRecorder(machine.events, options.eventLimit, machine.budget);
     if (options.record) this.recorder.start();
     else {
-      // Without a recording, no script can query old commands, so the devices need not copy them,
-      // which takes time.
+      // Without a recording, no script can query old commands. Devices then need not copy their
+      // commands, and this saves time.
       for (const device of this.lab.devices.values()) device.onUnrecorded?.();
     }
     const incidents: IncidentEvent[] = [];
@@ -166,7 +166,7 @@ export class LabMachine {
     });
   }
 
-  /** Called before a statement or function with this name, which may sleep. */
+  /** Called before a statement or function that may sleep. @param what Its name. */
   maySleep(what: string): void {
     this.lab.machine.checker?.contexts.maySleep(what);
   }
@@ -181,7 +181,7 @@ export class LabMachine {
     this.lab.machine.advance(durationNs);
   }
 
-  /** Calls back after every event, until the function returned is called. */
+  /** Calls back after every event. This ends when the caller calls the returned function. */
   listen(listener: EventListener): () => void {
     return this.lab.machine.events.listen(listener);
   }
@@ -231,8 +231,8 @@ export class LabMachine {
   }
 
   /**
-   * Makes a point fail, until the returned function is called, which returns how often the point
-   * failed.
+   * Makes an injection point fail until the caller calls the returned function. That function
+   * returns how often the point failed.
    */
   armInjection({ error, first, last, point }: InjectionOrder): () => number {
     const { machine } = this.lab;
@@ -340,8 +340,8 @@ export class LabMachine {
 }
 
 /**
- * Used before the machine is built: refuses any access but to the memory budget for
- * values.
+ * Used before the machine is built. Gives access to the memory budget for values, and refuses every
+ * other access.
  */
 export function refusingMachine(memoryLimitBytes: number): LabMachine {
   const stream = refusing<MachineStream>({});

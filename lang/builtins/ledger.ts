@@ -50,8 +50,8 @@ export function readLedger(
 }
 
 /**
- * Coherent memory of translated devices, as mappings: their calls have separate events, not
- * `dma.map`.
+ * Coherent memory of translated devices, as mappings. The calls that allocate this memory have
+ * separate events, not `dma.map`.
  */
 export function readCoherent(
   events: readonly MachineEvent[],

@@ -90,7 +90,10 @@ export interface BuiltinGroup {
   readonly types: readonly HandleType[];
 }
 
-/** The pages without functions and types of devices: the devices' records name their page. */
+/**
+ * The pages, still without the functions and types of devices: the record of each kind of device
+ * names its page.
+ */
 const PAGES: readonly BuiltinGroup[] = [
   {
     page: "mapping",
@@ -198,7 +201,8 @@ const PAGES: readonly BuiltinGroup[] = [
 ];
 
 /**
- * Every function, and every type of handles and of plain values with members, grouped by purpose.
+ * Every function, every type of handles, and every type of plain values that have members; grouped
+ * by purpose.
  */
 export const GROUPS: readonly BuiltinGroup[] = PAGES.map((group) => {
   const kinds = BUILT_IN_KINDS.filter(({ page }) => page === group.page);

@@ -11,7 +11,7 @@ import {
 export { writeMachine };
 
 /**
- * The laboratory of a recording.
+ * The vocabulary of the machine that was recorded: its events, and the tables of the recording.
  * @internal
  */
 export interface RecordedWith {

@@ -7,7 +7,7 @@ import { ValueError } from "../values/script_error.ts";
 
 export type Views = ReadonlyMap<string, readonly DeviceVisibleRange[]>;
 
-/** Limit of the bytes compared, which would otherwise take too long. */
+/** Limit of the bytes that are compared, because to compare more would take too long. */
 const MAX_COMPARED_BYTES = 4 * 2 ** 30;
 
 /**

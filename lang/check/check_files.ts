@@ -60,7 +60,8 @@ export interface CheckedFiles {
  * Checks a program's files. In `files`, a file comes after the files that it uses.
  *
  * @param torn Which checks to suppress after syntax errors.
- * @param earlier The check of the entry's previous version; it becomes the check of this version.
+ * @param earlier The check of the previous version of the entry file. This call updates it to the
+ *   check of the current version.
  */
 export function checkFiles(
   entry: LoadedFile,
@@ -112,7 +113,10 @@ function placesOf(diagnostics: readonly Diagnostic[]): Span[] {
   return diagnostics.flatMap(({ related = [], span }) => [span, ...related.map((at) => at.span)]);
 }
 
-/** Resolves one file; `uses` collects which consts and functions depend on which. */
+/**
+ * Resolves one file. `uses` collects, for each const or function, the consts and functions that it
+ * depends on.
+ */
 export function resolveFile(
   file: FileNode,
   scope: FileScope,

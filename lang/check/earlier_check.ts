@@ -2,9 +2,10 @@
  * The check of one version of a file, reused for the check of the next version.
  *
  * The parser keeps the nodes of declarations that did not change (`syntax/reread.ts`). The check of
- * a node is kept, too, under two conditions: the checks of all consts and functions that the node
- * names are kept, and the names that all declarations see are the same. A declaration with an error
- * is checked again in each version, and so are the machine and the statements of the top level.
+ * a node is kept, too, under two conditions: the checks of all consts and functions that are named
+ * in the node are kept, and the names that all declarations see are the same. A declaration with an
+ * error is checked again in each version, and so are the machine and the statements of the top
+ * level.
  */
 import type { SourceFile, Span } from "../source.ts";
 import type {
@@ -22,7 +23,7 @@ import { KnownKinds } from "./types/known_kinds.ts";
 /** The check of a declaration, a test, a property or a bench. */
 export class ItemCheck {
   readonly resolution = new Resolution();
-  /** Consts and functions that the item names, each with the number of mentions. */
+  /** Consts and functions that are named in the item, each with the number of mentions. */
   readonly reads = new Map<Declared, number>();
   /** The item's part of the dependency graph. */
   readonly uses = new Map<Declared, Set<Declared>>();
@@ -119,9 +120,9 @@ export class EarlierCheck {
   }
 
   /**
-   * Starts to infer kinds. In two cases all kinds are inferred again: if kinds depended on the
-   * order; and if the program now changes other entries or items in place than before, because the
-   * kinds of such entries and items are unknown.
+   * Starts to infer kinds. In two cases all kinds are inferred again. First, if kinds depended on
+   * the order in which they were inferred. Second, if the program now changes other entries or
+   * items in place than before: the kinds of changed entries and items are unknown.
    */
   beginKinds({ changes }: Resolution): void {
     const now = placesText(changes);

@@ -4,7 +4,7 @@
  *
  * Tests: `check_test.ts`, `tests/bad/`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { checkTypes } from "./types/statement_check.ts";
 export { Resolution, Variable } from "./names/bindings.ts";

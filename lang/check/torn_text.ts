@@ -5,8 +5,9 @@
  * that it skipped may have declared a name, ended a block or returned a value. To avoid follow-up
  * errors:
  *
- * - In declarations without a syntax error, all errors are reported if syntax errors are only in
- *   tests, properties and benches, which declare nothing for other code, and no bracket is missing.
+ * - In declarations without a syntax error, all errors are reported on two conditions: no bracket
+ *   is missing, and syntax errors are only in tests, properties and benches, which declare nothing
+ *   for other code.
  * - In other code, on lines without a syntax error, only two errors are reported: a name that is
  *   missing in a fixed list, and a name that is bound nowhere in the program and does not occur
  *   near an error.
@@ -36,8 +37,8 @@ const CASES: ReadonlySet<Statement["kind"]> = new Set(["Test", "Property", "Benc
 const MANY_ERRORS = 3;
 
 /**
- * Matches a line with an error that may bind unknown names, or that does not contain the name that
- * it binds.
+ * Matches a line with an error if the line may bind unknown names, or if it lacks the name that it
+ * binds.
  */
 const LOSES_NAMES = /\b(?:use|fn|forall)\b|\b(?:let|const|for)\b(?!\s+[A-Za-z_])/;
 
@@ -45,7 +46,7 @@ const WORD = /[A-Za-z_]\w*/g;
 
 export class TornText {
   readonly #lines = new Map<SourceFile, Set<number>>();
-  /** Declarations and statements of the top level without an error, in the order of the text. */
+  /** Declarations and top-level statements that have no error, in the order of the text. */
   readonly #sound = new Map<SourceFile, Span[]>();
   /** How often each word occurs in the text with errors. */
   readonly #words = new Map<string, number>();
@@ -59,7 +60,8 @@ export class TornText {
     this.#onlyCases = !errors.some(({ code }) => ABOUT_BRACKETS.has(code));
     for (const { code, span } of errors) {
       const { source, start } = span;
-      // An unexpected block: the parser read the block before it as another part of the statement.
+      // A block was not expected here. The parser has read the previous block as another part of
+      // the statement.
       const block = source.text.charAt(start) === "{";
       if (block || code.startsWith("E07")) this.#losesNames = true;
       this.#addLines(span);

@@ -1,4 +1,4 @@
-/** Which parts of an assertion's condition a failure shows, and where. */
+/** Selects the parts of an assertion's condition that a failure shows, and where it shows them. */
 import type { Resolution } from "../check/names/bindings.ts";
 import type { Span } from "../source.ts";
 import type { BinaryExpression, Expression } from "../syntax/tree/ast.ts";

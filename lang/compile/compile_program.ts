@@ -48,8 +48,8 @@ export interface RegisterCode {
 }
 
 /**
- * The name of the value that a bench with a teardown reads before each turn: whether another turn
- * follows.
+ * A bench with a teardown reads a value of this name before each turn. The value says whether
+ * another turn follows.
  */
 export const GOES_ON = "another turn";
 

@@ -27,7 +27,7 @@ const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2 ** 24, memoryBytes: 64 * 2 
 /** Maximum number of parts of one value, because the value is printed in a message or on a page. */
 const PARTS_LIMIT = 2 ** 18;
 
-/** Messages for limits, without the options that raise the limits of a run. */
+/** Messages for limits. They do not name the options that raise the limits of a run. */
 const LIMIT_MESSAGES: Readonly<Record<string, string>> = {
   E0801: "The values of the file's consts take too long",
   E0802: "The values of the file's consts take too much memory",

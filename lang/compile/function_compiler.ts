@@ -105,7 +105,8 @@ export class FunctionCompiler {
   /** While an assertion's condition is compiled: the slot in which each part's value is saved. */
   recorded: ReadonlyMap<Expression, number> | null = null;
   /**
-   * The site for calls in the current statement, and the outermost expression of that statement.
+   * `site` is the site for calls in the current statement. `root` is the outermost expression of
+   * that statement.
    */
   site: number | null = null;
   root: Expression | null = null;
@@ -548,7 +549,7 @@ export class FunctionCompiler {
     this.#statement(statement);
   }
 
-  /** Writes a statement of a session that is an expression, and leaves its value. */
+  /** Writes an expression that is a whole statement of a session, and leaves its value. */
   shownStatement(statement: Statement, shown: Expression): void {
     this.builder.at(statement.span);
     this.#mark(statement);
@@ -845,7 +846,7 @@ export class FunctionCompiler {
     const parts = assertedParts(condition, this.resolution);
     const comparisons = [...comparisonsOf(condition)];
     const remembered = new Set(parts.map(({ expression }) => expression));
-    // A literal side is not shown, but it is saved for the comparison.
+    // If a side of a comparison is a literal, it is not shown, but it is saved for the comparison.
     for (const { left, right } of comparisons) remembered.add(left).add(right);
     const first = builder.take(remembered.size);
     const slots = new Map([...remembered].map((expression, index) => [expression, first + index]));
@@ -935,7 +936,10 @@ export class FunctionCompiler {
 
   // Blocks that run more than once, or on another machine.
 
-  /** Numbers a statement with an expectation, so that the report can list those never reached. */
+  /**
+   * Gives a number to a statement with an expectation, so that the report can list statements that
+   * were never reached.
+   */
   #expectation(span: Span): number {
     const index = this.code.expectations.push(span) - 1;
     this.builder.expectations.push(index);
@@ -962,8 +966,8 @@ export class FunctionCompiler {
     const duty = { ...this.#trial, kind, span, done };
     if (kind === "holds") this.builder.emit(0, RareOp.Reached, done);
     else {
-      // The requirement applies only if the call is reached. A call that is never reached is inside
-      // a condition, and the condition has its own requirement.
+      // The requirement applies only if the call is reached. If a call is never reached, it is
+      // inside a condition, and the condition has its own requirement.
       duty.trial = this.#unlisted(span);
       this.builder.emit(0, RareOp.Reached, duty.trial);
       this.builder.emit(0, RareOp.ReachedByValue, done);

@@ -75,7 +75,7 @@ function rowsOf(text: string): readonly Row[] {
   return rows;
 }
 
-/** The offset of an unclosed quote: the last one, if their number is odd. */
+/** The offset of the last quote if the number of quotes is odd, because that quote is unclosed. */
 function unclosedQuote(text: string): number | null {
   let open: number | null = null;
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) {

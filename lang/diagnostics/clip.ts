@@ -18,7 +18,7 @@ export function clipped(text: string, most: number = MAX_REPEATED): string {
   return text.slice(0, isHalf ? end - 1 : end) + CUT;
 }
 
-/** Text in quotes, and text without spaces: in a message, that is text of the user. */
+/** Text in quotes, and text without spaces. In a message, such text comes from the user. */
 const REPEATED = /"[^"\n]*"|`[^`\n]*`|\S+/g;
 
 /** A message in which the user's texts are cut to the limit. */

@@ -21,9 +21,9 @@ const WIDE: readonly (readonly [number, number])[] = [
 ];
 
 /**
- * Whether a character combines with the previous character and takes no column. The expression is
- * inside this function because compiling it takes a quarter of a millisecond, and only texts with
- * such marks need it.
+ * Whether a character combines with the previous character and takes no column. The regular
+ * expression is inside this function because compiling it takes a quarter of a millisecond, and
+ * only texts that may have combining characters need it.
  */
 function isCombining(character: string): boolean {
   return /^[\p{Mn}\p{Me}\u200b-\u200d\ufe00-\ufe0f]$/u.test(character);

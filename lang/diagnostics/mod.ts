@@ -1,7 +1,7 @@
 /**
- * Messages with codes, places, excerpts and hints. Tests: `tests/bad/` has each once.
+ * Messages with codes, places, excerpts and hints. Tests: `tests/bad/` has each message once.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "./bug.ts";
 export type { DiagnosticCode, DiagnosticTable } from "./codes.ts";

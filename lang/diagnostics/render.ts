@@ -25,7 +25,7 @@ export interface RenderOptions {
   readonly columns?: number;
 }
 
-/** Limits of the number of columns that are shown of a source line. */
+/** Limits of the width at which a source line is shown, in columns. */
 const MAX_LINE_WIDTH = 160;
 const MIN_LINE_WIDTH = 20;
 const CUT = "…";

@@ -34,7 +34,8 @@ const COMPARED = 1000;
 const SIMILAR = 4;
 
 /**
- * `a, b, c`. If there are many names, only the first ones and the number of the others.
+ * Formats names as `a, b, c`. If there are many names, the text has only the first ones, and the
+ * number of the others.
  *
  * @param like If there are many names, the names that share a part with this name (`unmap` of
  *   `unmap_size`) come first.
@@ -64,8 +65,8 @@ export function similarNames(name: string, names: readonly string[]): string | u
 }
 
 /**
- * The names in the first part of a list that share parts with `like`, each with the number of
- * shared parts. For example, `map_page` and `dma_map_page` share two parts.
+ * The names that share parts with `like`, each with the number of shared parts. For example,
+ * `map_page` and `dma_map_page` share two parts. Only the first `COMPARED` names are compared.
  */
 function namesAlike(like: string, names: readonly string[]): { name: string; shared: number }[] {
   const parts = partsOf(like);

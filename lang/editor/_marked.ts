@@ -1,4 +1,4 @@
-/** Sources for tests with a cursor, `‸`, and ranges, `«…»`, in the text. */
+/** Source texts for tests. In a text, `‸` marks the cursor, and `«…»` marks a range. */
 import { SourceFile, type Span } from "../source.ts";
 import { memoryFiles } from "../syntax/load_files.ts";
 import { analyse, type Analysis } from "./analysis.ts";

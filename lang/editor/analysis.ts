@@ -52,7 +52,7 @@ export function analyse(
   }
 }
 
-/** The beginning of the statement of the top level that contains an offset. */
+/** The beginning of the top-level statement that contains an offset. */
 export function statementStart({ file }: Analysis, offset: number): number {
   return file.items.findLast(({ span }) => span.start <= offset)?.span.start ?? 0;
 }

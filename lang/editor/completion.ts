@@ -52,7 +52,8 @@ function suggestion(text: string, doc: string): Suggestion {
 
 /**
  * The keywords of the blocks that are open at the end of a text, the machine first. Empty inside
- * `with { }` and similar braces, where keys have full names. Null if the end is in neither.
+ * `with { }` and similar braces, where keys have full names. Null if the end is neither inside a
+ * machine nor inside such braces.
  */
 function openBlocks(text: string): string[] | null {
   const open: string[] = [];
@@ -154,7 +155,7 @@ export function suggestInStatement(
   return fitting([...inCall.words, ...part === "" && !offersAll ? [] : allNames(names)], part);
 }
 
-/** The suggestions that begin with a part, each once, sorted. */
+/** The suggestions that begin with `part`, each once, sorted. */
 export function fitting(words: readonly Suggestion[], part: string): Suggestions {
   const found = new Map<string, Suggestion>();
   for (const word of words) {

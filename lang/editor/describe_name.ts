@@ -105,8 +105,8 @@ export function nameDoc(name: string, session: KnownNames): string {
 }
 
 /**
- * Descriptions of the member that is the last part of a name. If the type before the last dot is
- * known, it is a member of that type; otherwise, a member of any type.
+ * The full names of the members that a dotted name could mean. If the type before the last dot is
+ * known, these are the members of that type; otherwise, the members of all types.
  */
 export function* membersLike(name: string, session?: KnownNames): Generator<string> {
   const owner = name.slice(0, Math.max(0, name.lastIndexOf(".")));

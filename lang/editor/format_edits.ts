@@ -50,7 +50,7 @@ function lineEdits(source: SourceFile, text: string): readonly TextEdit[] {
 }
 
 /**
- * The smallest numbers of lines to skip on each side so that the following lines of the two sides
+ * The smallest numbers of lines to skip in `before` and in `after` so that the next lines of both
  * are equal.
  */
 function nextCommon(

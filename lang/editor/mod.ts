@@ -2,7 +2,7 @@
  * The requests of an editor: completion, hover, definition, rename, tokens. Not loaded at start.
  * Tests: `editor_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { analyse, type Analysis } from "./analysis.ts";
 export { FileVersions } from "../run/file_versions.ts";

@@ -80,7 +80,7 @@ function isWritten({ name, span }: Variable): boolean {
   return spanText(span) === name;
 }
 
-/** The name of the machine's block that is called `name`; null if no block has this name. */
+/** The name node of the machine's block `name`; null if no block has this name. */
 function blockNamed(name: string, { machine }: CheckedFiles): Name | null {
   for (const block of blockNames(machine.declaration?.entries ?? [])) {
     if (block.text === name) return block;

@@ -61,7 +61,10 @@ export function renameSymbol(
     : { ok: false, why: `\`${name}\` is already another name where one of the uses is` };
 }
 
-/** The symbols of all names, and the diagnostics, without the names' text and the locations. */
+/**
+ * The symbols of all names, and the diagnostics. The text of the names and all positions are left
+ * out.
+ */
 function meaningOf(analysis: Analysis): string {
   const numbers = new Map<unknown, number>();
   const names = analysis.occurrences.map(({ isDeclaration, symbol, span }) => {

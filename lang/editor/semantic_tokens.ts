@@ -1,4 +1,4 @@
-/** The roles of a text's words that a grammar of regular expressions cannot find. */
+/** Finds the roles of a text's words, if a grammar of regular expressions cannot find them. */
 import type { NameBinding } from "../check/names/bindings.ts";
 import { wordsOf } from "../syntax/parse.ts";
 import { Identifier, isA, Label, Name as NameToken } from "../syntax/tokens.ts";

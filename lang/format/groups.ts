@@ -111,9 +111,9 @@ class GroupReader {
         finish();
         const last = items.at(-1);
         // A comment before a comma belongs to the next item. A comment after a comma belongs to the
-        // previous item, unless that item already has a comment, or another comment is before the
-        // comma: the comment after the comma then belongs to the next item, because a line ends
-        // with at most one comment.
+        // previous item, with two exceptions: the previous item already has a comment, or another
+        // comment is before the comma. In these cases the comment after the comma belongs to the
+        // next item, because a line ends with at most one comment.
         carried = [...carried, ...word.before];
         if (last !== undefined && last.trailing.length === 0 && carried.length === 0) {
           items[items.length - 1] = { ...last, trailing: word.after };
@@ -152,8 +152,8 @@ class GroupReader {
   }
 
   /**
-   * The first word after an opening brace that is not a separator. Separators may come first: a
-   * block may begin with `;`.
+   * The first word after an opening brace, without separators. Separators may come first: a block
+   * may begin with `;`.
    */
   #firstInside(): FormattedToken {
     for (let next = this.#at + 1;; next++) {

@@ -337,7 +337,7 @@ function breakPlaces(
   return [];
 }
 
-/** A sequence of words and brackets with the necessary spaces, which is not broken. */
+/** A sequence of words and brackets that is not broken, with the necessary spaces. */
 function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | undefined): Doc {
   const docs: Doc[] = [];
   let beforePrevious: IToken | undefined;
@@ -450,8 +450,8 @@ function flatText(doc: Doc): string {
 }
 
 /**
- * Whether the outer bracket is not broken: it contains only another bracket, or its last item has
- * several lines.
+ * Whether the outer bracket stays in one line with its contents' brackets. It does if it contains
+ * only another bracket, or if only its last item has several lines.
  */
 function isHugged(items: readonly Item[]): boolean {
   if (items.some(({ leading, trailing }) => leading.length + trailing.length > 0)) return false;

@@ -45,7 +45,10 @@ import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
 import { KERNEL, type MachineSchema, PRESET, QUIRKS, type SettingSpec, STRICT } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 
-/** A release on which a file is tried: as recorded, or with a change. */
+/**
+ * A release on which a file is tried. `kernel` is the profile of the release `as`, perhaps with a
+ * change.
+ */
 export interface GivenRelease {
   readonly kernel: KernelProfile;
   readonly as: KernelRelease;

@@ -132,8 +132,8 @@ Deno.test("releases have the quirks of defects.md: 7.2 and 7.2.6 have theirs, 6.
   assertEquals([...KERNELS["7.3-rc7"].quirks.difference(KERNELS["7.3.4"].quirks)], [
     "list_length_wraps",
   ]);
-  // v7.3.md 7.2; `vfio_partial_destroy` became harmless by the same change of the kernel (v7.3.md
-  // 1.4).
+  // v7.3.md 7.2. The change of the kernel that fixed `partial_destroy_on_link_failure` also made
+  // `vfio_partial_destroy` harmless (v7.3.md 1.4).
   assertEquals(
     KERNELS["7.2.12"].quirks.difference(KERNELS["7.3-rc7"].quirks),
     new Set(["partial_destroy_on_link_failure", "vfio_partial_destroy"]),

@@ -37,8 +37,9 @@ export function checkConfig(
 }
 
 /**
- * The usual page sizes of a model with a granule. A table that fills one granule has granule / 8
- * entries of 8 bytes. Therefore the next larger page has granule / 8 granules.
+ * The usual page sizes of a model with a granule. A table fills one granule, and its entries have 8
+ * bytes, so it has `granuleBytes / 8` entries. Therefore the next larger page is `granuleBytes / 8`
+ * times as large as a granule.
  */
 export function usualPageSizes(
   model: IommuModel,

@@ -2,7 +2,7 @@
  * The `machine` block: parsing, checks, completion and pages are derived from one schema. Tests:
  * `build_config_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   defaultText,

@@ -1,9 +1,9 @@
 /**
  * The machine block as a table: every block with its keys and the blocks inside it.
  *
- * The keys are rows of the configuration (`runtime/machine_config.ts`, the kinds of
- * `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in the REPL
- * and the tables of language.md use this table.
+ * The keys come from the setting rows that define the configuration (`runtime/machine_config.ts`,
+ * the kinds of `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?`
+ * in the REPL and the tables of language.md use the table in this file.
  */
 import { CPU_SETTINGS, type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import {

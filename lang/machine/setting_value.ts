@@ -398,8 +398,8 @@ export class SettingReader {
     return undefined;
   }
 
-  // A list literal is read from its syntax, without evaluation. The reason is that the names of
-  // switches have no value elsewhere, and `not x` is not a value that an expression can have.
+  // A list literal is read from its syntax, without evaluation. There are two reasons: the names of
+  // switches have no value elsewhere, and an expression cannot have a value such as `not x`.
   #readQuirkList(items: readonly Expression[]): QuirkChanges | undefined {
     const changes = { clear: false, add: [] as QuirkName[], remove: [] as QuirkName[] };
     let sound = true;
@@ -471,7 +471,7 @@ export function suggestOr(name: string, candidates: readonly string[], otherwise
 
 type StringShape = Extract<ValueShape, { readonly kind: "string" }>;
 
-/** The choices most similar to an invalid text; empty without any. */
+/** The choices most similar to an invalid text; empty if no choice is similar. */
 function nearestText({ nearest }: StringShape, text: string): string {
   const names = nearest?.(text) ?? [];
   return names.length === 0 ? "" : `nearest: ${names.map((name) => `"${name}"`).join(" and ")}; `;

@@ -8,8 +8,9 @@ import type { EventPattern, Expression, PatternEvent } from "../syntax/tree/ast.
 export const AUTOMATON_LIMIT_STATES = 10_000;
 
 /**
- * Returns the events for a name in a pattern: one event, all events with the prefix for `iommu.*`,
- * or the event of a kernel call. Empty if there is no such event.
+ * Returns the events for a name in a pattern. An event's name gives that event, `iommu.*` gives all
+ * events with the prefix `iommu.`, and the name of a kernel function gives the event of its call.
+ * Empty if there is no such event.
  */
 export type ResolveEvents = (name: string) => readonly string[];
 

@@ -20,7 +20,10 @@ export interface PatternItem {
   readonly fields: readonly { readonly name: string; readonly value: number }[];
 }
 
-/** Kinds of states in `EventMatcher.states`, in place of an item's index (from 0). */
+/**
+ * Kinds of states that wait for no item. In `EventMatcher.states`, a state has one of these numbers
+ * or the index of its item, from 0.
+ */
 export const SPLIT = -1;
 export const ACCEPT = -2;
 
@@ -33,7 +36,7 @@ export interface EventMatcher {
   readonly items: readonly PatternItem[];
   /** Events that must not occur at all. */
   readonly absent: readonly PatternItem[];
-  /** Names of the events that the sequence refers to; other events are ignored. */
+  /** Names of the events that the pattern refers to; other events are ignored. */
   readonly watched: ReadonlySet<string>;
   readonly states: Int32Array;
   readonly start: number;

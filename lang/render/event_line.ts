@@ -21,7 +21,7 @@ import {
   formatTimeRounded,
 } from "../text/numbers.ts";
 
-/** Fields with a value that needs no name, unless it is a plain number. */
+/** Fields whose value is printed without the field's name, unless the value is a plain number. */
 const SELF_EXPLAINING: ReadonlySet<string> = new Set([
   "size_bytes",
   "size",
@@ -277,7 +277,10 @@ function isEnd(name: string): boolean {
   return name === "dma" || name === "iova" || name === "phys";
 }
 
-/** The target of a device address, for events with both ends: `0xffff_f000 → 0x10_2000`. */
+/**
+ * The target of a device address, for events that have both the device address and the physical
+ * address: `0xffff_f000 → 0x10_2000`.
+ */
 function leadsTo(event: MachineEvent): TextPart[][] {
   const known = event.fields as Readonly<Record<string, unknown>>;
   const from = (["dma", "iova"] as const).find((name) => typeof known[name] === "number");

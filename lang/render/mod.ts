@@ -1,7 +1,7 @@
 /**
  * Values, events and pictures as text. State: none. Tests: `event_line_test.ts`, `value_text_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   type EventLayout,

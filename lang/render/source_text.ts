@@ -75,7 +75,7 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
     case "duration":
       return `${value}ns`;
     case "virt":
-      // There is no `as virt`: an int is converted to the required kind.
+      // A script has no `as virt`, and needs none: an int is converted to the required kind.
       return formatAddress(value);
     case "phys":
     case "dma":

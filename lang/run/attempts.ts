@@ -35,7 +35,9 @@ export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "func
  * together.
  */
 export class Attempts {
-  /** The run that is shown: the last one with output, or the smallest that failed. */
+  /**
+   * The run that is shown: the last run with output, or the run of the smallest case that failed.
+   */
   shown: PlannedRun | null = null;
   readonly #watch: RunWatch | undefined;
 

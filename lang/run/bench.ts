@@ -135,8 +135,8 @@ export interface BenchOptions extends RunOptions {
 const DEFAULT_WARMUP = 100;
 
 /**
- * Possible numbers of counted iterations. A loop stops at the first of these numbers after which
- * the events up to the next number would exceed the limit.
+ * Possible numbers of counted iterations. After each of these numbers, a loop stops if the events
+ * up to the next number would exceed the limit.
  */
 const ITERATIONS = [10, 20, 50, 100, 200, 500, 1000] as const;
 
@@ -209,8 +209,8 @@ export class BenchLoop {
 }
 
 /**
- * Starts a bench up to the end of its setup, so that its time can be measured. `failure` is set if
- * the bench cannot run.
+ * Runs the setup of a bench, and stops before the first turn, so that the caller can measure the
+ * time of the turns. `failure` is set if the bench cannot run.
  */
 export function startBenchLoop(
   program: Program,
@@ -230,7 +230,7 @@ class BenchRun {
   #failure: Failure | null = null;
   #isOverBudget = false;
   #incidents: readonly BenchIncident[] = [];
-  /** Resources that each counted turn has left. */
+  /** Resources that each counted turn left allocated. */
   #leaks: readonly TestLeak[] = [];
 
   constructor(

@@ -14,7 +14,7 @@ import type { Combination } from "./combinations.ts";
 /** A cell's place on each axis. */
 type CellAxes = readonly VariantSetting[];
 
-/** The cell name for a value: a string of a matrix without its quotes. */
+/** The cell name for a value. If the value is a string of a matrix, the name has no quotes. */
 export function cellName(value: string): string {
   return value.replace(/^"(.*)"$/s, "$1");
 }

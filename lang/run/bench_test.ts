@@ -81,7 +81,7 @@ Deno.test("a bench tells the reports that it did not expect, once a statement, a
     [kind, name, place, times] as const
   );
   assertEquals(passed?.outcome, "passed");
-  // Five iterations before the counted ones are included.
+  // The number includes the five iterations that ran before the counted ones.
   assertEquals(seen, [["report", "unmap_size", "t.dma:7:5", 55]]);
   const [failed] = outcomes(wrong);
   assertEquals([failed?.outcome, failed?.failure?.code], ["failed", "E0908"]);

@@ -2,8 +2,8 @@
  * Drivers in C that a program declares. The program declares names; on each of its machines, a name
  * is bound to a separate driver.
  *
- * The names are added to the registry, so that the layers below do not depend on C: the list of a
- * machine's names contains them, and each machine is built with them.
+ * The layers below do not depend on C, because the names are added to the registry: the registry's
+ * list of a machine's names contains them, and the registry builds each machine with the drivers.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import type { LabConfig } from "@dmalab/devices";
@@ -29,7 +29,10 @@ interface Declared {
   readonly source: SourceFile;
 }
 
-/** The registry with the drivers in C of some files; unchanged without any. */
+/**
+ * The registry with the drivers in C of some files. If the files have no such drivers, the registry
+ * is unchanged.
+ */
 export function withCDrivers(
   files: readonly LoadedFile[],
   loader: SourceLoader,
@@ -172,7 +175,7 @@ function compiles(loader: SourceLoader): loader is CLoader {
   return "shelf" in loader;
 }
 
-/** The hint with commands that compile C. */
+/** The hint that names the commands that compile C. */
 const BY_COMMAND = "run the file by `dmalab run` or `dmalab test`";
 
 /** Reports each driver in C as an error, because a session cannot load one. */

@@ -57,8 +57,8 @@ export class DefectAttribution {
 
   /**
    * The defects that cause a fault, a report or a leak, as text. A test that expects the effect of
-   * a defect fails without that defect. Therefore, for a leak it is enough that the leaking
-   * statement ran in such a failed test and left nothing.
+   * a defect fails without that defect. Therefore, to attribute a leak, a failed test is accepted,
+   * too, if the leaking statement ran in it and left nothing.
    */
   ofFinding(finding: RunFinding): string | null {
     const key = findingKey(finding);
@@ -71,7 +71,7 @@ export class DefectAttribution {
     }));
   }
 
-  /** The result without a defect; null when no steps are left to try it. */
+  /** The result of the run without the defect `off`; null when no steps are left for such a run. */
   #without(off: QuirkName): ProbeResult | null {
     const known = this.#tried.get(off);
     if (known !== undefined) return known;

@@ -110,8 +110,9 @@ Deno.test("runs without a listener do not look for defects themselves", () => {
     assert io.status == OK`);
   const machines = machinesOf(text);
   const switches = KERNELS["7.2.12"].quirks.size;
-  // Three parts are counted: the test with its two branches; repeated runs for each `explain` with
-  // visible output, which reach the fork; and the test once more for its failure, without output.
+  // Three parts are counted. First, the test with its two branches. Second, the repeated runs for
+  // each `explain` with visible output; these runs reach the fork. Third, the test once more for
+  // its failure, without output.
   const looks = switches * (1 + 3);
   assert(machines <= 3 + looks + switches * 3, `${machines} machines`);
 });

@@ -4,7 +4,7 @@
  * State: a session keeps one machine and its history. Tests: `leaks_test.ts`, `replay_run_test.ts`,
  * `program_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { judgeRun, type PlannedRun, prepareRun } from "./attempts.ts";
 export { startReplay } from "./replay_run.ts";

@@ -19,9 +19,9 @@ export function isAxisMatch(match: NameMatch): match is VariantSetting {
 }
 
 /**
- * Whether a test is selected: its name, with its machine, contains one of the given names; and for
- * each given axis, the test has one of the values that are given for that axis. An empty list
- * selects every test.
+ * Whether a test is selected. The test's name, which includes its machine, contains one of the
+ * given names. For each given axis, the test has one of the values that are given for that axis. An
+ * empty list selects every test.
  */
 export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
   const names = matches.filter((match): match is string | RegExp => !isAxisMatch(match));

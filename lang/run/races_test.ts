@@ -33,7 +33,8 @@ race {
 assert n == 12`;
   const { report } = run(text);
   assertEquals(report.outcomes[0]!.failure, null);
-  // Once in every order, and once in the run that continues with the first order.
+  // Each assertion runs once in every order, and once in the run that continues with the first
+  // order.
   assertEquals(report.counts.assertions, 925);
 });
 
@@ -57,7 +58,8 @@ print [r.runs, x, y]`)[0];
   assertEquals(count("x = 1", "y = 1"), "[2, 0, 0]");
   assertEquals(count("if y == 0 { x = 1 }", "y = 1"), "[3, 0, 0]");
   assertEquals(count("repeat 2 { x += 1 }", "y = 1"), "[4, 0, 0]");
-  // Two iterations, and the condition that ends the loop: five statements.
+  // Two iterations, and the condition that ends the loop: the first block has five statements, so
+  // the statement of the other block has six places.
   assertEquals(count("while x < 2 { x += 1 }", "y = 1"), "[6, 0, 0]");
   assertEquals(count("x = 1", ""), "[1, 0, 0]");
   assertEquals(count("x = [1, 2].map(n => n + y).sum()", "y = 1; y = 2"), "[3, 0, 0]");

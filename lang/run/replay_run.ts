@@ -49,7 +49,7 @@ export interface ReplayListener {
  * Output of a child run. While the run repeats the code before its branch, its lines are dropped.
  */
 class BranchOutput implements Output {
-  /** The branches of the machine that prints. */
+  /** The branches of the VM that prints the lines. */
   branches: Branches | null = null;
 
   constructor(readonly output: Output, public emitsOutput: boolean) {}
@@ -127,7 +127,8 @@ interface ChildMachine {
 /** Runs of one function of a program, or of one block, on separate machines. */
 export class ChildRunStarter {
   /**
-   * True after the events of a run that only counted them were requested: later runs store events.
+   * Whether runs must store their events. True after a caller requested the events of a run that
+   * had only counted them.
    */
   #requireEvents = false;
 
@@ -148,8 +149,8 @@ export class ChildRunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    // A run of a single place of a sweep, or of an order of a race that ends with the race, only
-    // counts events, because the events are rarely requested.
+    // Two kinds of runs only count events, because their events are rarely requested: a run for a
+    // single place of a sweep, and a run for one order of a race, if the run ends with the race.
     const counts = typeof choice?.taken === "object" && !goesOn(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });

@@ -77,7 +77,9 @@ export interface EntryOutcome {
 
 /** Unexpected incidents and leaks of a run. */
 export interface Unexpected {
-  /** The first of the unexpected faults and reports, and of the leaks. */
+  /**
+   * The first of all unexpected faults, unexpected reports and leaks; the others are only counted.
+   */
   readonly incidents: readonly Incident[];
   /** Unexpected faults of the IOMMU. */
   readonly unexpectedFaults: number;

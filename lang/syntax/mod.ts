@@ -4,7 +4,7 @@
  * State: none. Hot path: a start reads its file once (`deno task bench lang`). Tests:
  * `parse_test.ts`, `robustness_long_test.ts`, `tests/bad/`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   HARD_WORDS,

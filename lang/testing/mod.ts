@@ -1,7 +1,7 @@
 /**
  * Helpers for tests of all members: running a script, reading its failure.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { audited, auditedRegistry } from "./audited.ts";
 export { runScript } from "./run_script.ts";

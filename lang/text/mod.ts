@@ -1,7 +1,7 @@
 /**
  * Numbers with units, columns, wrapping. State: none. Tests: `numbers_test.ts`, `columns_test.ts`, `markup_test.ts`, `axis_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { axisLabel, linearAxis, linearPlace, placeText, roundStep } from "./axis.ts";
 export {

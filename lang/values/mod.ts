@@ -4,7 +4,7 @@
  *
  * State: none. Tests: `operators_test.ts`, `registry_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export {
   C_FILE,

@@ -6,7 +6,7 @@
  * `loop.ts`, which has only frequent instructions; `rare_ops.ts` has the others. Tests:
  * `tests/examples_test.ts`, `call_stack_test.ts`, `race_order_test.ts`.
  *
- * What other members use:
+ * Other workspace members use these exports:
  */
 export { describeBranch } from "./branch_choice.ts";
 export { Branches, type PausableRun, type ReplayableRun } from "./branches.ts";

@@ -1,3 +1,3 @@
-/** Exports of `tools/package` for other members. */
+/** Other workspace members use these exports of `tools/package`. */
 export { buildPackage } from "./build_package.ts";
 export { LICENCES, packagesBelow, writeLicences } from "./licences.ts";

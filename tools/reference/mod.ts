@@ -1,4 +1,4 @@
-/** Exports of `tools/reference` for other members. */
+/** Other workspace members use these exports of `tools/reference`. */
 export { builtinsPages, REFERENCE_COMMAND } from "./builtins_page.ts";
 export { withEventTables } from "./events_page.ts";
 export { withFindingTables } from "./findings_page.ts";

@@ -51,7 +51,7 @@ export class MigrationDriver {
   readonly #commandPage: CoherentMemory;
   #lastBuffer = 0;
 
-  /** @throws {KernelError} ENOMEM without a page for commands. */
+  /** @throws {KernelError} ENOMEM if no page for commands can be allocated. */
   constructor(readonly machine: Machine, readonly dev: DmaDevice, readonly port: CommandPort) {
     this.#mapper = new PageMapper(machine, dev);
     const page = machine.dma.dmaAllocCoherent(dev, COMMAND_PAGE_BYTES);
@@ -65,8 +65,8 @@ export class MigrationDriver {
    *
    * @param dir The direction; null for a buffer that is never mapped.
    * @param apart Whether to avoid adjacent pages, as far as memory allows.
-   * @throws {KernelError} ENOMEM, or an error of `mapBuffer`. The buffer is freed first, except
-   *   with the defects of 4.7 and 4.8.
+   * @throws {KernelError} ENOMEM, or an error of `mapBuffer`. The buffer is freed before the error
+   *   is thrown, except with the defects of rules/hmm-rdma-vfio.md 4.7 and 4.8.
    */
   allocBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     return this.#asDevice(() => {
@@ -191,7 +191,7 @@ export class MigrationDriver {
     this.port.forget();
   }
 
-  /** The key of a buffer for a command. @throws {KernelError} ENOTCONN, EINVAL */
+  /** The buffer's key, for use in a command. @throws {KernelError} ENOTCONN, EINVAL */
   #keyOf(buffer: MigrationBuffer): number {
     if (this.detached) throw this.#failed("ENOTCONN", "is detached");
     if (buffer.key === null) throw this.#failed("EINVAL", "has no key to the buffer");

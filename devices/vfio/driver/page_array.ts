@@ -87,7 +87,7 @@ export function addPages(
   return -ERRNO.ENOMEM;
 }
 
-/** Frees the pages, the last first, and the array of pages. */
+/** Frees the pages in reverse order, then the array of pages. */
 export function dropPages(machine: Machine, buffer: MigrationBuffer): void {
   const { list, npages } = buffer;
   if (npages === 0) return;
@@ -106,9 +106,10 @@ function freePages({ events, pages }: Machine, buffer: MigrationBuffer): void {
 }
 
 /**
- * Simulates the defect's walk with a wrong pointer. Index 0 gives the first page, but index 1 does
- * not give the second entry of the array. It gives the word after the pointer to the array. That
- * word is the address in the IOVA state, which is 0 while nothing is mapped.
+ * Simulates the defect of 4.7: a loop over the page array uses a wrong pointer. Index 0 gives the
+ * first page, but index 1 does not give the second entry of the array. It gives the word after the
+ * pointer to the array. That word is the address in the IOVA state, which is 0 while nothing is
+ * mapped.
  */
 function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffer): never {
   pages.free([buffer.pages[0]!]);

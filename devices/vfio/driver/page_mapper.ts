@@ -100,7 +100,7 @@ export class PageMapper {
     return { buffer: id, pages, dma: mailbox.entryAt(0), rule: this.#wayOf(buffer), dir };
   }
 
-  /** Maps each page by a link of the range, with one sync for all of them. */
+  /** Links each page into the buffer's range, with one sync for all of them. */
   #linkAll(registration: Registration): number {
     const { buffer, mailbox, dir } = registration;
     const { dma } = this.#machine;

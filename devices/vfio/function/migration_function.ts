@@ -62,7 +62,9 @@ export class MigrationFunction implements CommandPort {
     return this.#keys.size;
   }
 
-  /** Notes a write of the device to its guest's memory, rather than to memory of a migration. */
+  /**
+   * Records a write of the device to its guest's memory, rather than to a buffer of a migration.
+   */
   noteWrite(dma: number, sizeBytes: Bytes): void {
     this.#dirty?.note(dma, sizeBytes);
   }

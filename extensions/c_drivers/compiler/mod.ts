@@ -1,4 +1,4 @@
-/** What other members use of `extensions/c_drivers/compiler`. */
+/** Other workspace members use these exports of `extensions/c_drivers/compiler`. */
 export { type Compiled, noDrivers, printProgress } from "./clang.ts";
 export { loadPatched } from "./patched.ts";
 export { PrecompiledHeaders } from "./precompiled.ts";

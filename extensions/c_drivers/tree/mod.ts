@@ -1,4 +1,4 @@
-/** What other members use of `extensions/c_drivers/tree`. */
+/** Other workspace members use these exports of `extensions/c_drivers/tree`. */
 export { Architectures, withoutAssembler } from "./architecture.ts";
 export { boundsHeader, generatedHeaders } from "./generated.ts";
 export {

@@ -1,4 +1,4 @@
-/** What other members use of `extensions/kernel_tree/oracle`. */
+/** Other workspace members use these exports of `extensions/kernel_tree/oracle`. */
 export { IovaModel, type IovaOperation } from "./iova_operations.ts";
 export { MappingModel } from "./mapping_operations.ts";
 export { PoolModel, type PoolOperation } from "./pool_operations.ts";

@@ -101,8 +101,8 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
 type RequestRefusal = MergeRefusal | "peer_memory" | "apart";
 
 /**
- * The merger's reason for not merging; without one, the reason why the merger did not compare the
- * request with the bio.
+ * The merger's reason for not merging. If the merger has no reason, it did not compare the request
+ * with the bio, and the result says why.
  */
 function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): RequestRefusal {
   if (merger.refusal !== null) return merger.refusal;

@@ -41,7 +41,7 @@ function blkDma(context: ExecutionContext): BlkDma {
   return new BlkDma(machine);
 }
 
-/** Calls `work`; events that the iterator causes there name the request. */
+/** Calls `work`. Events that the iterator emits during this call name the request. */
 function forRequest<T>(
   context: ExecutionContext,
   request: NvmeRequest,

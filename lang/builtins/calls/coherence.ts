@@ -31,7 +31,7 @@ interface CacheLineView {
 
 /** Cache lines in a row of the picture: one page. */
 const ROW_LINES = 64;
-/** Rows of a picture before the rest is only counted. */
+/** Limit of the rows that a picture shows; the other rows are only counted. */
 const DISPLAYED_ROWS = 8;
 
 const SIGNS: Readonly<Record<LineState, string>> = {

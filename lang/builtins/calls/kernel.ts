@@ -1,4 +1,4 @@
-/** A kernel's services for drivers besides mapping: its allocators, and its locks. */
+/** Services of the kernel for drivers, apart from mapping: its allocators, and its locks. */
 import {
   type HostBuffer,
   INJECTION,

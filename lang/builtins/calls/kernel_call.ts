@@ -150,7 +150,10 @@ export function kernelCall<
   return builtin({ ...facts(name), ...entry, parameters: parameters as never });
 }
 
-/** The result form in scripts for each result type in C. An errno is raised. */
+/**
+ * The result form in scripts for each result type in C. An `int` is an errno: instead of returning
+ * it to the script, the call raises an error.
+ */
 const RESULTS: Readonly<Record<string, Form>> = {
   bool: "bool",
   int: "nothing",
@@ -160,8 +163,8 @@ const RESULTS: Readonly<Record<string, Form>> = {
 };
 
 /**
- * Calls a function of the mapping API with a script's arguments. A two-step state stores the device
- * with which it was passed.
+ * Calls a function of the mapping API with a script's arguments. If a two-step state is passed, the
+ * state stores the device of the call.
  * @throws {KernelError} The errno that the function returns.
  */
 export function mappingCallOf(

@@ -1,6 +1,6 @@
 /**
- * Commands for a disk, SGL descriptors and PRP entries as bytes. Scripts may make them correct or
- * incorrect.
+ * The bytes of disk commands, of SGL descriptors and of PRP entries. Scripts may make them correct
+ * or incorrect.
  */
 import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices";
 import { describeValue } from "../../values/operators.ts";

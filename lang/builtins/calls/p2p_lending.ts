@@ -169,7 +169,7 @@ assert p2pmem(cmb).references == 0`,
     run(context, [device, sizeBytes, offsetBytes, isPrivate]) {
       const { providers } = context.lab.topology;
       const availableBytes = providers.of(device.function)?.pool?.availableBytes ?? 0;
-      // A larger amount is refused before any page is mapped.
+      // A size above `availableBytes` is refused before any page is mapped, so it is not charged.
       if (sizeBytes <= availableBytes) {
         context.chargeMemory(LENT_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
       }

@@ -34,8 +34,8 @@ interface MapCall {
 }
 
 /**
- * The value of a mapping just made. An error cookie raises ENOMEM. For the checker, this counts as
- * if the driver had tested the result, unless `unchecked` is set.
+ * The value of a mapping just made. Unless `unchecked` is set, an error cookie raises ENOMEM, and
+ * for the checker the driver has tested the result.
  */
 function mapped(context: ExecutionContext, asked: MapCall, unchecked: boolean): Mapping {
   const { dev, addr, sizeBytes } = asked;

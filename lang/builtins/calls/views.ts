@@ -17,8 +17,9 @@ import { TRANSLATED_MACHINE } from "./example_machines.ts";
 const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;
 
 /**
- * The memory that devices see through an argument. If this is the view of a single device, the
- * device's name is left out, so that the views of two devices can be compared.
+ * The views of memory that belong to the value of an argument: those of all devices of an outcome,
+ * or the view of a single device. For a single device, its name is left out, so that the views of
+ * two devices can be compared.
  */
 function seenThrough(
   value: Value,

@@ -96,7 +96,7 @@ function isType(form: Form): form is HandleType {
   return typeof (form as Partial<HandleType>).format === "function";
 }
 
-/** Number of values in an item of a form, including the item itself. */
+/** Number of values in an item that has the given form, including the item itself. */
 function partsOf(form: Form): number {
   const isRecord = typeof form === "object" && !isList(form) && !isType(form);
   return isRecord ? 1 + Object.keys(form).length : 1;
@@ -140,7 +140,10 @@ export function valueOf<const F extends Form>(
   return make === null ? plain as Value : make(plain, context);
 }
 
-/** The kind of a form's values, and of their items, if it is known. */
+/**
+ * The kind of a form's values. For a list or a record also the kinds of its items, if they are
+ * known.
+ */
 export function kindOfForm(form: Form): { readonly type: Type; readonly of?: Contents } {
   if (typeof form === "string") return { type: form };
   if (isList(form)) {

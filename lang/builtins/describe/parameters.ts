@@ -78,7 +78,10 @@ export function addressOf(value: Quantity): number {
   throw new ScriptError("E0918", `An address cannot be negative: ${value.value}`);
 }
 
-/** A parameter for each kind, by its name and its sentence. */
+/**
+ * Functions that make a parameter, one for each kind. Each takes the parameter's name and the
+ * sentence that describes the parameter.
+ */
 export const param = {
   /** An int within bounds, both included. */
   int: (name: string, doc: string, min = 0, max = Number.MAX_SAFE_INTEGER): Parameter<number> =>

@@ -7,7 +7,7 @@ import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { type Explanation, factLines } from "./explanation.ts";
 
-/** Rules that are listed before the rest is only counted. */
+/** Limit of the rules that are listed; the other rules are only counted. */
 const DISPLAYED_RULES = 12;
 
 /** The facts, then the number of decisions for the device by rule. */

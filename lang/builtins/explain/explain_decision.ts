@@ -109,7 +109,7 @@ function reasons(facts: EventFacts<"p2p.route">): string[] {
   ];
 }
 
-/** Functions for the kinds of events that cannot be explained by a text, by event name. */
+/** Functions that explain the kinds of events for which a text is not enough. Keys: event names. */
 const EXPLAINERS: { readonly [N in EventName]?: (facts: EventFacts<N>) => Explanation } = {
   "block.split": explainSplit,
   "block.merge": explainMerge,

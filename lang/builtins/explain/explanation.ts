@@ -8,7 +8,7 @@ export interface Explanation {
   readonly title: string;
   /** The reason, with the inputs of the decision; empty if the title says enough. */
   readonly why: string;
-  /** The rule, if the event does not contain one as its reason. */
+  /** The rule, if the reason in the event does not contain the rule. */
   readonly rule?: string;
 }
 

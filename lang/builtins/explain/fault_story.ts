@@ -1,4 +1,7 @@
-/** A decoded fault line of a log, and the mapping and the call of the run to which it refers. */
+/**
+ * Explains a decoded fault line of a log, and the mapping and the call in this run that the line
+ * refers to.
+ */
 import type { MachineEvent } from "@dmalab/runtime";
 import {
   type FaultDetails,

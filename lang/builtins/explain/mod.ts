@@ -1,4 +1,4 @@
-/** The exports of `lang/builtins/explain` for other members. */
+/** Other workspace members use these exports of `lang/builtins/explain`. */
 export { explainDecision } from "./explain_decision.ts";
 export { explanationLines } from "./explanation.ts";
 export { loggedFaultLines } from "./fault_story.ts";

@@ -6,7 +6,7 @@ import type { ExecutionContext } from "../../values/execution_context.ts";
 import { noProvider } from "./no_provider.ts";
 import { routeStory } from "./route_story.ts";
 
-/** The kinds of peer memory, which a script has as words. */
+/** The kinds of peer memory. They are words in scripts. */
 const MAP_TYPES: ReadonlySet<string> = new Set([
   "bus_addr",
   "thru_host_bridge",

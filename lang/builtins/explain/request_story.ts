@@ -1,4 +1,4 @@
-/** Why a request was mapped in this way: every decision, with its rule and its reasons. */
+/** Explains how a request was mapped: every decision, with its rule and its reasons. */
 import {
   describedMemory,
   type NvmeRequest,
@@ -110,7 +110,8 @@ export function requestStory(
   const decisions = events.filter(({ fields, name, why }) =>
     (why !== null || CAUSES.has(name) ||
       name === "nvme.complete" && fields.status !== 0) &&
-    // The driver's own decision, which follows, contains this and more.
+    // Leaves out the result of `blk_rq_dma_unmap` if the driver decided about the unmap. The
+    // driver's decision follows, and contains this result and more.
     !(unmappedByDriver && name === "ret.blk_rq_dma_unmap")
   );
   const more = (event: MachineEvent) => moreAbout(event, request, events, context);
@@ -157,7 +158,7 @@ function wholeLines(
 ): string[] {
   if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
   const most = formatLimit(limitSectors(request) * SECTOR_SIZE_BYTES);
-  // Only data from the caller is split by the number of its segments.
+  // The limit of the number of segments applies only to data from the caller.
   const segments = request.nrPhysSegments === 0 || request.op === "discard"
     ? ""
     : `, ${formatCount(request.nrPhysSegments, "segment")} (limit ${request.limits.maxSegments})`;

@@ -5,8 +5,9 @@
 import type { EventFields, EventName, FieldValue } from "@dmalab/runtime";
 
 /**
- * A row of the table of texts. It has the required values of fields and inputs, the title, the
- * reasons and, if the event does not contain it, the rule. `why.rule` is the rule of the decision.
+ * A row of the table of texts: the required values of fields and inputs, the title, and the
+ * reasons. It also has the rule if the event does not contain the rule. `why.rule` is the rule of
+ * the decision.
  *
  * `{name}` is a field or an input as the vocabulary prints it, `{name:page}` its number of pages,
  * `{name:WORDS}` its text in WORDS. `[…]` is left out if all its values are empty or 0, and
@@ -87,7 +88,7 @@ export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
     stateless:
       "the device is not translated, and dma_need_unmap() is false: no DMA address is stored",
   },
-  /** Why an entry was mapped in this way, by the row of the rule's table. */
+  /** The reason for the way in which an entry was mapped. Each key is a row of the rule's table. */
   HMM_ROWS: {
     "hmm-rdma-vfio.1.3.1": "already mapped: its offset in the range",
     "hmm-rdma-vfio.1.3.2": "already mapped: its address is in the list",

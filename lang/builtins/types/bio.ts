@@ -38,7 +38,7 @@ export class BioTarget {
     return vecsSizeBytes(this.vecs) + this.datalessBytes;
   }
 
-  /** Refuses memory for a bio that has a length without memory. */
+  /** Refuses to add memory to a bio that has a length but no memory. */
   checkTakesMemory(): void {
     if (this.datalessBytes === 0) return;
     throw new ScriptError("E0917", `A bio that is a ${this.op} of so many bytes has no memory`);
@@ -88,7 +88,7 @@ function picturedBio(target: BioTarget): PicturedBio {
   const vectors = vecs.map((vec, index): PicturedVector => {
     const before = vecs[index - 1];
     if (before === undefined) return { ...vec, meetsBytes: null };
-    // Inside a bio, adjacent segments make no difference.
+    // Inside a bio, the gap does not depend on whether the two segments are adjacent in memory.
     const gap = pairGap(vecOffset(before.phys) + before.sizeBytes, vecOffset(vec.phys));
     return { ...vec, meetsBytes: 2 ** (gap - 1) };
   });

@@ -142,7 +142,7 @@ export const COUNTERS: HandleType<Counters> = {
   equals: (counters, other) => isHandle(other, COUNTERS) && sameCounts(counters, other.target, ""),
 };
 
-/** Types of the parts: `counters.iotlb` and its like. */
+/** Types of the groups of counters, such as `counters.iotlb`. */
 export const COUNTER_GROUPS: readonly HandleType<Counters>[] = [...GROUPS.values()];
 
 export function counterTypes(vocabulary: EventVocabulary): readonly HandleType<Counters>[] {

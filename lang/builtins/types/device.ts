@@ -282,7 +282,10 @@ function noPlace(what: string): ScriptError {
   );
 }
 
-/** The total length of ranges in bytes; charged to the run, which reads them next. */
+/**
+ * The total length of ranges in bytes. Charges the memory for these bytes to the run, before the
+ * caller reads or writes the ranges.
+ */
 function rangeBytes(ranges: readonly ScriptDmaRange[], context: ExecutionContext): Bytes {
   const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
   context.chargeMemory(sizeBytes + ITEM_BYTES * ranges.length);

@@ -80,7 +80,9 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
   ),
 }));
 
-/** The facts about the line in this run, computed from the events whenever a field is read. */
+/**
+ * The facts that this run has about the line, computed from the events whenever a field is read.
+ */
 const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
   device: f.string(
     "The device of this machine that has the source's address, by name, or none.",

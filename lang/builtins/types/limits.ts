@@ -15,7 +15,9 @@ export interface LimitsTarget {
   readonly device: string;
 }
 
-/** The runtime's name for a numeric limit, under which the reasons of the limit are found, too. */
+/**
+ * The runtime's name for a numeric limit. The reasons of the limit are stored under the same name.
+ */
 type LimitKey = {
   [K in LimitReason["limit"]]: QueueLimits[K] extends number ? K : never;
 }[LimitReason["limit"]];

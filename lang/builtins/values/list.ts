@@ -43,7 +43,7 @@ export function checkedIndex(index: Value, length: number, what: string): number
   );
 }
 
-/** First and end of a slice, both within `length`. */
+/** The first index and the end index of a slice, both within `length`. */
 export function checkedSlice(range: RangeValue, length: number, what: string) {
   const { first, end } = range;
   if (first >= 0 && first <= end && end <= length) return { first, end };
@@ -324,7 +324,7 @@ function* numberedLines(items: readonly Value[], context: ExecutionContext): Gen
   }
 }
 
-/** The beginning of a value that fits in a line. */
+/** The beginning of a value, cut so that it fits in a line. */
 function lineStart(item: Value, context: ExecutionContext): string {
   return typeof item === "string"
     ? item.slice(0, context.columns)

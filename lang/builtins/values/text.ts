@@ -11,7 +11,10 @@ import { BYTE_NUMBER_METHODS } from "./byte_numbers.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 
-/** Up to this length of a part, the host's search is fast. For longer parts it may be very slow. */
+/**
+ * If a searched part is not longer than this, the host's search is fast. For longer parts it may be
+ * very slow.
+ */
 const SHORT_CHARACTERS = 16;
 /** Characters between two charges of work, and the steps charged for each character. */
 const STRIDE = 4096;
@@ -65,8 +68,8 @@ function* longOccurrences(
 }
 
 /**
- * For each prefix of the part: the length of the longest proper prefix of it that is also its
- * suffix.
+ * For each prefix of the part: the length of its longest border. A border of a text is a proper
+ * prefix of the text that is also a suffix of it.
  */
 function bordersOf(part: string, context: ExecutionContext): Int32Array {
   context.chargeMemory(Int32Array.BYTES_PER_ELEMENT * part.length);

@@ -67,7 +67,10 @@ export function cellFiguresIn(
   return condition.kind === "Unary" ? cellFiguresIn(condition.operand, counts) : [];
 }
 
-/** The operand of a `Count` instruction: a figure, with its cell in an expectation. */
+/**
+ * The operand of a `Count` instruction: a figure. In an expectation, the operand also has the
+ * figure's cell.
+ */
 export function countKey({ cell, figure }: Pick<CellFigure, "cell" | "figure">): string {
   return `${figure}\n${cell}`;
 }

@@ -139,7 +139,10 @@ export type NameBinding =
 /** The top-level declarations of a file that other files may use. */
 export type Declared = ConstBinding | FunctionBinding;
 
-/** The places that a program changes: by name only, because a record may have many references. */
+/**
+ * The places that a program changes. Entries are recorded only by their names, not by their
+ * records, because a record may have many references.
+ */
 export interface PlacesChanged {
   /** Names of entries: `record.name = e`. */
   readonly entries: Set<string>;
@@ -198,7 +201,7 @@ export class Resolution {
   }
 }
 
-/** The hint for a name in a pattern that has no value to compare with. */
+/** The hint for a name that occurs in a pattern but has no value to compare with. */
 export const PATTERN_BINDS_NOTHING = "a pattern binds no name; `_` matches the rest";
 
 /** Names visible in one block; other names are looked up in the surrounding block. */

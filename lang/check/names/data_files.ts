@@ -35,7 +35,7 @@ export class DataFiles {
 
   #readCall({ arguments: given, span }: CallExpression, reads: Reads): Known {
     const [argument] = given;
-    // Other mistakes in the arguments are reported by the check of kinds.
+    // Mistakes in the arguments that are not reported here are reported by the check of kinds.
     if (argument === undefined) return null;
     const { value } = argument;
     const path = value.kind === "String" && value.parts.length <= 1 ? value.parts[0] ?? "" : null;

@@ -13,8 +13,9 @@ export function eventNameOf(expression: Expression): string | null {
 }
 
 /**
- * The events that a name in a pattern means: one event; all events with the prefix for `iommu.*`;
- * `call.NAME` for the bare name of a kernel function. Empty if there is no such event.
+ * The events that a name in a pattern means. An event's name means that event. `iommu.*` means all
+ * events with the prefix `iommu.`. The bare name of a kernel function means `call.NAME`. Empty if
+ * there is no such event.
  */
 export function eventsNamed(name: string, registry: Registry): readonly string[] {
   if (name.endsWith(".*")) {

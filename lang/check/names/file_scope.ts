@@ -17,7 +17,9 @@ export class FileScope {
   machineKinds: ReadonlyMap<string, Type> = new Map();
   /** The contents of the machine's blocks besides keys. */
   machine: MachineParts | null = null;
-  /** The parts of the program that are unreliable after syntax errors; null without any. */
+  /**
+   * The parts of the program that are unreliable after syntax errors; null without syntax errors.
+   */
   torn: TornText | null = null;
   /** Consts and functions: the file's own, and all that are visible in the files it uses. */
   readonly declared: Map<string, Declared>;

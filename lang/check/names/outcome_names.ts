@@ -95,7 +95,10 @@ function namesOf(outcome: OutcomeKind, registry: Registry): readonly string[] {
   }
 }
 
-/** The correct keyword for a name of another kind of outcome. */
+/**
+ * The correct keyword for a name that belongs to another kind of outcome than the keyword in the
+ * script.
+ */
 function otherOutcome(name: string, registry: Registry): string | undefined {
   if (registry.errnoNames.has(name)) return `${name} is an errno: \`fails\`, \`expect error\``;
   if (registry.faultReasons.has(name)) return `${name} is a fault: \`faults\`, \`expect fault\``;

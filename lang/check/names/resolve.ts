@@ -135,8 +135,8 @@ export class Resolver {
   }
 
   /**
-   * Reports an unknown event. This is a name with a prefix of event names, if that prefix is not
-   * bound to anything else.
+   * Reports an unknown event: a name that starts with a prefix of event names, if that prefix is
+   * not bound to anything else.
    */
   #misspelledEvent(expression: FieldExpression, scope: Scope): boolean {
     const { declared, machineKinds, registry, torn, variables } = this.fileScope;
@@ -278,8 +278,8 @@ export class Resolver {
   }
 
   /**
-   * Records that a method which changes its receiver is called. The kind of the receiver is not
-   * known yet.
+   * Records the call of a method if the method changes its receiver. The kind of the receiver is
+   * not known yet.
    */
   #noteMethodChange(method: string): void {
     const { changes } = this.resolution;
@@ -902,8 +902,8 @@ function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope
 }
 
 /**
- * The code around the outermost `compare` that contains the given code; the code itself without
- * one.
+ * The code around the outermost `compare` that contains the given code. If the given code is in no
+ * `compare`, the given code itself.
  */
 function outsideCompare(code: CodeScope): CodeScope {
   let outside = code;

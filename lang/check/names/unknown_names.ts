@@ -102,8 +102,8 @@ function misspelled(
     bound.name !== name && (bound.declaration !== null) === (call !== null) &&
     (bound.code === null || bound.code === code)
   );
-  // The bound name starts with the used name: a space is missing in it, or a word that belongs
-  // elsewhere was added.
+  // The bound name starts with the used name. Either a space is missing in the bound name, or a
+  // word that belongs elsewhere was added to it.
   const joined = candidates.find((bound) => name.length > 2 && bound.name.startsWith(name));
   if (joined !== undefined || uses.length < 2 || !bag.mayCompare(candidates.length)) {
     return joined ?? null;
@@ -133,8 +133,8 @@ function reportMisspelled(
 }
 
 /**
- * Whether calls of a function pass extra arguments that belong to the unknown names in it. The
- * function then lacks parameters for these names.
+ * Whether calls of a function pass extra arguments that belong to the unknown names in the
+ * function. The function then lacks parameters for these names.
  */
 function areParameters(
   uses: readonly UnknownName[],

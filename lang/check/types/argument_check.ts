@@ -1,4 +1,4 @@
-/** Arguments of calls before the run: their number, their names and their kinds. */
+/** Checks the arguments of calls before the run: their number, their names and their kinds. */
 import type { Registry } from "../../values/registry.ts";
 import type { ParameterSpec, Type } from "../../values/spec.ts";
 import type { DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";

@@ -7,7 +7,8 @@ type KindKey = Expression | Variable | FunctionDeclaration;
 
 /**
  * From this length on, the kind of a chain of declarations may depend on the order of inference.
- * The reason is that the kinds known before decide whether the limit of a chain is reached.
+ * The reason is that the limit of a chain may be reached or not, depending on which of its kinds
+ * are already known.
  */
 const LONG_CHAIN = 25;
 

@@ -63,7 +63,7 @@ const CHAIN_LIMIT = 100;
 
 export class TypeInference {
   readonly #pending = new Set<Expression>();
-  /** Entries with a reported name in which a space is missing between two words. */
+  /** Entries that were reported because their name probably lacks a space between two words. */
   readonly #joined = new Set<Span>();
   #chain = 0;
   /** Functions with a result that is being inferred. */
@@ -100,8 +100,8 @@ export class TypeInference {
   }
 
   /**
-   * The expression that made the list item or record entry that an expression reads; otherwise
-   * null.
+   * If an expression reads a list item or a record entry, the expression that made this item or
+   * entry; otherwise null.
    */
   madeBy(expression: Expression): Expression | null {
     return this.shapeOf(expression).madeBy;
@@ -583,7 +583,7 @@ export class TypeInference {
     return UNKNOWN;
   }
 
-  /** The kind of a list's member, from the kinds of its items. */
+  /** The kind that a member of lists gives, from the kinds of the list's items. */
   #fromItems(
     gives: FromItems,
     item: StructuralType | null,
@@ -810,7 +810,7 @@ export class TypeInference {
     return false;
   }
 
-  /** Arguments of a lambda, which cannot be named. */
+  /** Checks the arguments of a lambda. These arguments cannot be named. */
   #checkValues(call: CallExpression): void {
     for (const argument of call.arguments) {
       this.kindOf(argument.value);

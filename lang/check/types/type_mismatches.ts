@@ -91,9 +91,9 @@ export class TypeMismatches {
   /**
    * Records a use that does not fit.
    *
-   * @param values The values of the use, with their kinds. If exactly one of the values with an
-   *   origin is `none` or a word, that value's origin is blamed; otherwise the common origin of all
-   *   these values. If they have several origins, none is blamed.
+   * @param values The values of the use, with their kinds. Only values that have an origin count.
+   *   If exactly one of these is `none` or a word, its origin is blamed. Otherwise their common
+   *   origin is blamed; if they have several origins, none is blamed.
    */
   add(
     diagnostic: Omit<Hinted, "severity">,
@@ -216,8 +216,8 @@ export class TypeMismatches {
   }
 
   /**
-   * Whether a `none` value is a mistake. One use is enough for that, because a script does not bind
-   * or return a result that does not exist on purpose, unless it says `none`.
+   * Whether a `none` value is a mistake. One use is enough for that: a script does not purposely
+   * bind or return a result that does not exist, unless it says `none`.
    */
   #isNoneByMistake(first: Origin): boolean {
     let origin: Origin | null = first;
@@ -236,8 +236,8 @@ export class TypeMismatches {
   }
 
   /**
-   * The farthest origin of a use that can be blamed; if no origin can be blamed, the nearest.
-   * `isBlamed` says whether it can be blamed.
+   * The origin to blame for a use: the farthest origin that can be blamed; if no origin can be
+   * blamed, the nearest one. `isBlamed` says whether the returned origin can be blamed.
    */
   #culprit(use: Expression, type: Type): MismatchOrigin {
     let origin = this.#originOf(use)!;

@@ -19,7 +19,10 @@ export interface PicturedSpace {
   readonly cursor32: number | null;
   /** Where the next search above 4 GiB starts; null for the top. */
   readonly cursor64: number | null;
-  /** Full and half full magazines: `4KiB: 3+0 on cpu 0`. */
+  /**
+   * Numbers of ranges in the loaded and the previous magazine of each CPU's cache: `4KiB 3+0 cpu
+   * 0`.
+   */
   readonly caches: readonly string[];
 }
 
@@ -66,8 +69,8 @@ export function reservedLines(
 }
 
 /**
- * A strip of cells. It ends at or above the highest of the ranges, and reaches down to the lowest
- * range.
+ * A strip of cells, from the lowest range up to the end of the highest range. The top of the strip
+ * is rounded up to a whole cell.
  */
 function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[] {
   const [highest] = ranges;

@@ -1,6 +1,6 @@
 /**
- * Lines for the parts of a mapping that are copied: the address of each part's bounce buffer, and
- * of the original.
+ * Lines for the parts of a mapping that are copied. Each line has the address of the part's bounce
+ * buffer and the address of the original memory.
  */
 import type { BouncedPart } from "@dmalab/devices";
 import { endsOf, pad } from "../../text/columns.ts";
@@ -12,7 +12,7 @@ import { formatAddress, formatSize } from "../../text/numbers.ts";
  */
 const SHOWN = { longest: 6, first: 3, last: 2 };
 
-/** A line for each part; none without any. */
+/** A line for each part; empty if there are no parts. */
 export function bouncedLines(parts: readonly BouncedPart[]): string[] {
   const lines = parts.map(({ dma, origPhys, sizeBytes, tlbPhys }) =>
     addressLine(dma, sizeBytes, bounceText(tlbPhys, origPhys))

@@ -45,7 +45,7 @@ const GAP = 5;
  * ones are shown.
  */
 const SHOWN = { longest: 8, first: 4, last: 2 };
-/** List pages that are shown before those in the middle are left out. */
+/** Limit of the list pages that are shown. If there are more, pages in the middle are left out. */
 const DISPLAYED_PAGES = 3;
 
 /** The drawing, in at most 80 columns. */
@@ -105,8 +105,8 @@ function hiddenSegments(hidden: readonly unknown[]): string {
  * The rows with the right column of the drawing: first the command's own entries, then each list in
  * a box.
  *
- * @param rowsOf The rows for the entries that point to data: those of a list page, or for null
- *   those of the command itself.
+ * @param rowsOf The rows for the entries that point to data. `page` is a list page, or null for the
+ *   entries of the command itself.
  */
 function entryRows(request: RequestMemory, rowsOf: (page: number | null) => readonly PieceRow[]) {
   const rows = endsOf(rowsOf(null), SHOWN, (hidden) => gapRow(hidden, (text) => text));
@@ -245,7 +245,7 @@ function pieceByPiece(request: RequestMemory): string[] {
 
 function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string): PieceRow {
   const segments = hidden.filter((row) => row.left !== "").length;
-  // If only entries are left out, the line from their segment continues.
+  // If entries are left out but no segments, the line from the entries' segment continues.
   if (segments === 0) return frame(rightText(`  …  ${hidden.length} more`));
   return {
     ...frame(rightText(segments === hidden.length ? "  …" : `  …  ${hidden.length} more`)),

@@ -10,7 +10,10 @@ export interface SlotSizes {
   readonly setSlots: number;
 }
 
-/** A pool with its buffers, which may be in any of the added pools; lowest first. */
+/**
+ * A pool with its buffers, the lowest address first. A buffer may also be in a pool that was added
+ * to this pool.
+ */
 interface PoolOfBuffers {
   readonly pool: SwiotlbPool;
   readonly setSlots: number;

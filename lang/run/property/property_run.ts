@@ -89,9 +89,9 @@ export function runProperty(
       if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
-    // No smaller cases are tried after a limit, because each would run as long again. None are
-    // tried after a bug of dmalab either, because the script has no failure that could become
-    // smaller.
+    // No smaller cases are tried if the case ended at a limit, because each smaller case could also
+    // run until the limit. None are tried after a bug of dmalab either, because the script has no
+    // failure that could become smaller.
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;

@@ -1,4 +1,4 @@
-/** The exports of `lang/syntax/tree` for other members. */
+/** Other workspace members use these exports of `lang/syntax/tree`. */
 export type {
   AssertStatement,
   AssignStatement,

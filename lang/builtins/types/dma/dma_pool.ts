@@ -1,4 +1,4 @@
-/** Pools of small blocks that CPU and device share, and their blocks. */
+/** The types of DMA pools, and of the small blocks of a pool, which CPU and device share. */
 import { type DmaAddr, KernelError } from "@dmalab/runtime";
 import type { DmaPool, PoolBlock } from "@dmalab/runtime/dma";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";

@@ -26,7 +26,10 @@ import { fieldsOf } from "../../describe/fields.ts";
 import { named, param } from "../../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
 
-/** Ranges in the picture of one device's addresses before the rest is only counted. */
+/**
+ * Limit of the ranges that the picture of one device's addresses shows; the others are only
+ * counted.
+ */
 const DISPLAYED_RANGES = 20;
 /**
  * Number of ranges that get a note. It is greater than the number of listed ranges, because ranges
@@ -215,7 +218,7 @@ function spacePicture(
   }, rows);
 }
 
-/** The ranges, each with its note; only the first ones need a note. */
+/** The ranges. Only the first `NOTED_RANGES` ranges get a note; the others need none. */
 function picturedRanges(domain: IommuDomain) {
   return addressRanges(domain).map((range, index) => ({
     start: range.start,

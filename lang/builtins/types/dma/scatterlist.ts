@@ -45,7 +45,9 @@ function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRange[] {
   return ranges;
 }
 
-/** A boundary between two ranges: the entry that begins a new one. */
+/**
+ * A boundary between two ranges: the range before it, and the first entry of the range after it.
+ */
 interface SegmentBoundary {
   readonly list: Scatterlist;
   readonly device: DmaDevice;

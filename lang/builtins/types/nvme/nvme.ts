@@ -12,7 +12,7 @@ import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { named, param } from "../../describe/parameters.ts";
 
-/** The number of blocks in `blocks:` or `bytes:`. */
+/** The number of blocks, from the argument `blocks:` or `bytes:`; 1 if both are left out. */
 function mediaBlocks(
   { media: { blockSizeBytes: blockBytes } }: NvmeDevice,
   sizeBytes: number | undefined,

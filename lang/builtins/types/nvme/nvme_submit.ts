@@ -29,7 +29,10 @@ export const OP = param.of(
 export const LBA = optional(param.int("lba", "First logical block; 0 when left out."), 0);
 const INTO = named(param.handle("into", BUFFER, "Where the data goes."));
 const FROM = named(param.handle("from", BUFFER, "Where the data comes from."));
-/** The memory, for scripts that choose the operation at run time. */
+/**
+ * The memory that holds the data. This argument is for scripts that choose the operation at run
+ * time.
+ */
 export const DATA = named(
   param.handle("data", BUFFER, "The memory, whichever way the operation moves the data."),
 );

@@ -120,8 +120,8 @@ const NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether an event belongs to the calls of a map. An event with a range belongs to the map if the
- * ranges are the same.
+ * Whether an event belongs to the calls of a map. An event with a range belongs to the map if its
+ * range is the range of the map.
  */
 export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boolean {
   return NAMES.has(event.name) && event.device === (device?.name ?? null) &&

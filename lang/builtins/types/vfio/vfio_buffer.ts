@@ -86,8 +86,8 @@ export const VFIO_BUFFER: HandleType<VfioBufferTarget> = {
         context.chargeMemory(ITEM_BYTES * buffer.npages);
         const { pageBytes, pages } = buffer;
         const segments = pages.map((page) => ({ phys: page, sizeBytes: pageBytes }));
-        // The buffer has no checker: the driver writes to pages that stay linked, because the
-        // two-step API has no sync for the CPU.
+        // The buffer has no checker. The reason is that the driver writes to the pages while they
+        // stay linked: the two-step API has no sync for the CPU.
         const { caches, memory, pages: allocator, random } = context.lab.machine;
         return new HostBuffer({ caches, memory, pages: allocator, random }, segments);
       },
