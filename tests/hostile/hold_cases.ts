@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 import { caseOfScript, exitCodeOf, givenTo, type HostileCase } from "./hostile_case.ts";
 import { INPUTS } from "./inputs.ts";
-import { type Ended, programs, runCases, tookMs } from "./run_case.ts";
+import { type Ended, runCases, tookMs } from "./run_case.ts";
 
 const MAX_TIME_SHARE = 2;
 const MAX_MEMORY_SHARE = 1.25;
@@ -66,7 +66,7 @@ export async function holdCases(
 ): Promise<void> {
   const [, only = ""] = Deno.args.join(" ").match(/--only (\S+)/) ?? [];
   const cases = all.filter(({ name }) => name.includes(only));
-  const ended = await runCases(cases, programs(), holds);
+  const ended = await runCases(cases, holds);
   for (const [index, hostile] of cases.entries()) {
     const one = ended[index]!;
     if (Deno.args.includes("--took")) console.log(tookText(hostile, one));

@@ -9,10 +9,10 @@ import { builtPackage } from "../built_package.ts";
 import { ROOT } from "../source_text.ts";
 import { givenTo, type HostileCase, type Program } from "./hostile_case.ts";
 
-export type Programs = Readonly<Record<Program, string>>;
+type Programs = Readonly<Record<Program, string>>;
 
 /** The programs of the package, and the replay of captured data. */
-export function programs(): Programs {
+function allPrograms(): Programs {
   const folder = builtPackage();
   return {
     command: join(folder, "main.js"),
@@ -159,30 +159,39 @@ class SharedProcess {
 }
 
 /**
- * Runs all cases in order. Cases that can share a process do so, because starting a process and its
- * first runs cost as much as many cases.
+ * Runs all cases. Cases that can share a process do so, because starting a process and its first
+ * runs cost as much as many cases. Cases with the least memory run first: a process keeps memory that
+ * an earlier case needed.
  *
  * @param holds Whether a case has ended as required.
+ * @returns The ends, in the order of the cases.
  */
 export async function runCases(
   cases: readonly HostileCase[],
-  programs: Programs,
   holds: (hostile: HostileCase, ended: Ended) => boolean,
 ): Promise<Ended[]> {
-  const alone = (each: HostileCase) =>
-    inFolder(each, (words) => runAlone(each, programs[each.program ?? "command"], words));
-  const own = await alone(ORDINARY);
+  // Only cases with separate processes need the package.
+  let programs: Programs | null = null;
+  let own: Took | null = null;
+  const alone = (each: HostileCase) => {
+    const program = (programs ??= allPrograms())[each.program ?? "command"];
+    return inFolder(each, (words) => runAlone(each, program, words));
+  };
   const shared = new SharedProcess();
-  const ended: Ended[] = [];
-  for (const hostile of cases) {
+  const ended = new Map<HostileCase, Ended>();
+  const memoryOf = (hostile: HostileCase) => givenTo(hostile).memoryBytes;
+  for (const hostile of cases.toSorted((a, b) => memoryOf(a) - memoryOf(b))) {
     const { program = "command", stdin, stdout } = hostile;
     const isWordsAlone = program === "command" && stdin === undefined && stdout === undefined;
     const one = isWordsAlone ? await shared.run(hostile) : null;
     const isHeld = one !== null && holds(hostile, one);
-    ended.push(isHeld ? one : beside(own, await alone(hostile)));
+    ended.set(
+      hostile,
+      isHeld ? one : beside(own ??= await alone(ORDINARY), await alone(hostile)),
+    );
   }
   await shared.end();
-  return ended;
+  return cases.map((hostile) => ended.get(hostile)!);
 }
 
 /** A process that runs hostile cases one after the other. */
