@@ -11,7 +11,7 @@ import { pausedAt } from "./machines/replay.ts";
 /** The callbacks of a session that its recorder needs. */
 export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
 
-/** A position of a session at which other input could be typed instead. */
+/** A position of a session at which another input can be typed than the input in the recording. */
 interface BranchPoint {
   /** The position before the next input or step. */
   readonly position: Position;
@@ -116,7 +116,7 @@ export class Branch {
   }
 
   /**
-   * Starts a branch from a position of this branch, which stays unchanged.
+   * Starts another branch from a position of this branch. This branch stays unchanged.
    *
    * @returns Null when the position is the end of this branch, because no new branch is needed
    *   then.

@@ -41,7 +41,8 @@ export function changesOf(recording: RecordedRun, cell: RowField): readonly RowF
   for (const row of rowsOf(table, cell, recording.log.count)) {
     const version = versionOf(table, row);
     const since = table.since(row);
-    // The rest of a cut row was written earlier than the cut.
+    // If a part of a row was removed, its rest is a new row. The rest was written before the
+    // removal.
     const isRest = since > version.createdSeq;
     if (!isRest) changes.set(since, { seq: since, what: "written", version });
     else if (changes.get(since)?.what === "ended") changes.delete(since);

@@ -250,7 +250,7 @@ function nativePart({ expression, name, value }: NativePart): ValuePart {
   return { name, expression, ...openedNative(value) };
 }
 
-/** The fields of a handle; empty for other values, which their text describes fully. */
+/** The fields of a handle. Empty for other values, because their text describes them fully. */
 function fieldNames(value: Value): readonly string[] {
   if (!(value instanceof Handle)) return [];
   const names = new Set<string>();

@@ -52,13 +52,16 @@ export class EvaluationCache {
   readonly #prefetched = new Map<string, PrefetchState>();
   #lastScope: FileScope | null = null;
 
-  /** @param scope The names visible at the top level: another scope when the code has grown. */
+  /**
+   * @param scope Returns the names visible at the top level. If the code has grown, it returns
+   *   another scope.
+   */
   constructor(private readonly timeline: Timeline, private readonly scope: () => FileScope) {}
 
   /** The result of an evaluation at a position. @throws {EvaluationError} Without a result. */
   at<T>(position: Position, question: CacheKey<T>): T {
-    // If a live machine is at this position, it is evaluated directly and nothing is cached:
-    // evaluation is fast, and the machine may change without an event.
+    // If a live machine is at this position, the machine evaluates the question directly and
+    // nothing is cached: evaluation is fast, and the machine may change without an event.
     if (this.timeline.standsAt(position)) {
       return this.timeline.at(position, (paused) => question.ask(paused, EVALUATION_STEPS));
     }

@@ -257,7 +257,7 @@ export class Evaluator {
     return { text: formatValue(value, vm, true), kind: typeText(typeOf(value)), value };
   }
 
-  /** Gives names of the machine their values if no code has used them before. */
+  /** Sets the values of machine names that no code has used before. */
   #bindNew(vm: Vm): void {
     const { machineGlobals } = this.compiler.tables;
     if (this.#boundNames.get(vm) === machineGlobals.size) return;

@@ -11,7 +11,7 @@ import type { KeptVariables } from "./recorded_run.ts";
 import type { Recording } from "./recording.ts";
 
 /**
- * Number of positions at the end of a run for which variables are stored. For a run of more than
+ * Variables are stored for this number of positions at the end of a run. For a run of more than
  * `MAX_POSITIONS` positions nothing is stored, because the run must be replayed to get the
  * variables.
  */

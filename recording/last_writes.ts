@@ -51,8 +51,8 @@ export function spanOfEvent(recording: RecordedRun, seq: number): Span | null {
 }
 
 /**
- * The statement that made the changes before a position. At the start of a statement, this is the
- * previous statement.
+ * The statement that made the last changes before a position. At the start of a statement, this is
+ * the previous statement.
  */
 export function spanAt(recording: RecordedRun, position: Position): Span | null {
   if (!recording.isStatementStart(position)) {

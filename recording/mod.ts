@@ -6,9 +6,10 @@
  * 1. loads a program for debugging ({@linkcode loadForDebugging}) and lists its runs with
  *   {@linkcode runsOf};
  * 2. records a run with {@linkcode recordRun};
- * 3. keeps a {@linkcode Position} and moves it: {@linkcode move} by event, statement or activity,
- *   with {@linkcode BreakpointSet} on the way; {@linkcode until} and {@linkcode rewind} to where an
- *   expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
+ * 3. keeps a {@linkcode Position} and moves it. {@linkcode move} goes by event, statement or
+ *   activity, and stops at a {@linkcode BreakpointSet} on the way. {@linkcode until} and {@linkcode
+ *   rewind} go to the position at which an expression changes. {@linkcode atLine}, {@linkcode
+ *   atTime} and {@linkcode atOutput} find a position by line, time or output;
  * 4. queries, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
  *   `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
  *   {@linkcode readMemory}, {@linkcode lastWrite}; `views/` describes a position.
@@ -19,8 +20,9 @@
  * State: a {@linkcode Recording} keeps its run and the machines that repeat it. Tests:
  * `recording_test.ts`.
  *
- * Exports for other members; they are more than those of `library.ts`, which is `dmalab/recording`
- * for users:
+ * Users import `dmalab/recording`, which is `library.ts` and has fewer exports than this file.
+ *
+ * Other workspace members use these exports:
  */
 export { firstDifferentEvent } from "./views/difference.ts";
 export {

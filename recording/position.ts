@@ -3,9 +3,9 @@ import { countBefore } from "@dmalab/runtime/basics";
 import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
 
 /**
- * A position after event `seq`, when `statement` statements have started; the last of them is the
- * current statement. `{ seq: 0, statement: 0 }` is the ready machine. At the end, `statement` is
- * one past the last statement.
+ * A position in a run. `seq` is the number of the event before the position, and `statement` is the
+ * number of statements that have started; the last of them is the current statement. `{ seq: 0,
+ * statement: 0 }` is the ready machine. At the end, `statement` is one past the last statement.
  */
 export interface Position {
   /** The number of the last event. */

@@ -73,7 +73,9 @@ const NUMBERED: Readonly<Record<string, readonly [table: LabTableName, field: st
   command: ["commands", "cid"],
   bounce: ["swiotlb", "slot"],
 };
-/** Cells that are selected by a word and an address that they cover: their table. */
+/**
+ * Tables with cells that are selected by a word and an address. A selected cell covers the address.
+ */
 const COVERED: Readonly<Record<string, LabTableName>> = {
   pte: "page_table",
   iova: "iova",

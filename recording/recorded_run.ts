@@ -346,7 +346,7 @@ export class RecordedRun {
     return frames;
   }
 
-  /** The first event with a name at or after another; null for none. */
+  /** The first event that has a name and is not before the event `from`; null for none. */
   find(name: EventName, from = 1): number | null {
     for (let seq = from; seq <= this.log.count; seq++) {
       if (this.log.nameAt(seq) === name) return seq;
@@ -354,7 +354,7 @@ export class RecordedRun {
     return null;
   }
 
-  /** The name of an event, without building it. */
+  /** The name of an event. The event itself is not built. */
   eventNameAt(seq: number): string {
     return this.log.nameAt(seq);
   }
@@ -368,7 +368,7 @@ export class RecordedRun {
   }
 
   /**
-   * The table of a name. @throws {RangeError} When no table has it.
+   * The table that has a name. @throws {RangeError} When no table has the name.
    * @internal
    */
   table<T extends LabTableName>(name: T): TableOf<T>;

@@ -49,7 +49,7 @@ test "fails" matrix { iommu.mode = [strict, lazy] } {
 }
 `;
 
-/** Makes a step from a position, which a breakpoint may end early. */
+/** Makes a step from a position. A breakpoint may end the step early. */
 function stepFrom(
   recording: Recording,
   from: Position,
@@ -184,8 +184,8 @@ Deno.test("machines wait at even distances, and are replaced when looks take the
       new Timeline(known, start).at(position, (paused) => expression.evaluate(paused).text),
     );
   }
-  // Parked machines were used, so no new replay was started for the evaluation. The places that
-  // became free are filled again once.
+  // Parked machines were used, so no new replay was started for the evaluation. Preparing again
+  // parks machines at the places that became free; after that, nothing is left to prepare.
   assertEquals(reruns, 24);
   assert(prepareAll(waiting, recording.last, near) > 0);
   assertEquals(waiting.checkpoints, 24 + 1);

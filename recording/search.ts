@@ -1,7 +1,7 @@
 /**
  * Finds where an expression changes. Only the machine can evaluate the expression. Therefore the
- * run is replayed and the expression is evaluated at each event and each statement; backwards, in
- * ranges of increasing length.
+ * run is replayed and the expression is evaluated at each event and each statement. The search
+ * backwards replays ranges of increasing length.
  */
 import { type CompiledExpression, EvaluationError } from "./evaluator.ts";
 import {
@@ -68,7 +68,7 @@ export function rewind(
   from: Position,
   expression: CompiledExpression,
 ): ExpressionChange | null {
-  // Throws if the expression has no value: that must not look like an expression that never
+  // Throws if the expression has no value. A result of null would say that the expression never
   // changed.
   evaluate(recording, from, expression.text);
   return lastChangeOf(recording, from, (paused) => tell(expression, paused));

@@ -111,7 +111,10 @@ export class TimeTravelSession extends Cursor {
     return comparePositions(this.position, this.recording.last) < 0;
   }
 
-  /** Executes a text: at a past position on a new branch, unless it is only evaluated. */
+  /**
+   * Executes a text. At a past position this starts a new branch, unless the text only has to be
+   * evaluated.
+   */
   feed(text: string): TimeTravelResult {
     const looked = this.#look(text);
     if (looked !== null) return looked;

@@ -194,8 +194,8 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
   /** True if the cell failed only because a budget was exceeded. */
   readonly isOverBudget: boolean;
   /**
-   * The latencies that make up virtual time: those of the machine that are not 0, by latency key or
-   * by event name.
+   * The latencies of the machine that are not 0, by latency key or by event name. Virtual time
+   * consists of these latencies.
    */
   readonly latenciesNs: Readonly<Record<string, number>>;
   /** Empty if the machine has no latencies. */
@@ -210,7 +210,7 @@ export interface BenchExpectationOutcome {
   readonly place: LocationText;
   /** The common values of the group's cells: `size = 4KiB`; empty for all cells. */
   readonly where: string;
-  /** `not judged`: a cell that the expectation names did not run, or failed. */
+  /** `not judged`: a cell to which the expectation refers did not run, or failed. */
   readonly outcome: "passed" | "failed" | "not judged";
   /** Why the expectation was not judged. */
   readonly reason: string | null;
@@ -225,13 +225,15 @@ export interface BenchReport {
   /** The place of the bench's name. */
   readonly place: LocationText;
   /**
-   * The axis value of the baseline's cells, with its axis. Other cells are compared with the
-   * baseline. Null if there is no baseline.
+   * The axis and the value that the baseline's cells have in common. Other cells are compared with
+   * the baseline. Null if there is no baseline.
    */
   readonly baseline: VariantSetting | null;
   /** The cells in the order of the axes; the last axis changes fastest. */
   readonly cells: readonly BenchOutcome[];
-  /** The bench's expectations, each in every group of cells. */
+  /**
+   * The outcomes of the bench's expectations. Each expectation is judged in every group of cells.
+   */
   readonly expectations: readonly BenchExpectationOutcome[];
 }
 

@@ -68,8 +68,8 @@ export interface RunOptions {
   /** Colours for the lines of failures. */
   readonly style?: FailureStyle | undefined;
   /**
-   * Whether to search for the known defects that cause a failure. False if nothing shows the
-   * result.
+   * Whether to search for the known defects that cause a failure. False if the caller does not show
+   * the defects.
    */
   readonly attributeDefects?: boolean;
   /** A clock, and a source of interrupts. Without it there is no time limit. */
@@ -78,7 +78,10 @@ export interface RunOptions {
 
 /** Options for callers inside the project, which may inspect the machine. */
 export interface InspectedRunOptions extends RunOptions {
-  /** Receives the VM of each test, and with it the machine, before its first statement. */
+  /**
+   * Receives the VM of each test before the test's first statement. The VM gives access to the
+   * machine.
+   */
   readonly onVm?: MachineOptions["onVm"];
 }
 
@@ -133,7 +136,7 @@ export function branchOf(text: string | undefined): readonly BranchChoice[] | un
   return choices;
 }
 
-/** Passes lines on until their limit is reached. */
+/** Passes lines on until the run has written the largest number of lines or of bytes. */
 export class LimitedOutput implements Output {
   stopped = false;
   #linesLeft: number;

@@ -74,7 +74,7 @@ export function runTestWith(
 }
 
 /**
- * Returns the run of a test or property that is shown. For a property, this is the smallest case
+ * Returns the run that is shown for a test or a property. For a property, this is the smallest case
  * that fails, or the last case if none fails.
  */
 export function shownRun(
@@ -128,8 +128,8 @@ class ProgramRun {
   }
 
   /**
-   * The case of a property to which `--branch` applies. It is the case that is shown after a run of
-   * the property.
+   * The case to which `--branch` applies if the test is a property. It is the case that is shown
+   * after a run of the property.
    */
   #shownCase(test: AnyRun): PlannedRun {
     const { branch: _, machine, ...others } = this.options;

@@ -61,7 +61,7 @@ export class RunSession {
   readonly #options: SessionParts;
   readonly #first: SessionNames;
   readonly #moves: HistoryEntry[] = [];
-  /** The current action, which a repetition must do after the moves. */
+  /** The current action. A repetition must do the moves first, and then this action. */
   #current: HistoryEntry | null = null;
   #isBusy = false;
   #state: SessionState;
@@ -164,7 +164,8 @@ export class RunSession {
     this.#rest();
     const failures = [result.failure, ...result.tests.map(({ failure }) => failure)];
     if (failures.some((failure) => failure !== null && BY_CLOCK.has(failure.code))) {
-      // An input that the clock or the user stopped would end elsewhere when repeated: undo it.
+      // The clock or the user stopped the input. A repetition of the input would end elsewhere, so
+      // the input is undone.
       this.#again();
       return { ...result, newMachine: false, undone: true };
     }
@@ -268,7 +269,7 @@ export class RunSession {
   }
 
   /**
-   * The session's variables, each with the global of its value.
+   * The session's variables, each with the global that stores its value.
    * @internal
    */
   globals(): readonly { readonly name: string; readonly global: number }[] {
@@ -294,7 +295,9 @@ export class RunSession {
     this.#state = state;
   }
 
-  /** Repeats moves from the session's first machine on, which has no devices. */
+  /**
+   * Repeats moves. The repetition begins with the session's first machine, which has no devices.
+   */
   #repeat(
     state: SessionState,
     history: readonly HistoryEntry[],
@@ -401,7 +404,9 @@ function unexpectedOf(
   };
 }
 
-/** Parts of a text that a session never runs, and its tests unless `runsTests`. */
+/**
+ * Parts of a text that a session never runs. Unless `runsTests` is set, tests are such parts, too.
+ */
 function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
   return items.flatMap((item): UnrunPart[] => {
     switch (item.kind) {

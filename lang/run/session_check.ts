@@ -54,7 +54,7 @@ export interface PreparedInput {
   readonly newMachine: boolean;
   readonly consts: readonly ConstCode[];
   readonly statements: readonly PreparedStatement[];
-  /** The global that stores the value shown last; null without one. */
+  /** The global that stores the value shown last; null if there is no such global. */
   readonly lastValue: number | null;
   /** Warnings about the input. */
   readonly diagnostics: readonly Diagnostic[];

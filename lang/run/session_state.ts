@@ -65,11 +65,14 @@ export interface PerformedInput {
 
 /** The plan for a state that is made by repeating earlier actions. */
 export interface ReplayPlan {
-  /** Values of branchings that need not be tried again, for each machine that the replay builds. */
+  /**
+   * For each machine that the replay builds: values of choice points, so that these choices need
+   * not be tried again.
+   */
   readonly resolvedChoices: readonly ReadonlyMap<number, Value>[];
-  /** Number of the session's first machines that are left out. */
+  /** How many of the session's first machines are left out. */
   readonly skips: number;
-  /** The branch of the last machine to which the replay runs; null to repeat everything. */
+  /** On the last machine, the replay runs to this branch; null to repeat everything. */
   readonly request: ReplayRequest | null;
   /** Gets the VM of each machine that the replay builds, before anything runs on it. */
   readonly onVm: ((vm: Vm) => void) | null;
@@ -178,7 +181,8 @@ export class SessionState {
 
   /**
    * Repeats a move; yields wherever the VM is paused, and between activities.
-   * @param settles True to set the names to their meaning after the whole move.
+   * @param settles True to give the names, at the end, the meaning that they have after the whole
+   *   move.
    */
   *again(entry: HistoryEntry, settles = true): Generator<void, void> {
     if (this.ended) return;

@@ -124,7 +124,7 @@ export interface SessionVariable {
 export interface SessionSummary {
   /** Number of inputs and steps so far. */
   readonly moves: number;
-  /** Number of the last event, and virtual time, for the prompt. */
+  /** Number of the last event, for the prompt. */
   readonly seq: number;
   /** Virtual time. */
   readonly nowNs: number;
@@ -140,6 +140,6 @@ export interface SessionSummary {
   readonly variables: readonly SessionVariable[];
   /** Names of consts and functions. */
   readonly declared: readonly string[];
-  /** Names the machine binds. */
+  /** Names that the machine binds. */
   readonly machineNames: readonly string[];
 }

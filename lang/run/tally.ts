@@ -115,8 +115,8 @@ export class TestTally {
   }
 
   /**
-   * Fails the test for a requirement that no run of a repeated block met. If only a single branch
-   * was run, nothing is judged, because other branches may have met the requirement.
+   * Fails the test if no run of a repeated block has met a requirement. If only a single branch was
+   * run, nothing is judged, because other branches may have met the requirement.
    */
   #judgeTrials(): void {
     if (this.options.branch !== undefined) return;

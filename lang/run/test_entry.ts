@@ -50,7 +50,7 @@ export interface TestEntry {
   /** @internal */
   readonly declaration: AnyTest;
   /**
-   * The test's value on each axis: those of its table, then those of its matrix.
+   * The test's values, one on each axis: first the axes of its table, then the axes of its matrix.
    * @internal
    */
   readonly axes: readonly VariantSetting[];
@@ -152,7 +152,8 @@ export function compileTest(
       cells: cellFiguresIn(expectation.condition, compiler.tables.resolution.counts),
     })) ?? [],
     baseline: bench?.baseline ? baselineName(bench.baseline) : null,
-    // Expectations of a bench are not searched: they are judged when all cells have run.
+    // Expectations of a bench are not searched for a use of events, because they are judged when
+    // all cells have run.
     usesEvents: bench === null ? usesEvents(test) : innerBlocks(bench).some(blockUsesEvents),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };

@@ -106,7 +106,7 @@ function axisValues(
   return all;
 }
 
-/** The text of a value: for a record with an entry `name` that entry, otherwise the formatted value. */
+/** The text of a value. If the value is a record with an entry `name`, the text of that entry. */
 function axisText(value: Value): string {
   const name = value instanceof RecordValue ? value.entries.get("name") : undefined;
   return formatValue(typeof name === "string" || name instanceof EnumValue ? name : value);

@@ -37,7 +37,7 @@ export class PatternLexer {
       const end = this.#end;
       if (type.GROUP !== LEFT_OUT) {
         tokens.push({
-          // For a fixed pattern its string is reused.
+          // If the pattern is a fixed string, this string is reused.
           image: typeof type.PATTERN === "string" ? type.PATTERN : text.slice(at, end),
           startOffset: at + offset,
           endOffset: end - 1 + offset,

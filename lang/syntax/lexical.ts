@@ -107,7 +107,7 @@ export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticRepor
   return kept;
 }
 
-/** Reports a name that is too long: messages about a thing repeat its name. */
+/** Reports a name that is too long. Names are limited because messages repeat them. */
 function reportLongName(token: IToken, reporter: DiagnosticReporter): void {
   const message = `Name too long: ${token.image.length} characters`;
   reporter.errorOn("E0116", token, message, `a name has at most ${MAX_REPEATED} characters`);
@@ -129,7 +129,7 @@ function checkNumber(token: IToken, reporter: DiagnosticReporter): void {
   if (value.kind === "problem") report(token, value.problem, reporter);
 }
 
-/** `4 KiB`: reports the space, and accepts it as one number. */
+/** `4 KiB`: reports the space, and changes the token to the whole number with its unit. */
 function unitBehindBlank(
   token: IToken,
   next: IToken | undefined,
@@ -180,7 +180,7 @@ function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
   return [token, ...t.tokenize(tail, offset)];
 }
 
-/** The longest tail of a text that consists of the given characters and spaces. */
+/** The longest end of a text in which all characters are spaces or given characters. */
 function tailOf(text: string, characters: string): string {
   let start = text.length;
   while (start > 0 && ` \t${characters}`.includes(text.charAt(start - 1))) start--;

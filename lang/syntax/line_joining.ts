@@ -18,13 +18,13 @@ const { Hard } = t;
 
 /**
  * Soft words that begin a statement if a name or a literal follows. If such a word were a name,
- * neither could follow it.
+ * neither a name nor a literal could follow it.
  */
 const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) => row.class === "soft" && isStatementWord(row)),
 );
 
-/** Newlines separate only inside braces; `for (` begins a loop in the style of C. */
+/** Newlines are separators only inside braces. `for (` begins a loop in the style of C. */
 type OpenBracket = "braces" | "brackets" | "loop head";
 
 /** The tokens of a file with balanced brackets, without newlines that end no statement. */

@@ -7,7 +7,7 @@ import type { ParseResult } from "./parse_result.ts";
 
 /** Why a file could not be loaded. */
 export class LoadError {
-  /** The reason, in one word for code, and as a sentence. */
+  /** The reason, in two forms: `reason` is a word for code, and `message` is a sentence. */
   constructor(
     readonly reason: "not_found" | "outside_root" | "unreadable",
     /** The mistake, as a sentence without a final period. */
@@ -31,7 +31,7 @@ export interface SourceLoader {
    * @param path The path as written.
    * @param from The file with the `use`, to which the path is relative; null for the working
    *   folder.
-   * @param limitBytes A longer file is not loaded; without a limit any file is.
+   * @param limitBytes A longer file is not loaded. If left out, files of every length are loaded.
    */
   load(path: string, from: SourceFile | null, limitBytes?: number): SourceFile | LoadError;
 }
@@ -69,8 +69,8 @@ const SCENARIO: FileKind = { name: /\.dma$/, what: "a scenario (*.dma)" };
 
 /**
  * The error for a file with a name that does not belong to the expected kind of file; null for a
- * valid name. Such a file is not read, because a message about its text would print a line of an
- * arbitrary file.
+ * valid name. A file with a wrong name is not read, because a message about its text would print a
+ * line of an arbitrary file.
  */
 export function misnamed(path: string, { name, what }: FileKind): LoadError | null {
   return name.test(path)
@@ -112,8 +112,8 @@ export interface LoadedFile {
 }
 
 /**
- * Limits of the nesting of `use`, of the number of files of a program, and of their characters in
- * total.
+ * Limits for one program: how deeply `use` is nested, how many files the program has, and how many
+ * characters these files have in total.
  */
 const MAX_DEPTH = 100;
 const MAX_FILES = 1000;

@@ -1,5 +1,5 @@
 /**
- * The entry of a table for a name from a script; undefined if there is no entry. A plain access
+ * Finds a table's entry by a name from a script; undefined if there is no entry. A plain access
  * would also find the members that every object has: `constructor`, `toString` and so on.
  */
 export function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {

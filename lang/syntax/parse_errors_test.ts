@@ -115,7 +115,10 @@ Deno.test("options without their word are one error, at the block behind them", 
   );
 });
 
-/** A function's body with its lines between the braces, which are on separate lines. */
+/**
+ * A function with the given lines as its body. No line of the body contains a brace of the
+ * function.
+ */
 const body = (...lines: string[]) => `fn f() {\n${lines.join("\n")}\n}\n`;
 
 Deno.test("a bracket is missed where it is needed at the latest, with the place of its partner", () => {

@@ -8,7 +8,7 @@ import { tokenEnd } from "./tokens.ts";
 
 export interface DiagnosticOptions {
   readonly hint?: Hint | undefined;
-  /** The correct text for the location. */
+  /** The text that corrects the mistake if it replaces the text at the location. */
   readonly instead?: string | undefined;
   /** A few words at the caret. */
   readonly label?: string | undefined;

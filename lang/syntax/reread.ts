@@ -83,7 +83,10 @@ function tornRange(errors: readonly Diagnostic[]): Range | null {
   };
 }
 
-/** Null if the change may affect more than the adjacent statements. */
+/**
+ * Reads the changed statements and the statements next to them again, and keeps the others. Null if
+ * the change may affect other statements, too.
+ */
 function readAgain(
   kept: KeptText,
   source: SourceFile,

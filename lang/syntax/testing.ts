@@ -111,7 +111,7 @@ function entriesText(entries: readonly RecordEntry[]): string {
   return entries.map(({ key, value }) => `${key.text}:${sexpr(value)}`).join(" ");
 }
 
-/** A block: its statements' kinds, or their text. */
+/** A block in braces, as the text of its statements. */
 export function blockText(block: Block): string {
   return `{${block.statements.map((statement) => spanText(statement.span)).join("; ")}}`;
 }

@@ -33,7 +33,7 @@ function characters(from: string, to: string): string[] {
 export const VOCABULARY: TokenType[] = [];
 
 interface OwnTokenType extends TokenType {
-  /** The types of its tokens: the type itself, its categories, and their categories. */
+  /** All types of a token of this type: the type itself, its categories, and their categories. */
   readonly kinds: Set<TokenType>;
 }
 
@@ -173,7 +173,7 @@ export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
 
 export const WordTypes: Readonly<Record<LanguageWord, TokenType>> = { ...Hard, ...Soft };
 
-/** The token types of the words of the selected rows. */
+/** The token types of all words whose rows `isAsked` selects. */
 export function typesWhere(isAsked: (row: KeywordSpec) => boolean): ReadonlySet<TokenType> {
   return new Set(keywordsWhere(isAsked).map((word) => WordTypes[word]));
 }
@@ -234,7 +234,7 @@ export const FatArrow = token("FatArrow", "=>", "`=>`");
 export const EqualEqual = token("EqualEqual", "==", "`==`", [LeadingOperator]);
 export const NotEqual = token("NotEqual", "!=", "`!=`", [LeadingOperator]);
 export const PlusAssign = token("PlusAssign", "+=", "`+=`", [LeadingOperator]);
-/** The operators that differ only in a table of precedences. */
+/** Operators that share a token type, because only their precedences differ. */
 export const OtherOperator = token(
   "OtherOperator",
   /<<|>>|<=|>=|<|>|\/|%/y,
@@ -290,7 +290,7 @@ export const LEXED: TokenType[] = [
 const lexer = new PatternLexer(LEXED);
 
 /**
- * The tokens of a text with newlines, without spaces and comments. Never fails.
+ * The tokens of a text. Newlines are tokens; spaces and comments are not. Never fails.
  *
  * @param offset The offset of the text in its file.
  */
@@ -335,7 +335,7 @@ export function tokenEnd(token: IToken): number {
   return token.startOffset + token.image.length;
 }
 
-/** Whether a token is of a type, or of a type in that category. */
+/** Whether a token is of a type, or of a type that has this type as a category. */
 export function isA(token: IToken | undefined, type: TokenType): boolean {
   return token !== undefined &&
     // The end token is Chevrotain's own, and has no categories.

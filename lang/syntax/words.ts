@@ -57,7 +57,7 @@ const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
   "= and value": (where) => where.inBench && where.atStart && where.next?.tokenType === t.Assign,
 };
 
-/** The rule for when a soft word has its meaning, from its row. */
+/** The rule that decides whether a soft word has its meaning. It is made from the word's row. */
 function ruleOf({ behind, place }: KeywordSpec<LanguageWord>): Rule {
   if (typeof place === "object") {
     if ("before" in place) return ({ next }) => next?.image === place.before;
@@ -125,8 +125,8 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
     } else if (previous?.tokenType === t.Dot) {
       if (token.tokenType !== t.Identifier && isWordToken(token)) t.retype(token, t.Identifier);
     } else if (token.tokenType === Hard.and) {
-      // If the text ends after an `and` that follows a `}`, its block may follow in the next line
-      // of the REPL.
+      // If the text ends after an `and` that follows a `}`, the block of the `and` may follow in
+      // the next line of the REPL.
       const isLast = next === undefined && previous?.tokenType === t.RBrace;
       if (isLast || next?.tokenType === t.LBrace) t.retype(token, t.AndThen);
     } else if (token.tokenType === t.Identifier) {
@@ -247,7 +247,8 @@ function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
 function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boolean {
   if (isRecord(tokens, open)) return false;
   if (VALUE_WORDS.has(token.tokenType)) return true;
-  // `{ }` may be an empty record, `iommu.*{2}` is a count in an event pattern.
+  // After an operator, some braces open no block: `{ }` may be an empty record, and the `{2}` of
+  // `iommu.*{2}` is a count in an event pattern.
   const inside = tokens[open + 1]?.tokenType;
   return t.isA(token, t.InfixOperator) && !t.isA(token, t.Assign) && !t.isA(token, t.PlusAssign) &&
     inside !== t.RBrace && inside !== t.NumberToken;

@@ -7,7 +7,7 @@ export interface Spent {
   bytes: number;
 }
 
-/** A run without a machine that never reaches its limits. */
+/** A run that has no machine and never reaches its limits. */
 export function runOf(): { readonly context: ExecutionContext; readonly spent: Spent } {
   const spent = { steps: 0, bytes: 0 };
   const refuse = (): never => {

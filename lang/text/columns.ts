@@ -63,7 +63,10 @@ export function pairLines(
   );
 }
 
-/** If there is less room beside its name, a text is placed below the name. */
+/**
+ * If fewer columns than this are left beside a name, the text for the name is placed below the
+ * name.
+ */
 const LEAST_TEXT_COLUMNS = 40;
 
 /**

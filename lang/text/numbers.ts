@@ -105,8 +105,8 @@ export function formatLimit(sizeBytes: number): string {
 }
 
 /**
- * A limit that is counted in sectors may be this block size below a round size. `LARGE_BYTES` is
- * the smallest round size for which the form with a minus is used.
+ * A limit that is counted in sectors may be less than a round size by one block of this size.
+ * `LARGE_BYTES` is the smallest round size for which the form with a minus is used.
  */
 const LIMIT_BLOCK_BYTES = 512;
 const LARGE_BYTES = 2 ** 30;

@@ -2,7 +2,7 @@
 
 /** Longest repeated group that is found. */
 const MAX_PERIOD = 8;
-/** Fewer repetitions than this are all shown. */
+/** If there are fewer repetitions than this, all of them are shown. */
 const LEAST_TIMES = 4;
 
 /** A part of a sequence to show, and how often it is repeated after that. */

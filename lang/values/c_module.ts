@@ -40,7 +40,7 @@ export interface CModule {
   linesRun(): ReadonlyMap<string, LinesRun>;
   /** Resets the lines that have run. */
   forgetLines(): void;
-  /** Calls a function at each write to a register, on every machine; null ends that. */
+  /** Calls a function at each write to a register, on every machine. Null ends these calls. */
   watchRegisters(watcher: RegisterWatcher | null): void;
   /** Lines of the driver's functions at which a debugger can stop. */
   lines(): readonly NativeLine[];
@@ -55,8 +55,8 @@ export type CompiledC =
   | NotCompiled;
 
 /**
- * The reason why a source was not compiled, if the reason is not in the text of the source, and a
- * hint.
+ * The reason why a source was not compiled, and a hint. Used if the reason is not in the text of
+ * the source.
  */
 export interface NotCompiled {
   readonly module: null;
@@ -73,8 +73,8 @@ export interface NotCompiled {
  */
 export const STUBS = ["refuse", "zero", "fill"] as const;
 /**
- * The effect for all missing functions; or return values by function name, and other missing
- * functions are refused.
+ * What missing functions do. A word applies to all of them. With a map, a function returns the
+ * value that the map has for its name, and the other missing functions are refused.
  */
 export type Stubs = (typeof STUBS)[number] | ReadonlyMap<string, number>;
 
@@ -93,7 +93,9 @@ export interface TreeSettings {
    * for a file beside the scenario.
    */
   readonly module: string | null;
-  /** Files that are linked with the first one: of the tree, or beside the scenario. */
+  /**
+   * Files that are linked with the first one. They belong to the tree, or lie beside the scenario.
+   */
   readonly files: readonly string[];
   readonly stubs: Stubs;
 }

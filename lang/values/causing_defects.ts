@@ -16,8 +16,8 @@ export const ATTRIBUTION_STEPS = 50_000_000;
  * @param holds Repeats the run without some switches; returns true when the result is then right.
  * @param together How many switches may be needed at once. With 2, pairs are tried when no single
  *   switch is enough.
- * @returns Lists of one switch each if one switch is enough, of two switches if both are needed;
- *   empty when two are not enough.
+ * @returns Lists of switches. Each list has one switch if one switch is enough, or two switches if
+ *   both are needed. Empty when two are not enough.
  */
 export function causingDefects(
   quirks: QuirkSet,
@@ -33,7 +33,7 @@ export function causingDefects(
   return pairs.filter(holds);
 }
 
-/** Switches without some of them. */
+/** A set of switches from which some switches are removed. */
 export function withoutDefects(quirks: QuirkSet, off: readonly QuirkName[]): QuirkSet {
   return new Set([...quirks].filter((own) => !off.includes(own)));
 }

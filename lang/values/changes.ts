@@ -122,7 +122,7 @@ export function partsOf(value: Value): Iterable<Value> {
   return value instanceof Closure ? value.captured : [];
 }
 
-/** Whether a value is another value, or contains it at any depth. */
+/** Whether a value is the wanted value itself, or contains it at any depth. */
 function holds(value: WithParts, wanted: Value, run: ChangingRun): boolean {
   const seen = new Set<WithParts>([value]);
   for (const each of seen) {

@@ -4,7 +4,7 @@ import { VALUE_DEPTH } from "./limits.ts";
 import { LimitError } from "./script_error.ts";
 
 /**
- * The depth of the parts of a value that is itself at the given depth.
+ * If a value is at the given depth, the depth of its parts.
  *
  * @throws {LimitError} E0803 if the depth exceeds the limit.
  */

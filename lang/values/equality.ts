@@ -120,7 +120,7 @@ function recordsEqual(
 }
 
 function handleEquals(handle: Handle, other: Value, context: ExecutionContext | null): boolean {
-  // `iommu` is a thing and a word: compared with a word, it means the word.
+  // `iommu` is a thing and a word. The thing counts as the word when it is compared with a word.
   if (other instanceof EnumValue && other.name === handle.type.name) return true;
   const equals = inherited(handle.type, "equals");
   // The type knows how to compare its targets.

@@ -42,7 +42,7 @@ export function fieldsNamed(events: Iterable<string>, name: string, registry: Re
   return found;
 }
 
-/** True when a field can ever equal a value of a kind, as patterns compare. */
+/** True when a field can ever equal a value of a kind. The values are compared as in patterns. */
 export function canEqual(field: Field, type: Type): boolean {
   if (type === "any") return true;
   if (type === "nothing") return field.isOptional || field.kind === "nothing";

@@ -11,7 +11,7 @@ import type { RunObserver } from "./run_observer.ts";
 import type { Closure, Value } from "./value.ts";
 import type { DebugHooks } from "../vm/debug_hooks.ts";
 
-/** A line of code outside the script, as of a driver in C. */
+/** A line of code outside the script, for example of a driver in C. */
 export interface NativeLine {
   readonly span: Span;
   /** The function that contains the line. */
@@ -71,8 +71,8 @@ export interface Preemption {
    */
   preemptionPoint(place: () => Span | null): void;
   /**
-   * Called when only another block can continue: orders in which another block continues are tried
-   * separately.
+   * Called when only another block can continue. The current order then ends without counting,
+   * because orders in which another block continues are tried separately.
    */
   blockForever(): void;
 }
@@ -124,7 +124,7 @@ export interface ExecutionContext {
    * Called before a list or record changes; throws where no change is allowed, as in an invariant.
    */
   requireChange(): void;
-  /** The source span of the statement with an event's `site` number. */
+  /** The source span of the statement to which the `site` number of an event belongs. */
   siteSpan(site: number): Span | null;
   /** The site number for a location outside the script's statements, such as a line of C. */
   siteOf(span: Span): number;

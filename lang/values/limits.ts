@@ -2,7 +2,10 @@
 export interface Limits {
   /** Instructions of one test; calls, activities and traversals of values count as several. */
   readonly steps: number;
-  /** Bytes of live lists, strings and bytes of one test, and host memory of its machines. */
+  /**
+   * Bytes of the lists, strings and byte values that are live in one test, plus the host memory of
+   * the test's machines.
+   */
   readonly memoryBytes: number;
   /** Nested calls. */
   readonly depth: number;
@@ -11,7 +14,8 @@ export interface Limits {
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
   /**
-   * Bytes of the lines of output, in UTF-8; and of the events that `--trace` prints beside them.
+   * Bytes of the output in UTF-8. The output consists of its lines, and of the events that
+   * `--trace` prints beside the lines.
    */
   readonly outputBytes: number;
   /**
@@ -22,7 +26,7 @@ export interface Limits {
   readonly timeMs: number;
 }
 
-/** How many times {@linkcode Limits.timeMs} a test may take in wall-clock time. */
+/** The wall-clock time that a test may take, as a multiple of {@linkcode Limits.timeMs}. */
 export const CLOCK_TIMES = 10;
 
 /** The default limits of a run. */
@@ -71,7 +75,7 @@ export const LIST_BYTES = 96;
 export const ITEM_BYTES = 8;
 /** A character of a text. */
 export const CHARACTER_BYTES = 2;
-/** An item of a list that is itself a new value, such as a size or a part of a text. */
+/** An item of a list, if the item is itself a new value, such as a size or a part of a text. */
 export const NEW_ITEM_BYTES = 40;
 export const RECORD_BYTES = 288;
 export const ENTRY_BYTES = 40;

@@ -40,7 +40,7 @@ export interface VariantSetting {
 
 export interface ComparedMachine {
   readonly settings: readonly VariantSetting[];
-  /** The machine's changes to the machine block. */
+  /** The changes to the machine block that give this machine. */
   readonly variant: MachineVariant;
   /** The configuration of the test's machine with these changes, or the error in them. */
   build(test: readonly MachineVariant[]): LabConfig | string;

@@ -2,7 +2,8 @@
  * Operators on values. The VM's loop handles ints itself, and calls these functions for all other
  * values.
  *
- * Every result is exact up to 2^53 - 1 or an error; no result is ever rounded.
+ * Every result is exact up to 2^53 - 1. A result that cannot be exact is an error; no result is
+ * ever rounded.
  */
 import { formatAddress, formatDuration, formatSize } from "../text/numbers.ts";
 import {
@@ -30,7 +31,7 @@ import {
   type Value,
 } from "./value.ts";
 
-/** The largest exact integer: a sum of two exact integers that exceeds it can be detected. */
+/** The largest exact integer. If the sum of two exact integers is greater, that can be detected. */
 export const INTEGER_LIMIT = Number.MAX_SAFE_INTEGER;
 
 /** Charges strings, lists and bytes to the script's memory. */
@@ -104,7 +105,10 @@ function calculate(
   }
 }
 
-/** `left / right` cut towards zero. The quotient of doubles alone could round up. */
+/**
+ * `left / right` cut towards zero. Without the subtraction of the remainder, the quotient of
+ * doubles could round up.
+ */
 export function divideExactly(left: number, right: number): number {
   return (left - left % right) / right + 0;
 }

@@ -1,4 +1,4 @@
-/** The question of a `quiz`: the machine computed its answer, and usual mistakes have a hint. */
+/** The question of a `quiz`. The machine computed the answer, and usual mistakes have a hint. */
 export interface Question {
   /** The question. */
   readonly text: string;

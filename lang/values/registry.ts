@@ -3,8 +3,8 @@
  * language: one object, passed as a parameter.
  *
  * `lang/builtins/mod.ts` exports the real registry as `BUILTINS`; tests of the language itself pass
- * a small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the
- * devices or, apart from its `basics`, the runtime at run time.
+ * a small fake. At run time, nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run`
+ * imports the devices, and of the runtime these folders import only the `basics`.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -85,13 +85,16 @@ export interface Registry {
   /** The types of the names in `LabMachine.globals`, before the machine is built. */
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
   buildMachine(config: LabConfig, options: MachineBuildOptions): LabMachine;
-  /** Used before the machine is built: it has memory for values, and refuses everything else. */
+  /**
+   * A placeholder for the machine before the machine is built. It has memory for values, and
+   * refuses everything else.
+   */
   refusingMachine(memoryLimitBytes: number): LabMachine;
 
   random(seed: number): RandomSource;
   /**
-   * The error of a script for an exception; null for an exception that a script cannot expect: a
-   * bug, or a `ScriptError`.
+   * Converts an exception to an error that a script can handle; null for an exception that a script
+   * cannot expect: a bug, or a `ScriptError`.
    */
   classifyError(error: unknown): RaisedError | null;
   /**

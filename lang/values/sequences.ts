@@ -2,9 +2,10 @@
  * Sequences of operations for properties: `forall ops in sequence(0..=20, { op: [map, unmap], n:
  * 0..8 })`.
  *
- * A step is made from a template. A list is a choice of one of its items, a range a choice of one
- * of its numbers. For a record, each entry is chosen. Any other value is constant. From a list of
- * records, a record is chosen first, so that each operation can have its own arguments.
+ * A step is made from a template. A list is a choice of one of its items, and a range is a choice
+ * of one of its numbers. For a record, a choice is made for each entry. Any other value is
+ * constant. From a list of records, a record is chosen first, so that each operation can have its
+ * own arguments.
  */
 import { freeze } from "./changes.ts";
 import { ListValue, Quantity, RangeValue, RecordValue, type Value } from "./value.ts";

@@ -1,7 +1,7 @@
 /**
  * Types of the VM's interface to a machine. `lang/builtins/lab_machine.ts` implements the interface
  * on top of `devices/lab.ts`; it is the only connection between running a script and simulating
- * hardware. The VM and the runner import only types of the runtime, and its `basics`.
+ * hardware. From the runtime, the VM and the runner import only types and the `basics`.
  */
 import type { EventStream, Leak } from "@dmalab/runtime";
 import type { RegisterAccess } from "../syntax/tree/ast.ts";
@@ -55,8 +55,8 @@ export type RemovalPoint = "driver.remove" | "device.unplug";
 /** Counts every place where something could fail, until it is stopped. */
 export interface HitCount {
   /**
-   * @param removal If set, the result is the moments for that removal instead of the places that
-   *   could fail.
+   * @param removal If set, the result is not the places that could fail, but the moments at which
+   *   this removal could happen.
    */
   places(removal?: RemovalPoint | null): readonly InjectionPlace[];
   stop(): void;

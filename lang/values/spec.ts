@@ -80,8 +80,8 @@ export interface ParameterSpec {
 export type Arguments = readonly unknown[];
 
 /**
- * Contexts in which a call is not allowed, such as under a spin lock, in words. For `gfp`, this
- * depends on the argument `atomic` of the call.
+ * Describes the contexts in which a call is not allowed, such as under a spin lock. For `gfp`, the
+ * contexts depend on the argument `atomic` of the call.
  * @see rules/c-api.md, column C
  */
 export const CALL_CONTEXTS = {

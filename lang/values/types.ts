@@ -68,9 +68,9 @@ export function memberNames(type: HandleType): readonly string[] {
 /**
  * The message for a name after a dot that is not a field, or not a method.
  *
- * @returns The message, and `use`. This is how to use the member if it is a method instead of a
- *   field or the other way round, or the replacement of a name that does not exist; undefined if
- *   neither applies.
+ * @returns `message`, and `use`. If the member is a method instead of a field, or the other way
+ *   round, `use` says how to use it. If the name does not exist, `use` is its replacement. If
+ *   neither applies, `use` is undefined.
  */
 export function memberProblem(
   object: Type,

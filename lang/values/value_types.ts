@@ -159,7 +159,7 @@ export function castable(type: Type): boolean {
   return type === "int" || type === "size" || type === "phys" || type === "dma";
 }
 
-/** The prefix of the types of counters for a group of events: `counters.iotlb`. */
+/** The prefix of types for groups of counters: `counters.iotlb` has such a type. */
 const COUNTERS_OF = "@counters_";
 
 /** A description at the start of a sentence. */

@@ -13,7 +13,7 @@ import { findField, inherited } from "../values/types.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
 
-/** Activities that run between two checks of the host's clock. */
+/** Number of activities that run between two checks of the host's clock. */
 const WATCHED_ACTIVITIES = 64;
 
 export class Activities {

@@ -18,7 +18,7 @@ export interface BranchChoice {
 export class RaceSchedule {
   /**
    * @param wanted For each moment at which several blocks could continue, the index of the block
-   *   that does.
+   *   that continues.
    * @param whole Whether the run continues after the race; otherwise it ends with the race.
    */
   constructor(readonly wanted: readonly number[], readonly whole: boolean) {}

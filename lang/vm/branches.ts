@@ -58,7 +58,8 @@ export class BranchOutcome {
    * @param machine The machine in the state at the end of the block.
    * @param missing If the machine's release lacks a call and the block ended at that call: a
    *   sentence about it.
-   * @param settings For `compare`, the settings in which its machine differs; empty for `fork`.
+   * @param settings For `compare`, the settings that distinguish the block's machine from the
+   *   others; empty for `fork`.
    */
   constructor(
     readonly machine: LabMachine,
@@ -121,8 +122,8 @@ export interface ReplayRequest {
   /** Choices that lead to the wanted branch; the last one is the branch. */
   readonly choices: readonly BranchChoice[];
   /**
-   * Values of earlier points with a choice on the way to the branch. They are passed so that these
-   * choices are not tried again.
+   * Values of the choice points that come before the branch. They are passed so that these choices
+   * are not tried again.
    */
   readonly resolvedChoices: ReadonlyMap<number, Value>;
   /** Limit of the run's steps. */

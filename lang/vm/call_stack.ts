@@ -38,15 +38,15 @@ export function callersOf({ code, depth, frames, pc }: CallStack): CallerLocatio
     if (returnPc === TO_NATIVE) continue;
     const isNative = returnPc < TO_NATIVE;
     const span = spanAt(code, isNative ? TO_NATIVE - 1 - returnPc : returnPc);
-    // If a builtin calls a lambda that is written inside that same call, the location of the call
-    // already shows it.
+    // A builtin may call a lambda that is written inside the builtin's own call. The location in
+    // the lambda then already shows the location of that call.
     if (isNative && isInside(callers.at(-1)?.span ?? spanAt(code, pc), span)) continue;
     callers.push({ span, callee: code.functions[frames[frame + 2]!]!.name });
   }
   return callers;
 }
 
-/** Enters a lower frame once more: its new operands are above all others on the stack. */
+/** Enters a lower frame once more. The new frame's operands are above all operands on the stack. */
 export function enterAgain(vm: OpenStack, pc: number, fp: number): void {
   if (vm.depth >= vm.limits.depth) throw tooDeep(vm.limits);
   let own = vm.fp;

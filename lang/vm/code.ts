@@ -105,7 +105,10 @@ export interface FailInfo {
   /** The word after `with`; null for the point's natural error. */
   readonly error: string | null;
   readonly hasNth: boolean;
-  /** Index into `Code.expectations`: reached when the point has failed at least once. */
+  /**
+   * Index into `Code.expectations`. The expectation is reached when the point has failed at least
+   * once.
+   */
   readonly expectation: number;
 }
 
@@ -115,19 +118,23 @@ export interface FailEachInfo {
   /** Whether a closure with the device's actions during a removal lies on the stack. */
   readonly hasMeanwhile: boolean;
   readonly span: Span;
-  /** Index into `Code.expectations`: reached when there was a place to fail. */
+  /** Index into `Code.expectations`. The expectation is reached when there was a place to fail. */
   readonly hit: number;
   readonly expectation: number;
 }
 
-/** A requirement that at least one run of a block of `inject each` or `race` must meet. */
+/**
+ * A requirement of a block of `inject each` or `race`. At least one run of the block must meet it.
+ */
 export interface TrialDuty {
   /** `inject each` or `race`. */
   readonly word: TrialWord;
   readonly span: Span;
-  /** Index into `Code.expectations`: reached where the requirement applies. */
+  /** Index into `Code.expectations`. The expectation is reached where the requirement applies. */
   readonly trial: number;
-  /** Index into `Code.expectations`: reached when a run has met the requirement. */
+  /**
+   * Index into `Code.expectations`. The expectation is reached when a run has met the requirement.
+   */
   readonly done: number;
   /**
    * The requirement. `holds`: the condition of an `if` without `else` is true. `succeeds`: a call
@@ -154,7 +161,7 @@ export type SweepWord = keyof typeof SWEEPS;
 
 export interface RaceInfo {
   readonly blocks: number;
-  /** Index into `Code.expectations`: reached when all orders were tried. */
+  /** Index into `Code.expectations`. The expectation is reached when all orders were tried. */
   readonly trial: number;
   /**
    * True if the rest of the run is repeated for each order, too. Otherwise only the race is
@@ -176,7 +183,7 @@ export interface Site {
   readonly call: Span;
 }
 
-/** Used instead of a statement's number in a mark: the function returns. */
+/** A mark with this number in place of a statement's number means that the function returns. */
 export const RETURNING = -1;
 
 /** The statement that runs its blocks on separate machines. */

@@ -102,7 +102,8 @@ export function position(index: Value, length: number, what: string): number {
 }
 
 /**
- * True if the value of a `match` fits a pattern: it lies in the range, or equals the value.
+ * True if the value of a `match` fits a pattern: it lies in the pattern's range, or equals the
+ * pattern's value.
  *
  * If the kinds differ, the value does not fit; this is not an error, because `match` may be used to
  * distinguish kinds. Numbers of different kinds count as one kind.

@@ -94,9 +94,9 @@ export interface Control extends ExecutionContext {
   assertions: number;
   /** Faults and reports that a statement expected. */
   readonly expectedIncidents: Set<IncidentEvent>;
-  /** Steps left until the limit, not counting charged work that was not yet subtracted. */
+  /** Steps left until the limit. Charged work may still have to be subtracted from them. */
   steps: number;
-  /** Subtracts the work that was charged from the steps. */
+  /** Subtracts charged work from the steps that are left. */
   countWork(): void;
   /** Checks the host's limits now and then; null where there is no clock. */
   readonly watch: RunWatch | null;

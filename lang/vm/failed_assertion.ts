@@ -17,7 +17,7 @@ import { differenceLines } from "./value_difference.ts";
  */
 const VALUE_CHARACTERS = 60;
 const END_CHARACTERS = 16;
-/** Longest text of a value that is formatted to find its end. */
+/** Largest number of characters that are formatted to find the end of a value's text. */
 const LOOKED_AT_CHARACTERS = 4096;
 
 /**

@@ -139,7 +139,10 @@ export function raisedLocations(
   return [own, ...callerSpans(callers.slice(0, count))];
 }
 
-/** Callers, innermost first; recursive calls and very many callers are counted. */
+/**
+ * Callers, innermost first. A recursive call is listed once, with its number. If there are very
+ * many callers, those in the middle are only counted.
+ */
 function callerSpans(callers: readonly CallerLocation[]): RelatedSpan[] {
   const places: { readonly caller: CallerLocation; times: number }[] = [];
   for (const caller of callers) {

@@ -7,8 +7,8 @@ import { LimitError } from "../values/script_error.ts";
  */
 export function hostLimit(error: unknown): LimitError | null {
   if (!(error instanceof RangeError || error instanceof SyntaxError)) return null;
-  // A regular expression that is first compiled deep in the stack gives a SyntaxError about the
-  // stack.
+  // If a regular expression is compiled for the first time when little of the stack is left, the
+  // host throws a SyntaxError about the stack.
   if (/call stack|: Stack overflow$/.test(error.message)) {
     return new LimitError("E0803", "Values or calls are nested too deeply");
   }

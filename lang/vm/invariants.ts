@@ -15,7 +15,10 @@ export class Invariants {
 
   constructor(readonly vm: Control) {}
 
-  /** @throws {ScriptError} E0924 while a condition is evaluated, which must not change anything. */
+  /**
+   * @throws {ScriptError} E0924 while a condition is evaluated, because conditions must not change
+   *   anything.
+   */
   requireChange(): void {
     if (!this.#checking) return;
     throw new ScriptError(

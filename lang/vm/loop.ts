@@ -154,7 +154,8 @@ export function loop(vm: Vm, floor: number): VmState {
     for (;;) {
       if (--fuel < 0) {
         vm.steps += fuel + 1;
-        // A limit is reported at the next instruction, not at the previous one.
+        // `pc` is increased here so that a limit is reported at the next instruction. Otherwise the
+        // limit would be reported at the previous instruction.
         pc++;
         fuel = vm.refuel(floor);
         pc--;

@@ -31,8 +31,8 @@ export interface Happened {
 /**
  * Compares an expected outcome with the actual outcome.
  *
- * If a call raises an error because of the expected fault or report, the error is accepted together
- * with it: `ssd.read(…) faults not_present` needs no second expectation.
+ * If a call raises an error because of the expected fault or report, that error is accepted, too:
+ * `ssd.read(…) faults not_present` needs no second expectation.
  *
  * @returns The incidents that count as expected.
  * @throws {ExpectationError} If the outcome differs; the message contains the actual outcome.

@@ -5,7 +5,10 @@ import { type Span, spanPlace } from "../source.ts";
 
 /** A moment at which more than one block could continue. */
 export interface RaceChoice {
-  /** The index of the chosen block among the `of` blocks that could continue. */
+  /**
+   * The index of the chosen block. It counts only the blocks that could continue, and `of` is their
+   * number.
+   */
   readonly taken: number;
   readonly of: number;
 }

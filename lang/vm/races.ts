@@ -76,7 +76,7 @@ interface FailedOrder {
   readonly message: string;
 }
 
-/** A failed run with its machine, which is kept. */
+/** A failed run. Its machine is kept. */
 interface FailedRun {
   readonly order: RaceOrder;
   readonly child: Vm;
@@ -117,7 +117,10 @@ interface Explored {
 }
 
 export class Races implements Preemption {
-  /** Incidents in orders of races other than the first order, with which this run continues. */
+  /**
+   * Incidents in orders of races. Those of the first order are left out, because this run continues
+   * with the first order.
+   */
   readonly incidents: RaceIncident[] = [];
   #race: RunningRace | null = null;
 
@@ -421,7 +424,7 @@ export class Races implements Preemption {
   }
 }
 
-/** Handlers with the depth and operand position of another frame. */
+/** Copies handlers, and gives the copies another frame's depth and operand position. */
 function movedTo(handlers: readonly Handler[], depth: number, sp: number): Handler[] {
   return handlers.map((handler) => ({ ...handler, depth, sp }));
 }

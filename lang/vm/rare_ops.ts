@@ -131,7 +131,9 @@ export interface RareVm extends Control {
   readonly sweeps: Sweeps;
   /** How often events happened in the turns that a budget covers, for `Count`. */
   readonly budgetCount: (eventName: string) => Value;
-  /** Installs a handler of kernel errors, which continues at `pc`; a null outcome is `try`. */
+  /**
+   * Installs a handler of kernel errors. The handler continues at `pc`. A null outcome is `try`.
+   */
   handle(outcome: OutcomeInfo | null, pc: number): void;
   /** Called at the end of the block or call of an expected outcome. */
   settle(outcome: OutcomeInfo, incidentsBefore: number, value: CallValue | null): void;

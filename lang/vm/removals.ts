@@ -139,7 +139,8 @@ export class Removals implements Preemption {
   #act(): void {
     const acts = this.#meanwhile;
     if (acts === null) return;
-    // Cleared, so that calls within these actions do not start them again.
+    // The field is cleared during the call, so that calls within the actions do not start the
+    // actions again.
     this.#meanwhile = null;
     this.vm.call(acts, []);
     this.#meanwhile = acts;

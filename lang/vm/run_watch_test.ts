@@ -62,7 +62,10 @@ function endOf(
   return null;
 }
 
-/** A moment for each second of a run that gets this part of a processor. */
+/**
+ * The wall-clock time and the processor time at each second of a run, in milliseconds. The run gets
+ * the share `part` of a processor.
+ */
 const secondsOf = (count: number, part: number) =>
   Array.from({ length: count }, (_, second) => [1000 * second, 1000 * part * second] as const);
 

@@ -30,7 +30,10 @@ import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
 import type { Vm } from "./vm.ts";
 
-/** A mistake that the checker reported, or a fault, only because something failed or was removed. */
+/**
+ * A mistake that the checker reported, or a fault. It occurred only because something failed or was
+ * removed.
+ */
 export interface SweepIncident {
   readonly event: IncidentEvent;
   /** The statement that tried the places. */
@@ -235,7 +238,7 @@ export class Sweeps {
    *
    * @param groups Places that went wrong in the same way. The defect that causes the failure of the
    *   first place is tried first for the others.
-   * @param holds Whether nothing went wrong in a run that did not fail.
+   * @param holds Given a run that did not fail: whether everything in it was right.
    * @returns Undefined in a run that does not search for defects.
    */
   #remedies(
@@ -468,9 +471,9 @@ function placeText(place: InjectionPlace, counted: Taking): string {
   const [, call = point] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
   const where = `${source.name}:${source.position(start).line}`;
   const time = `the ${formatOrdinal(nth)} time`;
-  // Two calls do not fail themselves, so the text says that the point fails in them: `submit` of a
-  // disk if a call of the kernel's driver inside it fails, and a write of a register if the
-  // device's access after it fails.
+  // Two calls do not fail themselves, so the text says that the point fails in them. One is
+  // `submit` of a disk, if a call fails that the kernel's driver makes inside it. The other is a
+  // write of a register, if an access fails that the device makes after it.
   const isBehind = call.includes(".") || /^(?:device|queue)\./.test(point);
   if (isBehind) return `\`${point}\` ${does} ${time}, in \`${call}\` at ${where}`;
   return call === point

@@ -19,7 +19,7 @@ import {
 /** Bytes on one row of a dump, and rows that are shown. */
 const ROW_BYTES = 16;
 const DISPLAYED_ROWS = 4;
-/** Places of a list or record that are shown. */
+/** Limit of the places in a list or record that are shown. */
 const DISPLAYED_PLACES = 6;
 /** Limit of the characters of a value at one place. */
 const PLACE_CHARACTERS = 200;
@@ -211,8 +211,8 @@ class Places {
 }
 
 /**
- * Whether two values are equal. Values of kinds that cannot be compared count as different here,
- * although the comparison of the whole values did not fail because of them.
+ * Whether two values are equal. Values of kinds that cannot be compared count as different here.
+ * The comparison of the whole values raised no error because of such values.
  */
 function sameValue(left: Value, right: Value, context: ExecutionContext): boolean {
   try {

@@ -99,7 +99,9 @@ export class Vm {
   fp = 0;
   /** Steps left until the limit. */
   steps: number;
-  /** The values that `for` iterates, other than ranges of ints, by the slot of the loop. */
+  /**
+   * The values, other than ranges of ints, over which `for` iterates. The index is the loop's slot.
+   */
   readonly walks: (Walk | undefined)[] = [];
   readonly charge = (bytes: number): void => this.chargeMemory(bytes);
 
@@ -326,7 +328,7 @@ export class Vm {
     this.branches.begin();
   }
 
-  /** Resets the steps of the limits, as before each turn of a bench. */
+  /** Sets the steps that are left to the limit again, as before each turn of a bench. */
   refillSteps(): void {
     this.countWork();
     this.steps = this.limits.steps;
@@ -382,7 +384,7 @@ export class Vm {
 
   // Calls.
 
-  /** Enters the closure below its arguments on the stack. */
+  /** Enters the closure that lies below its own arguments on the stack. */
   enterClosure(shape: CallShape, returnPc: number): void {
     const count = shape.positional;
     const first = this.sp - count - shape.named.length;

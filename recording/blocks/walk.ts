@@ -1,6 +1,7 @@
 /**
- * Steps through a run and its blocks of `fork`, `compare` and `race` as through one sequence. The
- * blocks of a statement come one after the other, after the position of the run at which they run.
+ * Steps through a run, and through its blocks of `fork`, `compare` and `race`, as through one
+ * sequence. The blocks of a statement come one after the other. They come after the position at
+ * which the run started them.
  */
 import { type StepCommand, stepOnce, type StepTarget, type StepUnit } from "../step.ts";
 import type { ChildRun, RunPosition } from "../recorded_run.ts";
@@ -69,9 +70,9 @@ function linesUpTo(recording: Recording, position: Position): number {
 }
 
 /**
- * Converts a position in a block of `fork` or `race` that is not after the beginning of the block
- * to a position of the run itself. The recording of such a block begins like the run, so these
- * positions belong to the run.
+ * Converts a position in a block of `fork` or `race` to a position of the run itself, if the
+ * position is not after the beginning of the block. The recording of such a block begins like the
+ * run, so these positions belong to the run.
  */
 export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const child = childRunOf(runPosition.recording);
@@ -114,8 +115,8 @@ export function compareRunPositions(
 }
 
 /**
- * The positions in all recordings that contain a position, the whole run first. Each has the index
- * of the block that is entered there; -1 for no block.
+ * The path to a position: a position in each recording, from the whole run to the recording of the
+ * given position. Each has the index of the block that the path enters there; -1 for no block.
  */
 function pathOf(
   { position, recording }: RunPosition<Recording>,

@@ -4,7 +4,7 @@ import type { Position } from "../position.ts";
 
 export type BreakpointTrigger =
   | { readonly kind: "line"; readonly file?: string; readonly line: number }
-  /** Events by name; a kernel function's bare name is its call. */
+  /** Events by name. The bare name of a kernel function means the call of the function. */
   | { readonly kind: "event"; readonly names: readonly string[] }
   /** IOMMU faults, reports of the checker, warnings of the kernel. */
   | { readonly kind: "incident"; readonly of: readonly ("fault" | "report" | "warning")[] }

@@ -165,8 +165,8 @@ export function* candidates(
 }
 
 /**
- * The earliest end of the parts of the run in which breakpoints were evaluated; null if all
- * breakpoints were evaluated up to `to`.
+ * The position up to which all breakpoints were evaluated; null if all breakpoints were evaluated
+ * up to `to`.
  */
 export function earliest({ all }: PlaceSet, to: Position): Position | null {
   const [first] = all.map(({ pass }) => pass!.upTo).sort(comparePositions);
@@ -235,15 +235,18 @@ function stopsThere({ change, condition, pass }: Places, paused: PausedRun): boo
   if (change !== null) {
     const before = pass!.said;
     const value = tell(change, paused);
-    // While the expression has no value, for example in a function that does not see its names, the
-    // expression counts as unchanged.
+    // While the expression has no value, it counts as unchanged. For example, it has no value in a
+    // function in which the names in the expression are not visible.
     pass!.said = value ?? before;
     if (value === null || before === null || value === before) return false;
   }
   return condition === null || holds(condition, paused);
 }
 
-/** The first `most` hits, in order. Their conditions must have been evaluated before. */
+/**
+ * The first hits, in order. `most` is their largest number. The conditions of the hits must have
+ * been evaluated before.
+ */
 function hitsWithin(
   recording: Recording,
   all: PlaceSet,
@@ -318,7 +321,7 @@ export function lastHit(
   return null;
 }
 
-/** A valid position that is neither before the given event nor before the given statement. */
+/** A valid position that is at or after the given event and at or after the given statement. */
 function laterOf(recording: Recording, rough: Position, from: Position): Position {
   if (comparePositions(rough, from) <= 0) return from;
   const { statements } = recording;

@@ -157,7 +157,9 @@ export class BreakpointSet {
     return pass;
   }
 
-  /** The line of a breakpoint on a line that starts a statement; null for other breakpoints. */
+  /**
+   * For a breakpoint on a line, the line at which its statement starts; null for other breakpoints.
+   */
   lineOf(recording: Recording, { cause }: Breakpoint): number | null {
     return cause.kind === "line" ? statementsOnLine(recording, cause).line : null;
   }

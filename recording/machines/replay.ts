@@ -53,13 +53,13 @@ export class Cancelled extends Error {
   override readonly name = "Interrupted";
 }
 
-/** Host memory of a machine that the machine's budget does not count. */
+/** A machine's host memory that is not counted by the machine's budget. */
 const MACHINE_BYTES = 2 ** 19;
 /** Function number of a call that is not script code. */
 const NATIVE = -1;
 /**
- * Upper limit for the counted memory of a machine's values. The run was charged for more values
- * than it still holds.
+ * The memory of a machine's values is counted up to this limit. The budget may be greater, because
+ * the run was charged for more values than it still holds.
  */
 const VALUE_BYTES = 2 ** 20;
 
@@ -74,7 +74,10 @@ interface CallNote {
   statement: number;
   fp: number;
   native: NativeFrame | null;
-  /** Numbers of active calls: of the script, of native code in between, and both. */
+  /**
+   * Numbers of active calls: `depth` counts calls of the script, `nativeDepth` counts native code
+   * between these calls, and `calls` is the sum.
+   */
   calls: number;
   depth: number;
   nativeDepth: number;
@@ -292,7 +295,7 @@ export class Replay implements StatementListener {
   }
 }
 
-/** A machine at a position with no further work. @param frame The only call. */
+/** A machine at a position, if the machine has no further work. @param frame The only call. */
 export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null): PausedRun {
   return {
     vm,

@@ -133,8 +133,9 @@ export class Timeline {
       if (statement > this.known.statements.count || this.#passed.has(statement)) continue;
       // This part has no start of a statement, because one statement spans all of it.
       if (ordinalOf(this.#atStatement(statement)) >= (part + 1) * length) continue;
-      // Continues from a checkpoint rather than from the beginning, if a part can spare one. The
-      // first part can, and so can a part with two checkpoints, which spares the second.
+      // Continues from a checkpoint rather than from the beginning, if an earlier part can spare
+      // its checkpoint. The first part can. A part with two checkpoints can spare the second of
+      // them.
       const from = parts.findLastIndex((each, index) =>
         each < part && (each === 0 || parts.indexOf(each) < index)
       );
@@ -177,7 +178,10 @@ export class Timeline {
     return this.#checkpoints.reduce((sum, { hostBytes }) => sum + hostBytes, 0) > CHECKPOINT_BYTES;
   }
 
-  /** Drops the parked machine that is nearest after another: it saves the shortest replay. */
+  /**
+   * Drops the parked machine that has the shortest distance from the machine before it, because
+   * that machine saves the shortest replay.
+   */
   #drop(): void {
     const ways = this.#checkpoints.map(({ position }) => ordinalOf(position));
     const spared = (index: number) => ways[index]! - (ways[index - 1] ?? 0);

@@ -1,6 +1,6 @@
 /**
- * Reads a `.dmatrace.jsonl` file as runs that can be viewed: its events, and the tables filled from
- * them.
+ * Reads a `.dmatrace.jsonl` file as runs that can be viewed. A run has the events of the file, and
+ * tables that are filled from these events.
  */
 import { maxOf } from "@dmalab/runtime/basics";
 import { domainSharers, LAB_TABLES } from "@dmalab/devices";
@@ -11,7 +11,7 @@ import { RecordedMachine } from "@dmalab/runtime/recording";
 import type { TraceEvent, TraceOutcome, TraceRun } from "./trace_line.ts";
 import { TraceReader } from "./trace_reader.ts";
 
-/** Source of the texts of script files, which are shown with the events. */
+/** Source of the texts of script files. These texts are shown with the events. */
 export interface TraceTexts {
   readonly name: string;
   /** The text of a script file; null if it cannot be read. */
@@ -19,8 +19,8 @@ export interface TraceTexts {
 }
 
 /**
- * Reads a whole file. If the text of a statement is not available, the source location of its
- * events is their line in the trace file.
+ * Reads a whole file. If the text of a statement is not available, the location of an event of that
+ * statement is the event's line in the trace file.
  *
  * @returns The runs of the file; or the mistake in it, with the line.
  */

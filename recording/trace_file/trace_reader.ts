@@ -111,7 +111,9 @@ const EVENT_FIELDS: Fields = {
   fields: "object",
 };
 
-/** A line that has these fields. The types of the writer ensure that the values match the type. */
+/**
+ * A line that has these fields. The writer's own types ensure that the values match the type `T`.
+ */
 function readAs<T extends TraceFileLine>(
   json: Json,
   fields: Fields,

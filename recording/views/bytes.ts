@@ -1,11 +1,14 @@
-/** Bytes of memory, each with its writer: a store of a CPU, an access of a device, or a copy of a bounce buffer. */
+/**
+ * Bytes of memory, each with its writer: a CPU that stored it, a device that wrote it, or the copying between a
+ * bounce buffer and the original memory.
+ */
 import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
 import { comparePositions, nextPosition, type Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import type { Span } from "@dmalab/lang";
 
-/** A write of which some bytes have not been overwritten since. */
+/** A write that gave some bytes the value that they still have. */
 export interface LastByteWrite {
   /** The writer: a CPU, a device or a bounce buffer. */
   readonly by: MemoryWriter;

@@ -5,7 +5,10 @@ import { formatEventText } from "@dmalab/lang/render";
 import type { RecordedRun, RunPosition } from "../recorded_run.ts";
 import { type CellView, type RowView, rowView, sortedByKey } from "./tables.ts";
 
-/** A row that is valid at only one of two positions, or replaced another row with the same key. */
+/**
+ * A row that is valid at only one of two positions, or a row that replaced another row with the
+ * same key.
+ */
 export interface RowDiff extends RowView {
   /** The name of the row's table. */
   readonly table: string;
@@ -166,7 +169,8 @@ function pairs(
 ): readonly Pair[] {
   const lefts = left.map(textLeft);
   const rights = right.map(textRight);
-  // Length of the longest common subsequence of the rests of both lists, by index in each.
+  // `common[i][j]` is the length of the longest common subsequence of the rest of `left` from index
+  // `i` and the rest of `right` from index `j`.
   const common = Array.from({ length: left.length + 1 }, () => new Int32Array(right.length + 1));
   for (let i = left.length - 1; i >= 0; i--) {
     for (let j = right.length - 1; j >= 0; j--) {

@@ -30,8 +30,8 @@ export interface PicturePage {
   /** The event that unmapped the page; null if that has not happened yet. */
   readonly unmappedSeq: number | null;
   /**
-   * The first entry of the command that contains the page's address; null if no entry contains it.
-   * The entry may be written later than the current position.
+   * The first of the command's entries that contain the page's address; null if no entry contains
+   * it. The entry may be written later than the current position.
    */
   readonly entry: RequestEntry | null;
   /** The event that wrote `entry`; null if that has not happened yet. */
@@ -338,7 +338,10 @@ function mappingsPictureView(
   };
 }
 
-/** The cause of a mapping, and the parts of it that were not undone. */
+/**
+ * The cause of a mapping; and for its IOVA range and its page-table entry, whether they were
+ * undone.
+ */
 function factsOf(
   run: RunIndex["run"],
   by: number,

@@ -20,7 +20,7 @@ export interface RequestPhase {
 }
 
 /**
- * Rows of a table that events of the request created. `endedSeq` is set only if the row has ended at
+ * Rows of a table, created by events of the request. `endedSeq` is set only if the row has ended at
  * or before the position.
  */
 export type RequestRows<T extends LabTableName> = readonly LabTableRow<T>[];

@@ -9,11 +9,16 @@ import { lineLocation } from "./position_view.ts";
 
 /** The index, built in one pass over the run. */
 export class RunIndex {
-  /** The events of each request, by its number, in the order in which they began. */
+  /**
+   * The events of each request, by the request's number. The requests are in the order in which
+   * they began.
+   */
   readonly requests: ReadonlyMap<number, readonly number[]>;
   /** Number of open calls around each event, by event number. */
   readonly depths: Uint16Array;
-  /** For a call, the number of its return event, and the reverse; 0 for none. */
+  /**
+   * For a call, the number of its return event; for a return, the number of its call; 0 for others.
+   */
   readonly partners: Int32Array;
   #lines: ReadonlyMap<string, readonly number[]> | null = null;
   #mappings: ReadonlyMap<string, readonly LabTableRow<"mappings">[]> | null = null;
@@ -37,7 +42,7 @@ export class RunIndex {
         if (own >= 0) {
           this.partners[open[own]!.seq] = seq;
           this.partners[seq] = open[own]!.seq;
-          // Inner calls that never returned end with this call.
+          // If inner calls have no return event, they end together with this call.
           open.length = own;
         }
       }
@@ -90,8 +95,8 @@ export class RunIndex {
   }
 
   /**
-   * The events that are rows of a list in which calls can be collapsed. A return has no row of its
-   * own: it is in the row of its call.
+   * The events that have a row of their own in a list in which calls can be collapsed. A return has
+   * no row of its own: it is in the row of its call.
    * @param isOpen Whether the events inside a call are shown.
    */
   rows(isOpen: (call: number) => boolean): Int32Array {

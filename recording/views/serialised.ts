@@ -30,7 +30,7 @@ export interface RunAndOutcome {
   readonly outcome?: TestOutcome | null;
 }
 
-/** A run that was read; its events are only read by `open`. */
+/** A run that was read, but without its events: `open` reads the events. */
 export interface SerialisedRun {
   /** The identity of the run. */
   readonly name: RunName;

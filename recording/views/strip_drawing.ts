@@ -1,8 +1,8 @@
 /**
- * Addresses in use at a position: for each device its IOMMU mappings and reserved IOVAs, and for
- * memory the parts that are mapped for devices. Neighbouring addresses form a strip, which is drawn
- * as cells. A cell is a page; gaps are shortened. Addresses of one owner with different uses get
- * separate cells.
+ * Addresses in use at a position. For a device, these are its IOMMU mappings and its reserved
+ * IOVAs. For memory, these are the parts that are mapped for devices. Neighbouring addresses form a
+ * strip, which is drawn as cells. A cell is a page; gaps are shortened. Addresses of one owner with
+ * different uses get separate cells.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
@@ -37,7 +37,7 @@ export interface AddressStrip extends Pick<AddressPiece, "owner" | "space" | "st
 /** A gap of this size separates two strips. */
 const GAP_BYTES = 64 * 4096;
 
-/** Tables of ranges, and the field of each with the start of a range. */
+/** Tables of ranges. For each table, `start` is the field with the start of a range. */
 const TABLES = [
   { name: "iova", start: "start", space: "dma", kind: "reserved" },
   { name: "page_table", start: "iova", space: "dma", kind: "mapped" },

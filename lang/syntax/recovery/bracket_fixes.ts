@@ -6,7 +6,10 @@ import * as t from "../tokens.ts";
 export type BracketFix =
   /** A closing bracket is missing before token `at`. */
   | { readonly kind: "close"; readonly at: number; readonly opener: number }
-  /** A `{` is missing before token `at`; or the opening bracket for the bracket `closer`. */
+  /**
+   * An opening bracket is missing before token `at`: the partner of the bracket `closer`, or a `{`
+   * if `closer` is null.
+   */
   | { readonly kind: "open"; readonly at: number; readonly closer: number | null }
   /** A closing bracket without a partner, or an opening one that was typed twice. */
   | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }

@@ -83,7 +83,7 @@ interface Open {
   rowEnd: number | null;
 }
 
-/** Limit of the tokens above a bracket in which its partner is searched. */
+/** Largest number of tokens above a bracket that are searched for its partner. */
 const MAX_ROWS = 300;
 /** With more unbalanced brackets than this, indentation is not compared. */
 const MAX_FIXES = 100;
@@ -105,7 +105,8 @@ export class BracketMatcher {
   #mayEndRow: number;
 
   /**
-   * @param surplus The numbers of unbalanced brackets found before; if given, indentation decides.
+   * @param surplus The numbers of unbalanced brackets that a first pass has found; null in the
+   *   first pass. In the second pass, indentation decides.
    */
   constructor(
     readonly source: SourceFile,
@@ -325,9 +326,9 @@ export class BracketMatcher {
   }
 
   /**
-   * The correction above a `)` or `]` that closes nothing and begins its line. The mistake is on
-   * the nearest line above with the same or less indentation, which lacks the opening bracket; or a
-   * line in between has an extra closing bracket.
+   * The correction above a `)` or `]` that closes nothing and begins its line. One of two mistakes
+   * is possible. Either the nearest line above with the same or less indentation lacks the opening
+   * bracket, or a line in between has an extra closing bracket.
    */
   #fixAbove(closer: number): BracketFix | null {
     const first = Math.max(this.#top?.index ?? -1, closer - MAX_ROWS);
@@ -342,7 +343,7 @@ export class BracketMatcher {
     return null;
   }
 
-  /** @param begin The first token of the deeper lines. */
+  /** @param begin The first token of the lines that are indented more than the line of `closer`. */
   #fixRows(begin: number, closer: number): BracketFix | null {
     let depth = 0;
     let surplus: number | null = null;
@@ -361,8 +362,8 @@ export class BracketMatcher {
     if (mayOpen && depth === 0 && surplus === null) return { kind: "open", at: head, closer };
     if (PARTNERS.get(last) !== type || depth !== -1) return null;
     if (surplus === null || this.tokens[surplus]!.tokenType === t.RBrace) return null;
-    // The extra bracket had been taken for the partner of the opening bracket. In fact the partner
-    // is the bracket at `closer`.
+    // The extra bracket was taken for the partner of the opening bracket. But the partner is the
+    // bracket at `closer`.
     this.#fixes = this.#fixes.filter(({ at }) => at !== surplus);
     return { kind: "drop", at: surplus, opener: null };
   }
@@ -445,7 +446,8 @@ export class BracketMatcher {
     const place = open.rowEnd ?? open.breakAt ?? forced;
     const at = Math.max(Math.min(place, forced), open.index + 1);
     this.#fixes.push({ kind: "close", at, opener: open.index });
-    // Brackets around this one end at the same place, too, unless they are closed after all.
+    // The brackets around this bracket end at the same place, too, unless they are closed after
+    // all.
     if (this.#top !== undefined) this.#top.breakAt ??= at;
   }
 

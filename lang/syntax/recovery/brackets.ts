@@ -23,7 +23,7 @@ import * as t from "../tokens.ts";
  *
  * @param mode In the REPL, an unclosed bracket at the end means that more lines follow. Therefore
  *   neither indentation nor the first word of the next line closes it there.
- * @param endName The name of the end of the text in messages.
+ * @param endName How messages name the end of the text.
  */
 export function balanceBrackets(
   tokens: readonly IToken[],
@@ -55,7 +55,7 @@ function fixesAtTheEnd(
   return isBalanced(applyFixes(late, tokens)) ? late : fixes;
 }
 
-/** Limit of the tokens in which the beginning of a statement is searched. */
+/** Largest number of tokens that are searched for the beginning of a statement. */
 const MAX_STATEMENT = 300;
 
 class FixReport {
@@ -104,7 +104,7 @@ class FixReport {
    */
   #unclosed(at: number, place: IToken, found: string): void {
     const opener = this.tokens[at]!;
-    // A block without its `{` has the first word of its head as its opener.
+    // If a block lacks its `{`, the opener is the first word of the block's head.
     const closer = (PARTNERS.get(opener.tokenType) ?? t.RBrace).LABEL;
     const noun = bracketNoun(opener.tokenType, this.tokens[at - 1]);
     const message = `Expected ${closer} to close ${noun}, found ${found}`;
@@ -188,7 +188,9 @@ class FixReport {
   }
 }
 
-/** The name of the block that a missing `{` would begin, from the next tokens. */
+/**
+ * Names what a missing `{` would begin. The next tokens decide whether it is a record or a block.
+ */
 function openedNoun(at: number, tokens: readonly IToken[]): string {
   return tokens[t.skipLineEnds(tokens, at) + 1]?.tokenType === t.Colon ? "the record" : "the block";
 }

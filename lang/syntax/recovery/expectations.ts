@@ -47,7 +47,7 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   warning: "`expect warning unmap_size { … }`: the class of a report",
 };
 
-/** Hints for an outcome after a call that is only a part of a statement. */
+/** Hints for an expected outcome after a call, if the call is only a part of a statement. */
 const OUTCOME_AND_VALUE: Readonly<Record<string, (name: string) => string>> = {
   fails: (name) =>
     `a call that fails has no value: write \`CALL fails ${name}\` without \`let\`, or ` +
@@ -307,7 +307,7 @@ export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
   [Soft.forall, "forall"],
 ]);
 
-/** Expectations where a closing bracket is missing, by rule. */
+/** The expectation when a closing bracket is missing; the keys are the parser's rules. */
 export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   block: "endOfStatement",
   callArguments: "argumentOrEnd",
@@ -322,7 +322,10 @@ export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   benchBody: "benchPart",
 };
 
-/** The row for an error message of the parser, or a row for a token with its label. */
+/**
+ * The row for an error message of the parser. A message that is only the label of a token gets a
+ * row with this label.
+ */
 export function expectationOf(message: string): Expectation {
   return ownEntry<Expectation>(ROWS, message) ?? { text: message };
 }

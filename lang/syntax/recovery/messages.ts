@@ -121,9 +121,9 @@ function reportParserError(
 }
 
 /**
- * The operator at the end of the last line with text above a token, if there is at least one line
- * in between that is empty or has only a comment. The operator then lacks its value, and the first
- * word of the next statement was read as that value.
+ * The operator that ends the last line with text above a token; null unless there is at least one
+ * line in between that is empty or has only a comment. The operator then lacks its value, and the
+ * first word of the next statement was read as that value.
  */
 function operatorAbove(
   token: IToken,
@@ -146,8 +146,8 @@ function tokenAfter(token: IToken, tokens: readonly IToken[]): IToken {
 }
 
 /**
- * The token before another token. Chevrotain's own previous token differs after it has skipped
- * tokens.
+ * The token before another token. Chevrotain has a previous token of its own, which is a different
+ * token after Chevrotain has skipped tokens.
  */
 function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
   return tokens[tokenIndex(token, tokens) - 1];

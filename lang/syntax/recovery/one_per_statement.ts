@@ -3,10 +3,11 @@
  *
  * A statement with one mistake causes further errors: in the parser, which has to recover, and in
  * the builder, which gets an incomplete tree. Errors of an earlier phase are nearer to the mistake.
- * Therefore, between two ends of statements or braces, errors of an earlier phase suppress those of
- * later phases, and only the first error of the parser is kept. Errors of the builder about a text
- * with such an error are suppressed, too, because unparsed text cannot be checked. For one
- * declaration only a few errors are kept; the others appear when the first ones are fixed.
+ * Therefore the text is divided at the ends of statements and at braces. In each part, errors of an
+ * earlier phase suppress those of later phases, and only the first error of the parser is kept.
+ * Errors of the builder about a text with such an error are suppressed, too, because unparsed text
+ * cannot be checked. For one declaration only a few errors are kept; the others appear when the
+ * first ones are fixed.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
@@ -25,7 +26,7 @@ const MEANING = 3;
  * Maximum number of errors of brackets, syntax and meaning for one declaration, or for one
  * statement of the top level. A token in the first column begins a new declaration or statement.
  * There is a limit because a block that is parsed as a record (or a record that is parsed as a
- * block) causes an error for each of its lines; more than three do not help.
+ * block) causes an error for each of its lines. More than three of these errors do not help.
  */
 const MAX_IN_DECLARATION = 3;
 

@@ -41,7 +41,7 @@ interface RecoveryState {
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[];
 }
 
-/** Indexes of the calls of one rule in another: `SUBRULE`, `SUBRULE2` … */
+/** Chevrotain's indexes of the calls with which one rule calls another: `SUBRULE`, `SUBRULE2` … */
 const CALLS = [0, 2, 3, 4];
 
 /** After this many errors the rest of a text is not parsed: only fifty are shown. */
@@ -68,7 +68,10 @@ interface TornRule extends IRecognitionException {
 /** A node while its rule is active. */
 export type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The span of a node's initial parts: a part with this span is missing. */
+/**
+ * The placeholder for the span of a node's part. A part that still has this span is missing in the
+ * text.
+ */
 export const NO_SPAN = {} as Span;
 export const NO_NAME: Name = { text: "", span: NO_SPAN };
 export const NO_VALUE: Expression = { kind: "ErrorExpression", span: NO_SPAN };
@@ -86,7 +89,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   /** Tokens that may follow a rule, by the names of the rule and of its caller. */
   readonly #follows = new Map<string, readonly TokenType[]>();
   readonly #insertable = new Map<string, TokenType[]>();
-  /** True while an error leaves rules. */
+  /** True while the parser leaves rules because of an error. */
   #isLeaving = false;
   #resync: ResyncPoint | null = null;
   /** Index of the token that a search after a repetition must not skip. */
@@ -134,11 +137,12 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Defines a rule that makes a node. The node begins with missing parts, and gets them in the
-   * order of the text. If an error leaves the rule, the node keeps the parts that it has.
+   * Defines a rule that makes a node. At first the node has placeholders for its parts. It gets the
+   * parts in the order of the text. If an error leaves the rule, the node keeps the parts that it
+   * has.
    *
-   * @param begin Makes the node with its parts missing. A new literal is many times faster than a
-   *   copy of a node.
+   * @param begin Makes the node with placeholders for its parts. A new literal is many times faster
+   *   than a copy of a node.
    * @param finish Finishes the node, and reports mistakes in it. `torn` is null without an error;
    *   otherwise it is the value of the innermost rule that the error left.
    */
@@ -196,15 +200,15 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** Brackets are balanced and names have a meaning: neither is ever inserted. */
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
-    // Before a brace it is unclear what is missing: it may be the value instead.
+    // Before a brace it is unclear what is missing: this token, or the value.
     return (type === t.Assign || type === t.Colon || type === t.Hard.in) &&
       this.LA(1).tokenType !== t.LBrace;
   }
 
   /** Removing a token must neither separate a pair of brackets nor remove a name. */
   protected override canTokenTypeBeDeletedInRecovery(type: TokenType): boolean {
-    // Resets the limit, because the next token to skip is the removed token, or a token that a
-    // repetition tries again.
+    // Resets the limit, because it does not apply to the token that is skipped next: this is the
+    // token to remove, or a token that a repetition tries again.
     this.#limit = Infinity;
     const next = this.LA(1);
     return type !== t.Name && !isBracket(type) && !isBracket(next.tokenType) && !t.isA(next, t.End);
@@ -250,8 +254,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /**
    * Private to Chevrotain, which calls it at each error: returns the tokens that may follow an
-   * inserted token. The result can be cached, because in its own rule every insertable token is
-   * followed by a value.
+   * inserted token. The result can be cached, because in the rule in which a token can be inserted,
+   * a value always follows the token.
    */
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
     if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];

@@ -222,7 +222,7 @@ export abstract class DeclarationRules extends PatternRules {
     });
   }, this.statementOr);
 
-  /** `"name" { … }`: a driver of this program with some of its defects. */
+  /** `"name" { … }` after `driver`: functions of this program that form a driver. */
   readonly defectDriver = this.node("defectDriver", DRIVER, (node, _start: number) => {
     const name = this.CONSUME(t.Text, due("driverName"));
     node.name = this.plainText(name, "The name of a driver");
@@ -266,8 +266,8 @@ export abstract class DeclarationRules extends PatternRules {
   }, this.statementOr);
 
   /**
-   * Completes a declaration with the parts before its keyword: sets `skip`, and begins the span
-   * there.
+   * Completes a declaration with the parts before its keyword: sets `skip`, and begins the span of
+   * the declaration at these parts.
    */
   readonly #whole = <T extends { skip: boolean; span: Span }>(
     node: T,

@@ -20,7 +20,7 @@ function* scripts(folder: string): Generator<string> {
   }
 }
 
-/** Counts the tokens that the rules make Chevrotain consume. */
+/** Counts the tokens that Chevrotain consumes when the rules are run. */
 class CountingParser extends DmaParser {
   taken = 0;
 

@@ -15,7 +15,9 @@ export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
 // Options are constants, because this code runs for every token.
 const PATH_VALUE = due("pathValue");
 export const BLOCK_START = due("block");
-/** For a word that begins a rule and can also be a name: the rule takes precedence. */
+/**
+ * For a word that begins a rule and can also be a name: the rule takes precedence over the name.
+ */
 export const FIRST_WINS = { IGNORE_AMBIGUITIES: true };
 
 const NO_TEXT = new SourceFile("", "");

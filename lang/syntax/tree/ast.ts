@@ -83,7 +83,8 @@ export type TestDeclaration = Tagged<"Test", CaseHead & { body: Block }>;
 
 /**
  * `for size in sizes, depth in 1..=8` after the name of a test, a property or a bench. It makes one
- * test, property or bench for each combination of the values; null without a `for`.
+ * test, property or bench for each combination of the values. A declaration without a `for` has
+ * null instead.
  */
 export interface CaseTable extends Node {
   readonly axes: readonly ForallBinding[];
@@ -129,7 +130,10 @@ export interface BenchDeclaration extends Node, Readonly<CaseHead> {
    * value.
    */
   readonly baseline: Expression | null;
-  /** `expect lazy.time < strict.time`: compares figures of cells, named by a value of an axis. */
+  /**
+   * `expect lazy.time < strict.time`: compares figures of cells. A value of an axis names the
+   * cells.
+   */
   readonly expectations: readonly BenchExpectation[];
 }
 
@@ -160,8 +164,8 @@ export type AssignStatement = Tagged<
 >;
 
 /**
- * `ring.head = e`, `list[i] += e`: changes a list or record in place. The name keeps its list or
- * record.
+ * `ring.head = e`, `list[i] += e`: changes a list or record in place. The name still stands for the
+ * same list or record.
  */
 export type ChangeStatement = Tagged<
   "Change",
@@ -313,7 +317,7 @@ export type PatternSequence = Tagged<"Sequence", { items: readonly EventPattern[
 export type EventPattern =
   | PatternEvent
   | PatternSequence
-  /** `...`: any number of events that the pattern refers to. */
+  /** `...`: any number of events with names that the pattern contains. */
   | Tagged<"Gap">
   | Tagged<"Alternatives", { choices: readonly EventPattern[] }>
   | Tagged<"Repeat", { item: EventPattern; times: RepeatCount }>

@@ -200,8 +200,8 @@ class OperandGrouper {
 }
 
 /**
- * The spelling of an operator in this language. `=` in place of `==` has been reported before, and
- * groups like `==`.
+ * The spelling of an operator in this language. `=` in place of `==` was reported before. It has
+ * the precedence of `==`.
  */
 function spellingOf({ image, tokenType: { PATTERN: pattern } }: IToken): string {
   const spelling = typeof pattern === "string" ? pattern : image;

@@ -47,7 +47,7 @@ const WITH_UNIT = new RegExp(`^(${DIGITS})([A-Za-z\u00b5\u03bc]+)$`);
 const RATIO_WITH_UNIT = new RegExp(`^(${DIGITS}\\.${DIGITS})([A-Za-z]+)$`);
 const HEXADECIMAL_WITH_UNIT = /^(0[xX][0-9a-fA-F_]*?)_?([KMGT]i?B?|[num]?s)$/;
 
-/** Longer than any number below 2^53, with underscores and unit. */
+/** No number below 2^53 is longer than this, even with underscores and a unit. */
 const MAX_NUMBER_LENGTH = 120;
 
 /** Reads a literal number: `4096`, `0xffff_f000`, `4KiB`, `10us`, `1.5`. */
@@ -129,7 +129,7 @@ const OTHER_SPELLINGS: readonly (readonly [RegExp, string])[] = [
   [/^(?:s|secs?|seconds?)$/, "s"],
 ];
 
-/** The power of a thousand of a decimal unit: `KB` is 1000 bytes. */
+/** The factor of a decimal unit, which is a power of a thousand: `KB` is 1000 bytes. */
 function decimalUnit(unit: string): number | null {
   const power = "KMGT".indexOf(unit.charAt(0).toUpperCase());
   return /^[kmgtKMGT][bB]$/.test(unit) ? 1000 ** (power + 1) : null;

@@ -17,7 +17,7 @@ Deno.test("readNumber() reads decimal, hexadecimal and binary integers", () => {
   assertEquals(value("0xffff_f000"), "Integer 4294963200");
   assertEquals(value("0XFF"), "Integer 255");
   assertEquals(value("0b1010"), "Integer 10");
-  // B and the digits d and e are hexadecimal digits, so this is not a size.
+  // In a hexadecimal number, B is a digit (and so are D and E), so this is not a size.
   assertEquals(value("0x40B"), "Integer 1035");
 });
 
