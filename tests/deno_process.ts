@@ -42,12 +42,14 @@ const WORK_MS = 200;
 /** Sends Ctrl-C when the process listens for it. Only Linux shows whether a process listens. */
 async function interrupt(child: Deno.ChildProcess): Promise<void> {
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  const startMs = performance.now();
-  while (performance.now() - startMs < INTERRUPT_MS && !catchesInterrupt(child.pid)) {
+  let hasEnded = false;
+  child.status.then(() => hasEnded = true);
+  const endMs = performance.now() + INTERRUPT_MS;
+  while (!hasEnded && performance.now() < endMs && !catchesInterrupt(child.pid)) {
     await wait(LOOK_MS);
   }
   await wait(WORK_MS);
-  child.kill("SIGINT");
+  if (!hasEnded) child.kill("SIGINT");
 }
 
 /** Whether a process handles SIGINT, the second of the signals. */
