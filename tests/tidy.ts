@@ -45,6 +45,12 @@ const OF_MACHINES =
 /** Folders in which a page is looked up if it is named without a folder. */
 const PAGES = ["docs", "docs/rules"];
 
+/** Tags of comments are not parsed: no check reads them. */
+const PARSING: ts.CreateSourceFileOptions = {
+  languageVersion: ts.ScriptTarget.Latest,
+  jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
+};
+
 export class House {
   readonly #files: readonly Parsed[];
   readonly #byPath: ReadonlyMap<string, Parsed>;
@@ -62,7 +68,7 @@ export class House {
     this.#files = sources.map(({ path, text }) => ({
       path,
       text,
-      tree: ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true),
+      tree: ts.createSourceFile(path, text, PARSING, true),
       isProduct: !TEST_FILE.test(path),
     }));
     this.#byPath = new Map(this.#files.map((file) => [file.path, file]));
