@@ -374,5 +374,3 @@ export type {
 } from "@dmalab/runtime/vocabulary";
 /** The kinds of fields of events and tables. */
 export * as eventField from "./runtime/vocabulary/fields.ts";
-
-// The parts of the types above: callers need no name for them.

@@ -103,7 +103,9 @@ export interface CommandSpec<O extends OptionSpecs> {
   run(invocation: Invocation<O>): Promise<ExitCode>;
 }
 
-/** A command without the types of its options, which have been checked. */
+/**
+ * A command without the types of its options. These types are checked where the command is defined.
+ */
 export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
   /**
    * The command's actions, if it has any. The word after the command's name selects an action;

@@ -106,8 +106,8 @@ function actionOf({ actions, name }: Command, word: string | undefined): Command
 }
 
 /**
- * A sentence that names the action which has the option that the chosen action lacks; null if no
- * action has it.
+ * If the chosen action lacks a given option, a sentence that names another action with this option;
+ * null if no action has it.
  */
 function ownerOf(
   { actions, name }: Command,

@@ -27,7 +27,7 @@ export type OpenJobRunner<J> = (first: J) => Promise<JobRunner<J>>;
 
 /** Explains lines that were pasted, such as those of a kernel log. */
 export interface LineExplainer {
-  /** Whether a question is a line that this explainer reads and not a name. */
+  /** Whether a question is a line that this explainer reads, rather than a name. */
   accepts(question: string): boolean;
   explainLine(line: string, asJson: boolean, screen: Screen): ExitCode;
   /** Explains the log on the standard input, whatever its encoding. */

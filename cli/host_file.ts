@@ -183,7 +183,7 @@ export function readHostInput():
     : { found: true, bytes };
 }
 
-/** Bytes of one read of the standard input. */
+/** Number of bytes that are read from the standard input at once. */
 export const INPUT_CHUNK_BYTES = 2 ** 16;
 
 function why(error: unknown, path: string): string {

@@ -73,8 +73,8 @@ export class HostLoader implements CLoader {
    * Opens a scenario.
    *
    * @param path As the user wrote it.
-   * @param tree Replaces each `tree = …` in the scenario: a tree that is open already, or the path of a folder
-   *   from the current folder.
+   * @param tree Replaces each `tree = …` in the scenario: a tree that is open already, or the path
+   *   of a folder, relative to the current folder.
    * @param compileMs Processor time for each of the scenario's drivers in C, as `--max-time` says.
    * @returns The loader and the scenario; or the reason why the path cannot be opened.
    */
@@ -257,7 +257,9 @@ export class HostLoader implements CLoader {
     return source instanceof LoadError ? source : { source, path: null };
   }
 
-  /** The existing file with the most similar name in the folder of a missing file. */
+  /**
+   * A hint for a missing file: among the files in its folder, the file with the most similar name.
+   */
   #meantFile(wanted: string, path: string): string | undefined {
     const name = basename(path);
     try {
@@ -370,8 +372,8 @@ function markIn(folder: string): string | null {
     for (const { name, isDirectory } of host.readDirSync(folder)) {
       if (!isDirectory && ROOT_MARKS.has(name)) mark ??= name;
     }
-    // The host's clock for times of files has ticks: a change within one tick of the last change
-    // would not show.
+    // The times of files come from a clock with ticks. If a folder changes again within one tick of
+    // its last change, its time stays the same.
     if (changedMs !== null && Date.now() - changedMs > TICK_MS) {
       if (LISTED.size >= MAX_LISTED) LISTED.clear();
       LISTED.set(folder, { changedMs, mark });
@@ -388,5 +390,8 @@ const LISTED = new Map<
   { readonly changedMs: number; readonly mark: string | null }
 >();
 const MAX_LISTED = 1000;
-/** Longer than a tick of the clock that Linux stamps files with, of 10 ms at most. */
+/**
+ * Longer than a tick of the clock from which Linux takes the times of files. A tick has at most 10
+ * ms.
+ */
 const TICK_MS = 50;

@@ -19,8 +19,8 @@ const SHIPPED = "_shipped";
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile|Platform)[^/]*$/;
 
 /**
- * Matches the line in the makefile of a distribution's header package that includes the common makefile; the
- * group is the release.
+ * Matches a line in the makefile of a distribution's header package: the line that includes the
+ * common makefile. The group is the release.
  */
 const HEADERS_PACKAGE = /^include[ \t]+\S*\/linux-headers-(\d+\.\d+)\S*\/Makefile/m;
 /** A source that is in every tree and in no package of headers. */
@@ -111,7 +111,7 @@ export class HostTree implements TreeFolders {
     return file.found ? this.#decoder.decode(file.bytes) : null;
   }
 
-  /** Whether files of a name are read. @param real The file's path, links resolved. */
+  /** Whether files with such a name are read. @param real The file's path, links resolved. */
   protected isRead(_path: string, real: string): boolean {
     return C_FILE.name.test(real) || SETTINGS_NAME.test(real);
   }

@@ -1,8 +1,10 @@
 /**
- * The command `dmalab`: files, terminal, exit codes. The only member that touches the host, by `host.ts`.
+ * The command `dmalab`: files, terminal, exit codes. Only this member touches the host, and only
+ * through `host.ts`.
  *
- * State: none beyond one process. `extensions.ts` has the extensions that `bin/` provides, `permissions.ts` what each command may do.
- * Proof: `tests/cli_test.ts`, `tests/launcher_test.ts`, `tests/hostile/`.
+ * State: none beyond one process. `extensions.ts` has the extensions that `bin/` provides, and
+ * `permissions.ts` says what each command may do. Tests: `tests/cli_test.ts`,
+ * `tests/launcher_test.ts`, `tests/hostile/`.
  *
  * Other workspace members use these exports:
  */

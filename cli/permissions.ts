@@ -74,9 +74,11 @@ const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
 export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
 /**
- * V8's flags for the Deno that the package brings. They are not used for another release of Deno, which may not know them and
- * would not start. Without the flag, V8 allocates literals that outlived some collections among its old objects. In a hunt such
- * literals keep whole machines alive until a full collection, and the hunt takes longer (docs/dev/performance.md).
+ * V8's flags for the Deno that the package brings. They are not used for another release of Deno,
+ * which may not know them and would not start. Without the flag, if some literals have outlived a
+ * few collections, V8 allocates such literals among its old objects. In a hunt these literals keep
+ * whole machines alive until a full collection, and the hunt takes longer
+ * (docs/dev/performance.md).
  */
 export const V8_FLAGS: readonly string[] = ["--no-allocation-site-pretenuring"];
 
@@ -90,8 +92,8 @@ export const V8_OPTION = `--v8-flags=${V8_FLAGS.join(",")}`;
 export const LOADER_VARIABLES: readonly string[] = ["LD_", "DYLD_"];
 
 /**
- * The variable with Node's options. Deno would load the modules that it names, such as those of Yarn's Plug'n'Play, and they
- * fail with the permissions of a command.
+ * The variable with Node's options. Deno would load the modules that the variable names, such as
+ * those of Yarn's Plug'n'Play. These modules fail with the permissions of a command.
  */
 export const NODE_OPTIONS_VARIABLE = "NODE_OPTIONS";
 
@@ -186,7 +188,7 @@ export function permissionsOf(
     folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
   write(...folders);
-  // dmalab reads the folder above: it checks whether a link there leads elsewhere.
+  // dmalab also reads their parent folders: it checks whether a link there leads elsewhere.
   reads!.push(...folders.flatMap((folder) => outside(dirname(folder)).flatMap(withReal)));
   if (may.here === "always" || (may.here === "default" && files.length === 0)) write(".");
   // dmalab chooses this name, not the user. If a repository has a link of this name, the link's

@@ -59,7 +59,7 @@ export function readRulePage(name: string): string {
 /** The header folder that drivers in C are compiled with. */
 const HEADERS = new URL("extensions/c_drivers/include/", ROOT);
 
-/** Scenarios that run drivers of a kernel tree, by folders. */
+/** The folders of the scenarios that run drivers of a kernel tree. */
 export const TREE_SCENARIOS: readonly string[] = [
   "extensions/c_drivers/drivers/nvme/tree",
   "extensions/kernel_tree/drivers",
@@ -130,9 +130,9 @@ export function readHeaders(): Readonly<Record<string, string>> {
 }
 
 /**
- * Files that sources of a kernel tree are compiled with: headers that differ between architectures; in
- * `dmalab/`, kernel functions that use the tree's own structures; in `oracle/`, C code that calls the
- * tree's functions.
+ * Files with which sources of a kernel tree are compiled: headers that differ between
+ * architectures; in `dmalab/`, kernel functions that use the tree's own structures; in `oracle/`, C
+ * code that calls the tree's functions.
  */
 export function readTreeHeaders(): Readonly<Record<string, string>> {
   return readFolders(new URL("tree/", HEADERS), [

@@ -14,7 +14,10 @@ import { HELP, readWords } from "./read_words.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
 import { ProcessScreen, refuse, type Screen } from "./screen.ts";
 
-/** Runs the words after the name of a scenario, or the words with that name. */
+/**
+ * Runs a scenario, with the given words as options. If `scenario` is null, the words also name what
+ * to run.
+ */
 async function main(
   scenario: string | null,
   given: readonly string[],

@@ -7,7 +7,7 @@ import { printableText } from "@dmalab/lang/diagnostics";
 export interface Screen {
   /**
    * Writes text without adding a line end. Visible symbols replace control characters and marks of
-   * writing direction, because names of files and lines of logs and of scripts are foreign text.
+   * writing direction, because file names, log lines and script lines are foreign text.
    */
   out(text: string): void;
   /** Writes text to the error stream, in the same way. */

@@ -1,4 +1,7 @@
-/** Quotes words of printed command lines, and names the variable with the launcher's permissions. */
+/**
+ * Quotes words of printed command lines. Also contains the name of the variable that has the
+ * launcher's permissions.
+ */
 
 /**
  * A variable that the launcher of the npm package sets. It contains the permission options from the launcher's command

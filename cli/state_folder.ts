@@ -16,7 +16,7 @@ export const FAILED_TESTS = "failed";
 const HINT = `remove it; dmalab keeps regular files in ${STATE_FOLDER}`;
 
 /**
- * The lines of a state file that are not empty; null for a missing or unreadable file.
+ * The nonempty lines of a state file; null for a missing or unreadable file.
  *
  * @throws {FileError} When the file belongs to another program.
  */

@@ -25,7 +25,10 @@ export interface StaticPage {
   readonly title: string;
   /** The verdict; null where the subject can neither fail nor pass. */
   readonly outcome: PageOutcome | null;
-  /** CSS rules besides the rules of all pages; colours are the properties of `recording/views`. */
+  /**
+   * CSS rules in addition to the rules of all pages. They use the CSS properties of
+   * `recording/views` for colours.
+   */
   readonly style?: string;
   /** Markup. */
   readonly body: string;

@@ -1,4 +1,7 @@
-/** The paths of clangs of the system that compile like dmalab's own, and the user's choice. */
+/**
+ * The paths at which a system can have a clang that compiles like dmalab's own, and the user's
+ * choice.
+ */
 
 /** The major version of dmalab's own clang: another version may generate other code. */
 export const CLANG_MAJOR = 22;

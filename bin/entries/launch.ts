@@ -71,8 +71,8 @@ function start(deno: string, options: readonly string[]): void {
       name !== NODE_OPTIONS_VARIABLE && !LOADER_VARIABLES.some((each) => name.startsWith(each))
     ),
   );
-  // Used for commands at a terminal. A message from the program then stops the whole process group,
-  // as Ctrl-Z does.
+  // Whether a command at a terminal can ask this process to stop the whole process group, as Ctrl-Z
+  // does. The command sends a message for this.
   const stops = PERMISSIONS[words[0] ?? ""]?.edits && process.platform !== "win32";
   const child = spawn(
     deno,

@@ -25,7 +25,7 @@ export interface BenchSettings
 export interface BenchJob {
   readonly path: string;
   readonly settings: BenchSettings;
-  /** Index of the cell among the matching ones, from 0. */
+  /** Index of the cell among the cells that match the settings, from 0. */
   readonly number: number;
 }
 

@@ -19,10 +19,13 @@ const ROUNDS = 15;
 const BATCH_MS = 4;
 const MAX_BATCH = 2 ** 20;
 
-/** Warm-up ends when this many last rounds are steady, at the latest after MAX_WARM_ROUNDS. */
+/**
+ * Warm-up ends when the last `STEADY_ROUNDS` rounds are steady, and in any case after
+ * `MAX_WARM_ROUNDS` rounds.
+ */
 const STEADY_ROUNDS = 3;
 const MAX_WARM_ROUNDS = 12;
-/** Largest difference between the last warm-up rounds, as a part of their median. */
+/** The last warm-up rounds are steady if they differ by at most this part of their median. */
 const STEADY_PART = 0.1;
 
 /** A loop of a bench, with the times that were measured. */

@@ -8,7 +8,7 @@ export interface BenchResult {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** This value divided by the value of the result that `to` names; null if `to` is null. */
+  /** `value` divided by the value of the result that `to` names; null if `to` is null. */
   readonly ratio: number | null;
   readonly to: string | null;
 }

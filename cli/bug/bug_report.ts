@@ -34,9 +34,9 @@ function smallerText(
 }
 
 /**
- * For each block, tries to remove the block together with the words before it in its line. If that
- * text does not show the bug any more, tries to remove only these words and the braces, and to keep
- * the block's content.
+ * For each block, tries to remove the block together with the words before it in its line. If the
+ * remaining text does not show the bug any more, tries to remove only these words and the braces,
+ * and to keep the block's content.
  */
 function withoutBlocks(
   text: string,
@@ -84,7 +84,7 @@ function withoutNeedless(
       if (stays(fewer.join(""))) left = fewer;
       else start += length;
     }
-    // A piece that had to stay before may be removable now that others are removed.
+    // A piece that could not be removed earlier may be removable now, because others were removed.
     if (length === 1 && left.length === before) return left;
     length = length === 1 ? 1 : Math.ceil(length / 2);
   }
@@ -101,7 +101,10 @@ const TRY_LIMITS: Limits = {
   timeMs: TRY_MS,
 };
 
-/** Longest script that the report shows, in lines: a longer one was not made small. */
+/**
+ * Limit of the lines of the script that the report shows. A longer script could not be made
+ * smaller.
+ */
 const MAX_LINES = 60;
 
 /** Reads a text as a program. */

@@ -247,7 +247,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Prints a heading and below it names, each with a line of text. */
+/** Prints a heading, and below the heading a list of names, each with a text. */
 function printPairs(
   heading: string,
   pairs: readonly (readonly [string, string])[],

@@ -50,7 +50,7 @@ export interface DebugRuns {
   /** Outcome of each run by its index; a run that has not run yet has no entry. */
   readonly outcomes: ReadonlyMap<number, RunStatus>;
   /**
-   * Runs a part of the first run in `indices` that has no outcome.
+   * Takes the first run in `indices` that has no outcome, and runs a part of it.
    * @returns Whether more remains to be run.
    */
   runOn(indices: readonly number[]): boolean;
@@ -59,7 +59,7 @@ export interface DebugRuns {
 export class Debugger extends LineSession {
   readonly timeTravel = null;
   readonly runs: RunList | null;
-  /** The screen with panes, which sets this; null where commands are read line by line. */
+  /** The screen with panes, which sets this field; null where commands are read line by line. */
   view: FullScreen | null = null;
   /** Writes the run to a file; null where the host does not permit writing files. */
   exportRun: ExportRun | null = null;

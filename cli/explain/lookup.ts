@@ -99,8 +99,8 @@ export function explain(
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
 
-  // Names in the table of defects that are no switches: the effect of a switch in one release, or a
-  // number of the museum of defects.
+  // Some names in the table of defects are not switches. Such a name is the effect of a switch in
+  // one release, or the number of an exhibit in the museum of defects.
   const row = /^[a-z]\w*$/i.test(name)
     ? new RulePage("defects", readPage("defects")).row(name)
     : null;
@@ -186,8 +186,9 @@ function unknown(
 }
 
 /**
- * The known name that was probably meant. If the part before the last dot is itself a known name
- * and the question cites no rule, only names with that part before their last dot are considered.
+ * The known name that was probably meant. If the part before the last dot is a known name, only
+ * names with the same part before their last dot are considered. This is not done if the question
+ * cites a rule.
  */
 function nearestOf(name: string, candidates: readonly string[]): string | undefined {
   const owner = ownerOf(name);

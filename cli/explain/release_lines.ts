@@ -24,7 +24,7 @@ export function releaseLines(name: string): string[] | null {
   return kernel === undefined ? null : linesOf(kernel);
 }
 
-/** The text of a release that a search looks through. */
+/** The text through which a search looks for a release. */
 export function releaseText(kernel: KernelProfile): string {
   return changesOf(kernel).map(({ doc }) => doc).join(" ");
 }

@@ -104,8 +104,9 @@ const COMMON = new Set(
 );
 
 /**
- * Used when no entry has all the words. Returns the entries with most of the words, and the words
- * that the first of these entries has. Empty if no entry has at least two of the words.
+ * Used when no entry has all the words. Returns the entries with the largest number of the words,
+ * and the words that the first of these entries has. Empty if no entry has at least two of the
+ * words.
  */
 export function searchMost(
   question: string,

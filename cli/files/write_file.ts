@@ -1,5 +1,5 @@
 /**
- * Writes all files of the command line.
+ * Writes every file that a command writes.
  *
  * A cloned repository can contain links, pipes and devices under any name, also under names that
  * dmalab chooses. Therefore dmalab writes only regular files inside the named folder. It writes a
@@ -66,7 +66,7 @@ function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
  * Called before long work. Checks that the result of the work can be written: writes a draft and
  * removes it.
  *
- * @param head The first bytes of the result, up to the name of dmalab in it.
+ * @param head The first bytes of the result. They end with the name of dmalab.
  * @throws {FileError} @throws {FullDiskError}
  */
 export function checkPlace(target: OutputTarget, head: string): void {
@@ -116,8 +116,9 @@ const MARKED_BYTES = 256;
 /**
  * A file that is written next to its target, and renamed to the target when it is complete.
  *
- * The draft replaces an empty file, and an earlier result: a file that begins with the same bytes,
- * up to the name of dmalab. It does not replace a scenario, a source or a note under the same name.
+ * The draft replaces an empty file, and an earlier result. An earlier result is a file that begins
+ * with the same bytes as the draft, up to the name of dmalab. The draft does not replace a
+ * scenario, a source or a note under the same name.
  */
 export class FileDraft {
   readonly #place: TargetFile;

@@ -1,5 +1,6 @@
 /**
- * The files that `dmalab init` writes. Their package.json has dmalab as a dependency.
+ * The files that `dmalab init` writes. One of them is a package.json that has dmalab as a
+ * dependency.
  *
  * In a new folder, `package.json` names the folder as a package and maps every `*.dma` to the
  * runner. `deno.json`, next to it, resolves the main module through that package name, so that

@@ -57,7 +57,10 @@ const DISPLAYED_ROWS = 1000;
 /** Number of changes that `:writes` lists, and number of bytes shown of each. */
 const DISPLAYED_WRITES = 20;
 const WRITTEN_BYTES = 4;
-/** Limit of the bytes that are watched, because they are compared at every event. */
+/**
+ * Limit of the bytes that are watched. There is a limit because the bytes are compared at every
+ * event.
+ */
 const MAX_WATCHED_BYTES = 4096;
 
 export const ASK_COMMANDS: readonly ReplCommand[] = [
@@ -179,7 +182,9 @@ function backtrace(repl: CommandContext, argument: string): void {
   for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
 }
 
-/** @param call Index of a call of C or of the script, 0 for the innermost. */
+/**
+ * @param call Index of an active call of a function, in C or in the script; 0 for the innermost.
+ */
 function namesSeen(repl: CommandContext, call: number): void {
   const { position, recording } = repl.cursor;
   const calls = recording.frames(position);

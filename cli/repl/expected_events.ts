@@ -27,8 +27,8 @@ export function expectedEvents(recording: Recording): string {
     lines.push(`  ${itemOf(recording.event(seq))},`);
   }
   const pattern = lines.length === 0 ? [] : ["expect events [", ...lines, "] in events"];
-  // A pattern examines only events with the names that it contains: the count excludes further
-  // events.
+  // A pattern examines only events with the names that it contains. The count makes sure that there
+  // are no other events.
   return [...pattern, `assert events.length == ${recording.log.count}`, ""].join("\n");
 }
 

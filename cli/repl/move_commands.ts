@@ -26,7 +26,7 @@ import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "@dmalab/lang/editor";
 import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 
-/** Number of shown events of a move, and of shown rows that it changed. */
+/** Limits of what is printed after a move: its events, and the rows that the move changed. */
 const DISPLAYED_EVENTS = 40;
 const DISPLAYED_ROWS = 8;
 

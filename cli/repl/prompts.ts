@@ -1,4 +1,4 @@
-/** The prompt of a session, and reading the input from a pasted part of a session. */
+/** Formats the prompt of a session, and finds the input in a pasted part of a session. */
 import { formatTimeRounded } from "@dmalab/lang/text";
 
 export interface PromptPlace {
@@ -35,7 +35,7 @@ export function withoutPrompts(text: string): string {
   if (!lines.some((line) => PROMPT.test(line))) return text;
   const typed = lines.flatMap((line, index) => {
     if (PROMPT.test(line)) return [line.replace(PROMPT, "")];
-    // The selection of the first line may have begun after its prompt.
+    // In the first line, the user may have begun the selection after the prompt.
     return index === 0 && line.trim() !== "" ? [line] : [];
   });
   return typed.join("\n");

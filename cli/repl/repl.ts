@@ -252,7 +252,9 @@ function withExcerptsCut(lines: readonly string[], columns: number): string[] {
   return cut;
 }
 
-/** The command that runs each kind of declaration that a session only checks. */
+/**
+ * For each kind of declaration that a session checks but does not run: the command that runs it.
+ */
 const RUNS = { test: "test", bench: "bench", driver: "hunt" } as const;
 
 /** Names the commands that run the tests, benches and drivers typed in. */

@@ -62,8 +62,8 @@ function save(repl: CommandContext, argument: string): void {
 }
 
 /**
- * The inputs that pass as a file, after removing the inputs that fail. If no input remains, the
- * reason as a sentence.
+ * Removes the inputs that fail, until the remaining inputs, as the text of a file, run without a
+ * failure. If that is impossible, returns the reason as a sentence.
  */
 function passingInputs(repl: CommandContext) {
   let inputs = repl.timeTravel!.sinceMachine();

@@ -20,9 +20,10 @@ const SOURCE_OF_C = /\.[ch]$/;
  * Every named file, and every `*.dma` below every named folder, sorted. A named file that does not
  * exist stays in the list: the attempt to read it reports the error.
  *
- * @param isToWrite Leaves out links in a folder, because their targets are in the list anyway.
- * @returns Null, after a message, for a folder without scenarios, for a link that leads out of its
- *   folder, or for a file in C.
+ * @param isToWrite Whether the caller writes the scenarios. Links in a folder are then left out,
+ *   because their targets are in the list anyway.
+ * @returns Null for a folder without scenarios, for a link that leads out of its folder, or for a
+ *   file in C. In these cases a message has been printed.
  */
 export function findScenarios(
   places: readonly string[],

@@ -8,7 +8,10 @@ import type { HostTree } from "../host_tree.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { PAGE_SUFFIX } from "./page_blocks.ts";
 
-/** `HostLoader.open`, for names of any file, also of files that are not scenarios. */
+/**
+ * Like `HostLoader.open`. If the file belongs to another program, the result is a sentence that
+ * says so.
+ */
 export async function openFile(
   path: string,
   tree: HostTree | string | null = null,

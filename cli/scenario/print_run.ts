@@ -22,7 +22,7 @@ import type { TraceForm } from "./trace_form.ts";
 import type { RunListeners } from "./trace_outputs.ts";
 import { TracePrinter } from "./trace_printer.ts";
 
-/** Options of runs that are printed. */
+/** Options for running scenarios and printing the runs. */
 export interface PrintOptions {
   /**
    * `tests` skips the statements at the top of the file; the command then fails if the file has no
@@ -102,8 +102,8 @@ export function startPrinting(
 
 /**
  * Prints the failures and the summary.
- * @returns The exit code for a run in which no test was selected. The exit codes of the files are
- *   not included.
+ * @returns The exit code of an error if no test was selected. The exit codes of the files are not
+ *   included.
  */
 export function printReports(
   reports: readonly RunReport[],

@@ -9,7 +9,7 @@ import type { Question } from "@dmalab/lang/values";
 import { host } from "../host.ts";
 import type { Screen } from "../screen.ts";
 
-/** Bytes of one read of an answer; longer lines are no answers. */
+/** Number of bytes that are read as an answer. A line that is longer than this is no answer. */
 const LINE_BYTES = 4096;
 
 /**

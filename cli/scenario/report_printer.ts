@@ -139,7 +139,7 @@ function failureKey({ file }: RunReport, { failure }: TestOutcome): string {
   return [file, ...failure!.lines].join("\n").replace(ADDRESS, "ADDRESS");
 }
 
-/** Largest number of tests with the same failure that are listed by name. */
+/** If many tests have the same failure, at most this many of them are listed by name. */
 const NAMED_TESTS = 20;
 
 function alsoFailed(names: readonly string[]): string[] {
@@ -166,7 +166,7 @@ function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string
   return `${shellWord(file)} --match ${wordThatFinds(displayName(outcome), names)} ${seed}`;
 }
 
-/** Reasons for a failed run other than failed tests. */
+/** Reasons why a run failed, apart from failed tests. */
 export interface AlsoWrong {
   /** Number of files that could not be run because of errors. */
   readonly wrongFiles: number;

@@ -29,7 +29,7 @@ export interface RunListeners {
   readonly onOutcome: TraceWriter["outcome"];
 }
 
-/** All writers of events of one command. */
+/** All event writers of one command. */
 export class TraceOutputs {
   readonly #writers: TraceWriter[] = [];
   readonly #files: TraceFile[] = [];

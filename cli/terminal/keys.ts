@@ -1,6 +1,7 @@
 /**
  * Decodes keys from a terminal's input. Node's own decoder reads the sequences of keys. Pasted text
- * is taken out before, because Node does not know the marks around pasted text on every host.
+ * is removed before the input reaches that decoder, because Node does not know the marks around
+ * pasted text on every host.
  */
 import { EventEmitter } from "node:events";
 import { emitKeypressEvents } from "node:readline";

@@ -54,7 +54,7 @@ export type TerminalInput =
   | { readonly kind: "redraw" }
   /** An uncaught error: the reader throws it again. */
   | { readonly kind: "thrown"; readonly error: unknown }
-  /** The process is to end, with the exit code that shells expect of that signal. */
+  /** A signal must end the process. The exit code is the code that shells expect of the signal. */
   | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
 
 /** Signals that end the process. */
@@ -104,8 +104,8 @@ export class Terminal {
     const pressed = (name: string) => () =>
       this.inputs.push({ kind: "key", key: { name, text: "" } });
     this.#listeners = [
-      // Ctrl-C during a computation has interrupted the computation; at other times Ctrl-C counts
-      // as a key.
+      // If Ctrl-C was pressed during a computation, it has already interrupted the computation. At
+      // other times Ctrl-C counts as a key.
       ["SIGINT", () => this.#mode === "keys" && !this.#worked && pressed("ctrl-c")()],
       ["SIGWINCH", () => this.inputs.push({ kind: "redraw" })],
       ["SIGCONT", () => this.#resumed()],
@@ -194,7 +194,8 @@ export class Terminal {
     const send = process.send?.bind(process);
     if (send === undefined) process.kill(process.pid, "SIGSTOP");
     else {
-      // This process does not stop itself as well: that could happen after the shell's `fg`.
+      // The launcher also stops this process. This process does not stop itself, because it might
+      // do so only after the shell's `fg`.
       await new Promise<void>((resumed) => {
         process.once("SIGCONT", resumed);
         send("stop");

@@ -149,7 +149,10 @@ function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen
   }
 }
 
-/** Whether a scenario has a test that matches, or has errors, which its run reports. */
+/**
+ * Whether a scenario has a test that matches. Also true if the scenario has errors, because its run
+ * reports them.
+ */
 function mayHave(path: string, match: NameMatch): boolean {
   const opened = readScenario(path);
   if ("problem" in opened || opened.program === null) return true;

@@ -15,7 +15,7 @@ export interface RunSummary {
   readonly exitCode: ExitCode;
   /** Whether there is a matching test: it was run, or left to another shard. */
   readonly foundTest: boolean;
-  /** Why there was no test, if there was none and no file has errors; else null. */
+  /** Why there was no test; null if there was a test, or if a file has errors. */
   readonly noTest: string | null;
 }
 

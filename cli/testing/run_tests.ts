@@ -75,7 +75,7 @@ type NumberedJob = FileJob & { readonly kind: "file"; readonly number: number };
 
 class FilePlan implements Plan<NumberedJob, FileEvent> {
   #next = 0;
-  /** Index of the file with the events that are passed on as they arrive. */
+  /** Index of the file whose events are passed on as they arrive. */
   #shown = 0;
   readonly #waiting: FileEvent[][];
 
@@ -238,7 +238,7 @@ function keepFailures(
   }
 }
 
-/** The number of tests before each file's first, and the number of tests that match. */
+/** For each file, the number of tests before its first test; and the number of tests that match. */
 async function countTests(
   paths: readonly string[],
   matches: readonly NameMatch[],

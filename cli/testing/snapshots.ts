@@ -92,11 +92,11 @@ export function compareSnapshot(
 }
 
 const CONTEXT = 2;
-/** Number of equal lines that end a change. */
+/** A change ends where this many consecutive lines are equal in both texts. */
 const ALIKE = 3;
-/** Number of lines of a change that are searched for its end. */
+/** The end of a change is searched within this many lines. */
 const REACH = 60;
-/** Limit of the lines shown for one change: as many old lines, and as many new lines. */
+/** Limit of the old lines that are shown for one change, and also of its new lines. */
 const MOST_OF_CHANGE = 15;
 /** Number of lines that are shown of all changes together. */
 const MOST_SHOWN = 40;

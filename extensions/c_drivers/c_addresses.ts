@@ -4,8 +4,9 @@
  *
  * Memory begins at 0. It consists of the stack and the static data of the driver, a window of RAM,
  * and room for memory outside the window. Above this memory are the shadow and the counters of the
- * checks, which the driver's code cannot reach. At addresses from `PAGE_MAP` on there is no memory:
- * these addresses are a map of pages, of which only the addresses matter, and windows of devices.
+ * checks, which the driver's code cannot reach. At addresses from `PAGE_MAP` on there is no memory.
+ * These addresses are a map of pages, and windows of devices. In the map, only the addresses
+ * matter.
  */
 import { GIB, KIB, MIB, TIB } from "@dmalab/runtime";
 
@@ -26,7 +27,7 @@ export const SHADOW_AT: number = ALIAS_AT + ALIAS_BYTES;
 export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
 /** Number of blocks of code that may run before the limits are checked again: 32 bits. */
 export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
-/** The driver's call that is running, by the address of its code: 32 bits. */
+/** The call in the driver's code that is running, as the address of its code: 32 bits. */
 export const CALL_AT: number = FUEL_AT + 4;
 /** The values of a function's locals at the beginning of a line, for a debugger: 64 bits each. */
 export const LOCALS_AT: number = FUEL_AT + 8;
@@ -54,8 +55,8 @@ export const PAGE_STRUCT_BYTES = 64;
 /**
  * Address of the `struct page` of page 0 for a driver of a kernel tree. This page map is real
  * memory, because the tree's headers read and write the structure's members. It is zero at first,
- * and follows the counters of the blocks. It holds the pages below 16 GiB; of pages above, only the
- * addresses matter.
+ * and lies after the counters of the blocks. It holds the pages below 16 GiB; of pages above, only
+ * the addresses matter.
  */
 export const TREE_PAGE_MAP: number = 128 * MIB;
 export const TREE_PAGE_MAP_BYTES: number = 16 * GIB / (4 * KIB) * PAGE_STRUCT_BYTES;

@@ -54,7 +54,9 @@ export class CachedView {
     this.#take(page);
   }
 
-  /** Writes all shared pages into the caches: the driver's static data has been loaded. */
+  /**
+   * Writes all shared pages into the caches. Called after the driver's static data has been loaded.
+   */
   reset(): void {
     for (const page of this.#pages) this.#giveAll(page);
   }
@@ -95,8 +97,8 @@ export class CachedView {
 
   /**
    * Copies the bytes that the CPU sees now into the driver's memory. Called before the driver's code
-   * runs again. The kernel writes some of the driver's memory itself, such as an address. If no
-   * other byte of the page changed, such a write becomes visible only after C's next write.
+   * runs again. The kernel also writes to the driver's memory, for example an address. If no other
+   * byte of the page changed, such a write becomes visible only after C's next write.
    */
   take(): void {
     for (const number of this.#changed) {

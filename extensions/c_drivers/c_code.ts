@@ -19,7 +19,10 @@ export class CCode {
   readonly sources: ReadonlyMap<string, SourceFile>;
   /** Names of the functions that scripts may call. */
   readonly functionNames: readonly string[];
-  /** Cache of the places of calls, by the address of the constant with a call's place. */
+  /**
+   * Cache of the places of calls. A key is the address of the constant that contains a call's
+   * place.
+   */
   readonly callSpans = new Map<number, Span | null>();
   /** The memory of a machine that is no longer used, cleared for the next machine. */
   spareMemory: WebAssembly.Memory | null = null;
@@ -59,7 +62,7 @@ export class CCode {
     return this.#debugInfo ??= new DebugInfo(this.shape.custom);
   }
 
-  /** The instructions of a function that set its locals. */
+  /** The instructions of a function, if they set locals of the function. */
   localSets(body: CodeSpan): LocalSets {
     const { bytes, shape: { codeAt } } = this;
     return this.#localSets.getOrInsertComputed(

@@ -590,8 +590,8 @@ function isHostStackFull(error: Error): boolean {
 const OTHER_TYPE = "Cannot convert ";
 
 /**
- * The message for a call through a null pointer. An example is an entry that was never filled in a
- * driver's table of functions.
+ * The message for a call through a null pointer. An example is an entry in a driver's table of
+ * functions, if the driver never set this entry.
  */
 const NO_FUNCTION = "Calls a null pointer, or what is not a function of that type";
 

@@ -46,7 +46,7 @@ const NUMBERS: Readonly<Record<string, (one: bigint, other: bigint) => bigint>> 
   "%": (one, other) => one % other,
 };
 
-/** The most tokens of an expression; `MOST_DEEP`: its deepest nesting. */
+/** Largest number of tokens of an expression. `MOST_DEEP` is its deepest nesting. */
 const MOST_TOKENS = 1000;
 const MOST_DEEP = 100;
 

@@ -11,7 +11,7 @@ import { type CKernel, hex } from "./c_kernel.ts";
  * as polled.
  */
 const POLLS = 8;
-/** Of the registers that were read before the last one, the most that a message lists. */
+/** Largest number of registers that a message lists besides the register that was read last. */
 const NAMED = 5;
 /** Largest errno value in C. */
 const MOST_ERRNO = 4095;
@@ -135,7 +135,7 @@ export class CFailures {
     return reads + this.#registerText(this.#polledPhys, this.#polledValue, "each time ");
   }
 
-  /** Describes a register with the value read, and how a scenario can set another one. */
+  /** Describes a register with the value read, and how a scenario can set another value. */
   #registerText(phys: number, read: number, often: string): string {
     const value = `${often}${hex(read)}`;
     const found = this.#barOf(phys);

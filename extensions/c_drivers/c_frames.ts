@@ -4,7 +4,7 @@
  *
  * Each function has a frame on the stack of C, which grows downwards. If a line starts with the stack
  * pointer above a frame, the call of that frame has returned. Variables that the compiled code keeps
- * in WebAssembly locals are stored at the beginning of a line, and kept for each call.
+ * in WebAssembly locals are stored whenever a line starts, and kept for each call.
  */
 import type { DebugHooks, NativeFrame, NativePart, NativeValue } from "@dmalab/lang/values";
 import type { CCode } from "./c_code.ts";

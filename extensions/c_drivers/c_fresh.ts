@@ -1,6 +1,6 @@
 /**
- * Memory that a driver in C has allocated and not yet written, byte by byte. The shadow shows the
- * first store to each byte. If a device reads uninitialised bytes, this is reported.
+ * Tracks, byte by byte, the memory that a driver in C has allocated and not yet written. The shadow
+ * shows the first store to each byte. If a device reads uninitialised bytes, this is reported.
  *
  * Zeroed memory is initialised. Therefore a device's read of zeroed memory is reported only if all
  * bytes that it reads were never written.

@@ -28,7 +28,9 @@ const RESTING_BLOCKS = 64;
 /** The largest contiguous allocation. @see rules/c-api.md 13 */
 export const KMALLOC_BYTES = MAX_BLOCK_PAGES * PAGE_SIZE_BYTES;
 
-/** Properties of an allocation of pages that differ between the allocators. */
+/**
+ * Properties that an allocator gives to an allocation of pages. They differ between the allocators.
+ */
 type Particular = Pick<HeapBlock, "compoundOrder" | "isVmalloc" | "freedBy">;
 const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false, freedBy: "kfree" };
 

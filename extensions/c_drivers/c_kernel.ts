@@ -1,4 +1,4 @@
-/** The state for the functions of the simulated kernel that a driver in C calls. */
+/** The state that the simulated kernel keeps for the functions that a driver in C calls. */
 import {
   alignUp,
   type DeviceAccess,
@@ -163,7 +163,7 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * Notes a kernel call of code that does not pass its place. The place is found by the stack.
+   * Notes a kernel call, if the calling code does not pass its place. The stack shows the place.
    * @param above The host function that C has called.
    */
   enterHere(call: string, above: Above): void {

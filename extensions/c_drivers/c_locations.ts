@@ -36,7 +36,9 @@ interface CallSite {
   getColumnNumber(): number | null;
 }
 
-/** The most frames of a stack that are examined; calls deeper in it get no place. */
+/**
+ * Largest number of frames of a stack that are examined. Calls deeper in the stack get no place.
+ */
 const MAX_FRAMES = 24;
 /** Number of frames tried first: each frame costs time, and most places are among the first. */
 const FEW_FRAMES = 3;
@@ -59,8 +61,8 @@ interface Host {
 }
 
 /**
- * The frames that are running. They are read as raw frames, because to make a text the host would
- * look up the source line of every frame.
+ * The frames that are running. They are read as raw frames. If the host made a text of them, it
+ * would look up the source line of every frame.
  */
 function runningFrames(most: number, above: Above): Iterable<Frame> {
   const host: Host = Error;
@@ -109,9 +111,9 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
   let name = start;
   while (/\s/.test(code[name - 1] ?? "")) name--;
   while (/\w/.test(code[name - 1] ?? "")) name--;
-  // If the call is within another macro's arguments, the compiler gives the end of that macro. A
-  // call without `_attrs` in its name is a macro with fewer arguments, which calls the form with
-  // `_attrs`.
+  // If the call is within another macro's arguments, the compiler gives the end of that macro.
+  // Therefore the name is searched in the text of the macro. The name without `_attrs` is searched,
+  // because it may be a macro with fewer arguments that calls the function with `_attrs`.
   const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
   const place = source.position(name + Math.max(0, inside));
   return spanInLine(source, place.line, place.column);
@@ -119,7 +121,10 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
 
 export class CPlaces {
   readonly #sites = new Map<number, number>();
-  /** Call sites of calls that do not pass their place, by the compiler's addresses. */
+  /**
+   * Site numbers of calls that do not pass their place. A key is the compiler's address of the
+   * call.
+   */
   readonly #calls = new Map<number, number>();
   /** Spans by the offsets in stacks. */
   readonly #spans = new Map<number, Span | null>();
@@ -196,7 +201,7 @@ export class CPlaces {
   }
 
   /**
-   * The innermost place of a stack that is in the driver's own code; functions of a library are
+   * The innermost place in the driver's own code, as a stack shows it. Functions of a library are
    * skipped.
    */
   fromStack(stack: string): CLocation {

@@ -1,14 +1,14 @@
 /**
  * The memory that a driver in C and the simulated machine share.
  *
- * A page of RAM that the driver may see is stored in the WebAssembly memory, so a device reads the
- * bytes that C writes without a copy. If devices are not coherent with the CPU's caches, the driver
- * has a copy of the bytes that the CPU sees. This copy is compared with the caches whenever the driver
- * calls the kernel or is called (`c_caches.ts`).
+ * A page of RAM that the driver may see is stored in the WebAssembly memory. Therefore the bytes
+ * that C writes need not be copied for a device to read them. If devices are not coherent with the
+ * CPU's caches, the driver has a copy of the bytes that the CPU sees. This copy is compared with
+ * the caches whenever the driver calls the kernel or is called (`c_caches.ts`).
  *
- * A shadow has one byte for each eight bytes of memory, and shows which of them may be accessed. The
- * compiled code reads the shadow before each load and store. It calls the host only if an access is
- * not allowed or must be checked.
+ * A shadow has one byte for each eight bytes of memory, and shows which of them may be accessed.
+ * The compiled code reads the shadow before each load and store. It calls the host only if an
+ * access is not allowed or must be checked.
  */
 import {
   alignUp,

@@ -17,7 +17,7 @@ import { type CKernel, hex } from "./c_kernel.ts";
 const STALLED = /^page_pool_release_retry\(\) stalled pool shutdown\b/;
 /** Matches the tree's page_pool source: its frames are not the driver's. */
 const POOL_FILE = /(?:^|\/)net\/core\/page_pool\.c$/;
-/** Most page addresses in one line. */
+/** Largest number of page addresses in one line. */
 const MAX_NAMED = 4;
 
 /** A page that a driver has allocated and not returned. */
@@ -25,7 +25,7 @@ interface TakenPage {
   readonly pool: number;
   /** The calls that allocated the page: several if it was allocated in fragments. */
   readonly takers: Set<string>;
-  /** The driver, or a later holder with the calls that passed the page on. */
+  /** The driver; or a later holder, and the calls by which the holder got the page. */
   holder: string;
 }
 

@@ -54,8 +54,8 @@ export class CPeers {
   }
 
   /**
-   * The PCI function of a `struct pci_dev *`. The structure's `struct device` is at the start, or further on in a
-   * tree.
+   * The PCI function of a `struct pci_dev *`. The `struct device` is at the start of the structure;
+   * with a kernel tree, it is at a higher offset.
    */
   pciFunctionAt(at: number): PciFunction {
     return this.functionAt(at === 0 ? 0 : at + this.kernel.deviceShape.deviceAt);

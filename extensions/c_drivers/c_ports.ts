@@ -47,7 +47,7 @@ export class CPorts {
     context.print(`info: ${text}`);
   }
 
-  /** Names the memory BAR with the address that the driver uses as ports. */
+  /** If the driver uses an address in a memory BAR as a port: a text that names this BAR. */
   #memoryAt(port: number): string {
     const bar = this.#all().find(({ basePhys, kind, sizeBytes }) =>
       kind !== "io" && port >= basePhys && port < basePhys + sizeBytes

@@ -52,7 +52,10 @@ export const PDU = { at: 128, bytes: 1024 } as const;
 export const BIO_VEC = { bv_page: 0, bv_len: 8, bv_offset: 12 } as const;
 const BIO_VEC_BYTES = 16;
 
-/** Size of `struct request_queue` and of `struct blk_mq_hw_ctx`: only fields for drivers. */
+/**
+ * Size of `struct request_queue` and of `struct blk_mq_hw_ctx`. They have only fields that drivers
+ * use.
+ */
 const QUEUE_BYTES = 16;
 const HCTX = { driver_data: 0, queue: 8 } as const;
 const HCTX_BYTES = 24;

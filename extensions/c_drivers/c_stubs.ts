@@ -11,7 +11,7 @@ import type { CKernel } from "./c_kernel.ts";
 /** Size of a structure returned by a stub. */
 const STRUCT_BYTES = 16 * 1024;
 const WORD_BYTES = 8;
-/** The most blocks of code that run between reading a pointer and using it. */
+/** Largest number of blocks of code that run between reading a pointer and using it. */
 const NEAR_BLOCKS = 32;
 
 /** Advice on how to set device data. In a kernel, the driver of the parent device sets such data. */

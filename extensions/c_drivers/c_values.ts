@@ -181,7 +181,9 @@ function membersOf(of: DebugEntry, base: number): readonly Member[] {
 /** The location of a value, or the reason why it has none. */
 export type CSource = Located | { readonly missing: string };
 
-/** The most members and elements that a text shows; `SHOWN_DEPTH`: how many levels deep. */
+/**
+ * Largest number of members and elements that a text shows; `SHOWN_DEPTH`: how many levels deep.
+ */
 const SHOWN_PARTS = 8;
 const SHOWN_DEPTH = 2;
 const SHOWN_TEXT_BYTES = 80;
@@ -373,7 +375,7 @@ export class CValue implements NativeValue {
     return new CValue(memory, element, `*${wrapped(this.expression)}`, { at: Number(this.bits) });
   }
 
-  /** An element of an array, or at an index from a pointer. @throws {ScriptError} */
+  /** An element of an array, or the object at an index from a pointer. @throws {ScriptError} */
   element(index: number): CValue {
     const { memory, source, type } = this;
     if (!type.isPointer && !type.isArray) throw this.#isNot("an array or a pointer");

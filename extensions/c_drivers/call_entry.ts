@@ -1,4 +1,4 @@
-/** The form in which a kernel function that C may call is declared. */
+/** Declares the kernel functions that C may call. This is the form of such a declaration. */
 import type { Kernel } from "@dmalab/runtime/kernels";
 import type { CKernel } from "./c_kernel.ts";
 
@@ -29,8 +29,8 @@ export interface CCallEntry {
 }
 
 /**
- * Entries from a table by prototype: each row is the implementation, alone or with further
- * properties.
+ * Makes entries from a table. The key of a row is a prototype in C. The row itself is the
+ * implementation, or a record of the implementation and further properties.
  */
 export function callEntries(
   rows: Readonly<Record<string, CCallEntry["run"] | Omit<CCallEntry, "c">>>,

@@ -1,6 +1,6 @@
 /**
- * Bytes of memory, each with its writer: a CPU that stored it, a device that wrote it, or the copying between a
- * bounce buffer and the original memory.
+ * Bytes of memory, each with its writer: a CPU that stored it, a device that wrote it, or the
+ * copying between a bounce buffer and the original memory.
  */
 import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
 import { comparePositions, nextPosition, type Position } from "../position.ts";

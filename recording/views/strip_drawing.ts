@@ -106,7 +106,7 @@ export function addressStrips(pieces: readonly AddressPiece[]): readonly Address
 }
 
 const PAGE_BYTES = 4096;
-/** Maximum width of a page. */
+/** Maximum width at which a page of memory is drawn. */
 const CELL_PX = 58;
 const BOX_PX = 18;
 const HEIGHT_PX = 34;
@@ -117,7 +117,7 @@ const MAX_GROUPS = 24;
 /** Cells narrower than this have no borders. */
 const NARROW_PX = 6;
 
-/** Addresses of an owner with the same use. */
+/** Adjacent addresses of one owner that are used in the same way. */
 interface Group {
   readonly start: number;
   end: number;
@@ -201,7 +201,7 @@ function groupsOf(
     } else last.end = Math.max(last.end, end);
   }
   if (groups.length <= MAX_GROUPS) return groups;
-  // If there are too many groups, the groups with mistakes and new changes are shown.
+  // If there are too many groups, groups with mistakes and groups with new changes are shown first.
   const chosen = new Set(
     [...groups].sort((one, other) => Number(other.isNow) - Number(one.isNow))
       .slice(0, MAX_GROUPS),

@@ -129,7 +129,7 @@ export function sortedByKey<T>(
 
 function compareValues(one: unknown, other: unknown): number {
   // Most rows belong to the same device. Without this test, the locale comparison of equal names
-  // would take longer than all the rest.
+  // would take longer than all other comparisons.
   if (one === other) return 0;
   if (typeof one === "number" && typeof other === "number") return one - other;
   return String(one).localeCompare(String(other), "en");

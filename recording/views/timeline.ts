@@ -18,8 +18,8 @@ export interface TimelineSpan {
 }
 
 /**
- * A lane. It belongs to a CPU, to the events inside a CPU's calls, to a device, a queue or a
- * request, or to mappings of no request.
+ * A lane. It belongs to a CPU, the events inside a CPU's calls, a device, a queue, a request, or
+ * mappings that were made for no request.
  */
 export interface TimelineLane {
   /** The kind of the lane. */
@@ -34,7 +34,7 @@ export interface TimelineLane {
 export interface TimelineView {
   /** CPUs, each with its events, then devices, queues, requests and leaked mappings. */
   readonly lanes: readonly TimelineLane[];
-  /** The events at which virtual time is later than at all events before. */
+  /** The events at which virtual time is later than at every earlier event. */
   readonly times: readonly { readonly seq: number; readonly atNs: number }[];
 }
 
@@ -57,7 +57,7 @@ type OpenLanes = Map<string, OpenSpan[]>;
  */
 const MAX_BETWEEN = 2;
 
-/** Meanings with events that are joined whatever their names are. */
+/** Meanings with events that are joined even if the events' texts differ. */
 const TOGETHER: ReadonlySet<Meaning> = new Set(["map", "unmap"]);
 
 /**

@@ -30,7 +30,7 @@ const ROW_PX = 20;
 const GAP_PX = 3;
 /** Spans narrower than this are merged with their neighbours. */
 const NARROW_PX = 3;
-/** Maximum number of visible requests with a lane: the first ones. */
+/** Maximum number of requests that get a lane. The first visible requests get one. */
 const MAX_REQUESTS = 12;
 const MAX_ROWS = 6;
 /**
@@ -156,7 +156,10 @@ function firstInSight(row: readonly TimelineSpan[], seq: number): number {
   return countBefore(row.length, (index) => row[index]!.last < seq);
 }
 
-/** Weights to choose the most important of several narrow spans, which represents them. */
+/**
+ * Weights of meanings. If several spans are narrow, only the span with the greatest weight is
+ * drawn.
+ */
 const WEIGHT: Readonly<Record<Meaning, number>> = {
   call: 0,
   translate: 1,

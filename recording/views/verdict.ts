@@ -177,9 +177,9 @@ function leakedMappings(
 }
 
 /**
- * The event that is shown as the cause of a failure: the incident at the failure's location, else
- * the last event of the failure's line, else the incident at the location `before`, else the last
- * event of the run.
+ * The event that is shown as the cause of a failure. It is the first of these that exists: the
+ * incident at the failure's location, the last event of the failure's line, the incident at the
+ * location in `before`, the last event of the run.
  */
 function causeAt({ lines, run }: RunIndex, place: string, before: string | null): number | null {
   const findingAt = (wanted: string | null) =>

@@ -96,8 +96,8 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
     assertEquals(view.status, "OK");
     const data = view.entries.filter(({ leadsTo }) => leadsTo === "data");
     for (const { dma, fetched, page } of data) {
-      // If an entry points to data, that data was transferred. If the entry is in a list, the
-      // device has read the entry there.
+      // If an entry points to data, that data was transferred. The device has read the entry: in a
+      // list, or else with the command.
       assert(view.data.some(({ fields }) => fields.dma === dma), `${dma}`);
       assertEquals(run.event(fetched!).name, page === null ? "nvme.fetch" : "nvme.walk");
     }
@@ -220,8 +220,8 @@ test "beside" {
     { recording: lazy, position: lazy.last },
   );
   const event = firstDifferentEvent(strict, lazy);
-  // The events differ because the range was cached when the machine started in one run, and was not
-  // cached in the other.
+  // The events differ because the range was cached at the machine's start in one run but not in the
+  // other run.
   assertEquals([strict.eventNameAt(event!), lazy.eventNameAt(event!)], [
     "iova.alloc",
     "iova.alloc",
@@ -290,7 +290,7 @@ test "bytes" {
     "device nic",
     "device ssd",
   ]);
-  // Every change in the machine's memory has a writer at that position.
+  // Every change in the machine's memory has a writer at the position of the change.
   const by: string[] = [];
   for (const { start } of ranges) {
     for (const { position, phys, span } of writesOf(recording, run.last, start, 64, 100).writes) {

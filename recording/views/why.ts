@@ -28,7 +28,7 @@ export interface WhyView {
 
 /**
  * The effects of a decision that was made outside of calls: later events of the same request, or
- * calls that begin at that time. A decision within a call causes the later events of that call.
+ * later calls. A decision within a call causes the later events of that call.
  */
 const CAUSED: Readonly<Record<string, RegExp>> = {
   "nvme.choose": /^(nvme\.(prp|sgl|submit)|mem\.alloc)$/,
@@ -42,8 +42,8 @@ const LOOK_BACK = 4096;
 
 /**
  * The decision that caused the event at a position. This is the event itself, the last decision
- * before it within the active calls, or a decision of its request that causes such events; null
- * without such a decision.
+ * before it within the active calls, or an earlier decision of the event's request that causes
+ * events of this kind; null without such a decision.
  */
 export function whyView(recording: RecordedRun, position: Position): WhyView | null {
   const seq = decisionBehind(recording.log, position.seq);
@@ -77,9 +77,10 @@ function decisionBehind(log: RecordedRun["log"], end: number): number | null {
   if (log.hasWhy(end)) return end;
   const request = log.requestAt(end);
   const first = Math.max(1, end - LOOK_BACK);
-  // The last decision on the same call level or in a call around the event.
+  // The last decision before the event: on the event's own call level, or in a call that contains
+  // the event.
   let decision: number | null = null;
-  // Nesting depth within calls that began and ended before the event.
+  // The nesting depth of `seq` within calls that began and ended before the event.
   let ended = log.nameAt(end).startsWith("ret.") ? -1 : 0;
   let outermost = log.nameAt(end);
   const caused: number[] = [];

@@ -23,8 +23,8 @@ const RESERVED_PFNS = [0xfee00, 0xfeeff] as const;
 const SEED = 7;
 
 /**
- * A size from a realistic mix: mostly single pages, some larger requests, and a tenth of requests
- * that are too large for the caches.
+ * A size from a realistic mix: mostly single pages, and some larger requests. One request in ten is
+ * too large for the caches.
  */
 function mixedPfns(random: Random): number {
   const draw = random.below(100);

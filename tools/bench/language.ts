@@ -54,7 +54,7 @@ const MACHINE = `machine {
 }
 `;
 
-/** A file of exactly `lines` lines, as long as lines of the examples. */
+/** A file of exactly `lines` lines. The lines are as long as lines of the examples. */
 export function longFile(lines: number = LINES): string {
   const pieceLines = PIECE.split("\n").length - 1;
   const pieces = Math.floor((lines - MACHINE.split("\n").length) / pieceLines);
@@ -95,7 +95,9 @@ const BROKEN_LINES = [
   "if a {\n b = [c\n",
 ];
 
-/** Time for a file of broken lines, relative to as many characters without a mistake. */
+/**
+ * Time for a file of broken lines, divided by the time for a correct file with as many characters.
+ */
 export function measureBroken(): number {
   const right = longFile();
   const ratioOf = (line: string) => {

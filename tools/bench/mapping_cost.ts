@@ -158,7 +158,7 @@ function timePair(pair: Pair): number {
 const nameOf = (api: Api, size: number, mode: IommuMode, live: number): string =>
   `map.${api}.${SIZES[size]!.word}.${mode}.live${LIVE[live]!.word}`;
 
-/** The machine with live mappings of the last measurement: consecutive benchmarks share it. */
+/** The machine of the last measurement, with its live mappings. Consecutive benchmarks share it. */
 let lastRig: { readonly key: string; readonly rig: MappingRig } | null = null;
 
 function rigWith(mode: IommuMode, live: number): MappingRig {
@@ -208,7 +208,7 @@ function countBenchmark(api: Api, size: number, mode: IommuMode, what: string): 
   const { word, sizeBytes } = SIZES[size]!;
   const doc = `${what} of one map and unmap of ${word} by ${api}, ${mode}`;
   return plainBenchmark(`map.${api}.${word}.${mode}.${what}`, "per pair", doc, () => {
-    // At a latency of one nanosecond a leaf, virtual time counts leaves.
+    // The latency is one nanosecond for each leaf, so virtual time is the number of leaves.
     const rig = new MappingRig(mode, { latenciesNs: { table_write: 1 } });
     const pair = rig.pairOf(api, sizeBytes);
     const { events, clock } = rig.machine;

@@ -67,7 +67,7 @@ export function measureCases(): readonly BenchResult[] {
   ];
 }
 
-/** Runs of a scenario's tests with all their side runs, a second. */
+/** The number of times per second that a scenario's tests run, with all their side runs. */
 function measureFile(path: string): number {
   const opened = readScenario(path);
   if ("problem" in opened) throw new Error(opened.problem);

@@ -16,7 +16,7 @@ import { git, OtherCommit } from "./other_commit.ts";
 /** Fewer rounds are not enough to estimate the noise. */
 const ROUNDS = 9;
 
-/** Signals that end the rounds; another commit's files are removed first. */
+/** Signals that end the rounds. Before the process ends, another commit's files are removed. */
 const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 type Sums = Record<string, Measured & { readonly values: number[] }>;

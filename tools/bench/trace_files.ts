@@ -18,8 +18,8 @@ const PAUSE_SECONDS = 0.01;
 const TIMED = /^(.{16,40}?\[\d{3}\] \S+ +)(\d+\.\d{6})(: .*)$/;
 
 /**
- * Writes the trace of 32 reads at a time. Each read has its lines of the block layer, the driver
- * and the page table.
+ * Writes the trace of reads, of which 32 are in flight at a time. Each read has its lines of the
+ * block layer, the driver and the page table.
  */
 export function writeCleanTrace(path: string): void {
   const round = roundOfReads();

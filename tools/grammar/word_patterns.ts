@@ -62,7 +62,7 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   return found.all;
 }
 
-/** Places of soft keywords that need no context. */
+/** Places at which a soft keyword needs no context. */
 const FREE: ReadonlySet<KeywordSpec["place"]> = new Set<KeywordSpec["place"]>([
   "clause",
   "infix",
@@ -75,8 +75,8 @@ class Patterns {
   constructor(readonly parts: PatternParts) {}
 
   /**
-   * Adds a pattern for the words of each role. Before it, adds a pattern for words that can be
-   * followed by further words.
+   * For each role, adds a pattern for the words of this role. Before these patterns, adds patterns
+   * for words that can be followed by further words.
    */
   add(words: readonly LanguageWord[], atStart: boolean, behind: string): void {
     const { notBefore, signs, start } = this.parts;

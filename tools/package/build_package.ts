@@ -58,7 +58,7 @@ const AS_THEY_ARE = [
   "extensions/kernel_tree/tests/tree/mini.dma",
 ];
 
-/** Pages about the sources, which the package does not have. */
+/** Pages about the sources. The package does not have these pages. */
 const NOT_COPIED = "docs/dev";
 
 /** The folder of the declarations. */

@@ -169,7 +169,10 @@ class DirectSources {
     return file;
   }
 
-  /** The file behind a door that lists a name. If no file behind the door lists it, the door itself. */
+  /**
+   * The file from which a door gets a name. If no file behind the door has the name, the door
+   * itself.
+   */
   #behind(door: string, name: string): string {
     const file = this.#passedOn(door).find((each) => this.#has(each, name));
     return file === undefined ? door : this.#behind(file, name);

@@ -29,14 +29,15 @@ import "./launch.js";
 `;
 
 /**
- * Whether a command's permissions depend on files and folders even if its command line contains no paths. This is so if the
- * command writes files named by its words, reads the folders above, or uses the folder of temporary files.
+ * Whether a command's permissions depend on files and folders even if its command line contains no
+ * paths. They do if the command writes files named by its words, reads the folders around a named
+ * folder, or uses the folder of temporary files.
  */
 function needsFiles({ findsRoot, named, spools }: CommandPermissions): boolean {
   return findsRoot === true || named === "always" || spools === true;
 }
 
-/** Options that take a path to write or a port. */
+/** Options with a value that is a port, or a path to which the command writes. */
 function optionsWithPaths(permissions: Permissions): readonly string[] {
   const all = Object.values(permissions).flatMap(({ files = [], folders = [], named, port }) => [
     ...files,

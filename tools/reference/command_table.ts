@@ -1,4 +1,4 @@
-/** The tables of commands: each as `dmalab --help` describes it. */
+/** The tables of commands. They describe each command as `dmalab --help` does. */
 import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
 import { markdownTable, withPart } from "./marked_part.ts";
 import type { CommandPermissions } from "@dmalab/cli/extend";

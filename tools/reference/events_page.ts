@@ -3,7 +3,9 @@ import { CALL_TABLE, COMMON_FIELDS, EVENT_TABLE, KERNEL_CALLS } from "@dmalab/ru
 import { type EventEntry, type Field, type FieldTable, wordsOf } from "@dmalab/runtime/vocabulary";
 import { markdownTable, withParts } from "./marked_part.ts";
 
-/** A field with more words than this gets a link to the list of the words. */
+/**
+ * If more words than this are possible in a field, the field gets a link to the list of the words.
+ */
 const DISPLAYED_WORDS = 12;
 
 /**

@@ -1,7 +1,4 @@
-/**
- * Additions to code blocks of the language on pages of the site: the playground, and a quiz's
- * questions.
- */
+/** Additions to the site's code blocks in the language: the playground, and a quiz's questions. */
 import { choicesOf, type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
 import { loadText } from "@dmalab/lang";
 import { PictureCollector, svgPictures } from "@dmalab/lang/render";

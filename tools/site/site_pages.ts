@@ -231,8 +231,8 @@ async function homePage(
 }
 
 /**
- * A picture of the first request of a scenario while the request's data is transferred, with the position
- * that it shows.
+ * A picture of the first request of a scenario while the request's data is transferred; and the
+ * position that the picture shows.
  */
 function requestPictureOf(
   scenario: string,

@@ -1,4 +1,4 @@
-/** How the site's pages are built, and that its link check finds dead links. */
+/** Tests how the site's pages are built, and that the site's link check finds dead links. */
 import { TempFolder } from "../temp_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checkSite, incompletePages, unlinkedRules } from "./check_site.ts";

@@ -87,7 +87,8 @@ function projectOf(folder: string, imports: Imports): unknown {
   return {
     compilerOptions: {
       ...sourceOptions(),
-      // Without `dom`: files that need browser names reference that library.
+      // Without `dom`: a file that needs the names of browsers has its own reference to that
+      // library.
       lib: ["esnext"],
       types: ["node"],
       typeRoots: ["./native/node_modules/@types"],

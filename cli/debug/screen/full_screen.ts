@@ -333,7 +333,7 @@ export class FullScreen {
     this.#chosen.rows[pane] = isList ? Math.max(0, row) : row;
   }
 
-  /** Runs the command of the chosen row, which goes to the event that wrote it. */
+  /** Runs the command of the chosen row. The command goes to the event that wrote the row. */
   enter(): void {
     const layout = this.#layout();
     const { pane } = this.#chosen;

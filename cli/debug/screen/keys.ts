@@ -48,7 +48,7 @@ export const BOUND_KEYS: readonly BoundKey[] = [
   { keys: ["q", "ctrl-d"], command: ":quit", hint: "quit" },
 ];
 
-/** Names that help prints for keys; other keys have the terminal's name. */
+/** The names of some keys in the help. Other keys have the terminal's name. */
 const SHOWN: Readonly<Record<string, string>> = { left: "←", right: "→", up: "↑", down: "↓" };
 
 export function keyText({ keys }: BoundKey): string {

@@ -25,7 +25,7 @@ export interface ScreenLayout {
 const LEAST = { columns: 80, rows: 20 };
 /** On a narrower screen than this, events are below the source, not beside it. */
 const LEAST_OF_TWO_COLUMNS = 120;
-/** On a lower screen than this, the source is not shown above the selected pane. */
+/** On a screen with fewer rows than this, the source is not shown above the selected pane. */
 const LEAST_ROWS_OF_TWO = 14;
 
 export interface ScreenContent {
@@ -47,7 +47,7 @@ export function layOutScreen(size: Size, content: ScreenContent): ScreenLayout {
   return isPaged ? pages(size, content) : panes(size, content);
 }
 
-/** The most rows that a message may take: the panes keep two thirds. */
+/** Largest number of rows that a message may take: the panes keep two thirds. */
 export function mostMessageRows({ rows }: Size): number {
   return Math.floor(rows / 3);
 }

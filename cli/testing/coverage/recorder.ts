@@ -68,7 +68,8 @@ export class CoverageRecorder {
         this.#pendingDecided.add(event.fields.rule);
         return;
       case "kernel.warn":
-        // A call that never returns has no event of its return: the warning records its error.
+        // A call that never returns has no return event. The error of the call is recorded in the
+        // event of the kernel's warning.
         if (event.fields.error !== null) {
           this.#pendingExits.add(`${event.fields.at} ${event.fields.error}`);
         }

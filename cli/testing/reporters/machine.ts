@@ -17,7 +17,7 @@ interface FileOutcomes {
   readonly outcomes: OutcomeEvent[];
 }
 
-/** The outcomes by file, and the files with tests that could not be run. */
+/** The outcomes by file, and the files whose tests could not be run. */
 class Collector {
   readonly files: FileOutcomes[] = [];
   readonly wrong: EndEvent[] = [];
@@ -228,8 +228,8 @@ export function jsonReporter(screen: Screen): TestReporter {
 }
 
 /**
- * A reporter that also writes JUnit's XML to a file. For CI systems with a log that people read as
- * well.
+ * A reporter that also writes JUnit's XML to a file. It is for CI systems with a log that people
+ * also read.
  * @param onFailure Called if the file could not be written.
  */
 export function withJunitFile(

@@ -22,7 +22,7 @@ import { showState } from "../c_iova_state.ts";
 export const HMM_MAP = { state: 0, pfn_list: 16, dma_list: 24, dma_entry_size: 32 } as const;
 const HMM_MAP_BYTES = 40;
 const ENTRY_BYTES = 8;
-/** The most entries of a map: a larger one fails with ENOMEM. */
+/** Largest number of entries of a map: a larger map fails with ENOMEM. */
 const MAX_ENTRIES = 65_536;
 /**
  * An entry's upper half contains, from the top, flags, the order of the mapping, and the frame

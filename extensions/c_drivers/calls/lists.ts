@@ -77,7 +77,7 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
 }
 
 /**
- * Writes the device's addresses of the list into C's memory.
+ * Writes the addresses that the device uses for the list into C's memory.
  *
  * @param merged The outputs after a merge; null if the outputs of the map were not merged.
  */
@@ -181,8 +181,9 @@ function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
 }
 
 /**
- * Calls `visit` for every entry of a list. The arguments are the key under which the entry's memory is
- * recorded in the device-owned ranges, the memory, and the device's address for the memory.
+ * Calls `visit` for every entry of a list. The first argument is the key for the entry's memory in
+ * the device-owned ranges. Then follow the address and the size of the memory, and the device's
+ * address for it.
  */
 function eachEntry(
   list: Scatterlist,

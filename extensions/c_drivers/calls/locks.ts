@@ -1,7 +1,7 @@
 /**
  * Locks. A call that takes a held lock waits for another context. Outside of a `race` there is no
- * other context, so the call is a deadlock. In a `race`, another block can unlock a mutex, if it
- * runs before this statement.
+ * other context, so the call is a deadlock. In a `race`, another block can unlock a mutex, if that
+ * block runs before the statement that takes the mutex.
  *
  * @see rules/c-api.md 14
  */

@@ -70,8 +70,8 @@ export function enableDevice(kernel: CKernel, pdev: number): number {
 }
 
 /**
- * Switches bus mastering of a device on or off. The device can do DMA before a driver has switched bus
- * mastering on for the first time, because dmalab does not check that.
+ * Switches bus mastering of a device on or off. dmalab does not check bus mastering before a driver
+ * has switched it on for the first time, so the device can do DMA before that.
  */
 export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
   const device = kernel.device(pdev);

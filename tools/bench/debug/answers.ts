@@ -56,7 +56,8 @@ class Asker {
   async ask(command: string, args: object, until = command, label = command): Promise<any> {
     const response = new Promise<DebugProtocol.Response>((resolve) =>
       this.#waiting.set(command, (message) => {
-        // With `until`, a successful response only means accepted; the event is the result.
+        // With `until`, a successful response says only that the request was accepted; the event is
+        // the result.
         if (!message.success || until === command) resolve(message);
       })
     );

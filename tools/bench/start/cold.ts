@@ -17,7 +17,10 @@ import { measureStart, timed } from "./pairs.ts";
 const EMPTY = join(PROJECT, "tools/bench/start/empty.ts");
 const SCENARIO = "tools/bench/scenarios/start.dma";
 
-/** Starts of a scenario in a folder, compared with an empty file there. */
+/**
+ * Measures the start of a scenario in a folder, and compares it with the start of an empty file
+ * there.
+ */
 function measureScenario(name: string, folder: string, scenario: string): Promise<BenchResult> {
   return measureStart(
     name,

@@ -40,7 +40,7 @@ function runStages(folder: string, program: URL): Stages {
   return stages;
 }
 
-/** The name of a program of this project in a folder of bundles. */
+/** The file name that a program of this project has in a folder of bundles. */
 function bundledName(program: URL): string {
   return program.pathname.split("/").at(-1)!.replace(/ts$/, "js");
 }
