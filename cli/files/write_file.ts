@@ -66,7 +66,7 @@ function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
  * Called before long work. Checks that the result of the work can be written: writes a draft and
  * removes it.
  *
- * @param head The first bytes of the result. They end with the name of dmalab.
+ * @param head The first bytes of the result, up to and including the name of dmalab.
  * @throws {FileError} @throws {FullDiskError}
  */
 export function checkPlace(target: OutputTarget, head: string): void {
@@ -117,8 +117,8 @@ const MARKED_BYTES = 256;
  * A file that is written next to its target, and renamed to the target when it is complete.
  *
  * The draft replaces an empty file, and an earlier result. An earlier result is a file that begins
- * with the same bytes as the draft, up to the name of dmalab. The draft does not replace a
- * scenario, a source or a note under the same name.
+ * with the same bytes as the draft, up to and including the name of dmalab. The draft does not
+ * replace a scenario, a source or a note under the same name.
  */
 export class FileDraft {
   readonly #place: TargetFile;
