@@ -44,6 +44,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   readonly #pool: ValuePool;
   readonly #names: readonly FieldName<F>[];
   readonly #isText: readonly boolean[];
+  readonly #isBool: readonly boolean[];
   /** By field: the last text, and its number. */
   readonly #lastTexts: string[] = [];
   readonly #lastNumbers: number[] = [];
@@ -81,6 +82,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     this.#pool = pool;
     this.#names = Object.keys(spec.fields) as FieldName<F>[];
     this.#isText = this.#names.map((name) => ["word", "text"].includes(spec.fields[name]!.kind));
+    this.#isBool = this.#names.map((name) => spec.fields[name]!.kind === "bool");
     this.#width = this.#names.length;
     this.#values = new FloatRows(this.#width);
     this.#key = spec.key.map((name) => this.#indexOf(name));
@@ -559,6 +561,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   #valueOf(index: number, value: number): unknown {
     if (Number.isNaN(value)) return null;
     if (this.#isText[index]) return this.#pool.value(value);
-    return this.spec.fields[this.#names[index]!]!.kind === "bool" ? value === 1 : value;
+    return this.#isBool[index] ? value === 1 : value;
   }
 }
