@@ -74,5 +74,5 @@ function isSamePlain(one: unknown, other: unknown, depth = 0): boolean {
   );
 }
 
-/** Whether an object has an enumerable property of its own. */
+/** Whether an object itself has an enumerable property. */
 const isEnumerable = Object.prototype.propertyIsEnumerable;

@@ -48,7 +48,8 @@ function nearest<T>(
   type: HandleType,
   find: (candidate: HandleType) => T | undefined,
 ): T | undefined {
-  for (const candidate of typeChain(type)) {
+  // Called for every `wait`: a generator would be too slow.
+  for (let candidate: HandleType | undefined = type; candidate; candidate = candidate.extends) {
     const found = find(candidate);
     if (found !== undefined) return found;
   }

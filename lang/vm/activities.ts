@@ -7,7 +7,7 @@ import { wantedBool, wantedCount } from "./vm_errors.ts";
 import { describeValue } from "../values/operators.ts";
 import { KindError, ValueError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, Quantity, type Value } from "../values/value.ts";
-import type { ExecutionContext } from "../values/execution_context.ts";
+import type { FieldSpec, HandleType } from "../values/spec.ts";
 import { type Control, Raising, SideEffectRefused } from "./control.ts";
 import { findField, inherited } from "../values/types.ts";
 
@@ -18,6 +18,8 @@ const WATCHED_ACTIVITIES = 64;
 
 export class Activities {
   #count = 0;
+  /** The field `.done` of each type that was waited for: `wait` reads it after each activity. */
+  readonly #doneFields = new Map<HandleType, FieldSpec | null>();
 
   constructor(readonly vm: Control) {}
 
@@ -51,10 +53,32 @@ export class Activities {
   wait(subject: Value): void {
     this.vm.machine.maySleep("wait");
     this.#runUntil(
-      () => isDone(subject, this.vm),
+      () => this.#isDone(subject),
       () => `${formatInSentence(subject, this.vm)} is not done`,
     );
     this.#followEnd(subject);
+  }
+
+  /** True if the field `.done` of a value is true. A list is done when all its items are done. */
+  #isDone(value: Value, depth = 0): boolean {
+    const { vm } = this;
+    vm.work(COMPARE_STEPS);
+    if (value instanceof ListValue) {
+      const inside = deeper(depth);
+      return value.items.every((item) => this.#isDone(item, inside));
+    }
+    if (value instanceof Handle) {
+      let field = this.#doneFields.get(value.type);
+      if (field === undefined) {
+        field = findField(value.type, "done");
+        this.#doneFields.set(value.type, field);
+      }
+      if (field !== null) return field.get(value.target as never, vm) === true;
+    }
+    throw new KindError(
+      `Cannot wait for ${describeValue(value)}`,
+      "`wait` takes an io, a request, or a list of them: values with a field `.done`",
+    );
   }
 
   #runUntil(holds: () => boolean, problem: () => string): void {
@@ -152,21 +176,4 @@ export class Activities {
       context.site = site;
     }
   }
-}
-
-/** True if the field `.done` of a value is true. A list is done when all its items are done. */
-function isDone(value: Value, context: ExecutionContext, depth = 0): boolean {
-  context.work(COMPARE_STEPS);
-  if (value instanceof ListValue) {
-    const inside = deeper(depth);
-    return value.items.every((item) => isDone(item, context, inside));
-  }
-  if (value instanceof Handle) {
-    const field = findField(value.type, "done");
-    if (field !== null) return field.get(value.target as never, context) === true;
-  }
-  throw new KindError(
-    `Cannot wait for ${describeValue(value)}`,
-    "`wait` takes an io, a request, or a list of them: values with a field `.done`",
-  );
 }
