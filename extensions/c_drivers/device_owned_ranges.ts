@@ -6,11 +6,11 @@
  * the CPU's writes are reported to the checker, which then knows the bytes that a bounce buffer
  * overwrites.
  *
- * These records are separate from the records of other parts. They contain the memory of C's calls,
- * one record for each entry of a list, with the current owner of each part. The rows of the
- * recording (`mappings`) could not be used, because they are by output, and an output may consist
- * of several entries. The checker's records could not be used either: they verify the mapping
- * layer's work, and no other part may depend on them.
+ * These records are separate from the records of other parts. They contain the memory of mapping
+ * calls from C, one record for each entry of a scatterlist, with the current owner of each part.
+ * The rows of the recording (`mappings`) could not be used: each row is about one output of a
+ * mapping, and an output may consist of several entries. The checker's records could not be used
+ * either: they verify the mapping layer's work, and no other part may depend on them.
  */
 import {
   DMA_ATTR,
@@ -114,7 +114,7 @@ export class DeviceOwnedRanges {
     for (const at of inside) this.end(device, at);
   }
 
-  /** Ends every mapping of a device that contains any of these bytes. */
+  /** Ends the device's mappings that contain any of the `sizeBytes` bytes from `phys` on. */
   endMemory(device: DmaDevice, phys: number, sizeBytes: number): void {
     const touching = [...this.#mapped].filter(([, there]) =>
       there.some((mapped) => mapped.device === device && overlaps(mapped, phys, sizeBytes))
@@ -181,7 +181,10 @@ export class DeviceOwnedRanges {
     return null;
   }
 
-  /** A mapping of some bytes, whatever its present owner; null without one. */
+  /**
+   * A mapping of some bytes, whatever its present owner; null if no mapping contains any of the
+   * bytes.
+   */
   mappingOf(phys: number, sizeBytes: number): LentMemory | null {
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
@@ -224,7 +227,7 @@ function overlaps(range: Span, phys: number, sizeBytes: number): boolean {
   return phys < range.phys + range.sizeBytes && range.phys < phys + sizeBytes;
 }
 
-/** Every part of a mapping with watched accesses. */
+/** Every part of a mapping; C's accesses to each of these parts are watched. */
 function partsOf({ copied, lent }: Mapped): readonly LentMemory[] {
   return [...lent, ...copied];
 }

@@ -23,7 +23,10 @@ export interface CTarget {
   readonly pageSizeBytes: number;
 }
 
-/** By header, further headers for types in the prototypes that cannot be forward-declared. */
+/**
+ * Further headers for types in a header's prototypes, by header: these types cannot be
+ * forward-declared.
+ */
 const TYPES_OF: Readonly<Record<string, readonly string[]>> = {
   "dma-mapping": ["linux/dma-direction.h"],
   "blk-mq": ["linux/blk_types.h"],

@@ -9,7 +9,7 @@ const MAX_DEPTH = 4;
 const MAC_BYTES = 6;
 /** Layout of `struct va_format`: a pointer to the format, and one to the arguments. */
 const VA_FORMAT = { args: 8, sizeBytes: 16 } as const;
-/** The most characters of a text argument that are printed. */
+/** Largest number of characters of a text argument that are printed. */
 const MAX_TEXT = 200;
 
 /** Variadic arguments in memory, each aligned to its size. */

@@ -2,7 +2,7 @@ import type { Extension } from "@dmalab/cli/extend";
 import type { DriverJob } from "./cli/driver_job.ts";
 import type { TurnJob } from "./cli/batch_job.ts";
 
-/** Random requests and drivers, searched for defects. */
+/** Searches for defects: with random requests, and in drivers. */
 export const HUNT: Extension = {
   commands: { hunt: async () => (await import("./command.ts")).HUNT },
   jobRunners: {

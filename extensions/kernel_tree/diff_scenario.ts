@@ -150,7 +150,8 @@ export function isRefused(loaded: object): loaded is Refused {
 
 /**
  * Loads a scenario with the drivers of a tree.
- * @returns The program. If it cannot run, the same as {@linkcode runWithTree}.
+ * @returns The program. If it cannot run, the value that {@linkcode runWithTree} returns in this
+ *   case.
  */
 export async function loadWithTree(
   path: string,

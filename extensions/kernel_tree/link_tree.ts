@@ -55,8 +55,9 @@ const LINKING: readonly string[] = [
 
 /**
  * Limit of loop rounds for each sequence; `MORE_ROUNDS`: further rounds for the tries of a
- * minimisation. A sequence of `dma-iommu.c` takes 1.3 million rounds on average. A change may make
- * each call longer, but not endless; because of the limit, such a change soon has a verdict, too.
+ * minimisation. A sequence of `dma-iommu.c` takes 1.3 million rounds on average. The limit leaves
+ * room for a change that makes each call longer. A change that makes a call endless also soon has a
+ * verdict.
  */
 const ROUNDS_EACH_SEQUENCE = 2 ** 24;
 const MORE_ROUNDS = 2 ** 30;

@@ -287,7 +287,9 @@ export class TreeMapping implements Implementation<MappingOperation> {
     return this.#devices[dev as number]!;
   }
 
-  /** Calls a kernel function, with the arguments that its row of the table names. */
+  /**
+   * Calls a kernel function, with the arguments that are listed in the function's row of the table.
+   */
   #call(operation: MappingOperation): OperationResult {
     const tree = this.#tree;
     const { bits = 0, dir = 0, op } = operation as { bits?: number; dir?: number; op: string };

@@ -68,9 +68,14 @@ export interface LinkedTree {
  * the comparisons.
  */
 const MAX_ROUNDS = 2 ** 26;
-/** Number of last rounds before the limit that are recorded: their lines are the endless loop's. */
+/**
+ * Number of rounds directly before the limit that are recorded: their lines are the lines of the
+ * endless loop.
+ */
 const LAST_ROUNDS = 2 ** 16;
-/** Number of recorded last rounds in a loop of dmalab around calls. */
+/**
+ * Number of recorded last rounds of a loop in dmalab's own code, whose rounds call the tree's code.
+ */
 const LAST_CALLS = 64;
 /** Number of works and timers that may run in a millisecond. */
 const RUNS_EACH_MS = 2 ** 10;
@@ -93,7 +98,7 @@ export class TreeModule {
    * tree's code again.
    */
   #isRunning = false;
-  /** Rounds that the running call may still run after the rounds that `lab_rounds` counts down. */
+  /** Number of rounds that the current call has left after `lab_rounds` has counted down to 0. */
   #roundsAfter = 0;
   cpu = 0;
 
@@ -222,8 +227,8 @@ export class TreeModule {
   }
 
   /**
-   * Limits the rounds of a loop of dmalab that calls the tree's code, because the results of these
-   * calls decide when the loop ends.
+   * Limits the rounds of a loop in dmalab's own code, whose rounds call the tree's code. The loop
+   * needs a limit, because the results of these calls decide when it ends.
    *
    * @param most Allowed number of rounds.
    * @param what The message for a loop with more rounds: a verb and its object.
@@ -273,7 +278,10 @@ export class TreeModule {
     this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(count), true);
   }
 
-  /** Called when the counter has run out: first before the recorded last rounds, then after them. */
+  /**
+   * Called when the counter has run out: once when the recording of the last rounds has to start,
+   * and again when these rounds have run.
+   */
   #tooLong(): void {
     const { coverage, work } = this.#linked;
     if (this.#roundsAfter > 0) {

@@ -66,7 +66,7 @@ export const CHECKABLE: readonly string[] = [
   "-fextend-variable-liveness",
   ...KEEP_COUNTERS,
   "-fvisibility=default",
-  // Puts a canary after the arrays of a function, which is compared when the function returns.
+  // Puts a canary after the arrays of a function. The canary is compared when the function returns.
   "-fstack-protector-all",
   // Puts an inaccessible gap after each static variable.
   "-Xclang",
@@ -194,9 +194,10 @@ function startAgain(): string {
 }
 
 /**
- * The compiler's process usually runs for a second or two. That is too short for optimised code to pay off.
- * Without optimisation V8 also need not count calls, which takes a tenth of the time. From some forty files
- * of a tree on, optimisation pays off: 88 files take 129 s of processor time instead of 151 s.
+ * The compiler's process usually runs for a second or two. That is too short for optimised code to
+ * pay off. Without optimisation V8 also need not count calls; counting takes a tenth of the time.
+ * For a tree's files, optimisation pays off if there are some forty or more: 88 files take 129 s of
+ * processor time instead of 151 s.
  */
 const FOR_FEW = "--liftoff-only";
 const V8_FLAGS = [
@@ -242,7 +243,7 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
     : `The C compiler was stopped at ${formatSize(COMPILER_BYTES)} of memory`;
 }
 
-/** Least time between two progress lines without a terminal. */
+/** Least time between two progress lines, if the output is no terminal. */
 const PROGRESS_MS = 2000;
 
 /**

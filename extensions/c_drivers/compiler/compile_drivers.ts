@@ -17,7 +17,9 @@ import {
 } from "./clang.ts";
 import { type CompilerEnd, compilerService } from "./compiler_service.ts";
 
-/** Cache key that is set once the compiler has begun a file: the compiler was then downloaded. */
+/**
+ * Cache key that is set once the compiler has begun a file: then it has already been downloaded.
+ */
 const BEGUN = "compiler-begun";
 
 /** If the compiler takes longer than this to start, a message says so. */

@@ -48,7 +48,7 @@ interface Recipe {
   readonly key: string;
 }
 
-/** Compiles everything that was requested from the loaders and that they lack. */
+/** Compiles everything that was requested from the loaders and is missing there. */
 export async function compileRequested(loaders: readonly WantingLoader[]): Promise<void> {
   try {
     await compileAll(loaders);
@@ -135,7 +135,7 @@ function putMade({ loader, refused, sources, target, wanted }: Recipe, made: Com
 /** A source with its headers, by their names for the compiler. */
 interface Sources {
   readonly files: ReadonlyMap<string, SourceFile>;
-  /** Why a header could not be loaded, by its name in the compiled text. */
+  /** Reasons why headers could not be loaded, by the header's name in the compiled text. */
   readonly refused: ReadonlyMap<string, LoadError>;
 }
 

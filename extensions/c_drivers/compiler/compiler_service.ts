@@ -1,8 +1,8 @@
 /**
- * Manages the compiler's process. The process is kept, because starting it takes longer than compiling
- * most files. One process executes all orders of this thread one after the other, each in a new instance
- * of clang. The compiler's process ends with the process of this thread, even if that is killed, because
- * the standard input then ends.
+ * Manages the compiler's process. The process is kept, because starting it takes longer than
+ * compiling most files. One process executes all orders of this thread one after the other, each in
+ * a new instance of clang. The compiler's process ends with the process of this thread, because the
+ * standard input then ends. This also holds if the process of this thread is killed.
  */
 import { host } from "@dmalab/cli";
 import { type Compiled, linesOf, MAX_MS, noProcess, startCompiler, type Stopped } from "./clang.ts";

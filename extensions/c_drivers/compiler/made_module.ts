@@ -1,6 +1,6 @@
 /**
- * Makes a driver of the language from the compiler's output. If its code must not run, gives the
- * reason instead.
+ * Makes a driver for scripts from the compiler's output. If the compiled code must not run, gives
+ * the reason instead.
  */
 import type { OfTree } from "../tree/of_tree.ts";
 import { makeCModule } from "../c_module.ts";
@@ -10,7 +10,10 @@ import type { SourceFile } from "@dmalab/lang";
 import type { CompiledC } from "@dmalab/lang/values";
 import type { Compiled } from "./clang.ts";
 
-/** @param ofTree For a driver that was compiled with a kernel tree. */
+/**
+ * @param ofTree Facts about the kernel tree with which the driver was compiled; null without a
+ *   tree.
+ */
 export function moduleOf(
   { module }: Compiled,
   source: SourceFile,

@@ -35,7 +35,7 @@ export function applyPatch(text: string, patch: string): string {
   return [...patched, ...lines.slice(at)].join("\n");
 }
 
-/** A patch, and the end of the path of the file to which it applies. */
+/** A patch. `file`: the last part of a path; the patch applies to the file with this path. */
 export interface Patch {
   readonly file: string;
   readonly text: string;

@@ -21,8 +21,8 @@ const OF_FILE = ["-S", "-emit-llvm", "-fvisibility=hidden"];
 const READ = /^\.+ (.+)$/gm;
 const MACRO = /^[ \t]*#[ \t]*(?:define|undef)[ \t]+(\w+)/gm;
 /**
- * Matches an include. The group is the file name in quotes; such a file is searched first in the
- * source's folder.
+ * Matches an include. The group is the file name in quotes; the compiler looks for such a file
+ * first in the source's folder.
  */
 const INCLUDE = /^[ \t]*#[ \t]*include\b(?:[ \t]*"([^"\n]+)")?/gm;
 /** In debug information, files of a precompiled header have absolute paths. */
@@ -100,17 +100,17 @@ async function precompile(
 }
 
 /**
- * Whether an argument belongs to `-I`. The header folders of two files may differ, because all files
- * find the precompiled headers in the same folders.
+ * Whether an argument belongs to `-I`. Two files with different header folders can use the same
+ * precompiled headers, because all files find those headers in the same folders.
  */
 function isFolder(args: readonly string[], at: number): boolean {
   return args[at] === "-I" || args[at - 1] === "-I";
 }
 
 /**
- * Whether a file includes every text that was read for the precompiled header. A macro must not change
- * the meaning of these texts: neither the file, before its last include, nor a header in its folder may
- * define a word that occurs in them.
+ * Whether a file includes every text that was read for the precompiled header. A macro must not
+ * change the meaning of these texts. So no word in them may be a macro that the file defines before
+ * its last include, or that another header in the file's folder defines.
  */
 function fits({ read }: Precompiled, path: string, files: Unit["files"]): boolean {
   if ([...read].some(([each, content]) => files[each] !== content)) return false;

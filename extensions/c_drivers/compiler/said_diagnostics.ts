@@ -26,7 +26,7 @@ const NO_HEADER_HINT =
   'dmalab\'s own headers do not have it: compile with those of a kernel tree, `c "FILE" { tree = "../linux" }`';
 
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
-/** The compiler's prefix for files beside a source that has no folder. */
+/** If a source has no folder, the compiler's prefix for files in the same place as the source. */
 const HERE = /^\.\//;
 /** An error of the linker about a symbol. */
 const LINKED =
@@ -40,7 +40,7 @@ const MEMORY_HINT = "a smaller section, or several files";
 const NO_MEMORY = /^LLVM ERROR: out of memory$/;
 /** Clang is a WebAssembly module: deep nesting in the source can exhaust its stack. */
 const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
-/** The most errors without a place that are reported: any further ones repeat the same. */
+/** Largest number of errors without a place that are reported: any further ones repeat the same. */
 const MAX_WITHOUT_LOCATION = 5;
 /** The name of the option that controls a warning. */
 const OPTION = / \[-W[^\]]*\]$/;

@@ -20,7 +20,10 @@ const STREAM = "-";
 /** Name of an LLVM IR text that is compiled to an object. `LINKED` is the name of the linked module. */
 const ASSEMBLED = "file.ll";
 const LINKED = "linked.wasm";
-/** The most architectures for which a file is tried: its symbols may belong to several. */
+/**
+ * Largest number of architectures for which a file is tried: its symbols may belong to several of
+ * them.
+ */
 const MAX_TRIED = 3;
 const ERROR = / (?:fatal )?error: /;
 const NO_HEADER = / fatal error: '[^'\n]+' file not found/;
@@ -90,7 +93,10 @@ export class TreeBuild {
     return this.units.unit(path, ours, own, settings.architecture);
   }
 
-  /** Checks the required symbols against the tree's own headers. @throws {TreeError} Before anything runs. */
+  /**
+   * Checks the required symbols against the tree's own headers, before the driver runs.
+   * @throws {TreeError} If the tree does not accept the settings.
+   */
   async checkSettings(settings: Settings): Promise<void> {
     const unit = await this.unit(PROBE, settings, { [PROBE]: settingsProbe() });
     const { module, said } = await this.compile(unit, [...TREE_ARGUMENTS, ...IR]);
@@ -145,8 +151,8 @@ export class TreeBuild {
     if (kept !== null) {
       return { ...kept, module: kept.module?.length === 0 ? null : kept.module, isKept: true };
     }
-    // Every driver needs this header. If the header is not cached, no file of this tree is, so many
-    // files will follow.
+    // Every driver needs this header. If the header is not cached, no file of this tree is cached,
+    // and many files will follow.
     if (args.at(-1) === `tree/${BOUNDS}`) this.clang.expectMany?.();
     const made = await this.#run(args, files, output);
     // Compile errors are cached too. Each run tries to compile the same files of the tree's

@@ -165,7 +165,7 @@ class TreeDriver {
     for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
       const text = this.of.tree.text(included);
       if (text === null) continue;
-      // The compiler finds the included source from the tree's root, as ".".
+      // The compiler finds the included source by a path that begins at the tree's root, with ".".
       sources.set(`tree/./${included}`, new SourceFile(this.of.tree.placeOf(included), text));
     }
     // A file that is always built into the kernel is loaded as a module here, if it compiles as a

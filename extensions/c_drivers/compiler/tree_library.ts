@@ -21,8 +21,8 @@ import { CHECKABLE } from "./clang.ts";
 import { firstError, type TreeBuild } from "./tree_build.ts";
 
 /**
- * Arguments for debug information in which the code of a header's inline function has the line of
- * the driver's call.
+ * Arguments for debug information in which the line of the driver's call replaces the lines of an
+ * inline function in a header.
  */
 export const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
 /** For library files: debug information without variables, which are not shown. */
@@ -35,7 +35,7 @@ const INIT = /^[ \t]*(?:module_init|(?:builtin|module)_\w*driver|int[ \t]+init_m
 const PROGRAM = /\bint\s+main\s*\(/;
 /** Hides functions from scripts. */
 const HIDDEN = "-fvisibility=hidden";
-/** Functions that the compiler's code calls without naming them in LLVM IR. */
+/** Functions that the compiled code calls although LLVM IR does not name them. */
 const COMPILERS_OWN = ["__multi3"];
 /** The file with the `__wrap_` functions to which the linker redirects calls (`--wrap`). */
 const WRAPPING = "dmalab/pool_pages.c";
@@ -63,7 +63,7 @@ export class TreeLibrary {
   readonly #ours = new Map(
     Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
   );
-  /** For the name of a function, the file with a version that replaces the lab's function. */
+  /** Files that define replacements for functions of the lab, by the function's name. */
   readonly #first: ReadonlyMap<string, string>;
   readonly #iterating: ReadonlySet<string>;
   /** For a name, the file that defines it. */
@@ -74,7 +74,7 @@ export class TreeLibrary {
   readonly #own: ReadonlySet<string>;
   readonly #tried = new Set<string>();
   readonly #texts: string[] = [];
-  /** Texts of the tree's and of the module's files that have been added, by their paths. */
+  /** Texts of the files that have been added, from the tree and the module, by their paths. */
   readonly #added = new Map<string, string>();
   readonly #paths = new Map<string, string>();
 

@@ -1,7 +1,4 @@
-/**
- * Determines which BARs of its device a driver accesses as I/O ports, from the driver's source
- * text.
- */
+/** Determines from a driver's source text which BARs the driver accesses as I/O ports. */
 
 /**
  * Matches an assignment of a BAR's start to a variable or member. The groups are the name of the
@@ -57,8 +54,8 @@ export function portBars(
 const BAR_CALL =
   /\bpcim?_(?:resource_\w+|request_region|release_region|iomap\w*|ioremap_bar)\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)/g;
 /**
- * The smallest number of BARs that a device is given. More BARs are rare, and a driver that uses
- * all BARs accepts this number.
+ * The smallest number of BARs that a device is given. Few devices have more BARs, and a driver that
+ * uses all BARs of its device also accepts a device with five.
  */
 const USUAL_BARS = 5;
 

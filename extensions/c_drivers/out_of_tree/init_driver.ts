@@ -42,7 +42,7 @@ import {
 
 const SCENARIO = "driver.dma";
 const REPORT = "report.txt";
-/** The most lines of one kind in the report. */
+/** Largest number of lines of one kind in the report. */
 const LISTED = 30;
 /** Step limit of a test: stops a driver that polls for ever. */
 const STEPS = 10_000_000;
@@ -54,7 +54,7 @@ const TRIES_MS = 15_000;
 const TRY_STEPS = 1_000_000;
 /** Processor time limit of each test in the report, so that a first report is ready within a minute. */
 const TEST_MS = 15_000;
-/** The most registers for which constants are tried. */
+/** Largest number of registers for which constants are tried. */
 const MOST_REGISTERS = 6;
 const READ_LAST = /BAR (\d) of card at offset (0x[\da-f]+), /;
 /** Folders of headers that belong to the kernel, rarely to a module. */
@@ -62,7 +62,10 @@ const OF_KERNEL =
   /^(?:asm|asm-generic|crypto|drm|linux|media|net|rdma|scsi|sound|trace|uapi|video|xen)\//;
 /** The error for a missing header: with a tree's headers, and with dmalab's own. */
 const NO_HEADER = /^(?:'([^']+)' file not found|Cannot read "([^"]+)")/;
-/** Matches the scenario's line in a failure if the removal failed. */
+/**
+ * Matches a line that is among a failure's lines if the removal failed: the scenario's removal
+ * call.
+ */
 const AT_REMOVAL = /^\s*\d+ \|\s+d\.(?:remove|unload)\(/;
 const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
 
@@ -330,7 +333,10 @@ class DriverInit {
     return [...new Set(texts)];
   }
 
-  /** Names the makefile's rule that generates a header. */
+  /**
+   * Returns a hint about a missing header, with the makefile's rule that generates it, if there is
+   * one.
+   */
   #ruleOf(header: string): string {
     const name = header.split("/").at(-1)!;
     const rule = this.#facts.headerRules.find(({ text }) => text.includes(name));
@@ -389,7 +395,10 @@ function isLimit(code: string | undefined): boolean {
   return code?.startsWith("E08") === true;
 }
 
-/** Whether probe succeeded: a leak or a failing removal comes after it. */
+/**
+ * Whether probe succeeded: the test has no failure, or a failure that can only follow a successful
+ * probe (a leak or a failing removal).
+ */
 function isProbed({ failure }: TestOutcome): boolean {
   return failure === null || ["E0926", "E0908"].includes(failure.code) ||
     failure.lines.some((line) => AT_REMOVAL.test(line));

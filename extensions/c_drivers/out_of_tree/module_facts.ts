@@ -18,7 +18,7 @@ const OUTER_FOLDER = /^[^#]*-I[ \t]*\S*\.\.(?:\/|\s|$)/;
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
 /**
  * Matches the head of a device id table. The parts of the pattern have bounded lengths, so that a text with many
- * heads and no end is still read in one pass.
+ * table heads and no table's end is still read in one pass.
  */
 const TABLE_HEAD =
   /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}\[[^\]]{0,100}\]|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;

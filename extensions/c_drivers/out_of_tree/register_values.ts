@@ -4,7 +4,7 @@
 const AWAITED =
   /STAT|READY|RDY|DONE|MAGIC|VERSION|SIGNATURE|IDENT|_ID\b|VALID|LOCK|IDLE|_OK\b|_UP\b/i;
 const WORD = /\b(?:0x[\da-fA-F]+|\d+|[A-Z_][A-Z\d_]{2,})/g;
-/** Number of lines after the use of a register that are searched for values. */
+/** Number of lines that are searched for values, after the use of a register. */
 const LINES_NEAR = 15;
 const MOST_NEAR = 120;
 const MOST_NAMED = 60;
@@ -21,8 +21,9 @@ export interface RegisterValue {
 }
 
 /**
- * Values to try, the likeliest first: all ones, 0 (for a self-clearing bit) and 1, numbers beside the register's name, constants with names that a
- * driver waits for, and single bits.
+ * Values to try, the likeliest first: all ones, 0 (for a self-clearing bit) and 1, numbers beside
+ * the register's name, constants whose names suggest a value that a driver waits for, and single
+ * bits.
  *
  * @param offset The register's offset in its BAR.
  * @param texts Sources and headers of the driver.

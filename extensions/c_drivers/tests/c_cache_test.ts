@@ -181,7 +181,7 @@ Deno.test("removeOldest() removes what was not used for longest, down to the lim
     assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).toSorted(), ["a", "b"]);
     removeOldest(folder.path, 250);
     assertEquals([...Deno.readDirSync(folder.path)].length, 2);
-    // Another process removes a file meanwhile.
+    // Another process removes a file while `removeOldest` runs.
     Deno.statSync = (path) => {
       if (`${path}`.endsWith("/a")) Deno.removeSync(path);
       return statSync(path);

@@ -1,4 +1,4 @@
-/** Stepping through runs with drivers in C in both directions, and stopping at lines of C. */
+/** Steps forward and backward through runs with drivers in C, and stops at lines of C. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { join } from "node:path";
@@ -94,7 +94,8 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
   const calls =
     "wire_irq:31 < on write 0x14:26 < send:98 < sends:39 < what is in the buffer is sent:49";
   assertEquals(callsAt(recording, position!), calls);
-  // The mapping is live before the line and not after it: the unmap is six events.
+  // The line unmaps the mapping, which takes six events. So the mapping is live before the line and
+  // not after it.
   assertEquals(evaluate(recording, position!, "iommu.live_mappings").text, "1");
   const next = move(recording, position!, { unit: "over", direction: "forward" }).position;
   assertEquals([lineAt(recording, next), next.seq - position!.seq], ["wire.c:32", 6]);

@@ -40,7 +40,9 @@ function outcomesOf(name: string): ReadonlyMap<string, string> {
   return new Map(runsOf(name));
 }
 
-/** The outcomes of a scenario's tests as pairs: a test with several runs has one pair a run. */
+/**
+ * The outcomes of a scenario's tests as pairs: a test with several runs has one pair for each run.
+ */
 function runsOf(name: string): readonly (readonly [string, string])[] {
   const limits = { ...DEFAULT_LIMITS, steps: MAX_STEPS };
   const { outcomes } = runProgramWith(null, programOf(loaded(name)), {

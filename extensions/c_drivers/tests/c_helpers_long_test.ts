@@ -1,4 +1,4 @@
-/** Functions beside mapping calls that drivers in C use, tested with drivers that run. */
+/** Functions that drivers in C use in addition to mapping calls, tested with drivers that run. */
 import { assertEquals } from "@std/assert";
 import { type LoadResult, runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";

@@ -105,8 +105,8 @@ export function openHostileCalls(seeds: readonly number[]): OpenedScenario {
 }
 
 /**
- * Asserts that each attack of a driver in C on its host ends in an error of dmalab, and that the error
- * has the place of the attack.
+ * Asserts that each attack on the host by a driver in C ends in an error of dmalab, and that the
+ * error has the place of the attack.
  */
 export function holdHostileCalls(seeds: readonly number[], loaded: LoadResult): void {
   const { outcomes } = runProgramWith(null, programOf(loaded), unheard(500_000));

@@ -1,6 +1,6 @@
 /**
- * The hunt over map and unmap of a driver in C. It finds nothing in the intact driver. In the driver with a
- * bug, it finds the smallest case.
+ * The hunt with the functions `map` and `unmap` of a driver in C. It finds nothing in the intact
+ * driver. In the driver with a bug, it finds the smallest case.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";

@@ -8,7 +8,7 @@ const STATIC_BYTES = 200_000;
 const BLOCKS = 1000;
 const PAGE_BYTES = 4096;
 
-/** Writes of a driver of a kernel tree to each kind of its memory. */
+/** Cases in which a driver of a kernel tree writes to its memory, for each kind of memory. */
 const USES: readonly {
   readonly name: string;
   readonly use: (memory: CMemory, machine: Machine) => void;

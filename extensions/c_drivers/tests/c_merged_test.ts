@@ -1,4 +1,6 @@
-/** Lists in C that are mapped as fewer ranges than they have entries. Also masks that are refused. */
+/**
+ * Lists in C that are mapped as fewer ranges than they have entries. DMA masks that are refused.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { caseText, huntDriver, machineVariations, runScenarioText } from "@dmalab/hunt";
@@ -18,7 +20,7 @@ const outcomes = Map.groupBy(
 
 const REFUSED = "Unexpected report mask_failure_ignored when ";
 
-/** The result of a wrong unmap: the report, or with an IOMMU the leak. */
+/** The messages for a wrong unmap: the report, or on a machine with an IOMMU the leak. */
 const wrongUnmap = (call: string) =>
   ["Unexpected report unmap_entries", "Leak"].map((what) =>
     `${what} when \`${call}\` at merged.c joins entries (\`dma_map_sg.merge\` nth 1)`

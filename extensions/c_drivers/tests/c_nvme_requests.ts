@@ -36,7 +36,7 @@ const LAST_SEGMENT = 0x30;
 export interface RequestsOutcome {
   readonly name: string;
   readonly failure: string | null;
-  /** Number of requests that both drivers have sent, and the commands that differ. */
+  /** Number of requests that both drivers have sent; `different`: the commands that differ. */
   readonly compared: number;
   readonly different: readonly string[];
   /** Number of commands by the format of their data pointers. */
@@ -124,7 +124,7 @@ class CommandReader {
     return `sgl list ${blocks.join(" > ")}`;
   }
 
-  /** Formats a range of DMA addresses by the memory pages that it maps. */
+  /** Formats a range of DMA addresses by the memory pages to which it is mapped. */
   #block(address: number, length: number, type: number): string {
     const pages: number[] = [this.#phys(address)];
     for (let at = PAGE - address % PAGE; at < length; at += PAGE) {

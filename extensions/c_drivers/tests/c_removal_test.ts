@@ -8,7 +8,9 @@ import { TempFolder } from "@dmalab/tools";
 
 const FOLDER = "extensions/c_drivers/tests/c/removal";
 
-/** For each planted order the message, and the line of the story that gives the reason. */
+/**
+ * For each planted wrong order: the error message, and the part of the story that gives the reason.
+ */
 const PLANTED: Readonly<Record<string, { readonly error: RegExp; readonly story: RegExp }>> = {
   frees_first: {
     error:

@@ -264,7 +264,8 @@ Deno.test("no limit depends on what a file in C tells the compiler, or on assemb
 Deno.test("a table of places that names more bytes than it has ends where it ends", () => {
   const sizes = [0xf0, 0xff, 0xff, 0xff, 4, 0, 7, 0, 0, 0];
   const begunMs = nowMs();
-  // The header declares no standard operations; each of the two bytes after it gives a place.
+  // The header declares no standard operations, so each of the two bytes after the header adds a
+  // row to the table.
   const table = new LineTable(new Uint8Array([...sizes, 1, 0, 1, 1, 1, 0, 0, 1, 1]));
   assertEquals(table.rowsIn(0, 9).length, 2);
   assert(nowMs() - begunMs < 1000);

@@ -1,4 +1,4 @@
-/** The part of the tests of `extensions/c_drivers` that tests of other members use. */
+/** The part of the folder `extensions/c_drivers/tests` that the tests of other members use. */
 export { requestsProgram, runRequests } from "./c_nvme_requests.ts";
 export { loadFiles, loadOpened, programOf } from "./c_together.ts";
 export {

@@ -173,7 +173,7 @@ const RING = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/remo
 const DEVICE_H = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/device.h"));
 
 Deno.test("a module of one source probes with dmalab's own headers in any folder, and nothing is overwritten", async () => {
-  // Outside this checkout, where no deno.json joins the two folders.
+  // The folder is outside this checkout, because out there no deno.json joins the two folders.
   const place = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${place}/module`);

@@ -23,7 +23,9 @@ const FIRST = `#include <linux/kernel.h>
 #include <linux/local.h>
 `;
 
-/** Files that are compiled after one another, each with whether precompiled headers are used. */
+/**
+ * Files that are compiled after one another. `isUsed`: whether the file uses precompiled headers.
+ */
 const ROWS: readonly {
   readonly name: string;
   readonly text: string;

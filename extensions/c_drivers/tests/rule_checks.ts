@@ -58,8 +58,8 @@ export type ShownBy = `${keyof typeof FILES}: ${string}`;
 
 export interface RuleCheck {
   /**
-   * A part of the rule's line that no other line about a warning, failure or refusal contains on
-   * its page.
+   * A part of the rule's line. No other line on its page about a warning, failure or refusal
+   * contains this part.
    */
   readonly rule: string;
   readonly shown: readonly ShownBy[];

@@ -99,7 +99,10 @@ function mainOf(kconfig: Kconfig): string | undefined {
   return own.toSorted(([, a], [, b]) => b.selects.size - a.selects.size)[0]?.[0];
 }
 
-/** The symbol that selects a symbol that nothing else sets. */
+/**
+ * The symbol that selects the symbol `name`; empty if there is none, or if `name` is set by
+ * default.
+ */
 function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
   const found = [...kconfig].find(([, { selects }]) => selects.has(name));
   return found === undefined || kconfig.get(name)!.isDefault ? [] : [found[0]];
@@ -107,7 +110,8 @@ function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
 
 /**
  * Matches strings and comments, so that text in them is not taken for assembler. Else it matches
- * assembler up to its opening bracket, with the last letter of a declaration before it.
+ * assembler up to its opening bracket. If the assembler belongs to a declaration, the match begins
+ * with the last letter of the text before the assembler.
  */
 const ASSEMBLER =
   /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|((?<!\b(?:els|d))\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;

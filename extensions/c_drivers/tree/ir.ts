@@ -125,7 +125,7 @@ const DEBUG_LINE =
 const DEBUG_USE = /, !dbg (!\d+)/;
 
 /**
- * Inserts a marker into each block of code that has lines.
+ * Inserts a marker into each block of code, if the block's code belongs to source lines.
  * @param symbol A unique name for the bytes of the markers.
  */
 export function withMarks(

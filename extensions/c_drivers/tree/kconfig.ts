@@ -54,7 +54,7 @@ const NUMBER = /^\s*(?:int|hex|string)\b/;
 const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
 const UNLESS = /^\s*(?:default|def_bool)\s+y\s+if\s+!(\w+)\s*$/;
-/** A default that depends on one of these symbols being set. */
+/** Matches a default that depends on symbols: one of the symbols in the group must be set. */
 const SAME = /^\s*(?:default|def_bool|def_tristate)\s+([A-Z]\w*(?:\s*\|\|\s*[A-Z]\w*)*)\s*$/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
 const IF = /^\s*if\s+([^#]*)/;
@@ -67,8 +67,8 @@ const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
 const IS_SET = /^(\w+)(?:\s*(?:=\s*[ym]|!=\s*n))?$/;
 
 /**
- * Reads all Kconfig files that are reachable from one file. From the tree's first Kconfig file, the
- * files of architectures are not read.
+ * Reads all Kconfig files that are reachable from one file. If this file is the tree's first
+ * Kconfig file, the files of architectures are not read.
  *
  * @throws {TreeError} If there are more files than in any release.
  */
@@ -200,7 +200,10 @@ class KconfigReader {
   }
 }
 
-/** The needs of a condition. Parts that are more than combinations of set symbols are ignored. */
+/**
+ * The needs of a condition. Only parts that require one symbol to be set, or one of several
+ * symbols, are read; other parts are ignored.
+ */
 function needsOf(condition: string): Needs {
   return parts(condition, "&&").map((part) => {
     const alternatives = parts(/^\(.*\)$/.test(part) ? part.slice(1, -1) : part, "||");

@@ -43,8 +43,8 @@ function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): nu
 }
 
 /**
- * Calls a function of the lab. `order` has the indices of the passed arguments among the arguments
- * of the tree's function, in the order of the lab's function.
+ * Calls a function of the lab with arguments of the tree's function. `order` has one index for each
+ * argument that is passed to the lab's function: the argument's index in the tree's function.
  */
 const by = (name: string, ...order: readonly number[]): StubBody => (kernel, args) =>
   runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));
@@ -63,7 +63,9 @@ const printk: StubBody = (kernel, [format = 0, given = 0]) => {
   return runNamed("dmalab_print_line", kernel, level, 0, format + (hasLevel ? 2 : 0), given);
 };
 
-/** Like `printk`, with the level in a text before the device. */
+/**
+ * Like `printk`, for a device. The argument before the device is a text that contains the level.
+ */
 const printsAt: StubBody = (kernel, [level = 0, dev = 0, format = 0, given = 0]) => {
   const [mark, number] = kernel.memory.textAt(level);
   return prints(mark === LEVEL_FOLLOWS ? Number(number) : USUAL_LEVEL)(kernel, [
@@ -108,7 +110,7 @@ function lockCalls(name: string, lock: StubBody, unlock: StubBody): Record<strin
   };
 }
 
-/** Defers work, by its structure in C, to process context. */
+/** Defers work to process context. The work is identified by its structure in C. */
 const defers: StubBody = (kernel, [at = 0, run = 0]) => {
   const { site } = kernel.machine.events.context;
   const runs = () => callOwn(kernel, "Work", at, site, run);
@@ -308,7 +310,10 @@ export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
 
 const NO_STUB = "remove its name from `stubs`";
 
-/** The stub for a function that is not found anywhere, depending on the driver's setting `stubs`. */
+/**
+ * The stub for a function that is not found anywhere. The driver's setting `stubs` selects the
+ * stub.
+ */
 function stubRun(name: string, stubs: Stubs, isPointer: boolean): StubBody {
   invariant(!name.startsWith("lab_"), `${name}() is declared for files of trees, and nowhere`);
   const answer = typeof stubs === "string" ? 0 : stubs.get(name);
@@ -339,8 +344,8 @@ export function hasTreeFunction(name: string): boolean {
 }
 
 /**
- * Finds the lab's function that C calls by `name`. The lab's headers and the lab's files for trees
- * call a function `x` of the lab as `lab_x`.
+ * Finds the lab's function that C calls by `name`. In the lab's headers and in the lab's files for
+ * trees, a function `x` of the lab has the name `lab_x`.
  */
 function callOf(name: string): CCall | undefined {
   // These functions have other arguments in the lab's own headers.

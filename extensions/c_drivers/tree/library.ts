@@ -16,8 +16,8 @@ const FILES = [
     .map((name) => `drivers/base/regmap/${name}.c`),
 ];
 /**
- * By the driver's folder: the files and folders of its subsystem with which the driver is linked,
- * in addition to its module.
+ * Files and folders of a subsystem that are linked with a driver in addition to the driver's
+ * module, by the driver's folder.
  */
 const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
   ["drivers/ata", ["drivers/ata"]],

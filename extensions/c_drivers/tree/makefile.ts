@@ -165,8 +165,8 @@ export class Makefiles {
   }
 
   /**
-   * A makefile with its included makefiles, in which `$(src)` also means the folder of this
-   * makefile.
+   * The text of a makefile with its included makefiles. In included makefiles, `$(src)` also means
+   * the folder of the makefile that includes them.
    */
   #whole(text: string, folder: string, included: { length: number }, depth = 0): string {
     const name = `makefile of ${folder}`;

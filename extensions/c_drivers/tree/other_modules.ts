@@ -1,6 +1,6 @@
 /**
- * Other modules in the folder of an out-of-tree driver that the driver needs. `load()` starts them before the
- * driver, as the kernel does.
+ * Other modules that an out-of-tree driver needs and that are in the driver's folder. `load()`
+ * starts them before the driver, as the kernel does.
  */
 import { missingIn } from "./ir.ts";
 import { exitOf, initOf } from "./module_names.ts";
@@ -32,8 +32,8 @@ export function startOrder(
     }
   };
   visit(roots);
-  // Modules of which the driver calls functions only in files other than the one with the init
-  // function.
+  // Some modules are not called by the file with the init function, but only by the driver's other
+  // files.
   for (const [path, text] of added) {
     if (!modules.has(path) || seen.has(path)) continue;
     seen.add(path);

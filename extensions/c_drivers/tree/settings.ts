@@ -9,7 +9,10 @@ import { PAGE_STRUCT_BYTES } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
 
-/** Symbols without which the same source would compile to code with wrong results, with the reason. */
+/**
+ * Symbols that must be set: without them, the same source would compile to code with wrong results.
+ * Each has the reason.
+ */
 const REQUIRED: Readonly<Record<string, string>> = {
   BUG: "without it BUG() is an endless loop and WARN() prints nothing",
   DMA_API_DEBUG:

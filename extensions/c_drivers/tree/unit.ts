@@ -22,9 +22,12 @@ const FIRST = [
   "include/linux/compiler_types.h",
 ];
 const FOLDERS = ["include", "include/uapi"];
-/** The most files that one file may include, directly or indirectly, regardless of conditions. */
+/**
+ * Largest number of files that one file may include, directly or indirectly, regardless of
+ * conditions.
+ */
 const MAX_FILES = 6000;
-/** The most folders of a module that are searched. */
+/** Largest number of folders of a module that are searched. */
 const MAX_FOLDERS = 300;
 const MAX_DEPTH = 6;
 /** Further header that is included before files of an out-of-tree module. */
@@ -158,7 +161,7 @@ export class Units {
       .filter((path) => path.endsWith(".c") && this.#text(path) !== null);
   }
 
-  /** Sources in a source's folder that a makefile names and that include this source. */
+  /** Sources that include a given source. They are in its folder, and a makefile names them. */
   includersOf(path: string): readonly string[] {
     const at = path.lastIndexOf("/");
     const folder = path.slice(0, at);
@@ -183,7 +186,10 @@ export class Units {
     return [...new Set([folder, MODULE_FOLDER, ...near])];
   }
 
-  /** The header with names of older releases, without the names that the module defines itself. */
+  /**
+   * The header with names that only older releases have, without the names that the module defines
+   * itself.
+   */
   #withoutOwn(compat: string): string {
     this.#moduleText ??= this.sourcesOfModule().map(([, text]) => text).join("\n");
     const text = this.#moduleText;
@@ -293,8 +299,8 @@ export const TREE_ARGUMENTS: readonly string[] = [
   '-DKBUILD_MODFILE="driver"',
   // WebAssembly has no return address.
   "-D__builtin_return_address(level)=((void *)0)",
-  // Fixed values for macros that would otherwise give the time of the host's clock. Only such a
-  // constant makes the result independent of the time. The kernel's own build rejects these macros.
+  // Fixed values for the macros that give the time of the host's clock. With fixed values, the
+  // result does not depend on the time. The kernel's own build rejects these macros.
   '-D__DATE__="Jan  1 1970"',
   '-D__TIME__="00:00:00"',
   '-D__TIMESTAMP__="Thu Jan  1 00:00:00 1970"',

@@ -1,8 +1,8 @@
 /**
- * The compiled code in the form in which it runs. Each load, store, copy and move of the stack
- * pointer is replaced by a call of the support file, which checks the access first. Each block of
- * code begins with a call that counts the block. Therefore the code is limited, whatever the
- * driver's text makes the compiler emit.
+ * The compiled code in the form in which it runs. Each load, each store, each copy, and each move
+ * of the stack pointer is replaced by a call of the support file, which checks the access first.
+ * Each block of code begins with a call that counts the block. Therefore the code is limited,
+ * whatever the driver's text makes the compiler emit.
  *
  * For a debugger that follows a run line by line, there is also a call at the beginning of each
  * line. A call that leaves the operand stack unchanged may be inserted between any two
@@ -57,7 +57,7 @@ export interface CLine extends NativeLine {
   readonly body: CodeSpan;
 }
 
-/** A line of code with a call that reports when it is reached. */
+/** A line of code, for which a call reports that the run has reached the line. */
 export interface MarkedLine {
   readonly line: CLine;
   /** Indexes of the locals that the call stores first, in this order. */
@@ -207,8 +207,8 @@ class Editor {
         insert(start, this.lines.push(stores) - 1, CHECK.LINE, stores.bytes);
       }
       if (BLOCK_STARTS.has(opcode)) {
-        // The debug information may attribute the code before a block's first statement to the line
-        // of the statement before it.
+        // A block may contain code before its first statement. The debug information may attribute
+        // this code to the line of the statement before the block.
         if (block !== null) {
           block.was = rows.find((at) => at >= block!.from && at < start) ?? block.was;
         }

@@ -122,7 +122,7 @@ export class DebugEntry {
     readonly childrenAt: number | null,
   ) {}
 
-  /** An attribute of this entry, or of the entry of which it is an instance. */
+  /** An attribute of this entry, or else of the entry to which this entry refers as its origin. */
   get(attribute: number): FormValue | undefined {
     return this.values.get(attribute) ??
       (this.#referred(AT.ABSTRACT_ORIGIN) ?? this.#referred(AT.SPECIFICATION))?.get(attribute);
@@ -184,9 +184,9 @@ export class DebugEntry {
 
   /**
    * The location of a variable while code at an address runs: a location expression, or the reason
-   * why the variable has no location. The compiler may give a local although that local already
-   * contains another value. In this case the location is "nowhere". A variable on the stack keeps
-   * its location.
+   * why the variable has no location. The compiler may name a local as the location although that
+   * local already contains another value. In this case the location is "nowhere". A variable on the
+   * stack keeps its location.
    *
    * @param of The variable's function.
    */

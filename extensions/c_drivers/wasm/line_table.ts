@@ -7,7 +7,9 @@ import { countBefore } from "@dmalab/runtime/basics";
 import { ByteReader } from "./wasm_reader.ts";
 
 const VERSION = 4;
-/** A bound above any compiler's output: the table is untrusted, since assembler can write any. */
+/**
+ * A bound above any compiler's output. The table is untrusted, since assembler can write any table.
+ */
 const MAX_ROWS = 2 ** 20;
 const OP = {
   COPY: 1,

@@ -35,7 +35,7 @@ export const ACCESSES: readonly string[] = [
   ...["i32_store8", "i32_store16", "i64_store8", "i64_store16", "i64_store32"],
 ].map((name) => `dmalab_${name}`);
 const FIRST_ACCESS = 0x28;
-/** The bit of an alignment that is set if the number of a memory follows. */
+/** A bit of the alignment. If this bit is set, the number of a memory follows. */
 const SEVERAL_MEMORIES = 64;
 
 export interface Instruction {
@@ -46,7 +46,10 @@ export interface Instruction {
   readonly access: string | null;
   /** The offset of a load or a store. */
   readonly offset: bigint;
-  /** For other instructions, the last number; for a call, the function's index. */
+  /**
+   * For other instructions, the last number after the opcode; for a call, this is the function's
+   * index.
+   */
   readonly operand: number;
 }
 
@@ -182,7 +185,8 @@ export class LocalSets {
    * @param own The offsets at which the local is set to values of this variable.
    */
   isOverwritten(local: number, from: number, address: number, own: ReadonlySet<number>): boolean {
-    // In a loop that begins later, an earlier iteration may have overwritten the local.
+    // In a loop that begins at `from` or later, an earlier iteration of the loop may have
+    // overwritten the local.
     const around = this.#loops.filter((loop) =>
       loop.from >= from && address > loop.from && address < loop.to
     );

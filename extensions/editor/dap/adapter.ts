@@ -176,7 +176,9 @@ export class Adapter {
     this.#saidResult = false;
   }
 
-  /** Switches to the recording of the current position: that of the run, or of a block. */
+  /**
+   * Switches to the current position's recording, which is the recording of the run or of a block.
+   */
   #look(): void {
     const { recording, target } = this;
     if (target.threads.recording === recording) return;

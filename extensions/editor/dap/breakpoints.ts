@@ -104,8 +104,8 @@ export class Breakpoints {
   }
 
   /**
-   * Breakpoints on lines with a changed state: it has become known that this run reaches the line,
-   * or that it never does.
+   * Line breakpoints whose state has changed: the run has turned out to reach the line, or never to
+   * reach it.
    */
   changed(): BreakpointResponse[] {
     return this.debuggee.breakpoints.all.flatMap(({ cause, id }) => {

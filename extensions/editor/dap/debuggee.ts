@@ -1,7 +1,7 @@
 /**
- * A position in a run that may still grow. The run is continued only as far as a move needs it, so
- * that even an endless run stops at its breakpoints. Moves are done in pieces, and can be paused
- * between two pieces.
+ * A position in a run. The run may still grow: it is continued only as far as a move needs, so that
+ * even an endless run stops at its breakpoints. Moves are done in pieces, and can be paused between
+ * two pieces.
  */
 import {
   type BreakpointHit,
@@ -40,7 +40,7 @@ export interface DebuggeeListener {
   printed(line: OutputLine): void;
   /** Called with the message of a log point. */
   logged(text: string, runPosition: RunPosition<Recording>): void;
-  /** Called with the share of a search that is done; 1 at its end. */
+  /** Called with the finished share of a search; 1 at the search's end. */
   progressed(share: number): void;
 }
 
@@ -84,8 +84,8 @@ class Stopwatch {
 export class Debuggee extends Cursor {
   stopsAtFailure = false;
   /**
-   * Whether a pause or end request has ended the last move, and has been received but not answered
-   * yet.
+   * Whether a request to pause or to end the run has stopped the last move. The request has been
+   * received but not answered yet.
    */
   hasHeard = false;
   #pauses = false;

@@ -159,7 +159,10 @@ function readLimits(limits: unknown): ReadonlyMap<LimitOption, number> {
   return new Map(Object.entries(limits) as [LimitOption, number][]);
 }
 
-/** Rewrites hints that name limits as command-line options: a launch has keys for them. */
+/**
+ * Replaces the command-line options for limits in a hint by the keys that a launch has for these
+ * limits.
+ */
 export function withLaunchKeys(text: string): string {
   return text.replaceAll(
     /--([a-z-]+) ([\d_]+)/g,

@@ -84,7 +84,7 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
 };
 
 const MAX_BYTES = 2 ** 20;
-/** Most completions that are offered at once. */
+/** Largest number of completions that are offered at once. */
 const MAX_COMPLETIONS = 200;
 
 /** Answers a request. @returns The body of the response; undefined for none. */
@@ -101,7 +101,7 @@ function answer<S extends Parameters<typeof record>[0]>(
 const SOURCE = record({ path: optional(string) });
 const CONDITIONS = { condition: optional(string), hitCondition: optional(string) };
 
-/** Answers a step request. Stepping by instruction steps by events here. */
+/** Answers a step request. If the client requests steps by instruction, the move is by events. */
 function stepAnswer(
   unit: StepCommand["unit"],
   instruction: StepCommand["unit"],

@@ -16,8 +16,8 @@ import { REQUESTS } from "./requests.ts";
 
 export class DapSession {
   /**
-   * Fulfilled when the client has disconnected. The value is the reason if it was no DAP client,
-   * and otherwise null.
+   * Fulfilled when the client has disconnected. If the client did not speak DAP, the value is the
+   * reason for disconnecting it; otherwise the value is null.
    */
   readonly closed: Promise<string | null>;
   #close: (problem: string | null) => void = () => {};

@@ -1,4 +1,4 @@
-/** Converts source locations between the client's form of lines and paths and ours. */
+/** Converts the lines and paths of source locations between the client's form and dmalab's form. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Span } from "@dmalab/lang";

@@ -36,7 +36,7 @@ interface Container {
   cell?(name: string): RowField | null;
 }
 
-/** The most variables that are listed for a client that does not request pages. */
+/** Largest number of variables that are listed for a client that does not request pages. */
 const DISPLAYED_VARIABLES = 1000;
 
 type Table = Recording["tables"][number];

@@ -101,7 +101,8 @@ export function definition(of: Understood, position: Position): Lsp.Location | n
   const found = definitionAt(of.analysis, offsetOf(of, position));
   if (found === null) return null;
   if ("span" in found) return { uri: uriOfSpan(of, found.span), range: rangeOf(found.span) };
-  // If the text has no file, as `untitled:1`, there is no folder to which a path could be relative.
+  // If the text has no file (such as `untitled:1`), there is no folder to which a path could be
+  // relative.
   const uri = URL.parse(found.path, of.uri)?.href;
   if (uri === undefined) return null;
   const start = { line: 0, character: 0 };

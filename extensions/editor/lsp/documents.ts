@@ -16,7 +16,7 @@ export interface Understood {
   readonly loader: HostLoader;
 }
 
-/** The most files of a folder that are searched for uses of a name. */
+/** Largest number of files of a folder that are searched for uses of a name. */
 const MAX_FILES = 2000;
 
 export class Documents {

@@ -55,7 +55,8 @@ export class Inbox extends Lsp.AbstractMessageReader {
   }
 
   #receive(message: Lsp.Message, callback: Lsp.DataCallback): void {
-    // The connection would print an unknown message, and fails if it is nested too deeply.
+    // The connection would print an unknown message, and would fail at a message that is nested too
+    // deeply.
     if (!isMessage(message)) return this.refuse();
     this.#older = this.#hear(message);
     if (this.#older !== null) callback(cancellationOf(this.#older));

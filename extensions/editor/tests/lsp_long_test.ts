@@ -27,7 +27,7 @@ import { Choices } from "@dmalab/tests/fuzz";
 
 const FIRST = "examples/start/01-first-look.dma";
 const EDITS = 10_000;
-/** Edits between two rounds of requests. */
+/** Number of edits between two rounds of requests. */
 const ASKED_EVERY = 100;
 const MAX_LENGTH = 12_000;
 const PIECES = [

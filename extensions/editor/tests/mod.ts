@@ -1,3 +1,3 @@
-/** The part of the tests of `extensions/editor` that tests of other members use. */
+/** The part of the folder `extensions/editor/tests` that the tests of other members use. */
 export { Client } from "./dap/client.ts";
 export { startClient } from "./dap/in_process.ts";

@@ -1,4 +1,4 @@
-/** Runs a part of the hunt in a driver, in a worker. */
+/** The job of a worker that hunts in a driver: it runs one part of the hunt. */
 import type { DriverPart, DriverSearch } from "../driver/driver_search.ts";
 import { DriverParts, type PartEnd } from "../driver/hunt_driver.ts";
 import { type MachineVariation, machineVariations } from "../driver/variations.ts";

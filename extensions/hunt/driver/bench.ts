@@ -159,8 +159,8 @@ export class DriverBench {
   /**
    * Checks the arguments and results of `map` and `unmap` on one buffer.
    *
-   * @returns Whether `map` succeeded, so that its result could be checked. On this machine `map`
-   *   may fail.
+   * @returns Whether `map` succeeded, so that its result could be checked. A failure is no error,
+   *   because `map` may fail on this machine.
    * @throws {CannotHunt} If the functions do not keep to the contract of a driver.
    */
   keepsContract(layout: BufferLayout, dir: DriverDirection): boolean {
@@ -296,7 +296,7 @@ export class DriverBench {
     return this.#access("write", ranges, this.#content);
   }
 
-  /** Accesses all ranges from the device in order, until one faults. */
+  /** Lets the device access all ranges in order, until an access faults. */
   #access(
     access: "read" | "write",
     ranges: readonly ScriptDmaRange[],

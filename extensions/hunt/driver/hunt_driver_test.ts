@@ -68,10 +68,11 @@ Deno.test("the driver of api/04-two-step-unwind holds in every case, and they ar
   // lies high.
   const layouts = [1, 2, 3, 4].map((pieces) => 2 * 3 ** (pieces - 1));
   assertEquals(result.layouts, layouts.reduce((sum, count) => sum + count));
-  // There are 24 machines: six modes, coherent or not, 64 bits or 32. Half of them translate. On
-  // these, there is a case without a failure, and one for each call that can fail: the range's
-  // call, the search for a range, each link, three page tables and the sync. On the other machines,
-  // only the range's call is reached and can fail.
+  // There are 24 machines: six modes, each coherent or not, each with devices of 64 bits or of 32
+  // bits. Half of the machines translate addresses. On each of these 12 machines, there is a case
+  // without a failure, and one for each call that can fail: the range's call, the search for a
+  // range, each link, three page tables and the sync. On the other 12 machines, only the range's
+  // call is reached and can fail.
   const each = (pieces: number) => 12 * (1 + 2 + pieces + 3 + 1) + 12 * (1 + 1);
   assertEquals(
     result.cases,
@@ -216,7 +217,7 @@ Deno.test("a driver that takes some buffers only is given no others", () => {
   assertEquals(result.layouts - result.leftOut, 2 + 2 * 3);
 });
 
-/** Only a buffer with more pieces than this shows the mistake. */
+/** A driver with a mistake that only a buffer with many pieces shows. */
 const LATE = EXAMPLE.replace("pieces = 1..=4 }", "pieces = 1..=40, dirs = [to_device] }")
   .replace("  ring.linked += size\n", "  if ring.linked < 48KiB { ring.linked += size }\n");
 
@@ -224,8 +225,8 @@ Deno.test("where there are too many cases some are drawn, by the seed, and made 
   const first = huntIn(LATE, 3000);
   const found = checkFound(LATE, first, "refused");
   assert(first!.result.allUpTo >= 1 && first!.result.allUpTo < 14);
-  // The driver counts 12 pages and not the 13th, so it links the 14th at the same place as the
-  // 13th.
+  // The driver counts the first 12 pages as linked, but not the 13th. So it links the 14th page at
+  // the place of the 13th.
   assertEquals(found.layout.length, 14);
   assertEquals(found.machine.settings, "");
   assertEquals(found.fault, null);

@@ -13,11 +13,14 @@ import {
   physAddr,
 } from "@dmalab/runtime";
 
-/** First address for buffers at chosen places; scripts get other pages from 1 GiB on. */
+/**
+ * First address for buffers whose addresses the hunt chooses. Other pages that scripts get begin at
+ * 1 GiB.
+ */
 export const LOW_PHYS = physAddr(16 * MIB);
 /** First address for buffers that 32 bits do not reach. */
 export const HIGH_PHYS = physAddr(4 * GIB);
-/** More memory than the longest buffer needs at either place. */
+/** More memory than the longest buffer needs, from `LOW_PHYS` or from `HIGH_PHYS` on. */
 export const ROOM_BYTES = 256 * MIB;
 
 export interface LayoutPiece {

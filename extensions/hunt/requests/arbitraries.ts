@@ -15,7 +15,10 @@ import type {
   PieceRun,
 } from "./hunt_case.ts";
 
-/** Maximum number of steps on one machine: later steps meet state that earlier ones left. */
+/**
+ * Largest number of steps on one machine. There are several steps, so that later steps meet the
+ * state that earlier steps left.
+ */
 const MAX_STEPS = 24;
 
 /** Returns `other` once in `times` draws, else `usual`. */

@@ -277,7 +277,7 @@ function violation(
 }
 
 /**
- * The properties of a machine on which the memory layout depends.
+ * The machine's properties on which the memory layout depends.
  * @param peerBase Start of the peer's memory.
  */
 export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFacts {

@@ -171,7 +171,7 @@ export class DeviceWatch {
 
   /**
    * The physical address for a device address. For a bounce buffer, the address of the original
-   * memory, or -1 without any.
+   * memory, or -1 if there is no original memory.
    */
   #origin(dma: number, sizeBytes: number, access: "read" | "write"): number {
     const phys = this.#place(dma, access);

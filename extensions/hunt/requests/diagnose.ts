@@ -9,8 +9,8 @@ import type { Violation } from "./violation.ts";
 /**
  * The switches that cause a case to fail: without them, the case passes.
  *
- * @returns Lists of switches: of one switch each if one switch is enough, of two if two are needed
- *   together. Empty if no two switches are enough.
+ * @returns Lists of switches. Each list has one switch if one switch is enough, and two if two are
+ *   needed together. Empty if neither one switch nor two switches are enough.
  */
 export function causingDefectsOf(
   each: HuntCase,

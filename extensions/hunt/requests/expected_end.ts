@@ -86,7 +86,7 @@ export function copiesMetadata(limits: QueueLimits, { io, metadata }: PlacedIo):
     segments.some(({ phys, sizeBytes }) => ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0);
 }
 
-/** Whether two pieces meet at an address off the queue's boundary. */
+/** Whether two pieces meet at an address that is not on the queue's boundary. */
 function hasGaps(
   { virtBoundaryMask: mask }: QueueLimits,
   data: readonly { readonly phys: number; readonly sizeBytes: number }[],

@@ -8,7 +8,10 @@ import { PEER_BYTES } from "./case_machine.ts";
 import type { HuntMachine, PeerPlace } from "./hunt_case.ts";
 import { LOW_BASE } from "./memory_layout.ts";
 
-/** First address for scenarios' buffers at chosen places; the hunt's begin at `LOW_BASE`. */
+/**
+ * First address for scenarios' buffers at chosen places; the hunt's own buffers begin at
+ * `LOW_BASE`.
+ */
 const FIRST_PHYS = 16 * MIB;
 const ROOM_BYTES = 448 * MIB;
 

@@ -81,7 +81,7 @@ export interface HuntFinding {
    * known defect causes the violation.
    */
   readonly switches: readonly QuirkName[];
-  /** Switches found before that must be on for the violation to show. */
+  /** Switches that were found earlier and must be on for the violation to show. */
   readonly needs: readonly QuirkName[];
   /** Other switches without which the case passes, too. */
   readonly others: readonly (readonly QuirkName[])[];
@@ -326,7 +326,7 @@ class CaseBatch {
     return this.watch?.isAbandoned() === true;
   }
 
-  /** The steps of a case that are not excluded by the limit on cases. */
+  /** A case's steps, without the steps beyond the limit on cases. */
   #stepsLeftOf({ steps }: HuntCase): HuntCase["steps"] {
     return steps.slice(0, this.options.cases - this.#cases);
   }
@@ -386,7 +386,7 @@ const FORMS = [
   { explicit: false, lenient: true },
 ] as const;
 
-/** Adds the scenario: the most readable one that fails, and passes without the defect. */
+/** Adds the scenario: the most readable one that fails with the defect and passes without it. */
 function written(found: Found, options: HuntOptions): HuntFinding {
   const { release: plain, where } = options;
   const { case: each, release, switches } = found;
@@ -480,8 +480,8 @@ function aftermathOf(
 }
 
 /**
- * Runs of many pieces, more than fit into most requests. They are tried as a replacement for several
- * runs.
+ * Piece runs with many pieces, more than fit into most requests. Each of them is tried as a
+ * replacement for several piece runs.
  */
 const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
   count,

@@ -94,7 +94,7 @@ export interface HuntFault {
 export interface HuntStep {
   /** The requests, with consecutive blocks on the disk. */
   readonly ios: readonly HuntIo[];
-  /** Whether a plug holds the requests back together, so that they can be joined to one request. */
+  /** Whether a plug delays all the requests, so that they can be joined to one request. */
   readonly plugged: boolean;
   readonly fault: HuntFault | null;
 }

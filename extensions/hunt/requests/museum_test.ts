@@ -1,6 +1,6 @@
 /**
  * Hunts the past defects of defects.md. Each of them is enabled alone. The hunt, which does not know
- * the defect, must find it by its one property and name its switch.
+ * the defect, must find it by the hunt's one property and name the defect's switch.
  */
 import { assert, assertEquals } from "@std/assert";
 import { runCase } from "./case_run.ts";

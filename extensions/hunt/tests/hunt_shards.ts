@@ -3,7 +3,10 @@ import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 
-/** A hunt of each kind with findings, by the folder of its scenario. */
+/**
+ * For each kind of hunt, a hunt that has findings; `words` returns its arguments for its scenario's
+ * folder.
+ */
 export const HUNTS: readonly (readonly [name: string, words: (folder: string) => string[]])[] = [
   [
     "random requests",

@@ -10,7 +10,10 @@ export type OperationResult = Readonly<Record<string, unknown>>;
 /** The largest number of 64 bits, in the text form of the golden data. */
 export const U64_MAX = "18446744073709551615";
 
-/** Performs operations: an allocator, a pool or a device, which the first operation creates. */
+/**
+ * An allocator, a pool or a device on which operations are performed. The first operation creates
+ * it.
+ */
 export interface Implementation<O> {
   run(operation: O): OperationResult;
 }

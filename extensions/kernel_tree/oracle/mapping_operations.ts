@@ -40,8 +40,8 @@ import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
 
 /**
- * A function of the kernel that an operation calls, with the arguments that the function's row
- * names.
+ * A function of the kernel that an operation calls, and its arguments. The function's row in
+ * `KERNEL_FUNCTIONS` lists the roles of these arguments.
  */
 interface KernelCallOf {
   readonly name: MappingFunction;
@@ -51,7 +51,7 @@ interface KernelCallOf {
 /**
  * The kernel function that an operation calls: `iova_link` is dma_iova_link().
  * @param own Arguments that the operation lacks or has in another form, such as the device.
- * @returns Null for an operation that calls no function, or with a state that does not exist.
+ * @returns Null if the operation calls no function, or needs a state that does not exist.
  */
 export function kernelCallOf(
   line: MappingOperation,
@@ -259,7 +259,9 @@ export class MappingModel implements Implementation<MappingOperation> {
     return { dma: memory?.dma ?? null };
   }
 
-  /** Calls a kernel function, with the arguments that its row of the table names. */
+  /**
+   * Calls a kernel function, with the arguments that are listed in the function's row of the table.
+   */
   #call({ dma }: Machine, line: MappingOperation): Record<string, unknown> {
     const id = line.id as number;
     if (line.op === "iova_try_alloc") this.#states.set(id, new DmaIovaState());

@@ -49,7 +49,7 @@ const UNTOUCHED = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
 const LINK_ATTRIBUTES = ATTRIBUTES.filter((each) => each !== DMA_ATTR.CC_SHARED);
 const PEERS: readonly PeerMapType[] = ["bus_addr", "thru_host_bridge", "not_supported"];
 const LOOK_EVERY = 16;
-/** Lengths of which two or three together exceed the 32 bits of a segment's length. */
+/** Lengths so large that the sum of two or three exceeds the 32 bits of a segment's length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
 /** The settings of one device, by the names of an `init`. */
@@ -113,7 +113,7 @@ class MappingWalk {
   readonly #steps: MappingStep[] = [];
   /** For each mapping, a function that adds the operations that end it. */
   readonly #live: (() => void)[] = [];
-  /** For each mapping, a function that adds an operation that uses it and does not end it. */
+  /** For each mapping, a function that adds an operation on the mapping, other than its end. */
   readonly #uses: (() => void)[] = [];
   #id = 0;
 

@@ -141,7 +141,10 @@ function syncsOf(table: PageTable): unknown[] {
   return list;
 }
 
-/** Leaves as runs `[iova, phys, leaf size, count]`, in which both addresses are contiguous. */
+/**
+ * A list of leaves, as runs `[iova, phys, leaf size, count]`. Both addresses are contiguous in each
+ * run.
+ */
 export class LeafList {
   readonly runs: number[][] = [];
 

@@ -44,7 +44,10 @@ interface Range {
   readonly size: number;
 }
 
-/** Maps and unmaps in a few regions; half of the unmaps equal a map's range. */
+/**
+ * Generates map and unmap operations in a few regions. Half of the unmap operations have the same
+ * range as a map operation.
+ */
 class TableWalk {
   protected readonly sizes: readonly number[];
   protected readonly granule: number;
@@ -112,8 +115,9 @@ class TableWalk {
   }
 
   /**
-   * A range, and memory for it. Their addresses have the same offset in a page of one size: the
-   * granule, or larger. The range has at most `MAX_LEAVES` pages of this size.
+   * A range, and memory for it. Their addresses have the same offset in a page. The size of this
+   * page is the granule or a larger page size. The range has at most `MAX_LEAVES` pages of this
+   * size.
    */
   protected range(): Range & { readonly paddr: number } {
     const { granule, random } = this;

@@ -74,8 +74,8 @@ export interface FunctionLines {
 }
 
 /**
- * Limit of the characters of a line that are searched for a function's name or a declaration, from
- * the line's beginning.
+ * Number of characters, from the beginning of a line, in which a function's name or a declaration
+ * is searched for.
  */
 const MOST_CHARACTERS = 500;
 
@@ -85,7 +85,7 @@ const MOST_CHARACTERS = 500;
  */
 export function functionsIn(lines: readonly string[]): readonly FunctionLines[] {
   const functions: FunctionLines[] = [];
-  /** Number of functions at the end of the list without a closing brace yet. */
+  /** Number of functions that have no closing brace yet; they are the last ones in the list. */
   let open = 0;
   /** The last line that begins in the first column. */
   let head = "";

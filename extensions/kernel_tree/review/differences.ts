@@ -16,7 +16,10 @@ import type { ReviewStep } from "./series.ts";
 
 /** One tree's state at the first difference. */
 export interface DifferingSide {
-  /** The event, printed line or test's end at the difference; null if the run has ended before. */
+  /**
+   * The event, printed line or test's end at the difference; null if this tree's run has already
+   * ended.
+   */
   readonly text: string | null;
   /** `drivers/nvme/host/pci.c:812`; null if no line of C caused it. */
   readonly place: string | null;

@@ -201,7 +201,7 @@ export class ScenarioRuns {
   }
 }
 
-/** Adds the line coverage of a file to that of a map. */
+/** Adds line coverage of a file to the coverage that a map already has for the file. */
 export function addLines(files: Map<string, LinesRun>, path: string, lines: LinesRun): void {
   const known = files.get(path);
   const ascending = (name: keyof LinesRun) =>
@@ -239,8 +239,8 @@ function failureText(failure: TestOutcome["failure"]): string | null {
 }
 
 /**
- * Number of lines that are kept of a comparison of bytes: the count of differing bytes, and one row
- * of bytes from each side.
+ * Number of lines that are kept if an assertion compares bytes: the count of differing bytes, and
+ * one row of bytes from each side.
  */
 const COMPARED_LINES = 4;
 const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;

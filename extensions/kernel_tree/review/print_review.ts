@@ -182,7 +182,10 @@ function unreachedText(unreached: readonly UnreachedLine[]): readonly string[] {
   });
 }
 
-/** Number of lines of one file that are printed, and characters of each line. */
+/**
+ * Number of lines of one file that are printed; `MOST_CHARACTERS`: number of characters of each
+ * line.
+ */
 const MOST_LINES = 500;
 const MOST_CHARACTERS = 200;
 

@@ -56,7 +56,10 @@ export interface ReviewedStep {
   readonly unreached: readonly UnreachedLine[];
   /** Number of changed lines of C that were examined. */
   readonly lines: number;
-  /** The compiler's messages about the new files that it does not print for the old ones. */
+  /**
+   * Messages of the compiler about the new files, without the messages that it also prints for the
+   * old files.
+   */
   readonly broken: readonly string[];
   /**
    * Scenarios that could not be compiled with one of the trees, for example because the compiler was
@@ -274,7 +277,9 @@ export class Review {
     await this.#clang?.close();
   }
 
-  /** Drops the runs of the tree before a patch, which are no longer needed. */
+  /**
+   * Drops the runs of a tree. After a patch, the runs of the tree before it are no longer needed.
+   */
   forget(tree: Tree): void {
     this.#runs.delete(tree);
   }

@@ -1,8 +1,9 @@
 /**
  * `deno task script tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]`:
  * compiles files of a kernel tree: the files in LIST, or files drawn at random from all files with
- * DMA calls. Prints `N of M` as its last line. With `--drivers` it draws from the files that
- * register a PCI or platform driver in the folders in `DRIVERS`, and only prints their paths.
+ * DMA calls. Prints `N of M` as its last line. With `--drivers` it draws from the files in the
+ * folders of `DRIVERS` that register a PCI or platform driver, and only prints the paths of the
+ * drawn files.
  */
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers";
 import { parseArgs } from "node:util";

@@ -16,8 +16,8 @@ const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable", "tests/golden/sw
 /** The release on which the golden data of the mapping layer were recorded. */
 const RECORDED = "7.2";
 /**
- * Names of records that are skipped: records with another page size, and records of choosing page
- * sizes, for which the tree has no function that returns the choice.
+ * Names of records that are skipped: records with another page size, and records of the choice of
+ * page sizes. The tree has no function that returns this choice.
  */
 const OTHER = /^(?:granule64k|dma-64k|pgsize)/;
 

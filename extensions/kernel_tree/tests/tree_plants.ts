@@ -1,8 +1,8 @@
 /**
- * `deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes random lines in a
- * copy of a file, one at a time. Prints which of these changes `dmalab tree diff` finds, by its random sequences
- * or by the named scenarios. Only lines that the sequences or scenarios run are changed; the functions that they
- * do not run are printed first.
+ * `deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes random
+ * lines in a copy of a file, one at a time. Prints which of these changes `dmalab tree diff` finds,
+ * by its random sequences or by the named scenarios. Only lines that are executed by the sequences
+ * or scenarios are changed. The functions that are not executed are printed first.
  */
 import { ORACLES } from "../oracles.ts";
 import { readWholeNumber } from "@dmalab/cli";

@@ -228,8 +228,8 @@ async function entryRuns(
   const parts = { ...options, trace: null, observers, watch };
   const engine = await engineFor(program);
   const report = runProgramWith(engine, program, startPrinting(program, parts, said));
-  // The matches are left out, because whether a test was found is checked over all files of a
-  // suite.
+  // The matches are left out here: only over all files of a suite can it be checked that each match
+  // has found a test.
   printReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);
   for (const bench of benches) said.out(`\n${benchText(bench)}\n`);
@@ -244,8 +244,8 @@ async function entryRuns(
 }
 
 /**
- * Runs the requested benches, with the simulated machine's figures, which do not depend on the
- * host.
+ * Runs the requested benches. Their figures are those of the simulated machine, which do not depend
+ * on the host.
  */
 function benchesOf(
   program: Program,

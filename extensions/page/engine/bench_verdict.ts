@@ -1,4 +1,4 @@
-/** The verdict of a page about failed benches. */
+/** The verdict on failed benches, for a page. */
 import { benchLines } from "@dmalab/cli/presentation";
 import { codeOfFailure, type ExitCode, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { painter } from "@dmalab/lang/text";

@@ -22,7 +22,7 @@ interface DriverOrder {
   /** Arguments that compile C to objects, and arguments that link objects into a module. */
   readonly compiling: readonly string[];
   readonly linking: readonly string[];
-  /** The most bytes of static data. */
+  /** Largest number of bytes of static data. */
   readonly staticBytes: number;
   readonly job: Job;
 }
@@ -53,7 +53,9 @@ type Files = Readonly<Record<string, string | Uint8Array>>;
 const OUTPUT = "driver.wasm";
 /** Time between two checks of a job's resources: clang takes some MiB more in that time. */
 const WATCH_MS = 50;
-/** Time without an order after which garbage is collected; another order may follow at once. */
+/**
+ * Garbage is collected after this time without an order. Before, another order may follow at once.
+ */
 const IDLE_MS = 250;
 /** Exit code of a process that SIGINT ends while it compiles. */
 const INTERRUPTED = 130;
@@ -62,7 +64,7 @@ const INTERRUPTED = 130;
  * the file.
  */
 const STREAM = "-";
-/** A size directive in assembler, if it is a number: the size of a static variable. */
+/** A size directive in assembler whose value is a number: the size of a static variable. */
 const SIZE = /^\t\.size\t(\S+), (\d+)$/gm;
 const MODULE_HEAD_BYTES = 8;
 const CUSTOM_SECTION = 0;
@@ -195,7 +197,7 @@ function sizesIn(object: Uint8Array): Sizes {
     if (section !== CUSTOM_SECTION || text(LINKING_HEAD.length) !== LINKING_HEAD) return;
     parts(end, (part, end) => {
       if (part !== SYMBOL_TABLE) return;
-      // The count is untrusted: assembler can write a section of this name.
+      // The count is untrusted: the driver's assembler can write a section with the name "linking".
       for (let left = number(); left > 0 && at < end; left--) symbol();
     });
   });

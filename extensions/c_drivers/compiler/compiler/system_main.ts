@@ -2,15 +2,17 @@
  * Runs a system's clang, as a separate program. It compiles some three times as fast as clang as a
  * WebAssembly module. The texts are untrusted, so each run of clang is confined:
  *
- * - Clang sees only the files of its order: an overlay replaces the whole file system. The overlay refers
- *   to copies in a temporary folder, by numbers.
- * - Clang's environment is empty, and clang reads neither configuration files nor headers of the system.
- * - The system limits clang's processor time and memory. It also limits the size of any file that clang
- *   writes to 0, because clang writes its output to a pipe. Only the linker writes one file; it reads only
- *   objects.
+ * - Clang sees only the files of its order: an overlay replaces the whole file system. The overlay
+ *   refers to copies in a temporary folder, by numbers.
+ * - Clang's environment is empty, and clang reads neither configuration files nor headers of the
+ *   system.
+ * - The system limits clang's processor time and memory. It also limits the size of written files
+ *   to 0, because clang writes its output to a pipe. Only the linker may write a file, its output;
+ *   it reads only objects.
  *
- * Clang does not parse inline assembler while it compiles C to LLVM IR. But clang's assembler can open
- * files outside the overlay (`.incbin`), so texts with assembler must not be given to this program.
+ * Clang does not parse inline assembler while it compiles C to LLVM IR. But clang's assembler can
+ * open files outside the overlay (`.incbin`), so texts with assembler must not be given to this
+ * program.
  *
  * The program reads orders as JSON from the standard input, one on each line, and answers like
  * `compile_main.ts`. It ends when the standard input ends, because the caller has then ended.
@@ -24,7 +26,7 @@ interface Order {
   readonly objects: Readonly<Record<string, string>>;
   /** Paths of the files that the run may read. */
   readonly names: readonly string[];
-  /** Arguments of clang, files last; only `--version` to get its version. */
+  /** Arguments of clang, files last. A run that asks for clang's version has only `--version`. */
   readonly args: readonly string[];
   /** `-` for a stream, or for the linker the name of a module. */
   readonly output: string;
@@ -64,7 +66,7 @@ const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory/i;
  * them in the same form.
  */
 const OF_FILE = new Set(["-I", "-include", "-include-pch"]);
-/** The line of the compiler driver's output with the arguments of clang proper. */
+/** Matches the line with the arguments of clang proper, in the output of the compiler driver. */
 const CC1 = /^ "[^"]+" "-cc1" /;
 const WASM_LD = /^ "[^"]*wasm-ld[^"]*" /;
 /** The file name in the arguments that the compiler driver prints; the compiled file takes its place. */

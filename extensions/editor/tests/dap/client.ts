@@ -72,7 +72,7 @@ export class Client {
     return body;
   }
 
-  /** The next event with a name, searched from the last awaited event on. */
+  /** The next event with a name: the search begins after the last awaited event. */
   // deno-lint-ignore no-explicit-any
   event(name: string): Promise<any> {
     const came = new Promise<DebugProtocol.Event>((take) => this.#waiting.push({ name, take }));

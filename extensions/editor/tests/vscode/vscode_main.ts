@@ -73,8 +73,8 @@ const STEPS: readonly Step[] = [
     await page.waitForSelector(".squiggly-error", { timeout: START_MS });
     await timeTravel.moveTo(2, 8);
     await timeTravel.until("the list of quick fixes", async () => {
-      // The key is pressed repeatedly: the editor does not wait for a busy server, and then shows
-      // no quick fixes.
+      // The key is pressed repeatedly. If the server is busy, the editor does not wait for it, and
+      // shows no quick fixes.
       await page.keyboard.press("Control+.");
       const list = page.locator(".action-widget .monaco-list-row").first();
       return await list.waitFor({ timeout: 5000 }).then(() => true, () => false);
@@ -247,8 +247,8 @@ const [pictures] = Deno.args;
 const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? ".", ".cache");
 const server = installCodeServer(join(cache, "dmalab/vscode"));
 const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO, ...HOSTILE };
-// The page is built again, because the page next to the text must have the same version as the data
-// inserted into it.
+// The page that the editor shows next to a text is built again, because it must have the same
+// version as the data inserted into the page.
 const web = new Deno.Command(Deno.execPath(), { args: ["task", "web"], cwd: ROOT }).outputSync();
 if (!web.success) throw new Error(new TextDecoder().decode(web.stderr));
 let count = 0;
