@@ -88,7 +88,8 @@ function earlierDescriptions(path: string): Readonly<Record<string, unknown>> {
   const hint = "capture into another folder";
   if (!file.found) {
     if (file.reason === "not_found") return {};
-    // A file that cannot be read must not be replaced by the new descriptions alone.
+    // The caller adds the new descriptions to the file's content. If the file cannot be read,
+    // writing only the new descriptions would lose its content.
     throw new FileError(file.problem, file.code, hint);
   }
   try {

@@ -1,4 +1,7 @@
-/** Describes the IOMMU groups of several functions, with the reasons why each is not several groups. */
+/**
+ * Describes the IOMMU groups of several functions. For each group, gives the reasons why its
+ * functions cannot be in separate groups.
+ */
 import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import { formatBus } from "./lspci/listed_function.ts";

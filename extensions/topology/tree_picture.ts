@@ -25,7 +25,7 @@ export interface GroupMark {
   readonly uncertain: boolean;
 }
 
-/** The group of each function, which may be its only member. */
+/** The IOMMU group of each function. A group may have only one function. */
 export function groupMarks(
   { assumed, functions }: ImportedMachine,
 ): ReadonlyMap<PciFunction, GroupMark> {

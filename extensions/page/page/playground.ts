@@ -143,7 +143,7 @@ class Playground {
     return { files, entry: path, seed: null };
   }
 
-  /** @param run Null for the first run that fails, as in a report. */
+  /** @param run Null shows the run that a report shows: the first run that fails. */
   #show(project: Project, run: number | null = null): void {
     this.#project = project;
     this.#run = run ?? 0;
@@ -331,8 +331,8 @@ class Playground {
       await navigator.clipboard.writeText(location.href);
       this.#messages.show("Copied the link; it is also in the address bar");
     } catch {
-      // Without permission for the clipboard, as in a frame, the user can copy the link from the
-      // address bar.
+      // The page may lack permission for the clipboard, for example in a frame. Then the user
+      // copies the link from the address bar.
       this.#messages.show("The link is in the address bar");
     }
   }

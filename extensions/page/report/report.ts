@@ -139,7 +139,7 @@ class Report {
 
 /**
  * Connection to an editor that shows the page beside the source. The editor sends the position of its
- * cursor, and the page sends its line.
+ * cursor, and the page sends the place that it shows.
  */
 
 /** A line of a file of the report. */

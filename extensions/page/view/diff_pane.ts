@@ -18,8 +18,8 @@ import { eventSelection } from "./selection.ts";
 import { rowTable, tableRow } from "./table_row.ts";
 
 /**
- * Largest number of rows of a table that are shown. `MAX_EVENTS` is the largest number of events,
- * and `EVENTS_BEFORE` the number of events before the first difference.
+ * Largest number of a table's rows that are shown; `MAX_EVENTS`: largest number of events that are
+ * shown; `EVENTS_BEFORE`: number of shown events before the first difference.
  */
 const MAX_ROWS = 60;
 const MAX_EVENTS = 200;

@@ -38,7 +38,7 @@ export function table(
   return el("table", attributes, el("thead", {}, el("tr", {}, ...cells)), body);
 }
 
-/** The element of `page.html` with an id. */
+/** The element with this id in `page.html`. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (element === null) throw new Error(`The page has no element "${id}"`);
@@ -60,7 +60,7 @@ export function fillSelect(
   }
 }
 
-/** Shows the choice of the page's files, if there are several. */
+/** Shows the list from which the user chooses one of the page's files, if there are several. */
 export function offerFiles(names: readonly string[], chosen: string): void {
   fillSelect(byId("file"), names.map((name) => ({ value: name, title: name })), chosen);
   byId("file-choice").hidden = names.length < 2;

@@ -56,7 +56,8 @@ export class EventsPane implements Pane {
       if (key === "Enter") this.#next(shiftKey ? -1 : 1);
     });
     this.#scroller.addEventListener("scroll", () => this.#window(true));
-    // When elements above or below change their height, the current event is kept visible.
+    // When elements above or below this pane change their height, the current event is kept
+    // visible.
     new ResizeObserver(() => this.#moment !== null && this.#reveal()).observe(this.#scroller);
   }
 

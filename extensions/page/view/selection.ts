@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
 /**
  * Links elements of different panes by their meaning. Pointing at an element marks every other
- * element with the same meaning. A meaning is an address of the same space, an event, or a line of
- * the source.
+ * element with the same meaning. A meaning is an address in one address space, an event, or a line
+ * of the source.
  */
 import type { RecordedRun } from "@dmalab/recording";
 import { type AddressPiece, type CellView, eventView, lineLocation } from "@dmalab/recording/views";
@@ -11,7 +11,9 @@ import { type AddressPiece, type CellView, eventView, lineLocation } from "@dmal
 type AddressSpan = Pick<AddressPiece, "end" | "space" | "start">;
 
 export interface Selection {
-  /** The event that created the object of the element, to which Enter goes; null for none. */
+  /**
+   * The event that created the element's object; null for none. The Enter key moves to this event.
+   */
   readonly seq: number | null;
   /** The last event, for an element that represents several events. */
   readonly until?: number;

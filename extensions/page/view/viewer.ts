@@ -58,7 +58,7 @@ export interface SourceView {
   annotate(index: RunIndex, notes: readonly LineNote[]): void;
 }
 
-/** Buttons for steps, with their keys, which work outside of text fields. */
+/** Buttons for steps, with their keys. The keys work outside of text fields. */
 const STEPS: readonly (readonly [
   id: string,
   keys: string,
@@ -300,7 +300,8 @@ export class Viewer {
     this.#index = new RunIndex(run);
     byId<HTMLInputElement>("at").max = `${run.log.count}`;
     if (run === this.#opened) return;
-    // A run shown for comparison has no separate verdict.
+    // Leaks belong to the verdict of the opened run. A run shown for comparison has no verdict of
+    // its own.
     this.#leaked = new Set();
   }
 
@@ -553,8 +554,8 @@ export class Viewer {
     this.#drawPane(model);
     if (this.#wide.matches || this.#tab.id === "addresses") drawAddresses(model, byId("addresses"));
     this.#timeline.draw(model);
-    // This is done last. Only then do the elements above and below have their final heights, so
-    // that the pane can scroll to the current event.
+    // These panes are drawn last: only now do the elements above and below them have their final
+    // heights, so that the events pane can scroll to the current event.
     if (this.#wide.matches || this.#tab.id === "events") {
       this.#keepFocus(byId("right"), () => {
         this.#selected.draw(model, byId("selected"));
@@ -743,16 +744,16 @@ function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
 }
 
 /**
- * Smallest part of the page that the source or the events take, in per cent. `MOST` is the largest
- * part, and `STEP` the step of an arrow key.
+ * The source and the events each take at least this part of the page, in per cent. `MOST` is the
+ * largest part, and `STEP` is the change by one press of an arrow key.
  */
 const LEAST = 10;
 const MOST = 60;
 const STEP = 2;
 
 /**
- * Connects the bars between source, views and events with the user's actions: dragging, or pressing
- * the arrow keys.
+ * Makes the bars between source, views and events movable: the user drags them, or presses the
+ * arrow keys.
  * @param onMove Called to redraw after a bar was moved.
  */
 function startSplitters(onMove: () => void): void {

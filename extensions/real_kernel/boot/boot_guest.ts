@@ -41,7 +41,7 @@ export type BootResult =
   | { readonly problem: string; readonly report: null };
 
 const REPORT_BYTES = 32 * MIB;
-/** Bytes of the report's length, which precedes the report. */
+/** Number of bytes in which the report's length is written. They precede the report. */
 const HEAD_BYTES = 8;
 const MAX_LOG_BYTES = 512 * MIB;
 const CONSOLE_LINES = 12;

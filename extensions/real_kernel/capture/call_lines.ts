@@ -29,7 +29,7 @@ export interface LineContext {
   readonly log: CallLog;
 }
 
-/** Entry probes of calls and of operations with a result. */
+/** Probes at the entry of calls, and at the entry of operations that have a result. */
 export const BEGINNINGS: ReadonlySet<string> = new Set([
   "map_one",
   "unmap_one",

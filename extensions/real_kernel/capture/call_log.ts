@@ -20,7 +20,9 @@ export class CallLog {
     (this.#entered ?? this.#waiting).push(line);
   }
 
-  /** The last operation of a kind inside the call that has not returned yet. */
+  /**
+   * The last operation of a kind inside the current call, if the operation has not returned yet.
+   */
   lastWaiting(op: string): LoggedOperation | undefined {
     return this.#waiting.findLast((line) => line.op === op);
   }

@@ -1,7 +1,7 @@
 /**
- * Probes that only a capture arms. They read the memory of requests, scatterlists, descriptors and
- * commands, and the operations inside mapping calls. The guest replaces names in braces (see
- * `guest/init.c`).
+ * Probes that are armed only for a capture. They record the memory of requests, scatterlists,
+ * descriptors and commands, and the operations inside mapping calls. The guest replaces names in
+ * braces (see `guest/init.c`).
  */
 
 /** Number of 64-bit words that one argument of a probe can hold. */
@@ -135,8 +135,9 @@ export const CAPTURE_PROBES: readonly string[] = [
   ),
   ...Array.from({ length: MAX_BIOS }, (_, index) => metadataProbe(index)).flat(),
   returns("queue_ret", ["nvme_queue_rq"], "status=$retval:u8"),
-  // Releases have the request at different positions among the arguments. Therefore the arguments
-  // at all these positions are read, and the argument that matches a known request is used.
+  // The position of the request among the arguments differs between kernel releases. Therefore the
+  // arguments at all these positions are read, and the argument that matches a known request is
+  // used.
   ...[
     ["unmap_data", "nvme_unmap_data"],
     ["unmap_metadata", "nvme_unmap_metadata"],

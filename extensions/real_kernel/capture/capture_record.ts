@@ -127,7 +127,7 @@ function configRecord(
   };
 }
 
-/** IOMMUs that are part of a machine's name; VT-d in legacy mode is not. */
+/** Words for IOMMU models in a machine's name; the name has no word for VT-d in legacy mode. */
 const MODEL_WORDS: Partial<Readonly<Record<IommuModel, readonly string[]>>> = {
   amd: ["amd"],
   vtd_scalable: ["sm"],

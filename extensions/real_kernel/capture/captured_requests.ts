@@ -37,7 +37,7 @@ export interface ListEntry {
 }
 
 export interface CapturedRequest {
-  /** Number of the io with the system call that caused the request. */
+  /** The request was caused by a system call of an io; this is the number of the io. */
   readonly io: number;
   readonly queue: number;
   readonly bytes: number;
@@ -99,7 +99,7 @@ interface BioRead {
   readonly words: bigint[];
 }
 
-/** The line for a page by which a pool grows; its address is filled in later. */
+/** The line for a page by which a pool grows; the page's address is filled in later. */
 interface GrowthLine {
   readonly op: "dma_alloc";
   readonly size: number;
@@ -116,7 +116,10 @@ interface Context {
   readonly open: { readonly name: string; readonly fields: ReadonlyMap<string, string> }[];
   /** The block size of the pool of the current allocation. */
   poolBytes: number;
-  /** The coherent allocation by which the pool has just grown, until the block's line is written. */
+  /**
+   * The coherent allocation by which the pool has just grown; null again once the line of the
+   * allocated block is written.
+   */
   growth: GrowthLine | null;
   source: "cache" | "tree";
 }
@@ -429,7 +432,7 @@ class CaptureReader {
     this.#poolPages.set(BigInt(vaddr) / PAGE, dma - dma % PAGE_BYTES);
     const [call, growth] = this.#unnamed.get(vaddr) ?? [];
     if (call !== undefined) call.dma = dma;
-    // A pool that grew by a page returned one of the page's blocks.
+    // If the pool grew by a page, the address is that of one of the page's blocks.
     if (growth !== undefined) growth.dma = dma - dma % PAGE_BYTES;
     this.#unnamed.delete(vaddr);
   }
@@ -506,8 +509,8 @@ function metadataOf(
 }
 
 /**
- * The memory of a bio from the position of its iterator on. After a split the iterator begins
- * inside a vector. Null if not all vectors were read.
+ * The memory of a bio, beginning at the position of the bio's iterator. After a split this position
+ * is inside a vector. Returns null if not all vectors were read.
  */
 function vecsOf({ fields, words }: BioRead): CapturedExtent[] | null {
   let left = Number(fields.get("size"));

@@ -28,7 +28,10 @@ export interface TestVerdict {
   readonly test: RunnableTest;
   readonly result:
     | TestComparison & Judged
-    /** The requests are the same, but an assertion has another result. */
+    /**
+     * The kernel's requests equal the model's, but an assertion has another result than on the
+     * model.
+     */
     | { readonly verdict: "differs"; readonly difference: null } & Judged
     | { readonly verdict: "not run"; readonly reasons: readonly string[] };
 }

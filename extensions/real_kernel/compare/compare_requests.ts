@@ -19,7 +19,7 @@ export type PhysMap = (phys: number) => number | null;
 
 const PAGE_BYTES = 4096;
 
-/** Rules for differences that are not differences between steps. */
+/** Rules for differences that are not about a step. */
 export const RULES = {
   split: "block.1.3",
   segments: "block.1.3",
@@ -94,14 +94,14 @@ export function nameOf({ lba, op }: RequestRecord): string {
   return lba === null ? op : `${op} at block ${lba}`;
 }
 
-/** Pairs of corresponding pages of device addresses on the two sides. */
+/** Pages of device addresses that correspond to each other on the two sides, in pairs. */
 class PagePairs {
   readonly #kernelOf = new Map<number, number>();
   readonly #modelOf = new Map<number, number>();
 
   /**
-   * Pairs of a model address and a kernel address, for memory that the two kernels allocated
-   * themselves. For such memory even the offsets in a page may differ.
+   * Pairs of a model address and a kernel address, for memory that the model and the kernel
+   * allocated themselves. For such memory even the offsets in a page may differ.
    */
   readonly #own = new Map<number, Set<number>>();
 

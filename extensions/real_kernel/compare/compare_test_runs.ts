@@ -41,7 +41,7 @@ export type TestComparison =
   | { readonly verdict: "same"; readonly counts: ComparedCounts }
   | { readonly verdict: "differs"; readonly difference: TestDifference };
 
-/** @param ios The number of the io of each submission of the test. */
+/** @param ios For each submission of the test, the number that identifies its io. */
 export function compareTest(
   test: RecordedTest,
   ios: readonly number[],
@@ -164,7 +164,7 @@ export interface RequestPair {
   readonly real: TracedRequest | null;
 }
 
-/** @param left Requests of the kernel without a corresponding request of the model yet. */
+/** @param left Requests of the kernel that have not been paired with a request of the model yet. */
 function pairOf(
   test: RecordedTest,
   submission: RecordedSubmission,

@@ -39,7 +39,7 @@ export interface JudgedAssertions {
   readonly notJudged: readonly { readonly span: Span; readonly reason: string }[];
 }
 
-/** A read by the script of a fact about a request, at a place in the script. */
+/** The script reads a fact about a request, at a place in the script. */
 interface Read {
   readonly span: Span;
   /** Why the kernel's value is not known; null if it is known. */
@@ -97,7 +97,7 @@ export function judgeAssertions(
   ios: readonly number[],
   kernel: KernelSide,
 ): JudgedAssertions {
-  // Saves the two runs for a test that reaches no assertion.
+  // A test that reaches no assertion does not need the two runs.
   if (!test.reachesAssertion) return { same: 0, differs: [], notJudged: [] };
   const requests = kernelRequests(test, ios, kernel);
   const observed = observedEvents((kind) => kernel.isObserved(kind) && !requests.unseen.has(kind));
@@ -185,7 +185,10 @@ function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKin
   });
 }
 
-/** The beginning of a whole command's text, which contains addresses that were not observed. */
+/**
+ * Matches the beginning of the text of a whole command. This text contains addresses that were not
+ * observed.
+ */
 const OF_COMMAND = /^(?:PRP|SGL) command, /;
 
 interface CommandOfRequest {
@@ -263,7 +266,9 @@ class Observer implements RunObserver {
     this.#reached = [...reached].map((expectation) => program.code.expectations[expectation]!);
   }
 
-  /** Whether the run ended inside an assertion, because of another kind of error. */
+  /**
+   * Whether the run ended inside an assertion because of an error other than a failed assertion.
+   */
   endedIn(assertion: Span): boolean {
     return this.#end !== null && isInside(this.#end, assertion);
   }
@@ -404,8 +409,8 @@ class Observer implements RunObserver {
   }
 
   /**
-   * The machine with the number of live mappings: the model's mappings, and the mappings that the
-   * kernel's completed requests have not unmapped.
+   * An object in place of the machine, with the number of live mappings: the model's mappings, and
+   * the mappings that the kernel's completed requests have not unmapped.
    */
   #liveMappings(machine: Machine): object {
     this.#note(null);

@@ -1,6 +1,6 @@
 /**
- * A real kernel's command as the controller read it. A scenario's reads of `request.command` return its
- * values.
+ * A real kernel's command as the controller read it. When a scenario reads `request.command`, it
+ * gets the values of this command.
  */
 import type { NvmeCommandView } from "@dmalab/devices";
 import type { ScenarioAddresses } from "./kernel_events.ts";

@@ -16,8 +16,8 @@ export interface RequestRecord {
   /** Number of segments that the block layer counted; null if it was not observed. */
   readonly physSegments: number | null;
   /**
-   * The lowest bit of the segment boundaries that lie inside a page, counted from 1. 0: no boundary lies
-   * inside a page. Null: not observed.
+   * The lowest bit of the segment boundaries that lie inside a page; bits are counted from 1. The
+   * value is 0 if no boundary lies inside a page, and null if it was not observed.
    */
   readonly gapBit: number | null;
   /** Steps until the command is submitted. */

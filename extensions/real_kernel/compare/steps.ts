@@ -93,7 +93,9 @@ const operation = (name: string, intel: string, amd: string, fetch: string): Pro
   amdLines: entry(name, amd, fetch).lines,
 });
 
-/** A probe on the first of two functions that the kernel has. */
+/**
+ * A probe on the first of two functions; on the second one if the kernel does not have the first.
+ */
 const either = (one: ProbeForms, other: ProbeForms): ProbeForms => ({
   name: one.name,
   lines: [...one.lines, ...other.lines],
@@ -144,7 +146,7 @@ const STEPS = {
     returnProbe: null,
   },
   dma_map: {
-    // From 6.18 on dma_map_page_attrs() calls dma_map_phys().
+    // Since 6.18, the function dma_map_page_attrs() calls dma_map_phys().
     title: "dma_map_phys or dma_map_page",
     rule: "dma.1.4",
     fields: { phys: "phys", size: "exact", dir: "exact", dma: "dma" },

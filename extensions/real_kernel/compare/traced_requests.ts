@@ -296,7 +296,9 @@ class RequestReader {
     return { order: this.#order, it };
   }
 
-  /** The request that a step belongs to; null for a step of no compared request. */
+  /**
+   * The request that a step belongs to; null if the step belongs to none of the compared requests.
+   */
   #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
     const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
     if (!UNDOING.has(kind)) return mapping;

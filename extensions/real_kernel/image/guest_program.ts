@@ -1,6 +1,6 @@
 /**
- * Compiles the program of the guest, which runs no other program, with the user's compiler. The
- * result is cached for each version of its source.
+ * Compiles the guest's only program with the user's compiler. The result is cached for each version
+ * of the program's source.
  */
 import {
   hashOf,

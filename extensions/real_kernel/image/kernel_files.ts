@@ -29,7 +29,7 @@ export interface ModuleFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** The files of a kernel that a boot needs. */
+/** A kernel's files, as far as a boot needs them. */
 export interface KernelFiles {
   /** The release, such as `6.12.117+deb13-amd64`. */
   readonly release: string;
@@ -156,8 +156,8 @@ function filesBelow(folder: string, depth: number, found: Map<string, string>): 
 }
 
 /**
- * Whether a folder is searched. Below `kernel/` of a folder of modules, only folders with modules
- * that a boot needs are searched.
+ * Whether a folder is searched. In the `kernel/` part of a folder of modules, only those folders
+ * are searched that may contain modules for a boot.
  */
 function isWanted(path: string): boolean {
   const [, below] = /\/kernel\/(.*)$/.exec(path) ?? [];

@@ -1,9 +1,9 @@
 /**
  * Marks root ports of QEMU as external-facing. The kernel distrusts the devices below such a port.
  *
- * Firmware declares this by a property of the port, in ACPI's machine language. QEMU's own tables have
- * a device for each port of the root bus. The table that this file makes adds the property to that
- * device.
+ * Firmware marks a port by a property of the port's device, in ACPI's machine language. QEMU's own
+ * tables have a device for each port of the root bus. This file makes another table, which adds the
+ * property to the port's device.
  *
  * @see ACPI 6.5, 20.2 (encoding) and 6.2.5 (`_DSD`); the name and the UUID of the property are those of
  *   Microsoft's "Identifying externally exposed PCIe root ports", which Linux reads, too.
@@ -62,7 +62,9 @@ function packageOf(elements: readonly Encoded[]): Encoded {
   return [OP.package, ...sized([elements.length, ...elements.flat()])];
 }
 
-/** The content with its encoded length before it; the length includes its own bytes. */
+/**
+ * The content after an encoded length. The length counts the content and the length's own bytes.
+ */
 function sized(content: Encoded): Encoded {
   const short = content.length + 1;
   if (short < ONE_BYTE_LENGTHS) return [short, ...content];

@@ -21,7 +21,10 @@ import { QEMU_7_2, type QemuProgram } from "./qemu_program.ts";
 
 /** A disk of the machine. */
 export interface QemuDisk {
-  /** The name of the disk's block: the disk has this name as its serial number in the guest. */
+  /**
+   * The name of the scenario's block for the disk. In the guest, the disk's serial number is this
+   * name.
+   */
   readonly name: string;
   /** Files in the queue's sysfs folder, with the values to write. */
   readonly queue: ReadonlyMap<string, string>;

@@ -12,7 +12,10 @@ export interface QemuProgram {
   readonly scalableMode: string | null;
   /** Name of VT-d's property for first-stage tables; null without one. */
   readonly firstStage: string | null;
-  /** The largest MDTS that QEMU's NVMe controller accepts; null if it accepts any MDTS, and none. */
+  /**
+   * The largest MDTS that QEMU's NVMe controller accepts. Null if every MDTS is accepted, also no
+   * limit.
+   */
   readonly mostMdtsBytes: number | null;
   /** Whether QEMU's NVMe controller reads SGLs for metadata, and reports that it does. */
   readonly readsMetadataSgls: boolean;

@@ -12,9 +12,10 @@ const NVME_MODULE = "nvme";
 /** Tracepoints in addition to those of the steps: the begin and end of a request. */
 const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
 /**
- * Size of the trace buffer in KiB: its limits, and the room for the events of a call and of a page
- * of the call's memory. Measured: a page that is linked, mapped and bounced writes some 300 bytes.
- * Allocating the buffer takes the guest 7 ms for each MiB.
+ * Size of the trace buffer in KiB. `least` and `most` are its limits. `call` is the room for the
+ * events of a call, and `page` the room for the events of each page of the call's memory. Measured:
+ * a page that is linked, mapped and bounced writes some 300 bytes. Allocating the buffer takes the
+ * guest 7 ms for each MiB.
  */
 const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384 } as const;
 const PAGES_PER_HUGE_PAGE = 512;

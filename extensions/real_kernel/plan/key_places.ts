@@ -9,8 +9,8 @@ type Entry = Declaration["entries"][number];
 const KEY = /^([\w.]+)(?=:| = )/;
 
 /**
- * Adds a place to a reason that begins with a key: where the key is set, in the test's line or in
- * the machine block. Reasons that do not begin with a key are returned unchanged.
+ * If a reason begins with a key, adds the place where the key is set: in the test's line or in the
+ * machine block. Other reasons are returned unchanged.
  */
 export function withPlace(
   reason: string,
@@ -28,8 +28,8 @@ export function withPlace(
 }
 
 /**
- * The place of the setting with a path. At any depth, a block is named by its keyword or by its
- * name.
+ * The place of the setting that a path names. At any depth, the path names a block by the block's
+ * keyword or by its name.
  */
 function spanOf(entries: readonly Entry[], path: readonly string[]): Span | null {
   const [first, ...rest] = path;

@@ -27,7 +27,7 @@ import { Islands } from "./islands.ts";
 import { withPlace } from "./key_places.ts";
 import { memoryOf, type RecordedTest, recordTest } from "./scenario_run.ts";
 
-/** Number of bytes of one buffer for which direct I/O looks up the pages together. */
+/** Direct I/O looks up the pages of a buffer in batches; a batch has at most this many bytes. */
 const MAX_LOOKUP_BYTES = 256 * 4096;
 
 export interface GuestScenario {
@@ -153,7 +153,8 @@ export function sameMachines(
 }
 
 /**
- * Reasons why direct I/O splits memory that is one vector in the scenario's bio into several vectors.
+ * Reasons why direct I/O splits memory into several vectors that is one vector in the scenario's
+ * bio.
  * @see rules/block.md 1.4
  */
 export function cutReasons(recorded: RecordedTest): string[] {

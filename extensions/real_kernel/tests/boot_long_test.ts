@@ -1,8 +1,8 @@
 /**
- * Boots one kernel: $DMALAB_KERNEL (an image or a package; $DMALAB_KERNEL_MODULES lists further packages
- * or folders with its modules, separated by colons). Without $DMALAB_KERNEL, the newest kernel in
- * `/boot` of a series that the model has. Without QEMU, a compiler or a kernel, nothing is booted and
- * the test is reported as ignored.
+ * Boots one kernel: $DMALAB_KERNEL, which is an image or a package. $DMALAB_KERNEL_MODULES lists
+ * further packages or folders with the kernel's modules, separated by colons. Without
+ * $DMALAB_KERNEL, the test boots a kernel from `/boot`: the newest one whose series the model has.
+ * Without QEMU, a compiler or a kernel, nothing is booted and the test is reported as ignored.
  */
 import { dmalab } from "@dmalab/tests";
 import { assertEquals, assertMatch } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * Converts boots of Debian's 6.1.192 and 6.12.117 (QEMU 7.2.22) and 7.3.4 (11.1.3), emulated and with
- * the probes of a capture, into golden data.
+ * Converts recorded boots into golden data. The kernels are Debian's 6.1.192 and 6.12.117 (in QEMU
+ * 7.2.22) and 7.3.4 (in QEMU 11.1.3). The boots are emulated, and have the probes of a capture.
  */
 import { assertEquals } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";

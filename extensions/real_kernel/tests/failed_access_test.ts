@@ -1,6 +1,6 @@
 /**
- * Requests that fail at different accesses in QEMU's controller and in the model's controller, and
- * the order of steps.
+ * Requests that fail at different accesses in QEMU's controller and in the model's controller. Also
+ * the order of a request's steps.
  */
 import { assertEquals } from "@std/assert";
 import { firstRequestDifference } from "../compare/compare_requests.ts";

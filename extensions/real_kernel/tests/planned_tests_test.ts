@@ -1,4 +1,4 @@
-/** The tests of scenarios and pages that a guest repeats. */
+/** Which tests of scenarios and of pages a guest repeats. */
 import { QEMU_7_2, qemuProgram } from "../machine/qemu_program.ts";
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";

@@ -147,8 +147,9 @@ test "one" { let pages = alloc_pages(1) }
     external.args.filter((each) => each.startsWith("pcie-root-port")),
     ["pcie-root-port,id=port1,bus=pcie.0,addr=0x10,chassis=1,slot=1"],
   );
-  // Scope (\\_SB.PCI0.S80) { Name (_DSD, Package { the UUID, Package { Package { "ExternalFacingPort", One },
-  // Package { "UID", Zero } } }) }: Linux 7.3.4 in QEMU bounces partial pages of a disk below.
+  // The table means: Scope (\\_SB.PCI0.S80) { Name (_DSD, Package { the UUID, Package { Package {
+  // "ExternalFacingPort", One }, Package { "UID", Zero } } }) }. With this table, Linux 7.3.4 in
+  // QEMU bounces partial pages of a disk below the port.
   assertEquals(
     external.firmwareTable!.toHex(),
     "1041055c2f035f53425f504349305338305f085f445344123a0211130a10cc06ccefac73c34bbff076143807c389" +

@@ -174,8 +174,8 @@ function findingText(
 }
 
 /**
- * The first lines of a text, as many as are shown. The text is not split into all its lines,
- * because for a large text their table would take many times the text's size.
+ * The first `count` lines of a text, which are the lines that are shown. The text is not split into
+ * all its lines, because for a large text the array of lines would take many times the text's size.
  */
 function firstLines(text: string, count: number): string {
   let end = -1;
@@ -186,7 +186,10 @@ function firstLines(text: string, count: number): string {
   return text.slice(0, end);
 }
 
-/** Decodes UTF-8, UTF-16 as some Windows shells write it, and any other text byte by byte. */
+/**
+ * Decodes UTF-8, and the UTF-16 that some Windows shells write. Any other text is decoded byte by
+ * byte.
+ */
 export function decode(bytes: Uint8Array): string {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);

@@ -41,9 +41,10 @@ const MACHINES = [
 ];
 
 /**
- * The matrix of pairs, row by row, for each kind of machine that no other test has. The listings have the form of the tool's
- * output. Some have the form of public reports: cxl github.com/pmem/ndctl/issues/246, pi_switch
- * github.com/raspberrypi/firmware/issues/1833, pci_bridge lkml.indiana.edu/hypermail/linux/kernel/1302.0/01541.html.
+ * The matrix of pairs, row by row, for kinds of machines that occur in no other test. The listings
+ * have the form of lspci's output. Some have the form of public reports: cxl
+ * github.com/pmem/ndctl/issues/246, pi_switch github.com/raspberrypi/firmware/issues/1833,
+ * pci_bridge lkml.indiana.edu/hypermail/linux/kernel/1302.0/01541.html.
  */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   cxl: ["mem1 · 3x", "mem0 3x ·"],
@@ -171,7 +172,7 @@ Deno.test("--as dma without --all leaves out what no peer's route or group depen
     const cpu = machine.cpu ?? ORDINARY_CPU;
     const before = factsOf(kept, cpu);
     assertEquals(factsOf(tree.functions, cpu), before, name);
-    // No group contained functions that were kept and functions that were left out.
+    // All functions of a group were kept, or all were left out.
     const whole = factsOf(machine.functions, cpu).groups;
     for (const group of before.groups) assert(whole.includes(group), `${name}: ${group}`);
   }

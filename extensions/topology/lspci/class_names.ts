@@ -132,8 +132,8 @@ const BY_LENGTH = CLASSES.toSorted(([one], [other]) => other.length - one.length
 const NAMES: ReadonlyMap<number, string> = new Map(CLASSES.map(([name, code]) => [code, name]));
 
 /**
- * The number of the class with the name that a text begins with; null if the text begins with no
- * class name.
+ * The number of a class, from a text that begins with the class's name; null if the text begins
+ * with no class name.
  */
 export function classOf(text: string): number | null {
   return BY_LENGTH.find(([name]) => text.startsWith(name))?.[1] ?? null;

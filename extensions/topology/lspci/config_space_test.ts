@@ -98,7 +98,8 @@ Deno.test("a dump that ends before extended space leaves access control unknown,
   assertEquals(decode(64, ...registers).acs.state, "unknown");
   assertEquals(decode(256, ...registers).acs.state, "unknown");
   assertEquals(decode(4096, ...registers).acs.state, "absent");
-  // Conventional PCI has no such services, and 256 bytes show this.
+  // Conventional PCI has no access control services, and 256 bytes suffice to show that a function
+  // is conventional.
   assertEquals(decode(256, IDS).acs.state, "absent");
   assertEquals(decode(64, IDS).acs.state, "unknown");
 });
@@ -179,7 +180,8 @@ Deno.test("windows of a bridge end with the last byte of their unit: 4 KiB of I/
   assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x10, 0x00]), [
     ["prefetchable", 0x10_0000, 0x1f_ffff],
   ]);
-  // The upper halves are used only if the lower ones say so.
+  // The registers for the upper halves of base and limit are used only if the registers for the
+  // lower halves say so.
   const halves = [0x28, 1, 0, 0, 0, 2, 0, 0, 0];
   assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x10, 0x00], halves), [
     ["prefetchable", 0x10_0000, 0x1f_ffff],
@@ -241,7 +243,7 @@ Deno.test("a capability whose registers were not all shown is not known", () => 
   // Without the bit in the status register the function has no list, whatever its registers
   // contain.
   assertEquals(decode(256, IDS, ...ROOT_PORT).portType, null);
-  // The header is below 64 bytes, so no capability can be there.
+  // The header occupies the first 64 bytes, so no capability can begin below offset 64.
   assertEquals(
     decode(256, IDS, HAS_CAPABILITIES, [0x34, 0x3c], [0x3c, 0x10, 0x00, 0x42, 0x00]).portType,
     null,

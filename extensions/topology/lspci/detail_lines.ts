@@ -28,8 +28,8 @@ const NODE = /^(?:.*[,;] |\p{L}{2,12} )?NUMA[^\d,]{1,20}?(\d{1,4})(?:,|$)/u;
 const DRIVER = /^Kernel driver in use: (\S+)/;
 const BEHIND_CAPABILITIES = /^Kernel (?:driver|modules)/;
 /**
- * `Control: I/O+ Mem+ …` and `Flags: bus master, …`: listings that show them show capabilities,
- * too.
+ * Lines such as `Control: I/O+ Mem+ …` and `Flags: bus master, …`. A listing that shows these lines
+ * also shows capabilities.
  */
 const DETAILED = /^[^:]{3,20}: .*\bMem[+-]|^Flags: /;
 /** `Status: Cap+ 66MHz- …` */

@@ -30,13 +30,13 @@ export class GrowingFunction {
   acsListed = false;
   acsCapable: ReadonlySet<AcsService> | null = null;
   acsEnabled: ReadonlySet<AcsService> | null = null;
-  /** Whether the registers show that the function has no such capability. */
+  /** Whether the registers show that the function has no ACS capability. */
   acsRuledOut = false;
   iommuGroup: number | null = null;
   numaNode: number | null = null;
   driver: string | null = null;
   gone = false;
-  /** How much of the capabilities the text shows. */
+  /** Signs of how many of the function's capabilities the text shows. */
   readonly sight = {
     /** Registers or `Flags`/`Control` are shown; capabilities would then be shown, too. */
     detailed: false,
@@ -57,7 +57,7 @@ export class GrowingFunction {
   /** @param address Set again later if the text names the function only by its path. */
   constructor(public address: ListedAddress, readonly line: number) {}
 
-  /** Takes the facts of a header that no earlier line has given. */
+  /** Takes those facts from a header that no earlier line has given. */
   takeHeader(header: HeaderRest & { readonly gone: boolean }): void {
     this.classCode ??= header.classCode;
     this.className ??= header.className;

@@ -198,7 +198,7 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
       const { address, device, portType, vendor } = machine.listed.get(bridge.roots[0]!)!;
       const isFirst = address.device === 0 && address.func === 0;
       // Bus 0 always has a function 00.0. If the text lacks this function, it lacks the device that
-      // decides.
+      // decides whether the list has the bridge.
       const isSubject = isFirst || portType === "root_port" && bridge.rootBus !== 0;
       return isSubject && vendor !== null && device !== null;
     };
@@ -220,8 +220,8 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
 const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
 
 /**
- * Vendors of root complexes that show that the CPU is not from AMD: Intel, and makers of Arm and
- * Power processors.
+ * Vendors of root complexes. Each of these vendors shows that the CPU is not from AMD: Intel, and
+ * makers of Arm and Power processors.
  */
 const OTHER_CPUS: ReadonlySet<number> = new Set([
   INTEL,

@@ -1,6 +1,6 @@
 /**
- * Builds the tree of a listing's functions. Each function lies below the bridge with the function's
- * bus as its secondary bus.
+ * Builds the tree of a listing's functions. Each function lies below the bridge whose secondary bus
+ * is the function's bus.
  */
 import { placeKey } from "@dmalab/devices";
 import { type ListingFinding, mistake, warning } from "./finding.ts";
@@ -146,7 +146,7 @@ const CHIPSET_CLASSES: ReadonlySet<number> = new Set([0x05, 0x06, 0x08, 0x0b, 0x
 function isRoot(bus: number, functions: readonly ListedFunction[], listing: LspciListing): boolean {
   if (bus % 256 === 0 || listing.rootBuses.has(bus)) return true;
   // If the bus is in the range of a listed bridge, it is no root bus: only the bridge between the
-  // two is missing.
+  // listed bridge and this bus is missing.
   const inside = listing.functions.some(({ address, buses }) =>
     buses !== null && address.domain === Math.floor(bus / 256) &&
     bus % 256 > buses.secondary && bus % 256 <= buses.subordinate

@@ -85,8 +85,8 @@ function byPlace(one: PathFunction, other: PathFunction): number {
 }
 
 /**
- * The next bus number after the bridge's own number that the text does not use; null if the text
- * uses all of them.
+ * The next bus number that the text does not use, after the bridge's own bus number; null if the
+ * text uses all of them.
  */
 function freeBus({ bus, domain }: ListedAddress, used: ReadonlySet<number>): number | null {
   for (let next = bus + 1; next < BUSES; next++) if (!used.has(busKey(domain, next))) return next;

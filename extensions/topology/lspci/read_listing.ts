@@ -34,7 +34,7 @@ export interface LspciListing {
 export const MAX_TEXT_LENGTH = 32 * 2 ** 20;
 /** Maximum number of functions of a machine. */
 const MAX_FUNCTIONS = 4096;
-/** Maximum number of times that all listings of a text together may mention a function. */
+/** Largest number of mentions of functions in all listings of a text together. */
 const MAX_MENTIONS = 16 * MAX_FUNCTIONS;
 
 const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -xxxx` does too";
@@ -265,7 +265,8 @@ function readDumpLine(line: string): DumpLine | null {
   if (match === null) return null;
   const offset = parseInt(match[1]!, 16);
   const bytes = match[2]!.trim().split(" ").map((digits) => parseInt(digits, 16));
-  // Three digits give offsets up to 0xff0, so that no line ends beyond the space.
+  // The pattern accepts three digits, so offsets are at most 0xff0 and no line ends beyond the
+  // configuration space.
   return offset % BYTES_A_LINE === 0 ? { offset, bytes } : null;
 }
 

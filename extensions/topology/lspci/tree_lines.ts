@@ -2,7 +2,8 @@
  * Reads the tree that `lspci -t` prints: buses, bridges and functions. With `-v` it contains the
  * names of functions, with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
  *
- * A branch belongs to the bus with its first `+` in the column of the branch's `+` or `\`.
+ * A branch begins with `+` or `\`. Its column tells the bus to which the branch belongs: the first
+ * `+` of this bus is in the same column.
  *
  * @see pciutils 3.9.0 and 3.15.0: the tests contain their trees of invented machines (`lspci -A
  *   dump -O dump.name=FILE -tv`)
@@ -24,8 +25,8 @@ const FUNCTION =
  */
 const TO_FIRST = /^-*([+\\]-)?/;
 /**
- * Numbers in place of a name. `-n` writes them for every function, `-v` for a function of a vendor
- * without a known name.
+ * Numbers in place of a name. `-n` writes them for every function, `-v` for a function whose vendor
+ * has no known name.
  */
 const ONLY_IDS = /^(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})$/i;
 
@@ -116,7 +117,7 @@ export class TreeReader {
     const [dashes = "", branch] = TO_FIRST.exec(line.slice(at)) ?? [];
     if (branch !== undefined) {
       const column = at + dashes.length - branch.length;
-      // Columns to the right belong to earlier branches, which have ended.
+      // Columns to the right of this branch belong to earlier branches, which have ended.
       for (const other of this.#buses.keys()) if (other >= column) this.#buses.delete(other);
       this.#buses.set(column, bus);
     }

@@ -10,7 +10,7 @@ import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { checkTrace, type OpenedTrace, openTrace } from "./check.ts";
 import type { LineSource } from "./read_lines.ts";
 
-/** Columns of the task's name in the kernel's own text. */
+/** Width of the task's name in the kernel's own text, in columns. */
 const TASK_COLUMNS = 16;
 
 /** Exports a trace in one form. */

@@ -90,7 +90,7 @@ function findingLines(finding: TraceFinding, check: TraceCheck, file: string): s
 }
 
 /**
- * The largest number of earlier mappings of the page to list, the latest first. Mappings that the
+ * Largest number of a page's earlier mappings that are listed, the latest first. Mappings that the
  * explanation already names are not listed.
  */
 const MAX_OWNERS = 3;
@@ -190,7 +190,7 @@ function repeatedStories(entries: readonly KernelLogEntry[]): string[][] {
   });
 }
 
-/** The most lines of one section. */
+/** Largest number of lines of one section. */
 const MAX_SECTION_LINES = 20;
 const SHOWN_COLUMNS = 100;
 
@@ -210,7 +210,10 @@ function stateSections(states: readonly KernelLogEntry[]): string[][] {
   ]];
 }
 
-/** Lines of known areas that no row reads, each form once. */
+/**
+ * Lines that belong to a known area but match no row of the table. Lines of the same form are
+ * listed once.
+ */
 function unreadSections(lines: readonly UnreadLine[]): string[][] {
   if (lines.length === 0) return [];
   const unread = new UnreadMessages();

@@ -8,7 +8,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { type LineSource, lineSource } from "./read_lines.ts";
 
-/** The most mappings that are printed. */
+/** Largest number of mappings that are printed. */
 const DISPLAYED_MAPPINGS = 40;
 
 /** Finds the lines that answer a query, or the reason why none do. */

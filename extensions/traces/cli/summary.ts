@@ -69,7 +69,10 @@ async function* eventsOf(source: LineSource, clocks: TiedClocks): AsyncGenerator
   yield* placed(events);
 }
 
-/** Every event of all files, a JSON object a line, by the clock of the trace. */
+/**
+ * Writes every event of all files, in the order of the trace's clock. Each event is a JSON object
+ * on one line.
+ */
 async function writeEvents(sources: readonly LineSource[], screen: Screen): Promise<void> {
   const log = new LogPass();
   const traces = new Set<LineSource>();

@@ -74,9 +74,15 @@ export class KeptBytes {
 /** Time between two evaluations of complete log entries. */
 const SETTLE_MS = 250;
 const STATUS_MS = 60_000;
-/** Findings of one kind, device and certainty to print; more are counted. */
+/**
+ * Largest number of printed findings of the same kind, device and certainty; further findings are
+ * only counted.
+ */
 const MAX_ALIKE = 10;
-/** Fault files to write: a device can fault without end. */
+/**
+ * Largest number of fault files that are written. A limit is needed because a device can fault
+ * without end.
+ */
 const MAX_FILES = 10;
 
 export interface WatchForm {

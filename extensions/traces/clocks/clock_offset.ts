@@ -10,7 +10,7 @@ import { aboutKind } from "../ledger/finding_kinds.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 
 export interface ClockOffset {
-  /** Added to a time of the log, gives the time of the trace. */
+  /** A time of the log plus this offset gives the time of the trace. */
   readonly seconds: number;
   /** Bounds of `seconds`: a log may have whole seconds only. */
   readonly window: Window;
@@ -32,7 +32,7 @@ export type Window = readonly [number, number];
 /** Time in the trace minus time in the log, for two lines about the same event. */
 export interface ClockDifference {
   readonly seconds: number;
-  /** By how much, at most, the true difference is smaller. */
+  /** The true difference may be smaller than `seconds`, by at most this much. */
   readonly resolutionSeconds: number;
 }
 
@@ -62,8 +62,9 @@ const MAX_LINES = 64;
 const MAX_PAIRS = 1 << 17;
 
 /**
- * Pairs log lines of the checker with findings about the same call. The pairs of a log with times
- * are those at the offset that most of the possible pairs agree on.
+ * Pairs log lines of the checker with findings about the same call. If the log has times, one
+ * offset is chosen: the offset that most of the possible pairs agree on. The result is the pairs at
+ * this offset.
  */
 export function pairFindings(
   entries: readonly KernelLogEntry[],

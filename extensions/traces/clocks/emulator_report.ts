@@ -5,7 +5,7 @@ import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
 import type { QemuClock, RefusedAccess } from "./qemu_clock.ts";
 
-/** The most accesses that are printed. */
+/** Largest number of accesses that are printed. */
 const DISPLAYED_LINES = 10;
 
 /** The facts as JSON; null without an emulator's log. */

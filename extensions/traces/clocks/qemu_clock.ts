@@ -21,7 +21,7 @@ const QUEUE = / qid (\d+) cmdid (\d+)$/;
 const WORD_BYTES = 4;
 /** Longest line that is read; an emulator's lines are shorter. */
 const MAX_LINE = 1024;
-/** Most commands and accesses that are kept of each file. */
+/** Largest number of commands and accesses that are kept of each file. */
 const MAX_KEPT = 1 << 16;
 
 /**
@@ -47,14 +47,17 @@ export interface RefusedAccess {
 }
 
 export interface QemuTie {
-  /** Number of commands in both records, in the log, and in the trace. */
+  /**
+   * Number of commands that both records have; `logged` and `traced` are the numbers of commands in
+   * the log and in the trace.
+   */
   readonly pairs: number;
   readonly logged: number;
   readonly traced: number;
   /**
    * The offset from the trace's clock to the clock of the emulator's log: a time of the trace plus
-   * the offset is a time of the log. Delays can only increase it. Null if the emulator's log has no
-   * times, or no command is in both records.
+   * the offset is a time of the log. Delays can only increase the offset. Null if the emulator's
+   * log has no times, or no command is in both records.
    */
   readonly offset: Pick<ClockOffset, "seconds" | "spreadSeconds"> | null;
   /**

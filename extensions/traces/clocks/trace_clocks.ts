@@ -48,8 +48,8 @@ export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
 }
 
 /**
- * Describes each clock with a known offset in a line: the offset, the basis of the offset, and how
- * certain it is.
+ * Describes each clock whose offset is known, in one line of text: the offset, the basis of the
+ * offset, and how certain the offset is.
  */
 export function clockLines({ log, qemu }: TraceClocks): string[] {
   return [...log === null ? [] : [logLine(log)], ...qemu === null ? [] : [qemuLine(qemu)]];

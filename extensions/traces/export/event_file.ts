@@ -16,7 +16,7 @@ import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type ScriptedCall } from "../script/recorder.ts";
 
 const NS_PER_S = 1e9;
-/** Most findings that are written to the file; `dmalab trace check` lists all. */
+/** Largest number of findings that are written to the file; `dmalab trace check` lists all. */
 const WRITTEN_FINDINGS = 50;
 
 /** When a line was written, in seconds, and on which CPU. */

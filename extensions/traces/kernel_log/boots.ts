@@ -14,7 +14,10 @@ export interface LoggedBoot {
   id: string | null;
   /** The kernel's version from the first lines of the boot, or null. */
   version: string | null;
-  /** How far the log's clock is behind, from the kernel's message at boot, or null. */
+  /**
+   * How far the log's clock is behind the trace's clock, or null. The kernel's message at boot
+   * gives it.
+   */
   offsetSeconds: number | null;
 }
 
@@ -41,8 +44,8 @@ export class LogBoots {
   /** The lines of this file at which boots begin. */
   #starts: { readonly line: number; readonly boot: LoggedBoot }[] = [];
   /**
-   * Number of messages with a time in the newest boot. `#lastSeconds` is the last time since boot in
-   * this file.
+   * Number of messages with a time in the newest boot. `#lastSeconds` is the time of the latest
+   * message in this file, in seconds since the boot.
    */
   #timed = 0;
   #lastSeconds = 0;

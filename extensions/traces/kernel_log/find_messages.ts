@@ -19,10 +19,15 @@ interface FormWord {
 
 /** Least number of words in a question: fewer match too many messages. */
 const LEAST_WORDS = 2;
-/** Most words that one place matches: a device such as `0000:00:1f.2` has four. */
+/**
+ * Largest number of words that one placeholder matches: a device such as `0000:00:1f.2` has four.
+ */
 const MOST_IN_PLACE = 8;
 const MAX_QUESTION = 400;
-/** Most matching messages that are explained; further messages are listed by their text only. */
+/**
+ * Largest number of matching messages that are explained; of further messages, only the text is
+ * listed.
+ */
 const MAX_TOLD = 2;
 const MAX_LISTED = 10;
 const LABEL_COLUMNS = 14;

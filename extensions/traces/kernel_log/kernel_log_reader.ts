@@ -23,7 +23,7 @@ import { areaOf, MessageFinder, type UnreadArea } from "./messages/table.ts";
  * prefix are not read.
  */
 const XEN = "(XEN)";
-/** The number of lines after its first line in which a record may continue. */
+/** A record may continue for this many lines after its first line. */
 const REACH_LINES = 8;
 /**
  * The same limit as {@linkcode REACH_LINES}, for IOMMU records. These may have more lines, mixed
@@ -45,7 +45,7 @@ export interface KernelLogSink {
   readonly unreadable: (fault: UnreadableFault) => void;
   /** Receives messages that are not errors, such as boot messages. */
   readonly state?: (entry: KernelLogEntry) => void;
-  /** Receives lines of a known area that no row of the table matches. */
+  /** Receives lines that belong to a known area but match no row of the table. */
   readonly unread?: (line: UnreadLine) => void;
   /**
    * The lines come from a running kernel, one at a time. Therefore no line was wrapped or joined by
@@ -165,8 +165,8 @@ export class KernelLogReader {
   }
 
   /**
-   * Moves on to a line, which need not be a line of the log. Ends the records that began so far above
-   * this line that they cannot continue.
+   * Moves on to a line, which need not be a line of the log. A record ends here if it began too far
+   * above this line to continue.
    */
   passTo(line: number): void {
     this.#pasted.passTo(line);

@@ -220,7 +220,7 @@ Deno.test("lines that no capture has are read as public logs print them", () => 
   }
 });
 
-/** A message of a public report, or one of a form that is known. */
+/** A message from a public report, or a message whose form is known. */
 type PublicLines = Omit<CorpusEntry, "id"> & {
   readonly area: string;
   readonly thread: string | null;

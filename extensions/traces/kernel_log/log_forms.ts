@@ -46,7 +46,9 @@ const MICRO = 1e-6;
 /** The sum of the times of a log, if its lines have only differences. */
 interface Sum {
   micros: number;
-  /** The first minute in the log, and the uncertainty of a later minute's time. */
+  /**
+   * The first minute in the log; `resolutionSeconds`: the uncertainty of a time after this minute.
+   */
   minute: number | null;
   resolutionSeconds: number;
 }
@@ -59,7 +61,7 @@ interface TimeForm {
   readonly time: (match: RegExpExecArray, sum: Sum) => WrittenTime | null;
 }
 
-/** A parsed time. The stamp is null if it is the matched text itself. */
+/** A parsed time. A null stamp means that the stamp is the matched text itself. */
 type WrittenTime = Omit<LogTime, "stamp"> & { readonly stamp: string | null };
 
 /** The time of a line must be within this many first characters. */
@@ -233,7 +235,7 @@ export const KMSG =
 /** A line that follows a record of /dev/kmsg and names its device or subsystem. */
 const KMSG_FIELD = /^ [A-Z_]+=\S*$/;
 const ESCAPED = /\\x([0-9a-f]{2})/g;
-/** Most fields of one record that are kept. */
+/** Largest number of fields of one record that are kept. */
 const MAX_FIELDS = 256;
 
 interface OpenRecord {
@@ -250,7 +252,7 @@ export class LogForms {
   #part: { readonly sequence: string; readonly message: Omit<LogMessage, "place"> } | null = null;
   #isKmsg = false;
   #line = 0;
-  /** Lines so far in excess of one line for each message. */
+  /** Number of lines read minus number of messages found. */
   #extra = 0;
 
   constructor(private readonly sink: (message: LogMessage) => void) {}

@@ -1,15 +1,15 @@
 /**
- * Restores the lines of a log from pasted text. A mailer wraps lines and puts quote marks in front of them, a terminal
- * joins two lines, a CSV or TSV table has the lines in one column.
+ * Restores the lines of a log from pasted text. A mailer wraps lines and puts quote marks in front
+ * of them, a terminal joins two lines, a CSV or TSV table has the lines in one column.
  *
- * | a line | is |
+ * | kind of line | what the line is taken for |
  * | --- | --- |
  * | with a time stamp | the beginning of a message |
  * | with two time stamps and text between them | two messages |
  * | without a stamp, below a message with one, if its first word had no room in the line above | the rest of that message |
  * | without a stamp, in a log without stamps | the rest of the line above, if the two together are a message of the table |
  * | without a stamp, with a mark that the collector wrote (`dmalab-mark`) | a separate message: if it were joined to another message, it would get that message's time |
- * | of CSV or TSV, with a message in a column | the time columns before the message, then the message |
+ * | of a CSV or TSV table, with a message in a column | this message, with the time columns before it in front |
  *
  * A line keeps its number; a message has the number of the line in which it begins.
  */
@@ -33,7 +33,7 @@ export type PastedSink = (text: string, line: number, lines: number) => void;
 const MIN_WIDTH = 60;
 /** A log with longer lines was not wrapped. */
 const MAX_WIDTH = 132;
-/** Most lines that one message is wrapped into. */
+/** Largest number of lines into which one message is wrapped. */
 const MAX_PIECES = 8;
 
 /** The beginning of a log line: a time stamp of the kernel or of a log daemon, or a priority. */
@@ -197,8 +197,9 @@ export class PastedLines {
   }
 
   /**
-   * Joins lines so that the table matches best. A line break is taken for a break inside a word only if the match improves
-   * by that, or if both parts look like one word.
+   * Joins lines so that the table matches best. A line break counts as a break inside a word in two
+   * cases only: if joining the two parts to one word improves the match, or if both parts look like
+   * one word.
    */
   #join(pieces: readonly Piece[]): Joined {
     const cuts: boolean[] = [];
@@ -363,8 +364,8 @@ function splitAtStamps(text: string): string[] {
   for (const { index, 0: blanks } of text.matchAll(NEXT_STAMP)) {
     const before = text.slice(from, index).replace(QUOTES, "");
     if (!CLOCK.test(before.trimStart()) && !STAMP.test(before) || DAEMON.test(before)) continue;
-    // The line is not split if only another time stamp precedes this one: `[ 1.000000] [ 1.000000]
-    // text`.
+    // The line is not split if nothing but a time stamp is before this time stamp: `[ 1.000000] [
+    // 1.000000] text`.
     if (before.replace(CLOCK, "").trim() === "") continue;
     parts.push(text.slice(from, index));
     from = index + blanks.length;

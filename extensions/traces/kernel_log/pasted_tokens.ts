@@ -5,8 +5,8 @@ const WHOLE =
   /^(?:\d+|0x[0-9a-f]+|[0-9a-f]{8}|[0-9a-f]{16}|(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|)$/i;
 const FUNCTION = /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]:?$/i;
 /**
- * An address at the end of a line. `HEX_HEAD` matches hex digits at the start of the next line that
- * cannot be a number alone.
+ * An address at the end of a line. `HEX_HEAD` matches hex digits at the start of the next line.
+ * These digits cannot be a complete number.
  */
 const HEX_TAIL = /0x[0-9a-f]*$/i;
 const HEX_HEAD = /^(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d|f+)[0-9a-f]+\b/i;
@@ -56,7 +56,8 @@ function bare(word: string): string {
 
 /**
  * Whether the line break is inside brackets or inside a `key=value` pair. After `size=` the next
- * line continues with the value; a `]` at its start belongs to the value before it.
+ * line continues with the value. A `]` at the start of the next line belongs to the value at the
+ * end of the line before.
  */
 function isInside(before: string, after: string): boolean {
   return /[=[(]$/.test(before) || /^[\]),;]/.test(after) || /^=/.test(after);

@@ -14,7 +14,7 @@ export interface LoggedRefusal {
   readonly access: "read" | "write" | null;
   /** Whether the direction of the access is certain. */
   readonly isAccessCertain: boolean;
-  /** Whether the fault is about a driver's mapping at an address, existing or missing. */
+  /** Whether the fault is about a driver's mapping, or about a missing mapping, at an address. */
   readonly isAboutMappings: boolean;
   /** Whether the address is in the page of DMA_MAPPING_ERROR. */
   readonly isErrorValue: boolean;

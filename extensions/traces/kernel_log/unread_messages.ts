@@ -9,7 +9,7 @@ export interface UnreadMessage extends UnreadLine {
   times: number;
 }
 
-/** Most forms that are kept; lines of further forms are only counted. */
+/** Largest number of forms that are kept; lines of further forms are only counted. */
 const MAX_FORMS = 256;
 
 /** A key that is equal for lines that differ only in their numbers. */
@@ -38,7 +38,7 @@ export class UnreadMessages {
   }
 }
 
-/** The most forms that are printed. */
+/** Largest number of forms that are printed. */
 const SHOWN_FORMS = 20;
 const SHOWN_LETTERS = 160;
 

@@ -234,9 +234,9 @@ function kernelOf(check: TraceCheck, { classified: { boot } }: CheckResult): str
 const UNDECIDED_TEXT =
   "Mode unknown: an IOMMU translates, or the data is bounced; no line of the trace or the log says " +
   "which. Record iommu:* and swiotlb:* too, or add the kernel's log.";
-/** The most findings that are printed; further findings are only counted. */
+/** Largest number of findings that are printed; further findings are only counted. */
 const DISPLAYED_FINDINGS = 50;
-/** The most devices that are printed: those with the most maps. */
+/** Largest number of devices that are printed: those with the most maps. */
 const DISPLAYED_DEVICES = 100;
 const COLUMNS = 100;
 
@@ -410,10 +410,10 @@ function addressesText(group: readonly TraceFinding[]): string | null {
   return `${addresses.length} addresses from ${hex(least)} to ${hex(most)}`;
 }
 
-/** The most lines of a group that are printed. */
+/** Largest number of lines of a group that are printed. */
 const MAX_LINES = 10;
 
-/** Formats since when, how often and where the findings of a group occurred. */
+/** Formats when, how often and where the findings of a group occurred. */
 function whenText(group: readonly TraceFinding[]): string {
   const times = group.flatMap(({ seconds, stamp }) =>
     seconds === null || stamp === "" ? [] : stamp ?? `${seconds.toFixed(6)} s`
@@ -532,8 +532,8 @@ function countLines(missing: number): string[] {
 }
 
 /**
- * Reports how many findings assume that the file lacks no lines. Printed if no header of the file
- * counts its events.
+ * Reports how many findings hold only if the file has all lines. This is printed if the file has no
+ * header with the number of its events.
  */
 function wholeLines(check: TraceCheck, sure: readonly TraceFinding[]): string[] {
   const resting = sure.filter(({ since }) => since !== null).length;
@@ -593,7 +593,9 @@ function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): 
   );
 }
 
-/** Formats the number of mappings never unmapped, and the lines of the first and the last. */
+/**
+ * Formats the number of mappings never unmapped, and the lines of the first and the last mapping.
+ */
 function neverUnmapped(lines: readonly number[], noun: string, trace: string): string {
   const sorted = lines.toSorted((a, b) => a - b);
   const [first, last] = [sorted[0], sorted.at(-1)];

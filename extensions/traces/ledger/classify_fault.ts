@@ -19,7 +19,7 @@ import type { PageHistory } from "./page_history.ts";
 export interface TracedFaultVerdict {
   readonly kind: FindingKind;
   readonly mapping: TracedMapping | null;
-  /** Whether the page table and the log line do not contradict this verdict. */
+  /** False if the page table or the log line contradicts this verdict. */
   readonly isConsistent: boolean;
 }
 
@@ -123,8 +123,8 @@ function inOrder(
 /** Classification of an access that happened at an unknown time within a window. */
 export interface WindowVerdict extends TracedFaultVerdict {
   /**
-   * The part of the time that this explanation gets, among the times at which any explanation fits:
-   * 1 if no other explanation fits.
+   * The time that is assigned to this explanation, as a part of the time that is assigned to all
+   * explanations: 1 if no other explanation fits.
    */
   readonly share: number;
   /** All explanations that fit, the likeliest first. */

@@ -63,7 +63,10 @@ export interface KnownClocks {
 
 /** No known trace clock was further from the log's clock than this. */
 const FURTHEST_SECONDS = 60;
-/** Runs with lines of both clocks were at most 2.63 seconds apart. @see rules/traces.md T.61 */
+/**
+ * In runs with lines of both clocks, the clocks were at most 2.63 seconds apart. @see
+ * rules/traces.md T.61
+ */
 const MEASURED_SECONDS = 3;
 /** A fault printed this long after the last line of a trace is outside the trace. */
 const LATE_SECONDS = 0.5;
@@ -290,8 +293,8 @@ function explaining(
       seconds - near
     );
   });
-  // 0 is a candidate too, because the trace may use another clock than the one that the kernel's
-  // boot message describes: a clock that is close to the log's clock.
+  // 0 is a candidate too. The kernel's boot message describes one clock, but the trace may use
+  // another clock, which is close to the log's clock.
   const candidates = [
     ...bootSeconds === null ? [] : [bootSeconds],
     0,
@@ -405,7 +408,7 @@ function outsideText(
     : null;
 }
 
-/** An access by a device that occurs in the trace, and the window of the access's time. */
+/** An access, its device (which occurs in the trace), and the window of the access's time. */
 interface KnownAccess {
   readonly access: FaultedAccess;
   readonly device: Device;
@@ -490,7 +493,7 @@ export function explainedFault(
   });
 }
 
-/** A live mapping of the same owner for memory at this physical address. */
+/** A live mapping of the access's device for memory at this physical address. */
 function livePhysical({ device, page }: FaultedAccess, window: Window, { history }: FaultVerdicts) {
   return history.atPhys(page).find((mapping) =>
     mapping.device === device && isLiveWithin(mapping, window)
@@ -609,7 +612,7 @@ function lostFault(entries: readonly KernelLogEntry[]): TraceFinding[] {
   })];
 }
 
-/** Makes a sentence part of another sentence. */
+/** Changes a sentence so that it can be a part of another sentence. */
 function sentenceOf(text: string): string {
   return /^(?:[A-Z][a-z]|A )/.test(text) ? `${text[0]!.toLowerCase()}${text.slice(1)}` : text;
 }

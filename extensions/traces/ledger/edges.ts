@@ -74,8 +74,8 @@ export class Edges {
   #isCut = false;
 
   /**
-   * Reads the time of a line. An instant that is kept is copied. A gap gets the instant of the next
-   * line from the same CPU.
+   * Reads the time of a line. Where `now` is kept, it is copied. If the line follows a gap of its
+   * CPU, the gap gets the line's instant.
    */
   pass(now: TraceInstant): void {
     const { seconds } = now;
@@ -147,7 +147,7 @@ export class Edges {
 
   /**
    * Whether all lines that the current call printed before this line are present. They are present
-   * if the trace neither starts nor has a gap in between.
+   * if, during the call, the trace neither starts nor has a gap.
    */
   isWhole(now: TraceInstant, context: Context): boolean {
     return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>

@@ -20,7 +20,7 @@ import {
 } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
-/** Most findings that are kept; later ones are dropped. */
+/** Largest number of findings that are kept; later ones are dropped. */
 const MAX_FINDINGS = 100_000;
 
 export class Findings {
@@ -282,7 +282,7 @@ export class Findings {
     });
   }
 
-  /** Adds a finding about links of a two-step range that no unmap ended. */
+  /** Adds a finding about a two-step range, of which some links were never unmapped. */
   openRange(
     links: readonly { readonly line: number; readonly seconds: number; readonly start: number }[],
     device: Device | null,

@@ -645,7 +645,7 @@ function listRanges({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }
   return dmaAddrs.flatMap((addr, index) => [pageOf(addr), pageEnd(addr, sizesBytes[index]!)]);
 }
 
-// Written out: spreads would make most of a trace's garbage.
+// The fields are written out, because spread syntax would cause most of a trace's garbage.
 function tableMap(
   { cpu, line, seconds }: TraceInstant,
   { end, phys, start }: Extract<DmaEvent, { op: "iommu_map" }>,

@@ -20,7 +20,7 @@ export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
 export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
 
-/** The most list entries that a line shows. @see rules/traces.md T.20 */
+/** Largest number of list entries that a line shows. @see rules/traces.md T.20 */
 const DISPLAYED_ENTRIES = 128;
 
 /**
@@ -76,7 +76,7 @@ export function atPhysicalAddress(
   return null;
 }
 
-/** With more devices than this, it is assumed that another device has any given address live. */
+/** If there are more devices than this, each address is assumed to be live for another device. */
 const MAX_DEVICES = 1024;
 
 /**
@@ -292,8 +292,8 @@ export function mappingsAt(device: Device, page: number): readonly TracedMapping
 const NO_MAPPINGS: readonly TracedMapping[] = [];
 
 /**
- * A live mapping of the same page that excludes this mapping: if the device is translated, the two
- * cannot be live together. Null if there is no such mapping.
+ * A live mapping that is in the same page as `mapping` and excludes it: if the device is
+ * translated, the two cannot be live together. Null if there is no such mapping.
  */
 export function conflicting(mapping: TracedMapping): TracedMapping | null {
   if (isIdentity(mapping)) return null;

@@ -13,7 +13,7 @@ const LEAST_ENTRIES = 32;
 /** A rebuilt table has room for this many times the remaining entries. */
 const ROOM_TIMES = 4;
 const UPPER = 2 ** -32;
-/** Multiplier of the hash: spreads keys that are multiples of one power of two. */
+/** Multiplier of the hash. It spreads keys that are multiples of one power of two. */
 const GOLDEN = 0x9e3779b1 | 0;
 
 /** @typeParam Value Type of the values, which must not include undefined. */

@@ -57,7 +57,7 @@ function unmapSeconds({ unmappedAt }: TracedMapping): number {
   return unmappedAt?.seconds ?? Infinity;
 }
 
-/** The index of the first mapping with a later time. */
+/** The index of the first mapping whose time is later than `seconds`. */
 function firstAfter(
   sorted: readonly TracedMapping[],
   seconds: number,
@@ -187,7 +187,7 @@ export class PageHistory {
     return this.#index(`${page} ${device?.name ?? ""}`, page, isIts);
   }
 
-  /** The mappings of a page of all devices, by time. */
+  /** The mappings that all devices have of one page, by time. */
   indexOfAll(page: number): PageIndex {
     return this.#index(`${page} *`, page, ({ device }) => device !== null);
   }

@@ -102,10 +102,13 @@ export interface EndedRange {
  * seen.
  */
 export const CALL_SECONDS = 0.09;
-/** The most open runs that are kept; `MAX_ORPHANS`: the most unmaps. Beyond, the oldest is dropped. */
+/**
+ * Largest number of open runs that are kept; `MAX_ORPHANS`: largest number of unmaps. If there are
+ * more, the oldest is dropped.
+ */
 const MAX_RUNS = 100_000;
 const MAX_ORPHANS = 1 << 14;
-/** The most runs that begin at one address: more than a machine has domains. */
+/** Largest number of runs that begin at one address: more than a machine has domains. */
 const MAX_PER_START = 1 << 12;
 /**
  * If there are more contexts than this, contexts are dropped that have been idle for longer than any call
@@ -194,7 +197,8 @@ export class TracedPageTable {
   }
 
   /**
-   * Claims the page-table maps directly before a call that are within the call's ranges.
+   * Claims page-table maps: those directly before a call, as far as they are within the call's
+   * ranges.
    *
    * @param ranges Start and end of each range of the call.
    * @returns The line of the last claimed map; 0 if no map was claimed.
@@ -237,7 +241,10 @@ export class TracedPageTable {
     expected?.onOutcome?.(false);
   }
 
-  /** Claims the unmap directly before a call that ends a mapping; null without one. */
+  /**
+   * When a call ends a mapping, claims the page-table unmap directly before the call; null without
+   * one.
+   */
   claimUnmap(context: Context, address: number): TableUnmap | null {
     const unmap = context.unmap;
     if (unmap === null) return null;
@@ -318,8 +325,8 @@ export class TracedPageTable {
   }
 
   /**
-   * An unmap of exactly this mapping's pages that is between two given lines and that no call has
-   * claimed; or null.
+   * Finds an unmap of exactly this mapping's pages, between two given lines. No call has claimed
+   * the unmap. Null if there is none.
    */
   orphan(
     { addr, sizeBytes }: Pick<TracedMapping, "addr" | "sizeBytes">,
@@ -337,7 +344,7 @@ export class TracedPageTable {
     return unmap.line > after && unmap.line < before ? unmap : null;
   }
 
-  /** Whether unclaimed links that were made after a line cover an address. */
+  /** Whether an address is covered by unclaimed links that were made after the line `after`. */
   isLinkedSince(address: number, after: number): boolean {
     const page = pageOf(address);
     for (let back = 0; back <= NEAR_PAGES; back++) {

@@ -14,7 +14,10 @@ export interface QueueUse {
    */
   largestBytes: number;
   line: number;
-  /** The most pieces that were mapped for one request: entries of lists, single mappings and links. */
+  /**
+   * Largest number of pieces that were mapped for one request: entries of lists, single mappings
+   * and links.
+   */
   mostPieces: number;
   piecesLine: number;
 }

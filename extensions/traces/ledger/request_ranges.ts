@@ -12,7 +12,7 @@ const LATER_RANGES = 3;
  */
 const MAX_TIMES = 2;
 const LEFT_TIMES = 10;
-/** The most tasks for which ranges are tracked separately. */
+/** Largest number of tasks for which ranges are tracked separately. */
 const MAX_TASKS = 1 << 12;
 
 /** No pid. */

@@ -58,9 +58,9 @@ export class ReusedAddresses {
 
   /**
    * Whether an unmap is late: it belongs to a mapping with an address that is already in use again.
-   * This happens because the line of an unmap is written after the work, and another CPU may be
-   * faster. The lines of frees of coherent memory and of unmaps of lists are written before the
-   * work, so they are never late.
+   * This happens because the line of an unmap is written after the unmap itself, and another CPU
+   * may be faster. When coherent memory is freed or a list is unmapped, the line is written before,
+   * so such a line is never late.
    */
   isLate(
     event: UnmapEvent,

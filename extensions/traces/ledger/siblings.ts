@@ -1,11 +1,11 @@
 /**
- * Groups of mappings that a driver uses alike. Determines which mappings of a group that are live at
- * the end are leaked.
+ * A group contains mappings that a driver uses in the same way. This file determines which of a
+ * group's mappings are leaked, among the mappings that are live at the end.
  *
  * A mapping is overtaken by each newer mapping that is unmapped before it. A ring unmaps its buffers
- * in the order of their maps, or nearly: none of its live buffers was overtaken more often than the
- * buffers already unmapped. A ring also maps a buffer for each buffer that it unmaps, so the number
- * of live buffers stays at the size of the ring.
+ * in the order of their maps, or nearly in this order: the buffers that are live were overtaken at
+ * most as often as the buffers already unmapped. A ring also maps a buffer for each buffer that it
+ * unmaps, so the number of live buffers stays at the size of the ring.
  *
  * @see rules/traces.md T.66
  */
@@ -98,7 +98,10 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   /** Number of live mappings, minus the unmaps of mappings that were never seen mapped. */
   #level = 0;
   #mostLevel = 0;
-  /** How far single maps raised the highest level. Maps that fill a ring are not counted. */
+  /**
+   * How far the largest number of live mappings was raised by single maps, not by maps that fill a
+   * ring.
+   */
   #grown = 0;
   /** Number of silences that have been taken into account. */
   #silences: number;
@@ -215,7 +218,7 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
    * because a ring is never empty.
    *
    * @param seconds When the trace ends.
-   * @returns Each mapping, with whether earlier bursts left no mapping behind.
+   * @returns For each mapping, true if earlier bursts unmapped all of their mappings.
    */
   leftBehind(seconds: number): ReadonlyMap<Mapping, boolean> {
     const liveCount = this.#liveCount;

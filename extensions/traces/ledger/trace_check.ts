@@ -26,7 +26,7 @@ import { QemuClock } from "../clocks/qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
 import { type TracedFault, tracedFaultFindings, tracedFaultOf } from "./traced_faults.ts";
 
-/** The most faults of a trace that are kept; later ones are dropped. */
+/** Largest number of faults of a trace that are kept; later ones are dropped. */
 const MAX_FAULTS = 1 << 14;
 
 export interface Gap {
@@ -47,7 +47,9 @@ const CUT_MARK =
 /** The first line of trace-cmd's output. */
 const CPU_COUNT = /^cpus=\d+$/;
 
-/** Names of the event with a program's text: the kernel's and user space's. */
+/**
+ * The two names of the event with a program's text: the kernel's name, and the name in user space.
+ */
 const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 
 /** First pass: reads the kernel's log among the lines. */
@@ -56,7 +58,7 @@ export class LogPass {
   readonly unreadable: UnreadableFault[] = [];
   /** Number of messages that are no errors, such as those of the boot. */
   states = 0;
-  /** Messages of known areas that indicate an error and that no row of the table matches. */
+  /** Messages that belong to a known area and indicate an error, but match no row of the table. */
   readonly unreadMessages = new UnreadMessages();
   readonly boots = new LogBoots();
   /** The times of the collector's marks in the log, by their numbers. */
@@ -83,7 +85,7 @@ export class LogPass {
 
   /** Number of event lines, which do not belong to the log. */
   events = 0;
-  /** Whether no line so far has to be known before the check of the trace begins. */
+  /** False once a line has been read that must be known before the check of the trace begins. */
   isEmpty = true;
 
   push(line: TraceLine, number: number): void {

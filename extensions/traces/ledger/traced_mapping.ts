@@ -11,8 +11,8 @@ export type { Certainty };
 
 export const PAGE_BYTES = 4096;
 /**
- * The most pages between the beginning of a mapping and an address in it, unless the mapping is in
- * `large`.
+ * Largest number of pages between the beginning of a mapping and an address in it. Mappings for
+ * which the number is larger are in `large`.
  */
 export const NEAR_PAGES = 64;
 /**
@@ -53,7 +53,7 @@ export interface TracedMapping extends RingPlace<TracedMapping> {
   isUncertain: boolean;
   /** A direct mapping made directly before or after another one. */
   isSegment: boolean;
-  /** The group of mappings that the driver uses alike; null for a two-step range. */
+  /** The group of mappings that the driver uses in the same way; null for a two-step range. */
   readonly siblings: Siblings<TracedMapping> | null;
 }
 
@@ -101,7 +101,10 @@ export class Device {
   identityMaps = 0;
   /** Number of maps with an address that is neither physical nor covered by a page-table line. */
   otherMaps = 0;
-  /** Number of maps in `otherMaps` with another offset in the page than their memory. */
+  /**
+   * Number of maps in `otherMaps` whose address has another offset in the page than the mapped
+   * memory.
+   */
   movedMaps = 0;
   /** Lowest and highest address of `otherMaps`. */
   lowestOther = Infinity;
@@ -123,7 +126,7 @@ export interface FailedMaps {
   lastLine: number;
   /** Size of the largest failed map; 0 if no line has a size. */
   mostBytes: number;
-  /** Number of failures in a row, now and at most. */
+  /** Present number of failures in a row; `longestRun`: the largest number so far. */
   run: number;
   longestRun: number;
 }
@@ -206,8 +209,9 @@ export function isSure({ certainty }: TraceFinding): boolean {
 }
 
 /**
- * The group of mappings that a driver uses alike: mappings of the same kind, direction, power of
- * two of the size, and mapping CPU. The CPU counts because each CPU's queue has separate mappings.
+ * The group of mappings that a driver uses in the same way. Mappings of a group have the same kind
+ * and direction, were mapped on the same CPU, and have sizes of the same power of two. The CPU
+ * counts because each CPU's queue has separate mappings.
  */
 export function siblingsOf(
   device: Device,

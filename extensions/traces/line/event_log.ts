@@ -49,7 +49,7 @@ export function staysInJob(
 /**
  * The event in a line; null for a line without an event, and for lines of a kernel's log.
  *
- * @param isInJob Whether the line before belongs to a fio job. In that case this line may be an
+ * @param isInJob Whether the previous line belongs to a fio job. In that case this line may be an
  *   unknown option of the job.
  */
 export function eventOf(

@@ -1,6 +1,6 @@
 /**
- * Converts records that the user-space library (libtraceevent) could not format into the kernel's
- * own text.
+ * Converts records into the kernel's own text, if the user-space library (libtraceevent) could not
+ * format them.
  *
  *     [FAILED TO PARSE] device=0000:00:05.0 addrs=ARRAY[00, 70, …] dir=1 attrs=0x0
  *
@@ -155,9 +155,10 @@ function nvmePayload(event: string, fields: Fields): string | null {
 const COMMAND_BYTES = 24;
 
 /**
- * Formats command words 10 to 15: the first LBA, the zero-based length, the rest. The library prints
- * these bytes as text, up to the first 0, until a record of the file has bytes that are not text. Such
- * a text is left unchanged. It gives no information about the blocks.
+ * Formats command words 10 to 15: the first LBA, the zero-based length, the rest. The library
+ * prints these bytes as text (up to the first 0) in all records of a file before the first record
+ * whose bytes are not text. Bytes printed as text are left unchanged, and give no information about
+ * the blocks.
  */
 function commandText(fields: Fields): string {
   const opcode = Number(fields.get("opcode"));

@@ -13,7 +13,7 @@ const RETURN = 0x0d;
 const TAB = 0x09;
 const SPACE = 0x20;
 const LAST_PLAIN = 0x7e;
-/** Constants for four bytes at once: the highest bit, a blank, and one, in each byte. */
+/** Constants for four bytes at once. Each byte is the highest bit, a blank, or the number 1. */
 const HIGH_BITS = 0x80808080 | 0;
 const BLANKS = 0x20202020;
 const ONES = 0x01010101;
@@ -104,7 +104,10 @@ export class LineBatch {
 /** Collects the bytes of a file and returns its lines. */
 export class LineBuffer {
   #bytes = new Uint8Array(1 << 18);
-  /** The bytes already returned as lines end at `#given`, and the received bytes end at `#length`. */
+  /**
+   * Offset of the end of the bytes that have been returned as lines; `#length`: offset of the end
+   * of the received bytes.
+   */
   #given = 0;
   #length = 0;
   readonly #batch = new LineBatch();

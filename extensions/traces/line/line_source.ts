@@ -50,7 +50,7 @@ export function originOf(line: TraceLine): LineOrigin | null {
   return null;
 }
 
-/** Whether a line is one that QEMU writes of an event: the event's name, a blank, the fields. */
+/** Whether QEMU wrote a line about an event: the event's name, a blank, the fields. */
 export function isQemuLine(text: string): boolean {
   const found = QEMU.exec(text);
   return found !== null && text[found[0].length] === " ";

@@ -70,7 +70,10 @@ export class PayloadFields {
   bytes: Uint8Array = new Uint8Array([LINE_END]);
   start = 0;
   end = 0;
-  /** Offset after the field that was found last: usually the next field is searched next. */
+  /**
+   * Offset after the field that was found last. A search begins here, because fields are usually
+   * searched for in the order of the text.
+   */
   #next = 0;
   #text: string | null = "";
   readonly #words = new KnownTexts((text) => text);

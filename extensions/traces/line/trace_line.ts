@@ -41,9 +41,9 @@ const SLASH = 0x2f;
 const CONTEXT_FLAG = 2;
 
 /**
- * Assumed length of a tick of the clocks `counter` and `x86-tsc`, which a trace does not record.
- * The assumed length is short, so that neighbouring lines seem close to each other for all time
- * limits of this reader.
+ * Assumed length of a tick of the clocks `counter` and `x86-tsc`. A trace does not record this
+ * length. The assumed length is short, so that neighbouring lines seem close to each other for all
+ * time limits of this reader.
  *
  * @see rules/traces.md T.5
  */
@@ -334,7 +334,10 @@ function pidStartOf(bytes: Uint8Array, lineStart: number, end: number): number {
   return code === DASH || isBlank(code) ? start : -1;
 }
 
-/** Offset after perf's period, or after trace-cmd's difference to the line before: `1 `, `(+12) `. */
+/**
+ * Offset after perf's period (`1 `), or after the time since the previous line, which trace-cmd
+ * prints (`(+12) `).
+ */
 function behindNumbers(bytes: Uint8Array, from: number, lineEnd: number): number {
   const isGroup = bytes[from] === OPEN_GROUP;
   if (!isGroup && !isDigit(bytes[from]!)) return from;
@@ -374,7 +377,7 @@ const POWERS_OF_TEN = Float64Array.from(
 
 /**
  * The value that `Number` would return for these digits with a point. It is computed as the
- * quotient of two exact integers, because the division rounds in the same way.
+ * quotient of two exact integers, because this division rounds in the same way as `Number`.
  */
 function decimalAt(bytes: Uint8Array, from: number, point: number, end: number): number {
   if (end - from - 1 > MAX_EXACT_DIGITS) return Number(DECODER.decode(bytes.subarray(from, end)));

@@ -10,9 +10,12 @@ export interface NvmeCommand {
   readonly controller: string;
   /** `nvme0n1`; null for a command that is not for a disk. */
   readonly disk: string | null;
-  /** `read`, `write`, or another name of the kernel for the operation. */
+  /** `read`, `write`, or another operation, by the kernel's name for the operation. */
   readonly verb: string;
-  /** The first block. Null if the setup line does not give it, until the issue line does. */
+  /**
+   * The first block. If the setup line does not give it, this is null until the issue line gives
+   * it.
+   */
   lba: number | null;
   /** 0 if the command has no blocks; null under the same conditions as `lba`. */
   blocks: number | null;

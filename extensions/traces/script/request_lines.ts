@@ -47,7 +47,9 @@ export class SubmittedRequests {
     ];
   }
 
-  /** The lines that wait for a request; none for a request that was not submitted. */
+  /**
+   * The scenario's statements that wait for a request; none for a request that was not submitted.
+   */
   complete(key: string): string[] {
     const running = this.running.get(key);
     if (running === undefined) return [];
@@ -108,8 +110,8 @@ export class RequestLines {
   }
 
   /**
-   * Whether the scenario's disk driver makes a mapping: the mapping's request is written as a
-   * request.
+   * Whether the scenario's disk driver makes a mapping, because the scenario submits the request to
+   * which the mapping belongs.
    */
   covers(mapping: TracedMapping): boolean {
     return mapping.request !== null && this.#open.has(mapping.request);

@@ -33,7 +33,7 @@ export interface ScriptOptions {
 
 /** Start of the scenario's buffers: its machine has 4 GiB of memory. */
 const FIRST_PHYS = 0x1000_0000;
-/** The most devices and steps of a scenario. */
+/** Largest number of devices of a scenario; `MAX_STEPS`: largest number of its steps. */
 const MAX_DEVICES = 16;
 const MAX_STEPS = 50_000;
 
@@ -332,7 +332,7 @@ class ScriptWriter {
     this.#say(`let ${name} = dma_map_${this.#call}(${device}, ${where})`);
   }
 
-  /** Allocates separate memory with the same offset in its page. */
+  /** Allocates separate memory that has the same offset in its page as `phys` has. */
   #memory(phys: number, sizeBytes: number): number {
     const start = this.#nextPhys + phys % PAGE_BYTES;
     this.#nextPhys = pageOf(start + sizeBytes - 1) + 2 * PAGE_BYTES;

@@ -14,7 +14,7 @@ import { GIB, MIB, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 /** Size of the scenario's disk. */
 const DISK_BYTES = 2 ** 40;
 const MAX_REQUESTS = 5000;
-/** Most failed requests that are listed; further ones are only counted. */
+/** Largest number of failed requests that are listed; further ones are only counted. */
 const MAX_FAILED = 20;
 /**
  * How many requests are written for each concurrent request of a job. A number is needed because a

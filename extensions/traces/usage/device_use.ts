@@ -19,7 +19,7 @@ import { FlushWindows } from "./flush_windows.ts";
 import { IovaSpace, type SpaceUse } from "./iova_space.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
 
-/** The most intervals of a time series: a power of two. */
+/** Largest number of intervals of a time series: a power of two. */
 const MAX_INTERVALS = 256;
 const FIRST_SECONDS = 2 ** -20;
 

@@ -72,7 +72,7 @@ class CallTimes {
   }
 }
 
-/** The most requests of a trace that are kept; later ones are dropped. */
+/** Largest number of requests of a trace that are kept; later ones are dropped. */
 const MAX_REQUESTS = 1 << 17;
 /** A line of a stack, in the form of the kernel or perf. */
 const FRAME = /^\s*(?:=> |[0-9a-f]{8,16} )([\w.]+)/;

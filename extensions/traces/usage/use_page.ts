@@ -81,7 +81,7 @@ function under(x: number, label: string, anchor: "start" | "middle" | "end"): st
 
 const MAX_CALLERS = 20;
 const MAX_REQUESTS = 50;
-/** The most lines of one point that are printed. */
+/** Largest number of lines of one point that are printed. */
 const MAX_LINES = 6;
 /** If a device is active for less than 1/16 of the trace, its plots show only the active part. */
 const SHORT_SHARE = 16;

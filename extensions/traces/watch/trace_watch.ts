@@ -24,7 +24,7 @@ import type { TraceLine } from "../line/trace_line.ts";
 
 /** How long after a new map at an address the unmap line of the old mapping can still follow. */
 const LATE_SECONDS = 10;
-/** The most unmapped two-step ranges that are kept. */
+/** Largest number of unmapped two-step ranges that are kept. */
 const MAX_RANGES = 1 << 13;
 
 export interface WatchSink {

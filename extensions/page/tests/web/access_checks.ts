@@ -5,7 +5,7 @@ import { type Findings, goToEvent, openPage, PLAYGROUND, untilShown, waitFor } f
 import { reportOf } from "./report_checks.ts";
 
 const VIEWS = ["picture", "state", "output", "bytes", "diff"] as const;
-/** In narrow windows, including views that have a separate place in a wide window. */
+/** Views of a narrow window. Some of them have a separate place in a wide window. */
 const NARROW_VIEWS = [...VIEWS, "events", "addresses", "source", "runs"] as const;
 
 export async function checkViews(browser: Browser, found: Findings): Promise<void> {

@@ -62,8 +62,8 @@ export async function startBrowser(): Promise<Browser | null> {
 export interface WatchedPage {
   readonly page: Page;
   /**
-   * Errors of the console and of scripts. Also requests other than those for the page's file and
-   * its own worker.
+   * Errors of the console and of scripts, and wrong requests: the page may only request its own
+   * file and its own worker.
    */
   readonly wrong: string[];
 }

@@ -1,4 +1,7 @@
-/** Checks the playground in a frame of another page, and the restrictions of its policy. */
+/**
+ * Checks the playground in a frame of another page, and the restrictions of the playground's
+ * policy.
+ */
 import type { Browser, Request } from "playwright-core";
 import { join } from "node:path";
 import { writeLink } from "../../page/share_link.ts";
@@ -32,7 +35,7 @@ export async function checkFrames(browser: Browser, found: Findings): Promise<vo
     await frame.focus(".cm-content");
     await page.keyboard.press("Control+End");
     await page.keyboard.insertText('print "added"\n');
-    // An edit is only checked after a delay, but the state changes at once.
+    // The page checks an edit only after a delay, but changes its state at once.
     await new Promise((done) => setTimeout(done, 300));
     await untilDone(frame);
     const printed = (await frame.textContent("#printed"))!;
@@ -51,7 +54,9 @@ export async function checkFrames(browser: Browser, found: Findings): Promise<vo
   }
 }
 
-/** Attempts to load something into the page, or send something out; each returns whether it worked. */
+/**
+ * Ways to load something into the page, or to send something out. Each returns whether it worked.
+ */
 const ATTEMPTS: readonly (readonly [what: string, code: string])[] = [
   ["fetch", `fetch("https://example.invalid/").then(() => true, () => false)`],
   ["fetch of a data URL", `fetch("data:text/plain,x").then(() => true, () => false)`],

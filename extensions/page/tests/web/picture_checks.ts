@@ -47,7 +47,7 @@ const STRUCTURE = `(() => {
   };
 })()`;
 
-/** The recorded structure of each state as a line, by the state's name. */
+/** The recorded structures of all states, by the state's name. Each structure is one line. */
 function recorded(): ReadonlyMap<string, string> | null {
   try {
     const lines = Deno.readTextFileSync(RECORD).trimEnd().split("\n");

@@ -233,7 +233,8 @@ export async function checkRunaways(browser: Browser, found: Findings): Promise<
       state === "exit code 3" && new RegExp(`error\\[${code}\\]`).test(printed),
       `${name} ends with ${code}, ${state}`,
     );
-    // Compared with an idle page, which is also slow on a busy machine.
+    // The time is compared with that of an idle page, because on a busy machine an idle page is
+    // slow, too.
     found.check(
       slowest <= Math.max(100, 1.5 * idle),
       `meanwhile the page answers: ${Math.round(slowest)} ms, at most 100, an idle page ${

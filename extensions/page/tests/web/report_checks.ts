@@ -24,7 +24,7 @@ const FOLDER = join(PAGES, "checked");
 const POSITIONS = 20;
 /** Number of steps that are measured together. */
 const STEPS = 30;
-/** Number of rows that the page initially shows of a table. */
+/** Number of a table's rows that the page initially shows. */
 const DISPLAYED_ROWS = 60;
 
 /** Writes the report of a scenario. @returns Its path. */
@@ -104,7 +104,7 @@ function recordingsOf(path: string): readonly Recording[] {
   });
 }
 
-/** Compares the tables and the event that a page shows with the recording. */
+/** Compares the recording with the page: the tables and the event that the page shows. */
 async function compare(page: Page, recording: Recording, seq: number) {
   await goToEvent(page, seq);
   const position = recording.afterEvent(seq);

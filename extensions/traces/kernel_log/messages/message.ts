@@ -21,7 +21,10 @@ export interface Cause {
   readonly certainty: Certainty;
   /** What to do, most important first. */
   readonly next?: readonly string[];
-  /** Replaces the finding of the row, with the certainty of this cause; null for no finding. */
+  /**
+   * The finding for this cause, in place of the row's finding; its certainty is the certainty of
+   * this cause. Null for no finding.
+   */
   readonly finding?: FindingKind | null;
 }
 
@@ -30,7 +33,7 @@ export interface Cause {
  * | --- | --- |
  * | `fault` | an access that an IOMMU or bridge refused: a fault, matched with the mappings of the trace |
  * | `report` | an error that the line itself proves: a finding, where the row names one |
- * | `consequence` | follows from lines of the kinds `follows`: no separate finding |
+ * | `consequence` | the result of another line, whose kind is in `follows`: no separate finding |
  * | `state` | no error |
  */
 export type Role = "fault" | "report" | "consequence" | "state";
@@ -69,8 +72,8 @@ export interface MessageRow {
   /** For a consequence: the kinds of message that can be its cause. */
   readonly follows?: readonly MessageKind[];
   /**
-   * The finding that a line of this report proves. Without this property, the line is explained but is
-   * not a finding.
+   * For a report: the finding that a line of this row proves. Without this property, the line is
+   * explained but is not a finding.
    */
   readonly finding?: FindingKind;
   /** A public thread with the message, if no rule quotes it. */

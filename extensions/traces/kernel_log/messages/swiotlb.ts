@@ -16,9 +16,9 @@ const free = (facts: LogEntryFacts) =>
   Math.max(0, numberOf(facts, "total_slots") - numberOf(facts, "used_slots"));
 
 /**
- * The smallest number of used slots that can fragment every set of 128 slots so much that no set
- * has room for a buffer. Each possible place of the buffer then contains one used slot. Buffers of
- * a page and more begin at even slots (dma.6.2).
+ * The smallest number of used slots with which every set of 128 slots can be too fragmented: no set
+ * has room for a buffer. With this number, there is one used slot in each possible place of the
+ * buffer. Buffers of a page and more begin at even slots (dma.6.2).
  */
 function leastUsedToScatter(facts: LogEntryFacts): number {
   const slots = needed(facts);

@@ -14,8 +14,8 @@ const full = (sizeBytes: number, total: number, used: number, of = "nvme 0000:01
   `${of}: swiotlb buffer is full (sz: ${sizeBytes} bytes), total ${total} (slots), used ${used} (slots)`;
 
 const REFUSED: readonly Refused[] = [
-  // The pool of 1 GiB of a confidential guest. 724 slots are free, but the mapping needs 128
-  // adjacent slots.
+  // A confidential guest's pool of 1 GiB. 724 slots are free, but the mapping needs 128 adjacent
+  // slots.
   {
     line: full(262144, 524288, 523564, "virtio-pci 0000:00:02.0"),
     cause: "fragmented",

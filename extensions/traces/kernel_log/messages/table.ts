@@ -192,7 +192,10 @@ const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
   rows.filter(({ more }) => more !== undefined)
 );
 
-/** The fixed texts of all forms, also of those that another reader decodes or that continue a message. */
+/**
+ * The fixed texts of all forms. These include forms that another reader decodes, and forms that
+ * continue a message.
+ */
 export function fixedTexts(): readonly string[] {
   const others = MESSAGE_AREAS.flatMap(({ rows }) => rows).flatMap((row) => [
     ...row.isDecoded === true ? formsOf(row) : [],

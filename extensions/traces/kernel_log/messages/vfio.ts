@@ -1,4 +1,4 @@
-/** Messages of VFIO and of programs that map by it. @see rules/traces.md T.76 */
+/** Messages of VFIO, and of programs that use VFIO to map memory. @see rules/traces.md T.76 */
 import type { LogEntryFacts } from "../entry.ts";
 import { bytesText, type MessageArea, numberOf } from "./message.ts";
 
