@@ -1,8 +1,9 @@
 /**
  * Drivers in C that run on a machine: the module's memory, the kernel functions that it calls, the checks in its code.
  *
- * State: a `CDriver` owns its module's memory on one machine. Hot: a call from C to the kernel (`call_entry.ts`):
- * `deno task bench c.`. Proof: `tests/c_*_test.ts`, and planted bugs with the messages that report them.
+ * State: a `CDriver` owns its module's memory on one machine. Hot: a call from C to the kernel
+ * (`call_entry.ts`), which `deno task bench c.` measures. Proof: `tests/c_*_test.ts`, and planted
+ * bugs with the messages that report them.
  *
  * Other workspace members use these exports:
  */

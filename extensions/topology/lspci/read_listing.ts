@@ -265,7 +265,7 @@ function readDumpLine(line: string): DumpLine | null {
   if (match === null) return null;
   const offset = parseInt(match[1]!, 16);
   const bytes = match[2]!.trim().split(" ").map((digits) => parseInt(digits, 16));
-  // The pattern accepts three digits, so offsets are at most 0xff0 and no line ends beyond the
+  // The pattern accepts at most three digits, so offsets are at most 0xff0 and no line ends beyond the
   // configuration space.
   return offset % BYTES_A_LINE === 0 ? { offset, bytes } : null;
 }

@@ -9,7 +9,7 @@ import type { TracedUse } from "./traced_use.ts";
 
 const NS_PER_S = 1e9;
 const NS_PER_US = 1000;
-/** Largest number of ways of mapping that are printed, and of examples of each way. */
+/** Largest number of ways of mapping that are printed, each with one example. */
 const MAX_WAYS = 10;
 
 interface Pair {
