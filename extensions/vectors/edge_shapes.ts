@@ -1,4 +1,7 @@
-/** Requests at the limits of the rules: with one entry more or less, or one byte more or less. */
+/**
+ * Requests at the limits of the rules, and requests with one entry or one byte more or less than at
+ * a limit.
+ */
 import { GIB, KIB, MIB } from "@dmalab/runtime";
 import {
   type BehaviourName,

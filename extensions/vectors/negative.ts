@@ -30,7 +30,7 @@ export interface NegativeFile {
   readonly vectors: readonly NegativeVector[];
 }
 
-/** One command and its required result: the status, and that no byte is moved. */
+/** One command and the status that it must return. The command must not move a byte. */
 export interface NegativeVector {
   /** Counted from 1, in the order of the file. */
   readonly id: number;

@@ -3,7 +3,7 @@ import type { KernelProfile } from "@dmalab/runtime/kernels";
 
 /** `[first byte, bytes]` */
 export type Range = readonly [address: number, sizeBytes: number];
-/** `[first byte for the device, first byte of memory, bytes]` */
+/** `[address for the device, address in memory, size in bytes]` */
 export type Translation = readonly [dma: number, phys: number, sizeBytes: number];
 /** `[type byte, address, bytes]` */
 export type Descriptor = readonly [type: number, address: number, sizeBytes: number];
@@ -41,7 +41,10 @@ export interface Vector {
 
 export interface VectorController {
   readonly sgl: boolean;
-  /** Average size of a segment from which on the driver prefers SGLs; 0: never. */
+  /**
+   * The driver prefers SGLs if the average size of a request's segments is at least this value; 0:
+   * never.
+   */
   readonly sgl_threshold_bytes: number;
   readonly block_bytes: number;
   /** Largest transfer of one command; null: no limit. */

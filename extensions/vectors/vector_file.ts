@@ -20,7 +20,7 @@ export function makeVectorFile(count: number, seed: number): VectorFile {
   };
 }
 
-/** JSON with one vector per line, so that a single line is enough to reproduce one. */
+/** JSON with one vector per line, so that a single line is enough to reproduce its vector. */
 export function vectorFileText({ vectors, ...head }: VectorFile | NegativeFile): string {
   const lines = vectors.map((vector) => JSON.stringify(vector));
   return `${JSON.stringify(head).slice(0, -1)},"vectors":[\n${lines.join(",\n")}\n]}\n`;

@@ -84,7 +84,7 @@ Deno.test("list entries and pages are those of the table of lengths and offsets 
   assertEquals(counts(135168, 0x200), [33]);
   assertEquals(counts(2097152, 0), [511]);
   assertEquals(counts(2097152, 0x200), [512]);
-  // 513 entries: 511 and a link in the first list, then two.
+  // 513 entries: the first list has 511 entries and a link to the second list, which has 2 entries.
   assertEquals(counts(2101248, 0x200), [512, 2]);
   assertEquals(counts(4194304, 0x200), [512, 512, 2]);
 });
@@ -98,7 +98,7 @@ Deno.test("scattered pages are one IOVA range behind an IOMMU, and one SGL data 
     sgl: [0, sgl!.iova![0], 65536],
     entries: [],
   });
-  // 16 links and one range: the device sees them as adjacent.
+  // The 16 links are one contiguous range for the device.
   assertEquals(sgl!.mapped.length, 16);
   assertEquals(joined(sgl!.mapped), [[sgl!.iova![0], 65536]]);
 });

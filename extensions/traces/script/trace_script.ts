@@ -382,7 +382,10 @@ class ScriptWriter {
     }
   }
 
-  /** Writes the accesses of the device for fault lines, at the point where they became possible. */
+  /**
+   * Writes the device's accesses that fault lines of the log report, each at the point where the
+   * access became possible.
+   */
   #accessesAt(step: MappingStep): void {
     for (const finding of this.#at(step.line)) {
       if (finding.line !== step.line || finding.logLine === null) continue;
@@ -493,8 +496,8 @@ function word(dir: string): string {
 }
 
 /**
- * Formats a list like `dmalab fmt`: on one line if it fits, else on several lines between the
- * brackets.
+ * Formats a list in the style of `dmalab fmt`: on one line if it fits, else on several lines
+ * between the brackets.
  */
 function listLines(name: string, entries: readonly string[]): string[] {
   // A single line and the brackets are indented by one step, rows by two.

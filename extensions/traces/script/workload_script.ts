@@ -168,8 +168,8 @@ export class WorkloadScript {
   }
 
   /**
-   * Writes some rounds of a job. A round is as many requests as the job keeps in flight, then their
-   * completions.
+   * Writes some rounds of a job. In each round the job submits as many requests as it keeps in
+   * flight, and then waits for their completions.
    */
   #job({ ignored, name, options }: Job): void {
     const job = readFioJob(options, ignored);

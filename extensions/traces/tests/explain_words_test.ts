@@ -7,8 +7,8 @@ import { formOf } from "../kernel_log/messages/form.ts";
 import { MESSAGE_AREAS } from "../kernel_log/messages/table.ts";
 
 /**
- * Parts of messages as people remember them. Each has the class, cause or kind that the answer must
- * name.
+ * Parts of messages as people remember them, each with a name that the answer must contain: the
+ * class, the cause or the kind of the message.
  */
 const PARTS: readonly (readonly [part: string, name: string])[] = [
   ["rejecting DMA map of vmalloc memory", "map_vmalloc"],

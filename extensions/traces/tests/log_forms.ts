@@ -14,7 +14,7 @@ interface Message {
   readonly text: string;
   readonly index: number;
   readonly date: Date;
-  /** Microseconds since the second of the date. */
+  /** Microseconds since the start of the date's second. */
   readonly micros: string;
   readonly bootMicros: number;
   /** Since boot. */
@@ -66,7 +66,10 @@ const kmsgText = (text: string) =>
 const kmsg = ({ bootMicros, index, text }: Message) =>
   `3,${index},${bootMicros},-;${kmsgText(text)}`;
 
-/** Forms that keep microseconds of the kernel's own clock: the result must be equal. */
+/**
+ * Forms that keep the microseconds of the kernel's own clock. The findings must be equal to those
+ * of the log in its original form.
+ */
 export const SAME: Readonly<Record<string, Form>> = {
   "dmesg": one((each) => `[${bootOf(each)}] ${each.text}`),
   "dmesg --raw": one((each) => `<3>[${bootOf(each)}] ${each.text}`),

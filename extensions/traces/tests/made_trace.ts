@@ -42,7 +42,7 @@ export const RELEASES: Readonly<Record<string, MadeRelease>> = {
   "7.3": { ...SINCE_6_18, flags: ".l...", attrs: "CC_SHARED|ALLOC_CC_SHARED" },
 };
 
-/** The event of a call, or of its page-table change. */
+/** The event of a call, or of the page-table change that a call makes. */
 export interface MadeCall {
   readonly us: number;
   readonly cpu: number;
@@ -77,7 +77,7 @@ const pageEnd = (address: number, bytes: number) => Math.ceil((address + bytes) 
 export class MadeTrace {
   readonly calls: MadeCall[] = [];
   readonly random: Random;
-  /** First and last call of the planted fault, from 1. */
+  /** Numbers of the first and the last call that plant the fault, from 1. */
   acted = { from: 0, until: 0 };
   #us = FIRST_US;
   #iova = 0xfffff000;
@@ -199,7 +199,7 @@ export class MadeTrace {
     }
   }
 
-  /** A request with links that are mapped by the two-step API. */
+  /** Writes a request whose pages are linked one by one with the two-step API. */
   twoStep(
     links: number,
   ): { readonly start: number; readonly end: number; readonly lines: number[] } {
@@ -370,7 +370,7 @@ const timeOf = ({ us }: MadeCall) => (us / 1e6).toFixed(6);
 const cpuOf = ({ cpu }: MadeCall) => `[00${cpu}]`;
 const systemOf = (event: string) => /^(?:un)?map$/.test(event) ? "iommu" : event.split("_")[0]!;
 
-/** Formats an event like a tool; null for an event that the tool does not print. */
+/** Formats an event as a tool prints it; null for an event that the tool does not print. */
 export type MadeTool = (call: MadeCall, release: MadeRelease) => string | null;
 
 /** A tool that prints the same events as the kernel's trace. */

@@ -175,7 +175,7 @@ function faultLog(device: string, address: number, access: "Read" | "Write", sec
     `[${device}] fault addr 0x${address.toString(16)} ${reason}\n`;
 }
 
-/** A plant that changes a mapping of one of these kinds; null for a run without such a mapping. */
+/** Changes a mapping of one of the given kinds; null for a run without such a mapping. */
 const into =
   (kinds: readonly Pair["kind"][], plant: (run: Run, pair: Pair) => Planted | null): Plant =>
   (run) => {
@@ -183,7 +183,7 @@ const into =
     return pair === null ? null : plant(run, pair);
   };
 
-/** The unmap is given another value than the map. */
+/** Changes the line of an unmap so that the unmap has a value other than that of its map. */
 function unlike(
   run: Run,
   { birth, death }: Pair,
@@ -205,7 +205,10 @@ function doubled(run: Run, { at }: Event, accepted: readonly string[]): Planted 
   };
 }
 
-/** Removes the line of an unmap at an address that is reused later, or never. */
+/**
+ * Removes the line of an unmap. The unmapped address is reused later if `isReused`, otherwise
+ * never.
+ */
 function unmapRemoved(run: Run, isReused: boolean): ReturnType<Plant> {
   const pair = run.pick(
     run.pairs.filter(({ birth, kind, next }) =>

@@ -12,8 +12,8 @@ const PAGE_BYTES = 0x1000;
 const RING = 256;
 const QUEUES = 4;
 /**
- * Number of memory pages from which buffers are allocated. `SPACE_PAGES` is the number of pages in
- * the address space that one device uses.
+ * `MEMORY_PAGES`: number of memory pages from which buffers are allocated. `SPACE_PAGES`: number of
+ * pages in the address space of one device.
  */
 const MEMORY_PAGES = 4 << 20;
 const SPACE_PAGES = 200_000;
@@ -42,7 +42,7 @@ export class TracedFlow {
     this.#random = new Random(seed);
   }
 
-  /** At least this many further lines, as one text. */
+  /** Writes at least `count` further lines. Returns them as one text. */
   take(count: number): string {
     this.#text = [];
     while (this.#text.length < count) {

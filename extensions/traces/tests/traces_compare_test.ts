@@ -25,7 +25,7 @@ Deno.test("the same reads on 6.12 and 7.2 are matched, and mapped as lists befor
     "1 list of 4 entries",
     "1 two-step range of 4 links",
   ]);
-  // The example's lines are the setups of one and the same command in both traces.
+  // The example has one line of each trace: the setup of the same command.
   for (const [path, line] of [[OLD, way.before_line], [NEW, way.after_line]] as const) {
     const lines = (await readGolden(`real/${path.split("/").at(-1)}`))!.split("\n");
     assert(lines[line - 1]!.includes("nvme_setup_cmd") && lines[line - 1]!.includes("slba=32,"));

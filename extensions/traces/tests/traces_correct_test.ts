@@ -11,7 +11,10 @@ import { TracedFlow } from "./traced_flow.ts";
 
 type Damage = (lines: readonly string[]) => readonly string[];
 
-/** Captures longer than this get only three kinds of damage, because each takes a second. */
+/**
+ * Captures longer than this get only three kinds of damage, because each kind of damage takes a
+ * second to check.
+ */
 const SHORT_LINES = 3000;
 const CUT_LINES = 120;
 

@@ -116,7 +116,8 @@ Deno.test("without lines of page tables and of bouncing a device's mode is the t
       assert(left === mode || left === "unknown", `${run} ${name}: ${mode} became ${left}`);
       if (mode === "unknown") continue;
       modes[left === mode ? "same" : "unknown"]++;
-      // A device that has only allocations is left out: their lines contain no physical address.
+      // A device that has only allocations is left out, because lines of allocations contain no
+      // physical address.
       const { iommu_group_type: type } = beside[name]!;
       const isMapping = "maps" in beside[name]!;
       if (left === "unknown" && type !== null && isMapping) {
@@ -223,8 +224,8 @@ async function linesOf(run: string): Promise<string[]> {
 Deno.test("in lazy mode each unmap waits for the next flush of its domain, in strict mode none waits", async () => {
   const lines = await linesOf("612-lazy-2cpu");
   const { uses } = usesOf(lines);
-  // The lines show which domain belongs to which device, because at the time of a flush only one
-  // device has anything to flush.
+  // The lines show which domain belongs to which device: at the time of each flush, only one device
+  // has ranges that wait for a flush.
   const domains = { "0000:00:04.0": 4, "0000:00:05.0": 5, "0000:00:06.0": 6, "0000:00:07.0": 7 };
   for (const [device, domain] of Object.entries(domains)) {
     const { waiting, windowsUs } = uses.flushes.devices.get(device)!;

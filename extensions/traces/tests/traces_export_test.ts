@@ -10,7 +10,7 @@ import { isSure } from "../ledger/traced_mapping.ts";
 import { checkedTrace } from "./checked_trace.ts";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
-/** The export of some files in a form of text. */
+/** Exports some files in a text form. */
 async function exported(form: string, ...files: readonly string[]): Promise<string> {
   const screen = new MemoryScreen();
   const paths = files.map((file) => goldenPath(file)!);
@@ -46,7 +46,7 @@ Deno.test("a trace as the kernel's text says the same when it is read again, wha
   for (const run of [...RUNS, "dialects/trace-cmd-72.txt.gz", "dialects/perf-script-72.txt.gz"]) {
     const text = await exported("ftrace", run);
     const before = await readGolden(run);
-    // User space has another name for the event of the kernel's marks.
+    // The event of a mark is `print` in the kernel, and `tracing_mark_write` in user space.
     assertEquals(
       plain(text),
       plain(

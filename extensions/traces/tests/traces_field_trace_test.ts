@@ -1,6 +1,6 @@
 /**
- * Traces in the forms that users have, and the output of real tools. The values that are read from
- * them are compared with the right ones.
+ * Traces in the file forms that users have, and the output of real tools. The values that are read
+ * from them are compared with the correct values.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";

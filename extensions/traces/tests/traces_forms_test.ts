@@ -1,6 +1,6 @@
 /**
- * One trace in every form in which tools print it. Each form is read with the same findings, or is
- * refused. A refusal names the form, and says how to record the trace anew.
+ * One trace in every form in which tools print it. The check of each form gives the same findings,
+ * or refuses the form. A refusal names the form, and says how to record the trace anew.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";

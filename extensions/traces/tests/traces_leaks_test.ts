@@ -251,6 +251,7 @@ Deno.test("a hundred thousand leaks are found as a few are (long)", () => {
       : [map, ` x-1 [000] ..... ${time}: dma_unmap_phys: ${call} attrs=`];
   }).flat();
   const [leak] = leaksFound({ lines });
-  // The last two mappings are not called leaks, because too few later mappings were unmapped.
+  // The last two mappings without an unmap are not called leaks, because too few mappings after
+  // them were unmapped.
   assertStringIncludes(leak!.text, "129998 of 260000 of 64 bytes");
 });

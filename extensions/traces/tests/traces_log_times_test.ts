@@ -35,8 +35,8 @@ Deno.test("a log in another form gives the same findings, or says that they are 
       const trace = text.split("\n");
       const right = findings(trace, log.split("\n"));
       const sure = right.filter(isSure);
-      // The checker's lines are in the log and in the trace. They give the offset between any two
-      // clocks.
+      // The checker's reports tie lines of the log to lines of the trace. They give the offset
+      // between the log's clock and the trace's clock, whichever clocks these are.
       const isTied = right.some(({ line, logLine }) => line !== null && logLine !== null) &&
         /mistakes/.test(run);
       for (const [name, form] of Object.entries({ ...SAME, ...OTHER_ZERO, ...COARSE })) {
@@ -47,7 +47,7 @@ Deno.test("a log in another form gives the same findings, or says that they are 
             logLine: each.logLine === null ? null : origins.get(each.logLine)!,
           }));
           if (name in SAME || isTied && name in OTHER_ZERO) return assertEquals(found, right);
-          // No false finding, no other cause, and no lost fault.
+          // No finding is false, no fault gets a wrong cause, and no fault is lost.
           const text = sure.map((each) => causeOf(each));
           for (const each of found.filter(isSure)) {
             assert(

@@ -38,7 +38,10 @@ interface Fault {
 interface Shown {
   readonly at: number | null;
   readonly log?: readonly string[];
-  /** Calls of mappings with a page that stays mapped, which may be reported as a leak. */
+  /**
+   * Numbers of calls whose mapping has a page that stays mapped. Such a mapping may be reported as
+   * a leak.
+   */
   readonly left?: readonly number[];
 }
 
@@ -83,7 +86,7 @@ const unmappedWith = (
   const mapping = map(trace);
   const first = trace.calls.length + 1;
   trace.unmap(mapping, who, change(mapping));
-  // A single mapping's unmap has the page table's line before the call's.
+  // At the unmap of a single mapping, the line of the page table comes before the line of the call.
   return { at: mapping.kind === "map" ? trace.calls.length : first };
 };
 /** A call that uses a mapping after its unmap. */
@@ -104,7 +107,10 @@ const syncedWith = (change: object): Fault["act"] => (trace) => {
   trace.unmap(mapping, 0);
   return shown;
 };
-/** A fault of a device while its mapping or another one is live. */
+/**
+ * A device faults while a mapping is live. The log shows the fault at the address of the mapping,
+ * with the changes that `change` returns.
+ */
 const faultWhileMapped = (
   map: typeof request,
   change: (mapping: MadeMapping) => object,
@@ -399,7 +405,7 @@ function playTrace(name: string, { act, kinds }: Fault, trace: MadeTrace, score:
     const about = new Set([line, ...left.map((each) => lineOf.get(each))]);
     for (const each of findings) {
       if (each === found || !isSure(each)) continue;
-      // One mistake may give several findings, all about its mapping.
+      // One mistake may give several findings, all about the mapping that was misused.
       if (isOfAct(each, trace, lineOf, about)) continue;
       score.accused.push(`${key}: ${each.kind} ${each.line} ${each.text}`);
     }

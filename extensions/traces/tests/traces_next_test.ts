@@ -1,6 +1,6 @@
 /**
- * The next steps that a check advises. Also which lines of a log it reports together, because one
- * follows from the other.
+ * The next steps that a check advises. Other tests check which log lines are reported together,
+ * because one line follows from another.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { nextSteps } from "../ledger/check_report.ts";

@@ -1,6 +1,7 @@
 /**
- * Handmade inputs in addition to the public traces: faults recorded in a trace, traces with bounce events only,
- * ranges that another task ends, and raw fields.
+ * Handmade inputs in addition to the public traces: faults recorded in a trace, traces with bounce
+ * events only, ranges that are unmapped in another task than the one that linked them, and raw
+ * fields of `trace-cmd report -R`.
  */
 import { assert, assertEquals } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
@@ -31,7 +32,10 @@ const unmap = (seconds: string) => at(seconds, call("dma_unmap_page"));
 const fault = (seconds: string, address: string, device = "0000:01:00.0") =>
   at(seconds, `io_page_fault: IOMMU:nvme ${device} iova=0x${address} flags=0x0001`, "irq/26-90");
 
-/** Traces with certainty, kind, line and other line of their one finding. */
+/**
+ * Traces, each with its only finding: the certainty, the kind, the line, and the second line that
+ * the finding names.
+ */
 const FAULTS: Readonly<Record<string, readonly [string, string, string, number, number | null]>> = {
   "the second page of a range that was unmapped": [
     map("10.0") + unmap("11.0") + fault("12.0", "ffff1000"),

@@ -239,7 +239,7 @@ Deno.test("an unmap of the physical address of a live mapping is called one, wit
   );
 });
 
-/** Links of a two-step range of 32 pages by a task. */
+/** Lines with which a task links the 32 pages of a two-step range. */
 const links = (start: number, task: string) =>
   Array.from(
     { length: 32 },

@@ -175,7 +175,7 @@ Deno.test("of a log alone without a finding the number of messages is said, and 
     [[`18:51:26  ${abort}`, `18:51:27  ${silent}`], two],
     [[`May 01 10:00:00 host kernel: ${abort}`, `May 01 10:00:01 host kernel: ${silent}`], two],
     [[abort, silent, other], two],
-    // A file with an event about a mapping, which was read.
+    // A file with an event about a mapping; the event was read.
     [[map, `[    1.000000] ${abort}`], right],
     // A file with an event that is only about a request.
     [[line(1, "block_rq_issue: 259,0 R 4096 () 8 + 8 be,0,4 [fio]"), abort], one],

@@ -66,8 +66,8 @@ Deno.test("a run with mistakes becomes a scenario that runs and has the same rep
       "unmap_size",
       "unmap_unknown",
     ], 1],
-    // The findings of this run include those of one range that names no device. That range is
-    // destroyed with too small a size, and accessed later.
+    // The findings of this run include those of one range for which no device is named. The range
+    // is destroyed with too small a size, and accessed later.
     ["72-lazy-2cpu-mistakes", [
       "destroy_short",
       "not_present",

@@ -11,8 +11,8 @@ import { readGolden, runsOf } from "./golden_traces.ts";
 import { ROOT } from "@dmalab/tests";
 
 /**
- * A capture without the events that older kernels lack. The lines of these events become empty, so
- * that the numbers of the other lines stay the same.
+ * A capture without the `dma_*` events, as an older kernel records it. The lines of these events
+ * become empty, so that the numbers of the other lines stay the same.
  */
 function withoutDma(text: string): string[] {
   return text.split("\n").map((line) => / dma_\w+: /.test(line) ? "" : line);
@@ -48,7 +48,7 @@ Deno.test("without dma:* events a fault has its page's history: who mapped it, a
   assertStringIncludes(trace.split("\n")[fault.otherLine! - 1]!, task!);
 });
 
-/** The output of a format of bpftrace. */
+/** Prints values as bpftrace prints them with a format string. */
 function printed(format: string, values: Readonly<Record<string, string>>): string {
   const named = format.replace("%llu.%06llu", values.time!)
     .replace(/^%s-%d \[%03d\]/, "fio-42 [001]").replace(/\\n$/, "");

@@ -71,8 +71,8 @@ function holdAnomalies(run: string, report: Report, expected: Expected): void {
     const found = findings.find((each) => isOne(each, right, [right.kind]));
     assertEquals([found?.certainty, found?.other_line], ["possible", right.other_line], run);
   }
-  // Beyond the expected findings, only lines of the kernel's log may be reported. No other finding
-  // may be proved or likely.
+  // Besides the expected findings, only findings about expected lines of the kernel's log may be
+  // proved or likely.
   const logLines = new Set((expected.kernel_log ?? []).map(({ line }) => line));
   const besides = findings.filter((each) =>
     !used.has(each) && isSurely(each) && !logLines.has(each.log_line)
@@ -155,7 +155,8 @@ Deno.test("user-space dialects give the same events, with the records that their
       const { findings, summary } = await checkRun(`dialects/${run}`);
       assertEquals(summary.events, expected.events, run);
       assertEquals(summary.failed_to_parse, expected.failed_to_parse, run);
-      // Only the mistake that the driver made on purpose and recorded itself.
+      // The only sure finding is the mistake that the driver made on purpose. The driver recorded
+      // this mistake.
       const [mistake, mapped] = expected.drivers_record!;
       const kind = mistake === "bug dir" ? "unmap_direction" : "unmap_size";
       const address = /dma=([0-9a-f]+)/.exec(mapped!)![1]!;
@@ -196,7 +197,8 @@ Deno.test("the log of an emulator is tied to the trace by the commands that both
   const trace = linesOf((await readGolden("real/72-mono-clock.trace.txt.gz"))!);
   const { qemu } = checkedTrace(trace, lines).json().summary;
   assertEquals([qemu?.pairs, Math.floor(qemu!.qemu_minus_trace_seconds!)], [3, 1795197555]);
-  // Delays only add to the difference; in this run at most 17 milliseconds.
+  // Delays can only increase the difference between the two clocks; in this run by at most 17
+  // milliseconds.
   assert(qemu!.spread_seconds! > 0.001 && qemu!.spread_seconds! < 0.018, `${qemu!.spread_seconds}`);
   assertEquals(
     qemu!.refused_accesses,

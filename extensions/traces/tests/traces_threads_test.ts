@@ -1,6 +1,6 @@
 /**
- * Lines in the forms of public threads, with invented numbers. For each log, the answer must say
- * briefly what is wrong.
+ * Log lines in the forms of public mail and forum threads, with invented numbers. For each log, the
+ * answer must say briefly what is wrong.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { explainLog } from "../cli/line_explainer.ts";

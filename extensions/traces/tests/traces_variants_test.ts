@@ -87,7 +87,7 @@ async function holdPlants(t: Deno.TestContext, from: number, to: number): Promis
 /** A run that has lost lines: the remaining lines with their original numbers. */
 interface Worn {
   readonly lines: string[];
-  /** The original number of a line, by its present number. */
+  /** The original number of each line, by its number in the remaining lines. */
   readonly before: number[];
 }
 
@@ -102,7 +102,7 @@ function worn(lines: readonly string[], replaced: ReadonlyMap<number, string | n
   return kept;
 }
 
-/** Replaces lines of one CPU by the mark that they were lost. */
+/** Replaces lines of one CPU by the kernel's mark of lost events. */
 function withGap(run: Run): Worn {
   const cpu = run.pick(run.events)?.cpu ?? 0;
   const from = run.below(run.lines.length);
@@ -116,7 +116,7 @@ function withGap(run: Run): Worn {
   return worn(run.lines, replaced);
 }
 
-/** Removes the beginning and writes a header that counts it as overwritten. */
+/** Removes the first lines. Writes a header that counts them as overwritten. */
 function withoutHead(run: Run): Worn {
   const count = run.below(run.lines.length - 5);
   const replaced = new Map<number, string | null>();
@@ -152,7 +152,7 @@ Deno.test("where lines are missing nothing is called wrong that they explain", a
   }
 });
 
-/** One line in this many is removed, without a mark. */
+/** Average number of lines of which one is removed, without a mark. */
 const THINNED_ONE_IN = 50;
 
 Deno.test("a trace that has fewer events than its header counts proves nothing that a missing line explains", async (t) => {

@@ -37,8 +37,8 @@ Deno.test("watching says of each capture what checking it says", async (t) => {
         const lines = text.split("\n");
         const right = checkedTrace(lines).findings.filter(isSure);
         const { findings } = watched(lines);
-        // Of several similar leaks only one is reported. A range without an unmap is found only at
-        // the end of the trace.
+        // Leaves out leaks that name no second line: of several similar leaks only one is reported,
+        // and a range without an unmap is found only at the end of the trace.
         const rest = (list: readonly TraceFinding[]) =>
           [
             ...new Set(

@@ -3,9 +3,9 @@
  *
  * NVMe drivers map before the issue: the mappings that a task makes between its previous issue and
  * the issue of this request belong to the request if their sizes add up to its size. SCSI maps
- * between issue and completion: such a mapping belongs to the request if its size is the part of
- * the request that has no mapping yet. A mapping that fits several requests in this way is not
- * attributed to any of them.
+ * between issue and completion: such a mapping belongs to the request if its size equals the number
+ * of bytes of the request that are not mapped yet. If such a mapping fits several requests, it is
+ * not attributed to any of them.
  *
  * @see rules/traces.md T.36, T.37
  */

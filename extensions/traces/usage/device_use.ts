@@ -97,8 +97,8 @@ const US_PER_S = 1e6;
 const MAX_CALLERS = 1000;
 const OTHER_CALLERS = "others";
 /**
- * The largest number of steps that wait for steps of earlier lines. They wait because a two-step
- * range is reported only when it is unmapped.
+ * The largest number of waiting steps. A step waits until the steps of earlier lines are known,
+ * because a two-step range is reported only when it is unmapped.
  */
 const MAX_WAITING = 1 << 14;
 
@@ -223,8 +223,8 @@ export class DeviceUse {
 }
 
 /**
- * Whether the device uses another address than that of the driver's buffer, without a page-table
- * line.
+ * Whether no page-table line belongs to a mapping, and the device's address still differs from the
+ * address of the driver's buffer.
  */
 function isElsewhere({ addr, kind, phys, tableLine }: TracedMapping): boolean {
   return kind !== "two_step" && tableLine === 0 && phys !== null && phys !== addr;

@@ -10,8 +10,8 @@ import { PowersOfTwo } from "./powers_of_two.ts";
 
 const US_PER_S = 1e6;
 /**
- * The number of the most recent invalidations of single pages that are kept. Few are needed,
- * because the line of the unmap follows its invalidation at once.
+ * The largest number of invalidations of single pages that are kept; older ones are dropped. Few
+ * are needed, because the line of the unmap follows its invalidation at once.
  */
 const MAX_PAGES = 64;
 /**
@@ -109,7 +109,7 @@ export class FlushWindows {
     );
     const known = this.#owners.get(domain) ?? waiting;
     const both = known.intersection(waiting);
-    // A flush for a range that the trace lacks excludes no device.
+    // If the trace lacks the range that a flush is for, the flush excludes no device.
     const owners = both.size > 0 ? both : known;
     this.#owners.set(domain, owners);
     return owners;

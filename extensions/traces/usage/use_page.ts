@@ -1,6 +1,6 @@
 /**
- * Writes what devices map as one HTML page without scripts. Its plots have points that link to trace
- * lines.
+ * Writes one HTML page without scripts about the mappings of devices. Its plots have points that
+ * link to trace lines.
  */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { staticPage } from "@dmalab/cli/presentation";
@@ -81,7 +81,7 @@ function under(x: number, label: string, anchor: "start" | "middle" | "end"): st
 
 const MAX_CALLERS = 20;
 const MAX_REQUESTS = 50;
-/** Largest number of lines of one point that are printed. */
+/** Largest number of trace lines that are printed for one point. */
 const MAX_LINES = 6;
 /** If a device is active for less than 1/16 of the trace, its plots show only the active part. */
 const SHORT_SHARE = 16;
@@ -168,8 +168,9 @@ ${points.join("\n")}
       )
     );
     /**
-     * @param left The values of an interval that stay the same until the next interval. They are
-     *   drawn if there is a gap between the interval and the next one.
+     * @param left Returns the values at the end of an interval, which hold until the next interval.
+     *   They are drawn if there is a gap between the interval and the next one. Null if no values
+     *   are drawn in gaps.
      */
     const plot = (
       title: string,

@@ -22,7 +22,7 @@ import { isSure, type TracedMapping, type TraceFinding } from "../ledger/traced_
 import { UnreadLines } from "../line/unread_forms.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 
-/** How long after a new map at an address the unmap line of the old mapping can still follow. */
+/** Largest delay between a new map at an address and a later unmap line of the old mapping. */
 const LATE_SECONDS = 10;
 /** Largest number of unmapped two-step ranges that are kept. */
 const MAX_RANGES = 1 << 13;
@@ -181,7 +181,8 @@ export class TraceWatch {
       const { cpu, line } = mapping.mappedAt;
       const key = `${mapping.device!.name} ${mapping.kind} ${mapping.dir} ${cpu}`;
       if (!isSure || line < this.#ledger.edges.lostLine || seen.has(key)) continue;
-      // The page table shows an unmap: only the unmap call's line is missing.
+      // The page table shows that the mapping was unmapped: only the line of the unmap call is
+      // missing.
       if (this.#ledger.table.orphan(mapping, line, Infinity) !== null) continue;
       seen.add(key);
       if (this.#leaks.has(key)) continue;
