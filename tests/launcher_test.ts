@@ -11,6 +11,19 @@ import { CTRL_C, CTRL_Z, hasPty, Pty } from "./pty.ts";
 const ENDLESS = 'test "never ends" { while true { } }\n';
 const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
 
+/** A shell line that waits until a command succeeds, for three seconds at most. */
+function until(command: string): string {
+  return `for n in $(seq 60); do ${command} 2> /dev/null && break; sleep 0.05; done`;
+}
+
+/** A line of /proc/PID/status, if the process handles SIGINT: a run does so in its first second. */
+const LISTENS = "^SigCgt:.*[2367abef]$";
+
+/** A shell line that prints the files with the states of the package's processes. */
+function statusFiles(dist: string): string {
+  return `pgrep -f '${dist}/[m]ain.js' | sed 's|.*|/proc/&/status|'`;
+}
+
 Deno.test("the launcher starts Deno with the permissions of the command, and passes on what happens", (t) =>
   withPackage(async (base, built) => {
     // Where npm puts the package: only in a folder named node_modules, its installation makes the
@@ -153,7 +166,11 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const { port } = listener.addr;
       listener.close();
-      const dap = sh(`dmalab dap --port ${port} & sleep 3; kill -TERM $!; wait $!; echo is $?`);
+      const isReady = "grep -q 'listening on' ../dap.txt";
+      const dap = sh(
+        `dmalab dap --port ${port} > ../dap.txt 2>&1 & ${until(isReady)}; ` +
+          "kill -TERM $!; wait $!; echo is $?; cat ../dap.txt",
+      );
       assertMatch(dap.output, /is 143$/m);
       assertStringIncludes(dap.output, `listening on 127.0.0.1:${port}`);
     });
@@ -169,7 +186,9 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     ) {
       const name = command === "dmalab" ? "shell" : "Node";
       await t.step(`SIG${signal} ends the run, and the launcher of the ${name} with it`, () => {
-        const line = `${command} run ${PATIENT} endless.dma & sleep 3; kill -${signal} $!; wait $!`;
+        const listens = `grep -q '${LISTENS}' /dev/null $(${statusFiles(dist)})`;
+        const line = `${command} run ${PATIENT} endless.dma & ${until(listens)}; sleep 0.2; ` +
+          `kill -${signal} $!; wait $!`;
         const { code: ended, output } = sh(`set -m; ${line}; echo ended with $?; jobs -p`);
         assertEquals(ended, 0, output);
         assertMatch(output, new RegExp(`ended with ${code}$`, "m"));
