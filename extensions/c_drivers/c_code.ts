@@ -10,6 +10,9 @@ import { CLines } from "./wasm/c_lines.ts";
 import { LocalSets } from "./wasm/wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
 
+/** Two machines take turns: that of a run, and that of one of its branches. */
+const SPARE_MEMORIES = 2;
+
 /** Exported functions of the support file. */
 const OWN = /^(?:dmalab_|__)/;
 
@@ -24,8 +27,8 @@ export class CCode {
    * place.
    */
   readonly callSpans = new Map<number, Span | null>();
-  /** The memory of a machine that is no longer used, cleared for the next machine. */
-  spareMemory: WebAssembly.Memory | null = null;
+  /** Memories of machines that are no longer used, cleared for the next machines. */
+  readonly #spareMemories: WebAssembly.Memory[] = [];
   registerWatcher: RegisterWatcher | null = null;
   #lines: LineTable | null = null;
   #debugInfo: DebugInfo | null = null;
@@ -45,6 +48,14 @@ export class CCode {
     this.sources = sources;
     this.shape = shapeOf(bytes);
     this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
+  }
+
+  takeMemory(): WebAssembly.Memory | null {
+    return this.#spareMemories.pop() ?? null;
+  }
+
+  giveMemory(cleared: () => WebAssembly.Memory): void {
+    if (this.#spareMemories.length < SPARE_MEMORIES) this.#spareMemories.push(cleared());
   }
 
   /** A source by its name in the compiler's output, which may begin with `./`. */

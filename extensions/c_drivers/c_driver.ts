@@ -124,8 +124,8 @@ export class CDriver implements DriverModule {
   ) {
     const { ofTree, shape: { staticBytes } } = code;
     const blockCount = code.checked.blocks.length;
-    this.#memory = new CMemory(machine, staticBytes, blockCount, ofTree !== null, code.spareMemory);
-    code.spareMemory = null;
+    const spare = code.takeMemory();
+    this.#memory = new CMemory(machine, staticBytes, blockCount, ofTree !== null, spare);
     const { debugHooks } = context;
     this.#frames = debugHooks === null ? null : new CFrames({
       lines: code.marked.lines,
@@ -177,7 +177,7 @@ export class CDriver implements DriverModule {
   }
 
   retire(): void {
-    this.code.spareMemory = this.#memory.cleared();
+    this.code.giveMemory(() => this.#memory.cleared());
   }
 
   unload(): void {

@@ -99,7 +99,18 @@ export class Attempts {
           onSideEvent: undefined,
           attributeDefects: false,
         }),
+      (tried) => this.release(tried),
     );
+  }
+
+  /**
+   * Lets the next machine reuse the memory of the run's drivers in C. Only the run's events are read
+   * after this call.
+   */
+  release({ machine }: TestRunResult): void {
+    // The caller of a run with `onVm` may read the machine later.
+    if (machine === null || this.options.machine.onVm !== undefined) return;
+    for (const module of machine.machine.lab.machine.driverModules) module.retire();
   }
 }
 

@@ -36,10 +36,14 @@ export class DefectAttribution {
   readonly #tried = new Map<QuirkName, ProbeResult | null>();
   #steps = ATTRIBUTION_STEPS;
 
-  /** @param replay Repeats the run with these defects and at most `steps` steps, without output. */
+  /**
+   * @param replay Repeats the run with these defects and at most `steps` steps, without output.
+   * @param release Called with each repeated run when only its events are still read.
+   */
   constructor(
     readonly result: TestRunResult,
     readonly replay: (quirks: QuirkSet, steps: number) => TestRunResult,
+    readonly release: (result: TestRunResult) => void,
   ) {
     this.#quirks = result.machine?.machine.lab.machine.quirks ?? new Set();
   }
@@ -82,7 +86,8 @@ export class DefectAttribution {
   }
 
   #try(off: QuirkName, steps: number): ProbeResult | null {
-    const { failure, leaks, machine } = this.replay(withoutDefects(this.#quirks, [off]), steps);
+    const result = this.replay(withoutDefects(this.#quirks, [off]), steps);
+    const { failure, leaks, machine } = result;
     if (machine === null) return null;
     this.#steps = Math.max(0, machine.vm.steps);
     if (failure !== null && failure.kind !== "failed") return null;
@@ -93,6 +98,7 @@ export class DefectAttribution {
       ...sweeps.incidents.map(({ event }) => event),
       ...leaks,
     ];
+    this.release(result);
     const { vm, machine: world } = machine;
     const failed = failure?.diagnostic.span ?? null;
     return {

@@ -123,6 +123,7 @@ class ProgramRun {
       const attribution = attempts.attributionOf(result, run);
       tally.add(result, attribution);
       if (result.failure !== null) tally.fail(result.failure, [], attribution);
+      attempts.release(result);
     }
     return { outcome: tally.outcome(), shown: attempts.shown ?? test };
   }

@@ -343,6 +343,7 @@ export class Races implements Preemption {
     const incidents = new Map<string, RaceIncident>();
     let runs = 0;
     let first: RaceOrder | null = null;
+    const drop = (child: Vm) => this.branches.requireRuns("race").drop(child);
     for (let wanted: readonly number[] | null = []; wanted !== null;) {
       let child: Vm;
       try {
@@ -358,19 +359,25 @@ export class Races implements Preemption {
       const order = child.branches.raceOrder!;
       wanted = nextOrder(order.choices);
       if (order.isNone) {
-        stuck ??= { order, child };
+        if (stuck === null) stuck = { order, child };
+        else drop(child);
         continue;
       }
       runs++;
       first ??= order;
       if (child.failure !== null) {
         failed.push({ order, message: child.failure.diagnostic.message });
-        if (simplest === null || order.changes < simplest.order.changes) {
-          simplest = { order, child };
-        }
         this.branches.onChildRun(child, "race", order.letters);
-      } else if (whole) this.#addIncidents(incidents, child, order);
-      else this.#addEnd(ends, child, order);
+        if (simplest === null || order.changes < simplest.order.changes) {
+          if (simplest !== null) drop(simplest.child);
+          simplest = { order, child };
+        } else drop(child);
+        continue;
+      }
+      const isRead = whole
+        ? this.#addIncidents(incidents, child, order)
+        : this.#addEnd(ends, child, order);
+      if (!isRead) drop(child);
     }
     // This run continues with the first order. It reports the incidents of that order as its own,
     // so they are not added here.
@@ -390,8 +397,12 @@ export class Races implements Preemption {
     return { runs, first, failed, simplest, ends, limit: null };
   }
 
-  /** Counts unexpected incidents: once for each place and kind. */
-  #addIncidents(incidents: Map<string, RaceIncident>, child: Vm, order: RaceOrder): void {
+  /**
+   * Counts unexpected incidents: once for each place and kind.
+   * @returns Whether one of them is the first of its kind, so that the run is read later.
+   */
+  #addIncidents(incidents: Map<string, RaceIncident>, child: Vm, order: RaceOrder): boolean {
+    const known = incidents.size;
     const keys = new Set<string>();
     const unexpected = child.machine.incidents.filter((event) =>
       !child.expectedIncidents.has(event)
@@ -403,10 +414,14 @@ export class Races implements Preemption {
       const begin = (): RaceIncident => ({ finding, context: child, order, orders: 0, runs: 0 });
       remembered(incidents, key, begin).orders++;
     }
+    return incidents.size > known;
   }
 
-  /** Counts an order together with the other orders that ended in the same way. */
-  #addEnd(ends: RaceEnd[], child: Vm, order: RaceOrder): void {
+  /**
+   * Counts an order together with the other orders that ended in the same way.
+   * @returns Whether it is the first of them, so that the run is read later.
+   */
+  #addEnd(ends: RaceEnd[], child: Vm, order: RaceOrder): boolean {
     const branch = this.branches.outcomeOf(child, []);
     const outcome = this.vm.registry.outcomeValue(branch);
     const { seq } = child.branches.branch!;
@@ -417,10 +432,11 @@ export class Races implements Preemption {
     );
     if (same !== undefined) {
       same.orders++;
-      return;
+      return false;
     }
     ends.push({ order, incidents, outcome, orders: 1 });
     this.branches.onChildRun(child, "race", order.letters);
+    return true;
   }
 }
 

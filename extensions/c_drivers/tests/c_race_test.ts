@@ -8,8 +8,32 @@ import { loadFiles, programOf } from "./c_together.ts";
 
 const [loaded] = await loadFiles(["extensions/c_drivers/tests/c/races.dma"]);
 
+/** Counts the memories that are allocated while a function runs. */
+function countMemories<T>(run: () => T): readonly [result: T, count: number] {
+  const { Memory } = WebAssembly;
+  let count = 0;
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      super(descriptor);
+      count++;
+    }
+  };
+  try {
+    return [run(), count];
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
+}
+
 Deno.test("a race of calls into C goes through every order at each of their calls", async (t) => {
-  const { outcomes } = runProgramWith(null, programOf(loaded!), { attributeDefects: false });
+  const [{ outcomes }, memories] = countMemories(() =>
+    runProgramWith(null, programOf(loaded!), { attributeDefects: false })
+  );
+  await t.step("machines of tests and of orders use a driver's memory in turn", () => {
+    // Each new memory of 80 MiB makes V8 collect all garbage. The first run of each end is kept,
+    // because a script or a message may read its machine.
+    assert(memories <= 40, `${memories} memories`);
+  });
   const failed = new Map(
     outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure]]),
   );

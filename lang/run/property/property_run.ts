@@ -86,7 +86,8 @@ export function runProperty(
       const result = attempts.run(run);
       const { failure } = result;
       tally.add(result, attempts.attributionOf(result, run));
-      if (failure !== null) smallest = { drawn, values, result, failure };
+      if (failure === null) attempts.release(result);
+      else smallest = { drawn, values, result, failure };
       return failure === null;
     }
     // No smaller cases are tried if the case ended at a limit, because each smaller case could also
@@ -99,7 +100,9 @@ export function runProperty(
     const result = attempts.run(run, NO_OUTPUT);
     const { failure } = result;
     interrupted = failure?.diagnostic.code === "E0807";
-    if (failure === null || !failsAlike(failure, smallest.failure)) return true;
+    const isSmaller = failure !== null && failsAlike(failure, smallest.failure);
+    attempts.release(isSmaller ? smallest.result : result);
+    if (!isSmaller) return true;
     smallest = { drawn, values, result, failure };
     return false;
   };
@@ -129,6 +132,7 @@ export function runProperty(
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
   ], attempts.attributionOf(result, shown));
+  attempts.release(result);
 }
 
 /** Tries to make one dimension smaller than fast-check did. False when no smaller case fails. */
