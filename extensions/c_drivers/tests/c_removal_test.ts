@@ -4,7 +4,10 @@
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
-import { TempFolder } from "@dmalab/tools";
+import { runProgram } from "@dmalab/lang/program";
+import { SourceFile } from "@dmalab/lang";
+import { type OpenedScenario, openPatched } from "../compiler/patched.ts";
+import { loadOpened, programOf } from "./c_together.ts";
 
 const FOLDER = "extensions/c_drivers/tests/c/removal";
 
@@ -89,37 +92,42 @@ Deno.test("a removal without a bound driver, and a second block of `unplug each`
   }
 });
 
-Deno.test("a mapping that a removal leaves fails the test in each mode of the IOMMU", async () => {
-  const right = Deno.readTextFileSync(`${FOLDER}/stream.c`);
-  const leaky = right.replace(
-    "\tdevice_stop(stream->regs);\n\tstream_unmap(stream);",
-    "\tdevice_stop(stream->regs);",
+/** `stream.c` without the unmapping in its removal, in tests of each kind and mode. */
+function openLeaky() {
+  const lines = Deno.readTextFileSync(`${FOLDER}/stream.c`).split("\n");
+  const unmap = "\tstream_unmap(stream);";
+  const at = lines.findIndex((line, index) =>
+    line === unmap && lines[index - 1] === "\tdevice_stop(stream->regs);"
   );
-  assertEquals(leaky === right, false);
-  const words = ["inject each", "remove each", "unplug each"];
-  const tests = words.map((word) =>
+  const patch = { file: "stream.c", text: `@@ -${at + 1} +${at + 1} @@\n-${unmap}` };
+  const [{ loader }] = openPatched(`${FOLDER}/correct.dma`, [patch]) as [OpenedScenario];
+  const tests = LEAKING.map((word) =>
     `test "${word}" matrix { iommu.mode = [off, passthrough, lazy, strict] } {
   ${word} { if d.probe(nic) == 0 { d.remove(nic) } }
 }`
   );
-  using folder = new TempFolder({
-    "device.h": Deno.readTextFileSync(`${FOLDER}/device.h`),
-    "leaky.c": leaky,
-    "leaky.dma": [
-      "machine { pci { root_port rp0 { endpoint nic { bar = 4KiB } } } }",
-      'driver d = c "leaky.c"',
-      ...tests,
-    ].join("\n"),
-  });
-  const { output } = await dmalab("test", folder.at("leaky.dma"));
-  const failed = [...output.matchAll(/^(\w+ each) \[iommu\.mode = (\w+)\] \.\.\. FAILED/gm)];
+  const text = [
+    "machine { pci { root_port rp0 { endpoint nic { bar = 4KiB } } } }",
+    'driver d = c "stream.c"',
+    ...tests,
+  ];
+  return { entry: new SourceFile(`${FOLDER}/leaky.dma`, text.join("\n")), loader };
+}
+
+const LEAKING = ["inject each", "remove each", "unplug each"];
+const [leaky] = await loadOpened([openLeaky()]);
+
+Deno.test("a mapping that a removal leaves fails the test in each mode of the IOMMU", () => {
+  const { outcomes } = runProgram(programOf(leaky!), { attributeDefects: false });
   const modes = ["off", "passthrough", "lazy", "strict"];
   assertEquals(
-    failed.map(([, word, mode]) => `${word} ${mode}`),
-    words.flatMap((word) => modes.map((mode) => `${word} ${mode}`)),
-    output,
+    outcomes.map(({ combination, name, outcome }) => [name, combination, outcome]),
+    LEAKING.flatMap((word) => modes.map((mode) => [word, `iommu.mode = ${mode}`, "failed"])),
   );
   // The checker reports the mapping at the unbind and forgets it; page-table entries stay.
-  assertMatch(output, /unexpected report\[leak_at_unbind\]: .* with 1 live mapping/);
-  assertMatch(output, /^error\[E0921\]: the block leaks/m);
+  const reports = outcomes.flatMap(({ incidents }) => incidents)
+    .filter(({ name }) => name === "leak_at_unbind");
+  assertMatch(reports[0]!.text, / with 1 live mapping/);
+  const failures = outcomes.map(({ failure }) => `${failure!.code} ${failure!.message}`);
+  assertMatch(failures.join("\n"), /^E0921 The block leaks/m);
 });
