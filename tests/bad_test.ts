@@ -21,7 +21,10 @@ import { InvariantError } from "@dmalab/runtime";
 const FOLDER = "tests/bad";
 const UPDATE = Deno.args.includes("--update");
 
-/** The builtins, and one that breaks an invariant of the simulator: it reports a bug of dmalab. */
+/**
+ * The builtins, and one more, which breaks an invariant of the simulator. A call of it reports a
+ * bug of dmalab.
+ */
 const REGISTRY: Registry = {
   ...BUILTINS,
   functions: new Map([...BUILTINS.functions, ["break_an_invariant", {

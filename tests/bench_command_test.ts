@@ -115,7 +115,7 @@ Deno.test("--junit-path has a case for each cell and expectation, --plot a pictu
     assertEquals(report.match(/<failure message="The expectation is not met/g)?.length, 2);
     const picture = Deno.readTextFileSync(svg);
     assertMatch(picture, /^<!-- dmalab -->\n<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
-    // One line over the sizes for each mode.
+    // The picture has one curve for each mode, over all sizes.
     assertEquals(picture.match(/<text[^>]*>iommu\.mode = (?:strict|lazy)<\/text>/g)?.length, 2);
     for (const text of ["time per iteration", "64KiB", "4us"]) assertStringIncludes(picture, text);
     for (const document of [report, picture]) {

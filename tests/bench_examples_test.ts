@@ -1,6 +1,7 @@
 /**
- * The bench examples, counted in a second way. Two runs of different length differ only by the iterations
- * between their ends: the events of these iterations, and the sizes in the events' fields, are counted.
+ * The bench examples, counted in a second way. If one run has more iterations than another, the two
+ * runs differ only by the additional iterations. The events of these iterations, and the sizes in
+ * the events' fields, are counted.
  */
 import "@dmalab/bin/provide";
 import { assert, assertEquals } from "@std/assert";
@@ -21,7 +22,9 @@ const FILES = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).filter((name
 )
   .sort();
 const PAGE_BYTES = 4096;
-/** Number of counted iterations, and of the ones before them. */
+/**
+ * `TURNS`: number of counted iterations. `BEFORE`: number of iterations before the counted ones.
+ */
 const TURNS = 8;
 const BEFORE = 5;
 

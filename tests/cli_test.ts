@@ -254,7 +254,7 @@ Deno.test("use reads below the root and never outside it, links included", async
     const { code, errors } = await dmalab("run", folder.at(`lab/sub/${name}.dma`));
     assertEquals(code, 2);
     assertStringIncludes(errors, "lies outside");
-    // A mark in a folder above has no effect while this mark exists.
+    // A `deno.json` in a folder above `lab` has no effect while `lab/deno.json` exists.
     const mark = folder.at("lab/deno.json");
     assertStringIncludes(errors, `hint: \`${mark}\` makes its folder the root: move the file`);
   }
@@ -476,7 +476,7 @@ Deno.test("hunt prints what it finds as a test that fails when it is run, and ex
   const NONE = ["hunt", "--quirks", "none", "--cases", "21"];
   const nothing = await dmalab(...NONE, "--seed", "2");
   assertEquals(nothing.code, 0);
-  // Each machine has several cases; the last machine's are cut off.
+  // Each machine has several cases. On the last machine, the cases after the 21st are cut off.
   assertMatch(
     nothing.output,
     /^ok \| kernel 7\.2\.12, seed 2 \| 21 cases on [2-9] machines \| nothing found\n$/,
@@ -628,13 +628,13 @@ Deno.test("repl reads lines from a pipe, whatever ends them and wherever a lette
   const bytes = new TextEncoder().encode(
     'print "1"\r\nprint "2"\rprint "3"\n\nprint "é"\nprint "5"\r',
   );
-  // Split in the middle of the line end, and of the letter.
+  // The input is split in the middle of a line end, and in the middle of a letter.
   const [end, letter] = [bytes.indexOf(10), bytes.indexOf(0xc3) + 1];
   for (const piece of [bytes.slice(0, end), bytes.slice(end, letter), bytes.slice(letter)]) {
     await writer.write(piece);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  // Longer than one read.
+  // This input is longer than one read.
   await writer.write(
     new TextEncoder().encode(`\nprint "${"é".repeat(100_000)}".length\nprint "6"`),
   );

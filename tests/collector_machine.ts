@@ -88,7 +88,7 @@ const LSPCI = [
   "\tKernel driver in use: mlx5_core",
 ];
 
-/** The text of a trace. The collector keeps the lines of mappings, of every task. */
+/** The text of a trace. The collector keeps the lines about mappings, whichever task they name. */
 export const TRACE = [
   "# entries-in-buffer/entries-written: 6/6   #P:256",
   "         payroll-77      [003] .....     3.000000: dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=fffff000 size=64 phys_addr=1000 attrs=",

@@ -62,7 +62,7 @@ const RUNS = [
  */
 const HISTORY_REQUESTS = 60;
 
-/** Number of a run's requests that are enough to show the effects of its description. */
+/** Number of requests that are enough to show the effects of a run's description. */
 const DESCRIBED_REQUESTS = 20;
 
 /** Runs with system calls that together have all kinds of fields. */
@@ -83,15 +83,15 @@ function isOfTrace({ record }: Exception): boolean {
 class Findings {
   readonly wrong: string[] = [];
   /**
-   * `met`: exceptions that match a field. `effective`: exceptions for input fields for which a change
-   * had an effect.
+   * `met`: exceptions that match a field. `effective`: exceptions that match an input field whose
+   * change had an effect.
    */
   readonly met = new Set<number>();
   readonly effective = new Set<number>();
   readonly #seen = new Set<string>();
   changes = 0;
 
-  /** The changes of fields that no earlier record of the kind had. */
+  /** The changes of those fields that no earlier record of the same kind contained. */
   fresh<T>(kind: string, record: T, called = ""): RecordedChange<T>[] {
     return [...changesOf(record, called)].filter(({ name }) => {
       const key = `${kind} ${name}`;
@@ -246,8 +246,8 @@ function changeTrace(
 }
 
 /**
- * Removes the fields for the group and the order in which requests were submitted. For many requests
- * these fields decide facts that a single request does not show.
+ * Removes the fields `group` and `submissions`, which show the group and the order of the submitted
+ * requests. For many requests these fields decide facts that a single request does not show.
  */
 function changeOrder(run: CapturedRun, findings: Findings): void {
   for (const name of ["group", "submissions"] as const) {

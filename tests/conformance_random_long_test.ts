@@ -39,7 +39,7 @@ import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const [COUNT = 30, SEED = 1] = Deno.args.map(Number);
 const GOLDEN = "tests/golden";
-/** At most this much of a record's run is replayed. */
+/** Limits of the replayed part of a record, in requests and in lines. */
 const MAX_REQUESTS = 120;
 const MAX_LINES = 1500;
 

@@ -160,7 +160,7 @@ Deno.test("every key that the data's README lists is known, with each of its val
   };
   for (const [, names, words] of rows) {
     const quoted = [...words!.matchAll(/`([^`]+)`/g)].map(([, word]) => word!);
-    // "true in `runs`" gives the names of captures.
+    // In a text such as "true in `v7.3.4-x86-*`", the words after "in" are names of captures.
     const [plain] = words!.trim().split(" in `");
     const values = valuesOf[plain!] ?? (quoted.length > 0 ? quoted : undefined);
     assert(values !== undefined, `${names}: ${words}`);

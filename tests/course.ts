@@ -36,7 +36,8 @@ export function checkQuizzes(lesson: string, seeds: number): void {
         }
       }
     }
-    // For a hundred seeds 20 different questions are required, for fewer seeds a fifth as well.
+    // The number of different questions must be at least a fifth of the number of seeds: 20 for a
+    // hundred seeds.
     for (const each of texts) assert(each.size >= seeds / 5, `${lesson}: ${each.size} questions`);
   }
 }

@@ -1,4 +1,7 @@
-/** The course: ten lessons with quizzes that have answers, mistakes and rules. */
+/**
+ * The course: ten lessons with quizzes. Each question has an answer, mistakes to choose from, and
+ * the rules of the mistakes.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { formatSource } from "@dmalab/lang/editor";
 import { SourceFile } from "@dmalab/lang";

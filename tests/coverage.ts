@@ -3,9 +3,9 @@
  * scenarios are found by running the scenarios, rules of other tests by the citations in the tests'
  * names.
  *
- * A test's name is a statement with the place of its rule ("… (dma.md 3.3)"). All tests pass, or
- * `deno task test` fails. Error exits are counted only for the scenarios, because only events of
- * scenarios are recorded.
+ * A test's name is a statement with the place of its rule ("… (dma.md 3.3)"). Such a rule counts as
+ * exercised, because `deno task test` fails unless all tests pass. Error exits are counted only for
+ * the scenarios, because only events of scenarios are recorded.
  */
 import { join, relative } from "node:path";
 import {

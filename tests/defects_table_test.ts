@@ -80,7 +80,7 @@ function metadata(sizeBytes: number | null, more: Partial<MetadataShape> = {}): 
 
 interface Row {
   readonly kernel?: KernelProfile;
-  /** Other defects without which there is no damage. */
+  /** Further defects that are necessary for the damage. */
   readonly with?: readonly QuirkName[];
   readonly machine?: Partial<HuntMachine>;
   readonly steps: readonly HuntStep[];
@@ -158,8 +158,8 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     steps: [
       failing(io("read", [run(2, 4096), run(2, 4096, { high: true })]), "mempool_alloc", 1),
     ],
-    // If everything bounces, the first segment is undone; behind an IOMMU nothing needs to be
-    // undone.
+    // If everything bounces, the mapping of the first segment is undone. Behind an IOMMU nothing
+    // needs to be undone.
     seen: { off: "left behind", bounced: "right", strict: "right", lazy: "right" },
   },
   bounced_iova_keeps_slot_offset: {

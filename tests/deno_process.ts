@@ -67,7 +67,7 @@ function catchesInterrupt(pid: number): boolean {
 const MEASURE = '"$0" "$@"; code=$?; times; exit $code';
 const TIMES = /^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/gm;
 
-/** Runs the Deno that runs this process, and waits for its end. */
+/** Runs the Deno executable of this process, or `command`, and waits for the end of the run. */
 export async function runDeno(
   args: readonly string[],
   { command = Deno.execPath(), folder, env = {}, interruptAfter, measured = false }: DenoOptions,

@@ -1,4 +1,7 @@
-/** The project's packages from npm: the requests of deno.json, and the pins of deno.lock. */
+/**
+ * The project's packages from npm: those that deno.json asks for, and the versions pinned in
+ * deno.lock.
+ */
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
@@ -39,7 +42,10 @@ const OWN = /^npm:\/?dmalab(?=[@/])/;
  */
 export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;
 
-/** The project, and the programs with separate packages that it starts. */
+/**
+ * The folders of the project, and of the programs that it starts and that have packages of their
+ * own.
+ */
 const PROJECTS = [".", "extensions/c_drivers/compiler/compiler"];
 
 /** Reads deno.json and deno.lock of each project. */

@@ -86,7 +86,7 @@ Deno.test("the page says of each package that is at hand what the package says",
 });
 
 /**
- * Packages that no user gets with dmalab. Tests and builds need them, or drivers in C, which
+ * Packages that no user gets with dmalab. Tests and builds need them, or drivers in C need them and
  * download them.
  */
 const NOT_BUNDLED = [

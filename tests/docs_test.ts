@@ -153,7 +153,8 @@ const TYPESCRIPT = [INSTALL, "docs/typescript.md"];
 Deno.test("shell commands in the pages are ones that are known to work", () => {
   const known = [
     /^npx -y deno@2\.9\.6 task (?:demo|demo-c|test)$/,
-    // In the README; package_install_long_test.ts builds and installs the package in this way.
+    // Commands of the README. package_install_long_test.ts builds and installs the package with
+    // these commands.
     /^npx -y deno@2\.9\.6 task package$/,
     /^npm install -g --install-links \.\/dist$/,
     /^dmalab run examples\/start\/01-first-look\.dma$/,

@@ -38,8 +38,8 @@ const PIECES = [
 interface Edit {
   readonly kind: "insert" | "line" | "delete" | "word" | "undo";
   /**
-   * The place of the change, as a fraction of the text; `from`: the word that is copied, as a
-   * fraction of the words.
+   * `at`: the place of the change, as a fraction of the text's length. `from`: the position of the
+   * copied word, as a fraction of the number of words.
    */
   readonly at: number;
   readonly from: number;

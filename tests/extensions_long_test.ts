@@ -1,7 +1,8 @@
 /**
- * Each extension can be removed: its folder, and its line in `bin/extensions.ts`. The types must still be correct
- * after that, and the command must run. The tests of `cli/` must pass without all extensions. An extension that
- * others need, by the arrows of docs/dev/architecture.md, is removed together with those others.
+ * Each extension can be removed: its folder, and its line in `bin/extensions.ts`. After that, the
+ * types must still be correct, and the command must run. The tests of `cli/` must also pass after
+ * all extensions are removed. If other extensions need an extension (docs/dev/architecture.md draws
+ * an arrow for each need), they are removed together with it.
  */
 import { members, TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
@@ -15,7 +16,7 @@ const EXTENSIONS = members().filter((member) => member.startsWith("extensions/")
   .map((folder) => basename(folder));
 const ENTRIES = ["bin/main.ts", "bin/run_main.ts", "bin/worker.ts", "bin/test.ts"];
 const HELP = ["bin/main.ts", "--help"];
-/** Extensions that have a command with the same name. */
+/** Extensions that have a command with the name of the extension. */
 const COMMANDS_NAMED_SO = ["hunt", "topology", "vectors"];
 const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
@@ -95,8 +96,8 @@ Deno.test("without any one extension, and without all, types hold and the comman
         await runs(copy.path, gone);
       }));
   }
-  // The core imports no extension (tests/members_test.ts): running its tests without all of them is
-  // enough.
+  // The core imports no extension (tests/members_test.ts). Therefore it is enough to run its tests
+  // once, after all extensions are removed.
   await t.step(
     "without all, with the tests of cli/",
     () =>

@@ -25,8 +25,8 @@ export interface Exception {
   readonly record: RecordKind;
   readonly fields: readonly string[];
   /**
-   * `given`: the field is an input of the model. `left out`: the field is not compared, and a
-   * change of the field changes no result.
+   * `given`: the field is an input of the model. `left out`: the field is not compared; if it is
+   * changed, no result changes.
    */
   readonly treatment: "given" | "left out";
   /**
@@ -249,7 +249,10 @@ export function givenTable(): readonly string[] {
   ];
 }
 
-/** The table for the operations of page-wise maps, where all unlisted fields are compared. */
+/**
+ * The table for the operations of page-wise maps. All fields that the table does not list are
+ * compared.
+ */
 export function givenOfMapsTable(): readonly string[] {
   return [
     "| operations | given fields | why |",

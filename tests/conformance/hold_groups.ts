@@ -22,12 +22,13 @@ export const GOLDEN = "tests/golden";
  * The classes of checker reports that a group may cause. Most groups may cause none, because the
  * captured requests worked.
  *
- * 6.1 and 6.12 cause reports of overlapping cache lines, as with the kernel's own DMA debugging: they
- * map the same buffer for several commands at a time, and check cache lines on every machine
- * (rules/dma.md 8.2). Metadata with SGLs causes the report of the defect that made those requests fail
- * (rules/defects.md, `metadata_uses_data_gap`). Data in 7.0 and 7.1 behind an IOMMU causes the same
- * report: the front part of a split bio loses its gap bit (`gap_bit_lost_on_split`), and the captured
- * calls ended with EIO.
+ * Kernels 6.1 and 6.12 cause reports of overlapping cache lines, as with the kernel's own DMA
+ * debugging: these kernels map the same buffer for several commands at a time, and check cache
+ * lines on every machine (rules/dma.md 8.2). Metadata with SGLs causes the report `link_unaligned`:
+ * the defect that causes it made the captured requests fail (rules/defects.md,
+ * `metadata_uses_data_gap`). Data in 7.0 and 7.1 behind an IOMMU causes `link_unaligned`, too: the
+ * front part of a split bio loses its gap bit (`gap_bit_lost_on_split`), and the captured calls
+ * ended with EIO.
  */
 function deserved(group: string): readonly string[] {
   if (/\bv6\.(?:1|12)-/.test(group)) return ["cacheline_overlap"];
@@ -80,7 +81,7 @@ export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) 
   return { cases: captured.reduce((sum, { total }) => sum + total, 0), drawn };
 }
 
-/** The short suite replays one group in this many. */
+/** Number of groups of which the short suite replays one. */
 const SHARE = 6;
 
 /**

@@ -60,8 +60,9 @@ export abstract class InnerRecord {
   }
 
   /**
-   * Adds a copy to the bounce buffer, which was made inside the call that allocated the buffer. The
-   * line of that call was written at the call's end. Therefore the copy's line is placed before it.
+   * Adds a copy to the bounce buffer. The copy was made inside the call that allocated the buffer,
+   * but the line of that call was written only at the call's end. Therefore the line of the copy is
+   * placed before the line of the call.
    */
   protected addCopy(fields: Fields): void {
     const { size, tlb } = renamed(fields, { size: "size_bytes", tlb: "tlb_phys" });
@@ -72,7 +73,10 @@ export abstract class InnerRecord {
     else this.lines.splice(taken, 0, line);
   }
 
-  /** If the release copied the data back, the release's own line was written first. */
+  /**
+   * If the unmap of a bounce buffer copied the data back, the line of the unmap was written before
+   * the line of the copy.
+   */
   protected addRelease(fields: Fields, copies: boolean, more: More): void {
     const { size, tlb } = renamed(fields, { size: "size_bytes", tlb: "tlb_phys" });
     const dir = directionNumber(fields.dir);

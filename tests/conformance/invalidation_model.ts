@@ -13,7 +13,7 @@ type InvalidationLine =
     readonly op: "init";
     readonly mode: "strict" | "lazy";
     readonly caching_mode: boolean;
-    /** The requester id of each device in the group. */
+    /** The requester id of each device in the group that uses the domain. */
     readonly requesters: readonly number[];
     /** Mappings from before the recording: address and size. */
     readonly mapped: readonly (readonly [iova: number, size: number])[];
@@ -21,7 +21,7 @@ type InvalidationLine =
   | { readonly op: "map" | "unmap"; readonly iova: number; readonly size: number }
   | { readonly op: "flush" };
 
-/** Permissions of a mapping: all maps of the recorded driver have both. */
+/** Permissions of a mapping: the recorded driver maps everything for reading and for writing. */
 const READ_WRITE = 3;
 
 /** One domain of one group; all its devices have ATS. */

@@ -17,7 +17,7 @@ type Answer = Readonly<Record<string, unknown>>;
 export type OperationLine = Answer & { readonly op: string };
 
 interface TraceKind {
-  /** Prefix of the names of the groups of this kind. */
+  /** The names of all groups of this kind begin with this prefix. */
   readonly prefix: string;
   readonly record: RecordKind;
   /**
@@ -130,7 +130,7 @@ export function replayTrace(group: string, lines: readonly OperationLine[]): Gro
     const whole = broken === null;
     // A line on which the model throws counts as different.
     broken ??= attempt(() => run(line), "op", "an answer");
-    // A line without a result is no case, unless the model throws on it.
+    // A line counts as a case if it has a result, or if the model throws on it.
     const stumbled = whole && broken !== null;
     if (stumbled || results.some((field) => field in line)) {
       count.add(`line ${index + 1} (${line.op ?? "without an op"})`, broken, rule);

@@ -158,7 +158,7 @@ function rightWords(
   return { data_words_right: right, data_words: sizeBytes / WORD_BYTES };
 }
 
-/** The damage on the model, with the fields that the record has. */
+/** The damage in the model's memory, with the fields that the record has. */
 export function damageOf(host: DefectHost, step: DefectStep, memory: StepMemory): Json {
   const { memory: ram } = host.machine;
   const all: Record<string, Json> = {
@@ -212,7 +212,7 @@ function metadataReport(
   };
 }
 
-/** The part of an extent between two addresses. */
+/** The part of an extent that lies between the addresses `from` and `to`. */
 function partFrom([phys, sizeBytes]: DataExtent, from: number, to: number): DataExtent[] {
   const start = Math.max(phys, from);
   const end = Math.min(phys + sizeBytes, to);

@@ -46,7 +46,7 @@ export interface DefectStep {
   readonly result: { readonly [field: string]: Json };
   readonly block_events?: readonly (readonly [string, number])[];
   readonly commands: readonly DefectCommand[];
-  /** How often the request was tried; the commands are the first tries. */
+  /** Number of times that the request was tried; `commands` has the commands of the first tries. */
   readonly attempts?: number;
   readonly damage?: { readonly [field: string]: Json };
 }

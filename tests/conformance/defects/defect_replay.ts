@@ -99,7 +99,8 @@ function indexOf(entry: Json): number {
 }
 
 /**
- * Scenarios with commands between two steps that the record does not list.
+ * Scenarios in which commands ran between two steps, although the record does not list these
+ * commands.
  *
  * tests/golden/defects/README.md, "What a replay must bring along": in `p2pm` ordinary commands ran
  * between the steps. Therefore every tag had been used, by a command with metadata that was one

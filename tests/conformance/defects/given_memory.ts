@@ -77,7 +77,7 @@ export class GivenIovas {
  * later buffers are compared.
  */
 export class GivenSlots {
-  // A separate device: a device that has bounced once needs unmaps from then on.
+  // A separate device is used, because a device that has bounced once needs unmaps from then on.
   readonly #earlier = new DmaDevice("earlier", { minAlignMask: PAGE_BYTES - 1 });
   /** Page of the last allocated slot. */
   #lastPage = -1;
@@ -136,7 +136,8 @@ export function poolCalls(lines: readonly CallLine[]): CaptureCall[] {
         inner,
       });
     }
-    // A page-table entry that is followed by another call was not made for a pool.
+    // If a call other than a pool allocation follows a page-table entry, the entry was not made for
+    // a pool.
     if (name !== "pagetable.map") page = null;
   }
   return calls;

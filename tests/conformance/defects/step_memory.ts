@@ -176,7 +176,7 @@ function shownOffsetBytes({ steps }: DefectCase): number {
 }
 
 /**
- * The longest list of a user's metadata in the record of any step of a case. Other steps may show
+ * The longest list of a user's metadata that a recorded step of a case shows. Other steps may show
  * less: a refused request shows only a part.
  */
 function longestShown(captured: DefectCase, [start, sizeBytes]: DataExtent): readonly DataExtent[] {
@@ -270,7 +270,8 @@ function continuation(end: number, shown: readonly DataExtent[]): number {
 }
 
 /**
- * A user's metadata: its recorded part, then the rest as the request describes it.
+ * A user's metadata: first its recorded part, then the rest at the addresses that the request
+ * names.
  *
  * @param start First byte, as the user gave it.
  * @param secondPage Address of the second page, if the user named it.
@@ -298,9 +299,9 @@ function userMetadata(
 }
 
 /**
- * The kernel's own metadata: the recorded pieces, then a piece for each bio that was never mapped.
- * A kernel allocates a power of two of bytes, aligned to its size. The record shows which
- * allocation was used, but no address inside the allocation.
+ * The kernel's own metadata: first the recorded pieces, then one piece for each bio whose metadata
+ * was never mapped. A kernel allocates a power of two of bytes, aligned to its size. The record
+ * shows which allocation was used, but no address inside the allocation.
  */
 function kernelMetadata(
   sizeBytes: number,

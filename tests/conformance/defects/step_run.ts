@@ -101,8 +101,8 @@ function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest)
 }
 
 /**
- * Splits a bio as a device above the disk with the same limits does. That device submits each piece
- * as a separate bio.
+ * Splits a bio as a device above the disk does. That device has the same limits as the disk, and
+ * submits each piece as a separate bio.
  */
 function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): Bio[] {
   const { machine, driver } = host;
@@ -148,8 +148,8 @@ function passThrough(host: DefectHost, step: StepRequest): Io {
 
 /**
  * Sends requests to the driver one by one, at the speed of the recorded device. If a request has
- * the tag of an earlier request, it is sent after the earlier request has completed; all other
- * requests are sent before that.
+ * the tag of an earlier request, it is sent only after the earlier request has completed. Other
+ * requests are sent without waiting for this.
  */
 class DispatchPace {
   readonly #queued: NvmeRequest[] = [];

@@ -122,8 +122,8 @@ interface OpenCall {
   /** The call was made to fail at its entry, as if it had not been called. */
   injected: boolean;
   /**
-   * Whether the call has queued a range for flushing. A range that the call frees afterwards was
-   * queued before the call.
+   * Whether the call has queued a range for flushing. If the call frees a range after that, this
+   * range was queued before the call.
    */
   parked: boolean;
 }
@@ -350,10 +350,10 @@ function outcomeOf({ status, released, completed }: PreparedCommand): string {
 }
 
 /**
- * The controller's work in the form of the record. The recorder noted all accesses under the
- * command that was fetched last, and the controller read metadata only after a command's data had
- * moved. Therefore the metadata of several commands in flight is noted under the last command, in
- * the order in which the commands' data ended.
+ * The controller's work in the form of the record. The recorder noted each access under the command
+ * that was fetched last. The controller read a command's metadata only after all data of the
+ * command had moved. Therefore, if several commands are in flight, the metadata of all of them is
+ * noted under the last command, in the order in which the transfers of the commands' data ended.
  */
 function recordedDevices(commands: readonly PreparedCommand[], step: DefectStep): Json[] {
   const sent = commands.filter(({ device }) => device !== null);

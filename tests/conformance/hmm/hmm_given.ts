@@ -13,7 +13,10 @@ export interface GivenFields {
   readonly why: string;
 }
 
-/** @param ops Names of operations, separated by blanks, like the fields. */
+/**
+ * @param ops Names of operations, separated by blanks.
+ * @param fields Names of fields, separated by blanks.
+ */
 function given(ops: string, fields: string, why = "What the program asked for."): GivenFields {
   return { ops: ops.split(" "), fields: fields === "" ? [] : fields.split(" "), why };
 }

@@ -35,7 +35,7 @@ const KERNEL_MMIO = 16;
 const KERNEL_CACHE = 4;
 const READ_AND_WRITE = 3;
 
-/** Facts about a call that lines inside it mention. */
+/** Facts about a call that the lines of the operations inside the call mention. */
 export interface Around {
   /**
    * The range and offset to which memory is linked, and the address of the memory. A bounced buffer
@@ -60,7 +60,9 @@ const CALLS = [
 
 const NOTHING_AROUND: Around = { link: null, attrs: [] };
 
-/** A flush timer that fired inside the next call, after a number of the call's operations. */
+/**
+ * A flush timer that fires inside the next call, when `after` operations of that call are complete.
+ */
 interface TimerInside {
   readonly after: number;
   readonly queue: FlushQueue;
@@ -76,7 +78,10 @@ export class InnerLines extends InnerRecord {
   #timer: TimerInside | null = null;
   /** Number of lines that were completed since the current operation began. */
   #complete = 0;
-  /** The call that was entered last, and whether it frees a range without an unmap. */
+  /**
+   * `#call`: the call that was entered last. `#bareFree`: whether that call frees a range without
+   * an unmap.
+   */
   #call = "";
   #bareFree = false;
   /** Whether the call has queued a range for flushing. */
@@ -147,11 +152,11 @@ export class InnerLines extends InnerRecord {
   }
 
   /**
-   * Makes the flush queue's timer fire inside the next operation: after `after` lines of the
-   * operation, before the next range is allocated, freed or queued.
+   * Makes the flush queue's timer fire inside the next operation: when `after` lines of the
+   * operation are complete, and before the operation allocates, frees or queues its next range.
    *
-   * @param afterMiss Whether the allocation after these lines misses the cache. The timer then
-   *   fires after the miss.
+   * @param afterMiss Whether the allocation that follows these lines misses the cache. The timer
+   *   then fires after the miss.
    */
   fireInside(queue: FlushQueue, after: number, afterMiss: boolean): void {
     this.#timer = { after, queue, afterMiss };
@@ -289,7 +294,10 @@ export class InnerLines extends InnerRecord {
     this.addRelease(fields, attrs.attrs === undefined, attrs);
   }
 
-  /** @param isMessage A message without a stack trace: the record contains only one kind of these. */
+  /**
+   * @param isMessage Whether the warning is a message without a stack trace. The record contains
+   *   only one kind of such messages.
+   */
   #addWarning(at: string, isMessage: boolean): void {
     if (at === "iommu_dma_alloc_iova") {
       const { lastAddress } = this.dev;

@@ -114,7 +114,7 @@ const FIRST_TAKEN_PFN = FIRST_OWN_PFN + 1024;
  * and all pages that were only read share the zero page. A frame of the model keeps the model's
  * number until the record shows the entry that contains the frame.
  *
- * It is the page allocator of the machine's processes. Pages have no contents.
+ * This class is the page allocator of the machine's processes. Pages have no contents.
  */
 export class GivenFrames implements FrameSource {
   readonly #recorded = new Map<number, number>();
@@ -130,10 +130,9 @@ export class GivenFrames implements FrameSource {
   }
 
   /**
-   * The recorded number of a frame, if it is known; otherwise `shown` becomes that number.
+   * The recorded number of a frame. If it is not known yet, `shown` becomes the recorded number.
    * @param shown The number that the record has at the place where the model has this frame.
-   * @returns Null for a frame without a known number, if the record shows no number at that place,
-   *   or a number that belongs to another frame.
+   * @returns Null if the number is not known, and `shown` is null or belongs to another frame.
    */
   recorded(pfn: number, shown: number | null): number | null {
     const known = this.#recorded.get(pfn);

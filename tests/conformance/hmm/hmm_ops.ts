@@ -26,13 +26,13 @@ import type { HmmMachine } from "./hmm_machine.ts";
 import { addressOrNull, attributeList } from "./hmm_words.ts";
 import { directionNumber, errnoOf, type Fields } from "../inner_record.ts";
 
-/** Limit of tries of a fault that returns -EBUSY. The fault returns -EBUSY once for each page table. */
+/** Largest number of tries of a fault. A fault returns -EBUSY once for each page table. */
 const MAX_TRIES = 1000;
 
 /** Calls with lines that contain the state of the range after the call. */
 const TELLS_STATE: ReadonlySet<string> = new Set(["dma_iova_try_alloc", "dma_iova_free"]);
 
-/** Actions of an interval's callback on the entries of its range. */
+/** What the callback of an interval does with the entries of the interval's range. */
 const UNMAPS = 1;
 const UNMAPS_AND_CLEARS = 2;
 
@@ -208,8 +208,8 @@ export class HmmOps {
   }
 
   /**
-   * Repeats a fault while it is busy, and while the notifier's sequence number has changed
-   * afterwards.
+   * Repeats a fault while it returns -EBUSY, and while the notifier's sequence number has changed
+   * since the beginning of the fault.
    */
   #fault(op: HmmOp, memory: MappedMemory): JsonObject {
     const { mm, notifier } = memory;
@@ -267,7 +267,8 @@ export class HmmOps {
     const changed = reported.changed();
     for (const entry of changed) {
       if (!this.#frames.isOwn(entry.pfn)) continue;
-      // If the record shows no change of an entry, the entry got its previous frame again.
+      // If the record shows no change of an entry that the model changed, the entry has its
+      // previous frame again.
       const before = reported.before(entry.index);
       const kept = before?.flags === entry.flags && before.order === entry.order
         ? before.pfn

@@ -41,7 +41,7 @@ const NOTHING: JsonObject = {};
 /**
  * Called with the model's results of an operation.
  * @param results The part of the record that is compared.
- * @param differs Returns whether the case would differ with other results.
+ * @param differs Returns whether other results would differ from the record.
  */
 export type WatchResults = (
   op: string,

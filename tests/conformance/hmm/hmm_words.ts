@@ -4,7 +4,10 @@ import { DMA_ATTR } from "@dmalab/runtime/dma";
 import type { Json } from "../difference.ts";
 import type { Fields } from "../inner_record.ts";
 
-/** Places of a kernel's warnings as it prints them, by the model's names for them. */
+/**
+ * The places of a kernel's warnings, as the kernel prints these places. The keys are the model's
+ * names of the places.
+ */
 export type WarnSites = Readonly<Record<string, readonly [site: string, within: string]>>;
 
 const IN_7_2: WarnSites = {
@@ -78,8 +81,8 @@ export class AddressWords {
   }
 
   /**
-   * The model's number for an address. The record has addresses that a double cannot represent as
-   * text.
+   * The model's number for an address. In the record, an address that a double cannot represent is
+   * a text.
    */
   number(word: Json | undefined): number {
     if (typeof word === "number") return word;
@@ -102,7 +105,7 @@ export class AddressWords {
     return Object.fromEntries(entries.map(([key, each]) => [key, this.recorded(each)]));
   }
 
-  /** The record's number for the last frame that a search of the model may use. */
+  /** The record's number for the last frame that the model may use in a search. */
   recordedLimit(pfn: number): number {
     return pfn > 2 ** 32 ? pfn + this.#gapPfns : pfn;
   }

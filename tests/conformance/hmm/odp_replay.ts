@@ -168,7 +168,8 @@ class OdpCase {
     if (typeof made === "number") return ret;
     this.#region = made;
     const { end, start } = made.umem;
-    // This notifier is inserted after the region's own notifier, so that it is called later.
+    // This notifier is inserted after the region's own notifier, so that it is called after that
+    // one.
     this.mm.notifiers.insert(start, end, {
       invalidate: (notifier, range) => {
         notifier.advance();

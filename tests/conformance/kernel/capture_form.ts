@@ -92,8 +92,9 @@ export interface CapturedCalls {
 /**
  * Converts events to recorded calls.
  *
- * @param ranges The ranges that the request has reserved so far. The captures print them with the
- *   calls that use them. The calls of these events add their ranges to the list.
+ * @param ranges The ranges that the request has reserved so far. The captures print a range with
+ *   each call that uses the range. If a call of these events reserves a range, the range is added
+ *   to this list.
  * @param probes Which lines the record contains.
  */
 export function capturedCalls(
@@ -141,9 +142,9 @@ export function capturedCalls(
 }
 
 /**
- * Moves operations to the calls under which the probes recorded them. If a call's line was written
- * at its entry, it gets all operations that follow. If the line of the next call was written at its
- * return, these include the operations of the next call.
+ * Moves operations to the calls under which the probes recorded them. If the line of a call was
+ * written at the call's entry, the call gets all operations that follow. If the line of the next
+ * call was written at its return, the operations of the next call are among them.
  */
 function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
   const logged: CaptureCall[] = [];
@@ -175,14 +176,19 @@ function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): Captu
   return inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
 }
 
-/** The range that a call ends: the call clears its leaves, or frees its addresses. */
+/**
+ * The range that a call ends. The call clears the range's leaves, or frees the range's addresses.
+ */
 function rangeEnded(inner: readonly InnerLine[], ranges: readonly LinkedRange[]): LinkedRange {
   const start = inner.find(({ op }) => op === "iommu_unmap" || op === "iova_free")?.iova;
   const found = ranges.findLast(({ addr }) => addr - addr % GRANULE_BYTES === start);
   return found ?? { addr: 0, sizeBytes: 0, bounced: false };
 }
 
-/** Adds the line of a probe that the captures had where `dma_iova_destroy` begins to unlink. */
+/**
+ * Adds a line that the captures have: one of their probes was where `dma_iova_destroy` begins to
+ * unlink.
+ */
 function withUnlink(list: readonly InnerLine[], { addr, mapped }: Body): readonly InnerLine[] {
   if (!list.some(({ op }) => op === "iommu_unmap")) return list;
   return [{ op: "iova_unlink", addr: addr!, offset: 0, size: mapped! }, ...list];
@@ -245,8 +251,8 @@ const MAPPED = { ...SYNCED, phys: "phys" };
 /** The operations inside one call, collected event by event. */
 class InnerOperations extends InnerRecord {
   /**
-   * Whether this call has queued a range for flushing. A range that the call frees afterwards was
-   * queued before the call.
+   * Whether this call has queued a range for flushing. If the call frees a range after that, this
+   * range was queued before the call.
    */
   #parked = false;
   /** The lines of each event. */
@@ -260,7 +266,8 @@ class InnerOperations extends InnerRecord {
     "iova.free": ({ size_bytes, start, to }) =>
       this.#addFree(start as number, size_bytes as number, to === "flush_queue"),
     "iommu.map": (fields) => this.push({ op: "iommu_map", ...renamed(fields, MAPPED) }),
-    // The probe saw how much had been mapped; the mapping was then undone.
+    // The probe showed how many bytes were mapped before the failure; these bytes were then
+    // unmapped.
     "iommu.map_failed": ({ iova, phys, undone_bytes: size }) => {
       this.push({
         op: "iommu_map",

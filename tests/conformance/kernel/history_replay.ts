@@ -27,8 +27,8 @@ import type { KernelReplay } from "./kernel_replay.ts";
 import type { Fields } from "../inner_record.ts";
 
 /**
- * Lines of work that belongs to no request. The allocations of this work have separate lines
- * before, and its mappings are shown by the lines of the page table.
+ * Lines of work that belongs to no request. Before such a line, separate lines show the allocations
+ * of this work. The lines of the page table show its mappings.
  */
 const OF_OTHERS = /^dma_/;
 
@@ -58,7 +58,7 @@ interface Range {
  * A completion can interrupt a mapping between two of the mapping's allocations. Therefore the
  * history is also advanced from inside the model, at two points. Just before the model allocates,
  * the lines up to the next recorded allocation are replayed. Just after the flush of the flush
- * timer, the lines up to the ranges that this flush frees are replayed.
+ * timer, the lines up to those about the ranges that this flush frees are replayed.
  */
 export class HistoryReplay {
   readonly #machine: Machine;
@@ -73,8 +73,8 @@ export class HistoryReplay {
   /** The limit of the model's last IOVA allocation, as a page frame. */
   #limitPfn = 0;
   /**
-   * Number of the request that is no case and may own the next allocation; -1 if no such request
-   * exists.
+   * Number of a request that is not a case, but that may own the next allocation; -1 if no such
+   * request exists.
    */
   #stranger = -1;
   /** IOVAs of requests that are no cases, by number. */
@@ -298,9 +298,9 @@ export class HistoryReplay {
   }
 
   /**
-   * Handles cleared page-table entries. If the entries belong to an open request, they map its
-   * metadata: metadata is unmapped before the line of the request's completion, and the mapping of
-   * the data ends at that line.
+   * Handles cleared page-table entries. If the entries belong to an open request, they mapped the
+   * request's metadata: metadata is unmapped before the line of the request's completion, and data
+   * is unmapped at that line.
    */
   #unmap(iova: number, sizeBytes: number): void {
     const owner = this.#owners.get(iova);
@@ -349,7 +349,8 @@ export class HistoryReplay {
 
   /**
    * Handles the line of a freed range. If the model has freed a range, the line is compared with
-   * it. Otherwise the range belongs to other work: the model frees it first.
+   * that range. Otherwise the range of the line belongs to other work: the model frees this range
+   * before the comparison.
    */
   #released(line: number): void {
     const event = this.events[line]!;
@@ -414,8 +415,8 @@ export const FREES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a line reports a release. The model must have a line for it, unless other users of the
- * machine caused the release.
+ * Whether a line reports a freed range or a flush. The model must have the same line, unless other
+ * users of the machine caused the recorded line.
  */
 function tellsOfRelease([kind]: HistoryEvent): boolean {
   return FREES.has(kind) || kind === "iotlb_flush_all";

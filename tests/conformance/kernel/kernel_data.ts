@@ -43,9 +43,12 @@ export interface CaptureRequest {
   readonly integrity_segments?: readonly DataExtent[];
   /** For a refused request: the pieces that were mapped until the refusal, data first. */
   readonly mapped_segments?: readonly DataExtent[];
-  /** Equal for requests that were split from, or submitted by, the same system call. */
+  /**
+   * Equal for requests into which one system call was split, and for requests that one system call
+   * submitted.
+   */
   readonly group?: number;
-  /** Numbers of the system calls in the request, in order. */
+  /** Numbers of the system calls whose data the request contains, in order. */
   readonly submissions?: readonly number[];
 }
 
@@ -146,7 +149,10 @@ const RULES: readonly (readonly [RegExp, string])[] = [
  * @see tests/golden/kernel/README.md
  */
 export interface Probes {
-  /** Lines of freed ranges: of queued ranges, and in a history of all ranges. */
+  /**
+   * Whether the record has lines of freed ranges: of queued ranges, and in a history also of all
+   * other freed ranges.
+   */
   readonly releases: boolean;
   readonly flushes: boolean;
   /**
@@ -157,8 +163,9 @@ export interface Probes {
 }
 
 /**
- * The probes of a run. The probes of 6.1 and 6.12 (and of a run that says so) did not record queued
- * ranges. The probes of 6.18 read the iterator's fields at the offsets of other releases.
+ * The probes of a run. The probes of 6.1 and 6.12 (and of a run with `parked_recorded: false`) did
+ * not record queued ranges. The probes of 6.18 read the iterator's fields at the offsets of other
+ * releases.
  */
 export function probesOf({ config, kernel }: CaptureEnvironment): Probes {
   return {

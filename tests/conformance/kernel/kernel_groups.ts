@@ -19,7 +19,7 @@ import {
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
-/** A run, and the system calls that caused it. */
+/** The results of a run, and those of the system calls that caused its requests. */
 type Replayed = Omit<RunResults, "outcomes"> & { readonly submissions: GroupResult };
 
 const NOT_REPLAYED: Difference = { path: "", expected: "a result", got: undefined };

@@ -56,7 +56,8 @@ export interface CapturedParts {
 }
 
 /**
- * The profile with the longest name that a kernel's version begins with.
+ * The profile for a kernel's version: of the profiles with whose name the version begins, the one
+ * with the longest name.
  * @throws {GoldenReadError} For a kernel that dmalab does not have.
  */
 export function profileOf(kernel: string): KernelProfile {
@@ -117,7 +118,7 @@ function logicalBlockBytes({ logical_block_size }: CaptureConfig): Bytes {
   return logical_block_size ?? DEFAULT_BLOCK_BYTES;
 }
 
-/** Bytes of a block's metadata that are in a separate buffer. */
+/** Number of bytes of a block's metadata, if the metadata is in a separate buffer; otherwise 0. */
 export function separateMetadataBytes(
   { metadata_bytes = 0, metadata_extended }: CaptureConfig,
 ): Bytes {

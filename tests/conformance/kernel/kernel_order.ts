@@ -54,7 +54,7 @@ function linesInside(calls: CaptureCase["map"] | undefined, op: string): readonl
  */
 function parkedBehind(cases: readonly CaptureCase[]): ReadonlySet<number> {
   const parked = new Set<number>();
-  /** The last request that got each range. */
+  /** For each range, the last request that got it. */
   const owners = new Map<number, number>();
   for (const [index, { map, unmap }] of cases.entries()) {
     for (const { iova } of linesInside(map, "iova_alloc")) owners.set(iova as number, index);
@@ -83,7 +83,7 @@ class GivenAddresses {
     const { iova } = domain;
     iova.allocFast = (_cpu, _pfns, limitPfn) => {
       const next = this.#coming[0];
-      // A failed attempt below a limit has no line.
+      // The captures have no line for a failed attempt to allocate below a limit.
       if (next === undefined || next.limitPfn !== limitPfn) return 0;
       this.#coming.shift();
       iova.lastSource = next.source;
@@ -104,8 +104,8 @@ class GivenAddresses {
 
 /**
  * Makes the bounce pool use the captured slots. The address of each buffer's data is an input. A
- * buffer may begin with further slots, which keep the low address bits of its memory: these slots
- * are compared.
+ * buffer may begin with further slots, so that its data has the same low address bits as the
+ * original memory. These slots are compared.
  */
 class GivenSlots {
   /** Addresses of the remaining buffers of the current request, the next one first. */

@@ -55,11 +55,14 @@ import { givenBlocks } from "./recorded_pool.ts";
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
 /**
- * Number of a command's ranges that the emulated controller handled; the controller recorded the next
- * range, too.
+ * The largest number of a command's ranges that the emulated controller handled. It recorded the
+ * first range beyond this number, too.
  */
 const MAX_RANGES = 1024;
-/** The controller's status for more ranges: an internal error, with "do not retry". */
+/**
+ * The controller's status for a command with more ranges than `MAX_RANGES`: an internal error, with
+ * "do not retry".
+ */
 const TOO_MANY_RANGES = 0x4006;
 
 const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
@@ -205,7 +208,10 @@ export class KernelReplay {
     return this.#iods.getOrInsertComputed(record, () => new Iod(record, this.host.pools));
   }
 
-  /** The controller's accesses for a command. The captures do not record the list of a discard. */
+  /**
+   * The controller's accesses for a command. The captures do not record the range list of a discard
+   * command.
+   */
   #seenByDevice(iod: Iod): { readonly accesses: Json; readonly status: number } {
     const { ranges, status } = this.host.controller.resolve(iod.sqe);
     const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MAX_RANGES + 1);
@@ -286,8 +292,8 @@ function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
   let doneBytes = 0;
   for (const bio of request.bios) {
     const last = bio === request.bios.at(-1);
-    // The length of a user's buffer is determined by the user, the length of the kernel's own
-    // buffer by the format.
+    // The user determines the length of a user's buffer; the format determines the length of the
+    // kernel's own buffer.
     const sizeBytes = last ? Infinity : (bio.sizeBytes / logicalBlockSizeBytes) * metadataBytes;
     bio.metadata = sliceVecs(vecs, doneBytes, sizeBytes);
     doneBytes += sizeBytes;

@@ -2,9 +2,9 @@
  * A descriptor pool of a replay.
  *
  * The order of a pool's blocks depends on when other requests complete. If a history contains these
- * completions, the address of each block is compared: only the memory address of a page by which
- * the pool grew is an input. Without them, the pool returns the captured addresses. In both cases
- * it is compared whether the pool grows, and by which calls.
+ * completions, the address of each block is compared, and only the memory address of each page that
+ * is added to the pool is an input. Without them, the pool returns the captured addresses. In both
+ * cases the replay compares whether the pool grows, and with which calls it grows.
  */
 import {
   alignDown,
@@ -82,8 +82,8 @@ export class RecordedPool implements DescriptorPool {
   }
 
   /**
-   * Called if more requests may have owned blocks at the same time than the replay knows. The
-   * number of such requests is unknown, so the pool may have grown. It must have grown if a block
+   * Called if the replay may not know all requests that owned blocks at the same time. The number
+   * of the unknown requests is unknown, so the pool may have grown. It must have grown if a block
    * lies outside of its pages.
    */
   allowOverlap(): void {
@@ -180,8 +180,8 @@ export class RecordedPool implements DescriptorPool {
   }
 
   /**
-   * The CPU address of a block: its address in a page of the pool. For a block outside of the
-   * pool's pages, the device address itself.
+   * The CPU address of a block: its address in a page of the pool. If the block lies outside of the
+   * pool's pages, its device address is used.
    */
   #physOf(dma: DmaAddr): PhysAddr {
     const page = this.#pages.get(pageOf(dma));

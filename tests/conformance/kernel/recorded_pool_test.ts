@@ -10,7 +10,7 @@ Deno.test("a pool's blocks come out by the order of a history; where a request w
     return total - agree;
   };
   assertEquals(differing(null, 0), 0);
-  // Requests that took blocks of existing pages.
+  // Each of these requests took blocks of existing pages. Each is removed from the record once.
   for (const lost of [55, 77, 86]) {
     assertEquals(differing(lost, 1), 0);
     assertEquals(differing(lost, 0) > 0, true, "later requests take its blocks");

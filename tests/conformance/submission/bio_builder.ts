@@ -35,16 +35,16 @@ export type UserPiece = readonly UserRun[];
 /**
  * Which pages of a buffer become one vector.
  *
- * `"folio"`: pages in one folio that one lookup has found; a lookup takes at most as many pages of
- * one buffer as the bio has vectors left. `"contiguous"`: all physically contiguous pages, even if
- * they belong to different buffers.
+ * `"folio"`: pages in one folio that one lookup has found. A lookup takes pages of only one buffer,
+ * and at most as many pages as the bio can still take vectors. `"contiguous"`: all physically
+ * contiguous pages, even if they belong to different buffers.
  */
 export type PageJoin = "folio" | "contiguous";
 
 /**
- * Which pages direct I/O of a release joins. Releases with `vectors_stay_apart`, such as 6.12, do
- * not join the vectors of a bio when they map the bio. Instead they join touching pages when they
- * build it.
+ * Which pages a release joins in direct I/O. Releases with `vectors_stay_apart`, such as 6.12, do
+ * not join the vectors of a bio when they map the bio. Instead, these releases join adjacent pages
+ * when they build the bio.
  */
 export function pageJoinOf(kernel: Kernel): PageJoin {
   return kernel.vectors_stay_apart ? "contiguous" : "folio";

@@ -41,7 +41,8 @@ Deno.test("6.12 joins all that touches, across buffers too (captured)", () => {
 Deno.test("one lookup takes as many pages as the bio has vectors left (captured)", () => {
   // v7.2-none-mdts0: 1 MiB at offset 0x200 covers 257 pages.
   assertEquals(sizes(build([[run(HUGE_PAGE + 0x200, MIB, LARGE)]])[0]!), [1048064, 512]);
-  // v7.2-none-mdts0-big: 256, 255 and 1 pages, then the next buffer with 253, 252 and 7.
+  // In v7.2-none-mdts0-big, the first buffer has vectors of 256, 255 and 1 pages, and the next
+  // buffer has vectors of 253, 252 and 7 pages.
   const three = [0, 1, 2].map((index) => [run(HUGE_PAGE + 2 * index * LARGE, LARGE, LARGE)]);
   const [bio, ...rest] = build(three);
   assertEquals(rest, []);

@@ -169,7 +169,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     // goes through the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
     // A write has a plug around the whole call. On releases where the order of requests depends on
-    // the plug, a call that waits flushes the plug when the call sleeps.
+    // the plug, a call that must wait goes to sleep, which flushes the plug.
     const isWrite = op === "write" && this.merger.plugsNewestFirst;
     const own = plug !== null || (alone && !isWrite) ? null : new Plug<BlockRequest>();
     let ok = true;

@@ -94,8 +94,8 @@ Deno.test("a call that needs several bios holds them back by itself (captured)",
   const full = model();
   run(full, calls);
   assertEquals(full.sent.map(({ bytes }) => bytes / KIB), [512, 512, 4]);
-  // The second piece is as long as a request may be. If a request has room, the last page is added
-  // to it.
+  // The second request is as long as a request may be, so the last page becomes a request of its
+  // own. If a request has room for one more page, the last page is added to that request.
   const roomy = model({ maxSegments: 100 });
   run(roomy, calls);
   assertEquals(roomy.sent.map(({ nrPhysSegments }) => nrPhysSegments), [100, 100, 57]);

@@ -80,7 +80,8 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     const expected = new Map(group.map((call) => [call, ofCalls.of(call, group)]));
     const metadataAt = givenMetadata([...expected.values()].flat(), blockSectors);
     const model = new SubmissionModel(limits, kernel, { ...setup, metadataAt });
-    // If a plug sends the newest requests first, their order shows when it was flushed.
+    // If a plug sends the newest requests first, the order of the requests shows when the plug was
+    // flushed. Therefore all calls of the group are replayed together.
     const together = (last: CapturedCall, call: CapturedCall) =>
       kernel.plug_newest_first || continues(last, call, blockSectors);
     for (const burst of chunk(group, together)) {
@@ -154,9 +155,9 @@ function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean):
 /**
  * Whether two calls were submitted together, as far as it matters.
  *
- * The captures do not say which calls were submitted together. Calls of a burst that continue each
- * other on the disk cannot do so by accident, and count as submitted together. Other calls cannot
- * be merged, so for them it does not matter.
+ * The captures do not say which calls were submitted together. If calls of a burst continue each
+ * other on the disk, this is no accident: they count as submitted together. Other calls cannot be
+ * merged, so it does not matter whether they were submitted together.
  */
 function continues(previous: CapturedCall, call: CapturedCall, blockSectors: number): boolean {
   return previous.how === "aio" && call.how === "aio" && previous.kind === call.kind &&
@@ -164,7 +165,7 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
     previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
 }
 
-/** The captured requests of a run, by the calls that they contain parts of. */
+/** The captured requests of a run, by the calls whose parts the requests contain. */
 class CasesOfCalls {
   readonly #named = new Map<number, Set<CaptureCase>>();
   /**
@@ -378,7 +379,7 @@ type Numbered = Pick<CaptureCase, "id" | "request">;
  * numbers shows where requests were dropped. Nothing else is known about a dropped request.
  */
 export class LostRequests {
-  /** Numbers between the first and the last that no request of the run has. */
+  /** Numbers between the first and the last request's number that belong to no recorded request. */
   readonly #missing = new Set<number>();
 
   /** @param cases All requests of the run. */
@@ -395,7 +396,7 @@ export class LostRequests {
    * The requests of a call that the record can contain.
    * @param got All requests that the model made for the call.
    * @param recorded The call's requests in the record.
-   * @param beside Recorded requests that may have been next to lost requests.
+   * @param beside Recorded requests whose numbers may be adjacent to those of lost requests.
    */
   withoutLost<R extends BlockRequest>(
     got: readonly R[],
@@ -449,7 +450,7 @@ function isPassthrough({ how }: CapturedCall): boolean {
 
 /**
  * The result of a call to a block device of 0 bytes. The kernel creates such a device for a disk
- * with metadata among its data. Every position is beyond the device's end.
+ * whose blocks contain data and metadata. Every position is beyond the device's end.
  */
 export function resultBehindTheEnd(call: CapturedCall): CallResult {
   const errno = call.how === "ioctl" ? ERRNO.EINVAL : call.op === "write" ? ERRNO.ENOSPC : 0;
