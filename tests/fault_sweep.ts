@@ -9,7 +9,7 @@ import {
   ResourceTracker,
 } from "@dmalab/runtime";
 
-/** An attempt. The work before the observed work has already been done on the attempt's machine. */
+/** An attempt on a machine on which the work before the observed work has already been done. */
 export interface Attempt<R> {
   readonly machine: Machine;
   /** Does the observed work, and undoes it whatever happens. @returns The result for a caller. */
@@ -19,7 +19,7 @@ export interface Attempt<R> {
 /** The result with a failure at one place. */
 export interface SweepResult<R> {
   readonly point: InjectionPointName;
-  /** At which pass of the injection point the failure was, from 1. */
+  /** Number of the pass of the injection point at which the failure happened, from 1. */
   readonly nth: number;
   readonly outcome: R;
   readonly leaks: readonly Leak[];

@@ -54,8 +54,8 @@ function bench({ device = {}, force = false, iommu }: Environment): TestBench {
 }
 
 /**
- * The results of a call when allocations and mappings inside it fail, by the injection point. All
- * failures at one point must give the same result.
+ * For each injection point, the result of a call if an allocation or a mapping fails at that point
+ * inside the call. All failures at one point must give the same result.
  */
 function answers<R>(
   environment: Environment,

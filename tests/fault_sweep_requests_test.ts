@@ -24,9 +24,9 @@ Deno.test("partial_destroy_on_link_failure: of a range as much is lost as was no
   const twelve = { controller: {}, shape: pages(12), op: "read" as const };
   for (const environment of [STRICT, LAZY]) {
     // If the first link fails, nothing is linked yet, and the whole range is freed. The size of a
-    // later free is rounded up to a size class, because rcaches have no other sizes (dma.md 3.5): a
-    // free of 3 pages frees 4, a free of 5 to 8 pages frees 8, and a free of 9 pages frees the class
-    // of the whole range.
+    // later free is rounded up to a size class, because rcaches have no other sizes (dma.md 3.5). A
+    // free of 3 pages frees 4 pages, and a free of 5 to 8 pages frees 8. A free of 9 pages is
+    // rounded up to the class of the whole range, so nothing is lost.
     const freed = [1, 2, 4, 4, 8, 8, 8, 8];
     assertEquals(
       leaksWith(quirks, { ...twelve, environment }),
@@ -40,7 +40,8 @@ Deno.test("partial_destroy_on_list_failure: 31 of 32 pages stay mapped for each 
   const quirks = new Set<QuirkName>(["partial_destroy_on_list_failure"]);
   const each = { controller: {}, shape: pages(32), op: "read" as const };
   const lost = `page_table ${31 * 4096}, iova ${31 * 4096}, mapping 1`;
-  // The pool's block, and the memory by which the pool grows.
+  // The allocation of the pool's block fails, or an allocation of the memory by which the pool
+  // grows.
   assertEquals(leaksWith(quirks, { ...each, environment: STRICT }), [
     `dma_pool_alloc 1: ${lost}`,
     `dma_alloc_coherent 1: ${lost}`,

@@ -7,7 +7,10 @@ fuzzTests({ cases: 3_000, calls: 10_000, answeredShare: 0.8, slipStep: 197, layo
 
 const LARGE = 640_000;
 
-/** Broken blocks: broken at their end, in each line, in ever deeper blocks, in one expression. */
+/**
+ * The beginnings and the repeated lines of broken blocks. A block is broken at its end or in each
+ * line, has ever deeper blocks inside, or is a single expression.
+ */
 const BROKEN: readonly (readonly [begin: string, line: string])[] = [
   ['test "x" {\n', "  let m = dma_map_phys(ssd, p, 4KiB, to_device)\n"],
   ['test "x" {\n', "  let m = = dma_map_phys(ssd, p\n"],

@@ -1,7 +1,7 @@
 /**
- * The folder that `dmalab init` makes, used with only Node and npm. The commands that a job of
- * GitHub or GitLab and the container file run are run in a fresh clone with a packed file of
- * dmalab.
+ * The folder that `dmalab init` makes, used with only Node and npm. In a fresh clone with a packed
+ * file of dmalab, the test runs the commands of a job of GitHub, of a job of GitLab and of the
+ * container file.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

@@ -36,8 +36,8 @@ function scriptConfig(firstLine: string): LabConfig {
 }
 
 /**
- * Reads 32 scattered pages that are split off from a piece that begins inside a page. This read
- * shows a defect of 7.2.
+ * Reads 32 scattered pages after a piece that begins inside a page. The pages are split off from
+ * that piece. This read shows a defect of 7.2.
  */
 function readOn(config: LabConfig) {
   const lab = buildLab(config);

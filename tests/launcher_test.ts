@@ -26,8 +26,8 @@ function statusFiles(dist: string): string {
 
 Deno.test("the launcher starts Deno with the permissions of the command, and passes on what happens", (t) =>
   withPackage(async (base, built) => {
-    // Where npm puts the package: only in a folder named node_modules, its installation makes the
-    // shell start the command.
+    // This is where npm puts the package. Only in a folder named node_modules, the installation of
+    // the package sets the command up so that the shell starts it.
     const dist = join(base, "node_modules/dmalab");
     Deno.mkdirSync(join(base, "node_modules"));
     Deno.renameSync(built, dist);
@@ -42,8 +42,8 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     }
     const work = join(base, "work");
     Deno.mkdirSync(work);
-    // Without this folder, the shell launcher leaves commands that compile to the launcher for
-    // Node.
+    // Without this folder, the shell launcher does not run commands that compile: the launcher for
+    // Node runs them.
     Deno.mkdirSync(join(base, "home/.cache"));
     const write = (name: string, text: string) => Deno.writeTextFileSync(join(base, name), text);
     const path = `PATH=${join(base, "bin")}:/usr/bin:/bin`;

@@ -13,7 +13,7 @@ export const LICENCES_PAGE = join(ROOT, "docs/dev/dependencies.md");
 const BEGIN = "<!-- licences -->";
 const END = "<!-- end of licences -->";
 
-/** Licences that require only that their text is included. */
+/** Licences that require only that the text of the licence is included. */
 export const WELCOME: ReadonlySet<string> = new Set([
   "0BSD",
   "Apache-2.0",

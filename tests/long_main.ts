@@ -25,7 +25,10 @@ const grouped = (count: number) => count.toLocaleString("en-US");
 
 /** Number of operations in one world of mappings. */
 const WORLD_OPERATIONS = 10_000;
-/** Number of damaged lines in a file: small files end in every state of a ledger. */
+/**
+ * Numbers of damaged lines in a file. There are small files, because they end in every state of a
+ * ledger.
+ */
 const BATCHES = [200_000, 2_000] as const;
 const MAX_SECONDS_PER_LINE = 0.002;
 /** Allowed heap of a soak's second half, relative to the first: machines are created and dropped. */
@@ -55,7 +58,10 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
       `${refused} maps without room`;
   },
 
-  /** Replays every run of every example forwards and backwards, and moves at random in the longest. */
+  /**
+   * Replays every run of every example forwards and backwards, and moves at random in the longest
+   * run.
+   */
   async "record-moves"() {
     const { compareRuns, moveAtRandom, recordingsOf } = await import("./recording/same_run.ts");
     const paths = scenariosBelow("examples")
@@ -137,8 +143,8 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   },
 
   /**
-   * Random requests through the NVMe driver in C and through the kernel's own driver. Arguments: number of
-   * requests, seed.
+   * Random requests, once through the NVMe driver in C and once through the kernel's own driver.
+   * Arguments: number of requests, seed.
    */
   /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {

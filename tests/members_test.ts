@@ -170,9 +170,9 @@ Deno.test("the command starts without the record of any command", () => {
   const files = new Set(entries.flatMap(({ to }) => [...loadedBy(to, false).files]));
   assert(files.has("cli/command_line.ts") && files.has("extensions/hunt/extension.ts"));
   assertEquals([...files].filter((path) => RECORDS.has(path)), []);
-  // Each file adds to the time of `--version`. The records of all commands would be 35 more files. Six of the files
-  // are the parts that need no machine: one entry file exports them, and the bundler drops the unused ones. One
-  // file names the permissions that were given.
+  // Each file adds to the time of `--version`. The records of all commands would be 35 more files.
+  // Six of the files are the parts that need no machine: one entry file exports them, and the
+  // bundler drops the unused parts. One file names the permissions that were given.
   assert(files.size <= 48, `${files.size} files`);
 });
 

@@ -1,6 +1,6 @@
 /**
- * Every numbered assertion of the rules has a test with the assertion's number in its name. So has
- * every corner case into which a kernel can be brought.
+ * Every numbered assertion of the rules has a test with the assertion's number in its name. Every
+ * corner case into which a kernel can be brought has such a test, too.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";

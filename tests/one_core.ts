@@ -173,7 +173,7 @@ export async function compareFrontEnds(wanted: number, seed: number): Promise<vo
     await client.event("initialized");
     await client.body("setExceptionBreakpoints", { filters: [] });
     await client.move("configurationDone");
-    // The adapter knows a run up to its end only after it has executed the run to its end.
+    // The adapter must first execute the run to its end. Only then does it know the whole run.
     await client.move("continue");
     for (let each = 0; each < POSITIONS_OF_RUN && positions < wanted; each++) {
       const seq = draws.below(recording.log.count + 1);

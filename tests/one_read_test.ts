@@ -1,4 +1,4 @@
-/** docs/dev/one-read.md has the frames of a real run, and the number of files that it states. */
+/** docs/dev/one-read.md shows the frames of a real run, and states the correct number of files. */
 import "@dmalab/bin/provide";
 import { MemoryScreen } from "@dmalab/cli";
 import { main } from "@dmalab/cli/program";

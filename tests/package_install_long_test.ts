@@ -1,4 +1,7 @@
-/** Installs the package with Node and Deno, by the lines of docs/install.md and the README. */
+/**
+ * Installs the package with Node and Deno, with the command lines of docs/install.md and the
+ * README.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

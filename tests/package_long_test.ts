@@ -67,7 +67,7 @@ console.log(answer + devices);
     for (const { code, line } of programs) {
       Deno.writeTextFileSync(join(lab, `program${line}.ts`), `${code}\n`);
     }
-    // In one check, because each check reads all declarations of the package.
+    // All files are checked in one run, because each check reads all declarations of the package.
     const checked = sh("deno check manual*.ts lab.ts scenarios_test.mjs program*.ts wrong.ts");
     assertEquals(checked.code, 1, checked.output);
     assertEquals(checked.output.match(/TS\d+ \[ERROR\]/g), ["TS2345 [ERROR]"], checked.output);
@@ -145,7 +145,7 @@ console.log(answer + devices);
     ignore: !hasPty(),
     fn: async () => {
       await tryRepl(base, lab, "dmalab repl", "stops");
-      // npx would wait for the stopped process, and the shell for npx.
+      // npx would wait for the stopped process, and the shell would wait for npx.
       if (has("npx")) await tryRepl(base, lab, "npx dmalab repl", "stays");
     },
   });

@@ -3,8 +3,8 @@ import { dirname, join, relative } from "node:path";
 import { filesBelow } from "./source_text.ts";
 
 /**
- * Dead links in a folder's pages, to a file or heading that does not exist, as `page: link`; and
- * the number of links.
+ * Dead links in a folder's pages, as `page: link`, and the number of all links. A dead link leads
+ * to a file or heading that does not exist.
  */
 export function deadLinks(folder: string): { readonly links: number; readonly dead: string[] } {
   const headings = new Map<string, ReadonlySet<string>>();

@@ -409,7 +409,7 @@ const TWO_STEP: Mistakes = {
   ],
 };
 
-/** Half a page: behind an IOMMU it is bounced for an untrusted device. */
+/** Maps half a page. Behind an IOMMU such a mapping is bounced for an untrusted device. */
 const HALF = (dir: string) => MAP("2KiB", dir);
 const SYNC = (side: string, dir: string) => `dma_sync_single_for_${side}(nic, m, 2KiB, ${dir})\n`;
 const POKE = 'poke(buf.phys + 64B, bytes"aa bb")\n';

@@ -1,6 +1,6 @@
 /**
- * Some code reads the setting of every row. A setting that no code reads would be accepted and explained,
- * but would have no effect.
+ * For each row of the tables of settings, there is code that reads the setting. A setting that no
+ * code reads would be accepted and explained, but would have no effect.
  */
 import { assert, assertEquals } from "@std/assert";
 import { CPU_SETTINGS, DEVICE_KINDS, DEVICES, LAB_TABLES } from "@dmalab/devices";

@@ -11,9 +11,9 @@ import { filesBelow, ROOT } from "./source_text.ts";
 
 /**
  * Commands that replace the README's test command, because this test is part of the suite and
- * cannot run itself. The test command first checks types, but must not check the types in the
- * package, which is in the checkout by now: a check of the package's folder finds no files. One
- * test is run in place of all tests.
+ * cannot run itself. The test command first checks types, but here it must not check the types in
+ * the package, which is in the checkout by now. Therefore the check gets the package's folder, in
+ * which it finds no files. One test is run in place of all tests.
  */
 const INSTEAD: Readonly<Record<string, readonly string[]>> = {
   "task test": [
@@ -60,7 +60,7 @@ Deno.test("the README's commands work in its order, with Node and npm alone", as
   assert(Deno.statSync(npm).isFile, npm);
   const bin = base.at("bin");
   Deno.mkdirSync(bin);
-  // Deno is not among these programs.
+  // Only these programs are on the path. Deno is not.
   for (const name of ["node", "npm", "npx"]) {
     Deno.symlinkSync(join(dirname(npm), name), join(bin, name));
   }

@@ -8,7 +8,10 @@ import { scenariosBelow } from "./examples.ts";
 import { compareRuns, moveAtRandom, recordingsOf } from "./recording/same_run.ts";
 
 const SAMPLE = { compared: 2000, moves: 400, looks: 3 };
-/** Number of random moves in one run, and between two comparisons. */
+/**
+ * `RANDOM_MOVES`: number of random moves in one run. `LOOK_EVERY`: number of moves between two
+ * comparisons.
+ */
 const RANDOM_MOVES = 10_000;
 const LOOK_EVERY = 100;
 

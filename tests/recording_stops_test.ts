@@ -95,7 +95,7 @@ function eventsNamed(recording: Recording, name: string): readonly number[] {
   return found;
 }
 
-/** Makes a step from a position, which a breakpoint may stop earlier. */
+/** Makes a step from a position. A breakpoint may stop the step before its end. */
 function stepFrom(
   recording: Recording,
   from: Position,
@@ -155,7 +155,10 @@ for (const [index, path] of scenariosBelow("examples").entries()) {
   });
 }
 
-/** Number of compared positions of each example; in runs with more events the comparisons take long. */
+/**
+ * `POSITIONS`: number of compared positions of each example. Runs with more than `QUICK_EVENTS`
+ * events are compared only in the long suite, because their comparisons take long.
+ */
 const POSITIONS = 60;
 const QUICK_EVENTS = 3000;
 

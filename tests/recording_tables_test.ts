@@ -15,8 +15,8 @@ import { DISK_TABLES, Watch } from "./recording/watched_machine.ts";
 import { openScenario, scenariosBelow } from "./examples.ts";
 
 /**
- * Keeps buffers of migrations while other work is done: examples do a migration without
- * interruption.
+ * A scenario that keeps buffers of migrations while other work is done. The examples do a migration
+ * without interruption.
  */
 const KEPT_BUFFERS = `machine {
   iommu { mode = strict }
@@ -111,7 +111,10 @@ for (const [size, paths] of [["", TELLING], [" (long)", null]] as const) {
  */
 const KEPT_NOWHERE = "mappings nvme.unmap";
 
-/** Tables that a machine keeps no list for either: `resource_tracker_test.ts` and `vfio_tables_test.ts` test them. */
+/**
+ * Further tables for which a machine keeps no list: `resource_tracker_test.ts` and
+ * `vfio_tables_test.ts` test these tables.
+ */
 const NO_LISTS = new Set(["incidents", "migration_pages", ...HELD_TABLES.map(({ name }) => name)]);
 
 for (const spec of LAB_TABLES.filter(({ name }) => !NO_LISTS.has(name))) {

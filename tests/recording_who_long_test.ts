@@ -83,7 +83,7 @@ function rowProbe(name: string, field: string, at: (recording: Recording) => num
   };
 }
 
-/** The first event with a name that satisfies a condition. */
+/** The first event that has the given name and satisfies a condition. */
 function eventOf(
   { log }: Recording,
   name: string,

@@ -12,7 +12,9 @@ const MACHINE = `machine {
 }
 `;
 
-/** Maps `count` pages; if one map fails, leaves `kept` of the others mapped. */
+/**
+ * Maps `count` pages. If one map fails, the other mappings are unmapped, except for `kept` of them.
+ */
 const DRIVER = `
 fn probe(count, kept) {
   let maps = []

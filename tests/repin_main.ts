@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
 const { imports, scopes } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json")));
-// Next to deno.json, because the paths in an import map are relative to its folder.
+// The map is written next to deno.json, because the paths in an import map are relative to the
+// map's folder.
 const map = Deno.makeTempFileSync({ dir: ROOT, prefix: ".repin-", suffix: ".json" });
 try {
   const assertions = { "@std/assert": "./tests/repin/assert.ts" };

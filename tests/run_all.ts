@@ -1,9 +1,11 @@
 /**
- * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: checks the types and runs the short suite of tests: all tests, those of the core,
- * or those of members, which are named by their folders, such as `extensions/traces`. `deno task test-all [--rest] [--times] [OPTIONS OF deno
- * test]`: also runs the long suite. `--rest` leaves out the tests that `deno task test` runs. `--times` runs each file in a separate process,
- * prints the files that use most processor time, and writes these costs to `tests/running/costs.json`; later runs on this machine are planned
- * with them.
+ * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: checks the types and runs the short
+ * suite of tests. The suite is all tests, those of the core, or those of the given members. A
+ * member is given by its folder, such as `extensions/traces`. `deno task test-all [--rest]
+ * [--times] [OPTIONS OF deno test]`: also runs the long suite. `--rest` leaves out the tests that
+ * `deno task test` runs. `--times` runs each file in a separate process, prints the files that use
+ * most processor time, and writes these costs to `tests/running/costs.json`; later runs on this
+ * machine are planned with them.
  *
  * Ends with one line that scripts can read: `N passed, N failed`.
  */

@@ -1,4 +1,7 @@
-/** The output of some scenarios with every event, each kept in a file of tests/snapshots/. */
+/**
+ * The output of some scenarios, with every event. Each output is kept in a file of
+ * tests/snapshots/.
+ */
 import { outcomeLine, TracePrinter } from "@dmalab/cli/scenario";
 import { loadWhole } from "@dmalab/cli/testing";
 import type { LabConfig, PciNodeConfig } from "@dmalab/devices";

@@ -38,7 +38,7 @@ Deno.test({
   ignore,
   fn: () =>
     withRepl(async (pty) => {
-      // The test does not wait in between: the prompt appears before the REPL is ready.
+      // The test does not wait between these inputs: the prompt appears before the REPL is ready.
       await pty.press("40 + ");
       await pty.press(CTRL_C);
       await pty.press("20 + 3\n", /40 \+ \^C\n/, /^23$/m, PROMPT);
@@ -83,8 +83,8 @@ Deno.test({
       await pty.press("let sizes = [", /let sizes = \[/);
       await pty.press(CTRL_C, /\^C/, PROMPT);
       await pty.press("while true {}\n", /while true/);
-      // Keys are read only after an input has run for a while. Earlier, Ctrl-C could not end the
-      // input.
+      // Keys are read only after an input has run for a while. Before that, Ctrl-C could not end
+      // the input.
       await new Promise((resolve) => setTimeout(resolve, 1000));
       await pty.press(CTRL_C, /error\[E0807\]: interrupted/, PROMPT);
       await pty.press("40 + 2\n", /^42$/m, PROMPT);
@@ -145,7 +145,7 @@ Deno.test({
     assert(!/answer: 8|explain/.test(asked), asked);
     await pty.press("9\n", /no: [^]*\(dmalab explain dma\.[\d.]+\)/, /your answer/);
     await pty.press("many\n", /that is none of the answers/, /your answer/);
-    // The result of the test is printed after its question.
+    // The result of the test is printed after the question of the test.
     await pty.press("8\n", /right: 8\n/, /single mappings \.\.\. ok/, /your answer/);
     await pty.press("\n", /answer: 24KiB\n/, /a range \.\.\. ok/, /3 passed/);
     await pty.press("echo left with $?\n", /^left with 0$/m);

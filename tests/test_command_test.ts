@@ -347,7 +347,7 @@ Deno.test("--watch runs again when a scenario or a file in C changes, below a fo
     folder.write("d.c", "int one(void);\n");
     await until("two ... ok");
     await until("watching for changes");
-    // As an editor saves: it writes another file and renames it.
+    // The test saves as an editor does: an editor writes another file and renames it.
     folder.write("a.dma~", 'test "three" { }\n');
     Deno.renameSync(folder.at("a.dma~"), folder.at("a.dma"));
     await until("three ... ok");

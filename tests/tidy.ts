@@ -79,8 +79,8 @@ export class House {
   }
 
   /**
-   * Files that no other file imports, names as a URL, or starts. An import by a test does not count
-   * as a use.
+   * Files that no other file uses. A use is an import, a URL with the name of the file, or a start
+   * of the file. An import by a test does not count as a use.
    */
   deadFiles(): Finding[] {
     const named = new Set<string>();
@@ -158,7 +158,7 @@ export class House {
 
   /**
    * Interfaces with exactly one implementing class, if the class is in the same member: `import type`
-   * can name the class. A class of a test counts, too, such as a fake.
+   * can name the class. A class in a test, such as a fake, counts as an implementing class, too.
    */
   singleClassInterfaces(): Finding[] {
     const classes = classesByInterface(this.#files);
@@ -174,7 +174,7 @@ export class House {
     );
   }
 
-  /** Comments that mention a file or a name in the code that does not exist. */
+  /** Comments that mention a file that does not exist, or a name that the code does not have. */
   staleComments(isFile: (path: string) => boolean): Finding[] {
     const code = new Set(this.entries.match(/\w+/g));
     for (const file of this.#files) collectWords(file.tree, code);
@@ -376,7 +376,8 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
       }
     } else if (ts.isExportDeclaration(node)) {
       const clause = node.exportClause;
-      // `export *` itself uses no name. A file that imports a name through this file uses the name.
+      // `export *` itself uses no name. A name is used by each file that imports it through `export
+      // *`.
       if (clause === undefined) return;
       add(node.moduleSpecifier, ts.isNamedExports(clause) ? own(clause.elements) : "all");
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
@@ -565,8 +566,8 @@ const WRITERS =
   /^(?:set|add|delete|clear|push|pop|shift|unshift|splice|sort|reverse|fill|copyWithin)$/;
 
 /**
- * Variables of a module that are written after the module was loaded, and static fields that may be
- * written.
+ * Variables of a module that are written after the module was loaded, and static fields that are
+ * not `readonly`.
  */
 function moduleState(file: Parsed): [name: string, node: ts.Node][] {
   const found: [string, ts.Node][] = [];
@@ -600,7 +601,7 @@ function moduleState(file: Parsed): [name: string, node: ts.Node][] {
 const isAssignment = (kind: ts.SyntaxKind) =>
   kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
 
-/** The variable that an expression changes the contents of: `x` in `x.push(1)` and `x[0] = 1`. */
+/** The variable whose contents an expression changes: `x` in `x.push(1)` and `x[0] = 1`. */
 function writtenName(node: ts.Node): string | null {
   const rootOf = (expression: ts.Expression): string | null =>
     ts.isIdentifier(expression)
@@ -662,7 +663,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bglobalThis\b/g, "there is no global state"],
   [/\bprocess\s*\.\s*(?:env|argv|exit|hrtime|stdout|stderr)\b/g, "the host belongs to cli/"],
   [/\bcrypto\s*\./g, "randomness comes from the machine's seeded generator"],
-  // A controller may have a method with this name. Therefore only uses inside an expression match.
+  // A controller may have a method named `fetch`. Therefore only uses inside an expression match.
   [/(?:[=(,?:&|!]|\bawait|\breturn)\s*fetch\s*\(/g, "the host belongs to cli/"],
   [/\bnew\s+Worker\b/g, "the host belongs to cli/"],
 ];

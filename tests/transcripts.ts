@@ -13,7 +13,7 @@ import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
 import { ROOT } from "./source_text.ts";
 
 export interface Transcript {
-  /** As written after the `$`. */
+  /** The command as it is written after the `$`. */
   readonly command: string;
   readonly output: string;
 }

@@ -14,7 +14,7 @@ interface FuzzCase {
   readonly run: boolean;
 }
 
-/** Combines a seed and a number to one seed. */
+/** Factor with which a seed and a number are combined to one seed. */
 const STRIDE = 2 ** 32;
 
 /** Most cases are short pieces, which are parsed fast; some are programs that may still run. */

@@ -100,7 +100,7 @@ Deno.test("a list goes on in its own brackets only, and never at a later place o
 });
 
 Deno.test("a function without a body that follows an operator is reported where it stands", () => {
-  // The report's span ended before it began: at the beginning of the text.
+  // The end of the report's span was before its beginning: it was at the beginning of the text.
   for (const text of ["={B\nl=+x=>}", "={0\nl=+x=>assert()}"]) {
     const { diagnostics } = parse(new SourceFile("x.dma", text), { mode: "file" });
     const spans = diagnostics.map(({ span }) => text.slice(span.start, span.end));
@@ -129,14 +129,15 @@ Deno.test("a mistake costs no more because there are hundreds of them", () => {
     inTest(1600, (index) => `let unused${index} 11`),
     // Each error about a statement was compared with all earlier ones.
     inTest(3000, () => "re"),
-    // From each bracket, the beginning of its statement was searched for.
+    // At each bracket, the search for the beginning of the statement was repeated.
     inTest(300, () => `dma_iova_destroy(${"]".repeat(64)}nic, dir)`),
   ];
   for (const text of texts) assertEquals(judge(text, false).problem, "");
 });
 
 Deno.test("an event's name is no place to assign to", () => {
-  // The assignment was compiled as one to an entry of an object that does not exist.
+  // The assignment was compiled as if it assigned to an entry of an object. That object does not
+  // exist.
   const text = 'test "t" {\n  call.dma_map_phys = 0\n  iotlb.sync += 1\n}\n';
   assertEquals(errorsOf(text), ["E0308 2", "E0308 3"]);
 });

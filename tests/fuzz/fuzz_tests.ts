@@ -9,9 +9,9 @@ import { mostPoor, trySlips } from "./slips.ts";
 export interface FuzzParts {
   readonly cases: number;
   readonly calls: number;
-  /** The share of the builtins from which a call must get a result. */
+  /** The share of the builtins that must return a result in at least one call. */
   readonly answeredShare: number;
-  /** One slip in this many is tried. */
+  /** Number of slips of which one is tried. */
   readonly slipStep: number;
   readonly layouts: number;
 }

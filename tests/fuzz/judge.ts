@@ -63,7 +63,7 @@ function mostMs(text: string): number {
   return 100 + MOST_RATIO * withoutMistakesMs * text.length / WITHOUT_MISTAKES.length;
 }
 
-/** A text that takes at most this part of its time limit is not tried again. */
+/** A text is not tried again if it takes at most this share of its time limit. */
 const QUICK_SHARE = 0.2;
 /**
  * How often a slow text is tried. The first tries include compiling JavaScript, and other tries may be
@@ -71,8 +71,8 @@ const QUICK_SHARE = 0.2;
  */
 const TRIES = 8;
 /**
- * Time limit for repeating a text that is within its limit already. More tries would not change the
- * verdict.
+ * After this time, a text is not tried again if one try was within the text's time limit: more
+ * tries would not change the verdict.
  */
 const FIGURE_MS = 200;
 

@@ -78,7 +78,8 @@ interface LayoutReport {
 }
 
 /**
- * For the first seeds: changes the layout of a program, formats it, and formats the result again.
+ * Changes the layout of a program, formats it, and formats the result again. This is done for each
+ * seed below `count`.
  *
  * formatSource() itself checks that the tree and the comments stay the same, and throws if they
  * differ.

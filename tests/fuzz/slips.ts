@@ -2,8 +2,8 @@
  * Typing slips in the examples: each token left out, doubled, or swapped with the next token.
  *
  * The requirement: a slip causes at most three errors, and the first error is near the slip. Near
- * means on the changed line, or on the next line with code above or below it. The error itself must
- * point there; a note of the error does not count.
+ * means on the changed line, or on the nearest line with code above or below the changed line. The
+ * error itself must point there; a note of the error does not count.
  */
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { parse, type SourceLoader } from "@dmalab/lang/syntax";
@@ -37,7 +37,7 @@ type RefusedCounts = Record<"all" | "far" | "many", number>;
 
 export interface SlipCounts {
   variants: number;
-  /** Variants that are valid programs, like the example. */
+  /** Variants that are valid programs, although they have a slip. */
   valid: number;
   /** Variants that the grammar refuses. */
   readonly syntax: RefusedCounts;

@@ -172,7 +172,8 @@ Deno.test("bytes that are no messages on the standard input end the adapter with
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  // The input stays open: the error ends the adapter, not the end of the input.
+  // The input stays open. Therefore it is the error that ends the adapter, and not the end of the
+  // input.
   const input = child.stdin.getWriter();
   await input.write(new TextEncoder().encode(FRAME.replaceAll("\r\n", "\n")));
   const { code, stderr } = await child.output();

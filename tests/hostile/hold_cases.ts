@@ -24,8 +24,8 @@ const START_MS = 500;
 const ORDINARY_MS = 700;
 
 /**
- * The allowed time of a case. On a slower host, the allowed time beyond the case's time limit is
- * longer.
+ * The allowed time of a case: the case's time limit and some more time, which is longer on a slower
+ * host.
  */
 function mostMs(hostile: HostileCase, { ordinaryMs }: Ended): number {
   const givenMs = 1000 * givenTo(hostile).seconds;
@@ -42,7 +42,7 @@ const SCRIPTS = [...Deno.readDirSync(join(ROOT, FOLDER))]
 
 const CASES = [...SCRIPTS, ...INPUTS];
 
-/** Error codes that count as one family: of names, of machines, of running scripts. */
+/** Families of error codes: errors of names, errors of machines, and errors of running scripts. */
 const FAMILIES = /^(?:E03|E05|E09)/;
 
 /** The way in which a case ends: a limit, a family of errors, or another way. */

@@ -418,7 +418,7 @@ const READ_FOR_SCRIPTS = ASKED.map(([line, ends, says], at) =>
   )
 );
 
-/** Creates a driver of 270 bytes with macros that expand to a hundred million. */
+/** Creates a driver of 270 bytes with macros that expand to a hundred million numbers. */
 function makeBomb(folder: string): void {
   const macros = Array.from(
     { length: 7 },
@@ -471,7 +471,10 @@ function markedBy(name: string, put: (path: string) => void): (folder: string) =
 
 const SLOW_NAME = `test "${"a".repeat(45)}b" { }\n`;
 
-/** Inputs from strangers, by different ways: the input, the words, the required end. */
+/**
+ * Inputs from strangers, which reach the program in different ways. Each row has the name of the
+ * input, the words of the command line, and the required end.
+ */
 const STRANGERS: readonly (readonly [
   what: string,
   words: string,

@@ -19,7 +19,7 @@ export interface Done {
   readonly output: string;
 }
 
-/** A hostile entry at a path, which is not a regular file of the folder. */
+/** A hostile entry at a path: anything but a regular file of the folder. */
 interface Trap {
   readonly name: string;
   /**
@@ -175,7 +175,10 @@ export const USES: readonly Use[] = [
  */
 const PATIENCE_MS = 300_000;
 
-/** Runs all of these command lines in one process. @param folder The folder for the list. */
+/**
+ * Runs all of these command lines in one process. @param folder The folder for the file that lists
+ * the command lines.
+ */
 export async function doAll(todo: readonly Todo[], folder: string): Promise<readonly Done[]> {
   const list = join(folder, "todo.json");
   Deno.writeTextFileSync(list, JSON.stringify(todo));

@@ -41,14 +41,15 @@ Deno.test("the command line reads files of users in one module, and names its ot
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/places.ts",
-    // Reads the two trees of a review itself, because a link is compared as a link: host_file.ts
-    // would follow it.
+    // This file reads the two trees of a review itself, because it compares a link as a link.
+    // host_file.ts would follow the link.
     "extensions/kernel_tree/review/differing_paths.ts",
     "extensions/page/cli/report_data.ts",
     // Reads the memory of a guest, which QEMU has written to a file. The first bytes of the file
     // give the length of the report.
     "extensions/real_kernel/boot/boot_guest.ts",
-    // Traces of any length, after host_file.ts found a file; a pipe only for `trace watch`.
+    // This file reads traces of any length, after host_file.ts has found a file. It reads a pipe
+    // only for `trace watch`.
     "extensions/traces/cli/read_lines.ts",
   ]);
 });

@@ -27,7 +27,7 @@ Deno.test("what is too large is refused by its size before it is read, and what 
   for (const name of [".dmalab/failed", ".dmalab/history", "a.dma.snap", "large.dma"]) {
     makeSparse(folder.at(name), 300 * MIB);
   }
-  // A single line without an end.
+  // A single line without a line end.
   makeSparse(folder.at("line.txt"), 300 * MIB);
   await makePacked(folder.at("bomb.txt.gz"), 128 * MIB, "\0");
   await makePacked(folder.at("trace.txt.gz"), MIB, Deno.readTextFileSync(join(ROOT, TRACE)));
@@ -116,7 +116,8 @@ for (const [name, file, words] of WRITERS) {
       const old: Record<string, string> = { ...SOURCES };
       using folder = new TempFolder(old);
       if (!(file in old)) {
-        // A result replaces an earlier result of the same command, even an incomplete one.
+        // A result replaces an earlier result of the same command, even if the earlier result is
+        // incomplete.
         assertEquals((await withRoom(MUCH_ROOM, folder.path, words)).code, 0);
         const text = Deno.readTextFileSync(folder.at(file));
         old[file] = text.slice(0, text.length / 2);

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { doAll, USES } from "./places.ts";
 
 /**
- * The uses that write a file as a result. Left out are commands whose purpose is to change existing
- * files: they format a file, keep their own lines in it, or add to it.
+ * The uses that write a file as a result. Commands whose purpose is to change existing files are
+ * left out: such a command formats a file, keeps its own lines in the file, or adds to the file.
  */
 const RESULTS = USES.filter(({ isFolder, place, way, words }) =>
   way === "writes" && isFolder !== true && !place.startsWith(".dmalab/") &&

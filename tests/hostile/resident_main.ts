@@ -17,8 +17,8 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
 }
 
 /**
- * This much garbage of earlier command lines is left uncollected, because it is a small part of
- * every memory limit.
+ * Number of bytes of garbage from earlier command lines that are left uncollected, because they are
+ * a small part of every memory limit.
  */
 const GARBAGE_BYTES = 2 ** 24;
 

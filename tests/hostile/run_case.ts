@@ -1,7 +1,7 @@
 /**
- * Runs hostile cases one after the other. Cases of the command without redirected input or output
- * share a process that runs this checkout. A case that fails in that process is run again in a
- * separate process, which runs the package.
+ * Runs hostile cases one after the other. Cases of the `dmalab` command without redirected input or
+ * output share a process that runs this checkout. A case that fails in that process is run again in
+ * a separate process, which runs the built package.
  */
 import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";
@@ -51,7 +51,7 @@ function beside(ordinary: Took, took: Took): Ended {
   return { ...took, peakBytes, ordinaryMs: tookMs(ordinary) };
 }
 
-/** A process that takes this many times its limit is killed. */
+/** A process is killed when it has run for this multiple of its time limit. */
 const PATIENCE = 20;
 
 function patienceMs(hostile: HostileCase): number {
@@ -75,7 +75,7 @@ async function runAlone(
 ): Promise<Took> {
   const preload = join(ROOT, "tests/hostile/say_took.ts");
   const args = ["run", "-A", "--no-check", "--preload", preload, program, ...words];
-  // A shell redirects the output, because the process must see the full disk as an ordinary output
+  // A shell redirects the output, because the process must see a full disk as an ordinary output
   // file.
   const into = hostile.stdout === undefined ? "" : `> ${hostile.stdout}`;
   const child = new Deno.Command("sh", {
@@ -109,7 +109,7 @@ async function runAlone(
 
 const PIPED = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
 
-/** Writes the standard input of a case until it ends. */
+/** Writes the standard input of a case. Writes an endless input until the process ends. */
 async function feed(
   stdin: WritableStream<Uint8Array>,
   { stdin: given }: HostileCase,

@@ -118,7 +118,10 @@ function newFilePatch(path: string, line: string): string {
 
 const BENCH = 'machine { }\nbench "b" { loop { advance 1ns } }\n';
 
-/** Settings of a repository that name programs, with the files that they need. */
+/**
+ * Settings of a repository that name programs. Each setting is written with the files that it
+ * needs.
+ */
 const PROGRAMS: Readonly<Record<string, (at: Attacked, program: string) => void>> = {
   "a clean filter": (at, program) => {
     at.write("tree/.gitattributes", "*.c filter=x\n");
@@ -163,7 +166,7 @@ const PROGRAMS: Readonly<Record<string, (at: Attacked, program: string) => void>
   },
 };
 
-/** Attacks that must end with code 1, because the patch of the range is a defect. */
+/** Attacks that must end with code 1, because the patch of the reviewed commits is a defect. */
 const STARTED: readonly TreeAttack[] = Object.entries(PROGRAMS).map(([name, set]) => ({
   name: `a repository that names ${name}`,
   make: (at) => {

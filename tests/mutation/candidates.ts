@@ -2,8 +2,8 @@
  * Every small change that could be made to a source: the candidates of mutation testing.
  *
  * TypeScript's own parser and types find the candidates, so that nearly all changed sources
- * compile. Only numbers are added, only arguments of the same type are swapped, and a returned
- * value is replaced by a value of its type.
+ * compile. `+` is changed only between numbers, only arguments of the same type are swapped, and a
+ * returned value is replaced by a value of its type.
  */
 import { memberPaths } from "@dmalab/tools";
 import ts from "typescript";
@@ -29,7 +29,7 @@ export interface Candidate {
    * is included.
    */
   readonly change: string;
-  /** The change's number among equal changes in the same function, from 1. */
+  /** Number of the change among the changes with the same text in the same function, from 1. */
   readonly nth: number;
 }
 
@@ -290,7 +290,7 @@ function isOf(type: ts.Type, flags: ts.TypeFlags): boolean {
   return type.isUnion() && type.types.every((each) => isOf(each, flags));
 }
 
-/** Whether a node has no code at run time, or only names, as an import has. */
+/** Whether a node has no code at run time, or contains only names, such as an import. */
 function isOnlyForTypes(node: ts.Node): boolean {
   return ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) ||
     ts.isTypeAliasDeclaration(node) || ts.isImportDeclaration(node) ||
@@ -308,8 +308,8 @@ function isOwnCheck(node: ts.Node): boolean {
 }
 
 /**
- * Whether a node is like `b()` in `a?.b().c`. In separate brackets, such a node would no longer be
- * skipped together with its chain.
+ * Whether a node is like `b()` in `a?.b().c`. If such a node were put in brackets of its own, it
+ * would no longer be skipped together with the rest of its chain.
  */
 function continuesChain(node: ts.Node): boolean {
   return ts.isOptionalChain(node) && ts.isOptionalChain(node.parent) &&

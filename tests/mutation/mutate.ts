@@ -31,8 +31,8 @@ export interface Stage {
   readonly testFiles: readonly string[];
   readonly choice: Choice;
   /**
-   * Whether a test that fails with a change at load is run again in another process without the
-   * change. The test must pass there.
+   * Whether a test that fails with a change that acts at load is run again in another process,
+   * without the change. The test must pass in that process.
    */
   readonly confirmAtLoad: boolean;
 }
@@ -76,7 +76,8 @@ export async function mutate(run: MutationRun): Promise<void> {
       const isLast = index === run.stages.length - 1;
       left = await tryStage(run, { ...stage, isLast, uses: uses.of }, left, runners, results);
     }
-    // The time may be over before the last stage has tried the mutants of these results.
+    // If the time was over before the last stage tried some mutants, their results are reported
+    // here.
     for (const result of results.values()) run.done(result);
   } finally {
     for (const runner of runners) await runner.end();
@@ -85,7 +86,7 @@ export async function mutate(run: MutationRun): Promise<void> {
 
 interface RunStage extends Stage {
   readonly isLast: boolean;
-  /** For each mutant, the users of the value that it changes at load. */
+  /** For each mutant that acts at load, the users of the value that the mutant changes. */
   readonly uses: ReadonlyMap<number, Use>;
 }
 
@@ -105,7 +106,8 @@ async function tryStage(
   if (mutants.length === 0) return [];
   const plan = new Plan(run.root, stage.choice, run.thorough);
   await measureAll(run, stage, mutants, plan, runners);
-  // Tests that were not measured may reach any change: without them no change is judged.
+  // Tests that were not measured may reach any change. Therefore no change is judged before all
+  // tests are measured.
   if (performance.now() >= run.deadlineMs) {
     run.note(`the time was over before the tests ${stage.name} were measured`);
     return [...mutants];
@@ -235,8 +237,8 @@ type Limit = (test: TestName | null) => number;
 
 /**
  * The first test that notices a mutant, with its error. If the test took too long, or ended
- * together with its process, a busy host may be the cause. Such a test counts only if it does the
- * same in a new process, and passes in a process without the mutant.
+ * together with its process, a busy host may be the cause. Such a test counts only if this happens
+ * again in a new process, and if the test passes in a process without the mutant.
  *
  * @param confirm Whether a test that fails must pass without the mutant.
  */
@@ -253,7 +255,8 @@ async function killerOf(
     if (suspect === null) return null;
     const { test, name, isSure } = suspect;
     if (isSure || (!confirm && outcome.kind !== "lost")) return name;
-    // The process was lost before any test began, which no mutant causes: nothing is known.
+    // The process was lost before any test began. No mutant causes this, so nothing is known about
+    // the mutant.
     if (test === null) return null;
     if (await isNoticedAlone({ ...order, tests: [test] }, limitMs, runner)) return name;
     const at = tests.findIndex(({ file, index }) => file === test.file && index === test.index);

@@ -47,9 +47,12 @@ export function hash(text: string): number {
 export interface Choice {
   /** Tests with a lower rank run earlier; a test with rank 0 is always run. */
   readonly rank: (mutatedPath: string, testFile: string) => number;
-  /** Time for the tests of ranks above 0, from the time of all tests of the stage. */
+  /** Calculates the time for the tests of ranks above 0 from the time of all tests of the stage. */
   readonly budgetMs: (wholeMs: number) => number;
-  /** Time for the tests of ranks above 0, for a change that acts at load, if no mark shows its users. */
+  /**
+   * Calculates the same time for a change that acts at load, if no mark shows the users of the
+   * changed value.
+   */
   readonly budgetAtLoadMs: (wholeMs: number) => number;
 }
 
@@ -108,7 +111,10 @@ export class Plan {
     return [...this.#fileMs.values()].reduce((sum, ms) => sum + ms, 0);
   }
 
-  /** The tests that are always run, and as many of the other tests as fit into the time. */
+  /**
+   * The tests that are always run, and as many of the other tests as fit into the time that
+   * `budgetMs` returns.
+   */
   #fitting<T extends { readonly ms: number; readonly far: number }>(
     sorted: readonly T[],
     budgetMs: (wholeMs: number) => number,
@@ -148,8 +154,8 @@ export class Plan {
 
   /**
    * The tests for a change that acts at load: the tests that reach a mark, by their rank, the
-   * fastest first. If no test reaches a mark, or a mark was reached while modules were loaded, also
-   * the tests of all files that load the changed file.
+   * fastest first. If no test reaches a mark, or a mark was reached while modules were loaded, the
+   * tests of all files that load the changed file are added.
    */
   testsAtLoad({ marks, testFiles, isOpen }: Use, path: string): TestName[] {
     const entries = new Map<string, Entry>();
@@ -176,7 +182,7 @@ export class Plan {
     return this.#passing.get(file)?.find(({ test }) => test.index === index)?.ms ?? 0;
   }
 
-  /** The largest number of times that one test reaches a mutant. */
+  /** The largest number of calls of `isOn` that one test makes for a mutant. */
   mostAsks(mutant: number): number {
     return Math.max(0, ...(this.#tests.get(mutant) ?? []).map(({ asks }) => asks));
   }

@@ -15,7 +15,10 @@ export type Order =
     /** `NO_MUTANT` for the unchanged sources. */
     readonly mutant: number;
     readonly asksOfClean: number;
-    /** The mutant acts while modules are loaded: no module may be loaded before it is on. */
+    /**
+     * The mutant acts while modules are loaded. Therefore it must be on before any module is
+     * loaded.
+     */
     readonly atLoad: boolean;
     readonly tests: readonly TestName[];
   };

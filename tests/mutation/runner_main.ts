@@ -116,8 +116,8 @@ async function measure(file: string, short: boolean): Promise<Answer> {
 
 async function tryTests(order: Order & { kind: "try" }): Promise<Answer> {
   const { mutant, asksOfClean, atLoad, tests } = order;
-  // All other mutants are turned on after loading. If a mutant were on during loading, its effect
-  // would stay in the values that the modules create.
+  // A mutant that does not act at load is turned on after loading. If it were on during loading,
+  // its effect would stay in the values that the modules create.
   if (!atLoad) { for (const { file } of tests) await load(file); }
   turnOn(mutant, atLoad ? Infinity : asksOfClean);
   for (const test of tests) {

@@ -1,7 +1,7 @@
 /**
- * The switches of the changed sources; at most one switch is on. No other module of the project has
- * state. This state belongs to the process that tries mutants, and only that process loads this
- * module.
+ * The switches of the changed sources; at most one switch is on. This is the only module of the
+ * project that has state. Its state belongs to the process that tries mutants, and only that
+ * process loads this module.
  */
 
 /** Thrown when code asks for a mutant so often that it must be in an endless loop. */
@@ -9,8 +9,8 @@ export class EndlessError extends Error {}
 
 const NONE = -1;
 /**
- * Requests that are allowed in addition to those of the clean run. A loop that a mutant made a
- * little longer is not an endless loop.
+ * Number of calls of `isOn` for the active mutant that are allowed in addition to 20 times the
+ * calls of the clean run. A loop that a mutant made a little longer is not an endless loop.
  */
 const FREE_ASKS = 300_000;
 

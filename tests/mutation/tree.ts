@@ -39,7 +39,10 @@ const TESTED = [
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
 /** Folders of the suite's other tests. */
 const OTHERS = [...SOURCE_FOLDERS, "tests"];
-/** Tests in these folders that notice no mutant here, or do not notice it every time. */
+/**
+ * Tests that are left out, because here they notice no mutant, or notice a mutant only in some
+ * runs.
+ */
 const LEFT_OUT = [
   // The groups of this test are replayed separately.
   "tests/conformance_test.ts",
@@ -51,7 +54,10 @@ const LEFT_OUT = [
   // The switches themselves.
   "tests/mutation_long_test.ts",
 ];
-/** The tests that notice most mutants for their time are run first. */
+/**
+ * The tests that notice the largest number of mutants in relation to their running time are run
+ * first.
+ */
 export const FIRST: readonly string[] = [
   "tests/snapshots_test.ts",
   "tests/examples_test.ts",
@@ -84,8 +90,8 @@ export function nearestTestFiles(root: string): string[] {
 }
 
 /**
- * The other tests of the suite, in the order in which a mutant is tried with them. Tests that start
- * processes may not do so here: they fail in the clean run and are left out after that.
+ * The other tests of the suite, in the order in which a mutant is tried with them. Here, tests may
+ * not start processes: a test that does fails in the clean run, and is then left out.
  */
 export function otherTestFiles(root: string): string[] {
   const nearest = new Set(nearestTestFiles(root));

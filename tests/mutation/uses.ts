@@ -17,8 +17,8 @@ export interface Mark {
   readonly start: number;
   readonly end: number;
   /**
-   * Whether the use is written as `{ NAME }`. One word is then the name of the entry and the name
-   * of the variable.
+   * Whether the use is written as `{ NAME }`. The word is then the name of the object's entry and
+   * also the name of the variable.
    */
   readonly isShorthand: boolean;
 }
@@ -77,7 +77,7 @@ class UseReader {
   readonly #checker: ts.TypeChecker;
   /** The places where a name is used for its value, by the name. */
   readonly #names = new Map<string, { path: string; node: ts.Identifier }[]>();
-  /** For each imported or exported name, the other names that it is given with `as`. */
+  /** For each imported or exported name, the other names that `as` introduces for it. */
   readonly #aliases = new Map<string, Set<string>>();
   readonly #sites = new Map<ts.Symbol, readonly Site[]>();
   readonly #numbers = new Map<ts.Symbol, number>();
@@ -120,8 +120,8 @@ class UseReader {
   }
 
   /**
-   * If a function runs while modules are loaded, its result is contained in the values of the
-   * statements that call the function.
+   * If a function runs while modules are loaded, its result is part of the values that are declared
+   * by the statements that call the function.
    */
   #calledAtLoad(statement: ts.Statement, file: ts.SourceFile, found: Found): void {
     for (const symbol of this.#declared(statement)) {

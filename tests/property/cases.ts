@@ -4,8 +4,8 @@
  * a recording's tables compared with the machine. The same case is also run a second time without a
  * recording, and must give the same result.
  *
- * Each failure must be explained by one of the release's named switches; without defects nothing
- * fails.
+ * Each failure must be explained by one of the named switches of the machine's kernel release;
+ * without defects nothing fails.
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
@@ -24,7 +24,7 @@ import { MIB } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 import { Watch } from "../recording/watched_machine.ts";
 
-/** Enough for 2048 pieces of 512 bytes, some of them longer. */
+/** Enough for 2048 pieces of 512 bytes, even if some pieces are longer than 512 bytes. */
 const LONG_BYTES = 2 * MIB;
 
 /** One request of up to 2048 pieces of different sizes. */
@@ -52,7 +52,10 @@ const LONG_REQUEST: fc.Arbitrary<HuntStep> = fc.record({
   fault: null,
 }));
 
-/** Violations that leave the machine's memory intact: its tables are compared even after them. */
+/**
+ * Violations that leave the machine's memory intact. The machine's tables are compared even after
+ * such a violation.
+ */
 const HARMLESS: readonly Violation["kind"][] = ["left", "report", "status"];
 
 export class Tried {
@@ -62,7 +65,7 @@ export class Tried {
   events = 0;
   /** Number of moments at which every table was compared with the machine. */
   looks = 0;
-  /** Number of the machines' rows that were compared in these tables. */
+  /** Number of rows of these tables that were compared with the machines. */
   rows = 0;
   /** Defects that explained failures. */
   readonly defects = new Set<QuirkName>();

@@ -57,12 +57,12 @@ export class Disagreement extends Error {
 }
 
 /**
- * The most live mappings at once. When this number is reached, an operation that would make a mapping
- * ends a mapping instead.
+ * The largest number of live mappings at a time. When this number is reached, an operation that
+ * would make a mapping ends a mapping instead.
  */
 const MAX_LIVE = 300;
 const MAKES: ReadonlySet<Kind> = new Set(["map", "list", "twostep", "unlink", "coherent", "raw"]);
-/** The most freed ranges that the test examines again. */
+/** The largest number of freed ranges that the test examines again. */
 const MAX_GONE = 32;
 /** Number of operations between two audits, which check that all data of the machine is consistent. */
 const AUDIT_EVERY = 200;
@@ -70,7 +70,7 @@ const MAX_GRANULES = 1100;
 const HUGE_GRANULES = 9000;
 const LARGE_PAGE_BYTES = 2 ** 25;
 const RAM_BYTES = 2 ** 36;
-/** The memory for which a script maps buffers lies below this address. */
+/** The memory of the buffers that a script maps lies below this address. */
 const BUFFERS_END = 2 ** 35;
 
 /** A mapping: its range in the model, and the call that ends it. */
@@ -92,8 +92,8 @@ export class MappingWorld {
   readonly #rangesAtFirst: number;
   #staleReports = 0;
   /**
-   * Pages of freed coherent memory. A caller that maps such a page maps memory without an owner,
-   * which the checker reports.
+   * Pages of freed coherent memory. A caller that maps such a page maps memory without an owner.
+   * The checker reports this map.
    */
   readonly #freed = new Set<number>();
   #freedReports = 0;
@@ -123,7 +123,8 @@ export class MappingWorld {
         granuleBytes,
         iotlbEntries,
         reserved,
-        // Each format uses the sizes that it supports; AMD's supports all.
+        // Each page-table format uses the sizes that it supports; the format of AMD supports all of
+        // them.
         pageSizesBytes: [granuleBytes, 2 ** 16, 2 ** 21, 2 ** 23, LARGE_PAGE_BYTES, 2 ** 30],
       },
     });
@@ -226,7 +227,7 @@ export class MappingWorld {
 
   /** A memory address, aligned to the granule or not. */
   #phys(number: number, aligned: boolean): PhysAddr {
-    // A large leaf needs memory with the same alignment as the range.
+    // For a large leaf, the memory must have the same alignment as the IOVA range.
     const unit = number % 5 < 2 ? LARGE_PAGE_BYTES : this.#granule;
     // Never page 0: at an unmap, the kernel takes the physical address 0 for "not mapped".
     const page = unit + Math.floor((number * 40503) % (BUFFERS_END - 2 ** 30) / unit) * unit;
@@ -478,7 +479,7 @@ export class MappingWorld {
     if (this.#online[cpu]) this.machine.cpu = cpu;
   }
 
-  /** Takes a CPU offline that is not the running one, or brings it online again. */
+  /** Takes a CPU offline, or brings it online again. Does nothing to the running CPU. */
   #plug(a: number): void {
     const cpu = a % this.#online.length;
     if (cpu === this.machine.cpu) return;
@@ -508,8 +509,8 @@ interface OwnedRange {
  */
 interface ParkedRange extends OwnedRange {
   /**
-   * Number of flushes that had ended when the range was freed: the range is free after one more
-   * flush.
+   * Number of flushes that had ended when the range was freed. After one more flush, the range can
+   * be allocated again.
    */
   readonly flushes: number;
 }

@@ -205,7 +205,7 @@ export class RightUse {
     });
   }
 
-  /** If dma_need_unmap() is false, every other unmap is left out: both are allowed. */
+  /** If dma_need_unmap() is false, each second unmap is left out: a driver may unmap or not. */
   #unlessNotNeeded(unmap: () => void): void {
     const needed = this.machine.dma.dmaNeedUnmap(this.dev);
     this.#asked = !this.#asked;

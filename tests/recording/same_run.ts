@@ -30,7 +30,10 @@ import { openScenario } from "../examples.ts";
 
 /** How much of each run is compared. */
 export interface Thoroughness {
-  /** Number of events, of statements and of each table's rows that are compared one by one. */
+  /**
+   * The largest number of events, of statements, and of rows of each table that are compared one by
+   * one.
+   */
   readonly compared: number;
   /** Number of steps forward, and the same number back, for each unit. */
   readonly moves: number;

@@ -28,7 +28,10 @@ const RECORDED_EVENTS = 50_000;
 /** Number of a machine's events that are compared with the ones read back from the log. */
 const COMPARED_EVENTS = 5000;
 
-/** Events after which live mappings are counted, and the most counts. */
+/**
+ * `CHANGES_MAPPINGS`: events after which live mappings are counted. `COUNTED`: the largest number
+ * of counts.
+ */
 const CHANGES_MAPPINGS: ReadonlySet<string> = new Set(["dma.map", "dma.unmap", "nvme.unmap"]);
 const COUNTED = 2000;
 
@@ -155,9 +158,9 @@ export class Watch {
 }
 
 /**
- * Whether mappings are counted after an event. They are not counted while the mappings of a range end
- * one by one before the range itself ends. After a driver's mistake they are not counted either,
- * because the checker then also ends records of other mappings.
+ * Whether mappings are counted after an event. They are not counted while a range ends: its
+ * mappings end one by one, and then the range itself ends. After a driver's mistake they are not
+ * counted either, because the checker then also ends records of other mappings.
  */
 function isCounted({ fields, name }: MachineEvent, { events }: Machine): boolean {
   if (!CHANGES_MAPPINGS.has(name) || ENDS_RECORDS.some((id) => events.count(id) > 0)) return false;
@@ -185,9 +188,9 @@ function wrongCount(
 }
 
 /**
- * Whether a row is the rest of a lost range. A destroy with too small a size has lost the rest, and
- * the beginning of the range was allocated again. The allocator then keeps only the range that
- * starts at this beginning.
+ * Whether a row is the rest of a lost range. A destroy with too small a size freed only the
+ * beginning of the range: the rest was lost, and the beginning was allocated again. The allocator
+ * then keeps only the range that starts at this beginning.
  */
 function isRest({ device, start }: Row, real: readonly Row[]): boolean {
   return real.some((range) =>
@@ -259,7 +262,7 @@ function joined(
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** By table without `read`: the function that gets the rows from the lab's objects. */
+/** For each table without `read`: the function that gets its rows from the lab's objects. */
 const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>> = {
   mappings: mappingRows,
   odp_regions: regionRows,
@@ -432,7 +435,7 @@ function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
         sent.add(request!.id);
         seen.set(request!.id, request!);
       }
-      // Because of a kernel bug, the driver may have ended after it took a tag but before it sent
+      // Because of a kernel bug, the driver may have taken a tag and then ended, without sending
       // the command.
       const all = queue.sent().filter(({ request }) =>
         slots!.some((row) => own(row) && row.request === request!.id)

@@ -131,8 +131,9 @@ function valueOf(node: ts.Node): string | null {
 export function nearestPart(text: string, wanted: string): string | null {
   const words = [...text.matchAll(/\S+/g)];
   const parts = wanted.trim().split(/\s+/);
-  // A row of the edit distance. For each position in the text: the fewest changes to the words so
-  // far if the part ends at the position, and the position where that part begins.
+  // A row of the table of edit distances. For each position in the text, it has the best part of
+  // the text that ends at this position: the number of changes between that part and the wanted
+  // words so far, and the position where the part begins.
   let row = Array.from({ length: words.length + 1 }, (_, at) => ({ changes: 0, from: at }));
   for (const [done, part] of parts.entries()) {
     const next = [{ changes: done + 1, from: 0 }];

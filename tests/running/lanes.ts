@@ -7,8 +7,8 @@ import { ROOT } from "../source_text.ts";
 import { FILTERS, type World } from "./sizes.ts";
 
 /**
- * Permissions of the tests. They read sources and data, write temporary folders, start Deno to test
- * the command line, and npm packages read environment variables.
+ * Permissions of the tests. The tests read sources and data, write temporary folders, and start
+ * Deno to test the command line. Their npm packages read environment variables.
  */
 const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
@@ -73,8 +73,8 @@ export interface RunOptions {
 }
 
 /**
- * Runs jobs in their order. One job more than there are processors runs at a time, because tests of
- * terminals and of commands spend part of their time waiting.
+ * Runs jobs in their order. The number of jobs at a time is the number of processors plus one,
+ * because tests of terminals and of commands spend part of their time waiting.
  *
  * @param note Called with each job when the job has ended.
  */

@@ -12,7 +12,7 @@ import { type Blow, type Held, SoakMachine } from "./soak_machine.ts";
 
 /** Number of machines that exist at the same time. */
 const MACHINES = 6;
-/** One batch in this many has a failure, a reset, or a removal of the disk. */
+/** Numbers of batches of which one has a failure, a reset, or a removal of the disk. */
 const FAILURE_EVERY = 10;
 const RESET_EVERY = 200;
 const REMOVAL_EVERY = 3000;

@@ -35,10 +35,13 @@ const MAX_IN_FLIGHT = 16;
 const MAX_PIECES = 64;
 /** Number of the disk's blocks that are read and written: this limits its stored data. */
 const BLOCKS_USED = 1024;
-/** A driver's timeout is 30 s, once for a command and once for its abort. */
+/**
+ * The machine is advanced by `STEP_NS` up to `MAX_STEPS` times. A request may need two of the
+ * driver's timeouts of 30 s: one for its command and one for the abort of the command.
+ */
 const STEP_NS = 1e9;
 const MAX_STEPS = 400;
-/** The failing hit of an injection point has at most this number. */
+/** The largest number of the hit at which an injection point fails. */
 const MAX_NTH = 8;
 
 /** Number of activities between two audits, which check that all data of the machine is consistent. */

@@ -1,12 +1,12 @@
 /**
  * `deno task script soak-watch [--rate N] [--seconds N] [--check] [--file]`: writes lines to
  * `dmalab trace watch` through a pipe at a constant rate, or ten million lines to `trace check` as
- * fast as it reads.
+ * fast as `trace check` reads them.
  *
  * Prints the number of written and read lines, the reader's memory, and the largest delay of the
- * writer. A tracer loses nothing if its ring buffers hold the lines of a time as long as this
- * delay. Ends with exit code 1 if lines are missing, if the reader has any finding, if the delay is
- * longer than the collector's ring buffers allow, or if the reader's memory grew.
+ * writer. A tracer loses nothing if its ring buffers can hold all lines that are written during
+ * this delay. Ends with exit code 1 if lines are missing, if the reader has any finding, if the
+ * delay is longer than the collector's ring buffers allow, or if the reader's memory grew.
  */
 import { command, flag, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -14,7 +14,10 @@ import { runTask } from "@dmalab/tools";
 
 const MIB = 2 ** 20;
 const REPORT_MS = 10_000;
-/** Limits of the reader's memory: its growth after a tenth of the lines, and its maximum. */
+/**
+ * Limits of the reader's memory. `GROWTH`: limit of its growth after a tenth of the lines.
+ * `MAX_MIB`: limit of its size.
+ */
 const GROWTH = 1.25;
 const MAX_MIB = 220;
 /** The collector's ring buffers, 64 MiB, hold the lines of this much time. */

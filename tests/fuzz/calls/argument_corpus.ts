@@ -40,7 +40,7 @@ export function readArguments(): ArgumentCorpus {
   return { examples, given };
 }
 
-/** Every node of a tree, without spans and names. */
+/** Every node of a tree. Spans and names are not nodes. */
 function* nodesIn(tree: unknown): Generator<{ readonly kind: string }> {
   if (typeof tree !== "object" || tree === null || tree instanceof SourceFile) return;
   if ("kind" in tree && typeof tree.kind === "string") yield tree as { readonly kind: string };

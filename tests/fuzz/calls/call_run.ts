@@ -19,7 +19,7 @@ export const CALLS_PER_SESSION = 100;
  * is used.
  */
 const MACHINES_TRIED = 6;
-/** Combines a seed and a number to one seed. */
+/** Factor with which a seed and a number are combined to one seed. */
 const STRIDE = 2 ** 32;
 /** Time limit of a single input by the host's clock: a longer time is an error. */
 const PATIENCE_MS = 60_000;
@@ -76,7 +76,10 @@ export function playCalls(
   const script = new CallScript(new Choices(seed * STRIDE + number), corpus);
   const player = new Player();
   const inputs: string[] = [];
-  /** Runs an input. @returns Whether it created a machine. Throws the problem of a bad answer. */
+  /**
+   * Runs an input. Throws an error with the problem if the answer is bad. @returns Whether the
+   * input created a machine.
+   */
   const feed = (input: CallInput): boolean => {
     inputs.push(input.text);
     const result = player.feed(input.text);

@@ -170,7 +170,9 @@ export class CallScript {
     ]);
   }
 
-  /** A fork or another branch from the current state, and statements that use its values. */
+  /**
+   * A statement with branches from the current state: `fork`, `race`, `inject each` or `compare`.
+   */
   #turn(): string {
     const { choices } = this;
     const call = () => this.#callText(choices.pick(CALLEES));

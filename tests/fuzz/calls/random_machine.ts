@@ -9,7 +9,7 @@ import type { Choices } from "../choices.ts";
 
 /** Largest depth of nested blocks. A tree of ports is no deeper than its devices need. */
 const MAX_DEEP = 5;
-/** Numbers rarely exceed these: a large machine takes long to build. */
+/** Values that numbers rarely exceed, because a large machine takes long to build. */
 const USUAL_LARGEST: Readonly<Record<NumberShape["kind"], number>> = {
   int: 64,
   size: 2 ** 28,

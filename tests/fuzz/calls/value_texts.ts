@@ -115,7 +115,7 @@ const FIELDS_BY_KIND = Map.groupBy(
   ({ kind }) => kind,
 );
 const FUNCTIONS_BY_RESULT = Map.groupBy(BUILTINS.functions.values(), ({ result }) => result);
-/** For each type itself and the types that it extends. */
+/** For each type: the type itself, and the types that it extends. */
 const KINDS_OF_TYPE: ReadonlyMap<Type, readonly Type[]> = new Map(
   [...BUILTINS.types.values()].map((
     type,
@@ -220,7 +220,7 @@ export class ValueTexts {
     return fitting.length === 0 ? null : this.choices.pick(fitting)[0];
   }
 
-  /** A field of a type in a variable; null if no variable has one. */
+  /** A field of the given type in one of the variables; null if no variable has such a field. */
   #fieldOf(type: Type): string | null {
     const candidates = (FIELDS_BY_KIND.get(type) ?? []).flatMap(({ name, of }) => {
       const holder = this.#known(`@${of}`);
