@@ -1,4 +1,7 @@
-/** The assertion used in all tests here, in the cases where it uses the host's comparison. */
+/**
+ * Tests `assertEquals()`, which all tests here use, with values whose differences a fast comparison
+ * could miss.
+ */
 import { assertEquals, assertThrows } from "@std/assert";
 
 class Hidden {

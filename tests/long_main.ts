@@ -31,7 +31,10 @@ const WORLD_OPERATIONS = 10_000;
  */
 const BATCHES = [200_000, 2_000] as const;
 const MAX_SECONDS_PER_LINE = 0.002;
-/** Allowed heap of a soak's second half, relative to the first: machines are created and dropped. */
+/**
+ * Limit of the heap in a soak's second half, relative to the first half. A soak creates and drops
+ * machines.
+ */
 const HEAP_GROWTH = 1.25;
 const MIB = 2 ** 20;
 

@@ -98,9 +98,9 @@ Deno.test("the picture in docs/dev/architecture.md has each arrow between member
   assertEquals(drawn.toSorted(), [...there].toSorted());
 });
 
-// Imports of types are not counted, because a class is its own description, and no interface repeats it. Late
-// imports are not counted either: the list of extensions loads parts of the command line, and commands load
-// that list only when they need it.
+// Imports of types are not counted: a file imports a class itself as a type, because no interface
+// repeats the description of the class. Late imports are not counted either: the list of extensions
+// loads parts of the command line, and commands load that list only when they need it.
 Deno.test("no more than three files load each other in a circle", () => {
   const loads = IMPORTS.filter(({ late, typeOnly }) => !late && !typeOnly);
   const next = Map.groupBy(loads, ({ from }) => from);
@@ -140,7 +140,7 @@ Deno.test("starting a scenario loads nothing that only some scenarios need", () 
   // removal and a device that is pulled out, the device-TLB, a dma-buf (two), the kinds that an editor keeps from one version of
   // a text to the next, and the places of a system's clang. One more file exists because pages, which load no host, also print
   // words of command lines. Twenty-four files were added when members got fewer entry files; the bundler drops the unused parts
-  // of an entry. One of these is the axis of plots, behind the entry for texts.
+  // of an entry. One of these files is the axis of plots, which the entry for texts loads.
   assert(files.size > 200 && files.size <= 626, `${files.size} files`);
   assertEquals([...files].filter((path) => path.startsWith("extensions/")), []);
   // Tables are read while a scenario is checked, which cannot wait: loading d3-dsv takes a
@@ -196,7 +196,7 @@ function loads(from: RegExp, to: RegExp): readonly string[] {
 Deno.test("in lang/, only where a name of the language meets the runtime is the runtime loaded", () => {
   const meets =
     /^lang\/(?!builtins\/|editor\/|machine\/|render\/event_line\.ts|laboratory\.ts|diagnostics\/suggest\.ts|text\/numbers\.ts)/;
-  // Files that need no machine.
+  // The files that `meets` matches must not need a machine.
   assertEquals(loads(meets, /^(?:runtime\/(?!basics\.ts)|devices\/)/), []);
 });
 

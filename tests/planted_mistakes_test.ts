@@ -1,12 +1,13 @@
 /**
- * Mistakes of driver authors, in every mode of the machine in which they are possible. Each mistake must
- * fail its test, with the right finding. The checker also finds mistakes that no kernel would notice.
+ * Mistakes of driver authors, in every mode of the machine in which they are possible. Each mistake
+ * must fail its test, with the right finding. The checker also finds mistakes that no kernel would
+ * notice.
  *
- * Left out, because they are no mistakes for the kernel's API: `dma_unmap_page` or `_phys` of a mapping
- * of `dma_map_single` (they are one function), a sync for the CPU of memory that the device only reads,
- * a sync of coherent memory, an unmap that differs only in `skip_cpu_sync`, two mappings of one buffer
- * for devices that see the CPU's caches, a process that writes to its own pages, and reads by a
- * scenario.
+ * Left out, because they are no mistakes for the kernel's API: `dma_unmap_page` or `dma_unmap_phys`
+ * of a mapping that `dma_map_single` made (the kernel has one function for all of these), a sync
+ * for the CPU of memory that the device only reads, a sync of coherent memory, an unmap that
+ * differs only in `skip_cpu_sync`, two mappings of one buffer for devices that see the CPU's
+ * caches, a process that writes to its own pages, and reads by a scenario.
  *
  * Left out, because a script cannot do it: `dma_free_coherent` with another size than allocated. A
  * script's call frees the memory that it is given. A driver in C can pass another size, and gets

@@ -32,7 +32,10 @@ function isRead(property: string, sources: readonly SourceText[]): boolean {
   return sources.some(({ text }) => member.test(text) || taken.test(text));
 }
 
-/** The rows of every block, by the properties with their values; latencies are read all together. */
+/**
+ * The rows of every block. The key of a row is the property that has the row's value. Latencies are
+ * not listed, because the code reads all of them together.
+ */
 const ROWS: readonly (readonly [block: string, rows: SettingRows])[] = [
   ["machine", { ...MACHINE_SETTINGS, ...CPU_SETTINGS }],
   ["ram", RAM_SETTINGS],

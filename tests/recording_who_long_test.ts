@@ -323,7 +323,7 @@ for (const [kernel, mode] of MODES) {
           named !== null && isOneChange(recording, named.position.seq, seq)
         );
         if (isSeen) continue;
-        // During a call that makes the change, the event may come later.
+        // During a call that makes the change, the event of the change may come after the change.
         const isUnderWay = named !== null && named.position.seq < seen.seq &&
           recording.kernelFrames(position).length > 0;
         assert(isUnderWay, `${where}: named ${named?.position.seq}, seen ${seen.seq}`);

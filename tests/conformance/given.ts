@@ -47,7 +47,7 @@ function leftOut(record: RecordKind, fields: string, why: string): Exception {
 }
 
 export const EXCEPTIONS: readonly Exception[] = [
-  // Requests of the kernel (kernel/*.jsonl.gz).
+  // Fields of the kernel's requests (kernel/*.jsonl.gz).
   given("request", "id", "Its number is its place in the order of requests."),
   given(
     "request",

@@ -233,7 +233,8 @@ function piecesOf(
       (_, index): DataExtent => [first + index * stride, sizeBytes],
     );
   }
-  // A request that only has to wait consists of its recorded memory.
+  // A request without pieces and without a rule only has to wait. Its buffer is its recorded
+  // memory.
   return shown;
 }
 
