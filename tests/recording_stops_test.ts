@@ -28,9 +28,9 @@ import { comparePosition, recordingsOf } from "./recording/same_run.ts";
 const RUNS = 2;
 const BREAKPOINTS = 4;
 const MAX_EVENTS = 20_000;
-/** The most stops of one search: a loop has very many. */
+/** The largest number of stops of one search: a loop has very many. */
 const MAX_STOPS = 60;
-/** The most moments at which a condition is evaluated on the machine. */
+/** The largest number of moments at which a condition is evaluated on the machine. */
 const MAX_ASKED = 400;
 
 function* recordings(path: string, draws: Random): Generator<Recording> {

@@ -652,7 +652,7 @@ interface RunResult {
   readonly operations: number;
   /** Number of maps that found no free addresses. */
   readonly refused: number;
-  /** The most mappings that were live at once. */
+  /** The largest number of mappings that were live at once. */
   readonly mostLive: number;
 }
 

@@ -29,7 +29,7 @@ const DMA_REPORT = eventId("dma.report");
 /** Start of the memory for requests. Each request under way has one place of `PLACE_BYTES` in it. */
 const PLACE_BASE = GIB;
 const PLACE_BYTES = MIB;
-/** The most requests that are under way together. */
+/** The largest number of requests that are under way together. */
 const MAX_IN_FLIGHT = 16;
 /** Number of scattered pages in the largest requests. */
 const MAX_PIECES = 64;

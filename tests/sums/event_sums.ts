@@ -7,7 +7,7 @@ import { LAB_TABLES } from "@dmalab/devices";
 import { type FieldValue, hashText, type Machine, type MachineEvent } from "@dmalab/runtime";
 import { MachineRecording } from "@dmalab/runtime/recording";
 
-/** The most events of one machine that are counted. */
+/** The largest number of events of one machine that are counted. */
 const MOST_EVENTS = 2000;
 /**
  * Values and sums are taken modulo this number. The product of a value and a place's number then
