@@ -50,10 +50,12 @@ export class CCode {
     this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
   }
 
+  /** A cleared memory of an earlier machine; null if there is none. */
   takeMemory(): WebAssembly.Memory | null {
     return this.#spareMemories.pop() ?? null;
   }
 
+  /** @param cleared Clears the memory of a machine that is not used any more. */
   giveMemory(cleared: () => WebAssembly.Memory): void {
     if (this.#spareMemories.length < SPARE_MEMORIES) this.#spareMemories.push(cleared());
   }

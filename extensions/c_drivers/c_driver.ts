@@ -7,6 +7,7 @@ import {
   addressDigits,
   type CallFrame,
   type DriverModule,
+  invariant,
   type Machine,
   type PhysAddr,
 } from "@dmalab/runtime";
@@ -106,6 +107,8 @@ export class CDriver implements DriverModule {
   readonly #idleStack: bigint;
   /** Number of calls into the driver that have not returned. */
   #calls = 0;
+  /** True after its memory was given to the next machine. */
+  #isRetired = false;
   /** The driver's call frames, if a debugger follows them. */
   readonly #frames: CFrames | null;
   readonly #callStack: () => readonly CallFrame[];
@@ -177,6 +180,8 @@ export class CDriver implements DriverModule {
   }
 
   retire(): void {
+    invariant(!this.#isRetired, "The memory of a driver in C was given away twice");
+    this.#isRetired = true;
     this.code.giveMemory(() => this.#memory.cleared());
   }
 
@@ -256,6 +261,7 @@ export class CDriver implements DriverModule {
 
   /** Calls a function of the driver for a script. */
   call(run: ExecutionContext, name: string, args: readonly Value[]): Value {
+    invariant(!this.#isRetired, "A driver in C was called after its memory was given away");
     const { exported, isOfBus, parameters, result } = this.#called.get(name) ?? this.#find(name);
     const { context } = this.machine.events;
     const { cached } = this.#memory;
