@@ -22,43 +22,18 @@ export interface DenoOptions {
   /** The program to run; Deno by default. */
   readonly command?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Sends Ctrl-C after this text appears in the output, when the process listens for Ctrl-C. */
+  /** Sends Ctrl-C two seconds after this text appears in the output. */
   readonly interruptAfter?: string;
   /** Measures processor time with a shell: Deno does not report it for a child. */
   readonly measured?: boolean;
 }
 
 /**
- * Longest time between the text `interruptAfter` in the output and Ctrl-C. A run begins to listen for
+ * Time between the text `interruptAfter` in the output and Ctrl-C. A run begins to listen for
  * Ctrl-C a third of a second after its start, and may print nothing between that moment and its
  * end.
  */
 const INTERRUPT_MS = 2000;
-
-/** Interval between two looks at the signals of a process, and its time for work after it listens. */
-const LOOK_MS = 20;
-const WORK_MS = 200;
-
-/** Sends Ctrl-C when the process listens for it. Only Linux shows whether a process listens. */
-async function interrupt(child: Deno.ChildProcess): Promise<void> {
-  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  let hasEnded = false;
-  child.status.then(() => hasEnded = true);
-  const endMs = performance.now() + INTERRUPT_MS;
-  while (!hasEnded && performance.now() < endMs && !catchesInterrupt(child.pid)) {
-    await wait(LOOK_MS);
-  }
-  await wait(WORK_MS);
-  if (!hasEnded) child.kill("SIGINT");
-}
-
-/** Whether a process handles SIGINT, the second of the signals. */
-function catchesInterrupt(pid: number): boolean {
-  if (Deno.build.os !== "linux") return false;
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const [, caught = "0"] = status.match(/^SigCgt:\s*[0-9a-f]*([0-9a-f])$/m) ?? [];
-  return (parseInt(caught, 16) & 2) !== 0;
-}
 
 /**
  * Shell script that runs its arguments as a command. At its end it prints the shell's own times and
@@ -81,19 +56,19 @@ export async function runDeno(
     stderr: "piped",
   }).spawn();
   let output = "";
-  let interrupted: Promise<void> | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const read = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();
     for await (const bytes of stream) {
       output += decoder.decode(bytes, { stream: true });
-      if (interruptAfter !== undefined && output.includes(interruptAfter)) {
-        interrupted ??= interrupt(child);
+      if (timer === undefined && interruptAfter !== undefined && output.includes(interruptAfter)) {
+        timer = setTimeout(() => child.kill("SIGINT"), INTERRUPT_MS);
       }
     }
   };
   await Promise.all([read(child.stdout), read(child.stderr)]);
   const { code, signal, success } = await child.status;
-  await interrupted;
+  clearTimeout(timer);
   // With an empty cache the first run fetches packages, and prints that among the program's output.
   const times = measured ? [...output.matchAll(TIMES)].at(-1) : undefined;
   const [, ...[userMin, user, systemMin, system]] = (times ?? []).map(Number);
