@@ -58,7 +58,7 @@ export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNo
 
 /** A kind of block; `holds` includes devices. */
 export interface PciBlockKind extends PortKind {
-  /** Whether the block is a device whose registers a scenario describes. */
+  /** Whether the block is a device with registers that a scenario describes. */
   readonly hasRegisters: boolean;
 }
 

@@ -37,8 +37,8 @@ export function understandProgram(
 }
 
 /**
- * Loads a program for another release than the release in its machine block, or for a release whose
- * profile has a single change.
+ * Loads a program for another release than the one in its machine block, or for a release with a
+ * single changed row in its profile.
  *
  * The `kernel` of a test takes precedence over that release; the `kernel` of the machine block does
  * not.

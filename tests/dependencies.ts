@@ -1,7 +1,4 @@
-/**
- * The project's packages from npm: those that deno.json asks for, and the versions pinned in
- * deno.lock.
- */
+/** The project's packages from npm, as deno.json requests them, and their versions in deno.lock. */
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 

@@ -37,7 +37,7 @@ async function runAll(
   }
 }
 
-/** @param folders The folders whose tests are wanted; null for all. */
+/** @param folders The folders to test; null for all. */
 function testsIn(size: Size, folders: readonly string[] | null): readonly Tests[] {
   return testsOf(size).filter(({ file }) =>
     folders === null || folders.some((folder) => file.startsWith(`${folder}/`))

@@ -601,7 +601,7 @@ function moduleState(file: Parsed): [name: string, node: ts.Node][] {
 const isAssignment = (kind: ts.SyntaxKind) =>
   kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
 
-/** The variable whose contents an expression changes: `x` in `x.push(1)` and `x[0] = 1`. */
+/** The variable with contents that an expression changes: `x` in `x.push(1)` and `x[0] = 1`. */
 function writtenName(node: ts.Node): string | null {
   const rootOf = (expression: ts.Expression): string | null =>
     ts.isIdentifier(expression)

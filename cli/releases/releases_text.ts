@@ -172,9 +172,9 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestOutcomeChanges[]):
 }
 
 /**
- * Selects the causes to print. If there are causes whose removal restores the old outcome, only
- * these causes are printed. Otherwise the less certain causes are printed: those that reproduce the
- * new outcome on the older release.
+ * Selects the causes to print. If the removal of some causes restores the old outcome, only these
+ * causes are printed. Otherwise the less certain causes are printed, which reproduce the new
+ * outcome on the older release.
  */
 function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");

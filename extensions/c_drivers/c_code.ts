@@ -50,7 +50,7 @@ export class CCode {
     this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
   }
 
-  /** A cleared memory of an earlier machine; null if there is none. */
+  /** A cleared memory of an earlier machine; null if no machine has given one. */
   takeMemory(): WebAssembly.Memory | null {
     return this.#spareMemories.pop() ?? null;
   }

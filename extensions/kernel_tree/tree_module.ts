@@ -74,7 +74,8 @@ const MAX_ROUNDS = 2 ** 26;
  */
 const LAST_ROUNDS = 2 ** 16;
 /**
- * Number of recorded last rounds of a loop in dmalab's own code, whose rounds call the tree's code.
+ * Number of recorded last rounds of a loop in dmalab's own code that calls the tree's code in each
+ * round.
  */
 const LAST_CALLS = 64;
 /** Number of works and timers that may run in a millisecond. */
@@ -227,8 +228,8 @@ export class TreeModule {
   }
 
   /**
-   * Limits the rounds of a loop in dmalab's own code, whose rounds call the tree's code. The loop
-   * needs a limit, because the results of these calls decide when it ends.
+   * Limits the rounds of a loop in dmalab's own code that calls the tree's code in each round. The
+   * loop needs a limit, because the results of these calls decide when it ends.
    *
    * @param most Allowed number of rounds.
    * @param what The message for a loop with more rounds: a verb and its object.

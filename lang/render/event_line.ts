@@ -21,7 +21,10 @@ import {
   formatTimeRounded,
 } from "../text/numbers.ts";
 
-/** Fields whose value is printed without the field's name, unless the value is a plain number. */
+/**
+ * Fields that are printed as the value without the field's name, unless the value is a plain
+ * number.
+ */
 const SELF_EXPLAINING: ReadonlySet<string> = new Set([
   "size_bytes",
   "size",

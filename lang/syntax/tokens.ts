@@ -173,7 +173,7 @@ export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
 
 export const WordTypes: Readonly<Record<LanguageWord, TokenType>> = { ...Hard, ...Soft };
 
-/** The token types of all words whose rows `isAsked` selects. */
+/** The token types of all words with a row that `isAsked` selects. */
 export function typesWhere(isAsked: (row: KeywordSpec) => boolean): ReadonlySet<TokenType> {
   return new Set(keywordsWhere(isAsked).map((word) => WordTypes[word]));
 }

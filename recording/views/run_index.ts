@@ -95,8 +95,8 @@ export class RunIndex {
   }
 
   /**
-   * The events that have a row of their own in a list in which calls can be collapsed. A return has
-   * no row of its own: it is in the row of its call.
+   * The events that have a separate row in a list in which calls can be collapsed. A return has no
+   * separate row: it is in the row of its call.
    * @param isOpen Whether the events inside a call are shown.
    */
   rows(isOpen: (call: number) => boolean): Int32Array {

@@ -265,7 +265,7 @@ export class IommuGroups {
    * @param mode The word that was written: passthrough, strict, lazy, or auto for the type that the
    *   group had at boot.
    * @param privileged Whether the writer has the privilege.
-   * @returns 0, or -EACCES; -EINVAL for a word that is none of these four, and for a mode that a
+   * @returns 0, or -EACCES; -EINVAL for any other word than these four, and for a mode that a
    *   member rules out; -ENODEV without an IOMMU; -EPERM for any change except strict to lazy while
    *   a driver is bound; or the error of mapping firmware's memory, after which the group stays
    *   unchanged.

@@ -51,8 +51,9 @@ export interface IommuModelSpec {
   readonly extendsTopBit: boolean;
   /**
    * The range that a flush command covers: the exact range (`range`), or the smallest aligned block
-   * that contains it (`block`). If that range is too large for one command, a model whose word ends
-   * in `_or_domain` covers the whole domain, and any other model still covers the same range.
+   * that contains it (`block`). If that range is too large for one command, a model with a word
+   * that ends in `_or_domain` covers the whole domain, and any other model still covers the same
+   * range.
    * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";

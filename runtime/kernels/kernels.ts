@@ -229,8 +229,8 @@ export function quirksOf(kernel: Kernel): QuirkSet {
 }
 
 /**
- * For each part of the kernel: the rows whose kernels lack the part, and the first release that has
- * the part.
+ * For each part of the kernel: the rows of kernels that lack the part, and the first release that
+ * has the part.
  */
 const LACKS = Map.groupBy(
   BEHAVIOUR_NAMES.flatMap((name) =>

@@ -211,8 +211,8 @@ export class AddressSpace {
   }
 
   /**
-   * Sets the process's permissions between two addresses. Only areas whose permissions change are
-   * affected.
+   * Sets the process's permissions between two addresses. Areas that have these permissions already
+   * are not affected.
    */
   protect(start: VirtAddr, end: VirtAddr, access: Access): number {
     for (const area of this.#areas.between(start, end)) {

@@ -100,7 +100,7 @@ export class EventLog implements EventKeeper {
   /** Shape 0 means an event without a reason. */
   readonly #shapes: WhyShape[] = [{ rule: "", ...shapeOf([], []) }];
 
-  /** @param vocabulary The vocabulary of the machine whose events are stored. */
+  /** @param vocabulary The vocabulary of the machine that emits the stored events. */
   constructor(readonly vocabulary: EventVocabulary = CORE_EVENTS) {}
 
   /**

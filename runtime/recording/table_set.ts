@@ -61,7 +61,9 @@ export class TableSet {
   /** The event object that tables receive, reused so that no event allocates one (`hunt.cases`). */
   readonly #event: { -readonly [K in keyof TableEvent]: TableEvent[K] };
 
-  /** @param vocabulary The vocabulary of the machine whose events change the tables. */
+  /**
+   * @param vocabulary The vocabulary of the machine that emits the events which change the tables.
+   */
   constructor(
     private readonly specs: readonly AnyTableSpec[],
     { iommu, pages }: Granules,

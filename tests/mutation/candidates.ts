@@ -308,7 +308,7 @@ function isOwnCheck(node: ts.Node): boolean {
 }
 
 /**
- * Whether a node is like `b()` in `a?.b().c`. If such a node were put in brackets of its own, it
+ * Whether a node is like `b()` in `a?.b().c`. If such a node were put in separate brackets, it
  * would no longer be skipped together with the rest of its chain.
  */
 function continuesChain(node: ts.Node): boolean {

@@ -17,7 +17,7 @@ interface FileOutcomes {
   readonly outcomes: OutcomeEvent[];
 }
 
-/** The outcomes by file, and the files whose tests could not be run. */
+/** The outcomes by file, and the files with tests that could not be run. */
 class Collector {
   readonly files: FileOutcomes[] = [];
   readonly wrong: EndEvent[] = [];

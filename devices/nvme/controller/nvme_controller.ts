@@ -63,7 +63,9 @@ const IRQ = eventId("irq");
  * page.
  */
 const WORD_BYTES = 4;
-/** The only kind of activity: process one command of the queue whose number is in the argument. */
+/**
+ * The only kind of activity: process one command of the queue; the argument is the queue's number.
+ */
 const PROCESS_COMMAND = 0;
 /** An activity's argument is `generation * QUEUE_IDS + queue`. */
 const QUEUE_IDS = 65536;

@@ -22,8 +22,8 @@ export interface RegisterValue {
 
 /**
  * Values to try, the likeliest first: all ones, 0 (for a self-clearing bit) and 1, numbers beside
- * the register's name, constants whose names suggest a value that a driver waits for, and single
- * bits.
+ * the register's name, constants with names that suggest a value that a driver waits for, and
+ * single bits.
  *
  * @param offset The register's offset in its BAR.
  * @param texts Sources and headers of the driver.

@@ -100,8 +100,8 @@ function mainOf(kconfig: Kconfig): string | undefined {
 }
 
 /**
- * The symbol that selects the symbol `name`; empty if there is none, or if `name` is set by
- * default.
+ * The symbol that selects the symbol `name`; empty if no symbol selects `name`, or if `name` is set
+ * by default.
  */
 function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
   const found = [...kconfig].find(([, { selects }]) => selects.has(name));

@@ -104,7 +104,7 @@ export class Breakpoints {
   }
 
   /**
-   * Line breakpoints whose state has changed: the run has turned out to reach the line, or never to
+   * Line breakpoints with a changed state: the run has turned out to reach the line, or never to
    * reach it.
    */
   changed(): BreakpointResponse[] {

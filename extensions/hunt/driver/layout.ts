@@ -13,10 +13,7 @@ import {
   physAddr,
 } from "@dmalab/runtime";
 
-/**
- * First address for buffers whose addresses the hunt chooses. Other pages that scripts get begin at
- * 1 GiB.
- */
+/** First address for buffers that the hunt places. Other pages that scripts get begin at 1 GiB. */
 export const LOW_PHYS = physAddr(16 * MIB);
 /** First address for buffers that 32 bits do not reach. */
 export const HIGH_PHYS = physAddr(4 * GIB);

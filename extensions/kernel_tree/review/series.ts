@@ -278,8 +278,8 @@ async function patchesIn(
     writeFile({ folder, name: "patch" }, isDos ? withoutDosLines(bytes) : bytes);
     return [{ subject: shortPath(mailbox, currentFolder()), path }];
   }
-  // If only some lines of a mail end with CR LF, these lines are part of the patch of a file whose
-  // lines end with CR LF. In this case the line ends are kept.
+  // If only some lines of a mail end with CR LF, these lines belong to the patch of a file with
+  // such line ends. In this case the line ends are kept.
   const lineEnds = isDos ? [] : ["--keep-cr"];
   const split = await git.text(["mailsplit", "-b", ...lineEnds, `-o${folder}`], { input: bytes });
   const patches: MailedPatch[] = [];

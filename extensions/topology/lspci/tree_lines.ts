@@ -2,8 +2,8 @@
  * Reads the tree that `lspci -t` prints: buses, bridges and functions. With `-v` it contains the
  * names of functions, with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
  *
- * A branch begins with `+` or `\`. Its column tells the bus to which the branch belongs: the first
- * `+` of this bus is in the same column.
+ * A branch begins with `+` or `\`. The branch belongs to the bus that has its first `+` in the same
+ * column.
  *
  * @see pciutils 3.9.0 and 3.15.0: the tests contain their trees of invented machines (`lspci -A
  *   dump -O dump.name=FILE -tv`)

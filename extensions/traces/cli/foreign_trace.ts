@@ -21,8 +21,8 @@ const OTHER = {
 };
 
 /**
- * The kind of a file, by the origin of most of its lines. Null for lines that do not occur in a
- * file of their own, but only in addition to a trace.
+ * The kind of a file, by the origin of most of its lines. Null for lines that occur only in
+ * addition to a trace.
  */
 const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> | null>> = {
   "kernel text": TRACE,

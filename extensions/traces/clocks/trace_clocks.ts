@@ -48,7 +48,7 @@ export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
 }
 
 /**
- * Describes each clock whose offset is known, in one line of text: the offset, the basis of the
+ * Describes each clock with a known offset, in one line of text: the offset, the basis of the
  * offset, and how certain the offset is.
  */
 export function clockLines({ log, qemu }: TraceClocks): string[] {

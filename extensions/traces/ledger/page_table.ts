@@ -326,7 +326,7 @@ export class TracedPageTable {
 
   /**
    * Finds an unmap of exactly this mapping's pages, between two given lines. No call has claimed
-   * the unmap. Null if there is none.
+   * the unmap. Null if no unmap is found.
    */
   orphan(
     { addr, sizeBytes }: Pick<TracedMapping, "addr" | "sizeBytes">,

@@ -102,8 +102,8 @@ export class Device {
   /** Number of maps with an address that is neither physical nor covered by a page-table line. */
   otherMaps = 0;
   /**
-   * Number of maps in `otherMaps` whose address has another offset in the page than the mapped
-   * memory.
+   * Number of maps in `otherMaps` in which the address and the mapped memory have different offsets
+   * in their pages.
    */
   movedMaps = 0;
   /** Lowest and highest address of `otherMaps`. */

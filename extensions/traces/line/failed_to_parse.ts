@@ -157,8 +157,8 @@ const COMMAND_BYTES = 24;
 /**
  * Formats command words 10 to 15: the first LBA, the zero-based length, the rest. The library
  * prints these bytes as text (up to the first 0) in all records of a file before the first record
- * whose bytes are not text. Bytes printed as text are left unchanged, and give no information about
- * the blocks.
+ * with bytes that are not text. Bytes printed as text are left unchanged, and give no information
+ * about the blocks.
  */
 function commandText(fields: Fields): string {
   const opcode = Number(fields.get("opcode"));

@@ -199,7 +199,7 @@ export class MadeTrace {
     }
   }
 
-  /** Writes a request whose pages are linked one by one with the two-step API. */
+  /** Writes a request; its pages are linked one by one with the two-step API. */
   twoStep(
     links: number,
   ): { readonly start: number; readonly end: number; readonly lines: number[] } {

@@ -63,8 +63,8 @@ function deviceNamed(context: ExecutionContext, name: string): Value {
 }
 
 /**
- * The PCI functions whose ACS a value refers to. A device means its function. The name of a port
- * means that port. The name of a switch means all its downstream ports.
+ * The PCI functions that a value refers to; their ACS is used. A device means its function. The
+ * name of a port means that port. The name of a switch means all its downstream ports.
  */
 function toFunctions(context: ExecutionContext, at: Value): readonly PciFunction[] {
   const { functions } = context.lab.topology;

@@ -146,8 +146,8 @@ function tokenAfter(token: IToken, tokens: readonly IToken[]): IToken {
 }
 
 /**
- * The token before another token. Chevrotain has a previous token of its own, which is a different
- * token after Chevrotain has skipped tokens.
+ * The token before another token. Chevrotain's own previous token is a different one after
+ * Chevrotain has skipped tokens.
  */
 function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
   return tokens[tokenIndex(token, tokens) - 1];

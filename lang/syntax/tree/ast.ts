@@ -164,7 +164,7 @@ export type AssignStatement = Tagged<
 >;
 
 /**
- * `ring.head = e`, `list[i] += e`: changes a list or record in place. The name still stands for the
+ * `ring.head = e`, `list[i] += e`: changes a list or record in place. The name still refers to the
  * same list or record.
  */
 export type ChangeStatement = Tagged<

@@ -893,9 +893,9 @@ export class DmaMapping {
   }
 
   /**
-   * Unmaps in a domain whose devices cache translations. The call never returns if a device does
-   * not answer an invalidation; the page table has then lost the mapping already. Separate from
-   * `#unmapCall`: together, strict reads take 3 % longer.
+   * Unmaps in a domain with devices that cache translations. The call never returns if a device
+   * does not answer an invalidation; the page table has then lost the mapping already. Separate
+   * from `#unmapCall`: together, strict reads take 3 % longer.
    * @see rules/dma.md 5.4
    */
   #unmapFromDeviceTlbs(

@@ -300,9 +300,9 @@ function userMetadata(
 }
 
 /**
- * The kernel's own metadata: first the recorded pieces, then one piece for each bio whose metadata
- * was never mapped. A kernel allocates a power of two of bytes, aligned to its size. The record
- * shows which allocation was used, but no address inside the allocation.
+ * The kernel's own metadata: first the recorded pieces, then one piece for each bio with metadata
+ * that was never mapped. A kernel allocates a power of two of bytes, aligned to its size. The
+ * record shows which allocation was used, but no address inside the allocation.
  */
 function kernelMetadata(
   sizeBytes: number,

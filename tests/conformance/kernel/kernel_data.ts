@@ -48,7 +48,7 @@ export interface CaptureRequest {
    * submitted.
    */
   readonly group?: number;
-  /** Numbers of the system calls whose data the request contains, in order. */
+  /** Numbers of the system calls that the request has data of, in order. */
   readonly submissions?: readonly number[];
 }
 

@@ -56,8 +56,8 @@ export interface CapturedParts {
 }
 
 /**
- * The profile for a kernel's version: of the profiles with whose name the version begins, the one
- * with the longest name.
+ * The profile for a kernel's version: the one with the longest name among the profiles with a name
+ * that the version begins with.
  * @throws {GoldenReadError} For a kernel that dmalab does not have.
  */
 export function profileOf(kernel: string): KernelProfile {

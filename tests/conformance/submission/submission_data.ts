@@ -33,11 +33,11 @@ const LARGE_PAGE_BYTES = 2 * MIB;
 /** Kinds of calls with single pages as buffers. */
 const SINGLE_PAGE_KINDS = new Set(["anon_run", "anon_pages", "pt_anon"]);
 /**
- * A kind of call whose first buffer consists of single pages. Its other buffers consist of large
- * pages, and fill the first buffer up to whole blocks.
+ * A kind of call with a first buffer of single pages. Its other buffers consist of large pages, and
+ * fill the first buffer up to whole blocks.
  */
 const FILLED_UP_KIND = "anon_run";
-/** Kinds of calls whose buffers can be single pages or large pages. */
+/** Kinds of calls with buffers that can be single pages or large pages. */
 const EITHER_KINDS = new Set(["mix", "aio"]);
 /**
  * Address range of device memory: on the captured machines, RAM was only below 2 GiB and above 4

@@ -165,7 +165,7 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
     previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
 }
 
-/** The captured requests of a run, by the calls whose parts the requests contain. */
+/** The captured requests of a run, by the calls that the requests contain parts of. */
 class CasesOfCalls {
   readonly #named = new Map<number, Set<CaptureCase>>();
   /**
@@ -396,7 +396,7 @@ export class LostRequests {
    * The requests of a call that the record can contain.
    * @param got All requests that the model made for the call.
    * @param recorded The call's requests in the record.
-   * @param beside Recorded requests whose numbers may be adjacent to those of lost requests.
+   * @param beside Recorded requests that may have numbers adjacent to those of lost requests.
    */
   withoutLost<R extends BlockRequest>(
     got: readonly R[],
@@ -450,7 +450,7 @@ function isPassthrough({ how }: CapturedCall): boolean {
 
 /**
  * The result of a call to a block device of 0 bytes. The kernel creates such a device for a disk
- * whose blocks contain data and metadata. Every position is beyond the device's end.
+ * with blocks of data and metadata. Every position is beyond the device's end.
  */
 export function resultBehindTheEnd(call: CapturedCall): CallResult {
   const errno = call.how === "ioctl" ? ERRNO.EINVAL : call.op === "write" ? ERRNO.ENOSPC : 0;

@@ -64,7 +64,7 @@ const INTERRUPTED = 130;
  * the file.
  */
 const STREAM = "-";
-/** A size directive in assembler whose value is a number: the size of a static variable. */
+/** A size directive in assembler with a number as its value: the size of a static variable. */
 const SIZE = /^\t\.size\t(\S+), (\d+)$/gm;
 const MODULE_HEAD_BYTES = 8;
 const CUSTOM_SECTION = 0;

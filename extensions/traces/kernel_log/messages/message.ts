@@ -33,7 +33,7 @@ export interface Cause {
  * | --- | --- |
  * | `fault` | an access that an IOMMU or bridge refused: a fault, matched with the mappings of the trace |
  * | `report` | an error that the line itself proves: a finding, where the row names one |
- * | `consequence` | the result of another line, whose kind is in `follows`: no separate finding |
+ * | `consequence` | the result of another line; `follows` has the other line's kind: no separate finding |
  * | `state` | no error |
  */
 export type Role = "fault" | "report" | "consequence" | "state";
