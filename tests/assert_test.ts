@@ -1,6 +1,6 @@
 /**
- * Tests `assertEquals()`, which all tests here use, with values whose differences a fast comparison
- * could miss.
+ * Tests `assertEquals()`, which all tests here use, with differences that a fast comparison could
+ * miss.
  */
 import { assertEquals, assertThrows } from "@std/assert";
 

@@ -1,11 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { checkJson } from "./check_report.ts";
-import { loadLogReader } from "../kernel_log/late_log_reader.ts";
 import { TraceLine } from "../line/trace_line.ts";
+import { checkedTrace, passOf } from "../tests/checked_trace.ts";
 import { LogPass, TraceCheck } from "./trace_check.ts";
-
-// The tests read lines of logs synchronously, so the reader is loaded here.
-await loadLogReader();
 
 /**
  * Findings of a trace by one task on one CPU, with a line in each millisecond. A text that begins
@@ -173,9 +169,7 @@ Deno.test("a mark without a time ties no clocks, whichever line stands above it 
     [[`[    2.100000] ${timeout}[    2.200000] ${mark}`], ["77 2.2"]],
   ];
   for (const [lines, marks] of cases) {
-    const log = new LogPass();
-    lines.forEach((line, index) => log.push(TraceLine.of(line), index + 1));
-    log.end();
+    const log = passOf(lines);
     const text = lines.join("\n");
     assertEquals([...log.marks].map(([mark, { seconds }]) => `${mark} ${seconds}`), marks, text);
     assertEquals(log.entries.map(({ facts, kind }) => [kind, facts.size_bytes]), [
@@ -185,16 +179,12 @@ Deno.test("a mark without a time ties no clocks, whichever line stands above it 
 });
 
 Deno.test("the largest requests are held to the limits of their queues (T.37)", () => {
-  const log = new LogPass();
   const facts = [
     "nvme0n1 max_sectors_kb 16",
     "nvme0n1 max_segments 2",
     "group 2 type DMA-FQ devs 0000:00:04.0 ",
     "per_cpu/cpu0 entries: 333 overrun: 7 commit overrun: 0 dropped events: 0 ",
   ];
-  facts.forEach((line, index) => log.push(TraceLine.of(line), index + 1));
-  log.end();
-  const check = new TraceCheck(log);
   const setup = "nvme0: disk=nvme0n1, qid=1, cmdid=5, nsid=1, flags=0x0, meta=0x0, " +
     "cmd=(nvme_cmd_write slba=8, len=47, ctrl=0x0, dsmgmt=0, reftag=0)";
   const head = "    kworker/0:1H-32      [000] .....     6.406929: ";
@@ -207,8 +197,7 @@ Deno.test("the largest requests are held to the limits of their queues (T.37)", 
     }),
     `${head}block_rq_issue: 259,0 WS 24576 () 8 + 48 be,0,4 [kworker/0:1H]`,
   ];
-  lines.forEach((line, index) => check.push(TraceLine.of(line), index + 1));
-  const { summary } = checkJson(check, log, check.end());
+  const { summary } = checkedTrace(lines, facts).json();
   assertEquals(summary.limits, [
     { disk: "nvme0n1", name: "max_sectors_kb", limit: 16384, seen: 24576, line: 5, over: true },
     { disk: "nvme0n1", name: "max_segments", limit: 2, seen: 3, line: 5, over: true },
