@@ -99,7 +99,7 @@ export interface PassthroughOptions extends RawOptions {
 export interface RawOptions {
   /** Whether to use the admin queue. */
   readonly admin?: boolean;
-  /** I/O queue from 1; by default that of the CPU. */
+  /** Number of the I/O queue, from 1; by default the queue of the CPU. */
   readonly queue?: number;
 }
 
@@ -122,7 +122,7 @@ export interface Submission {
   readonly metadata: readonly BioVec[];
   /** The passthrough command; null for `bio` and `raw`. */
   readonly command: PassthroughOptions | null;
-  /** I/O queue from 1; 0 for that of the CPU. */
+  /** Number of the I/O queue, from 1; 0 for the queue of the CPU. */
   readonly queue: number;
   /** Bits of `BIO_FLAG`. */
   readonly flags: number;

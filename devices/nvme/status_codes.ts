@@ -21,7 +21,7 @@ export const STATUS_TYPES = {
 
 type StatusType = keyof typeof STATUS_TYPES;
 
-/** Codes: the number, with the type's number above bit 8, and the name in the specification. */
+/** Codes: the number, with the type's number from bit 8 on, and the name in the specification. */
 export const STATUS_CODES = {
   successful_completion: [0x000, "Successful Completion"],
   invalid_command_opcode: [0x001, "Invalid Command Opcode"],

@@ -109,7 +109,7 @@ function joins(
   return { other: sibling, causes: lacking };
 }
 
-/** The services that a function would have to enable. */
+/** The services that a function would have to enable to isolate its neighbours. */
 function missing({ acs }: PciFunction): readonly AcsService[] {
   if (acs.presence !== "present") return ISOLATION;
   return ISOLATION.filter((service) => acs.supported.has(service) && !acs.enabled.has(service));

@@ -24,7 +24,7 @@ export interface DomainPlace extends PciPlace {
   readonly domain: number;
 }
 
-/** An address as one number: domain above bit 16, bus, device and function below. */
+/** An address as one number: domain from bit 16 on, bus, device and function below. */
 export function placeKey({ domain, bus, device, func }: DomainPlace): number {
   return domain * 65536 + bus * 256 + device * 8 + func;
 }

@@ -277,7 +277,7 @@ class TreeBuilder {
   }
 }
 
-/** Whether blocks are single functions with addresses: any of them has `at`. */
+/** Whether blocks are single functions with addresses, which is so if any of them has `at`. */
 function printWhere(nodes: readonly PciNodeConfig[]): boolean {
   return nodes.some((node) => settingOf(node, "at") !== undefined);
 }

@@ -7,7 +7,10 @@
  */
 import type { Bytes, DmaAddr } from "@dmalab/runtime";
 
-/** Entries of a key's table in the shared page: 8 bytes each, an address, little-endian. */
+/**
+ * Number of entries of a key's table in the shared page. An entry has 8 bytes: an address,
+ * little-endian.
+ */
 export const ENTRIES_PER_COMMAND = 512;
 
 /** A device's answer to a request for dirty pages. */

@@ -390,7 +390,7 @@ export class RangeList {
   /** Sum of the lengths. */
   totalBytes: Bytes = 0;
   #addresses = zeros(Float64Array, INITIAL_RANGES);
-  /** Lengths: a descriptor's length has 32 bits. */
+  /** The lengths of the ranges. 32 bits are enough, because a descriptor's length has 32 bits. */
   #lengths = zeros(Uint32Array, INITIAL_RANGES);
 
   clear(): void {

@@ -71,7 +71,10 @@ const COMPARED_BYTES = 4 * CHUNK_BYTES;
 /** The charge for a zeroed range: two array slots, with room for growth. */
 const EXTENT_BYTES = 32;
 
-/** Largest size of a store: beyond it `tag + x` is not exact. */
+/**
+ * Largest size of a store. Byte x of a fresh store begins the number `tag + x`, which is not exact
+ * beyond this size.
+ */
 export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
 
 /**

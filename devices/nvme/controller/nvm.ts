@@ -11,7 +11,10 @@ const WIDE = WIDE_HALF;
 
 const NAMESPACE_ID = 1;
 const ALL_NAMESPACES = 0xffff_ffff;
-/** A range of Dataset Management: attributes, length in blocks, first block. */
+/**
+ * Size of a range of Dataset Management. A range has attributes, a length in blocks, and a first
+ * block.
+ */
 const DSM_RANGE_BYTES = 16;
 const DSM_DEALLOCATE = 0x4;
 

@@ -52,7 +52,7 @@ const CAP_HIGH_LOCAL_MEMORY = 2 ** 25; // CMBS
 /** The required entry sizes in CC, as powers of two: 64 and 16 bytes. */
 const CC_ENTRY_SIZES = 0x46;
 
-/** AQA, ASQ and ACQ store the written value. */
+/** The registers AQA, ASQ and ACQ, which store the written value. */
 const KEPT = [
   REGISTER.AQA,
   REGISTER.ASQ_LOW,

@@ -67,9 +67,9 @@ export const NVM_OPCODE = {
 const DO_NOT_RETRY = 0x4000;
 
 /**
- * Status fields without the phase bit: status code, with the status code type above bit 8 (section
- * 4.6). The status of a malformed command includes `DO_NOT_RETRY`. A status that may change with a
- * retry does not include it.
+ * Status fields without the phase bit: status code, with the status code type from bit 8 on
+ * (section 4.6). The status of a malformed command includes `DO_NOT_RETRY`. A status that may
+ * change with a retry does not include it.
  */
 export const STATUS = {
   SUCCESS: 0x0000,

@@ -204,9 +204,9 @@ export class Iod {
   readonly view = new DataView(this.sqe.buffer);
   /** The same bytes as 32-bit words. */
   readonly words = new Int32Array(this.sqe.buffer);
-  /** Never cleared between requests. */
+  /** The two-step API's state for the data. Never cleared between requests. */
   readonly dmaState = new DmaIovaState();
-  /** Never cleared between requests. */
+  /** The two-step API's state for the metadata. Never cleared between requests. */
   readonly metaState = new DmaIovaState();
   /** The array of saved mappings, while a request uses one. */
   dmaVecs: DmaVecs | null = null;

@@ -18,8 +18,8 @@ function sw(name: string, ...children: PciNodeConfig[]): PciNodeConfig {
 }
 
 /**
- * The effect of the client's write to an address. If the address is right, the provider's first
- * bytes are there.
+ * The effect of the client's write to an address. If the address is right, the write arrives at the
+ * first bytes of the provider's memory.
  */
 function write(bench: PeerBench, address: number): { arrived: boolean; hops: string[] } {
   bench.forget();

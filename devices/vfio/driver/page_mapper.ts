@@ -25,7 +25,10 @@ const RULE = "hmm-rdma-vfio.3.2";
 /** How a buffer is mapped: as one IOVA range, page by page, or as one list. */
 type Way = EventFields<"vfio.register">["rule"];
 
-/** The IOVA range is requested without a page, so it begins on a granule. */
+/**
+ * The physical address with which an IOVA range is requested without a page, so that the range
+ * begins on a granule.
+ */
 const NO_PAGE = 0 as PhysAddr;
 
 /** A buffer to map, with its table. */
