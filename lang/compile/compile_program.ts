@@ -70,7 +70,7 @@ export class ProgramCompiler {
     return this.tables.code;
   }
 
-  /** The consts that are not plain literals, in the order of their evaluation. */
+  /** Compiles consts, in the order of their evaluation. */
   consts(bindings: readonly ConstBinding[]): readonly ConstCode[] {
     return bindings.map((binding) => {
       const { name, span, value } = binding.declaration;

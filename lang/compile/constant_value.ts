@@ -46,7 +46,7 @@ export class ConstantEvaluator {
   readonly #resolution = new Resolution();
   readonly #compiler: ProgramCompiler;
   #vm: Vm | null = null;
-  /** Message and hint for an unknown name. */
+  /** The hint for an unknown name; undefined to suggest similar names. */
   #wanted: Hint | undefined;
 
   /** @param bound Values of names that take precedence over all others. */

@@ -92,7 +92,7 @@ function siteOf(statement: Statement): Site {
   return { span, call: onlyCall(statement)?.span ?? span };
 }
 
-/** A comparison with an unused value prints its table. */
+/** Whether an expression statement prints a table: a comparison with an unused value does. */
 export function isTable(statement: Expression): boolean {
   return statement.kind === "Compare";
 }
@@ -117,7 +117,10 @@ export class FunctionCompiler {
   #forkKeyword: ForkKeyword | null = null;
   /** True inside a block of a race, where another block may run before each statement. */
   #inRace = false;
-  /** The block of `inject each` or `race` around the statements. */
+  /**
+   * The innermost `inject each`, `remove each`, `unplug each` or `race` around the current
+   * statement.
+   */
   #trial: Pick<TrialDuty, "word" | "trial"> | null = null;
   /**
    * The expression of the current expression statement; if it is a race, the race is a whole

@@ -220,7 +220,7 @@ export function describeMemberOf(
   return method === null ? null : describeFunction(name, method, columns);
 }
 
-/** Errors of an injection point that are listed by name. */
+/** Limit of the errors of an injection point that are listed by name. */
 const DISPLAYED_ERRORS = 8;
 
 export function describeLanguageWord(

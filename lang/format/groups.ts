@@ -87,7 +87,7 @@ const SPLIT_BY_LANDMARK: ReadonlySet<GroupKind> = new Set(
   ["block", "settings", "paths", "record", "arms"],
 );
 
-/** The tree contains the parts of a bench, but not their keywords. */
+/** Keywords of the parts of a bench. The tree contains these parts, but not their keywords. */
 const BENCH_WORDS = t.typesWhere(({ place }) => place === "bench");
 
 class GroupReader {

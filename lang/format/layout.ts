@@ -137,7 +137,10 @@ function isBraces(kind: GroupKind): boolean {
     kind === "record" || kind === "condition";
 }
 
-/** Blocks that belong to one statement: either all are on one line, or none. */
+/**
+ * Whether a node is a block that belongs to a statement. Either all such blocks of a statement are
+ * on one line, or none.
+ */
 function isBody(node: Node): node is Group {
   return isGroup(node) &&
     (node.kind === "block" || node.kind === "arms" || node.kind === "condition");

@@ -24,7 +24,10 @@ const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) => row.class === "soft" && isStatementWord(row)),
 );
 
-/** Newlines are separators only inside braces. `for (` begins a loop in the style of C. */
+/**
+ * The kind of an open bracket. Newlines are separators only inside braces. A loop head is the
+ * parenthesis after `for`, in a loop in the style of C.
+ */
 type OpenBracket = "braces" | "brackets" | "loop head";
 
 /** The tokens of a file with balanced brackets, without newlines that end no statement. */

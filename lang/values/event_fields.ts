@@ -46,7 +46,7 @@ export function fieldsNamed(events: Iterable<string>, name: string, registry: Re
 export function canEqual(field: Field, type: Type): boolean {
   if (type === "any") return true;
   if (type === "nothing") return field.isOptional || field.kind === "nothing";
-  // Events contain names of things: of a device its name, of a request its number.
+  // Events contain names of things, such as a device's name or a request's number.
   const isThing = type.startsWith("@");
   switch (fieldType(field)) {
     case "dma":

@@ -30,7 +30,7 @@ export interface Raised {
 
 export type RaisedError =
   | Raised
-  /** The simulated memory's limit (`WorldOptions.memoryLimitBytes`) was reached. */
+  /** The simulated memory's limit (`MachineBuildOptions.memoryLimitBytes`) was reached. */
   | { readonly kind: "memory_limit"; readonly what: string; readonly isOfEvents: boolean }
   /** The machine would use an address that is not an exact number. */
   | { readonly kind: "address_limit"; readonly what: string }

@@ -26,7 +26,7 @@ export class EnumValue {
 
 /** A value that may have large parts, and share them with others. */
 export abstract class TracedValue {
-  /** The last traversal that visited the value: each traversal counts it once. */
+  /** The last traversal that visited the value; with it, a traversal counts the value only once. */
   walk: object | null = null;
 }
 

@@ -110,7 +110,7 @@ function isPlace({ taken }: BranchChoice): boolean {
   return typeof taken === "object" && !(taken instanceof RaceSchedule);
 }
 
-/** The result of a run that was started to examine a thing. */
+/** The result of a run that was started to examine a value. */
 export interface DefectProbe {
   /** The instruction at which the run examined the value. */
   readonly pc: number;

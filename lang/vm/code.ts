@@ -35,7 +35,7 @@ export interface FunctionCode {
   readonly parameters: readonly string[];
   /** Offset of the first instruction. */
   readonly entry: number;
-  /** Slots of the frame below its operands. */
+  /** Number of slots of the frame below its operands. */
   readonly slots: number;
   /** Largest number of operands on the stack. */
   readonly operands: number;
@@ -124,10 +124,11 @@ export interface FailEachInfo {
 }
 
 /**
- * A requirement of a block of `inject each` or `race`. At least one run of the block must meet it.
+ * A requirement of the block of an `inject each`, `remove each`, `unplug each` or `race`. At least
+ * one run of the block must meet it.
  */
 export interface TrialDuty {
-  /** `inject each` or `race`. */
+  /** The keyword of the statement that contains the block. */
   readonly word: TrialWord;
   readonly span: Span;
   /** Index into `Code.expectations`. The expectation is reached where the requirement applies. */
@@ -186,7 +187,7 @@ export interface Site {
 /** A mark with this number in place of a statement's number means that the function returns. */
 export const RETURNING = -1;
 
-/** The statement that runs its blocks on separate machines. */
+/** The keyword of a statement that runs its blocks on separate machines. */
 export type ForkKeyword = "compare" | "fork" | "race";
 
 /** A statement of code that is compiled with marks. */
@@ -249,8 +250,8 @@ export class CodeTables {
   readonly #lineNumbers = new Map<SourceFile, Map<string, number>>();
 
   /**
-   * The statement number of a line that does not belong to the script. The number is the same for
-   * each request.
+   * The statement number of a line that does not belong to the script. Each call for the same line
+   * returns the same number.
    */
   readonly numberOf = ({ functionName, span }: NativeLine): number => {
     const ofSource = this.#lineNumbers.get(span.source) ?? new Map<string, number>();
@@ -264,8 +265,8 @@ export class CodeTables {
   };
 
   /**
-   * The site number of a place outside the script's statements, such as a line of C. The number is
-   * the same for each request.
+   * The site number of a place outside the script's statements, such as a line of C. Each call for
+   * the same place returns the same number.
    */
   readonly siteOf = (span: Span): number => {
     const ofSource = this.#placeSites.get(span.source) ?? new Map<number, number>();

@@ -20,7 +20,7 @@ export class DebugHooks {
     return this.vm.depth + this.nativeFrames.length;
   }
 
-  /** The number of a line: the same for each request. */
+  /** The number of a line; each call for the same line returns the same number. */
   numberOf(line: NativeLine): number {
     return this.vm.code.numberOf(line);
   }

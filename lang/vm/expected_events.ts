@@ -188,7 +188,7 @@ function same(actual: unknown, value: Value, context: ExecutionContext): boolean
     // `iommu` is both an object of the machine and a word. If the value of the field is `iommu`,
     // the word is meant.
     if (actual === value.type.name) return true;
-    // Events contain names of things: of a device its name, of a request its number.
+    // Events contain names of things, such as a device's name or a request's number.
     for (const key of ["name", "id"]) {
       const field = findField(value.type, key);
       if (field !== null) return field.get(value.target as never, context) === actual;

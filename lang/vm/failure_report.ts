@@ -140,8 +140,9 @@ export function raisedLocations(
 }
 
 /**
- * Callers, innermost first. A recursive call is listed once, with its number. If there are very
- * many callers, those in the middle are only counted.
+ * Callers, innermost first. Successive calls of one function at one place, as in a recursion, are
+ * listed once, with their number. If there are very many callers, those in the middle are only
+ * counted.
  */
 function callerSpans(callers: readonly CallerLocation[]): RelatedSpan[] {
   const places: { readonly caller: CallerLocation; times: number }[] = [];

@@ -213,8 +213,8 @@ export class Races implements Preemption {
   }
 
   /**
-   * Called when a handler was removed to catch an error. If no block catches the error, it ends the
-   * race for all blocks.
+   * Called when a handler was removed to catch an error. If no block catches the error, the error
+   * ends the race for all blocks.
    */
   handlerTaken(): void {
     while (this.#race !== null && this.vm.handlers.length < this.#race.handlers) this.#leave();

@@ -91,7 +91,7 @@ function mergeRefusal(rule: string, facts: EventFacts, together: string): string
   }
 }
 
-/** Whether the segments of a request can be coalesced into one IOVA range. */
+/** Says whether the segments of a request can be coalesced into one IOVA range, and why. */
 function gapReason(facts: EventFacts): string {
   const gapBit = facts.inputNumber("gap_bit");
   const boundary = facts.inputNumber("merge_boundary_bytes");

@@ -19,7 +19,7 @@ import { addressOf, param } from "../describe/parameters.ts";
 
 /** Memory charged for an item of a list of addresses or segments. */
 const ITEM_BYTES = 64;
-/** Segments of a picture before the rest is only counted. */
+/** Limit of the segments that a picture shows; the rest is only counted. */
 const DISPLAYED_SEGMENTS = 12;
 /** Bytes of the content that a picture shows. */
 const DISPLAYED_BYTES = 64;
@@ -43,7 +43,7 @@ export function toFillPattern(value: Value): FillPattern {
   throw wrongType(value, "fill", "a byte, `counting` or `random`");
 }
 
-/** Larger contents are processed in parts. */
+/** Limit of the content that is read at once; a script can read larger contents in parts. */
 const MAX_READ_BYTES = 64 * 2 ** 20;
 
 /** A copy of a buffer's content, for immediate use only. */

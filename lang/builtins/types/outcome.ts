@@ -13,7 +13,7 @@ import { TRACE } from "./trace.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import type { BranchOutcome } from "../../vm/branches.ts";
 
-/** Events of a picture before the rest is only counted. */
+/** Limit of the events that a picture shows; the rest is only counted. */
 const DISPLAYED_EVENTS = 12;
 
 /** Number of calls of kernel functions. */

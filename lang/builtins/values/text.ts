@@ -147,7 +147,7 @@ export const STRING: HandleType<string> = {
 };
 
 const DUMP_BYTES = 16;
-/** Lines of a dump before the rest is only counted. */
+/** Limit of the lines of a dump; the rest is only counted. */
 const DUMP_LINES = 16;
 
 /** Bytes in lines of sixteen, with the offset before them and the characters after them. */

@@ -146,7 +146,7 @@ export type Declared = ConstBinding | FunctionBinding;
 export interface PlacesChanged {
   /** Names of entries: `record.name = e`. */
   readonly entries: Set<string>;
-  /** Entries with a computed name: `record[key] = e`. */
+  /** Whether entries with a computed name are changed: `record[key] = e`. */
   anyEntry: boolean;
   /** Whether entries are added or removed. */
   names: boolean;

@@ -29,7 +29,7 @@ import type { EarlierCheck } from "../earlier_check.ts";
 import { FunctionResults } from "./function_results.ts";
 import { KnownKinds } from "./known_kinds.ts";
 
-/** For a bare number in a statement about time. */
+/** The hint for a bare number in a statement about time. */
 const TIME_HINT = "to let time pass, write `advance 10us`, with a unit";
 
 class StatementChecker {

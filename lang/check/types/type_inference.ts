@@ -316,7 +316,7 @@ export class TypeInference {
     return shape;
   }
 
-  /** Records the arguments of a lambda, before the lambda is examined. */
+  /** Records the shape of a lambda's parameter, before the lambda is examined. */
   #noteParameter(parameter: Name, shape: StructuralType): void {
     const variable = this.resolution.variables.get(parameter);
     if (variable !== undefined) this.known.setVariable(variable, shape);

@@ -19,7 +19,7 @@ export interface LinkedRun {
 
 /** Cells of the bar for the range. */
 const BAR_CELLS = 60;
-/** Runs listed before the rest is only counted. */
+/** Limit of the runs that are listed; the rest is only counted. */
 const DISPLAYED_RUNS = 8;
 
 /**

@@ -46,7 +46,7 @@ const CELL = 5;
 const LABEL = 14;
 /** Slots shown before the focus. */
 const BEFORE_FOCUS = 3;
-/** Commands listed before the rest is only counted. */
+/** Limit of the commands that are listed; the rest is only counted. */
 const DISPLAYED_COMMANDS = 8;
 /** Numbers are right-aligned; the operation between them is left-aligned. */
 const ALIGNMENTS = ["right", "right", "left", "right", "right"] as const;

@@ -197,7 +197,7 @@ function dashes(text: string): string {
   return `${text} `.padEnd(MIDDLE, "─");
 }
 
-/** The gap in which the segments' lines join. */
+/** The text of one row of the gap in which the segments' lines join. */
 function gather(row: number, rows: number, atCentre: boolean, gap: boolean): string {
   if (row < 0 || row >= rows) return " ".repeat(GAP);
   if (rows === 1) return "───► ";
@@ -206,7 +206,7 @@ function gather(row: number, rows: number, atCentre: boolean, gap: boolean): str
   return `${stem}${joint(row > 0, row < rows - 1, left, atCentre)}${atCentre ? "─► " : "   "}`;
 }
 
-/** The gap in which a range fans out to the right, down to the line `last`. */
+/** The text of a row of the gap in which a range fans out to the right, to the rows 0 to `last`. */
 function fanOut(row: number, last: number, atCentre: boolean, data: boolean): string {
   if (row < 0 || row > last) return " ".repeat(GAP);
   if (last === 0) return "───► ";
@@ -245,7 +245,8 @@ function pieceByPiece(request: RequestMemory): string[] {
 
 function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string): PieceRow {
   const segments = hidden.filter((row) => row.left !== "").length;
-  // If entries are left out but no segments, the line from the entries' segment continues.
+  // If no segment begins at the entries that are left out, the line from the segment above
+  // continues.
   if (segments === 0) return frame(rightText(`  …  ${hidden.length} more`));
   return {
     ...frame(rightText(segments === hidden.length ? "  …" : `  …  ${hidden.length} more`)),

@@ -11,9 +11,9 @@ export type BracketFix =
    * if `closer` is null.
    */
   | { readonly kind: "open"; readonly at: number; readonly closer: number | null }
-  /** A closing bracket without a partner, or an opening one that was typed twice. */
+  /** Token `at` is a closing bracket without a partner, or an opening one that was typed twice. */
   | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
-  /** The wrong closing bracket. */
+  /** Token `at` is the wrong closing bracket for the bracket `opener`. */
   | { readonly kind: "replace"; readonly at: number; readonly opener: number };
 
 export const PARTNERS: ReadonlyMap<TokenType, TokenType> = new Map([

@@ -26,7 +26,7 @@ import { decisionList } from "../../explain/decision_list.ts";
 import { explainTranslation } from "../../explain/device_story.ts";
 import { factLines } from "../../explain/explanation.ts";
 
-/** Faults that are printed before the rest is only counted. */
+/** Limit of the faults that are printed; the rest is only counted. */
 const DISPLAYED_FAULTS = 4;
 
 /** Indentation of the story of a fault's address. */
@@ -67,7 +67,7 @@ function faultLines(context: ExecutionContext): string[] {
   ];
 }
 
-/** Ranges of a device in a picture before the rest is only counted. */
+/** Limit of the ranges of a device that a picture shows; the rest is only counted. */
 const DISPLAYED_RANGES = 8;
 
 const MAPPED_RUN = {

@@ -16,7 +16,7 @@ import { formatInputs } from "../../explain/inputs.ts";
 import { POOL_VERDICTS } from "../../explain/texts.ts";
 import { siteText } from "../event.ts";
 
-/** Statements that are listed before the rest is only counted. */
+/** Limit of the statements that are listed; the rest is only counted. */
 const DISPLAYED_HOLDERS = 8;
 
 /** A statement's live bounce buffers. */

@@ -20,7 +20,7 @@ export interface VfioBufferTarget {
 
 /** Memory charged for an item of a list of addresses. */
 const ITEM_BYTES = 64;
-/** Pages of a picture before the rest is only counted. */
+/** Limit of the pages that a picture shows; the rest is only counted. */
 const DISPLAYED_PAGES = 8;
 
 /** The machine of the examples: a function that can be migrated, behind an IOMMU. */
