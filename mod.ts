@@ -205,7 +205,7 @@ export {
   type WantedMode,
 } from "@dmalab/runtime/dma";
 
-// The mapping functions, with the types of their arguments and results.
+// The IOMMU, its faults, and the kinds of access.
 export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "@dmalab/runtime";
 
 // Events.

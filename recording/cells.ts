@@ -12,7 +12,10 @@ import type { RecordedRun } from "./recorded_run.ts";
 export interface RowField {
   readonly table: string;
   readonly equal: Readonly<Record<string, number | string | null>>;
-  /** An address that a row must cover, starting at one of its fields; null for none. */
+  /**
+   * An address that a row must cover, and the name of the field with the row's start address; null
+   * for none.
+   */
   readonly covers: { readonly field: string; readonly address: number } | null;
 }
 

@@ -64,7 +64,7 @@ const MAX_BYTES = 2 ** 20;
 /**
  * The value of an expression at a position.
  *
- * @param frame The call of the script, 0 for the innermost.
+ * @param frame The index of the script's call, 0 for the innermost.
  * @throws {EvaluationError} When the text is not an expression, has no value at that position, or
  *   would change something.
  */
@@ -148,7 +148,7 @@ export function machineNamesAt(
 /**
  * The members of an expression's value. If a member has no value, its text is the reason.
  *
- * @param frame The call of the script, 0 for the innermost.
+ * @param frame The index of the script's call, 0 for the innermost.
  * @param window The index of the first member, and the number of members; default: all members.
  * @throws {EvaluationError} As {@linkcode evaluate} does.
  */
@@ -270,8 +270,8 @@ function physOf(recording: Recording, value: Value, { vm }: PausedRun): number |
 }
 
 /**
- * An active call of the script at the paused position, 0 for the innermost; null if there is no
- * such call.
+ * The active call of the script that has an index at the paused position; 0 is the innermost call.
+ * Null if there is no such call.
  */
 function frameOf(
   recording: Recording,
@@ -299,7 +299,7 @@ interface EvaluatedInto<T> {
 /**
  * Evaluates an expression at a position, and returns a result that is computed from its value.
  *
- * @param frame The call of the script, 0 for the innermost.
+ * @param frame The index of the script's call, 0 for the innermost.
  * @throws {EvaluationError} When the text is not an expression, has no value at that position, or
  *   would change something.
  */

@@ -36,7 +36,10 @@ interface PrefetchState {
   unused: number;
 }
 
-/** Number of positions with cached results: frames of other threads are at other positions. */
+/**
+ * Maximum number of positions with cached results. There are several, because frames of other
+ * threads are at other positions.
+ */
 const MAX_PLACES = 4;
 /** A result larger than this is not cached. */
 const MAX_BYTES = 2 ** 16;

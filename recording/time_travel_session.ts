@@ -175,7 +175,8 @@ export class TimeTravelSession extends Cursor {
       const shown = timeline.at(this.position, (paused) => expression.evaluate(paused));
       return { ...NOTHING, values: shown.value === null ? [] : [shown] };
     } catch (error) {
-      // The session itself reports mistakes, and an input that changes something starts a branch.
+      // Such an input is not evaluated here: the session itself reports mistakes, and an input that
+      // changes something starts a branch.
       if (error instanceof EvaluationError && (error.wouldChange || error.diagnostics.length > 0)) {
         return null;
       }

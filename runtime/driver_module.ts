@@ -20,8 +20,8 @@ export interface DriverModule {
   /** Calls the driver's exit function. */
   unload(): void;
   /**
-   * Called when nothing runs on the driver's machine or inspects that machine any more: its memory
-   * may be reused.
+   * Called when nothing runs on the driver's machine or inspects that machine any more: the
+   * driver's memory may be reused.
    */
   retire(): void;
 }

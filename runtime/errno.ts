@@ -8,7 +8,7 @@
  * the simulator itself; a script can never expect it.
  */
 
-/** Errno names with their numbers (asm-generic), the positive value. */
+/** Errno names with their numbers (asm-generic), which are positive. */
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,

@@ -97,9 +97,10 @@ export class Platform {
   /** Functions that check the data of devices and drivers; the machine's audit calls them. */
   readonly auditors: (() => void)[] = [];
   /**
-   * True if each CPU and each device has its own clock once the machine is ready. The code that every
-   * request executes is then built from separate parts, so that no part needs a branch for the
-   * clocks. A branch in each part would make a read without latencies five per cent slower.
+   * True if each CPU and each device has its own clock once the machine is ready. Such a machine has
+   * a separate kind of activity queue (`TimedActivityQueue`), so that the usual queue, which every
+   * request uses, needs no branch for the clocks. A branch in each part of the code that every
+   * request executes would make a read without latencies five per cent slower.
    * @internal
    */
   readonly timed: boolean;

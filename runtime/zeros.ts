@@ -5,8 +5,8 @@
 import { invariant } from "./errno.ts";
 
 /**
- * Bytes of a buffer. A buffer lives as long as any of its arrays. An array longer than this has its
- * own buffer.
+ * Bytes of a shared buffer, which lives as long as any of its arrays. An array longer than
+ * `MAX_BLOCK_BYTES` has its own buffer.
  */
 const SLAB_BYTES = 2 ** 15;
 const MAX_BLOCK_BYTES = 2 ** 13;

@@ -318,7 +318,8 @@ export function* pathTo(
 
 /**
  * Whether a backward range contains a position. The range's end `to` belongs to the range, unless
- * blocks run at `to`: these blocks come after it.
+ * blocks run at `to`. Those blocks come after `to`, so a backward walk visits them before `to`, and
+ * `to` belongs to a later range.
  */
 function isReached({ recording, to }: PositionRange, position: Position): boolean {
   const difference = comparePositions(position, to);

@@ -244,8 +244,8 @@ function stopsThere({ change, condition, pass }: Places, paused: PausedRun): boo
 }
 
 /**
- * The first hits, in order. `most` is their largest number. The conditions of the hits must have
- * been evaluated before.
+ * The first hits, in order. `most` is the maximum number of hits. The conditions of the hits must
+ * have been evaluated before.
  */
 function hitsWithin(
   recording: Recording,

@@ -14,9 +14,8 @@ const LEFT_PX = 20;
 /** Height of a page: smaller if there are many, but enough for its text. */
 const PAGE_PX = { few: 20, many: 17, most: 15 };
 /**
- * Width of the space for lines between columns. It is a part of the width when the code decides
- * whether long notes fit beside the columns. `LEAST_LINKS_PX` is the smallest space between two
- * columns.
+ * Width of the space for lines between columns, as counted when the code decides whether long notes
+ * fit beside the columns. `LEAST_LINKS_PX` is the smallest space between two columns.
  */
 const LINKS_PX = 28;
 const LEAST_LINKS_PX = 12;

@@ -197,7 +197,10 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   };
 }
 
-/** The value of the input `set_by` for the soft limit that `softLimit` returned. */
+/**
+ * Names what set the soft limit that `softLimit` returned. The name is the input `set_by` in the
+ * reason of that limit.
+ */
 function softSetter(
   soft: number,
   bound: number,

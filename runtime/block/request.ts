@@ -51,7 +51,7 @@ export class BlockRequest implements EventOrigin {
    * Closed to further joins, because a bio exceeded the request's limits. @see rules/block.md 1.5
    */
   closed = false;
-  /** Segments that were mapped one by one, each to be unmapped if the device needs that. */
+  /** Number of segments that were mapped one by one, each to be unmapped if the device needs that. */
   mappedSegments = 0;
   /** Memory that replaces the bios' own: a discard's list of ranges. */
   specialPayload: BioVec | null = null;

@@ -231,7 +231,7 @@ Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () =>
   assertEquals([splitter.nrSegments, slow.gapBit], [1, 0]);
 });
 
-/** 40 pieces of 4 KiB on separate pages, then one that begins inside a page. */
+/** 33 pieces of 4 KiB on separate pages, then one that begins inside a page. */
 const GAP_AT_CUT = scattered(
   ...Array.from({ length: 33 }, (): [number, number] => [0, 4096]),
   [0x200, 0xe00],

@@ -36,9 +36,12 @@ export interface ScatterOutput {
   readonly sizeBytes: Bytes;
 }
 
-/** An output is a peer's bus address: nothing is mapped for it. */
+/** Bit of a mark: the output is a peer's bus address, so nothing is mapped for it. */
 const BUS_ADDRESS = 1;
-/** The bus-address mark is stored in the entry's `page_link`. */
+/**
+ * Bit of a mark: the entry's `page_link` stores that the output is a bus address; without this bit,
+ * the entry's `dma_flags` do.
+ */
 const IN_PAGE_LINK = 2;
 
 /** The reason why an output is separate from the previous output. @see rules/dma.md 7.2 step 5 */
@@ -107,7 +110,7 @@ export class Scatterlist {
     return this.#phys.length;
   }
 
-  /** Number of tables for `capacityEntries` entries. */
+  /** Number of tables for the `count` entries in use. */
   get tables(): number {
     return Math.max(1, Math.ceil((this.count - 1) / (SCATTER_TABLE_ENTRIES - 1)));
   }

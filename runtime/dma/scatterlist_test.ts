@@ -155,7 +155,7 @@ Deno.test("an untrusted device's list is mapped entry by entry and bounced (dma.
   assertEquals(fields("dma.map").map(({ path }) => path), ["iommu", "iommu", "swiotlb"]);
   machine.dma.dmaSyncSgForCpu(dev, list, DMA_FROM_DEVICE);
   machine.dma.dmaSyncSgForDevice(dev, list, DMA_TO_DEVICE);
-  // Only the third entry is bounced, which is not among the first two.
+  // Only the third entry is bounced, so this sync of the first two entries copies nothing.
   machine.dma.dmaSyncSgForDevice(dev, list, DMA_TO_DEVICE, 2);
   assertEquals(fields("swiotlb.copy").map(({ direction }) => direction), ["in", "out", "in"]);
   machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);

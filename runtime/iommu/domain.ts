@@ -584,7 +584,8 @@ export class IommuDomain {
       if (!leavesToo && !isWalk) continue;
       const last = syncs.last(index);
       this.#invalidation.first = syncs.first(index);
-      // The empty range at 0 wraps around to everything (tests/golden/pagetable/README.md).
+      // An empty range at 0 ends at -1, which wraps around to the last address: everything is
+      // invalidated (tests/golden/pagetable/README.md).
       this.#invalidation.last = last < 0 ? this.table.lastAddress : last;
       this.#invalidate(isWalk ? "walk" : "range", kind !== SYNC_TABLES);
     }

@@ -123,7 +123,7 @@ export class FlushQueue implements TimerHandler {
     return length >= 0 ? length : length + this.entries;
   }
 
-  /** The first and the next free place of a ring. */
+  /** The first used place and the next free place of a ring. */
   ends(ring: number): readonly [head: number, tail: number] {
     return [this.#head[ring]!, this.#tail[ring]!];
   }

@@ -56,8 +56,8 @@ export class IovaRanges {
   /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
   max32AllocPfns: number;
   /**
-   * Bounds of a range: the one that the last successful `find` found, or that the last `reserve` made or
-   * widened.
+   * `foundLo` and `foundHi` are the bounds of the range that the last successful `find` found, or that
+   * the last `reserve` made or widened.
    */
   foundLo = 0;
   foundHi = 0;
@@ -85,8 +85,8 @@ export class IovaRanges {
   #walked = 0;
 
   /**
-   * Node by first frame, open addressing; 0 (the floor, which is never in the hash) is an empty
-   * slot.
+   * The hash: node by first frame, with open addressing. The value 0 (the floor, which is never in
+   * the hash) marks an empty slot.
    */
   #slots = zeros(Int32Array, 2 * INITIAL_NODES);
   #slotMask = 2 * INITIAL_NODES - 1;

@@ -17,8 +17,8 @@
 import { invariant } from "../errno.ts";
 
 /**
- * The anchor of the ranges is on every level. The floor, node 0, is on no level: 0 is the end of a
- * level.
+ * The anchor of the ranges is on every level. The floor, node 0, is on no level; therefore a link
+ * to 0 marks the end of a level.
  */
 const ANCHOR = 1;
 const FANOUT_BITS = 3;
@@ -78,7 +78,10 @@ class Level {
     this.#failing[node >> this.#shift] = pfns;
   }
 
-  /** Splits the span that begins at `higher`; both parts keep the stored size of the whole. */
+  /**
+   * Inserts a node into the span that reaches from `higher` down to the next lower node. Each of
+   * the two new spans keeps the size that was stored for the whole span.
+   */
   insert(node: number, higher: number): void {
     invariant(node !== higher, "A node of a skip list is its own neighbour");
     const place = node >> this.#shift;

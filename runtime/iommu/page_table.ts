@@ -144,8 +144,8 @@ export interface TableWalkEntry {
 }
 
 /**
- * Unit of an entry's field with the number of entries that its leaf fills, as a power of two. The
- * field lies above all flags and below the smallest granule.
+ * Unit of the order field of an entry. The field stores how many entries the entry's leaf fills, as
+ * an exponent of two. The field lies above all flags and below the smallest granule.
  */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;

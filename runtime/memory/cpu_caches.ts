@@ -167,7 +167,7 @@ export class CpuCaches implements HostMemory {
     this.#tell("device_write_lost", lost);
   }
 
-  /** Makes the lines of a span the CPU's without changing their state. */
+  /** Makes the CPU the owner of the lines of a span, without changing the lines' state. */
   handBack(phys: PhysAddr, sizeBytes: Bytes): void {
     this.owners.set(phys, sizeBytes, false);
   }

@@ -5,7 +5,7 @@ import { countBefore } from "../binary_search.ts";
  * numbers the intervals contain.
  */
 export class IntervalSet {
-  /** Ascending; no two touch. */
+  /** The start of each interval, ascending; no two intervals touch. */
   readonly #starts: number[] = [];
   /** The end of each interval, exclusive. */
   readonly #ends: number[] = [];

@@ -312,7 +312,7 @@ Deno.test("a part of a file that moved shows the same pages of it, again and aga
     assertEquals(mm.presentPages, 0);
     const shown = [start, start + PAGE, once, twice, twice + PAGE, start + 5 * PAGE].map(read);
     assertEquals(shown, frames, kind);
-    // Migrating a page and punching a hole use its current address.
+    // Migrating a page and punching a hole use the page's current address.
     assertEquals(mm.migrate(twice), 0);
     const moved = mm.pageAt(twice)!.phys;
     assertEquals(mm.discard(twice, at(twice + PAGE), true), 0);

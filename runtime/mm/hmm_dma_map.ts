@@ -66,9 +66,9 @@ interface HmmOutcome {
 
 export class HmmDmaMap {
   readonly state = new DmaIovaState();
-  /** One entry for 4 KiB. */
+  /** The list of pages, with one entry for each 4 KiB. */
   readonly pfns: HmmPfnList;
-  /** One address for 4 KiB, or null. */
+  /** The list of addresses, with one address for each 4 KiB; null if the map has no such list. */
   dmaList: Float64Array | null = null;
   /** Bytes of an entry of the device's table. */
   readonly entrySizeBytes: Bytes;
@@ -116,8 +116,8 @@ function during<C extends KernelCall, T>(
  * Creates a map for a list of pages, with nothing mapped.
  *
  * @param dev Null for a device without DMA: a kernel would crash.
- * @param pages Number of 4 KiB pages. If these pages are smaller than one entry, the kernel warns
- *   once and accepts them.
+ * @param pages Number of 4 KiB pages. If all these pages together are smaller than one entry of the
+ *   device's table, the kernel warns once and accepts them.
  * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
  *   maintenance, or cannot reach all memory; -ENOMEM.
  * @throws {KernelError} EFAULT without a device.

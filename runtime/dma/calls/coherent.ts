@@ -110,8 +110,8 @@ export function refusesShared({ encryption, kernel }: DmaMachine, { domain }: Dm
 
 /**
  * Allocates pages for coherent memory. An atomic allocation for a non-coherent device gets pages of
- * the atomic pool. Any other allocation gets blocks of several sizes behind an IOMMU, unless it is
- * atomic or must be contiguous, and else one block.
+ * the atomic pool. Behind an IOMMU, an allocation that is not atomic and need not be contiguous
+ * gets blocks of several sizes. Any other allocation gets one block.
  */
 function takeCoherent(
   machine: DmaMachine,

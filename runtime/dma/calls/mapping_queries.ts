@@ -15,7 +15,10 @@ export const UNLIMITED_BYTES: Bytes = Number.MAX_SAFE_INTEGER;
 
 /** Pages of the largest range that the IOVA caches keep. */
 const CACHED_RANGE_PAGES = 32;
-/** Every direct machine can address this much: the default limit of the zone for DMA memory. */
+/**
+ * The default last address of the zone for DMA memory. Without translation, a device's mask has to
+ * reach this address, or the end of RAM if RAM ends earlier.
+ */
 const DMA_ZONE_LAST_ADDRESS = 2 ** 24 - 1;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 

@@ -218,8 +218,8 @@ Deno.test("a list is maintained entry by entry on every path (dma.md 7.1, 7.2, 1
 Deno.test("an untrusted device that sees no caches finds zeros beside a bounced part (dma.md 1.6, 3.4)", () => {
   const some = bench("strict", { untrusted: true, minAlignMask: 0xfff });
   const { dma, memory, swiotlb } = some.machine;
-  // Fills the pool's memory directly, so that the pool's earlier contents are not only in the
-  // caches.
+  // Fills the pool's memory directly, so that the pool's earlier contents are also in memory, not
+  // only in the caches.
   memory.fill(swiotlb.basePhys, 8192, 0x66);
   cpuFill(some, swiotlb.basePhys, 8192, 0x77);
   cpuFill(some, at(PAGE + 0x600), 0x200, 0x22);

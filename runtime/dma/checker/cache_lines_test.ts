@@ -18,8 +18,8 @@ Deno.test("records of a cache line are found newest first, and those of a span o
       const record = table.add(0, MADE.PHYS, step, 1, null);
       const [phys, sizeBytes] = [random.below(40 * LINE), 1 + random.below(3 * LINE)];
       table.describe(record, phys, 0, 0);
-      // This record is new and may have enlarged the table. Removing the record before it was added
-      // to the index has no effect.
+      // This record is new and may have enlarged the table. The index does not contain it yet, so
+      // removing it has no effect.
       beside.remove(record);
       beside.add(record);
       shared.add(record, phys, sizeBytes);

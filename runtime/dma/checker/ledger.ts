@@ -435,7 +435,7 @@ class BouncedWrites {
     return this.#ofRecord.size === 0;
   }
 
-  /** Records that a statement has written a record's memory from `start` to `end - 1`. */
+  /** Notes that a statement has written to a record's memory, from `start` to `end - 1`. */
   add(record: number, site: number | null, start: number, end: number): void {
     const bySite = this.#ofRecord.get(record) ?? new Map<number | null, IntervalSet>();
     for (const bytes of bySite.values()) bytes.delete(start, end);

@@ -26,10 +26,10 @@ export interface ReportClassEntry {
   readonly doc: string;
   /** Page, chapter and row in `docs/rules/`. */
   readonly rule: string;
-  /** No kernel checks for it. */
+  /** True if no kernel checks for this action. */
   readonly beyondKernel: boolean;
   readonly found: FoundIn;
-  /** The kernel's DMA debugging counts it in `error_count`. */
+  /** True if the kernel's DMA debugging counts the action in `error_count`. */
   readonly counted: boolean;
   /**
    * The kernel's log line without its numbers; null if the kernel logs nothing, or the line is

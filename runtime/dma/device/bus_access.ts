@@ -241,7 +241,10 @@ export class DeviceBus {
     return true;
   }
 
-  /** True after an injected fault. */
+  /**
+   * True if the injection point makes this access fail; the access then causes a fault with the
+   * injected reason.
+   */
   #isRefused(
     faults: FailureInjector,
     point: InjectionPoint,

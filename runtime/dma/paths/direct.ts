@@ -32,7 +32,10 @@ import { refuseMap, refuseUnreached } from "./refusal.ts";
 const { CC_SHARED, MMIO, REQUIRE_COHERENT, SKIP_CPU_SYNC } = DMA_ATTR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
 
-/** Single buffers, lists and bounce buffers each warn once. @see rules/dma.md 2.1 */
+/**
+ * The kernel functions that warn of an address out of reach. Single buffers, lists and bounce
+ * buffers (`swiotlb_map`) each warn once. @see rules/dma.md 2.1
+ */
 const OVERFLOW_SITES = { single: "dma_direct_map", list: "dma_direct_map_sg" } as const;
 
 /**

@@ -191,7 +191,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     return null;
   }
 
-  /** True for an address inside the pool: a direct mapping at it is bounced. */
+  /** True for an address inside the pool: a direct mapping at such an address is bounced. */
   contains(address: number): boolean {
     return address >= this.basePhys && address < this.#end;
   }
