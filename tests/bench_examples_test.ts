@@ -36,7 +36,7 @@ function load(name: string): Program {
   return program;
 }
 
-/** The sums of a run's events, from the first one on. */
+/** Sums over the events of a run, beginning with its first event. */
 interface EventSums {
   readonly counts: Map<string, number>;
   entries: number;

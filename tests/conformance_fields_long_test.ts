@@ -74,7 +74,10 @@ const CALLED_RUNS = [
   "v7.2-none-schedmq-deadline",
 ];
 
-/** Arguments of traces are not changed: the new value may be one that no machine has. */
+/**
+ * Whether an exception is about a trace. Arguments of traces are not changed, because the new value
+ * may be one that no machine has.
+ */
 function isOfTrace({ record }: Exception): boolean {
   return record.endsWith(" trace");
 }
@@ -101,7 +104,7 @@ class Findings {
     });
   }
 
-  /** Whether the table contains a field; records that it does. */
+  /** Whether the table contains a field. If it does, adds the table's entry to `met`. */
   isListed(record: RecordKind, name: string): boolean {
     const index = exceptionOf(record, name, false);
     if (index >= 0) this.met.add(index);

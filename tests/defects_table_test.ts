@@ -36,7 +36,7 @@ const PLAIN: HuntMachine = {
   metadataBytes: 0,
   metadataSgl: false,
   mdtsBytes: null,
-  // One tag: the next request gets data that the last one left.
+  // There is only one tag, so that each request gets the data that the last request left.
   depth: 2,
   peer: "none",
   given: null,

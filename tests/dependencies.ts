@@ -19,7 +19,7 @@ export interface Dependencies {
   readonly packages: readonly LockedPackage[];
 }
 
-/** The used parts of both files. */
+/** The used parts of deno.json (`Config`) and of deno.lock (`Lock`). */
 interface Config {
   readonly imports: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,4 @@
-/** The program with the command line to test: this checkout's. */
+/** Runs command lines of the program under test, which is the `dmalab` of this checkout. */
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import { MemoryScreen } from "@dmalab/cli";

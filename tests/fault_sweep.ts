@@ -19,7 +19,7 @@ export interface Attempt<R> {
 /** The result with a failure at one place. */
 export interface SweepResult<R> {
   readonly point: InjectionPointName;
-  /** Number of the pass of the injection point at which the failure happened, from 1. */
+  /** Which pass of the injection point failed, counted from 1. */
   readonly nth: number;
   readonly outcome: R;
   readonly leaks: readonly Leak[];

@@ -60,7 +60,8 @@ Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request 
   assertEquals(leaksWith(quirks, { ...each, environment: LOW_MASK }), [
     "mempool_alloc 1: bounce_slots 2",
   ]);
-  // If the first segment bounces, it is undone: nothing is saved before it.
+  // If the first segment itself bounces, its mapping is undone: the defect leaks only a bounce
+  // after other segments.
   const high = at(4096, 0x1_2000_0000, 0x1_2000_8000);
   assertEquals(leaksWith(quirks, { ...each, shape: high, environment: LOW_MASK }), []);
 });

@@ -133,7 +133,8 @@ Deno.test("a cut: the front has the gap, or the rest, or the next piece's, by re
     read([layout], { kernel, quirks: KERNELS[kernel].quirks }).gapBits;
   assertEquals(bits("7.2.6", cut), [0, 10]);
   assertEquals(bits("7.2.12", cut), [10, 10]);
-  // The pages meet; the piece that no longer fits has an offset.
+  // The first 32 pieces are whole pages. The last piece, which no longer fits, begins inside a
+  // page.
   assertEquals(bits("7.2.6", touching), [0, 10]);
   assertEquals(bits("7.2.12", touching), [10, 0]);
   assertEquals(read([touching], INTENDED).gapBits, [13, 0]);

@@ -26,8 +26,8 @@ const grouped = (count: number) => count.toLocaleString("en-US");
 /** Number of operations in one world of mappings. */
 const WORLD_OPERATIONS = 10_000;
 /**
- * Numbers of damaged lines in a file. There are small files, because they end in every state of a
- * ledger.
+ * Numbers of damaged lines in a large and in a small file. The small files are needed because
+ * together they end in every state of a ledger.
  */
 const BATCHES = [200_000, 2_000] as const;
 const MAX_SECONDS_PER_LINE = 0.002;

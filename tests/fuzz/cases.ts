@@ -34,10 +34,13 @@ export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase
   return { text: mutate(choices.pick(corpus.files), choices, corpus.pieces), run: false };
 }
 
-/** Texts that are broken in many places: lines of several pieces, cut off, with misplaced brackets. */
+/** Brackets for wrong places in a broken text. */
 const BRACKETS = [..."(){}[]", "{ ", " }", ")]", "[(", "})", "f(", "x => {", "[ ["];
 
-/** Two to thirty lines, half of them damaged. */
+/**
+ * A text that is broken in many places: two to thirty lines of different pieces. Two thirds of the
+ * lines are cut off, or have a bracket inserted or removed.
+ */
 function brokenText(choices: Choices, pieces: readonly string[]): string {
   const lines: string[] = [];
   for (let left = choices.between(2, 30); left > 0; left--) {

@@ -52,7 +52,10 @@ export function mutate(
   return result;
 }
 
-/** A listing or a log with one digit changed, which is usually still valid; or damaged. */
+/**
+ * A listing or a log with one digit changed, which is usually still valid; or with damages as from
+ * `mutate`.
+ */
 export function damageListing(
   text: string,
   choices: Choices,

@@ -37,11 +37,11 @@ type RefusedCounts = Record<"all" | "far" | "many", number>;
 
 export interface SlipCounts {
   variants: number;
-  /** Variants that are valid programs, although they have a slip. */
+  /** Number of variants that are valid programs, although they have a slip. */
   valid: number;
-  /** Variants that the grammar refuses. */
+  /** Counts of the variants that the grammar refuses. */
   readonly syntax: RefusedCounts;
-  /** Variants that the grammar accepts and the checker refuses. */
+  /** Counts of the variants that the grammar accepts and the checker refuses. */
   readonly meaning: RefusedCounts;
 }
 

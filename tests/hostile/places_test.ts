@@ -48,8 +48,8 @@ Deno.test("the command line reads files of users in one module, and names its ot
     // Reads the memory of a guest, which QEMU has written to a file. The first bytes of the file
     // give the length of the report.
     "extensions/real_kernel/boot/boot_guest.ts",
-    // This file reads traces of any length, after host_file.ts has found a file. It reads a pipe
-    // only for `trace watch`.
+    // This file reads traces piece by piece, because they may have any length. Before that,
+    // host_file.ts checks that the path is a regular file. A pipe is read only for `trace watch`.
     "extensions/traces/cli/read_lines.ts",
   ]);
 });

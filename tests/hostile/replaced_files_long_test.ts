@@ -13,7 +13,10 @@ const RESULTS = USES.filter(({ isFolder, place, way, words }) =>
   !["fmt", "init"].includes(words[0]!)
 );
 
-/** Files that are checked by their content, or that get the next free name. */
+/**
+ * The text that the output must contain, for files that are checked by their content, or that get
+ * the next free name.
+ */
 const OWN_ANSWERS: Readonly<Record<string, string>> = {
   "out/shard-0001.jsonl": "it is not a shard file",
   "dmalab-fault-1.trace.txt": "dmalab-fault-2.trace.txt",

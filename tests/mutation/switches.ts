@@ -29,7 +29,7 @@ export function isOn(id: number): boolean {
   return true;
 }
 
-/** Makes room for the given numbers of mutants, all off, and of marks. */
+/** Makes room for `count` mutants, all off, and for `marks` marks. */
 export function reserve(count: number, marks: number): void {
   asks = new Uint32Array(count);
   used = new Uint8Array(marks);

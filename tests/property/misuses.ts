@@ -1,7 +1,7 @@
 /**
  * Mistakes of a driver, each inserted once among the driver's correct actions. Each mistake has the
  * expected report, the machines on which it is possible, and the calls that make it. After each
- * mistake the driver cleans up as far as a driver can that knows of the mistake.
+ * mistake the driver cleans up, as far as a driver that knows of the mistake can.
  */
 import { hasBehaviour } from "@dmalab/runtime/kernels";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "@dmalab/runtime";

@@ -56,7 +56,7 @@ interface WatchedRun {
   readonly recording: MachineRecording;
   readonly events: MachineEvent[];
   activities: number;
-  /** The checker's last record when the machine was ready. */
+  /** Serial number of the checker's last record when the machine was ready. */
   readonly serial: number;
   /** All requests that were ever seen under way. */
   readonly seen: Map<number, NvmeRequest>;
@@ -280,7 +280,7 @@ const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
 
 /**
  * The machine's own data for a table; null if the machine keeps no such data.
- * @param serial The checker's last record when the machine was ready.
+ * @param serial Serial number of the checker's last record when the machine was ready.
  */
 function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
   if (spec.read === undefined) return ASKED[spec.name]?.(lab, serial) ?? null;

@@ -41,7 +41,7 @@ const BLOCKS_USED = 1024;
  */
 const STEP_NS = 1e9;
 const MAX_STEPS = 400;
-/** The largest number of the hit at which an injection point fails. */
+/** An injection point fails at one of its first `MAX_NTH` hits. */
 const MAX_NTH = 8;
 
 /** Number of activities between two audits, which check that all data of the machine is consistent. */

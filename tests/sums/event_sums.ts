@@ -10,8 +10,8 @@ import { MachineRecording } from "@dmalab/runtime/recording";
 /** The largest number of events of one machine that are counted. */
 const MOST_EVENTS = 2000;
 /**
- * Values and sums are taken modulo this number. The product of a value and a place's number then
- * stays below 2^53, and is exact.
+ * Values and sums are taken modulo this number. The product of a value and the number of its place
+ * (at most `PLACES`) then stays below 2^53, and is exact.
  */
 const MODULUS = 2 ** 44;
 /** Places are numbered from 1 up to this, again and again. */

@@ -1,5 +1,5 @@
 /**
- * Replays facts about a device on a captured machine, and the kernel's log
+ * Replays facts about a device on a captured machine. The facts include the kernel's log
  * (tests/golden/hmm/device-facts). The first line of a file describes the machine. Each other line
  * is a step and counts as a case.
  */

@@ -84,7 +84,7 @@ const KEYS: Readonly<Record<string, Values>> = {
   forcedac: BOOL,
   first_stage_tables: BOOL,
   untrusted: BOOL,
-  // Explains why a flush queue fills; it changes no rule.
+  // This key explains why a flush queue fills; the key changes no rule.
   fast_completion: BOOL,
   device_sgl: BOOL,
   mdts: int(0, 20),

@@ -44,11 +44,11 @@ export interface CaptureRequest {
   /** For a refused request: the pieces that were mapped until the refusal, data first. */
   readonly mapped_segments?: readonly DataExtent[];
   /**
-   * Equal for requests into which one system call was split, and for requests that one system call
-   * submitted.
+   * Equal for requests of one system call: requests into which the call was split, and requests
+   * that were submitted together with the call.
    */
   readonly group?: number;
-  /** Numbers of the system calls that the request has data of, in order. */
+  /** Numbers of the system calls with data in the request, in order. */
   readonly submissions?: readonly number[];
 }
 

@@ -82,7 +82,7 @@ export class KernelGroups {
     return count.result();
   }
 
-  /** The difference of a separately stored case. It also differs if its run cannot be read. */
+  /** The difference of a separately stored case. A case also differs if its run cannot be read. */
   async #anomaly(id: string, name: string, group: string): Promise<Difference | null> {
     try {
       const difference = (await this.#run(name, group)).apart.get(id);

@@ -165,7 +165,7 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
     previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
 }
 
-/** The captured requests of a run, by the calls that the requests contain parts of. */
+/** The captured requests of a run, by call: for each call, the requests that contain parts of it. */
 class CasesOfCalls {
   readonly #named = new Map<number, Set<CaptureCase>>();
   /**

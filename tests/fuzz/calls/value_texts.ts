@@ -124,7 +124,7 @@ const KINDS_OF_TYPE: ReadonlyMap<Type, readonly Type[]> = new Map(
 const METHODS_BY_RESULT = Map.groupBy(METHODS, ([, { result }]) => result);
 
 export class ValueTexts {
-  /** The type of each variable in the session; objects stay in it after their end. */
+  /** The type of each variable in the session. A variable stays in this map after its object's end. */
   readonly #variables = new Map<string, Type>();
 
   /** @param tame Whether most values are such that a call can use them. */
