@@ -168,7 +168,10 @@ function notRun(
   return { file, test, result: { verdict: "not run", reasons } };
 }
 
-/** The exit code. A test that was not run is no success: if no test ran, or a boot failed, the exit code is 2. */
+/**
+ * The exit code: 1 if model and kernel differ. Otherwise a test that was not run is no success: if no test ran,
+ * or a boot failed, the exit code is 2.
+ */
 function exitCodeOf({ boots, failures, verdicts }: KernelRunReport): ExitCode {
   const has = (verdict: string) => verdicts.some(({ result }) => result.verdict === verdict);
   if (has("differs") || boots.some(({ limits }) => limits.length > 0)) return FAILED;

@@ -94,7 +94,10 @@ function watch(lab: Lab): ReadonlyMap<number, ObservedCommand> {
   return seen;
 }
 
-/** The translations of each page, joined if both addresses are contiguous. */
+/**
+ * The translations of each page, joined if the device addresses and the memory addresses are both
+ * contiguous.
+ */
 function translationsOf({ devices, machine }: Lab, mapped: readonly Range[]): Translation[] {
   const { dma: dev } = devices.get("ssd")!;
   const found: [number, number, number][] = [];

@@ -84,8 +84,8 @@ class Stopwatch {
 export class Debuggee extends Cursor {
   stopsAtFailure = false;
   /**
-   * Whether a request to pause or to end the run has stopped the last move. The request has been
-   * received but not answered yet.
+   * Whether the last move was stopped because a request to pause or to end the run had arrived.
+   * That request has not been answered yet.
    */
   hasHeard = false;
   #pauses = false;

@@ -18,7 +18,7 @@ const LAST_EVENT_EVENTS = 100_000;
 /** A frame that was shown, to which requests refer by number. */
 export interface ShownFrame {
   readonly position: Position;
-  /** The script's call with the visible names, 0 for the innermost; null for none. */
+  /** Index of the script's call with the visible names, 0 for the innermost call; null for none. */
   readonly call: number | null;
   readonly shown: Omit<DebugProtocol.StackFrame, "id">;
 }

@@ -80,7 +80,10 @@ export class Server {
   #recording = Promise.resolve();
   /** Whether the client has disconnected: then recordings end. */
   #isOver = false;
-  /** Whether the client shows values, and requests them again when notified of new ones. */
+  /**
+   * `#showsValues`: whether the client shows values. `#asksAgain`: whether the client requests
+   * values again when it is notified of new ones.
+   */
   #showsValues = false;
   #asksAgain = false;
   #problem: string | null = null;

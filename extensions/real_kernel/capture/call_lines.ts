@@ -115,8 +115,8 @@ export const ENTERED_CALLS: Readonly<Record<string, (fields: ProbeFields) => Cal
 };
 
 /**
- * Operations with a result, by the name of the return probe. The function returns null for an
- * operation that gets no line.
+ * Operations with a result, by the name of the return probe. Each entry has a function that makes
+ * the line; it returns null for an operation that gets no line.
  */
 export const RETURNED_OPERATIONS: Readonly<
   Record<
@@ -155,7 +155,10 @@ export const RETURNED_OPERATIONS: Readonly<
   })],
 };
 
-/** Other operations; the function returns null for an operation without a line. */
+/**
+ * Other operations, each with a function that makes the line. The function returns null for an
+ * operation without a line.
+ */
 export const OPERATIONS: Readonly<
   Record<string, (event: GuestEvent, context: LineContext) => LoggedOperation | null>
 > = {

@@ -16,7 +16,7 @@ const BOOT_FLAG_OFFSET = 0x1fe;
 const BOOT_FLAG = 0xaa55;
 const MAGIC_OFFSET = 0x202;
 const VERSION_POINTER_OFFSET = 0x20e;
-/** The pointer to the version is relative to the end of the boot sector. */
+/** Offset to which the header's pointer to the version is relative: the end of the boot sector. */
 const VERSION_BASE = 0x200;
 const XLOADFLAGS_OFFSET = 0x236;
 const XLF_KERNEL_64 = 1;

@@ -121,7 +121,8 @@ test "one" { let pages = alloc_pages(1) }
     assertEquals(machine.append, append, iommu);
     assertEquals([...machine.changes], changes, iommu);
     assertEquals([...machine.missing], missing, iommu);
-    // A disk on the root bus has an address on this bus.
+    // AMD's IOMMU translates only devices on the root bus. Therefore the disk is placed there, with
+    // an explicit address.
     const disk = devices.find((each) => each.startsWith("nvme,"))!;
     assertEquals(disk.includes("bus=pcie.0,addr="), device?.startsWith("amd") === true, disk);
   }

@@ -44,8 +44,8 @@ const START_MS = 300_000;
 const QUIET_MS = 20_000;
 
 /**
- * A repository that configures a foreign program in every possible way. If the program were
- * started, it would create this file.
+ * The file that a foreign program creates if it is started. `HOSTILE` is a repository that
+ * configures this program in every possible way.
  */
 const STOLEN = join(Deno.makeTempDirSync(), "stolen");
 const THIEF = ["sh", "-c", `echo > ${STOLEN}`];
