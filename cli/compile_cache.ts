@@ -19,7 +19,7 @@ export class HostCompileCache implements CompileCache {
   find(source: SourceFile, config: LabConfig): CompiledC | null {
     const { kernel, olderWays, pageSizeBytes } = config;
     // `olderWays` is part of the key. The reason is that an older way of the kernel can give a
-    // release a call that the release lacks without it.
+    // release a call that the release otherwise lacks.
     const key = JSON.stringify([source.name, kernel, pageSizeBytes, [...olderWays ?? []]]);
     const made = this.#made.get(key);
     if (made !== undefined) return made;

@@ -31,7 +31,7 @@ export function worseExitCode(one: ExitCode, other: ExitCode): ExitCode {
   return order.indexOf(one) >= order.indexOf(other) ? one : other;
 }
 
-/** The exit code of a test, a bench or an input that was stopped. */
+/** The exit code of a test, a bench or an input. @param failure Null if nothing failed. */
 export function codeOfFailure(failure: FailureReport | null): ExitCode {
   if (failure === null) return HELD;
   return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;

@@ -13,7 +13,7 @@ import { processorMs } from "./processor_time.ts";
 import type { HostWatch } from "@dmalab/lang/run";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
-/** How long a run lasts before its worker is started, which listens for signals. */
+/** How long a run lasts before the worker that listens for signals is started. */
 const DEAF_MS = 300;
 
 const LISTENER = `onmessage = ({ data: { shared, signals } }) => {

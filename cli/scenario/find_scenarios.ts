@@ -72,7 +72,7 @@ interface Found {
 function below(folder: string): Found[] {
   const entries = [...host.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
-    // `..` stays in the path: after a link it is the folder above the link's target.
+    // `..` stays in the path, because after a link `..` means the folder above the link's target.
     const path = folder === "." ? entry.name : `${folder.replace(/\/+$/, "")}/${entry.name}`;
     if (entry.isDirectory) return SKIPPED.has(entry.name) ? [] : below(path);
     return entry.name.endsWith(".dma") ? [{ path, isLink: entry.isSymlink }] : [];

@@ -42,7 +42,7 @@ const ROUNDS = 7;
 const ROUND_SECONDS = 0.01;
 const WARM_UPS = 5;
 
-/** Pairs between two readings of the clock, which take a microsecond each. */
+/** Number of pairs between two readings of the clock. A reading takes a microsecond. */
 const PAIRS_A_LOOK = 64;
 
 /** Address of the measured buffers, above those of the live mappings. */

@@ -8,7 +8,10 @@ import { plainBenchmark } from "./benchmark.ts";
 import { medianOf } from "@dmalab/cli/bench";
 import { secondsOf } from "./cpu_time.ts";
 
-/** Host bridges, root ports of each, and devices below the switch of each: 256 functions. */
+/**
+ * Numbers of host bridges, of root ports of each bridge, and of devices below the switch of each
+ * root port: 256 functions.
+ */
 const BRIDGES = 4;
 const PORTS = 4;
 const DEVICES = 16;

@@ -19,7 +19,10 @@ const ROUNDS = 5;
  * third round, and a recorded run in the fourth.
  */
 const WARM_UPS = 3;
-/** Processes with and without recording, alternating: a busy host then slows both kinds. */
+/**
+ * Number of pairs of processes. The processes of a pair run with and without recording, in turn: a
+ * busy host then slows both kinds.
+ */
 const PAIRS = 3;
 const READ_BYTES = 65_536;
 const QUEUE_DEPTH = 16;
