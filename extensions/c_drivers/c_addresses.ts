@@ -14,7 +14,10 @@ import { GIB, KIB, MIB, TIB } from "@dmalab/runtime";
 export const WASM_PAGE_BYTES = 64 * KIB;
 /** Room for the stack and the static data. */
 export const STATIC_BYTES = 16 * MIB;
-/** RAM that the driver sees without aliases: memory that scripts and drivers allocate. */
+/**
+ * Start of the window: RAM that the driver sees without aliases, which is memory that scripts and
+ * drivers allocate.
+ */
 export const WINDOW_AT = STATIC_BYTES;
 export const WINDOW_BYTES = 32 * MIB;
 /** Start of the room for pages outside the window. A page is aliased here when it is shared with C. */

@@ -98,7 +98,7 @@ export class CachedView {
   /**
    * Copies the bytes that the CPU sees now into the driver's memory. Called before the driver's code
    * runs again. The kernel also writes to the driver's memory, for example an address. If no other
-   * byte of the page changed, such a write becomes visible only after C's next write.
+   * byte of the page changed, the caches get such a write only at the next call of `give()`.
    */
   take(): void {
     for (const number of this.#changed) {

@@ -10,7 +10,10 @@ import { CLines } from "./wasm/c_lines.ts";
 import { LocalSets } from "./wasm/wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
 
-/** Two machines take turns: that of a run, and that of one of its branches. */
+/**
+ * Largest number of spare memories. Two machines take turns: that of a run, and that of one of its
+ * branches.
+ */
 const SPARE_MEMORIES = 2;
 
 /** Exported functions of the support file. */
@@ -75,7 +78,7 @@ export class CCode {
     return this.#debugInfo ??= new DebugInfo(this.shape.custom);
   }
 
-  /** The instructions of a function, if they set locals of the function. */
+  /** The instructions of a function that set locals of the function. */
   localSets(body: CodeSpan): LocalSets {
     const { bytes, shape: { codeAt } } = this;
     return this.#localSets.getOrInsertComputed(

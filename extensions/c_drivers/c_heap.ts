@@ -52,7 +52,10 @@ export interface HeapBlock {
   readonly isVmalloc: boolean;
   /** The function that must free the block. */
   readonly freedBy: FreeCall;
-  /** The statements that allocated and freed the block. */
+  /**
+   * Site number of the statement that allocated the block. `freedAt`: that of the statement that
+   * freed it; null while the block is allocated.
+   */
   readonly site: number | null;
   freedAt: number | null;
 }

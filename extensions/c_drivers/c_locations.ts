@@ -113,7 +113,8 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
   while (/\w/.test(code[name - 1] ?? "")) name--;
   // If the call is within another macro's arguments, the compiler gives the end of that macro.
   // Therefore the name is searched in the text of the macro. The name without `_attrs` is searched,
-  // because it may be a macro with fewer arguments that calls the function with `_attrs`.
+  // because this name may be that of a macro with fewer arguments, which calls the function with
+  // `_attrs`.
   const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
   const place = source.position(name + Math.max(0, inside));
   return spanInLine(source, place.line, place.column);

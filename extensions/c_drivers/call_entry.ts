@@ -1,4 +1,4 @@
-/** Declares the kernel functions that C may call. This is the form of such a declaration. */
+/** The form in which the kernel functions that C may call are declared. */
 import type { Kernel } from "@dmalab/runtime/kernels";
 import type { CKernel } from "./c_kernel.ts";
 

@@ -56,8 +56,8 @@ const LINKING: readonly string[] = [
 /**
  * Limit of loop rounds for each sequence; `MORE_ROUNDS`: further rounds for the tries of a
  * minimisation. A sequence of `dma-iommu.c` takes 1.3 million rounds on average. The limit leaves
- * room for a change that makes each call longer. A change that makes a call endless also soon has a
- * verdict.
+ * room for a change that makes each call longer. With the limit, a change that makes a call endless
+ * also gets a verdict soon.
  */
 const ROUNDS_EACH_SEQUENCE = 2 ** 24;
 const MORE_ROUNDS = 2 ** 30;

@@ -5,7 +5,10 @@
 import type { LinesRun } from "@dmalab/lang/values";
 import { type BlockMarks, RunFiles } from "@dmalab/c_drivers/tree";
 
-/** Returns the block bytes of an instance, by the name of their symbol. */
+/**
+ * Returns the bytes of a module instance's blocks. `symbol` is the name of the array of these
+ * bytes.
+ */
 type MarkedBytes = (symbol: string, count: number) => Uint8Array;
 
 /** Path of a tree's file in the compiler's output. */

@@ -26,7 +26,8 @@ const ENTRY_BYTES = 8;
 const MAX_ENTRIES = 65_536;
 /**
  * An entry's upper half contains, from the top, flags, the order of the mapping, and the frame
- * number's upper bits.
+ * number's upper bits. `ORDER_UNIT` is the order's unit in this half, `ORDERS` the number of
+ * possible orders.
  */
 const ORDER_UNIT = 2 ** 21;
 const ORDERS = 32;

@@ -26,7 +26,7 @@ const NO_HEADER_HINT =
   'dmalab\'s own headers do not have it: compile with those of a kernel tree, `c "FILE" { tree = "../linux" }`';
 
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
-/** If a source has no folder, the compiler's prefix for files in the same place as the source. */
+/** The compiler's prefix for files in the same place as a source, if the source has no folder. */
 const HERE = /^\.\//;
 /** An error of the linker about a symbol. */
 const LINKED =

@@ -41,7 +41,10 @@ export function programOf({ diagnostics, program }: LoadResult): Program {
   return program;
 }
 
-/** Runs steps of a test with one compiler's process, which the command keeps between files, too. */
+/**
+ * Runs the steps of a test with one compiler process, which is kept between the steps as the
+ * command keeps it between files.
+ */
 export async function withKeptCompiler(
   t: Deno.TestContext,
   steps: Readonly<Record<string, () => Promise<void>>>,

@@ -90,9 +90,9 @@ export interface LoadedDriver {
 /**
  * Loads a driver with its bugs.
  *
- * @param size `short` loads the unchanged driver and the bugs in `witnesses`. If a test has several
- *   modes, it tests the unchanged driver only in strict mode. `rest` loads the other bugs, and the
- *   unchanged driver in every mode.
+ * @param size `short` loads the unchanged driver and the bugs in `witnesses`; a test that has
+ *   several modes then tests the unchanged driver only in strict mode. `rest` loads the other bugs,
+ *   and the unchanged driver in every mode.
  */
 export async function loadPlanted(
   driver: PlantedDriver,

@@ -129,7 +129,7 @@ export interface Settings {
    * lab's machine contains the files.
    */
   readonly lacking: readonly string[];
-  /** Symbols of other machines that the files request, need, or could be built by. */
+  /** Symbols of other machines that the files request or need, or that could build the files. */
   readonly elsewhere: readonly string[];
   /** The architecture for which the files are compiled, if it is not the lab's. */
   readonly architecture?: Architecture;

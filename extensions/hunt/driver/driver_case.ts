@@ -18,7 +18,7 @@ export interface DriverCase {
   readonly fault: CaseFault | null;
 }
 
-/** The reason why a driver cannot be hunted, as a sentence without its end. */
+/** The reason why a driver cannot be hunted, as a sentence without its full stop. */
 export class CannotHunt extends Error {
   override readonly name = "CannotHunt";
 }
@@ -49,7 +49,7 @@ export type CaseViolationKind =
 
 export interface CaseViolation {
   readonly kind: CaseViolationKind;
-  /** A sentence without its end. */
+  /** A sentence without its full stop. */
   readonly text: string;
 }
 

@@ -9,8 +9,8 @@ import type { PartEnd } from "./hunt_driver.ts";
 import type { LayoutSpace } from "./layout.ts";
 
 /**
- * A part of a search: all cases of the layouts in a range of numbers, or some cases of randomly
- * drawn layouts.
+ * A part of a search: all cases of the layouts in a range of layout numbers, or some cases of
+ * randomly drawn layouts.
  */
 export interface DriverPart {
   /** The number of pieces in every layout, or the minimum in drawn layouts. */
@@ -48,7 +48,10 @@ export class DriverSearch {
   #stopped = false;
   #draws = false;
   #pieces: number;
-  /** Number of layouts with the current number of pieces, and the next layout to start. */
+  /**
+   * Number of layouts with the current number of pieces. `#at`: number of the next layout to
+   * start.
+   */
   #count = 0;
   #at = 0;
   #started = 0;

@@ -213,7 +213,10 @@ export class PartEnd {
   refused = 0;
   layouts = 0;
   leftOut = 0;
-  /** Number of tried combinations of layout, machine and direction, and of their injection hits. */
+  /**
+   * Number of tried combinations of layout, machine and direction; `places`: number of their
+   * injection hits.
+   */
   tries = 0;
   places = 0;
   /** The value that the driver's `map` returned when it failed last. */

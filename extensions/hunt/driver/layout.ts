@@ -54,12 +54,12 @@ export class LayoutSpace {
     this.#next = [...apart, ...at("touching", [0]), ...high];
   }
 
-  /** Number of layouts with a number of pieces. */
+  /** Number of layouts with a given number of pieces. */
   count(pieces: number): number {
     return this.#first.length * this.#next.length ** (pieces - 1);
   }
 
-  /** The layout with a number, from 0; the last piece varies fastest. */
+  /** The layout with a given number, counted from 0; the last piece varies fastest. */
   layout(pieces: number, number: number): BufferLayout {
     const layout: LayoutPiece[] = [];
     let rest = number;

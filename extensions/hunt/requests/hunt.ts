@@ -118,7 +118,7 @@ export interface HuntState {
 export const NOTHING_FOUND: HuntState = { named: [], known: [] };
 
 export interface TurnEnd {
-  /** Number of steps tried, and of machines. */
+  /** Number of steps tried; `machines`: number of machines tried. */
   readonly cases: number;
   readonly machines: number;
   /** The finding of the turn. Its `cases` are counted from the turn's start. */

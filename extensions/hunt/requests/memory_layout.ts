@@ -18,7 +18,7 @@ import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 
 /** Start of the buffers; scripts also get their pages from here on. */
 export const LOW_BASE = GIB;
-/** Above every window, in the upper half of the RAM. */
+/** Start of the buffers above 4 GiB: above every window, in the upper half of the RAM. */
 export const HIGH_BASE = 4 * GIB + 512 * MIB;
 /** Maximum size of a request in a hunt: enough to reach every limit of a queue. */
 export const MAX_BYTES = 256 * KIB;
@@ -116,7 +116,7 @@ export class MemoryLayout {
     const format = (dataBytes / blockSizeBytes) * metadataBytes;
     const user = op === "user_read" || op === "user_write";
     if (shape === null) {
-      // Metadata that a user's command lacks is not added.
+      // The block layer adds metadata to other requests, but not to a user's command.
       if (!user) return [];
       return this.#metadataPieces({ pieces: 1, offsetBytes: 0, touching: false }, format);
     }

@@ -7,7 +7,7 @@ import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 export interface MachineNeeds {
   /** Whether memory above 4 GiB is used. */
   readonly high: boolean;
-  /** Faults and reports fail the test without an assertion. */
+  /** Whether faults and reports fail the test without an assertion. */
   readonly strictChecker: boolean;
 }
 

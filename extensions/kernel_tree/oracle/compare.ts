@@ -48,7 +48,7 @@ export interface Sequences<O> {
   readonly stepsOf: (seed: number) => readonly Operation<O>[];
 }
 
-/** The number of operations that were performed, up to the first difference. */
+/** The number of operations that were performed up to the first difference, and this difference. */
 export interface Compared<O> {
   readonly operations: number;
   readonly difference: OperationDifference<O> | null;

@@ -19,7 +19,10 @@ import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 /** An operation, with its arguments by the names that the golden data have for them. */
 export type TableOperation = Readonly<Record<string, unknown>> & { readonly op: string };
 
-/** The kernel's permission bits of a map, and the bits that a leaf keeps. */
+/**
+ * The kernel's permission bits of a map. `FLAGS`: pairs of such a bit and the bit that a leaf
+ * keeps.
+ */
 export const PROT = { read: 1, write: 2, cache: 4, noexec: 8, mmio: 16 } as const;
 const FLAGS: readonly (readonly [number, number])[] = [
   [PROT.read, PTE_READ],

@@ -481,8 +481,8 @@ Deno.test("an operation calls the function of its name with its row's arguments,
 });
 
 /**
- * Checks a comparison of a correct model with a model that makes a mistake: it must find the shortest
- * sequence. Two correct models must agree.
+ * Checks a comparison of a correct model with a model that makes a mistake: the comparison must
+ * find the shortest sequence with a difference. Two correct models must agree.
  */
 function assertTold<O extends { readonly op: string }>(
   expected: readonly string[],

@@ -78,7 +78,7 @@ export class QemuClock {
   #newest: Command | null = null;
   /** Commands of the trace that are not mapped yet, by CPU. */
   readonly #unmapped = new Map<number, Command>();
-  /** Accesses that the emulator refused, and how many lines say so. */
+  /** Accesses that the emulator refused. `refusals`: number of lines that say so. */
   readonly refused: RefusedAccess[] = [];
   refusals = 0;
 

@@ -2,8 +2,8 @@
 import type { KernelLogEntry } from "./entry.ts";
 
 /**
- * A timeout of an NVMe controller comes at most this long after the message that caused it: twice
- * the limit of the timeout.
+ * Longest time from a message to the timeout of an NVMe controller that follows from it: twice the
+ * driver's timeout limit.
  */
 const STORY_SECONDS = 60;
 

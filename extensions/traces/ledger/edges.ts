@@ -74,8 +74,8 @@ export class Edges {
   #isCut = false;
 
   /**
-   * Reads the time of a line. Where `now` is kept, it is copied. If the line follows a gap of its
-   * CPU, the gap gets the line's instant.
+   * Reads the time of a line. Keeps only copies of `now`. If the line follows a gap of its CPU, the
+   * gap gets the line's instant.
    */
   pass(now: TraceInstant): void {
     const { seconds } = now;

@@ -324,8 +324,8 @@ export class Findings {
 }
 
 /**
- * Set for a device with direct mappings. Its DMA addresses are physical addresses, so a mapping
- * made before the trace may have the same address.
+ * The field `sharing`, which is set for a device with direct mappings. Its DMA addresses are
+ * physical addresses, so a mapping made before the trace may have the same address.
  */
 function sharingOf({ device }: TracedMapping): Pick<TraceFinding, "sharing"> {
   return device !== null && modeOf(device) === "direct" ? { sharing: device } : {};

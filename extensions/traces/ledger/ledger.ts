@@ -113,7 +113,7 @@ class TracedRequests {
     noteUse(this.uses, request.disk, bytes, pieces + links, line);
   }
 
-  /** Notes a mapping with a device name: it identifies the controller of the current request. */
+  /** Notes a mapping with a device name: this device is the controller of the current request. */
   note(context: Context, device: Device, pieces: number): void {
     const { request } = context;
     if (request === null) return;
@@ -141,7 +141,7 @@ export class MappingTracker {
   damaged: number[] = [];
   /** The last event line that was read. */
   now: TraceInstant = { line: 0, seconds: 0, cpu: 0 };
-  /** Reused for lines that nothing refers to later. */
+  /** An instant that is reused for lines to which nothing refers later. */
   readonly #passing = { line: 0, seconds: 0, cpu: 0 };
   #line: TraceLine | null = null;
 

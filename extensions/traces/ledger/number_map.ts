@@ -1,13 +1,13 @@
 /**
- * A map with numbers as keys, in insertion order. V8's own `Map` is slower for keys above 2^31, and
- * addresses are such keys: it allocates an object for each key, and calls a function to hash the
+ * A map with numbers as keys, in insertion order. V8's own `Map` is slower for keys above 2^31,
+ * such as addresses, because it allocates an object for each key and calls a function to hash the
  * key.
  */
 const NONE = -1;
 const DELETED = -2;
 /**
- * Initial capacity, a power of two. If most entries are deleted again, a larger table is rebuilt less
- * often.
+ * Initial capacity, a power of two. The larger it is, the less often a table is rebuilt in which
+ * most entries are deleted again.
  */
 const LEAST_ENTRIES = 32;
 /** A rebuilt table has room for this many times the remaining entries. */

@@ -59,7 +59,7 @@ export class ReusedAddresses {
   /**
    * Whether an unmap is late: it belongs to a mapping with an address that is already in use again.
    * This happens because the line of an unmap is written after the unmap itself, and another CPU
-   * may be faster. When coherent memory is freed or a list is unmapped, the line is written before,
+   * may be faster. When coherent memory is freed or a list is unmapped, the line is written first,
    * so such a line is never late.
    */
   isLate(

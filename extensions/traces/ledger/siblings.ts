@@ -105,7 +105,7 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   #grown = 0;
   /** Number of silences that have been taken into account. */
   #silences: number;
-  /** Number of maps since the last unmap, and how far they raised the highest level. */
+  /** Number of maps since the last unmap. `#rise`: how far these maps raised the highest level. */
   #run = 0;
   #rise = 0;
   /** The longest time that any unmapped mapping was live. */

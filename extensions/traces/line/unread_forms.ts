@@ -102,7 +102,7 @@ const REVERSED: UnreadForm = {
   name: "a trace whose times go back from line to line",
   instead: "turn it round, the oldest line first: tac FILE",
 };
-/** Forms that affect a whole file: no check is possible. */
+/** Forms that affect a whole file, so that it cannot be checked. */
 const WHOLE = [FIELDS, TIME_DIFFERENCES, REVERSED];
 /**
  * A file is reversed if its times fall this many times as often as they rise. If times are
@@ -111,8 +111,8 @@ const WHOLE = [FIELDS, TIME_DIFFERENCES, REVERSED];
 const REVERSED_TIMES = 20;
 
 /**
- * Times are differences if they fall in at least this many lines, and in at least the share
- * `FALL_SHARE` of the lines. The times of a clock never fall that often.
+ * Times are differences if they decrease in at least this many lines, and in at least the share
+ * `FALL_SHARE` of the lines. The times of a clock never decrease that often.
  */
 const LEAST_FALLS = 20;
 const FALL_SHARE = 0.2;

@@ -21,7 +21,10 @@ export class SubmittedRequests {
   readonly running = new Map<string, { variable: string; buffer: string | null; pages: number }>();
   #buffers = 0;
 
-  /** @param nameOf Makes a buffer's name from its number, from 1, and its number of pages. */
+  /**
+   * @param nameOf Makes a buffer's name from two numbers: the buffer's number, counted from 1, and
+   *   its number of pages.
+   */
   constructor(private readonly nameOf: (number: number, pages: number) => string) {}
 
   /** The lines that submit a request. @param disk The disk's name. */

@@ -383,8 +383,8 @@ class ScriptWriter {
   }
 
   /**
-   * Writes the device's accesses that fault lines of the log report, each at the point where the
-   * access became possible.
+   * Writes the device's accesses that are reported by fault lines of the log, each at the point
+   * where the access became possible.
    */
   #accessesAt(step: MappingStep): void {
     for (const finding of this.#at(step.line)) {

@@ -46,10 +46,7 @@ const journal = (message: Message) => ({
   _SOURCE_MONOTONIC_TIMESTAMP: String(message.bootMicros),
 });
 
-/**
- * Prints the lines of one message; one of these lines contains the message's text. Null if this
- * form of the log lacks the message.
- */
+/** Prints the lines of one message; one of these lines contains the message's text. */
 type Form = (message: Message) => readonly string[];
 
 const one = (line: (message: Message) => string): Form => (message) => [line(message)];

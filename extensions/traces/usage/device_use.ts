@@ -275,7 +275,7 @@ export class DeviceUses {
 
   /**
    * Adds a function from the stack of the last event. Functions of the DMA API are not passed to
-   * it.
+   * this method.
    */
   calledBy(name: string): void {
     if (this.#newest !== null) this.#newest.site ??= name;

@@ -210,8 +210,8 @@ class SystemCompiler {
         ? "/"
         : word
     );
-    // Two of the compiler driver's arguments are replaced: the first, "-cc1", and the last, the
-    // placeholder.
+    // The compiler driver's first argument, "-cc1", is put back at the front. The source takes the
+    // place of the last one, the placeholder.
     return [
       "-cc1",
       "-ivfsoverlay",

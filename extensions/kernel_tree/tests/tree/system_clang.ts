@@ -17,7 +17,7 @@ export class SystemClang implements TreeClang {
   readonly precompiled = new PrecompiledHeaders();
   readonly #folder = Deno.makeTempDirSync();
   readonly #sent = new Map<string, ClangFiles[string]>();
-  /** Numbers of texts, from which cache keys are made, and the compiled results. */
+  /** Numbers of texts, used in cache keys. `#made`: the compiled results by these keys. */
   readonly #texts = new Map<ClangFiles[string], number>();
   readonly #made = new Map<string, Compiled>();
 

@@ -18,9 +18,15 @@ const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
   [/^disable/i, "disable"],
 ];
 
-/** Status code types of the NVMe base specification, figure "Status Code Type Values". */
+/**
+ * The status code type of path-related errors, from the figure "Status Code Type Values" of the
+ * NVMe base specification.
+ */
 const PATH_STATUS = 3;
-/** Status code, of the path-related type, that the host sets itself. */
+/**
+ * `HOST_PATH_ERROR`, `HOST_ABORTED`: status codes of the path-related type that the host sets
+ * itself.
+ */
 const HOST_PATH_ERROR = 0x70;
 const HOST_ABORTED = 0x71;
 const DATA_TRANSFER_ERROR = 4;
@@ -32,7 +38,7 @@ const codeOf = (facts: LogEntryFacts) => {
 const isHostStatus = ({ sc, sct }: { readonly sc: number; readonly sct: number }) =>
   sct === PATH_STATUS && (sc === HOST_PATH_ERROR || sc === HOST_ABORTED);
 
-/** Generic status code for an abort. */
+/** Generic status codes; `ABORT_LIMIT`: a command-specific one, with its type in the upper bits. */
 const INVALID_FIELD = 2;
 const ABORT_REQUESTED = 7;
 const ABORT_LIMIT = 0x103;
