@@ -38,7 +38,7 @@ const PAGES = [
     page,
     text: Deno.readTextFileSync(join(ROOT, page)),
   })),
-  // The first page about builtins, their list, is already among the pages above.
+  // The first page about builtins is the list of all builtins. It is already among the pages above.
   ...[...builtinsPages()].slice(1).map(([path, text]) => ({ page: `docs/${path}`, text })),
 ];
 /** The pages about the language. */

@@ -163,8 +163,8 @@ Deno.test("a test that names its release stays on it; one whose machine block do
     ends(turns(text("", 'with { kernel = "6.12.117" }'))),
     [absent, absent, absent, absent],
   );
-  // Defects in `quirks` are added to those of the tried release; with `not`, they are removed from
-  // them.
+  // Defects in `quirks` are added to those of the tried release; defects with `not` are removed
+  // from those of the release.
   const quirks = turns('machine { quirks = [not gap_bit_lost_on_split] }\ntest "t" { }');
   assertEquals(ends(quirks), ["ok", "ok", "ok", "ok"]);
 });

@@ -100,7 +100,7 @@ Deno.test("a list goes on in its own brackets only, and never at a later place o
 });
 
 Deno.test("a function without a body that follows an operator is reported where it stands", () => {
-  // The end of the report's span was before its beginning: it was at the beginning of the text.
+  // The report's span ended before its beginning: the end was at the beginning of the text.
   for (const text of ["={B\nl=+x=>}", "={0\nl=+x=>assert()}"]) {
     const { diagnostics } = parse(new SourceFile("x.dma", text), { mode: "file" });
     const spans = diagnostics.map(({ span }) => text.slice(span.start, span.end));

@@ -1,4 +1,4 @@
-/** Damages a text: its characters, words and lines, or pieces of other texts are inserted. */
+/** Damages a text: changes its characters, words and lines, or inserts pieces of other texts. */
 import { LANGUAGE_WORDS } from "@dmalab/lang/syntax";
 import type { Choices } from "./choices.ts";
 

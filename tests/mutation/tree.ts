@@ -79,8 +79,8 @@ export function isPageTest(path: string): boolean {
 }
 
 /**
- * The nearest tests: next to the changed sources, comparing pages with them, or replaying captured
- * data.
+ * The nearest tests: tests next to the changed sources, tests that compare pages with these
+ * sources, and tests that replay captured data.
  */
 export function nearestTestFiles(root: string): string[] {
   return TESTED.flatMap((folder) => filesBelow(join(root, folder)))
@@ -91,7 +91,7 @@ export function nearestTestFiles(root: string): string[] {
 
 /**
  * The other tests of the suite, in the order in which a mutant is tried with them. Here, tests may
- * not start processes: a test that does fails in the clean run, and is then left out.
+ * not start processes: a test that starts one fails in the clean run, and is then left out.
  */
 export function otherTestFiles(root: string): string[] {
   const nearest = new Set(nearestTestFiles(root));

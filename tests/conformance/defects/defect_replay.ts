@@ -108,7 +108,7 @@ function indexOf(entry: Json): number {
  */
 const SCENARIOS_WITH_COMMANDS_BETWEEN: ReadonlySet<string> = new Set(["p2pm"]);
 
-/** Memory for the commands between the steps, at addresses that the record does not use. */
+/** Addresses of the memory for the commands between the steps. The record does not use them. */
 const DATA = 16 * MIB;
 const METADATA = 24 * MIB;
 

@@ -285,9 +285,9 @@ const IOTLB = 0x2;
 const PASID_IOTLB = 0x6;
 const PAGES = 0x30;
 const WHOLE = 0x20;
-/** For second-stage tables: wait for reads and writes that are in progress in the hardware. */
+/** Bits for second-stage tables: wait for reads and writes that are in progress in the hardware. */
 const DRAINS = 0xc0;
-/** Only leaf entries were removed, no table (invalidation hint). */
+/** The bit of the invalidation hint: only leaf entries were removed, no table. */
 const LEAF_ONLY = 0x40;
 const PAGE_SHIFT = 12;
 

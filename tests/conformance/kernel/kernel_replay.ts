@@ -55,8 +55,8 @@ import { givenBlocks } from "./recorded_pool.ts";
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
 /**
- * The largest number of a command's ranges that the emulated controller handled. It recorded the
- * first range beyond this number, too.
+ * The largest number of a command's ranges that the emulated controller handled. The controller
+ * recorded the first range beyond this number, too.
  */
 const MAX_RANGES = 1024;
 /**
