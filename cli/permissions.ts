@@ -32,7 +32,7 @@ export interface CommandPermissions {
   readonly reads?: readonly string[];
   /** Stores its results in the user's cache. */
   readonly caches?: true;
-  /** Has an input line at a terminal, which `$VISUAL` or `$EDITOR` can edit. */
+  /** Has an input line at a terminal; `$VISUAL` or `$EDITOR` can edit that line. */
   readonly edits?: true;
   /** The client names files at run time: every file may be read. */
   readonly readsAll?: true;

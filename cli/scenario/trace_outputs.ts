@@ -17,7 +17,7 @@ import { FileDraft } from "../files/write_file.ts";
 
 /** The ending of files in Chrome's format. */
 const CHROME_SUFFIX = ".json";
-/** Characters collected before they are written. */
+/** Number of characters that are collected before they are written. */
 const CHUNK_LENGTH = 65_536;
 
 /** Receives the error of a file that cannot be written. */

@@ -14,7 +14,7 @@ export interface EditorParts {
   readonly history: InputHistory;
   /** Completions at the end of a text. */
   suggest(before: string): Suggestions;
-  /** Whether Enter ends the input; if not, it adds a line. */
+  /** Whether Enter ends the input; if not, Enter adds a line. */
   isWhole(text: string): boolean;
   /** Converts a pasted text to the text to insert. */
   pasted?(text: string): string;

@@ -109,7 +109,7 @@ export function measureBroken(): number {
   return Math.max(...BROKEN_LINES.map(ratioOf));
 }
 
-/** Turns of one run of the loop: together they stay within the limits that scripts have. */
+/** Number of turns of the loop in one run. The run stays within the limits that scripts have. */
 export const TURNS = 2_000_000;
 /**
  * Average number of statements of one turn: 15 of 16 turns run five statements, the other turn runs

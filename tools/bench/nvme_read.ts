@@ -11,7 +11,7 @@ const ROUNDS = 15;
 const ROUND_REQUESTS = 131_072;
 /** Rounds before the measured rounds, so that V8 optimises the code. */
 const WARM_UPS = 3;
-/** Requests between two readings of the memory in use. */
+/** Number of requests between two readings of the memory in use. */
 const BATCH = 2048;
 
 const BLOCKS_PER_READ = 8;
@@ -19,7 +19,7 @@ const BLOCKS_USED = 1_000_000;
 /** Requests in flight, as a busy disk has them. */
 const QUEUE_DEPTH = 32;
 
-/** Requests of the run that measures memory growth, and of the long run. */
+/** Numbers of requests in the run that measures memory growth, and in the long run. */
 const REQUESTS = 4_000_000;
 const REQUESTS_LONG = 100_000_000;
 const MIB = 2 ** 20;

@@ -92,7 +92,7 @@ export function measureBack(): Promise<number> {
   return measureLine(":back", "", () => [":goto end"]);
 }
 
-/** Milliseconds for a statement typed at a past event, which begins a branch. */
+/** Milliseconds for a statement that is typed at a past event and therefore begins a branch. */
 export function measureLive(): Promise<number> {
   const before = (round: number) => [":switch main", `:goto ${494_500 + round}`];
   return measureLine("let here = done", "branch", before);

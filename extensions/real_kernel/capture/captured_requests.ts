@@ -273,8 +273,8 @@ class CaptureReader {
   }
 
   /**
-   * Handles the beginning of a request's unmapping. It begins after the command was sent, or when the
-   * driver refuses the request.
+   * Handles the beginning of a request's unmapping. The unmapping begins after the command was sent,
+   * or when the driver refuses the request.
    */
   #undo(context: Context, fields: ReadonlyMap<string, string>): void {
     for (const which of ["a", "b"]) {

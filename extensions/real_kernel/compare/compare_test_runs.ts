@@ -14,12 +14,12 @@ import type { TracedRequest } from "./traced_requests.ts";
 
 /** Numbers of calls, requests, steps and accesses that were compared. */
 export interface ComparedCounts {
-  /** System calls with equal results. */
+  /** Number of system calls with equal results. */
   readonly calls: number;
   readonly requests: number;
   readonly steps: number;
   readonly accesses: number;
-  /** Requests with an access that the IOMMU blocks: they are compared up to that access. */
+  /** Number of requests with an access that the IOMMU blocks: they are compared up to that access. */
   readonly blocked: number;
 }
 

@@ -38,9 +38,10 @@ const PROGRAM = "qemu-system-x86_64";
 const SCALABLE_MODE = ["scalable-mode", "x-scalable-mode"];
 const FIRST_STAGE = ["fsts", "x-flts"];
 /**
- * QEMU 10.0.13 and 11.1.3 refuse a controller without MDTS or with an MDTS above 2 MiB ("mdts exceeds
- * IOV_MAX"), and read SGLs for metadata. 7.2.22 accepts such controllers, and does not read SGLs for
- * metadata. No release between them was tried.
+ * First major release of QEMU that is treated like 10.0.13 and 11.1.3. These two releases refuse a
+ * controller without MDTS or with an MDTS above 2 MiB ("mdts exceeds IOV_MAX"), and read SGLs for
+ * metadata. 7.2.22 accepts such controllers, and does not read SGLs for metadata. No release between
+ * 7.2.22 and 10.0.13 was tried.
  */
 const FIRST_OF_NEW_CONTROLLER = 8;
 const MOST_MDTS_BYTES = 2 * MIB;

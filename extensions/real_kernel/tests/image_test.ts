@@ -97,7 +97,7 @@ function elf(noteType: number): Uint8Array<ArrayBuffer> {
   view.setUint32(0x40, 4, true);
   view.setBigUint64(0x48, 0x200n, true);
   view.setBigUint64(0x60, 0x40n, true);
-  // Another note, with a padded name, comes before it.
+  // Another note, with a padded name, comes before the note of the given type.
   for (const [at, type] of [[0x200, 6], [0x200 + 20, noteType]] as const) {
     view.setUint32(at, 4, true);
     view.setUint32(at + 4, 4, true);

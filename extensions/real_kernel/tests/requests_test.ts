@@ -11,7 +11,7 @@ import { recordTest } from "../plan/scenario_run.ts";
 
 /** Sets of requests, with the number of calls in their tests. */
 const SETS = [[KERNEL_REQUESTS, 60], [CAPTURED_REQUESTS, 185]] as const;
-/** Additional calls for a disk with metadata: user commands, and requests of two bios. */
+/** Number of additional calls for a disk with metadata: user commands, and requests of two bios. */
 const METADATA_CALLS = 35;
 
 /** A QEMU with every property that a machine of the sets needs. */

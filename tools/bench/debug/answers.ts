@@ -16,7 +16,10 @@ const SCENARIOS = [
 ];
 const EVENTS = 100_000;
 const PLACES = 12;
-/** Coprime to the number of events, so that positions are visited in scattered order. */
+/**
+ * Step from one visited position to the next, in events. It is coprime to the number of events, so
+ * that positions are visited in scattered order.
+ */
 const STRIDE = 61_803;
 /** Pause before the first request, and at each position: a person reads what is shown. */
 const QUIET_MS = 3000;

@@ -10,7 +10,10 @@ import { recordReads } from "../recording.ts";
 const SIZE = { columns: 200, rows: 60 };
 const EVENT = 1_000_000;
 const ROUNDS = 9;
-/** Positions far apart, so that no result of an earlier round can be reused. */
+/**
+ * Distance between two positions, in events: so large that no result of an earlier round can be
+ * reused.
+ */
 const STRIDE = 997;
 
 /** Simulates a user who presses keys and waits for the frame. */
