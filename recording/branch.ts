@@ -11,7 +11,7 @@ import { pausedAt } from "./machines/replay.ts";
 /** The callbacks of a session that its recorder needs. */
 export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
 
-/** A position of a session at which another input can be typed than the input in the recording. */
+/** A position of a session at which an input other than the recorded one can be typed. */
 interface BranchPoint {
   /** The position before the next input or step. */
   readonly position: Position;

@@ -43,7 +43,7 @@ export interface OpenValue extends ValueText {
    * values.
    */
   readonly partCount: number;
-  /** The members have indices instead of names. */
+  /** True if the members have indices instead of names. */
   readonly isList: boolean;
   /** The CPU's address of the memory that the value represents or refers to; null for none. */
   readonly phys: number | null;

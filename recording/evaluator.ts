@@ -49,7 +49,7 @@ export class EvaluationError extends Error {
     message: string,
     readonly hint: string | null = null,
     readonly diagnostics: readonly Diagnostic[] = [],
-    /** The expression is correct, but evaluating it would change something. */
+    /** True if the expression is correct, but evaluating it would change something. */
     readonly wouldChange = false,
   ) {
     super(message);

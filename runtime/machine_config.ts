@@ -117,7 +117,7 @@ export type IommuConfig = SettingsOf<IommuRows>;
 export type IommuMode = IommuConfig["mode"];
 
 export const SWIOTLB_SETTINGS = {
-  // Rounded up as `sizePool` describes.
+  // The size is rounded up as `sizePool` describes.
   sizeBytes: setting("size", size(0, TIB, { multipleOf: 2 * KIB }), 64 * MIB, {
     doc: "How large the pool is; 0B is no pool.",
   }),
@@ -209,7 +209,7 @@ export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, Se
   readonly iommu: IommuConfig;
   /** The bounce buffers. */
   readonly swiotlb: SwiotlbConfig;
-  /** Keys of language.md's `latencies`, or event names. @see latencies.ts */
+  /** Latencies by the keys of language.md's `latencies`, or by event names. @see latencies.ts */
   readonly latenciesNs: Readonly<Record<string, Nanoseconds>>;
 }
 

@@ -15,7 +15,7 @@ import type { HostBudget } from "./host_budget.ts";
 const EVENT_BYTES = 384;
 const EVENT_UNITS = 100;
 
-/** Events of a run. Another object than the recorder stores them. */
+/** Events of a run, stored by an object other than the recorder. */
 export interface RecordedEvents {
   readonly count: number;
   /** The events with a number above `after`, up to `upTo`. */
@@ -83,7 +83,7 @@ export class EventRecorder {
     };
   }
 
-  /** True while it stores events. */
+  /** True while events are stored. */
   get recording(): boolean {
     return this.#source === null ? this.#stop !== null : this.stream.seq < this.limitEvents;
   }
@@ -99,7 +99,7 @@ export class EventRecorder {
     return this.#source === null ? this.#events : this.#source.between(0, this.count);
   }
 
-  /** How many events came after the limit was reached and are lost. */
+  /** Number of events that are lost because they came after the limit was reached. */
   get droppedEvents(): number {
     if (this.#source !== null) return this.stream.seq - this.count;
     return this.#fullSeq === null ? 0 : this.stream.seq - this.#fullSeq;

@@ -25,9 +25,9 @@ export interface NumberShape {
   readonly min: number;
   /** The most. */
   readonly max: number;
-  /** Only powers of two. */
+  /** True if only powers of two are permitted. */
   readonly powerOfTwo?: boolean;
-  /** Only multiples of this. */
+  /** The values must be multiples of this number. */
   readonly multipleOf?: number;
   /** The value that `none` means, where it is permitted; it need not be in the range. */
   readonly none?: 0 | null;
@@ -58,7 +58,7 @@ export type SettingType =
     readonly kind: "text";
     /** A description of the text, with an example. */
     readonly form: string;
-    /** Upper-case letters are not converted. */
+    /** True if upper-case letters are not converted to lower case. */
     readonly keepsCase?: true;
     accepts(text: string): boolean;
   }

@@ -15,8 +15,8 @@ export interface AuditOptions {
   /** Number of activities between two checks. */
   readonly every?: number;
   /**
-   * Promise that the drivers free nothing twice, free nothing with a wrong length, and that no
-   * known defect is enabled. Allows stricter checks.
+   * True to promise that the drivers free nothing twice, free nothing with a wrong length, and that
+   * no known defect is enabled. Allows stricter checks.
    */
   readonly driversAreRight?: boolean;
 }

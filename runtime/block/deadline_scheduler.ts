@@ -21,7 +21,7 @@ const READ_EXPIRE_NS: Nanoseconds = 500e6;
 const WRITE_EXPIRE_NS: Nanoseconds = 5e9;
 /** Largest number of requests in one batch (`fifo_batch`). */
 const BATCH_REQUESTS = 16;
-/** How often reads may pass writes over (`writes_starved`). */
+/** How often writes may be passed over in favour of reads (`writes_starved`). */
 const MAX_STARVED = 2;
 
 interface Waiting<R> {

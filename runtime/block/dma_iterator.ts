@@ -298,7 +298,8 @@ export class BlkDma {
   ): void {
     const { dma } = this.#machine;
     const kernel = this.#kernel;
-    // The linked parts and the range stay allocated until the request is unmapped.
+    // With this defect, the linked parts and the range stay allocated until the request is
+    // unmapped.
     if (kernel.half_linked_on_error) return;
     // In releases where destroy frees only the mapped length, the whole range is freed separately. With the
     // defect `partial_destroy_on_link_failure` it is not.

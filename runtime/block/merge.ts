@@ -243,7 +243,10 @@ export class RequestMerger {
       segments === 0;
   }
 
-  /** A request that does not begin on the boundary is refused even where the vectors touch. */
+  /**
+   * True if there is a gap at the virtual boundary, or if the joined request does not begin on this
+   * boundary, even where the vectors touch.
+   */
   #gapAtBoundary(firstPhys: PhysAddr): boolean {
     const unit = this.#limits.virtBoundaryMask + 1;
     if (firstPhys % unit !== 0) return true;

@@ -57,15 +57,15 @@ export class BlockRequest implements EventOrigin {
   specialPayload: BioVec | null = null;
   /** Frees the special payload's memory when the request ends. */
   releasePayload: (() => void) | null = null;
-  /** Where the request belongs in the script; an event's `site`. */
+  /** The statement of the script to which the request belongs, as a number like an event's `site`. */
   site: number | null = null;
   /** The CPU on which the request was submitted; that CPU also maps and completes the request. */
   cpu = 0;
   owner: RequestOwner | null = null;
 
   /**
-   * Hardware queue, from 1 for I/O queues; 0 before the request has a queue, and for admin
-   * commands.
+   * Number of the hardware queue, from 1 for I/O queues; 0 before the request has a queue, and for
+   * admin commands.
    */
   queue = 0;
   /** Id of the request's command, also after its end; null before the request has a command. */
@@ -132,7 +132,7 @@ export class BlockRequest implements EventOrigin {
   }
 
   /**
-   * Whether the request's bios have metadata; `nrIntegritySegments` can be 0 then
+   * Whether the request's bios have metadata; even then, `nrIntegritySegments` can be 0
    * (`metadata_counted_at_join`).
    */
   get hasMetadata(): boolean {

@@ -18,7 +18,8 @@ export type CopyReason =
   | "segments";
 
 /**
- * Decides from the vectors of the whole buffer, before any of it is mapped.
+ * Decides whether user memory is copied, from the vectors of the whole buffer, before any of it is
+ * mapped.
  *
  * @param vecs The user's vectors; their offsets are those of their addresses in the process.
  * @param fixed The buffer was registered before: gaps are not examined.

@@ -135,7 +135,7 @@ interface Fields {
   readonly numbers: Map<string, Field>;
 }
 
-/** The name may be on the next line, after that line's own prefix. */
+/** The name of the event, which may be on the next line, after that line's own prefix. */
 function eventName(cursor: LogCursor): AmdEventName {
   const match = cursor.need(/\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/, "the name of an event");
   const name = match[1]!;

@@ -99,8 +99,8 @@ function amdLine(fault: PrintedFault): string | null {
 
 const SMMU = "arm-smmu-v3 arm-smmu-v3.0.auto:";
 /**
- * Bits of the second word, as numbers in its upper half: these bits are the direction and the kind
- * of access.
+ * Two bits of the record's second word, as values in the upper half of this word: the direction of
+ * the access, and its kind.
  */
 const RNW_HIGH = 2 ** 3;
 const CLASS_IN_HIGH = 2 ** 9;

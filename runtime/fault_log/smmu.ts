@@ -27,7 +27,7 @@ const SPEC = "Arm SMMUv3 specification";
 const WORDS = 4;
 /** A word of a record: alone on its line, after the unit's name or without one. */
 const WORD = /(?:\barm-smmu-v3 \S+:[ \t]*|^[ \t>]*)0x([0-9a-f]+)\b(?=[ \t\r]*$|\s+arm-smmu)/im;
-/** Bits 51 to 3 of the last word are an address that could not be read. */
+/** Alignment of the address that could not be read: bits 51 to 3 of the last word. */
 const FETCH_ALIGN_BYTES = 8;
 
 /** Bit numbers in a record's second word. */
@@ -37,7 +37,7 @@ const IND = 34;
 const RNW = 35;
 const S2 = 39;
 const CLASS = 40;
-/** In the first word: whether there is a substream. */
+/** Bit number in the first word: whether there is a substream. */
 const SSV = 11;
 
 /** The fields that both forms contain. */
@@ -150,7 +150,7 @@ function classFlag(value: number): string[] {
   return [["CLASS=CD"], ["CLASS=TTD"], ["CLASS=IN"], []][value]!;
 }
 
-/** Bits 51 to 3. */
+/** The address that could not be read: bits 51 to 3. */
 function fetchAddressOf({ high, low }: Word64): Word64 {
   return { high: high % 2 ** 20, low: low - low % FETCH_ALIGN_BYTES };
 }

@@ -18,7 +18,10 @@ import { bitsOf, parseHex64, type Word64 } from "./word64.ts";
 
 const SPEC = "VT-d specification, appendix A";
 const KIND = /(DMA Read|DMA Write|INTR-REMAP)\b\s*(?:NO_PASID|PASID (?:0x)?([0-9a-f]{1,8}))?/i;
-/** A PASID has 20 bits; for a request without a PASID, older releases print all ones. */
+/**
+ * Number of PASIDs: a PASID has 20 bits; for a request without a PASID, older releases print all
+ * ones.
+ */
 const PASIDS = 2 ** 20;
 const MAX_REASON = 0xff;
 
@@ -120,7 +123,7 @@ function physOf(leaf: Word64, level: number): Word64 {
   };
 }
 
-/** In hex with `0x`; else decimal, as older releases write it. */
+/** The number of the fault reason: in hex with `0x`, else decimal, as older releases write it. */
 function faultReason(cursor: LogCursor): number {
   cursor.need(/\[\s*fault reason\b/i, '"[fault reason"');
   const [, prefix, digits] = cursor.needHere(/(0x)?([0-9a-f]+)\b/i, "the number of a reason");

@@ -73,8 +73,8 @@ export interface DomainMember {
   /** Number of live mappings. */
   readonly mappings: number;
   /**
-   * Try IOVAs below 4 GiB first. The first failed allocation below 4 GiB sets this property to false for
-   * good.
+   * Whether IOVAs below 4 GiB are tried first. The first failed allocation below 4 GiB sets this
+   * property to false for good.
    */
   prefer32Bit: boolean;
   setUp32Bit(forcedac: boolean): void;
@@ -88,9 +88,9 @@ export interface IommuDomainOptions {
   readonly members: readonly DomainMember[];
   readonly table: PageTable;
   readonly iotlb: Iotlb;
-  /** Set for a domain in lazy mode. */
+  /** Options of the flush queue; null unless the domain is in lazy mode. */
   readonly flushQueue: FlushQueueOptions | null;
-  /** Flush after mapping too: the hardware caches not-present entries. */
+  /** True if a flush is needed after mapping, too, because the hardware caches not-present entries. */
   readonly cachingMode: boolean;
   /** Address ranges never allocated, end exclusive. */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];

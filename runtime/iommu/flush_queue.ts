@@ -20,9 +20,9 @@ type FlushQueueOwner = Pick<IommuDomain, "flushAll" | "flushed" | "releaseRange"
 export interface FlushQueueOptions {
   /** Number of rings: one for each CPU, or 1 for hardware with a shared queue. */
   readonly rings: number;
-  /** Places of a ring: 256, or 32768 for a shared ring. One place always stays empty. */
+  /** Number of places of a ring: 256, or 32768 for a shared ring. One place always stays empty. */
   readonly entries: number;
-  /** 10 ms, or 1000 ms for a shared ring. */
+  /** Time until the timer flushes: 10 ms, or 1000 ms for a shared ring. */
   readonly timeoutNs: Nanoseconds;
 }
 
@@ -102,7 +102,10 @@ export class FlushQueue implements TimerHandler {
     for (let ring = 0; ring < this.rings; ring++) this.#release(ring);
   }
 
-  /** Flushes and releases everything at once, and stops the timer. Nothing happens when empty. */
+  /**
+   * Flushes and releases everything at once, and stops the timer. Does nothing if the queue is
+   * empty.
+   */
   drain(): void {
     if (this.timerOn) this.#clock.disarm(this);
     this.timerOn = false;
@@ -110,7 +113,7 @@ export class FlushQueue implements TimerHandler {
     invariant(this.pending === 0, "Ranges wait after a drain");
   }
 
-  /** Ranges that wait for a flush, in all rings. */
+  /** Number of ranges that wait for a flush, in all rings. */
   get pending(): number {
     let pending = 0;
     for (let ring = 0; ring < this.rings; ring++) pending += this.pendingIn(ring);

@@ -83,13 +83,13 @@ export class Iommu {
   /** Accesses that faulted, oldest first; the first 65536 are kept. */
   readonly faults: IommuFault[] = [];
   /**
-   * Live mappings that need an unmap, of translated devices: single mappings, lists and ranges, each
-   * counted once.
+   * Number of live mappings that need an unmap, of translated devices: single mappings, lists and
+   * ranges, each counted once.
    */
   liveMappings = 0;
-  /** Ranges of the two-step API that are allocated, whether or not something is linked. */
+  /** Number of ranges of the two-step API that are allocated, whether or not something is linked. */
   liveRanges = 0;
-  /** Accesses that a stale IOTLB entry translated although the page table had changed. */
+  /** Number of accesses that a stale IOTLB entry translated although the page table had changed. */
   staleAccesses = 0;
 
   readonly #platform: IommuPlatform;
@@ -141,7 +141,7 @@ export class Iommu {
     return this.groups.sharers;
   }
 
-  /** Ranges that wait for a flush, on all CPUs and for all devices. */
+  /** Number of ranges that wait for a flush, on all CPUs and for all devices. */
   get pendingFlushes(): number {
     let pending = 0;
     for (const { flushQueue } of this.domains) pending += flushQueue?.pending ?? 0;

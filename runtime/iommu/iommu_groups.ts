@@ -33,7 +33,7 @@ export class IommuGroup {
   readonly members: DmaDevice[] = [];
   /** Type of the default domain; devices that appear later do not change it (9.3). */
   mode: IommuMode;
-  /** Null for passthrough and without an IOMMU; else shared by all members. */
+  /** The default domain, which all members share; null for passthrough and without an IOMMU. */
   domain: IommuDomain | null = null;
   /** Number of drivers that use the default domain; 1 while a user owns the group (9.8). */
   users = 0;
@@ -413,8 +413,8 @@ export class IommuGroups {
   /**
    * Removes a device from its group. Its mappings stay in the table, and the other members keep
    * working. Exception: devices with the same requester ID may share one context entry, which is
-   * cleared. When its last member is removed, the group loses the domain, and the next device gets
-   * a new domain.
+   * cleared. When the group's last member is removed, the group loses the domain, and the next
+   * device gets a new domain.
    * @see rules/dma.md 9.7
    */
   remove(dev: DmaDevice): void {

@@ -176,7 +176,7 @@ Deno.test("the type of a group at boot: one for all, as its devices ask (dma.md 
   assertEquals(modeOf("passthrough", {}, untrusted), "strict");
   assertEquals(modeOf("lazy", identity, {}), "passthrough");
   assertEquals(modeOf("lazy", {}, dma), "strict");
-  // Two requests: IDENTITY wins if it is the later one, else the earlier request stays.
+  // Two requests: a later request for IDENTITY wins; otherwise the earlier request stays.
   assertEquals(modeOf("lazy", identity, dma), "passthrough, a warning");
   assertEquals(modeOf("lazy", dma, identity), "passthrough, a warning");
   assertEquals(modeOf("strict", identity, untrusted), "EINVAL");

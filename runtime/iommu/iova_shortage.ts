@@ -15,9 +15,9 @@ export type IovaShortageCause = EventFields<"iova.alloc_failed">["cause"];
 
 export interface IovaShortage {
   readonly cause: IovaShortageCause;
-  /** Free frames, up to the limit. */
+  /** Number of free frames, up to the limit. */
   readonly freePfns: number;
-  /** The longest run of them. */
+  /** Length of the longest run of free frames. */
   readonly longestPfns: number;
 }
 

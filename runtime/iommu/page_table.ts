@@ -177,7 +177,7 @@ export abstract class PageTable {
   readonly leaves: LeafRuns = new LeafRuns();
   /** Bytes that a failed `map` had written and removed again; 0 after success. */
   undoneBytes = 0;
-  /** Kernel warnings the last operation raised. */
+  /** Number of kernel warnings that the last operation raised. */
   warnings = 0;
   /**
    * Called before a table page is allocated: if it returns true, the map ends with -ENOMEM. If it
@@ -208,7 +208,7 @@ export abstract class PageTable {
     this.top = this.nodes.take();
   }
 
-  /** Table pages in existence, the top one included. */
+  /** Number of table pages in existence, the top one included. */
   get tables(): number {
     return this.nodes.count;
   }
@@ -462,7 +462,7 @@ class TablePages {
     this.#charge = charge;
   }
 
-  /** Table pages in use. */
+  /** Number of table pages in use. */
   get count(): number {
     return this.pages.length - 1 - this.#free.length;
   }

@@ -14,7 +14,7 @@ import { PTE_CACHE, PTE_MMIO, PTE_PRIVILEGED, PTE_READ, PTE_WRITE } from "./page
 export interface EntryFacts {
   /** Physical address of the table below, or of a leaf's memory. */
   readonly phys: number;
-  /** 0 for the lowest tables. */
+  /** Level of the entry's table; 0 for the lowest tables. */
   readonly level: number;
   /** The entry maps memory rather than pointing to another table. */
   readonly isLeaf: boolean;

@@ -456,7 +456,7 @@ export const BEHAVIOURS = { ...QUIRKS, ...OLDER_WAYS } as const;
 /** The name of a defect that a release had, or of a "what if". */
 export type QuirkName = keyof typeof QUIRKS;
 
-/** Switches that are on. */
+/** Names of the defects that are enabled. */
 export type QuirkSet = ReadonlySet<QuirkName>;
 
 /** The name of a way of working that newer releases no longer have. */

@@ -107,7 +107,10 @@ export class AtomicPools {
     return pages === null ? null : { pages, home: pool };
   }
 
-  /** 128 KiB for each GiB of memory, at least 128 KiB, at most the largest block. */
+  /**
+   * The initial number of pages of a pool: 128 KiB for each GiB of memory, at least 128 KiB, at
+   * most the largest block.
+   */
   #initialPages(): number {
     const { pageSizeBytes, totalPages } = this.home.pages;
     const pages = Math.floor(totalPages / (GIB / PER_GIB_BYTES));

@@ -259,7 +259,7 @@ export class CpuCaches implements HostMemory {
     return old;
   }
 
-  /** Memory, with the caches' lines over it. */
+  /** Reads memory, with the caches' lines over it. */
   #readLines(
     phys: PhysAddr,
     into: Uint8Array,

@@ -25,7 +25,10 @@ import type { MappedPages } from "../iommu/mapped_pages.ts";
 
 /** Pages handed out never lie below this (docs/language/calls.md). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
-/** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see rules/dma.md 1.9 */
+/**
+ * Number of pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB.
+ * @see rules/dma.md 1.9
+ */
 export const MAX_BLOCK_PAGES = 1024;
 /** Host memory that an address in a list of pages costs. */
 const PAGE_COST_BYTES = 16;
@@ -82,7 +85,7 @@ function alignmentOf({ orderAligned = 0 }: PageAllocation): number {
 export class PageAllocator implements PageHome {
   /** Size of the machine's pages. */
   readonly pageSizeBytes: Bytes;
-  /** Pages of RAM, allocated or not. */
+  /** Number of pages of RAM, allocated or not. */
   readonly totalPages: number;
   readonly #memory: PhysicalMemory;
   readonly #regions: readonly MemoryRegionConfig[];
@@ -260,7 +263,7 @@ export class PageAllocator implements PageHome {
    * @param into Receives the addresses of the pages. Its earlier contents are pages of the same
    *   user.
    * @param pages How many pages are wanted.
-   * @param apart No two of the pages are adjacent, as far as there is room.
+   * @param apart True if no two of the pages may be adjacent, as far as there is room.
    * @param goesOn Called before each page.
    * @internal
    */

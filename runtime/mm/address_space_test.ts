@@ -265,8 +265,8 @@ Deno.test("what moves goes to free addresses, at a multiple of 2 MiB", () => {
     assertEquals([mm.areaAt(to)?.start, mm.areaAt(to)?.end], [at(to), at(to + pages * PAGE)]);
     places.push(to);
   }
-  // Each area is mapped at the end of the previous area, and then moves to the end of this first
-  // place. Both start addresses of the area are rounded up to 2 MiB.
+  // Each area is mapped at the end of the previous area, and is then moved to the end of the place
+  // where it was mapped. Both start addresses of the area are rounded up to 2 MiB.
   const spans = places.slice(1).map((place) => (place - places[1]!) / (2 * MIB));
   assertEquals(spans, [0, 2, 4, 7, 10]);
 });

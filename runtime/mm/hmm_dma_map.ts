@@ -187,7 +187,7 @@ function newMap(
   return map;
 }
 
-/** A list of page frames only, for a software-only device. */
+/** Makes a map with a list of page frames only, for a software-only device. */
 export function hmmPfnListAlone(
   machine: Machine,
   pages: number,

@@ -19,7 +19,10 @@ import type { Bytes, Pfn } from "../address.ts";
 export const HMM_PFN = {
   /** Bit 63: there is a page. As a request to the range fault, the bit means: fault the page in. */
   VALID: 2 ** 31,
-  /** Bit 62: the process may write it. As a request: make it writable. */
+  /**
+   * Bit 62: the process may write the page. As a request to the range fault, the bit means: make
+   * the page writable.
+   */
   WRITE: 2 ** 30,
   /** Bit 61: the page exists, but its memory is broken. */
   ERROR: 2 ** 29,
@@ -55,7 +58,7 @@ export class HmmPfnList {
   /** Entry i consists of the halves 2i (low) and 2i + 1 (high). */
   readonly #halves: Uint32Array;
 
-  /** @param length Number of entries, one for 4 KiB. */
+  /** @param length Number of entries, one for each 4 KiB. */
   constructor(readonly length: number) {
     this.#halves = new Uint32Array(2 * length);
   }

@@ -17,7 +17,7 @@ export type AreaKind =
 /** The memory behind a shared area, by the number of each page. */
 export type FilePages = Map<number, PageFrame>;
 
-/** Addresses that the process may use. */
+/** An area: addresses that the process may use. */
 export interface MemoryArea {
   readonly start: VirtAddr;
   /** The first address after the area. */

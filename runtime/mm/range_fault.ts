@@ -19,7 +19,7 @@ import type { IntervalNotifier } from "./interval_notifier.ts";
 const FAULT_EVENT = eventId("hmm.fault");
 const { ERROR, VALID, WRITE } = HMM_PFN;
 
-/** Pages of one table: a walk proceeds table by table. */
+/** Number of pages of one table: a walk proceeds table by table. */
 const TABLE_PAGES = 512;
 
 export interface RangeFault {
@@ -29,7 +29,7 @@ export interface RangeFault {
   /** The number before. */
   readonly sequence: number;
   readonly list: HmmPfnList;
-  /** The list's entry for the first page. */
+  /** Index of the list's entry for the first page. */
   readonly firstIndex: number;
   /** The first page. */
   readonly start: VirtAddr;

@@ -10,7 +10,7 @@ const KINDS = [
   },
   { name: "WholeRows", make: (width: number) => new WholeRows(width), factor: 7, bytes: 4 },
 ];
-/** Rows of a chunk. */
+/** Number of rows of a chunk. */
 const CHUNK = 8192;
 
 for (const { bytes, factor, make, name } of KINDS) {

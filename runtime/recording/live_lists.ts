@@ -28,7 +28,7 @@ interface LiveList {
 }
 
 export class LiveLists {
-  /** Changes since the last list. */
+  /** Number of changes since the last list. */
   changes = 0;
   readonly #lists: LiveList[] = [];
 

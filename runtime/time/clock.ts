@@ -16,7 +16,7 @@ export const TICK_NS: Nanoseconds = 1_000_000;
 
 /** Something that waits for a point in virtual time. */
 export interface TimerHandler {
-  /** Called once, at the timer's time. The timer may be armed again from here. */
+  /** Called once, at the timer's time. The method may arm the timer again. */
   timerExpired(): void;
 }
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "./clock.ts";
 
-/** A clock with timers that record which expired when. */
+/** A clock, and timers that record when each of them expired. */
 function bench() {
   const clock = new VirtualClock();
   const expired: [name: string, atNs: number][] = [];

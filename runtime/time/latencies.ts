@@ -47,11 +47,11 @@ const EVENTS_OF_KEY: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 export class Charges {
-  /** Latency of one page-table leaf written or cleared. 0 until latencies apply. */
+  /** Latency of writing or clearing one page-table leaf. 0 until latencies apply. */
   tableWriteNs: Nanoseconds = 0;
   /** Latency of copying 1024 bytes. 0 until latencies apply. */
   copyPerKibNs: Nanoseconds = 0;
-  /** Latency of one segment mapped. 0 until latencies apply. */
+  /** Latency of mapping one segment. 0 until latencies apply. */
   mapSegmentNs: Nanoseconds = 0;
 
   constructor(private readonly clock: VirtualClock) {}

@@ -439,7 +439,7 @@ export class DmaMapping {
     return error;
   }
 
-  /** Makes what was linked visible to the device. Always 0. @see rules/dma.md 3.5 */
+  /** Makes linked buffers visible to the device; always returns 0. @see rules/dma.md 3.5 */
   dmaIovaSync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
     if (this.#isOneWay(state)) return 0;
     const part = this.#partOf(SYNC, dev, state, offset, sizeBytes);
@@ -894,8 +894,8 @@ export class DmaMapping {
 
   /**
    * Unmaps in a domain with devices that cache translations. The call never returns if a device
-   * does not answer an invalidation; the page table has then lost the mapping already. Separate
-   * from `#unmapCall`: together, strict reads take 3 % longer.
+   * does not answer an invalidation; the page table has then lost the mapping already. A separate
+   * method from `#unmapCall`, because with one method for both, strict reads take 3 % longer.
    * @see rules/dma.md 5.4
    */
   #unmapFromDeviceTlbs(

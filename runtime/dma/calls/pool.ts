@@ -82,7 +82,7 @@ export class DmaPool implements DescriptorPool {
   readonly #blocks = new Set<PoolBlock>();
   /** Free blocks; without `pool_newest_page_first`, the last block in the list is allocated next. */
   readonly #free: OwnBlock[] = [];
-  /** Blocks that are handed out. */
+  /** Number of blocks that are handed out. */
   #used = 0;
 
   /**

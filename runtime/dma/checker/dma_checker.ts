@@ -24,8 +24,8 @@ import { describeRecord } from "./describe.ts";
 
 const RANGES = 1 << MADE.RANGE;
 /**
- * Records that the kernel's own debugging also keeps: single mappings, outputs of lists, coherent
- * memory.
+ * Kinds of records that the kernel's own debugging also keeps, as bits: single mappings, outputs of
+ * lists, coherent memory.
  */
 const KNOWN_TO_KERNEL = 0xff & ~(RANGES | 1 << MADE.LINK);
 

@@ -50,7 +50,7 @@ const FORBIDDEN = {
 } as const;
 export type Forbidden = (typeof FORBIDDEN)[keyof typeof FORBIDDEN];
 
-/** The platform, and which memory belongs to PCI peers; null without peers. */
+/** The platform, and which memory belongs to PCI peers; `peers` is null on a machine without peers. */
 export interface CheckedPlatform extends Platform {
   readonly peers: {
     isPeerMemory(phys: PhysAddr): boolean;

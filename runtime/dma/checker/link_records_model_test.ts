@@ -16,7 +16,7 @@ const GRANULE = 4096;
 const GRANULES = 10;
 const ROUNDS = 40;
 const STEPS = 60;
-/** More granules than there can be records. */
+/** A length with more granules than there can be records. */
 const MADE_UP_BYTES = 2 ** 40;
 
 /** Granules of one link that still have the same state. */
@@ -26,8 +26,8 @@ interface Piece {
   readonly attrs: number;
   synced: boolean;
   /**
-   * Whether a report exists of a device's read that came before the sync of the piece. Such a read
-   * is reported once.
+   * Whether a read of the piece by the device, before the piece was synced, has been reported. Such
+   * reads are reported once.
    */
   reported: boolean;
 }

@@ -18,7 +18,7 @@ import { bytes, bytesAt } from "./describe.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";
 
-/** Calls that make memory device-owned until it is synced or unmapped. */
+/** Bits of the calls that make memory device-owned until it is synced or unmapped. */
 const LENT = SINGLES & ~(1 << MADE.RESOURCE) | 1 << MADE.LIST | 1 << MADE.LINK;
 const OWN_SYNCS = DMA_ATTR.MMIO | DMA_ATTR.SKIP_CPU_SYNC;
 const GRANULE = PAGE_SIZE_BYTES;

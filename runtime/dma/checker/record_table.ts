@@ -68,7 +68,7 @@ const { RANGE } = MADE;
 const { LEAKED, LIVE } = MARK;
 
 const NO_RECORD = NONE;
-/** Width of the smallest blocks: smaller ones would mean more widths to search. */
+/** Width of the smallest blocks, as a power of two: smaller ones would mean more widths to search. */
 const SMALLEST_BLOCK_BIT = 6;
 const BLOCK_BITS = 54;
 const INVERSE_POWER = Float64Array.from({ length: BLOCK_BITS }, (_, bit) => 2 ** -bit);
@@ -89,7 +89,7 @@ export interface UnmapDescription {
   readonly dma: number;
   readonly sizeBytes: Bytes;
   readonly dir: DmaDirection;
-  /** Entries of the list; 0 for a single buffer. */
+  /** Number of entries of the list; 0 for a single buffer. */
   readonly entries: number;
 }
 
@@ -101,7 +101,7 @@ export class RecordTable {
   sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
   /** Device numbers, assigned by the ledger. */
   device = zeros(Uint16Array, FIRST_CAPACITY);
-  /** Entries of the list that a record is an output of; 0 for all others. */
+  /** Number of entries of the list that a record is an output of; 0 for all other records. */
   entries = zeros(Uint32Array, FIRST_CAPACITY);
   /** Serial number, increasing with every record. */
   serial = zeros(Uint32Array, FIRST_CAPACITY);
@@ -124,12 +124,12 @@ export class RecordTable {
     this.#chainFree(0);
   }
 
-  /** Records that are live. */
+  /** Number of live records. */
   get count(): number {
     return this.#count;
   }
 
-  /** Rows there is room for. */
+  /** Number of rows for which there is room. */
   get capacity(): number {
     return this.#flags.length;
   }

@@ -25,7 +25,7 @@ const LINKED = 1 << MADE.LINK;
 export class SyncChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
-  /** @param entries Entries of the list that is synced; 0 for a single mapping. */
+  /** @param entries Number of entries of the list that is synced; 0 for a single mapping. */
   syncing(
     dev: DmaDevice,
     dma: DmaAddr,

@@ -70,7 +70,7 @@ export interface DmaDeviceOptions {
   readonly atsAnswersNs?: Nanoseconds | null;
   /** Mapping calls for the device go to its own dma_map_ops. */
   readonly ownOps?: boolean;
-  /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
+  /** Whether IOVAs below 4 GiB are allocated first. Default true, as for PCI without force-DAC. */
   readonly prefer32Bit?: boolean;
 }
 

@@ -200,8 +200,8 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       continue;
     }
     const offset = domain.offsetOf(phys);
-    // Unsigned in the kernel: if the output is already too long, the difference wraps, and any
-    // entry can be joined to the output.
+    // This difference is unsigned in the kernel: if the output is already too long, the difference
+    // wraps, and any entry can be joined to the output.
     const room = dev.maxSegmentSizeBytes - currentBytes;
     const position = iova + doneBytes;
     const onBoundary = Math.floor(position * perBoundary) * boundaryBytes === position;
@@ -217,8 +217,8 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       outputs++;
       currentBytes = 0;
     }
-    // 32 bits in the kernel: if the output was already too long, its length may wrap. The count
-    // then starts again from a small number.
+    // This length has 32 bits in the kernel: if the output was already too long, the length may
+    // wrap. It then starts again from a small number.
     currentBytes = (currentBytes + lengthBytes) >>> 0;
     const mappedBytes = list.mappedAt(index);
     if (lengthBytes + offset < mappedBytes) {
@@ -283,7 +283,8 @@ function unmapEach(
       iommuUnmapPhys(machine, dev, dma, list.dmaLengthAt(index), dir, attrs);
       continue;
     }
-    // After a list was joined, some entries have no output.
+    // After a list was joined, some entries have no output, and contain the error value instead of
+    // an address.
     warnErrorUnmapped(machine, dev);
   }
 }

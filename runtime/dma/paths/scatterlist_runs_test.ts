@@ -11,7 +11,7 @@ import { Scatterlist } from "../scatterlist.ts";
 import { at } from "../testing.ts";
 
 const IOMMU_MAP = eventId("iommu.map");
-/** Past the last physical address of an Arm table with granules below 64 KiB. */
+/** An address past the last physical address of an Arm table with granules below 64 KiB. */
 const BEYOND = 2 ** 49;
 
 interface Side {

@@ -72,7 +72,7 @@ export interface BouncedBuffer {
   readonly slot: number;
   /** Number of the buffer's slots, padding included. */
   readonly slots: number;
-  /** Slots of padding before the data, so that the address keeps its low bits. */
+  /** Number of slots of padding before the data, so that the address keeps its low bits. */
   readonly padSlots: number;
   readonly origPhys: PhysAddr;
   /** Physical address of the data in the pool. */
@@ -113,7 +113,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   #left = new Int32Array(0);
   /** Offset of the buffer's data in its first data slot. */
   #phase = new Uint16Array(0);
-  /** Slots of padding before a buffer's first data slot; 0 elsewhere. */
+  /** Number of slots of padding before a buffer's first data slot; 0 elsewhere. */
   #padSlots = new Uint16Array(0);
   /** Size in bytes requested for the buffer that starts with this data slot. */
   #askedBytes = new Int32Array(0);
@@ -476,7 +476,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     return this.largestFreeSlots < slots ? "fragmented" : "alignment";
   }
 
-  /** Slots of buffers that have been mapped for suspiciously long. */
+  /** Number of slots of buffers that have been mapped for suspiciously long. */
   #oldSlots(): number {
     let old = 0;
     for (const slot of this.#firstSlots()) {

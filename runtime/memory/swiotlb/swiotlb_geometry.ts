@@ -15,7 +15,7 @@ import type { MemoryRange } from "../layout.ts";
 
 /** The size of a slot, in bytes. */
 export const SLOT_BYTES = 2048;
-/** Slots of a set: no buffer is larger than a set or crosses a set's end. */
+/** Number of slots of a set: no buffer is larger than a set or crosses a set's end. */
 export const SET_SLOTS = 128;
 /** The largest buffer, 256 KiB. */
 export const SET_BYTES = SET_SLOTS * SLOT_BYTES;
@@ -39,7 +39,7 @@ export class PoolPlaceError extends RangeError {
 export interface SwiotlbGeometry {
   readonly basePhys: PhysAddr;
   readonly slots: number;
-  /** Equal parts of the pool, each with its own search position. */
+  /** Number of equal parts of the pool, each with its own search position. */
   readonly areas: number;
   /** The number of the pool's first slot, if earlier pools use lower numbers; default 0. */
   readonly firstSlot?: number;

@@ -71,12 +71,12 @@ export class SwiotlbSlots {
     return this.slots > 0;
   }
 
-  /** Slots in use in this pool, not counting pools that were added to it. */
+  /** Number of slots in use in this pool, not counting pools that were added to it. */
   get ownUsedSlots(): number {
     return Math.max(0, this.#areaUsed.reduce((sum, used) => sum + used, 0));
   }
 
-  /** Slots in use; if the pool has grown, in all its pools. @see rules/dma.md 6.4 */
+  /** Number of slots in use; if the pool has grown, in all its pools. @see rules/dma.md 6.4 */
   get usedSlots(): number {
     return this.ownUsedSlots;
   }
@@ -91,7 +91,7 @@ export class SwiotlbSlots {
     return this.#highWaterSlots;
   }
 
-  /** The longest run of free slots in a set, ignoring alignment. */
+  /** Length of the longest run of free slots in a set, ignoring alignment. */
   get largestFreeSlots(): number {
     if (this.#freeRun.length === 0) return Math.min(this.slots, SET_SLOTS);
     let largest = 0;
