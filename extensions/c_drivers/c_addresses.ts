@@ -12,7 +12,7 @@ import { GIB, KIB, MIB, TIB } from "@dmalab/runtime";
 
 /** Unit of WebAssembly's memory size. */
 export const WASM_PAGE_BYTES = 64 * KIB;
-/** Room for the stack and the static data. */
+/** Size of the room for the stack and the static data. */
 export const STATIC_BYTES = 16 * MIB;
 /**
  * Start of the window: RAM that the driver sees without aliases, which is memory that scripts and
@@ -25,25 +25,37 @@ export const ALIAS_AT: number = WINDOW_AT + WINDOW_BYTES;
 const ALIAS_BYTES = 16 * MIB;
 /** The number of memory bytes that one byte of the shadow describes. */
 export const GRANULE_BYTES = 8;
-/** The shadow. Everything that a driver may access is below it. */
+/** Start of the shadow. Everything that a driver may access is below the shadow. */
 export const SHADOW_AT: number = ALIAS_AT + ALIAS_BYTES;
 export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
-/** Number of blocks of code that may run before the limits are checked again: 32 bits. */
+/**
+ * Address of a counter of 32 bits: the blocks of code that may run before the limits are checked
+ * again.
+ */
 export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
-/** The call in the driver's code that is running, as the address of its code: 32 bits. */
+/**
+ * Address of a word of 32 bits for the call in the driver's code that is running. It contains the
+ * address of the call's code.
+ */
 export const CALL_AT: number = FUEL_AT + 4;
-/** The values of a function's locals at the beginning of a line, for a debugger: 64 bits each. */
+/**
+ * Address of the values of a function's locals at the beginning of a line, for a debugger: 64 bits
+ * each.
+ */
 export const LOCALS_AT: number = FUEL_AT + 8;
 export const MAX_LOCALS = 256;
-/** Number of calls through pointers in a tree's library that have not returned: 32 bits. */
+/**
+ * Address of a counter of 32 bits: the calls through pointers in a tree's library that have not
+ * returned.
+ */
 export const CALL_DEPTH_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
 /**
- * For each call through a pointer that has not returned, the value of `CALL_AT` when the call
- * began: 32 bits each.
+ * Address of words of 32 bits: for each call through a pointer that has not returned, the value of
+ * `CALL_AT` when the call began.
  */
 export const CALLS_AT: number = CALL_DEPTH_AT + 8;
 export const MAX_CALLS = 256;
-/** One byte for each block of code. */
+/** Address of an array with one byte for each block of code. */
 export const BLOCKS_AT: number = CALLS_AT + 4 * MAX_CALLS;
 /** Accesses below this address are errors: a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
@@ -63,11 +75,11 @@ export const PAGE_STRUCT_BYTES = 64;
  */
 export const TREE_PAGE_MAP: number = 128 * MIB;
 export const TREE_PAGE_MAP_BYTES: number = 16 * GIB / (4 * KIB) * PAGE_STRUCT_BYTES;
-/** Windows of devices: addresses returned by `ioremap`. */
+/** Start of the windows of devices: `ioremap` returns addresses from here on. */
 export const IO_BASE = 64 * TIB;
 /** Size of the range of physical addresses that is mapped at `IO_BASE`. */
 export const IO_BYTES = 4096 * GIB;
-/** Ports of I/O BARs, for drivers of a kernel tree: `PCI_IOBASE`. */
+/** Start of the ports of I/O BARs, for drivers of a kernel tree: the tree's `PCI_IOBASE`. */
 export const PORTS_AT = IO_BASE + IO_BYTES;
 export const PORTS = 64 * KIB;
 

@@ -45,7 +45,7 @@ export class CCode {
     readonly name: string,
     readonly bytes: Uint8Array<ArrayBuffer>,
     sources: ReadonlyMap<string, SourceFile>,
-    /** Set if the driver was compiled with a kernel tree. */
+    /** Facts about the tree; set if the driver was compiled with a kernel tree. */
     readonly ofTree: OfTree | null = null,
   ) {
     this.sources = sources;

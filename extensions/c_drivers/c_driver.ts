@@ -107,7 +107,7 @@ export class CDriver implements DriverModule {
   readonly #idleStack: bigint;
   /** Number of calls into the driver that have not returned. */
   #calls = 0;
-  /** True after its memory was given to the next machine. */
+  /** True after the driver's memory was given to the next machine. */
   #isRetired = false;
   /** The driver's call frames, if a debugger follows them. */
   readonly #frames: CFrames | null;
@@ -151,7 +151,8 @@ export class CDriver implements DriverModule {
     this.#kernel.call = callBack;
     const callStack = () => places.stack(this.#kernel.context);
     this.#callStack = callStack;
-    // Needed at once: instantiating the module runs the linker's code that clears the static data.
+    // The fuel is needed at once, because instantiating the module runs the linker's code that
+    // clears the static data.
     this.#memory.fuel = FUEL_BLOCKS;
     code.coverage.arm(this.#memory.blocks);
     const { exports } = new WebAssembly.Instance(running.module, this.#imports());
@@ -579,8 +580,8 @@ const TAKEN =
   "C takes numbers, 64 bits as 8 bytes, sizes, addresses, devices, buffers, regions and requests";
 
 /**
- * The size of C's memory divided by this number is charged, because no driver accesses all of the
- * memory.
+ * The size of C's memory divided by this number is charged to the machine's budget of memory,
+ * because no driver accesses all of the memory.
  */
 const GIVEN_PART = 64;
 

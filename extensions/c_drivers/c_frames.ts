@@ -137,7 +137,7 @@ export class CFrames {
   /** The calls, the innermost last; frames at indexes from `#count` on are reused. */
   readonly #frames: CFrame[] = [];
   #count = 0;
-  /** The innermost call has just begun, and has not allocated its stack frame yet. */
+  /** Whether the innermost call has just begun, and has not allocated its stack frame yet. */
   #isOpening = false;
   /**
    * Number of frames below the current call into C, whether the script or the kernel made that

@@ -23,7 +23,7 @@ interface Taken {
 
 /** The uninitialised bytes in a device's read. */
 export interface UnwrittenBytes {
-  /** Offset from the first byte of the read. */
+  /** Offset of the first uninitialised byte in the read; `count`: number of uninitialised bytes. */
   readonly offset: number;
   readonly count: number;
   readonly site: number | null;
@@ -50,7 +50,7 @@ export class FreshMemory {
     this.memory.markFresh(at, sizeBytes, true);
   }
 
-  /** It was freed. */
+  /** Notes that an allocation was freed. */
   give(at: number): void {
     const taken = this.#taken.get(at);
     if (taken === undefined) return;

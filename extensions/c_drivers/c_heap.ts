@@ -41,14 +41,17 @@ export type FreeCall = "kfree" | "vfree" | "kvfree";
 export interface HeapBlock {
   readonly at: number;
   readonly phys: PhysAddr;
-  /** As asked for. */
+  /** The size that was asked for. */
   readonly sizeBytes: number;
   /** Bytes that the block occupies. */
   readonly roomBytes: number;
   readonly isPages: boolean;
   /** Order of a compound page, in which each page refers to the first page; 0 for all other blocks. */
   readonly compoundOrder: number;
-  /** Contiguous only in the CPU's virtual addresses, as drivers must assume for vmalloc memory. */
+  /**
+   * Whether the block is contiguous only in the CPU's virtual addresses, as drivers must assume for
+   * vmalloc memory.
+   */
   readonly isVmalloc: boolean;
   /** The function that must free the block. */
   readonly freedBy: FreeCall;

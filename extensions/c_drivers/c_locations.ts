@@ -32,7 +32,7 @@ interface Frame {
 interface CallSite {
   getFileName(): string | null;
   getFunctionName(): string | null;
-  /** From 1; for compiled code, the offset in its module plus 1. */
+  /** The column, from 1; for compiled code, the offset in its module plus 1. */
   getColumnNumber(): number | null;
 }
 

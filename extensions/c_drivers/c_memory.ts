@@ -66,8 +66,9 @@ const ALL_ONES = 2 ** 32 - 1;
 const LOOKED_AT = LOOK | FRESH | CONSTANT;
 const LOOK_WORD = LOOK * 0x01010101;
 /**
- * The shadow stores marks with their top bit inverted, so that all-zero shadow memory forbids
- * accesses. Therefore the host need not allocate shadow pages for memory that is never accessed.
+ * The top bit of a mark. The shadow stores marks with this bit inverted, so that all-zero shadow
+ * memory forbids accesses. Therefore the host need not allocate shadow pages for memory that is
+ * never accessed.
  */
 const TURNED = 0x80;
 /** Value at `CALL_AT` while no function of a tree's driver is in a call. */
@@ -453,7 +454,7 @@ export class CMemory {
     while (granule < end) shadow[granule++]! |= LOOK;
   }
 
-  /** Ends that. */
+  /** Ends the checks that `watch` began. */
   unwatch(at: number, sizeBytes: number): void {
     const { shadow } = this;
     let granule = Math.floor(at / GRANULE_BYTES);
@@ -478,8 +479,8 @@ export class CMemory {
   }
 
   /**
-   * Reads a DMA address. Two kinds of values are read as in {@linkcode wordAt}: all ones, and a
-   * value that no number represents exactly.
+   * Reads a DMA address, as the number that represents it. Two kinds of values are read as in
+   * {@linkcode wordAt}: all ones, and a value that no number represents exactly.
    */
   addressAt(at: number): number {
     const low = this.view.getUint32(at, true);

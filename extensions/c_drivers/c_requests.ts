@@ -53,8 +53,8 @@ export const BIO_VEC = { bv_page: 0, bv_len: 8, bv_offset: 12 } as const;
 const BIO_VEC_BYTES = 16;
 
 /**
- * Size of `struct request_queue` and of `struct blk_mq_hw_ctx`. They have only fields that drivers
- * use.
+ * Size of `struct request_queue`; `HCTX_BYTES`: that of `struct blk_mq_hw_ctx`. Both structures
+ * have only fields that drivers use.
  */
 const QUEUE_BYTES = 16;
 const HCTX = { driver_data: 0, queue: 8 } as const;
@@ -82,7 +82,7 @@ interface Slot {
   readonly tag: number;
   /** The request that uses the slot; null while the tag is free. */
   request: BlockRequest | null;
-  /** Address of the vectors, and number of vectors for which there is room. */
+  /** Address of the vectors; `vecsRoom`: number of vectors for which there is room. */
   vecsAt: number;
   vecsRoom: number;
   /**

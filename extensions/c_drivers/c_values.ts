@@ -19,7 +19,7 @@ export interface ReadableMemory {
 }
 
 const POINTER_BYTES = 8;
-/** The longest chain of typedefs and qualifiers: assembler can write a circular one. */
+/** Limit of a chain of typedefs and qualifiers, because assembler can write a circular chain. */
 const MAX_NAMES = 100;
 const ENCODING = { BOOLEAN: 2, FLOAT: 4, SIGNED: 5, SIGNED_CHAR: 6, UNSIGNED_CHAR: 8 } as const;
 const QUALIFIERS: Readonly<Record<number, string>> = {

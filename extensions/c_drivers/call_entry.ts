@@ -19,7 +19,7 @@ export type CArguments = readonly [
  * memory.
  */
 export interface CCallEntry {
-  /** In C. */
+  /** The function's prototype in C. */
   readonly c: string;
   /** The function's name in drivers, if it is called through a macro of that name. */
   readonly as?: string;

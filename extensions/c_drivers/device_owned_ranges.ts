@@ -26,7 +26,7 @@ interface Mapped {
   readonly device: DmaDevice;
   /** The DMA address, or a substitute for it that identifies a list's entry. */
   readonly dma: number;
-  /** The device's address. */
+  /** The address at which the device sees the memory. */
   readonly seenAt: number;
   readonly phys: PhysAddr;
   readonly sizeBytes: number;
@@ -46,7 +46,7 @@ interface Mapped {
  */
 interface ListEntryAddress {
   readonly dma: number;
-  /** The device's address. */
+  /** The address at which the device sees the entry. */
   readonly seenAt: number;
 }
 

@@ -6,7 +6,10 @@ import { formatSize } from "@dmalab/lang/text";
 import { Random, sameBytes } from "@dmalab/runtime";
 
 const NOISE_BYTES = 2 ** 16;
-/** An odd number of words, so that consecutive cases begin differently. */
+/**
+ * Distance in the noise between the bytes of consecutive cases: an odd number of words, so that the
+ * cases begin differently.
+ */
 const CASE_STEP_BYTES = 4 * 4099;
 
 function makeNoise(): Uint8Array {

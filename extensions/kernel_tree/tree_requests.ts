@@ -28,7 +28,10 @@ export function placePeers(tree: TreeModule, { bus_offset, kind }: PeerFields): 
   tree.call("lab_peers", ...pages, new Int(numbersOf(tree)[KINDS.indexOf(kind)]!), bus_offset);
 }
 
-/** Bytes of a request with its metadata: an upper limit of the number of its pieces. */
+/**
+ * Number of bytes of a request with its metadata, which is an upper limit of the number of its
+ * pieces.
+ */
 function bytesOf({ bios, special }: RequestFields): number {
   const sizes = bios.flatMap(({ bytes, metadata }) => [bytes, ...metadata.map(([, size]) => size)]);
   return sizes.reduce((sum, size) => sum + size, special?.[1] ?? 0);

@@ -38,7 +38,10 @@ export const ARM_TABLE_PARTS: Parts = {
   layout: LAYOUT,
 };
 
-/** Pages of the module's own memory, which contains the tables: only these have a `struct page`. */
+/**
+ * Number of pages of the module's own memory, which contains the tables. Only these pages have a
+ * `struct page`.
+ */
 const PAGES = 2 ** 16;
 /** The flags `GFP_KERNEL`; they are ignored here. */
 const ALLOCATION = new Int(0);

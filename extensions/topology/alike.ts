@@ -2,7 +2,7 @@
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import type { PciFunction } from "@dmalab/devices";
 
-/** Smaller groups are not made: their functions are shown one by one. */
+/** Smallest size of a group. If fewer functions are alike, they are shown one by one. */
 const FEWEST = 4;
 
 export interface Alike {

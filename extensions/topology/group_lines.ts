@@ -9,10 +9,10 @@ import { SERVICE_LETTERS } from "@dmalab/lang/explain";
 import { groupsListed } from "./tree_picture.ts";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 
-/** Further members and causes are only counted. */
+/** Largest number of members and of causes that are printed; further ones are only counted. */
 const MAX_MEMBERS = 12;
 const MAX_CAUSES = 3;
-/** Further groups are only counted; --json prints all. */
+/** Largest number of groups that are printed; further ones are only counted. --json prints all. */
 const MAX_GROUPS = 12;
 
 /**

@@ -11,7 +11,10 @@ export interface Pair {
   readonly doubts: readonly string[];
 }
 
-/** A larger matrix is not drawn: ten thousand cells are unreadable. */
+/**
+ * Largest number of functions in a matrix. A larger matrix is not drawn, because ten thousand cells
+ * are unreadable.
+ */
 const DISPLAYED_FUNCTIONS = 96;
 
 /** The functions of the matrix: one of each group of alike functions, or all. */

@@ -158,7 +158,7 @@ export function shownFunctions(machine: ImportedMachine, all: boolean): Readonly
   return shown;
 }
 
-/** By address. */
+/** The functions, sorted by address. */
 export function ordered(functions: readonly PciFunction[]): readonly PciFunction[] {
   return [...functions].sort((a, b) => a.address.key - b.address.key);
 }

@@ -8,7 +8,7 @@ import { CPorts } from "../c_ports.ts";
 
 const BUS_MASTER = eventId("driver.bus_master");
 
-/** Bits of `pci_alloc_irq_vectors`. */
+/** Bits in the flags of `pci_alloc_irq_vectors`. */
 const INTX = 1;
 const MSI = 2;
 const MSIX = 4;

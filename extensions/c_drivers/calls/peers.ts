@@ -5,7 +5,7 @@ import { CPeers, MAP_STATE, mapTypeNumber } from "../c_peers.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { since72 } from "./mapping.ts";
 
-/** More than any topology has. */
+/** Largest number of clients of a call: more than any topology has. */
 const MAX_CLIENTS = 256;
 
 /** The PCI functions of an array of `struct device *`. */

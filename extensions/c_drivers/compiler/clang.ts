@@ -101,11 +101,12 @@ export const COMPILING: readonly string[] = [
   "-Wall",
   "-Wno-unused-function",
   "-Werror=implicit-function-declaration",
-  // The host's clock.
+  // Makes it an error if a text uses the host's clock.
   "-Werror=date-time",
   "-isystem",
   "include",
-  // A header that is included by two paths is found by the first path.
+  // If a header is included by two paths, the text for the second path includes the header by its
+  // first path, which begins in this folder.
   "-iquote",
   ".",
   ...CHECKABLE,
@@ -207,7 +208,7 @@ const V8_FLAGS = [
   "--expose-gc",
 ];
 
-/** Starts the compiler's process. @param forMany Dozens of files will be compiled. */
+/** Starts the compiler's process. @param forMany Whether dozens of files will be compiled. */
 export function startCompiler(forMany = false): Deno.ChildProcess {
   return new host.Command(host.execPath(), {
     args: [
@@ -234,7 +235,7 @@ export const KEPT = `${LARGE}; files that were compiled before stay in the cache
 /** The limit that ended a job. */
 export type Stopped = "time" | "memory";
 
-/** A message without its full stop. */
+/** The message for a limit that ended a job, without its full stop. */
 export function stoppedText(stopped: Stopped, timeMs: number): string {
   return stopped === "time"
     ? `The C compiler was stopped after ${

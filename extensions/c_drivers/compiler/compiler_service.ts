@@ -14,7 +14,7 @@ const IDLE_MS = 10 * 60_000;
 
 /** An order for the compiler's process. */
 export interface CompilerOrder {
-  /** Processor time. */
+  /** Limit of processor time. */
   readonly timeMs: number;
   /**
    * Makes the order's JSON body.
@@ -35,7 +35,7 @@ export interface CompilerEnd {
   readonly isBegun: boolean;
   /** The limit at which the process ended itself, or null. */
   readonly stopped: Stopped | null;
-  /** The process was killed, because it did not answer within {@linkcode MAX_MS}. */
+  /** Whether the process was killed, because it did not answer within {@linkcode MAX_MS}. */
   readonly isLate: boolean;
   /** How the process ended: "ends with 1", "was ended by SIGKILL". */
   readonly end: string;

@@ -31,7 +31,7 @@ const ABSOLUTE = /(!DIFile\(filename: ")\/([^"\n]*", directory: ")"/g;
 /** One set of headers, compiled with the arguments that a group of files has in common. */
 interface Precompiled {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Includes the headers. */
+  /** The text that includes the headers. */
   readonly text: string;
   /** The texts that were read to compile the headers, by path. */
   readonly read: ReadonlyMap<string, string>;

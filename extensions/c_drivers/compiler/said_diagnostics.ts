@@ -35,10 +35,13 @@ const LINKED =
 const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
 /** An error without a place. */
 const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
-/** Assembler can request sections of any size. */
+/** The hint if memory runs out: assembler can request sections of any size. */
 const MEMORY_HINT = "a smaller section, or several files";
 const NO_MEMORY = /^LLVM ERROR: out of memory$/;
-/** Clang is a WebAssembly module: deep nesting in the source can exhaust its stack. */
+/**
+ * Messages of a failed clang. It is a WebAssembly module, and deep nesting in the source can
+ * exhaust its stack.
+ */
 const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
 /** Largest number of errors without a place that are reported: any further ones repeat the same. */
 const MAX_WITHOUT_LOCATION = 5;

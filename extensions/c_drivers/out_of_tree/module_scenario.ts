@@ -25,7 +25,7 @@ export interface ScenarioParts {
   readonly facts: Pick<ModuleFacts, "bars" | "ids" | "main" | "others">;
   /** Numbers of the BARs that are I/O ports. */
   readonly ports: ReadonlySet<number>;
-  /** Path of the tree from the scenario; null for dmalab's own headers. */
+  /** Path of the tree, relative to the scenario's folder; null for dmalab's own headers. */
   readonly tree: string | null;
   readonly module: string;
   /** Whether the driver has `load()` and `unload()`. */

@@ -149,8 +149,8 @@ Deno.test({
   name: "a process that hangs, ends or takes too much memory is an error of at most one file",
   ignore: Deno.build.os === "windows",
   async fn(t) {
-    // At the same time, because processes that hang are killed after seconds. The whole test checks
-    // that no process and no timer is left.
+    // The steps run at the same time, because a process that hangs is killed only after seconds.
+    // The whole test checks that no process and no timer is left.
     const unchecked = { sanitizeExit: false, sanitizeOps: false, sanitizeResources: false };
     await Promise.all(
       PROGRAMS.map((each) =>

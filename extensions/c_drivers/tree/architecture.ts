@@ -16,7 +16,7 @@ export interface Architecture {
   readonly folders: readonly string[];
 }
 
-/** More than any release has. */
+/** Largest number of architectures: more than any release has. */
 const MAX_ARCHITECTURES = 100;
 /**
  * `cflags-$(CONFIG_X) += -I$(srctree)/arch/…`, or `machdirs-$(CONFIG_X) += arch/…` for a folder

@@ -16,7 +16,7 @@ export interface Symbol {
   readonly needs: Map<string, readonly string[]>;
   /** Default values of a number or text: the first one with true conditions is used. */
   readonly values: { readonly value: string; readonly needs: Needs }[];
-  /** The symbol has no prompt, and is set whenever its dependencies are set. */
+  /** Whether the symbol has no prompt, and is set whenever its dependencies are set. */
   isDefault: boolean;
   /** Another symbol: if it is not set, this symbol is set. Null without such a rule. */
   unless: string | null;

@@ -8,7 +8,8 @@ import { ByteReader } from "./wasm_reader.ts";
 
 const VERSION = 4;
 /**
- * A bound above any compiler's output. The table is untrusted, since assembler can write any table.
+ * Limit of rows, above the number in any compiler's output. The table is untrusted, since assembler
+ * can write any table.
  */
 const MAX_ROWS = 2 ** 20;
 const OP = {

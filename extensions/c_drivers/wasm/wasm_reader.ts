@@ -16,7 +16,10 @@ export const SECTION = {
   CODE: 10,
   DATA: 11,
 } as const;
-/** Subsections of the section "name" with the names of functions and of data segments. */
+/**
+ * Numbers of the subsections of the section "name" with the names of functions and of data
+ * segments.
+ */
 const FUNCTION_NAMES = 1;
 const SEGMENT_NAMES = 9;
 /** The linker's name for read-only data. */

@@ -11,7 +11,7 @@ export interface TurnJob {
   readonly words: HuntWords;
   readonly number: number;
   readonly state: HuntState;
-  /** Steps at most. */
+  /** Largest number of steps. */
   readonly cases: number;
   readonly milliseconds: number;
   /** A flag that the caller sets to 1 when the result is no longer needed. */

@@ -26,7 +26,7 @@ type PlannedBatch = TurnJob & { readonly kind: "turn" };
 export interface TurnPlanOptions extends Pick<TurnJob, "path" | "words"> {
   /** Steps to try. */
   readonly cases: number;
-  /** By `performance.now()`. */
+  /** The time at which the hunt ends, by `performance.now()`. */
   readonly until: number;
   readonly mayGoOn: () => boolean;
   readonly onFinding: (finding: HuntFinding) => void;

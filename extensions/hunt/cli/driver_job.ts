@@ -61,7 +61,7 @@ export class DriverPlan implements Plan<PlannedPart, DriverMessage> {
     readonly search: DriverSearch,
     readonly machines: readonly MachineVariation[],
     readonly job: Omit<DriverJob, "part" | "milliseconds">,
-    /** By `performance.now()`. */
+    /** The time at which the hunt ends, by `performance.now()`. */
     readonly until: number,
   ) {}
 

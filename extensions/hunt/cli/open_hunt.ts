@@ -26,7 +26,7 @@ export interface DriverHuntSettings {
   readonly file: string;
   readonly loader: HostLoader;
   readonly seed: number;
-  /** Of each driver. */
+  /** Largest number of cases of each driver. */
   readonly cases: number;
   /** Time limit for all drivers together; Infinity for none. */
   readonly seconds: number;

@@ -65,7 +65,7 @@ interface OneDriver {
   /** The driver's number among the file's drivers, from 0. */
   readonly number: number;
   readonly space: MachineSpace;
-  /** By `performance.now()`. */
+  /** The time at which the hunt ends, by `performance.now()`. */
   readonly until: number;
 }
 

@@ -7,7 +7,7 @@ export const MAX_SEEDS = 1_000_000;
 export interface SeedsPlan {
   /** The hunt's command line, without seeds and shards. */
   readonly hunt: string;
-  /** That of dmalab. */
+  /** The version of dmalab. */
   readonly version: string;
   /** A hash of the hunt's files: the scenario, the imported files, and the code of its drivers. */
   readonly files: string;

@@ -13,7 +13,7 @@ const MAX_SHARDS = 9999;
 
 /** The first line of a file. */
 export interface ShardHead extends SeedsPlan {
-  /** From 1. */
+  /** The shard's number, from 1. */
   readonly shard: number;
 }
 
@@ -34,9 +34,9 @@ export interface SeedRecord {
 export interface ShardFile {
   readonly head: ShardHead;
   readonly records: readonly SeedRecord[];
-  /** The whole lines. */
+  /** The text of the complete lines. */
   readonly text: string;
-  /** An incomplete line follows the records. */
+  /** Whether an incomplete line follows the records. */
   readonly isTorn: boolean;
 }
 

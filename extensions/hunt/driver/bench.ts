@@ -91,16 +91,19 @@ export class DriverBench {
    * tables then comes from the cases.
    */
   readonly #renews: boolean;
-  /** The machine has room for buffers above 4 GiB. */
+  /** Whether the machine has room for buffers above 4 GiB. */
   readonly hasHigh: boolean;
   #buffer: { readonly layout: BufferLayout; readonly buffer: HostBuffer } | null = null;
   #scratch: Uint8Array = new Uint8Array(0);
   #content: Uint8Array = new Uint8Array(0);
-  /** A call in this case has failed without an injection. */
+  /** Whether a call in this case has failed without an injection. */
   #callFailed = false;
   /** The return value with which `map` failed in this case. */
   #refusal: CaseRefusal | null = null;
-  /** A violation occurred, or the machine cannot be reset: the next case needs another machine. */
+  /**
+   * Whether a violation occurred or the machine cannot be reset, so that the next case needs
+   * another machine.
+   */
   spent = false;
 
   /**

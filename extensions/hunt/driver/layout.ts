@@ -17,7 +17,10 @@ import {
 export const LOW_PHYS = physAddr(16 * MIB);
 /** First address for buffers that 32 bits do not reach. */
 export const HIGH_PHYS = physAddr(4 * GIB);
-/** More memory than the longest buffer needs, from `LOW_PHYS` or from `HIGH_PHYS` on. */
+/**
+ * Size of the memory for buffers, from `LOW_PHYS` or from `HIGH_PHYS` on: more than the longest
+ * buffer needs.
+ */
 export const ROOM_BYTES = 256 * MIB;
 
 export interface LayoutPiece {

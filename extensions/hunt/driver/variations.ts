@@ -9,7 +9,7 @@ import { loadProgram, SourceFile } from "@dmalab/lang";
 import type { SourceLoader } from "@dmalab/lang/syntax";
 import { buildLab, type LabConfig } from "@dmalab/devices";
 
-/** Enough for buffers above 4 GiB, which a device of 32 bits does not reach. */
+/** Size of RAM: enough for buffers above 4 GiB, which a device of 32 bits does not reach. */
 const RAM_BYTES = 8 * GIB;
 
 export interface MachineVariation {

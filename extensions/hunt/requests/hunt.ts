@@ -102,7 +102,7 @@ type Found = Omit<HuntFinding, "scenario" | "proof">;
 
 export interface HuntResult {
   readonly findings: readonly HuntFinding[];
-  /** Steps tried. */
+  /** Number of steps tried; `machines`: number of machines tried. */
   readonly cases: number;
   readonly machines: number;
 }

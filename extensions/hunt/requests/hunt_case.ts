@@ -30,7 +30,7 @@ export interface HuntMachine {
   readonly mode: IommuMode;
   /** The page-table format of the IOMMU. */
   readonly table: IommuModel;
-  /** Every mapping is bounced. */
+  /** Whether every mapping is bounced. */
   readonly forceBounce: boolean;
   readonly untrusted: boolean;
   readonly coherent: boolean;
@@ -56,9 +56,12 @@ export interface PieceRun {
   readonly sizeBytes: number;
   /** Offset of each piece in its page, or only of the first piece if the pieces touch. */
   readonly offsetBytes: number;
-  /** Each piece begins where the piece before it ends; else no two pieces lie on adjacent pages. */
+  /**
+   * Whether each piece begins where the piece before it ends. Otherwise no two pieces lie on
+   * adjacent pages.
+   */
   readonly touching: boolean;
-  /** Above 4 GiB. */
+  /** Whether the pieces lie above 4 GiB. */
   readonly high: boolean;
 }
 

@@ -24,9 +24,12 @@ export interface ScenarioTextOptions {
   readonly ends: readonly (string | null)[];
   /** Lines above the machine, without `#`. */
   readonly comment: readonly string[];
-  /** Earlier reports do not fail the test. */
+  /** True if earlier reports do not fail the test. */
   readonly lenient: boolean;
-  /** Every buffer is allocated at the addresses of the case, and the memory after it is checked. */
+  /**
+   * Whether every buffer is allocated at the addresses of the case, and the memory after it is
+   * checked.
+   */
   readonly explicit: boolean;
 }
 

@@ -35,7 +35,7 @@ export type Operation<O> =
 
 /** The first operation with different results. */
 export interface OperationDifference<O> {
-  /** The minimised sequence, up to that operation. */
+  /** The minimised sequence, up to the operation with different results. */
   readonly operations: readonly O[];
   readonly one: OperationResult;
   readonly other: OperationResult;

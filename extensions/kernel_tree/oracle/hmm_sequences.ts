@@ -26,7 +26,7 @@ const BOUNCED = { phys: 4096 + 512, size: 1024, dir: 2, attrs: 0 };
 
 export function hmmSequence(seed: number): readonly Operation<MappingOperation>[] {
   const random = new Random(seed);
-  // Limits of the device: a device that does not reach all memory gets no list.
+  // The reach of the device varies, because a device that does not reach all memory gets no list.
   const reach = { dma_mask_bits: random.pick(MASK_BITS), bus_limit_bits: random.pick(LIMIT_BITS) };
   const init = { ...randomDevice(random), ...reach };
   const peers = random.below(2) === 0 ? { peers: randomPeers(random) } : {};

@@ -117,7 +117,7 @@ class IovaWalk {
   #free(cpu: number): void {
     const { random } = this;
     if (this.#live.length === 0) return this.#allocate(this.#size(), cpu);
-    // Frees the last range, or any.
+    // Frees the range that was allocated last, or any range.
     const at = random.below(3) === 0 ? this.#live.length - 1 : random.below(this.#live.length);
     const [of = 0] = this.#live.splice(at, 1);
     const then = (earlier: Earlier<IovaOperation>): IovaOperation | null => {

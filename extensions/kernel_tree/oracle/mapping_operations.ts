@@ -379,7 +379,7 @@ function traceConfig(
   return {
     ...defaults,
     cpus: number("cpus"),
-    // The last address is the same with and without a peer.
+    // The last address of memory is the same with and without a peer.
     ramSizeBytes: RAM_BYTES - peers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     regions: peers,
     checker: "off",

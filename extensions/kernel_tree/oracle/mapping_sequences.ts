@@ -13,7 +13,7 @@ type MappingStep = Operation<MappingOperation>;
 
 const LENGTHS = [40, 120, 120, 600];
 const MODES = ["strict", "strict", "lazy", "lazy", "lazy-single", "direct"];
-/** The page sizes of a generic table: 4 KiB, 2 MiB, 1 GiB. */
+/** Bitmap of the page sizes of a generic table: 4 KiB, 2 MiB, 1 GiB. */
 const PAGE_SIZES = 2 ** 12 + 2 ** 21 + 2 ** 30;
 const FORMATS = [
   { format: "vtdss", address_bits: 48 },

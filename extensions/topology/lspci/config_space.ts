@@ -11,7 +11,7 @@ import type { BridgeWindow, PortType } from "./listed_function.ts";
 export const CONFIG_SPACE_BYTES = 4096;
 /** Size of conventional configuration space; extended capabilities begin here. */
 const CONVENTIONAL_BYTES = 256;
-/** The bytes that are shown to users without root rights. */
+/** Size of the header, which is also shown to users without root rights. */
 const HEADER_BYTES = 64;
 
 const VENDOR_ID = 0x00;

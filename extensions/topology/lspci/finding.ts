@@ -7,7 +7,7 @@ export type ListingCode = keyof typeof LISTING_CODES;
 export interface ListingFinding {
   readonly code: ListingCode;
   readonly severity: "error" | "warning";
-  /** From 1. */
+  /** The line's number, from 1. */
   readonly line: number;
   /** Sentence case, no final period. */
   readonly message: string;

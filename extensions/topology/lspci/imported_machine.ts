@@ -29,7 +29,7 @@ import {
 
 export interface ImportedMachine {
   readonly hostBridges: readonly HostBridge[];
-  /** By address. */
+  /** Sorted by address. */
   readonly functions: readonly PciFunction[];
   /**
    * The CPU. Null if neither the text nor a root complex identifies the CPU; it then counts as a

@@ -24,14 +24,14 @@ export interface LinkedFunction extends ListedFunction {
 export interface RootBus {
   readonly domain: number;
   readonly bus: number;
-  /** Whether the bus may be no root bus: the text may lack the bridge above it. */
+  /** True if the bus is perhaps no root bus, because the text may lack the bridge above it. */
   readonly assumed: boolean;
   readonly functions: readonly LinkedFunction[];
 }
 
 export interface LinkedListing {
   readonly roots: readonly RootBus[];
-  /** By address. */
+  /** Sorted by address. */
   readonly functions: readonly LinkedFunction[];
   readonly cpu: LspciListing["cpu"];
   /** The findings from reading the listing and from linking it. */

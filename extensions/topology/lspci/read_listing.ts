@@ -20,7 +20,7 @@ import { TreeReader } from "./tree_lines.ts";
 
 /** The facts from a text, before the tree of its functions is built. */
 export interface LspciListing {
-  /** By address. */
+  /** Sorted by address. */
   readonly functions: readonly ListedFunction[];
   /** The CPU, from output of `lscpu` or `/proc/cpuinfo` in the same text. */
   readonly cpu: CpuIdentity | null;
@@ -283,7 +283,7 @@ function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void 
  * the number of the line in the pasted text.
  */
 interface PastedLine {
-  /** From 1. */
+  /** The line's number, from 1. */
   readonly number: number;
   /** Without quote marks and control characters of terminals; leading blanks and tabs are kept. */
   readonly text: string;

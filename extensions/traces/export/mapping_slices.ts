@@ -110,7 +110,7 @@ export class MappingSlices {
   }
 }
 
-/** To the nanosecond. */
+/** Converts seconds to microseconds, rounded to the nanosecond. */
 function microseconds(seconds: number): number {
   return Math.round(seconds * US_PER_S * 1000) / 1000;
 }

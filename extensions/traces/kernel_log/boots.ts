@@ -7,7 +7,7 @@ import type { KernelLogEntry } from "./entry.ts";
 import type { LogMessage } from "./log_forms.ts";
 
 export interface LoggedBoot {
-  /** From 1, in the order of the log. */
+  /** The boot's number, counted from 1 in the order of the log. */
   readonly number: number;
   readonly line: number;
   /** The boot's id in the journal, or null. */

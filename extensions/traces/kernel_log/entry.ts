@@ -22,7 +22,7 @@ export interface KernelLogEntry {
    * have whole seconds only.
    */
   readonly resolutionSeconds: number;
-  /** The time is by the kernel's own clock, which is close to the clock of a trace. */
+  /** Whether the time is by the kernel's own clock, which is close to the clock of a trace. */
   readonly isSinceBoot: boolean;
   /** The time as text for display; empty if the line has no time. */
   readonly stamp: string;

@@ -31,8 +31,8 @@ const REACH_LINES = 8;
  */
 const MAX_RECENT = 128;
 /**
- * A kernel warning and its message are in neighbouring lines; which of the two comes first depends
- * on the release.
+ * Largest distance in lines between a kernel warning and its message. Which of the two comes first
+ * depends on the release.
  */
 const WARNING_LINES = 2;
 /** The first line of a warning with its message. */
@@ -48,8 +48,8 @@ export interface KernelLogSink {
   /** Receives lines that belong to a known area but match no row of the table. */
   readonly unread?: (line: UnreadLine) => void;
   /**
-   * The lines come from a running kernel, one at a time. Therefore no line was wrapped or joined by
-   * pasting.
+   * Whether the lines come from a running kernel, one at a time. If so, no line was wrapped or
+   * joined by pasting.
    */
   readonly isLive?: boolean;
   /** Receives every message of the log, about DMA or not. */

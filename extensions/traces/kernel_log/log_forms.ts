@@ -14,7 +14,7 @@ export interface LogTime {
   readonly seconds: number;
   /** The line was printed up to this many seconds after `seconds`. */
   readonly resolutionSeconds: number;
-  /** The time is by the kernel's own clock, which is close to the clocks of a trace. */
+  /** Whether the time is by the kernel's own clock, which is close to the clocks of a trace. */
   readonly isSinceBoot: boolean;
   /**
    * The time as text for display, as the line has it; empty if the line has only the difference to

@@ -70,7 +70,7 @@ interface Piece {
   readonly text: string;
   /** The text with quote marks, without colours. */
   readonly shown: string;
-  /** Its quote marks. */
+  /** The quote marks of the text. */
   readonly quote: string;
   /** The text without quote marks and surrounding blanks. */
   readonly content: string;

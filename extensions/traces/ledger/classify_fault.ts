@@ -185,8 +185,8 @@ function classifyWithin(
       fits.getOrInsertComputed(key, () => ({ verdict, seconds: 0 })).seconds += part;
     }
   }
-  // Excludes "never mapped" if anything else fits: before its first mapping every page was never
-  // mapped.
+  // Excludes "never mapped" if another explanation fits, because "never mapped" fits every page
+  // before its first mapping.
   const all = [...fits.values()];
   const mapped = all.filter(({ verdict: { mapping } }) => mapping !== null);
   const sorted = (mapped.length > 0 ? mapped : all).sort((a, b) => b.seconds - a.seconds);

@@ -64,8 +64,8 @@ export interface KnownClocks {
 /** No known trace clock was further from the log's clock than this. */
 const FURTHEST_SECONDS = 60;
 /**
- * In runs with lines of both clocks, the clocks were at most 2.63 seconds apart. @see
- * rules/traces.md T.61
+ * Limit above every measured offset: in runs with lines of both clocks, the clocks were at most
+ * 2.63 seconds apart. @see rules/traces.md T.61
  */
 const MEASURED_SECONDS = 3;
 /** A fault printed this long after the last line of a trace is outside the trace. */
@@ -413,7 +413,7 @@ interface KnownAccess {
   readonly access: FaultedAccess;
   readonly device: Device;
   readonly window: Window;
-  /** The clocks are tied by lines that both files have. */
+  /** Whether the clocks are tied by lines that both files have. */
   readonly isExact: boolean;
   /**
    * Whether the offset between the clocks is known at all. If it is not, only the order of lines
@@ -421,8 +421,8 @@ interface KnownAccess {
    */
   readonly isTied: boolean;
   /**
-   * The offset was chosen only because it explains the faults, and it is larger than any measured
-   * offset. Another offset may be as good.
+   * Whether the offset was chosen only because it explains the faults, and is larger than any
+   * measured offset. Another offset may be as good.
    */
   readonly isGuessed: boolean;
 }

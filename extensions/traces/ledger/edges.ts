@@ -30,7 +30,7 @@ const MAX_HOLES = 4096;
 export class Edges {
   firstSeconds: number | null = null;
   lastSeconds = 0;
-  /** The lines before the first line of the trace were overwritten. */
+  /** Whether the lines before the first line of the trace were overwritten. */
   isHeadMissing = false;
   /**
    * Number of events that the file lacks, according to the count in its header; null if no header counts
@@ -121,7 +121,7 @@ export class Edges {
     return this.#backward >= LEAST_BACKWARD && this.#backward > this.#forward;
   }
 
-  /** Lines were cut out by hand: the trace starts anew after them. */
+  /** Notes that lines were cut out by hand: the trace starts anew after them. */
   cut(line: number): void {
     this.lostLine = line;
     this.#start = null;

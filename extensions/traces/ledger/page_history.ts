@@ -207,7 +207,10 @@ interface MappedPart {
   readonly sizeBytes: number;
 }
 
-/** No known hardware drives fewer address bits. With fewer bits, addresses would match by chance. */
+/**
+ * No known hardware drives fewer address bits than this. With fewer bits, addresses would match by
+ * chance.
+ */
 const LEAST_DRIVEN_BITS = 30;
 const MOST_BITS = 63;
 

@@ -64,7 +64,10 @@ export class Context {
    */
   task = "";
   run: PageTableRun | null = null;
-  /** Another line followed the context's last map, so the next map begins another range. */
+  /**
+   * Whether another line followed the context's last map, so that the next map begins another
+   * range.
+   */
   isRunOver = false;
   /** The unmap in the context's previous line, if no call has claimed it yet. */
   unmap: TableUnmap | null = null;

@@ -15,7 +15,7 @@ const LEFT_TIMES = 10;
 /** Largest number of tasks for which ranges are tracked separately. */
 const MAX_TASKS = 1 << 12;
 
-/** No pid. */
+/** The key of the ranges of all requests, which is no pid. */
 const OF_REQUEST = -1;
 
 interface RangeUse {

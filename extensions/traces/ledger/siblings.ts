@@ -78,7 +78,7 @@ export interface RingPlace<Mapping> extends Linked<Mapping> {
   /** Number of mappings of the group that were unmapped before this mapping was made. */
   unmapsBefore: number;
   ringSlot: number;
-  /** The mapping was live during a silence, in which its unmap may not have been traced. */
+  /** Whether the mapping was live during a silence, in which its unmap may not have been traced. */
   isUnseen: boolean;
 }
 

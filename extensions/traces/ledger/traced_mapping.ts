@@ -49,9 +49,9 @@ export interface TracedMapping extends RingPlace<TracedMapping> {
   readonly entries: number;
   readonly physAddrs: readonly number[];
   unmappedAt: TraceInstant | null;
-  /** The unmap of the mapping may be in a missing line. */
+  /** Whether the unmap of the mapping may be in a missing line. */
   isUncertain: boolean;
-  /** A direct mapping made directly before or after another one. */
+  /** Whether this is a direct mapping that was made directly before or after another one. */
   isSegment: boolean;
   /** The group of mappings that the driver uses in the same way; null for a two-step range. */
   readonly siblings: Siblings<TracedMapping> | null;

@@ -90,7 +90,7 @@ export class PayloadFields {
     this.set(bytes, 0, bytes.length - 1);
   }
 
-  /** All of it. */
+  /** The whole text. */
   get text(): string {
     return this.#text ??= DECODER.decode(this.bytes.subarray(this.start, this.end));
   }

@@ -103,7 +103,10 @@ export class TraceLine {
   wasRaw = false;
   /** For a gap: number of lost events, or null. */
   lost: number | null = null;
-  /** For the first header line: number of entries in the buffer; `written`: number ever written. */
+  /**
+   * For the first header line: number of entries in the buffer; `written`: number of entries ever
+   * written.
+   */
   inBuffer = 0;
   written = 0;
   #bytes: Uint8Array = new Uint8Array();

@@ -8,7 +8,7 @@ import { formatCount } from "@dmalab/lang/text";
 import type { TraceLine } from "./trace_line.ts";
 
 interface UnreadForm {
-  /** Its look. */
+  /** A description of the form. */
   readonly name: string;
   /** How to record or print the same data in a supported form. */
   readonly instead: string;

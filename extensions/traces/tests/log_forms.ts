@@ -17,7 +17,7 @@ interface Message {
   /** Microseconds since the start of the date's second. */
   readonly micros: string;
   readonly bootMicros: number;
-  /** Since boot. */
+  /** Seconds since boot. */
   readonly seconds: number;
   /** Seconds since the line before. */
   readonly delta: number;

@@ -19,7 +19,7 @@ export interface MadeRelease {
   /** The ending of the event names for single mappings. */
   readonly ending: "_page" | "_phys";
   readonly flags: string;
-  /** Of coherent memory. */
+  /** The attributes of coherent memory. */
   readonly attrs: string;
   /** The priority field in a block-layer request event. */
   readonly priority: string;

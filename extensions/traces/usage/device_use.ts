@@ -32,7 +32,10 @@ export class Interval {
   mostLiveBytes = 0;
   mostLine = 0;
   mostBouncedBytes = 0;
-  /** At its end. */
+  /**
+   * Bytes that are live at the end of the interval; `liveBouncedBytes`: the bounced ones among
+   * them.
+   */
   liveBytes = 0;
   liveBouncedBytes = 0;
   /** The IOVA space at the end of the interval; null for a device without translation. */

@@ -245,7 +245,7 @@ ${points.join("\n")}
     this.#say(columnPlot(title, columns, String));
   }
 
-  /** The slowest ones. */
+  /** Adds the slowest requests to the page. */
   #requests({ requests }: TracedUse): void {
     const slowest = [...requests].sort((a, b) => (b.tookSeconds ?? 0) - (a.tookSeconds ?? 0));
     const rows = slowest.slice(0, MAX_REQUESTS).map((request) => {

@@ -17,7 +17,7 @@ import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
 /** An order to compile and link a driver. */
 interface DriverOrder {
-  /** Processor time. */
+  /** Limit of processor time. */
   readonly timeMs: number;
   /** Arguments that compile C to objects, and arguments that link objects into a module. */
   readonly compiling: readonly string[];
@@ -36,7 +36,7 @@ interface Job {
 }
 
 interface SingleRun {
-  /** Processor time. */
+  /** Limit of processor time. */
   readonly timeMs: number;
   /** Texts to keep; further orders refer to them by their paths. */
   readonly put: Readonly<Record<string, string>>;
@@ -255,7 +255,7 @@ class Compiler {
   }
 
   async #supportOf(job: Job): Promise<Uint8Array | null> {
-    // It includes nothing.
+    // The support file includes nothing, so the key needs no other text.
     const key = JSON.stringify([this.order.compiling, job.files[job.support]]);
     const known = this.supports.get(key);
     if (known !== undefined) return known;

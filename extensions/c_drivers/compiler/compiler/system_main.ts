@@ -18,7 +18,7 @@
  * `compile_main.ts`. It ends when the standard input ends, because the caller has then ended.
  */
 interface Order {
-  /** Processor time. */
+  /** Limit of processor time. */
   readonly timeMs: number;
   /** Texts to keep; further orders refer to them by their paths. */
   readonly put: Readonly<Record<string, string>>;
@@ -315,7 +315,7 @@ class SystemCompiler {
     try {
       this.#running?.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // The running process has already ended.
     }
     Deno.removeSync(this.#folder, { recursive: true });
     Deno.exit(code);

@@ -15,7 +15,7 @@ const WORD_PATTERN = "(?!kernel:)[^\\s\"'`<>|]+";
 export interface MessageField {
   readonly pattern: string;
   readonly read: (text: string) => Fact;
-  /** A number that is a register, a code or an identifier: printed in hex. */
+  /** Whether the field is a number that is printed in hex: a register, a code or an identifier. */
   readonly isHex: boolean;
   /** An example of the field's text, for tests. */
   readonly sample: string;

@@ -53,7 +53,10 @@ export interface MessageRow {
   readonly kind: MessageKind;
   /** Wordings, the newest release first. */
   readonly forms: readonly string[];
-  /** `runtime/fault_log` decodes these lines; the row exists only for lists of messages. */
+  /**
+   * Whether `runtime/fault_log` decodes these lines. If so, the row exists only for lists of
+   * messages.
+   */
   readonly isDecoded?: boolean;
   /** Facts that the wording itself implies. */
   readonly always?: LogEntryFacts;

@@ -8,7 +8,7 @@ import type { LogEntryFacts } from "../entry.ts";
 import { addressOf, bytesText, type Cause, type MessageArea, named, numberOf } from "./message.ts";
 
 const SET_SLOTS = SET_BYTES / SLOT_BYTES;
-/** The largest minimum alignment that drivers ask for: NVMe's 4 KiB. */
+/** The largest minimum alignment that drivers ask for, in slots: NVMe's 4 KiB. */
 const PAGE_SLOTS = 4096 / SLOT_BYTES;
 
 const needed = (facts: LogEntryFacts) => Math.ceil(numberOf(facts, "size_bytes") / SLOT_BYTES);

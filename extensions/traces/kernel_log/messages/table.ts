@@ -318,7 +318,10 @@ export interface UnreadArea {
   readonly area: MessageArea;
   /** Whether the line's words indicate an error. */
   readonly isWrong: boolean;
-  /** The line gives only the code location of a warning; the message is on another line. */
+  /**
+   * Whether the line gives only the code location of a warning, so that the message is on another
+   * line.
+   */
   readonly isWarning: boolean;
 }
 

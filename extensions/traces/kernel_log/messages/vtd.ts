@@ -22,7 +22,7 @@ function statusErrors(status: number): readonly string[] {
 const hasError = ({ errors }: LogEntryFacts, start: string) =>
   Array.isArray(errors) && errors.some((name) => String(name).startsWith(start));
 
-/** Physical address of a page-table entry: bits 51 to 12. */
+/** Mask of the physical address in a page-table entry: bits 51 to 12. */
 const ENTRY_ADDRESS = 0x000f_ffff_ffff_f000n;
 
 const framesOf = (facts: LogEntryFacts) => {
