@@ -1,6 +1,6 @@
 /**
- * Faults before or after the trace. In other tests, only the fault itself gives the offset between
- * the log's clock and the trace's clock.
+ * Faults before or after the trace. Also a fault that alone gives the offset between the log's
+ * clock and the trace's clock.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkedTrace } from "./checked_trace.ts";
