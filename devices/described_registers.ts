@@ -31,7 +31,7 @@ export class DescribedRegisters implements RegisterPort {
     this.#writes.set(offset, handler);
   }
 
-  /** @param handler Computes each read of a register: 32 bits without a sign. */
+  /** @param handler Computes the value of each read of the register: 32 bits without a sign. */
   onRead(offset: number, handler: () => number): void {
     invariant(offset < this.sizeBytes, "A register lies behind its window");
     this.#reads.set(offset, handler);

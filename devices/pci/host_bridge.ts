@@ -24,7 +24,7 @@ export const CPU_SETTINGS = {
 /** @internal */
 export type CpuRows = typeof CPU_SETTINGS;
 
-/** The processor of the boot CPU. */
+/** Vendor and family of the boot CPU. */
 export type CpuIdentity = SettingsOf<CpuRows>;
 
 /** A processor to which no rule applies. */
@@ -75,7 +75,10 @@ const INTEL = 0x8086;
 const GOOGLE = 0x1ae0;
 const NVIDIA = 0x10de;
 
-/** Peer traffic is allowed between the ports of such a bridge, but not to another bridge. */
+/**
+ * Intel's root devices with a restriction: the kernel allows peer traffic between the ports of such
+ * a bridge, but not to another bridge.
+ */
 const SAME_BRIDGE_ONLY: ReadonlySet<number> = new Set([0x3c00, 0x3c01, 0x2f00, 0x2f01]);
 
 /** Intel's root devices without a restriction: root ports, and integrated accelerators. */

@@ -299,7 +299,8 @@ Deno.test("an invalidation tells the range, what left the table, and what left t
   assertEquals(lost(true, pages, 0, 3), [0, 3, [9, 20], 3]);
   assertEquals(lost(true, pages, 2, 1), [0, 1, [0, 1, 9, 20], 1]);
   assertEquals(lost(true, pages, 2, 8), [0, 2, [0, 1, 20], 2]);
-  // A run is counted up to the end of its block or of the range.
+  // A run of used entries is counted up to the end of its block or of the range, unused entries
+  // included.
   assertEquals(lost(false, pages, 0, 3), [3, 3, [9, 20], 3]);
   assertEquals(lost(false, pages, 2, 1), [1, 1, [0, 1, 9, 20], 1]);
   assertEquals(lost(false, pages, 9, 1), [1, 1, [0, 1, 2, 20], 1]);

@@ -10,7 +10,7 @@ import { MigrationDriver } from "./driver/migration_driver.ts";
 import { MigrationFunction } from "./function/migration_function.ts";
 import { VFIO_TABLES } from "./recording/vfio_tables.ts";
 
-/** A migratable device of a lab: both sides of it. */
+/** A migratable device of a lab: its driver and its function. */
 export interface VfioDevice extends DeviceBase<"vfio"> {
   /** @internal */
   readonly driver: MigrationDriver;

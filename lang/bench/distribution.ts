@@ -41,7 +41,7 @@ export interface LatencySummary {
 }
 
 /**
- * The smallest value for which at least the share `part` of all values is not greater.
+ * The smallest value that at least the share `part` of all values does not exceed.
  * @param sorted Ascending, not empty.
  */
 export function nearestRank(sorted: readonly number[], part: number): number {

@@ -42,7 +42,10 @@ export interface JudgedFault {
   readonly ended: MachineEvent | null;
   /** The call that caused the fault: it made or ended the mapping, or reserved a range. */
   readonly culprit: MachineEvent | null;
-  /** If `mapping` has ended: a live mapping that begins or ends close to the address, or null. */
+  /**
+   * If `mapping` has ended: the verdict about a live mapping that begins or ends close to the
+   * address, or null.
+   */
   readonly neighbour: JudgedFault | null;
   /**
    * Distance of the address behind the end, or before the start, of the mapping; null for other
@@ -54,7 +57,7 @@ export interface JudgedFault {
    * Otherwise null.
    */
   readonly drivenBits: number | null;
-  /** Accesses that still went through the IOTLB after the mapping's end. */
+  /** Number of accesses that still went through the IOTLB after the mapping's end. */
   readonly staleUses: number;
   /** The flush that removed the address from the IOTLB after the mapping had ended, or null. */
   readonly forgotten: MachineEvent | null;
@@ -284,7 +287,7 @@ class Judgement {
     return gone === undefined ? null : { ...found, verdict: "use_after_unmap", culprit: gone };
   }
 
-  /** The address is in a range that the two-step API has reserved, but not linked. */
+  /** The verdict if the address is in a range that the two-step API has reserved, but not linked. */
   #reserved(found: JudgedFault): JudgedFault | null {
     const taken = new Map<number, MachineEvent<"iova.alloc">>();
     for (const event of this.#events) {
@@ -302,8 +305,8 @@ class Judgement {
   }
 
   /**
-   * The address is behind the end of a mapping or before its start, by at most the mapping's length
-   * or one granule.
+   * The verdict if the address is behind the end of a mapping or before its start, by at most the
+   * mapping's length or one granule.
    */
   #beside(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     let best: JudgedFault | null = null;
@@ -328,9 +331,9 @@ class Judgement {
   }
 
   /**
-   * The address equals the low bits of a live mapping's address. The number of these low bits is
-   * the number of address bits that the device drives. If the device drives all 64 bits, it is any
-   * number in `CUT_BITS`.
+   * The verdict if the address equals the low bits of a live mapping's address. The number of these
+   * low bits is the number of address bits that the device drives. If the device drives all 64
+   * bits, it is any number in `CUT_BITS`.
    */
   #cut(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     const { addressBits } = this.device.dma;
@@ -346,7 +349,7 @@ class Judgement {
     return null;
   }
 
-  /** The address is mapped for another device, or is another kind of address. */
+  /** The verdict if the address is mapped for another device, or is another kind of address. */
   #elsewhere(
     found: JudgedFault,
     all: readonly LedgerEntry[],

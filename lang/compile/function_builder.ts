@@ -5,7 +5,7 @@ import type { BoundName } from "../vm/code.ts";
 /** A jump target in a function. */
 export class Label {
   offset: number | null = null;
-  /** Words that get the label's offset once it is known. */
+  /** Indexes of the words that get the label's offset once the offset is known. */
   readonly uses: number[] = [];
 }
 

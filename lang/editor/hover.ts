@@ -35,7 +35,7 @@ import { pathAt, type TreeNode } from "./tree_path.ts";
 export interface Hover {
   /** The described span. */
   readonly span: Span;
-  /** The syntax or the kind of the word on the first line, then its description. */
+  /** The first line has the syntax or the kind of the word; the description follows. */
   readonly lines: readonly string[];
 }
 
@@ -175,7 +175,7 @@ function argument(name: Name, { callee }: CallExpression, analysis: Analysis): H
   return { span: name.span, lines: [`${parameter.name}: ${kinds}`, parameter.doc] };
 }
 
-/** A word of the language that is used as a keyword. */
+/** Describes a word of the language that is used as a keyword. */
 function wordAt({ source }: Analysis, offset: number): Hover | null {
   const start = offset - source.text.slice(0, offset).match(/\w*$/)![0].length;
   const text = source.text.slice(start).match(/^\w*/)![0];

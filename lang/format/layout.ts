@@ -445,7 +445,7 @@ function tableRows(node: Group): Doc[] | null {
   });
 }
 
-/** Width of a table's rows, so that they fit at any indentation. */
+/** Maximum width of a table's rows, so that they fit at any indentation. */
 const TABLE_WIDTH = 90;
 
 function flatText(doc: Doc): string {
@@ -466,8 +466,8 @@ function isHugged(items: readonly Item[]): boolean {
 }
 
 /**
- * The rows of a group. If the brackets are broken over several lines, a row has the items of one of
- * the author's lines; otherwise all items are in one row.
+ * The rows of a group, as indexes of its items. If the brackets are broken over several lines, a
+ * row has the items of one of the author's lines; otherwise all items are in one row.
  */
 function rowsOf(node: Group): number[][] {
   const rows: number[][] = [];

@@ -38,10 +38,10 @@ interface RequestTimes {
   isComplete: boolean;
 }
 
-/** Sums of event fields that contain amounts. */
+/** The initial sums of the event fields that contain amounts. */
 const NO_SUMS = { entries: 0, iotlbMisses: 0, copiedBytes: 0, memoryBytes: 0, treeAllocs: 0 };
 
-/** Listens to a machine from its creation until `stop`. */
+/** Listens to a machine from the counter's creation until `stop`. */
 class TurnCounter {
   /** How long each CPU and each device worked in the counted turns; empty before the end. */
   busy: readonly BusyTime[] = [];

@@ -40,7 +40,7 @@ export interface DriverEntry<F = number> {
   readonly takes: DriverFunction<F> | null;
   /** The name of the device that the memory is mapped for. */
   readonly device: string;
-  /** The number of pieces in a buffer, both bounds included. */
+  /** The bounds of the number of pieces in a buffer, both included. */
   readonly pieces: { readonly first: number; readonly last: number };
   /** Possible lengths of a piece, in bytes. */
   readonly sizesBytes: readonly number[];
@@ -69,7 +69,7 @@ const MAX_PIECES = 64;
 const MAX_BYTES = 2 ** 21;
 const PAGE_BYTES = 4096;
 
-/** The form of one value of a key. */
+/** For each of four keys, the form of one value of the key. */
 const PIECES: ValueShape = { kind: "int", min: 1, max: MAX_PIECES };
 const SIZE: ValueShape = { kind: "size", min: 1, max: MAX_BYTES };
 const OFFSET: ValueShape = { kind: "size", min: 0, max: PAGE_BYTES - 1 };

@@ -84,7 +84,7 @@ Deno.test("a try of `inject each` keeps no events, and is done once more when a 
   const plain = sweep("");
   const asking = sweep("assert events.count(ret.dma_map_phys) == 1");
   for (const text of [plain, asking]) assertEquals(onlyOutcome(text).failure, null);
-  // The tries after the first one keep their events from the beginning.
+  // Only the first try is done once more: the later tries keep their events from the beginning.
   assertEquals(machinesOf(asking), machinesOf(plain) + 1);
 });
 

@@ -61,9 +61,9 @@ export interface Incident {
 
 /** Common parts of the reports of a test and of a bench. */
 export interface EntryOutcome {
-  /** Empty for the statements at the top of the file. */
+  /** The name of the test or bench; empty for the statements at the top of the file. */
   readonly name: string;
-  /** `iommu.mode = lazy`; empty without a matrix. */
+  /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
   /** The place of the test's or bench's name. */
   readonly place: LocationText;
@@ -78,7 +78,8 @@ export interface EntryOutcome {
 /** Unexpected incidents and leaks of a run. */
 export interface Unexpected {
   /**
-   * The first of all unexpected faults, unexpected reports and leaks; the others are only counted.
+   * The first incidents among all unexpected faults, unexpected reports and leaks; the others are
+   * only counted.
    */
   readonly incidents: readonly Incident[];
   /** Unexpected faults of the IOMMU. */
@@ -198,7 +199,7 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
    * consists of these latencies.
    */
   readonly latenciesNs: Readonly<Record<string, number>>;
-  /** Empty if the machine has no latencies. */
+  /** How long each CPU and each device worked; empty if the machine has no latencies. */
   readonly busy: readonly BusyTime[];
 }
 

@@ -48,7 +48,10 @@ const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
 /** A point in a session's past from which another session continues. */
 interface SessionCheckpoint {
   readonly session: RunSession;
-  /** Number of moves before the point, and number of statements or activities of the next move. */
+  /**
+   * `move`: number of moves before the point. `part`: number of statements or activities of the
+   * next move that are before the point.
+   */
   readonly move: number;
   readonly part: number;
 }

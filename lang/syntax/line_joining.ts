@@ -30,7 +30,7 @@ const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
  */
 type OpenBracket = "braces" | "brackets" | "loop head";
 
-/** The tokens of a file with balanced brackets, without newlines that end no statement. */
+/** The tokens of a file with balanced brackets. Only newlines that end a statement are kept. */
 export function joinLines(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const joined: IToken[] = [];
   const open: OpenBracket[] = [];

@@ -32,7 +32,8 @@ interface Range {
 /** The part of a text that is read again. */
 interface ChangedPart {
   /**
-   * Number of kept statements before the part, and the index of the first kept statement after it.
+   * `before`: number of kept statements before the part. `behind`: index of the first kept
+   * statement after it.
    */
   readonly before: number;
   readonly behind: number;

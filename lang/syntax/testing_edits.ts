@@ -5,7 +5,7 @@ import { tokenEnd, tokenize } from "./tokens.ts";
 export interface TokenEdit {
   readonly kind: "delete" | "double" | "swap";
   readonly text: string;
-  /** The changed lines, from 1. */
+  /** The first and the last changed line, counted from 1. */
   readonly firstLine: number;
   readonly lastLine: number;
 }

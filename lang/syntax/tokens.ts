@@ -62,7 +62,10 @@ function tokenType(
   return type;
 }
 
-/** The types of a token: the type itself, its categories, and theirs. */
+/**
+ * The types of a token of type `type`: the type itself, its categories, and the categories of these
+ * categories.
+ */
 export function kindsOf(type: TokenType): ReadonlySet<TokenType> {
   return (type as OwnTokenType).kinds;
 }

@@ -47,8 +47,8 @@ const opensPrefix: Rule = ({ next }) =>
   );
 
 /**
- * Rules for when a word of a bench has its meaning, by the syntax that follows the word. If there
- * is no rule for that syntax, the rule for statements applies.
+ * For words of a bench, the rules that decide whether a word has its meaning, by the syntax that
+ * follows the word. If there is no rule for that syntax, the rule for statements applies.
  */
 const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
   "block": (where) => where.atStart && beforeBrace(where),
@@ -235,7 +235,10 @@ function takeCalledRepeat(place: TokenContext, token: IToken, reporter: Diagnost
   t.retype(token, Soft.repeat);
 }
 
-/** Whether a name begins a line and a `{`, a literal or another name follows directly. */
+/**
+ * Whether a name at the beginning of a line is directly followed by a `{`, a literal or another
+ * name.
+ */
 function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
   if (next === undefined) return false;
   const isPlain = token.tokenType === t.Identifier || CLAUSE_WORDS.has(token.tokenType);

@@ -3,7 +3,7 @@ import type { FieldSpec, HandleType, MethodSpec, Type } from "./spec.ts";
 import { capitalized, typeOf, typeText } from "./value_types.ts";
 import { Handle, type Value } from "./value.ts";
 
-/** The fields of the record that a `fork` returns, one for each of its blocks. */
+/** Names of the fields of the record that a `fork` returns, one for each of its blocks. */
 export const BRANCH_NAMES: readonly string[] = ["first", "second", "third", "fourth"];
 
 /** The type, then the types that it extends, nearest first. */

@@ -1,4 +1,4 @@
-/** The script's active calls: numbers in `frames`, outermost first. */
+/** The script's active calls, stored as numbers in `frames`, outermost first. */
 import { isInside, type Span } from "../source.ts";
 import type { Code } from "./code.ts";
 import type { CallerLocation } from "./failure_report.ts";

@@ -58,7 +58,7 @@ export class Members {
     throw noMember(value, name, this.types, "field");
   }
 
-  /** Why a field has its value; null if its type has no explanation for it. */
+  /** Why a field has its value; null if the value's type does not explain the field. */
   explainField(value: Value, name: string, context: ExecutionContext): readonly string[] | null {
     const found = this.#own(value, name);
     return found?.field.explain?.(found.target, context) ?? null;

@@ -19,7 +19,7 @@ import { ADMIN_OPCODE, PAGE_BYTES, STATUS, WIDE_HALF } from "./specification.ts"
 /** Returned by `execute` for a command that completes only after a later event. */
 export const NO_COMPLETION = -1;
 
-/** Identify: the requested structure (CNS). */
+/** Values of CNS, the structure that an Identify command requests. */
 const CNS = {
   NAMESPACE: 0x00,
   CONTROLLER: 0x01,
@@ -158,7 +158,7 @@ export class AdminCommandHandler {
   #setFeatures(command: DataView): number {
     const feature = command.getUint8(40);
     const value = command.getUint32(44, true);
-    // SV, the save bit: no feature survives a reset here.
+    // The save bit SV is refused, because no feature survives a reset here.
     if (command.getUint8(43) >= 0x80) return STATUS.FEATURE_NOT_SAVEABLE;
     if (feature === FEATURE_COALESCING || feature === FEATURE_VECTOR) {
       return this.#keepCoalescing(feature, value);
@@ -240,7 +240,7 @@ export class AdminCommandHandler {
 
   #getFeatures(command: DataView): number {
     const feature = command.getUint8(40);
-    // SEL, the select field: only current values exist (ONCS bit 4).
+    // The select field SEL must be 0, because only current values exist (ONCS bit 4).
     if ((command.getUint8(41) & 0x7) !== 0) return STATUS.INVALID_FIELD;
     if (feature === FEATURE_HOST_MEMORY) return this.#getHostMemory(command);
     if (feature === FEATURE_QUEUES) this.result = this.#queuesResult();

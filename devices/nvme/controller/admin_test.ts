@@ -182,7 +182,7 @@ Deno.test("Get Features returns the Host Memory Buffer while it is enabled, and 
   // HSIZE, HMDLAL, HMDLAU, HMDLEC.
   assertEquals(feature(), [[SUCCESS, 1], words(3, LIST, 0, 1)]);
   assertEquals(lend(1), [SEQUENCE_ERROR, 0]);
-  // Without the flag EHM; all other flags are ignored.
+  // Without the flag EHM, the buffer is disabled; all other flags are ignored.
   for (const flags of [0, 2, 0xffff_fffe]) {
     assertEquals([lend(flags), feature()], [[SUCCESS, 0], none]);
     assertEquals(lend(1), [SUCCESS, 0]);

@@ -17,7 +17,7 @@ import type { DiskOp } from "../nvme_disk.ts";
 import type { Io } from "../io.ts";
 
 const SECOND_NS = 1e9;
-/** Above 4 GiB, where a device of 32 address bits needs bounce buffers. */
+/** An address above 4 GiB, where a device of 32 address bits needs bounce buffers. */
 const BUFFERS = 0x1_2000_0000;
 
 /** Unplugs the rig's disk as a lab does. */

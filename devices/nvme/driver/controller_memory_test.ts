@@ -29,7 +29,7 @@ const CAP_HIGH = 0x04;
 const LOCATION = 0x38;
 const SIZE = 0x3c;
 const SUPPORTED = { [CAP_HIGH]: 1 << 25 };
-/** The size register for `count` units of 64 KiB, in which queues are allowed. */
+/** The value of the size register for `count` units of 64 KiB, in which queues are allowed. */
 const units = (count: number) => count * 4096 + 0x100 + 1;
 
 Deno.test("memory of a controller is opened where its registers say (nvme.md 5.4)", () => {

@@ -128,7 +128,8 @@ const PRP_ENTRIES: HistoryTableSpec<typeof PRP_FIELDS, "prp_entries"> = {
   place: ({ holder, index, list_page }) =>
     holder === "list" ? list_page! * CTRL_PAGE_BYTES + index! : holder === "prp1" ? -1 : -2,
   changes: {
-    // Written out because there are many such events: a spread copies property by property.
+    // Written out without a spread: there are many such events, and a spread copies property by
+    // property.
     "nvme.prp": (rows, { seq, request, fields: { entry, index, list_page } }) => {
       if (request === null) return;
       // The event counts PRP1 and PRP2 as -1 and -2.

@@ -36,7 +36,7 @@ export interface RequestEntry {
   readonly leadsTo: "data" | "list";
   /** The event that wrote the entry; null if no event shows the write. */
   readonly seq: number | null;
-  /** The event with which the device read the entry; null if the device has not read it. */
+  /** Number of the event with which the device read the entry; null if the device has not read it. */
   readonly fetched: number | null;
 }
 
@@ -280,7 +280,10 @@ function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] 
   return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
 }
 
-/** The IOVA range of all the data; null unless the data is one mapping or is linked into one range. */
+/**
+ * The IOVA range of all the data, if the data is one mapping or is linked into one range; otherwise
+ * null.
+ */
 function iovaOf(
   events: readonly MachineEvent[],
   segments: readonly RequestSegment[],

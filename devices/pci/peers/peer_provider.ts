@@ -87,7 +87,7 @@ export class PeerProvider {
     return null;
   }
 
-  /** The bus address of memory in one of its BARs. @see rules/p2p.md 9.1 */
+  /** The bus address of memory in one of the function's BARs. @see rules/p2p.md 9.1 */
   busAddress(phys: PhysAddr): DmaAddr {
     const { bars, hostBridge, name } = this.func;
     invariant(

@@ -25,7 +25,7 @@ const P2P_CHOOSE = eventId("p2p.choose");
 const MAX_TIED = 512;
 
 export class PeerRoutes {
-  /** Number of computed routes; `remembered`: number of answers from the cache. */
+  /** `computed`: number of computed routes; `remembered`: number of answers from the cache. */
   computed = 0;
   remembered = 0;
   readonly #events: EventStream;
@@ -44,7 +44,7 @@ export class PeerRoutes {
    * The mapping type of a provider's memory for a client, from the cache if possible.
    *
    * A cached answer stays until `distance` computes the answer anew. No other change refreshes it,
-   * not even a change of services.
+   * not even a change of ACS services.
    *
    * @param client Null for a device that is no PCI function.
    */

@@ -65,8 +65,8 @@ const PART_STEPS = 5;
 type Make = (plain: never, context: ExecutionContext) => Value;
 
 /**
- * Makes numbers of a kind. For kinds that are missing in the table below, the value is the plain
- * number, name or object itself.
+ * Returns the maker of numbers of a kind. A kind that is missing in the table below needs no maker:
+ * its value is the plain number, name or object itself.
  */
 function quantity(kind: QuantityType): Make {
   return (plain: number | null) => plain === null ? null : new Quantity(kind, plain);

@@ -68,7 +68,7 @@ export function refusalLines(index: number, context: ExecutionContext): string[]
 
 function endedWith(event: MachineEvent, name: string): boolean {
   const { error, result, status } = event.fields as Readonly<Record<string, unknown>>;
-  // A device's page fault is not a call.
+  // A device's page fault is not a call: its errno is in the field `result`.
   if (event.name === "odp.handled" || event.name === "hmm.fault") return result === name;
   if (event.name !== "block.status") return error === name;
   return status === name || blkStatusErrno(status as BlkStatusName) === name;

@@ -70,7 +70,7 @@ function format(facts: EventFacts, name: string, how: string | undefined): strin
   return name === "bytes" ? formatSize(value as number) : formatInput(name, value);
 }
 
-/** The host-bridge check. @see rules/p2p.md 9.4 */
+/** A sentence for each result of the host-bridge check. @see rules/p2p.md 9.4 */
 const HOST_BRIDGES: Readonly<Record<string, string>> = {
   cpu: "every host bridge of this CPU passes it",
   listed: "the host bridges are whitelisted",

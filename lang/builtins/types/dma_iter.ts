@@ -5,7 +5,7 @@ import { decisionList } from "../explain/decision_list.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
-/** An iterator, and the events of its latest start or step. */
+/** An iterator, and the events of its latest start and of the steps after that start. */
 export interface DmaIterTarget {
   readonly iter: BlkDmaIter;
   /** The events since the last start; null before the first start. */

@@ -148,7 +148,7 @@ export interface PlacesChanged {
   readonly entries: Set<string>;
   /** Whether entries with a computed name are changed: `record[key] = e`. */
   anyEntry: boolean;
-  /** Whether entries are added or removed. */
+  /** Whether entries are added or removed, so that a record gets other names. */
   names: boolean;
   /** Whether items of lists are changed. */
   items: boolean;

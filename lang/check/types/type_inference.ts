@@ -243,13 +243,13 @@ export class TypeInference {
 
   #tried(operand: Expression): StructuralType {
     const value = this.#madeShape(operand);
-    // A `try` of a `try` is useless: it cannot catch anything.
+    // In a `try` of a `try`, the outer one is useless: it cannot catch anything.
     if (operand.kind === "Try") return plainShape("record");
     // The value is none if the operand raised an error.
     return recordShape([["ok", plainShape("bool")], ["error", UNKNOWN], ["value", value]]);
   }
 
-  /** The shape of one of several values. */
+  /** The shape of a value that may be any of `values`. */
   #anyOf(values: readonly Expression[]): StructuralType {
     return joined(values.map((value) => this.shapeOf(value))) ?? UNKNOWN;
   }
@@ -774,7 +774,7 @@ export class TypeInference {
     }
   }
 
-  /** A call of a record's entry, or of a method of records. */
+  /** Reports a call of a record's member that is neither an entry nor a method of records. */
   #entryCalled(callee: FieldExpression, type: HandleType | undefined): void {
     const { entries } = this.shapeOf(callee.object);
     const name = callee.field.text;

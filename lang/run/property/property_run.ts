@@ -77,7 +77,7 @@ export function runProperty(
   }
   let smallest: FailedCase | null = null;
   let smaller = 0;
-  /** The run was interrupted: no smaller case would complete. */
+  /** Whether the run was interrupted, so that no smaller case would complete. */
   let interrupted = false;
   const holds = (drawn: readonly Drawn[]): boolean => {
     const values = caseValues(forall, drawn);
@@ -200,7 +200,8 @@ function pastedTest(pasted: PastedCase): readonly string[] {
 }
 
 /**
- * The case as `caseText()` shows it, with only the length of a sequence: each name takes one line.
+ * The case as `caseText()` shows it, but with only the length of a sequence, because the name of a
+ * test takes one line.
  */
 function shortText({ property, values }: Pick<PastedCase, "property" | "values">): string {
   return property.forall.map(({ name }, index) => {

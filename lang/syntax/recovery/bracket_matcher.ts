@@ -93,7 +93,10 @@ export class BracketMatcher {
   readonly #stack: Open[] = [];
   #fixes: BracketFix[] = [];
   #line = 0;
-  /** First token of the current line, its indentation, and the depth at its start. */
+  /**
+   * Index of the first token of the current line, the line's indentation, and the depth at the
+   * start of the line.
+   */
   #lineStart = 0;
   #indent = 0;
   #depthAtLineStart = 0;

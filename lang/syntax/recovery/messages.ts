@@ -121,9 +121,9 @@ function reportParserError(
 }
 
 /**
- * The operator that ends the last line with text above a token; null unless there is at least one
- * line in between that is empty or has only a comment. The operator then lacks its value, and the
- * first word of the next statement was read as that value.
+ * The operator that ends the last line with text above a token, if at least one line in between is
+ * empty or has only a comment; otherwise null. Such an operator lacks its value, and the first word
+ * of the next statement was read as that value.
  */
 function operatorAbove(
   token: IToken,

@@ -432,7 +432,10 @@ export abstract class DeclarationRules extends PatternRules {
     parts.count = loop.count;
   }
 
-  /** A bench has at most one of each part, `setup` before `loop` and `loop` before `teardown`. */
+  /**
+   * Sets a part of a bench. Reports a second one of the same kind, and a `setup` after `loop` or a
+   * `loop` after `teardown`.
+   */
   #once<P extends "setup" | "loop" | "teardown" | "baseline">(
     parts: Draft<BenchParts>,
     word: P,
@@ -444,7 +447,7 @@ export abstract class DeclarationRules extends PatternRules {
     parts[word] = value;
   }
 
-  /** Drops the errors inside a statement that does not belong here. */
+  /** Reports a statement that does not belong here, and drops the errors inside it. */
   #stray(parts: Draft<BenchParts>, errors: number, { span }: ast.Statement): void {
     if (this.RECORDING_PHASE) return;
     this.context.reporter.diagnostics.splice(errors);

@@ -21,7 +21,7 @@ const { Hard, Soft } = t;
 const FIELD_NAME = due("fieldName");
 const CAST = due("cast");
 /**
- * The argument for a row of operators that may have `=` as its first operator, with the assigned
+ * Passed to the rule `expression` where `=` may be the first operator of the row, with the assigned
  * value after it.
  */
 export const MAY_ASSIGN: { ARGS: [boolean] } = { ARGS: [true] };
@@ -44,7 +44,7 @@ export interface OperandRow {
   readonly span: Span;
 }
 
-/** `( … )`: a value, or the parameters of a lambda; with its commas. */
+/** The items and commas of `( … )`, which is a value or the parameters of a lambda. */
 type Parentheses = Items<IToken | ast.Expression>;
 
 type Primary = ast.Expression | IToken | Parentheses;
@@ -141,7 +141,7 @@ export abstract class ExpressionRules extends RuleTools {
   #suffixWays: IOrAlt<void>[] | null = null;
 
   readonly expression = this.node("expression", EXPRESSION, (row) => {
-    // Most rows have one operand: the list is not made longer in advance.
+    // The list begins with one item and no reserve, because most rows have one operand.
     const operands: ReadOperand[] = row.operands = [this.SUBRULE(this.operand)];
     const operators: IToken[] = row.operators = [];
     this.MANY(() => {
@@ -387,7 +387,7 @@ export abstract class ExpressionRules extends RuleTools {
     }
   }
 
-  /** The parts of a string. A `{expr}` is parsed after the whole text. */
+  /** The parts of a string. A `{expr}` is parsed after the whole text of the script. */
   #parts(token: IToken, span: Span): (string | ast.Expression)[] {
     const parts: (string | ast.Expression)[] = [];
     for (const part of readString(token.image).parts) {

@@ -100,7 +100,7 @@ export abstract class RuleTools extends RecoveringParser {
     return this.context.declare(this.name(token));
   }
 
-  /** A key that is the name of an event contains dots: `iotlb.sync`. */
+  /** Joins words with dots: a key that is the name of an event contains dots, as in `iotlb.sync`. */
   protected dotted(words: readonly Name[]): Name {
     const [first] = words;
     const span = this.context.span(first!.span.start, words.at(-1)!.span.end);

@@ -49,7 +49,7 @@ function lowFreeSpace(device: TranslatedDevice) {
   return freeSpace(device.domain, lowEndPfn(device));
 }
 
-/** 0 when the free space is one piece; approaches 1 the more pieces it has. */
+/** The fragmentation: 0 when the free space is one piece; approaches 1 the more pieces it has. */
 function fragmentation(device: TranslatedDevice): number {
   const { bytes, largestBytes } = lowFreeSpace(device);
   return bytes === 0 ? 0 : 1 - largestBytes / bytes;
@@ -267,7 +267,10 @@ function mappedNote(runs: readonly MappedRun[], range: AddressRange, domain: Iom
   return details.join(", ");
 }
 
-/** The contents of the caches: `4KiB 3+0 cpu 0`. */
+/**
+ * The contents of the caches. `4KiB 3+0 cpu 0`: CPU 0 has 3 ranges of 4 KiB in its loaded magazine
+ * and 0 in its previous one.
+ */
 function cacheTexts(domain: IommuDomain): string[] {
   const { cache } = domain.iova;
   const texts: string[] = [];
@@ -370,7 +373,7 @@ interface FreeSpace {
   readonly pieces: number;
 }
 
-/** The space below a frame that no range covers; cached ranges count as covered. */
+/** The space that no range covers, below the frame `endPfn`; cached ranges count as covered. */
 function freeSpace(domain: IommuDomain, endPfn: number): FreeSpace {
   let free = 0;
   let largest = 0;

@@ -59,7 +59,7 @@ const PAGES = {
   why: "string",
 } as const;
 
-/** The event of a map with pages that are still mapped. */
+/** The event of a map; the pages of that map are still mapped. */
 type MapEvent = MachineEvent<"iommu.map">;
 
 function tableAt({ device: { domain }, machine }: PageWalk, page: number): number {

@@ -23,7 +23,8 @@ import { once } from "../../describe/once.ts";
 import { TRACE } from "../trace.ts";
 
 /**
- * Events about the origin of addresses differ between requests, and explain nothing about the io.
+ * Events that are left out: events about the origin of addresses differ between requests, and
+ * explain nothing about the io.
  */
 const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
 
