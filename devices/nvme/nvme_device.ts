@@ -312,7 +312,7 @@ function checkTogether(device: DeviceBlock<SettingsOf<typeof SETTINGS>>, lent: B
   }
 }
 
-/** The BAR of a disk's peer memory, as its own driver uses it. */
+/** The BAR of a disk's peer memory, as the disk's driver uses it. */
 function controllerMemoryBar(
   providers: PeerProviders,
   func: PciFunction,

@@ -466,7 +466,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /**
    * Merges a request's bio into a request in a plug or in the scheduler. If that is impossible, the
    * plug or the scheduler holds the request back.
-   * @returns False without the memory that the request needs.
+   * @returns False if the memory that the request needs cannot be allocated.
    */
   #holdBack(plug: Plug<NvmeRequest> | null, request: NvmeRequest, io: Io): boolean {
     this.keepPeersApart(request.bios[0]!);

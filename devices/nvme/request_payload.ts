@@ -98,7 +98,7 @@ export class RequestPayload {
   /**
    * Allocates the memory that a request needs besides its data. This memory is freed when the
    * request ends.
-   * @returns False without memory.
+   * @returns False if the memory cannot be allocated.
    */
   attach(request: NvmeRequest): boolean {
     switch (request.op) {
@@ -115,9 +115,9 @@ export class RequestPayload {
 
   /**
    * Allocates kernel pages as copies of a user's memory. For a write, the pages are filled with the
-   * user's bytes, each from its start. For a read, they are zeroed.
+   * user's bytes, each page from its start. For a read, they are zeroed.
    * @param blockBytes Size of a piece, by default a page; for metadata its whole size.
-   * @returns The pages, of which the last may be short; null without memory.
+   * @returns The pages, of which the last may be short; null if they cannot be allocated.
    */
   copyUser(
     vecs: readonly BioVec[],

@@ -31,7 +31,7 @@ export function client(name: string, settings: BlockSettings = {}): PciNodeConfi
   return block("endpoint", name, [], settings);
 }
 
-/** A lab with its events. Its functions are found by name. */
+/** A lab with its events. The lab's PCI functions are found by name. */
 export class PeerBench {
   readonly lab: Lab;
   readonly events: MachineEvent[] = [];

@@ -37,12 +37,12 @@ export class ImplicitRegion {
     return sum;
   }
 
-  /** The child with an address, or null if no child has it. */
+  /** The child that contains an address, or null if no child contains it. */
   childAt(virt: number): MemoryRegion | null {
     return this.#children.get(alignDown(virt, CHILD_BYTES)) ?? null;
   }
 
-  /** The child with an address, created on demand; or a negative errno. */
+  /** The child that contains an address, created on demand; or a negative errno. */
   childFor(virt: number): MemoryRegion | number {
     const start = alignDown(virt, CHILD_BYTES) as VirtAddr;
     const known = this.#children.get(start);

@@ -37,10 +37,16 @@ const REGION = eventId("odp.region");
 
 /** The counters of a region. @see rules/hmm-rdma-vfio.md 2.4 */
 export interface RegionStatistics {
-  /** Pages mapped by page faults. */
+  /**
+   * `faults` counts the pages that page faults mapped, `faultsHandled` the faults handled without
+   * error.
+   */
   faults: number;
   faultsHandled: number;
-  /** Entries removed from the device's table, counted like the kernel does. */
+  /**
+   * `invalidations` counts the entries removed from the device's table, like the kernel does;
+   * `invalidationsHandled` counts the handled invalidations.
+   */
   invalidations: number;
   invalidationsHandled: number;
   prefetch: number;

@@ -133,10 +133,10 @@ export class PageFault {
   }
 
   /**
-   * Begins and reads; the caller repeats this for up to a second. While an invalidation of these
-   * pages is in progress, the page table is read again a tick later. If the page table has changed
-   * since the beginning, for example by the fault's own first write to a page, it is read again at
-   * once.
+   * Begins the handling and reads the page table; the caller repeats this for up to a second. While
+   * an invalidation of these pages is in progress, the page table is read again a tick later. If
+   * the page table has changed since the beginning, for example by the fault's own first write to a
+   * page, it is read again at once.
    *
    * @returns 0; `again` if the caller must repeat the call; -EBUSY after a second.
    */

@@ -112,8 +112,8 @@ Deno.test("a child of a process that is gone, or of a region that is, is EFAULT 
 });
 
 /**
- * A software device for a process that may only read its first page, and may also write its second
- * page.
+ * A software device for a process with two pages: the process may read both, but may write only the
+ * second page.
  */
 function software(quirks: readonly QuirkName[]) {
   const bench = rig({ software: true, quirks });

@@ -25,7 +25,7 @@ export interface PagesInit {
   readonly entryBytes: Bytes;
 }
 
-/** The kind of access for which a page fault needs entries. */
+/** How a range of pages is requested for the device. */
 export interface PageRequest {
   /** Whether pages were faulted in; else only present pages are examined. */
   readonly fault: boolean;

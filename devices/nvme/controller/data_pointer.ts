@@ -221,7 +221,10 @@ export class SglWalk {
   #rest: Bytes = 0;
   #walked = 0;
   #toHost = false;
-  /** Whether metadata is resolved: its last block may be longer than the rest of the transfer. */
+  /**
+   * Whether the walked list is for metadata. The last block of such a list may be longer than the
+   * rest of the transfer.
+   */
   #isMetadata = false;
 
   constructor(host: HostPort) {
@@ -306,7 +309,10 @@ export class SglWalk {
     return this.#rest === 0 ? STATUS.SUCCESS : this.#lengthStatus;
   }
 
-  /** Follows segments; the first is given by the halves of its address and its length. */
+  /**
+   * Follows segments. The parameters are the two halves of the first segment's address, and its
+   * length.
+   */
   #segments(
     addressLow: number,
     addressHigh: number,
@@ -377,7 +383,10 @@ function isSupported(type: number): boolean {
     type === SGL_TYPE.LAST_SEGMENT;
 }
 
-/** Number of descriptors from `address` to the page's end; 1 if the first one crosses it. */
+/**
+ * Number of descriptors from `address` to the page's end; 1 if the first descriptor crosses that
+ * end.
+ */
 function descriptorsInPage(address: number): number {
   return Math.max(1, Math.floor((PAGE_BYTES - (address % PAGE_BYTES)) / SGL_DESCRIPTOR_BYTES));
 }

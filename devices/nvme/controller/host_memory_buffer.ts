@@ -91,7 +91,8 @@ export class ControllerHostMemory {
       chunks.push({ dma: high * 2 ** 32 + view.getUint32(at, true), sizeBytes });
     }
     if (total < grant.sizeBytes || chunks.length === 0) return STATUS.INVALID_FIELD;
-    // Memory that is not returned may hold other data: its old entries are invalid.
+    // If the granted memory is not the same as before, it may hold other data: its old entries are
+    // invalid.
     if (!grant.returned) this.#epoch = this.#epoch % LAST_EPOCH + 1;
     invariant(this.#slots === 0, "Host memory is enabled twice");
     this.#chunks = chunks;

@@ -72,8 +72,8 @@ const COMPARED_BYTES = 4 * CHUNK_BYTES;
 const EXTENT_BYTES = 32;
 
 /**
- * Largest size of a store. Byte x of a fresh store begins the number `tag + x`, which is not exact
- * beyond this size.
+ * Largest size of a store. The 8 bytes at byte x of a fresh store hold the number `tag + x`, where
+ * `tag` is a constant of the store; beyond this size, the number is not exact.
  */
 export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
 

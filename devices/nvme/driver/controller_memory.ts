@@ -16,7 +16,7 @@ export interface ControllerMemoryBar {
   readonly sizeBytes: Bytes;
   /** PCI bus address of the memory's first byte. */
   readonly busBase: DmaAddr;
-  /** Allocates whole pages of the memory as peer memory; null without any. */
+  /** Allocates whole pages of the memory as peer memory; null if too few pages are free. */
   alloc(sizeBytes: Bytes): PhysAddr | null;
   free(phys: PhysAddr): void;
   busAddress(phys: PhysAddr): DmaAddr;
@@ -74,7 +74,7 @@ export class ControllerMemory {
     return entries < FEWEST_ENTRIES ? 0 : entries;
   }
 
-  /** Memory for a queue; the device uses its bus address, without a mapping. */
+  /** Memory for a queue; the device uses the memory's bus address, without a mapping. */
   take(depthEntries: number): SubmissionMemory | null {
     const sizeBytes = depthEntries * SQE_BYTES;
     const first = this.#bar.alloc(sizeBytes);

@@ -98,10 +98,10 @@ export class NvmeRequest extends BlockRequest {
   schedulerTag = -1;
   /** The memory that contains the request's lists, while the request is in flight. */
   memory: PhysicalMemory | null = null;
-  /** The command's bytes, kept when it completed. */
+  /** The command's bytes, kept when the command completed; they begin at word `keptAt`. */
   keptWords: Int32Array | null = null;
   keptAt = 0;
-  /** The kept command: made at completion if it had lists, else at the first access. */
+  /** The kept command: made at completion if the command had lists, else at the first access. */
   #keptCommand: NvmeCommandView | null = null;
 
   constructor(device: string, op: BlockOp, bios: Bio[], limits: QueueLimits) {
@@ -164,7 +164,7 @@ export class DmaVecs {
   readonly #addrs: Float64Array;
   readonly #sizes: Float64Array;
 
-  /** @param room The most mappings. */
+  /** @param room Largest number of mappings. */
   constructor(room: number) {
     this.#addrs = new Float64Array(room);
     this.#sizes = new Float64Array(room);

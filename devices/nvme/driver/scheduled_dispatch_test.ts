@@ -6,7 +6,7 @@ import type { DiskOp } from "../nvme_disk.ts";
 import type { NvmeRequest } from "./request.ts";
 
 type Scheduler = "none" | "mq_deadline";
-/** Number of calls from which `io_submit` uses a plug (block.md 1.5). */
+/** Least number of calls for which `io_submit` uses a plug (block.md 1.5). */
 const PLUG_FROM_CALLS = 3;
 
 function rigOf(scheduler: Scheduler, more: DriverRigOptions = {}): DriverRig {
@@ -164,7 +164,7 @@ Deno.test("what cannot be prepared keeps its tag with the scheduler until it end
 Deno.test("a discard without memory for its ranges ends alone, with an event of its own, and its tag goes to a waiting request (nvme.md 2.2)", () => {
   const rig = rigOf("mq_deadline", { depth: 4, driver: { depthEntries: 4 } });
   const discard = rig.disk.submit("discard", { lba: 4000, sizeBytes: 4096 });
-  // The scheduler has six tags: the last two reads wait for one.
+  // The scheduler has six tags, so the last two of the eight requests wait for a tag.
   const reads = Array.from(
     { length: 7 },
     (_, index) => rig.disk.submit("read", { lba: index * 64, buffer: { segments: pages(1) } }),

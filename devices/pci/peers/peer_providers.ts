@@ -210,7 +210,7 @@ export class PeerProviders {
   free(func: PciFunction, phys: PhysAddr): boolean {
     const provider = this.of(func);
     if (provider?.pool == null || provider.pool.takenAt(phys) === 0) return false;
-    // The pages of a user mapping are freed when it is unmapped.
+    // The pages of a user mapping are freed when the mapping is unmapped, and not here.
     for (const { pages } of provider.userMappings) {
       this.#machine.budget.work(pages.length);
       if (pages.includes(phys)) return false;
