@@ -16,13 +16,16 @@ export class HintedKernelError extends KernelError {
 }
 
 export class PlacedKernelError extends KernelError {
-  /** @param at Null if the location is not known. */
+  /** @param at Location of the failure in the source; null if it is not known. */
   constructor(errno: ErrnoName, what: string, readonly at: Span | null) {
     super(errno, what);
   }
 }
 
-/** Null for an error the script cannot expect: a bug, or a script's mistake. */
+/**
+ * The error in the form that a script can expect; null for an error that a script cannot expect: a
+ * bug, or a script's mistake.
+ */
 export function errorKind(error: unknown): RaisedError | null {
   if (error instanceof KernelError) {
     const { blkStatus, deviceStatus, errno, what } = error;

@@ -117,7 +117,7 @@ export function endAt(
     dma < event.fields.iova + event.fields.unmapped_bytes
   );
   if (cleared < 0) return null;
-  // The event of the unmap call follows the events of the entries that it has cleared.
+  // The event of the unmap call follows the events of the entries that the call has cleared.
   const next = after.slice(cleared + 1).find(({ name }) =>
     name === "dma.unmap" || name === "iommu.unmap" || name.startsWith("call.")
   );

@@ -135,7 +135,7 @@ function axisNames({ table }: TestDeclaration | PropertyDeclaration | BenchDecla
   return table?.axes.map(({ name }) => name) ?? [];
 }
 
-/** The parts of a node that bind names which are visible inside it. */
+/** The parts of a node that bind names which are visible inside the node. */
 function boundBy(node: TreeNode) {
   switch (node.kind) {
     case "Function":

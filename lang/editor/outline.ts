@@ -69,7 +69,7 @@ function blockEntry(entry: MachineEntry): readonly OutlineEntry[] {
   }];
 }
 
-/** Lines, from 1; all but the first can be hidden. */
+/** Lines, numbered from 1; all but the first can be hidden. */
 export interface Fold {
   readonly first: number;
   readonly last: number;

@@ -12,7 +12,7 @@ export interface TextEdit {
 
 export type Renamed =
   | { readonly ok: true; readonly edits: readonly TextEdit[] }
-  /** Why it cannot be renamed, as a sentence without its full stop. */
+  /** Why the name cannot be renamed, as a sentence without its full stop. */
   | { readonly ok: false; readonly why: string };
 
 /** The name at an offset that can be renamed, or the reason why it cannot. */
@@ -95,7 +95,7 @@ export function edited(source: SourceFile, edits: readonly TextEdit[]): SourceFi
   return new SourceFile(source.name, text);
 }
 
-/** A location in a file, or a whole file by the path in the text. */
+/** A location in a file, or a whole file, named by its path in the program's text. */
 type Definition = { readonly span: Span } | { readonly path: string };
 
 /** The declaration of the name at an offset; null if no file declares it. */

@@ -50,7 +50,7 @@ export interface BlockSpec {
   /** Keywords of the blocks that may be inside this block. */
   readonly children: readonly string[];
   readonly doc: string;
-  /** Whether a scenario can define the code of its registers. */
+  /** Whether a scenario can define the code of the block's registers. */
   readonly hasRegisters: boolean;
 }
 

@@ -43,7 +43,7 @@ export interface Program {
   /** @internal */
   readonly machine: ProgramMachine;
   /**
-   * Globals that the machine binds, by name.
+   * Indexes of the globals that the machine binds, by name.
    * @internal
    */
   readonly machineGlobals: ReadonlyMap<string, number>;
@@ -57,7 +57,7 @@ export interface Program {
    */
   readonly variant: MachineVariant;
   /**
-   * The top-level statements; null without any.
+   * Index of the function with the top-level statements; null without top-level statements.
    * @internal
    */
   readonly main: number | null;

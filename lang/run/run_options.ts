@@ -42,7 +42,10 @@ export interface RunOptions {
    * block of `fork` or an order of `race`; it is written as in {@linkcode FailureReport.branch}.
    */
   readonly branch?: string | undefined;
-  /** Unexpected incidents and leaks are listed and fail no test, whatever the file says. */
+  /**
+   * Whether unexpected incidents and leaks are only listed, and fail no test, whatever the file
+   * says.
+   */
   readonly lenient?: boolean | undefined;
   /** Limits at which the run is stopped. */
   readonly limits?: Limits;
@@ -136,7 +139,7 @@ export function branchOf(text: string | undefined): readonly BranchChoice[] | un
   return choices;
 }
 
-/** Passes lines on until the run has written the largest number of lines or of bytes. */
+/** Passes lines on until the run has reached the limit of lines or of bytes. */
 export class LimitedOutput implements Output {
   stopped = false;
   #linesLeft: number;

@@ -92,7 +92,7 @@ export class SessionState {
   /** Output is suppressed during replay. */
   isSilent: boolean;
   names: SessionNames;
-  /** Values of branchings, for each machine so far. */
+  /** Values of choice points, for each machine so far. */
   readonly resolvedChoices: ReadonlyMap<number, Value>[] = [];
   /** True when the branch for which this state was made has ended. */
   ended = false;

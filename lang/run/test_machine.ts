@@ -17,7 +17,7 @@ import type { LabMachine } from "../builtins/lab_machine.ts";
 export interface MachineOptions {
   /** Replaces the configuration's seed. */
   readonly seed?: number | undefined;
-  /** Unexpected incidents and leaks never fail the run, whatever the configuration says. */
+  /** Whether unexpected incidents and leaks never fail the run, whatever the configuration says. */
   readonly lenient?: boolean | undefined;
   readonly record: boolean;
   readonly limits: Limits;
@@ -31,7 +31,7 @@ export interface MachineOptions {
    * Gets the VM of each block of a `fork`, a `compare` or a `race` that runs on a separate machine.
    */
   readonly onSideVm?: ((vm: Vm) => void) | undefined;
-  /** Whether known defects that cause a failure are searched; the default is true. */
+  /** Whether to search for the known defects that cause a failure; the default is true. */
   readonly attributeDefects?: boolean;
 }
 

@@ -180,7 +180,7 @@ function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
   return [token, ...t.tokenize(tail, offset)];
 }
 
-/** The longest end of a text in which all characters are spaces or given characters. */
+/** The longest suffix of a text that consists of spaces and the given characters. */
 function tailOf(text: string, characters: string): string {
   let start = text.length;
   while (start > 0 && ` \t${characters}`.includes(text.charAt(start - 1))) start--;

@@ -180,7 +180,7 @@ export class FileLoader {
     return null;
   }
 
-  /** The limit that one more file would exceed; null for none. */
+  /** The limit that one more file would exceed; null if it would exceed no limit. */
   #tooMuch(source: SourceFile): string | null {
     this.#characters += source.text.length;
     if (this.#pending.length >= MAX_DEPTH) {

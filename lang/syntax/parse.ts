@@ -45,7 +45,7 @@ interface Level {
   depth: number;
   /** The greatest depth between earlier commas or line ends. */
   deepest: number;
-  /** Number of branches of the `if` before this one. */
+  /** Number of `else` branches since the last comma or line end. */
   branches: number;
 }
 

@@ -12,7 +12,7 @@ import type { HandleType } from "./spec.ts";
 import type { Value } from "./value.ts";
 import type { LabMachine } from "../builtins/lab_machine.ts";
 
-/** Lines of a source, ascending. */
+/** Lines of a source, ascending: `all` lines with code, and the lines that were `run`. */
 export interface LinesRun {
   /** Lines with code. */
   readonly all: readonly number[];
@@ -60,7 +60,7 @@ export type CompiledC =
  */
 export interface NotCompiled {
   readonly module: null;
-  /** There is no compiler, the tree does not fit, or the compiler was stopped. */
+  /** E0710: there is no compiler. E0713: the tree does not fit. E0714: the compiler was stopped. */
   readonly code: "E0710" | "E0713" | "E0714";
   /** A sentence without its full stop. */
   readonly problem: string;

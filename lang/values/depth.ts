@@ -4,7 +4,7 @@ import { VALUE_DEPTH } from "./limits.ts";
 import { LimitError } from "./script_error.ts";
 
 /**
- * If a value is at the given depth, the depth of its parts.
+ * The depth of the parts of a value that is at the given depth.
  *
  * @throws {LimitError} E0803 if the depth exceeds the limit.
  */

@@ -43,7 +43,7 @@ export interface NativeValue {
 /** A value with a name, or inside another value. */
 export interface NativePart {
   readonly name: string;
-  /** The expression for the value; null if there is no such expression. */
+  /** The source expression that gives the value; null if there is no such expression. */
   readonly expression: string | null;
   readonly value: NativeValue;
 }

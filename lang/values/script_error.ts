@@ -13,7 +13,7 @@ export class ScriptError extends Error {
   override readonly name: string = "ScriptError";
   /** Identifies the mistake in the table of diagnostics. */
   readonly code: DiagnosticCode;
-  /** How to correct it, or null. */
+  /** How to correct the mistake, or null. */
   readonly hint: string | null;
 
   /**

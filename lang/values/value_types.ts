@@ -162,7 +162,7 @@ export function castable(type: Type): boolean {
 /** The prefix of types for groups of counters: `counters.iotlb` has such a type. */
 const COUNTERS_OF = "@counters_";
 
-/** A description at the start of a sentence. */
+/** A text with a capital first letter, for the start of a sentence. */
 export function capitalized(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1);
 }

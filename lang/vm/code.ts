@@ -68,7 +68,7 @@ export interface AssertionInfo {
    */
   readonly compared: readonly (readonly [number, number])[];
   readonly hasMessage: boolean;
-  /** Null for an invariant, which is evaluated again and again. */
+  /** Index into `Code.expectations`; null for an invariant, which is evaluated again and again. */
   readonly expectation: number | null;
 }
 
@@ -166,7 +166,7 @@ export interface RaceInfo {
   readonly trial: number;
   /**
    * True if the rest of the run is repeated for each order, too. Otherwise only the race is
-   * repeated, and it has a value.
+   * repeated, and the race has a value.
    */
   readonly whole: boolean;
 }
@@ -233,7 +233,7 @@ export class CodeTables {
   readonly patterns: EventsInfo[] = [];
   readonly fails: FailInfo[] = [];
   readonly failEachs: FailEachInfo[] = [];
-  /** `compare`: each machine that the block runs on. */
+  /** For each `compare`, the machines that its block runs on. */
   readonly comparisons: (readonly ComparedMachine[])[] = [];
   readonly races: RaceInfo[] = [];
   readonly trialDuties: TrialDuty[] = [];

@@ -62,7 +62,8 @@ export interface StatementListener {
    */
   started(statement: number): boolean;
   /**
-   * Calls have returned, or were unwound. @param calls The number of calls that are still active.
+   * Called when calls have returned or were unwound. @param calls The number of calls that are
+   * still active.
    */
   returned?(calls: number): void;
 }
@@ -87,7 +88,7 @@ export interface Control extends ExecutionContext {
   readonly machine: LabMachine;
   /** Catchers of kernel errors, innermost last. */
   readonly handlers: Handler[];
-  /** The open blocks, the innermost last. */
+  /** The open scopes, the innermost last. */
   readonly scopes: RunScope[];
   /** Statements with an expectation that was checked, as indexes into `Code.expectations`. */
   readonly reached: Set<number>;
@@ -118,8 +119,8 @@ export interface Control extends ExecutionContext {
   /** Pushes an operand for the next instruction. */
   push(value: Value): void;
   /**
-   * The number of calls below the current frame. The two next properties are the end of the frame's
-   * operands, and the start of the frame.
+   * `depth` is the number of calls below the current frame, `sp` the end of the frame's operands,
+   * and `fp` the start of the frame.
    */
   readonly depth: number;
   readonly sp: number;
@@ -129,7 +130,7 @@ export interface Control extends ExecutionContext {
    * `StatementOver` is thrown. An error that the code does not catch ends the run.
    */
   runBetween(pc: number, fp: number): void;
-  /** The call that an event's `site` refers to; its statement if that contains several calls. */
+  /** The call that an event's `site` refers to; the whole statement if it contains several calls. */
   siteCall(site: number): Span | null;
   readonly limits: Limits;
   tooManySteps(): LimitError;

@@ -35,7 +35,7 @@ export class Invariants {
     this.#check(info, closure, null);
     this.vm.atRest();
     const stop = this.vm.machine.listen((event) => {
-      // Events during the evaluation of a condition are found by `#check`, once it is evaluated.
+      // Events during the evaluation of a condition are found by `#check`, after the evaluation.
       if (!this.#checking) this.#check(info, closure, event);
     });
     this.vm.scopes.push({ leave: stop });

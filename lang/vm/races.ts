@@ -44,7 +44,7 @@ export interface RaceEntry {
 interface RaceBlock {
   /** The next statement; null at the end of the block. */
   next: RaceEntry | null;
-  /** The block's handlers, while another block runs. */
+  /** The block's handlers, scopes and CPU, while another block runs. */
   handlers: Handler[];
   scopes: RunScope[];
   cpu: number;

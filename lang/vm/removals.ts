@@ -14,7 +14,7 @@ import { RemovalStory } from "./removal_story.ts";
 
 /** An open block in which a driver may be removed. */
 export interface RemovalWatch {
-  /** The last event before the block. */
+  /** Number of the last event before the block. */
   readonly seq: number;
   /** The device's actions during the removal; null without any. */
   readonly meanwhile: Closure | null;

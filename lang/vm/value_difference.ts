@@ -69,7 +69,7 @@ function contentOf(value: Value, context: ExecutionContext): Uint8Array | null {
     return bytes instanceof BytesValue ? bytes.bytes : null;
   } catch (error) {
     // Copying the content may exceed the script's memory limit; the failure is then reported
-    // without it.
+    // without the content.
     if (error instanceof LimitError && error.code !== "E0802") throw error;
     return null;
   }
@@ -156,8 +156,8 @@ class Places {
   readonly shown: string[] = [];
   count = 0;
   /**
-   * Parts that may still be compared. If parts are shared, the number of comparisons can grow
-   * exponentially.
+   * Number of parts that may still be compared. It is limited because the number of comparisons can
+   * grow exponentially if parts are shared.
    */
   looksLeft = MAX_COMPARISONS;
 
@@ -212,7 +212,7 @@ class Places {
 
 /**
  * Whether two values are equal. Values of kinds that cannot be compared count as different here.
- * The comparison of the whole values raised no error because of such values.
+ * The comparison of the whole values ended before it reached such values, so it raised no error.
  */
 function sameValue(left: Value, right: Value, context: ExecutionContext): boolean {
   try {

@@ -137,7 +137,7 @@ export class Vm {
     this.frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
   }
 
-  // The interface of the run for builtins.
+  // Below: the interface of the run for builtins.
   get lab(): Lab {
     return this.machine.lab;
   }
@@ -220,7 +220,7 @@ export class Vm {
     return this.removals.isActing ? this.removals : null;
   }
 
-  // The interface of the run for its parts.
+  // Below: the interface of the run for its parts.
 
   runPending(): void {
     this.activities.runAll();
@@ -276,7 +276,7 @@ export class Vm {
 
   siteCall = (site: number): Span | null => this.code.sites[site - 1]?.call ?? null;
 
-  // The runner's interface to the VM.
+  // Below: the runner's interface to the VM.
 
   /** Prepares a call of a function; `resume` runs it. */
   start(functionIndex: number, args: readonly Value[] = []): void {
@@ -328,7 +328,7 @@ export class Vm {
     this.branches.begin();
   }
 
-  /** Sets the steps that are left to the limit again, as before each turn of a bench. */
+  /** Makes the full limit of steps available again, as before each turn of a bench. */
   refillSteps(): void {
     this.countWork();
     this.steps = this.limits.steps;

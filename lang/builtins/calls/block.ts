@@ -46,7 +46,10 @@ function sameProvider(context: ExecutionContext): (a: BioVec, b: BioVec) => bool
   return (a, b) => topology.providerAt(a.phys) === topology.providerAt(b.phys);
 }
 
-/** The length of a bio without memory, which has to be given. */
+/**
+ * The given length of a bio without memory. Throws for an operation that needs memory or has no
+ * length.
+ */
 function datalessBytes(op: DiskOp, sizeBytes: number): number {
   if (op === "write_zeroes" || op === "discard") return sizeBytes;
   throw new ScriptError(
@@ -102,7 +105,7 @@ type RequestRefusal = MergeRefusal | "peer_memory" | "apart";
 
 /**
  * The merger's reason for not merging. If the merger has no reason, it did not compare the request
- * with the bio, and the result says why.
+ * with the bio; the result is then the reason for not comparing them.
  */
 function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): RequestRefusal {
   if (merger.refusal !== null) return merger.refusal;

@@ -130,7 +130,7 @@ const MAX_PAGES = 2 ** 20;
 
 const PAGES = param.int("pages", "How many pages from there on.", 1, MAX_PAGES);
 
-/** The address to inspect; a buffer also has a length. */
+/** The memory to inspect: an address, or a buffer, which also has a length. */
 const WHERE: Parameter<Value> = { ...PHYS, decode: null };
 
 type Conversion = (encryption: MemoryEncryption, from: PhysAddr, sizeBytes: number) => void;

@@ -10,7 +10,7 @@ import { type Explanation, factLines } from "./explanation.ts";
 /** Limit of the rules that are listed; the other rules are only counted. */
 const DISPLAYED_RULES = 12;
 
-/** The facts, then the number of decisions for the device by rule. */
+/** The facts, then for each rule the number of its decisions for the device. */
 export function deviceStory(
   device: DeviceBase,
   title: string,

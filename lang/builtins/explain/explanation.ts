@@ -48,7 +48,10 @@ type NumberField<N extends EventName> = {
   [F in keyof EventFields<N>]: EventFields<N>[F] extends number | null ? F : never;
 }[keyof EventFields<N>];
 
-/** The fields of an event as the vocabulary has them, and the inputs of its decision. */
+/**
+ * The fields of an event, with the types of the event vocabulary, and the inputs of the event's
+ * decision.
+ */
 export class EventFacts<N extends EventName = EventName> {
   readonly #inputs: Readonly<Record<string, FieldValue | undefined>>;
 

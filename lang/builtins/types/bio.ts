@@ -67,7 +67,7 @@ export class BioTarget {
     return true;
   }
 
-  /** The bio for the block layer. Each call makes a new one, because submitting changes it. */
+  /** The bio for the block layer. Each call makes a new bio, because submitting changes a bio. */
   toBio(): Bio {
     const block = this.device.disk.blockSizeBytes;
     const bio = new Bio(

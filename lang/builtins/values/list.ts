@@ -332,7 +332,7 @@ function lineStart(item: Value, context: ExecutionContext): string {
 }
 
 /**
- * Formats records that all have the same keys as a table. Returns null for other items, or if the
+ * Formats records, if all have the same keys, as a table. Returns null for other items, or if the
  * table is too wide.
  */
 function recordTable(items: readonly Value[], context: ExecutionContext): string[] | null {

@@ -1,4 +1,4 @@
-/** The files that calls such as `read_json("sizes.json")` read, each call once, before anything runs. */
+/** Reads the files of calls such as `read_json("sizes.json")`, each call once, before anything runs. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../../source.ts";
 import { loadNamedFile, type SourceLoader } from "../../syntax/load_files.ts";
@@ -9,7 +9,7 @@ import type { Value } from "../../values/value.ts";
 
 type Reads = NonNullable<FunctionSpec["reads"]>;
 
-/** The contents of a file; its value may be none. */
+/** The contents of a file as a value, which may be `none`. */
 export interface ReadData {
   readonly value: Value;
 }

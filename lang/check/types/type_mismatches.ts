@@ -79,8 +79,8 @@ export class TypeMismatches {
   check: ItemCheck | null = null;
 
   /**
-   * @param madeBy The expression that made the item or entry that an expression reads; otherwise
-   *   null.
+   * @param madeBy Returns the expression that made the list item or record entry that `use` reads;
+   *   null if `use` reads neither.
    */
   constructor(
     readonly resolution: Resolution,
@@ -252,7 +252,10 @@ export class TypeMismatches {
     return { origin, isBlamed: isBlamed(origin) };
   }
 
-  /** Whether a value is in needless parentheses, as `(1)`: a call that lost its function. */
+  /**
+   * Whether a value is in needless parentheses, such as `(1)`: the rest of a call that lost its
+   * function.
+   */
   #hasNeedlessParentheses(value: Expression | null): boolean {
     if (value === null) return false;
     return remembered(this.#needless, value, () => isInParentheses(spanText(value.span)));

@@ -5,7 +5,7 @@ import type { CodeEntry } from "./entry.ts";
 
 const ENTRIES: [string, CodeEntry][] = Object.entries(CHECK_CODES);
 
-/** Code that the examples need before them. */
+/** Code to put before the examples that need it. */
 const MACHINE = `machine { iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } } }
 `;

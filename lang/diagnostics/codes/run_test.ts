@@ -8,7 +8,7 @@ import { RUN_CODES } from "./run.ts";
 
 const ENTRIES: [string, CodeEntry][] = Object.entries(RUN_CODES);
 
-/** Code that the examples need before them. */
+/** Code to put before the examples that need it. */
 const MACHINE = `machine { iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } } }
 `;

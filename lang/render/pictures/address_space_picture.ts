@@ -20,8 +20,8 @@ export interface PicturedSpace {
   /** Where the next search above 4 GiB starts; null for the top. */
   readonly cursor64: number | null;
   /**
-   * Numbers of ranges in the loaded and the previous magazine of each CPU's cache: `4KiB 3+0 cpu
-   * 0`.
+   * Texts about the CPUs' caches, with the numbers of ranges in the loaded and in the previous
+   * magazine: `4KiB 3+0 cpu 0`.
    */
   readonly caches: readonly string[];
 }
@@ -57,7 +57,7 @@ export function addressSpacePicture(space: PicturedSpace, rows: number): string[
   ];
 }
 
-/** One or two lines with the ranges that a machine never allocates; empty without any. */
+/** One or two lines with the ranges that a machine never allocates; empty without such ranges. */
 export function reservedLines(
   ranges: readonly { readonly start: number; readonly end: number }[],
 ): string[] {

@@ -125,7 +125,7 @@ interface UnknownLine {
   readonly span: Span;
 }
 
-// Each node with its initial parts.
+// For each kind of node, a function that makes a node with its initial parts.
 const BLOCK = (): ast.Block => ({ statements: NONE, span: NO_SPAN });
 const LET = (): ast.LetStatement => ({
   kind: "Let",

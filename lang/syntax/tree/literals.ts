@@ -92,7 +92,7 @@ function exact(
   kind: "Integer" | "Size" | "Duration",
 ): NumberValue {
   const value = Number(digits) * unit;
-  // Larger values may be rounded, but never to a value below 2^53.
+  // A value of 2^53 or more may have been rounded, but never to a value below 2^53.
   if (value < 2 ** 53) return { kind, value };
   const written = unit === 1 ? image : `${image} = ${BigInt(digits) * BigInt(unit)}`;
   return problem(image, "E0106", `Number too large: ${written}`, {
@@ -167,7 +167,7 @@ function leadingZero(image: string): NumberValue {
   });
 }
 
-/** A number that matches no form: finds out what went wrong, for the message. */
+/** Finds out, for the message, what is wrong with a number that matches no form. */
 function malformed(image: string): NumberValue {
   const bad = (reason: string, hint: string, code: DiagnosticCode = "E0103") =>
     problem(image, code, `Malformed number \`${image}\`: ${reason}`, { hint });

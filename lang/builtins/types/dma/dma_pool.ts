@@ -12,7 +12,7 @@ import { ATOMIC } from "../../calls/parameters.ts";
 
 export interface DmaPoolTarget {
   readonly pool: DmaPool;
-  /** How often the pool was destroyed: blocks allocated before are invalid. */
+  /** How often the pool was destroyed; blocks that were allocated before the last time are invalid. */
   destroyed: number;
 }
 

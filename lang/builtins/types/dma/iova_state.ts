@@ -23,7 +23,7 @@ export interface IovaStateTarget {
   kind: PeerMapType;
 }
 
-/** The target of a script's value for a two-step state that a driver stores. */
+/** The target of a script's handle for a two-step state that a driver stores. */
 export function stateOf(state: DmaIovaState, device: DmaDevice | null): IovaStateTarget {
   return { state, device, kind: "none" };
 }

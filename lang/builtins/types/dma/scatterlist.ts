@@ -57,7 +57,7 @@ interface SegmentBoundary {
   readonly bus: boolean;
 }
 
-/** The offset of a byte in its page. */
+/** The offset of a byte in its granule; 0 for a device without a domain. */
 function offsetOf(phys: number, { domain }: DmaDevice): number {
   return phys % (domain?.granuleBytes ?? 1);
 }
