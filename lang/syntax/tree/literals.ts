@@ -167,7 +167,7 @@ function leadingZero(image: string): NumberValue {
   });
 }
 
-/** Finds out, for the message, what is wrong with a number that matches no form. */
+/** Finds, for the message, the mistake in a number that matches no form. */
 function malformed(image: string): NumberValue {
   const bad = (reason: string, hint: string, code: DiagnosticCode = "E0103") =>
     problem(image, code, `Malformed number \`${image}\`: ${reason}`, { hint });
