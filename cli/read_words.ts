@@ -1,6 +1,6 @@
 /**
  * Converts the words of a command line to the values of a command's options. The command's table
- * describes these options. Both entries of `bin/` use this.
+ * describes these options. Both entries of `bin/` use this file.
  */
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import type { CommandSpec, OptionsOf, OptionSpec, OptionSpecs } from "./command.ts";

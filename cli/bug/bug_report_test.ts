@@ -29,7 +29,8 @@ const REGISTRY: Registry = {
 function smallest(text: string, registry = REGISTRY): string | null {
   const load = (source: SourceFile) =>
     loadProgram(source, { load: () => new LoadError("not_found", "no file") }, registry);
-  // A slow clock: the search ends because nothing more can be removed.
+  // The clock is slow: the search ends because nothing more can be removed, not because of the
+  // time.
   let now = 0;
   return smallestBug(new SourceFile("bug.dma", text), load, null, () => now += 0.01);
 }

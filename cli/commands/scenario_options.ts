@@ -33,7 +33,7 @@ export const TREE_FOLDER = text(
     "$DMALAB_TREE)",
 );
 
-/** Which C compiler compiles files of a kernel tree: `cli/system_clang.ts`. */
+/** Which C compiler compiles files of a kernel tree (see `cli/system_clang.ts`). */
 export const COMPILER = text(
   "NAME",
   `C compiler for files of a tree: ${PACKAGED}, or the path of a clang (default: the system's clang ` +

@@ -38,8 +38,8 @@ export function initLines(
 }
 
 /**
- * Lines about installing. A packed file of dmalab inside the folder is copied wherever the folder
- * is copied: to CI, and into a container.
+ * Lines about installing. They install from a packed file of dmalab inside the folder, because that
+ * file is copied wherever the folder is copied: to CI, and into a container.
  */
 function installLines(source: PackageSource | null): string[] {
   const install = `  npm install -D ./${PACKED_FILE}`;

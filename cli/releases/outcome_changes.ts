@@ -29,7 +29,7 @@ export interface OutcomeCause {
 }
 
 export interface OutcomeChange {
-  /** The first release with the new outcome. */
+  /** `at`: the first release with the new outcome. `from`: the release before it. */
   readonly at: KernelProfile;
   readonly from: KernelProfile;
   /** Every single difference that is enough, or one list of differences that are needed together. */

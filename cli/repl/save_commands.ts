@@ -1,6 +1,6 @@
 /**
- * Commands that write the typed text as a scenario that passes, and the events of a run for other
- * programs.
+ * Commands that write files: the typed text as a scenario that passes, and the events of a run for
+ * other programs.
  */
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";

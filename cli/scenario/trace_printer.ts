@@ -31,7 +31,7 @@ const ALARMS: ReadonlySet<string> = new Set([
   "inject",
 ]);
 
-/** Prints the events of a machine, then of the next machine. */
+/** Prints the events of several machines, one machine after the other. */
 export class TracePrinter {
   #layout: EventLayout;
   /** Depth of nested kernel calls. */

@@ -80,7 +80,7 @@ export async function runFile(
     onEvent({ ...end, report: null, exitCode, coverage: null });
     return;
   }
-  // The time limit of expressions is lost when a job is posted to a worker.
+  // The time limit of regular expressions is lost when a job is posted to a worker.
   const match = await limited(job.matches);
   try {
     for (const test of program.tests) isNamed(test, match);

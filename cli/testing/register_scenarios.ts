@@ -56,7 +56,10 @@ function registerTest(name: string, place: TestPlace | null, run: TestBody): voi
   calledAt(place, register, { name, fn: (context) => run(stepOf(context)) });
 }
 
-/** The used part of Deno's `TestContext`: the package's types do not refer to Deno's. */
+/**
+ * The used part of Deno's `TestContext`. It is repeated here because the package's types do not
+ * refer to Deno's types.
+ */
 interface StepContext {
   step(step: { name: string; ignore: boolean; fn: () => void }): Promise<boolean>;
 }

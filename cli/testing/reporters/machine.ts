@@ -76,7 +76,7 @@ export function tapReporter(screen: Screen): TestReporter {
         screen.out(`not ok ${number} - snapshot ${tapText(place)}\n`);
         screen.out(tapBlock("diff", lines));
       }
-      // Readers of TAP treat a plan of 0 tests as skipped.
+      // Readers of TAP treat a plan of 0 tests as skipped, so a run without tests bails out.
       screen.out(noTest === null ? `1..${number}\n` : `Bail out! ${noTest}\n`);
     },
   };
