@@ -44,7 +44,7 @@ export class Documents {
     this.#understood.clear();
   }
 
-  /** Notes that a file on the disk has changed. */
+  /** Drops all analyses, because a file on the disk has changed. */
   forget(): void {
     this.#understood.clear();
   }

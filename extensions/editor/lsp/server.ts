@@ -76,7 +76,7 @@ export class Server {
   readonly #values = new RecordedValues();
   /** Texts that were opened or saved, and not recorded since. */
   readonly #unrecorded = new Set<string>();
-  /** Recordings run one after another. */
+  /** The end of the last recording: recordings run one after another. */
   #recording = Promise.resolve();
   /** Whether the client has disconnected: then recordings end. */
   #isOver = false;

@@ -42,7 +42,10 @@ function coloured(text: string): DecorationSet {
   return builder.finish();
 }
 
-/** Lines with a class: the current statement, a marked line, or the line at which the run stops. */
+/**
+ * A line and its CSS class: the current statement, a marked line, or the line at which the run
+ * stops.
+ */
 interface LineMark {
   /** From 1. */
   readonly line: number;
@@ -145,7 +148,7 @@ export class SourceEditor {
       notes,
       EditorState.tabSize.of(2),
       EditorView.contentAttributes.of({ "aria-label": "Scenario", tabindex: "0" }),
-      // Tab leaves the editor, so that keyboard users can always leave it.
+      // Tab is not bound: it leaves the editor, so that keyboard users can always leave it.
       keymap.of([
         {
           key: "Mod-Enter",

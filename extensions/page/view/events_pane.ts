@@ -334,14 +334,14 @@ class EventTexts {
   }
 }
 
-/** Delay after a run is shown before its texts are made. */
+/** Time between showing a run and making its texts. */
 const TEXTS_AFTER_MS = 500;
 /** Maximum number of events for which texts are kept: some 100 bytes each. */
 const MAX_TEXTS = 300_000;
 
 /**
- * Returns whether an event has every word of a query in its name, its device, its request or its
- * text.
+ * Returns a function that tells whether an event has every word of a query in its name, its device,
+ * its request or its text.
  */
 function matcher(texts: EventTexts, query: string): (seq: number) => boolean {
   const request = query.match(/\breq(?:uest)?\s*#?(\d+)/);

@@ -25,7 +25,10 @@ export interface Selection {
   readonly place?: string;
 }
 
-/** The address ranges in a list of values: each address with the size that follows it. */
+/**
+ * The address ranges in a list of values: one from each address, all with the first size in the
+ * list.
+ */
 export function spansOf(values: readonly Omit<CellView, "text">[]): readonly AddressSpan[] {
   const size = values.find(({ name }) => name === "size_bytes" || name === "length_bytes")?.value;
   const length = typeof size === "number" && size > 0 ? size : 1;

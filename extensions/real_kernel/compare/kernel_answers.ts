@@ -42,7 +42,7 @@ export const REQUEST_FIELDS: Readonly<
   gap_bit: ({ real: { gapBit } }) => gapBit === null ? null : { gapBit },
   format: ({ real: { device } }) =>
     device === null ? null : { format: device.format === "none" ? null : device.format },
-  // Only for a range: for a list, the number of mapped entries is not observed.
+  // Only for a range, because the number of mapped entries of a list is not observed.
   iova: ({ range, real: { map } }) =>
     map.some(({ kind }) => kind === "dma_iova_try_alloc") ? { iova: range } : null,
   nvme_status: ({ real: { status } }) => status === null ? null : { nvmeStatus: status },
@@ -61,9 +61,9 @@ export const REQUEST_FIELDS: Readonly<
  * Number of mappings that are still live: single mappings, lists and ranges, counted in the same way as in
  * the model.
  *
- * @param isTranslated Whether the IOMMU translates. If not, only mappings of the IOMMU are counted,
- *   and their number is 0: without translation the driver may leave out unmaps, so that its calls
- *   do not show the number.
+ * @param isTranslated Whether the IOMMU translates. If not, the number is 0, because only mappings of the
+ *   IOMMU are counted: without translation the driver may leave out unmaps, so that its calls do not show
+ *   the number.
  */
 export function liveOf({ map, unmap }: TracedRequest, isTranslated: boolean): number {
   const count = (list: readonly Step[], kinds: ReadonlySet<StepKind>) =>

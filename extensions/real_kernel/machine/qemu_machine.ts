@@ -1,9 +1,9 @@
 /**
  * Translates a scenario's machine into a QEMU machine and a kernel command line.
  *
- * QEMU cannot emulate every machine. If QEMU cannot express a key, and the key changes no mapping
- * of an NVMe request, the key is changed in the model and in QEMU, and the change is printed. With
- * any other key that QEMU cannot express, the test is not run.
+ * QEMU cannot emulate every machine. If QEMU cannot express a key of the machine, and the key
+ * changes no mapping of an NVMe request, the key is changed in the model and in QEMU, and the
+ * change is printed. With any other key that QEMU cannot express, the test is not run.
  */
 import { type BlockSettings, type LabConfig, NVME, type PciNodeConfig } from "@dmalab/devices";
 import { formatSize } from "@dmalab/lang/text";
@@ -346,7 +346,7 @@ function defaultSettings(): NvmeSettings {
   ) as NvmeSettings;
 }
 
-/** Blocks that are built in the guest; other blocks do not affect the comparison. */
+/** Kinds of blocks that are built in the guest; other blocks do not affect the comparison. */
 const BUILT: ReadonlySet<string> = new Set(["nvme", "switch", "bridge", "port"]);
 
 /** Settings of a disk that are translated, or that do not affect the comparison. */
@@ -387,7 +387,8 @@ const SAID_OF_IOMMU: ReadonlySet<string> = new Set([
   "forcedac",
   "iotlbEntries",
   "pageSizesBytes",
-  // Device addresses are compared in pairs, so that reserved ranges do not matter.
+  // The comparison pairs the device addresses of the model with those of the kernel, so that
+  // reserved ranges do not matter.
   "reserved",
 ]);
 

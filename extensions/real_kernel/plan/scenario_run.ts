@@ -181,7 +181,7 @@ function blockersOf(
   return found;
 }
 
-/** All memory of some tests, from which the islands are made. */
+/** All memory of some tests, from which the islands (`islands.ts`) are made. */
 export function* memoryOf(tests: readonly RecordedTest[]): Generator<BioVec> {
   for (const { submissions } of tests) {
     for (const { submission: { metadata, vecs } } of submissions) {

@@ -108,7 +108,10 @@ export async function writeText(page: Page, text: string): Promise<void> {
   await page.keyboard.insertText(text);
 }
 
-/** The whole text in the editor, which draws only the visible part. */
+/**
+ * The link that shares the text in the editor. It has the whole text; the editor draws only the
+ * visible part.
+ */
 export async function sharedText(page: Page): Promise<string> {
   await page.click("#share");
   await waitFor(page, `location.hash.startsWith("#d1=")`);
