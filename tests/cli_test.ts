@@ -532,7 +532,7 @@ Deno.test("vectors --negative writes malformed commands, and takes nothing that 
 });
 
 Deno.test("vectors writes to a file or to the standard output, and says when it cannot", async () => {
-  // The vectors for controllers, because making them takes less time than the other vectors.
+  // Prints the vectors for controllers, because making them takes less time than the other vectors.
   const printed = await dmalab("vectors", "--negative");
   assertEquals(printed.code, 0);
   using folder = new TempFolder({});

@@ -151,7 +151,7 @@ export function machine(user: number, cpus = FEW_CPUS): Machine {
   return { folder, tracing, functions: functions.join("\n"), env };
 }
 
-/** The contents of the tracer's own files, which must be the same before and after. */
+/** The contents of the tracer's own files, which must be the same before and after a collection. */
 const SETTINGS: Readonly<Record<string, string>> = {
   tracing_on: "1\n",
   current_tracer: "function\n",

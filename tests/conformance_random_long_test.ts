@@ -43,7 +43,7 @@ const GOLDEN = "tests/golden";
 const MAX_REQUESTS = 120;
 const MAX_LINES = 1500;
 
-/** A change, and whether its record then differs. */
+/** The place of a change in a record, and whether the comparison notices the change. */
 interface Tried {
   readonly place: string;
   readonly differs: boolean;
@@ -167,7 +167,8 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
     let chosen: Tried | null = null;
     let seen = 0;
     const watch: WatchResults = (op, results, differs) => {
-      // Each operation is chosen with the same probability.
+      // Replaces the earlier choice with a probability of 1/`seen`, so that each operation is
+      // chosen with the same probability.
       if (random.below(++seen) > 0) return;
       const changes = [...changesOf(results, op, isGivenResult)];
       if (changes.length === 0) return;

@@ -44,7 +44,8 @@ Deno.test("strict or lazy is worked out from what was asked for, and compared (d
   assertEquals(describedAt("v7.2-lazy", { mode: "dma-strict" }), "config.mode");
   assertEquals(describedAt("v7.2-lazy-cm", { caching_mode: false }), "config.mode");
   assertEquals(describedAt("v7.2-strict-cmoff", { lazy_requested: true }), "config.mode");
-  // An AMD IOMMU that caches absent entries, too, as each recorded AMD IOMMU did.
+  // An AMD IOMMU that caches absent entries, as each recorded one did, also stays strict if lazy
+  // mode was requested.
   assertEquals(describedAt("v7.2-amd-strict", { lazy_requested: true }), undefined);
   assertEquals(
     describedAt("v7.2-amd-strict", { lazy_requested: true, caching_mode: false }),

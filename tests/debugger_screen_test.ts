@@ -213,7 +213,8 @@ test("what a script prints does not command the terminal, and Ctrl-C ends a sear
 test("dmalab test --debug opens where the first test failed, and ends as the tests did", () =>
   withShell(80, 24, async ({ left, pty }) => {
     await pty.press(`${DEBUG.replace(" debug left.dma", " test left.dma --debug")}\n`);
-    // The values are printed last; the output of the tests contains them, too.
+    // The values are printed last. The output of the tests contains them, too; only the debugger's
+    // output has the marked line before them.
     const opened = await pty.seeScreen(/^ > 11 {4}assert[^]*\n +\| +1 +false/m);
     assertMatch(opened, /^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2/m);
     await pty.screenAfter(LEFT, /event 17\/18/);

@@ -69,7 +69,6 @@ export async function runDeno(
   await Promise.all([read(child.stdout), read(child.stderr)]);
   const { code, signal, success } = await child.status;
   clearTimeout(timer);
-  // With an empty cache the first run fetches packages, and prints that among the program's output.
   const times = measured ? [...output.matchAll(TIMES)].at(-1) : undefined;
   const [, ...[userMin, user, systemMin, system]] = (times ?? []).map(Number);
   return {
@@ -77,6 +76,8 @@ export async function runDeno(
     code,
     signal,
     cpuSeconds: times === undefined ? 0 : 60 * (userMin! + systemMin!) + user! + system!,
+    // With an empty cache the first run fetches packages, and prints that among the program's
+    // output.
     output: blankAnsi(output).replace(/^(?:Download|Initialize) .*\n/gm, ""),
   };
 }

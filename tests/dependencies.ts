@@ -30,7 +30,7 @@ interface Lock {
   >;
 }
 
-/** The package's own name, by which scenarios are started. */
+/** Matches the package's own name, by which scenarios are started. */
 const OWN = /^npm:\/?dmalab(?=[@/])/;
 
 /**

@@ -195,7 +195,10 @@ const ITEM: fc.Arbitrary<string> = fc.oneof(
   ),
 );
 
-/** Replaces a declaration, adds one, or removes one. */
+/**
+ * Replaces a declaration, adds one, or removes one: the declaration's index, the number of removed
+ * declarations, and the new declaration.
+ */
 const CHANGE = fc.tuple(fc.nat(20), fc.constantFrom(0, 1, 1, 1, 2), fc.option(ITEM));
 
 Deno.test("a change of one declaration reaches all that depend on it", () => {

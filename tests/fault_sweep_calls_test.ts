@@ -81,7 +81,7 @@ const nameOf = (error: number) => error === 0 ? "OK" : errnoName(error);
 Deno.test("dma_map_phys() gives the error value wherever it fails, and keeps nothing (dma.md 1.8)", () => {
   for (const environment of ALL) {
     const outcome = answers(environment, ({ dev, machine: { dma } }) => {
-      // The buffer crosses a granule and begins inside a granule, so that it is bounced for an
+      // The buffer begins inside a granule and ends in a later one, so that it is bounced for an
       // untrusted device.
       const addr = dma.dmaMapPhys(dev, at(0x10_0e00), 0x1400, DMA_TO_DEVICE);
       if (addr !== DMA_MAPPING_ERROR) dma.dmaUnmapPhys(dev, addr, 0x1400, DMA_TO_DEVICE);

@@ -57,7 +57,7 @@ export function grammarProblems(grammar: Grammar, name: string, text: string): s
   return problems;
 }
 
-/** The scopes at an offset, as one text. */
+/** Returns a function from an offset to the scopes at this offset, as one text. */
 function scopesOf(grammar: Grammar, source: SourceFile): (offset: number) => string {
   let state = textmate.INITIAL;
   const lines = Array.from({ length: source.lineStarts.length }, (_, index) => {

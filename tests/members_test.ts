@@ -98,9 +98,10 @@ Deno.test("the picture in docs/dev/architecture.md has each arrow between member
   assertEquals(drawn.toSorted(), [...there].toSorted());
 });
 
-// Imports of types are not counted: a file imports a class itself as a type, because no interface
-// repeats the description of the class. Late imports are not counted either: the list of extensions
-// loads parts of the command line, and commands load that list only when they need it.
+// Imports of types are not counted, because a file that needs only the type of a class imports the
+// class itself: no interface repeats the description of the class. Late imports are not counted
+// either: the list of extensions loads parts of the command line, and commands load that list only
+// when they need it.
 Deno.test("no more than three files load each other in a circle", () => {
   const loads = IMPORTS.filter(({ late, typeOnly }) => !late && !typeOnly);
   const next = Map.groupBy(loads, ({ from }) => from);
@@ -137,18 +138,21 @@ Deno.test("starting a scenario loads nothing that only some scenarios need", () 
   // All these files are read before the first line is printed, so each addition needs a reason. The last seventeen additions are:
   // numbers in bytes (two), the branches of a run, the option that names a branch, lists of any length, lists that a mapping
   // merges, the entry of `bin/` with the place that provides extensions (three), removals of drivers, the story of a driver's
-  // removal and a device that is pulled out, the device-TLB, a dma-buf (two), the kinds that an editor keeps from one version of
-  // a text to the next, and the places of a system's clang. One more file exists because pages, which load no host, also print
-  // words of command lines. Twenty-four files were added when members got fewer entry files; the bundler drops the unused parts
-  // of an entry. One of these files is the axis of plots, which the entry for texts loads.
+  // removal and a device that is pulled out, the device-TLB, a dma-buf (two), the inferred kinds that an editor keeps from one
+  // version of a text to the next, and the places of a system's clang. One more file exists because pages, which load no host,
+  // also print words of command lines. Twenty-four files were added when members got fewer entry files; the bundler drops the
+  // unused parts of an entry. One of these files is the axis of plots, which the entry for texts loads.
   assert(files.size > 200 && files.size <= 626, `${files.size} files`);
   assertEquals([...files].filter((path) => path.startsWith("extensions/")), []);
-  // Tables are read while a scenario is checked, which cannot wait: loading d3-dsv takes a
-  // millisecond.
+  // d3-dsv is loaded at once: tables are read while a scenario is checked, and the check cannot
+  // wait for a late import. Loading d3-dsv takes a millisecond.
   assertEquals([...packages].sort(), ["chevrotain", "d3-dsv", "deno-std/path/posix/mod.js"]);
 });
 
-/** The tables of commands; each loads the record of a command when the command is named. */
+/**
+ * The files with the tables of commands; a table loads the record of a command when the command is
+ * named.
+ */
 const TABLES = /^cli\/commands\/mod\.ts$|^extensions\/\w+\/extension\.ts$/;
 const RECORDS = new Set(
   IMPORTS.filter(({ from, late, to }) => late && TABLES.test(from) && /\bcommands?\b/.test(to))

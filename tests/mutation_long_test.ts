@@ -81,8 +81,8 @@ Deno.test("all changes stand in one text, each behind its switch, on the lines t
 });
 
 /**
- * For each line of the changed file, the lines of uses at which a test may notice a change of that
- * line.
+ * For each line of the changed file, the uses of its value, as `path:line`. A test that reaches
+ * such a use may notice a change of that line.
  */
 function usesIn(files: Readonly<Record<string, string>>): Record<number, string[]> {
   using folder = new TempFolder();

@@ -12,7 +12,10 @@ import { ROOT } from "./source_text.ts";
 
 const PAGE = "docs/typescript.md";
 
-/** The exports of `dmalab/test`, which the library's page does not use. */
+/**
+ * A program that uses the exports of `dmalab/test`. The programs of the library's page do not use
+ * them.
+ */
 const TESTS = `import { registerScenarios } from "dmalab/test";
 registerScenarios("ring.dma", { match: /wraps/, seed: 7, lenient: true });
 `;

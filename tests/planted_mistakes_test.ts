@@ -25,7 +25,7 @@ const MODES: Readonly<Record<string, string>> = {
   untrusted: "iommu { mode = lazy }",
 };
 
-/** Modes in which a device uses a copy of half a page. */
+/** Modes in which a device uses a copy if half a page is mapped. */
 const BOUNCING = new Set(["bounced", "untrusted"]);
 
 const MAP = (size: string, dir: string) => `let m = dma_map_single(nic, buf, ${size}, ${dir})\n`;

@@ -39,7 +39,10 @@ interface Parsed extends SourceText {
  */
 const TEST_FILE =
   /^(?:extensions\/\w+\/)?tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
-/** Code with objects that belong to a machine; a hunt creates thousands of machines. */
+/**
+ * Code with objects that belong to a machine. No closure may keep them alive too long, because a
+ * hunt creates thousands of machines.
+ */
 const OF_MACHINES =
   /^(?:devices|extensions\/(?:c_drivers|hunt\/(?:driver|requests)|kernel_tree\/oracle|topology|vectors)|lang|recording|runtime)\//;
 /** Folders in which a page is looked up if it is named without a folder. */
@@ -158,7 +161,8 @@ export class House {
 
   /**
    * Interfaces with exactly one implementing class, if the class is in the same member: `import type`
-   * can name the class. A class in a test, such as a fake, counts as an implementing class, too.
+   * can name the class instead of the interface. A class in a test, such as a fake, counts as an
+   * implementing class, too.
    */
   singleClassInterfaces(): Finding[] {
     const classes = classesByInterface(this.#files);
@@ -236,7 +240,7 @@ export class House {
     );
   }
 
-  /** `as unknown as`: it hides that the types are wrong. */
+  /** Casts with `as unknown as`, which hide that the types are wrong. */
   forcedCasts(): Finding[] {
     return this.#product.flatMap((file) => {
       const found: Finding[] = [];

@@ -54,8 +54,8 @@ export const ESCAPES = "\x1b[2J\x1b[8m\x07\x08\u009b31m\u202e\u2066\u200fx";
 const ENTRY_COUNT = { first: 100_000, other: 20_000 };
 
 /**
- * Parts that a machine can contain in large numbers. Each has the text before all parts, the text
- * of one part, and the text after all parts.
+ * Parts that a machine can contain in large numbers. Each has a name, the text before all parts,
+ * the text of one part, and the text after all parts.
  */
 const ENTRIES: readonly (readonly [string, string, (index: number) => string, string])[] = [
   ["root ports", " pci {\n", (index) => `root_port r${index} { }\n`, "}"],

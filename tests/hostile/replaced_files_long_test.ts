@@ -14,8 +14,8 @@ const RESULTS = USES.filter(({ isFolder, place, way, words }) =>
 );
 
 /**
- * The text that the output must contain, for files that are checked by their content, or that get
- * the next free name.
+ * By file, the text that the output must contain instead of `error[E1103]`. The first file is
+ * checked by its content; the command of the second file takes the next free name.
  */
 const OWN_ANSWERS: Readonly<Record<string, string>> = {
   "out/shard-0001.jsonl": "it is not a shard file",

@@ -113,7 +113,7 @@ export function allSources(root: string): string[] {
     .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts") && !isOwn(path));
 }
 
-/** The files that try the mutants are never mutated themselves. */
+/** Whether a file is one of the files that try the mutants, which are never mutated themselves. */
 function isOwn(path: string): boolean {
   return path.startsWith("tests/mutation/") && path !== REPLAYED;
 }

@@ -173,7 +173,7 @@ export function comparePosition(recording: Recording, position: Position): numbe
   );
   const isAtFailure = recording.returnedCalls(position) > 0;
   const { count, rows, said } = fresh.at(position, (paused) => ({
-    // The run continues from here to the end of its activity.
+    // Read here, because the run continues from here to the end of its activity.
     count: own!.log.count,
     rows: rowsIn(own!.tables.values(), position.seq),
     said: expressions.map((text) =>

@@ -18,7 +18,7 @@ const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "-
  */
 const YOUNG = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
 
-/** One process: it runs the tests of a world, or checks the types. */
+/** One process: it runs the tests of a `World`, or checks the types. */
 export interface Job {
   readonly name: string;
   readonly args: readonly string[];

@@ -69,7 +69,10 @@ export class AddressWords {
   readonly #gap: bigint;
   readonly #gapPfns: number;
 
-  /** @param addressBits Width of the model's addresses where the record has 64; 64 changes nothing. */
+  /**
+   * @param addressBits Width of the model's addresses where the record's addresses have 64 bits. With
+   *   64, nothing is converted.
+   */
   constructor(private readonly addressBits: number) {
     this.#gap = 2n ** 64n - 2n ** BigInt(addressBits);
     this.#gapPfns = Number(this.#gap / GRANULE);

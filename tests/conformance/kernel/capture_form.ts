@@ -143,8 +143,8 @@ export function capturedCalls(
 
 /**
  * Moves operations to the calls under which the probes recorded them. If the line of a call was
- * written at the call's entry, the call gets all operations that follow. If the line of the next
- * call was written at its return, the operations of the next call are among them.
+ * written at the call's entry, and the line of the next call at that call's return, the operations
+ * of the next call stand under the first call.
  */
 function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
   const logged: CaptureCall[] = [];
@@ -194,7 +194,7 @@ function withUnlink(list: readonly InnerLine[], { addr, mapped }: Body): readonl
   return [{ op: "iova_unlink", addr: addr!, offset: 0, size: mapped! }, ...list];
 }
 
-/** The body of a reservation; adds the range, if it succeeded. */
+/** The body of a reservation; adds the range to `ranges` if the reservation succeeded. */
 function describeReservation(
   { given, inner: { lines: list } }: OpenCall,
   result: Fields,
@@ -251,11 +251,11 @@ const MAPPED = { ...SYNCED, phys: "phys" };
 /** The operations inside one call, collected event by event. */
 class InnerOperations extends InnerRecord {
   /**
-   * Whether this call has queued a range for flushing. If the call frees a range after that, this
-   * range was queued before the call.
+   * Whether this call has queued a range for flushing. If the call frees a range after that, the
+   * freed range was queued before the call.
    */
   #parked = false;
-  /** The lines of each event. */
+  /** By an event's name, the function that adds the event's lines. */
   readonly #seen: Readonly<Record<string, (fields: Fields) => void>> = {
     "iova.alloc": (fields) => {
       const source = fields.source === "rcache" ? "cache" : "tree";

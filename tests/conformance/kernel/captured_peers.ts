@@ -17,7 +17,7 @@ import type { DataExtent } from "./kernel_data.ts";
 const HOLE_START = 2 * GIB;
 const HOLE_END = 4 * GIB;
 
-/** The positions of the two controllers, by the names that the captures use. */
+/** The positions of the two controllers, by the captures' names of the topologies. */
 const TOPOLOGIES: Readonly<Record<string, readonly PciNodeConfig[]>> = {
   "same switch": tree(true, [portOfSwitch()]),
   "different root ports, host bridge allowed": tree(true, separatePorts()),

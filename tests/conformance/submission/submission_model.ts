@@ -165,8 +165,8 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     const op = call.op as BlockOp;
     const builder = new BioBuilder(pieces, this.#join, blockBytes);
     let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
-    // If the pages of a call fit into one bio, the call submits only one bio. Bytes that the bio
-    // does not contain go through the page cache.
+    // If the pages of a call fit into one bio, the call submits only one bio, even if that bio does
+    // not contain all bytes. The remaining bytes go through the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
     // A write has a plug around the whole call. This matters only on releases where the order of
     // requests depends on the plug. There, a call that must wait goes to sleep, which flushes the

@@ -102,7 +102,7 @@ export function playCalls(
   return null;
 }
 
-/** Thrown for an output that no text should contain. */
+/** Thrown for a problem of an input, such as an output with nonsense. */
 class Nonsense extends Error {}
 
 function count(
@@ -204,7 +204,10 @@ function keyOfInputs(inputs: readonly string[]): string | null {
   return null;
 }
 
-/** Removes inputs that are not needed: halves first, then quarters, and in the end single inputs. */
+/**
+ * Removes inputs without which `isSame` still holds: halves first, then quarters, and in the end
+ * single inputs.
+ */
 export function fewest(
   inputs: readonly string[],
   isSame: (inputs: readonly string[]) => boolean,
