@@ -22,7 +22,7 @@ export function runDeno(args: readonly string[], folder: string = PROJECT): stri
 
 /**
  * Calls a function of `child_main.ts` in a separate process. The process may read files and one
- * variable.
+ * environment variable.
  *
  * @param args Values that JSON can represent; the result is such a value, too.
  * @throws {Error} When the process fails, or its result contains NaN.
@@ -47,7 +47,7 @@ export function usedBytes(): number {
   const collect: unknown = Reflect.get(globalThis, "gc");
   if (typeof collect === "function") {
     collect();
-    // Memory of buffers is freed in another thread: a second collection waits for it.
+    // Another thread frees the memory of buffers; a second collection waits until that is done.
     collect();
   }
   const { external, heapUsed } = Deno.memoryUsage();

@@ -7,7 +7,7 @@ import { medianOf } from "@dmalab/cli/bench";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 
-/** Measured rounds, and rounds before them so that V8 optimises the code. */
+/** Numbers of measured rounds, and of rounds before them in which V8 optimises the code. */
 const ROUNDS = 15;
 const WARM_UPS = 6;
 

@@ -42,7 +42,10 @@ const ROUNDS = 7;
 const ROUND_SECONDS = 0.01;
 const WARM_UPS = 5;
 
-/** Number of pairs between two readings of the clock. A reading takes a microsecond. */
+/**
+ * Number of pairs of a map and an unmap between two readings of the clock. A reading takes a
+ * microsecond.
+ */
 const PAIRS_A_LOOK = 64;
 
 /** Address of the measured buffers, above those of the live mappings. */

@@ -44,7 +44,7 @@ class DirectSources {
 
   /**
    * Copies a file and all files that it imports, directly or indirectly.
-   * @param path From the project's folder.
+   * @param path The file's path, relative to the project's folder.
    * @param isWhole Whether its `export *` lines stay, as in an entry of the package.
    */
   copy(path: string, isWhole = false): void {
@@ -213,7 +213,7 @@ class DirectSources {
   }
 }
 
-/** Whether expressions of a file may import. Otherwise only its statements are visited. */
+/** Whether a file may have `import()` in its expressions. Otherwise only its statements are visited. */
 function hasLateImports(text: string): boolean {
   return text.includes("import(");
 }

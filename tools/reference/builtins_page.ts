@@ -206,7 +206,7 @@ function wordLines(): string[] {
   ]);
 }
 
-/** Errors of an injection point are listed up to this number. */
+/** Largest number of errors of an injection point that are listed by name. */
 const DISPLAYED_ERRORS = 8;
 
 function errorList([natural, ...others]: readonly string[]): string {

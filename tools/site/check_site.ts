@@ -71,7 +71,7 @@ function valuesOf(html: string, names: string): string[] {
   return [...html.matchAll(attributes)].map(([, value]) => value!.replaceAll("&amp;", "&"));
 }
 
-/** The file of an address; null without one. */
+/** The file of an address; null if no file has the address. */
 function pageOf(place: string): string | null {
   for (const file of [place, `${place}.html`, join(place, "index.html")]) {
     try {

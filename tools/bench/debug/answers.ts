@@ -33,7 +33,7 @@ function now(): { readonly wallMs: number; readonly cpuMs: number } {
   return { wallMs: performance.now(), cpuMs: 1000 * cpuSeconds() };
 }
 
-/** Sends requests directly, without pipes, and measures the time: only the adapter is measured. */
+/** Sends requests directly, without pipes, so that only the adapter is measured; measures the time. */
 class Asker {
   /** Milliseconds of each answer, by request. */
   readonly times: Record<string, number[]> = {};
@@ -104,7 +104,7 @@ class Asker {
   }
 }
 
-/** The requests of a client before the start, and about a file. */
+/** Sends the requests of a client before the run starts, and those about a file. */
 async function prepare(asker: Asker, path: string): Promise<void> {
   const source = { path };
   await asker.ask("setBreakpoints", { source, breakpoints: [{ line: 9, condition: "false" }] });
@@ -114,7 +114,7 @@ async function prepare(asker: Asker, path: string): Promise<void> {
   await asker.ask("loadedSources", {});
 }
 
-/** All requests of a client at one position. */
+/** Sends all requests of a client at one position. */
 async function askAt(asker: Asker, seq: number, path: string): Promise<void> {
   await asker.ask("dmalab.goto", { seq }, "stopped");
   await asker.ask("threads", {});

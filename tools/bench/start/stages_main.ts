@@ -2,7 +2,7 @@
  * The start of a scenario, stage by stage. `stages_main.js SCENARIO` runs the scenario in the same
  * way as the runner, and prints when each stage ended.
  */
-// First of all imports: the stages are separated by the times at which modules run.
+// This import comes first, because the stages are separated by the times at which modules run.
 import { BEGUN_MS, nowMs } from "./clock.ts";
 import { parse } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
