@@ -96,8 +96,8 @@ async function askQuestion(
 }
 
 /**
- * Reads a line of the terminal, including its line end; null at the end of the input. While this function
- * waits, Ctrl-C ends the process.
+ * Reads a line of the terminal, including its line end; null at the end of the input. While this
+ * function waits, Ctrl-C ends the process.
  */
 async function readTerminalLine(): Promise<string | null> {
   const chunk = new Uint8Array(LINE_BYTES);

@@ -213,7 +213,7 @@ class DirectSources {
   }
 }
 
-/** Whether a file may have `import()` in its expressions. Otherwise only its statements are visited. */
+/** Whether a file may have `import()` in expressions. Otherwise only its statements are visited. */
 function hasLateImports(text: string): boolean {
   return text.includes("import(");
 }

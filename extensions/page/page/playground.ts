@@ -239,7 +239,7 @@ class Playground {
     this.#stale(null);
   }
 
-  /** Marks the page as outdated, because it shows a run of the previous text; null removes the mark. */
+  /** Marks the page as outdated: it shows a run of the previous text. Null removes the mark. */
   #stale(why: string | null): void {
     document.body.classList.toggle("old", why !== null);
     byId("stale").hidden = why === null;

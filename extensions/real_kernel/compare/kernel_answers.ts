@@ -61,9 +61,9 @@ export const REQUEST_FIELDS: Readonly<
  * Number of mappings that are still live: single mappings, lists and ranges, counted in the same way as in
  * the model.
  *
- * @param isTranslated Whether the IOMMU translates. If not, the number is 0, because only mappings of the
- *   IOMMU are counted: without translation the driver may leave out unmaps, so that its calls do not show
- *   the number.
+ * @param isTranslated Whether the IOMMU translates. If not, the number is 0, because only mappings
+ *   of the IOMMU are counted: without translation the driver may leave out unmaps, so that its
+ *   calls do not show the number.
  */
 export function liveOf({ map, unmap }: TracedRequest, isTranslated: boolean): number {
   const count = (list: readonly Step[], kinds: ReadonlySet<StepKind>) =>

@@ -70,8 +70,8 @@ export class AddressWords {
   readonly #gapPfns: number;
 
   /**
-   * @param addressBits Width of the model's addresses where the record's addresses have 64 bits. With
-   *   64, nothing is converted.
+   * @param addressBits Width of the model's addresses where the record's addresses have 64 bits.
+   *   With 64, nothing is converted.
    */
   constructor(private readonly addressBits: number) {
     this.#gap = 2n ** 64n - 2n ** BigInt(addressBits);

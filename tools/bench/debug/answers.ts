@@ -33,7 +33,7 @@ function now(): { readonly wallMs: number; readonly cpuMs: number } {
   return { wallMs: performance.now(), cpuMs: 1000 * cpuSeconds() };
 }
 
-/** Sends requests directly, without pipes, so that only the adapter is measured; measures the time. */
+/** Sends requests and measures the time. It uses no pipes, so that only the adapter is measured. */
 class Asker {
   /** Milliseconds of each answer, by request. */
   readonly times: Record<string, number[]> = {};
