@@ -13,14 +13,18 @@ Deno.test("types that a comment names for Deno are paths for the native compiler
   });
 });
 
-Deno.test("errors have the paths of the checkout, and those about Deno's libraries are left out", () => {
+Deno.test("errors have the paths of the checkout, and those that Deno does not have are left out", () => {
   const output =
     "checkout/w.ts(1,21): error TS2726: Cannot find lib definition for 'deno.worker'.\n" +
     "../checkout/a/b.ts(3,7): error TS2322: Type 'string' is not assignable to type 'number'.\n" +
+    "checkout/v.ts(2,14): error TS4023: Exported variable 'A' has or is using name 'B' but cannot be named.\n" +
+    "  in the module 'c'\n" +
+    "checkout/v.ts(9,3): error TS4104: The type 'readonly 1[]' cannot be assigned to the mutable type '1[]'.\n" +
     "checkout/w.ts(1,21): error TS2726: Cannot find lib definition for 'esnxt'.\n";
   assertEquals(
     errorsOf(output),
     "a/b.ts(3,7): error TS2322: Type 'string' is not assignable to type 'number'.\n" +
+      "v.ts(9,3): error TS4104: The type 'readonly 1[]' cannot be assigned to the mutable type '1[]'.\n" +
       "w.ts(1,21): error TS2726: Cannot find lib definition for 'esnxt'.\n",
   );
 });
