@@ -4,7 +4,13 @@ import { DMA_TO_DEVICE } from "./dma/attributes.ts";
 import { DmaIovaState } from "./dma/iova_state.ts";
 import { at, type TestBench, testBench } from "./dma/testing.ts";
 import { ERRNO, InvariantError } from "./errno.ts";
-import { ArmedInjection, INJECTION, INJECTION_POINTS, type InjectionHit } from "./injection.ts";
+import {
+  ArmedInjection,
+  INJECTION,
+  INJECTION_POINTS,
+  type InjectionHit,
+  whatInjectionDoes,
+} from "./injection.ts";
 
 /** Maps a page; true on success. */
 function mapOne({ machine, dev }: TestBench): boolean {
@@ -131,6 +137,11 @@ Deno.test("the same run passes the same places, and failing at one changes only 
     const cut = placesOf(new ArmedInjection(place, nth, nth));
     assertEquals(cut.slice(0, index + 1), whole.slice(0, index + 1));
   });
+});
+
+Deno.test("a point fails something, or joins the entries of a list; an unknown one fails", () => {
+  const names = [INJECTION_POINTS[0]!.name, "dma_map_sg.merge", "none"];
+  assertEquals(names.map(whatInjectionDoes), ["fails", "joins entries", "fails"]);
 });
 
 Deno.test("every point has a name of its own, a natural error first, and a sentence", () => {

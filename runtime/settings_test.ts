@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { KIB } from "./address.ts";
 import {
+  answerDelay,
   BOOL,
   defaultsOf,
   duration,
@@ -52,6 +53,10 @@ Deno.test("wantedInstead() takes what a row describes, `none` and the default, a
     [ROWS.areas, null, null],
     [ROWS.place, 0, null],
     [any(BOOL), 0, "true or false"],
+    [any(answerDelay()), 0, null],
+    [any(answerDelay()), null, null],
+    [any(answerDelay()), -1, "anything from 1 to 1000000000000"],
+    [any(answerDelay()), true, "a number or null"],
     [any(duration(5)), 4, "anything from 5 to 1000000000000"],
     [any(word("a", "b")), "c", "one of a, b"],
     [any(sizes(KIB, 4 * KIB)), [KIB, 3 * KIB], "a power of two"],

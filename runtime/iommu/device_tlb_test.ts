@@ -87,6 +87,15 @@ Deno.test("an answer from the IOTLB covers the page of its entry, whatever was w
   assertEquals(reads(large + 256 * PAGE), "device_tlb");
 });
 
+Deno.test("an answer from a walk covers the page of the walk, whatever the first IOTLB entry covers", () => {
+  const { map, reads } = rig({ atsEntries: 1 });
+  const large = map(512);
+  const small = map(1, DMA_TO_DEVICE, 2 * BUFFER);
+  assertEquals(reads(large), "asks: read, walk");
+  assertEquals(reads(small), "asks: read, walk");
+  assertEquals(reads(small - PAGE), "asks: nothing, not_present", "the entry has 4 KiB");
+});
+
 Deno.test("a strict unmap waits for the device's answer, and time passes for the CPU that waits", () => {
   for (const atsAnswersNs of [0, 50_000, 59_999_999_999]) {
     const { machine, map, reads, told, unmap } = rig({ atsAnswersNs });

@@ -5,7 +5,7 @@ import type { MachineEvent } from "../../events.ts";
 import { Machine } from "../../machine.ts";
 import { defaultMachineConfig } from "../../machine_config.ts";
 import { DmaDevice } from "../device/device.ts";
-import { DmaPool } from "./pool.ts";
+import { DmaPool, lastOfNewestPage } from "./pool.ts";
 
 function bench(mode: "off" | "strict" = "off") {
   const defaults = defaultMachineConfig();
@@ -28,6 +28,11 @@ Deno.test("DmaPool hands out a block at the address it was freed with (nvme.md 7
   pool.free(again, dma);
   assertEquals(pool.alloc()!.dma, dma);
   assertThrows(() => pool.free({ phys, dma }, dma), InvariantError);
+});
+
+Deno.test("the block that was freed last on the newest page is found, wherever it is in the list (nvme.md 6)", () => {
+  const found = (...pages: number[]) => lastOfNewestPage(pages, (page) => page);
+  assertEquals([found(), found(1), found(2, 1, 1), found(1, 2, 2, 1)], [-1, 0, 0, 2]);
 });
 
 Deno.test("DmaPool is empty when it was destroyed, whatever was handed out", () => {

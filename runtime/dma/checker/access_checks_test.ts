@@ -304,6 +304,17 @@ const ROWS: readonly Row[] = [
     },
     `stale_iotlb_access of 1: read 0xffff_f000 through a stale IOTLB entry after the unmap of the mapping of 4096 bytes at 0xffff_f000: unmapped 7 ns ago, and the flush queue has not been flushed since`,
   ],
+  [
+    { iommu: { model: "amd" }, device: { ats: true, atsAnswersNs: null } },
+    (bench) => {
+      const mapped = bench.map(0x10_0000, PAGE);
+      bench.read(mapped, 16);
+      bench.unmap(mapped, PAGE);
+      bench.machine.advance(7);
+      bench.read(mapped, 16);
+    },
+    `stale_device_tlb_access of 1: read 0xffff_f000 through a stale entry of its device-TLB after the unmap of the mapping of 4096 bytes at 0xffff_f000: the device has not answered the invalidation sent 100000007 ns ago`,
+  ],
 ];
 
 Deno.test("accesses that go wrong, word for word (dma.md 1.6, 3.6, 5.3; nvme.md 7)", () => {
