@@ -4,7 +4,10 @@ import type { FailureReport } from "@dmalab/lang/run";
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130 | EndedBySignal;
 
-/** A signal has ended a session at a terminal: 128 plus its number, as in shells. */
+/**
+ * Exit codes of a session at a terminal that a signal has ended: 128 plus the signal's number, as
+ * in shells.
+ */
 export type EndedBySignal = 129 | 131 | 143;
 
 export const HELD: ExitCode = 0;

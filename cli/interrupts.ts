@@ -86,7 +86,7 @@ export class SignalWatch extends SharedInterrupts {
     return worker;
   }
 
-  /** Listens in this thread from now on: the thread only waits for workers. */
+  /** Listens in this thread from now on, because the thread only waits for workers. */
   listen(): void {
     this.#listening = true;
     host.addSignalListener("SIGINT", this.#raise);

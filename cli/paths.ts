@@ -6,7 +6,7 @@ import type nodePath from "node:path";
 import * as posix from "deno-std/path/posix/mod.js";
 import { host } from "./host.ts";
 
-/** Typed like Node's module: the package has no types. */
+/** Typed like Node's module, because the package `deno-std` has no types. */
 const paths: typeof nodePath & { readonly SEPARATOR: string } = host.build.os === "windows"
   ? await import("deno-std/path/windows/mod.js")
   : posix;

@@ -34,7 +34,7 @@ export interface CommandPermissions {
   readonly caches?: true;
   /** Has an input line at a terminal; `$VISUAL` or `$EDITOR` can edit that line. */
   readonly edits?: true;
-  /** The client names files at run time: every file may be read. */
+  /** The command's client, such as an editor, names files at run time: every file may be read. */
   readonly readsAll?: true;
   /** Looks for the root of the repository around the named folder. */
   readonly findsRoot?: true;

@@ -116,7 +116,7 @@ export function readCompilerLock(): string {
   return host.readTextFileSync(new URL("deno.lock", COMPILER));
 }
 
-/** The source that is compiled with every driver in C, in the header folder. */
+/** Path, in the header folder, of the source that is compiled with every driver in C. */
 export const SUPPORT = "dmalab/support.c";
 
 /** Whether this program may read the header folder. */

@@ -1,5 +1,5 @@
 /**
- * How long iterations of a bench take on the host: processor time, in rounds.
+ * Measures how long iterations of a bench take on the host: their processor time, in several rounds.
  *
  * All cells are started before the first cell is measured. Each cell is warmed up until its times
  * are steady. The JavaScript compiler has then optimised the code for all cells. Afterwards the

@@ -108,7 +108,7 @@ interface Findings {
    * the diagnostic.
    */
   readonly diagnostics: readonly Diagnostic[];
-  /** Files that could not be read, as sentences. */
+  /** Problems of files that could not be read, as sentences. */
   readonly unreadable: readonly string[];
   /** The first file that shows a bug of dmalab; null without one. */
   readonly withBug: string | null;

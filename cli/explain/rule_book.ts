@@ -12,7 +12,7 @@ export interface RuleSection {
 }
 
 interface Heading {
-  /** `3.3`, `3`, `3.assertions`, `T.45`, or the title as words joined by `-`. */
+  /** The heading's key: `3.3`, `3`, `3.assertions`, `T.45`, or the title as words joined by `-`. */
   readonly key: string;
   readonly level: number;
   readonly start: number;

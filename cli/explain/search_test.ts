@@ -93,7 +93,7 @@ Deno.test("every name that search() lists can be explained", () => {
 
 Deno.test("every example of a kind is explained, decoded or found", () => {
   for (const [example] of KINDS) {
-    // Extensions explain lines, messages and files.
+    // Examples of lines, messages and files are skipped, because extensions explain them.
     if (/^'|\.txt$/.test(example)) continue;
     assert(isExplained(example) || search(example, readRulePage).found.length > 0, example);
   }

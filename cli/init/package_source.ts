@@ -10,7 +10,7 @@ import { PACKAGE_FOLDER } from "../places.ts";
 /** A package that npm can install: a packed file, or a folder. */
 export interface PackageSource {
   readonly kind: "file" | "folder";
-  /** Relative to the new folder if the package is near that folder, else absolute. */
+  /** The path, relative to the new folder if the package is near that folder, else absolute. */
   readonly path: string;
 }
 
@@ -18,7 +18,7 @@ export interface PackageSource {
  * The package to install in a folder: a packed file of this version in the folder, in the current
  * folder, or in a folder above one of the two. Without such a file, the package that is running.
  *
- * @param folder Exists.
+ * @param folder An existing folder.
  * @param ownPackage The folder of the package that is running; null for sources.
  * @returns Null in a checkout without a built package.
  */

@@ -29,14 +29,20 @@ export interface PrintOptions {
    * test.
    */
   readonly only: "all" | "tests";
-  /** Reports, faults and leaks that a test does not expect are printed, but do not fail it. */
+  /**
+   * If true, reports, faults and leaks that a test does not expect are printed, but do not fail the
+   * test.
+   */
   readonly lenient: boolean;
   /**
    * The form in which every event is printed: as a line of text, or as JSON. With JSON all other
    * output goes to the error stream.
    */
   readonly trace: TraceForm | null;
-  /** Only tests with a name that contains one of these matches; all tests for an empty list. */
+  /**
+   * Patterns for names: only tests with a name that one of them matches; all tests for an empty
+   * list.
+   */
   readonly matches: readonly NameMatch[];
   /** The seed in place of the seeds that the files name; null to use the seeds of the files. */
   readonly seed: number | null;

@@ -27,7 +27,8 @@ export class SpacedLines {
 
   verdict(line: string, below: readonly string[]): void {
     this.#writeHead();
-    // The verdict follows the output of its test; the next test begins after an empty line.
+    // A verdict directly follows the output of its test. If the test before this one had output, an
+    // empty line follows that test's verdict.
     if (this.#last === "verdict" && this.#bodyBefore) this.screen.out("\n");
     this.#bodyBefore = this.#last === "body";
     this.#write("verdict", line);

@@ -54,10 +54,10 @@ export type TerminalInput =
   | { readonly kind: "redraw" }
   /** An uncaught error: the reader throws it again. */
   | { readonly kind: "thrown"; readonly error: unknown }
-  /** A signal must end the process. The exit code is the code that shells expect of the signal. */
+  /** A signal that must end the process, and the exit code that shells expect of this signal. */
   | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
 
-/** Signals that end the process. */
+/** Signals that end the process, with their exit codes. */
 const ENDINGS = { SIGHUP: 129, SIGQUIT: 131, SIGTERM: 143 } as const satisfies Partial<
   Record<Deno.Signal, EndedBySignal>
 >;
@@ -252,7 +252,7 @@ export class Terminal {
   }
 }
 
-/** How long the program that started this process may still write to the terminal. */
+/** Time after which the program that started this process no longer writes to the terminal. */
 const DISTURBED_MS = 250;
 
 /** An error from a timer, or from a promise that is not awaited. */

@@ -15,7 +15,7 @@ export interface ScreenArea {
 export interface ScreenLayout {
   /** The area of each pane; if the panes share one place, only the areas of the shown panes. */
   readonly panes: Readonly<Partial<Record<PaneName, ScreenArea>>>;
-  /** The panes share one place, and the title line lists their names. */
+  /** Whether the panes share one place. The title line then lists their names. */
   readonly isPaged: boolean;
   /** Area for the output of the last command. */
   readonly message: ScreenArea;
