@@ -17,7 +17,7 @@ export interface VectorFile {
 
 /** One read or write as it is submitted, and its expected result. */
 export interface Vector {
-  /** Counted from 1, in the order of the file. */
+  /** The vector's number, counted from 1 in the order of the file. */
   readonly id: number;
   /** A description in a few words. */
   readonly about: string;

@@ -146,7 +146,8 @@ Deno.test("the example in docs/vectors.md is a vector as it is written", () => {
   const name = ({ about, controller, iommu, kernel }: Vector) =>
     [about, kernel, iommu, controller.sgl].join();
   const written = FILE.vectors.find((vector) => name(vector) === name(shown))!;
-  // The allocator decides the address of a list, and the vector's id depends on the other vectors.
+  // The address of the list and the id are replaced: the allocator decides the address, and the id
+  // depends on the other vectors.
   const form = (vector: Vector) =>
     JSON.stringify({ ...vector, id: 0 }).replaceAll(String(vector.requests[0]!.lists[0]), "LIST");
   assertEquals(form(shown), form(written));

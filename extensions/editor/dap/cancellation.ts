@@ -61,7 +61,7 @@ export class Cancellation {
     return this.#current !== 0 && this.#heard.indexOf(this.#current, SLOTS.CANCELLED) >= 0;
   }
 
-  /** Whether the client has disconnected, or wants to end. */
+  /** Whether the client has disconnected, or wants to end the session. */
   get isEnding(): boolean {
     return Atomics.load(this.#heard, SLOTS.ENDS) > this.#ends;
   }

@@ -30,7 +30,7 @@ const LEAST_STATEMENTS = 512;
 const LEAST_MOMENTS = 16_384;
 
 export interface StoppedReason {
-  /** `failed`: at the position at which the run fails. */
+  /** Why the run stopped; `failed`: at the position at which the run fails. */
   readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused";
   readonly hit: BreakpointHit | null;
 }
@@ -175,7 +175,8 @@ export class Debuggee extends Cursor {
       this.stand(failed);
       return halt("failed");
     }
-    // Needed even without a move: the position may already have been the last statement.
+    // The output is reported even without a move: the position may already have been the last
+    // statement.
     this.#report(this.whole.output.length);
     return halt("end");
   }

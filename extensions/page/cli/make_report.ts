@@ -59,7 +59,7 @@ import { readReportPage, reportPage } from "./report_data.ts";
 
 /** The options of a report. */
 export interface PageOptions extends Omit<PrintOptions, "trace"> {
-  /** Also record which rules and exits the passing tests exercise. */
+  /** Whether to also record which rules and exits the passing tests exercise. */
   readonly coverage: boolean;
 }
 
@@ -72,7 +72,7 @@ export interface Reported {
   readonly reports: readonly RunReport[];
   /** Null if coverage was not requested. */
   readonly coverage: CoverageRecord | null;
-  /** The page was written: some run matched, and there was no error. */
+  /** Whether the page was written: some run matched, and there was no error. */
   readonly isWritten: boolean;
 }
 
@@ -228,8 +228,8 @@ async function entryRuns(
   const parts = { ...options, trace: null, observers, watch };
   const engine = await engineFor(program);
   const report = runProgramWith(engine, program, startPrinting(program, parts, said));
-  // The matches are left out here: only over all files of a suite can it be checked that each match
-  // has found a test.
+  // The name patterns are left out here. Whether each pattern has found a test can be checked only
+  // over all files of a suite.
   printReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);
   for (const bench of benches) said.out(`\n${benchText(bench)}\n`);

@@ -31,8 +31,8 @@ export async function writeReports(
       if (watch.interrupted()) break;
       const name = pageName(path, names);
       const made = await writeReport(path, { folder, name }, options, screen, watch);
-      // The exit code counts only if no page was written: `dmalab test` itself has reported failed
-      // tests.
+      // The exit code counts only if no page was written, because `dmalab test` itself has already
+      // reported failed tests.
       if (!made.isWritten) exitCode = worseExitCode(exitCode, made.exitCode);
       entries.push({
         path: printable(path),

@@ -10,7 +10,7 @@ export class Messages {
   readonly #line = byId("message");
   readonly #action = byId<HTMLButtonElement>("message-action");
   #act: () => void = () => {};
-  /** The message stays until the user closes it. */
+  /** Whether the message stays until the user closes it. */
   #stays = false;
 
   constructor() {

@@ -8,7 +8,7 @@ import { base64 } from "@dmalab/recording/views";
 export interface Shared {
   readonly files: Readonly<Record<string, string>>;
   readonly entry: string;
-  /** Index of the run in the list. */
+  /** Index of the run in the page's list of runs. */
   readonly run: number;
   /** The event and the statement; null for the default position. */
   readonly at: readonly [seq: number, statement: number] | null;

@@ -137,8 +137,8 @@ export async function againIfMissed<
 }
 
 /**
- * Whether a probe missed hits: a completion interrupted the handler of another probe. A request
- * then lacks a step.
+ * Whether a probe missed hits. A probe misses a hit if a completion interrupts the handler of
+ * another probe. A request then lacks a step.
  */
 function hasMissed({ files }: Pick<GuestReport, "files">): boolean {
   return missedHits(files.get(PROBES_FILE) ?? "").size > 0;

@@ -160,7 +160,7 @@ export interface RequestPair {
   readonly submission: RecordedSubmission;
   readonly request: NvmeRequest;
   readonly model: SimulatedRequest;
-  /** Null if the kernel has no such request. */
+  /** The kernel's request; null if the kernel has no such request. */
   readonly real: TracedRequest | null;
 }
 

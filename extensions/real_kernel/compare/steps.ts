@@ -53,7 +53,7 @@ interface StepRow {
   readonly within?: string;
   /** Only events with this value in their field `kind` are the step. */
   readonly eventKind?: string;
-  /** The step is a call: the event `ret.NAME` has its result. */
+  /** Set if the step is a call: the event `ret.NAME` then has its result. */
   readonly isCall?: true;
   /** The names of fields in the model's event, where they differ from the step's. */
   readonly renamed?: Readonly<Record<string, string>>;
@@ -64,11 +64,11 @@ interface StepRow {
   /** A tracepoint in place of a probe. */
   readonly tracepoint?: string;
   /**
-   * The step is ordered by the time of its return, because the model records its event when the
-   * step is done.
+   * Set if the step is ordered by the time of its return, because the model records its event when
+   * the step is done.
    */
   readonly isPlacedAtReturn?: true;
-  /** Steps inside this one depend on the machine's history, and are not compared. */
+  /** Set if the steps inside this one depend on the machine's history; they are not compared. */
   readonly hidesInner?: true;
 }
 

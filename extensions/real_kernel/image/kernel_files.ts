@@ -281,7 +281,7 @@ function lastLine(text: string): string {
 
 interface PackHead {
   readonly release: string;
-  /** Hash of the image, which is stored in a separate file. */
+  /** Hash of the image; the image itself is stored in a separate file. */
   readonly image: string;
   readonly modules: readonly { readonly name: string; readonly sizeBytes: number }[];
 }

@@ -13,8 +13,8 @@ export interface QemuProgram {
   /** Name of VT-d's property for first-stage tables; null without one. */
   readonly firstStage: string | null;
   /**
-   * The largest MDTS that QEMU's NVMe controller accepts. Null if every MDTS is accepted, also no
-   * limit.
+   * The largest MDTS that QEMU's NVMe controller accepts. Null if the controller may have any MDTS,
+   * or none.
    */
   readonly mostMdtsBytes: number | null;
   /** Whether QEMU's NVMe controller reads SGLs for metadata, and reports that it does. */

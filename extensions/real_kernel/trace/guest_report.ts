@@ -4,7 +4,7 @@
  */
 
 export interface GuestReport {
-  /** `6.12.117+deb13-amd64`; null when the program never ran. */
+  /** The kernel's release, such as `6.12.117+deb13-amd64`; null when the program never ran. */
   readonly release: string | null;
   /** Names of the probes that the kernel accepted in none of their forms. */
   readonly refusedProbes: readonly string[];

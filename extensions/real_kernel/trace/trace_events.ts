@@ -5,7 +5,7 @@ export interface GuestEvent {
   /** Name of the probe or tracepoint. */
   readonly name: string;
   readonly cpu: number;
-  /** The task, with its number: the events of one call are consecutive within a task. */
+  /** The task's name and number. The events of one call are consecutive within a task. */
   readonly task: string;
   /** Whether the event was recorded in an interrupt that interrupted the task. */
   readonly isInterrupt: boolean;

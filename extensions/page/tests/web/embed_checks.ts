@@ -35,7 +35,8 @@ export async function checkFrames(browser: Browser, found: Findings): Promise<vo
     await frame.focus(".cm-content");
     await page.keyboard.press("Control+End");
     await page.keyboard.insertText('print "added"\n');
-    // The page checks an edit only after a delay, but changes its state at once.
+    // The page checks an edit only after a delay. Until then it shows the state of the earlier
+    // text.
     await new Promise((done) => setTimeout(done, 300));
     await untilDone(frame);
     const printed = (await frame.textContent("#printed"))!;

@@ -130,7 +130,7 @@ new MutationObserver(() => {
 interface EditTimes {
   /** Wall time from a key to the frame with all panes updated. */
   readonly clockMs: number;
-  /** Processor time of all threads in that interval, plus the delay of the edit. */
+  /** Processor time of all threads from the key to that frame, plus the delay of the edit. */
   readonly processorMs: number;
   /** Wall time from a key to the complete output. */
   readonly doneMs: number;
