@@ -16,7 +16,7 @@ import {
   shells,
 } from "./collector_machine.ts";
 
-// The reader of logs is needed at once.
+// The log reader must be loaded before the tests use it.
 await loadLogReader();
 
 const decoder = new TextDecoder();

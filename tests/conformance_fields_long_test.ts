@@ -239,7 +239,7 @@ function changeTrace(
 ): void {
   for (const [index, line] of lines.entries()) {
     for (const { apply, name } of findings.fresh(record, line, line.op)) {
-      // The new value of an argument may be one that no machine has.
+      // A listed argument is not changed, because its new value may be one that no machine has.
       if (findings.isListed(record, name)) continue;
       const changed = lines.slice(0, index + 1).with(index, apply(line));
       const { firstDifference } = replayTrace(group, changed);

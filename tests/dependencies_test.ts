@@ -81,7 +81,7 @@ Deno.test("the page says of each package that is at hand what the package says",
     const roots = broughtBy(name, dependencies).filter((root) => root !== name);
     assertEquals(by, roots.join(", ") || "dmalab", name);
   }
-  // The packages that these tests use are installed.
+  // Some packages are always installed, because these tests use them.
   assert(rows.some(({ name, version }) => licenceOf(name, version) !== null));
 });
 
@@ -96,7 +96,8 @@ const NOT_BUNDLED = [
   "axe-core",
   "playwright-core",
   "typescript",
-  // The extension for VS Code is a separate package.
+  // Packages of the extension for VS Code, which is a separate package, and of the tests of its
+  // grammar.
   "balanced-match",
   "brace-expansion",
   "minimatch",

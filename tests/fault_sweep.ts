@@ -9,10 +9,16 @@ import {
   ResourceTracker,
 } from "@dmalab/runtime";
 
-/** An attempt on a machine on which the work before the observed work has already been done. */
+/**
+ * An attempt to observe, and its machine. All work that comes before the observed work has already
+ * been done on the machine.
+ */
 export interface Attempt<R> {
   readonly machine: Machine;
-  /** Does the observed work, and undoes it whatever happens. @returns The result for a caller. */
+  /**
+   * Does the observed work, and undoes it also after a failure. @returns The result that a caller
+   * of the work gets.
+   */
   run(): R;
 }
 

@@ -89,7 +89,7 @@ const LAYOUTS: readonly (readonly [about: string, gapBit: number, pieces: readon
   ["two scattered pages", 13, pieces(2, 4096, 8192)],
   ["512-byte pieces", 10, pieces(3, 512, 8192)],
   ["1 KiB pieces", 11, pieces(3, 1024, 8192)],
-  // Chapter 2, assertions 1 and 2.
+  // block.md, chapter 2, assertions 1 and 2.
   ["a first that ends on a page, a last that begins on one", 13, [
     [0x4001_0200, 0xe00],
     [0x4004_0000, 0x1000],
@@ -100,7 +100,7 @@ const LAYOUTS: readonly (readonly [about: string, gapBit: number, pieces: readon
     [0x4004_0000, 0xf00],
     [0x4007_7000, 0x500],
   ]],
-  // Chapter 1, assertion 3.
+  // block.md, chapter 1, assertion 3.
   ["an offset of 0x200 in the middle", 10, [
     [0x4000_0000, 0x1000],
     [0x4000_2000, 0x1000],

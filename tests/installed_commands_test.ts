@@ -104,7 +104,8 @@ const LINES: Readonly<Record<string, readonly [line: string, code: number, outpu
   report: ["report good.dma", 0, /^Wrote good\.dma\.html\.$/m],
   topology: ["topology server.txt", 0, /^server\.txt: 2 host bridges, 20 functions/m],
   trace: ["trace check - < trace.txt", 1, /^Undetermined: 0/m],
-  // Booting is tested on machines that have QEMU and a kernel.
+  // Only a refused kernel is tested here. Booting is tested on machines that have QEMU and a
+  // kernel.
   kernel: ["kernel run good.dma --kernel good.dma", 2, /It is no kernel image/],
   vectors: ["vectors --count 1", 0, /^\{"id":1,/m],
 };

@@ -16,7 +16,10 @@ function until(command: string): string {
   return `for n in $(seq 60); do ${command} 2> /dev/null && break; sleep 0.05; done`;
 }
 
-/** A line of /proc/PID/status, if the process handles SIGINT: a run does so in its first second. */
+/**
+ * Pattern of a line in the /proc/PID/status of a process that handles SIGINT. A run begins to
+ * handle SIGINT within its first second.
+ */
 const LISTENS = "^SigCgt:.*[2367abef]$";
 
 /** A shell line that prints the files with the states of the package's processes. */
@@ -58,7 +61,8 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     await t.step("npm's installation has the shell start the command", () => {
       const first = () => Deno.readTextFileSync(join(dist, "bin.js")).split("\n")[0];
       assertEquals(first(), "#!/usr/bin/env node");
-      // A linked folder is left as it is: it may be packed again, for other systems.
+      // The installation leaves a linked folder as it is, because the folder may be packed again,
+      // for other systems.
       const linked = join(base, "linked");
       Deno.mkdirSync(linked);
       for (const name of ["bin.js", "package.json", "postinstall.js"]) {

@@ -44,7 +44,7 @@ Deno.test("the library runs on Node 22 and on Deno, and changes none of the lang
     await t.step(`node: ${heading}`, () => {
       const file = project.write(`program${index}.ts`, code);
       const types = ["--experimental-strip-types", "--no-warnings"];
-      // Node prints strings in a list with other quotes.
+      // Node prints the strings of a list in single quotes, Deno in double quotes.
       const printed = run(node, [...types, file]).trimEnd().replaceAll("'", '"');
       assertEquals(printed, blocks[index + 1]!.code);
     });

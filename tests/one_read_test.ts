@@ -12,7 +12,7 @@ import { ROOT } from "./source_text.ts";
 const PAGE = Deno.readTextFileSync(join(ROOT, "docs/dev/one-read.md"));
 /** Width of the column with a frame's name in the page. */
 const NAME_COLUMNS = 29;
-/** Frames that record an event are left out. */
+/** Matches frames that record an event. These frames are left out. */
 const NOTES = /^(?:EventStream|CallEvents)\.|emitMapped$/;
 /** The outermost frame of a list: an activity, or the method of a value. */
 const OUTERMOST = /^(?:NvmeDriver\.runActivity|run)$/;

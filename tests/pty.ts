@@ -170,7 +170,7 @@ export class Pty implements AsyncDisposable {
     this.#child.kill("SIGKILL");
     await this.#child.status;
     await this.#reading;
-    // The pipe is closed already: no program reads keys any more.
+    // An error means that the pipe is closed already: no program reads keys any more.
     await this.#keys.abort().catch(() => {});
     this.#screen.dispose();
   }

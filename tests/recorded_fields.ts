@@ -88,8 +88,8 @@ function otherValue(value: Json): Json {
     case "boolean":
       return !value;
     case "string":
-      // A digit stays a digit; the kernel's message about wider addresses is compared by its
-      // number.
+      // A digit stays a digit. In the kernel's message about wider addresses, the number before
+      // `-bit` is changed, because only this number of the message is compared.
       return value.replace(/\d+(?=-bit)|.$/, (last) => last === "0" ? "1" : "0");
     default:
       return 1;

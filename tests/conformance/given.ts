@@ -30,8 +30,8 @@ export interface Exception {
    */
   readonly treatment: "given" | "left out";
   /**
-   * The field is an input only for runs without an allocation history. For runs with a history it
-   * is compared.
+   * Set if the field is an input only for runs without an allocation history. For runs with a
+   * history it is compared.
    */
   readonly withoutHistory?: true;
   readonly why: string;

@@ -22,7 +22,7 @@ export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase
   const choices = new Choices(seed * STRIDE + number);
   const share = choices.below(100);
   const program = () => laidOut(choices.pick(corpus.programs), choices);
-  // Three texts in a thousand: each costs as much as fifty others.
+  // Only three texts in a thousand are of this kind, because each costs as much as fifty others.
   if (choices.below(1000) < 3) return { text: repeatedLine(choices, corpus.pieces), run: false };
   if (share < 30) return { text: brokenText(choices, corpus.pieces), run: false };
   if (share < 74) {

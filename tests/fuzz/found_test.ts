@@ -4,7 +4,7 @@ import { judge } from "./judge.ts";
 import { LoadError, parse } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 
-/** `E0301 4 nothing … (hint)` for each error, with the lines of its notes. */
+/** Texts of the errors, such as `E0301 4 nothing … (hint)`, each with the lines of its notes. */
 function errorsOf(text: string): string[] {
   const { diagnostics } = loadProgram(new SourceFile("found.dma", text), {
     load: () => new LoadError("not_found", "no such file"),
@@ -117,8 +117,8 @@ Deno.test("a mistake costs no more because there are hundreds of them", () => {
   const inTest = (lines: number, line: (index: number) => string) =>
     `test "t" {\n${Array.from({ length: lines }, (_, index) => `  ${line(index)}\n`).join("")}}\n`;
   const texts = [
-    // The checker compared each use of a name with all names, and examined each function again at
-    // each call.
+    // For the next three texts, the checker compared each use of a name with all names, and
+    // examined each function again at each call.
     inTest(100, () => "show nonexistent_1"),
     inTest(800, (index) => `show nonexistent${index}`),
     inTest(800, (index) => `dma_map_fo${index}(1)`),

@@ -35,8 +35,8 @@ export function laidOut(text: string, choices: Choices): string {
     if (tokenType === RParen || tokenType === RBracket || tokenType === RBrace) open.pop();
     const isJoined = open.length > 0 && open.at(-1)!.tokenType !== LBrace;
     const gap = text.slice(end, startOffset);
-    // If the first token of a line can begin a statement, the line begins a statement, and ends
-    // open brackets.
+    // No line may end before a token that can begin a statement: the next line would then begin a
+    // statement, and end open brackets.
     const mayBreak = !beginsStatement(token, tokens[index + 1]) &&
       (isJoined || mayEndLine(tokens[index - 1], token));
     result += choices.oneIn(6) ? newGap(gap, mayBreak, choices) : gap;

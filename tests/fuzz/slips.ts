@@ -108,7 +108,7 @@ function judgeSlip(
     `the first in line ${line}: ${first.message}`;
 }
 
-/** Whether an error points at a changed line or a neighbour with code. */
+/** Whether an error points at a changed line or at a neighbouring line with code. */
 function pointsNear({ span: { source, start } }: Diagnostic, edit: TokenEdit): boolean {
   const lines = edit.text.split("\n");
   /** Number of lines with code above a line. */

@@ -1,6 +1,9 @@
 /** The type of a hostile case: its input, its limits, and its required end. */
 
-/** `dmalab`, the runner that runs scenarios without it, or the replay of captured data. */
+/**
+ * The program of a case: `dmalab`; the runner, which runs scenarios without `dmalab`; or the replay
+ * of captured data.
+ */
 export type Program = "command" | "runner" | "replay";
 
 /** A process of dmalab with hostile input. */

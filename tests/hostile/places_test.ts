@@ -15,10 +15,10 @@ Deno.test({
   fn: (context) => refuseAll(context, CASES.filter(isWitness)),
 });
 
-/** Tests, and code that runs in a browser or an editor. */
+/** Paths of tests, and of code that runs in a browser or an editor. */
 const OF_TESTS = /_test\.ts$|\/tests\/|^extensions\/editor\/vscode\//;
 
-/** Calls that change files, by their names in any host. */
+/** Calls of functions of `host` that change files. */
 const WRITERS =
   /\bhost\.(?:write\w*File|mkdir|rename|remove|create|copyFile|symlink|link|truncate|chmod|chown)(?:Sync)?\(|\bhost\.open(?:Sync)?\([^;]*?\b(?:write|append|create\w*|truncate): true/;
 
@@ -29,7 +29,7 @@ Deno.test("the command line writes files in one module only", () => {
   assertEquals(writers, ["cli/files/write_file.ts"]);
 });
 
-/** Calls that read files, by their names in any host. */
+/** Calls of functions of `host` that read files. */
 const READERS = /\bhost\.(?:open|read(?:Text)?File)(?:Sync)?\(/;
 
 Deno.test("the command line reads files of users in one module, and names its other readers", () => {

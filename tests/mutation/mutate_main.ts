@@ -55,7 +55,7 @@ function testFiles(name: "tests" | "others", options: Options): string[] | undef
   return paths;
 }
 
-/** The stages: the nearest tests, and the suite's others unless they are excluded. */
+/** The stages: first the nearest tests, then the suite's other tests unless they are excluded. */
 function stages(options: Options): Stage[] {
   const chosen = testFiles("tests", options);
   const nearest: Stage = {

@@ -117,7 +117,8 @@ export const MISUSES: Readonly<Record<string, Misuse>> = {
   "the error value unmapped": misuse("unmap_error_value", ({ dev, machine: { dma } }, mistake) => {
     mistake(() => dma.dmaUnmapPhys(dev, DMA_MAPPING_ERROR, SIZE, DMA_TO_DEVICE));
   }),
-  // Memory that the device cannot reach directly would be bounced, and MMIO is never bounced.
+  // Possible only where the device can reach the memory directly: other memory would be bounced,
+  // and MMIO is never bounced.
   "RAM mapped as MMIO": misuse(
     "mmio_is_ram",
     (world, mistake) => {

@@ -66,7 +66,7 @@ const PAGE = 4096;
 const MAX_PAGES = 12;
 const PAST_32_BITS = 2 ** 32;
 
-/** Source position of the driver's correct actions; a mistake has another one. */
+/** Source position of the driver's correct actions; a mistake has another position. */
 export const RIGHT_SITE = 1;
 
 export class RightUse {
@@ -167,7 +167,8 @@ export class RightUse {
   /** Allocates memory for a buffer: its address and its length. */
   #buffer(a: number, b: number): { phys: PhysAddr; sizeBytes: number } {
     const pages = 1 + a % MAX_PAGES;
-    // Whole cache lines: two buffers in the same line would overwrite each other's data.
+    // Buffers consist of whole cache lines: two buffers in the same line would overwrite each
+    // other's data.
     const offset = b % 3 === 0 ? 0 : (b % 63) * 64;
     const most = pages * PAGE - offset;
     const sizeBytes = most - (b % 5 === 0 ? 0 : Math.min(most - 64, (b % 31) * 64));

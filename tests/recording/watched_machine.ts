@@ -37,9 +37,10 @@ const COUNTED = 2000;
 
 /** The fields of a row that are compared, for tables where the machine cannot provide all fields. */
 const COMPARED: Readonly<Record<string, readonly string[]>> = {
-  // Caches round ranges up to powers of two, and the requested size is not kept.
+  // Sizes are not compared: caches round ranges up to powers of two, and the requested size is not
+  // kept.
   iova: ["device", "start"],
-  // Adjacent links are one record, wherever their memory is.
+  // `phys` is not compared: adjacent links are one record, wherever their memory is.
   mappings: ["device", "dma", "size_bytes"],
 };
 

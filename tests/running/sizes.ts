@@ -64,15 +64,15 @@ export interface World {
 }
 
 /**
- * Costs of tests that were not measured, as in a fresh clone. Those of `tests/` and of extensions run
+ * Costs of tests that were not measured, as in a fresh clone. Tests in `tests/` and in extensions run
  * whole programs.
  */
 const UNKNOWN_SECONDS = 1;
 const UNKNOWN_PROGRAM_SECONDS = 3;
 const UNKNOWN_LONG_SECONDS = 10;
 /**
- * Cost of a short test without a measured cost, if other tests have measured costs: it takes less
- * than a second.
+ * Cost of a short test without a measured cost, if other tests have measured costs: such a test
+ * takes less than a second.
  */
 const CHEAP_SECONDS = 0.15;
 

@@ -12,7 +12,10 @@ import { type Blow, type Held, SoakMachine } from "./soak_machine.ts";
 
 /** Number of machines that exist at the same time. */
 const MACHINES = 6;
-/** Numbers of batches of which one has a failure, a reset, or a removal of the disk. */
+/**
+ * One in this many batches has a failure; `RESET_EVERY`: has a reset; `REMOVAL_EVERY`: has a
+ * removal of the disk.
+ */
 const FAILURE_EVERY = 10;
 const RESET_EVERY = 200;
 const REMOVAL_EVERY = 3000;

@@ -152,7 +152,7 @@ function sweepRequest(each: Case): Sweep<string> {
 function expectedStatus({ nth, point }: SweepResult<string>, { controller }: Case): string[] {
   switch (point) {
     case "dma_iova_sync":
-      // -EIO is final; -ENOMEM would not be (block.md 2.3).
+      // The sync fails with -EIO, which is final; -ENOMEM would not be (block.md 2.3).
       return ["IOERR"];
     case "alloc_pages":
       // submit() allocates the metadata's memory, and its caller gets the error (block.md).
@@ -233,7 +233,7 @@ const LEAKING: readonly QuirkName[] = [
   "bounce_slot_lost_on_array_failure",
 ];
 
-/** A release loses only the objects that its own leaking defects lose. */
+/** Tests that a release loses only the objects that its own leaking defects lose. */
 export function testOwnDefects(kernel: KernelProfile): void {
   Deno.test(`${kernel} loses what its own three leaking defects lose, and nothing else`, () => {
     const own = KERNELS[kernel].quirks;

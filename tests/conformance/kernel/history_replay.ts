@@ -27,15 +27,15 @@ import type { KernelReplay } from "./kernel_replay.ts";
 import type { Fields } from "../inner_record.ts";
 
 /**
- * Lines of work that belongs to no request. Before such a line, separate lines show the allocations
- * of this work. The lines of the page table show its mappings.
+ * Matches the kinds of lines about work that belongs to no request. Before such a line, separate
+ * lines show the allocations of this work. The lines of the page table show the work's mappings.
  */
 const OF_OTHERS = /^dma_/;
 
-/** Lines of freed ranges, which name the CPU. */
+/** Kinds of lines about freed ranges. Such a line names its CPU. */
 const NAMES_ITS_CPU: ReadonlySet<string> = new Set(["release", "free", "swiotlb_unmap"]);
 
-/** Lines of a completion that interrupts the flush timer, and of the timer's flush. */
+/** Kinds of lines about a completion that interrupts the flush timer, and about the timer's flush. */
 const INTERRUPTS: ReadonlySet<string> = new Set([
   "iotlb_flush_all",
   "complete",

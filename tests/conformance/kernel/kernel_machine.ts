@@ -56,8 +56,8 @@ export interface CapturedParts {
 }
 
 /**
- * The profile for a kernel's version: the one with the longest name among the profiles with a name
- * that the version begins with.
+ * The profile for a kernel's version. The version must begin with the profile's name; if this holds
+ * for several profiles, the one with the longest name is returned.
  * @throws {GoldenReadError} For a kernel that dmalab does not have.
  */
 export function profileOf(kernel: string): KernelProfile {
@@ -189,8 +189,8 @@ export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk
 }
 
 /**
- * The requested IOMMU mode. A captured run shows that passthrough was requested only if the device
- * got it, because an untrusted device is translated whatever was requested.
+ * The requested IOMMU mode. An untrusted device is translated whatever was requested. Therefore
+ * requested passthrough shows in a captured run only if the device got it.
  */
 function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   if (iommu === "none") return "off";

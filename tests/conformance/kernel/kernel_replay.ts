@@ -73,7 +73,7 @@ type Form = Readonly<Record<string, Json>>;
 /** A request between its mapping and its completion. */
 interface Live {
   readonly got: Form;
-  /** Null after a refusal: the mapping has been undone. */
+  /** The driver's record of the request. Null after a refusal: the mapping has been undone. */
   readonly iod: Iod | null;
   readonly ranges: LinkedRange[];
   /** The calls that undid the mapping of a refused request's data. */

@@ -39,7 +39,7 @@ Deno.test("6.12 joins all that touches, across buffers too (captured)", () => {
 });
 
 Deno.test("one lookup takes as many pages as the bio has vectors left (captured)", () => {
-  // v7.2-none-mdts0: 1 MiB at offset 0x200 covers 257 pages.
+  // In v7.2-none-mdts0, 1 MiB at offset 0x200 covers 257 pages.
   assertEquals(sizes(build([[run(HUGE_PAGE + 0x200, MIB, LARGE)]])[0]!), [1048064, 512]);
   // In v7.2-none-mdts0-big, the first buffer has vectors of 256, 255 and 1 pages, and the next
   // buffer has vectors of 253, 252 and 7 pages.

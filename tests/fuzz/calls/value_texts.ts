@@ -107,7 +107,10 @@ function castTo(space: "phys" | "dma"): Texts {
 
 const PLAIN_KINDS = Object.keys(TEXTS) as PlainKind[];
 
-/** Fields by the type of their value, with the type that has them. */
+/**
+ * The fields of all types, grouped by the type of the field's value; `of` is the type that has the
+ * field.
+ */
 const FIELDS_BY_KIND = Map.groupBy(
   [...BUILTINS.types.values()].flatMap((type) =>
     type.fields().map(({ name, type: kind }) => ({ kind, of: type.name, name }))
@@ -134,7 +137,7 @@ export class ValueTexts {
     readonly tame: boolean,
   ) {}
 
-  /** Records the current value of a variable or of a name of the machine. */
+  /** Records the type of the current value of a variable or of a name of the machine. */
   note(name: string, value: Value): void {
     this.#variables.set(name, typeOf(value));
   }

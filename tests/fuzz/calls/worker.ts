@@ -20,7 +20,7 @@ export interface CallsResult {
 self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
   const corpus = readArguments();
   const tally = emptyTally();
-  // One problem of each kind: finding the smallest inputs takes time.
+  // Only one problem of each kind is reported, because finding the smallest inputs takes time.
   const problems = new Map<string, FoundProblem>();
   for (const number of numbersOf(data)) {
     const problem = playCalls(data.seed, number, corpus, tally, new Set(problems.keys()));
