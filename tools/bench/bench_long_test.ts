@@ -40,7 +40,8 @@ Deno.test("measureReads() drives requests through the whole path in every mode",
 
 Deno.test("layOut() leaves as many ranges in use as it is asked for, and holes between them", () => {
   const { ranges, cache } = layOut(10_000);
-  // Cached ranges stay in the tree; the interrupt window is a range, too.
+  // `ranges.count` also counts the cached ranges, which stay in the tree, and the interrupt window,
+  // which is a range, too.
   let cached = 0;
   for (let sizeClass = 0; sizeClass < 6; sizeClass++) {
     const [loaded, previous] = cache.fills(0, sizeClass);
@@ -80,8 +81,8 @@ Deno.test("256 functions reach each other as their tree says (p2p.md 9.4)", () =
   // Below a normal switch, each device reaches all other devices below the switch. Below a switch
   // that redirects, each device reaches only itself.
   const ofBridge = 3 * 16 * 16 + 16;
-  // Refused are the routes between the host bridge that is not listed and other functions, in both
-  // directions, and the routes among the functions of this bridge.
+  // The refused routes are those between the host bridge that is not listed and other functions, in
+  // both directions, and those among the functions of this bridge.
   const refused = 2 * 64 * 192 + 64 * 64 - ofBridge;
   assertEquals(askAll(largeTree()), {
     bus_addr: 4 * ofBridge,

@@ -31,7 +31,7 @@ export interface ReadOptions {
   readonly checker?: MachineConfig["checker"];
   /** Requests in flight. */
   readonly depth?: number;
-  /** Read the received data: a fresh disk's content is generated only then. */
+  /** Whether to read the received data. A fresh disk's content is generated only when it is read. */
   readonly looks?: boolean;
 }
 

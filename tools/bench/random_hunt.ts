@@ -89,8 +89,8 @@ export const RANDOM_HUNT: readonly Benchmark[] = [
   {
     name: "hunt.cases",
     doc: "steps of the hunt of random requests, with nothing to find, and how large they are",
-    // Measured in a separate process, as the package's command runs. After other benches, the state of V8
-    // would account for about a third of the time.
+    // Measured in a separate process with the V8 flags of the package's command. After other benches, the
+    // state of V8 would account for about a third of the time.
     run: () => measureInChild(measureCases, [], V8_FLAGS),
   },
   plainBenchmark(

@@ -45,7 +45,7 @@ const NAMES = [
   { name: "keyword.operator.dma", match: "\\.\\.\\.|\\.\\.=?|=>|[=!<>]=|[-+*/%|&<>=!?]" },
   { match: `\\.\\s*(${NAME})`, captures: { 1: { name: "variable.other.property.dma" } } },
   {
-    // The name may be on a later line, after comments.
+    // The name after the dot may be on a later line, after comments.
     begin: "\\.(?=\\s*(?:#.*)?$)",
     end: `(${NAME})|(?=[^\\s#])`,
     endCaptures: { 1: { name: "variable.other.property.dma" } },

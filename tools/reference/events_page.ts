@@ -38,7 +38,10 @@ export function withEventTables(page: string): string {
   });
 }
 
-/** `` `start` (a device address), `size_bytes`, `source` (`rcache`, `tree`) ``. */
+/**
+ * The text for an event's fields, such as `` `start` (a device address), `size_bytes`, `source`
+ * (`rcache`, `tree`) ``.
+ */
 function fieldsText(fields: FieldTable): string {
   return Object.entries(fields).map(([name, field]) => {
     const notes = noted(field);
@@ -48,7 +51,7 @@ function fieldsText(fields: FieldTable): string {
   }).join(", ");
 }
 
-/** A field with the notes that its name does not imply. */
+/** The notes on a field, without facts that its name implies. */
 function noted(field: Field): string {
   const words = wordsOf(field);
   const held = words.length > DISPLAYED_WORDS

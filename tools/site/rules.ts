@@ -57,7 +57,7 @@ export function ruleCitations(): {
   return { pattern: `(?<![\\w./#-])${RULE}`, addresses: Object.fromEntries(addresses) };
 }
 
-/** The pages of rules by name: each heading has its rule's name, and its address. */
+/** The pages of rules by name. Each heading has the name and the address of its rule. */
 export function rulePages(): Map<string, string> {
   return new Map(BOOKS.map((book) => [book.name, withAddresses(book)]));
 }

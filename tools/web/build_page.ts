@@ -14,7 +14,7 @@ import { LICENCES, writeLicences } from "../package/licences.ts";
 export interface PagePlan {
   readonly entry: URL;
   readonly kind: "playground" | "report";
-  /** The text of the page's data block; for a report, the command replaces it. */
+  /** The text of the page's data block; in the page of reports, `dmalab report` replaces it. */
   readonly data: string;
 }
 
@@ -70,7 +70,7 @@ function denseStyle(style: string): string {
 /** A page's script. */
 interface PageScript {
   readonly text: string;
-  /** The files that code of the script is from. */
+  /** The source files of the code that the script contains. */
   readonly sources: readonly string[];
 }
 

@@ -45,7 +45,10 @@ function bundledName(program: URL): string {
   return program.pathname.split("/").at(-1)!.replace(/ts$/, "js");
 }
 
-/** Each stage of the result: its name, and Deno's own share of its time. */
+/**
+ * Each stage that the program prints, its name in the result, and the stage of the empty program
+ * that is subtracted as Deno's own share; null without such a share.
+ */
 const STAGES = [
   ["begun", "read", "begun"],
   ["modules", "modules", null],
