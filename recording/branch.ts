@@ -16,8 +16,8 @@ interface BranchPoint {
   /** The position before the next input or step. */
   readonly position: Position;
   /**
-   * Number of complete moves before the branch point, and number of statements or activities of the
-   * current move.
+   * `move` is the number of complete moves before the branch point; `part` is the number of
+   * statements or activities of the current move before it.
    */
   readonly move: number;
   readonly part: number;
@@ -105,8 +105,8 @@ export class Branch {
   #restFor(position: Position): BranchPoint | null {
     const branchPoints = this.#branchPoints;
     const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
-    // If the last statement has no further events, the end of that statement is also the end of the
-    // run.
+    // The position lies in the last statement. If that statement has no further events, its end is
+    // also the end of the run.
     if (next < 0) {
       return position.seq === this.recording.last.seq ? null : branchPoints.at(-1) ?? null;
     }

@@ -8,7 +8,7 @@ import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
  * statement: 0 }` is the ready machine. At the end, `statement` is one past the last statement.
  */
 export interface Position {
-  /** The number of the last event. */
+  /** The number of the last event before the position. */
   readonly seq: number;
   /** Number of statements that have started. */
   readonly statement: number;

@@ -232,7 +232,7 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
     25,
     (each) => void shares.push(each),
   );
-  // Each evaluation reports progress, before the whole piece is done.
+  // Each evaluation reports progress, and a part of the way to the end is still left.
   assert(shares.length > 1 && share < 1, `${shares}`);
   assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
   const walk = (from: Position, direction: "forward" | "back"): Position[] => {

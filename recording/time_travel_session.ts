@@ -40,7 +40,7 @@ export class TimeTravelSession extends Cursor {
   /**
    * @param make Creates the session, with callbacks for its actions.
    * @param onLine Receives the lines that the session writes.
-   * @param watch A source of interrupts for a search.
+   * @param watch Tells when the user interrupts a search.
    */
   constructor(
     make: (hooks: SessionHooks) => RunSession,
@@ -112,8 +112,8 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * Executes a text. At a past position this starts a new branch, unless the text only has to be
-   * evaluated.
+   * Executes a text. At a past position this starts a new branch, unless the text is an expression
+   * that changes nothing.
    */
   feed(text: string): TimeTravelResult {
     const looked = this.#look(text);
@@ -175,8 +175,8 @@ export class TimeTravelSession extends Cursor {
       const shown = timeline.at(this.position, (paused) => expression.evaluate(paused));
       return { ...NOTHING, values: shown.value === null ? [] : [shown] };
     } catch (error) {
-      // Such an input is not evaluated here: the session itself reports mistakes, and an input that
-      // changes something starts a branch.
+      // An input with mistakes or with effects is not evaluated here: the session itself reports
+      // mistakes, and an input that changes something starts a branch.
       if (error instanceof EvaluationError && (error.wouldChange || error.diagnostics.length > 0)) {
         return null;
       }

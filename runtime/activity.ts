@@ -88,7 +88,7 @@ export class ActivityQueue {
     this.#push(handler, kind, argument).set(cpu, device, request, site);
   }
 
-  /** Queues an activity behind all others, as work of a device that belongs to no request. */
+  /** Queues an activity behind all others, as a device's work that belongs to no request. */
   postWork(device: string, handler: ActivityHandler, kind: number, argument: number): void {
     const { cpu, site } = this.#context;
     this.#push(handler, kind, argument).set(cpu, device, null, site);

@@ -1,6 +1,6 @@
 /**
- * A driver in C: the devices that it is bound to, and the function that removes it from them. `remove each` and
- * `unplug each` use it.
+ * A driver in C: the devices that it is bound to, and the function that removes it from these devices. `remove
+ * each` and `unplug each` use this interface.
  */
 export interface DriverModule {
   /**

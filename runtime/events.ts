@@ -52,9 +52,12 @@ export interface EventOf<N extends EventName> {
   readonly site: number | null;
   /** What happened. */
   readonly name: N;
-  /** The numbers that describe the event. */
+  /** The values that describe the event. */
   readonly fields: EventFields<N>;
-  /** The rule of the decision that the event reports; null for an event without a decision. */
+  /**
+   * The rule and inputs of the decision that the event reports; null for an event without a
+   * decision.
+   */
   readonly why: Why | null;
   /**
    * The table row of an event of an added table; absent for other events, which are found by name.
@@ -122,12 +125,12 @@ const KEPT = 2;
 /** The events of one machine: always counted, and delivered to listeners. */
 export class EventStream {
   /**
-   * How often each event happened, by event number. Read through `count`.
+   * How often each event happened, by the number of its name. Read through `count`.
    * @internal
    */
   readonly counts: Float64Array;
   /**
-   * The events of the machine.
+   * The names and fields of the events that the machine can have.
    * @internal
    */
   readonly vocabulary: EventVocabulary;
@@ -147,7 +150,10 @@ export class EventStream {
   readonly #latenciesNs: Float64Array;
   readonly #wanted: Uint8Array;
   #timed = false;
-  /** Events have latencies, or there is a listener: each event gets a number when it happens. */
+  /**
+   * True if events have latencies or there is a listener; each event then gets a number when it
+   * happens.
+   */
   #attentive = false;
   /** Number and time of the last event; updated only while attentive. */
   #seq = 0;
@@ -271,8 +277,8 @@ export class EventStream {
       why,
     });
     for (const { wants, listener } of this.#listeners) {
-      // The event's number determines its name, and `fields` has the type of that name. The type
-      // system cannot express this.
+      // The number `id` determines the event's name, and `fields` has the type of that name. The
+      // type system cannot express this.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);
     }
   }
@@ -299,8 +305,8 @@ export class EventStream {
   }
 
   /**
-   * The number of events of each kind, by name, since `before`, a copy of the counts, was made.
-   * Kinds that did not occur are left out.
+   * The number of events of each kind, by name, since the counts were copied into `before`. Kinds
+   * that did not occur are left out.
    * @internal
    */
   countsSince(before: Float64Array): ReadonlyMap<EventName, number> {
@@ -389,7 +395,7 @@ export interface EventOfTable<T extends EventTable, N extends keyof T = keyof T>
   extends Omit<EventOf<EventName>, "name" | "fields"> {
   /** What happened. */
   readonly name: N;
-  /** The numbers that describe the event. */
+  /** The values that describe the event. */
   readonly fields: TableFieldsOf<T, N>;
 }
 
@@ -420,7 +426,7 @@ export class TableEvents<T extends EventTable> {
     fields: TableFieldsOf<T, N>,
     why: Why | null = null,
   ): void {
-    // The table determines the fields of the name; the stream's own types do not contain it.
+    // The table determines the fields of the name; the stream's own types do not contain this name.
     const id = this.#ids.get(name) as EventId<never> | undefined;
     invariant(id !== undefined, "what is emitted is in the table");
     const { context } = this.#stream;

@@ -45,8 +45,8 @@ export class HostBudget {
   /** Bytes of a script's values. A recount removes unreachable values, so the number can decrease. */
   valueBytes: Bytes = 0;
   /**
-   * Checks the limits of work and time; throws when a limit is exceeded. The function gets the work
-   * done since its last call from {@linkcode takeWork}.
+   * Checks the limits of work and time; throws when a limit is exceeded. The function asks
+   * {@linkcode takeWork} how much was done since its last call.
    */
   onLook: (() => void) | null = null;
   /** Recounts the values that are still reachable, before memory is refused. */

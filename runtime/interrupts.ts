@@ -63,7 +63,7 @@ export class Interrupts {
 
   /**
    * Frees a device's vectors.
-   * @returns The number of a vector that still has a handler, or null.
+   * @returns Null; or the number of a vector that still has a handler, with nothing freed.
    */
   free(device: string): number | null {
     for (const [number, line] of this.#lines) {
@@ -149,7 +149,7 @@ export class Interrupts {
     return (this.#lines.get(number)?.disabled ?? 0) > 0;
   }
 
-  /** Runs the handlers of pending interrupts: interrupts are enabled again. */
+  /** Runs the handlers of pending interrupts after interrupts were enabled again. */
   deliverWaiting(): void {
     while (!this.#context.irqsOff) {
       const index = this.#waiting.findIndex((number) => !this.#isDisabled(number));

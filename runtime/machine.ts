@@ -34,7 +34,7 @@ export class Machine extends Platform {
   /** @internal */
   readonly activities: ActivityQueue;
   /**
-   * Memory as devices see it, where that differs from RAM; null elsewhere.
+   * Memory as devices see it, if that differs from RAM; else null.
    * @internal
    */
   deviceMemory: DeviceMemory | null = null;
@@ -90,7 +90,7 @@ export class Machine extends Platform {
    *
    * @throws {RangeError} When windows overlap, the bounce buffers do not lie in RAM, or the release, a
    *   defect or the IOMMU's model does not exist.
-   * @param vocabulary The machine's events.
+   * @param vocabulary The names and fields of the machine's events.
    */
   constructor(config: MachineConfig, vocabulary: EventVocabulary = CORE_EVENTS) {
     super(config, vocabulary);

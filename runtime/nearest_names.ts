@@ -24,7 +24,7 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
     if (Math.abs(name.length - word.length) > allowed || name === word) continue;
     const other = name.toLowerCase();
     const otherLetters = lettersOf(other);
-    // Each letter that only one of the two words has is a change.
+    // A letter that only one of the two words has counts as a change.
     if (ones(letters & ~otherLetters) > allowed || ones(otherLetters & ~letters) > allowed) {
       continue;
     }
@@ -34,7 +34,8 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
       ? 0
       // A missing letter is more likely than a wrong one.
       : editDistance(lower, other, allowed) - (other.includes(lower) ? 0.25 : 0);
-    // Two wrong letters of five are many: then the first letter must be the same.
+    // Two wrong letters are many in a word of at most five letters, so the first letter must be the
+    // same.
     const far = distance > 1 && word.length <= 5 && other[0] !== lower[0];
     if (distance <= allowed && !far) found.push({ name, distance });
   }

@@ -2,7 +2,7 @@
  * The platform of the kernel's code: configuration, clock, events, memory, pages, bounce buffers,
  * warnings and injected faults.
  *
- * The IOMMU and the mapping layer use this class. `Machine` extends it with them and with the
+ * The IOMMU and the mapping layer use this class. `Machine` extends it with these two and with the
  * devices.
  */
 import { VirtualClock } from "./time/clock.ts";
@@ -42,7 +42,7 @@ export class Platform {
   readonly clock: VirtualClock;
   /** @internal */
   readonly random: Random;
-  /** Every event, for listeners, and how often each happened. */
+  /** The machine's events: delivered to listeners, and counted by kind. */
   readonly events: EventStream;
   /**
    * The kernel's own messages.
@@ -186,7 +186,7 @@ export class Platform {
     this.faults = this.#injector;
   }
 
-  /** The call stack when a point failed last. */
+  /** The call stack when an injection point failed last. */
   get failedStack(): readonly CallFrame[] {
     return this.#injector.lastStack;
   }
@@ -198,7 +198,7 @@ export class Platform {
   }
 
   /**
-   * Starts recording every hit of an injection point.
+   * Starts recording every hit of any injection point.
    * @internal
    */
   countHits(): HitCounter {

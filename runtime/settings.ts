@@ -29,11 +29,11 @@ export interface NumberShape {
   readonly powerOfTwo?: boolean;
   /** The values must be multiples of this number. */
   readonly multipleOf?: number;
-  /** The value that `none` means, where it is permitted; it need not be in the range. */
+  /** The value that `none` means, if `none` is permitted; this value need not be in the range. */
   readonly none?: 0 | null;
 }
 
-/** The values of a key. */
+/** The kinds of values that a key can have. */
 export type SettingType =
   | NumberShape
   | { readonly kind: "bool" }
@@ -118,7 +118,7 @@ export type OptionalOf<R> = {
   [P in keyof R]: R[P] extends Setting ? never : P;
 }[keyof R];
 
-/** The configuration of the rows, with the defaults of missing keys. */
+/** The configuration that the rows describe, with the defaults of missing keys. */
 export type SettingsOf<R extends SettingRows> =
   & { readonly [P in Exclude<keyof R, OptionalOf<R>>]: ValueOf<R[P]> }
   & { readonly [P in OptionalOf<R>]?: ValueOf<R[P]> };
@@ -127,8 +127,8 @@ export type SettingsOf<R extends SettingRows> =
 export type PartialSettings<R extends SettingRows> = { readonly [P in keyof R]?: ValueOf<R[P]> };
 
 /**
- * A key with a default. Null, which scripts cannot write, means that the default depends on
- * something else.
+ * A key with a default. A default of null, which scripts cannot write, means that the default
+ * depends on something else.
  */
 export function setting<T>(
   key: string,

@@ -270,7 +270,10 @@ function stopsAt({ pass, stop: { hits = 1 } }: Places, position: Position): bool
   return pass.ways[earlier] === way && earlier + 1 >= hits;
 }
 
-/** Breakpoints that stop, rather than log: all of them, and those with a condition to evaluate. */
+/**
+ * Breakpoints that stop, rather than log: all of them (`all`), those with a condition to evaluate
+ * (`asked`), and those without (`plain`).
+ */
 export interface StoppingPlaces {
   readonly all: PlaceSet;
   readonly asked: PlaceSet;

@@ -58,8 +58,8 @@ const MACHINE_BYTES = 2 ** 19;
 /** Function number of a call that is not script code. */
 const NATIVE = -1;
 /**
- * The memory of a machine's values is counted up to this limit. The budget contains more, because
- * the run was also charged for values that it no longer holds.
+ * The memory of a machine's values is counted up to this limit. The budget's number can be larger
+ * than the memory in use, because the run was also charged for values that it no longer holds.
  */
 const VALUE_BYTES = 2 ** 20;
 

@@ -96,8 +96,8 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
     assertEquals(view.status, "OK");
     const data = view.entries.filter(({ leadsTo }) => leadsTo === "data");
     for (const { dma, fetched, page } of data) {
-      // If an entry points to data, that data was transferred. The device has read the entry: in a
-      // list, or else with the command.
+      // If an entry points to data, that data was transferred. The device has read the entry,
+      // either in a list (`nvme.walk`) or with the command (`nvme.fetch`).
       assert(view.data.some(({ fields }) => fields.dma === dma), `${dma}`);
       assertEquals(run.event(fetched!).name, page === null ? "nvme.fetch" : "nvme.walk");
     }

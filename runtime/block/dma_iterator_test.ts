@@ -404,7 +404,7 @@ Deno.test("where the first link fails as intended nothing is unlinked (defects.m
   }
 });
 
-/** The paths in the `block.segment` events of a start and all later steps. */
+/** The paths in the `block.segment` events of an iteration: of its start and all later steps. */
 function segmentPaths(fixture: Fixture, request: BlockRequest): string[] {
   const paths: string[] = [];
   fixture.machine.events.listen((event) => {

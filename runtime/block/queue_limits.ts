@@ -47,11 +47,11 @@ interface LimitValues extends SegmentLimits {
   readonly virtBoundaryMask: number;
   /** Mask of address bits that must be 0 in a vector's offset and length. */
   readonly dmaAlignmentMask: number;
-  /** A transfer may not cross a multiple of this; 0 is none. */
+  /** A transfer may not cross a multiple of this; 0 means no such boundary. */
   readonly chunkSectors: number;
   /** A lone vector with offset plus length up to this size needs no splitting check. */
   readonly maxFastSegmentSizeBytes: Bytes;
-  /** Peer memory may be mapped for this queue: 1, else 0. */
+  /** 1 if peer memory may be mapped for this queue, else 0. */
   readonly p2pdma: number;
 }
 

@@ -31,12 +31,15 @@ export class SegmentIterator {
   /** Walks the bios' metadata rather than their data. */
   #metadata = false;
   #bioIndex = 0;
-  /** The state of the current source: vectors, position in them, and bytes left in its window. */
+  /**
+   * The current source of segments (the data or metadata of a bio, or the special payload): its
+   * vectors, the position in them, and the bytes left.
+   */
   #vecs: readonly BioVec[] = NO_VECS;
   #vecIndex = 0;
   #vecDoneBytes: Bytes = 0;
   #leftBytes: Bytes = 0;
-  /** Where the current source's window begins. */
+  /** The position in the vectors where the current source begins. */
   #startIndex = 0;
   #startBytes: Bytes = 0;
 

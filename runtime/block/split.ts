@@ -68,7 +68,7 @@ export class BioSplitter {
   readonly #limits: QueueLimits;
   readonly #kernel: Kernel;
   readonly #events: EventStream;
-  /** The results of the walk over a bio. */
+  /** Results of the walk over a bio: bytes that fit, gap bit, and the rule that ended the walk. */
   #fittingBytes: Bytes = 0;
   #walkedGap = 0;
   #rule: CutRule = "max_sectors";

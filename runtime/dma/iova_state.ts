@@ -34,7 +34,7 @@ export interface LinkedSingle {
  */
 const SINGLE_BYTES: Bytes = 16;
 
-/** The C objects of a caller's state for one range. */
+/** The number and size of the C objects of a caller's state for one range. */
 export function rangeObjects(
   kernel: Kernel,
   { singles }: DmaIovaState,
@@ -49,7 +49,7 @@ const NO_SINGLES: readonly LinkedSingle[] = [];
 
 /** The state of a two-step mapping: an address and a size, which the caller keeps. */
 export class DmaIovaState {
-  /** First byte of the range as the device will see it; 0 without one. */
+  /** The address of the range's first byte as the device will see it; 0 without a range. */
   addr = 0 as DmaAddr;
   /** Bytes asked for at allocation; 0 when no IOVA is in use. */
   sizeBytes: Bytes = 0;
@@ -65,7 +65,8 @@ export class DmaIovaState {
    */
   linkedBytes: Bytes = 0;
   /**
-   * The state owns a range: allocated, not freed. Not in the kernel's state either.
+   * True while the state owns a range, from its allocation until it is freed. The kernel's state
+   * does not contain this flag either.
    * @internal
    */
   held = false;
@@ -88,8 +89,8 @@ export class DmaIovaState {
    */
   singles: readonly LinkedSingle[] = NO_SINGLES;
   /**
-   * The request that wrote the state last; null without a request. A reader can see from it whether
-   * the state is stale.
+   * The number of the request that wrote the state last; null without a request. A reader can see
+   * from this number whether the state is stale.
    * @internal
    */
   writtenBy: number | null = null;
@@ -128,7 +129,7 @@ export class RangePart {
   dir: DmaDirection = DMA_BIDIRECTIONAL;
   attrs = 0;
 
-  /** The part's first byte as the device will see it. */
+  /** The address of the part's first byte as the device will see it. */
   get dma(): DmaAddr {
     return this.state.addr + this.offset as DmaAddr;
   }

@@ -19,7 +19,7 @@ const HEADS: readonly (readonly [RegExp, FaultLogFormat])[] = [
 /** None of the patterns above can match a line without one of these words. */
 const ANY_HEAD = /DMA (?:Read|Write)|INTR-REMAP|Event logged|context fault|Stream ID|event:? /i;
 
-/** The maker of the fault that begins in this line, or null. */
+/** The log format of the fault that begins in this line, or null. */
 export function faultHead(line: string): FaultLogFormat | null {
   if (!ANY_HEAD.test(line)) return null;
   return HEADS.find(([head]) => head.test(line))?.[1] ?? null;

@@ -79,15 +79,15 @@ export interface TableDump {
   readonly present: boolean;
   readonly read: boolean;
   readonly write: boolean;
-  /** Physical address of the entry; null when it is not present. */
+  /** Physical address to which the entry leads; null when the entry is not present. */
   readonly phys: Word64 | null;
 }
 
 /** Fields that only some records have; null in all others. */
 export interface FaultDetails {
-  /** Entry of the interrupt table that a refused interrupt named. */
+  /** Index in the interrupt table that a refused interrupt named. */
   readonly interruptIndex: number | null;
-  /** The structure that an SMMUv3 itself could not read. */
+  /** Address of the structure that an SMMUv3 itself could not read. */
   readonly fetchAddress: Word64 | null;
   /** Context bank of SMMUv1 and SMMUv2. */
   readonly contextBank: number | null;
@@ -126,7 +126,7 @@ export interface LoggedFault extends ReasonEntry {
   readonly source: LoggedSource | null;
   /** The SMMU's number for the source. */
   readonly streamId: number | null;
-  /** Null where the record has no direction. */
+  /** Read or write; null where the record has no direction. */
   readonly access: DeviceAccess | null;
   /** False where the specification leaves the direction bit undefined for this kind of record. */
   readonly accessCertain: boolean;

@@ -27,7 +27,10 @@ const SPEC = "Arm SMMUv3 specification";
 const WORDS = 4;
 /** A word of a record: alone on its line, after the unit's name or without one. */
 const WORD = /(?:\barm-smmu-v3 \S+:[ \t]*|^[ \t>]*)0x([0-9a-f]+)\b(?=[ \t\r]*$|\s+arm-smmu)/im;
-/** Alignment of the address that could not be read: bits 51 to 3 of the last word. */
+/**
+ * Alignment of the address that could not be read, because the last word has only bits 51 to 3 of
+ * it.
+ */
 const FETCH_ALIGN_BYTES = 8;
 
 /** Bit numbers in a record's second word. */
@@ -143,14 +146,14 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
 }
 
 /**
- * The object of the failed access: a context descriptor, a translation table, or the address
- * itself.
+ * The flag for the object of the failed access: a context descriptor, a translation table, or the
+ * address itself.
  */
 function classFlag(value: number): string[] {
   return [["CLASS=CD"], ["CLASS=TTD"], ["CLASS=IN"], []][value]!;
 }
 
-/** The address that could not be read: bits 51 to 3. */
+/** The address that could not be read: bits 51 to 3 of a record's last word. */
 function fetchAddressOf({ high, low }: Word64): Word64 {
   return { high: high % 2 ** 20, low: low - low % FETCH_ALIGN_BYTES };
 }

@@ -26,8 +26,8 @@ export class Invalidation {
 }
 
 /**
- * Largest block of one VT-d command, as a power of two of granules. The capability register
- * contains this value (VT-d specification 11.4.2, MAMV). 18 is the usual value; it means 1 GiB.
+ * The largest block of one VT-d command has 2 to this power granules. The capability register
+ * contains this exponent (VT-d specification 11.4.2, MAMV). 18 is the usual value; it means 1 GiB.
  */
 const VTD_LARGEST_BLOCK_BITS = 18;
 

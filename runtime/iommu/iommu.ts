@@ -67,7 +67,10 @@ const MAX_RECORDED_FAULTS = 65_536;
 
 /** The translation of a page in the answer to a translation request (ATS). */
 interface TranslationAnswer {
-  /** The address of the access and its translation; none if `flags` is 0. */
+  /**
+   * The address of the access, and the physical address that it is translated to (none if `flags`
+   * is 0).
+   */
   readonly dma: number;
   readonly phys: number;
   readonly sizeBytes: Bytes;
@@ -83,8 +86,8 @@ export class Iommu {
   /** Accesses that faulted, oldest first; the first 65536 are kept. */
   readonly faults: IommuFault[] = [];
   /**
-   * Number of live mappings that need an unmap, of translated devices: single mappings, lists and
-   * ranges, each counted once.
+   * Number of live mappings that translated devices have and that need an unmap: single mappings,
+   * lists and ranges, each counted once.
    */
   liveMappings = 0;
   /** Number of ranges of the two-step API that are allocated, whether or not something is linked. */

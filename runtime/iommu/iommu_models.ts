@@ -80,7 +80,10 @@ export interface IommuModelSpec {
   readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu";
   /** Address ranges reserved by the model's interconnect, end exclusive. @see rules/dma.md 4.6 */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
-  /** Kernels for machines with this IOMMU are built for non-coherent devices. */
+  /**
+   * Kernels for machines with this IOMMU are built for non-coherent devices, and therefore align
+   * their allocations to cache lines.
+   */
   readonly alignsToCacheLines: boolean;
 }
 

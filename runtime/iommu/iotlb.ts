@@ -1,6 +1,6 @@
 /**
- * The cache of translations in the IOMMU. An entry outlives its page-table entry until it is
- * invalidated; lazy mode defers the invalidation.
+ * The cache of translations in the IOMMU. A cached entry outlives its page-table entry until the
+ * cached entry is invalidated; lazy mode defers the invalidation.
  *
  * The cache is fully associative with LRU replacement, and all domains share it. An entry covers a
  * page of its leaf's size. A lookup takes a hash probe for each leaf size that is in the cache.

@@ -41,9 +41,9 @@ const TREE = 1;
 const TREE_AFTER_FLUSH = 2;
 const DEPOT = 2;
 
-/** Origin of the last allocation's range. */
+/** The origin of an allocated range. */
 export type IovaSource = EventFields<"iova.alloc">["source"];
-/** Destination of the last freed range. */
+/** The destination of a freed range. */
 export type IovaDestination = EventFields<"iova.free">["to"];
 
 export interface IovaAllocatorOptions {
@@ -70,7 +70,7 @@ export function searchedPfns(pfns: number): number {
   return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
 }
 
-/** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
+/** The delayed clean-up of one size class: shrinks the depot by a magazine at a time (4.5). */
 class DepotWorker implements TimerHandler {
   #pending = false;
 

@@ -89,8 +89,8 @@ class ListedRanges {
   }
 
   /**
-   * Overlapping ranges grow downwards over free frames below them; the last part is a separate
-   * range.
+   * Reserves the frames `lo` to `hi`. Ranges that overlap them grow downwards over free frames
+   * below the ranges; the last part of the frames is a separate range.
    */
   reserve(lo: number, hi: number): Range {
     let from = lo;

@@ -16,7 +16,7 @@ Deno.test("what was freed is used again: room for the most ranges at a time is e
   const { hostBytes } = ranges;
   for (let again = 0; again < 100; again++) round();
   assertEquals([ranges.count, ranges.hostBytes], [0, hostBytes]);
-  // Bounds, links and the hash of the first 64 nodes.
+  // The host memory of bounds, links and hash for the first 64 nodes.
   assertEquals(hostBytes, 64 * (16 + 8) + 128 * 4);
 });
 

@@ -34,7 +34,10 @@ export class MappedPages {
     for (let at: number = phys; at < phys + sizeBytes; at += granuleBytes) this.#add(at, 1);
   }
 
-  /** Called before `iommu_unmap`: the frames that a range leads to, for `unmapped`. */
+  /**
+   * Called before `iommu_unmap`. Returns the frames that a range leads to; the caller passes them
+   * to `unmapped`.
+   */
   framesOf(table: PageTable, iova: number, sizeBytes: Bytes): readonly Counted[] {
     const counted: Counted[] = [];
     for (let at = iova; at < iova + sizeBytes; at += table.granuleBytes) {

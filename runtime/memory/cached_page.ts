@@ -24,7 +24,7 @@ export class LineOwners {
   }
 }
 
-/** The CPU has written the line, and memory has not. */
+/** The CPU has written the line, and the written data is not in memory yet. */
 export const DIRTY = 1;
 /** A device has written memory since the line was loaded. */
 export const OVERWRITTEN = 2;
@@ -126,12 +126,12 @@ export type CacheHazardKind =
   | "device_write_lost";
 
 /**
- * The mistake of a driver that did not hand its memory over: the lines that one operation affected, and the statement that
- * wrote the lines.
+ * The mistake of a driver that did not hand its memory over, with the lines that one operation affected, and the statement
+ * that wrote the lines.
  */
 export interface CacheHazard {
   readonly kind: CacheHazardKind;
-  /** The first of the lines. */
+  /** Address of the first of the lines. */
   readonly phys: PhysAddr;
   readonly lines: number;
   /** The device that wrote, or that reads; null where only the CPU is concerned. */

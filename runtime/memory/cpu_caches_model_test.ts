@@ -43,7 +43,7 @@ class Model {
     this.#found.set(kind, [...this.#found.get(kind) ?? [], line]);
   }
 
-  /** Ends an operation, which reports its hazards in the order of `kinds`. */
+  /** Ends an operation, and reports the operation's hazards in the order of `kinds`. */
   tell(...kinds: readonly string[]): void {
     for (const kind of kinds) {
       const lines = this.#found.get(kind);

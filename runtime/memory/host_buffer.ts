@@ -45,7 +45,7 @@ type BufferChecks = Pick<MemoryChecks, "written" | "freed" | "freedTwice" | "use
 export interface BufferHome {
   readonly checker?: { readonly memory: BufferChecks } | null;
   readonly memory: PhysicalMemory;
-  /** The CPU's caches, where they are simulated: a buffer is read and written by the CPU. */
+  /** The CPU's caches, where they are simulated; the CPU reads and writes a buffer through them. */
   readonly caches?: CpuCaches | null;
   readonly pages: PageAllocator;
   readonly random: Random;
@@ -73,7 +73,7 @@ const PATTERN_BYTES = 256;
  */
 const COUNTING = countingBytes(PAGE_SIZE_BYTES + PATTERN_BYTES);
 
-/** Bytes that count up. Made by repeated copying, as every program start runs this. */
+/** Bytes that count up. Made by repeated copying, because every program start runs this. */
 function countingBytes(sizeBytes: Bytes): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
   for (let index = 0; index < PATTERN_BYTES; index++) bytes[index] = index;
@@ -116,7 +116,10 @@ export class HostBuffer {
     return this.segments[0]?.phys ?? 0 as PhysAddr;
   }
 
-  /** The pages of the content, in its order; consecutive bytes on the same page count once. */
+  /**
+   * The pages of the content, in its order; a page that contains several consecutive pieces is
+   * listed once.
+   */
   get pages(): readonly PhysAddr[] {
     const pageBytes = this.#home.pages.pageSizeBytes;
     const pages: PhysAddr[] = [];

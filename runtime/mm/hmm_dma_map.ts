@@ -93,7 +93,7 @@ export class HmmDmaMap {
   }
 }
 
-/** Runs a call between its call and return events, as work for a device. */
+/** Performs a call between the call's two events, as work for a device. */
 function during<C extends KernelCall, T>(
   machine: Machine,
   dev: DmaDevice | null,
@@ -382,7 +382,7 @@ function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64
 
 /**
  * Allocates memory for a list of words.
- * @returns False without memory.
+ * @returns False if the memory cannot be allocated.
  */
 export function takeList(machine: Machine, what: ListCost, entries: number): boolean {
   const { events, faults } = machine;

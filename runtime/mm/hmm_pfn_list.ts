@@ -84,7 +84,7 @@ export class HmmPfnList {
     return high * LOW_HALF + this.#halves[2 * index]! as Pfn;
   }
 
-  /** Order of the CPU's mapping there: 2^order pages. */
+  /** Order of the CPU's mapping that contains an entry's page: the mapping has 2^order pages. */
   order(index: number): number {
     return (this.#halves[2 * index + 1]! & ORDER_MASK) / ORDER_UNIT;
   }
@@ -103,7 +103,7 @@ export class HmmPfnList {
     this.#halves[2 * index + 1] = this.#halves[2 * index + 1]! & ~flags;
   }
 
-  /** Clears everything except the frame number, also the order, as on-demand paging does. */
+  /** Clears all flags and the order, but not the frame number, as on-demand paging does. */
   forget(index: number): void {
     this.clearFlags(index, ALL_FLAGS + ORDER_MASK);
   }

@@ -101,7 +101,7 @@ export class ProcessFaults {
     }
   }
 
-  /** A private frame with a copy of another frame's contents; null without a free one. */
+  /** A private frame with a copy of another frame's contents; null if no frame is free. */
   #copyOf(area: MemoryArea, other: PageFrame): PageFrame | null {
     const own = this.#pages.newFrame(other.order, false);
     if (own === null) return null;

@@ -23,7 +23,7 @@ type Form = "n" | "b" | "t" | "0";
 interface WrittenLayout {
   readonly name: string;
   readonly fields: readonly string[];
-  /** Null for an event without a reason. */
+  /** The rule of the events' reason; null for events without a reason. */
   readonly rule: string | null;
   readonly inputs: readonly string[];
   /** Forms of the fields, then of the inputs. */

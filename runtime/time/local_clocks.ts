@@ -135,7 +135,7 @@ export class LocalClocks {
     this.follow(this.#devices.get(device) ?? 0);
   }
 
-  /** Advances the current CPU's or device's clock to a time, if it is earlier. */
+  /** Advances the current CPU's or device's clock to a time, if the clock is earlier. */
   follow(earliestNs: Nanoseconds): void {
     if (this.#running === null) this.#followCpuTo(this.#context.cpu, earliestNs);
     else this.#followTo(this.#running, earliestNs);

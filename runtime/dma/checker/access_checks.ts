@@ -2,8 +2,8 @@
  * Checks the accesses of devices: whether the address belongs to a buffer that is mapped for the
  * device in the direction of the access.
  *
- * An IOMMU maps whole granules, so a device can also reach the bytes next to a buffer, and memory
- * that was linked but never synced. A device without translation can reach all memory.
+ * An IOMMU maps whole granules, so a device can also reach the bytes next to a buffer. It can also
+ * reach memory that was linked but never synced. A device without translation can reach all memory.
  *
  * @see rules/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */

@@ -117,7 +117,7 @@ export class MemoryChecks {
     const runBytes = isOneRun ? sizeBytes : Math.min(sizeBytes, GRANULE - phys % GRANULE);
     const first = memory.firstIn(phys, phys + runBytes);
     if (isOneRun || first >= 0) return first;
-    // Links and lists join memory from anywhere: the page table contains the addresses.
+    // Links and lists join memory from anywhere, so the addresses are looked up in the page table.
     for (let at = table.dma[record]!, end = table.end(record); at < end;) {
       const isThere = pageTable.walk(at);
       const leafBytes = isThere ? pageTable.walkSizeBytes : GRANULE;

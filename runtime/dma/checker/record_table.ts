@@ -20,7 +20,7 @@ export const MADE = {
   RESOURCE: 3,
   LIST: 4,
   COHERENT: 5,
-  /** A range of the two-step API; not in the hash, because it maps nothing alone. */
+  /** A range of the two-step API; not in the hash, because a range by itself maps nothing. */
   RANGE: 6,
   /** A run of adjacent links in a range. */
   LINK: 7,
@@ -68,7 +68,10 @@ const { RANGE } = MADE;
 const { LEAKED, LIVE } = MARK;
 
 const NO_RECORD = NONE;
-/** Width of the smallest blocks, as a power of two: smaller ones would mean more widths to search. */
+/**
+ * Width of the smallest blocks, as an exponent of two. Smaller blocks would mean more widths to
+ * search.
+ */
 const SMALLEST_BLOCK_BIT = 6;
 const BLOCK_BITS = 54;
 const INVERSE_POWER = Float64Array.from({ length: BLOCK_BITS }, (_, bit) => 2 ** -bit);
@@ -77,7 +80,7 @@ const INVERSE_2_32 = 2 ** -32;
 const HASH_MULTIPLIER = 0x9e3779b1;
 const FIRST_CAPACITY = 256;
 
-/** The smallest k with `sizeBytes` at most 2^k. */
+/** The smallest k, at least `SMALLEST_BLOCK_BIT`, with `sizeBytes` at most 2^k. */
 function blockBitOf(sizeBytes: Bytes): number {
   if (sizeBytes <= 64) return SMALLEST_BLOCK_BIT;
   if (sizeBytes <= 2 ** 31) return 32 - Math.clz32(sizeBytes - 1);
@@ -94,9 +97,12 @@ export interface UnmapDescription {
 }
 
 export class RecordTable {
-  /** First byte as the device sees it. */
+  /** Address of the first byte as the device sees it. */
   dma = zeros(Float64Array, FIRST_CAPACITY);
-  /** First byte of the memory. For a range: the first device address that no sync has handed over. */
+  /**
+   * Physical address of the memory's first byte. For a range: the first device address that no sync
+   * has handed over.
+   */
   phys = zeros(Float64Array, FIRST_CAPACITY);
   sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
   /** Device numbers, assigned by the ledger. */
@@ -427,7 +433,7 @@ export class RecordTable {
     this.#chainFree(old);
     this.#buckets = new Int32Array(rows).fill(NO_RECORD);
     this.#shift--;
-    // Inserted oldest first, so that the newest is at the head of its chain again.
+    // The records are inserted oldest first, so that the newest is at the head of its chain again.
     const hanging: number[] = [];
     for (let record = 0; record < old; record++) {
       if (this.isLive(record) && this.madeBy(record) !== RANGE) hanging.push(record);

@@ -63,7 +63,7 @@ export function directMapPhys(
   return directAddress(dev, phys);
 }
 
-/** Maps a buffer on any branch except the direct mapping of memory. */
+/** Maps a buffer on a branch other than the direct mapping of memory. */
 function mapElsewhere(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -184,7 +184,7 @@ function overflow(
   return refuseUnreached(machine, dev, branch, phys, dma);
 }
 
-/** An address as the kernel prints it: the error value has all bits set. */
+/** An address as the kernel prints it; for the error value, all bits are set. */
 function loggedAddress(dma: DmaAddr): string {
   const address = dma === DMA_MAPPING_ERROR ? lastAddressOfBits(64) : dma;
   return `0x${addressDigits(address).padStart(16, "0")}`;
@@ -228,7 +228,10 @@ function mapsSharedAsAny({ config, encryption, kernel }: DmaMachine): boolean {
   return !kernel.shared_attribute_taken_literally && (encryption === null || config.swiotlb.force);
 }
 
-/** The branch of a map without translation: the first row that matches. @see rules/dma.md 2.1 */
+/**
+ * The branch of a map without translation: the first row that matches in the table of the rule.
+ * @see rules/dma.md 2.1
+ */
 function directBranch(
   machine: DmaMachine,
   dev: DmaDevice,

@@ -222,7 +222,7 @@ Deno.test("a part that finds no bounce buffer takes the earlier parts back: ENOM
     machine: { swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   });
   bench.tryAlloc(0x1_0000, 0x1200);
-  // There is no head; the middle is mapped before the tail fails.
+  // The buffer has no unaligned head; its middle is mapped before its unaligned tail fails.
   assertEquals(bench.link(0x1_0000, 0, 0x1200), -ERRNO.ENOMEM);
   assertEquals(leaves(bench), []);
   assertEquals(bench.state.linkedBytes, 0);

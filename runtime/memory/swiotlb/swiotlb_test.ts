@@ -313,7 +313,7 @@ Deno.test("a full pool is suspected of a leak when more than half of it is a sec
   const cause = (old: number, ageNs: number, releases: number) => {
     const bench = new Bench(128);
     const fill = (count: number) => {
-      // 32 slots each: one of padding, and 31 of data.
+      // Each buffer takes 32 slots: one of padding, and 31 of data.
       for (let made = 0; made < count; made++) bench.map(0x9800, 62 * KIB, 0xfff);
     };
     bench.device.minAlignMask = 0xfff;

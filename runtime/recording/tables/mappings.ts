@@ -41,7 +41,8 @@ export const MAPPINGS: HistoryTableSpec<typeof FIELDS, "mappings"> = {
         (row) => (row.size_bytes === size_bytes ? 2 : 0) + (row.dir === dir ? 1 : 0),
       );
     },
-    // The driver skips the unmap of this request, because dma_need_unmap() returned false.
+    // With the rule `nothing`, the driver skips the unmap of this request, because dma_need_unmap()
+    // returned false.
     "nvme.unmap": (rows, { seq, fields: { rule }, request }) => {
       rows.endRequest(rule === "nothing" ? seq : null, request);
     },
