@@ -20,7 +20,7 @@ export const MADE = {
   RESOURCE: 3,
   LIST: 4,
   COHERENT: 5,
-  /** A range of the two-step API; not in the hash, because a range by itself maps nothing. */
+  /** A range of the two-step API; not in the hash, because a range maps nothing. */
   RANGE: 6,
   /** A run of adjacent links in a range. */
   LINK: 7,
