@@ -78,7 +78,7 @@ export function evaluateC(
   return new Reader(text, memory, named).whole();
 }
 
-/** Evaluates lazily: the operand after `p &&` may be unreadable. */
+/** Reads an operand only when it is needed, because the operand after `p &&` may be unreadable. */
 type Read = () => CValue;
 
 class Reader {

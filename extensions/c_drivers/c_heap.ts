@@ -102,7 +102,7 @@ export class CHeap {
     return this.#takePages(sizeBytes, order, zeroed, particular);
   }
 
-  /** Allocates pages that may not be mapped as one buffer; null without enough free pages. */
+  /** Allocates pages that drivers must not map as one buffer; null without enough free pages. */
   takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): HeapBlock | null {
     const isTooMuch = !(sizeBytes > 0 && sizeBytes <= WINDOW_BYTES);
     if (isTooMuch || this.#refuses(INJECTION.kvmalloc)) return null;

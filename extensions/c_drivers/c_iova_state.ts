@@ -8,7 +8,7 @@ import type { CKernel } from "./c_kernel.ts";
  * `extensions/c_drivers/include/linux/dma-mapping.h`.
  */
 export const IOVA_STATE = { addr: 0, __size: 8 } as const;
-/** Top bit of the upper half of the size: some part is bounced. */
+/** Top bit of the upper half of the size; it is set if some part is bounced. */
 const BOUNCED = 0x80000000;
 
 /**
@@ -25,8 +25,8 @@ export function showState(kernel: CKernel, at: number, state: DmaIovaState): voi
 }
 
 /**
- * Reads the state at an address in C's memory, whatever C has written there. The kernel does the
- * same.
+ * Reads the state at an address in C's memory, even if C itself has written these values. The
+ * kernel uses them in the same way.
  */
 export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {
   const { memory } = kernel;

@@ -52,7 +52,7 @@ export interface SharedBlock {
   readonly at: number;
 }
 
-/** Deferred work, with its structure in C's memory. */
+/** Deferred work, or a timer, that has its structure in C's memory. */
 export interface Waiting {
   readonly what: string;
   /** The statement that deferred the work. */

@@ -77,7 +77,7 @@ function runningFrames(most: number, above: Above): Iterable<Frame> {
   return frames as Iterable<Frame>;
 }
 
-/** Functions of the support file. */
+/** Names of the functions of the support file, which is linked with the driver. */
 const OWN_FUNCTION =
   /^(?:__asan_|__stack_|__wasm_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$)/;
 
@@ -113,8 +113,8 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
   while (/\w/.test(code[name - 1] ?? "")) name--;
   // If the call is within another macro's arguments, the compiler gives the end of that macro.
   // Therefore the name is searched in the text of the macro. The name without `_attrs` is searched,
-  // because this name may be that of a macro with fewer arguments, which calls the function with
-  // `_attrs`.
+  // because C may have called a macro of that name, which has fewer arguments and calls the
+  // function with `_attrs`.
   const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
   const place = source.position(name + Math.max(0, inside));
   return spanInLine(source, place.line, place.column);

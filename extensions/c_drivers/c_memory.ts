@@ -56,7 +56,7 @@ export const MARK = {
   /** Never allocated. */
   CLOSED: 0x80,
   FREED: 0x81,
-  /** After the end of an allocation. */
+  /** The bytes are after the end of an allocation. */
   BEHIND: 0x82,
   NULL: 0x83,
 } as const;
@@ -88,7 +88,10 @@ export class CMemory {
   readonly shadow: Uint8Array;
   /** One byte for each block of the driver's code: 1 until the block has run. */
   readonly blocks: Uint8Array;
-  /** Values of the compiled code's locals at the start of the last line: two words for each. */
+  /**
+   * Values of the compiled code's locals at the start of the line that was reached last: two words
+   * for each local.
+   */
   readonly localWords: Int32Array;
   /** Physical address of the window's first byte. */
   readonly windowPhys: PhysAddr;
@@ -366,7 +369,7 @@ export class CMemory {
     }
   }
 
-  /** Forbids access to bytes, with the reason. */
+  /** Forbids access to bytes; the mark gives the reason. */
   close(at: number, sizeBytes: number, mark: number): void {
     const first = at / GRANULE_BYTES;
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);

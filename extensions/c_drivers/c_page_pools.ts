@@ -25,7 +25,10 @@ interface TakenPage {
   readonly pool: number;
   /** The calls that allocated the page: several if it was allocated in fragments. */
   readonly takers: Set<string>;
-  /** The driver; or a later holder, and the calls by which the holder got the page. */
+  /**
+   * Text that names the holder: the driver, or a later holder with the calls by which it got the
+   * page.
+   */
   holder: string;
 }
 
@@ -38,7 +41,7 @@ export class CPagePools {
 
   /** Notes that the driver allocates a page, or a fragment of one. */
   taken(pool: number, page: number): void {
-    // The address may have belonged to a destroyed pool.
+    // The pool's address may have belonged to a destroyed pool.
     this.#destroyed.delete(pool);
     const known = this.#taken.get(page);
     if (known?.pool === pool) known.takers.add(this.#calls());

@@ -1,6 +1,6 @@
 /**
- * Generates the parts of the headers that follow from tables: declarations of calls, and numbers of
- * the runtime. The other headers in `extensions/c_drivers/include/` are written by hand.
+ * Generates the parts of the headers that are derived from tables: declarations of calls, and
+ * numbers of the runtime. The other headers in `extensions/c_drivers/include/` are written by hand.
  */
 import { ATTRIBUTE_PREFIX, DMA_ATTR } from "@dmalab/runtime/dma";
 import { BLK_STS, ERRNO, FIRST_BITS, FIRST_FOLDED, WINDOW_BYTES } from "@dmalab/runtime";

@@ -1,4 +1,4 @@
-/** Reduces findings step by step, for both hunts. */
+/** Reduces findings step by step, for the hunt in drivers and the hunt in requests. */
 
 /**
  * @param smaller Returns cases that are one step smaller; the cases with the largest reduction come

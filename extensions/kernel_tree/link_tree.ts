@@ -38,7 +38,7 @@ export interface Parts {
 
 const OWN = "lab/layout.c";
 const TARGET: readonly string[] = ["--target=wasm64", "-mbulk-memory", "-O1"];
-/** The input of the assembler is optimised already, so that no passes run again. */
+/** Options for the assembler. Its input is optimised already, so no passes run again. */
 const ASSEMBLING: readonly string[] = [
   ...TARGET,
   "-Xclang",

@@ -189,7 +189,7 @@ const LOOPS: readonly ((draw: Draw) => Act)[] = [
   }),
 ];
 
-/** An action by recursion. @param line The line that starts it. */
+/** An action that fails through recursion. @param line The line that starts the recursion. */
 function recursion(kind: string, line: string, ...helpers: readonly string[]): Act {
   return { kind, helpers, line, exact: false };
 }

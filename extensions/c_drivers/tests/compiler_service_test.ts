@@ -58,8 +58,8 @@ Deno.test("one process compiles one file after the other, and a new one takes it
 });
 
 /**
- * Shell programs that take the place of the compiler, started one after the other. Also the answer that each
- * file must get.
+ * Shell programs that take the place of the compiler, started one after the other, and the answer
+ * that each file must get.
  */
 const PROGRAMS: readonly {
   readonly name: string;

@@ -49,7 +49,7 @@ function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): nu
 const by = (name: string, ...order: readonly number[]): StubBody => (kernel, args) =>
   runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));
 
-/** Prints a line of the log. If a format specifies its level, it begins with a marker and a digit. */
+/** Prints a line of the log. A format that specifies its level begins with a marker and a digit. */
 const prints = (level: number): StubBody => (kernel, [dev = 0, format = 0, given = 0]) =>
   runNamed("dmalab_print_line", kernel, level, kernel.isDevice(dev) ? dev : 0, format, given);
 
@@ -291,8 +291,8 @@ export function treeFunction(
 }
 
 /**
- * Converts a value as the lab's own headers do. Pointers are signed. In other values, all ones become
- * a large number.
+ * Converts a value as the lab's own headers do: `signed` is for pointers; `unsigned` is for other
+ * values, in which all ones become a large number.
  */
 function signed(value: U64): number {
   return Number(value);
@@ -302,7 +302,10 @@ function unsigned(value: U64): number {
   return typeof value === "number" ? value : Number(BigInt.asUintN(64, value));
 }
 
-/** Updates the tick counter that the driver reads: time advances only during calls. */
+/**
+ * Updates the tick counter that the driver reads. This is needed only at calls, because time
+ * advances only during calls.
+ */
 export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
   if (jiffiesAt === 0) return;
   memory.putWord(jiffiesAt, Math.floor(machine.clock.nowNs / NS_PER_JIFFY));
@@ -348,13 +351,16 @@ export function hasTreeFunction(name: string): boolean {
  * trees, a function `x` of the lab has the name `lab_x`.
  */
 function callOf(name: string): CCall | undefined {
-  // These functions have other arguments in the lab's own headers.
+  // The lab's functions with this prefix have other arguments in the lab's own headers.
   if (name.startsWith("dmalab_")) return undefined;
   const own = name.startsWith("lab_") ? name.slice("lab_".length) : null;
   return own === null ? CALLS.get(name) : CALLS.get(own) ?? CALLS.get(`dmalab_${own}`);
 }
 
-/** Null for a function that the lab does not have. @throws {RefusedCode} */
+/**
+ * The lab's implementation of a function; null if the lab does not have the function.
+ * @throws {RefusedCode}
+ */
 export function runOf({ name, parameters, result }: ImportedFunction): StubBody | null {
   const alias = ALIASES.get(name);
   if (alias !== undefined) return alias;

@@ -1,7 +1,7 @@
 /** The layout of devices in C's memory, and other facts about a tree's driver. */
 import type { Stubs } from "@dmalab/lang/values";
 
-/** Offsets in a `struct pci_dev`, which contains its `struct device`. */
+/** Size of a `struct pci_dev`, and offset of the `struct device` that it contains. */
 export interface DeviceShape {
   readonly sizeBytes: number;
   readonly deviceAt: number;

@@ -45,7 +45,7 @@ export function mergeShards(paths: readonly string[], screen: Screen): ExitCode 
 
 /** The shards that a report covers. */
 interface Extent {
-  /** The shards that have started, from 0. */
+  /** Indices of the shards that have started, counted from 0. */
   readonly begun: readonly number[];
   /** The only shard in the report; null for all. */
   readonly part: Shard | null;

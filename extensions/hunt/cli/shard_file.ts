@@ -83,7 +83,8 @@ function parsed(line: string): unknown {
 function isHead(value: unknown): value is ShardHead {
   const { files, hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<ShardHead>;
   return typeof hunt === "string" && typeof version === "string" &&
-    // Files of an earlier release lack this field; they belong to another hunt.
+    // Files of an earlier release lack this field; {@linkcode openShardFile} refuses them later as
+    // files of another hunt.
     (files === undefined || typeof files === "string") &&
     isWhole(seed, 0, Number.MAX_SAFE_INTEGER) && isWhole(seeds, 1, MAX_SEEDS) &&
     isWhole(shards, 1, MAX_SHARDS) && isWhole(shard, 1, shards);

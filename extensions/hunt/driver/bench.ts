@@ -87,8 +87,8 @@ export class DriverBench {
   readonly #device: DmaDevice;
   readonly #held: ResourceTracker;
   /**
-   * Whether nothing was mapped for the device before the first case. Everything in the device's
-   * tables then comes from the cases.
+   * Whether nothing was mapped for the device before the first case. If so, everything in the
+   * device's tables comes from the cases.
    */
   readonly #renews: boolean;
   /** Whether the machine has room for buffers above 4 GiB. */

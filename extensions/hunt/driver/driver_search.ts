@@ -49,15 +49,18 @@ export class DriverSearch {
   #draws = false;
   #pieces: number;
   /**
-   * Number of layouts with the current number of pieces. `#at`: number of the next layout to
-   * start.
+   * `#count`: how many layouts have the current number of pieces. `#at`: index of the next layout
+   * to start.
    */
   #count = 0;
   #at = 0;
   #started = 0;
   #ended = 0;
   readonly #waiting = new Map<number, readonly [DriverPart, Readonly<PartEnd>]>();
-  /** A part that must run again, because it tried more cases than were left. */
+  /**
+   * A part that must run again with a lower limit, because it tried as many cases as were left, or
+   * more.
+   */
   #again: DriverPart | null = null;
 
   constructor(readonly options: DriverSearchOptions) {
@@ -83,7 +86,7 @@ export class DriverSearch {
     return isOver || this.#stopped || this.finding !== null;
   }
 
-  /** The part to start now; null if another must end first. */
+  /** The part to start now; null if another part must end first, or if the search is complete. */
   next(): DriverPart | null {
     if (this.isComplete()) return null;
     const again = this.#again;

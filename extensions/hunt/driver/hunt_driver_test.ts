@@ -23,7 +23,7 @@ interface Hunted {
   readonly text: string | null;
 }
 
-/** Null if the file does not compile. */
+/** The program of a file; null if the file does not compile. */
 function load(file: string): Program | null {
   return loadProgram(new SourceFile(FILE, file), memoryLoader()).program;
 }
@@ -46,12 +46,12 @@ function huntIn(file: string, cases = 1e6, seed = 1): Hunted | null {
   return { result, text };
 }
 
-/** The outcome of a printed test beside a file. */
+/** The outcome of a printed test that has the driver's file beside it. */
 function endBeside(file: string, text: string): string {
   return runScenarioText(`${text}\n`, memoryLoader({ [FILE]: file })).end;
 }
 
-/** Checks that the finding is printed as a test that fails beside the driver. */
+/** Checks that the finding is printed as a test that fails with the driver's file beside it. */
 function checkFound(file: string, hunted: Hunted | null, kind: CaseViolationKind): DriverCase {
   const finding = hunted?.result.finding;
   assert(hunted !== null && finding && hunted.text !== null, `nothing was found in\n${file}`);

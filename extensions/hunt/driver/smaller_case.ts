@@ -13,7 +13,7 @@ interface Found {
 
 export interface CaseChoices {
   readonly driver: DriverEntry;
-  /** The machine variations, in the order of difference from the file's machine: the smallest first. */
+  /** The machine variations, ordered by their number of differences from the file's machine. */
   readonly machines: readonly MachineVariation[];
 }
 

@@ -23,7 +23,7 @@ export function allowedEnds(
   { data, io, memory, metadata }: PlacedIo,
 ): readonly BlkStatusName[] {
   const user = isUserCommand(io.op);
-  // Refused before any mapping.
+  // A user command with too much metadata is refused before any mapping.
   if (user && metadata !== null && isTooLong(limits, metadata)) return ["IOERR", "INVAL"];
   const misaligned = data.segments.some(({ phys, sizeBytes }) =>
     ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0

@@ -5,7 +5,7 @@ import { sampleCases } from "./arbitraries.ts";
 import { CaseRun } from "./case_run.ts";
 import { hitPoints } from "./hit_points.ts";
 
-/** The points that drawn requests hit on some machines. */
+/** The injection points that drawn requests hit on this number of machines. */
 function drawnPoints(kernel: KernelProfile, machines: number): ReadonlySet<string> {
   const release = { kernel, quirks: KERNELS[kernel].quirks };
   const passed = new Set<number>();

@@ -21,7 +21,7 @@ export interface GivenMachine {
   /** Names of the disk and of the provider of its peer memory. */
   readonly disk: string;
   readonly peer: string;
-  /** The path by which a scenario in the same folder uses the file. */
+  /** The path by which a scenario in the file's folder uses the file. */
   readonly file: string;
 }
 
@@ -93,7 +93,7 @@ export interface HuntFault {
   readonly nth: number;
 }
 
-/** The requests that are submitted before the first wait. */
+/** A step of a case: requests that are all submitted before the step waits for one of them. */
 export interface HuntStep {
   /** The requests, with consecutive blocks on the disk. */
   readonly ios: readonly HuntIo[];

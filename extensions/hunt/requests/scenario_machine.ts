@@ -31,7 +31,7 @@ export function machineLines(
   ];
 }
 
-/** A test's changes to a machine from a file: ` with { … }`. */
+/** The text ` with { … }`: a test's changes to the machine that a file defines. */
 export function changeText(release: HuntRelease, strictChecker: boolean): string {
   const quirks = quirkList(release);
   const changes = [
@@ -42,7 +42,10 @@ export function changeText(release: HuntRelease, strictChecker: boolean): string
   return ` with { ${changes.join(", ")} }`;
 }
 
-/** The changes to a release's defects, added or removed; null without changes. */
+/**
+ * The list of a release's defects as differences from the defects of its kernel, or in full if that
+ * is shorter; null without differences.
+ */
 export function quirkList({ kernel, quirks }: HuntRelease): string | null {
   const own = KERNELS[kernel].quirks;
   const added = [...quirks].filter((quirk) => !own.has(quirk));

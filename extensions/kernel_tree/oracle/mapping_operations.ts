@@ -36,7 +36,7 @@ import { PEER_BYTES, PEER_START, type PeerFields, peerRouter } from "./peers.ts"
 import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
-/** An operation, with its arguments by the names that the golden data have for them. */
+/** An operation, with its arguments under the field names of the golden data. */
 export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
 
 /**
@@ -49,7 +49,7 @@ interface KernelCallOf {
 }
 
 /**
- * The kernel function that an operation calls: `iova_link` is dma_iova_link().
+ * The kernel function that an operation calls; for example, `iova_link` calls dma_iova_link().
  * @param own Arguments that the operation lacks or has in another form, such as the device.
  * @returns Null if the operation calls no function, or needs a state that does not exist.
  */
@@ -81,7 +81,7 @@ export function answerOf(
 }
 
 const MS = 1_000_000;
-/** Size of memory: the buffers of the traces are below it. */
+/** Size of memory. The buffers of the traces are below this address. */
 export const RAM_BYTES = 128 * GIB;
 /** Buffers of random operations are in these first pages; peer memory is above them. */
 export const BUFFER_PAGES = 2 ** 24;

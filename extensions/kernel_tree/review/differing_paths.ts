@@ -66,7 +66,8 @@ function entriesOf(folder: string): Entries {
 
 function isFolder(path: string): boolean {
   try {
-    // A link on one side and a folder on the other: only the folder is walked.
+    // A link is not followed here. Therefore, if one side has a link and the other side a folder,
+    // only the folder is walked.
     return host.lstatSync(path.replace(/(?<=.)\/$/, "")).isDirectory;
   } catch (error) {
     if (error instanceof host.errors.NotFound || error instanceof host.errors.NotADirectory) {

@@ -239,8 +239,8 @@ function failureText(failure: TestOutcome["failure"]): string | null {
 }
 
 /**
- * Number of lines that are kept if an assertion compares bytes: the count of differing bytes, and
- * one row of bytes from each side.
+ * Number of lines that are kept if an assertion compares bytes: the count of differing bytes, one
+ * row of bytes from each side, and the marks below these rows.
  */
 const COMPARED_LINES = 4;
 const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;

@@ -111,7 +111,9 @@ const LOOK_BATCHES = 64;
  */
 const LEAN_BYTES = 2 ** 27;
 
-/** Collects garbage early: most data kept from a line is dropped some thousand lines later. */
+/**
+ * Collects garbage early, because most data kept from a line is dropped some thousand lines later.
+ */
 export class LeanHeap {
   readonly #memory = new HostMemoryWatch();
   #batches = 0;
@@ -291,7 +293,8 @@ async function* linesOf(
   let count = 0;
   for await (const chunk of utf8(unpacked(chunks, shown, () => count))) {
     see(chunk);
-    // Unpacked data arrives in one large chunk, and each of its bytes could be a line.
+    // Unpacked data arrives in one large chunk. It is split, because each of its bytes could be a
+    // line.
     for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
       const batch = buffer.push(chunk.subarray(from, from + INPUT_CHUNK_BYTES));
       count += batch.count;

@@ -47,7 +47,7 @@ export function differingLines(alike: readonly KernelLogEntry[]): string[] {
     : labelledLines("also", texts.join("; "), LABEL_COLUMNS, PICTURE_COLUMNS);
 }
 
-/** Numbers and hex by their size, other values by their text. */
+/** Compares numbers and hex values by their size, other values by their text. */
 function byValue(a: Fact, b: Fact): number {
   const [first, second] = [numberIn(a), numberIn(b)];
   if (first === null || second === null) return String(a) < String(b) ? -1 : 1;

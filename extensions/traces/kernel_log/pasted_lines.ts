@@ -148,12 +148,15 @@ export class PastedLines {
     return above === "" ? "" : QUOTES.exec(shown)?.[0] ?? "";
   }
 
-  /** Moves on to a line that does not belong to the log. The lines before it therefore end here. */
+  /** Moves on to a line that does not belong to the log. Therefore the pending message ends. */
   passTo(line: number): void {
     if (line > this.#lastLine) this.flush();
   }
 
-  /** The first line of the pending message, which may continue; Infinity without one. */
+  /**
+   * Number of the first line of the pending message, which may continue; Infinity if no message is
+   * pending.
+   */
   get openLine(): number {
     return this.#pending[0]?.line ?? Infinity;
   }

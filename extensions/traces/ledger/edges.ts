@@ -20,8 +20,8 @@ const SILENCE_SECONDS = 0.1;
 const BACK_SECONDS = 0.1;
 
 /**
- * A file is reversed if it has at least this number of steps back in time. Fewer steps are
- * explained by the lines of two CPUs.
+ * A reversed file has at least this number of steps back in time. Fewer steps are explained by the
+ * lines of two CPUs.
  */
 const LEAST_BACKWARD = 4;
 

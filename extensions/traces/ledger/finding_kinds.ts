@@ -15,7 +15,7 @@ interface KindEntry {
   readonly decides?: string;
   /** Classes of the kernel's checker for the same call. */
   readonly checker?: readonly CheckerClass[];
-  /** The text for the call in a scenario, after `warns`. */
+  /** The class that a scenario names after `warns`, to expect the checker's report of the call. */
   readonly warns?: CheckerClass;
   /** Recommended steps; absent if this is not a driver's mistake. */
   readonly next?: readonly string[];

@@ -101,8 +101,8 @@ export interface EndedRange {
 }
 
 /**
- * The largest time that a call of the DMA API takes from its first line to its last: ten times the longest time
- * seen.
+ * Assumed limit for the time of a call of the DMA API, from its first line to its last: ten times
+ * the longest time seen.
  */
 export const CALL_SECONDS = 0.09;
 /**
@@ -185,7 +185,8 @@ export class TracedPageTable {
     }
     const { request } = context;
     context.run = { context, request, first: map.start, cutBy: null, maps: [map] };
-    // The remaining part of a range is mapped anew, so an unseen unmap has ended it.
+    // The map begins where the remaining part of a cut range begins, so an unseen unmap has ended
+    // that part.
     const cut = this.#runs.get(map.start)?.filter(({ cutBy }) => cutBy !== null) ?? [];
     for (const run of cut) this.#forget(run, map.start);
     this.#keep(context.run, map.start);

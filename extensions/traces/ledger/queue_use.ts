@@ -23,7 +23,7 @@ export interface QueueUse {
 }
 
 const BYTES_PER_KB = 1024;
-/** The beginning of the command in a line, which is usually empty: `()`. */
+/** The beginning of a line's command. The command is usually empty: `()`. */
 const COMMAND = new TextEncoder().encode(" (");
 
 /**

@@ -43,7 +43,7 @@ class Ranks {
     return this.#used - upTo;
   }
 
-  /** Frees all slots, and makes room for at least twice as many. */
+  /** Frees all slots, and makes room for at least twice `count` slots. */
   clear(count: number): void {
     this.#sums = new Int32Array(Math.max(64, 4 * count));
     this.#next = 0;
@@ -163,7 +163,7 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     this.#noteUnmap();
   }
 
-  /** Notes that a mapping is no longer live, because of a missing line. */
+  /** Notes that a mapping is no longer live, also if the line of its unmap is missing. */
   forget(mapping: Mapping): void {
     this.#passSilence();
     if (!this.#listOf(mapping).delete(mapping)) return;

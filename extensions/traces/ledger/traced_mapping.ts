@@ -11,8 +11,8 @@ export type { Certainty };
 
 export const PAGE_BYTES = 4096;
 /**
- * Largest number of pages between the beginning of a mapping and an address in it. Mappings for
- * which the number is larger are in `large`.
+ * An address is looked up among the mappings that begin up to this number of pages before it.
+ * Mappings with more pages are also in `large`.
  */
 export const NEAR_PAGES = 64;
 /**
@@ -43,7 +43,7 @@ export interface TracedMapping extends RingPlace<TracedMapping> {
   readonly task: string;
   /** The request for which the mapping was made, such as `nvme0 qid 1 cmdid 962`, or null. */
   readonly request: string | null;
-  /** The page table's `map` line for this mapping, 0 without one. */
+  /** Number of the page table's `map` line for this mapping; 0 if there is no such line. */
   readonly tableLine: number;
   /** For a list: the number of entries before merging, and their physical addresses. */
   readonly entries: number;
@@ -96,7 +96,10 @@ export class Device {
   mapCount = 0;
   unmapCount = 0;
   mappedBeforeTrace = 0;
-  /** Mappings dropped without an unmap: their address was mapped again, or lines are missing. */
+  /**
+   * Number of mappings dropped without an unmap: their address was mapped again, or lines are
+   * missing.
+   */
   uncertain = 0;
   identityMaps = 0;
   /** Number of maps with an address that is neither physical nor covered by a page-table line. */

@@ -5,8 +5,8 @@ import { filesBelow, ROOT } from "@dmalab/tests";
 
 const FOLDERS = ["extensions/traces", "extensions/traces/cli", "runtime/fault_log"];
 /**
- * Rules on which no finding depends: only T.39. Partial completions and merges of the block layer
- * are only counted.
+ * Rules on which no finding depends: only T.39, because partial completions and merges of the block
+ * layer are only counted.
  */
 const NOT_DECIDED_BY = [39];
 

@@ -101,7 +101,7 @@ const MAX_CALLERS = 1000;
 const OTHER_CALLERS = "others";
 /**
  * The largest number of waiting steps. A step waits until the steps of earlier lines are known,
- * because a two-step range is reported only when it is unmapped.
+ * because the map of a two-step range is reported only when the range is unmapped.
  */
 const MAX_WAITING = 1 << 14;
 

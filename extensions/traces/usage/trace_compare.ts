@@ -17,7 +17,7 @@ interface Pair {
   readonly after: RequestUse;
 }
 
-/** Pairs requests for the same blocks, in their order. */
+/** Pairs requests for the same blocks, in the order of the requests. */
 function pairsOf(before: readonly RequestUse[], after: readonly RequestUse[]): Pair[] {
   const waiting = Map.groupBy(after, ({ key }) => key);
   for (const alike of waiting.values()) alike.reverse();

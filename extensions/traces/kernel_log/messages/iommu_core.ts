@@ -5,7 +5,10 @@ import { type MessageArea, type MessageRow, named } from "./message.ts";
 const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq|mc_irq/i;
 const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|alloc/i;
 
-/** Whether the lines that a rate limit suppressed were faults, by the function's name. */
+/**
+ * Whether the lines that a rate limit suppressed were faults, judged by the name of the function
+ * that printed them.
+ */
 const isOfFaults = ({ function: name }: LogEntryFacts) => FAULT_WORDS.test(String(name));
 
 const SUPPRESSED: MessageRow = {
