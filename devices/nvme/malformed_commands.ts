@@ -3,7 +3,7 @@
  * Specification (1.4) requires. A controller must return this status in the tests of this folder
  * and in the test vectors.
  *
- * Addresses refer to a flat memory of 16 MiB that is otherwise irrelevant.
+ * Addresses refer to a flat memory of 16 MiB. Its other contents do not matter.
  */
 import { type CommandFields, sglDescriptorBytes, u64Bytes } from "./command_bytes.ts";
 import type { ControllerSettings } from "./controller/nvme_controller.ts";
@@ -128,7 +128,7 @@ function segment(...descriptors: readonly Descriptor[]): More {
   };
 }
 
-/** A segment of data blocks of 512 bytes, or of descriptors of other types. */
+/** A segment of descriptors of the given types, each for 512 bytes. */
 function ofTypes(...types: readonly number[]): More {
   return segment(...types.map((type, index) => [0x20_0000 + index * 0x1_0000, 512, type] as const));
 }
@@ -159,7 +159,7 @@ const SGL_CHAIN = well(
 );
 const MDTS: More = { ...list(), on: { mdtsExponent: 1 } };
 
-/** A range of blocks to deallocate, beginning with block 0. */
+/** A command that deallocates the given number of blocks, beginning with block 0. */
 function deallocate(blocks: number): WellFormedCommand {
   return well({ opcode: DSM, prp1: BUFFER, dwords: { 10: 0, 11: 4 } }, {
     memory: [{ at: BUFFER, bytes: sglDescriptorBytes(blocks * 2 ** 32, 0, 0) }],

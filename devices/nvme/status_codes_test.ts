@@ -27,7 +27,7 @@ Deno.test("a status forbids a retry by its bit 14 alone, as the queue entry has 
   ]);
 });
 
-/** The names of the numbers with which the controller answers. */
+/** The names of the statuses with which the controller answers. */
 const ANSWERS: Readonly<Record<keyof typeof STATUS, StatusCode>> = {
   SUCCESS: "successful_completion",
   INVALID_OPCODE: "invalid_command_opcode",

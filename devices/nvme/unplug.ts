@@ -21,8 +21,8 @@ export function unplugNvme(
   controller.unplug();
   dma.refusal = "device_gone";
   if (isBound) disk.driver.life.remove();
-  // The function's BARs answer no more requests. Its peer memory is removed when the last page of
-  // that memory is freed.
+  // The BARs of the PCI function answer no more requests. Its peer memory is removed when the last
+  // page of that memory is freed.
   topology.unplug(func);
   machine.iommu.groups.remove(dma);
 }

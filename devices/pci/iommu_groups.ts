@@ -1,6 +1,6 @@
 /**
- * Computes the IOMMU groups of a PCI tree like a kernel: sets of functions that it cannot isolate
- * from each other.
+ * Computes the IOMMU groups of a PCI tree as a kernel does. A group is a set of functions that the
+ * kernel cannot isolate from each other.
  *
  * Functions are processed in the order of their addresses. For each function, the following are
  * tried in order. The function joins the group of the first one that exists:
@@ -37,7 +37,10 @@ export const ISOLATION: readonly AcsService[] = [
  */
 export interface GroupCause {
   readonly func: PciFunction;
-  /** `port`: everything below the port; `function`: all functions of the device. */
+  /**
+   * The functions that share the group. `port`: everything below the port; `function`: all
+   * functions of the device; `conventional`: all functions behind the bridge `func`.
+   */
   readonly joins: "port" | "function" | "conventional";
   /** The disabled services; empty for conventional PCI. */
   readonly missing: readonly AcsService[];

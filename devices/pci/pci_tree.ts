@@ -262,7 +262,7 @@ class TreeBuilder {
     const { domain } = place.bridge;
     const children = node?.children ?? [];
     // The description of a real machine does not give the number of an empty bus. This bus then
-    // gets no number, because a later block may have that number.
+    // gets no number, because a later block may have the number that the bus would get.
     const unsaid = children.length === 0 && node !== null && settingOf(node, "at") !== undefined;
     const bus = unsaid ? place.bus : this.#buses.take(domain, place.bus, null, children, path);
     return { bus, device: 0, bridge: place.bridge, above: bridge, external };

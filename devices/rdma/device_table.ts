@@ -15,7 +15,7 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 
-/** The permissions in an entry; 0 for an entry that is not present. */
+/** The bits of the permissions in an entry. An entry with neither bit is not present. */
 export const TABLE_READ = 1;
 export const TABLE_WRITE = 2;
 

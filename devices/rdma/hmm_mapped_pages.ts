@@ -44,8 +44,8 @@ export function hmmMappedPages(init: PagesInit): RegionPages | number {
 
 class HmmMappedPages implements RegionPages {
   /**
-   * Number of mapped pages, counted page by page when the device's table is written. @see chapter
-   * 4, case 1
+   * Number of mapped pages, counted page by page when the device's table is written.
+   * @see rules/hmm-rdma-vfio.md chapter 4, case 1
    */
   npages = 0;
   readonly #machine: Machine;

@@ -23,7 +23,7 @@ import type { PageRequest, PagesInit, RegionPages } from "./region_pages.ts";
 
 const { VALID, WRITE } = HMM_PFN;
 
-/** Permissions of the device, stored in the low bits of a recorded address. */
+/** Mask of the device's permissions, which are stored in the low bits of a recorded address. */
 const ACCESS_MASK = TABLE_READ | TABLE_WRITE;
 
 /**

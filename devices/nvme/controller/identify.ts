@@ -76,7 +76,7 @@ const NAMESPACE = {
 } as const;
 
 const METADATA_SEPARATE = 0x2;
-/** Deallocated blocks read as zeros, and Write Zeroes may deallocate. */
+/** DLFEAT: deallocated blocks read as zeros, and Write Zeroes may deallocate. */
 const DEALLOCATED_READS_ZEROS = 0x9;
 
 function putText(page: Uint8Array, at: number, length: number, text: string): void {

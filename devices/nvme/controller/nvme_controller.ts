@@ -63,11 +63,9 @@ const IRQ = eventId("irq");
  * page.
  */
 const WORD_BYTES = 4;
-/**
- * The only kind of activity: process one command of the queue; the argument is the queue's number.
- */
+/** The only kind of activity: process one command of a queue. */
 const PROCESS_COMMAND = 0;
-/** An activity's argument is `generation * QUEUE_IDS + queue`. */
+/** Number of possible queue numbers. An activity's argument is `generation * QUEUE_IDS + queue`. */
 const QUEUE_IDS = 65536;
 /** Version 1.4 of the specification. */
 const VERSION = 0x0001_0400;
@@ -437,7 +435,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler {
   }
 }
 
-/** The NVMe statuses of those injected block-layer statuses that have their own NVMe status. */
+/** For each injected block-layer status that has its own NVMe status: this NVMe status. */
 const INJECTED: Readonly<Record<string, number>> = {
   RESV_CONFLICT: STATUS.RESERVATION_CONFLICT,
   ZONE_ACTIVE_RESOURCE: STATUS.TOO_MANY_ACTIVE_ZONES,

@@ -44,7 +44,10 @@ interface CapabilitySettings {
   readonly version: number;
 }
 
-/** Queues must be physically contiguous; NVM command set; 4 KiB pages only. */
+/**
+ * Bits of CAP: queues must be physically contiguous, the command set is NVM. The bits for page
+ * sizes are 0, so all pages have 4 KiB.
+ */
 const CAP_CONTIGUOUS_QUEUES = 2 ** 16;
 const CAP_TIMEOUT = 15 * 2 ** 24; // in units of 500 ms
 const CAP_HIGH_NVM_COMMAND_SET = 2 ** 5;

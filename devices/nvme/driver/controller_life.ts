@@ -363,7 +363,7 @@ export class ControllerLife implements ActivityHandler {
     this.#queuesInController = there > 0;
     const depth = there > 0 ? there : wanted;
     for (let id = 1; id <= count; id++) {
-      // If fewer queues were granted than requested, polled queues are missing.
+      // If fewer queues were granted than requested, the missing queues are polled ones.
       const vector = id <= queues ? id : -1;
       this.#addQueue(id, vector, depth, depth - 1);
     }
@@ -425,9 +425,9 @@ export class ControllerLife implements ActivityHandler {
 /**
  * Handles commands that the controller does not answer (`nvme_timeout()`).
  *
- * One timer serves all queues of a controller. It is armed when a command is sent while it is not
- * armed, so that a busy queue pays one comparison for each command. When it expires, it checks for
- * overdue commands, and is armed again for the next deadline.
+ * One timer serves all queues of a controller. If the timer is not armed, sending a command arms
+ * it, so that a busy queue pays one comparison for each command. When the timer expires, it checks
+ * for overdue commands, and is armed again for the next deadline.
  *
  * An overdue command is handled in three steps. First the driver checks whether only the interrupt
  * was lost. Next it asks the controller to abort the command. If neither helped, it resets the

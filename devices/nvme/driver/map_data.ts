@@ -353,7 +353,7 @@ export abstract class DataMapper {
    * new page takes its place.
    */
   #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): PoolBlock | null {
-    // Includes the moved entry.
+    // `entries` includes the moved entry.
     const entries = 1 + this.#leftEntries();
     const list = this.#takeList(iod, pool, "nvme.2.3.5", entries);
     if (list === null) return null;
@@ -456,7 +456,7 @@ export abstract class DataMapper {
   // Metadata. @see rules/nvme.md 3
 
   /**
-   * Maps metadata: by one page call if the command has a plain pointer. Otherwise maps a separate
+   * Maps metadata: by one map call if the command has a plain pointer. Otherwise maps a separate
    * scatterlist and describes it by SGL descriptors.
    */
   protected mapMetadataScatterlist(iod: Iod, request: NvmeRequest): BlkStatus {
@@ -670,7 +670,7 @@ export class TwoStepMapper extends DataMapper {
     if (request.nrPhysSegments === 1 && !this.kernel.single_segment_by_iterator) {
       const phys = firstPhys(request);
       const long = (phys & PAGE_MASK) + request.payloadBytes > TWO_PRPS_BYTES;
-      // Row A of the choice: one map call, without iterator or descriptor list.
+      // Row A of the choice (rules/nvme.md 2.1): one map call, without iterator or descriptor list.
       if ((use !== "unsupported" || !long) && !this.#isPeerMemory(phys)) {
         const sgl = use === "forced" || long;
         this.choose(iod, request, sgl ? "simple_sgl" : "simple_prp", use, request.payloadBytes);
@@ -909,7 +909,7 @@ export class TwoStepMapper extends DataMapper {
     this.#unmapListed(request, list.phys, 0, attrs);
   }
 
-  /** Unmaps the range in a descriptor of a list. */
+  /** Unmaps the range that a descriptor of a list describes. */
   #unmapListed(request: NvmeRequest, listPhys: PhysAddr, index: number, attrs: number): void {
     const at = (listPhys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
     const sizeBytes = this.memory.readU32((at + 8) as PhysAddr);
@@ -1043,7 +1043,8 @@ export class TwoStepMapper extends DataMapper {
         payload_bytes: request.payloadBytes,
         segments: request.nrPhysSegments,
         gap_bit: request.gapBit,
-        // If the iterator did not start, the tag's state is that of its last range.
+        // In a simple format the iterator did not start, and `dmaState` is still that of an earlier
+        // request with the same tag.
         coalesced: !simple && this.#blk.coalesce(iod.dmaState),
         average_bytes: averageBytes,
         threshold_bytes: this.settings.sglThresholdBytes,

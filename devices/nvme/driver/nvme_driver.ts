@@ -50,7 +50,10 @@ const { IOERR, OK, RESOURCE } = BLK_STS;
 const BLOCK_STATUS = eventId("block.status");
 const NVME_CANCEL = eventId("nvme.cancel");
 
-/** Kinds of activities: dispatch the oldest waiting request or batch; poll a queue. */
+/**
+ * Kinds of activities: dispatch the oldest waiting request; dispatch the oldest waiting batch; poll
+ * a queue.
+ */
 const DISPATCH = 0;
 const DISPATCH_BATCH = 1;
 const POLL = 2;

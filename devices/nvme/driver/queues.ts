@@ -65,7 +65,9 @@ interface QueuePairOptions {
   readonly pools: DescriptorPools;
   /** The handler for commands that are not answered. */
   readonly watch: CommandTimeouts;
-  /** Whether the queue has a scheduler; then records belong to the scheduler's tags. */
+  /**
+   * Whether the queue has a scheduler; the records of requests then belong to the scheduler's tags.
+   */
   readonly scheduled: boolean;
   /** The controller's memory for the commands; null for the host's memory. */
   readonly submissionMemory: SubmissionMemory | null;
@@ -262,12 +264,12 @@ export class QueuePair {
     return sent;
   }
 
-  /** When a command in flight was sent, or the time of that command was restarted. */
+  /** When a command in flight was sent, or when its timeout was restarted. */
   sentAtNs(iod: Iod): Nanoseconds {
     return this.#sentNs[iod.tag]!;
   }
 
-  /** Restarts the time of a command that was not answered. */
+  /** Restarts the timeout of a command that was not answered. */
   restartTime(iod: Iod): void {
     this.#sentNs[iod.tag] = this.#machine.clock.nowNs;
   }
@@ -452,7 +454,9 @@ class QueueEntries {
   /** The pages, looked up at first use. */
   readonly #pages: (MemoryPage | undefined)[] = [];
   readonly #entryWords: number;
-  /** Number of entries of a page, as a power of two. */
+  /**
+   * The number of entries of a page is 2 to the power of `#shift`; `#mask` is this number minus 1.
+   */
   readonly #shift: number;
   readonly #mask: number;
 

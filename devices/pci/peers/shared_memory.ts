@@ -83,7 +83,7 @@ export class SharedMemory implements AccessWatcher {
     if (error !== 0) {
       throw new KernelError(errnoName(error), `"${exporter.name}" cannot provide memory`);
     }
-    // From here on accesses must be routed: a switch may route one directly to this memory.
+    // From here on accesses must be routed: a switch may route an access directly to this memory.
     lab.machine.peers ??= lab.topology;
   }
 
@@ -105,7 +105,8 @@ export class SharedMemory implements AccessWatcher {
   }
 
   /**
-   * Revokes the memory. Importers must unmap before: each remaining mapping stays, and is reported.
+   * Revokes the memory. Importers must unmap it first: each mapping that remains stays in place,
+   * and is reported.
    */
   revoke(): void {
     const { machine } = this.lab;

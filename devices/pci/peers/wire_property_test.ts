@@ -1,7 +1,7 @@
 /**
  * The kernel's rules are compared with the simulated wires on random trees. A tree has up to 64
- * devices behind up to three host bridges, and random access control and lists. Trees with and
- * without an IOMMU are tested.
+ * devices behind up to three host bridges. Which access controls are set, and which bridges are on
+ * the kernel's whitelist, is random. Trees with and without an IOMMU are tested.
  *
  * @see rules/p2p.md 9.2, 9.4, 9.6
  */
@@ -85,7 +85,10 @@ const machine = fc.record({
 
 type Plan = typeof machine extends fc.Arbitrary<infer T> ? T : never;
 
-/** The tree of a plan: each root port has a chain of switches, and each device is at its depth. */
+/**
+ * The tree of a plan: each root port has a chain of switches, with each device at its planned
+ * depth.
+ */
 function treeOf(plan: Plan): PciNodeConfig[] {
   let devices = 0;
   const card = (found: Leaf): PciNodeConfig => {

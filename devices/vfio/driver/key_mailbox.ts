@@ -3,8 +3,8 @@ import { type Bytes, type DmaAddr, invariant } from "@dmalab/runtime";
 
 const ENTRY_BYTES = 8;
 /**
- * The table has an even number of entries, because the device counts the table's size in units of
- * 16 bytes.
+ * Number of entries in 16 bytes. The device counts the table's size in units of 16 bytes, so the
+ * table has an even number of entries.
  */
 const ENTRIES_PER_UNIT = 2;
 
