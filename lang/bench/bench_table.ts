@@ -173,7 +173,7 @@ class BenchTable {
     return [`the same in all cells: ${texts.join(", ")}`, ""];
   }
 
-  /** A row with the iterations, if these differ between cells. */
+  /** The name of the row with the iterations, if these differ between cells. */
   #counts(): string[] {
     if (this.chosen.length > 0) return [];
     return new Set(this.cells.map(({ iterations }) => iterations)).size > 1 ? [ITERATIONS] : [];

@@ -1,10 +1,10 @@
 /**
- * The figures of a bench: the counts of a cell other than event counts, by the names that `budget`,
- * `expect`, tables and JSON use.
+ * The figures of a bench: the measured values of a cell except event counts, by the names that
+ * `budget`, `expect`, tables and JSON use.
  */
 import type { LatencyPercentiles, LatencySummary } from "./distribution.ts";
 
-/** The counts of a cell in its iterations. */
+/** The counts of a cell, over all its iterations. */
 export interface BenchTally {
   /** How often each event happened; events that did not happen are left out. */
   readonly counts: Readonly<Record<string, number>>;

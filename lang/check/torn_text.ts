@@ -9,8 +9,8 @@
  *   is missing, and syntax errors are only in tests, properties and benches, which declare nothing
  *   for other code.
  * - In other code, on lines without a syntax error, only two errors are reported: a name that is
- *   missing in a fixed list, and a name that is bound nowhere in the program and does not occur
- *   near an error.
+ *   not in a fixed list (such as the injection points), and a name that is bound nowhere in the
+ *   program and does not occur near an error.
  * - Nothing is reported when declared names may be unknown: after an error in a `use`, or in a
  *   declaration that lost its name.
  */
@@ -60,8 +60,8 @@ export class TornText {
     this.#onlyCases = !errors.some(({ code }) => ABOUT_BRACKETS.has(code));
     for (const { code, span } of errors) {
       const { source, start } = span;
-      // A block was not expected here. The parser has read the previous block as another part of
-      // the statement.
+      // If the error is an unexpected block, the parser has read the previous block as another part
+      // of the statement, so declared names may be unknown.
       const block = source.text.charAt(start) === "{";
       if (block || code.startsWith("E07")) this.#losesNames = true;
       this.#addLines(span);

@@ -10,8 +10,8 @@ export interface AssertedExpression {
 }
 
 /**
- * Names, fields, calls, indexes and operators; not literals and constants, because the source
- * already shows their values.
+ * The parts that are shown: names, fields, calls, indexes and operators; not literals and
+ * constants, because the source already shows their values.
  */
 export function assertedParts(
   expression: Expression,

@@ -177,7 +177,10 @@ export class ProgramCompiler {
     );
   }
 
-  /** The statements at the top of a file; null without any. */
+  /**
+   * Compiles the statements at the top of a file. @returns The function's index; null without
+   * statements.
+   */
   main(file: FileNode): number | null {
     const statements = file.items.filter((item) => !isDeclaration(item));
     if (statements.length === 0) return null;
@@ -187,7 +190,7 @@ export class ProgramCompiler {
     });
   }
 
-  /** One statement of a session; an expression returns its value. */
+  /** Compiles one statement of a session; the function returns the value of an expression. */
   sessionStatement(statement: Statement): number {
     return this.#compile("main", "", statement.span, [], (compiler) => {
       const shown = shownExpression(statement);

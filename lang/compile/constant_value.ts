@@ -2,7 +2,7 @@
  * Values that are needed before there is a machine: in `machine`, `with`, `matrix` and `forall`.
  *
  * The VM evaluates them on a machine that refuses every access. An expression with a call cannot be
- * evaluated there.
+ * evaluated there, except for calls that read a file.
  */
 import type { FileScope } from "../check/names/file_scope.ts";
 import { Resolution, Variable } from "../check/names/bindings.ts";

@@ -92,7 +92,7 @@ function siteOf(statement: Statement): Site {
   return { span, call: onlyCall(statement)?.span ?? span };
 }
 
-/** Whether an expression statement prints a table: a comparison with an unused value does. */
+/** Whether an expression statement prints a table: a `compare` with an unused value does. */
 export function isTable(statement: Expression): boolean {
   return statement.kind === "Compare";
 }
@@ -449,7 +449,7 @@ export class FunctionCompiler {
     this.#sameSite(expression);
   }
 
-  /** Arguments of a function of the script, in the order of its parameters. */
+  /** Writes the arguments of a function of the script, in the order of its parameters. */
   #callFunction(expression: CallExpression, parameters: readonly string[]): void {
     const places = expression.arguments.map((argument, position) =>
       argument.name === null ? position : parameters.indexOf(argument.name.text)
@@ -542,7 +542,8 @@ export class FunctionCompiler {
     this.site = null;
     this.root = null;
     if (this.#inRace && statement.kind !== "While") this.#racePoint(statement);
-    // In a race, another block may run before each statement.
+    // The mark follows the race point, where another block may run before the statement. A `while`
+    // in a race writes both itself, before each turn.
     if (!this.#inRace || statement.kind !== "While") this.#mark(statement);
     if (callsSomething(statement)) {
       this.site = this.code.sites.push(siteOf(statement));
@@ -703,7 +704,7 @@ export class FunctionCompiler {
   #let(statement: Extract<Statement, { kind: "Let" }>): void {
     const variable = this.resolution.variables.get(statement)!;
     this.#rootExpression(statement.value);
-    // A value that is bound to a name starting with `_` is unused.
+    // A value that is bound to a name starting with `_` is unused, so the call has to succeed.
     if (statement.name.text.startsWith("_")) this.#duty("succeeds", statement.value.span);
     if (variable.owner === null) {
       this.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
@@ -1159,7 +1160,7 @@ function smallInt(expression: Expression): number | null {
     : null;
 }
 
-/** The code of a whole function: its body, and a return at its end. */
+/** Ends the code of a function, after its body: returns `none`. */
 export function endFunction(builder: FunctionBuilder, isMarked = false): void {
   builder.emit(1, Op.PushNone);
   if (isMarked) builder.emit(0, Op.Mark, RETURNING);

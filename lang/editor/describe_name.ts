@@ -259,7 +259,7 @@ function describeOwn(name: string, session: KnownNames): string[] | null {
   return declared.includes(name) ? [`${name} is declared in this session`] : null;
 }
 
-/** A name that the machine binds, or `name.member`. */
+/** Describes a name that the machine binds, or a member of its value (`name.member`). */
 function describeMember(name: string, session: KnownNames, columns: number): string[] | null {
   const [owner, member, ...more] = name.split(".");
   const type = typeOf(owner!, session);
@@ -315,7 +315,7 @@ export function parameterText(
   return `${name}${named ? ":" : ""}${optional ? "?" : ""}`;
 }
 
-/** ` → dma` after something with a result of a known kind. */
+/** The text for a result of a known kind, such as ` → dma`; empty for any other result. */
 export function resultText(type: Type): string {
   return type === "nothing" || type === "any" ? "" : ` → ${typeText(type)}`;
 }

@@ -61,7 +61,7 @@ export function openCall(text: string): OpenCall | null {
   };
 }
 
-/** `into` in `into: buf`. */
+/** The name of a named argument, such as `into` in `into: buf`; null without a name. */
 function nameOf(arg: string): string | null {
   return arg.match(/^\s*(\w+)\s*:/)?.[1] ?? null;
 }

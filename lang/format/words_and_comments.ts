@@ -78,7 +78,7 @@ function readGap(text: string, atStart: boolean): Gap {
   const trailing = !atStart && comments[0] !== null ? [comments[0]!] : [];
   const own: Comment[] = [];
   let blank = false;
-  // The last part is the indentation of the next word.
+  // The last line is the indentation of the next word, so it does not count as an empty line.
   for (let index = atStart ? 0 : 1; index < lines.length; index++) {
     const comment = comments[index];
     if (comment !== null && comment !== undefined) {

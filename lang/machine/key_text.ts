@@ -3,7 +3,7 @@ import type { NumberShape } from "@dmalab/runtime";
 import { formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
 import { type BlockSpec, MACHINE_SCHEMA, type SettingSpec, type ValueShape } from "./schema.ts";
 
-/** `size, 8KiB to 4PiB, a power of two, or none`. */
+/** The possible values in words, such as `size, 8KiB to 4PiB, a power of two, or none`. */
 export function shapeText(shape: ValueShape): string {
   switch (shape.kind) {
     case "int":

@@ -139,7 +139,7 @@ function allOrNone(
 function amountOf({ kind }: NumberShape, value: Value): number | undefined {
   if (typeof value === "number") return value;
   if (!(value instanceof Quantity)) return undefined;
-  // For an address, a size is its distance from address 0: `at = 1MiB`.
+  // For an address, a size is the distance from address 0: `at = 1MiB`.
   const fits = value.kind === kind || kind === "phys" && value.kind === "size";
   return fits ? value.value : undefined;
 }

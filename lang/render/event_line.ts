@@ -135,7 +135,9 @@ export function repeatText(events: number, times: number): string {
   return `… ${what} repeated ${formatCount(times, "time")}`;
 }
 
-/** Number of open kernel calls around each event; a call's result is indented below its call. */
+/**
+ * Number of kernel calls that are open at each event; a call's result is indented below its call.
+ */
 function depthsOf(events: readonly MachineEvent[]): number[] {
   let depth = 0;
   return events.map((event) => {
@@ -175,7 +177,7 @@ function layoutFor(
   };
 }
 
-/** Longer names extend beyond their column. */
+/** Largest width of the column of names; longer names extend beyond the column. */
 const MAX_NAME = 18;
 
 const EVENT_TITLE = "event";

@@ -84,7 +84,7 @@ export class Attempts {
   /** The defects that cause a run's failure and its incidents. */
   attributionOf(result: TestRunResult, run: PlannedRun): DefectAttribution {
     const { attributeDefects, limits } = this.options.machine;
-    // A result without a machine has no defects to leave out.
+    // If the result has no machine, no defects are searched for.
     const looked = attributeDefects === false ? { ...result, machine: null } : result;
     return new DefectAttribution(
       looked,
@@ -93,7 +93,8 @@ export class Attempts {
           limits: {
             ...limits,
             steps: Math.min(steps, limits.steps),
-            // The machine of the observed run is still allocated.
+            // The machine of the observed run is still allocated, so only the rest of the memory
+            // budget is left.
             memoryBytes: result.machine?.machine.budget.leftBytes ?? limits.memoryBytes,
           },
           onSideEvent: undefined,

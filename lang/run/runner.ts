@@ -89,7 +89,7 @@ export function shownRun(
   return { ...new ProgramRun(engine, program, own).test(test).shown, branch };
 }
 
-/** The statements at the top of a file, a test or a property. */
+/** A test, a property, or the statements at the top of a file (`main`). */
 type AnyRun = Omit<RunnableTest, "kind"> & { readonly kind: RunnableTest["kind"] | "main" };
 
 /** Runs parts of a program, and records which expectations were reached. */

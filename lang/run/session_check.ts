@@ -35,7 +35,7 @@ export interface SessionNames {
   readonly machine: ProgramMachine;
   /** All constants, in the order of their evaluation. */
   readonly consts: readonly ConstCode[];
-  /** Globals of names that were withdrawn, because their input gave them no value. */
+  /** Globals of withdrawn names: the input that declared such a name gave it no value. */
   readonly valueless: ReadonlySet<number>;
 }
 
@@ -50,7 +50,7 @@ export interface PreparedInput {
   readonly file: FileNode;
   readonly scope: FileScope;
   readonly machine: ProgramMachine;
-  /** The input declares another machine than the session's. */
+  /** Whether the input declares another machine than the session's. */
   readonly newMachine: boolean;
   readonly consts: readonly ConstCode[];
   readonly statements: readonly PreparedStatement[];

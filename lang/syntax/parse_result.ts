@@ -6,6 +6,6 @@ export interface ParseResult {
   /** The tree. With errors it contains error nodes and must not be run. */
   readonly file: FileNode;
   readonly diagnostics: readonly Diagnostic[];
-  /** The text ends in the middle of a construct: the REPL reads another line. */
+  /** True if the text ends in the middle of a construct: the REPL then reads another line. */
   readonly incomplete: boolean;
 }

@@ -27,7 +27,7 @@ export function roundStep(least: number): number {
   return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least)!;
 }
 
-/** A function that interpolates positions linearly between the positions of two values. */
+/** Returns a function that interpolates positions linearly between the positions of two values. */
 export function linearPlace(
   first: number,
   last: number,

@@ -20,7 +20,7 @@ import {
  * True when two values are equal: numbers by number, words by name, lists and records part by part,
  * handles as their type defines it.
  *
- * @param run The run to which handles belong; null before there is a run.
+ * @param context The run to which handles belong; null before there is a run.
  * @param depth Number of lists and records around both values.
  * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
  * @throws {LimitError} E0803 for values that are nested too deeply.
@@ -120,7 +120,8 @@ function recordsEqual(
 }
 
 function handleEquals(handle: Handle, other: Value, context: ExecutionContext | null): boolean {
-  // `iommu` is a thing and a word. The thing counts as the word when it is compared with a word.
+  // `iommu` is the name of an object and of a word. The object counts as the word when it is
+  // compared with a word.
   if (other instanceof EnumValue && other.name === handle.type.name) return true;
   const equals = inherited(handle.type, "equals");
   // The type knows how to compare its targets.

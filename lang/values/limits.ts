@@ -70,24 +70,32 @@ export const COMPARE_STEPS = 2;
 /** The steps charged for formatting a value, besides its characters. */
 export const FORMAT_STEPS = 16;
 
-/** The memory charged for values: about what they use on the host. */
+/**
+ * The memory charged for each kind of value (the constants up to `RACE_STEP_BYTES`): about what the
+ * value uses on the host.
+ */
 export const LIST_BYTES = 96;
 export const ITEM_BYTES = 8;
 /** A character of a text. */
 export const CHARACTER_BYTES = 2;
-/** An item of a list, if the item is itself a new value, such as a size or a part of a text. */
+/**
+ * Memory of an item of a list, if the item is itself a new value, such as a size or a part of a
+ * text.
+ */
 export const NEW_ITEM_BYTES = 40;
 export const RECORD_BYTES = 288;
 export const ENTRY_BYTES = 40;
 export const CLOSURE_BYTES = 96;
-/** An active call, with the data that is reported about it when something fails inside. */
+/**
+ * Memory of an active call, with the data that is reported about it when something fails inside.
+ */
 export const CALL_BYTES = 256;
 /**
- * A variable of an active call. The bytes include the stack's spare room, and the copy of the stack
- * while it grows.
+ * Memory of a variable of an active call. It includes the stack's spare room, and the copy of the
+ * stack while it grows.
  */
 export const SLOT_BYTES = 24;
-/** A statement in the recorded order of a race. */
+/** Memory of a statement in the recorded order of a race. */
 export const RACE_STEP_BYTES = 128;
 
 /** The memory of a kept machine, apart from its pages and its events. */

@@ -1,7 +1,6 @@
 /**
  * Descriptions of builtins. The checker, completion, hover, help and the reference page all use
- * these entries. Only in `lang/builtins/`, a name of the language is connected with a runtime
- * function.
+ * these entries. Only `lang/builtins/` connects a name of the language with a runtime function.
  */
 import type { ErrnoName } from "@dmalab/runtime";
 import type { KernelFeature } from "@dmalab/runtime/vocabulary";
@@ -46,7 +45,7 @@ export type FromItems =
   | "items"
   /** One of the list's items. */
   | "item"
-  /** The sum of the items: of the same kind if they are numbers. */
+  /** The sum of the items. If the items are numbers, the sum has their kind. */
   | "sum"
   /** A list of the results of the function that the member calls for each item. */
   | "mapped";
@@ -56,10 +55,10 @@ export interface ParameterSpec {
   readonly name: string;
   /** One kind, or several alternatives. */
   readonly type: Type | readonly Type[];
-  /** May be left out; `run` then gets `otherwise`. */
+  /** True if the argument may be left out; `run` then gets `otherwise`. */
   readonly optional?: boolean;
   readonly otherwise?: unknown;
-  /** May only be passed by name. */
+  /** True if the argument may only be passed by name. */
   readonly named?: boolean;
   /**
    * For a parameter that is a function: the kind of that function's argument; `item` if it is
@@ -80,8 +79,8 @@ export interface ParameterSpec {
 export type Arguments = readonly unknown[];
 
 /**
- * Describes the contexts in which a call is not allowed, such as under a spin lock. For `gfp`, the
- * contexts depend on the argument `atomic` of the call.
+ * Why a call is not allowed in some contexts, such as under a spin lock. For `gfp`, the contexts
+ * depend on the argument `atomic` of the call.
  * @see rules/c-api.md, column C
  */
 export const CALL_CONTEXTS = {
@@ -133,7 +132,7 @@ export interface FunctionSpec {
    * a mistake in it; `run` is never called.
    */
   readonly reads?: (text: string) => { readonly value: Value } | DataProblem;
-  /** The files that its example reads, by path. */
+  /** The files that the function's example reads, by path. */
   readonly exampleFiles?: Readonly<Record<string, string>>;
   /**
    * Executes the call. Raises `KernelError` for errors that a script can expect, `ScriptError` for

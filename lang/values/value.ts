@@ -24,7 +24,7 @@ export class EnumValue {
   constructor(readonly name: string) {}
 }
 
-/** A value that may have large parts, and share them with others. */
+/** A value that may have large parts, and share them with other values. */
 export abstract class TracedValue {
   /** The last traversal that visited the value; with it, a traversal counts the value only once. */
   walk: object | null = null;
@@ -57,7 +57,10 @@ export class ListValue extends TracedValue {
     return this.#items;
   }
 
-  /** The items, to be changed. A traversal in progress continues with the old items. */
+  /**
+   * The items, for a caller that changes them. A traversal in progress continues with the old
+   * items.
+   */
   changing(charge: (items: number) => void): Value[] {
     if (this.#isWalked) {
       charge(this.#items.length);

@@ -183,11 +183,11 @@ export class Branches {
   /** The order of the wanted race so far. */
   raceOrder: RaceOrder | null = null;
   /**
-   * Failures and explanations of this run name the defects that cause them, because the run's
-   * output is shown.
+   * True if failures and explanations of this run name the defects that cause them, because the
+   * run's output is shown.
    */
   attributeDefects = true;
-  /** This run was started only for its branch: a leak in the branch fails the run. */
+  /** True if this run was started only for its branch: a leak in the branch then fails the run. */
   judgesBranch = false;
   /** The result of a run that was started to examine a value. */
   probe: DefectProbe | null = null;

@@ -36,7 +36,7 @@ export interface Walk {
 export function iterationItems(value: Value): Walk {
   if (value instanceof ListValue) {
     const items = value.walked();
-    // Keep the items that are iterated alive, even if the list gets other items meanwhile.
+    // Keep alive the items that are iterated, even if the list gets other items meanwhile.
     return {
       source: new ListValue(items),
       length: items.length,
@@ -88,7 +88,7 @@ export function indexValue(object: Value, index: Value, context: ExecutionContex
   throw new KindError(`Cannot index ${describeValue(object)}`);
 }
 
-/** The place that an index means in something of that length. */
+/** The position that an index means in a value with `length` items. */
 export function position(index: Value, length: number, what: string): number {
   if (typeof index !== "number") {
     throw new KindError(`An index is an int, not ${describeValue(index)}`);

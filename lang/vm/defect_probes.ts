@@ -14,7 +14,7 @@ export class DefectProbes {
   /** Steps that remain for all repeated runs. */
   #steps = ATTRIBUTION_STEPS;
 
-  /** The number of the last `explain`. */
+  /** The number of the choice point at the last `explain`. */
   #branching = 0;
 
   constructor(readonly vm: Control & { readonly pc: number }, readonly branches: Branches) {}

@@ -12,7 +12,7 @@ import { type CallValue, settleOutcome } from "./outcome.ts";
 import type { Vm } from "./vm.ts";
 import type { DebugHooks } from "./debug_hooks.ts";
 
-/** The fields of a run that an error changes. */
+/** A run, with the further fields that error handling uses. */
 interface ErrorVm extends Vm {
   readonly span: Span;
   readonly following: DebugHooks;

@@ -21,7 +21,7 @@ export interface Failure {
   readonly notes: readonly string[];
   /** The fault, report or leak that is the failure; absent for other failures. */
   readonly finding?: object;
-  /** A driver in C did something that crashes a kernel. */
+  /** True if a driver in C did something that crashes a kernel. */
   readonly crashed?: boolean;
   /** Lines with the known defects that cause the failure, if the search was part of the run. */
   readonly remedies?: readonly string[] | undefined;

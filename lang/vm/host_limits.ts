@@ -1,4 +1,4 @@
-/** The host's messages when a script has used up one of its resources. */
+/** The host's messages when a script has used up one of the host's resources. */
 import { LimitError } from "../values/script_error.ts";
 
 /**

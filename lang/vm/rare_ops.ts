@@ -28,8 +28,8 @@ import type { RaceEntry, Races } from "./races.ts";
 import type { Sweeps } from "./sweeps.ts";
 
 /**
- * Instructions with numbers that the loop's instructions do not use. Names in brackets are the
- * operands that follow an instruction.
+ * Opcodes of the rare instructions; the loop's instructions have other numbers. Names in brackets
+ * are the operands that follow an instruction.
  */
 export const enum RareOp {
   /** Pops subject and pattern of a `match` arm. */
@@ -40,7 +40,7 @@ export const enum RareOp {
   MakeClosure,
   /** [parts] */
   Interpolate,
-  /** [1 for `as dma`] */
+  /** [1 for `as dma`, 0 for `as phys`] */
   Cast,
   /** [assertion] Pops the message, if there is one, and fails. */
   AssertFailed,
@@ -66,7 +66,7 @@ export const enum RareOp {
   EnterCpu,
   /** [slot] */
   LeaveCpu,
-  /** [slot] Uses two slots. */
+  /** [slot] Saves the event number and the time in this slot and the next one. */
   TraceStart,
   /** [slot] */
   TraceEnd,
@@ -105,7 +105,7 @@ export const enum RareOp {
   ChangeIndex,
   /** [record keys] Pops a record and the new values of its copy. */
   CopyWith,
-  /** [name] How often an event happened in the turns that a budget covers. */
+  /** [name] Pushes how often an event happened in the turns that a budget covers. */
   Count,
 }
 
@@ -252,7 +252,7 @@ export function rare(vm: RareVm, op: RareOp): void {
       break;
     case RareOp.TraceStart: {
       const slot = vm.fp + code[vm.pc++]!;
-      // A bench keeps events only on request.
+      // A bench keeps events only on request; a trace requests them.
       vm.recorder.start();
       stack[slot] = stream.seq;
       stack[slot + 1] = vm.machine.nowNs();

@@ -84,7 +84,7 @@ class EachScope implements RunScope {
  * place.
  */
 class PlaceScope implements RunScope {
-  /** Removes the listener for a removal. */
+  /** Stops listening for the removal. */
   close: () => void = () => {};
 
   constructor(
@@ -301,7 +301,7 @@ export class Sweeps {
     const keys = new Set<string>();
     for (const event of child.machine.incidents) {
       const name = incidentName(event);
-      // `inject each` itself causes devices' faults: these count only for a removal.
+      // Faults of devices are caused by `inject each` itself, so they count only for a removal.
       const isJudged = event.name === "dma.report" || SWEEPS[word] !== null;
       if (!isJudged || usual.has(name) || child.expectedIncidents.has(event)) continue;
       const key = `${name} ${event.site}`;

@@ -24,7 +24,7 @@ import { DATA, LBA, onlyMemory, OP } from "../types/nvme/nvme_submit.ts";
 import { REQUEST } from "../types/nvme/request.ts";
 import { checkWhole } from "./block.ts";
 
-/** The queue's largest number of sectors in a request by default: 4 MiB. */
+/** The default of a queue's largest number of sectors in a request; these sectors are 4 MiB. */
 const HW_SECTORS = 8192;
 const MAX_SEGMENTS = 65_535;
 
@@ -53,7 +53,7 @@ function limitsOf(context: ExecutionContext, wish: RequestedQueueLimits): QueueL
   throw new ValueError("The block layer accepts no queue with these limits");
 }
 
-/** Makes a request; its caller maps and completes it. */
+/** Makes a request. The script maps and completes it. */
 function requestFor(
   context: ExecutionContext,
   device: DeviceBase,

@@ -225,7 +225,7 @@ function eventsUpTo(
   return before.slice(before.findLastIndex(({ name }) => begins.includes(name)) + 1);
 }
 
-/** Number of links that make up a range. */
+/** Lines with the number of links that make up a range, and the number of syncs. */
 function linkLines(
   event: MachineEvent,
   events: readonly MachineEvent[],

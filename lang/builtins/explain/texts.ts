@@ -5,9 +5,9 @@
 import type { EventFields, EventName, FieldValue } from "@dmalab/runtime";
 
 /**
- * A row of the table of texts: the required values of fields and inputs, the title, and the
- * reasons. It also has the rule if the event does not contain the rule. `why.rule` is the rule of
- * the decision.
+ * A row of the table of texts. `when` has the required values of fields and inputs; `title` and
+ * `why` are templates; `rule` is given if the event does not contain the rule. The name `why.rule`
+ * means the rule of the decision.
  *
  * `{name}` is a field or an input as the vocabulary prints it, `{name:page}` its number of pages,
  * `{name:WORDS}` its text in WORDS. `[…]` is left out if all its values are empty or 0, and
@@ -127,7 +127,7 @@ const NOT_NEEDED = "the device is coherent, not translated, and has not bounced"
 const METADATA = "it has {metadata_segments:segment}";
 const DROPPED = "[; {freed:smaller one} on the way freed]";
 
-/** The first row with fitting conditions is used. */
+/** The rows of texts for each event. The first row with fitting conditions is used. */
 export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
   // dma.md 4.1 to 4.4
   "iova.alloc": [

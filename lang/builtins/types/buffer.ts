@@ -24,7 +24,7 @@ const DISPLAYED_SEGMENTS = 12;
 /** Bytes of the content that a picture shows. */
 const DISPLAYED_BYTES = 64;
 
-/** An argument that is a buffer or an address: the physical address of its first byte. */
+/** The physical address of the first byte of an argument, which is a buffer or an address. */
 export function physOf(value: Value): PhysAddr {
   return value instanceof Handle
     ? (value.target as HostBuffer).phys

@@ -12,8 +12,8 @@ import { methodsOf } from "../describe/builtin.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 
 /**
- * If a searched part is not longer than this, the host's search is fast. For longer parts it may be
- * very slow.
+ * If the part to search for is not longer than this, the host's search is fast. For longer parts it
+ * may be very slow.
  */
 const SHORT_CHARACTERS = 16;
 /** Characters between two charges of work, and the steps charged for each character. */

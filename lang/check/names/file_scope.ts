@@ -15,7 +15,7 @@ import type { Declared, MachineParts, NameBinding, Variable } from "./bindings.t
 export class FileScope {
   /** Names the machine binds, with their kinds; known once the machine block is read. */
   machineKinds: ReadonlyMap<string, Type> = new Map();
-  /** The contents of the machine's blocks besides keys. */
+  /** What the machine's blocks contain besides keys, such as variables and registers. */
   machine: MachineParts | null = null;
   /**
    * The parts of the program that are unreliable after syntax errors; null without syntax errors.

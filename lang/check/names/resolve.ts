@@ -415,8 +415,8 @@ export class Resolver {
     const owner = variable.owner ?? outsideCompare(user);
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
-      // Only a lambda is called later, when the captured value may be outdated. A comparison or a
-      // step runs at once.
+      // Only a lambda is called later, when the captured value may be outdated. The block of a
+      // `compare` and an `until` condition run at once.
       const isEarlier = use.start < (variable.capturedAt?.start ?? Infinity);
       if (code.role === "lambda" && isEarlier) variable.capturedAt = use;
       code = code.parent;
@@ -878,8 +878,8 @@ export class Resolver {
   }
 
   /**
-   * The value of a field in a pattern. `iommu` means the word there, not the machine's IOMMU,
-   * unless it is a variable.
+   * Resolves the value of a field in a pattern. `iommu` means the word there, not the machine's
+   * IOMMU, unless it is a variable.
    */
   #fieldValue(value: Expression, scope: Scope): void {
     const bare = value.kind === "Name" && this.#find(value.name, scope) === null;

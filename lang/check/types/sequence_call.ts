@@ -1,7 +1,7 @@
 /** `sequence(…)` as the choices of a property: the property's variable is the whole list. */
 import type { CallExpression, Expression } from "../../syntax/tree/ast.ts";
 
-/** The builtin with the same parameters as a property's sequence. */
+/** Name of the builtin that has the same parameters as a property's sequence. */
 const SEQUENCE_FUNCTION = "sequence";
 
 export function isSequenceCall(expression: Expression): expression is CallExpression {

@@ -34,7 +34,7 @@ export function recordShape(entries: Iterable<readonly [string, StructuralType]>
 
 export const UNKNOWN: StructuralType = plainShape("any");
 
-/** The result that a builtin declares. */
+/** The shape of a result, as a builtin declares it. */
 export function shapeOf(type: Type, contents: Contents | undefined): StructuralType {
   if (contents === undefined) return plainShape(type);
   const inner = shapeOfContents(contents);

@@ -40,7 +40,7 @@ export interface PicturedQueue {
   readonly notes: readonly string[];
 }
 
-/** Slots on a line, and the width of a cell. */
+/** Slots on a line, and the widths of a cell and of the labels on the left. */
 const DISPLAYED_SLOTS = 13;
 const CELL = 5;
 const LABEL = 14;

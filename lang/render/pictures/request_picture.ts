@@ -206,7 +206,9 @@ function gather(row: number, rows: number, atCentre: boolean, gap: boolean): str
   return `${stem}${joint(row > 0, row < rows - 1, left, atCentre)}${atCentre ? "─► " : "   "}`;
 }
 
-/** The text of a row of the gap in which a range fans out to the right, to the rows 0 to `last`. */
+/**
+ * The text of a row of the gap in which a range fans out to the right, into the rows 0 to `last`.
+ */
 function fanOut(row: number, last: number, atCentre: boolean, data: boolean): string {
   if (row < 0 || row > last) return " ".repeat(GAP);
   if (last === 0) return "───► ";

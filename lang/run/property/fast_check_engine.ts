@@ -20,7 +20,9 @@ import { caseSequence, numberOf, type StepTemplate } from "../../values/sequence
 
 const INT32_VALUES = 2 ** 32;
 
-/** The steps of a template; the first step of a choice is the smallest. */
+/**
+ * The generator of a template's steps. A failing case is shrunk towards the first item of a choice.
+ */
 function stepsOf(template: StepTemplate): Arbitrary<Value> {
   switch (template.kind) {
     case "constant":

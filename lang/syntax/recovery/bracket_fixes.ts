@@ -1,8 +1,10 @@
-/** Corrections of unbalanced brackets, and the tokens after them. */
+/** Corrections of unbalanced brackets, and the corrected list of tokens. */
 import type { IToken, TokenType } from "chevrotain";
 import * as t from "../tokens.ts";
 
-/** One correction. Token numbers are those of the unbalanced tokens. */
+/**
+ * One correction. `at`, `opener` and `closer` are indices in the list of tokens before corrections.
+ */
 export type BracketFix =
   /** A closing bracket is missing before token `at`. */
   | { readonly kind: "close"; readonly at: number; readonly opener: number }
@@ -32,7 +34,7 @@ export function isBalanced(tokens: readonly IToken[]): boolean {
   return open.length === 0;
 }
 
-/** The tokens with missing brackets inserted, and extra ones left out. */
+/** The tokens with missing brackets inserted, wrong ones replaced, and extra ones left out. */
 export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken[]): IToken[] {
   const before = new Map<number, IToken[]>();
   const dropped = new Set<number>();
