@@ -81,7 +81,8 @@ Deno.test("an answer that stays unused at several places is prefetched no longer
     return recording.timeline.visits - before;
   };
   assertEquals([visitsOf(50, "page"), visitsOf(50, "sizes")], [1, 1]);
-  // `page` is prefetched at 60, 70 and 80, and once more at 90.
+  // While `page` is evaluated, `sizes` is prefetched: at 60, 70 and 80 without use, and once more
+  // at 90.
   for (const seq of [60, 70, 80]) assertEquals(visitsOf(seq, "page"), 1);
   assertEquals([visitsOf(90, "page"), visitsOf(90, "sizes")], [1, 0]);
   for (const seq of [60, 100, 110, 120, 130]) visitsOf(seq, "page");

@@ -62,7 +62,7 @@ export interface EvaluationResult {
   readonly text: string;
   /** "an int", "a request" … */
   readonly kind: string;
-  /** Belongs to the evaluated machine: use it before the next evaluation. */
+  /** The value, which belongs to the evaluated machine: use it before the next evaluation. */
   readonly value: Value;
   /** The value with its address, if it belongs to a call of C; absent for values of the script. */
   readonly native?: NativeValue;
@@ -98,7 +98,7 @@ interface Compiled {
   readonly closure: Closure;
   /** The type of the expression's value, as far as it is known. */
   readonly type: Type;
-  /** Names that may have no value yet, each with its global. */
+  /** Names that may have no value yet, each with the number of its global. */
   readonly globals: readonly (readonly [string, number])[];
 }
 
@@ -269,7 +269,10 @@ export class Evaluator {
     if (isWhole) this.#boundNames.set(vm, machineGlobals.size);
   }
 
-  /** Constants and variables of a session that an expression uses, each with its global. */
+  /**
+   * Constants and variables of a session that an expression uses, each with the number of its
+   * global.
+   */
   #usedGlobals(expression: Expression): ReadonlyMap<string, number> {
     const { tables } = this.compiler;
     const used = new Map<string, number>();

@@ -80,7 +80,7 @@ interface OpenParts {
   readonly childRuns: RecordedChildRun[] | null;
 }
 
-/** Statements that are run in one piece: some milliseconds. */
+/** Number of statements that are run in one piece, which takes some milliseconds. */
 const RANGE_STATEMENTS = 5000;
 
 /** A run that is recorded in pieces. The part recorded so far can be queried between the pieces. */

@@ -24,7 +24,10 @@ export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
 
 const NO_STATEMENTS: ReadonlySet<number> = new Set();
 
-/** The file that a text means: its name, or its last path components; null for none. */
+/**
+ * The name of the file that a text means: the text is the whole name, or its last path components.
+ * Null if no file or several files match.
+ */
 export function fileNamed({ code }: RecordedRun, text: string): string | null {
   const names = new Set(code.statements.map(({ span }) => span.source.name));
   if (names.has(text)) return text;
@@ -48,7 +51,7 @@ export function functionLocation(
 }
 
 /**
- * The next position after another position at which a line starts. Without such a position, the
+ * The next position at which a line starts, after the position `from`. Without such a position, the
  * first position in the run at which the line starts.
  */
 export function atLine(

@@ -29,7 +29,7 @@ export interface RunName {
   readonly kind: "main" | "test" | "property";
   /** Empty for the top-level statements. */
   readonly name: string;
-  /** `iommu.mode = lazy`; empty without a matrix. */
+  /** The settings that the matrix chose, such as `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
   /** Its place: `file:line:column`. */
   readonly place: string;
@@ -160,7 +160,7 @@ export class RecordedRun {
   readonly childRuns: readonly ChildRun[];
   /** @internal */
   readonly machine: RecordedMachine;
-  /** The failure that ended the run; null while it continues, and when it passed. */
+  /** The failure that ended the run; null while the run continues, and when it passed. */
   failure: FailureReport | null = null;
   /**
    * The variables of the innermost call; null where they are not stored (`keepVariables`).
@@ -346,7 +346,7 @@ export class RecordedRun {
     return frames;
   }
 
-  /** The first event that has a name and is not before the event `from`; null for none. */
+  /** The number of the first event called `name` that is not before the event `from`; null for none. */
   find(name: EventName, from = 1): number | null {
     for (let seq = from; seq <= this.log.count; seq++) {
       if (this.log.nameAt(seq) === name) return seq;
@@ -368,7 +368,7 @@ export class RecordedRun {
   }
 
   /**
-   * The table that has a name. @throws {RangeError} When no table has the name.
+   * The table called `name`. @throws {RangeError} When no table has the name.
    * @internal
    */
   table<T extends LabTableName>(name: T): TableOf<T>;

@@ -1,6 +1,6 @@
 /**
- * Runs after npm has unpacked the package. It makes the shell start `bin.js` instead of Node, which
- * saves Node's start time. If scripts of packages are not run, and on Windows, Node starts
+ * Runs after npm has unpacked the package. It makes the shell, in place of Node, start `bin.js`,
+ * which saves Node's start time. If scripts of packages are not run, and on Windows, Node starts
  * `bin.js`.
  */
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";

@@ -91,7 +91,7 @@ export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recordi
 export function failurePosition(recording: Recording): RunPosition<Recording> | null {
   const { failedAt, childRuns } = recording;
   if (failedAt === null) return null;
-  // A race is excluded: the failure names one of its failing orders.
+  // A race is excluded: several of its orders may fail, and the failure names one of them.
   const index = childRuns.findLastIndex(({ position, open, word }) =>
     word !== "race" && position.statement === failedAt.statement && open().failure !== null
   );
@@ -206,7 +206,7 @@ function isWithin({ position }: RecordedChildRun, from: Position, to: Position):
   return comparePositions(from, position) <= 0 && comparePositions(position, to) < 0;
 }
 
-/** The next position for a step unit; null without one. */
+/** The next position for a step unit; null if no position follows. */
 function nextRunPosition(
   { position, recording }: RunPosition<Recording>,
   unit: StepUnit,
@@ -245,7 +245,7 @@ function behindBlock({ within }: Recording, unit: StepUnit): RunPosition<Recordi
   return own === null ? behindBlock(recording, unit) : { recording, position: own };
 }
 
-/** The previous position for a step unit; null without one. */
+/** The previous position for a step unit; null if no position precedes. */
 function previousRunPosition(
   { position, recording }: RunPosition<Recording>,
   unit: StepUnit,

@@ -29,7 +29,10 @@ export interface LogpointLine {
   readonly text: string;
 }
 
-/** The breakpoints of a recording, cached until the recording or the breakpoints change. */
+/**
+ * The locations of the breakpoints in a recording, cached until the recording or the breakpoints
+ * change.
+ */
 interface KnownLocations {
   /**
    * True if the events at which some breakpoint can stop depend on the number of recorded events.
@@ -46,7 +49,10 @@ export class BreakpointSet {
   #lastId = 0;
   /** Number of changes of the set. */
   #changes = 0;
-  /** Evaluated passes, by the breakpoints' numbers. */
+  /**
+   * The positions at which breakpoints stop, each from one forward pass, by the breakpoint's
+   * number.
+   */
   readonly #passes = new WeakMap<Recording, Map<number, Pass>>();
   readonly #known = new WeakMap<Recording, KnownLocations>();
 

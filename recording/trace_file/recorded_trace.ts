@@ -59,9 +59,9 @@ function sharersOf({ machine: { pci } }: TraceRun): ReadonlyMap<string, string> 
 
 class TraceRunReader {
   readonly #machine: RecordedMachine;
-  /** The numbers of places, by their texts. */
+  /** The site number of each shown location, by the location's text. */
   readonly #sites = new Map<string, number>();
-  /** The location that is shown for the last event of a site. */
+  /** By a site's text in the trace: the location that is shown for the last event of the site. */
   readonly #shownAt = new Map<string, string>();
   #failure: TraceOutcome["failure"] = null;
 

@@ -14,7 +14,7 @@ export interface LastByteWrite {
   readonly by: MemoryWriter;
   /** The position right after the write. */
   readonly position: Position;
-  /** The next event after the write, if that event is in the same statement; else null. */
+  /** Number of the next event after the write, if that event is in the same statement; else null. */
   readonly seq: number | null;
   /** Address of the first byte that was written. */
   readonly phys: number;
@@ -31,7 +31,7 @@ export interface WrittenByte {
    * value was not stored.
    */
   readonly value: number | null;
-  /** Index of the byte's writer; null for none. */
+  /** Index of the byte's last write in the view's `writers`; null for none. */
   readonly writer: number | null;
 }
 
@@ -93,7 +93,7 @@ export interface WrittenRange {
   readonly by: readonly string[];
 }
 
-/** The memory that a run writes, by its addresses. */
+/** The memory that a run writes, in the order of the addresses. */
 export function writtenRanges({ machine: { memory } }: RecordedRun): readonly WrittenRange[] {
   const writes = Array.from({ length: memory.count }, (_, index) => memory.write(index))
     .sort((one, other) => one.phys - other.phys);

@@ -87,7 +87,7 @@ export class TimelineScale {
   }
 }
 
-/** Events to be marked with a vertical line. */
+/** An event that is marked with a vertical line, and the text of the line's tooltip. */
 export interface TimelineMark {
   readonly seq: number;
   readonly tip: string;

@@ -1,5 +1,6 @@
 /**
- * The gap bit: the lowest address bit at which the vectors of a request do not meet.
+ * The gap bit: the lowest address bit that is set where two joined vectors of a request do not
+ * meet.
  *
  * The kernel keeps one byte instead of an address mask: 0 for no gap, else one plus the position of
  * the lowest set bit over all starts and ends of joined vectors. This code takes the lowest bit of
@@ -38,7 +39,7 @@ export function pairGap(endOffset: number, nextOffset: number): number {
 }
 
 /**
- * Whether a gap violates a boundary: the mask of the gap bit overlaps `boundaryMask`.
+ * Whether a gap violates a boundary: the address bit of the gap lies in `boundaryMask`.
  *
  * @param boundaryMask A power of two minus one; with 0 no gap matters.
  */

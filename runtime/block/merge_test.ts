@@ -479,6 +479,6 @@ Deno.test("gap_bits_without_data: a discard that joins another has no vector to 
     "gap_bits_without_data",
   ]);
   const discard = (sector: number): Bio => bio(sector, [], { op: "discard", sizeBytes: 4096 });
-  // A release without gap bits cannot get them wrong.
+  // A release without gap bits has no wrong gap bit, so the requests are joined.
   assertEquals(old.join(old.request(discard(0)), discard(8)), true);
 });

@@ -94,7 +94,7 @@ function split(
   }
 }
 
-/** The bio of assertions 2 and 3 of rules/block.md, chapter 1. */
+/** The vectors of the bio of assertions 2 and 3 of rules/block.md, chapter 1. */
 const WITH_GAP = scattered([0, 0x1000], [0, 0x1000], [0x200, 0xe00], [0, 0x1000]);
 
 Deno.test("a gap against the virt boundary cuts before the vector (block.md ch. 1, assertion 2)", () => {

@@ -45,8 +45,8 @@ Deno.test("pages of vmalloc are found by any byte, in short buffers and in long 
   areas.addVmalloc(pages);
   assertEquals(areas.isEmpty, false);
   const found = (first: number, sizeBytes: number) => areas.find(at(first), sizeBytes);
-  // Ranges with fewer pages than vmalloc has, with as many, and with far more: both search methods
-  // must give the same results.
+  // Searches of fewer pages than vmalloc has, of as many, and of far more. `find` walks the pages
+  // that are searched, or those of vmalloc if they are fewer; both ways must give the same results.
   const hits: readonly [first: number, sizeBytes: number][] = [
     [0x10_0000, 1],
     [0x10_0fff, 1],

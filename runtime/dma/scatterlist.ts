@@ -76,7 +76,7 @@ export class Scatterlist {
 
   readonly #phys: Float64Array;
   readonly #lengthBytes: Float64Array;
-  /** The kernel's lengths have 32 bits: longer ones wrap. */
+  /** These lengths and `#dmaLengthBytes` have 32 bits, as in the kernel: a longer length wraps. */
   readonly #mappedBytes: Uint32Array;
   readonly #dmaAddress: Float64Array;
   readonly #dmaLengthBytes: Uint32Array;

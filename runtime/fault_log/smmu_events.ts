@@ -38,7 +38,7 @@ const EVENTS: readonly (readonly [number, string, string, boolean])[] = [
   [0x25, "F_VMS_FETCH", "7.3.20", false],
 ];
 
-/** A record of a number that the kernel has no name for. */
+/** An event with a number for which the kernel has no name. */
 export function unnamedSmmuEvent(number: number): SmmuEvent {
   return { number, name: "UNKNOWN", section: "7.3", hasAddress: false };
 }
@@ -157,7 +157,7 @@ export function smmuReason(
   );
 }
 
-/** The reason for a mapped page that does not permit the access, for any SMMU. */
+/** The fault reason when a mapped page does not permit the access, for any SMMU. */
 export function noPermission(access: DeviceAccess | null, isInstruction: boolean): ReasonEntry {
   const reason = isInstruction || access === null
     ? "not_allowed"

@@ -40,7 +40,7 @@ const STATUS_BITS: readonly (readonly [number, string])[] = [
   [SS, "SS"],
   [MULTI, "MULTI"],
 ];
-/** Bits of the syndrome: the access was a write, or an instruction fetch. */
+/** Bit numbers in the syndrome: the access was a write (WNR), or an instruction fetch (IND). */
 const WNR = 4;
 const IND = 6;
 /** Number of streams: a stream ID has 16 bits. */

@@ -63,7 +63,10 @@ export class DeviceTlb {
     this.entries.insert(domain, dma, phys, sizeBytes, flags, 0);
   }
 
-  /** Drops all entries: ATS is switched off, as when the device changes its domain. */
+  /**
+   * Drops all entries, because ATS was switched off, for example when the device changes its
+   * domain.
+   */
   clear(domain: number): void {
     this.entries.invalidateDomain(domain);
     this.#unanswered = [];
@@ -103,7 +106,7 @@ export class DeviceTlb {
   }
 }
 
-/** A device with a device-TLB, as invalidations use it. */
+/** A device of a domain, as invalidations use it; it need not have a device-TLB. */
 interface CachingMember {
   readonly name: string;
   readonly deviceTlb: DeviceTlb | null;
@@ -127,7 +130,7 @@ interface Sent {
 }
 
 /**
- * Sends an invalidation to each device with ATS, including devices that do not unmap anything.
+ * Sends an invalidation to each device with ATS in the domain, not only to the device that unmaps.
  * Waits until all have answered, or until the timeout.
  *
  * @param invalidation The range that was invalidated in the IOTLB; null for the whole domain.

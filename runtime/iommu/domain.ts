@@ -120,7 +120,10 @@ export class IommuDomain {
   /** Incremented when leaves are cleared without an invalidation: IOTLB entries may be stale then. */
   generation = 0;
 
-  /** IOVA of each mapped doorbell's granule: writes to it are interrupts. */
+  /**
+   * IOVA of each mapped doorbell's granule, by its physical address. Writes to the IOVA are
+   * interrupts.
+   */
   readonly #doorbellPages = new Map<PhysAddr, number>();
   #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
   readonly #platform: Platform;
@@ -195,7 +198,10 @@ export class IommuDomain {
     for (const dev of this.members) dev.setUp32Bit(this.#platform.config.iommu.forcedac);
   }
 
-  /** Offset of an address in its granule. `&` works modulo 2^32, which is enough for any address. */
+  /**
+   * Offset of an address in its granule. `&` works modulo 2^32; no granule is larger, so the result
+   * is right for any address.
+   */
   offsetOf(address: number): number {
     return address & this.#granuleMask;
   }
@@ -299,7 +305,7 @@ export class IommuDomain {
     });
   }
 
-  /** The free space that a search found, cached until a range is allocated or freed. */
+  /** The free space that a failed search found, cached until a range is allocated or freed. */
   #shortage(searchedPfns: number, limitPfn: number): IovaShortage {
     const { events } = this.#platform;
     const changes = events.count(IOVA_ALLOC) + events.count(IOVA_FREE) + this.iova.depotWorks;

@@ -26,7 +26,7 @@ export interface FlushQueueOptions {
   readonly timeoutNs: Nanoseconds;
 }
 
-/** The ring size that drivers of real hardware mostly use. */
+/** The ring size, and the timeout, that drivers of real hardware mostly use. */
 export const PER_CPU_RING_ENTRIES = 256;
 export const PER_CPU_TIMEOUT_NS: Nanoseconds = 10_000_000;
 

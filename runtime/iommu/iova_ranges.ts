@@ -16,9 +16,12 @@ import { invariant } from "../errno.ts";
 import { IovaSkipList } from "./iova_skip_list.ts";
 import { grown, zeros } from "../zeros.ts";
 
-/** Sentinel below all ranges; every comparison with its bounds ends a downward walk. */
+/**
+ * Index of the sentinel below all ranges; every comparison with the sentinel's bounds ends a
+ * downward walk.
+ */
 const FLOOR = 0;
-/** Sentinel above all ranges, at the frame number of all ones. */
+/** Index of the sentinel above all ranges, at the frame number of all ones. */
 const ANCHOR = 1;
 const ANCHOR_PFN = Number.MAX_SAFE_INTEGER;
 
@@ -389,9 +392,9 @@ export class IovaRanges {
   }
 
   /**
-   * Finds the range that contains a frame that is not its first frame. Only a mistake, or code that
-   * reads page tables, passes such a frame. Aligned ranges are found at the multiples of powers of
-   * two below the frame, other ranges by a full search.
+   * Finds the range that contains a frame other than the range's first frame. Only a mistake, or
+   * code that reads page tables, passes such a frame. Aligned ranges are found at the multiples of
+   * powers of two below the frame, other ranges by a full search.
    */
   #searchContaining(pfn: number): number {
     for (let alignment = 2; alignment <= pfn; alignment *= 2) {

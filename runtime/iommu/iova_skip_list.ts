@@ -17,8 +17,8 @@
 import { invariant } from "../errno.ts";
 
 /**
- * The anchor of the ranges is on every level. The floor, node 0, is on no level; therefore a link
- * to 0 marks the end of a level.
+ * Index of the ranges' anchor, which is on every level. The floor, node 0, is on no level;
+ * therefore a link to 0 marks the end of a level.
  */
 const ANCHOR = 1;
 const FANOUT_BITS = 3;
@@ -69,7 +69,10 @@ class Level {
     return this.#higher[node >> this.#shift]!;
   }
 
-  /** The smallest aligned size that is known to fit nowhere in the span that a node begins. */
+  /**
+   * The smallest aligned size that is known to fit nowhere in the span from a node down to the next
+   * lower node on this level.
+   */
   failing(node: number): number {
     return this.#failing[node >> this.#shift]!;
   }
@@ -113,8 +116,8 @@ class Level {
 export class IovaSkipList {
   readonly #levels = Array.from({ length: LEVELS }, (_, level) => new Level(level));
   /**
-   * By level: the node where the search entered its current span; 0 if the search entered the span
-   * elsewhere than at its beginning.
+   * By level: the node at which the current span begins, if the search entered the span there; else
+   * 0.
    */
   readonly #entered = new Int32Array(LEVELS);
 

@@ -2,7 +2,7 @@
 import type { FoundIn } from "../dma/checker/report_classes.ts";
 
 export interface LeakKindEntry {
-  /** The missing action, as a sentence. */
+  /** What was leaked, or which action is missing, as a sentence. */
   readonly doc: string;
   /** Page, chapter and row in `docs/rules/`; null where no rule is broken. */
   readonly rule: string | null;

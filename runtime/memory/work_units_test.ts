@@ -1,5 +1,5 @@
 /**
- * A large structure costs the run work for each of its parts, so the time limit is checked between
+ * The run is charged work for each part of a large structure, so the time limit is checked between
  * the parts.
  */
 import { assertEquals } from "@std/assert";

@@ -17,7 +17,7 @@ export type HistoryRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetim
 /** @internal */
 export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 
-/** A call of the kernel, with a return event that has only the result. */
+/** A kernel call, kept until its return event, because that event has only the result. */
 export interface KernelCallRecord {
   readonly seq: number;
   readonly size_bytes: Bytes;
@@ -30,9 +30,9 @@ export interface TableEvent<N extends EventName = EventName>
   extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
   /** The domain of the device: the device's name, or `x+y` for a group; empty without a device. */
   readonly domain: string;
-  /** The smallest page of the machine's IOMMU. */
+  /** Size of the smallest page of the machine's IOMMU. */
   readonly granuleBytes: Bytes;
-  /** A page of the machine's memory. */
+  /** Size of a page of the machine's memory. */
   readonly pageBytes: Bytes;
 }
 
@@ -95,7 +95,7 @@ export interface HistoryTableSpec<
    * range.
    */
   readonly key: readonly FieldName<F>[];
-  /** Calculates a last number of the key from several fields. */
+  /** Calculates the last part of the key, a number, from several fields. */
   readonly place?: (values: AllHold<F>) => number;
   /** Several rows with the same key may be valid at once. */
   readonly isBag?: boolean;

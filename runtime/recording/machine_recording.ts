@@ -64,7 +64,7 @@ export class RecordedMachine implements EventKeeper {
     return this.log.event(seq);
   }
 
-  /** The table of a name. @throws {RangeError} When no table has it. */
+  /** The table called `name`. @throws {RangeError} When no table has the name. */
   table(name: string): HistoryTable {
     const table = this.tables.get(name);
     if (table === undefined) throw new RangeError(`No table is called "${name}"`);

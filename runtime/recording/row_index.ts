@@ -9,7 +9,7 @@ export const NO_ROW = -1;
 
 /** Initial number of slots, as a power of two; between an eighth and a half of the slots are used. */
 const FIRST_BITS = 5;
-/** Slots that `clear` keeps, as a power of two. */
+/** Maximum number of slots that `clear` keeps, as a power of two. */
 const SPARE_BITS = 8;
 /**
  * 2^32 divided by the golden ratio: a factor that spreads consecutive numbers, and multiples of a
@@ -159,7 +159,7 @@ export class RowsOfRequests {
 /** Rows by the values of their key, one level for each value. */
 export type Level = Map<number, Level | RowIndex>;
 
-/** Empties all indexes of a level; they are reused when the same owners return. */
+/** Empties all indexes of a level; they are reused when the same key values occur again. */
 export function clearLevel(level: Level | RowIndex): void {
   if (level instanceof RowIndex) level.clear();
   else for (const inner of level.values()) clearLevel(inner);

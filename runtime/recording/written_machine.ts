@@ -268,7 +268,7 @@ class OriginWriter {
   }
 
   finish(): Uint8Array {
-    // A distance of 0 marks the end.
+    // 0 in place of a number of events marks the end.
     this.#writer.count(0);
     return this.#writer.finish();
   }

@@ -15,7 +15,10 @@ import { duration, setting } from "../settings.ts";
 
 const IRQ = eventId("irq");
 
-/** A key of `latencies`, the unit that it charges for, and the events that count as one unit. */
+/**
+ * A key of `latencies`, the unit that it charges for, and the events, each of which counts as one
+ * unit.
+ */
 function latency(key: string, unit: string, ...events: readonly string[]) {
   return { ...setting(key, duration(), 0, { doc: `Latency of each ${unit}.` }), unit, events };
 }

@@ -1,9 +1,9 @@
 /**
  * Words that the fields of several events share, each with its meaning.
  *
- * Some of these words are also the keys of another record. The type of the docs here is then the
- * type of that record's keys. Therefore neither the docs nor that record can have a word that the
- * other lacks.
+ * Some of these words are also the keys of another record. The keys of the record with their
+ * meanings here then have the type of that other record's keys. Therefore neither record can have a
+ * word that the other lacks.
  */
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { type FoundIn, REPORT_CLASSES } from "../dma/checker/report_classes.ts";
@@ -180,7 +180,7 @@ export const MEMORY_SOURCE = word("where memory comes from", {
   small: "The driver's pool of 256-byte descriptors.",
   slab: "The kernel's allocator of arrays.",
 });
-/** The name of a pool of blocks in events. */
+/** The name that events use for a pool of blocks. */
 export type PoolName = "large" | "pool" | "small";
 
 export const PEER_ROUTE = word("peer route", {

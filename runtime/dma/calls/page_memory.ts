@@ -25,7 +25,10 @@ export interface PageMemory {
   readonly pages: readonly PhysAddr[];
 }
 
-/** `dma_alloc_pages`. @returns Null when the device reaches no such block, or has no address for it. */
+/**
+ * `dma_alloc_pages`. @returns Null when the device reaches no free block of this size, or when the
+ * block cannot be mapped.
+ */
 export function allocPageMemory(
   machine: Machine,
   dev: DmaDevice,
@@ -57,7 +60,7 @@ export function freePageMemory(
   machine.pages.free(pages);
 }
 
-/** Pages from anywhere that the device sees as one range. */
+/** Pages at any physical addresses, which the device sees as one range. */
 export interface NoncontiguousMemory {
   readonly dev: DmaDevice;
   readonly list: Scatterlist;

@@ -97,7 +97,7 @@ Deno.test("a mapping reported as adjacent to an access lies in the same granule,
 Deno.test("of two buffers in neighbouring granules the one in the granule of the access is reported", () => {
   for (const newestFirst of [false, true]) {
     const bench = checkerBench();
-    // One range of two granules; a partial link of each maps the whole granule.
+    // One range of two granules; the second link is partial, but maps its whole granule.
     bench.tryAlloc(0, 0x2000);
     const links = [[0x10_0000, 0, 0x1000], [0x20_0000, 0x1000, 0x20]] as const;
     for (const [phys, offset, sizeBytes] of newestFirst ? links.toReversed() : links) {

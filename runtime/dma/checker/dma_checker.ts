@@ -241,7 +241,8 @@ export interface UnreleasedRecord {
 }
 
 /**
- * Leaks reported elsewhere. Leaks of coherent memory are found from events, which distinguish the
- * pools' memory. Links are reported together with their range.
+ * Kinds of records, as bits, with leaks that are reported elsewhere. Leaks of coherent memory are
+ * found from events, which distinguish the pools' memory. Links are reported together with their
+ * range.
  */
 const FOUND_ELSEWHERE = 1 << MADE.COHERENT | 1 << MADE.LINK;

@@ -33,7 +33,7 @@ const map = (phys: number, sizeBytes: number, attrs = 0) => (bench: CheckerBench
 const SCATTERED = [[0x10_0200, 0xe00], [0x30_0000, 2 * PAGE], [0x20_0000, 0x800]] as const;
 const PIECES = [0x10_0200, 0x30_0000, 0x30_1000, 0x20_0000];
 
-/** Mappings of each kind, with the first byte in each of their pages. */
+/** Mappings of each kind, with the address of the first mapped byte in each of their pages. */
 const MAPPED: readonly (readonly [
   options: TestBenchOptions,
   run: (bench: CheckerBench) => void,

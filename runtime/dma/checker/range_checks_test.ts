@@ -97,7 +97,8 @@ Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma
       ),
     );
     const classes = [report!, ...more].map((each) => each.class);
-    // The ended entry has no record left, the live one keeps its record.
+    // If the unlink ends the large entry, the link has no record left; if the entry stays live, the
+    // link keeps its record.
     return [...classes, bench.machine.checker!.records];
   };
   assertEquals(run("vtd", 0), ["unlink_splits_leaf", 1]);
@@ -161,8 +162,8 @@ Deno.test("row 13: more side by side than the device's longest segment (dma.md 3
     [],
   ]);
   assertMatch(report!.text, /12288 bytes at 0xffff_c000, above its max_seg_size of 8192 bytes$/);
-  // A link that ends exactly at the end of the range is inside the range, so its limits are
-  // checked.
+  // A link that ends exactly at the end of the range is inside the range, so the device's limits
+  // are checked for the link.
   const whole = checkerBench({ device: { maxSegmentSizeBytes: 0x2000 } });
   whole.tryAlloc(0, 0x3000);
   whole.link(0x10_0000, 0, 0x3000);

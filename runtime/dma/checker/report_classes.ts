@@ -66,7 +66,7 @@ function refused(row: number, doc: string): ReportClassEntry {
   return { ...TWO_STEP, doc, rule: `dma.3.6.${row}`, beyondKernel: false };
 }
 
-/** A row of 3.6 with **no** in its last column. */
+/** A row of 3.6 with **no** in its last column: no kernel code reports the mistake. */
 function unseen(row: number, doc: string): ReportClassEntry {
   return { ...TWO_STEP, doc, rule: `dma.3.6.${row}` };
 }

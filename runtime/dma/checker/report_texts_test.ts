@@ -21,7 +21,7 @@ const WINDOW: TestBenchOptions = {
 const page = (dma: string, how = "to_device, dma_map_phys()", phys = "0x10_0000") =>
   `the mapping of 4096 bytes at ${dma} (physical ${phys}, ${how})`;
 const PHYS = page("0xffff_f000");
-/** The first page of a range of three. */
+/** Descriptions: of the first page of a range of three pages (`LINK`), and of the range. */
 const LINK = page("0xffff_c000", "to_device, dma_iova_link()");
 const RANGE = "the range of 12288 bytes at 0xffff_c000";
 

@@ -17,7 +17,10 @@ import { type DmaRange, RangeMap } from "./range_map.ts";
 /** The longest segment of a list if the device's driver sets no limit. */
 export const DEFAULT_SEGMENT_BYTES: Bytes = 65536;
 
-/** The types of default domain that an IOMMU's driver may ask for: IDENTITY, or DMA. */
+/**
+ * The types of default domain that an IOMMU's driver may ask for: IDENTITY (`passthrough`), or DMA
+ * (`strict`).
+ */
 export type WantedMode = "passthrough" | "strict";
 
 /** Memory that firmware uses with a device: mapped one to one wherever the device is translated. */
@@ -41,7 +44,7 @@ export interface DmaDeviceOptions {
   readonly coherentMaskBits?: number;
   /** Width of the bus limit in bits; 0, the default, means no limit. */
   readonly busLimitBits?: number;
-  /** Address bits that the hardware drives, whatever its driver claims. Default 64. */
+  /** Number of address bits that the hardware drives, whatever its driver claims. Default 64. */
   readonly addressBits?: number;
   /** The device's accesses see the CPU's caches. Default true. */
   readonly coherent?: boolean;
@@ -91,8 +94,8 @@ export class DmaDevice {
   /** The device sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
   /**
-   * Address bits that the hardware drives: the higher bits of an address never reach the bus. No mask
-   * that a driver sets changes this number, and the kernel does not know it.
+   * Number of address bits that the hardware drives: the higher bits of an address never reach the
+   * bus. No mask that a driver sets changes this number, and the kernel does not know it.
    */
   readonly addressBits: number;
   /**
@@ -146,7 +149,7 @@ export class DmaDevice {
    */
   merged: MergedRanges | null = null;
   /**
-   * The device's place in the PCI tree; `devices/pci` alone knows what this is.
+   * The device's place in the PCI tree; only `devices/pci` knows the type of this value.
    * @internal
    */
   peer: unknown = null;
@@ -156,8 +159,9 @@ export class DmaDevice {
    */
   hostBridge: string | null = null;
   /**
-   * Why every access of the device is refused: the device was pulled or its bus mastering is off;
-   * or its context entry was cleared when another function with the same requester ID was removed.
+   * Why every access of the device is refused, or null. `device_gone`: the device was pulled or its
+   * bus mastering is off. `context_absent`: its context entry was cleared when another function
+   * with the same requester ID was removed.
    */
   refusal: "device_gone" | "context_absent" | null = null;
   /**
@@ -229,8 +233,8 @@ export class DmaDevice {
   }
 
   /**
-   * Called when a domain is set up for the device's group: from then on, IOVAs below 4 GiB are
-   * tried first again (4.2).
+   * Called when a domain is set up for the device's group: from then on, unless `forcedac` is set,
+   * IOVAs below 4 GiB are tried first again (4.2).
    * @internal
    */
   setUp32Bit(forcedac: boolean): void {

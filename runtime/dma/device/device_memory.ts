@@ -40,7 +40,8 @@ export class DeviceMemory {
       this.#store(caches, dev, phys, from, offset, sizeBytes);
       return;
     }
-    // The stored bytes, which the CPU will decrypt.
+    // The bytes as the CPU will read them: the CPU decrypts the bytes that the device wrote
+    // unencrypted.
     const stored = from.slice(offset, offset + sizeBytes);
     encryption.apply(phys, stored, 0, sizeBytes);
     this.#store(caches, dev, phys, stored, 0, sizeBytes);

@@ -11,7 +11,10 @@ import { slabBytes } from "./cache_maintenance.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
-/** 8 GiB of RAM, a pool at 0x6000_0000 as in the assertions of rules/dma.md, or no pool. */
+/**
+ * A bench with 8 GiB of RAM, and with a pool at 0x6000_0000 as in the assertions of rules/dma.md,
+ * or without a pool.
+ */
 function bench(
   options: DmaDeviceOptions,
   pool: "pool" | "no pool" | "forced" = "pool",

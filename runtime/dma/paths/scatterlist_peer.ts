@@ -5,11 +5,11 @@ import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import type { DmaDevice } from "../device/device.ts";
 
 /**
- * The memory belongs to a peer behind the host bridge. It is mapped like RAM, with this release's
- * defects.
+ * Result of `peerBusAddress`: the memory belongs to a peer behind the host bridge. It is mapped
+ * like RAM, with this release's defects.
  */
 export const PEER_BEHIND_BRIDGE = "behind_bridge";
-/** The device may not reach this peer's memory at all. */
+/** Result of `peerBusAddress`: the device may not reach this peer's memory at all. */
 export const PEER_REFUSED = "refused";
 
 /**

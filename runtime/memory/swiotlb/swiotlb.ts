@@ -104,7 +104,10 @@ export class SwiotlbPool extends SwiotlbSlots {
   readonly #end: number;
   #releases = 0;
 
-  /** Original address of the byte that lies `#phase` bytes into the slot, or `NOTHING`. */
+  /**
+   * By slot: original address of the byte at offset `#phase` of the slot, or `NOTHING`. `#phase` is
+   * the offset of the buffer's data in its first data slot.
+   */
   #origin = new Float64Array(0);
   /**
    * Bytes of the allocation from the byte in `#origin` to the end of the allocation; 0 when free.
@@ -191,7 +194,10 @@ export class SwiotlbPool extends SwiotlbSlots {
     return null;
   }
 
-  /** True for an address inside the pool: a direct mapping at such an address is bounced. */
+  /**
+   * True for an address inside the pool, which means that a direct mapping with this address was
+   * bounced.
+   */
   contains(address: number): boolean {
     return address >= this.basePhys && address < this.#end;
   }
