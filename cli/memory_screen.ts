@@ -7,7 +7,7 @@ import type { Screen } from "./screen.ts";
 
 export class MemoryScreen implements Screen {
   readonly colour = false;
-  /** The written text, by stream. */
+  /** The text written to the output stream, and the text written to the error stream. */
   output = "";
   errors = "";
 

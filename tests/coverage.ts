@@ -58,7 +58,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
   return joinRecords(records);
 }
 
-/** Scenarios and tests together. */
+/** The coverage by scenarios and tests together. */
 export async function projectCoverage(): Promise<CoverageRecord> {
   const tests: CoverageRecord = { decided: [], cited: citedByTests(), exits: [], lines: {} };
   const scenarios = [await recordScenarios("examples"), await recordScenarios("tests/suites")];

@@ -36,7 +36,8 @@ const PLAIN: HuntMachine = {
   metadataBytes: 0,
   metadataSgl: false,
   mdtsBytes: null,
-  // There is only one tag, so that each request gets the data that the last request left.
+  // With this depth there is only one tag, so that each request gets the data that the last request
+  // left.
   depth: 2,
   peer: "none",
   given: null,
@@ -128,8 +129,8 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     with: ["metadata_length_from_format"],
     machine: METADATA_SGL,
     steps: [io("user_read", [run(1, 4096)], metadata(8192))],
-    // The second page is mapped at an address that is in use, or at an address that the next
-    // allocation returns.
+    // The metadata's second page is mapped past the reservation: at an address that is in use, or
+    // at an address that the next allocation returns.
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "tried for ever" },
   },
   metadata_length_from_format: {
@@ -192,7 +193,7 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
   },
 };
 
-/** Not reachable by system calls, as the page says. */
+/** Defects that system calls cannot reach, as docs/rules/defects.md says. */
 const UNREACHABLE = [
   // No request is that long.
   "list_length_wraps",

@@ -41,9 +41,9 @@ function copyTo(folder: string): void {
 }
 
 /**
- * Removes extensions from a copy of the project while a function runs. The copy always has the same
- * folder. Deno then checks only the types that changed since its last check of that folder, about a
- * third of all types.
+ * Removes extensions from a copy of the project while a function runs. The copy is always in the
+ * same folder, so that Deno checks only the types that changed since its last check of that folder,
+ * about a third of all types.
  */
 async function without(
   gone: readonly string[],

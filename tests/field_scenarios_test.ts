@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dmalab } from "./dmalab_program.ts";
 
-/** By file in `tests/field`: the output of `dmalab test`. */
+/** A part of the output of `dmalab test`, by file in `tests/field`. */
 const RIGHT = {
   "38-bus-range-explain.dma":
     "0xde10_0000 is outside the memory that the device's bus has (dma-ranges): 0x0-0xd7ff_ffff",

@@ -41,7 +41,11 @@ Deno.test("a changed result of any kind of operation on a map, a range or memory
   assert(seen.size > 300, `${seen.size} fields`);
 });
 
-/** The first case of a file in which an entry of a list can be changed; the entry is changed. */
+/**
+ * Changes an entry of a list in the first case of a file that has such an entry, and replays the
+ * cases up to this one.
+ * @returns The path of the first difference; empty if nothing differs.
+ */
 async function withChangedRun(
   changed: (run: PfnRun, op: HmmOp) => PfnRun | null,
 ): Promise<readonly string[]> {
@@ -120,7 +124,7 @@ Deno.test("a changed field of any step of device-facts is noticed, but for what 
     for (const [index, line] of lines.entries()) {
       const leftOut = leftOutOfStep(line, lazy);
       for (const [key, value] of Object.entries(line)) {
-        // The new value of an argument may be one that no machine has.
+        // Arguments are not changed: the new value could be one that no machine has.
         const isArgument = key === "what" || key === "at" && leftOut.has("at");
         if (isArgument || index === 0 && !key.startsWith("domain_")) continue;
         for (const { apply } of changesOf(value, key, isGivenResult)) {

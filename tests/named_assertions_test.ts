@@ -20,7 +20,7 @@ interface Assertion {
   readonly number: number;
 }
 
-/** The lists below headings about assertions. */
+/** The assertions of a page: the items of the lists below headings about assertions. */
 function assertionsOf(page: string): Assertion[] {
   const assertions: Assertion[] = [];
   let chapter = "";
@@ -136,7 +136,7 @@ Deno.test("every row of hmm-rdma-vfio.md 5 has a test that names it, or a reason
 
 Deno.test("where state changes hands, both sides assert: 67 invariants in 10,000 lines of code of runtime/ and devices/", () => {
   for (const folder of ["runtime", "devices"]) {
-    // Readers of logs, the texts of a tree, and lists of exports have no state.
+    // Readers of logs, the texts of a tree, and lists of exports are left out: they have no state.
     const sources = readSources([folder]).filter(({ path }) =>
       !/_test\.ts$|\/fault_log\/|\/mod\.ts$|\/kernel_tree\.ts$/.test(path)
     );

@@ -1,6 +1,7 @@
 /**
  * The folder that `dmalab init` makes, used with the package that a user has: every way to run and test
- * the folder. `tests/package_test.ts` tests the package itself, `tests/init_long_test.ts` a clone.
+ * the folder. `tests/package_test.ts` tests the package itself, and `tests/init_long_test.ts` tests a
+ * clone of such a folder.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

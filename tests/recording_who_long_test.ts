@@ -51,18 +51,21 @@ wait ssd.submit(read, lba: 8, into: buf)
 n = 3
 `;
 
-/** Reads the machine's data about a thing, as text; \`-\` if it has none. */
+/** Reads the machine's data about a thing, as text; \`-\` if the machine has no such data. */
 type Probe = (paused: PausedRun) => string;
 
-/** A kind of thing: its name in a question, and the function that reads it from the machine. */
+/**
+ * A kind of thing, such as a page-table entry or a mapping, and the function that reads the data of
+ * such a thing from the machine.
+ */
 interface Kind {
   readonly name: string;
-  /** The thing in a question, from the events of the run. */
+  /** The words that name the thing in a question, with an address or number from the run's events. */
   readonly subject: (recording: Recording) => string;
   readonly probe: (recording: Recording) => Probe;
   /** Two consecutive events: the first announces a change that is done when the second one happens. */
   readonly named?: readonly [first: string, done: string];
-  /** The compared data has separate records, which change in the same call of the kernel. */
+  /** Whether the compared data has separate records, which change in the same call of the kernel. */
   readonly hasOwnBooks?: true;
 }
 

@@ -203,7 +203,8 @@ Deno.test("a branch that the run does not have is an error that says what it has
 });
 
 Deno.test("a branch that does not fail any more passes, and says that it ran alone", async () => {
-  // When the whole test runs, the block after `if` is run in other branches, but not in this one.
+  // When the whole test runs, the block after `if` is run in other branches. In the branch that is
+  // repeated here, it is not run.
   const block = "let maps = probe(2, 0)\nif maps != none { remove(maps) }";
   const bodies = [`inject each { ${block} }`, `inject each { ${block} else { } }`];
   using folder = new TempFolder({});

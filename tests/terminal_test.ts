@@ -56,7 +56,7 @@ Deno.test({
       await pty.press("echo still $((20 + 3))\n", /^still 23$/m);
       await pty.press("fg\n", /dma\[.*3 \+/);
       await pty.press("39\n", /^42$/m, PROMPT);
-      // A key that comes alone is a key, not pasted text.
+      // A key that comes alone is handled as a key, not as pasted text.
       await pty.press("prin", /prin/);
       await pty.press(TAB, /t/);
       await pty.press(" 6 * 8\n", /^48$/m, PROMPT);

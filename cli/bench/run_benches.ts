@@ -49,7 +49,7 @@ export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "co
   readonly plot: string | null;
   readonly junitPath: string | null;
   readonly save: string | null;
-  /** Measurements to compare with. */
+  /** File with the measurements to compare with; null to compare nothing. */
   readonly against: string | null;
 }
 
@@ -254,7 +254,10 @@ function writeResults(
 
 const HOST_UNIT = "ns/iteration";
 
-/** Exact figures have one value, the host's time one for each round. */
+/**
+ * The measurements of all benches, by name. An exact figure has one value; the host's time has one
+ * value for each round.
+ */
 function measurementsOf(reports: readonly TimedReport[]): Measurements {
   const results: Record<string, Measured> = {};
   for (const { hostTimes, report } of reports) {
@@ -271,7 +274,10 @@ function measurementsOf(reports: readonly TimedReport[]): Measurements {
   return results;
 }
 
-/** The lines for differences: exact figures that differ at all, the host's time beyond its noise. */
+/**
+ * Lines that list differences: an exact figure is listed if it differs at all, the host's time if it
+ * differs by more than its noise.
+ */
 function differenceLines(old: Measurements, now: Measurements): string[] {
   const isHost = ([, { unit }]: [string, Measured]) => unit === HOST_UNIT;
   const exact = Object.entries(now).filter((each) => !isHost(each)).flatMap(

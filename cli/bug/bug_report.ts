@@ -102,8 +102,8 @@ const TRY_LIMITS: Limits = {
 };
 
 /**
- * Limit of the lines of the script that the report shows. A longer script could not be made
- * smaller.
+ * Largest number of lines of the smallest script that the report shows. Only a script that could
+ * not be made smaller is longer.
  */
 const MAX_LINES = 60;
 

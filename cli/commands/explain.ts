@@ -220,7 +220,7 @@ async function searchFor(
 /**
  * Whether a question is the path of an existing file. An existing file `k.log` takes precedence over
  * the field `log` of `k`.
- * @param isLine The question could also be a line of a log.
+ * @param isLine Whether the question could also be a line of a log.
  */
 function isLogFile(question: string, isLine: boolean): boolean {
   return (isLine || /[./]/.test(question)) && !question.endsWith(".dma") && isFile(question);

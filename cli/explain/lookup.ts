@@ -139,7 +139,7 @@ export function explain(
   );
 }
 
-/** Every name that completion offers: pages, events, codes and keys. */
+/** Every name that completion offers, such as pages, events, codes and keys. */
 export function allNames(extensions: readonly Extension[] = []): string[] {
   return [
     ...RULE_PAGES,

@@ -136,7 +136,10 @@ function notes(tests: readonly TestOutcomeChanges[], { columns }: Reader): strin
   );
 }
 
-/** One cause between two releases, and the tests that it changes. */
+/**
+ * One cause of changed outcomes between two releases, and the numbers of the tests with these
+ * outcomes.
+ */
 interface Reason {
   readonly cause: OutcomeCause;
   readonly turn: OutcomeChange;

@@ -150,7 +150,8 @@ export class Repl extends LineSession {
       return true;
     }
     const text = line.trim();
-    // No statement contains a line that is a command: a command cancels an unfinished statement.
+    // A line that is a command is never part of a statement. Therefore a command cancels an
+    // unfinished statement.
     if (isReplCommand(text)) this.#pending.clear();
     if (this.#pending.isEmpty) {
       if (text === "") return true;
@@ -228,8 +229,8 @@ export class Repl extends LineSession {
 }
 
 /**
- * A line of source, and the line with its caret. The first group is the gutter, the second the text
- * after it.
+ * A line of source, and the line with its caret. The first group is the gutter. The second group is
+ * the text of the source, or the blanks before the caret.
  */
 const SOURCE_LINE = /^( *\d+ \| )(.*)$/;
 const CARET_LINE = /^( +\| )( *)\^/;

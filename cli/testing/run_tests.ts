@@ -238,7 +238,7 @@ function keepFailures(
   }
 }
 
-/** For each file, the number of tests before its first test; and the number of tests that match. */
+/** For each file, the number of tests in the files before it; and the number of tests that match. */
 async function countTests(
   paths: readonly string[],
   matches: readonly NameMatch[],

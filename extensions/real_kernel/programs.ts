@@ -59,7 +59,8 @@ export async function pipePrograms(
   }
   const said = new Response(first.stderr).text();
   const ended = second.output();
-  // If the second program ends early, the exit code of the first program shows that.
+  // An error of the pipe is ignored: if the second program ends early, the exit code of the first
+  // program shows that.
   await first.stdout.pipeTo(second.stdin).catch(() => {});
   await ended;
   const { code } = await first.status;

@@ -52,8 +52,8 @@ export interface NegativeController {
   readonly sgl: boolean;
   readonly metadata_sgl: boolean;
   /**
-   * The largest transfer, as in Identify Controller: the exponent of a power of two of pages; 0
-   * means no limit.
+   * The largest transfer, as in Identify Controller. The value is an exponent: 2 to this power is
+   * the number of pages. 0 means no limit.
    */
   readonly mdts: number;
   readonly shadow_doorbells: boolean;

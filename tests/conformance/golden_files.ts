@@ -45,7 +45,7 @@ function filesBelow(path: string, group: string): GoldenFile[] {
   try {
     entries = [...Deno.readDirSync(path)];
   } catch (error) {
-    // A data folder may lack some of the kinds.
+    // A data folder may lack some of the folders with cases.
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }

@@ -33,7 +33,7 @@ export class GroupCount {
 
   constructor(readonly name: string) {}
 
-  /** Counts one case: `difference` null when it agrees. */
+  /** Counts one case. @param difference Null if the case agrees. */
   add(caseName: string, difference: Difference | null, rule: string | null): void {
     this.#total++;
     if (difference === null) this.#agree++;

@@ -81,7 +81,7 @@ export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) 
   return { cases: captured.reduce((sum, { total }) => sum + total, 0), drawn };
 }
 
-/** Number of groups of which the short suite replays one. */
+/** The short suite replays one group out of this many. */
 const SHARE = 6;
 
 /**

@@ -1,5 +1,6 @@
 /**
- * The lines inside a call that both kinds of records have: flushes and bounce buffers.
+ * The lines inside a call that both the records of `kernel/` and the records of `hmm/` have: flushes
+ * and bounce buffers.
  *
  * The probes were at the beginning or the end of the kernel's functions. Therefore the order sometimes
  * differs from the order of our events. For example, a bounce buffer's copy is reported before the

@@ -11,7 +11,7 @@ export interface FuzzParts {
   readonly calls: number;
   /** The share of the builtins that must return a result in at least one call. */
   readonly answeredShare: number;
-  /** Number of slips of which one is tried. */
+  /** One slip out of this many is tried. */
   readonly slipStep: number;
   readonly layouts: number;
 }

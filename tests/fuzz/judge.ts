@@ -140,7 +140,7 @@ function check(source: SourceFile): ReturnType<typeof loadProgram> {
   return loaded;
 }
 
-/** The best time of a text. @param isEnough Whether no further try is needed. */
+/** The shortest time of several tries with a text. @param isEnough Whether no further try is needed. */
 function leastMs(text: string, isEnough: (leastMs: number, spentMs: number) => boolean): number {
   let least = Infinity;
   let spent = 0;

@@ -11,7 +11,7 @@ import { Attacked, HALVED, TOY, TREE_ATTACKS } from "./tree_attacks.ts";
 Deno.test({
   name:
     "no stranger's patch or tree has a file outside read, starts a program, or is fine where nothing ran (long)",
-  // The system's own git creates the patches with links and modes.
+  // Not run on Windows: the system's own git creates the patches with links and modes.
   ignore: Deno.build.os === "windows",
   async fn(context) {
     using folder = new TempFolder();

@@ -60,7 +60,10 @@ const OTHER_OPERATORS: ReadonlyMap<ts.SyntaxKind, readonly string[]> = new Map([
   [ts.SyntaxKind.AmpersandEqualsToken, ["|="]],
 ]);
 
-/** Comparison operators: their negations are among the operators above. */
+/**
+ * Comparison operators. A condition with one of them is not negated separately, because its
+ * negation is among the replacements above.
+ */
 const COMPARISONS: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.LessThanToken,
   ts.SyntaxKind.LessThanEqualsToken,

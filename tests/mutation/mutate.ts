@@ -31,8 +31,8 @@ export interface Stage {
   readonly testFiles: readonly string[];
   readonly choice: Choice;
   /**
-   * Whether a test that fails with a change that acts at load is run again in another process,
-   * without the change. The test must pass in that process.
+   * Whether a failure is confirmed when the change acts at load: the test that failed is run again
+   * in another process without the change, and must pass there.
    */
   readonly confirmAtLoad: boolean;
 }
@@ -46,7 +46,7 @@ export interface MutationRun {
   readonly short: boolean;
   /** Whether every test that reaches a change is run, however long that takes. */
   readonly thorough: boolean;
-  /** Time limit, in milliseconds of `performance.now()`. */
+  /** The time when the run ends, in milliseconds of `performance.now()`. */
   readonly deadlineMs: number;
   note(line: string): void;
   done(result: Result): void;
@@ -76,8 +76,8 @@ export async function mutate(run: MutationRun): Promise<void> {
       const isLast = index === run.stages.length - 1;
       left = await tryStage(run, { ...stage, isLast, uses: uses.of }, left, runners, results);
     }
-    // If the time was over before the last stage tried some mutants, their results are reported
-    // here.
+    // If the time was over before the last stage tried some mutants, their results of earlier
+    // stages are reported here.
     for (const result of results.values()) run.done(result);
   } finally {
     for (const runner of runners) await runner.end();

@@ -88,7 +88,7 @@ export class Plan {
   readonly #imports: ImportGraph;
   readonly #choice: Choice;
   readonly #thorough: boolean;
-  /** The tests of each mutant, in the order in which they are run. */
+  /** The tests that reach each mutant, in the order of the clean run. */
   readonly #tests = new Map<number, (Entry & { readonly asks: number })[]>();
   /** By mark. */
   readonly #using = new Map<number, Entry[]>();
@@ -147,15 +147,15 @@ export class Plan {
     this.#passing.set(file, passing);
   }
 
-  /** The tests that reach a mutant, by their rank, the fastest first. */
+  /** The tests to run for a mutant that they reach: sorted by rank, and by time for the same rank. */
   testsOf(mutant: number, path: string): TestName[] {
     return this.#chosen(this.#tests.get(mutant) ?? [], path);
   }
 
   /**
-   * The tests for a change that acts at load: the tests that reach a mark, by their rank, the
-   * fastest first. If no test reaches a mark, or a mark was reached while modules were loaded, the
-   * tests of all files that load the changed file are added.
+   * The tests for a change that acts at load: the tests that reach a mark, sorted by rank, and by
+   * time for the same rank. If no test reaches a mark, or a mark was reached while modules were
+   * loaded, the tests of all files that load the changed file are added.
    */
   testsAtLoad({ marks, testFiles, isOpen }: Use, path: string): TestName[] {
     const entries = new Map<string, Entry>();

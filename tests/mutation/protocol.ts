@@ -33,7 +33,7 @@ export interface Measured {
   /** The error of the test; null if it passed. */
   readonly failure: string | null;
   readonly asks: readonly [id: number, count: number][];
-  /** Numbers of the marks of the names that the test used. */
+  /** Names that the test used, as the numbers of their marks. */
   readonly used: readonly number[];
 }
 
@@ -41,7 +41,7 @@ export interface Measured {
 export interface Clean {
   /** How often each mutant was asked for while the file and its modules were loaded. */
   readonly asksAtLoad: readonly [id: number, count: number][];
-  /** Numbers of the marks of the names that were used while the file and its modules were loaded. */
+  /** Names that were used while the file and its modules were loaded, as the numbers of their marks. */
   readonly usedAtLoad: readonly number[];
   readonly tests: readonly Measured[];
 }

@@ -4,7 +4,8 @@
  * state. Therefore a test cannot notice whether another test ran before it, whatever a mutant did
  * in that other test.
  *
- * Reads orders from its standard input; its arguments are the numbers of mutants and marks.
+ * Reads orders from its standard input. Its arguments are the number of mutants and the number of
+ * marks.
  * @see protocol.ts
  */
 import fc from "fast-check";

@@ -14,7 +14,10 @@ const MOST_EVENTS = 2000;
  * (at most `PLACES`) then stays below 2^53, and is exact.
  */
 const MODULUS = 2 ** 44;
-/** Places are numbered from 1 up to this, again and again. */
+/**
+ * Events have places from 1 up to this number, again and again. The place is a factor of the
+ * event's values, so that the order of events matters.
+ */
 const PLACES = 251;
 /**
  * Limit of the different words of a field that are counted separately. With more words, the field

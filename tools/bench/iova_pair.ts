@@ -16,7 +16,7 @@ const ROUNDS = 25;
 const PAIRS = 50_000;
 const WARM_UPS = 4;
 
-/** A device that reaches 48 bits. */
+/** Highest page frame of a device that reaches 48 bits. */
 const LIMIT_PFN = 2 ** 36 - 1;
 /** The interrupt window of a PC. */
 const RESERVED_PFNS = [0xfee00, 0xfeeff] as const;
@@ -33,7 +33,10 @@ function mixedPfns(random: Random): number {
   return draw < 90 ? 32 : 33 + random.below(224);
 }
 
-/** An allocator with `liveRanges` ranges of mixed sizes in use, after one in five was freed. */
+/**
+ * An allocator with `liveRanges` ranges of mixed sizes in use. One in five of the ranges that were
+ * allocated is free again.
+ */
 export function layOut(liveRanges: number): IovaAllocator {
   const allocator = new IovaAllocator({
     granuleBytes: 4096,

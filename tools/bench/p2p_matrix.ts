@@ -53,7 +53,10 @@ export function largeTree(): PciTree {
   return tree;
 }
 
-/** Determines the route for every pair for the first time; returns the number of each kind. */
+/**
+ * Determines the route for every pair for the first time; returns the number of routes of each
+ * kind.
+ */
 export function askAll(tree: PciTree): Readonly<Record<string, number>> {
   const topology = new PciTopology(new Machine(defaultMachineConfig()), tree);
   const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };
@@ -63,7 +66,7 @@ export function askAll(tree: PciTree): Readonly<Record<string, number>> {
   return counts;
 }
 
-/** The median time of all pairs in milliseconds. */
+/** The time for all pairs in milliseconds, as the median of the rounds. */
 export function measureMatrix(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const tree = largeTree();
   return medianOf(rounds, warmUps, () => 1000 * secondsOf(() => askAll(tree)));

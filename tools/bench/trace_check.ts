@@ -69,7 +69,7 @@ const WHOLE_ROUNDS = 9;
 /** Paths of the command in different commits, the current one first. */
 const ENTRIES = ["bin/main.ts", "cli/main.ts"];
 
-/** Processor time of a whole run, alternating with that of an earlier commit. */
+/** Measures the processor time of whole runs, alternately with whole runs of an earlier commit. */
 function whole(name: string, doc: string, write: (path: string) => void): Benchmark {
   return {
     name: `trace.check.${name}`,

@@ -39,8 +39,8 @@ const NAMED_FILE = /\bimport\("(\.[^"]+?)(?:\.ts)?"\)/g;
 /**
  * Changes the file names in a declaration file's imports to a form that every compiler understands.
  *
- * TypeScript finds the types of `x.d.ts` under that name, and values under the name `x.js`. Deno looks
- * for `x.js` on the disk: a comment in that file leads Deno to the types.
+ * TypeScript finds types under the name `x.d.ts`, and values under the name `x.js`. Deno looks for
+ * `x.js` on the disk. Therefore a comment above each import of `x.js` leads Deno to the types.
  *
  * @param taken Called with each imported file, without its suffix.
  */

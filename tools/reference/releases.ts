@@ -33,7 +33,10 @@ export function withReleaseTables(page: string): string {
   });
 }
 
-/** The rows of each release; rows of no release are left out. */
+/**
+ * A table with a row for each behaviour and a column for each release; behaviours that no release
+ * has are left out.
+ */
 export function releaseTable(
   what: string,
   rows: Readonly<Record<string, Behaviour>>,

@@ -17,8 +17,8 @@ export interface Chosen {
   /** Name of the table in the state pane; null: the pane shows the changed rows. */
   table: string | null;
   /**
-   * The chosen row of each pane. In the panes of source and events, rows count from the current
-   * row.
+   * The chosen row of each pane. In the panes of source and events, rows are counted from the
+   * current row.
    */
   readonly rows: Record<PaneName, number>;
 }

@@ -39,7 +39,7 @@ const ITEM_KINDS: Readonly<Record<SuggestionKind, Lsp.CompletionItemKind>> = {
   variable: Lsp.CompletionItemKind.Variable,
 };
 
-/** Kinds of suggestions, in the order of the list. */
+/** Kinds of suggestions, in the order in which the list of suggestions shows them. */
 const ORDER: readonly (SuggestionKind | undefined)[] = [
   "argument",
   "field",

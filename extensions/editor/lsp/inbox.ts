@@ -5,7 +5,7 @@ import { MessageFrames } from "../message_frames.ts";
 export type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
 type RequestId = number | string;
 
-/** Counts of the edits of a text. */
+/** Counts of the edits of a text; `heard` is the number of edits that were received. */
 interface Edits {
   heard: number;
   /** Number of edits that have been applied to the server's documents. */

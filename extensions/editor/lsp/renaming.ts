@@ -63,7 +63,7 @@ export async function references(
   return [...found.values()];
 }
 
-/** The range of the name that would be renamed, or why it cannot be. */
+/** The range of the name that would be renamed, or why it cannot be renamed. */
 export function prepareRename(of: Understood, position: Lsp.Position): Lsp.Range | string {
   const span = renameable(of.analysis, offsetOf(of, position));
   return typeof span === "string" ? span : rangeOf(span);

@@ -179,7 +179,10 @@ Deno.test("a library's names are found and renamed in what uses it", async () =>
   });
 });
 
-/** The server's output for an input that ends at once, and why it dropped the client. */
+/**
+ * The server's output for an input that ends at once, and the server's reason for dropping the
+ * client.
+ */
 async function answered(input: string): Promise<{ problem: string | null; output: string }> {
   const [toServer, toClient] = [new PassThrough(), new PassThrough()];
   const served = new Server(toServer, toClient).serve();

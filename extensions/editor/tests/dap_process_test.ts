@@ -90,7 +90,7 @@ print x + still
  * is stopped.
  */
 const SLOW = "(0..20_000).map(n => n * still).sum()";
-/** Is never true; a search for it takes seconds and reports progress. */
+/** An expression that is never true; a search for it takes seconds and reports progress. */
 const NEVER = "(0..100).map(n => n * x).sum() < 0";
 
 Deno.test("a search is given up when its answer is not wanted or a pause is, and one is where one was", async () => {

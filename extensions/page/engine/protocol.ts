@@ -48,7 +48,7 @@ export interface RunEntry {
   /** The title in the list: the name and the combination. */
   readonly title: string;
   readonly outcome: "passed" | "failed" | "skipped" | "not run";
-  /** The runner's result; null where it did not run. */
+  /** The runner's result; null if the runner did not execute the run. */
   readonly report: TestOutcome | null;
 }
 

@@ -48,7 +48,7 @@ class Report {
       this.#viewer.pointAtLine(line === null ? null : `${this.#source.name}:${line}`),
   });
   #shown = 0;
-  /** The editor around the page has sent its cursor's position. */
+  /** Whether the editor around the page has sent its cursor's position yet. */
   #isFollowing = false;
   readonly #viewer = new Viewer({
     mark: (marks) => {

@@ -16,7 +16,7 @@ import type { PageModel, Pane } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
 import type { Position, RecordedRun } from "@dmalab/recording";
 
-/** Largest length of a field's text at which the field can share a line with another field. */
+/** A field can share a line with another field if its text has at most this many characters. */
 const MAX_BESIDE = 24;
 
 export class SelectedPane implements Pane {

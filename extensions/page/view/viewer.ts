@@ -124,7 +124,7 @@ export class Viewer {
   /** The cursor of the shown run: the opened run, or a run it is compared with. */
   #cursor: RunCursor | null = null;
   #before: Position = START;
-  /** Positions that Enter has left; `u` returns to the last one. */
+  /** Positions that were left with the Enter key; `u` returns to the last one. */
   readonly #left: RunPosition[] = [];
   #tab: Tab = this.#tabs[0]!;
   readonly #toOutput: PageAction = {

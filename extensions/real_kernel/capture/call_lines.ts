@@ -20,9 +20,9 @@ const USES_BOUNCE = 1n << 63n;
 export interface LineContext {
   /** Whether ranges are queued before they are freed (a lazy domain). */
   readonly isLazy: boolean;
-  /** The IOMMU caches non-present entries: each new mapping is flushed. */
+  /** Whether each new mapping is flushed, because the IOMMU caches non-present entries. */
   readonly flushesMaps: boolean;
-  /** The allocator's source of the last range. */
+  /** Where the allocator got the last range from. */
   readonly source: "cache" | "tree";
   /** Number of entries that the last list was mapped to; null before the first list. */
   readonly mappedEntries: number | null;

@@ -293,7 +293,10 @@ function sentRecord({ status }: CapturedRequest, { record }: CapturedCommand): L
   return { command: record, status };
 }
 
-/** The mapped entries of the list: where entries are joined, the entries after them stay empty. */
+/**
+ * The mapped entries of the list. If the mapping joined entries, some entries at the list's end
+ * stay empty.
+ */
 function mappedRanges({ list, mappedEntries }: CapturedRequest): readonly CapturedExtent[] {
   return list!.slice(0, mappedEntries ?? 0).map(({ mapped }) => mapped);
 }

@@ -307,7 +307,7 @@ class CaptureReader {
     const { open, request } = context;
     if (context.log === null || request === null) return;
     const { fields, name } = event;
-    // The driver refuses a request after mapping it, and unmaps it.
+    // In this case the driver has refused the request after mapping it, and now unmaps it.
     if (name === "unmap_sg" && context.log === request.map) context.log = request.unmap;
     const { log } = context;
     if (BEGINNINGS.has(name)) open.push({ name, fields });

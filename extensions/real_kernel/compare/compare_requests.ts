@@ -106,9 +106,9 @@ class PagePairs {
   readonly #own = new Map<number, Set<number>>();
 
   /**
-   * Records a pair of addresses of memory that the kernels allocated themselves. A model address at
-   * the beginning of a page may correspond to two kernel addresses: the address of the memory, and
-   * the address of the page that is mapped for the memory.
+   * Records a pair of addresses of memory that the model and the kernel allocated themselves. A
+   * model address at the beginning of a page may correspond to two kernel addresses: the address of
+   * the memory, and the address of the page that is mapped for the memory.
    *
    * @returns Whether the pair agrees with earlier pairs.
    */

@@ -39,7 +39,7 @@ export interface JudgedAssertions {
   readonly notJudged: readonly { readonly span: Span; readonly reason: string }[];
 }
 
-/** The script reads a fact about a request, at a place in the script. */
+/** A place in the script at which the script reads a fact about a request. */
 interface Read {
   readonly span: Span;
   /** Why the kernel's value is not known; null if it is known. */
@@ -90,7 +90,7 @@ const GIVEN_CALLS: ReadonlySet<string> = new Set([
 const TRACE_METHODS: ReadonlySet<string> = new Set(["count", "filter", "first", "last"]);
 const CALLS: ReadonlySet<string> = new Set(KERNEL_CALLS);
 
-/** @param ios The number of the io of each submission of the test. */
+/** @param ios The numbers of the ios, in the order of the test's submissions. */
 export function judgeAssertions(
   program: Program,
   test: RecordedTest,

@@ -3,7 +3,7 @@ import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 
 export interface ModelRelease {
   readonly profile: KernelProfile;
-  /** Whether the kernel's own series (6.12, 7.3) is modelled. */
+  /** Whether the kernel's own series (such as 6.12 or 7.3) is modelled. */
   readonly isSameSeries: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** The facts about a request that both sides provide. */
+/** The facts about a request that both the model and a real kernel provide. */
 import type { Step } from "./steps.ts";
 
 /** A range of device addresses that a controller accessed: first byte, length in bytes. */

@@ -140,7 +140,7 @@ class RequestReader {
     }
     const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
     const lba = /slba=(\d+)/.exec(rest)?.[1];
-    // The length is counted from 0, as in the command.
+    // The length is one less than the number of blocks, as in the command.
     const length = /len=(\d+)/.exec(rest)?.[1];
     const head = this.#heads.get(contextOf(event));
     const headNumber = (name: string) => {

@@ -25,7 +25,7 @@ export interface GuestPlan {
   readonly text: string;
   /** Number of 2 MiB huge pages for all islands. */
   readonly hugePages: number;
-  /** The number of the io of each submission, by test and index. */
+  /** For each test, the numbers of its ios, in the order of its submissions. */
   readonly ioOf: ReadonlyMap<RecordedTest, readonly number[]>;
 }
 

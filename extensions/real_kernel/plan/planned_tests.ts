@@ -153,8 +153,8 @@ export function sameMachines(
 }
 
 /**
- * Reasons why direct I/O splits memory into several vectors that is one vector in the scenario's
- * bio.
+ * Reasons why direct I/O splits memory that is one vector in the scenario's bio into several
+ * vectors.
  * @see rules/block.md 1.4
  */
 export function cutReasons(recorded: RecordedTest): string[] {

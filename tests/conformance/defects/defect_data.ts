@@ -54,7 +54,7 @@ export interface DefectStep {
 export interface DefectRequest {
   readonly kind: "preadv" | "io_submit" | "passthrough" | "io_uring";
   readonly op?: "read" | "write";
-  /** Which of the request's memory belongs to a peer. */
+  /** Which part of the request's memory belongs to a peer; `ram` if no part does. */
   readonly memory?: string;
   readonly offset_bytes?: number;
   /** Parts of the user's buffer, each contiguous for the user. */

@@ -182,7 +182,7 @@ function attachMetadata(host: DefectHost, { metadata, offsetBytes }: StepRequest
   bio.metadata = sliceVecs(metadata, beforeBytes, ofData(bio.sizeBytes));
 }
 
-/** The result of a synchronous call; null for one that never returns. */
+/** The result of a synchronous call; its `ret` is null if the call never returns. */
 function callResult(ios: readonly Io[]): Json {
   const failed = ios.find(({ statusCode }) => statusCode !== BLK_STS.OK);
   if (failed === undefined) return { ret: ios.reduce((sum, { bytes }) => sum + bytes, 0) };

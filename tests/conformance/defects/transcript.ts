@@ -119,7 +119,7 @@ interface OpenCall {
   readonly given: Fields;
   /** Index of the first line that was collected during the call. */
   readonly from: number;
-  /** The call was made to fail at its entry, as if it had not been called. */
+  /** Whether the call was made to fail at its entry, as if it had not been called. */
   injected: boolean;
   /**
    * Whether the call has queued a range for flushing. If the call frees a range after that, this
@@ -145,7 +145,7 @@ class CallLines {
    */
   #segmentAt = -1;
   #reserved = 0;
-  /** The lines of each event inside a call. */
+  /** For each event inside a call, the function that adds the event's lines. */
   readonly #happened: Readonly<Record<string, (given: Fields) => void>> = {
     "block.segment": (given) => {
       if (given.path !== "bus") return;
@@ -171,7 +171,7 @@ class CallLines {
       for (const call of this.#open) call.injected = true;
     },
   };
-  /** The lines of each call when it returns. */
+  /** For each call, the function that adds the call's lines when it returns. */
   readonly #returned: Readonly<Record<string, (call: OpenCall, result: Fields) => void>> = {
     dma_iova_try_alloc: ({ given }, { result }) => {
       if (result !== true) return;

@@ -88,7 +88,7 @@ export class InnerLines extends InnerRecord {
   #parks = false;
   /** Lines of a flush of the queue that runs at the same time as a call; null if no such flush runs. */
   #beside: InnerLine[] | null = null;
-  /** The lines of each event. */
+  /** For each kind of event, the function that adds the event's lines. */
   readonly #seen: Partial<Record<EventName, (fields: Fields, why: MachineEvent["why"]) => void>> = {
     "iova.alloc": (fields) => {
       const taken = renamed(fields, { iova: "start", size: "size_bytes" });
@@ -239,7 +239,7 @@ export class InnerLines extends InnerRecord {
     this.#complete++;
   }
 
-  /** @param missed Whether the cache has been searched, or is not used. */
+  /** @param missed Whether the cache has already been searched in vain, or is not used here. */
   #fireWhenDue(missed: boolean): void {
     const timer = this.#timer;
     if (timer === null || this.#complete < timer.after || timer.afterMiss && !missed) return;

@@ -46,7 +46,10 @@ const TREES: Readonly<Record<string, string>> = {
   p2punsupported: "different root ports, host bridge not allowed",
 };
 
-/** Variations that do not change the machine; caching mode is also in the facts. */
+/**
+ * Variations that do not change the machine, except that `strict` changes the mode of `x86`. For
+ * `cm`, the caching mode is in the facts.
+ */
 const WITHOUT_EFFECT = /^(strict|lazy|cm|minalign|crash\d+)$/;
 
 /** Width of the model's addresses: a double cannot represent all numbers below 2^64. */

@@ -42,7 +42,7 @@ export interface CaptureConfig {
   readonly [key: string]: Json | undefined;
 }
 
-/** The possible values of a key: as a text, and as a test. */
+/** The possible values of a key: as a text, and as a function that checks a value. */
 interface Values {
   readonly words: string;
   has(value: Json): boolean;

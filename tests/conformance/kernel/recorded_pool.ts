@@ -32,8 +32,8 @@ const CALL_FREE = eventId("call.dma_pool_free");
 const RET_FREE = eventId("ret.dma_pool_free");
 
 /**
- * Address of a page by which the pool grows, if the capture has no line for the growth. A case with
- * such a growth differs.
+ * Address of a page by which the pool grows, if the capture has no line for the growth. The replay
+ * of a case with such a growth differs from the capture.
  */
 const UNTOLD_PAGE = 0x10_0000 as PhysAddr;
 
@@ -82,8 +82,8 @@ export class RecordedPool implements DescriptorPool {
   }
 
   /**
-   * Called if the replay may not know all requests that owned blocks at the same time. The number
-   * of the unknown requests is unknown, so the pool may have grown. It must have grown if a block
+   * Called if there may be requests that the replay does not know, and that owned blocks at the
+   * same time. Their number is unknown, so the pool may have grown. It must have grown if a block
    * lies outside of its pages.
    */
   allowOverlap(): void {

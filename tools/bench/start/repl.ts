@@ -61,7 +61,8 @@ function answerMs(args: readonly string[], folder: string): number {
 }
 
 /**
- * Compares a REPL of the package and a REPL of this project with Deno's REPL.
+ * Two benchmarks: one compares the package's REPL with Deno's REPL, the other compares the REPL of
+ * this project's sources with Deno's REPL.
  * @param start Starts a REPL, and returns the time.
  */
 function pair(

@@ -14,10 +14,10 @@ interface Known {
   readonly events: number;
   /** Number of statements at which `next` stops, including the first. */
   readonly statements: number;
-  /** An event or a kernel call, and the number of its occurrences. */
+  /** An event or a kernel call that a breakpoint stops at, and the number of its occurrences. */
   readonly stop: string;
   readonly times: number;
-  /** Number of rows in a table at the end. */
+  /** Name of a table, and the number of its rows at the end of the run. */
   readonly table: string;
   readonly rows: number;
 }
