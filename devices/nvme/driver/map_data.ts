@@ -149,7 +149,8 @@ export abstract class DataMapper {
   /** Maps and describes a request; on failure, undoes the steps that the kernel release undoes. */
   map(iod: Iod, request: NvmeRequest): BlkStatus {
     const status = this.mapData(iod, request);
-    if (status !== OK || !request.hasMetadata) return status;
+    iod.hasMetadata = request.hasMetadata;
+    if (status !== OK || !iod.hasMetadata) return status;
     const metadataStatus = this.mapMetadata(iod, request);
     if (metadataStatus !== OK) this.unmapData(iod, request);
     return metadataStatus;
@@ -157,7 +158,7 @@ export abstract class DataMapper {
 
   /** Unmaps a request, metadata first, and frees the descriptor lists. */
   unmap(iod: Iod, request: NvmeRequest): void {
-    if (request.hasMetadata) this.#unmapMetadata(iod, request);
+    if (iod.hasMetadata) this.#unmapMetadata(iod, request);
     this.unmapData(iod, request);
   }
 
@@ -669,12 +670,13 @@ export class TwoStepMapper extends DataMapper {
     const use = this.#useSgls(request);
     if (request.nrPhysSegments === 1 && !this.kernel.single_segment_by_iterator) {
       const phys = firstPhys(request);
-      const long = (phys & PAGE_MASK) + request.payloadBytes > TWO_PRPS_BYTES;
+      const sizeBytes = request.payloadBytes;
+      const long = (phys & PAGE_MASK) + sizeBytes > TWO_PRPS_BYTES;
       // Row A of the choice (rules/nvme.md 2.1): one map call, without iterator or descriptor list.
       if ((use !== "unsupported" || !long) && !this.#isPeerMemory(phys)) {
         const sgl = use === "forced" || long;
-        this.choose(iod, request, sgl ? "simple_sgl" : "simple_prp", use, request.payloadBytes);
-        const addr = this.mapOne(request, phys, request.payloadBytes);
+        this.choose(iod, request, sgl ? "simple_sgl" : "simple_prp", use, sizeBytes);
+        const addr = this.mapOne(request, phys, sizeBytes);
         return this.setupDataSimple(iod, request, phys, addr, sgl);
       }
     }

@@ -231,6 +231,8 @@ export class Iod {
   /** Bytes of data described in the command so far. */
   totalBytes: Bytes = 0;
   metaTotalBytes: Bytes = 0;
+  /** Whether the request has metadata; set when its data is mapped. */
+  hasMetadata = false;
   /** Mappings in `dmaVecs`. */
   nrDmaVecs = 0;
 

@@ -76,13 +76,9 @@ export class DeviceBus {
     sizeBytes: Bytes,
     point: InjectionPoint = READ,
   ): boolean {
-    const parts = dev.merged?.partsOf(dma, sizeBytes) ?? null;
-    if (parts !== null) {
-      return this.#eachPart(
-        parts,
-        offset,
-        (part, at) => this.read(dev, part.dma, into, at, part.sizeBytes, point),
-      );
+    if (dev.merged !== null) {
+      const parts = dev.merged.partsOf(dma, sizeBytes);
+      if (parts !== null) return this.#readParts(dev, parts, into, offset, point);
     }
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
@@ -113,13 +109,9 @@ export class DeviceBus {
     sizeBytes: Bytes,
     point: InjectionPoint = WRITE,
   ): boolean {
-    const parts = dev.merged?.partsOf(dma, sizeBytes) ?? null;
-    if (parts !== null) {
-      return this.#eachPart(
-        parts,
-        offset,
-        (part, at) => this.write(dev, part.dma, from, at, part.sizeBytes, point),
-      );
+    if (dev.merged !== null) {
+      const parts = dev.merged.partsOf(dma, sizeBytes);
+      if (parts !== null) return this.#writeParts(dev, parts, from, offset, point);
     }
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
@@ -227,16 +219,37 @@ export class DeviceBus {
     this.#context.leaveDevice(outer);
   }
 
-  /** Accesses the parts of a merged range in their order, until one faults. */
-  #eachPart(
+  /**
+   * Reads the parts of a merged range in their order, until one faults. These are separate methods,
+   * because a function with a callback would allocate memory for each access (`nvme.read4k.off`).
+   */
+  #readParts(
+    dev: DmaDevice,
     parts: readonly ScatterOutput[],
+    into: Uint8Array,
     offset: number,
-    access: (part: ScatterOutput, at: number) => boolean,
+    point: InjectionPoint,
   ): boolean {
     let at = offset;
-    for (const part of parts) {
-      if (!access(part, at)) return false;
-      at += part.sizeBytes;
+    for (const { dma, sizeBytes } of parts) {
+      if (!this.read(dev, dma, into, at, sizeBytes, point)) return false;
+      at += sizeBytes;
+    }
+    return true;
+  }
+
+  /** Writes the parts of a merged range in their order, until one faults. */
+  #writeParts(
+    dev: DmaDevice,
+    parts: readonly ScatterOutput[],
+    from: Uint8Array,
+    offset: number,
+    point: InjectionPoint,
+  ): boolean {
+    let at = offset;
+    for (const { dma, sizeBytes } of parts) {
+      if (!this.write(dev, dma, from, at, sizeBytes, point)) return false;
+      at += sizeBytes;
     }
     return true;
   }
@@ -269,10 +282,7 @@ export class DeviceBus {
     access: DeviceAccess,
     page: EntryPage | null,
   ): PhysAddr | -1 {
-    if (dev.merged !== null) {
-      const [part] = dev.merged.partsOf(dma, sizeBytes) ?? [];
-      if (part !== undefined) dma = part.dma;
-    }
+    if (dev.merged !== null) dma = dev.merged.addressInPart(dma);
     if (page === null) return this.#resolveOne(dev, dma, sizeBytes, access);
     const offset = dma - page.dma;
     if (

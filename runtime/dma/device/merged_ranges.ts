@@ -72,6 +72,11 @@ export class MergedRanges {
     return null;
   }
 
+  /** The address of a byte in its part; the address itself outside of merged ranges. */
+  addressInPart(dma: number): number {
+    return this.partsOf(dma, 1)?.[0]?.dma ?? dma;
+  }
+
   /** Whether any byte of a range is seen through a merged one. */
   touches(dma: number, sizeBytes: Bytes): boolean {
     for (const range of this.#ranges) {
