@@ -7,7 +7,7 @@ import type { OutputLine, RecordedRunParts } from "./recorded_run.ts";
 export class RunRecorder implements StatementListener {
   readonly output: OutputLine[];
   readonly machine: MachineRecording;
-  /** Statements with blocks that ran on separate machines, by their numbers. */
+  /** By statement number: the keywords of statements with blocks that ran on separate machines. */
   readonly forks: Map<number, ForkKeyword> = new Map();
   /**
    * Number of statements that may still start. The run is paused at the start of the last of them.
@@ -15,7 +15,7 @@ export class RunRecorder implements StatementListener {
   left = Infinity;
 
   /**
-   * Created before anything has run.
+   * The recorder is created before anything has run.
    * @param output The known output lines, for a silent replay.
    */
   constructor(readonly vm: Vm, output: OutputLine[] = []) {

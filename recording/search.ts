@@ -94,8 +94,8 @@ export function lastChangeOf(
     timeline.from(begin, (paused) => {
       const { position } = paused;
       const after = tell(paused);
-      // While the expression cannot be evaluated, for example in a function outside the name's
-      // scope, it counts as unchanged.
+      // While the expression cannot be evaluated, for example in a function where a name of the
+      // expression is not visible, it counts as unchanged.
       if (after !== null && after !== known?.after) {
         known = { position, before: known?.after ?? null, after };
       }

@@ -38,7 +38,7 @@ export { CALL_TABLE, KERNEL_CALLS, type KernelCall };
 /** Every event except the `call.` and `ret.` pairs, which `CALL_TABLE` lists. */
 export const EVENT_TABLE = { ...MAPPING_EVENTS, ...DISK_EVENTS, ...SHARING_EVENTS };
 
-/** Fields that every event has besides its own, as far as a pattern may test them. */
+/** Fields that every event has besides its own: those that a pattern may test. */
 export const COMMON_FIELDS = {
   seq: described(INT, "its sequence number on the machine, from 1"),
   at_ns: described(DURATION, "virtual time of its CPU, or of the device that caused it"),
@@ -47,7 +47,7 @@ export const COMMON_FIELDS = {
   request: described(optional(INT), "the number of the request concerned, or none"),
 } satisfies FieldTable;
 
-/** Any value that an input of a decision can have. */
+/** Any value of an event's field, or of an input of a decision. */
 export type FieldValue =
   | number
   | boolean
@@ -96,7 +96,7 @@ export class EventVocabulary {
   /** @param added Events besides those above. */
   constructor(added: EventTable = {}) {
     this.added = added;
-    // The type covers only the runtime's own events: the runtime's code uses no others.
+    // The type covers only the runtime's own events, because the runtime's code uses no others.
     this.names = [...CORE_NAMES, ...Object.keys(added) as EventName[]];
     if (this.names.length > MAX_EVENTS) {
       throw new RangeError(`There is room for ${MAX_EVENTS} kinds of events`);

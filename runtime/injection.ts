@@ -31,7 +31,8 @@ export interface InjectionPointSpec {
   /** The failing action, as a sentence fragment. */
   readonly doc: string;
   /**
-   * The point's possible errors, the default first. A function that returns false has one error.
+   * The point's possible errors, the default first. A function that fails by returning false has
+   * one error.
    */
   readonly errors: readonly InjectedError[];
   /**
@@ -205,7 +206,7 @@ export class HitCounter {
     this.#passed.push({ point, site });
   }
 
-  /** Every possible failure, in the order in which the points were passed. */
+  /** Every hit of a survivable point, in the order in which the points were passed. */
   get places(): readonly InjectionHit[] {
     return this.#hits((point) => INJECTION_POINTS[point]!.survivable);
   }
@@ -235,7 +236,7 @@ export interface CallFrame {
   readonly site: number;
 }
 
-/** The armed points, and the counter of possible failures. */
+/** The armed points, and the counters of hits. */
 export class FailureInjector {
   readonly #armed: ArmedInjection[] = [];
   readonly #counters: HitCounter[] = [];

@@ -36,7 +36,7 @@ export class Random {
 
   /** A uniformly chosen integer from 0 to `limit - 1`; `limit` may be anything from 1 to 2^53. */
   below(limit: number): number {
-    // Above this limit, rejection would never end.
+    // Above `MOST`, rejection would never end.
     if (!(limit >= 1 && limit <= MOST)) throw new InvariantError(`Cannot draw below ${limit}`);
     if (limit <= 2 ** 32) {
       // Rejection keeps every value equally likely; at most half of all draws are thrown away.

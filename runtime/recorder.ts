@@ -9,8 +9,8 @@ import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
 
 /**
- * Host memory charged for an event, which includes the event's fields and reason, and units of work
- * charged for it.
+ * `EVENT_BYTES`: host memory charged for an event, its fields and its reason. `EVENT_UNITS`: units
+ * of work charged for an event.
  */
 const EVENT_BYTES = 384;
 const EVENT_UNITS = 100;
@@ -26,7 +26,7 @@ export interface RecordedEvents {
 export class EventRecorder {
   #events: MachineEvent[] = [];
   #stop: (() => void) | null = null;
-  /** Number of the last event stored before the limit was reached; null before that. */
+  /** Number of the event with which the limit was reached, the last one stored; null until then. */
   #fullSeq: number | null = null;
   /** Source from which events are read instead of being stored here. */
   #source: RecordedEvents | null = null;
@@ -50,7 +50,8 @@ export class EventRecorder {
       this.#charge();
       this.#events.push(event);
       if (this.#events.length < this.limitEvents) return;
-      // The run continues at full speed: no event is built that cannot be stored.
+      // From now on no events are built, because they cannot be stored; the run continues at full
+      // speed.
       this.#fullSeq = event.seq;
       this.stop();
     });

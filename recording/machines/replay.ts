@@ -58,8 +58,8 @@ const MACHINE_BYTES = 2 ** 19;
 /** Function number of a call that is not script code. */
 const NATIVE = -1;
 /**
- * The memory of a machine's values is counted up to this limit. The budget's number can be larger
- * than the memory in use, because the run was also charged for values that it no longer holds.
+ * The values of a machine count as at most this much memory. The budget also counts values that the
+ * run no longer holds, so its number can be far larger than the memory in use.
  */
 const VALUE_BYTES = 2 ** 20;
 
@@ -110,8 +110,8 @@ export class Replay implements StatementListener {
   /** The number of the last event before the last statement started. */
   #startedSeq = 0;
   /**
-   * Active calls, the outermost first. Entries from `#noteCount` on are unused objects, which are
-   * reused because one object is needed for each statement.
+   * Active calls, the outermost first. Entries from `#noteCount` on are unused objects, kept for
+   * reuse because one object is needed for each statement.
    */
   readonly #notes: CallNote[] = [];
   #noteCount = 0;
@@ -295,7 +295,10 @@ export class Replay implements StatementListener {
   }
 }
 
-/** A machine at a position, if the machine has no further work. @param frame The only call. */
+/**
+ * A paused machine at a position, made from a machine that has no further work.
+ * @param frame The only call.
+ */
 export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null): PausedRun {
   return {
     vm,
@@ -317,7 +320,7 @@ export function keepOutermost(vm: Vm, functionIndex: number): void {
   vm.sp = slots + operands;
 }
 
-/** The function of an active call, counted from 1. */
+/** The function of the active call at a depth, which is counted from 1. */
 function functionAt({ frames }: Vm, depth: number): number {
   return frames[FRAME_NUMBERS * (depth - 1) + 2]!;
 }

@@ -12,8 +12,8 @@ const MAX_CHECKPOINTS = 32;
 const CHECKPOINT_BYTES = 64 * 2 ** 20;
 
 /**
- * A run of at least this many statements is divided into parts. There is a checkpoint at the start
- * of each part except the first.
+ * A run of at least `CHECKPOINTED_STATEMENTS` statements is divided into at most `CHECKPOINT_COUNT`
+ * parts. There is a checkpoint at the start of each part except the first.
  */
 const CHECKPOINTED_STATEMENTS = 20_000;
 const CHECKPOINT_COUNT = 25;
@@ -134,8 +134,8 @@ export class Timeline {
       // This part has no start of a statement, because one statement spans all of it.
       if (ordinalOf(this.#atStatement(statement)) >= (part + 1) * length) continue;
       // Continues from a checkpoint rather than from the beginning, if an earlier part can spare
-      // its checkpoint. The first part can. A part with two checkpoints can spare the second of
-      // them.
+      // its checkpoint. The first part can, because it needs no checkpoint. A part with two
+      // checkpoints can spare the second of them.
       const from = parts.findLastIndex((each, index) =>
         each < part && (each === 0 || parts.indexOf(each) < index)
       );

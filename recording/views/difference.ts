@@ -13,8 +13,8 @@ export interface RowDiff extends RowView {
   /** The name of the row's table. */
   readonly table: string;
   /**
-   * `+` if the row is only at the second position, `-` if it is only at the first, `~` if it has
-   * other values.
+   * `+` if the row is only at the second position, `-` if it is only at the first, `~` if its
+   * values differ.
    */
   readonly mark: "+" | "-" | "~";
   /** For a row with other values, the fields at the first position; else null. */

@@ -339,7 +339,7 @@ function mappingsPictureView(
 }
 
 /**
- * The cause of a mapping; and for its IOVA range and its page-table entry, whether they were
+ * Facts about a mapping: its cause, and whether its IOVA range and its page-table entry were
  * undone.
  */
 function factsOf(

@@ -88,7 +88,7 @@ interface Written {
 
 /** Number of bytes of the file's head, which contains the length of the JSON part. */
 const LENGTH_BYTES = 4;
-/** Maximum number of child runs written with a run: each is as large as a run. */
+/** Maximum number of child runs written with a run: each takes as much space as a run. */
 const MAX_CHILD_RUNS = 16;
 
 /** Optional parts of the runs to write. */
@@ -142,7 +142,8 @@ export function serialise(
 
 /**
  * Reads the output of `serialise`.
- * @param laboratory The laboratory of the runs; default: the laboratory without additions.
+ * @param options `devices` is the laboratory of the runs; default: the laboratory without
+ *   additions.
  * @throws {RangeError} When the bytes are not such an output, are of another version, or are
  *   incomplete.
  */

@@ -135,8 +135,8 @@ function failedVerdict(
 }
 
 /**
- * The values of an assertion, and where two of them differ. The full texts of the two sides are
- * left out.
+ * Sentences with the values of an assertion, and with the places where two of them differ. The full
+ * texts of the two sides are left out.
  */
 function assertionSentences({ notes, values }: FailureReport): readonly string[] {
   const known = new Set(values.map(({ part, text }) => `${part} = ${text}`));

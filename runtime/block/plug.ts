@@ -52,9 +52,9 @@ export class Plug<R extends BlockRequest = BlockRequest> {
 
   /**
    * Adds a request to the plug. In releases that send a plug's requests newest first, the order of
-   * sending depends on the moments at which the plug is flushed, so these moments must be the
-   * kernel's. In these releases, the plug is flushed before it holds more than `MOST_HELD` requests
-   * and, if the queue allows joins, after a long request.
+   * sending depends on when the plug is flushed. In these releases, the plug is therefore flushed
+   * at the same moments as in the kernel: before it holds more than `MOST_HELD` requests and, if
+   * the queue allows joins, after a long request.
    */
   hold(target: PlugTarget<R>, request: R): void {
     const last = this.#held.at(-1);

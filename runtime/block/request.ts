@@ -103,7 +103,7 @@ export class BlockRequest implements EventOrigin {
     return this.id === 0 ? null : this.id;
   }
 
-  /** First sector of 512 bytes. */
+  /** The request's first sector, in units of 512 bytes. */
   get sector(): number {
     return this.bios[0]?.sector ?? 0;
   }

@@ -63,7 +63,7 @@ Deno.test("decodeFaultLog() reads VT-d's source, direction, address and reason (
 /** Words separated by one blank, from a capital to a letter or digit. */
 const SENTENCE = /^[A-Z](?:\S| (?=\S)){20,}\w$/;
 
-/** The reason for each number of appendix A, for a read. */
+/** For each reason: the numbers of appendix A that have this reason when the access is a read. */
 const VTD_REASONS: Readonly<Record<string, readonly number[]>> = {
   no_entry: [0x01, 0x02, 0x39, 0x41, 0x45, 0x46, 0x51, 0x59],
   bad_entry: [

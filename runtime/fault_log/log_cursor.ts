@@ -6,7 +6,7 @@
  */
 import type { FaultLogProblem } from "./logged_fault.ts";
 
-/** Ends the parsing of a line; `decodeFaultLog` converts it to a value. */
+/** Thrown to end the parsing of a line; `decodeFaultLog` converts this error to a value. */
 export class LogError extends Error {
   constructor(readonly problem: FaultLogProblem) {
     super(problem.message);
@@ -64,7 +64,10 @@ export class LogCursor {
     return this.take(pattern) ?? this.fail(`expected ${expected}`);
   }
 
-  /** Ends the parsing. @param offset Offset of the mistake; default: after the blanks here. */
+  /**
+   * Ends the parsing.
+   * @param offset Offset of the mistake; default: after the blanks at the current offset.
+   */
   fail(message: string, offset: number = this.#behindBlanks()): never {
     const rest = this.#text.slice(offset).split("\n", 1)[0]!;
     const found = rest === ""

@@ -18,7 +18,7 @@ export interface PrintedFault {
   readonly access: DeviceAccess;
   readonly reason: FaultReason;
   readonly pciDomain: number;
-  /** Lines of VT-d name the PCI domain, too. @see rules/traces.md T.44 */
+  /** True if lines of VT-d name the PCI domain, too. @see rules/traces.md T.44 */
   readonly namesSegment: boolean;
   /** Bus in bits 15 to 8, device in 7 to 3, function in 2 to 0. */
   readonly requesterId: number;
@@ -46,7 +46,10 @@ export function printFaultLog(model: IommuModel, fault: PrintedFault): string | 
 
 type NamedReason = readonly [code: string, text: string];
 
-/** The second stage has no present bit: missing memory is not readable, or not writable. */
+/**
+ * The second stage has no present bit: an access to missing memory is logged as not readable, or as
+ * not writable.
+ */
 function secondStage({ access, reason }: PrintedFault): NamedReason {
   if (reason === "address_width") return ["04", "Access beyond MGAW"];
   if (reason === "context_absent") return ["02", "Present bit in context entry is clear"];

@@ -28,8 +28,8 @@ const WORDS = 4;
 /** A word of a record: alone on its line, after the unit's name or without one. */
 const WORD = /(?:\barm-smmu-v3 \S+:[ \t]*|^[ \t>]*)0x([0-9a-f]+)\b(?=[ \t\r]*$|\s+arm-smmu)/im;
 /**
- * Alignment of the address that could not be read, because the last word has only bits 51 to 3 of
- * it.
+ * Alignment of the address that the SMMU could not read: the record's last word has only bits 51 to
+ * 3 of that address.
  */
 const FETCH_ALIGN_BYTES = 8;
 

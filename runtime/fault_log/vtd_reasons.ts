@@ -265,8 +265,8 @@ export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntr
 }
 
 /**
- * The group of a number, from its position in the table. All numbers for first-stage tables are
- * known.
+ * The group of an unknown number, from its position in the table. First-stage tables need no group,
+ * because all their numbers are known.
  */
 function groupOf(code: number): string {
   if (code < 0x20) return "DMA remapping";

@@ -1,4 +1,4 @@
-/** Compares the flush queue with its rule, written with lists instead of rings. */
+/** Compares the flush queue with a model of its rule that uses lists instead of rings. */
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "../time/clock.ts";
 import { Random } from "../random.ts";

@@ -69,7 +69,7 @@ export class GenericPageTable extends PageTable {
   readonly #choice: PageSizeChoice;
   /** Below this size a mapping can only consist of smallest pages. */
   readonly #secondSizeBytes: number;
-  /** Some leaves fill several entries of a table, so a leaf may extend past the end of a range. */
+  /** True if a leaf may fill several entries of a table, and so extend past the end of a range. */
   readonly #multiEntryLeaves: boolean;
   /** Number of levels before the first map, which may add levels. */
   readonly #firstLevels: number;

@@ -21,7 +21,7 @@ export class Invalidation {
   /** The range that the command covers. */
   hardwareFirst = 0;
   hardwareLast = 0;
-  /** The command invalidates the whole domain. */
+  /** True if the command invalidates the whole domain. */
   whole = false;
 }
 

@@ -36,7 +36,7 @@ export type ReleasePfn = (pfn: number) => void;
 export type VisitCached = (pfn: number, sizeClass: number, cpu: number) => void;
 
 export class IovaCache {
-  /** First frames, 128 places for each magazine. */
+  /** The first frames of the cached ranges, 128 places for each magazine. */
   #pfns: Float64Array;
   /** Next magazine of the same depot, or of the free list. */
   #next: Int32Array;
@@ -201,7 +201,7 @@ export class IovaCache {
     }
   }
 
-  /** Empties a CPU's magazines: all classes in order, the loaded one first. */
+  /** Empties a CPU's magazines: all classes in order, in each class the loaded magazine first. */
   drainCpu(cpu: number, release: ReleasePfn): void {
     for (let sizeClass = 0; sizeClass < CLASSES; sizeClass++) {
       const list = cpu * CLASSES + sizeClass;

@@ -89,8 +89,9 @@ class ListedRanges {
   }
 
   /**
-   * Reserves the frames `lo` to `hi`. Ranges that overlap them grow downwards over free frames
-   * below the ranges; the last part of the frames is a separate range.
+   * Reserves the frames `lo` to `hi`. Each existing range that overlaps these frames grows
+   * downwards over the free ones below it. The frames above the last such range become a separate
+   * range.
    */
   reserve(lo: number, hi: number): Range {
     let from = lo;
@@ -157,7 +158,7 @@ Deno.test("every search, free and reservation answers as the rule does (dma.md 4
   const random = new Random(44);
   for (let round = 0; round < 40; round++) {
     const start = random.between(1, 4);
-    // In every second round a skip list is used from two ranges on.
+    // In every second round a skip list is used as soon as there are two ranges.
     const ranges = new IovaRanges(start, DMA32, round % 2 === 0 ? 2 : undefined);
     const listed = new ListedRanges(start, DMA32);
     for (let step = 0; step < 60; step++) {

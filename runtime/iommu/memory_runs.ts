@@ -43,8 +43,8 @@ export class MemoryRuns {
   }
 
   /**
-   * Writes leaves for runs of one granule, from the run `first` and the entry `start` of a lowest
-   * table on. Stops at a run that is longer, or cannot be mapped in that table.
+   * Writes leaves for runs of one granule, beginning with the run `first` and the entry `start` of
+   * a lowest-level table. Stops at a run that is longer, or cannot be mapped in that table.
    * @returns The number of leaves written.
    */
   writeGranules(

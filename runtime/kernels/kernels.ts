@@ -72,10 +72,10 @@ export function isQuirkName(name: string): name is QuirkName {
   return Object.hasOwn(QUIRKS, name);
 }
 
-/** A row that differs between two neighbouring releases. */
+/** A row that differs between an older and a newer release. */
 export interface ReleaseDifference {
   readonly name: BehaviourName;
-  /** The name that `dmalab explain` describes further. */
+  /** The name under which `dmalab explain` describes the row further. */
   readonly rule: string;
   /** The behaviour of a release that has the row, as a sentence. */
   readonly doc: string;

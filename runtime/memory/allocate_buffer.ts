@@ -28,7 +28,7 @@ export interface BufferRequest {
   readonly offsetBytes?: Bytes;
   /** Number of pieces; default: as many as the size needs. */
   readonly pieces?: number;
-  /** Length of each piece; default: from its start to the end of that page. */
+  /** Length of each piece; default: from its start to the end of its page. */
   readonly pieceBytes?: Bytes;
   /** Distance in physical memory from one piece's start to the next one's. */
   readonly strideBytes?: Bytes;

@@ -25,7 +25,7 @@ Deno.test("an atomic pool gives the first run that is long enough, and is double
     Array.from({ length: count }, (_, i) => at(page + i));
   assertEquals(runs.map((each) => each.pages), [run(0, 3), run(3, 2), run(5, 4)]);
   assertEquals([pages.takenBytes, clock.pendingTimers], [128 * 4096, 1]);
-  // Pages freed in any order form one run again. The shorter free run before it is not used.
+  // Pages freed in any order form one run again. A free run that is too short is not used.
   for (const index of [1, 0]) runs[index]!.home.free(runs[index]!.pages.toReversed());
   const five = take(5)!;
   assertEquals(five.pages, run(0, 5));

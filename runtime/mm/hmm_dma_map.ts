@@ -93,7 +93,7 @@ export class HmmDmaMap {
   }
 }
 
-/** Performs a call between the call's two events, as work for a device. */
+/** Performs a call as work for a device, and emits the call's events before and after it. */
 function during<C extends KernelCall, T>(
   machine: Machine,
   dev: DmaDevice | null,

@@ -55,7 +55,7 @@ for (const kind of ["anonymous", "private_file", "shared"] as const) {
           case 2: {
             const moved = mm.migrate(at(page));
             if (own.has(page)) assertEquals(moved, 0, says);
-            // The mark is not kept when a page is migrated.
+            // A migrated page is no longer marked as free.
             if (moved === 0) freed.delete(page);
             break;
           }

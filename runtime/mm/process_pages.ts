@@ -13,7 +13,10 @@ import { type FrameSource, PageFrame } from "./page_frame.ts";
 /** The order of a huge page: 512 pages of 4 KiB. */
 export const HUGE_ORDER = 9;
 const HUGE_PAGES = 2 ** HUGE_ORDER;
-/** Number of small pages below one entry of the table above the table of huge pages: 1 GiB. */
+/**
+ * Number of small pages in 1 GiB, which one upper table covers. Each of its 512 entries is a huge
+ * page, or leads to a table of small pages.
+ */
 const UPPER_TABLE_PAGES = HUGE_PAGES * HUGE_PAGES;
 
 /** The number of the page that holds an address. */
@@ -63,7 +66,7 @@ export class ProcessPages {
     return this.#pages.get(page) ?? null;
   }
 
-  /** The page that contains a page frame, if some address maps it; else null. */
+  /** The `PageFrame` that contains the frame number `pfn`, if some address maps it; else null. */
   frameOf(pfn: number): PageFrame | null {
     return this.#frames.get(pfn) ?? null;
   }
@@ -79,13 +82,13 @@ export class ProcessPages {
     return !this.#tables.has(hugeNumber(page)) && !this.#pages.has(first);
   }
 
-  /** A private frame of the process, or the zero page; null without one. */
+  /** A private frame of the process, or the zero page; null if no page is available for it. */
   newFrame(order: number, zero: boolean): PageFrame | null {
     const phys = zero ? this.source.zero(order) : this.source.take(order);
     return phys === null ? null : new PageFrame(phys, order, zero ? "zero" : "process");
   }
 
-  /** A frame for memory that processes share; null without one. */
+  /** A frame for memory that processes share; null if no page is available for it. */
   newSharedFrame(): PageFrame | null {
     const phys = this.source.take(0);
     return phys === null ? null : new PageFrame(phys, 0, "file");

@@ -36,7 +36,7 @@ export interface RangeFault {
   readonly pages: number;
   /** Flags requested for every page: 0 (only read), `VALID`, or `VALID + WRITE`. */
   readonly wanted: number;
-  /** Flags of a list entry that count as requests, too. */
+  /** Mask: the flags of a list entry that count as requests, too. */
   readonly wishes?: number;
 }
 

@@ -20,7 +20,7 @@ import { LiveLists } from "./live_lists.ts";
 import { clearLevel, type Level, NO_ROW, RowIndex, RowsOfRequests } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-/** The array before the first row. */
+/** The value of `#chunk` before the first row. */
 const NO_VALUES = new Float64Array(0);
 
 const FOREVER = 0x7fff_ffff;
@@ -32,7 +32,7 @@ const FOREVER = 0x7fff_ffff;
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
 export class HistoryTable<F extends FieldTable = FieldTable> {
-  /** Number of rows so far, in the order of their beginnings. */
+  /** Number of rows so far. Rows are numbered in the order of their beginnings. */
   count = 0;
   /** Number of valid rows. */
   live = 0;
@@ -45,7 +45,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   readonly #names: readonly FieldName<F>[];
   readonly #isText: readonly boolean[];
   readonly #isBool: readonly boolean[];
-  /** By field: the last text, and its number. */
+  /** By field: the last text, and its number in the pool. */
   readonly #lastTexts: string[] = [];
   readonly #lastNumbers: number[] = [];
   /**
@@ -138,7 +138,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Ends the row with a key, if there is one.
+   * Ends the row that has this key, if there is one.
    * @param prefers For a bag: returns how well a row fits. Among the best rows, the newest ends.
    */
   end(
@@ -232,8 +232,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Ends a row with a key, and continues it with another size and the same creating event. With
-   * size 0 the row only ends.
+   * Ends the row that has this key, and continues it with another size and the same creating event.
+   * With size 0 the row only ends.
    */
   resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void {
     const index = this.#descend(key, key.length - 1) as RowIndex;
@@ -268,7 +268,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     this.#kill(row, seq);
   }
 
-  /** Ends every valid row with a key that starts with these values. */
+  /** Ends all valid rows that have a key starting with these values. */
   endAll(seq: number, owner: readonly (number | string)[]): void {
     const outer = this.#descend(owner, owner.length - 1) as Level | null;
     const last = this.#keyNumber(owner.at(-1)!);
@@ -294,7 +294,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /**
    * The rows that were valid after an event, in no particular order.
    *
-   * @param upTo Only rows that ended with this event or before; default: all.
+   * @param upTo Leaves out rows that ended later than this event, or have not ended; default:
+   *   returns all.
    */
   rowsAt(seq: number, upTo: number = FOREVER): number[] {
     const held: number[] = [];
@@ -367,7 +368,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return size !== undefined && isAddress(fields[address]!) ? address : null;
   }
 
-  /** All rows, valid or ended, that cover an address in a field, oldest first. */
+  /**
+   * All rows, valid or ended, that cover an address, oldest first. `field` is the one with a row's
+   * start address.
+   */
   covering(field: FieldName<F>, address: number, upTo: number): number[] {
     const index = this.#indexOf(field);
     const found: number[] = [];
@@ -453,7 +457,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return level as RowIndex;
   }
 
-  /** The last number of a row's key, in a table where only fields form the key. */
+  /** The last value of a row's key, in a table without `place`: only fields form the key there. */
   #lastOf(row: number): number {
     return this.#keyOf(row, this.#key.length - 1);
   }
@@ -462,7 +466,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return this.#number(row, this.#key[index]!);
   }
 
-  /** The level or index below the first values of a key. */
+  /** The level or index below the first `depth` values of a key. */
   #descend(key: readonly (number | string)[], depth: number): Level | RowIndex | null {
     let level = this.#root;
     for (let index = 0; index < depth; index++) {
@@ -488,7 +492,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return best;
   }
 
-  /** Removes one row of a bag from the rows with its key. */
+  /** Removes one row of a bag from the rows that have the same key. */
   #takeOut(index: RowIndex, last: number, top: number, row: number): void {
     const below = this.#life(row, LIFE.BELOW);
     if (row === top) {

@@ -6,7 +6,7 @@ import { WholeRows } from "./columns.ts";
 /** The columns of a statement's start; WIDTH is their number. */
 const STARTED = { SEQ: 0, NUMBER: 1, DEPTH: 2, WIDTH: 3 };
 
-/** The columns of calls that returned before the next event; WIDTH is their number. */
+/** The columns of a record of calls that returned between two events; WIDTH is their number. */
 const RETURNED = { STATEMENT: 0, SEQ: 1, DEPTH: 2, WIDTH: 3 };
 
 /**
@@ -159,7 +159,7 @@ export class Ends {
     return index === 0 ? null : this.#rows.get(index - 1, 0);
   }
 
-  /** Whether a run of events ended at exactly this event. */
+  /** Whether a sequence of events ended at exactly this event. */
   endsAt(seq: number): boolean {
     return this.before(seq + 1) === seq;
   }

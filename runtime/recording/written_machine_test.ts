@@ -11,7 +11,10 @@ import { readMachine, writeMachine } from "./written_machine.ts";
 
 const PAGE = 4096;
 
-/** Maps, links, faults and writes: events of many shapes, on two CPUs, with and without statements. */
+/**
+ * A recording of maps, links, faults and writes: events of many shapes, on two CPUs, with and without
+ * statements.
+ */
 function recorded(): MachineRecording {
   const { dev, machine } = testBench({ iommu: { mode: "lazy" }, machine: { cpus: 2 } });
   const recording = new MachineRecording(machine, RUNTIME_TABLES);

@@ -109,8 +109,9 @@ function toldOf(roles: readonly ArgumentRole[]): readonly ToldField[] {
 }
 
 /**
- * Marks the work between `enter` and `leave…` as work for a device. Pass the result of `enter` to
- * `leave…`: after a nested call, `leave…` restores the device of the outer call.
+ * Emits the events of calls, and marks the work between `enter` and `leave…` as work for a device.
+ * Pass the result of `enter` to `leave…`: after a nested call, `leave…` restores the device of the
+ * outer call.
  */
 export class CallEvents {
   readonly #platform: { readonly faults: FailureInjector | null };

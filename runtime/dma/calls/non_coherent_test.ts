@@ -36,7 +36,10 @@ function deviceFill({ machine, dev }: TestBench, dma: number, size: number, byte
   assert(machine.bus.write(dev, dma, new Uint8Array(size).fill(byte), 0, size));
 }
 
-/** Classes of reports, except unchecked maps: no test here checks the result of a map. */
+/**
+ * Classes of the reports, without those of unchecked maps, because no test here checks the result
+ * of a map.
+ */
 function reports({ fields }: TestBench): string[] {
   return fields("dma.report").map((report) => report.class).filter((name) =>
     name !== "error_unchecked"

@@ -1,5 +1,6 @@
 /**
- * Checks of single mappings and of shared memory. Each has one record, from map to unmap.
+ * Checks of single mappings and of shared memory. Each mapping, and each piece of shared memory,
+ * has one record, from map to unmap.
  *
  * @see rules/dma.md 8.1, 8.2 rows 1 to 16
  */
@@ -44,7 +45,7 @@ export class MappingChecks {
     this.#newest = record;
     device.hint(dma, record);
     this.checkAreas(dev, record);
-    // In dma_map_single(), the kernel warns of memory that is no RAM.
+    // In dma_map_single(), the kernel warns of memory that is no RAM: `checkAreas` has reported it.
     if ((attrs & DMA_ATTR.MMIO) === 0) {
       ledger.checkMemory(dev, phys, sizeBytes, made !== MADE.SINGLE);
     }
@@ -61,8 +62,8 @@ export class MappingChecks {
   }
 
   /**
-   * Reports a coherent buffer that is mapped as a streaming mapping: syncs and unmap are for memory in the
-   * CPU's caches.
+   * Reports a coherent buffer that is mapped as a streaming mapping, although syncs and unmap are for
+   * memory in the CPU's caches.
    */
   #checkCoherent(dev: DmaDevice, record: number): void {
     const { table } = this.ledger;
@@ -162,7 +163,7 @@ export class MappingChecks {
     ending.dir = dir;
     const { number } = ledger.deviceOf(dev);
     ending.entries = 0;
-    // Without an unmap, the same memory may have been mapped several times.
+    // Without unmaps, the same memory may have been mapped several times: all these records end.
     for (;;) {
       const record = ledger.table.findPerfect(number, ending, OF_ONE_BUFFER, Infinity);
       if (record === NO_RECORD) return;

@@ -204,7 +204,7 @@ export class RangeChecks {
   }
 
   /**
-   * True after a call named another device: later mismatches may only be a consequence of that
+   * True after a call has passed another device: later mismatches may only be a consequence of that
    * call.
    */
   #isConfused(state: DmaIovaState): boolean {

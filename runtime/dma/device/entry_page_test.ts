@@ -88,7 +88,7 @@ class Bench {
     this.machine.dma.dmaUnmapPhys(this.dev, gone.dma as DmaAddr, gone.sizeBytes, gone.dir);
   }
 
-  /** Performs one action; the other bench must give the same result. */
+  /** Performs one action. The test compares the result with that of a second bench. */
   step(what: number, which: number, slot: number): unknown {
     const { dev, machine } = this;
     const { accessWatchers, bus, iommu } = machine;

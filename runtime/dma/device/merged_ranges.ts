@@ -8,9 +8,9 @@
 import { invariant } from "../../errno.ts";
 import { ADDRESS_LIMIT, alignUp, type Bytes, type DmaAddr, MIB } from "../../address.ts";
 
-/** Windows begin at multiples of this. */
+/** A merged range lies in a window of addresses that begins at a multiple of this. */
 const STEP_BYTES: Bytes = MIB;
-/** Without translation, windows lie below this address, where machines have no RAM. */
+/** Without translation, windows lie directly below this address: machines have no RAM there. */
 const BELOW = 2 ** 32;
 /** Number of places that are tried for a window. */
 const TRIES = 256;

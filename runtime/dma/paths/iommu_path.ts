@@ -62,8 +62,8 @@ export function maintainsCaches(dev: DmaDevice, attrs: number): boolean {
 }
 
 /**
- * Allocates a bounce buffer of whole granules. For an untrusted device, its bytes outside the data
- * are zeroed.
+ * Allocates a bounce buffer of whole granules. For an untrusted device, the bytes of the buffer
+ * outside the data are zeroed.
  * @returns The physical address of the data's copy, or `DMA_MAPPING_ERROR`.
  */
 export function bounceForIommu(
