@@ -15,8 +15,8 @@ export const WASM_PAGE_BYTES = 64 * KIB;
 /** Size of the room for the stack and the static data. */
 export const STATIC_BYTES = 16 * MIB;
 /**
- * Start of the window: RAM that the driver sees without aliases, which is memory that scripts and
- * drivers allocate.
+ * Start of the window of RAM, which the driver sees without aliases. In this window is the memory
+ * that scripts and drivers allocate.
  */
 export const WINDOW_AT = STATIC_BYTES;
 export const WINDOW_BYTES = 32 * MIB;
@@ -29,12 +29,12 @@ export const GRANULE_BYTES = 8;
 export const SHADOW_AT: number = ALIAS_AT + ALIAS_BYTES;
 export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
 /**
- * Address of a counter of 32 bits: the blocks of code that may run before the limits are checked
- * again.
+ * Address of a counter of 32 bits: the number of blocks of code that may run before the limits are
+ * checked again.
  */
 export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
 /**
- * Address of a word of 32 bits for the call in the driver's code that is running. It contains the
+ * Address of a word of 32 bits. While a call in the driver's code runs, the word contains the
  * address of the call's code.
  */
 export const CALL_AT: number = FUEL_AT + 4;
@@ -45,8 +45,8 @@ export const CALL_AT: number = FUEL_AT + 4;
 export const LOCALS_AT: number = FUEL_AT + 8;
 export const MAX_LOCALS = 256;
 /**
- * Address of a counter of 32 bits: the calls through pointers in a tree's library that have not
- * returned.
+ * Address of a counter of 32 bits: the number of calls through pointers in a tree's library that
+ * have not returned.
  */
 export const CALL_DEPTH_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
 /**
@@ -57,7 +57,7 @@ export const CALLS_AT: number = CALL_DEPTH_AT + 8;
 export const MAX_CALLS = 256;
 /** Address of an array with one byte for each block of code. */
 export const BLOCKS_AT: number = CALLS_AT + 4 * MAX_CALLS;
-/** Accesses below this address are errors: a null pointer with an offset. */
+/** Accesses below this address are errors, because they use a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
 /** Size of a driver's stack: that of a kernel stack on x86-64. */
 export const KERNEL_STACK_BYTES = 16 * KIB;

@@ -17,10 +17,13 @@ interface SharedPage {
   readonly at: number;
   /** The page's content at the last synchronisation. */
   readonly before: Uint8Array;
-  /** The driver's bytes and the previous bytes as 64-bit words: comparing them is faster. */
+  /** The driver's bytes and the previous bytes as 64-bit words, because words are compared faster. */
   readonly words: BigInt64Array;
   readonly wordsBefore: BigInt64Array;
-  /** Numbers of the cache lines that hold stale bytes: accesses to these lines are checked. */
+  /**
+   * Cache lines that hold stale bytes, by their offsets in the page. Accesses to these lines are
+   * checked.
+   */
   readonly old: Set<number>;
 }
 
@@ -97,8 +100,8 @@ export class CachedView {
 
   /**
    * Copies the bytes that the CPU sees now into the driver's memory. Called before the driver's code
-   * runs again. The kernel also writes to the driver's memory, for example an address. If no other
-   * byte of the page changed, the caches get such a write only at the next call of `give()`.
+   * runs again. The kernel also writes to the driver's memory, for example an address. If the caches
+   * have no other change in that page, they get such a write only at the next call of `give()`.
    */
   take(): void {
     for (const number of this.#changed) {
@@ -123,7 +126,7 @@ export class CachedView {
     }
   }
 
-  /** Called when the driver reads bytes that may be stale: the caches report stale bytes. */
+  /** Called when the driver reads bytes that may be stale. The caches report the stale bytes. */
   reads(phys: PhysAddr, sizeBytes: number): void {
     this.caches.read(phys, new Uint8Array(sizeBytes), 0, sizeBytes);
   }

@@ -17,8 +17,8 @@ import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode } from "@dma
 import { printDiagnostics } from "@dmalab/cli/presentation";
 
 /**
- * Line numbers after the name of a C file. They are removed, because a patch moves the lines below
- * it.
+ * Line numbers after the name of a C file. They are removed, because a patch changes the numbers of
+ * the lines after its changes.
  */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
 /** First words of the line for a driver's store to a device's register. */
@@ -29,7 +29,7 @@ const CONTEXT = 3;
 /** The actions of one test, in order. */
 export interface ComparedTestRun {
   readonly name: string;
-  /** Events, printed lines and the outcome, as they are compared. */
+  /** Events, printed lines and the outcome as text, in the form in which they are compared. */
   readonly lines: readonly string[];
   /** The event of each line; null for a printed line and for the outcome. */
   readonly events: readonly (MachineEvent | null)[];
@@ -123,7 +123,7 @@ interface TreeRun {
   readonly tests: readonly ComparedTestRun[];
 }
 
-/** @returns The exit code if the scenario has errors; null if it has no driver from a tree. */
+/** @returns The run. The exit code if the scenario has errors; null if it has no driver from a tree. */
 export async function runWithTree(
   path: string,
   tree: Tree,
@@ -150,8 +150,7 @@ export function isRefused(loaded: object): loaded is Refused {
 
 /**
  * Loads a scenario with the drivers of a tree.
- * @returns The program. If it cannot run, the value that {@linkcode runWithTree} returns in this
- *   case.
+ * @returns The program, or the reason why it cannot run; null if it has no driver from a tree.
  */
 export async function loadWithTree(
   path: string,

@@ -15,7 +15,10 @@ import type { Pair } from "./pair_matrix.ts";
 import { matrixFunctions, pairOf } from "./pair_matrix.ts";
 import { type GroupMark, groupMarks } from "./tree_picture.ts";
 
-/** Pairs are written for at most this many functions, because their number grows with the square. */
+/**
+ * Pairs are written for at most this many functions, because the number of pairs grows with the
+ * square of the number of functions.
+ */
 const MAX_PAIRED = 200;
 
 /** The machine as a value for `JSON.stringify`. */

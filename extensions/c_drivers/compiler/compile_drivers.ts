@@ -18,7 +18,7 @@ import {
 import { type CompilerEnd, compilerService } from "./compiler_service.ts";
 
 /**
- * Cache key that is set once the compiler has begun a file: then it has already been downloaded.
+ * Cache key that is set once the compiler has begun a file. The compiler has then been downloaded.
  */
 const BEGUN = "compiler-begun";
 

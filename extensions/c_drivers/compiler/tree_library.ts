@@ -141,8 +141,8 @@ export class TreeLibrary {
 
   /**
    * Compiles and adds a file.
-   * @returns False if the file has been tried before, or does not compile. The file's functions are
-   *   then stubs.
+   * @returns False if the file has been tried before, does not compile, or is beyond the limit. The
+   *   functions of a file that was not added are stubs.
    */
   async #add(path: string): Promise<boolean> {
     const own = this.#ours.get(path);

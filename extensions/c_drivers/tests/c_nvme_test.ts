@@ -3,7 +3,7 @@ import { requestsProgram, runRequests } from "./c_nvme_requests.ts";
 import { findPlanted, loadPlanted } from "./planted_bugs.ts";
 import { NVME_DRIVER } from "./planted_nvme.ts";
 
-// `deno task script nvme-requests` tries ten thousand requests in each mode.
+// Few requests for each test; `deno task script nvme-requests` tries ten thousand in each mode.
 const [planted, twelve, four] = await Promise.all([
   loadPlanted(NVME_DRIVER, "short"),
   requestsProgram(12),

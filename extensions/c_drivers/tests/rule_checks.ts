@@ -58,12 +58,12 @@ export type ShownBy = `${keyof typeof FILES}: ${string}`;
 
 export interface RuleCheck {
   /**
-   * A part of the rule's line. No other line on its page about a warning, failure or refusal
-   * contains this part.
+   * A part of the line that states the rule. No other line about a warning, failure or refusal on
+   * the rule's page contains this part.
    */
   readonly rule: string;
   readonly shown: readonly ShownBy[];
-  /** Classes of `dma.report` for breaking the rule; at least one of the tests produces each. */
+  /** Classes of `dma.report` for breaking the rule; each is produced by at least one of the tests. */
   readonly reports?: readonly string[];
   /** Why no test demonstrates the rule; null if one does. */
   readonly none: string | null;

@@ -78,7 +78,7 @@ export function readKconfig(files: TreeFiles, first = "Kconfig"): Kconfig {
   return reader.symbols;
 }
 
-/** The symbol with the properties that are being read. */
+/** The symbol to which the properties on the lines read now belong. */
 interface Current {
   readonly name: string;
   hasPrompt: boolean;

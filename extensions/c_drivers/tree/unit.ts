@@ -7,9 +7,9 @@ import { PORTS_AT, TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { checkMost, MODULE_FOLDER, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
-/** Folder of the tree's files for the compiler. */
+/** Folder in which the compiler finds the tree's files. */
 const TREE = "tree";
-/** Folder of the lab's headers for trees and of the generated headers, for the compiler. */
+/** Folder in which the compiler finds the lab's headers for trees and the generated headers. */
 const LAB = "lab";
 
 const INCLUDE = /^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"\n]+)[>"]/gm;
@@ -41,7 +41,7 @@ const ASM = /^asm\/([\w.-]+)$/;
 /** Headers about devices, for which the architecture's own version is used. */
 const OF_DEVICES = /^asm\/(?:device|dma|iommu)\.h$/;
 
-/** The texts to compile, by their paths, and the arguments. */
+/** The path of the file to compile, the compiler's arguments, and the texts that it may read. */
 export interface Unit {
   readonly source: string;
   readonly args: readonly string[];

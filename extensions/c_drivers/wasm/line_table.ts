@@ -29,7 +29,7 @@ const LAST_OPCODE = 255;
 export interface CompiledLine {
   readonly file: string;
   readonly line: number;
-  /** From 1; 0 if unknown. */
+  /** Column, from 1; 0 if unknown. */
   readonly column: number;
 }
 

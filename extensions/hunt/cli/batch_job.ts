@@ -11,7 +11,7 @@ export interface TurnJob {
   readonly words: HuntWords;
   readonly number: number;
   readonly state: HuntState;
-  /** Largest number of steps. */
+  /** Largest number of steps of the turn. */
   readonly cases: number;
   readonly milliseconds: number;
   /** A flag that the caller sets to 1 when the result is no longer needed. */

@@ -34,7 +34,8 @@ export function caseConfig(
 
 /**
  * Bytes of metadata for each block. For a non-coherent device this is a number of whole cache
- * lines. Otherwise, if a bio is cut, its two requests would share the cache line at the cut.
+ * lines. If it were not, the two requests of a bio that is cut would share the cache line at the
+ * cut.
  */
 export function metadataBytesOf(machine: HuntMachine): number {
   return machine.coherent || machine.given !== null

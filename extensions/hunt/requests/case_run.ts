@@ -1,6 +1,6 @@
 /**
- * Runs a case and checks the property. The bytes and the status are right; there is no device
- * fault; the device can access no memory that does not belong to the request; and nothing leaks.
+ * Runs a case and checks the property: the bytes and the status are right, there is no device
+ * fault, the device can access no memory that does not belong to the request, and nothing leaks.
  *
  * Nothing here depends on a known defect.
  */

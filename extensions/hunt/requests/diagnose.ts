@@ -76,7 +76,7 @@ export function lastRule(each: HuntCase, release: HuntRelease): string | null {
   return rule;
 }
 
-/** The other switches without which the last step of a case would not fail. */
+/** The switches other than `name` without which the last step of a case would not fail. */
 export function neededBy(
   each: HuntCase,
   release: HuntRelease,

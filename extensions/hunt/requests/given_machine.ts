@@ -9,8 +9,8 @@ import type { HuntMachine, PeerPlace } from "./hunt_case.ts";
 import { LOW_BASE } from "./memory_layout.ts";
 
 /**
- * First address for scenarios' buffers at chosen places; the hunt's own buffers begin at
- * `LOW_BASE`.
+ * First address of the buffers that a scenario places with `buffer(segments: …)`; the hunt's own
+ * buffers begin at `LOW_BASE`.
  */
 const FIRST_PHYS = 16 * MIB;
 const ROOM_BYTES = 448 * MIB;
@@ -73,7 +73,7 @@ function lenderTo({ devices, topology }: Lab, disk: LabDevice): LabDevice | null
   ) ?? null;
 }
 
-/** Whether the hunt's memory range is unused RAM. */
+/** Whether a memory range of the hunt, with its start at `base`, is unused RAM. */
 function isFree({ machine }: Lab, base: number): boolean {
   const end = base + ROOM_BYTES;
   const { swiotlb } = machine;

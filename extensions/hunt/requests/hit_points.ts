@@ -24,7 +24,10 @@ const USER: HuntIo = {
   metadata: METADATA,
 };
 
-/** Metadata in pieces, unreachable memory and a user's command: these few bytes hit nearly all points. */
+/**
+ * A step with metadata in pieces, unreachable memory and a user's command. It hits nearly all points with
+ * few bytes.
+ */
 const SMALL_STEP: HuntStep = { ios: [BLOCK, USER], plugged: true, fault: null };
 
 const SCATTERED: HuntIo = { ...BLOCK, op: "write", runs: [pieces(512, 512)], metadata: null };

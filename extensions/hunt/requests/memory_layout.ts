@@ -51,7 +51,7 @@ export interface LayoutFacts {
   readonly metadataHasLength: boolean;
   /** Whether there is memory above 4 GiB. */
   readonly hasHigh: boolean;
-  /** A request's bytes beyond this are left out. */
+  /** Maximum size of a request. Bytes beyond this size are left out. */
   readonly mostBytes: Bytes;
   /** Size of cache lines that a piece may not share with another, for a non-coherent device. */
   readonly lineBytes: Bytes;

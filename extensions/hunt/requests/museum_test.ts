@@ -11,7 +11,10 @@ import { runScenarioText } from "./scenario_check.ts";
 import type { ViolationKind } from "./violation.ts";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 
-/** For each defect the first violation, and a seed that finds it soon. */
+/**
+ * For each defect: the violation that the hunt sees first, the number of requests within which it
+ * is found, and a seed with which it is found soon.
+ */
 const MUSEUM: readonly [
   row: string,
   quirk: QuirkName,
@@ -43,7 +46,7 @@ function firstFinding(release: HuntRelease, seed: number, cases: number): HuntFi
   return found;
 }
 
-/** Defects that take the most requests. */
+/** Defects that the hunt finds only after many requests. */
 const LONG = ["M1", "M7", "M8", "M9", "M10", "M12"];
 
 for (const [row, quirk, seen, within, seed] of MUSEUM) {

@@ -3,7 +3,10 @@ import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/program";
 
-/** `held`: every test passed; `failed`: a test failed; `wrong`: it does not load, with the reason. */
+/**
+ * `held`: every test passed; `failed`: a test failed; `wrong`: the scenario does not load. `text` has
+ * the reason.
+ */
 export type ScenarioEnd =
   | { readonly end: "held" }
   | { readonly end: "failed" | "wrong"; readonly text: string };

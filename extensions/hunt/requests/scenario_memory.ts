@@ -5,7 +5,10 @@
 import { type BioVec, GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 
-/** First address of `buffer(segments: …)` in a scenario: scripts get other pages from 1 GiB on. */
+/**
+ * First address of the buffers that a scenario places with `buffer(segments: …)`. Other pages that
+ * scripts get begin at 1 GiB.
+ */
 const FIRST_PHYS = 16 * MIB;
 /** Size of the range that each step of a case uses. */
 const STEP_BYTES = 16 * MIB;
@@ -19,7 +22,10 @@ export function scenarioPhys(phys: number, step: number): number {
   return phys - GIB + FIRST_PHYS + step * STEP_BYTES;
 }
 
-/** The call that allocates a buffer; `explicit`: at exactly these addresses, whatever its shape. */
+/**
+ * The call that allocates a buffer. With `explicit`, the buffer is at exactly these addresses, whatever
+ * its shape is.
+ */
 export function bufferText(
   vecs: readonly BioVec[],
   fill: string,

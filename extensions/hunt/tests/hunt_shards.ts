@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 
 /**
- * For each kind of hunt, a hunt that has findings; `words` returns its arguments for its scenario's
- * folder.
+ * For each kind of hunt, a hunt that has findings; `words` returns the hunt's arguments for the
+ * folder that contains its scenario.
  */
 export const HUNTS: readonly (readonly [name: string, words: (folder: string) => string[]])[] = [
   [

@@ -14,7 +14,7 @@ import {
 import { DMA_ATTR, type DmaDirection } from "@dmalab/runtime/dma";
 import type { Implementation, OperationResult } from "./compare.ts";
 
-/** Limits of the device's addresses, by the names of the golden data. */
+/** Limits of the device's addresses. The fields have the names that the golden data use for them. */
 interface DeviceFields {
   readonly min_align_mask: number;
   /** Mask of the segment boundary; null for no boundary. */
@@ -27,7 +27,7 @@ interface Part {
   readonly dir: DmaDirection;
 }
 
-/** An operation, with its arguments by the names that the golden data have for them. */
+/** An operation and its arguments. The arguments have the names that the golden data use for them. */
 export type PoolOperation =
   | DeviceFields & {
     readonly op: "init";
@@ -51,7 +51,7 @@ export type PoolOperation =
 
 type Copies = (readonly [from: number, to: number, bytes: number])[];
 
-/** The part of a pool from which results are computed. */
+/** The properties of a pool from which results are computed. */
 export interface PoolView {
   readonly start: number;
   readonly slots: number;

@@ -1,4 +1,4 @@
-/** The page-table formats of the comparison, by the names of the golden data. */
+/** The page-table formats of the comparison, under the names that the golden data use for them. */
 
 /** The model of an IOMMU for each table format. */
 export const TABLE_MODELS = {

@@ -30,7 +30,7 @@ const EXIT_CODES: Readonly<Record<ReviewVerdict, ExitCode>> = {
   "no difference": HELD,
 };
 
-/** The colour of each verdict on the page. */
+/** The outcome that gives each verdict its colour on the page. */
 export const OUTCOMES: Readonly<Record<ReviewVerdict, PageOutcome>> = {
   defect: "failed",
   seen: "failed",

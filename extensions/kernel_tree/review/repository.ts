@@ -19,7 +19,7 @@ export interface TreeRepository {
   readonly shallow: string | null;
 }
 
-/** Limit of the index: that of a kernel lists 80,000 files. */
+/** Limit of the index's size. The index of a kernel tree lists 80,000 files. */
 const MOST_INDEX_BYTES = 2 ** 27;
 
 /**

@@ -72,7 +72,7 @@ export interface ReviewedStep {
   readonly notRun: readonly string[];
 }
 
-/** The scenarios to run, and a callback for progress messages. */
+/** The scenarios, mapping code and tests to run, and a callback for progress messages. */
 export interface ReviewOptions {
   readonly scenarios: readonly string[];
   /** Whether the user named the scenarios: then each of them must run. */

@@ -84,7 +84,7 @@ Deno.test("Resizable BAR tells the size that is set", () => {
       // no meaning.
       [0x100, 0x01, 0x00, 0x01 + (((at + 3) % 16) << 4), (at + 3) >> 4],
       [at, 0x15, 0x00, 0x01, 0x00],
-      // One BAR, with number 0 and 2^14 MiB.
+      // One BAR: its number is 0, and its size is 2^14 MiB.
       [at + 8, 0x20, 0x0e, 0x00, 0x00],
     ).bars[0]!.sizeBytes;
   for (const at of [0x200, 0x224, 0x7f4]) assertEquals(shown(4096, at), 16 * 2 ** 30);
@@ -158,7 +158,7 @@ Deno.test("a function has six BARs, a bridge two; the last cannot be one of 64 b
   assertEquals(barsOf(at(0, 2, 0, 0, 0xb0)), [[0, 32, 0xb000_0000]]);
   assertEquals(barsOf(at(0, 1)), [[0, 32, null]]);
   assertEquals(barsOf(at(0, 0x0c)), [[0, 64, null]]);
-  // Numbers below 2^53 are exact.
+  // A number represents addresses below 2^53 exactly. Any other address becomes null.
   assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x10, 0)), [[0, 64, 2 ** 52]]);
   assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x20, 0)), [[0, 64, null]]);
 });

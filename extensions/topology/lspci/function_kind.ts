@@ -19,7 +19,8 @@ export function roleOf(listed: LinkedFunction, above: PciRole | null): PciRole {
   if (portType === "pcie_to_pci" || portType === "pci_to_pcie") return "pci_bridge";
   switch (above) {
     case null:
-      // All capabilities of the bridge are listed, and PCI Express is not among them.
+      // The ACS state `absent` shows that all capabilities of the bridge are listed. Without a port
+      // type, PCI Express is not among these capabilities.
       return portType === null && listed.acs.state === "absent" ? "pci_bridge" : "root_port";
     case "upstream_port":
       return "downstream_port";

@@ -38,7 +38,10 @@ export class GrowingFunction {
   gone = false;
   /** Signs of how many of the function's capabilities the text shows. */
   readonly sight = {
-    /** Registers or `Flags`/`Control` are shown; capabilities would then be shown, too. */
+    /**
+     * Registers or `Flags`/`Control` are shown. Then the text also shows capabilities, if there are
+     * any.
+     */
     detailed: false,
     /** The status register says `Cap+`: the function has capabilities. */
     promised: false,
@@ -46,7 +49,7 @@ export class GrowingFunction {
     begun: false,
     /** `<access denied>` is shown in place of the capabilities. */
     denied: false,
-    /** Other text follows the last capability, so that none is cut off. */
+    /** Other text follows the last capability. This shows that no capability is cut off. */
     closed: false,
   };
   /** Bytes of a dump, by their offsets. */

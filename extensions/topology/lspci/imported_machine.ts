@@ -198,7 +198,7 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
       const { address, device, portType, vendor } = machine.listed.get(bridge.roots[0]!)!;
       const isFirst = address.device === 0 && address.func === 0;
       // Bus 0 always has a function 00.0. If the text lacks this function, it lacks the device that
-      // decides whether the list has the bridge.
+      // decides whether the bridge is in the kernel's list.
       const isSubject = isFirst || portType === "root_port" && bridge.rootBus !== 0;
       return isSubject && vendor !== null && device !== null;
     };

@@ -245,7 +245,7 @@ Deno.test("a dump's bytes stand where its lines say, up to the first line that i
   assertEquals(identity(...lines), [0x8086, 0x1533, "absent"]);
   assertEquals(identity(...lines.slice(0, 4)), [0x8086, 0x1533, "unknown"]);
   assertEquals(identity(...lines.slice(0, 3)), [null, null, "unknown"]);
-  // With the first three lines, but without the fourth one; then without the first one.
+  // Without the fourth line, and then without the first one.
   assertEquals(identity(...lines.slice(0, 3), ...lines.slice(4)), [null, null, "unknown"]);
   assertEquals(identity(...lines.slice(1)), [null, null, "unknown"]);
   // The class is in the first twelve bytes of the line. The offset at the beginning of a line

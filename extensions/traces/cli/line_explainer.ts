@@ -194,7 +194,7 @@ function repeatedStories(entries: readonly KernelLogEntry[]): string[][] {
 const MAX_SECTION_LINES = 20;
 const SHOWN_COLUMNS = 100;
 
-/** Messages that are no error: by their meaning, with the first line of each. */
+/** Messages that are no error, grouped by their meaning, with the first line of each group. */
 function stateSections(states: readonly KernelLogEntry[]): string[][] {
   if (states.length === 0) return [];
   const byRow = [...Map.groupBy(states, ({ row }) => row)];

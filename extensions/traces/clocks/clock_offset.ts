@@ -12,7 +12,7 @@ import type { TraceFinding } from "../ledger/traced_mapping.ts";
 export interface ClockOffset {
   /** A time of the log plus this offset gives the time of the trace. */
   readonly seconds: number;
-  /** Bounds of `seconds`: a log may have whole seconds only. */
+  /** Bounds of `seconds`, which is inexact if the log has whole seconds only. */
   readonly window: Window;
   /** Difference between the largest and the smallest offset of the pairs. */
   readonly spreadSeconds: number;

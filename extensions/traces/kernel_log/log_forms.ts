@@ -43,7 +43,7 @@ const LONGEST_BOOT_SECONDS = 1e9;
 const MINUTE_SECONDS = 60;
 const MICRO = 1e-6;
 
-/** The sum of the times of a log, if its lines have only differences. */
+/** The sum of the time differences up to a line, for a log in which lines have only differences. */
 interface Sum {
   micros: number;
   /**

@@ -77,8 +77,8 @@ const LATE_SECONDS = 0.5;
 const MAX_TIED = 64;
 const MAX_OFFSETS = 1 << 12;
 /**
- * An explanation is likely if its share of the time at which any explanation fits is at least this
- * large.
+ * An explanation is likely if it fits for at least this share of the time in which any explanation
+ * fits.
  */
 const LIKELY_SHARE = 0.9;
 /** How much later the log line of a call is printed than its trace line. */
@@ -481,8 +481,8 @@ export function explainedFault(
       ? neverMapped(known, ledger, finding)
       : finding("unknown_birth", "unknown");
   }
-  // Lines are missing since the mapping was made. In these lines the mapping may have been unmapped,
-  // or another mapping of the page may have been live.
+  // Whether lines are missing since the mapping was made, or since its unmap if it has one. In these
+  // lines the mapping may have been unmapped, or another mapping of the page may have been live.
   const isUncertain = mapping !== null && mapping.device !== null &&
     (mapping.unmappedAt === null
       ? ledger.isUncertain(mapping)

@@ -351,8 +351,8 @@ export function asKnown(finding: TraceFinding, { holes, isNewestFirst }: Edges):
 
 /**
  * A capture counts as incomplete from this number of missing events on. One missing event must not
- * count: the planted captures simulate a driver that never unmaps by removing one line, but the
- * header still counts that line.
+ * count: to simulate a driver that never unmaps, the planted captures lack one line, which the
+ * header still counts.
  */
 export const THIN_EVENTS = 2;
 

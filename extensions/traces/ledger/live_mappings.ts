@@ -128,7 +128,7 @@ export function makeMapping(
   const isList = event.op === "map_sg";
   const kind = isList ? "sg" : event.op;
   const sizeBytes = isList ? listBytes(event) : event.sizeBytes;
-  // Written out: a spread would make half of a trace's garbage.
+  // The object is written out, because a spread would make half of a trace's garbage.
   return {
     device,
     kind,

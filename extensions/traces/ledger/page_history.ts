@@ -70,7 +70,7 @@ export class PageHistory {
   readonly #pages = new Map<number, TracedMapping[]>();
   /** Mappings by the pages of their memory, if the physical address is not the DMA address. */
   readonly #physPages = new Map<number, TracedMapping[]>();
-  /** Mappings by the low bits of their addresses: the bits that all known hardware drives. */
+  /** Mappings by the low bits of their addresses. All known hardware drives at least these bits. */
   readonly #lowPages = new Map<number, MappedPart[]>();
 
   readonly #indices = new Map<string, PageIndex>();

@@ -254,7 +254,7 @@ export class PayloadFields {
     return end < this.end ? end : -1;
   }
 
-  /** Offset of the next key, or the end: an array without braces ends there. */
+  /** Offset of the next key, or of the text's end. An array without braces ends there. */
   #nextKey(start: number): number {
     let word = start;
     for (let at = start; at < this.end; at++) {

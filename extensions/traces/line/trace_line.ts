@@ -50,9 +50,12 @@ const CONTEXT_FLAG = 2;
 const TICK_SECONDS = 1e-9;
 
 const US_SECONDS = 1e-6;
-/** The prefix of the kernel's log: a crash prints its trace into the log. */
+/**
+ * The prefix of a line in the kernel's log. A trace line can have it, because a crash prints its
+ * trace into the log.
+ */
 const LOG_TIME = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\](?: *\[[^\]]*\])? /;
-/** A line of the option latency-format, of a crash's dump, or of trace-cmd report -l. */
+/** An event's line as the option latency-format, a crash's dump or trace-cmd report -l prints it. */
 const LATENCY =
   /^ *(\S.{0,15}?)-(\d+) +(\d{1,4})([.dDX][.\w]{3,5}) +(\d+(?:\.\d+)?)(us)?[ !+#*@$]?: +(?:\w+:)?([a-z]\w*): */;
 

@@ -7,7 +7,7 @@ import type { ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */
 const BLOCK_BYTES = 512;
-/** The size of a scenario's disk unless specified. */
+/** Number of blocks of a scenario's disk unless specified. */
 const MAX_BLOCKS = 2 ** 31;
 
 /**

@@ -31,7 +31,7 @@ export interface ScriptOptions {
   readonly shrink: boolean;
 }
 
-/** Start of the scenario's buffers: its machine has 4 GiB of memory. */
+/** Physical address of the scenario's first buffer. The scenario's machine has 4 GiB of memory. */
 const FIRST_PHYS = 0x1000_0000;
 /** Largest number of devices of a scenario; `MAX_STEPS`: largest number of its steps. */
 const MAX_DEVICES = 16;
@@ -73,7 +73,7 @@ class ScriptWriter {
   readonly #disks = new Set<string>();
   readonly #guesses = new Set<string>();
   readonly #body: string[] = [];
-  /** By the device's name in the scenario: size of its longest segment. */
+  /** Size of each device's longest segment, by the device's name in the scenario. */
   readonly #longest = new Map<string, number>();
   readonly #reproduced = new Set<TraceFinding>();
   /**

@@ -17,8 +17,8 @@ const MAX_REQUESTS = 5000;
 /** Largest number of failed requests that are listed; further ones are only counted. */
 const MAX_FAILED = 20;
 /**
- * How many requests are written for each concurrent request of a job. A number is needed because a
- * job has no natural end in a scenario.
+ * Number of rounds of a job that are written. In each round, a job submits as many requests as it
+ * keeps in flight. A number is needed because a job has no natural end in a scenario.
  */
 const JOB_ROUNDS = 8;
 /** A constant seed, so that the same job gives the same scenario. */

@@ -175,7 +175,10 @@ function faultLog(device: string, address: number, access: "Read" | "Write", sec
     `[${device}] fault addr 0x${address.toString(16)} ${reason}\n`;
 }
 
-/** Changes a mapping of one of the given kinds; null for a run without such a mapping. */
+/**
+ * Makes a function that plants a fault into a mapping of one of the given kinds. The function returns
+ * null for a run without such a mapping.
+ */
 const into =
   (kinds: readonly Pair["kind"][], plant: (run: Run, pair: Pair) => Planted | null): Plant =>
   (run) => {
@@ -226,7 +229,7 @@ function unmapRemoved(run: Run, isReused: boolean): ReturnType<Plant> {
   };
 }
 
-/** Plants that require an IOMMU. */
+/** Faults that can be planted only into runs with an IOMMU. */
 export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
   "unmap-removed": (run) => unmapRemoved(run, true),
   "unmap-removed-late": (run) => unmapRemoved(run, false),
@@ -315,7 +318,7 @@ export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
   }),
 };
 
-/** Plants that work in any run. */
+/** Faults that can be planted into any run. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
   "unmap-size": into(["map"], (run, pair) => {
     const { size } = pair.birth;

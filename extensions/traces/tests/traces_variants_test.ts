@@ -56,7 +56,7 @@ const BASES: readonly (readonly [string, boolean])[] = [
   ["72-direct-small", false],
   ["72-bounce", false],
 ];
-/** Seeds for each capture; the short suite uses the first `SHORT_SEEDS` of them. */
+/** Number of seeds for each capture; the short suite uses the first `SHORT_SEEDS` of them. */
 const SEEDS = 6;
 const SHORT_SEEDS = 2;
 
@@ -152,7 +152,7 @@ Deno.test("where lines are missing nothing is called wrong that they explain", a
   }
 });
 
-/** Average number of lines of which one is removed, without a mark. */
+/** On average one in this many lines is removed, without a mark. */
 const THINNED_ONE_IN = 50;
 
 Deno.test("a trace that has fewer events than its header counts proves nothing that a missing line explains", async (t) => {

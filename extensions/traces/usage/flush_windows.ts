@@ -57,8 +57,8 @@ export class FlushUse {
 export class FlushWindows {
   readonly devices = new Map<string, FlushUse>();
   /**
-   * The devices that each domain may have: the devices that had ranges to flush at every flush of
-   * the domain.
+   * The devices that each domain may have: the devices that, at each flush of the domain so far,
+   * had ranges to flush.
    */
   readonly #owners = new Map<string, ReadonlySet<string>>();
   #pages: FlushedPages[] = [];
@@ -69,8 +69,8 @@ export class FlushWindows {
     const [start, end] = [pageOf(mapping.addr), pageEnd(mapping.addr, mapping.sizeBytes)];
     const isOwn = (page: FlushedPages) =>
       page.line > mapping.mappedAt.line && page.start <= start && page.end >= end;
-    // A two-step range is invalidated after the line of its unmap, any other mapping before that
-    // line.
+    // A two-step range is invalidated after the line of its unmap, any other mapping before the
+    // line of its unmap.
     if (mapping.kind !== "two_step" && this.#pages.some(isOwn)) return;
     const use = this.devices.getOrInsertComputed(device, () => new FlushUse());
     if (use.waiting.length === MAX_WAITING) use.waiting.shift();

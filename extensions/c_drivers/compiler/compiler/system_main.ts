@@ -28,7 +28,7 @@ interface Order {
   readonly names: readonly string[];
   /** Arguments of clang, files last. A run that asks for clang's version has only `--version`. */
   readonly args: readonly string[];
-  /** `-` for a stream, or for the linker the name of a module. */
+  /** The run's output: `-` for a stream, or for the linker the name of a module. */
   readonly output: string;
 }
 

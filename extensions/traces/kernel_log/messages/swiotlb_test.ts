@@ -58,7 +58,7 @@ const REFUSED: readonly Refused[] = [
     certainty: "proved",
     why: "0 bytes are free",
   },
-  // Four slots are free, and exactly four are wanted: they are not in a row.
+  // Four slots are free, and exactly four are wanted. But the free slots are not in a row.
   {
     line: full(8192, 32768, 32764, "stmmaceth 0000:00:1d.2"),
     cause: "fragmented",

@@ -240,7 +240,7 @@ export class MessageFinder {
     return null;
   }
 
-  /** False for a line that is no message of the table; a quick test. */
+  /** A quick test: false for a line that is certainly no message of the table. */
   mayFind(line: string): boolean {
     return ANY_KEY.test(line);
   }
