@@ -38,7 +38,7 @@ export { CALL_TABLE, KERNEL_CALLS, type KernelCall };
 /** Every event except the `call.` and `ret.` pairs, which `CALL_TABLE` lists. */
 export const EVENT_TABLE = { ...MAPPING_EVENTS, ...DISK_EVENTS, ...SHARING_EVENTS };
 
-/** Fields that every event has besides its own: those that a pattern may test. */
+/** Fields that every event has besides its own, if a pattern may test them. */
 export const COMMON_FIELDS = {
   seq: described(INT, "its sequence number on the machine, from 1"),
   at_ns: described(DURATION, "virtual time of its CPU, or of the device that caused it"),

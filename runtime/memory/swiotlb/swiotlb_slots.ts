@@ -160,8 +160,8 @@ export class SwiotlbSlots {
     invariant(stride > 0, "A search for bounce slots makes no progress");
     const areaBase = area * this.areaSlots;
     const boundaryBytes = dev.segmentBoundaryMask + 1;
-    // Slots are aligned by their distance from the pool's start. Of the address of that start, only
-    // the bits below the segment boundary matter for the alignment (6.2).
+    // Slots are aligned by their distance from the pool's start. For the alignment, only the bits of
+    // the pool's start address below the segment boundary matter (6.2).
     const lowBase = (this.basePhys % boundaryBytes + areaBase * SLOT_BYTES) % 2 ** 31;
 
     let index = this.#index[area]!;
