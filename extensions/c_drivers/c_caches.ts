@@ -17,7 +17,9 @@ interface SharedPage {
   readonly at: number;
   /** The page's content at the last synchronisation. */
   readonly before: Uint8Array;
-  /** The driver's bytes and the previous bytes as 64-bit words, because words are compared faster. */
+  /**
+   * The driver's bytes and the previous bytes as 64-bit words, because words are compared faster.
+   */
   readonly words: BigInt64Array;
   readonly wordsBefore: BigInt64Array;
   /**
@@ -99,9 +101,10 @@ export class CachedView {
   }
 
   /**
-   * Copies the bytes that the CPU sees now into the driver's memory. Called before the driver's code
-   * runs again. The kernel also writes to the driver's memory, for example an address. If the caches
-   * have no other change in that page, they get such a write only at the next call of `give()`.
+   * Copies the bytes that the CPU sees now into the driver's memory. Called before the driver's
+   * code runs again. The kernel also writes to the driver's memory, for example an address. If the
+   * caches have no other change in that page, they get such a write only at the next call of
+   * `give()`.
    */
   take(): void {
     for (const number of this.#changed) {

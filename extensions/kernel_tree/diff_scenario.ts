@@ -123,7 +123,9 @@ interface TreeRun {
   readonly tests: readonly ComparedTestRun[];
 }
 
-/** @returns The run. The exit code if the scenario has errors; null if it has no driver from a tree. */
+/**
+ * @returns The run. The exit code if the scenario has errors; null if it has no driver from a tree.
+ */
 export async function runWithTree(
   path: string,
   tree: Tree,

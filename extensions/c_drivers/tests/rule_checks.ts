@@ -63,7 +63,9 @@ export interface RuleCheck {
    */
   readonly rule: string;
   readonly shown: readonly ShownBy[];
-  /** Classes of `dma.report` for breaking the rule; each is produced by at least one of the tests. */
+  /**
+   * Classes of `dma.report` for breaking the rule; each is produced by at least one of the tests.
+   */
   readonly reports?: readonly string[];
   /** Why no test demonstrates the rule; null if one does. */
   readonly none: string | null;

@@ -61,7 +61,9 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-/** A constant in the inline assembler of the tree's `bounds.c`, in the form that LLVM IR has for it. */
+/**
+ * A constant in the inline assembler of the tree's `bounds.c`, in the form that LLVM IR has for it.
+ */
 const BOUND = /->(\w+) \$\d+ [^"]*?", "i"\(i\d+ (-?\d+)\)/g;
 
 /** Makes `generated/bounds.h` from the tree's `kernel/bounds.c`, compiled to LLVM IR. */

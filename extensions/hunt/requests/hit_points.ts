@@ -25,8 +25,8 @@ const USER: HuntIo = {
 };
 
 /**
- * A step with metadata in pieces, unreachable memory and a user's command. It hits nearly all points with
- * few bytes.
+ * A step with metadata in pieces, unreachable memory and a user's command. It hits nearly all
+ * points with few bytes.
  */
 const SMALL_STEP: HuntStep = { ios: [BLOCK, USER], plugged: true, fault: null };
 

@@ -4,8 +4,8 @@ import { loadProgram, SourceFile } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/program";
 
 /**
- * `held`: every test passed; `failed`: a test failed; `wrong`: the scenario does not load. `text` has
- * the reason.
+ * `held`: every test passed; `failed`: a test failed; `wrong`: the scenario does not load. `text`
+ * has the reason.
  */
 export type ScenarioEnd =
   | { readonly end: "held" }

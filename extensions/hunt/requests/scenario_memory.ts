@@ -23,8 +23,8 @@ export function scenarioPhys(phys: number, step: number): number {
 }
 
 /**
- * The call that allocates a buffer. With `explicit`, the buffer is at exactly these addresses, whatever
- * its shape is.
+ * The call that allocates a buffer. With `explicit`, the buffer is at exactly these addresses,
+ * whatever its shape is.
  */
 export function bufferText(
   vecs: readonly BioVec[],

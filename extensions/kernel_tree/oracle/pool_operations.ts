@@ -14,7 +14,9 @@ import {
 import { DMA_ATTR, type DmaDirection } from "@dmalab/runtime/dma";
 import type { Implementation, OperationResult } from "./compare.ts";
 
-/** Limits of the device's addresses. The fields have the names that the golden data use for them. */
+/**
+ * Limits of the device's addresses. The fields have the names that the golden data use for them.
+ */
 interface DeviceFields {
   readonly min_align_mask: number;
   /** Mask of the segment boundary; null for no boundary. */
@@ -27,7 +29,9 @@ interface Part {
   readonly dir: DmaDirection;
 }
 
-/** An operation and its arguments. The arguments have the names that the golden data use for them. */
+/**
+ * An operation and its arguments. The arguments have the names that the golden data use for them.
+ */
 export type PoolOperation =
   | DeviceFields & {
     readonly op: "init";

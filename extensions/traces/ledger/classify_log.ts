@@ -481,8 +481,9 @@ export function explainedFault(
       ? neverMapped(known, ledger, finding)
       : finding("unknown_birth", "unknown");
   }
-  // Whether lines are missing since the mapping was made, or since its unmap if it has one. In these
-  // lines the mapping may have been unmapped, or another mapping of the page may have been live.
+  // Whether lines are missing since the mapping was made, or since its unmap if it has one. In
+  // these lines the mapping may have been unmapped, or another mapping of the page may have been
+  // live.
   const isUncertain = mapping !== null && mapping.device !== null &&
     (mapping.unmappedAt === null
       ? ledger.isUncertain(mapping)

@@ -55,7 +55,9 @@ const US_SECONDS = 1e-6;
  * trace into the log.
  */
 const LOG_TIME = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\](?: *\[[^\]]*\])? /;
-/** An event's line as the option latency-format, a crash's dump or trace-cmd report -l prints it. */
+/**
+ * An event's line as the option latency-format, a crash's dump or trace-cmd report -l prints it.
+ */
 const LATENCY =
   /^ *(\S.{0,15}?)-(\d+) +(\d{1,4})([.dDX][.\w]{3,5}) +(\d+(?:\.\d+)?)(us)?[ !+#*@$]?: +(?:\w+:)?([a-z]\w*): */;
 

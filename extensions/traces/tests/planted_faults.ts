@@ -176,8 +176,8 @@ function faultLog(device: string, address: number, access: "Read" | "Write", sec
 }
 
 /**
- * Makes a function that plants a fault into a mapping of one of the given kinds. The function returns
- * null for a run without such a mapping.
+ * Makes a function that plants a fault into a mapping of one of the given kinds. The function
+ * returns null for a run without such a mapping.
  */
 const into =
   (kinds: readonly Pair["kind"][], plant: (run: Run, pair: Pair) => Planted | null): Plant =>

@@ -35,8 +35,8 @@ Deno.test("a log in another form gives the same findings, or says that they are 
       const trace = text.split("\n");
       const right = findings(trace, log.split("\n"));
       const sure = right.filter(isSure);
-      // Whether the checker's reports tie lines of the log to lines of the trace. If so, they give the
-      // offset between the log's clock and the trace's clock, whichever clocks these are.
+      // Whether the checker's reports tie lines of the log to lines of the trace. If so, they give
+      // the offset between the log's clock and the trace's clock, whichever clocks these are.
       const isTied = right.some(({ line, logLine }) => line !== null && logLine !== null) &&
         /mistakes/.test(run);
       for (const [name, form] of Object.entries({ ...SAME, ...OTHER_ZERO, ...COARSE })) {
