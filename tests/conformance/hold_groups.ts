@@ -2,8 +2,8 @@
  * Checks that captured and generated data still agree with the model, group by group.
  *
  * `conformance_agreement.json` has the number of agreeing cases of each group. A group fails if
- * fewer cases agree. It also fails if more cases agree, so that the file is kept correct: `deno
- * task conformance --json` prints the numbers.
+ * fewer cases agree. It also fails if more cases agree, so that the numbers in the file are kept
+ * correct. `deno task conformance --json` prints the new numbers.
  */
 import { assertEquals } from "@std/assert";
 import { MappingRecords } from "@dmalab/runtime/dma";

@@ -16,8 +16,8 @@ export type Order =
     readonly mutant: number;
     readonly asksOfClean: number;
     /**
-     * The mutant acts while modules are loaded. Therefore it must be on before any module is
-     * loaded.
+     * Whether the mutant acts while modules are loaded. If it does, it must be on before any module
+     * is loaded.
      */
     readonly atLoad: boolean;
     readonly tests: readonly TestName[];
@@ -63,7 +63,7 @@ export interface Failed {
   readonly passesWithout: boolean | null;
 }
 
-/** Begins each answer, because tests may write lines to the same stream. */
+/** The character that begins each answer, because tests may write lines to the same stream. */
 export const ANSWER = "\u0001";
 
 /** The lines of a stream, each as soon as it is complete. */

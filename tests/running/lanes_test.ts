@@ -68,8 +68,8 @@ Deno.test("costs of measured tests are stored beside those of others, and plan t
     printed.join("\n"),
     /seconds of the processor: \d+ for 1 files[^]*\d\.\d {2}good_test\.ts/,
   );
-  // A test of less than a second shares a process with other tests. Therefore the new test's cost is
-  // not stored.
+  // A test of less than a second shares a process with other tests. Therefore the measured test's
+  // cost is not stored.
   assertEquals(readCosts(costs), { "other_test.ts": 7 });
   const tests = ["other_test.ts", "good_test.ts", "third_test.ts"].map((name) => ({
     name,

@@ -48,7 +48,7 @@ function strictTrace(): Uint8Array {
   return new TextEncoder().encode(`${lines.join("\n")}\n`);
 }
 
-/** Lines a second of one stage. */
+/** A benchmark of one stage, in lines a second. */
 function stage(name: string, doc: string, run: (bytes: Uint8Array) => void): Benchmark {
   return plainBenchmark(`trace.${name}`, "lines/s", doc, () => {
     const bytes = strictTrace();

@@ -1,6 +1,6 @@
 /**
- * The tables of releases. One table describes each release. The other has the table of behaviours,
- * and for each behaviour the releases that have it.
+ * The tables of releases. One table describes each release. The others list the defects and the
+ * older ways, each with the releases that have it.
  */
 import {
   type Behaviour,

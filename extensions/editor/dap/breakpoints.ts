@@ -63,7 +63,7 @@ interface BreakpointConditions {
 }
 
 export class Breakpoints {
-  /** The breakpoints by kind of request: each request replaces all of its kind. */
+  /** The breakpoints by kind of request: each request replaces all breakpoints of its kind. */
   readonly #groups = new Map<string, SetBreakpoint[]>();
   /** Numbers of breakpoints on lines that this run never reaches, as last reported to the client. */
   readonly #unreached = new Set<number>();

@@ -16,7 +16,7 @@ import { rowTable, tableRow } from "./table_row.ts";
 /** Number of rows of a table that are shown at first. Each request for more rows adds this number. */
 const DISPLAYED_ROWS = 60;
 
-/** The drawn part of a table: rows that stay the same are kept. */
+/** The drawn elements of a table. The elements of rows that stay the same are used again. */
 interface DrawnTable {
   readonly details: HTMLDetailsElement;
   readonly about: HTMLElement;

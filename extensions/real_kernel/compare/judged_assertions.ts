@@ -2,7 +2,7 @@
  * Judges a scenario's assertions by the behaviour of a real kernel.
  *
  * The test is run twice more on the model. In the second of these runs, reads of facts about a completed
- * request return the kernel's values: its length, segments, format, range, status and events. Both runs
+ * request (its length, segments, format, range, status and events) return the kernel's values. Both runs
  * continue after an assertion that fails. If an assertion has different results in the two runs, it is
  * false for the model or for the kernel.
  */

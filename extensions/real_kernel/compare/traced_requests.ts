@@ -47,7 +47,7 @@ interface OpenRequest extends TracedRequest {
   readonly unmapped: Placed<Step>[];
   readonly told: Placed<string>[];
   readonly command: { side: ControllerCommand | null; status: number | null };
-  /** Ranges of device addresses that are mapped: first page to end. */
+  /** Ranges of device addresses that the request owns: the first byte, and the end (exclusive). */
   readonly ranges: { dma: number; end: number }[];
   /** Addresses of mapped scatterlists: an unmap names the list. */
   readonly lists: Set<string>;

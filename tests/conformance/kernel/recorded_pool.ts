@@ -1,10 +1,11 @@
 /**
  * A descriptor pool of a replay.
  *
- * The order of a pool's blocks depends on when other requests complete. If a history contains these
- * completions, the address of each block is compared, and only the memory address of each page that
- * is added to the pool is an input. Without them, the pool returns the captured addresses. In both
- * cases the replay compares whether the pool grows, and with which calls it grows.
+ * The order of a pool's blocks depends on when other requests complete. If the captured history
+ * contains these completions, the address of each block is compared, and only the memory address of
+ * each page that is added to the pool is an input. Without these completions, the pool returns the
+ * captured addresses. In both cases the replay compares whether the pool grows, and with which
+ * calls it grows.
  */
 import {
   alignDown,

@@ -35,9 +35,9 @@ export type UserPiece = readonly UserRun[];
 /**
  * Which pages of a buffer become one vector.
  *
- * `"folio"`: pages in one folio that one lookup has found. A lookup takes pages of only one buffer,
- * and at most as many pages as there are vectors left in the bio. `"contiguous"`: all physically
- * contiguous pages, even if they belong to different buffers.
+ * `"folio"`: pages that lie in one folio and come from one lookup. A lookup takes pages of only one
+ * buffer, and at most as many pages as there are vectors left in the bio. `"contiguous"`: all
+ * physically contiguous pages, even if they belong to different buffers.
  */
 export type PageJoin = "folio" | "contiguous";
 
