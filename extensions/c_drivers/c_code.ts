@@ -16,7 +16,7 @@ import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/was
  */
 const SPARE_MEMORIES = 2;
 
-/** Exported functions of the support file. */
+/** Matches the names of the support file's exported functions. */
 const OWN = /^(?:dmalab_|__)/;
 
 export class CCode {

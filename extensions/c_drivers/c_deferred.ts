@@ -12,7 +12,9 @@ import type { ActivityHandler, TimerHandler } from "@dmalab/runtime";
 import { PlacedKernelError } from "@dmalab/lang/builtins";
 import type { CKernel, Waiting } from "./c_kernel.ts";
 
-/** Least delay, so that the timer expires at a tick that is not over yet. */
+/**
+ * Least delay of a timer: it then expires at the next tick, because the current tick may be over.
+ */
 const NEXT_TICK_NS = 1;
 export const NS_PER_JIFFY = 1_000_000;
 /** Size of the function pointer at the start of `struct work_struct` and `struct timer_list`. */

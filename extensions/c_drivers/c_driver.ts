@@ -58,7 +58,7 @@ import { CPlaces } from "./c_locations.ts";
 import type { WasmSignature } from "./wasm/wasm_reader.ts";
 import type { LabDevice } from "@dmalab/devices";
 
-/** Blocks of code that run between two checks of the limits. */
+/** Number of blocks of code that run between two checks of the limits. */
 const FUEL_BLOCKS = 4096;
 /** Steps that are charged for a block. */
 const BLOCK_STEPS = 2;

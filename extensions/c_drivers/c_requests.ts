@@ -4,7 +4,7 @@
  *
  * A tag belongs to a device, and a request gets the lowest free tag. The `struct request` of a tag and
  * the driver's area stay at the same address. Therefore the next request of the tag finds the area as
- * the previous request left it. Between two requests, C must not access them.
+ * the previous request left it. Between two requests, C must not access the structure or the area.
  */
 import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
 import {
@@ -248,7 +248,7 @@ export class CRequests {
     request.end(known as BlkStatus);
   }
 
-  /** Ends a request's mappings that need no unmap: the driver has finished with them. */
+  /** Ends a request's mappings that need no unmap, because the driver has finished with them. */
   takeBack(request: BlockRequest, device: DmaDevice): void {
     const { lent, machine } = this.kernel;
     if (machine.dma.dmaNeedUnmap(device)) return;
@@ -289,8 +289,8 @@ export class CRequests {
   }
 
   /**
-   * Why C may not access an address in a request's memory; null if the address is not in such
-   * memory.
+   * Why C may not access an address in a `struct request` or in the driver's area after it; null
+   * for any other address.
    */
   endedText(at: number): string | null {
     for (const { at: start, tag } of this.#slots.values()) {

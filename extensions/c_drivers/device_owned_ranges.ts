@@ -32,7 +32,10 @@ interface Mapped {
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
   readonly site: number | null;
-  /** Whether the memory was mapped without a CPU sync: only the driver knows the current owner. */
+  /**
+   * Whether the memory was mapped without a CPU sync, so that only the driver knows the current
+   * owner.
+   */
   readonly ownSyncs: boolean;
   /** The parts that the device owns. */
   lent: LentMemory[];

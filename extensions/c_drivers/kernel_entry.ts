@@ -31,7 +31,10 @@ const bytes = (kernel: CKernel, value: number): number => kernel.exact(value, "s
 
 type Meanings = { readonly [R in ArgumentRole]?: (kernel: CKernel, value: number) => unknown };
 
-/** Decodes an argument by its role; other arguments stay numbers. */
+/**
+ * Functions that decode arguments, by the role of the argument; arguments without such a role stay
+ * numbers.
+ */
 const MEANINGS = {
   client: functionAt,
   bar_size: bytes,

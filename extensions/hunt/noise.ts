@@ -31,7 +31,7 @@ export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: numbe
   return bytes;
 }
 
-/** Passes the bytes that `fillWithNoise` writes to a function, part by part. */
+/** Passes to a function, part by part, the bytes that `fillWithNoise` writes. */
 export function eachNoise(
   sizeBytes: number,
   number: number,

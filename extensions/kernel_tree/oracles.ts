@@ -134,8 +134,8 @@ class OracleOf<O> {
     if (compared.difference === null || compared.notRun > 0) {
       return { compared, lines: lines(), loop: null };
     }
-    // The comparison stopped at the difference; here the other operations run, to record their
-    // lines.
+    // The comparison stopped at the difference. Here all sequences run, so that the lines of the
+    // later operations are recorded, too.
     const [before, after] = [old!, changed!].map((make) => runSequences(make, sequences));
     const notRun = Math.max(before!.notRun, after!.notRun);
     const loop = before!.notRun < after!.notRun ? after!.loop : null;

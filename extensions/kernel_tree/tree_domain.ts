@@ -35,7 +35,7 @@ function armPhysBits(pageSizes: number): number {
   return pageSizes % 2 ** 16 === 0 ? 52 : 48;
 }
 
-/** Counts the pages of tables, and records invalidations. */
+/** A domain of the tree's code. Counts the pages of its tables, and records its invalidations. */
 export class TreeDomain {
   /** Number of table pages in use. */
   tables = 0;
@@ -43,7 +43,7 @@ export class TreeDomain {
   tablesLeft = Infinity;
   warnings = 0;
   flushes: unknown[] = [];
-  /** Calls of the IOMMU core to the Arm format. */
+  /** Calls that the IOMMU core makes to the Arm format, each as a list of its arguments. */
   calls: number[][] = [];
 
   constructor(readonly tree: () => TreeModule) {}

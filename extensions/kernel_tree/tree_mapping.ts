@@ -80,7 +80,7 @@ export const MAPPING_PARTS: Parts = {
   ],
   texts: () => oracleTexts("device", "translated", "bounce", "generic", "arm"),
   layout: MAPPING_LAYOUT,
-  // For devices that are not coherent with the CPU's caches.
+  // Symbols for devices that are not coherent with the CPU's caches.
   symbols: [
     "ARCH_HAS_SYNC_DMA_FOR_CPU",
     "ARCH_HAS_SYNC_DMA_FOR_DEVICE",
@@ -105,7 +105,7 @@ export const HMM_PARTS: Parts = {
   functions: { hmm_dma_map_alloc: "include/linux/hmm-dma.h" },
 };
 
-/** The settings of a device, by the names of an `init`. */
+/** The settings of a device, as fields of an `init` operation. */
 interface DeviceFields {
   readonly dma_mask_bits: number;
   readonly bus_limit_bits: number;

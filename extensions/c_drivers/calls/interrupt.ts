@@ -68,7 +68,7 @@ function wakeThread(kernel: CKernel, { cookie, irq, thread }: IrqThread): void {
   kernel.part(CDeferred).post(threadKey(irq, cookie), run);
 }
 
-/** Runs a handler's pending thread: freeing the handler waits for it. */
+/** Runs a handler's pending thread, because freeing a handler waits for its thread. */
 function endThread(kernel: CKernel, irq: number, cookie: number): void {
   kernel.part(CDeferred).take(threadKey(irq, cookie))?.();
 }

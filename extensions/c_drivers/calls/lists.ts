@@ -29,7 +29,10 @@ export const SG = {
 } as const;
 export const SG_BYTES = 32;
 
-/** The low bits of `page_link` are marks: 1 for a link to another list, 2 for the last entry. */
+/**
+ * Number of values of the low bits of `page_link`. The bits are marks: 1 for a link to another
+ * list, 2 for the last entry.
+ */
 const LINK_MARKS = 4;
 const LINK_CHAIN = 1;
 export const LINK_END = 2;
@@ -77,7 +80,7 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
 }
 
 /**
- * Writes the addresses that the device uses for the list into C's memory.
+ * Writes into C's memory the addresses that the device uses for the list.
  *
  * @param merged The outputs after a merge; null if the outputs of the map were not merged.
  */

@@ -29,7 +29,7 @@ function startOf(kernel: CKernel, at: number, index: number): number {
   return bar.kind === "io" ? kernel.part(CPorts).portOf(bar) : bar.basePhys;
 }
 
-/** Bits of a resource. @see rules/c-api.md 11 */
+/** Bits of a resource's flags. @see rules/c-api.md 11 */
 const RESOURCE = { IO: 0x100, MEM: 0x200, PREFETCH: 0x2000, MEM_64: 0x10_0000 } as const;
 
 /** The flags of a BAR, as in `pci_resource_flags`. */
@@ -94,7 +94,7 @@ export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
     : IO_BASE + window.basePhys;
 }
 
-/** Whether a claim belongs to a function: for all of its BARs, or for one. */
+/** Whether a claim is one of a function's claims: of all its BARs, or of one BAR. */
 function isOf(claimed: string, name: string): boolean {
   return claimed === name || claimed.startsWith(`${name} `);
 }

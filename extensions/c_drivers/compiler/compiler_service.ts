@@ -108,7 +108,7 @@ export class CompilerService {
     return answer;
   }
 
-  /** Ends the process after its orders; the next order starts another one. */
+  /** Ends the process after its orders; the next order starts a new process. */
   close(): Promise<void> {
     const closed = this.#last.then(() => this.#close());
     this.#last = closed.catch(() => {});

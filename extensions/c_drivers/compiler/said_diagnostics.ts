@@ -26,7 +26,7 @@ const NO_HEADER_HINT =
   'dmalab\'s own headers do not have it: compile with those of a kernel tree, `c "FILE" { tree = "../linux" }`';
 
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
-/** The compiler's prefix for files in the same place as a source, if the source has no folder. */
+/** The prefix `./`, which the compiler writes before a file beside a source that has no folder. */
 const HERE = /^\.\//;
 /** An error of the linker about a symbol. */
 const LINKED =
@@ -73,7 +73,8 @@ export function saidDiagnostics(
     const last = found.at(-1);
     const macro = kind === "note" ? MISUSED.exec(what!)?.[1] : undefined;
     if (macro !== undefined) misused.add(macro);
-    // The macro is called undeclared only because of its wrong arguments, which have been reported.
+    // The compiler reports the macro as undeclared only because of its wrong arguments, which have
+    // been reported.
     if (misused.has(UNDECLARED.exec(what!)?.[1] ?? "")) continue;
     if (kind !== "note") found.push(diagnosticOf(kind!, what!, span, compilation));
     else if (last !== undefined && compilation.sources.has(file!)) {
@@ -183,7 +184,7 @@ function releasesWith({ isIn }: CCall): string {
 
 function spanAt({ main, sources }: Compilation, file: string, line: number, column: number): Span {
   const source = sources.get(file);
-  // The message is in a header of dmalab: the driver's own text caused it.
+  // A message in a header of dmalab is attributed to the driver's own text, which caused it.
   if (source === undefined) return { source: main, start: 0, end: 0 };
   const start = (source.lineStarts[line - 1] ?? 0) + column - 1;
   const [word] = /^\w+/.exec(source.text.slice(start)) ?? [" "];

@@ -23,7 +23,7 @@ import { CompilerService, printLine } from "./compiler_service.ts";
 import type { PrecompiledHeaders } from "./precompiled.ts";
 import { type ClangFiles, CompilerError, SessionClang, type TreeClang } from "./tree_clang.ts";
 
-/** The folder for copies of the texts. */
+/** The only folder that the process may read and write: it holds copies of the compiled texts. */
 const TEMPORARY = "/tmp";
 const CHECK = "lab/check.c";
 /**
@@ -49,7 +49,7 @@ const HARMLESS = new Set([
 const ASSEMBLER = /\basm (?:(?:sideeffect|alignstack|inteldialect|unwind) )*"([^"]*)"/g;
 const STRING = /"[^"]*"/g;
 const WORD = /(?<![\w.@%$!])asm\b/;
-/** A file made here, rather than a file of a tree. */
+/** Name of a file that dmalab itself made, rather than of a file of a tree. */
 const OURS = /^[^/]+\.ll$/;
 /**
  * The compiler's name and version in LLVM IR. They are removed, so that versions that make the same code also
@@ -186,7 +186,7 @@ export class TreeCompiler implements TreeClang {
   }
 }
 
-/** A system's clang. Orders that are not safe for it are passed to dmalab's own clang. */
+/** A system's clang. Compilations that are not safe with it are passed to dmalab's own clang. */
 class SystemClang implements TreeClang {
   readonly precompiled = systemClangService.precompiled;
   readonly #session: SessionClang;

@@ -133,7 +133,7 @@ class TreeDriver {
   }
 
   /**
-   * If a file is built only for other machines, throws an error that says so. Otherwise the file's
+   * Throws an error if a file is built only for other machines. Without this check, the file's
    * compile errors would be reported.
    */
   #checkMachine(said: string | undefined): void {
@@ -165,7 +165,8 @@ class TreeDriver {
     for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
       const text = this.of.tree.text(included);
       if (text === null) continue;
-      // The compiler finds the included source by a path that begins at the tree's root, with ".".
+      // The compiler finds the included source by a path from the tree's root that begins with
+      // "./".
       sources.set(`tree/./${included}`, new SourceFile(this.of.tree.placeOf(included), text));
     }
     // A file that is always built into the kernel is loaded as a module here, if it compiles as a

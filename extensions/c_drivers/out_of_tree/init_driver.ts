@@ -63,8 +63,7 @@ const OF_KERNEL =
 /** The error for a missing header: with a tree's headers, and with dmalab's own. */
 const NO_HEADER = /^(?:'([^']+)' file not found|Cannot read "([^"]+)")/;
 /**
- * Matches a line that is among a failure's lines if the removal failed: the scenario's removal
- * call.
+ * Matches the scenario's removal call. This line is among a failure's lines if the removal failed.
  */
 const AT_REMOVAL = /^\s*\d+ \|\s+d\.(?:remove|unload)\(/;
 const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
@@ -140,7 +139,7 @@ class DriverInit {
       answers = [...answers, found];
       first = await this.#try(answers);
     }
-    // Restores the text: trying a register's values has overwritten it.
+    // Restores the scenario's text, because trying a register's values has overwritten it.
     this.#write(this.#text(answers));
     const isProbed = this.#sayRun(first, answers);
     const code = isProbed && await this.#sayTests() ? HELD : FAILED;

@@ -13,7 +13,9 @@ import { runProgramWith } from "@dmalab/lang/run";
 import { resolveKernel } from "@dmalab/runtime/kernels";
 import { ROOT } from "@dmalab/tests";
 
-/** A folder that is not a system folder: the compiler hides warnings about system headers. */
+/**
+ * A folder that is not a system folder, because the compiler hides warnings about system headers.
+ */
 const FOLDER = "plain";
 const LOUD = ["-Wextra", "-Wshadow", `-I${FOLDER}`];
 
@@ -45,7 +47,8 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
   assert(includes.length >= 25, `${includes.length}`);
   const all = includes.join("");
   const driver = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/first.c"));
-  // Drivers that use the headers, because most warnings would be in expanded macros.
+  // Drivers that use the headers. Most warnings would be in macros, which only such a driver
+  // expands.
   const drivers = ["requests", "helpers", "lists", "waits", "managed"].map((name) => {
     const text = Deno.readTextFileSync(join(ROOT, `extensions/c_drivers/tests/c/${name}.c`));
     return jobFor(`${name}.c`, text, "7.2.12", "gnu11");
@@ -60,7 +63,7 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
   const made: Compiled[] = [];
   assertEquals(await compileC(jobs, (job, each) => void (made[job] = each)), null);
   await compilerService.close();
-  // One of the drivers has a frame larger than the stack on purpose.
+  // Expected messages: one of the drivers has, on purpose, a frame larger than the stack.
   const meant = /^(?:wasm-ld: .*|driver\.c:\d+:\d+: warning: stack frame size .*)\n/gm;
   assertEquals(made.map(({ said }) => said.replace(meant, "")), jobs.map(() => ""));
 });

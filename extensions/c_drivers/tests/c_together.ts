@@ -17,7 +17,7 @@ let compiled: Promise<void> | null = null;
 
 function compileSoon(loaders: readonly WantingLoader[]): Promise<void> {
   waiting.push(...loaders);
-  // A timer ends only after the other files have been imported.
+  // The timer expires only after the other files have been imported and their scenarios wait, too.
   compiled ??= new Promise((resolve) => setTimeout(resolve)).then(() => {
     compiled = null;
     return compileRequested(waiting.splice(0));

@@ -173,7 +173,7 @@ const RING = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/remo
 const DEVICE_H = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/device.h"));
 
 Deno.test("a module of one source probes with dmalab's own headers in any folder, and nothing is overwritten", async () => {
-  // The folder is outside this checkout, because out there no deno.json joins the two folders.
+  // The folder is outside this checkout, so that no deno.json belongs to both `out` and `module`.
   const place = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${place}/module`);
@@ -570,7 +570,7 @@ async function checkReport(source: string, makefile: string, wanted: RegExp): Pr
   );
 }
 
-/** No tried value of a register helps this driver; its scenario still has its own tests. */
+/** No tried value of a register helps this driver; the scenario still contains the other tests. */
 async function checkUnknown(): Promise<void> {
   using folder = new TempFolder({
     "module/unknown.c": UNKNOWN_CARD,

@@ -46,7 +46,9 @@ export function asFurther(ir: string): string {
   return withStorage(ir).replace(/^@((?:init|cleanup)_module) = /gm, "@$1 = weak ");
 }
 
-/** Changes a library file: a definition of the same function in another file is used instead. */
+/**
+ * Changes a library file so that a definition of the same function in another file is used instead.
+ */
 export function asLibrary(ir: string): string {
   return withStorage(ir).replace(GLOBAL, "define weak ");
 }
@@ -83,7 +85,9 @@ const LABEL = /^([\w.$]+|"[^"]+"):/;
 const TERMINATOR = /^ {2}(?:br|switch) /;
 const TARGET = /\blabel %([\w.$]+|"[^"]+")/g;
 
-/** Inserts a counter at each branch to an earlier block: every loop contains such a branch. */
+/**
+ * Inserts a counter at each branch to an earlier block, because every loop contains such a branch.
+ */
 export function withRounds(ir: string): string {
   if (new RegExp(`^define .*@${ROUND}\\(`, "m").test(ir)) return ir;
   return `${ir.replace(FUNCTION, countedFunction)}\ndeclare void @${ROUND}()\n`;
@@ -108,7 +112,7 @@ function countedFunction(text: string): string {
 
 /** The source lines of each block of a file's code. Each block has a byte that is set when it runs. */
 export interface BlockMarks {
-  /** Name of the array of bytes, which the module exports. */
+  /** Name of the array of these bytes. The module exports the array. */
   readonly symbol: string;
   /**
    * For each block, by the index of its byte: the source lines, with the compiler's names of the

@@ -127,7 +127,10 @@ export function* siblingsOf(
   }
 }
 
-/** Files of a folder that export a symbol: other files belong to separate modules. */
+/**
+ * Files of a folder that export a symbol. Files without exported symbols belong to separate
+ * modules.
+ */
 function* exportingOf(files: TreeFolders, folder: string): Texts {
   for (const [path, text] of sourcesOf(files, folder)) {
     if (text.includes("EXPORT_SYMBOL")) yield [path, exportedOnly(text)];

@@ -19,7 +19,7 @@ export class TreeReading {
   readonly makefiles: Makefiles;
   readonly units: Units;
   readonly architectures: Architectures;
-  /** Hashes of texts, which are needed again: most files include the same headers. */
+  /** Hashes of texts. They are needed again, because most files include the same headers. */
   readonly hashes = new Map<string, string>();
   #kconfig: Kconfig | null = null;
 

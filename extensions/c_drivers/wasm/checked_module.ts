@@ -81,7 +81,7 @@ interface Part {
   /** The part's offset in the compiler's output. */
   readonly was: number;
   readonly bytes: Uint8Array | readonly number[];
-  /** Whether the part was inserted: then all of it has the same original offset. */
+  /** Whether the part was inserted. All of an inserted part has the same original offset. */
   readonly isNew: boolean;
 }
 
@@ -217,7 +217,8 @@ class Editor {
       }
       const isCall = opcode === OP.CALL || opcode === OP.CALL_INDIRECT;
       if (isOwn && isCall) insert(start, start, CHECK.CALLS);
-      // While a library's call by pointer runs, the driver may make other calls.
+      // While a library's call by pointer runs, the driver may make other calls. Therefore the
+      // place of the running call is saved first.
       const comesBack = ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT;
       if (comesBack) edits.push(this.#callAt(start, CHECK.SAVES_CALL, start));
       const instead = this.#insteadOf(instruction);

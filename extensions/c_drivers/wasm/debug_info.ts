@@ -262,8 +262,8 @@ export class DebugInfo {
           if (pair[0] === 0) break;
           pairs.push(pair);
         }
-        // Entries are untrusted, because assembler can write any entry. An entry with an unknown
-        // form ends the list.
+        // Abbreviations are untrusted, because assembler can write any. One with an unknown form is
+        // left out, and an entry that uses it ends the list of entries.
         if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
       }
       return found;

@@ -89,7 +89,8 @@ class BodyWriter {
       `let handle = ${mapping}`,
       ...wrong.kind === "refused"
         ? [`assert handle != ${refusal}`, this.#unmap()]
-        // In a correct driver, an injected failure makes `map` fail.
+        // In a correct driver, an injected failure makes `map` fail. The buffer is used only if
+        // `map` did not fail.
         : fault === null
         ? use
         : [`if handle != ${refusal} {`, ...indent(use), "}"],

@@ -18,14 +18,16 @@ export interface DriverCase {
   readonly fault: CaseFault | null;
 }
 
-/** The reason why a driver cannot be hunted, as a sentence without its full stop. */
+/**
+ * Thrown if a driver cannot be hunted. The message is the reason, a sentence without its full stop.
+ */
 export class CannotHunt extends Error {
   override readonly name = "CannotHunt";
 }
 
 /** The possible mistakes of a driver. */
 export type CaseViolationKind =
-  /** `map` fails, although no failure was injected, and no call in it failed otherwise. */
+  /** `map` fails, although no failure was injected and no kernel call failed. */
   | "refused"
   /**
    * The result of `map` is not a list of DMA ranges, or the total size of the ranges differs from

@@ -51,7 +51,7 @@ const SEED_STRIDE = 7_368_787;
 export interface HuntOptions {
   readonly release: HuntRelease;
   readonly seed: number;
-  /** Maximum number of steps; time or turns may end the hunt earlier. */
+  /** Maximum number of steps of all cases; time or turns may end the hunt earlier. */
   readonly cases: number;
   /** The IOMMU mode of random machines; default: drawn at random. */
   readonly mode?: IommuMode | undefined;
@@ -195,7 +195,10 @@ class CaseBatch {
   #release: HuntRelease;
   #tries = 0;
   #shrinking = false;
-  /** Results of cases that were tried while shrinking: many are drawn repeatedly. */
+  /**
+   * Results of cases that were tried while shrinking. They are kept, because many cases are drawn
+   * repeatedly.
+   */
   readonly #tried = new Map<string, boolean>();
 
   constructor(

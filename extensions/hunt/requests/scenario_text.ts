@@ -80,7 +80,7 @@ const NAMES: Readonly<Record<HuntOp, string>> = {
   user_write: "a user's write",
 };
 
-/** The test's title, by the kind of violation. */
+/** The end of the test's title, by the kind of violation. */
 const CLAIMS: Readonly<Record<ViolationKind, string>> = {
   status: "completes with the right status",
   bytes: "moves the right bytes",
@@ -124,7 +124,7 @@ class ScenarioWriter {
 
   #step(index: number): string[] {
     const step = this.each.steps[index]!;
-    // Peer memory is written as an offset from its first byte.
+    // Peer memory is written as an offset from its first byte, so its base is 0 here.
     const layout = new MemoryLayout(layoutFactsOf(this.each.machine, 0));
     const checked = this.violation.step === index;
     let lba = 0;
@@ -284,7 +284,9 @@ class ScenarioWriter {
   }
 }
 
-/** Pieces of peer memory have no separate variables. */
+/**
+ * Whether a request's data lies in several pieces of peer memory, which have no separate variables.
+ */
 function isScattered({ memory, peer }: WrittenIo): boolean {
   return peer && memory.data.length > 1;
 }

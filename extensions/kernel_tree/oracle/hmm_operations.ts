@@ -1,6 +1,6 @@
 /**
- * Operations on lists of pages that devices map one by one, and the results that the model gives
- * for them.
+ * Operations on lists of pages, which devices map page by page, and the results that the model
+ * gives for the operations.
  */
 import {
   type Bytes,

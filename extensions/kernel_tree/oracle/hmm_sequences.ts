@@ -1,4 +1,7 @@
-/** Random sequences of lists of pages that devices map one by one, among ordinary mappings. */
+/**
+ * Random sequences of operations on lists of pages, which devices map page by page, and on ordinary
+ * mappings.
+ */
 import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
 import type { Earlier, Operation } from "./compare.ts";
 import { type HmmOperation, MAPPED_FLAG } from "./hmm_operations.ts";

@@ -2,7 +2,7 @@
 import { CACHE_CLASSES, IovaAllocator, VirtualClock } from "@dmalab/runtime";
 import type { Implementation, OperationResult } from "./compare.ts";
 
-/** One operation, with its arguments by the names that the golden data have for them. */
+/** One operation, with its arguments under the field names of the golden data. */
 export type IovaOperation =
   | {
     readonly op: "init";

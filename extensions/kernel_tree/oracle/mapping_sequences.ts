@@ -52,7 +52,7 @@ const LOOK_EVERY = 16;
 /** Lengths so large that the sum of two or three exceeds the 32 bits of a segment's length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
-/** The settings of one device, by the names of an `init`. */
+/** The settings of one device, as fields of an `init` operation. */
 function deviceLimits(random: Random, slots: number) {
   return {
     dma_mask_bits: random.pick(MASK_BITS),

@@ -16,7 +16,7 @@ import {
 import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
-/** An operation, with its arguments by the names that the golden data have for them. */
+/** An operation, with its arguments under the field names of the golden data. */
 export type TableOperation = Readonly<Record<string, unknown>> & { readonly op: string };
 
 /**

@@ -70,7 +70,7 @@ const SETTINGS = [
   "core.quotePath=false",
   "diff.noprefix=false",
   "gc.auto=0",
-  // A repository of another user is accepted: only `rev-parse` and `worktree list` read it.
+  // A repository of another user is accepted, because only `rev-parse` and `worktree list` read it.
   "safe.directory=*",
 ].flatMap((setting) => ["-c", setting]);
 

@@ -1,4 +1,7 @@
-/** Files of other architectures, and files that include others: a small tree with its own architectures. */
+/**
+ * Files of other architectures, and files that include other files, in a small tree with its own
+ * architectures.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree } from "@dmalab/cli";

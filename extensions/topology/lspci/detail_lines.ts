@@ -68,7 +68,10 @@ const UNITS: Readonly<Record<string, number>> = {
 
 /** Reads the lines of functions in their order. */
 export class DetailReader {
-  /** Flags of a register found so far: a pasted text may have wrapped the line. */
+  /**
+   * Flags of a register found so far. They are kept, because a pasted text may have wrapped the
+   * line.
+   */
   #register: { readonly kind: "Cap" | "Ctl"; readonly flags: Map<string, boolean> } | null = null;
 
   /** Prepares for the next function. */
@@ -130,7 +133,7 @@ function readPlain(into: GrowingFunction, text: string): boolean {
     return true;
   }
   if (text === "Capabilities:") {
-    // A web page took `<access denied>` for an HTML tag and removed it.
+    // `<access denied>` is missing: a web page took it for an HTML tag and removed it.
     into.sight.detailed = into.sight.begun = into.sight.denied = true;
     return true;
   }

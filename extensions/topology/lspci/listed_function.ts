@@ -79,7 +79,7 @@ export interface ListedFunction {
   readonly bars: readonly ListedBar[];
   readonly windows: readonly BridgeWindow[];
   readonly acs: ListedAcs;
-  /** The group in which the kernel of the listed machine has put it. */
+  /** The group in which the kernel of the listed machine has put the function. */
   readonly iommuGroup: number | null;
   readonly numaNode: number | null;
   readonly driver: string | null;

@@ -3,7 +3,10 @@ import { type ListingFinding, warning } from "./finding.ts";
 import type { GrowingFunction } from "./growing_function.ts";
 import { formatListedAddress, type ListedFunction } from "./listed_function.ts";
 
-/** Lengths of complete dumps: a header, a CardBus header, conventional space, extended space. */
+/**
+ * Lengths of complete dumps in bytes: a header, a CardBus header, conventional space, extended
+ * space.
+ */
 const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 
 /**

@@ -161,7 +161,7 @@ Deno.test("a bus that gets a number gets one that the text does not use", () => 
 });
 
 Deno.test("a filtered tree, one with a single domain, and one without blanks in front", () => {
-  // `-s c1:` in pciutils 3.9.0, and in 3.15.0.
+  // The tree for `-s c1:` from pciutils 3.9.0, and from 3.15.0.
   assertEquals(rootsOf("-\\-[0000:c0]-+-01.1-[c1-c6]----00.0-[c2-c6]--\n"), [
     "0:c0 c0:01.1(c1:00.0)",
   ]);

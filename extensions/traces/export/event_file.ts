@@ -44,7 +44,7 @@ export function writeEventFile(
   write: WriteText,
 ): void {
   const writer = new TraceLineWriter(write, by);
-  // A trace does not describe the machine's hardware: the file's head contains the default
+  // A trace does not describe the machine's hardware, so the file's head contains the default
   // configuration.
   const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
   // The location of an event is the trace line of its step.

@@ -2,8 +2,8 @@
 import type { KernelLogEntry } from "./entry.ts";
 
 /**
- * Longest time from a message to the timeout of an NVMe controller that follows from it: twice the
- * driver's timeout limit.
+ * Longest time from a message to an NVMe controller's timeout that the message explains. It is
+ * twice the driver's timeout limit.
  */
 const STORY_SECONDS = 60;
 

@@ -37,7 +37,7 @@ const MAX_RECENT = 128;
 const WARNING_LINES = 2;
 /** The first line of a warning with its message. */
 const CUT_HERE = "[ cut here ]";
-/** Longer lines are not read: a kernel message has at most some 1000 characters. */
+/** The rest of a longer line is not read: a kernel message has at most some 1000 characters. */
 const MAX_LINE = 4096;
 
 export interface KernelLogSink {

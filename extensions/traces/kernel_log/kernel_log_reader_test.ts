@@ -42,8 +42,8 @@ Deno.test("in the logs of real runs every line about DMA is found, and no other"
     if (text === null || expected === undefined) continue;
     const log = readKernelLog(text);
     assertEquals(log.unreadable, [], name);
-    // The expected lists contain no `unmap_warning`: they contain the checker's own line about the
-    // same unmap.
+    // The expected lists contain no `unmap_warning`, but the checker's own line about the same
+    // unmap.
     const listed = log.entries.filter(({ kind }) => kind !== "unmap_warning");
     unmaps += log.entries.length - listed.length;
     const found = listed.map(({ facts, kind, line }) => ({

@@ -14,7 +14,7 @@ const TAIL = /[\w.:-]+$/;
 const HEAD = /^[\w.:-]+/;
 const HEX = /[0-9a-f]/i;
 
-/** Decides by the words that occur in the kernel's messages. */
+/** Decides where a line break fell, by the words that occur in the kernel's messages. */
 export class TokenCheck {
   #words: ReadonlySet<string> | null = null;
 

@@ -139,7 +139,7 @@ export class MappingTracker {
   readonly reused = new ReusedAddresses(this);
   readonly #ranges = new RequestRanges();
   damaged: number[] = [];
-  /** The last event line that was read. */
+  /** The instant of the last event line that was read. */
   now: TraceInstant = { line: 0, seconds: 0, cpu: 0 };
   /** An instant that is reused for lines to which nothing refers later. */
   readonly #passing = { line: 0, seconds: 0, cpu: 0 };
@@ -217,8 +217,8 @@ export class MappingTracker {
       const { certainty, text } = this.#ranges.verdict(run, this.edges);
       this.findings.openRange(run.maps, this.requests.deviceOf(run.request), certainty, text);
     }
-    // If a part of a range is left, there is another explanation: single mappings that happened to
-    // get adjacent addresses.
+    // A run with `cutBy` is what an unmap left of a range. Such a run has another explanation, too:
+    // single mappings that happened to get adjacent addresses.
     for (const { cutBy, first, maps } of isAlone ? [] : runs) {
       if (cutBy === null) continue;
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);

@@ -85,7 +85,7 @@ export class LogPass {
 
   /** Number of event lines, which do not belong to the log. */
   events = 0;
-  /** Whether no line has been read yet that must be known before the check of the trace begins. */
+  /** True until a line is read that must be known before the check of the trace begins. */
   isEmpty = true;
 
   push(line: TraceLine, number: number): void {

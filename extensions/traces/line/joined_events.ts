@@ -23,7 +23,7 @@ export const NO_CLOCKS: TiedClocks = { offsets: {}, emulatorLines: new Map() };
 /** An event with its time by the clock of the trace; null if that time is not known. */
 export type JoinedEvent = LoggedEvent & { readonly at: number | null };
 
-/** Converted times are rounded to this fraction of a second. */
+/** Converted times are rounded to a second divided by this number. */
 const PARTS = 1e6;
 
 /** Adds the converted time to an event. @param clocks `NO_CLOCKS` if there is no trace. */

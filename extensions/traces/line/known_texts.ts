@@ -5,7 +5,10 @@
 const DECODER = new TextDecoder();
 /** Size of the hash table, a power of two. */
 const HASHES = 1 << 10;
-/** This many of the last bytes are hashed: names with equal ends mostly differ in length. */
+/**
+ * This many of the last bytes are hashed, and the length: names with equal ends mostly differ in
+ * length.
+ */
 const HASHED_BYTES = 8;
 
 interface KnownText<Value> {

@@ -5,7 +5,7 @@ import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 
-// Loaded here, so that lines of logs never wait.
+// The log reader is loaded here, so that log lines never wait for it.
 await loadLogReader();
 
 /** Gives each line with its number, from 1. One object is used for all of them, as in the command. */

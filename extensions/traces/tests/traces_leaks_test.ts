@@ -17,7 +17,7 @@ const DISK = "0000:00:04.0";
 /** A trace that is being written. */
 class Workload {
   readonly lines: string[] = [];
-  /** Lines of maps that leak. */
+  /** Numbers of the lines of maps that leak. */
   readonly leaks: number[] = [];
   #address = 0x4000_0000;
   #micros = 0;

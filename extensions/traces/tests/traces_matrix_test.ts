@@ -29,8 +29,8 @@ interface Fault {
   /** Property that a release needs for its trace to show the fault. */
   readonly needs?: "hasDma" | "hasTwoStep";
   /**
-   * @returns Number of the call, from 1, at which the fault shows, or null if only the log shows the
-   *   fault. Also the lines of the log.
+   * @returns Number of the call at which the fault shows, counted from 1, or null if only the log
+   *   shows the fault. Also the lines of the log.
    */
   readonly act: (trace: MadeTrace) => Shown;
 }
@@ -86,7 +86,8 @@ const unmappedWith = (
   const mapping = map(trace);
   const first = trace.calls.length + 1;
   trace.unmap(mapping, who, change(mapping));
-  // At the unmap of a single mapping, the line of the page table comes before the line of the call.
+  // At the unmap of a single mapping, the line of the page table comes before the line of the call,
+  // which shows the fault.
   return { at: mapping.kind === "map" ? trace.calls.length : first };
 };
 /** A call that uses a mapping after its unmap. */

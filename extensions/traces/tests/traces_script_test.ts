@@ -329,7 +329,9 @@ Deno.test("block sizes of a job are those that fio takes, for reads, writes and 
   }
 });
 
-/** Requests of jobs of each direction with `bs=64k` (128 sectors), in sectors. */
+/**
+ * For each direction of a fio job, the kinds of its requests. The jobs have `bs=64k` (128 sectors).
+ */
 const FIO_DIRECTIONS: readonly (readonly [rw: string, verbs: readonly string[]])[] = [
   ["read", ["read"]],
   ["write", ["write"]],

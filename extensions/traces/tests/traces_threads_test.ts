@@ -57,7 +57,7 @@ Deno.test("the line of a warning is no unread line where its message is read, be
   assertEquals(unread(warning, message), 0);
   assertEquals(unread(cut, warning, other), 1);
   assertEquals(unread(warning), 1);
-  // The message belongs to the report before.
+  // The message stands before the cut line. Therefore it belongs to an earlier report.
   assertEquals(unread(message, cut, warning, other), 1);
   // Two warnings, of which only the second has a message.
   assertEquals(unread(cut, warning, other, cut, warning, message), 1);

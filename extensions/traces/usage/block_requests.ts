@@ -36,7 +36,7 @@ interface OpenRequest {
 }
 
 export class BlockRequests {
-  /** Number of requests with data to which no mapping could be attributed. */
+  /** Number of requests with data that could not be attributed completely to mappings. */
   untied = 0;
   #open: OpenRequest[] = [];
   /** For each task, its mappings since it last issued a request. */
@@ -65,7 +65,7 @@ export class BlockRequests {
     else if (event === "block_rq_complete") this.#complete(line.payload, seconds);
   }
 
-  /** Ends the trace: mappings may still be attributed to requests in flight. */
+  /** Ends the trace. Requests in flight are closed as well, because their mappings may be known. */
   end(): void {
     for (const request of this.#open.splice(0)) this.#close(request);
   }

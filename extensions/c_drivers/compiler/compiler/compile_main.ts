@@ -51,10 +51,11 @@ interface SingleRun {
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 const OUTPUT = "driver.wasm";
-/** Time between two checks of a job's resources: clang takes some MiB more in that time. */
+/** Time between two checks of a job's resources; clang takes only some MiB more in that time. */
 const WATCH_MS = 50;
 /**
- * Garbage is collected after this time without an order. Before, another order may follow at once.
+ * Garbage is collected after this time without an order, and not earlier, because another order may
+ * follow at once.
  */
 const IDLE_MS = 250;
 /** Exit code of a process that SIGINT ends while it compiles. */

@@ -19,7 +19,7 @@ import { FIELDS, type MessageField, type MessageFieldName } from "./fields.ts";
 interface Place {
   readonly name: string;
   readonly field: MessageField;
-  /** The only words that match; null if every word matches that the field can read. */
+  /** The only words that match; null if any word that the field can read matches. */
   readonly words: readonly string[] | null;
 }
 

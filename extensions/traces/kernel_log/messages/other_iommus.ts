@@ -115,7 +115,7 @@ const VIRTIO: FaultRow = {
       ...facts,
       access: bits === "R" ? "read" : bits === "W" ? "write" : null,
       access_bits: bits === "" ? null : bits,
-      // Endpoint of a PCI function: its requester id. Virtio specification 5.13.
+      // The endpoint of a PCI function is its requester id. Virtio specification 5.13.
       device: typeof endpoint === "number" && endpoint < 65536 ? functionName(endpoint) : null,
     };
   },
@@ -131,7 +131,7 @@ const dartReason = (facts: LogEntryFacts): Reason => {
 /** The reason of a fault by its VT-d code. VT-d specification, appendix A. */
 function vtdReason(code: unknown): Reason {
   if (code === 1 || code === 2) return "no_entry";
-  // VT-d table entries have no present bit: an entry without rights may be an empty entry.
+  // VT-d table entries have no present bit, so an entry without rights may be an empty entry.
   if (code === 5 || code === 6) return "page_fault";
   return Number(code) >= 7 && Number(code) <= 12 ? "table_error" : "unknown";
 }
