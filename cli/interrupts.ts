@@ -26,7 +26,10 @@ const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
 export interface InterruptHooks {
   /** Further signals that interrupt a run like Ctrl-C. */
   readonly signals?: readonly Deno.Signal[];
-  /** Called when the worker listens: Deno clears a line of the terminal when a worker starts. */
+  /**
+   * Called when the worker listens, to draw the terminal again: Deno clears a line of the terminal
+   * when a worker starts.
+   */
   readonly onWorker?: () => void;
 }
 

@@ -60,7 +60,7 @@ export class EvaluationError extends Error {
 export interface EvaluationResult {
   /** The value as `print` writes it; strings in quotes. */
   readonly text: string;
-  /** "an int", "a request" … */
+  /** The kind of the value in words: "an int", "a request" … */
   readonly kind: string;
   /** The value, which belongs to the evaluated machine: use it before the next evaluation. */
   readonly value: Value;

@@ -1,7 +1,6 @@
 /**
- * Runs after npm has unpacked the package. It makes the shell, in place of Node, start `bin.js`,
- * which saves Node's start time. If scripts of packages are not run, and on Windows, Node starts
- * `bin.js`.
+ * Runs after npm has unpacked the package. It makes the shell, in place of Node, start `bin.js`, to
+ * save Node's start time. If scripts of packages are not run, and on Windows, Node starts `bin.js`.
  */
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -13,8 +12,8 @@ const OWN = dirname(fileURLToPath(import.meta.url));
 const BIN = join(OWN, "bin.js");
 const DRAFT = `${BIN}.draft`;
 /**
- * A linked folder, such as `dist` of a checkout, may be packed again: therefore its `bin.js` stays
- * usable on all systems.
+ * A linked folder, such as `dist` of a checkout, may be packed again. Therefore its `bin.js`, which
+ * must be usable on all systems, is not changed.
  */
 const isUnpacked = basename(dirname(OWN)) === "node_modules";
 

@@ -47,7 +47,7 @@ export interface GroupCause {
 }
 
 export interface PciIommuGroup {
-  /** Number from 0, in the order of the lowest address in each group. */
+  /** The group's number from 0, in the order of the lowest address in each group. */
   readonly id: number;
   /** The group's functions, sorted by address. */
   readonly functions: readonly PciFunction[];

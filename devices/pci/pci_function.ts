@@ -72,7 +72,7 @@ export class PciFunction {
   vectors = 1;
   /**
    * Numbers in the function's configuration space, by the keys of its block. A value that the block
-   * leaves out is missing, because it is taken from the driver.
+   * leaves out is not in this map, because it is taken from the driver.
    */
   numbers: ReadonlyMap<string, number> = new Map();
   /**

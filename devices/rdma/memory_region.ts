@@ -82,7 +82,7 @@ export class MemoryRegion implements IntervalClient {
   readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
   readonly statistics = newStatistics();
-  /** Null for a software device, which uses the list of page frames itself. */
+  /** The device's table; null for a software device, which uses the list of page frames itself. */
   table: DeviceTable | null = null;
   /** Whether the region was deregistered, or destroyed because it was empty. */
   released = false;

@@ -124,7 +124,8 @@ interface TreeRun {
 }
 
 /**
- * @returns The run. The exit code if the scenario has errors; null if it has no driver from a tree.
+ * @returns The run, or the exit code if the scenario has errors; null if it has no driver from a
+ *   tree.
  */
 export async function runWithTree(
   path: string,

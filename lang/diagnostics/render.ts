@@ -44,7 +44,7 @@ export interface RenderedFinding {
   /** The text in brackets after the kind. */
   readonly tag: string;
   readonly message: string;
-  /** Null if the statement is unknown. */
+  /** The finding's location; null if the statement is unknown. */
   readonly span: Span | null;
   readonly label?: string | undefined;
   readonly related?: readonly RelatedSpan[] | undefined;

@@ -172,7 +172,7 @@ export class Replay implements StatementListener {
     throw new Error(`The replay ended before event ${target.seq}`);
   }
 
-  /** The end of the run: there are no further events or statements. */
+  /** Whether a position is the end of the run: there are no further events or statements. */
   #isEnd({ seq, statement }: Position): boolean {
     const { log, statements } = this.#known;
     return seq === log.count && statement > statements.count;

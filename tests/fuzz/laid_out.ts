@@ -36,7 +36,7 @@ export function laidOut(text: string, choices: Choices): string {
     const isJoined = open.length > 0 && open.at(-1)!.tokenType !== LBrace;
     const gap = text.slice(end, startOffset);
     // No line may end before a token that can begin a statement: the next line would then begin a
-    // statement, and end open brackets.
+    // statement, and thereby close the open brackets.
     const mayBreak = !beginsStatement(token, tokens[index + 1]) &&
       (isJoined || mayEndLine(tokens[index - 1], token));
     result += choices.oneIn(6) ? newGap(gap, mayBreak, choices) : gap;

@@ -247,7 +247,7 @@ function percent(part: number, whole: number): string {
   return `${(whole === 0 ? 100 : part / whole * 100).toFixed(1)} %`;
 }
 
-/** Joins names to lines of readable length. */
+/** Joins names into lines of readable length. */
 function wrapped(names: readonly string[]): string[] {
   const lines: string[] = [];
   for (const name of names) {

@@ -12,7 +12,7 @@ Deno.test("events of a request carry its number, its device and its place in the
   assertEquals(io.requests[0]!.id, 1);
   const { context } = events;
   assertEquals([context.site, context.request, context.device], [23, null, null]);
-  // The work of the device is also attributed to the call that rang the doorbell (line 17), not to
+  // Even the work of the device is attributed to the call that rang the doorbell (line 17), not to
   // the call that waits for the request (line 23).
   const places = recorded.map(({ cpu, device, site }) => ({ cpu, device, site }));
   assertEquals(places, recorded.map(() => ({ cpu: 1, device: "ssd", site: 17 })));

@@ -92,7 +92,7 @@ Deno.test("what has no resources is tried 16 times while nothing else completes 
   assertEquals(tries(1, 16), ["RESOURCE", 16]);
   assertEquals(tries(1, 1000), ["RESOURCE", 16]);
 
-  // After another request's completion there are 16 more tries.
+  // After another request's completion the driver tries the starved request 16 more times.
   const rig = new DriverRig();
   const { dma } = rig.machine;
   const [starved, other] = pages(2);
@@ -111,7 +111,7 @@ Deno.test("what has no resources is tried 16 times while nothing else completes 
 });
 
 Deno.test("without memory for a ring there is no queue: ENOMEM (nvme.md 5.1)", () => {
-  // The rings of the admin queue, then those of queue 1.
+  // Allocations 1 and 2 are the rings of the admin queue, 3 and 4 those of queue 1.
   for (const [nth, queue] of [[1, 0], [2, 0], [3, 1], [4, 1]] as const) {
     const faults = [new ArmedInjection(INJECTION.dma_alloc_coherent, nth, nth)];
     const error = assertThrows(() => new DriverRig({ faults }), KernelError);

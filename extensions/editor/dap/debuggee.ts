@@ -230,7 +230,7 @@ export class Debuggee extends Cursor {
   prepare(): boolean {
     const { timeline } = this.recording;
     const { watch } = timeline;
-    // No request waits for this work, so there is nothing to observe.
+    // No request waits for this work, so it is not checked for cancellation.
     timeline.watch = null;
     try {
       const { end, recording } = this.run;

@@ -40,7 +40,8 @@ config WIRED
 config CLOCKED
 	bool
 `,
-  // Both architectures declare the symbol; the second one also has the file's other symbols.
+  // Both architectures select `BUG`. The second one also declares `BRIDGE`, on which `WIRED`
+  // depends.
   "arch/axe/Kconfig": "config AXE\n\tdef_bool y\n\tselect BUG\n",
   "arch/oak/Kconfig": `config OAK
 	def_bool y

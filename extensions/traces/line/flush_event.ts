@@ -8,7 +8,7 @@ import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
 export interface FlushEvent {
   /** Unit and domain, such as `dmar0 4`; null for all domains. */
   readonly domain: string | null;
-  /** Null for all addresses. */
+  /** The invalidated addresses; null for all addresses. */
   readonly range: { readonly start: number; readonly end: number } | null;
 }
 

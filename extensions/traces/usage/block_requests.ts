@@ -28,8 +28,8 @@ interface OpenRequest {
   readonly use: RequestUse;
   readonly bytes: number;
   /**
-   * Device and kind, such as `8,16 R`. The field `sector` is missing at the completion of a command
-   * without blocks.
+   * Device and kind, such as `8,16 R`. The completion of a command without blocks is matched by
+   * this name alone, because it has no sector.
    */
   readonly name: string;
   readonly sector: string;

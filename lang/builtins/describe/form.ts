@@ -50,7 +50,7 @@ export type Form =
   | readonly [Form]
   | { readonly [name: string]: Form };
 
-/** The plain values that a form accepts: null means none, and "nothing" has no value. */
+/** The plain values that a form accepts. Null is the value `none`; "nothing" has no value. */
 export type PlainOf<F> = F extends "nothing" ? void
   : F extends keyof Plains ? Plains[F] | null
   : F extends string ? Value
@@ -102,7 +102,7 @@ function partsOf(form: Form): number {
   return isRecord ? 1 + Object.keys(form).length : 1;
 }
 
-/** Makes values from plain forms; null where the plain form is the value itself. */
+/** The maker of values from plain forms; null where the plain form is the value itself. */
 export function makerOf(form: Form): Make | null {
   if (typeof form === "string") return MAKERS[form] ?? null;
   if (isList(form)) {

@@ -96,7 +96,7 @@ export function requestEventsOf({ id }: NvmeRequest, context: ExecutionContext):
 }
 
 /**
- * Explains why a request was split and mapped in this way.
+ * Explains why a request was split and mapped as it was.
  *
  * @param title The request on one line.
  */

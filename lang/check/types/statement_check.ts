@@ -216,7 +216,8 @@ class StatementChecker {
     }
     const binding = value.kind === "Name" ? this.resolution.names.get(value) : undefined;
     if (binding?.kind === "word") return binding.word.name;
-    // `iommu` is a thing and a word; as a field's value it means the word.
+    // `iommu` is the name of an object, and also a word. As a field's value it means the word,
+    // which is the object's type without the `@`.
     const type = this.kinds.kindOf(value);
     return type.startsWith("@") ? type.slice(1) : null;
   }

@@ -19,7 +19,7 @@ interface PreparedCommand {
   readonly request: NvmeRequest;
   readonly calls: CallLines;
   readonly status: BlkStatus;
-  /** Null when the request could not be prepared. */
+  /** The command as the device sees it; null when the request could not be prepared. */
   readonly device: DeviceView | null;
   /** Whether the request freed its tag, so that no further try of the request used this tag. */
   released: boolean;
@@ -122,8 +122,8 @@ interface OpenCall {
   /** Whether the call was made to fail at its entry, as if it had not been called. */
   injected: boolean;
   /**
-   * Whether the call has queued a range for flushing. If the call frees a range after that, this
-   * range was queued before the call.
+   * Whether the call has queued a range for flushing. A range that the call frees afterwards was
+   * queued before the call.
    */
   parked: boolean;
 }

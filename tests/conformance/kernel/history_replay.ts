@@ -58,7 +58,7 @@ interface Range {
  * A completion can interrupt a mapping between two of the mapping's allocations. Therefore the
  * history is also advanced from inside the model, at two points. Just before the model allocates,
  * the lines up to the next recorded allocation are replayed. Just after the flush of the flush
- * timer, the lines up to those about the ranges that this flush frees are replayed.
+ * timer, lines are replayed up to the first line about a range that this flush frees.
  */
 export class HistoryReplay {
   readonly #machine: Machine;

@@ -1,6 +1,6 @@
 /**
- * Runs a system's clang, as a separate program. It compiles some three times as fast as clang as a
- * WebAssembly module. The texts are untrusted, so each run of clang is confined:
+ * Runs a system's clang, as a separate program. The system's clang compiles some three times as
+ * fast as clang in a WebAssembly module. The texts are untrusted, so each run of clang is confined:
  *
  * - Clang sees only the files of its order: an overlay replaces the whole file system. The overlay
  *   refers to copies in a temporary folder, by numbers.
