@@ -25,7 +25,10 @@ export function buildName(): string {
   return knownName ??= IS_PACKAGE ? VERSION : `${VERSION} ${newestMs(ROOT)}`;
 }
 
-/** Known after the first call: the code of this process stays the same, and a checkout has 1,500 sources. */
+/**
+ * The name, kept after the first call: the code of this process stays the same, and a checkout has
+ * 1,500 sources to examine.
+ */
 let knownName: string | null = null;
 
 function newestMs(folder: URL): number {

@@ -176,7 +176,7 @@ export class Cursor extends RunCursor<Recording> {
 
 /**
  * The nearest of: `moments` events further, `moments` statements further, and the limit; backwards if
- * negative.
+ * `moments` is negative.
  */
 function positionBy(
   recording: Recording,

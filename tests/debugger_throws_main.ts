@@ -30,7 +30,10 @@ const THROWERS: Readonly<Record<string, () => void>> = {
   promise: () => void Promise.reject(new Planted("planted in a promise")),
 };
 
-/** A recording that calls a function when the place of a third different statement is requested. */
+/**
+ * A recording that counts the requests for the place of a statement, without repeated requests for
+ * the same statement, and calls a function at the third one.
+ */
 function planted(recording: Recording, act: () => void): Recording {
   let moves = 0;
   let last = -1;

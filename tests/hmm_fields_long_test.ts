@@ -42,8 +42,8 @@ Deno.test("a changed result of any kind of operation on a map, a range or memory
 });
 
 /**
- * Changes an entry of a list in the first case of a file that has such an entry, and replays the
- * cases up to this one.
+ * Changes an entry of a list in the first case with an entry that `changed` can change, and replays
+ * the cases up to that case.
  * @returns The path of the first difference; empty if nothing differs.
  */
 async function withChangedRun(

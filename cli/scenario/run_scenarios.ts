@@ -84,7 +84,7 @@ export async function runScenarios(
 
 /**
  * The writer of the picture file; null if no option names a picture. If the picture's name is wrong,
- * the problem.
+ * the result is the problem as text.
  */
 async function openPicture(
   { picturePath }: ScenarioOptions,
@@ -98,7 +98,7 @@ async function openPicture(
 
 /**
  * The writers of events for `--export` and `--trace json`; null if neither option is given. If an
- * option is wrong, the problem.
+ * option is wrong, the result is the problem as text.
  */
 async function openOutputs(
   { exportPath, trace }: ScenarioOptions,

@@ -33,7 +33,10 @@ export interface RunListeners {
 export class TraceOutputs {
   readonly #writers: TraceWriter[] = [];
   readonly #files: TraceFile[] = [];
-  /** Whether something was run: if the program has errors, no file is left behind. */
+  /**
+   * Whether something was run. If nothing was run, because the program has errors, no file is left
+   * behind.
+   */
   #isWanted = false;
 
   /** Writes lines of `.dmatrace.jsonl` to the screen. */

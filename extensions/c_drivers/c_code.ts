@@ -11,8 +11,8 @@ import { LocalSets } from "./wasm/wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
 
 /**
- * Largest number of spare memories. Two machines take turns: that of a run, and that of one of its
- * branches.
+ * Largest number of spare memories. There are two, because two machines take turns: that of a run,
+ * and that of one of its branches.
  */
 const SPARE_MEMORIES = 2;
 

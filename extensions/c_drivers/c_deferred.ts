@@ -13,7 +13,8 @@ import { PlacedKernelError } from "@dmalab/lang/builtins";
 import type { CKernel, Waiting } from "./c_kernel.ts";
 
 /**
- * Least delay of a timer: it then expires at the next tick, because the current tick may be over.
+ * Least delay of a timer. A timer with this delay expires at the next tick, because the current
+ * tick may be over.
  */
 const NEXT_TICK_NS = 1;
 export const NS_PER_JIFFY = 1_000_000;
@@ -94,7 +95,7 @@ export class CDeferred implements ActivityHandler, TimerHandler {
 }
 
 /**
- * Calls a function with its structure as argument.
+ * Calls the function of a work or timer structure, with the structure's address as argument.
  *
  * @param run The function. 0 means the function pointer that is at the structure's start at the
  *   time of the call.

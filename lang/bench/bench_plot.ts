@@ -25,7 +25,10 @@ const MAX_PANELS = 8;
 
 const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;
 const PANELS_ACROSS = 2;
-/** Colours of a plot: any valid in CSS. Without colour, series differ by their dashes. */
+/**
+ * Colours of a plot, in any form that is valid in CSS. Without colour, series differ by their
+ * dashes.
+ */
 export interface PlotColours {
   readonly ground: string;
   readonly text: string;

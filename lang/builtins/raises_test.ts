@@ -23,7 +23,7 @@ let state = iova_state()
  * bounced.
  */
 const UNREACHABLE = `${DIRECT}let far = buffer(segments: [{ phys: 0x1_4000_0000, size: 4KiB }])\n`;
-/** Memory of a device behind another root port, which is on no allow-list. */
+/** Memory of a device behind another root port. The host bridge is on no allow-list. */
 const PEER = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint gpu { p2pmem = 2MiB } } }
@@ -40,7 +40,7 @@ const PROCESS = `let mm = address_space()
 let at = mm.mmap(4KiB, at: 0x7f00_0000_0000, writable: false)
 let more = mm.mmap(4KiB)
 `;
-/** A process, and a map for a device that does not need unmaps yet. */
+/** A process, and a map that was allocated before its device needed unmaps. */
 const MAPPED = `machine {
   ram { size = 8GiB }
   pci { root_port rp0 { endpoint nic { } } }

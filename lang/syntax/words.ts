@@ -98,7 +98,7 @@ const VALUE_WORDS = t.typesWhere(({ behind }) => behind === "value and block");
 /** Words that continue a statement; at the beginning of a statement they are ordinary names. */
 const CLAUSE_WORDS = t.typesWhere(({ class: of, place }) => of === "soft" && place === "clause");
 
-/** Sets the types of words; inserts a placeholder for a missing condition or `with`. */
+/** Sets the types of words; inserts a placeholder where the value before a `{` is missing. */
 export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const result: IToken[] = [];
   let depth = 0;

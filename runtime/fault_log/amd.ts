@@ -98,7 +98,10 @@ function unattached(cursor: LogCursor): LoggedFault | null {
   };
 }
 
-/** `[UNKNOWN event[0]=0x… event[1]=…`, without a closing bracket; the id is in the first word. */
+/**
+ * `[UNKNOWN event[0]=0x… event[1]=…`, without a closing bracket; the device's id is in the first
+ * word.
+ */
 function unnamed(cursor: LogCursor): LoggedFault | null {
   if (cursor.take(/\s*UNKNOWN\b/) === null) return null;
   const words: number[] = [];

@@ -181,8 +181,8 @@ Deno.test("a table takes eight bytes a field, four of each number of a life, and
   const table = new HistoryTable(RANGES, new ValuePool());
   table.begin(1, range(0, 0x1000));
   const first = table.hostBytes;
-  // The columns of 32 rows: device, address, memory and size; since, created, ended, and the row
-  // below.
+  // The bytes of the columns for 32 rows. 8 bytes each: device, address, memory and size. 4 bytes
+  // each: since, created, ended, and the row below.
   assertEquals(first, 32 * (4 * 8 + 4 * 4));
   for (let at = 1; at < 32; at++) table.begin(1, range(0x1000 * at, 0x1000));
   assertEquals(table.hostBytes, first);

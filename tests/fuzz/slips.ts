@@ -111,7 +111,7 @@ function judgeSlip(
 /** Whether an error points at a changed line or at a neighbouring line with code. */
 function pointsNear({ span: { source, start } }: Diagnostic, edit: TokenEdit): boolean {
   const lines = edit.text.split("\n");
-  /** Number of lines with code above a line. */
+  /** How many of the lines above a line contain code. */
   const rank = (line: number) =>
     lines.slice(0, line - 1).filter((text) => !/^\s*(?:#|$)/.test(text)).length;
   const place = rank(source.position(start).line);

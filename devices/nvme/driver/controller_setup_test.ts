@@ -66,7 +66,7 @@ const PAIR = [5, 1];
 const FOUR = { queues: 4, machine: { cpus: 4 } };
 
 Deno.test("the third queue is refused: all are deleted, submission sides first, and two are made (nvme.md 5.2)", () => {
-  // The point is passed in this order: CQ 1, SQ 1, CQ 2, SQ 2, CQ 3.
+  // The injection point is passed in this order: CQ 1, SQ 1, CQ 2, SQ 2, CQ 3.
   const faults = [new ArmedInjection(INJECTION["queue.create"], 5, 5)];
   const { rig, opcodes, freed } = queueCommands({ ...FOUR, faults });
   assertEquals(opcodes, [...PAIR, ...PAIR, 5, 0, 0, 4, 4, ...PAIR, ...PAIR]);

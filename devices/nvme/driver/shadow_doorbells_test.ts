@@ -115,7 +115,10 @@ Deno.test("the buffers are freed when the disk is pulled, or when the controller
   assertEquals(counts.sq_tail, 2);
 });
 
-/** Makes the address in each Doorbell Buffer Config unaligned when the controller fetches it. */
+/**
+ * Makes the address in each Doorbell Buffer Config command unaligned when the controller fetches
+ * the command.
+ */
 function refusing(rig: DriverRig): { admin(): number } {
   let seen = 0;
   const original = rig.machine.bus.readWords.bind(rig.machine.bus);

@@ -4,7 +4,7 @@ import { callOwn, CDeferred, CTimers } from "../c_deferred.ts";
 import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
-/** Older releases have other names for timer functions. */
+/** Whether the release is an older one, with other names for timer functions. */
 const before72 = (kernel: Kernel): boolean => kernel.no_two_step;
 
 function checked(kernel: CKernel, what: string, at: number): number {
@@ -19,7 +19,10 @@ function stopTimer(kernel: CKernel, [timer]: CArguments): number {
   return Number(kernel.part(CTimers).disarm(checked(kernel, "timer_list", timer)));
 }
 
-/** Stops a timer and waits until its function has ended: in dmalab the function has always ended. */
+/**
+ * Stops a timer and waits until its function has ended. There is nothing to wait for, because in
+ * dmalab the function has always ended.
+ */
 function stopTimerAndWait(kernel: CKernel, args: CArguments): number {
   kernel.maySleep();
   return stopTimer(kernel, args);

@@ -27,7 +27,7 @@ import {
 import { shellWord, shortPath } from "@dmalab/cli/extend";
 
 /**
- * Wall-clock limit for each order of the compiler's process, including the download of the
+ * Wall-clock limit for each order to the compiler's process, including the download of the
  * compiler.
  */
 export const MAX_MS = 300_000;
@@ -105,8 +105,8 @@ export const COMPILING: readonly string[] = [
   "-Werror=date-time",
   "-isystem",
   "include",
-  // If a header is included by two paths, the text for the second path includes the header by its
-  // first path, which begins in this folder.
+  // If a header is included by two paths, the file at the second path contains only an include of
+  // the first path, which begins in this folder.
   "-iquote",
   ".",
   ...CHECKABLE,

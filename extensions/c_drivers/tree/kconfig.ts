@@ -54,7 +54,10 @@ const NUMBER = /^\s*(?:int|hex|string)\b/;
 const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
 const UNLESS = /^\s*(?:default|def_bool)\s+y\s+if\s+!(\w+)\s*$/;
-/** Matches a default that depends on symbols: one of the symbols in the group must be set. */
+/**
+ * Matches a default that depends on the symbols in the pattern's group: one of these symbols must
+ * be set.
+ */
 const SAME = /^\s*(?:default|def_bool|def_tristate)\s+([A-Z]\w*(?:\s*\|\|\s*[A-Z]\w*)*)\s*$/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
 const IF = /^\s*if\s+([^#]*)/;

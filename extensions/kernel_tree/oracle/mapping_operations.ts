@@ -383,7 +383,7 @@ function traceConfig(
     ramSizeBytes: RAM_BYTES - peers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     regions: peers,
     checker: "off",
-    // Trees are compiled for the comparison with CONFIG_DMA_API_DEBUG, too.
+    // The trees of the comparison are also compiled with CONFIG_DMA_API_DEBUG.
     dmaDebug: true,
     iommu: {
       ...defaults.iommu,

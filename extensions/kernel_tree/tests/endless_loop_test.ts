@@ -132,8 +132,8 @@ Deno.test("a sequence with an endless loop is run once: it is not minimised, and
   assertEquals(difference!.other["stopped"], "endless loop: it does not end");
   assertEquals(runSequences(right, sequences), { loop: null, notRun: 0 });
   assertEquals(runSequences(looping, sequences).notRun, 7);
-  // A difference is found before any sequence loops. It is minimised until a shorter sequence
-  // loops.
+  // A difference is found before any sequence loops. The sequence with the difference is minimised
+  // until a shorter sequence loops.
   const both = { loops: 0 };
   const wrong = () => {
     const looping = sideThatLoops(130, both)();

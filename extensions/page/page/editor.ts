@@ -148,7 +148,7 @@ export class SourceEditor {
       notes,
       EditorState.tabSize.of(2),
       EditorView.contentAttributes.of({ "aria-label": "Scenario", tabindex: "0" }),
-      // Tab is not bound: it leaves the editor, so that keyboard users can always leave it.
+      // Tab is not bound, so that keyboard users can always leave the editor with this key.
       keymap.of([
         {
           key: "Mod-Enter",

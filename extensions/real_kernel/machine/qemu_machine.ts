@@ -69,8 +69,8 @@ const FIRST_ROOT_DEVICE = 8;
 /** Device number of the first external-facing port. */
 const FIRST_EXTERNAL_DEVICE = 16;
 /**
- * More memory than usual, so that a part of it is above 4 GiB. Only with such memory does the
- * kernel have a bounce pool as well as an IOMMU.
+ * Least RAM of a guest with an external-facing port. It is more than usual, so that a part of it is
+ * above 4 GiB. Only with such memory does the kernel have a bounce pool as well as an IOMMU.
  */
 const EXTERNAL_MEMORY_BYTES = 3 * GIB;
 

@@ -226,8 +226,8 @@ export class PastedLines {
   }
 
   /**
-   * Reports pending lines. Lines that begin with a time stamp are one message. Other lines are split into the
-   * messages that the table matches.
+   * Reports pending lines. If the first line begins with a time stamp, the lines are one message.
+   * Otherwise they are split into the messages that the table matches.
    */
   #give(pieces: readonly Piece[]): void {
     if (pieces.length === 1 || pieces[0]!.isStamped) {

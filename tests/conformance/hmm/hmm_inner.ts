@@ -3,7 +3,7 @@
  * operations were completed.
  *
  * Most lines come from events. The tries of a search for IOVAs and the flags of a mapped page have
- * no events; to record them, the recorder wraps the function itself.
+ * no events; to record them, the recorder wraps the functions of these operations.
  */
 import {
   type EventName,
@@ -98,7 +98,7 @@ export class InnerLines extends InnerRecord {
       this.#addFree(start as number, size_bytes as number, to as string),
     "iommu.unmap": (fields) => this.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) }),
     "iommu.sync_map": (fields) => {
-      // Inside a single mapping the kernel's function is inlined, so that no probe saw it.
+      // Inside a single mapping, the kernel's iommu_sync_map() is inlined, so that no probe saw it.
       if (this.#call === "dma_iova_sync") {
         this.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
       }

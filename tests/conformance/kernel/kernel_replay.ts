@@ -292,8 +292,8 @@ function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
   let doneBytes = 0;
   for (const bio of request.bios) {
     const last = bio === request.bios.at(-1);
-    // The user determines the length of a user's buffer; the format determines the length of the
-    // kernel's own buffer.
+    // The last bio takes the rest, because a user's buffer has the length that the user chose. The
+    // kernel's own buffer has the length that the format determines.
     const sizeBytes = last ? Infinity : (bio.sizeBytes / logicalBlockSizeBytes) * metadataBytes;
     bio.metadata = sliceVecs(vecs, doneBytes, sizeBytes);
     doneBytes += sizeBytes;

@@ -84,8 +84,8 @@ export class RecordedPool implements DescriptorPool {
 
   /**
    * Called if there may be requests that the replay does not know, and that owned blocks at the
-   * same time. Their number is unknown, so the pool may have grown. It must have grown if a block
-   * lies outside of its pages.
+   * same time as the replayed requests. It is unknown how many such requests there were, so the
+   * pool may have grown. It must have grown if a block lies outside of its pages.
    */
   allowOverlap(): void {
     this.#overlaps = true;

@@ -40,7 +40,10 @@ print payload
 const PORT = 18_080;
 /** Time limit for the start of an editor, on a loaded machine. */
 const START_MS = 300_000;
-/** After this time a started server would have marked a mistake. */
+/**
+ * Wait that shows that no server was started. A started server would have marked a mistake after
+ * this time.
+ */
 const QUIET_MS = 20_000;
 
 /**

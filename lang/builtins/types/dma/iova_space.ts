@@ -1,4 +1,4 @@
-/** The IOVA space of one device: allocated, in rcaches, free. */
+/** The IOVA space of one device: the ranges that are allocated, in rcaches, or free. */
 import { wordValue } from "../../words.ts";
 import type { PlainOf } from "../../describe/form.ts";
 import { bitsOfLastAddress, CACHE_CLASSES, type IommuDomain } from "@dmalab/runtime";

@@ -72,7 +72,7 @@ function decisionsOf(requests: readonly NvmeRequest[], context: ExecutionContext
   );
 }
 
-/** Requests that a picture shows; the others are only listed. */
+/** Number of requests that a picture shows; the others are only listed. */
 const PICTURED_REQUESTS = 1;
 
 const OWN_FIELDS = fieldsOf<Io>((f) => ({
