@@ -1,6 +1,6 @@
 /**
- * The parts that an extension can add to `dmalab`. An extension consists of one record of this type
- * and a line in `bin/extensions.ts`.
+ * The parts that an extension can add to `dmalab`. An extension consists of one record of type
+ * `Extension` and a line in `bin/extensions.ts`.
  */
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 import type { HostWatch } from "@dmalab/lang/run";

@@ -388,7 +388,10 @@ export class RecordedRun {
     return output.slice(0, countBefore(output.length, isBefore));
   }
 
-  /** `file:line` and the statement's first line, to describe a position. */
+  /**
+   * The first line of the current statement at a position, to describe the position; null without a
+   * statement.
+   */
   statementText(position: Position): string | null {
     const statement = this.statement(position);
     return statement === null ? null : spanText(statement.span).split("\n")[0]!;

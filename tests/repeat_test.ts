@@ -169,7 +169,7 @@ Deno.test("a failure is repeated and opened by what it prints", async (context) 
       const again = await dmalab(...wordsOf(repeat!));
       assertEquals(again.code, 1);
       if (kind !== "property") assertEquals(failureIn(again.output), failureIn(output));
-      // The repeating command prints itself again.
+      // The output of the repeating command contains that command again.
       assertStringIncludes(again.output, `repeat it: dmalab ${repeat}`);
       const opened = await dmalab(...wordsOf(debug!), "--plain");
       assertEquals(failureIn(opened.output), failureIn(again.output), opened.output);

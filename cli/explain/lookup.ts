@@ -338,7 +338,8 @@ function quirkTable(): string[] {
  */
 function leakLines(name: string): string[] | null {
   const printed = /^(?:leak|unreleased)\[(\w+)\]$/.exec(name)?.[1];
-  // `memory` and `mapping` alone are words of other entries, too.
+  // `memory` and `mapping` alone also name other entries. Therefore a name without `_` is not taken
+  // for a kind of leak.
   const kind = printed ?? (name.includes("_") ? name : "");
   if (!Object.hasOwn(LEAK_KINDS, kind)) return null;
   const { beyondKernel, doc, found, rule }: LeakKindEntry =

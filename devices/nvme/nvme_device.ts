@@ -274,8 +274,8 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
 }
 
 /**
- * Used with separate CPU clocks. When a CPU takes an interrupt, its clock is advanced to the time at
- * which the interrupt was raised.
+ * The interrupt line to use. With separate CPU clocks: when a CPU takes an interrupt, its clock is
+ * advanced to the time at which the interrupt was raised.
  */
 function timedInterrupts({ clock, timed }: Machine, line: NvmeInterruptLine): NvmeInterruptLine {
   if (!timed) return line;

@@ -3,8 +3,8 @@
  * in the other.
  *
  * This is the only code that the driver's side and the controller's side share. Everything else is
- * exchanged in memory, as on real hardware. Otherwise the same mistake on both sides would go
- * unnoticed.
+ * exchanged in memory, as on real hardware. If the sides shared more code, the same mistake on both
+ * sides would go unnoticed.
  */
 
 /** The controller's registers (BAR 0), as accessed by the host. */

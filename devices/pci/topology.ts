@@ -156,7 +156,7 @@ export class PciTopology implements PeerRouter {
     return true;
   }
 
-  /** Whether the IOMMU translates an access to a BAR's address. */
+  /** Whether the IOMMU translates the address of an access into an address in a BAR. */
   #leadsToBar({ domain }: DmaDevice, dma: number, access: DeviceAccess): boolean {
     if (domain === null || !domain.table.walk(dma)) return false;
     const { walkPhys, walkFlags } = domain.table;
@@ -165,7 +165,7 @@ export class PciTopology implements PeerRouter {
       this.wire.atPhys(walkPhys) !== null;
   }
 
-  /** Checks a transaction that has reached a BAR: its provider must still be bound. */
+  /** Checks a transaction that has reached a BAR: the BAR's provider must still be bound. */
   #arrived(client: DmaDevice, dma: number, phys: PhysAddr): void {
     const { checker } = this.#machine;
     if (checker === null) return;

@@ -13,8 +13,8 @@ export function fieldValue(event: MachineEvent, name: string, context: Execution
   const field = fieldOf(event, name);
   const raw: unknown = Reflect.get(event.fields, name) ?? null;
   if (name === "result" && isReturn(event)) {
-    // A call that raises an error has no result but the error. The error is a name in the event's
-    // field, not a number.
+    // The only result of a call that raises an error is that error. The error is a name in the
+    // event's field, not a number.
     const { error } = event.fields;
     if (error !== null && (raw === null || typeof raw === "number" && raw < 0)) {
       return wordValue(error);

@@ -106,7 +106,10 @@ export class EarlierCheck {
     this.#bindings = bindings;
   }
 
-  /** The check of an item that need not be resolved again; undefined for other items. */
+  /**
+   * The check of an item, if the names in the item need not be resolved again; otherwise
+   * undefined.
+   */
   keptNames(item: Statement): ItemCheck | undefined {
     return this.#kept.has(item) ? this.#checks.get(item) : undefined;
   }
@@ -135,7 +138,10 @@ export class EarlierCheck {
     }
   }
 
-  /** The check of an item with kinds that need not be inferred again; undefined for other items. */
+  /**
+   * The check of an item, if the kinds in the item need not be inferred again; otherwise
+   * undefined.
+   */
   keptKinds(item: Statement): ItemCheck | undefined {
     return this.#keepsKinds ? this.keptNames(item) : undefined;
   }

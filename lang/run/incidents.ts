@@ -53,8 +53,8 @@ export function judgeEnd(vm: Vm, leaks: readonly TestLeak[]): Failure | null {
 
 /** The kind of a run's finding. */
 export function kindOfFinding({ finding, context, where }: FoundIncident): Incident["kind"] {
-  // If `where` is set, the resource was left by orders of a race. These orders ran to their end, so
-  // it is a leak, even if the run itself failed.
+  // If `where` is set, some orders of a race left the resource unreleased. These orders ran to
+  // their end, so the finding is a leak, even if the run itself failed.
   if (!("name" in finding)) return where === null && context.failure !== null ? "held" : "leak";
   return incidentKind(finding);
 }

@@ -42,7 +42,7 @@ export interface InputEntry {
   readonly after: SessionNames;
 }
 
-/** Activities that were run by a step. */
+/** A step of the session, with the number of activities that it ran. */
 export interface StepEntry {
   readonly kind: "step";
   readonly activities: number;
@@ -180,9 +180,10 @@ export class SessionState {
   }
 
   /**
-   * Repeats a move; yields wherever the VM is paused, and between activities.
-   * @param settles True to give the names, at the end, the meaning that they have after the whole
-   *   move.
+   * Repeats an action of the session's history; yields wherever the VM is paused, and between
+   * activities.
+   * @param settles Whether, at the end, the names get the meaning that they have after the whole
+   *   action.
    */
   *again(entry: HistoryEntry, settles = true): Generator<void, void> {
     if (this.ended) return;
@@ -215,7 +216,7 @@ export class SessionState {
   }
 
   /**
-   * Ends an input that was repeated only up to one of its statements. Names that have no value yet
+   * Ends an input of which the replay ran only the first statements. Names that have no value yet
    * are withdrawn.
    */
   cutOff(before: SessionNames, prepared: PreparedInput): void {
@@ -395,10 +396,10 @@ export function drain<T>(steps: Generator<void, T>): T {
 }
 
 /**
- * Withdraws names: each name gets the meaning again that it had before the input, or none.
+ * Withdraws names: each name gets the meaning again that it had before the input, or no meaning.
  *
  * @param globals Values of the session's variables and consts. A global without a value is set to
- *   none, because a function of the same input may use it.
+ *   `none`, because a function of the same input may use it.
  * @returns The globals that have no value.
  */
 function withdrawNames(

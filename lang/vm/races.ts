@@ -399,7 +399,7 @@ export class Races implements Preemption {
 
   /**
    * Counts unexpected incidents: once for each place and kind.
-   * @returns Whether one of them is the first of its kind, so that the run is read later.
+   * @returns Whether one of them is the first of its kind, so that the run must be kept.
    */
   #addIncidents(incidents: Map<string, RaceIncident>, child: Vm, order: RaceOrder): boolean {
     const known = incidents.size;
@@ -419,7 +419,7 @@ export class Races implements Preemption {
 
   /**
    * Counts an order together with the other orders that ended in the same way.
-   * @returns Whether it is the first of them, so that the run is read later.
+   * @returns Whether it is the first of them, so that the run must be kept.
    */
   #addEnd(ends: RaceEnd[], child: Vm, order: RaceOrder): boolean {
     const branch = this.branches.outcomeOf(child, []);

@@ -13,7 +13,7 @@ import { at, type TestBench, testBench, type TestBenchOptions } from "./testing.
 
 type Warning = EventFields<"kernel.warn">;
 
-/** A warning without a log message. */
+/** A warning, by default without a log message. */
 const warning = (where: string, text: string, log: string | null = null): Warning => ({
   at: where,
   text,

@@ -33,7 +33,7 @@ export class LiveLists {
   readonly #lists: LiveList[] = [];
 
   /**
-   * Whether a list must be made before the first change by an event.
+   * Whether a list must be made before the first change that event `seq` makes.
    * @param live Number of valid rows.
    */
   isDue(seq: number, live: number): boolean {

@@ -85,7 +85,7 @@ function quiet<const P extends string>(prototype: CallPrototype<P>, facts: CallF
 }
 
 const PLAIN = {} as const;
-/** Drivers call a macro that expands to a function with more arguments. */
+/** For a call that is a macro in C: the macro expands to a function with more arguments. */
 const ATTRS = { suffix: "_attrs" } as const;
 const TWO_STEP = { needs: "two_step" } as const;
 const PHYSICAL = { needs: "physical_calls" } as const;

@@ -8,8 +8,8 @@ const COSTS = new URL("costs.json", import.meta.url);
 /** Number of test files that are printed. */
 const SHOWN = 50;
 /**
- * Least cost of a short file that is stored. Cheaper files share a process with other files of
- * their folder, so their cost is not needed.
+ * The cost of a short file is stored only if it is at least this. Cheaper files share a process
+ * with other files of their folder, so their cost is not needed.
  */
 const LEAST_SECONDS = 1;
 

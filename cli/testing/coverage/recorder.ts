@@ -13,7 +13,7 @@ import { isReturn, type MachineEvent } from "@dmalab/runtime";
 import type { LinesRun } from "@dmalab/lang/values";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 
-/** Citations: `dma.md 3.3 row 1`, `rules/nvme.md 2.6`, `dma.3.3`, `block.md 1.3, 1.6`. */
+/** `CITATION` finds `dma.md 3.3 row 1`, `rules/nvme.md 2.6`, `dma.3.3`, `block.md 1.3, 1.6`. */
 const NUMBER = /\d+(?:\.\d+)*(?:\.[A-Za-z]\b)?/;
 const PAGE = RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|");
 const CITATION = new RegExp(

@@ -630,7 +630,7 @@ export abstract class DataMapper {
     return block;
   }
 
-  /** Frees a block by the DMA address in the command. */
+  /** Frees a block by its DMA address, which was read from the command or from a link. */
   #freeBlock(pool: DescriptorPool, block: PoolBlock, dma: DmaAddr): void {
     pool.free(block, dma);
     if (this.events.tick(MEM_FREE)) this.events.emit(MEM_FREE, costOf(pool));

@@ -243,7 +243,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   }
 
   runActivity(kind: number, argument: number): void {
-    // Nearly all activities are of this kind; so the others are handled in a separate function.
+    // Nearly all activities are of kind `DISPATCH`; so the others are handled in a separate
+    // function.
     if (kind !== DISPATCH) {
       this.#runOther(kind, argument);
       return;
@@ -287,8 +288,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
       return;
     }
     this.end(request, status);
-    // Dispatches a request that waits for a tag. Usually a completion does so, but this request has
-    // no completion.
+    // Dispatches a request that waits for a tag. Usually the completion of a command does so, but
+    // the request that ended here has no completion.
     const next = queue.waiting.shift();
     if (next !== null) this.post(next);
   }

@@ -68,8 +68,8 @@ export function isAcsService(name: string): name is AcsService {
 }
 
 /**
- * Services that redirect peer traffic in the kernel's view. The boot parameter disables these
- * services.
+ * Services that redirect peer traffic in the kernel's view. The boot parameter
+ * `pci=disable_acs_redir=…` disables these services.
  *
  * @see rules/p2p.md 9.4, "ACS redirect"
  */

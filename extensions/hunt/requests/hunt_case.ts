@@ -25,7 +25,10 @@ export interface GivenMachine {
   readonly file: string;
 }
 
-/** A machine with one disk. The simplest value comes first in each choice. */
+/**
+ * A machine with one disk. In the lists of choices for these settings (`arbitraries.ts`), the
+ * simplest value comes first.
+ */
 export interface HuntMachine {
   readonly mode: IommuMode;
   /** The page-table format of the IOMMU. */

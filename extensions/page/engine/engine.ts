@@ -180,7 +180,10 @@ export class Engine {
     return { exitCode, failed: runs.findIndex(({ outcome }) => outcome === "failed") };
   }
 
-  /** @param isBeside For a comparison: also records the run's blocks that run on separate machines. */
+  /**
+   * @param isBeside Whether the run is recorded for a comparison. The run's blocks that run on
+   *   separate machines are then recorded, too.
+   */
   #record(id: number, run: number, isBeside = false): void {
     const choice = this.#runs[run] ?? this.#runs[0];
     if (choice === undefined || this.#followed === null) return;

@@ -377,8 +377,8 @@ export class Viewer {
   }
 
   /**
-   * The element that a tab shows. If there is room, some of these elements are moved beside the
-   * middle.
+   * The id of the element that a tab shows. If there is room, some of these elements are moved
+   * beside the middle.
    */
   #elementOf(id: string): string {
     return { events: "right", addresses: "addresses", source: "source" }[id] ?? `panel-${id}`;
@@ -478,7 +478,7 @@ export class Viewer {
     if (place !== null) this.toggleStop(place);
   }
 
-  /** Moves the focus to the next item of the same list. */
+  /** Moves the focus to the next or the previous item of the same list. */
   #focusBeside(item: HTMLElement, step: 1 | -1): void {
     const root = item.closest("#right, #addresses, #source, [role=tabpanel]") ?? document;
     const items = [...root.querySelectorAll<HTMLElement>("[data-item]")];

@@ -173,8 +173,8 @@ function kernelRequests(
 }
 
 /**
- * Kinds of steps that no probe sees for this request: a probe sees such a step only inside one
- * call, and the model made the step outside of that call.
+ * Kinds of steps that no probe sees for this request: a probe sees such a step only inside a
+ * certain call, and the model made the step outside of that call.
  */
 function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKind[] {
   const seen = new Set([...map, ...unmap].map(({ event }) => event));

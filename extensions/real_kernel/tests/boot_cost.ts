@@ -2,8 +2,8 @@
  * Measures the cost of a comparison, relative to a bare boot of the same kernel, in processor time of all
  * processes.
  *
- * The bare boot starts the package's own image on the same machine. Its initramfs contains the guest's
- * program with an empty plan, which powers off at once; the controller is not traced.
+ * The bare boot starts the kernel package's own image on the same machine. Its initramfs contains
+ * the guest's program with an empty plan, which powers off at once; the controller is not traced.
  */
 import { programWords } from "@dmalab/tests";
 import { join } from "node:path";

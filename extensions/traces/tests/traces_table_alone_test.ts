@@ -41,7 +41,7 @@ Deno.test("without dma:* events a fault has its page's history: who mapped it, a
   const fault = checkedTrace(withoutDma(trace), log.split("\n")).findings
     .find(({ logLine }) => logLine === whole.logLine)!;
   assertEquals([fault.kind, fault.certainty], ["use_after_unmap", "possible"]);
-  // The page table's line is within two lines of the call's.
+  // The line of the page table is at most two lines away from the line of the call.
   assert(Math.abs(fault.line! - whole.line!) <= 2, `${fault.line} beside ${whole.line}`);
   assert(Math.abs(fault.otherLine! - whole.otherLine!) <= 2);
   const [, task] = /mapped by (\S.*-\d+) in line/.exec(fault.text)!;

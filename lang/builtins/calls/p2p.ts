@@ -36,8 +36,8 @@ const DISTANCE = callOf("pci_p2pdma_distance");
 const FIND = callOf("pci_p2pmem_find");
 
 /**
- * Adds events for a call and its return. Only calls from a script are events, because the kernel's
- * layers also query the topology.
+ * Adds events for a call and its return. Only calls from a script are events. Queries of the
+ * topology by the kernel's own layers are not.
  *
  * @param device The device of the query: the device that would do the DMA, or that has the memory.
  */

@@ -25,7 +25,7 @@ export function checkerBench(options: TestBenchOptions = {}) {
     /** The reports since the last call, in order. */
     reports,
     classes: () => reports().map((report) => report.class),
-    /** The value of a kernel's error counter. */
+    /** The value of the kernel's error counter. */
     errorCount: () => machine.checker!.errorCount,
     /** Maps a buffer and calls `dmaMappingError` on the result. */
     map(phys: number, sizeBytes: number, dir: DmaDirection = DMA_TO_DEVICE, attrs = 0): DmaAddr {
