@@ -30,7 +30,7 @@ interface ReadOptions {
   readonly shown?: string;
   /** Limit of the file's size; a larger file is not read. */
   readonly mostBytes?: number;
-  /** False for a place that dmalab chose: a cloned repository can hold a link there. */
+  /** False for a path that dmalab chose, because a cloned repository can hold a link there. */
   readonly followsLinks?: boolean;
   /** Whether the file with this resolved path may be read. Set for a path that a script chose. */
   readonly accepts?: (realPath: string) => boolean;

@@ -86,7 +86,8 @@ export class HostLoader implements CLoader {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
     try {
-      // Checks `--tree` here: if no driver uses a tree, a wrong folder would not be reported.
+      // Checks `--tree` here, because otherwise a wrong folder would not be reported if no driver
+      // uses a tree.
       if (typeof tree === "string") new HostTree(tree);
     } catch (error) {
       if (!(error instanceof TreeError)) throw error;
@@ -373,7 +374,7 @@ function markIn(folder: string): string | null {
       if (!isDirectory && ROOT_MARKS.has(name)) mark ??= name;
     }
     // The times of files come from a clock with ticks. If a folder changes again within one tick of
-    // its last change, its time stays the same.
+    // its last change, its time stays the same. A result is therefore cached only after that tick.
     if (changedMs !== null && Date.now() - changedMs > TICK_MS) {
       if (LISTED.size >= MAX_LISTED) LISTED.clear();
       LISTED.set(folder, { changedMs, mark });

@@ -133,7 +133,7 @@ function answered(question: CacheKey<unknown>, paused: PausedRun, steps: number)
   }
 }
 
-/** Drops the oldest entries, except the last `most`. */
+/** Drops all entries except the newest `most`. */
 function dropFirst(map: Map<string, unknown>, most: number): void {
   for (const key of map.keys()) if (map.size > most) map.delete(key);
 }

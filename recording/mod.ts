@@ -52,7 +52,7 @@ export { rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
 export { displayName } from "@dmalab/lang/run";
 
-// Types that the types above refer to.
+// Further functions, classes and types.
 export { crossed, neverReached } from "./blocks/child_run_text.ts";
 export { blocksAhead, compareRunPositions, failurePosition, linesBefore } from "./blocks/walk.ts";
 export { Branch } from "./branch.ts";

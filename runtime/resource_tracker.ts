@@ -195,7 +195,10 @@ interface TrackedTables {
   readonly held: readonly AnyTableSpec[];
   /** What changes them. */
   readonly events: readonly EventName[];
-  /** The tables of `held`, and the table of mappings, which gives the event that created a row. */
+  /**
+   * The tables of `held`, and the table of mappings, in which the event that made a mapping is
+   * looked up.
+   */
   readonly ledger: readonly AnyTableSpec[];
 }
 

@@ -1,7 +1,8 @@
 /**
  * examples/traces/data/collect-trace.sh, run by every installed POSIX shell. A folder with 256 CPUs
  * stands in for the tracer. The script must record in a separate instance, keep the data collected
- * so far when a signal comes, and pack only the names that are needed.
+ * so far when a signal comes, and pack no names except those that are needed, such as names of
+ * devices.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";

@@ -84,7 +84,8 @@ function withoutNeedless(
       if (stays(fewer.join(""))) left = fewer;
       else start += length;
     }
-    // A piece that could not be removed earlier may be removable now, because others were removed.
+    // Single pieces are tried again, because a piece that could not be removed earlier may be
+    // removable now that others were removed.
     if (length === 1 && left.length === before) return left;
     length = length === 1 ? 1 : Math.ceil(length / 2);
   }
@@ -102,8 +103,8 @@ const TRY_LIMITS: Limits = {
 };
 
 /**
- * Largest number of lines of the smallest script that the report shows. Only a script that could
- * not be made smaller is longer.
+ * Largest number of lines that the report shows of a script. Only a script that could not be made
+ * smaller is longer.
  */
 const MAX_LINES = 60;
 

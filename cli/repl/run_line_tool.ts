@@ -62,7 +62,7 @@ export async function runLineTool(
     screen.out(text);
     screen.flush?.();
   };
-  // Columns are not checked: a terminal may not know them.
+  // The number of columns is not checked, because a terminal may not know it.
   if (host.stdin.isTerminal() && host.stdout.isTerminal()) {
     const { runAtTerminal } = await import("./at_terminal.ts");
     return await runAtTerminal(screen, plan, options, write);

@@ -78,7 +78,7 @@ Deno.test(":save FILE expect writes a scenario that passes, and fails when anyth
   assertEquals([...text.matchAll(/^ {2}[a-z]/gm)].length, count);
   assertMatch(text, /^ {2}# let m = .*\n {2}dma_map_phys\(.*size: 2KiB, dir: "to_device"/m);
   const changes = [
-    // The scenario with another size, without one of its calls, and with an additional fault.
+    // Three changes of the scenario: another size, one call fewer, and an additional fault.
     [", 2KiB, to_device)\ndma", ", 1KiB, to_device)\ndma", "E0906"],
     ["dma_unmap_phys(ssd, m, 2KiB, to_device)\n", "\n", "E0906"],
     ["let big", "ssd.dma_read(0x1000 as dma, 4B) faults not_present\nlet big", "E0901"],

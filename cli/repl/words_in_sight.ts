@@ -21,7 +21,10 @@ export function addressesInSight({ position, recording }: Cursor): readonly Sugg
   return [...found].map(([text, doc]) => ({ text, doc }));
 }
 
-/** The possible arguments of `:who`: variables, addresses, and the words before a number. */
+/**
+ * The possible arguments of `:who`: variables, addresses, and words such as `pte`, which a number
+ * follows.
+ */
 export function subjectsInSight(cursor: Cursor): readonly Suggestion[] {
   return [
     ...cursor.variables().map(({ name, text }) => ({ text: name, doc: text })),

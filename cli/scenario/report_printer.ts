@@ -70,7 +70,10 @@ export function incidentLines(
   ];
 }
 
-/** A key that is equal for incidents with the same cause: the same statement. */
+/**
+ * A key that is equal for incidents of the same kind and name at the same statement: they have the
+ * same cause.
+ */
 export function incidentKey({ kind, name, place }: Incident): string {
   return `${kind} ${name} ${place}`;
 }

@@ -1,4 +1,4 @@
-/** Writes a machine as JSON for programs: all data of the pictures, and all pairs. */
+/** Writes a machine as JSON for programs: all data of the pictures, and all pairs of functions. */
 import {
   bridgeListing,
   formatVendorDevice,

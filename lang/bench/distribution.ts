@@ -28,7 +28,7 @@ export interface LatencyPercentiles {
   readonly max: number;
 }
 
-/** Times of requests or iterations. */
+/** A summary of the times of requests or iterations. */
 export interface LatencySummary {
   /** Whether these are the times of requests or of iterations. */
   readonly of: "request" | "iteration";
@@ -41,7 +41,7 @@ export interface LatencySummary {
 }
 
 /**
- * The smallest value that at least the share `part` of all values does not exceed.
+ * The smallest value for which at least the share `part` of all values is not larger.
  * @param sorted Ascending, not empty.
  */
 export function nearestRank(sorted: readonly number[], part: number): number {

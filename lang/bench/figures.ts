@@ -130,7 +130,7 @@ export function figureNamed(name: string): FigureSpec | null {
   return BY_NAME.get(name) ?? null;
 }
 
-/** The value of a figure or event name over all iterations. */
+/** The value, over all iterations, of the figure or the event with a name. */
 export function figureTotal(name: string, tally: BenchTally): number {
   return figureNamed(name)?.of(tally) ?? tally.counts[name] ?? 0;
 }

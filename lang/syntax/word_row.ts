@@ -38,7 +38,7 @@ export interface KeywordSpec<W extends string = string> extends Shown {
   readonly class: "hard" | "soft";
   readonly place: KeywordPosition<W>;
   readonly behind: Follows;
-  /** One sentence, followed by more if needed. */
+  /** A description: one sentence, followed by more if needed. */
   readonly doc: string;
 }
 

@@ -196,7 +196,7 @@ Deno.test("a request that begins inside a page is refused, and stays open (block
   assertEquals(queue.join(request, bio(7, [vec(B, 4096)])), false);
   assertEquals(queue.rule, "gap");
   assertEquals(queue.events.at(-1)?.fields.joined, false);
-  // The join is refused even where the memory of both touches.
+  // The join is refused even where the memory of the request and that of the bio touch.
   assertEquals(queue.join(request, bio(7, [vec(A + 0x1000, 4096)])), false);
   assertEquals([request.closed, request.bios.length], [false, 1]);
 });

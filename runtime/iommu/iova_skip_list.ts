@@ -44,8 +44,8 @@ function heightOf(node: number): number {
 }
 
 /**
- * One level. A node's place in the level's arrays is the node's index without the bits that
- * selected the node for this level.
+ * One level. A node's place in the level's arrays is the node's index without its low bits. For a
+ * node on this level, the other bits of the index determine these low bits.
  */
 class Level {
   readonly #shift: number;

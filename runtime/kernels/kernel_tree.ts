@@ -48,7 +48,7 @@ export const KNOWN_TREES = `dmalab supports trees of Linux ${
   TREE_VERSIONS.slice(0, -1).join(", ")
 } and ${TREE_VERSIONS.at(-1)}`;
 
-/** Things that `checkMost` counts in Kconfig files and makefiles, as its message names them. */
+/** Nested conditions in Kconfig files and makefiles, as the message of `checkMost` names them. */
 export const NESTED = "conditions within each other";
 
 /** The reason why a tree cannot be used, as a sentence without a final period. */

@@ -24,8 +24,8 @@ class AtomicPool implements PageHome, TimerHandler {
   readonly #home: AtomicPoolHome;
   readonly #lastPhys: number;
   /**
-   * The reserve of free pages. If an allocation leaves fewer free pages than this, the pool
-   * doubles.
+   * The initial number of pages, which is also the reserve of free pages: if an allocation leaves
+   * fewer free pages than this, the pool doubles.
    */
   readonly #initialPages: number;
   #freePages: PhysAddr[] = [];

@@ -42,7 +42,7 @@ export class StatementLog {
    * @param depth Number of running calls, including the call of this statement: 1 at the top level.
    */
   note(seq: number, number: number, depth: number): void {
-    // No event has happened since the last return: the statement's depth replaces the record of
+    // If no event has happened since the last return, the statement's depth replaces the record of
     // that return.
     if (this.#lastReturned(RETURNED.SEQ) === seq) this.#returnedCount--;
     if (this.count >= ALL_UP_TO && !this.isNoted(this.count, this.seqAt(this.count), seq)) return;

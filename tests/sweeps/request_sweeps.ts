@@ -216,8 +216,8 @@ export function testWithoutDefects(
 }
 
 /**
- * The objects that a request of 7.2 leaves behind with one defect. Each failure has a text `point
- * nth: kind amount …`.
+ * The objects that a request of 7.2 leaves behind with one defect, as one text for each failure:
+ * `point nth: kind amount …`.
  */
 export function leaksWith(quirks: QuirkSet, each: Omit<Case, "kernel" | "quirks">): string[] {
   const { clean, faults } = sweepRequest({ ...each, kernel: "7.2.12", quirks });

@@ -26,7 +26,7 @@ export function plainBenchmark(
   return { name, doc, run: (options) => benchResult(name, measure(options), unit) };
 }
 
-/** A result with its ratio to another value; null without such a value. */
+/** A result with its ratio to another value; the ratio is null without such a value. */
 export function benchResult(
   name: string,
   value: number,

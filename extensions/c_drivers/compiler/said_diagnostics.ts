@@ -26,7 +26,10 @@ const NO_HEADER_HINT =
   'dmalab\'s own headers do not have it: compile with those of a kernel tree, `c "FILE" { tree = "../linux" }`';
 
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
-/** The prefix `./`, which the compiler writes before a file beside a source that has no folder. */
+/**
+ * The prefix `./`, which the compiler writes before the name of a file beside a source if the
+ * source's name has no folder.
+ */
 const HERE = /^\.\//;
 /** An error of the linker about a symbol. */
 const LINKED =
@@ -35,7 +38,7 @@ const LINKED =
 const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
 /** An error without a place. */
 const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
-/** The hint if memory runs out: assembler can request sections of any size. */
+/** The hint if memory runs out. Assembly code can request sections of any size. */
 const MEMORY_HINT = "a smaller section, or several files";
 const NO_MEMORY = /^LLVM ERROR: out of memory$/;
 /**
@@ -97,7 +100,7 @@ function errorAt(span: Span, message: string): Diagnostic {
 }
 
 /**
- * The error in a line of the compiler's output that has no place; null if the line is not such an
+ * The error without a place in a line of the compiler's output; null if the line is not such an
  * error.
  */
 function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {

@@ -340,8 +340,8 @@ const TEXTS_AFTER_MS = 500;
 const MAX_TEXTS = 300_000;
 
 /**
- * Returns the test whether an event has every word of a query in its name, its device, its request
- * or its text.
+ * Returns a function that tests whether an event has every word of a query in its name, its device,
+ * its request or its text.
  */
 function matcher(texts: EventTexts, query: string): (seq: number) => boolean {
   const request = query.match(/\breq(?:uest)?\s*#?(\d+)/);

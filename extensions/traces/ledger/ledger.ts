@@ -98,7 +98,7 @@ class TracedRequests {
     }
   }
 
-  /** Ends the mapping of a request: everything is mapped before the request is issued. */
+  /** Handles the issue line of a request. All of the request's data is mapped before this line. */
   #issue(fields: PayloadFields, line: number, context: Context): void {
     const { pieces, request, run } = context;
     context.request = null;
@@ -217,8 +217,8 @@ export class MappingTracker {
       const { certainty, text } = this.#ranges.verdict(run, this.edges);
       this.findings.openRange(run.maps, this.requests.deviceOf(run.request), certainty, text);
     }
-    // A run with `cutBy` is what an unmap left of a range. Such a run has another explanation, too:
-    // single mappings that happened to get adjacent addresses.
+    // A run with `cutBy` is the part of a range that remained after an unmap. Such a run has
+    // another explanation, too: single mappings that happened to get adjacent addresses.
     for (const { cutBy, first, maps } of isAlone ? [] : runs) {
       if (cutBy === null) continue;
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);

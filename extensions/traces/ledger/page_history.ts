@@ -57,7 +57,7 @@ function unmapSeconds({ unmappedAt }: TracedMapping): number {
   return unmappedAt?.seconds ?? Infinity;
 }
 
-/** The index of the first mapping that was made later than `seconds`. */
+/** The index of the first mapping with a time later than `seconds`. */
 function firstAfter(
   sorted: readonly TracedMapping[],
   seconds: number,

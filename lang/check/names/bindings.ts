@@ -154,11 +154,11 @@ export interface PlacesChanged {
   items: boolean;
 }
 
-/** What every name in the checked files means. Nodes are the keys. */
+/** What every name in the checked files means. The keys of the maps are nodes. */
 export class Resolution {
   readonly names = new Map<NameExpression, NameBinding>();
   readonly targets = new Map<AssignStatement, Variable>();
-  /** All names that the program changes in place. */
+  /** All places that the program changes. */
   readonly changes: PlacesChanged = {
     entries: new Set(),
     anyEntry: false,

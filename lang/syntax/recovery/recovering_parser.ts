@@ -44,7 +44,7 @@ interface RecoveryState {
 /** Chevrotain's indexes of the calls with which one rule calls another: `SUBRULE`, `SUBRULE2` … */
 const CALLS = [0, 2, 3, 4];
 
-/** After this many errors the rest of a text is not parsed: only fifty are shown. */
+/** After this many errors the rest of a text is not parsed, because only fifty errors are shown. */
 export const MAX_PARSER_ERRORS = 100;
 
 /** Where the parser continues after an error: at which token, and in which of the active rules. */
@@ -254,8 +254,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /**
    * Private to Chevrotain, which calls it at each error: returns the tokens that may follow an
-   * inserted token. The result can be cached, because in the rule in which a token can be inserted,
-   * a value always follows the token.
+   * inserted token. The result can be cached, because a token that can be inserted is always
+   * followed by a value in the same rule.
    */
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
     if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];

@@ -219,7 +219,7 @@ export class RangeChecks {
       this.#ledger.table.device[range] !== this.#ledger.deviceOf(dev).number;
   }
 
-  /** Reports a range once when a call names another device. */
+  /** Reports that a call names another device than the range's; once for each range. */
   #reportForeign(dev: DmaDevice, state: DmaIovaState, what: string): void {
     const ledger = this.#ledger;
     const range = this.#links.rangeOf(state);

@@ -274,8 +274,8 @@ function pagesOf([phys, sizeBytes]: DataExtent): number[] {
 }
 
 /**
- * Whether a request contains blocks of a call. The captures name every such call in the request's
- * group.
+ * Whether a request contains blocks of a call. For each request, the captures name every call of
+ * the group that has blocks in the request.
  */
 function belongsTo(request: BlockRequest, call: CapturedCall, blockSectors: number): boolean {
   if (call.how === "ioctl") return true;

@@ -1,4 +1,4 @@
-/** Records when a program's code begins to run: a module that is imported before all others. */
+/** A module that is imported before all others, to record when a program's code begins to run. */
 
 /** Milliseconds since 1970, by a clock that all processes share. */
 export function nowMs(): number {

@@ -16,8 +16,8 @@ const free = (facts: LogEntryFacts) =>
   Math.max(0, numberOf(facts, "total_slots") - numberOf(facts, "used_slots"));
 
 /**
- * The smallest number of used slots with which every set of 128 slots can be too fragmented: no set
- * has room for a buffer. With this number, there is one used slot in each possible place of the
+ * The smallest number of used slots with which every set of 128 slots can be so fragmented that no
+ * set has room for a buffer. With this number, there is one used slot in each possible place of the
  * buffer. Buffers of a page and more begin at even slots (dma.6.2).
  */
 function leastUsedToScatter(facts: LogEntryFacts): number {
