@@ -25,7 +25,7 @@ Deno.test("the package installs and works without this project (docs/install.md)
         Deno.copyFileSync(join(base, "two.dma"), join(base, "scenario.dma"));
         for (const { code, heading, language } of MANUAL) {
           if (language !== "sh" || heading === "Publishing") continue;
-          // npm installs the package \`deno\`, too.
+          // npm installs the package `deno`, too.
           const line = `set -e; ${ownCaches()} export NPM_CONFIG_PREFIX=${base}\n${code}`;
           const { code: exitCode, output } = shell(base, base, line);
           assertEquals(exitCode, 0, `${code}\n${output}`);

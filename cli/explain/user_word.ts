@@ -3,8 +3,8 @@
 /** A word from outside dmalab, such as a name in sysfs, debugfs or the kernel's command line. */
 export interface UserWord {
   /**
-   * The spellings of the word. `iommu.strict=` stands for every value; a spelling that contains a
-   * value is tried before it.
+   * The spellings of the word. `iommu.strict=` represents every value; a spelling that contains
+   * a value is tried before it.
    */
   readonly words: readonly string[];
   /** Where users find the word, such as a file of sysfs or debugfs, or the kernel's command line. */

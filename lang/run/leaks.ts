@@ -23,7 +23,7 @@ export function leftoversOf(vm: Vm): readonly TestLeak[] {
 }
 
 /**
- * A leak as plain data, or a resource that was still allocated when a run failed.
+ * A leak, or a resource that was still allocated when a run failed, as plain data.
  *
  * @param kind `held`: the run failed; statements that did not run may free the resource.
  * @param facts Further facts about the resource, each with a label.

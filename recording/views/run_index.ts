@@ -72,7 +72,7 @@ export class RunIndex {
     return this.#lines = lines;
   }
 
-  /** Mappings of no request, by device, in the order in which they were made. */
+  /** Mappings that belong to no request, by device, in the order in which they were made. */
   get mappings(): ReadonlyMap<string, readonly LabTableRow<"mappings">[]> {
     const { log } = this.run;
     const table = this.run.table("mappings");

@@ -396,7 +396,7 @@ export class BlkDma {
   }
 }
 
-/** The bytes of a request's metadata: by its format, or the sum of its metadata vectors. */
+/** Size of a request's metadata: by its format, or the sum of its metadata vectors. */
 function metadataBytes(request: BlockRequest, fromFormat: boolean): Bytes {
   if (fromFormat) return request.formatMetadataBytes;
   let sizeBytes = 0;

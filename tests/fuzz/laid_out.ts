@@ -78,8 +78,8 @@ interface LayoutReport {
 }
 
 /**
- * Changes the layout of a program, formats it, and formats the result again. This is done for each
- * seed below `count`.
+ * Changes the layout of a program, formats it, and formats the result again, which must not change
+ * it. This is done for each seed below `count`.
  *
  * formatSource() itself checks that the tree and the comments stay the same, and throws if they
  * differ.

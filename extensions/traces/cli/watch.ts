@@ -18,7 +18,7 @@ interface Mark {
   readonly seconds: number;
 }
 
-/** The ring holds about this many marks. */
+/** About this many marks are kept for a full ring. */
 const MARKS = 1024;
 
 /** A ring buffer with the bytes that a stream has delivered in the last seconds. */

@@ -1195,7 +1195,8 @@ function outputOf(list: Scatterlist, index: number) {
 }
 
 /**
- * The reason why an output was not joined to the previous output; null if there is no reason.
+ * The reason why an output was not joined to the previous output; null for the first output, and
+ * where outputs are never joined.
  * @see rules/dma.md 7.2 step 5
  */
 function whatKeepsApart(

@@ -207,7 +207,7 @@ class CallLines {
     this.#open.push({ api, given, from: this.lines.length, injected: false, parked: false });
   }
 
-  /** Writes the line of the iterator's step before the lines of the call that uses it. */
+  /** Inserts the line of the iterator's segment before the lines of the call that uses it. */
   #segment(given: Fields): void {
     const iterating = this.#open.some(({ api }) => ITERATOR_CALLS.has(api));
     if (!iterating) return;

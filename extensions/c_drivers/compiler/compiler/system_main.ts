@@ -210,8 +210,8 @@ class SystemCompiler {
         ? "/"
         : word
     );
-    // The compiler driver's first argument, "-cc1", is put back at the front. The source takes the
-    // place of the last one, the placeholder.
+    // The first argument that the compiler driver printed, "-cc1", is put back at the front. The
+    // source takes the place of the last one, the placeholder.
     return [
       "-cc1",
       "-ivfsoverlay",
