@@ -51,7 +51,7 @@ const LEFT_OUT = [
   "tests/fuzz_long_test.ts",
   "tests/fuzz_test.ts",
   "tests/hostile/",
-  // The switches themselves.
+  // This test is about the switches themselves, and not about the mutated sources.
   "tests/mutation_long_test.ts",
 ];
 /**
