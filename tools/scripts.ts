@@ -5,7 +5,7 @@ export interface Script {
   readonly usage?: string;
   /** A description, a sentence without its full stop. */
   readonly brief: string;
-  /** The module, and arguments before the user's. */
+  /** The module, and the arguments that it gets before the user's arguments. */
   readonly module: string;
   readonly words?: readonly string[];
   /** Options of `deno run`. */

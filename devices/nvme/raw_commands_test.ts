@@ -11,7 +11,7 @@ import {
 } from "./malformed_commands.ts";
 import { readStatus } from "./status_codes.ts";
 
-/** A whole machine with a disk that has the settings of a row's target. */
+/** A whole machine with a disk that has the settings of a malformed command's target. */
 function labOf(on: MalformedTarget) {
   const disk = pciNode("nvme", "ssd", [], {
     sgl: on.sgl ?? false,

@@ -41,7 +41,7 @@ export interface PlotColours {
   readonly series: readonly string[];
 }
 
-/** Dark on white, for print. */
+/** Colours for print: dark on white. */
 const PRINT: PlotColours = {
   ground: "#fff",
   text: "#000",

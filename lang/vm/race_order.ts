@@ -21,7 +21,7 @@ export interface RaceStep {
 
 /** Names of blocks where an order is displayed. */
 const BLOCK_LETTERS = "ABCD";
-/** Longest order that is listed, in statements. */
+/** How many statements of an order are listed at most. */
 const DISPLAYED_STEPS = 48;
 const STATEMENT_CHARACTERS = 60;
 

@@ -23,7 +23,7 @@ export interface MemoryArea {
   /** The first address after the area. */
   readonly end: VirtAddr;
   readonly access: Access;
-  /** Pages are faulted in as blocks of 2^order. */
+  /** Pages are faulted in as blocks of 2^order pages. */
   readonly order: number;
   readonly kind: AreaKind;
   readonly file: FilePages | null;
@@ -32,7 +32,7 @@ export interface MemoryArea {
    * was moved.
    */
   readonly fileShiftPages: number;
-  /** The area has, or had, private pages of the process, which a fork must visit. */
+  /** Whether the area has, or had, private pages of the process, which a fork must visit. */
   ownsPages: boolean;
 }
 

@@ -14,7 +14,7 @@ import { showState } from "../c_iova_state.ts";
 /** Whether the kernel has the calls that were added together with the two-step API. */
 export const since72 = (kernel: Kernel): boolean => !kernel.no_two_step;
 
-/** Size of a mask in C if there is no limit. */
+/** Number of bits of a mask in C if there is no limit. */
 const ALL_BITS = 64;
 
 /** Records a successful mapping: the device now owns the memory. */

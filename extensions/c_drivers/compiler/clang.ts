@@ -42,7 +42,7 @@ const PROCESS_BYTES = 384 * 2 ** 20;
 const WASM_PAGE_BYTES = 2 ** 16;
 
 export interface Compiled {
-  /** Null if the C text has errors. */
+  /** The compiled module; null if the C text has errors. */
   readonly module: Uint8Array<ArrayBuffer> | null;
   readonly said: string;
 }

@@ -73,7 +73,7 @@ export class Documents {
   async #read(uri: string, text: string): Promise<Understood> {
     const openText = (path: string) => this.textOf(uriOf(path));
     const { entry, loader } = HostLoader.ofEditor(pathOf(uri), text, openText);
-    // A later version may have been read while a driver was being compiled.
+    // The earlier versions are not used if the text has changed while a driver was being compiled.
     const versions = () => this.textOf(uri) === text ? this.#versions.get(uri) : undefined;
     const read = () => analyse(entry, loader, versions());
     return { uri, loader, analysis: await withCompiled(loader, read) };

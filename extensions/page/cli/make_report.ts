@@ -275,7 +275,7 @@ function recorded(
   });
 }
 
-/** Styles of a report with benches only, which shows the plot and the tables of each. */
+/** Styles of a report with benches only. The report shows the plot and the tables of each bench. */
 const STYLE = "svg{max-width:100%;height:auto}section{border-top:1px solid var(--line)}";
 
 /** Colours of the page's style sheet, so that a plot follows the page's light or dark theme. */

@@ -59,7 +59,7 @@ interface OpenRequest extends TracedRequest {
 /** A call that has not returned. */
 interface OpenStep {
   readonly kind: StepKind;
-  /** Null if the call is not compared. */
+  /** The call's step; null if the call is not compared. */
   readonly step: { readonly kind: StepKind; readonly values: Record<string, StepValue> } | null;
   /** Adds the step to the request's steps, before or after the submission. */
   readonly list: (step: Step) => void;

@@ -9,7 +9,7 @@ export const PAGE_FAULT_EVENT = "io_page_fault";
 
 export interface PageFaultEvent {
   readonly device: string;
-  /** `ERROR_ADDRESS` if the address is all ones. */
+  /** The address of the access; `ERROR_ADDRESS` if it is all ones. */
   readonly address: number;
   /** Flags in the driver's own encoding; null if the line has none. */
   readonly flags: number | null;
