@@ -22,7 +22,7 @@ import { ValuePool } from "./recording/value_pool.ts";
 export interface Leak {
   readonly kind: HeldResourceKind;
   readonly device: string | null;
-  /** Bytes, or slots, or mappings. */
+  /** Number of bytes, of slots or of mappings. */
   readonly amount: number;
   /**
    * The addresses that the resource occupies in its address space, `[start, end)`; null without an

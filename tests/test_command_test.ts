@@ -454,7 +454,7 @@ Deno.test("--failed runs what failed the last time, until nothing does", async (
   ]);
 });
 
-/** The tests that `test --failed` repeats after a second run. */
+/** Second runs, each with the tests that `test --failed` repeats after it. */
 const SECOND_RUNS: readonly {
   readonly fact: string;
   readonly words: readonly string[];

@@ -52,7 +52,7 @@ import { addressesInSight, subjectsInSight, tableWords } from "./words_in_sight.
 /** Bytes in a line of `:bytes`, and the number of bytes shown by default. */
 const LINE_BYTES = 16;
 const DISPLAYED_BYTES = 64;
-/** Rows of a table that are shown at once. */
+/** Number of rows of a table that are shown at once. */
 const DISPLAYED_ROWS = 1000;
 /** Number of changes that `:writes` lists, and number of bytes shown of each. */
 const DISPLAYED_WRITES = 20;

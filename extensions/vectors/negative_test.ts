@@ -42,7 +42,7 @@ function rigOf({ controller, memory, unreachable }: NegativeVector): ControllerR
 function dwordsOf(hex: string): Record<number, number> {
   const view = new DataView(bytesOf(hex).buffer);
   return Object.fromEntries(
-    // Dword 0 has the opcode, the flags, and the identifier, which the queue sets.
+    // Without dword 0, which has the opcode, the flags, and the identifier that the queue sets.
     Array.from({ length: 15 }, (_, index) => [index + 1, view.getUint32(4 * (index + 1), true)]),
   );
 }

@@ -35,7 +35,7 @@ export interface FigureSpec {
   /** The figure's name in `budget` and `expect`. */
   readonly name: string;
   readonly unit: FigureUnit;
-  /** One line, for tables and docs. */
+  /** A description of one line, for tables and docs. */
   readonly doc: string;
   /** True for a sum over all iterations; false for one value of a cell, such as a percentile. */
   readonly isTotal: boolean;

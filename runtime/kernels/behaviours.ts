@@ -453,7 +453,7 @@ export const QUIRKS = {
 /** Every row, the defects first. */
 export const BEHAVIOURS = { ...QUIRKS, ...OLDER_WAYS } as const;
 
-/** The name of a defect that a release had, or of a "what if". */
+/** The name of a defect that a release had, or that no modelled release has. */
 export type QuirkName = keyof typeof QUIRKS;
 
 /** Names of the defects that are enabled. */

@@ -24,9 +24,9 @@ export class LineOwners {
   }
 }
 
-/** The CPU has written the line, and the written data is not in memory yet. */
+/** State bit: the CPU has written the line, and the written data is not in memory yet. */
 export const DIRTY = 1;
-/** A device has written memory since the line was loaded. */
+/** State bit: a device has written memory since the line was loaded. */
 export const OVERWRITTEN = 2;
 
 /**
@@ -37,7 +37,7 @@ export type LineState = "clean" | "dirty" | "stale" | "conflict";
 
 export const STATE_WORDS: readonly LineState[] = ["clean", "dirty", "stale", "conflict"];
 
-/** One line, for display. */
+/** One cache line, for display. */
 export interface CacheLine {
   readonly phys: PhysAddr;
   /**

@@ -1,10 +1,11 @@
 /**
  * Physical memory: RAM and the memory behind MMIO windows, sparse, zero until written.
  *
- * A page is created when nonzero bytes are written to it; an untouched page reads as zero without being
- * created. An access is two array loads and a copy. A directory entry covers 4 MiB and contains the
- * pages themselves. Therefore accesses to whole pages, which are nearly all accesses, need no view and
- * leave no garbage (`nvme.read4k`). Only addresses above 64 GiB, such as large BARs, use a `Map`.
+ * A page is created by the first write to it, except by a fill with 0 or a copy of untouched
+ * memory; an untouched page reads as zero without being created. An access is two array loads and a
+ * copy. A directory entry covers 4 MiB and contains the pages themselves. Therefore accesses to
+ * whole pages, which are nearly all accesses, need no view and leave no garbage (`nvme.read4k`).
+ * Only addresses above 64 GiB, such as large BARs, use a `Map`.
  */
 import {
   type Bytes,
@@ -247,7 +248,7 @@ export class PhysicalMemory {
   write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
     const first = phys & PAGE_MASK;
     if (first + sizeBytes <= PAGE_SIZE_BYTES) {
-      // Writing zero bytes creates no page.
+      // A write of 0 bytes creates no page.
       if (sizeBytes > 0) copyBytes(from, offset, this.pageForWriting(phys).bytes, first, sizeBytes);
     } else this.#writePages(phys, from, offset, sizeBytes);
     this.onWrite?.(phys, sizeBytes);

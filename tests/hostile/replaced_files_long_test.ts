@@ -24,7 +24,7 @@ const OWN_ANSWERS: Readonly<Record<string, string>> = {
 
 const NOTES = "# My notes about dmalab, dmalab and dmalab.\n".repeat(4);
 
-/** Makes a folder with the files of each use. */
+/** Makes a folder for each use, with the files of that use. */
 function makeFolders(folder: string): string[] {
   return RESULTS.map(({ files }, index) => {
     const made = join(folder, `${index}`);

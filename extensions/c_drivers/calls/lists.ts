@@ -184,7 +184,7 @@ function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
 }
 
 /**
- * Calls `visit` for every entry of a list, with four arguments: a key that stands for the entry's
+ * Calls `visit` for every entry of a list, with four arguments: a key that identifies the entry's
  * memory in the device-owned ranges, the address and the size of the memory, and the device's
  * address for it.
  */

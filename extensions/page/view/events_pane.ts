@@ -36,7 +36,7 @@ export class EventsPane implements Pane {
   readonly #scroller = el("div", { class: "scroller" }, this.#inner);
   #moment: PageModel | null = null;
   #rows: EventRows = { run: null, first: 0, rows: new Map() };
-  /** The filtered run, and the matching events; null for all events. */
+  /** The filtered run, the filter's text, and the matching events; null without a filter. */
   #filtered:
     | { readonly run: RecordedRun; readonly query: string; readonly found: number[] }
     | null = null;

@@ -896,7 +896,7 @@ export class Resolver {
   }
 }
 
-/** An empty piece of code. */
+/** A piece of code that has no captures yet. */
 function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
   return { role, parent, captures: [] };
 }

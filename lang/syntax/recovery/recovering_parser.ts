@@ -109,7 +109,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     this.#depths = null;
   }
 
-  /** The text from an offset to the end of the last read token. */
+  /** The span from an offset to the end of the last read token. */
   protected abstract span(start: number): Span;
 
   // -- Rules ------------------------------------------------------------------------------------

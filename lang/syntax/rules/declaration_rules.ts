@@ -69,7 +69,7 @@ interface BenchBlock {
   readonly span: Span;
 }
 
-// Each node with its initial parts.
+// For each node, a function that makes it with its initial parts.
 const USE = (): ast.UseDeclaration => ({ kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN });
 const CONST = (): ast.ConstDeclaration => ({
   kind: "Const",
