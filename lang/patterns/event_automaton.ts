@@ -78,7 +78,7 @@ class AutomatonBuilder {
   readonly watched = new Set<string>();
   readonly states: number[] = [];
   readonly values: Expression[] = [];
-  /** Index of the item of each node. A repeated node has one item, which all of its states share. */
+  /** Index of the item of each node. A repeated node has one item, which all its states share. */
   readonly #itemOf = new Map<EventPattern, number>();
 
   constructor(readonly resolve: ResolveEvents) {}
