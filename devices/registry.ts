@@ -56,7 +56,7 @@ export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNo
   ? PartialSettings<RowsOf<K>>
   : never;
 
-/** A kind of block; `holds` includes devices. */
+/** A kind of block; its `holds` also includes the kinds of devices. */
 export interface PciBlockKind extends PortKind {
   /** Whether the block is a device with registers that a scenario describes. */
   readonly hasRegisters: boolean;
@@ -86,7 +86,7 @@ export class DeviceRegistry {
   readonly rootHolds: readonly string[];
   /** The events of a machine. */
   readonly events: EventVocabulary;
-  /** Tables of a recording, by their names. */
+  /** Tables of a recording; no two have the same name. */
   readonly tables: readonly AnyTableSpec[];
 
   private constructor(

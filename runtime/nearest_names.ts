@@ -24,7 +24,7 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
     if (Math.abs(name.length - word.length) > allowed || name === word) continue;
     const other = name.toLowerCase();
     const otherLetters = lettersOf(other);
-    // A letter that only one of the two words has counts as a change.
+    // Each letter that occurs in only one of the two words counts as a change.
     if (ones(letters & ~otherLetters) > allowed || ones(otherLetters & ~letters) > allowed) {
       continue;
     }

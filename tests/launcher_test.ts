@@ -22,7 +22,7 @@ function until(command: string): string {
  */
 const LISTENS = "^SigCgt:.*[2367abef]$";
 
-/** A shell line that prints the files with the states of the package's processes. */
+/** A shell line that prints the paths of the /proc/PID/status files of the package's processes. */
 function statusFiles(dist: string): string {
   return `pgrep -f '${dist}/[m]ain.js' | sed 's|.*|/proc/&/status|'`;
 }

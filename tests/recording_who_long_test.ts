@@ -51,7 +51,7 @@ wait ssd.submit(read, lba: 8, into: buf)
 n = 3
 `;
 
-/** Reads the machine's data about a thing, as text; \`-\` if the machine has no such data. */
+/** Reads the machine's data about a thing, as text; `-` if the machine has no such data. */
 type Probe = (paused: PausedRun) => string;
 
 /**

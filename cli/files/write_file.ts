@@ -1,5 +1,5 @@
 /**
- * Writes every file that a command writes.
+ * Writes the files of all commands.
  *
  * A cloned repository can contain links, pipes and devices under any name, also under names that
  * dmalab chooses. Therefore dmalab writes only regular files inside the named folder. It writes a
@@ -35,7 +35,7 @@ export type OutputTarget =
   /** A name that dmalab chose, below a folder: no link on the path is followed. */
   | { readonly folder: string; readonly name: string };
 
-/** A target that dmalab chooses itself, next to a file with a checked path. */
+/** The target for a path that dmalab chose itself, next to a file with a checked path. */
 export function beside(path: string): Exclude<OutputTarget, string> {
   return { folder: dirname(path), name: basename(path) };
 }

@@ -105,8 +105,8 @@ class TreeBuilder {
       name,
       domain,
       rootBus,
-      // The kernel searches its list for the first device on the root bus. This device may be a
-      // root port, so a root port may have the setting too.
+      // The kernel looks up the first device on the root bus in its list. This device may be a root
+      // port, so a root port may have the setting `whitelisted`, too.
       whitelisted: settings.whitelisted ??
         (ports.some((port) => port.settings.whitelisted === true) ? true : null),
       rootDevice: vendorDevice === undefined ? null : parseVendorDevice(vendorDevice),

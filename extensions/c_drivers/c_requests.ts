@@ -248,7 +248,7 @@ export class CRequests {
     request.end(known as BlkStatus);
   }
 
-  /** Ends a request's mappings that need no unmap, because the driver has finished with them. */
+  /** Ends a request's mappings that need no unmap. The driver has finished with these mappings. */
   takeBack(request: BlockRequest, device: DmaDevice): void {
     const { lent, machine } = this.kernel;
     if (machine.dma.dmaNeedUnmap(device)) return;

@@ -169,8 +169,8 @@ function notRun(
 }
 
 /**
- * The exit code: 1 if model and kernel differ. Otherwise a test that was not run is no success: if no test ran,
- * or a boot failed, the exit code is 2.
+ * The exit code: 1 if model and kernel differ. Otherwise 2 if no test ran or a boot failed, because
+ * a test that was not run is no success.
  */
 function exitCodeOf({ boots, failures, verdicts }: KernelRunReport): ExitCode {
   const has = (verdict: string) => verdicts.some(({ result }) => result.verdict === verdict);

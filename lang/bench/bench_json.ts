@@ -11,7 +11,7 @@ export interface HostTime {
   readonly spreadNs: number;
   /** The time of each round, in the order in which they ran. */
   readonly roundsNs: readonly number[];
-  /** Iterations of a round. */
+  /** Number of iterations of a round. */
   readonly iterations: number;
   /** False if the time was still changing when the rounds began. */
   readonly isSteady: boolean;

@@ -72,7 +72,7 @@ function textsEqual(left: string, right: string, context: ExecutionContext | nul
   return left === right;
 }
 
-/** Bytes that are compared between two charges. */
+/** Number of bytes that are compared between two charges. */
 const PART_BYTES = 4096;
 
 /**

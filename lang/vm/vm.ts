@@ -51,7 +51,7 @@ import { type LimitError, ScriptError } from "../values/script_error.ts";
 import { Closure, type Value } from "../values/value.ts";
 import { DebugHooks } from "./debug_hooks.ts";
 
-/** Instructions between two checks of the limits. */
+/** Number of instructions between two checks of the limits. */
 const SLICE_STEPS = 20_000;
 
 export class Vm {

@@ -58,7 +58,7 @@ export type BioRefusal =
  * ```
  */
 export class BioSplitter {
-  /** Segments of the piece that `next` returned. */
+  /** Number of segments of the piece that `next` returned. */
   nrSegments = 0;
   /** The status of a bio that `next` refused. */
   status: BlkStatus = BLK_STS.OK;
@@ -108,7 +108,10 @@ export class BioSplitter {
     }
   }
 
-  /** The fast path: a lone vector that fits without a walk. Leaves the gap bit unchanged. */
+  /**
+   * The fast path: whether a bio is a lone vector that fits without a walk. Leaves the gap bit
+   * unchanged.
+   */
   #fitsAtOnce(bio: Bio): boolean {
     const limits = this.#limits;
     if (limits.chunkSectors !== 0) return false;

@@ -159,7 +159,8 @@ export class IovaAllocator {
 
   /**
    * Frees a range into the cache of its size class.
-   * @param pfns The requested size, not the rounded size, because it decides the class.
+   * @param pfns The requested size, not the rounded size, because the requested size decides the
+   *   class.
    * @see rules/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {

@@ -93,7 +93,7 @@ export const AMD_V2: EntryFormat = {
   fields: X86_FIELDS,
 };
 
-/** `next` level of a leaf that encodes its size in its address. */
+/** Value of the field `next` in a leaf that encodes its size in its address. */
 const SIZE_IN_ADDRESS = 7;
 
 const hasOwnSize = ({ isLeaf, sizeBytes, spanBytes }: EntryFacts) =>

@@ -131,7 +131,8 @@ export class MappingWorld {
     this.#granule = granuleBytes;
     this.#dev = new DmaDevice("dev", {
       maskBits: options.maskBits,
-      // Linked pieces are adjacent, and the checker compares them with the device's longest segment.
+      // Linked pieces are adjacent, and the checker treats them together as one segment of the
+      // device.
       maxSegmentSizeBytes: 2 ** 31,
     });
     this.machine.iommu.attach(this.#dev);

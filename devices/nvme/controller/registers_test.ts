@@ -116,7 +116,7 @@ Deno.test("what a controller cannot be enabled with leaves it failed, not ready 
   };
   const [READY, FATAL] = [1, 2];
   assertEquals(status(CC), READY);
-  // Entry sizes, page sizes, command sets: each bit of their fields.
+  // Each bit of the fields for entry sizes, page size and command set: any change of it is fatal.
   for (const bit of [4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 20, 21, 22, 23]) {
     assertEquals(status((CC ^ 2 ** bit) >>> 0), FATAL, `bit ${bit}`);
   }

@@ -324,8 +324,9 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
 });
 
 Deno.test("a controller that does not even stop reaches no memory any more (nvme.md 5.1)", () => {
-  // The number of ignored stops. The driver tries to stop the controller, and tries again after the
-  // function's reset. It makes both tries once more before it gives up.
+  // The number of stops that the controller ignores. The driver makes up to four tries. It tries to
+  // stop the controller, and tries again after the function's reset. Before it gives up, it repeats
+  // these two tries.
   for (const ignored of [1, 2, 3, 4]) {
     const rig = new DriverRig();
     rig.controller.resetFunction = () => {};

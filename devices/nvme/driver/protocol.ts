@@ -125,9 +125,12 @@ export const CQE = { RESULT: 0, COMMAND_ID: 12 } as const;
 export const CREATE_CONTIGUOUS = 1;
 export const CREATE_INTERRUPTS = 2;
 
-/** Entries of the admin queues. */
+/** Number of entries of each admin queue. */
 export const ADMIN_DEPTH = 32;
-/** Tags of the admin queue; one more command id, 31, belongs to the asynchronous event request. */
+/**
+ * Number of tags of the admin queue; one more command id, 31, belongs to the asynchronous event
+ * request.
+ */
 export const ADMIN_TAGS = 30;
 
 /**

@@ -97,7 +97,10 @@ export class PeerProviders {
     return this.#machine.config.pciP2pdma;
   }
 
-  /** Registers a driver's function as a provider: 0, or -EOPNOTSUPP without the feature. */
+  /**
+   * Registers a driver's function as a provider.
+   * @returns 0, or -EOPNOTSUPP in a kernel without the feature.
+   */
   register(func: PciFunction): number {
     if (!this.built) return -ERRNO.EOPNOTSUPP;
     this.init(func);

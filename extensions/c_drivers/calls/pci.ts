@@ -112,7 +112,7 @@ export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => voi
   };
 }
 
-/** Releases the claims of all BARs. */
+/** Releases the claim of all BARs together; claims of single BARs stay. */
 export function giveRegionsBack(kernel: CKernel, pdev: number): void {
   kernel.regionsOf.delete(functionOf(kernel, pdev).name);
 }

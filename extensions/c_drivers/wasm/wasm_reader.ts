@@ -84,8 +84,8 @@ export interface ModuleShape {
   /** Offset of the code section's content: offsets in line tables are relative to it. */
   readonly codeAt: number;
   /**
-   * The code section, including its header: the offset of its first byte. `codeTo` is the offset
-   * after its last byte.
+   * Offset of the first byte of the code section, including its header. `codeTo` is the offset
+   * after the section's last byte.
    */
   readonly codeFrom: number;
   readonly codeTo: number;

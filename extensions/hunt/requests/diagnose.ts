@@ -53,8 +53,9 @@ export function hiddenDefect(
   const asked = new AskedRules();
   const before = violationsOf(each, { ...release, quirks: known }, asked.watch);
   for (const name of release.quirks) {
-    // If the run did not read a switch, the switch cannot change the run. There is an exception:
-    // without any switch, audits are stricter.
+    // If the run did not read a switch, the switch cannot change the run. There is an exception: in
+    // a run without any switch, audits are stricter, so the first switch may change it although the
+    // run did not read the switch.
     if (known.has(name) || (known.size > 0 && !asked.has(name))) continue;
     const after = violationsOf(each, { ...release, quirks: new Set([...known, name]) });
     const step = after.findIndex((violation, index) =>
@@ -76,7 +77,7 @@ export function lastRule(each: HuntCase, release: HuntRelease): string | null {
   return rule;
 }
 
-/** The switches other than `name` without which the last step of a case would not fail. */
+/** The switches, other than `name`, that are also needed for the last step of a case to fail. */
 export function neededBy(
   each: HuntCase,
   release: HuntRelease,
@@ -94,7 +95,10 @@ export function endsOf(each: HuntCase, release: HuntRelease): readonly (string |
   return run.ends;
 }
 
-/** The common part of two violations that are the same mistake: everything except the numbers. */
+/**
+ * The part of a violation that is equal in all violations of the same mistake: everything except
+ * the numbers.
+ */
 export function signatureOf(
   { kind, text }: Pick<Violation, "text"> & { readonly kind: string },
 ): string {

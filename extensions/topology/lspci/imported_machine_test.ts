@@ -249,7 +249,8 @@ Deno.test("which device is first on a root bus is a doubt where it could change 
   // Both bridges are known, and neither is refused alone.
   assertEquals(doubts(at("00:00.0", "8086:3c00"), at("80:00.0", "8086:3c01")), []);
   assertEquals(doubts(at("00:00.0", "8086:2020"), at("80:00.0", "8086:2020")), []);
-  // A bridge may be missing above one of the disks, whatever device is first on the disk's bus.
+  // A bridge above the second disk may be missing in the text. So the first device on that disk's
+  // bus need not be the first one on a root bus.
   const apart = machineOf(
     `${at("00:00.0", "8086:2020")}${bridge("00:01.0", "8086:6f02", [1, 1])}${DISK("01:00.0")}` +
       `${DISK("09:00.0")}Vendor ID: GenuineIntel\nCPU family: 6\n`,

@@ -56,7 +56,7 @@ export class LineBatch {
     }
   }
 
-  /** Finds line ends, testing four bytes at a time: most bytes are within lines. */
+  /** Finds line ends. Tests four bytes at a time, because most bytes are within lines. */
   #find(start: number, end: number): boolean {
     const { bytes } = this;
     const words = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);

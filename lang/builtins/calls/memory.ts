@@ -47,7 +47,7 @@ function checkCovered(
   );
 }
 
-/** The injection point at which an allocation of pages can fail. */
+/** Passes the injection point at which an allocation of pages can fail. */
 function passAllocation(context: ExecutionContext): void {
   const { faults } = context.lab.machine;
   if (faults === null || faults.errnoAt(INJECTION.alloc_pages) === 0) return;

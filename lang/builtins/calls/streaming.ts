@@ -35,7 +35,7 @@ interface MapCall {
 
 /**
  * The value of a mapping just made. Unless `unchecked` is set, an error cookie raises ENOMEM, and
- * for the checker the driver has tested the result.
+ * the checker counts the result as tested by the driver.
  */
 function mapped(context: ExecutionContext, asked: MapCall, unchecked: boolean): Mapping {
   const { dev, addr, sizeBytes } = asked;

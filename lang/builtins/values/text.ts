@@ -16,7 +16,7 @@ import type { ExecutionContext } from "../../values/execution_context.ts";
  * may be very slow.
  */
 const SHORT_CHARACTERS = 16;
-/** Characters between two charges of work, and the steps charged for each character. */
+/** Number of characters between two charges of work, and the steps charged for each character. */
 const STRIDE = 4096;
 const CHARACTER_STEPS = 1 / 2;
 

@@ -72,7 +72,7 @@ export class TypeMismatches {
   readonly #discarded = new Map<FunctionDeclaration, number>();
   /** Whether a value is in needless parentheses, for the values examined so far. */
   readonly #needless = new Map<Expression, boolean>();
-  /** The binding for each word: the resolution has a new one for every use. */
+  /** One binding for each word, because the resolution has a new binding for every use. */
   readonly #words = new Map<EnumValue, WordBinding>();
   readonly #items = new Map<Expression, MadeItem>();
   /** The item being checked, if its check is kept for the next version. */

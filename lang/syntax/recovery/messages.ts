@@ -121,9 +121,9 @@ function reportParserError(
 }
 
 /**
- * The operator that ends the last line with text above a token, if at least one line in between is
- * empty or has only a comment; otherwise null. Such an operator lacks its value, and the first word
- * of the next statement was read as that value.
+ * Looks above a token for the last line with text. Returns the operator at the end of that line, if
+ * at least one line in between is empty or has only a comment; otherwise null. Such an operator
+ * lacks its value, and the first word of the next statement was read as that value.
  */
 function operatorAbove(
   token: IToken,

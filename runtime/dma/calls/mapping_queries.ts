@@ -13,7 +13,7 @@ import { directAddress } from "../paths/map_branch.ts";
 /** "No limit" for a size: the largest exact integer. The kernel uses all ones. */
 export const UNLIMITED_BYTES: Bytes = Number.MAX_SAFE_INTEGER;
 
-/** Pages of the largest range that the IOVA caches keep. */
+/** Number of pages of the largest range that the IOVA caches keep. */
 const CACHED_RANGE_PAGES = 32;
 /**
  * The default last address of the zone for DMA memory. Without translation, a device's mask has to

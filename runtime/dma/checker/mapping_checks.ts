@@ -45,7 +45,8 @@ export class MappingChecks {
     this.#newest = record;
     device.hint(dma, record);
     this.checkAreas(dev, record);
-    // In dma_map_single(), the kernel warns of memory that is no RAM: `checkAreas` has reported it.
+    // In dma_map_single(), the kernel itself warns of memory that is no RAM, and `checkAreas` has
+    // reported that. Therefore `checkMemory` reports such memory for other calls only.
     if ((attrs & DMA_ATTR.MMIO) === 0) {
       ledger.checkMemory(dev, phys, sizeBytes, made !== MADE.SINGLE);
     }
@@ -152,8 +153,8 @@ export class MappingChecks {
   }
 
   /**
-   * Called when the driver has finished with a mapping that needs no unmap, and therefore makes no
-   * unmap call: the device may no longer use the mapping.
+   * Called when the driver has finished with a mapping that needs no unmap, so that the driver
+   * makes no unmap call. The device may no longer use the mapping.
    */
   through(dev: DmaDevice, dma: number, sizeBytes: Bytes, dir: DmaDirection): void {
     const ledger = this.ledger;

@@ -32,7 +32,7 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   pt: { ...NO_IOMMU, mode: "passthrough" },
   none: NO_IOMMU,
   swiotlb: { ...NO_IOMMU, forcesBounce: true },
-  // First-stage tables: a variation with the word `strict` changes the mode.
+  // First-stage tables. A variation with the word `strict` changes the mode.
   x86: { ...NO_IOMMU, mode: "lazy", model: "vtd_first_stage" },
   // This IOMMU caches non-present entries, so that the kernel is strict whatever mode was
   // requested. The invalidations of this IOMMU were not recorded.
