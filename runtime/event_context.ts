@@ -54,7 +54,7 @@ export class EventContext implements EventOrigin {
     return before;
   }
 
-  /** Restores a previous context, and so also leaves what was entered since and not left. */
+  /** Restores a previous context. This also leaves every context that was entered since then. */
   leave({ cpu, device, request, site }: EventOrigin): void {
     this.become(cpu, device, request, site);
   }

@@ -22,7 +22,7 @@ interface Heading {
 /** The level of a named paragraph, `**T.45**`: below every heading. */
 const PARAGRAPH = 9;
 
-/** The first cell of a row that has several numbers: `12, 13`. */
+/** Matches the first cell of a row that has several numbers: `12, 13`. */
 const NUMBERS = /^\d+(?:, \d+)+$/;
 
 /** One page, cut at its headings. */

@@ -5,7 +5,7 @@
  */
 import type { InitFile } from "./init_file.ts";
 
-/** The report of a job, in the form of JUnit. */
+/** File name of a job's report, in the form of JUnit. */
 export const REPORT = "scenarios.xml";
 
 const NODE_RELEASE = 22;

@@ -40,8 +40,8 @@ export interface PrintOptions {
    */
   readonly trace: TraceForm | null;
   /**
-   * Patterns for names: only tests with a name that one of them matches; all tests for an empty
-   * list.
+   * Patterns for names: only tests with a name that one of them matches run. With an empty list,
+   * all tests run.
    */
   readonly matches: readonly NameMatch[];
   /** The seed in place of the seeds that the files name; null to use the seeds of the files. */
@@ -108,8 +108,8 @@ export function startPrinting(
 
 /**
  * Prints the failures and the summary.
- * @returns The exit code of an error if no test was selected. The exit codes of the files are not
- *   included.
+ * @returns The exit code of an error if no test was selected; otherwise that of success. The exit
+ *   codes of the files are not included.
  */
 export function printReports(
   reports: readonly RunReport[],

@@ -13,7 +13,7 @@ const BUFFER = 0x10_0000;
 const LIST = 0x9000;
 const NEXT_LIST = 0xb000;
 const METADATA = 0x30_0000;
-/** A page that no device can access. */
+/** Address of a page that no device can access. */
 export const UNREACHABLE_AT = 0x55 * 4096;
 const HOLE_AT = UNREACHABLE_AT;
 
@@ -42,7 +42,7 @@ export interface PlacedCommand {
 
 /** A command that succeeds. */
 interface WellFormedCommand extends PlacedCommand {
-  /** Admin commands to run before the command, which succeed too. */
+  /** Admin commands to run before the command. They succeed too. */
   readonly first: readonly CommandFields[];
 }
 
@@ -181,7 +181,7 @@ const SHADOW = well({ opcode: 0x7c, prp1: 0xa000, prp2: 0xb000 }, {
   on: { shadowDoorbells: true },
 });
 
-/** Creates queues of 64 entries; contiguous, with interrupts. */
+/** Commands that create queues of 64 entries; contiguous, with interrupts. */
 const NEW_CQ = well({ opcode: 0x05, prp1: 0xa000, dwords: { 10: 0x003f_0002, 11: 0x0002_0003 } });
 const NEW_SQ = well({ opcode: 0x01, prp1: 0xa000, dwords: { 10: 0x003f_0002, 11: 0x0001_0001 } });
 const DELETE_SQ = well(dword10(0x00, 1));

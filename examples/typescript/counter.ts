@@ -1,13 +1,17 @@
 /**
- * A device of one's own: a counter with a doorbell, which writes how often it was rung into memory.
- * What it brings is one record, `COUNTER`; `laboratory` takes it, and nothing else is edited.
+ * A custom device: a counter with a doorbell. It writes into memory how often the doorbell was
+ * rung. One record, `COUNTER`, describes the device and is passed to `laboratory`. Nothing else is
+ * edited.
  */
 import * as lab from "dmalab";
 import { recordRun, rowsAt, runsOf } from "dmalab/recording";
 
 const { BOOL, DMA, INT, TEXT } = lab.eventField;
 
-/** Its registers: writing the first rings, reading it gives the count. */
+/**
+ * Offsets of the counter's registers, and the size of their window. A write to `BELL` rings the
+ * doorbell; a read of it gives the count.
+ */
 const BELL = 0, PAGE_LOW = 4, PAGE_HIGH = 8, WINDOW_BYTES = 4096;
 
 const SETTINGS = {

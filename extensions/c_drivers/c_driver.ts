@@ -597,8 +597,9 @@ function isHostStackFull(error: Error): boolean {
 const OTHER_TYPE = "Cannot convert ";
 
 /**
- * The message for a call through a null pointer. An example is an entry in a driver's table of
- * functions, if the driver never set this entry.
+ * The message for a call through a null pointer, or through a pointer to anything but a function of
+ * the expected type. A driver's table of functions, for example, has a null pointer in each entry
+ * that the driver never set.
  */
 const NO_FUNCTION = "Calls a null pointer, or what is not a function of that type";
 

@@ -100,7 +100,10 @@ export class TornText {
     this.#sound.set(source, sound);
   }
 
-  /** Adds the words of the text between statements: comments, or text that was skipped. */
+  /**
+   * Adds the words of the text between statements, which the parser has skipped. Comments are left
+   * out.
+   */
   #addBetween(text: string): void {
     const unread = text.replaceAll(/#.*/g, "");
     if (/\S/.test(unread)) this.#onlyCases = false;

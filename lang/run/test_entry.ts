@@ -36,7 +36,7 @@ export interface TestEntry {
   readonly combination: string;
   /** The place of the test's or bench's name. */
   readonly span: Span;
-  /** The test is declared with `skip` and is not run. */
+  /** True if the test is declared with `skip` and is not run. */
   readonly skip: boolean;
   /** The configuration from which the machine is built. */
   readonly config: LabConfig;
@@ -55,7 +55,7 @@ export interface TestEntry {
    */
   readonly axes: readonly VariantSetting[];
   /**
-   * For a table: the values of its row.
+   * For a test with a table: the values of the test's row.
    * @internal
    */
   readonly args: readonly Value[];

@@ -51,9 +51,9 @@ export function whyView(recording: RecordedRun, position: Position): WhyView | n
 }
 
 /**
- * The last decision at or before a position that belongs to the same request as the position's event (or
- * to no request, if the event belongs to none), whether it caused the event or not. Null if there is no
- * such decision.
+ * The last decision at or before a position, whether it caused the position's event or not. The
+ * decision belongs to the same request as that event, or to no request if the event belongs to
+ * none. Null if there is no such decision.
  */
 export function lastDecisionView(recording: RecordedRun, position: Position): WhyView | null {
   const { log } = recording;

@@ -11,7 +11,7 @@ export interface SmmuEvent {
   readonly number: number;
   readonly name: string;
   readonly section: string;
-  /** The record contains the input address and the bits that describe the access. */
+  /** Whether the record contains the input address and the bits that describe the access. */
   readonly hasAddress: boolean;
 }
 

@@ -106,7 +106,7 @@ export class AddressSpace {
     return this.#areas.nextStart(virt);
   }
 
-  /** Whether the 2 MiB around an address are mapped by a table of small pages or by a huge page. */
+  /** True if the 2 MiB around an address have a table of small pages or a huge page. */
   hasTable(virt: number): boolean {
     return !this.#pages.canBeHuge(pageOf(virt));
   }

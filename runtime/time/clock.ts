@@ -24,8 +24,8 @@ interface Timer {
   readonly atNs: Nanoseconds;
   readonly handler: TimerHandler;
   /**
-   * The device, request and site of the code that armed the timer. There is no CPU, because the CPU is
-   * the one on which the timer expires.
+   * The device, request and site of the code that armed the timer. There is no field for a CPU,
+   * because the timer runs on the CPU on which it expires.
    */
   readonly device: string | null;
   readonly request: number | null;
@@ -164,7 +164,7 @@ export class VirtualClock {
     if (next === undefined) return;
     invariant(next.atNs <= this.nowNs, "A timer fires before its time");
     const { cpu, device, request, site } = this.context;
-    // In captures, a timer's frees go to the caches of the CPU on which it expires.
+    // In captures, a timer frees into the caches of the CPU on which it expires.
     this.context.become(cpu, next.device, next.request, next.site);
     try {
       next.handler.timerExpired();

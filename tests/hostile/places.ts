@@ -128,7 +128,7 @@ function use(
   };
 }
 
-/** For a path that is a folder of dmalab. */
+/** Argument of `use()` for a path that is a folder of dmalab. */
 const FOLDER = { isFolder: true } as const;
 
 export const USES: readonly Use[] = [
@@ -176,7 +176,7 @@ export const USES: readonly Use[] = [
 const PATIENCE_MS = 300_000;
 
 /**
- * Runs all of these command lines in one process. @param folder The folder for the file that lists
+ * Runs all command lines of `todo` in one process. @param folder The folder for the file that lists
  * the command lines.
  */
 export async function doAll(todo: readonly Todo[], folder: string): Promise<readonly Done[]> {
@@ -285,6 +285,6 @@ function judge({ place, words }: Use, { errors, exitCode, output }: Done): void 
   assert(!said.includes("E0999"), said);
   assert(said.includes(place), said);
   assertMatch(said, /cannot (?:read|write|use|add to) "|there is no scenario/i);
-  // A session continues after the error, so that its exit code is not checked.
+  // A session continues after the error. Therefore its exit code is not checked.
   if (!words[0]!.startsWith(":")) assertEquals(exitCode, 2, said);
 }

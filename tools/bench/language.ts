@@ -1,4 +1,4 @@
-/** Speed of compiling scripts, and of running them. */
+/** Speed of checking scripts, and of running them. */
 import { checkProgram, loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { type Program, runProgramWith } from "@dmalab/lang/run";
@@ -11,10 +11,10 @@ import { secondsOf } from "./cpu_time.ts";
 const ROUNDS = 15;
 const WARM_UPS = 6;
 
-/** Number of lines of the compiled file. */
+/** Number of lines of the checked file. */
 const LINES = 10_000;
 
-/** A function and a test like those of the examples; the compiled file repeats this text. */
+/** A function and a test like those of the examples; the checked file repeats this text. */
 const PIECE = `
 # What the disk makes of a scattered buffer, number N.
 fn total_N(sizes, extra) {
@@ -74,7 +74,7 @@ export function readProgram(text: string): Program {
   return program;
 }
 
-/** Milliseconds for compiling 10,000 lines. */
+/** Milliseconds for reading and checking 10,000 lines. */
 export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const source = new SourceFile("bench.dma", longFile());
   const read = () => {

@@ -23,7 +23,7 @@ const QUEUE_DEPTH = 32;
 const REQUESTS = 4_000_000;
 const REQUESTS_LONG = 100_000_000;
 const MIB = 2 ** 20;
-/** The upper half of the contents of a fresh disk's first 8 bytes. */
+/** The upper half of a fresh disk's first 8-byte word. */
 const FRESH_TAG = 0x5a00_0000;
 
 export interface ReadOptions {

@@ -175,7 +175,10 @@ async function writeProject(folder: string): Promise<void> {
   renew(join(folder, "tsconfig.json"), JSON.stringify(projectOf(folder, imports), null, 2));
 }
 
-/** Errors about Deno's libraries: comments refer to them, but only Deno's own compiler knows them. */
+/**
+ * Errors about Deno's libraries: comments refer to these libraries, but only Deno's own compiler
+ * knows them.
+ */
 const NOT_KNOWN = /^[^\n]*error TS2726: Cannot find lib definition for 'deno\.[^\n]*\n?/gm;
 
 /**

@@ -213,8 +213,8 @@ function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): P
 }
 
 /**
- * Letters for the use of addresses. If one letter represents several uses, the use that comes first
- * in this list is shown.
+ * Letters for the use of addresses. If the pages of one letter have several uses, the use that
+ * comes first in this list is shown.
  */
 const LETTERS = { new: "+", gone: "-", mapped: "#", reserved: ":" } as const;
 const KINDS = ["new", "gone", "mapped", "reserved"] as const;

@@ -23,7 +23,7 @@ const LAST_PAGE = 2n ** 64n - 4096n;
 
 const { TRANSFER_ERROR, TOO_MANY, DATA_LENGTH } = STATUS;
 
-/** One walker for several walks; its list of ranges contains a range of an earlier walk. */
+/** A walker for several walks. The list of ranges begins with a range, as after an earlier walk. */
 function bench() {
   const memory = new FlatMemory();
   const events = new EventStream(new VirtualClock());

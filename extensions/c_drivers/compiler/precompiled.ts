@@ -17,7 +17,7 @@ const SETTINGS = "lab/generated/autoconf.h";
 
 /** Arguments that do not affect a header: output, and the visibility of a file's own functions. */
 const OF_FILE = ["-S", "-emit-llvm", "-fvisibility=hidden"];
-/** The files that the compiler lists with `-H`. */
+/** Matches a file that the compiler lists with `-H`. */
 const READ = /^\.+ (.+)$/gm;
 const MACRO = /^[ \t]*#[ \t]*(?:define|undef)[ \t]+(\w+)/gm;
 /**

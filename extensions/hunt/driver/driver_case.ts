@@ -51,7 +51,7 @@ export type CaseViolationKind =
 
 export interface CaseViolation {
   readonly kind: CaseViolationKind;
-  /** A sentence without its full stop. */
+  /** The violation, as a sentence without its full stop. */
   readonly text: string;
 }
 
@@ -86,7 +86,7 @@ export interface DriverHuntResult {
   readonly layouts: number;
   /** Number of layouts that the driver does not accept. */
   readonly leftOut: number;
-  /** All cases with up to this number of pieces were tried; 0 if none were. */
+  /** All cases with up to this number of pieces were tried; 0 if there is no such number. */
   readonly allUpTo: number;
   /** Whether some cases were drawn at random. */
   readonly drawn: boolean;

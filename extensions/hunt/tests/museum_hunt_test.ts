@@ -56,8 +56,8 @@ Deno.test("the test alone names the defect of the page, and without its switch t
   const { scenario } = blocks();
   const broken = recordingOf(scenario);
   assertEquals(broken.failure?.code, "E0901");
-  // The two incidents come from the checker, not from the kernel: an entry that is data, and the
-  // memory at which it points.
+  // The two incidents come from the checker, not from the kernel. They are about an entry that is
+  // data, and about the memory at which the entry points.
   assertEquals(broken.table("incidents").count, 2);
   assertEquals(recordingOf(scenario.replace(/ {2}quirks = .*\n/, "")).failure, null);
 });

@@ -26,8 +26,8 @@ export interface Selection {
 }
 
 /**
- * The address ranges in a list of values: one from each address, all with the first size in the
- * list.
+ * The address ranges in a list of values: a range begins at each address, and has the first size in
+ * the list.
  */
 export function spansOf(values: readonly Omit<CellView, "text">[]): readonly AddressSpan[] {
   const size = values.find(({ name }) => name === "size_bytes" || name === "length_bytes")?.value;

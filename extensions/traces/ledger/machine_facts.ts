@@ -32,8 +32,8 @@ export class MachineFacts {
   /** The IOMMU's hardware, by its name in `iommu.model`, or null. */
   model: string | null = null;
   /**
-   * When IOTLB entries are invalidated, for groups without a type that determines the time; null if
-   * unknown.
+   * When IOTLB entries are invalidated: at once (`strict`) or later (`lazy`). Used for groups
+   * without a type that determines this; null if unknown.
    */
   invalidation: "strict" | "lazy" | null = null;
   /** The bounce pool's size; null when unknown. */
@@ -63,7 +63,7 @@ export class MachineFacts {
     this.#boot(text);
   }
 
-  /** Whether a line describes how addresses of a device are made. */
+  /** Whether any line so far describes how addresses of a device are made. */
   get isAboutDevices(): boolean {
     return this.groupTypes.size > 0 || this.#inGroup.size > 0 || this.pool !== null;
   }

@@ -19,7 +19,8 @@ const ONCE =
   "MiB. The result is a constant: `forall`, `with` and the machine block can use it.";
 
 /**
- * The error of a call that reads a data file during a run: such calls are evaluated before the run.
+ * The error of a call that would read a data file during a run. Calls that read data files are
+ * evaluated before the run.
  */
 function tooLate(): never {
   throw new ScriptError("E0707", "A data file is read before the run");

@@ -89,8 +89,8 @@ function groups(unknown: readonly UnknownName[]): UnknownName[][] {
 }
 
 /**
- * The unused binding that probably should have the name of these uses; null if the uses are
- * misspelled.
+ * The unused binding with a misspelled name, if these uses probably have the correct name. Null if
+ * the uses are misspelled.
  */
 function misspelled(
   uses: readonly UnknownName[],

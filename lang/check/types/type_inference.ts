@@ -628,8 +628,9 @@ export class TypeInference {
   }
 
   /**
-   * Reports an entry with a name that probably lacks a space: the program reads `size`, but the
-   * record is written `{ sizemax: 4KiB }`. The error is shown at the entry.
+   * Reports an entry with a name that begins with the name that the program reads: a space is
+   * probably missing in the entry's name. Example: the program reads `size`, but the record is
+   * written `{ sizemax: 4KiB }`. The error is shown at the entry.
    */
   #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, StructuralType>): boolean {
     const { span, text } = field;
