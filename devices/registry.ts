@@ -41,7 +41,7 @@ export type PortKinds = typeof PORT_KINDS;
 /** The keyword of a block that is not a device. */
 export type PortWord = keyof PortKinds;
 
-/** The blocks of the `pci` part of a machine. */
+/** The keyword of any block of the `pci` part of a machine. */
 export type PciNodeKind = PortWord | DeviceWord;
 
 /**

@@ -74,7 +74,7 @@ export class Platform {
    */
   readonly areas: KernelAreas;
   /**
-   * Whether the running code may sleep.
+   * The context of the running code, which says whether that code may sleep.
    * @internal
    */
   readonly context = new CpuContext();

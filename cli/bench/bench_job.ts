@@ -77,7 +77,7 @@ export async function runBenchJob(
 
 type PlannedBench = BenchJob & { readonly kind: "bench" };
 
-/** The cells of one file, in several workers. */
+/** A plan for the cells of one file, which run in several workers. */
 export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
   #next = 0;
   #shown = 0;

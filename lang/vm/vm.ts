@@ -59,7 +59,7 @@ export class Vm {
   readonly registry: Registry;
   readonly machine: LabMachine;
   readonly limits: Limits;
-  /** Values of constants, names of the machine and a session's variables. */
+  /** The values of constants, of names of the machine, and of a session's variables. */
   readonly globals: (Value | undefined)[] = [];
   readonly reached = new Set<number>();
   assertions = 0;

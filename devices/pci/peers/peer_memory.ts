@@ -33,7 +33,7 @@ export class PeerMemory {
     return this.#free.intervals().reduce((sum, [start, end]) => sum + (end - start), 0);
   }
 
-  /** Adds a range of whole pages, not yet in the pool. */
+  /** Adds a range of whole pages that is not in the pool yet. */
   add(basePhys: PhysAddr, sizeBytes: Bytes): void {
     invariant(sizeBytes > 0, "No peer memory is added");
     this.#sizeBytes += sizeBytes;

@@ -31,9 +31,9 @@ const LIBRARY = [...PLACED, "-gline-tables-only"];
 const OUR_LIBRARY = /^dmalab\/.*\.c$/;
 /** An init function of a module: `module_init()`, `module_pci_driver()`, … */
 const INIT = /^[ \t]*(?:module_init|(?:builtin|module)_\w*driver|int[ \t]+init_module)[ \t]*\(/m;
-/** A program that runs on the build machine. */
+/** Matches the source of a program that runs on the build machine. */
 const PROGRAM = /\bint\s+main\s*\(/;
-/** Hides functions from scripts. */
+/** Argument that hides functions from scripts. */
 const HIDDEN = "-fvisibility=hidden";
 /** Functions that the compiled code calls although LLVM IR does not name them. */
 const COMPILERS_OWN = ["__multi3"];

@@ -58,7 +58,7 @@ Deno.test("the list is asked about the first device if it is 00.0 or a root port
     device: 0x2031,
   });
   assertEquals(first("00:05.0 0880: 8086:2034\n\tControl: Mem+\n\n"), null);
-  // A device with only one known number cannot be on a list.
+  // A device with only one known number (of vendor and device) cannot be on a list.
   const quoted = (vendor: string, device: string) =>
     first(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\tControl: Mem+\n\n`);
   assertEquals(quoted("Intel [8086]", "Thing [6f00]"), { vendor: 0x8086, device: 0x6f00 });

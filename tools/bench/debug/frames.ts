@@ -20,7 +20,7 @@ const STRIDE = 997;
 class Presser {
   readonly #inputs = new Queue<TerminalInput>();
   #drawn = () => {};
-  /** Bytes of the last frame. */
+  /** Number of bytes of the last frame. */
   frameBytes = 0;
   readonly #said: string[] = [];
   readonly tool: Debugger;
