@@ -106,7 +106,7 @@ export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES):
   return new Lab(config, machine, topology, devices, registry);
 }
 
-/** For each device of a PCI tree that shares its IOMMU domain, the name of that domain. */
+/** The name of the IOMMU domain of each device that shares its domain with other devices. */
 export function domainSharers(pci: LabConfig["pci"]): ReadonlyMap<string, string> {
   const { devices, ...tree } = buildPciTree(pci);
   return new Map(

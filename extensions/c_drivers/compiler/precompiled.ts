@@ -40,7 +40,7 @@ interface Precompiled {
 export class PrecompiledHeaders {
   /**
    * Precompiled headers by arguments, headers and settings. The value is "wanted" if only one file has
-   * needed the header so far, and null if the headers do not compile.
+   * needed the headers so far, and null if the headers do not compile.
    */
   readonly #made = new Map<string, Precompiled | "wanted" | null>();
 
@@ -56,8 +56,8 @@ export class PrecompiledHeaders {
     args: readonly string[],
     files: Unit["files"],
   ): Promise<{ readonly args: readonly string[]; readonly files: ClangFiles } | null> {
-    // Precompiled headers are not used with full debug information, because it would describe the
-    // header's types in another order.
+    // Precompiled headers are not used with full debug information, because the debug information
+    // would describe the headers' types in another order.
     const isDescribed = args.includes("-gdwarf-4") && !args.includes("-gline-tables-only");
     if (!args.includes("-emit-llvm") || isDescribed) return null;
     const headers = SETS.find((set) => set.every((name) => `${INCLUDES}/${name}` in files));
@@ -108,9 +108,10 @@ function isFolder(args: readonly string[], at: number): boolean {
 }
 
 /**
- * Whether a file includes every text that was read for the precompiled header. A macro must not
- * change the meaning of these texts. So no word in them may be a macro that the file defines before
- * its last include, or that another header in the file's folder defines.
+ * Whether a precompiled header can be used for a file. The file must include every text that was
+ * read for the header, and no macro may change the meaning of these texts. So no word in them may
+ * be a macro that the file defines before its last include, or that another header in the file's
+ * folder defines.
  */
 function fits({ read }: Precompiled, path: string, files: Unit["files"]): boolean {
   if ([...read].some(([each, content]) => files[each] !== content)) return false;

@@ -62,8 +62,8 @@ export const REQUEST_FIELDS: Readonly<
  * the model.
  *
  * @param isTranslated Whether the IOMMU translates. If not, the number is 0, because only mappings
- *   of the IOMMU are counted: without translation the driver may leave out unmaps, so that its
- *   calls do not show the number.
+ *   of the IOMMU are counted. Without translation the driver may leave out unmaps, so its calls do
+ *   not show the number of live mappings.
  */
 export function liveOf({ map, unmap }: TracedRequest, isTranslated: boolean): number {
   const count = (list: readonly Step[], kinds: ReadonlySet<StepKind>) =>

@@ -17,8 +17,8 @@ import { param } from "../describe/parameters.ts";
 const ENTRIES = ["answer", "rule", "hint"] as const;
 
 /**
- * One item of `wrong`: a record with the three entries. The wrong answer must have the same kind as
- * the right answer.
+ * One item of `wrong`: a record with the entries `answer`, `rule` and `hint`. The wrong answer must
+ * have the same kind as the right answer.
  */
 function wrongAnswer(item: Value, right: Value, context: ExecutionContext): WrongAnswer {
   const [answer, rule, hint] = item instanceof RecordValue
