@@ -1,4 +1,4 @@
-/** Errors of the operating system: bugs of neither dmalab nor a script. */
+/** Errors of the operating system, which are bugs neither of dmalab nor of a script. */
 import { host } from "./host.ts";
 
 /** Whether an error comes from the operating system: a missing file, a full disk. */

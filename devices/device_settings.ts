@@ -28,7 +28,8 @@ import { type PciIommuGroup, requesterOf } from "./pci/iommu_groups.ts";
 import type { PciFunction } from "./pci/pci_function.ts";
 
 /**
- * Defaults of a kind of device for settings of the DMA layer that the device's driver would set.
+ * Defaults for settings of the DMA layer that a device's driver would set. Each kind of device has
+ * its own defaults.
  * @internal
  */
 export interface DmaDefaults {
@@ -137,7 +138,10 @@ export const P2PMEM = setting("p2pmem", pages(4 * KIB, TIB, { none: 0 }), 0, {
   doc: "Memory of the device that peers may use; only whole multiples of 2 MiB are provided.",
 });
 
-/** Upper limit: firmware reserves far less, and each page takes a page-table entry. */
+/**
+ * Upper limit of a region's size: firmware reserves far less, and each page takes a page-table
+ * entry.
+ */
 const MAX_DIRECT_BYTES: Bytes = 4 * GIB;
 
 type CommonSettings = SettingsOf<DeviceSettings>;

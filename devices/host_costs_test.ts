@@ -29,7 +29,7 @@ function home() {
   return { memory, pages: new PageAllocator(memory), random: new Random(1) };
 }
 
-/** A row: the action, the memory retained after it, and its work. */
+/** A row: the action's name, the memory retained after the action, its work, and the action. */
 type Row = readonly [what: string, heldBytes: number, units: number, act: () => void];
 
 function holds(budget: HostBudget, rows: readonly Row[]): void {

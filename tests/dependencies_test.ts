@@ -86,8 +86,8 @@ Deno.test("the page says of each package that is at hand what the package says",
 });
 
 /**
- * Packages that no user gets with dmalab. Tests and builds need them, or drivers in C need them and
- * download them.
+ * Packages that no user gets with dmalab. Tests and builds need them, or they are downloaded when
+ * drivers in C need them.
  */
 const NOT_BUNDLED = [
   "@xterm/headless",

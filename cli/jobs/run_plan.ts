@@ -18,7 +18,7 @@ export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
   next(): J | null;
   /** Called with each message of a job; the last message has the kind `end`. */
   receive(job: J, message: M): void;
-  /** Whether all wanted results have arrived: running jobs are then terminated. */
+  /** Whether all wanted results have arrived. If so, running jobs are terminated. */
   isComplete(): boolean;
 }
 

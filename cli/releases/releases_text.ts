@@ -14,7 +14,7 @@ import { CHANGE_WORDS } from "./change_words.ts";
 /** Between two columns. */
 const GAP = "  ";
 const INDENT = "    ";
-/** At least this much of a name is shown, on any screen. */
+/** At least this many columns of a name are shown, on any screen. */
 const LEAST_NAME_COLUMNS = 8;
 
 /** Colours and width of the text. */
@@ -78,8 +78,8 @@ function releaseRuns(tests: readonly TestOutcomeChanges[]): readonly ReleaseRun[
 
 /**
  * A table with a row for each test with a changed outcome, and a column for each group of
- * neighbouring releases with equal outcomes. Each row has the number by which the reasons refer to
- * its test.
+ * neighbouring releases with equal outcomes. Each row begins with a number, by which the list of
+ * causes refers to the test.
  */
 function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;

@@ -58,7 +58,7 @@ export interface DiskBuffer {
   readonly segments: readonly BioVec[];
 }
 
-/** The parameters of a read or write besides its operation. */
+/** The parameters of `submit` besides the operation. */
 export interface SubmitOptions {
   /** First logical block. Default 0. */
   readonly lba?: number;
@@ -392,7 +392,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
 
   /**
    * Warns about a command for a controller without SGLs: such a command does not tell the
-   * controller how long the memory is that the controller may access.
+   * controller the length of the memory.
    *
    * @see rules/block.md 1.8
    */
@@ -409,8 +409,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * A request of one bio that need not be split; null if the bio would have to be split. If the
-   * vectors do not fit into a bio, they also have more segments than any queue of the driver takes.
+   * A request of one bio that need not be split; null if the bio would have to be split. That
+   * includes vectors that do not fit into a bio: they also have more segments than any queue of the
+   * driver takes.
    */
   #uncut(
     { metadata, op, sizeBytes }: Bio,

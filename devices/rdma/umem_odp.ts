@@ -29,7 +29,7 @@ import { singleMappedPages } from "./single_mapped_pages.ts";
 
 const DIRTY = eventId("odp.dirty");
 
-/** Pages of 4 KiB, or of 2 MiB if huge pages are requested. */
+/** Shifts of the page sizes: 4 KiB, or 2 MiB if huge pages are requested. */
 const PAGE_SHIFT = 12;
 const HUGE_PAGE_SHIFT = 21;
 
@@ -88,7 +88,7 @@ export class UmemOdp {
     return (this.end - this.start) / this.pageBytes;
   }
 
-  /** The entry that contains an address. */
+  /** Index of the entry that contains an address. */
   indexOf(virt: number): number {
     return Math.floor((virt - this.start) / this.pageBytes);
   }
@@ -129,8 +129,8 @@ export class UmemOdp {
     const { pages } = this;
     let unmapped = 0;
     for (let index = first; index < first + entries; index++) {
-      // Skips an unused entry. `pages.unmap()` would return false for it. If gigabytes of memory
-      // were never touched, it would also emit an event for each of their pages.
+      // Skips an unused entry, for which `pages.unmap()` would return false. If gigabytes of memory
+      // were never touched, `pages.unmap()` would also emit an event for each of their pages.
       if (!pages.isUsed(index)) continue;
       const writable = (pages.access(index) & TABLE_WRITE) !== 0;
       if (pages.unmap(index)) {

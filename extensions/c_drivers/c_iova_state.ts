@@ -25,7 +25,7 @@ export function showState(kernel: CKernel, at: number, state: DmaIovaState): voi
 }
 
 /**
- * Reads the state at an address in C's memory, even if C itself has written these values. The
+ * Reads the values of the state at an address in C's memory, even if C itself has written them. The
  * kernel uses them in the same way.
  */
 export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {

@@ -55,6 +55,7 @@ export class CStubs {
   /**
    * Notes that the driver frees a structure that a stub has returned. The next call of the stub
    * returns another structure.
+   * @returns False if no stub has returned this structure.
    */
   frees(at: number): boolean {
     const [name] = this.#structs.entries().find(([, start]) => start === at) ?? [];

@@ -304,8 +304,8 @@ export function apiOf(event: MachineEvent): string {
 }
 
 /**
- * Events of the mapping's own calls belong to the mapping's life, even if they are just before its
- * start or after its end.
+ * Whether an event belongs to a mapping's life. Events of the mapping's own calls belong to it,
+ * even if they are just before its start or after its end.
  */
 function near(event: MachineEvent, created: MachineEvent, ended: MachineEvent | null): boolean {
   if (event.seq >= created.seq && event.seq <= (ended?.seq ?? Infinity)) return true;

@@ -123,7 +123,7 @@ export class FunctionCompiler {
    */
   #trial: Pick<TrialDuty, "word" | "trial"> | null = null;
   /**
-   * The expression of the current expression statement; if it is a race, the race is a whole
+   * The expression of the current expression statement. A race that is this expression is a whole
    * statement.
    */
   #raceStatement: Expression | null = null;

@@ -38,7 +38,7 @@ export interface PicturePage {
   readonly writtenSeq: number | null;
 }
 
-/** A fact about a mapping: a name, and events or words. */
+/** A fact about a mapping, with a name and a text. */
 export interface PictureFact {
   readonly name: string;
   readonly text: string;

@@ -2,7 +2,7 @@
  * Checks that the data structures of a machine are consistent. The checks are too expensive to run
  * always.
  *
- * The tests and the hunt start the audit; without it, an activity costs one null check more. Data
+ * The tests and the hunt start the audit; elsewhere it costs each activity one null check. Data
  * structures that a driver's mistake could break are checked only if the audit's settings exclude
  * such mistakes. For example, a range that is unmapped twice lies in two magazines, in dmalab as in
  * the kernel.

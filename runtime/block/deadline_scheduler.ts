@@ -110,7 +110,8 @@ export class DeadlineScheduler<R extends BlockRequest> {
    * Called when a request has grown: joins it to the request that it now touches, if both requests
    * still wait in the scheduler.
    *
-   * @returns The joined pair, with its later request removed from the queue; or null.
+   * @returns The joined pair. `gone`, the request at the higher sector, is removed from the queue.
+   *   Null if nothing is joined.
    */
   joinNeighbour(
     merger: RequestMerger,

@@ -21,7 +21,7 @@ export interface SegmentLimits {
 /** The longest segment that the 32-bit length of an iterator step can express. */
 const SEGMENT_LIMIT_BYTES = 2 ** 32 - 1;
 
-/** Reusable: `start` restarts it on any request. */
+/** A reusable iterator: `start` restarts it on any request. */
 export class SegmentIterator {
   /** The step's segment; meaningful after `next` returned true. */
   phys = 0 as PhysAddr;
@@ -100,7 +100,7 @@ export class SegmentIterator {
     return limits.joinsInsideBio || this.#metadata || this.#vecIndex === this.#startIndex;
   }
 
-  /** No byte of the current vector has been consumed yet. */
+  /** True when no byte of the current vector has been consumed yet. */
   #atVecStart(): boolean {
     return this.#vecDoneBytes === (this.#vecIndex === this.#startIndex ? this.#startBytes : 0);
   }

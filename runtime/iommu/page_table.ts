@@ -43,8 +43,8 @@ export class SyncRanges {
   #kind = zeros(Uint8Array, 8);
 
   /**
-   * Adds `[first, last]`, which must be invalidated. The empty range at 0 is added as `[0, -1]`: as
-   * a 64-bit number, its last address wraps around, so it is the whole space.
+   * Adds `[first, last]`, which must be invalidated. The empty range at 0 is added as `[0, -1]`. As
+   * a 64-bit number, -1 is the last address, so this range is the whole space.
    */
   add(first: number, last: number, kind: number): void {
     if (this.count === this.#first.length) this.#grow();
@@ -151,7 +151,7 @@ const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
 const ORDER_MASK = 4096 - ORDER_UNIT;
 
-/** How many entries of its table a leaf fills, as a power of two. */
+/** How many entries of its table a leaf fills, as an exponent of two. */
 export function orderOf(leaf: number): number {
   return (leaf & ORDER_MASK) / ORDER_UNIT;
 }
@@ -187,13 +187,13 @@ export abstract class PageTable {
   walkPhys = 0;
   walkFlags = 0;
   walkSizeBytes = 0;
-  /** The lowest table used last. */
+  /** Entries of the lowest-level table that was used last. */
   protected hot: Float64Array = new Float64Array(0);
   protected readonly nodes: TablePages;
   /** The number of the table at the top. */
   protected top: number;
   protected levels: number;
-  /** The first address of the lowest table used last; NaN for none. */
+  /** The first address that `hot` covers; NaN for none. */
   #hotBase = NaN;
   /** Bytes of addresses that a lowest table covers. */
   readonly #lowestBytes: number;
@@ -344,7 +344,7 @@ export class PageSizeChoice {
   sizeBytes = 0;
   count = 0;
   readonly #smallestBytes: number;
-  /** Below this size there is nothing to choose. */
+  /** The second smallest page size. Below this size there is nothing to choose. */
   readonly #secondSizeBytes: number;
 
   /** @param pageSizesBytes Supported sizes, powers of two, ascending. */

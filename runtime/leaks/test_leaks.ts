@@ -40,7 +40,10 @@ export interface TestLeak {
 export interface UnderWay {
   /** Numbers of the requests with commands in devices; all their mappings are excluded. */
   readonly sent: ReadonlySet<number>;
-  /** Work is still pending: requests may wait, and their memory is excluded. */
+  /**
+   * Whether work is still pending. If so, some requests may be waiting, and their memory is
+   * excluded from the leaks.
+   */
   readonly isBusy: boolean;
 }
 

@@ -60,7 +60,7 @@ export interface PageAllocation {
 
 /** The allocator that pages came from, and are freed to. */
 export interface PageHome {
-  /** Frees pages, given one address a page. */
+  /** Frees pages. The list has one address for each page. */
   free(pages: readonly PhysAddr[]): void;
 }
 
@@ -334,7 +334,8 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Whether all of these bytes are in memory and none of them is in an allocated page.
+   * Whether all `sizeBytes` bytes from `phys` on are in memory, and none of them is in an allocated
+   * page.
    * @internal
    */
   isUnused(phys: number, sizeBytes: Bytes): boolean {

@@ -18,7 +18,7 @@ const HUGE_PAGES = 2 ** HUGE_ORDER;
 const AROUND_PAGES = 16;
 
 /**
- * Replaces pages between the begin and the end of a notified change.
+ * Notifies that a change of pages begins, makes the change, and notifies that it has ended.
  * @returns 0, or a negative errno when a notifier refused.
  */
 type ReplacePages = (start: number, end: number, change: () => void) => number;

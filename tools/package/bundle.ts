@@ -42,7 +42,7 @@ export class SourceCopy implements Disposable {
   }
 }
 
-/** The path of a file from the project's folder. */
+/** The path of a file, relative to the project's folder. */
 function inProject(file: URL): string {
   return relative(PROJECT, fileURLToPath(file));
 }

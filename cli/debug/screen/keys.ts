@@ -1,7 +1,7 @@
 /** The key bindings: each key runs a command that can be typed as well. */
 
 export interface BoundKey {
-  /** The terminal's names of keys. A key for a character is that character. */
+  /** The terminal's names of the keys. The name of a character's key is that character. */
   readonly keys: readonly string[];
   readonly command: string;
   /** The key only begins the command: an argument is typed after it. */

@@ -79,7 +79,7 @@ export class AdminCommandHandler {
     this.#grantedQueues = options.maxQueues;
   }
 
-  /** Restores the state after a reset. */
+  /** Sets the state to the values that it has after a reset. */
   reset(): void {
     this.#features.clear();
     this.#vectors.clear();

@@ -1,6 +1,6 @@
 /**
- * Defects of past releases in the driver's mapping code. Each test shows the means that finds a
- * defect without a hint about the place of the defect.
+ * Defects of past releases in the driver's mapping code. Each test shows by which means a defect is
+ * found without a hint about its place.
  *
  * @see rules/defects.md, M1 to M12
  */
@@ -45,7 +45,7 @@ function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
   return held.leaks().map(({ amount, kind }) => `${kind} ${amount}`);
 }
 
-/** Reads while a point fails at its first passing; returns the status and the leaks. */
+/** Reads while an injection point fails the first time; returns the status and the leaks. */
 function leaksUnder(
   rig: DriverRig,
   vecs: readonly BioVec[],

@@ -15,7 +15,7 @@ import { IOD_FLAG } from "./request.ts";
 
 const BASE = 32 * MIB;
 
-/** A pool that is empty after a number of blocks. */
+/** A pool that is empty after it has allocated a number of blocks. */
 class ShortPool implements DescriptorPool {
   left: number;
   readonly blockSizeBytes: number;

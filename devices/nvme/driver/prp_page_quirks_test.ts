@@ -30,7 +30,7 @@ function wrongOf(rig: DriverRig, lengths: readonly number[]): number[] {
   return lengths.filter((entries) => !readsRight(rig, entries));
 }
 
-/** Numbers of list entries, for reads of up to 4 MiB, where the block layer splits. */
+/** Numbers of list entries, for reads of up to 4 MiB; the block layer splits larger reads. */
 const EDGES = [2, 31, 32, 33, 510, 511, 512, 513, 514, 1022, 1023];
 
 Deno.test("every length is right without a defect on either side (nvme.md 2.3)", () => {

@@ -85,11 +85,9 @@ export class NvmeRequest extends BlockRequest {
   nvmeStatus = 0;
   /** First dword of the completion. */
   result = 0;
-  /**
-   * How often the request has found no resources since the last completion of any command;
-   * `starvedSince`: the number of completions at that time.
-   */
+  /** How often the request has found no resources since any command last completed. */
   starvedTries = 0;
+  /** Number of commands that had completed when `starvedTries` was last set to 0. */
   starvedSince = -1;
 
   /** The record of the request's tag, while the request has a tag. */
@@ -243,7 +241,7 @@ export class Iod {
    */
   constructor(public tag: number, readonly pools: DescriptorPools) {}
 
-  /** Clears the fields that are cleared before every command. */
+  /** Called before every command. Clears only a part of the fields, as the kernel does. */
   reset(): void {
     this.flags = 0;
     this.nrDescriptors = 0;

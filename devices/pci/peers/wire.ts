@@ -62,7 +62,7 @@ export class Wire {
   #physLow = Infinity;
   #physHigh = 0;
   /**
-   * The client and the address of the request that was announced: the hops up to the host bridge
+   * The client and the address of the announced request, for which the hops up to the host bridge
    * have been emitted.
    */
   #announcedClient: PciFunction | null = null;

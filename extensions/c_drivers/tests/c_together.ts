@@ -17,7 +17,8 @@ let compiled: Promise<void> | null = null;
 
 function compileSoon(loaders: readonly WantingLoader[]): Promise<void> {
   waiting.push(...loaders);
-  // The timer expires only after the other files have been imported and their scenarios wait, too.
+  // The timer expires only after the other files have been imported and their scenarios are in
+  // `waiting`.
   compiled ??= new Promise((resolve) => setTimeout(resolve)).then(() => {
     compiled = null;
     return compileRequested(waiting.splice(0));

@@ -34,7 +34,7 @@ Deno.test("an adapter whose client reads no longer ends, though its input stays 
   const input = child.stdin.getWriter();
   const request = JSON.stringify({ seq: 1, type: "request", command: "threads" });
   const message = new TextEncoder().encode(`Content-Length: ${request.length}\r\n\r\n${request}`);
-  // The answer is written to a closed pipe.
+  // The process writes its answer to a closed pipe.
   input.write(message).catch(() => {});
   const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
   const { code } = await child.status;

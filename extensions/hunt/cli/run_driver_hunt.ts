@@ -107,7 +107,7 @@ function openDriverHunt(options: DriverHuntOptions): DriverHunt {
   }
 }
 
-/** The smallest case as a test; the printed test has been run first. */
+/** The smallest case as a test. The test is run before it is printed. */
 export function driverFindingText(
   finding: DriverFinding,
   driver: DriverEntry,

@@ -7,7 +7,7 @@ import type { Device, TracedMapping } from "./traced_mapping.ts";
 export interface TracedLeak {
   /** Whether the mapping is certainly live, and the number of live mappings has grown. */
   readonly isSure: boolean;
-  /** A description, the same for all alike leaks. */
+  /** A description. Leaks of the same sort have the same description. */
   readonly text: string;
 }
 

@@ -33,7 +33,7 @@ export interface Gap {
   readonly line: number;
   /** Null if lines of every CPU are missing. */
   readonly cpu: number | null;
-  /** How many events are missing, or null. */
+  /** Number of missing events; null if it is unknown. */
   readonly count: number | null;
 }
 
@@ -89,7 +89,7 @@ export class LogPass {
   isEmpty = true;
 
   push(line: TraceLine, number: number): void {
-    // A packed file of a few bytes can contain millions of empty lines.
+    // Skipped first, because a packed file of a few bytes can contain millions of empty lines.
     if (line.isEmpty) return;
     if (line.kind === "event") {
       this.events++;
@@ -218,7 +218,8 @@ export class TraceCheck {
         this.ledger.gap(line.cpu, number);
         return;
       case "started":
-        // Without overwritten lines, this mark only means that the CPU had nothing to trace before.
+        // Without overwritten lines, the mark `buffer started` only means that the CPU had nothing
+        // to trace before.
         if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
         return;
       case "header":

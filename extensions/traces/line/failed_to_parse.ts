@@ -155,10 +155,9 @@ function nvmePayload(event: string, fields: Fields): string | null {
 const COMMAND_BYTES = 24;
 
 /**
- * Formats command words 10 to 15: the first LBA, the zero-based length, the rest. The library
- * prints these bytes as text (up to the first 0) in all records of a file before the first record
- * with bytes that are not text. Bytes printed as text are left unchanged, and give no information
- * about the blocks.
+ * Formats command words 10 to 15: the first LBA, the zero-based length, the rest. In a file, the
+ * library prints these bytes as text (up to the first 0) until it reaches a record with bytes that
+ * are not text. Bytes printed as text are left unchanged, and give no information about the blocks.
  */
 function commandText(fields: Fields): string {
   const opcode = Number(fields.get("opcode"));

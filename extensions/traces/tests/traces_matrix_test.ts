@@ -65,7 +65,7 @@ const request = (trace: MadeTrace) => trace.map(DISK, "TO_DEVICE", 4096, 0);
 const received = (trace: MadeTrace) => trace.map(DISK, "FROM_DEVICE", 4096, 0);
 const listOf = (entries: number) => (trace: MadeTrace) => trace.list(DISK, "TO_DEVICE", entries);
 const allocated = (bytes: number) => (trace: MadeTrace) => trace.alloc(NIC, bytes);
-/** Writes a call without a line of the page table. */
+/** Writes the line of a call, without a line about the page table. */
 const bare = (trace: MadeTrace, event: string, mapping: MadeMapping, change = {}) => {
   const { addr, bytes, device, dir, physAddrs } = mapping;
   trace.write(event, { device, dir, addr, bytes, physAddrs, ...change });

@@ -135,7 +135,8 @@ const EXPLAINERS: { readonly [N in EventName]?: (facts: EventFacts<N>) => Explan
 
 /** A decision in words. */
 export function explainDecision(event: MachineEvent): Explanation {
-  // The table has for each event name a function that takes this event's facts.
+  // The cast of the function in `EXPLAINERS` is safe, because that function takes the facts of the
+  // event with this name.
   const facts = new EventFacts(event.name, event.fields, event.why);
   const text = explainByText(TEXTS[event.name] ?? [], facts);
   if (text !== null) return text;

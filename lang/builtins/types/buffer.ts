@@ -60,7 +60,7 @@ function read(buffer: HostBuffer, context: ExecutionContext): Uint8Array {
   return buffer.readAll();
 }
 
-/** The bytes of a value when contents are compared; null for anything else. */
+/** The bytes of a buffer or of a bytes value, for comparing contents; null for any other value. */
 export function contentOf(value: Value, context: ExecutionContext): Uint8Array | null {
   if (value instanceof BytesValue) return value.bytes;
   return isHandle(value, BUFFER) ? read(value.target, context) : null;
@@ -75,7 +75,7 @@ function contentSize(value: Value): number {
 /** The steps charged for a page in which every byte may be a separate run. */
 const DIFFERENT_PAGE_STEPS = 2 * PAGE_SIZE_BYTES;
 
-/** An entry of the differences between contents: offset and size of each differing run. */
+/** An entry in the list of differences between contents: offset and size of one differing run. */
 const RUN_OF_BYTES = { offset: "size", size: "size" } as const;
 
 /** The other side of a comparison with a buffer: another buffer, or bytes. */

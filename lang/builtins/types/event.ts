@@ -65,7 +65,7 @@ function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[
   for (const event of vocabulary.names) {
     for (const [name, field] of Object.entries(vocabulary.fields(event))) {
       const type = fieldType(field);
-      // A call that returns nothing can have no result but its error, so this field adds no kind.
+      // A call that returns nothing has no result except an error, so this field adds no kind.
       if (type === "nothing") continue;
       kinds.set(name, kinds.has(name) && kinds.get(name) !== type ? "any" : type);
     }

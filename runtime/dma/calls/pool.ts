@@ -163,7 +163,7 @@ export class DmaPool implements DescriptorPool {
     this.#calls.leave(FREE, outer);
   }
 
-  /** Whether each block is either handed out or free. @throws {InvariantError} */
+  /** Checks that each block is either handed out or free. @throws {InvariantError} */
   audit(): void {
     const free = new Set(this.#free);
     invariant(free.size === this.#free.length, "A block is free twice");

@@ -134,8 +134,8 @@ export class AccessChecks {
   }
 
   /**
-   * The end of the memory that a device may use at an address although no record covers the
-   * address; -1 when the device may not use it.
+   * For an address at which no record allows the access: the end of the memory that the device may
+   * still use there, or -1 when the device may not use the address.
    */
   #excusedEnd(device: CheckedDevice, dma: number): number {
     const { dev, forgotten, onBus } = device;

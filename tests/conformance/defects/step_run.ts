@@ -17,7 +17,7 @@ import type { Json } from "../difference.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import type { Transcript } from "./transcript.ts";
 
-/** From this number on, calls that are submitted together are plugged. */
+/** Calls that are submitted together are plugged if there are at least this many. */
 const PLUG_FROM_CALLS = 3;
 const OPCODES = { read: 2, write: 1 } as const;
 

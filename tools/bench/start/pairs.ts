@@ -17,7 +17,7 @@ export function timed(work: () => void): number {
   return performance.now() - began;
 }
 
-/** The medians of our program and of another, in milliseconds. */
+/** The median start times of our program and of another, in milliseconds. */
 export async function medianStarts(
   own: Start,
   other: Start,
@@ -33,7 +33,7 @@ export async function medianStarts(
   return [median(ownMs), median(otherMs)];
 }
 
-/** The median of our program, against that of another. */
+/** The median start time of our program, against that of another. */
 export async function measureStart(
   name: string,
   own: Start,

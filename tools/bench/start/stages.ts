@@ -46,8 +46,9 @@ function bundledName(program: URL): string {
 }
 
 /**
- * Each stage that the program prints, its name in the result, and the stage of the empty program
- * that is subtracted as Deno's own share; null without such a share.
+ * A row for each stage: its name in `Stages`, its name in the result, and a stage of
+ * the empty program, or null. The time of that stage of the empty program is Deno's own share, and
+ * is subtracted.
  */
 const STAGES = [
   ["begun", "read", "begun"],
