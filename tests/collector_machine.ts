@@ -103,7 +103,10 @@ const uid = (number: number) => `id() { echo ${number}; }`;
 export interface Machine {
   readonly folder: string;
   readonly tracing: string;
-  /** Shell functions in place of programs: busybox has its own programs. */
+  /**
+   * Shell functions that replace programs. They are functions because busybox would run its own
+   * programs.
+   */
   readonly functions: string;
   readonly env: Readonly<Record<string, string>>;
 }

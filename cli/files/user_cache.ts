@@ -13,7 +13,10 @@ import { readHostBytes } from "../host_file.ts";
 /** Limit of a subfolder; the least recently used files are removed first. */
 const MAX_BYTES = 2 ** 29;
 
-/** Bytes after which the files of a subfolder are counted again, because other processes write there, too. */
+/**
+ * Number of bytes that this process stores in a subfolder before it counts the subfolder's files again,
+ * because other processes write there, too.
+ */
 const COUNTED_BYTES = MAX_BYTES / 64;
 /** How many bytes this process may store in a subfolder before it counts the files again. */
 const uncounted = new Map<string, number>();
@@ -51,7 +54,8 @@ export async function keptBytes(
   if ("problem" in folder) return null;
   const path = `${folder.path}/${subfolder}/${key}`;
   const file = readHostBytes(path, { mostBytes: MAX_BYTES });
-  // The caller then makes the bytes again, and `keepBytes` reports why they cannot be stored.
+  // If the file cannot be read, the caller makes the bytes again, and `keepBytes` reports why they
+  // cannot be stored.
   if (!file.found) return null;
   const { bytes } = file;
   const lineEnd = bytes.indexOf(0x0a);
@@ -130,7 +134,7 @@ function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>):
  * Removes the least recently used files until the remaining files fit into a limit. Other processes
  * remove files at the same time, so a missing file is skipped.
  *
- * @returns The bytes of the remaining files.
+ * @returns The size of the remaining files, in bytes.
  */
 export function removeOldest(folder: string, mostBytes: number): number {
   const files = [...host.readDirSync(folder)].flatMap(({ isFile, name }) => {

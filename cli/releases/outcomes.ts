@@ -21,7 +21,7 @@ export interface Scenario {
   readonly limits: Limits;
   /** Only tests with one of these matches in their name; all tests if the list is empty. */
   readonly matches: readonly NameMatch[];
-  /** A clock, and a source of interrupts. Without it there is no time limit. */
+  /** A clock, and a source of interrupts. Without a watch there is no time limit. */
   readonly watch?: HostWatch;
 }
 

@@ -11,7 +11,7 @@ import { changedRows, rowTexts } from "@dmalab/recording/views";
 import type { CommandContext, ReplCommand } from "./command_target.ts";
 import { printLocation } from "./move_commands.ts";
 
-/** Rows of a table that `:diff` shows. */
+/** Number of a table's rows that `:diff` shows. */
 const DISPLAYED_ROWS = 12;
 
 export const BRANCH_COMMANDS: readonly ReplCommand[] = [

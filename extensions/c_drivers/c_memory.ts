@@ -118,7 +118,10 @@ export class CMemory {
   /** End of the static data; `#windowEnd`: end of the used part of the window. */
   readonly #staticsEnd: number;
   #windowEnd = WINDOW_AT;
-  /** Parts of the shadow that have or had marks: most parts are never written. */
+  /**
+   * For each part of the shadow: 1 if the part has or had marks. Only these parts must be cleared;
+   * most parts are never written.
+   */
   readonly #markedParts = new Uint8Array(SHADOW_BYTES / SHADOW_PART_BYTES);
   /** Parts of a tree driver's page map that were written. */
   readonly #pagesWritten = new Set<number>();
@@ -468,7 +471,7 @@ export class CMemory {
     while (granule < end) shadow[granule++]! &= ~LOOK;
   }
 
-  /** Reads a text up to its terminating zero; cut off at `mostBytes` without a zero. */
+  /** Reads a text up to its terminating zero, but at most `mostBytes` bytes. */
   textAt(at: number, mostBytes = WORD_SPAN * WORD_SPAN): string {
     if (!(at >= 0 && at < SHADOW_AT)) return "(?)";
     const end = this.bytes.indexOf(0, at);

@@ -78,7 +78,8 @@ function* parts(expression: Expression, resolution: Resolution): Generator<Asser
       yield* parts(expression.operand, resolution);
       return;
     case "IfValue":
-      // The value of the condition shows which branch was evaluated.
+      // The parts of the branches are left out. The value of the condition shows which branch was
+      // evaluated.
       yield* parts(expression.condition, resolution);
       return;
     case "Integer":

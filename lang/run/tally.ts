@@ -42,7 +42,7 @@ export class TestTally {
   #durationNs = 0;
   #events = 0;
 
-  /** @param reachedByAll Gets the expectations that the test reaches. */
+  /** @param reachedByAll The set to which the expectations that the test reaches are added. */
   constructor(
     readonly program: Program,
     readonly entry: EntryNames,

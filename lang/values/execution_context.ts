@@ -83,7 +83,7 @@ export interface ExecutionContext {
   readonly preemption: Preemption | null;
   /** The hooks of a debugger that follows the run; null without one. */
   readonly debugHooks: DebugHooks | null;
-  /** Gets what the script reads; null or left out without an observer. */
+  /** Receives what the script reads; null or left out without an observer. */
   readonly observer?: RunObserver | null;
   /** The machine and its devices, as the `machine` block declared them. */
   readonly lab: Lab;
@@ -142,6 +142,6 @@ export interface Output {
   readonly columns?: number | undefined;
   /** @param shown The `show` that prints the line; left out for lines of `print` and `explain`. */
   write(line: string, shown?: ShowStatement): void;
-  /** Gets the questions of quizzes; without it they are printed as lines. */
+  /** Receives the questions of quizzes; without this function the questions are printed as lines. */
   readonly ask?: ((question: Question) => void) | undefined;
 }

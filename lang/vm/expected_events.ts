@@ -18,7 +18,7 @@ import { KindError } from "../values/script_error.ts";
 import { findField } from "../values/types.ts";
 import { EnumValue, Handle, ListValue, Quantity, Ratio, type Value } from "../values/value.ts";
 
-/** Events shown after the event that did not fit. */
+/** Number of events that are shown after the event that did not fit. */
 const EVENTS_AFTER = 3;
 
 /** Columns of the pattern's side of a mismatch. */

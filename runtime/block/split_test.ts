@@ -281,7 +281,7 @@ Deno.test("where no physical block ends within the limit, whole logical blocks a
   const limits = { maxUserSectors: 8, physicalBlockSizeBytes: 8192, logicalBlockSizeBytes: 1024 };
   const large = [vec(0x100_0000, 20 * 512)];
   assertEquals(split(large, limits).pieces.map(({ sector }) => sector), [0, 8, 16]);
-  // For a bio from sector 12 on, sector 16, where a physical block ends, is within the limit.
+  // The bio begins at sector 12. Sector 16, where a physical block ends, is within the limit.
   assertEquals(split(large, limits, { sector: 12 }).pieces.map(({ sector }) => sector), [
     12,
     16,

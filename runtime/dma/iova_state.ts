@@ -66,7 +66,7 @@ export class DmaIovaState {
   linkedBytes: Bytes = 0;
   /**
    * True while the state owns a range, from its allocation until it is freed. The kernel's state
-   * does not contain this flag either.
+   * does not contain this flag.
    * @internal
    */
   held = false;

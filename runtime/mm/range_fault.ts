@@ -106,9 +106,9 @@ class RangeWalk {
   }
 
   /**
-   * Reads the pages of one area in one table. At the first page that lacks a flag that the caller
-   * requested for it, this page and all later pages are faulted in with the same flags. The walk
-   * then continues at that page.
+   * Reads the pages of one area in one table. At the first page that lacks a requested flag, this
+   * page and all later pages are faulted in with the same flags. The walk then continues at that
+   * page.
    */
   #walkTable(): number {
     const { mm, start } = this.#range;

@@ -71,8 +71,8 @@ const QUICK_SHARE = 0.2;
  */
 const TRIES = 8;
 /**
- * After this time, a text is not tried again if one try was within the text's time limit: more
- * tries would not change the verdict.
+ * Limit of the total time of a text's tries, if one of these tries was within the text's time
+ * limit. Further tries would not change the verdict.
  */
 const FIGURE_MS = 200;
 

@@ -81,8 +81,8 @@ Deno.test("256 functions reach each other as their tree says (p2p.md 9.4)", () =
   // Below a normal switch, each device reaches all other devices below the switch. Below a switch
   // that redirects, each device reaches only itself.
   const ofBridge = 3 * 16 * 16 + 16;
-  // The refused routes are those between the host bridge that is not listed and other functions, in
-  // both directions, and those among the functions of this bridge.
+  // The refused routes are those between functions of the host bridge that is not listed and other
+  // functions, in both directions, and those among the functions of this bridge.
   const refused = 2 * 64 * 192 + 64 * 64 - ofBridge;
   assertEquals(askAll(largeTree()), {
     bus_addr: 4 * ofBridge,

@@ -29,7 +29,7 @@ function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean
   return block.at;
 }
 
-/** The allocators for each function that frees memory. */
+/** The allocator that belongs to each function that frees memory. */
 const ALLOCATORS: Readonly<Record<FreeCall, string>> = {
   kfree: "kmalloc",
   vfree: "vmalloc",

@@ -48,8 +48,9 @@ export class Architectures {
       const isOut = (each: string) => !asked.includes(each) && (isCommon(each) || isWrong(each));
       const on = new Set([...wanted.filter(isCommon), ...closureOf(asked, kconfig, isOut)]);
       if (main !== undefined) on.add(main);
-      // Adds the common symbols that the chosen machine selects. The symbols that the architecture selects
-      // for all of its machines are not added, because they do not apply to the lab.
+      // Adds the common symbols that the symbols in `asked` select. The symbols that the main symbol
+      // selects apply to all machines of the architecture. They are not added, because they do not apply
+      // to the lab.
       for (const name of asked.filter((each) => each !== main)) {
         const { selects } = kconfig.get(name)!;
         for (const each of selects) if (isCommon(each) && !isWrong(each)) on.add(each);

@@ -9,7 +9,7 @@ import { framed } from "../message_frames.ts";
 import { Cancellation } from "./cancellation.ts";
 import { type Arrival, ClientReader, type StdinJob } from "./client_reader.ts";
 
-/** Only local programs may connect: a launch reads files. */
+/** Only local programs may connect, because a client's launch makes this process read files. */
 const HOST = "127.0.0.1";
 
 /** Serves the client on the standard streams until it disconnects. */

@@ -88,7 +88,7 @@ export class DriverBench {
   readonly #held: ResourceTracker;
   /**
    * Whether nothing was mapped for the device before the first case. If so, everything in the
-   * device's tables comes from the cases.
+   * device's tables comes from the cases, and the tables are renewed after each case.
    */
   readonly #renews: boolean;
   /** Whether the machine has room for buffers above 4 GiB. */

@@ -27,7 +27,7 @@ export interface QueueFields {
 
 export interface BioFields {
   readonly vecs: readonly Part[];
-  /** Bytes of the first vector that precede the bio. */
+  /** Number of bytes of the first vector that precede the bio. */
   readonly skipped: number;
   readonly bytes: number;
   readonly metadata: readonly Part[];

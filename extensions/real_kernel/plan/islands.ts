@@ -51,7 +51,10 @@ export class Islands {
     return { island, offsetBytes, sizeBytes };
   }
 
-  /** Whether a piece crosses huge pages of the guest: the program has to split it there. */
+  /**
+   * Whether a piece crosses a boundary between huge pages of the guest. The program has to split
+   * such a piece there.
+   */
   isCut(vec: BioVec): boolean {
     const { island, offsetBytes, sizeBytes } = this.pieceOf(vec);
     if (this.list[island]!.pages <= HUGE_PAGE_BYTES / PAGE_BYTES) return false;

@@ -77,9 +77,10 @@ export async function openTrace(
 }
 
 /**
- * Opens and checks files. The log must be read before the trace can be checked, which takes two
- * passes. A single file is read and checked in one pass. If that file turns out to contain log
- * lines, this check is wasted, and the trace is checked again.
+ * Opens and checks files. The trace can be checked only after the log has been read. Therefore the
+ * trace is read again after a first pass over the files. A single file is already checked in its
+ * first pass. If that file turns out to contain log lines, this check is dropped, and the trace is
+ * checked again.
  */
 async function openAndCheck(paths: readonly string[]) {
   const log = new LogPass();

@@ -35,7 +35,7 @@ const MAX_RECENT = 128;
  * depends on the release.
  */
 const WARNING_LINES = 2;
-/** The first line of a warning with its message. */
+/** Text of the line that the kernel prints before a warning and the warning's message. */
 const CUT_HERE = "[ cut here ]";
 /** The rest of a longer line is not read: a kernel message has at most some 1000 characters. */
 const MAX_LINE = 4096;

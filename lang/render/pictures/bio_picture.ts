@@ -24,7 +24,7 @@ export interface PicturedBio {
 }
 
 const PAGE_BYTES = 4096;
-/** Cells of the bar for a page. */
+/** Number of cells of the bar for a page. */
 const BAR_CELLS = 16;
 const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
 /**

@@ -50,9 +50,10 @@ export class CheckedDevice {
   /** Pages by their first address for the device. */
   readonly poolPages = new Map<number, PoolPage>();
   /**
-   * For each page, the record that was last made or found there. It is only a hint and must be
-   * checked before use. A device mostly accesses a few queues and new mappings. For these, the hint
-   * saves a search of the record table, which has blocks of several widths.
+   * For all pages with the same page number modulo `HINTS`, the record that was last made or found
+   * there. It is only a hint and must be checked before use. A device mostly accesses a few queues
+   * and new mappings. For these, the hint saves a search of the record table, which has blocks of
+   * several widths.
    */
   readonly #hints = zeros(Int32Array, HINTS).fill(NONE);
 

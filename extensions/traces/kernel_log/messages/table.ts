@@ -153,8 +153,8 @@ function keyWordsOf(entries: readonly Entry[]): ReadonlyMap<Entry, readonly KeyW
 
 /**
  * Chooses one key word for each form, with as few different words as possible. A line without any
- * key word is no message of the table. If a form has no fixed word, each text of one of its choices
- * gives a key.
+ * key word is no message of the table. If a form has no fixed word, one of its choices is used: the
+ * first word of each text of this choice is a key.
  */
 function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> {
   const keyWords = keyWordsOf(entries);
