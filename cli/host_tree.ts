@@ -111,7 +111,7 @@ export class HostTree implements TreeFolders {
     return file.found ? this.#decoder.decode(file.bytes) : null;
   }
 
-  /** Whether files with such a name are read. @param real The file's path, links resolved. */
+  /** Whether a file is read, judged by its name. @param real The file's path, links resolved. */
   protected isRead(_path: string, real: string): boolean {
     return C_FILE.name.test(real) || SETTINGS_NAME.test(real);
   }

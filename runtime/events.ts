@@ -60,8 +60,8 @@ export interface EventOf<N extends EventName> {
    */
   readonly why: Why | null;
   /**
-   * The table row of an event of an added table; absent for other events: their rows are found by
-   * name.
+   * The event's row in its table, if this table was added. Absent for other events, as their rows
+   * are found by name.
    * @internal
    */
   readonly row?: EventEntry;

@@ -10,7 +10,7 @@ const MOST = 2 ** 53;
  * It consists only of 32-bit adds, xors and shifts, so it gives the same sequence everywhere.
  */
 export class Random {
-  // As signed numbers: V8 stores large unsigned ones as doubles.
+  // The state, as signed numbers: V8 stores large unsigned ones as doubles.
   #a = 0;
   #b = 0;
   #c = 0;

@@ -129,9 +129,9 @@ for (const [where, options] of Object.entries(MACHINES)) {
 }
 
 Deno.test("an empty region keeps what a failed page fault has read, and its neighbour's fault puts it into the device's table (hmm-rdma-vfio.md ch. 5, the stale entry)", () => {
-  // The sequence follows from the rules. The property above would also find this sequence if the
-  // property did not keep the page `KEPT` mapped. In the sequence, the range fault fails at its
-  // second page, the first page moves, and the list is not cleared.
+  // The sequence of this test follows from the rules: the range fault fails at its second page, the
+  // first page moves, and the list is not cleared. The property above would also find this sequence
+  // if the property did not keep the page `KEPT` mapped.
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);

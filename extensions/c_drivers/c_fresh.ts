@@ -1,6 +1,7 @@
 /**
  * Tracks, byte by byte, the memory that a driver in C has allocated and not yet written. The shadow
- * shows the first store to each byte. If a device reads uninitialised bytes, this is reported.
+ * in `CMemory` shows the first store to each byte. If a device reads uninitialised bytes, this is
+ * reported.
  *
  * The bytes of zeroed memory have a value although the driver has not written them. Therefore a
  * device's read of zeroed memory is reported only if none of the bytes that it reads was written.

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runScript } from "../testing/run_script.ts";
 
-/** A device without queues, so that nothing is mapped for it. */
+/** A machine with a device that has no queues, so that nothing is mapped for this device. */
 const MACHINE = `machine {
   cpus = 2
   ram { size = 8GiB }

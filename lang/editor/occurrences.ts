@@ -122,7 +122,7 @@ export function occurrencesIn(checked: CheckedFiles): readonly Occurrence[] {
 
 /**
  * Adds names that are resolved separately: consts in the settings of machines, and names of
- * arguments in calls of the script's own functions, which refer to the parameters.
+ * arguments in calls of the script's own functions. A name of an argument refers to a parameter.
  */
 function addOthers(file: FileNode, { declared }: FileScope, found: Collector): void {
   const { resolution } = found.checked;
@@ -193,7 +193,7 @@ export function occurrenceAt(
   return here.at(-1) ?? null;
 }
 
-/** Whether the program's text itself chose the name. */
+/** Whether the program's own text declares the name, as a variable, a const or a function. */
 export function isOwnName({ binding, declaration }: NameSymbol): boolean {
   const isOwn = binding.kind === "variable" || binding.kind === "const" ||
     binding.kind === "function";

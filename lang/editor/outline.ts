@@ -7,7 +7,7 @@ import { pathAt } from "./tree_path.ts";
 
 type OutlineKind = "machine" | "block" | "const" | "function" | "variable" | "driver" | Case;
 
-/** A declaration that runs on a separate machine. */
+/** The kinds of declarations that run on a separate machine. */
 export type Case = "test" | "property" | "bench";
 
 export interface OutlineEntry {

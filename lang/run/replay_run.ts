@@ -116,7 +116,7 @@ class ReplayedEvents implements RecordedEvents {
 
 /** How the machine of a child run is built. */
 interface ChildMachine {
-  /** The child runs a block of the script, which a debugger may follow. */
+  /** Whether the child runs a block of the script, which a debugger may follow. */
   readonly isBlock: boolean;
   /** Defects of the machine; null for the defects of its configuration. */
   readonly quirks: QuirkSet | null;
@@ -124,7 +124,7 @@ interface ChildMachine {
   readonly repeated: ReplayedEvents | null;
 }
 
-/** Runs of one function of a program, or of one block, on separate machines. */
+/** Starts runs of one function of a program, or of one block, on separate machines. */
 export class ChildRunStarter {
   /**
    * Whether runs must store their events. True after a caller requested the events of a run that

@@ -7,7 +7,7 @@ import { type Span, spanText } from "@dmalab/lang";
 
 /** A position, described for display. */
 export interface PositionView {
-  /** The number of the last event. */
+  /** The number of the last event up to the position. */
   readonly seq: number;
   /** Number of events of the run. */
   readonly events: number;
@@ -17,7 +17,7 @@ export interface PositionView {
   readonly place: string | null;
   /** The first line of the statement; null before the first statement. */
   readonly text: string | null;
-  /** The last event; null where a statement starts. */
+  /** The last event up to the position; null where a statement starts. */
   readonly event: string | null;
   /** `start` or `end` of the run; null between. */
   readonly edge: "start" | "end" | null;

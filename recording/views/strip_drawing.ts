@@ -24,7 +24,7 @@ export interface AddressPiece {
   readonly start: number;
   /** The address after the range's last byte. */
   readonly end: number;
-  /** The event that created this state. */
+  /** The event that put the range into this state. */
   readonly seq: number;
 }
 

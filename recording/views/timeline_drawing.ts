@@ -151,7 +151,7 @@ function nameOf(name: string, y: number): Shape {
   return textAt(0, y + ROW_PX / 2, "dim", words, { tip: name });
 }
 
-/** The first span of a row that ends at or after an event. */
+/** Index of the first span of a row that ends at or after an event. */
 function firstInSight(row: readonly TimelineSpan[], seq: number): number {
   return countBefore(row.length, (index) => row[index]!.last < seq);
 }

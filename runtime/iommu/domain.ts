@@ -68,7 +68,7 @@ export interface DomainMember {
   readonly lastCoherentAddress: number;
   /** Width of the bus limit in bits; 0 where the bus reaches everything. */
   readonly busLimitBits: number;
-  /** Bus addresses of memory; null where they are its physical addresses. */
+  /** Maps physical addresses to the bus addresses of memory; null where the two are equal. */
   readonly rangeMap: { readonly addressText: string } | null;
   /** Number of live mappings. */
   readonly mappings: number;

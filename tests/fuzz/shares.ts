@@ -19,7 +19,10 @@ export interface WorkerShare {
 export interface Amount {
   /** Number of cases; Infinity if only the time limits them. */
   readonly cases: number;
-  /** Time after which no further case is begun; without it only the number limits them. */
+  /**
+   * Time after which no further case is begun. If it is absent, only the number of cases is
+   * limited.
+   */
   readonly seconds?: number;
   readonly seed: number;
   readonly workers: number;
@@ -34,7 +37,10 @@ export interface Worked<R> {
   hung(number: number): R;
 }
 
-/** A case that takes longer hangs, however busy the host is: the slowest case takes seconds. */
+/**
+ * A case that takes longer than this is hanging, however busy the host is: the slowest case takes
+ * seconds.
+ */
 const PATIENCE_MS = 120_000;
 export const NO_ANSWER = `no answer within ${PATIENCE_MS / 1000} s`;
 

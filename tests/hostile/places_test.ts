@@ -37,7 +37,8 @@ Deno.test("the command line reads files of users in one module, and names its ot
     !OF_TESTS.test(path) && READERS.test(text)
   );
   assertEquals(readers.map(({ path }) => path).sort(), [
-    // dmalab's own files: the report page, rules, the package itself.
+    // `cli/places.ts` and `report_data.ts` read only dmalab's own files: the report page, rules,
+    // the package itself.
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/places.ts",

@@ -4,7 +4,7 @@
 export const PANES = ["source", "events", "state", "watches", "addresses"] as const;
 export type PaneName = typeof PANES[number];
 
-/** An area of the screen, including the pane's title; counted from 0. */
+/** An area of the screen, including the pane's title; its row and column are counted from 0. */
 export interface ScreenArea {
   readonly row: number;
   readonly column: number;

@@ -61,7 +61,10 @@ const OPTIONAL_COMMANDS = 0b1101;
 const UNIT_BYTES = 4096;
 /** OACS: Doorbell Buffer Config. */
 const OPTIONAL_ADMIN_DOORBELLS = 2 ** 8;
-/** SGLS: SGLs without alignment requirement; MPTR may point at an SGL segment. */
+/**
+ * Bits of SGLS: the first says that SGLs need no alignment, the second that MPTR may point at an
+ * SGL segment.
+ */
 const SGL_BYTE_ALIGNED = 0x1;
 const SGL_METADATA_SEGMENT = 2 ** 19;
 

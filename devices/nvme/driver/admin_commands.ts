@@ -162,7 +162,7 @@ export class AdminCommands {
   }
 
   /**
-   * Gives the controller host memory.
+   * Gives host memory to the controller.
    * @param returned Whether the controller had this memory before, and the host has not changed it
    *   since.
    * @returns False if the controller refuses.
@@ -222,7 +222,7 @@ export class AdminCommands {
     };
   }
 
-  /** Reads an Identify structure into the page. @returns False if the controller refuses. */
+  /** Reads an Identify structure into `#page`. @returns False if the controller refuses. */
   #identify(cns: number, nsid: number): boolean {
     const { dev, machine } = this.#queue;
     const pages = machine.pages.alloc(1, { contiguous: true, owner: "driver" });

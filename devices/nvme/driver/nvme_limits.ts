@@ -35,7 +35,7 @@ export interface NamespaceFacts {
   readonly nsid: number;
   readonly blockCount: number;
   readonly blockSizeBytes: Bytes;
-  /** Separate metadata of a block; 0 for none. */
+  /** Size of a block's separate metadata; 0 for none. */
   readonly metadataBytes: Bytes;
   /** Preferred boundary in blocks (NOIOB); 0 for none. */
   readonly boundaryBlocks: number;

@@ -1,5 +1,5 @@
 /**
- * A function that provides memory for peer-to-peer DMA, from its first registration to the
+ * A PCI function that provides memory for peer-to-peer DMA, from its first registration to the
  * unbinding of its driver.
  *
  * @see rules/p2p.md 9.3, 9.7, 9.8

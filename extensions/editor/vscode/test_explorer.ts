@@ -27,8 +27,8 @@ export class TestExplorer implements vscode.Disposable {
   readonly #controller = vscode.tests.createTestController("dmalab", "DMA scenarios");
   readonly #parts: vscode.Disposable[] = [this.#controller];
   /**
-   * Lines, counted from 0, that end with a note about a failed test. The outer key is the text, the
-   * inner key the test.
+   * Lines, counted from 0, that end with a note about a failed test. The outer key is the path of
+   * the text, the inner key the test.
    */
   readonly #badges = new Map<string, Map<string, readonly number[]>>();
 

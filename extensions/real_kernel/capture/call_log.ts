@@ -21,7 +21,8 @@ export class CallLog {
   }
 
   /**
-   * The last operation of a kind inside the current call, if the operation has not returned yet.
+   * Among the operations that belong to no call yet, the last operation of a kind. The line of
+   * their call is written at its return.
    */
   lastWaiting(op: string): LoggedOperation | undefined {
     return this.#waiting.findLast((line) => line.op === op);

@@ -97,7 +97,7 @@ export function formatListedPlace(address: ListedAddress): string {
   return address.path ?? formatPlace(address);
 }
 
-/** The number of a bus in its domain, unique among all domains. */
+/** A key for a bus, unique among the buses of all domains. */
 export function busKey(domain: number, bus: number): number {
   return domain * 256 + bus;
 }

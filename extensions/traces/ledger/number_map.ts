@@ -6,8 +6,8 @@
 const NONE = -1;
 const DELETED = -2;
 /**
- * Initial capacity, a power of two. The larger it is, the less often a table in which most entries
- * are deleted again must be rebuilt.
+ * Initial capacity, a power of two. Some tables lose most of their entries again: the larger the
+ * capacity, the less often such a table must be rebuilt.
  */
 const LEAST_ENTRIES = 32;
 /** A rebuilt table has room for this many times the remaining entries. */

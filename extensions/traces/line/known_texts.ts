@@ -6,8 +6,8 @@ const DECODER = new TextDecoder();
 /** Size of the hash table, a power of two. */
 const HASHES = 1 << 10;
 /**
- * This many of the last bytes are hashed, and the length: names with equal ends mostly differ in
- * length.
+ * Number of a text's last bytes that are hashed. The length is hashed too, because names with equal
+ * ends mostly differ in length.
  */
 const HASHED_BYTES = 8;
 

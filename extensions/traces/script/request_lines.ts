@@ -7,7 +7,10 @@ import type { ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */
 const BLOCK_BYTES = 512;
-/** Number of blocks of a scenario's disk unless specified. */
+/**
+ * Requests past this number of blocks are not submitted: a scenario's disk has this many blocks
+ * unless specified.
+ */
 const MAX_BLOCKS = 2 ** 31;
 
 /**

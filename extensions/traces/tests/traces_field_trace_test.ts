@@ -143,7 +143,10 @@ Deno.test("a read whose block is printed as text has its block by the issue besi
   assertStringIncludes(ftrace.output, "slba=8, len=7, ctrl=0x0");
 });
 
-/** Lines of blkparse, the requests that are read from them, and the output about failed requests. */
+/**
+ * Lines of blkparse, the number of requests that are read from them, and the output about failed
+ * requests.
+ */
 const REQUESTS: Readonly<
   Record<string, readonly [lines: readonly string[], count: number, failed: string | null]>
 > = {

@@ -2,7 +2,10 @@
 import { formatCount } from "@dmalab/lang/text";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 
-/** Kinds of mappings, in words that are equal for requests that were mapped alike. */
+/**
+ * For each kind of mapping, a description in words. Requests that were mapped alike have the same
+ * words.
+ */
 const WORDS: Readonly<
   Record<TracedMapping["kind"], (count: number, request: RequestUse) => string>
 > = {

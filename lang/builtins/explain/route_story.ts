@@ -31,8 +31,8 @@ export interface RouteSetting {
   /** Unknown facts that could change the answer. */
   readonly doubts?: readonly string[];
   /**
-   * The ports above one of the functions are unknown. The paths may meet in these ports, so any
-   * advice may be wrong.
+   * Whether the ports above one of the functions are unknown. The paths may meet in these ports, so
+   * any advice may be wrong.
    */
   readonly isCut?: boolean;
 }

@@ -77,8 +77,8 @@ const inQuotes = (what: string): Expectation => ({
 const assigned = (text: string): Expectation => ({
   text,
   hint: (token, previous, next) => {
-    // A `{` after the token shows that a block was meant: this file does not know the keywords of
-    // blocks, but the value of a key never has a block.
+    // A `{` after the token shows that a block was meant, because the value of a key never has a
+    // block. The keywords of blocks are not known in this file.
     if (previous !== undefined && next.tokenType === t.LBrace) {
       return `names in the machine have no quotes: \`${previous.image} ${
         shortened(token.image.replaceAll('"', ""))

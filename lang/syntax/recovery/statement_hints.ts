@@ -95,7 +95,7 @@ export function explainUnknownWord(
 }
 
 /**
- * `print (x)`: records the mistake, unless the file declares a function of that name.
+ * Records the mistake `print (x)`, unless the file declares a function of that name.
  *
  * @param value The value at the beginning of the line.
  * @param isWhole Whether the value is the whole statement.

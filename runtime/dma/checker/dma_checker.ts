@@ -229,7 +229,7 @@ export interface UnreleasedRecord {
   readonly end: number;
   /** First byte of the mapped memory; null for a range, which has no memory. */
   readonly phys: number | null;
-  /** The mapping is neither translated nor bounced, so it holds no other resource. */
+  /** Whether the mapping is neither translated nor bounced, so that it holds no other resource. */
   readonly isBare: boolean;
   /** The statement that made the mapping or range. */
   readonly site: number | null;

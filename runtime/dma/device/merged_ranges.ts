@@ -72,7 +72,10 @@ export class MergedRanges {
     return null;
   }
 
-  /** The address of a byte in its part; the address itself outside of merged ranges. */
+  /**
+   * Converts an address in a merged range to the address of the same byte in its part; returns any
+   * other address unchanged.
+   */
   addressInPart(dma: number): number {
     return this.partsOf(dma, 1)?.[0]?.dma ?? dma;
   }

@@ -87,7 +87,7 @@ export function bounceForIommu(
 
 /**
  * Zeroes bytes of a buffer's granules that are outside the data and that the device can see. Writes
- * them to memory itself, not only to the CPU's caches.
+ * the zeros to memory itself, not only to the CPU's caches.
  */
 function zeroPadding(machine: DmaMachine, phys: PhysAddr, sizeBytes: Bytes): void {
   if (machine.caches === null) machine.memory.fill(phys, sizeBytes, 0);

@@ -143,8 +143,8 @@ export function capturedCalls(
 
 /**
  * Moves operations to the calls under which the probes recorded them. If the line of a call was
- * written at the call's entry, and the line of the next call at that call's return, the probes
- * recorded the operations of the next call under the first call.
+ * written at the call's entry, and the line of the next call at the return of the next call, the
+ * probes recorded the operations of the next call under the first call.
  */
 function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
   const logged: CaptureCall[] = [];

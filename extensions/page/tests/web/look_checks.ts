@@ -147,7 +147,7 @@ export async function checkLook(browser: Browser, found: Findings): Promise<void
     errors: wrong,
     async open(url) {
       await page.goto(url);
-      // Opening another file is a request, but not an error.
+      // The request that opens another file is in `wrong`, but it is not an error.
       wrong.length = 0;
     },
     resize: (width, height) => page.setViewportSize({ width, height }),
