@@ -153,7 +153,8 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
   });
   run(lab);
   assertEquals([io.status, io.requests[0]!.command!.prp1, phys - 3 * GIB], ["OK", 0, 0]);
-  // Devices see the window at these addresses, so no IOVA may lie in it (dma.md 4.6).
+  // Devices see the window at its addresses plus this offset, so no IOVA may lie there (dma.md
+  // 4.6).
   assertEquals(lab.machine.config.windows.map(({ busOffset }) => busOffset), [-3 * GIB]);
 });
 

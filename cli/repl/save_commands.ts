@@ -8,7 +8,7 @@ import { clip, formatCount } from "@dmalab/lang/text";
 import type { CommandContext, ReplCommand } from "./command_target.ts";
 import { expectedEvents, MAX_EXPECTED } from "./expected_events.ts";
 
-/** Word after the file's name: saves the events as expectations, too. */
+/** The word after the file's name with which `:save` also writes the events as expectations. */
 const EXPECT = "expect";
 
 export const SAVE_COMMANDS: readonly ReplCommand[] = [

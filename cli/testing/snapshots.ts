@@ -98,7 +98,7 @@ const ALIKE = 3;
 const REACH = 60;
 /** Limit of the old lines that are shown for one change, and also of its new lines. */
 const MOST_OF_CHANGE = 15;
-/** Number of lines that are shown of all changes together. */
+/** Limit of the lines that are shown for all changes together. */
 const MOST_SHOWN = 40;
 
 /**

@@ -112,9 +112,9 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
   while (/\s/.test(code[name - 1] ?? "")) name--;
   while (/\w/.test(code[name - 1] ?? "")) name--;
   // If the call is within another macro's arguments, the compiler gives the end of that macro.
-  // Therefore the name is searched in the text of the macro. The name without `_attrs` is searched,
-  // because C may have called a macro of that name, which has fewer arguments and calls the
-  // function with `_attrs`.
+  // Therefore the name is searched in the text of the macro. It is searched without `_attrs`: C may
+  // have called a macro with the shorter name, which has fewer arguments and calls the function
+  // with `_attrs`.
   const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
   const place = source.position(name + Math.max(0, inside));
   return spanInLine(source, place.line, place.column);

@@ -19,7 +19,7 @@ import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
 import type { MachineSchema } from "./schema.ts";
 
-/** Checks a configuration in which each single key is valid. */
+/** Checks a configuration as a whole, if each single key is valid. */
 export function checkConfig(
   tree: ConfigBlock,
   config: LabConfig,
@@ -27,7 +27,7 @@ export function checkConfig(
   schema: MachineSchema,
 ): void {
   checkRegions(tree, config, bag);
-  // An invalid key is missing in the configuration.
+  // Invalid keys are left out of the configuration, so nothing can be said about the whole.
   if (bag.hasErrors) return;
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
@@ -244,7 +244,8 @@ function spanOfPath(tree: ConfigBlock, path: readonly string[]): Span {
   }
   const span = block.name?.span ?? block.span ?? tree.span;
   if (span !== null) return span;
-  // Only modifiers describe this machine, so one of them is the mistake.
+  // No block is written for this machine: only modifiers describe it, so one of them is the
+  // mistake.
   for (const child of [tree, ...tree.children]) {
     for (const given of child.settings.values()) return given.valueSpan;
   }

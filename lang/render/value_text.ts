@@ -41,7 +41,7 @@ export function formatQuantity(quantity: Quantity): string {
  * Any value on one line. The text is a new value, so making it costs work and memory of the run.
  *
  * @param value The value.
- * @param run The run to which the value belongs; without a run, handles show only their type.
+ * @param context The run to which the value belongs; without a run, handles show only their type.
  * @param nested True inside a list or record, where strings keep their quotes.
  * @throws {LimitError} When the run has not enough memory or work left for the text.
  */

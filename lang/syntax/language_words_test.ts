@@ -7,7 +7,7 @@ import { DmaParser } from "./rules/dma_parser.ts";
 const WORDS = Object.keys(LANGUAGE_WORDS) as LanguageWord[];
 const SHOWN = WORDS.filter((word) => LANGUAGE_WORDS[word].example !== undefined);
 
-/** All parts of the rules of the grammar. */
+/** A production of the grammar, and all productions inside it. */
 function* productions(of: IProduction): Generator<IProduction> {
   yield of;
   if (of instanceof NonTerminal) return;

@@ -112,7 +112,7 @@ export interface CLoader extends SourceLoader {
 
 /**
  * Compiled C sources. Compiling takes time. Therefore a source that is not compiled yet is only
- * added to a list, and is compiled before the next attempt.
+ * added to a list, and is compiled before the next attempt to load the program.
  */
 export interface CompileCache {
   /**

@@ -47,7 +47,7 @@ export interface SweepIncident {
   readonly tried: number;
 }
 
-/** The run to which an event's site belongs. */
+/** The run to which an event's site belongs: the calls at its sites, and its removals. */
 type Taking = Pick<Vm, "siteCall" | "removals">;
 
 /** A place where an injected failure leads to a leak, and the run with that failure. */
@@ -493,7 +493,7 @@ export function storyOf({ removals: { story } }: Pick<Vm, "removals">): readonly
   return story === null ? [] : story.lines();
 }
 
-/** Functions of a call stack that are listed. */
+/** Limit of the functions of a call stack that are listed. */
 const LISTED_FRAMES = 12;
 
 /**

@@ -16,7 +16,7 @@ import {
   type Value,
 } from "../values/value.ts";
 
-/** Bytes on one row of a dump, and rows that are shown. */
+/** Number of bytes on one row of a dump; `DISPLAYED_ROWS`: limit of the rows that are shown. */
 const ROW_BYTES = 16;
 const DISPLAYED_ROWS = 4;
 /** Limit of the places in a list or record that are shown. */

@@ -8,7 +8,7 @@ import type { ChildRun, RunPosition } from "../recorded_run.ts";
 import { comparePositions, nextPosition, type Position, START } from "../position.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";
 
-/** Consecutive positions of one recording; the first of them does not belong to the range. */
+/** Consecutive positions of one recording. They begin after `from`, which is not in the range. */
 export interface PositionRange {
   readonly recording: Recording;
   readonly from: Position;

@@ -19,9 +19,9 @@ export interface RunVerdict {
   readonly what: string;
   /** Further sentences. */
   readonly why: readonly string[];
-  /** The event that caused the failure or the incident; null for none. */
+  /** Number of the event that caused the failure or the incident; null for none. */
   readonly cause: number | null;
-  /** Events of mappings that are never unmapped. */
+  /** Numbers of the events that made the mappings that leaked. */
   readonly leaked: readonly number[];
 }
 

@@ -20,7 +20,7 @@ const BLOCK_MERGE = eventId("block.merge");
 /** How a bio joins a request: after it, before it, or, for discards, anywhere. */
 type MergeEnd = "back" | "front" | "discard";
 
-/** The reason why a bio may not join a request that it follows. */
+/** The reason why a bio may not join a request that it follows or precedes. */
 export type MergeRefusal = Exclude<EventFields<"block.merge">["rule"], MergeEnd>;
 
 /** Operations that are never merged. */
@@ -53,9 +53,9 @@ export function countedIntegritySegments(kernel: Kernel, bio: Bio, limits: Queue
 }
 
 /**
- * Setting that disables merging, with the kernel's numbers. 0 disables nothing. 1 limits the search
- * for a request to join to the requests in a plug and the request joined last. 2 disables all
- * merging. @see rules/block.md 1.5
+ * Setting that disables merging, with the kernel's numbers. 0 disables nothing. With 1, a bio can
+ * join only a request in a plug, or the request joined last. 2 disables all merging.
+ * @see rules/block.md 1.5
  */
 export type NoMerges = 0 | 1 | 2;
 

@@ -46,7 +46,10 @@ const IN_PAGE_LINK = 2;
 
 /** The reason why an output is separate from the previous output. @see rules/dma.md 7.2 step 5 */
 export const APART = {
-  /** The output is the first one, or outputs are never joined: the device uses physical addresses. */
+  /**
+   * The output is the first one, or outputs are never joined because the device uses physical
+   * addresses.
+   */
   UNJOINED: 0,
   /** Entries that may be bounced are mapped one by one. */
   ONE_BY_ONE: 1,

@@ -49,9 +49,9 @@ function hugeNumber(page: number): number {
 export class ProcessPages {
   readonly #pages = new Map<number, MappedPage>();
   readonly #frames = new Map<number, PageFrame>();
-  /** Contents of pages that were written out. */
+  /** Contents of pages that were swapped out. */
   readonly #swapped = new Map<number, Uint8Array | null>();
-  /** Tables of small pages, and the tables above them. */
+  /** Numbers of the tables of small pages; `#upperTables`: numbers of the tables above them. */
   readonly #tables = new Set<number>();
   readonly #upperTables = new Set<number>();
 

@@ -4,7 +4,8 @@
  *
  * The definition of a table says which events begin rows, and which events end them. It repeats no
  * rule of the kernel: if an event does not tell enough to change the table, the event gets another
- * field. A key consists of the values of the key's fields; `seq` is the event's number.
+ * field. A row's key consists of the values of the fields that the definition names in `key`; `seq`
+ * is the event's number.
  */
 import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";

@@ -71,8 +71,8 @@ const UNKNOWN_SECONDS = 1;
 const UNKNOWN_PROGRAM_SECONDS = 3;
 const UNKNOWN_LONG_SECONDS = 10;
 /**
- * Cost of a short test without a measured cost, if other tests have measured costs: such a test
- * takes less than a second.
+ * Cost of a short test that was not measured, while other tests were. Such a test takes less than a
+ * second.
  */
 const CHEAP_SECONDS = 0.15;
 
@@ -101,7 +101,7 @@ function unknownCost(name: string, othersMeasured: boolean): number {
  * compiling them to fast code takes longer than running its tests. Therefore the hundreds of cheap
  * files share processes, by folder. No module keeps state, so sharing does not affect the tests.
  *
- * @param costs Seconds of processor time by name, of costly tests; null where none were measured.
+ * @param costs Processor time of the costly tests in seconds, by name; null if none was measured.
  */
 export function worldsOf(
   tests: readonly Tests[],
@@ -135,7 +135,7 @@ export function worldsOf(
       seconds: part.reduce((sum, each) => sum + secondsOf(each), 0),
     }));
   });
-  // Tests in `tests/` run whole programs: without measured costs they come first.
+  // Tests in `tests/` run whole programs, so they come first where no costs are measured.
   const isWhole = ({ name }: World) => Number(name.startsWith("tests"));
   return worlds.toSorted((a, b) => b.seconds - a.seconds || isWhole(b) - isWhole(a));
 }

@@ -9,7 +9,7 @@ import { medianOf } from "@dmalab/cli/bench";
 import { secondsOf } from "./cpu_time.ts";
 
 /**
- * Numbers of host bridges, of root ports of each bridge, and of devices below the switch of each
+ * BRIDGES host bridges, with PORTS root ports each, and DEVICES devices below the switch of each
  * root port: 256 functions.
  */
 const BRIDGES = 4;
@@ -18,7 +18,7 @@ const DEVICES = 16;
 const BAR_BYTES = 2 ** 21;
 const FIRST_BAR = 2 ** 40;
 
-/** Measured rounds, and warm-up rounds before the measured rounds. */
+/** Number of measured rounds; `WARM_UPS`: number of rounds before them that are not measured. */
 const ROUNDS = 15;
 const WARM_UPS = 3;
 

@@ -21,7 +21,7 @@ Deno.test("a batch is one activity with one doorbell for all its commands (nvme.
   const events = rig.record(() => rig.machine.runNextActivity(), ["nvme.submit", "nvme.doorbell"]);
   const submits = events.filter(({ name }) => name === "nvme.submit");
   assertEquals(submits.map(({ request }) => request), ios.map(({ requests }) => requests[0]!.id));
-  // The doorbell has the call site of the batch's last command.
+  // The doorbell's event has the call site of the batch's last command.
   assertEquals(events.slice(5).map(({ fields, request, site }) => [fields, request, site]), [
     [{ queue: 1, value: 5, which: "sq_tail" }, null, 4],
   ]);

@@ -99,7 +99,8 @@ export class ControllerLife implements ActivityHandler {
     if (bar != null) this.#controllerMemory = ControllerMemory.open(registers, bar);
     machine.dma.dmaSetMask(dev, dev.maskBits);
     this.#stop();
-    // One interrupt is set up first; on Arm this maps the doorbell's page (rules/dma.md 4.7).
+    // One interrupt is set up first; on Arm this maps the page of the MSI doorbell (rules/dma.md
+    // 4.7).
     if (machine.iommu.groups.messageAddress(dev) < 0) {
       throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
     }
@@ -118,8 +119,8 @@ export class ControllerLife implements ActivityHandler {
     this.#createQueues(commands);
     this.#announceShadows(commands);
     const namespace = commands.findNamespace(capabilities.version);
-    // All commands of bring-up have ended, and the clock will restart at 0 when the machine is
-    // ready.
+    // The timer is stopped because all commands of bring-up have ended, and because the clock will
+    // restart at 0 when the machine is ready.
     this.#driver.timeouts.stop();
     if (namespace !== null) this.#driver.setNamespace(namespace);
     this.#enter("live", "up");
@@ -455,7 +456,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     this.#arm(Math.min(ADMIN_TIMEOUT_NS, this.#ioTimeoutNs));
   }
 
-  /** Stops the timer: no commands are in flight. */
+  /** Stops the timer. Called when no commands are in flight. */
   stop(): void {
     this.#driver.machine.clock.disarm(this);
     this.armed = false;
@@ -547,7 +548,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
   }
 }
 
-/** The contents of the capabilities register. */
+/** The contents of the controller's capabilities register and version register. */
 interface ControllerCapabilities {
   /** Largest number of entries in an I/O queue. */
   readonly maxQueueEntries: number;

@@ -653,7 +653,7 @@ export class ShadowDoorbells {
     return new ShadowDoorbells(machine, dev, values, wakeups);
   }
 
-  /** Device addresses of the values and of the event indexes. */
+  /** Device addresses of the two buffers: the doorbells' values, and the controller's wakeup values. */
   get dma(): readonly [values: number, wakeups: number] {
     return [this.#values.dma, this.#wakeups.dma];
   }

@@ -30,8 +30,9 @@ Deno.test("a race of calls into C goes through every order at each of their call
     runProgramWith(null, programOf(loaded!), { attributeDefects: false })
   );
   await t.step("machines of tests and of orders use a driver's memory in turn", () => {
-    // Each new memory of 80 MiB makes V8 collect all garbage. Of the runs that end in the same way
-    // the first is kept, because a script or a message may read its machine.
+    // Each new memory of 80 MiB makes V8 collect all garbage, so few may be made. Some are not
+    // reused: of the runs that end in the same way the first is kept, because a script or a message
+    // may read its machine.
     assert(memories <= 40, `${memories} memories`);
   });
   const failed = new Map(

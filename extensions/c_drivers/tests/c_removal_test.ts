@@ -37,7 +37,7 @@ const PLANTED: Readonly<Record<string, { readonly error: RegExp; readonly story:
   },
 };
 
-/** The part of an output about one test. */
+/** The part of an output that is about one test. */
 function sectionOf(output: string, test: string): string {
   const [, section = ""] = output.split(`\n${test} => `);
   return section.split("\nrepeat it:")[0]! + (section.match(/\nrepeat it:.*/)?.[0] ?? "");

@@ -33,7 +33,7 @@ export function generatedHeaders(
   };
 }
 
-/** Multipliers between units of time. @see 32-bit fixed point: value * MUL >> SHR */
+/** Multipliers between units of time, in 32-bit fixed point: value * MUL >> SHR. */
 function timeConstants(): string {
   const units = { MSEC: 1000, USEC: 1_000_000, NSEC: 1_000_000_000 } as const;
   const lines: string[] = [];

@@ -11,7 +11,7 @@ import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
 
 /**
  * Symbols that must be set: without them, the same source would compile to code with wrong results.
- * Each has the reason.
+ * Each value is the reason for its symbol.
  */
 const REQUIRED: Readonly<Record<string, string>> = {
   BUG: "without it BUG() is an endless loop and WARN() prints nothing",
@@ -129,7 +129,10 @@ export interface Settings {
    * lab's machine contains the files.
    */
   readonly lacking: readonly string[];
-  /** Symbols of other machines that the files request or need, or that could build the files. */
+  /**
+   * Symbols of other machines that the files request or need, or with which the files could be
+   * built.
+   */
   readonly elsewhere: readonly string[];
   /** The architecture for which the files are compiled, if it is not the lab's. */
   readonly architecture?: Architecture;

@@ -143,7 +143,10 @@ class IovaWalk {
     this.#live.push(id);
   }
 
-  /** Fills magazines: allocates ranges of one size, and frees all of them on the same CPU. */
+  /**
+   * Fills magazines: allocates ranges of one size on one CPU, then frees as many ranges on one CPU,
+   * which may be another one.
+   */
   #burst(): void {
     const { random } = this;
     const [size, from, to] = [this.#size(), this.#cpu(), this.#cpu()];

@@ -57,8 +57,8 @@ export class FlushUse {
 export class FlushWindows {
   readonly devices = new Map<string, FlushUse>();
   /**
-   * The devices that each domain may have: the devices that, at each flush of the domain so far,
-   * had ranges to flush.
+   * By domain: the devices that the domain may have. Each of them had ranges to flush at every
+   * flush of the domain so far.
    */
   readonly #owners = new Map<string, ReadonlySet<string>>();
   #pages: FlushedPages[] = [];

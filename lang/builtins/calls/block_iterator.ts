@@ -17,7 +17,10 @@ let iter = dma_iter()
 assert blk_rq_dma_map_iter_start(req, ssd, state, iter)
 `;
 
-/** Two segments of metadata that are not adjacent, so that each is mapped separately. */
+/**
+ * Setup code of examples: two segments of metadata that are not adjacent, so that each is mapped
+ * separately.
+ */
 const METADATA_STARTED = `machine {
   iommu { mode = strict }
   quirks = [none]

@@ -5,7 +5,7 @@ import { listed } from "../../diagnostics/suggest.ts";
 import { readNumber } from "../../syntax/tree/literals.ts";
 import type { ExpectedOutcome, FailStatement, OutcomeKind } from "../../syntax/tree/ast.ts";
 
-/** Reports an error, fault or report that does not exist. */
+/** Adds a diagnostic if an expectation names an error, fault or warning that does not exist. */
 export function checkOutcomeName(
   expected: ExpectedOutcome,
   registry: Registry,
@@ -95,10 +95,7 @@ function namesOf(outcome: OutcomeKind, registry: Registry): readonly string[] {
   }
 }
 
-/**
- * The correct keyword for a name that belongs to another kind of outcome than the keyword in the
- * script.
- */
+/** A hint for a name that belongs to another kind of outcome: this kind, and its keywords. */
 function otherOutcome(name: string, registry: Registry): string | undefined {
   if (registry.errnoNames.has(name)) return `${name} is an errno: \`fails\`, \`expect error\``;
   if (registry.faultReasons.has(name)) return `${name} is a fault: \`faults\`, \`expect fault\``;

@@ -86,7 +86,7 @@ interface ValueBranch {
   readonly value: ast.Expression;
 }
 
-// Nodes with their initial parts.
+// These functions make nodes with their initial parts.
 export const ITEMS = <T>(): Items<T> => ({ items: NONE, span: NO_SPAN });
 const EXPRESSION = (): OperandRow => ({ operands: NONE, operators: NONE, span: NO_SPAN });
 const OPERAND = (): ReadOperand => ({

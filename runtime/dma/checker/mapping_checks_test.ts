@@ -193,7 +193,7 @@ Deno.test("two mappings of a non-coherent device in one line are reported where 
   const shared = ["cacheline_shared"];
   const { DEBUGGING_IGNORE_CACHELINES, SKIP_CPU_SYNC } = DMA_ATTR;
   const from: Map = [0x1000, 0x1000, DMA_FROM_DEVICE];
-  // With bounce buffers, the kernel compares no cache lines.
+  // With bounce buffers, the kernel compares no cache lines, so only dmalab's own check reports.
   assertEquals(run(from, [0x1800, 0x1000, DMA_FROM_DEVICE]), shared);
   assertEquals(run([0x1800, 0x1000, DMA_FROM_DEVICE], from), shared);
   assertEquals(run(from, [0x1fff, 0x1000, DMA_TO_DEVICE]), shared, "the last line of the first");
@@ -206,7 +206,7 @@ Deno.test("two mappings of a non-coherent device in one line are reported where 
   assertEquals(run(from, [0x1000, 0x40, DMA_TO_DEVICE], alone), shared);
   assertEquals(run(from, [0x1000, 0x1000, DMA_FROM_DEVICE, SKIP_CPU_SYNC], alone), shared);
   assertEquals(run(from, from, alone), ["cacheline_overlap"], "once, by the kernel's own check");
-  // Not reported: mappings with the attribute for clean lines, bounced buffers, and coherent
+  // Not reported: two mappings with the attribute for clean lines, bounced buffers, and coherent
   // devices.
   const clean: Map = [0x1000, 0x1000, DMA_FROM_DEVICE, DEBUGGING_IGNORE_CACHELINES];
   assertEquals([run(clean, clean), run(clean, from)], [[], shared]);

@@ -34,7 +34,7 @@ interface Given {
 const RELEASE: QuirkSet = new Set(["host_bridge_p2p_with_forced_bounce"]);
 
 /**
- * 8 GiB, a pool at 0x6000_0000 as in the assertions of rules/dma.md, and a device without
+ * 8 GiB of RAM, a pool at 0x6000_0000 as in the assertions of rules/dma.md, and a device without
  * translation.
  */
 function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): TestBench {
@@ -296,7 +296,7 @@ Deno.test("behind an IOMMU the gaps of a bus's ranges are never handed out; impo
   };
   const { machine, dev } = device([0x1000_0000, 0x3000], [0x4000_0000, 0x2000]);
   const map = () => machine.dma.dmaMapPhys(dev, 0x5000 as PhysAddr, 0x1000, DMA_TO_DEVICE);
-  // The first page of each range is left out with the gap before it.
+  // The first page of each range is reserved together with the gap before it.
   assertEquals([map(), map(), map(), map()], [0x4000_1000, 0x1000_2000, 0x1000_1000, -1]);
   assert(dev.domain !== null);
   const overlap = device([0, 0x2000], [0x1000, 0x1000]);

@@ -25,7 +25,7 @@ export function refuseUnreached(
 }
 
 /**
- * The reason of a map's branch, for the map's event, with the inputs of the decision.
+ * Why a map took its branch, for the map's event: the rule, and the inputs of the decision.
  * @param outOfReach The buffer that the device cannot reach, if that was the reason.
  */
 export function whyBranch(

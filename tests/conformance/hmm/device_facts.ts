@@ -54,7 +54,7 @@ export function leftOutOfStep(
   { done_after_unmap_us, what }: JsonObject,
   lazy: boolean,
 ): Set<string> {
-  // In lazy mode the flush may have been done by the timer.
+  // In lazy mode the timer may have done the flush, so the invalidations are not compared.
   const open = done_after_unmap_us !== undefined
     ? [...RACED, ...lazy ? ["invalidations"] : []]
     : lazy && MASK.test(String(what))
@@ -172,7 +172,7 @@ class DeviceFacts {
     };
   }
 
-  /** After the first page, the tester maps another page in a separate mapping. */
+  /** Maps the first page and then, as the tester does, another page in a separate mapping. */
   #first(): JsonObject {
     const { dma } = this.#machine;
     const other = (this.#phys + MIB) as PhysAddr;

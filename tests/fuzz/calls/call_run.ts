@@ -1,6 +1,6 @@
 /**
- * Runs sessions of generated calls, and checks every resulting text: none may be a bug of dmalab or
- * contain nonsense.
+ * Runs sessions of generated calls, and checks every resulting text: none may report a bug of
+ * dmalab or contain nonsense.
  */
 import { BUG_CODE, renderDiagnostic } from "@dmalab/lang/diagnostics";
 import { LoadError } from "@dmalab/lang/syntax";
@@ -102,7 +102,7 @@ export function playCalls(
   return null;
 }
 
-/** Thrown for a problem of an input, such as an output with nonsense. */
+/** Thrown when the answer to an input is bad, for example when its text contains nonsense. */
 class Nonsense extends Error {}
 
 function count(
