@@ -20,9 +20,12 @@ export interface CommandPermissions {
   readonly files?: readonly string[];
   /** Options that name a folder to write. */
   readonly folders?: readonly string[];
-  /** Whether the files and folders of the command line are written: always, or with this option. */
+  /**
+   * When the files and folders that the command line names are written: always, or with this
+   * option.
+   */
   readonly named?: "always" | `--${string}`;
-  /** Whether the current folder is written: always, or if no option of `files` is given. */
+  /** When the current folder is written: always, or if no option of `files` is given. */
   readonly here?: "always" | "default";
   /** Writes its history or the list of failed tests in `.dmalab/` of the current folder. */
   readonly keeps?: true;
@@ -75,10 +78,10 @@ export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
 /**
  * V8's flags for the Deno that the package brings. They are not used for another release of Deno,
- * which may not know them and would not start. Without the flag, if some literals have outlived a
- * few collections, V8 allocates such literals among its old objects. In a hunt these literals keep
- * whole machines alive until a full collection, and the hunt takes longer
- * (docs/dev/performance.md).
+ * which may not know them and would not start. Without this flag, V8 counts how many of the
+ * literals that a place in the code creates outlive a few collections. If many do, V8 allocates the
+ * later ones among its old objects. In a hunt these literals keep whole machines alive until a full
+ * collection, and the hunt takes longer (docs/dev/performance.md).
  */
 export const V8_FLAGS: readonly string[] = ["--no-allocation-site-pretenuring"];
 
@@ -161,7 +164,7 @@ export function denoOptions(own: string): string[] {
  * @param line The words after `dmalab`; permissions may precede the command.
  * @param own The folder of the package.
  * @param deno The path of Deno, which runs the C compiler.
- * @param clangs Compilers of the system that may be used instead.
+ * @param clangs Compilers of the system that may be used instead of that C compiler.
  */
 export function permissionsOf(
   permissions: Permissions,

@@ -25,7 +25,7 @@ export interface Attempt<R> {
 /** The result with a failure at one place. */
 export interface SweepResult<R> {
   readonly point: InjectionPointName;
-  /** Which pass of the injection point failed, counted from 1. */
+  /** Which hit of the injection point failed, counted from 1. */
   readonly nth: number;
   readonly outcome: R;
   readonly leaks: readonly Leak[];

@@ -26,7 +26,7 @@ import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "@dmalab/lang/editor";
 import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 
-/** Limits of the output after a move: of the move's events, and of the rows that it changed. */
+/** The largest number of printed events of a move, and of printed rows that the move changed. */
 const DISPLAYED_EVENTS = 40;
 const DISPLAYED_ROWS = 8;
 

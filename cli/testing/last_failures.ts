@@ -14,7 +14,7 @@ import { FAILED_TESTS, readStateLines, writeOwnLines } from "../state_folder.ts"
 /** The path of a test's file, relative to the current folder, and the test's name. */
 export type FailedTest = readonly [path: string, name: string];
 
-/** The report on a file without errors. */
+/** A file without errors, with the report on it. */
 export interface FileResult {
   readonly path: string;
   readonly report: RunReport;

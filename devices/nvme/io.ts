@@ -77,7 +77,8 @@ export class Io implements RequestOwner {
    */
   add(request: NvmeRequest): void {
     request.addOwner(this);
-    // Most bios become one request: a list literal costs less than a list that has grown.
+    // Most bios become one request. The list of one request is a literal, because a list literal
+    // costs less than a list that has grown.
     if (this.#requests.length === 0) this.#requests = [request];
     else this.#requests.push(request);
     this.#pending++;

@@ -215,7 +215,7 @@ export class DeviceOwnedRanges {
     const at = this.memory.pointerTo(phys);
     if (at === NOWHERE) return;
     this.memory.unwatch(at, sizeBytes);
-    // Another mapping may have bytes in the same granule of eight.
+    // Another mapping may have bytes in the same granule of eight bytes.
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
         for (const part of partsOf(mapped)) {

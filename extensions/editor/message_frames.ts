@@ -8,7 +8,7 @@
 import { printable } from "@dmalab/lang/diagnostics";
 import { clip } from "@dmalab/lang/text";
 
-/** Largest message: a client sends positions, expressions and texts of scenarios. */
+/** Largest size of a message: enough for positions, expressions and texts of scenarios. */
 const MAX_BYTES = 2 ** 24;
 const MAX_HEADER_BYTES = 1024;
 const QUOTED_COLUMNS = 40;
@@ -59,7 +59,7 @@ export function framed(message: object): string {
   return `Content-Length: ${new TextEncoder().encode(text).length}\r\n\r\n${text}`;
 }
 
-/** Parses a complete header; null while it is incomplete but valid so far. @throws {FrameError} */
+/** Parses a header; null while the header is incomplete but valid so far. @throws {FrameError} */
 function readHeader(
   bytes: Uint8Array,
   mostBytes: number,

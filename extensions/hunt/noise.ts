@@ -22,7 +22,8 @@ const NOISE = makeNoise();
 
 /**
  * The bytes of a case.
- * @param into Filled and returned if it is long enough. Otherwise a new array is returned.
+ * @param into Filled and returned if it has exactly `sizeBytes` bytes. Otherwise a new array is
+ *   returned.
  * @returns An array of exactly `sizeBytes` bytes.
  */
 export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: number): Uint8Array {

@@ -1,6 +1,6 @@
 /**
- * Checks of names, arguments and types of values before anything runs. `names/` resolves, `types/`
- * infers.
+ * Checks of names, arguments and types of values before anything runs. `names/` resolves the names,
+ * `types/` infers the types.
  *
  * Tests: `check_test.ts`, `tests/bad/`.
  *

@@ -156,7 +156,10 @@ function valuesOf<R extends SettingRows>(
   return values as PartialSettings<R>;
 }
 
-/** @param listed Whether the release's defects are returned, too, if nothing changes them. */
+/**
+ * @param listed Decides the result if there are no changes: the release's own defects if true, null
+ *   if false.
+ */
 function changedQuirks(
   release: KernelRelease,
   changes: QuirkChanges | null,

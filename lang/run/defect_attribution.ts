@@ -61,8 +61,9 @@ export class DefectAttribution {
 
   /**
    * The defects that cause a fault, a report or a leak, as text. A test that expects the effect of
-   * a defect fails without that defect. Therefore, to attribute a leak, a failed test is accepted,
-   * too, if the leaking statement ran in it and left nothing.
+   * a defect fails without that defect. Therefore a leak is attributed to a defect even if the test
+   * fails without that defect, provided that the leaking statement ran in this test and left
+   * nothing.
    */
   ofFinding(finding: RunFinding): string | null {
     const key = findingKey(finding);

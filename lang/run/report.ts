@@ -19,7 +19,10 @@ export interface FailureReport {
   readonly bug: BugIdentity | null;
   /** The location of the failure. */
   readonly place: LocationText;
-  /** The diagnostic with its source line, values and notes: lines without a line end. */
+  /**
+   * The diagnostic with its source line, values and notes. Each string is one line, without a line
+   * end.
+   */
   readonly lines: readonly string[];
   /** The values of an assertion's parts, each by its name in the source. */
   readonly values: readonly FailedValue[];
@@ -53,7 +56,10 @@ export interface Incident {
   readonly text: string;
   /** The statement that caused the event, if it is known. */
   readonly place: LocationText | null;
-  /** All facts about the incident, with the source lines: lines without a line end. */
+  /**
+   * All facts about the incident, with the source lines. Each string is one line, without a line
+   * end.
+   */
   readonly lines: readonly string[];
   /** True if the incident is the failure of its test or bench. */
   readonly isFailure?: boolean;
@@ -102,7 +108,7 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly assertions: number;
   /** Cases a property was tried with; 1 for a test. */
   readonly cases: number;
-  /** Places that `inject each` has made fail, one at a time. */
+  /** Number of places that `inject each` has made fail, one at a time. */
   readonly placesTried: number;
   /** The only branch that was run, in the form of `--branch`; null for the whole test. */
   readonly branch: string | null;

@@ -251,7 +251,7 @@ Deno.test("an operator that took the next statement's first word for its value h
   expectErrors([
     ["assert a ==\n\n# why\nf(1) fails EIO", "E0202 1:12"],
     ["let x = 1 +\n  # more\n  2 3", "E0202 1:12"],
-    // Without a comment line or an empty line between them, both lines may be one expression.
+    // Without a comment line or an empty line between two lines, both lines may be one expression.
     ["let x = 1 +\n  2 3", "E0205 2:5"],
     ["let x = 1 +\n  # more\n  2"],
   ]);

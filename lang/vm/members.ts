@@ -29,8 +29,8 @@ export class Members {
   readonly #methods = new Map<HandleType, Map<string, MethodSpec | null>>();
 
   /**
-   * Also searches the registered type of that name: a laboratory may add fields to a type, for
-   * example to the type of events.
+   * Also searches the registered type that has the same name as `type`: a laboratory may add fields
+   * to a type, for example to the type of events.
    */
   readonly #findField = (type: HandleType, name: string): FieldSpec | null =>
     findField(type, name) ?? findField(this.types.get(type.name) ?? type, name);

@@ -10,7 +10,7 @@ import { AttemptValue, type Value } from "../values/value.ts";
 
 /**
  * The value of `try`.
- * @param events Number of events kept when it ended.
+ * @param events Number of events kept when the `try` ended.
  */
 export function attempt(ok: boolean, value: Value, error: Value, events: number): AttemptValue {
   return new AttemptValue(

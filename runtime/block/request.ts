@@ -191,7 +191,10 @@ export class BlockRequest implements EventOrigin {
     this.owner = this.owner === null ? owner : new SharedOwner(this.owner, owner);
   }
 
-  /** Takes over the release of the other request's payload, when its bios join this request. */
+  /**
+   * Takes over the function that frees the other request's payload, when the other request's bios
+   * join this request.
+   */
   takePayloadOf(other: BlockRequest): void {
     if (other.releasePayload !== null) this.addRelease(other.releasePayload);
   }

@@ -19,7 +19,10 @@ import type { Iotlb } from "./iotlb.ts";
 import { CountedDomain, MappedPages } from "./mapped_pages.ts";
 import type { PageTable } from "./page_table.ts";
 
-/** On a PC, writes from this address on are interrupts, whatever the tables contain. */
+/**
+ * On a PC, writes to addresses in `[PC_MSI_START, PC_MSI_END)` are interrupts, whatever the tables
+ * contain.
+ */
 export const PC_MSI_START = 0xfee0_0000;
 export const PC_MSI_END = 0xfef0_0000;
 
@@ -232,7 +235,10 @@ export class IommuGroups {
       : new CountedDomain(this.#platform, options, this.#mappedPages);
   }
 
-  /** Caching mode: a flush is needed after each map, so flushes are not batched (rules/dma.md 1.3). */
+  /**
+   * Whether the IOMMU is in caching mode. A flush is then needed after each map, so flushes are not
+   * batched (rules/dma.md 1.3).
+   */
   get #cachesAbsence(): boolean {
     return this.#config.cachingMode && this.#model.hasCachingMode;
   }

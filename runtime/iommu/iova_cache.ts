@@ -38,7 +38,7 @@ export type VisitCached = (pfn: number, sizeClass: number, cpu: number) => void;
 export class IovaCache {
   /** The first frames of the cached ranges, 128 places for each magazine. */
   #pfns: Float64Array;
-  /** Next magazine of the same depot, or of the free list. */
+  /** For each magazine, the next magazine of the same depot, or of the free list. */
   #next: Int32Array;
   #magazines: number;
   #freeMagazine = NO_MAGAZINE;
@@ -90,7 +90,10 @@ export class IovaCache {
     return pfn;
   }
 
-  /** Searches below a magazine's newest frame, which then moves to the place of the frame found. */
+  /**
+   * Searches below a magazine's newest frame. If a frame is found and taken, the newest frame moves
+   * to its place.
+   */
   #takeBelow(list: number, newest: number, pfns: number, endPfn: number): number {
     for (let place = newest - 1; (place & FILL_MASK) !== 0; place--) {
       const pfn = this.#pfns[place]!;

@@ -353,7 +353,7 @@ export class CpuCaches implements HostMemory {
     this.#memory.read(phys as PhysAddr, page.bytes, from, count * CACHE_LINE_BYTES);
   }
 
-  /** Writes lines in one state to memory, and drops them. */
+  /** Writes lines that all have the same state to memory, and drops them. */
   #writeBack(
     page: CachedPage,
     phys: number,
@@ -380,7 +380,7 @@ export class CpuCaches implements HostMemory {
     if (this.#followers.length > 0) eachPage(phys, sizeBytes, (page) => this.#note(page));
   }
 
-  /** Drops lines in one state. */
+  /** Drops lines that all have the same state. */
   #drop(page: CachedPage, phys: number, line: number, count: number): void {
     if (page.states[line] === 0) return;
     this.#note(phys);

@@ -35,7 +35,10 @@ interface ColumnLayout {
   readonly lastNumbers: number[];
 }
 
-/** Rule and inputs of a reason: stored once for all events with the same inputs. */
+/**
+ * The rule of a reason, with the names and forms of its inputs: stored once for all events in which
+ * these are the same.
+ */
 interface WhyShape extends ColumnLayout {
   readonly rule: string;
 }
@@ -81,7 +84,9 @@ export class EventLog implements EventKeeper {
   readonly #contexts = new WholeRows(CONTEXT.WIDTH);
   readonly #times = new FloatRows(1);
   #contextCount = 0;
-  /** The last context; NaN before the first one. */
+  /**
+   * The last context: its time (NaN before the first context), CPU, device, request and statement.
+   */
   #lastNs = NaN;
   #lastCpu = 0;
   #lastDevice: string | null = null;
@@ -270,7 +275,7 @@ export class EventLog implements EventKeeper {
     return this.vocabulary.withRow(kind, event as MachineEvent);
   }
 
-  /** The number of an event's kind, which the vocabulary gives for its name. */
+  /** The number of an event's kind, which the vocabulary gives for the event's name. */
   kindAt(seq: number): number {
     return this.#head(seq, HEAD.WHAT) % KINDS;
   }

@@ -166,7 +166,9 @@ const PROGRAMS: Readonly<Record<string, (at: Attacked, program: string) => void>
   },
 };
 
-/** Attacks that must end with code 1, because the patch of the reviewed commits is a defect. */
+/**
+ * Attacks that must end with code 1, because the patch of the reviewed commits introduces a defect.
+ */
 const STARTED: readonly TreeAttack[] = Object.entries(PROGRAMS).map(([name, set]) => ({
   name: `a repository that names ${name}`,
   make: (at) => {

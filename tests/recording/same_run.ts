@@ -48,7 +48,7 @@ export interface Compared {
   looks: number;
 }
 
-/** Records each run of a scenario that is not skipped, one at a time. */
+/** Records, one at a time, each run of a scenario, except the skipped runs. */
 export function* recordingsOf(path: string): Generator<Recording> {
   const { entry, loader } = openScenario(path);
   const { program } = loadForDebugging(entry, loader);

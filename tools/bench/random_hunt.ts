@@ -17,11 +17,11 @@ import { V8_FLAGS } from "@dmalab/cli/extend";
 import { measureInChild } from "./child.ts";
 import { cpuSeconds, secondsOf } from "./cpu_time.ts";
 
-/** Measured rounds, and warm-up rounds before the measured rounds. */
+/** Number of measured rounds, and of warm-up rounds before the measured rounds. */
 const ROUNDS = 3;
 const WARM_UPS = 1;
 
-/** Machines of a round, each with about eleven steps. */
+/** Number of machines in a round, each with about eleven steps. */
 const MACHINES = 200;
 const MIB = 2 ** 20;
 

@@ -20,7 +20,7 @@ const OPTIONS: ts.CompilerOptions = {
   exactOptionalPropertyTypes: true,
   module: ts.ModuleKind.ESNext,
   moduleResolution: ts.ModuleResolutionKind.Bundler,
-  // `deno check` already checks, with the same compiler.
+  // `deno check` already checks the types, with the same compiler.
   noCheck: true,
   noUncheckedIndexedAccess: true,
   paths: memberPaths(),

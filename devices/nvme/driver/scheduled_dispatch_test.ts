@@ -164,7 +164,8 @@ Deno.test("what cannot be prepared keeps its tag with the scheduler until it end
 Deno.test("a discard without memory for its ranges ends alone, with an event of its own, and its tag goes to a waiting request (nvme.md 2.2)", () => {
   const rig = rigOf("mq_deadline", { depth: 4, driver: { depthEntries: 4 } });
   const discard = rig.disk.submit("discard", { lba: 4000, sizeBytes: 4096 });
-  // The scheduler has six tags, so the last two of the eight requests wait for a tag.
+  // The scheduler has six tags, so the last two of the eight requests (the discard and seven reads)
+  // wait for a tag.
   const reads = Array.from(
     { length: 7 },
     (_, index) => rig.disk.submit("read", { lba: index * 64, buffer: { segments: pages(1) } }),

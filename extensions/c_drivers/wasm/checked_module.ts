@@ -1,8 +1,8 @@
 /**
  * The compiled code in the form in which it runs. Each load, each store, each copy, and each move
  * of the stack pointer is replaced by a call of the support file, which checks the access first.
- * Each block of code begins with a call that counts the block. Therefore the code is limited,
- * whatever the driver's text makes the compiler emit.
+ * Each block of code begins with a call that counts the block. Therefore the number of blocks that
+ * run is limited, whatever code the compiler emits for the driver's text.
  *
  * For a debugger that follows a run line by line, there is also a call at the beginning of each
  * line. A call that leaves the operand stack unchanged may be inserted between any two

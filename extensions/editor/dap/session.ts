@@ -75,7 +75,7 @@ export class DapSession {
       this.#send({ ...response, success: false, message, body });
     }
     this.cancellation.end();
-    // A move started by a request runs after its response.
+    // A move that a request starts runs after the response to that request.
     this.#adapter.answered().catch((error) => {
       this.#adapter.say("stderr", `${problemOf(error)}\n`);
       this.#adapter.end();

@@ -54,7 +54,10 @@ import {
 } from "./memory_layout.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
-/** Maximum number of activities of a step; only a request that is retried endlessly has more. */
+/**
+ * Maximum number of activities of a step; only a step with a request that is retried endlessly has
+ * more.
+ */
 const MAX_ACTIVITIES = 40_000;
 /** Number of activities between two consistency checks of the machine. */
 const AUDIT_EVERY = 32;

@@ -23,8 +23,8 @@ export function isSettings({ path }: Pick<ChangedFile, "path">): boolean {
 }
 
 /**
- * The files of a change that a review cannot examine. A review examines C and build settings, and
- * texts that no build reads need no examination.
+ * The files of a change that a review cannot examine. A review examines C and build settings. Texts
+ * that no build reads need no examination.
  */
 export function unexaminedFiles({ files }: Pick<ReviewStep, "files">): readonly UnexaminedFile[] {
   return files.flatMap(({ path, special }) => {

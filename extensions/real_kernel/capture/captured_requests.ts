@@ -44,7 +44,10 @@ export interface CapturedRequest {
   readonly flags: number;
   readonly segments: number;
   readonly integritySegments: number;
-  /** Null on a release without a gap bit in its requests. */
+  /**
+   * The request's gap bit (see `RequestRecord`); null on a release without a gap bit in its
+   * requests.
+   */
   readonly gapBit: number | null;
   /** The memory of each bio; null if a bio could not be read completely. */
   readonly bios: readonly (readonly CapturedExtent[])[] | null;
@@ -432,7 +435,7 @@ class CaptureReader {
     this.#poolPages.set(BigInt(vaddr) / PAGE, dma - dma % PAGE_BYTES);
     const [call, growth] = this.#unnamed.get(vaddr) ?? [];
     if (call !== undefined) call.dma = dma;
-    // If the pool grew by a page, the address is that of one of the page's blocks.
+    // If the pool grew by a page, `dma` is the address of one of the page's blocks.
     if (growth !== undefined) growth.dma = dma - dma % PAGE_BYTES;
     this.#unnamed.delete(vaddr);
   }

@@ -40,7 +40,8 @@ Deno.test("times of day and other numbers are no headers", () => {
 });
 
 /**
- * By base class: sub-classes of the PCI Code and ID Assignment Specification, by their names in the PCI ID database.
+ * For each base class, the numbers of its sub-classes in the PCI Code and ID Assignment
+ * Specification, by their names in the PCI ID database.
  */
 const CLASSES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   0x01: {

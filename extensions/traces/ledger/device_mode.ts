@@ -21,7 +21,7 @@ interface Evidence {
 }
 
 /**
- * Evidence in order of strength. It is used only if some of the device's DMA addresses are not
+ * Evidence, the strongest first. It is used only if some of the device's DMA addresses are not
  * physical addresses.
  */
 const EVIDENCE: readonly Evidence[] = [

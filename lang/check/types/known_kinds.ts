@@ -53,7 +53,10 @@ export class KnownKinds {
     if (length >= LONG_CHAIN) this.dependsOnOrder = true;
   }
 
-  /** From now on, until the next version, records the kinds that are inferred on demand. */
+  /**
+   * From now on, until the next version of the program, records the kinds that are inferred on
+   * demand.
+   */
   finish(): void {
     this.log = this.#late;
   }

@@ -1,4 +1,7 @@
-/** Diagnostic codes of names, calls, kinds, and files used (E03.., E04.., E07.., W..). A code is never reused. */
+/**
+ * Diagnostic codes of names, calls, kinds, and used files (E03.., E04.., E07.., W..). A code is
+ * never reused.
+ */
 import type { CodeEntry } from "./entry.ts";
 
 export const CHECK_CODES = {

@@ -102,7 +102,10 @@ export class BracketMatcher {
   #depthAtLineStart = 0;
   #unclosed = 0;
   #stray = 0;
-  /** Numbers of corrections that may still be made by indentation. */
+  /**
+   * Numbers of corrections that may still be made by indentation: for braces that are not closed,
+   * for braces that close nothing, and for unclosed round and square brackets.
+   */
   #mayClose: number;
   #mayDrop: number;
   #mayEndRow: number;

@@ -67,7 +67,7 @@ export class MappingRecords {
   /** The value of the kernel's own counter of errors. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
 
-  /** The machine's kernel aligns its allocations to cache lines. */
+  /** Whether the machine's kernel aligns its allocations to cache lines. */
   readonly #alignsToLines: boolean;
   readonly #devices: CheckedDevice[] = [];
   #lines: CacheLineRecords | null = null;

@@ -137,7 +137,7 @@ class Both {
     );
     if (row.made === MADE.RANGE) return assertEquals(found, NONE);
     const wanted = same.find(({ serial }) => serial > excusedSerial) ?? same[0]!;
-    // A split record stays under its original width, so the table may miss it.
+    // A split record stays in a block of its original width, so the table may miss it.
     if (found !== NONE) assertEquals(found, wanted.record);
   }
 }

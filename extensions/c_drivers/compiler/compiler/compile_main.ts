@@ -5,8 +5,8 @@
  *
  * The program reads orders as JSON from the standard input, one on each line. It writes a line of
  * JSON at the beginning and at the end of each order. An order is a driver, or one run of clang
- * with given arguments; the order's texts are sent once. V8 keeps the module's code; each run has a
- * new instance with new memory.
+ * with given arguments. A text for runs of clang is sent once, and later runs refer to it by its
+ * path. V8 keeps the module's code; each run has a new instance with new memory.
  *
  * Clang runs in a worker, which receives no messages while clang runs. The main thread ends the
  * process if an order exceeds its limit of processor time or memory. It also ends the process when
@@ -190,7 +190,7 @@ function sizesIn(object: Uint8Array): Sizes {
     if (kind !== SYMBOL.DATA || !isDefined) return;
     const place = `${number()}:${number()}`;
     const bytes = number();
-    // A variable may have several names.
+    // A variable may have several names, but is counted once.
     if (!places.has(place)) sizes.set(name, bytes);
     places.add(place);
   };
@@ -235,7 +235,7 @@ class Compiler {
     const object = await this.#run(["-c", ...job.more ?? [], job.source], job, say);
     const sizes = object === null ? await this.#assembledSizes(job) : sizesIn(object);
     const large = tooLarge(sizes, staticBytes);
-    // Without an object, clang's own message is only that it is out of memory.
+    // If clang made no object, its own message says only that it is out of memory.
     if (large !== "") return { module: null, said: object === null ? large : said + large };
     if (object === null) return { module: null, said };
     const support = await this.#supportOf(job);

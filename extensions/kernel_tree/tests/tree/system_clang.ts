@@ -17,7 +17,7 @@ export class SystemClang implements TreeClang {
   readonly precompiled = new PrecompiledHeaders();
   readonly #folder = Deno.makeTempDirSync();
   readonly #sent = new Map<string, ClangFiles[string]>();
-  /** Numbers of texts, used in cache keys. `#made`: the compiled results by these keys. */
+  /** A number for each text, used in cache keys. `#made`: the compiled results by these keys. */
   readonly #texts = new Map<ClangFiles[string], number>();
   readonly #made = new Map<string, Compiled>();
 
