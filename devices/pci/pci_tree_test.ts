@@ -77,9 +77,10 @@ Deno.test("a tree of more than 256 buses is refused", () => {
       ),
     ]));
   const error = assertThrows(() => buildPciTree(ports), ConfigError);
-  assertEquals([error.path[0], error.message], [
+  assertEquals([error.path[0], error.message, error.hint], [
     "rp25",
     "The tree needs more than 256 bus numbers",
+    "a host_bridge with another `domain` has bus numbers of its own",
   ]);
 });
 

@@ -118,6 +118,13 @@ Deno.test("each limit that was chosen says who chose it", () => {
     derive({ maxHwSectors: 2 ** 15, ioOptBytes }).why.find(({ limit }) => limit === "maxSectors")
       ?.inputs["set_by"];
   assertEquals([4 * MIB, 4 * MIB + 512].map(setter), ["block_layer", "controller"]);
+  const chosen = derive({ maxHwSectors: 256, maxUserSectors: 64 }).why
+    .find(({ limit }) => limit === "maxSectors");
+  assertEquals([chosen?.value, chosen?.inputs["set_by"], chosen?.inputs["user_sectors"]], [
+    64,
+    "user",
+    64,
+  ]);
   const soft = limits.why.find(({ limit }) => limit === "maxSectors");
   assertEquals(soft?.value, 256);
   assertEquals([soft?.inputs["default_sectors"], soft?.inputs["device_sectors"]], [8192, 0]);

@@ -277,3 +277,12 @@ Deno.test("a device that sees the caches needs no hand-over beside one that does
   assertEquals([cpuReads(some, PAGE), cpuReads(some, PAGE + 1)], [0x33, 0x22]);
   assertEquals(reports(some), []);
 });
+
+Deno.test("a sync reaches the first page of memory, too, through an IOMMU (dma.md 1.6)", () => {
+  const some = bench("strict");
+  const { dma } = some.machine;
+  const mapped = dma.dmaMapPhys(some.dev, at(0), 4096, DMA_TO_DEVICE);
+  some.forget();
+  dma.dmaSyncSingleForDevice(some.dev, mapped, 64, DMA_TO_DEVICE);
+  assertEquals(maintenance(some), ["clean 0+40"]);
+});

@@ -237,6 +237,11 @@ Deno.test("misuse that the page table sees is an errno (dma.md 3.6)", () => {
   assertEquals(bench.link(0x2000_0000, 0x1000, 0), -ERRNO.EINVAL);
   assertEquals(bench.link(0x2000_0000, 0x1800, 0x1000), -ERRNO.ENXIO);
   assertEquals(classes(bench), ["link_overlap", "link_empty", "link_unaligned"]);
+
+  const smmu = twoStep({ iommu: { model: "smmu" } });
+  smmu.tryAlloc(0, 0x3000);
+  assertEquals(smmu.link(0x2000_0000, 0x1800, 0x1000), -ERRNO.EINVAL);
+  assertEquals(classes(smmu), ["link_unaligned"]);
 });
 
 Deno.test("iova_size_32_bits: there is no range from 2 GiB on, and a warning says so (defects.md)", () => {
