@@ -133,7 +133,7 @@ export function variablesSeen(
   }));
 }
 
-/** The values of names in the machine. */
+/** The names in the machine, with the types of their values. */
 export function machineNamesAt(
   recording: Recording,
   position: Position,
@@ -270,8 +270,8 @@ function physOf(recording: Recording, value: Value, { vm }: PausedRun): number |
 }
 
 /**
- * The active call of the script that has an index at the paused position; 0 is the innermost call.
- * Null if there is no such call.
+ * The active call of the script with the index `frame` at the paused position; 0 is the innermost
+ * call. Null if there is no such call.
  */
 function frameOf(
   recording: Recording,

@@ -4,7 +4,7 @@
  * This table is the contract between the runtime and the devices, which emit events, and their
  * readers: assertions, counters, the checker, traces, the stepper, exports. Names and fields are
  * never removed; more may be added. Field names end in their unit (`_bytes`, `_ns`); addresses have
- * no suffix. `docs/events.md` is generated from it by `deno task reference`.
+ * no suffix. `docs/events.md` is generated from this table by `deno task reference`.
  *
  * To add an event, add one entry to a table in `vocabulary/` and emit it.
  */

@@ -24,7 +24,7 @@ export function releaseLines(name: string): string[] | null {
   return kernel === undefined ? null : linesOf(kernel);
 }
 
-/** The text through which a search looks for a release. */
+/** The text by which a search finds a release. */
 export function releaseText(kernel: KernelProfile): string {
   return changesOf(kernel).map(({ doc }) => doc).join(" ");
 }

@@ -258,7 +258,7 @@ function withExcerptsCut(lines: readonly string[], columns: number): string[] {
  */
 const RUNS = { test: "test", bench: "bench", driver: "hunt" } as const;
 
-/** Names the commands that run the tests, benches and drivers typed in. */
+/** Lines that name the commands for the tests, benches and drivers typed in. */
 function unrunLines(parts: readonly UnrunPart[], file: string): string[] {
   return (["test", "bench", "driver"] as const).flatMap((kind) => {
     const count = parts.filter((part) => part.kind === kind).length;

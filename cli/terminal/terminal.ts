@@ -123,7 +123,10 @@ export class Terminal {
     this.#enter();
   }
 
-  /** Whether work has just ended: a signal during the work may be delivered shortly after it. */
+  /**
+   * Whether work has just ended. A signal that was sent during the work may be delivered shortly
+   * after the work.
+   */
   get #worked(): boolean {
     return performance.now() - this.#workedAtMs < SETTLED_MS;
   }
@@ -194,8 +197,8 @@ export class Terminal {
     const send = process.send?.bind(process);
     if (send === undefined) process.kill(process.pid, "SIGSTOP");
     else {
-      // The launcher also stops this process. This process does not stop itself, because it might
-      // do so only after the shell's `fg`.
+      // The launcher also stops this process. This process does not stop itself, because its own
+      // stop might take effect only after the shell's `fg`.
       await new Promise<void>((resumed) => {
         process.once("SIGCONT", resumed);
         send("stop");
@@ -255,7 +258,7 @@ export class Terminal {
 /** Time after which the program that started this process no longer writes to the terminal. */
 const DISTURBED_MS = 250;
 
-/** An error from a timer, or from a promise that is not awaited. */
+/** The process's events for an error from a timer, or from a promise that is not awaited. */
 const UNCAUGHT = ["uncaughtException", "unhandledRejection"] as const;
 
 /** How long a signal may take to be delivered. */

@@ -33,7 +33,7 @@ export interface FileJob
   /** The kernel tree that `--tree` names. */
   readonly tree: string | null;
   readonly colour: boolean;
-  /** Record which rules and exits the tests exercise. */
+  /** Whether to record which rules and exits the tests exercise. */
   readonly coverage: boolean;
 }
 
@@ -80,7 +80,8 @@ export async function runFile(
     onEvent({ ...end, report: null, exitCode, coverage: null });
     return;
   }
-  // The time limit of regular expressions is lost when a job is posted to a worker.
+  // The time limit of regular expressions is lost when a job is posted to a worker. Therefore
+  // `limited` sets it again.
   const match = await limited(job.matches);
   try {
     for (const test of program.tests) isNamed(test, match);

@@ -87,7 +87,7 @@ export class RequestPayload {
       (this.segmentsFit(bio, limits) ? null : "segments");
   }
 
-  /** Moves the part of the caller's metadata for a split-off piece to the piece. */
+  /** Moves the caller's metadata for the blocks of a split-off piece to that piece. */
   cut(front: Bio, rest: Bio): void {
     if (rest.metadata.length === 0) return;
     const frontBytes = this.#metadataBytes(front.sizeBytes);

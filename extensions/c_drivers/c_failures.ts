@@ -31,7 +31,10 @@ export class CFailures {
   #phys = -1;
   #value = 0;
   #reads = 0;
-  /** The last register that was polled in the call. Kept as numbers, since reads are frequent. */
+  /**
+   * The last register that was polled in the call: its address, the value, and the number of reads.
+   * Kept as numbers, since reads are frequent.
+   */
   #polledPhys = -1;
   #polledValue = 0;
   #polls = 0;

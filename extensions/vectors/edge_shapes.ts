@@ -126,7 +126,10 @@ const SHAPES: readonly CommandVariant[] = [
   },
 ];
 
-/** Behaviours of releases that affect commands; vectors are made without defects. */
+/**
+ * Behaviours of releases that affect commands. Defects are not listed, because vectors are made
+ * without defects.
+ */
 const COMMAND_WAYS = [
   "transfer_4_mib",
   "scatter_table_127",

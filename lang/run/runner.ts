@@ -162,8 +162,8 @@ function countOutcomes(
 }
 
 /**
- * Expectations that no test reached. These are expectations in tests that passed on every machine,
- * and, if all tests ran and passed, expectations in functions of the file.
+ * Expectations that no test reached, of two kinds: those in tests that passed on every machine,
+ * and, if all tests ran and passed, those in functions of the file.
  */
 function neverReached(
   program: Program,

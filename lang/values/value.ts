@@ -26,7 +26,7 @@ export class EnumValue {
 
 /** A value that may have large parts, and share them with other values. */
 export abstract class TracedValue {
-  /** The last traversal that visited the value; with it, a traversal counts the value only once. */
+  /** The last traversal that visited the value, so that a traversal counts the value only once. */
   walk: object | null = null;
 }
 

@@ -397,7 +397,8 @@ export class Branches {
     this.vm.assertions += child.assertions - before;
     const { failure } = child;
     if (failure?.kind !== "limit") return;
-    // The child's limit was the rest of this run's limit.
+    // The child's limit was the rest of this run's limit. Therefore this run has exceeded its
+    // limit, too.
     if (failure.diagnostic.code === "E0801") throw this.vm.tooManySteps();
     if (failure.diagnostic.code === "E0802") throw tooMuchMemory(this.vm.limits);
     throw new ScriptFailure(failure);
@@ -453,8 +454,8 @@ function requireSameMachine(value: Value): void {
 }
 
 /**
- * Visits each part only once, because parts may be shared, and may be nested as deep as memory
- * permits.
+ * Visits each part only once, because parts may be shared. Uses no recursion, because parts may be
+ * nested as deep as memory permits.
  */
 function findOtherMachines(value: Value): Handle | null {
   const seen = new Set<Value>([value]);

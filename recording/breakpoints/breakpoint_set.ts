@@ -35,8 +35,8 @@ export interface LogpointLine {
  */
 interface KnownLocations {
   /**
-   * True if the events at which some breakpoint can stop depend on the number of recorded events.
-   * The cache must then be renewed when that number grows.
+   * True if some breakpoint can stop at further events when further events are recorded. The cache
+   * must then be renewed when the number of recorded events grows.
    */
   readonly followsEvents: boolean;
   readonly key: readonly [changes: number, scope: unknown, statements: number, events: number];

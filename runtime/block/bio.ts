@@ -25,8 +25,9 @@ export type BlockOp =
 /**
  * One physically contiguous run of host memory; it may be many pages long.
  *
- * The offset is that of the first byte in its 4 KiB page. After a cut, the remaining part of the
- * vector still counts its offset from that page, so the offset can exceed 4 KiB (block.md 1.6).
+ * The offset of a vector is that of its first byte in its 4 KiB page. After a cut, the remaining
+ * part of the vector still counts its offset from that page, so the offset can exceed 4 KiB
+ * (block.md 1.6).
  */
 export interface BioVec {
   /** Its first byte. */
@@ -52,9 +53,9 @@ export const BIO_FLAG = {
   ATOMIC: 1 << 1,
   /** Never merged, because the bio has peer memory, or is the front part of a cut. */
   NOMERGE: 1 << 2,
-  /** Written to the medium, not to its cache. */
+  /** The data is written to the medium, not to its cache. */
   FUA: 1 << 3,
-  /** Reading ahead: may fail quickly. */
+  /** The bio reads ahead, and may fail quickly. */
   READ_AHEAD: 1 << 4,
   /** A user passthrough command. */
   USER: 1 << 5,
@@ -87,7 +88,7 @@ export function opDirection(op: BlockOp): DmaDirection {
 export const NO_VECS: readonly BioVec[] = [];
 
 export class Bio {
-  /** First vector of the window. */
+  /** Index of the first vector of the window. */
   vecIndex = 0;
   /** Bytes of the first vector that lie before the window. */
   vecDoneBytes: Bytes = 0;

@@ -60,7 +60,10 @@ Deno.test("decodeFaultLog() reads VT-d's source, direction, address and reason (
   assertEquals(decoded(VTD).pasid, null);
 });
 
-/** Words separated by one blank, from a capital to a letter or digit. */
+/**
+ * Words separated by one blank; the first begins with a capital, the last ends with a letter or
+ * digit.
+ */
 const SENTENCE = /^[A-Z](?:\S| (?=\S)){20,}\w$/;
 
 /** For each reason: the numbers of appendix A that have this reason when the access is a read. */

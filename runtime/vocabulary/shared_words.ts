@@ -1,8 +1,8 @@
 /**
  * Words that the fields of several events share, each with its meaning.
  *
- * Some of these words are also the keys of another record. The keys of the record with their
- * meanings here then have the type of that other record's keys. Therefore neither record can have a
+ * Some of these words are also the keys of another record. The record here that gives their
+ * meanings then has the same type of keys as that other record. Therefore neither record can have a
  * word that the other lacks.
  */
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";

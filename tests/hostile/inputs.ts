@@ -14,7 +14,7 @@ const HOST_WORDS = ["constructor", "toString", "__proto__", "hasOwnProperty", "v
 
 /**
  * @param words Words of the command line, or a single text if no word contains a blank.
- * @param ends Codes, with `or` between them.
+ * @param ends Codes with `or` between them, `held` or `refused`.
  */
 function hostile(
   name: string,
@@ -67,7 +67,7 @@ const ENTRIES: readonly (readonly [string, string, (index: number) => string, st
   ["defects", "quirks = [none", (index) => `, q${index}`, "]\n"],
 ];
 
-/** Possible inputs of a replay of golden data: every file has this text. */
+/** Texts for a replay of golden data. In each case, every file of the data has the same text. */
 const NONSENSE: readonly (readonly [what: string, text: string])[] = [
   ["words", "nonsense\n"],
   ["numbers", "7\n"],

@@ -20,7 +20,7 @@ const FAILURE_EVERY = 10;
 const RESET_EVERY = 200;
 const REMOVAL_EVERY = 3000;
 const POINTS_SHOWN = 10;
-/** FNV-1a: hashes the results of all requests into one number. */
+/** Constants of FNV-1a, which hashes the results of all requests into one number. */
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 

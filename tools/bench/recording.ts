@@ -11,7 +11,7 @@ import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 import { makeLab } from "./nvme_read.ts";
 
-/** Events of one run. */
+/** Number of events of one run. */
 const EVENTS = 1_000_000;
 const ROUNDS = 5;
 /**
@@ -20,8 +20,8 @@ const ROUNDS = 5;
  */
 const WARM_UPS = 3;
 /**
- * Number of pairs of processes. The processes of a pair run with and without recording, in turn: a
- * busy host then slows both kinds.
+ * Number of pairs of processes. In each pair, one process runs without recording, then one with
+ * recording. Because the two kinds alternate, a busy host slows both.
  */
 const PAIRS = 3;
 const READ_BYTES = 65_536;

@@ -31,7 +31,10 @@ const BUNDLES: readonly (readonly URL[])[] = [
   ],
 ];
 
-/** Modules that users import: the bundle, and the module that declares its types. */
+/**
+ * Modules that users import: each key is the name of a bundle, its value the module that declares
+ * the types of the bundle.
+ */
 const LIBRARY = {
   mod: "mod.ts",
   recording: "recording/library.ts",

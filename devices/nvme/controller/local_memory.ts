@@ -30,7 +30,7 @@ const CAPABILITIES_ENABLED = 0x1; // CRE
 const MEMORY_ENABLED = 0x2; // CMSE
 
 export class LocalMemory {
-  /** The value last written to CMBMSC. */
+  /** The two halves of the value last written to CMBMSC. */
   controlLow = 0;
   controlHigh = 0;
   readonly #settings: LocalMemorySettings;

@@ -34,8 +34,9 @@ export interface PlantedDriver {
 }
 
 /**
- * Options without a search for known defects, because a finding is only about the driver. The step limit
- * is for an endless loop: it is a tenth of the default, and no other test comes near it.
+ * Options that omit the search for known defects behind a failure: here each failure is the
+ * driver's own. The step limit is for an endless loop: it is a tenth of the default, and no other
+ * test comes near it.
  */
 const PLANTED: RunOptions = {
   only: "tests",

@@ -292,7 +292,7 @@ export function treeFunction(
 
 /**
  * Converts a value as the lab's own headers do: `signed` is for pointers; `unsigned` is for other
- * values, in which all ones become a large number.
+ * values, and makes a large number of a value with all bits set.
  */
 function signed(value: U64): number {
   return Number(value);

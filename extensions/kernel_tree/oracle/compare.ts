@@ -181,7 +181,8 @@ function shortest<O>(
       const without = [...left.slice(0, at), ...left.slice(at + part)];
       tries++;
       const { difference: again, isEndless } = live(without, make);
-      // Further tries could run into endless loops too, and no loop rounds are left for them.
+      // Further tries could run into endless loops too, and only a limited number of loop rounds is
+      // left.
       if (isEndless) return best;
       if (again === null) at += part;
       else [left, best] = [without, again];

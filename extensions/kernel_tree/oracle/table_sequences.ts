@@ -18,7 +18,7 @@ const PROTS = [
   PROT.write,
   PROT.read | PROT.write | PROT.mmio,
 ];
-/** Largest number of leaves in a map: more than one table holds. */
+/** Largest number of leaves in a map. This is more than a single table holds. */
 const MAX_LEAVES = 700;
 /** End of the machine's memory. */
 const RAM_BYTES = 2 ** 38;

@@ -15,11 +15,11 @@ export interface BootOptions {
   readonly accelerator: Accelerator;
   /** Time limit, after which the guest is terminated. */
   readonly timeoutMs: number;
-  /** An existing folder for the boot's files, which is not removed. */
+  /** An existing folder for the boot's files. The boot does not remove it. */
   readonly folder: string;
   /**
-   * Whether the folder is kept, so that the user can repeat the boot by hand. The kernel is then
-   * copied to the folder, too.
+   * Whether the caller keeps the folder, so that the user can repeat the boot by hand. The kernel
+   * is then copied to the folder, too.
    */
   readonly isKept: boolean;
   /** When this signal is aborted, the guest is terminated. */

@@ -56,7 +56,8 @@ Deno.test("a host bridge, and what only a root complex has, make a root bus (PCI
       ["PCI-Express to PCI/PCI-X Bridge", false],
     ] as const
   ) assertEquals(isRoot("40:00.0", DISK, express(kind)), expected, kind);
-  // Memory, bridges, system peripherals, processors and signal processing, all of conventional PCI.
+  // The base classes of memory, bridges, system peripherals, processors and signal processing, all
+  // of conventional PCI.
   const chipset = [0x05, 0x06, 0x08, 0x0b, 0x11];
   for (let base = 0; base <= 0x14; base++) {
     const ids = `${base.toString(16).padStart(2, "0")}80: 8086:6f00`;

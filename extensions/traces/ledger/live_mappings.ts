@@ -25,8 +25,8 @@ const DISPLAYED_ENTRIES = 128;
 
 /**
  * The mapping at the event's address that fits best. Mappings with the same size and direction fit
- * best, then the same size, then the same direction, then only the address. Among mappings that fit
- * equally well, it is the newest.
+ * best, then those with the same size, then those with the same direction, then those with only the
+ * same address. Among mappings that fit equally well, it is the newest.
  */
 export function bestMapping(
   mappings: readonly TracedMapping[],
@@ -56,8 +56,8 @@ export function bestMapping(
 const MAX_COMPARED = 1024;
 
 /**
- * Finds a live mapping with the address of an unmap as its physical address, and with the unmap's
- * size: the driver passed the physical address instead of the DMA address. Null if there is no such
+ * Finds a live mapping that has the unmap's size, and the unmap's address as its physical address.
+ * The driver then passed the physical address instead of the DMA address. Null if there is no such
  * mapping, and for a device with direct mappings.
  */
 export function atPhysicalAddress(
@@ -313,7 +313,7 @@ export function conflicting(mapping: TracedMapping): TracedMapping | null {
  * these are only counted, because their unmaps may be missing.
  */
 const MAX_PER_PAGE = 8;
-/** The largest number of mappings of one device that are kept: more than its rings have entries. */
+/** Largest number of mappings of one device that are kept. A device's rings have fewer entries. */
 const MAX_PER_DEVICE = 1 << 16;
 
 /**

@@ -93,7 +93,10 @@ function releaseOf(version: string | null) {
   return { full, name };
 }
 
-/** Whether the scenario's release has map calls by physical address, or only by page. */
+/**
+ * Whether the scenario's release has map calls by physical address; if not, it has only calls by
+ * page.
+ */
 export function mapsPhysical(version: string | null): boolean {
   const kernel = kernelNamed(releaseOf(version).name ?? "");
   return kernel === undefined ||

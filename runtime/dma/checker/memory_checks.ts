@@ -1,6 +1,7 @@
 /**
- * Checks of the owner of accessed memory: cache lines of the CPU that a non-coherent device does
- * not see, and pages of a confidential guest that only the guest's CPU can read.
+ * Checks of memory accesses: whether the accessing side owns the memory, cache lines of the CPU
+ * that a non-coherent device does not see, and pages of a confidential guest that only the guest's
+ * CPU can read.
  *
  * @see rules/dma.md 1.5, 2.1, 2.2
  */

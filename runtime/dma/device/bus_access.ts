@@ -220,8 +220,9 @@ export class DeviceBus {
   }
 
   /**
-   * Reads the parts of a merged range in their order, until one faults. These are separate methods,
-   * because a function with a callback would allocate memory for each access (`nvme.read4k.off`).
+   * Reads the parts of a merged range in their order, until one faults. `#writeParts` is a separate
+   * method, because a common function with a callback would allocate memory for each access
+   * (`nvme.read4k.off`).
    */
   #readParts(
     dev: DmaDevice,

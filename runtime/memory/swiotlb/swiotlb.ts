@@ -56,7 +56,10 @@ function deviceReads(dir: DmaDirection): boolean {
 /** The parts of the machine that the pool needs. */
 export interface SwiotlbSurroundings {
   readonly memory: Pick<PhysicalMemory, "copy" | "writer">;
-  /** The CPU's caches, where they are simulated: copies are made by the CPU. */
+  /**
+   * The CPU's caches, where they are simulated. The CPU makes the pool's copies, so they go through
+   * its caches.
+   */
   readonly caches?: Pick<HostMemory, "copy"> | null;
   readonly events: EventStream;
   readonly clock: VirtualClock;

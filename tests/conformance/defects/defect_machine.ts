@@ -85,8 +85,8 @@ export function defectHost(captured: DefectCase): DefectHost {
 }
 
 /**
- * The `max_sectors_kb` that the user wrote. The user wrote only values above the release's default;
- * every other recorded value must result from the model.
+ * The recorded `max_sectors_kb` if the user wrote it; else undefined. The user wrote only values
+ * above the release's default; every other recorded value must result from the model.
  */
 function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   const { max_sectors_kb: written } = captured.machine.limits;
