@@ -135,7 +135,7 @@ export function blkStatusErrno(status: BlkStatusName): ErrnoName {
   return STATUS_ERRNO[status] ?? "EIO";
 }
 
-/** A kernel call failed, with the kernel's own code. A script can expect and catch it. */
+/** A kernel call failed, with the kernel's own error code. A script can expect and catch it. */
 export class KernelError extends Error {
   /** The error name in a stack trace. */
   override readonly name = "KernelError";

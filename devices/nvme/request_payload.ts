@@ -116,7 +116,7 @@ export class RequestPayload {
   /**
    * Allocates kernel pages as copies of a user's memory. For a write, the pages are filled with the
    * user's bytes, each page from its start. For a read, they are zeroed.
-   * @param blockBytes Size of a piece, by default a page; for metadata its whole size.
+   * @param blockBytes Size of a piece, by default a page; for metadata, the size of all metadata.
    * @returns The pages, of which the last may be short; null if they cannot be allocated.
    */
   copyUser(

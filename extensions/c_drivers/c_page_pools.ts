@@ -15,7 +15,7 @@ import { type CKernel, hex } from "./c_kernel.ts";
  * rules/traces.md T.75
  */
 const STALLED = /^page_pool_release_retry\(\) stalled pool shutdown\b/;
-/** Matches the tree's page_pool source: its frames are not the driver's. */
+/** Matches the tree's page_pool source: its stack frames are not the driver's. */
 const POOL_FILE = /(?:^|\/)net\/core\/page_pool\.c$/;
 /** Largest number of page addresses in one line. */
 const MAX_NAMED = 4;

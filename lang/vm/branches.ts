@@ -82,7 +82,8 @@ export class BranchOutcome {
    */
   get events(): readonly MachineEvent[] {
     const { recorder } = this.machine;
-    // Events that were not kept would be missing in the list; the counts contain them.
+    // Fails if some events were not kept: they would be missing in the list. The counts contain
+    // them.
     requireAllEvents(recorder);
     return this.#events ??= recorder.after(this.branch.seq);
   }

@@ -138,7 +138,10 @@ export class GenericPageTable extends PageTable {
     return this.#mapMixed(iova, phys, sizeBytes, flags);
   }
 
-  /** Writes smallest pages; returns the bytes written before an occupied entry. */
+  /**
+   * Writes smallest pages; returns the number of bytes mapped. It is smaller than `sizeBytes` if an
+   * entry is occupied or a table cannot be allocated.
+   */
   #mapSmall(iova: number, phys: number, sizeBytes: number, flags: number): number {
     let done = 0;
     while (done < sizeBytes) {

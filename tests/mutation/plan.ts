@@ -123,7 +123,7 @@ export class Plan {
     return sorted.filter(({ ms, far }) => (leftMs -= ms) >= 0 || far === 0);
   }
 
-  /** Whether a test file loads any of some sources: otherwise it cannot notice changes in them. */
+  /** Whether a test file loads any of some sources. If not, it cannot notice changes in them. */
   loadsAny(file: string, paths: ReadonlySet<string>): boolean {
     return [...this.#imports.reach(file).keys()].some((path) => paths.has(path));
   }

@@ -99,7 +99,7 @@ export class DeviceBus {
    * Writes memory for a device. All pages are translated before any byte changes, except in parts of
    * a merged range.
    * @param point Injection point of the access: for data, or for a queue.
-   * @returns False after a fault; then nothing was written.
+   * @returns False after a fault; then nothing was written, except in parts of a merged range.
    */
   write(
     dev: DmaDevice,

@@ -162,8 +162,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * The first data slot of each buffer. Only a first data slot stores when its buffer was mapped,
-   * which is how it is recognised.
+   * The first data slot of each buffer. Only a first data slot stores the time at which its buffer
+   * was mapped; it is recognised by that.
    */
   #firstSlots(): readonly number[] {
     const first: number[] = [];

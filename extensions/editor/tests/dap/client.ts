@@ -57,7 +57,7 @@ export class Client {
   /** Sends a request. @returns The whole response, even if it is a failure. */
   ask(command: string, args?: object): Promise<DebugProtocol.Response> {
     const seq = ++this.#seq;
-    // Registered first: the response may arrive before the write returns.
+    // The resolver is registered first, because the response may arrive before the write returns.
     const answer = new Promise<DebugProtocol.Response>((take) => this.#answers.set(seq, take));
     const request = { seq, type: "request", command, arguments: args };
     this.write(new TextEncoder().encode(framed(request)));
