@@ -30,6 +30,13 @@ export interface FlushQueueOptions {
 export const PER_CPU_RING_ENTRIES = 256;
 export const PER_CPU_TIMEOUT_NS: Nanoseconds = 10_000_000;
 
+/**
+ * The columns of a waiting range: its first frame, its number of frames, the number of flushes that
+ * had started when it was queued, and the time. They lie side by side, which makes reads in lazy
+ * mode faster (`nvme.read4k.lazy`). WIDTH is the number of columns.
+ */
+const RANGE = { PFN: 0, PFNS: 1, STAMP: 2, ADDED_NS: 3, WIDTH: 4 };
+
 export class FlushQueue implements TimerHandler {
   readonly rings: number;
   readonly entries: number;
@@ -43,11 +50,8 @@ export class FlushQueue implements TimerHandler {
 
   readonly #owner: FlushQueueOwner;
   readonly #clock: VirtualClock;
-  /** First frame of each range, by ring and place. */
-  readonly #pfn: Float64Array;
-  readonly #pfns: Float64Array;
-  readonly #stamp: Float64Array;
-  readonly #addedNs: Float64Array;
+  /** The numbers of each range, by ring, place and column of `RANGE`. */
+  readonly #ranges: Float64Array;
   readonly #head: Int32Array;
   readonly #tail: Int32Array;
 
@@ -59,10 +63,7 @@ export class FlushQueue implements TimerHandler {
     this.#clock = clock;
     invariant(options.rings > 0 && options.entries > 1, "A ring needs a place that stays empty");
     const places = options.rings * options.entries;
-    this.#pfn = new Float64Array(places);
-    this.#pfns = new Float64Array(places);
-    this.#stamp = new Float64Array(places);
-    this.#addedNs = new Float64Array(places);
+    this.#ranges = new Float64Array(RANGE.WIDTH * places);
     this.#head = new Int32Array(options.rings);
     this.#tail = new Int32Array(options.rings);
   }
@@ -72,20 +73,24 @@ export class FlushQueue implements TimerHandler {
     const ring = this.rings === 1 ? 0 : cpu;
     invariant(ring < this.rings, "A CPU without a ring parks a range");
     this.#release(ring);
-    if (this.#isFull(ring)) {
-      this.#flushAll();
-      this.#owner.flushed(this.#coveredIn(ring), "full");
-      this.#release(ring);
-    }
-    invariant(!this.#isFull(ring), "A range is parked in a full ring");
     const tail = this.#tail[ring]!;
-    const place = ring * this.entries + tail;
-    this.#pfn[place] = pfn;
-    this.#pfns[place] = pfns;
-    this.#stamp[place] = this.started;
-    this.#addedNs[place] = this.#clock.nowNs;
-    this.#tail[ring] = this.#next(tail);
+    const next = this.#next(tail);
+    if (next === this.#head[ring]) this.#flushFull(ring);
+    const range = this.#rangeAt(ring, tail);
+    this.#ranges[range + RANGE.PFN] = pfn;
+    this.#ranges[range + RANGE.PFNS] = pfns;
+    this.#ranges[range + RANGE.STAMP] = this.started;
+    this.#ranges[range + RANGE.ADDED_NS] = this.#clock.nowNs;
+    this.#tail[ring] = next;
     if (!this.timerOn) this.#startTimer();
+  }
+
+  /** Makes room in a full ring. */
+  #flushFull(ring: number): void {
+    this.#flushAll();
+    this.#owner.flushed(this.#coveredIn(ring), "full");
+    this.#release(ring);
+    invariant(!this.#isFull(ring), "A range is parked in a full ring");
   }
 
   timerExpired(): void {
@@ -147,8 +152,13 @@ export class FlushQueue implements TimerHandler {
   forEach(visit: (pfn: number, pfns: number, ring: number, addedNs: Nanoseconds) => void): void {
     for (let ring = 0; ring < this.rings; ring++) {
       for (let at = this.#head[ring]!; at !== this.#tail[ring]!; at = this.#next(at)) {
-        const place = ring * this.entries + at;
-        visit(this.#pfn[place]!, this.#pfns[place]!, ring, this.#addedNs[place]!);
+        const range = this.#rangeAt(ring, at);
+        visit(
+          this.#ranges[range + RANGE.PFN]!,
+          this.#ranges[range + RANGE.PFNS]!,
+          ring,
+          this.#ranges[range + RANGE.ADDED_NS]!,
+        );
       }
     }
   }
@@ -171,6 +181,11 @@ export class FlushQueue implements TimerHandler {
     return this.#next(this.#tail[ring]!) === this.#head[ring];
   }
 
+  /** Index of a range's first number in `#ranges`. */
+  #rangeAt(ring: number, place: number): number {
+    return RANGE.WIDTH * (ring * this.entries + place);
+  }
+
   #next(place: number): number {
     return place + 1 === this.entries ? 0 : place + 1;
   }
@@ -179,7 +194,7 @@ export class FlushQueue implements TimerHandler {
   #coveredIn(ring: number): number {
     let covered = 0;
     for (let at = this.#head[ring]!; at !== this.#tail[ring]!; at = this.#next(at)) {
-      if (this.#stamp[ring * this.entries + at]! >= this.finished) break;
+      if (this.#ranges[this.#rangeAt(ring, at) + RANGE.STAMP]! >= this.finished) break;
       covered++;
     }
     return covered;
@@ -188,12 +203,13 @@ export class FlushQueue implements TimerHandler {
   #release(ring: number): void {
     let at = this.#head[ring]!;
     while (at !== this.#tail[ring]!) {
-      const place = ring * this.entries + at;
-      if (this.#stamp[place]! >= this.finished) break;
+      const range = this.#rangeAt(ring, at);
+      if (this.#ranges[range + RANGE.STAMP]! >= this.finished) break;
       at = this.#next(at);
       this.#head[ring] = at;
-      invariant(this.#pfns[place]! >= 0, "A flush releases less than nothing");
-      this.#owner.releaseRange(this.#pfn[place]!, this.#pfns[place]!);
+      const pfns = this.#ranges[range + RANGE.PFNS]!;
+      invariant(pfns >= 0, "A flush releases less than nothing");
+      this.#owner.releaseRange(this.#ranges[range + RANGE.PFN]!, pfns);
     }
   }
 }
