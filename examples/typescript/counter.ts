@@ -8,10 +8,7 @@ import { recordRun, rowsAt, runsOf } from "dmalab/recording";
 
 const { BOOL, DMA, INT, TEXT } = lab.eventField;
 
-/**
- * Offsets of the counter's registers, and the size of their window. A write to `BELL` rings the
- * doorbell; a read of it gives the count.
- */
+/** Offsets of registers, and the window's size. A write to `BELL` rings; a read gives the count. */
 const BELL = 0, PAGE_LOW = 4, PAGE_HIGH = 8, WINDOW_BYTES = 4096;
 
 const SETTINGS = {
