@@ -17,8 +17,9 @@ const KEPT = "checked.tsbuildinfo";
 const CHECKOUT = "checkout";
 
 /**
- * The folder of the declarations, which nobody reads. Without them the compiler cannot tell that the
- * first change to a module left its declarations the same, and checks all files that use the module.
+ * The folder of the declarations. Only the compiler uses them: without them, it cannot tell that the
+ * first change to a module left the module's declarations the same, and checks all files that use
+ * the module.
  */
 const DECLARED = "declared";
 
@@ -191,7 +192,7 @@ const NOT_DECLARED =
 
 const THROUGH_LINK = new RegExp(`(?:\\.\\./)?${CHECKOUT}/`, "g");
 
-/** Errors with paths relative to the checkout, without those that are no errors for Deno. */
+/** Errors with paths relative to the checkout, without errors that Deno does not have. */
 export function errorsOf(output: string): string {
   return output.replace(NOT_KNOWN, "").replace(NOT_DECLARED, "").replaceAll(THROUGH_LINK, "");
 }
