@@ -90,7 +90,8 @@ export class FlushQueue implements TimerHandler {
     this.#flushAll();
     this.#owner.flushed(this.#coveredIn(ring), "full");
     this.#release(ring);
-    invariant(!this.#isFull(ring), "A range is parked in a full ring");
+    const next = this.#next(this.#tail[ring]!);
+    invariant(next !== this.#head[ring], "A range is parked in a full ring");
   }
 
   timerExpired(): void {
@@ -175,10 +176,6 @@ export class FlushQueue implements TimerHandler {
     this.started++;
     this.#owner.flushAll();
     this.finished++;
-  }
-
-  #isFull(ring: number): boolean {
-    return this.#next(this.#tail[ring]!) === this.#head[ring];
   }
 
   /** Index of a range's first number in `#ranges`. */
