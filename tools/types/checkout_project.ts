@@ -188,7 +188,7 @@ const NOT_KNOWN = /^[^\n]*error TS2726: Cannot find lib definition for 'deno\.[^
  * that begin with a blank.
  */
 const NOT_DECLARED =
-  /^[^\n]*error TS(?:40\d\d|410[0-3]|2527|2742|7056): [^\n]*\n?(?: [^\n]*\n?)*/gm;
+  /^[^\n]*error TS(?:40(?!90)\d\d|410[0-3]|2527|2742|7056): [^\n]*\n?(?: [^\n]*\n?)*/gm;
 
 const THROUGH_LINK = new RegExp(`(?:\\.\\./)?${CHECKOUT}/`, "g");
 

@@ -1,6 +1,6 @@
 /**
- * Builds the tree of a listing's functions. Each function lies below the bridge whose secondary bus
- * is the function's bus.
+ * Builds the tree of a listing's functions. The function's bus is the secondary bus of the bridge
+ * above the function.
  */
 import { placeKey } from "@dmalab/devices";
 import { type ListingFinding, mistake, warning } from "./finding.ts";

@@ -25,8 +25,8 @@ const FUNCTION =
  */
 const TO_FIRST = /^-*([+\\]-)?/;
 /**
- * Numbers in place of a name. `-n` writes them for every function, `-v` for a function whose vendor
- * has no known name.
+ * Numbers in place of a name. `-n` writes them for every function, `-v` for a function of a vendor
+ * without a known name.
  */
 const ONLY_IDS = /^(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})$/i;
 

@@ -78,7 +78,7 @@ export class DeviceBus {
   ): boolean {
     if (dev.merged !== null) {
       const parts = dev.merged.partsOf(dma, sizeBytes);
-      if (parts !== null) return this.#readParts(dev, parts, into, offset, point);
+      if (parts !== null) return this.#eachPart("read", dev, parts, into, offset, point);
     }
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
@@ -111,7 +111,7 @@ export class DeviceBus {
   ): boolean {
     if (dev.merged !== null) {
       const parts = dev.merged.partsOf(dma, sizeBytes);
-      if (parts !== null) return this.#writeParts(dev, parts, from, offset, point);
+      if (parts !== null) return this.#eachPart("write", dev, parts, from, offset, point);
     }
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
@@ -220,36 +220,23 @@ export class DeviceBus {
   }
 
   /**
-   * Reads the parts of a merged range in their order, until one faults. `#writeParts` is a separate
-   * method, because a common function with a callback would allocate memory for each access
-   * (`nvme.read4k.off`).
+   * Accesses the parts of a merged range in their order, until one faults. `read` and `write` pass
+   * no callback, because its variables would take memory at each access (`nvme.read4k.off`).
    */
-  #readParts(
+  #eachPart(
+    access: DeviceAccess,
     dev: DmaDevice,
     parts: readonly ScatterOutput[],
-    into: Uint8Array,
+    bytes: Uint8Array,
     offset: number,
     point: InjectionPoint,
   ): boolean {
     let at = offset;
     for (const { dma, sizeBytes } of parts) {
-      if (!this.read(dev, dma, into, at, sizeBytes, point)) return false;
-      at += sizeBytes;
-    }
-    return true;
-  }
-
-  /** Writes the parts of a merged range in their order, until one faults. */
-  #writeParts(
-    dev: DmaDevice,
-    parts: readonly ScatterOutput[],
-    from: Uint8Array,
-    offset: number,
-    point: InjectionPoint,
-  ): boolean {
-    let at = offset;
-    for (const { dma, sizeBytes } of parts) {
-      if (!this.write(dev, dma, from, at, sizeBytes, point)) return false;
+      const isDone = access === "read"
+        ? this.read(dev, dma, bytes, at, sizeBytes, point)
+        : this.write(dev, dma, bytes, at, sizeBytes, point);
+      if (!isDone) return false;
       at += sizeBytes;
     }
     return true;
