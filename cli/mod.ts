@@ -61,5 +61,3 @@ export {
 export { loadCompiled, withCompiled } from "./with_compiled.ts";
 export * from "./files/mod.ts";
 export * from "./host_reading.ts";
-export * from "./init/mod.ts";
-export * from "./terminal/mod.ts";

@@ -2,7 +2,7 @@
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { initFolder } from "@dmalab/cli";
+import { initFolder } from "@dmalab/cli/scenario";
 import { VERSION } from "@dmalab/cli/extend";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";

@@ -3,7 +3,7 @@ import { memberEntries } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { builtinsPages } from "@dmalab/tools/developers";
-import { FOLDER_FILES } from "@dmalab/cli";
+import { FOLDER_FILES } from "@dmalab/cli/scenario";
 import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";

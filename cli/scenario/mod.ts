@@ -8,4 +8,5 @@ export { outcomeLine } from "./report_printer.ts";
 export { engineFor } from "./run_scenarios.ts";
 export { TracePrinter } from "./trace_printer.ts";
 export * from "../explain/mod.ts";
+export * from "../init/mod.ts";
 export * from "../releases/mod.ts";

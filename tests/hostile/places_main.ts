@@ -3,10 +3,10 @@
  * paths that a cloned repository chose. `doAll` starts one process of this program for all command
  * lines.
  */
-import { editText, MemoryScreen, toItsEnd } from "@dmalab/cli";
+import { MemoryScreen, toItsEnd } from "@dmalab/cli";
 import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
-import { openHistory, replMaker } from "@dmalab/cli/debug";
+import { editText, openHistory, replMaker } from "@dmalab/cli/debug";
 import { ProcessScreen } from "@dmalab/cli/extend";
 import { limitsOf } from "@dmalab/cli/presentation";
 import type { Done, Todo } from "./places.ts";

@@ -1,7 +1,6 @@
 /** The cost of going back in a long session, and of typing input there. */
 import { LoadError } from "@dmalab/lang/syntax";
-import { Repl } from "@dmalab/cli/debug";
-import { INTERRUPT } from "@dmalab/cli";
+import { INTERRUPT, Repl } from "@dmalab/cli/debug";
 import { plainBenchmark } from "./benchmark.ts";
 import { median } from "@dmalab/cli/bench";
 import { measureInChild, usedBytes } from "./child.ts";

@@ -22,12 +22,9 @@ import {
 } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
 import { ARGUMENTS, type Compiled, type CompileJob, noDrivers, printAtTerminal } from "./clang.ts";
-import { compileC } from "./compile_drivers.ts";
-import { compilerService } from "./compiler_service.ts";
-import { systemClangService, TreeCompiler } from "./system_clang.ts";
-import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
+import type { DriverOfTree } from "./tree_driver.ts";
 import { dirname, join } from "@dmalab/cli/extend";
 
 const INCLUDE = "include";
@@ -48,19 +45,11 @@ interface Recipe {
   readonly key: string;
 }
 
-/** Compiles everything that was requested from the loaders and is missing there. */
+/**
+ * Compiles everything that was requested from the loaders and is missing there. What compiles is
+ * loaded only when it is needed: modules are usually in the cache, and few drivers have a tree.
+ */
 export async function compileRequested(loaders: readonly WantingLoader[]): Promise<void> {
-  try {
-    await compileAll(loaders);
-  } finally {
-    if (!isCompilerKept()) {
-      await compilerService.close();
-      await systemClangService.close();
-    }
-  }
-}
-
-async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
   const problem = noDrivers();
   if (problem !== null) {
     for (const { shelf } of loaders) {
@@ -72,13 +61,17 @@ async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
   }
   const timeMs = maxOf(loaders.map((each) => each.compileMs ?? DEFAULT_LIMITS.timeMs));
   const recipes: Recipe[] = [];
-  const clang = new TreeCompiler(timeMs);
+  const withTree: DriverOfTree[] = [];
   for (const loader of loaders) {
     for (const wanted of loader.shelf.wanted) {
-      const withTree = loader.trees?.get(wanted.source);
-      if (withTree === undefined) recipes.push(await recipeOf(wanted, loader));
-      else loader.shelf.put(wanted, await compileWithTree(wanted, withTree, clang));
+      const of = loader.trees?.get(wanted.source);
+      if (of === undefined) recipes.push(await recipeOf(wanted, loader));
+      else withTree.push({ wanted, loader, of });
     }
+  }
+  if (withTree.length > 0) {
+    const { compileWithTrees } = await import("./tree_driver.ts");
+    await compileWithTrees(withTree, timeMs);
   }
   // Several scenarios may request the same module.
   const missing: Recipe[][] = [];
@@ -87,7 +80,18 @@ async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
     if (kept === null) missing.push(same);
     else for (const recipe of same) putMade(recipe, kept);
   }
-  if (missing.length === 0) return;
+  if (missing.length > 0) await compileMissing(missing, timeMs);
+}
+
+/** Compiles each group's module, which all its recipes share. */
+async function compileMissing(
+  missing: readonly (readonly Recipe[])[],
+  timeMs: number,
+): Promise<void> {
+  const [{ compileC }, { compilerService }] = await Promise.all([
+    import("./compile_drivers.ts"),
+    import("./compiler_service.ts"),
+  ]);
   const left = new Set(missing);
   let whyNotKept: string | null = null;
   const stopped = await compileC(missing.map(([recipe]) => recipe!.job), async (index, made) => {
@@ -96,7 +100,9 @@ async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
     // Stored at once, because a later step may fail.
     if (made.module !== null) whyNotKept = await cacheModule(same[0]!.key, made.module, made.said);
     for (const recipe of same) putMade(recipe, made);
-  }, timeMs);
+  }, timeMs).finally(async () => {
+    if (!isCompilerKept()) await compilerService.close();
+  });
   if (whyNotKept !== null) {
     printAtTerminal(`compiled drivers are not kept for the next run: ${whyNotKept}`);
   }

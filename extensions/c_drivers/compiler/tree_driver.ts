@@ -11,13 +11,16 @@ import type { CompiledC } from "@dmalab/lang/values";
 import {
   type CompileRequest,
   type FileOfDriver,
+  isCompilerKept,
   readHeaders,
   type SourceOfTree,
   SUPPORT,
+  type WantingLoader,
 } from "@dmalab/cli";
 import { type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } from "./clang.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
+import { TreeCompiler } from "./system_clang.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 import { CompilerError, type TreeClang } from "./tree_clang.ts";
 import { PLACED, TreeLibrary } from "./tree_library.ts";
@@ -49,8 +52,30 @@ const WANTED: LayoutWanted = {
   },
 };
 
+/** A driver with the tree that it is compiled with, and where its module is put. */
+export interface DriverOfTree {
+  readonly wanted: CompileRequest;
+  readonly loader: WantingLoader;
+  readonly of: SourceOfTree;
+}
+
+/** Compiles drivers, each with its tree. @param timeMs Processor time limit for each file. */
+export async function compileWithTrees(
+  drivers: readonly DriverOfTree[],
+  timeMs: number,
+): Promise<void> {
+  const clang = new TreeCompiler(timeMs);
+  try {
+    for (const { loader, of, wanted } of drivers) {
+      loader.shelf.put(wanted, await compileWithTree(wanted, of, clang));
+    }
+  } finally {
+    if (!isCompilerKept()) await clang.close();
+  }
+}
+
 /** Compiles a driver with its tree. @returns The module, or why it cannot be compiled. */
-export async function compileWithTree(
+async function compileWithTree(
   wanted: CompileRequest,
   of: SourceOfTree,
   clang: TreeClang,

@@ -1,6 +1,5 @@
 /** Latency of a full-screen debugger frame, with all panes, after a million events. */
-import { Debugger, FullScreen } from "@dmalab/cli/debug";
-import { type KeyPress, Queue, type TerminalInput } from "@dmalab/cli";
+import { Debugger, FullScreen, type KeyPress, Queue, type TerminalInput } from "@dmalab/cli/debug";
 import { plainBenchmark } from "../benchmark.ts";
 import { median } from "@dmalab/cli/bench";
 import { measureInChild } from "../child.ts";

@@ -6,7 +6,7 @@
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
-import { initFolder } from "@dmalab/cli";
+import { initFolder } from "@dmalab/cli/scenario";
 import { buildPackage } from "../../package/build_package.ts";
 import type { Benchmark } from "../benchmark.ts";
 import type { BenchResult } from "@dmalab/cli/bench";
