@@ -107,7 +107,7 @@ function startSystemClang(): Deno.ChildProcess {
 }
 
 /** Manages this thread's process that runs the system's clang. */
-export const systemClangService = new CompilerService(startSystemClang);
+const systemClangService = new CompilerService(startSystemClang);
 
 /**
  * Uses the system's clang if a suitable clang is installed, else dmalab's own clang. The user can
