@@ -169,7 +169,7 @@ function isMixed(table: HistoryTable, { what }: HistoryRow, { event }: ResourceT
   });
 }
 
-/** A ledger of a machine's events, which must be sorted. */
+/** A ledger of a machine's events, which must be sorted. It has the tables that they change. */
 export function ledgerOf(
   machine: Machine,
   specs: readonly AnyTableSpec[],
@@ -178,7 +178,10 @@ export function ledgerOf(
   const { ledger } = trackedTables(specs);
   const set = new TableSet(ledger, machine, new ValuePool(), machine.events.vocabulary);
   for (const event of events) changeBy(set, event);
-  return { tables: set.all(), event: (seq) => eventOf(events, seq) };
+  // In the order of `ledger`, which is that of the leaks of one kind.
+  const changed = ledger.filter(({ name }) => set.changed.has(name));
+  const tables = new Map(changed.map(({ name }) => [name, set.changed.get(name)!]));
+  return { tables, event: (seq) => eventOf(events, seq) };
 }
 
 function changeBy(set: TableSet, { device, fields, name, request, seq }: MachineEvent): void {

@@ -86,7 +86,8 @@ function rowsOf<F extends FieldTable>(
   { lab }: ExecutionContext,
 ) {
   const { event, tables } = ledgerOf(lab.machine, [spec], events);
-  const table = tables.get(spec.name)!;
+  const table = tables.get(spec.name);
+  if (table === undefined) return [];
   return Array.from({ length: table.count }, (_, number) => {
     const row = table.row(number) as HistoryRow<F>;
     return {
