@@ -116,7 +116,7 @@ export const FORCED_CASTS: Excuses = {
   "lang/builtins/describe/builtin.ts ( context: ExecutionContext, target: T, args: Arguments, ) => Value":
     KINDS_MEET,
   "lang/builtins/types/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,
-  "lang/syntax/recovery/recovering_parser.ts RecoveryState":
+  "lang/syntax/recovery/recovering_parser.ts PrivateMembers":
     "the parser toolkit keeps these members to itself",
   "runtime/events.ts MachineEvent":
     "an event is made from its name and fields, which `emit` has checked against each other",

@@ -24,30 +24,26 @@ import * as t from "../tokens.ts";
 import type { Block, EventPattern, Expression, Name } from "../tree/ast.ts";
 
 /**
- * Private members of Chevrotain (its version is pinned). `findReSyncTokenType` is private, too.
- * They are overridden for two reasons: only `findReSyncTokenType` decides where a rule continues,
- * and each call of `getFollowsForInRuleRecovery` traverses the grammar.
+ * Private members of Chevrotain; its version is pinned. `findReSyncTokenType` and `disableRecording`
+ * are private, too.
  */
-interface RecoveryState {
+interface PrivateMembers {
+  /**
+   * Called before each rule runs once so that its grammar is known: gives `this` other versions of
+   * `CONSUME`, `OR` and so on, which record the grammar.
+   */
+  enableRecording(): void;
   /**
    * Returns the tokens that may follow a call of a rule. Chevrotain has computed them for each
-   * call.
+   * call. Only `findReSyncTokenType`, which is overridden, decides where a rule continues.
    */
   getFollowSetFromFollowKey(key: {
     readonly ruleName: string;
     readonly idxInCallingRule: number;
     readonly inRule: string;
   }): readonly TokenType[] | undefined;
+  /** Overridden, because each call traverses the grammar. */
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[];
-}
-
-/**
- * A private member of Chevrotain, which it calls before it runs each rule once to learn the
- * grammar; `disableRecording` is called afterwards.
- */
-interface Recorder {
-  /** Gives `this` other versions of `CONSUME`, `OR` and so on, which record the grammar. */
-  enableRecording(): void;
 }
 
 /** Chevrotain's indexes of the calls with which one rule calls another: `SUBRULE`, `SUBRULE2` … */
@@ -107,20 +103,20 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   #length = 0;
 
   /**
-   * Overrides Chevrotain's method (see {@linkcode Recorder}). Chevrotain puts its 89 recording
+   * Overrides Chevrotain's method (see {@linkcode PrivateMembers}). Chevrotain puts its 89 recording
    * methods into the parser and deletes them afterwards, one by one. V8 copies all properties of
    * the parser at each deletion: that was an eighth of the time and a quarter of the memory that it
    * takes to make a parser. Here these methods are in an object between the parser and its class.
    */
   protected enableRecording(): void {
-    const { prototype } = EmbeddedActionsParser as unknown as { readonly prototype: Recorder };
+    const { enableRecording } = EmbeddedActionsParser.prototype as unknown as PrivateMembers;
     const recorder = Object.create(Object.getPrototypeOf(this));
-    prototype.enableRecording.call(recorder);
+    enableRecording.call(recorder);
     Object.setPrototypeOf(this, recorder);
     this.RECORDING_PHASE = true;
   }
 
-  /** Overrides Chevrotain's method (see {@linkcode Recorder}): ends the recording. */
+  /** Overrides Chevrotain's method (see {@linkcode PrivateMembers}): ends the recording. */
   protected disableRecording(): void {
     this.RECORDING_PHASE = false;
     Object.setPrototypeOf(this, Object.getPrototypeOf(Object.getPrototypeOf(this)));
@@ -292,7 +288,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     let follows = this.#insertable.get(key);
     if (follows === undefined) {
       const { getFollowsForInRuleRecovery } = EmbeddedActionsParser
-        .prototype as unknown as RecoveryState;
+        .prototype as unknown as PrivateMembers;
       follows = getFollowsForInRuleRecovery.call(this, expected, occurrence);
       this.#insertable.set(key, follows);
     }
@@ -306,7 +302,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     const key = `${ruleName} ${inRule}`;
     let follows = this.#follows.get(key);
     if (follows === undefined) {
-      const state = this as unknown as RecoveryState;
+      const state = this as unknown as PrivateMembers;
       follows = CALLS.flatMap((idxInCallingRule) =>
         state.getFollowSetFromFollowKey({ ruleName, idxInCallingRule, inRule }) ?? []
       );

@@ -45,6 +45,14 @@ function tokensOf(source: SourceFile, found: DiagnosticReporter): IToken[] {
   return classifyWords(joinLines(balanced, found), found);
 }
 
+Deno.test("a parser that has learned its grammar has no method of the recording left", () => {
+  const parser = new DmaParser();
+  assertEquals(Object.getPrototypeOf(parser), DmaParser.prototype);
+  assertEquals(parser.RECORDING_PHASE, false);
+  const names = Object.keys(parser).filter((name) => /^(?:CONSUME|SUBRULE|OR|LA)\d?$/.test(name));
+  assertEquals(names, []);
+});
+
 Deno.test("Chevrotain reads every token of every example, into the tree that parse() gives", () => {
   const parser = new CountingParser();
   const strings = /"kind":"String"/;
