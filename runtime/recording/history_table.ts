@@ -60,6 +60,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /** Indices of the key's fields, and of the size; -1 for a table without sizes. */
   readonly #key: readonly number[];
   readonly #size: number;
+  /** The size of the largest row so far. */
+  #mostBytes = 0;
   readonly #width: number;
   readonly #values: FloatRows;
   readonly #lives = new WholeRows(LIFE.WIDTH);
@@ -102,6 +104,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
       this.#learnOrder(values);
       this.#fill(values);
     }
+    if (this.#size >= 0) this.#mostBytes = Math.max(this.#mostBytes, this.#sizeOf(row));
     const { place } = this.spec;
     this.#enter(row, place === undefined ? this.#lastOf(row) : place(values), seq);
     if (request !== undefined) this.#ofRequests.add(request, row);
@@ -224,7 +227,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
       at += this.#sizeOf(row);
       this.#cut(index, row, seq, first, end);
     }
-    if (at >= end) return;
+    if (at >= end || !index.mayHaveIn(first - this.#mostBytes, end)) return;
     // Rare: the range begins, or continues after a hole, in the middle of a row.
     for (const row of index.rows()) {
       const start = this.#lastOf(row);

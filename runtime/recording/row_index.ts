@@ -28,6 +28,9 @@ const NO_ROWS = new Int32Array(1 << FIRST_BITS).fill(NO_ROW);
 
 export class RowIndex {
   count = 0;
+  /** The least and the greatest number since the index was empty. */
+  #least = Infinity;
+  #greatest = -Infinity;
   #bits = FIRST_BITS;
   #keys = NO_KEYS;
   /** The row in each slot, or none. */
@@ -64,6 +67,8 @@ export class RowIndex {
     }
     rows[at] = row;
     keys[at] = key;
+    if (key < this.#least) this.#least = key;
+    if (key > this.#greatest) this.#greatest = key;
     if (2 * ++this.count > mask + 1) this.#resize(this.#bits + 1);
     return NO_ROW;
   }
@@ -78,7 +83,7 @@ export class RowIndex {
       if (rows[free] === NO_ROW) return;
     }
     invariant(this.count > 0, "A row leaves an empty index");
-    this.count--;
+    if (--this.count === 0) this.#forgetSpan();
     // Later entries move up if the freed slot would make them unreachable.
     for (let at = (free + 1) & mask; rows[at] !== NO_ROW; at = (at + 1) & mask) {
       const wanted = home(keys[at]!, this.#bits);
@@ -89,6 +94,11 @@ export class RowIndex {
     }
     rows[free] = NO_ROW;
     if (8 * this.count <= mask && this.#bits > FIRST_BITS) this.#resize(this.#bits - 1);
+  }
+
+  /** False if no number is in `[first, end)`; true if it is unknown. */
+  mayHaveIn(first: number, end: number): boolean {
+    return this.#least < end && this.#greatest >= first;
   }
 
   /**
@@ -117,7 +127,13 @@ export class RowIndex {
     if (this.#rows === NO_ROWS) return;
     this.#rows.fill(NO_ROW);
     this.count = 0;
+    this.#forgetSpan();
     if (this.#bits > SPARE_BITS) this.#resize(FIRST_BITS);
+  }
+
+  #forgetSpan(): void {
+    this.#least = Infinity;
+    this.#greatest = -Infinity;
   }
 
   #resize(bits: number): void {

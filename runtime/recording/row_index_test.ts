@@ -32,6 +32,9 @@ Deno.test("any history of puts and deletes is as a Map has it", () => {
         }
         assertEquals(index.count, model.size);
         assertEquals(index.get(number), model.get(number) ?? NO_ROW);
+        const isIn = [...model.keys()].some((each) => each >= number - 4096 && each < number);
+        assert(!isIn || index.mayHaveIn(number - 4096, number));
+        if (model.size === 0) assertEquals(index.mayHaveIn(-Infinity, Infinity), false);
       }
       for (const [number, row] of model) assertEquals(index.get(number), row);
       const rows: number[] = [];
@@ -40,6 +43,15 @@ Deno.test("any history of puts and deletes is as a Map has it", () => {
     }),
     { numRuns: 200, seed: 21 },
   );
+});
+
+Deno.test("numbers outside of the span of all numbers are known to be missing", () => {
+  const index = new RowIndex();
+  for (const number of [4096, 8192]) index.put(number, 0);
+  assertEquals(index.mayHaveIn(0, 4096), false);
+  assertEquals(index.mayHaveIn(0, 4097), true);
+  assertEquals(index.mayHaveIn(8192, 8193), true);
+  assertEquals(index.mayHaveIn(8193, 2 ** 40), false);
 });
 
 Deno.test("a hundred thousand pages are found, and their room is released with them", () => {
