@@ -1,9 +1,9 @@
 /**
  * The checkout as a project of TypeScript's native compiler, which `deno task check --quick` starts.
  *
- * Deno's type check starts from scratch after each change. The native compiler stores its results in a
- * file and checks only the changed files and the files that depend on changed declarations. It does
- * not read `deno.json`. Therefore this module writes a project for it, in a folder outside of the
+ * Deno's type check takes seconds after each change. The native compiler stores its results in a file
+ * and checks only the changed files and the files that depend on changed declarations. It does not
+ * read `deno.json`. Therefore this module writes a project for it, in a folder outside of the
  * checkout, with the packages that `deno.json` names.
  */
 import { join } from "node:path";

@@ -52,7 +52,7 @@ const MAX_NUMBER_LENGTH = 120;
 
 /**
  * Reads a literal number: `4096`, `0xffff_f000`, `4KiB`, `10us`, `1.5`. V8 compiles a regular
- * expression at its first use; a start uses only those that its numbers need.
+ * expression at its first use, and a start uses as few as its numbers need.
  */
 export function readNumber(image: string): NumberValue {
   if (image.length > MAX_NUMBER_LENGTH) {
