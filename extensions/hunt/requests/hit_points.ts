@@ -30,10 +30,12 @@ const USER: HuntIo = {
  */
 const SMALL_STEP: HuntStep = { ios: [BLOCK, USER], plugged: true, fault: null };
 
-const SCATTERED: HuntIo = { ...BLOCK, op: "write", runs: [pieces(512, 512)], metadata: null };
+/** Pieces that each lie in two pages. */
+const ACROSS_PAGES: PieceRun = { ...pieces(256, 512), offsetBytes: 3840 };
+const SCATTERED: HuntIo = { ...BLOCK, op: "write", runs: [ACROSS_PAGES], metadata: null };
 /**
- * Maps 2 MiB of IOVAs at once, for 256 KiB of data. Together with the IOVAs of the queues, this needs more
- * than one page table of the lowest level.
+ * Maps 2 MiB of IOVAs at once, for 128 KiB of data: 8 KiB for each piece. Together with the IOVAs of
+ * the queues, this needs more than one page table of the lowest level.
  */
 const WIDE_STEP: HuntStep = { ios: [SCATTERED], plugged: false, fault: null };
 /** A machine that maps all memory of `WIDE_STEP` at once, without bouncing. */
