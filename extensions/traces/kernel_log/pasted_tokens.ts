@@ -14,17 +14,17 @@ const TAIL = /[\w.:-]+$/;
 const HEAD = /^[\w.:-]+/;
 const HEX = /[0-9a-f]/i;
 
+let words: ReadonlySet<string> | null = null;
+
+/** Words of all forms of the table, collected at first use. */
+function knownWords(): ReadonlySet<string> {
+  return words ??= new Set(
+    fixedTexts().flatMap((text) => text.toLowerCase().match(/[\w.:-]+/g) ?? []).map(bare),
+  );
+}
+
 /** Decides where a line break fell, by the words that occur in the kernel's messages. */
 export class TokenCheck {
-  #words: ReadonlySet<string> | null = null;
-
-  /** Words of all forms of the table, collected at first use. */
-  get #known(): ReadonlySet<string> {
-    return this.#words ??= new Set(
-      fixedTexts().flatMap((text) => text.toLowerCase().match(/[\w.:-]+/g) ?? []).map(bare),
-    );
-  }
-
   /** Whether the last word of a line continues at the beginning of the next line. */
   isCut(before: string, after: string): boolean {
     const tail = TAIL.exec(before)?.[0] ?? "";
@@ -45,7 +45,7 @@ export class TokenCheck {
 
   #isWhole(word: string): boolean {
     const text = bare(word);
-    return WHOLE.test(text) || this.#known.has(text.toLowerCase());
+    return WHOLE.test(text) || knownWords().has(text.toLowerCase());
   }
 }
 
