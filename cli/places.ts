@@ -31,11 +31,18 @@ export function buildName(): string {
  */
 let knownName: string | null = null;
 
-function newestMs(folder: URL): number {
+/** The time of the newest source in a folder, in ms; 0 without sources. */
+export function newestMs(folder: URL): number {
   const times = [...host.readDirSync(folder)].map(({ isDirectory, name }) => {
     if (name.startsWith(".") || name === "dist" || name === "node_modules") return 0;
-    if (isDirectory) return newestMs(new URL(`${name}/`, folder));
-    return name.endsWith(".ts") ? host.statSync(new URL(name, folder)).mtime!.getTime() : 0;
+    try {
+      if (isDirectory) return newestMs(new URL(`${name}/`, folder));
+      return name.endsWith(".ts") ? host.statSync(new URL(name, folder)).mtime!.getTime() : 0;
+    } catch (error) {
+      // An editor may remove a file while the folder is read, and a link may lead nowhere.
+      if (error instanceof host.errors.NotFound) return 0;
+      throw error;
+    }
   });
   return Math.max(0, ...times);
 }

@@ -91,6 +91,7 @@ export const MODULE_STATE: Excuses = {
   "tools/bench/mapping_cost.ts timed": BENCHMARK,
   "lang/syntax/parse.ts made": MADE_ONCE,
   "runtime/resource_tracker.ts TRACKED": MADE_ONCE,
+  "extensions/traces/kernel_log/pasted_tokens.ts words": MADE_ONCE,
   "runtime/kernels/kernels.ts AS_RELEASED": MADE_ONCE,
   "runtime/recording/table_set.ts CHANGES": MADE_ONCE,
   "runtime/zeros.ts slab": UNSEEN,
