@@ -104,7 +104,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
       this.#learnOrder(values);
       this.#fill(values);
     }
-    if (this.#size >= 0) this.#mostBytes = Math.max(this.#mostBytes, this.#sizeOf(row));
+    this.#noteSize(row);
     const { place } = this.spec;
     this.#enter(row, place === undefined ? this.#lastOf(row) : place(values), seq);
     if (request !== undefined) this.#ofRequests.add(request, row);
@@ -533,7 +533,15 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
       const moved = moving.includes(name) ? value + offset : value;
       this.#values.set(row, field, name === size ? sizeBytes : moved);
     }
+    this.#noteSize(row);
     index.put(this.#lastOf(row), row);
+  }
+
+  #noteSize(row: number): void {
+    if (this.#size < 0) return;
+    const sizeBytes = this.#sizeOf(row);
+    // False for a row without a size, which no range meets.
+    if (sizeBytes > this.#mostBytes) this.#mostBytes = sizeBytes;
   }
 
   #kill(row: number, seq: number): void {

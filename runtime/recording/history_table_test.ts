@@ -47,6 +47,17 @@ Deno.test("rows with a size cover bytes from the last field of their key on, or 
   assertEquals(new HistoryTable(BAG, new ValuePool()).addressField, null);
 });
 
+Deno.test("a range that begins in a row which grew, or beside one without a size, ends it", () => {
+  const table = new HistoryTable(RANGES, new ValuePool());
+  table.begin(1, range(0x1000, 0x1000));
+  table.begin(2, range(0x10_0000, NaN));
+  table.resize(3, ["ssd", 0x1000], 0x8000);
+  table.endRange(4, ["ssd"], 0x8000, 0x9000);
+  assertEquals(rowsAt(table, 4).filter((row) => !row.includes("null")), [
+    "4096+28672=>1052672 #1",
+  ]);
+});
+
 Deno.test("a row holds from the event that began it to the one before that which ended it", () => {
   const table = new HistoryTable(RANGES, new ValuePool());
   table.begin(0, range(0x1000, 0x1000));
