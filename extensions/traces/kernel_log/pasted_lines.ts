@@ -20,7 +20,7 @@ import type { LogEntryFacts } from "./entry.ts";
 import { isQemuLine } from "../line/line_source.ts";
 import { COLOURS, JSON_LINE, KMSG, MAY_HAVE_COLOUR } from "./log_forms.ts";
 import { plainLine } from "./pasted_text.ts";
-import { TokenCheck } from "./pasted_tokens.ts";
+import { isCut } from "./pasted_tokens.ts";
 import { MessageFinder } from "./messages/table.ts";
 
 /**
@@ -95,7 +95,6 @@ interface Joined {
 /** Joins and splits the lines of one log. */
 export class PastedLines {
   readonly #finder = new MessageFinder();
-  readonly #tokens = new TokenCheck();
   /** Lines that may belong to one message. */
   #pending: Piece[] = [];
   #lastLine = 0;
@@ -210,7 +209,7 @@ export class PastedLines {
       const before = pieces[index]!;
       const text = joined(pieces.slice(0, index + 1), cuts);
       cuts.push(
-        !before.endsBlank && !piece.beginsBlank && this.#tokens.isCut(text, piece.content),
+        !before.endsBlank && !piece.beginsBlank && isCut(text, piece.content),
       );
     }
     let score = this.#score(joined(pieces, cuts));

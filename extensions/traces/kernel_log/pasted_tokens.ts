@@ -23,30 +23,30 @@ function knownWords(): ReadonlySet<string> {
   );
 }
 
-/** Decides where a line break fell, by the words that occur in the kernel's messages. */
-export class TokenCheck {
-  /** Whether the last word of a line continues at the beginning of the next line. */
-  isCut(before: string, after: string): boolean {
-    const tail = TAIL.exec(before)?.[0] ?? "";
-    const head = HEAD.exec(after)?.[0] ?? "";
-    if (tail === "" || head === "") return isInside(before, after);
-    if (/_$/.test(tail) || /^[:_]/.test(head) || HEX_TAIL.test(tail) && HEX_HEAD.test(head)) {
-      return true;
-    }
-    if (/0x$/i.test(tail) || FUNCTION.test(tail + head) && !FUNCTION.test(tail)) return true;
-    const [apart, together] = [[tail, head], [tail + head]].map((words) =>
-      words.filter((word) => !this.#isWhole(word)).length
-    ) as [number, number];
-    if (apart !== together) return together < apart && this.#isWhole(tail + head);
-    return /\d/.test(tail) && HEX.test(tail.at(-1)!) && HEX.test(head[0]!) &&
-      !head.startsWith("0x") &&
-      this.#isWhole(tail + head);
+/**
+ * Whether the last word of a line continues at the beginning of the next line, by the words that
+ * occur in the kernel's messages.
+ */
+export function isCut(before: string, after: string): boolean {
+  const tail = TAIL.exec(before)?.[0] ?? "";
+  const head = HEAD.exec(after)?.[0] ?? "";
+  if (tail === "" || head === "") return isInside(before, after);
+  if (/_$/.test(tail) || /^[:_]/.test(head) || HEX_TAIL.test(tail) && HEX_HEAD.test(head)) {
+    return true;
   }
+  if (/0x$/i.test(tail) || FUNCTION.test(tail + head) && !FUNCTION.test(tail)) return true;
+  const [apart, together] = [[tail, head], [tail + head]].map((words) =>
+    words.filter((word) => !isWhole(word)).length
+  ) as [number, number];
+  if (apart !== together) return together < apart && isWhole(tail + head);
+  return /\d/.test(tail) && HEX.test(tail.at(-1)!) && HEX.test(head[0]!) &&
+    !head.startsWith("0x") &&
+    isWhole(tail + head);
+}
 
-  #isWhole(word: string): boolean {
-    const text = bare(word);
-    return WHOLE.test(text) || knownWords().has(text.toLowerCase());
-  }
+function isWhole(word: string): boolean {
+  const text = bare(word);
+  return WHOLE.test(text) || knownWords().has(text.toLowerCase());
 }
 
 /** Strips leading and trailing dots, colons and dashes. */
