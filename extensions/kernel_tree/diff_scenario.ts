@@ -26,6 +26,11 @@ export const REGISTER_WRITE = "register write";
 /** Number of common lines that are shown before the first difference. */
 const CONTEXT = 3;
 
+/** The text without the line numbers of places in C files. */
+export function withoutLineNumbers(text: string): string {
+  return text.replace(LINE_NUMBERS, "$1");
+}
+
 /** The actions of one test, in order. */
 export interface ComparedTestRun {
   readonly name: string;
@@ -227,7 +232,7 @@ export function testRuns(
   const runs: ComparedTestRun[] = [];
   let [lines, events]: [string[], (MachineEvent | null)[]] = [[], []];
   const add = (line: string, event: MachineEvent | null = null) => {
-    lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
+    lines.push(withoutLineNumbers(line.replaceAll(folder, "")));
     events.push(event);
   };
   // Stores to registers are compared as well, because the device reacts to them, and most stores

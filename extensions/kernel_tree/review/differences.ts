@@ -1,6 +1,6 @@
 /** Describes the differences between two runs of a scenario for a reviewer. */
 import { formatCount } from "@dmalab/lang/text";
-import { differsAt } from "../diff_scenario.ts";
+import { differsAt, withoutLineNumbers } from "../diff_scenario.ts";
 import {
   type OperationDifference,
   type OperationResult,
@@ -10,7 +10,7 @@ import {
 import type { CoveredComparison } from "../oracles.ts";
 import type { StoppedLine, TreeStopped } from "../tree_module.ts";
 import { differingText } from "../run_tree.ts";
-import type { KeptOutcome, ListedTest, ScenarioRuns } from "./kept_runs.ts";
+import { type KeptOutcome, type ListedTest, placesIn, type ScenarioRuns } from "./kept_runs.ts";
 import { callAt, type RunWords } from "./run_words.ts";
 import type { ReviewStep } from "./series.ts";
 
@@ -103,7 +103,7 @@ export class ScenarioDifferences {
       return;
     }
     const sides = [await this.old.words(test), run] as const;
-    const isFailedOtherwise = before.outcome.failure !== after.outcome.failure;
+    const isFailedOtherwise = !isSameFailure(before.outcome, after.outcome);
     const difference = this.#difference(test.name, { defect, foundBy }, sides, isFailedOtherwise);
     if (difference !== null) this.#found.set(key, difference);
   }
@@ -210,15 +210,24 @@ function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
 /** Prefix in the names of incidents about resources that a failed test held when it stopped. */
 const HELD = "held ";
 
-/** A message of the checker, the IOMMU or the check at the test's end that only the new tree has. */
+/**
+ * A message of the checker, the IOMMU or the check at the test's end that only the new tree has, or has at more
+ * places of `inject each`.
+ */
 function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   const nameOf = ({ name, text }: KeptOutcome["incidents"][number]) =>
     `${name} ${withoutNumbers(text)}`;
-  const known = new Set(old.incidents.map(nameOf));
+  const known = new Map<string, number>();
+  for (const each of old.incidents) {
+    known.set(nameOf(each), Math.max(placesIn(each.text), known.get(nameOf(each)) ?? 0));
+  }
   // A stopped test still holds memory: the error is its failure, not that memory.
   const found = changed.incidents.filter(({ name }) => !name.startsWith(HELD));
-  const incident = found.find((each) => !known.has(nameOf(each)));
-  if (incident !== undefined) return incident.text;
+  for (const each of found) {
+    const before = known.get(nameOf(each));
+    if (before === undefined) return each.text;
+    if (placesIn(each.text) > before) return `${each.text}, with the old tree at ${before}`;
+  }
   if (changed.failure !== null && old.failure === null) return changed.failure;
   const counts = [
     ["leak", old.leaks, changed.leaks],
@@ -228,7 +237,21 @@ function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   for (const [what, before, after] of counts) {
     if (after > before) return `${after} ${what}s instead of ${before}`;
   }
-  return changed.failure === old.failure ? null : changed.failure;
+  if (!isSameFailure(old, changed)) return changed.failure;
+  const [before, after] = [old, changed].map((each) => each.failingPlaces) as [number, number];
+  return after > before ? `${changed.failure}, and at ${after} places instead of ${before}` : null;
+}
+
+/**
+ * Whether a test fails in the same way with both trees, or with neither. A patch moves lines. If it
+ * adds calls, an injected failure has another number, so that of such failures only the words count.
+ */
+function isSameFailure(old: KeptOutcome, changed: KeptOutcome): boolean {
+  const [before, after] = [old, changed].map(({ failingPlaces, failure }) => {
+    if (failure === null) return null;
+    return failingPlaces > 0 ? withoutNumbers(failure) : withoutLineNumbers(failure);
+  });
+  return before === after;
 }
 
 /**
@@ -236,7 +259,7 @@ function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
  * and between tests.
  */
 function withoutNumbers(text: string): string {
-  return text.replace(/0x[\da-f_]+|\d+/g, "#");
+  return text.replace(/0x[\da-f_]+|\d+(?:st|nd|rd|th)?/g, "#");
 }
 
 function sideAt({ lines, placeOf, places }: RunWords, at: number): DifferingSide {

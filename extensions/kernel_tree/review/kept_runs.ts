@@ -26,6 +26,11 @@ export interface KeptOutcome {
   readonly unexpectedReports: number;
   readonly unexpectedFaults: number;
   readonly failure: string | null;
+  /**
+   * Number of places at which an injected failure makes the test fail, because it leaks or causes an
+   * unexpected incident; 0 if the test fails for another reason, or not at all.
+   */
+  readonly failingPlaces: number;
   /** Whether a limit of the run stopped the test, as in an endless loop. */
   readonly isLimit: boolean;
   /** The failed assertion and the first bytes that differ, as lines; null if no assertion failed. */
@@ -225,9 +230,18 @@ function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
     unexpectedFaults,
     unexpectedReports,
     failure: failureText(failure)?.replaceAll(folder, "") ?? null,
+    failingPlaces: Math.max(0, ...failure?.notes.map(placesIn) ?? []),
     isLimit: failure?.kind === "limit",
     assertion: failure?.code === "E0901" ? assertionLines(failure) : null,
   };
+}
+
+/**
+ * The number of places in `2 of 103 places`, as messages of `inject each` and its like count them; 0
+ * for another text.
+ */
+export function placesIn(text: string): number {
+  return Number(/\b(\d+) of \d+ places\b/.exec(text)?.[1] ?? 0);
 }
 
 /** Error codes for the limits of steps and of time. */

@@ -170,6 +170,40 @@ Deno.test("an assertion that fails is the first reason, and another length of bo
   assert(open.html.includes('<h1 class="warned">! 2 changed lines not known'), open.html);
 });
 
+Deno.test("a leak of the old tree is no defect of a patch that moves its line, and another place that leaks is one", async () => {
+  using folder = await copyTree();
+  const scenario = folder.write(
+    "each.dma",
+    SCENARIO.replace(
+      /test [^]*/,
+      'test "each fails" { inject each { if toy.toy_start(nic) == 0 { toy.toy_stop(nic) } } }\n',
+    ),
+  );
+  const forgets = Deno.readTextFileSync(`${MINI}/${TOY}`).replace("\t\tkfree(buf);\n", "");
+  const tree = async (name: string, text: string) => {
+    await run(".", "cp", "-r", MINI, folder.at(name));
+    folder.write(`${name}/${TOY}`, text);
+    return folder.at(name);
+  };
+  const old = await tree("old", forgets);
+  const stop = "\tdma_unmap_single(";
+  const moved = forgets.replace("int toy_start", "\n\nint toy_start")
+    .replace(stop, `\tdma_sync_single_for_cpu(dev, dma, TOY_BYTES, DMA_TO_DEVICE);\n${stop}`);
+  const same = await review([old, await tree("moved", moved)], scenario);
+  assertEquals(same.code, 0, same.output);
+  assert(same.output.includes("  differs | "), same.output);
+  assertEquals(same.output.includes("defect"), false, same.output);
+  const twice = moved.replace(
+    "\tspin_lock(&lock);",
+    "\tdma_addr_t other = dma_map_single(dev, buf, 8, DMA_TO_DEVICE);\n" +
+      "\tif (dma_mapping_error(dev, other))\n\t\treturn -5;\n" +
+      "\tdma_unmap_single(dev, other, 8, DMA_TO_DEVICE);\n$&",
+  );
+  const more = await review([old, await tree("twice", twice)], scenario);
+  assertEquals(more.code, 1, more.output);
+  assert(/^ {4}checker .* at 2 places instead of 1$/m.test(more.output), more.output);
+});
+
 Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears nobody", () => {
   const clean = {
     broken: [],
