@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR } from "../../address.ts";
+import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../attributes.ts";
 import { at, testBench } from "../testing.ts";
+import { MergedRanges } from "./merged_ranges.ts";
 
 const bytes = (count: number) => Uint8Array.from({ length: count }, (_, index) => index % 251);
 
@@ -45,6 +46,34 @@ Deno.test("memory knows which device writes it for as long as it does", () => {
   writers.push(memory.writer);
   bus.writePage(dev, mapped, { makePage: () => {} });
   assertEquals([...writers, memory.writer], ["dev", null, "dev", null, "dev", null]);
+});
+
+Deno.test("each way to access a merged range reaches its parts, and a page of generated data, too", () => {
+  const { machine: { bus, dma, memory }, dev } = testBench();
+  const [first, second] = [0x1_0c00, 0x2_0000].map((phys) =>
+    dma.dmaMapPhys(dev, at(phys), 0x400, DMA_BIDIRECTIONAL)
+  ) as [DmaAddr, DmaAddr];
+  const third = dma.dmaMapPhys(dev, at(0x3_0000), 0x800, DMA_BIDIRECTIONAL);
+  dev.merged = new MergedRanges();
+  const merged = 0x10_0000 as DmaAddr;
+  dev.merged.add(merged, [
+    { dma: first, sizeBytes: 0x400 },
+    { dma: second, sizeBytes: 0x400 },
+    { dma: third, sizeBytes: 0x800 },
+  ]);
+  assertEquals(
+    bus.writePage(dev, merged, { makePage: (page) => page.bytes.set(bytes(0x1000)) }),
+    true,
+  );
+  const back = new Uint8Array(0x1000);
+  assertEquals(bus.read(dev, merged, back, 0, 0x1000), true);
+  assertEquals(back, bytes(0x1000));
+  memory.read(at(0x1_0c00), back, 0, 0x400);
+  memory.read(at(0x2_0000), back, 0x400, 0x400);
+  memory.read(at(0x3_0000), back, 0x800, 0x800);
+  assertEquals(back, bytes(0x1000));
+  assertEquals(bus.writeWords(dev, merged + 0x400, Int32Array.of(7)), true);
+  assertEquals(memory.readU32(at(0x2_0000)), 7);
 });
 
 Deno.test("a write that faults on its last page changes no byte", () => {
