@@ -824,14 +824,21 @@ static int power_feature(struct nvme_ctrl *ctrl, u8 opcode, u32 value, u32 *resu
 	return status;
 }
 
+/* What the core's functions for features return a value in. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+typedef void feature_value;
+#else
+typedef u32 feature_value;
+#endif
+
 int nvme_get_features(struct nvme_ctrl *ctrl, unsigned int fid, unsigned int value, void *data,
-		      size_t bytes, void *result)
+		      size_t bytes, feature_value *result)
 {
 	return power_feature(ctrl, nvme_admin_get_features, value, result);
 }
 
 int nvme_set_features(struct nvme_ctrl *ctrl, unsigned int fid, unsigned int value, void *data,
-		      size_t bytes, void *result)
+		      size_t bytes, feature_value *result)
 {
 	return power_feature(ctrl, nvme_admin_set_features, value, result);
 }
