@@ -1,6 +1,6 @@
 /** Describes the differences between two runs of a scenario for a reviewer. */
 import { formatCount } from "@dmalab/lang/text";
-import { differsAt, withoutLineNumbers } from "../diff_scenario.ts";
+import { differsAt, REGISTER_WRITE, withoutLineNumbers } from "../diff_scenario.ts";
 import {
   type OperationDifference,
   type OperationResult,
@@ -49,8 +49,13 @@ export interface ReviewDifference {
   /** The call in which the runs diverge: `dma_unmap_phys(…)`; null outside of a call. */
   readonly call: string | null;
   readonly sides: readonly [old: DifferingSide, new: DifferingSide];
-  /** The device's first different action on each side; null if its actions are the same. */
+  /**
+   * The first different action of the device on each side, or the first different store to its
+   * registers; null if both sides have the same ones.
+   */
   readonly device: readonly [old: string | null, new: string | null] | null;
+  /** Whether the device's actions and the stores are the same, but not their order. */
+  readonly isReordered: boolean;
   /** Whether a data byte, length, address or command differs, at the device or in the call. */
   readonly isSeen: boolean;
   /** Number of further tests that diverge at the same lines. */
@@ -59,7 +64,8 @@ export interface ReviewDifference {
 
 /**
  * The differences of a scenario. Tests share one difference if they diverge at the same line of C, in
- * the same call and with the same error message of the new tree.
+ * the same call and with the same error message of the new tree, and if data or the like differs in
+ * each of them or in none.
  */
 export class ScenarioDifferences {
   readonly #found = new Map<string, ReviewDifference>();
@@ -90,22 +96,21 @@ export class ScenarioDifferences {
     const assertion = newAssertion(before.outcome, after.outcome);
     const defect = assertion ?? defectOf(before.outcome, after.outcome);
     const foundBy = assertion === null ? "checker" : "test";
+    const sides = [await this.old.words(test), run] as const;
+    const isFailedOtherwise = !isSameFailure(before.outcome, after.outcome);
+    const difference = this.#difference(test.name, { defect, foundBy }, sides, isFailedOtherwise);
+    if (difference === null) return;
     const { place } = sideAt(run, at);
     const key = JSON.stringify([
       defect === null ? null : withoutNumbers(defect),
       callAt(run, at),
       // Without a place, the text of the line identifies the difference.
       place ?? withoutNumbers(run.lines[at] ?? ""),
+      difference.isSeen,
     ]);
     const same = this.#found.get(key);
-    if (same !== undefined) {
-      this.#found.set(key, { ...same, others: same.others + 1 });
-      return;
-    }
-    const sides = [await this.old.words(test), run] as const;
-    const isFailedOtherwise = !isSameFailure(before.outcome, after.outcome);
-    const difference = this.#difference(test.name, { defect, foundBy }, sides, isFailedOtherwise);
-    if (difference !== null) this.#found.set(key, difference);
+    const found = same === undefined ? difference : { ...same, others: same.others + 1 };
+    this.#found.set(key, found);
   }
 
   #difference(
@@ -126,6 +131,7 @@ export class ScenarioDifferences {
       call: callAt(old, at) ?? callAt(changed, at),
       sides: [sideAt(old, at), sideAt(changed, at)],
       device,
+      isReordered: device === null && differsAt(deviceLines(old), deviceLines(changed)) >= 0,
       isSeen: device !== null || differsInNumbers(old.lines[at], changed.lines[at]) ||
         isFailedOtherwise,
       others: 0,
@@ -151,6 +157,7 @@ export function sequenceDifference(
       { text: differingText(other, one), ...stoppedAt(other, step, "new") },
     ],
     device: null,
+    isReordered: false,
     isSeen: true,
     others: 0,
   };
@@ -267,11 +274,22 @@ function sideAt({ lines, placeOf, places }: RunWords, at: number): DifferingSide
   return { text: lines[at] ?? null, place: found?.place ?? null, code: found?.code ?? null };
 }
 
-/** The first different action of the device. */
-function deviceDifference(old: RunWords, changed: RunWords): ReviewDifference["device"] {
-  const [before, after] = [old, changed].map(({ byDevice, lines }) =>
-    byDevice.map((at) => lines[at]!)
-  ) as [string[], string[]];
-  const at = differsAt(before, after);
-  return at < 0 ? null : [before[at] ?? null, after[at] ?? null];
+/**
+ * The first different action of the device, or store to its registers. Each of the two is compared by
+ * itself: how far the device has come when the driver stores depends on the time that passes, and
+ * changes no byte.
+ */
+export function deviceDifference(old: RunWords, changed: RunWords): ReviewDifference["device"] {
+  for (const ofStores of [false, true]) {
+    const [before, after] = [old, changed].map((words) =>
+      deviceLines(words).filter((line) => line.startsWith(REGISTER_WRITE) === ofStores)
+    ) as [string[], string[]];
+    const at = differsAt(before, after);
+    if (at >= 0) return [before[at] ?? null, after[at] ?? null];
+  }
+  return null;
+}
+
+function deviceLines({ byDevice, lines }: RunWords): readonly string[] {
+  return byDevice.map((at) => lines[at]!);
 }

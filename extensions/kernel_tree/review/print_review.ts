@@ -130,9 +130,10 @@ function defectsFirst(one: ReviewDifference, other: ReviewDifference): number {
 }
 
 function differenceLines(
-  { call, defect, device, foundBy, operations, others, scenario, sides, test }: ReviewDifference,
+  difference: ReviewDifference,
   words: readonly string[],
 ): readonly string[] {
+  const { call, defect, foundBy, operations, others, scenario, sides, test } = difference;
   const [old, changed] = sides;
   const name = scenarioName(scenario);
   const [testName = ""] = test.split(" [");
@@ -150,11 +151,20 @@ function differenceLines(
     ...call === null ? [] : [`    call    ${call}`],
     ...sideLines("OLD", old),
     ...sideLines("NEW", changed),
-    ...isSequence ? [] : device === null ? ["    device  sees no difference"] : [
-      `    device  OLD ${device[0] ?? "nothing more"}`,
-      `            NEW ${device[1] ?? "nothing more"}`,
-    ],
+    ...isSequence ? [] : deviceText(difference),
     `    again   ${again.map(shellWord).join(" ")}`,
+  ];
+}
+
+function deviceText({ device, isReordered }: ReviewDifference): readonly string[] {
+  if (device === null) {
+    return [
+      `    device  ${isReordered ? "sees the same, in another order" : "sees no difference"}`,
+    ];
+  }
+  return [
+    `    device  OLD ${device[0] ?? "nothing more"}`,
+    `            NEW ${device[1] ?? "nothing more"}`,
   ];
 }
 

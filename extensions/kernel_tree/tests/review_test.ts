@@ -8,6 +8,7 @@ import { openTree } from "../diff_scenario.ts";
 import { TreeCoverage } from "../tree_coverage.ts";
 import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
 import { BrokenChange } from "../oracles.ts";
+import { deviceDifference } from "../review/differences.ts";
 import { exitCodeOf, reviewText, verdictOf } from "../review/print_review.ts";
 import { Review, type ReviewedStep } from "../review/review.ts";
 import { runReview } from "../review/run_review.ts";
@@ -462,4 +463,24 @@ ${text}	pci_iounmap(pdev, window);
   assert(/^ {4}device {2}OLD register write \S+20 4B 0x4e564d65$/m.test(output), output);
   assert(output.includes("NEW nothing more"), output);
   assert(Deno.readTextFileSync(page).includes('<h1 class="failed">✕ 1 difference in data'));
+});
+
+Deno.test("a device that acts earlier or later sees the same, but not what comes in another order or is missing", () => {
+  const write = "register write 0x1008 4B 0x00000001";
+  const words = (...lines: string[]) => ({
+    lines: ["call.x", ...lines],
+    names: [],
+    placeOf: [],
+    places: [],
+    byDevice: lines.map((_, index) => index + 1),
+  });
+  const of = (one: readonly string[], other: readonly string[]) =>
+    deviceDifference(words(...one), words(...other));
+  assertEquals(of([write, "nvme.fetch 1"], [write, "nvme.fetch 1"]), null);
+  assertEquals(of([write, "nvme.fetch 1"], ["nvme.fetch 1", write]), null);
+  assertEquals(of(["nvme.fetch 1", "nvme.fetch 2"], ["nvme.fetch 2", "nvme.fetch 1"]), [
+    "nvme.fetch 1",
+    "nvme.fetch 2",
+  ]);
+  assertEquals(of([write, "nvme.fetch 1"], ["nvme.fetch 1"]), [write, null]);
 });
