@@ -40,9 +40,12 @@ export interface Gap {
 /** The prefix of the kernel's log in front of a trace line, if the trace was dumped into the log. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 
-/** A mark where a person cut lines out: `[...]`, `<snip>`, `-- 8< --`. */
+/**
+ * A mark where a person cut lines out: `[...]`, `<snip>`, `-- 8< --`. The line with which the kernel
+ * begins a warning, `---[ cut here ]---`, is none.
+ */
 const CUT_MARK =
-  /^\W*(?:\.{3,}|…|(?:snip(?:ped)?|cut(?: here)?|omitted|truncated|trimmed|skipped|many more|\d+ (?:more )?lines? (?:omitted|cut|skipped|removed))\b|8<|>8)[^:=]{0,40}$/i;
+  /^(?![>\s]*-+\[ cut here \]-+\s*$)\W*(?:\.{3,}|…|(?:snip(?:ped)?|cut(?: here)?|omitted|truncated|trimmed|skipped|many more|\d+ (?:more )?lines? (?:omitted|cut|skipped|removed))\b|8<|>8)[^:=]{0,40}$/i;
 
 /** The first line of trace-cmd's output. */
 const CPU_COUNT = /^cpus=\d+$/;

@@ -132,8 +132,25 @@ Deno.test("a machine at work for long proves no mistake, whole and damaged", () 
 });
 
 Deno.test("a mark of a person who cut lines out is a gap, and text that has such words is none", () => {
-  const marks = ["[...]", "...", "…", "<snip>", "[snip]", "--- 8< ---", "(120 lines omitted)"];
-  const others = ["some text", "cut: 3", "a line that goes on ...", "# cut"];
+  const marks = [
+    "[...]",
+    "...",
+    "…",
+    "<snip>",
+    "[snip]",
+    "--- 8< ---",
+    "-- cut here --",
+    "(120 lines omitted)",
+  ];
+  const warning = "------------[ cut here ]------------";
+  const others = [
+    "some text",
+    "cut: 3",
+    "a line that goes on ...",
+    "# cut",
+    warning,
+    `> ${warning}`,
+  ];
   const map =
     "  fio-7  [000] .....  10.000010: dma_map_phys: 0000:00:03.0 dir=TO_DEVICE dma_addr=fffe1000 size=4096 phys_addr=3793000 attrs=";
   for (const mark of [...marks, ...others]) {
