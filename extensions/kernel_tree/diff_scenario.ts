@@ -10,7 +10,7 @@ import { runProgram } from "@dmalab/lang/program";
 import { formatAddress, formatCount } from "@dmalab/lang/text";
 import type { RegisterWatcher } from "@dmalab/lang/values";
 import { currentFolder, HostLoader, HostTree, withCompiled } from "@dmalab/cli";
-import { refuse, type Screen, shortPath } from "@dmalab/cli/extend";
+import { basename, refuse, type Screen, shortPath } from "@dmalab/cli/extend";
 import type { MachineEvent } from "@dmalab/runtime";
 import { refuseWith } from "./run_tree.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
@@ -29,6 +29,36 @@ const CONTEXT = 3;
 /** The text without the line numbers of places in C files. */
 export function withoutLineNumbers(text: string): string {
   return text.replace(LINE_NUMBERS, "$1");
+}
+
+/**
+ * Number of lines that are kept if an assertion compares bytes: the count of differing bytes, one
+ * row of bytes from each side, and the marks below these rows.
+ */
+const COMPARED_LINES = 4;
+const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;
+
+/** The failed assertion with its place and values; `wrong data: …` for a comparison of bytes. */
+export function assertionLines(
+  { message, notes, place, values }: NonNullable<TestOutcome["failure"]>,
+): readonly string[] {
+  const at = notes.findIndex((note) => BYTES_DIFFER.test(note));
+  const name = basename(place);
+  if (at < 0) {
+    const parts = values.map(({ part, text }) => `${part} is ${text}`).join(", ");
+    return [`${message} at ${name}${parts === "" ? "" : `: ${parts}`}`];
+  }
+  const [first = "", ...rows] = notes.slice(at, at + COMPARED_LINES);
+  return [`wrong data: ${first.trim()} at ${name}`, ...rows];
+}
+
+/** Error code of a failed assertion. */
+export const ASSERTION = "E0901";
+
+function outcomeText({ failure }: TestOutcome): string {
+  if (failure === null) return "holds";
+  const said = failure.code === ASSERTION ? assertionLines(failure) : [failure.message];
+  return `fails: ${said.map((line) => line.trim()).join("; ")}`;
 }
 
 /** The actions of one test, in order. */
@@ -252,8 +282,7 @@ export function testRuns(
     onChildEvent: (event) => add(formatEventText(event), event),
     onLine: (line) => add(line),
     onOutcome: (outcome) => {
-      const { failure } = outcome;
-      add(failure === null ? "holds" : `fails: ${failure.message}`);
+      add(outcomeText(outcome));
       runs.push({ name: displayName(outcome), lines, events, outcome });
       [lines, events] = [[], []];
     },

@@ -2,6 +2,7 @@
 
 import type { BugIdentity } from "../diagnostics/diagnostic.ts";
 import type { BenchTally } from "../bench/figures.ts";
+import type { LeakingPlace } from "../vm/failure.ts";
 import type { VariantSetting } from "../values/machine_variant.ts";
 
 /** A place in a source file, as text: `file:line:column`. */
@@ -33,6 +34,11 @@ export interface FailureReport {
    * `1:alloc_pages@4`. Null if the test's own run failed.
    */
   readonly branch: string | null;
+  /**
+   * If a block of `inject each` or the like leaks: all places at which it does. The notes list some of
+   * them.
+   */
+  readonly leaking?: readonly LeakingPlace[];
 }
 
 /** The value of a part of a failed assertion. */

@@ -184,5 +184,6 @@ export function reportFailure(failure: Failure, style: FailureStyle | undefined)
     values: failedValues(failure),
     notes: failure.notes,
     branch: failure.branch === undefined ? null : formatBranch(failure.branch),
+    ...failure.leaking === undefined ? {} : { leaking: failure.leaking },
   };
 }

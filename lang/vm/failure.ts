@@ -12,6 +12,14 @@ export interface ExplainedPart {
   readonly text: string;
 }
 
+/** A place at which an injected failure makes a block of `inject each` or the like leak. */
+export interface LeakingPlace {
+  /** What fails there, such as `` `kmalloc` at ring.c:12 fails the 1st time ``. */
+  readonly when: string;
+  /** Each leaked resource, with the place of the call that allocated it. */
+  readonly leaks: readonly string[];
+}
+
 export interface Failure {
   /** `limit`: the run was stopped; `bug`: a rule of dmalab itself is broken. */
   readonly kind: "failed" | "limit" | "bug";
@@ -29,6 +37,8 @@ export interface Failure {
   readonly branch?: readonly BranchChoice[] | undefined;
   /** The resources of the failed run, if it is a child run. */
   readonly held?: readonly TestLeak[];
+  /** All places at which the block leaks; the notes list some of them. */
+  readonly leaking?: readonly LeakingPlace[] | undefined;
 }
 
 /** Makes the failure of a run that was not stopped by a limit or a bug. */
@@ -65,6 +75,7 @@ export class ExpectationError extends Error {
       readonly related?: readonly RelatedSpan[] | undefined;
       readonly remedies?: readonly string[] | undefined;
       readonly branch?: readonly BranchChoice[] | undefined;
+      readonly leaking?: readonly LeakingPlace[] | undefined;
     } = {},
   ) {
     super(message);

@@ -56,12 +56,12 @@ export function describeFailure(thrown: unknown, context: FailureContext): Failu
   const error = hostLimit(thrown) ?? thrown;
   if (error instanceof ExpectationError) {
     const { code, details, message } = error;
-    const { branch, hint, notes = [], parts, related, remedies, span } = details;
+    const { branch, hint, leaking, notes = [], parts, related, remedies, span } = details;
     const events = NOT_AS_EXPECTED.has(code) ? lastEvents(context.events()) : [];
     const failure = failureOf(context, { code, message, hint, span }, [...notes, ...events]);
     const spans = [...related ?? [], ...failure.diagnostic.related ?? []];
     const diagnostic = { ...failure.diagnostic, related: spans };
-    return { ...failure, diagnostic, parts: parts ?? [], remedies, branch };
+    return { ...failure, diagnostic, parts: parts ?? [], remedies, branch, leaking };
   }
   if (error instanceof ScriptError) {
     const { code, hint, message } = error;

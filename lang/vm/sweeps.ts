@@ -16,7 +16,7 @@ import type {
 import { formatCount, formatOrdinal } from "../text/numbers.ts";
 import { headOf, type Span, spanPlace } from "../source.ts";
 import { type FailEachInfo, type FailInfo, SWEEPS, type SweepWord } from "./code.ts";
-import { ExpectationError, ScriptFailure } from "./failure.ts";
+import { ExpectationError, type LeakingPlace, ScriptFailure } from "./failure.ts";
 import { ATTRIBUTION_STEPS, attributionText, causingDefects } from "../values/causing_defects.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
 import type { QuirkName } from "@dmalab/runtime/kernels";
@@ -360,6 +360,7 @@ export class Sweeps {
         hint: where === null
           ? "what the block allocates or maps it must also free or unmap"
           : undefined,
+        leaking: [leakingPlace(where ?? "nothing fails", leaks, run)],
       },
     );
   }
@@ -386,6 +387,9 @@ export class Sweeps {
         ...stackLines(run),
         `the first one alone: \`inject ${place.point} nth ${place.nth}\` in place of \`${info.word}\``,
       ],
+      leaking: leaking.map(({ leaks, place, run }) =>
+        leakingPlace(placeText(place, this.vm), leaks, run)
+      ),
       remedies: this.#remedies(
         branching,
         groups.map((group) => group.map(({ place }) => place)),
@@ -540,6 +544,20 @@ function leaksText({ leaks, run }: LeakingRun): string {
   return leakLines(leaks, run).join("\n");
 }
 
+function leakingPlace(when: string, leaks: readonly Leak[], run: Taking): LeakingPlace {
+  return {
+    when,
+    leaks: leaks.map((leak) => {
+      const span = takenAt(leak, run);
+      return leakText(leak) + (span === null ? "" : `, allocated at ${spanPlace(span)}`);
+    }),
+  };
+}
+
+function leakText({ device, text }: Leak): string {
+  return `${device === null || device === "" ? "" : `${device}: `}${text}`;
+}
+
 /** The leaked resources, by the calls that allocated them. */
 function leakLines(leaks: readonly Leak[], run: Taking): string[] {
   const groups = Map.groupBy(leaks.slice(0, LISTED), (leak) => {
@@ -547,9 +565,7 @@ function leakLines(leaks: readonly Leak[], run: Taking): string[] {
     return span === null ? null : spanPlace(span);
   });
   const lines = [...groups].flatMap(([place, group]) => [
-    ...group.map(({ device, text }) =>
-      `  ${device === null || device === "" ? "" : `${device}: `}${text}`
-    ),
+    ...group.map((leak) => `  ${leakText(leak)}`),
     ...place === null ? [] : [`    allocated at ${place}`],
   ]);
   return leaks.length > LISTED ? [...lines, `  and ${leaks.length - LISTED} more`] : lines;

@@ -10,7 +10,7 @@ import {
 import type { CoveredComparison } from "../oracles.ts";
 import type { StoppedLine, TreeStopped } from "../tree_module.ts";
 import { differingText } from "../run_tree.ts";
-import { type KeptOutcome, type ListedTest, placesIn, type ScenarioRuns } from "./kept_runs.ts";
+import type { KeptOutcome, ListedTest, ScenarioRuns } from "./kept_runs.ts";
 import { callAt, type RunWords } from "./run_words.ts";
 import type { ReviewStep } from "./series.ts";
 
@@ -50,12 +50,15 @@ export interface ReviewDifference {
   readonly call: string | null;
   readonly sides: readonly [old: DifferingSide, new: DifferingSide];
   /**
-   * The first different action of the device on each side, or the first different store to its
-   * registers; null if both sides have the same ones.
+   * The first different action of the device on each side; if its actions are the same, the first
+   * different store to its registers. Null if the stores are the same, too.
    */
   readonly device: readonly [old: string | null, new: string | null] | null;
-  /** Whether the device's actions and the stores are the same, but not their order. */
-  readonly isReordered: boolean;
+  /**
+   * Null if `device` is not, or if both sides have the same order. Otherwise the actions come in the
+   * same order and the stores, too, but a store comes before an action on one side only: these two.
+   */
+  readonly reordered: readonly [old: string, new: string] | null;
   /** Whether a data byte, length, address or command differs, at the device or in the call. */
   readonly isSeen: boolean;
   /** Number of further tests that diverge at the same lines. */
@@ -64,8 +67,7 @@ export interface ReviewDifference {
 
 /**
  * The differences of a scenario. Tests share one difference if they diverge at the same line of C, in
- * the same call and with the same error message of the new tree, and if data or the like differs in
- * each of them or in none.
+ * the same call and with the same error message of the new tree, and if `isSeen` is the same for them.
  */
 export class ScenarioDifferences {
   readonly #found = new Map<string, ReviewDifference>();
@@ -131,7 +133,7 @@ export class ScenarioDifferences {
       call: callAt(old, at) ?? callAt(changed, at),
       sides: [sideAt(old, at), sideAt(changed, at)],
       device,
-      isReordered: device === null && differsAt(deviceLines(old), deviceLines(changed)) >= 0,
+      reordered: device === null ? reorderedAt(old, changed) : null,
       isSeen: device !== null || differsInNumbers(old.lines[at], changed.lines[at]) ||
         isFailedOtherwise,
       others: 0,
@@ -157,7 +159,7 @@ export function sequenceDifference(
       { text: differingText(other, one), ...stoppedAt(other, step, "new") },
     ],
     device: null,
-    isReordered: false,
+    reordered: null,
     isSeen: true,
     others: 0,
   };
@@ -218,23 +220,14 @@ function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
 const HELD = "held ";
 
 /**
- * A message of the checker, the IOMMU or the check at the test's end that only the new tree has, or has at more
- * places of `inject each`.
+ * A message of the checker, the IOMMU or the check at the test's end that the old tree does not have.
+ * If both trees have it, but the new one at more places of `inject each`, it counts as well.
  */
-function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
-  const nameOf = ({ name, text }: KeptOutcome["incidents"][number]) =>
-    `${name} ${withoutNumbers(text)}`;
-  const known = new Map<string, number>();
-  for (const each of old.incidents) {
-    known.set(nameOf(each), Math.max(placesIn(each.text), known.get(nameOf(each)) ?? 0));
-  }
-  // A stopped test still holds memory: the error is its failure, not that memory.
-  const found = changed.incidents.filter(({ name }) => !name.startsWith(HELD));
-  for (const each of found) {
-    const before = known.get(nameOf(each));
-    if (before === undefined) return each.text;
-    if (placesIn(each.text) > before) return `${each.text}, with the old tree at ${before}`;
-  }
+export function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
+  const incident = newIncident(old, changed);
+  if (incident !== null) return incident;
+  const leak = newText(old.leaking, changed.leaking);
+  if (leak !== null) return `Leak when ${leak}`;
   if (changed.failure !== null && old.failure === null) return changed.failure;
   const counts = [
     ["leak", old.leaks, changed.leaks],
@@ -244,29 +237,82 @@ function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   for (const [what, before, after] of counts) {
     if (after > before) return `${after} ${what}s instead of ${before}`;
   }
-  if (!isSameFailure(old, changed)) return changed.failure;
-  const [before, after] = [old, changed].map((each) => each.failingPlaces) as [number, number];
-  return after > before ? `${changed.failure}, and at ${after} places instead of ${before}` : null;
+  if (changed.failed === null || isSameFailure(old, changed)) return null;
+  // The same assertion fails with other values: that is other data, and no new message.
+  if (changed.assertion !== null && changed.failed.place === old.failed?.place) return null;
+  const said = changed.assertion?.join("\n") ?? changed.failure!;
+  return `${said}\nwith the old tree it fails otherwise, at ${old.failed!.place}`;
 }
 
 /**
- * Whether a test fails in the same way with both trees, or with neither. A patch moves lines. If it
- * adds calls, an injected failure has another number, so that of such failures only the words count.
+ * The places of `inject each`, or the orders of a race, in which an incident happens, as its text ends
+ * with them.
  */
-function isSameFailure(old: KeptOutcome, changed: KeptOutcome): boolean {
-  const [before, after] = [old, changed].map(({ failingPlaces, failure }) => {
-    if (failure === null) return null;
-    return failingPlaces > 0 ? withoutNumbers(failure) : withoutLineNumbers(failure);
-  });
+const WHERE = / \((?:at|in) (\d+) of \d+ .*$/s;
+
+function newIncident(old: KeptOutcome, changed: KeptOutcome): string | null {
+  // A stopped test still holds memory: the error is its failure, not that memory.
+  const found = changed.incidents.filter(({ name }) => !name.startsWith(HELD));
+  const [before, after] = [old.incidents, found].map((incidents) => {
+    const places = new Map<string, number>();
+    for (const { name, text } of incidents) {
+      const key = `${name} ${withoutNumbers(text.replace(WHERE, ""))}`;
+      places.set(key, (places.get(key) ?? 0) + Number(WHERE.exec(text)?.[1] ?? 1));
+    }
+    return places;
+  }) as [Map<string, number>, Map<string, number>];
+  for (const { name, text } of found) {
+    const key = `${name} ${withoutNumbers(text.replace(WHERE, ""))}`;
+    const known = before.get(key);
+    if (known === undefined) return text;
+    const now = after.get(key)!;
+    if (now > known) {
+      return `${text}; at ${formatCount(now, "place")}, with the old tree at ${known}`;
+    }
+  }
+  return null;
+}
+
+/**
+ * A text that only the second list has, or has more often; null without one. Numbers do not count: a
+ * patch moves lines and addresses, and a call that it adds changes which call of a function is made to
+ * fail.
+ */
+function newText(old: readonly string[], changed: readonly string[]): string | null {
+  const [before, after] = [old, changed].map((texts) => Map.groupBy(texts, withoutNumbers)) as [
+    Map<string, string[]>,
+    Map<string, string[]>,
+  ];
+  for (const [key, texts] of after) {
+    const known = before.get(key)?.length ?? 0;
+    if (known === 0) return texts[0]!;
+    if (texts.length > known) {
+      return `${texts[0]} (${texts.length} times, with the old tree ${known})`;
+    }
+  }
+  return null;
+}
+
+/** Error codes of failures that are an unexpected incident or a leak: these are compared one by one. */
+const OF_FINDINGS: readonly string[] = ["E0908", "E0921", "E0926"];
+
+/** Whether a test fails in the same way with both trees, or with neither. */
+export function isSameFailure(old: KeptOutcome, changed: KeptOutcome): boolean {
+  const code = changed.failed?.code;
+  if (old.failed?.code !== code) return false;
+  if (code === undefined || OF_FINDINGS.includes(code)) return true;
+  const [before, after] = [old, changed].map(({ assertion, failure }) =>
+    assertion === null ? withoutLineNumbers(failure!) : assertion.join("\n")
+  );
   return before === after;
 }
 
 /**
- * The text with `#` in place of numbers, because addresses and line numbers differ between trees
- * and between tests.
+ * The text with `#` in place of numbers with their units, because addresses and line numbers differ
+ * between trees and between tests.
  */
 function withoutNumbers(text: string): string {
-  return text.replace(/0x[\da-f_]+|\d+(?:st|nd|rd|th)?/g, "#");
+  return text.replace(/0x[\da-f_]+|\d[\d_]*(?:\.\d+)?(?:[KMGT]?i?B\b|st\b|nd\b|rd\b|th\b)?/g, "#");
 }
 
 function sideAt({ lines, placeOf, places }: RunWords, at: number): DifferingSide {
@@ -275,9 +321,9 @@ function sideAt({ lines, placeOf, places }: RunWords, at: number): DifferingSide
 }
 
 /**
- * The first different action of the device, or store to its registers. Each of the two is compared by
- * itself: how far the device has come when the driver stores depends on the time that passes, and
- * changes no byte.
+ * The first different action of the device, otherwise the first different store to its registers.
+ * Actions are compared with actions and stores with stores, because how far the device has come when the
+ * driver stores depends on the time that passes.
  */
 export function deviceDifference(old: RunWords, changed: RunWords): ReviewDifference["device"] {
   for (const ofStores of [false, true]) {
@@ -288,6 +334,13 @@ export function deviceDifference(old: RunWords, changed: RunWords): ReviewDiffer
     if (at >= 0) return [before[at] ?? null, after[at] ?? null];
   }
   return null;
+}
+
+/** The first action and store that come in another order, if only that differs. */
+function reorderedAt(old: RunWords, changed: RunWords): ReviewDifference["reordered"] {
+  const [before, after] = [deviceLines(old), deviceLines(changed)];
+  const at = differsAt(before, after);
+  return at < 0 ? null : [before[at]!, after[at]!];
 }
 
 function deviceLines({ byDevice, lines }: RunWords): readonly string[] {

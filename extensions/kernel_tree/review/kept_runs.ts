@@ -15,10 +15,10 @@ import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
 import { buildName, gunzipText, gzipText, hashOf, keepBytes, keptBytes } from "@dmalab/cli";
 import { basename } from "@dmalab/cli/extend";
-import { shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
+import { ASSERTION, assertionLines, shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
 import { type RunWords, wordsOf } from "./run_words.ts";
 
-/** A test's outcome, without the parts that differ between trees anyway. */
+/** A test's outcome. Places in the tree's files have no folder. */
 export interface KeptOutcome {
   /** Faults, reports and leaks. */
   readonly incidents: readonly { readonly name: string; readonly text: string }[];
@@ -26,11 +26,13 @@ export interface KeptOutcome {
   readonly unexpectedReports: number;
   readonly unexpectedFaults: number;
   readonly failure: string | null;
+  /** The diagnostic's code and place; null for a test that passed. */
+  readonly failed: { readonly code: string; readonly place: string } | null;
   /**
-   * Number of places at which an injected failure makes the test fail, because it leaks or causes an
-   * unexpected incident; 0 if the test fails for another reason, or not at all.
+   * What leaks where an injected failure makes the test leak: the failing call and the resource, one
+   * text for each resource at each place.
    */
-  readonly failingPlaces: number;
+  readonly leaking: readonly string[];
   /** Whether a limit of the run stopped the test, as in an endless loop. */
   readonly isLimit: boolean;
   /** The failed assertion and the first bytes that differ, as lines; null if no assertion failed. */
@@ -67,6 +69,9 @@ export function testsOf(program: Program, matches: readonly NameMatch[]): readon
     }),
   ];
 }
+
+/** Raised with each change of `KeptTest`: a kept run of another format is not read. */
+const FORMAT = 2;
 
 /** The runs of a scenario with the drivers of one tree. */
 export class ScenarioRuns {
@@ -106,7 +111,7 @@ export class ScenarioRuns {
   ): Promise<ScenarioRuns> {
     const modules = [...program.registry.cModules?.() ?? []].map(({ bytes }) => hashOf(bytes));
     const files = program.files.map(({ name, text }) => [name, text]);
-    const made = [buildName(), kernelOf(tree.version), files, await Promise.all(modules)];
+    const made = [FORMAT, buildName(), kernelOf(tree.version), files, await Promise.all(modules)];
     const key = `run-${await hashOf(new TextEncoder().encode(JSON.stringify(made)))}`;
     const kept = await keptBytes("c", key);
     const tests = kept === null ? {} : JSON.parse(new TextDecoder().decode(kept));
@@ -230,18 +235,13 @@ function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
     unexpectedFaults,
     unexpectedReports,
     failure: failureText(failure)?.replaceAll(folder, "") ?? null,
-    failingPlaces: Math.max(0, ...failure?.notes.map(placesIn) ?? []),
+    failed: failure === null ? null : { code: failure.code, place: basename(failure.place) },
+    leaking: (failure?.leaking ?? []).flatMap(({ leaks, when }) =>
+      leaks.map((leak) => `${when}: ${leak}`.replaceAll(folder, ""))
+    ),
     isLimit: failure?.kind === "limit",
-    assertion: failure?.code === "E0901" ? assertionLines(failure) : null,
+    assertion: failure?.code === ASSERTION ? assertionLines(failure) : null,
   };
-}
-
-/**
- * The number of places in `2 of 103 places`, as messages of `inject each` and its like count them; 0
- * for another text.
- */
-export function placesIn(text: string): number {
-  return Number(/\b(\d+) of \d+ places\b/.exec(text)?.[1] ?? 0);
 }
 
 /** Error codes for the limits of steps and of time. */
@@ -250,25 +250,4 @@ const OF_WORK: readonly string[] = ["E0801", "E0806"];
 function failureText(failure: TestOutcome["failure"]): string | null {
   if (failure === null || !OF_WORK.includes(failure.code)) return failure?.message ?? null;
   return `endless loop, or much more work: ${failure.message}`;
-}
-
-/**
- * Number of lines that are kept if an assertion compares bytes: the count of differing bytes, one
- * row of bytes from each side, and the marks below these rows.
- */
-const COMPARED_LINES = 4;
-const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;
-
-/** The failed assertion and its place; `wrong data: …` for a comparison of bytes. */
-function assertionLines(
-  { message, notes, place, values }: NonNullable<TestOutcome["failure"]>,
-): readonly string[] {
-  const at = notes.findIndex((note) => BYTES_DIFFER.test(note));
-  const name = basename(place);
-  if (at < 0) {
-    const parts = values.map(({ part, text }) => `${part} is ${text}`).join(", ");
-    return [`${message} at ${name}${parts === "" ? "" : `: ${parts}`}`];
-  }
-  const [first = "", ...rows] = notes.slice(at, at + COMPARED_LINES);
-  return [`wrong data: ${first.trim()} at ${name}`, ...rows];
 }

@@ -156,16 +156,17 @@ function differenceLines(
   ];
 }
 
-function deviceText({ device, isReordered }: ReviewDifference): readonly string[] {
-  if (device === null) {
-    return [
-      `    device  ${isReordered ? "sees the same, in another order" : "sees no difference"}`,
-    ];
-  }
-  return [
-    `    device  OLD ${device[0] ?? "nothing more"}`,
-    `            NEW ${device[1] ?? "nothing more"}`,
-  ];
+function deviceText({ device, reordered }: ReviewDifference): readonly string[] {
+  const differing = device ?? reordered;
+  if (differing === null) return ["    device  sees no difference"];
+  const [old, changed] = differing.map((each) => each ?? "nothing more");
+  return device === null
+    ? [
+      "    device  has the same actions and stores, in another order",
+      `            OLD ${old}`,
+      `            NEW ${changed}`,
+    ]
+    : [`    device  OLD ${old}`, `            NEW ${changed}`];
 }
 
 function sideLines(side: string, { code, place, text }: DifferingSide): readonly string[] {

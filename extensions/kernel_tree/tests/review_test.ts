@@ -8,7 +8,13 @@ import { openTree } from "../diff_scenario.ts";
 import { TreeCoverage } from "../tree_coverage.ts";
 import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
 import { BrokenChange } from "../oracles.ts";
-import { deviceDifference } from "../review/differences.ts";
+import {
+  defectOf,
+  deviceDifference,
+  isSameFailure,
+  ScenarioDifferences,
+} from "../review/differences.ts";
+import type { KeptOutcome } from "../review/kept_runs.ts";
 import { exitCodeOf, reviewText, verdictOf } from "../review/print_review.ts";
 import { Review, type ReviewedStep } from "../review/review.ts";
 import { runReview } from "../review/run_review.ts";
@@ -202,7 +208,138 @@ Deno.test("a leak of the old tree is no defect of a patch that moves its line, a
   );
   const more = await review([old, await tree("twice", twice)], scenario);
   assertEquals(more.code, 1, more.output);
-  assert(/^ {4}checker .* at 2 places instead of 1$/m.test(more.output), more.output);
+  assert(
+    /^ {4}checker Leak when `dma_map_single` .*\(2 times, with the old tree 1\)$/m.test(
+      more.output,
+    ),
+    more.output,
+  );
+  // The place is known. There, the mapping leaks, too.
+  const unmaps = twice.replace(
+    "\t\treturn -5;\n\tdma_unmap_single(dev, other",
+    "\t\tgoto unmap;\n\tdma_unmap_single(dev, other",
+  ).replace(
+    /(int toy_start[^]*?return 0;)/,
+    "$1\nunmap:\n\tdma_unmap_single(dev, dma, TOY_BYTES, DMA_TO_DEVICE);\n\treturn -5;",
+  );
+  const before = await tree("unmaps", unmaps);
+  const forgotten = unmaps.replace(
+    "unmap:\n\tdma_unmap_single(",
+    "unmap:\n\tif (0) dma_unmap_single(",
+  );
+  const worse = await review([before, await tree("forgotten", forgotten)], scenario);
+  assertEquals(worse.code, 1, worse.output);
+  assert(/^ {4}checker Leak when .*mapping of/m.test(worse.output), worse.output);
+  const better = await review([folder.at("forgotten"), before], scenario);
+  assertEquals(better.output.includes("defect"), false, better.output);
+});
+
+Deno.test("an assertion that fails with both trees, but with another value, is a difference in data", async () => {
+  using folder = await copyTree();
+  const file = `mini/${TOY}`;
+  const text = Deno.readTextFileSync(folder.at(file));
+  folder.write(file, text.replace("\treturn 0;", "\treturn 7;"));
+  await run(".", "cp", "-r", folder.tree, folder.at("other"));
+  folder.write(`other/${TOY}`, text.replace("\treturn 0;", "\treturn 8;"));
+  const { code, output } = await review([folder.tree, folder.at("other")], folder.scenario);
+  assertEquals(code, 1, output);
+  assert(output.includes("1 difference in data, lengths, addresses or commands"), output);
+});
+
+/** An outcome of a failed test. */
+function outcome(given: Partial<KeptOutcome>): KeptOutcome {
+  const counts = { leaks: 0, unexpectedReports: 0, unexpectedFaults: 0 };
+  const failed = { code: "E0921", place: "t.dma:1:1" };
+  const none = { incidents: [], leaking: [], assertion: null, isLimit: false };
+  return { ...counts, ...none, failure: "it fails", failed, ...given };
+}
+
+Deno.test("what both trees find is no defect, whatever its lines, numbers and first place", () => {
+  const leaking = (...found: readonly string[]) => outcome({ leaking: found });
+  const one = (line: number, nth: string) =>
+    `\`kmalloc\` at a.c:${line} fails the ${nth} time: 8 bytes`;
+  const map = "`dma_map_page` at a.c:3 fails the 1st time: a mapping";
+  assertEquals(defectOf(leaking(one(1, "1st")), leaking(one(2, "2nd"))), null);
+  assertEquals(defectOf(leaking(one(1, "3rd"), map), leaking(map)), null);
+  assertEquals(defectOf(leaking(map), leaking(one(1, "11th"), map)), `Leak when ${one(1, "11th")}`);
+  assertEquals(
+    defectOf(leaking(map), leaking(map, map)),
+    `Leak when ${map} (2 times, with the old tree 1)`,
+  );
+  const reports = (...places: readonly (readonly [count: number, when: string])[]) =>
+    outcome({
+      incidents: places.map(([count, when]) => ({
+        name: "report unmap_size",
+        text: `2KiB for 0x1000 (at ${count} of 5 places of \`inject each\`, such as when ${when})`,
+      })),
+      unexpectedReports: places.length,
+    });
+  assertEquals(defectOf(reports([2, "a"]), reports([1, "b"])), null);
+  assertEquals(defectOf(reports([1, "a"], [3, "b"]), reports([3, "a"], [1, "b"])), null);
+  const more = defectOf(reports([1, "a"], [3, "b"]), reports([3, "a"], [3, "b"]));
+  assert(more!.endsWith("; at 6 places, with the old tree at 4"), more!);
+});
+
+Deno.test("a failure is the same with other line numbers, and not with another assertion or value", () => {
+  const of = (code: string, failure: string, more: Partial<KeptOutcome> = {}) =>
+    outcome({ failed: { code, place: "t.dma:1:1" }, failure, ...more });
+  const passed = outcome({ failed: null, failure: null });
+  const moved = [of("E0902", "EIO at a.c:1"), of("E0902", "EIO at a.c:27")] as const;
+  assertEquals([isSameFailure(...moved), defectOf(...moved)], [true, null]);
+  const other = of("E0902", "EINVAL at a.c:1");
+  assertEquals(isSameFailure(moved[0], other), false);
+  assertEquals(
+    defectOf(moved[0], other),
+    "EINVAL at a.c:1\nwith the old tree it fails otherwise, at t.dma:1:1",
+  );
+  assertEquals([isSameFailure(passed, passed), defectOf(other, passed)], [true, null]);
+  const [seven, eight] = [7, 8].map((value) =>
+    of("E0901", "Assertion failed", { assertion: [`Assertion failed: x is ${value}`] })
+  ) as [KeptOutcome, KeptOutcome];
+  assertEquals([isSameFailure(seven, eight), defectOf(seven, eight)], [false, null]);
+  const later = { ...eight, failed: { code: "E0901", place: "t.dma:9:1" } };
+  assert(defectOf(seven, later)!.startsWith("Assertion failed: x is 8\nwith the old tree"));
+});
+
+Deno.test("a test whose data differ is shown beside a test in which only the order does", async () => {
+  const write = "register write 0x1008 4B 0x00000001";
+  const runsOf = (...tests: readonly (readonly string[])[]) => {
+    const words = tests.map((lines) => ({
+      lines,
+      names: lines.map(() => null),
+      placeOf: lines.map(() => -1),
+      places: [],
+      byDevice: lines.map((_, index) => index),
+    }));
+    return {
+      known: ({ number }: { number: number }) => ({
+        hashes: tests[number],
+        outcome: outcome({ failed: null, failure: null }),
+      }),
+      words: ({ number }: { number: number }) => words[number],
+    };
+  };
+  const old = runsOf([write, "nvme.fetch 1"], [write, "nvme.fetch 1"]);
+  const changed = runsOf(["nvme.fetch 1", write], ["nvme.fetch 1", write, "nvme.fetch 2"]);
+  const differences = new ScenarioDifferences("t.dma", {} as never, old as never, changed as never);
+  for (const number of [0, 1]) {
+    await differences.compare({ number, name: `${number}`, options: {} });
+  }
+  assertEquals(
+    differences.all.map(({ device, isSeen, reordered }) => [device, reordered, isSeen]),
+    [
+      [null, [write, "nvme.fetch 1"], false],
+      [[null, "nvme.fetch 2"], null, true],
+    ],
+  );
+  const step = { subject: "s", files: [] };
+  const none = { broken: [], notRun: [], scenarios: [], uncompiled: [], unexamined: [] };
+  const reviewed = { step, ...none, unreached: [], lines: 0, differences: differences.all };
+  const text = reviewText(reviewed as never, "patch 1 of 1", []);
+  const order = "    device  has the same actions and stores, in another order\n" +
+    `            OLD ${write}\n            NEW nvme.fetch 1\n`;
+  assert(text.includes(order), text);
+  assert(text.includes("    device  OLD nothing more\n            NEW nvme.fetch 2\n"), text);
 });
 
 Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears nobody", () => {

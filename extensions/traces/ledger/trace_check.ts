@@ -41,11 +41,11 @@ export interface Gap {
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 
 /**
- * A mark where a person cut lines out: `[...]`, `<snip>`, `-- 8< --`. The line with which the kernel
- * begins a warning, `---[ cut here ]---`, is none.
+ * A mark where a person cut lines out: `[...]`, `<snip>`, `-- 8< --`. The kernel's own line before a
+ * warning, `------------[ cut here ]------------`, is not such a mark.
  */
 const CUT_MARK =
-  /^(?![>\s]*-+\[ cut here \]-+\s*$)\W*(?:\.{3,}|…|(?:snip(?:ped)?|cut(?: here)?|omitted|truncated|trimmed|skipped|many more|\d+ (?:more )?lines? (?:omitted|cut|skipped|removed))\b|8<|>8)[^:=]{0,40}$/i;
+  /^(?!\W*-{12}\[ cut here \]-{12}\s*$)\W*(?:\.{3,}|…|(?:snip(?:ped)?|cut(?: here)?|omitted|truncated|trimmed|skipped|many more|\d+ (?:more )?lines? (?:omitted|cut|skipped|removed))\b|8<|>8)[^:=]{0,40}$/i;
 
 /** The first line of trace-cmd's output. */
 const CPU_COUNT = /^cpus=\d+$/;

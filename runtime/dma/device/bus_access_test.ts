@@ -74,6 +74,17 @@ Deno.test("each way to access a merged range reaches its parts, and a page of ge
   assertEquals(back, bytes(0x1000));
   assertEquals(bus.writeWords(dev, merged + 0x400, Int32Array.of(7)), true);
   assertEquals(memory.readU32(at(0x2_0000)), 7);
+  const word = new Int32Array(1);
+  assertEquals([bus.readWords(dev, merged + 0x400, word), ...word], [true, 7]);
+  assertEquals(bus.write(dev, merged + 0x3ff, bytes(3).fill(9), 0, 3), true);
+  assertEquals(memory.readU32(at(0x2_0000)), 0x909);
+  dma.dmaUnmapPhys(dev, third, 0x800, DMA_BIDIRECTIONAL);
+  // The parts before the fault are written.
+  assertEquals(bus.writePage(dev, merged, { makePage: (page) => page.bytes.fill(5) }), false);
+  assertEquals([memory.readU32(at(0x2_0000)), memory.readU32(at(0x3_0000)) & 0xff], [
+    0x505_0505,
+    bytes(0x801)[0x800],
+  ]);
 });
 
 Deno.test("a write that faults on its last page changes no byte", () => {

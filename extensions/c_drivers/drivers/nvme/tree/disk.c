@@ -824,7 +824,7 @@ static int power_feature(struct nvme_ctrl *ctrl, u8 opcode, u32 value, u32 *resu
 	return status;
 }
 
-/* What the core's functions for features return a value in. */
+/* The type of the result of nvme_get_features() and nvme_set_features(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 typedef void feature_value;
 #else
