@@ -1,6 +1,6 @@
 /** Describes the differences between two runs of a scenario for a reviewer. */
 import { formatCount } from "@dmalab/lang/text";
-import { differsAt, REGISTER_WRITE, withoutLineNumbers } from "../diff_scenario.ts";
+import { differsAt, withoutLineNumbers } from "../diff_scenario.ts";
 import {
   type OperationDifference,
   type OperationResult,
@@ -50,8 +50,8 @@ export interface ReviewDifference {
   readonly call: string | null;
   readonly sides: readonly [old: DifferingSide, new: DifferingSide];
   /**
-   * The first different action of the device on each side; if its actions are the same, the first
-   * different store to its registers. Null if the stores are the same, too.
+   * The first different action of a device on each side; if all actions are the same, the first
+   * different store to a register. Null if the stores are the same, too.
    */
   readonly device: readonly [old: string | null, new: string | null] | null;
   /**
@@ -321,17 +321,21 @@ function sideAt({ lines, placeOf, places }: RunWords, at: number): DifferingSide
 }
 
 /**
- * The first different action of the device, otherwise the first different store to its registers.
- * Actions are compared with actions and stores with stores, because how far the device has come when the
- * driver stores depends on the time that passes.
+ * The first different action of a device, otherwise the first different store to a register. The actions
+ * of each device are compared with each other, and stores with stores, because how far a device has come
+ * when the driver stores, or when another device acts, depends on the time that passes.
  */
 export function deviceDifference(old: RunWords, changed: RunWords): ReviewDifference["device"] {
-  for (const ofStores of [false, true]) {
-    const [before, after] = [old, changed].map((words) =>
-      deviceLines(words).filter((line) => line.startsWith(REGISTER_WRITE) === ofStores)
-    ) as [string[], string[]];
-    const at = differsAt(before, after);
-    if (at >= 0) return [before[at] ?? null, after[at] ?? null];
+  const [before, after] = [old, changed].map(({ byDevice, lines }) => {
+    const groups = Map.groupBy(byDevice, ({ device }) => device);
+    return new Map([...groups].map(([device, all]) => [device, all.map(({ at }) => lines[at]!)]));
+  }) as [Map<string | null, string[]>, Map<string | null, string[]>];
+  const stores = null;
+  const devices = [...before.keys(), ...after.keys()].filter((device) => device !== stores);
+  for (const group of [...devices, stores]) {
+    const [one, other] = [before.get(group) ?? [], after.get(group) ?? []];
+    const at = differsAt(one, other);
+    if (at >= 0) return [one[at] ?? null, other[at] ?? null];
   }
   return null;
 }
@@ -344,5 +348,5 @@ function reorderedAt(old: RunWords, changed: RunWords): ReviewDifference["reorde
 }
 
 function deviceLines({ byDevice, lines }: RunWords): readonly string[] {
-  return byDevice.map((at) => lines[at]!);
+  return byDevice.map(({ at }) => lines[at]!);
 }

@@ -22,10 +22,10 @@ export interface RunWords {
   readonly placeOf: readonly number[];
   readonly places: readonly WordsPlace[];
   /**
-   * Indices of the lines about the device: entries that the device reads, data that it moves, completions, and
-   * stores to its registers.
+   * The lines about devices, by their indices: entries that a device reads, data that it moves,
+   * completions, and stores to registers. `device` is the acting device; null for a store.
    */
-  readonly byDevice: readonly number[];
+  readonly byDevice: readonly { readonly at: number; readonly device: string | null }[];
 }
 
 export function wordsOf(
@@ -48,7 +48,9 @@ export function wordsOf(
     placeOf,
     places,
     byDevice: events.flatMap((event, at) =>
-      isByDevice(event) || event === null && lines[at]!.startsWith(REGISTER_WRITE) ? [at] : []
+      isByDevice(event) || event === null && lines[at]!.startsWith(REGISTER_WRITE)
+        ? [{ at, device: event?.device ?? null }]
+        : []
     ),
   };
 }

@@ -309,7 +309,7 @@ Deno.test("a test whose data differ is shown beside a test in which only the ord
       names: lines.map(() => null),
       placeOf: lines.map(() => -1),
       places: [],
-      byDevice: lines.map((_, index) => index),
+      byDevice: lines.map((line, at) => ({ at, device: line === write ? null : "ssd" })),
     }));
     return {
       known: ({ number }: { number: number }) => ({
@@ -609,15 +609,17 @@ Deno.test("a device that acts earlier or later sees the same, but not what comes
     names: [],
     placeOf: [],
     places: [],
-    byDevice: lines.map((_, index) => index + 1),
+    byDevice: lines.map((line, index) => ({
+      at: index + 1,
+      device: line === write ? null : line.replace(/:.*/, ""),
+    })),
   });
   const of = (one: readonly string[], other: readonly string[]) =>
     deviceDifference(words(...one), words(...other));
-  assertEquals(of([write, "nvme.fetch 1"], [write, "nvme.fetch 1"]), null);
-  assertEquals(of([write, "nvme.fetch 1"], ["nvme.fetch 1", write]), null);
-  assertEquals(of(["nvme.fetch 1", "nvme.fetch 2"], ["nvme.fetch 2", "nvme.fetch 1"]), [
-    "nvme.fetch 1",
-    "nvme.fetch 2",
-  ]);
-  assertEquals(of([write, "nvme.fetch 1"], ["nvme.fetch 1"]), [write, null]);
+  assertEquals(of([write, "a: 1"], [write, "a: 1"]), null);
+  assertEquals(of([write, "a: 1"], ["a: 1", write]), null);
+  assertEquals(of(["a: 1", "b: 2"], ["b: 2", "a: 1"]), null);
+  assertEquals(of(["a: 1", "a: 2"], ["a: 2", "a: 1"]), ["a: 1", "a: 2"]);
+  assertEquals(of(["a: 1"], ["a: 1", "b: 2"]), [null, "b: 2"]);
+  assertEquals(of([write, "a: 1"], ["a: 1"]), [write, null]);
 });
