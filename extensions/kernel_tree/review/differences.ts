@@ -95,9 +95,11 @@ export class ScenarioDifferences {
     const after = this.changed.known(test)!;
     const at = differsAt(before.hashes, after.hashes);
     if (at < 0) return;
-    const assertion = newAssertion(before.outcome, after.outcome);
-    const defect = assertion ?? defectOf(before.outcome, after.outcome);
-    const foundBy = assertion === null ? "checker" : "test";
+    const { assertion } = after.outcome;
+    const defect = newAssertion(before.outcome, after.outcome) ??
+      defectOf(before.outcome, after.outcome);
+    const isOfTest = assertion !== null && defect?.startsWith(assertion[0]!) === true;
+    const foundBy = isOfTest ? "test" : "checker";
     const sides = [await this.old.words(test), run] as const;
     const isFailedOtherwise = !isSameFailure(before.outcome, after.outcome);
     const difference = this.#difference(test.name, { defect, foundBy }, sides, isFailedOtherwise);
