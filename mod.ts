@@ -281,6 +281,8 @@ export {
   type FailureStyle,
   type Incident,
   type InputResult,
+  type LeakedResource,
+  type LeakingPlace,
   type LoadResult,
   type LocationText,
   type NameMatch,

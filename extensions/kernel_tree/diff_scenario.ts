@@ -32,10 +32,12 @@ export function withoutLineNumbers(text: string): string {
 }
 
 /**
- * Number of lines that are kept if an assertion compares bytes: the count of differing bytes, one
- * row of bytes from each side, and the marks below these rows.
+ * Number of lines for an assertion that compares bytes: the count of differing bytes, one row of bytes
+ * from each side, and the marks below these rows.
  */
 const COMPARED_LINES = 4;
+/** Number of these lines in a text of one line, which has no marks. */
+const INLINE_LINES = 3;
 const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;
 
 /** The failed assertion with its place and values; `wrong data: …` for a comparison of bytes. */
@@ -58,7 +60,7 @@ export const ASSERTION = "E0901";
 function outcomeText({ failure }: TestOutcome): string {
   if (failure === null) return "holds";
   const said = failure.code === ASSERTION ? assertionLines(failure) : [failure.message];
-  return `fails: ${said.map((line) => line.trim()).join("; ")}`;
+  return `fails: ${said.slice(0, INLINE_LINES).map((line) => line.trim()).join("; ")}`;
 }
 
 /** The actions of one test, in order. */

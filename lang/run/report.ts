@@ -35,8 +35,8 @@ export interface FailureReport {
    */
   readonly branch: string | null;
   /**
-   * If a block of `inject each` or the like leaks: all places at which it does. The notes list some of
-   * them.
+   * If a block of `inject each` or the like leaks: the places at which it does, up to the place at which
+   * the test fails otherwise. The notes list some of them.
    */
   readonly leaking?: readonly LeakingPlace[];
 }

@@ -16,8 +16,15 @@ export interface ExplainedPart {
 export interface LeakingPlace {
   /** What fails there, such as `` `kmalloc` at ring.c:12 fails the 1st time ``. */
   readonly when: string;
-  /** Each leaked resource, with the place of the call that allocated it. */
-  readonly leaks: readonly string[];
+  readonly leaks: readonly LeakedResource[];
+}
+
+/** One resource that leaks, or several that one statement took, such as mappings made in a loop. */
+export interface LeakedResource {
+  /** The resource and the place of the call that took it. */
+  readonly text: string;
+  /** Number of mappings; 1 for any other resource. */
+  readonly count: number;
 }
 
 export interface Failure {
@@ -37,7 +44,7 @@ export interface Failure {
   readonly branch?: readonly BranchChoice[] | undefined;
   /** The resources of the failed run, if it is a child run. */
   readonly held?: readonly TestLeak[];
-  /** All places at which the block leaks; the notes list some of them. */
+  /** The places at which the block leaks, also if it fails at a later one; the notes list some. */
   readonly leaking?: readonly LeakingPlace[] | undefined;
 }
 

@@ -12,7 +12,7 @@ export { describeBranch } from "./branch_choice.ts";
 export { Branches, type PausableRun, type ReplayableRun } from "./branches.ts";
 export type { BoundName, Code, DebugStatement, ForkKeyword, FunctionCode, Site } from "./code.ts";
 export { Raising, SideEffectRefused, type StatementListener } from "./control.ts";
-export { type Failure, ScriptFailure } from "./failure.ts";
+export { type Failure, type LeakedResource, type LeakingPlace, ScriptFailure } from "./failure.ts";
 export { FRAME_NUMBERS } from "./loop.ts";
 export { type HostWatch, type MemoryWatch, RunWatch } from "./run_watch.ts";
 export { evaluateWithoutEffects, Vm } from "./vm.ts";

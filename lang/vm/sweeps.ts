@@ -201,6 +201,7 @@ export class Sweeps {
         throw new ScriptFailure({
           ...notes.reduceRight(withNote, failure),
           remedies: this.#remedies(choicePoint, [[place]], () => true),
+          leaking: leaking.length === 0 ? undefined : this.#leakingPlaces(leaking),
         });
       }
       const leaks = child.branches.branch!.watch.leaks();
@@ -365,6 +366,12 @@ export class Sweeps {
     );
   }
 
+  #leakingPlaces(leaking: readonly LeakingRun[]): readonly LeakingPlace[] {
+    return leaking.map(({ leaks, place, run }) =>
+      leakingPlace(placeText(place, this.vm), leaks, run)
+    );
+  }
+
   #leakedAt(
     info: FailEachInfo,
     branching: number,
@@ -387,9 +394,7 @@ export class Sweeps {
         ...stackLines(run),
         `the first one alone: \`inject ${place.point} nth ${place.nth}\` in place of \`${info.word}\``,
       ],
-      leaking: leaking.map(({ leaks, place, run }) =>
-        leakingPlace(placeText(place, this.vm), leaks, run)
-      ),
+      leaking: this.#leakingPlaces(leaking),
       remedies: this.#remedies(
         branching,
         groups.map((group) => group.map(({ place }) => place)),
@@ -549,7 +554,10 @@ function leakingPlace(when: string, leaks: readonly Leak[], run: Taking): Leakin
     when,
     leaks: leaks.map((leak) => {
       const span = takenAt(leak, run);
-      return leakText(leak) + (span === null ? "" : `, allocated at ${spanPlace(span)}`);
+      return {
+        text: leakText(leak) + (span === null ? "" : `, allocated at ${spanPlace(span)}`),
+        count: leak.kind === "mapping" ? leak.amount : 1,
+      };
     }),
   };
 }

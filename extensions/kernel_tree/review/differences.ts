@@ -55,8 +55,8 @@ export interface ReviewDifference {
    */
   readonly device: readonly [old: string | null, new: string | null] | null;
   /**
-   * Null if `device` is not, or if both sides have the same order. Otherwise the actions come in the
-   * same order and the stores, too, but a store comes before an action on one side only: these two.
+   * The first two actions or stores in another order, if only the order of stores and of different
+   * devices' actions differs; null if `device` is not null, or if the order is the same.
    */
   readonly reordered: readonly [old: string, new: string] | null;
   /** Whether a data byte, length, address or command differs, at the device or in the call. */
@@ -67,7 +67,8 @@ export interface ReviewDifference {
 
 /**
  * The differences of a scenario. Tests share one difference if they diverge at the same line of C, in
- * the same call and with the same error message of the new tree, and if `isSeen` is the same for them.
+ * the same call and with the same error message of the new tree, and if `isSeen` is the same for them
+ * and the order of actions and stores differs in all of them or in none.
  */
 export class ScenarioDifferences {
   readonly #found = new Map<string, ReviewDifference>();
@@ -111,6 +112,7 @@ export class ScenarioDifferences {
       // Without a place, the text of the line identifies the difference.
       place ?? withoutNumbers(run.lines[at] ?? ""),
       difference.isSeen,
+      difference.reordered === null,
     ]);
     const same = this.#found.get(key);
     const found = same === undefined ? difference : { ...same, others: same.others + 1 };
@@ -126,6 +128,9 @@ export class ScenarioDifferences {
     const at = differsAt(old.lines, changed.lines);
     if (at < 0) return null;
     const device = deviceDifference(old, changed);
+    const reordered = device === null ? reorderedAt(old, changed) : null;
+    // Two lines of another order are not one line with other numbers.
+    const isOrder = reordered !== null && reordered[0] === old.lines[at];
     return {
       scenario: this.scenario,
       test: name,
@@ -135,9 +140,9 @@ export class ScenarioDifferences {
       call: callAt(old, at) ?? callAt(changed, at),
       sides: [sideAt(old, at), sideAt(changed, at)],
       device,
-      reordered: device === null ? reorderedAt(old, changed) : null,
-      isSeen: device !== null || differsInNumbers(old.lines[at], changed.lines[at]) ||
-        isFailedOtherwise,
+      reordered,
+      isSeen: device !== null || isFailedOtherwise ||
+        !isOrder && differsInNumbers(old.lines[at], changed.lines[at]),
       others: 0,
     };
   }
@@ -223,12 +228,20 @@ const HELD = "held ";
 
 /**
  * A message of the checker, the IOMMU or the check at the test's end that the old tree does not have.
- * If both trees have it, but the new one at more places of `inject each`, it counts as well.
+ * If both trees have it, but the new one at more places of `inject each`, it counts as well. If the old
+ * tree's test fails, too, a further line names that failure: the old test may have ended before the
+ * place of the message.
  */
 export function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
+  const found = findingOf(old, changed) ?? otherFailure(old, changed);
+  if (found === null || old.failure === null) return found;
+  return `${found}\nwith the old tree the test fails, too: ${old.assertion?.[0] ?? old.failure}`;
+}
+
+function findingOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   const incident = newIncident(old, changed);
   if (incident !== null) return incident;
-  const leak = newText(old.leaking, changed.leaking);
+  const leak = newFinding(old.leaking.map(leakFinding), changed.leaking.map(leakFinding));
   if (leak !== null) return `Leak when ${leak}`;
   if (changed.failure !== null && old.failure === null) return changed.failure;
   const counts = [
@@ -236,73 +249,86 @@ export function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null 
     ["unexpected report", old.unexpectedReports, changed.unexpectedReports],
     ["unexpected fault", old.unexpectedFaults, changed.unexpectedFaults],
   ] as const;
-  for (const [what, before, after] of counts) {
-    if (after > before) return `${after} ${what}s instead of ${before}`;
-  }
-  if (changed.failed === null || isSameFailure(old, changed)) return null;
-  // The same assertion fails with other values: that is other data, and no new message.
-  if (changed.assertion !== null && changed.failed.place === old.failed?.place) return null;
-  const said = changed.assertion?.join("\n") ?? changed.failure!;
-  return `${said}\nwith the old tree it fails otherwise, at ${old.failed!.place}`;
+  const more = counts.find(([, before, after]) => after > before);
+  return more === undefined ? null : `${more[2]} ${more[0]}s instead of ${more[1]}`;
 }
 
-/**
- * The places of `inject each`, or the orders of a race, in which an incident happens, as its text ends
- * with them.
- */
-const WHERE = / \((?:at|in) (\d+) of \d+ .*$/s;
+/** The failure of the new tree, if the old tree's test fails with another message. */
+function otherFailure(old: KeptOutcome, changed: KeptOutcome): string | null {
+  if (changed.failed === null || isSameFailure(old, changed)) return null;
+  const isSamePlace = changed.failed.place === old.failed?.place;
+  // The same assertion fails with other values: that is other data, and no new message.
+  if (changed.assertion !== null) return isSamePlace ? null : changed.assertion.join("\n");
+  const isSame = isSamePlace && withoutNumbers(changed.failure!) === withoutNumbers(old.failure!);
+  return isSame ? null : changed.failure;
+}
+
+/** A finding of a test: equal keys count as the same one. */
+interface Finding {
+  readonly key: string;
+  readonly text: string;
+  readonly count: number;
+}
+
+/** At how many places of `inject each` an incident happens, as the end of its text says. */
+const INJECTED = / \(at (\d+) of \d+ places of .*$/s;
+/** In how many orders of a race an incident happens. How many there are depends on the code. */
+const IN_ORDERS = / \(in \d+ of \d+ of the race.*$/s;
 
 function newIncident(old: KeptOutcome, changed: KeptOutcome): string | null {
-  // A stopped test still holds memory: the error is its failure, not that memory.
-  const found = changed.incidents.filter(({ name }) => !name.startsWith(HELD));
-  const [before, after] = [old.incidents, found].map((incidents) => {
-    const places = new Map<string, number>();
-    for (const { name, text } of incidents) {
-      const key = `${name} ${withoutNumbers(text.replace(WHERE, ""))}`;
-      places.set(key, (places.get(key) ?? 0) + Number(WHERE.exec(text)?.[1] ?? 1));
-    }
-    return places;
-  }) as [Map<string, number>, Map<string, number>];
-  for (const { name, text } of found) {
-    const key = `${name} ${withoutNumbers(text.replace(WHERE, ""))}`;
-    const known = before.get(key);
-    if (known === undefined) return text;
-    const now = after.get(key)!;
-    if (now > known) {
-      return `${text}; at ${formatCount(now, "place")}, with the old tree at ${known}`;
-    }
-  }
-  return null;
+  // Of many incidents only the first ones are listed. Then their numbers are compared.
+  const total = old.leaks + old.unexpectedFaults + old.unexpectedReports;
+  if (old.incidents.length < total) return null;
+  const [before, after] = [old, changed].map(({ incidents }) =>
+    // A stopped test still holds memory: the error is its failure, not that memory.
+    incidents.filter(({ name }) => !name.startsWith(HELD)).map(({ name, text }) => ({
+      key: `${name} ${withoutNumbers(text.replace(INJECTED, "").replace(IN_ORDERS, ""))}`,
+      text,
+      count: Number(INJECTED.exec(text)?.[1] ?? 1),
+    }))
+  ) as [Finding[], Finding[]];
+  return newFinding(before, after);
+}
+
+/** Mappings that one statement made. */
+const MORE_MAPPINGS = /; and \d+ more by the same statement/;
+
+function leakFinding({ count, text }: KeptOutcome["leaking"][number]): Finding {
+  const key = withoutNumbers(text.replace(MORE_MAPPINGS, "")).replace(
+    "mappings live",
+    "mapping live",
+  );
+  return { key, text, count };
 }
 
 /**
- * A text that only the second list has, or has more often; null without one. Numbers do not count: a
- * patch moves lines and addresses, and a call that it adds changes which call of a function is made to
- * fail.
+ * A finding that only the second list has, or has more often; null without one. Numbers in the texts do
+ * not count: a patch moves lines and addresses, and a call that it adds changes which call of a function
+ * is made to fail. So findings of two calls of one function count as the same one.
  */
-function newText(old: readonly string[], changed: readonly string[]): string | null {
-  const [before, after] = [old, changed].map((texts) => Map.groupBy(texts, withoutNumbers)) as [
-    Map<string, string[]>,
-    Map<string, string[]>,
-  ];
-  for (const [key, texts] of after) {
-    const known = before.get(key)?.length ?? 0;
-    if (known === 0) return texts[0]!;
-    if (texts.length > known) {
-      return `${texts[0]} (${texts.length} times, with the old tree ${known})`;
-    }
+function newFinding(old: readonly Finding[], changed: readonly Finding[]): string | null {
+  const sum = (findings: readonly Finding[]) => findings.reduce((all, { count }) => all + count, 0);
+  const known = Map.groupBy(old, ({ key }) => key);
+  for (const [key, findings] of Map.groupBy(changed, ({ key }) => key)) {
+    const [{ text }] = findings as [Finding];
+    const [before, after] = [sum(known.get(key) ?? []), sum(findings)];
+    if (before === 0) return text;
+    if (after > before) return `${text} (${after} times, with the old tree ${before})`;
   }
   return null;
 }
 
 /** Error codes of failures that are an unexpected incident or a leak: these are compared one by one. */
-const OF_FINDINGS: readonly string[] = ["E0908", "E0921", "E0926"];
+const FINDING_CODES: readonly string[] = ["E0908", "E0921", "E0926"];
 
-/** Whether a test fails in the same way with both trees, or with neither. */
+/**
+ * Whether a test fails with both trees in the same way, or with neither. Failures that are incidents or
+ * leaks count as the same, because `defectOf` compares these.
+ */
 export function isSameFailure(old: KeptOutcome, changed: KeptOutcome): boolean {
   const code = changed.failed?.code;
   if (old.failed?.code !== code) return false;
-  if (code === undefined || OF_FINDINGS.includes(code)) return true;
+  if (code === undefined || FINDING_CODES.includes(code)) return true;
   const [before, after] = [old, changed].map(({ assertion, failure }) =>
     assertion === null ? withoutLineNumbers(failure!) : assertion.join("\n")
   );

@@ -5,6 +5,7 @@
 import {
   displayName,
   isNamed,
+  type LeakedResource,
   type NameMatch,
   type Program,
   type RunOptions,
@@ -15,7 +16,14 @@ import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
 import { buildName, gunzipText, gzipText, hashOf, keepBytes, keptBytes } from "@dmalab/cli";
 import { basename } from "@dmalab/cli/extend";
-import { ASSERTION, assertionLines, shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
+import {
+  ASSERTION,
+  assertionLines,
+  shownFolder,
+  testRuns,
+  type Tree,
+  withoutLineNumbers,
+} from "../diff_scenario.ts";
 import { type RunWords, wordsOf } from "./run_words.ts";
 
 /** A test's outcome. Places in the tree's files have no folder. */
@@ -30,9 +38,9 @@ export interface KeptOutcome {
   readonly failed: { readonly code: string; readonly place: string } | null;
   /**
    * What leaks where an injected failure makes the test leak: the failing call and the resource, one
-   * text for each resource at each place.
+   * entry for each resource at each place.
    */
-  readonly leaking: readonly string[];
+  readonly leaking: readonly LeakedResource[];
   /** Whether a limit of the run stopped the test, as in an endless loop. */
   readonly isLimit: boolean;
   /** The failed assertion and the first bytes that differ, as lines; null if no assertion failed. */
@@ -70,7 +78,10 @@ export function testsOf(program: Program, matches: readonly NameMatch[]): readon
   ];
 }
 
-/** Raised with each change of `KeptTest`: a kept run of another format is not read. */
+/**
+ * Raised with each change of `KeptTest` or `RunWords`, because `buildName()` of an installed package
+ * changes only with its version.
+ */
 const FORMAT = 2;
 
 /** The runs of a scenario with the drivers of one tree. */
@@ -237,10 +248,12 @@ function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
     failure: failureText(failure)?.replaceAll(folder, "") ?? null,
     failed: failure === null ? null : { code: failure.code, place: basename(failure.place) },
     leaking: (failure?.leaking ?? []).flatMap(({ leaks, when }) =>
-      leaks.map((leak) => `${when}: ${leak}`.replaceAll(folder, ""))
+      leaks.map(({ count, text }) => ({ count, text: `${when}: ${text}`.replaceAll(folder, "") }))
     ),
     isLimit: failure?.kind === "limit",
-    assertion: failure?.code === ASSERTION ? assertionLines(failure) : null,
+    assertion: failure?.code === ASSERTION
+      ? assertionLines(failure).map((line) => withoutLineNumbers(line.replaceAll(folder, "")))
+      : null,
   };
 }
 
