@@ -276,9 +276,6 @@ const INJECTED = / \(at (\d+) of \d+ places of .*$/s;
 const IN_ORDERS = / \(in \d+ of \d+ of the race.*$/s;
 
 function newIncident(old: KeptOutcome, changed: KeptOutcome): string | null {
-  // Of many incidents only the first ones are listed. Then their numbers are compared.
-  const total = old.leaks + old.unexpectedFaults + old.unexpectedReports;
-  if (old.incidents.length < total) return null;
   const [before, after] = [old, changed].map(({ incidents }) =>
     // A stopped test still holds memory: the error is its failure, not that memory.
     incidents.filter(({ name }) => !name.startsWith(HELD)).map(({ name, text }) => ({
@@ -287,7 +284,9 @@ function newIncident(old: KeptOutcome, changed: KeptOutcome): string | null {
       count: Number(INJECTED.exec(text)?.[1] ?? 1),
     }))
   ) as [Finding[], Finding[]];
-  return newFinding(before, after);
+  // Of many incidents only the first ones are listed. Then only their numbers are compared.
+  const areAllListed = before.length >= old.leaks + old.unexpectedFaults + old.unexpectedReports;
+  return areAllListed ? newFinding(before, after) : null;
 }
 
 /** Mappings that one statement made. */
