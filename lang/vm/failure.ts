@@ -16,6 +16,7 @@ export interface ExplainedPart {
 export interface LeakingPlace {
   /** What fails there, such as `` `kmalloc` at ring.c:12 fails the 1st time ``. */
   readonly when: string;
+  /** What leaks there; a block that leaks has at least one entry. */
   readonly leaks: readonly LeakedResource[];
 }
 
