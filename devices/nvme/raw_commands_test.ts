@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { buildLab } from "../lab.ts";
 import { defaultLabConfig, pciNode } from "../lab_config.ts";
-import { KernelError, type PhysAddr } from "@dmalab/runtime";
+import { type DmaAddr, KernelError, type PhysAddr } from "@dmalab/runtime";
+import { DMA_FROM_DEVICE, MergedRanges } from "@dmalab/runtime/dma";
 import { commandBytes } from "./command_bytes.ts";
 import {
   MALFORMED_CAPACITY_BYTES,
@@ -21,7 +22,8 @@ function labOf(on: MalformedTarget) {
     capacityBytes: MALFORMED_CAPACITY_BYTES,
   });
   const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [disk])] });
-  return { machine: lab.machine, disk: lab.device("ssd", "nvme").disk };
+  const device = lab.device("ssd", "nvme");
+  return { machine: lab.machine, disk: device.disk, dev: device.dma };
 }
 
 /**
@@ -69,4 +71,29 @@ Deno.test("the identifier of a raw command is the queue's, all else is as it was
   assertEquals([io.bytes, io.requests[0]!.bytes], [0, 0], "the driver maps nothing for it");
   assertEquals(io.requests[0]!.retries, 0, "a user's command is not retried");
   assertThrows(() => disk.submitRaw(bytes, { queue: 99 }), KernelError, "ssd has no queue 99");
+});
+
+Deno.test("a page that was never written is read into the parts of a merged range", () => {
+  const { dev, disk, machine } = labOf({});
+  const map = (phys: number, sizeBytes: number) => ({
+    dma: machine.dma.dmaMapPhys(dev, phys as PhysAddr, sizeBytes, DMA_FROM_DEVICE),
+    sizeBytes,
+  });
+  const readPage = (prp1: number) => {
+    const io = disk.submitRaw(commandBytes({ prp1, lba: 8, blocks: 8 }));
+    while (machine.runNextActivity());
+    assertEquals(io.status, "OK");
+  };
+  const bytesAt = (phys: number, sizeBytes: number) => {
+    const bytes = new Uint8Array(sizeBytes);
+    machine.memory.read(phys as PhysAddr, bytes, 0, sizeBytes);
+    return Array.from(bytes);
+  };
+  readPage(map(0xa0_0000, 4096).dma);
+  const parts = [map(0x80_0400, 2048), map(0x90_0000, 2048)];
+  dev.merged = new MergedRanges();
+  readPage(dev.merged.add(0x10_0000 as DmaAddr, parts).dma);
+  const wanted = bytesAt(0xa0_0000, 4096);
+  assert(new Set(wanted).size > 1, "the disk generates data");
+  assertEquals([...bytesAt(0x80_0400, 2048), ...bytesAt(0x90_0000, 2048)], wanted);
 });

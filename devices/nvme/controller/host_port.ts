@@ -128,12 +128,13 @@ export class HostTransfer implements PageMaker {
 
   sendStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
     let offset = offsetBytes;
+    const hasMerged = this.#host.dev.merged !== null;
     for (let index = 0; index < ranges.count; index++) {
       const dma = ranges.address(index);
       const length = ranges.lengthBytes(index);
       for (let done = 0; done < length;) {
         const piece = Math.min(length - done, MAX_PIECE_BYTES);
-        if (isWholePage(dma + done, piece, offset)) {
+        if (!hasMerged && isWholePage(dma + done, piece, offset)) {
           // The usual case: whole aligned pages, which are generated in place in host memory.
           this.#pageStore = store;
           this.#pageOffset = offset;

@@ -183,19 +183,15 @@ export class DeviceBus {
    * Writes a whole page of generated data, directly in memory if nothing prevents that
    * (`nvme.read4k`).
    *
+   * @param dev A device without merged ranges: `write` looks for these, this call does not, because a
+   *   larger function is not inlined.
    * @param dma First byte of a page of 4 KiB.
-   * @returns False after a fault; then nothing was written, except in parts of a merged range.
+   * @returns False after a fault; then no data was generated.
    * @internal
    */
   writePage(dev: DmaDevice, dma: number, maker: PageMaker): boolean {
-    const point = WRITE;
-    if (dev.merged !== null) {
-      const parts = dev.merged.partsOf(dma, PAGE_BYTES);
-      if (parts !== null) {
-        return this.#eachPart("write", dev, parts, this.#generate(maker), 0, point);
-      }
-    }
     const { faults, memory, deviceMemory: special } = this.#machine;
+    const point = WRITE;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
     const phys = this.#resolveOne(dev, dma, PAGE_BYTES, "write");
     if (phys < 0) return false;
@@ -203,16 +199,13 @@ export class DeviceBus {
     if (special === null) {
       maker.makePage(memory.pageForWriting(phys));
       memory.onWrite?.(phys, PAGE_BYTES);
-    } else special.write(dev, phys as PhysAddr, this.#generate(maker), 0, PAGE_BYTES);
+    } else {
+      const page = this.#ownPage ??= new MemoryPage(new Uint8Array(PAGE_BYTES));
+      maker.makePage(page);
+      special.write(dev, phys as PhysAddr, page.bytes, 0, PAGE_BYTES);
+    }
     memory.writer = null;
     return true;
-  }
-
-  /** Generates a page outside of the machine's memory. */
-  #generate(maker: PageMaker): Uint8Array {
-    const page = this.#ownPage ??= new MemoryPage(new Uint8Array(PAGE_BYTES));
-    maker.makePage(page);
-    return page.bytes;
   }
 
   /**
