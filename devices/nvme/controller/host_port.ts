@@ -128,6 +128,7 @@ export class HostTransfer implements PageMaker {
 
   sendStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
     let offset = offsetBytes;
+    // `writePage()` does not look for merged ranges; `write()` does.
     const hasMerged = this.#host.dev.merged !== null;
     for (let index = 0; index < ranges.count; index++) {
       const dma = ranges.address(index);
