@@ -27,7 +27,8 @@ import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
 import { VIEW_CALLS } from "./calls/views.ts";
-import { eventsOf, globalTypes, LabMachine, refusingMachine } from "./lab_machine.ts";
+import { eventsOf, globalsOf, globalTypes } from "./machine_names.ts";
+import { LabMachine, refusingMachine } from "../values/lab_machine.ts";
 import type { Registry } from "../values/registry.ts";
 import type { FunctionSpec, HandleType } from "../values/spec.ts";
 import { BIO } from "./types/bio.ts";
@@ -262,7 +263,7 @@ export function builtinsWith(devices: DeviceRegistry, added: AddedBuiltins = {})
     eventFields: (name) => events.fields(name),
     buildConfig: configBuilder(devices === DEVICES ? MACHINE_SCHEMA : new MachineSchema(devices)),
     globalTypes: (config) => globalTypes(config, devices),
-    buildMachine: (config, options) => new LabMachine(config, options, devices),
+    buildMachine: (config, options) => new LabMachine(config, options, devices, globalsOf),
   };
 }
 

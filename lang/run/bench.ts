@@ -29,7 +29,7 @@ import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 import { judgeExpectations } from "./bench_expectations.ts";
 import { axisOf } from "./bench_cells.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "../values/lab_machine.ts";
 
 /** When a request began, and when its latest event happened. */
 interface RequestTimes {

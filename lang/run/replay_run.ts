@@ -12,6 +12,7 @@ import type {
   ChildRunLimits,
   PausableRun,
   ReplayableRun,
+  ReplayListener,
   ReplayRequest,
 } from "../vm/branches.ts";
 import type { Output } from "../values/execution_context.ts";
@@ -38,11 +39,6 @@ export function startReplay(run: ReplayableRun, onVm: (vm: Vm) => void): Pausabl
   const { runs } = run.branches;
   if (runs === null) throw new Error("This run cannot be repeated");
   return runs.again(run, { begins: onVm });
-}
-
-/** A listener that follows a repeated run. */
-export interface ReplayListener {
-  begins(vm: Vm): void;
 }
 
 /**

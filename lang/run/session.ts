@@ -9,7 +9,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
-import type { PausableRun, RunStarter } from "../vm/branches.ts";
+import type { PausableRun, ReplayListener, RunStarter } from "../vm/branches.ts";
 import { typeOf } from "../values/value_types.ts";
 import type { Type } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
@@ -25,7 +25,6 @@ import { compileTest, type TestEntry } from "./test_entry.ts";
 import { testVariants } from "./test_variants.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { TestOutcome, Unexpected } from "./report.ts";
-import type { ReplayListener } from "./replay_run.ts";
 import type { RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { type PreparedInput, SessionCode, type SessionNames } from "./session_check.ts";
@@ -37,7 +36,7 @@ import {
   type SessionSummary,
   type UnrunPart,
 } from "./session_types.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "../values/lab_machine.ts";
 
 export { LAST_VALUE } from "./session_check.ts";
 export { NOTHING_DONE } from "./session_types.ts";

@@ -10,7 +10,7 @@ import { SourceFile } from "../source.ts";
 import { typeOf, typeText } from "../values/value_types.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "../values/lab_machine.ts";
 import type { ReplayRequest, RunStarter } from "../vm/branches.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import { Vm } from "../vm/vm.ts";

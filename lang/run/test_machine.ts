@@ -12,7 +12,7 @@ import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../values/execution_context.ts";
 import type { Program } from "./program.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "../values/lab_machine.ts";
 
 export interface MachineOptions {
   /** Replaces the configuration's seed. */

@@ -10,7 +10,7 @@ import type { FileKind, LoadError, SourceLoader } from "../syntax/load_files.ts"
 import type { NativeLine } from "./execution_context.ts";
 import type { HandleType } from "./spec.ts";
 import type { Value } from "./value.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "./lab_machine.ts";
 
 /** Lines of a source, ascending: `all` lines with code, and the lines that were `run`. */
 export interface LinesRun {

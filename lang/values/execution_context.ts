@@ -9,13 +9,26 @@ import type { Span } from "../source.ts";
 import type { Question } from "./question.ts";
 import type { RunObserver } from "./run_observer.ts";
 import type { Closure, Value } from "./value.ts";
-import type { DebugHooks } from "../vm/debug_hooks.ts";
 
 /** A line of code outside the script, for example of a driver in C. */
 export interface NativeLine {
   readonly span: Span;
   /** The function that contains the line. */
   readonly functionName: string;
+}
+
+/** What C code tells a debugger that follows the run. The VM implements it. */
+export interface DebugHooks {
+  /** Active calls of C code, innermost last. */
+  readonly nativeFrames: NativeFrame[];
+  /** Number of active calls, including those of C code. */
+  readonly calls: number;
+  /** The number of a line; each call for the same line returns the same number. */
+  numberOf(line: NativeLine): number;
+  /** Called after some of the active calls have returned. */
+  returned(): void;
+  /** @returns Whether the run is to be paused before the line. */
+  started(number: number): boolean;
 }
 
 /** A value in code outside the script, for a debugger. */

@@ -59,8 +59,8 @@ export {
   RecordValue,
   type Value,
 } from "./value.ts";
-export type { LabMachine } from "../builtins/lab_machine.ts";
+export type { LabMachine } from "./lab_machine.ts";
 export type { VariantSetting } from "./machine_variant.ts";
-export type { DebugHooks } from "../vm/debug_hooks.ts";
+export type { DebugHooks } from "./execution_context.ts";
 export * from "./limits.ts";
 export * from "./spec.ts";

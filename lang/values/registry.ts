@@ -11,7 +11,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import type { FieldTable } from "@dmalab/runtime/vocabulary";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { ExecutionContext } from "./execution_context.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "./lab_machine.ts";
 import type { MachineBuildOptions } from "./simulated_machine.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import type { CModule } from "./c_module.ts";
@@ -19,7 +19,7 @@ import type { ConfigModifier, EvaluateConstant } from "./machine_variant.ts";
 import type { RaisedError } from "./raised_error.ts";
 import type { EnumValue, Value } from "./value.ts";
 import type { FunctionSpec, HandleType, Type } from "./spec.ts";
-import type { BranchOutcome } from "../vm/branches.ts";
+import type { BranchOutcome } from "./branch_outcome.ts";
 
 /** A seeded source of random numbers, for the cases of a property. */
 export interface RandomSource {

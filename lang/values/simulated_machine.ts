@@ -1,7 +1,7 @@
 /**
- * Types of the VM's interface to a machine. `lang/builtins/lab_machine.ts` implements the interface
- * on top of `devices/lab.ts`; it is the only connection between running a script and simulating
- * hardware. From the runtime, the VM and the runner import only types and the `basics`.
+ * Types that the VM exchanges with its machine. `lab_machine.ts` beside this file is the machine: the
+ * only connection between running a script and simulating hardware. From the runtime, the VM and the
+ * runner import only types and the `basics`.
  */
 import type { EventStream, Leak } from "@dmalab/runtime";
 import type { RegisterAccess } from "../syntax/tree/ast.ts";

@@ -6,12 +6,14 @@
  * another choice (docs/language/stepping.md). The points with a choice are numbered in the order in
  * which a run reaches them. By that number, the second run knows where to make the other choice.
  */
+import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "../values/lab_machine.ts";
 import type { ResourceWatch } from "../values/simulated_machine.ts";
 import {
   type ComparedMachine,
   describeSettings,
+  type MachineVariant,
   type VariantSetting,
 } from "../values/machine_variant.ts";
 import type { ForkKeyword } from "./code.ts";
@@ -23,89 +25,14 @@ import { type Limits, MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { BRANCH_NAMES } from "../values/types.ts";
 import { ScriptError, ValueError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
+import { BranchOutcome, type RunningBranch } from "../values/branch_outcome.ts";
 import type { Control } from "./control.ts";
-import { requireAllEvents, tooMuchMemory } from "./vm_errors.ts";
+import { tooMuchMemory } from "./vm_errors.ts";
 import type { HandleType } from "../values/spec.ts";
-import type { ChildRunStarter } from "../run/replay_run.ts";
 import { withoutDefects } from "../values/causing_defects.ts";
 import { describeValue } from "../values/operators.ts";
 import { partsOf } from "../values/changes.ts";
-import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { Vm } from "./vm.ts";
-
-interface RunningBranch {
-  readonly seq: number;
-  readonly startNs: number;
-  readonly assertions: number;
-  readonly counts: Float64Array;
-  readonly watch: ResourceWatch;
-  /** The error that ended the branch. */
-  raised: Raised | null;
-}
-
-/** The outcome of a block that ran on a separate machine: a block of `fork` or of `compare`. */
-export class BranchOutcome {
-  /** The error that ended the block; null when the block ran to its end. */
-  readonly raised: Raised | null;
-  /** The virtual time that the block took. */
-  readonly durationNs: number;
-  #counts: ReadonlyMap<string, number> | null = null;
-  #events: readonly MachineEvent[] | null = null;
-  #leaks: readonly Leak[] | null = null;
-  #views: ReturnType<LabMachine["views"]> | null = null;
-
-  /**
-   * @param machine The machine in the state at the end of the block.
-   * @param missing If the machine's release lacks a call and the block ended at that call: a
-   *   sentence about it.
-   * @param settings For `compare`, the settings that distinguish the block's machine from the
-   *   others; empty for `fork`.
-   */
-  constructor(
-    readonly machine: LabMachine,
-    readonly branch: RunningBranch,
-    readonly missing: string | null,
-    readonly settings: readonly VariantSetting[],
-  ) {
-    this.raised = branch.raised;
-    this.durationNs = machine.nowNs() - branch.startNs;
-  }
-
-  /** Number of events, by event name; events that did not happen are left out. */
-  get counts(): ReadonlyMap<string, number> {
-    return this.#counts ??= this.machine.stream.countsSince(this.branch.counts);
-  }
-
-  /**
-   * The events of the block.
-   * @throws {LimitError} E0805 when there were more events than are kept.
-   */
-  get events(): readonly MachineEvent[] {
-    const { recorder } = this.machine;
-    // Fails if some events were not kept: they would be missing in the list. The counts contain
-    // them.
-    requireAllEvents(recorder);
-    return this.#events ??= recorder.after(this.branch.seq);
-  }
-
-  /**
-   * Host memory allocated for mappings, freed or not. Memory by which a pool grows is left out,
-   * because it also serves other mappings.
-   */
-  get memoryBytes(): number {
-    return this.branch.watch.takenBytes;
-  }
-
-  /** The leaks of the outcome. */
-  get leaks(): readonly Leak[] {
-    return this.#leaks ??= this.branch.watch.leaks();
-  }
-
-  /** What each device of the outcome's machine sees, by the device's name. */
-  get views(): ReturnType<LabMachine["views"]> {
-    return this.#views ??= this.machine.views();
-  }
-}
 
 function isPlace({ taken }: BranchChoice): boolean {
   return typeof taken === "object" && !(taken instanceof RaceSchedule);
@@ -146,6 +73,11 @@ export interface ReplayableRun {
   readonly limits: Limits;
 }
 
+/** A listener that follows a repeated run. */
+export interface ReplayListener {
+  begins(vm: Vm): void;
+}
+
 export interface PausableRun {
   /**
    * Resumes the run.
@@ -159,10 +91,23 @@ export interface PausableRun {
  * Repeats a run on a new machine, to inspect it on the way or to take another branch. A session
  * repeats its runs in another way than a test.
  */
-export type RunStarter = Pick<
-  ChildRunStarter,
-  "replay" | "drop" | "again" | "variants" | "runOnNewMachine"
->;
+export interface RunStarter {
+  /** Changes to the machine block by the test, and by each surrounding `compare`. */
+  readonly variants: readonly MachineVariant[];
+  /** Runs to the end of the wanted branch. */
+  replay(request: ReplayRequest): Vm;
+  /** Releases the run's machine, which is not read any more. */
+  drop(run: Pick<Vm, "machine">): void;
+  /** Repeats the run with the same choices, without output. */
+  again(run: ReplayableRun, listener: ReplayListener): PausableRun;
+  /** Runs a block from its beginning on a new machine. */
+  runOnNewMachine(
+    machine: ComparedMachine,
+    config: LabConfig,
+    block: Closure,
+    left: ChildRunLimits,
+  ): Vm;
+}
 
 export class Branches {
   /** Null where a run cannot be repeated: in a bench, and while constants are evaluated. */

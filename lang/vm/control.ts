@@ -7,7 +7,7 @@ import type { Registry } from "../values/registry.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { type LimitError, ScriptError } from "../values/script_error.ts";
 import type { Value } from "../values/value.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "../values/lab_machine.ts";
 import type { Code, OutcomeInfo } from "./code.ts";
 import type { CallerLocation } from "./failure_report.ts";
 import type { Removals } from "./removals.ts";

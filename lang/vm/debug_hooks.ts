@@ -1,5 +1,5 @@
 /** Lines of C code, for a debugger that follows a run statement by statement. */
-import type { NativeFrame, NativeLine } from "../values/execution_context.ts";
+import type { DebugHooks, NativeFrame, NativeLine } from "../values/execution_context.ts";
 import { type Code, RETURNING } from "./code.ts";
 import type { StatementListener } from "./control.ts";
 
@@ -9,7 +9,7 @@ interface DebuggedVm {
   readonly depth: number;
 }
 
-export class DebugHooks {
+export class VmDebugHooks implements DebugHooks {
   /** Active calls of C code, innermost last. */
   readonly nativeFrames: NativeFrame[] = [];
 

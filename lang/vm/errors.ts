@@ -10,7 +10,7 @@ import { describeFailure, raisedLocations } from "./failure_report.ts";
 import { attempt, notExpected } from "./vm_errors.ts";
 import { type CallValue, settleOutcome } from "./outcome.ts";
 import type { Vm } from "./vm.ts";
-import type { DebugHooks } from "./debug_hooks.ts";
+import type { DebugHooks } from "../values/execution_context.ts";
 
 /** A run, with the further fields that error handling uses. */
 interface ErrorVm extends Vm {

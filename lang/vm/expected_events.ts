@@ -9,7 +9,7 @@ import { matchEvents, type Mismatch, type PatternItem } from "../patterns/event_
 import type { Control } from "./control.ts";
 import { ExpectationError } from "./failure.ts";
 import { didYouMean, listed } from "../diagnostics/suggest.ts";
-import { requireAllEvents } from "./vm_errors.ts";
+import { requireAllEvents } from "../values/kept_events.ts";
 import { canEqual, fieldsNamed, fieldType, wordsIn } from "../values/event_fields.ts";
 import { typeOf, typeText } from "../values/value_types.ts";
 import { describeValue } from "../values/operators.ts";

@@ -11,7 +11,8 @@ import { type ChangeBy, changeField, changeIndex, copyWith } from "./changes.ts"
 import { patternMatches } from "./collections.ts";
 import { failedAssertion } from "./failed_assertion.ts";
 import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
-import { attempt, noArm, requireAllEvents } from "./vm_errors.ts";
+import { attempt, noArm } from "./vm_errors.ts";
+import { requireAllEvents } from "../values/kept_events.ts";
 import { cast, makeRange } from "../values/operators.ts";
 import { AttemptValue, Closure, type Value } from "../values/value.ts";
 import type { Activities } from "./activities.ts";

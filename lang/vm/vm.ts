@@ -14,7 +14,7 @@ import type { Lab } from "@dmalab/devices";
 import type { EventRecorder, HostBudget } from "@dmalab/runtime";
 import type { Registry } from "../values/registry.ts";
 import type { Output, Preemption, ShowStatement } from "../values/execution_context.ts";
-import type { LabMachine } from "../builtins/lab_machine.ts";
+import type { LabMachine } from "../values/lab_machine.ts";
 import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
 import { Branches } from "./branches.ts";
@@ -49,7 +49,8 @@ import { Removals } from "./removals.ts";
 import { Sweeps } from "./sweeps.ts";
 import { type LimitError, ScriptError } from "../values/script_error.ts";
 import { Closure, type Value } from "../values/value.ts";
-import { DebugHooks } from "./debug_hooks.ts";
+import { VmDebugHooks } from "./debug_hooks.ts";
+import type { DebugHooks } from "../values/execution_context.ts";
 
 /** Number of instructions between two checks of the limits. */
 const SLICE_STEPS = 20_000;
@@ -69,7 +70,7 @@ export class Vm {
   observer: RunObserver | null = null;
   /** Called for each statement that starts. */
   marks: StatementListener | null = null;
-  readonly following: DebugHooks = new DebugHooks(this);
+  readonly following: DebugHooks = new VmDebugHooks(this);
   looking = false;
   /** The result of the last run. */
   result: Value = null;

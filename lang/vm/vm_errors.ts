@@ -1,5 +1,4 @@
 /** Errors and values that several instructions use. */
-import type { EventRecorder } from "@dmalab/runtime";
 import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import type { Raised, RaisedError } from "../values/raised_error.ts";
 import { groupThousands } from "../text/numbers.ts";
@@ -106,20 +105,4 @@ export function notExpected(
     case "not_in_release":
       return new ScriptError("E0927", what, "`kernel` in the machine chooses another release");
   }
-}
-
-/**
- * Fails if events were lost, because lost events must not be mistaken for events that did not
- * happen.
- *
- * @throws {LimitError} E0805 when some were lost.
- */
-export function requireAllEvents({ droppedEvents, limitEvents }: EventRecorder): void {
-  if (droppedEvents === 0) return;
-  throw new LimitError(
-    "E0805",
-    `Only the first ${groupThousands(limitEvents)} events are kept, and ` +
-      `${groupThousands(droppedEvents)} more happened`,
-    `\`--max-events ${groupThousands(2 * limitEvents)}\` keeps twice as many`,
-  );
 }

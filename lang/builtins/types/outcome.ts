@@ -11,7 +11,7 @@ import { sameViews } from "../same_views.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { TRACE } from "./trace.ts";
 import { fieldsOf } from "../describe/fields.ts";
-import type { BranchOutcome } from "../../vm/branches.ts";
+import type { BranchOutcome } from "../../values/branch_outcome.ts";
 
 /** Limit of the events that a picture shows; the rest is only counted. */
 const DISPLAYED_EVENTS = 12;

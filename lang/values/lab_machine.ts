@@ -1,11 +1,10 @@
 /** One machine with its devices ready, as the VM uses it. */
-import type { IncidentEvent } from "../values/incident.ts";
+import type { IncidentEvent } from "./incident.ts";
 import {
   buildLab,
   type DeviceRegistry,
   type Lab,
   type LabConfig,
-  type PciNodeConfig,
   pullOut,
   takeOffBus,
 } from "@dmalab/devices";
@@ -23,7 +22,6 @@ import {
   type InjectionPointName,
   KernelError,
   ledgerOf,
-  type MachineEvent,
   type PhysAddr,
   type RecordedEvents,
   type ResourceTables,
@@ -32,7 +30,6 @@ import {
 } from "@dmalab/runtime";
 import { type DeviceVisibleRange, viewOf } from "@dmalab/runtime/dma";
 import type { MachineRecording } from "@dmalab/runtime/recording";
-import type { ExecutionContext } from "../values/execution_context.ts";
 import type {
   HitCount,
   InjectionOrder,
@@ -42,21 +39,10 @@ import type {
   RegisterName,
   RemovalPoint,
   ResourceWatch,
-} from "../values/simulated_machine.ts";
-import { ScriptError, ValueError } from "../values/script_error.ts";
-import { Handle, type Value } from "../values/value.ts";
-import { isHandle } from "./arguments.ts";
-import type { Type } from "../values/spec.ts";
-import { deviceValue, nodeType } from "./node_types.ts";
-import { COUNTERS } from "./types/counters.ts";
-import { DEVICE } from "./types/device.ts";
-import { IO } from "./types/nvme/io.ts";
-import { IOMMU } from "./types/dma/iommu.ts";
-import { REGION } from "./types/region.ts";
-import { REQUEST, requestEvents } from "./types/nvme/request.ts";
-import { SWIOTLB } from "./types/dma/swiotlb.ts";
-import { TRACE, type Trace } from "./types/trace.ts";
-import { describeValue } from "../values/operators.ts";
+} from "./simulated_machine.ts";
+import { ScriptError, ValueError } from "./script_error.ts";
+import type { Value } from "./value.ts";
+import { describeValue } from "./operators.ts";
 
 const WORD_LIMIT = 2 ** 32;
 
@@ -79,7 +65,13 @@ export class LabMachine {
   readonly #beginning: Beginning;
   #recording: MachineRecording | null = null;
 
-  constructor(config: LabConfig, options: MachineBuildOptions, registry: DeviceRegistry) {
+  /** @param globalsOf Makes the values of the names that the machine binds. */
+  constructor(
+    config: LabConfig,
+    options: MachineBuildOptions,
+    registry: DeviceRegistry,
+    globalsOf: (lab: Lab, recorder: EventRecorder) => ReadonlyMap<string, Value>,
+  ) {
     this.lab = buildLab(config, registry);
     const { machine } = this.lab;
     this.budget = machine.budget;
@@ -355,77 +347,4 @@ function refusing<T extends object>(there: Partial<T>): T {
       throw new ScriptError("E0316", "There is no machine yet");
     },
   });
-}
-
-/** All events so far: grows while the machine runs. */
-class AllEvents implements Trace {
-  constructor(readonly lab: Lab, readonly recorder: EventRecorder) {}
-
-  get events(): readonly MachineEvent[] {
-    return this.recorder.events;
-  }
-
-  get spanNs(): number {
-    return this.lab.machine.clock.latestNs;
-  }
-}
-
-function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value> {
-  const globals = new Map<string, Value>([
-    ["iommu", new Handle(IOMMU, lab.machine)],
-    ["swiotlb", new Handle(SWIOTLB, lab.machine.swiotlb)],
-    ["counters", new Handle(COUNTERS, lab.machine.events)],
-    ["events", new Handle(TRACE, new AllEvents(lab, recorder))],
-  ]);
-  for (const region of lab.config.regions) globals.set(region.name, new Handle(REGION, region));
-  for (const node of allNodes(lab.config.pci)) {
-    const device = lab.devices.get(node.name);
-    globals.set(
-      node.name,
-      device === undefined
-        ? new Handle(nodeType(node.kind, lab.registry), node)
-        : deviceValue(device, lab.registry),
-    );
-  }
-  return globals;
-}
-
-function* allNodes(nodes: readonly PciNodeConfig[]): Generator<PciNodeConfig> {
-  for (const node of nodes) {
-    yield node;
-    yield* allNodes(node.children);
-  }
-}
-
-/** The types of the names that a machine of this configuration binds. */
-export function globalTypes(
-  config: LabConfig,
-  registry: DeviceRegistry,
-): ReadonlyMap<string, Type> {
-  const kinds = new Map<string, Type>([
-    ["iommu", `@${IOMMU.name}`],
-    ["swiotlb", `@${SWIOTLB.name}`],
-    ["counters", `@${COUNTERS.name}`],
-    ["events", `@${TRACE.name}`],
-  ]);
-  for (const region of config.regions) kinds.set(region.name, `@${REGION.name}`);
-  for (const node of allNodes(config.pci)) {
-    kinds.set(node.name, `@${nodeType(node.kind, registry).name}`);
-  }
-  return kinds;
-}
-
-/**
- * The events that a value contains, for `expect events … in x`; null if the value contains no
- * events.
- */
-export function eventsOf(value: Value, context: ExecutionContext): readonly MachineEvent[] | null {
-  if (isHandle(value, IO)) return requestEvents(value.target.requests, context);
-  if (isHandle(value, REQUEST)) return requestEvents([value.target], context);
-  if (isHandle(value, TRACE)) return value.target.events;
-  if (isHandle(value, DEVICE)) {
-    const { name } = value.target;
-    return context.recorder.events.filter((event) => event.device === name);
-  }
-  return null;
 }
