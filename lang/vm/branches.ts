@@ -8,8 +8,6 @@
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
-import type { LabMachine } from "../values/lab_machine.ts";
-import type { ResourceWatch } from "../values/simulated_machine.ts";
 import {
   type ComparedMachine,
   describeSettings,
