@@ -13,7 +13,7 @@ import {
 } from "@dmalab/recording";
 import { foldLine } from "@dmalab/lang/text";
 import { displayName } from "@dmalab/lang/run";
-import type { ExportRun, RunList, RunStatus } from "../repl/command_target.ts";
+import type { ExportRun, RunList, RunStatus, ScreenView } from "../repl/command_target.ts";
 import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
 import { LineSession } from "../repl/line_session.ts";
 import { suggestWords } from "../repl/completion.ts";
@@ -23,7 +23,6 @@ import type { ToolOptions } from "../repl/line_tool.ts";
 import { promptText } from "../repl/prompts.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Type } from "@dmalab/lang/values";
-import type { FullScreen } from "./screen/full_screen.ts";
 
 export class NamesInSight implements KnownNames {
   constructor(private readonly cursor: Cursor) {}
@@ -60,7 +59,7 @@ export class Debugger extends LineSession {
   readonly timeTravel = null;
   readonly runs: RunList | null;
   /** The screen with panes, which sets this field; null where commands are read line by line. */
-  view: FullScreen | null = null;
+  view: ScreenView | null = null;
   /** Writes the run to a file; null where the host does not permit writing files. */
   exportRun: ExportRun | null = null;
   readonly #watch: ToolOptions["watch"];

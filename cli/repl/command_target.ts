@@ -11,7 +11,6 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { readWholeNumber } from "../numbers.ts";
 import type { SourceLoader } from "@dmalab/lang/syntax";
 import type { Suggestion } from "@dmalab/lang/editor";
-import type { FullScreen } from "../debug/screen/full_screen.ts";
 
 /** State that is kept between commands, besides the position. */
 export interface ReplState {
@@ -19,6 +18,30 @@ export interface ReplState {
   readonly watches: string[];
   /** Named positions. */
   readonly marks: Map<string, RunPosition<Recording>>;
+}
+
+/** A screen with panes, as commands use it. */
+export interface ScreenView {
+  /** Names of the panes. */
+  readonly panes: readonly string[];
+  showPane(name: string): void;
+  /** Selects the next pane, or the previous one. */
+  turnPane(way: 1 | -1): void;
+  /** Moves the chosen row of the selected pane, by rows or by the height of the pane. */
+  select(rows: number, isPages: boolean): void;
+  /** Goes to the event that wrote the chosen row. */
+  enter(): void;
+  /** Returns to the position before the last jump. */
+  goBack(): void;
+  /** Shows a table in the state pane; null: the changed rows. */
+  showTable(name: string | null): void;
+  /** Shows the next table that has rows. */
+  turnTable(): void;
+  /** Lists all keys. */
+  showKeys(): void;
+  /** Shows the whole output of the last command. */
+  showSaid(): void;
+  redraw(): void;
 }
 
 export interface CommandContext {
@@ -33,7 +56,7 @@ export interface CommandContext {
   /** The runs of the file; null where there is only one. */
   readonly runs?: RunList | null;
   /** The screen with panes; null where output is written line by line. */
-  readonly view?: FullScreen | null;
+  readonly view?: ScreenView | null;
   /** Lets the user edit a text as the beginning of the next input; null without a terminal. */
   readonly edit?: ((text: string) => void) | null;
   /** Functions of the host; null if none of them is available. */

@@ -7,6 +7,7 @@ import { DebugInfo } from "./wasm/debug_info.ts";
 import { LineTable } from "./wasm/line_table.ts";
 import { CheckedModule } from "./wasm/checked_module.ts";
 import { CLines } from "./wasm/c_lines.ts";
+import type { CompiledCode } from "./wasm/compiled_code.ts";
 import { LocalSets } from "./wasm/wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
 
@@ -19,7 +20,7 @@ const SPARE_MEMORIES = 2;
 /** Matches the names of the support file's exported functions. */
 const OWN = /^(?:dmalab_|__)/;
 
-export class CCode {
+export class CCode implements CompiledCode {
   readonly shape: ModuleShape;
   /** All sources, by their names in the compiler's output. */
   readonly sources: ReadonlyMap<string, SourceFile>;

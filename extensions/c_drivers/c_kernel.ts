@@ -29,7 +29,6 @@ import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { Above, CLocation, CPlaces } from "./c_locations.ts";
 import { lineSpan } from "./wasm/c_lines.ts";
-import type { LimitsOfC } from "./calls/limits.ts";
 import { LockOrder } from "./calls/lock_order.ts";
 import { DeviceOwnedRanges } from "./device_owned_ranges.ts";
 
@@ -62,6 +61,16 @@ export interface Waiting {
 /** A device of the machine, or the address of a device structure that the driver has made. */
 export type DeviceOfC = DmaDevice | number;
 
+/**
+ * The addresses of a device's limits. A tree's inline functions write the limits directly. A limit
+ * of 0 is unset.
+ */
+export interface CLimits {
+  readonly maxSegmentAt: number;
+  readonly minAlignAt: number;
+  readonly boundaryAt: number;
+}
+
 export class CKernel implements AccessWatcher {
   readonly heap: CHeap;
   readonly lent: DeviceOwnedRanges;
@@ -80,7 +89,7 @@ export class CKernel implements AccessWatcher {
   /** Addresses of the device structures that the driver has made. */
   readonly made = new Set<number>();
   /** Addresses of the limits that the driver writes into C's structures without a call. */
-  readonly limitsOf = new Map<DmaDevice, LimitsOfC>();
+  readonly limitsOf = new Map<DmaDevice, CLimits>();
   /** Devices with a refused mask, and the statement that set it. */
   readonly #masksRefused = new Map<DmaDevice, number | null>();
   readonly #pointers = new Map<DmaDevice, number>();
@@ -257,7 +266,7 @@ export class CKernel implements AccessWatcher {
   }
 
   /** @see rules/c-api.md 6, trap 10 */
-  #readLimits(device: DmaDevice, { boundaryAt, maxSegmentAt, minAlignAt }: LimitsOfC): void {
+  #readLimits(device: DmaDevice, { boundaryAt, maxSegmentAt, minAlignAt }: CLimits): void {
     const { view } = this.memory;
     device.minAlignMask = view.getUint32(minAlignAt, true);
     device.maxSegmentSizeBytes = view.getUint32(maxSegmentAt, true) || DEFAULT_SEGMENT_BYTES;

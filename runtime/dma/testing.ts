@@ -3,7 +3,7 @@ import type { PhysAddr } from "../address.ts";
 import type { EventFields, EventName } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
 import { Machine } from "../machine.ts";
-import { testConfig, type TestConfigOptions } from "../testing.ts";
+import { testConfig, type TestConfigOptions } from "../testing_config.ts";
 import { DmaDevice, type DmaDeviceOptions } from "./device/device.ts";
 
 /** A number as a physical address. */

@@ -5,7 +5,7 @@ import { DmaDevice, type DmaDeviceOptions } from "../dma/device/device.ts";
 import { at } from "../dma/testing.ts";
 import { KernelError } from "../errno.ts";
 import { Machine } from "../machine.ts";
-import { testConfig, type TestConfigOptions } from "../testing.ts";
+import { testConfig, type TestConfigOptions } from "../testing_config.ts";
 import { deviceTlbDescriptor } from "./device_tlb.ts";
 
 const PAGE = 4096;

@@ -5,7 +5,7 @@ import { ERRNO } from "../errno.ts";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig } from "../machine_config.ts";
 import { at, testBench } from "../dma/testing.ts";
-import { testConfig } from "../testing.ts";
+import { testConfig } from "../testing_config.ts";
 import type { IommuDomain } from "./domain.ts";
 import type { IommuModel } from "./iommu_models.ts";
 import { MemoryRuns } from "./memory_runs.ts";

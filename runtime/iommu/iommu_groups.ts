@@ -9,6 +9,7 @@
  */
 import type { DmaAddr, PhysAddr } from "../address.ts";
 import type { DmaDevice, WantedMode } from "../dma/device/device.ts";
+import { IommuGroup } from "../dma/device/iommu_group.ts";
 import { ERRNO, errnoName, invariant, KernelError } from "../errno.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { Platform } from "../platform.ts";
@@ -28,28 +29,6 @@ export const PC_MSI_END = 0xfef0_0000;
 
 export function domainName(devices: readonly { readonly name: string }[]): string {
   return devices.map(({ name }) => name).join("+");
-}
-
-/** Devices with one default domain. */
-export class IommuGroup {
-  /** The members in the order in which they were probed. */
-  readonly members: DmaDevice[] = [];
-  /** Type of the default domain; devices that appear later do not change it (9.3). */
-  mode: IommuMode;
-  /** The default domain, which all members share; null for passthrough and without an IOMMU. */
-  domain: IommuDomain | null = null;
-  /** Number of drivers that use the default domain; 1 while a user owns the group (9.8). */
-  users = 0;
-  /** The empty domain of a group that a user owns; null while the kernel owns the group. */
-  userDomain: IommuDomain | null = null;
-
-  constructor(mode: IommuMode) {
-    this.mode = mode;
-  }
-
-  get hasUntrusted(): boolean {
-    return this.members.some(({ untrusted }) => untrusted);
-  }
 }
 
 /** The platform as groups use it, with the higher layers that they call. */

@@ -7,7 +7,7 @@ import { errnoName, KernelError } from "../errno.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import { Machine } from "../machine.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
-import { testConfig, type TestConfigOptions } from "../testing.ts";
+import { testConfig, type TestConfigOptions } from "../testing_config.ts";
 
 /** A machine with x and y in one group, as behind one bridge. */
 function pair(

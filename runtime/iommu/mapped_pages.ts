@@ -7,6 +7,7 @@
 import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import { invariant } from "../errno.ts";
+import type { PageWatcher } from "../memory/page_allocator.ts";
 import type { Platform } from "../platform.ts";
 import { IommuDomain, type IommuDomainOptions, type UnmapCaller } from "./domain.ts";
 import type { PageTable } from "./page_table.ts";
@@ -20,7 +21,7 @@ interface Counted {
   readonly frame: number;
 }
 
-export class MappedPages {
+export class MappedPages implements PageWatcher {
   readonly #platform: Platform;
   readonly #counts = new Map<number, number>();
 

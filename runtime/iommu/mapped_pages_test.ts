@@ -5,7 +5,7 @@ import { DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../dma/device/device.ts";
 import { Machine } from "../machine.ts";
 import type { IommuConfig, MachineConfig } from "../machine_config.ts";
-import { testConfig } from "../testing.ts";
+import { testConfig } from "../testing_config.ts";
 
 interface Options {
   readonly iommu?: Partial<IommuConfig>;

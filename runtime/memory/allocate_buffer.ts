@@ -3,14 +3,8 @@
  */
 import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
 import { KernelError } from "../errno.ts";
-import {
-  bufferCost,
-  type BufferHome,
-  type BufferSegment,
-  type FillPattern,
-  HostBuffer,
-  segmentsOf,
-} from "./host_buffer.ts";
+import { bufferCost, type BufferHome, type FillPattern, HostBuffer } from "./host_buffer.ts";
+import { type BufferSegment, segmentsOf } from "./buffer_segments.ts";
 import { MAX_BLOCK_PAGES, type PageRun } from "./page_allocator.ts";
 import { INJECTION } from "../injection.ts";
 import type { Machine } from "../machine.ts";

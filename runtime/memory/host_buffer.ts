@@ -7,27 +7,9 @@ import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../addres
 import type { Random } from "../random.ts";
 import type { CpuCaches } from "./cpu_caches.ts";
 import type { MemoryChecks } from "../dma/checker/memory_checks.ts";
+import type { BufferSegment } from "./buffer_segments.ts";
 import type { HostMemory, PhysicalMemory } from "./physical_memory.ts";
 import type { PageAllocator } from "./page_allocator.ts";
-
-/** A piece of a buffer that lies in one run of physical memory. */
-export interface BufferSegment {
-  /** Its first byte. */
-  readonly phys: PhysAddr;
-  /** More than 0. */
-  readonly sizeBytes: Bytes;
-}
-
-/** Pages as segments, one for each run of adjacent pages. */
-export function segmentsOf(pages: readonly PhysAddr[], pageSizeBytes: Bytes): BufferSegment[] {
-  const runs: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
-  for (const phys of pages) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += pageSizeBytes;
-    else runs.push({ phys, sizeBytes: pageSizeBytes });
-  }
-  return runs;
-}
 
 /** One byte value, the bytes 0, 1, 2 … 255, 0 …, or bytes of the machine's random generator. */
 export type FillPattern = "counting" | "random" | number;

@@ -18,12 +18,8 @@ export {
 } from "./allocate_buffer.ts";
 export { CACHE_LINE_BYTES, type CacheLine, type LineState } from "./cached_page.ts";
 export { CpuCaches } from "./cpu_caches.ts";
-export {
-  type BufferHome,
-  type BufferSegment,
-  type FillPattern,
-  HostBuffer,
-} from "./host_buffer.ts";
+export { type BufferHome, type FillPattern, HostBuffer } from "./host_buffer.ts";
+export { type BufferSegment } from "./buffer_segments.ts";
 export { IntervalSet } from "./interval_set.ts";
 export { layOutMemory, type MemoryKind, type MemoryRange } from "./layout.ts";
 export { MemoryEncryption } from "./memory_encryption.ts";

@@ -21,7 +21,6 @@ import { invariant } from "../errno.ts";
 import type { MemoryRegionConfig } from "../machine_config.ts";
 import { PageBitmap, type PageSpan } from "./page_bitmap.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
-import type { MappedPages } from "../iommu/mapped_pages.ts";
 
 /** Pages handed out never lie below this (docs/language/calls.md). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
@@ -81,6 +80,11 @@ function alignmentOf({ orderAligned = 0 }: PageAllocation): number {
   return 2 ** orderAligned;
 }
 
+/** An observer of pages that are allocated or freed. */
+export interface PageWatcher {
+  handedOver(firstPhys: PhysAddr, pages: number): void;
+}
+
 /** Allocates pages of memory. */
 export class PageAllocator implements PageHome {
   /** Size of the machine's pages. */
@@ -102,7 +106,7 @@ export class PageAllocator implements PageHome {
    * Observes pages as they are allocated and freed; null for none.
    * @internal
    */
-  watcher: MappedPages | null = null;
+  watcher: PageWatcher | null = null;
   /** By order. */
   readonly #zeroPages = new Map<number, PhysAddr>();
   #zeroPagesTaken = 0;

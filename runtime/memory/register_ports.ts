@@ -4,7 +4,6 @@
  */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
-import type { Machine } from "../machine.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** The size of an access to registers. */
@@ -101,6 +100,12 @@ function narrowRead(port: RegisterPort, offset: number, sizeBytes: 1 | 2): numbe
   return word >>> 8 * (offset % 4) & (2 ** (8 * sizeBytes) - 1);
 }
 
+/** A machine's memory, and the registers in it. */
+interface RegisterMemory {
+  readonly memory: PhysicalMemory;
+  readonly registers: RegisterPorts;
+}
+
 /** Reads 1 to 4 bytes as a number, the lowest byte first. */
 export function readLittleEndian(
   memory: PhysicalMemory,
@@ -125,7 +130,7 @@ export function writeLittleEndian(
 }
 
 export function readRegister(
-  { memory, registers }: Machine,
+  { memory, registers }: RegisterMemory,
   phys: PhysAddr,
   sizeBytes: RegisterBytes,
 ): number {
@@ -133,13 +138,16 @@ export function readRegister(
 }
 
 /** Reads a register of 64 bits by its halves, the lower one first. */
-export function readWideRegister(machine: Machine, phys: PhysAddr): readonly [number, number] {
+export function readWideRegister(
+  machine: RegisterMemory,
+  phys: PhysAddr,
+): readonly [number, number] {
   return [readRegister(machine, phys, 4), readRegister(machine, phys + 4 as PhysAddr, 4)];
 }
 
 /** Writes a register of 64 bits by its halves, the lower one first. */
 export function writeWideRegister(
-  machine: Machine,
+  machine: RegisterMemory,
   phys: PhysAddr,
   low: number,
   high: number,
@@ -149,7 +157,7 @@ export function writeWideRegister(
 }
 
 export function writeRegister(
-  { memory, registers }: Machine,
+  { memory, registers }: RegisterMemory,
   phys: PhysAddr,
   sizeBytes: RegisterBytes,
   value: number,

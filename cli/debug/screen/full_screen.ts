@@ -14,6 +14,7 @@ import { layOut, suggestionLines } from "../../terminal/line_view.ts";
 import { ScreenPainter } from "../../terminal/screen_painter.ts";
 import { fitLine } from "../../terminal/styled.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
+import type { ScreenView } from "../../repl/command_target.ts";
 import type { Debugger } from "../debugger.ts";
 import { stripsOf } from "./panes.ts";
 import { type Chosen, type DrawnFrame, frameRows, paneOf } from "./frame.ts";
@@ -74,7 +75,7 @@ const QUIET_MS = 100;
 
 export type DrawnTerminal = Pick<Terminal, "inputs" | "size" | "stop" | "write">;
 
-export class FullScreen {
+export class FullScreen implements ScreenView {
   readonly panes = PANES;
   readonly #paint: Paint;
   readonly #painter: ScreenPainter;
@@ -314,13 +315,11 @@ export class FullScreen {
     if (pane !== undefined) this.#chosen.pane = pane;
   }
 
-  /** Selects the next pane, or the previous one. */
   turnPane(way: 1 | -1): void {
     const index = PANES.indexOf(this.#chosen.pane) + way;
     this.#chosen.pane = PANES.at(index % PANES.length)!;
   }
 
-  /** Moves the chosen row of the selected pane up or down, by rows or by the height of the pane. */
   select(rows: number, isPages: boolean): void {
     const { pane } = this.#chosen;
     const area = this.#layout().panes[pane]!;
@@ -345,21 +344,18 @@ export class FullScreen {
     if (comparePositions(position, this.tool.cursor.position) !== 0) this.#jumps.push(position);
   }
 
-  /** Returns to the position before the last jump. */
   goBack(): void {
     const position = this.#jumps.pop();
     if (position === undefined) this.tool.refuse("No jump to return from");
     else this.tool.cursor.goTo(position);
   }
 
-  /** Shows a table in the state pane; null: the changed rows. */
   showTable(name: string | null): void {
     this.#chosen.table = name;
     this.#chosen.rows.state = 0;
     this.#chosen.pane = "state";
   }
 
-  /** Shows the next table that has rows. */
   turnTable(): void {
     const { position, recording } = this.tool.cursor;
     const names = [
@@ -388,7 +384,6 @@ export class FullScreen {
     ]);
   }
 
-  /** Shows the whole output of the last command. */
   showSaid(): void {
     if (this.#said.length > 0) this.#show("last output", this.#said);
   }

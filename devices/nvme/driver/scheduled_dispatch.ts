@@ -4,14 +4,27 @@
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
-import { type ActivityHandler, type Bio, BLK_STS, DeadlineScheduler } from "@dmalab/runtime";
+import {
+  type ActivityHandler,
+  type Bio,
+  BLK_STS,
+  DeadlineScheduler,
+  type RequestMerger,
+} from "@dmalab/runtime";
 import type { NvmeDriver } from "./nvme_driver.ts";
 import type { QueuePair } from "./queues.ts";
 import type { NvmeRequest } from "./request.ts";
-import type { NvmeDisk } from "../nvme_disk.ts";
+
+/** The disk above a scheduler. */
+export interface ScheduledDisk {
+  readonly merger: RequestMerger;
+  /** Allocates the ranges of a discard; false if there is no memory. */
+  attachRanges(request: NvmeRequest): boolean;
+}
 
 export class ScheduledDispatch implements ActivityHandler {
-  disk: NvmeDisk | null = null;
+  /** The disk whose requests it dispatches; null before the disk exists. */
+  disk: ScheduledDisk | null = null;
 
   readonly #driver: NvmeDriver;
   readonly #scheduler: DeadlineScheduler<NvmeRequest>;

@@ -7,16 +7,6 @@ const LIMITS = [
   ["seg_boundary", "segmentBoundaryMask", "unsigned long mask"],
 ] as const;
 
-/**
- * The addresses of a device's limits. A tree's inline functions write the limits directly. A limit
- * of 0 is unset.
- */
-export interface LimitsOfC {
-  readonly maxSegmentAt: number;
-  readonly minAlignAt: number;
-  readonly boundaryAt: number;
-}
-
 const OF_TREE: CCallEntry = {
   c: "void dmalab_limits_of(struct device *dev, unsigned int *max_seg_size, " +
     "unsigned int *min_align_mask, unsigned long *seg_boundary)",

@@ -1,6 +1,6 @@
 /** The lines with code in a driver in C, for a debugger that follows a run line by line. */
 import type { SourceFile, Span } from "@dmalab/lang";
-import type { CCode } from "../c_code.ts";
+import type { CompiledCode } from "./compiled_code.ts";
 import type { LineRow } from "./line_table.ts";
 import { CheckedModule, type CLine } from "./checked_module.ts";
 import { firstInstruction, OP } from "./wasm_code.ts";
@@ -11,7 +11,7 @@ export class CLines {
   readonly all: readonly CLine[];
   readonly #marks: ReadonlyMap<CodeSpan, readonly CLine[]>;
 
-  constructor(readonly code: CCode) {
+  constructor(readonly code: CompiledCode) {
     const reader = new ByteReader(code.bytes.subarray(code.shape.codeAt));
     const marks = code.shape.bodies.map((body) => [body, marksIn(code, body, reader)] as const);
     this.#marks = new Map(marks);
@@ -25,7 +25,7 @@ export class CLines {
 }
 
 /** The beginnings of lines in a function; empty for a function of the support file or of a header. */
-function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLine[] {
+function marksIn(code: CompiledCode, body: CodeSpan, reader: ByteReader): readonly CLine[] {
   const first = firstInstruction(body, reader);
   const all = code.lines.rowsIn(body.start, body.end);
   const begun = new Set(all.filter(({ isStatement }) => isStatement).map(({ line }) => line));

@@ -13,7 +13,7 @@
  */
 import type { NativeLine } from "@dmalab/lang/values";
 import { LOCALS_AT, MAX_LOCALS } from "../c_addresses.ts";
-import type { CCode } from "../c_code.ts";
+import type { CompiledCode } from "./compiled_code.ts";
 import { localsAt } from "./debug_info.ts";
 import { ACCESSES, firstInstruction, type Instruction, instructionIn, OP } from "./wasm_code.ts";
 import {
@@ -100,7 +100,7 @@ export class CheckedModule {
    * @throws {UncheckedInstruction} If the code has an instruction that cannot be checked.
    */
   constructor(
-    compiled: CCode,
+    compiled: CompiledCode,
     marks?: ReadonlyMap<CodeSpan, readonly CLine[]>,
   ) {
     const { bytes, shape } = compiled;
@@ -168,7 +168,7 @@ class Editor {
   readonly #checks = new Set<number>();
   readonly #stackPointer: number | undefined;
 
-  constructor(private readonly compiled: CCode, code: Uint8Array) {
+  constructor(private readonly compiled: CompiledCode, code: Uint8Array) {
     const { shape } = compiled;
     this.#shape = shape;
     this.#reader = new ByteReader(code);

@@ -14,7 +14,7 @@ import { matrixFunctions, matrixLines, pairOf } from "../pair_matrix.ts";
 import { groupMarks, shortName, shownFunctions, treePicture } from "../tree_picture.ts";
 import type { ListingFinding } from "../lspci/finding.ts";
 import { SourceFile } from "@dmalab/lang";
-import type { TopologyOptions } from "../command.ts";
+import type { TopologyOptions } from "./topology_options.ts";
 import { diagnosticStyle } from "@dmalab/cli/presentation";
 import { readHostBytes, readHostInput } from "@dmalab/cli";
 

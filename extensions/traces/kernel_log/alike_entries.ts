@@ -3,7 +3,8 @@
  * similar number.
  */
 import { PICTURE_COLUMNS } from "@dmalab/lang/text";
-import type { Fact, KernelLogEntry } from "./entry.ts";
+import type { KernelLogEntry } from "./entry.ts";
+import type { Fact } from "./log_facts.ts";
 import { factText } from "./entry_story.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import type { MessageKind } from "./messages/kinds.ts";

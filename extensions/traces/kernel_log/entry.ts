@@ -1,13 +1,8 @@
 /** The facts about DMA in a line of a kernel's log, in one form for all kinds. */
 import type { FaultLogProblem, LoggedFault } from "@dmalab/runtime/fault_log";
 import type { MessageKind } from "./messages/kinds.ts";
+import type { LogEntryFacts } from "./log_facts.ts";
 import type { MessageRow } from "./messages/message.ts";
-
-/** A value as `--json` prints it; addresses are hex with `0x` and no leading zeroes. */
-export type Fact = string | number | boolean | null | readonly Fact[] | {
-  readonly [name: string]: Fact;
-};
-export type LogEntryFacts = Readonly<Record<string, Fact>>;
 
 export interface KernelLogEntry {
   readonly kind: MessageKind;

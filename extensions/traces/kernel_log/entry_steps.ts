@@ -1,6 +1,7 @@
 /** Why a line of a kernel's log was printed, and what to do about it. */
 import { aboutKind, CHECKER, READ_STACKS } from "../ledger/finding_kinds.ts";
-import type { KernelLogEntry, LogEntryFacts } from "./entry.ts";
+import type { KernelLogEntry } from "./entry.ts";
+import type { LogEntryFacts } from "./log_facts.ts";
 import { type Cause, type MessageRow, nextOf, wordsOf } from "./messages/message.ts";
 
 /**

@@ -1,7 +1,8 @@
 /** Describes a line of a kernel's log in words. */
 import { loggedFaultLines } from "@dmalab/lang/explain";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
-import type { Fact, KernelLogEntry } from "./entry.ts";
+import type { KernelLogEntry } from "./entry.ts";
+import type { Fact } from "./log_facts.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import { causeText, stepsOf } from "./entry_steps.ts";
 import { HEX_FIELDS } from "./messages/fields.ts";

@@ -12,7 +12,8 @@ import {
   type TableDump,
   type Word64,
 } from "@dmalab/runtime/fault_log";
-import type { Fact, KernelLogEntry, LogEntryFacts, UnreadableFault } from "./entry.ts";
+import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
+import type { Fact, LogEntryFacts } from "./log_facts.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import type { MessageRow } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";

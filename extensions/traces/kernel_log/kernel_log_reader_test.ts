@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { readExpected, readGolden, runsOf } from "../tests/golden_traces.ts";
-import type { Fact } from "./entry.ts";
+import type { Fact } from "./log_facts.ts";
 import { entryStory } from "./entry_story.ts";
 import { readKernelLog } from "./kernel_log_reader.ts";
 

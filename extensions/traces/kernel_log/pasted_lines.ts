@@ -16,7 +16,7 @@
 import { csvParseRows, dsvFormat, tsvParseRows } from "d3-dsv";
 import { decodeFaultLog } from "@dmalab/runtime/fault_log";
 import { markIn } from "./collector_mark.ts";
-import type { LogEntryFacts } from "./entry.ts";
+import type { LogEntryFacts } from "./log_facts.ts";
 import { isQemuLine } from "../line/line_source.ts";
 import { COLOURS, JSON_LINE, KMSG, MAY_HAVE_COLOUR } from "./log_forms.ts";
 import { plainLine } from "./pasted_text.ts";

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { explainLog } from "../cli/line_explainer.ts";
 import { isClean } from "../ledger/check_report.ts";
-import type { Fact } from "../kernel_log/entry.ts";
+import type { Fact } from "../kernel_log/log_facts.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 import { checkedTrace } from "./checked_trace.ts";
 

@@ -3,7 +3,7 @@
  * each of them.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Fact } from "../kernel_log/entry.ts";
+import type { Fact } from "../kernel_log/log_facts.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 import { isClean } from "../ledger/check_report.ts";
 import { isSure } from "../ledger/traced_mapping.ts";

@@ -6,11 +6,16 @@ import type { Registry } from "../../values/registry.ts";
 import type { Type } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, similarNames } from "../../diagnostics/suggest.ts";
-import type { FileNode } from "../../syntax/tree/ast.ts";
+import type { FileNode, Statement } from "../../syntax/tree/ast.ts";
 import type { TornText } from "../torn_text.ts";
-import type { EarlierCheck } from "../earlier_check.ts";
 import type { DataFiles } from "./data_files.ts";
 import type { Declared, MachineParts, NameBinding, Variable } from "./bindings.ts";
+
+/** The bindings of the previous version of a file. */
+interface EarlierBindings {
+  /** The binding that a declaration had; undefined for a new or changed declaration. */
+  bindingOf(declaration: Statement): Declared | undefined;
+}
 
 export class FileScope {
   /** Names the machine binds, with their kinds; known once the machine block is read. */
@@ -68,7 +73,7 @@ export class FileScope {
     file: FileNode,
     bag: DiagnosticBag,
     redeclare = false,
-    earlier: EarlierCheck | null = null,
+    earlier: EarlierBindings | null = null,
   ): void {
     const own = new Set<string>();
     for (const item of file.items) {

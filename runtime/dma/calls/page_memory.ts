@@ -10,7 +10,7 @@ import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../.
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { Machine } from "../../machine.ts";
-import { segmentsOf } from "../../memory/host_buffer.ts";
+import { segmentsOf } from "../../memory/buffer_segments.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { collectForDevice, mapPages, takePages } from "./coherent.ts";
 

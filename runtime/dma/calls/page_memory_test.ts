@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../../address.ts";
 import { Machine } from "../../machine.ts";
-import { testConfig, type TestConfigOptions } from "../../testing.ts";
+import { testConfig, type TestConfigOptions } from "../../testing_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
 import {

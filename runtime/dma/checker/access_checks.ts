@@ -13,7 +13,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytesAt } from "./describe.ts";
-import type { CheckedDevice, PoolPage } from "./checked_device.ts";
+import type { CheckedDevice, PoolPage } from "../device/checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, bytesAt, endingApi } from "./describe.ts";
-import type { CheckedDevice } from "./checked_device.ts";
+import type { CheckedDevice } from "../device/checked_device.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
 import type { ReportClass } from "./report_classes.ts";
 import type { Kernel } from "../../kernels/kernels.ts";

@@ -12,7 +12,7 @@ import { IntervalSet } from "../../memory/interval_set.ts";
 import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
-import { CheckedDevice } from "./checked_device.ts";
+import { CheckedDevice } from "../device/checked_device.ts";
 import { CacheLineRecords, SharedLines } from "./cache_lines.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
 import { hexAddress } from "../hex_address.ts";

@@ -10,7 +10,7 @@ import type { Scatterlist } from "../scatterlist.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import { checkEnd, newEnding } from "./end_check.ts";
-import type { CheckedDevice } from "./checked_device.ts";
+import type { CheckedDevice } from "../device/checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import type { MappingChecks } from "./mapping_checks.ts";
 import { MADE, MARK } from "./record_table.ts";

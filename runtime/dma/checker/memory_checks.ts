@@ -11,7 +11,7 @@ import { effectOf } from "./cpu_checks.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { CacheHazard } from "../../memory/cached_page.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
-import type { BufferSegment } from "../../memory/host_buffer.ts";
+import type { BufferSegment } from "../../memory/buffer_segments.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";

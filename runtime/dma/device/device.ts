@@ -9,8 +9,8 @@
 import { ADDRESS_LIMIT, type Bytes, lastAddressOfBits, type Nanoseconds } from "../../address.ts";
 import { DEFAULT_ATS_ENTRIES, DeviceTlb } from "../../iommu/device_tlb.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
-import type { IommuGroup } from "../../iommu/iommu_groups.ts";
-import type { CheckedDevice } from "../checker/checked_device.ts";
+import type { IommuGroup } from "./iommu_group.ts";
+import type { CheckedDevice } from "./checked_device.ts";
 import type { MergedRanges } from "./merged_ranges.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
 

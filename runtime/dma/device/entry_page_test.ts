@@ -3,7 +3,7 @@ import type { IommuMode, MachineConfig } from "../../machine_config.ts";
 import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
 import { Machine } from "../../machine.ts";
 import { Random } from "../../random.ts";
-import { testConfig } from "../../testing.ts";
+import { testConfig } from "../../testing_config.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import type { PeerRouter } from "../dma_machine.ts";
 import { at } from "../testing.ts";

@@ -8,7 +8,7 @@ import {
   type DmaDirection,
 } from "../../dma/attributes.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
-import { testPlatform } from "../../testing.ts";
+import { testPlatform } from "../../testing_config.ts";
 import { SwiotlbPool } from "./swiotlb.ts";
 
 const SKIP = DMA_ATTR.SKIP_CPU_SYNC;

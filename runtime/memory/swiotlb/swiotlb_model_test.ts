@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../dma/attributes.ts";
 import { Random } from "../../random.ts";
-import { testPlatform } from "../../testing.ts";
+import { testPlatform } from "../../testing_config.ts";
 import { type BouncedBuffer, SwiotlbPool } from "./swiotlb.ts";
 
 const SLOT = 2048;

@@ -9,7 +9,7 @@ import {
 } from "../../dma/attributes.ts";
 import type { MachineEvent } from "../../events.ts";
 import { Platform } from "../../platform.ts";
-import { testConfig } from "../../testing.ts";
+import { testConfig } from "../../testing_config.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
 import { layOutMemory } from "../layout.ts";
 import { SwiotlbPool } from "./swiotlb.ts";

@@ -4,7 +4,8 @@
  * @see rules/traces.md T.53, rules/dma.md 8.2
  */
 import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
-import { type Fact, hexOf, type LogEntryFacts } from "../entry.ts";
+import { hexOf } from "../entry.ts";
+import type { Fact, LogEntryFacts } from "../log_facts.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
 import type { Cause, MessageArea, MessageRow } from "./message.ts";
 

@@ -4,7 +4,8 @@
  *
  * A field has one meaning in all messages, so a form only names the field.
  */
-import { type Fact, hexOf } from "../entry.ts";
+import { hexOf } from "../entry.ts";
+import type { Fact } from "../log_facts.ts";
 
 /**
  * A word, but not the tag of a log daemon. The quotes, angle brackets and bars that a paste puts

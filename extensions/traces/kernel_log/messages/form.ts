@@ -13,7 +13,7 @@
  * | `{?text?}` | text that may be missing, with its places |
  * | a blank | one or more blanks |
  */
-import type { Fact } from "../entry.ts";
+import type { Fact } from "../log_facts.ts";
 import { FIELDS, type MessageField, type MessageFieldName } from "./fields.ts";
 
 interface Place {

@@ -1,5 +1,5 @@
 /** Messages of the kernel's IOMMU layer, whichever IOMMU the machine has. @see rules/traces.md T.73 */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { type MessageArea, type MessageRow, named } from "./message.ts";
 
 const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq|mc_irq/i;

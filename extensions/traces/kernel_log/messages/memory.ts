@@ -4,7 +4,7 @@
  *
  * @see rules/traces.md T.75
  */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { bytesText, type Cause, type MessageArea, named, numberOf } from "./message.ts";
 
 const PAGE_BYTES = 4096;

@@ -1,7 +1,7 @@
 /** Rows of the table of kernel messages. */
 import type { Certainty } from "../../ledger/certainty.ts";
 import type { FindingKind } from "../../ledger/finding_kinds.ts";
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import type { MessageKind } from "./kinds.ts";
 
 /** A fixed text, or a function that makes it from the facts of the line. */

@@ -1,5 +1,5 @@
 /** Messages of the NVMe driver and of the block layer. @see rules/traces.md T.55 */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { type MessageArea, type MessageRow, numberOf } from "./message.ts";
 
 const ALL_ONES = 0xffffffff;

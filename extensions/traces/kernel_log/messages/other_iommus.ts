@@ -4,7 +4,7 @@
  *
  * @see rules/traces.md T.71
  */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { functionName, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT } from "./steps.ts";
 

@@ -1,5 +1,5 @@
 /** Messages of PCI Express error reporting and of ports. @see rules/traces.md T.70 */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import type { MessageArea, MessageRow } from "./message.ts";
 
 /** Whether a severity, in AER's words, implies a lost transaction. */

@@ -4,7 +4,7 @@
  *
  * @see rules/traces.md T.71, T.74
  */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { bytesText, type MessageArea, named, numberOf } from "./message.ts";
 
 const IOVA_NEXT = [

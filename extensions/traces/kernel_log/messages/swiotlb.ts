@@ -4,7 +4,7 @@
  * @see rules/traces.md T.52, T.77, rules/dma.md 6
  */
 import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/basics";
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { addressOf, bytesText, type Cause, type MessageArea, named, numberOf } from "./message.ts";
 
 const SET_SLOTS = SET_BYTES / SLOT_BYTES;

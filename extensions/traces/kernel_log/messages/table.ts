@@ -4,7 +4,7 @@
  * To add a message, add one row to the file of its area. The reader, the explanation, the finding,
  * the table in `docs/traces.md` and the tests are made from this row.
  */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { AMD } from "./amd.ts";
 import { CHECKER } from "./checker.ts";
 import { formOf, type MessageForm, readForm } from "./form.ts";

@@ -1,5 +1,5 @@
 /** Messages of VFIO, and of programs that use VFIO to map memory. @see rules/traces.md T.76 */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { bytesText, type MessageArea, numberOf } from "./message.ts";
 
 const MEMLOCK = [

@@ -1,5 +1,5 @@
 /** Messages of Intel VT-d. @see rules/traces.md T.44 to T.48, T.53, T.73 */
-import type { LogEntryFacts } from "../entry.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { addressOf, functionName, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT } from "./steps.ts";
 

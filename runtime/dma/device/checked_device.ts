@@ -1,8 +1,8 @@
 /** The checker's data of one device. */
 import type { Bytes } from "../../address.ts";
 import type { IntervalSet } from "../../memory/interval_set.ts";
-import type { DmaDevice } from "../device/device.ts";
-import { NONE } from "./record_table.ts";
+import type { DmaDevice } from "./device.ts";
+import { NONE } from "../checker/record_table.ts";
 import { zeros } from "../../zeros.ts";
 
 /** Number of hints for each device, a power of two. Each hint covers `HINT_BYTES` bytes of addresses. */
