@@ -30,6 +30,12 @@ export type OptionSpec =
     | { readonly kind: "text"; readonly placeholder: string; readonly also?: `-${string}` }
     /** May be given several times. */
     | { readonly kind: "texts"; readonly placeholder: string }
+    /** `--name KEY=NUMBER`, several times; each number is 1 or more. `keys`: the description of each key. */
+    | {
+      readonly kind: "numbers";
+      readonly placeholder: string;
+      readonly keys: Readonly<Record<string, string>>;
+    }
     /** `--name`, `--name FORM` or `--name=FORM`; `--name` alone means the first form. */
     | {
       readonly kind: "form";
@@ -68,17 +74,25 @@ export interface Example {
 type OptionValue<S extends OptionSpec> = S["kind"] extends "flag" ? boolean
   : S["kind"] extends "integer" ? number | null
   : S["kind"] extends "texts" ? readonly string[]
+  : S extends { readonly keys: Readonly<Record<infer K extends string, string>> }
+    ? Readonly<Partial<Record<K, number>>>
   : S extends { readonly forms: readonly (infer F)[] } ? F | null
   : string | null;
 
 /** Values of options by their names, whatever their kinds. */
 export type OptionValues = Readonly<
-  Record<string, boolean | number | string | readonly string[] | null>
+  Record<
+    string,
+    boolean | number | string | readonly string[] | Readonly<Partial<Record<string, number>>> | null
+  >
 >;
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-/** The value of each option by its name; null for an option that was not given. */
+/**
+ * The value of each option by its name; null for an option that was not given, and no key for a
+ * number that was not given.
+ */
 export type OptionsOf<O extends OptionSpecs> = { readonly [N in keyof O]: OptionValue<O[N]> };
 
 /** The input of a command: its arguments and options. */

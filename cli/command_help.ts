@@ -1,6 +1,7 @@
 /** What `--help` prints. */
 import { painter, wrappedPairs, wrapText } from "@dmalab/lang/text";
 import type { ArgumentSpec, Command, Example, OptionSpec } from "./command.ts";
+import { isRepeatable } from "./read_words.ts";
 import type { Screen } from "./screen.ts";
 
 /** Width of help where the width of the screen is unknown. */
@@ -32,7 +33,7 @@ export function commandHelp(command: Command, program: string, look: Look): stri
   const { actions, argument, description, examples, name, options } = command;
   const usage = Object.entries(options).map(([option, spec]) => {
     const shown = optionText(option, spec);
-    return spec.isNeeded ? shown : `[${shown}${spec.kind === "texts" ? "..." : ""}]`;
+    return spec.isNeeded ? shown : `[${shown}${isRepeatable(spec) ? "..." : ""}]`;
   });
   const help = new HelpText(look).line(command.brief)
     .usage([program, name, ...usage, ...argument === null ? [] : [argumentText(argument)]])

@@ -14,6 +14,12 @@ const BAKE = command({
     name: { kind: "text", placeholder: "TEXT", doc: "whose cake", also: "-n" },
     icing: { kind: "form", placeholder: "KIND", forms: ["white", "dark"], doc: "and its icing" },
     with: { kind: "texts", placeholder: "FRUIT", doc: "what is in it" },
+    limit: {
+      kind: "numbers",
+      placeholder: "NAME=VALUE",
+      keys: { minutes: "in the oven", "sugar-grams": "in the dough" },
+      doc: "at most",
+    },
   },
   examples: [{ line: "bake round --heat 180", doc: "a common cake" }],
   may: {},
@@ -79,7 +85,7 @@ const PROGRAM = {
 };
 
 /** Values of the options that were not given. */
-const REST = { name: null, icing: null, with: [] };
+const REST = { name: null, icing: null, with: [], limit: {} };
 
 async function parse(line: string) {
   const screen = new MemoryScreen();
@@ -107,6 +113,27 @@ Deno.test("parseCommandLine() takes hexadecimal numbers and options with =", asy
   const { parsed } = await parse("bake round --heat=0xB4 --name=ann");
   assert(typeof parsed !== "number");
   assertEquals(parsed.options, { trace: false, heat: 180, ...REST, name: "ann" });
+});
+
+Deno.test("parseCommandLine() takes numbers by their names, each once", async () => {
+  const { parsed } = await parse("bake a --limit minutes=5 --limit=sugar-grams=0x1_00");
+  assert(typeof parsed !== "number");
+  assertEquals(parsed.options["limit"], { minutes: 5, "sugar-grams": 256 });
+  const names = "minutes, sugar-grams";
+  const expected: readonly (readonly [words: string, error: string])[] = [
+    ["minute=5", `--limit has no "minute"; expected one of: ${names}; did you mean "minutes"?`],
+    ["toString=5", `--limit has no "toString"; expected one of: ${names}`],
+    ["=5", `--limit has no ""; expected one of: ${names}`],
+    ["minutes", "--limit takes NAME=VALUE, such as minutes=1000"],
+    ["minutes=", '--limit minutes: "" is not a whole number such as 12 or 0x1f'],
+    ["minutes=5s", '--limit minutes: "5s" is not a whole number such as 12 or 0x1f'],
+    ["minutes=0", "--limit minutes: it takes at least 1, not 0"],
+    ["minutes=5 --limit minutes=6", "--limit minutes can be given only once"],
+  ];
+  for (const [words, error] of expected) {
+    assertEquals(await problem(`bake a --limit ${words}`), `error: ${error}\n`);
+  }
+  assertEquals(await problem("bake a --limit"), "error: --limit needs a NAME=VALUE: at most\n");
 });
 
 Deno.test("parseCommandLine() takes forms with and without a value, short names, and what is repeatable", async () => {
@@ -235,6 +262,10 @@ Deno.test("parseCommandLine() writes completions for bash, zsh and fish, and ans
   assertEquals(await answer("bake --heat 3 --he"), ["--help"]);
   assertEquals(await answer("bake --icing = d"), ["dark"]);
   assertEquals(await answer("bake --icing=d"), ["--icing=dark"]);
+  assertEquals(await answer("bake --limit s"), ["sugar-grams="]);
+  assertEquals(await answer("bake --limit=m"), ["--limit=minutes="]);
+  assertEquals(await answer("bake --limit minutes = 5"), [""]);
+  assertEquals(await answer("bake --limit minutes=5 --li"), ["--limit"]);
   assertEquals(await answer("look x"), [":folders"]);
   assertEquals(await answer("bake --heat 3"), [""]);
   assertEquals(

@@ -1,6 +1,6 @@
 /** Shell completions: a script for each shell, which calls the program, and the program's answers. */
 import { type Command, command } from "./command.ts";
-import { meant } from "./read_words.ts";
+import { isRepeatable, meant } from "./read_words.ts";
 
 /**
  * The lines of each shell's script. The shell calls the program with the words before the cursor,
@@ -23,7 +23,9 @@ const SCRIPTS: Readonly<Record<string, (program: string) => string>> = {
       :folders)
         compopt -o filenames 2>/dev/null
         while IFS= read -r file; do COMPREPLY+=("$file"); done < <(compgen -d -- "$current") ;;
-      ?*) COMPREPLY+=("\${line%%$'\\t'*}") ;;
+      ?*)
+        COMPREPLY+=("\${line%%$'\\t'*}")
+        if [[ $line == *=$'\\t'* ]]; then compopt -o nospace 2>/dev/null; fi ;;
     esac
   done < <(${program} completions bash "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
@@ -112,6 +114,11 @@ export function completionText(
   return { found: true, text: lines.map((line) => `${line}\n`).join("") };
 }
 
+/** The beginnings of all values of an option that takes KEY=NUMBER. */
+function keyLines(keys: Readonly<Record<string, string>>, prefix = ""): string[] {
+  return Object.entries(keys).map(([key, doc]) => `${prefix}${key}=\t${doc}`);
+}
+
 /**
  * All candidates for the next word of a command line. The caller drops the candidates that do not begin
  * with the typed text.
@@ -140,14 +147,19 @@ function candidates(
   const [attached] = current.match(/^--[^=]+(?==)/) ?? [];
   if (attached !== undefined) {
     const spec = specOf(attached);
+    if (spec?.kind === "numbers") return keyLines(spec.keys, `${attached}=`);
     return spec?.kind === "form" ? spec.forms.map((form) => `${attached}=${form}`) : [];
   }
   const spec = specOf(before.at(-1) ?? "");
+  if (spec?.kind === "numbers") return keyLines(spec.keys);
   if (spec !== undefined && spec.kind !== "flag" && spec.kind !== "form") return [];
+  // Bash splits KEY=NUMBER, too: this is the number's place.
+  const keyed = specOf(before.at(-2) ?? "");
+  if (keyed?.kind === "numbers" && Object.hasOwn(keyed.keys, before.at(-1)!)) return [];
   const forms = spec?.kind === "form" ? spec.forms : [];
   if (current.startsWith("-") || argument === null) {
     const left = Object.entries(options).filter(([option, each]) =>
-      each.kind === "texts" || !before.some((word) => word.replace(/=.*$/s, "") === `--${option}`)
+      isRepeatable(each) || !before.some((word) => word.replace(/=.*$/s, "") === `--${option}`)
     );
     return [
       ...left.map(([option, { doc }]) => pair(`--${option}`, doc)),

@@ -15,7 +15,7 @@ export {
   BRANCH,
   COMPILER,
   JOBS,
-  LIMITS,
+  LIMIT,
   MATCH,
   SEED,
   VERDICT,

@@ -75,7 +75,7 @@ export class HostLoader implements CLoader {
    * @param path As the user wrote it.
    * @param tree Replaces each `tree = …` in the scenario: a tree that is open already, or the path
    *   of a folder, relative to the current folder.
-   * @param compileMs Processor time for each of the scenario's drivers in C, as `--max-time` says.
+   * @param compileMs Processor time for each of the scenario's drivers in C, as `--limit time-seconds` says.
    * @returns The loader and the scenario; or the reason why the path cannot be opened.
    */
   static open(

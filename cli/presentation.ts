@@ -4,6 +4,6 @@
  */
 export * from "./bench/bench_text.ts";
 export * from "./scenario/diagnostic_style.ts";
-export * from "./scenario/limit_options.ts";
+export * from "./scenario/run_settings.ts";
 export * from "./scenario/print_run.ts";
 export * from "./static_page.ts";

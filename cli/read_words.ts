@@ -20,7 +20,7 @@ export function readWords<O extends OptionSpecs>(
   given: readonly string[],
 ): { readonly words: readonly string[]; readonly options: OptionsOf<O> } | string {
   const words: string[] = [];
-  const values = new Map<string, boolean | number | string | string[]>();
+  const values = new Map<string, boolean | number | string | string[] | Record<string, number>>();
   const names = new Map<string, string>();
   for (const [name, spec] of Object.entries(specs)) {
     names.set(`--${name}`, name);
@@ -40,7 +40,7 @@ export function readWords<O extends OptionSpecs>(
     const name = names.get(option);
     if (name === undefined) return noOption(commandName, option, [...names.keys(), ...HELP]);
     const spec = specs[name]!;
-    if (spec.kind !== "texts" && values.has(name)) return `${option} can be given only once`;
+    if (!isRepeatable(spec) && values.has(name)) return `${option} can be given only once`;
     if (spec.kind === "flag") {
       if (attached !== undefined) return `${option} takes no value, but was given "${attached}"`;
       values.set(name, true);
@@ -67,6 +67,11 @@ export function readWords<O extends OptionSpecs>(
       const value = wholeNumber(text, spec);
       if (typeof value === "string") return `${option}: ${value}`;
       values.set(name, value);
+    } else if (spec.kind === "numbers") {
+      const before = values.get(name) as Record<string, number> | undefined ?? {};
+      const read = readNumber(text, option, spec, before);
+      if (typeof read === "string") return read;
+      values.set(name, { ...before, ...read });
     } else if (spec.kind === "text") values.set(name, text);
     else values.set(name, [...values.get(name) as string[] ?? [], text]);
   }
@@ -86,13 +91,40 @@ export function readWords<O extends OptionSpecs>(
 }
 
 /** The value of an option that is not on the command line. */
-function unset({ kind }: OptionSpec): boolean | readonly string[] | null {
-  return kind === "flag" ? false : kind === "texts" ? [] : null;
+function unset({ kind }: OptionSpec): boolean | readonly string[] | Record<string, never> | null {
+  if (kind === "flag") return false;
+  return kind === "texts" ? [] : kind === "numbers" ? {} : null;
+}
+
+/** Whether an option may be given several times. */
+export function isRepeatable({ kind }: OptionSpec): boolean {
+  return kind === "texts" || kind === "numbers";
+}
+
+/**
+ * Reads `KEY=NUMBER`. If it is wrong, returns the problem as a sentence without its full stop.
+ * @param before The numbers that were given before it.
+ */
+function readNumber(
+  text: string,
+  option: string,
+  { keys, placeholder }: Extract<OptionSpec, { kind: "numbers" }>,
+  before: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> | string {
+  const [, key = text, value] = text.match(/^([^=]*)=(.*)$/s) ?? [];
+  const names = Object.keys(keys);
+  if (!names.includes(key)) {
+    return `${option} has no "${key}"; expected one of: ${names.join(", ")}${meant(key, names)}`;
+  }
+  if (value === undefined) return `${option} takes ${placeholder}, such as ${key}=1000`;
+  if (Object.hasOwn(before, key)) return `${option} ${key} can be given only once`;
+  const read = wholeNumber(value, { least: 1 });
+  return typeof read === "string" ? `${option} ${key}: ${read}` : { [key]: read };
 }
 
 function wholeNumber(
   text: string,
-  { least = 0, most = Infinity }: Extract<OptionSpec, { kind: "integer" }>,
+  { least = 0, most = Infinity }: { readonly least?: number; readonly most?: number },
 ): number | string {
   const value = readWholeNumber(text);
   if (value === null) return `"${text}" is not a whole number such as 12 or 0x1f`;

@@ -33,7 +33,7 @@ Deno.test("run exits 0 when all holds, 1 when a test fails, 2 for a wrong file, 
   assertEquals((await dmalab("run", folder.at("good.dma"))).code, 0);
   assertEquals((await dmalab("run", folder.at("fails.dma"))).code, 1);
   assertEquals((await dmalab("run", folder.at("wrong.dma"))).code, 2);
-  const endless = await dmalab("run", folder.at("endless.dma"), "--max-steps", "10_000");
+  const endless = await dmalab("run", folder.at("endless.dma"), "--limit", "steps=10_000");
   assertEquals(endless.code, 3);
   assertStringIncludes(endless.output, "error[E08");
 });
@@ -44,12 +44,12 @@ Deno.test("each limit of a script can be set, and reaching it is exit code 3", a
     "greedy.dma": 'test "takes" { let all = [1]; while true { all = all + all } }\n',
   };
   using folder = new TempFolder(files);
-  const chatty = await dmalab("run", folder.at("chatty.dma"), "--max-output", "3");
+  const chatty = await dmalab("run", folder.at("chatty.dma"), "--limit", "output-lines=3");
   assertEquals(chatty.code, 3);
-  assertStringIncludes(chatty.output, "--max-output");
-  const greedy = await dmalab("run", folder.at("greedy.dma"), "--max-memory=0x1000");
+  assertStringIncludes(chatty.output, "`--limit output-lines=6` allows twice as many");
+  const greedy = await dmalab("run", folder.at("greedy.dma"), "--limit=memory-bytes=0x1000");
   assertEquals(greedy.code, 3, greedy.output + greedy.errors);
-  assertStringIncludes(greedy.output, "--max-memory");
+  assertStringIncludes(greedy.output, "`--limit memory-bytes=8_192` allows twice as much");
 });
 
 Deno.test("time and depth of calls are limits as well, and their errors say how to raise them", async () => {
@@ -63,17 +63,17 @@ Deno.test("time and depth of calls are limits as well, and their errors say how 
   const long = await dmalab(
     "run",
     folder.at("long.dma"),
-    "--max-time",
-    "1",
-    "--max-steps=1_000_000_000_000",
+    "--limit",
+    "time-seconds=1",
+    "--limit=steps=1_000_000_000_000",
   );
   assertEquals(long.code, 3);
   assertOutOfTime(long.output, performance.now() - start);
-  assertStringIncludes(long.output, "`--max-time 2` allows twice as much");
+  assertStringIncludes(long.output, "`--limit time-seconds=2` allows twice as much");
   const deep = await dmalab("run", folder.at("deep.dma"));
   assertEquals(deep.code, 3);
-  assertStringIncludes(deep.output, "`--max-depth 2000` allows twice as many");
-  assertEquals((await dmalab("run", folder.at("deep.dma"), "--max-depth", "2000")).code, 0);
+  assertStringIncludes(deep.output, "`--limit depth=2_000` allows twice as many");
+  assertEquals((await dmalab("run", folder.at("deep.dma"), "--limit", "depth=2000")).code, 0);
 });
 
 Deno.test("a driver in C whose file cannot be read is one error, and its uses are none", async () => {
@@ -87,9 +87,9 @@ Deno.test("a driver in C whose file cannot be read is one error, and its uses ar
 Deno.test("what says how to raise a limit can be said: bench and repl have them, too", async () => {
   const bench = 'bench "long" { loop { let i = 0; while i < 10_000 { i += 1 } } }\n';
   using folder = new TempFolder({ "long.dma": bench });
-  const few = await dmalab("bench", folder.at("long.dma"), "--max-steps", "1000");
+  const few = await dmalab("bench", folder.at("long.dma"), "--limit", "steps=1000");
   assertEquals(few.code, 3);
-  assertStringIncludes(few.output, "`--max-steps 2_000` allows twice as many");
+  assertStringIncludes(few.output, "`--limit steps=2_000` allows twice as many");
   assertEquals((await dmalab("bench", folder.at("long.dma"))).code, 0);
 
   for (const name of ["run", "test", "bench", "repl"]) {
@@ -107,7 +107,7 @@ Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", 
   using folder = new TempFolder(files);
   // The messages about a wrong file are written at once.
   const { code, output } = await runProgram(
-    ["run", "--max-steps=1_000_000_000_000", folder.path],
+    ["run", "--limit=steps=1_000_000_000_000", folder.path],
     { folder: ROOT, interruptAfter: "error[" },
     "-R",
   );

@@ -32,6 +32,7 @@ Deno.test({
     Deno.mkdirSync(folder.at("lab"));
     const of = (answer: string, ...words: string[]) => complete(folder.path, answer, ...words);
     assertEquals(await of("run\\tRuns.\\nrepl\\n", "dmalab", "r"), ["repl", "run"]);
+    assertEquals(await of("steps=\\tWork.\\n", "dmalab", "run", "--limit", "s"), ["steps="]);
     assertEquals(await of(":files.dma\\n", "dmalab", "run", ""), ["a b.dma", "a.dma", "lab"]);
     assertEquals(await of(":files\\n", "dmalab", "report", "c"), ["c.txt"]);
     assertEquals(await of(":folders\\n", "dmalab", "init", ""), ["lab"]);

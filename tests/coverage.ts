@@ -18,7 +18,7 @@ import {
   runFile,
 } from "@dmalab/cli/testing";
 import { readRulePage } from "@dmalab/cli";
-import { limitsOf } from "@dmalab/cli/presentation";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 const SOURCES = [...SOURCE_FOLDERS, "tests"];
@@ -47,7 +47,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       lenient: false,
       trace: null,
       tree: null,
-      limits: limitsOf(() => null),
+      limits: DEFAULT_LIMITS,
       colour: false,
       coverage: true,
     };

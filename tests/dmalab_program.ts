@@ -9,7 +9,7 @@ import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
 /**
- * Checks that a run with `--max-time 1` was ended by the limit of its CPU time. A run that got less than a tenth of
+ * Checks that a run with `--limit time-seconds=1` was ended by the limit of its CPU time. A run that got less than a tenth of
  * a CPU is ended by the wall clock instead.
  */
 export function assertOutOfTime(output: string, tookMs: number): void {

@@ -9,7 +9,7 @@ import { environment, giveDeno, shell, withPackage } from "./package_shell.ts";
 import { CTRL_C, CTRL_Z, hasPty, Pty } from "./pty.ts";
 
 const ENDLESS = 'test "never ends" { while true { } }\n';
-const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
+const PATIENT = "--limit steps=1_000_000_000_000 --limit time-seconds=300";
 
 /** A shell line that waits until a command succeeds, for three seconds at most. */
 function until(command: string): string {
@@ -84,7 +84,7 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     await t.step("exit codes, and the end of a pipe", () => {
       const codes = [["run good.dma", 0], ["run bad.dma", 1], ["run none.dma", 2], ["rnu", 2]];
       for (const [words, code] of codes) assertEquals(sh(`dmalab ${words}`).code, code, `${words}`);
-      assertEquals(sh("dmalab run --max-steps 100 endless.dma").code, 3);
+      assertEquals(sh("dmalab run --limit steps=100 endless.dma").code, 3);
       const first = sh("dmalab vectors | head -1; echo ${PIPESTATUS}");
       assertEquals(first.output.split("\n").length, 3, first.output);
     });

@@ -242,7 +242,7 @@ Deno.test("the command refuses what it cannot run, and says what it cannot find"
   const unmatched = await dmalab("releases", "examples/start/01-first-look.dma", "--match", "xyz");
   assertEquals([unmatched.code, unmatched.errors.includes("no name contains")], [2, true]);
   using folder = new TempFolder({ "endless.dma": 'test "t" { while true { } }\n' });
-  const stopped = await dmalab("releases", folder.at("endless.dma"), "--max-steps", "1000");
+  const stopped = await dmalab("releases", folder.at("endless.dma"), "--limit", "steps=1000");
   assertEquals(stopped.code, 0);
   assertStringIncludes(stopped.output, `the same on ${RELEASES}, where 1 fails`);
   const json = await dmalab("releases", "examples/start/01-first-look.dma", "--json");

@@ -7,7 +7,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { programLine } from "./dmalab_program.ts";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, ENTER, hasPty, Pty, TAB, UP } from "./pty.ts";
 
-const START = `${programLine("-R", "-W=.dmalab")} repl --max-steps ${10 ** 14} --max-time 300\n`;
+const START = `${programLine("-R", "-W=.dmalab")} repl --limit steps=${
+  10 ** 14
+} --limit time-seconds=300\n`;
 /** The last prompt, with nothing after it. */
 const READY = /dma\[[^\]]*\]>$/;
 const MACHINE =

@@ -45,7 +45,7 @@ Deno.test("deno run scenario.dma takes the options of dmalab run, and no other (
   assertEquals((await run("--match", "40 KiB", "--seed=0x7")).code, 0);
   assertEquals((await run("--match", "no such test")).code, 1);
   assertStringIncludes((await run("--help")).output, "--trace");
-  assertEquals((await run("--max-steps", "5")).code, 3);
+  assertEquals((await run("--limit", "steps=5")).code, 3);
   assertEquals((await run("--seed", "many")).code, 2);
   const wrong = await run("--frobnicate");
   assertEquals(wrong.code, 2);

@@ -12,7 +12,7 @@ import { ROOT } from "./source_text.ts";
  * Limits of an endless loop. The loop must last until it is interrupted, however long that takes on
  * a busy host.
  */
-const LIMITS = `--max-steps ${10 ** 14} --max-time 300`;
+const LIMITS = `--limit steps=${10 ** 14} --limit time-seconds=300`;
 
 /** The line that starts the REPL; with no further permissions it may not even send signals. */
 function start(permissions: string): string {

@@ -5,6 +5,7 @@ import { withCommandTable, withPermissionTable } from "./reference/command_table
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { withEventTables } from "./reference/events_page.ts";
 import { withFindingTables } from "./reference/findings_page.ts";
+import { withLimitTable } from "./reference/limits_table.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 import { withMessageAreas, withMessages } from "./reference/messages_page.ts";
 import { withScriptTable } from "./reference/scripts_table.ts";
@@ -17,6 +18,7 @@ const PAGES: Readonly<Record<string, (page: string) => string>> = {
   "docs/events.md": withEventTables,
   "docs/what-fails-a-test.md": withFindingTables,
   "docs/language/declarations.md": (page) => withProfiles(withMachineKeys(page)),
+  "docs/language/running.md": withLimitTable,
   "docs/rules/defects.md": withReleaseTables,
   "README.md": withCommandTable,
   "docs/dev/commands.md": withScriptTable,
@@ -37,6 +39,6 @@ for (const { file, text } of GRAMMARS) {
 }
 Deno.writeTextFileSync(urlOf("tsconfig.json"), tsconfigText());
 console.log(
-  "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys and profiles in docs/language/declarations.md, the releases in " +
+  "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys and profiles in docs/language/declarations.md, the limits in docs/language/running.md, the releases in " +
     "docs/rules/defects.md, the keys in docs/terminal.md, the messages in docs/traces.md and docs/kernel-messages.md, the permissions in docs/install.md, the commands in README.md, the scripts in docs/dev/commands.md, tsconfig.json and the grammars of extensions/editor/ are written",
 );

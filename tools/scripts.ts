@@ -25,7 +25,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       "`extensions/c_drivers/drivers/block/` and `extensions/c_drivers/drivers/nic/`",
     module: "bin/main.ts",
     words: [
-      ...["test", "--max-time", "600"],
+      ...["test", "--limit", "time-seconds=600"],
       "extensions/c_drivers/drivers/block/block_many.dma",
       "extensions/c_drivers/drivers/nic/ring_many.dma",
     ],

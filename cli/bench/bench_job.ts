@@ -12,7 +12,7 @@ import { type BenchOptions, runBench } from "@dmalab/lang/program";
 import type { Plan } from "../jobs/run_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { runSettings } from "../scenario/limit_options.ts";
+import { runSettings } from "../scenario/run_settings.ts";
 import type { PrintOptions } from "../scenario/print_run.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 

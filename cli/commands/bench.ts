@@ -1,12 +1,12 @@
 import { command, flag, text, texts } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
-import { limitsOf } from "../scenario/limit_options.ts";
+import { limitsOf } from "@dmalab/lang/values";
 import { refuse } from "../screen.ts";
 import {
   FILTER,
   JOBS,
-  LIMITS,
+  LIMIT,
   MATCH_BENCHES,
   SCENARIOS,
   SEED,
@@ -38,7 +38,7 @@ export const BENCH = command({
     json: flag(
       "one JSON object per bench (docs/bench.schema.json); what benches print goes to stderr",
     ),
-    ...LIMITS,
+    limit: LIMIT,
   },
   examples: [
     { line: "bench examples/bench/01-strict-over-lazy.dma", doc: "one file" },
@@ -56,7 +56,7 @@ export const BENCH = command({
     const match = await readMatches(options.match, options.filter);
     if (typeof match === "string") return refuse(match, screen);
     const { against, jobs, json, lenient, plot, save, seed } = options;
-    const limits = limitsOf((option) => options[option]);
+    const limits = limitsOf(options.limit);
     return benchScenarios(
       paths,
       {

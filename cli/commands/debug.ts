@@ -2,17 +2,10 @@ import { command, flag, integer } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
-import { limitsOf, runSettings } from "../scenario/limit_options.ts";
+import { limitsOf } from "@dmalab/lang/values";
+import { runSettings } from "../scenario/run_settings.ts";
 import { refuse } from "../screen.ts";
-import {
-  BRANCH,
-  LIMITS,
-  MATCH,
-  SCENARIOS,
-  SEED,
-  TREE_FOLDER,
-  VERDICT,
-} from "./scenario_options.ts";
+import { BRANCH, LIMIT, MATCH, SCENARIOS, SEED, TREE_FOLDER, VERDICT } from "./scenario_options.ts";
 
 export const DEBUG = command({
   name: "debug",
@@ -34,7 +27,7 @@ export const DEBUG = command({
     seed: SEED,
     branch: BRANCH,
     tree: TREE_FOLDER,
-    ...LIMITS,
+    limit: LIMIT,
   },
   examples: [
     { line: "debug examples/start/03-directions.dma", doc: "list its runs" },
@@ -50,7 +43,7 @@ export const DEBUG = command({
     const { lenient, plain, run, seed, tree } = options;
     const chosen = await readBranchOption(options.branch);
     if (typeof chosen === "string") return refuse(chosen, screen);
-    const limits = limitsOf((option) => options[option]);
+    const limits = limitsOf(options.limit);
     const record = runSettings({ ...chosen, lenient, limits, seed });
     return await runDebug(path, { match: match.matches, plain, run, record, tree }, screen);
   },

@@ -1,6 +1,6 @@
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { command, flag } from "../command.ts";
-import { LIMITS, MATCH, SCENARIOS } from "./scenario_options.ts";
+import { LIMIT, MATCH, SCENARIOS } from "./scenario_options.ts";
 
 export const RELEASES = command({
   name: "releases",
@@ -12,7 +12,7 @@ export const RELEASES = command({
     "other outcome as the cause. A test that names its own release stays on it. Exit codes: 0 the " +
     "scenario ran; 2 it has errors on one of the releases.",
   argument: { ...SCENARIOS, doc: "a scenario", count: "one" },
-  options: { match: MATCH, json: flag("print everything as JSON"), ...LIMITS },
+  options: { match: MATCH, json: flag("print everything as JSON"), limit: LIMIT },
   examples: [
     {
       line: "releases examples/museum/11-gap-bit.dma",

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
-import { limitsOf } from "../scenario/limit_options.ts";
-import { LIMITS, SCENARIOS, SEED } from "./scenario_options.ts";
+import { limitsOf } from "@dmalab/lang/values";
+import { LIMIT, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const REPL = command({
   name: "repl",
@@ -14,7 +14,7 @@ export const REPL = command({
     doc: "a scenario to load first: its machine, functions and statements, not its tests",
     count: "maybe",
   },
-  options: { seed: SEED, ...LIMITS },
+  options: { seed: SEED, limit: LIMIT },
   examples: [
     { line: "repl", doc: "a machine of 1 CPU and 4 GiB" },
     { line: "repl examples/start/02-hello-map.dma", doc: "the machine of a scenario" },
@@ -22,7 +22,7 @@ export const REPL = command({
   may: { compiles: true, keeps: true, edits: true, here: "always" },
   async run({ words, options, screen }) {
     const { runTerminalRepl } = await import("../repl/terminal.ts");
-    const limits = limitsOf((option) => options[option]);
+    const limits = limitsOf(options.limit);
     return await runTerminalRepl(words[0] ?? null, { seed: options.seed, limits }, screen);
   },
 });

@@ -2,12 +2,12 @@ import { command, type OptionsOf, type OptionSpec, text } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
-import { limitsOf } from "../scenario/limit_options.ts";
+import { limitsOf } from "@dmalab/lang/values";
 import type { ScenarioOptions } from "../scenario/run_scenarios.ts";
 import { refuse } from "../screen.ts";
 import {
   BRANCH,
-  LIMITS,
+  LIMIT,
   MATCH,
   SCENARIOS,
   SEED,
@@ -28,7 +28,7 @@ export const RUN_OPTIONS = {
   seed: SEED,
   branch: BRANCH,
   tree: TREE_FOLDER,
-  ...LIMITS,
+  limit: LIMIT,
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 /**
@@ -40,12 +40,12 @@ export async function readRunOptions(
     branch,
     export: exportPath,
     lenient,
+    limit,
     match,
     picture: picturePath,
     seed,
     trace,
     tree,
-    ...limits
   }: OptionsOf<typeof RUN_OPTIONS>,
 ): Promise<ScenarioOptions | string> {
   const matches = await readMatches(match);
@@ -62,7 +62,7 @@ export async function readRunOptions(
     ...matches,
     seed,
     tree,
-    limits: limitsOf((option) => limits[option]),
+    limits: limitsOf(limit),
   };
 }
 

@@ -1,9 +1,8 @@
 /** Options that all commands that run scenarios have. */
 import { CLANG_MAJOR, PACKAGED } from "../system_clang.ts";
 import { nearestNames } from "@dmalab/lang/diagnostics";
-import { CLOCK_TIMES } from "@dmalab/lang/values";
+import { type LimitName, LIMITS, type LimitSpec } from "@dmalab/lang/values";
 import { type ArgumentSpec, flag, integer, type OptionSpec, text, texts } from "../command.ts";
-import type { LimitOption } from "../scenario/limit_options.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";
 import type { Screen } from "../screen.ts";
 
@@ -24,7 +23,6 @@ export const TRACE_FORM = {
 /** How unexpected reports, faults and leaks change the verdict. */
 export const VERDICT = {
   lenient: flag("list unexpected checker reports, IOMMU faults and leaks; they fail nothing"),
-  strict: flag("the default: they fail the test"),
 } as const satisfies Record<string, OptionSpec>;
 
 export const TREE_FOLDER = text(
@@ -68,23 +66,18 @@ export const JOBS = integer("N", "workers (default: 1); the report does not depe
   most: 256,
 });
 
-/** The script's limits. Each has a separate error and exit code 3. */
-export const LIMITS = {
-  "max-steps": limit("NUMBER", "VM instructions per test (default: 500000000)"),
-  "max-memory": limit("BYTES", "bytes of script and machine memory per test (default: 1 GiB)"),
-  "max-output": limit("LINES", "lines of print, show and explain per run (default: 100000)"),
-  "max-output-bytes": limit("BYTES", "bytes of this output per run (default: 16 MiB)"),
-  "max-events": limit("NUMBER", "events recorded per machine (default: 1000000)"),
-  "max-depth": limit("CALLS", "maximum call depth (default: 1000)"),
-  "max-time": limit(
-    "SECONDS",
-    `CPU seconds per test, and per file in C (default: 60); a test's wall-clock limit is ${CLOCK_TIMES} times as long`,
-  ),
-} satisfies Record<LimitOption, OptionSpec>;
-
-function limit(placeholder: string, doc: string) {
-  return integer(placeholder, doc, { least: 1 });
-}
+/** The script's limits. Reaching one is a separate error, with exit code 3. */
+const SPECS: readonly LimitSpec[] = Object.values(LIMITS);
+export const LIMIT = {
+  kind: "numbers",
+  placeholder: "NAME=VALUE",
+  keys: Object.fromEntries(SPECS.map(({ brief, name }) => [name, brief])) as Readonly<
+    Record<LimitName, string>
+  >,
+  doc: `set a limit; repeatable. Names, with their defaults: ${
+    SPECS.map(({ factor = 1, name, value }) => `${name}=${value / factor}`).join(", ")
+  }`,
+} as const satisfies OptionSpec;
 
 /**
  * The value of an option that accepts a few words. An option that was not given has the first of

@@ -7,12 +7,13 @@ import { command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
-import { limitsOf, runSettings } from "../scenario/limit_options.ts";
+import { type Limits, limitsOf } from "@dmalab/lang/values";
+import { runSettings } from "../scenario/run_settings.ts";
 import {
   BRANCH,
   FILTER,
   JOBS,
-  LIMITS,
+  LIMIT,
   MATCH,
   oneOf,
   SCENARIOS,
@@ -63,7 +64,7 @@ export const TEST = command({
     ...VERDICT,
     tree: TREE_FOLDER,
     trace: TRACE_FORM,
-    ...LIMITS,
+    limit: LIMIT,
   },
   examples: [
     { line: "test examples", doc: "all tests in a folder" },
@@ -138,7 +139,7 @@ export const TEST = command({
         ? made()
         : withJunitFile(made(), path, screen, () => void (junitCode = WRONG));
       const { branch, coverage, lenient, report, seed, trace, tree } = options;
-      const limits = limitsOf((option) => options[option]);
+      const limits = limitsOf(options.limit);
       const ran = await runTests(
         paths,
         {
@@ -168,7 +169,7 @@ async function debugRun(
   { match, path, ...own }: FailedRun,
   { lenient, limits, tree }: {
     readonly lenient: boolean;
-    readonly limits: ReturnType<typeof limitsOf>;
+    readonly limits: Limits;
     readonly tree: string | null;
   },
   screen: Screen,

@@ -13,14 +13,15 @@ import { withInterrupts } from "../interrupts.ts";
 import { withCompiled } from "../with_compiled.ts";
 import { openFile } from "../scenario/open_file.ts";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
-import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
+import { type LimitName, limitsOf } from "@dmalab/lang/values";
 import { noTestText } from "../scenario/print_run.ts";
 import { readMatches } from "../read_matches.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { releasesText } from "./releases_text.ts";
 import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
-export interface ReleasesOptions extends Readonly<Record<LimitOption, number | null>> {
+export interface ReleasesOptions {
+  readonly limit: Readonly<Partial<Record<LimitName, number>>>;
   readonly match: readonly string[];
   readonly json: boolean;
 }
@@ -32,7 +33,7 @@ export async function runReleases(
 ): Promise<ExitCode> {
   const read = await readMatches(options.match);
   if (typeof read === "string") return refuse(read, screen);
-  const limits = allLimits(limitsOf((option) => options[option]));
+  const limits = limitsOf(options.limit);
   const opened = await openFile(path, null, limits.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { matches } = read;

@@ -1,6 +1,6 @@
 /** The REPL with everything that it needs. Loading this module takes time. */
 import { HostLoader, type OpenedFile } from "../host_loader.ts";
-import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
+import type { Limits } from "@dmalab/lang/values";
 import { exportRecording } from "../scenario/export_recording.ts";
 import type { Screen } from "../screen.ts";
 import { writeOrSay } from "../files/write_file.ts";
@@ -9,7 +9,7 @@ import { Repl } from "./repl.ts";
 
 export interface ReplStart {
   readonly seed: number | null;
-  readonly limits: LimitOptions;
+  readonly limits: Limits;
 }
 
 /** Makes the REPL. @param opened A scenario that is loaded first. */
@@ -26,7 +26,7 @@ export function replMaker(
       save: (path, text) => writeOrSay(path, text, screen),
       exportRun: exportRecording,
       ...seed === null ? {} : { seed },
-      limits: allLimits(limits),
+      limits,
     });
   };
 }

@@ -22,7 +22,7 @@ export interface LoadedScenario {
  * Opens a scenario.
  *
  * @param tree The kernel tree that `--tree` names.
- * @param compileMs Processor time for each driver in C, as `--max-time` says.
+ * @param compileMs Processor time for each driver in C, as `--limit time-seconds` says.
  * @returns The program with its diagnostics; or why the file cannot be read, as a sentence.
  */
 export async function openScenario(

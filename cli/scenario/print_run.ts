@@ -9,7 +9,8 @@ import { BUG, type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { matchText } from "../name_match.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
-import { allLimits, type LimitOptions, runSettings } from "./limit_options.ts";
+import type { Limits } from "@dmalab/lang/values";
+import { runSettings } from "./run_settings.ts";
 import {
   failureLines,
   headLine,
@@ -48,7 +49,7 @@ export interface PrintOptions {
   readonly seed: number | null;
   /** The branch that each test runs, from `--branch`. Null: each test runs as usual. */
   readonly branch?: string | null;
-  readonly limits: LimitOptions;
+  readonly limits: Limits;
   /**
    * Kernel tree for all drivers that are compiled from a tree. It replaces every tree that the
    * scenario names.
@@ -81,7 +82,7 @@ export function startPrinting(
   const paint = painter(screen.colour);
   const lines = new SpacedLines(screen);
   const shown = new Set<string>();
-  const { outputBytes } = allLimits(options.limits);
+  const { outputBytes } = options.limits;
   const trace = new TracePrinter((line) => lines.body(line), paint, outputBytes);
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
   if (tests > 0) lines.head(headLine(tests, program.source.name, paint));

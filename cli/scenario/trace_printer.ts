@@ -76,7 +76,7 @@ export class TracePrinter {
     if (this.#charactersLeft < 0) {
       const most = groupThousands(2 * this.mostCharacters);
       this.write(
-        this.paint("warning", `the trace ends here: --max-output-bytes ${most} shows more`),
+        this.paint("warning", `the trace ends here: --limit output-bytes=${most} shows more`),
       );
     }
     if (event.name.startsWith("call.")) this.#depth++;

@@ -14,7 +14,7 @@ import { limited, SlowMatch } from "../read_matches.ts";
 import { painter } from "@dmalab/lang/text";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { allLimits, runSettings } from "../scenario/limit_options.ts";
+import { runSettings } from "../scenario/run_settings.ts";
 import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
 import type { RunListeners } from "../scenario/trace_outputs.ts";
@@ -94,7 +94,7 @@ export async function runFile(
   }
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
   onEvent({ kind: "start", file: program.source.name, tests });
-  const { outputBytes } = allLimits(job.limits);
+  const { outputBytes } = job.limits;
   const trace = new TracePrinter((text) => onEvent({ kind: "trace", text }), paint, outputBytes);
   const recorder = job.coverage ? new CoverageRecorder(program) : null;
   const observers = listeners?.(program) ?? null;

@@ -2,7 +2,7 @@ import {
   basename,
   BRANCH,
   command,
-  LIMITS,
+  LIMIT,
   MATCH,
   readBranchOption,
   refuse,
@@ -37,7 +37,7 @@ export const REPORT = command({
     seed: SEED,
     branch: BRANCH,
     ...VERDICT,
-    ...LIMITS,
+    limit: LIMIT,
   },
   examples: [
     { line: "report lab.dma", doc: "writes lab.dma.html" },
@@ -53,12 +53,13 @@ export const REPORT = command({
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("./cli/make_report.ts");
     const { beside, readMatches, withInterrupts } = await import("@dmalab/cli");
-    const { limitsOf, noTestFound } = await import("@dmalab/cli/presentation");
+    const { noTestFound } = await import("@dmalab/cli/presentation");
+    const { limitsOf } = await import("@dmalab/lang/values");
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const chosen = await readBranchOption(options.branch);
     if (typeof chosen === "string") return refuse(chosen, screen);
-    const limits = limitsOf((option) => options[option]);
+    const limits = limitsOf(options.limit);
     const { lenient, seed } = options;
     const name = options.out ?? `${basename(path)}.html`;
     const target = options.out ?? beside(name);

@@ -1,7 +1,7 @@
 /** Options of a run, and where its output goes. */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
-import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
+import { DEFAULT_LIMITS, limitOption, type Limits } from "../values/limits.ts";
 import type { Question } from "../values/question.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
@@ -157,21 +157,21 @@ export class LimitedOutput implements Output {
   }
 
   write(line: string, shown?: ShowStatement): void {
-    const { outputBytes, outputLines } = this.limits;
-    if (this.#linesLeft === 0) throw this.#tooMuch("--max-output", outputLines, "lines");
+    if (this.#linesLeft === 0) throw this.#tooMuch("outputLines", "lines");
     this.#linesLeft--;
     this.#bytesLeft -= lengthBytes(line) + 1;
-    if (this.#bytesLeft < 0) throw this.#tooMuch("--max-output-bytes", outputBytes, "bytes");
+    if (this.#bytesLeft < 0) throw this.#tooMuch("outputBytes", "bytes");
     this.onLine?.(line);
     if (shown !== undefined) this.onShown?.(line, shown);
   }
 
-  #tooMuch(option: string, limit: number, unit: string): LimitError {
+  #tooMuch(limit: "outputLines" | "outputBytes", unit: string): LimitError {
     this.stopped = true;
+    const most = this.limits[limit];
     return new LimitError(
       "E0804",
-      `The script wrote more than ${groupThousands(limit)} ${unit}`,
-      `\`${option} ${groupThousands(2 * limit)}\` allows twice as many`,
+      `The script wrote more than ${groupThousands(most)} ${unit}`,
+      `${limitOption(limit, 2 * most)} allows twice as many`,
     );
   }
 }

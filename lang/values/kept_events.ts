@@ -1,6 +1,7 @@
 /** Requires that a recorder has kept every event. */
 import type { EventRecorder } from "@dmalab/runtime";
 import { groupThousands } from "../text/numbers.ts";
+import { limitOption } from "./limits.ts";
 import { LimitError } from "./script_error.ts";
 
 /**
@@ -15,6 +16,6 @@ export function requireAllEvents({ droppedEvents, limitEvents }: EventRecorder):
     "E0805",
     `Only the first ${groupThousands(limitEvents)} events are kept, and ` +
       `${groupThousands(droppedEvents)} more happened`,
-    `\`--max-events ${groupThousands(2 * limitEvents)}\` keeps twice as many`,
+    `${limitOption("events", 2 * limitEvents)} keeps twice as many`,
   );
 }

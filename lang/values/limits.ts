@@ -1,3 +1,5 @@
+import { groupThousands } from "../text/numbers.ts";
+
 /** Limits of a script. Each limit has its own error. Reaching a limit ends the run with exit code 3. */
 export interface Limits {
   /** Instructions of one test; calls, activities and traversals of values count as several. */
@@ -29,18 +31,108 @@ export interface Limits {
 /** The wall-clock time that a test may take, as a multiple of {@linkcode Limits.timeMs}. */
 export const CLOCK_TIMES = 10;
 
+/** A limit, as users set it: `--limit NAME=VALUE`, or a key of `limits` in a launch configuration. */
+export interface LimitSpec {
+  readonly name: string;
+  /** The default, in the unit of {@linkcode Limits}. */
+  readonly value: number;
+  /** One unit of the user's value, in the unit of {@linkcode Limits}; 1 if not set. */
+  readonly factor?: number;
+  /** The user's unit, and what the limit applies to. */
+  readonly brief: string;
+  /** What the limit applies to, for `docs/language/running.md`. */
+  readonly doc: string;
+  /** The code of the error at the limit. */
+  readonly code: string;
+}
+
+/** All limits; every command that runs scenarios has all of them. */
+export const LIMITS = {
+  steps: {
+    name: "steps",
+    // The number of steps that a slow machine does in about five seconds, so that an endless loop
+    // ends soon.
+    value: 500_000_000,
+    brief: "VM instructions per test",
+    doc:
+      "work of one test. A step is a simple instruction; calls, activities, and operations that " +
+      "walk a value, such as comparing, printing and joining, cost steps in proportion to its size",
+    code: "E0801",
+  },
+  memoryBytes: {
+    name: "memory-bytes",
+    value: 2 ** 30,
+    brief: "bytes of script and machine memory per test",
+    doc: "bytes of values and of simulated memory that are held at one time; dropped values are " +
+      "credited",
+    code: "E0802",
+  },
+  depth: {
+    name: "depth",
+    value: 1000,
+    brief: "nested calls",
+    doc: "calls inside each other",
+    code: "E0803",
+  },
+  outputLines: {
+    name: "output-lines",
+    value: 100_000,
+    brief: "lines of print, show and explain per run",
+    doc: "lines of `print`, `show` and `explain` in the whole run",
+    code: "E0804",
+  },
+  outputBytes: {
+    name: "output-bytes",
+    value: 2 ** 24,
+    brief: "bytes of these lines per run",
+    doc:
+      "bytes of these lines; events that `--trace` prints have an additional limit of the same " +
+      "size",
+    code: "E0804",
+  },
+  events: {
+    name: "events",
+    value: 1_000_000,
+    brief: "events recorded per machine",
+    doc: "recorded events of one machine",
+    code: "E0805",
+  },
+  timeMs: {
+    name: "time-seconds",
+    value: 60_000,
+    factor: 1000,
+    brief: `CPU seconds per test, and per file in C; wall-clock time: ${CLOCK_TIMES} times as long`,
+    doc: "processor time of the process during one test (and of the compiler for each file in C, " +
+      "`E0714`), or a property with all its cases: a busy host slows it and does not fail it. The " +
+      `limit in wall-clock time is ${CLOCK_TIMES} times as much. With \`--jobs\` the tests that run ` +
+      "at once share the time of one process",
+    code: "E0806",
+  },
+} as const satisfies Readonly<Record<keyof Limits, LimitSpec>>;
+
+/** The name of a limit, as users write it. */
+export type LimitName = (typeof LIMITS)[keyof Limits]["name"];
+
 /** The default limits of a run. */
-export const DEFAULT_LIMITS: Limits = {
-  // The number of steps that a slow machine does in about five seconds, so that an endless loop
-  // ends soon.
-  steps: 500_000_000,
-  memoryBytes: 2 ** 30,
-  depth: 1000,
-  events: 1_000_000,
-  outputLines: 100_000,
-  outputBytes: 2 ** 24,
-  timeMs: 60_000,
-};
+export const DEFAULT_LIMITS: Limits = limitsOf({});
+
+/** The limits with the given values in the user's units; the defaults of the others. */
+export function limitsOf(given: Readonly<Partial<Record<LimitName, number>>>): Limits {
+  const limits = Object.entries<LimitSpec>(LIMITS).map(([limit, { factor = 1, name, value }]) => {
+    const own = given[name as LimitName];
+    return [limit, own === undefined ? value : own * factor];
+  });
+  return Object.fromEntries(limits);
+}
+
+/**
+ * The option that sets a limit, in backticks, for the hint of an error.
+ * @param value In the unit of {@linkcode Limits}.
+ */
+export function limitOption(limit: keyof Limits, value: number): string {
+  const { factor = 1, name }: LimitSpec = LIMITS[limit];
+  return `\`--limit ${name}=${groupThousands(value / factor)}\``;
+}
 
 /** Largest file that a script may read as data, in bytes. */
 export const DATA_FILE_BYTES = 16 * 2 ** 20;

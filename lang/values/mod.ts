@@ -20,7 +20,15 @@ export {
 } from "./c_module.ts";
 export { fieldsNamed, fieldType } from "./event_fields.ts";
 export { isAddress, typeOf, typeText } from "./value_types.ts";
-export { ACTIVITY_STEPS, DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export {
+  ACTIVITY_STEPS,
+  DEFAULT_LIMITS,
+  type LimitName,
+  LIMITS,
+  type Limits,
+  limitsOf,
+  type LimitSpec,
+} from "./limits.ts";
 export { describeValue } from "./operators.ts";
 export type { RunObserver } from "./run_observer.ts";
 export type { Question, WrongAnswer } from "./question.ts";

@@ -1,6 +1,6 @@
 /** Stops a run that exceeds the limits of time or memory, or is interrupted. */
 import { groupThousands } from "../text/numbers.ts";
-import { CLOCK_TIMES, type Limits } from "../values/limits.ts";
+import { CLOCK_TIMES, limitOption, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { memoryHint } from "./vm_errors.ts";
 
@@ -85,7 +85,7 @@ export class RunWatch {
     const { timeMs } = this.limits;
     const clockMs = nowMs - this.#startMs;
     const takenMs = this.#takenMs(clockMs);
-    const hint = `\`--max-time ${seconds(2 * timeMs).slice(0, -1)}\` allows twice as much`;
+    const hint = `${limitOption("timeMs", 2 * timeMs)} allows twice as much`;
     if (takenMs >= timeMs) {
       const what = this.host.processorMs === undefined ? "" : " of CPU time";
       throw new LimitError("E0806", `The run took longer than ${seconds(timeMs)}${what}`, hint);

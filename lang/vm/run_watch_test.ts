@@ -33,7 +33,7 @@ Deno.test("a run is held to the host's own account, once what nothing references
   const error = assertThrows(() => take(10), LimitError, "more than 1_600 bytes of host memory");
   assertEquals([error.code, error.hint], [
     "E0802",
-    "`--max-memory 3_200` allows twice as much",
+    "`--limit memory-bytes=3_200` allows twice as much",
   ]);
 });
 

@@ -1,5 +1,5 @@
 /** Errors and values that several instructions use. */
-import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
+import { limitOption, type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import type { Raised, RaisedError } from "../values/raised_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { FunctionCode } from "./code.ts";
@@ -50,7 +50,7 @@ export function tooDeep({ depth }: Limits): LimitError {
     "E0803",
     `Calls are nested more than ${depth} deep`,
     "a recursive function must end; " +
-      `\`--max-depth ${2 * depth}\` allows twice as many`,
+      `${limitOption("depth", 2 * depth)} allows twice as many`,
   );
 }
 
@@ -70,7 +70,7 @@ export function tooManySteps({ steps }: Limits): LimitError {
   return new LimitError(
     "E0801",
     `The script exceeded its limit of ${groupThousands(steps)} steps`,
-    `it may never end; \`--max-steps ${groupThousands(2 * steps)}\` allows twice as many`,
+    `it may never end; ${limitOption("steps", 2 * steps)} allows twice as many`,
   );
 }
 
@@ -84,7 +84,7 @@ export function noArm(subject: string): ScriptError {
 }
 
 export function memoryHint({ memoryBytes }: Pick<Limits, "memoryBytes">): string {
-  return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
+  return `${limitOption("memoryBytes", 2 * memoryBytes)} allows twice as much`;
 }
 
 /** The message about a failure that a script cannot expect, and that is not a bug. */

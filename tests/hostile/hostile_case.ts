@@ -50,7 +50,7 @@ const HEADER =
  * The case for a script: its first lines name its limits and its required end.
  *
  * ```
- * # hostile: --max-time 1 --max-memory 67_108_864
+ * # hostile: --limit time-seconds=1 --limit memory-bytes=67_108_864
  * # ends: E0801 or E0806
  * ```
  *
@@ -77,12 +77,12 @@ export function givenTo(
   { memoryBytes, outputBytes, seconds, words }: HostileCase,
 ): typeof GIVEN {
   const option = (name: string): number | undefined => {
-    const at = words.indexOf(name);
-    return at < 0 ? undefined : whole(words[at + 1]!);
+    const word = words.find((each) => each.startsWith(`${name}=`));
+    return word === undefined ? undefined : whole(word.slice(name.length + 1));
   };
   return {
-    seconds: seconds ?? option("--max-time") ?? GIVEN.seconds,
-    memoryBytes: memoryBytes ?? option("--max-memory") ?? GIVEN.memoryBytes,
+    seconds: seconds ?? option("time-seconds") ?? GIVEN.seconds,
+    memoryBytes: memoryBytes ?? option("memory-bytes") ?? GIVEN.memoryBytes,
     outputBytes: outputBytes ?? GIVEN.outputBytes,
   };
 }

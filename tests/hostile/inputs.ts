@@ -574,7 +574,7 @@ export const INPUTS: readonly HostileCase[] = [
   ...["run", "test", "report", "releases"].map((command) =>
     hostile(
       `${command} of a driver in C that is a macro bomb`,
-      `${command} DIR/a.dma --max-time 2`,
+      `${command} DIR/a.dma --limit time-seconds=2`,
       "E0714",
       { input: makeBomb, says: "stopped after 2 s of processor time" },
     )

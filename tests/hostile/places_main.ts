@@ -8,7 +8,7 @@ import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
 import { editText, openHistory, replMaker } from "@dmalab/cli/debug";
 import { ProcessScreen } from "@dmalab/cli/extend";
-import { limitsOf } from "@dmalab/cli/presentation";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import type { Done, Todo } from "./places.ts";
 
 /** A process's screen that stores its output. */
@@ -43,7 +43,7 @@ const SESSIONS: Readonly<
       yield* words;
     })();
     const console = { lines, write: (text: string) => screen.out(text), prompt: () => {} };
-    const limits = limitsOf(() => null);
+    const limits = DEFAULT_LIMITS;
     const options = { colour: false, columns: 80 };
     await replMaker({ seed: null, limits }, screen)(console, options).run();
   },

@@ -240,7 +240,7 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
   return stopped === "time"
     ? `The C compiler was stopped after ${
       timeMs / 1000
-    } s of processor time, the limit of \`--max-time\``
+    } s of processor time, the limit of \`--limit time-seconds\``
     : `The C compiler was stopped at ${formatSize(COMPILER_BYTES)} of memory`;
 }
 

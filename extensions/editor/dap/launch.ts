@@ -2,7 +2,7 @@
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
 import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
-import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "@dmalab/cli/presentation";
+import { type LimitName, LIMITS, limitsOf, type LimitSpec } from "@dmalab/lang/values";
 import {
   boolean,
   number,
@@ -48,7 +48,8 @@ export const LAUNCH_KEYS = {
     type: "object",
     description: "Limits, by the names of the command line.",
     properties: Object.fromEntries(
-      Object.keys(LIMIT_OPTIONS).map((name) => [name, { type: "integer" }]),
+      Object.values<LimitSpec>(LIMITS)
+        .map(({ brief, name }) => [name, { type: "integer", description: brief }]),
     ),
   },
 } as const satisfies Readonly<Record<string, LaunchKey>>;
@@ -101,7 +102,7 @@ export interface Launched {
  */
 export async function launch(args: LaunchArguments, isEnding: () => boolean): Promise<Launched> {
   const { line, program: path } = args;
-  const limits = limitsOf((option) => args.limits?.get(option) ?? null);
+  const limits = limitsOf(args.limits ?? {});
   const opened = HostLoader.open(path, null, limits.timeMs);
   if (typeof opened === "string") {
     const named = /:(\d+)$/.exec(path)?.[1];
@@ -119,7 +120,7 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
   const clock = new RunClock();
   const run = openRun(program, choice, {
     sides: true,
-    limits: allLimits(limits),
+    limits,
     ...args.seed === undefined ? {} : { seed: args.seed },
     ...args.lenient === undefined ? {} : { lenient: args.lenient },
     watch: {
@@ -142,21 +143,22 @@ export function nameOf({ name }: Pick<RunChoice, "name">): string {
   return name.kind === "main" ? "top-level statements" : displayName(name);
 }
 
-function readLimits(limits: unknown): ReadonlyMap<LimitOption, number> {
+const LIMIT_NAMES: readonly string[] = Object.values(LIMITS).map(({ name }) => name);
+
+function readLimits(limits: unknown): Readonly<Partial<Record<LimitName, number>>> {
   if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
-    throw new RequestError('"limits" takes an object, such as { "max-steps": 1000000 }');
+    throw new RequestError('"limits" takes an object, such as { "steps": 1000000 }');
   }
   for (const [name, value] of Object.entries(limits)) {
-    if (!(name in LIMIT_OPTIONS)) {
-      const names = Object.keys(LIMIT_OPTIONS);
-      const [near = names.join(", ")] = nearestNames(name, names, 1);
+    if (!LIMIT_NAMES.includes(name)) {
+      const [near = LIMIT_NAMES.join(", ")] = nearestNames(name, LIMIT_NAMES, 1);
       throw new RequestError(`There is no limit "${name}"`, `did you mean ${near}?`);
     }
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new RequestError(`"${name}" takes a whole number from 1 on`);
     }
   }
-  return new Map(Object.entries(limits) as [LimitOption, number][]);
+  return limits;
 }
 
 /**
@@ -165,9 +167,8 @@ function readLimits(limits: unknown): ReadonlyMap<LimitOption, number> {
  */
 export function withLaunchKeys(text: string): string {
   return text.replaceAll(
-    /--([a-z-]+) ([\d_]+)/g,
-    (option, name: string, value: string) =>
-      name in LIMIT_OPTIONS ? `"limits": { "${name}": ${value.replaceAll("_", "")} }` : option,
+    /--limit ([a-z-]+)=([\d_]+)/g,
+    (_, name: string, value: string) => `"limits": { "${name}": ${value.replaceAll("_", "")} }`,
   );
 }
 

@@ -289,7 +289,7 @@ Deno.test("a client that counts from 0 is answered from 0, and braces of a messa
     format.replaceAll(/\{(\w+)\}/g, (_: string, name: string) => variables[name]),
     wrong.message,
   );
-  assert(wrong.message!.includes('{ "max-steps": 1000000 }'));
+  assert(wrong.message!.includes('{ "steps": 1000000 }'));
   await launch(client);
   await client.move("configurationDone");
   const [top] = (await client.body("stackTrace", { threadId: 1 })).stackFrames;

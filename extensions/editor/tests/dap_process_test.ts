@@ -151,7 +151,7 @@ print all
   const program = folder.write("lab.dma", spinning);
   const code = await withProcess(async (client) => {
     await client.body("initialize", {});
-    await client.body("launch", { program, limits: { "max-steps": 1e15, "max-time": 3600 } });
+    await client.body("launch", { program, limits: { "steps": 1e15, "time-seconds": 3600 } });
     await client.body("configurationDone");
     await new Promise((resolve) => setTimeout(resolve, 500));
     const terminated = client.event("terminated");

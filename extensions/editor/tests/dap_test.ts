@@ -47,7 +47,7 @@ Deno.test("what a statement writes comes after the stop before it, and the last 
 
 Deno.test("limits end a run at the debugger, too, and the time that one looks does not count", async () => {
   await using client = await startClient(ENDLESS);
-  await client.body("launch", { program: client.program, limits: { "max-steps": 100_000 } });
+  await client.body("launch", { program: client.program, limits: { "steps": 100_000 } });
   await client.body("setExceptionBreakpoints", { filters: ["failure"] });
   const { reason, text } = await client.move("configurationDone");
   assertEquals(reason, "exception");
@@ -55,7 +55,7 @@ Deno.test("limits end a run at the debugger, too, and the time that one looks do
   const { details, exceptionId } = await client.body("exceptionInfo", { threadId: 1 });
   assertEquals([exceptionId, details.typeName], ["E0801", "limit"]);
   for (const text of [details.stackTrace, client.output("stderr")]) {
-    assertMatch(text, /`"limits": \{ "max-steps": 200000 \}` allows twice as many/);
+    assertMatch(text, /`"limits": \{ "steps": 200000 \}` allows twice as many/);
   }
   assertEquals((await client.move("continue")).reason, "end");
   const exited = client.event("exited");
@@ -72,8 +72,8 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
     ["launch", { program: 7 }, /"program" takes a string, not 7/],
     ["launch", { program: `${program}x` }, /Cannot read/],
     ["launch", { program, run: "statement" }, /no run "statement"/],
-    ["launch", { program, limits: { "max-step": 1 } }, /did you mean max-steps/],
-    ["launch", { program, limits: { "max-steps": -1 } }, /whole number/],
+    ["launch", { program, limits: { "step": 1 } }, /did you mean steps/],
+    ["launch", { program, limits: { "steps": -1 } }, /whole number/],
     ["launch", { program, limits: [] }, /"limits" takes an object/],
     ["launch", { program, seed: -1 }, /"seed" takes a whole number from 0 on, not -1/],
     ["launch", { program, seed: 0.5 }, /"seed" takes a whole number/],

@@ -8,7 +8,6 @@ import type { Screen } from "@dmalab/cli/extend";
 import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import {
   codeOf,
-  limitsOf,
   printDiagnostics,
   printReports,
   runSettings,
@@ -27,7 +26,7 @@ import {
   runTitle,
 } from "@dmalab/lang/run";
 import { FAST_CHECK, runBenches } from "@dmalab/lang/program";
-import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { DEFAULT_LIMITS, limitsOf } from "@dmalab/lang/values";
 import { serialise } from "@dmalab/recording/views";
 import { benchText, codeOfBenches, failedBench } from "./bench_verdict.ts";
 import { projectLoader } from "./project_loader.ts";
@@ -48,7 +47,7 @@ const PRINTED = {
   matches: [],
   observers: null,
   watch: WATCH,
-  limits: limitsOf((option) => option === "max-time" ? RUN_SECONDS : null),
+  limits: limitsOf({ "time-seconds": RUN_SECONDS }),
 } as const;
 
 /** Number of characters that are shown from the beginning of a run's output, and from its end. */

@@ -6,7 +6,7 @@ import { indexPage } from "../cli/suite_report.ts";
 import { benchPage, findingLines, writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
 import { MemoryScreen, readMatches, SignalWatch } from "@dmalab/cli";
-import { limitsOf } from "@dmalab/cli/presentation";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
   keptTraces,
   type RecordedRun,
@@ -44,7 +44,7 @@ test "</script><b>bad" {
 `;
 
 const OPTIONS = {
-  limits: limitsOf(() => null),
+  limits: DEFAULT_LIMITS,
   matches: [],
   only: "all",
   lenient: false,

@@ -310,7 +310,7 @@ export const CHECK_CODES = {
   E0714: {
     title: "C compiler stopped",
     explanation:
-      "The compiler reached its limit of time (`--max-time`) or memory (1 GiB), did not answer, " +
+      "The compiler reached its limit of time (`--limit time-seconds`) or memory (1 GiB), did not answer, " +
       "or ended by itself. The file may be right all the same. The next file starts a new " +
       "compiler.",
     example: 'driver ring = c "ring.c"     # with data that the compiler has no memory for',

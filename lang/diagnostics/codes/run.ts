@@ -30,7 +30,7 @@ export const RUN_CODES = {
     title: "too many events",
     explanation:
       "The number of events recorded per machine is limited. Later events are not recorded, so " +
-      "queries that need them fail. `--max-events` raises the limit.",
+      "queries that need them fail. `--limit events` raises the limit.",
     example: "let t = trace { ssd.read(lba: 0, into: buf) }     # after a million events",
   },
   E0806: {

@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { join } from "node:path";
 import { writeReport } from "../../cli/make_report.ts";
 import { HostLoader, SignalWatch } from "@dmalab/cli";
-import { limitsOf } from "@dmalab/cli/presentation";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { loadForDebugging } from "@dmalab/lang";
 import { keepVariables, type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { type Program, runTitle } from "@dmalab/lang/run";
@@ -37,7 +37,7 @@ export async function reportOf(path: string, name = path.replaceAll("/", "-")): 
     matches: [],
     seed: null,
     coverage: false,
-    limits: limitsOf(() => null),
+    limits: DEFAULT_LIMITS,
   } as const;
   const said: string[] = [];
   const out = (text: string) => void said.push(text);
