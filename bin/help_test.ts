@@ -41,7 +41,6 @@ Deno.test("options without brackets in a usage line are those that the command r
   ).filter(({ needed }) => needed.length > 0);
   assertEquals(actions.map(({ needed, words }) => [...words, ...needed].join(" ")), [
     "trace show at",
-    "trace export as",
   ]);
   for (const { needed, words } of actions) {
     const screen = new MemoryScreen();

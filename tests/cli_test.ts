@@ -692,35 +692,6 @@ Deno.test("trace summary counts what is in files; show and explain --trace say w
   }
 });
 
-Deno.test("trace export gives the kernel's own text, which is the same trace again, and slices of mappings", async () => {
-  const folder = "tests/golden/traces";
-  for (
-    const run of [
-      `${folder}/dialects/perf-script-72.txt.gz`,
-      `${folder}/real/72-lost-events.trace.txt.gz`,
-    ]
-  ) {
-    const text = await dmalab("trace", "export", run, "--as", "ftrace");
-    using folder = new TempFolder();
-    const copy = folder.write("lines.txt", text.output);
-    const [before, after] = await Promise.all(
-      [run, copy].map(async (path) =>
-        JSON.parse((await dmalab("trace", "check", "--json", path)).output)
-      ),
-    );
-    assertEquals(after.summary.events, before.summary.events, run);
-    assertEquals(after.balance.devices, before.balance.devices, run);
-    assertEquals(after.summary.findings, before.summary.findings, run);
-  }
-  const trace = `${folder}/real/72-strict-small.trace.txt.gz`;
-  const { traceEvents: slices } = JSON.parse(
-    (await dmalab("trace", "export", trace, "--as", "chrome")).output,
-  );
-  const count = (ph: string) => slices.filter((slice: { ph: string }) => slice.ph === ph).length;
-  assertEquals([count("b"), count("e"), count("M")], [57, 57, 4]);
-  assertEquals((await dmalab("trace", "export", trace)).code, 2);
-});
-
 Deno.test(
   "what a scenario shows is as wide as the screen, and 80 columns where that is unknown",
   async () => {

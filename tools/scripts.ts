@@ -92,13 +92,12 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     words: ["soak"],
     deno: ["--v8-flags=--expose-gc", ...READS],
   },
-  "soak-watch": {
-    usage: "[--rate N] [--seconds S] [--check] [--file]",
+  "soak-trace": {
+    usage: "[--lines N] [--file]",
     brief:
-      "feeds the pipe of `trace watch` with 200,000 lines a second for ten minutes; prints lines fed and read, the " +
-      "reader's memory, and the feeder's longest delay; `--check` feeds ten million lines to `trace check`, `--check " +
-      "--file` from a file; needs a quiet machine",
-    module: "tests/soak/watch_main.ts",
+      "feeds ten million lines to `trace check`, from a pipe or with `--file` from a file; prints lines fed and read " +
+      "and the reader's memory, and fails when it grows",
+    module: "tests/soak/trace_main.ts",
     deno: STARTS,
   },
   coverage: {

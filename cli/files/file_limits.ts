@@ -11,8 +11,6 @@ export const READ_LIMITS = {
   traceInput: 2 ** 24,
   /** The same trace: bytes that are kept in the folder of temporary files. */
   traceSpool: 2 ** 34,
-  /** The part of a trace that `trace watch` keeps, to write it at a fault: bytes. */
-  keptTrace: 2 ** 25,
   /** A line of a trace: characters; the rest of the line is dropped. */
   traceLine: 2 ** 20,
   /** Limit of a file after unpacking: bytes. */

@@ -10,9 +10,6 @@ import {
 } from "@dmalab/cli/extend";
 import type { ExitCode } from "@dmalab/cli/exit_code";
 
-/** Seconds of trace that are written to a file when a fault occurs. */
-const KEPT_SECONDS = 10;
-
 const FILES = {
   placeholder: "FILE",
   doc:
@@ -109,52 +106,20 @@ const SCRIPT = action({
 
 const EXPORT = action({
   name: "export",
-  brief: "Write the trace in another form.",
-  description: "Writes the events of a trace in another form.",
-  argument: FILES,
-  options: {
-    as: needed(text(
-      "FORM",
-      "ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
-    )),
-  },
-  examples: [
-    {
-      line: "trace export trace.txt --as chrome > slices.json",
-      doc: "a slice for each mapping, for Perfetto",
-    },
-  ],
-  run: ({ options: { as }, screen, words }) =>
-    reading(screen, async () => (await import("./cli/export.ts")).runExport(words, as, screen)),
-});
-
-const WATCH = action({
-  name: "watch",
-  brief: "Read a trace while it is recorded.",
+  brief: "Write the trace as events of dmalab.",
   description:
-    "Reads /sys/kernel/tracing/trace_pipe, or a pipe, in constant memory: prints what is proved or likely at " +
-    "once, and at a fault writes the last seconds to a file.",
+    "Writes the mappings of a trace, and the findings of a log of the same run, as a .dmatrace.jsonl " +
+    "(docs/trace-files.md), which `dmalab report` shows.",
   argument: FILES,
-  options: {
-    json: JSON_OBJECT,
-    keep: integer(
-      "SECONDS",
-      `seconds of the trace to write at a fault (default: ${KEPT_SECONDS}; at most 32 MiB)`,
-    ),
-    to: text("NAME", "write each fault to NAME-1.trace.txt, … (default: dmalab-fault)"),
-  },
+  options: {},
   examples: [
     {
-      line: "trace watch /sys/kernel/tracing/trace_pipe",
-      doc: "errors as they happen, and the last 10 s at each fault",
+      line: "trace export trace.txt dmesg.txt > run.dmatrace.jsonl",
+      doc: "a trace with its log, for dmalab report",
     },
   ],
-  run: ({ options: { json: asJson, keep, to }, screen, words }) =>
-    reading(screen, async () => {
-      const { runWatch } = await import("./cli/watch.ts");
-      const settings = { asJson, keepSeconds: keep ?? KEPT_SECONDS, name: to ?? "dmalab-fault" };
-      return runWatch(words, settings, screen);
-    }),
+  run: ({ screen, words }) =>
+    reading(screen, async () => (await import("./cli/export.ts")).runExport(words, screen)),
 });
 
 const DEVICES = action({
@@ -164,20 +129,12 @@ const DEVICES = action({
   argument: FILES,
   options: {
     json: JSON_OBJECT,
-    html: flag("one HTML page with plots; each point links to its trace lines"),
   },
   examples: [
     { line: "trace devices trace.txt.gz", doc: "what each device maps, how often and how long" },
-    {
-      line: "trace devices --html trace.txt.gz > devices.html",
-      doc: "the same over time, as plots",
-    },
   ],
-  run: ({ options: { html: asHtml, json: asJson }, screen, words }) =>
-    reading(
-      screen,
-      async () => (await import("./cli/devices.ts")).runDevices(words, { asJson, asHtml }, screen),
-    ),
+  run: ({ options: { json }, screen, words }) =>
+    reading(screen, async () => (await import("./cli/devices.ts")).runDevices(words, json, screen)),
 });
 
 const COMPARE = action({
@@ -202,6 +159,6 @@ export const TRACE: Command = commandOfActions({
   description:
     "Reads kernel traces, kernel logs, logs of QEMU and blkparse, recognised line by line; .gz is read, - is " +
     'standard input. "dmalab trace ACTION --help" lists the options of an action.',
-  may: { spools: true, files: ["--to"], here: "default" },
-  actions: [CHECK, SUMMARY, SHOW, SCRIPT, EXPORT, WATCH, DEVICES, COMPARE],
+  may: { spools: true },
+  actions: [CHECK, SUMMARY, SHOW, SCRIPT, EXPORT, DEVICES, COMPARE],
 });

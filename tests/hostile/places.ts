@@ -95,8 +95,6 @@ dma_map_phys(ssd, b.phys, 4KiB, from_device) }
 const SHOWING = `${EVENTS}test "shows" { show buffer(size: 4KiB) }\n`;
 const ADDED = { ".dmalab/package.json": "{}" };
 
-const FAULT_LINE = "[ 1.0] DMAR: [DMA Write NO_PASID] Request device [00:02.0] " +
-  "fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set";
 const HUNT = "hunt --mode off --cases 1 --shard 1/1 --out out";
 
 /** Command lines that read a file X that the user typed. */
@@ -152,7 +150,6 @@ export const USES: readonly Use[] = [
   use("writes", "init . --add", ".github", { ...ADDED, ".git/config": "" }, FOLDER),
   use("writes", "test a.dma --report out", "out/index.html", PRINTING),
   use("writes", "run a.dma --picture p.svg", "p.svg", SHOWING),
-  use("writes", "trace watch t.txt", "dmalab-fault-1.trace.txt", { "t.txt": `${FAULT_LINE}\n` }),
   use("writes", HUNT, "out", {}, FOLDER),
   use("writes", HUNT, "out/shard-0001.jsonl"),
   ...TYPED.map((line) =>

@@ -50,7 +50,7 @@ Deno.test("the command line reads files of users in one module, and names its ot
     // give the length of the report.
     "extensions/real_kernel/boot/boot_guest.ts",
     // This file reads traces piece by piece, because they may have any length. Before that,
-    // host_file.ts checks that the path is a regular file. A pipe is read only for `trace watch`.
+    // host_file.ts checks that the path is a regular file.
     "extensions/traces/cli/read_lines.ts",
   ]);
 });

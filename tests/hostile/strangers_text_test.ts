@@ -76,9 +76,7 @@ const COMMANDS: readonly (readonly [words: readonly string[], json?: "whole" | "
   [["trace", "show", "trace.txt", "--at", "0xffffe000"]],
   [["trace", "script", "trace.txt", "dmesg.txt"]],
   [["trace", "script", `t${ESCAPES}.txt`]],
-  [["trace", "export", "trace.txt", "--as", "ftrace"]],
-  [["trace", "export", "trace.txt", "--as", "chrome"], "whole"],
-  [["trace", "export", `t${ESCAPES}.txt`, "--as", "dmatrace"], "lines"],
+  [["trace", "export", `t${ESCAPES}.txt`], "lines"],
   [[":repl", `print "${ESCAPES}"`, `let ${ESCAPES} = 1`, `:${ESCAPES}`, `?${ESCAPES}`]],
 ];
 

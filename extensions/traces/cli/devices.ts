@@ -2,12 +2,11 @@
 import { TraceCheck } from "../ledger/trace_check.ts";
 import { TracedUse } from "../usage/traced_use.ts";
 import { restLines, traceJson, useLines } from "../usage/use_report.ts";
-import { UsePage } from "../usage/use_page.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
-import { refuse, type Screen } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
-import { type LineSource, UnreadableFile } from "./read_lines.ts";
+import { UnreadableFile } from "./read_lines.ts";
 
 /** Collects the mappings of a trace, and its duration. @throws {UnreadableFile} */
 export async function useOf(paths: readonly string[]) {
@@ -36,28 +35,14 @@ export async function useOf(paths: readonly string[]) {
 
 export async function runDevices(
   paths: readonly string[],
-  { asHtml, asJson }: { readonly asHtml: boolean; readonly asJson: boolean },
+  asJson: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  if (asHtml && asJson) return refuse("--html and --json are two forms: choose one", screen);
-  const { seconds, trace, use } = await useOf(paths);
-  if (asHtml) screen.out(await pageOf(new UsePage(use, seconds, trace.name), trace));
-  else if (asJson) screen.out(`${printableJson(traceJson(use, seconds), 0)}\n`);
+  const { seconds, use } = await useOf(paths);
+  if (asJson) screen.out(`${printableJson(traceJson(use, seconds), 0)}\n`);
   else {
     const lines = [...useLines(use.devices, seconds), ...restLines(use)];
     for (const text of lines) screen.out(`${text}\n`);
   }
   return HELD;
-}
-
-/**
- * Reads the trace a second time, for the text of the lines that the page quotes. A second pass is
- * needed because only the first pass shows which lines these are.
- */
-async function pageOf(page: UsePage, trace: LineSource): Promise<string> {
-  const texts = new Map<number, string>();
-  await trace.each((line, number) => {
-    if (page.lines.has(number)) texts.set(number, line.text.trim());
-  });
-  return page.html(texts);
 }

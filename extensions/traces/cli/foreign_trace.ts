@@ -91,7 +91,7 @@ async function record(
       "`dmalab trace script --shrink` takes what its errors need";
   }
   const written = new MemoryScreen();
-  await refusingUnreadable(written, () => runExport([path], "dmatrace", written));
+  await refusingUnreadable(written, () => runExport([path], written));
   screen.err(written.errors);
   return { text: `${lines.join("\n")}\n`, events: written.output };
 }

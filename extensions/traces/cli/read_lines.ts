@@ -114,7 +114,7 @@ const LEAN_BYTES = 2 ** 27;
 /**
  * Collects garbage early, because most data kept from a line is dropped some thousand lines later.
  */
-export class LeanHeap {
+class LeanHeap {
   readonly #memory = new HostMemoryWatch();
   #batches = 0;
   #mostBytes = LEAN_BYTES;
@@ -126,38 +126,6 @@ export class LeanHeap {
   }
 }
 
-/** A stream that is read while it is still being written. */
-export interface FollowedSource {
-  /** @param take Receives each chunk of bytes before its lines are returned. */
-  readonly batches: (take: (bytes: Chunk) => void) => AsyncIterable<LineBatch>;
-  /** Stops reading before the stream has ended. */
-  readonly stop: () => void;
-}
-
-/**
- * Opens a stream.
- * @param path A file, or a pipe or device that is read until it ends, or `-` for the standard input.
- * @throws {UnreadableFile}
- */
-export function followedSource(path: string): FollowedSource {
-  const stopped = new AbortController();
-  const shown = path === "-" ? "the standard input" : `"${printable(path)}"`;
-  return {
-    stop: () => stopped.abort(),
-    batches: async function* (take) {
-      try {
-        const input = path === "-" ? host.stdin.readable : (await host.open(path)).readable;
-        const whole = new TransformStream<Uint8Array, Chunk>();
-        yield* linesOf(input.pipeThrough(whole, { signal: stopped.signal }), shown, take);
-      } catch (error) {
-        if (stopped.signal.aborted) return;
-        if (error instanceof UnreadableFile) throw error;
-        throw new UnreadableFile(`Cannot read ${shown}: ${hostReason(error)}`);
-      }
-    },
-  };
-}
-
 /** How much of the standard input is read, and the advice for larger input. */
 interface InputLimit {
   readonly mostBytes: number;
@@ -166,7 +134,7 @@ interface InputLimit {
 
 const TRACE_INPUT: InputLimit = {
   mostBytes: READ_LIMITS.traceSpool,
-  instead: "name the file, or follow it with `trace watch`",
+  instead: "name the file",
 };
 
 const LOG_INPUT: InputLimit = {
@@ -287,12 +255,10 @@ async function* chunksOf(
 async function* linesOf(
   chunks: Chunks,
   shown: string,
-  see: (bytes: Chunk) => void = () => {},
 ): AsyncGenerator<LineBatch> {
   const buffer = new LineBuffer(READ_LIMITS.traceLine);
   let count = 0;
   for await (const chunk of utf8(unpacked(chunks, shown, () => count))) {
-    see(chunk);
     // Unpacked data arrives in one large chunk. It is split, because each of its bytes could be a
     // line.
     for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {

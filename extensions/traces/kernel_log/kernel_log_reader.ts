@@ -48,11 +48,6 @@ export interface KernelLogSink {
   readonly state?: (entry: KernelLogEntry) => void;
   /** Receives lines that belong to a known area but match no row of the table. */
   readonly unread?: (line: UnreadLine) => void;
-  /**
-   * Whether the lines come from a running kernel, one at a time. If so, no line was wrapped or
-   * joined by pasting.
-   */
-  readonly isLive?: boolean;
   /** Receives every message of the log, about DMA or not. */
   readonly message?: (message: LogMessage) => void;
 }
@@ -89,9 +84,7 @@ export class KernelLogReader {
 
   /** Reads one line, in any of the known log formats. @param line Its number, from 1. */
   push(text: string, line: number): void {
-    const cut = text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text;
-    if (this.sink.isLive === true) this.#forms.push(cut, line);
-    else this.#pasted.push(cut, line);
+    this.#pasted.push(text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text, line);
   }
 
   #take(message: LogMessage): void {

@@ -1,7 +1,4 @@
-/**
- * Traces without an end. No line is lost between the writer and `trace watch`, and each mistake is
- * reported. Memory does not grow, not even when a check reads such a trace from standard input.
- */
+/** A long trace from the standard input: memory does not grow with it. */
 import { assert, assertEquals } from "@std/assert";
 import { programWords } from "@dmalab/tests";
 import { TracedFlow } from "./traced_flow.ts";
@@ -30,22 +27,6 @@ async function piped(flow: TracedFlow, ...words: string[]) {
   const mostKb = Number(/VmHWM:\s*(\d+)/.exec(text(status.stdout))![1]);
   return { code, output: text(stdout), errors: text(stderr), mostKb };
 }
-
-Deno.test({
-  name: "watching loses no line and no mistake, and needs no more memory than at first",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const form = { isDirect: false, mistakeEvery: 100_000, linesPerSecond: 200_000 };
-    const flow = new TracedFlow(form, 7);
-    const { code, errors, mostKb, output } = await piped(flow, "trace", "watch", "-");
-    assertEquals(code, 1);
-    const found = output.split("\n").filter((line) => line.includes("proved: unmap_size"));
-    assertEquals(found.length, flow.mistakes);
-    assertEquals(output.trim().split("\n").length, flow.mistakes);
-    assert(errors.replaceAll("_", "").startsWith(`${flow.lines} lines,`), errors);
-    assert(mostKb < MAX_KB, `${mostKb} kB`);
-  },
-});
 
 Deno.test({
   name: "a check of the standard input keeps the lines in no memory",

@@ -2,7 +2,7 @@
  * Generates the trace lines of a machine that works for hours, as fast as the reader takes them. The machine has receive
  * rings and a disk behind an IOMMU, or a disk without an IOMMU. A mistake is planted from time to time.
  *
- *     deno run extensions/traces/tests/traced_flow.ts LINES [LINES_PER_SECOND [translated|direct]] | dmalab trace watch -
+ *     deno run extensions/traces/tests/traced_flow.ts LINES [LINES_PER_SECOND [translated|direct]] | dmalab trace check -
  */
 import { Random } from "@dmalab/runtime";
 

@@ -51,9 +51,7 @@ Deno.test("a trace compared with itself differs in nothing, and other counts of 
 });
 
 Deno.test("an index has each request with the lines of its maps", async () => {
-  const { text } = await outputOf((screen) =>
-    runDevices([OLD], { asJson: true, asHtml: false }, screen)
-  );
+  const { text } = await outputOf((screen) => runDevices([OLD], true, screen));
   const { requests } = JSON.parse(text);
   const lines = (await readGolden("real/612-lazy-2cpu-small.trace.txt.gz"))!.split("\n");
   const ofNvme = requests.filter(({ request }: { request: string }) => request.includes(" lba "));

@@ -3,13 +3,11 @@
  * test computes.
  */
 import { assert, assertEquals } from "@std/assert";
-import { dmalab } from "@dmalab/tests";
 import { checkJson } from "../ledger/check_report.ts";
 import { TraceCheck } from "../ledger/trace_check.ts";
 import { IovaSpace } from "../usage/iova_space.ts";
 import { PowersOfTwo } from "../usage/powers_of_two.ts";
 import { TracedUse } from "../usage/traced_use.ts";
-import { UsePage } from "../usage/use_page.ts";
 import { restLines, traceJson, useLines, usesJson } from "../usage/use_report.ts";
 import { checkedTrace, eachLine, passOf } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
@@ -177,13 +175,8 @@ Deno.test("each thing that says who made a device's addresses decides, and witho
     assertEquals(found!.mode, mode, [...events, ...beside].join("\n"));
     assertEquals(found!.mode_evidence === null, mode === "unknown");
   }
-  const { uses, use } = usesOf([AT(1, low)]);
-  const said = [useLines(uses, 1).join("\n"), new UsePage(use, 1, "it").html(new Map())];
-  for (const text of said) {
-    assert(
-      text.includes("unknown: translated or bounced") && !text.includes("100.0 % of the maps"),
-    );
-  }
+  const text = useLines(usesOf([AT(1, low)]).uses, 1).join("\n");
+  assert(text.includes("unknown: translated or bounced") && !text.includes("100.0 % of the maps"));
 });
 
 Deno.test("a percentile by powers of two is never below the true one, nor above twice it", () => {
@@ -288,24 +281,4 @@ Deno.test("with stacks in the trace a mapping's caller is the function outside o
   ]);
   const { callers } = usesJson(uses, 1)["0000:00:05.0"]!;
   assertEquals(callers, { "map in nvme_map_data": 1, "map by fio": 1 });
-});
-
-Deno.test("each point of the page leads to lines of the trace, and nothing in it is of elsewhere", async () => {
-  const lines = await linesOf("612-lazy-2cpu");
-  lines.push(AT(20, MAP.replace("0000:00:05.0", "<b>")));
-  const page = new UsePage(usesOf(lines).use, 17, "a <b>");
-  const html = page.html(new Map([...page.lines].map((line) => [line, lines[line - 1]!])));
-  const ids = new Set([...html.matchAll(/<dt id="(p\d+)">/g)].map(([, id]) => id));
-  const links = [...html.matchAll(/href="#(p\d+)"/g)].map(([, id]) => id!);
-  assert(links.length > 500 && links.every((id) => ids.has(id)));
-  for (const [, line, text] of html.matchAll(/<dd><code>(\d+): (.*?)<\/code>/g)) {
-    assertEquals(text, lines[Number(line) - 1]!.replaceAll("<", "&lt;").replaceAll(">", "&gt;"));
-  }
-  assert(!/<script|<b>|https?:/.test(html));
-});
-
-Deno.test("two forms at once are refused", async () => {
-  const trace = "examples/traces/data/leaky-driver.trace.txt";
-  const { code, errors } = await dmalab("trace", "devices", "--json", "--html", trace);
-  assertEquals([code, errors], [2, "error: --html and --json are two forms: choose one\n"]);
 });

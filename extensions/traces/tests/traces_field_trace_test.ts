@@ -5,7 +5,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
 import { runCheck } from "../cli/check.ts";
-import { runExport } from "../cli/export.ts";
 import { runScript } from "../cli/script.ts";
 import { runSummary } from "../cli/summary.ts";
 import { refusingUnreadable } from "../cli/read_lines.ts";
@@ -138,9 +137,6 @@ Deno.test("a read whose block is printed as text has its block by the issue besi
   const path = fieldPath("trace-cmd-report.txt");
   const script = await printed((screen) => runScript([path], null, false, screen));
   assertEquals([script.code, /alloc_pages\(0|bytes: 0B|null/.exec(script.output)], [0, null]);
-  const ftrace = await printed((screen) => runExport([path], "ftrace", screen));
-  assertStringIncludes(ftrace.output, "cmd=(nvme_cmd_write cdw10=)");
-  assertStringIncludes(ftrace.output, "slba=8, len=7, ctrl=0x0");
 });
 
 /**

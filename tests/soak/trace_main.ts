@@ -1,12 +1,9 @@
 /**
- * `deno task script soak-watch [--rate N] [--seconds N] [--check] [--file]`: writes lines to
- * `dmalab trace watch` through a pipe at a constant rate, or ten million lines to `trace check` as
- * fast as `trace check` reads them.
+ * `deno task script soak-trace [--lines N] [--file]`: writes ten million lines to
+ * `dmalab trace check` as fast as it reads them.
  *
- * Prints the number of written and read lines, the reader's memory, and the largest delay of the
- * writer. A tracer loses nothing if its ring buffers can hold all lines that are written during
- * this delay. Ends with exit code 1 if lines are missing, if the reader has any finding, if the
- * delay is longer than the collector's ring buffers allow, or if the reader's memory grew.
+ * Prints the number of written and read lines, and the reader's memory. Ends with exit code 1 if
+ * lines are missing, if the reader has any finding, or if its memory grew.
  */
 import { command, flag, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -20,9 +17,9 @@ const REPORT_MS = 10_000;
  */
 const GROWTH = 1.25;
 const MAX_MIB = 220;
-/** The collector's ring buffers, 64 MiB, hold the lines of this much time. */
-const MAX_LATE_MS = 1500;
 const CHECK_LINES = 10_000_000;
+/** Lines per second, by the times in the lines. */
+const RATE = 200_000;
 
 /** Resident memory of a process, in bytes; 0 when it has ended. */
 async function rssOf(pid: number): Promise<number> {
@@ -60,22 +57,15 @@ class Memory {
   }
 }
 
-interface Asked {
-  readonly rate: number;
-  readonly lines: number;
-  readonly isCheck: boolean;
-  readonly isFile: boolean;
-}
-
-async function run({ isCheck, isFile, lines, rate }: Asked): Promise<ExitCode> {
-  const feed = new TraceFeed(rate);
+async function run(lines: number, isFile: boolean): Promise<ExitCode> {
+  const feed = new TraceFeed(RATE);
   const path = isFile ? Deno.makeTempFileSync() : "-";
   if (isFile) {
     using file = Deno.openSync(path, { write: true });
     while (feed.lines < lines) writeAll(file, feed.next());
   }
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "bin/main.ts", "trace", isCheck ? "check" : "watch", path],
+    args: ["run", "-A", "--no-check", "bin/main.ts", "trace", "check", path],
     stdin: isFile ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
@@ -87,26 +77,19 @@ async function run({ isCheck, isFile, lines, rate }: Asked): Promise<ExitCode> {
     new Response(child.stderr).text(),
   ]);
   const looks = setInterval(() => memory.look(feed.lines / lines), 500);
-  const lateMs = isFile
-    ? 0
-    : await write(child.stdin, feed, isCheck ? Infinity : rate, lines, memory);
+  if (!isFile) await write(child.stdin, feed, lines, memory);
   const { code } = await child.status;
   clearInterval(looks);
   const [out, err] = await outputs;
   if (isFile) Deno.removeSync(path);
   const seconds = (performance.now() - start) / 1000;
-  const read = Number(
-    (/([\d_]+) lines/.exec(isCheck ? out : err.trimEnd().split("\n").at(-1)!)?.[1] ?? "")
-      .replaceAll("_", ""),
-  );
+  const read = Number((/([\d_]+) lines/.exec(out)?.[1] ?? "").replaceAll("_", ""));
   console.log(
     `fed ${feed.lines}, read ${read} in ${seconds.toFixed(0)} s, ` +
-      `${(1e6 * seconds / read).toFixed(2)} us a line; ${memory}; at most ${
-        lateMs.toFixed(0)
-      } ms late`,
+      `${(1e6 * seconds / read).toFixed(2)} us a line; ${memory}`,
   );
   if (code !== 0) console.error(`error: exit code ${code}: ${out.slice(0, 500)}${err.slice(-500)}`);
-  const isGood = code === 0 && read === feed.lines && memory.isFlat && lateMs < MAX_LATE_MS;
+  const isGood = code === 0 && read === feed.lines && memory.isFlat;
   return isGood ? HELD : FAILED;
 }
 
@@ -114,37 +97,27 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }
 
-/** Writes lines when they are due. @returns The largest delay of a line, in milliseconds. */
+/** Writes lines as fast as they are read. */
 async function write(
   stdin: WritableStream<Uint8Array<ArrayBuffer>>,
   feed: TraceFeed,
-  rate: number,
   lines: number,
   memory: Memory,
-): Promise<number> {
+): Promise<void> {
   const writer = stdin.getWriter();
   const start = performance.now();
-  let lateMs = 0;
-  let latest = 0;
   let reportAt = REPORT_MS;
   while (feed.lines < lines) {
-    const passed = performance.now() - start;
-    const dueMs = feed.lines / rate * 1000;
-    if (passed < dueMs) await new Promise((resolve) => setTimeout(resolve, dueMs - passed));
-    else if (rate < Infinity) latest = Math.max(latest, passed - dueMs);
     await writer.write(feed.next());
+    const passed = performance.now() - start;
     if (passed < reportAt) continue;
     console.log(
       `${(passed / 1000).toFixed(0).padStart(5)} s: fed ${feed.lines}; ` +
-        `rss ${mib(await memory.look(feed.lines / lines))}; at most ${latest.toFixed(0)} ms late`,
+        `rss ${mib(await memory.look(feed.lines / lines))}`,
     );
     reportAt += REPORT_MS;
-    // The reader starts in the first seconds: delays in that time are not counted.
-    if (passed > 2 * REPORT_MS) lateMs = Math.max(lateMs, latest);
-    latest = 0;
   }
   await writer.close();
-  return Math.max(lateMs, latest);
 }
 
 /** Number of requests under way at once. */
@@ -236,24 +209,17 @@ function hex(value: number, digits: number): string {
 }
 
 await runTask(command({
-  name: "soak-watch",
-  brief: "Feed a trace to `dmalab trace watch` for minutes",
+  name: "soak-trace",
+  brief: "Feed ten million lines to `dmalab trace check`",
   description:
-    "Writes lines at a constant rate to the pipe of `dmalab trace watch`; fails when lines are " +
-    "missing, the reader is late, or its memory grows.",
+    "Writes a trace to `dmalab trace check` as fast as it reads; fails when lines are missing or the " +
+    "reader's memory grows.",
   argument: null,
   options: {
-    rate: integer("N", "N lines a second (200000).", { least: 1 }),
-    seconds: integer("S", "For S seconds (600).", { least: 1 }),
-    check: flag("Ten million lines to `trace check`, as fast as it reads."),
-    file: flag("With --check: from a file instead of a pipe."),
+    lines: integer("N", "N lines (10000000).", { least: 1 }),
+    file: flag("From a file instead of a pipe."),
   },
-  examples: [{ line: "soak-watch --seconds 60", doc: "A short run." }],
+  examples: [{ line: "soak-trace --lines 1000000", doc: "A short run." }],
   may: {},
-  run: ({ options }) => {
-    const { check, file, rate: asked, seconds } = options;
-    const rate = asked ?? 200_000;
-    const lines = check ? CHECK_LINES : rate * (seconds ?? 600);
-    return run({ isCheck: check, isFile: file && check, lines, rate });
-  },
+  run: ({ options: { file, lines } }) => run(lines ?? CHECK_LINES, file),
 }));
