@@ -47,6 +47,7 @@ export {
   systemClangProgram,
   TREE_SCENARIOS,
 } from "./places.ts";
+export { RulePage } from "./explain/rule_book.ts";
 export { toItsEnd } from "./process_end.ts";
 export { processorMs } from "./processor_time.ts";
 export { readMatches } from "./read_matches.ts";

@@ -3,7 +3,7 @@
  * describes these options. Both entries of `bin/` use this file.
  */
 import { nearestNames } from "@dmalab/lang/diagnostics";
-import type { CommandSpec, OptionsOf, OptionSpec, OptionSpecs } from "./command.ts";
+import type { ArgumentSpec, CommandSpec, OptionsOf, OptionSpec, OptionSpecs } from "./command.ts";
 import { readWholeNumber } from "./numbers.ts";
 
 /** The options that every command has. */
@@ -68,26 +68,33 @@ export function readWords<O extends OptionSpecs>(
       if (typeof value === "string") return `${option}: ${value}`;
       values.set(name, value);
     } else if (spec.kind === "numbers") {
-      const before = values.get(name) as Record<string, number> | undefined ?? {};
-      const read = readNumber(text, option, spec, before);
-      if (typeof read === "string") return read;
-      values.set(name, { ...before, ...read });
+      const numbers = withNumber(values.get(name), text, option, spec);
+      if (typeof numbers === "string") return numbers;
+      values.set(name, numbers);
     } else if (spec.kind === "text") values.set(name, text);
     else values.set(name, [...values.get(name) as string[] ?? [], text]);
   }
-  const most = argument === null
-    ? 0
-    : argument.count === "one" || argument.count === "maybe"
-    ? 1
-    : Infinity;
-  if (words.length > most) return `${commandName} takes no "${words[most]}"`;
-  if (words.length === 0 && (argument?.count === "one" || argument?.count === "some")) {
-    return `${commandName} needs a ${argument.placeholder}: ${argument.doc}`;
-  }
+  const problem = wrongWords(words, argument, commandName);
+  if (problem !== null) return problem;
   const options = Object.entries(specs).map(([name, spec]) =>
     [name, values.get(name) ?? unset(spec)] as const
   );
   return { words, options: Object.fromEntries(options) as OptionsOf<O> };
+}
+
+/** A sentence without its full stop if there are too many or too few words. */
+function wrongWords(
+  words: readonly string[],
+  argument: ArgumentSpec | null,
+  command: string,
+): string | null {
+  const isOne = argument?.count === "one" || argument?.count === "maybe";
+  const most = argument === null ? 0 : isOne ? 1 : Infinity;
+  if (words.length > most) return `${command} takes no "${words[most]}"`;
+  if (words.length === 0 && (argument?.count === "one" || argument?.count === "some")) {
+    return `${command} needs a ${argument.placeholder}: ${argument.doc}`;
+  }
+  return null;
 }
 
 /** The value of an option that is not on the command line. */
@@ -102,15 +109,17 @@ export function isRepeatable({ kind }: OptionSpec): boolean {
 }
 
 /**
- * Reads `KEY=NUMBER`. If it is wrong, returns the problem as a sentence without its full stop.
- * @param before The numbers that were given before it.
+ * Adds `KEY=NUMBER` to the numbers of an option. If it is wrong, returns the problem as a sentence
+ * without its full stop.
+ * @param given The option's numbers that were given before it.
  */
-function readNumber(
+function withNumber(
+  given: unknown,
   text: string,
   option: string,
   { keys, placeholder }: Extract<OptionSpec, { kind: "numbers" }>,
-  before: Readonly<Record<string, number>>,
-): Readonly<Record<string, number>> | string {
+): Record<string, number> | string {
+  const before = given as Readonly<Record<string, number>> | undefined ?? {};
   const [, key = text, value] = text.match(/^([^=]*)=(.*)$/s) ?? [];
   const names = Object.keys(keys);
   if (!names.includes(key)) {
@@ -119,7 +128,7 @@ function readNumber(
   if (value === undefined) return `${option} takes ${placeholder}, such as ${key}=1000`;
   if (Object.hasOwn(before, key)) return `${option} ${key} can be given only once`;
   const read = wholeNumber(value, { least: 1 });
-  return typeof read === "string" ? `${option} ${key}: ${read}` : { [key]: read };
+  return typeof read === "string" ? `${option} ${key}: ${read}` : { ...before, [key]: read };
 }
 
 function wholeNumber(

@@ -94,8 +94,8 @@ Deno.test("what says how to raise a limit can be said: bench and repl have them,
 
   for (const name of ["run", "test", "bench", "repl"]) {
     const { output } = await dmalab(name, "--help");
-    for (const limit of ["steps", "memory", "output", "events", "depth", "time"]) {
-      assertStringIncludes(output, `--max-${limit} `, name);
+    for (const limit of ["steps=", "memory-bytes=", "output-lines=", "depth=", "time-seconds="]) {
+      assertStringIncludes(output, limit, name);
     }
   }
 });

@@ -8,17 +8,17 @@
  * the scenarios, because only events of scenarios are recorded.
  */
 import { join, relative } from "node:path";
+import { type FileJob, runFile } from "@dmalab/cli/testing";
+import { readRulePage } from "@dmalab/cli";
+import type { Program } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
   citedRules,
-  coverageLines,
-  type CoverageRecord,
-  coverageReport,
-  type FileJob,
   joinRecords,
-  runFile,
-} from "@dmalab/cli/testing";
-import { readRulePage } from "@dmalab/cli";
-import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+  type RuleRecord,
+  RuleRecorder,
+} from "./rule_coverage/rule_recorder.ts";
+import { ruleLines, ruleReport } from "./rule_coverage/rule_report.ts";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 const SOURCES = [...SOURCE_FOLDERS, "tests"];
@@ -35,8 +35,8 @@ export function citedByTests(): string[] {
 }
 
 /** The rules that the scenarios below a folder reach. */
-export async function recordScenarios(folder: string): Promise<CoverageRecord> {
-  const records: CoverageRecord[] = [];
+export async function recordScenarios(folder: string): Promise<RuleRecord> {
+  const records: RuleRecord[] = [];
   for (const path of filesBelow(join(ROOT, folder)).filter((each) => each.endsWith(".dma"))) {
     const job: FileJob = {
       path: relative(Deno.cwd(), path),
@@ -49,22 +49,30 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       tree: null,
       limits: DEFAULT_LIMITS,
       colour: false,
-      coverage: true,
+      coverage: false,
     };
-    await runFile(job, (event) => {
-      if (event.kind === "end" && event.coverage !== null) records.push(event.coverage);
-    });
+    let recorder: RuleRecorder | null = null;
+    const listeners = (program: Program) => (recorder = new RuleRecorder(program)).listeners;
+    await runFile(
+      job,
+      (event) => {
+        if (event.kind !== "end" || event.report === null || recorder === null) return;
+        records.push(recorder.record(event.report));
+      },
+      undefined,
+      listeners,
+    );
   }
   return joinRecords(records);
 }
 
 /** The coverage by scenarios and tests together. */
-export async function projectCoverage(): Promise<CoverageRecord> {
-  const tests: CoverageRecord = { decided: [], cited: citedByTests(), exits: [], lines: {} };
+export async function projectCoverage(): Promise<RuleRecord> {
+  const tests: RuleRecord = { decided: [], cited: citedByTests(), exits: [] };
   const scenarios = [await recordScenarios("examples"), await recordScenarios("tests/suites")];
   return joinRecords([...scenarios, tests]);
 }
 
 if (import.meta.main) {
-  console.log(coverageLines(coverageReport(await projectCoverage(), readRulePage)).join("\n"));
+  console.log(ruleLines(ruleReport(await projectCoverage(), readRulePage)).join("\n"));
 }

@@ -1,10 +1,11 @@
 /** Runs each scenario and test, to find the rules of docs/rules that they exercise. */
 import { assert, assertEquals } from "@std/assert";
 import { readRulePage } from "@dmalab/cli";
-import { coverageReport } from "@dmalab/cli/testing";
 import { projectCoverage } from "./coverage.ts";
+import { ruleReport } from "./rule_coverage/rule_report.ts";
+
 Deno.test("the project exercises the rules it is built from, and says which it does not", async () => {
-  const { pages, exits, openRules } = coverageReport(await projectCoverage(), readRulePage);
+  const { pages, exits, openRules } = ruleReport(await projectCoverage(), readRulePage);
   const sum = (of: (page: typeof pages[number]) => number) =>
     pages.reduce((total, page) => total + of(page), 0);
   for (const { page, rules, exercised } of pages) {

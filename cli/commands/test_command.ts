@@ -39,8 +39,7 @@ export const TEST = command({
     "writes the output of the tests to FILE.snap beside the scenario; --snapshot check compares " +
     "with it. --debug opens the first failing test in `dmalab debug`, at the point of failure. " +
     "--failed reruns the tests that failed when they last ran (recorded in .dmalab/failed in the " +
-    "current folder; without a record it is an error). --coverage reports which rules of docs/rules and which error exits (errnos, " +
-    "block statuses, faults, reports, injection points) the passing tests exercise. Exit codes: " +
+    "current folder; without a record it is an error). Exit codes: " +
     "0 success; 1 a test failed, a snapshot differs, or there is no test; 2 a file has errors; " +
     "3 a limit was exceeded.",
   argument: { ...SCENARIOS, count: "any" },
@@ -60,7 +59,7 @@ export const TEST = command({
     "junit-path": text("FILE", "also write a JUnit report to FILE"),
     snapshot: text("WHAT", "check or update the snapshots of the output"),
     report: text("DIR", "also write a page for each file, and an index, to DIR"),
-    coverage: flag("report which rules and error exits the tests exercise"),
+    coverage: flag("report which lines of drivers in C the tests execute"),
     ...VERDICT,
     tree: TREE_FOLDER,
     trace: TRACE_FORM,
@@ -84,7 +83,7 @@ export const TEST = command({
     { line: "test lab.dma --trace json > events.dmatrace.jsonl", doc: "every event as JSON lines" },
     { line: "test --shard 1/3", doc: "the first third of the tests" },
     { line: "test --report out", doc: "pages for a browser, as `dmalab report` writes them" },
-    { line: "test examples --coverage", doc: "list the rules that no test exercises" },
+    { line: "test lab.dma --coverage", doc: "list the lines of C that no test executes" },
   ],
   may: {
     compiles: true,

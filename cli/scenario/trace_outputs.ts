@@ -26,6 +26,8 @@ type ErrorScreen = Pick<Screen, "err">;
 export interface RunListeners {
   readonly onRun: (run: RunStart) => void;
   readonly onEvent: TraceWriter["event"];
+  /** Gets the events of the separate machines of `fork`, `inject each`, `compare` and `race`. */
+  readonly onChildEvent?: TraceWriter["event"];
   readonly onOutcome: TraceWriter["outcome"];
 }
 

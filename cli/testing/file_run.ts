@@ -19,7 +19,7 @@ import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
 import type { RunListeners } from "../scenario/trace_outputs.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
-import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
+import { type LineRecord, linesRunBy } from "./line_coverage.ts";
 
 export interface FileJob
   extends Pick<PrintOptions, "branch" | "lenient" | "limits" | "matches" | "seed" | "trace"> {
@@ -33,7 +33,7 @@ export interface FileJob
   /** The kernel tree that `--tree` names. */
   readonly tree: string | null;
   readonly colour: boolean;
-  /** Whether to record which rules and exits the tests exercise. */
+  /** Whether to record which lines of drivers in C the tests execute. */
   readonly coverage: boolean;
 }
 
@@ -60,7 +60,7 @@ export type FileEvent =
     /** The file's diagnostics as text. */
     readonly problems: string;
     readonly exitCode: ExitCode;
-    readonly coverage: CoverageRecord | null;
+    readonly coverage: LineRecord | null;
   };
 
 export type ListenersOf = (program: Program) => RunListeners;
@@ -96,7 +96,6 @@ export async function runFile(
   onEvent({ kind: "start", file: program.source.name, tests });
   const { outputBytes } = job.limits;
   const trace = new TracePrinter((text) => onEvent({ kind: "trace", text }), paint, outputBytes);
-  const recorder = job.coverage ? new CoverageRecorder(program) : null;
   const observers = listeners?.(program) ?? null;
   let printed: string[] = [];
   let began = performance.now();
@@ -113,22 +112,20 @@ export async function runFile(
       observers?.onRun(start);
       trace.run(start);
     },
-    ...job.trace !== null || recorder !== null
+    ...job.trace !== null || observers !== null
       ? {
         onEvent: (event) => {
-          recorder?.event(event);
           observers?.onEvent(event);
           if (job.trace === "text") trace.print(event);
         },
       }
       : {},
-    ...recorder === null ? {} : { onChildEvent: (event) => recorder.event(event) },
+    ...observers?.onChildEvent === undefined ? {} : { onChildEvent: observers.onChildEvent },
     onLine: (text) => {
       printed.push(text);
       onEvent({ kind: "line", text });
     },
     onOutcome: (outcome) => {
-      recorder?.outcome(outcome);
       observers?.onOutcome(outcome);
       const now = performance.now();
       onEvent({ kind: "outcome", outcome, printed, wallMs: now - began });
@@ -138,6 +135,6 @@ export async function runFile(
     style: diagnosticStyle(paint),
     ...watch === undefined ? {} : { watch },
   });
-  const coverage = recorder?.record(report) ?? null;
+  const coverage = job.coverage ? linesRunBy(program) : null;
   onEvent({ ...end, report, exitCode: codeOf(report), coverage });
 }

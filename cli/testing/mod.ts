@@ -1,6 +1,6 @@
 /** Other workspace members use these exports of `cli/testing`. */
-export { type FileJob, runFile } from "./file_run.ts";
+export { type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 export { readShard, type Shard } from "./run_tests.ts";
 export { changedLines } from "./snapshots.ts";
-export * from "./coverage/mod.ts";
+export * from "./line_coverage.ts";
 export * from "./register_scenarios.ts";

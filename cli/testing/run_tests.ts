@@ -11,7 +11,6 @@ import {
   WRONG,
 } from "../exit_code.ts";
 import { formatCount } from "@dmalab/lang/text";
-import { readRulePage } from "../places.ts";
 import { FileError } from "../files/file_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { SignalWatch } from "../interrupts.ts";
@@ -21,8 +20,7 @@ import { noTestText } from "../scenario/print_run.ts";
 import { errorScreen, type Screen } from "../screen.ts";
 import type { TraceOutputs } from "../scenario/trace_outputs.ts";
 import { beside, writeOrSay } from "../files/write_file.ts";
-import { coverageLines, coverageReport } from "./coverage/report.ts";
-import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
+import { joinLines, lineCoverage, lineCoverageText, type LineRecord } from "./line_coverage.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 import {
   type FailedTest,
@@ -195,8 +193,8 @@ async function runFiles(
   if (missesTests) return exitCode;
   keepFailures(results.files, options, screen);
   if (coverage) {
-    const report = coverageReport(joinRecords(results.records), readRulePage);
-    screen.out(`\n${coverageLines(report).join("\n")}\n`);
+    const files = lineCoverage(joinLines(results.records));
+    screen.out(`\n${lineCoverageText(files).join("\n")}\n`);
   }
   return exitCode;
 }
@@ -260,7 +258,7 @@ class Results {
   readonly reports: RunReport[] = [];
   readonly snapshots: SnapshotProblem[] = [];
   foundSnapshot = false;
-  readonly records: CoverageRecord[] = [];
+  readonly records: LineRecord[] = [];
   readonly files: FileResult[] = [];
   exitCode: ExitCode = HELD;
   foundTest = false;

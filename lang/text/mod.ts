@@ -3,7 +3,7 @@
  *
  * Other workspace members use these exports:
  */
-export { axisLabel, linearAxis, linearPlace, placeText, roundStep } from "./axis.ts";
+export { linearAxis, linearPlace, roundStep } from "./axis.ts";
 export {
   clip,
   firstSentence,

@@ -22,7 +22,7 @@ import {
 } from "./trace_writer.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
 
-export class ChromeJson {
+class ChromeJson {
   #entries = 0;
 
   /** Writes the beginning of the file. */

@@ -1,4 +1,4 @@
-export { ChromeJson, ChromeTraceWriter } from "./chrome_trace.ts";
+export { ChromeTraceWriter } from "./chrome_trace.ts";
 export { keptTraces } from "./recorded_trace.ts";
 export {
   type Placed,

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { readRulePage } from "@dmalab/cli";
-import { coverageLines, CoverageRecorder, coverageReport } from "@dmalab/cli/testing";
+import { lineCoverage, lineCoverageText, linesRunBy } from "@dmalab/cli/testing";
 import { loadText } from "@dmalab/lang";
 import { Session } from "@dmalab/lang/program";
 import { memoryFiles } from "@dmalab/lang/syntax";
@@ -203,9 +202,8 @@ Deno.test("dmalab debug stops at calls inside C, and says their lines", async ()
 
 Deno.test("which lines of C have run, on whichever machine", () => {
   const program = programOf(loaded("branches"));
-  const recorder = new CoverageRecorder(program);
-  const record = recorder.record(runProgramWith(null, program, { only: "tests" }));
-  const { files } = coverageReport(record, readRulePage);
+  runProgramWith(null, program, { only: "tests" });
+  const files = lineCoverage(linesRunBy(program));
   assertEquals(files.map(({ file, open }) => [file.replace(/^.*tests/, "tests"), open]), [
     // Lines that never run: the lines of functions that are never called, and the branches for too
     // large numbers and for the number three.
@@ -213,8 +211,8 @@ Deno.test("which lines of C have run, on whichever machine", () => {
   ]);
   const { lines, run } = files[0]!;
   assertEquals([lines, run], [15, 9]);
-  const text = coverageLines(coverageReport(record, readRulePage)).join("\n");
-  assertStringIncludes(text, "branches.c: 9-10, 18, 24, 30-31\n");
+  const text = lineCoverageText(files).join("\n");
+  assertStringIncludes(text, "branches.c: 9-10, 18, 24, 30-31");
 });
 
 Deno.test("what the compiler says is shown as what we say", () => {

@@ -6,7 +6,6 @@ import {
   type Program,
   runProgramWith,
   type RunReport,
-  type TestOutcome,
 } from "@dmalab/lang/run";
 import { benchPlot, type PlotColours, runBenches } from "@dmalab/lang/program";
 import {
@@ -21,7 +20,6 @@ import {
 import { formatEventText } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
-import type { MachineEvent } from "@dmalab/runtime";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import {
   FileError,
@@ -53,13 +51,13 @@ import {
   startPrinting,
   staticPage,
 } from "@dmalab/cli/presentation";
-import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing";
+import { type LineRecord, linesRunBy } from "@dmalab/cli/testing";
 import { benchText, codeOfBenches, failedBench } from "../engine/bench_verdict.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
 
 /** The options of a report. */
 export interface PageOptions extends Omit<PrintOptions, "trace"> {
-  /** Whether to also record which rules and exits the passing tests exercise. */
+  /** Whether to also record which lines of drivers in C the tests execute. */
   readonly coverage: boolean;
 }
 
@@ -71,7 +69,7 @@ export interface Reported {
    */
   readonly reports: readonly RunReport[];
   /** Null if coverage was not requested. */
-  readonly coverage: CoverageRecord | null;
+  readonly coverage: LineRecord | null;
   /** Whether the page was written: some run matched, and there was no error. */
   readonly isWritten: boolean;
 }
@@ -219,13 +217,7 @@ async function entryRuns(
   const wrong = codeOfProblems(diagnostics);
   if (program === null) return { ...NOTHING, exitCode: wrong };
   const said = new MemoryScreen();
-  const recorder = options.coverage ? new CoverageRecorder(program) : null;
-  const observers = recorder && {
-    onRun: () => {},
-    onEvent: (event: MachineEvent) => recorder.event(event),
-    onOutcome: (outcome: TestOutcome) => recorder.outcome(outcome),
-  };
-  const parts = { ...options, trace: null, observers, watch };
+  const parts = { ...options, trace: null, observers: null, watch };
   const engine = await engineFor(program);
   const report = runProgramWith(engine, program, startPrinting(program, parts, said));
   // The name patterns are left out here. Whether each pattern has found a test can be checked only
@@ -237,7 +229,7 @@ async function entryRuns(
     exitCode: [codeOf(report), codeOfBenches(benches)].reduce(worseExitCode, wrong),
     benches,
     reports: [report],
-    coverage: recorder?.record(report) ?? null,
+    coverage: options.coverage ? linesRunBy(program) : null,
     runs: recorded(program, report, options, watch),
     printed: said.output,
   };

@@ -1,14 +1,9 @@
 /** `dmalab test --report DIR`: a page for each file, and an index that leads to them. */
 import { printable } from "@dmalab/lang/diagnostics";
-import {
-  coverageLines,
-  type CoverageRecord,
-  coverageReport,
-  joinRecords,
-} from "@dmalab/cli/testing";
+import { joinLines, lineCoverage, lineCoverageText, type LineRecord } from "@dmalab/cli/testing";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "@dmalab/cli/exit_code";
-import { doOrSay, makeNamedFolder, readRulePage, withInterrupts, writeOrSay } from "@dmalab/cli";
+import { doOrSay, makeNamedFolder, withInterrupts, writeOrSay } from "@dmalab/cli";
 import { type PageOptions, writeReport } from "./make_report.ts";
 import type { RunReport } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
@@ -25,7 +20,7 @@ export async function writeReports(
   return await withInterrupts(async (watch) => {
     const names = new Set<string>();
     const entries: IndexEntry[] = [];
-    const records: CoverageRecord[] = [];
+    const records: LineRecord[] = [];
     let exitCode: ExitCode = HELD;
     for (const path of paths) {
       if (watch.interrupted()) break;
@@ -41,7 +36,8 @@ export async function writeReports(
       });
       if (made.coverage !== null) records.push(made.coverage);
     }
-    const coverage = coverageLines(coverageReport(joinRecords(records), readRulePage));
+    const files = lineCoverage(joinLines(records));
+    const coverage = files.length === 0 ? [] : lineCoverageText(files);
     const index = { folder, name: "index.html" };
     if (!writeOrSay(index, indexPage(entries, coverage), screen)) return WRONG;
     screen.out(
@@ -64,7 +60,7 @@ function pageName(path: string, taken: Set<string>): string {
 
 /**
  * A row of the index page. This page links to the reports of a suite, files with failures first, and
- * shows rule coverage.
+ * shows the lines of drivers in C that the tests execute.
  */
 interface IndexEntry {
   readonly path: string;
@@ -79,7 +75,7 @@ const STYLE = "table{display:block;overflow-x:auto}td.n{text-align:right}" +
 
 const HEADS = ["file", "outcome", "passed", "failed", "ignored", "assertions", "leaks"];
 
-/** @param coverage Lines about rules and exits, as `dmalab test --coverage` prints them. */
+/** @param coverage Lines as `dmalab test --coverage` prints them; empty without a driver in C. */
 export function indexPage(entries: readonly IndexEntry[], coverage: readonly string[]): string {
   const isBad = ({ report }: IndexEntry) => report === null || failedOf(report) > 0;
   const sorted = [...entries.filter(isBad), ...entries.filter((each) => !isBad(each))];
@@ -93,10 +89,14 @@ export function indexPage(entries: readonly IndexEntry[], coverage: readonly str
 <tbody>
 ${sorted.map(rowOf).join("\n")}
 </tbody>
-</table>
-<h2>Rules and exits that the passing tests exercise</h2>
-<pre tabindex="0">${escapeMarkup(coverage.join("\n"))}</pre>`,
+</table>${coverageSection(coverage)}`,
   });
+}
+
+function coverageSection(lines: readonly string[]): string {
+  if (lines.length === 0) return "";
+  const text = escapeMarkup(lines.join("\n"));
+  return `\n<h2>Lines of C that the tests execute</h2>\n<pre tabindex="0">${text}</pre>`;
 }
 
 function rowOf({ name, path, report }: IndexEntry): string {

@@ -169,12 +169,12 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
 });
 
 Deno.test("the index of reports leads to each, those with failures first, with names as text", () => {
-  const page = indexPage([{ path: "a<b>.dma", name: 'a"b.html', report: null }], ["rules <1>"]);
+  const page = indexPage([{ path: "a<b>.dma", name: 'a"b.html', report: null }], ["lines <1>"]);
   assertStringIncludes(
     page,
     '<a href="a%22b.html">a&lt;b&gt;.dma</a></th><td class="failed">✕ has errors</td>',
   );
-  assertStringIncludes(page, "rules &lt;1&gt;");
+  assertStringIncludes(page, "lines &lt;1&gt;");
 });
 
 Deno.test("a file of a suite in which no test matches has no report, and is no failure", async () => {

@@ -194,7 +194,7 @@ export function findingLine(finding: TraceFinding): string {
   }${rule})`;
 }
 
-export function findingJson(finding: TraceFinding) {
+function findingJson(finding: TraceFinding) {
   const { address, candidates, certainty, device, kind, line, logLine, more, otherLine } = finding;
   const { rule, seconds, text, why } = finding;
   return {

@@ -97,7 +97,7 @@ function flushJson(uses: DeviceUses, name: string) {
 }
 
 /** The flush data of a device, if its unmaps are flushed later; else null. */
-export function flushOf({ flushes }: DeviceUses, name: string): FlushUse | null {
+function flushOf({ flushes }: DeviceUses, name: string): FlushUse | null {
   const use = flushes.isLazy ? flushes.devices.get(name) : undefined;
   return use === undefined || use.windowsUs.count === 0 ? null : use;
 }
@@ -107,7 +107,7 @@ function rate(count: number, seconds: number): number {
 }
 
 /** Formats a rate, to be put after a count; empty if the rate is below one a second. */
-export function rateText(count: number, seconds: number): string {
+function rateText(count: number, seconds: number): string {
   const perSecond = rate(count, seconds);
   return perSecond === 0 ? "" : `, ${perSecond} a second`;
 }
@@ -129,12 +129,12 @@ function countsJson(tallies: ReadonlyMap<string, UseTally>) {
 }
 
 /** Tallies by count, the most frequent first. */
-export function byCount(tallies: ReadonlyMap<string, UseTally>): [string, UseTally][] {
+function byCount(tallies: ReadonlyMap<string, UseTally>): [string, UseTally][] {
   return [...tallies].sort((a, b) => b[1].count - a[1].count);
 }
 
 /** The most important facts about a device. */
-export function headLines(uses: DeviceUses, name: string, seconds: number): string[] {
+function headLines(uses: DeviceUses, name: string, seconds: number): string[] {
   const use = uses.devices.get(name)!;
   return [
     `${formatCount(use.maps, "map")}, ${rate(use.maps, seconds)} a second; ${
@@ -166,7 +166,7 @@ function bouncedLines(use: DeviceUse): string[] {
   ];
 }
 
-export function modeText({ device, mode }: DeviceUse): string {
+function modeText({ device, mode }: DeviceUse): string {
   return device !== null && isUndecided(device) ? UNDECIDED : mode;
 }
 
@@ -257,7 +257,7 @@ function percent(count: number, of: number): string {
 }
 
 /** Formats a time in microseconds. */
-export function duration(us: number): string {
+function duration(us: number): string {
   return formatTimeRounded(NS_PER_US * us);
 }
 

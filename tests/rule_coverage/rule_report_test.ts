@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { readRulePage } from "../../places.ts";
-import { citedRules } from "./recorder.ts";
-import { coverageLines, coverageReport } from "./report.ts";
-import { allExits, allRules, ruleOf } from "./report.ts";
+import { readRulePage } from "@dmalab/cli";
+import { citedRules } from "./rule_recorder.ts";
+import { ruleLines, ruleReport } from "./rule_report.ts";
+import { allExits, allRules, ruleOf } from "./rule_report.ts";
 
 Deno.test("citations are understood in the forms that people write", () => {
   assertEquals(citedRules("refuses it (dma.md 3.3 row 1)"), ["dma.3.3"]);
@@ -50,18 +50,17 @@ Deno.test("exits are errors of calls, block status, faults, reports and injectio
 });
 
 Deno.test("a rule that was decided and cited is exercised once; the rest is listed", () => {
-  const report = coverageReport({
+  const report = ruleReport({
     decided: ["dma.2.1.8", "dma.2.1.3"],
     cited: ["dma.2.1", "nvme.2.6"],
     exits: ["dma_iova_link EIO", "no such exit"],
-    lines: {},
   }, readRulePage);
   const dma = report.pages.find(({ page }) => page === "dma")!;
   assertEquals([dma.decided, dma.cited, dma.exercised], [1, 1, 1]);
   const open = report.openRules.map(({ name }) => name);
   assert(!open.includes("dma.2.1") && !open.includes("nvme.2.6") && open.includes("dma.3.3"));
   assertEquals(report.exits.map(({ reached }) => reached), [1, 0, 0, 0, 0]);
-  const lines = coverageLines(report);
+  const lines = ruleLines(report);
   assert(lines.at(-1)!.startsWith(`rule coverage 2 of ${allRules(readRulePage).length} (`));
   assert(lines.some((line) => line.startsWith("  dma.3.3")));
 });

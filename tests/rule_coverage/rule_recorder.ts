@@ -7,10 +7,10 @@
  * file or in its functions counts if all tests of the file pass. An error exit counts if an event of
  * a passing test shows that the exit was taken.
  */
+import type { ListenersOf } from "@dmalab/cli/testing";
 import type { Program, RunReport, TestOutcome } from "@dmalab/lang/run";
 import { parse } from "@dmalab/lang/syntax";
 import { isReturn, type MachineEvent } from "@dmalab/runtime";
-import type { LinesRun } from "@dmalab/lang/values";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 
 /** `CITATION` finds `dma.md 3.3 row 1`, `rules/nvme.md 2.6`, `dma.3.3`, `block.md 1.3, 1.6`. */
@@ -33,15 +33,13 @@ export function citedRules(text: string): string[] {
 }
 
 /** The exercised rules and exits, as events and texts name them, for any number of files. */
-export interface CoverageRecord {
+export interface RuleRecord {
   readonly decided: readonly string[];
   readonly cited: readonly string[];
   readonly exits: readonly string[];
-  /** For each source file of drivers in C: its executable lines, and the lines that a test executed. */
-  readonly lines: Readonly<Record<string, LinesRun>>;
 }
 
-export class CoverageRecorder {
+export class RuleRecorder {
   readonly #decided = new Set<string>();
   readonly #exits = new Set<string>();
   #pendingDecided = new Set<string>();
@@ -49,7 +47,18 @@ export class CoverageRecorder {
 
   constructor(readonly program: Program) {}
 
-  event(event: MachineEvent): void {
+  /** The listeners of the program's runs. */
+  get listeners(): ReturnType<ListenersOf> {
+    const onEvent = (event: MachineEvent) => this.#event(event);
+    return {
+      onRun: () => {},
+      onEvent,
+      onChildEvent: onEvent,
+      onOutcome: (outcome) => this.#outcome(outcome),
+    };
+  }
+
+  #event(event: MachineEvent): void {
     if (event.why !== null) this.#pendingDecided.add(event.why.rule);
     if (isReturn(event)) {
       const { error } = event.fields;
@@ -81,7 +90,7 @@ export class CoverageRecorder {
   }
 
   /** Called at the end of a test. Rules and exits count only if the test passed. */
-  outcome({ outcome }: TestOutcome): void {
+  #outcome({ outcome }: Pick<TestOutcome, "outcome">): void {
     if (outcome === "passed") {
       for (const rule of this.#pendingDecided) this.#decided.add(rule);
       for (const exit of this.#pendingExits) this.#exits.add(exit);
@@ -90,7 +99,7 @@ export class CoverageRecorder {
     this.#pendingExits = new Set();
   }
 
-  record({ outcomes }: RunReport): CoverageRecord {
+  record({ outcomes }: RunReport): RuleRecord {
     const passed = new Set(
       outcomes.filter(({ outcome }) => outcome === "passed").map(({ name }) => name),
     );
@@ -99,11 +108,6 @@ export class CoverageRecorder {
       decided: [...this.#decided],
       cited: citationsOf(this.program, passed, complete),
       exits: [...this.#exits],
-      lines: joinLines(
-        [...this.program.registry.cModules?.() ?? []].map((module) =>
-          Object.fromEntries(module.linesRun())
-        ),
-      ),
     };
   }
 }
@@ -126,32 +130,13 @@ function citationsOf(
   return [...cited];
 }
 
-export function joinRecords(records: readonly CoverageRecord[]): CoverageRecord {
-  const all = (of: (record: CoverageRecord) => readonly string[]) => [
+export function joinRecords(records: readonly RuleRecord[]): RuleRecord {
+  const all = (of: (record: RuleRecord) => readonly string[]) => [
     ...new Set(records.flatMap(of)),
   ];
   return {
     decided: all(({ decided }) => decided),
     cited: all(({ cited }) => cited),
     exits: all(({ exits }) => exits),
-    lines: joinLines(records.map(({ lines }) => lines)),
   };
-}
-
-/**
- * Merges the line coverage of a source that was compiled for several machines. A line counts if it
- * was executed on one of the machines.
- */
-function joinLines(parts: readonly CoverageRecord["lines"][]): CoverageRecord["lines"] {
-  const ascending = (lines: readonly number[]) => [...new Set(lines)].toSorted((a, b) => a - b);
-  const files = new Set(parts.flatMap((part) => Object.keys(part)));
-  return Object.fromEntries(
-    [...files].toSorted().map((file) => {
-      const own = parts.flatMap((part) => part[file] ?? []);
-      return [file, {
-        all: ascending(own.flatMap(({ all }) => all)),
-        run: ascending(own.flatMap(({ run }) => run)),
-      }];
-    }),
-  );
 }

@@ -1,11 +1,10 @@
-/** Coverage as numbers, and as the table that `dmalab test --coverage` prints. */
-import { maxOf } from "@dmalab/runtime/basics";
-import type { CoverageRecord } from "./recorder.ts";
+/** Coverage of rules and error exits as numbers, and as the printed table. */
+import type { RuleRecord } from "./rule_recorder.ts";
 import { BLK_STS, INJECTION_POINTS, KERNEL_CALLS } from "@dmalab/runtime";
 import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { RULE_PAGES } from "@dmalab/lang/editor";
-import { RulePage } from "../../explain/rule_book.ts";
+import { RulePage } from "@dmalab/cli";
 
 /**
  * Pages of docs/rules without rules. They contain measurements, names of functions, defects, the
@@ -90,25 +89,12 @@ export function allExits(): Exit[] {
   ];
 }
 
-export interface CoverageReport {
+export interface RuleReport {
   readonly pages: readonly PageCoverage[];
   readonly exits: readonly ExitCoverage[];
   /** Rules that decided no event and are cited by no passing test. */
   readonly openRules: readonly Rule[];
   readonly openExits: readonly Exit[];
-  /** Line coverage of drivers in C. */
-  readonly files: readonly FileCoverage[];
-}
-
-/**
- * Line coverage of a C source: the number of executable lines, the number of executed lines, and
- * the lines that were not executed.
- */
-export interface FileCoverage {
-  readonly file: string;
-  readonly lines: number;
-  readonly run: number;
-  readonly open: readonly number[];
 }
 
 /** Rule counts of a page. A rule that was decided and cited counts in both numbers. */
@@ -127,10 +113,10 @@ export interface ExitCoverage {
 }
 
 /** Compares a record with all rules and all error exits. */
-export function coverageReport(
-  record: CoverageRecord,
+export function ruleReport(
+  record: RuleRecord,
   readPage: (name: string) => string,
-): CoverageReport {
+): RuleReport {
   const rules = allRules(readPage);
   const byName = new Map(rules.map((rule) => [rule.name, rule]));
   const rulesIn = (names: readonly string[]) =>
@@ -157,18 +143,12 @@ export function coverageReport(
     })),
     openRules: rules.filter((rule) => !decided.has(rule) && !cited.has(rule)),
     openExits: exits.filter(({ name }) => !reached.has(name)),
-    files: Object.entries(record.lines).map(([file, { all, run }]) => ({
-      file,
-      lines: all.length,
-      run: run.length,
-      open: all.filter((line) => !run.includes(line)),
-    })),
   };
 }
 
 /** The printed report: the table, the numbers, and the rules and exits that are not covered. */
-export function coverageLines(report: CoverageReport): string[] {
-  const { pages, exits, files, openRules, openExits } = report;
+export function ruleLines(report: RuleReport): string[] {
+  const { pages, exits, openRules, openExits } = report;
   const sum = <T>(rows: readonly T[], of: (row: T) => number) =>
     rows.reduce((total, row) => total + of(row), 0);
   const rules = sum(pages, (page) => page.rules);
@@ -189,7 +169,6 @@ export function coverageLines(report: CoverageReport): string[] {
       }`
     ),
     "",
-    ...linesOfC(files),
     ...openRules.length === 0 ? [] : [
       "rules not covered:",
       ...openRules.map(({ name, title }) => `  ${name.padEnd(8)} ${title}`),
@@ -205,48 +184,6 @@ export function coverageLines(report: CoverageReport): string[] {
   ];
 }
 
-/** The table of line coverage of drivers in C; empty without such drivers. */
-function linesOfC(files: readonly FileCoverage[]): string[] {
-  if (files.length === 0) return [];
-  const open = files.filter((row) => row.open.length > 0);
-  const width = maxOf(files.map(({ file }) => file.length), 23);
-  return [
-    `lines of C  ${" ".repeat(width - 10)} lines      run`,
-    ...files.map((row) =>
-      `  ${row.file.padEnd(width)} ${cell(row.lines, 5)} ${cell(row.run, 8)}  ${
-        percent(row.run, row.lines)
-      }`
-    ),
-    "",
-    ...open.length === 0 ? [] : [
-      "lines of C not executed:",
-      ...open.map(({ file, open }) => `  ${file}: ${spans(open)}`),
-      "",
-    ],
-  ];
-}
-
-/** Line numbers as text, with consecutive ones joined: `3, 7-9`. */
-function spans(lines: readonly number[]): string {
-  const parts: { first: number; last: number }[] = [];
-  for (const line of lines) {
-    const part = parts.at(-1);
-    if (part?.last === line - 1) part.last = line;
-    else parts.push({ first: line, last: line });
-  }
-  return parts.map(({ first, last }) => first === last ? `${first}` : `${first}-${last}`).join(
-    ", ",
-  );
-}
-
-function cell(value: number, width: number): string {
-  return String(value).padStart(width);
-}
-
-function percent(part: number, whole: number): string {
-  return `${(whole === 0 ? 100 : part / whole * 100).toFixed(1)} %`;
-}
-
 /** Joins names into lines of readable length. */
 function wrapped(names: readonly string[]): string[] {
   const lines: string[] = [];
@@ -256,4 +193,12 @@ function wrapped(names: readonly string[]): string[] {
     else lines[lines.length - 1] = `${last}, ${name}`;
   }
   return lines;
+}
+
+function cell(value: number, width: number): string {
+  return String(value).padStart(width);
+}
+
+function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 100 : part / whole * 100).toFixed(1)} %`;
 }
