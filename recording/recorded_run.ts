@@ -65,7 +65,6 @@ export interface ScriptFrame extends StartedStatement {
 export interface KernelFrame {
   /** The event of the call of this function. */
   readonly seq: number;
-  /** Its name. */
   readonly name: string;
 }
 

@@ -175,7 +175,6 @@ export class ArmedInjection {
   seen = 0;
   /** Number of hits that failed. */
   fired = 0;
-  /** Its error. */
   readonly error: InjectedError;
 
   /**

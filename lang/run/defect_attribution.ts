@@ -18,7 +18,6 @@ export interface TestRunResult {
   readonly failure: Failure | null;
   /** Null when no machine could be built. */
   readonly machine: TestMachine | null;
-  /** Its leaks. */
   readonly leaks: readonly TestLeak[];
 }
 

@@ -32,7 +32,6 @@ export type BlockOp =
 export interface BioVec {
   /** Its first byte. */
   readonly phys: PhysAddr;
-  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 

@@ -24,7 +24,6 @@ export const SCATTER_ENTRY_BYTES: Bytes = 32;
 export interface ScatterSegment {
   /** Its first byte. */
   readonly phys: PhysAddr;
-  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 
@@ -32,7 +31,6 @@ export interface ScatterSegment {
 export interface ScatterOutput {
   /** Its first byte. */
   readonly dma: DmaAddr;
-  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 

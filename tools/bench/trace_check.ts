@@ -1,16 +1,10 @@
-/**
- * Speed of reading and checking a long trace. Each stage is measured separately, and the whole is
- * compared with an earlier commit.
- */
+/** Speed of reading and checking a long trace: each stage separately, and the whole command. */
 import { LineBuffer, loadLogReader, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { PROJECT } from "../project.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
 import { type BenchResult, median, medianOf } from "@dmalab/cli/bench";
 import { secondsOf } from "./cpu_time.ts";
-import { OtherCommit } from "./other_commit.ts";
 import { writeCleanTrace, writeRealTrace } from "./trace_files.ts";
 
 // Loaded before the measurements, so that log lines are read at once.
@@ -63,35 +57,25 @@ function eachLine(bytes: Uint8Array, take: (line: TraceLine, number: number) => 
   new LineBuffer(bytes.length).push(bytes).each(line, () => take(line, ++number));
 }
 
-/** The last commit in which the reader made a string of each line, and read each file twice. */
-const BY_STRINGS = "7fcfebf9";
 const WHOLE_ROUNDS = 9;
-/** Paths of the command in different commits, the current one first. */
-const ENTRIES = ["bin/main.ts", "cli/main.ts"];
 
-/** Measures the processor time of whole runs, alternately with whole runs of an earlier commit. */
+/** Measures the processor time of whole runs of the command. */
 function whole(name: string, doc: string, write: (path: string) => void): Benchmark {
   return {
     name: `trace.check.${name}`,
-    doc: `${doc}, a million lines: the whole command, against commit ${BY_STRINGS}`,
+    doc: `${doc}, a million lines: the whole command`,
     run(): readonly BenchResult[] {
-      using commit = new OtherCommit(BY_STRINGS);
       using folder = new TempFolder();
       const path = folder.at("trace.txt");
       write(path);
-      const [now, ratios]: [number[], number[]] = [[], []];
-      for (let round = -1; round < WHOLE_ROUNDS; round++) {
-        const [took, tookBefore] = [checkSeconds(PROJECT, path), checkSeconds(commit.folder, path)];
-        if (round < 0) continue;
-        now.push(took);
-        ratios.push(took / tookBefore);
-      }
-      const result = (part: string, seconds: number, ratio: number) =>
-        benchResult(`trace.check.${name}${part}`, seconds, "s", ratio, BY_STRINGS);
+      checkSeconds(path);
+      const seconds = Array.from({ length: WHOLE_ROUNDS }, () => checkSeconds(path));
+      const result = (part: string, value: number) =>
+        benchResult(`trace.check.${name}${part}`, value, "s");
       return [
-        result("", median(now), median(ratios)),
-        result(".least", Math.min(...now), Math.min(...ratios)),
-        result(".most", Math.max(...now), Math.max(...ratios)),
+        result("", median(seconds)),
+        result(".least", Math.min(...seconds)),
+        result(".most", Math.max(...seconds)),
       ];
     },
   };
@@ -101,27 +85,27 @@ function whole(name: string, doc: string, write: (path: string) => void): Benchm
  * Processor time of all threads of `dmalab trace check`, in seconds. The shell that starts the command
  * measures it.
  *
- * @throws {Error} When the commit has no such command, or the command cannot read the file.
+ * @throws {Error} When the command cannot read the file.
  */
-function checkSeconds(project: string, path: string): number {
+function checkSeconds(path: string): number {
   const command = [
     Deno.execPath(),
     "run",
     "-A",
     "--no-check",
-    ENTRIES.find((entry) => existsSync(join(project, entry)))!,
+    "bin/main.ts",
     "trace",
     "check",
     path,
   ];
   const { code, stdout } = new Deno.Command("sh", {
     args: ["-c", '"$@" > /dev/null; code=$?; times; exit $code', "sh", ...command],
-    cwd: project,
+    cwd: PROJECT,
     stdout: "piped",
     stderr: "null",
   }).outputSync();
   // Exit code 0 or 1: without or with findings.
-  if (code > 1) throw new Error(`trace check ends with ${code} in ${project}`);
+  if (code > 1) throw new Error(`trace check ends with ${code}`);
   const [, ofChildren = ""] = new TextDecoder().decode(stdout).trim().split("\n");
   const times = ofChildren.matchAll(/(\d+)m(\d+\.\d+)s/g);
   return [...times].reduce(
