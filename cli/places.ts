@@ -1,6 +1,6 @@
 /**
- * The places of files other than code: next to the sources in a checkout, next to the bundle in the
- * package.
+ * The places of files other than code: next to the folders of the sources in a checkout,
+ * next to the folder of the bundle in the package.
  *
  * `tools/package/build_package.ts` lays out the package in the same way.
  */
@@ -8,14 +8,14 @@ import { fileURLToPath } from "node:url";
 import { host } from "./host.ts";
 import { VERSION } from "./package_version.ts";
 
-/** True in the package: its bundle is JavaScript, and all its files are in the package's folder. */
+/** True in the package: its bundle is JavaScript, in the folder `lib` of the package. */
 const IS_PACKAGE = import.meta.url.endsWith(".js");
 
 /**
  * Folder of files that checkout and package both have: `docs/`, `examples/`, `extensions/c_drivers/include/`,
  * `extensions/c_drivers/compiler/compiler/`, `LICENSE`.
  */
-const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
+const ROOT = new URL("../", import.meta.url);
 
 /**
  * Identifies this program by its version; in a checkout also by the time of the newest source in
@@ -59,7 +59,7 @@ export const DOCS: string = fileURLToPath(new URL("docs", ROOT));
 export const EXAMPLES: string = fileURLToPath(new URL("examples", ROOT));
 
 /** The HTML page that reports are inserted into. In a checkout `deno task web` builds it. */
-export const REPORT_PAGE = new URL(IS_PACKAGE ? "report.html" : "dist/web/report.html", ROOT);
+export const REPORT_PAGE = new URL(IS_PACKAGE ? "lib/report.html" : "dist/web/report.html", ROOT);
 
 /** The text of a page of `docs/rules/`, by its name without the ending. */
 export function readRulePage(name: string): string {
@@ -166,4 +166,4 @@ function readFolders(root: URL, folders: readonly string[]): Readonly<Record<str
   return texts;
 }
 
-export const JOB_WORKER = new URL(IS_PACKAGE ? "worker.js" : "bin/worker.ts", ROOT);
+export const JOB_WORKER = new URL(IS_PACKAGE ? "lib/worker.js" : "bin/worker.ts", ROOT);

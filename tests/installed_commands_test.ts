@@ -144,7 +144,7 @@ Deno.test("every command works as installed, in a clean environment and in that 
       for (const [name, [line, code, output]] of Object.entries(LINES)) {
         await t.step(`${name}, ${isClean ? "clean" : "desktop"}`, () => {
           const start = `${ownCaches()} exec env -i PATH="$PATH" DENO_DIR="$DENO_DIR"`;
-          const bin = `node '${join(dist, "bin.js")}'`;
+          const bin = `node '${join(dist, "lib/bin.js")}'`;
           const outcome = shell(base, work, `${start} ${asWords(variables)} ${bin} ${line}`);
           assertEquals(outcome.code, code, outcome.output);
           assertMatch(outcome.output, output);

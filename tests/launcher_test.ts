@@ -40,7 +40,7 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     const node = new TextDecoder().decode(
       new Deno.Command("sh", { args: ["-c", "command -v node"] }).outputSync().stdout,
     ).trim();
-    for (const [name, path] of [["node", node], ["dmalab", join(dist, "bin.js")]] as const) {
+    for (const [name, path] of [["node", node], ["dmalab", join(dist, "lib/bin.js")]] as const) {
       Deno.symlinkSync(path, join(base, "bin", name));
     }
     const work = join(base, "work");
@@ -59,21 +59,21 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     write("work/uses.dma", 'use "../lib.dma"\ntest "uses" { assert ONE == 1 }\n');
 
     await t.step("npm's installation has the shell start the command", () => {
-      const first = () => Deno.readTextFileSync(join(dist, "bin.js")).split("\n")[0];
+      const first = () => Deno.readTextFileSync(join(dist, "lib/bin.js")).split("\n")[0];
       assertEquals(first(), "#!/usr/bin/env node");
       // The installation leaves a linked folder as it is, because the folder may be packed again,
       // for other systems.
       const linked = join(base, "linked");
-      Deno.mkdirSync(linked);
-      for (const name of ["bin.js", "package.json", "postinstall.js"]) {
+      Deno.mkdirSync(join(linked, "lib"), { recursive: true });
+      for (const name of ["lib/bin.js", "package.json", "lib/postinstall.js"]) {
         Deno.copyFileSync(join(dist, name), join(linked, name));
       }
-      assertEquals(sh(`node '${join(linked, "postinstall.js")}'`), { code: 0, output: "" });
+      assertEquals(sh(`node '${join(linked, "lib/postinstall.js")}'`), { code: 0, output: "" });
       assertEquals(
-        Deno.readTextFileSync(join(linked, "bin.js")),
-        Deno.readTextFileSync(join(dist, "bin.js")),
+        Deno.readTextFileSync(join(linked, "lib/bin.js")),
+        Deno.readTextFileSync(join(dist, "lib/bin.js")),
       );
-      assertEquals(sh(`node '${join(dist, "postinstall.js")}'`), { code: 0, output: "" });
+      assertEquals(sh(`node '${join(dist, "lib/postinstall.js")}'`), { code: 0, output: "" });
       assertEquals(first(), "#!/bin/sh");
       const traced = sh(`sh -x "$(command -v dmalab)" run good.dma`);
       assertEquals(traced.code, 0, traced.output);
@@ -179,7 +179,7 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       assertStringIncludes(dap.output, `listening on 127.0.0.1:${port}`);
     });
 
-    const byNode = `node '${join(dist, "bin.js")}'`;
+    const byNode = `node '${join(dist, "lib/bin.js")}'`;
     for (
       const [signal, code, command] of [
         ["INT", 130, "dmalab"],
@@ -209,7 +209,7 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
           await using pty = new Pty(work, { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` });
           await pty.see(/\$ /);
           await pty.press(
-            `stty cols 80; ${command} repl ${PATIENT.replaceAll("=", " ")}\n`,
+            `stty cols 80; ${command} repl ${PATIENT}\n`,
             PROMPT,
           );
           await pty.press("while true { }\n");

@@ -25,7 +25,9 @@ Deno.test("the library runs on Node 22 and on Deno, and changes none of the lang
   const node = nodeRelease(22);
   const dist = builtPackage();
   const hosts = { node: [node], deno: [Deno.execPath(), "run", "--no-prompt", "-R"] } as const;
-  const modules = ["mod.js", "recording.js"].map((name) => pathToFileURL(join(dist, name)).href);
+  const modules = ["lib/mod.js", "lib/recording.js"].map((name) =>
+    pathToFileURL(join(dist, name)).href
+  );
   for (const [name, [command, ...args]] of Object.entries(hosts)) {
     await t.step(`${name}: no global, no prototype`, () => {
       assertEquals(JSON.parse(run(command, [...args, LOOKS, ...modules])), []);

@@ -189,7 +189,7 @@ Deno.test("a folder made by the package works, and tests of node --test too (doc
       const found = /^FAILED \| 0 passed \| 1 failed \| 2 assertions \| 1 unexpected report$/m;
       assertMatch(shell(base, base, `${ownCaches()} dmalab run map.dma`).output, found);
       // The compiled driver is kept, so no compiler is needed.
-      const kept = `${ownCaches()} deno run -R -W --allow-env dist/run.js map.dma`;
+      const kept = `${ownCaches()} deno run -R -W --allow-env dist/lib/run.js map.dma`;
       assertMatch(shell(base, base, kept).output, found);
     });
 
@@ -240,5 +240,5 @@ function installAsNpm(dist: string, project: string): void {
   const { success } = new Deno.Command("cp", { args: ["-r", dist, join(modules, "dmalab")] })
     .outputSync();
   assert(success);
-  Deno.symlinkSync("../dmalab/bin.js", join(modules, ".bin/dmalab"));
+  Deno.symlinkSync("../dmalab/lib/bin.js", join(modules, ".bin/dmalab"));
 }

@@ -92,7 +92,7 @@ export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 /** Installs the command with Deno, into the `bin` of the base folder. */
 export function installByDeno(base: string): void {
   const install =
-    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,XDG_RUNTIME_DIR,HOME,DMALAB_TREE,VISUAL,EDITOR,INIT_CWD,SLURM_ARRAY_TASK_ID,JOB_COMPLETION_INDEX,CI_NODE_INDEX,PARALLEL_SEQ --unstable-lazy-dynamic-imports -n dmalab ./dist/main.js";
+    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,XDG_RUNTIME_DIR,HOME,DMALAB_TREE,VISUAL,EDITOR,INIT_CWD,SLURM_ARRAY_TASK_ID,JOB_COMPLETION_INDEX,CI_NODE_INDEX,PARALLEL_SEQ --unstable-lazy-dynamic-imports -n dmalab ./dist/lib/main.js";
   assertEquals(shell(base, base, install).code, 0);
 }
 
@@ -110,7 +110,7 @@ export class Rooms {
   readonly base = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
 
   /** The command line of `dmalab init`, which creates a project folder. */
-  readonly init = `'${Deno.execPath()}' run -R -W '${join(builtPackage(), "main.js")}' init`;
+  readonly init = `'${Deno.execPath()}' run -R -W '${join(builtPackage(), "lib/main.js")}' init`;
 
   constructor() {
     Deno.mkdirSync(this.at("bin"));

@@ -48,7 +48,7 @@ Deno.test("the package carries what it needs, and works without this project (do
     await t.step("exports what the library does", async () => {
       const modules = { mod: library, recording: recordingLibrary, scenarios };
       for (const [name, module] of Object.entries(modules)) {
-        const built = await import(pathToFileURL(join(dist, `${name}.js`)).href);
+        const built = await import(pathToFileURL(join(dist, `lib/${name}.js`)).href);
         assertEquals(Object.keys(built), Object.keys(module), name);
         assert(Object.keys(built).length > 0, name);
       }
@@ -81,11 +81,21 @@ Deno.test("the package carries what it needs, and works without this project (do
     await t.step(
       "runs on Deno, and what Node starts names the Deno that it was tested with",
       () => {
-        assertMatch(shell(base, base, "deno run -R dist/main.js run two.dma").output, TWO_PASSES);
+        assertMatch(
+          shell(base, base, "deno run -R dist/lib/main.js run two.dma").output,
+          TWO_PASSES,
+        );
         const { dependencies } = JSON.parse(Deno.readTextFileSync(join(dist, "package.json")));
         assertEquals(dependencies, { deno: DENO_VERSION });
       },
     );
+
+    await t.step("has its code below one folder", () => {
+      const names = [...Deno.readDirSync(dist)].map(({ name }) => name).toSorted();
+      const documents = ["CHANGELOG.md", "LICENSE", "README.md", "THIRD-PARTY-LICENSES"];
+      const folders = ["docs", "examples", "extensions", "lib"];
+      assertEquals(names, [...documents, ...folders, "package.json"].toSorted());
+    });
 
     await t.step("exports no file that it does not name", () => {
       const { exports } = JSON.parse(Deno.readTextFileSync(join(dist, "package.json")));

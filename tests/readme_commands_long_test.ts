@@ -82,7 +82,7 @@ Deno.test("the README's commands work in its order, with Node and npm alone", as
       const said = new TextDecoder().decode(stdout);
       assertEquals(code, 0, said + new TextDecoder().decode(stderr));
       if (/^dmalab run|task demo/.test(line)) assertMatch(said, /^ok \| 1 passed \| 0 failed/m);
-      if (/task package/.test(line)) assert(Deno.statSync(join(clone, "dist/bin.js")).isFile);
+      if (/task package/.test(line)) assert(Deno.statSync(join(clone, "dist/lib/bin.js")).isFile);
     });
   }
 });

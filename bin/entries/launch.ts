@@ -21,11 +21,13 @@ import {
   V8_OPTION,
 } from "@dmalab/cli/extend";
 
-const OWN = dirname(fileURLToPath(import.meta.url));
+const LIB = dirname(fileURLToPath(import.meta.url));
+/** The folder of the package. */
+const OWN = dirname(LIB);
 const CANNOT_START = 2;
 /** The permissions of the commands, written when the package was built. */
 const PERMISSIONS: Permissions = JSON.parse(
-  readFileSync(join(OWN, "permissions.json"), "utf8"),
+  readFileSync(join(LIB, "permissions.json"), "utf8"),
 );
 
 /** The executable of the package `deno`; null if the package has none for this platform. */
@@ -76,7 +78,7 @@ function start(deno: string, options: readonly string[]): void {
   const stops = PERMISSIONS[words[0] ?? ""]?.edits && process.platform !== "win32";
   const child = spawn(
     deno,
-    ["run", ...denoOptions(OWN), ...options, ...flags, join(OWN, "main.js"), ...words],
+    ["run", ...denoOptions(OWN), ...options, ...flags, join(LIB, "main.js"), ...words],
     {
       env: { ...env, DENO_NO_UPDATE_CHECK: "1", [GIVEN_PERMISSIONS]: added.join("\n") },
       stdio: ["inherit", "inherit", "inherit", ...stops ? ["ipc" as const] : []],

@@ -8,14 +8,14 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const SHELL = "/bin/sh";
-const OWN = dirname(fileURLToPath(import.meta.url));
-const BIN = join(OWN, "bin.js");
+const LIB = dirname(fileURLToPath(import.meta.url));
+const BIN = join(LIB, "bin.js");
 const DRAFT = `${BIN}.draft`;
 /**
  * A linked folder, such as `dist` of a checkout, may be packed again. Therefore its `bin.js`, which
  * must be usable on all systems, is not changed.
  */
-const isUnpacked = basename(dirname(OWN)) === "node_modules";
+const isUnpacked = basename(dirname(dirname(LIB))) === "node_modules";
 
 if (process.platform !== "win32" && isUnpacked && existsSync(SHELL)) {
   try {

@@ -15,8 +15,8 @@ type Programs = Readonly<Record<Program, string>>;
 function allPrograms(): Programs {
   const folder = builtPackage();
   return {
-    command: join(folder, "main.js"),
-    runner: join(folder, "run.js"),
+    command: join(folder, "lib/main.js"),
+    runner: join(folder, "lib/run.js"),
     replay: join(ROOT, "tests/conformance/main.ts"),
   };
 }

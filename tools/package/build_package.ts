@@ -3,8 +3,8 @@
  *
  * Deno runs TypeScript from a checkout but not from inside `node_modules`. Therefore the package contains bundles. The
  * runner is a separate bundle, because each further file adds time to every start of a scenario. A part that only some
- * scenarios need is loaded on demand. The command is `bin.js`. If a shell starts `bin.js`, it runs `launch.sh`; if Node
- * starts it, it runs `launch.js`.
+ * scenarios need is loaded on demand. The command is `lib/bin.js`. If a shell starts it, it runs `launch.sh`; if Node
+ * starts it, it runs `launch.js`. Code and types are in `lib/`, so that a reader of the folder sees the manual.
  */
 import { cpSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -64,11 +64,17 @@ const AS_THEY_ARE = [
 /** Pages about the sources. The package does not have these pages. */
 const NOT_COPIED = "docs/dev";
 
-/** The folder of the declarations. */
+/** The folder of the code, and the folder of the declarations in it. */
+const LIB = "lib";
 const TYPES = "types";
 
+/** The path of an entry's declarations, from the folder of the code. */
 function typesOf(entry: keyof typeof LIBRARY): string {
   return `./${TYPES}/${LIBRARY[entry].replace(/\.ts$/, ".d.ts")}`;
+}
+
+function exported(entry: keyof typeof LIBRARY) {
+  return { types: `./${LIB}/${typesOf(entry).slice(2)}`, default: `./${LIB}/${entry}.js` };
 }
 
 const PACKAGE_JSON = {
@@ -79,16 +85,16 @@ const PACKAGE_JSON = {
   license: "MIT",
   type: "module",
   engines: { node: ">=20" },
-  bin: { dmalab: "bin.js" },
+  bin: { dmalab: `${LIB}/bin.js` },
   // Node runs no module in a folder with a backslash in its name. The installation must not fail there.
-  scripts: { postinstall: "node postinstall.js || exit 0" },
+  scripts: { postinstall: `node ${LIB}/postinstall.js || exit 0` },
   dependencies: { deno: DENO_VERSION },
   exports: {
-    ".": { types: typesOf("mod"), default: "./mod.js" },
-    "./recording": { types: typesOf("recording"), default: "./recording.js" },
-    "./test": { types: typesOf("scenarios"), default: "./scenarios.js" },
-    "./run": "./run.js",
-    "./*.dma": "./run.js",
+    ".": exported("mod"),
+    "./recording": exported("recording"),
+    "./test": exported("scenarios"),
+    "./run": `./${LIB}/run.js`,
+    "./*.dma": `./${LIB}/run.js`,
   },
 };
 
@@ -110,10 +116,12 @@ export function buildPackage(folder: string, withTypes = true): string | null {
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
   );
   using sources = new SourceCopy([...BUNDLES.flat(), REPORT_PLAN.entry]);
+  const lib = join(folder, LIB);
+  Deno.mkdirSync(lib);
   const made = [
-    bundle(BUNDLES, sources, folder),
+    bundle(BUNDLES, sources, lib),
     writeLicences(BUNDLES.flat(), folder),
-    ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
+    ...withTypes ? [declare(Object.values(LIBRARY), join(lib, TYPES))] : [],
   ];
   const problem = made.find((each) => each !== null);
   if (problem !== undefined) return `The package cannot be built: ${problem}`;
@@ -130,20 +138,20 @@ export function buildPackage(folder: string, withTypes = true): string | null {
       filter: (each) => relative(PROJECT, each) !== NOT_COPIED,
     });
   }
-  Deno.writeTextFileSync(join(folder, "permissions.json"), `${JSON.stringify(PERMISSIONS)}\n`);
-  Deno.writeTextFileSync(join(folder, "report.html"), buildPageFrom(sources, REPORT_PLAN));
+  Deno.writeTextFileSync(join(lib, "permissions.json"), `${JSON.stringify(PERMISSIONS)}\n`);
+  Deno.writeTextFileSync(join(lib, "report.html"), buildPageFrom(sources, REPORT_PLAN));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
       // If a program imports the file by its path, not through package.json, the first line of the
       // file leads to the types.
-      prepend(join(folder, `${entry}.js`), `// @ts-self-types="${typesOf(entry)}"`);
+      prepend(join(lib, `${entry}.js`), `// @ts-self-types="${typesOf(entry)}"`);
     }
   }
-  leaveOutOfCoverage(folder);
+  leaveOutOfCoverage(lib);
   const bin = join(folder, PACKAGE_JSON.bin.dmalab);
   Deno.writeTextFileSync(bin, BIN_TEXT);
   if (Deno.build.os !== "windows") Deno.chmodSync(bin, 0o755);
-  Deno.writeTextFileSync(join(folder, "launch.sh"), shellLauncher(PERMISSIONS, VERSION));
+  Deno.writeTextFileSync(join(lib, "launch.sh"), shellLauncher(PERMISSIONS, VERSION));
   return null;
 }
 

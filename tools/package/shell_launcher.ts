@@ -21,10 +21,10 @@ import {
 /**
  * `bin.js`, for Node or for a shell: the first line decides which of them runs the file. In JavaScript the second line is a
  * string and a comment. In a shell the second line ends the script, so that no further line is read. `command -p` runs the
- * system's `readlink`, whatever the PATH contains. A system without `readlink -f` leaves all lines to Node.
+ * system's `readlink`, whatever the PATH contains. `own` is the package's folder, in which this file is `lib/bin.js`. A system without `readlink -f` leaves all lines to Node.
  */
 export const BIN_TEXT = `#!/usr/bin/env node
-":" //; own=$(command -p readlink -f -- "$0" 2> /dev/null) && own=\${own%/*} && [ -r "$own/launch.sh" ] && . "$own/launch.sh"; exec node "$0" "$@"
+":" //; own=$(command -p readlink -f -- "$0" 2> /dev/null) && own=\${own%/*/*} && [ -r "$own/lib/launch.sh" ] && . "$own/lib/launch.sh"; exec node "$0" "$@"
 import "./launch.js";
 `;
 
@@ -90,7 +90,7 @@ export function shellLauncher(permissions: Permissions, version: string): string
     PATH_OPTIONS: optionsWithPaths(permissions).map((option) => `${option} | ${option}=*`)
       .join(" | "),
     STARTS: names
-      .map((name) => `  ${name}) set -- ${flagsOf(name, permissions)} "$own/main.js" "$@" ;;`)
+      .map((name) => `  ${name}) set -- ${flagsOf(name, permissions)} "$own/lib/main.js" "$@" ;;`)
       .join("\n"),
     VERSION: version,
     WITH_CACHE: having(({ caches, compiles }) => caches || compiles),

@@ -41,16 +41,16 @@ class Installed {
       `printf '%s\\n' "$@" "$DMALAB_PERMISSIONS$NODE_OPTIONS"`,
     );
     folder.write(`lab/${modules}/deno/package.json`, "{}");
-    folder.write(`lab/${modules}/dmalab/bin.js`, BIN_TEXT.replace(/^#!.*/, "#!/bin/sh"));
-    folder.write(`lab/${modules}/dmalab/launch.sh`, shellLauncher(PERMISSIONS, VERSION));
-    Deno.chmodSync(`${this.own}/bin.js`, 0o755);
+    folder.write(`lab/${modules}/dmalab/lib/bin.js`, BIN_TEXT.replace(/^#!.*/, "#!/bin/sh"));
+    folder.write(`lab/${modules}/dmalab/lib/launch.sh`, shellLauncher(PERMISSIONS, VERSION));
+    Deno.chmodSync(`${this.own}/lib/bin.js`, 0o755);
     folder.write("home/.cache/x", "");
     folder.write("there/x.dma", "");
     folder.write("linked/.cache/x", "");
     Deno.symlinkSync(folder.at("there"), folder.at("linked/.cache/dmalab"));
     folder.write("work/x.dma", "");
     Deno.mkdirSync(`${this.modules}/.bin`);
-    Deno.symlinkSync("../dmalab/bin.js", `${this.modules}/.bin/dmalab`);
+    Deno.symlinkSync("../dmalab/lib/bin.js", `${this.modules}/.bin/dmalab`);
     Deno.symlinkSync(folder.at("there"), folder.at("work/link"));
   }
 
@@ -76,7 +76,7 @@ class Installed {
       const env = { ...this.env, ...more };
       const { flags } = permissionsOf(PERMISSIONS, words, this.own, this.deno, env);
       const options = [...denoOptions(this.own), V8_OPTION, ...flags];
-      return ["run", ...options, `${this.own}/main.js`, ...words, ""];
+      return ["run", ...options, `${this.own}/lib/main.js`, ...words, ""];
     } finally {
       Deno.chdir(before);
     }
@@ -193,7 +193,7 @@ Deno.test({
       const { stdout } = new Deno.Command("script", {
         args: ["-qec", line, "/dev/null"],
         clearEnv: true,
-        env: { ...installed.env, DMALAB: `${installed.own}/bin.js`, SHELL: "/bin/sh" },
+        env: { ...installed.env, DMALAB: `${installed.own}/lib/bin.js`, SHELL: "/bin/sh" },
       }).outputSync();
       return new TextDecoder().decode(stdout).split("\r\n")[0];
     };
@@ -216,7 +216,7 @@ Deno.test("the version is printed without Deno", () => {
     assertEquals(installed.start([word]), [`dmalab ${VERSION}`]);
   }
   const closed = new Deno.Command("sh", {
-    args: ["-c", '"$0" --version >&-', `${installed.own}/bin.js`],
+    args: ["-c", '"$0" --version >&-', `${installed.own}/lib/bin.js`],
     env: installed.env,
   }).outputSync();
   assertEquals(new TextDecoder().decode(closed.stderr).includes("printf"), false);

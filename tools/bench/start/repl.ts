@@ -86,7 +86,7 @@ function pair(
         using folder = new TempFolder();
         const problem = buildPackage(folder.path, false);
         if (problem !== null) throw new Error(problem);
-        return await measure(name, folder.path, "main.js", denoOptions(folder.path));
+        return await measure(name, folder.path, "lib/main.js", denoOptions(folder.path));
       },
     },
     {
