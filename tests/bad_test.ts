@@ -2,7 +2,7 @@
  * Scripts with mistakes, and the exact output for each.
  *
  * Each `tests/bad/NAME.dma` has a `NAME.txt`. It contains all diagnostics about the file before it is run. If the file may be
- * run, it also contains the failure that ends the run. `deno test -A tests/bad_test.ts -- --update` writes the texts again;
+ * run, it also contains the failure that ends the run. `deno task script repin tests/bad_test.ts` writes the texts again;
  * read them afterwards.
  */
 import { assert, assertEquals } from "@std/assert";

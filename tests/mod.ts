@@ -6,3 +6,4 @@ export { dmalab, programWords, runProgram } from "./dmalab_program.ts";
 export { scenariosBelow } from "./examples.ts";
 export { hasPty } from "./pty.ts";
 export { filesBelow, ROOT } from "./source_text.ts";
+export { testTranscripts } from "./transcript_files.ts";

@@ -1,6 +1,7 @@
 /**
  * `deno task script repin FILE…`: runs tests. If a text differs from the text in the test, the task writes the
- * new text into the test. Check the changes afterwards: git shows them.
+ * new text into the test. Tests whose texts are files of their own write those. Check the changes
+ * afterwards: git shows them.
  */
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
@@ -13,7 +14,7 @@ try {
   const assertions = { "@std/assert": "./tests/repin/assert.ts" };
   Deno.writeTextFileSync(map, JSON.stringify({ imports: { ...imports, ...assertions }, scopes }));
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-check", "--quiet", `--import-map=${map}`, ...Deno.args],
+    args: ["test", "-A", "--no-check", "--quiet", `--import-map=${map}`, ...Deno.args, "--", "--update"],
   }).spawn().status;
   const fmt = ["fmt", "--quiet", "--config", join(ROOT, "deno.json"), ...Deno.args];
   await new Deno.Command(Deno.execPath(), { args: fmt }).output();

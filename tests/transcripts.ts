@@ -44,6 +44,11 @@ export async function runTranscript(command: string): Promise<string> {
 /** The words of a command after `dmalab`. */
 export function transcriptWords(command: string): string[] {
   if (!SAFE.test(command)) throw new Error(`Not a command that a page may run: ${command}`);
+  return commandWords(command);
+}
+
+/** The words of a command line after its program. Double quotes keep blanks in a word. */
+export function commandWords(command: string): string[] {
   const [, ...words] = command.match(/"[^"]*"|\S+/g)!.map((word) => word.replace(/^"|"$/g, ""));
   return words;
 }

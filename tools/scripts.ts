@@ -117,7 +117,8 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   repin: {
     usage: "FILE…",
     brief:
-      "runs tests, and writes the text that came into a test that expects another one; read the change then",
+      "runs tests, and writes the text that came into a test that expects another one, or into the file of the " +
+      "expected text; read the change then",
     module: "tests/repin_main.ts",
     deno: STARTS,
   },

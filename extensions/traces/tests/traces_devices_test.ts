@@ -72,31 +72,6 @@ Deno.test("of every capture the devices' maps are those of the ledger's balance"
   assert(devices > 20, `${devices} devices`);
 });
 
-Deno.test("bytes, lifetimes, callers and bounce buffers of a device are what its lines say", () => {
-  const lines: string[] = [];
-  const write = (task: string, seconds: number, event: string) =>
-    lines.push(`  ${task}  [000] .....  ${seconds.toFixed(6)}: ${event}`);
-  const device = "0000:00:05.0";
-  for (let index = 0; index < 4; index++) {
-    const at = `dma_addr=${(0x10_0000 + index * 0x2000).toString(16)} size=${1024 << index}`;
-    write(
-      "fio-7",
-      1 + index,
-      `dma_map_phys: ${device} dir=TO_DEVICE ${at} phys_addr=9000000 attrs=`,
-    );
-  }
-  const first = "dma_addr=100000 size=1024 attrs=";
-  write("kworker/0:1-9", 11, `dma_unmap_phys: ${device} dir=TO_DEVICE ${first}`);
-  const { uses } = usesOf(lines);
-  const { [device]: json } = usesJson(uses, 10);
-  assertEquals([json!.mode, json!.maps, json!.live], ["unknown", 4, 3]);
-  assertEquals([json!.peak_bytes, json!.live_bytes], [15 * 1024, 14 * 1024]);
-  assertEquals([json!.bounced_maps, json!.peak_bounced_bytes], [null, null]);
-  assertEquals(json!.callers, { "map by fio": 4 });
-  assertEquals(json!.lifetimes_us.most, 10e6);
-  assertEquals([json!.lowest_address, json!.highest_address], ["0x100000", "0x108000"]);
-});
-
 const checkedOf = (lines: readonly string[], beside: readonly string[] = []) =>
   checkedTrace(lines, beside).json().summary.devices;
 
@@ -125,58 +100,6 @@ Deno.test("without lines of page tables and of bouncing a device's mode is the t
     }
   }
   assert(modes.same > 10 && modes.unknown > 10 && modes.byGroup > 10, JSON.stringify(modes));
-});
-
-Deno.test("each thing that says who made a device's addresses decides, and without any they are unknown", () => {
-  const map = (addr: string, phys: string) =>
-    `dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=${addr} size=512 phys_addr=${phys} attrs=`;
-  const bounced =
-    "swiotlb_bounced: dev_name: 0000:00:05.0 dma_mask=ffffffff dev_addr=9000200 size=512 FORCE";
-  const table =
-    "map: IOMMU: iova=0x00000000fff00000 - 0x00000000fff01000 paddr=0x0000000009000000 size=4096";
-  const pool = "software IO TLB: mapped [mem 0x00000000fb000000-0x00000000feffffff] (64MB)";
-  const fault =
-    "DMAR: [DMA Read NO_PASID] Request device [00:05.0] fault addr 0xfff00000 [fault reason 0x06] PTE Read access is not set";
-  const low = map("fb000200", "9000200");
-  const cases:
-    readonly (readonly [string, events: readonly string[], beside: readonly string[]])[] = [
-      ["unknown", [low], []],
-      ["unknown", [low], ["iommu: Default domain type: Translated"]],
-      ["unknown", [map("1fb000200", "9000200"), low], []],
-      ["translated", [table, map("fff00200", "9000200")], []],
-      ["translated", [map("1fb000200", "9000200")], []],
-      ["translated", [map("fff00200", "9000200")], [pool]],
-      ["unknown", [map("fff00200", "9000200"), low], [pool]],
-      ["translated", [low], [fault]],
-      ["unknown", [low], [fault.replace("05.0", "06.0")]],
-      ["translated", [low], ["group 4 type DMA-FQ devs 0000:00:05.0"]],
-      ["translated", [low], [
-        "iommu: Default domain type: Translated",
-        "pci 0000:00:05.0: Adding to iommu group 4",
-      ]],
-      ["bounced", [low], [pool]],
-      ["bounced", [low], ["group 4 type identity devs 0000:00:05.0"]],
-      ["bounced", [low], [
-        "iommu: Default domain type: Passthrough (set via kernel command line)",
-        "pci 0000:00:05.0: Adding to iommu group 4",
-      ]],
-      ["bounced", [bounced, low], []],
-      ["bounced", [table, low], []],
-      ["bounced", [low, map("9004000", "9004000")], []],
-      ["bounced", [map("fb000000", "9000200")], []],
-      ["direct", [map("9000200", "9000200")], []],
-    ];
-  for (const [mode, events, beside] of cases) {
-    const lines = events.map((event, index) => AT(1 + index, event));
-    const { "0000:00:05.0": found } = checkedOf(
-      lines,
-      beside.map((text) => text.startsWith("group") ? text : `[    1.000000] ${text}`),
-    );
-    assertEquals(found!.mode, mode, [...events, ...beside].join("\n"));
-    assertEquals(found!.mode_evidence === null, mode === "unknown");
-  }
-  const text = useLines(usesOf([AT(1, low)]).uses, 1).join("\n");
-  assert(text.includes("unknown: translated or bounced") && !text.includes("100.0 % of the maps"));
 });
 
 Deno.test("a percentile by powers of two is never below the true one, nor above twice it", () => {
@@ -255,30 +178,3 @@ const AT = (seconds: number, event: string) =>
   `  fio-7  [000] .....  ${seconds.toFixed(6)}: ${event}`;
 const MAP =
   "dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=100000 size=512 phys_addr=100000 attrs=";
-
-Deno.test("calls of which both ends are probed have their cost and caller, with interrupts between", () => {
-  const { use } = usesOf([
-    AT(1, "p_map: (dma_map_phys+0x0/0x120)"),
-    AT(1.000001, "p_map: (dma_map_phys+0x0/0x120) size=512"),
-    AT(1.000003, "r_map: (e1000_rx+0x8c/0x210 <- dma_map_phys) arg1=0x1"),
-    AT(1.000009, "r_map: (nvme_map_data+0x8c/0x210 [nvme] <- dma_map_phys)"),
-    AT(2, "r_map: (nvme_map_data+0x8c/0x210 <- dma_map_phys)"),
-  ]);
-  const { dma_map_phys: calls } = traceJson(use, 1).calls_ns;
-  assertEquals([calls!.count, calls!.most], [2, 9000]);
-  assertEquals(calls!.callers, { e1000_rx: 1, nvme_map_data: 1 });
-});
-
-Deno.test("with stacks in the trace a mapping's caller is the function outside of the DMA API", () => {
-  const { uses } = usesOf([
-    AT(1, MAP),
-    AT(1, "<stack trace>"),
-    " => trace_event_raw_event_dma_map",
-    " => dma_map_phys",
-    " => nvme_map_data",
-    " => nvme_queue_rq",
-    AT(2, MAP.replaceAll("100000", "200000")),
-  ]);
-  const { callers } = usesJson(uses, 1)["0000:00:05.0"]!;
-  assertEquals(callers, { "map in nvme_map_data": 1, "map by fio": 1 });
-});

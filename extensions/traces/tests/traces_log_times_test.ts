@@ -87,27 +87,6 @@ Deno.test("a log in UTF-16 is read, with either order of its bytes, by its mark"
   }
 });
 
-Deno.test("a fault soon after a map is not called a late access: both causes are listed, with what decides", () => {
-  const trace = (ageSeconds: number) => [
-    " x-1 [000] ..... 1.000000: dma_map_phys: 0000:00:04.0 dir=FROM_DEVICE dma_addr=fffff000 size=4096 phys_addr=12345000 attrs=",
-    " x-1 [000] ..... 1.000100: dma_unmap_phys: 0000:00:04.0 dir=FROM_DEVICE dma_addr=fffff000 size=4096 attrs=",
-    ` x-1 [000] ..... ${(2 - ageSeconds).toFixed(6)}: ` +
-    "dma_map_phys: 0000:00:04.0 dir=TO_DEVICE dma_addr=fffff000 size=4096 phys_addr=12345000 attrs=",
-    " x-1 [000] ..... 2.300000: tracing_mark_write: x",
-  ];
-  const log = [
-    "[    2.000000] DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr 0xfffff000 " +
-    "[fault reason 0x05] PTE Write access is not set",
-  ];
-  const kinds = (ageSeconds: number) => {
-    const [found] = findings(trace(ageSeconds), log).filter(({ logLine }) => logLine !== null);
-    return [found!.kind, ...found!.candidates.map(({ kind }) => kind)];
-  };
-  assertEquals(kinds(0.01), ["wrong_direction"]);
-  assertEquals(kinds(0.0001), ["undecided_fault", "wrong_direction", "use_after_unmap"]);
-  assertEquals(kinds(0.00001), ["undecided_fault", "use_after_unmap", "wrong_direction"]);
-});
-
 Deno.test("the page names every form of a log", () => {
   const page = Deno.readTextFileSync(new URL("../../../docs/traces.md", import.meta.url));
   for (const name of LOG_FORMS) assertStringIncludes(page, name);
@@ -125,65 +104,6 @@ Deno.test("the day of a time is right at the end of each month", () => {
   }
   const syslog = "Mar  4 01:02:03 host kernel: x";
   assertEquals(read(syslog), Date.UTC(2000, 2, 4, 1, 2, 3) / 1000);
-});
-
-Deno.test("a fault at the low bits of a live mapping's address names that mapping (trace.T.62)", () => {
-  const fault = (address: string) =>
-    `[    2.000000] DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr ${address} ` +
-    "[fault reason 0x05] PTE Write access is not set";
-  const event = (seconds: number, address: string, size = 4096) =>
-    ` x-1 [000] ..... ${seconds}.000000: dma_map_phys: 0000:00:04.0 dir=FROM_DEVICE ` +
-    `dma_addr=${address} size=${size} phys_addr=55${seconds}000 attrs=`;
-  const list =
-    " x-1 [000] ..... 1.000000: dma_map_sg: 0000:00:04.0 dir=FROM_DEVICE nents=2/2 ents=2/2 " +
-    "dma_addrs={0x1f0000000,0x2f5556000} sizes={0x1000,0x2000} phys_addrs={0x551000,0x661000} attrs=";
-  const rows: readonly (readonly [mapped: string, at: string, isCut: boolean])[] = [
-    [event(1, "1fff57000"), "0xfff57000", true],
-    [event(1, "1fff57000"), "0x3ff57000", true],
-    [event(1, "1fff57000"), "0x1ff57000", false],
-    [event(1, "fff57000"), "0x3ff57000", true],
-    [event(1, "fff57000"), "0x3fff57000", false],
-    [event(1, "fff57000"), "0x7ff57000", true],
-    [event(1, "ffffffff1000"), "0xffff1000", true],
-    [event(1, "ffffffff1000"), "0xffffff1000", true],
-    [event(1, "ffffffff1000"), "0xffffff2000", false],
-    [event(1, "3f0000000", 65536), "0x3000f000", true],
-    [event(1, "3f0000000", 65536), "0x30010000", false],
-    [list, "0xf5557000", true],
-    [list, "0xf5558000", false],
-    // The mapping is made after the fault.
-    [event(3, "1fff57000"), "0xfff57000", false],
-  ];
-  for (const [mapped, at, isCut] of rows) {
-    const text = checkedTrace([event(0, "1000"), mapped, event(4, "2000")], [fault(at)]).text();
-    assertEquals(text.includes("likely: cut_address at l:1"), isCut, `${mapped} ${at}: ${text}`);
-    assert(!text.includes("proved: cut_address"));
-  }
-});
-
-Deno.test("a fault without a verdict is listed with the reason, and is never called clean", () => {
-  const fault = (device: string, address: string) =>
-    `[    2.000000] DMAR: [DMA Write NO_PASID] Request device [${device}] fault addr ${address} ` +
-    "[fault reason 0x05] PTE Write access is not set";
-  const event = (seconds: number) =>
-    ` x-1 [000] ..... ${seconds}.000000: dma_map_phys: 0000:00:04.0 dir=FROM_DEVICE ` +
-    `dma_addr=fff${seconds}000 size=4096 phys_addr=1234${seconds}000 attrs=`;
-  const text = (trace: readonly string[], log: string) => checkedTrace(trace, [log]).text();
-  const alone = text([], fault("00:04.0", "0xfffff000"));
-  assertStringIncludes(alone, "1 fault of the log without a sure cause");
-  assertStringIncludes(alone, "no verdict: only a log was given, no trace");
-  assertStringIncludes(
-    alone,
-    "Undetermined: 1 (the input has no event of a trace to compare with)",
-  );
-  const other = text([event(1), event(3)], fault("00:09.0", "0xfffff000"));
-  assertStringIncludes(other, "no verdict: the trace has no mapping of the device");
-  // The device used the physical address of a mapping that was live at that time.
-  const physical = text([event(1), event(3)], fault("00:04.0", "0x12341000"));
-  assertStringIncludes(physical, "likely: physical_address at l:1");
-  assertStringIncludes(physical, "see t:1");
-  const later = text([event(1), event(3)], fault("00:04.0", "0x12343000"));
-  assert(!later.includes("physical_address"), later);
 });
 
 Deno.test("where a trace's times go back no fault is proved across it, and the line is said", async () => {

@@ -234,21 +234,6 @@ Deno.test("what blkparse saw become requests of a workload that runs: the same b
   assertEquals(runScenarioText(script), { end: "held" });
 });
 
-Deno.test("what blkparse saw beside reads and writes is named as left out", async () => {
-  using folder = new TempFolder();
-  const seen = (number: number, rwbs: string, what: string) =>
-    `259,0    1 ${String(number).padStart(8)}     0.00000${number}000  412  D ${
-      rwbs.padStart(3)
-    } ${what} [fio]\n`;
-  const path = folder.write(
-    "lines.txt",
-    seen(1, "R", "2048 + 8") + seen(2, "DS", "4096 + 2048") + seen(3, "D", "8192 + 2048"),
-  );
-  const script = await workloadOf(path);
-  assertEquals(submitted(script), ["read 2048 4096"]);
-  assert(script.includes("# Left out: 2 discards.\n"), script);
-});
-
 Deno.test("a job for fio becomes a workload with its sizes, depth and share of reads", async () => {
   using folder = new TempFolder();
   const path = folder.write(

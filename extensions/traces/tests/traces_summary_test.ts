@@ -1,5 +1,4 @@
 /** All recordings of a run as one log of events. */
-import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { runSummary } from "../cli/summary.ts";
 import { MemoryScreen } from "@dmalab/cli";
@@ -72,25 +71,6 @@ Deno.test("blkparse, an emulator's log and a kernel's log stand in the same log 
     ["iommu_fault_status", null],
     ["iommu_fault", "DMA"],
   ]);
-});
-
-Deno.test("a job for fio is read option by option, and what is not used is reported as ignored (T.58)", async () => {
-  using folder = new TempFolder();
-  const job = "[global]\nrw=randread\nbs=4k\nioengine=libaio\n\n[job1]\nsize=1g\nbsrange=4k-64k\n";
-  const path = folder.write("job.fio", job);
-  const events = await eventsOf([path]);
-  assertEquals(
-    events.map(({ event, name, option, value }) => [event, name ?? option, value ?? null]),
-    [
-      ["job", "global", null],
-      ["option", "rw", "randread"],
-      ["option", "bs", "4k"],
-      ["ignored", "ioengine", "libaio"],
-      ["job", "job1", null],
-      ["option", "size", "1g"],
-      ["option", "bsrange", "4k-64k"],
-    ],
-  );
 });
 
 Deno.test("trace, kernel's log and emulator's log come in one order, by the trace's clock (T.61)", async () => {
@@ -174,42 +154,6 @@ Deno.test("a log without times is placed by its commands, and one without any of
     assert(said[0]!.startsWith(`cannot align the emulator's log with the trace: ${why}`), said[0]);
     assertEquals(events.filter(({ at, origin }) => origin === "QEMU log" && at !== null), []);
   }
-});
-
-Deno.test("fields of an emulator's lines are words with a value, in every form of them (T.42)", async () => {
-  using folder = new TempFolder();
-  const path = folder.at("lines.txt");
-  const fields = async (line: string) => {
-    await Deno.writeTextFile(path, `${line}\n`);
-    const [
-      { file: _file, line: _line, origin, seconds: _s, at: _at, event: _event, ...rest } = {},
-    ] = await eventsOf([path]);
-    assertEquals(origin, "QEMU log", line);
-    return rest;
-  };
-  const cases: readonly (readonly [string, Record<string, unknown>])[] = [
-    [
-      "1@2.5:vtd_dmar_translate dev 00:04.00 iova 0xffffd000 -> gpa 0x3063000 mask 0xfff",
-      { dev: "00:04.00", iova: "0xffffd000", gpa: "0x3063000", mask: "0xfff" },
-    ],
-    [
-      "vtd_iotlb_page_hit IOTLB page hit sid 0x20 iova 0xffffc008 slpte 0x3266003 domain 0x4",
-      { sid: "0x20", iova: "0xffffc008", slpte: "0x3266003", domain: "0x4" },
-    ],
-    ["amdvi_pages_inval AMD-Vi pages for domain 0x1 invalidated", { domain: "0x1" }],
-    [
-      "smmuv3_translate_success smmuv3-iommu-memory-region-0-3 sid=0x10 iova=0xfffff000 " +
-      "translated=0x102b4f000 perm=0x3",
-      { sid: "0x10", iova: "0xfffff000", translated: "0x102b4f000", perm: "0x3" },
-    ],
-    ["smmuv3_cmdq_tlbi_nh_va vmid=0 asid=1 addr=0xfffff000 leaf=1", {
-      vmid: 0,
-      asid: 1,
-      addr: "0xfffff000",
-      leaf: 1,
-    }],
-  ];
-  for (const [line, expected] of cases) assertEquals(await fields(line), expected);
 });
 
 Deno.test("two traces have no clock in common: each is written by itself", async () => {

@@ -87,27 +87,3 @@ Deno.test("what the recipe for bpftrace prints is read like the events, and says
   assertEquals([device!.name, device!.mapCount, device!.unmapCount], ["0000:00:05.0", 2, 2]);
   assertEquals(modeOf(device!), "translated");
 });
-
-Deno.test("without dma:* events the first and the last map that stay are named by their lines", () => {
-  const line = (index: number, event: string, page: number) => {
-    const iova = [page, page + 1].map((each) =>
-      `0x${(each * 4096).toString(16).padStart(16, "0")}`
-    );
-    const paddr = event === "map" ? ` paddr=0x${(page * 8192).toString(16).padStart(16, "0")}` : "";
-    const size = event === "map" ? "size=4096" : "size=4096 unmapped_size=4096";
-    return ` x-1 [000] ..... 1.00000${index}: ${event}: IOMMU: iova=${
-      iova.join(" - ")
-    }${paddr} ${size}`;
-  };
-  const { text } = checkedTrace([
-    line(1, "map", 16),
-    line(2, "map", 32),
-    line(3, "unmap", 32),
-    line(4, "map", 8),
-    line(5, "map", 64),
-  ]);
-  assertStringIncludes(
-    text(),
-    "page tables: 4 maps, 1 unmap, 3 maps never unmapped (first t:1, last t:5)",
-  );
-});
