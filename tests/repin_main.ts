@@ -14,7 +14,16 @@ try {
   const assertions = { "@std/assert": "./tests/repin/assert.ts" };
   Deno.writeTextFileSync(map, JSON.stringify({ imports: { ...imports, ...assertions }, scopes }));
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-check", "--quiet", `--import-map=${map}`, ...Deno.args, "--", "--update"],
+    args: [
+      "test",
+      "-A",
+      "--no-check",
+      "--quiet",
+      `--import-map=${map}`,
+      ...Deno.args,
+      "--",
+      "--update",
+    ],
   }).spawn().status;
   const fmt = ["fmt", "--quiet", "--config", join(ROOT, "deno.json"), ...Deno.args];
   await new Deno.Command(Deno.execPath(), { args: fmt }).output();

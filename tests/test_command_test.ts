@@ -29,31 +29,6 @@ test "refuses" {
 `;
 const FAILS = 'test "is wrong" {\n  print "said"\n  assert 1 == 2, "a \\"b\\" & c"\n}\n';
 
-Deno.test("every test is in exactly one shard, and an empty shard says so and is no failure", async () => {
-  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS });
-  const seen: string[] = [];
-  for (let part = 1; part <= 7; part++) {
-    const { code, errors, output } = await dmalab("test", folder.path, "--shard", `${part}/7`);
-    const names = [...output.matchAll(/^(.+) \.\.\. (?:ok|FAILED|ignored)/gm)].map(([, n]) => n!);
-    seen.push(...names);
-    const none = `Shard ${part}/7 has none of the 5 tests: nothing was run\n`;
-    assertEquals(errors, names.length === 0 ? none : "");
-    assertEquals(code, names.includes("is wrong") ? 1 : 0);
-  }
-  assertEquals(seen.sort(), [
-    "is wrong",
-    "later",
-    "maps & <unmaps> [iommu.mode = lazy]",
-    "maps & <unmaps> [iommu.mode = strict]",
-    "refuses",
-  ]);
-  const wrong = await dmalab("test", folder.path, "--shard", "8/7");
-  assertEquals([wrong.code, wrong.output], [2, ""]);
-  // A name that no test has is reported whatever the shard is.
-  const other = await dmalab("test", folder.path, "--shard", "1/7", "--match", "nowhere");
-  assertEquals([other.code, other.errors.includes("No test found")], [1, true]);
-});
-
 Deno.test("with --jobs the output is the same, in the order of the files", async () => {
   const files = Object.fromEntries(
     ["a", "b", "c", "d"].map((name) => [`${name}.dma`, TEXT.replaceAll("maps", `maps ${name}`)]),
@@ -63,43 +38,6 @@ Deno.test("with --jobs the output is the same, in the order of the files", async
   const three = await dmalab("test", folder.path, "--jobs", "3");
   assertEquals(three, one);
   assertStringIncludes(one.output, "ok | 4 files | 12 passed | 0 failed | 4 ignored");
-});
-
-Deno.test("a name that nothing contains is one sentence and exit code 1", async () => {
-  using folder = new TempFolder({ "a.dma": TEXT });
-  const said = await dmalab("test", folder.path, "--match", "zebra");
-  assertEquals(said, {
-    code: 1,
-    output: "",
-    errors: 'error: No test found: no name contains "zebra"\n',
-  });
-  const run = await dmalab("run", folder.path, "--match", "zebra");
-  assertEquals([run.code, run.output], [1, ""]);
-});
-
-Deno.test("numbers of zero, and places that cannot be watched, are refused in a sentence", async () => {
-  const none = await dmalab("test", "examples", "--jobs", "0");
-  assertEquals([none.code, none.errors], [2, "error: --jobs: it takes at least 1, not 0\n"]);
-  const zero = await dmalab("run", "examples/start/02-hello-map.dma", "--limit", "time-seconds=0");
-  assertEquals([zero.code, zero.errors], [
-    2,
-    "error: --limit time-seconds: it takes at least 1, not 0\n",
-  ]);
-  const gone = await dmalab("test", "no-such.dma", "--watch");
-  assertEquals([gone.code, gone.errors], [2, 'error: Cannot watch: there is no "no-such.dma"\n']);
-});
-
-Deno.test("TAP has a plan, a line for each test, and the diagnostic of what fails", async () => {
-  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS });
-  const { code, output } = await dmalab("test", folder.path, "--reporter", "tap");
-  assertEquals(code, 1);
-  const lines = output.split("\n");
-  assertEquals([lines[0], lines.at(-2)], ["TAP version 14", "1..5"]);
-  assertEquals(lines.filter((line) => /^(?:not )?ok \d+ - /.test(line)).length, 5);
-  assertMatch(output, /^ok 3 - \S*a\.dma: later # SKIP$/m);
-  assertMatch(output, /^not ok 5 - \S*b\.dma: is wrong$/m);
-  assertStringIncludes(output, '  message: "Assertion failed: a \\"b\\" & c"');
-  assert(lines.includes("# said"));
 });
 
 Deno.test("a JUnit report replaces an earlier one, and no scenario", async () => {
@@ -120,47 +58,6 @@ Deno.test("a folder in which nothing can be kept does not change how a run ends"
   const { code, output } = await dmalabAloneIn(folder.path, "test");
   assertEquals(code, 1);
   assertStringIncludes(output, 'warning: Cannot write ".dmalab/failed": it is write-protected');
-});
-
-Deno.test("a file that is wrong, and finding no test, are complete documents of every reporter for programs", async () => {
-  using folder = new TempFolder({ "a.dma": FAILS, "wrong.dma": "let\n" });
-  const wrong = folder.at("wrong.dma");
-  const tap = await dmalab("test", folder.path, "--reporter", "tap");
-  assertEquals(tap.code, 2);
-  assertMatch(tap.output, /^not ok 2 - \S*wrong\.dma: the file has errors$/m);
-  assertStringIncludes(tap.output, "    error[E0201]");
-  assertMatch(tap.output, /\n1\.\.2\n$/);
-  const junit = await dmalab("test", wrong, "--reporter", "junit");
-  assertMatch(junit.output, /wrong\.dma" tests="1" failures="0" skipped="0" errors="1">/);
-  assertStringIncludes(junit.output, '<error message="the file has errors">error[E0201]');
-  assertStringIncludes(junit.output, "</testsuites>\n");
-  const json = JSON.parse((await dmalab("test", wrong, "--reporter", "json")).output);
-  assertEquals([json.exitCode, json.wrong.length, json.noTest], [2, 1, null]);
-
-  const none = ["test", folder.at("a.dma"), "--match", "zebra", "--reporter"];
-  const why = 'No test found: no name contains "zebra"';
-  assertEquals((await dmalab(...none, "tap")).output, `TAP version 14\nBail out! ${why}\n`);
-  const noJunit = await dmalab(...none, "junit");
-  assertStringIncludes(noJunit.output, 'errors="1">');
-  assertStringIncludes(noJunit.output, `<error message="${why.replaceAll('"', "&quot;")}">`);
-  const noJson = JSON.parse((await dmalab(...none, "json")).output);
-  assertEquals([noJson.exitCode, noJson.noTest], [1, why]);
-});
-
-Deno.test("what a script says and what its tests are called cannot command the terminal", async () => {
-  const text = 'test "rings \\u{7} in\\ntwo" { print "\\u{1b}[2J"; assert false, "\\u{1b}[31m" }\n';
-  using folder = new TempFolder({ "a.dma": text });
-  for (const reporter of ["pretty", "dot", "tap", "junit"]) {
-    const { output } = await dmalab("test", folder.path, "--reporter", reporter);
-    // deno-lint-ignore no-control-regex
-    assertEquals(output.match(/[\x00-\x09\x0b-\x1f]/g), null, reporter);
-  }
-  const { output } = await dmalab("test", folder.path);
-  assertStringIncludes(output, "\n\u241b[2J\nrings \u2407 in\u240atwo ... FAILED");
-  assertStringIncludes(output, "error[E0901]: assertion failed: \u241b[31m\n");
-  assertStringIncludes(output, "a.dma --match '/^rings [^] in[^]two$/' --seed 0x1\n");
-  const json = JSON.parse((await dmalab("test", folder.path, "--reporter", "json")).output);
-  assertEquals(json.files[0].tests[0].printed, ["\x1b[2J"]);
 });
 
 Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report (long)", async () => {
@@ -186,78 +83,6 @@ Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report (lon
   assertStringIncludes(output, "error[E0807]: interrupted");
 });
 
-Deno.test("JUnit's XML counts, escapes, and carries failures and output", async () => {
-  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS });
-  const { output } = await dmalab("test", folder.path, "--reporter", "junit");
-  assertMatch(
-    output,
-    /<testsuite name="\S*a\.dma" tests="4" failures="0" skipped="1" errors="0"/,
-  );
-  assertMatch(output, /<testsuite name="\S*b\.dma" tests="1" failures="1"/);
-  assertStringIncludes(output, 'name="maps &amp; &lt;unmaps&gt; [iommu.mode = lazy]"');
-  assertMatch(
-    output,
-    /<failure type="E0901" message="Assertion failed: a &quot;b&quot; &amp; c">/,
-  );
-  assertStringIncludes(output, "<system-out>said</system-out>");
-  const opened = [...output.matchAll(/<(\w[\w-]*)[^>]*[^/>?]>|<(testsuite)>/g)].length;
-  assertEquals(opened, [...output.matchAll(/<\/\w/g)].length);
-});
-
-Deno.test("every reporter tells what a test has left and fails for it, but for --lenient", async () => {
-  const text = `machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n` +
-    'test "forgets" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }\n';
-  using folder = new TempFolder({ "a.dma": text });
-  const said = (reporter: string, ...more: string[]) =>
-    dmalab("test", folder.path, "--reporter", reporter, ...more);
-  const pretty = await said("pretty");
-  assertStringIncludes(pretty.output, "error[E0926]: device");
-  // The leak is printed once, as the failure.
-  assertEquals(pretty.output.match(/not unmapped/g)?.length, 1);
-  assertStringIncludes(pretty.output, "FAILED | 0 passed | 1 failed | 0 assertions | 1 leak\n");
-  const lenient = await said("pretty", "--lenient");
-  assertStringIncludes(lenient.output, "leak[mapping]: device");
-  assertStringIncludes(
-    lenient.output,
-    "1 leak; without --lenient that is a failure\nok | 1 passed",
-  );
-  assertEquals([pretty.code, lenient.code, (await said("dot")).code], [1, 0, 1]);
-  assertMatch((await said("tap")).output, /^# leak mapping, dma\.8\.2\.25: .*a\.dma:3:18\)$/m);
-  assertStringIncludes((await said("junit")).output, "<system-err>leak mapping, dma.8.2.25");
-  assertStringIncludes((await said("json")).output, '"leaks": 1');
-  assertMatch((await said("junit")).output, /<failure type="E0926"/);
-});
-
-Deno.test("what a statement causes again is one finding with its number, in JUnit, TAP and JSON", async () => {
-  const text = `machine { pci { root_port rp0 { endpoint nic { } } } }
-test "again" {
-  for at in 0..12 {
-    let mapped = dma_map_phys(nic, (0x4000_0000 + at * 4KiB) as phys, 4KiB, to_device)
-    dma_unmap_phys(nic, mapped, 8KiB, to_device)
-  }
-  for _ in 0..3 {
-    let mapped = dma_map_phys(nic, 0x4000_0000, 4KiB, to_device)
-    dma_unmap_phys(nic, mapped, 8KiB, to_device)
-  }
-}
-`;
-  using folder = new TempFolder({ "a.dma": text });
-  const said = async (reporter: string) =>
-    (await dmalab("test", folder.path, "--reporter", reporter)).output;
-  for (const [reporter, tail] of [["tap", ""], ["junit", "(?:</system-err>)?"]]) {
-    const lines = (await said(reporter!)).match(/^(?:# | *<system-err>)?report unmap_size.*$/gm) ??
-      [];
-    assertEquals(lines.length, 2, reporter);
-    assertMatch(lines[0]!, /0x4000_0000 .*a\.dma:5:5\), and \d+ times more$/);
-    assertMatch(lines[1]!, new RegExp(`a\\.dma:9:5\\), and 2 times more${tail}$`));
-  }
-  const { files: [file] } = JSON.parse(await said("json"));
-  const { incidents } = file.tests[0];
-  // The addresses of these incidents differ: only equal incidents are counted together.
-  const times = incidents.map((each: { times: number }) => each.times);
-  assertEquals(times, [...Array(12).fill(1), 3]);
-});
-
 Deno.test("`deno test` fails for what `dmalab test` fails for, and for no warning about a text", async () => {
   const LEAKS = `machine { pci { root_port rp0 { nvme ssd { } } } }
 test "warned" { let unused = 1 }
@@ -280,18 +105,6 @@ test "forgets" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
   const lenient = await registered("{ lenient: true }");
   assertEquals(lenient.code, 0, lenient.output);
   assertStringIncludes(lenient.output, "leak[mapping]");
-});
-
-Deno.test("JSON has every outcome with what it printed; dots are one a test", async () => {
-  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS, "c.dma": "let\n" });
-  const json = await dmalab("test", folder.path, "--reporter", "json");
-  const { exitCode, files, wrong } = JSON.parse(json.output);
-  assertEquals([json.code, exitCode, wrong.length], [2, 2, 1]);
-  assertEquals(files[0].tests[0].printed, ["mapped 4KiB"]);
-  assertEquals(files[1].tests[0].failure.code, "E0901");
-  const dots = await dmalab("test", folder.path, "--reporter", "dot");
-  assertMatch(dots.output, /^\.\.,\.!$/m);
-  assertEquals((await dmalab("test", folder.path, "--reporter", "dots")).code, 2);
 });
 
 Deno.test("--snapshot writes beside the scenario only on request, and checks later runs against it", async () => {
@@ -387,46 +200,6 @@ const NAMES = `test "maps" { }
 test "maps twice" { }
 test "unmaps it (all)" { }
 `;
-
-Deno.test("--match takes parts of names and expressions, any number of them", async () => {
-  using folder = new TempFolder({ "a.dma": NAMES });
-  const passed = async (...words: string[]) =>
-    Number(
-      (await dmalab("test", folder.path, ...words)).output.match(/\| (\d+) passed/)?.[1] ?? -1,
-    );
-  assertEquals(await passed("--match", "maps"), 3);
-  assertEquals(await passed("--match", "/^maps/"), 2);
-  assertEquals(await passed("--match", "/^MAPS$/i"), 1);
-  assertEquals(await passed("--match", "twice", "--match", "/all\\)$/"), 2);
-  const none = await dmalab("test", folder.path, "--match", "thrice", "--match", "/^u$/");
-  assertEquals(none.code, 1);
-  assertStringIncludes(none.errors, 'No test found: no name contains "thrice" or /^u$/');
-  const wrong = await dmalab("test", folder.path, "--match", "/(/");
-  assertEquals(wrong.code, 2);
-  assertStringIncludes(wrong.errors, "--match /(/ is not a regular expression: ");
-});
-
-Deno.test("--list prints places and names, and runs nothing", async () => {
-  using folder = new TempFolder({ "a.dma": NAMES + FAILS });
-  const { code, output } = await dmalab("test", folder.path, "--list", "--match", "/maps|wrong/");
-  assertEquals(code, 0);
-  assertEquals(output.split("\n").map((line) => line.replace(/^\S+(a\.dma\S+)/, "$1")), [
-    "a.dma:1:6  maps",
-    "a.dma:2:6  maps twice",
-    "a.dma:3:6  unmaps it (all)",
-    "a.dma:4:6  is wrong",
-    "",
-  ]);
-  assertEquals((await dmalab("test", folder.path, "--list", "--match", "no such")).code, 1);
-});
-
-Deno.test("--fail-fast ends the run with the first test that fails", async () => {
-  using folder = new TempFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES });
-  const { code, output } = await dmalab("test", folder.path, "--fail-fast");
-  assertEquals(code, 1);
-  assertStringIncludes(output, "| 0 passed | 1 failed | 3 not run |");
-  assert(!output.includes("b.dma"), output);
-});
 
 Deno.test("--failed runs what failed the last time, until nothing does", async () => {
   using folder = new TempFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES });
