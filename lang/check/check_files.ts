@@ -9,7 +9,7 @@ import type { Span } from "../source.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
-import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
+import { isDeclaration } from "../syntax/tree/nodes.ts";
 import {
   type ConstBinding,
   type DescribedRegister,

@@ -16,7 +16,7 @@ import type {
   Statement,
   TestDeclaration,
 } from "../syntax/tree/ast.ts";
-import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
+import { isDeclaration } from "../syntax/tree/nodes.ts";
 import type { FunctionRole } from "../vm/code.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";

@@ -14,7 +14,7 @@ import type {
   Expression,
   NameExpression,
 } from "../syntax/tree/ast.ts";
-import { someChild } from "../syntax/tree/walk.ts";
+import { someChild } from "../syntax/tree/nodes.ts";
 import { freeze, shownParts } from "../values/changes.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";

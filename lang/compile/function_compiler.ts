@@ -52,7 +52,7 @@ import { headOf, type Span } from "../source.ts";
 import { canonicalName } from "../values/registry.ts";
 import { eventsNamed } from "../check/names/event_names.ts";
 import { expectedStatus } from "../check/names/outcome_names.ts";
-import { roleOf } from "../syntax/tree/statement_kinds.ts";
+import { roleOf } from "../syntax/tree/nodes.ts";
 import { callsSomething, isCall, onlyCall, someExpression } from "../syntax/tree/walk.ts";
 import { ChangeBy } from "../vm/changes.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";

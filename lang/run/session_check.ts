@@ -20,7 +20,7 @@ import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { firstMistakes } from "../diagnostics/first_mistakes.ts";
 import type { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
-import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
+import { isDeclaration } from "../syntax/tree/nodes.ts";
 import { parse } from "../syntax/parse.ts";
 import { refuseCDrivers } from "./c_drivers.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";

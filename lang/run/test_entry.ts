@@ -5,7 +5,7 @@ import { cellFiguresIn, type ExpectedFigure } from "../check/names/bench_names.t
 import { baselineName } from "./bench_cells.ts";
 import type { Span } from "../source.ts";
 import type { Block, Expression, Statement } from "../syntax/tree/ast.ts";
-import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kinds.ts";
+import { innerBlocks, statementExpressions } from "../syntax/tree/nodes.ts";
 import { someExpression } from "../syntax/tree/walk.ts";
 import type { MachineVariant, VariantSetting } from "../values/machine_variant.ts";
 import type { Value } from "../values/value.ts";

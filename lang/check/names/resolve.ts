@@ -30,7 +30,6 @@ import type {
   TestDeclaration,
 } from "../../syntax/tree/ast.ts";
 import { byWord, ownEntry } from "../../syntax/own_entry.ts";
-import { someChild } from "../../syntax/tree/walk.ts";
 import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
 import { BRANCH_NAMES, findMethod } from "../../values/types.ts";
 import { remembered } from "../../values/remembered.ts";
@@ -54,7 +53,7 @@ import { BENCH_FIGURES, figureNamed } from "../../bench/figures.ts";
 import { cellFigureOf, countKey } from "./bench_names.ts";
 import { registersOf } from "../../syntax/tree/machine_entries.ts";
 import { patternEvents, patternFields } from "../../syntax/tree/pattern_events.ts";
-import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
+import { innerBlocks, roleOf, someChild, statementExpressions } from "../../syntax/tree/nodes.ts";
 import type { Registry } from "../../values/registry.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
 

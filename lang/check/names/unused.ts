@@ -1,7 +1,7 @@
 /** Names that are not used, and lambdas that keep an old value: warnings, never errors. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
-import { roleOf } from "../../syntax/tree/statement_kinds.ts";
+import { roleOf } from "../../syntax/tree/nodes.ts";
 import type { Resolution } from "./bindings.ts";
 import type { FileScope } from "./file_scope.ts";
 

@@ -7,7 +7,7 @@ import type {
   Statement,
 } from "../../syntax/tree/ast.ts";
 import { remembered } from "../../values/remembered.ts";
-import { innerBlocks } from "../../syntax/tree/statement_kinds.ts";
+import { innerBlocks } from "../../syntax/tree/nodes.ts";
 
 /** The result of a function, as far as it can be seen from its text. */
 export interface FunctionResult {

@@ -22,7 +22,7 @@ import { checkArms } from "./arms.ts";
 import { TypeInference } from "./type_inference.ts";
 import { TypeMismatches } from "./type_mismatches.ts";
 import { patternEvents } from "../../syntax/tree/pattern_events.ts";
-import { exitKind, innerBlocks, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
+import { exitKind, innerBlocks, statementExpressions } from "../../syntax/tree/nodes.ts";
 import { expressionBlocks } from "../../syntax/tree/walk.ts";
 import type { LoadedFile } from "../../syntax/load_files.ts";
 import type { EarlierCheck } from "../earlier_check.ts";

@@ -21,7 +21,7 @@ import {
 } from "chevrotain";
 import type { Span } from "../../source.ts";
 import * as t from "../tokens.ts";
-import type { Block, EventPattern, Expression, Name } from "../tree/ast.ts";
+import { NO_BLOCK, NO_NAME, NO_PATTERN, NO_SPAN, NO_VALUE } from "../tree/nodes.ts";
 
 /**
  * Private members of Chevrotain; its version is pinned. `findReSyncTokenType` and `disableRecording`
@@ -73,16 +73,6 @@ interface TornRule extends IRecognitionException {
 /** A node while its rule is active. */
 export type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-/**
- * The placeholder for the span of a node's part. A part that still has this span is missing in the
- * text.
- */
-export const NO_SPAN = {} as Span;
-export const NO_NAME: Name = { text: "", span: NO_SPAN };
-export const NO_VALUE: Expression = { kind: "ErrorExpression", span: NO_SPAN };
-export const NO_PATTERN: EventPattern = { kind: "Gap", span: NO_SPAN };
-export const NO_BLOCK: Block = { statements: [], span: NO_SPAN };
-export const NONE: readonly never[] = [];
 const MISSING: ReadonlySet<unknown> = new Set([NO_SPAN, NO_NAME, NO_VALUE, NO_PATTERN, NO_BLOCK]);
 
 /** A parser with a recovery that respects brackets. */

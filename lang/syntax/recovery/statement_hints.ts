@@ -6,7 +6,7 @@ import type { Expression } from "../tree/ast.ts";
 import { keywordsWhere } from "../language_words.ts";
 import { isStatementWord } from "../word_row.ts";
 import type { BuildContext } from "../tree/build_context.ts";
-import { objectOf } from "../tree/walk.ts";
+import { objectOf } from "../tree/nodes.ts";
 import { spanText } from "../../source.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";

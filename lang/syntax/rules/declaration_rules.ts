@@ -2,24 +2,27 @@
 import type { IToken, ParserMethod } from "chevrotain";
 import { MAX_REPEATED } from "../../diagnostics/clip.ts";
 import { type Span, spanText } from "../../source.ts";
-import {
-  type Draft,
-  NO_BLOCK,
-  NO_NAME,
-  NO_SPAN,
-  NO_VALUE,
-  NONE,
-} from "../recovery/recovering_parser.ts";
+import type { Draft } from "../recovery/recovering_parser.ts";
 import * as t from "../tokens.ts";
 import type * as ast from "../tree/ast.ts";
 import { readString } from "../tree/literals.ts";
+import {
+  BENCH_PARTS,
+  HEADED,
+  NO_BLOCK,
+  NO_SPAN,
+  NO_VALUE,
+  NONE,
+  PARTS,
+  STATEMENTS,
+} from "../tree/nodes.ts";
 import { BRACKETED, ITEMS, itemsOf, pushed } from "./expression_rules.ts";
 import { PatternRules } from "./pattern_rules.ts";
 import { BLOCK_START, due, FIRST_WINS } from "./rule_tools.ts";
 
 const { Hard, Soft } = t;
 
-const BENCH_PARTS =
+const BENCH_HINT =
   "a bench has one `loop` to measure; `setup`, `teardown`, `baseline`, `budget` and " +
   "`expect` stand beside it, each on its own line";
 
@@ -69,64 +72,14 @@ interface BenchBlock {
   readonly span: Span;
 }
 
-// For each node, a function that makes it with its initial parts.
-const USE = (): ast.UseDeclaration => ({ kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN });
-const CONST = (): ast.ConstDeclaration => ({
-  kind: "Const",
-  name: NO_NAME,
-  value: NO_VALUE,
-  span: NO_SPAN,
-});
-export const HEADED = { body: NO_BLOCK, span: NO_SPAN };
-const FUNCTION = (): ast.FunctionDeclaration => ({
-  kind: "Function",
-  name: NO_NAME,
-  parameters: NONE,
-  ...HEADED,
-});
-const NAMED = { name: "", nameSpan: NO_SPAN, span: NO_SPAN };
-const DRIVER = (): ast.DriverDeclaration => ({ kind: "Driver", ...NAMED, entries: NONE });
-const FILE_PATH = { path: "", pathSpan: NO_SPAN, span: NO_SPAN };
-const C_DRIVER = (): ast.CDriverDeclaration => ({
-  kind: "CDriver",
-  name: NO_NAME,
-  ...FILE_PATH,
-  entries: NONE,
-});
-const CASE = { ...NAMED, skip: false, modifiers: NONE, table: null };
-const TEST = (): ast.TestDeclaration => ({ kind: "Test", ...CASE, body: NO_BLOCK });
-const PROPERTY = (): ast.PropertyDeclaration => ({
-  kind: "Property",
-  ...CASE,
-  forall: NONE,
-  body: NO_BLOCK,
-});
-const BENCH_STATE: BenchState = {
-  setup: null,
-  count: null,
-  teardown: null,
-  budgets: NONE,
-  baseline: null,
-  expectations: NONE,
-};
-const BENCH = (): ast.BenchDeclaration => ({
-  kind: "Bench",
-  ...CASE,
-  ...BENCH_STATE,
-  loop: NO_BLOCK,
-});
+// What a rule collects before it makes a node, with its initial parts.
 const BENCH_BODY = (): BenchParts => ({
-  ...BENCH_STATE,
+  ...BENCH_PARTS,
   loop: null,
   hasStrays: false,
   span: NO_SPAN,
 });
 const BENCH_BLOCK = (): BenchBlock => ({ count: null, value: NO_BLOCK, span: NO_SPAN });
-const EXPECTATION = (): ast.BenchExpectation => ({ condition: NO_VALUE, span: NO_SPAN });
-const BUDGET = (): ast.BenchBudget => ({ condition: NO_VALUE, perIteration: false, span: NO_SPAN });
-const MODIFIER = (): ast.MachineModifier => ({ kind: "With", entries: NONE, span: NO_SPAN });
-const BINDING = (): ast.ForallBinding => ({ name: NO_NAME, values: NO_VALUE, span: NO_SPAN });
-const MACHINE = (): ast.MachineDeclaration => ({ kind: "Machine", entries: NONE, span: NO_SPAN });
 const ENTRY = (): MachineEntryParts => ({
   words: NONE,
   value: null,
@@ -140,13 +93,12 @@ const REGISTER = (): RegisterParts => ({
   offset: NO_VALUE,
   ...HEADED,
 });
-const PATH_ENTRY = (): ast.PathEntry => ({ path: NONE, value: NO_VALUE, span: NO_SPAN });
 
 export abstract class DeclarationRules extends PatternRules {
   abstract readonly statement: ParserMethod<[], ast.Statement>;
   abstract readonly letStatement: ParserMethod<[], ast.LetStatement>;
 
-  readonly useDeclaration = this.node("useDeclaration", USE, (node) => {
+  readonly useDeclaration = this.node("useDeclaration", STATEMENTS.Use.empty, (node) => {
     this.CONSUME(Hard.use);
     this.context.noteUse();
     const path = this.CONSUME(t.Text, due("path"));
@@ -154,19 +106,23 @@ export abstract class DeclarationRules extends PatternRules {
     node.pathSpan = this.context.tokenSpan(path);
   });
 
-  readonly constDeclaration = this.node("constDeclaration", CONST, (node) => {
+  readonly constDeclaration = this.node("constDeclaration", STATEMENTS.Const.empty, (node) => {
     this.CONSUME(Hard.const);
     node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(t.Assign);
     node.value = this.SUBRULE(this.expression);
   });
 
-  readonly functionDeclaration = this.node("functionDeclaration", FUNCTION, (node) => {
-    this.CONSUME(Hard.fn);
-    node.name = this.declare(this.CONSUME(t.Name, due("functionName")));
-    node.parameters = this.SUBRULE(this.parameters);
-    node.body = this.SUBRULE(this.block);
-  });
+  readonly functionDeclaration = this.node(
+    "functionDeclaration",
+    STATEMENTS.Function.empty,
+    (node) => {
+      this.CONSUME(Hard.fn);
+      node.name = this.declare(this.CONSUME(t.Name, due("functionName")));
+      node.parameters = this.SUBRULE(this.parameters);
+      node.body = this.SUBRULE(this.block);
+    },
+  );
 
   readonly parameters = this.node("parameters", ITEMS<ast.Name>, (node) => {
     const names: ast.Name[] = node.items = [];
@@ -223,31 +179,41 @@ export abstract class DeclarationRules extends PatternRules {
   }, this.statementOr);
 
   /** `"name" { … }` after `driver`: functions of this program that form a driver. */
-  readonly defectDriver = this.node("defectDriver", DRIVER, (node, _start: number) => {
-    const name = this.CONSUME(t.Text, due("driverName"));
-    node.name = this.plainText(name, "The name of a driver");
-    node.nameSpan = this.context.tokenSpan(name);
-    node.entries = this.SUBRULE(this.pathEntries);
-  }, this.from);
+  readonly defectDriver = this.node(
+    "defectDriver",
+    STATEMENTS.Driver.empty,
+    (node, _start: number) => {
+      const name = this.CONSUME(t.Text, due("driverName"));
+      node.name = this.plainText(name, "The name of a driver");
+      node.nameSpan = this.context.tokenSpan(name);
+      node.entries = this.SUBRULE(this.pathEntries);
+    },
+    this.from,
+  );
 
   /**
    * `name = c "file.c"`, followed by `{ tree = "folder" }` if it is compiled with a kernel tree.
    */
-  readonly compiledDriver = this.node("compiledDriver", C_DRIVER, (node, _start: number) => {
-    node.name = this.declare(this.CONSUME(t.Name));
-    this.CONSUME(t.Assign, due("compiledDriver"));
-    const language = this.CONSUME2(t.Name);
-    const path = this.CONSUME(t.Text);
-    if (language.image !== "c") {
-      const message = `A driver is written in \`c\`, not in \`${language.image}\``;
-      this.errorOn("E0201", language, message, 'write `driver name = c "file.c"`');
-    }
-    node.path = this.plainText(path, "The path of a driver");
-    node.pathSpan = this.context.tokenSpan(path);
-    this.OPTION(() => {
-      node.entries = this.SUBRULE(this.pathEntries);
-    });
-  }, this.from);
+  readonly compiledDriver = this.node(
+    "compiledDriver",
+    STATEMENTS.CDriver.empty,
+    (node, _start: number) => {
+      node.name = this.declare(this.CONSUME(t.Name));
+      this.CONSUME(t.Assign, due("compiledDriver"));
+      const language = this.CONSUME2(t.Name);
+      const path = this.CONSUME(t.Text);
+      if (language.image !== "c") {
+        const message = `A driver is written in \`c\`, not in \`${language.image}\``;
+        this.errorOn("E0201", language, message, 'write `driver name = c "file.c"`');
+      }
+      node.path = this.plainText(path, "The path of a driver");
+      node.pathSpan = this.context.tokenSpan(path);
+      this.OPTION(() => {
+        node.entries = this.SUBRULE(this.pathEntries);
+      });
+    },
+    this.from,
+  );
 
   // -- Tests, properties, benches ---------------------------------------------------------------
 
@@ -278,23 +244,28 @@ export abstract class DeclarationRules extends PatternRules {
     return this.from(node, _, head.start);
   };
 
-  readonly testCase = this.node("testCase", TEST, (node, _head: Head) => {
+  readonly testCase = this.node("testCase", STATEMENTS.Test.empty, (node, _head: Head) => {
     this.CONSUME(Hard.test);
     const name = this.CONSUME(t.Text, due("testName"));
     this.SUBRULE(this.caseHead, { ARGS: [{ node, name, what: "test" }] });
     node.body = this.SUBRULE(this.block);
   }, (node, torn, head) => this.#whole(node, torn, head));
 
-  readonly propertyCase = this.node("propertyCase", PROPERTY, (node, _head: Head) => {
-    this.CONSUME(Hard.property);
-    const name = this.CONSUME(t.Text, due("propertyName"));
-    this.SUBRULE(this.caseHead, { ARGS: [{ node, name, what: "property" }] });
-    this.CONSUME(Soft.forall);
-    node.forall = this.SUBRULE(this.bindings);
-    node.body = this.SUBRULE(this.block);
-  }, (node, torn, head) => this.#whole(node, torn, head));
+  readonly propertyCase = this.node(
+    "propertyCase",
+    STATEMENTS.Property.empty,
+    (node, _head: Head) => {
+      this.CONSUME(Hard.property);
+      const name = this.CONSUME(t.Text, due("propertyName"));
+      this.SUBRULE(this.caseHead, { ARGS: [{ node, name, what: "property" }] });
+      this.CONSUME(Soft.forall);
+      node.forall = this.SUBRULE(this.bindings);
+      node.body = this.SUBRULE(this.block);
+    },
+    (node, torn, head) => this.#whole(node, torn, head),
+  );
 
-  readonly benchCase = this.node("benchCase", BENCH, (node, _head: Head) => {
+  readonly benchCase = this.node("benchCase", STATEMENTS.Bench.empty, (node, _head: Head) => {
     this.CONSUME(Hard.bench);
     const name = this.CONSUME(t.Text, due("benchName"));
     this.SUBRULE(this.caseHead, { ARGS: [{ node, name, what: "bench" }] });
@@ -329,7 +300,7 @@ export abstract class DeclarationRules extends PatternRules {
     });
   }, () => {});
 
-  readonly modifier = this.node("modifier", MODIFIER, (node) => {
+  readonly modifier = this.node("modifier", PARTS.Modifier, (node) => {
     node.kind = this.OR([
       { ALT: () => this.#as("With", this.CONSUME(Soft.with)) },
       { ALT: () => this.#as("Matrix", this.CONSUME(Soft.matrix)) },
@@ -351,7 +322,7 @@ export abstract class DeclarationRules extends PatternRules {
     });
   }, itemsOf);
 
-  readonly binding = this.node("binding", BINDING, (node) => {
+  readonly binding = this.node("binding", PARTS.Binding, (node) => {
     node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(Hard.in);
     node.values = this.SUBRULE(this.expression);
@@ -412,12 +383,12 @@ export abstract class DeclarationRules extends PatternRules {
     node.value = this.SUBRULE(this.expression);
   });
 
-  readonly benchExpectation = this.node("benchExpectation", EXPECTATION, (node) => {
+  readonly benchExpectation = this.node("benchExpectation", PARTS.Expectation, (node) => {
     this.CONSUME(Hard.expect);
     node.condition = this.SUBRULE(this.expression);
   });
 
-  readonly budget = this.node("budget", BUDGET, (node) => {
+  readonly budget = this.node("budget", PARTS.Budget, (node) => {
     this.CONSUME(Soft.budget);
     node.condition = this.SUBRULE(this.expression);
     this.OPTION(() => {
@@ -456,15 +427,19 @@ export abstract class DeclarationRules extends PatternRules {
   }
 
   #reportBench(span: Span, message: string): void {
-    if (!this.RECORDING_PHASE) this.error("E0218", span, message, { hint: BENCH_PARTS });
+    if (!this.RECORDING_PHASE) this.error("E0218", span, message, { hint: BENCH_HINT });
   }
 
   // -- Machines ---------------------------------------------------------------------------------
 
-  readonly machineDeclaration = this.node("machineDeclaration", MACHINE, (node) => {
-    this.CONSUME(Hard.machine);
-    node.entries = this.SUBRULE(this.machineBody);
-  });
+  readonly machineDeclaration = this.node(
+    "machineDeclaration",
+    STATEMENTS.Machine.empty,
+    (node) => {
+      this.CONSUME(Hard.machine);
+      node.entries = this.SUBRULE(this.machineBody);
+    },
+  );
 
   readonly machineBody = this.node("machineBody", ITEMS<ast.MachineEntry>, (node) => {
     const entries: ast.MachineEntry[] = node.items = [];
@@ -549,7 +524,7 @@ export abstract class DeclarationRules extends PatternRules {
     this.CONSUME(t.RBrace);
   }, itemsOf);
 
-  readonly pathEntry = this.node("pathEntry", PATH_ENTRY, (node) => {
+  readonly pathEntry = this.node("pathEntry", PARTS.PathEntry, (node) => {
     this.words(node.path = []);
     this.assign();
     node.value = this.SUBRULE(this.expression);

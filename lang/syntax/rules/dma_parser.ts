@@ -24,23 +24,16 @@ import {
 import type { Span } from "../../source.ts";
 import { expectedProvider } from "../recovery/messages.ts";
 import {
-  NO_BLOCK,
-  NO_NAME,
-  NO_PATTERN,
-  NO_SPAN,
-  NO_VALUE,
-  NONE,
-} from "../recovery/recovering_parser.ts";
-import {
   explainNoStatement,
   explainUnknownWord,
   suspectCalledWord,
 } from "../recovery/statement_hints.ts";
 import * as t from "../tokens.ts";
 import type * as ast from "../tree/ast.ts";
+import { HEADED, NO_SPAN, NO_VALUE, PARTS, STATEMENTS } from "../tree/nodes.ts";
 import type { Operand } from "../tree/group_operands.ts";
 import { reportRecord } from "../words.ts";
-import { DeclarationRules, HEADED } from "./declaration_rules.ts";
+import { DeclarationRules } from "./declaration_rules.ts";
 import {
   isAssignment,
   ITEMS,
@@ -125,69 +118,8 @@ interface UnknownLine {
   readonly span: Span;
 }
 
-// For each kind of node, a function that makes a node with its initial parts.
-const BLOCK = (): ast.Block => ({ statements: NONE, span: NO_SPAN });
-const LET = (): ast.LetStatement => ({
-  kind: "Let",
-  name: NO_NAME,
-  value: NO_VALUE,
-  span: NO_SPAN,
-});
-const ASSERT = (): ast.AssertStatement => ({
-  kind: "Assert",
-  condition: NO_VALUE,
-  message: null,
-  span: NO_SPAN,
-});
-const BRANCH = { condition: NO_VALUE, then: NO_BLOCK, otherwise: null, span: NO_SPAN };
-const IF = (): ast.IfStatement => ({ kind: "If", ...BRANCH });
-const WHILE = (): ast.WhileStatement => ({ kind: "While", condition: NO_VALUE, ...HEADED });
-const FOR = (): ast.ForStatement => ({ kind: "For", name: NO_NAME, values: NO_VALUE, ...HEADED });
-const REPEAT = (): ast.RepeatStatement => ({ kind: "Repeat", count: NO_VALUE, ...HEADED });
-const MATCH = (): ast.MatchStatement => ({
-  kind: "Match",
-  subject: NO_VALUE,
-  arms: NONE,
-  span: NO_SPAN,
-});
-const ARM = (): ast.MatchArm => ({ pattern: NO_VALUE, ...HEADED });
-const RETURN = (): ast.ReturnStatement => ({ kind: "Return", value: null, span: NO_SPAN });
+// What a rule collects before it makes a node, with its initial parts.
 const OUTCOME = (): OutcomeParts => ({ expected: null, ...HEADED });
-const EVENTS = (): ast.ExpectEventsStatement => ({
-  kind: "ExpectEvents",
-  pattern: NO_PATTERN,
-  subject: NO_VALUE,
-  span: NO_SPAN,
-});
-const OUTPUT = (): ast.OutputStatement => ({
-  kind: "Output",
-  verb: "print",
-  value: NO_VALUE,
-  span: NO_SPAN,
-});
-const STEP = (): ast.StepStatement => ({ kind: "Step", count: null, until: null, span: NO_SPAN });
-const WAIT = (): ast.WaitStatement => ({ kind: "Wait", subject: NO_VALUE, span: NO_SPAN });
-const ADVANCE = (): ast.AdvanceStatement => ({
-  kind: "Advance",
-  duration: NO_VALUE,
-  span: NO_SPAN,
-});
-const ON_CPU = (): ast.OnCpuStatement => ({ kind: "OnCpu", cpu: NO_VALUE, ...HEADED });
-const FAIL = (): ast.FailStatement => ({
-  kind: "Fail",
-  verb: "inject",
-  meanwhile: null,
-  point: null,
-  nth: null,
-  error: null,
-  ...HEADED,
-});
-const INVARIANT = (): ast.InvariantStatement => ({
-  kind: "Invariant",
-  name: "",
-  condition: NO_VALUE,
-  span: NO_SPAN,
-});
 const LINE = (): ExpressionLine => ({
   leading: null,
   value: NO_VALUE,
@@ -195,7 +127,6 @@ const LINE = (): ExpressionLine => ({
   span: NO_SPAN,
 });
 const UNKNOWN = (): UnknownLine => ({ word: null, next: null, hasBraces: false, span: NO_SPAN });
-const ERROR = (): ast.Statement => ({ kind: "ErrorStatement", span: NO_SPAN });
 
 export class DmaParser extends DeclarationRules {
   #statementWays: OrMethodOpts<ast.Statement> | null = null;
@@ -221,7 +152,7 @@ export class DmaParser extends DeclarationRules {
     return torn == null ? items : [...items, torn as ast.Statement];
   });
 
-  override readonly block = this.node("block", BLOCK, (node) => {
+  override readonly block = this.node("block", PARTS.Block, (node) => {
     const statements: ast.Statement[] = node.statements = [];
     this.CONSUME(t.LBrace, due("block"));
     this.#inside(() => this.#statements(statements));
@@ -318,14 +249,14 @@ export class DmaParser extends DeclarationRules {
 
   // -- Statements -------------------------------------------------------------------------------
 
-  override readonly letStatement = this.node("letStatement", LET, (node) => {
+  override readonly letStatement = this.node("letStatement", STATEMENTS.Let.empty, (node) => {
     this.CONSUME(Hard.let);
     node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(t.Assign);
     node.value = this.SUBRULE(this.expression);
   });
 
-  readonly assertStatement = this.node("assertStatement", ASSERT, (node) => {
+  readonly assertStatement = this.node("assertStatement", STATEMENTS.Assert.empty, (node) => {
     this.CONSUME(Hard.assert);
     node.condition = this.SUBRULE(this.expression);
     this.OPTION(() => {
@@ -335,7 +266,7 @@ export class DmaParser extends DeclarationRules {
   });
 
   /** `if`, `else if` and `else` are parsed in a loop, so that a long chain needs no stack. */
-  readonly ifStatement = this.node("ifStatement", IF, (node) => {
+  readonly ifStatement = this.node("ifStatement", STATEMENTS.If.empty, (node) => {
     this.CONSUME(Hard.if);
     node.condition = this.#condition(this.SUBRULE(this.expression));
     node.then = this.SUBRULE(this.block);
@@ -379,13 +310,13 @@ export class DmaParser extends DeclarationRules {
     return condition;
   }
 
-  readonly whileStatement = this.node("whileStatement", WHILE, (node) => {
+  readonly whileStatement = this.node("whileStatement", STATEMENTS.While.empty, (node) => {
     this.CONSUME(Hard.while);
     node.condition = this.SUBRULE(this.expression);
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly forStatement = this.node("forStatement", FOR, (node) => {
+  readonly forStatement = this.node("forStatement", STATEMENTS.For.empty, (node) => {
     this.CONSUME(Hard.for);
     node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(Hard.in);
@@ -393,13 +324,13 @@ export class DmaParser extends DeclarationRules {
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly repeatStatement = this.node("repeatStatement", REPEAT, (node) => {
+  readonly repeatStatement = this.node("repeatStatement", STATEMENTS.Repeat.empty, (node) => {
     this.CONSUME(Soft.repeat);
     node.count = this.SUBRULE(this.expression);
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly matchStatement = this.node("matchStatement", MATCH, (node) => {
+  readonly matchStatement = this.node("matchStatement", STATEMENTS.Match.empty, (node) => {
     this.CONSUME(Hard.match);
     node.subject = this.SUBRULE(this.expression);
     node.arms = this.SUBRULE(this.matchBody);
@@ -412,7 +343,7 @@ export class DmaParser extends DeclarationRules {
     this.CONSUME(t.RBrace);
   }, itemsOf);
 
-  readonly matchArm = this.node("matchArm", ARM, (node) => {
+  readonly matchArm = this.node("matchArm", PARTS.MatchArm, (node) => {
     node.pattern = this.SUBRULE(this.matchPattern);
     this.CONSUME(t.FatArrow);
     node.body = this.OR([
@@ -426,7 +357,7 @@ export class DmaParser extends DeclarationRules {
     ]);
   });
 
-  readonly returnStatement = this.node("returnStatement", RETURN, (node) => {
+  readonly returnStatement = this.node("returnStatement", STATEMENTS.Return.empty, (node) => {
     this.CONSUME(Hard.return);
     this.OPTION(() => {
       node.value = NO_VALUE;
@@ -459,12 +390,17 @@ export class DmaParser extends DeclarationRules {
       : { kind: "ExpectOutcome", expected, body, span };
   });
 
-  readonly expectedEvents = this.node("expectedEvents", EVENTS, (node, _start: number) => {
-    this.CONSUME(Soft.events);
-    node.pattern = this.SUBRULE(this.eventPattern);
-    this.CONSUME(Hard.in);
-    node.subject = this.SUBRULE(this.expression);
-  }, this.from);
+  readonly expectedEvents = this.node(
+    "expectedEvents",
+    STATEMENTS.ExpectEvents.empty,
+    (node, _start: number) => {
+      this.CONSUME(Soft.events);
+      node.pattern = this.SUBRULE(this.eventPattern);
+      this.CONSUME(Hard.in);
+      node.subject = this.SUBRULE(this.expression);
+    },
+    this.from,
+  );
 
   #outcome(word: IToken, code: IToken): ast.ExpectedOutcome {
     const name = this.name(code);
@@ -475,12 +411,12 @@ export class DmaParser extends DeclarationRules {
     };
   }
 
-  readonly outputStatement = this.node("outputStatement", OUTPUT, (node) => {
+  readonly outputStatement = this.node("outputStatement", STATEMENTS.Output.empty, (node) => {
     node.verb = this.CONSUME(t.OutputVerb).image as ast.OutputStatement["verb"];
     node.value = this.SUBRULE(this.expression);
   });
 
-  readonly stepStatement = this.node("stepStatement", STEP, (node) => {
+  readonly stepStatement = this.node("stepStatement", STATEMENTS.Step.empty, (node) => {
     this.CONSUME(Soft.step);
     this.OPTION(() => {
       this.OR([
@@ -502,24 +438,24 @@ export class DmaParser extends DeclarationRules {
     });
   });
 
-  readonly waitStatement = this.node("waitStatement", WAIT, (node) => {
+  readonly waitStatement = this.node("waitStatement", STATEMENTS.Wait.empty, (node) => {
     this.CONSUME(Soft.wait);
     node.subject = this.SUBRULE(this.expression);
   });
 
-  readonly advanceStatement = this.node("advanceStatement", ADVANCE, (node) => {
+  readonly advanceStatement = this.node("advanceStatement", STATEMENTS.Advance.empty, (node) => {
     this.CONSUME(Soft.advance);
     node.duration = this.SUBRULE(this.expression);
   });
 
-  readonly onStatement = this.node("onStatement", ON_CPU, (node) => {
+  readonly onStatement = this.node("onStatement", STATEMENTS.OnCpu.empty, (node) => {
     this.CONSUME(Soft.on);
     this.CONSUME(Soft.cpu, due("onCpu"));
     node.cpu = this.SUBRULE(this.expression);
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly failStatement = this.node("failStatement", FAIL, (node) => {
+  readonly failStatement = this.node("failStatement", STATEMENTS.Fail.empty, (node) => {
     this.CONSUME(Soft.inject);
     this.OR({
       DEF: [
@@ -546,7 +482,7 @@ export class DmaParser extends DeclarationRules {
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly removalStatement = this.node("removalStatement", FAIL, (node) => {
+  readonly removalStatement = this.node("removalStatement", STATEMENTS.Fail.empty, (node) => {
     const { tokenType } = this.CONSUME(t.RemovalWord);
     node.verb = tokenType === Soft.unplug ? "unplug" : "remove";
     this.CONSUME(Soft.each, due("removalEach"));
@@ -557,14 +493,18 @@ export class DmaParser extends DeclarationRules {
     });
   });
 
-  readonly invariantStatement = this.node("invariantStatement", INVARIANT, (node) => {
-    this.CONSUME(Soft.invariant);
-    const text = this.CONSUME(t.Text, due("invariantName"));
-    node.name = this.plainText(text, "The name of an invariant");
-    this.CONSUME(t.LBrace);
-    node.condition = this.SUBRULE(this.expression);
-    this.CONSUME(t.RBrace);
-  });
+  readonly invariantStatement = this.node(
+    "invariantStatement",
+    STATEMENTS.Invariant.empty,
+    (node) => {
+      this.CONSUME(Soft.invariant);
+      const text = this.CONSUME(t.Text, due("invariantName"));
+      node.name = this.plainText(text, "The name of an invariant");
+      this.CONSUME(t.LBrace);
+      node.condition = this.SUBRULE(this.expression);
+      this.CONSUME(t.RBrace);
+    },
+  );
 
   // -- Expressions as statements ----------------------------------------------------------------
 
@@ -669,7 +609,7 @@ export class DmaParser extends DeclarationRules {
   });
 
   /** Braces where a statement is expected. */
-  readonly strayBraces = this.node("strayBraces", ERROR, () => {
+  readonly strayBraces = this.node("strayBraces", STATEMENTS.ErrorStatement.empty, () => {
     this.AT_LEAST_ONE(() => {
       this.SUBRULE(this.anyBraces);
       this.MANY(() => this.CONSUME(t.Inline));
@@ -696,7 +636,7 @@ export class DmaParser extends DeclarationRules {
   }, () => {});
 
   /** `name: value` where a block was opened. */
-  readonly misplacedRecord = this.node("misplacedRecord", ERROR, () => {
+  readonly misplacedRecord = this.node("misplacedRecord", STATEMENTS.ErrorStatement.empty, () => {
     const label = this.CONSUME(t.Label);
     this.ACTION(() => reportRecord(label, this.context.reporter));
     this.MANY(() => this.CONSUME(t.Inline));

@@ -2,19 +2,12 @@
 import type { IOrAlt, IToken, OrMethodOpts, ParserMethod } from "chevrotain";
 import type { Span } from "../../source.ts";
 import { byWord, ownEntry } from "../own_entry.ts";
-import {
-  type Draft,
-  NO_BLOCK,
-  NO_NAME,
-  NO_SPAN,
-  NO_VALUE,
-  NONE,
-} from "../recovery/recovering_parser.ts";
+import type { Draft } from "../recovery/recovering_parser.ts";
 import * as t from "../tokens.ts";
 import type * as ast from "../tree/ast.ts";
 import { groupOperands, type Operand } from "../tree/group_operands.ts";
 import { readBytes, readNumber, readString } from "../tree/literals.ts";
-import { objectOf } from "../tree/walk.ts";
+import { EXPRESSIONS, NO_SPAN, NO_VALUE, NONE, objectOf, PARTS } from "../tree/nodes.ts";
 import { BLOCK_START, due, FIRST_WINS, RuleTools } from "./rule_tools.ts";
 
 const { Hard, Soft } = t;
@@ -86,7 +79,7 @@ interface ValueBranch {
   readonly value: ast.Expression;
 }
 
-// These functions make nodes with their initial parts.
+// What a rule collects before it makes a node, with its initial parts.
 export const ITEMS = <T>(): Items<T> => ({ items: NONE, span: NO_SPAN });
 const EXPRESSION = (): OperandRow => ({ operands: NONE, operators: NONE, span: NO_SPAN });
 const OPERAND = (): ReadOperand => ({
@@ -95,34 +88,9 @@ const OPERAND = (): ReadOperand => ({
   isLambda: false,
   span: NO_SPAN,
 });
-const LAMBDA = (): ast.LambdaExpression => ({
-  kind: "Lambda",
-  parameters: NONE,
-  body: NO_VALUE,
-  span: NO_SPAN,
-});
 export const BRACKETED = (): Bracketed => ({ value: NO_VALUE, span: NO_SPAN });
-const MATCH_VALUES = (): ast.MatchExpression => ({
-  kind: "MatchValue",
-  subject: NO_VALUE,
-  arms: NONE,
-  span: NO_SPAN,
-});
-const VALUE_ARM = (): ast.ValueArm => ({ pattern: NO_VALUE, value: NO_VALUE, span: NO_SPAN });
 const MATCH_PATTERN = (): ArmPattern => ({ first: null, range: null, last: null, span: NO_SPAN });
 const MATCH_VALUE = (): ArmValue => ({ minus: null, token: null, span: NO_SPAN });
-const LIST = (): ast.ListExpression => ({ kind: "List", items: NONE, span: NO_SPAN });
-const CALL: ast.CallExpression = { kind: "Call", callee: NO_VALUE, arguments: NONE, span: NO_SPAN };
-const ARGUMENT = (): ast.Argument => ({ name: null, value: NO_VALUE, span: NO_SPAN });
-const RECORD = (): ast.RecordExpression => ({ kind: "Record", entries: NONE, span: NO_SPAN });
-const RECORD_ENTRY = (): ast.RecordEntry => ({ key: NO_NAME, value: NO_VALUE, span: NO_SPAN });
-const BRANCHES = (): ast.BranchesExpression => ({ kind: "Fork", branches: NONE, span: NO_SPAN });
-const COMPARISON = (): ast.CompareExpression => ({
-  kind: "Compare",
-  entries: NONE,
-  body: NO_BLOCK,
-  span: NO_SPAN,
-});
 
 export abstract class ExpressionRules extends RuleTools {
   abstract readonly block: ParserMethod<[], ast.Block>;
@@ -268,7 +236,9 @@ export abstract class ExpressionRules extends RuleTools {
           const operand = this.#operand;
           const callee = operand.value;
           // If an error occurs in an argument, the operand is the call so far.
-          const call: Draft<ast.CallExpression> = { ...CALL, callee, span: callee.span };
+          const call: Draft<ast.CallExpression> = EXPRESSIONS.Call.empty();
+          call.callee = callee;
+          call.span = callee.span;
           operand.value = call;
           call.arguments = this.SUBRULE(this.callArguments);
           call.span = from(callee);
@@ -305,7 +275,7 @@ export abstract class ExpressionRules extends RuleTools {
 
   // -- Lambdas ----------------------------------------------------------------------------------
 
-  readonly lambda = this.node("lambda", LAMBDA, (node, head: LambdaHead) => {
+  readonly lambda = this.node("lambda", EXPRESSIONS.Lambda.empty, (node, head: LambdaHead) => {
     this.CONSUME(t.FatArrow);
     if (!this.RECORDING_PHASE) node.parameters = head.parameters;
     node.body = this.SUBRULE(this.expression);
@@ -455,7 +425,7 @@ export abstract class ExpressionRules extends RuleTools {
     this.CONSUME(t.RBrace, due("valueEnd"));
   }, ({ value }): ast.Expression => value);
 
-  readonly matchValues = this.node("matchValues", MATCH_VALUES, (node) => {
+  readonly matchValues = this.node("matchValues", EXPRESSIONS.MatchValue.empty, (node) => {
     const arms: ast.ValueArm[] = node.arms = [];
     this.CONSUME(Hard.match);
     node.subject = this.SUBRULE(this.expression);
@@ -464,7 +434,7 @@ export abstract class ExpressionRules extends RuleTools {
     this.CONSUME(t.RBrace);
   });
 
-  readonly valueArm = this.node("valueArm", VALUE_ARM, (node) => {
+  readonly valueArm = this.node("valueArm", PARTS.ValueArm, (node) => {
     node.pattern = this.SUBRULE(this.matchPattern);
     this.CONSUME(t.FatArrow);
     node.value = this.SUBRULE(this.expression);
@@ -545,7 +515,7 @@ export abstract class ExpressionRules extends RuleTools {
     return { items: isLost ? [{ kind: "ErrorExpression", span }] : items, span };
   });
 
-  readonly list = this.node("list", LIST, (node) => {
+  readonly list = this.node("list", EXPRESSIONS.List.empty, (node) => {
     this.CONSUME(t.LBracket);
     this.commas(node.items = [], this.expression, "a value");
     this.CONSUME(t.RBracket);
@@ -576,7 +546,7 @@ export abstract class ExpressionRules extends RuleTools {
     }
   }
 
-  readonly argument = this.node("argument", ARGUMENT, (node) => {
+  readonly argument = this.node("argument", PARTS.Argument, (node) => {
     this.OPTION(() => {
       node.name = this.name(this.CONSUME(t.Label));
       this.CONSUME(t.Colon);
@@ -599,7 +569,7 @@ export abstract class ExpressionRules extends RuleTools {
     return { ...node, name };
   });
 
-  readonly record = this.node("record", RECORD, (node) => {
+  readonly record = this.node("record", EXPRESSIONS.Record.empty, (node) => {
     const entries: ast.RecordEntry[] = node.entries = [];
     const seen = new Map<string, ast.Name>();
     this.CONSUME(t.LBrace);
@@ -614,7 +584,7 @@ export abstract class ExpressionRules extends RuleTools {
     this.CONSUME(t.RBrace);
   });
 
-  readonly recordEntry = this.node("recordEntry", RECORD_ENTRY, (node) => {
+  readonly recordEntry = this.node("recordEntry", PARTS.RecordEntry, (node) => {
     node.key = this.name(this.CONSUME(t.Name));
     this.OR({
       DEF: [
@@ -633,7 +603,7 @@ export abstract class ExpressionRules extends RuleTools {
 
   // -- Runs of a block --------------------------------------------------------------------------
 
-  readonly branches = this.node("branches", BRANCHES, (node) => {
+  readonly branches = this.node("branches", EXPRESSIONS.Fork.empty, (node) => {
     const { tokenType } = this.CONSUME(t.BranchingWord);
     if (tokenType === Soft.race) node.kind = "Race";
     const blocks = [this.SUBRULE(this.block)];
@@ -647,7 +617,7 @@ export abstract class ExpressionRules extends RuleTools {
     });
   });
 
-  readonly comparison = this.node("comparison", COMPARISON, (node) => {
+  readonly comparison = this.node("comparison", EXPRESSIONS.Compare.empty, (node) => {
     this.CONSUME(Soft.compare);
     node.entries = this.SUBRULE(this.pathEntries);
     node.body = this.SUBRULE(this.block);

@@ -1,7 +1,6 @@
 /** The rules of event patterns: `[ iova.alloc, iommu.map+, ... ]`. */
 import type { IToken } from "chevrotain";
 import type { Span } from "../../source.ts";
-import { NO_PATTERN, NO_SPAN, NONE } from "../recovery/recovering_parser.ts";
 import * as t from "../tokens.ts";
 import type {
   Argument,
@@ -13,6 +12,7 @@ import type {
   RepeatCount,
 } from "../tree/ast.ts";
 import { readNumber } from "../tree/literals.ts";
+import { NO_PATTERN, NO_SPAN, NONE, PARTS } from "../tree/nodes.ts";
 import { ExpressionRules, ITEMS } from "./expression_rules.ts";
 import { due } from "./rule_tools.ts";
 
@@ -51,19 +51,18 @@ interface EventTerm {
   readonly span: Span;
 }
 
-// Nodes with their initial parts.
-const SEQUENCE = (): PatternSequence => ({ kind: "Sequence", items: NONE, span: NO_SPAN });
+// What a rule collects before it makes a node, with its initial parts.
 const EVENT_TERM = (): EventTerm => ({ bang: null, item: NO_PATTERN, times: null, span: NO_SPAN });
 const EVENT_NAME = (): EventParts => ({ words: NONE, nameSpan: null, fields: NONE, span: NO_SPAN });
 
 export abstract class PatternRules extends ExpressionRules {
-  readonly eventPattern = this.node("eventPattern", SEQUENCE, (node) => {
+  readonly eventPattern = this.node("eventPattern", PARTS.Sequence, (node) => {
     this.CONSUME(t.LBracket, due("eventPattern"));
     this.commas(node.items = [], this.eventChoice, "an event");
     this.CONSUME(t.RBracket);
   }, (node, torn) => this.#checkItems(node, torn, "Pattern"));
 
-  readonly eventGroup = this.node("eventGroup", SEQUENCE, (node) => {
+  readonly eventGroup = this.node("eventGroup", PARTS.Sequence, (node) => {
     this.CONSUME(t.LParen);
     this.commas(node.items = [], this.eventChoice, "an event");
     this.CONSUME(t.RParen);

@@ -286,8 +286,10 @@ export type Statement =
   | InvariantStatement
   | OutputStatement
   | ExpressionStatement
-  /** Text that could not be parsed. */
-  | Tagged<"ErrorStatement">;
+  | ErrorStatement;
+
+/** Text that could not be parsed. */
+export type ErrorStatement = Tagged<"ErrorStatement">;
 
 // ---------------------------------------------------------------------------------------------
 // Event patterns

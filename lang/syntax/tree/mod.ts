@@ -10,5 +10,5 @@ export type {
   Statement,
 } from "./ast.ts";
 export { readNumber } from "./literals.ts";
-export { innerBlocks, isDeclaration, statementExpressions } from "./statement_kinds.ts";
+export { innerBlocks, isDeclaration, statementExpressions } from "./nodes.ts";
 export { expressionBlocks, someExpression } from "./walk.ts";

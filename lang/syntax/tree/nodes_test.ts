@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { LANGUAGE_WORDS } from "../language_words.ts";
 import { statementsOf } from "../testing.ts";
 import type { Statement } from "./ast.ts";
-import { exitKind, innerBlocks, STATEMENT_KINDS } from "./statement_kinds.ts";
+import { exitKind, innerBlocks, STATEMENT_KINDS } from "./nodes.ts";
 import { expressionBlocks } from "./walk.ts";
 
 function* everyStatement(statements: readonly Statement[]): Generator<Statement> {
