@@ -173,8 +173,3 @@ Deno.test("without NVMe's lines requests of the block layer have the mappings of
   const said = restLines(usesOf(await linesOf("72-scalable-faults")).use);
   assertEquals(said, ["requests: the trace has no nvme:* or block:* events with data"]);
 });
-
-const AT = (seconds: number, event: string) =>
-  `  fio-7  [000] .....  ${seconds.toFixed(6)}: ${event}`;
-const MAP =
-  "dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=100000 size=512 phys_addr=100000 attrs=";

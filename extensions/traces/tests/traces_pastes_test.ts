@@ -1,6 +1,6 @@
 /** Records of IOMMUs in every form in which people paste them. */
 import { assertEquals } from "@std/assert";
-import type { Fact } from "../kernel_log/entry.ts";
+import type { Fact } from "../kernel_log/log_facts.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 
 /** Records of several lines, and a record of one line that a mailer breaks. */
