@@ -4,8 +4,8 @@
  * `NAME.expected` has lines `$ dmalab …`, each followed by all that the command prints, and by
  * `[exit N]` unless it ends with 0. Lines of the error stream begin with `! `. The lines before the
  * first command say what the case shows. The commands run in the file's folder, so that they name
- * their inputs (`NAME.txt`) as a user there does. Long objects of `--json` are laid out, times that
- * the host took are `…`, and the folder of the checkout is `CHECKOUT`.
+ * their inputs (`NAME.txt`) as a user there does. Long objects of `--json` are laid out. Times that
+ * the host took, and the folder of the checkout, are `…`.
  *
  * `deno task script repin TEST` writes what the commands print now into the files.
  */
@@ -32,19 +32,19 @@ export function readTranscriptFile(text: string): { comment: string; commands: s
 /** Times of a test in reports for programs: JSON and JUnit. */
 const HOST_TIME = /("wallMs": ?| time=")[\d.e-]+/g;
 
-const CHECKOUT = ROOT.replace(/\/$/, "");
-
 /** Runs a command of a transcript file in this process. @returns The command with what it prints. */
 async function rerun(command: string): Promise<string> {
   const { code, errors, output } = await dmalab(...commandWords(command));
-  const text = output.replace(HOST_TIME, "$1…").replaceAll(CHECKOUT, "CHECKOUT");
-  const said = linesOf(text).flatMap(laidOut);
-  const wrong = linesOf(errors.replaceAll(CHECKOUT, "CHECKOUT")).map((line) =>
-    `! ${line}`.trimEnd()
-  );
+  const said = linesOf(anywhere(output.replace(HOST_TIME, "$1…"))).flatMap(laidOut);
+  const wrong = linesOf(anywhere(errors)).map((line) => `! ${line}`.trimEnd());
   const lines = [...said, ...wrong, ...code === 0 ? [] : [`[exit ${code}]`]];
   assert(!lines.some((line) => line.startsWith(PROMPT)), "an output has a line like a command");
   return [`$ ${command}`, ...lines, ""].join("\n");
+}
+
+/** A text without the folder of the checkout, which is part of places above the current folder. */
+function anywhere(text: string): string {
+  return text.replaceAll(ROOT, "…");
 }
 
 function linesOf(text: string): string[] {
