@@ -53,12 +53,13 @@ function linesOf(text: string): string[] {
   return lines;
 }
 
-/** Columns of an object's lines, as `deno fmt` has them. */
-const COLUMNS = 100;
 /** Objects up to this length stay as they are printed: a line for each, as the events of a log. */
 const MAX_OBJECT_LENGTH = 800;
+/** A value that fits a line, or is so deep in an object, is one line: a finding of a check. */
+const COLUMNS = 100;
+const FLAT_DEPTH = 2;
 
-/** The lines of a printed line: an object is laid out, with a line for each value that fits one. */
+/** The lines of a printed line: a long object is laid out. */
 function laidOut(line: string): string[] {
   if (!line.startsWith("{") || line.length <= MAX_OBJECT_LENGTH) return [line];
   return linesOfJson(JSON.parse(line), "", "");
@@ -66,20 +67,20 @@ function laidOut(line: string): string[] {
 
 function linesOfJson(value: unknown, indent: string, key: string): string[] {
   const flat = `${indent}${key}${JSON.stringify(value)}`;
-  if (flat.length < COLUMNS || typeof value !== "object" || value === null) return [flat];
+  if (flat.length < COLUMNS || indent.length === FLAT_DEPTH || !isObject(value)) return [flat];
   const isList = Array.isArray(value);
   const parts = Object.entries(value).map(([name, each]) =>
     linesOfJson(each, `${indent} `, isList ? "" : `${JSON.stringify(name)}: `)
   );
   const [open, close] = isList ? "[]" : "{}";
-  const last = parts.length - 1;
-  return [
-    `${indent}${key}${open}`,
-    ...parts.flatMap((lines, at) =>
-      at === last ? lines : [...lines.slice(0, -1), `${lines.at(-1)},`]
-    ),
-    `${indent}${close}`,
-  ];
+  const lines = parts.flatMap((part, at) =>
+    at === parts.length - 1 ? part : [...part.slice(0, -1), `${part.at(-1)},`]
+  );
+  return [`${indent}${key}${open}`, ...lines, `${indent}${close}`];
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** The text of a file with the outputs of now. */
