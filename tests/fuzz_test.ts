@@ -1,7 +1,8 @@
 /** A small part of `deno task script fuzz`. */
 import { assertEquals } from "@std/assert";
 import { readArguments } from "./fuzz/calls/argument_corpus.ts";
-import { emptyTally, fewest, playCalls } from "./fuzz/calls/call_run.ts";
+import { fewest } from "./checks/check.ts";
+import { emptyTally, playCalls } from "./fuzz/calls/call_run.ts";
 import { fuzzTests } from "./fuzz/fuzz_tests.ts";
 
 fuzzTests({ cases: 300, calls: 2_000, answeredShare: 0.5, slipStep: 1_997, layouts: 60 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Choices } from "./fuzz/choices.ts";
+import { Choices } from "@dmalab/hunt";
 import { readCorpus } from "./fuzz/cases.ts";
 import { laidOut } from "./fuzz/laid_out.ts";
 import { grammarProblems, loadGrammar } from "./grammar.ts";

@@ -1,5 +1,5 @@
 /**
- * Long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests|soak`.
+ * Long forms of tests: `deno task script record-moves|fuzz-traces|nvme-requests`.
  * The arguments of each are the number of tries and, if the test draws numbers, a seed. Failures are
  * printed, and the exit code is then 1.
  */
@@ -23,44 +23,14 @@ function numberAt(index: number, usual: number): number {
 
 const grouped = (count: number) => count.toLocaleString("en-US");
 
-/** Number of operations in one world of mappings. */
-const WORLD_OPERATIONS = 10_000;
 /**
  * Numbers of damaged lines in a large and in a small file. The small files are needed because
  * together they end in every state of a ledger.
  */
 const BATCHES = [200_000, 2_000] as const;
 const MAX_SECONDS_PER_LINE = 0.002;
-/**
- * Limit of the heap in a soak's second half, relative to the first half. A soak creates and drops
- * machines.
- */
-const HEAP_GROWTH = 1.25;
-const MIB = 2 ** 20;
 
 const RUNS: Readonly<Record<string, () => Promise<string>>> = {
-  /** Compares random mappings with a plain list of ranges, in one world after the other. */
-  async property() {
-    const { FailedSeed, runSeed } = await import("./property/mapping_world.ts");
-    const [operations, first] = [numberAt(0, 1_000_000), numberAt(1, 1)];
-    const end = first + Math.ceil(operations / WORLD_OPERATIONS);
-    let [refused, mostLive] = [0, 0];
-    try {
-      for (let seed = first; seed < end; seed++) {
-        const result = runSeed(seed, Math.min(operations, WORLD_OPERATIONS));
-        refused += result.refused;
-        mostLive = Math.max(mostLive, result.mostLive);
-      }
-    } catch (error) {
-      if (error instanceof FailedSeed) fail(error.message);
-      throw error;
-    }
-    return `seeds ${first} to ${
-      end - 1
-    }: ${operations} operations agree, at most ${mostLive} mappings live, ` +
-      `${refused} maps without room`;
-  },
-
   /**
    * Replays every run of every example forwards and backwards, and moves at random in the longest
    * run.
@@ -79,19 +49,6 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
       console.log(`${path}: 10000 random moves to ${moveAtRandom(longest!, 10_000, 1)} places`);
     }
     return `${paths.length} examples, each as a fresh run; nothing differs`;
-  },
-
-  /** Random requests on random machines, with all oracles enabled. */
-  async cases() {
-    const { tryCases } = await import("./property/cases.ts");
-    const { cases, defects, events, looks, rows, steps } = tryCases(
-      numberAt(0, 10_000),
-      numberAt(1, 1),
-      ({ cases }) => cases % 1000 === 0 && console.log(`${cases} cases`),
-    );
-    return `${cases} cases, ${steps} steps, ${events} events: each the same twice; ` +
-      `${looks} looks at every table, ${rows} rows, none differs; ` +
-      `all that went wrong is explained by ${[...defects].sort().join(", ")}`;
   },
 
   /** Damaged lines of traces and logs. */
@@ -114,35 +71,6 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
     }
     return `${grouped(read)} damaged lines of seed ${seed}: no exception, ` +
       `${grouped(damaged)} reported as damaged, ${grouped(findings)} findings`;
-  },
-
-  /**
-   * Requests on long-lived machines. The memory of the machines and of the process is checked ten
-   * times.
-   */
-  async soak() {
-    const { soak } = await import("./soak/soak.ts");
-    const [requests, seed] = [numberAt(0, 10_000_000), numberAt(1, 1)];
-    const mib = (bytes: number) => `${(bytes / MIB).toFixed(1)} MiB`;
-    const heaps: number[] = [];
-    const end = soak({
-      requests,
-      seed,
-      onPoint({ held, pageBytes, requests, ...counts }) {
-        (globalThis as { readonly gc?: () => void }).gc?.();
-        const { external, heapUsed, rss } = Deno.memoryUsage();
-        heaps.push(heapUsed + external);
-        const numbers = Object.entries({ ...counts, ...held });
-        console.log(
-          `${grouped(requests)} requests: heap ${mib(heapUsed + external)}, rss ${mib(rss)}, ` +
-            `pages ${mib(pageBytes)}, ${numbers.map(([what, all]) => `${what} ${all}`).join(", ")}`,
-        );
-      },
-    });
-    const half = heaps.length / 2;
-    const growth = Math.max(...heaps.slice(half)) / Math.max(...heaps.slice(0, half));
-    if (growth > HEAP_GROWTH) fail(`the heap grows ${growth.toFixed(2)} times in the second half`);
-    return `${grouped(end.well)} of ${grouped(end.requests)} requests of seed ${seed} ended well`;
   },
 
   /**

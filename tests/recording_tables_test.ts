@@ -1,6 +1,6 @@
 /**
  * Compares the tables of a recording with the machine's own data at the end of each activity.
- * tests/examples_test.ts does this for every run of every example, tests/property/cases_test.ts for
+ * tests/examples_test.ts does this for every run of every example, tests/checks_test.ts for
  * random machines.
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";

@@ -5,8 +5,8 @@
  * change, `deno task snapshots --update` writes the texts, and git shows the differences. Correctness of
  * all other scenarios and machines is checked elsewhere: by their own assertions, the audit and the
  * recording's tables in tests/examples_test.ts and tests/suites_test.ts, by golden data in
- * tests/conformance_test.ts, by rules on random machines in tests/property/, tests/fuzz_test.ts,
- * tests/soak_test.ts and the hunt.
+ * tests/conformance_test.ts, by rules on random machines in tests/checks_test.ts, tests/fuzz_test.ts
+ * and the hunt.
  */
 import "@dmalab/bin/provide";
 import { changedLines } from "@dmalab/cli/testing";

@@ -17,6 +17,8 @@ const STARTS = ["-R", "-W", "--allow-run"];
 const COMPILES = [...STARTS, "--allow-env=XDG_CACHE_HOME,HOME"];
 const TREE = [...STARTS, "--allow-env"];
 
+const CHECK_USAGE = "[CHECK] [--cases N] [--seconds N] [--seed S] [--case K] [--steps N]";
+
 /** The scripts by name, in the order in which they are listed. */
 export const SCRIPTS: Readonly<Record<string, Script>> = {
   requests: {
@@ -41,18 +43,21 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     deno: COMPILES,
   },
   property: {
-    usage: "[N] [SEED]",
-    brief: "a million random mappings against a plain list of ranges",
-    module: "tests/long_main.ts",
+    usage: CHECK_USAGE,
+    brief:
+      "a million random mappings against a plain list of ranges, drivers without mistakes, and drivers with one " +
+      "planted mistake ([random checks](#random-checks))",
+    module: "tests/checks/main.ts",
     words: ["property"],
     deno: READS,
   },
   cases: {
-    usage: "[N] [SEED]",
+    usage: CHECK_USAGE,
     brief:
-      "N random cases of requests (10,000) with each release's own defects, and as many without any: bytes, " +
-      "statuses, the device's accesses, the checker, leaks, the audit, the tables of a recording, and the same once more",
-    module: "tests/long_main.ts",
+      "20,000 random cases of requests, half of them with a release's own defects: bytes, statuses, the device's " +
+      "accesses, the checker, leaks, the audit, the tables of a recording, and the same once more " +
+      "([random checks](#random-checks))",
+    module: "tests/checks/main.ts",
     words: ["cases"],
     deno: READS,
   },
@@ -84,11 +89,12 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     deno: READS,
   },
   soak: {
-    usage: "[REQUESTS [SEED]]",
+    usage: CHECK_USAGE,
     brief:
       "ten million requests of random sizes on machines of every mode and release, with failures, resets and " +
-      "removals; prints ten times the memory that the machine and the process hold, and fails when it grows",
-    module: "tests/long_main.ts",
+      "removals; prints ten times the memory that the process holds, and fails when it grows " +
+      "([random checks](#random-checks))",
+    module: "tests/checks/main.ts",
     words: ["soak"],
     deno: ["--v8-flags=--expose-gc", ...READS],
   },

@@ -5,8 +5,15 @@
 import { type Command, ProcessScreen, VERSION } from "@dmalab/cli/extend";
 import { parseCommandLine, toItsEnd } from "@dmalab/cli";
 
-/** Runs the task that `deno task NAME` started, and exits the process. */
-export async function runTask(task: Command): Promise<never> {
+/**
+ * Runs the task that `deno task NAME` started, and exits the process.
+ *
+ * @param words The words after the task's name.
+ */
+export async function runTask(
+  task: Command,
+  words: readonly string[] = Deno.args,
+): Promise<never> {
   const screen = new ProcessScreen();
   const program = {
     name: "deno task",
@@ -16,7 +23,7 @@ export async function runTask(task: Command): Promise<never> {
   };
   Deno.exit(
     await toItsEnd(async () => {
-      const parsed = await parseCommandLine(program, [task.name, ...Deno.args], screen);
+      const parsed = await parseCommandLine(program, [task.name, ...words], screen);
       return typeof parsed === "number" ? parsed : await parsed.command.run({ ...parsed, screen });
     }, screen),
   );

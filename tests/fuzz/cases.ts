@@ -1,5 +1,5 @@
 /** Generates fuzz cases: the same seed and number give the same text. */
-import { Choices } from "./choices.ts";
+import { Choices } from "@dmalab/hunt";
 import { laidOut } from "./laid_out.ts";
 import { changeNumbers, mutate } from "./mutations.ts";
 import { join } from "node:path";
@@ -14,12 +14,9 @@ interface FuzzCase {
   readonly run: boolean;
 }
 
-/** Factor with which a seed and a number are combined to one seed. */
-const STRIDE = 2 ** 32;
-
 /** Most cases are short pieces, which are parsed fast; some are programs that may still run. */
 export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase {
-  const choices = new Choices(seed * STRIDE + number);
+  const choices = Choices.of(seed, number);
   const share = choices.below(100);
   const program = () => laidOut(choices.pick(corpus.programs), choices);
   // Only three texts in a thousand are of this kind, because each costs as much as fifty others.

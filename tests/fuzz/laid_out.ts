@@ -18,7 +18,7 @@ import {
   tokenize,
 } from "@dmalab/lang/syntax";
 import { formatSource } from "@dmalab/lang/editor";
-import { Choices } from "./choices.ts";
+import { Choices } from "@dmalab/hunt";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { readCorpus } from "./cases.ts";
 

@@ -1,4 +1,3 @@
 /** Other workspace members use these exports of `tests/fuzz`. */
-export { Choices } from "./choices.ts";
 export { damageListing } from "./mutations.ts";
 export { readDamaged, traceCorpus } from "./trace_lines.ts";

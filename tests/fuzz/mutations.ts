@@ -1,6 +1,6 @@
 /** Damages a text: changes its characters, words and lines, or inserts pieces of other texts. */
 import { LANGUAGE_WORDS } from "@dmalab/lang/syntax";
-import type { Choices } from "./choices.ts";
+import type { Choices } from "@dmalab/hunt";
 
 /** Characters with a meaning, characters that should not occur, and halves of surrogate pairs. */
 const CHARACTERS = [

@@ -13,7 +13,7 @@ import {
   TraceLine,
 } from "@dmalab/traces";
 import { readGoldenText } from "../conformance/golden_files.ts";
-import { Choices } from "./choices.ts";
+import { Choices } from "@dmalab/hunt";
 import { damageListing } from "./mutations.ts";
 
 // Loaded first, because lines of logs are read synchronously here.

@@ -1,84 +1,38 @@
 /**
- * Runs that are drawn by a seed. Each run has a name: the same name gives the same run as long as the
+ * Runs that are counted, most of them cases of the table of random checks. Each run has a name: the same name gives the same run as long as the
  * behaviour of the code that the run reaches does not change. The results are stored in a text file,
  * with a section for each run below the run's name.
  */
-import fc from "fast-check";
 import { LAB_TABLES } from "@dmalab/devices";
-import { CaseRun, HUNT_MACHINES, huntCases, type HuntRelease } from "@dmalab/hunt";
-import {
-  AddressSpace,
-  ArmedInjection,
-  type DmaAddr,
-  INJECTION_POINTS,
-  type InjectionPointName,
-  IOMMU_MODEL_NAMES,
-  type Machine,
-  Random,
-} from "@dmalab/runtime";
-import { KERNEL_NAMES, KERNELS, QUIRK_NAMES } from "@dmalab/runtime/kernels";
-import { makeNegativeFile } from "@dmalab/vectors/negative";
-import { runSeed } from "../property/mapping_world.ts";
-import { type Blow, SoakMachine } from "../soak/soak_machine.ts";
-import { EventSums } from "./event_sums.ts";
 import { printable } from "@dmalab/lang/diagnostics";
-import { join } from "node:path";
-import { ROOT } from "../source_text.ts";
-import { MigrationBench, PAGE, rig, START, virt } from "@dmalab/devices/testing";
-import type { DmaDirection } from "@dmalab/runtime/dma";
+import { IOMMU_MODEL_NAMES } from "@dmalab/runtime";
 import { decodeFaultLog, printFaultLog } from "@dmalab/runtime/fault_log";
 import { FAULT_REASON, wordsOf } from "@dmalab/runtime/vocabulary";
+import { makeNegativeFile } from "@dmalab/vectors/negative";
+import { join } from "node:path";
+import { type Check, Tally } from "../checks/check.ts";
+import { CHECKS, SEED } from "../checks/checks.ts";
+import { ROOT } from "../source_text.ts";
+import { EventSums } from "./event_sums.ts";
 
 type DrawnRun = (sums: EventSums) => void;
 
-/** Number of steps of a hunted case: further steps reach little new behaviour. */
-const HUNT_STEPS = 6;
-const OPERATIONS = 120;
-const POINTS = INJECTION_POINTS.map(({ name }) => name) as InjectionPointName[];
-const BLOWS: readonly Blow[] = ["none", "failure", "none", "reset", "failure", "removal"];
-
-/** A release with its own defects, without any, or with all known ones. */
-function releaseOf(seed: number): HuntRelease {
-  const kernel = KERNEL_NAMES[seed % KERNEL_NAMES.length]!;
-  const quirks = [KERNELS[kernel].quirks, new Set<never>(), new Set(QUIRK_NAMES)];
-  return { kernel, quirks: quirks[Math.floor(seed / KERNEL_NAMES.length) % 3]! };
+/** The cases of a check that has sums. */
+function casesOf(check: Check): (readonly [string, DrawnRun])[] {
+  const [cases, steps] = check.budget.sums ?? [0, 0];
+  return Array.from({ length: cases }, (_, number) => [
+    `${check.name} ${number}`,
+    (sums: EventSums) => runCase(check, number, steps, sums),
+  ]);
 }
 
-/** Requests of the hunt, with failures, on any machine. */
-function runRequests(seed: number, sums: EventSums): void {
-  const [found] = fc.sample(huntCases(POINTS), { seed, numRuns: 1 });
-  const { machine, steps } = found!;
-  const run = new CaseRun(machine, releaseOf(seed));
-  const end = sums.watch(run.machine);
-  for (const step of steps.slice(0, HUNT_STEPS)) {
-    const violation = run.step(step);
-    sums.say(`${run.ends.join(" ")} ${violation?.text}`);
-    if (violation?.kind === "crash" || violation?.kind === "hang") break;
-  }
-  end();
-}
-
-/**
- * Requests of every kind in parallel, with failures, a reset and a removal while requests are under
- * way.
- */
-function runSoak(seed: number, sums: EventSums): void {
-  const [spec] = fc.sample(HUNT_MACHINES, { seed: -seed, numRuns: 1 });
-  const release = { ...releaseOf(seed), quirks: new Set<never>() };
-  const each = new SoakMachine(spec!, release, new Random(seed));
-  const end = sums.watch(each.machine);
-  for (const blow of BLOWS) {
-    const ends = each.batch(blow).map(({ statusCode }) => statusCode);
-    sums.add(`after ${blow}`, { ends: ends.join(" "), ...each.held });
-    if (!each.isLive) break;
-  }
-  end();
-}
-
-/** Every call that maps, from one device, in any order. */
-function runMappings(seed: number, sums: EventSums): void {
+function runCase(check: Check, number: number, steps: number, sums: EventSums): void {
   let end = () => {};
-  runSeed(seed, OPERATIONS, ({ machine }) => end = sums.watch(machine));
+  check.run(SEED, number, steps, {
+    tally: new Tally(),
+    onMachine: (machine) => end = sums.watch(machine),
+    onResult: (text) => sums.say(text),
+  });
   end();
 }
 
@@ -94,27 +48,12 @@ function tellTables(sums: EventSums): void {
   for (const { name, ...table } of LAB_TABLES) sums.add(name, { table: JSON.stringify(table) });
 }
 
-function drawn(
-  count: number,
-  kind: string,
-  run: (seed: number, sums: EventSums) => void,
-): (readonly [string, DrawnRun])[] {
-  return Array.from({ length: count }, (_, index) => [
-    `${kind} ${index + 1}`,
-    (sums: EventSums) => run(index + 1, sums),
-  ]);
-}
-
 /** Each run by its name: a function that runs it and adds the results to sums. */
 export const DRAWN_RUNS: ReadonlyMap<string, DrawnRun> = new Map([
   ["fault lines", allFaultLines],
   ["negative vectors", tellNegativeVectors],
   ["tables", tellTables],
-  ...drawn(60, "requests", runRequests),
-  ...drawn(24, "soak", runSoak),
-  ...drawn(24, "mappings", runMappings),
-  ...drawn(24, "regions", runRegions),
-  ...drawn(24, "migrations", runMigration),
+  ...CHECKS.flatMap(casesOf),
 ]);
 
 const KEPT = join(ROOT, "tests/sums/drawn.txt");
@@ -142,128 +81,6 @@ export function writeSums(): void {
     `\n${HEAD}${name}\n${sumLines(run).join("\n")}\n`
   );
   Deno.writeTextFileSync(KEPT, sections.join(""));
-}
-
-const PAGES = 24;
-const STEPS = 60;
-const MODES = ["strict", "lazy", "off", "passthrough"] as const;
-
-type Act = () => unknown;
-
-/** Does actions one after another; now and then one of the machine's injection points fails. */
-function act(machine: Machine, random: Random, sums: EventSums, acts: readonly Act[]): void {
-  const nth = 1 + random.below(3);
-  const injection = random.below(6) === 0
-    ? new ArmedInjection(random.below(INJECTION_POINTS.length), nth, nth)
-    : null;
-  if (injection !== null) machine.armInjection(injection);
-  try {
-    const result = random.pick(acts)();
-    sums.say(typeof result === "object" && result !== null ? "a thing" : String(result));
-  } catch (error) {
-    sums.say(String(error));
-  } finally {
-    if (injection !== null) machine.disarmFault(injection);
-  }
-}
-
-/** A process that maps and unmaps memory below an RDMA region. */
-function runRegions(seed: number, sums: EventSums): void {
-  const random = new Random(seed);
-  const pick = <T>(...from: readonly T[]): T => random.pick(from);
-  const bench = rig({
-    pages: PAGES,
-    software: random.below(6) === 0,
-    updateBytes: pick(64, 128, 65536),
-    iommu: { mode: pick(...MODES) },
-    machine: { kernel: random.pick(KERNEL_NAMES), quirks: new Set() },
-  });
-  const { adapter, machine, mm } = bench;
-  const end = sums.watch(machine);
-  const child = new AddressSpace(machine);
-  child.map({ start: START, sizeBytes: 4 * PAGE, writable: true, order: 0 });
-  const at = () => random.below(PAGES);
-  const span = (): [typeof START, typeof START] => {
-    const first = at();
-    const start = virt(START + first * PAGE);
-    return [start, virt(start + (1 + random.below(PAGES - first)) * PAGE)];
-  };
-  const register = () =>
-    bench.register({ writable: pick(true, true, false), onDemand: pick(true, true, true, false) });
-  let region = register();
-  const held = <T>(use: (of: Exclude<typeof region, number>) => T) =>
-    typeof region === "number" ? region : use(region);
-  const acts: readonly Act[] = [
-    () => held((of) => bench.access(of, at(), 1 + random.below(3 * PAGE))),
-    () => held((of) => bench.access(of, at(), 512, true)),
-    () => held((of) => bench.fault(of, at(), 1 + random.below(4))),
-    () =>
-      held((of) => {
-        const [start, behind] = span();
-        return adapter.prefetch(of, start, behind - start, pick(true, false), pick(true, false));
-      }),
-    () => bench.run(1 + random.below(8)),
-    () => bench.run(),
-    () => mm.discard(...span(), pick(true, false)),
-    () => bench.discard(at()),
-    () => mm.protect(...span(), pick("none", "read", "write")),
-    () => mm.faultIn(START + at() * PAGE, pick(true, false)),
-    () => mm.migrate(virt(START + at() * PAGE)),
-    () => mm.free(...span()),
-    () => mm.pageOut(...span()),
-    () => mm.fork(),
-    () => mm.remap(START, virt(START + 2 * PAGE)),
-    () => mm.unmap(virt(START + 20 * PAGE), virt(START + 22 * PAGE)),
-    () => child.faultIn(START + at() % 4 * PAGE, true),
-    () =>
-      random.below(6) === 0 && held((of) => {
-        adapter.deregister(of);
-        region = register();
-      }),
-    () => machine.advance(1000 * random.below(2000)),
-  ];
-  for (let left = STEPS; left > 0; left--) act(machine, random, sums, acts);
-  act(machine, random, sums, [() => bench.run()]);
-  act(machine, random, sums, [() => mm.exit()]);
-  end();
-}
-
-/** The state of a device function that is saved, loaded and tracked. */
-function runMigration(seed: number, sums: EventSums): void {
-  const random = new Random(seed);
-  const pick = <T>(...from: readonly T[]): T => random.pick(from);
-  const bench = new MigrationBench({
-    kernel: random.pick(KERNEL_NAMES),
-    quirks: pick([], ["vfio_page_array_crash", "vfio_partial_destroy"]),
-    iommu: { mode: pick(...MODES) },
-  });
-  const { driver, machine, peer } = bench;
-  const end = sums.watch(machine);
-  const direction = () => pick<DmaDirection | null>(0, 1, 2, null);
-  const any = () => random.pick([...driver.buffers]);
-  const some = (use: Act) => () => driver.buffers.size > 0 && use();
-  const acts: readonly Act[] = [
-    () => driver.allocBuffer(1 + random.below(40), direction(), pick(true, false)),
-    () => driver.allocBuffer(pick(1, 16, 511, 512, 513, 700), direction(), pick(true, false)),
-    () => driver.getBuffer(1 + random.below(40), direction(), pick(true, false)),
-    some(() => driver.putBuffer(any())),
-    some(() => driver.freeBuffer(any())),
-    some(() => driver.mapBuffer(any())),
-    some(() => driver.save(any())),
-    some(() => driver.load(any(), pick(0, 100, 65536, 65537))),
-    () => peer.driver.allocBuffer(17, 2, false),
-    () => driver.tracker === null && driver.track(0 as DmaAddr, 2 ** 20, 4096, 1),
-    () => driver.tracker !== null && driver.stopTracking(driver.tracker),
-    () => bench.function.noteWrite(random.below(2 ** 20), 1 + random.below(9000)),
-    () => bench.function.changeState(new Uint8Array([random.below(256)])),
-    () => random.below(8) === 0 && driver.detach(),
-    () => machine.runNextActivity(),
-  ];
-  for (let left = STEPS; left > 0; left--) act(machine, random, sums, acts);
-  for (const buffer of driver.buffers) {
-    act(machine, random, sums, [() => driver.freeBuffer(buffer)]);
-  }
-  end();
 }
 
 const FAULT_REASONS = wordsOf(FAULT_REASON);

@@ -32,7 +32,7 @@ const RELEASE: HuntRelease = { kernel: DEFAULT_KERNEL, quirks: new Set() };
 function sizesOf({ machine, steps }: HuntCase): { bytes: number; pieces: number } {
   const sizes = { bytes: 0, pieces: 0 };
   for (const { ios } of steps) {
-    const layout = new MemoryLayout(layoutFactsOf(machine, 0));
+    const layout = new MemoryLayout(layoutFactsOf(machine, RELEASE.kernel, 0));
     for (const io of ios) {
       const { data, dataBytes } = layout.place(io);
       sizes.bytes += dataBytes;

@@ -23,7 +23,7 @@ import { loadText, SourceFile } from "@dmalab/lang";
 import { BUG_CODE } from "@dmalab/lang/diagnostics";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { programWords, scenariosBelow } from "@dmalab/tests";
-import { Choices } from "@dmalab/tests/fuzz";
+import { Choices } from "@dmalab/hunt";
 
 const FIRST = "examples/start/01-first-look.dma";
 const EDITS = 10_000;

@@ -2,7 +2,7 @@
  * A hunt with several seeds. Each seed belongs to one shard, is hunted once, and gets one record in
  * the shard's file.
  */
-import { huntMachines } from "../requests/arbitraries.ts";
+import { huntMachines } from "../cases/machines.ts";
 import { signatureOf } from "../requests/diagnose.ts";
 import { hitPoints } from "../requests/hit_points.ts";
 import { formatCount } from "@dmalab/lang/text";

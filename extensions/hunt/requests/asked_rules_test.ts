@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { sampleCases } from "./arbitraries.ts";
+import { sampleCases } from "../cases/requests.ts";
 import { AskedRules } from "./diagnose.ts";
 import { CaseRun } from "./case_run.ts";
 import type { HuntCase } from "./hunt_case.ts";

@@ -25,7 +25,12 @@ import {
   ResourceTracker,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
-import { type KernelConfig, kernelNamed } from "@dmalab/runtime/kernels";
+import {
+  hasBehaviour,
+  type KernelConfig,
+  kernelNamed,
+  type KernelProfile,
+} from "@dmalab/runtime/kernels";
 import {
   CACHE_LINE_BYTES,
   caseConfig,
@@ -107,7 +112,7 @@ export class CaseRun {
       ? null
       : lab.topology.peerMemory(peer.function);
     this.#facts = {
-      ...layoutFactsOf(spec, peerMemory?.alloc(PEER_BYTES) ?? 0),
+      ...layoutFactsOf(spec, release.kernel, peerMemory?.alloc(PEER_BYTES) ?? 0),
       mostBytes,
     };
   }
@@ -283,12 +288,17 @@ function violation(
  * The machine's properties on which the memory layout depends.
  * @param peerBase Start of the peer's memory.
  */
-export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFacts {
+export function layoutFactsOf(
+  machine: HuntMachine,
+  kernel: KernelProfile,
+  peerBase: number,
+): LayoutFacts {
   return {
     blockSizeBytes: machine.blockSizeBytes,
     metadataBytes: metadataBytesOf(machine),
     peerBase: machine.peer === "none" ? null : peerBase,
-    metadataHasLength: takesMetadataSgl(machine),
+    metadataHasLength: takesMetadataSgl(machine) &&
+      !hasBehaviour(kernel, "metadata_by_one_pointer"),
     // Whether the pieces of every step fit above 4 GiB.
     hasHigh: machine.given === null || machine.given.config.ramSizeBytes >= HIGH_BASE + GIB,
     mostBytes: MAX_BYTES,

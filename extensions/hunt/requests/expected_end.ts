@@ -8,7 +8,7 @@ import {
   PAGE_SIZE_BYTES,
   type QueueLimits,
 } from "@dmalab/runtime";
-import type { KernelProfile } from "@dmalab/runtime/kernels";
+import { hasBehaviour, type KernelProfile } from "@dmalab/runtime/kernels";
 import { type HuntMachine, isUserCommand } from "./hunt_case.ts";
 import { mapsLists, metadataBytesOf } from "./case_machine.ts";
 import type { PlacedIo } from "./memory_layout.ts";
@@ -100,7 +100,7 @@ function hasGaps(
 /**
  * The permitted statuses of a request to a peer's memory, or null if the request must succeed.
  * Memory that cannot be reached is an error. Memory that would have to be copied, but cannot be
- * copied, is an error too. A release that maps scatterlists has one status for all memory that
+ * copied, is an error too: until 6.17 it is never copied. A release that maps scatterlists has one status for all memory that
  * cannot be mapped. It also does not check the kind of memory if a list is bounced.
  *
  * @see rules/p2p.md 9.6, block.md 2.3, nvme.md 6
@@ -114,5 +114,6 @@ function peerEnds(
   if (peer !== "host_bridge") return null;
   if (untrusted) return ["OK", "INVAL", "IOERR", "RESOURCE", "TARGET"];
   const direct = mode === "off" || mode === "passthrough";
-  return lists && forceBounce && direct ? ["OK", "RESOURCE", "INVAL"] : null;
+  const cannotBounce = hasBehaviour(kernel, "peer_memory_never_bounced");
+  return cannotBounce && forceBounce && direct ? ["OK", "RESOURCE", "INVAL"] : null;
 }

@@ -4,7 +4,7 @@
  */
 import fc, { type Arbitrary } from "fast-check";
 import { INJECTION_POINTS, type InjectionPointName } from "@dmalab/runtime";
-import { HUNT_MACHINES } from "./arbitraries.ts";
+import { HUNT_MACHINES } from "../cases/machines.ts";
 import { CaseRun } from "./case_run.ts";
 import type { HuntIo, HuntMachine, HuntRelease, HuntStep, PieceRun } from "./hunt_case.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { INJECTION_POINTS } from "@dmalab/runtime";
 import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
-import { sampleCases } from "./arbitraries.ts";
+import { sampleCases } from "../cases/requests.ts";
 import { CaseRun } from "./case_run.ts";
 import { hitPoints } from "./hit_points.ts";
 

@@ -4,7 +4,8 @@
  * writes it as a scenario. From then on, cases with the same cause are excluded.
  */
 import fc, { type Arbitrary } from "fast-check";
-import { huntCases, huntMachines } from "./arbitraries.ts";
+import { huntMachines } from "../cases/machines.ts";
+import { huntCases } from "../cases/requests.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import {
   causingDefectsOf,

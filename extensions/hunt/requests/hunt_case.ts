@@ -26,7 +26,7 @@ export interface GivenMachine {
 }
 
 /**
- * A machine with one disk. In the lists of choices for these settings (`arbitraries.ts`), the
+ * A machine with one disk. In the lists of choices for these settings (`cases/machines.ts`), the
  * simplest value comes first.
  */
 export interface HuntMachine {

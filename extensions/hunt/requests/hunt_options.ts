@@ -10,7 +10,7 @@ import {
   type QuirkSet,
 } from "@dmalab/runtime/kernels";
 import type { IommuMode } from "@dmalab/runtime";
-import { HUNT_MODES } from "./arbitraries.ts";
+import { HUNT_MODES } from "../cases/machines.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 
 const DEFAULT_CASES = 20_000;

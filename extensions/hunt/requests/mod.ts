@@ -1,5 +1,4 @@
 /** Other workspace members use these exports of `extensions/hunt/requests`. */
-export { HUNT_MACHINES, huntCases, sampleCases } from "./arbitraries.ts";
 export { caseConfig, PEER_BYTES } from "./case_machine.ts";
 export { CaseRun, layoutFactsOf } from "./case_run.ts";
 export { causingDefectsOf } from "./diagnose.ts";

@@ -52,7 +52,7 @@ export function scenarioText(
   violation: Violation,
   { comment, ends, explicit, lenient }: ScenarioTextOptions,
 ): string {
-  const writer = new ScenarioWriter(each, violation, ends, explicit);
+  const writer = new ScenarioWriter(each, release, violation, ends, explicit);
   const body = writer.body();
   const strictChecker = !lenient &&
     ["fault", "report", "outside", "list"].includes(violation.kind);
@@ -107,6 +107,7 @@ class ScenarioWriter {
 
   constructor(
     private readonly each: HuntCase,
+    private readonly release: HuntRelease,
     private readonly violation: Violation,
     private readonly ends: readonly (string | null)[],
     private readonly explicit: boolean,
@@ -125,7 +126,7 @@ class ScenarioWriter {
   #step(index: number): string[] {
     const step = this.each.steps[index]!;
     // Peer memory is written as an offset from its first byte, so its base is 0 here.
-    const layout = new MemoryLayout(layoutFactsOf(this.each.machine, 0));
+    const layout = new MemoryLayout(layoutFactsOf(this.each.machine, this.release.kernel, 0));
     const checked = this.violation.step === index;
     let lba = 0;
     const ios = step.ios.map((io): WrittenIo => {

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { type LinkedFunction, type LinkedListing, linkListing } from "../lspci/linked_listing.ts";
 import { formatListedAddress, hex } from "../lspci/listed_function.ts";
 import { readListing } from "../lspci/read_listing.ts";
-import { Choices, damageListing } from "@dmalab/tests/fuzz";
+import { Choices } from "@dmalab/hunt";
+import { damageListing } from "@dmalab/tests/fuzz";
 import { filesBelow, ROOT } from "@dmalab/tests";
 
 const FOLDER = join(ROOT, "extensions/topology/tests/lspci");

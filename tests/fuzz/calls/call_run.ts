@@ -8,7 +8,8 @@ import type { InputResult } from "@dmalab/lang/run";
 import { RunSession } from "@dmalab/lang/program";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { auditedRegistry } from "@dmalab/lang/testing";
-import { Choices } from "../choices.ts";
+import { Choices } from "@dmalab/hunt";
+import { fewest } from "../../checks/check.ts";
 import type { ArgumentCorpus } from "./argument_corpus.ts";
 import { type CallInput, CallScript } from "./call_script.ts";
 
@@ -19,8 +20,6 @@ export const CALLS_PER_SESSION = 100;
  * is used.
  */
 const MACHINES_TRIED = 6;
-/** Factor with which a seed and a number are combined to one seed. */
-const STRIDE = 2 ** 32;
 /** Time limit of a single input by the host's clock: a longer time is an error. */
 const PATIENCE_MS = 60_000;
 
@@ -73,7 +72,7 @@ export function playCalls(
   tally: CallTally,
   known: ReadonlySet<string> = new Set(),
 ): CallProblem | null {
-  const script = new CallScript(new Choices(seed * STRIDE + number), corpus);
+  const script = new CallScript(Choices.of(seed, number), corpus);
   const player = new Player();
   const inputs: string[] = [];
   /**
@@ -202,23 +201,4 @@ function keyOfInputs(inputs: readonly string[]): string | null {
     throw error;
   }
   return null;
-}
-
-/**
- * Removes inputs without which `isSame` still holds: halves first, then quarters, and in the end
- * single inputs.
- */
-export function fewest(
-  inputs: readonly string[],
-  isSame: (inputs: readonly string[]) => boolean,
-): readonly string[] {
-  let least = inputs;
-  for (let size = Math.ceil(least.length / 2); size >= 1; size = Math.floor(size / 2)) {
-    for (let at = 0; at < least.length;) {
-      const without = [...least.slice(0, at), ...least.slice(at + size)];
-      if (without.length < least.length && isSame(without)) least = without;
-      else at += size;
-    }
-  }
-  return least;
 }

@@ -6,7 +6,7 @@ import { BUILTINS } from "@dmalab/lang/builtins";
 import { type ParameterSpec, type Type, typeChain, type Value } from "@dmalab/lang/values";
 import { INJECTION_POINTS } from "@dmalab/runtime";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
-import type { Choices } from "../choices.ts";
+import type { Choices } from "@dmalab/hunt";
 import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
 import { randomMachine } from "./random_machine.ts";
 import { ValueTexts } from "./value_texts.ts";

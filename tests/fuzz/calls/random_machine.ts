@@ -5,7 +5,7 @@
 import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "@dmalab/lang";
 import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import type { NumberShape } from "@dmalab/runtime";
-import type { Choices } from "../choices.ts";
+import type { Choices } from "@dmalab/hunt";
 
 /** Largest depth of nested blocks. A tree of ports is no deeper than its devices need. */
 const MAX_DEEP = 5;

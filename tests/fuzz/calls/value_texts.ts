@@ -12,7 +12,7 @@ import {
   typeOfHandles,
   type Value,
 } from "@dmalab/lang/values";
-import type { Choices } from "../choices.ts";
+import type { Choices } from "@dmalab/hunt";
 import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
 
 type PlainKind = Exclude<Type, "any" | "nothing" | `@${string}`>;

@@ -3,6 +3,7 @@
  * expected report, the machines on which it is possible, and the calls that make it. After each
  * mistake the driver cleans up, as far as a driver that knows of the mistake can.
  */
+import { assertEquals } from "@std/assert";
 import { hasBehaviour } from "@dmalab/runtime/kernels";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "@dmalab/runtime";
 import {
@@ -16,20 +17,22 @@ import {
   Scatterlist,
 } from "@dmalab/runtime/dma";
 import type { ReportClass } from "@dmalab/runtime/vocabulary";
-import { RIGHT_SITE, type RightUse, type UseOptions } from "./right_use.ts";
+import { type MappingMachine, mappingMachines } from "@dmalab/hunt";
+import { stepCheck } from "./check.ts";
+import { RIGHT_SITE, RightUse, USES } from "./drivers.ts";
 
 /** Source position of the mistake. */
-export const MISTAKE_SITE = 2;
+const MISTAKE_SITE = 2;
 
 interface Misuse {
   readonly expected: ReportClass;
   /** Whether the action is a mistake on a machine with these options. */
-  readonly needs: (options: UseOptions) => boolean;
+  readonly needs: (options: MappingMachine) => boolean;
   readonly plant: (world: RightUse, mistake: (call: () => unknown) => void) => void;
 }
 
 /** Makes a mistake, with the source position that the report must name. */
-export function plant(world: RightUse, { plant }: Misuse): void {
+function plant(world: RightUse, { plant }: Misuse): void {
   const { context } = world.machine.events;
   plant(world, (call) => {
     context.site = MISTAKE_SITE;
@@ -38,11 +41,11 @@ export function plant(world: RightUse, { plant }: Misuse): void {
   });
 }
 
-const isTranslated = ({ mode }: UseOptions) => mode === "strict" || mode === "lazy";
-const hasRanges = (options: UseOptions) =>
+const isTranslated = ({ mode }: MappingMachine) => mode === "strict" || mode === "lazy";
+const hasRanges = (options: MappingMachine) =>
   isTranslated(options) && !hasBehaviour(options.kernel, "no_two_step");
-const isDirect = ({ bounces, mode }: UseOptions) => !bounces && mode === "off";
-const comparesAttributes = ({ kernel }: UseOptions) => !hasBehaviour(kernel, "debug_by_page");
+const isDirect = ({ forceBounce, mode }: MappingMachine) => !forceBounce && mode === "off";
+const comparesAttributes = ({ kernel }: MappingMachine) => !hasBehaviour(kernel, "debug_by_page");
 
 function misuse(
   expected: ReportClass,
@@ -91,7 +94,7 @@ function range(world: RightUse, linked: number, attrs = 0, visible = true) {
 }
 
 /** All mistakes, by name. */
-export const MISUSES: Readonly<Record<string, Misuse>> = {
+const MISUSES: Readonly<Record<string, Misuse>> = {
   "unmapped twice": misuse("unmap_unknown", (world, mistake) => {
     const { address, dev, dma } = mapped(world);
     dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
@@ -131,7 +134,8 @@ export const MISUSES: Readonly<Record<string, Misuse>> = {
       });
     },
     (options) =>
-      !options.untrusted && options.maskBits === 64 && (isTranslated(options) || !options.bounces),
+      !options.untrusted && options.dmaMaskBits === 64 &&
+      (isTranslated(options) || !options.forceBounce),
   ),
   "synced after the unmap": misuse("sync_unknown", (world, mistake) => {
     const { address, dev, dma } = mapped(world);
@@ -166,7 +170,7 @@ export const MISUSES: Readonly<Record<string, Misuse>> = {
       dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
       mistake(read);
     },
-    ({ mode, untrusted }) => mode === "lazy" && !untrusted,
+    ({ iotlbEntries, mode, untrusted }) => iotlbEntries > 0 && mode === "lazy" && !untrusted,
   ),
   "the CPU writes while the device owns the buffer": misuse(
     "stale_memory_read",
@@ -176,7 +180,7 @@ export const MISUSES: Readonly<Record<string, Misuse>> = {
       mistake(() => world.machine.bus.read(dev, address, new Uint8Array(64), 0, 64));
       dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
     },
-    (options) => isDirect(options) && !options.coherent && options.maskBits === 64,
+    (options) => isDirect(options) && !options.coherent && options.dmaMaskBits === 64,
   ),
   "a list's buffer unmapped by itself": misuse("unmap_kind", (world, mistake) => {
     const { dev, dma, sg } = list(world);
@@ -270,3 +274,76 @@ export const MISUSES: Readonly<Record<string, Misuse>> = {
     mistake(() => dma.dmaUnmapPhys(dev, state.addr, 4 * granule, DMA_TO_DEVICE));
   }),
 };
+
+const NAMES = Object.keys(MISUSES);
+
+/** Each mistake in turn, among correct actions: exactly its report comes, and no other. */
+export const PLANTED = stepCheck({
+  name: "mistakes",
+  about: "each planted mistake of a driver is reported, at its own line, and nothing else is",
+  script: "property",
+  budget: { short: [40 * NAMES.length, 10], script: [1000 * NAMES.length, 40] },
+  machine(number) {
+    const mistake = NAMES[number % NAMES.length]!;
+    return mappingMachines().filter(MISUSES[mistake]!.needs)
+      .map((machine) => ({ ...machine, mistake }));
+  },
+  steps: () => USES,
+  start({ mistake, ...machine }, { tally }) {
+    const world = new RightUse(machine);
+    return {
+      step: (step) => world.run(step),
+      end() {
+        const misuse = MISUSES[mistake]!;
+        plant(world, misuse);
+        const seen = world.reports.map(([reportClass, site]) => `${reportClass} ${site}`);
+        assertEquals([...new Set(seen)], [`${misuse.expected} ${MISTAKE_SITE}`], mistake);
+        // The actions after the mistake are correct, and no report about them follows from it.
+        world.finish();
+        assertEquals(world.reports.length, seen.length, mistake);
+        tally.add(mistake);
+      },
+    };
+  },
+  enough: (tally, cases) =>
+    NAMES.every((name) => tally.of(name) >= Math.floor(cases / NAMES.length)),
+});
+
+/** A mapping and, if the mode has ranges, a range that a driver forgets. */
+export const FORGOTTEN = stepCheck({
+  name: "forgotten",
+  about: "a mapping and a range that are forgotten are left at the end, each at its own line",
+  script: "property",
+  budget: { short: [100, 40], script: [10_000, 40] },
+  machine: () => mappingMachines(),
+  steps: () => USES,
+  start(machine, { tally }) {
+    const world = new RightUse(machine);
+    return {
+      step: (step) => world.run(step),
+      end() {
+        const expected = forget(world);
+        world.finish();
+        assertEquals(world.leftovers().map(({ kind, site }) => `${kind} ${site}`), expected);
+        assertEquals(world.reports, []);
+        tally.add("left", expected.length);
+      },
+    };
+  },
+  enough: (tally, cases) => tally.of("left") > cases / 2,
+});
+
+/** Leaves a mapping and, if the mode has ranges, a range. @returns The expected leaks. */
+function forget(world: RightUse): string[] {
+  const { dev, machine: { dma, events }, options: { kernel } } = world;
+  const phys = world.memory(2);
+  events.context.site = 3;
+  dma.dmaMappingError(dev, dma.dmaMapPhys(dev, phys, 4096, DMA_TO_DEVICE));
+  const state = new DmaIovaState();
+  events.context.site = 4;
+  const reserved = !hasBehaviour(kernel, "no_two_step") &&
+    dma.dmaIovaTryAlloc(dev, state, phys, 8192);
+  events.context.site = RIGHT_SITE;
+  // A driver that knows that unmaps do nothing may leave them out.
+  return [...dma.dmaNeedUnmap(dev) ? ["mapping 3"] : [], ...reserved ? ["range 4"] : []];
+}

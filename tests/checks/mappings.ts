@@ -6,15 +6,21 @@
  * range, no leaf, no mapping, no record.
  */
 import {
-  defaultMachineConfig,
+  LARGE_PAGE_BYTES,
+  MAPPING_WORLDS,
+  type MappingCall,
+  mappingConfig,
+  mappingSteps,
+  type MappingUse,
+  type MappingWorldSpec,
+} from "@dmalab/hunt";
+import {
   type DmaAddr,
   eventId,
   type IommuDomain,
-  type IommuModel,
   Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
-  Random,
 } from "@dmalab/runtime";
 import {
   type CoherentMemory,
@@ -23,33 +29,10 @@ import {
   DmaIovaState,
   Scatterlist,
 } from "@dmalab/runtime/dma";
+import { stepCheck } from "./check.ts";
 
 const DMA_REPORT = eventId("dma.report");
 const MAP_FAILED = eventId("iommu.map_failed");
-
-/** The possible operations. */
-type Kind = keyof MappingWorld["ways"];
-
-/** One operation. Its numbers select among the possible choices, and all numbers are valid. */
-interface RandomOperation {
-  readonly kind: Kind;
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-}
-
-interface WorldOptions {
-  readonly model: IommuModel;
-  readonly granuleBytes: number;
-  readonly lazy: boolean;
-  readonly cpus: number;
-  readonly maskBits: number;
-  readonly iotlbEntries: number;
-  /** Frequent sizes, in granules; other sizes are used now and then. */
-  readonly hotGranules: readonly number[];
-  /** The percentage of sizes that are frequent ones, 0 to 100. */
-  readonly hotPercent: number;
-}
 
 /** The model and the machine differ. */
 export class Disagreement extends Error {
@@ -61,14 +44,20 @@ export class Disagreement extends Error {
  * would make a mapping ends a mapping instead.
  */
 const MAX_LIVE = 300;
-const MAKES: ReadonlySet<Kind> = new Set(["map", "list", "twostep", "unlink", "coherent", "raw"]);
+const MAKES: ReadonlySet<MappingUse> = new Set([
+  "map",
+  "list",
+  "twostep",
+  "unlink",
+  "coherent",
+  "raw",
+]);
 /** The largest number of freed ranges that the test examines again. */
 const MAX_GONE = 32;
 /** Number of operations between two audits, which check that all data of the machine is consistent. */
 const AUDIT_EVERY = 200;
 const MAX_GRANULES = 1100;
 const HUGE_GRANULES = 9000;
-const LARGE_PAGE_BYTES = 2 ** 25;
 const RAM_BYTES = 2 ** 36;
 /** The memory of the buffers that a script maps lies below this address. */
 const BUFFERS_END = 2 ** 35;
@@ -107,30 +96,18 @@ export class MappingWorld {
   /** Number of maps that found no free addresses. */
   refused = 0;
 
-  constructor(private readonly options: WorldOptions) {
-    const defaults = defaultMachineConfig();
-    const { granuleBytes, model, lazy, cpus, iotlbEntries } = options;
+  constructor(private readonly spec: MappingWorldSpec) {
+    const { cpus, granuleBytes, dmaMaskBits } = spec;
+    const config = mappingConfig(spec);
     const reserved = [{ start: 0xfee0_0000, end: 0xfef0_0000 }];
     this.machine = new Machine({
-      ...defaults,
-      quirks: new Set(),
-      cpus,
+      ...config,
       ramSizeBytes: RAM_BYTES,
-      iommu: {
-        ...defaults.iommu,
-        mode: lazy ? "lazy" : "strict",
-        model,
-        granuleBytes,
-        iotlbEntries,
-        reserved,
-        // Each page-table format uses the sizes that it supports; the format of AMD supports all of
-        // them.
-        pageSizesBytes: [granuleBytes, 2 ** 16, 2 ** 21, 2 ** 23, LARGE_PAGE_BYTES, 2 ** 30],
-      },
+      iommu: { ...config.iommu, reserved },
     });
     this.#granule = granuleBytes;
     this.#dev = new DmaDevice("dev", {
-      maskBits: options.maskBits,
+      maskBits: dmaMaskBits,
       // Linked pieces are adjacent, and the checker treats them together as one segment of the
       // device.
       maxSegmentSizeBytes: 2 ** 31,
@@ -145,7 +122,7 @@ export class MappingWorld {
   }
 
   /** The possible operations. */
-  readonly ways = {
+  readonly #ways: Readonly<Record<MappingUse, (a: number, b: number, c: number) => void>> = {
     map: (a: number, b: number, c: number) => this.#map(a, b, c),
     unmap: (a: number) => this.#unmap(a),
     list: (a: number, b: number, c: number) => this.#mapList(a, b, c),
@@ -168,9 +145,9 @@ export class MappingWorld {
   };
 
   /** Does one operation on both sides and compares them; now and then audits the machine. */
-  run({ kind, a, b, c }: RandomOperation): void {
-    const isFull = this.#mappings.length >= MAX_LIVE && MAKES.has(kind);
-    this.ways[isFull ? "unmap" : kind](a, b, c);
+  run({ use, a, b, c }: MappingCall<MappingUse>): void {
+    const isFull = this.#mappings.length >= MAX_LIVE && MAKES.has(use);
+    this.#ways[isFull ? "unmap" : use](a, b, c);
     if (this.#operations++ % AUDIT_EVERY === 0) this.machine.audit!.look();
   }
 
@@ -218,7 +195,7 @@ export class MappingWorld {
 
   /** A size: a frequent one or any, a multiple of the granule or not. */
   #sizeBytes(number: number, whole: boolean): number {
-    const { hotGranules, hotPercent } = this.options;
+    const { hotGranules, hotPercent } = this.spec;
     const granules = number % 100 < hotPercent
       ? hotGranules[Math.floor(number / 100) % hotGranules.length]!
       : 1 + Math.floor(number / 100) % (number % 7 === 0 ? HUGE_GRANULES : MAX_GRANULES);
@@ -589,125 +566,31 @@ function physIn(ranges: readonly OwnedRange[], iova: number): number {
   return -1;
 }
 
-const FORMATS = [
-  { model: "vtd", granuleBytes: 4096 },
-  { model: "amd", granuleBytes: 4096 },
-  { model: "vtd_first_stage", granuleBytes: 4096 },
-  { model: "smmu", granuleBytes: 4096 },
-  { model: "smmu", granuleBytes: 16384 },
-  { model: "smmu", granuleBytes: 65536 },
-] as const;
-const MASK_BITS = [24, 30, 32, 40, 48, 64];
-
-/** How often each kind of operation is done, relative to the others, unless it is off. */
-const WEIGHTS: Readonly<Record<Kind, number>> = {
-  map: 30,
-  unmap: 26,
-  list: 8,
-  twostep: 8,
-  unlink: 3,
-  coherent: 3,
-  raw: 4,
-  look: 8,
-  access: 8,
-  advance: 2,
-  cpu: 6,
-  hotplug: 0.3,
-  mode: 0.05,
-};
-
-/** The kinds in a fixed order, by which a random number selects one. */
-const KINDS = Object.keys(WEIGHTS) as Kind[];
-
-/** The options of a seed's world: format, mode, CPUs, mask, and the frequent sizes. */
-function randomOptions(random: Random): WorldOptions {
-  return {
-    ...random.pick(FORMATS),
-    lazy: random.below(2) === 0,
-    cpus: 1 + random.below(4),
-    maskBits: random.pick(MASK_BITS),
-    iotlbEntries: random.pick([0, 1, 16, 256]),
-    hotGranules: Array.from({ length: 1 + random.below(3) }, () => 1 + random.below(40)),
-    hotPercent: random.pick([0, 50, 90, 100]),
-  };
-}
-
-/**
- * The mix of operations for a seed. Some kinds are off for the whole run: the other kinds then meet
- * states that they would not meet in a mix of all kinds. Mapping and unmapping are always on.
- */
-function randomMix(
-  random: Random,
-): readonly { readonly kind: Kind; readonly upTo: number }[] {
-  let upTo = 0;
-  return KINDS.flatMap((kind) => {
-    const on = kind === "map" || kind === "unmap" || random.below(3) !== 0;
-    if (!on) return [];
-    // A kind can also be much rarer or more frequent than usual.
-    upTo += WEIGHTS[kind] * random.pick([0.2, 1, 1, 3]);
-    return [{ kind, upTo }];
-  });
-}
-
-interface RunResult {
-  readonly operations: number;
-  /** Number of maps that found no free addresses. */
-  readonly refused: number;
-  /** The largest number of mappings that were live at once. */
-  readonly mostLive: number;
-}
-
-/** Why the run of a seed failed, with all that is needed to repeat it. */
-export class FailedSeed extends Error {
-  override readonly name = "FailedSeed";
-
-  constructor(seed: number, at: number, options: WorldOptions, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super(
-      `Seed ${seed} fails at operation ${at} (${JSON.stringify(options)}): ${reason}`,
-      { cause },
-    );
-  }
-}
-
-/**
- * Runs the random world of a seed to its end.
- *
- * @param onWorld Called with the world before its first operation.
- * @throws {FailedSeed} When machine and model differ.
- */
-export function runSeed(
-  seed: number,
-  operations: number,
-  onWorld: (world: MappingWorld) => void = () => {},
-): RunResult {
-  const random = new Random(seed);
-  const options = randomOptions(random);
-  const mix = randomMix(random);
-  const total = mix.at(-1)!.upTo;
-  const world = new MappingWorld(options);
-  onWorld(world);
-  let mostLive = 0;
-  let at = 0;
-  try {
-    for (; at < operations; at++) {
-      const draw = random.below(1_000_000) / 1_000_000 * total;
-      const { kind } = mix.find(({ upTo }) => draw < upTo)!;
-      world.run(randomOperation(random, kind));
-      mostLive = Math.max(mostLive, world.model.live.length);
-    }
-    world.finish();
-  } catch (error) {
-    throw new FailedSeed(seed, at, options, error);
-  }
-  return { operations, refused: world.refused, mostLive };
-}
-
-function randomOperation(random: Random, kind: Kind): RandomOperation {
-  return {
-    kind,
-    a: random.below(2 ** 31),
-    b: random.below(2 ** 31),
-    c: random.below(2 ** 31),
-  };
-}
+/** Random mappings against a plain list of ranges. */
+export const MAPPINGS = stepCheck({
+  name: "mappings",
+  about:
+    "mappings of every API by one device agree with a plain list of ranges, and nothing is left",
+  script: "property",
+  budget: { short: [10, 2000], long: [40, 2000], script: [100, 10_000], sums: [24, 120] },
+  machine: () => MAPPING_WORLDS,
+  steps: ({ weights }) => mappingSteps(weights),
+  start(spec, { onMachine, tally }) {
+    const world = new MappingWorld(spec);
+    onMachine?.(world.machine);
+    let mostLive = 0;
+    return {
+      step(step) {
+        world.run(step);
+        mostLive = Math.max(mostLive, world.model.live.length);
+      },
+      end() {
+        world.finish();
+        tally.add("maps without room", world.refused);
+        tally.most("mappings live at once", mostLive);
+      },
+    };
+  },
+  // Some runs must have many mappings, and some must run out of addresses.
+  enough: (tally) => tally.of("mappings live at once") > 200 && tally.of("maps without room") > 25,
+});

@@ -5,16 +5,19 @@
  */
 import { assertEquals } from "@std/assert";
 import {
+  type MappingCall,
+  mappingConfig,
+  type MappingMachine,
+  mappingMachines,
+  mappingSteps,
+} from "@dmalab/hunt";
+import {
   Beginning,
-  defaultMachineConfig,
   type DmaAddr,
-  type IommuMode,
-  type IommuModel,
   ledgerOf,
   Machine,
   type MachineEvent,
   type PhysAddr,
-  swiotlbConfig,
   type TestLeak,
 } from "@dmalab/runtime";
 import {
@@ -27,32 +30,14 @@ import {
   DmaPool,
   Scatterlist,
 } from "@dmalab/runtime/dma";
-import { hasBehaviour, type KernelProfile } from "@dmalab/runtime/kernels";
+import { hasBehaviour } from "@dmalab/runtime/kernels";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
+import { stepCheck } from "./check.ts";
 
-/** The driver's actions; a random number selects one by its index. */
-export const USES = ["single", "list", "shared", "pool", "range", "pages", "look", "end"] as const;
-export type Use = (typeof USES)[number];
-
-/** One action. Its numbers select among the possible choices, and all numbers are valid. */
-export interface UseStep {
-  readonly use: Use;
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-}
-
-export interface UseOptions {
-  readonly kernel: KernelProfile;
-  readonly mode: IommuMode;
-  readonly model: IommuModel;
-  readonly granuleBytes: number;
-  readonly coherent: boolean;
-  readonly untrusted: boolean;
-  readonly bounces: boolean;
-  readonly maskBits: number;
-  readonly dmaDebug: boolean;
-}
+/** The driver's actions, all equally often. */
+const WEIGHTS = { single: 1, list: 1, shared: 1, pool: 1, range: 1, pages: 1, look: 1, end: 1 };
+type Use = keyof typeof WEIGHTS;
+export const USES = mappingSteps<Use>(WEIGHTS);
 
 /** A live mapping, with functions that use it and end it. */
 interface Live {
@@ -78,29 +63,14 @@ export class RightUse {
   readonly #pool: DmaPool;
   #asked = false;
 
-  constructor(readonly options: UseOptions) {
-    const defaults = defaultMachineConfig();
-    const { coherent, granuleBytes, kernel, mode, model } = options;
-    this.machine = new Machine({
-      ...defaults,
-      kernel,
-      quirks: new Set(),
-      dmaDebug: options.dmaDebug,
-      ramSizeBytes: 2 ** 33,
-      swiotlb: swiotlbConfig({ force: options.bounces }),
-      iommu: {
-        ...defaults.iommu,
-        mode,
-        model,
-        granuleBytes,
-        pageSizesBytes: granuleBytes === PAGE ? [PAGE, 2 ** 21] : [granuleBytes],
-      },
-    });
+  constructor(readonly options: MappingMachine) {
+    const { coherent } = options;
+    this.machine = new Machine({ ...mappingConfig(options), ramSizeBytes: 2 ** 33 });
     if (!coherent) this.machine.useCaches();
     this.dev = new DmaDevice("dev", {
       coherent,
       untrusted: options.untrusted,
-      maskBits: options.maskBits,
+      maskBits: options.dmaMaskBits,
       coherentMaskBits: 32,
       minAlignMask: options.untrusted ? PAGE - 1 : 0,
       maxSegmentSizeBytes: 2 ** 31,
@@ -140,7 +110,7 @@ export class RightUse {
     end: (a) => this.#endOne(a),
   };
 
-  run({ a, b, c, use }: UseStep): void {
+  run({ a, b, c, use }: MappingCall<Use>): void {
     this.#ways[use](a, b, c);
   }
 
@@ -355,3 +325,32 @@ export class RightUse {
     return into;
   }
 }
+
+/** A driver without mistakes: no report, no fault, the right bytes, and nothing left. */
+export const DRIVERS = stepCheck({
+  name: "drivers",
+  about:
+    "of a driver that makes no mistake nothing is reported, its bytes arrive, and nothing is left",
+  script: "property",
+  budget: { short: [300, 40], script: [20_000, 40] },
+  machine: () => mappingMachines(),
+  steps: () => USES,
+  start(machine, { onMachine, tally }) {
+    const world = new RightUse(machine);
+    onMachine?.(world.machine);
+    world.machine.startAudit({ driversAreRight: true });
+    return {
+      step: (step) => world.run(step),
+      end() {
+        world.machine.audit!.look();
+        world.finish();
+        world.machine.audit!.look();
+        assertEquals(world.reports, []);
+        assertEquals([world.faults, world.leftovers()], [0, []]);
+        assertEquals(world.machine.checker!.leftSince(0).length, 0);
+        tally.add("mappings", world.events.filter(({ name }) => name === "dma.map").length);
+      },
+    };
+  },
+  enough: (tally, cases) => tally.of("mappings") > 4 * cases,
+});
