@@ -70,7 +70,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     deno: READS,
   },
   fuzz: {
-    usage: "[--cases N] [--calls N] [--seconds N] [--seed S]",
+    usage: "[--cases N] [--calls N] [--seconds N] [--seed S] [--case K]",
     brief:
       "a million mutated programs, a million calls of every builtin with values of every kind on random machines, " +
       "ten thousand programs laid out at random and by the formatter, and every token of the examples left out, doubled " +

@@ -13,6 +13,12 @@ interface FuzzResult {
   readonly slowest: readonly SlowText[];
 }
 
+/** The line that repeats a program, or with `calls` a session of calls. */
+export function repeatLine(what: "programs" | "calls", seed: number, number: number): string {
+  const other = what === "programs" ? "--calls 0" : "--cases 0";
+  return `repeat it: deno task script fuzz ${other} --seed ${seed} --case ${number}`;
+}
+
 /** Tries programs. @param runs Whether programs without errors are run, too. */
 export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
   const results = await runShares<WorkerResult>(amount, {

@@ -7,17 +7,16 @@
  */
 import { command, flag, integer, type Invocation } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { SEED, TEXT_CHECKS } from "../checks/checks.ts";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
-import { fuzz, fuzzCalls } from "./fuzz.ts";
+import { fuzz, fuzzCalls, repeatLine } from "./fuzz.ts";
 import { tryLayouts } from "./laid_out.ts";
 import type { Amount } from "./shares.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 import { runTask } from "@dmalab/tools";
 
 const SHOWN = 10;
-const CASES = 1_000_000;
-const LAYOUTS = 10_000;
-const CALLS = 1_000_000;
+const LAYOUTS = TEXT_CHECKS.layouts.script;
 /** The part of the given time for programs; the rest is for calls. */
 const PROGRAMS_SHARE = 4 / 7;
 
@@ -27,6 +26,7 @@ const OPTIONS = {
   calls: integer("N", "Try N calls (a million); 0: no calls."),
   seconds: integer("N", "Try programs and calls for N seconds."),
   seed: integer("S", "Draw others (1)."),
+  case: integer("K", "Try only the program, or the session of calls, with this number."),
   workers: integer("N", "Use N workers (one for each processor).", { least: 1 }),
 } as const;
 
@@ -45,6 +45,7 @@ async function tryPrograms(amount: Amount, runs: boolean): Promise<boolean> {
   }
   for (const { number, problem, text } of bugs.slice(0, SHOWN)) {
     console.log(`\ncase ${number} of seed ${seed}: ${problem}\n${JSON.stringify(text)}`);
+    console.log(repeatLine("programs", seed, number));
   }
   for (const { number, text, timeShare } of runs ? [] : slowest.slice(0, SHOWN)) {
     const percent = (100 * timeShare).toFixed(0);
@@ -73,6 +74,7 @@ async function tryCalls(amount: Amount): Promise<boolean> {
   );
   for (const { inputs, number, problem } of problems.slice(0, SHOWN)) {
     console.log(`\nsession ${number} of seed ${seed}: ${problem}\n${inputs.join("\n")}`);
+    console.log(repeatLine("calls", seed, number));
   }
   return problems.length === 0;
 }
@@ -112,18 +114,20 @@ function tryAllSlips(): boolean {
 
 async function run(options: Invocation<typeof OPTIONS>["options"]): Promise<ExitCode> {
   const { calls, cases, seconds } = options;
-  const seed = options.seed ?? 1;
+  const seed = options.seed ?? SEED;
   const workers = options.workers ?? Math.max(1, navigator.hardwareConcurrency);
-  const isPart = cases === 0 || calls === 0;
+  const isPart = cases === 0 || calls === 0 || options.case !== null;
   const amount = (count: number | null, usual: number, share: number): Amount => ({
-    cases: count ?? (seconds === null ? usual : Infinity),
+    cases: options.case !== null ? 1 : count ?? (seconds === null ? usual : Infinity),
+    first: options.case ?? 0,
     seconds: seconds === null ? Infinity : seconds * (isPart ? 1 : share),
     seed,
     workers,
   });
   const held = [
-    cases === 0 || await tryPrograms(amount(cases, CASES, PROGRAMS_SHARE), !options.check),
-    calls === 0 || await tryCalls(amount(calls, CALLS, 1 - PROGRAMS_SHARE)),
+    cases === 0 ||
+    await tryPrograms(amount(cases, TEXT_CHECKS.programs.script, PROGRAMS_SHARE), !options.check),
+    calls === 0 || await tryCalls(amount(calls, TEXT_CHECKS.calls.script, 1 - PROGRAMS_SHARE)),
     isPart || seconds !== null || tryLayout(),
     isPart || seconds !== null || tryAllSlips(),
   ];

@@ -1,28 +1,28 @@
 /** Parts of `deno task script fuzz`, as tests. */
 import { assert, assertEquals } from "@std/assert";
+import { SEED, TEXT_CHECKS } from "../checks/checks.ts";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
-import { fuzz, fuzzCalls } from "./fuzz.ts";
+import { fuzz, fuzzCalls, repeatLine } from "./fuzz.ts";
 import { tryLayouts } from "./laid_out.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 
-/** The number of tries in each part. */
 export interface FuzzParts {
-  readonly cases: number;
-  readonly calls: number;
   /** The share of the builtins that must return a result in at least one call. */
   readonly answeredShare: number;
   /** One slip out of this many is tried. */
   readonly slipStep: number;
-  readonly layouts: number;
 }
 
-/** Registers a test for each part. */
-export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: FuzzParts): void {
-  Deno.test(`${cases} broken programs are answered in time: no crash, no stack trace, no hang`, async () => {
+/** Registers a test for each part, with the budget of the table of checks. */
+export function fuzzTests(size: "short" | "long", { answeredShare, slipStep }: FuzzParts): void {
+  const { calls: { [size]: calls }, layouts: { [size]: layouts }, programs: { [size]: cases } } =
+    TEXT_CHECKS;
+  Deno.test(`${cases} ${TEXT_CHECKS.programs.about}`, async () => {
     // A single worker, because tests of other files run at the same time.
-    const { verdicts, bugs } = await fuzz({ cases, seed: 1, workers: 1 });
+    const { verdicts, bugs } = await fuzz({ cases, seed: SEED, workers: 1 });
     for (const { number, problem, text } of bugs) {
       console.log(number, problem, JSON.stringify(text));
+      console.log(repeatLine("programs", SEED, number));
     }
     assertEquals(verdicts.bug, 0);
     const answered = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
@@ -33,9 +33,12 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
     assert(verdicts.failed > 0);
   });
 
-  Deno.test(`${calls} calls of every builtin are answered: no bug, no nonsense in any text`, async () => {
-    const { problems, tally } = await fuzzCalls({ cases: calls, seed: 1, workers: 1 });
-    assertEquals(problems.map(({ inputs, problem }) => [problem, ...inputs].join("\n")), []);
+  Deno.test(`${calls} ${TEXT_CHECKS.calls.about}`, async () => {
+    const { problems, tally } = await fuzzCalls({ cases: calls, seed: SEED, workers: 1 });
+    const told = problems.map(({ inputs, number, problem }) =>
+      [problem, ...inputs, repeatLine("calls", SEED, number)].join("\n")
+    );
+    assertEquals(told, []);
     // The generator reads the registry, so that new entries are called at once.
     assertEquals(CALLEE_KEYS.filter((key) => !tally.called.has(key)), []);
     assert(tally.run > calls / 2, `the checker lets only ${tally.run} run`);
@@ -53,7 +56,7 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
     assert(poor.length <= mostPoor(counts.variants), poor.join("\n"));
   });
 
-  Deno.test(`${layouts} programs laid out by lot parse, and formatting twice changes nothing`, () => {
+  Deno.test(`${layouts} ${TEXT_CHECKS.layouts.about}`, () => {
     const { changed, sound, wrong } = tryLayouts(layouts);
     assertEquals(wrong, []);
     assert(sound > layouts * 0.9, `only ${sound} are sound`);

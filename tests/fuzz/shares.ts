@@ -19,6 +19,8 @@ export interface WorkerShare {
 export interface Amount {
   /** Number of cases; Infinity if only the time limits them. */
   readonly cases: number;
+  /** Number of the first case (default 0). */
+  readonly first?: number;
   /**
    * Time after which no further case is begun. If it is absent, only the number of cases is
    * limited.
@@ -53,7 +55,7 @@ export function* numbersOf({ end, first, progress, stop, stride }: WorkerShare):
 }
 
 export async function runShares<R>(
-  { cases, seconds = Infinity, seed, workers }: Amount,
+  { cases, first = 0, seconds = Infinity, seed, workers }: Amount,
   worked: Worked<R>,
 ): Promise<readonly R[]> {
   const { runs = true } = worked;
@@ -61,9 +63,17 @@ export async function runShares<R>(
   const timer = seconds === Infinity
     ? null
     : setTimeout(() => Atomics.store(stop, 0, 1), 1000 * seconds);
-  const shares = Array.from({ length: workers }, (_, first) => {
+  const shares = Array.from({ length: workers }, (_, index) => {
     const progress = new Int32Array(new SharedArrayBuffer(4));
-    return runShare({ seed, first, stride: workers, end: cases, runs, progress, stop }, worked);
+    return runShare({
+      seed,
+      first: first + index,
+      stride: workers,
+      end: first + cases,
+      runs,
+      progress,
+      stop,
+    }, worked);
   });
   const results = await Promise.all(shares);
   if (timer !== null) clearTimeout(timer);
