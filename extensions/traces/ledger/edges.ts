@@ -150,7 +150,10 @@ export class Edges {
    * if, during the call, the trace neither starts nor has a gap.
    */
   isWhole(now: TraceInstant, context: Context): boolean {
-    return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>
+    // Lines of a task that has moved to another CPU may be missing on any CPU.
+    const hasMoved = context.lastCpu !== now.cpu && context.lastCpu >= 0;
+    const gaps = hasMoved ? [...this.#gaps.values()] : [this.#gaps.get(now.cpu)];
+    return [this.#start, ...gaps].every((edge) =>
       edge == null || context.lastLine >= edge.line || now.seconds - edge.seconds > CALL_SECONDS
     );
   }

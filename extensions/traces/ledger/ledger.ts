@@ -173,13 +173,16 @@ export class MappingTracker {
     const event = line.readDma();
     const { isCall } = line.name;
     if (isCall) this.edges.pass(now);
-    const context = this.table.context(line.pid, now, line.contextCode);
+    const context = this.table.contexts.at(line.pid, line.cpu, line.contextCode, line.seconds);
     if (event === null) {
       this.damaged.push(number);
       this.edges.lostLine = number;
     } else if (event !== undefined) this.#event(event, line, now, context);
     else if (isCall) this.requests.take(line, number, context, this.table, this.recorder);
-    if (isCall) context.lastLine = number;
+    if (isCall) {
+      context.lastLine = number;
+      context.lastCpu = line.cpu;
+    }
     if (line.event === BOUNCE_EVENT) {
       const device = bouncedDevice(line.fields);
       this.#bouncedLines.set(device, (this.#bouncedLines.get(device) ?? 0) + 1);
@@ -255,10 +258,7 @@ export class MappingTracker {
   #event(event: DmaEvent, line: TraceLine, now: TraceInstant, context: Context): void {
     switch (event.op) {
       case "iommu_map":
-        if (context.task === "" || context.isInterrupt) {
-          context.task = line.task;
-          context.pid = line.pid;
-        }
+        if (context.task === "") context.task = line.task;
         this.table.map(context, tableMap(now, event));
         return;
       case "iommu_unmap":
@@ -640,9 +640,20 @@ export class MappingTracker {
   }
 }
 
-/** The start and end of the pages of each list entry, as one flat list. */
+/**
+ * The start and end of the pages of each list entry, as one flat list. Adjacent entries are one range:
+ * the IOMMU maps contiguous memory at once, even where the device's limits cut it into entries.
+ */
 function listRanges({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number[] {
-  return dmaAddrs.flatMap((addr, index) => [pageOf(addr), pageEnd(addr, sizesBytes[index]!)]);
+  const ranges: number[] = [];
+  for (let index = 0; index < dmaAddrs.length; index++) {
+    const start = dmaAddrs[index]!;
+    const end = pageEnd(start, sizesBytes[index]!);
+    const last = ranges.length - 1;
+    if (ranges[last] === start) ranges[last] = end;
+    else ranges.push(pageOf(start), end);
+  }
+  return ranges;
 }
 
 // The fields are written out, because spread syntax would cause most of a trace's garbage.

@@ -3,16 +3,16 @@
  * ranges.
  *
  * These lines name no device and no domain, and all domains allocate the same addresses. Therefore a
- * line is attributed only to the adjacent call of the same task, CPU and kind of context.
+ * line is attributed only to the adjacent call of the same context.
  *
  * @see rules/traces.md T.25 to T.30
  */
 import type { NvmeCommand } from "../script/recorder.ts";
 import { NewestMap } from "./newest_map.ts";
-import { NumberMap } from "./number_map.ts";
+import { OwnedRanges } from "../owner/owned_ranges.ts";
+import { TraceContext, TraceContexts } from "../owner/trace_contexts.ts";
 import {
   NEAR_PAGES,
-  PAGE_BYTES,
   pageEnd,
   pageOf,
   type TracedMapping,
@@ -53,13 +53,10 @@ export interface ExpectedUnmap {
   readonly onOutcome: ((came: boolean) => void) | null;
 }
 
-/**
- * The calls of one task on one CPU, in one kind of context. In an interrupt, these are the calls of
- * the CPU, because an interrupt is independent of the task that it interrupts.
- */
-export class Context {
+/** The calls of one task, or of one run of an interrupt. */
+export class Context extends TraceContext {
   /**
-   * The task's name; empty until the task has mapped something. In an interrupt, the name of the
+   * The task's name; empty until the context has mapped something. In an interrupt, the name of the
    * interrupted task.
    */
   task = "";
@@ -81,18 +78,11 @@ export class Context {
   /** Number of pieces that calls have mapped for the request so far. */
   pieces = 0;
   lastMapping: TracedMapping | null = null;
+  /** The context's last call. Before its first one, an interrupt has that of its CPU. */
   lastLine = 0;
-  /** When the context wrote its last line. */
-  lastSeconds = 0;
-
-  /** @param pid In an interrupt, the pid of the interrupted task. */
-  constructor(public pid: number, readonly isInterrupt: boolean) {}
+  /** The CPU of the last call; -1 before the first one. */
+  lastCpu = -1;
 }
-
-/** Flags of lines that were written in a hard or soft interrupt. @see rules/traces.md T.4 */
-const INTERRUPTS: ReadonlySet<number> = new Set([..."hsHZz"].map((flag) => flag.charCodeAt(0)));
-const MAX_CPUS = 4096;
-const MAX_FLAGS = 256;
 
 export interface EndedRange {
   readonly run: PageTableRun;
@@ -113,64 +103,32 @@ const MAX_RUNS = 100_000;
 const MAX_ORPHANS = 1 << 14;
 /** Largest number of runs that begin at one address: more than a machine has domains. */
 const MAX_PER_START = 1 << 12;
-/**
- * If there are more contexts than this, contexts are dropped that have been idle for longer than any call
- * takes.
- */
-const MAX_CONTEXTS = 1 << 12;
 
 export class TracedPageTable {
   maps = 0;
   unmaps = 0;
   claimedMaps = 0;
   claimedUnmaps = 0;
-  readonly #contexts = new NumberMap<Context>();
-  #mostContexts = MAX_CONTEXTS;
-  /**
-   * The context that was last looked up, and its key. Many lines in a row have the same context, so
-   * this saves a lookup.
-   */
-  #newest: Context | null = null;
-  #newestKey = -1;
-  readonly #runs = new NumberMap<PageTableRun[]>();
+  readonly contexts = new TraceContexts<Context>({
+    make: (pid, flag, before) => {
+      const context = new Context(pid, flag);
+      // The interrupt began after the CPU's last line, so none of its lines are before that one.
+      if (before !== null) [context.lastLine, context.lastCpu] = [before.lastLine, before.lastCpu];
+      return context;
+    },
+    end: (context) => {
+      this.goesOn(context);
+      this.settle(context);
+    },
+    // If a task has been idle, no later line can belong to a call of its earlier lines.
+    idleSeconds: 2 * CALL_SECONDS,
+  });
+  readonly #runs = new OwnedRanges<PageTableRun>({ pages: MAX_RUNS, perPage: MAX_PER_START });
   /** Unmaps that no call has claimed, by their start: they show that a range was ended. */
   readonly #orphans = new NewestMap<TableUnmap>(MAX_ORPHANS);
 
   /** @param sink Receives each two-step range when it is unmapped. */
   constructor(private readonly sink: (range: EndedRange) => void) {}
-
-  context(pid: number, { cpu, seconds }: TraceInstant, flag: number): Context {
-    const isInterrupt = INTERRUPTS.has(flag);
-    // An interrupt gets -1, which is no valid pid.
-    const key = ((isInterrupt ? -1 : pid) * MAX_CPUS + cpu) * MAX_FLAGS + flag;
-    if (key === this.#newestKey) {
-      this.#newest!.lastSeconds = seconds;
-      return this.#newest!;
-    }
-    let context = this.#contexts.get(key);
-    if (context === undefined) {
-      if (this.#contexts.size >= this.#mostContexts) this.#dropIdle(seconds);
-      this.#contexts.set(key, context = new Context(pid, isInterrupt));
-    }
-    context.lastSeconds = seconds;
-    this.#newestKey = key;
-    return this.#newest = context;
-  }
-
-  /**
-   * Drops idle contexts. If a task has been idle, no later line can belong to a call of its earlier
-   * lines.
-   */
-  #dropIdle(now: number): void {
-    for (const [key, context] of this.#contexts) {
-      if (now - context.lastSeconds < 2 * CALL_SECONDS) continue;
-      this.goesOn(context);
-      this.settle(context);
-      this.#contexts.delete(key);
-      if (context === this.#newest) this.#newestKey = -1;
-    }
-    this.#mostContexts = Math.max(MAX_CONTEXTS, 2 * this.#contexts.size);
-  }
 
   map(context: Context, map: TableMap): void {
     this.maps++;
@@ -187,17 +145,9 @@ export class TracedPageTable {
     context.run = { context, request, first: map.start, cutBy: null, maps: [map] };
     // The map begins where the remaining part of a cut range begins, so an unseen unmap has ended
     // that part.
-    const cut = this.#runs.get(map.start)?.filter(({ cutBy }) => cutBy !== null) ?? [];
+    const cut = this.#runs.beginningIn(map.start).filter(({ cutBy }) => cutBy !== null);
     for (const run of cut) this.#forget(run, map.start);
-    this.#keep(context.run, map.start);
-  }
-
-  #keep(run: PageTableRun, start: number): void {
-    const others = this.#runs.get(start);
-    if (others === undefined) {
-      this.#runs.set(start, [run]);
-      if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.oldestKey!);
-    } else if (others.push(run) > MAX_PER_START) others.shift();
+    this.#runs.add(map.start, context.run);
   }
 
   /**
@@ -265,7 +215,9 @@ export class TracedPageTable {
   /** Drops the links that a claimed unmap has removed, without reporting a range. */
   #endQuietly(unmap: TableUnmap): void {
     if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);
-    const run = this.#runs.get(unmap.start)?.find((each) => each.maps.at(-1)!.end === unmap.end);
+    const run = this.#runs.beginningIn(unmap.start).find((each) =>
+      each.maps.at(-1)!.end === unmap.end
+    );
     if (run !== undefined) this.#forget(run, unmap.start);
   }
 
@@ -277,10 +229,10 @@ export class TracedPageTable {
     const unmap = context.unmap;
     context.unmap = null;
     if (unmap === null) return;
-    const runs = this.#runs.get(unmap.start);
+    const runs = this.#runs.beginningIn(unmap.start);
     const isOlder = ({ maps }: PageTableRun) => maps[0]!.line < unmap.line;
-    const run = runs?.find((each) => each.maps.at(-1)!.end === unmap.end && isOlder(each)) ??
-      runs?.find(isOlder);
+    const run = runs.find((each) => each.maps.at(-1)!.end === unmap.end && isOlder(each)) ??
+      runs.find(isOlder);
     if (run === undefined) return;
     this.#orphans.delete(unmap.start);
     this.#forget(run, unmap.start);
@@ -290,7 +242,7 @@ export class TracedPageTable {
     // A range that was linked in several steps may end with one unmap.
     let end = run.maps.at(-1)!.end;
     while (end < unmap.end) {
-      const next = this.#runs.get(end)?.find(({ maps }) => maps[0]!.line < unmap.line);
+      const next = this.#runs.beginningIn(end).find(({ maps }) => maps[0]!.line < unmap.line);
       if (next === undefined || next.maps.at(-1)!.end > unmap.end) break;
       this.#forget(next, end);
       this.sink({ run: next, maps: next.maps, unmap });
@@ -299,17 +251,12 @@ export class TracedPageTable {
     const [first] = left;
     if (first === undefined) return;
     // The remaining part is kept: a separate unmap may end it.
-    this.#keep({ ...run, cutBy: unmap, maps: left }, first.start);
+    this.#runs.add(first.start, { ...run, cutBy: unmap, maps: left });
   }
 
   #forget(run: PageTableRun, start: number): void {
     if (run.context.run === run) run.context.run = null;
-    const others = this.#runs.get(start);
-    if (others === undefined) return;
-    const at = others.lastIndexOf(run);
-    if (at < 0) return;
-    if (others.length === 1) this.#runs.delete(start);
-    else others.splice(at, 1);
+    this.#runs.delete(start, run);
   }
 
   /**
@@ -319,7 +266,7 @@ export class TracedPageTable {
    * @param cpu Null for every CPU.
    */
   interrupt(cpu: number | null): void {
-    for (const context of this.#contexts.values()) {
+    for (const context of this.contexts.all()) {
       const { unmap } = context;
       if (unmap === null || cpu !== null && unmap.cpu !== cpu) continue;
       if (context.lastLine > unmap.line) continue;
@@ -341,29 +288,25 @@ export class TracedPageTable {
     if (unmap === undefined || unmap.end !== pageEnd(addr, sizeBytes)) return null;
     // An unmap that ends a two-step range is not an orphan, even if `settle` has not handled it
     // yet.
-    const isRange = this.#runs.get(unmap.start)?.some(({ maps }) =>
+    const isRange = this.#runs.beginningIn(unmap.start).some(({ maps }) =>
       maps.at(-1)!.end === unmap.end && maps[0]!.line < unmap.line
     );
-    if (isRange === true) return null;
+    if (isRange) return null;
     return unmap.line > after && unmap.line < before ? unmap : null;
   }
 
   /** Whether an address is covered by unclaimed links that were made after the line `after`. */
   isLinkedSince(address: number, after: number): boolean {
-    const page = pageOf(address);
-    for (let back = 0; back <= NEAR_PAGES; back++) {
-      const runs = this.#runs.get(page - back * PAGE_BYTES) ?? [];
-      const isThere = runs.some(({ maps }) =>
-        maps.at(-1)!.end > address && maps.at(-1)!.line > after
-      );
-      if (isThere) return true;
-    }
-    return false;
+    const isLinked = ({ maps }: PageTableRun) =>
+      maps.at(-1)!.end > address && maps.at(-1)!.line > after;
+    return this.#runs.holder(address, NEAR_PAGES, isLinked) !== null;
   }
 
   /** Ends the trace: all lines have been read. */
   end(): void {
-    for (const context of this.#contexts.values()) {
+    // An unmap ends the oldest range at its address, so that they are settled in their order.
+    const unmapLine = ({ unmap }: Context) => unmap?.line ?? 0;
+    for (const context of this.contexts.all().sort((a, b) => unmapLine(a) - unmapLine(b))) {
       // The unmap may have been printed after the last line.
       context.expected?.onOutcome?.(true);
       context.expected = null;
@@ -376,7 +319,7 @@ export class TracedPageTable {
    * rules/traces.md T.67
    */
   openRuns(): PageTableRun[] {
-    return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
+    return this.#runs.all().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
   }
 }
 
