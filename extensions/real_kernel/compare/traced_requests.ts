@@ -310,10 +310,12 @@ class RequestReader {
       return unfinished.find(({ lists }) => lists.has(list)) ?? null;
     }
     const dma = undoneAddress(kind, event);
+    // A range that no unfinished request owns belongs to none of them, even if there is only one: the
+    // flush queue's timer frees ranges of earlier requests.
     const owner = unfinished.find(({ ranges }) =>
       ranges.some((range) => range.dma <= dma && dma < range.end)
     );
-    return owner ?? (unfinished.length === 1 ? unfinished[0]! : null);
+    return owner ?? null;
   }
 }
 
