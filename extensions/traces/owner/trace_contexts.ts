@@ -11,7 +11,7 @@
 import { NumberMap } from "../ledger/number_map.ts";
 
 /** Depth of the kinds of contexts on the stack of a CPU. */
-export const DEPTH = { task: 0, soft: 1, hard: 2, nmi: 3 } as const;
+const DEPTH = { task: 0, soft: 1, hard: 2, nmi: 3 } as const;
 const MAX_DEPTH = DEPTH.nmi;
 
 const codeOf = (flag: string) => flag.charCodeAt(0);
