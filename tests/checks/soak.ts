@@ -2,7 +2,14 @@
  * The soak: requests on long-lived machines, with failures, resets and removals while requests are
  * under way. Whenever no request is under way, a machine must hold no more objects than before.
  */
-import { buildLab, type Io, type Lab, type NvmeDisk, type NvmeRequest } from "@dmalab/devices";
+import {
+  buildLab,
+  type Io,
+  type Lab,
+  type NvmeDisk,
+  type NvmeRequest,
+  unplugNvme,
+} from "@dmalab/devices";
 import {
   BATCHES,
   caseConfig,
@@ -61,6 +68,7 @@ export class SoakMachine {
    * and the metadata would be moved to and from address 0.
    */
   readonly #hasMetadata: boolean;
+  readonly #lab: Lab;
   /** How often an injected failure happened. */
   failures = 0;
 
@@ -72,6 +80,7 @@ export class SoakMachine {
   ) {
     const lab = buildLab(caseConfig(spec, release));
     onLab(lab);
+    this.#lab = lab;
     this.machine = lab.machine;
     this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: true });
     this.disk = lab.device("ssd", "nvme").disk;
@@ -114,7 +123,7 @@ export class SoakMachine {
     const plug = plugged ? new Plug<NvmeRequest>() : null;
     const ios = asked.map((io, place) => this.#submit(io, place, plug));
     plug?.flush();
-    if (blow !== "none") this.#strike(blow, blowAfter);
+    if (blow !== "none") this.#strike(blow, blowAfter, armed);
     this.#settle(ios);
     if (armed !== null) {
       machine.disarmFault(armed);
@@ -123,12 +132,21 @@ export class SoakMachine {
     return ios;
   }
 
-  /** Resets or removes the disk in the middle of the work under way. */
-  #strike(blow: "reset" | "removal", after: number): void {
+  /**
+   * Resets the disk or pulls it out in the middle of the work under way. An injected failure may end
+   * the reset, and the controller is dead then.
+   */
+  #strike(blow: "reset" | "removal", after: number, armed: ArmedInjection | null): void {
     for (let left = after; left > 0; left--) this.machine.runNextActivity();
     if (!this.isLive) return;
-    if (blow === "reset") this.disk.driver.life.reset();
-    else this.disk.driver.life.remove();
+    if (blow === "reset") {
+      const fired = armed?.fired;
+      try {
+        this.disk.driver.life.reset();
+      } catch (error) {
+        if (armed?.fired === fired || this.isLive) throw error;
+      }
+    } else unplugNvme(this.#lab.device("ssd", "nvme"), this.#lab);
   }
 
   #submit(asked: SoakIo, place: number, plug: Plug<NvmeRequest> | null): Io {
