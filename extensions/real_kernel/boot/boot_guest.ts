@@ -5,7 +5,6 @@ import type { KernelFiles } from "../image/kernel_files.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import { type GuestPlan, modulePath } from "../plan/guest_plan.ts";
 import { whyNotStarted } from "../programs.ts";
-import { CONTROLLER_EVENTS } from "../trace/controller_log.ts";
 import { MIB } from "@dmalab/runtime";
 
 /** The virtualisation of a boot: KVM or emulation. */
@@ -39,6 +38,15 @@ export type BootResult =
   }
   /** QEMU did not start. */
   | { readonly problem: string; readonly report: null };
+
+/** Trace events that QEMU is started with (`-trace`). */
+const CONTROLLER_EVENTS: readonly string[] = [
+  "pci_nvme_io_cmd",
+  "pci_nvme_admin_cmd",
+  "pci_nvme_map_prp",
+  "pci_nvme_map_sgl",
+  "pci_nvme_map_addr",
+];
 
 const REPORT_BYTES = 32 * MIB;
 /** Number of bytes in which the report's length is written. They precede the report. */

@@ -2,6 +2,7 @@
  * Converts a boot to golden data: a description of its machine, its requests, and the system calls that caused
  * them.
  */
+import { readControllerLog } from "@dmalab/traces";
 import type { LabConfig } from "@dmalab/devices";
 import { type IommuModel, KIB } from "@dmalab/runtime";
 import type { BootedGroup } from "../boot/boot_groups.ts";
@@ -9,7 +10,6 @@ import type { QemuDisk } from "../machine/qemu_machine.ts";
 import { PROBES_FILE, TRACE_FILE } from "../plan/guest_plan.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
 import type { RecordedSubmission } from "../plan/scenario_run.ts";
-import { readControllerLog } from "../trace/controller_log.ts";
 import { missedHits } from "../trace/guest_report.ts";
 import { readGuestEvents } from "../trace/trace_events.ts";
 import { type CapturedCommand, capturedCommand, type CapturedValue } from "./captured_command.ts";

@@ -2,9 +2,8 @@
  * Reads the requests of a boot, with all facts that golden data records, from the guest's trace and
  * QEMU's log.
  */
+import { type LoggedCommand, pairCommands } from "@dmalab/traces";
 import { IO_MARK } from "../compare/traced_requests.ts";
-import { matchCommands } from "../trace/controller_commands.ts";
-import type { ControllerCommand } from "../trace/controller_log.ts";
 import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import { CallLog } from "./call_log.ts";
 import {
@@ -71,7 +70,7 @@ export interface CapturedRequest {
   readonly mappedEntries: number | null;
   /** Results of the block layer's iterator; empty on a release without one. */
   readonly iterator: readonly (readonly (string | number)[])[];
-  readonly device: ControllerCommand | null;
+  readonly device: LoggedCommand | null;
   /** The NVMe status at the completion; null for a request without a completion. */
   readonly status: number | null;
   /** The driver's result for the block layer; 0 for a command that was sent. */
@@ -135,7 +134,7 @@ type CaptureSettings = Pick<LineContext, "isLazy" | "flushesMaps">;
 /** @param commands The commands that the controller read. */
 export function capturedRequests(
   events: readonly GuestEvent[],
-  commands: readonly ControllerCommand[],
+  commands: readonly LoggedCommand[],
   settings: CaptureSettings,
 ): {
   readonly requests: readonly CapturedRequest[];
@@ -146,7 +145,7 @@ export function capturedRequests(
   for (const event of events) reader.push(event);
   reader.nameBlocks();
   const sent = reader.requests.filter(({ isComplete }) => isComplete);
-  matchCommands(sent, commands).forEach((command, index) => sent[index]!.device = command);
+  for (const [request, command] of pairCommands(sent, commands)) request.device = command;
   for (const request of reader.requests) request.list = listOf(request.listParts);
   return {
     requests: reader.requests.filter(({ isComplete, queueStatus }) =>

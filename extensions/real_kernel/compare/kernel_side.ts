@@ -1,8 +1,8 @@
 /** The facts of a boot about the planned requests, from the guest's report and QEMU's log. */
+import { readControllerLog } from "@dmalab/traces";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import { TRACE_FILE } from "../plan/guest_plan.ts";
 import type { Islands } from "../plan/islands.ts";
-import { readControllerLog } from "../trace/controller_log.ts";
 import type { GuestReport } from "../trace/guest_report.ts";
 import { readGuestEvents } from "../trace/trace_events.ts";
 import { STEP_KINDS, type StepKind, stepRow } from "./steps.ts";

@@ -2,15 +2,13 @@
  * Reads the requests of a real kernel, step by step, from the guest's trace and the controller's
  * log.
  */
-import type { ControllerCommand } from "../trace/controller_log.ts";
 import {
-  contextOf,
   deviceAddress,
   deviceAddressOfPage,
-  type GuestEvent,
-  physOfPage,
-} from "../trace/trace_events.ts";
-import { matchCommands } from "../trace/controller_commands.ts";
+  type LoggedCommand,
+  pairCommands,
+} from "@dmalab/traces";
+import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import type { RequestRecord } from "./request_record.ts";
 import {
   REQUEST_PROBE,
@@ -46,7 +44,7 @@ interface OpenRequest extends TracedRequest {
   readonly map: Step[];
   readonly unmapped: Placed<Step>[];
   readonly told: Placed<string>[];
-  readonly command: { side: ControllerCommand | null; status: number | null };
+  readonly command: { side: LoggedCommand | null; status: number | null };
   /** Ranges of device addresses that the request owns: the first byte, and the end (exclusive). */
   readonly ranges: { dma: number; end: number }[];
   /** Addresses of mapped scatterlists: an unmap names the list. */
@@ -88,13 +86,13 @@ const UNDOING: ReadonlySet<StepKind> = new Set<StepKind>([
 /** @param diskOf Returns the scenario's disk for the controller's name in the guest: `nvme0`. */
 export function tracedRequests(
   events: readonly GuestEvent[],
-  commands: readonly ControllerCommand[],
+  commands: readonly LoggedCommand[],
   diskOf: (controller: string) => string | null,
 ): TracedRequest[] {
   const reader = new RequestReader(diskOf);
   for (const event of events) reader.push(event);
   const sent = reader.requests.filter(({ isComplete }) => isComplete);
-  matchCommands(sent, commands).forEach((side, index) => sent[index]!.command.side = side);
+  for (const [{ command }, side] of pairCommands(sent, commands)) command.side = side;
   return reader.requests;
 }
 

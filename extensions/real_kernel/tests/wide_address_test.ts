@@ -1,7 +1,6 @@
+import { deviceAddress, deviceAddressOfPage, readControllerLog } from "@dmalab/traces";
 import { assertEquals } from "@std/assert";
 import { addressDigits } from "@dmalab/runtime";
-import { readControllerLog } from "../trace/controller_log.ts";
-import { deviceAddress, deviceAddressOfPage } from "../trace/trace_events.ts";
 
 /** An address that Linux 6.1.192 allocates behind QEMU's AMD IOMMU with `iommu.forcedac=1`. */
 const WIDE = "0xfffffffffffc0200";

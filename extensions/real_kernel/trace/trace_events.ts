@@ -1,5 +1,4 @@
 /** Reads the guest's trace: text of ftrace, with the events that the plan enabled. */
-import { addressOfWord } from "@dmalab/runtime";
 
 export interface GuestEvent {
   /** Name of the probe or tracepoint. */
@@ -59,21 +58,4 @@ const PAGE_BYTES = 4096;
 /** The physical address of a page, from the kernel address of its `struct page`. */
 export function physOfPage(address: string): number {
   return Number((BigInt(address) - VMEMMAP) / STRUCT_PAGE_BYTES) * PAGE_BYTES;
-}
-
-/**
- * Converts the hexadecimal digits of a device address to a number. A 64-bit address that does not fit into a plain number gets a
- * substitute number.
- */
-export function deviceAddress(text: string | undefined): number {
-  return text === undefined ? NaN : numberOfWord(BigInt(text));
-}
-
-/** The device address of a page frame. */
-export function deviceAddressOfPage(pfn: string | undefined): number {
-  return pfn === undefined ? NaN : numberOfWord(BigInt(pfn) * BigInt(PAGE_BYTES));
-}
-
-function numberOfWord(word: bigint): number {
-  return addressOfWord(word) ?? Number(word);
 }

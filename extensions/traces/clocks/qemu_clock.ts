@@ -9,11 +9,8 @@ import { readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
 import type { ClockOffset } from "./clock_offset.ts";
+import { type CommandFacts, ControllerLog, pairCommands } from "./controller_log.ts";
 
-const HEAD = /^(?:\d+@(\d+\.\d+):)?/;
-const IO_COMMAND = /(?:pci_)?nvme_io_cmd cid (\d+) nsid \S+ sqid (\d+) /;
-const EXTENT = /(?:pci_)?nvme_(?:read|write) .*\bnlb (\d+) .*\blba (0x[0-9a-f]+)/;
-const FIRST_ADDRESS = /(?:pci_)?nvme_map_(?:prp .*\bprp1|addr addr) (0x[0-9a-f]+)/;
 const REFUSED = /vtd_dmar_fault sid (0x[0-9a-f]+) fault \d+ addr (0x[0-9a-f]+) write ([01])/;
 const REFUSED_AMD = /^(?:\d+@\d+\.\d+:)?amdvi_page_fault\b/;
 const QUEUE = / qid (\d+) cmdid (\d+)$/;
@@ -24,16 +21,9 @@ const MAX_LINE = 1024;
 /** Largest number of commands and accesses that are kept of each file. */
 const MAX_KEPT = 1 << 16;
 
-/**
- * A command as the trace or the emulator's log describes it. A field is null if no line of the
- * command gives it.
- */
-interface Command {
-  readonly line: number;
-  readonly seconds: number | null;
-  /** First block and number of blocks. */
-  extent: string | null;
-  /** Page of the command's first data address: PRP1, or the first descriptor's address. */
+/** A command of the trace. */
+interface TracedCommand extends CommandFacts {
+  readonly seconds: number;
   page: number | null;
 }
 
@@ -67,17 +57,12 @@ export interface QemuTie {
   readonly setupSeconds: ReadonlyMap<number, number>;
 }
 
-type Commands = Map<string, Command[]>;
-
 export class QemuClock {
-  readonly #log: Commands = new Map();
-  readonly #trace: Commands = new Map();
-  #logged = 0;
+  readonly #log = new ControllerLog({ commands: MAX_KEPT, extents: 0 });
+  readonly #trace: TracedCommand[] = [];
   #traced = 0;
-  /** The command that the next lines of the log describe. */
-  #newest: Command | null = null;
   /** Commands of the trace that are not mapped yet, by CPU. */
-  readonly #unmapped = new Map<number, Command>();
+  readonly #unmapped = new Map<number, TracedCommand>();
   /** Accesses that the emulator refused. `refusals`: number of lines that say so. */
   readonly refused: RefusedAccess[] = [];
   refusals = 0;
@@ -85,21 +70,8 @@ export class QemuClock {
   /** Reads a line that does not belong to a trace. */
   pushLog(text: string, line: number): void {
     if (text.length > MAX_LINE || !text.includes("_")) return;
-    const command = IO_COMMAND.exec(text);
-    if (command !== null) {
-      const time = HEAD.exec(text)![1];
-      const seconds = time === undefined ? null : Number(time);
-      this.#newest = { line, seconds, extent: null, page: null };
-      if (this.#logged++ < MAX_KEPT) add(this.#log, command[2]!, command[1]!, this.#newest);
-      return;
-    }
-    if (text.includes("nvme_admin_cmd")) this.#newest = null;
-    else if (text.includes("_fault")) this.#refusal(text, line);
-    if (this.#newest === null) return;
-    const extent = EXTENT.exec(text);
-    if (extent !== null) this.#newest.extent = `${Number(extent[2])} ${extent[1]}`;
-    const address = FIRST_ADDRESS.exec(text)?.[1];
-    if (address !== undefined) this.#newest.page ??= pageOf(Number(address));
+    if (text.includes("_fault")) this.#refusal(text, line);
+    this.#log.push(text, line);
   }
 
   #refusal(text: string, line: number): void {
@@ -122,7 +94,7 @@ export class QemuClock {
 
   /** Whether the files contain no emulator's log. */
   get isEmpty(): boolean {
-    return this.#logged === 0 && this.refusals === 0;
+    return this.#log.count === 0 && this.refusals === 0;
   }
 
   /** Reads an event of the trace: the setup of a command, or the first map after it. */
@@ -132,12 +104,13 @@ export class QemuClock {
       const setup = readSetup(line.fields);
       const match = QUEUE.exec(setup?.name ?? "");
       if (match === null || match[1] === "0") return;
+      const [queue, cid] = [Number(match[1]), Number(match[2])];
       const extent = setup!.blocks === null || setup!.blocks === 0
         ? null
         : `${setup!.lba} ${setup!.blocks}`;
-      const command = { line: 0, seconds, extent, page: null };
+      const command = { queue, cid, seconds, extent, page: null };
       this.#unmapped.set(cpu, command);
-      if (this.#traced++ < MAX_KEPT) add(this.#trace, match[1]!, match[2]!, command);
+      if (this.#traced++ < MAX_KEPT) this.#trace.push(command);
       return;
     }
     const command = this.#unmapped.get(cpu);
@@ -153,17 +126,15 @@ export class QemuClock {
     if (this.isEmpty) return null;
     const setupSeconds = new Map<number, number>();
     const differences: number[] = [];
-    for (const [key, commands] of this.#trace) {
-      for (const [traced, logged] of pairsOf(commands, this.#log.get(key) ?? [])) {
-        setupSeconds.set(logged.line, traced.seconds!);
-        if (logged.seconds !== null) differences.push(logged.seconds - traced.seconds!);
-      }
+    for (const [traced, logged] of pairCommands(this.#trace, this.#log.commands)) {
+      setupSeconds.set(logged.line, traced.seconds);
+      if (logged.seconds !== null) differences.push(logged.seconds - traced.seconds);
     }
     const [least, most] = [minOf(differences), maxOf(differences)];
     const offset = differences.length === 0
       ? null
       : { seconds: least, spreadSeconds: most - least };
-    const [logged, traced] = [this.#logged, this.#traced];
+    const [logged, traced] = [this.#log.count, this.#traced];
     return { pairs: setupSeconds.size, logged, traced, offset, setupSeconds };
   }
 }
@@ -181,37 +152,4 @@ function firstAddress(line: TraceLine): number | null {
     default:
       return null;
   }
-}
-
-function add(commands: Commands, queue: string, id: string, command: Command): void {
-  commands.getOrInsertComputed(`${queue} ${id}`, none).push(command);
-}
-
-const none = (): Command[] => [];
-
-/**
- * Pairs commands with the same id if their blocks and their first pages do not contradict each
- * other. If several commands are alike, they are paired in order from the last backwards, because a
- * log begins before the trace.
- */
-function pairsOf(
-  traced: readonly Command[],
-  logged: readonly Command[],
-): [traced: Command, logged: Command][] {
-  const pairs: [Command, Command][] = [];
-  let end = logged.length;
-  for (let index = traced.length - 1; index >= 0; index--) {
-    const command = traced[index]!;
-    let at = end - 1;
-    while (at >= 0 && !isSame(command, logged[at]!)) at--;
-    if (at < 0) continue;
-    pairs.push([command, logged[at]!]);
-    end = at;
-  }
-  return pairs;
-}
-
-function isSame(a: Command, b: Command): boolean {
-  return (a.extent === b.extent || a.extent === null || b.extent === null) &&
-    (a.page === b.page || a.page === null || b.page === null);
 }
