@@ -7,4 +7,6 @@ export { leftOutRows, messageAreaRows, messageRows } from "./kernel_log/messages
 export { deviceAddress, deviceAddressOfPage } from "./line/device_address.ts";
 export { ImportPass } from "./line/import_pass.ts";
 export { LineBuffer } from "./line/line_batch.ts";
+export { PayloadFields, type PayloadKey, payloadKey } from "./line/payload.ts";
 export { TraceLine } from "./line/trace_line.ts";
+export { TraceContext, TraceContexts } from "./owner/trace_contexts.ts";

@@ -2,11 +2,9 @@
  * Converts probe events to lines of golden data. Some calls get their line at their return, others at their entry;
  * operations inside calls get lines, too.
  */
-import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import { type GuestEvent, type GuestFields, physOfPage } from "../trace/trace_events.ts";
 import type { CallLog, LoggedOperation } from "./call_log.ts";
 import type { CapturedValue } from "./captured_command.ts";
-
-export type ProbeFields = ReadonlyMap<string, string>;
 
 type CallBody = Record<string, CapturedValue>;
 
@@ -52,7 +50,7 @@ export const RETURNED_CALLS: Readonly<
     string,
     readonly [
       beginning: string,
-      line: (given: ProbeFields, event: GuestEvent, context: LineContext) => CallBody,
+      line: (given: GuestFields, event: GuestEvent, context: LineContext) => CallBody,
     ]
   >
 > = {
@@ -70,7 +68,7 @@ export const RETURNED_CALLS: Readonly<
       ...numbers(fields, "dma"),
     };
   }],
-  unmap_one_ret: ["unmap_one", (given, { text }) => {
+  unmap_one_ret: ["unmap_one", (given, { fields: { text } }) => {
     const call = text.includes("dma_unmap_phys") ? "dma_unmap_phys" : "dma_unmap_page";
     return { call, dir: direction(given), ...numbers(given, "dma", "size") };
   }],
@@ -99,7 +97,7 @@ export const RETURNED_CALLS: Readonly<
 };
 
 /** Calls with a line that is written at their entry. */
-export const ENTERED_CALLS: Readonly<Record<string, (fields: ProbeFields) => CallBody>> = {
+export const ENTERED_CALLS: Readonly<Record<string, (fields: GuestFields) => CallBody>> = {
   unmap_sg: (fields) => ({ call: "dma_unmap_sg", ...numbers(fields, "nents", "dir", "attrs") }),
   destroy: (fields) => {
     const state = BigInt(fields.get("state") ?? "0");
@@ -124,8 +122,8 @@ export const RETURNED_OPERATIONS: Readonly<
     readonly [
       beginning: string,
       line: (
-        given: ProbeFields,
-        fields: ProbeFields,
+        given: GuestFields,
+        fields: GuestFields,
         context: LineContext,
       ) => LoggedOperation | null,
     ]
@@ -173,15 +171,15 @@ export const OPERATIONS: Readonly<
       ? { op: "iova_free_late", ...range }
       : { op: "iova_free", ...range, deferred: false };
   },
-  map: ({ fields, text }) => ({
+  map: ({ fields }) => ({
     op: "iommu_map",
-    iova: firstIova(text),
+    iova: number(fields, "iova"),
     phys: number(fields, "paddr"),
     ...numbers(fields, "size"),
   }),
-  unmap: ({ fields, text }) => ({
+  unmap: ({ fields }) => ({
     op: "iommu_unmap",
-    iova: firstIova(text),
+    iova: number(fields, "iova"),
     ...numbers(fields, "size"),
     unmapped: number(fields, "unmapped_size"),
   }),
@@ -213,19 +211,15 @@ export function poolRecord(sizeBytes: number) {
   return { pool: sizeBytes <= SMALL_POOL_BYTES ? "small" : "large", psize: sizeBytes };
 }
 
-function number(fields: ProbeFields, name: string): number {
+function number(fields: GuestFields, name: string): number {
   return Number(fields.get(name));
 }
 
 /** Fields of a probe that have the same names in golden data. */
-function numbers(fields: ProbeFields, ...names: readonly string[]): Record<string, number> {
+function numbers(fields: GuestFields, ...names: readonly string[]): Record<string, number> {
   return Object.fromEntries(names.map((name) => [name, number(fields, name)]));
 }
 
-function direction(given: ProbeFields): string {
+function direction(given: GuestFields): string {
   return DIRECTIONS[number(given, "dir")]!;
-}
-
-function firstIova(text: string): number {
-  return Number(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
 }

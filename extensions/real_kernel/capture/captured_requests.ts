@@ -2,9 +2,9 @@
  * Reads the requests of a boot, with all facts that golden data records, from the guest's trace and
  * QEMU's log.
  */
-import { type LoggedCommand, pairCommands } from "@dmalab/traces";
+import { type LoggedCommand, pairCommands, type TraceContext } from "@dmalab/traces";
 import { IO_MARK } from "../compare/traced_requests.ts";
-import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import { type GuestEvent, type GuestFields, physOfPage } from "../trace/trace_events.ts";
 import { CallLog } from "./call_log.ts";
 import {
   BEGINNINGS,
@@ -84,20 +84,20 @@ interface OpenRequest extends Mutable<CapturedRequest> {
   readonly cid: number;
   readonly blocks: Map<number, bigint[]>;
   /** The events about the request's scatterlist, by part: they arrive in any order. */
-  readonly listParts: Map<number, ReadonlyMap<string, string>>;
+  readonly listParts: Map<number, GuestFields>;
   readonly iterator: (readonly (string | number)[])[];
   isComplete: boolean;
 }
 
 /** Facts that arrive before the event of the request itself; their probes run in any order. */
 interface Pending {
-  head: ReadonlyMap<string, string> | null;
+  head: GuestFields | null;
   readonly bios: Map<number, BioRead>;
   readonly metadata: Map<number, BioRead>;
 }
 
 interface BioRead {
-  readonly fields: ReadonlyMap<string, string>;
+  readonly fields: GuestFields;
   readonly words: bigint[];
 }
 
@@ -115,7 +115,7 @@ interface Context {
   log: CallLog | null;
   pending: Pending;
   /** Calls that have not returned, by the names of their probes. */
-  readonly open: { readonly name: string; readonly fields: ReadonlyMap<string, string> }[];
+  readonly open: { readonly name: string; readonly fields: GuestFields }[];
   /** The block size of the pool of the current allocation. */
   poolBytes: number;
   /**
@@ -159,7 +159,7 @@ class CaptureReader {
   bouncePool: CapturedExtent | null = null;
   readonly requests: OpenRequest[] = [];
   #io = -1;
-  readonly #contexts = new Map<string, Context>();
+  readonly #contexts = new Map<TraceContext, Context>();
   /** Lines of allocations with a still unknown device address, by the block's kernel address. */
   readonly #unnamed = new Map<string, { dma: CapturedValue }[]>();
 
@@ -175,8 +175,8 @@ class CaptureReader {
   constructor(private readonly settings: CaptureSettings) {}
 
   push(event: GuestEvent): void {
-    const { fields, name, text } = event;
-    const context = this.#contexts.getOrInsertComputed(contextOf(event), newContext);
+    const { fields, name } = event;
+    const context = this.#contexts.getOrInsertComputed(event.context, newContext);
     const bio = /^bio(\d)_(\d)$/.exec(name);
     if (bio !== null) {
       readBio(context.pending, Number(bio[1]), Number(bio[2]), fields);
@@ -190,7 +190,7 @@ class CaptureReader {
     }
     switch (name) {
       case "tracing_mark_write": {
-        const mark = /^(\S+) (\d+)/.exec(text);
+        const mark = /^(\S+) (\d+)/.exec(fields.text);
         if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
         return;
       }
@@ -221,7 +221,7 @@ class CaptureReader {
    * Metadata is unmapped before the kernel calls the function that names the request, and several
    * requests may be unmapped in turn. Therefore the device address identifies the request.
    */
-  #unmapOne(context: Context, fields: ReadonlyMap<string, string>): void {
+  #unmapOne(context: Context, fields: GuestFields): void {
     const dma = Number(fields.get("dma"));
     const owner = this.#mappedBy.get(dma);
     if (owner === undefined || owner.isComplete) return;
@@ -230,7 +230,7 @@ class CaptureReader {
     context.log = owner.unmap;
   }
 
-  #begin(context: Context, fields: ReadonlyMap<string, string>): void {
+  #begin(context: Context, fields: GuestFields): void {
     const { pending: { bios, head, metadata } } = context;
     context.pending = newPending();
     context.request = context.log = null;
@@ -278,7 +278,7 @@ class CaptureReader {
    * Handles the beginning of a request's unmapping. The unmapping begins after the command was sent,
    * or when the driver refuses the request.
    */
-  #undo(context: Context, fields: ReadonlyMap<string, string>): void {
+  #undo(context: Context, fields: GuestFields): void {
     for (const which of ["a", "b"]) {
       const request = this.requests.findLast(({ isComplete, pointer }) =>
         !isComplete && pointer === fields.get(which)
@@ -292,7 +292,7 @@ class CaptureReader {
     context.request = context.log = null;
   }
 
-  #complete(context: Context, fields: ReadonlyMap<string, string>): void {
+  #complete(context: Context, fields: GuestFields): void {
     const queue = Number(fields.get("qid"));
     const cid = Number(fields.get("cmdid"));
     const request = this.requests.findLast((each) =>
@@ -395,7 +395,7 @@ class CaptureReader {
   }
 
   /** Adds the line of an allocated block. The block's device address becomes known when it is freed. */
-  #allocated(context: Context, log: CallLog, fields: ReadonlyMap<string, string>): void {
+  #allocated(context: Context, log: CallLog, fields: GuestFields): void {
     const call = { call: "dma_pool_alloc", ...poolRecord(context.poolBytes), dma: 0 };
     log.returned(call);
     const vaddr = fields.get("vaddr") ?? "";
@@ -423,7 +423,7 @@ class CaptureReader {
     log: CallLog,
     request: OpenRequest,
     part: number,
-    fields: ReadonlyMap<string, string>,
+    fields: GuestFields,
   ): void {
     const dma = Number(fields.get("dma"));
     const words = request.blocks.getOrInsertComputed(dma, () => []);
@@ -460,14 +460,14 @@ function readBio(
   { bios }: Pending,
   index: number,
   part: number,
-  fields: ReadonlyMap<string, string>,
+  fields: GuestFields,
 ): void {
   const read = bios.getOrInsertComputed(index, () => ({ fields, words: [] }));
   arraysOf(fields).forEach((word, at) => read.words[part * EVENT_WORDS + at] = word);
 }
 
 /** The words of an event's arrays, one after the other. */
-function arraysOf(fields: ReadonlyMap<string, string>): bigint[] {
+function arraysOf(fields: GuestFields): bigint[] {
   return Array.from({ length: ARRAYS }, (_, index) => index)
     .flatMap((index) => wordsOf(fields.get(`w${index}`)) ?? Array(ARRAY_WORDS).fill(0n));
 }
@@ -540,7 +540,7 @@ function listOf(parts: OpenRequest["listParts"]): readonly ListEntry[] | null {
   });
 }
 
-function listEntries(fields: ReadonlyMap<string, string>, part: number): ListEntry[] {
+function listEntries(fields: GuestFields, part: number): ListEntry[] {
   const words = arraysOf(fields);
   const room = EVENT_WORDS / WORDS_PER_ENTRY;
   const count = Math.min(room, Number(fields.get("nents")) - part * room);

@@ -7,8 +7,9 @@ import {
   deviceAddressOfPage,
   type LoggedCommand,
   pairCommands,
+  type TraceContext,
 } from "@dmalab/traces";
-import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import type { RequestRecord } from "./request_record.ts";
 import {
   REQUEST_PROBE,
@@ -100,16 +101,16 @@ class RequestReader {
   readonly requests: OpenRequest[] = [];
   #io = -1;
   /** The block layer's facts about the request that each task is setting up. */
-  readonly #heads = new Map<string, GuestEvent>();
+  readonly #heads = new Map<TraceContext, GuestEvent>();
   /** The request that each task is mapping. */
-  readonly #mapping = new Map<string, OpenRequest>();
+  readonly #mapping = new Map<TraceContext, OpenRequest>();
   /** Calls that have not returned, by task and context, outermost first. */
-  readonly #open = new Map<string, OpenStep[]>();
+  readonly #open = new Map<TraceContext, OpenStep[]>();
   /**
    * Descriptors that were freed in each context: they belong to the request that completes next in
    * this context.
    */
-  readonly #freed = new Map<string, Placed<GuestEvent>[]>();
+  readonly #freed = new Map<TraceContext, Placed<GuestEvent>[]>();
   /** Number of events so far. */
   #order = 0;
 
@@ -119,33 +120,34 @@ class RequestReader {
     const { name } = event;
     this.#order++;
     if (name === "tracing_mark_write") {
-      const mark = /^(\S+) (\d+)/.exec(event.text);
+      const mark = /^(\S+) (\d+)/.exec(event.fields.text);
       if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
     } else if (name === "nvme_setup_cmd") this.#begin(event);
     else if (name === "nvme_complete_rq") this.#complete(event);
-    else if (name === REQUEST_PROBE.name) this.#heads.set(contextOf(event), event);
+    else if (name === REQUEST_PROBE.name) this.#heads.set(event.context, event);
     else this.#step(event);
   }
 
   #begin(event: GuestEvent): void {
-    const { fields, text } = event;
+    const { fields } = event;
+    const { text } = fields;
     const controller = /^(\w+): /.exec(text)?.[1] ?? "";
     const queue = Number(fields.get("qid") ?? 0);
     const disk = this.diskOf(controller);
     if (queue === 0 || disk === null || this.#io < 0) {
-      this.#mapping.delete(contextOf(event));
+      this.#mapping.delete(event.context);
       return;
     }
     const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
     const lba = /slba=(\d+)/.exec(rest)?.[1];
     // The length is one less than the number of blocks, as in the command.
     const length = /len=(\d+)/.exec(rest)?.[1];
-    const head = this.#heads.get(contextOf(event));
+    const head = this.#heads.get(event.context);
     const headNumber = (name: string) => {
       const text = head?.fields.get(name);
       return text === undefined ? null : Number(text);
     };
-    this.#heads.delete(contextOf(event));
+    this.#heads.delete(event.context);
     const cid = Number(fields.get("cmdid") ?? 0);
     const command = { side: null, status: null };
     const request: OpenRequest = {
@@ -180,12 +182,12 @@ class RequestReader {
       },
     };
     // If the task's previous request was unmapped without a completion, the driver refused it.
-    const before = this.#mapping.get(contextOf(event));
+    const before = this.#mapping.get(event.context);
     if (before !== undefined && before.unmapped.length > 0) before.isRefused = true;
     this.#forgetTry(request);
     this.requests.push(request);
-    this.#mapping.set(contextOf(event), request);
-    this.#open.delete(contextOf(event));
+    this.#mapping.set(event.context, request);
+    this.#open.delete(event.context);
   }
 
   /**
@@ -208,12 +210,12 @@ class RequestReader {
     );
     if (request === undefined) return;
     request.isComplete = true;
-    for (const { it: freed, order } of this.#freed.get(contextOf(event)) ?? []) {
+    for (const { it: freed, order } of this.#freed.get(event.context) ?? []) {
       const step = { kind: "dma_pool_free", values: valuesOf("dma_pool_free", freed) } as const;
       request.unmapped.push({ order, it: step });
       request.told.push({ order, it: lineOf(freed) });
     }
-    this.#freed.delete(contextOf(event));
+    this.#freed.delete(event.context);
     request.command.status = parseInt(event.fields.get("status") ?? "0", 16);
     request.told.push(this.#placed(lineOf(event)));
     for (const [context, mapping] of this.#mapping) {
@@ -222,7 +224,7 @@ class RequestReader {
   }
 
   #step(event: GuestEvent): void {
-    const context = contextOf(event);
+    const context = event.context;
     const open = this.#open.getOrInsertComputed(context, () => []);
     const returned = KIND_OF_RETURN_PROBE.get(event.name);
     if (returned !== undefined) {
@@ -263,7 +265,7 @@ class RequestReader {
     kind: StepKind,
     step: { readonly values: Record<string, StepValue> },
     { fields }: GuestEvent,
-    context: string,
+    context: TraceContext,
   ): void {
     const { values } = step;
     const request = this.#mapping.get(context);
@@ -298,7 +300,7 @@ class RequestReader {
    * The request that a step belongs to; null if the step belongs to none of the compared requests.
    */
   #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
-    const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
+    const mapping = event.context.isInterrupt ? null : this.#mapping.get(event.context) ?? null;
     if (!UNDOING.has(kind)) return mapping;
     const unfinished = this.requests.filter(({ isComplete, isRefused }) =>
       !isComplete && !isRefused
@@ -321,7 +323,7 @@ function inOrder<T>(placed: readonly Placed<T>[]): readonly T[] {
   return placed.toSorted((one, other) => one.order - other.order).map(({ it }) => it);
 }
 
-function lineOf({ name, seconds, text }: GuestEvent): string {
+function lineOf({ fields: { text }, name, seconds }: GuestEvent): string {
   return `${seconds.toFixed(6)}: ${name}: ${text}`;
 }
 
@@ -329,18 +331,18 @@ function hexOf(text: string | undefined): number {
   return text === undefined ? NaN : Number(text);
 }
 
-function undoneAddress(kind: StepKind, { fields, text }: GuestEvent): number {
+function undoneAddress(kind: StepKind, { fields }: GuestEvent): number {
   if (kind === "iova_free") return deviceAddressOfPage(fields.get("pfn"));
-  if (kind === "iommu_unmap") return deviceAddress(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+  if (kind === "iommu_unmap") return deviceAddress(fields.get("iova"));
   if (kind === "iotlb_range") return deviceAddress(fields.get("start"));
   return deviceAddress(fields.get("dma"));
 }
 
-function valuesOf(kind: StepKind, { fields, text }: GuestEvent): Record<string, StepValue> {
+function valuesOf(kind: StepKind, { fields }: GuestEvent): Record<string, StepValue> {
   const { fields: wanted, result } = stepRow(kind);
   const values: Record<string, StepValue> = {};
   if (kind === "iommu_map" || kind === "iommu_unmap") {
-    values.dma = deviceAddress(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+    values.dma = deviceAddress(fields.get("iova"));
     values.size = Number(fields.get("size"));
     if (kind === "iommu_map") values.phys = hexOf(fields.get("paddr"));
     else values.unmapped = Number(fields.get("unmapped_size"));

@@ -1,53 +1,88 @@
 /** Reads the guest's trace: text of ftrace, with the events that the plan enabled. */
+import {
+  PayloadFields,
+  type PayloadKey,
+  payloadKey,
+  TraceContext,
+  TraceContexts,
+  TraceLine,
+} from "@dmalab/traces";
 
 export interface GuestEvent {
   /** Name of the probe or tracepoint. */
   readonly name: string;
-  readonly cpu: number;
-  /** The task's name and number. The events of one call are consecutive within a task. */
-  readonly task: string;
-  /** Whether the event was recorded in an interrupt that interrupted the task. */
-  readonly isInterrupt: boolean;
+  /** The task or the interrupt that wrote the event. */
+  readonly context: TraceContext;
   readonly seconds: number;
-  /** `name=value` pairs of the text; the items of an array are separated by commas. */
-  readonly fields: ReadonlyMap<string, string>;
-  /** The text after the event's name. */
-  readonly text: string;
+  readonly fields: GuestFields;
 }
 
-const LINE = /^\s*(.+-\d+)\s+\[(\d+)\]\s+(\S+)\s+(\d+\.\d+): (\w+): (.*)$/;
-/**
- * Index of the character for the context in ftrace's flags: `h` or `H` for a hard interrupt, `s`
- * for a soft one.
- */
-const CONTEXT_FLAG = 2;
-const FIELD = /(\w+)=(?:"([^"]*)"|\(([^)]*)\)|\{([^}]*)\}|([^\s,]+))/g;
+const LINE_END = 0x0a;
+
+/** Reads the fields of one event at a time. */
+class FieldReader {
+  readonly #payload = new PayloadFields();
+  readonly #keys = new Map<string, PayloadKey>();
+
+  at(bytes: Uint8Array, start: number, end: number): PayloadFields {
+    this.#payload.set(bytes, start, end);
+    return this.#payload;
+  }
+
+  key(name: string): PayloadKey {
+    return this.#keys.getOrInsertComputed(name, payloadKey);
+  }
+}
+
+/** `name=value` pairs of an event's text, in the bytes of the whole trace. */
+export class GuestFields {
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(private readonly reader: FieldReader, { bytes, end, start }: PayloadFields) {
+    [this.#bytes, this.#start, this.#end] = [bytes, start, end];
+  }
+
+  /** The text of a value. The items of an array are separated by commas. */
+  get(name: string): string | undefined {
+    return this.#read().valueText(this.reader.key(name)) ?? undefined;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  /** The text after the event's name. */
+  get text(): string {
+    return this.#read().text;
+  }
+
+  #read(): PayloadFields {
+    return this.reader.at(this.#bytes, this.#start, this.#end);
+  }
+}
 
 /** Events in the order of time; lines that are not events are left out. */
 export function readGuestEvents(text: string): GuestEvent[] {
-  return text.split("\n").flatMap((line): GuestEvent[] => {
-    const match = LINE.exec(line);
-    if (match === null) return [];
-    const [, task = "", cpu, flags = "", seconds, name = "", rest = ""] = match;
-    const fields = new Map<string, string>();
-    for (const [, key, quoted, inner, items, plain] of rest.matchAll(FIELD)) {
-      fields.set(key!, quoted ?? inner ?? items ?? plain ?? "");
-    }
-    return [{
-      name,
-      cpu: Number(cpu),
-      task,
-      isInterrupt: /[hHs]/.test(flags[CONTEXT_FLAG] ?? ""),
-      seconds: Number(seconds),
-      fields,
-      text: rest,
-    }];
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  const line = new TraceLine();
+  const contexts = new TraceContexts({
+    make: (pid, flag) => new TraceContext(pid, flag),
+    end: () => {},
+    // A task can wait for its disk between two lines of one request.
+    idleSeconds: Infinity,
   });
-}
-
-/** The context of an event: its task, or the interrupts of its CPU. */
-export function contextOf({ cpu, isInterrupt, task }: GuestEvent): string {
-  return isInterrupt ? `interrupt ${cpu}` : task;
+  const reader = new FieldReader();
+  const events: GuestEvent[] = [];
+  for (let start = 0, end = 0; start < bytes.length; start = end + 1) {
+    end = bytes.indexOf(LINE_END, start);
+    if (line.read(bytes, start, end) !== "event") continue;
+    const { contextCode, cpu, event: name, fields, pid, seconds } = line;
+    const context = contexts.at(pid, cpu, contextCode, seconds);
+    events.push({ name, context, seconds, fields: new GuestFields(reader, fields) });
+  }
+  return events;
 }
 
 /** Address of the array of `struct page` in a guest, which boots with `nokaslr` and `no5lvl`. */

@@ -166,6 +166,15 @@ export class PayloadFields {
     return end;
   }
 
+  /** The text of a key's value; of an array, the text between its braces. */
+  valueText(key: PayloadKey): string | null {
+    const start = this.valueStart(key);
+    if (start < 0) return null;
+    if (this.bytes[start] !== OPENING_BRACE) return this.valueAt(start);
+    const end = this.#braceEnd(start);
+    return end < 0 ? null : DECODER.decode(this.bytes.subarray(start + 1, end));
+  }
+
   decimal(key: PayloadKey): number | null {
     const start = this.valueStart(key);
     return start < 0 ? null : this.decimalAt(start);
