@@ -52,16 +52,20 @@ function observed(
   report: GuestReport,
   { cachingMode, mode }: IommuConfig,
 ): (kind: StepKind) => boolean {
+  const isArmed = (kind: StepKind) => {
+    const { probe, returnProbe } = stepRow(kind);
+    return ![probe, returnProbe].some((forms) =>
+      forms !== null && report.refusedProbes.includes(forms.name)
+    );
+  };
   const kinds = STEP_KINDS.filter((kind) => {
     // A lazy kernel frees ranges later, when a queue is flushed. In that case the step belongs to
     // no request.
     if (kind === "iova_free" && mode === "lazy") return false;
     // The kernel always calls the function, but the function invalidates only with caching mode.
     if (kind === "iotlb_map" && !cachingMode) return false;
-    const { probe, returnProbe } = stepRow(kind);
-    return ![probe, returnProbe].some((forms) =>
-      forms !== null && report.refusedProbes.includes(forms.name)
-    );
+    // The allocation of a block says to which request it belongs.
+    return isArmed(kind) && (kind !== "dma_pool_free" || isArmed("dma_pool_alloc"));
   });
   const set = new Set(kinds);
   return (kind) => set.has(kind);

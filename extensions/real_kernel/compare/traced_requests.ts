@@ -46,13 +46,28 @@ interface OpenRequest extends TracedRequest {
   readonly unmapped: Placed<Step>[];
   readonly told: Placed<string>[];
   readonly command: { side: LoggedCommand | null; status: number | null };
-  /** Ranges of device addresses that the request owns: the first byte, and the end (exclusive). */
-  readonly ranges: { dma: number; end: number }[];
-  /** Addresses of mapped scatterlists: an unmap names the list. */
+  /** Ranges of device addresses that the request owns. */
+  ranges: readonly OwnedRange[];
+  /** Kernel addresses of mapped scatterlists: an unmap names the list. */
   readonly lists: Set<string>;
+  /** Kernel addresses of blocks of descriptors: a free names the block. */
+  readonly descriptors: Set<string>;
   isComplete: boolean;
-  /** Whether the driver refused the request after mapping it: it then has no completion. */
-  isRefused: boolean;
+  /** Whether a mapping was undone in the context that maps the request. */
+  isUndone: boolean;
+}
+
+interface OwnedRange {
+  readonly dma: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+/** A step that undoes a mapping at an address that several requests own. */
+interface WaitingStep {
+  readonly event: GuestEvent;
+  readonly step: Step;
+  readonly owners: readonly OpenRequest[];
 }
 
 /** A call that has not returned. */
@@ -104,13 +119,15 @@ class RequestReader {
   readonly #heads = new Map<TraceContext, GuestEvent>();
   /** The request that each task is mapping. */
   readonly #mapping = new Map<TraceContext, OpenRequest>();
+  /** Requests that neither completed nor were refused by the driver. */
+  readonly #unfinished = new Set<OpenRequest>();
   /** Calls that have not returned, by task and context, outermost first. */
   readonly #open = new Map<TraceContext, OpenStep[]>();
   /**
-   * Descriptors that were freed in each context: they belong to the request that completes next in
-   * this context.
+   * Steps of each context at addresses that several requests own, as requests of two domains can.
+   * Such a step belongs to the request that completes next in its context, if that is an owner.
    */
-  readonly #freed = new Map<TraceContext, Placed<GuestEvent>[]>();
+  readonly #waiting = new Map<TraceContext, Placed<WaitingStep>[]>();
   /** Number of events so far. */
   #order = 0;
 
@@ -135,7 +152,7 @@ class RequestReader {
     const queue = Number(fields.get("qid") ?? 0);
     const disk = this.diskOf(controller);
     if (queue === 0 || disk === null || this.#io < 0) {
-      this.#mapping.delete(event.context);
+      this.#endMapping(event.context);
       return;
     }
     const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
@@ -166,8 +183,9 @@ class RequestReader {
       command,
       ranges: [],
       lists: new Set(),
+      descriptors: new Set(),
       isComplete: false,
-      isRefused: false,
+      isUndone: false,
       get unmap() {
         return inOrder(this.unmapped);
       },
@@ -181,13 +199,23 @@ class RequestReader {
         return command.status;
       },
     };
-    // If the task's previous request was unmapped without a completion, the driver refused it.
-    const before = this.#mapping.get(event.context);
-    if (before !== undefined && before.unmapped.length > 0) before.isRefused = true;
+    this.#endMapping(event.context);
     this.#forgetTry(request);
     this.requests.push(request);
+    this.#unfinished.add(request);
     this.#mapping.set(event.context, request);
     this.#open.delete(event.context);
+  }
+
+  /**
+   * Ends the mapping of a context's request, because the context begins another one. If the context
+   * has undone it without a completion, the driver refused it.
+   */
+  #endMapping(context: TraceContext): void {
+    const before = this.#mapping.get(context);
+    if (before?.isUndone === true) this.#unfinished.delete(before);
+    this.#mapping.delete(context);
+    this.#waiting.delete(context);
   }
 
   /**
@@ -199,23 +227,25 @@ class RequestReader {
       !each.isComplete && each.disk === disk && each.queue === queue && each.cid === cid &&
       each.lba === lba
     );
-    if (index >= 0) this.requests.splice(index, 1);
+    if (index < 0) return;
+    const [earlier] = this.requests.splice(index, 1) as [OpenRequest];
+    this.#unfinished.delete(earlier);
   }
 
   #complete(event: GuestEvent): void {
     const queue = Number(event.fields.get("qid") ?? 0);
     const cid = Number(event.fields.get("cmdid") ?? 0);
-    const request = this.requests.findLast((each) =>
-      each.queue === queue && each.cid === cid && !each.isComplete && !each.isRefused
+    const waiting = this.#waiting.get(event.context) ?? [];
+    this.#waiting.delete(event.context);
+    const request = [...this.#unfinished].findLast((each) =>
+      each.queue === queue && each.cid === cid
     );
     if (request === undefined) return;
     request.isComplete = true;
-    for (const { it: freed, order } of this.#freed.get(event.context) ?? []) {
-      const step = { kind: "dma_pool_free", values: valuesOf("dma_pool_free", freed) } as const;
-      request.unmapped.push({ order, it: step });
-      request.told.push({ order, it: lineOf(freed) });
+    this.#unfinished.delete(request);
+    for (const { it, order } of waiting) {
+      if (it.owners.includes(request)) undo(request, it, order);
     }
-    this.#freed.delete(event.context);
     request.command.status = parseInt(event.fields.get("status") ?? "0", 16);
     request.told.push(this.#placed(lineOf(event)));
     for (const [context, mapping] of this.#mapping) {
@@ -241,23 +271,37 @@ class RequestReader {
     const row = stepRow(kind);
     const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||
       row.isCall === true && open.some(({ kind }) => stepRow(kind).isCall === true);
-    if (kind === "dma_pool_free") {
-      this.#freed.getOrInsertComputed(context, () => []).push(this.#placed(event));
+    const values = valuesOf(kind, event);
+    if (UNDOING.has(kind)) {
+      if (!isHidden) this.#undo(event, { kind, values });
       return;
     }
-    const request = this.#requestOf(kind, event);
-    const values = valuesOf(kind, event);
+    const request = this.#mapping.get(context) ?? null;
     const step = isHidden || request === null ? null : { kind, values };
-    const list = (step: Step) => {
-      if (UNDOING.has(kind)) request?.unmapped.push(this.#placed(step));
-      else request?.map.push(step);
-    };
+    const list = (step: Step) => request?.map.push(step);
     if (step !== null) {
       if (row.isPlacedAtReturn !== true) list(step);
       request!.told.push(this.#placed(lineOf(event)));
       if (kind === "dma_map_sgtable") request!.lists.add(event.fields.get("list") ?? "");
     }
     if (row.returnProbe !== null) open.push({ kind, list, step });
+  }
+
+  /** Adds a step that undoes a mapping to the request that owns the mapping, if one is known. */
+  #undo(event: GuestEvent, step: Step): void {
+    const { context } = event;
+    // A range that no unfinished request owns belongs to none of them, even if there is only one: the
+    // flush queue's timer frees ranges of earlier requests.
+    const owners = this.#ownersOf(step.kind, event);
+    const waiting = { event, step, owners };
+    if (owners.length > 1) {
+      this.#waiting.getOrInsertComputed(context, () => []).push(this.#placed(waiting));
+      return;
+    }
+    const [owner] = owners;
+    if (owner === undefined) return;
+    undo(owner, waiting, this.#order);
+    if (this.#mapping.get(context) === owner) owner.isUndone = true;
   }
 
   /** Adds the result of a call to its step, and the new mapping to the request. */
@@ -269,8 +313,11 @@ class RequestReader {
   ): void {
     const { values } = step;
     const request = this.#mapping.get(context);
-    const owns = (dma: number, sizeBytes: number) =>
-      request?.ranges.push({ dma, end: dma + sizeBytes });
+    const owns = (dma: number, sizeBytes: number) => {
+      if (request !== undefined) {
+        request.ranges = [...request.ranges, { dma, end: dma + sizeBytes }];
+      }
+    };
     switch (kind) {
       case "dma_iova_try_alloc":
         values.ok = Number(fields.get("ok")) !== 0;
@@ -287,6 +334,9 @@ class RequestReader {
         owns(dma, values.size as number);
         break;
       }
+      case "dma_pool_alloc":
+        request?.descriptors.add(fields.get("vaddr") ?? "");
+        break;
       default:
         if (fields.has("ret")) values.ret = Number(fields.get("ret"));
     }
@@ -296,27 +346,38 @@ class RequestReader {
     return { order: this.#order, it };
   }
 
-  /**
-   * The request that a step belongs to; null if the step belongs to none of the compared requests.
-   */
-  #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
-    const mapping = event.context.isInterrupt ? null : this.#mapping.get(event.context) ?? null;
-    if (!UNDOING.has(kind)) return mapping;
-    const unfinished = this.requests.filter(({ isComplete, isRefused }) =>
-      !isComplete && !isRefused
-    );
+  /** The unfinished requests that own what a step undoes. */
+  #ownersOf(kind: StepKind, event: GuestEvent): readonly OpenRequest[] {
+    const owners = (owns: (request: OpenRequest) => boolean) => [...this.#unfinished].filter(owns);
     if (kind === "dma_unmap_sg") {
       const list = event.fields.get("list") ?? "";
-      return unfinished.find(({ lists }) => lists.has(list)) ?? null;
+      return owners(({ lists }) => lists.has(list));
+    }
+    if (kind === "dma_pool_free") {
+      const block = event.fields.get("vaddr") ?? "";
+      return owners(({ descriptors }) => descriptors.has(block));
     }
     const dma = undoneAddress(kind, event);
-    // A range that no unfinished request owns belongs to none of them, even if there is only one: the
-    // flush queue's timer frees ranges of earlier requests.
-    const owner = unfinished.find(({ ranges }) =>
-      ranges.some((range) => range.dma <= dma && dma < range.end)
-    );
-    return owner ?? null;
+    return owners(({ ranges }) => ranges.some((range) => isIn(range, dma)));
   }
+}
+
+/** @param order Place of the step's event in the trace. */
+function undo(request: OpenRequest, { event, step }: WaitingStep, order: number): void {
+  request.unmapped.push({ order, it: step });
+  request.told.push({ order, it: lineOf(event) });
+  // What is freed can be another request's before this one completes.
+  if (step.kind === "dma_unmap_sg") request.lists.delete(event.fields.get("list") ?? "");
+  else if (step.kind === "dma_pool_free") {
+    request.descriptors.delete(event.fields.get("vaddr") ?? "");
+  } else if (step.kind === "iova_free") {
+    const dma = undoneAddress(step.kind, event);
+    request.ranges = request.ranges.filter((range) => !isIn(range, dma));
+  }
+}
+
+function isIn(range: OwnedRange, dma: number): boolean {
+  return range.dma <= dma && dma < range.end;
 }
 
 function inOrder<T>(placed: readonly Placed<T>[]): readonly T[] {

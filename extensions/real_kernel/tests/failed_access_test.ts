@@ -25,14 +25,18 @@ function request(status: number, ...extents: readonly AccessedRange[]): RequestR
 
 Deno.test("a descriptor that was freed before an unmapping stands before it", () => {
   const text = [
-    [0, "nvme_setup_cmd: nvme0: disk=nvme0n1, qid=1, cmdid=7, cmd=(nvme_cmd_read slba=0, len=7)"],
-    [1, "map_one: (dma_map_page_attrs+0x0/0x2a0) page=0xffffea00000f8000 offset=0 size=4096 dir=2"],
-    [2, "map_one_ret: (nvme_map_data+0x1/0x2 <- dma_map_page_attrs) dma=0xfffd9000"],
-    [3, "pool_free: (dma_pool_free+0x0/0x130) vaddr=0xffff888005a61000 dma=0xfffdb000"],
-    [4, "unmap_one: (dma_unmap_page_attrs+0x0/0x1d0) dma=0xfffd9000 size=4096 dir=2"],
-    [5, "pool_free: (dma_pool_free+0x0/0x130) vaddr=0xffff888005a62000 dma=0xfffdc000"],
-    [6, "nvme_complete_rq: nvme0: disk=nvme0n1, qid=1, cmdid=7, res=0x0, status=0x0"],
-  ].map(([at, event]) => `guest-1 [000] ..... 1.00000${at}: ${event}`);
+    "nvme_setup_cmd: nvme0: disk=nvme0n1, qid=1, cmdid=7, cmd=(nvme_cmd_read slba=0, len=7)",
+    "map_one: (dma_map_page_attrs+0x0/0x2a0) page=0xffffea00000f8000 offset=0 size=4096 dir=2",
+    "map_one_ret: (nvme_map_data+0x1/0x2 <- dma_map_page_attrs) dma=0xfffd9000",
+    "pool_alloc: (dma_pool_alloc+0x0/0x240)",
+    "pool_alloc_ret: (nvme_map_data+0x1/0x2 <- dma_pool_alloc) vaddr=0xffff888005a61000",
+    "pool_alloc: (dma_pool_alloc+0x0/0x240)",
+    "pool_alloc_ret: (nvme_map_data+0x1/0x2 <- dma_pool_alloc) vaddr=0xffff888005a62000",
+    "pool_free: (dma_pool_free+0x0/0x130) vaddr=0xffff888005a61000 dma=0xfffdb000",
+    "unmap_one: (dma_unmap_page_attrs+0x0/0x1d0) dma=0xfffd9000 size=4096 dir=2",
+    "pool_free: (dma_pool_free+0x0/0x130) vaddr=0xffff888005a62000 dma=0xfffdc000",
+    "nvme_complete_rq: nvme0: disk=nvme0n1, qid=1, cmdid=7, res=0x0, status=0x0",
+  ].map((event, at) => `guest-1 [000] ..... 1.0000${10 + at}: ${event}`);
   const mark = `guest-1 [000] ..... 0.900000: tracing_mark_write: ${IO_MARK} 0`;
   const [read] = tracedRequests(readGuestEvents([mark, ...text].join("\n")), [], () => "ssd");
   assertEquals(read!.unmap.map(({ kind }) => kind), [
