@@ -12,7 +12,6 @@ import {
 import { MIB } from "@dmalab/runtime";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import { CAPTURE_PROBES } from "./capture/capture_probes.ts";
 import { captureBoot, type CapturedBoot, type Line } from "./capture/capture_record.ts";
 import { CAPTURE_LATENCY_NS } from "./machine/qemu_machine.ts";
 import { bootScenarios, type KernelRunOptions, withAbort } from "./kernel_run.ts";
@@ -21,7 +20,7 @@ import { bootScenarios, type KernelRunOptions, withAbort } from "./kernel_run.ts
 const FOLDER = "guests";
 const MAX_DESCRIPTIONS_BYTES = 16 * MIB;
 
-const CAPTURED = { probes: CAPTURE_PROBES, latencyNs: CAPTURE_LATENCY_NS };
+const CAPTURED = { command: "capture", latencyNs: CAPTURE_LATENCY_NS } as const;
 
 /** @param out The folder to write to. */
 export async function captureKernel(

@@ -41,8 +41,7 @@ export interface KernelRunOptions {
   readonly json: boolean;
 }
 
-/** A comparison arms no additional probes. */
-const COMPARED: Observation = { probes: [], latencyNs: null };
+const COMPARED: Observation = { command: "run", latencyNs: null };
 
 export interface KernelRunReport {
   readonly release: string;

@@ -18,6 +18,7 @@ import {
 } from "../plan/guest_plan.ts";
 import { Islands } from "../plan/islands.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
+import type { ProbingCommand } from "../plan/probed_functions.ts";
 import { memoryOf } from "../plan/scenario_run.ts";
 import {
   type GuestReport,
@@ -27,10 +28,10 @@ import {
 } from "../trace/guest_report.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 
-/** Additional observations of a boot, beyond the steps of a comparison. */
+/** What a boot observes. */
 export interface Observation {
-  /** Lines of the plan that arm additional probes. */
-  readonly probes: readonly string[];
+  /** The command whose probes are armed. */
+  readonly command: ProbingCommand;
   /** Latency of a disk's commands; null for the default. */
   readonly latencyNs: number | null;
 }
@@ -156,7 +157,7 @@ async function bootOne(
   const [{ machine }] = tests as [PlannedTest];
   const recorded = tests.map(({ recorded }) => recorded);
   const islands = new Islands(memoryOf(recorded));
-  const plan = guestPlan(machine, kernel.modules, recorded, islands, observation.probes);
+  const plan = guestPlan(machine, kernel.modules, recorded, islands, observation.command);
   const sized = qemuMachine(
     recorded[0]!.config,
     guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes),

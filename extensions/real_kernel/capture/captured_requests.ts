@@ -23,7 +23,7 @@ import {
   PARTS,
   WORDS_PER_ENTRY,
   WORDS_PER_VEC,
-} from "./capture_probes.ts";
+} from "../plan/probed_functions.ts";
 import type { CapturedValue } from "./captured_command.ts";
 
 /** `[physical address, length]`. */

@@ -54,8 +54,8 @@ function observed(
 ): (kind: StepKind) => boolean {
   const isArmed = (kind: StepKind) => {
     const { probe, returnProbe } = stepRow(kind);
-    return ![probe, returnProbe].some((forms) =>
-      forms !== null && report.refusedProbes.includes(forms.name)
+    return ![probe, returnProbe].some((name) =>
+      name !== null && report.refusedProbes.includes(name)
     );
   };
   const kinds = STEP_KINDS.filter((kind) => {

@@ -2,8 +2,6 @@
  * The steps by which requests of the model and of a real kernel are compared. Each row is a step:
  * its fields, the model's events for the step, and the probes for the step on a real kernel.
  */
-import type { IommuModel } from "@dmalab/runtime";
-
 /** How values of a field are compared between the two sides. */
 export type FieldSpace =
   /** Equal numbers or words. */
@@ -21,21 +19,6 @@ export type StepValue = number | string | boolean;
 export interface Step {
   readonly kind: StepKind;
   readonly values: Readonly<Record<string, StepValue>>;
-}
-
-/** A probe of the kernel. */
-export interface ProbeForms {
-  /** The event's name. */
-  readonly name: string;
-  /**
-   * Lines for `dynamic_events`; the first line that the kernel accepts is used. The lines define
-   * kprobes with the registers of x86-64, which every release accepts. Function probes, which name
-   * arguments (6.5 and newer), are not used: arming one costs ten times as much under emulation
-   * (0.2 s each).
-   */
-  readonly lines: readonly string[];
-  /** Replaces `lines` on a machine with AMD's IOMMU: its driver has another function. */
-  readonly amdLines?: readonly string[];
 }
 
 interface StepRow {
@@ -59,8 +42,9 @@ interface StepRow {
   readonly renamed?: Readonly<Record<string, string>>;
   /** The compared result: the step's field, and the field of the model's return event. */
   readonly result?: readonly [field: string, ofModel: string];
-  readonly probe: ProbeForms | null;
-  readonly returnProbe: ProbeForms | null;
+  /** Names of the events of the probes in `plan/probed_functions.ts`. */
+  readonly probe: string | null;
+  readonly returnProbe: string | null;
   /** A tracepoint in place of a probe. */
   readonly tracepoint?: string;
   /**
@@ -72,35 +56,6 @@ interface StepRow {
   readonly hidesInner?: true;
 }
 
-/** An entry probe. @param fetch Arguments in registers: `size=%dx:u64`. */
-const entry = (name: string, target: string, fetch = ""): ProbeForms => ({
-  name,
-  lines: [`p:lab/${name} ${target} ${fetch}`.trim()],
-});
-
-/** A return probe. @param value `NAME=$retval:TYPE`; empty to record only the time of return. */
-const exit = (name: string, target: string, value = ""): ProbeForms => ({
-  name,
-  lines: [`r:lab/${name} ${target} ${value}`.trim()],
-});
-
-/**
- * An entry probe on an operation of an IOMMU domain. The function depends on the IOMMU: Intel's driver or
- * AMD's.
- */
-const operation = (name: string, intel: string, amd: string, fetch: string): ProbeForms => ({
-  ...entry(name, intel, fetch),
-  amdLines: entry(name, amd, fetch).lines,
-});
-
-/**
- * A probe on the first of two functions; on the second one if the kernel does not have the first.
- */
-const either = (one: ProbeForms, other: ProbeForms): ProbeForms => ({
-  name: one.name,
-  lines: [...one.lines, ...other.lines],
-});
-
 const STEPS = {
   dma_iova_try_alloc: {
     title: "dma_iova_try_alloc",
@@ -109,8 +64,8 @@ const STEPS = {
     events: ["call.dma_iova_try_alloc"],
     isCall: true,
     result: ["ok", "result"],
-    probe: entry("try_alloc", "dma_iova_try_alloc", "phys=%dx:x64 size=%cx:u64"),
-    returnProbe: exit("try_alloc_ret", "dma_iova_try_alloc", "ok=$retval:u8"),
+    probe: "try_alloc",
+    returnProbe: "try_alloc_ret",
   },
   dma_iova_link: {
     title: "dma_iova_link",
@@ -119,8 +74,8 @@ const STEPS = {
     events: ["call.dma_iova_link"],
     isCall: true,
     result: ["ret", "error"],
-    probe: entry("link", "dma_iova_link", "phys=%dx:x64 offset=%cx:u64 size=%r8:u64 dir=%r9:s32"),
-    returnProbe: exit("link_ret", "dma_iova_link", "ret=$retval:s32"),
+    probe: "link",
+    returnProbe: "link_ret",
   },
   dma_iova_sync: {
     title: "dma_iova_sync",
@@ -129,8 +84,8 @@ const STEPS = {
     events: ["call.dma_iova_sync"],
     isCall: true,
     result: ["ret", "error"],
-    probe: entry("sync", "dma_iova_sync", "offset=%dx:u64 size=%cx:u64"),
-    returnProbe: exit("sync_ret", "dma_iova_sync", "ret=$retval:s32"),
+    probe: "sync",
+    returnProbe: "sync_ret",
   },
   dma_iova_destroy: {
     title: "dma_iova_destroy",
@@ -138,11 +93,7 @@ const STEPS = {
     fields: { mapped_len: "exact", dir: "exact" },
     events: ["call.dma_iova_destroy"],
     isCall: true,
-    probe: entry(
-      "destroy",
-      "dma_iova_destroy",
-      "dma=+0(%si):x64 state=+8(%si):x64 mapped_len=%dx:u64 dir=%cx:s32 attrs=%r8:u64",
-    ),
+    probe: "destroy",
     returnProbe: null,
   },
   dma_map: {
@@ -153,18 +104,8 @@ const STEPS = {
     events: ["call.dma_map_phys", "call.dma_map_page"],
     isCall: true,
     result: ["dma", "result"],
-    probe: either(
-      entry("map_one", "dma_map_phys", "phys=%si:x64 size=%dx:u64 dir=%cx:s32 attrs=%r8:u64"),
-      entry(
-        "map_one",
-        "dma_map_page_attrs",
-        "page=%si:x64 offset=%dx:u64 size=%cx:u64 dir=%r8:s32 attrs=%r9:u64",
-      ),
-    ),
-    returnProbe: either(
-      exit("map_one_ret", "dma_map_phys", "dma=$retval:x64"),
-      exit("map_one_ret", "dma_map_page_attrs", "dma=$retval:x64"),
-    ),
+    probe: "map_one",
+    returnProbe: "map_one_ret",
   },
   dma_map_sgtable: {
     title: "dma_map_sgtable",
@@ -173,12 +114,8 @@ const STEPS = {
     events: ["call.dma_map_sgtable"],
     isCall: true,
     result: ["ret", "error"],
-    probe: entry(
-      "map_sgtable",
-      "dma_map_sgtable",
-      "nents=+12(%si):u32 list=+0(%si):x64 dir=%dx:s32 attrs=%cx:u64",
-    ),
-    returnProbe: exit("map_sgtable_ret", "dma_map_sgtable", "ret=$retval:s32"),
+    probe: "map_sgtable",
+    returnProbe: "map_sgtable_ret",
   },
   dma_unmap: {
     title: "dma_unmap_phys or dma_unmap_page",
@@ -186,10 +123,7 @@ const STEPS = {
     fields: { dma: "dma", size: "exact", dir: "exact" },
     events: ["call.dma_unmap_phys", "call.dma_unmap_page"],
     isCall: true,
-    probe: either(
-      entry("unmap_one", "dma_unmap_phys", "dma=%si:x64 size=%dx:u64 dir=%cx:s32"),
-      entry("unmap_one", "dma_unmap_page_attrs", "dma=%si:x64 size=%dx:u64 dir=%cx:s32"),
-    ),
+    probe: "unmap_one",
     returnProbe: null,
   },
   dma_unmap_sg: {
@@ -198,11 +132,7 @@ const STEPS = {
     fields: { nents: "exact", dir: "exact" },
     events: ["call.dma_unmap_sg"],
     isCall: true,
-    probe: entry(
-      "unmap_sg",
-      "dma_unmap_sg_attrs",
-      "nents=%dx:s32 dir=%cx:s32 list=%si:x64 attrs=%r8:u64",
-    ),
+    probe: "unmap_sg",
     returnProbe: null,
   },
   iova_alloc: {
@@ -211,8 +141,8 @@ const STEPS = {
     fields: { size: "exact", dma: "dma" },
     events: ["iova.alloc"],
     renamed: { size: "size_bytes", dma: "start" },
-    probe: entry("alloc_iova", "alloc_iova_fast", "pages=%si:u64 limit=%dx:u64"),
-    returnProbe: exit("alloc_iova_ret", "alloc_iova_fast", "pfn=$retval:x64"),
+    probe: "alloc_iova",
+    returnProbe: "alloc_iova_ret",
   },
   iova_free: {
     title: "free_iova_fast",
@@ -220,7 +150,7 @@ const STEPS = {
     fields: { dma: "dma", size: "exact" },
     events: ["iova.free"],
     renamed: { size: "size_bytes", dma: "start" },
-    probe: entry("free_iova", "free_iova_fast", "pfn=%si:x64 pages=%dx:u64"),
+    probe: "free_iova",
     returnProbe: null,
   },
   iommu_map: {
@@ -250,8 +180,8 @@ const STEPS = {
     fields: { dma: "dma", size: "exact" },
     events: ["iommu.sync_map"],
     renamed: { dma: "iova", size: "size_bytes" },
-    probe: entry("sync_range", "iommu_sync_map", "iova=%si:x64 size=%dx:u64"),
-    returnProbe: exit("sync_range_ret", "iommu_sync_map"),
+    probe: "sync_range",
+    returnProbe: "sync_range_ret",
     isPlacedAtReturn: true,
   },
   iotlb_map: {
@@ -262,12 +192,7 @@ const STEPS = {
     events: ["iotlb.sync"],
     eventKind: "map",
     renamed: { dma: "start", size: "size_bytes" },
-    probe: operation(
-      "sync_map",
-      "intel_iommu_iotlb_sync_map",
-      "amd_iommu_iotlb_sync_map",
-      "iova=%si:x64 size=%dx:u64",
-    ),
+    probe: "sync_map",
     returnProbe: null,
   },
   iotlb_range: {
@@ -277,12 +202,7 @@ const STEPS = {
     events: ["iotlb.sync"],
     eventKind: "range",
     renamed: { dma: "start", size: "size_bytes" },
-    probe: operation(
-      "gather",
-      "intel_iommu_tlb_sync",
-      "amd_iommu_iotlb_sync",
-      "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64",
-    ),
+    probe: "gather",
     returnProbe: null,
   },
   bounce: {
@@ -301,8 +221,8 @@ const STEPS = {
     fields: {},
     events: ["call.dma_pool_alloc"],
     isCall: true,
-    probe: entry("pool_alloc", "dma_pool_alloc"),
-    returnProbe: exit("pool_alloc_ret", "dma_pool_alloc", "vaddr=$retval:x64"),
+    probe: "pool_alloc",
+    returnProbe: "pool_alloc_ret",
     hidesInner: true,
   },
   dma_pool_free: {
@@ -311,7 +231,7 @@ const STEPS = {
     fields: {},
     events: ["call.dma_pool_free"],
     isCall: true,
-    probe: entry("pool_free", "dma_pool_free", "vaddr=%si:x64 dma=%dx:x64"),
+    probe: "pool_free",
     returnProbe: null,
   },
 } as const satisfies Readonly<Record<string, StepRow>>;
@@ -325,26 +245,10 @@ export function stepRow(kind: StepKind): StepRow {
   return STEPS[kind];
 }
 
-/**
- * Probe for the block layer's facts about a request, before its first step. The gap bit exists
- * since 6.19.
- */
-export const REQUEST_PROBE: ProbeForms = {
-  name: "request",
-  lines: [" gap=+{request.phys_gap_bit}(%si):u8", ""].map((gap) =>
-    `p:lab/request nvme_setup_cmd segments=+{request.nr_phys_segments}(%si):u16${gap}`
-  ),
-};
-
 /** Whether a probe sees a step. @param calls The calls around the step, outermost first. */
 export function isSeenWithin(kind: StepKind, calls: readonly StepKind[]): boolean {
   const { within } = stepRow(kind);
   return within === undefined || calls.some((call) => call === within);
-}
-
-/** The lines of a probe on a machine with this IOMMU. */
-export function probeLines({ amdLines, lines }: ProbeForms, model: IommuModel): readonly string[] {
-  return model === "amd" && amdLines !== undefined ? amdLines : lines;
 }
 
 /** The step that begins at an event of the model; null if no step begins there. */

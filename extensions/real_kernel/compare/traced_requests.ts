@@ -11,18 +11,13 @@ import {
 } from "@dmalab/traces";
 import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import type { RequestRecord } from "./request_record.ts";
-import {
-  REQUEST_PROBE,
-  type Step,
-  STEP_KINDS,
-  type StepKind,
-  stepRow,
-  type StepValue,
-} from "./steps.ts";
+import { type Step, STEP_KINDS, type StepKind, stepRow, type StepValue } from "./steps.ts";
 
 /** Text that the plan writes to the trace before each system call. */
 export const IO_MARK = "dmalab-io";
 
+/** Event with the block layer's facts about a request. */
+const REQUEST_PROBE = "request";
 const PAGE_BYTES = 4096;
 
 export interface TracedRequest extends RequestRecord {
@@ -83,8 +78,8 @@ const KIND_OF_PROBE = new Map<string, StepKind>();
 const KIND_OF_RETURN_PROBE = new Map<string, StepKind>();
 for (const kind of STEP_KINDS) {
   const { probe, returnProbe, tracepoint } = stepRow(kind);
-  if (probe !== null) KIND_OF_PROBE.set(probe.name, kind);
-  if (returnProbe !== null) KIND_OF_RETURN_PROBE.set(returnProbe.name, kind);
+  if (probe !== null) KIND_OF_PROBE.set(probe, kind);
+  if (returnProbe !== null) KIND_OF_RETURN_PROBE.set(returnProbe, kind);
   if (tracepoint !== undefined) KIND_OF_PROBE.set(tracepoint.split("/")[1]!, kind);
 }
 
@@ -141,7 +136,7 @@ class RequestReader {
       if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
     } else if (name === "nvme_setup_cmd") this.#begin(event);
     else if (name === "nvme_complete_rq") this.#complete(event);
-    else if (name === REQUEST_PROBE.name) this.#heads.set(event.context, event);
+    else if (name === REQUEST_PROBE) this.#heads.set(event.context, event);
     else this.#step(event);
   }
 

@@ -1,10 +1,11 @@
 /** Writes the plan that the guest's program executes: see `guest/init.c` for its directives. */
 import type { BioVec, IommuModel } from "@dmalab/runtime";
 import { IO_MARK } from "../compare/traced_requests.ts";
-import { probeLines, REQUEST_PROBE, STEP_KINDS, stepRow } from "../compare/steps.ts";
+import { STEP_KINDS, stepRow } from "../compare/steps.ts";
 import type { ModuleFile } from "../image/kernel_files.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import type { IslandPiece, Islands } from "./islands.ts";
+import { probeDirectives, type ProbingCommand } from "./probed_functions.ts";
 import type { RecordedTest } from "./scenario_run.ts";
 
 const TRACING = "/sys/kernel/tracing";
@@ -36,13 +37,13 @@ export const PROBES_FILE = "probes";
 /** Name of the kernel's log, among the report's files. */
 export const LOG_FILE = "log";
 
-/** @param moreProbes Directives that arm additional probes in the group `lab`. */
+/** @param command The command whose probes are armed in the group `lab`. */
 export function guestPlan(
   machine: QemuMachine,
   modules: readonly ModuleFile[],
   tests: readonly RecordedTest[],
   islands: Islands,
-  moreProbes: readonly string[] = [],
+  command: ProbingCommand = "run",
 ): GuestPlan {
   const lines: string[] = ["write /sys/bus/pci/drivers_autoprobe 0"];
   for (const { name } of modules) {
@@ -57,7 +58,7 @@ export function guestPlan(
   });
   islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
   lines.push(`write ${TRACING}/buffer_size_kb ${traceKib(tests)}`);
-  lines.push(...tracing(machine.config.iommu.model, moreProbes));
+  lines.push(...tracing(machine.config.iommu.model, command));
   const ioOf = new Map<RecordedTest, number[]>();
   let io = 0;
   for (const test of tests) {
@@ -114,17 +115,14 @@ export function modulePath(name: string): string {
  * Arms the probes of all steps. If the kernel lacks a function, it refuses the probe on that
  * function; the report lists the refusal.
  */
-function tracing(model: IommuModel, moreProbes: readonly string[]): string[] {
-  const lines: string[] = [];
-  for (const kind of STEP_KINDS) {
-    const { probe, returnProbe, tracepoint } = stepRow(kind);
-    for (const forms of [probe, returnProbe]) {
-      if (forms !== null) lines.push(`probe ${probeLines(forms, model).join("\t")}`);
-    }
-    if (tracepoint !== undefined) lines.push(enable(tracepoint));
-  }
-  lines.push(`probe ${REQUEST_PROBE.lines.join("\t")}`);
-  return [...lines, ...moreProbes, ...REQUEST_EVENTS.map(enable), enable("lab")];
+function tracing(model: IommuModel, command: ProbingCommand): string[] {
+  const tracepoints = STEP_KINDS.flatMap((kind) => stepRow(kind).tracepoint ?? []);
+  return [
+    ...tracepoints.map(enable),
+    ...probeDirectives(command, model),
+    ...REQUEST_EVENTS.map(enable),
+    enable("lab"),
+  ];
 }
 
 function enable(event: string): string {

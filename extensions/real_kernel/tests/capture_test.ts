@@ -6,7 +6,6 @@ import { assertEquals } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
-import { CAPTURE_PROBES } from "../capture/capture_probes.ts";
 import { captureBoot, type CapturedBoot } from "../capture/capture_record.ts";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { guestMemoryBytes, qemuMachine } from "../machine/qemu_machine.ts";
@@ -44,7 +43,7 @@ function captured(
   const boot = captureBoot({
     tests: [{ scenario: { path: scenario, program: program! }, recorded, machine }],
     machine,
-    plan: guestPlan(machine, [], [recorded], islands, CAPTURE_PROBES),
+    plan: guestPlan(machine, [], [recorded], islands, "capture"),
     islands,
     report: readGuestReport(change(read(`${name}.report.txt`))),
     controllerLog: read(`${name}.controller.txt`),
