@@ -143,9 +143,8 @@ class RequestReader {
   #begin(event: GuestEvent): void {
     const { fields } = event;
     const { text } = fields;
-    const controller = /^(\w+): /.exec(text)?.[1] ?? "";
     const queue = Number(fields.get("qid") ?? 0);
-    const disk = this.diskOf(controller);
+    const disk = this.#diskOf(event);
     if (queue === 0 || disk === null || this.#io < 0) {
       this.#endMapping(event.context);
       return;
@@ -202,6 +201,10 @@ class RequestReader {
     this.#open.delete(event.context);
   }
 
+  #diskOf({ fields }: GuestEvent): string | null {
+    return this.diskOf(/^(\w+): /.exec(fields.text)?.[1] ?? "");
+  }
+
   /**
    * Ends the mapping of a context's request, because the context begins another one. If the context
    * has undone it without a completion, the driver refused it.
@@ -230,10 +233,11 @@ class RequestReader {
   #complete(event: GuestEvent): void {
     const queue = Number(event.fields.get("qid") ?? 0);
     const cid = Number(event.fields.get("cmdid") ?? 0);
+    const disk = this.#diskOf(event);
     const waiting = this.#waiting.get(event.context) ?? [];
     this.#waiting.delete(event.context);
     const request = [...this.#unfinished].findLast((each) =>
-      each.queue === queue && each.cid === cid
+      each.disk === disk && each.queue === queue && each.cid === cid
     );
     if (request === undefined) return;
     request.isComplete = true;
