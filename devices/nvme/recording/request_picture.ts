@@ -33,6 +33,11 @@ export interface RequestEntry {
   readonly sizeBytes: number;
   /** `list` if the entry points to a list page. */
   readonly leadsTo: "data" | "list";
+  /**
+   * Physical address that the request's mappings have for the address in the entry. Null for a list, and for
+   * an entry that points to no memory of the request.
+   */
+  readonly phys: number | null;
   /** The event that wrote the entry; null if no event shows the write. */
   readonly seq: number | null;
   /** Number of the event with which the device read the entry; null if the device has not read it. */
@@ -129,19 +134,21 @@ interface WrittenPointer {
  *
  * @param fetched Returns the event with which the device read the entry at an address. For null, it
  *   returns the event with which the device read the command.
+ * @param mappings From {@linkcode mappedParts}.
  * @see NVM Express Base Specification 1.4, 4.3 and 4.4; docs/rules/nvme.md 2.3
  */
 export function describedMemory(
   segments: readonly RequestSegment[],
   pointer: WrittenPointer | null,
   fetched: (at: number | null) => number | null = () => null,
+  mappings: readonly MappedPart[] = [],
 ): RequestMemory {
   const entries: RequestEntry[] = [];
   const listPages: RequestListPage[] = [];
   if (pointer === null) return { segments, entries, listPages, hasLengths: false };
   const { format, labels, own, pages } = pointer;
   const entryBytes = format === "prp" ? PRP_BYTES : SGL_DESCRIPTOR_BYTES;
-  let left = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let left = bytesOf(segments);
   const add = (
     written: WrittenEntry,
     place: Pick<RequestEntry, "at" | "index" | "label" | "page">,
@@ -153,7 +160,9 @@ export function describedMemory(
       (leadsTo === "list" ? 0 : format === "prp" ? Math.min(left, inPage) : left);
     if (leadsTo === "list") listPages.push({ dma, seq });
     else left = Math.max(0, left - sizeBytes);
-    entries.push({ ...place, dma, sizeBytes, leadsTo, seq, fetched: fetched(place.at) });
+    const mapped = leadsTo === "list" ? null : mappedAt(dma, mappings);
+    const phys = mapped === null ? null : mapped.fields.phys + (dma - mapped.fields.dma);
+    entries.push({ ...place, dma, sizeBytes, leadsTo, phys, seq, fetched: fetched(place.at) });
   };
   own.forEach((written, number) => {
     const leadsTo = number === labels.length - 1 && pages.length > 0 ? "list" : "data";
@@ -168,6 +177,23 @@ export function describedMemory(
     });
   });
   return { segments, entries, listPages, hasLengths: format === "sgl" };
+}
+
+/** The event of a mapping, or of memory that is reached at a bus address without a mapping. */
+export type MappedPart = MachineEvent<"dma.map" | "block.segment">;
+
+/** The mappings that some events make, in order. */
+export function mappedParts(events: readonly MachineEvent[]): readonly MappedPart[] {
+  return events.filter((event): event is MappedPart =>
+    event.name === "dma.map" || event.name === "block.segment" && event.fields.path === "bus"
+  );
+}
+
+/** The last mapping that contains a device's address; null if none does. */
+export function mappedAt(dma: number, mappings: readonly MappedPart[]): MappedPart | null {
+  return mappings.findLast(({ fields }) =>
+    dma >= fields.dma && dma < fields.dma + fields.size_bytes
+  ) ?? null;
 }
 
 const PRP_LABELS = ["PRP1", "PRP2"] as const;
@@ -204,7 +230,8 @@ export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer 
 /**
  * Decodes a request from its events. Facts that the events do not show yet are missing.
  * @param events Events of the request up to a given one, in order.
- * @param memory The memory of the request, if it is known before it is mapped.
+ * @param memory The memory of the request, if it is known. Without it, memory that is not mapped is
+ *   missing.
  */
 export function readRequest(
   request: number,
@@ -216,7 +243,8 @@ export function readRequest(
   const tried = lastTry(events);
   const chosen = named("nvme.choose").at(-1);
   const found = segmentsOf(tried.data);
-  const segments = found.length > 0 ? found : memory.map((each) => ({ ...each, seq: null }));
+  // A driver that ends too early maps less memory than the request has.
+  const segments = bytesOf(found) < bytesOf(memory) ? seenIn(found, memory) : found;
   const maps = named("dma.map").map(({ fields }) => fields);
   const pointer = writtenPointer(tried.data);
   return {
@@ -228,7 +256,7 @@ export function readRequest(
     iova: iovaOf(tried.data, segments),
     path: named("block.segment")[0]?.fields.path ?? maps[0]?.path ?? null,
     copies: copiesOf(tried.data.concat(tried.metadata)),
-    ...describedMemory(segments, pointer, fetchedBy(events)),
+    ...describedMemory(segments, pointer, fetchedBy(events), mappedParts(events)),
     metadata: metadataOf(tried.metadata, fetchedBy(events)),
   };
 }
@@ -278,6 +306,21 @@ function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] 
   return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
 }
 
+function bytesOf(parts: readonly { readonly sizeBytes: number }[]): number {
+  return parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** The memory of a request, with the events that show the parts which are mapped already. */
+function seenIn(
+  found: readonly RequestSegment[],
+  memory: readonly Omit<RequestSegment, "seq">[],
+): readonly RequestSegment[] {
+  return memory.map((each) => ({
+    ...each,
+    seq: found.find(({ phys }) => phys === each.phys)?.seq ?? null,
+  }));
+}
+
 /**
  * The IOVA range of all the data, if the data is one mapping or is linked into one range; otherwise
  * null.
@@ -290,9 +333,8 @@ function iovaOf(
   const isOne = maps.every(({ api, path }) =>
     path === "iommu" && (maps.length === 1 || api === "dma_iova_link")
   );
-  const bytes = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
-  const sizeBytes = bytes(maps.map(({ size_bytes }) => size_bytes));
-  const isAll = sizeBytes === bytes(segments.map((segment) => segment.sizeBytes));
+  const sizeBytes = bytesOf(maps.map(({ size_bytes }) => ({ sizeBytes: size_bytes })));
+  const isAll = sizeBytes === bytesOf(segments);
   return maps.length > 0 && isOne && isAll ? { dma: maps[0]!.dma, sizeBytes } : null;
 }
 
@@ -315,7 +357,7 @@ function metadataOf(
 ): RequestMemory | null {
   const segments = segmentsOf(events);
   if (segments.length === 0) return null;
-  return describedMemory(segments, metadataPointer(events), fetched);
+  return describedMemory(segments, metadataPointer(events), fetched, mappedParts(events));
 }
 
 /**

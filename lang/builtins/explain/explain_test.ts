@@ -372,6 +372,30 @@ Deno.test("explain says what a page table has against a link (dma.md 5.1)", () =
   ]);
 });
 
+Deno.test("show of a request has the segments that explain has, and marks entries in no segment (nvme.md 2.3)", () => {
+  const text = printed(
+    'kernel = "7.2.6", region area { at = 0x5000_0000, size = 2MiB }, ' +
+      "pci { root_port rp0 { nvme ssd { sgl = true, mdts = 128KiB } } }",
+    `let parts = []
+for n in 0..34 { parts = parts + [{ phys: area.at + n * 8KiB, size: 512B }] }
+let io = ssd.submit(read, lba: 0, into: buffer(segments: parts))
+wait io
+show io.requests[0]`,
+  );
+  assertStringIncludes(text, "request 1   read   lba 0   16896B in 33 segments   PRP");
+  assertStringIncludes(
+    text,
+    "0x5000_0000    512B ───► 0x5000_0000 ────────────► PRP1  0x5000_0000",
+  );
+  for (
+    const [index, dma] of ["0x5000_1000", "0x5000_2000", "0x5000_3000", "0x5000_4000"].entries()
+  ) {
+    assertStringIncludes(text, `${" ".repeat(28)}in no segment             │  ${index} ${dma} `);
+  }
+  assertStringIncludes(text, "0x5000_2000    512B      in no entry\n");
+  assertStringIncludes(text, "…  26 more\n");
+});
+
 Deno.test("explain of a request calls a PRP entry that no segment has by that, and a list page a list (nvme.md 2.3)", () => {
   const lost = (count: number, gapBytes: number, kernel: string, mode: string) => {
     const text = printed(

@@ -1,6 +1,9 @@
 /** Explains how a request was mapped: every decision, with its rule and its reasons. */
 import {
   describedMemory,
+  mappedAt,
+  type MappedPart,
+  mappedParts,
   type NvmeRequest,
   type RequestEntry,
   type RequestMemory,
@@ -12,6 +15,7 @@ import { clip, endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { siteText } from "../types/event.ts";
+import { IN_NO_SEGMENT } from "../../render/pictures/request_picture.ts";
 import { decisionList } from "./decision_list.ts";
 import { explanationLines, reasonLines } from "./explanation.ts";
 
@@ -37,32 +41,28 @@ function entryOrigins(
   segments: readonly Omit<RequestSegment, "seq">[],
 ): string[] {
   const before = events.filter(({ seq }) => seq < until);
+  const mappings = mappedParts(before);
   const memory = describedMemory(
     segments.map((segment) => ({ ...segment, seq: null })),
     writtenPointer(before.filter(({ seq }) => seq > from)),
+    undefined,
+    mappings,
   );
-  const lines = memory.entries.map((entry) => originLine(entry, memory, before));
+  const lines = memory.entries.map((entry) => originLine(entry, memory, mappings));
   return endsOf(lines, SHOWN, (hidden) => `… ${hidden.length} more`);
 }
 
 function originLine(
   entry: RequestEntry,
   { hasLengths, segments }: RequestMemory,
-  events: readonly MachineEvent[],
+  mappings: readonly MappedPart[],
 ): string {
-  const { dma, leadsTo, sizeBytes } = entry;
+  const { dma, leadsTo, phys, sizeBytes } = entry;
   const size = hasLengths ? ` ${formatSize(sizeBytes)}` : "";
   const head = `${pad(labelText(entry, hasLengths), LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
-  const mapped = events.findLast((event) => {
-    // Memory is reached through a mapping, or at a bus address without a mapping.
-    const isMapped = event.name === "dma.map" ||
-      event.name === "block.segment" && event.fields.path === "bus";
-    return isMapped && dma >= event.fields.dma && dma < event.fields.dma + event.fields.size_bytes;
-  }) as MachineEvent<"dma.map" | "block.segment"> | undefined;
   if (leadsTo === "list") return `${head}, a list`;
-  // An entry without a mapping points to memory outside the request.
-  if (mapped === undefined) return `${head}, in no segment of the request`;
-  const phys = mapped.fields.phys + (dma - mapped.fields.dma);
+  const mapped = mappedAt(dma, mappings);
+  if (mapped === null || phys === null) return `${head}, ${IN_NO_SEGMENT} of the request`;
   const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
   return `${head} ◄ ${segmentText(phys, segments)}, ${by} #${mapped.seq}`;
 }

@@ -33,6 +33,11 @@ export interface RequestCaption {
   readonly notes: readonly string[];
 }
 
+/** The mark of an entry that points to no memory of the request. */
+export const IN_NO_SEGMENT = "in no segment";
+/** The mark of memory that no entry points to. */
+const IN_NO_ENTRY = "in no entry";
+
 type Range = NonNullable<RequestPicture["iova"]>;
 
 /** Widths of the three columns and of the two gaps with the arrows between them. */
@@ -240,8 +245,10 @@ function frame(right: string): PieceRow {
 }
 
 function pieceByPiece(request: RequestMemory): string[] {
-  const byPage = rowsByPage(request);
+  const isWrong = request.entries.some(pointsOutside);
+  const byPage = isWrong ? wrongRowsByPage(request) : rowsByPage(request);
   const rows = entryRows(request, (page) => byPage.get(page) ?? []);
+  if (isWrong) rows.push(...unreachedRows(request));
   return rows.map((row, index) => drawRow(row, rows, index));
 }
 
@@ -282,6 +289,55 @@ function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): strin
     trunk,
     row.right,
   ].join("");
+}
+
+function pointsOutside(entry: RequestEntry): boolean {
+  return leadsToData(entry) && entry.phys === null;
+}
+
+/** The first segment that an entry points to; undefined if it points to none. */
+function segmentOf(
+  { phys }: RequestEntry,
+  { segments }: RequestMemory,
+): RequestSegment | undefined {
+  if (phys === null) return undefined;
+  return segments.find((each) => phys >= each.phys && phys < each.phys + each.sizeBytes);
+}
+
+/**
+ * The rows of each list page if some entries point to no memory of the request. The entries then do not
+ * describe the memory in its order, so that each is drawn with the segment that it points to.
+ */
+function wrongRowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
+  const rows = request.entries.filter(leadsToData).map((entry) => {
+    const segment = segmentOf(entry, request);
+    const text = frame(entryText(request, entry));
+    const row: PieceRow = segment === undefined ? { ...text, middle: IN_NO_SEGMENT } : {
+      ...text,
+      left: segmentText(segment),
+      middle: formatAddress(entry.dma),
+      data: true,
+    };
+    return { page: entry.page, row };
+  });
+  return new Map(
+    [...Map.groupBy(rows, ({ page }) => page)].map((
+      [page, of],
+    ) => [page, of.map(({ row }) => row)]),
+  );
+}
+
+/** The segments that no entry points to. */
+function unreachedRows(request: RequestMemory): readonly PieceRow[] {
+  const reached = new Set(
+    request.entries.filter(leadsToData).map((entry) => segmentOf(entry, request)),
+  );
+  const rows = request.segments.filter((each) => !reached.has(each)).map((each) => ({
+    ...frame(""),
+    left: segmentText(each),
+    middle: IN_NO_ENTRY,
+  }));
+  return endsOf(rows, SHOWN, (hidden) => ({ ...frame(""), left: hiddenSegments(hidden) }));
 }
 
 /**

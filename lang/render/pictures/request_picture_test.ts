@@ -30,6 +30,7 @@ function memory(
   const plain = { index: null, at: null, seq: null, fetched: null };
   const link = (label: string, page: number | null, dma: number): RequestEntry => ({
     ...plain,
+    phys: null,
     label,
     page,
     dma,
@@ -40,7 +41,12 @@ function memory(
     segments: segments.map((segment) => ({ ...segment, seq: null })),
     entries: [
       ...pages.slice(0, 1).map(({ dma }) => link(pointer, null, dma)),
-      ...entries.map((entry): RequestEntry => ({ ...plain, ...entry, leadsTo: "data" })),
+      ...entries.map((entry): RequestEntry => ({
+        ...plain,
+        phys: entry.dma,
+        ...entry,
+        leadsTo: "data",
+      })),
       ...pages.flatMap(({ next }, page) => next === undefined ? [] : [link("511", page, next)]),
     ],
     listPages: pages.map(({ dma }) => ({ dma, seq: null })),
