@@ -24,4 +24,6 @@ export class MemoryScreen implements Screen {
   data(text: string): void {
     this.output += text;
   }
+
+  progress(): void {}
 }

@@ -2,7 +2,7 @@
 import { host } from "./host.ts";
 import { type ExitCode, WRONG } from "./exit_code.ts";
 import { hostReason } from "./host_error.ts";
-import { printableText } from "@dmalab/lang/diagnostics";
+import { printable, printableText } from "@dmalab/lang/diagnostics";
 
 export interface Screen {
   /**
@@ -14,6 +14,11 @@ export interface Screen {
   err(text: string): void;
   /** Writes the content of a file, without replacing characters. */
   data(text: string): void;
+  /**
+   * Shows how far long work is, on one line of the terminal. The next text replaces the line, and all
+   * other output clears it. Does nothing unless both streams go to a terminal.
+   */
+  progress(text: string): void;
   /** Whether to use colours: on a terminal, without NO_COLOR. */
   readonly colour: boolean;
   /** Width of the terminal; null without a terminal. */
@@ -30,6 +35,12 @@ export function refuse(problem: string, screen: Screen): ExitCode {
   return WRONG;
 }
 
+/** The exit code of a process whose reader has closed the pipe: that of a program that SIGPIPE ends. */
+const CLOSED_PIPE = 141;
+
+/** Moves to the beginning of a terminal's line, and clears the line. */
+const CLEAR_LINE = "\r\x1b[2K";
+
 /** Number of characters that are collected before they are written: one system call for many lines. */
 const FLUSH_AT_LENGTH = 16_384;
 
@@ -38,15 +49,12 @@ export class ProcessScreen implements Screen {
   readonly colour: boolean;
   readonly columns: number | null;
   #pending = "";
-  /**
-   * True when the reader of the pipe has exited (`| head`), or the disk is full. After that,
-   * nothing more is written.
-   */
+  readonly #showsProgress: boolean;
+  /** Whether a line of progress stands on the terminal. */
+  #isProgressShown = false;
+  /** True when the disk is full, or the error stream is closed. After that, nothing more is written. */
   #closed = false;
-  /**
-   * Why some output was not written. Null if all output was written, or if the reader has closed the
-   * pipe.
-   */
+  /** Why some output was not written. Null if all output was written. */
   notWritten: string | null = null;
   readonly #encoder = new TextEncoder();
 
@@ -55,6 +63,7 @@ export class ProcessScreen implements Screen {
     this.colour = isTerminal && !host.noColor;
     // A terminal that does not know its width reports 0.
     this.columns = isTerminal ? host.consoleSize().columns || null : null;
+    this.#showsProgress = this.columns !== null && host.stderr.isTerminal();
   }
 
   out(text: string): void {
@@ -72,27 +81,56 @@ export class ProcessScreen implements Screen {
     if (this.#pending.length >= FLUSH_AT_LENGTH) this.flush();
   }
 
+  progress(text: string): void {
+    if (!this.#showsProgress) return;
+    this.flush();
+    // The last column stays empty: some terminals begin a new line after it.
+    const line = printable(text).slice(0, this.columns! - 1);
+    this.#isProgressShown = true;
+    this.#writeBytes(host.stderr, `${CLEAR_LINE}${line}`);
+  }
+
   flush(): void {
     const text = this.#pending;
     this.#pending = "";
-    if (text !== "") this.#write(host.stdout, text);
+    if (text === "") this.#clearProgress();
+    else this.#write(host.stdout, text);
   }
 
-  #write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  #clearProgress(): void {
+    if (!this.#isProgressShown) return;
+    this.#isProgressShown = false;
+    this.#writeBytes(host.stderr, CLEAR_LINE);
+  }
+
+  #write(stream: OutputStream, text: string): void {
+    this.#clearProgress();
+    this.#writeBytes(stream, text);
+  }
+
+  #writeBytes(stream: OutputStream, text: string): void {
     if (this.#closed) return;
     let bytes = this.#encoder.encode(text);
     try {
       while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
     } catch (error) {
+      const isPipe = error instanceof host.errors.BrokenPipe;
+      // Nobody reads the result (`| head`), so that the work ends at once.
+      if (isPipe && stream === host.stdout) host.exit(CLOSED_PIPE);
       this.#closed = true;
-      if (!(error instanceof host.errors.BrokenPipe)) this.notWritten = hostReason(error);
+      if (!isPipe) this.notWritten = hostReason(error);
     }
   }
+}
+
+interface OutputStream {
+  writeSync(bytes: Uint8Array): number;
 }
 
 /** A screen that writes everything to the error stream. */
 export function errorScreen(screen: Screen): Screen {
   const { colour, columns } = screen;
   const err = (text: string) => screen.err(text);
-  return { colour, columns, out: err, err, data: err };
+  const progress = (text: string) => screen.progress(text);
+  return { colour, columns, out: err, err, data: err, progress };
 }

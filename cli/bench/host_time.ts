@@ -89,6 +89,8 @@ export interface HostTimeOptions {
   readonly seed: number;
   /** Measuring ends when this returns false. */
   readonly mayGoOn: () => boolean;
+  /** Called before each round, with the round's name. */
+  readonly onRound?: (text: string) => void;
 }
 
 /**
@@ -98,15 +100,17 @@ export interface HostTimeOptions {
  */
 export function measureHostTimes(
   loops: readonly BenchLoop[],
-  { clockMs, mayGoOn, seed }: HostTimeOptions,
+  { clockMs, mayGoOn, onRound = () => {}, seed }: HostTimeOptions,
 ): readonly (HostTime | null)[] {
   const cells = loops.map((loop) => new TimedCell(loop, clockMs));
   const random = new Random(seed);
   for (let round = 0; round < MAX_WARM_ROUNDS && mayGoOn(); round++) {
+    onRound(`warm-up ${round + 1}`);
     for (const cell of shuffled(cells, random)) cell.warm();
     if (cells.every((cell) => cell.failed || cell.isSteady)) break;
   }
   for (let round = 0; round < ROUNDS && mayGoOn(); round++) {
+    onRound(`round ${round + 1} of ${ROUNDS}`);
     for (const cell of shuffled(cells, random)) cell.round();
   }
   return cells.map((cell) => cell.result());

@@ -12,7 +12,7 @@ import {
 } from "@dmalab/lang/program";
 import { type BenchOutcome, type BenchReport, displayName, type Program } from "@dmalab/lang/run";
 import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { svgFile, writeOrSay } from "../files/write_file.ts";
+import { sayWritten, svgFile, writeNamed, wrongPictureName } from "../files/write_file.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";
 import { EVENT_NAMES } from "@dmalab/runtime";
 import { DENO_VERSION, VERSION } from "../package_version.ts";
@@ -74,6 +74,8 @@ export async function benchScenarios(
         : `did you mean "${nearest}"?`;
       return refuse(`--figure: nothing is called "${unknown}"; ${hint}`, screen);
     }
+    const wrong = options.plot === null ? null : wrongPictureName("--plot", options.plot);
+    if (wrong !== null) return refuse(wrong, screen);
     if (options.save !== null) checkSavePlace(options.save);
     const saved = options.against === null ? null : readSaved(options.against);
     if (options.against !== null && saved === null) {
@@ -166,13 +168,19 @@ class BenchCommand {
     const cells = cellsOf(program, this.#settings);
     const outcomes: BenchOutcome[] = [];
     const mayGoOn = () => !this.watch.interrupted();
+    const tell = () => {
+      if (outcomes.length === cells.length) return;
+      this.screen.progress(`${path}: cell ${outcomes.length + 1} of ${cells.length}`);
+    };
     const onCell = ({ outcome, text }: BenchMessage) => {
       // With --json the standard output contains only JSON. Therefore the lines of a bench go to
       // the error stream.
       if (this.options.json) this.screen.err(text);
       else this.screen.out(text);
       outcomes.push(outcome);
+      tell();
     };
+    tell();
     if (this.options.jobs > 1 && cells.length > 1) {
       const job = { path, settings: this.#settings };
       const plan = new BenchPlan(job, cells.length, onCell, mayGoOn);
@@ -199,6 +207,7 @@ class BenchCommand {
       clockMs: processorMs,
       seed: this.options.seed ?? 0,
       mayGoOn: () => !this.watch.interrupted(),
+      onRound: (text) => this.screen.progress(`host time of ${wanted.length} cells: ${text}`),
     });
     return cells.map((cell) => times[wanted.indexOf(cell)] ?? null);
   }
@@ -226,7 +235,7 @@ function writeResults(
       file,
       reports: reports.map(({ report }) => report),
     }));
-    written = writeOrSay(junitPath, benchJunit(suites), screen) && written;
+    written = writeNamed(junitPath, benchJunit(suites), screen) && written;
   }
   if (plot !== null) {
     const [first, ...more] = all.flatMap(({ hostTimes, report }) =>
@@ -236,7 +245,7 @@ function writeResults(
     if (more.length > 0) {
       return refuse(`--plot draws one bench; ${more.length + 1} ran: --match chooses one`, screen);
     }
-    written = writeOrSay(plot, svgFile(first), screen) && written;
+    written = writeNamed(plot, svgFile(first), screen) && written;
   }
   const now = measurementsOf(all);
   if (old !== null) {
@@ -248,6 +257,7 @@ function writeResults(
   }
   if (save !== null) {
     writeSaved(save, { commit: `dmalab ${VERSION}`, deno: DENO_VERSION, results: now });
+    sayWritten(save, screen);
   }
   return written ? HELD : WRONG;
 }

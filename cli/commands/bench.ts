@@ -31,7 +31,7 @@ export const BENCH = command({
     jobs: { ...JOBS, doc: "workers that count (default: 1); the report does not depend on N" },
     figure: texts("NAME", "show this figure or event alone; repeatable"),
     "host-time": flag("also measure processor time: warmed, in random order, with its spread"),
-    plot: text("FILE", "write an SVG of the figures that differ"),
+    plot: text("FILE", "write an SVG of the figures that differ to FILE (.svg)"),
     save: text("FILE", "write all figures to FILE, for --against"),
     against: text("FILE", "say what differs from a saved FILE"),
     "junit-path": text("FILE", "also write a JUnit report to FILE"),

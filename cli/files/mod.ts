@@ -16,5 +16,6 @@ export {
   Spool,
   withTempFolder,
   writeFile,
+  writeNamed,
   writeOrSay,
 } from "./write_file.ts";

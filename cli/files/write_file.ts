@@ -109,6 +109,16 @@ export function svgFile(svg: string): string {
   return `<!-- dmalab -->\n${svg}`;
 }
 
+/** The ending of picture files. */
+const PICTURE_SUFFIX = ".svg";
+
+/** What is wrong with the name of a picture file, as a sentence; null if it is right. */
+export function wrongPictureName(option: string, path: string): string | null {
+  return path.endsWith(PICTURE_SUFFIX)
+    ? null
+    : `${option} takes a name that ends in ${PICTURE_SUFFIX}, not "${path}"`;
+}
+
 /** Files of dmalab contain this name in their first bytes. */
 const OWN_NAME = new TextEncoder().encode("dmalab");
 const MARKED_BYTES = 256;
@@ -125,6 +135,8 @@ export class FileDraft {
   readonly #path: string;
   #file: Deno.FsFile | null;
   #mayReplace: boolean;
+  /** Removes the draft when the process ends early, because nobody reads its output any more. */
+  readonly #atEnd = () => this.drop();
 
   /** @throws {FileError} */
   constructor(target: OutputTarget, { replacesAny = false } = {}) {
@@ -137,6 +149,7 @@ export class FileDraft {
       this.#place.shown,
       () => host.openSync(this.#path, { write: true, createNew: true }),
     );
+    globalThis.addEventListener("unload", this.#atEnd);
   }
 
   /** @throws {FileError} The draft has then been removed. */
@@ -155,6 +168,7 @@ export class FileDraft {
     this.#orDrop(() => {
       if (mode !== null) host.chmodSync(this.#path, mode);
       this.#close();
+      globalThis.removeEventListener("unload", this.#atEnd);
       host.renameSync(this.#path, path);
     });
   }
@@ -162,6 +176,7 @@ export class FileDraft {
   /** Removes the draft; the target stays unchanged. */
   drop(): void {
     this.#close();
+    globalThis.removeEventListener("unload", this.#atEnd);
     host.removeSync(this.#path);
   }
 
@@ -242,12 +257,11 @@ export async function withTempFolder<T>(
     () => host.makeTempDirSync({ prefix: "dmalab-" }),
   );
   const remove = () => host.removeSync(folder, { recursive: true });
+  // The process may end early: at a signal, or when nobody reads its output any more.
+  globalThis.addEventListener("unload", remove);
   const listeners = Object.entries(endsBySignal ? ENDING : {}).map(([name, number]) => {
     const signal = name as keyof typeof ENDING;
-    const end = () => {
-      remove();
-      host.exit(SIGNAL_CODE + number);
-    };
+    const end = () => host.exit(SIGNAL_CODE + number);
     host.addSignalListener(signal, end);
     return () => host.removeSignalListener(signal, end);
   });
@@ -255,6 +269,7 @@ export async function withTempFolder<T>(
     return await work(folder);
   } finally {
     for (const stop of listeners) stop();
+    globalThis.removeEventListener("unload", remove);
     remove();
   }
 }
@@ -433,7 +448,11 @@ function attempt<T>(shown: string, work: () => T): T {
 }
 
 function whyNot(error: unknown, shown: string): string {
-  if (error instanceof host.errors.NotFound || error instanceof host.errors.NotADirectory) {
+  // Deno permits nothing below a folder that does not exist, because it cannot resolve its path.
+  const isMissing = error instanceof host.errors.NotFound ||
+    error instanceof host.errors.NotADirectory ||
+    error instanceof host.errors.NotCapable && isMissingFolder(dirname(shown));
+  if (isMissing) {
     return `there is no folder "${printable(dirname(shown))}"`;
   }
   return error instanceof host.errors.NotCapable
@@ -441,8 +460,32 @@ function whyNot(error: unknown, shown: string): string {
     : hostReason(error);
 }
 
+/** Whether a folder does not exist; false where dmalab may not look. */
+function isMissingFolder(path: string): boolean {
+  try {
+    return !host.statSync(path).isDirectory;
+  } catch (error) {
+    return error instanceof host.errors.NotFound;
+  }
+}
+
 function shownPath(path: string): string {
   return path.replace(/^\.\//, "");
+}
+
+/** Says on the error stream that a file which the user asked for was written. */
+export function sayWritten(path: string, screen: Pick<Screen, "err">): void {
+  screen.err(`Wrote ${path}.\n`);
+}
+
+/**
+ * Writes a file that an option names, and says so.
+ * @returns False if the file could not be written; the reason has then been printed.
+ */
+export function writeNamed(path: string, content: string, screen: Pick<Screen, "err">): boolean {
+  const isWritten = writeOrSay(path, content, screen);
+  if (isWritten) sayWritten(path, screen);
+  return isWritten;
 }
 
 /**

@@ -55,11 +55,16 @@ export type ReleasesResult =
 /**
  * Runs a scenario on every release, and finds out at which releases the outcomes of its tests
  * change, and why.
+ * @param onProgress Called before each run with what is tried, such as `kernel 6.12.30`.
  * @throws {OutcomesCancelled} When the run is interrupted.
  */
-export function turnsOf(scenario: Scenario): ReleasesResult {
+export function turnsOf(
+  scenario: Scenario,
+  onProgress: (text: string) => void = () => {},
+): ReleasesResult {
   const all = new Map<KernelProfile, ReadonlyMap<string, EndedTest>>();
-  for (const kernel of KERNEL_NAMES) {
+  for (const [index, kernel] of KERNEL_NAMES.entries()) {
+    onProgress(`kernel ${kernel}, ${index + 1} of ${KERNEL_NAMES.length}`);
     const outcomes = outcomesOn(scenario, kernel, KERNELS[kernel]);
     if ("problems" in outcomes) return outcomes;
     all.set(kernel, outcomes.tests);
@@ -71,7 +76,7 @@ export function turnsOf(scenario: Scenario): ReleasesResult {
     const pair = new Pair(scenario, { name: from, tests: all.get(from)! }, {
       name: at,
       tests: all.get(at)!,
-    });
+    }, onProgress);
     for (const [key, causes] of pair.causes()) {
       turns.set(key, [...turns.get(key) ?? [], { at, from, causes }]);
     }
@@ -107,6 +112,7 @@ class Pair {
     private readonly scenario: Scenario,
     private readonly older: Release,
     private readonly newer: Release,
+    private readonly onProgress: (text: string) => void,
   ) {
     this.#differences = differencesOf(older.name, newer.name);
     this.#turned = [...newer.tests.keys()].filter((key) =>
@@ -159,6 +165,7 @@ class Pair {
     const key = `${on.name} ${turned.join(" ")}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    this.onProgress(`kernel ${on.name} as its neighbour: ${turned.join(", ")}`);
     const outcomes = outcomesOn(this.scenario, on.name, changed, this.#turned);
     this.#known.set(key, outcomes);
     return outcomes;

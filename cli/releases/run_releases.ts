@@ -39,7 +39,8 @@ export async function runReleases(
   const { matches } = read;
   return await withInterrupts(async (watch) => {
     try {
-      const turns = () => turnsOf({ ...opened, limits, matches, watch });
+      const turns = () =>
+        turnsOf({ ...opened, limits, matches, watch }, screen.progress.bind(screen));
       const result = await withCompiled(opened.loader, turns);
       return print(result, path, options, screen, noTestText(matches));
     } catch (error) {

@@ -3,11 +3,8 @@ import { PictureCollector, svgPictures } from "@dmalab/lang/render";
 import { printable } from "@dmalab/lang/diagnostics";
 import type { RunOptions } from "@dmalab/lang/run";
 import { FileError } from "../files/file_error.ts";
-import { doOrSay, writeFile } from "../files/write_file.ts";
+import { doOrSay, sayWritten, writeFile } from "../files/write_file.ts";
 import type { Screen } from "../screen.ts";
-
-/** The ending of picture files. */
-export const PICTURE_SUFFIX = ".svg";
 
 export class PictureFile {
   readonly #collector = new PictureCollector();
@@ -26,6 +23,7 @@ export class PictureFile {
     return doOrSay(() => {
       if (pictures.length === 0) throw new FileError(...NOTHING_SHOWN);
       writeFile(this.path, svgPictures(pictures));
+      sayWritten(this.path, screen);
     }, screen);
   }
 }

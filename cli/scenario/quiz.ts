@@ -40,6 +40,10 @@ export class QuizScreen implements Screen {
     this.screen.data(text);
   }
 
+  progress(text: string): void {
+    this.screen.progress(text);
+  }
+
   readonly onQuestion = (question: Question): void => {
     this.#held.push(question);
   };

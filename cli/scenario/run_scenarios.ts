@@ -90,10 +90,9 @@ async function openPicture(
   { picturePath }: ScenarioOptions,
 ): Promise<PictureFile | string | null> {
   if (picturePath === null) return null;
-  const { PictureFile, PICTURE_SUFFIX } = await import("./picture_file.ts");
-  return picturePath.endsWith(PICTURE_SUFFIX)
-    ? new PictureFile(picturePath)
-    : `--picture takes a name that ends in ${PICTURE_SUFFIX}, not "${picturePath}"`;
+  const { PictureFile } = await import("./picture_file.ts");
+  const { wrongPictureName } = await import("../files/write_file.ts");
+  return wrongPictureName("--picture", picturePath) ?? new PictureFile(picturePath);
 }
 
 /**

@@ -13,7 +13,7 @@ import { spanPlace } from "@dmalab/lang";
 import { FileError } from "../files/file_error.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
-import { FileDraft } from "../files/write_file.ts";
+import { FileDraft, sayWritten } from "../files/write_file.ts";
 
 /** The ending of files in Chrome's format. */
 const CHROME_SUFFIX = ".json";
@@ -131,7 +131,10 @@ class TraceFile {
   /** All is written. */
   keep(): void {
     this.#flush();
-    this.#orFail(() => this.#draft!.keep());
+    this.#orFail(() => {
+      this.#draft!.keep();
+      sayWritten(this.path, this.screen);
+    });
   }
 
   #flush(): void {

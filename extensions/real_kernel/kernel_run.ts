@@ -1,5 +1,5 @@
 /** `dmalab kernel run`: scenarios on the model and on a real kernel, compared request by request. */
-import { readGuestSource, withInterrupts, writeOrSay } from "@dmalab/cli";
+import { readGuestSource, withInterrupts, writeNamed } from "@dmalab/cli";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
@@ -101,7 +101,7 @@ async function runAndCompare(
   const exitCode = exitCodeOf(report);
   if (options.page === null) return exitCode;
   const { runPage } = await import("./result_page.ts");
-  const isWritten = writeOrSay(options.page, runPage(report), screen);
+  const isWritten = writeNamed(options.page, runPage(report), screen);
   return isWritten ? exitCode : worseExitCode(exitCode, WRONG);
 }
 

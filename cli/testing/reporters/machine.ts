@@ -6,7 +6,7 @@ import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
 import { heard, type RunSummary, type TestReporter } from "../reporter.ts";
 import { incidentKey } from "../../scenario/report_printer.ts";
-import { writeOrSay } from "../../files/write_file.ts";
+import { writeNamed } from "../../files/write_file.ts";
 import { MemoryScreen } from "../../memory_screen.ts";
 
 type OutcomeEvent = FileEvent & { readonly kind: "outcome" };
@@ -242,6 +242,6 @@ export function withJunitFile(
   const junit = junitReporter(xml);
   return heard(reporter, (summary) => {
     junit.end(summary);
-    if (!writeOrSay(path, xml.output, screen)) onFailure();
+    if (!writeNamed(path, xml.output, screen)) onFailure();
   }, (event) => junit.event(event));
 }

@@ -30,6 +30,8 @@ export interface TurnPlanOptions extends Pick<TurnJob, "path" | "words"> {
   readonly until: number;
   readonly mayGoOn: () => boolean;
   readonly onFinding: (finding: HuntFinding) => void;
+  /** Called with the steps and machines counted so far. */
+  readonly onProgress?: ((cases: number, machines: number) => void) | undefined;
 }
 
 export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
@@ -94,6 +96,7 @@ export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
       this.result.machines += machines;
       this.#state = state;
       this.#turns++;
+      this.options.onProgress?.(this.result.cases, this.result.machines);
     }
   }
 

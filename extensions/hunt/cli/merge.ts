@@ -2,6 +2,7 @@
  * `dmalab hunt merge`: lists the findings of a hunt with several seeds. Each cause is listed once,
  * with its smallest scenario.
  */
+import { remark } from "./remark.ts";
 import { formatCount, groupThousands } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, STOPPED } from "@dmalab/cli/exit_code";
@@ -61,13 +62,13 @@ export function seedsReport(
   const causes = causesIn(records);
   causes.forEach(({ cause, scenario, seed, seeds }, index) => {
     const by = `found with ${formatCount(seeds, "seed")}, this case with seed ${seed}`;
-    screen.out(`${index + 1}. ${cause}: ${by}\n\n${scenario.trimEnd()}\n\n`);
+    screen.out(`${remark(`${index + 1}. ${cause}: ${by}`)}\n${scenario.trimEnd()}\n\n`);
   });
   const shards = part === null
     ? Array.from({ length: plan.shards }, (_, index) => index)
     : [part.index];
   const lost = lostShards(plan, records, begun, shards);
-  for (const line of lost) screen.out(`${line}\n`);
+  for (const line of lost) screen.out(remark(line));
   const { hunt, seed, seeds } = plan;
   const [outcome, found] = causes.length > 0
     ? ["found", formatCount(causes.length, "cause")]
@@ -80,9 +81,11 @@ export function seedsReport(
   const tried = `${groupThousands(records.length)} of ${formatCount(all, "seed")} tried`;
   const only = plan.shards === shards.length ? "" : ` --shard ${part!.index + 1}/${plan.shards}`;
   screen.out(
-    `${outcome} | ${hunt} --seed ${seed} --seeds ${seeds}${only} | ${tried}, ${
-      formatCount(cases, "case")
-    } | ${found}\n`,
+    remark(
+      `${outcome} | ${hunt} --seed ${seed} --seeds ${seeds}${only} | ${tried}, ${
+        formatCount(cases, "case")
+      } | ${found}`,
+    ),
   );
   return causes.length > 0 ? FAILED : lost.length > 0 ? STOPPED : HELD;
 }

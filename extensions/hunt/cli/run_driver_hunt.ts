@@ -9,13 +9,12 @@ import { afterColon } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { type SignalWatch, withCompiled } from "@dmalab/cli";
 import { refuse, runPlan, type Screen } from "@dmalab/cli/extend";
+import { huntProgress } from "./progress.ts";
 import { DriverPlan } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
+import { remark } from "./remark.ts";
 import { type HuntJobs, NO_CASE } from "./run_hunt.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
-
-/** Time between two updates of the progress line, by the host's clock. */
-const PROGRESS_MS = 250;
 
 /** Hunts in each driver of a file, and prints the findings. @throws {CannotHunt} */
 export async function runDriverHunt(
@@ -36,7 +35,7 @@ export async function runDriverHunt(
       screen.out(driverFindingText(result.finding, driver, space, settings));
       exitCode = worseExitCode(exitCode, FAILED);
     }
-    screen.out(`${summary(driver, result, space)}\n`);
+    screen.out(remark(summary(driver, result, space)));
     const { cases, finding, refused } = result;
     if (interrupts.interrupted() || finding !== null || cases > refused) continue;
     const problem = cases === 0
@@ -77,7 +76,7 @@ export async function huntDriverOf(
   interrupts: SignalWatch,
 ): Promise<DriverHuntResult> {
   const driver = settings.program.drivers[number]!;
-  const progress = new Progress(driver.name, screen);
+  const progress = huntProgress(driver.name, screen);
   const hunt = openDriverHunt({
     program: settings.program,
     driver,
@@ -85,15 +84,13 @@ export async function huntDriverOf(
     seed: settings.seed,
     cases: settings.cases,
     mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
-    onProgress: (cases, pieces) => progress.tell(cases, pieces),
+    onProgress: (cases, pieces) => progress(cases, () => formatCount(pieces, "piece")),
   });
   if (jobs > 1) {
     const job = { path: path!, words, driver: number };
     await runPlan(new DriverPlan(hunt.search, space.machines, job, until), jobs, interrupts);
   } else hunt.run();
-  const result = hunt.result();
-  progress.clear();
-  return result;
+  return hunt.result();
 }
 
 /** @throws {CannotHunt} With the driver's name. */
@@ -144,25 +141,4 @@ function summary(
     ...leftOut === 0 ? [] : [`${formatCount(leftOut, "layout")} left out`],
     finding === null ? tried : "minimal failing case",
   ].join(" | ");
-}
-
-/** A progress line that is overwritten repeatedly, on a terminal only. */
-class Progress {
-  #nextMs = performance.now() + PROGRESS_MS;
-  #shown = false;
-
-  constructor(readonly name: string, readonly screen: Screen) {}
-
-  tell(cases: number, pieces: number): void {
-    const now = performance.now();
-    if (this.screen.columns === null || now < this.#nextMs) return;
-    this.#nextMs = now + PROGRESS_MS;
-    this.#shown = true;
-    const text = `${this.name}: ${formatCount(cases, "case")}, ${formatCount(pieces, "piece")}`;
-    this.screen.err(`\r\x1b[2K${text.slice(0, this.screen.columns - 1)}`);
-  }
-
-  clear(): void {
-    if (this.#shown) this.screen.err("\r\x1b[2K");
-  }
 }

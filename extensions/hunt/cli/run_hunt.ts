@@ -5,7 +5,9 @@ import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { hunt, type HuntFinding, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
 import type { SignalWatch } from "@dmalab/cli";
 import type { OpenedHunt } from "./open_hunt.ts";
+import { remark } from "./remark.ts";
 import type { TurnJob } from "./batch_job.ts";
+import { huntProgress } from "./progress.ts";
 import { BatchPlan } from "./batch_plan.ts";
 
 /** Number of workers, and the arguments with which they open the same hunt as this thread. */
@@ -25,13 +27,18 @@ export async function runHunt(
   const { release, seed } = opened.settings;
   let found = 0;
   const onFinding = (finding: HuntFinding) => screen.out(findingText(++found, finding));
-  const result = await huntRequests(opened, jobs, interrupts, { onFinding });
+  const progress = huntProgress(`kernel ${release.kernel}`, screen);
+  const onProgress = (cases: number, machines: number) =>
+    progress(cases, () => formatCount(machines, "machine"));
+  const result = await huntRequests(opened, jobs, interrupts, { onFinding, onProgress });
   if (result.cases === 0) return refuse(NO_CASE, screen);
   const what = found === 0 ? "nothing found" : formatCount(found, "finding");
   screen.out(
-    `${found === 0 ? "ok" : "found"} | kernel ${release.kernel}, seed ${seed} | ` +
-      `${formatCount(result.cases, "case")} on ${formatCount(result.machines, "machine")} | ` +
-      `${what}\n`,
+    remark(
+      `${found === 0 ? "ok" : "found"} | kernel ${release.kernel}, seed ${seed} | ` +
+        `${formatCount(result.cases, "case")} on ${formatCount(result.machines, "machine")} | ` +
+        what,
+    ),
   );
   return found === 0 ? HELD : FAILED;
 }
@@ -41,15 +48,18 @@ export async function huntRequests(
   { settings, where }: Omit<OpenedHunt, "files">,
   { jobs, path, words }: HuntJobs,
   interrupts: SignalWatch,
-  { onFinding = () => {}, points }: Pick<HuntOptions, "points" | "onFinding">,
+  { onFinding = () => {}, onProgress, points }: Pick<
+    HuntOptions,
+    "points" | "onFinding" | "onProgress"
+  >,
 ): Promise<HuntResult> {
   const { cases, mode, release, seconds, seed } = settings;
   const until = performance.now() + 1000 * seconds;
   const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
   if (jobs === 1) {
-    return hunt({ release, mode, seed, cases, where, points, mayGoOn, onFinding });
+    return hunt({ release, mode, seed, cases, where, points, mayGoOn, onFinding, onProgress });
   }
-  const plan = new BatchPlan({ path, words, cases, until, mayGoOn, onFinding });
+  const plan = new BatchPlan({ path, words, cases, until, mayGoOn, onFinding, onProgress });
   await runPlan(plan, jobs, interrupts);
   return plan.result;
 }
@@ -69,8 +79,8 @@ function findingText(number: number, finding: HuntFinding): string {
     ? ""
     : ` (passes without ${others.map((names) => names.join(" and ")).join(", or ")}, too)`;
   const together = needs.length === 0 ? "" : ` (together with ${needs.join(" and ")})`;
-  return `${number}. ${label}${together}${also}: found in case ${cases}, minimised in ${
+  const line = `${number}. ${label}${together}${also}: found in case ${cases}, minimised in ${
     formatCount(tries, "run")
-  }` +
-    `\n\n${provenText(finding)}\n`;
+  }`;
+  return `${remark(line)}\n${provenText(finding)}\n`;
 }

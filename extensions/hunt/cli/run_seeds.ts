@@ -13,7 +13,9 @@ import type { Shard } from "@dmalab/cli/testing";
 import { seedsReport } from "./merge.ts";
 import type { OpenedDrivers, OpenedHunt } from "./open_hunt.ts";
 import { driverFindingText, driverSpaces, huntDriverOf } from "./run_driver_hunt.ts";
+import { huntProgress } from "./progress.ts";
 import { type HuntJobs, huntRequests, provenText } from "./run_hunt.ts";
+import { remark } from "./remark.ts";
 import { seedsOf, type SeedsPlan } from "./seeds.ts";
 import { addRecord, openShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 
@@ -44,7 +46,7 @@ export async function runSeeds(
   const left = seeds.filter((seed) => !tried.has(seed));
   const hunter = "drivers" in opened
     ? await driverHunter(opened, jobs, screen, interrupts)
-    : requestHunter(opened, jobs, interrupts);
+    : requestHunter(opened, jobs, screen, interrupts);
   for (const seed of left) {
     const record = await hunter(seed);
     // An interrupted seed gets no record, so that it is hunted again later.
@@ -60,7 +62,7 @@ export async function runSeeds(
   if (isInterrupted) return INTERRUPTED;
   const again = tried.size === 0 ? "" : `, ${tried.size} of them in earlier runs`;
   const what = formatCount(seeds.length, "seed");
-  screen.out(`shard ${number} of ${plan.shards}: ${what} in ${path}${again}\n`);
+  screen.out(remark(`shard ${number} of ${plan.shards}: ${what} in ${path}${again}`));
   return HELD;
 }
 
@@ -70,6 +72,7 @@ type SeedHunter = (seed: number) => Promise<SeedRecord>;
 function requestHunter(
   { settings, where }: OpenedHunt,
   jobs: HuntJobs,
+  screen: Screen,
   interrupts: SignalWatch,
 ): SeedHunter {
   const { mode, release } = settings;
@@ -79,7 +82,11 @@ function requestHunter(
   return async (seed) => {
     const opened = { settings: { ...settings, seed }, ...where === undefined ? {} : { where } };
     const with_ = { ...jobs, words: { ...jobs.words, seed } };
-    const { cases, findings } = await huntRequests(opened, with_, interrupts, points);
+    const progress = huntProgress(`seed ${seed}`, screen);
+    const onProgress = (tried: number, machines: number) =>
+      progress(tried, () => formatCount(machines, "machine"));
+    const watch = { ...points, onProgress };
+    const { cases, findings } = await huntRequests(opened, with_, interrupts, watch);
     return {
       seed,
       cases,

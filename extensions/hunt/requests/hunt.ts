@@ -64,6 +64,8 @@ export interface HuntOptions {
   readonly mayGoOn: () => boolean;
   /** Called with each finding as soon as its scenario is written. */
   readonly onFinding?: (finding: HuntFinding) => void;
+  /** Called with the steps and machines tried so far, before each machine. */
+  readonly onProgress?: ((cases: number, machines: number) => void) | undefined;
 }
 
 export interface HuntFinding {
@@ -137,10 +139,17 @@ export interface BatchWatch {
 
 /** Hunts until the cases or the time are used up. */
 export function hunt(options: HuntOptions): HuntResult {
-  const turns = new HuntTurns(options);
+  let before = { cases: 0, machines: 0 };
+  const { onProgress } = options;
+  const turns = new HuntTurns({
+    ...options,
+    onProgress: onProgress &&
+      ((cases, machines) => onProgress(before.cases + cases, before.machines + machines)),
+  });
   const findings: HuntFinding[] = [];
   let { cases, machines, state } = { cases: 0, machines: 0, state: NOTHING_FOUND };
   for (let number = 0; cases < options.cases && options.mayGoOn(); number++) {
+    before = { cases, machines };
     const end = turns.run(number, state, options.cases - cases);
     if (end.finding !== null) {
       const finding = { ...end.finding, cases: cases + end.finding.cases };
@@ -273,9 +282,15 @@ class CaseBatch {
     return hiddenDefect(each, this.options.release, this.#named);
   }
 
+  /** Whether another machine may be tried. */
+  #mayTry(): boolean {
+    this.options.onProgress?.(this.#cases, this.#machines);
+    return this.#cases < this.options.cases && this.options.mayGoOn();
+  }
+
   #hidesNothing(each: HuntCase): boolean {
     if (this.#shrinking) return this.#isEnough() || !this.#hides(each);
-    if (this.#cases >= this.options.cases || !this.options.mayGoOn()) return true;
+    if (!this.#mayTry()) return true;
     this.#machines++;
     const steps = this.#stepsLeftOf(each);
     this.#cases += steps.length;
@@ -306,7 +321,7 @@ class CaseBatch {
 
   #holds(each: HuntCase): boolean {
     if (this.#shrinking) return this.#isEnough() || !this.#fails(each);
-    if (this.#cases >= this.options.cases || !this.options.mayGoOn()) return true;
+    if (!this.#mayTry()) return true;
     this.#machines++;
     const run = new CaseRun(each.machine, this.#release);
     for (const [index, step] of this.#stepsLeftOf(each).entries()) {

@@ -69,10 +69,10 @@ Deno.test("a merge without all shards names those that are missing, and is no su
     const { code, output } = await mergedIn(folder);
     assertEquals(code, 3, output);
     assertEquals(output.split("\n"), [
-      "shard 1 of 4: 1 seed not tried",
-      "shard 2 of 4: no file",
-      "shard 4 of 4: no file",
-      'incomplete | dmalab hunt --quirks "none" --cases 5 --seed 1 --seeds 6 | 2 of 6 seeds tried, 10 cases | ' +
+      "# shard 1 of 4: 1 seed not tried",
+      "# shard 2 of 4: no file",
+      "# shard 4 of 4: no file",
+      '# incomplete | dmalab hunt --quirks "none" --cases 5 --seed 1 --seeds 6 | 2 of 6 seeds tried, 10 cases | ' +
       "nothing found in what was tried",
       "",
     ]);
@@ -80,7 +80,7 @@ Deno.test("a merge without all shards names those that are missing, and is no su
     const whole = await mergedIn(folder);
     assertEquals([whole.code, whole.output], [
       0,
-      'ok | dmalab hunt --quirks "none" --cases 5 --seed 1 --seeds 6 | 6 of 6 seeds tried, 30 cases | ' +
+      '# ok | dmalab hunt --quirks "none" --cases 5 --seed 1 --seeds 6 | 6 of 6 seeds tried, 30 cases | ' +
       "nothing found\n",
     ]);
   }));

@@ -79,6 +79,8 @@ export class PrintedScreen implements Screen {
     if (this.#pending.length >= CHUNK_LENGTH) this.#flush();
   }
 
+  progress(): void {}
+
   /** The shown output, with the number of omitted characters. */
   get shown(): string {
     this.#flush();

@@ -24,7 +24,6 @@ import { printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { host } from "@dmalab/cli";
 import { type LineSink, type LineSource, lineSource, type ProgressSink } from "./read_lines.ts";
 
 /** Bytes between two progress messages. */
@@ -103,18 +102,17 @@ class Progress {
   constructor(readonly screen: Screen) {}
 
   of(name: string): ProgressSink | undefined {
-    if (!host.stderr.isTerminal()) return undefined;
+    if (this.screen.columns === null) return undefined;
     return (bytes, ofBytes) => {
       if (bytes - this.#shown < PROGRESS_BYTES) return;
       this.#shown = bytes;
       const share = ofBytes === null ? "" : ` ${Math.floor(bytes / ofBytes * 100)} %`;
-      this.screen.err(`\r${name}${share}`);
+      this.screen.progress(`${name}${share}`);
     };
   }
 
   /** Called when the file has been read. */
   end(): void {
-    if (this.#shown > 0) this.screen.err("\r\x1b[K");
     this.#shown = 0;
   }
 }

@@ -41,7 +41,7 @@ export async function reportOf(path: string, name = path.replaceAll("/", "-")): 
   } as const;
   const said: string[] = [];
   const out = (text: string) => void said.push(text);
-  const screen = { out, err: out, data: out, colour: false, columns: null };
+  const screen = { out, err: out, data: out, colour: false, columns: null, progress: () => {} };
   const { isWritten } = await writeReport(path, target, options, screen, new SignalWatch());
   if (!isWritten) throw new Error(said.join(""));
   return target;
