@@ -12,7 +12,12 @@ export interface ArgumentSpec {
   readonly placeholder: string;
   readonly doc: string;
   /** What completion offers: `.dma` files, any files, folders, these words, or nothing. */
-  readonly completes: "scenarios" | "files" | "folders" | "nothing" | (() => readonly string[]);
+  readonly completes:
+    | "scenarios"
+    | "files"
+    | "folders"
+    | "nothing"
+    | (() => readonly string[] | Promise<readonly string[]>);
   /** How many arguments of this kind the command accepts. */
   readonly count: "one" | "maybe" | "some" | "any";
 }
@@ -26,8 +31,13 @@ export type OptionSpec =
   }
   & (
     | { readonly kind: "flag" }
-    /** `also` is a short name of the option. */
-    | { readonly kind: "text"; readonly placeholder: string; readonly also?: `-${string}` }
+    /** `also` is a short name of the option; `choices` are the values that completion offers. */
+    | {
+      readonly kind: "text";
+      readonly placeholder: string;
+      readonly also?: `-${string}`;
+      readonly choices?: readonly string[];
+    }
     /** May be given several times. */
     | { readonly kind: "texts"; readonly placeholder: string }
     /** `--name KEY=NUMBER`, several times; each number is 1 or more. `keys`: the description of each key. */
@@ -54,6 +64,9 @@ export type OptionSpec =
 export const flag = (doc: string) => ({ kind: "flag", doc }) as const;
 export const text = (placeholder: string, doc: string) =>
   ({ kind: "text", placeholder, doc }) as const;
+/** A text that is one of some words. */
+export const choice = (placeholder: string, choices: readonly string[], doc: string) =>
+  ({ kind: "text", placeholder, choices, doc }) as const;
 /** An option that must be given. */
 export const needed = <const S extends OptionSpec>(spec: S) =>
   ({ ...spec, isNeeded: true }) as const;

@@ -22,32 +22,38 @@ export type Parsed =
   | ExitCode;
 
 const VERSION = ["--version", "-V"];
+/** `help`, `help run` and `version` are written as options of the program or of the command. */
+function withoutHelpWords(words: readonly string[]): readonly string[] {
+  const [name, ...rest] = words;
+  if (name === undefined) return ["--help"];
+  if (name === "help") return [...rest, "--help"];
+  return name === "version" && rest.length === 0 ? ["--version"] : words;
+}
+
 const COMPLETIONS = "completions";
 
 /** Parses the words of a command line; prints help and messages about mistakes. */
 export async function parseCommandLine(
   { commands: own, name: program, ...about }: ProgramInfo,
-  words: readonly string[],
+  given: readonly string[],
   screen: Screen,
 ): Promise<Parsed> {
+  const words = withoutHelpWords(given);
   const table: CommandTable = {
     ...own,
     [COMPLETIONS]: async () => (await import("./completions.ts")).COMPLETIONS,
   };
-  const [name, ...rest] = words;
+  const [name = "", ...rest] = words;
   const say = (text: string): ExitCode => {
     screen.data(text);
     return HELD;
   };
-  if (name === undefined) {
-    return refuse(`No command given: "${program} --help" lists the commands`, screen);
-  }
   const end = words.indexOf("--");
   const asked = end < 0 ? words : words.slice(0, end);
   const isKnown = Object.hasOwn(table, name);
   if (name === COMPLETIONS && rest[0]?.startsWith("-") === false) {
     const { completionText } = await import("./completions.ts");
-    const completed = completionText({ program, commands: await loadCommands(table) }, rest);
+    const completed = await completionText({ program, commands: await loadCommands(table) }, rest);
     return completed.found ? say(completed.text) : refuse(completed.problem, screen);
   }
   const isAskedFor = (names: readonly string[]) =>

@@ -1,5 +1,5 @@
 /** Shell completions: a script for each shell, which calls the program, and the program's answers. */
-import { type Command, command } from "./command.ts";
+import { type Command, command, type OptionSpec } from "./command.ts";
 import { isRepeatable, meant } from "./read_words.ts";
 
 /**
@@ -94,12 +94,13 @@ export const COMPLETIONS: Command = command({
   run: () => Promise.resolve(0),
 });
 
-export function completionText(
+export async function completionText(
   { commands, program }: { readonly program: string; readonly commands: readonly Command[] },
   [shell = "", ...words]: readonly string[],
-):
+): Promise<
   | { readonly found: true; readonly text: string }
-  | { readonly found: false; readonly problem: string } {
+  | { readonly found: false; readonly problem: string }
+> {
   const script = SHELLS.includes(shell) ? SCRIPTS[shell]! : null;
   if (script === null) {
     const hint = meant(shell, SHELLS) || `; there are ${SHELLS.join(", ")}`;
@@ -109,9 +110,15 @@ export function completionText(
   // Bash splits --option=value into three words.
   const given = words.filter((word, index) => word !== "=" || index === words.length - 1);
   const current = given.at(-1)! === "=" ? "" : given.at(-1)!;
-  const lines = candidates(commands, given.slice(0, -1), current)
-    .filter((line) => line.startsWith(":") || line.startsWith(current));
+  const all = await candidates(commands, given.slice(0, -1), current);
+  const lines = all.filter((line) => line.startsWith(":") || line.startsWith(current));
   return { found: true, text: lines.map((line) => `${line}\n`).join("") };
+}
+
+/** The values of an option that takes one of some words. */
+function valuesOf(spec: OptionSpec): readonly string[] {
+  if (spec.kind === "form") return spec.forms;
+  return spec.kind === "text" ? spec.choices ?? [] : [];
 }
 
 /** The beginnings of all values of an option that takes KEY=NUMBER. */
@@ -123,11 +130,11 @@ function keyLines(keys: Readonly<Record<string, string>>, prefix = ""): string[]
  * All candidates for the next word of a command line. The caller drops the candidates that do not begin
  * with the typed text.
  */
-function candidates(
+async function candidates(
   commands: readonly Command[],
   [name, ...before]: readonly string[],
   current: string,
-): readonly string[] {
+): Promise<readonly string[]> {
   const pair = (word: string, doc: string) => `${word}\t${doc}`;
   if (name === undefined) {
     return current.startsWith("-")
@@ -148,11 +155,12 @@ function candidates(
   if (attached !== undefined) {
     const spec = specOf(attached);
     if (spec?.kind === "numbers") return keyLines(spec.keys, `${attached}=`);
-    return spec?.kind === "form" ? spec.forms.map((form) => `${attached}=${form}`) : [];
+    const values = spec === undefined ? [] : valuesOf(spec);
+    return values.map((value) => `${attached}=${value}`);
   }
   const spec = specOf(before.at(-1) ?? "");
   if (spec?.kind === "numbers") return keyLines(spec.keys);
-  if (spec !== undefined && spec.kind !== "flag" && spec.kind !== "form") return [];
+  if (spec !== undefined && spec.kind !== "flag" && spec.kind !== "form") return valuesOf(spec);
   // Bash splits KEY=NUMBER, too: this is the number's place.
   const keyed = specOf(before.at(-2) ?? "");
   if (keyed?.kind === "numbers" && Object.hasOwn(keyed.keys, before.at(-1)!)) return [];
@@ -170,7 +178,7 @@ function candidates(
     return command.actions.map((each) => pair(each.name, each.brief));
   }
   const { completes } = argument;
-  const words = typeof completes === "function" ? completes() : {
+  const words = typeof completes === "function" ? await completes() : {
     scenarios: [":files.dma"],
     files: [":files"],
     folders: [":folders"],

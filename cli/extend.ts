@@ -1,6 +1,7 @@
 /** Other workspace members use these exports of `cli/extend`. */
 export {
   action,
+  choice,
   type Command,
   command,
   commandOfActions,

@@ -17,7 +17,9 @@ export async function readMatches(
   const matches: NameMatch[] = [];
   for (const text of filters) {
     const [, key, value] = text.match(/^\s*([\w.]+)\s*=\s*(.*?)\s*$/s) ?? [];
-    if (key === undefined) return `--filter takes AXIS=VALUE, such as size=64KiB, not "${text}"`;
+    if (key === undefined) {
+      return `--filter takes AXIS=VALUE, such as size=64KiB, not "${text}"; --match takes a name`;
+    }
     matches.push({ key, value: value! });
   }
   for (const text of texts) {

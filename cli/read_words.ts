@@ -141,9 +141,22 @@ function wholeNumber(
   return value > most ? `it takes at most ${most}, not ${text}` : value;
 }
 
+/** Names that options have in other programs. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  "--grep": "--match",
+  "--filter": "--match",
+  "-k": "--match",
+  "-t": "--match",
+};
+
 /** The error for an unknown option. */
 export function noOption(of: string, option: string, options: readonly string[]): string {
-  return `${of} has no option "${option}"${meant(option.replace(/=.*$/s, ""), options)}`;
+  const name = option.replace(/=.*$/s, "");
+  const other = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name]! : null;
+  const hint = other !== null && options.includes(other)
+    ? `; did you mean "${other}"?`
+    : meant(name, options);
+  return `${of} has no option "${option}"${hint}`;
 }
 
 /**

@@ -31,7 +31,13 @@ export const EXPLAIN = command({
     placeholder: "NAME",
     doc:
       "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, iommu.mode, max_hw_sectors_kb, iommu=pt, a fault line, a log, -, or words",
-    completes: "files",
+    completes: async () => {
+      const [{ allNames }, { loadExtensions }] = await Promise.all([
+        import("../explain/lookup.ts"),
+        import("../extensions.ts"),
+      ]);
+      return [...allNames(await loadExtensions()), ":files"];
+    },
     count: "any",
   },
   options: {

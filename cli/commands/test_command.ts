@@ -3,7 +3,7 @@
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
 import type { FailedRun } from "../testing/run_tests.ts";
-import { command, flag, text } from "../command.ts";
+import { choice, command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
@@ -55,9 +55,9 @@ export const TEST = command({
     jobs: JOBS,
     debug: flag("open the debugger where the first test fails"),
     watch: flag("run again when a scenario or a file in C changes"),
-    reporter: text("FORM", "output format: pretty (default), dot, tap, junit or json"),
+    reporter: choice("FORM", REPORTERS, "output format: pretty (default), dot, tap, junit or json"),
     "junit-path": text("FILE", "also write a JUnit report to FILE"),
-    snapshot: text("WHAT", "check or update the snapshots of the output"),
+    snapshot: choice("WHAT", ["check", "update"], "check or update the snapshots of the output"),
     report: text("DIR", "also write a page for each file, and an index, to DIR"),
     coverage: flag("report which lines of drivers in C the tests execute"),
     ...VERDICT,

@@ -177,7 +177,7 @@ export function noTestFound(
 /** The message that there is no test. @param matches The values of `--match`. */
 export function noTestText(matches: readonly NameMatch[]): string {
   if (matches.length === 0) {
-    return "No test found: the files contain no `test` or `property`";
+    return "No test found: the files contain no `test` or `property`; `dmalab bench` runs a `bench`";
   }
   return `No test found: no name contains ${matches.map(matchText).join(" or ")}`;
 }

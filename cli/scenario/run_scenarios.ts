@@ -6,6 +6,7 @@ import { printBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { SignalWatch } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
+import { formatCount } from "@dmalab/lang/text";
 import { loadScenarios } from "./load_scenario.ts";
 import { codeOf, type PrintOptions, printReports, startPrinting } from "./print_run.ts";
 import type { PictureFile } from "./picture_file.ts";
@@ -69,6 +70,15 @@ export async function runScenarios(
           watch.reset();
         }
         reports.push(report);
+        const benches = program.tests.filter(({ kind }) => kind === "bench");
+        if (
+          options.only === "all" && benches.length > 0 && benches.length === program.tests.length
+        ) {
+          const names = new Set(benches.map(({ name }) => name)).size;
+          said.out(
+            `${formatCount(names, "bench", "benches")}, not run: \`dmalab bench ${path}\`\n`,
+          );
+        }
         if (codeOf(report) === BUG) withBug ??= path;
         exitCode = worseExitCode(exitCode, codeOf(report));
       }

@@ -1,4 +1,13 @@
-import { command, integer, JOBS, refuse, type Screen, SEED, text } from "@dmalab/cli/extend";
+import {
+  choice,
+  command,
+  integer,
+  JOBS,
+  refuse,
+  type Screen,
+  SEED,
+  text,
+} from "@dmalab/cli/extend";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { HuntWords } from "./requests/hunt_options.ts";
@@ -34,8 +43,9 @@ export const HUNT = command({
     count: "any",
   },
   options: {
-    kernel: text(
+    kernel: choice(
       "RELEASE",
+      KERNEL_NAMES,
       `kernel release: ${KERNEL_NAMES.join(", ")} (default: ${DEFAULT_KERNEL})`,
     ),
     quirks: text(

@@ -275,14 +275,13 @@ export function describeKeys(name: string, session: KnownNames, columns: number)
   const keys = keysNamed(
     [MACHINE_SCHEMA.blocks.get(kind) !== undefined ? kind : owner!, ...key].join("."),
   );
-  return keys.flatMap((each) =>
-    wrapText(
-      `machine key ${keyName(each)} (${shapeText(each.spec.shape)}; default ${
-        defaultText(each.spec)
-      }): ${each.spec.doc}`,
-      columns,
-    )
-  );
+  return keys.flatMap((each) => {
+    const { doc, shape } = each.spec;
+    const head = `machine key ${keyName(each)} (${shapeText(shape)}; default ${
+      defaultText(each.spec)
+    })`;
+    return [head, ...wrapText(doc, columns)];
+  });
 }
 
 /** The type of a variable, or of the machine's value for a name. */

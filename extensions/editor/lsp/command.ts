@@ -1,4 +1,5 @@
 import { command, flag, refuse } from "@dmalab/cli/extend";
+import { host } from "@dmalab/cli";
 import { HELD } from "@dmalab/cli/exit_code";
 
 export const LSP = command({
@@ -27,7 +28,9 @@ export const LSP = command({
       import("node:process"),
     ]);
     const problem = await new Server(process.stdin, process.stdout).serve();
-    process.stdin.destroy();
-    return problem === null ? HELD : refuse(problem, screen);
+    const exitCode = problem === null ? HELD : refuse(problem, screen);
+    // The pending read of the standard input would keep the process until the client closes it.
+    await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+    host.exit(exitCode);
   },
 });

@@ -35,6 +35,10 @@ each("hover describes what stands at the cursor", [
   ["\tlet page = alloc_pages(1, contig‸uous: true)", "contiguous: a bool"],
   ["let page = alloc_pages(1)\nprint page.ph‸ys", "Physical address of the first byte"],
   ["machine { iommu { mo‸de = strict } }", "machine key iommu.mode"],
+  [
+    "machine { pci { root_port rp0 { nvme ssd { queu‸es = 2 } } } }",
+    "default 1)\n```\n```text\nQueues for reads and writes.",
+  ],
   [`${DISK}test "t" { wait ss‸d.flush() }`, "ssd: an nvme"],
   ['test "t" { assert tr‸ue', "The true value."],
 ], async (client, { position, textDocument }, expected, text) => {
