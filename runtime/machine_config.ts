@@ -118,7 +118,8 @@ export type IommuMode = IommuConfig["mode"];
 export const SWIOTLB_SETTINGS = {
   // The size is rounded up as `sizePool` describes.
   sizeBytes: setting("size", size(0, TIB, { multipleOf: 2 * KIB }), 64 * MIB, {
-    doc: "How large the pool is; 0B is no pool.",
+    doc:
+      "How large the pool is, rounded up to a power of two and to 256KiB in each area; 0B is no pool.",
   }),
   force: setting("force", BOOL, false, { doc: "Bounce everything that is not translated." }),
   // rules/dma.md 6.4

@@ -1,7 +1,8 @@
 /** Words of the command line that other programs have, and the words that completion offers. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TempFolder } from "@dmalab/tools";
-import { dmalab, programWords } from "./dmalab_program.ts";
+import { EXAMPLES } from "@dmalab/cli";
+import { dmalab, programWords, runProgram } from "./dmalab_program.ts";
 
 Deno.test("help, help COMMAND and version are words, too, and no word at all is help", async () => {
   const all = (await dmalab("--help")).output;
@@ -61,6 +62,29 @@ bench "a" { loop { alloc_pages(1).free() } }
   const { code, output } = await dmalab("run", path);
   assertEquals([code, output], [0, `1 bench, not run: \`dmalab bench ${path}\`\n`]);
   assertMatch((await dmalab("test", path)).errors, /`dmalab bench` runs a `bench`\n/);
+});
+
+Deno.test("an example that help names is found in the package from any folder", async () => {
+  using folder = new TempFolder();
+  for (const command of ["run", "test", "bench", "releases", "check", "hunt"]) {
+    const words = [command, "examples/start/02-hello-map.dma"];
+    const { code, output } = await runProgram(words, { folder: folder.path }, "-R");
+    assertEquals(code, 2, output);
+    const own = `${EXAMPLES}/start/02-hello-map.dma`;
+    assertStringIncludes(output, `there is no such file; dmalab's own is "${own}"`);
+  }
+});
+
+Deno.test("max and min of other languages lead to a list's", async () => {
+  using folder = new TempFolder({ "a.dma": "print max(1, 2)\n", "b.dma": "print min(1, 2)\n" });
+  for (const [name, hint] of [["a", "`[a, b].max()`"], ["b", "`[a, b].min()`"]]) {
+    assertStringIncludes((await dmalab("check", folder.at(`${name}.dma`))).errors, hint!);
+  }
+});
+
+Deno.test("the key of the pool's size says how it is rounded", async () => {
+  const { output } = await dmalab("explain", "swiotlb.size");
+  assertStringIncludes(output.replace(/\s+/g, " "), "rounded up to a power of two and to 256KiB");
 });
 
 Deno.test("the language server's process ends at exit, while its input stays open", async () => {

@@ -17,6 +17,12 @@ interface EarlierBindings {
   bindingOf(declaration: Statement): Declared | undefined;
 }
 
+/** Calls that take the place of functions of other languages. */
+const METHODS_INSTEAD: Readonly<Record<string, string>> = {
+  max: "`[a, b].max()`",
+  min: "`[a, b].min()`",
+};
+
 export class FileScope {
   /** Names the machine binds, with their kinds; known once the machine block is read. */
   machineKinds: ReadonlyMap<string, Type> = new Map();
@@ -159,6 +165,8 @@ export class FileScope {
       ...(called ? this.machineKinds.keys() : this.registry.words.keys()),
       ...(called ? [] : functions),
     ]);
+    const method = called && Object.hasOwn(METHODS_INSTEAD, name) ? METHODS_INSTEAD[name] : null;
+    if (method != null) return `a list has it: ${method}`;
     if (near !== undefined || !called || !bag.mayCompare(functions.length)) return near;
     return similarNames(name, functions);
   }
