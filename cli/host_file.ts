@@ -8,7 +8,6 @@ import type { FileCode } from "./files/file_codes.ts";
 import { READ_LIMITS } from "./files/file_limits.ts";
 import { hostReason } from "./host_error.ts";
 import { isInside } from "./paths.ts";
-import { EXAMPLES } from "./places.ts";
 
 /**
  * A file's text, and its path with links resolved. If the file cannot be read, the reason as a
@@ -129,19 +128,8 @@ function withHostFile<Result>(
     return notRead(
       missing ? "not_found" : "unreadable",
       shown,
-      missing ? `there is no such file${inPackage(path)}` : why(error, path),
+      missing ? "there is no such file" : why(error, path),
     );
-  }
-}
-
-/** A hint for a file of `examples/`, as help and docs name it, where the current folder has none. */
-function inPackage(path: string): string {
-  if (!path.startsWith("examples/")) return "";
-  const own = `${EXAMPLES}${path.slice("examples".length)}`;
-  try {
-    return host.statSync(own).isFile ? `; dmalab's own is "${own}"` : "";
-  } catch {
-    return "";
   }
 }
 

@@ -294,7 +294,13 @@ export class FullScreen implements ScreenView {
       const hints = BOUND_KEYS.flatMap((key) =>
         key.hint === undefined ? [] : [`${keyText(key)} ${key.hint}`]
       );
-      const text = fitLine([["dim", ` ${hints.join("  ")}  : command`]], columns, this.#paint);
+      // A hint that does not fit is left out whole.
+      let line = " : command";
+      for (const hint of hints) {
+        const longer = `${line}  ${hint}`;
+        if (longer.length <= columns) line = longer;
+      }
+      const text = fitLine([["dim", line]], columns, this.#paint);
       return { text, column: 0 };
     }
     const { cursor, search, text } = this.#editor;

@@ -1,5 +1,4 @@
 import { command, flag, refuse } from "@dmalab/cli/extend";
-import { host } from "@dmalab/cli";
 import { HELD } from "@dmalab/cli/exit_code";
 
 export const LSP = command({
@@ -23,8 +22,9 @@ export const LSP = command({
   may: { compiles: true, readsAll: true, variables: ["XDG_RUNTIME_DIR"] },
   async run({ screen }) {
     // Loaded lazily: this row is read at the start of every command.
-    const [{ Server }, { default: process }] = await Promise.all([
+    const [{ Server }, { host }, { default: process }] = await Promise.all([
       import("./server.ts"),
+      import("@dmalab/cli"),
       import("node:process"),
     ]);
     const problem = await new Server(process.stdin, process.stdout).serve();
