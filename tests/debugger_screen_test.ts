@@ -223,3 +223,20 @@ test("dmalab test --debug opens where the first test failed, and ends as the tes
     const shown = pty.lines.join("\n");
     assertMatch(shown, /debug it: dmalab debug left\.dma --match "all is unmapped" --seed 0x1/);
   }));
+
+Deno.test({
+  name: "the debugger's last row has whole hints at any width, and how to type a command",
+  ignore: !hasPty(),
+  fn: () =>
+    withShell(60, 20, async ({ left, pty }) => {
+      await pty.screenAfter(`${DEBUG}\n`, /Enter opens/);
+      const screen = await pty.screenAfter(ENTER, /^ : command/m);
+      const row = screen.split("\n").find((line) => line.startsWith(" : command"))!;
+      const hints = row.slice(" : command".length).trim().split("  ");
+      assert(row.length <= 60 && hints.length > 1, row);
+      for (const hint of hints) assertMatch(hint, /^\S+(?: \S+)* [a-z]+$/, row);
+      assertEquals(row.includes("…"), false, row);
+      await pty.press("q");
+      await left();
+    }),
+});
