@@ -14,6 +14,7 @@ import {
 } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
+import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import type { MessageRow } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
@@ -68,6 +69,7 @@ export interface UnreadLine {
 export class KernelLogReader {
   readonly #faults: FaultLogReader;
   readonly #finder = new MessageFinder();
+  readonly #context = new LogContext();
   readonly #forms = new LogForms((message) => this.#take(message));
   readonly #pasted = new PastedLines((text, line, lines) => this.#forms.push(text, line, lines));
   /** The newest messages, by their places. */
@@ -90,6 +92,7 @@ export class KernelLogReader {
   #take(message: LogMessage): void {
     const { place, text: shown } = message;
     this.sink.message?.(message);
+    this.#context.push(shown);
     this.#messages.set(place, message);
     if (this.#messages.size > MAX_RECENT) {
       this.#messages.delete(this.#messages.keys().next().value!);
@@ -111,7 +114,8 @@ export class KernelLogReader {
       return;
     }
     this.#isRead(place);
-    const { facts, row } = found;
+    const { row } = found;
+    const facts = this.#context.added(row.kind, found.facts);
     const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
     if (row.role === "state") {
       this.sink.state?.(entry);

@@ -152,7 +152,7 @@ export const IOMMU_CORE: MessageArea = {
       means:
         "A map failed: the device is untrusted, so a buffer that does not fill its pages must be bounced, and the kernel has no bounce pool",
       next: [
-        "allow the pool: swiotlb=65536; or mark the port as internal if the device is trusted",
+        "let the kernel make a pool: no swiotlb=noforce, and swiotlb=force where none is made (swiotlb=SLOTS alone makes none where the kernel has found that the devices reach all memory); or mark the port as internal if the device is trusted",
       ],
     },
     {

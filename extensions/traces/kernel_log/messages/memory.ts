@@ -14,6 +14,8 @@ const EINTR = -4;
 
 const MORE_CMA =
   "enlarge the area: cma=SIZE on the command line, CONFIG_CMA_SIZE_MBYTES, or the size of `linux,cma` in the device tree; CmaTotal and CmaFree are in /proc/meminfo";
+const EARLY =
+  "allocate once, early (at probe), before the area's pages are lent to page cache and user memory that is pinned there";
 const NO_CONTIGUOUS =
   "use an IOMMU, or buffers in pieces (a scatterlist), so that the device needs no contiguous memory";
 
@@ -25,6 +27,14 @@ const FULL: Pick<Cause, "certainty" | "text" | "next"> = {
     MORE_CMA,
     NO_CONTIGUOUS,
     "look for buffers that are never freed: /sys/kernel/mm/cma/NAME/alloc_pages_success and release_pages_success",
+  ],
+};
+
+const INTERRUPTED: Pick<Cause, "certainty" | "text" | "next"> = {
+  certainty: "likely",
+  text: "-4 (EINTR): a signal ended the search for the task that waited",
+  next: [
+    "the task was killed, or its device was closed, while it allocated: no memory is missing",
   ],
 };
 
@@ -44,24 +54,30 @@ const CMA_CAUSES: readonly Cause[] = [
   },
   {
     id: "busy",
+    when: (facts) => numberOf(facts, "errno") === EBUSY && typeof facts.device === "string",
+    certainty: "likely",
+    text:
+      "-16 (EBUSY): there were free ranges, and pages in each could not be moved out of the way: pinned by a user, under writeback, or in use by the kernel. No other memory served the driver",
+    next: [EARLY, MORE_CMA, NO_CONTIGUOUS],
+  },
+  {
+    id: "busy",
     when: (facts) => numberOf(facts, "errno") === EBUSY,
     certainty: "possible",
     text:
       "-16 (EBUSY): there was a free range, but pages in it could not be moved out of the way. Often harmless: the kernel goes on to other memory",
-    next: [
-      "if the allocation itself fails: allocate once, early (at probe), before the area's pages are lent to page cache and user memory that is pinned there",
-      MORE_CMA,
-    ],
+    next: [`if the allocation itself fails: ${EARLY}`, MORE_CMA],
     finding: null,
   },
   {
     id: "interrupted",
+    when: (facts) => numberOf(facts, "errno") === EINTR && typeof facts.device === "string",
+    ...INTERRUPTED,
+  },
+  {
+    id: "interrupted",
     when: (facts) => numberOf(facts, "errno") === EINTR,
-    certainty: "likely",
-    text: "-4 (EINTR): a signal ended the search for the task that waited",
-    next: [
-      "the task was killed, or its device was closed, while it allocated: no memory is missing",
-    ],
+    ...INTERRUPTED,
     finding: null,
   },
   {
@@ -345,6 +361,13 @@ export const MEMORY: MessageArea = {
           ],
         },
       ],
+    },
+    {
+      kind: "state",
+      forms: ["{function}: [{start}, {end}) PFNs busy"],
+      role: "state",
+      means:
+        "Pages of this range (page frames, in hex) could not be moved out of the way: one try of an allocation of contiguous pages. The next range is tried; whether the allocation failed is in a line of its own",
     },
     {
       kind: "state",

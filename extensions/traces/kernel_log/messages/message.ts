@@ -20,7 +20,7 @@ export interface Cause {
   /** `proved` only if the numbers of the line allow no other cause. */
   readonly certainty: Certainty;
   /** What to do, most important first. */
-  readonly next?: readonly string[];
+  readonly next?: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
   /**
    * The finding for this cause, in place of the row's finding; its certainty is the certainty of
    * this cause. Null for no finding.
@@ -104,8 +104,8 @@ export function causeOf(row: MessageRow, facts: LogEntryFacts): Cause | null {
 
 /** The steps to recommend for a line, most important first. */
 export function nextOf(row: MessageRow, facts: LogEntryFacts): readonly string[] {
-  const { next = [] } = row;
-  return causeOf(row, facts)?.next ?? (typeof next === "function" ? next(facts) : next);
+  const next = causeOf(row, facts)?.next ?? row.next ?? [];
+  return typeof next === "function" ? next(facts) : next;
 }
 
 /** A field as a number; NaN if the line does not have it. */

@@ -1,12 +1,15 @@
 /** Messages of the NVMe driver and of the block layer. @see rules/traces.md T.55 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { type MessageArea, type MessageRow, numberOf } from "./message.ts";
+import { type Cause, type MessageArea, type MessageRow, numberOf } from "./message.ts";
 
 const ALL_ONES = 0xffffffff;
-const GONE =
-  "its registers read as all ones: the device was removed from the bus, or its link is down";
+/** CSTS.NSSRO, from the figure "Controller Status" of the NVMe base specification. */
+const SUBSYSTEM_RESET = 1 << 4;
+const CONFIG_GONE = 0xffff;
 const GONE_NEXT =
   "look for link errors before it (AER, DPC, Link Down), for a slot that lost power, and for power saving: pcie_aspm=off, nvme_core.default_ps_max_latency_us=0";
+const BAR_NEXT =
+  "read the function's state: `lspci -vv -s FUNCTION` (Mem+ or Mem-, the power state D0 to D3), and look for a line `enabling device` of it, which says that memory decoding was off; try without power saving: nvme_core.default_ps_max_latency_us=0 pcie_aspm=off pcie_port_pm=off";
 const FAULT_NEXT =
   "look for an IOMMU fault of the same device in the seconds before: a command whose DMA was refused is never completed";
 
@@ -43,6 +46,54 @@ const INVALID_FIELD = 2;
 const ABORT_REQUESTED = 7;
 const ABORT_LIMIT = 0x103;
 
+/**
+ * Causes of a CSTS that reads as all ones. The value of PCI_STATUS in the same line is read from
+ * configuration space, and tells a function that is not on its bus from one whose memory alone does
+ * not answer.
+ */
+const SILENT_REGISTERS: readonly Cause[] = [
+  {
+    id: "memory_silent",
+    when: (facts) => facts.csts === ALL_ONES && numberOf(facts, "pci_status") < CONFIG_GONE,
+    certainty: "likely",
+    text: ({ pci_status }) =>
+      `PCI_STATUS=0x${
+        Number(pci_status).toString(16)
+      } was read from configuration space, where a function that is gone reads 0xffff: it is on ` +
+      "its bus, and its link is up. Its memory alone does not answer (CSTS is all ones): a low-power state, " +
+      "memory decoding that is off, or a BAR that was lost in a reset",
+    next: [BAR_NEXT],
+  },
+  {
+    id: "gone",
+    when: (facts) => facts.csts === ALL_ONES && numberOf(facts, "pci_status") === CONFIG_GONE,
+    certainty: "likely",
+    text:
+      "configuration space and registers read as all ones: the function does not answer on its bus. It was " +
+      "removed, its link is down, it has no power, or a port cut it off (DPC)",
+    next: [GONE_NEXT],
+  },
+  {
+    id: "config_failed",
+    when: ({ config_read, csts }) => csts === ALL_ONES && config_read === "failed",
+    certainty: "likely",
+    text:
+      "the kernel could not read configuration space at all: it has marked the device as disconnected, or the " +
+      "host bridge refused",
+    next: [GONE_NEXT],
+  },
+  {
+    id: "silent_registers",
+    when: ({ csts }) => csts === ALL_ONES,
+    certainty: "possible",
+    text:
+      "its registers read as all ones: it was removed, its link is down, or its memory alone does not answer (a " +
+      "low-power state, memory decoding that is off). Configuration space tells them apart: `lspci -s FUNCTION " +
+      "-x` prints ff everywhere for a function that is gone",
+    next: [GONE_NEXT, BAR_NEXT],
+  },
+];
+
 const TIMEOUT: MessageRow = {
   kind: "nvme_timeout",
   forms: [
@@ -63,16 +114,18 @@ const TIMEOUT: MessageRow = {
   follows: ["iommu_fault", "other_iommu_fault", "bridge_error", "pcie_error", "nvme_down"],
   means: ({ action }) =>
     action === "polled"
-      ? "The command was completed, but its interrupt was lost"
+      ? "The command was completed: when its time had run out, the driver found the completion in the queue. No mapping of this command was wrong"
       : "The controller did not complete the command in time",
   causes: [
     {
       id: "interrupt",
       when: ({ action }) => action === "polled",
-      certainty: "proved",
-      text: "the completion was in the queue: the interrupt did not come, or came to no CPU",
+      certainty: "possible",
+      text:
+        "the interrupt did not come, came to no CPU or too late, or came before the completion was in memory; the queue is a polled one that nobody polled; or the completion came at that very moment",
       next: [
-        "look at interrupt remapping and MSI: faults with INTR-REMAP, /proc/interrupts of the queue, irqaffinity",
+        "compare two readings of the queue's line in /proc/interrupts: a count that stands during the stall is an interrupt that does not come, one that moves is an interrupt that came",
+        "look for faults with INTR-REMAP, `nobody cared` and soft lockups; the third number of `default/read/poll queues` is that of polled queues",
       ],
     },
     {
@@ -96,7 +149,8 @@ const ABORT: MessageRow = {
       id: "done",
       when: ({ status }) => status === 0,
       certainty: "proved",
-      text: "the controller completed the abort command",
+      text:
+        "the controller completed the abort command. Whether it aborted the command that timed out is not in the line: a second timeout of the same tag says that it did not",
     },
     {
       id: "host",
@@ -141,23 +195,18 @@ const CONTROLLER: MessageRow[] = [
     forms: [
       "nvme {controller}: controller is down; will reset: CSTS={csts}, PCI_STATUS{~=| read failed }{?{pci_status}?}",
     ],
-    // CSTS reads as all ones if the device does not answer: it has left the bus.
+    // A function that has left the bus reads as all ones in its configuration space, too.
     derive: (facts, line) => ({
       ...facts,
       pci_status: /PCI_STATUS=/.test(line) ? facts.pci_status! : null,
-      gone: facts.csts === ALL_ONES,
+      gone: facts.csts === ALL_ONES && facts.pci_status === CONFIG_GONE,
+      config_read: / read failed /.test(line) ? "failed" : null,
     }),
     role: "consequence",
     follows: ["pcie_error", "bridge_error", "iommu_fault"],
     means: "The controller is down: the driver resets it, and cancels what is in flight",
     causes: [
-      {
-        id: "gone",
-        when: ({ gone }) => gone === true,
-        certainty: "proved",
-        text: GONE,
-        next: [GONE_NEXT],
-      },
+      ...SILENT_REGISTERS,
       {
         id: "fatal",
         when: (facts) => (numberOf(facts, "csts") & 2) !== 0,
@@ -166,9 +215,16 @@ const CONTROLLER: MessageRow[] = [
         next: [FAULT_NEXT, "the controller's firmware: its error log (nvme error-log)"],
       },
       {
+        id: "subsystem_reset",
+        when: (facts) => (numberOf(facts, "csts") & SUBSYSTEM_RESET) !== 0,
+        certainty: "proved",
+        text: "CSTS.NSSRO is set: the NVM subsystem was reset, by this host or another",
+        next: [FAULT_NEXT],
+      },
+      {
         id: "not_ready",
         when: (facts) => (numberOf(facts, "csts") & 1) === 0,
-        certainty: "proved",
+        certainty: "possible",
         text: "CSTS.RDY is clear: the controller was reset from elsewhere, or lost power",
         next: [GONE_NEXT],
       },
@@ -190,13 +246,7 @@ const CONTROLLER: MessageRow[] = [
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
     means: "The controller did not come up in the time that it asks for (CAP.TO)",
     causes: [
-      {
-        id: "gone",
-        when: ({ csts }) => csts === ALL_ONES,
-        certainty: "proved",
-        text: GONE,
-        next: [GONE_NEXT],
-      },
+      ...SILENT_REGISTERS,
       {
         id: "fatal",
         when: (facts) => (numberOf(facts, "csts") & 2) !== 0,
@@ -234,13 +284,7 @@ const CONTROLLER: MessageRow[] = [
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
     means: "The controller was given up or is reset: requests in flight are cancelled and unmapped",
     causes: [
-      {
-        id: "gone",
-        when: ({ csts }) => csts === ALL_ONES,
-        certainty: "proved",
-        text: GONE,
-        next: [GONE_NEXT],
-      },
+      ...SILENT_REGISTERS,
       {
         id: "removed",
         when: ({ errno }) => errno === -19,
@@ -291,8 +335,10 @@ const CONTROLLER: MessageRow[] = [
         id: "host",
         when: (facts) => isHostStatus({ sct: numberOf(facts, "sct"), sc: numberOf(facts, "sc") }),
         certainty: "proved",
-        text:
-          "The host cancelled the command, as after a timeout; this is not a status of the controller",
+        text: ({ sc }) =>
+          sc === HOST_PATH_ERROR
+            ? "the host did not send the command on this path: the controller was not ready, or was given up. This is not a status of the controller"
+            : "The host cancelled the command, as after a timeout; this is not a status of the controller",
         next: [FAULT_NEXT],
       },
       {
@@ -352,6 +398,62 @@ const CONTROLLER: MessageRow[] = [
   },
 ];
 
+const isStatus = (...words: readonly string[]) => ({ status }: LogEntryFacts) =>
+  words.some((word) => String(status).endsWith(word));
+
+/** What can end a request with each block status. A failed map ends as few of them. */
+const BLOCK_CAUSES: readonly Cause[] = [
+  {
+    id: "not_supported",
+    when: isStatus("operation not supported"),
+    certainty: "likely",
+    text:
+      "the device or its driver does not support the operation, or a field of it (a discard, a write of zeroes, a flush): no failed map ends a request so",
+    next: [
+      "look at the operation in the line, and at what the disk offers: discard_max_bytes and write_zeroes_max_bytes in /sys/block/DISK/queue",
+    ],
+  },
+  {
+    id: "answered",
+    when: isStatus("critical medium", "critical space allocation", "critical nexus", "protection"),
+    certainty: "likely",
+    text:
+      "the answer of the device: its medium, its space, a reservation, or a check of the data's protection. No failed map ends a request so",
+    next: [
+      "read the driver's line of the same sector, and the disk's own log (smartctl -a, nvme error-log)",
+    ],
+  },
+  {
+    id: "transport",
+    when: isStatus("timeout", "recoverable transport", "zone active resource"),
+    certainty: "possible",
+    text:
+      "a state of the driver, of the transport or of the device: no failed map ends a request so",
+    next: [
+      "look above it: a timeout or a reset cancels requests, and a DMA access that an IOMMU refused can be behind a timeout",
+    ],
+  },
+  {
+    id: "target",
+    when: isStatus("critical target"),
+    certainty: "possible",
+    text:
+      "the device's answer; of NVMe also memory of a peer that the controller does not reach (peer-to-peer DMA)",
+    next: [
+      "read the driver's line of the same sector: a status of the controller is the device's answer",
+    ],
+  },
+  {
+    id: "any",
+    certainty: "unknown",
+    text:
+      "most drivers end so what has no status of its own: an answer of the device, a timeout or a reset that cancelled the request, or a map that failed",
+    next: [
+      "look above it: a full bounce pool or an address out of reach makes a map fail, a timeout or a reset cancels requests",
+    ],
+  },
+];
+
 const BLOCK: MessageRow[] = [
   {
     kind: "block_error",
@@ -377,9 +479,7 @@ const BLOCK: MessageRow[] = [
       "nvme_error",
     ],
     means: "A request failed; the driver's lines before this one have the cause",
-    next: [
-      "look above it: a full bounce pool or an address out of reach makes a map fail, a timeout or a reset cancels requests",
-    ],
+    causes: BLOCK_CAUSES,
   },
   {
     kind: "block_error",

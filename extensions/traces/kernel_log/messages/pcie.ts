@@ -16,6 +16,9 @@ const ERROR_NAMES =
   "UncorrIntErr|BlockedTLP|AtomicOpBlocked|Receiver Error|Data Link Protocol|Completion Timeout|Completer Abort|" +
   "Unexpected Completion|Malformed TLP|Poisoned TLP|Unsupported Request|Replay Timer Timeout|Advisory Non-Fatal";
 
+/** Bit 1 of the command register in configuration space. */
+const MEMORY_DECODING = 2;
+
 const has = ({ errors }: LogEntryFacts, ...names: readonly string[]) =>
   Array.isArray(errors) &&
   errors.some((error) => names.some((name) => String(error).toLowerCase().startsWith(name)));
@@ -254,12 +257,21 @@ export const PCIE: MessageArea = {
     },
     {
       kind: "state",
+      forms: [`${DEVICE}: enabling device ({command_before=code} -> {command_after=code})`],
+      role: "state",
+      means: ({ command_after, command_before }) =>
+        (Number(command_before) & MEMORY_DECODING) === 0 &&
+          (Number(command_after) & MEMORY_DECODING) !== 0
+          ? "Memory decoding of the function was off (bit 1 of its command register), and the PCI core switched it on: until this line its registers did not answer"
+          : "The PCI core switched a device on; no mapping is concerned",
+    },
+    {
+      kind: "state",
       forms: [
-        `${DEVICE}: enabling device ({...} -> {...})`,
         `${DEVICE}: Invalid PCI ROM header signature: expecting {...}`,
       ],
       role: "state",
-      means: "The PCI core switched a device on, or found no ROM in it; no mapping is concerned",
+      means: "The PCI core found no ROM in a device; no mapping is concerned",
     },
     {
       kind: "iommu_setup",

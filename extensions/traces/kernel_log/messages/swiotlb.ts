@@ -31,6 +31,21 @@ const LIMIT_TRANSFERS =
   "limit the size of one mapping: dma_max_mapping_size() returns the device's limit, and the block layer or the driver must respect it (max_sectors, max_segment_size)";
 const WIDER_MASK =
   "avoid the bounce: a driver that sets a 64-bit mask (dma_set_mask_and_coherent) on a device that can address all memory needs no bounce buffer; swiotlb=force, an untrusted (external) device and a confidential guest bounce regardless";
+const MASK_WITH_BIT =
+  "avoid the bounce: this machine encrypts its memory (SME), so a driver needs a mask that includes the encryption bit of the address (dma_set_mask_and_coherent with 64 bits on a device that can address all memory); mem_encrypt=off as a diagnosis";
+/**
+ * The step to avoid a bounce. Guests with encrypted memory bounce every mapping, whatever the mask
+ * is. The kernel's own line about encryption does not say whether it runs as a guest.
+ */
+const avoidBounce = ({ encryption }: LogEntryFacts): readonly string[] =>
+  encryption === undefined ? [WIDER_MASK] : encryption === "host" ? [MASK_WITH_BIT] : [];
+/** Steps with the step to avoid the bounce at their end. */
+const orAvoid = (...steps: readonly string[]) => (facts: LogEntryFacts) => [
+  ...steps,
+  ...avoidBounce(facts),
+];
+const MAKE_POOL =
+  "make the kernel allocate a pool: swiotlb=force, or swiotlb=SLOTS,force (every map is bounced then). swiotlb=SLOTS alone makes none where the kernel has found that the devices reach all memory";
 const LOOK_FOR_LEAKS =
   "look for mappings that are never unmapped: `io_tlb_used` in /sys/kernel/debug/swiotlb that only grows, or `dmalab trace check` with the swiotlb and dma events";
 const ENLARGE = "enlarge the pool: swiotlb=SLOTS (a slot has 2 KiB; 65536 for 128 MiB)";
@@ -47,9 +62,14 @@ const FULL_CAUSES: readonly Cause[] = [
   {
     id: "coherent",
     when: ({ coherent }) => coherent === true,
-    certainty: "proved",
-    text:
-      "the allocation was coherent memory, tried in the bounce pool after no other memory was in the device's reach",
+    certainty: "possible",
+    text: (facts) =>
+      "the page allocator gave no memory for it: none of that length was free, or none within the coherent " +
+      "mask. The bounce pool, tried after it, " +
+      (numberOf(facts, "size_bytes") > SET_BYTES
+        ? "has at most 256 KiB for one buffer, so it could not help"
+        : "was full, in pieces, or out of the device's reach") +
+      ". A `page allocation failure` before it says that pages were missing; a mask in a line `hwdev DMA mask` is the limit",
     next: COHERENT_NEXT,
   },
   {
@@ -58,14 +78,17 @@ const FULL_CAUSES: readonly Cause[] = [
     certainty: "proved",
     text:
       "one mapping is larger than 256 KiB (IO_TLB_SEGSIZE slots), the largest bounce buffer of a mainline kernel: it fails however much is free",
-    next: [LIMIT_TRANSFERS, WIDER_MASK],
+    next: orAvoid(LIMIT_TRANSFERS),
   },
   {
     id: "no_pool",
     when: (facts) => numberOf(facts, "total_slots") === 0,
     certainty: "proved",
     text: "the pool has no slots: the kernel allocated none, or gave its memory back at boot",
-    next: ["allocate a pool at boot: swiotlb=65536, or swiotlb=force", WIDER_MASK],
+    next: orAvoid(
+      MAKE_POOL,
+      "or let an IOMMU translate for the device (intel_iommu=on, a virtual IOMMU for a guest): it then reaches all memory",
+    ),
   },
   {
     id: "unknown",
@@ -73,7 +96,7 @@ const FULL_CAUSES: readonly Cause[] = [
     certainty: "unknown",
     text:
       "the line does not tell how much was free, because it is cut or of an old release: the pool was full, in pieces, or out of the device's reach",
-    next: [LOOK_FOR_LEAKS, ENLARGE, WIDER_MASK],
+    next: orAvoid(LOOK_FOR_LEAKS, ENLARGE),
   },
   {
     id: "full",
@@ -82,7 +105,7 @@ const FULL_CAUSES: readonly Cause[] = [
     text: (facts) =>
       `${bytesText(free(facts) * SLOT_BYTES)} are free, less than the mapping needs: too many ` +
       "mappings at once, mappings that are never unmapped, or a pool that is too small",
-    next: [LOOK_FOR_LEAKS, ENLARGE, WIDER_MASK],
+    next: orAvoid(LOOK_FOR_LEAKS, ENLARGE),
   },
   {
     id: "alignment",
@@ -97,11 +120,10 @@ const FULL_CAUSES: readonly Cause[] = [
       } slots: the free pieces do not have the alignment that the ` +
       "device or the IOMMU asks for (min_align_mask, the alignment of an allocation, a segment boundary), " +
       "or the device does not reach them. Linux 6.1 refused such mappings by a regression; its stable releases have the fix",
-    next: [
+    next: orAvoid(
       "a larger pool does not help. Look at the driver's dma_set_min_align_mask() and at the size it maps: with a mask, dma_max_mapping_size() is smaller than 256 KiB",
       "on 6.1 update to a newer stable release",
-      WIDER_MASK,
-    ],
+    ),
   },
   {
     id: "fragmented",
@@ -112,12 +134,11 @@ const FULL_CAUSES: readonly Cause[] = [
         bytesText(needed(facts) * SLOT_BYTES)
       }: what is free lies in pieces, or at another alignment than ` +
       "the device needs; each CPU's area of the pool has only its share, and a buffer lies within one group of 128 slots",
-    next: [
+    next: orAvoid(
       "map smaller pieces, or fewer at once: a large buffer needs that many free slots in a row",
       LOOK_FOR_LEAKS,
       ENLARGE,
-      WIDER_MASK,
-    ],
+    ),
   },
 ];
 
@@ -144,7 +165,7 @@ const isAbove = (facts: LogEntryFacts, name: string): boolean => {
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 
 const NO_BOUNCE =
-  "a bounce pool would carry the mapping: check that one exists (`software IO TLB: mapped` at boot; swiotlb=65536) and lies within the limit";
+  "a bounce pool would carry the mapping: check that one exists (`software IO TLB: mapped` at boot; swiotlb=force makes one) and lies within the limit";
 
 const OVERFLOW_CAUSES: readonly Cause[] = [
   {
@@ -267,7 +288,29 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "swiotlb_full",
       forms: [
+        "{driver} {device}: Can not allocate SWIOTLB buffer earlier",
         "Can not allocate SWIOTLB buffer earlier",
+      ],
+      role: "report",
+      finding: "swiotlb_full",
+      means: (facts) =>
+        `A map of ${
+          named(facts, "device")
+        } had to be bounced, and there is no bounce pool: the map failed`,
+      causes: [{
+        id: "no_pool",
+        certainty: "possible",
+        text:
+          "the set-up of the pool failed at boot (`software IO TLB: …: Failed to allocate`), or none was asked for (no line `software IO TLB: mapped`). Maps are forced to bounce here: swiotlb=force, encrypted memory, or Xen",
+        next: [
+          MAKE_POOL,
+          "reserve less or elsewhere (crashkernel=, memmap=), or allow the pool above 4 GiB (swiotlb=any)",
+        ],
+      }],
+    },
+    {
+      kind: "swiotlb_full",
+      forms: [
         "software IO TLB: Cannot allocate buffer",
         "Cannot allocate SWIOTLB buffer",
         "software IO TLB: No low mem",
@@ -331,9 +374,21 @@ export const SWIOTLB: MessageArea = {
     },
     {
       kind: "state",
+      forms: [
+        "software IO TLB: Memory encryption is active and system is using DMA bounce buffers",
+        "Memory encryption is active and system is using DMA bounce buffers",
+        "Memory Encryption Features active: {rest}",
+      ],
+      role: "state",
+      means:
+        "The machine's memory is encrypted. A guest with encrypted memory bounces every mapping; a host with SME bounces those of devices whose mask lacks the encryption bit",
+    },
+    {
+      kind: "state",
       forms: ["PCI-DMA: Using software bounce buffering for IO (SWIOTLB)"],
       role: "state",
-      means: "Memory that a device cannot address is bounced: no IOMMU translates for the devices",
+      means:
+        "Memory that a device cannot address is bounced. It does not say that no IOMMU translates: the types of the IOMMU groups do",
     },
     {
       kind: "dma_overflow",

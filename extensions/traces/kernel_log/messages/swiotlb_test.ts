@@ -128,15 +128,15 @@ const REFUSED: readonly Refused[] = [
   {
     line: "swiotlb: coherent allocation failed for device 0000:08:00.0 size=2097152",
     cause: "coherent",
-    certainty: "proved",
-    why: "coherent memory",
+    certainty: "possible",
+    why: "the page allocator gave no memory for it",
   },
   {
     line:
       "switchtec 0000:3b:00.1: swiotlb buffer is full (sz: 20971520 bytes)\nswiotlb: coherent allocation failed for device 0000:3b:00.1 size=20971520",
     cause: "coherent",
-    certainty: "proved",
-    why: "coherent memory",
+    certainty: "possible",
+    why: "the page allocator gave no memory for it",
   },
   {
     line: "software IO TLB: Cannot allocate buffer",

@@ -1,0 +1,41 @@
+/**
+ * Facts of the machine that other lines of the log give, and that decide which advice for a message
+ * holds.
+ */
+import type { LogEntryFacts } from "./log_facts.ts";
+import type { MessageKind } from "./messages/kinds.ts";
+
+/** Kinds of message whose advice depends on whether memory is encrypted. */
+const BOUNCED: ReadonlySet<MessageKind> = new Set(["swiotlb_full", "dma_overflow"]);
+
+/** A line that says which features encrypt the memory, and one that says only that some do. */
+const FEATURES = /Memory Encryption Features active: *(.*)/i;
+const IS_ACTIVE = /Memory encryption is active and system is using DMA bounce buffers/i;
+/** AMD's encryption of a host's own memory. All other features are those of guests. */
+const HOST_FEATURE = /\bSME\b/;
+const GUEST_FEATURE = /\b(?:SEV|SEV-ES|SEV-SNP|TDX)\b/;
+
+/** Collects the facts of a log, line by line. */
+export class LogContext {
+  #encryption: "guest" | "host" | "guest or host" | null = null;
+
+  push(text: string): void {
+    const features = FEATURES.exec(text)?.[1];
+    if (features !== undefined) {
+      this.#encryption = GUEST_FEATURE.test(features)
+        ? "guest"
+        : HOST_FEATURE.test(features)
+        ? "host"
+        : "guest or host";
+    } else if (this.#encryption === null && IS_ACTIVE.test(text)) {
+      this.#encryption = "guest or host";
+    }
+  }
+
+  /** The facts of a message, with the machine's facts that concern it. */
+  added(kind: MessageKind, facts: LogEntryFacts): LogEntryFacts {
+    return this.#encryption === null || !BOUNCED.has(kind)
+      ? facts
+      : { ...facts, encryption: this.#encryption };
+  }
+}
