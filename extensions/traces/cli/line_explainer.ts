@@ -5,6 +5,7 @@
 import { addAll } from "@dmalab/runtime/basics";
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
 import { alikeKey, differingLines } from "../kernel_log/alike_entries.ts";
+import type { DeviceNames } from "../kernel_log/device_names.ts";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
@@ -128,10 +129,10 @@ const NOTHING_READ =
   "No line of it is read: docs/kernel-messages.md lists the messages that are, and their forms";
 
 export function explainFaultLine(text: string): FaultLogText {
-  const { entries, states, unread, unreadable } = readKernelLog(text);
+  const { entries, names, states, unread, unreadable } = readKernelLog(text);
   const told = [...entries.filter(({ row, fault }) => row !== null || fault !== null), ...states];
   if (told.length > 0 || unreadable.length > 0 || unread.length > 0) {
-    const followed = new FollowedEntries(entries);
+    const followed = new FollowedEntries(entries, names);
     const problems = unreadable.flatMap((fault) => problemLines(fault.text, fault));
     const stories = told.map((entry) => entryStory(entry, followed.of(entry)));
     return {
@@ -153,13 +154,13 @@ export function explainFaultLine(text: string): FaultLogText {
  * that are no errors, and the lines that no row of the message table matches.
  */
 export function explainLog(log: string): FaultLogText {
-  const { entries, states, unread, unreadable } = readKernelLog(log);
+  const { entries, names, states, unread, unreadable } = readKernelLog(log);
   const problems = unreadable.flatMap((fault) => {
     const [message, ...place] = problemLines(fault.text, fault);
     return [`line ${fault.line}: ${message}`, ...place];
   });
   const sections = [
-    ...repeatedStories(entries),
+    ...repeatedStories(entries, names),
     ...stateSections(states),
     ...unreadSections(unread),
   ];
@@ -175,8 +176,8 @@ export function explainLog(log: string): FaultLogText {
 }
 
 /** Groups entries with the same story: entries that differ only in an address and the like. */
-function repeatedStories(entries: readonly KernelLogEntry[]): string[][] {
-  const followed = new FollowedEntries(entries);
+function repeatedStories(entries: readonly KernelLogEntry[], names: DeviceNames): string[][] {
+  const followed = new FollowedEntries(entries, names);
   const told = entries.filter(({ fault, row }) => row !== null || fault !== null);
   return [...Map.groupBy(told, alikeKey).values()].map((alike) => {
     const [entry] = alike;

@@ -2,6 +2,8 @@
 import { loggedFaultLines } from "@dmalab/lang/explain";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
 import type { KernelLogEntry } from "./entry.ts";
+import { plainName } from "./device_names.ts";
+import { type FollowedEntry, followedKinds } from "./followed_entry.ts";
 import type { Fact } from "./log_facts.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import { causeText, stepsOf } from "./entry_steps.ts";
@@ -23,26 +25,40 @@ function namedText({ area, page }: KernelLogEntry["facts"]): string {
   return `A line of ${area} that says something is wrong: see ${page}`;
 }
 
+const RELATIONS = { follows: "follows from", belongs: "belongs to", perhaps: "perhaps from" };
+
 /**
- * For an entry that is the consequence of another message: names the earlier entry that it follows
- * from, or the kinds of messages to look for.
- * @param earlier The entry that it follows from, or null.
+ * For an entry that is the consequence of another message: names the entry that it follows from, or
+ * the kinds of messages to look for.
+ * @param followed The entry that it follows from, or null.
  */
-function followLines({ row }: KernelLogEntry, earlier: KernelLogEntry | null): string[] {
-  if (row?.role !== "consequence" || row.follows === undefined) return [];
-  const titles = [...new Set(row.follows.map((kind) => MESSAGE_KINDS[kind].title))];
-  return earlier === null
-    ? labelled("look for", titles.join(", "))
-    : labelled("follows from", `line ${earlier.line}: ${MESSAGE_KINDS[earlier.kind].title}`);
+function followLines(entry: KernelLogEntry, followed: FollowedEntry | null): string[] {
+  if (entry.row?.role !== "consequence") return [];
+  if (followed === null) {
+    const titles = new Set(followedKinds(entry).map((kind) => MESSAGE_KINDS[kind].title));
+    return titles.size === 0 ? [] : labelled("look for", [...titles].join(", "));
+  }
+  const { entry: { kind, line }, names, relation } = followed;
+  const text = `line ${line}: ${MESSAGE_KINDS[kind].title}`;
+  return labelled(RELATIONS[relation], relation === "perhaps" ? `${text}, ${ifSame(names)}` : text);
+}
+
+/** The condition under which two messages are about one device, and how to find out. */
+function ifSame(names: readonly string[]): string {
+  const [own, other] = names;
+  if (own === undefined || other === undefined) return "if they are about one device";
+  const controller = plainName(own);
+  const look = controller.startsWith("nvme") ? `: ls -l /sys/class/nvme/${controller}/device` : "";
+  return `if ${own} is ${other}, or below it${look}`;
 }
 
 /**
  * Describes an entry: each field with its meaning, then the cause and what to do.
  *
- * @param earlier If the entry is a consequence, the earlier entry that it follows from; null if the
- *   log does not contain that entry.
+ * @param followed If the entry is a consequence, the entry that it follows from; null if the log
+ *   does not contain that entry.
  */
-export function entryStory(entry: KernelLogEntry, earlier: KernelLogEntry | null = null): string[] {
+export function entryStory(entry: KernelLogEntry, followed: FollowedEntry | null = null): string[] {
   const { facts, fault, kind, row } = entry;
   if (fault !== null) return loggedFaultLines(fault);
   const { rule, title } = MESSAGE_KINDS[kind];
@@ -57,7 +73,7 @@ export function entryStory(entry: KernelLogEntry, earlier: KernelLogEntry | null
     spread(title, rule),
     ...rows,
     ...labelled("", wordsOf(row.means, facts)),
-    ...followLines(entry, earlier),
+    ...followLines(entry, followed),
     ...cause === null ? [] : labelled("why", causeText(cause, facts)),
     ...stepsOf(entry, row).flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
   ];

@@ -12,6 +12,7 @@ import {
   type TableDump,
   type Word64,
 } from "@dmalab/runtime/fault_log";
+import { DeviceNames } from "./device_names.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
 import { LogContext } from "./log_context.ts";
@@ -239,7 +240,9 @@ export function readKernelLog(text: string) {
   const states: KernelLogEntry[] = [];
   const unread: UnreadLine[] = [];
   const unreadable: UnreadableFault[] = [];
+  const names = new DeviceNames();
   const reader = new KernelLogReader({
+    message: ({ text }) => names.push(text),
     entry: (entry) => entries.push(entry),
     unreadable: (fault) => unreadable.push(fault),
     state: (entry) => states.push(entry),
@@ -247,7 +250,7 @@ export function readKernelLog(text: string) {
   });
   text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
   reader.end();
-  return { entries: entries.sort((a, b) => a.line - b.line), states, unread, unreadable };
+  return { entries: entries.sort((a, b) => a.line - b.line), states, unread, unreadable, names };
 }
 
 function hex(word: Word64 | null): string | null {

@@ -104,7 +104,7 @@ const RECORDS: MessageRow[] = [
     },
     role: "consequence",
     follows: ["iommu_fault", "invalidation_error"],
-    means: "The IOMMU's fault status register at an interrupt",
+    means: "The IOMMU's fault status register at an interrupt, printed before the faults",
     causes: [
       {
         id: "invalidation",
