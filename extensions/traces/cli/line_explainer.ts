@@ -165,7 +165,8 @@ export function explainLog(log: string): FaultLogText {
     ...unreadSections(unread),
   ];
   const lines = sections.flatMap((section, index) => [...index === 0 ? [] : [""], ...section]);
-  if (entries.length + states.length === 0 && unread.length > 0) problems.push(NOTHING_READ);
+  const isRead = states.length > 0 || entries.some(({ kind }) => kind !== "named");
+  if (!isRead && unread.length > 0) problems.push(NOTHING_READ);
   if (lines.length === 0 && problems.length === 0) {
     problems.push(
       "The log has no line about DMA: no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, " +

@@ -32,8 +32,9 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
       Object.keys(check.events).length > NAMED_EVENTS ? ", …" : ""
     }), and none about mappings: record dma:* and iommu:*, too`;
   }
-  const [unread, ...others] = check.log.unreadMessages.list();
-  if (unread !== undefined) {
+  const [wrong, ...others] = check.log.unreadMessages.list();
+  const unread = wrong ?? check.log.firstUnread;
+  if (unread !== null) {
     const forms = others.length === 0 ? "" : `, and ${formatCount(others.length, "more form")}`;
     return `nothing of ${shown} was read: ${unread.area}, line ${unread.line}: ` +
       `${shownText(unread.text)}${forms}. No row of docs/kernel-messages.md has this message`;

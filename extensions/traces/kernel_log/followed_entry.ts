@@ -8,6 +8,8 @@ import type { MessageKind } from "./messages/kinds.ts";
  * twice the driver's timeout limit.
  */
 const STORY_SECONDS = 60;
+/** Largest number of entries that are searched for one cause, so that a long log is searched once. */
+const MAX_BACK = 512;
 /** Longest time from the status line of VT-d to the faults that the same interrupt handler prints. */
 const HANDLER_SECONDS = 1;
 
@@ -92,6 +94,7 @@ function canFollow({ facts, kind }: KernelLogEntry, cause: KernelLogEntry): bool
 export class FollowedEntries {
   readonly #entries: readonly KernelLogEntry[];
   readonly #names: DeviceNames;
+  readonly #indexes: ReadonlyMap<KernelLogEntry, number>;
 
   /**
    * @param entries In the order of their lines.
@@ -100,6 +103,7 @@ export class FollowedEntries {
   constructor(entries: readonly KernelLogEntry[], names: DeviceNames = new DeviceNames()) {
     this.#entries = entries;
     this.#names = names;
+    this.#indexes = new Map(entries.map((entry, index) => [entry, index]));
   }
 
   /**
@@ -113,7 +117,9 @@ export class FollowedEntries {
     const follows = followedKinds(entry);
     if (kind === "iommu_fault_status") return this.#announcedBy(entry);
     let perhaps: FollowedEntry | null = null;
-    for (const each of this.#entries.toReversed()) {
+    const own = this.#indexes.get(entry) ?? this.#entries.length;
+    for (let index = own - 1; index >= Math.max(0, own - MAX_BACK); index--) {
+      const each = this.#entries[index]!;
       const isNear = seconds === null || each.seconds === null ||
         seconds - each.seconds <= STORY_SECONDS;
       if (each.line >= line || !follows.includes(each.kind) || !isNear) continue;
@@ -128,10 +134,11 @@ export class FollowedEntries {
   }
 
   /** The first fault after a status line: the handler prints the status before the records. */
-  #announcedBy({ kind, line, seconds }: KernelLogEntry): FollowedEntry | null {
-    const next = this.#entries.find((each) =>
-      each.line > line && (each.kind === kind || each.fault?.format === "vtd")
-    );
+  #announcedBy(entry: KernelLogEntry): FollowedEntry | null {
+    const { kind, seconds } = entry;
+    const from = (this.#indexes.get(entry) ?? this.#entries.length) + 1;
+    const next = this.#entries.slice(from, from + MAX_BACK)
+      .find((each) => each.kind === kind || each.fault?.format === "vtd");
     if (next === undefined || next.kind === kind) return null;
     const isNear = seconds === null || next.seconds === null ||
       next.seconds - seconds <= HANDLER_SECONDS;

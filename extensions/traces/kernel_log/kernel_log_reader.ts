@@ -105,7 +105,7 @@ export class KernelLogReader {
     const isFaults = !shown.includes(XEN) && this.#faults.push(shown, place);
     const open = this.#open;
     if (open !== null) {
-      if (place - open.place > REACH_LINES) this.#close();
+      if (this.#isPast(place)) this.#close();
       else if (this.#continues(shown)) return;
     }
     const found = this.#finder.find(shown);
@@ -171,7 +171,7 @@ export class KernelLogReader {
     this.#pasted.passTo(line);
     const place = this.#forms.placeOf(line);
     this.#faults.passTo(place);
-    if (this.#open !== null && place - this.#open.place > REACH_LINES) this.#close();
+    if (this.#isPast(place)) this.#close();
   }
 
   /** The first line of the records that may still continue; Infinity without any. */
@@ -188,6 +188,12 @@ export class KernelLogReader {
     this.#faults.end();
     this.#endWarning();
     this.#close();
+  }
+
+  /** Whether the open record began too far above a place to continue. */
+  #isPast(place: number): boolean {
+    const open = this.#open;
+    return open !== null && place - open.place > (open.row.reachLines ?? REACH_LINES);
   }
 
   #continues(text: string): boolean {

@@ -8,6 +8,7 @@ import { countBefore } from "@dmalab/runtime/basics";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { causeText, stepsOf } from "../kernel_log/entry_steps.ts";
+import { FollowedEntries } from "../kernel_log/followed_entry.ts";
 import { MESSAGE_KINDS } from "../kernel_log/messages/kinds.ts";
 import { causeOf, wordsOf } from "../kernel_log/messages/message.ts";
 import { isFault, refusedAccess } from "../kernel_log/refused_access.ts";
@@ -193,6 +194,7 @@ function classifyBoot(
       ? null
       : explaining([...accesses.values()], ledger, verdicts, boot?.offsetSeconds ?? null));
   const paired = new Set(pairs.map(({ entry }) => entry));
+  const followed = new FollowedEntries(entries);
   const windows = new LogWindows(offset, pairs, ledger.edges);
   const classify = (entry: KernelLogEntry): TraceFinding[] => {
     if (isFault(entry)) {
@@ -201,7 +203,10 @@ function classifyBoot(
         faultFinding(entry, accesses.get(entry) ?? null, offset, window, { ledger, verdicts }),
       ];
     }
-    return paired.has(entry) ? [] : otherFinding(entry, ledger);
+    if (paired.has(entry)) return [];
+    return entry.kind === "map_failed"
+      ? failedMap(entry, followed, ledger)
+      : otherFinding(entry, ledger);
   };
   return {
     findings: [...entries.flatMap(classify), ...lostFault(entries)],
@@ -616,6 +621,30 @@ function lostFault(entries: readonly KernelLogEntry[]): TraceFinding[] {
 /** Changes a sentence so that it can be a part of another sentence. */
 function sentenceOf(text: string): string {
   return /^(?:[A-Z][a-z]|A )/.test(text) ? `${text[0]!.toLowerCase()}${text.slice(1)}` : text;
+}
+
+/**
+ * The finding of a driver's own line about a failed map. It has none if an earlier line with a
+ * finding has the reason, or if a trace shows the map itself.
+ */
+function failedMap(
+  entry: KernelLogEntry,
+  followed: FollowedEntries,
+  ledger: MappingTracker,
+): TraceFinding[] {
+  const { facts, line, row, seconds, stamp } = entry;
+  const isTraced = ledger.edges.firstSeconds !== null;
+  if (row === null || isTraced || followed.of(entry) !== null) return [];
+  return [findingOf({
+    kind: "map_failed",
+    certainty: "proved",
+    logLine: line,
+    device: typeof facts.device === "string" ? facts.device : null,
+    seconds,
+    stamp,
+    rule: MESSAGE_KINDS[entry.kind].rule,
+    text: `${sentenceOf(wordsOf(row.means, facts))}; no line of the log has the reason`,
+  })];
 }
 
 /**

@@ -4,6 +4,7 @@
  * The log is read first, because it determines for which pages of the trace a history is kept.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
+import type { UnreadLine } from "../kernel_log/kernel_log_reader.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { markIn } from "../kernel_log/collector_mark.ts";
 import { LateLogReader } from "../kernel_log/late_log_reader.ts";
@@ -63,6 +64,8 @@ export class LogPass {
   states = 0;
   /** Messages that belong to a known area and indicate an error, but match no row of the table. */
   readonly unreadMessages = new UnreadMessages();
+  /** The first message of a known area that matches no row, whether it indicates an error or not. */
+  firstUnread: UnreadLine | null = null;
   readonly boots = new LogBoots();
   /** The times of the collector's marks in the log, by their numbers. */
   readonly marks = new Map<string, LogTime & { readonly boot: LoggedBoot }>();
@@ -78,6 +81,7 @@ export class LogPass {
     unreadable: (fault) => this.unreadable.push(fault),
     state: () => this.states++,
     unread: (line) => {
+      this.firstUnread ??= line;
       if (line.isWrong) this.unreadMessages.push(line);
     },
     message: (message) => this.#message(message),

@@ -12,6 +12,8 @@ import type { Cause, MessageArea, MessageRow } from "./message.ts";
 /** Further wordings of classes: from other releases, or from a second check of the same class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
   ["sync_size", "device driver syncs DMA memory outside allocated range"],
+  // Releases before 4.5 print no blank.
+  ["map_stack", "device driver maps memory fromstack"],
   ["map_vmalloc", "device driver maps memory from vmalloc area"],
   ["cpu_touches_mapped", "cpu touching an active dma mapped cacheline"],
 ];
@@ -135,6 +137,15 @@ function checkerFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
     found.phys = `0x${(Number.parseInt(found.cacheline, 16) * CACHE_LINE_BYTES).toString(16)}`;
   }
   return found;
+}
+
+/** A stack begins at most this many lines below its warning, after the registers. */
+const STACK_LINES = 40;
+
+/** Adds the first caller of a stack that is in a driver; the further ones change nothing. */
+function firstCaller(found: LogEntryFacts, facts: LogEntryFacts): LogEntryFacts {
+  const { frame_offset: _, ...caller } = found;
+  return facts.caller === undefined ? { ...facts, ...caller } : facts;
 }
 
 function classDoc(name: CheckerClass): string {
@@ -265,13 +276,23 @@ export const CHECKER: MessageArea = {
     {
       kind: "mapping_warning",
       forms: [
-        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}+0x",
-        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}",
+        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_sgtable|dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}+0x",
+        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_sgtable|dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}",
       ],
+      more: [
+        { form: "{caller=function}+{frame_offset} drivers/{caller_file=name}", add: firstCaller },
+        { form: "{caller=function}+{frame_offset} [{caller_module=word_text}]", add: firstCaller },
+      ],
+      reachLines: STACK_LINES,
       role: "report",
       finding: "mapping_warning",
-      means: ({ function: name }) =>
-        `The kernel warned in ${name}(): the call was wrong. The stack below names the driver`,
+      means: ({ caller, caller_file, caller_module, function: name }) =>
+        `The kernel warned in ${name}(): the call was wrong. ` +
+        (caller === undefined
+          ? "The stack below names the driver"
+          : `The first driver in the stack is ${
+            caller_module ?? `drivers/${caller_file}`
+          }, in ${caller}()`),
       causes: [
         {
           id: "interrupts_off",

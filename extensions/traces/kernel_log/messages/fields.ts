@@ -122,6 +122,7 @@ export const FIELDS = {
   fault_code: count("13"),
   flags: code("0x80700"),
   fault_status: code("0x402"),
+  frame_offset: { ...word("0x4a/0x90"), pattern: "0x[0-9a-f]+/0x[0-9a-f]+" },
   frame: address("0xfffff"),
   fsr: code("0x402"),
   fsynr: code("0x11"),

@@ -69,6 +69,29 @@ export const IOMMU_CORE: MessageArea = {
         "How devices are translated: the type of domain, the policy of invalidation, the group",
     },
     {
+      kind: "iommu_setup",
+      forms: [
+        "{driver} {device}: Using {bits=width}-bit DMA addresses",
+        "Using {bits=width}-bit DMA addresses",
+      ],
+      role: "report",
+      means: ({ bits, device }) =>
+        `The IOVAs of ${
+          device ?? "a device"
+        } below 4 GiB are used up, or none of the wanted length is free: from this line on ` +
+        `it gets DMA addresses of up to ${bits} bits. It is no error, and no map failed`,
+      causes: [{
+        id: "low_addresses_used_up",
+        certainty: "possible",
+        text:
+          "many live mappings, large ones, or mappings that are never unmapped. Faults and wrong data that begin after this line point to a device, or to a mask, that does not carry so many bits",
+        next: [
+          "look at how many mappings of the device are live, and whether they only grow: `dmalab trace check` with the dma and iommu events",
+          "if faults begin after this line, look at their addresses: the device may drop the bits above 32 (a smaller mask, dma_set_mask_and_coherent)",
+        ],
+      }],
+    },
+    {
       kind: "map_failed",
       forms: [
         "{driver~NVRM}: {?GPU ?}{device=pci_function}: Failed to {~create a DMA mapping|DMA map}",

@@ -23,6 +23,8 @@ export const MESSAGE_KINDS = {
   swiotlb_full: { title: "Bounce buffers", rule: "trace.T.52" },
   dma_overflow: { title: "Address out of the device's reach", rule: "trace.T.52" },
   dma_debug: { title: "DMA API checker", rule: "trace.T.53" },
+  driver_dma_error: { title: "Error of a driver's DMA engine", rule: "trace.T.59" },
+  gpu_fault: { title: "Fault of a GPU's own MMU", rule: "trace.T.59" },
   mapping_warning: { title: "Warning of a mapping call", rule: "trace.T.78" },
   dma_debug_off: { title: "DMA API checker", rule: "trace.T.53" },
   contiguous_full: { title: "Contiguous memory", rule: "trace.T.75" },

@@ -229,6 +229,7 @@ export const MEMORY: MessageArea = {
         wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
       }),
       role: "report",
+      finding: "contiguous_full",
       means: (facts) =>
         `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
           bytesText(numberOf(facts, "wanted_bytes"))

@@ -66,6 +66,8 @@ export interface MessageRow {
    */
   readonly derive?: (facts: LogEntryFacts, line: string) => LogEntryFacts | null;
   readonly more?: readonly ContinuationRow[];
+  /** How many lines after the first one may continue it, if not the usual number. */
+  readonly reachLines?: number;
   readonly role: Role;
   /** The meaning of the line: no more than the line proves. */
   readonly means: MessageText;

@@ -7,6 +7,7 @@
 import type { LogEntryFacts } from "../log_facts.ts";
 import { AMD } from "./amd.ts";
 import { CHECKER } from "./checker.ts";
+import { DRIVERS } from "./drivers.ts";
 import { formOf, type MessageForm, readForm } from "./form.ts";
 import { IOMMU_CORE } from "./iommu_core.ts";
 import { MEMORY } from "./memory.ts";
@@ -41,6 +42,7 @@ export const MESSAGE_AREAS: readonly MessageArea[] = [
   BLOCK_LAYER,
   PCIE,
   IOMMU_CORE,
+  DRIVERS,
 ];
 
 /** A message found in a line. */
@@ -313,6 +315,9 @@ const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 const CODE_WARNING =
   /(?:WARNING|BUG)\b.*? ((?:kernel\/dma|drivers\/iommu)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
 
+/** A driver's line about DMA, by its words: `DMA`, `dma_tx`; not the transfer mode `UDMA` of a disk. */
+const DRIVER_DMA = /: .*(?:\bR?DMA\b|\bdma(?:_\w+)?\b)/;
+
 /** The area of a line that no row of the table matches. */
 export interface UnreadArea {
   readonly area: MessageArea;
@@ -335,7 +340,11 @@ export function areaOf(line: string): UnreadArea | null {
     };
   }
   const found = ANY_AREA.exec(line)?.[1];
-  if (found === undefined) return null;
+  if (found === undefined) {
+    return DRIVER_DMA.test(line) && WRONG.test(messageText(line))
+      ? { area: DRIVERS, isWrong: true, isWarning: false }
+      : null;
+  }
   const area = AREA_OF.get(found);
   return area === undefined
     ? null

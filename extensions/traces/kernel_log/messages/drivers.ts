@@ -1,0 +1,90 @@
+/**
+ * Messages of drivers about the DMA engine or the MMU of their own device. They are no messages of
+ * the DMA API or of an IOMMU, and say nothing about a mapping.
+ */
+import type { LogEntryFacts } from "../log_facts.ts";
+import { type MessageArea, named } from "./message.ts";
+
+const OWN_MMU_NEXT = [
+  "look for the fault in the driver of the GPU and in the program that it names: a buffer that was freed or never bound in the GPU's address space. A fault of the platform's IOMMU has a line of its own (DMAR, AMD-Vi, arm-smmu)",
+];
+/** Texts of drivers that have a word of their own, so that few other lines are compared with them. */
+const ENGINE_TEXTS = [
+  "DMA bus error: HRESP not OK",
+  "DMA engine initialization failed",
+  "Failed to reset the dma",
+  "DMA transfer {~error|failed|timed out|timeout}",
+] as const;
+const ENGINE_WORDS =
+  /DMA bus error|DMA engine initialization failed|Failed to reset the dma|DMA transfer [a-z]+(?: out)?|ADMA err(?:or)?/i;
+const BUS_WORDS = /bus|HRESP|abort/i;
+const isOfBus = ({ what }: LogEntryFacts) => BUS_WORDS.test(String(what));
+
+export const DRIVERS: MessageArea = {
+  name: "a driver's DMA engine",
+  page: "rules/traces.md T.59",
+  words: ["ADMA", "DMA engine", "dmaengine"],
+  rows: [
+    {
+      kind: "driver_dma_error",
+      forms: [
+        ...ENGINE_TEXTS.map((text) =>
+          `{driver} {device}{? {interface_name}?}: {?{function}: ?}${text}{?: {details}?}`
+        ),
+        "{device}: {?sdhci: ?}ADMA {~error|Err}{?: {details}?}",
+      ],
+      derive: (facts, line) => ({ ...facts, what: ENGINE_WORDS.exec(line)?.[0] ?? null }),
+      role: "report",
+      finding: "hardware_error",
+      means: (facts) =>
+        `The driver of ${
+          named(facts, "device")
+        } reports an error of its device's own DMA engine (${facts.what}). It is no message of the DMA API or of an IOMMU`,
+      causes: [
+        {
+          id: "bus",
+          when: isOfBus,
+          certainty: "possible",
+          text:
+            "an access of the engine was refused on its bus: an address that no memory has or that is protected (a descriptor or a buffer that was given as another address, cut, or freed), a clock or power domain that is off, or a hypervisor or firewall that refuses it",
+          next: [
+            "compare the addresses in the engine's descriptors with the DMA addresses of the maps (`dmalab trace check` with the dma events), and with the memory that the device may reach (dma-ranges, reserved-memory)",
+          ],
+        },
+        {
+          id: "engine",
+          certainty: "possible",
+          text:
+            "the engine did not start, stopped or ran out of time: a clock, reset or power domain that is off, a descriptor that it cannot read, or an access that was refused",
+          next: [
+            "look at the clocks, resets and the PHY of the device, and for a fault of an IOMMU in the same seconds; then compare the engine's descriptors with the maps (`dmalab trace check` with the dma events)",
+          ],
+        },
+      ],
+    },
+    {
+      kind: "gpu_fault",
+      forms: [
+        "{driver} {device}: {...}[{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault ({details=paren_text})",
+        "{driver} {device}: {...}[{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault",
+        "{driver} {device}: {...}VM fault ({details=paren_text})",
+        "{driver} {device}: {~Unhandled Page fault|Unhandled page fault} in {hub=word_text} at VA {address}",
+        "{driver~NVRM}: Xid (PCI:{device=pci_function}): {xid~31}{...}",
+        "{driver~NVRM}: Xid (PCI:{bus=bridge}): {xid~31}{...}",
+        "{driver} {device}: {hub~gr|fifo|fault}: {...}fault {value} [{...}] at {address}",
+      ],
+      more: [
+        { form: "in page starting at address {address}" },
+        { form: "{...}PROTECTION_FAULT_STATUS:{fault_status}" },
+        { form: "{~Faulty UTCL2 client ID|Faulty TCP client ID}: {client_name=rest}" },
+        { form: "Process {task=word_text} pid {pid}" },
+      ],
+      role: "report",
+      means: (facts) =>
+        `A fault of the own MMU of the GPU ${
+          named(facts, "device")
+        }: an access to its own virtual address space, not to a DMA address. It is no fault of the DMA API or of an IOMMU, and no mapping of the DMA API is concerned`,
+      next: OWN_MMU_NEXT,
+    },
+  ],
+};
