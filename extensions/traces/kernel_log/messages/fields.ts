@@ -81,7 +81,7 @@ export const FIELDS = {
   access: word("write"),
   access_bits: { ...word("R W"), pattern: "[RWX ]+" },
   aer_bit: { ...count("14"), pattern: " *\\d+" },
-  aer_name: { ...text("CmpltTO"), pattern: "[A-Za-z][\\w ]*?(?= *(?:\\(First\\))? *$)" },
+  aer_name: { ...text("CmpltTO"), pattern: "[A-Za-z][\\w ]*?(?=\\s*(?:\\(First\\))?\\s*$)" },
   address: address("0xfffe8000"),
   at: address("0xffff8881042e6000"),
   attempt: count("2"),
@@ -102,6 +102,12 @@ export const FIELDS = {
   cons: code("0x1a"),
   controller: word("nvme0"),
   count: count("7"),
+  /* A severity of PCI Express that is cut within its bracket; a console may print one letter after it. */
+  cut_severity: {
+    ...text("Uncorrected (Non-Fata"),
+    pattern: "Uncorrect(?:ed|able) \\((?!(?:Non-)?Fatal\\))[A-Za-z-]*[A-Za-z]\\)?\\s*$",
+  },
+  cut_word: { ...text("o"), pattern: "(?!or\\b)\\w{0,2}\\s*$" },
   csts: code("0x3"),
   details: rest("[device address=0x00000000ffbca000]"),
   device: unitName("0000:41:00.0"),
