@@ -1,5 +1,6 @@
 /** Describes a line of a kernel's log in words. */
 import { loggedFaultLines } from "@dmalab/lang/explain";
+import { isAboutMappings, type LoggedFault } from "@dmalab/runtime/fault_log";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
 import type { KernelLogEntry } from "./entry.ts";
 import { plainName } from "./device_names.ts";
@@ -23,6 +24,27 @@ export function factText(name: string, value: Fact): string {
 /** The text for an entry that no row of the table matches. */
 function namedText({ area, page }: KernelLogEntry["facts"]): string {
   return `A line of ${area} that says something is wrong: see ${page}`;
+}
+
+/** The width of the labels of a decoded fault, after two blanks. */
+const FAULT_LABEL_COLUMNS = 10;
+
+/** What to run on the machine of a fault. */
+function faultSteps({ details, reason }: LoggedFault): readonly string[] {
+  if (details.interruptIndex !== null) {
+    return [
+      "look at the interrupts of the device, whose request was refused: /proc/interrupts, its MSI capability in `lspci -vv`, and the lines of interrupt remapping at boot. No mapping is concerned",
+    ];
+  }
+  if (!isAboutMappings(reason)) {
+    return [
+      "look at what set up the device and its IOMMU: the firmware's tables (ACPI DMAR, IVRS, IORT) and the lines of the IOMMU at boot, /sys/kernel/iommu_groups, ATS and PASID of the device in `lspci -vv`",
+    ];
+  }
+  return [
+    "record the mappings while it happens: `sh collect-trace.sh 30` as root (examples/traces/data, docs/traces.md), and give both to `dmalab trace check TRACE LOG`, which finds the mapping of the address",
+    "look for a region of the firmware at the address: reserved_regions of the device's group in /sys/kernel/iommu_groups",
+  ];
 }
 
 const RELATIONS = { follows: "follows from", belongs: "belongs to", perhaps: "perhaps from" };
@@ -60,7 +82,14 @@ function ifSame(names: readonly string[]): string {
  */
 export function entryStory(entry: KernelLogEntry, followed: FollowedEntry | null = null): string[] {
   const { facts, fault, kind, row } = entry;
-  if (fault !== null) return loggedFaultLines(fault);
+  if (fault !== null) {
+    return [
+      ...loggedFaultLines(fault),
+      ...faultSteps(fault).flatMap((step, index) =>
+        labelledLines(index === 0 ? "next" : "", step, FAULT_LABEL_COLUMNS, PICTURE_COLUMNS)
+      ),
+    ];
+  }
   const { rule, title } = MESSAGE_KINDS[kind];
   const rows = Object.entries(facts).flatMap(([name, value]) =>
     value === null || Array.isArray(value) && value.length === 0

@@ -17,11 +17,14 @@ export interface BounceEvent {
    */
   readonly address: number | null;
   readonly sizeBytes: number;
+  /** Whether the bounce was forced, although the device may reach the data. */
+  readonly isForced: boolean;
 }
 
 const HEAD = new TextEncoder().encode("dev_name: ");
 const ADDRESS = payloadKey("dev_addr");
 const MASK = payloadKey("dma_mask");
+const FORCED = new TextEncoder().encode(" FORCE");
 const SIZE = payloadKey("size");
 
 /** The device that a line names. */
@@ -40,5 +43,6 @@ export function readBounce(fields: PayloadFields): BounceEvent | null {
     maskBits: mask === null ? null : mask === ERROR_ADDRESS ? 64 : Math.ceil(Math.log2(mask + 1)),
     address: address === ERROR_ADDRESS ? null : address,
     sizeBytes,
+    isForced: fields.indexOf(FORCED) >= 0,
   };
 }

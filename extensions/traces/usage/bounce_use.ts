@@ -13,6 +13,8 @@ interface BounceUse {
   bytes: number;
   /** How often the device could not reach the data at all. */
   outOfReach: number;
+  /** How often the bounce was forced, although the device may reach the data. */
+  forced: number;
   readonly maskBits: number | null;
   readonly firstLine: number;
   lastLine: number;
@@ -24,11 +26,12 @@ export class BounceUses {
   take(fields: PayloadFields, line: number): void {
     const bounce = readBounce(fields);
     if (bounce === null) return;
-    const { address, device, maskBits, sizeBytes } = bounce;
+    const { address, device, isForced, maskBits, sizeBytes } = bounce;
     const use = this.devices.getOrInsertComputed(device, () => ({
       count: 0,
       bytes: 0,
       outOfReach: 0,
+      forced: 0,
       maskBits,
       firstLine: line,
       lastLine: line,
@@ -37,6 +40,7 @@ export class BounceUses {
     use.bytes += sizeBytes;
     use.lastLine = line;
     if (address === null) use.outOfReach++;
+    if (isForced) use.forced++;
   }
 
   json() {
@@ -45,6 +49,7 @@ export class BounceUses {
         count: use.count,
         bytes: use.bytes,
         out_of_reach: use.outOfReach,
+        forced: use.forced,
         mask_bits: use.maskBits,
         lines: [use.firstLine, use.lastLine],
       }]),
@@ -52,14 +57,19 @@ export class BounceUses {
   }
 
   lines(): string[] {
-    return [...this.devices].map(([name, { bytes, count, maskBits, outOfReach }]) => {
+    return [...this.devices].map(([name, { bytes, count, forced, maskBits, outOfReach }]) => {
       const mask = maskBits === null ? "" : `, mask of ${formatCount(maskBits, "bit")}`;
       const reach = outOfReach === 0
         ? ""
         : `; ${
           outOfReach === count ? "each time" : formatCount(outOfReach, "time")
         } the data was not in reach of the device (dev_addr all ones)`;
-      return `${name}: bounced ${formatCount(count, "time")}, ${sizeText(bytes)}${mask}${reach}`;
+      const force = forced === 0
+        ? ""
+        : `; forced ${forced === count ? "each time" : formatCount(forced, "time")} (FORCE)`;
+      return `${name}: bounced ${formatCount(count, "time")}, ${
+        sizeText(bytes)
+      }${mask}${reach}${force}`;
     });
   }
 }

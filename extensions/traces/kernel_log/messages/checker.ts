@@ -353,6 +353,21 @@ export const CHECKER: MessageArea = {
       means: "A setting or a counter of the checker, or the heading of the stack of the map",
     },
     {
+      kind: "dma_debug_dump",
+      forms: [
+        "{driver} {device} {mapped_as~single|page|scatter-gather|coherent|resource|phys|noncoherent} idx {count} P={phys} {...}D={address} L={size} {...}{check~dma map error not checked|dma map error checked|dma map error check not applicable}",
+      ],
+      role: "report",
+      means: ({ check, device, mapped_as, size }) =>
+        `A line of the checker's dump (debugfs, dma-api/dump): a live ${mapped_as} mapping of ${device}, of ${size} bytes. It is no error` +
+        (check === "dma map error not checked"
+          ? "; the driver has not called dma_mapping_error() for it so far"
+          : ""),
+      next: [
+        "no command reads a dump. Compare two dumps of the same machine: a number of lines of one device that only grows is a leak; `dmalab trace check` finds it in a trace of the dma events",
+      ],
+    },
+    {
       kind: "dma_debug_off",
       forms: ["DMA-API: {count} debug entries requested but only {max} allocated"],
       role: "report",

@@ -25,6 +25,7 @@ export const MESSAGE_KINDS = {
   dma_debug: { title: "DMA API checker", rule: "trace.T.53" },
   driver_dma_error: { title: "Error of a driver's DMA engine", rule: "trace.T.59" },
   gpu_fault: { title: "Fault of a GPU's own MMU", rule: "trace.T.59" },
+  dma_debug_dump: { title: "DMA API checker: live mapping", rule: "trace.T.53" },
   mapping_warning: { title: "Warning of a mapping call", rule: "trace.T.78" },
   dma_debug_off: { title: "DMA API checker", rule: "trace.T.53" },
   contiguous_full: { title: "Contiguous memory", rule: "trace.T.75" },

@@ -288,6 +288,40 @@ const FAULTS: readonly FaultRow[] = [
   },
 ];
 
+/** The step for an interrupt that Xen refused. */
+const XEN_INTERRUPT_NEXT =
+  "look at who set up the interrupt: Xen (`xl debug-keys i` lists the interrupts), the firmware, or a device that kept the message of an earlier system; `iommu=no-intremap` only as a diagnosis";
+
+/** Xen's lines about interrupts that an IOMMU refused: no mapping is concerned. */
+const XEN_INTERRUPTS: readonly MessageRow[] = [
+  {
+    kind: "iommu_error",
+    // `I` beside the flags: the event's I bit, an interrupt request.
+    forms: [
+      "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {device=pci_function}{...} addr {address} flags {flags}{...} I",
+    ],
+    always: { format: "xen_amd", error: "interrupt_refused" },
+    role: "report",
+    finding: "iommu_error",
+    means: ({ device }) =>
+      `An interrupt message of ${device} was refused (flag I): the address is in the range of interrupts, and no mapping is concerned`,
+    next: [XEN_INTERRUPT_NEXT],
+  },
+  {
+    kind: "iommu_error",
+    forms: ["[VT-D]INTR-REMAP: Request device [{device=xen_device}] fault index {count}"],
+    always: { format: "xen_vtd", error: "interrupt_refused" },
+    more: [{ form: "[VT-D]INTR-REMAP: reason {code} - {fault_text=rest}" }],
+    role: "report",
+    finding: "iommu_error",
+    means: ({ code, device }) =>
+      `An interrupt of ${device} was refused by interrupt remapping${
+        code === 0x25 ? ": it has the compatibility format, which is blocked (reason 25h)" : ""
+      }. No mapping is concerned`,
+    next: [XEN_INTERRUPT_NEXT],
+  },
+];
+
 const invalidation = (format: string, forms: readonly string[]): MessageRow => ({
   kind: "invalidation_error",
   forms,
@@ -484,5 +518,5 @@ export const OTHER_IOMMUS: MessageArea = {
     "riscv,iommu",
     "fsl-pamu",
   ],
-  rows: [...FAULTS.map(faultRow), ...ERRORS],
+  rows: [...XEN_INTERRUPTS, ...FAULTS.map(faultRow), ...ERRORS],
 };

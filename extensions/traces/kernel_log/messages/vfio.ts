@@ -10,6 +10,9 @@ const ERRNOS = { ENOMEM: -12, EFAULT: -14, EBUSY: -16, EEXIST: -17, EINVAL: -22,
 const isErrno = (name: keyof typeof ERRNOS, words: RegExp) => (facts: LogEntryFacts) =>
   numberOf(facts, "errno") === ERRNOS[name] || words.test(String(facts.errno_text));
 
+const ERRNO_NEXT =
+  "read the kernel's log of the same second, and look the errno up in the documentation of the call (VFIO_IOMMU_MAP_DMA, IOMMU_IOAS_MAP)";
+
 export const VFIO: MessageArea = {
   name: "VFIO",
   page: "rules/traces.md T.76",
@@ -32,12 +35,41 @@ export const VFIO: MessageArea = {
     {
       kind: "vfio_error",
       forms: [
+        "IOMMU_IOAS_MAP failed: {errno_text=rest}",
+        "IOMMU_IOAS_MAP{~:|} {errno}",
+      ],
+      // QEMU's own line about the same call.
+      more: [{ form: "vfio{~|_container}_dma_map({...}) = {errno} ({errno_text=paren_text})" }],
+      role: "report",
+      finding: "map_failed",
+      means: "A program's map for a device failed, by the interface of iommufd",
+      causes: [
+        {
+          id: "not_pinnable",
+          when: isErrno("EFAULT", /Bad address/),
+          certainty: "likely",
+          text:
+            "EFAULT: iommufd pins the pages of a map, and these cannot be pinned: memory of a BAR (VM_PFNMAP), which it refuses always, whether its decoding is on or not; or an address that is no memory of the process",
+          next: [
+            "look at the region of the address in the program's memory map (/proc/PID/maps): a BAR of an assigned device needs iommufd's map of a dma-buf (Linux 6.19, with a program that uses it), or the VFIO type1 container in place of iommufd; without peer-to-peer DMA the program may leave the BAR out",
+          ],
+        },
+        { id: "other", certainty: "unknown", text: "the errno is the reason", next: [ERRNO_NEXT] },
+      ],
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "VfioDmaMap(IommuDmaMap(Error({error_number=count})))",
         "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
         "vfio_container_dma_map({...}) = {errno} ({errno_text=paren_text})",
         "VFIO_MAP_DMA failed: {errno_text=rest}",
         "VFIO_MAP_DMA{~:|} {errno}",
         "VFIO_MAP_DMA failed: {errno}",
       ],
+      // A program in Rust prints the number without its sign.
+      derive: ({ error_number, ...facts }) =>
+        typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
       role: "report",
       finding: "map_failed",
       means: "A program's map for a device failed",
@@ -86,7 +118,7 @@ export const VFIO: MessageArea = {
           text: "EEXIST: the range overlaps one that the container has",
           next: ["unmap the old range first, with exactly its address and size"],
         },
-        { id: "other", certainty: "unknown", text: "the errno is the reason" },
+        { id: "other", certainty: "unknown", text: "the errno is the reason", next: [ERRNO_NEXT] },
       ],
     },
     {
@@ -98,9 +130,10 @@ export const VFIO: MessageArea = {
       role: "report",
       finding: "iommu_error",
       means:
-        "The firmware keeps a region of this device mapped one to one (RMRR): it cannot be given to a guest",
+        "The firmware keeps a region of this device mapped one to one (Intel: RMRR, AMD: IVMD, Arm: RMR): it cannot be given to a guest",
       next: [
-        "look in the firmware's setup for what uses the device (management, USB legacy): switch it off",
+        "read which region it is: /sys/kernel/iommu_groups/GROUP/reserved_regions, type direct",
+        "look in the firmware's setup for what uses the device and switch it off: management, USB legacy, `Pre-boot DMA Protection`; or look for a newer firmware",
       ],
     },
     {
