@@ -31,6 +31,6 @@ export const LSP = command({
     const exitCode = problem === null ? HELD : refuse(problem, screen);
     // The pending read of the standard input would keep the process until the client closes it.
     await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
-    host.exit(exitCode);
+    return host.exit(exitCode);
   },
 });
