@@ -215,3 +215,35 @@ Deno.test("calls fold: a closed one hides what is inside, and every event is in 
     }
   }
 });
+
+Deno.test("entries in no segment of their request are in its picture, in red, with a fact", () => {
+  const run = recordingOf(`machine {
+    kernel = "7.2.6"
+    region area { at = 0x5000_0000, size = 2MiB }
+    pci { root_port rp0 { nvme ssd { sgl = true, mdts = 128KiB } } }
+  }
+  let parts = []
+  for n in 0..34 { parts = parts + [{ phys: area.at + n * 8KiB, size: 512B }] }
+  ssd.read(lba: 0, into: buffer(segments: parts))`);
+  const index = new RunIndex(run);
+  const [subject] = pictureSubjects(index, run.last);
+  const view = pictureView(index, run.last, subject!, new Set())!;
+  assertEquals(view.outside.map(({ dma }) => dma), [
+    0x5000_1000,
+    0x5000_2000,
+    0x5000_3000,
+    0x5000_4000,
+  ]);
+  const red = pictureDrawing(view, run.last.seq, 800).shapes
+    .filter(({ look, tag }) => tag === "text" && look === "bad").map(({ text }) => text);
+  assertEquals(red, [
+    "0    0x5000_1000, in no segment",
+    ...[1, 2, 3].map((n) => `${n}    0x5000_${n + 1}000, in no segment`),
+  ]);
+  assertEquals(view.facts.map(({ isWrong, text }) => [isWrong, text]), [
+    [true, "4 entries in no segment of the request, from 0x5000_1000 on"],
+  ]);
+  const sound = new RunIndex(READ);
+  const [own] = pictureSubjects(sound, READ.last);
+  assertEquals(pictureView(sound, READ.last, own!, new Set())!.outside, []);
+});

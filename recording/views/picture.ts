@@ -64,6 +64,8 @@ export interface PictureView {
   readonly left: { readonly pages: number; readonly before: number } | null;
   /** Entries that point to lists of entries. */
   readonly lists: readonly RequestEntry[];
+  /** Entries whose address is in no segment of the request: the first `MAX_OUTSIDE`. */
+  readonly outside: readonly RequestEntry[];
   /** The command, its format and its status, as words. */
   readonly about: string;
   /** For a single mapping: its cause, and a missing unmap. */
@@ -77,6 +79,8 @@ const PAGE_BYTES = 4096;
  */
 const MAX_PAGES = 48;
 const LAST_PAGES = 8;
+/** Maximum number of drawn entries that point outside of the request's segments. */
+const MAX_OUTSIDE = 16;
 /** Maximum number of shown mappings without a request: the last ones. */
 const MAX_MAPPINGS = 32;
 
@@ -169,6 +173,7 @@ function requestPictureView(
   );
   const pages = cut.pages.map((page) => pageAt(view, segments, path, page, by));
   const { device, format, status } = view;
+  const outside = entriesOutside(view, segments);
   const route = path === "bus" ? routeOf(index, events) : null;
   return {
     subject: { kind: "request", request },
@@ -181,10 +186,43 @@ function requestPictureView(
     pages,
     left: cut.left,
     lists: view.entries.filter(({ leadsTo }) => leadsTo === "list"),
+    outside: outside.slice(0, MAX_OUTSIDE),
     about: [device, format, by >= (view.phases.at(-1)?.seq ?? 0) ? status : null]
       .filter((each) => each !== null).join(", "),
-    facts: [],
+    facts: outsideFacts(outside, by),
   };
+}
+
+/**
+ * The entries of a command that point to memory outside of the request: the device moves data there
+ * nevertheless.
+ */
+function entriesOutside(
+  { entries, mappings }: RequestView,
+  segments: readonly MappedSegment[],
+): readonly RequestEntry[] {
+  const extents = [
+    ...segments.map(({ dma, sizeBytes }) => ({ dma, sizeBytes })),
+    ...mappings.map(({ dma, size_bytes: sizeBytes }) => ({ dma, sizeBytes })),
+  ];
+  return entries.filter((entry) =>
+    entry.leadsTo === "data" &&
+    !extents.some(({ dma, sizeBytes }) => entry.dma >= dma && entry.dma < dma + sizeBytes)
+  );
+}
+
+function outsideFacts(outside: readonly RequestEntry[], by: number): readonly PictureFact[] {
+  const written = outside.filter(({ seq }) => seq !== null && seq <= by);
+  const [first] = written;
+  if (first === undefined) return [];
+  return [{
+    name: "wrong",
+    text: `${formatCount(written.length, "entry", "entries")} in no segment of the request, from ${
+      formatAddress(first.dma)
+    } on`,
+    seq: first.seq,
+    isWrong: true,
+  }];
 }
 
 /** The state of a request's page at an event. */
@@ -331,6 +369,7 @@ function mappingsPictureView(
     pages,
     left: null,
     lists: [],
+    outside: [],
     about: `${live} mapped, ${formatCount(pages.length - live, "mapping")} gone${
       count > rows.length ? `; the last of ${groupThousands(count)}` : ""
     }`,

@@ -130,19 +130,22 @@ function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {
 
 interface DrawnEntry {
   readonly text: string;
-  /** The page that the entry points to; null for a list. */
+  /** The page that the entry points to; null for a list, and for memory outside of the request. */
   readonly page: number | null;
+  /** Whether the entry points to memory that is in no segment of the request. */
+  readonly isOutside: boolean;
   /** The list that contains the entry; null for an entry of the command itself. */
   readonly list: number | null;
   readonly seq: number | null;
   readonly fetched: number | null;
 }
 
-function entriesOf({ lists, pages }: PictureView): readonly DrawnEntry[] {
+function entriesOf({ lists, outside, pages }: PictureView): readonly DrawnEntry[] {
   const own = pages.flatMap(({ entry }, page): DrawnEntry[] =>
     entry === null ? [] : [{
       text: `${entry.label.padEnd(4)} ${formatAddress(entry.dma)}`,
       page,
+      isOutside: false,
       list: entry.page,
       seq: entry.seq,
       fetched: entry.fetched,
@@ -151,12 +154,22 @@ function entriesOf({ lists, pages }: PictureView): readonly DrawnEntry[] {
   const leading = lists.map(({ dma, fetched, label, page, seq }): DrawnEntry => ({
     text: `${label.padEnd(4)} list ${formatAddress(dma)}`,
     page: null,
+    isOutside: false,
     list: page,
     seq,
     fetched,
   }));
-  const of = (list: number | null) => [...own, ...leading].filter((each) => each.list === list);
-  const numbers = [...new Set([...own, ...leading].map(({ list }) => list))]
+  const wrong = outside.map(({ dma, fetched, label, page, seq }): DrawnEntry => ({
+    text: `${label.padEnd(4)} ${formatAddress(dma)}, in no segment`,
+    page: null,
+    isOutside: true,
+    list: page,
+    seq,
+    fetched,
+  }));
+  const all = [...own, ...wrong, ...leading];
+  const of = (list: number | null) => all.filter((each) => each.list === list);
+  const numbers = [...new Set(all.map(({ list }) => list))]
     .sort((one, other) => (one ?? -1) - (other ?? -1));
   return numbers.flatMap(of);
 }
@@ -275,7 +288,7 @@ function pageShapes(
 }
 
 function entryShapes(
-  { fetched, page, seq: written, text }: DrawnEntry,
+  { fetched, isOutside, page, seq: written, text }: DrawnEntry,
   { tops, width, x }: Column,
   number: number,
   seq: number,
@@ -291,7 +304,7 @@ function entryShapes(
     : `${text.trim()}: not written yet`;
   const box: Shape = {
     tag: "rect",
-    look: !isWritten ? "none" : isRead ? "read" : "plain",
+    look: !isWritten ? "none" : isOutside ? "leaked" : isRead ? "read" : "plain",
     at: { x: x + 0.5, y: tops[number]! + 0.5, width: width - 1, height: high - 1 },
     tip,
     ...written === null ? {} : { seq: written },
@@ -299,7 +312,7 @@ function entryShapes(
   };
   const words = isWritten ? text : text.slice(0, 4);
   const y = tops[number]! + high / 2 + 0.5;
-  return [box, textAt(x + 8, y, isWritten ? "" : "dim", words, part)];
+  return [box, textAt(x + 8, y, !isWritten ? "dim" : isOutside ? "bad" : "", words, part)];
 }
 
 function leftShapes({ left }: PictureView, { tops, x }: Column): readonly Shape[] {

@@ -52,7 +52,7 @@ import {
   staticPage,
 } from "@dmalab/cli/presentation";
 import { type LineRecord, linesRunBy } from "@dmalab/cli/testing";
-import { benchText, codeOfBenches, failedBench } from "../engine/bench_verdict.ts";
+import { benchEntries, benchText, codeOfBenches, failedBench } from "../engine/bench_verdict.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
 
 /** The options of a report. */
@@ -96,6 +96,7 @@ export async function writeReport(
         printed,
         plots: plotsOf(benches),
         failedBench: failedBench(benches),
+        benches: benchEntries(benches),
       });
     writeFile(target, page);
     return { ...made, isWritten: true };

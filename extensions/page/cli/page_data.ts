@@ -1,6 +1,6 @@
 /** The data inside the page of a report. `dmalab report` writes the data, and the page reads it. */
 
-import type { SaidVerdict } from "../engine/bench_verdict.ts";
+import type { BenchEntry, SaidVerdict } from "../engine/bench_verdict.ts";
 import type { Colour } from "../page/highlight.ts";
 
 /** The placeholder in the page, which the page's data replaces. */
@@ -12,7 +12,7 @@ export function dataText(value: unknown): string {
 }
 
 /** The version of the written data: the page refuses any other. */
-export const REPORT_VERSION = 3;
+export const REPORT_VERSION = 4;
 
 /** The coloured pieces of each scenario's text, by its name. */
 export type SourceColours = Readonly<Record<string, readonly Colour[]>>;
@@ -27,6 +27,8 @@ export interface PageData {
   readonly plots: readonly string[];
   /** The first failure of a bench; null for none. */
   readonly failedBench: SaidVerdict | null;
+  /** The benches that ran, in the order of the file. */
+  readonly benches: readonly BenchEntry[];
   /**
    * Recorded runs in the format of `serialise` of recording/views, packed; the failed runs come
    * first.

@@ -1,5 +1,5 @@
 /** The verdict on failed benches, for a page. */
-import { benchLines } from "@dmalab/cli/presentation";
+import { benchLines, hasFailed } from "@dmalab/cli/presentation";
 import { codeOfFailure, type ExitCode, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { painter } from "@dmalab/lang/text";
 import type { BenchReport } from "@dmalab/lang/run";
@@ -35,6 +35,20 @@ export function failedBench(reports: readonly BenchReport[]): SaidVerdict | null
     };
   }
   return null;
+}
+
+/** A bench in the page's list of runs. */
+export interface BenchEntry {
+  readonly name: string;
+  readonly state: "failed" | "passed";
+}
+
+/** The benches as entries of the page's list. */
+export function benchEntries(reports: readonly BenchReport[]): readonly BenchEntry[] {
+  return reports.map((report) => ({
+    name: report.name,
+    state: hasFailed(report) ? "failed" : "passed",
+  }));
 }
 
 /** The output of `dmalab bench` for a report. */

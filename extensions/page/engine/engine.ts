@@ -28,7 +28,7 @@ import {
 import { FAST_CHECK, runBenches } from "@dmalab/lang/program";
 import { DEFAULT_LIMITS, limitsOf } from "@dmalab/lang/values";
 import { serialise } from "@dmalab/recording/views";
-import { benchText, codeOfBenches, failedBench } from "./bench_verdict.ts";
+import { benchEntries, benchText, codeOfBenches, failedBench } from "./bench_verdict.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
 
@@ -173,7 +173,13 @@ export class Engine {
     const benches = program === null ? [] : printBenches(program, seed, screen);
     this.answer({ id, kind: "output", text: screen.shown });
     const runs = this.#runs.map((each) => entryOf(each, report));
-    this.answer({ id, kind: "runs", runs, failedBench: failedBench(benches) });
+    this.answer({
+      id,
+      kind: "runs",
+      runs,
+      failedBench: failedBench(benches),
+      benches: benchEntries(benches),
+    });
     const exitCode = worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
       worseExitCode(said, codeOfBenches(benches)),

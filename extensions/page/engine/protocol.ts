@@ -1,7 +1,7 @@
 /** The messages between the page and the engine in its worker. */
 import type { TestOutcome } from "@dmalab/lang/run";
 import type { RunName } from "@dmalab/recording";
-import type { SaidVerdict } from "./bench_verdict.ts";
+import type { BenchEntry, SaidVerdict } from "./bench_verdict.ts";
 
 /** A scenario with the files that it uses, by their paths. */
 export interface Project {
@@ -66,6 +66,8 @@ export type EngineResponse =
     readonly runs: readonly RunEntry[];
     /** The first failure of a bench; null for none. */
     readonly failedBench: SaidVerdict | null;
+    /** The benches that ran. */
+    readonly benches: readonly BenchEntry[];
   }
   | {
     readonly id: number;

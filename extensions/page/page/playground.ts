@@ -192,6 +192,7 @@ class Playground {
     byId("state").textContent = "running …";
     this.#isListed = false;
     this.#viewer.failedBench = null;
+    this.#viewer.benches = [];
     this.#printed = "";
     this.#waiting = [];
     this.#engine.run(this.#project, run);
@@ -206,6 +207,7 @@ class Playground {
         return;
       case "runs":
         this.#viewer.failedBench = answer.failedBench;
+        this.#viewer.benches = answer.benches;
         return this.#listed(answer.runs);
       case "recorded":
         this.#run = answer.run;

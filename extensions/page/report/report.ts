@@ -29,7 +29,7 @@ async function openReport(): Promise<void> {
   byId("printed").textContent = data.printed;
   byId("printed").after(...data.plots.map(plotOf));
   byId("state").textContent = `${data.title}, by ${data.by}`;
-  report.open(data.failedBench);
+  report.open(data);
 }
 
 /** A plot from the report's data, as an element. */
@@ -79,8 +79,9 @@ class Report {
     this.#viewer.title = title;
   }
 
-  open(failedBench: PageData["failedBench"]): void {
+  open({ benches, failedBench }: Pick<PageData, "benches" | "failedBench">): void {
     this.#viewer.failedBench = failedBench;
+    this.#viewer.benches = benches;
     byId("file").addEventListener("change", () => this.#showFile());
     // The first run that failed, else the first with events.
     const failed = this.#listed.findIndex(({ state }) => state === "failed");

@@ -29,7 +29,7 @@ import {
   verdictOf,
   verdictTitle,
 } from "@dmalab/recording/views";
-import type { SaidVerdict } from "../engine/bench_verdict.ts";
+import type { BenchEntry, SaidVerdict } from "../engine/bench_verdict.ts";
 import { BytesPane } from "./bytes_pane.ts";
 import { DiffPane } from "./diff_pane.ts";
 import { button, byId, drawn, el } from "./dom.ts";
@@ -133,6 +133,8 @@ export class Viewer {
   };
   /** The verdict on a failed bench, which is shown if no run failed; null if no bench failed. */
   failedBench: SaidVerdict | null = null;
+  /** The benches of the file, which are listed after its runs. */
+  benches: readonly BenchEntry[] = [];
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
   #pointed: Selection | null = null;
@@ -235,8 +237,16 @@ export class Viewer {
 
   drawRuns(): void {
     const runs = this.runs();
-    drawRuns(runs, byId("runs"));
-    drawRuns(runs, this.#panels.get("runs")!);
+    const show = (index: number) => this.#showBench(index);
+    drawRuns(runs, { entries: this.benches, show }, byId("runs"));
+    drawRuns(runs, { entries: this.benches, show }, this.#panels.get("runs")!);
+  }
+
+  /** Shows the plot of a bench; its text, if no bench has a plot. */
+  #showBench(index: number): void {
+    this.view = "output";
+    const plots = [...this.#panels.get("output")!.querySelectorAll(".plot")];
+    (plots[Math.min(index, plots.length - 1)] ?? byId("printed")).scrollIntoView();
   }
 
   #openingOf(run: RecordedRun): Position {
@@ -287,7 +297,12 @@ export class Viewer {
     else if (failed < 0 && this.failedBench !== null) {
       return this.printVerdict(this.failedBench, [this.#toOutput, ...steps]);
     }
-    this.printVerdict(verdict, steps);
+    if (this.benches.length > 0) steps.push({ title: "Benches", act: () => this.#showBench(0) });
+    const benches = benchSentence(this.benches);
+    this.printVerdict(
+      benches === null ? verdict : { ...verdict, why: [...verdict.why, benches] },
+      steps,
+    );
   }
 
   #jumpToCause(seq: number): void {
@@ -711,10 +726,27 @@ function showKeys(): void {
   dialog.showModal();
 }
 
-/** Draws the list of runs, and marks the open one. */
-function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
-  const failed = runs.filter(({ state }) => state === "failed").length;
-  const count = formatCount(runs.length, "run");
+/** What the benches of a file came to; null without a bench. */
+function benchSentence(benches: readonly BenchEntry[]): string | null {
+  if (benches.length === 0) return null;
+  const failed = benches.filter(({ state }) => state === "failed").length;
+  const count = formatCount(benches.length, "bench", "benches");
+  return `${count}: ${failed === 0 ? "as expected" : `${failed} failed`}; plots are in Output`;
+}
+
+/** Draws the list of runs, marks the open one, and lists the benches after them. */
+function drawRuns(
+  { runs, show, shown }: FileRuns,
+  benches: { readonly entries: readonly BenchEntry[]; readonly show: (index: number) => void },
+  root: HTMLElement,
+): void {
+  const failed = [...runs, ...benches.entries].filter(({ state }) => state === "failed").length;
+  const count = [
+    formatCount(runs.length, "run"),
+    ...benches.entries.length === 0
+      ? []
+      : [formatCount(benches.entries.length, "bench", "benches")],
+  ].join(", ");
   root.replaceChildren(
     el(
       "h2",
@@ -738,6 +770,16 @@ function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
           el("span", { class: "count" }, events === null ? "" : groupThousands(events)),
         );
         return el("li", {}, own);
+      }),
+      ...benches.entries.map(({ name, state }, index) => {
+        const title = `bench ${JSON.stringify(name)}`;
+        const own = button(
+          { title: `${title}: ${state}` },
+          () => benches.show(index),
+          el("span", { class: state, role: "img", "aria-label": state }, VERDICT_SIGNS[state]),
+          el("span", { class: "cut" }, title),
+        );
+        return el("li", { class: "bench" }, own);
       }),
     ),
   );

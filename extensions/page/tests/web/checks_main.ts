@@ -3,7 +3,7 @@ import { Findings, PAGES, startBrowser } from "./bench.ts";
 import { checkKeyboard, checkViews } from "./access_checks.ts";
 import { checkFrames, checkPolicy } from "./embed_checks.ts";
 import { checkLinks, checkOutput, checkRunaways } from "./playground_checks.ts";
-import { checkLargeRun, checkReports } from "./report_checks.ts";
+import { checkBenches, checkLargeRun, checkReports } from "./report_checks.ts";
 import { checkFirefox, checkLook } from "./look_checks.ts";
 import { checkPictures } from "./picture_checks.ts";
 import type { Browser } from "playwright-core";
@@ -20,6 +20,7 @@ const CHECKS = {
   frames: checkFrames,
   policy: checkPolicy,
   large: checkLargeRun,
+  benches: checkBenches,
   reports: checkReports,
   output: checkOutput,
 } as const;

@@ -88,6 +88,28 @@ export async function checkReports(browser: Browser, found: Findings): Promise<v
   );
 }
 
+/** Checks that a bench beside a test is in the list of runs and the verdict, and that its plot has a size. */
+export async function checkBenches(browser: Browser, found: Findings): Promise<void> {
+  const file = await reportOf("examples/bench/01-strict-over-lazy.dma");
+  for (const viewport of [{ width: 1440, height: 900 }, { width: 800, height: 900 }]) {
+    const { page, wrong } = await openPage(browser, `file://${file}`, { viewport });
+    await untilShown(page);
+    const listed = await page.locator("#runs .bench").count();
+    const said = await page.textContent("#verdict") ?? "";
+    await page.click("#runs .bench button");
+    const height = await page.evaluate(
+      `document.querySelector("#panel-output .plot").getBoundingClientRect().height`,
+    ) as number;
+    found.check(
+      listed === 1 && said.includes("1 bench: as expected"),
+      `${viewport.width} px: the bench is in the list and the verdict`,
+    );
+    found.check(height > 300, `${viewport.width} px: its plot is ${height} px high, above 300`);
+    found.check(wrong.length === 0, `no error ${wrong}`);
+    await page.context().close();
+  }
+}
+
 /** Loads a scenario for recording. */
 export function programOf(path: string): Program {
   const opened = HostLoader.open(path);
