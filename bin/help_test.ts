@@ -60,7 +60,6 @@ const FIRST_WORDS: readonly (readonly [words: readonly string[], answer: string]
     'There is no command "first.dma"; write "dmalab run first.dma" to run that scenario',
   ],
   [["first.txt"], 'There is no command "first.txt"; "dmalab --help" lists them'],
-  [["help"], 'There is no command "help"; "dmalab --help" lists them'],
   [
     ["run", "lab/ring.c"],
     '"lab/ring.c" is C, not a scenario; in a .dma file `driver d = c "ring.c"` compiles it (docs/c-drivers.md)',
