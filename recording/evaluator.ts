@@ -38,6 +38,7 @@ export const EVALUATION_STEPS = 20_000_000;
 
 /** An evaluation failed; the message is the reason, as lines of text. */
 export class EvaluationError extends Error {
+  /** Its name. */
   override readonly name = "EvaluationError";
 
   /**

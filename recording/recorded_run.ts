@@ -65,6 +65,7 @@ export interface ScriptFrame extends StartedStatement {
 export interface KernelFrame {
   /** The event of the call of this function. */
   readonly seq: number;
+  /** Its name. */
   readonly name: string;
 }
 

@@ -175,6 +175,7 @@ export class ArmedInjection {
   seen = 0;
   /** Number of hits that failed. */
   fired = 0;
+  /** Its error. */
   readonly error: InjectedError;
 
   /**

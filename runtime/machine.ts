@@ -48,6 +48,7 @@ export class Machine extends Platform {
    * @internal
    */
   readonly registers = new RegisterPorts();
+  /** The IOMMU. */
   readonly iommu: Iommu;
   /** The kernel's functions that map and unmap, by their names. */
   readonly dma: DmaMapping;

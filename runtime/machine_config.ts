@@ -33,6 +33,7 @@ export interface MemoryWindow {
   readonly name: string;
   /** Its first byte. */
   readonly basePhys: PhysAddr;
+  /** Its size. */
   readonly sizeBytes: Bytes;
   /** The offset that a PCI bus adds to CPU addresses to get the device's address. Default 0. */
   readonly busOffset?: number;

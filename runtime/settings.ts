@@ -80,6 +80,7 @@ export interface Setting<T = unknown> {
   readonly key: string;
   /** Its values. */
   readonly shape: SettingType;
+  /** Its default. */
   readonly default: T;
   /** A text for the default, where the value itself is not clear. */
   readonly defaultText?: string;

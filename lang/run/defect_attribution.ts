@@ -18,6 +18,7 @@ export interface TestRunResult {
   readonly failure: Failure | null;
   /** Null when no machine could be built. */
   readonly machine: TestMachine | null;
+  /** Its leaks. */
   readonly leaks: readonly TestLeak[];
 }
 

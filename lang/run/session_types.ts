@@ -112,6 +112,7 @@ export interface ShownValue {
 
 /** A variable of a session. */
 export interface SessionVariable {
+  /** Its name. */
   readonly name: string;
   /** "an int", "a request" … */
   readonly kind: string;

@@ -30,6 +30,7 @@ export interface ExpectationCode {
 export interface TestEntry {
   /** The kind of the entry's declaration. */
   readonly kind: "test" | "property" | "bench";
+  /** Its name. */
   readonly name: string;
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;

@@ -110,6 +110,7 @@ export interface FunctionSpec {
   readonly parameters: readonly ParameterSpec[];
   /** Takes any number of further arguments of the last parameter's kind. */
   readonly variadic?: boolean;
+  /** Its result. */
   readonly result: Type;
   /** For a list or record: the kinds inside it, if they are always the same. */
   readonly of?: Contents;

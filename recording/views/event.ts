@@ -10,6 +10,7 @@ export interface EventView {
   readonly seq: number;
   /** Virtual time. */
   readonly atNs: number;
+  /** Its name. */
   readonly name: string;
   /** The CPU on which the event happened. */
   readonly cpu: number;

@@ -24,6 +24,7 @@ export const SERIALISED_VERSION = 4;
 
 /** A run, with the test runner's verdict if it is wanted. */
 export interface RunAndOutcome {
+  /** The run. */
   readonly run: RecordedRun;
   /** The runner's verdict. */
   readonly outcome?: TestOutcome | null;

@@ -13,6 +13,7 @@ export interface CellView {
   readonly kind: FieldKind;
   /** The value itself; null for none. */
   readonly value: unknown;
+  /** Its text. */
   readonly text: string;
 }
 

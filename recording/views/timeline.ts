@@ -9,6 +9,7 @@ export interface TimelineSpan {
   readonly text: string;
   /** A shorter text for little room: the distinguishing part. */
   readonly short: string;
+  /** Its meaning. */
   readonly meaning: Meaning;
   /** The event that begins the activity. */
   readonly first: number;
@@ -23,6 +24,7 @@ export interface TimelineSpan {
 export interface TimelineLane {
   /** The kind of the lane. */
   readonly kind: "cpu" | "work" | "device" | "queue" | "request" | "mapping";
+  /** Its name. */
   readonly name: string;
   /** Rows of spans, each sorted by the first event; spans of a row do not overlap. */
   readonly rows: readonly (readonly TimelineSpan[])[];

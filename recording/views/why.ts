@@ -20,6 +20,7 @@ export interface WhyView {
   readonly why: string;
   /** The rule, by page and number in `docs/rules/`. */
   readonly rule: string;
+  /** Its inputs. */
   readonly inputs: readonly CellView[];
   /** The statement that led to the decision; null for none. */
   readonly span: Span | null;

@@ -32,6 +32,7 @@ export type BlockOp =
 export interface BioVec {
   /** Its first byte. */
   readonly phys: PhysAddr;
+  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 

@@ -24,6 +24,7 @@ export const SCATTER_ENTRY_BYTES: Bytes = 32;
 export interface ScatterSegment {
   /** Its first byte. */
   readonly phys: PhysAddr;
+  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 
@@ -31,6 +32,7 @@ export interface ScatterSegment {
 export interface ScatterOutput {
   /** Its first byte. */
   readonly dma: DmaAddr;
+  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 

@@ -17,6 +17,7 @@ export interface MemoryRange {
   readonly name: string;
   /** Its first byte. */
   readonly basePhys: PhysAddr;
+  /** Its size. */
   readonly sizeBytes: Bytes;
   /** RAM, or a window of devices. */
   readonly type: "ram" | "mmio";

@@ -9,6 +9,7 @@ import { CTRL_PAGE_BYTES, PRP_BYTES, SGL_DESCRIPTOR_BYTES } from "../driver/prot
 export interface RequestSegment {
   /** Physical address of the range. */
   readonly phys: number;
+  /** Its size. */
   readonly sizeBytes: number;
   /** The event that shows the range; null if no event shows it yet. */
   readonly seq: number | null;
@@ -99,6 +100,7 @@ export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>
 export interface BouncedPart {
   /** DMA address of the copy. */
   readonly dma: number;
+  /** Its size. */
   readonly sizeBytes: number;
   /** Physical address of the copy. */
   readonly tlbPhys: number;

@@ -87,6 +87,7 @@ export function isTranslated(dev: DmaDevice): dev is TranslatedDevice {
 
 /** A device as the mapping functions know it: masks, limits, how it is connected. */
 export class DmaDevice {
+  /** Its name. */
   readonly name: string;
   /** The device's accesses see the caches of the CPU. */
   readonly coherent: boolean;

@@ -31,6 +31,7 @@ export interface MergeLimits {
 
 /** A range that the device sees, and the adjacent ranges it consists of, in order. */
 export interface MergedRange extends SeenRange {
+  /** Its parts. */
   readonly parts: readonly SeenRange[];
 }
 
