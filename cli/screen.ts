@@ -35,7 +35,7 @@ export function refuse(problem: string, screen: Screen): ExitCode {
   return WRONG;
 }
 
-/** The exit code of a process whose reader has closed the pipe: that of a program that SIGPIPE ends. */
+/** Exit code after the reader has closed the pipe: 128 + SIGPIPE, as shells report it. */
 const CLOSED_PIPE = 141;
 
 /** Moves to the beginning of a terminal's line, and clears the line. */
@@ -50,7 +50,7 @@ export class ProcessScreen implements Screen {
   readonly columns: number | null;
   #pending = "";
   readonly #showsProgress: boolean;
-  /** Whether a line of progress stands on the terminal. */
+  /** Whether the terminal shows a line of progress. */
   #isProgressShown = false;
   /** True when the disk is full, or the error stream is closed. After that, nothing more is written. */
   #closed = false;
@@ -115,7 +115,7 @@ export class ProcessScreen implements Screen {
       while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
     } catch (error) {
       const isPipe = error instanceof host.errors.BrokenPipe;
-      // Nobody reads the result (`| head`), so that the work ends at once.
+      // The reader has closed the pipe (`| head`): further work is useless.
       if (isPipe && stream === host.stdout) host.exit(CLOSED_PIPE);
       this.#closed = true;
       if (!isPipe) this.notWritten = hostReason(error);

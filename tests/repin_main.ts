@@ -1,6 +1,6 @@
 /**
  * `deno task script repin FILE…`: runs tests. If a text differs from the text in the test, the task writes the
- * new text into the test. Tests whose texts are files of their own write those. Check the changes
+ * new text into the test. Tests with expected texts in files write those files. Check the changes
  * afterwards: git shows them.
  */
 import { join } from "node:path";

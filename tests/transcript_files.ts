@@ -1,5 +1,5 @@
 /**
- * Transcripts in files of their own: what the program prints for an input, as text.
+ * Transcript files: what the program prints for an input, as text.
  *
  * `NAME.expected` has lines `$ dmalab …`, each followed by all that the command prints, and by
  * `[exit N]` unless it ends with 0. Lines of the error stream begin with `! `. The lines before the

@@ -135,7 +135,7 @@ export class FileDraft {
   readonly #path: string;
   #file: Deno.FsFile | null;
   #mayReplace: boolean;
-  /** Removes the draft when the process ends early, because nobody reads its output any more. */
+  /** Removes the draft when the process exits early, such as after the reader of its output has closed the pipe. */
   readonly #atEnd = () => this.drop();
 
   /** @throws {FileError} */
@@ -257,7 +257,7 @@ export async function withTempFolder<T>(
     () => host.makeTempDirSync({ prefix: "dmalab-" }),
   );
   const remove = () => host.removeSync(folder, { recursive: true });
-  // The process may end early: at a signal, or when nobody reads its output any more.
+  // The process may exit early: at a signal, or after the reader of its output has closed the pipe.
   globalThis.addEventListener("unload", remove);
   const listeners = Object.entries(endsBySignal ? ENDING : {}).map(([name, number]) => {
     const signal = name as keyof typeof ENDING;

@@ -64,7 +64,7 @@ export interface PictureView {
   readonly left: { readonly pages: number; readonly before: number } | null;
   /** Entries that point to lists of entries. */
   readonly lists: readonly RequestEntry[];
-  /** Entries whose address is in no segment of the request: the first `MAX_OUTSIDE`. */
+  /** Entries with an address in no segment of the request: the first `MAX_OUTSIDE`. */
   readonly outside: readonly RequestEntry[];
   /** The command, its format and its status, as words. */
   readonly about: string;

@@ -1,6 +1,6 @@
 /**
- * The table of random checks: `CHECKS` and `TEXT_CHECKS`. One library of cases (`extensions/hunt/cases/`) draws the machines,
- * requests and mappings of all of them: a seed and a case's number give one case. The short and the
+ * The table of random checks: `CHECKS` and `TEXT_CHECKS`. One library of cases
+ * (`extensions/hunt/cases/`) draws the machines, requests and mappings of all of them: a seed and a case's number give one case. The short and the
  * long tests, the scripts and the sums of `deno task snapshots` run this table, each with its own
  * budget. A case that fails prints the line that repeats it.
  *
@@ -14,7 +14,7 @@
  * - Tests of one class against a model (`*_model_test.ts`): a core member may not import an
  *   extension.
  * - Sequences for C code of a kernel tree (`extensions/kernel_tree/oracle/`): they are drawn for the
- *   functions of one file, whose state a machine does not have.
+ *   functions of one file, and a machine does not have the state of these functions.
  */
 import type { Check } from "./check.ts";
 import { DRIVERS } from "./drivers.ts";

@@ -23,7 +23,7 @@ export interface ScheduledDisk {
 }
 
 export class ScheduledDispatch implements ActivityHandler {
-  /** The disk whose requests it dispatches; null before the disk exists. */
+  /** The disk above the scheduler; null before the disk exists. */
   disk: ScheduledDisk | null = null;
 
   readonly #driver: NvmeDriver;

@@ -30,7 +30,7 @@ import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 
 /** What a boot observes. */
 export interface Observation {
-  /** The command whose probes are armed. */
+  /** The command: `run` and `capture` arm different probes. */
   readonly command: ProbingCommand;
   /** Latency of a disk's commands; null for the default. */
   readonly latencyNs: number | null;

@@ -37,7 +37,7 @@ export const PROBES_FILE = "probes";
 /** Name of the kernel's log, among the report's files. */
 export const LOG_FILE = "log";
 
-/** @param command The command whose probes are armed in the group `lab`. */
+/** @param command Selects the probes of the group `lab`. */
 export function guestPlan(
   machine: QemuMachine,
   modules: readonly ModuleFile[],

@@ -33,7 +33,7 @@ const FAULT_LABEL_COLUMNS = 10;
 function faultSteps({ details, reason }: LoggedFault): readonly string[] {
   if (details.interruptIndex !== null) {
     return [
-      "look at the interrupts of the device, whose request was refused: /proc/interrupts, its MSI capability in `lspci -vv`, and the lines of interrupt remapping at boot. No mapping is concerned",
+      "the IOMMU refused an interrupt, not a mapping: look at the device in /proc/interrupts, at its MSI capability in `lspci -vv`, and at the lines about interrupt remapping at boot",
     ];
   }
   if (!isAboutMappings(reason)) {

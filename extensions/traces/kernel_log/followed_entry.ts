@@ -50,7 +50,7 @@ const FAULTS: ReadonlySet<MessageKind> = new Set(["iommu_fault", "other_iommu_fa
 const NAME_FACTS = ["device", "controller", "disk", "source", "interface_name", "client"] as const;
 /** Facts that name a unit: an IOMMU, its maker, a partition of PowerPC. */
 const UNIT_FACTS = ["format", "iommu", "pe"] as const;
-/** A driver's name that is that of a device. */
+/** Matches a driver name that is also a device name. */
 const VIRTIO = /^virtio\d+$/;
 
 function namesIn({ facts }: KernelLogEntry): string[] {
@@ -58,7 +58,7 @@ function namesIn({ facts }: KernelLogEntry): string[] {
   return VIRTIO.test(String(facts.driver)) ? [...names, String(facts.driver)] : names;
 }
 
-/** The kinds of message from which a message can follow, by what its line says. */
+/** Kinds of messages that can cause a message, by the facts of its line. */
 export function followedKinds({ facts, kind, row }: KernelLogEntry): readonly MessageKind[] {
   const { follows = [] } = row ?? {};
   switch (kind) {
@@ -67,7 +67,7 @@ export function followedKinds({ facts, kind, row }: KernelLogEntry): readonly Me
         facts.cause === "faults" ? FAULTS.has(each) : facts.cause === "maps" && !FAULTS.has(each)
       );
     case "nvme_timeout":
-      // The command of a polled completion moved its data: only its interrupt can be lost.
+      // The command of a polled completion was completed: only its interrupt can be lost.
       return facts.action === "polled" ? ["iommu_fault"] : follows;
     case "nvme_error":
       if (facts.cause === "host") return follows;
@@ -81,9 +81,9 @@ export function followedKinds({ facts, kind, row }: KernelLogEntry): readonly Me
   }
 }
 
-/** Whether one message can be the consequence of the other, whose kind fits. */
+/** Whether a message can be the consequence of `cause`. The caller has compared the kinds. */
 function canFollow({ facts, kind }: KernelLogEntry, cause: KernelLogEntry): boolean {
-  // The command of such a timeout was completed: nothing fails after it.
+  // The command of such a timeout was completed, so it causes no later failure.
   if (cause.facts.action === "polled") return false;
   if (cause.kind === "dma_debug") return cause.facts.class === "map_vmalloc";
   if (kind === "nvme_abort_status") return cause.facts.action === "abort";

@@ -5,7 +5,7 @@
 import type { LogEntryFacts } from "./log_facts.ts";
 import type { MessageKind } from "./messages/kinds.ts";
 
-/** Kinds of message whose advice depends on whether memory is encrypted. */
+/** Kinds of messages with advice that depends on memory encryption. */
 const BOUNCED: ReadonlySet<MessageKind> = new Set(["swiotlb_full", "dma_overflow"]);
 
 /** A line that says which features encrypt the memory, and one that says only that some do. */

@@ -46,7 +46,7 @@ export class OwnedRanges<Owner> {
 
   /**
    * The newest owner that holds an address, among ranges that begin up to `pages` pages before it;
-   * null if nobody holds it.
+   * null without an owner.
    */
   holder(address: number, pages: number, holds: (owner: Owner) => boolean): Owner | null {
     const page = pageOf(address);

@@ -6,9 +6,9 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import { type MessageArea, named } from "./message.ts";
 
 const OWN_MMU_NEXT = [
-  "look for the fault in the driver of the GPU and in the program that it names: a buffer that was freed or never bound in the GPU's address space. A fault of the platform's IOMMU has a line of its own (DMAR, AMD-Vi, arm-smmu)",
+  "look for the fault in the driver of the GPU and in the program that it names: a buffer that was freed or never bound in the GPU's address space. The platform's IOMMU reports its faults in separate lines (DMAR, AMD-Vi, arm-smmu)",
 ];
-/** Texts of drivers that have a word of their own, so that few other lines are compared with them. */
+/** Messages of drivers. Each has a rare word, so that few other lines are compared with it. */
 const ENGINE_TEXTS = [
   "DMA bus error: HRESP not OK",
   "DMA engine initialization failed",

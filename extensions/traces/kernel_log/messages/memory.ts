@@ -368,7 +368,7 @@ export const MEMORY: MessageArea = {
       forms: ["{function}: [{start}, {end}) PFNs busy"],
       role: "state",
       means:
-        "Pages of this range (page frames, in hex) could not be moved out of the way: one try of an allocation of contiguous pages. The next range is tried; whether the allocation failed is in a line of its own",
+        "Pages of this range (page frames, in hex) could not be moved out of the way: one try of an allocation of contiguous pages. The next range is tried; another line says whether the allocation failed",
     },
     {
       kind: "state",

@@ -47,9 +47,9 @@ const ABORT_REQUESTED = 7;
 const ABORT_LIMIT = 0x103;
 
 /**
- * Causes of a CSTS that reads as all ones. The value of PCI_STATUS in the same line is read from
- * configuration space, and tells a function that is not on its bus from one whose memory alone does
- * not answer.
+ * Causes of a CSTS that reads as all ones. The same line has PCI_STATUS, read from configuration
+ * space. All ones there: the function is not on its bus. Any other value: only its memory does not
+ * answer.
  */
 const SILENT_REGISTERS: readonly Cause[] = [
   {
@@ -114,7 +114,7 @@ const TIMEOUT: MessageRow = {
   follows: ["iommu_fault", "other_iommu_fault", "bridge_error", "pcie_error", "nvme_down"],
   means: ({ action }) =>
     action === "polled"
-      ? "The command was completed: when its time had run out, the driver found the completion in the queue. No mapping of this command was wrong"
+      ? "The command was completed: at its timeout, the driver found the completion in the queue"
       : "The controller did not complete the command in time",
   causes: [
     {
@@ -122,10 +122,10 @@ const TIMEOUT: MessageRow = {
       when: ({ action }) => action === "polled",
       certainty: "possible",
       text:
-        "the interrupt did not come, came to no CPU or too late, or came before the completion was in memory; the queue is a polled one that nobody polled; or the completion came at that very moment",
+        "the interrupt did not come, came to no CPU or too late, or came before the completion was in memory; the queue is a polled one, and no task polled it; or the completion arrived together with the timeout",
       next: [
-        "compare two readings of the queue's line in /proc/interrupts: a count that stands during the stall is an interrupt that does not come, one that moves is an interrupt that came",
-        "look for faults with INTR-REMAP, `nobody cared` and soft lockups; the third number of `default/read/poll queues` is that of polled queues",
+        "compare the queue's count in /proc/interrupts before and after a stall: if it has not risen, the interrupt did not arrive",
+        "look for faults with INTR-REMAP, `nobody cared` and soft lockups; the third number of `default/read/poll queues` is the number of polled queues",
       ],
     },
     {
@@ -408,7 +408,7 @@ const BLOCK_CAUSES: readonly Cause[] = [
     when: isStatus("operation not supported"),
     certainty: "likely",
     text:
-      "the device or its driver does not support the operation, or a field of it (a discard, a write of zeroes, a flush): no failed map ends a request so",
+      "the device or its driver does not support the operation, or a field of it (a discard, a write of zeroes, a flush). A failed map does not give this status",
     next: [
       "look at the operation in the line, and at what the disk offers: discard_max_bytes and write_zeroes_max_bytes in /sys/block/DISK/queue",
     ],
@@ -418,7 +418,7 @@ const BLOCK_CAUSES: readonly Cause[] = [
     when: isStatus("critical medium", "critical space allocation", "critical nexus", "protection"),
     certainty: "likely",
     text:
-      "the answer of the device: its medium, its space, a reservation, or a check of the data's protection. No failed map ends a request so",
+      "the device answered with this error: its medium, its space, a reservation, or a check of the data's protection. A failed map does not give this status",
     next: [
       "read the driver's line of the same sector, and the disk's own log (smartctl -a, nvme error-log)",
     ],
@@ -428,7 +428,7 @@ const BLOCK_CAUSES: readonly Cause[] = [
     when: isStatus("timeout", "recoverable transport", "zone active resource"),
     certainty: "possible",
     text:
-      "a state of the driver, of the transport or of the device: no failed map ends a request so",
+      "a state of the driver, of the transport or of the device. A failed map does not give this status",
     next: [
       "look above it: a timeout or a reset cancels requests, and a DMA access that an IOMMU refused can be behind a timeout",
     ],
@@ -438,7 +438,7 @@ const BLOCK_CAUSES: readonly Cause[] = [
     when: isStatus("critical target"),
     certainty: "possible",
     text:
-      "the device's answer; of NVMe also memory of a peer that the controller does not reach (peer-to-peer DMA)",
+      "the device answered with this error; for NVMe also peer memory that the controller cannot reach (peer-to-peer DMA)",
     next: [
       "read the driver's line of the same sector: a status of the controller is the device's answer",
     ],
@@ -447,7 +447,7 @@ const BLOCK_CAUSES: readonly Cause[] = [
     id: "any",
     certainty: "unknown",
     text:
-      "most drivers end so what has no status of its own: an answer of the device, a timeout or a reset that cancelled the request, or a map that failed",
+      "drivers use this status for several failures: an error that the device answered, a timeout or a reset that cancelled the request, or a failed map",
     next: [
       "look above it: a full bounce pool or an address out of reach makes a map fail, a timeout or a reset cancels requests",
     ],

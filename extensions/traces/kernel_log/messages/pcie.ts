@@ -68,7 +68,7 @@ function packetOf({ tlp_header }: LogEntryFacts): Packet | null {
       : ((isWide ? BigInt(third) << 32n : 0n) | BigInt(low)) & ~3n;
     return { name: type <= 1 ? `memory ${access}` : "memory write", address, isMessage: false };
   }
-  if (type === 0x02) return packet(`I/O ${access}, whose address is a port`);
+  if (type === 0x02) return packet(`I/O ${access}; its address is a port`);
   if (type === 0x04 || type === 0x05) return packet(`configuration ${access}`);
   if (type === 0x0a || type === 0x0b) return packet("completion");
   if (type < 0x10 || type > 0x17) return null;
@@ -408,7 +408,7 @@ export const PCIE: MessageArea = {
       role: "report",
       finding: "hardware_error",
       means:
-        "A bit of an uncorrected error, whose first line (`PCIe Bus Error: severity=…`) is cut or missing: a transaction was lost or malformed",
+        "A bit of an uncorrected error: a transaction was lost or malformed. The first line of the error (`PCIe Bus Error: severity=…`) is cut or missing",
       causes: ERROR.causes!,
     },
     {

@@ -381,7 +381,7 @@ export const SWIOTLB: MessageArea = {
       ],
       role: "state",
       means:
-        "The machine's memory is encrypted. A guest with encrypted memory bounces every mapping; a host with SME bounces those of devices whose mask lacks the encryption bit",
+        "The machine's memory is encrypted. A guest with encrypted memory bounces every mapping; a host with SME bounces mappings of devices with a mask that lacks the encryption bit",
     },
     {
       kind: "state",
