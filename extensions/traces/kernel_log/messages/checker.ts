@@ -7,7 +7,7 @@ import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { hexOf } from "../entry.ts";
 import type { Fact, LogEntryFacts } from "../log_facts.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
-import type { Cause, MessageArea, MessageRow } from "./message.ts";
+import { type Cause, type MessageArea, type MessageRow, STACK_LINES } from "./message.ts";
 
 /** Further wordings of classes: from other releases, or from a second check of the same class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
@@ -138,9 +138,6 @@ function checkerFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
   }
   return found;
 }
-
-/** A stack begins at most this many lines below its warning, after the registers. */
-const STACK_LINES = 40;
 
 /** Adds the first caller of a stack that is in a driver; the further ones change nothing. */
 function firstCaller(found: LogEntryFacts, facts: LogEntryFacts): LogEntryFacts {

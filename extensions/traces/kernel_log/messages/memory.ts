@@ -5,7 +5,14 @@
  * @see rules/traces.md T.75
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { bytesText, type Cause, type MessageArea, named, numberOf } from "./message.ts";
+import {
+  bytesText,
+  type Cause,
+  type MessageArea,
+  named,
+  numberOf,
+  STACK_LINES,
+} from "./message.ts";
 
 const PAGE_BYTES = 4096;
 const ENOMEM = -12;
@@ -222,18 +229,48 @@ export const MEMORY: MessageArea = {
     {
       kind: "coherent_failed",
       forms: ["page allocation failure: order:{order}, mode:{gfp}"],
-      always: { cause: "no_pages" },
+      more: [
+        {
+          form:
+            "{dma_function=function~dma_alloc_attrs|dma_alloc_pages|dma_alloc_noncontiguous|dma_direct_alloc|dma_direct_alloc_pages|__dma_direct_alloc_pages|iommu_dma_alloc|dmam_alloc_attrs|dma_pool_alloc}+",
+        },
+      ],
+      reachLines: STACK_LINES,
       derive: (facts) => ({
         ...facts,
         gfp: String(facts.gfp).replace(/,\s*nodemask=.*$/, ""),
         wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
       }),
       role: "report",
-      finding: "contiguous_full",
       means: (facts) =>
         `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
           bytesText(numberOf(facts, "wanted_bytes"))
         } with pages of 4 KiB) in the zones that the flags allow; the stack below names the caller`,
+      causes: [
+        {
+          id: "no_pages",
+          when: ({ dma_function }) => typeof dma_function === "string",
+          certainty: "proved",
+          finding: "contiguous_full",
+          text: ({ dma_function }) =>
+            `the caller is the DMA API: ${dma_function}() is in the stack`,
+        },
+        {
+          id: "dma_zone",
+          when: ({ gfp }) => /GFP_DMA/.test(String(gfp)),
+          certainty: "likely",
+          finding: "contiguous_full",
+          text:
+            "the flags ask for memory below 16 MiB or 4 GiB, which only devices with a narrow DMA mask need",
+        },
+        {
+          id: "other_caller",
+          certainty: "unknown",
+          finding: null,
+          text:
+            "no function of the DMA API is in the stack, or the log has no stack: most such allocations are for other uses, such as network buffers",
+        },
+      ],
       next: [
         "if the stack has dma_alloc_attrs or __dma_direct_alloc_pages: allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
         "with GFP_DMA or GFP_DMA32 in the flags: a wider DMA mask lets the allocation use all memory",

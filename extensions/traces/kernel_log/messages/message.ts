@@ -48,6 +48,9 @@ export interface ContinuationRow {
   readonly add?: (found: LogEntryFacts, facts: LogEntryFacts) => LogEntryFacts | null;
 }
 
+/** A stack begins at most this many lines below its warning, after the registers. */
+export const STACK_LINES = 40;
+
 /** A message of the kernel, with all its wordings. */
 export interface MessageRow {
   readonly kind: MessageKind;
