@@ -92,6 +92,12 @@ const EVENTS = `machine { pci { root_port rp0 { nvme ssd { } } } }
 test "maps" { let b = alloc_pages(1)
 dma_map_phys(ssd, b.phys, 4KiB, from_device) }
 `;
+const BENCHED = `machine { iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } } }
+bench "maps" for size in [4KiB, 64KiB] {
+  setup { let buf = buffer(size: size) }
+  loop { dma_unmap_phys(nic, dma_map_phys(nic, buf.phys, size, to_device), size, to_device) }
+}
+`;
 const SHOWING = `${EVENTS}test "shows" { show buffer(size: 4KiB) }\n`;
 const ADDED = { ".dmalab/package.json": "{}" };
 
@@ -150,6 +156,7 @@ export const USES: readonly Use[] = [
   use("writes", "init . --add", ".github", { ...ADDED, ".git/config": "" }, FOLDER),
   use("writes", "test a.dma --report out", "out/index.html", PRINTING),
   use("writes", "run a.dma --picture p.svg", "p.svg", SHOWING),
+  use("writes", "bench a.dma --plot p.svg", "p.svg", BENCHED),
   use("writes", HUNT, "out", {}, FOLDER),
   use("writes", HUNT, "out/shard-0001.jsonl"),
   ...TYPED.map((line) =>
