@@ -94,9 +94,8 @@ export async function writeReport(
       : await reportPage(readReportPage(), runs, {
         title: path,
         printed,
-        plots: plotsOf(benches),
         failedBench: failedBench(benches),
-        benches: benchEntries(benches),
+        benches: benchEntries(benches, plotOf),
       });
     writeFile(target, page);
     return { ...made, isWritten: true };
@@ -282,9 +281,9 @@ const COLOURS: PlotColours = {
   ),
 };
 
-/** The plots of benches, as SVG. */
-function plotsOf(reports: readonly BenchReport[]): readonly string[] {
-  return reports.flatMap((report) => benchPlot(report, [], [], COLOURS) ?? []);
+/** The plot of a bench as SVG; null without a plot. */
+function plotOf(report: BenchReport): string | null {
+  return benchPlot(report, [], [], COLOURS);
 }
 
 export function benchPage(path: string, reports: readonly BenchReport[]): string {
@@ -299,7 +298,7 @@ export function benchPage(path: string, reports: readonly BenchReport[]): string
       const failure = failedBench([report]);
       const why = failure === null ? [] : [`${failure.place}: ${failure.what}`, ...failure.why];
       return `<section><h2>${state} ${escapeMarkup(report.name)}</h2>
-${why.map((each) => `<p>${escapeMarkup(each)}</p>\n`).join("")}${plotsOf([report]).join("")}
+${why.map((each) => `<p>${escapeMarkup(each)}</p>\n`).join("")}${plotOf(report) ?? ""}
 <pre tabindex="0">${escapeMarkup(benchText(report))}</pre></section>`;
     }).join("\n"),
   });

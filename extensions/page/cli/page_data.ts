@@ -23,11 +23,9 @@ export interface PageData {
   readonly by: string;
   readonly title: string;
   readonly printed: string;
-  /** Plots of benches, as SVG. */
-  readonly plots: readonly string[];
   /** The first failure of a bench; null for none. */
   readonly failedBench: SaidVerdict | null;
-  /** The benches that ran, in the order of the file. */
+  /** The benches that ran, in the order of the file, with their plots. */
   readonly benches: readonly BenchEntry[];
   /**
    * Recorded runs in the format of `serialise` of recording/views, packed; the failed runs come

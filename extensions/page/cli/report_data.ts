@@ -14,13 +14,13 @@ import {
 /** The texts of a report besides its runs; the fields about benches may be left out. */
 type ReportText =
   & Pick<PageData, "printed" | "title">
-  & Partial<Pick<PageData, "benches" | "failedBench" | "plots">>;
+  & Partial<Pick<PageData, "benches" | "failedBench">>;
 
 /** A page with runs inside, the failed runs first. @param page The page without data. */
 export async function reportPage(
   page: string,
   runs: readonly RunAndOutcome[],
-  { benches = [], failedBench = null, plots = [], printed, title }: ReportText,
+  { benches = [], failedBench = null, printed, title }: ReportText,
 ): Promise<string> {
   const failed = ({ run }: RunAndOutcome) => run.failure !== null;
   const sorted = [...runs.filter(failed), ...runs.filter((each) => !failed(each))];
@@ -29,7 +29,6 @@ export async function reportPage(
     by: `dmalab ${VERSION}`,
     title,
     printed,
-    plots,
     failedBench,
     benches,
     recordings: await packText(serialise(sorted)),

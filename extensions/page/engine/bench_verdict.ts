@@ -41,13 +41,22 @@ export function failedBench(reports: readonly BenchReport[]): SaidVerdict | null
 export interface BenchEntry {
   readonly name: string;
   readonly state: "failed" | "passed";
+  /** Its plot as SVG; null without a plot. */
+  readonly plot: string | null;
 }
 
-/** The benches as entries of the page's list. */
-export function benchEntries(reports: readonly BenchReport[]): readonly BenchEntry[] {
+/**
+ * The benches as entries of the page's list.
+ * @param plotOf Draws the plot of a bench; null without a plot.
+ */
+export function benchEntries(
+  reports: readonly BenchReport[],
+  plotOf: (report: BenchReport) => string | null,
+): readonly BenchEntry[] {
   return reports.map((report) => ({
     name: report.name,
     state: hasFailed(report) ? "failed" : "passed",
+    plot: plotOf(report),
   }));
 }
 

@@ -178,7 +178,8 @@ export class Engine {
       kind: "runs",
       runs,
       failedBench: failedBench(benches),
-      benches: benchEntries(benches),
+      // The playground draws no plots.
+      benches: benchEntries(benches, () => null),
     });
     const exitCode = worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),

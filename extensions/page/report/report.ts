@@ -27,7 +27,7 @@ async function openReport(): Promise<void> {
   const colours = JSON.parse(new TextDecoder().decode(await unpackText(data.colours)));
   const report = new Report(runs, data.title, colours);
   byId("printed").textContent = data.printed;
-  byId("printed").after(...data.plots.map(plotOf));
+  byId("printed").after(...data.benches.flatMap(({ plot }) => plot === null ? [] : plotOf(plot)));
   byId("state").textContent = `${data.title}, by ${data.by}`;
   report.open(data);
 }

@@ -242,11 +242,13 @@ export class Viewer {
     drawRuns(runs, { entries: this.benches, show }, this.#panels.get("runs")!);
   }
 
-  /** Shows the plot of a bench; its text, if no bench has a plot. */
+  /** Shows the plot of a bench; the printed text, if the bench has no plot. */
   #showBench(index: number): void {
     this.view = "output";
-    const plots = [...this.#panels.get("output")!.querySelectorAll(".plot")];
-    (plots[Math.min(index, plots.length - 1)] ?? byId("printed")).scrollIntoView();
+    const plots = this.#panels.get("output")!.querySelectorAll(".plot");
+    const before = this.benches.slice(0, index).filter(({ plot }) => plot !== null).length;
+    const own = this.benches[index]!.plot === null ? undefined : plots[before];
+    (own ?? byId("printed")).scrollIntoView();
   }
 
   #openingOf(run: RecordedRun): Position {
@@ -726,12 +728,13 @@ function showKeys(): void {
   dialog.showModal();
 }
 
-/** What the benches of a file came to; null without a bench. */
+/** A sentence about the outcome of a file's benches; null without a bench. */
 function benchSentence(benches: readonly BenchEntry[]): string | null {
   if (benches.length === 0) return null;
   const failed = benches.filter(({ state }) => state === "failed").length;
   const count = formatCount(benches.length, "bench", "benches");
-  return `${count}: ${failed === 0 ? "as expected" : `${failed} failed`}; plots are in Output`;
+  const where = benches.some(({ plot }) => plot !== null) ? "; plots are in Output" : "";
+  return `${count}: ${failed === 0 ? "ok" : `${failed} failed`}${where}`;
 }
 
 /** Draws the list of runs, marks the open one, and lists the benches after them. */

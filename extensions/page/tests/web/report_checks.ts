@@ -101,7 +101,7 @@ export async function checkBenches(browser: Browser, found: Findings): Promise<v
       `document.querySelector("#panel-output .plot").getBoundingClientRect().height`,
     ) as number;
     found.check(
-      listed === 1 && said.includes("1 bench: as expected"),
+      listed === 1 && said.includes("1 bench: ok; plots are in Output"),
       `${viewport.width} px: the bench is in the list and the verdict`,
     );
     found.check(height > 300, `${viewport.width} px: its plot is ${height} px high, above 300`);
