@@ -9,4 +9,5 @@ export { ImportPass } from "./line/import_pass.ts";
 export { LineBuffer } from "./line/line_batch.ts";
 export { PayloadFields, type PayloadKey, payloadKey } from "./line/payload.ts";
 export { TraceLine } from "./line/trace_line.ts";
+export { OwnedRanges } from "./owner/owned_ranges.ts";
 export { TraceContext, TraceContexts } from "./owner/trace_contexts.ts";

@@ -27,34 +27,19 @@ export interface LineContext {
   readonly log: CallLog;
 }
 
-/** Probes at the entry of calls, and at the entry of operations that have a result. */
-export const BEGINNINGS: ReadonlySet<string> = new Set([
-  "map_one",
-  "unmap_one",
-  "map_sgtable",
-  "try_alloc",
-  "link",
-  "sync",
-  "alloc_iova",
-  "bounce_map",
-  "iommu_bounce",
-  "sync_range",
-]);
+/** Rows by the names of events: a trace is a stranger's text, and can have any name. */
+function rows<Row>(table: Readonly<Record<string, Row>>): ReadonlyMap<string, Row> {
+  return new Map(Object.entries(table));
+}
 
 /**
- * Calls with a line that is written at their return, by the name of the return probe. Each entry
- * has the name of the entry probe, and a function that makes the line.
+ * Calls with a line that is written at their return, by the name of the return probe. The line is
+ * made of what the entry and the return of the call fetch.
  */
-export const RETURNED_CALLS: Readonly<
-  Record<
-    string,
-    readonly [
-      beginning: string,
-      line: (given: GuestFields, event: GuestEvent, context: LineContext) => CallBody,
-    ]
-  >
-> = {
-  map_one_ret: ["map_one", (given, { fields }) => {
+export const RETURNED_CALLS = rows<
+  (given: GuestFields, event: GuestEvent, context: LineContext) => CallBody
+>({
+  map_one_ret: (given, { fields }) => {
     const page = given.get("page");
     const phys = page === undefined
       ? number(given, "phys")
@@ -67,37 +52,37 @@ export const RETURNED_CALLS: Readonly<
       ...numbers(given, "size"),
       ...numbers(fields, "dma"),
     };
-  }],
-  unmap_one_ret: ["unmap_one", (given, { fields: { text } }) => {
+  },
+  unmap_one_ret: (given, { fields: { text } }) => {
     const call = text.includes("dma_unmap_phys") ? "dma_unmap_phys" : "dma_unmap_page";
     return { call, dir: direction(given), ...numbers(given, "dma", "size") };
-  }],
-  map_sgtable_ret: ["map_sgtable", (given, { fields }, { mappedEntries }) => {
+  },
+  map_sgtable_ret: (given, { fields }, { mappedEntries }) => {
     const failed = number(fields, "ret");
     const ret = failed === 0 ? mappedEntries ?? 0 : failed;
     return { call: "dma_map_sg", ...numbers(given, "nents", "dir", "attrs"), ret };
-  }],
-  try_alloc_ret: ["try_alloc", (given, { fields }, { log }) => {
+  },
+  try_alloc_ret: (given, { fields }, { log }) => {
     const [phys, size] = [number(given, "phys"), number(given, "size")];
     const iova = log.lastWaiting("iova_alloc")?.iova as number | undefined;
     const ok = number(fields, "ok") !== 0 && iova !== undefined;
     const addr = ok ? iova + phys % PAGE_BYTES : null;
     return { call: "dma_iova_try_alloc", phys, size, ok, addr, state_size: ok ? size : null };
-  }],
-  link_ret: ["link", (given, { fields }) => ({
+  },
+  link_ret: (given, { fields }) => ({
     call: "dma_iova_link",
     ...numbers(given, "phys", "offset", "size", "dir"),
     ...numbers(fields, "ret"),
-  })],
-  sync_ret: ["sync", (given, { fields }) => ({
+  }),
+  sync_ret: (given, { fields }) => ({
     call: "dma_iova_sync",
     ...numbers(given, "offset", "size"),
     ...numbers(fields, "ret"),
-  })],
-};
+  }),
+});
 
 /** Calls with a line that is written at their entry. */
-export const ENTERED_CALLS: Readonly<Record<string, (fields: GuestFields) => CallBody>> = {
+export const ENTERED_CALLS = rows<(fields: GuestFields) => CallBody>({
   unmap_sg: (fields) => ({ call: "dma_unmap_sg", ...numbers(fields, "nents", "dir", "attrs") }),
   destroy: (fields) => {
     const state = BigInt(fields.get("state") ?? "0");
@@ -110,56 +95,46 @@ export const ENTERED_CALLS: Readonly<Record<string, (fields: GuestFields) => Cal
       ...numbers(fields, "dir", "attrs"),
     };
   },
-};
+});
 
 /**
- * Operations with a result, by the name of the return probe. Each entry has a function that makes
- * the line; it returns null for an operation that gets no line.
+ * Operations with a result, by the name of the return probe. The function returns null for an
+ * operation that gets no line.
  */
-export const RETURNED_OPERATIONS: Readonly<
-  Record<
-    string,
-    readonly [
-      beginning: string,
-      line: (
-        given: GuestFields,
-        fields: GuestFields,
-        context: LineContext,
-      ) => LoggedOperation | null,
-    ]
-  >
-> = {
-  alloc_iova_ret: ["alloc_iova", (given, fields, { source }) => {
+export const RETURNED_OPERATIONS = rows<
+  (given: GuestFields, fields: GuestFields, context: LineContext) => LoggedOperation | null
+>({
+  alloc_iova_ret: (given, fields, { source }) => {
     const iova = number(fields, "pfn") * PAGE_BYTES;
     // A failed allocation below a limit has no line.
     if (iova === 0) return null;
     const size = number(given, "pages") * PAGE_BYTES;
     return { op: "iova_alloc", size, iova, source, limit_pfn: number(given, "limit") };
-  }],
-  sync_range_ret: ["sync_range", (given) => ({
+  },
+  sync_range_ret: (given) => ({
     op: "iommu_sync_map",
     ...numbers(given, "iova", "size"),
-  })],
-  bounce_map_ret: ["bounce_map", (given, fields) => ({
+  }),
+  bounce_map_ret: (given, fields) => ({
     op: "swiotlb_map_single",
     ...numbers(given, "orig", "size", "dir"),
     align_mask: number(given, "align"),
     ...numbers(fields, "tlb"),
-  })],
-  iommu_bounce_ret: ["iommu_bounce", (given, fields) => ({
+  }),
+  iommu_bounce_ret: (given, fields) => ({
     op: "iommu_dma_map_swiotlb",
     ...numbers(given, "phys", "size"),
     ...numbers(fields, "ret"),
-  })],
-};
+  }),
+});
 
 /**
  * Other operations, each with a function that makes the line. The function returns null for an
  * operation without a line.
  */
-export const OPERATIONS: Readonly<
-  Record<string, (event: GuestEvent, context: LineContext) => LoggedOperation | null>
-> = {
+export const OPERATIONS = rows<
+  (event: GuestEvent, context: LineContext) => LoggedOperation | null
+>({
   // A lazy kernel queues a range, and frees it inside a later call. If a call both unmaps and frees
   // a range, the range was not queued, because `dma_iova_destroy` flushes and frees it at once.
   free_iova: ({ fields }, { isLazy, log }) => {
@@ -204,7 +179,7 @@ export const OPERATIONS: Readonly<
     op: "swiotlb_unmap_single",
     ...numbers(fields, "tlb", "size", "dir", "attrs"),
   }),
-};
+});
 
 /** The descriptor pool of blocks of a given size. */
 export function poolRecord(sizeBytes: number) {

@@ -3,11 +3,14 @@
  * QEMU's log.
  */
 import { type LoggedCommand, pairCommands, type TraceContext } from "@dmalab/traces";
-import { IO_MARK } from "../compare/traced_requests.ts";
+import {
+  type AttributedEvent,
+  attributedEvents,
+  type GuestRequest,
+} from "../trace/attributed_events.ts";
 import { type GuestEvent, type GuestFields, physOfPage } from "../trace/trace_events.ts";
 import { CallLog } from "./call_log.ts";
 import {
-  BEGINNINGS,
   ENTERED_CALLS,
   type LineContext,
   OPERATIONS,
@@ -114,8 +117,6 @@ interface Context {
   request: OpenRequest | null;
   log: CallLog | null;
   pending: Pending;
-  /** Calls that have not returned, by the names of their probes. */
-  readonly open: { readonly name: string; readonly fields: GuestFields }[];
   /** The block size of the pool of the current allocation. */
   poolBytes: number;
   /**
@@ -142,23 +143,21 @@ export function capturedRequests(
   readonly bouncePool: CapturedExtent | null;
 } {
   const reader = new CaptureReader(settings);
-  for (const event of events) reader.push(event);
+  for (const event of attributedEvents(events, "capture").events) reader.push(event);
   reader.nameBlocks();
-  const sent = reader.requests.filter(({ isComplete }) => isComplete);
+  const all = [...reader.requests.values()];
+  const sent = all.filter(({ isComplete }) => isComplete);
   for (const [request, command] of pairCommands(sent, commands)) request.device = command;
-  for (const request of reader.requests) request.list = listOf(request.listParts);
+  for (const request of all) request.list = listOf(request.listParts);
   return {
-    requests: reader.requests.filter(({ isComplete, queueStatus }) =>
-      isComplete || queueStatus !== 0
-    ),
+    requests: all.filter(({ isComplete, queueStatus }) => isComplete || queueStatus !== 0),
     bouncePool: reader.bouncePool,
   };
 }
 
 class CaptureReader {
   bouncePool: CapturedExtent | null = null;
-  readonly requests: OpenRequest[] = [];
-  #io = -1;
+  readonly requests = new Map<GuestRequest, OpenRequest>();
   readonly #contexts = new Map<TraceContext, Context>();
   /** Lines of allocations with a still unknown device address, by the block's kernel address. */
   readonly #unnamed = new Map<string, { dma: CapturedValue }[]>();
@@ -166,15 +165,10 @@ class CaptureReader {
   /** Device addresses of the pools' pages, by kernel page number; they are known from freed blocks. */
   readonly #poolPages = new Map<bigint, number>();
 
-  /**
-   * For each device address that was mapped by a separate call (not as part of a list or range), the
-   * request of that call.
-   */
-  readonly #mappedBy = new Map<number, OpenRequest>();
-
   constructor(private readonly settings: CaptureSettings) {}
 
-  push(event: GuestEvent): void {
+  push(attributed: AttributedEvent): void {
+    const { event, mapping, owner } = attributed;
     const { fields, name } = event;
     const context = this.#contexts.getOrInsertComputed(event.context, newContext);
     const bio = /^bio(\d)_(\d)$/.exec(name);
@@ -189,16 +183,11 @@ class CaptureReader {
       return;
     }
     switch (name) {
-      case "tracing_mark_write": {
-        const mark = /^(\S+) (\d+)/.exec(fields.text);
-        if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
-        return;
-      }
       case "setup":
         context.pending.head = fields;
         return;
       case "nvme_setup_cmd":
-        this.#begin(context, fields);
+        this.#begin(context, mapping);
         return;
       case "queue_ret":
         if (context.request !== null) context.request.queueStatus = Number(fields.get("status"));
@@ -210,39 +199,35 @@ class CaptureReader {
         this.#undo(context, fields);
         return;
       case "nvme_complete_rq":
-        this.#complete(context, fields);
+        this.#complete(context, owner);
         return;
     }
-    if (name === "unmap_one") this.#unmapOne(context, fields);
-    this.#inside(context, event);
+    if (name === "unmap_one") this.#unmapOne(context, owner);
+    this.#inside(context, attributed);
   }
 
   /**
    * Metadata is unmapped before the kernel calls the function that names the request, and several
-   * requests may be unmapped in turn. Therefore the device address identifies the request.
+   * requests may be unmapped in turn. Therefore the owner of the device address is the request.
    */
-  #unmapOne(context: Context, fields: GuestFields): void {
-    const dma = Number(fields.get("dma"));
-    const owner = this.#mappedBy.get(dma);
-    if (owner === undefined || owner.isComplete) return;
-    this.#mappedBy.delete(dma);
-    context.request = owner;
-    context.log = owner.unmap;
+  #unmapOne(context: Context, owner: GuestRequest | null): void {
+    const request = owner === null ? undefined : this.requests.get(owner);
+    if (request === undefined) return;
+    context.request = request;
+    context.log = request.unmap;
   }
 
-  #begin(context: Context, fields: GuestFields): void {
+  #begin(context: Context, begun: GuestRequest | null): void {
     const { pending: { bios, head, metadata } } = context;
     context.pending = newPending();
     context.request = context.log = null;
-    context.open.length = 0;
-    const queue = Number(fields.get("qid") ?? 0);
-    if (queue === 0 || head === null || this.#io < 0) return;
-    const cid = Number(fields.get("cmdid"));
+    if (begun === null || head === null) return;
+    const { cid, io, queue } = begun;
     const gap = head.get("gap");
     const integritySegments = Number(head.get("integrity"));
     const bioExtents = biosOf(bios);
     const request: OpenRequest = {
-      io: this.#io,
+      io,
       pointer: head.get("req")!,
       queue,
       cid,
@@ -269,7 +254,7 @@ class CaptureReader {
       mappedEntries: null,
       isComplete: false,
     };
-    this.requests.push(request);
+    this.requests.set(begun, request);
     context.request = request;
     context.log = request.map;
   }
@@ -280,7 +265,7 @@ class CaptureReader {
    */
   #undo(context: Context, fields: GuestFields): void {
     for (const which of ["a", "b"]) {
-      const request = this.requests.findLast(({ isComplete, pointer }) =>
+      const request = [...this.requests.values()].findLast(({ isComplete, pointer }) =>
         !isComplete && pointer === fields.get(which)
       );
       if (request === undefined) continue;
@@ -292,54 +277,39 @@ class CaptureReader {
     context.request = context.log = null;
   }
 
-  #complete(context: Context, fields: GuestFields): void {
-    const queue = Number(fields.get("qid"));
-    const cid = Number(fields.get("cmdid"));
-    const request = this.requests.findLast((each) =>
-      !each.isComplete && each.queue === queue && each.cid === cid
-    );
+  #complete(context: Context, completed: GuestRequest | null): void {
     context.request = context.log = null;
+    const request = completed === null ? undefined : this.requests.get(completed);
     if (request === undefined) return;
     request.isComplete = true;
-    request.status = parseInt(fields.get("status") ?? "0", 16);
+    request.status = parseInt(completed!.completion!.fields.get("status") ?? "0", 16);
   }
 
   /** Handles a call or an operation of the context's current request. */
-  #inside(context: Context, event: GuestEvent): void {
-    const { open, request } = context;
+  #inside(context: Context, { entry, event }: AttributedEvent): void {
+    const { request } = context;
     if (context.log === null || request === null) return;
     const { fields, name } = event;
     // In this case the driver has refused the request after mapping it, and now unmaps it.
     if (name === "unmap_sg" && context.log === request.map) context.log = request.unmap;
     const { log } = context;
-    if (BEGINNINGS.has(name)) open.push({ name, fields });
-    /**
-     * Ends an open call and returns its fields. Null if the call began before the request, because
-     * such a call is not in the list.
-     */
-    const end = (beginning: string) => {
-      const index = open.findLastIndex((each) => each.name === beginning);
-      return index < 0 ? null : open.splice(index)[0]!.fields;
-    };
     const about = {
       ...this.settings,
       source: context.source,
       mappedEntries: request.mappedEntries,
       log,
     };
-    const [beginning, call] = RETURNED_CALLS[name] ?? [];
-    const [operationBegan, result] = RETURNED_OPERATIONS[name] ?? [];
+    const given = entry?.event.fields ?? null;
+    const call = RETURNED_CALLS.get(name);
+    const result = RETURNED_OPERATIONS.get(name);
     if (call !== undefined) {
-      const given = end(beginning!);
       if (given !== null) log.returned(call(given, event, about));
-      if (name === "map_one_ret") this.#mappedBy.set(Number(fields.get("dma")), request);
     } else if (result !== undefined) {
-      const given = end(operationBegan!);
       const line = given === null ? null : result(given, fields, about);
       if (line !== null) log.inner(line);
-    } else if (name in ENTERED_CALLS) log.entered(ENTERED_CALLS[name]!(fields));
-    else if (name in OPERATIONS) {
-      const line = OPERATIONS[name]!(event, about);
+    } else if (ENTERED_CALLS.has(name)) log.entered(ENTERED_CALLS.get(name)!(fields));
+    else if (OPERATIONS.has(name)) {
+      const line = OPERATIONS.get(name)!(event, about);
       if (line !== null) log.inner(line);
     } else this.#around(context, log, request, event);
   }
@@ -449,7 +419,6 @@ function newContext(): Context {
     request: null,
     log: null,
     pending: newPending(),
-    open: [],
     poolBytes: 0,
     growth: null,
     source: "cache",

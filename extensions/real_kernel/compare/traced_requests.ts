@@ -9,12 +9,14 @@ import {
   pairCommands,
   type TraceContext,
 } from "@dmalab/traces";
+import {
+  type AttributedEvent,
+  attributedEvents,
+  type GuestRequest,
+} from "../trace/attributed_events.ts";
 import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import type { RequestRecord } from "./request_record.ts";
 import { type Step, STEP_KINDS, type StepKind, stepRow, type StepValue } from "./steps.ts";
-
-/** Text that the plan writes to the trace before each system call. */
-export const IO_MARK = "dmalab-io";
 
 /** Event with the block layer's facts about a request. */
 const REQUEST_PROBE = "request";
@@ -27,59 +29,27 @@ export interface TracedRequest extends RequestRecord {
   readonly lines: readonly string[];
 }
 
-/** A step or a line, with the number of its event in the trace. */
-interface Placed<T> {
-  /** Index of the event in the trace. */
-  readonly order: number;
-  readonly it: T;
-}
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-interface OpenRequest extends TracedRequest {
+interface OpenRequest extends Mutable<TracedRequest> {
   readonly queue: number;
   readonly cid: number;
   readonly map: Step[];
-  readonly unmapped: Placed<Step>[];
-  readonly told: Placed<string>[];
-  readonly command: { side: LoggedCommand | null; status: number | null };
-  /** Ranges of device addresses that the request owns. */
-  ranges: readonly OwnedRange[];
-  /** Kernel addresses of mapped scatterlists: an unmap names the list. */
-  readonly lists: Set<string>;
-  /** Kernel addresses of blocks of descriptors: a free names the block. */
-  readonly descriptors: Set<string>;
-  isComplete: boolean;
-  /** Whether a mapping was undone in the context that maps the request. */
-  isUndone: boolean;
+  readonly unmap: Step[];
+  readonly lines: string[];
+  readonly isComplete: boolean;
 }
 
-interface OwnedRange {
-  readonly dma: number;
-  /** Exclusive. */
-  readonly end: number;
-}
-
-/** A step that undoes a mapping at an address that several requests own. */
-interface WaitingStep {
-  readonly event: GuestEvent;
-  readonly step: Step;
-  readonly owners: readonly OpenRequest[];
-}
-
-/** A call that has not returned. */
+/** A step of a call that has not returned. */
 interface OpenStep {
   readonly kind: StepKind;
-  /** The call's step; null if the call is not compared. */
-  readonly step: { readonly kind: StepKind; readonly values: Record<string, StepValue> } | null;
-  /** Adds the step to the request's steps, before or after the submission. */
-  readonly list: (step: Step) => void;
+  readonly values: Record<string, StepValue>;
 }
 
 const KIND_OF_PROBE = new Map<string, StepKind>();
-const KIND_OF_RETURN_PROBE = new Map<string, StepKind>();
 for (const kind of STEP_KINDS) {
-  const { probe, returnProbe, tracepoint } = stepRow(kind);
+  const { probe, tracepoint } = stepRow(kind);
   if (probe !== null) KIND_OF_PROBE.set(probe, kind);
-  if (returnProbe !== null) KIND_OF_RETURN_PROBE.set(returnProbe, kind);
   if (tracepoint !== undefined) KIND_OF_PROBE.set(tracepoint.split("/")[1]!, kind);
 }
 
@@ -100,69 +70,50 @@ export function tracedRequests(
   commands: readonly LoggedCommand[],
   diskOf: (controller: string) => string | null,
 ): TracedRequest[] {
-  const reader = new RequestReader(diskOf);
-  for (const event of events) reader.push(event);
-  const sent = reader.requests.filter(({ isComplete }) => isComplete);
-  for (const [{ command }, side] of pairCommands(sent, commands)) command.side = side;
-  return reader.requests;
+  const reader = new StepReader(diskOf);
+  for (const event of attributedEvents(events, "run").events) reader.push(event);
+  const requests = [...reader.requests.values()];
+  const sent = requests.filter(({ isComplete }) => isComplete);
+  for (const [request, device] of pairCommands(sent, commands)) request.device = device;
+  return requests;
 }
 
-class RequestReader {
-  readonly requests: OpenRequest[] = [];
-  #io = -1;
+class StepReader {
+  /** Requests of the scenario's disks, of each the last try. */
+  readonly requests = new Map<GuestRequest, OpenRequest>();
   /** The block layer's facts about the request that each task is setting up. */
   readonly #heads = new Map<TraceContext, GuestEvent>();
-  /** The request that each task is mapping. */
-  readonly #mapping = new Map<TraceContext, OpenRequest>();
-  /** Requests that neither completed nor were refused by the driver. */
-  readonly #unfinished = new Set<OpenRequest>();
-  /** Calls that have not returned, by task and context, outermost first. */
-  readonly #open = new Map<TraceContext, OpenStep[]>();
-  /**
-   * Steps of each context at addresses that several requests own, as requests of two domains can.
-   * Such a step belongs to the request that completes next in its context, if that is an owner.
-   */
-  readonly #waiting = new Map<TraceContext, Placed<WaitingStep>[]>();
-  /** Number of events so far. */
-  #order = 0;
+  /** Steps of calls that have not returned, by the events of their entries. */
+  readonly #open = new Map<AttributedEvent, OpenStep>();
 
   constructor(private readonly diskOf: (controller: string) => string | null) {}
 
-  push(event: GuestEvent): void {
-    const { name } = event;
-    this.#order++;
-    if (name === "tracing_mark_write") {
-      const mark = /^(\S+) (\d+)/.exec(event.fields.text);
-      if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
-    } else if (name === "nvme_setup_cmd") this.#begin(event);
-    else if (name === "nvme_complete_rq") this.#complete(event);
-    else if (name === REQUEST_PROBE) this.#heads.set(event.context, event);
-    else this.#step(event);
+  push(attributed: AttributedEvent): void {
+    const { event, mapping, owner } = attributed;
+    if (event.name === REQUEST_PROBE) this.#heads.set(event.context, event);
+    else if (event.name === "nvme_setup_cmd") this.#begin(event, mapping);
+    else if (event.name === "nvme_complete_rq") this.#openOf(owner)?.lines.push(lineOf(event));
+    else if (attributed.entry !== null) this.#finish(attributed, attributed.entry);
+    else this.#step(attributed);
   }
 
-  #begin(event: GuestEvent): void {
-    const { fields } = event;
-    const { text } = fields;
-    const queue = Number(fields.get("qid") ?? 0);
-    const disk = this.#diskOf(event);
-    if (queue === 0 || disk === null || this.#io < 0) {
-      this.#endMapping(event.context);
-      return;
-    }
-    const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
+  #begin(event: GuestEvent, request: GuestRequest | null): void {
+    const head = this.#heads.get(event.context);
+    this.#heads.delete(event.context);
+    const disk = request === null || request.isSentAgain ? null : this.diskOf(request.controller);
+    if (request === null || disk === null) return;
+    const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(event.fields.text) ??
+      [];
     const lba = /slba=(\d+)/.exec(rest)?.[1];
     // The length is one less than the number of blocks, as in the command.
     const length = /len=(\d+)/.exec(rest)?.[1];
-    const head = this.#heads.get(event.context);
     const headNumber = (name: string) => {
       const text = head?.fields.get(name);
       return text === undefined ? null : Number(text);
     };
-    this.#heads.delete(event.context);
-    const cid = Number(fields.get("cmdid") ?? 0);
-    const command = { side: null, status: null };
-    const request: OpenRequest = {
-      io: this.#io,
+    const { cid, completion, io, queue } = request;
+    this.requests.set(request, {
+      io,
       disk,
       op: op === "dsm" ? "discard" : op,
       lba: lba === undefined ? null : Number(lba),
@@ -172,215 +123,56 @@ class RequestReader {
       queue,
       cid,
       map: [],
-      unmapped: [],
-      told: [this.#placed(lineOf(event))],
-      command,
-      ranges: [],
-      lists: new Set(),
-      descriptors: new Set(),
-      isComplete: false,
-      isUndone: false,
-      get unmap() {
-        return inOrder(this.unmapped);
-      },
-      get lines() {
-        return inOrder(this.told);
-      },
-      get device() {
-        return command.side;
-      },
-      get status() {
-        return command.status;
-      },
-    };
-    this.#endMapping(event.context);
-    this.#forgetTry(request);
-    this.requests.push(request);
-    this.#unfinished.add(request);
-    this.#mapping.set(event.context, request);
-    this.#open.delete(event.context);
+      unmap: [],
+      lines: [lineOf(event)],
+      isComplete: completion !== null,
+      device: null,
+      status: completion === null ? null : parseInt(completion.fields.get("status") ?? "0", 16),
+    });
   }
 
-  #diskOf({ fields }: GuestEvent): string | null {
-    return this.diskOf(/^(\w+): /.exec(fields.text)?.[1] ?? "");
+  #openOf(request: GuestRequest | null): OpenRequest | null {
+    return request === null ? null : this.requests.get(request) ?? null;
   }
 
-  /**
-   * Ends the mapping of a context's request, because the context begins another one. If the context
-   * has undone it without a completion, the driver refused it.
-   */
-  #endMapping(context: TraceContext): void {
-    const before = this.#mapping.get(context);
-    if (before?.isUndone === true) this.#unfinished.delete(before);
-    this.#mapping.delete(context);
-    this.#waiting.delete(context);
-  }
-
-  /**
-   * Drops the earlier try of a request. A request that the driver refused is sent again with the
-   * same number, and only the last try counts.
-   */
-  #forgetTry({ cid, disk, lba, queue }: OpenRequest): void {
-    const index = this.requests.findLastIndex((each) =>
-      !each.isComplete && each.disk === disk && each.queue === queue && each.cid === cid &&
-      each.lba === lba
-    );
-    if (index < 0) return;
-    const [earlier] = this.requests.splice(index, 1) as [OpenRequest];
-    this.#unfinished.delete(earlier);
-  }
-
-  #complete(event: GuestEvent): void {
-    const queue = Number(event.fields.get("qid") ?? 0);
-    const cid = Number(event.fields.get("cmdid") ?? 0);
-    const disk = this.#diskOf(event);
-    const waiting = this.#waiting.get(event.context) ?? [];
-    this.#waiting.delete(event.context);
-    const request = [...this.#unfinished].findLast((each) =>
-      each.disk === disk && each.queue === queue && each.cid === cid
-    );
-    if (request === undefined) return;
-    request.isComplete = true;
-    this.#unfinished.delete(request);
-    for (const { it, order } of waiting) {
-      if (it.owners.includes(request)) undo(request, it, order);
-    }
-    request.command.status = parseInt(event.fields.get("status") ?? "0", 16);
-    request.told.push(this.#placed(lineOf(event)));
-    for (const [context, mapping] of this.#mapping) {
-      if (mapping === request) this.#mapping.delete(context);
-    }
-  }
-
-  #step(event: GuestEvent): void {
-    const context = event.context;
-    const open = this.#open.getOrInsertComputed(context, () => []);
-    const returned = KIND_OF_RETURN_PROBE.get(event.name);
-    if (returned !== undefined) {
-      const index = open.findLastIndex(({ kind }) => kind === returned);
-      if (index < 0) return;
-      const [{ list, step }] = open.splice(index) as [OpenStep];
-      if (step === null) return;
-      if (stepRow(returned).isPlacedAtReturn === true) list(step);
-      this.#finish(returned, step, event, context);
-      return;
-    }
+  #step(attributed: AttributedEvent): void {
+    const { event, mapping, owner } = attributed;
     const kind = KIND_OF_PROBE.get(event.name);
-    if (kind === undefined) return;
-    const row = stepRow(kind);
-    const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||
-      row.isCall === true && open.some(({ kind }) => stepRow(kind).isCall === true);
-    const values = valuesOf(kind, event);
-    if (UNDOING.has(kind)) {
-      if (!isHidden) this.#undo(event, { kind, values });
-      return;
-    }
-    const request = this.#mapping.get(context) ?? null;
-    const step = isHidden || request === null ? null : { kind, values };
-    const list = (step: Step) => request?.map.push(step);
-    if (step !== null) {
-      if (row.isPlacedAtReturn !== true) list(step);
-      request!.told.push(this.#placed(lineOf(event)));
-      if (kind === "dma_map_sgtable") request!.lists.add(event.fields.get("list") ?? "");
-    }
-    if (row.returnProbe !== null) open.push({ kind, list, step });
+    if (kind === undefined || isHidden(kind, attributed)) return;
+    const isUndoing = UNDOING.has(kind);
+    const request = this.#openOf(isUndoing ? owner : mapping);
+    if (request === null) return;
+    request.lines.push(lineOf(event));
+    const step = { kind, values: valuesOf(kind, event) };
+    this.#open.set(attributed, step);
+    if (isUndoing) request.unmap.push(step);
+    else if (stepRow(kind).isPlacedAtReturn !== true) request.map.push(step);
   }
 
-  /** Adds a step that undoes a mapping to the request that owns the mapping, if one is known. */
-  #undo(event: GuestEvent, step: Step): void {
-    const { context } = event;
-    // A range that no unfinished request owns belongs to none of them, even if there is only one: the
-    // flush queue's timer frees ranges of earlier requests.
-    const owners = this.#ownersOf(step.kind, event);
-    const waiting = { event, step, owners };
-    if (owners.length > 1) {
-      this.#waiting.getOrInsertComputed(context, () => []).push(this.#placed(waiting));
-      return;
-    }
-    const [owner] = owners;
-    if (owner === undefined) return;
-    undo(owner, waiting, this.#order);
-    if (this.#mapping.get(context) === owner) owner.isUndone = true;
-  }
-
-  /** Adds the result of a call to its step, and the new mapping to the request. */
-  #finish(
-    kind: StepKind,
-    step: { readonly values: Record<string, StepValue> },
-    { fields }: GuestEvent,
-    context: TraceContext,
-  ): void {
-    const { values } = step;
-    const request = this.#mapping.get(context);
-    const owns = (dma: number, sizeBytes: number) => {
-      if (request !== undefined) {
-        request.ranges = [...request.ranges, { dma, end: dma + sizeBytes }];
-      }
-    };
-    switch (kind) {
-      case "dma_iova_try_alloc":
-        values.ok = Number(fields.get("ok")) !== 0;
-        break;
-      case "iova_alloc": {
-        const dma = deviceAddressOfPage(fields.get("pfn"));
-        values.dma = dma;
-        owns(dma, values.size as number);
-        break;
-      }
-      case "dma_map": {
-        const dma = deviceAddress(fields.get("dma"));
-        values.dma = dma;
-        owns(dma, values.size as number);
-        break;
-      }
-      case "dma_pool_alloc":
-        request?.descriptors.add(fields.get("vaddr") ?? "");
-        break;
-      default:
-        if (fields.has("ret")) values.ret = Number(fields.get("ret"));
-    }
-  }
-
-  #placed<T>(it: T): Placed<T> {
-    return { order: this.#order, it };
-  }
-
-  /** The unfinished requests that own what a step undoes. */
-  #ownersOf(kind: StepKind, event: GuestEvent): readonly OpenRequest[] {
-    const owners = (owns: (request: OpenRequest) => boolean) => [...this.#unfinished].filter(owns);
-    if (kind === "dma_unmap_sg") {
-      const list = event.fields.get("list") ?? "";
-      return owners(({ lists }) => lists.has(list));
-    }
-    if (kind === "dma_pool_free") {
-      const block = event.fields.get("vaddr") ?? "";
-      return owners(({ descriptors }) => descriptors.has(block));
-    }
-    const dma = undoneAddress(kind, event);
-    return owners(({ ranges }) => ranges.some((range) => isIn(range, dma)));
+  /** Adds the result of a call to its step. */
+  #finish({ event: { fields } }: AttributedEvent, entry: AttributedEvent): void {
+    const step = this.#open.get(entry);
+    if (step === undefined) return;
+    this.#open.delete(entry);
+    const { kind, values } = step;
+    if (stepRow(kind).isPlacedAtReturn === true) this.#openOf(entry.mapping)?.map.push(step);
+    if (kind === "dma_iova_try_alloc") values.ok = Number(fields.get("ok")) !== 0;
+    else if (kind === "iova_alloc") values.dma = deviceAddressOfPage(fields.get("pfn"));
+    else if (kind === "dma_map") values.dma = deviceAddress(fields.get("dma"));
+    else if (fields.has("ret")) values.ret = Number(fields.get("ret"));
   }
 }
 
-/** @param order Place of the step's event in the trace. */
-function undo(request: OpenRequest, { event, step }: WaitingStep, order: number): void {
-  request.unmapped.push({ order, it: step });
-  request.told.push({ order, it: lineOf(event) });
-  // What is freed can be another request's before this one completes.
-  if (step.kind === "dma_unmap_sg") request.lists.delete(event.fields.get("list") ?? "");
-  else if (step.kind === "dma_pool_free") {
-    request.descriptors.delete(event.fields.get("vaddr") ?? "");
-  } else if (step.kind === "iova_free") {
-    const dma = undoneAddress(step.kind, event);
-    request.ranges = request.ranges.filter((range) => !isIn(range, dma));
+/** Whether a step is not compared, because of a call around it. */
+function isHidden(kind: StepKind, { caller }: AttributedEvent): boolean {
+  const { isCall } = stepRow(kind);
+  for (let call = caller; call !== null; call = call.caller) {
+    const around = KIND_OF_PROBE.get(call.event.name);
+    if (around === undefined) continue;
+    const row = stepRow(around);
+    if (row.hidesInner === true || isCall === true && row.isCall === true) return true;
   }
-}
-
-function isIn(range: OwnedRange, dma: number): boolean {
-  return range.dma <= dma && dma < range.end;
-}
-
-function inOrder<T>(placed: readonly Placed<T>[]): readonly T[] {
-  return placed.toSorted((one, other) => one.order - other.order).map(({ it }) => it);
+  return false;
 }
 
 function lineOf({ fields: { text }, name, seconds }: GuestEvent): string {
@@ -389,13 +181,6 @@ function lineOf({ fields: { text }, name, seconds }: GuestEvent): string {
 
 function hexOf(text: string | undefined): number {
   return text === undefined ? NaN : Number(text);
-}
-
-function undoneAddress(kind: StepKind, { fields }: GuestEvent): number {
-  if (kind === "iova_free") return deviceAddressOfPage(fields.get("pfn"));
-  if (kind === "iommu_unmap") return deviceAddress(fields.get("iova"));
-  if (kind === "iotlb_range") return deviceAddress(fields.get("start"));
-  return deviceAddress(fields.get("dma"));
 }
 
 function valuesOf(kind: StepKind, { fields }: GuestEvent): Record<string, StepValue> {

@@ -1,6 +1,5 @@
 /** Writes the plan that the guest's program executes: see `guest/init.c` for its directives. */
 import type { BioVec, IommuModel } from "@dmalab/runtime";
-import { IO_MARK } from "../compare/traced_requests.ts";
 import { STEP_KINDS, stepRow } from "../compare/steps.ts";
 import type { ModuleFile } from "../image/kernel_files.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
@@ -30,6 +29,8 @@ export interface GuestPlan {
   readonly ioOf: ReadonlyMap<RecordedTest, readonly number[]>;
 }
 
+/** Text that the plan writes to the trace before each system call. */
+export const IO_MARK = "dmalab-io";
 /** Name of the trace among the report's files. */
 export const TRACE_FILE = "trace";
 /** Name of the list of probes with their hits, among the report's files. */

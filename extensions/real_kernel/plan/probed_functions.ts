@@ -32,7 +32,7 @@ export const WORDS_PER_ENTRY = 4;
 
 /** A probe of a function, and the event that it writes. */
 interface Probe {
-  /** The event's name. */
+  /** The event's name; at the return of a function whose entry is probed, `NAME_ret`. */
   readonly name: string;
   /** `p` at the function's entry, `r` at its return. */
   readonly at: "p" | "r";
@@ -357,6 +357,19 @@ export function probeDirectives(command: ProbingCommand, model: IommuModel): rea
       return list.flatMap((probe) => directivesOf(probe, functions));
     });
   return command === "run" ? arm("run") : [...arm("run"), ...arm("capture")];
+}
+
+/** End of the name of the event at a function's return. */
+export const RETURNED = "_ret";
+
+/** Names of the events at entries of functions whose return is probed, too. */
+export function returningProbes(command: ProbingCommand): ReadonlySet<string> {
+  const names = FUNCTIONS.flatMap(({ capture = [], run = [] }) => {
+    const probes = command === "run" ? run : [...run, ...capture];
+    const returns = new Set(probes.filter(({ at }) => at === "r").map(({ name }) => name));
+    return probes.filter(({ at, name }) => at === "p" && returns.has(`${name}${RETURNED}`));
+  });
+  return new Set(names.map(({ name }) => name));
 }
 
 function directivesOf({ at, filter, forms, name }: Probe, targets: readonly string[]): string[] {

@@ -4,7 +4,8 @@
  */
 import { assertEquals } from "@std/assert";
 import { firstRequestDifference } from "../compare/compare_requests.ts";
-import { IO_MARK, tracedRequests } from "../compare/traced_requests.ts";
+import { tracedRequests } from "../compare/traced_requests.ts";
+import { IO_MARK } from "../plan/guest_plan.ts";
 import { readGuestEvents } from "../trace/trace_events.ts";
 import type { AccessedRange, RequestRecord } from "../compare/request_record.ts";
 

@@ -1,6 +1,8 @@
 /** To which request a step belongs that undoes a mapping: the owner is known, or there is none. */
 import { assertEquals } from "@std/assert";
-import { IO_MARK, tracedRequests } from "../compare/traced_requests.ts";
+import { capturedRequests } from "../capture/captured_requests.ts";
+import { tracedRequests } from "../compare/traced_requests.ts";
+import { IO_MARK } from "../plan/guest_plan.ts";
 import { readGuestEvents } from "../trace/trace_events.ts";
 
 const TASK = "guest-1 [000] .....";
@@ -8,17 +10,19 @@ const OTHER_TASK = "guest-2 [001] .....";
 const INTERRUPT = "guest-1 [000] d.h..";
 const OTHER_INTERRUPT = "guest-2 [001] d.h..";
 
-/** The steps that undo a mapping, of each request. */
-function undone(...lines: readonly (readonly [context: string, event: string])[]) {
+type Line = readonly [context: string, event: string];
+
+function eventsOf(lines: readonly Line[]) {
   const all = [[TASK, `tracing_mark_write: ${IO_MARK} 0`] as const, ...lines];
-  const text = all.map(([context, event], at) => `${context} 1.0000${10 + at}: ${event}\n`).join(
-    "",
-  );
-  const requests = tracedRequests(readGuestEvents(text), [], (controller) => controller);
-  return requests.map(({ disk, unmap }) => [disk, ...unmap.map(({ kind }) => kind)]);
+  const text = all.map(([context, event], at) => `${context} 1.0000${10 + at}: ${event}\n`);
+  return readGuestEvents(text.join(""));
 }
 
-type Line = readonly [string, string];
+/** The steps that undo a mapping, of each request. */
+function undone(...lines: readonly Line[]) {
+  const requests = tracedRequests(eventsOf(lines), [], (controller) => controller);
+  return requests.map(({ disk, unmap }) => [disk, ...unmap.map(({ kind }) => kind)]);
+}
 
 /** A read of one page, which the IOMMU's domain of the disk maps to `dma`. */
 function mapped(context: string, disk: string, cid: number, dma: string): readonly Line[] {
@@ -100,4 +104,27 @@ Deno.test("a block of descriptors that is freed belongs to the request that allo
     ),
     [["nvme0", "dma_pool_free"], ["nvme0"]],
   );
+});
+
+Deno.test("in a capture, an unmap of an address of two requests belongs to the one that completes next", () => {
+  const lines = (dma: string, ...order: readonly number[]): readonly Line[] => [
+    ...[7, 8].flatMap((cid): readonly Line[] => [
+      [TASK, `setup: (nvme_setup_cmd+0x0/0x1) req=0xffff88800000${cid} bytes=64 integrity=1`],
+      ...mapped(TASK, "nvme0", cid, dma),
+    ]),
+    ...order.flatMap((cid): readonly Line[] => [
+      unmapped(INTERRUPT, dma),
+      [INTERRUPT, "unmap_one_ret: (nvme_unmap+0x1/0x2 <- dma_unmap_phys)"],
+      completed(INTERRUPT, "nvme0", cid),
+    ]),
+  ];
+  const undoneBy = (...order: readonly number[]) =>
+    capturedRequests(eventsOf(lines("0x3e00000", ...order)), [], {
+      isLazy: false,
+      flushesMaps: false,
+    }).requests.map(({ unmap }) => unmap.calls.length);
+  assertEquals(undoneBy(7, 8), [1, 1]);
+  assertEquals(undoneBy(8, 7), [1, 1]);
+  // Without the other's completion, the unmap of the first is that of no other.
+  assertEquals(undoneBy(7), [1]);
 });

@@ -57,6 +57,16 @@ export class OwnedRanges<Owner> {
     return null;
   }
 
+  /** Every owner that holds an address, among ranges that begin up to `pages` pages before it. */
+  holders(address: number, pages: number, holds: (owner: Owner) => boolean): readonly Owner[] {
+    const page = pageOf(address);
+    const found: Owner[] = [];
+    for (let back = 0; back <= pages; back++) {
+      found.push(...this.beginningIn(page - back * PAGE_BYTES).filter(holds));
+    }
+    return found;
+  }
+
   all(): Owner[] {
     return [...this.#byPage.values()].flat();
   }
