@@ -83,6 +83,7 @@ export interface CapturedRequest {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface OpenRequest extends Mutable<CapturedRequest> {
+  /** Address of the kernel's `struct request`. */
   readonly pointer: string;
   readonly cid: number;
   readonly blocks: Map<number, bigint[]>;
@@ -143,7 +144,7 @@ export function capturedRequests(
   readonly bouncePool: CapturedExtent | null;
 } {
   const reader = new CaptureReader(settings);
-  for (const event of attributedEvents(events, "capture").events) reader.push(event);
+  for (const event of attributedEvents(events, "capture")) reader.push(event);
   reader.nameBlocks();
   const all = [...reader.requests.values()];
   const sent = all.filter(({ isComplete }) => isComplete);
@@ -158,6 +159,8 @@ export function capturedRequests(
 class CaptureReader {
   bouncePool: CapturedExtent | null = null;
   readonly requests = new Map<GuestRequest, OpenRequest>();
+  /** The newest request at each address of the kernel's memory. */
+  readonly #byPointer = new Map<string, OpenRequest>();
   readonly #contexts = new Map<TraceContext, Context>();
   /** Lines of allocations with a still unknown device address, by the block's kernel address. */
   readonly #unnamed = new Map<string, { dma: CapturedValue }[]>();
@@ -255,6 +258,7 @@ class CaptureReader {
       isComplete: false,
     };
     this.requests.set(begun, request);
+    this.#byPointer.set(request.pointer, request);
     context.request = request;
     context.log = request.map;
   }
@@ -265,10 +269,8 @@ class CaptureReader {
    */
   #undo(context: Context, fields: GuestFields): void {
     for (const which of ["a", "b"]) {
-      const request = [...this.requests.values()].findLast(({ isComplete, pointer }) =>
-        !isComplete && pointer === fields.get(which)
-      );
-      if (request === undefined) continue;
+      const request = this.#byPointer.get(fields.get(which) ?? "");
+      if (request === undefined || request.isComplete) continue;
       context.request = request;
       context.log = request.unmap;
       request.command = wordsOf(fields.get(`sqe${which}`));

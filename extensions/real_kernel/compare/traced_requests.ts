@@ -71,7 +71,7 @@ export function tracedRequests(
   diskOf: (controller: string) => string | null,
 ): TracedRequest[] {
   const reader = new StepReader(diskOf);
-  for (const event of attributedEvents(events, "run").events) reader.push(event);
+  for (const event of attributedEvents(events, "run")) reader.push(event);
   const requests = [...reader.requests.values()];
   const sent = requests.filter(({ isComplete }) => isComplete);
   for (const [request, device] of pairCommands(sent, commands)) request.device = device;

@@ -47,10 +47,8 @@ interface OpenRequest extends Mutable<GuestRequest> {
   /** First logical block as the event has it; with the number it tells a second try. */
   readonly lba: string | null;
   readonly ranges: Set<OwnedRange>;
-  /** Kernel addresses of mapped scatterlists: an unmap names the list. */
-  readonly lists: Set<string>;
-  /** Kernel addresses of blocks of descriptors: a free names the block. */
-  readonly blocks: Set<string>;
+  /** Its scatterlists and blocks of descriptors: an unmap names the list, and a free the block. */
+  readonly pointers: Set<string>;
   /** Whether a mapping was undone in the context that maps the request. */
   isUndone: boolean;
 }
@@ -70,13 +68,16 @@ interface WaitingEvent {
   readonly owners: readonly OpenRequest[];
 }
 
-/** What an event that undoes a mapping names; `dma` is its first device address, in bytes. */
-type Undone = { readonly list: string } | { readonly block: string } | { readonly dma: number };
+/**
+ * What an event that undoes a mapping names: a scatterlist or a block of descriptors, or its first
+ * device address, in bytes.
+ */
+type Undone = { readonly pointer: string } | { readonly dma: number };
 
 /** Events that undo a mapping, by name. */
 const UNDONE: ReadonlyMap<string, (fields: GuestFields) => Undone> = new Map([
-  ["unmap_sg", (fields: GuestFields): Undone => ({ list: fields.get("list") ?? "" })],
-  ["pool_free", (fields) => ({ block: fields.get("vaddr") ?? "" })],
+  ["unmap_sg", (fields: GuestFields): Undone => ({ pointer: pointerOf(fields, "list") })],
+  ["pool_free", (fields) => ({ pointer: pointerOf(fields, "vaddr") })],
   ["unmap_one", (fields) => ({ dma: deviceAddress(fields.get("dma")) })],
   ["destroy", (fields) => ({ dma: deviceAddress(fields.get("dma")) })],
   ["unmap", (fields) => ({ dma: deviceAddress(fields.get("iova")) })],
@@ -88,24 +89,27 @@ const PAGE_BYTES = 4096;
 /** Ranges of requests that the trace does not complete are kept up to this number. */
 const RANGE_LIMITS = { pages: 1 << 20, perPage: 1 << 10 };
 
-/** @returns The requests in the order in which they began, and all events of the trace. */
-export function attributedEvents(events: readonly GuestEvent[], command: ProbingCommand): {
-  readonly requests: readonly GuestRequest[];
-  readonly events: readonly AttributedEvent[];
-} {
+/** @param command The command whose probes wrote the events. */
+export function attributedEvents(
+  events: readonly GuestEvent[],
+  command: ProbingCommand,
+): readonly AttributedEvent[] {
   const reader = new Attribution(returningProbes(command));
-  return { events: events.map((event) => reader.push(event)), requests: reader.requests };
+  return events.map((event) => reader.push(event));
 }
 
 class Attribution {
-  readonly requests: OpenRequest[] = [];
   #io = -1;
+  /** The newest request of each number. */
+  readonly #byNumber = new Map<string, OpenRequest>();
   /** The request that each context is mapping. */
   readonly #mapping = new Map<TraceContext, OpenRequest>();
   /** Requests that neither completed nor were refused by the driver. */
   readonly #unfinished = new Set<OpenRequest>();
   readonly #ranges = new OwnedRanges<OwnedRange>(RANGE_LIMITS);
   #mostRangePages = 0;
+  /** The unfinished requests that own a scatterlist or a block of descriptors. */
+  readonly #byPointer = new Map<string, Set<OpenRequest>>();
   /** Calls of each context that have not returned, outermost first. */
   readonly #calls = new Map<TraceContext, AttributedEvent[]>();
   /**
@@ -146,24 +150,21 @@ class Attribution {
   #begin({ context, fields }: GuestEvent): OpenRequest | null {
     this.#endMapping(context);
     this.#calls.delete(context);
-    const queue = Number(fields.get("qid") ?? 0);
+    const number = numberOf(fields);
     // Queue 0 is the controller's own.
-    if (queue === 0 || this.#io < 0) return null;
+    if (number.queue === 0 || this.#io < 0) return null;
     const request: OpenRequest = {
       io: this.#io,
-      controller: controllerOf(fields),
-      queue,
-      cid: Number(fields.get("cmdid") ?? 0),
+      ...number,
       lba: /slba=(\d+)/.exec(fields.text)?.[1] ?? null,
       isSentAgain: false,
       completion: null,
       ranges: new Set(),
-      lists: new Set(),
-      blocks: new Set(),
+      pointers: new Set(),
       isUndone: false,
     };
     this.#forgetTry(request);
-    this.requests.push(request);
+    this.#byNumber.set(keyOf(number), request);
     this.#unfinished.add(request);
     this.#mapping.set(context, request);
     return request;
@@ -181,12 +182,9 @@ class Attribution {
   }
 
   /** A request that the driver refused is sent again with the same number. */
-  #forgetTry({ cid, controller, lba, queue }: OpenRequest): void {
-    const earlier = this.requests.findLast((each) =>
-      each.completion === null && !each.isSentAgain && each.controller === controller &&
-      each.queue === queue && each.cid === cid && each.lba === lba
-    );
-    if (earlier === undefined) return;
+  #forgetTry(request: OpenRequest): void {
+    const earlier = this.#byNumber.get(keyOf(request));
+    if (earlier?.completion !== null || earlier.lba !== request.lba) return;
     earlier.isSentAgain = true;
     this.#finish(earlier);
   }
@@ -194,19 +192,15 @@ class Attribution {
   #finish(request: OpenRequest): void {
     this.#unfinished.delete(request);
     for (const range of request.ranges) this.#ranges.delete(range.dma, range);
+    for (const pointer of request.pointers) this.#disown(request, pointer);
   }
 
   #complete(event: GuestEvent): OpenRequest | null {
     const { context, fields } = event;
-    const queue = Number(fields.get("qid") ?? 0);
-    const cid = Number(fields.get("cmdid") ?? 0);
-    const controller = controllerOf(fields);
     const waiting = this.#waiting.get(context) ?? [];
     this.#waiting.delete(context);
-    const request = [...this.#unfinished].findLast((each) =>
-      each.controller === controller && each.queue === queue && each.cid === cid
-    );
-    if (request === undefined) return null;
+    const request = this.#byNumber.get(keyOf(numberOf(fields)));
+    if (request === undefined || !this.#unfinished.has(request)) return null;
     request.completion = event;
     for (const { attributed, owners } of waiting) {
       if (owners.includes(request)) attributed.owner = request;
@@ -230,8 +224,7 @@ class Attribution {
     attributed.owner = owner;
     if (attributed.mapping === owner) owner.isUndone = true;
     // What is freed can be another request's before this one completes.
-    if ("list" in undone) owner.lists.delete(undone.list);
-    else if ("block" in undone) owner.blocks.delete(undone.block);
+    if ("pointer" in undone) this.#disown(owner, undone.pointer);
     else if (attributed.event.name === "free_iova") this.#release(owner, undone.dma);
   }
 
@@ -245,12 +238,7 @@ class Attribution {
 
   /** The unfinished requests that own what an event undoes. */
   #ownersOf(undone: Undone): readonly OpenRequest[] {
-    if ("list" in undone) {
-      return [...this.#unfinished].filter(({ lists }) => lists.has(undone.list));
-    }
-    if ("block" in undone) {
-      return [...this.#unfinished].filter(({ blocks }) => blocks.has(undone.block));
-    }
+    if ("pointer" in undone) return [...this.#byPointer.get(undone.pointer) ?? []];
     const holds = (range: OwnedRange) => isIn(range, undone.dma);
     const ranges = this.#ranges.holders(undone.dma, this.#mostRangePages, holds);
     return [...new Set(ranges.map(({ request }) => request))];
@@ -279,10 +267,10 @@ class Attribution {
         this.#own(request, deviceAddress(fields.get("dma")), Number(given.get("size")));
         break;
       case "map_sgtable_ret":
-        request.lists.add(given.get("list") ?? "");
+        this.#ownPointer(request, pointerOf(given, "list"));
         break;
       case "pool_alloc_ret":
-        request.blocks.add(fields.get("vaddr") ?? "");
+        this.#ownPointer(request, pointerOf(fields, "vaddr"));
         break;
     }
   }
@@ -293,12 +281,39 @@ class Attribution {
     this.#ranges.add(dma, range);
     this.#mostRangePages = Math.max(this.#mostRangePages, Math.ceil(sizeBytes / PAGE_BYTES));
   }
+
+  #ownPointer(request: OpenRequest, pointer: string): void {
+    request.pointers.add(pointer);
+    this.#byPointer.getOrInsertComputed(pointer, () => new Set()).add(request);
+  }
+
+  #disown(request: OpenRequest, pointer: string): void {
+    request.pointers.delete(pointer);
+    const owners = this.#byPointer.get(pointer);
+    owners?.delete(request);
+    if (owners?.size === 0) this.#byPointer.delete(pointer);
+  }
+}
+
+/** @param name The field with the kernel's address. */
+function pointerOf(fields: GuestFields, name: "list" | "vaddr"): string {
+  return `${name} ${fields.get(name) ?? ""}`;
 }
 
 function isIn(range: OwnedRange, dma: number): boolean {
   return range.dma <= dma && dma < range.end;
 }
 
-function controllerOf({ text }: GuestFields): string {
-  return /^(\w+): /.exec(text)?.[1] ?? "";
+type RequestNumber = Pick<GuestRequest, "cid" | "controller" | "queue">;
+
+function numberOf(fields: GuestFields): RequestNumber {
+  return {
+    controller: /^(\w+): /.exec(fields.text)?.[1] ?? "",
+    queue: Number(fields.get("qid") ?? 0),
+    cid: Number(fields.get("cmdid") ?? 0),
+  };
+}
+
+function keyOf({ cid, controller, queue }: RequestNumber): string {
+  return `${controller} ${queue} ${cid}`;
 }
