@@ -34,6 +34,17 @@ Deno.test("a session with an error does nothing, and stays as it was", () => {
   assertEquals(s.summary().moves, 1);
 });
 
+Deno.test("a block of `compare` has copies of a session's variables, and cannot assign to them", () => {
+  const { session: s } = session();
+  s.feed("let n = 1");
+  const { diagnostics } = s.feed("let r = compare { iommu.mode = [strict, lazy] } { n = n + 5 }");
+  assertEquals(diagnosticLines(diagnostics), [
+    "E0308 1:51 Cannot assign to a variable of the enclosing code",
+  ]);
+  s.feed("repeat 2 { n += 1 }");
+  assertEquals(texts(s.feed("n")), ["3"]);
+});
+
 Deno.test("lambdas of a session see its variables as they are now, functions do not see them", () => {
   const { session: s } = session();
   s.feed("let n = 1\nlet f = x => x + n");

@@ -31,8 +31,6 @@ export interface TestDifference extends RequestDifference {
   readonly request: SimulatedRequest | null;
   /** The kernel's request; null for a request that only the model has. */
   readonly real: TracedRequest | null;
-  /** The event of the model's step; null without a step. */
-  readonly event: MachineEvent | null;
   /** The trace lines of the kernel's request. */
   readonly lines: readonly string[];
 }
@@ -149,7 +147,6 @@ class TestComparer {
       submission,
       request,
       real,
-      event,
       lines: real?.lines ?? [],
     };
   }

@@ -37,7 +37,7 @@ export interface SimulatedRequest extends RequestRecord {
   readonly events: readonly MachineEvent[];
 }
 
-/** Names of commands as the kernel's tracepoint prints them. */
+/** Names of commands as the kernel's tracepoint prints them; its `dsm` is called discard. */
 const COMMAND_NAMES: Readonly<Record<number, string>> = {
   0x00: "flush",
   0x01: "write",
@@ -91,7 +91,10 @@ export function simulatedRequest(
 }
 
 function firstUndoing(events: readonly MachineEvent[]): number {
-  const first = events.findIndex(({ name }) => /^call\.(?:dma_unmap|dma_iova_destroy)/.test(name));
+  const first = events.findIndex(({ fields, name }) => {
+    const kind = kindOfEvent(name, (fields as EventValues).kind);
+    return kind !== null && stepRow(kind).undoes === true;
+  });
   return first < 0 ? events.length : first;
 }
 

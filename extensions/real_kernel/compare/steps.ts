@@ -52,6 +52,8 @@ interface StepRow {
    * the step is done.
    */
   readonly isPlacedAtReturn?: true;
+  /** Set if the step undoes a mapping: it belongs to the request that mapped the address. */
+  readonly undoes?: true;
   /** Set if the steps inside this one depend on the machine's history; they are not compared. */
   readonly hidesInner?: true;
 }
@@ -95,6 +97,7 @@ const STEPS = {
     isCall: true,
     probe: "destroy",
     returnProbe: null,
+    undoes: true,
   },
   dma_map: {
     // Since 6.18, the function dma_map_page_attrs() calls dma_map_phys().
@@ -125,6 +128,7 @@ const STEPS = {
     isCall: true,
     probe: "unmap_one",
     returnProbe: null,
+    undoes: true,
   },
   dma_unmap_sg: {
     title: "dma_unmap_sg",
@@ -134,6 +138,7 @@ const STEPS = {
     isCall: true,
     probe: "unmap_sg",
     returnProbe: null,
+    undoes: true,
   },
   iova_alloc: {
     title: "alloc_iova_fast",
@@ -152,6 +157,7 @@ const STEPS = {
     renamed: { size: "size_bytes", dma: "start" },
     probe: "free_iova",
     returnProbe: null,
+    undoes: true,
   },
   iommu_map: {
     title: "iommu: map",
@@ -172,6 +178,7 @@ const STEPS = {
     probe: null,
     returnProbe: null,
     tracepoint: "iommu/unmap",
+    undoes: true,
   },
   iommu_sync_map: {
     title: "iommu_sync_map",
@@ -204,6 +211,7 @@ const STEPS = {
     renamed: { dma: "start", size: "size_bytes" },
     probe: "gather",
     returnProbe: null,
+    undoes: true,
   },
   bounce: {
     title: "swiotlb_bounced",
@@ -233,6 +241,7 @@ const STEPS = {
     isCall: true,
     probe: "pool_free",
     returnProbe: null,
+    undoes: true,
   },
 } as const satisfies Readonly<Record<string, StepRow>>;
 

@@ -53,17 +53,6 @@ for (const kind of STEP_KINDS) {
   if (tracepoint !== undefined) KIND_OF_PROBE.set(tracepoint.split("/")[1]!, kind);
 }
 
-/** Steps that undo a mapping: they belong to the request that mapped the address. */
-const UNDOING: ReadonlySet<StepKind> = new Set<StepKind>([
-  "dma_iova_destroy",
-  "dma_unmap",
-  "dma_unmap_sg",
-  "iova_free",
-  "iommu_unmap",
-  "iotlb_range",
-  "dma_pool_free",
-]);
-
 /** @param diskOf Returns the scenario's disk for the controller's name in the guest: `nvme0`. */
 export function tracedRequests(
   events: readonly GuestEvent[],
@@ -111,6 +100,7 @@ class StepReader {
       const text = head?.fields.get(name);
       return text === undefined ? null : Number(text);
     };
+    // The list is finished: the request's end is known at its beginning.
     const { cid, completion, io, queue } = request;
     this.requests.set(request, {
       io,
@@ -139,14 +129,14 @@ class StepReader {
     const { event, mapping, owner } = attributed;
     const kind = KIND_OF_PROBE.get(event.name);
     if (kind === undefined || isHidden(kind, attributed)) return;
-    const isUndoing = UNDOING.has(kind);
-    const request = this.#openOf(isUndoing ? owner : mapping);
+    const { isPlacedAtReturn, undoes } = stepRow(kind);
+    const request = this.#openOf(undoes === true ? owner : mapping);
     if (request === null) return;
     request.lines.push(lineOf(event));
     const step = { kind, values: valuesOf(kind, event) };
     this.#open.set(attributed, step);
-    if (isUndoing) request.unmap.push(step);
-    else if (stepRow(kind).isPlacedAtReturn !== true) request.map.push(step);
+    if (undoes === true) request.unmap.push(step);
+    else if (isPlacedAtReturn !== true) request.map.push(step);
   }
 
   /** Adds the result of a call to its step. */
@@ -179,17 +169,13 @@ function lineOf({ fields: { text }, name, seconds }: GuestEvent): string {
   return `${seconds.toFixed(6)}: ${name}: ${text}`;
 }
 
-function hexOf(text: string | undefined): number {
-  return text === undefined ? NaN : Number(text);
-}
-
 function valuesOf(kind: StepKind, { fields }: GuestEvent): Record<string, StepValue> {
   const { fields: wanted, result } = stepRow(kind);
   const values: Record<string, StepValue> = {};
   if (kind === "iommu_map" || kind === "iommu_unmap") {
     values.dma = deviceAddress(fields.get("iova"));
     values.size = Number(fields.get("size"));
-    if (kind === "iommu_map") values.phys = hexOf(fields.get("paddr"));
+    if (kind === "iommu_map") values.phys = Number(fields.get("paddr"));
     else values.unmapped = Number(fields.get("unmapped_size"));
     return values;
   }

@@ -4,8 +4,13 @@
  *
  * An event that maps belongs to the request that its context has begun. An event that undoes a
  * mapping belongs to the request that owns the address, the scatterlist or the block of descriptors.
- * The flush queue's timer frees ranges of earlier requests, so what no unfinished request owns belongs to none
- * of them, even if there is only one.
+ * The flush queue's timer frees ranges of earlier requests, so what no unfinished request owns
+ * belongs to none of them, even if there is only one.
+ *
+ * `kernel run` compares an event with its owner's. Golden data has each event inside of a call; so
+ * `kernel capture` takes the owner of a call, and places what follows in it. Its probes name the
+ * requests of most calls by address, and tell when the driver has queued a request: there a mapping
+ * ends earlier than in `kernel run`.
  */
 import { deviceAddress, deviceAddressOfPage, OwnedRanges, type TraceContext } from "@dmalab/traces";
 import { IO_MARK } from "../plan/guest_plan.ts";
@@ -35,7 +40,10 @@ export interface AttributedEvent {
    * completed request. Null for other events, and where the request is not known.
    */
   readonly owner: GuestRequest | null;
-  /** The innermost call of the context that has not returned; null outside of calls. */
+  /**
+   * At the entry of a call and at an operation, the innermost call of the context that has not
+   * returned; null outside of calls.
+   */
   readonly caller: AttributedEvent | null;
   /** For the return of a call, its entry; null if the call began before the context's request. */
   readonly entry: AttributedEvent | null;

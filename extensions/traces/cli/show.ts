@@ -1,5 +1,6 @@
 /** `dmalab trace show`: who owns an address, at a line or at a time. */
-import { PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import type { TracedMapping } from "../ledger/traced_mapping.ts";
+import { PAGE_BYTES, pageEnd, pageOf } from "../owner/pages.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import type { DmaEvent } from "../line/dma_event.ts";

@@ -4,7 +4,7 @@
  *
  * @see rules/traces.md T.40 to T.43
  */
-import { pageOf } from "../ledger/traced_mapping.ts";
+import { pageOf } from "../owner/pages.ts";
 import { deviceAddress } from "../line/device_address.ts";
 
 const HEAD = /^(?:\d+@(\d+\.\d+):)?/;

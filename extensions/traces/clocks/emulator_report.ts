@@ -2,7 +2,7 @@
 import { formatCount } from "@dmalab/lang/text";
 import { formatSource, numberOf } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { pageOf } from "../ledger/traced_mapping.ts";
+import { pageOf } from "../owner/pages.ts";
 import type { QemuClock, RefusedAccess } from "./qemu_clock.ts";
 
 /** Largest number of accesses that are printed. */

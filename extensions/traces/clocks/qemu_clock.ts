@@ -7,7 +7,7 @@
 import { maxOf, minOf } from "@dmalab/runtime/basics";
 import { readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
-import { pageOf } from "../ledger/traced_mapping.ts";
+import { pageOf } from "../owner/pages.ts";
 import type { ClockOffset } from "./clock_offset.ts";
 import { type CommandFacts, ControllerLog, pairCommands } from "./controller_log.ts";
 

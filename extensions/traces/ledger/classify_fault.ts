@@ -5,14 +5,8 @@
  */
 import type { Window } from "../clocks/clock_offset.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import {
-  allows,
-  type Device,
-  PAGE_BYTES,
-  pageEnd,
-  pageOf,
-  type TracedMapping,
-} from "./traced_mapping.ts";
+import { allows, type Device, type TracedMapping } from "./traced_mapping.ts";
+import { PAGE_BYTES, pageEnd, pageOf } from "../owner/pages.ts";
 import type { FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 

@@ -41,9 +41,9 @@ import {
   type Device,
   type FaultCandidate,
   findingOf,
-  pageOf,
   type TraceFinding,
 } from "./traced_mapping.ts";
+import { pageOf } from "../owner/pages.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 

@@ -17,14 +17,12 @@ import { Findings } from "./findings.ts";
 import {
   Device,
   NEAR_PAGES,
-  PAGE_BYTES,
-  pageEnd,
-  pageOf,
   type Recorded,
   siblingsOf,
   type TracedMapping,
   type TraceInstant,
 } from "./traced_mapping.ts";
+import { PAGE_BYTES, pageEnd, pageOf } from "../owner/pages.ts";
 import {
   atPhysicalAddress,
   bestMapping,

@@ -4,16 +4,15 @@ import {
   type Certainty,
   type Device,
   NEAR_PAGES,
-  PAGE_BYTES,
-  pageOf,
   pagesOf,
   siblingsOf,
   type TracedMapping,
   type TraceInstant,
 } from "./traced_mapping.ts";
+import { PAGE_BYTES, pageOf } from "../owner/pages.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
-import type { NumberMap } from "./number_map.ts";
+import type { NumberMap } from "../owner/number_map.ts";
 import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
 
 export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;

@@ -1,5 +1,5 @@
 /** A map of bounded size: the oldest entry is dropped for a new one. */
-import { NumberMap } from "./number_map.ts";
+import { NumberMap } from "../owner/number_map.ts";
 
 export class NewestMap<Value> extends NumberMap<Value> {
   dropped = 0;

@@ -7,7 +7,8 @@
  * @see rules/traces.md T.62, T.69
  */
 import { countBefore, lowBitsOf } from "@dmalab/runtime/basics";
-import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
+import type { Device, TracedMapping } from "./traced_mapping.ts";
+import { PAGE_BYTES, pageEnd, pageOf } from "../owner/pages.ts";
 
 /**
  * An index of the mappings of a page by time, for traces that map one page a hundred thousand

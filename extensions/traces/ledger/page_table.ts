@@ -11,13 +11,8 @@ import type { NvmeCommand } from "../script/recorder.ts";
 import { NewestMap } from "./newest_map.ts";
 import { OwnedRanges } from "../owner/owned_ranges.ts";
 import { TraceContext, TraceContexts } from "../owner/trace_contexts.ts";
-import {
-  NEAR_PAGES,
-  pageEnd,
-  pageOf,
-  type TracedMapping,
-  type TraceInstant,
-} from "./traced_mapping.ts";
+import { NEAR_PAGES, type TracedMapping, type TraceInstant } from "./traced_mapping.ts";
+import { pageEnd, pageOf } from "../owner/pages.ts";
 
 export interface TableUnmap extends TraceInstant {
   readonly start: number;

@@ -12,7 +12,8 @@ import { explainedFault, FAULT_RULE, tableFault } from "./classify_log.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import type { MappingTracker } from "./ledger.ts";
 import type { PageHistory } from "./page_history.ts";
-import { type Certainty, findingOf, pageOf, type TraceFinding } from "./traced_mapping.ts";
+import { type Certainty, findingOf, type TraceFinding } from "./traced_mapping.ts";
+import { pageOf } from "../owner/pages.ts";
 
 export interface TracedFault extends PageFaultEvent {
   readonly line: number;

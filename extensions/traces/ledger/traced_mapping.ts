@@ -4,12 +4,12 @@ import type { FindingKind } from "./finding_kinds.ts";
 import type { MachineFacts } from "./machine_facts.ts";
 import { type Direction, DIRECTIONS, type MappingKind } from "../line/dma_event.ts";
 import { NewestMap } from "./newest_map.ts";
-import { NumberMap } from "./number_map.ts";
+import { NumberMap } from "../owner/number_map.ts";
+import { PAGE_BYTES, pageEnd, pageOf } from "../owner/pages.ts";
 import { type RingPlace, Siblings } from "./siblings.ts";
 
 export type { Certainty };
 
-export const PAGE_BYTES = 4096;
 /**
  * An address is looked up among the mappings that begin up to this number of pages before it.
  * Mappings with more pages are also in `large`.
@@ -244,17 +244,6 @@ function powerOf(sizeBytes: number): number {
 const KINDS: readonly MappingKind[] = ["map", "alloc", "sg"];
 /** Sizes have fewer bits than this. */
 const MAX_POWERS = 64;
-
-export function pageOf(address: number): number {
-  // Without the remainder operator: V8 calls a function for remainders of large numbers.
-  return Math.floor(address / PAGE_BYTES) * PAGE_BYTES;
-}
-
-/** The end of a range's last page. */
-export function pageEnd(address: number, sizeBytes: number): number {
-  const end = address + Math.max(sizeBytes, 1);
-  return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
-}
 
 export function pagesOf({ addr, sizeBytes }: TracedMapping): number {
   return (pageEnd(addr, sizeBytes) - pageOf(addr)) / PAGE_BYTES;

@@ -3,7 +3,7 @@
  *
  * @see rules/traces.md T.32, T.33
  */
-import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
+import { PAGE_BYTES } from "../owner/pages.ts";
 
 export interface FlushEvent {
   /** Unit and domain, such as `dmar0 4`; null for all domains. */

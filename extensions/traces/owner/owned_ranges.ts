@@ -4,8 +4,8 @@
  *
  * @see rules/traces.md T.26
  */
-import { NumberMap } from "../ledger/number_map.ts";
-import { PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
+import { NumberMap } from "./number_map.ts";
+import { PAGE_BYTES, pageOf } from "./pages.ts";
 
 /** Limits for damaged or very long traces: the oldest range is dropped for a new one. */
 export interface RangeLimits {

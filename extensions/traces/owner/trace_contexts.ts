@@ -8,7 +8,7 @@
  *
  * @see rules/traces.md T.4, T.26
  */
-import { NumberMap } from "../ledger/number_map.ts";
+import { NumberMap } from "./number_map.ts";
 
 /** Depth of the kinds of contexts on the stack of a CPU. */
 const DEPTH = { task: 0, soft: 1, hard: 2, nmi: 3 } as const;

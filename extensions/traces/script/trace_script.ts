@@ -11,11 +11,10 @@ import type { MachineFacts } from "../ledger/machine_facts.ts";
 import {
   type Device,
   isSure,
-  PAGE_BYTES,
-  pageOf,
   type TracedMapping,
   type TraceFinding,
 } from "../ledger/traced_mapping.ts";
+import { PAGE_BYTES, pageOf } from "../owner/pages.ts";
 import { modeOf } from "../ledger/device_mode.ts";
 import { isMappingStep, type MappingStep, type ScriptedCall } from "./recorder.ts";
 import { RequestLines } from "./request_lines.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { emulatorJson } from "../clocks/emulator_report.ts";
 import type { checkJson } from "../ledger/check_report.ts";
-import { pageOf } from "../ledger/traced_mapping.ts";
+import { pageOf } from "../owner/pages.ts";
 import { checkedTrace, passOf } from "./checked_trace.ts";
 import {
   type Expected,

@@ -6,13 +6,8 @@
  */
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
-import {
-  type Device,
-  pageEnd,
-  pageOf,
-  type TracedMapping,
-  type TraceInstant,
-} from "../ledger/traced_mapping.ts";
+import { type Device, type TracedMapping, type TraceInstant } from "../ledger/traced_mapping.ts";
+import { pageEnd, pageOf } from "../owner/pages.ts";
 import type { FlushEvent } from "../line/flush_event.ts";
 import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 import { FlushWindows } from "./flush_windows.ts";

@@ -5,7 +5,8 @@
  * @see rules/traces.md T.32, T.33
  */
 import type { FlushEvent } from "../line/flush_event.ts";
-import { allows, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { allows, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { pageEnd, pageOf } from "../owner/pages.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
 
 const US_PER_S = 1e6;

@@ -405,13 +405,19 @@ export class Resolver {
     this.resolution.names.set(node, binding);
   }
 
+  /**
+   * The code from which a variable is captured; the code that uses it, if it needs no capture: a
+   * machine's variables are accessible from all of its code, and a session's are global. But a block
+   * of `compare` captures a session's variables, because it runs on another machine.
+   */
+  #ownerFor(variable: Variable, user: CodeScope): CodeScope {
+    if (variable.owner !== null) return variable.owner;
+    return variable.role === "machine" ? user : outsideCompare(user);
+  }
+
   /** Adds a variable to the captures of all closures between its owner and the use. */
   #capture(variable: Variable, user: CodeScope, use: Span): void {
-    // A machine's variables are accessible from all of its code, and need no capture.
-    if (variable.role === "machine") return;
-    // A session's variables are global. But a block of `compare` captures them, because it runs on
-    // another machine.
-    const owner = variable.owner ?? outsideCompare(user);
+    const owner = this.#ownerFor(variable, user);
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
       // Only a lambda is called later, when the captured value may be outdated. The block of a
@@ -844,7 +850,7 @@ export class Resolver {
       }
       return;
     }
-    if (variable.owner !== null && variable.owner !== scope.code) {
+    if (this.#ownerFor(variable, scope.code) !== scope.code) {
       this.bag.error("E0308", target.span, "Cannot assign to a variable of the enclosing code");
     }
     variable.assigned.push(statement);
