@@ -14,7 +14,7 @@ import { readKernelLog, type UnreadLine } from "../kernel_log/kernel_log_reader.
 import { wordsOf } from "../kernel_log/messages/message.ts";
 import { shownText, unreadLines, UnreadMessages } from "../kernel_log/unread_messages.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
-import { type TraceFinding } from "../ledger/traced_mapping.ts";
+import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { pageOf } from "../owner/pages.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";

@@ -2,7 +2,7 @@
  * Writes NVMe requests into a scenario. The scenario submits the same reads and writes to its disk,
  * and the driver of that disk maps the data itself.
  */
-import { type Device, type TracedMapping } from "../ledger/traced_mapping.ts";
+import type { Device, TracedMapping } from "../ledger/traced_mapping.ts";
 import { PAGE_BYTES } from "../owner/pages.ts";
 import type { ScriptedCall } from "./recorder.ts";
 

@@ -6,7 +6,7 @@
  */
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
-import { type Device, type TracedMapping, type TraceInstant } from "../ledger/traced_mapping.ts";
+import type { Device, TracedMapping, TraceInstant } from "../ledger/traced_mapping.ts";
 import { pageEnd, pageOf } from "../owner/pages.ts";
 import type { FlushEvent } from "../line/flush_event.ts";
 import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
