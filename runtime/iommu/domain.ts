@@ -29,6 +29,7 @@ import { IovaAllocator, MAX_CACHED_PFNS, searchedPfns } from "./iova_allocator.t
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
 import { MemoryRuns } from "./memory_runs.ts";
 import {
+  PageSizeChoice,
   type PageTable,
   protectionWord,
   PTE_MMIO,
@@ -132,6 +133,8 @@ export class IommuDomain {
   readonly #inverseGranule: number;
   readonly #granuleMask: number;
   readonly #invalidation = new Invalidation();
+  /** How an unmap is cut, where its parts are invalidated one by one; else null. */
+  readonly #cuts: PageSizeChoice | null;
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
@@ -145,6 +148,9 @@ export class IommuDomain {
     this.#inverseGranule = 1 / this.granuleBytes;
     this.#granuleMask = this.granuleBytes - 1;
     this.table.outOfMemory = failingTables(platform);
+    this.#cuts = this.#model.driver === "intel" && platform.kernel.vtd_syncs_at_page_size
+      ? new PageSizeChoice(options.table.pageSizesBytes)
+      : null;
     this.cachingMode = options.cachingMode;
     this.reserved = options.reserved;
     this.iova = new IovaAllocator({
@@ -383,6 +389,20 @@ export class IommuDomain {
     return granules;
   }
 
+  /** Maps 0 bytes, in releases whose page tables accept that: nothing is written. */
+  mapNothing(iova: number, phys: PhysAddr, flags: number): void {
+    const { events, kernel } = this.#platform;
+    invariant(kernel.empty_map_accepted, "an empty range is mapped that the tables refuse");
+    if (!events.tick(IOMMU_MAP)) return;
+    events.emit(IOMMU_MAP, {
+      iova: iova as DmaAddr,
+      phys,
+      size_bytes: 0,
+      prot: protectionWord(flags),
+      leaves: [],
+    });
+  }
+
   /** A separate method, so that `map` stays small enough to be inlined. */
   #emitMapped(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): void {
     this.#platform.events.emit(IOMMU_MAP, {
@@ -504,6 +524,9 @@ export class IommuDomain {
     const unmapped = this.table.unmap(iova, sizeBytes);
     warnOfTable(this.#platform, "unmap_pages", iova, this.table.warnings);
     if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, unmapped);
+    const syncedBytes = flushNow && this.#cuts !== null
+      ? this.#syncEarly(this.#cuts, iova, unmapped)
+      : 0;
     if (events.tick(IOMMU_UNMAP)) {
       events.emit(IOMMU_UNMAP, {
         iova: iova as DmaAddr,
@@ -516,9 +539,30 @@ export class IommuDomain {
       const what = `${unmapped} of ${sizeBytes} bytes at ${hexAddress(iova)} were mapped`;
       warnOfDevice(this.#platform, caller, what);
     }
-    if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
+    if (this.table.syncs.count !== 0) this.#syncTable(flushNow, iova + syncedBytes);
     if (!flushNow) this.generation++;
     return unmapped;
+  }
+
+  /**
+   * Invalidates the pages of an unmap before those of the last size, size by size.
+   * @returns Bytes from the start of the unmap that need no further invalidation.
+   * @see rules/dma.md 5.2
+   */
+  #syncEarly(cuts: PageSizeChoice, iova: number, unmappedBytes: Bytes): Bytes {
+    let first = 0;
+    let pageBytes = 0;
+    for (let done = 0; done < unmappedBytes; done += cuts.sizeBytes * cuts.count) {
+      cuts.choose(iova + done, iova + done, unmappedBytes - done);
+      if (pageBytes !== 0 && cuts.sizeBytes !== pageBytes) {
+        this.#invalidation.first = iova + first;
+        this.#invalidation.last = iova + done - 1;
+        this.#invalidate("range");
+        first = done;
+      }
+      pageBytes = cuts.sizeBytes;
+    }
+    return first;
   }
 
   /**
@@ -581,15 +625,18 @@ export class IommuDomain {
     this.freeIova(pfn * this.granuleBytes, pfns * this.granuleBytes);
   }
 
-  /** Sends the invalidations that the table's last operation requires. */
-  #syncTable(leavesToo: boolean): void {
+  /**
+   * Sends the invalidations that the table's last operation requires.
+   * @param from Addresses below this one are invalidated already.
+   */
+  #syncTable(leavesToo: boolean, from = 0): void {
     const { syncs } = this.table;
     for (let index = 0; index < syncs.count; index++) {
       const kind = syncs.kind(index);
       const isWalk = kind === SYNC_WALK;
       if (!leavesToo && !isWalk) continue;
       const last = syncs.last(index);
-      this.#invalidation.first = syncs.first(index);
+      this.#invalidation.first = Math.max(syncs.first(index), from);
       // An empty range at 0 ends at -1, which wraps around to the last address: everything is
       // invalidated (tests/golden/pagetable/README.md).
       this.#invalidation.last = last < 0 ? this.table.lastAddress : last;

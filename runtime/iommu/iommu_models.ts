@@ -57,6 +57,8 @@ export interface IommuModelSpec {
    * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
+  /** The kernel's driver: those of the two PC IOMMUs differ where their hardware does not. */
+  readonly driver: "amd" | "arm" | "intel";
   /**
    * Supports caching mode, in which the IOTLB caches not-present entries. In this mode maps need a
    * flush too, and no flush is deferred. @see rules/dma.md 1.3
@@ -103,6 +105,7 @@ const PC = {
   entries: VTD_SECOND_STAGE,
   root: "the SSPTPTR of the PASID table entry (VT-d 9.6)",
   flushes: "block_or_domain",
+  driver: "intel",
   hasCachingMode: true,
   hasInterruptWindow: true,
   doorbellPhys: null,
@@ -127,6 +130,7 @@ const X86_TABLES = {
 const AMD = {
   ...PC,
   flushes: "range",
+  driver: "amd",
   deviceTlbTimeoutNs: 100_000_000,
   reserved: [{ start: 0xfd_0000_0000, end: 0x100_0000_0000 }],
   faultLog: "amd",
@@ -185,6 +189,7 @@ const MODELS = {
     entries: ARM_STAGE_1,
     root: "TTB0 of the context descriptor (SMMUv3 5.4)",
     flushes: "range_or_domain",
+    driver: "arm",
     hasCachingMode: false,
     hasInterruptWindow: false,
     doorbellPhys: 0x0808_0040 as PhysAddr,

@@ -91,6 +91,11 @@ export const OLDER_WAYS = {
     rule: "nvme.1.1",
     doc: "Behind an IOMMU the hardware limit is not cut to 128 KiB, which the rcaches hold.",
   },
+  vtd_syncs_at_page_size: {
+    in: ["6.1.192"],
+    rule: "dma.5.2",
+    doc: "In strict mode VT-d's driver invalidates before it unmaps pages of another size.",
+  },
   integrity_segments_by_format: {
     in: ["6.1.192"],
     rule: "nvme.1",
@@ -170,6 +175,11 @@ export const OLDER_WAYS = {
     rule: "dma.8.2",
     doc:
       "DMA API debugging has a family of its own for MMIO, compares no attributes and all cache lines.",
+  },
+  empty_map_accepted: {
+    in: ["6.17.13..6.18.15"],
+    rule: "dma.3.4",
+    doc: "A page table accepts a map of 0 bytes, and writes nothing.",
   },
   no_two_step: {
     in: ["..6.12.117"],
@@ -316,8 +326,8 @@ export const QUIRKS = {
     doc: "The gap before the segment that no longer fits counts for the front part of a split.",
   },
   sgl_unmap_args_swapped: {
-    in: ["6.17.13"],
-    doc: "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
+    in: ["6.17.13..6.18.15"],
+    doc: "Unmapping an SGL takes the list for the command's descriptor (6.17 and 6.18).",
   },
   metadata_uses_data_gap: {
     in: ["6.18.15.."],

@@ -136,9 +136,10 @@ function linkPlain(
  * Links a buffer for an untrusted device: the partly used granules at its ends go through bounce
  * buffers, the granules between them are mapped directly.
  *
- * With the quirk `bounce_link_no_middle`, a buffer that consists of two partial granules fails: the
- * empty middle is linked too, but no page table accepts an empty range. The error path then begins
- * to unlink at the current position of the walk instead of its start.
+ * With the quirk `bounce_link_no_middle`, the empty middle of a buffer of two partial granules is linked,
+ * too. Where page tables refuse an empty range, such a buffer fails, and the error path begins to
+ * unlink at the current position of the walk instead of its start. Those of 6.18 accept it, also
+ * where there is only a tail (captured on 6.18.15).
  *
  * A bounce buffer keeps the offset of the original buffer only as far as the device's min-align
  * mask requires. Therefore the head of a buffer cannot be bounced for a device without such a mask:
@@ -161,8 +162,11 @@ function linkBounced(machine: DmaMachine, part: RangePart, phys: PhysAddr): numb
   const middle = sizeBytes - done - (done < sizeBytes ? tail : 0);
   invariant(middle >= 0, "Head and tail of a link overlap");
   const noMiddle = machine.kernel.bounce_link_no_middle;
-  const empty = noMiddle && done > 0 && done < sizeBytes;
-  if (middle > 0 || empty) {
+  const empty = noMiddle && middle === 0 && done < sizeBytes;
+  if (empty && machine.kernel.empty_map_accepted) {
+    const at = part.state.addr + offset + done;
+    domain.mapNothing(at, phys + done as PhysAddr, leafFlags(part.dev, part.dir, part.attrs));
+  } else if (middle > 0 || empty && done > 0) {
     error = linkPlain(machine, part, phys + done as PhysAddr, offset + done, middle);
     if (error === 0) done += middle;
   }
