@@ -1,6 +1,7 @@
 /** Other workspace members use these exports of `tests`. */
 export { readGoldenText } from "./conformance/golden_files.ts";
 export { compareFields, type OperationLine, recordedFields } from "./conformance/traces.ts";
+export { copyProject } from "./copied_project.ts";
 export { runDeno } from "./deno_process.ts";
 export { dmalab, programWords, runProgram } from "./dmalab_program.ts";
 export { scenariosBelow } from "./examples.ts";

@@ -6,8 +6,9 @@ import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "node:path";
 import { codeBlocks } from "@dmalab/cli/scenario";
+import { copyProject } from "./copied_project.ts";
 import { nodeRelease } from "./node_releases.ts";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { ROOT } from "./source_text.ts";
 
 /**
  * Commands that replace the README's test command, because this test is part of the suite and
@@ -21,23 +22,6 @@ const INSTEAD: Readonly<Record<string, readonly string[]>> = {
     "test -A --no-check tests/docs_test.ts --filter architecture",
   ],
 };
-
-/**
- * Folders that are not copied: npm leaves them in a checkout, or they are in the folder but not
- * part of the project.
- */
-const NOT_COPIED = [".git", ".dmalab", "coverage", "dist", "node_modules"];
-
-function copyProject(target: string): void {
-  for (const { name } of Deno.readDirSync(ROOT)) {
-    if (NOT_COPIED.includes(name)) continue;
-    for (const path of filesBelow(join(ROOT, name))) {
-      const copy = join(target, path.slice(ROOT.length));
-      Deno.mkdirSync(dirname(copy), { recursive: true });
-      Deno.copyFileSync(path, copy);
-    }
-  }
-}
 
 /** The lines of the README for a shell. */
 function commands(): string[] {

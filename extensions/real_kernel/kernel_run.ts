@@ -164,15 +164,18 @@ function notRun(
   test: TestVerdict["test"],
   reasons: readonly string[],
 ): TestVerdict {
-  return { file, test, result: { verdict: "not run", reasons } };
+  return { file, test, result: { verdict: "not run", reasons }, problem: null };
 }
 
 /**
- * The exit code: 1 if model and kernel differ. Otherwise 2 if no test ran or a boot failed, because
- * a test that was not run is no success.
+ * The exit code: 1 if model and kernel differ, or a test fails on the model. Otherwise 2 if no test
+ * ran, a boot failed, or its records prove nothing about a test: a test that was not run is no
+ * success.
  */
 function exitCodeOf({ boots, failures, verdicts }: KernelRunReport): ExitCode {
   const has = (verdict: string) => verdicts.some(({ result }) => result.verdict === verdict);
-  if (has("differs") || boots.some(({ limits }) => limits.length > 0)) return FAILED;
-  return has("same") && failures.length === 0 ? HELD : WRONG;
+  const problems = verdicts.filter(({ problem }) => problem !== null);
+  const isFailing = problems.some(({ result }) => result.verdict !== "not run");
+  if (has("differs") || isFailing || boots.some(({ limits }) => limits.length > 0)) return FAILED;
+  return has("same") && failures.length + problems.length === 0 ? HELD : WRONG;
 }

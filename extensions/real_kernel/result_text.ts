@@ -62,7 +62,7 @@ function unique(texts: readonly string[]): string[] {
   return [...new Set(texts)];
 }
 
-export function verdictLines({ result, test }: TestVerdict, release: string): string[] {
+export function verdictLines({ problem, result, test }: TestVerdict, release: string): string[] {
   const head = (verdict: string, more: string) =>
     `${verdict.padEnd(LABEL_WIDTH)}${printable(displayName(test))}${more}`;
   switch (result.verdict) {
@@ -79,6 +79,7 @@ export function verdictLines({ result, test }: TestVerdict, release: string): st
       ];
       return [
         head("same", `: ${parts.join(", ")}`),
+        ...problem === null ? [] : indented([printable(problem)]),
         ...indented(assertionLines(result.assertions)),
       ];
     }
@@ -90,6 +91,7 @@ export function verdictLines({ result, test }: TestVerdict, release: string): st
     case "differs":
       return [
         head("differs", ""),
+        ...problem === null ? [] : indented([printable(problem)]),
         ...indented(
           result.difference === null
             ? []
@@ -185,10 +187,11 @@ export function runJson(
     qemu,
     boots,
     failures: failures.map(({ console, problem }) => ({ problem, console })),
-    tests: verdicts.map(({ file, result, test }) => ({
+    tests: verdicts.map(({ file, problem, result, test }) => ({
       file,
       name: displayName(test),
       verdict: result.verdict,
+      problem,
       ...result.verdict === "same" ? { counts: result.counts } : {},
       ...result.verdict === "not run" ? { reasons: result.reasons } : {},
       ...result.verdict === "differs" && result.difference !== null

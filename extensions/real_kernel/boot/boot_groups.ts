@@ -9,24 +9,14 @@ import {
   type QemuMachine,
   qemuMachine,
 } from "../machine/qemu_machine.ts";
-import {
-  type GuestPlan,
-  guestPlan,
-  LOG_FILE,
-  PROBES_FILE,
-  TRACE_FILE,
-} from "../plan/guest_plan.ts";
+import { type GuestPlan, guestPlan, LOG_FILE, PROBES_FILE } from "../plan/guest_plan.ts";
 import { Islands } from "../plan/islands.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
 import type { ProbingCommand } from "../plan/probed_functions.ts";
 import { memoryOf } from "../plan/scenario_run.ts";
-import {
-  type GuestReport,
-  hasLostEvents,
-  missedHits,
-  readGuestReport,
-} from "../trace/guest_report.ts";
+import { type GuestReport, missedHits, readGuestReport } from "../trace/guest_report.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
+import { type AskedBoot, recordsProblem } from "./records_problem.ts";
 
 /** What a boot observes. */
 export interface Observation {
@@ -165,7 +155,9 @@ async function bootOne(
     machine.qemu,
   );
   const options = { accelerator, folder, isKept: keep !== null, signal, timeoutMs };
-  const read = reportOf(await bootGuest(kernel, program, sized, plan, options), kernel);
+  const calls = recorded.reduce((sum, { submissions }) => sum + submissions.length, 0);
+  const asked = { calls, machine, release: kernel.release };
+  const read = reportOf(await bootGuest(kernel, program, sized, plan, options), kernel, asked);
   return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
 }
 
@@ -173,6 +165,7 @@ async function bootOne(
 function reportOf(
   booted: BootResult,
   kernel: KernelFiles,
+  asked: AskedBoot,
 ): Pick<BootedGroup, "report" | "controllerLog"> | Pick<FailedBoot, "problem" | "console"> {
   if (booted.report === null) return { problem: booted.problem, console: [] };
   const { console, controllerLog, problem } = booted;
@@ -191,10 +184,10 @@ function reportOf(
   if (!report.isComplete) {
     return { problem: "The guest's program ended before its plan", console };
   }
-  if (hasLostEvents(report.files.get(TRACE_FILE) ?? "")) {
-    return { problem: "The trace lost events: its buffer is too small for this test", console: [] };
-  }
-  return { report, controllerLog };
+  const incomplete = recordsProblem({ report, controllerLog }, asked);
+  return incomplete === null
+    ? { report, controllerLog: controllerLog! }
+    : { problem: incomplete, console: [] };
 }
 
 /** @param line A line of the guest program's report: `missing PATH`. */

@@ -29,8 +29,8 @@ export type BootResult =
   | {
     /** The report of the guest's program. */
     readonly report: string;
-    /** QEMU's trace of the controller. */
-    readonly controllerLog: string;
+    /** QEMU's trace of the controller; null for a log that is too long to be read. */
+    readonly controllerLog: string | null;
     /** Last lines of the guest's console. */
     readonly console: readonly string[];
     /** Why the guest did not complete, as a sentence; null if it did. */
@@ -99,7 +99,7 @@ export async function bootGuest(
   if (ended.problem !== null && !ended.hasStarted) return { report: null, problem: ended.problem };
   return {
     report: readReport(path("report")),
-    controllerLog: new TextDecoder().decode(readBytes(path("controllerLog"))),
+    controllerLog: readLog(path("controllerLog")),
     console: ended.console,
     problem: ended.problem,
   };
@@ -275,6 +275,12 @@ function readUpTo(file: Deno.FsFile, sizeBytes: number): Uint8Array<ArrayBuffer>
     length += count;
   }
   return bytes;
+}
+
+/** QEMU's log; null if it is too long. */
+function readLog(path: string): string | null {
+  if (host.statSync(path).size > MAX_LOG_BYTES) return null;
+  return new TextDecoder().decode(readBytes(path));
 }
 
 function readBytes(path: string): Uint8Array<ArrayBuffer> {

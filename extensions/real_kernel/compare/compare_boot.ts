@@ -27,13 +27,18 @@ export interface TestVerdict {
   readonly file: string;
   readonly test: RunnableTest;
   readonly result:
-    | TestComparison & Judged
+    | Exclude<TestComparison, { readonly verdict: "not run" }> & Judged
     /**
      * The kernel's requests equal the model's, but an assertion has another result than on the
      * model.
      */
     | { readonly verdict: "differs"; readonly difference: null } & Judged
     | { readonly verdict: "not run"; readonly reasons: readonly string[] };
+  /**
+   * Why the test proves nothing although it was booted, or is no success although the kernel does the
+   * same: its boot's records are incomplete, or it fails on the model. Null for any other test.
+   */
+  readonly problem: string | null;
 }
 
 /** Facts about a boot, for the report. */
@@ -56,12 +61,17 @@ export function compareBoot(
     const { recorded, scenario } = planned;
     const ios = plan.ioOf.get(recorded)!;
     const result = compareTest(recorded, ios, side);
+    const about = { file: scenario.path, test: recorded.test };
+    if (result.verdict === "not run") {
+      return { ...about, result, problem: result.reasons.join("; ") };
+    }
     const asRelease = result.verdict === "same" ? null : releaseLike(planned, ios, side, nearest);
     const assertions = judgeAssertions(scenario.program, recorded, ios, side);
     const judged = { asRelease, assertions };
+    const { failure } = recorded.outcome;
     return {
-      file: scenario.path,
-      test: recorded.test,
+      ...about,
+      problem: failure === null ? null : `it fails on the model: ${failure.message}`,
       result: result.verdict === "same" && assertions.differs.length > 0
         ? { verdict: "differs", difference: null, ...judged }
         : { ...result, ...judged },

@@ -14,8 +14,15 @@ export interface RequestDifference {
   readonly ofKernel: Step | null;
 }
 
-/** Converts a scenario's address of a buffer page to the address in the guest. */
-export type PhysMap = (phys: number) => number | null;
+/** Places of the scenario's memory in the guest, and the steps that its probes show. */
+export interface GuestFacts {
+  /** Converts a scenario's address to the guest's; null for memory that belongs to no request. */
+  readonly physOf: (phys: number) => number | null;
+  /** Converts a guest's address to the scenario's; null for memory that is not the scenario's. */
+  readonly scenarioPhys: (phys: number) => number | null;
+  /** Whether the kernel's probes show steps of a kind. */
+  readonly isObserved: (kind: StepKind) => boolean;
+}
 
 const PAGE_BYTES = 4096;
 
@@ -41,9 +48,9 @@ export const RULES = {
 export function firstRequestDifference(
   model: RequestRecord,
   kernel: RequestRecord,
-  physOf: PhysMap,
-  isObserved: (kind: StepKind) => boolean,
+  guest: GuestFacts,
 ): RequestDifference | null {
+  const { isObserved, physOf } = guest;
   const shown = (steps: readonly Step[]) => steps.filter(({ kind }) => isObserved(kind));
   const pages = new PagePairs();
   if (model.op !== kernel.op || model.lba !== kernel.lba) {
@@ -57,7 +64,7 @@ export function firstRequestDifference(
   const counted = countDifference(model, kernel);
   if (counted !== null) return counted;
   const sent = stepsDifference(model.map, shown(kernel.map), physOf, pages) ??
-    deviceDifference(model, kernel, pages);
+    deviceDifference(model, kernel, pages, guest);
   // When the IOMMU blocks an access, QEMU's controller does not notice it and reports success.
   if (sent !== null || model.isBlocked === true) return sent;
   return stepsDifference(model.unmap, shown(kernel.unmap), physOf, pages) ??
@@ -120,26 +127,43 @@ class PagePairs {
     return true;
   }
 
-  /** Records a pair of addresses. @returns Whether the pair agrees with earlier pairs. */
-  fit(model: number, kernel: number): boolean {
+  /**
+   * Records the pairs of all pages of two ranges.
+   *
+   * @returns Whether the pairs agree with earlier pairs.
+   */
+  fitRange(model: number, kernel: number, sizeBytes: number): boolean {
     if (this.#own.get(model)?.has(kernel) === true) return true;
     if (model % PAGE_BYTES !== kernel % PAGE_BYTES) return false;
+    const pages = Math.ceil((model % PAGE_BYTES + Math.max(sizeBytes, 1)) / PAGE_BYTES);
     const [one, other] = [Math.floor(model / PAGE_BYTES), Math.floor(kernel / PAGE_BYTES)];
-    const kernelPage = this.#kernelOf.get(one);
-    const modelPage = this.#modelOf.get(other);
+    for (let at = 0; at < pages; at++) if (!this.#fitPage(one + at, other + at)) return false;
+    return true;
+  }
+
+  /** Whether a step has paired two addresses. */
+  holds(model: number, kernel: number): boolean {
+    return this.#own.get(model)?.has(kernel) === true ||
+      model % PAGE_BYTES === kernel % PAGE_BYTES &&
+        this.#kernelOf.get(Math.floor(model / PAGE_BYTES)) === Math.floor(kernel / PAGE_BYTES);
+  }
+
+  #fitPage(model: number, kernel: number): boolean {
+    const kernelPage = this.#kernelOf.get(model);
+    const modelPage = this.#modelOf.get(kernel);
     if (kernelPage === undefined && modelPage === undefined) {
-      this.#kernelOf.set(one, other);
-      this.#modelOf.set(other, one);
+      this.#kernelOf.set(model, kernel);
+      this.#modelOf.set(kernel, model);
       return true;
     }
-    return kernelPage === other && modelPage === one;
+    return kernelPage === kernel && modelPage === model;
   }
 }
 
 function stepsDifference(
   model: readonly Step[],
   kernel: readonly Step[],
-  physOf: PhysMap,
+  physOf: GuestFacts["physOf"],
   pages: PagePairs,
 ): RequestDifference | null {
   for (let at = 0; at < Math.max(model.length, kernel.length); at++) {
@@ -170,7 +194,7 @@ function stepsDifference(
 function fieldDifference(
   ofModel: Step,
   ofKernel: Step,
-  physOf: PhysMap,
+  physOf: GuestFacts["physOf"],
   pages: PagePairs,
 ): string | null {
   for (const [name, space] of Object.entries(stepRow(ofModel.kind).fields)) {
@@ -188,7 +212,12 @@ function fieldDifference(
     if (space === "phys") return placed === null ? pages.fitOwn(model, kernel) : placed === kernel;
     const { phys } = ofModel.values;
     const isOwn = typeof phys === "number" && physOf(phys) === null;
-    return placed === kernel || (isOwn ? pages.fitOwn(model, kernel) : pages.fit(model, kernel));
+    if (placed === kernel) return true;
+    if (isOwn) return pages.fitOwn(model, kernel);
+    const sizes = [ofModel.values.size, ofKernel.values.size].map((size) =>
+      typeof size === "number" ? size : 1
+    );
+    return pages.fitRange(model, kernel, Math.min(...sizes));
   }
 }
 
@@ -209,6 +238,7 @@ function deviceDifference(
   { device: model, isBlocked, status }: RequestRecord,
   real: RequestRecord,
   pages: PagePairs,
+  { isObserved, physOf, scenarioPhys }: GuestFacts,
 ): RequestDifference | null {
   const { device: kernel } = real;
   const differs = (text: string, rule: string) => ({ text, rule, ofModel: null, ofKernel: null });
@@ -223,16 +253,37 @@ function deviceDifference(
     AccessedRange[],
     AccessedRange[],
   ];
+  /**
+   * With translation, the steps have paired each page that the controller may access. Without it, a
+   * device address is the physical one; only of memory that is not the scenario's, such as bounce
+   * buffers, the two sides choose the places.
+   */
+  const isTranslated = isObserved("iommu_map") && real.map.some(({ kind }) => kind === "iommu_map");
+  const isSamePlace = (mine: number, theirs: number) => {
+    if (pages.holds(mine, theirs)) return true;
+    if (isTranslated) return false;
+    const placed = physOf(mine);
+    if (placed !== null) return placed === theirs;
+    return scenarioPhys(theirs) === null && pages.fitRange(mine, theirs, 1);
+  };
   const compared = isBlocked === true ? one.length : Math.max(one.length, other.length);
   for (let at = 0; at < compared; at++) {
     const [mine, theirs] = [one[at], other[at]];
     const isSame = mine !== undefined && theirs !== undefined && mine[1] === theirs[1] &&
-      (mine[0] === theirs[0] || pages.fit(mine[0], theirs[0]));
+      isSamePlace(mine[0], theirs[0]);
     if (!isSame) {
-      return differs(`the controller's access ${at + 1} is not the model's`, RULES[model.format]);
+      const text = `the controller's access ${at + 1} is ${accessText(theirs)} on the kernel, ` +
+        `and ${accessText(mine)} on the model`;
+      return differs(text, RULES[model.format]);
     }
   }
   return null;
+}
+
+function accessText(access: AccessedRange | undefined): string {
+  if (access === undefined) return "missing";
+  const [dma, sizeBytes] = access;
+  return `${sizeBytes} bytes at 0x${dma.toString(16)}`;
 }
 
 /** Splits extents at pages: one side may report several pages as one extent. */

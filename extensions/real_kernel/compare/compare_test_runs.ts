@@ -1,6 +1,7 @@
 /** Compares a test on the model with the same system calls on a real kernel. */
 import type { NvmeRequest } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
+import { formatCount } from "@dmalab/lang/text";
 import { type RecordedSubmission, type RecordedTest, requestsOf } from "../plan/scenario_run.ts";
 import {
   firstRequestDifference,
@@ -37,6 +38,8 @@ export interface TestDifference extends RequestDifference {
 
 export type TestComparison =
   | { readonly verdict: "same"; readonly counts: ComparedCounts }
+  /** Nothing differs, and the boot's records do not prove that nothing does. */
+  | { readonly verdict: "not run"; readonly reasons: readonly string[] }
   | { readonly verdict: "differs"; readonly difference: TestDifference };
 
 /** @param ios For each submission of the test, the number that identifies its io. */
@@ -51,13 +54,21 @@ export function compareTest(
     if (difference !== null) return { verdict: "differs", difference };
   }
   const difference = comparer.requestLeft();
-  return difference === null
-    ? { verdict: "same", counts: comparer.counts }
-    : { verdict: "differs", difference };
+  if (difference !== null) return { verdict: "differs", difference };
+  const { counts, unlogged } = comparer;
+  const reasons = [
+    ...counts.requests === 0 ? ["no request was compared"] : [],
+    ...unlogged === 0
+      ? []
+      : [`QEMU's log has no access of ${formatCount(unlogged, "completed request")}`],
+  ];
+  return reasons.length === 0 ? { verdict: "same", counts } : { verdict: "not run", reasons };
 }
 
 class TestComparer {
   readonly counts = { calls: 0, requests: 0, steps: 0, accesses: 0, blocked: 0 };
+  /** Number of completed requests of which the controller's log has no access to data. */
+  unlogged = 0;
   /** Requests of the kernel that have not been compared with a request of the model. */
   readonly #left: Set<TracedRequest>;
 
@@ -108,7 +119,6 @@ class TestComparer {
   }
 
   #compareRequest(submission: RecordedSubmission, request: NvmeRequest): TestDifference | null {
-    const { isObserved, physOf } = this.kernel;
     const { model, real } = pairOf(this.test, submission, request, this.#left, this.kernel);
     if (real === null) {
       // The model refused the request before it made a command. In this case only the results of
@@ -122,13 +132,16 @@ class TestComparer {
       );
     }
     this.#left.delete(real);
-    const difference = firstRequestDifference(model, real, physOf, isObserved);
+    const difference = firstRequestDifference(model, real, this.kernel);
     if (difference !== null) return this.#differs(difference, submission, model, real);
     this.counts.requests++;
     const isBlocked = model.isBlocked === true;
     if (isBlocked) this.counts.blocked++;
     this.counts.steps += model.map.length + (isBlocked ? 0 : model.unmap.length);
-    this.counts.accesses += real.device === null ? 0 : model.device?.extents.length ?? 0;
+    const accesses = model.device?.extents.length ?? 0;
+    const isLogged = (real.device?.extents.length ?? 0) > 0;
+    if (isLogged) this.counts.accesses += accesses;
+    else if (accesses > 0 && real.status === 0 && this.kernel.isLogged) this.unlogged++;
     return null;
   }
 

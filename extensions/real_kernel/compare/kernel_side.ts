@@ -5,21 +5,21 @@ import { TRACE_FILE } from "../plan/guest_plan.ts";
 import type { Islands } from "../plan/islands.ts";
 import type { GuestReport } from "../trace/guest_report.ts";
 import { readGuestEvents } from "../trace/trace_events.ts";
+import type { GuestFacts } from "./compare_requests.ts";
 import { STEP_KINDS, type StepKind, stepRow } from "./steps.ts";
 import { type TracedRequest, tracedRequests } from "./traced_requests.ts";
 
 type IommuConfig = QemuMachine["config"]["iommu"];
 
-export interface KernelSide {
+export interface KernelSide extends GuestFacts {
   readonly requests: readonly TracedRequest[];
   /** Result of each io: bytes, or a negative errno. */
   readonly results: ReadonlyMap<number, number>;
-  /** Whether the kernel's probes show steps of a kind. */
-  readonly isObserved: (kind: StepKind) => boolean;
-  /** Converts a scenario's address to the guest's; null for memory that belongs to no request. */
-  readonly physOf: (phys: number) => number | null;
-  /** Converts a guest's address to the scenario's; null for memory that is not the scenario's. */
-  readonly scenarioPhys: (phys: number) => number | null;
+  /**
+   * Whether the controller's log has the accesses of each command. The log does not say which
+   * controller read a command; therefore it is used only on a machine with a single disk.
+   */
+  readonly isLogged: boolean;
 }
 
 export function kernelSide(
@@ -31,16 +31,16 @@ export function kernelSide(
   const disks = new Map(
     [...report.disks].map(([index, { controller }]) => [controller, machine.disks[index]!.name]),
   );
+  const isLogged = machine.disks.length === 1;
   const requests = tracedRequests(
     readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
-    // The log does not say which controller read a command. Therefore it is used only on a machine
-    // with a single disk.
-    machine.disks.length > 1 ? [] : readControllerLog(controllerLog),
+    isLogged ? readControllerLog(controllerLog) : [],
     (controller) => disks.get(controller) ?? null,
   );
   return {
     requests,
     results: report.results,
+    isLogged,
     isObserved: observed(report, machine.config.iommu),
     scenarioPhys: (phys) => islands.scenarioPhys(phys, report.islands),
     physOf: (phys) => islands.guestPhys(phys, report.islands),

@@ -143,7 +143,7 @@ const STEPS = {
   iova_alloc: {
     title: "alloc_iova_fast",
     rule: "dma.4.2",
-    fields: { size: "exact", dma: "dma" },
+    fields: { size: "exact", limit: "exact", dma: "dma" },
     events: ["iova.alloc"],
     renamed: { size: "size_bytes", dma: "start" },
     probe: "alloc_iova",
@@ -226,7 +226,8 @@ const STEPS = {
   dma_pool_alloc: {
     title: "dma_pool_alloc",
     rule: "nvme.2.3",
-    fields: {},
+    fields: { size: "exact" },
+    renamed: { size: "size_bytes" },
     events: ["call.dma_pool_alloc"],
     isCall: true,
     probe: "pool_alloc",
@@ -236,7 +237,8 @@ const STEPS = {
   dma_pool_free: {
     title: "dma_pool_free",
     rule: "nvme.2.6",
-    fields: {},
+    fields: { size: "exact" },
+    renamed: { size: "size_bytes" },
     events: ["call.dma_pool_free"],
     isCall: true,
     probe: "pool_free",

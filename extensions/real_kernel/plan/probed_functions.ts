@@ -155,6 +155,9 @@ function iterator(iter: string): string {
   return `ok=$retval:u8 addr=+{blk_dma_iter.addr}(${iter}):x64 size=+{blk_dma_iter.len}(${iter}):u32`;
 }
 
+/** The block size of a pool of descriptors. */
+const POOL_BYTES = "size=+{dma_pool.size}(%di):u32";
+
 const BIOS = Array.from({ length: MAX_BIOS }, (_, index) => index);
 
 const FUNCTIONS: readonly ProbedFunction[] = [
@@ -268,16 +271,16 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   { targets: ["intel_flush_iotlb_all"], capture: [entry("flush_all")] },
   {
     targets: ["dma_pool_alloc"],
-    run: [entry("pool_alloc"), exit("pool_alloc_ret", "vaddr=$retval:x64")],
-    capture: [entry("pool_of_alloc", "size=+{dma_pool.size}(%di):u32")],
+    run: [entry("pool_alloc", POOL_BYTES), exit("pool_alloc_ret", "vaddr=$retval:x64")],
+    capture: [entry("pool_of_alloc", POOL_BYTES)],
   },
   {
     targets: ["dma_pool_free"],
-    run: [entry("pool_free", "vaddr=%si:x64 dma=%dx:x64")],
+    run: [entry("pool_free", `vaddr=%si:x64 dma=%dx:x64 ${POOL_BYTES}`)],
     capture: PARTS.map((part) => ({
       ...entry(
         `block_${part}`,
-        "size=+{dma_pool.size}(%di):u32 vaddr=%si:x64 dma=%dx:x64 " +
+        `${POOL_BYTES} vaddr=%si:x64 dma=%dx:x64 ` +
           words("%si", part * EVENT_WORDS),
       ),
       filter: `size > ${8 * part * EVENT_WORDS}`,

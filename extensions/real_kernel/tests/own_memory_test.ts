@@ -23,8 +23,11 @@ function request(phys: number, dma: number, unmapped = dma): RequestRecord {
   };
 }
 
+/** A guest without any of the scenario's memory. */
+const GUEST = { isObserved: () => true, physOf: () => null, scenarioPhys: () => null };
+
 const difference = (model: RequestRecord, kernel: RequestRecord) =>
-  firstRequestDifference(model, kernel, () => null, () => true)?.text ?? null;
+  firstRequestDifference(model, kernel, GUEST)?.text ?? null;
 
 Deno.test("the place of the kernel's own memory in its page is its own", () => {
   assertEquals(difference(request(0x10000, 0xf000), request(0x73a80, 0x2a80)), null);

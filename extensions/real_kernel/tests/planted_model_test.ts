@@ -52,7 +52,11 @@ function compared({ files, kernel, scenario }: Boot, change: (config: LabConfig)
   const limits = limitDifferences("ssd", recorded.limits.get("ssd")!, report.disks.get(0)!.limits);
   const result = compareTest(recorded, [0, 1], side);
   return [
-    ...result.verdict === "same" ? [] : [`${result.difference.text} (${result.difference.rule})`],
+    ...result.verdict === "differs"
+      ? [`${result.difference.text} (${result.difference.rule})`]
+      : result.verdict === "not run"
+      ? result.reasons
+      : [],
     ...limits.map(({ limit }) => `limit ${limit}`),
   ];
 }

@@ -113,9 +113,16 @@ export function missedHits(profile: string): ReadonlyMap<string, number> {
   );
 }
 
-/** Whether a trace's buffer overflowed: its head has the numbers of stored and of written events. */
+/** The head of a trace has the numbers of stored and of written events. */
+const TRACE_HEAD = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)/m;
+
+/** Whether a trace begins with its head. */
+export function isWholeTrace(trace: string): boolean {
+  return TRACE_HEAD.test(trace);
+}
+
+/** Whether a trace's buffer overflowed. */
 export function hasLostEvents(trace: string): boolean {
-  const [, kept, written] = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)/m.exec(trace) ??
-    [];
+  const [, kept, written] = TRACE_HEAD.exec(trace) ?? [];
   return kept !== written;
 }

@@ -1,0 +1,23 @@
+/** The recorded boots agree with the model. */
+import { assert, assertEquals } from "@std/assert";
+import { recordedBoots, replayBoot } from "./recorded_boots.ts";
+
+Deno.test("each request of six kernels on eight machines is as the model makes it (long)", async (t) => {
+  let requests = 0;
+  for (const boot of recordedBoots()) {
+    await t.step(`${boot.release}, machine ${boot.number}`, async () => {
+      const tests = await replayBoot(boot);
+      assertEquals(tests.filter(({ difference }) => difference !== null), []);
+      for (const test of tests) requests += test.requests;
+    });
+  }
+  assertEquals(requests, 958);
+});
+
+Deno.test("a request of a recorded boot is as the model makes it, on the oldest and the newest release", async () => {
+  for (const release of ["6.1.176", "7.3.4"]) {
+    const tests = await replayBoot({ release, number: 5 });
+    assertEquals(tests.map(({ difference }) => difference), tests.map(() => null));
+    assert(tests.every((test) => test.requests > 0));
+  }
+});
