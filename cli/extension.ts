@@ -29,7 +29,7 @@ export type OpenJobRunner<J> = (first: J) => Promise<JobRunner<J>>;
 export interface LineExplainer {
   /** Whether a question is a line that this explainer reads, rather than a name. */
   accepts(question: string): boolean;
-  explainLine(line: string, asJson: boolean, screen: Screen): ExitCode;
+  explainLine(line: string, asJson: boolean, screen: Screen): Promise<ExitCode>;
   /** Explains the log on the standard input, whatever its encoding. */
   explainInput(asJson: boolean, screen: Screen): Promise<ExitCode>;
   /**

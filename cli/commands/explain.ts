@@ -23,7 +23,7 @@ export const EXPLAIN = command({
     "Explains a name: a rule of docs/rules as code and tests cite it, a diagnostic, an event " +
     "with its fields, or a function, statement, type or constant of the language. Decodes a line " +
     "in which a kernel reports an IOMMU fault (VT-d, AMD, Arm SMMUv3); a file, or `-` for standard " +
-    "input, is read as a whole log. A file of sysfs (`max_hw_sectors_kb`), a parameter of the kernel " +
+    "input, is read as a whole log, with the result and the exit code of `dmalab trace check`. A file of sysfs (`max_hw_sectors_kb`), a parameter of the kernel " +
     "(`iommu=pt`) and a part of a message find what they mean. To find the mapping that the fault hit, pass the line to `fault_log` in a " +
     "scenario, or a trace by --trace. Other words are searched for: the names whose titles and " +
     "texts have all of them are listed, best match first. Without NAME, lists what can be explained.",
@@ -100,7 +100,7 @@ export const EXPLAIN = command({
     } else if (options.in === null && isLogFile(question, lines.accepts(question))) {
       return await lines.explainFile(question, options.json, screen);
     } else if (lines.accepts(question)) {
-      return lines.explainLine(question, options.json, screen);
+      return await lines.explainLine(question, options.json, screen);
     }
     if (options.in !== null) {
       const { explainOfMachine } = await import("../explain/machine_answer.ts");

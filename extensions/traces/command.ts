@@ -31,7 +31,8 @@ const CHECK = action({
   brief: "Find mapping errors and the calls responsible.",
   description:
     "Tracks every mapping from map to unmap and reports errors with the trace lines, the rule and a " +
-    "confidence: proved, likely, possible or unknown. Exit code 1 only if an error is proved or likely.",
+    "confidence: proved, likely, possible or unknown. Exit code 1 only if an error is proved or likely, or if " +
+    "the log has a fault.",
   argument: FILES,
   options: { json: flag("one JSON object: summary, balance and findings") },
   examples: [

@@ -25,8 +25,12 @@ import { bitsOf, parseHex64, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const SPEC = "Arm SMMUv3 specification";
 const WORDS = 4;
-/** A word of a record: alone on its line, after the unit's name or without one. */
-const WORD = /(?:\barm-smmu-v3 \S+:[ \t]*|^[ \t>]*)0x([0-9a-f]+)\b(?=[ \t\r]*$|\s+arm-smmu)/im;
+/**
+ * A word of a record: alone on its line, after the unit's name or without one. A console or a mail
+ * may put a blank between its digits.
+ */
+const WORD =
+  /(?:\barm-smmu-v3 \S+:[ \t]*|^[ \t>]*)0x([0-9a-f]+(?: [0-9a-f]+)?)\b(?=[ \t\r]*$|\s+arm-smmu)/im;
 /**
  * Alignment of the address that the SMMU could not read: the record's last word has only bits 51 to
  * 3 of that address.
@@ -110,9 +114,16 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
           `the event have the stream and the address of this ${event.name}`,
       );
     }
-    const digits = next[1]!;
-    const start = cursor.at - digits.length - 2;
+    const start = cursor.at - next[1]!.length - 2;
+    const digits = next[1]!.replace(" ", "");
     if (digits.length > WORD64_DIGITS) cursor.fail("A word has at most 16 hex digits", start);
+    // The kernel prints all 16 digits, so that a blank hides none of them.
+    if (digits !== next[1] && digits.length < WORD64_DIGITS) {
+      cursor.fail(
+        `Word ${words.length + 1} has a blank and ${digits.length} of its 16 hex digits`,
+        start,
+      );
+    }
     if (words.push(parseHex64(digits)) === 1) first = start;
   }
   const inWord = bitsOf(words[0]!, 0, 8);

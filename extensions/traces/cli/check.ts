@@ -1,6 +1,7 @@
 /** `dmalab trace check`: the mapping errors of a real machine. */
 import { addAll } from "@dmalab/runtime/basics";
-import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
+import { checkJson, checkLines } from "../ledger/check_report.ts";
+import { judgementOf } from "../ledger/judgement.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { type CheckResult, LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import type { TraceInstant } from "../ledger/traced_mapping.ts";
@@ -34,14 +35,14 @@ export async function readLog(
   also: LineSink = () => {},
   progress?: ProgressSink,
 ): Promise<{ readonly isLog: boolean; readonly isTrace: boolean }> {
-  const { entries: { length }, events } = log;
+  const { entries: { length }, events, readCount } = log;
   log.unread = new UnreadLines();
   await source.each((line, number) => {
     log.push(line, number);
     also(line, number);
   }, { progress, afterBatch: () => log.isWaiting ? log.readWaiting() : null });
   log.end();
-  const isLog = log.entries.length > length;
+  const isLog = log.readCount > readCount;
   const problem = source.returnsProblem ?? log.unread.problem(log.entries.length - length);
   if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
   return { isLog, isTrace: log.events > events };
@@ -53,15 +54,14 @@ export async function readLog(
  * @param also Called with each line, in addition to the reader of the log.
  */
 export async function openTrace(
-  paths: readonly string[],
+  sources: readonly LineSource[],
   log = new LogPass(),
   also: LineSink = () => {},
 ): Promise<OpenedTrace> {
   let trace: LineSource | null = null;
   let logName = "log";
   const unread: string[] = [];
-  for (const path of paths) {
-    const source = lineSource(path);
+  for (const source of sources) {
     const { isLog, isTrace } = await readLog(source, log, also);
     addAll(unread, log.unread.sentences().map((sentence) => `${source.name}: ${sentence}`));
     if (isLog) logName = source.name;
@@ -73,7 +73,7 @@ export async function openTrace(
     }
     trace = source;
   }
-  return { trace: trace ?? lineSource(paths[0]!), log, logName, unread };
+  return { trace: trace ?? sources[0]!, log, logName, unread };
 }
 
 /**
@@ -82,15 +82,14 @@ export async function openTrace(
  * first pass. If that file turns out to contain log lines, this check is dropped, and the trace is
  * checked again.
  */
-async function openAndCheck(paths: readonly string[]) {
-  const log = new LogPass();
+export async function openAndCheck(sources: readonly LineSource[], log = new LogPass()) {
   const check = new TraceCheck(log);
-  const [path, another] = paths;
-  if (path === undefined || another !== undefined) {
-    const opened = await openTrace(paths, log);
+  const [source, another] = sources;
+  if (source === undefined || another !== undefined) {
+    const opened = await openTrace(sources, log);
     return { opened, ...await checkTrace(opened) };
   }
-  const opened = await openTrace(paths, log, (line, number) => {
+  const opened = await openTrace(sources, log, (line, number) => {
     if (log.isEmpty) check.push(line, number);
   });
   return log.isEmpty
@@ -118,7 +117,9 @@ export async function runCheck(
   asJson: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  const { check, opened: { log, logName, trace, unread }, result } = await openAndCheck(paths);
+  const { check, opened: { log, logName, trace, unread }, result } = await openAndCheck(
+    paths.map((path) => lineSource(path)),
+  );
   if (!check.hasRead) {
     // Loaded only here: the loaded module imports others that a successful check does not need.
     const { whyNothingRead } = await import("./nothing_read.ts");
@@ -130,5 +131,10 @@ export async function runCheck(
     for (const line of unread) screen.out(`not read: ${line}\n`);
     for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
   }
-  return isClean(log, result) ? HELD : FAILED;
+  return exitCodeOf(check, log, result);
+}
+
+/** The exit code of a check: 1 where something is wrong, as `explain` of the same text. */
+export function exitCodeOf(check: TraceCheck, log: LogPass, result: CheckResult): ExitCode {
+  return judgementOf(check, log, result).isClean ? HELD : FAILED;
 }

@@ -6,11 +6,11 @@ import { printableJson } from "@dmalab/lang/diagnostics";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
-import { UnreadableFile } from "./read_lines.ts";
+import { lineSource, UnreadableFile } from "./read_lines.ts";
 
 /** Collects the mappings of a trace, and its duration. @throws {UnreadableFile} */
 export async function useOf(paths: readonly string[]) {
-  const { log, trace } = await openTrace(paths);
+  const { log, trace } = await openTrace(paths.map((path) => lineSource(path)));
   const check = new TraceCheck(log);
   const use = new TracedUse();
   use.devices.facts = log.facts;

@@ -7,9 +7,10 @@ import type { ScriptedCall } from "../script/recorder.ts";
 import { type Screen, VERSION } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { checkTrace, openTrace } from "./check.ts";
+import { lineSource } from "./read_lines.ts";
 
 export async function runExport(paths: readonly string[], screen: Screen): Promise<ExitCode> {
-  const opened = await openTrace(paths);
+  const opened = await openTrace(paths.map((path) => lineSource(path)));
   const steps: (readonly [ScriptedCall, LineTime])[] = [];
   const { check, result } = await checkTrace(opened, (step, time) => {
     const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;

@@ -5,33 +5,39 @@
 import { addAll } from "@dmalab/runtime/basics";
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
 import { alikeKey, differingLines } from "../kernel_log/alike_entries.ts";
-import type { DeviceNames } from "../kernel_log/device_names.ts";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
 import { readKernelLog, type UnreadLine } from "../kernel_log/kernel_log_reader.ts";
 import { wordsOf } from "../kernel_log/messages/message.ts";
+import { problemLines } from "../kernel_log/problem_lines.ts";
 import { shownText, unreadLines, UnreadMessages } from "../kernel_log/unread_messages.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { pageOf } from "../owner/pages.ts";
-import type { TraceCheck } from "../ledger/trace_check.ts";
+import { type CheckResult, LogPass, type TraceCheck } from "../ledger/trace_check.ts";
+import { checkLines } from "../ledger/check_report.ts";
+import { judgementLines, judgementOf, nextSteps } from "../ledger/judgement.ts";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { checkTrace, openTrace } from "./check.ts";
-import { foreignTrace, KERNEL_LOG } from "./foreign_trace.ts";
+import { checkTrace, exitCodeOf, openAndCheck, type OpenedTrace, openTrace } from "./check.ts";
 import { messageLines } from "../kernel_log/find_messages.ts";
-import { refusingUnreadable, textOf } from "./read_lines.ts";
+import {
+  type LineSource,
+  lineSource,
+  refusingUnreadable,
+  textOf,
+  textSource,
+} from "./read_lines.ts";
 import { loggedFaultLines } from "@dmalab/lang/explain";
 import { formatCount } from "@dmalab/lang/text";
-import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log";
+import { decodeFaultLog } from "@dmalab/runtime/fault_log";
 
 export const LINE_EXPLAINER: LineExplainer = {
   accepts: isFaultLine,
-  explainLine: (line, asJson, screen) =>
-    print(asJson ? logAsJson(line) : explainFaultLine(line), screen),
-  explainInput: printInput,
-  explainFile: printFile,
+  explainLine: explainText,
+  explainInput: (asJson, screen) => explainPath("-", asJson, screen),
+  explainFile: explainPath,
   linesWith: messageLines,
   explainWithTrace,
 };
@@ -50,18 +56,19 @@ function explainWithTrace(
       const [first] = unreadable;
       return refuse(first?.message ?? "there is no line about DMA in it", screen);
     }
-    const opened = await openTrace(paths);
+    const opened = await openTrace(paths.map((each) => lineSource(each)));
     const { log, trace } = opened;
     // Pasted lines get negative line numbers.
     const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
     addAll(log.entries, pasted);
-    const { check, result: { classified, findings } } = await checkTrace(opened);
+    const { check, result } = await checkTrace(opened);
+    const { classified, findings } = result;
     pasted.forEach((entry, index) => {
       if (index > 0) screen.out("\n");
       const found = findings.filter(({ logLine }) => logLine === entry.line);
       const page = found[0]?.address ?? null;
       const lines = [
-        ...entryStory(entry),
+        ...entryStory(entry, null, nextSteps(found).length === 0),
         "",
         ...found.length === 0
           ? [`${trace.name} has nothing that is the same call, or the same address`]
@@ -72,10 +79,13 @@ function explainWithTrace(
           } s ahead, by ${classified.offset.source}`,
         ],
         ...page === null ? [] : owners(page, check, trace.name),
+        ...nextSteps(found).flatMap((step, at) =>
+          labelledLines(at === 0 ? "next" : "", step, 6, SHOWN_COLUMNS)
+        ),
       ];
       screen.out(lines.map((line) => `${line}\n`).join(""));
     });
-    return HELD;
+    return exitCodeOf(check, log, result);
   });
 }
 
@@ -106,11 +116,6 @@ function owners(address: number, check: TraceCheck, file: string): string[] {
   ];
 }
 
-interface FaultLogText {
-  readonly lines: readonly string[];
-  readonly problems: readonly string[];
-}
-
 /** Whether a question is a log line rather than a name. */
 export function isFaultLine(question: string): boolean {
   // A single word, such as the parameter `arm-smmu.disable_bypass=0`, is a name.
@@ -122,71 +127,122 @@ export function isFaultLine(question: string): boolean {
   return entries.length > 0 || states.length > 0;
 }
 
-/**
- * Printed for a log without a single understood line; its unread lines are listed without
- * explanation.
- */
-const NOTHING_READ =
-  "No line of it is read: docs/kernel-messages.md lists the messages that are, and their forms";
+/** A log, with all that a check of it finds. */
+interface ExplainedLog {
+  readonly opened: OpenedTrace;
+  readonly check: TraceCheck;
+  readonly result: CheckResult;
+  readonly states: readonly KernelLogEntry[];
+  readonly unread: readonly UnreadLine[];
+}
 
-export function explainFaultLine(text: string): FaultLogText {
-  const { entries, names, states, unread, unreadable } = readKernelLog(text);
-  const told = [...entries.filter(({ row, fault }) => row !== null || fault !== null), ...states];
-  if (told.length > 0 || unreadable.length > 0 || unread.length > 0) {
-    const followed = new FollowedEntries(entries, names);
-    const problems = unreadable.flatMap((fault) => problemLines(fault.text, fault));
-    const stories = told.map((entry) => entryStory(entry, followed.of(entry)));
-    return {
-      lines: [...stories, ...unreadSections(unread)].flatMap((lines, index) => [
-        ...index === 0 ? [] : [""],
-        ...lines,
-      ]),
-      problems: told.length > 0 || problems.length > 0 ? problems : [NOTHING_READ],
-    };
+/** Reads and checks a log as `trace check` does, so that both commands have one result. */
+async function explainedLog(source: LineSource): Promise<ExplainedLog> {
+  const states: KernelLogEntry[] = [];
+  const unread: UnreadLine[] = [];
+  const log = new LogPass({
+    state: (entry) => states.push(entry),
+    unread: (line) => unread.push(line),
+  });
+  return { ...await openAndCheck([source], log), states, unread };
+}
+
+/** Explains pasted lines; in text that is one line, nothing names the line. */
+function explainText(text: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
+  return refusingUnreadable(screen, async () => {
+    const explained = await explainedLog(textSource("the line", text));
+    const { log } = explained.opened;
+    const isRead = log.entries.some(({ kind }) => kind !== "named") || explained.states.length > 0;
+    if (isRead || text.includes("\n") || explained.unread.length > 0) {
+      return print(explained, asJson, text.includes("\n"), screen);
+    }
+    const [unreadable] = log.unreadable;
+    if (unreadable !== undefined) {
+      return refuse(problemLines(unreadable.text, unreadable).join("\n"), screen);
+    }
+    const read = decodeFaultLog(text);
+    if (!read.ok) return refuse(problemLines(text, read.problem).join("\n"), screen);
+    screen.out(loggedFaultLines(read.fault).map((line) => `${line}\n`).join(""));
+    return HELD;
+  });
+}
+
+/** Explains a log that is a file or, for `-`, the standard input. */
+function explainPath(path: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
+  return refusingUnreadable(
+    screen,
+    async () => print(await explainedLog(lineSource(path)), asJson, true, screen),
+  );
+}
+
+/**
+ * Prints the stories of a log, and its result.
+ *
+ * @param isNumbered Whether each story begins with its line.
+ */
+async function print(
+  explained: ExplainedLog,
+  asJson: boolean,
+  isNumbered: boolean,
+  screen: Screen,
+): Promise<ExitCode> {
+  const { check, opened: { log, trace }, result } = explained;
+  if (asJson) {
+    for (const entry of log.entries) screen.out(`${JSON.stringify(entryJson(entry))}\n`);
+    for (const { line, message } of log.unreadable) screen.err(`error: line ${line}: ${message}\n`);
+  } else {
+    const sections = logSections(explained, isNumbered);
+    screen.out(
+      sections.flatMap((section, index) => [...index === 0 ? [] : [""], ...section])
+        .map((line) => `${line}\n`).join(""),
+    );
   }
-  const read = decodeFaultLog(text);
-  return read.ok
-    ? { lines: loggedFaultLines(read.fault), problems: [] }
-    : { lines: [], problems: problemLines(text, read.problem) };
+  if (!check.hasRead) {
+    const { whyNothingRead } = await import("./nothing_read.ts");
+    return refuse(await whyNothingRead(check, trace), screen);
+  }
+  if (!asJson && check.understood === 0) {
+    for (const line of ["", ...judgementLines(judgementOf(check, log, result))]) {
+      screen.out(`${line}\n`);
+    }
+  }
+  return exitCodeOf(check, log, result);
 }
 
 /**
  * Explains a whole log: first each distinct record, with its count and first line. Then it lists the messages
- * that are no errors, and the lines that no row of the message table matches.
+ * that are no errors, and the lines that no row of the message table matches. If the text has
+ * events of a trace, the check of these events comes last.
  */
-export function explainLog(log: string): FaultLogText {
-  const { entries, names, states, unread, unreadable } = readKernelLog(log);
-  const problems = unreadable.flatMap((fault) => {
-    const [message, ...place] = problemLines(fault.text, fault);
-    return [`line ${fault.line}: ${message}`, ...place];
-  });
-  const sections = [
-    ...repeatedStories(entries, names),
-    ...stateSections(states),
+function logSections(explained: ExplainedLog, isNumbered: boolean): string[][] {
+  const { check, opened, result, states, unread } = explained;
+  const { log, logName, trace } = opened;
+  const names = { trace: trace.name, log: logName };
+  return [
+    ...repeatedStories(log, isNumbered),
+    ...log.unreadable.map((
+      fault,
+    ) => [`line ${fault.line}: cannot be read`, ...problemLines(fault.text, fault)]),
+    ...isNumbered ? stateSections(states) : states.map((entry) => entryStory(entry)),
     ...unreadSections(unread),
+    ...check.understood === 0 ? [] : [[
+      ...opened.unread.map((line) => `not read: ${line}`),
+      ...checkLines(check, log, result, names),
+    ]],
   ];
-  const lines = sections.flatMap((section, index) => [...index === 0 ? [] : [""], ...section]);
-  const isRead = states.length > 0 || entries.some(({ kind }) => kind !== "named");
-  if (!isRead && unread.length > 0) problems.push(NOTHING_READ);
-  if (lines.length === 0 && problems.length === 0) {
-    problems.push(
-      "The log has no line about DMA: no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, " +
-        "P2PDMA, VFIO, PCI Express errors or NVMe timeouts",
-    );
-  }
-  return { lines, problems };
 }
 
 /** Groups entries with the same story: entries that differ only in an address and the like. */
-function repeatedStories(entries: readonly KernelLogEntry[], names: DeviceNames): string[][] {
+function repeatedStories({ entries, names }: LogPass, isNumbered: boolean): string[][] {
   const followed = new FollowedEntries(entries, names);
   const told = entries.filter(({ fault, row }) => row !== null || fault !== null);
   return [...Map.groupBy(told, alikeKey).values()].map((alike) => {
     const [entry] = alike;
+    const heading = alike.length === 1
+      ? `line ${entry!.line}`
+      : `${formatCount(alike.length, "time")}, first in line ${entry!.line}`;
     return [
-      alike.length === 1
-        ? `line ${entry!.line}`
-        : `${formatCount(alike.length, "time")}, first in line ${entry!.line}`,
+      ...isNumbered ? [heading] : [],
       ...entryStory(entry!, followed.of(entry!)),
       ...differingLines(alike),
     ];
@@ -222,48 +278,4 @@ function unreadSections(lines: readonly UnreadLine[]): string[][] {
   const unread = new UnreadMessages();
   for (const line of lines) unread.push(line);
   return [["not read:", ...unreadLines(unread).map((line) => `  ${line}`)]];
-}
-
-/** The records of a log as one JSON object each, on separate lines. */
-export function logAsJson(log: string): FaultLogText {
-  const { entries, unreadable } = readKernelLog(log);
-  return {
-    lines: entries.map((entry) => JSON.stringify(entryJson(entry))),
-    problems: unreadable.map(({ line, message }) => `line ${line}: ${message}`),
-  };
-}
-
-/** Explains a log that is a file. */
-function printFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
-  return refusingUnreadable(screen, async () => {
-    const log = await textOf(path);
-    const { entries, unreadable } = readKernelLog(log);
-    // The file is tried as a log first. Therefore a file with both trace and log lines is explained
-    // as a log.
-    const other = entries.length + unreadable.length > 0 ? null : await foreignTrace(path);
-    if (other !== null && other.what !== KERNEL_LOG) {
-      return refuse(`"${path}" is ${other.what}; ${other.readers}`, screen);
-    }
-    return print(asJson ? logAsJson(log) : explainLog(log), screen);
-  });
-}
-
-/** Explains the log on the standard input. */
-function printInput(asJson: boolean, screen: Screen): Promise<ExitCode> {
-  return refusingUnreadable(screen, async () => {
-    const log = await textOf("-");
-    return print(asJson ? logAsJson(log) : explainLog(log), screen);
-  });
-}
-
-function print({ lines, problems }: FaultLogText, screen: Screen): ExitCode {
-  screen.out(lines.map((line) => `${line}\n`).join(""));
-  return problems.length === 0 ? HELD : refuse(problems.join("\n"), screen);
-}
-
-/** The message, and the line with a caret where it is wrong. */
-function problemLines(text: string, { message, offset }: FaultLogProblem): string[] {
-  const start = text.lastIndexOf("\n", offset - 1) + 1;
-  const line = text.slice(start).split("\n", 1)[0]!.replaceAll("\t", " ");
-  return [message, `    ${line}`, `    ${" ".repeat(offset - start)}^`];
 }

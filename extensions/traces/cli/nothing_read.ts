@@ -14,6 +14,9 @@ const NAMED_EVENTS = 3;
  */
 const LEAST_SHARE = 0.1;
 
+const SOUGHT =
+  "no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, P2PDMA, VFIO, PCI Express errors or NVMe timeouts. Next: give the whole log of the boot (`journalctl -k -b`, as root)";
+
 export async function whyNothingRead(check: TraceCheck, source: LineSource): Promise<string> {
   const shown = `"${source.name}"`;
   if (check.lines === 0) return `${shown} is empty`;
@@ -41,7 +44,7 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
   }
   const kind = await kindOf(source, LEAST_SHARE);
   if (kind?.what === KERNEL_LOG) {
-    return `${shown} is ${KERNEL_LOG}, and none of its lines is about DMA`;
+    return `${shown} is ${KERNEL_LOG}, and none of its lines is about DMA: ${SOUGHT}`;
   }
   if (kind !== null) return `${shown} is ${kind.what}, which has no mappings: ${kind.readers}`;
   return `${shown} has no line of a trace or of a kernel's log about DMA: expected what ` +

@@ -155,6 +155,15 @@ export function lineSource(path: string, inputLimit = TRACE_INPUT): LineSource {
   });
 }
 
+/** The lines of a text, such as a pasted line. */
+export function textSource(name: string, text: string): LineSource {
+  const bytes = new TextEncoder().encode(text);
+  const chunks = async function* () {
+    yield bytes;
+  };
+  return new LineSource(name, () => linesOf(chunks(), name));
+}
+
 /**
  * All lines of a log.
  * @param path A file, or `-` for the standard input.

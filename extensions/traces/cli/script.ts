@@ -7,7 +7,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { checkTrace, openTrace } from "./check.ts";
-import type { LineSource } from "./read_lines.ts";
+import { type LineSource, lineSource } from "./read_lines.ts";
 
 /** Turns requests from blkparse or a fio job into a scenario; null without requests. */
 async function workloadOf(source: LineSource): Promise<string | null> {
@@ -27,7 +27,7 @@ export async function runScript(
   shrink: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  const opened = await openTrace(paths);
+  const opened = await openTrace(paths.map((path) => lineSource(path)));
   const { log, trace } = opened;
   const steps: ScriptedCall[] = [];
   const { result } = await checkTrace(opened, (step) => steps.push(step));

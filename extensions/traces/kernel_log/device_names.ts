@@ -23,6 +23,9 @@ const PAIRS: readonly RegExp[] = [
   ),
 ];
 
+/** A quick test: false for a line that certainly gives no two names. */
+const MAY_NAME = /[0-9a-f]\.[0-7]|virtio\d|renamed/i;
+
 /** A device's name in one form: with its domain, without namespace and partition. */
 export function plainName(name: string): string {
   const lower = name.toLowerCase();
@@ -45,6 +48,7 @@ export class DeviceNames {
 
   /** Reads a line; most lines give no names. */
   push(text: string): void {
+    if (!MAY_NAME.test(text)) return;
     for (const pattern of PAIRS) {
       const found = pattern.exec(text);
       if (found === null) continue;

@@ -1,6 +1,5 @@
 /** Describes a line of a kernel's log in words. */
 import { loggedFaultLines } from "@dmalab/lang/explain";
-import { isAboutMappings, type LoggedFault } from "@dmalab/runtime/fault_log";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
 import type { KernelLogEntry } from "./entry.ts";
 import { plainName } from "./device_names.ts";
@@ -8,6 +7,7 @@ import { type FollowedEntry, followedKinds } from "./followed_entry.ts";
 import type { Fact } from "./log_facts.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import { causeText, stepsOf } from "./entry_steps.ts";
+import { faultSteps } from "./fault_steps.ts";
 import { HEX_FIELDS } from "./messages/fields.ts";
 import { MESSAGE_KINDS } from "./messages/kinds.ts";
 import { causeOf, wordsOf } from "./messages/message.ts";
@@ -28,24 +28,6 @@ function namedText({ area, page }: KernelLogEntry["facts"]): string {
 
 /** The width of the labels of a decoded fault, after two blanks. */
 const FAULT_LABEL_COLUMNS = 10;
-
-/** What to run on the machine of a fault. */
-function faultSteps({ details, reason }: LoggedFault): readonly string[] {
-  if (details.interruptIndex !== null) {
-    return [
-      "the IOMMU refused an interrupt, not a mapping: look at the device in /proc/interrupts, at its MSI capability in `lspci -vv`, and at the lines about interrupt remapping at boot",
-    ];
-  }
-  if (!isAboutMappings(reason)) {
-    return [
-      "look at what set up the device and its IOMMU: the firmware's tables (ACPI DMAR, IVRS, IORT) and the lines of the IOMMU at boot, /sys/kernel/iommu_groups, ATS and PASID of the device in `lspci -vv`",
-    ];
-  }
-  return [
-    "record the mappings while it happens: `sh collect-trace.sh 30` as root (examples/traces/data, docs/traces.md), and give both to `dmalab trace check TRACE LOG`, which finds the mapping of the address",
-    "look for a region of the firmware at the address: reserved_regions of the device's group in /sys/kernel/iommu_groups",
-  ];
-}
 
 const RELATIONS = { follows: "follows from", belongs: "belongs to", perhaps: "perhaps from" };
 
@@ -79,13 +61,18 @@ function ifSame(names: readonly string[]): string {
  *
  * @param followed If the entry is a consequence, the entry that it follows from; null if the log
  *   does not contain that entry.
+ * @param hasSteps Whether the steps of the line itself are listed.
  */
-export function entryStory(entry: KernelLogEntry, followed: FollowedEntry | null = null): string[] {
+export function entryStory(
+  entry: KernelLogEntry,
+  followed: FollowedEntry | null = null,
+  hasSteps = true,
+): string[] {
   const { facts, fault, kind, row } = entry;
   if (fault !== null) {
     return [
       ...loggedFaultLines(fault),
-      ...faultSteps(fault).flatMap((step, index) =>
+      ...(hasSteps ? faultSteps(fault) : []).flatMap((step, index) =>
         labelledLines(index === 0 ? "next" : "", step, FAULT_LABEL_COLUMNS, PICTURE_COLUMNS)
       ),
     ];
@@ -104,6 +91,8 @@ export function entryStory(entry: KernelLogEntry, followed: FollowedEntry | null
     ...labelled("", wordsOf(row.means, facts)),
     ...followLines(entry, followed),
     ...cause === null ? [] : labelled("why", causeText(cause, facts)),
-    ...stepsOf(entry, row).flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
+    ...(hasSteps ? stepsOf(entry, row) : []).flatMap((step, index) =>
+      labelled(index === 0 ? "next" : "", step)
+    ),
   ];
 }

@@ -8,6 +8,8 @@ import type { MessageKind } from "./messages/kinds.ts";
  * twice the driver's timeout limit.
  */
 const STORY_SECONDS = 60;
+/** Lines of several CPUs may be out of order by so much; a later time is of an earlier boot. */
+const BACK_SECONDS = 1;
 /** Largest number of entries that are searched for one cause, so that a long log is searched once. */
 const MAX_BACK = 512;
 /** Longest time from the status line of VT-d to the faults that the same interrupt handler prints. */
@@ -121,7 +123,7 @@ export class FollowedEntries {
     for (let index = own - 1; index >= Math.max(0, own - MAX_BACK); index--) {
       const each = this.#entries[index]!;
       const isNear = seconds === null || each.seconds === null ||
-        seconds - each.seconds <= STORY_SECONDS;
+        seconds - each.seconds <= STORY_SECONDS && each.seconds - seconds <= BACK_SECONDS;
       if (each.line >= line || !follows.includes(each.kind) || !isNear) continue;
       if (!canFollow(entry, each)) continue;
       const relation = this.#relation(entry, each);

@@ -4,6 +4,7 @@ import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { entryJson } from "../kernel_log/entry.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
+import { problemLines } from "../kernel_log/problem_lines.ts";
 import { unreadLines } from "../kernel_log/unread_messages.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";
@@ -13,11 +14,8 @@ import { FAULT_RULE } from "./classify_log.ts";
 import { aboutKind } from "./finding_kinds.ts";
 import { THIN_EVENTS } from "./findings.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
+import { isOpenFault, judgementLines, judgementOf, nextSteps } from "./judgement.ts";
 import { emulatorJson, refusalLines, round } from "../clocks/emulator_report.ts";
-
-export function nextSteps(findings: readonly TraceFinding[]): string[] {
-  return [...new Set(findings.flatMap(({ kind, next }) => next ?? aboutKind(kind).next ?? []))];
-}
 
 /** After a fault of its device, a request times out within this time: twice the driver's timeout limit. */
 const STORY_SECONDS = 60;
@@ -245,17 +243,15 @@ export function checkLines(
   check: TraceCheck,
   log: LogPass,
   result: CheckResult,
-  names: { readonly trace: string; readonly log: string },
+  names: FileNames,
 ): string[] {
   const { ledger } = check;
-  const { balance, next_steps, stories, summary } = reportOf(check, log, result);
+  const { balance, stories, summary } = reportOf(check, log, result);
   const span = `${formatCount(check.lines, "line")}, ${formatCount(check.eventLines, "event")}, ${
     summary.seconds.toFixed(3)
   } s`;
   const wrong = result.findings.filter(isSure);
   const shown = result.findings.filter((each) => each.certainty !== "unknown" || isOpenFault(each));
-  const faults = shown.filter(isOpenFault).length + log.unreadable.length;
-  const isOfLog = shown.every((each) => !isOpenFault(each) || each.logLine !== null);
   const groups = [...Map.groupBy(shown, groupKey).values()];
   const more = formatCount(groups.length - DISPLAYED_FINDINGS, "finding");
   return [
@@ -272,37 +268,36 @@ export function checkLines(
       ...ledger.isTableAlone
         ? tableLines(balance, names.trace)
         : balanceLines(balance, [...ledger.devices.values()], log, names.trace),
+      ...check.bounces.lines().flatMap((line) => wrapText(line, COLUMNS)),
       ...limitLines(summary.limits, names.trace),
     ]),
-    ...wrong.length > 0
-      ? [`${formatCount(wrong.length, "finding")} proved or likely:`]
-      : faults > 0
-      ? [
-        `${formatCount(faults, "fault")}${
-          isOfLog ? " of the log" : ""
-        } without a sure cause; nothing else is proved or likely:`,
-      ]
-      : check.understood === 0 && shown.length === 0
-      ? wrapText(messagesText(log), COLUMNS)
-      : ["Nothing is proved or likely to be wrong."],
-    ...groups.slice(0, DISPLAYED_FINDINGS).flatMap((group) => groupLines(group, names)),
-    ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
+    ...groups.slice(0, DISPLAYED_FINDINGS).flatMap((group, index) =>
+      groupLines(group, names, placeOfSteps(groups.slice(0, index), group[0]!, names))
+    ),
+    ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap((fault) => [
       "",
-      `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
-      `  the line cannot be read: ${message}`,
+      `unknown: iommu_fault at ${names.log}:${fault.line}   ${FAULT_RULE}`,
+      ...problemLines(fault.text, fault).map((line, index) =>
+        index === 0 ? `  cannot be read: ${line}` : line
+      ),
     ]),
     ...unreadMessageLines(log, names.log),
     ...storyLines(stories, names.log),
-    ...nextLines(next_steps, groups.slice(0, DISPLAYED_FINDINGS).map(([each]) => each!)),
     ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
+    ...undeterminedLines(check, summary.findings.unknown),
+    "",
+    ...judgementLines(judgementOf(check, log, result)),
+  ].filter((line, index, lines) => line !== "" || lines[index - 1] !== "");
+}
+
+/** What a trace does not show. A log alone has no mappings of which it could be said. */
+function undeterminedLines({ ledger }: TraceCheck, unknown: number): string[] {
+  if (ledger.edges.firstSeconds === null) return [];
+  return [
     "",
     ...wrapText(
-      `Undetermined: ${summary.findings.unknown} (${
-        ledger.edges.firstSeconds === null
-          ? "the input has no event of a trace to compare with"
-          : "lost events, trace start/end, or mappings legitimately still live"
-      }). Missing dma_sync calls cannot be detected: traces do not ` +
-        "record CPU accesses (trace.T.66).",
+      `Undetermined: ${unknown} (lost events, trace start/end, or mappings legitimately still live). ` +
+        "Missing dma_sync calls cannot be detected: traces do not record CPU accesses (trace.T.66).",
       COLUMNS,
     ),
   ];
@@ -313,23 +308,39 @@ function paragraph(lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [...lines, ""];
 }
 
-/**
- * For a log without a trace and without findings: prints how much of the log was read. Messages
- * without a finding can still report that a device failed.
- */
-function messagesText({ readCount: read }: LogPass): string {
-  return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
-    read === 1 ? "it does not say" : "none of them says"
-  } that a mapping is wrong: \`dmalab explain FILE\` explains ${read === 1 ? "it" : "each"}.`;
+interface FileNames {
+  readonly trace: string;
+  readonly log: string;
 }
 
-/** Prints a finding, or several alike: what, why, when, and what to do first. */
+function placeText({ line, logLine }: TraceFinding, names: FileNames): string {
+  return line !== null ? `${names.trace}:${line}` : `${names.log}:${logLine ?? 0}`;
+}
+
+/** Where the steps of a finding are already listed; null if they are not. */
+function placeOfSteps(
+  groups: readonly (readonly TraceFinding[])[],
+  finding: TraceFinding,
+  names: FileNames,
+): string | null {
+  const key = nextSteps([finding]).join("\n");
+  const same = groups.find(([first]) => nextSteps([first!]).join("\n") === key);
+  return same === undefined || key === "" ? null : placeText(same[0]!, names);
+}
+
+/**
+ * Prints a finding, or several alike: what, why, when, and what to do.
+ *
+ * @param stepsAt The place of an earlier finding with the same steps, or null.
+ */
 function groupLines(
   [finding, ...alike]: readonly TraceFinding[],
-  names: { readonly trace: string; readonly log: string },
+  names: FileNames,
+  stepsAt: string | null,
 ): string[] {
-  const { certainty, kind, line, logLine, rule, why = "" } = finding!;
-  const where = line !== null ? `${names.trace}:${line}` : `${names.log}:${logLine ?? 0}`;
+  const { certainty, kind, rule, why = "" } = finding!;
+  const where = placeText(finding!, names);
+  const steps = stepsAt === null ? nextSteps([finding!]) : [`as for ${stepsAt}`];
   const text = findingText(
     finding!,
     { trace: `${names.trace}:`, log: `${names.log}:` },
@@ -342,7 +353,7 @@ function groupLines(
     ...labelled("why", why),
     ...candidateLines(finding!, names.trace),
     ...labelled("when", whenText([finding!, ...alike])),
-    ...labelled("next", nextSteps([finding!])[0] ?? ""),
+    ...steps.flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
   ];
 }
 
@@ -352,28 +363,6 @@ function unreadMessageLines({ unreadMessages }: LogPass, name: string): string[]
   return lines.length === 0
     ? []
     : ["", `not read in ${name}:`, ...lines.map((line) => `  ${line}`)];
-}
-
-/** Recommended steps that are not already printed at a finding. */
-function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): string[] {
-  const first = new Set(shown.map((finding) => nextSteps([finding])[0]));
-  const others = steps.filter((step) => !first.has(step));
-  if (others.length === 0) return [];
-  return ["", "Then:", ...others.flatMap((step) => labelledLines("-", step, 2, COLUMNS))];
-}
-
-/**
- * Whether a fault of the log makes the check fail although its cause is not established: the
- * certainty of the cause is only `possible` or `unknown`.
- */
-function isOpenFault(finding: TraceFinding): boolean {
-  return finding.rule === FAULT_RULE && !isSure(finding);
-}
-
-/** Whether a check found nothing: no certain finding, and no fault in the log. */
-export function isClean(log: LogPass, { findings }: CheckResult): boolean {
-  return log.unreadable.length === 0 &&
-    !findings.some((finding) => isSure(finding) || isOpenFault(finding));
 }
 
 /**
@@ -439,7 +428,7 @@ const labelled = (label: string, text: string) =>
 
 function findingText(
   finding: TraceFinding,
-  names: { readonly trace: string; readonly log: string },
+  names: FileNames,
   address = hex(finding.address),
 ) {
   const { device, logLine, otherLine, text } = finding;

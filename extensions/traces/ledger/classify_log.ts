@@ -6,8 +6,10 @@
  */
 import { countBefore } from "@dmalab/runtime/basics";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
+import type { DeviceNames } from "../kernel_log/device_names.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { causeText, stepsOf } from "../kernel_log/entry_steps.ts";
+import { faultSteps } from "../kernel_log/fault_steps.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
 import { MESSAGE_KINDS } from "../kernel_log/messages/kinds.ts";
 import { causeOf, wordsOf } from "../kernel_log/messages/message.ts";
@@ -55,11 +57,12 @@ export interface ClassifiedLog {
   readonly boot: LoggedBoot | null;
 }
 
-/** Facts about the clocks that are known from lines other than those about DMA. */
-export interface KnownClocks {
+/** Facts that lines give which are not about DMA: clocks, boots, names of devices. */
+export interface KnownLog {
   /** Time in the trace minus time in the log, for each mark that is in both files. */
   readonly marks: readonly (ClockDifference & { readonly boot: LoggedBoot | null })[];
   readonly boots: LogBoots;
+  readonly names: DeviceNames;
 }
 
 /** No known trace clock was further from the log's clock than this. */
@@ -111,23 +114,29 @@ export function classifyLog(
   ledger: MappingTracker,
   history: PageHistory,
   timed: readonly TimedFinding[],
-  { boots, marks }: KnownClocks,
+  { boots, marks, names }: KnownLog,
 ): ClassifiedLog {
   const [first = null, second] = boots.list;
   if (second === undefined || ledger.edges.firstSeconds === null) {
-    return classifyBoot(entries, ledger, history, timed, marks, first);
+    return classifyBoot(entries, ledger, history, timed, { marks, boot: first, names });
   }
   const byBoot = Map.groupBy(entries, (entry) => boots.of(entry)!);
   const boot = tracedBoot(byBoot, timed, marks);
   const untied = boots.list.filter((each) => each !== boot).flatMap((each) => {
     const entries = byBoot.get(each) ?? [];
     if (boot !== null) return entries.flatMap((entry) => ofOtherBoot(entry, each, boot));
-    return classifyBoot(entries, ledger, history, [], [], each).findings
+    return classifyBoot(entries, ledger, history, [], { marks: [], boot: each, names }).findings
       .map((finding) => ofUnknownBoot(finding, each));
   });
   if (boot === null) return { findings: untied, offset: null, pairs: [], boot };
   const ownMarks = marks.filter((mark) => mark.boot === boot);
-  const own = classifyBoot(byBoot.get(boot) ?? [], ledger, history, timed, ownMarks, boot);
+  const own = classifyBoot(
+    byBoot.get(boot) ?? [],
+    ledger,
+    history,
+    timed,
+    { marks: ownMarks, boot, names },
+  );
   return { ...own, findings: [...own.findings, ...untied] };
 }
 
@@ -138,7 +147,7 @@ export function classifyLog(
 function tracedBoot(
   byBoot: ReadonlyMap<LoggedBoot, readonly KernelLogEntry[]>,
   timed: readonly TimedFinding[],
-  marks: KnownClocks["marks"],
+  marks: KnownLog["marks"],
 ): LoggedBoot | null {
   const marked = [...Map.groupBy(marks, ({ boot }) => boot)]
     .map(([boot, marks]) => ({ boot, count: marks.length }));
@@ -171,13 +180,18 @@ function ofUnknownBoot(finding: TraceFinding, { line, number }: LoggedBoot): Tra
   return { ...finding, certainty, text: `${text}, if the trace is of this boot` };
 }
 
+/** What is known of one boot. */
+interface KnownBoot extends Pick<KnownLog, "names"> {
+  readonly marks: readonly ClockDifference[];
+  readonly boot: LoggedBoot | null;
+}
+
 function classifyBoot(
   entries: readonly KernelLogEntry[],
   ledger: MappingTracker,
   history: PageHistory,
   timed: readonly TimedFinding[],
-  marks: readonly ClockDifference[],
-  boot: LoggedBoot | null,
+  { boot, marks, names }: KnownBoot,
 ): ClassifiedLog {
   const verdicts = new FaultVerdicts(history);
   const pairs = pairFindings(entries, timed);
@@ -194,7 +208,7 @@ function classifyBoot(
       ? null
       : explaining([...accesses.values()], ledger, verdicts, boot?.offsetSeconds ?? null));
   const paired = new Set(pairs.map(({ entry }) => entry));
-  const followed = new FollowedEntries(entries);
+  const followed = new FollowedEntries(entries, names);
   const windows = new LogWindows(offset, pairs, ledger.edges);
   const classify = (entry: KernelLogEntry): TraceFinding[] => {
     if (isFault(entry)) {
@@ -353,14 +367,11 @@ function faultFinding(
     });
   if (refused?.isErrorValue) return finding("error_value", "likely");
   if (access === null || known === null) {
-    return finding(
-      "iommu_fault",
-      "unknown",
-      row === null ? refused?.isAboutMappings === true ? { text: NO_ADDRESS } : {} : {
-        text: sentenceOf(wordsOf(row.means, entry.facts)),
-        next: stepsOf(entry, row),
-      },
-    );
+    const hasNoAddress = row === null && refused?.isAboutMappings === true;
+    return finding("iommu_fault", "unknown", {
+      ...lineOfFault(entry),
+      ...hasNoAddress ? { text: NO_ADDRESS } : {},
+    });
   }
   const { ledger, verdicts } = known;
   const { edges } = ledger;
@@ -368,19 +379,13 @@ function faultFinding(
   if (ledger.isTableAlone && window !== null && outside === null) {
     return tableFault({ ...access, device: null }, window, verdicts, finding);
   }
-  if (
-    edges.firstSeconds === null || access.device === null || window === null || outside !== null
-  ) {
-    const why = edges.firstSeconds === null
-      ? "only a log was given, no trace"
-      : place === null
-      ? "the line names no device"
-      : outside ??
-        (access.device === null
-          ? "the trace has no mapping of the device"
-          : "no time ties the line to the trace");
-    const next = edges.firstSeconds === null ? { next: WITHOUT_TRACE } : {};
-    return finding("iommu_fault", "unknown", { text: `no verdict: ${why}`, ...next });
+  if (edges.firstSeconds === null) return finding("iommu_fault", "unknown", lineOfFault(entry));
+  if (access.device === null || window === null || outside !== null) {
+    const why = place === null ? "the line names no device" : outside ??
+      (access.device === null
+        ? "the trace has no mapping of the device"
+        : "no time ties the line to the trace");
+    return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
   }
   const traced = {
     access,
@@ -393,12 +398,16 @@ function faultFinding(
   return explainedFault(traced, ledger, verdicts, finding);
 }
 
-/** Recommended steps for a fault in a log without a trace. */
-const WITHOUT_TRACE: readonly string[] = [
-  "read what the line says: `dmalab explain LOG`",
-  "record the mappings while it happens: `sh collect-trace.sh 30` as root (examples/traces/data, docs/traces.md)",
-  "give both to `dmalab trace check TRACE LOG`",
-];
+/** What the line of a fault says by itself, without the mappings of a trace. */
+function lineOfFault(entry: KernelLogEntry): Pick<TraceFinding, "text" | "why" | "next"> {
+  const { facts, fault, row } = entry;
+  if (fault !== null) {
+    const { means, name } = fault;
+    const text = `${fault.access === null ? "refused" : `a ${fault.access} was refused`}: ${name}`;
+    return { text, ...means === "" ? {} : { why: means }, next: faultSteps(fault) };
+  }
+  return { text: sentenceOf(wordsOf(row!.means, facts)), next: stepsOf(entry, row!) };
+}
 
 /** Formats how far a time is outside the trace; null if it may be inside. */
 function outsideText(

@@ -26,7 +26,8 @@ interface KindEntry {
   readonly fromLog?: true;
 }
 
-const STRICT =
+/** The step to make late accesses fault each time. */
+export const STRICT =
   "boot with iommu.strict=1, so that an unmap invalidates the IOTLB at once and a late access faults each time";
 /** The step to run the kernel's checker; not recommended for a message that comes from the checker. */
 export const CHECKER =
@@ -34,7 +35,8 @@ export const CHECKER =
 /** Recommended for a message of the checker: its report contains the stacks. */
 export const READ_STACKS =
   'read the stacks below the report in the log: the first is of this call, "Mapped at:" of its map';
-const PASSTHROUGH =
+/** The step to switch translation off for a diagnosis. */
+export const PASSTHROUGH =
   "iommu=pt only as a diagnosis: without translation nothing faults, and the device overwrites memory unseen";
 const UNMAP_CALL =
   "compare the arguments of the unmap with what the driver kept of the map: address, size, direction, and of a list the number of entries passed to dma_map_sg(), not the one it returned";

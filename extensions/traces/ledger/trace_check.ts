@@ -4,7 +4,8 @@
  * The log is read first, because it determines for which pages of the trace a history is kept.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
-import type { UnreadLine } from "../kernel_log/kernel_log_reader.ts";
+import type { KernelLogSink, UnreadLine } from "../kernel_log/kernel_log_reader.ts";
+import { DeviceNames } from "../kernel_log/device_names.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { markIn } from "../kernel_log/collector_mark.ts";
 import { LateLogReader } from "../kernel_log/late_log_reader.ts";
@@ -22,6 +23,7 @@ import { MachineFacts } from "./machine_facts.ts";
 import { originOf } from "../line/line_source.ts";
 import { PAGE_FAULT_EVENT, readPageFault } from "../line/page_fault_event.ts";
 import { BOUNCE_EVENT } from "../line/bounce_event.ts";
+import { BounceUses } from "../usage/bounce_use.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { QemuClock } from "../clocks/qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
@@ -67,6 +69,8 @@ export class LogPass {
   /** The first message of a known area that matches no row, whether it indicates an error or not. */
   firstUnread: UnreadLine | null = null;
   readonly boots = new LogBoots();
+  /** The names that the lines of the log give to its devices. */
+  readonly names = new DeviceNames();
   /** The times of the collector's marks in the log, by their numbers. */
   readonly marks = new Map<string, LogTime & { readonly boot: LoggedBoot }>();
   readonly facts = new MachineFacts();
@@ -79,8 +83,12 @@ export class LogPass {
       this.boots.note(entry);
     },
     unreadable: (fault) => this.unreadable.push(fault),
-    state: () => this.states++,
+    state: (entry) => {
+      this.states++;
+      this.also.state?.(entry);
+    },
     unread: (line) => {
+      this.also.unread?.(line);
       this.firstUnread ??= line;
       if (line.isWrong) this.unreadMessages.push(line);
     },
@@ -94,6 +102,9 @@ export class LogPass {
   events = 0;
   /** True until a line is read that must be known before the check of the trace begins. */
   isEmpty = true;
+
+  /** @param also Receives the messages that the pass only counts. */
+  constructor(private readonly also: Pick<KernelLogSink, "state" | "unread"> = {}) {}
 
   push(line: TraceLine, number: number): void {
     // Skipped first, because a packed file of a few bytes can contain millions of empty lines.
@@ -144,6 +155,7 @@ export class LogPass {
   #message(message: LogMessage): void {
     const { text, time } = message;
     this.facts.push(text);
+    this.names.push(text);
     this.boots.push(message);
     const mark = markIn(text);
     if (mark !== null && time !== null) {
@@ -165,6 +177,7 @@ export class TraceCheck {
   readonly #counts = new Map<TracedEventName, { count: number }>();
   readonly gaps: Gap[] = [];
   readonly ledger: MappingTracker;
+  readonly bounces = new BounceUses();
   readonly #history: PageHistory;
   readonly #timed: TimedFinding[] = [];
   lines = 0;
@@ -260,6 +273,7 @@ export class TraceCheck {
     if (this.log.marks.size > 0) this.#mark(line);
     if (!this.log.qemu.isEmpty) this.log.qemu.pushEvent(line);
     const isWhole = this.ledger.push(line, number);
+    if (line.event === BOUNCE_EVENT) this.bounces.take(line.fields, number);
     if (line.name.dmaReader !== undefined || line.event === BOUNCE_EVENT) {
       if (isWhole) this.understood++;
     } else if (line.event === PAGE_FAULT_EVENT) {
@@ -313,7 +327,7 @@ export class TraceCheck {
       ledger,
       this.#history,
       this.#timed,
-      { marks: this.#marks, boots: this.log.boots },
+      { marks: this.#marks, boots: this.log.boots, names: this.log.names },
     );
     const faults = tracedFaultFindings(this.log.faults, ledger, this.#history);
     const findings = merge(ledger, classified, faults);

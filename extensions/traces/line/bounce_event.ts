@@ -17,6 +17,8 @@ export interface BounceEvent {
    */
   readonly address: number | null;
   readonly sizeBytes: number;
+  /** Whether the data ends above the device's mask. */
+  readonly isAboveMask: boolean;
   /** Whether the bounce was forced, although the device may reach the data. */
   readonly isForced: boolean;
 }
@@ -43,6 +45,8 @@ export function readBounce(fields: PayloadFields): BounceEvent | null {
     maskBits: mask === null ? null : mask === ERROR_ADDRESS ? 64 : Math.ceil(Math.log2(mask + 1)),
     address: address === ERROR_ADDRESS ? null : address,
     sizeBytes,
+    isAboveMask: mask !== null && mask !== ERROR_ADDRESS && address !== ERROR_ADDRESS &&
+      address + Math.max(1, sizeBytes) - 1 > mask,
     isForced: fields.indexOf(FORCED) >= 0,
   };
 }

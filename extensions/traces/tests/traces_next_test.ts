@@ -1,6 +1,6 @@
 /** The next steps that a check advises, and its list of devices. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { nextSteps } from "../ledger/check_report.ts";
+import { nextSteps } from "../ledger/judgement.ts";
 import { FINDING_KINDS } from "../ledger/finding_kinds.ts";
 import { isSure } from "../ledger/traced_mapping.ts";
 import { checkedTrace } from "./checked_trace.ts";

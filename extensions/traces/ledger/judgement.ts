@@ -1,0 +1,181 @@
+/**
+ * The one result of a log or a trace, with the steps to take next. `trace check` and `explain` end
+ * with it, and both take their exit codes from it.
+ */
+import { formatCount, wrapText } from "@dmalab/lang/text";
+import { stepsOf } from "../kernel_log/entry_steps.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
+import { labelledLines } from "../kernel_log/labelled_lines.ts";
+import { FAULT_RULE } from "./classify_log.ts";
+import { aboutKind, type FindingKind } from "./finding_kinds.ts";
+import { isSure, type TraceFinding } from "./traced_mapping.ts";
+import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
+
+export interface Judgement {
+  /** What is wrong, or that nothing is, as a sentence without a full stop. */
+  readonly verdict: string;
+  /** Whether nothing is proved or likely to be wrong, and the log has no fault. */
+  readonly isClean: boolean;
+  /** What to run or look at next on the machine, most important first. */
+  readonly steps: readonly string[];
+}
+
+const COLUMNS = 100;
+/** Largest number of kinds of findings that the sentence names. */
+const NAMED_KINDS = 4;
+/** Largest number of steps that a judgement lists. */
+const LISTED_STEPS = 5;
+
+/** Findings about hardware, firmware or limits, for which a trace of mappings shows nothing more. */
+const NOT_IN_A_TRACE: ReadonlySet<FindingKind> = new Set([
+  "hardware_error",
+  "iommu_error",
+  "invalidation_error",
+  "pin_limit",
+  "contiguous_full",
+  "coherent_failed",
+  "over_limit",
+  "dma_overflow",
+  "map_stack",
+  "map_vmalloc",
+]);
+
+const NOTHING_WRONG_IN_LOG =
+  `if the machine misbehaves, give the whole log of the boot (\`journalctl -k -b\`, as root), and record the mappings while it happens: ${COLLECTOR}`;
+const NOTHING_WRONG_IN_TRACE =
+  `if the machine misbehaves, record from before the driver is bound until it happens, with the kernel's log beside the trace: ${COLLECTOR}`;
+const UNREADABLE =
+  "give the lines of the fault as the kernel printed them, without line breaks of a mail or a terminal: `dmesg > FILE`, or `journalctl -k -b -o short-monotonic`";
+
+/** The steps of findings, each once, most important first. */
+export function nextSteps(findings: readonly TraceFinding[]): string[] {
+  return [...new Set(findings.flatMap(({ kind, next }) => next ?? aboutKind(kind).next ?? []))];
+}
+
+/** Whether a fault makes the result bad although its cause is only `possible` or `unknown`. */
+export function isOpenFault(finding: TraceFinding): boolean {
+  return finding.rule === FAULT_RULE && !isSure(finding);
+}
+
+/** The result of a check, for both commands. */
+export function judgementOf(check: TraceCheck, log: LogPass, result: CheckResult): Judgement {
+  const wrong = result.findings.filter(isSure);
+  const faults = result.findings.filter(isOpenFault);
+  const faultCount = faults.length + log.unreadable.length;
+  return {
+    verdict: verdictOf(check, log, result),
+    isClean: wrong.length + faultCount === 0,
+    steps: judgedSteps(check, log, result),
+  };
+}
+
+function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): string {
+  const wrong = findings.filter(isSure);
+  const faults = findings.filter(isOpenFault);
+  const count = faults.length + log.unreadable.length;
+  if (wrong.length > 0) {
+    const also = count === 0 ? "" : `; ${formatCount(count, "fault")} without a sure cause`;
+    return `${formatCount(wrong.length, "finding")} ${
+      wrong.length === 1 ? "is" : "are"
+    } proved or likely: ${kindsText(wrong, isOfTrace(check))}${also}`;
+  }
+  if (count > 0) {
+    const isOfLog = faults.every(({ logLine }) => logLine !== null);
+    return `${formatCount(count, "fault")}${
+      isOfLog ? " of the log" : ""
+    } without a sure cause; nothing else is proved or likely`;
+  }
+  const isLogAlone = check.understood === 0 &&
+    findings.every(({ certainty }) => certainty === "unknown");
+  if (!isLogAlone) return "nothing is proved or likely to be wrong";
+  const { readCount: read } = log;
+  return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
+    read === 1 ? "it does not say" : "none of them says"
+  } that a mapping is wrong`;
+}
+
+function isOfTrace({ eventLines }: TraceCheck): boolean {
+  return eventLines > 0;
+}
+
+/** The kinds of findings with their lines. */
+function kindsText(findings: readonly TraceFinding[], isOfTrace: boolean): string {
+  const kinds = [...Map.groupBy(findings, ({ kind }) => kind)];
+  const named = kinds.slice(0, NAMED_KINDS).map(([kind, [first, ...others]]) =>
+    `${kind} (${placeOf(first!, isOfTrace)}${
+      others.length === 0 ? "" : `, and ${others.length} more`
+    })`
+  );
+  const more = kinds.length - NAMED_KINDS;
+  return [...named, ...more > 0 ? [`${formatCount(more, "more kind")}`] : []].join(", ");
+}
+
+type Place = Pick<TraceFinding, "line" | "logLine">;
+
+/** @param isOfTrace Whether there is a trace, with line numbers of its own. */
+function placeOf({ line, logLine }: Place, isOfTrace: boolean): string {
+  return line !== null || !isOfTrace ? `line ${line ?? logLine ?? 0}` : `log line ${logLine ?? 0}`;
+}
+
+/** Steps of findings come first, then those of messages without a finding, then a recording. */
+function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult): string[] {
+  const graded = [
+    ...findings.filter(isSure),
+    ...findings.filter(isOpenFault),
+    ...findings.filter((each) => each.certainty === "possible" && !isOpenFault(each)),
+  ];
+  const hasTrace = isOfTrace(check);
+  const placeText = ({ device, ...place }: Place & Pick<TraceFinding, "device">) =>
+    [placeOf(place, hasTrace), ...device === null ? [] : [device]].join(", ");
+  const said = new Set(graded.map(({ logLine }) => logLine));
+  const steps = [
+    ...graded.map((each) => ({ place: placeText(each), step: nextSteps([each])[0] })),
+    ...log.entries.filter(({ line }) => !said.has(line)).toSorted(byRole).map((entry) => ({
+      place: placeText({ line: null, logLine: entry.line, device: deviceOf(entry) }),
+      step: entry.row === null ? undefined : stepsOf(entry, entry.row)[0],
+    })),
+  ];
+  const byStep = new Map<string, string>();
+  for (const { place, step } of steps) {
+    if (step !== undefined && !byStep.has(step)) byStep.set(step, place);
+  }
+  const listed = [
+    ...log.unreadable.slice(0, 1).map(({ line }) =>
+      `${placeOf({ line: null, logLine: line }, hasTrace)}: ${UNREADABLE}`
+    ),
+    ...[...byStep].map(([step, place]) => `${place}: ${step}`),
+    ...check.bounces.steps(),
+  ].slice(0, LISTED_STEPS);
+  const needsTrace = !hasTrace && !byStep.has(RECORD) &&
+    graded.some(({ kind }) => !NOT_IN_A_TRACE.has(kind));
+  const last = needsTrace
+    ? [RECORD]
+    : listed.length > 0
+    ? []
+    : [hasTrace ? NOTHING_WRONG_IN_TRACE : NOTHING_WRONG_IN_LOG];
+  return [...listed, ...last];
+}
+
+function deviceOf({ facts }: KernelLogEntry): string | null {
+  const found = [facts.device, facts.controller, facts.disk]
+    .find((name) => typeof name === "string");
+  return found === undefined ? null : `${found}`;
+}
+
+const ROLES = ["fault", "report", "consequence", "state"];
+
+function byRole({ row: one }: KernelLogEntry, { row: other }: KernelLogEntry): number {
+  const order = (row: KernelLogEntry["row"]) =>
+    row === null ? ROLES.length : ROLES.indexOf(row.role);
+  return order(one) - order(other);
+}
+
+/** The end of an answer: the result, and what to do next. */
+export function judgementLines({ steps, verdict }: Judgement): string[] {
+  return [
+    ...wrapText(`Result: ${verdict}.`, COLUMNS),
+    "Next:",
+    ...steps.flatMap((step) => labelledLines("-", step, 2, COLUMNS)),
+  ];
+}
