@@ -1,10 +1,10 @@
 #!/bin/sh
 # fio 3.33 (Debian bookworm): a unit that fio does not know is dropped without a word.
 #
-# Behaviour: `bs=2x` is 2 bytes, `bs=4.5k` is 4 bytes and `bs=4k-64k` (the form of bsrange) is 65536 bytes. fio exits with 0
-# and prints no warning.
+# Behaviour: `bs=2x` is 2 bytes, `bs=4.5k` is 4 bytes, and `bs=4k-64k` (the form of bsrange) is read as `4k,64k`: writes have
+# 65536 bytes, reads 4096. fio exits with 0 and prints no warning.
 # Input: jobs of the null engine that write their requests to a log.
-# Output: 2x=2 4.5k=4 4k-64k=65536
+# Output: 2x=2 4.5k=4 4k-64k=65536 (of writes)
 #
 # Fails if fio refuses or warns, or if the sizes change.
 set -eu

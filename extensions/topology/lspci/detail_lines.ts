@@ -174,6 +174,11 @@ function readRegion(into: GrowingFunction, text: string): boolean {
   const space = /\([^)]*(?:32|64)/.test(tail) ? "memory" : "io";
   // Without a number, only the English words of `-v` reliably mark a region.
   if (index === undefined && !/^(?:Memory|I\/O ports) at /.test(text)) return false;
+  // `lspci -F` lists the upper half of a 64-bit BAR above 4 GiB as a region; there is none.
+  const before = into.bars.at(-1);
+  if (before?.bits === 64 && before.index !== null && before.index === Number(index) - 1) {
+    return true;
+  }
   const size = SIZE.exec(tail);
   const base = address!.startsWith("<") ? null : parseInt(address!, 16);
   const bar: FoundBar = {

@@ -75,6 +75,19 @@ Deno.test("full: a server of two sockets, each function with BARs, services and 
   assertEquals(find(server, "0000:06:00.0").bars.length, 1);
 });
 
+Deno.test("a region behind one of 64 bits is its upper half, and no BAR", () => {
+  const listing = importText([
+    "0000:05:00.0 3D controller [0302]: NVIDIA Corporation GA100GL [10de:20b5]",
+    "\tRegion 0: Memory at c4000000 (32-bit, non-prefetchable)",
+    "\tRegion 1: Memory at 390000000000 (64-bit, prefetchable)",
+    "\tRegion 2: Memory at <unassigned> (32-bit, non-prefetchable)",
+    "\tRegion 3: Memory at 391000000000 (64-bit, prefetchable)",
+    "\tRegion 5: I/O ports at 3000",
+  ].join("\n"));
+  const { bars } = find(listing, "0000:05:00.0");
+  assertEquals(bars.map(({ index }) => index), [0, 1, 3, 5]);
+});
+
 Deno.test("without root rights: what was denied is unknown, and said so once", () => {
   const epyc = importFile("no_root");
   assertEquals(codes(epyc), ["E1011"]);

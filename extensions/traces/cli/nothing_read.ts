@@ -33,7 +33,8 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
       .slice(0, NAMED_EVENTS).map(([name, count]) => `${name} ${count}`).join(", ");
     return `${shown} has ${formatCount(check.eventLines, "event")} (${names}${
       Object.keys(check.events).length > NAMED_EVENTS ? ", …" : ""
-    }), and none about mappings: record dma:* and iommu:*, too`;
+    }), and none about mappings: record dma:* and iommu:*, too. If they were recorded, no device of ` +
+      "these events uses the DMA API, as a virtio disk without iommu_platform does not";
   }
   const [wrong, ...others] = check.log.unreadMessages.list();
   const unread = wrong ?? check.log.firstUnread;

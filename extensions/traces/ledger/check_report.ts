@@ -139,6 +139,7 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
       aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + count;
     }
   }
+  const doorbells = table.doorbells();
   const devices = [...ledger.devices.values()];
   const folded = new Map(devices.map((device) => [device, foldedCount(device)]));
   for (const [{ name }, count] of folded) {
@@ -151,9 +152,10 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
       devices.filter(({ mappedBeforeTrace }) => mappedBeforeTrace > 0)
         .map(({ mappedBeforeTrace, name }) => [name, mappedBeforeTrace]),
     ),
+    doorbells: doorbells.map(({ line }) => line),
     two_step: {
-      links: table.maps - table.claimedMaps,
-      ranges_ended: table.unmaps - table.claimedUnmaps,
+      links: table.maps - table.claimedMaps - doorbells.length,
+      ranges_ended: ledger.isTableAlone ? table.unmaps - table.claimedUnmaps : table.rangeEnds,
       links_never_unmapped: table.openRuns().flatMap(({ maps }) => maps.map(({ line }) => line)),
     },
     devices: Object.fromEntries(devices.map((device) => [device.name, {
@@ -268,6 +270,7 @@ export function checkLines(
       ...ledger.isTableAlone
         ? tableLines(balance, names.trace)
         : balanceLines(balance, [...ledger.devices.values()], log, names.trace),
+      ...doorbellLines(balance, names.trace),
       ...check.bounces.lines().flatMap((line) => wrapText(line, COLUMNS)),
       ...limitLines(summary.limits, names.trace),
     ]),
@@ -578,6 +581,23 @@ function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): 
     `page tables: ${formatCount(links, "map")}, ${formatCount(ranges_ended, "unmap")}, ${
       neverUnmapped(links_never_unmapped, "map", trace)
     }`,
+    COLUMNS,
+  );
+}
+
+/** Reports the maps of registers for message interrupts, which stay for good. */
+function doorbellLines(
+  { doorbells: [first, ...more] }: ReturnType<typeof balanceOf>,
+  trace: string,
+): string[] {
+  if (first === undefined) return [];
+  const text = more.length === 0
+    ? "1 map is of the register"
+    : `${more.length + 1} maps are of registers`;
+  return wrapText(
+    `${text} for message interrupts, which stay${
+      more.length === 0 ? "s" : ""
+    } mapped (${trace}:${first})`,
     COLUMNS,
   );
 }

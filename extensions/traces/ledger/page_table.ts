@@ -96,6 +96,11 @@ export const CALL_SECONDS = 0.09;
  */
 const MAX_RUNS = 100_000;
 const MAX_ORPHANS = 1 << 14;
+/** The end of the first page that an allocator of IOVAs gives out below 4 GiB. */
+const FIRST_IOVA_END = 2 ** 32;
+const PAGE_BYTES = 4096;
+/** A doorbell is at least this far below the memory that the other maps lead to. */
+const LEAST_GAP_BYTES = 2 ** 28;
 /** Largest number of runs that begin at one address: more than a machine has domains. */
 const MAX_PER_START = 1 << 12;
 
@@ -104,6 +109,8 @@ export class TracedPageTable {
   unmaps = 0;
   claimedMaps = 0;
   claimedUnmaps = 0;
+  /** Number of unmaps that ended ranges of two steps. */
+  rangeEnds = 0;
   readonly contexts = new TraceContexts<Context>({
     make: (pid, flag, before) => {
       const context = new Context(pid, flag);
@@ -119,6 +126,8 @@ export class TracedPageTable {
     idleSeconds: 2 * CALL_SECONDS,
   });
   readonly #runs = new OwnedRanges<PageTableRun>({ pages: MAX_RUNS, perPage: MAX_PER_START });
+  /** The two least physical addresses that maps lead to. */
+  #leastPhys: readonly [number, number] = [Infinity, Infinity];
   /** Unmaps that no call has claimed, by their start: they show that a range was ended. */
   readonly #orphans = new NewestMap<TableUnmap>(MAX_ORPHANS);
 
@@ -127,6 +136,9 @@ export class TracedPageTable {
 
   map(context: Context, map: TableMap): void {
     this.maps++;
+    const [least, next] = this.#leastPhys;
+    if (map.phys < least) this.#leastPhys = [map.phys, least];
+    else if (map.phys > least && map.phys < next) this.#leastPhys = [least, map.phys];
     this.goesOn(context);
     const run = context.run;
     const isNext = run !== null && !context.isRunOver && run.request === context.request &&
@@ -229,6 +241,7 @@ export class TracedPageTable {
     const run = runs.find((each) => each.maps.at(-1)!.end === unmap.end && isOlder(each)) ??
       runs.find(isOlder);
     if (run === undefined) return;
+    this.rangeEnds++;
     this.#orphans.delete(unmap.start);
     this.#forget(run, unmap.start);
     const inside = run.maps.filter(({ end }) => end <= unmap.end);
@@ -310,11 +323,29 @@ export class TracedPageTable {
   }
 
   /**
-   * Two-step ranges that were never unmapped; identity maps at boot do not count. @see
-   * rules/traces.md T.67
+   * Two-step ranges that were never unmapped; identity maps at boot and doorbells do not count.
+   * @see rules/traces.md T.67
    */
   openRuns(): PageTableRun[] {
-    return this.#runs.all().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
+    return this.#runs.all().filter((run) =>
+      run.maps[0]!.start !== run.maps[0]!.phys && !this.#isDoorbell(run)
+    );
+  }
+
+  /**
+   * Maps of the register to which devices write their message interrupts: behind an SMMU each
+   * device has one, at its first IOVA, for good. Registers lie far below memory.
+   */
+  doorbells(): TableMap[] {
+    return this.#runs.all().filter((run) => this.#isDoorbell(run)).map(({ maps }) => maps[0]!);
+  }
+
+  #isDoorbell({ cutBy, maps, request }: PageTableRun): boolean {
+    const [map, another] = maps;
+    const [least, next] = this.#leastPhys;
+    return another === undefined && cutBy === null && request === null &&
+      map!.end === FIRST_IOVA_END && map!.end - map!.start === PAGE_BYTES &&
+      map!.phys === least && next - least >= LEAST_GAP_BYTES && next < Infinity;
   }
 }
 

@@ -28,6 +28,10 @@ const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
  * the error.
  */
 const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
+/** The device and sector from which a request was remapped. */
+const BLKPARSE_SOURCE = /^ <- \((\d+,\d+)\) (\d+)/;
+/** In place of a range: the size of a passthrough request, or the sector of a completion. */
+const BLKPARSE_NUMBER = /^ (\d+) /;
 /** An option of a fio job, or a switch without a value, with an optional comment. */
 const FIO_OPTION = /^([a-z_][a-z_0-9]*)(?: *=([^;#]*))?(?:[;#].*)?$/;
 const FIO_COMMENT = /^[;#]/;
@@ -127,15 +131,10 @@ function qemuFields(text: string) {
 }
 
 function blkparseFields(text: string) {
-  const [, device, cpu, sequence, seconds, pid, action, rwbs, sector, mark, count, rest] = BLKPARSE
-    .exec(text)!;
-  const end = BLKPARSE_END.exec(rest!)?.[1] ?? null;
-  const range = sector === undefined
-    ? {}
-    : mark === "+"
-    ? { sector: Number(sector), sectors: Number(count) }
-    : { sector: Number(sector), new_sector: Number(count) };
-  return {
+  const found = BLKPARSE.exec(text);
+  if (found === null) return { seconds: null, event: "summary", text: text.trim() };
+  const [, device, cpu, sequence, seconds, pid, action, rwbs, sector, mark, count, rest] = found;
+  const common = {
     seconds: Number(seconds),
     event: action!,
     device: device!,
@@ -143,9 +142,29 @@ function blkparseFields(text: string) {
     sequence: Number(sequence),
     pid: Number(pid),
     rwbs: rwbs!,
-    ...range,
-    ...action === "C" ? { errno: end === null ? null : errnoOf(end) } : { task: end },
   };
+  if (action === "m") return { ...common, message: rest!.trim() };
+  const end = BLKPARSE_END.exec(rest!)?.[1] ?? null;
+  const range = sector === undefined
+    ? numberWithoutRange(rest!, action === "C")
+    : mark === "+"
+    ? { sector: Number(sector), sectors: Number(count), ...sourceOf(rest!) }
+    : { sector: Number(sector), new_sector: Number(count) };
+  // A completion and a requeue end with an error, other actions with the task.
+  const errno = end === null ? null : errnoOf(end);
+  const isError = action === "C" || action === "R" && errno !== null;
+  return { ...common, ...range, ...isError ? { errno } : { task: end } };
+}
+
+function numberWithoutRange(rest: string, isSector: boolean) {
+  const found = BLKPARSE_NUMBER.exec(rest)?.[1];
+  if (found === undefined) return {};
+  return isSector ? { sector: Number(found), sectors: 0 } : { bytes: Number(found) };
+}
+
+function sourceOf(rest: string) {
+  const source = BLKPARSE_SOURCE.exec(rest);
+  return source === null ? {} : { from_device: source[1]!, from_sector: Number(source[2]) };
 }
 
 const UNSIGNED = 2 ** 16;

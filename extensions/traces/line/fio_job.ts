@@ -3,26 +3,30 @@
  *
  * Measured with fio 3.33 and 3.41 (`ioengine=null`, `write_iolog=FILE`), which agree: `bs=128KiB` is 128,000 bytes and
  * `128Ki` is 131,072 bytes. With `kb_base=1000` the two values are swapped. Three sizes for reads, writes and trims
- * are written `8k,32k,4k`.
+ * are written `8k,32k,4k`; a dash between sizes of `bs=` is a comma.
  *
  * @see rules/traces.md T.58
  */
 
+import { maxOf, minOf } from "@dmalab/runtime/basics";
+
 /**
  * Options that describe a job's use of memory and disk, by their names and aliases. Other options are reported as
- * ignored.
+ * not used.
  */
 const OPTIONS: Readonly<Record<string, string>> = {
   rw: "rw",
   readwrite: "rw",
   bs: "bs",
   blocksize: "bs",
+  bssplit: "bssplit",
   bsrange: "bsrange",
   blocksize_range: "bsrange",
   size: "size",
   offset: "offset",
   iodepth: "iodepth",
   numjobs: "numjobs",
+  number_ios: "number_ios",
   rwmixread: "rwmixread",
   rwmixwrite: "rwmixwrite",
   kb_base: "kb_base",
@@ -43,6 +47,13 @@ export type FioVerb = "read" | "write" | "discard";
 export interface FioSizes {
   readonly leastBytes: number;
   readonly mostBytes: number;
+  /** The only sizes, from `bssplit=`, each with its share in percent; null for other jobs. */
+  readonly shares: readonly FioShare[] | null;
+}
+
+export interface FioShare {
+  readonly bytes: number;
+  readonly percent: number;
 }
 
 export interface FioJob {
@@ -62,6 +73,8 @@ export interface FioJob {
   readonly offsetBytes: number;
   readonly iodepth: number;
   readonly numjobs: number;
+  /** Number of requests after which each job ends, or null. */
+  readonly numberIos: number | null;
   /** Percentage of reads among reads and writes. */
   readonly readShare: number;
   /** Descriptions of how the interpretation differs from the job's text. */
@@ -126,7 +139,7 @@ function sizeOf(text: string, base: number): Size | null {
  *
  * @param options Values by the options' main names, in the order of the file; the options of
  *   `[global]` come first.
- * @param ignored Other options, which are reported as ignored.
+ * @param ignored Other options, which are reported as not used.
  */
 export function readFioJob(
   options: ReadonlyMap<string, string>,
@@ -175,7 +188,7 @@ export function readFioJob(
   }
   if (ignored.size > 0) {
     const words = [...ignored].map(([name, value]) => value === "" ? name : `${name}=${value}`);
-    guesses.push(`these options change nothing here: ${words.join(", ")}`);
+    guesses.push(`these options are not used: ${words.join(", ")}`);
   }
   return {
     verbs: found ?? ["read"],
@@ -188,32 +201,61 @@ export function readFioJob(
     offsetBytes: isPercent(offsetText) ? 0 : size("offset", offsetText, 0),
     iodepth,
     numjobs: count("numjobs", 1),
+    numberIos: options.has("number_ios") ? count("number_ios", 1) : null,
     readShare: mix === "rwmixwrite" ? 100 - share : share,
     guesses,
   };
 }
 
+type ReadSize = (name: string, text: string | undefined, otherwise: number) => number;
+
 /**
- * Sizes for reads, writes and trims, from `bsrange=` if it is given, else from `bs=`. An omitted size is equal to the size
- * before it.
+ * Sizes for reads, writes and trims, from `bssplit=` or `bsrange=` if they are given, else from
+ * `bs=`. An omitted size is equal to the size before it.
  */
-function sizesOf(
-  options: ReadonlyMap<string, string>,
-  size: (name: string, text: string | undefined, otherwise: number) => number,
-): Record<FioVerb, FioSizes> {
-  const name = options.has("bsrange") ? "bsrange" : "bs";
-  const given = (options.get(name) ?? "").split(",");
+function sizesOf(options: ReadonlyMap<string, string>, size: ReadSize): Record<FioVerb, FioSizes> {
+  const name = ["bssplit", "bsrange"].find((each) => options.has(each)) ?? "bs";
+  const given = (options.get(name) ?? "").split(name === "bs" ? /[,-]/ : ",");
   const sizes = {} as Record<FioVerb, FioSizes>;
-  let before: FioSizes = { leastBytes: DEFAULT_BYTES, mostBytes: DEFAULT_BYTES };
+  let before: FioSizes = { leastBytes: DEFAULT_BYTES, mostBytes: DEFAULT_BYTES, shares: null };
   for (const [index, kind] of KINDS.entries()) {
     const text = given[index];
     if (text !== undefined) {
-      const [least, most] = name === "bsrange" ? text.split("-", 2) : [text];
-      const leastBytes = Math.max(1, size(name, least, DEFAULT_BYTES));
-      const mostBytes = most === undefined ? leastBytes : size(name, most, leastBytes);
-      before = { leastBytes, mostBytes: Math.max(leastBytes, mostBytes) };
+      before = name === "bssplit" ? splitOf(text, size) : rangeOf(name, text, size);
     }
     sizes[kind] = before;
   }
   return sizes;
+}
+
+function rangeOf(name: string, text: string, size: ReadSize): FioSizes {
+  const [least, most] = name === "bsrange" ? text.split("-", 2) : [text];
+  const leastBytes = Math.max(1, size(name, least, DEFAULT_BYTES));
+  const mostBytes = most === undefined ? leastBytes : size(name, most, leastBytes);
+  return { leastBytes, mostBytes: Math.max(leastBytes, mostBytes), shares: null };
+}
+
+/**
+ * Sizes with their shares: `4k/10:64k/90`. Sizes without a share divide what the others leave. If
+ * the shares are less than 100, the last size has the rest.
+ */
+function splitOf(text: string, size: ReadSize): FioSizes {
+  const parts = text.split(":").map((part) => {
+    const [bytes, percent] = part.split("/", 2);
+    const share = percent === undefined || percent.trim() === ""
+      ? null
+      : Number.parseInt(percent, 10);
+    return { bytes: Math.max(1, size("bssplit", bytes, DEFAULT_BYTES)), share };
+  });
+  const said = parts.reduce((sum, { share }) => sum + (share ?? 0), 0);
+  const open = parts.filter(({ share }) => share === null).length;
+  const rest = Math.max(0, 100 - said);
+  const shares = parts.map(({ bytes, share }, index) => ({
+    bytes,
+    percent: (share ?? Math.floor(rest / open)) +
+      (open === 0 && index === parts.length - 1 ? rest : 0),
+  }));
+  const sizes = shares.filter(({ percent }) => percent > 0).map(({ bytes }) => bytes);
+  const used = sizes.length === 0 ? shares.map(({ bytes }) => bytes) : sizes;
+  return { leastBytes: minOf(used), mostBytes: maxOf(used), shares };
 }

@@ -20,10 +20,13 @@ const QEMU =
   /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
 /**
  * A line of blkparse. Its groups are device, CPU, sequence, seconds, pid, action, kind of request,
- * start and number of sectors, and the details of the action.
+ * start and number of sectors, and the details of the action. The action `m` is a message.
  */
 export const BLKPARSE =
-  /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)/;
+  /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2}|m)\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)/;
+/** A line of the summary below the events of blkparse. */
+export const BLKPARSE_SUMMARY =
+  /^(?:(?:CPU\d+|Total) \([^)]*\):\s*$|\s(?:(?:Reads?|Writes?) (?:Queued|Dispatches|Requeued|Completed|Merges|depth)|IO unplugs|PC (?:Reads|Writes) [A-Z][a-z]+):|Throughput \(R\/W\): |Events \([^)]*\): \d+ entries|Skips: \d+ forward |Input file \S+ added)/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
 const FIO =
   /^\[[^\][]*[A-Za-z][^\][]*\]\s*$|^(?:rw|readwrite|bs|blocksize|bsrange|blocksize_range|size|iodepth|numjobs|direct|offset|rwmixread|rwmixwrite) *=/;
@@ -36,6 +39,7 @@ const QUEUE_LIMIT =
 const ORIGINS: readonly (readonly [LineOrigin, RegExp])[] = [
   ["QEMU log", QEMU],
   ["blkparse", BLKPARSE],
+  ["blkparse", BLKPARSE_SUMMARY],
   ["kernel log", KERNEL_LOG],
   ["facts", QUEUE_LIMIT],
   ["fio job", FIO],
@@ -58,7 +62,8 @@ export function isQemuLine(text: string): boolean {
 
 /** The event or action in a line of QEMU or of blkparse. */
 export function nameIn(text: string): string | undefined {
-  return QEMU.exec(text)?.[1] ?? BLKPARSE.exec(text)?.[6];
+  return QEMU.exec(text)?.[1] ?? BLKPARSE.exec(text)?.[6] ??
+    (BLKPARSE_SUMMARY.test(text) ? "summary" : undefined);
 }
 
 /**

@@ -7,7 +7,7 @@
 import { addAll } from "@dmalab/runtime/basics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { LoggedEvent } from "../line/event_log.ts";
-import { type FioJob, type FioVerb, readFioJob } from "../line/fio_job.ts";
+import { type FioJob, type FioShare, type FioVerb, readFioJob } from "../line/fio_job.ts";
 import { SubmittedRequests } from "./request_lines.ts";
 import { GIB, MIB, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 
@@ -113,11 +113,14 @@ export class WorkloadScript {
    */
   #block({ device, errno, event, rwbs, sector, sectors }: LoggedEvent): void {
     const isData = /^F?[RW]/.test(String(rwbs));
-    if (event === "D" && (!isData || sectors === 0)) {
+    const hasNoRange = sectors === undefined || sectors === 0;
+    if (event === "D" && (!isData || hasNoRange)) {
       const what = /^D/.test(String(rwbs))
         ? "discard"
-        : isData || String(rwbs).startsWith("F")
+        : String(rwbs).startsWith("F") || isData && sectors === 0
         ? "flush"
+        : isData
+        ? "passthrough request"
         : "other request";
       this.#leftOut.set(what, (this.#leftOut.get(what) ?? 0) + 1);
       return;
@@ -177,15 +180,18 @@ export class WorkloadScript {
     if (job.sizeBytes === null) {
       this.#guesses.add(`job ${name} says no size: it has ${formatSize(GIB)}`);
     }
+    const underWay = Math.min(job.iodepth * job.numjobs, MAX_REQUESTS);
+    const rounds = JOB_ROUNDS * underWay;
+    const count = job.numberIos === null ? rounds : Math.min(rounds, job.numberIos * job.numjobs);
     this.#guesses.add(
-      `${JOB_ROUNDS} rounds of a job, which has more; random offsets, sizes and shares of reads`,
+      count < rounds
+        ? "random offsets, sizes and shares of reads"
+        : `${JOB_ROUNDS} rounds of a job, which has more; random offsets, sizes and shares of reads`,
     );
     const random = new Random(SEED);
     const position = new Map<FioVerb, Position>(
       job.verbs.map((verb) => [verb, this.#positionOf(job, verb)]),
     );
-    const underWay = Math.min(job.iodepth * job.numjobs, MAX_REQUESTS);
-    const count = JOB_ROUNDS * underWay;
     for (let index = 0; index < count; index++) {
       const [verb] = job.verbs.length === 1 || job.writesTrimmed
         ? job.verbs
@@ -204,7 +210,7 @@ export class WorkloadScript {
   }
 
   #positionOf({ offsetBytes, sizeBytes, sizes }: FioJob, verb: FioVerb): Position {
-    const { leastBytes, mostBytes } = sizes[verb];
+    const { leastBytes, mostBytes, shares } = sizes[verb];
     if ([leastBytes, mostBytes, offsetBytes].some((bytes) => bytes % SECTOR_SIZE_BYTES !== 0)) {
       this.#guesses.add(`sizes and offsets are whole sectors of ${SECTOR_SIZE_BYTES} bytes`);
     }
@@ -214,7 +220,7 @@ export class WorkloadScript {
     const size = Math.min(sizeBytes ?? GIB, DISK_BYTES);
     const sectors = Math.max(Math.floor(size / SECTOR_SIZE_BYTES), most);
     const first = Math.floor(offsetBytes / SECTOR_SIZE_BYTES);
-    return { least, most, sectors, first, next: 0, left: 0 };
+    return { least, most, shares, sectors, first, next: 0, left: 0 };
   }
 
   /** The range of the job's next request of one kind. */
@@ -224,8 +230,9 @@ export class WorkloadScript {
     random: Random,
   ): { readonly lba: number; readonly bytes: number } {
     const { first, least, most, sectors } = place;
-    const multiples = Math.max(1, Math.ceil(most / least));
-    const length = Math.min(least * (1 + random.below(multiples)), most);
+    const length = place.shares === null
+      ? Math.min(least * (1 + random.below(Math.max(1, Math.ceil(most / least)))), most)
+      : drawn(place.shares, random);
     if (isRandom && place.left === 0) {
       const places = Math.max(Math.floor((sectors - length) / least), 1);
       place.next = random.below(places) * least;
@@ -241,11 +248,20 @@ export class WorkloadScript {
   }
 }
 
+/** A size in sectors, drawn by the shares of the sizes. */
+function drawn(shares: readonly FioShare[], random: Random): number {
+  const total = shares.reduce((sum, { percent }) => sum + percent, 0);
+  let left = random.below(Math.max(1, total));
+  const share = shares.find(({ percent }) => (left -= percent) < 0) ?? shares.at(-1)!;
+  return Math.max(1, Math.ceil(share.bytes / SECTOR_SIZE_BYTES));
+}
+
 /** The position of the next request of one kind, in sectors. */
 interface Position {
   /** Least size of a request in sectors; `most`: the largest size. */
   readonly least: number;
   readonly most: number;
+  readonly shares: readonly FioShare[] | null;
   readonly first: number;
   readonly sectors: number;
   next: number;

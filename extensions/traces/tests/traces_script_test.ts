@@ -299,6 +299,11 @@ const FIO_SIZES:
     ["bs =64k # a comment", 65536, 65536, 65536],
     ["bs=8k\nbsrange=64k-64k", 65536, 65536, 65536],
     ["bsrange=64k-64k\nbs=8k", 65536, 65536, 65536],
+    ["bs=8k-64k", 8192, 65536, 65536],
+    ["bs=64k\nbssplit=8k/100", 8192, 8192, 8192],
+    ["bssplit=8k/0:16k/100,32k/100", 16384, 32768, 32768],
+    ["bssplit=8k/0:16k/20", 16384, 16384, 16384],
+    ["bssplit=16k", 16384, 16384, 16384],
     ["blocksize_range=8k-8k,16k-16k", 8192, 16384, 16384],
   ];
 
@@ -397,9 +402,7 @@ Deno.test("what a scenario does not take from a job is listed under Guessed, all
     'job a: "bs=4x" is not understood: 4 is taken',
     "sizes and offsets are whole sectors of 512 bytes",
   ]);
-  assertEquals(await guesses("size=1m", "bs=4k-64k"), [
-    'job a: "bs=4k-64k" is not understood: 4096 is taken',
-  ]);
+  assertEquals(await guesses("size=1m", "bs=4k-64k"), []);
   assertEquals(await guesses("size=1m", "bs=$pagesize"), [
     'job a: "bs=$pagesize" is not understood: 4096 is taken',
   ]);
@@ -412,8 +415,8 @@ Deno.test("what a scenario does not take from a job is listed under Guessed, all
     "job a: 2 requests under way, as iodepth says; fio's engine psync has one at a time",
   ]);
   assertEquals(
-    await guesses("size=1m", "thread", "; a comment", "", "bssplit=4k/50:8k/50", "runtime=30 # s"),
-    ["job a: these options change nothing here: thread, bssplit=4k/50:8k/50, runtime=30"],
+    await guesses("size=1m", "thread", "; a comment", "", "zonesize=8k", "runtime=30 # s"),
+    ["job a: these options are not used: thread, zonesize=8k, runtime=30"],
   );
   assertEquals(await guesses("size=1g", "bs=64m"), ["requests of more than 16MiB: they are cut"]);
 });
