@@ -16,7 +16,16 @@ export function withMessageAreas(page: string): string {
  * table.
  */
 export function withMessages(page: string): string {
-  const heads = ["area", "message", "kind", "role", "what it says", "causes", "rule"];
+  const heads = [
+    "area",
+    "message",
+    "kind",
+    "role",
+    "printed when",
+    "what it says",
+    "causes",
+    "rule",
+  ];
   return withParts(page, {
     messages: markdownTable(heads, messageRows()),
     "left out": markdownTable(["form", "why"], leftOutRows()),

@@ -2,7 +2,14 @@
 import { aboutKind, CHECKER, READ_STACKS } from "../ledger/finding_kinds.ts";
 import type { KernelLogEntry } from "./entry.ts";
 import type { LogEntryFacts } from "./log_facts.ts";
-import { type Cause, type MessageRow, nextOf, wordsOf } from "./messages/message.ts";
+import {
+  type Cause,
+  causesOf,
+  certaintyOf,
+  type MessageRow,
+  nextOf,
+  wordsOf,
+} from "./messages/message.ts";
 
 /**
  * The recommended steps for a message, most important first. They are the steps of the message's
@@ -17,7 +24,12 @@ export function stepsOf({ facts, kind }: KernelLogEntry, row: MessageRow): reado
 }
 
 /** Formats a cause with its certainty. */
-export function causeText(cause: Cause, facts: LogEntryFacts): string {
-  const { certainty, text } = cause;
-  return `${certainty === "unknown" ? "" : `${certainty}: `}${wordsOf(text, facts)}`;
+function causeText(row: MessageRow, facts: LogEntryFacts, cause: Cause): string {
+  const certainty = certaintyOf(row, facts, cause);
+  return `${certainty === "unknown" ? "" : `${certainty}: `}${wordsOf(cause.text, facts)}`;
+}
+
+/** The causes that the facts of a line leave, most likely first, each with its certainty. */
+export function causeTexts(row: MessageRow, facts: LogEntryFacts): readonly string[] {
+  return causesOf(row, facts).map((cause) => causeText(row, facts, cause));
 }

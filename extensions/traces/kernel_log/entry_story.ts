@@ -6,11 +6,11 @@ import { plainName } from "./device_names.ts";
 import { type FollowedEntry, followedKinds } from "./followed_entry.ts";
 import type { Fact } from "./log_facts.ts";
 import { labelledLines } from "./labelled_lines.ts";
-import { causeText, stepsOf } from "./entry_steps.ts";
+import { causeTexts, stepsOf } from "./entry_steps.ts";
 import { faultSteps } from "./fault_steps.ts";
 import { HEX_FIELDS } from "./messages/fields.ts";
 import { MESSAGE_KINDS } from "./messages/kinds.ts";
-import { causeOf, wordsOf } from "./messages/message.ts";
+import { wordsOf } from "./messages/message.ts";
 
 const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
 
@@ -84,13 +84,12 @@ export function entryStory(
       : labelled(name.replaceAll("_", " "), factText(name, value))
   );
   if (row === null) return [spread(title, rule), ...rows, ...labelled("", namedText(facts))];
-  const cause = causeOf(row, facts);
   return [
     spread(title, rule),
     ...rows,
     ...labelled("", wordsOf(row.means, facts)),
     ...followLines(entry, followed),
-    ...cause === null ? [] : labelled("why", causeText(cause, facts)),
+    ...causeTexts(row, facts).flatMap((text, index) => labelled(index === 0 ? "why" : "or", text)),
     ...(hasSteps ? stepsOf(entry, row) : []).flatMap((step, index) =>
       labelled(index === 0 ? "next" : "", step)
     ),

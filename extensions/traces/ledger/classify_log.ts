@@ -8,11 +8,11 @@ import { countBefore } from "@dmalab/runtime/basics";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { DeviceNames } from "../kernel_log/device_names.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { causeText, stepsOf } from "../kernel_log/entry_steps.ts";
+import { causeTexts, stepsOf } from "../kernel_log/entry_steps.ts";
 import { faultSteps } from "../kernel_log/fault_steps.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
 import { MESSAGE_KINDS } from "../kernel_log/messages/kinds.ts";
-import { causeOf, wordsOf } from "../kernel_log/messages/message.ts";
+import { causeOf, certaintyOf, wordsOf } from "../kernel_log/messages/message.ts";
 import { isFault, refusedAccess } from "../kernel_log/refused_access.ts";
 import {
   type ClockDifference,
@@ -646,7 +646,7 @@ function failedMap(
   if (row === null || isTraced || followed.of(entry) !== null) return [];
   return [findingOf({
     kind: "map_failed",
-    certainty: "proved",
+    certainty: row.condition === undefined ? "likely" : "proved",
     logLine: line,
     device: typeof facts.device === "string" ? facts.device : null,
     seconds,
@@ -673,7 +673,9 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
   const address = text("address");
   const own: TraceFinding = findingOf({
     kind,
-    certainty: cause?.finding === undefined ? "proved" : cause.certainty,
+    certainty: cause?.finding === undefined
+      ? row.condition === undefined ? "likely" : "proved"
+      : certaintyOf(row, facts, cause),
     logLine: line,
     device,
     address: address === null ? null : loggedAddress(address),
@@ -681,7 +683,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
     stamp: entry.stamp,
     rule: MESSAGE_KINDS[entry.kind].rule,
     text: sentenceOf(wordsOf(row.means, facts)),
-    ...cause === null ? {} : { why: causeText(cause, facts) },
+    ...cause === null ? {} : { why: causeTexts(row, facts).join(". Or ") },
     next: stepsOf(entry, row),
     more: {
       ...cause === null ? {} : { cause: cause.id },

@@ -25,7 +25,7 @@ const QEMU =
 export const BLKPARSE =
   /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2}|m)\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)/;
 /** A line of the summary below the events of blkparse. */
-export const BLKPARSE_SUMMARY =
+const BLKPARSE_SUMMARY =
   /^(?:(?:CPU\d+|Total) \([^)]*\):\s*$|\s(?:(?:Reads?|Writes?) (?:Queued|Dispatches|Requeued|Completed|Merges|depth)|IO unplugs|PC (?:Reads|Writes) [A-Z][a-z]+):|Throughput \(R\/W\): |Events \([^)]*\): \d+ entries|Skips: \d+ forward |Input file \S+ added)/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
 const FIO =

@@ -14,6 +14,8 @@ export const AMD: MessageArea = {
         "AMD-Vi: Completion-Wait loop timed out",
       ],
       always: { format: "amd", error: "completion_wait_timeout" },
+      condition:
+        "A sequence of commands did not complete in 100 000 polls of 1 µs; the caller goes on, and each case prints",
       role: "report",
       finding: "invalidation_error",
       means: "The IOMMU did not complete a command in time; no mapping of a driver is the cause",
@@ -29,6 +31,7 @@ export const AMD: MessageArea = {
       kind: "invalidation_error",
       forms: ["AMD-Vi: Command buffer timeout"],
       always: { format: "amd", error: "command_buffer_timeout" },
+      condition: "The command queue stayed full for 100 000 polls of 1 µs",
       role: "report",
       finding: "invalidation_error",
       means: "The IOMMU's queue of commands stayed full; no mapping of a driver is the cause",
@@ -46,6 +49,7 @@ export const AMD: MessageArea = {
         "AMD-Vi: {...}{queue~Event|PPR|GA} log {~overflow|restarting}",
       ],
       always: { format: "amd", error: "queue_overflow" },
+      condition: "The log overflowed and stopped: the kernel starts it again",
       role: "consequence",
       follows: ["iommu_fault", "suppressed"],
       means:
@@ -59,14 +63,22 @@ export const AMD: MessageArea = {
       role: "report",
       finding: "iommu_error",
       means: "The IOMMU could not read its own tables",
+      next: [
+        "look for errors of the memory (MCE, EDAC) in the same seconds; no mapping of a driver is the cause",
+      ],
     },
     {
       kind: "iommu_error",
       forms: ["AMD-Vi: Invalid PASID : {pasid}, device : {source_id}"],
       always: { format: "amd", error: "page_request" },
+      condition: "A page request has PASID 0, or one above the device's number (limited in rate)",
       role: "report",
       finding: "iommu_error",
-      means: "A device sent a page request for an address space that it is not bound to",
+      means:
+        "A page request of a device was refused: its PASID is 0, or above the number that the device was given",
+      next: [
+        "look at the device's driver: which PASIDs it binds, and whether the device sends one that was never bound",
+      ],
     },
     {
       kind: "iommu_setup",
@@ -91,15 +103,26 @@ export const AMD: MessageArea = {
       kind: "iommu_setup",
       forms: ["AMD-Vi: Unable to read/write to IOMMU perf counter"],
       role: "report",
+      means: "The IOMMU's performance counters cannot be used; no mapping is concerned",
+      next: ["nothing to do for a problem of DMA: `perf` has no counters of this IOMMU"],
+    },
+    {
+      kind: "iommu_error",
+      forms: ["AMD-Vi: No event written to event log"],
+      always: { format: "amd", error: "empty_event" },
+      condition: "The entry of the event log stayed empty for 100 000 polls of 1 µs",
+      role: "report",
       means:
-        "The IOMMU's performance counters cannot be used; translation works, and no mapping is concerned",
+        "The IOMMU moved the pointer of its event log and wrote no event: a fault may be lost. The line names no device",
+      next: ["look for an erratum of the IOMMU, and for other events beside this line"],
     },
     {
       kind: "state",
       forms: [
         "AMD-Vi: Applying erratum: Increase Event log size to {value}",
         "AMD-Vi: amd_iommu=fullflush deprecated; use {rest}",
-        "AMD-Vi: No event written to event log",
+        "AMD-Vi: Using strict mode due to virtualization",
+        "AMD-Vi: Translation was enabled for IOMMU:{count} but we are not in kdump mode",
         "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Disabling interrupt remapping|AMD IOMMUv2|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
       ],
       role: "state",
@@ -111,6 +134,8 @@ export const AMD: MessageArea = {
       forms: [
         "AMD-Vi: Event logged [{~IO_PAGE_FAULT|RMP_PAGE_FAULT|RMP_HW_ERROR|INVALID_PPR_REQUEST|ILLEGAL_DEV_TABLE_ENTRY|DEV_TAB_HARDWARE_ERROR|PAGE_TAB_HARDWARE_ERROR|ILLEGAL_COMMAND_ERROR|COMMAND_HARDWARE_ERROR|IOTLB_INV_TIMEOUT|INVALID_DEVICE_REQUEST|UNKNOWN|Device not attached to domain properly}{...}]",
       ],
+      condition:
+        "An entry in the IOMMU's event log. IO_PAGE_FAULT and RMP events: at most 10 in 5 s for each device; the others: each",
       role: "fault",
       means: "A record of AMD's IOMMU",
     },

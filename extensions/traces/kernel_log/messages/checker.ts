@@ -6,6 +6,7 @@
 import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { hexOf } from "../entry.ts";
 import type { Fact, LogEntryFacts } from "../log_facts.ts";
+import { READ_STACKS } from "../../ledger/finding_kinds.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
 import { type Cause, type MessageArea, type MessageRow, STACK_LINES } from "./message.ts";
 
@@ -39,8 +40,93 @@ const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
   ],
 };
 
+/** When the checker prints the line of a class. */
+const CONDITIONS: Partial<Record<CheckerClass, string>> = {
+  unmap_unknown:
+    "At an unmap or a coherent free, the checker has no single fitting record of this device and address",
+  unmap_error_value: "At an unmap, the address is the value of a failed map",
+  unmap_size: "At an unmap, the record of the address has another size",
+  unmap_kind: "At an unmap, the record was made by a call of another kind (map, list, coherent)",
+  free_cpu_address: "At a free of coherent memory, the record has another physical address",
+  unmap_entries: "At an unmap of a list, the record has another number of entries",
+  unmap_direction: "At an unmap, the record has another direction",
+  error_unchecked:
+    "At an unmap of a single mapping: dma_mapping_error() was never called for its record",
+  map_stack: "At a map, the buffer lies on the stack of the current task",
+  map_text: "At a map, the buffer overlaps the kernel's text or read-only data",
+  map_invalid: "At dma_map_single(), the address is none of the linear map",
+  map_vmalloc:
+    "dma_map_single() was called with an address of the vmalloc range (once per boot for a place of the code; releases before 5.3 print it from the checker), or the USB core found such a buffer",
+  cacheline_overlap:
+    "At a map for writing by the device, another such mapping begins in the same cache line",
+  cacheline_overlap_many:
+    "More than seven further live mappings begin in one cache line (once per boot)",
+  sync_unknown: "At a sync, no record of this device contains the range",
+  sync_size:
+    "At a sync, the record that was found is shorter than the range (releases before 6.12)",
+  sync_direction: "At a sync, the record has another direction, and is not bidirectional",
+  sync_for_cpu_read_only: "At a sync for the CPU, the device was not allowed to write",
+  sync_for_device_write_only: "At a sync for the device, the device was not allowed to read",
+  sync_entries: "At a sync of a list, the record has another number of entries",
+  segment_too_long:
+    "At a map of a list, an entry is longer than max_seg_size, which is 64 KiB unless a driver sets it (CONFIG_DMA_API_DEBUG_SG)",
+  segment_boundary:
+    "At a map of a list, a mapped segment crosses the boundary mask, which is 4 GiB unless a driver sets it (CONFIG_DMA_API_DEBUG_SG)",
+  leak_at_unbind:
+    "A driver was unbound from a device of PCI or vio, and records of the device exist",
+};
+
+/** The maximum segment size of a device of which no driver sets one. */
+const DEFAULT_SEGMENT_BYTES = 65536;
+
 /** Causes of those classes for which the line can give more information than the class. */
 const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
+  unmap_unknown: [{
+    id: "no_record",
+    certainty: "likely",
+    finding: "unmap_unknown",
+    text:
+      "a second unmap, another struct device than that of the map, or a changed address. The checker is wrong where the mapping is older than its records, where it ran out of them, or where one buffer is mapped twice at the same address",
+  }],
+  sync_unknown: [{
+    id: "no_record",
+    certainty: "likely",
+    finding: "sync_unknown",
+    text:
+      "a sync after the unmap, one for another struct device, or one of a range that no single mapping contains: longer than the mapping, or across two",
+    next: [
+      "compare address and size with the maps of the device: a sync lies within one mapping, between its map and its unmap",
+      READ_STACKS,
+    ],
+  }],
+  segment_too_long: [
+    {
+      id: "limit_not_set",
+      when: ({ max }) => max === DEFAULT_SEGMENT_BYTES,
+      certainty: "likely",
+      text:
+        "65536 is the limit of a device of which no driver sets one; the hardware may take longer segments",
+      next: [
+        "set the limit of the hardware: dma_set_max_seg_size() in probe, for the device that is mapped (that of the DMA engine, if it does the DMA)",
+      ],
+    },
+    {
+      id: "limit_ignored",
+      when: ({ max }) => max !== DEFAULT_SEGMENT_BYTES,
+      certainty: "likely",
+      text: "what builds the list does not respect the limit that the driver has set",
+      next: [
+        "look at what builds the list: max_segment_size of the queue, or sg_alloc_table_from_pages_segment()",
+      ],
+    },
+  ],
+  segment_boundary: [{
+    id: "boundary",
+    certainty: "possible",
+    text:
+      "what builds the list does not respect the boundary, no driver has set the hardware's (ffffffff is the default), or the IOMMU's merge crossed it",
+    next: ["set the boundary of the hardware: dma_set_seg_boundary() in probe"],
+  }],
   cacheline_overlap_many: [{
     id: "piled_up",
     certainty: "likely",
@@ -58,7 +144,8 @@ const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
   }],
   map_vmalloc: [{
     id: "not_contiguous",
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text: ({ refused_by }) =>
       "vmalloc memory is contiguous for the CPU only; with CONFIG_VMAP_STACK buffers on the stack are vmalloc memory too. " +
       (refused_by === "usb core"
@@ -70,7 +157,8 @@ const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
   }],
   map_stack: [{
     id: "stack",
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text:
       "the buffer is a variable of a function: it shares cache lines with the stack, and is gone when the function returns",
     next: ["allocate the buffer with kmalloc()"],
@@ -174,6 +262,7 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
       }
       : {},
     role: "report",
+    ...CONDITIONS[name] === undefined ? {} : { condition: CONDITIONS[name] },
     finding: name,
     means: classDoc(name),
     ...CLASS_CAUSES[name] === undefined ? {} : { causes: CLASS_CAUSES[name] },
@@ -214,6 +303,8 @@ export const CHECKER: MessageArea = {
     {
       kind: "dma_debug_off",
       forms: ["DMA-API: {~debugging out of memory - disabling|cacheline tracking ENOMEM}"],
+      condition:
+        "The checker had no record left for a mapping, or no memory for its tree of cache lines",
       role: "report",
       means:
         "The kernel's DMA-API debugging ran out of entries and disabled itself: the absence of " +
@@ -227,6 +318,7 @@ export const CHECKER: MessageArea = {
         "WARNING: {...}at {...}{function~iommu_dma_unmap_phys|iommu_dma_unmap_page|iommu_dma_unmap_sg}+0x",
       ],
       role: "report",
+      condition: "At an unmap, the domain of the IOMMU has nothing mapped at the address",
       finding: "unmap_unknown",
       means:
         "The driver unmapped an address at which the IOMMU has no mapping: a second unmap, a wrong " +
@@ -237,6 +329,8 @@ export const CHECKER: MessageArea = {
       forms: [
         "WARNING: {...}at {...}{function~__iommu_dma_unmap|__arm_lpae_unmap|arm_lpae_unmap_pages|__arm_v7s_unmap}+0x",
       ],
+      condition:
+        "At an unmap, the page table gave up fewer or more bytes than were asked for, or had an empty entry",
       role: "report",
       means: ({ function: name }) =>
         `The kernel warned in ${name}(): the page table had less than the unmap asked for`,
@@ -256,6 +350,8 @@ export const CHECKER: MessageArea = {
       forms: [
         "WARNING: {...}at {...}{function~__arm_lpae_map|arm_lpae_map_pages|__arm_v7s_map}+0x",
       ],
+      condition:
+        "At a map, the page table had an entry where the map writes, or (arm_lpae_map_pages) the address does not fit its width",
       role: "report",
       means: ({ function: name }) =>
         `The kernel warned in ${name}(): the page table had an entry where the map wrote`,
@@ -281,10 +377,15 @@ export const CHECKER: MessageArea = {
         { form: "{caller=function}+{frame_offset} [{caller_module=word_text}]", add: firstCaller },
       ],
       reachLines: STACK_LINES,
+      condition:
+        "The device has no DMA mask (maps), its coherent mask is zero or the flags have __GFP_COMP (allocations), interrupts are off (free), or a map of a list returned a code that it may not (once per boot; the free each time)",
       role: "report",
       finding: "mapping_warning",
       means: ({ caller, caller_file, caller_module, function: name }) =>
-        `The kernel warned in ${name}(): the call was wrong. ` +
+        `The kernel warned in ${name}()` +
+        (name === "dma_free_attrs"
+          ? ": it was called with interrupts off. "
+          : ": the call was wrong. ") +
         (caller === undefined
           ? "The stack below names the driver"
           : `The first driver in the stack is ${
@@ -295,6 +396,7 @@ export const CHECKER: MessageArea = {
           id: "interrupts_off",
           when: ({ function: name }) => name === "dma_free_attrs",
           certainty: "likely",
+          isOne: true,
           text:
             "coherent memory was freed with interrupts off, or under a spinlock that disables them (c-api.14): the free may sleep",
           next: [
@@ -303,10 +405,10 @@ export const CHECKER: MessageArea = {
         },
         {
           id: "mask_unset",
-          when: ({ function: name }) => /map|alloc/.test(String(name)),
+          when: ({ function: name }) => name !== "dma_free_attrs",
           certainty: "likely",
           text:
-            "the device has no DMA mask, or no coherent mask for an allocation: no driver set it, as of a device that a driver creates itself",
+            "the device has no DMA mask, or no coherent mask for an allocation: no driver set it, as of a device that a driver creates itself, or the call got another struct device. Rarer: an allocation with __GFP_COMP, or a code of the IOMMU's driver that a map of a list may not return",
           next: [
             "call dma_set_mask_and_coherent() before the first map; of a device that a driver creates itself, set dev->dma_mask first, or map with the parent that does the DMA",
           ],
@@ -325,16 +427,23 @@ export const CHECKER: MessageArea = {
     {
       kind: "memory_setup",
       forms: ["leaking DMA memory that can't be {~decrypted|re-encrypted}"],
+      condition:
+        "At a free in a guest with encryption, the change of the pages back to encrypted failed",
       role: "report",
       means:
         "The host did not change the encryption of a coherent buffer: the pages are given up, because they may still be shared",
+      next: [
+        "look at the error before it: the change of the page's encryption failed; the memory is lost until a reboot",
+      ],
     },
     {
       kind: "memory_setup",
       forms: ["attempt to add DMA range to existing map"],
+      condition: "A second offset was set for a device that has a map of ranges",
       role: "report",
       means:
         "A second range of bus addresses was set for a device that has one: the second is ignored",
+      next: ["look who sets the DMA ranges of the device twice: the bus, and a driver"],
     },
     {
       kind: "state",
@@ -367,8 +476,10 @@ export const CHECKER: MessageArea = {
     {
       kind: "dma_debug_off",
       forms: ["DMA-API: {count} debug entries requested but only {max} allocated"],
+      condition: "At boot, the checker got fewer records than were asked for. It is on",
       role: "report",
-      means: "The checker has fewer entries than it was told: it disables itself earlier",
+      means: "The checker has fewer entries than were asked for, and is on",
+      next: ["ask for fewer with dma_debug_entries=, or look why the memory was short at boot"],
     },
   ],
 };

@@ -1,6 +1,6 @@
 /** Messages of the kernel's IOMMU layer, whichever IOMMU the machine has. @see rules/traces.md T.73 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { type MessageArea, type MessageRow, named } from "./message.ts";
+import { inOrder, type MessageArea, type MessageRow, named } from "./message.ts";
 
 const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq|mc_irq/i;
 const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|alloc/i;
@@ -14,10 +14,12 @@ const isOfFaults = ({ function: name }: LogEntryFacts) => FAULT_WORDS.test(Strin
 const SUPPRESSED: MessageRow = {
   kind: "suppressed",
   forms: ["{function}: {count} callbacks suppressed", "{function}: {count} messages suppressed"],
+  condition:
+    "The rate limit of a function held back messages; printed when it lets one through again",
   role: "consequence",
   follows: ["iommu_fault", "other_iommu_fault", "swiotlb_full"],
   means: ({ count }) => `${count} messages of this function were not printed`,
-  causes: [
+  causes: inOrder([
     {
       id: "faults",
       when: isOfFaults,
@@ -31,9 +33,17 @@ const SUPPRESSED: MessageRow = {
       when: ({ function: name }) => MAP_WORDS.test(String(name)),
       certainty: "likely",
       text: "they are failed maps like those printed beside it",
+      next: [
+        "look at the failed maps that were printed: the rest are most often of the same device",
+      ],
     },
-    { id: "other", certainty: "unknown", text: "the kernel prints at most so many in 5 s" },
-  ],
+    {
+      id: "other",
+      certainty: "unknown",
+      text: "the kernel prints at most so many in 5 s",
+      next: ["look at the lines of this function that were printed"],
+    },
+  ]),
 };
 
 export const IOMMU_CORE: MessageArea = {
@@ -48,6 +58,8 @@ export const IOMMU_CORE: MessageArea = {
         "iommu: unaligned: iova {address} pa {phys} size {size} min_pagesz {min_page}",
         "iommu: unaligned: iova {address} size {size} min_pagesz {min_page}",
       ],
+      condition:
+        "A map or an unmap of the IOMMU API whose address, memory or length is no multiple of the smallest page: EINVAL, or 0 bytes of an unmap. The DMA API aligns by itself",
       role: "report",
       finding: "map_unaligned",
       means:
@@ -61,12 +73,17 @@ export const IOMMU_CORE: MessageArea = {
       forms: [
         "iommu: Default domain type: {rest}",
         "iommu: DMA domain TLB invalidation policy: {rest}",
+        "iommu: Memory encryption detected - Disabling default IOMMU Passthrough",
         "Adding to iommu group {group}",
+        "iommu: Adding device {device} to group {group}{? {...}?}",
+        "iommu: Removing device {device} from group {group}",
         "Removing from iommu group {group}",
       ],
+      condition:
+        "The first lines at each boot of a kernel with IOMMU support, before any IOMMU is known; the group for each device behind an IOMMU whose driver took it",
       role: "state",
       means:
-        "How devices are translated: the type of domain, the policy of invalidation, the group",
+        "What the kernel wants for the translation of devices: the type of domain, the policy of invalidation, the group. The first two lines do not prove that there is an IOMMU; a device can have another type (/sys/kernel/iommu_groups/N/type)",
     },
     {
       kind: "iommu_setup",
@@ -74,6 +91,8 @@ export const IOMMU_CORE: MessageArea = {
         "{driver} {device}: Using {bits=width}-bit DMA addresses",
         "Using {bits=width}-bit DMA addresses",
       ],
+      condition:
+        "A PCI device with a mask above 32 bits found no free IOVA below 4 GiB for a request; once for each device",
       role: "report",
       means: ({ bits, device }) =>
         `The IOVAs of ${
@@ -134,9 +153,13 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "iova_full",
       forms: ["Failed to reserve IOVA [{start}-{end}]"],
+      condition: "The DMA windows of a host bridge overlap or are out of order",
       role: "report",
       means:
-        "A range that the firmware or a bridge's window claims could not be kept free of mappings",
+        "The DMA windows of a host bridge overlap, or are out of order: a device below it may get no translated DMA",
+      next: [
+        "look at the bridge's dma-ranges (device tree) or _DMA (ACPI): the windows must not overlap",
+      ],
     },
     {
       kind: "iommu_setup",
@@ -144,9 +167,11 @@ export const IOMMU_CORE: MessageArea = {
         "{driver} {device}: IOMMU driver was not able to establish FW requested direct mapping",
         "IOMMU driver was not able to establish FW requested direct mapping",
       ],
+      condition:
+        "The map of a region of the firmware failed; printed once in a boot, and the attach goes on",
       role: "report",
       means:
-        "A region that the firmware wants mapped one to one (RMRR, IVMD, RMR) was not mapped: what the firmware does there faults",
+        "A region that the firmware wants mapped one to one (RMRR, IVMD, RMR) was not mapped: what the firmware does there may fault. The line names the IOMMU, not the device",
       next: [
         "look for faults of the device in that region; a firmware update may have a better table",
       ],
@@ -154,11 +179,7 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "iommu_setup",
       forms: [
-        "Failed to allocate default IOMMU domain of type {count} for group {group} - Falling back to",
         "DMA-aliased sibling may be prematurely unblocked",
-        "Failed to set up IOMMU for device {device}; retaining platform DMA ops",
-        "treating non-direct mapping [{address}] -> [{start}-{end}] as reservation",
-        "Cannot reserve IOVA region of 0 size",
         "{device}: Failed to add to iommu group {group}: {errno}",
       ],
       role: "report",
@@ -169,11 +190,53 @@ export const IOMMU_CORE: MessageArea = {
     },
     {
       kind: "iommu_setup",
+      forms: [
+        "Failed to allocate default IOMMU domain of type {count} for group {group} - Falling back to",
+      ],
+      condition:
+        "The driver of the IOMMU refused the wanted type of domain (identity or lazy), and plain translation worked",
+      role: "report",
+      means: ({ group }) =>
+        `The devices of group ${group} are translated, and each unmap is flushed at once: the wanted type of domain was refused`,
+      next: [
+        "nothing to do for the devices; only the speed of unmaps, or pass-through, is not as asked for",
+      ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: ["Failed to set up IOMMU for device {device}; retaining platform DMA ops"],
+      condition:
+        "The device has a translated domain, and the set-up of its IOVAs failed: it goes on with direct mapping",
+      role: "report",
+      means: ({ device }) =>
+        `The IOMMU translates ${device}, but its maps give physical addresses: its DMA probably faults`,
+      next: [
+        "look at the lines before it: a DMA range outside the IOMMU's reach, or windows of the host bridge that overlap (Failed to reserve IOVA)",
+      ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "treating non-direct mapping [{address}] -> [{start}-{end}] as reservation",
+        "Cannot reserve IOVA region of 0 size",
+      ],
+      condition:
+        "`iommu-addresses` of a reserved region is not equal to its `reg`, or has no length",
+      role: "report",
+      means: "A region of the device tree was not mapped: it was only reserved, or ignored",
+      next: [
+        "compare `iommu-addresses` with `reg` of the reserved region: only equal ones are mapped one to one",
+      ],
+    },
+    {
+      kind: "iommu_setup",
       forms: ["DMA bounce buffers are inactive, unable to map unaligned transaction"],
+      condition:
+        "A buffer that starts or ends inside an IOMMU page has to be bounced, and there is no pool; printed once in a boot for all devices",
       role: "report",
       finding: "swiotlb_full",
       means:
-        "A map failed: the device is untrusted, so a buffer that does not fill its pages must be bounced, and the kernel has no bounce pool",
+        "A map failed: a buffer that does not fill its pages must be bounced (the device is untrusted, or the buffer is too small for it), and the kernel has no bounce pool. The line is printed once; later maps fail without it",
       next: [
         "let the kernel make a pool: no swiotlb=noforce, and swiotlb=force where none is made (swiotlb=SLOTS alone makes none where the kernel has found that the devices reach all memory); or mark the port as internal if the device is trusted",
       ],
@@ -200,16 +263,27 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "iommu_error",
       forms: ["iopf with pasid {pasid} aborted"],
+      condition:
+        "A page request whose handler refused it, or whose group found no memory (limited in rate)",
       role: "report",
-      means: "A page request of a device was dropped: its process or its page table was gone",
+      means:
+        "A page request of a device was answered with a failure: its handler refused it, or no memory was left",
+      next: [
+        "look whether the process that the PASID belongs to had ended, and at faults of the device in the same seconds",
+      ],
     },
     {
       kind: "iommu_error",
       forms: ["Cannot accommodate DMA translation for IOMMU page tables"],
+      condition:
+        "A page of the page table was DMA-mapped (its walker is not coherent), and the bus address is not the physical one",
       role: "report",
       finding: "iommu_error",
       means:
-        "The IOMMU's own tables lie where its table walker does not reach them: the map failed",
+        "A page of the IOMMU's own tables was bounced, or has a bus address other than its physical one: the table walker cannot use it",
+      next: [
+        "look at the reach of the IOMMU itself: its DMA mask (failed to set DMA mask for table walker) and dma-ranges above it",
+      ],
     },
     {
       kind: "iommu_error",
@@ -229,6 +303,7 @@ export const IOMMU_CORE: MessageArea = {
       ],
       role: "report",
       means: "The device has no translated DMA: maps for it fail or use physical addresses",
+      next: ["look at the error before this line: why the IOMMU's driver refused the device"],
     },
   ],
 };

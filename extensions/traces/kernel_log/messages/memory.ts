@@ -8,6 +8,7 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import {
   bytesText,
   type Cause,
+  inOrder,
   type MessageArea,
   named,
   numberOf,
@@ -45,7 +46,7 @@ const INTERRUPTED: Pick<Cause, "certainty" | "text" | "next"> = {
   ],
 };
 
-const CMA_CAUSES: readonly Cause[] = [
+const CMA_CAUSES: readonly Cause[] = inOrder([
   // If the line names a device, the allocation of that device's driver failed. Otherwise the kernel may have
   // used other memory instead.
   {
@@ -72,8 +73,8 @@ const CMA_CAUSES: readonly Cause[] = [
     when: (facts) => numberOf(facts, "errno") === EBUSY,
     certainty: "possible",
     text:
-      "-16 (EBUSY): there was a free range, but pages in it could not be moved out of the way. Often harmless: the kernel goes on to other memory",
-    next: [`if the allocation itself fails: ${EARLY}`, MORE_CMA],
+      "-16 (EBUSY): there were free ranges, and pages in each could not be moved out of the way: pinned by a user, under writeback, or in use by the kernel. The line does not say whether the caller got other memory",
+    next: [`if the caller's own allocation failed: ${EARLY}`, MORE_CMA],
     finding: null,
   },
   {
@@ -93,7 +94,7 @@ const CMA_CAUSES: readonly Cause[] = [
     text: "the number after `ret:` is the reason, as a negative errno",
     next: [MORE_CMA],
   },
-];
+]);
 
 const pages = (facts: LogEntryFacts) => numberOf(facts, "pages") * PAGE_BYTES;
 
@@ -144,6 +145,8 @@ export const MEMORY: MessageArea = {
         },
       ],
       derive: (facts) => ({ ...facts, wanted_bytes: pages(facts) }),
+      condition:
+        "One try in one contiguous area failed: no free run of that length (-12), or pages of each free run could not be moved (-16), or a fatal signal (-4). The caller may go on to other memory (at most 10 lines in 5 s)",
       role: "report",
       finding: "contiguous_full",
       means: (facts) =>
@@ -163,6 +166,7 @@ export const MEMORY: MessageArea = {
         "{~Unable to|Failed to} allocate contiguous DMA memory region of size {size_bytes}",
         "{driver} {device}: {~Failed|failed|Unable|unable} to {~allocate|alloc} {~DMA memory|coherent memory|DMA buffer|coherent DMA memory|dma coherent memory|consistent memory}",
       ],
+      condition: "A driver got no memory from a coherent allocation; the text is the driver's own",
       role: "report",
       finding: "coherent_failed",
       means: (facts) =>
@@ -200,6 +204,8 @@ export const MEMORY: MessageArea = {
         "{driver} {device}: coherent allocation too big (requested {size} mask {mask})",
         "coherent allocation too big (requested {size} mask {mask})",
       ],
+      condition:
+        "32-bit Arm with CONFIG_DMA_API_DEBUG: the size does not lie below the coherent mask",
       role: "report",
       finding: "coherent_failed",
       means: (facts) =>
@@ -217,10 +223,14 @@ export const MEMORY: MessageArea = {
         "Failed to get suitable pool for {device}",
         "ERROR: {size_bytes} KiB atomic DMA coherent pool is too small!",
       ],
+      condition:
+        "A coherent allocation that may not sleep found no fitting piece in any atomic pool, or there is no such pool",
       role: "report",
       finding: "coherent_failed",
-      means:
-        "The atomic pool had no memory: a coherent allocation that may not sleep failed, for a device that is not coherent or a guest with encrypted memory",
+      means: ({ device }) =>
+        `A coherent allocation of ${
+          device ?? "a device"
+        } that may not sleep failed: no atomic pool had a piece for it. It was empty, in pieces, outside of the device's mask, or there is none`,
       next: [
         "enlarge the pool: coherent_pool=SIZE (at least 128 KiB for each GiB of memory is the default)",
         "allocate where the call may sleep (GFP_KERNEL), once",
@@ -232,7 +242,8 @@ export const MEMORY: MessageArea = {
       more: [
         {
           form:
-            "{dma_function=function~dma_alloc_attrs|dma_alloc_pages|dma_alloc_noncontiguous|dma_direct_alloc|dma_direct_alloc_pages|__dma_direct_alloc_pages|iommu_dma_alloc|dmam_alloc_attrs|dma_pool_alloc}+",
+            "{dma_function=function~dma_alloc_attrs|dma_alloc_coherent|dma_alloc_pages|dma_alloc_noncontiguous|dma_direct_alloc|dma_direct_alloc_pages|__dma_direct_alloc_pages|dma_generic_alloc_coherent|iommu_dma_alloc|iommu_dma_alloc_remap|intel_alloc_coherent|amd_iommu_alloc_coherent|gart_alloc_coherent|swiotlb_alloc_coherent|x86_swiotlb_alloc_coherent|xen_swiotlb_alloc_coherent|arm_dma_alloc|s390_dma_alloc|dmam_alloc_attrs|dma_pool_alloc}{~.|+}",
+          add: (found, facts) => facts.dma_function === undefined ? { ...facts, ...found } : facts,
         },
       ],
       reachLines: STACK_LINES,
@@ -241,19 +252,25 @@ export const MEMORY: MessageArea = {
         gfp: String(facts.gfp).replace(/,\s*nodemask=.*$/, ""),
         wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
       }),
+      condition:
+        "The page allocator gave up with these flags, and the caller asked for a warning (one line in 10 s for the whole machine)",
       role: "report",
       means: (facts) =>
         `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
           bytesText(numberOf(facts, "wanted_bytes"))
         } with pages of 4 KiB) in the zones that the flags allow; the stack below names the caller`,
-      causes: [
+      causes: inOrder([
         {
           id: "no_pages",
           when: ({ dma_function }) => typeof dma_function === "string",
-          certainty: "proved",
+          certainty: "likely",
           finding: "contiguous_full",
           text: ({ dma_function }) =>
-            `the caller is the DMA API: ${dma_function}() is in the stack`,
+            `the caller is the DMA API: ${dma_function}() is in the stack. It may have got memory of another zone after this line; a driver's line about a failed allocation decides`,
+          next: [
+            "allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
+            "with GFP_DMA or GFP_DMA32 in the flags: a wider DMA mask lets the allocation use all memory",
+          ],
         },
         {
           id: "dma_zone",
@@ -262,6 +279,9 @@ export const MEMORY: MessageArea = {
           finding: "contiguous_full",
           text:
             "the flags ask for memory below 16 MiB or 4 GiB, which only devices with a narrow DMA mask need",
+          next: [
+            "look for the caller in the stack; a wider DMA mask lets an allocation for a device use all memory",
+          ],
         },
         {
           id: "other_caller",
@@ -269,12 +289,11 @@ export const MEMORY: MessageArea = {
           finding: null,
           text:
             "no function of the DMA API is in the stack, or the log has no stack: most such allocations are for other uses, such as network buffers",
+          next: [
+            "look for the caller in the whole stack of the log: this is an allocation for DMA only with a function such as dma_alloc_attrs in it",
+          ],
         },
-      ],
-      next: [
-        "if the stack has dma_alloc_attrs or __dma_direct_alloc_pages: allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
-        "with GFP_DMA or GFP_DMA32 in the flags: a wider DMA mask lets the allocation use all memory",
-      ],
+      ]),
     },
     {
       kind: "memory_setup",
@@ -296,6 +315,7 @@ export const MEMORY: MessageArea = {
         "cma: invalid node {count} specified",
         "cma: Config string not provided",
       ],
+      condition: "At boot, an area of memory for DMA was not set up",
       role: "report",
       means:
         "An area of memory for DMA was not set up as configured: allocations that count on it fail later",
@@ -309,6 +329,8 @@ export const MEMORY: MessageArea = {
         "{driver} {device}: {function} {pool}, {at} (corrupted)",
         "{function} {pool}, {at} (corrupted)",
       ],
+      condition:
+        "At an allocation, a free block of the pool does not have its fill pattern (CONFIG_SLUB_DEBUG_ON)",
       role: "report",
       finding: "dma_pool_error",
       means:
@@ -325,6 +347,7 @@ export const MEMORY: MessageArea = {
         "{driver} {device}: {function} {pool}, {at} (bad vaddr)/{address}",
         "{function} {pool}, {at} (bad vaddr)/{address}",
       ],
+      condition: "At a free, the bus address is in no page of the pool (CONFIG_SLUB_DEBUG_ON)",
       role: "report",
       finding: "dma_pool_error",
       always: { class: "bad_address" },
@@ -340,6 +363,7 @@ export const MEMORY: MessageArea = {
         "{driver} {device}: {function} {pool}, dma {address} already free",
         "{function} {pool}, dma {address} already free",
       ],
+      condition: "At a free, the block is on the free list (CONFIG_SLUB_DEBUG_ON)",
       role: "report",
       finding: "double_free",
       means: "A driver freed a block of a DMA pool twice",
@@ -353,6 +377,7 @@ export const MEMORY: MessageArea = {
         "{driver} {device}: dma_pool_destroy {pool}, {at} busy",
         "dma_pool_destroy {pool}, {at} busy",
       ],
+      condition: "The pool is destroyed while blocks are in use",
       role: "report",
       finding: "leak",
       means: "A driver destroyed a DMA pool while a block of it was allocated",
@@ -363,6 +388,7 @@ export const MEMORY: MessageArea = {
     {
       kind: "coherent_failed",
       forms: ["trying to free invalid coherent area: {at}"],
+      condition: "The pointer of a free is no remapped coherent area",
       role: "report",
       finding: "unmap_unknown",
       means:
@@ -374,21 +400,25 @@ export const MEMORY: MessageArea = {
         "page_pool_release_retry() stalled pool shutdown: id {pool_id}, {inflight} inflight {seconds_stalled} sec",
         "page_pool_release_retry() stalled pool shutdown{?: {...}?} {inflight} inflight {seconds_stalled} sec",
       ],
+      condition:
+        "At the earliest 60 s after a pool was destroyed: pages are still out, and no network device shows the pool any more",
       role: "report",
       finding: "page_pool_stalled",
       means: (facts) =>
         `A driver's page_pool is shut down, and ${facts.inflight} of its pages have not come back for ` +
-        `${facts.seconds_stalled} s: they stay mapped for the device`,
+        `${facts.seconds_stalled} s. Releases before 6.16 keep them mapped for the device; newer ones unmap them when the pool is shut down`,
       causes: [
         {
           id: "negative",
           when: (facts) => numberOf(facts, "inflight") < 0,
-          certainty: "proved",
+          certainty: "likely",
+          isOne: true,
           text: "the count is negative: more pages were returned than were given out",
           next: ["look for a page that is returned to the pool twice (page_pool_put_page)"],
         },
         {
           id: "held",
+          when: (facts) => !(numberOf(facts, "inflight") < 0),
           certainty: "possible",
           text:
             "somebody holds the pages: a socket whose data nobody reads, packets in a queue or a tap, " +

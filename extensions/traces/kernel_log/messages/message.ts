@@ -8,17 +8,20 @@ import type { MessageKind } from "./kinds.ts";
 export type MessageText = string | ((facts: LogEntryFacts) => string);
 
 /**
- * Why a message was printed. The causes of a row are tried in order, and the first cause with a
- * condition that holds is the cause of the line.
+ * Why a message was printed. All causes of a row that fit the facts of a line are listed. A cause is
+ * `proved` if it is one cause, no other one fits, and the row has its condition or the cause a test
+ * of the line's numbers.
  */
 export interface Cause {
-  /** Value of the fact `cause`. */
+  /** Value of the fact `cause`, if it is the first cause that fits. */
   readonly id: string;
-  /** Condition on the fields of the line; without it, the cause always applies. */
+  /** Whether the cause is compatible with the facts of the line; without it, with all. */
   readonly when?: (facts: LogEntryFacts) => boolean;
   readonly text: MessageText;
-  /** `proved` only if the numbers of the line allow no other cause. */
-  readonly certainty: Certainty;
+  /** How sure the cause is where it is not proved. */
+  readonly certainty: Exclude<Certainty, "proved">;
+  /** Whether this is a single cause. The text of other causes lists several possibilities. */
+  readonly isOne?: true;
   /** What to do, most important first. */
   readonly next?: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
   /**
@@ -26,6 +29,19 @@ export interface Cause {
    * this cause. Null for no finding.
    */
   readonly finding?: FindingKind | null;
+}
+
+/**
+ * Causes that exclude each other by the numbers of the line: one fits only if none of the earlier
+ * ones does.
+ */
+export function inOrder(causes: readonly Cause[]): readonly Cause[] {
+  return causes.map((cause, index) => ({
+    ...cause,
+    when: (facts) =>
+      (cause.when?.(facts) ?? true) &&
+      !causes.slice(0, index).some(({ when }) => when?.(facts) ?? true),
+  }));
 }
 
 /**
@@ -72,6 +88,11 @@ export interface MessageRow {
   /** How many lines after the first one may continue it, if not the usual number. */
   readonly reachLines?: number;
   readonly role: Role;
+  /**
+   * What makes the kernel print the line, as far as it is known. Without it, nothing is proved but
+   * by the numbers of the line.
+   */
+  readonly condition?: string;
   /** The meaning of the line: no more than the line proves. */
   readonly means: MessageText;
   readonly causes?: readonly Cause[];
@@ -102,9 +123,21 @@ export function wordsOf(words: MessageText, facts: LogEntryFacts): string {
   return typeof words === "string" ? words : words(facts);
 }
 
-/** Finds the cause of a message by the numbers in its line; null if no cause of the row applies. */
+/** The causes that the facts of a line leave; the first one is the most likely. */
+export function causesOf(row: MessageRow, facts: LogEntryFacts): readonly Cause[] {
+  return row.causes?.filter(({ when }) => when?.(facts) ?? true) ?? [];
+}
+
+/** The first cause that the facts of a line leave; null without one. */
 export function causeOf(row: MessageRow, facts: LogEntryFacts): Cause | null {
-  return row.causes?.find(({ when }) => when?.(facts) ?? true) ?? null;
+  return causesOf(row, facts)[0] ?? null;
+}
+
+/** How sure a cause is: `proved` is derived, never declared. */
+export function certaintyOf(row: MessageRow, facts: LogEntryFacts, cause: Cause): Certainty {
+  const isKnown = row.condition !== undefined || row.causes!.some(({ when }) => when !== undefined);
+  const isAlone = causesOf(row, facts).length === 1;
+  return cause.isOne === true && isKnown && isAlone ? "proved" : cause.certainty;
 }
 
 /** The steps to recommend for a line, most important first. */

@@ -31,8 +31,10 @@ export function shownWords(words: MessageText): string {
     : wordsOf(words, {}).replace(/undefined|null|NaN bytes|NaN/g, "…");
 }
 
-function causesOf({ causes }: MessageRow): string {
-  return (causes ?? []).map(({ certainty, id }) => `${id} (${certainty})`).join(", ");
+function shownCauses({ causes }: MessageRow): string {
+  return (causes ?? []).map(({ certainty, id, isOne }) =>
+    `${id} (${isOne ? "proved if alone" : certainty})`
+  ).join(", ");
 }
 
 /** A table row for each area: its name, its number of messages, their kinds. */
@@ -45,7 +47,7 @@ export function messageAreaRows(): string[][] {
   ]);
 }
 
-/** A table row for each message: its wordings, kind, role, meaning and causes. */
+/** A table row for each message: its wordings, kind, role, condition, meaning and causes. */
 export function messageRows(): string[][] {
   return MESSAGE_AREAS.flatMap(({ name, rows }) =>
     rows.map((row) => [
@@ -53,8 +55,9 @@ export function messageRows(): string[][] {
       row.forms.map((form) => `\`${shownForm(form).replaceAll("`", "'")}\``).join("<br>"),
       `\`${row.kind}\``,
       ROLES[row.role],
+      row.condition ?? "",
       shownWords(row.means),
-      causesOf(row),
+      shownCauses(row),
       MESSAGE_KINDS[row.kind].rule,
     ])
   );

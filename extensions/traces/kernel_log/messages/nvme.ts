@@ -1,6 +1,6 @@
 /** Messages of the NVMe driver and of the block layer. @see rules/traces.md T.55 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { type Cause, type MessageArea, type MessageRow, numberOf } from "./message.ts";
+import { type Cause, inOrder, type MessageArea, type MessageRow, numberOf } from "./message.ts";
 
 const ALL_ONES = 0xffffffff;
 /** CSTS.NSSRO, from the figure "Controller Status" of the NVMe base specification. */
@@ -51,7 +51,7 @@ const ABORT_LIMIT = 0x103;
  * space. All ones there: the function is not on its bus. Any other value: only its memory does not
  * answer.
  */
-const SILENT_REGISTERS: readonly Cause[] = [
+const SILENT_REGISTERS: readonly Cause[] = inOrder([
   {
     id: "memory_silent",
     when: (facts) => facts.csts === ALL_ONES && numberOf(facts, "pci_status") < CONFIG_GONE,
@@ -92,7 +92,13 @@ const SILENT_REGISTERS: readonly Cause[] = [
       "-x` prints ff everywhere for a function that is gone",
     next: [GONE_NEXT, BAR_NEXT],
   },
-];
+]);
+const isSilent = ({ csts }: LogEntryFacts) => csts === ALL_ONES;
+const hasBit = (bit: number) => (facts: LogEntryFacts) =>
+  !isSilent(facts) && (numberOf(facts, "csts") & bit) !== 0;
+/** CSTS.CFS and CSTS.RDY. */
+const FATAL = 1 << 1;
+const READY = 1 << 0;
 
 const TIMEOUT: MessageRow = {
   kind: "nvme_timeout",
@@ -110,6 +116,8 @@ const TIMEOUT: MessageRow = {
       size_bytes: size === undefined ? null : Number(size),
     };
   },
+  condition:
+    "A request was not completed within its time (30 s, admin commands 60 s), by what the driver found in its queue; or, `completion polled`, it was found there only then",
   role: "consequence",
   follows: ["iommu_fault", "other_iommu_fault", "bridge_error", "pcie_error", "nvme_down"],
   means: ({ action }) =>
@@ -130,6 +138,7 @@ const TIMEOUT: MessageRow = {
     },
     {
       id: "no_answer",
+      when: ({ action }) => action !== "polled",
       certainty: "possible",
       text:
         "a blocked DMA access, firmware that hangs, a link that is down, or a storage backend that is slow",
@@ -143,19 +152,25 @@ const ABORT: MessageRow = {
   forms: ["nvme {controller}: Abort status: {status}"],
   role: "consequence",
   follows: ["nvme_timeout"],
+  condition: "The Abort command that the driver sent after a timeout ended",
   means: "The result of the abort that the driver sent after a timeout",
-  causes: [
+  next: [
+    "look at the timeout before it and at what follows: a second timeout of the same tag, or a reset of the controller",
+  ],
+  causes: inOrder([
     {
       id: "done",
       when: ({ status }) => status === 0,
-      certainty: "proved",
+      certainty: "likely",
+      isOne: true,
       text:
         "the controller completed the abort command. Whether it aborted the command that timed out is not in the line: a second timeout of the same tag says that it did not",
     },
     {
       id: "host",
       when: (facts) => isHostStatus(codeOf(facts)),
-      certainty: "proved",
+      certainty: "likely",
+      isOne: true,
       text: (facts) =>
         codeOf(facts).sc === HOST_ABORTED
           ? "NVME_SC_HOST_ABORTED_CMD: the host cancelled the abort itself, in its reset of the controller. The controller never answered"
@@ -165,18 +180,21 @@ const ABORT: MessageRow = {
     {
       id: "limit",
       when: (facts) => (numberOf(facts, "status") & 0x7ff) === ABORT_LIMIT,
-      certainty: "proved",
+      certainty: "likely",
+      isOne: true,
       text: "the controller's limit of aborts was exceeded: it answers, and has not aborted",
     },
     {
       id: "aborted",
       when: (facts) => (numberOf(facts, "status") & 0x7ff) === ABORT_REQUESTED,
-      certainty: "proved",
+      certainty: "likely",
+      isOne: true,
       text: "the abort command itself was aborted, by a delete of its queue or a reset",
     },
     {
       id: "controller",
-      certainty: "proved",
+      certainty: "likely",
+      isOne: true,
       text: (facts) => {
         const { sc, sct } = codeOf(facts);
         return `the controller's status for the abort: status code type ${sct}, status code 0x${
@@ -184,7 +202,7 @@ const ABORT: MessageRow = {
         }${sct === 0 && sc === INVALID_FIELD ? " (invalid field)" : ""}`;
       },
     },
-  ],
+  ]),
 };
 
 const CONTROLLER: MessageRow[] = [
@@ -202,6 +220,8 @@ const CONTROLLER: MessageRow[] = [
       gone: facts.csts === ALL_ONES && facts.pci_status === CONFIG_GONE,
       config_read: / read failed /.test(line) ? "failed" : null,
     }),
+    condition:
+      "A request timed out, and CSTS reads as all ones, has CFS, or has NSSRO where the controller supports that reset",
     role: "consequence",
     follows: ["pcie_error", "bridge_error", "iommu_fault"],
     means: "The controller is down: the driver resets it, and cancels what is in flight",
@@ -209,29 +229,36 @@ const CONTROLLER: MessageRow[] = [
       ...SILENT_REGISTERS,
       {
         id: "fatal",
-        when: (facts) => (numberOf(facts, "csts") & 2) !== 0,
-        certainty: "proved",
+        when: hasBit(FATAL),
+        certainty: "likely",
+        isOne: true,
         text: "CSTS.CFS is set: the controller reports a fatal error of its own",
         next: [FAULT_NEXT, "the controller's firmware: its error log (nvme error-log)"],
       },
       {
         id: "subsystem_reset",
-        when: (facts) => (numberOf(facts, "csts") & SUBSYSTEM_RESET) !== 0,
-        certainty: "proved",
+        when: hasBit(SUBSYSTEM_RESET),
+        certainty: "likely",
+        isOne: true,
         text: "CSTS.NSSRO is set: the NVM subsystem was reset, by this host or another",
         next: [FAULT_NEXT],
       },
       {
         id: "not_ready",
-        when: (facts) => (numberOf(facts, "csts") & 1) === 0,
+        when: (facts) =>
+          typeof facts.csts === "number" && (facts.csts & (FATAL | SUBSYSTEM_RESET | READY)) === 0,
         certainty: "possible",
         text: "CSTS.RDY is clear: the controller was reset from elsewhere, or lost power",
         next: [GONE_NEXT],
       },
       {
         id: "elsewhere",
+        when: (facts) =>
+          !isSilent(facts) && (numberOf(facts, "csts") & (FATAL | SUBSYSTEM_RESET)) === 0 &&
+          (numberOf(facts, "csts") & READY) !== 0,
         certainty: "unknown",
         text: "the controller reports no fatal error: something else asked for the reset",
+        next: [FAULT_NEXT, GONE_NEXT],
       },
     ],
   },
@@ -242,6 +269,8 @@ const CONTROLLER: MessageRow[] = [
       "nvme {controller}: Device not ready; aborting {step}",
     ],
     derive: (facts) => ({ ...facts, step: String(facts.step).replace(/,$/, "") }),
+    condition:
+      "The driver changed CC and waited for CSTS to its limit (CAP.TO, or the time of a shutdown)",
     role: "consequence",
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
     means: "The controller did not come up in the time that it asks for (CAP.TO)",
@@ -249,13 +278,15 @@ const CONTROLLER: MessageRow[] = [
       ...SILENT_REGISTERS,
       {
         id: "fatal",
-        when: (facts) => (numberOf(facts, "csts") & 2) !== 0,
-        certainty: "proved",
+        when: hasBit(FATAL),
+        certainty: "likely",
+        isOne: true,
         text: "CSTS.CFS is set: the controller reports a fatal error of its own",
         next: [FAULT_NEXT],
       },
       {
         id: "silent",
+        when: (facts) => !isSilent(facts) && !hasBit(FATAL)(facts),
         certainty: "unknown",
         text: "the controller's firmware hangs, or it cannot read its queues in memory",
         next: [FAULT_NEXT, GONE_NEXT],
@@ -277,9 +308,11 @@ const CONTROLLER: MessageRow[] = [
     derive: (facts) => ({
       ...facts,
       step: String(facts.step).toLowerCase().replaceAll(" ", "_"),
-      // Normalised to a negative errno: releases differ in the sign.
-      ...typeof facts.errno === "number" ? { errno: -Math.abs(facts.errno) } : {},
+      // A number above 0 is a status of NVMe, and no errno. Old releases print ENODEV as 19.
+      ...facts.errno === 19 ? { errno: -19 } : {},
     }),
+    condition:
+      "A reset of the controller failed at one of its steps, or error recovery of PCI or the controller itself asked for one",
     role: "consequence",
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
     means: "The controller was given up or is reset: requests in flight are cancelled and unmapped",
@@ -287,13 +320,14 @@ const CONTROLLER: MessageRow[] = [
       ...SILENT_REGISTERS,
       {
         id: "removed",
-        when: ({ errno }) => errno === -19,
+        when: ({ errno, csts }) => errno === -19 && csts !== ALL_ONES,
         certainty: "likely",
         text: "-19 is ENODEV: the controller did not come up after its reset, or is gone",
         next: [GONE_NEXT, FAULT_NEXT],
       },
       {
         id: "earlier",
+        when: ({ csts, errno }) => errno !== -19 && csts !== ALL_ONES,
         certainty: "unknown",
         text: "the lines before it have the cause",
         next: [FAULT_NEXT, GONE_NEXT],
@@ -319,22 +353,24 @@ const CONTROLLER: MessageRow[] = [
         more: /\bMORE\b/.test(flags),
       };
     },
+    condition: "A request ended with a status that is not 0, and is not tried again",
     role: "consequence",
     follows: ["iommu_fault", "other_iommu_fault", "nvme_timeout"],
     means: "A command failed, with this status code type and status code",
-    causes: [
+    causes: inOrder([
       {
         id: "data_transfer",
         when: ({ sc, sct }) => sct === 0 && sc === DATA_TRANSFER_ERROR,
-        certainty: "proved",
+        certainty: "likely",
         text:
-          "Data Transfer Error: the controller could not move the data: its access to memory failed",
+          "Data Transfer Error: the controller could not move the data. Its access to memory failed, by a fault of an IOMMU or an error of the bus, or a transfer inside the controller did",
         next: [FAULT_NEXT],
       },
       {
         id: "host",
         when: (facts) => isHostStatus({ sct: numberOf(facts, "sct"), sc: numberOf(facts, "sc") }),
-        certainty: "proved",
+        certainty: "likely",
+        isOne: true,
         text: ({ sc }) =>
           sc === HOST_PATH_ERROR
             ? "the host did not send the command on this path: the controller was not ready, or was given up. This is not a status of the controller"
@@ -344,12 +380,20 @@ const CONTROLLER: MessageRow[] = [
       {
         id: "media",
         when: ({ sct }) => sct === 2,
-        certainty: "proved",
+        certainty: "likely",
+        isOne: true,
         text:
-          "a media or data integrity error: the controller reports the medium, not the transfer",
+          "a media or data integrity error: the controller reports the medium, or its check of the data's protection, not the transfer",
+        next: ["read the disk's own log: smartctl -a, nvme error-log"],
       },
-      { id: "controller", certainty: "proved", text: "the controller's own status" },
-    ],
+      {
+        id: "controller",
+        certainty: "likely",
+        isOne: true,
+        text: "the controller's own status",
+        next: ["look the status up in the NVMe specification; the disk's own log: nvme error-log"],
+      },
+    ]),
   },
   {
     kind: "nvme_bad_request",
@@ -358,17 +402,47 @@ const CONTROLLER: MessageRow[] = [
       "{?nvme {controller}: ?}Invalid SGL for payload:{size_bytes} nents:{segments}",
     ],
     derive: ({ controller = null, device = null, ...facts }) => ({ ...facts, controller, device }),
+    condition:
+      "A mapped segment ends inside a page and is not the last one (once per boot), so that no PRP list describes it",
     role: "report",
     means: "The segments of the request break the rules of PRP lists, so it was not sent",
     next: [
-      "a segment that is not the first begins at an offset in its page, or one that is not the last does not end at a page: look at the virtual boundary of the queue, and at what built the bio",
+      "a segment that is not the first begins at an offset in its page, or one that is not the last does not end at a page. Compare phys_addr and dma_address of the lines `sg[…]` modulo 4096: where they differ, the DMA layer (a bounce, a merge) moved the offset; where they agree, what built the bio did not respect the virtual boundary of the queue",
+    ],
+  },
+  {
+    kind: "coherent_failed",
+    forms: [
+      "{driver} {device}: unable to allocate dma for dbbuf",
+      "unable to allocate dma for dbbuf",
+    ],
+    role: "report",
+    condition:
+      "One of the two coherent allocations of the shadow doorbells of a virtual controller failed",
+    finding: "coherent_failed",
+    means:
+      "A coherent allocation for the shadow doorbells of an NVMe controller failed. The driver goes on without them",
+    next: [
+      "look at the lines before it: a page allocation failure, a pool or a contiguous area that is full",
     ],
   },
   {
     kind: "nvme_state",
     forms: [
-      "unable to allocate dma for dbbuf",
+      "{driver} {controller}: invalid id {count} completed on queue {qid}",
       "invalid id {count} completed on queue {qid}",
+    ],
+    role: "report",
+    condition: "A completion has an id that belongs to no request, or an old generation of one",
+    means:
+      "The driver ignored a completion. The controller completed a request twice or after the host gave it up, or the completion in memory was wrong: a write of another device, or stale data",
+    next: [
+      "look for a timeout or a reset before it: a request that was given up may complete later; without one, check the memory of the queues (coherent allocations, IOMMU faults)",
+    ],
+  },
+  {
+    kind: "nvme_state",
+    forms: [
       "nvme {controller}: missing or invalid SUBNQN field",
       "nvme {controller}: reading non-mdts-limits failed: {errno}",
       "nvme {controller}: Get FW SLOT INFO log error",
@@ -382,6 +456,9 @@ const CONTROLLER: MessageRow[] = [
     role: "report",
     means:
       "The NVMe driver did not accept something that the controller reports; no mapping is concerned",
+    next: [
+      "nothing to do for a problem of DMA: it is an answer of the controller; a firmware update may change it",
+    ],
   },
   {
     kind: "state",
@@ -393,6 +470,8 @@ const CONTROLLER: MessageRow[] = [
       "nvme {controller}: restart after slot reset",
       "nvme {controller}: pci function {device}",
     ],
+    condition:
+      "After `controller is down` with CSTS of all ones: it is advice, nothing about power saving was measured",
     role: "state",
     means: "What the NVMe driver did or proposes",
   },
@@ -402,7 +481,7 @@ const isStatus = (...words: readonly string[]) => ({ status }: LogEntryFacts) =>
   words.some((word) => String(status).endsWith(word));
 
 /** What can end a request with each block status. A failed map ends as few of them. */
-const BLOCK_CAUSES: readonly Cause[] = [
+const BLOCK_CAUSES: readonly Cause[] = inOrder([
   {
     id: "not_supported",
     when: isStatus("operation not supported"),
@@ -447,12 +526,12 @@ const BLOCK_CAUSES: readonly Cause[] = [
     id: "any",
     certainty: "unknown",
     text:
-      "drivers use this status for several failures: an error that the device answered, a timeout or a reset that cancelled the request, or a failed map",
+      "drivers use this status for several failures: an error that the device answered, a timeout or a reset that cancelled the request, or a failed map. NVMe tries again after a failed map of data, without a line",
     next: [
       "look above it: a full bounce pool or an address out of reach makes a map fail, a timeout or a reset cancels requests",
     ],
   },
-];
+]);
 
 const BLOCK: MessageRow[] = [
   {
@@ -468,6 +547,7 @@ const BLOCK: MessageRow[] = [
       segments: segments!,
       status: String(status_words).replace(/^.*: /, ""),
     }),
+    condition: "A driver ended a request with a status that is not good",
     role: "consequence",
     follows: [
       "iommu_fault",
@@ -489,6 +569,7 @@ const BLOCK: MessageRow[] = [
       "{function}: over max integrity segments limit. ({count} > {max})",
     ],
     always: { status: "over_limit" },
+    condition: "A stacked driver put a cloned request on a queue with tighter limits",
     role: "report",
     finding: "over_limit",
     means: ({ count, max }) =>
@@ -503,8 +584,12 @@ const BLOCK: MessageRow[] = [
       "{task}: attempt to access beyond end of device{...}: rw={count}, {?sector={sector}, ?}{...}",
     ],
     always: { status: "beyond_end" },
+    condition: "A bio ends behind its disk or partition",
     role: "report",
     means: "A request lies beyond the end of its disk; no mapping is concerned",
+    next: [
+      "compare the size of the disk or partition with what uses it: a file system made for a larger disk, or a disk that shrank",
+    ],
   },
   {
     kind: "block_error",
@@ -518,6 +603,7 @@ const BLOCK: MessageRow[] = [
     always: { status: "settings" },
     role: "report",
     means: "A driver gave the block layer limits that it refused",
+    next: ["look at the driver that makes the disk: the limits that it sets"],
   },
 ];
 

@@ -5,7 +5,7 @@
  * @see rules/traces.md T.71
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { functionName, type MessageArea, type MessageRow } from "./message.ts";
+import { functionName, inOrder, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT } from "./steps.ts";
 
 const ACCESS_WORDS: Readonly<Record<string, "read" | "write">> = {
@@ -59,13 +59,14 @@ const USUAL: Partial<Record<Reason, readonly string[]>> = {
 interface FaultRow {
   readonly model: string;
   readonly forms: readonly string[];
+  readonly condition?: string;
   readonly more?: MessageRow["more"];
   readonly reason?: (facts: LogEntryFacts) => Reason;
   readonly derive?: (facts: LogEntryFacts) => LogEntryFacts;
   readonly thread?: string;
 }
 
-function faultRow({ derive, forms, model, more, reason, thread }: FaultRow): MessageRow {
+function faultRow({ condition, derive, forms, model, more, reason, thread }: FaultRow): MessageRow {
   return {
     kind: "other_iommu_fault",
     forms,
@@ -82,6 +83,7 @@ function faultRow({ derive, forms, model, more, reason, thread }: FaultRow): Mes
       };
     },
     ...more === undefined ? {} : { more },
+    ...condition === undefined ? {} : { condition },
     role: "fault",
     means: ({ reason }) =>
       `The IOMMU blocked an access: ${REASONS[reason as Reason] ?? REASONS.unknown}`,
@@ -101,6 +103,8 @@ const OMAP_ERRORS = [
 
 const VIRTIO: FaultRow = {
   model: "virtio",
+  condition:
+    "The host reported a fault (limited in rate): page, domain or unknown is the host's word",
   forms: [
     "virtio_iommu {iommu}: {fault_kind~page|domain|unknown} fault from EP {endpoint} at {address} [{?{access=access_bits}?}",
     "virtio_iommu {iommu}: {fault_kind~page|domain|unknown} fault from EP {endpoint}",
@@ -128,6 +132,17 @@ const dartReason = (facts: LogEntryFacts): Reason => {
   return /NO (?:PTE|PMD|TTBR)|PTE|PMD|TTBR/.test(words) ? "not_present" : "unknown";
 };
 
+/** The bracket of Tegra's SMMU errors: what the entry allows, such as `[R-S]`. */
+function tegraReason({ access, tegra_reason }: LogEntryFacts): Reason {
+  const words = String(tegra_reason);
+  const [, readable, writable] = /\[([R-])([W-])[S-]\]/.exec(words) ?? [];
+  if (!/SMMU translation/i.test(words)) return "unknown";
+  if (readable === undefined) return "page_fault";
+  if (readable === "-" && writable === "-") return "not_present";
+  if (access === "write" && writable === "-") return "not_writable";
+  return access === "read" && readable === "-" ? "not_readable" : "unknown";
+}
+
 /** The reason of a fault by its VT-d code. VT-d specification, appendix A. */
 function vtdReason(code: unknown): Reason {
   if (code === 1 || code === 2) return "no_entry";
@@ -145,6 +160,7 @@ const FAULTS: readonly FaultRow[] = [
   VIRTIO,
   {
     model: "apple_dart",
+    condition: "The error flag is set (limited in rate); more than one bit prints as unknown",
     forms: [
       "apple-dart {iommu}: translation fault: status:{status} stream:{stream=stream_number} code:{code} ({dart_reason=dart_words}) at {address}",
       "translation fault: status:{status} stream:{stream=stream_number} code:{code} ({dart_reason=dart_words}) at {address}",
@@ -161,6 +177,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "rockchip",
+    condition: "Each page fault of a domain's master",
     reason: () => "page_fault",
     forms: [
       "rk_iommu {iommu}: Page fault at {address} of type {access}",
@@ -169,6 +186,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "mediatek",
+    condition: "A fault that no handler took, or without a domain (limited in rate)",
     forms: [
       "{~mtk-iommu|mtk-iommu-v1|mtk_iommu} {iommu}: fault type={code} iova={address} {...}larb={larb} port={port}) layer={layer_number=count} {access~read|write}",
       "{~mtk-iommu|mtk-iommu-v1|mtk_iommu} {iommu}: fault type={code} iova={address} pa={phys} larb={larb} port={port}{? layer={layer_number=count}?}{? {access~read|write}?}",
@@ -176,6 +194,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "exynos",
+    condition: "Each fault; a panic follows unless a handler of the domain took it",
     reason: () => "page_fault",
     forms: [
       "exynos-sysmmu {iommu}: {client}: [{access~READ|WRITE}] {fault_name=text} FAULT occurred at {address}",
@@ -185,7 +204,10 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "sun50i",
+    condition:
+      "Each fault. The direction of a missing entry is always printed as rd: the hardware does not tell it",
     reason: () => "page_fault",
+    derive: (facts) => facts.access === "rd" ? { ...facts, access: null } : facts,
     forms: [
       "sun50i-iommu {iommu}: Page fault for {address} (master {port}, dir {access~rd|wr})",
       "sun50i-iommu {iommu}: Page fault for {address}",
@@ -193,6 +215,8 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "omap",
+    condition:
+      "A fault that no handler took; the interrupt is then switched off, and later faults print nothing",
     forms: [
       "omap-iommu {iommu}: {...}errs:{errs=code} da:{address} pgd:{...}",
       "iommu fault: da {address} flags {flags}",
@@ -218,6 +242,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "ipmmu",
+    condition: "The bit of a page or translation fault, and no handler (limited in rate)",
     forms: [
       "ipmmu-vmsa {iommu}: Unhandled fault: status {status} iova {address}",
       "ipmmu-vmsa {iommu}: {ipmmu_reason~Multiple TLB hits|Page Table Walk Abort} @{address}",
@@ -228,14 +253,14 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "tegra",
+    condition: "An error of the memory controller (limited in rate)",
     forms: [
       "tegra-mc {iommu}: {client}: {?{~secure|non-secure|nonsecure} ?}{access~read|write} @{address}: {tegra_reason=rest}",
       "mc-err: {...}{client}: {tegra_reason=text} error {...}",
       "mc-err: ({count}) {client}: {tegra_reason=rest}",
     ],
     more: [{ form: "mc-err: status = {status}; addr = {address}" }],
-    reason: ({ tegra_reason }) =>
-      /SMMU translation/i.test(String(tegra_reason)) ? "not_present" : "unknown",
+    reason: tegraReason,
   },
   {
     model: "riscv",
@@ -256,6 +281,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "arm_sva",
+    condition: "A page request on the SMMU's PRI queue: the kernel answers each with a refusal",
     reason: () => "page_fault",
     forms: [
       "{driver} {iommu}: sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
@@ -364,7 +390,7 @@ const ERRORS: readonly MessageRow[] = [
     role: "report",
     finding: "iommu_error",
     means: "The IOMMU could not read or decode a command of its queue, or a device did not answer",
-    causes: [
+    causes: inOrder([
       {
         id: "device",
         when: ({ timeout_bit }) => timeout_bit === 1,
@@ -376,8 +402,11 @@ const ERRORS: readonly MessageRow[] = [
         id: "command",
         certainty: "possible",
         text: "a command is wrong, or its memory cannot be read",
+        next: [
+          "look for an erratum of the IOMMU and for a newer kernel; the drivers of its devices are not concerned",
+        ],
       },
-    ],
+    ]),
   },
   {
     kind: "iommu_error",
@@ -403,6 +432,9 @@ const ERRORS: readonly MessageRow[] = [
     role: "report",
     finding: "iommu_error",
     means: "The IOMMU reported a fault that its driver could not tie to a device",
+    next: [
+      "look for a device whose driver was unbound, or that was detached from its domain, in the same seconds",
+    ],
   },
   {
     kind: "iommu_error",
@@ -410,6 +442,9 @@ const ERRORS: readonly MessageRow[] = [
     always: { format: "pamu", error: "access_violation" },
     role: "fault",
     means: "PAMU blocked an access: the registers below have the device and the address",
+    next: [
+      "compare the address in the registers below with the windows that the device's driver set up",
+    ],
   },
   {
     kind: "pte_already_set",
@@ -449,6 +484,9 @@ const ERRORS: readonly MessageRow[] = [
     role: "report",
     finding: "map_failed",
     means: "The IOMMU's driver refused a map, or could not map its own page table",
+    next: [
+      "compare the address and the size in the line with what the IOMMU translates: the width of its addresses, its range, its page sizes",
+    ],
   },
   {
     kind: "iommu_detail",
@@ -471,6 +509,7 @@ const ERRORS: readonly MessageRow[] = [
     ],
     role: "report",
     means: "A reset of a memory client did not stop its DMA first",
+    next: ["look at the clocks and power domains of the client in the same seconds"],
   },
   {
     kind: "iommu_setup",
@@ -485,6 +524,9 @@ const ERRORS: readonly MessageRow[] = [
     ],
     role: "report",
     means: "The IOMMU, or a memory controller, was not set up",
+    next: [
+      "compare the line with the node of the IOMMU in the device tree: clocks, resets, power domains",
+    ],
   },
   {
     kind: "state",

@@ -1,6 +1,6 @@
 /** Messages of PCI Express error reporting and of ports. @see rules/traces.md T.70 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import type { Cause, MessageArea, MessageRow } from "./message.ts";
+import { type Cause, inOrder, type MessageArea, type MessageRow } from "./message.ts";
 
 /** Whether a severity, in AER's words, implies a lost transaction. */
 function isUncorrected(severity: unknown): boolean {
@@ -19,7 +19,10 @@ const MEMORY_DECODING = 2;
 
 const has = ({ errors }: LogEntryFacts, ...names: readonly string[]) =>
   Array.isArray(errors) &&
-  errors.some((error) => names.some((name) => String(error).toLowerCase().startsWith(name)));
+  errors.some((error) => names.some((name) => isNamed(String(error).toLowerCase(), name)));
+/** Short names are abbreviations, which begin other names, too. */
+const isNamed = (error: string, name: string) =>
+  name.length <= 4 ? error === name : error.startsWith(name);
 
 /** Codes of messages, from the table "Message Codes" of the PCI Express base specification. */
 const MESSAGE_CODES: Readonly<Record<number, string>> = {
@@ -66,7 +69,7 @@ function packetOf({ tlp_header }: LogEntryFacts): Packet | null {
     const address = low === undefined || third === undefined
       ? null
       : ((isWide ? BigInt(third) << 32n : 0n) | BigInt(low)) & ~3n;
-    return { name: type <= 1 ? `memory ${access}` : "memory write", address, isMessage: false };
+    return { name: nameOfRequest(type, access), address, isMessage: false };
   }
   if (type === 0x02) return packet(`I/O ${access}; its address is a port`);
   if (type === 0x04 || type === 0x05) return packet(`configuration ${access}`);
@@ -78,6 +81,18 @@ function packetOf({ tlp_header }: LogEntryFacts): Packet | null {
     `message${name === undefined ? "" : ` (${name})`} of code 0x${code.toString(16)}`,
     true,
   );
+}
+
+/** Types of atomic operations; 0x1b is a write that may be deferred. */
+const ATOMICS: Readonly<Record<number, string>> = {
+  0x0c: "atomic fetch and add",
+  0x0d: "atomic swap",
+  0x0e: "atomic compare and swap",
+};
+
+function nameOfRequest(type: number, access: string): string {
+  const atomic = ATOMICS[type];
+  return atomic === undefined ? `memory ${type <= 1 ? access : "write"}` : `memory ${atomic}`;
 }
 
 /** Bits of the correctable status register, from the PCI Express base specification. */
@@ -137,7 +152,7 @@ function correctedText(facts: LogEntryFacts): string {
 
 const LINK_NEXT = "reseat the device or its riser, another slot, pcie_aspm=off";
 
-const CORRECTED_CAUSES: readonly Cause[] = [
+const CORRECTED_CAUSES: readonly Cause[] = inOrder([
   {
     id: "advisory",
     when: corrects(ADVISORY),
@@ -171,7 +186,8 @@ const CORRECTED_CAUSES: readonly Cause[] = [
   {
     id: "header_overflow",
     when: corrects(HEADER_OVERFLOW),
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     finding: null,
     text:
       "more errors came than the log of headers holds: read the other errors of the same function",
@@ -187,10 +203,135 @@ const CORRECTED_CAUSES: readonly Cause[] = [
     text: "many of them point at cabling, a slot or power saving",
     next: [LINK_NEXT],
   },
-];
+]).map((cause) => ({ ...cause, when: (facts) => isCorrected(facts) && cause.when!(facts) }));
 
 const UNCORRECTABLE_NAMES =
-  "CmpltTO|MalfTLP|Data Link Protocol|CmpltAbrt|UnxCmplt|UnsupReq|ACSViol|UncorrIntErr|BlockedTLP|AtomicOpBlocked|Completion Timeout|Completer Abort|Unexpected Completion|Malformed TLP|Poisoned TLP|Unsupported Request";
+  "CmpltTO|MalfTLP|Data Link Protocol|CmpltAbrt|UnxCmplt|UnsupReq|ACSViol|UncorrIntErr|BlockedTLP|AtomicOpBlocked|Completion Timeout|Completer Abort|Unexpected Completion|Malformed TLP|Poisoned TLP|Unsupported Request|Surprise Down|Flow Control|Receiver Overflow|ECRC|DLP|SDES|FCP|RxOF";
+
+/** Errors of the uncorrectable status register: names in lower case, and what the error is. */
+interface UncorrectedError {
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly text: string;
+  readonly next: string;
+  /** Whether the header that was logged is the packet of the error. */
+  readonly hasPacket?: true;
+}
+
+const LINK_ERROR_NEXT =
+  "look at the link: cabling, slot, riser, power, `lspci -vvv` of both ends (LnkSta), pcie_aspm=off as a trial";
+const UNCORRECTED: readonly UncorrectedError[] = [
+  {
+    id: "completion_timeout",
+    names: ["cmpltto", "completion timeout"],
+    text:
+      "a read got no completion in time: of an endpoint, a read of memory or of a peer; of a root port, a read of the CPU. The target hangs, is in a low-power state, was removed, or an IOMMU dropped the request",
+    next:
+      "look for a fault of an IOMMU and for a reset or a power state of the target in the same second; the kernel logs no header for this error",
+  },
+  {
+    id: "completer_abort",
+    names: ["cmpltabrt", "completer abort"],
+    text:
+      "the function answered a request with Completer Abort: it knows the address and refuses the access",
+    next:
+      "look in the driver of the function for what the access is not allowed to: size, order, a block that is off",
+    hasPacket: true,
+  },
+  {
+    id: "unexpected_completion",
+    names: ["unxcmplt", "unexpected completion"],
+    text:
+      "a completion came that answers no request: misrouted, or late after a timeout or a reset. It has no address",
+    next: "look for a timeout or a reset of the function before it",
+    hasPacket: true,
+  },
+  {
+    id: "malformed",
+    names: ["malftlp", "malformed tlp"],
+    text:
+      "a packet breaks the rules of its format: a payload above Max_Payload_Size, a byte count across 4 KiB, an atomic operation where none is routed, or a defect of the sender",
+    next:
+      "compare MaxPayload and AtomicOpsCap of the ports on the path and of the device (`lspci -vvv`); pci=pcie_bus_safe as a trial",
+    hasPacket: true,
+  },
+  {
+    id: "poisoned",
+    names: ["poisoned tlp", "tlp"],
+    text: "the data of a packet was marked as bad by its sender, such as memory with an error",
+    next: "look for memory errors (MCE, EDAC, GHES) before it, and at the sender of the packet",
+    hasPacket: true,
+  },
+  {
+    id: "link_protocol",
+    names: ["data link protocol", "dlp"],
+    text: "the link's own protocol was broken: no packet of a driver is the cause",
+    next: LINK_ERROR_NEXT,
+  },
+  {
+    id: "surprise_down",
+    names: ["surprise down", "sdes"],
+    text:
+      "the link went down without notice: the device was removed, lost power, or its link failed",
+    next: LINK_ERROR_NEXT,
+  },
+  {
+    id: "flow_control",
+    names: ["flow control", "fcp", "receiver overflow", "rxof"],
+    text:
+      "the flow control of the link was broken, or a receiver overflowed: a defect of the hardware or of the link",
+    next: LINK_ERROR_NEXT,
+  },
+  {
+    id: "ecrc",
+    names: ["ecrc"],
+    text: "the end-to-end checksum of a packet was wrong",
+    next: LINK_ERROR_NEXT,
+    hasPacket: true,
+  },
+  {
+    id: "internal_error",
+    names: ["uncorrinterr", "uncorrectable internal", "uncorr. internal"],
+    text: "the function reports an internal error that it could not correct",
+    next: "look at the device's firmware and its own error log",
+  },
+  {
+    id: "blocked",
+    names: [
+      "blockedtlp",
+      "mc blocked",
+      "atomicopblocked",
+      "atomicop egress",
+      "tlpblockederr",
+      "tlp prefix",
+      "poisontlpblocked",
+      "dmwrreqblocked",
+      "tlpxlatblocked",
+    ],
+    text: "a port did not let a packet of this kind pass",
+    next:
+      "look at what the ports on the path allow (`lspci -vvv`: AtomicOpsCtl EgressBlck, ACS translation blocking), and at who sends such packets",
+    hasPacket: true,
+  },
+];
+
+function uncorrectedCause({ hasPacket, id, names, next, text }: UncorrectedError): Cause {
+  return {
+    id,
+    when: (facts) => !isCorrected(facts) && has(facts, ...names),
+    certainty: "likely",
+    isOne: true,
+    text: (facts) => {
+      const packet = hasPacket === true ? packetOf(facts) : null;
+      return packet === null ? text : `${text}. The packet: a ${packet.name}${whereText(packet)}`;
+    },
+    next: [next],
+  };
+}
+
+function whereText({ address }: Packet): string {
+  return address === null ? "" : `, address 0x${address.toString(16)}`;
+}
 const CORRECTABLE_BITS = LINK_BITS | ADVISORY | INTERNAL | HEADER_OVERFLOW;
 const CORRECTABLE = /^(?:RxErr|BadTLP|BadDLLP|Rollover|Timeout|NonFatalErr|CorrIntErr|HeaderOF)$/i;
 
@@ -232,14 +373,28 @@ const ERROR: MessageRow = {
     },
     { form: "TLP Header: {tlp_header=hex_words}" },
   ],
+  condition:
+    "A device that was found as a source of an error message has a status bit that is not masked; the severity is that of the message",
   role: "report",
   finding: "hardware_error",
   means: (facts) =>
     isUncorrected(facts.severity)
-      ? "A transaction was lost or malformed: the access did not complete"
+      ? "An error that the link did not correct: `why` says which, and whether a transaction was lost"
       : correctedText(facts),
   causes: [
     ...CORRECTED_CAUSES,
+    {
+      id: "not_read",
+      when: ({ layer }) => layer === "Inaccessible",
+      certainty: "likely",
+      isOne: true,
+      text:
+        "the kernel did not read the registers: a fatal error of a device whose link may be down. Which error it was is not known",
+      next: [
+        "look for the lines of the port above it, and for DPC and Link Down in the same second",
+      ],
+    },
+    ...UNCORRECTED.map(uncorrectedCause),
     {
       id: "acs_violation",
       when: (facts) => has(facts, "acsviol"),
@@ -269,7 +424,7 @@ const ERROR: MessageRow = {
       when: (facts) => {
         const packet = packetOf(facts);
         return has(facts, "unsupreq", "unsupported request") && packet !== null &&
-          !packet.name.startsWith("memory");
+          !packet.isMessage && !packet.name.startsWith("memory");
       },
       certainty: "likely",
       text: (facts) =>
@@ -282,24 +437,24 @@ const ERROR: MessageRow = {
     },
     {
       id: "unsupported_request",
-      when: (facts) => has(facts, "unsupreq", "unsupported request"),
+      when: (facts) =>
+        has(facts, "unsupreq", "unsupported request") &&
+        (packetOf(facts)?.name.startsWith("memory") ?? true),
       certainty: "likely",
       text: (facts) =>
-        `nobody answers the request: an address that no device or memory has${addressText(facts)}` +
+        `the function received a request that it does not accept${
+          addressText(facts)
+        }: at a port, a request of a device for an address that nobody has; at an endpoint, an access for a BAR that it does not decode (memory off, D3)` +
         (packetOf(facts) === null ? ". Without a TLP header the kind of packet is not known" : ""),
       next: [
         "compare the address of the TLP header with BARs and memory: a DMA address that was never mapped goes here where no IOMMU translates",
       ],
     },
     {
-      id: "completion_timeout",
-      when: (facts) => has(facts, "cmpltto", "completion timeout"),
-      certainty: "likely",
-      text:
-        "a request of the device got no completion: the target hangs, is in a low-power state or was removed",
-    },
-    {
       id: "uncorrected",
+      when: (facts) =>
+        !isCorrected(facts) && facts.layer !== "Inaccessible" &&
+        (!Array.isArray(facts.errors) || facts.errors.length === 0),
       certainty: "unknown",
       text: "the names of the errors and the TLP header say which transaction it was",
     },
@@ -312,11 +467,6 @@ function addressText(facts: LogEntryFacts): string {
   return ` (${packet.name} of 0x${packet.address.toString(16)})`;
 }
 
-const lost: Pick<MessageRow, "role" | "means"> = {
-  role: "report",
-  means: "The device was reset or lost: what it had in flight never completes",
-};
-
 export const PCIE: MessageArea = {
   name: "PCI Express",
   page: "PCI Express specification 6.2; rules/traces.md T.70",
@@ -327,6 +477,8 @@ export const PCIE: MessageArea = {
       kind: "pcie_error",
       forms: [
         `${DEVICE}: AER: {?{multiple~Multiple} ?}${SEVERITY} error {~message |}received{~ from |: }{source}`,
+        // Some logs have no degree.
+        `${DEVICE}: AER: {?{multiple~Multiple} ?}{severity~Uncorrected|Uncorrectable} error {~message |}received{~ from |: }{source}`,
         `${DEVICE}: AER: {?{multiple~Multiple} ?}{severity~Corrected|Correctable|Uncorrected (Non-Fatal)|Uncorrected (Fatal)|Uncorrectable (Non-Fatal)|Uncorrectable (Fatal)} err{cut_text=cut_word}`,
       ],
       always: { event: "aer" },
@@ -339,16 +491,18 @@ export const PCIE: MessageArea = {
           source_id: Number.parseInt(id, 16),
         };
       },
+      condition:
+        "A port received an error message, or made one itself; the source is the id of the first message",
       role: "report",
       finding: "hardware_error",
       means: ({ severity }) =>
         isUncorrected(severity)
-          ? "A port received a message: a transaction was lost or malformed"
+          ? "A port received the message of an uncorrected error"
           : "A port received a message of a correctable error",
       causes: [
         {
           id: "corrected",
-          when: ({ severity }) => !isUncorrected(severity),
+          when: isCorrected,
           certainty: "possible",
           finding: null,
           text:
@@ -359,8 +513,12 @@ export const PCIE: MessageArea = {
         },
         {
           id: "uncorrected",
+          when: ({ severity }) => isUncorrected(severity),
           certainty: "unknown",
-          text: "the line `PCIe Bus Error` of the source has the transaction",
+          text: "the line `PCIe Bus Error` of the source says which error it was",
+          next: [
+            "read the lines of the source: `lspci -vvv -s FUNCTION` as root has the same registers (UESta, HeaderLog)",
+          ],
         },
       ],
     },
@@ -392,6 +550,8 @@ export const PCIE: MessageArea = {
         },
         { form: "TLP Header: {tlp_header=hex_words}" },
       ],
+      condition:
+        "Firmware handles the errors, and gave the kernel a record with the registers of a function",
       role: "report",
       finding: "hardware_error",
       means: ERROR.means,
@@ -405,10 +565,11 @@ export const PCIE: MessageArea = {
       always: { event: "error", severity: "Uncorrected" },
       derive: (facts) => ({ ...facts, errors: [String(facts.error_name)] }),
       more: [{ form: "TLP Header: {tlp_header=hex_words}" }],
+      condition: "One line for each bit of the status that is set and not masked",
       role: "report",
       finding: "hardware_error",
       means:
-        "A bit of an uncorrected error: a transaction was lost or malformed. The first line of the error (`PCIe Bus Error: severity=…`) is cut or missing",
+        "A bit of an uncorrected error. The first line of the error (`PCIe Bus Error: severity=…`) is cut or missing",
       causes: ERROR.causes!,
     },
     {
@@ -417,21 +578,44 @@ export const PCIE: MessageArea = {
         `${DEVICE}: AER: device recovery {recovery~successful|failed}`,
       ],
       always: { event: "recovery" },
-      ...lost,
+      role: "report",
+      condition:
+        "The recovery of a non-fatal or fatal error ended. The function is the port, and not the one with the error",
+      means: ({ recovery }) =>
+        recovery === "failed"
+          ? "The recovery of the devices below this port failed: what they had in flight does not complete"
+          : "The devices below this port recovered from an error. After a non-fatal one without a reset their requests may have gone on",
+      next: [
+        "look for the lines `PCIe Bus Error` before it: they name the function with the error",
+      ],
     },
     {
       kind: "pcie_error",
       forms: [`${DEVICE}: AER: can't recover ({reason=paren_text})`],
       always: { event: "recovery", recovery: "failed" },
-      ...lost,
+      role: "report",
+      condition:
+        "Recovery of an error below a port, and this function has no driver, or none with a handler for errors",
+      means:
+        "A device below the port cannot be recovered by its driver. It need not be the one with the error",
+      next: [
+        "look for the lines `PCIe Bus Error` before it: they name the function with the error",
+      ],
     },
     {
       kind: "pcie_error",
-      forms: [`${DEVICE}: {~AER: |}can't find device of ID{source_id}`],
+      forms: [
+        `${DEVICE}: {~AER: |}can't find device of ID{source_id}`,
+        `${DEVICE}: AER: found no error details for {source}`,
+        "AER: no pci_dev for {device}",
+      ],
       always: { event: "aer" },
       role: "report",
       means:
-        "An error message names a requester id that no device has: it was removed, or the id is wrong",
+        "The kernel could not say which device sent an error message: it was removed, has no error reporting, firmware has cleared its status, or the id is wrong",
+      next: [
+        "read the registers of the functions below the port: `lspci -vvv` as root (UESta, CESta)",
+      ],
     },
     {
       kind: "pcie_error",
@@ -439,7 +623,12 @@ export const PCIE: MessageArea = {
         `${DEVICE}: {~AER: |}{~Root|Downstream} Port link has been reset`,
       ],
       always: { event: "link_reset" },
-      ...lost,
+      role: "report",
+      condition: "Recovery of a fatal error reset the bus behind the port",
+      means: "The bus behind the port was reset: what its devices had in flight never completes",
+      next: [
+        "look for the lines `PCIe Bus Error` before it: they name the function with the error",
+      ],
     },
     {
       kind: "pcie_error",
@@ -448,6 +637,7 @@ export const PCIE: MessageArea = {
         `${DEVICE}: DPC: containment event, status:{status}, {dpc_reason=rest}`,
       ],
       always: { event: "dpc" },
+      condition: "DPC triggered: the port disabled its link in hardware",
       role: "report",
       finding: "hardware_error",
       means:
@@ -457,16 +647,23 @@ export const PCIE: MessageArea = {
       kind: "pcie_error",
       forms: [`${DEVICE}: DPC: {reason=text}{~detected|error|ERR_FATAL|ERR_NONFATAL}`],
       always: { event: "dpc" },
+      condition: "DPC triggered: the port disabled its link in hardware",
       role: "report",
       finding: "hardware_error",
       means: "The port cut off the device behind it, for this reason",
     },
     {
       kind: "pcie_error",
-      forms: ["{device=port_service}: {...}Slot({slot}{...}): Link Down"],
+      forms: ["{device=port_service}: {...}Slot({slot}{...}): {~Link Down|Card not present}"],
       always: { event: "link_down" },
       derive: (facts) => ({ ...facts, device: String(facts.device).replace(/:\w+$/, "") }),
-      ...lost,
+      role: "report",
+      condition: "The link state or the presence of a slot changed while it was on",
+      means:
+        "The link of the slot went down, and the kernel removes its device: what it had in flight never completes. The card may still be there",
+      next: [
+        "look at the lines after it (`Card present`, `Link Up`: it came back), and for DPC, AER and a power fault before it",
+      ],
     },
     {
       kind: "pcie_error",
@@ -475,6 +672,7 @@ export const PCIE: MessageArea = {
         `${DEVICE}: {~can't|Unable to|unable to} change power state from {from_state=word_text} to {to_state=word_text}, device inaccessible`,
       ],
       always: { event: "inaccessible" },
+      condition: "The power register of the function read as all ones",
       role: "report",
       means: ({ device }) =>
         `${device} does not answer on its bus: it was removed, lost power, or its link is down. Its requests in flight never complete`,
@@ -486,9 +684,13 @@ export const PCIE: MessageArea = {
       kind: "pcie_error",
       forms: ["AER: buffer overflow in recovery for {device}"],
       always: { event: "errors_lost" },
+      condition: "Firmware handles the errors, and the ring of 16 records was full",
       role: "consequence",
       follows: ["pcie_error"],
       means: "Errors of PCI Express were lost: they came faster than they were handled",
+      next: [
+        "look at the errors that were printed: their device reports faster than they are handled",
+      ],
     },
     {
       kind: "state",
@@ -511,6 +713,7 @@ export const PCIE: MessageArea = {
     {
       kind: "state",
       forms: [`${DEVICE}: enabling device ({command_before=code} -> {command_after=code})`],
+      condition: "A driver enabled the function, and decoding of memory or I/O was off",
       role: "state",
       means: ({ command_after, command_before }) =>
         (Number(command_before) & MEMORY_DECODING) === 0 &&
@@ -529,8 +732,12 @@ export const PCIE: MessageArea = {
     {
       kind: "iommu_setup",
       forms: ["RP PIO log size {count} is invalid"],
+      condition: "At enumeration, the size of the log is not 4 to 9",
       role: "report",
       means: "A port's error log has no valid size: the headers of lost requests are not printed",
+      next: [
+        "nothing to do for a problem of DMA: read the registers of the port with `lspci -vvv` after an error",
+      ],
     },
   ],
 };

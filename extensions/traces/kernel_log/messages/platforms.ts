@@ -47,6 +47,7 @@ export const POWER: MessageArea = {
       role: "report",
       finding: "iova_full",
       means: "The table of DMA addresses that a kdump kernel took over is full",
+      next: ["reboot without kdump's table: the driver of the crashed kernel left these mappings"],
     },
     {
       kind: "unmap_warning",
@@ -97,6 +98,9 @@ export const POWER: MessageArea = {
       role: "consequence",
       follows: ["bridge_error"],
       means: "A frozen device was not recovered: what it had in flight never completes",
+      next: [
+        "look at the registers of the first EEH line: the error before the recovery is the cause; remove and add the device, or reset the machine",
+      ],
     },
     {
       kind: "recovery",
@@ -114,6 +118,7 @@ export const POWER: MessageArea = {
       role: "consequence",
       follows: ["bridge_error"],
       means: "A frozen device was reset: what it had in flight never completes",
+      next: ["look at the first EEH line for the cause: the reset does not remove it"],
     },
   ],
 };
@@ -149,6 +154,7 @@ export const S390: MessageArea = {
       role: "consequence",
       follows: ["bridge_error"],
       means: "Error events of a PCI function passed to a guest were not handled",
+      next: ["look at the guest: whether it handles the error events of the function"],
     },
     {
       kind: "recovery",
@@ -160,6 +166,7 @@ export const S390: MessageArea = {
       role: "consequence",
       follows: ["bridge_error"],
       means: "A step of the recovery after an error event: what was in flight never completes",
+      next: ["look at the first error event of the function for the cause: `dmesg | grep zpci`"],
     },
     {
       kind: "iommu_setup",
@@ -171,6 +178,9 @@ export const S390: MessageArea = {
       always: { platform: "s390" },
       role: "report",
       means: "A PCI function was not set up for DMA",
+      next: [
+        "compare the number of functions with the limit (pci=), and look for a lack of memory in the same seconds",
+      ],
     },
   ],
 };
@@ -189,6 +199,7 @@ export const GART: MessageArea = {
         "dma_map_sg: overflow on {pages} pages",
       ],
       always: { platform: "gart" },
+      condition: "The aperture of the GART has no free piece of this length: the map fails",
       role: "report",
       finding: "iova_full",
       means: (facts) =>
@@ -215,6 +226,7 @@ export const GART: MessageArea = {
       ],
       role: "report",
       means: "The GART has no room, or is missing: 32-bit devices use bounce buffers",
+      next: ["enlarge the aperture in the firmware's setup, or with iommu=memaper=3"],
     },
     {
       kind: "state",

@@ -1,5 +1,5 @@
 /** Messages of Arm SMMUs, beside their decoded events. @see rules/traces.md T.50, T.51, T.70, T.72 */
-import type { MessageArea, MessageRow } from "./message.ts";
+import { inOrder, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT, LATER_FAULTS } from "./steps.ts";
 
 const SMMU3 = "arm-smmu-v3 {iommu}: ";
@@ -13,14 +13,16 @@ const invalidation = (
   error: string,
   forms: readonly string[],
   means: string,
+  condition: string,
 ): MessageRow => ({
   kind: "invalidation_error",
   forms,
   always: { format, error },
+  condition,
   role: "report",
   finding: "invalidation_error",
   means,
-  causes: [
+  causes: inOrder([
     {
       id: "atc",
       when: ({ reason }) => /ATC/.test(String(reason)),
@@ -62,7 +64,7 @@ const invalidation = (
         "the SMMU stands: a device does not answer, a clock or power domain of the SMMU is off, or a command is wrong",
       next: [DEVICE_SILENT, QUEUE_STANDS],
     },
-  ],
+  ]),
 });
 
 const V3: MessageRow[] = [
@@ -71,12 +73,14 @@ const V3: MessageRow[] = [
     "cmd_sync_timeout",
     [`${SMMU3}CMD_SYNC timeout{? at {value}{? [hwprod {prod}, hwcons {cons}]?}?}`],
     "The SMMU did not complete a CMD_SYNC in time; no mapping of a driver is the cause",
+    "The sync was not complete after 1 s (limited in rate); the caller goes on",
   ),
   invalidation(
     "arm",
     "cmdq_timeout",
     [`${SMMU3}CMDQ timeout`],
     "The SMMU's command queue stayed full; no mapping of a driver is the cause",
+    "The queue had no room for 1 s; the caller tries again",
   ),
   invalidation(
     "arm",
@@ -85,15 +89,21 @@ const V3: MessageRow[] = [
       `${SMMU3}CMDQ error (cons {cons}): {reason}`,
       `${SMMU3}{~retrying command fetch|skipping command in error state}`,
     ],
-    "The SMMU refused a command of its queue",
+    "The SMMU stopped at a command of its queue",
+    "The bit of the command queue in the global error register, with the reason that the queue gives",
   ),
   {
     kind: "iommu_error",
     forms: [`${SMMU3}device has entered Service Failure Mode`],
     always: { format: "arm", error: "service_failure_mode" },
+    condition:
+      "The bit of the service failure mode in the global error register; the kernel switches the SMMU off",
     role: "report",
     finding: "iommu_error",
-    means: "The SMMU has stopped translating: only a reset of the machine helps",
+    means: "The SMMU has stopped translating, and the kernel switched it off: it is out of service",
+    next: [
+      "reset the machine; look at the errors of the SMMU and of the memory before this line",
+    ],
   },
   {
     kind: "iommu_error",
@@ -102,15 +112,18 @@ const V3: MessageRow[] = [
       `${SMMU3}unexpected global error reported ({value})`,
     ],
     always: { format: "arm", error: "global_error" },
+    condition: "An error bit in the global error register that the kernel has not acknowledged",
     role: "report",
     finding: "iommu_error",
     means:
-      "The SMMU reports an error in its GERROR register: a queue is stuck or a write of it was aborted",
+      "The SMMU reports an error in its GERROR register: a line below names each bit that the kernel knows",
+    next: ["look at the lines below it: each known bit of the register has one"],
   },
   {
     kind: "iommu_error",
     forms: [`${SMMU3}{queue~EVTQ|PRIQ} overflow detected`],
     always: { format: "arm", error: "queue_overflow" },
+    condition: "The producer passed the end of the queue",
     role: "consequence",
     follows: ["iommu_fault", "suppressed"],
     means:
@@ -121,9 +134,13 @@ const V3: MessageRow[] = [
     kind: "iommu_error",
     forms: [`${SMMU3}{queue~EVTQ|PRIQ|CMDQ|GERROR} {~MSI write aborted|write aborted}`],
     always: { format: "arm", error: "write_aborted" },
+    condition: "The SMMU's write of its queue, or of an interrupt, failed",
     role: "report",
     finding: "iommu_error",
     means: "The SMMU could not write to its own queue or interrupt: records may be lost",
+    next: [
+      "look whether the queue's memory, or the MSI address, is in the SMMU's reach: a doorbell that the firmware or a hypervisor does not map",
+    ],
   },
   {
     kind: "iommu_setup",
@@ -138,7 +155,11 @@ const V3: MessageRow[] = [
       "SMMU address space size ({size}) differs from mapped region size ({size2=size})",
     ],
     role: "report",
-    means: "The SMMU was not set up as the firmware describes it",
+    means:
+      "A step of the SMMU's set-up failed, or was done with less than was asked for: the line names it",
+    next: [
+      "compare the line with the firmware's description of the SMMU (device tree, IORT), and look for the error that the probe returned",
+    ],
   },
 ];
 
@@ -153,6 +174,7 @@ const V2: MessageRow[] = [
         "{driver} {iommu}: timeout waiting for TLB SYNC",
       ],
       "An SMMU did not complete an invalidation of its TLB; no mapping of a driver is the cause",
+      "The sync did not end in about 1 s (limited in rate); the caller goes on as if it had",
     ),
   },
   {
@@ -165,9 +187,16 @@ const V2: MessageRow[] = [
       // The stream id is in bits 15 to 0 of GFSYNR1. SMMUv2 specification 3.12.
       add: (found, facts) => ({ ...facts, ...found, stream: Number(found.gfsynr1) % 65536 }),
     }],
+    condition:
+      "A global fault that is not the fault of an unknown stream which the kernel was built to block (at most 10 in 5 s)",
     role: "fault",
-    means:
-      "A transaction matched no stream or a wrong configuration: the next line has the registers",
+    means: ({ gfsr, stream }) =>
+      (Number(gfsr) & 2) !== 0
+        ? `A transaction of stream ${stream} matched no stream of the SMMU (GFSR bit 1): no device of the kernel claims this stream`
+        : "A fault that belongs to no context bank of the SMMU: the next line has the registers",
+    next: [
+      "compare the stream (bits 15 to 0 of GFSYNR1) with `iommus` in the device tree: a stream that no device claims is an entry that is missing, or a device that the firmware left running",
+    ],
   },
   {
     kind: "iommu_error",
@@ -179,9 +208,13 @@ const V2: MessageRow[] = [
       "iova to phys timed out on {address}. Falling back to software table walk",
     ],
     always: { format: "arm_v2", error: "not_answering" },
+    condition: "The kernel asked the SMMU to translate an address and had no answer in time",
     role: "report",
     finding: "iommu_error",
     means: "A translation unit of the SMMU did not answer its driver",
+    next: [
+      "look at the clocks and power domains of the SMMU and of its masters in the same seconds",
+    ],
   },
   {
     kind: "iommu_detail",
@@ -193,15 +226,18 @@ const V2: MessageRow[] = [
       "hard iova-to-phys (ATOS) failed",
       `${SMMU2}translation fault!`,
     ],
+    condition: "After a context fault, on SMMUs with this debug block (limited in rate)",
     role: "state",
     means:
-      "A line below a fault of a Qualcomm SMMU: what its page table has for the address. A difference between the two walks is a stale TLB entry",
+      "A line below a fault of a Qualcomm SMMU: what its page table has for the address when the line is printed. Two addresses that differ before and after the invalidation (ATOS results differed) are a stale TLB entry",
   },
   {
     kind: "iommu_detail",
     forms: ["SOFTWARE TABLE WALK FAILED! Looks like {text} accessed an unmapped address"],
+    condition: "After a context fault: the page table has no entry for the address at this moment",
     role: "state",
-    means: "Below a fault: the page table has nothing for the address",
+    means:
+      "Below a fault: the page table had nothing for the address when this line was printed. The name is the SMMU's, not the master's",
   },
   {
     kind: "iommu_detail",
@@ -210,6 +246,7 @@ const V2: MessageRow[] = [
       "FSR    = {fsr} [{errors}",
       "FSYNR0 = {fsynr} [{errors=bracket_text}]",
     ],
+    condition: "With each context fault that no handler took",
     role: "state",
     means: "A register of a context fault, by its bits",
   },
@@ -223,6 +260,8 @@ const V2: MessageRow[] = [
       "arm-smmu {iommu}: Blocked unknown Stream ID {stream}",
       "sid {stream}.{ssid}: [{...}] {...} access at iova {address}",
     ],
+    condition:
+      "An event or a context fault that no handler took; one limit of rate for all SMMUs, 10 in 5 s",
     role: "fault",
     means: "A record of an SMMU",
   },
@@ -235,6 +274,7 @@ const V2: MessageRow[] = [
       `${SMMU2}{count} context banks (`,
       `${SMMU2}{...}coherent table walk`,
     ],
+    condition: "At the probe of the SMMU",
     role: "state",
     means: "What the SMMU can do, or has from the firmware",
   },

@@ -5,7 +5,15 @@
  */
 import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/basics";
 import type { LogEntryFacts } from "../log_facts.ts";
-import { addressOf, bytesText, type Cause, type MessageArea, named, numberOf } from "./message.ts";
+import {
+  addressOf,
+  bytesText,
+  type Cause,
+  inOrder,
+  type MessageArea,
+  named,
+  numberOf,
+} from "./message.ts";
 
 const SET_SLOTS = SET_BYTES / SLOT_BYTES;
 /** The largest minimum alignment that drivers ask for, in slots: NVMe's 4 KiB. */
@@ -58,7 +66,7 @@ const COHERENT_NEXT = [
  * Possible reasons why the pool refused a mapping. They are tested in order against the numbers of
  * the line, and the first reason that fits counts.
  */
-const FULL_CAUSES: readonly Cause[] = [
+const FULL_CAUSES: readonly Cause[] = inOrder([
   {
     id: "coherent",
     when: ({ coherent }) => coherent === true,
@@ -75,7 +83,8 @@ const FULL_CAUSES: readonly Cause[] = [
   {
     id: "over_segment",
     when: (facts) => numberOf(facts, "size_bytes") > SET_BYTES,
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text:
       "one mapping is larger than 256 KiB (IO_TLB_SEGSIZE slots), the largest bounce buffer of a mainline kernel: it fails however much is free",
     next: orAvoid(LIMIT_TRANSFERS),
@@ -83,7 +92,8 @@ const FULL_CAUSES: readonly Cause[] = [
   {
     id: "no_pool",
     when: (facts) => numberOf(facts, "total_slots") === 0,
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text: "the pool has no slots: the kernel allocated none, or gave its memory back at boot",
     next: orAvoid(
       MAKE_POOL,
@@ -101,7 +111,8 @@ const FULL_CAUSES: readonly Cause[] = [
   {
     id: "full",
     when: (facts) => free(facts) < needed(facts),
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text: (facts) =>
       `${bytesText(free(facts) * SLOT_BYTES)} are free, less than the mapping needs: too many ` +
       "mappings at once, mappings that are never unmapped, or a pool that is too small",
@@ -140,7 +151,7 @@ const FULL_CAUSES: readonly Cause[] = [
       ENLARGE,
     ),
   },
-];
+]);
 
 const refusedText = (facts: LogEntryFacts) =>
   `The bounce pool refused a mapping${
@@ -165,19 +176,30 @@ const isAbove = (facts: LogEntryFacts, name: string): boolean => {
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 
 const NO_BOUNCE =
-  "a bounce pool would carry the mapping: check that one exists (`software IO TLB: mapped` at boot; swiotlb=force makes one) and lies within the limit";
+  "a bounce pool would carry the mapping: check that one exists (`software IO TLB: mapped` at boot; swiotlb=force makes one) and lies within the limit; memory of another device (dma_map_resource in the stack) is never bounced";
 
-const OVERFLOW_CAUSES: readonly Cause[] = [
+/** Addresses from this bit on are beyond the memory of machines: a bit of memory encryption. */
+const ENCRYPTION_BIT = 46n;
+
+const LIMITS = ["mask", "bus_limit"] as const;
+const limitText = (facts: LogEntryFacts) => (name: "mask" | "bus_limit") =>
+  name === "mask" ? `the mask ${facts.mask}` : `the bus limit ${facts.bus_limit}`;
+
+const OVERFLOW_CAUSES: readonly Cause[] = inOrder([
   {
     id: "masked",
     when: (facts) => lastByte(facts) === null,
     certainty: "unknown",
     text: "the reporter masked the address",
+    next: [
+      "ask for the line with its address: the address says whether the mask or the bus is too small",
+    ],
   },
   {
     id: "no_bus_address",
     when: (facts) => addressOf(facts, "address") === ALL_ONES,
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text:
       "the memory has no address on the device's bus (all ones): it lies outside the bus's ranges (dma-ranges)",
     next: [
@@ -187,16 +209,43 @@ const OVERFLOW_CAUSES: readonly Cause[] = [
   {
     id: "mask_unset",
     when: (facts) => addressOf(facts, "mask") === 0n,
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text: "the device's DMA mask is 0: no driver set it",
     next: [
       "call dma_set_mask_and_coherent() before the first map, and check its result; of a device that a driver creates itself, set dev->dma_mask first",
     ],
   },
   {
+    id: "pool_out_of_reach",
+    when: (facts) => facts.is_pool === true && LIMITS.some((name) => isAbove(facts, name)),
+    certainty: "likely",
+    isOne: true,
+    text: (facts) =>
+      `the bounce pool itself lies where the device does not reach: its slot ends at 0x${
+        lastByte(facts)!.toString(16)
+      }, above ${
+        LIMITS.filter((name) => isAbove(facts, name)).map(limitText(facts)).join(" and ")
+      }`,
+    next: [
+      "look where the pool lies (`software IO TLB: mapped [mem …]` of the same boot), and why above the mask: memory encryption of a guest allows it anywhere; a wider mask, or a device that needs no small one",
+    ],
+  },
+  {
+    id: "encryption_bit",
+    when: (facts) => isAbove(facts, "mask") && (lastByte(facts)! >> ENCRYPTION_BIT) > 0n,
+    certainty: "likely",
+    text: (facts) =>
+      `the address 0x${
+        lastByte(facts)!.toString(16)
+      } has a bit that no memory of a machine has: the bit of memory encryption (SME), which the mask ${facts.mask} lacks`,
+    next: [MASK_WITH_BIT],
+  },
+  {
     id: "mask_and_bus",
     when: (facts) => isAbove(facts, "mask") && isAbove(facts, "bus_limit"),
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text: (facts) =>
       `the memory ends at 0x${
         lastByte(facts)!.toString(16)
@@ -210,7 +259,8 @@ const OVERFLOW_CAUSES: readonly Cause[] = [
   {
     id: "bus_limit",
     when: (facts) => isAbove(facts, "bus_limit"),
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text: (facts) =>
       `the memory ends at 0x${
         lastByte(facts)!.toString(16)
@@ -224,7 +274,8 @@ const OVERFLOW_CAUSES: readonly Cause[] = [
   {
     id: "mask",
     when: (facts) => isAbove(facts, "mask"),
-    certainty: "proved",
+    certainty: "likely",
+    isOne: true,
     text: (facts) =>
       `the memory ends at 0x${
         lastByte(facts)!.toString(16)
@@ -238,10 +289,10 @@ const OVERFLOW_CAUSES: readonly Cause[] = [
     id: "within_limits",
     certainty: "possible",
     text:
-      "mask and bus limit both reach the memory: the map was refused for another reason, such as forced bouncing without a pool (a confidential guest), or the start of the bus's range",
+      "mask and bus limit both reach the memory: it had to be bounced for another reason, and there is no pool: forced bouncing (a confidential guest), a small buffer that fills no cache line on hardware that is not coherent, or the start of the bus's range",
     next: [NO_BOUNCE],
   },
-];
+]);
 
 export const SWIOTLB: MessageArea = {
   name: "bounce buffers",
@@ -251,7 +302,7 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "swiotlb_full",
       forms: [
-        "{driver} {device}: swiotlb buffer is full (sz: {size_bytes} bytes){?, total {total_slots} (slots), used {used_slots} (slots)?}",
+        "{driver} {device}{? {interface_name}?}: swiotlb buffer is full (sz: {size_bytes} bytes){?, total {total_slots} (slots), used {used_slots} (slots)?}",
         "{driver} {device}: DMA: Out of SW-IOMMU space for {size_bytes} bytes",
         "{~DMA|PCI-DMA}: Out of SW-IOMMU space for {size_bytes} bytes at device {device}",
         "{device}: swiotlb buffer is full{? (sz: {size_bytes} bytes)?}{?, total {total_slots} (slots), used {used_slots} (slots)?}",
@@ -268,6 +319,8 @@ export const SWIOTLB: MessageArea = {
             device === null || device === facts.device ? { ...facts, coherent: true } : null,
         },
       ],
+      condition:
+        "A bounce buffer was asked for, and no area of any pool of the device had a fitting run of free slots (at most 10 lines in 5 s; not with DMA_ATTR_NO_WARN)",
       role: "report",
       finding: "swiotlb_full",
       means: (facts) => facts.coherent === true ? coherentText(facts) : refusedText(facts),
@@ -280,6 +333,8 @@ export const SWIOTLB: MessageArea = {
         "swiotlb: coherent allocation failed{? for device {device}?}{~,|} size={size_bytes}",
       ],
       always: { coherent: true },
+      condition:
+        "The page allocator gave no coherent memory within the mask, and neither did the bounce pool (releases before 5.0)",
       role: "report",
       finding: "swiotlb_full",
       means: coherentText,
@@ -291,6 +346,7 @@ export const SWIOTLB: MessageArea = {
         "{driver} {device}: Can not allocate SWIOTLB buffer earlier",
         "Can not allocate SWIOTLB buffer earlier",
       ],
+      condition: "A bounce buffer was asked for, and the device has no pool or one without slots",
       role: "report",
       finding: "swiotlb_full",
       means: (facts) =>
@@ -316,13 +372,15 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB: No low mem",
         "software IO TLB: Failed to decrypt default memory pool, disabling it",
       ],
+      condition: "At boot, the default pool has no slots",
       role: "report",
       finding: "swiotlb_full",
       means: "The kernel has no bounce pool: a map of memory that a device does not reach fails",
       causes: [{
         id: "no_pool",
-        certainty: "proved",
-        text: "no memory for the pool at boot, below the limit that it needs",
+        certainty: "likely",
+        text:
+          "no memory for the pool at boot, below the limit that it needs; or none was asked for (swiotlb=noforce)",
         next: [
           "reserve less or elsewhere (crashkernel=, memmap=), or allow the pool above 4 GiB (swiotlb=any)",
           WIDER_MASK,
@@ -342,6 +400,7 @@ export const SWIOTLB: MessageArea = {
         "Failed to decrypt restricted DMA pool",
         "Restricted DMA pool must be accessible within the linear mapping",
       ],
+      condition: "Setting up a pool or one more piece of it failed",
       role: "report",
       means:
         "A bounce pool, or a piece that it should grow by, could not be set up: maps of memory out of a device's reach may fail",
@@ -352,6 +411,8 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "memory_setup",
       forms: ["Alloc alignment may prevent fulfilling requests with max mapping_size"],
+      condition:
+        "Slots with an alignment above the page size were asked for: the granule of the IOMMU is larger than a page (once per boot)",
       role: "report",
       means:
         "A device asks for both a minimum alignment and an allocation alignment: mappings near dma_max_mapping_size() may find no slot",
@@ -369,6 +430,7 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB [mem {start}-{end}] ({mib}MB) mapped at [{...}]",
         "software IO TLB: Reserved memory: created restricted DMA pool at {address}, size {mib} MiB",
       ],
+      condition: "Setting up the pool at boot",
       role: "state",
       means: "The size and the place of a bounce pool; it is given back where an IOMMU translates",
     },
@@ -379,6 +441,7 @@ export const SWIOTLB: MessageArea = {
         "Memory encryption is active and system is using DMA bounce buffers",
         "Memory Encryption Features active: {rest}",
       ],
+      condition: "At boot with memory encryption, or at the first bounce of such a boot",
       role: "state",
       means:
         "The machine's memory is encrypted. A guest with encrypted memory bounces every mapping; a host with SME bounces mappings of devices with a mask that lacks the encryption bit",
@@ -386,6 +449,8 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "state",
       forms: ["PCI-DMA: Using software bounce buffering for IO (SWIOTLB)"],
+      condition:
+        "At boot, after the IOMMUs are set up: bouncing is wanted, and nobody has switched it off",
       role: "state",
       means:
         "Memory that a device cannot address is bounced. It does not say that no IOMMU translates: the types of the IOMMU groups do",
@@ -397,12 +462,15 @@ export const SWIOTLB: MessageArea = {
         "{function}: overflow {address}+{size_bytes} of device mask {mask}",
         "{driver} {device}: overflow {address}+{size_bytes} of {~DMA|device} mask {mask}{? bus {~limit|mask} {bus_limit}?}",
       ],
+      derive: (facts, line) => /swiotlb addr/.test(line) ? { ...facts, is_pool: true } : facts,
+      condition:
+        "The memory, or for `swiotlb addr` the slot that was found for it, lies outside of the mask, the bus limit or the ranges of the bus; or it must be bounced for another reason. The device has no pool that serves it (once per boot for a place of the code)",
       role: "report",
       finding: "dma_overflow",
       means: (facts) =>
         `A map of ${bytesText(numberOf(facts, "size_bytes"))} failed: ${
           named(facts, "device")
-        } does not reach the memory, and no bounce buffer was used`,
+        } does not reach the memory, and it could not be bounced`,
       causes: OVERFLOW_CAUSES,
     },
   ],

@@ -1,6 +1,6 @@
 /** Messages of VFIO, and of programs that use VFIO to map memory. @see rules/traces.md T.76 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { bytesText, type MessageArea, numberOf } from "./message.ts";
+import { bytesText, inOrder, type MessageArea, numberOf } from "./message.ts";
 
 const MEMLOCK = [
   "raise the limit for the process that maps: `ulimit -l` in its shell, LimitMEMLOCK= in its unit, memtune hard_limit in libvirt; it needs the guest's whole memory and some more for each device",
@@ -24,12 +24,14 @@ export const VFIO: MessageArea = {
         "{function}: Task {task} ({pid}) RLIMIT_MEMLOCK ({limit}) exceeded",
         "{function}: RLIMIT_MEMLOCK ({limit}) exceeded",
       ],
+      condition:
+        "One more page would take the locked memory of the process over its limit, and the caller has no CAP_IPC_LOCK",
       role: "report",
       finding: "pin_limit",
       means: (facts) =>
         `VFIO could not pin memory: the process may lock ${
           bytesText(numberOf(facts, "limit"))
-        }, and the map asked for more. The map failed`,
+        } for all of its maps, mlock() and other devices together, and one more page is above it. The map failed`,
       next: MEMLOCK,
     },
     {
@@ -40,10 +42,11 @@ export const VFIO: MessageArea = {
       ],
       // QEMU's own line about the same call.
       more: [{ form: "vfio{~|_container}_dma_map({...}) = {errno} ({errno_text=paren_text})" }],
+      condition: "A program prints the errno of IOMMU_IOAS_MAP",
       role: "report",
       finding: "map_failed",
       means: "A program's map for a device failed, by the interface of iommufd",
-      causes: [
+      causes: inOrder([
         {
           id: "not_pinnable",
           when: isErrno("EFAULT", /Bad address/),
@@ -54,13 +57,40 @@ export const VFIO: MessageArea = {
             "look at the region of the address in the program's memory map (/proc/PID/maps): a BAR of an assigned device needs iommufd's map of a dma-buf (Linux 6.19, with a program that uses it), or the VFIO type1 container in place of iommufd; without peer-to-peer DMA the program may leave the BAR out",
           ],
         },
+        {
+          id: "overlap",
+          when: isErrno("EEXIST", /File exists/),
+          certainty: "likely",
+          isOne: true,
+          text: "EEXIST: the range overlaps one that is mapped in the address space",
+          next: ["unmap the old range first"],
+        },
+        {
+          id: "reserved",
+          when: isErrno("EINVAL", /Invalid argument/),
+          certainty: "possible",
+          text:
+            "EINVAL: address or length are not aligned to the pages of the IOMMU, or the range touches a reserved region of a device",
+          next: ["compare the range with IOMMU_IOAS_IOVA_RANGES of the address space"],
+        },
+        {
+          id: "memlock",
+          when: isErrno("ENOMEM", /Cannot allocate memory/),
+          certainty: "likely",
+          text:
+            "ENOMEM: the limit on locked memory, which iommufd counts for the user and not for the process and of which the kernel prints no line, or no memory for the page table",
+          next: MEMLOCK,
+        },
         { id: "other", certainty: "unknown", text: "the errno is the reason", next: [ERRNO_NEXT] },
-      ],
+      ]),
     },
     {
       kind: "vfio_error",
       forms: [
-        "VfioDmaMap(IommuDmaMap(Error({error_number=count})))",
+        "IommuDmaMap(Error({error_number=count}))",
+        "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count} ({errno_text=paren_text})",
+        "{~Failed|failed|FAILED} to {~MAP DMA memory|map DMA memory|map DMA|DMA map}: {errno_text=rest}",
+        "{~VFIO|vfio}{...}{~dma map|DMA map|map dma} failed: {errno_text=rest}",
         "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
         "vfio_container_dma_map({...}) = {errno} ({errno_text=paren_text})",
         "VFIO_MAP_DMA failed: {errno_text=rest}",
@@ -70,10 +100,11 @@ export const VFIO: MessageArea = {
       // A program in Rust prints the number without its sign.
       derive: ({ error_number, ...facts }) =>
         typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
+      condition: "A program prints the errno of VFIO_IOMMU_MAP_DMA",
       role: "report",
       finding: "map_failed",
       means: "A program's map for a device failed",
-      causes: [
+      causes: inOrder([
         {
           id: "memlock",
           when: isErrno("ENOMEM", /Cannot allocate memory/),
@@ -86,6 +117,7 @@ export const VFIO: MessageArea = {
           id: "no_entries",
           when: isErrno("ENOSPC", /No space left/),
           certainty: "likely",
+          isOne: true,
           text: "ENOSPC: the container has as many mappings as it may (dma_entry_limit, 65535)",
           next: [
             "map larger pieces, or raise dma_entry_limit of the module vfio_iommu_type1",
@@ -96,9 +128,9 @@ export const VFIO: MessageArea = {
           when: isErrno("EINVAL", /Invalid argument/),
           certainty: "possible",
           text:
-            "EINVAL: the range is not aligned to the IOMMU's page, lies in a reserved region of the device, or has more address bits than the IOMMU translates",
+            "EINVAL: the range is not aligned to the IOMMU's page, lies in a reserved region of the device, or has more address bits than the IOMMU translates; or the container has no type yet (VFIO_SET_IOMMU comes after the first group)",
           next: [
-            "compare the range with reserved_regions of the device's group and with VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE",
+            "compare the range with reserved_regions of the device's group and with VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE; a virtual IOMMU translates 39 bits unless it is told otherwise (aw-bits=48)",
           ],
         },
         {
@@ -116,10 +148,12 @@ export const VFIO: MessageArea = {
           when: isErrno("EEXIST", /File exists/),
           certainty: "likely",
           text: "EEXIST: the range overlaps one that the container has",
-          next: ["unmap the old range first, with exactly its address and size"],
+          next: [
+            "unmap the old range first, with exactly its address and size; two devices of one container need addresses of their own (BARs that the program has put at one place)",
+          ],
         },
         { id: "other", certainty: "unknown", text: "the errno is the reason", next: [ERRNO_NEXT] },
-      ],
+      ]),
     },
     {
       kind: "vfio_error",
@@ -127,6 +161,8 @@ export const VFIO: MessageArea = {
         "{driver} {device}: Firmware has requested this device have a 1:1 IOMMU mapping",
         "Firmware has requested this device have a 1:1 IOMMU mapping",
       ],
+      condition:
+        "A program or the kernel wants the device without the region that the firmware keeps mapped one to one",
       role: "report",
       finding: "iommu_error",
       means:
@@ -142,6 +178,7 @@ export const VFIO: MessageArea = {
         "{?gvt: ?}{?vgpu {count}: ?}vfio_pin_pages failed for gfn {gfn=address}, ret {errno}",
         "vfio_pin_pages failed {...}ret {errno}",
       ],
+      condition: "A driver of a mediated device could not pin a page of the guest",
       role: "consequence",
       follows: ["pin_limit"],
       means: "A page of a guest could not be pinned for a device",
@@ -153,6 +190,7 @@ export const VFIO: MessageArea = {
         "VF token required to access device",
         "{driver} {device}: VF token required to access device",
       ],
+      condition: "A virtual function was opened without the token that its physical function has",
       role: "report",
       means:
         "VFIO refused to give a virtual function to a program: the program must show the token of the physical function's user",
@@ -164,6 +202,8 @@ export const VFIO: MessageArea = {
         "No interrupt remapping{...} Use the module param",
         "vfio_iommu_type1_attach_group: No interrupt remapping",
       ],
+      condition:
+        "The interrupts of the group are not isolated by the platform, and the option is off",
       role: "report",
       means:
         "VFIO refused to give the device to a program: without interrupt remapping the device could send any interrupt to the host",
@@ -178,6 +218,8 @@ export const VFIO: MessageArea = {
         "vfio: error, group {group} is not viable",
         "group {group} is not viable",
       ],
+      condition:
+        "A device of the group is bound to a driver that is not one of VFIO (a line of QEMU)",
       role: "report",
       means: ({ group }) =>
         `Group ${group} cannot be given to a program: a device of it is bound to a driver that is not VFIO's`,
@@ -192,11 +234,12 @@ export const VFIO: MessageArea = {
         "vfio-pci: probe of {device} failed with error {errno}",
         "vfio-pci {device}: probe with driver vfio-pci failed with error {errno}",
       ],
+      condition: "The probe of vfio-pci returned the errno",
       role: "report",
       means: ({ device, errno }) =>
         `vfio-pci did not take ${device}: ` +
         (errno === -22
-          ? "-22 is EINVAL, most often of a device without an IOMMU group: no IOMMU translates for it"
+          ? "-22 is EINVAL: a device without an IOMMU group (no IOMMU translates for it), a bridge, or a device of the denylist, which has its own line before"
           : "the errno is the reason"),
       next: [
         "check that the IOMMU is on: intel_iommu=on or the firmware's setup, and /sys/kernel/iommu_groups",

@@ -1,7 +1,7 @@
 /** Messages of Intel VT-d. @see rules/traces.md T.44 to T.48, T.53, T.73 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { addressOf, functionName, type MessageArea, type MessageRow } from "./message.ts";
-import { DEVICE_SILENT } from "./steps.ts";
+import { addressOf, functionName, inOrder, type MessageArea, type MessageRow } from "./message.ts";
+import { DEVICE_SILENT, LATER_FAULTS } from "./steps.ts";
 
 /** Bits of VT-d's fault status register that report separate errors. */
 const STATUS_ERRORS = [
@@ -40,11 +40,12 @@ const PTE_ALREADY_SET: MessageRow = {
   ],
   derive: (facts) =>
     typeof facts.address === "string" ? { ...facts, address: `${facts.address}000` } : facts,
+  condition: "A map found an entry of the last level that is not zero; the old entry stays",
   role: "report",
   finding: "mapped_over",
   means: (facts) =>
     `A map found the page-table entry of ${facts.address} set already: it holds ${facts.held}, the map wrote ${facts.wanted}`,
-  causes: [
+  causes: inOrder([
     {
       id: "identity_map",
       when: (facts) => {
@@ -85,7 +86,7 @@ const PTE_ALREADY_SET: MessageRow = {
         "boot a kernel with CONFIG_DMA_API_DEBUG and dma_debug=on (dma_debug_driver=NAME for one driver): its report has the stack of the mapping",
       ],
     },
-  ],
+  ]),
 };
 
 const RECORDS: MessageRow[] = [
@@ -102,14 +103,16 @@ const RECORDS: MessageRow[] = [
         errors: statusErrors(status),
       };
     },
+    condition:
+      "At the fault interrupt, before the records are printed: the status register is not 0 (at most 10 lines in 5 s, with the faults)",
     role: "consequence",
     follows: ["iommu_fault", "invalidation_error"],
     means: "The IOMMU's fault status register at an interrupt, printed before the faults",
-    causes: [
+    causes: inOrder([
       {
         id: "invalidation",
         when: (facts) => hasError(facts, "invalidation"),
-        certainty: "proved",
+        certainty: "likely",
         text:
           "an invalidation was not completed: a device does not answer, or the queue of commands is wrong",
         next: [DEVICE_SILENT],
@@ -118,16 +121,25 @@ const RECORDS: MessageRow[] = [
       {
         id: "overflow",
         when: ({ overflow }) => overflow === true,
-        certainty: "proved",
+        certainty: "likely",
+        isOne: true,
         text:
           "faults were lost: they came faster than their records were read; those that are printed stand on lines of their own",
+        next: [LATER_FAULTS],
       },
       {
         id: "pending",
-        certainty: "proved",
+        when: ({ pending }) => pending === true,
+        certainty: "likely",
+        isOne: true,
         text: "the faults themselves are on separate lines",
       },
-    ],
+      {
+        id: "nothing_pending",
+        certainty: "unknown",
+        text: "the bits of the register name no fault: another interrupt has handled it",
+      },
+    ]),
   },
   {
     kind: "invalidation_error",
@@ -157,11 +169,13 @@ const RECORDS: MessageRow[] = [
         add: (_, facts) => facts,
       },
     ],
+    condition:
+      "While a CPU waits for its command, the status register has the bit of an error of the invalidation queue",
     role: "report",
     finding: "invalidation_error",
     means:
       "The IOMMU or a device did not complete an invalidation command; no mapping of a driver is the cause",
-    causes: [
+    causes: inOrder([
       {
         id: "device_tlb",
         when: ({ head_type, prior_type }) => /Device-TLB/i.test(`${head_type} ${prior_type}`),
@@ -179,6 +193,9 @@ const RECORDS: MessageRow[] = [
         certainty: "possible",
         text:
           "the IOMMU could not fetch or decode a command of the queue: a wrong descriptor, or memory that it cannot read",
+        next: [
+          "look at the QI HEAD line: its type; then for an erratum of the IOMMU and for a newer kernel",
+        ],
       },
       {
         id: "device",
@@ -186,7 +203,7 @@ const RECORDS: MessageRow[] = [
         text: "a device hangs, is in a reset, was removed, or its ATS does not work",
         next: [DEVICE_SILENT],
       },
-    ],
+    ]),
   },
   {
     kind: "invalidation_error",
@@ -197,11 +214,12 @@ const RECORDS: MessageRow[] = [
       form: "QI PRIOR: {prior_type} qw0 = {value}",
       add: ({ prior_type }, facts) => ({ ...facts, ...queueFacts("prior", prior_type) }),
     }],
+    condition: "After each error of the invalidation queue",
     role: "consequence",
     follows: ["invalidation_error", "iommu_fault_status"],
     means:
       "The command at the head of VT-d's invalidation queue, as the kernel dumps it after an error",
-    causes: [
+    causes: inOrder([
       {
         id: "device_tlb",
         when: ({ head_type, prior_type }) => /Device-TLB/i.test(`${head_type} ${prior_type}`),
@@ -209,18 +227,25 @@ const RECORDS: MessageRow[] = [
         text: "a Device-TLB invalidation waits: a device with ATS did not answer",
         next: [DEVICE_SILENT, "if the device is known for it, switch its ATS off: pci=noats"],
       },
-      { id: "other", certainty: "unknown", text: "the line before it names the error" },
-    ],
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the line before it names the error",
+        next: ["look at the line before it: it names the error"],
+      },
+    ]),
   },
   {
     kind: "invalidation_error",
     forms: ["QI PRIOR: {prior_type} qw0 = {value}{...}"],
     always: { format: "vtd", error: "invalidation_queue_dump" },
     derive: (facts) => ({ ...facts, ...queueFacts("prior", facts.prior_type) }),
+    condition: "After each error of the invalidation queue",
     role: "consequence",
     follows: ["invalidation_error", "iommu_fault_status"],
     means:
       "The command before the head of VT-d's invalidation queue, as the kernel dumps it after an error",
+    next: ["look at the line before it: it names the error"],
   },
   {
     kind: "invalidation_error",
@@ -242,9 +267,12 @@ const RECORDS: MessageRow[] = [
     kind: "invalidation_error",
     forms: ["Invalidation {~Queue|Time-out|Completion} Error ({~IQE|ITE|ICE}) cleared"],
     always: { format: "vtd", error: "cleared" },
+    condition:
+      "The kernel replaced the refused command, or sends the aborted ones again after a time-out",
     role: "consequence",
     follows: ["invalidation_error"],
     means: "The kernel cleared an error of VT-d's invalidation queue and goes on",
+    next: ["look at the line before it: it names the error and the command"],
   },
   PTE_ALREADY_SET,
 ];
@@ -258,6 +286,7 @@ const TABLES: MessageRow[] = [
     kind: "iommu_error",
     forms: ["DMAR reported at address {value} returns all ones"],
     always: { format: "vtd", error: "no_registers" },
+    condition: "The capability registers of a unit read as all ones",
     role: "report",
     finding: "iommu_error",
     means:
@@ -268,6 +297,7 @@ const TABLES: MessageRow[] = [
     kind: "iommu_error",
     forms: ["iommu width ({width}) is not sufficient for the mapped address ({address})"],
     always: { format: "vtd", error: "address_too_wide" },
+    condition: "Address and size of a map lie above the width of the domain",
     role: "report",
     finding: "iommu_error",
     means: "The address has more bits than the IOMMU translates: the map failed",
@@ -295,6 +325,7 @@ const TABLES: MessageRow[] = [
       "IOMMU setup failed, DMAR can not resume!",
     ],
     always: { format: "vtd", error: "not_answering" },
+    condition: "A register operation of a unit did not finish (after 10 s the kernel stops)",
     role: "report",
     finding: "iommu_error",
     means: "A register of the IOMMU did not take the value that was written to it",
@@ -303,6 +334,7 @@ const TABLES: MessageRow[] = [
     kind: "iommu_error",
     forms: ["{unit}: Invalid page request: {value} {value2=value}"],
     always: { format: "vtd", error: "page_request" },
+    condition: "A page request of a device is malformed, or of an unknown requester",
     role: "report",
     finding: "iommu_error",
     means: "A device sent a page request that makes no sense: it was refused",
@@ -311,6 +343,7 @@ const TABLES: MessageRow[] = [
     kind: "iommu_error",
     forms: ["IOMMU: {unit}: Address is not canonical"],
     always: { format: "vtd", error: "page_request" },
+    condition: "A page request of a device has an address that is not canonical",
     role: "report",
     finding: "iommu_error",
     means: "A device sent a page request for an address that no process can have: it was refused",
@@ -320,6 +353,7 @@ const TABLES: MessageRow[] = [
     kind: "iommu_error",
     forms: ["IOMMU: {unit}: PRQ overflow cleared"],
     always: { format: "vtd", error: "queue_overflow", queue: "PRQ" },
+    condition: "The queue of page requests was full, and is empty again",
     role: "consequence",
     follows: ["iommu_fault"],
     means: "Page requests were lost: the queue was full. The devices' accesses were refused",
@@ -340,6 +374,9 @@ const TABLES: MessageRow[] = [
     always: { format: "vtd", error: "refused" },
     role: "report",
     means: "VT-d's driver refused a setting or had no room for it: attaching a device fails",
+    next: [
+      "look at the line before it and at the error that the attach returned; no map of the device succeeds until it is attached",
+    ],
   },
   {
     kind: "iommu_detail",
@@ -353,6 +390,7 @@ const TABLES: MessageRow[] = [
       "DMAR: context entry: hi {value}, low {value2=value}",
       "DMAR: pasid table entry[{count}]: {value}",
     ],
+    condition: "After a fault, with CONFIG_DMAR_DEBUG: the tables a moment after the access",
     role: "state",
     means:
       "A line of the table dump below a fault: it shows what the IOMMU has for the address (trace.T.45)",
@@ -406,6 +444,7 @@ const TABLES: MessageRow[] = [
     role: "report",
     means:
       "Interrupt remapping was not set up: interrupts of devices may be refused; DMA is not concerned",
+    next: ["a firmware update; if a device's interrupts stop, `intremap=off` only as a diagnosis"],
   },
   {
     kind: "state",
