@@ -109,7 +109,7 @@ export class KernelLogReader {
       else if (this.#continues(shown)) return;
     }
     const found = this.#finder.find(shown);
-    if (found === null) {
+    if (found === null || isFaults && found.row.isGeneral === true) {
       if (isFaults) this.#isRead(place);
       else this.#unread(message);
       return;

@@ -63,7 +63,12 @@ const OF_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
 const OF_SUBSYSTEM = /^[A-Z]{2}[\w-]*: /;
 const SENTENCE = /^[A-Z][a-z']+(?:[ ,]|$)/;
 /** A soft line break of quoted-printable text, which has lines of 76 characters at most. */
-const SOFT_BREAK = /^.{70,74}\S=$/;
+const SOFT_BREAK = /^.{70,74}\S=$|^.{75}=$/;
+
+/** Whether a line ends with a soft break. */
+function isSoft({ isSpaced, shown }: Piece): boolean {
+  return isSpaced || SOFT_BREAK.test(shown);
+}
 
 interface Piece {
   /** The pasted text, without quote marks. */
@@ -80,6 +85,8 @@ interface Piece {
   /** Whether the line ends with blanks, which a terminal keeps at a wrap. */
   readonly endsBlank: boolean;
   readonly beginsBlank: boolean;
+  /** Whether the line ends with `=` and an empty line follows, as pages show soft breaks. */
+  readonly isSpaced: boolean;
   /** Width of the line in columns, including other messages on the same line. */
   readonly width: number;
 }
@@ -105,7 +112,8 @@ export class PastedLines {
 
   /** Reads one line. @param line Its number, from 1. */
   push(text: string, line: number): void {
-    if (line !== this.#lastLine + 1) this.flush();
+    if (line === this.#lastLine + 2 && this.#endsWithSign()) this.#passEmpty();
+    else if (line !== this.#lastLine + 1) this.flush();
     this.#lastLine = line;
     const plain = plainLine(MAY_HAVE_COLOUR.test(text) ? text.replace(COLOURS, "") : text);
     const shown = plain.replace(/\r$/, "");
@@ -113,6 +121,10 @@ export class PastedLines {
     const content = shown.slice(quote.length);
     const isRecord = OF_RECORD.test(content) || content.includes("{") && JSON_LINE.test(content) ||
       KMSG.test(content) || isMark(content) || isQemuLine(content);
+    if (content.trim() === "" && this.#endsWithSign()) {
+      this.#passEmpty();
+      return;
+    }
     if (isRecord || content.trim() === "") {
       this.flush();
       this.sink(plain, line, 1);
@@ -147,6 +159,21 @@ export class PastedLines {
     return above === "" ? "" : QUOTES.exec(shown)?.[0] ?? "";
   }
 
+  #endsSoft(): boolean {
+    const last = this.#pending.at(-1);
+    return last !== undefined && isSoft(last);
+  }
+
+  #endsWithSign(): boolean {
+    return this.#pending.at(-1)?.shown.endsWith("=") === true;
+  }
+
+  /** Takes an empty line, which a page has added after a soft break, for a part of the message. */
+  #passEmpty(): void {
+    const last = this.#pending.pop()!;
+    this.#pending.push({ ...last, lines: last.lines + 1, isSpaced: true });
+  }
+
   /** Moves on to a line that does not belong to the log. Therefore the pending message ends. */
   passTo(line: number): void {
     if (line > this.#lastLine) this.flush();
@@ -175,7 +202,7 @@ export class PastedLines {
       last !== undefined &&
       (piece.isStamped || piece.lines === 0 || this.#pending.length === MAX_PIECES ||
         isWide && this.#pending[0]!.isStamped ||
-        last.width + 1 + firstWord(piece.content) <= MIN_WIDTH && !SOFT_BREAK.test(last.shown))
+        last.width + 1 + firstWord(piece.content) <= MIN_WIDTH && !this.#endsSoft())
     ) this.flush();
     if (this.#pending.length > 0 && this.#pending[0]!.isStamped && !this.#goesOn(piece)) {
       this.flush();
@@ -186,6 +213,7 @@ export class PastedLines {
 
   /** Whether a line without a time stamp continues a message that has a time stamp. */
   #goesOn(piece: Piece): boolean {
+    if (this.#endsSoft()) return true;
     const last = this.#pending.at(-1)!;
     const hadNoRoom = last.width + 1 + firstWord(piece.content) > this.#widest;
     const own = this.#score(piece.content);
@@ -287,7 +315,7 @@ export class PastedLines {
   /** How well the message table matches a line; 0 if it is no message. */
   #score(text: string): number {
     const found = this.#finder.find(text);
-    if (found !== null) return 2 + countOf(found.facts);
+    if (found !== null) return found.row.isGeneral ? 1 : 2 + countOf(found.facts);
     const more = this.#finder.continuation(text);
     // Each value in brackets counts, although it is not a separate field.
     if (more !== null) return 1 + countOf(more) + (text.match(VALUE) ?? []).length;
@@ -336,6 +364,7 @@ function pieceOf(
     isStamped: STAMP.test(trimmed),
     endsBlank: /\s$/.test(content),
     beginsBlank: /^\s/.test(content),
+    isSpaced: false,
     width,
   };
 }
@@ -348,7 +377,7 @@ function joined(
 ): string {
   let text = begin.trimEnd();
   for (const [index, { content }] of pieces.slice(1).entries()) {
-    if (SOFT_BREAK.test(pieces[index]!.shown)) text = decodedQuotes(text.slice(0, -1) + content);
+    if (isSoft(pieces[index]!)) text = decodedQuotes(text.slice(0, -1) + content);
     else text += `${cuts[index] === true ? "" : " "}${content}`;
   }
   return text;

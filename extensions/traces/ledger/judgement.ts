@@ -6,6 +6,7 @@ import { formatCount, wrapText } from "@dmalab/lang/text";
 import { stepsOf } from "../kernel_log/entry_steps.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
+import { OF_OTHER_TABLES } from "../kernel_log/messages/other_iommus.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
@@ -148,7 +149,9 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     ...check.bounces.steps(),
   ].slice(0, LISTED_STEPS);
   const needsTrace = !hasTrace && !byStep.has(RECORD) &&
-    graded.some(({ kind }) => !NOT_IN_A_TRACE.has(kind));
+    graded.some((each) =>
+      !NOT_IN_A_TRACE.has(each.kind) && !OF_OTHER_TABLES.has(nextSteps([each])[0] ?? "")
+    );
   const last = needsTrace
     ? [RECORD]
     : listed.length > 0

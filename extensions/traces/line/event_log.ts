@@ -69,8 +69,11 @@ export function eventOf(
   switch (origin) {
     case "QEMU log":
       return { ...place, ...qemuFields(line.text) };
-    case "blkparse":
-      return { ...place, ...blkparseFields(line.text) };
+    case "blkparse": {
+      // The lines of the summary below the events are no events.
+      const fields = blkparseFields(line.text);
+      return fields === null ? null : { ...place, ...fields };
+    }
     case "fio job":
       return { ...place, seconds: null, ...fioFields(line.text.trim()) };
     case "facts":
@@ -132,7 +135,7 @@ function qemuFields(text: string) {
 
 function blkparseFields(text: string) {
   const found = BLKPARSE.exec(text);
-  if (found === null) return { seconds: null, event: "summary", text: text.trim() };
+  if (found === null) return null;
   const [, device, cpu, sequence, seconds, pid, action, rwbs, sector, mark, count, rest] = found;
   const common = {
     seconds: Number(seconds),

@@ -8,7 +8,7 @@ import { hexOf } from "../entry.ts";
 import type { Fact, LogEntryFacts } from "../log_facts.ts";
 import { READ_STACKS } from "../../ledger/finding_kinds.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
-import { type Cause, type MessageArea, type MessageRow, STACK_LINES } from "./message.ts";
+import { type Cause, inOrder, type MessageArea, type MessageRow, STACK_LINES } from "./message.ts";
 
 /** Further wordings of classes: from other releases, or from a second check of the same class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
@@ -414,6 +414,43 @@ export const CHECKER: MessageArea = {
           ],
         },
       ],
+    },
+    {
+      kind: "mapping_warning",
+      forms: [
+        "kernel BUG at {...}kernel/dma/{file=word_text}.c:{count}",
+        "kernel BUG at {...}lib/{file~swiotlb}.c:{count}",
+      ],
+      more: [
+        {
+          form: "{~pc : |pc: |RIP: |RIP is at |PC is at |IP is at |NIP }{...}{function}+0x",
+          add: (found, facts) => facts.function == null ? { ...facts, ...found } : facts,
+        },
+      ],
+      reachLines: STACK_LINES,
+      role: "report",
+      finding: "mapping_warning",
+      means: ({ file, function: name }) =>
+        `The kernel stopped at a check of its DMA code, in ${file}.c${
+          typeof name === "string" ? `, ${name}()` : ""
+        }. The stack below names the driver`,
+      causes: inOrder([
+        {
+          id: "no_bytes",
+          when: ({ function: name }) => /swiotlb_tbl_map_single/.test(String(name)),
+          certainty: "likely",
+          text: "a map of 0 bytes was bounced: older releases stop where the number of slots is 0",
+          next: [
+            "look at the length that the driver maps (dma_map_single, dma_map_sg): a buffer that is empty, or a list entry of length 0",
+          ],
+        },
+        {
+          id: "other",
+          certainty: "unknown",
+          text: "the line of the source says which check it was",
+          next: ["look at the source of this release at the line, and at the caller in the stack"],
+        },
+      ]),
     },
     {
       kind: "iommu_page_leak",

@@ -3,6 +3,7 @@
  * the DMA API or of an IOMMU, and say nothing about a mapping.
  */
 import type { LogEntryFacts } from "../log_facts.ts";
+import { DRIVER_LINES, XHCI_BOUNCE } from "./driver_lines.ts";
 import { type MessageArea, named } from "./message.ts";
 
 const OWN_MMU_NEXT = [
@@ -86,5 +87,7 @@ export const DRIVERS: MessageArea = {
         }: an access to its own virtual address space, not to a DMA address. It is no fault of the DMA API or of an IOMMU, and no mapping of the DMA API is concerned`,
       next: OWN_MMU_NEXT,
     },
+    XHCI_BOUNCE,
+    ...DRIVER_LINES,
   ],
 };

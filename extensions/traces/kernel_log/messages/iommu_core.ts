@@ -74,16 +74,24 @@ export const IOMMU_CORE: MessageArea = {
         "iommu: Default domain type: {rest}",
         "iommu: DMA domain TLB invalidation policy: {rest}",
         "iommu: Memory encryption detected - Disabling default IOMMU Passthrough",
-        "Adding to iommu group {group}",
-        "iommu: Adding device {device} to group {group}{? {...}?}",
-        "iommu: Removing device {device} from group {group}",
-        "Removing from iommu group {group}",
       ],
-      condition:
-        "The first lines at each boot of a kernel with IOMMU support, before any IOMMU is known; the group for each device behind an IOMMU whose driver took it",
+      condition: "At each boot of a kernel with IOMMU support, before any IOMMU is known",
       role: "state",
       means:
-        "What the kernel wants for the translation of devices: the type of domain, the policy of invalidation, the group. The first two lines do not prove that there is an IOMMU; a device can have another type (/sys/kernel/iommu_groups/N/type)",
+        "What the kernel wants for the translation of devices: the type of domain, or the policy of invalidation. The line does not prove that there is an IOMMU, and a device can have another type (/sys/kernel/iommu_groups/N/type)",
+    },
+    {
+      kind: "state",
+      forms: [
+        "Adding to iommu group {group}",
+        "iommu: Adding device {device} to group {group}",
+        "Removing from iommu group {group}",
+        "iommu: Removing device {device} from group {group}",
+      ],
+      condition: "A device is behind an IOMMU whose driver took it, or leaves it",
+      role: "state",
+      means:
+        "The group of a device that an IOMMU's driver owns. Whether it is translated is in /sys/kernel/iommu_groups/N/type",
     },
     {
       kind: "iommu_setup",

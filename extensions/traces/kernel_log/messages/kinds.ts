@@ -30,6 +30,7 @@ export const MESSAGE_KINDS = {
   dma_debug_off: { title: "DMA API checker", rule: "trace.T.53" },
   contiguous_full: { title: "Contiguous memory", rule: "trace.T.75" },
   coherent_failed: { title: "Coherent memory", rule: "trace.T.75" },
+  page_allocation: { title: "Page allocation", rule: "trace.T.75" },
   dma_pool_error: { title: "DMA pool", rule: "trace.T.75" },
   page_pool_stalled: { title: "page_pool", rule: "trace.T.75" },
   memory_setup: { title: "DMA memory", rule: "trace.T.75" },

@@ -5,15 +5,8 @@
  * @see rules/traces.md T.75
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import {
-  bytesText,
-  type Cause,
-  inOrder,
-  type MessageArea,
-  named,
-  numberOf,
-  STACK_LINES,
-} from "./message.ts";
+import { bytesText, type Cause, inOrder, type MessageArea, named, numberOf } from "./message.ts";
+import { PAGE_ALLOCATIONS } from "./page_allocation.ts";
 
 const PAGE_BYTES = 4096;
 const ENOMEM = -12;
@@ -46,7 +39,38 @@ const INTERRUPTED: Pick<Cause, "certainty" | "text" | "next"> = {
   ],
 };
 
+/** The free ranges of an area, such as `4@572+7@585=> 11 free of 2048 total pages`. */
+function freeOf(ranges: unknown): LogEntryFacts {
+  const counts = [...String(ranges).matchAll(/(\d+)@\d+/g)].map(([, count]) => Number(count));
+  return {
+    free_pages: counts.reduce((sum, count) => sum + count, 0),
+    longest_free_pages: counts.reduce((most, count) => Math.max(most, count), 0),
+  };
+}
+
+const isTooShort = (facts: LogEntryFacts) =>
+  numberOf(facts, "errno") === ENOMEM &&
+  numberOf(facts, "longest_free_pages") < numberOf(facts, "pages");
+
+const IN_PIECES: Omit<Cause, "when"> = {
+  id: "pieces",
+  certainty: "likely",
+  isOne: true,
+  text: (facts) =>
+    `the longest free range of the area had ${facts.longest_free_pages} pages (${facts.free_pages} are free in all), fewer than the ${facts.pages} that were asked for`,
+  next: [
+    MORE_CMA,
+    NO_CONTIGUOUS,
+    "look for buffers that are never freed: /sys/kernel/mm/cma/NAME/alloc_pages_success and release_pages_success",
+  ],
+};
+
 const CMA_CAUSES: readonly Cause[] = inOrder([
+  {
+    ...IN_PIECES,
+    when: (facts) => isTooShort(facts) && typeof facts.device === "string",
+  },
+  { ...IN_PIECES, when: isTooShort, finding: "contiguous_full" },
   // If the line names a device, the allocation of that device's driver failed. Otherwise the kernel may have
   // used other memory instead.
   {
@@ -143,6 +167,10 @@ export const MEMORY: MessageArea = {
           form: "{driver} {device}: failed to allocate buffer with size {size_bytes}",
           add: ofSameSize,
         },
+        {
+          form: "number of available pages: {free_ranges=rest}",
+          add: (found, facts) => ({ ...facts, ...found, ...freeOf(found.free_ranges) }),
+        },
       ],
       derive: (facts) => ({ ...facts, wanted_bytes: pages(facts) }),
       condition:
@@ -162,6 +190,7 @@ export const MEMORY: MessageArea = {
       forms: [
         "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
         "{driver} {device}: failed to allocate buffer with size {size_bytes}",
+        "{driver} {device}: {~dma_alloc_coherent|pci_alloc_consistent|dma_alloc_attrs} failed: {size_bytes}",
         "{~dma_alloc_coherent|pci_alloc_consistent|dma_alloc_attrs} failed",
         "{~Unable to|Failed to} allocate contiguous DMA memory region of size {size_bytes}",
         "{driver} {device}: {~Failed|failed|Unable|unable} to {~allocate|alloc} {~DMA memory|coherent memory|DMA buffer|coherent DMA memory|dma coherent memory|consistent memory}",
@@ -236,65 +265,7 @@ export const MEMORY: MessageArea = {
         "allocate where the call may sleep (GFP_KERNEL), once",
       ],
     },
-    {
-      kind: "coherent_failed",
-      forms: ["page allocation failure: order:{order}, mode:{gfp}"],
-      more: [
-        {
-          form:
-            "{dma_function=function~dma_alloc_attrs|dma_alloc_coherent|dma_alloc_pages|dma_alloc_noncontiguous|dma_direct_alloc|dma_direct_alloc_pages|__dma_direct_alloc_pages|dma_generic_alloc_coherent|iommu_dma_alloc|iommu_dma_alloc_remap|intel_alloc_coherent|amd_iommu_alloc_coherent|gart_alloc_coherent|swiotlb_alloc_coherent|x86_swiotlb_alloc_coherent|xen_swiotlb_alloc_coherent|arm_dma_alloc|s390_dma_alloc|dmam_alloc_attrs|dma_pool_alloc}{~.|+}",
-          add: (found, facts) => facts.dma_function === undefined ? { ...facts, ...found } : facts,
-        },
-      ],
-      reachLines: STACK_LINES,
-      derive: (facts) => ({
-        ...facts,
-        gfp: String(facts.gfp).replace(/,\s*nodemask=.*$/, ""),
-        wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
-      }),
-      condition:
-        "The page allocator gave up with these flags, and the caller asked for a warning (one line in 10 s for the whole machine)",
-      role: "report",
-      means: (facts) =>
-        `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
-          bytesText(numberOf(facts, "wanted_bytes"))
-        } with pages of 4 KiB) in the zones that the flags allow; the stack below names the caller`,
-      causes: inOrder([
-        {
-          id: "no_pages",
-          when: ({ dma_function }) => typeof dma_function === "string",
-          certainty: "likely",
-          finding: "contiguous_full",
-          text: ({ dma_function }) =>
-            `the caller is the DMA API: ${dma_function}() is in the stack. It may have got memory of another zone after this line; a driver's line about a failed allocation decides`,
-          next: [
-            "allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
-            "with GFP_DMA or GFP_DMA32 in the flags: a wider DMA mask lets the allocation use all memory",
-          ],
-        },
-        {
-          id: "dma_zone",
-          when: ({ gfp }) => /GFP_DMA/.test(String(gfp)),
-          certainty: "likely",
-          finding: "contiguous_full",
-          text:
-            "the flags ask for memory below 16 MiB or 4 GiB, which only devices with a narrow DMA mask need",
-          next: [
-            "look for the caller in the stack; a wider DMA mask lets an allocation for a device use all memory",
-          ],
-        },
-        {
-          id: "other_caller",
-          certainty: "unknown",
-          finding: null,
-          text:
-            "no function of the DMA API is in the stack, or the log has no stack: most such allocations are for other uses, such as network buffers",
-          next: [
-            "look for the caller in the whole stack of the log: this is an allocation for DMA only with a function such as dma_alloc_attrs in it",
-          ],
-        },
-      ]),
-    },
+    ...PAGE_ALLOCATIONS,
     {
       kind: "memory_setup",
       forms: [
@@ -432,7 +403,11 @@ export const MEMORY: MessageArea = {
     },
     {
       kind: "state",
-      forms: ["{function}: [{start}, {end}) PFNs busy"],
+      forms: [
+        "{function}: [{start}, {end}) PFNs busy",
+        "alloc_contig_range test_pages_isolated({start}, {end}) failed",
+        "{function}(): memory range at {...} is busy, retrying",
+      ],
       role: "state",
       means:
         "Pages of this range (page frames, in hex) could not be moved out of the way: one try of an allocation of contiguous pages. The next range is tried; another line says whether the allocation failed",

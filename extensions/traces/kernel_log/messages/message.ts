@@ -77,6 +77,11 @@ export interface MessageRow {
    * messages.
    */
   readonly isDecoded?: boolean;
+  /**
+   * Whether the forms are only words that lines of many drivers have in common: weak evidence that
+   * two lines of a paste are one message.
+   */
+  readonly isGeneral?: true;
   /** Facts that the wording itself implies. */
   readonly always?: LogEntryFacts;
   /**

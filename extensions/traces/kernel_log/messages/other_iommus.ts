@@ -6,6 +6,7 @@
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { functionName, inOrder, type MessageArea, type MessageRow } from "./message.ts";
+import { RECORD } from "../fault_steps.ts";
 import { DEVICE_SILENT } from "./steps.ts";
 
 const ACCESS_WORDS: Readonly<Record<string, "read" | "write">> = {
@@ -35,7 +36,7 @@ type Reason = keyof typeof REASONS;
 
 const USUAL: Partial<Record<Reason, readonly string[]>> = {
   not_present: [
-    "record a trace (examples/traces/data/collect-trace.sh): it shows whether the page was ever mapped, and which call unmapped it",
+    RECORD,
     "compare the address with what the driver wrote to the device: a stale register, a physical address, an address cut to 32 bits",
   ],
   not_writable: [
@@ -48,12 +49,10 @@ const USUAL: Partial<Record<Reason, readonly string[]>> = {
     "look whether the device's driver is bound, and whether the firmware's table names the device behind this IOMMU",
   ],
   page_fault: [
-    "record a trace (examples/traces/data/collect-trace.sh): it shows whether the page was ever mapped, in which direction, and which call unmapped it",
+    RECORD,
     "compare the address with what the driver wrote to the device: a stale register, a physical address, an address cut to 32 bits",
   ],
-  unknown: [
-    "record a trace (examples/traces/data/collect-trace.sh): it shows whether the page was ever mapped, and which call unmapped it",
-  ],
+  unknown: [RECORD],
 };
 
 interface FaultRow {
@@ -63,10 +62,13 @@ interface FaultRow {
   readonly more?: MessageRow["more"];
   readonly reason?: (facts: LogEntryFacts) => Reason;
   readonly derive?: (facts: LogEntryFacts) => LogEntryFacts;
+  readonly next?: readonly string[];
   readonly thread?: string;
 }
 
-function faultRow({ condition, derive, forms, model, more, reason, thread }: FaultRow): MessageRow {
+function faultRow(
+  { condition, derive, forms, model, more, next, reason, thread }: FaultRow,
+): MessageRow {
   return {
     kind: "other_iommu_fault",
     forms,
@@ -87,7 +89,7 @@ function faultRow({ condition, derive, forms, model, more, reason, thread }: Fau
     role: "fault",
     means: ({ reason }) =>
       `The IOMMU blocked an access: ${REASONS[reason as Reason] ?? REASONS.unknown}`,
-    next: ({ reason }) => USUAL[reason as Reason] ?? [],
+    next: next ?? (({ reason }) => USUAL[reason as Reason] ?? []),
     ...thread === undefined ? {} : { thread },
   };
 }
@@ -151,12 +153,60 @@ function vtdReason(code: unknown): Reason {
   return Number(code) >= 7 && Number(code) <= 12 ? "table_error" : "unknown";
 }
 
+/** The function of QEMU's `dev=bus:slot:function`. */
+function withQemuDevice(facts: LogEntryFacts): LogEntryFacts {
+  const [, bus, slot, index] =
+    /^([0-9a-f]+):([0-9a-f]+)[:.]([0-9a-f]+)$/i.exec(String(facts.qemu_device)) ?? [];
+  return bus === undefined ? facts : { ...facts, device: `0000:${bus}:${slot}.${Number(index)}` };
+}
+
 /** Cause numbers of faults. RISC-V IOMMU specification 3.1, table of fault causes. */
 const RISCV_READS = new Set([4, 5, 13, 21]);
 const RISCV_WRITES = new Set([6, 7, 15, 23]);
 const RISCV_PAGES = new Set([12, 13, 15, 20, 21, 23]);
 
+/** Xen's page tables are its own: a trace of a guest's kernel does not show them. */
+const XEN_NEXT: readonly string[] = [
+  "look who owns the device: `xl pci-assignable-list`, `xl pci-list DOMAIN`. Of a guest, or of dom0, the address is one of the guest's memory that Xen's tables do not have, or do not allow",
+  "look in Xen's boot log (`xl dmesg`, with `iommu=verbose`) for a region of the firmware (RMRR, IVMD) at the address; rmrr= and ivmd= add one that the firmware does not list",
+  "of the graphics device 00:02.0, `iommu=no-igfx` only as a diagnosis",
+];
+
+const QEMU_NEXT: readonly string[] = [
+  "read the log of the guest: its kernel reports the same fault (DMAR: [DMA Write] Request device), if the queue of records has room; these lines are of QEMU's virtual VT-d",
+  "look for what the guest has mapped at the address: record the mappings in the guest (examples/traces/data/collect-trace.sh) and give them to `dmalab trace check`",
+];
+
+/** Steps for faults of a table that is not this kernel's: a trace of this machine does not help. */
+export const OF_OTHER_TABLES: ReadonlySet<string> = new Set([XEN_NEXT[0]!, QEMU_NEXT[0]!]);
+
 const FAULTS: readonly FaultRow[] = [
+  {
+    model: "qemu_vtd",
+    forms: [
+      "{~vtd_iova_to_slpte|vtd_iova_to_sspte|vtd_iova_to_flpte|vtd_iova_to_fspte}: detected {~slpte|sspte|flpte|fspte|} {~permission error|permission denied} (iova={address}, level={value}, {~slpte|sspte|flpte|fspte|pte}={held=address}, write={is_write=count}",
+      "vtd_iommu_translate: detected translation failure (dev={qemu_device=text}, iova={address})",
+      "vtd_iommu_translate: detected translation failure (dev={qemu_device=text}, pasid={...}, iova={address})",
+    ],
+    more: [
+      {
+        form:
+          "vtd_iommu_translate: detected translation failure (dev={qemu_device=text}, iova={address})",
+        add: (found, facts) =>
+          found.address === facts.address ? { ...facts, ...withQemuDevice(found) } : null,
+      },
+    ],
+    derive: (facts) => ({
+      ...withQemuDevice(facts),
+      access: facts.is_write === 1 ? "write" : facts.is_write === 0 ? "read" : null,
+    }),
+    reason: ({ held, is_write }) => {
+      if (typeof held !== "string") return "unknown";
+      if (BigInt(held) % 4n === 0n) return "not_present";
+      return is_write === 1 ? "not_writable" : "not_readable";
+    },
+    next: QEMU_NEXT,
+  },
   VIRTIO,
   {
     model: "apple_dart",
@@ -290,6 +340,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "xen_vtd",
+    next: XEN_NEXT,
     reason: () => "page_fault",
     forms: [
       "(XEN){...}DMAR:{~| }[DMA {access~Read|Write}] Request device [{device=xen_device}] fault addr {address}",
@@ -301,6 +352,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "xen_amd",
+    next: XEN_NEXT,
     reason: () => "page_fault",
     forms: [
       "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {device=pci_function}{...} addr {address}",
@@ -317,6 +369,16 @@ const FAULTS: readonly FaultRow[] = [
 /** The step for an interrupt that Xen refused. */
 const XEN_INTERRUPT_NEXT =
   "look at who set up the interrupt: Xen (`xl debug-keys i` lists the interrupts), the firmware, or a device that kept the message of an earlier system; `iommu=no-intremap` only as a diagnosis";
+
+/** QEMU's line for faults of a virtual VT-d that it does not record again. */
+const QEMU_COMPRESSED: MessageRow = {
+  kind: "suppressed",
+  forms: ["New fault is not recorded due to compression of faults"],
+  role: "consequence",
+  follows: ["other_iommu_fault"],
+  means:
+    "QEMU's virtual VT-d had a record of this device already: the guest does not see this fault a second time",
+};
 
 /** Xen's lines about interrupts that an IOMMU refused: no mapping is concerned. */
 const XEN_INTERRUPTS: readonly MessageRow[] = [
@@ -560,5 +622,5 @@ export const OTHER_IOMMUS: MessageArea = {
     "riscv,iommu",
     "fsl-pamu",
   ],
-  rows: [...XEN_INTERRUPTS, ...FAULTS.map(faultRow), ...ERRORS],
+  rows: [...XEN_INTERRUPTS, ...FAULTS.map(faultRow), QEMU_COMPRESSED, ...ERRORS],
 };

@@ -144,11 +144,35 @@ const V3: MessageRow[] = [
   },
   {
     kind: "iommu_setup",
+    forms: [`${SMMU3}unknown/unsupported TT endianness!`],
+    role: "report",
+    means:
+      "The SMMU says that it reads page tables in another byte order than this kernel writes them, or in one that the driver does not know: the SMMU is not used, and its devices are not translated",
+    next: [
+      "compare TTENDIAN in SMMU_IDR0 (bits 22:21) with the kernel: little-endian kernels need mixed (0) or little-endian (2). Of a model or an emulator, correct the value that it gives",
+    ],
+  },
+  {
+    kind: "iommu_setup",
+    forms: [`${SMMU3}failed to set DMA mask for table walker`],
+    condition: "At the probe, the SMMU's own mask of its output width was refused",
+    role: "report",
+    means: "Page tables of the SMMU may lie where its walker does not reach them",
+    next: [
+      "compare dma-ranges above the SMMU's node with where memory is; a later `Cannot accommodate DMA translation` says that a table did not fit",
+    ],
+  },
+  {
+    kind: "iommu_setup",
+    forms: [`${SMMU3}unknown output address size. Truncating to 48-bit`],
+    role: "report",
+    means: "The SMMU gives an output width that the driver does not know, and is used with 48 bits",
+    next: ["compare OAS in SMMU_IDR5 with the specification; memory above 48 bits is not mapped"],
+  },
+  {
+    kind: "iommu_setup",
     forms: [
       `${SMMU3}failed to {~enable event queue|reset impl}`,
-      `${SMMU3}failed to set DMA mask for table walker`,
-      `${SMMU3}unknown output address size. Truncating to 48-bit`,
-      `${SMMU3}unknown/unsupported TT endianness!`,
       "Failed to enable PASID",
       "SVA devices ignore permission overlays and GCS",
       "invalid #iommu-cells value ({count})",

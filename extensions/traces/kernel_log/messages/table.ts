@@ -217,6 +217,10 @@ function hasAll(text: string, pieces: readonly string[]): boolean {
   return true;
 }
 
+/** A line of a program that prints a message, as patches and mails quote it: no line of a log. */
+const OF_PROGRAM =
+  /\b(?:dev|pr|netdev|netif|pci|drm)_(?:emerg|alert|crit|err|warn|notice|info|dbg|debug)\w*\(|\bprintk\(|\\n"/;
+
 /** Finds the message of each line of a log. */
 export class MessageFinder {
   /**
@@ -228,7 +232,7 @@ export class MessageFinder {
 
   /** The message of a line: from the first row that matches it. */
   find(shown: string): FoundMessage | null {
-    if (!this.mayFind(shown)) return null;
+    if (!this.mayFind(shown) || OF_PROGRAM.test(shown)) return null;
     const line = messageText(shown);
     const lower = line.toLowerCase();
     for (const { absent, area, form, needles, row } of this.#candidatesOf(lower)) {
@@ -331,6 +335,7 @@ export interface UnreadArea {
 }
 
 export function areaOf(line: string): UnreadArea | null {
+  if (OF_PROGRAM.test(line)) return null;
   const file = CODE_WARNING.exec(line)?.[1];
   if (file !== undefined) {
     return {

@@ -449,6 +449,16 @@ const TABLES: MessageRow[] = [
   {
     kind: "state",
     forms: [
+      "BIOS has allocated no shadow GTT",
+      "{~Disabling|Skip} IOMMU for graphics on this chipset",
+    ],
+    role: "state",
+    means:
+      "The kernel gives the graphics device no translation on this machine: a fault of 00:02.0 after this line means that an IOMMU translates it all the same",
+  },
+  {
+    kind: "state",
+    forms: [
       "DMAR: Host address width {width}",
       "DMAR: {~DRHD|RMRR|ATSR|RHSA|SATC} {~base|flags}: {value}{...}",
       "DMAR: ANDD device: {value} name: {text}",

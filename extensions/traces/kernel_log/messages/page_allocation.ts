@@ -1,0 +1,134 @@
+/** Messages of the page allocator, with the DMA API's call in their stack. @see rules/traces.md T.75 */
+import {
+  bytesText,
+  type ContinuationRow,
+  inOrder,
+  type MessageRow,
+  numberOf,
+  STACK_LINES,
+} from "./message.ts";
+
+const PAGE_BYTES = 4096;
+
+/** Functions that allocate memory for DMA, in a stack or a register. */
+const DMA_FUNCTIONS = [
+  "dma_alloc_attrs",
+  "dma_alloc_coherent",
+  "dma_alloc_pages",
+  "dma_alloc_noncontiguous",
+  "dma_direct_alloc",
+  "dma_direct_alloc_pages",
+  "__dma_direct_alloc_pages",
+  "dma_generic_alloc_coherent",
+  "iommu_dma_alloc",
+  "iommu_dma_alloc_remap",
+  "intel_alloc_coherent",
+  "amd_iommu_alloc_coherent",
+  "gart_alloc_coherent",
+  "swiotlb_alloc_coherent",
+  "x86_swiotlb_alloc_coherent",
+  "xen_swiotlb_alloc_coherent",
+  "arm_dma_alloc",
+  "s390_dma_alloc",
+  "dmam_alloc_attrs",
+  "dma_pool_alloc",
+  "dma_pool_create",
+  "pci_alloc_consistent",
+  "arm_coherent_dma_alloc",
+  "__dma_alloc",
+  "dma_alloc_noncoherent",
+].join("|");
+
+const DMA_CALLER: readonly ContinuationRow[] = [{
+  form: `{dma_function=function~${DMA_FUNCTIONS}}{~.|+}`,
+  add: (found, facts) => facts.dma_function === undefined ? { ...facts, ...found } : facts,
+}];
+
+export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
+  {
+    kind: "page_allocation",
+    forms: ["page allocation failure: order:{order}, mode:{gfp}"],
+    more: DMA_CALLER,
+    reachLines: STACK_LINES,
+    derive: (facts) => ({
+      ...facts,
+      gfp: String(facts.gfp).replace(/,\s*nodemask=.*$/, ""),
+      wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
+    }),
+    condition:
+      "The page allocator gave up with these flags, and the caller asked for a warning (one line in 10 s for the whole machine)",
+    role: "report",
+    means: (facts) =>
+      `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
+        bytesText(numberOf(facts, "wanted_bytes"))
+      } with pages of 4 KiB) in the zones that the flags allow; the stack below names the caller`,
+    causes: inOrder([
+      {
+        id: "no_pages",
+        when: ({ dma_function }) => typeof dma_function === "string",
+        certainty: "likely",
+        finding: "contiguous_full",
+        text: ({ dma_function }) =>
+          `the caller is the DMA API: ${dma_function}() is in the stack. It may have got memory of another zone after this line; a driver's line about a failed allocation decides`,
+        next: [
+          "allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
+          "with GFP_DMA or GFP_DMA32 in the flags: a wider DMA mask lets the allocation use all memory",
+        ],
+      },
+      {
+        id: "dma_zone",
+        when: ({ gfp }) => /GFP_DMA/.test(String(gfp)),
+        certainty: "likely",
+        finding: "contiguous_full",
+        text:
+          "the flags ask for memory below 16 MiB or 4 GiB, which only devices with a narrow DMA mask need",
+        next: [
+          "look for the caller in the stack; a wider DMA mask lets an allocation for a device use all memory",
+        ],
+      },
+      {
+        id: "other_caller",
+        certainty: "unknown",
+        finding: null,
+        text:
+          "no function of the DMA API is in the stack, or the log has no stack: most such allocations are for other uses, such as network buffers",
+        next: [
+          "look for the caller in the whole stack of the log: this is an allocation for DMA only with a function such as dma_alloc_attrs in it",
+        ],
+      },
+    ]),
+  },
+  {
+    kind: "page_allocation",
+    forms: [
+      "WARNING: {...}mm/page_alloc.c:{count} {function~__alloc_pages_nodemask|__alloc_pages_noprof|__alloc_pages_slowpath|__alloc_pages|__alloc_frozen_pages_noprof|get_page_from_freelist}{~.|+}",
+      "WARNING: {...}mm/page_alloc.c:{count}",
+    ],
+    more: DMA_CALLER,
+    reachLines: STACK_LINES,
+    role: "report",
+    means:
+      "The kernel warned in its page allocator: most often of a request for more pages in a row than it ever gives. The stack below names the caller",
+    causes: inOrder([
+      {
+        id: "too_large",
+        when: ({ dma_function }) => typeof dma_function === "string",
+        certainty: "likely",
+        finding: "contiguous_full",
+        text: ({ dma_function }) =>
+          `the caller is the DMA API: ${dma_function}() asked for more contiguous memory than the page allocator gives (order 10 is the largest of most machines: 4 MiB with pages of 4 KiB), and no contiguous area (CMA) gave it`,
+        next: [
+          "allocate less at once, or let a contiguous area serve it: cma=SIZE with CONFIG_DMA_CMA, or a reserved-memory node of the device; behind an IOMMU no pages in a row are needed",
+        ],
+      },
+      {
+        id: "other_caller",
+        certainty: "unknown",
+        text: "no function of the DMA API is in the stack, or the log has no stack",
+        next: [
+          "look for the caller in the whole stack of the log: this is an allocation for DMA only with a function such as dma_alloc_attrs in it",
+        ],
+      },
+    ]),
+  },
+];
