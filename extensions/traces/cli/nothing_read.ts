@@ -3,6 +3,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { shownText } from "../kernel_log/unread_messages.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { KERNEL_LOG, kindOf } from "./foreign_trace.ts";
+import { TraceLine } from "../line/trace_line.ts";
 import type { LineSource } from "./read_lines.ts";
 
 /** Number of event names to list, with their counts. */
@@ -14,8 +15,30 @@ const NAMED_EVENTS = 3;
  */
 const LEAST_SHARE = 0.1;
 
+const NEXT = "Next: give the whole log of the boot (`journalctl -k -b`, as root)";
 const SOUGHT =
-  "no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, P2PDMA, VFIO, PCI Express errors or NVMe timeouts. Next: give the whole log of the boot (`journalctl -k -b`, as root)";
+  `no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, P2PDMA, VFIO, PCI Express errors or NVMe timeouts. ${NEXT}`;
+/** Words of lines about DMA; not the transfer mode of a disk, and not the command line. */
+const MENTION =
+  /\b(?:R?DMA|[a-z]*dma(?:buf|engine)?\d*|\w*_dma_\w+|\w+_DMA|\w+_dma|dma_\w+|iommu\w*|IOMMU|smmu|SMMU|vfio\w*|VFIO|swiotlb\w*)\b/;
+const NO_MENTION = /ommand line:|BOOT_IMAGE=|Modules linked in|configured for UDMA/;
+
+/** The lines of a text that have a word about DMA; null if it has none. */
+async function mentionsIn(source: LineSource) {
+  const line = new TraceLine();
+  let first: { readonly line: number; readonly text: string } | null = null;
+  let count = 0;
+  let number = 0;
+  for await (const batch of source.batches()) {
+    batch.each(line, () => {
+      number++;
+      if (line.kind === "event" || !MENTION.test(line.text) || NO_MENTION.test(line.text)) return;
+      count++;
+      first ??= { line: number, text: line.text };
+    });
+  }
+  return first === null ? null : { ...(first as { line: number; text: string }), count };
+}
 
 export async function whyNothingRead(check: TraceCheck, source: LineSource): Promise<string> {
   const shown = `"${source.name}"`;
@@ -42,6 +65,15 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
     const forms = others.length === 0 ? "" : `, and ${formatCount(others.length, "more form")}`;
     return `nothing of ${shown} was read: ${unread.area}, line ${unread.line}: ` +
       `${shownText(unread.text)}${forms}. No row of docs/kernel-messages.md has this message`;
+  }
+  const mentions = await mentionsIn(source);
+  if (mentions !== null) {
+    const { count, line, text } = mentions;
+    return `nothing of ${shown} was read: ${
+      formatCount(count, "line")
+    } about DMA, and no row of docs/kernel-messages.md has ${
+      count === 1 ? "it" : "one of them"
+    }: line ${line}: ${shownText(text)}. ${NEXT}`;
   }
   const kind = await kindOf(source, LEAST_SHARE);
   if (kind?.what === KERNEL_LOG) {

@@ -25,7 +25,7 @@ import { areaOf, MessageFinder, type UnreadArea } from "./messages/table.ts";
  * The prefix of Xen's lines. Xen prints faults in other forms than the kernel, so lines with this
  * prefix are not read.
  */
-const XEN = "(XEN)";
+const XEN = /\(XEN\)|\[VT-D\]/;
 /** A record may continue for this many lines after its first line. */
 const REACH_LINES = 8;
 /**
@@ -102,7 +102,7 @@ export class KernelLogReader {
     if (this.#warning !== null && place - this.#warning.message.place > WARNING_LINES) {
       this.#endWarning();
     }
-    const isFaults = !shown.includes(XEN) && this.#faults.push(shown, place);
+    const isFaults = !XEN.test(shown) && this.#faults.push(shown, place);
     const open = this.#open;
     if (open !== null) {
       if (this.#isPast(place)) this.#close();

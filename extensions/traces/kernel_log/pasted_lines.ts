@@ -41,13 +41,15 @@ const STAMP =
   /^(?:<\d+>|[a-z]+\d? *:[a-z]+ *: )?(?:\[ *[+-]?\d+\.\d+[^\]]*\]|\[[A-Z][a-z]{2} [^\]]{5,24}\]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,]\d{3,6} |\d\d-\d\d \d\d:\d\d:\d\d\.\d+ |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{9,11}\.\d+ |\[<? *\d+\.\d+>?\]|\S+ kernel: |<\d+>\S|\d+,\d+,\d+,[-c+])/;
 /** A time stamp of the kernel in the middle of a line: another message begins there. */
 const NEXT_STAMP = /(?<=\S) *(?=(?:<\d>)?\[ *\d{1,7}\.\d{6}\](?:\[ *[TC]\d+\])? )/g;
+/** The end of a time stamp whose beginning is cut. */
+const CUT_CLOCK = /^[\d.]+\] \S/;
 const CLOCK = /^(?:<\d>)?\[ *\d{1,7}\.\d{6}\]/;
 /** A log daemon's prefix before the kernel's time stamp; it is not a message. */
 const DAEMON = /(?:^|\s)(?:kernel|user|daemon)(?:\[\d+\])?: *$|^\S* *$/;
 const QUOTES = /^(?:[ \t]{0,3}(?:>|\||»)[ \t]?)+/;
 /** Lines of structured records: JSON, a journal's export, fields of kmsg, separators. */
 const OF_RECORD =
-  /^\s*(?:[{}]|"[@\w]+" ?:|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# )/;
+  /^\s*(?:[{}]|"[@\w]+" ?:|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# |[\w.-]+@[\w.-]+:\S*[#$] )/;
 /**
  * A line of an IOMMU record that has several lines. The line is a message only together with the
  * other lines.
@@ -394,7 +396,9 @@ function splitAtStamps(text: string): string[] {
   let from = 0;
   for (const { index, 0: blanks } of text.matchAll(NEXT_STAMP)) {
     const before = text.slice(from, index).replace(QUOTES, "");
-    if (!CLOCK.test(before.trimStart()) && !STAMP.test(before) || DAEMON.test(before)) continue;
+    const isStamped = CLOCK.test(before.trimStart()) || STAMP.test(before) ||
+      CUT_CLOCK.test(before);
+    if (!isStamped || DAEMON.test(before)) continue;
     // The line is not split if nothing but a time stamp is before this time stamp: `[ 1.000000] [
     // 1.000000] text`.
     if (before.replace(CLOCK, "").trim() === "") continue;

@@ -453,6 +453,37 @@ export const CHECKER: MessageArea = {
       ]),
     },
     {
+      kind: "mapping_warning",
+      forms: [
+        "BUG: KASAN: {problem=text} in {function~swiotlb_bounce|swiotlb_tbl_map_single|swiotlb_tbl_unmap_single|swiotlb_sync_single|dma_direct_map_page|dma_direct_map_sg|dma_direct_sync_single|iommu_dma_map_page|iommu_dma_map_sg}",
+      ],
+      condition: "KASAN is on, and a function of the DMA API touched memory that it may not",
+      role: "report",
+      finding: "mapping_warning",
+      means: ({ function: name, problem }) =>
+        `KASAN caught a wrong access (${problem}) in ${name}(). The stack below names the caller`,
+      causes: inOrder([
+        {
+          id: "copy",
+          when: ({ function: name }) => /bounce|sync/.test(String(name)),
+          certainty: "possible",
+          text:
+            "a copy between the bounce buffer and the driver's buffer used memory that is none: a sync or an unmap after the buffer was freed, or of more bytes than it has; in a confidential guest also an address or a size that the host has changed",
+          next: [
+            "look at the address and the size of the access in the line below, and compare them with the map of the caller in the stack: `dmalab trace check` with the dma and swiotlb events",
+          ],
+        },
+        {
+          id: "other",
+          certainty: "unknown",
+          text: "the address of the access and the stack say which argument of the call was wrong",
+          next: [
+            "look at the caller in the stack: the buffer, the list or the device that it gave",
+          ],
+        },
+      ]),
+    },
+    {
       kind: "iommu_page_leak",
       forms: ["iommu: Detected page leak!"],
       role: "report",

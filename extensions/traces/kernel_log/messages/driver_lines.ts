@@ -5,15 +5,18 @@
  * @see rules/traces.md T.59
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { type MessageRow, named } from "./message.ts";
+import { inOrder, type MessageRow, named } from "./message.ts";
 
 /** Text of a program's source, of a patch or of a stack: it is no line of a log. */
-const OF_SOURCE = /["%;{]|\+0x[0-9a-f]|^[+-]/;
+const OF_SOURCE = /["%;{]|\+0x[0-9a-f]|^[+-](?! )/;
 const REFUSED =
   /\b(?:fail(?:s|ed|ing|ure)?|errors?|unable|can(?:not| not|'t)|could(?: not|n't)|no memory|not enough|out of memory|-?ENOMEM|exhausted)\b/i;
 const SIZE = /(?:size|of|for|failed:?)[ =:(]*(\d+)(?: ?bytes)?\b(?!\s*(?:rx|tx|desc|buff))/i;
 /** `driver device: text`, `driver: text`: the names in front of a driver's line. */
-const NAMES = /^(?:([\w.-]+) )?([\w.:@-]*\w)(?: [\w.-]+)?: /;
+const NAMES =
+  /^(?:[-*] )?(?:(?:ERROR|WARNING|NOTICE|INFO): )?(?:([\w.-]+) )?([\w.:@-]*\w)(?: [\w.-]+)?: /;
+/** Programs, whose lines are no lines of the kernel. */
+const PROGRAM = /^(?:qemu-|EAL\b|[\w./-]+\.(?:c|cc|cpp|rs|go)\b)/;
 
 /** Parts of the kernel whose lines have rows of their own. */
 const OF_KERNEL =
@@ -22,7 +25,9 @@ const OF_KERNEL =
 /** Adds the driver and the device; null for text that is no line of a driver about a failure. */
 const ofDriver = (words: RegExp) => (facts: LogEntryFacts, line: string): LogEntryFacts | null => {
   const names = NAMES.exec(line);
-  if (names === null || OF_KERNEL.test(line) || OF_SOURCE.test(line)) return null;
+  if (names === null || PROGRAM.test(line) || OF_KERNEL.test(line) || OF_SOURCE.test(line)) {
+    return null;
+  }
   if (!words.test(line)) return null;
   const [, driver, name] = names;
   const isDevice = driver !== undefined || /\d/.test(name!);
@@ -161,16 +166,143 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     means: (facts) =>
       `The driver of ${
         named(facts, "device")
-      } reports an error of DMA of its device. It is no message of the DMA API or of an IOMMU. ${OWN_WORDS}`,
+      } has a line about DMA of its device that did not succeed. It is no message of the DMA API or of an IOMMU. ${OWN_WORDS}`,
+    next: [
+      "look at the line in the driver's source, and for a fault of an IOMMU in the same seconds: without one, no mapping is known to be wrong",
+      "if the device did not do its access: look at its clocks, interrupt and power state, and record the mappings (examples/traces/data/collect-trace.sh): `dmalab trace check` says whether the buffer was mapped, and long enough",
+    ],
+  },
+];
+
+const STATUS_BITS: readonly (readonly [number, string])[] = [
+  [4, "DMAIntErr"],
+  [5, "DMASlvErr"],
+  [6, "DMADecErr"],
+  [8, "SGIntErr"],
+  [9, "SGSlvErr"],
+  [10, "SGDecErr"],
+];
+const hasBit = (facts: LogEntryFacts, ...bits: readonly number[]) =>
+  bits.some((bit) => (Number(facts.status) >> bit) % 2 === 1);
+
+/** Lines of DMA engines. */
+export const ENGINE_LINES: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: Channel {at} has errors {status}{~,|} cdr {...} tdr {...}",
+    ],
+    derive: (facts) => {
+      const status = Number(facts.status);
+      return {
+        ...facts,
+        errors: STATUS_BITS.filter(([bit]) => (status >> bit) % 2 === 1).map(([, name]) => name),
+      };
+    },
+    condition:
+      "The status register of the channel has error bits (Xilinx PG021, DMASR): it has stopped",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device, errors }) =>
+      `A channel of the DMA engine ${device ?? ""} has stopped with an error: ${
+        Array.isArray(errors) && errors.length > 0 ? errors.join(", ") : "a bit without a name here"
+      }`,
+    causes: inOrder([
+      {
+        id: "decode",
+        when: (facts) => hasBit(facts, 6, 10),
+        certainty: "likely",
+        isOne: true,
+        text: "decode error: nothing on the bus has the address of the data or of the descriptor",
+        next: [
+          "compare the addresses that the driver gave to the engine with the DMA addresses of the maps and with what the bus of the engine reaches: an address of another view (a virtual one, one cut to 32 bits), memory above the width of the engine, a reserved region that is not behind its port",
+        ],
+      },
+      {
+        id: "slave",
+        when: (facts) => hasBit(facts, 5, 9),
+        certainty: "likely",
+        isOne: true,
+        text: "slave error: the memory or the device at the address refused the access",
+        next: [
+          "look what is at the address: a region that is protected, or a block without a clock",
+        ],
+      },
+      {
+        id: "internal",
+        when: (facts) => hasBit(facts, 4, 8),
+        certainty: "likely",
+        isOne: true,
+        text:
+          "internal error: a length of 0, or packets of the stream that are longer than the buffer",
+        next: ["compare the lengths of the descriptors with the packets of the stream"],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the bits are not those of the AXI DMA: a VDMA has others for its frames",
+        next: ["look up the status register in the manual of the core (PG020, PG021)"],
+      },
+    ]),
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver} {device}: {~not enough|No free|no free} {~descriptors|descriptor} {~available|left|}",
+    ],
+    role: "report",
+    means: ({ device }) =>
+      `The DMA engine ${
+        device ?? ""
+      } had no descriptor free for a new transfer: its client starts no transfer and has to try again or fails. No mapping is concerned`,
+    next: [
+      "look at the client of the channel (the error after this line): how many transfers it has prepared and not yet completed, and how many pieces one has",
+    ],
+  },
+];
+
+/** Lines of the xHCI driver with the word DMA, or about its accesses to memory. */
+export const XHCI_LINES: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver} {device}: WARNING: Host System Error",
+      "{driver} {device}: USBSTS: {...}HSE",
+    ],
+    condition:
+      "The bit HSE of the controller's status: an access of the controller to the host ended with an error (xHCI 5.4.2)",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device }) =>
+      `An access of the USB host controller ${
+        device ?? ""
+      } to memory, or to its bus, ended with an error: the controller stops`,
     causes: [{
-      id: "own_words",
+      id: "access_refused",
       certainty: "possible",
-      finding: "hardware_error",
       text:
-        "the device did not do its access: a clock, reset or power domain that is off, an interrupt that was lost, a descriptor that is wrong, or an access that was refused (then an IOMMU or the bus has a line of its own)",
+        "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
       next: [
-        "look for a fault of an IOMMU and for lines of the bus in the same seconds; without one look at the clocks, the interrupt and the power state of the device",
-        "record the mappings while it happens (examples/traces/data/collect-trace.sh): `dmalab trace check` says whether the buffer was mapped, and long enough",
+        "look for a fault of an IOMMU and for PCI Express errors in the same second; without one compare the DMA mask of the controller with where its buffers lie, and switch its runtime power saving off as a trial (power/control)",
+      ],
+    }],
+  },
+  {
+    kind: "driver_dma_error",
+    forms: ["{driver} {device}: ERROR Transfer event TRB DMA ptr not part of current TD{...}"],
+    more: [{ form: "Looking for event-dma {address} trb-start {...}", add: (_, facts) => facts }],
+    role: "report",
+    means: ({ device }) =>
+      `The USB host controller ${
+        device ?? ""
+      } reported the end of a transfer that its driver does not wait for. "DMA ptr" is the place of the entry in the ring: no mapping is concerned`,
+    causes: [{
+      id: "out_of_step",
+      certainty: "possible",
+      text:
+        "controller and driver are out of step: a transfer that was given up completes later, a quirk of the controller, or of its emulation in a guest",
+      next: [
+        "try a newer kernel, and note the controller (`lspci -nn`) and the USB device of the lines before it: isochronous transfers of sound and video are the usual ones",
       ],
     }],
   },

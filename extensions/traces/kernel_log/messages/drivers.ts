@@ -3,7 +3,7 @@
  * the DMA API or of an IOMMU, and say nothing about a mapping.
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { DRIVER_LINES, XHCI_BOUNCE } from "./driver_lines.ts";
+import { DRIVER_LINES, ENGINE_LINES, XHCI_BOUNCE, XHCI_LINES } from "./driver_lines.ts";
 import { type MessageArea, named } from "./message.ts";
 
 const OWN_MMU_NEXT = [
@@ -88,6 +88,8 @@ export const DRIVERS: MessageArea = {
       next: OWN_MMU_NEXT,
     },
     XHCI_BOUNCE,
+    ...XHCI_LINES,
+    ...ENGINE_LINES,
     ...DRIVER_LINES,
   ],
 };

@@ -443,6 +443,17 @@ const CONTROLLER: MessageRow[] = [
   {
     kind: "nvme_state",
     forms: [
+      "nvme {controller}: failed nvme_keep_alive_end_io error={error_number=count}",
+      "failed nvme_keep_alive_end_io error={error_number=count}",
+    ],
+    role: "report",
+    means: ({ error_number }) =>
+      `A keep-alive of a controller over a network failed (status ${error_number} of the block layer): the connection broke, or the controller did not answer. No mapping is concerned`,
+    next: ["look at the network and at the target in the same seconds"],
+  },
+  {
+    kind: "nvme_state",
+    forms: [
       "nvme {controller}: missing or invalid SUBNQN field",
       "nvme {controller}: reading non-mdts-limits failed: {errno}",
       "nvme {controller}: Get FW SLOT INFO log error",

@@ -344,6 +344,7 @@ const FAULTS: readonly FaultRow[] = [
     reason: () => "page_fault",
     forms: [
       "(XEN){...}DMAR:{~| }[DMA {access~Read|Write}] Request device [{device=xen_device}] fault addr {address}",
+      "[VT-D]DMAR:{~| }[DMA {access~Read|Write}] Request device [{device=xen_device}] fault addr {address}",
     ],
     more: [{
       form: "[VT-D]DMAR:{~| }reason {code} - {fault_text=rest}",

@@ -64,6 +64,16 @@ export const POWER: MessageArea = {
       means: "A device uses a direct window up to this address, and a mapped one above it",
     },
     {
+      kind: "state",
+      forms: [
+        "{driver} {device}: Using {bits=width}-bit direct DMA at offset {address}",
+        "ibm,{~query|create}-pe-dma-window{...} returned {count}",
+      ],
+      role: "state",
+      means:
+        "A device got a direct window: its DMA addresses are memory addresses plus this offset",
+    },
+    {
       kind: "bridge_error",
       forms: [
         "EEH: Frozen {pe} detected",

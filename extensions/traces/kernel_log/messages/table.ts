@@ -221,6 +221,9 @@ function hasAll(text: string, pieces: readonly string[]): boolean {
 const OF_PROGRAM =
   /\b(?:dev|pr|netdev|netif|pci|drm)_(?:emerg|alert|crit|err|warn|notice|info|dbg|debug)\w*\(|\bprintk\(|\\n"/;
 
+/** A word of severity is no driver: the line is of a firmware or of a program. */
+const LEVEL = /^(?:ERROR|WARN|WARNING|NOTICE|INFO|DEBUG|FATAL|ERR)$/i;
+
 /** Finds the message of each line of a log. */
 export class MessageFinder {
   /**
@@ -238,7 +241,7 @@ export class MessageFinder {
     for (const { absent, area, form, needles, row } of this.#candidatesOf(lower)) {
       if (!hasAll(lower, needles)) continue;
       const found = readForm(form, line);
-      if (found === null) continue;
+      if (found === null || LEVEL.test(String(found.driver))) continue;
       const facts = { ...absent, ...row.always, ...found };
       const derived = row.derive === undefined ? facts : row.derive(facts, line);
       if (derived !== null) return { row, area, facts: withCause(row, derived) };

@@ -6,7 +6,19 @@ const MEMLOCK = [
   "raise the limit for the process that maps: `ulimit -l` in its shell, LimitMEMLOCK= in its unit, memtune hard_limit in libvirt; it needs the guest's whole memory and some more for each device",
   "huge pages for the guest's memory, where the program counts them once; or an IOMMU interface that counts per user (iommufd)",
 ];
-const ERRNOS = { ENOMEM: -12, EFAULT: -14, EBUSY: -16, EEXIST: -17, EINVAL: -22, ENOSPC: -28 };
+const ERRNOS = {
+  EPERM: -1,
+  ENOENT: -2,
+  EIO: -5,
+  ENOMEM: -12,
+  EACCES: -13,
+  EFAULT: -14,
+  EBUSY: -16,
+  EEXIST: -17,
+  ENODEV: -19,
+  EINVAL: -22,
+  ENOSPC: -28,
+};
 const isErrno = (name: keyof typeof ERRNOS, words: RegExp) => (facts: LogEntryFacts) =>
   numberOf(facts, "errno") === ERRNOS[name] || words.test(String(facts.errno_text));
 
@@ -89,6 +101,7 @@ export const VFIO: MessageArea = {
       forms: [
         "IommuDmaMap(Error({error_number=count}))",
         "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count} ({errno_text=paren_text})",
+        "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count}{?, {outcome~ignored}?}",
         "{~Failed|failed|FAILED} to {~MAP DMA memory|map DMA memory|map DMA|DMA map}: {errno_text=rest}",
         "{~VFIO|vfio}{...}{~dma map|DMA map|map dma} failed: {errno_text=rest}",
         "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
@@ -105,6 +118,17 @@ export const VFIO: MessageArea = {
       finding: "map_failed",
       means: "A program's map for a device failed",
       causes: inOrder([
+        {
+          id: "mapped_already",
+          when: (facts) => facts.outcome === "ignored" && isErrno("EEXIST", /File exists/)(facts),
+          certainty: "likely",
+          finding: null,
+          text:
+            "EEXIST, which the program ignores: it maps a range that is mapped already, most often the same memory for a second device",
+          next: [
+            "nothing to do while the program works; if a device's data are wrong, the old mapping is of other memory: unmap it with exactly its address and size before the new map",
+          ],
+        },
         {
           id: "memlock",
           when: isErrno("ENOMEM", /Cannot allocate memory/),
@@ -210,6 +234,101 @@ export const VFIO: MessageArea = {
       next: [
         "switch interrupt remapping on: in the firmware's setup, and intremap=on; `dmesg | grep -e DMAR-IR -e AMD-Vi` says whether it is",
         "only where every guest is trusted: vfio_iommu_type1.allow_unsafe_interrupts=1",
+      ],
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "{~Cannot|cannot} open VFIO container, error {error_number=count} ({errno_text=paren_text})",
+        "{~Cannot|cannot} open VFIO container: {errno_text=rest}",
+        "{~Cannot open|cannot open|Failed to open|failed to open|error opening} /dev/vfio/{group}: {errno_text=rest}",
+        "failed to open /dev/vfio/vfio: {errno_text=rest}",
+        "{~Failed|failed} to open VFIO group {group}",
+        "failed to setup container for group {group}: {?{step=text}: ?}{errno_text=rest}",
+        "{~VFIO_GROUP_SET_CONTAINER|VFIO_SET_IOMMU}{~ failed|}: {errno_text=rest}",
+        "VFIO support could not be initialized",
+      ],
+      derive: ({ error_number, ...facts }) =>
+        typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
+      condition: "A program could not open a group or a container of VFIO, or join the two",
+      role: "report",
+      means: "A program could not set up VFIO for a device: nothing was mapped",
+      causes: inOrder([
+        {
+          id: "in_use",
+          when: isErrno("EBUSY", /resource busy/),
+          certainty: "likely",
+          text: "EBUSY: another process, or another part of this one, has the group open",
+          next: [
+            "look who has it: `fuser -v /dev/vfio/*`; all devices of one group go to one process, which opens the group once",
+          ],
+        },
+        {
+          id: "no_file",
+          when: (facts) =>
+            isErrno("ENOENT", /No such file/)(facts) || isErrno("ENODEV", /No such device/)(facts),
+          certainty: "likely",
+          text:
+            "ENOENT or ENODEV: the module of VFIO is not loaded, no device of the group is bound to it, or no IOMMU translates for the device",
+          next: [
+            "`modprobe vfio-pci`, bind the device to it, and look whether the IOMMU is on: ls /sys/kernel/iommu_groups. A program that works without VFIO goes on",
+          ],
+        },
+        {
+          id: "not_allowed",
+          when: (facts) =>
+            isErrno("EPERM", /not permitted/)(facts) ||
+            isErrno("EACCES", /Permission denied/)(facts),
+          certainty: "possible",
+          text:
+            "EPERM or EACCES: the process has no right to the file (its owner, or the device rules of its container), or the interrupts of the group are not isolated, for which the kernel has a line",
+          next: [
+            "look at ls -l /dev/vfio and at the device rules of the container; then in the kernel's log of the same second for `No interrupt remapping`",
+          ],
+        },
+        {
+          id: "refused",
+          when: (facts) =>
+            isErrno("EINVAL", /Invalid argument/i)(facts) || isErrno("EIO", /Input\/output/)(facts),
+          certainty: "possible",
+          text:
+            "EINVAL or EIO: the kernel refused to join group and container: a device of the group is bound to another driver, the group is in a container already, no type of IOMMU fits, or the IOMMU's driver could not attach the device",
+          next: [
+            "bind every device of the group to vfio-pci or to no driver (ls /sys/kernel/iommu_groups/N/devices), and read the kernel's log of the same second",
+          ],
+        },
+        {
+          id: "other",
+          certainty: "unknown",
+          text: "the lines of the program before it, or the errno, say why",
+          next: ["read the lines before it, and the kernel's log of the same second"],
+        },
+      ]),
+    },
+    {
+      kind: "vfio_error",
+      forms: ["Couldn't map new region for DMA", "VFIO support not initialized"],
+      role: "report",
+      means:
+        "A program that uses DPDK mapped a region for devices, and DPDK could not pass it on to VFIO",
+      causes: [{
+        id: "no_device",
+        certainty: "possible",
+        text:
+          "no device of the program uses VFIO, so that its container has no type: then nothing has to be mapped, and the line does no harm",
+        next: [
+          "look for the line `Using IOMMU type`: without it no device of this program uses VFIO; bind one to vfio-pci if it should",
+        ],
+      }],
+    },
+    {
+      kind: "vfio_error",
+      forms: ["Failed to get DMA logging report, iova: {address}{...}"],
+      role: "report",
+      means:
+        "The list of pages that a device has written could not be read: a live migration fails. No mapping is wrong",
+      next: [
+        "look at the error of the migration, and whether the device's driver can log its writes (VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT)",
       ],
     },
     {
