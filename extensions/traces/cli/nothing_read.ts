@@ -20,7 +20,7 @@ const SOUGHT =
   `no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, P2PDMA, VFIO, PCI Express errors or NVMe timeouts. ${NEXT}`;
 /** Words of lines about DMA; not the transfer mode of a disk, and not the command line. */
 const MENTION =
-  /\b(?:R?DMA|[a-z]*dma(?:buf|engine)?\d*|\w*_dma_\w+|\w+_DMA|\w+_dma|dma_\w+|iommu\w*|IOMMU|smmu|SMMU|vfio\w*|VFIO|swiotlb\w*)\b/;
+  /\b(?:R?DMA|[a-z]*dma(?:buf|engine)?\d*|\w*_dma_\w+|\w+_DMA|\w+_dma|dma_\w+|iommu\w*|IOMMU|smmu|SMMU|vfio\w*|VFIO|swiotlb\w*|aer_event|NVMe|nvme\d*)\b/;
 const NO_MENTION = /ommand line:|BOOT_IMAGE=|Modules linked in|configured for UDMA/;
 
 /** The lines of a text that have a word about DMA; null if it has none. */

@@ -122,6 +122,7 @@ export const AMD: MessageArea = {
         "AMD-Vi: Applying erratum: Increase Event log size to {value}",
         "AMD-Vi: amd_iommu=fullflush deprecated; use {rest}",
         "AMD-Vi: Using strict mode due to virtualization",
+        "perf/amd_iommu: Detected AMD IOMMU",
         "AMD-Vi: Translation was enabled for IOMMU:{count} but we are not in kdump mode",
         "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Disabling interrupt remapping|AMD IOMMUv2|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
       ],

@@ -150,7 +150,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     isGeneral: true,
     kind: "driver_dma_error",
     forms: [
-      "{device}: {...}{~DMA|dma_}{...}{~timeout|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow}",
+      "{device}: {...}{~DMA|dma_}{...}{~timeout|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|unable}",
       "{device}: {...}{~timeout|timed out|error|fail|abort|stall|unable|cannot|could not|overrun|underrun}{...}{~DMA|dma_}",
     ],
     derive: (facts, line) => {
@@ -184,6 +184,32 @@ const STATUS_BITS: readonly (readonly [number, string])[] = [
 ];
 const hasBit = (facts: LogEntryFacts, ...bits: readonly number[]) =>
   bits.some((bit) => (Number(facts.status) >> bit) % 2 === 1);
+
+/** States of ADMA in the error register. SD Host Controller specification, 2.2.26 */
+const ADMA_STATES = [
+  "stopped",
+  "fetches a descriptor",
+  "no state of the specification",
+  "transfers data",
+];
+
+/** Lines of the register dump of SDHCI, below its error. */
+export const SDHCI_DUMP: MessageRow = {
+  kind: "state",
+  forms: [
+    "{device}: {?sdhci: ?}ADMA {~Err|err}: {status} | ADMA {~Ptr|ptr}: {address}",
+    "{device}: {?sdhci: ?}{at}: DMA {address}, LEN {value}, Attr={value2=value}",
+  ],
+  role: "state",
+  means: ({ status }) =>
+    typeof status === "number" && status !== 0
+      ? `A line of the register dump: state of ADMA: ${ADMA_STATES[status & 3]}${
+        (status & 4) !== 0
+          ? "; the lengths of the descriptors are not that of the command (length mismatch)"
+          : ""
+      }`
+      : "A line of the register dump: the registers of ADMA without an error, or a descriptor of its table",
+};
 
 /** Lines of DMA engines. */
 export const ENGINE_LINES: readonly MessageRow[] = [

@@ -3,7 +3,7 @@
  * the DMA API or of an IOMMU, and say nothing about a mapping.
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { DRIVER_LINES, ENGINE_LINES, XHCI_BOUNCE, XHCI_LINES } from "./driver_lines.ts";
+import { DRIVER_LINES, ENGINE_LINES, SDHCI_DUMP, XHCI_BOUNCE, XHCI_LINES } from "./driver_lines.ts";
 import { type MessageArea, named } from "./message.ts";
 
 const OWN_MMU_NEXT = [
@@ -26,6 +26,7 @@ export const DRIVERS: MessageArea = {
   page: "rules/traces.md T.59",
   words: ["ADMA", "DMA engine", "dmaengine"],
   rows: [
+    SDHCI_DUMP,
     {
       kind: "driver_dma_error",
       forms: [

@@ -33,6 +33,9 @@ const PATH_STATUS = 3;
 const HOST_PATH_ERROR = 0x70;
 const HOST_ABORTED = 0x71;
 const DATA_TRANSFER_ERROR = 4;
+/** Status code type of media and data integrity errors, and one of its codes. */
+const MEDIA_ERROR = 2;
+const ACCESS_DENIED = 0x86;
 
 const codeOf = (facts: LogEntryFacts) => {
   const status = numberOf(facts, "status");
@@ -45,6 +48,16 @@ const isHostStatus = ({ sc, sct }: { readonly sc: number; readonly sct: number }
 const INVALID_FIELD = 2;
 const ABORT_REQUESTED = 7;
 const ABORT_LIMIT = 0x103;
+
+/** A shutdown that did not end in time: no data moves, so no mapping is concerned. */
+const SLOW_SHUTDOWN: Pick<Cause, "certainty" | "text" | "next"> = {
+  certainty: "possible",
+  text:
+    "the controller saves more than it has time for, or hangs: before a suspend or a power-off its drive counts an unsafe shutdown. No command with data is in flight",
+  next: [
+    "look at `nvme smart-log` (unsafe_shutdowns) and for a newer firmware; nvme_core.shutdown_timeout= gives more time",
+  ],
+};
 
 /**
  * Causes of a CSTS that reads as all ones. The same line has PCI_STATUS, read from configuration
@@ -273,7 +286,10 @@ const CONTROLLER: MessageRow[] = [
       "The driver changed CC and waited for CSTS to its limit (CAP.TO, or the time of a shutdown)",
     role: "consequence",
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
-    means: "The controller did not come up in the time that it asks for (CAP.TO)",
+    means: ({ step }) =>
+      step === "shutdown"
+        ? "The controller did not end its shutdown in the time that the driver waits"
+        : "The controller did not come up in the time that it asks for (CAP.TO)",
     causes: [
       ...SILENT_REGISTERS,
       {
@@ -286,10 +302,15 @@ const CONTROLLER: MessageRow[] = [
       },
       {
         id: "silent",
-        when: (facts) => !isSilent(facts) && !hasBit(FATAL)(facts),
+        when: (facts) => !isSilent(facts) && !hasBit(FATAL)(facts) && facts.step !== "shutdown",
         certainty: "unknown",
         text: "the controller's firmware hangs, or it cannot read its queues in memory",
         next: [FAULT_NEXT, GONE_NEXT],
+      },
+      {
+        id: "shutdown",
+        when: (facts) => !isSilent(facts) && !hasBit(FATAL)(facts) && facts.step === "shutdown",
+        ...SLOW_SHUTDOWN,
       },
     ],
   },
@@ -315,7 +336,10 @@ const CONTROLLER: MessageRow[] = [
       "A reset of the controller failed at one of its steps, or error recovery of PCI or the controller itself asked for one",
     role: "consequence",
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
-    means: "The controller was given up or is reset: requests in flight are cancelled and unmapped",
+    means: ({ step }) =>
+      step === "shutdown"
+        ? "The controller did not end its shutdown in the time that the driver waits"
+        : "The controller was given up or is reset: requests in flight are cancelled and unmapped",
     causes: [
       ...SILENT_REGISTERS,
       {
@@ -327,10 +351,15 @@ const CONTROLLER: MessageRow[] = [
       },
       {
         id: "earlier",
-        when: ({ csts, errno }) => errno !== -19 && csts !== ALL_ONES,
+        when: ({ csts, errno, step }) => errno !== -19 && csts !== ALL_ONES && step !== "shutdown",
         certainty: "unknown",
         text: "the lines before it have the cause",
         next: [FAULT_NEXT, GONE_NEXT],
+      },
+      {
+        id: "shutdown",
+        when: ({ csts, errno, step }) => errno !== -19 && csts !== ALL_ONES && step === "shutdown",
+        ...SLOW_SHUTDOWN,
       },
     ],
   },
@@ -339,6 +368,7 @@ const CONTROLLER: MessageRow[] = [
     forms: [
       "{disk=nvme_disk}: {opcode_text=text} ({opcode}) @ LBA {lba}, {blocks} blocks, {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
       "{disk=nvme_disk}: {opcode_text=text}({opcode}) @ LBA {lba}, {blocks} blocks, {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
+      "{...}(sct {sct} / sc {sc})",
     ],
     derive: ({ disk, opcode, lba, blocks, sct, sc }, line) => {
       const flags = line.slice(line.lastIndexOf("/ sc"));
@@ -378,8 +408,19 @@ const CONTROLLER: MessageRow[] = [
         next: [FAULT_NEXT],
       },
       {
+        id: "denied",
+        when: ({ sc, sct }) => sct === MEDIA_ERROR && sc === ACCESS_DENIED,
+        certainty: "likely",
+        isOne: true,
+        text:
+          "Access Denied: the host has no right to these blocks, as of a self-encrypting drive that is locked, such as after a suspend that took its power",
+        next: [
+          "look at the lock of the drive (`sedutil-cli --query`, the firmware's disk password), and what unlocks it after a resume; no mapping is concerned",
+        ],
+      },
+      {
         id: "media",
-        when: ({ sct }) => sct === 2,
+        when: ({ sct }) => sct === MEDIA_ERROR,
         certainty: "likely",
         isOne: true,
         text:
@@ -476,15 +517,27 @@ const CONTROLLER: MessageRow[] = [
     forms: [
       'nvme {controller}: Try "nvme_core.default_ps_max_latency_us=0{...}',
       "nvme {controller}: Does your device have a faulty power saving mode enabled?",
-      "nvme {controller}: {count}/{max}/{order} default/read/poll queues",
-      "nvme {controller}: controller reset completed after pcie flr",
-      "nvme {controller}: restart after slot reset",
-      "nvme {controller}: pci function {device}",
     ],
     condition:
       "After `controller is down` with CSTS of all ones: it is advice, nothing about power saving was measured",
     role: "state",
-    means: "What the NVMe driver did or proposes",
+    means: "What the NVMe driver proposes",
+  },
+  {
+    kind: "state",
+    forms: [
+      "nvme {controller}: {count}/{max}/{order} default/read/poll queues",
+      "nvme {controller}: controller reset completed after pcie flr",
+      "nvme {controller}: restart after slot reset",
+      "nvme {controller}: pci function {device}",
+      "nvme {controller}: using unchecked data buffer",
+      "{disk}: No UUID available providing old NGUID",
+      "nvme {controller}: allocated {mib} MiB host memory buffer",
+      "nvme {controller}: Ignoring bogus Namespace Identifiers",
+      "nvme-apple {device}: RTKit: {...}",
+    ],
+    role: "state",
+    means: "What the NVMe driver did, or found at the controller; no mapping is concerned",
   },
 ];
 

@@ -233,6 +233,24 @@ const FAULTS: readonly FaultRow[] = [
       "rk_iommu {iommu}: Page fault at {address} of type {access}",
       "Page fault at {address} of type {access}",
     ],
+    more: [
+      {
+        form:
+          "iova = {address}: dte_index: {value} pte_index: {value2=value} page_offset: {value3=value}",
+        add: (_, facts) => facts,
+      },
+      {
+        form:
+          "mmu_dte_addr: {at} dte@{at2=at}: {value} valid: {dte_valid=count}{? pte@{at3=at}: {value2=value} valid: {pte_valid=count}?}",
+        // Both valid: the entry was made meanwhile, or does not allow the access.
+        add: ({ dte_valid, pte_valid }, facts) => ({
+          ...facts,
+          dte_valid: dte_valid!,
+          pte_valid: pte_valid ?? null,
+          ...dte_valid === 0 || pte_valid === 0 ? { reason: "not_present" } : {},
+        }),
+      },
+    ],
   },
   {
     model: "mediatek",
