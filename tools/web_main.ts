@@ -1,7 +1,7 @@
 /** `deno task web [DIR]`: builds the playground and the page of reports, each one HTML file. */
 import { join } from "node:path";
 import { dataText } from "@dmalab/page";
-import { buildPage, type PagePlan, REPORT_PLAN } from "./web/build_page.ts";
+import { buildPage, packedBytes, type PagePlan, REPORT_PLAN } from "./web/build_page.ts";
 import { playgroundData } from "./web/playground_data.ts";
 
 const folder = Deno.args[0] ?? "dist/web";
@@ -15,7 +15,5 @@ for (const plan of [playground, REPORT_PLAN]) {
   const page = buildPage(plan);
   const path = join(folder, `${plan.kind}.html`);
   Deno.writeTextFileSync(path, page);
-  const packed = new Blob([page]).stream().pipeThrough(new CompressionStream("gzip"));
-  const { length } = await new Response(packed).bytes();
-  console.log(`${path}: ${page.length} characters, ${length} bytes as gzip`);
+  console.log(`${path}: ${Deno.statSync(path).size} bytes, ${packedBytes(page)} as gzip`);
 }

@@ -107,14 +107,22 @@ function denoInfo(...program: string[]): unknown {
 /**
  * Writes the texts for some programs of this project into a folder.
  *
+ * @param sources The source files of the programs' bundle. Only packages with code among them are listed; null lists
+ *   all packages that the programs import.
  * @returns The error message; null on success.
  */
-export function writeLicences(entries: readonly URL[], folder: string): string | null {
+export function writeLicences(
+  entries: readonly URL[],
+  folder: string,
+  sources: readonly string[] | null = null,
+): string | null {
+  const isBundled = ({ name, version }: GraphPackage) =>
+    sources === null || sources.some((path) => path.includes(`/${name}/${version}/`));
   using temp = new TempFolder();
   try {
     const all = temp.write("imports.ts", entries.map(({ href }) => `import "${href}";\n`).join(""));
     const { npmCache } = denoInfo() as { readonly npmCache: string };
-    const packages = packagesOf(denoInfo(pathToFileURL(all).href) as Graph);
+    const packages = packagesOf(denoInfo(pathToFileURL(all).href) as Graph).filter(isBundled);
     Deno.writeTextFileSync(join(folder, LICENCES), licenceText(packages, packagesBelow(npmCache)));
     return null;
   } catch (error) {

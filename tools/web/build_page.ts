@@ -5,6 +5,7 @@
 import { TempFolder } from "../temp_folder.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { SourceCopy } from "../package/bundle.ts";
 import { PROJECT } from "../project.ts";
 import { EMPTY_DATA } from "@dmalab/page";
@@ -16,6 +17,14 @@ export interface PagePlan {
   readonly kind: "playground" | "report";
   /** The text of the page's data block; in the page of reports, `dmalab report` replaces it. */
   readonly data: string;
+}
+
+/**
+ * Size of a page as a server sends it, packed once with gzip's best level. Node's library packs alike on each
+ * processor, and the browser's `CompressionStream` does not.
+ */
+export function packedBytes(page: string | Uint8Array): number {
+  return gzipSync(page, { level: 9 }).length;
 }
 
 /** Builds a page. @throws {Error} When its script cannot be bundled. */
@@ -95,7 +104,7 @@ const NO_PACKAGES = "This page contains no code of other packages.";
 function licencesOf(entry: URL, sources: readonly string[]): string {
   if (!sources.some((path) => /\/npm\/.*\.m?js$/.test(path))) return NO_PACKAGES;
   using folder = new TempFolder();
-  const problem = writeLicences([entry], folder.path);
+  const problem = writeLicences([entry], folder.path, sources);
   if (problem !== null) throw new Error(problem);
   return Deno.readTextFileSync(folder.at(LICENCES));
 }

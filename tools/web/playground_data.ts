@@ -6,10 +6,10 @@ import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../project.ts";
 
 /**
- * Two scenarios of drivers in C, without the C code. The page cannot run them, and says that the command
- * is needed to run them.
+ * The shortest scenario of a driver in C, without the C code. The page cannot run it, and says that the command
+ * is needed to run it.
  */
-const DRIVERS = /^extensions\/c_drivers\/drivers\/(?:map\/map|nic\/ring_nic)\.dma$/;
+const DRIVERS = /^extensions\/c_drivers\/drivers\/map\/map\.dma$/;
 
 export function playgroundData(): PlaygroundData {
   const files: Record<string, string> = {};

@@ -6,6 +6,7 @@ import { checkLinks, checkOutput, checkRunaways } from "./playground_checks.ts";
 import { checkBenches, checkLargeRun, checkReports } from "./report_checks.ts";
 import { checkFirefox, checkLook } from "./look_checks.ts";
 import { checkPictures } from "./picture_checks.ts";
+import { packedBytes } from "@dmalab/tools/developers";
 import type { Browser } from "playwright-core";
 
 const CHECKS = {
@@ -52,12 +53,10 @@ console.log(found.failures === 0 ? "all held" : `${found.failures} failed`);
 Deno.exit(found.failures === 0 ? 0 : 1);
 
 /** Checks the sizes of the pages. */
-async function checkSizes(_browser: Browser, found: Findings): Promise<void> {
+function checkSizes(_browser: Browser, found: Findings): void {
   const playground = Deno.readFileSync(`${PAGES}/playground.html`);
   found.atMost(playground.length, 2_600_000, "the playground", "bytes");
-  const packed = new Blob([playground]).stream().pipeThrough(new CompressionStream("gzip"));
-  const { length } = await new Response(packed).bytes();
-  found.atMost(length, 840_000, "the playground, as gzip", "bytes");
+  found.atMost(packedBytes(playground), 840_000, "the playground, as gzip", "bytes");
   found.atMost(
     Deno.statSync(`${PAGES}/report.html`).size,
     250_000,
