@@ -52,8 +52,8 @@ export class ProcessScreen implements Screen {
   readonly #showsProgress: boolean;
   /** Whether the terminal shows a line of progress. */
   #isProgressShown = false;
-  /** True when the disk is full, or the error stream is closed. After that, nothing more is written. */
-  #closed = false;
+  /** Streams with an error: the disk is full, or the reader of the error stream has left. Nothing more is written there. */
+  readonly #closed = new Set<OutputStream>();
   /** Why some output was not written. Null if all output was written. */
   notWritten: string | null = null;
   readonly #encoder = new TextEncoder();
@@ -109,7 +109,7 @@ export class ProcessScreen implements Screen {
   }
 
   #writeBytes(stream: OutputStream, text: string): void {
-    if (this.#closed) return;
+    if (this.#closed.has(stream)) return;
     let bytes = this.#encoder.encode(text);
     try {
       while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
@@ -117,7 +117,7 @@ export class ProcessScreen implements Screen {
       const isPipe = error instanceof host.errors.BrokenPipe;
       // The reader has closed the pipe (`| head`): further work is useless.
       if (isPipe && stream === host.stdout) host.exit(CLOSED_PIPE);
-      this.#closed = true;
+      this.#closed.add(stream);
       if (!isPipe) this.notWritten = hostReason(error);
     }
   }

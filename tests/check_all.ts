@@ -9,6 +9,7 @@
  */
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
+import { endAtSignals } from "@dmalab/tools";
 
 type Step = readonly [name: string, args: readonly string[]];
 
@@ -36,6 +37,7 @@ const steps: readonly Step[] = [
     [...TEST, "--quiet", ...files.map((file) => `tests/${file}_test.ts`)],
   ]),
 ];
+endAtSignals();
 const started = steps.map(([, args]) => runDeno(args, { folder: ROOT }));
 let failed = 0;
 for (const [index, [name]] of steps.entries()) {

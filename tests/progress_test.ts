@@ -70,3 +70,18 @@ Deno.test("a closed pipe ends the command, and nothing that it has begun stays",
   }).output();
   assertEquals(new TextDecoder().decode(stdout), "0\n141\nendless.dma\n");
 });
+
+Deno.test("a closed pipe of both streams ends the command, too", async () => {
+  using folder = new TempFolder();
+  folder.write("endless.dma", 'for i in 0..2000000000 { print "{i}" }\n');
+  const limits = `--limit steps=${10 ** 14} --limit time-seconds=300`;
+  // The command's first output is a message on the error stream, whose reader has left.
+  const script = `(sleep 1; ${programLine("-R")} run nothing.dma endless.dma ${limits}; ` +
+    'echo "$?" > code) 2>&1 | head -c 0; cat code';
+  const { stdout } = await new Deno.Command("bash", {
+    args: ["-c", script],
+    cwd: folder.path,
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "141\n");
+});

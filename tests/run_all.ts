@@ -10,7 +10,7 @@
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
 import { measureCosts, readCosts } from "./running/costs.ts";
-import { jobOf, type Ran, runJobs, shownOf } from "./running/lanes.ts";
+import { jobOf, type Ran, runJobs, shownOf, withSharedFolder } from "./running/lanes.ts";
 import { type Size, type Tests, testsOf, worldsOf } from "./running/sizes.ts";
 import { members } from "@dmalab/tools";
 import { CORE_FOLDERS } from "./source_text.ts";
@@ -23,18 +23,15 @@ async function runAll(
   folders: readonly string[] | null,
   options: readonly string[],
 ): Promise<Ran[]> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-" });
-  try {
+  return await withSharedFolder(async (shared) => {
     const tests = testsIn(size, folders);
-    const worlds = worldsOf(tests, readCosts()).map((world) => jobOf(world, folder, options));
+    const worlds = worldsOf(tests, readCosts()).map((world) => jobOf(world, shared, options));
     const types = { name: "types", args: ["check", "--quiet", ...folders ?? ["."]] };
     const jobs = size === "rest" ? worlds : [types, ...worlds];
     return await runJobs(jobs, (ran) => {
       if (ran.failed > 0) console.log(shownOf(ran));
-    }, { shared: folder });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+    }, { shared });
+  });
 }
 
 /** @param folders The folders to test; null for all. */

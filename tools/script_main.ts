@@ -1,5 +1,6 @@
 /** `deno task script [NAME [WORDS]]`: starts a program of `SCRIPTS`, or lists them. */
 import { fileURLToPath } from "node:url";
+import { endAtSignals } from "./ending.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -27,4 +28,5 @@ const child = new Deno.Command(Deno.execPath(), {
 }).spawn();
 // Ctrl-C also reaches the script, which decides how to end.
 Deno.addSignalListener("SIGINT", () => {});
+endAtSignals(() => {}, ["SIGHUP", "SIGTERM"]);
 Deno.exit((await child.status).code);

@@ -9,7 +9,7 @@
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
 import { InvariantError } from "@dmalab/runtime/basics";
-import { host } from "../host.ts";
+import { exitAtSignals, host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
 import { basename, dirname, isInside, resolve } from "../paths.ts";
 import type { Screen } from "../screen.ts";
@@ -236,21 +236,16 @@ export class Spool {
   }
 }
 
-/** Shells report 128 plus the signal's number for a process that a signal has ended. */
-const SIGNAL_CODE = 128;
-/** Signals that end the process, with their numbers. */
-const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-
 /**
- * Creates a folder for temporary files, and removes it when the work ends.
+ * Creates a folder for temporary files, and removes it when the work ends. SIGTERM and SIGHUP remove the folder, too,
+ * and end the process.
  *
- * @param endsBySignal Also removes the folder at a signal, and ends the process. Set this for work that handles
- *   no signals itself.
+ * @param endsByCtrlC The same for Ctrl-C. Set this for work that does not handle Ctrl-C itself.
  * @throws {FileError}
  */
 export async function withTempFolder<T>(
   work: (folder: string) => Promise<T>,
-  endsBySignal = false,
+  endsByCtrlC = false,
 ): Promise<T> {
   const folder = attempt(
     "a temporary folder",
@@ -259,16 +254,11 @@ export async function withTempFolder<T>(
   const remove = () => host.removeSync(folder, { recursive: true });
   // The process may exit early: at a signal, or after the reader of its output has closed the pipe.
   globalThis.addEventListener("unload", remove);
-  const listeners = Object.entries(endsBySignal ? ENDING : {}).map(([name, number]) => {
-    const signal = name as keyof typeof ENDING;
-    const end = () => host.exit(SIGNAL_CODE + number);
-    host.addSignalListener(signal, end);
-    return () => host.removeSignalListener(signal, end);
-  });
+  const stop = exitAtSignals(["SIGHUP", "SIGTERM", ...endsByCtrlC ? ["SIGINT"] as const : []]);
   try {
     return await work(folder);
   } finally {
-    for (const stop of listeners) stop();
+    stop();
     globalThis.removeEventListener("unload", remove);
     remove();
   }

@@ -2,7 +2,7 @@
  * Reviews of strangers' patches and trees, and benches and reports in folders of strangers. Nothing outside of
  * these folders may be read or started.
  */
-import { TempFolder } from "@dmalab/tools";
+import { processesBelow, runningProcesses, TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { doAll, SECRET } from "./places.ts";
 import { ROOT } from "../source_text.ts";
@@ -99,7 +99,7 @@ Deno.test("a temporary folder in a repository, and variables of git, change noth
   assertEquals([...Deno.readDirSync(other.at("tree/tmp"))], []);
 });
 
-Deno.test("a signal leaves no temporary folder", async () => {
+Deno.test("a signal leaves no temporary folder, and no git", async () => {
   using folder = new TempFolder();
   const at = halved(folder.at("a"));
   for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130], ["SIGHUP", 129]] as const) {
@@ -107,13 +107,20 @@ Deno.test("a signal leaves no temporary folder", async () => {
     // A git that waits: the temporary folder exists during that time.
     at.write("bin/git", "#!/bin/sh\nexec sleep 20\n", 0o755);
     const env = { TMPDIR: at.at("tmp"), PATH: `${at.at("bin")}:${Deno.env.get("PATH")}` };
+    let below: readonly number[] = [];
     const ended = await processOf(at, REVIEW, env, async (child) => {
       const isThere = () => [...Deno.readDirSync(at.at("tmp"))].length > 0;
       while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 20));
       await new Promise((resolve) => setTimeout(resolve, 200));
+      below = processesBelow(child.pid);
       child.kill(signal);
     });
     assertEquals(ended.code, code, ended.text);
+    assertEquals(below.length > 0, true);
+    // A program that was told to end may take a moment.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const running = runningProcesses();
+    assertEquals(below.filter((pid) => running.has(pid)), [], signal);
     assertEquals([...Deno.readDirSync(at.at("tmp"))], [], signal);
     Deno.removeSync(at.at("tmp"));
   }

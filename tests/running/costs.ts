@@ -1,5 +1,5 @@
 /** Processor time of the test files, by which `deno task test` plans its processes. */
-import { jobOf, runJobs } from "./lanes.ts";
+import { jobOf, runJobs, withSharedFolder } from "./lanes.ts";
 import { isLong, type Tests } from "./sizes.ts";
 
 /** Git ignores it. */
@@ -34,9 +34,9 @@ export async function measureCosts(tests: readonly Tests[], file: URL = COSTS): 
   const jobs = tests.map(({ file, filter, name }) =>
     jobOf({ name, files: [file], filter, seconds: 0 }, "", [])
   );
-  const shared = Deno.makeTempDirSync({ prefix: "dmalab-" });
-  const ran = await runJobs(jobs, () => {}, { measured: true, shared });
-  Deno.removeSync(shared, { recursive: true });
+  const ran = await withSharedFolder((shared) =>
+    runJobs(jobs, () => {}, { measured: true, shared })
+  );
   const sorted = ran.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
   const whole = sorted.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
   console.log(`\nseconds of the processor: ${whole.toFixed(0)} for ${tests.length} files\n`);

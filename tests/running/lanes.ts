@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SHARED_FOLDER } from "../built_package.ts";
+import { CLOSED_PIPE_CODE, endAtSignals, endTask, killProcessesBelow } from "@dmalab/tools";
 import { runDeno, testCounts } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
 import { FILTERS, type World } from "./sizes.ts";
@@ -65,6 +66,20 @@ export function jobOf(
   return { name: label, args: ["test", ...config, ...PERMISSIONS, ...chosen, ...options, module] };
 }
 
+/** Calls `work` with a folder for the files of all jobs; it is removed however the task ends. */
+export async function withSharedFolder<T>(work: (shared: string) => Promise<T>): Promise<T> {
+  const shared = Deno.makeTempDirSync({ prefix: "dmalab-" });
+  const remove = () => Deno.removeSync(shared, { recursive: true });
+  const stop = endAtSignals(remove);
+  try {
+    return await work(shared);
+  } finally {
+    killProcessesBelow();
+    remove();
+    stop();
+  }
+}
+
 export interface RunOptions {
   /** A folder for files that several jobs use. */
   readonly shared: string;
@@ -83,7 +98,8 @@ export async function runJobs(
   note: (ran: Ran) => void,
   options: RunOptions,
 ): Promise<Ran[]> {
-  const progress = new Progress(jobs.length);
+  Deno.mkdirSync(temporaryBelow(options.shared), { recursive: true });
+  const progress = new Progress(jobs.length, options.shared);
   const waiting = jobs.toReversed();
   const ended: Ran[] = [];
   const lanes = Array.from({ length: navigator.hardwareConcurrency + 1 }, async () => {
@@ -100,12 +116,17 @@ export async function runJobs(
   return ended;
 }
 
+/** The folder for temporary files of all jobs. What a killed job leaves there is removed with the shared folder. */
+function temporaryBelow(shared: string): string {
+  return join(shared, "tmp");
+}
+
 async function runJob(job: Job, { measured = false, shared }: RunOptions): Promise<Ran> {
   const start = performance.now();
   const { cpuSeconds, output, success } = await runDeno(job.args, {
     folder: ROOT,
     measured,
-    env: { [SHARED_FOLDER]: shared },
+    env: { [SHARED_FOLDER]: shared, TMPDIR: temporaryBelow(shared) },
   });
   const seconds = (performance.now() - start) / 1000;
   const isTest = job.args[0] === "test";
@@ -151,7 +172,8 @@ class Progress {
   #lastLine = performance.now();
   #done = 0;
 
-  constructor(private readonly count: number) {
+  /** @param shared The folder of the jobs, which is removed if nobody reads the progress any more. */
+  constructor(private readonly count: number, private readonly shared: string) {
     this.#timer = setInterval(() => this.#tick(), 1000);
   }
 
@@ -176,7 +198,7 @@ class Progress {
     if (Deno.stdout.isTerminal()) {
       this.#clear();
       const { columns } = Deno.consoleSize();
-      write(this.#status().slice(0, columns - 1));
+      this.#write(this.#status().slice(0, columns - 1));
     } else if (performance.now() - this.#lastLine >= SILENCE_MS) {
       this.#line(this.#status());
     }
@@ -195,15 +217,21 @@ class Progress {
 
   #line(text: string): void {
     this.#clear();
-    write(`${text}\n`);
+    this.#write(`${text}\n`);
     this.#lastLine = performance.now();
   }
 
   #clear(): void {
-    if (Deno.stdout.isTerminal()) write("\r\x1b[K");
+    if (Deno.stdout.isTerminal()) this.#write("\r\x1b[K");
   }
-}
 
-function write(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
+  #write(text: string): void {
+    try {
+      Deno.stdout.writeSync(new TextEncoder().encode(text));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      // The reader has closed the pipe (`| head`): nobody waits for the tests.
+      endTask(CLOSED_PIPE_CODE, () => Deno.removeSync(this.shared, { recursive: true }));
+    }
+  }
 }

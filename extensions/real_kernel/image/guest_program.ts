@@ -37,5 +37,5 @@ export async function guestProgram(
     if (!made.found) return { problem: made.problem };
     await keepBytes(CACHE_FOLDER, key, made.bytes);
     return made.bytes;
-  });
+  }, true);
 }

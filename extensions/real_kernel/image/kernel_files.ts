@@ -88,7 +88,7 @@ export async function readKernelFiles(
       }
       const result = await findIn(roots, kernel);
       return "problem" in result ? { problem: withinPackages(result.problem, packages) } : result;
-    });
+    }, true);
     if ("problem" in found) return found;
     const { hash, image, ...rest } = found;
     if (key !== null) await keepBytes(CACHE_FOLDER, key, pack(rest, hash));

@@ -100,7 +100,9 @@ class SystemCompiler {
     Deno.addSignalListener("SIGINT", () => {
       if (this.#waiting > 0) this.#end(INTERRUPTED);
     });
-    Deno.addSignalListener("SIGTERM", () => this.#end(1));
+    for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+      Deno.addSignalListener(signal, () => this.#end(1));
+    }
     let last: Promise<void> = Promise.resolve();
     for await (const line of linesOf(Deno.stdin.readable)) {
       this.#waiting++;
