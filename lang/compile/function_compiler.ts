@@ -1111,7 +1111,8 @@ export class FunctionCompiler {
     const after = new Label();
     const entries = branches.map(() => new Label());
     const trial = this.#unlisted(span);
-    const info = this.code.races.push({ blocks: branches.length, trial, whole }) - 1;
+    const ordered = this.#unlisted(span);
+    const info = this.code.races.push({ blocks: branches.length, trial, ordered, whole }) - 1;
     builder.jump(0, RareOp.RaceStart, after, info);
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
@@ -1122,6 +1123,8 @@ export class FunctionCompiler {
       builder.emit(0, RareOp.RaceEnd);
       builder.take(builder.slots - builder.usedSlots);
     });
+    const duty = { word: "race", kind: "orders", trial, done: ordered } as const;
+    this.code.trialDuties.push({ ...duty, span: headOf(span) });
     builder.release(before);
     builder.at(span);
     builder.place(after);

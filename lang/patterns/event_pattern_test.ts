@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { matchesAlways } from "./always_matches.ts";
 import { compilePattern } from "./event_automaton.ts";
 import { SourceFile, type Span } from "../source.ts";
 import type { EventPattern, PatternEvent } from "../syntax/tree/ast.ts";
@@ -66,4 +67,39 @@ Deno.test("an event that must not occur fails the pattern wherever it stands", (
 
 Deno.test("a pattern whose repetitions write out too long is refused", () => {
   assertEquals(compilePattern(times(event("a"), 20_000, 20_000), (name) => [name]), null);
+});
+
+Deno.test("a pattern that matches whatever happens is found, and no other", () => {
+  const [a, b] = [event("a"), event("b")];
+  const any = (item: EventPattern) => times(item, 0, Infinity);
+  const name = { kind: "Identifier", span: SPAN, text: "n" } as const;
+  const value = { kind: "None", span: SPAN } as const;
+  const withField: PatternEvent = { ...a, fields: [{ span: SPAN, name, value }] };
+  const cases: readonly (readonly [EventPattern, boolean])[] = [
+    [gap, true],
+    [any(a), true],
+    [sequence(any(a), any(a)), true],
+    [any(either(a, b)), true],
+    [sequence(gap, any(a), gap), true],
+    [sequence(times(a, 0, 3), gap), true],
+    [sequence(any(sequence(a, a)), times(a, 0, 1)), true],
+    [sequence(any(a), any(b)), false],
+    [times(a, 0, 1), false],
+    [times(a, 1, Infinity), false],
+    [any(withField), false],
+    [sequence(gap, a, gap), false],
+    [sequence(any(a), { kind: "Absent", span: SPAN, event: b }), false],
+    [any(sequence(a, a)), false],
+  ];
+  for (const [index, [pattern, wanted]] of cases.entries()) {
+    assertEquals(matchesAlways(pattern, (name) => [name]), wanted, `case ${index}`);
+  }
+});
+
+Deno.test("the search for a pattern that always matches ends", () => {
+  // The automaton of this pattern has 2^20 sets of states.
+  const any = times(either(event("a"), event("b")), 0, Infinity);
+  const tail = times(either(event("a"), event("b")), 20, 20);
+  const pattern = times(sequence(any, event("a"), tail), 0, 1);
+  assertEquals(matchesAlways(pattern, (name) => [name]), false);
 });

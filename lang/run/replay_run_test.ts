@@ -118,6 +118,9 @@ Deno.test("a request leaks under a failing link with the defects of 7.2, and not
   assertEquals(failureOf(strict(`test "t" with { kernel = "6.12.117" } { ${body} }`)), null);
 });
 
+const ONE_ORDER =
+  "There is only one order in this `race`: at most one of its blocks has statements";
+
 /** Each body has a requirement that no run of its block meets. */
 const TRIED_NOTHING: readonly (readonly [body: string, message: string])[] = [
   ["inject each { if probe() == 0 { read() } }", HOLDS("run of `inject each`")],
@@ -147,6 +150,8 @@ const TRIED_NOTHING: readonly (readonly [body: string, message: string])[] = [
     "let used = { n: 0 }\nrace { if used.n == 2 { read() } } and { used.n += 1 }",
     HOLDS("order of `race`"),
   ],
+  ["race { read() } and { }", ONE_ORDER],
+  ["let r = race { } and { read() }\nassert r.runs == 1", ONE_ORDER],
 ];
 
 function HOLDS(ways: string): string {

@@ -156,6 +156,10 @@ function undone({ kind, span, word }: TrialDuty, places: number): Failure {
       message: `This succeeds in no ${runs} of \`${word}\``,
       hint: "if that is meant, assert what it returns",
     },
+    orders: {
+      message: "There is only one order in this `race`: at most one of its blocks has statements",
+      hint: "write a statement in each block",
+    },
     fails: isRemoval
       ? {
         message: "No driver in C is bound to a device in this block",

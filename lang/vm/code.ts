@@ -140,9 +140,9 @@ export interface TrialDuty {
   /**
    * The requirement. `holds`: the condition of an `if` without `else` is true. `succeeds`: a call
    * with an unused value does not fail. `fails`: the block has a place that can be made to fail, or
-   * at which a driver can be removed.
+   * at which a driver can be removed. `orders`: the blocks of a race can run in more than one order.
    */
-  readonly kind: "holds" | "succeeds" | "fails";
+  readonly kind: "holds" | "succeeds" | "fails" | "orders";
 }
 
 /** Statements that run their block several times, each time in another way. */
@@ -164,6 +164,8 @@ export interface RaceInfo {
   readonly blocks: number;
   /** Index into `Code.expectations`. The expectation is reached when all orders were tried. */
   readonly trial: number;
+  /** Index into `Code.expectations`. The expectation is reached when there is more than one order. */
+  readonly ordered: number;
   /**
    * True if the rest of the run is repeated for each order, too. Otherwise only the race is
    * repeated, and the race has a value.

@@ -106,6 +106,8 @@ export interface RaceIncident {
 /** The results of all orders. */
 interface Explored {
   readonly runs: number;
+  /** The number of orders that were tried; in some of them the blocks may have waited for each other. */
+  readonly tries: number;
   /** The first possible order; null when none could be tried in time. */
   readonly first: RaceOrder | null;
   readonly failed: readonly FailedOrder[];
@@ -147,7 +149,7 @@ export class Races implements Preemption {
       return;
     }
     const value = branches.resolvedChoices.get(branching) ??
-      (info.whole ? this.#tryOrders(info, branching) : this.#raceValue(branching));
+      (info.whole ? this.#tryOrders(info, branching) : this.#raceValue(info, branching));
     branches.resolvedChoices.set(branching, value);
     this.vm.reached.add(info.trial);
     if (info.whole) {
@@ -310,7 +312,8 @@ export class Races implements Preemption {
    * @returns The choices of the first order, with which this run continues.
    */
   #tryOrders(info: RaceInfo, branching: number): ListValue {
-    const { failed, first, limit, runs, simplest } = this.#explore(branching, true);
+    const { failed, first, limit, runs, simplest, tries } = this.#explore(branching, true);
+    if (tries > 1) this.vm.reached.add(info.ordered);
     if (simplest === null) {
       if (limit !== null) throw tooManyOrders(limit, runs);
       return new ListValue([...first!.wanted]);
@@ -320,9 +323,10 @@ export class Races implements Preemption {
     throw new ScriptFailure(inOrder(failure, order, info, failed.length, runs, limit !== null));
   }
 
-  #raceValue(branching: number): RecordValue {
+  #raceValue(info: RaceInfo, branching: number): RecordValue {
     this.branches.onFork("race");
-    const { ends, failed, limit, runs } = this.#explore(branching, false);
+    const { ends, failed, limit, runs, tries } = this.#explore(branching, false);
+    if (tries > 1) this.vm.reached.add(info.ordered);
     if (limit !== null) throw tooManyOrders(limit, runs);
     return record({
       runs,
@@ -341,7 +345,7 @@ export class Races implements Preemption {
     let stuck: FailedRun | null = null;
     const ends: RaceEnd[] = [];
     const incidents = new Map<string, RaceIncident>();
-    let runs = 0;
+    let [runs, tries] = [0, 0];
     let first: RaceOrder | null = null;
     const drop = (child: Vm) => this.branches.requireRuns("race").drop(child);
     for (let wanted: readonly number[] | null = []; wanted !== null;) {
@@ -354,8 +358,9 @@ export class Races implements Preemption {
         );
       } catch (error) {
         if (!isLimit(error)) throw error;
-        return { runs, first, failed, simplest, ends, limit: error as Error };
+        return { runs, tries, first, failed, simplest, ends, limit: error as Error };
       }
+      tries++;
       const order = child.branches.raceOrder!;
       wanted = nextOrder(order.choices);
       if (order.isNone) {
@@ -392,9 +397,9 @@ export class Races implements Preemption {
         simplest = stuck;
         failed.push({ order, message: child.failure.diagnostic.message });
       } else this.#addEnd(ends, child, order);
-      return { runs: 1, first: order, failed, simplest, ends, limit: null };
+      return { runs: 1, tries, first: order, failed, simplest, ends, limit: null };
     }
-    return { runs, first, failed, simplest, ends, limit: null };
+    return { runs, tries, first, failed, simplest, ends, limit: null };
   }
 
   /**

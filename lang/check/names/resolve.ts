@@ -55,6 +55,7 @@ import { registersOf } from "../../syntax/tree/machine_entries.ts";
 import { patternEvents, patternFields } from "../../syntax/tree/pattern_events.ts";
 import { innerBlocks, roleOf, someChild, statementExpressions } from "../../syntax/tree/nodes.ts";
 import type { Registry } from "../../values/registry.ts";
+import { matchesAlways } from "../../patterns/always_matches.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
 
 /** A const or function, as a node of the dependency graph. */
@@ -944,13 +945,23 @@ function checkPatternNames(
   registry: Registry,
   bag: DiagnosticBag,
 ): void {
-  for (const event of patternEvents(pattern)) checkEvent(event, registry, bag);
+  const events = patternEvents(pattern);
+  for (const event of events) checkEvent(event, registry, bag);
   if (countStates(pattern) > AUTOMATON_LIMIT_STATES) {
     bag.error(
       "E0312",
       pattern.span,
       `The pattern is too large: with its repetitions it has more than ${AUTOMATON_LIMIT_STATES} events`,
       "use `*` or `+`, or count with a trace: `assert t.count(…) == 20_000`",
+    );
+  }
+  const resolve = (name: string) => eventsNamed(name, registry);
+  if (events.every(({ name }) => resolve(name).length > 0) && matchesAlways(pattern, resolve)) {
+    bag.error(
+      "E0327",
+      pattern.span,
+      "The pattern matches whatever happens",
+      "say how often: `iommu.map+` needs one, `!iommu.fault` none",
     );
   }
 }

@@ -174,6 +174,13 @@ export const CHECK_CODES = {
     example: 'bench "b" matrix { iommu.mode = [strict, lazy] } {\n  loop { alloc_pages(1) }\n' +
       "  expect lasy.time < strict.time     # did you mean lazy?\n}",
   },
+  E0327: {
+    title: "pattern that always matches",
+    explanation:
+      "A pattern examines only the events that it names. `x*` therefore matches whatever happens, and so does " +
+      "`...` alone: the statement would check nothing.",
+    example: "expect events [ iommu.map* ] in ssd     # iommu.map+ needs at least one",
+  },
   E0401: {
     title: "kinds do not mix",
     explanation:
