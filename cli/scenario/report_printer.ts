@@ -27,7 +27,9 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   const cases = outcome.kind === "property" ? `${counted(outcome.cases, "case")}, ` : "";
   const places = outcome.placesTried > 0 ? `, ${counted(outcome.placesTried, "place")} tried` : "";
   const part = outcome.branch === null ? "" : `, only the branch ${outcome.branch}`;
-  const counts = `(${cases}${counted(outcome.events, "event")}${places}${part})`;
+  const isUnchecked = outcome.outcome === "passed" && !outcome.seesAllLeaks;
+  const leaks = isUnchecked ? ", not checked for all leaks" : "";
+  const counts = `(${cases}${counted(outcome.events, "event")}${places}${part}${leaks})`;
   return `${name} ... ${verdict} ${paint("dim", counts)}`;
 }
 
@@ -222,6 +224,7 @@ export function summaryLines(
   return [
     ...unreached.map((place) => `${paint("warning", "never reached")}  ${place}`),
     ...toleratedLines(reports.flatMap(({ outcomes }) => outcomes), paint),
+    ...uncheckedLines(reports.flatMap(({ outcomes }) => outcomes), paint),
     parts.join(" | "),
   ];
 }
@@ -248,6 +251,22 @@ function toleratedLines(outcomes: readonly TestOutcome[], paint: Paint): string[
     : `${counted(tolerant.filter(({ kind }) => kind !== "main").length, "test")} passed`;
   const { lenient } = tolerant[0]!;
   return [`${paint("warning", "warning:")} ${passed} with ${list}; ${whyNoFailure(lenient)}`];
+}
+
+/** A warning about tests that passed, though not all of their leaks were looked for. */
+function uncheckedLines(outcomes: readonly TestOutcome[], paint: Paint): string[] {
+  const unchecked = outcomes.filter(({ outcome, seesAllLeaks }) =>
+    outcome === "passed" && !seesAllLeaks
+  );
+  if (unchecked.length === 0) return [];
+  const events = Math.max(...unchecked.map((each) => each.events));
+  return [
+    `${paint("warning", "warning:")} ${
+      counted(unchecked.length, "test")
+    } passed, but of its leaks only mappings ` +
+    "and ranges were looked for: there were more events than are kept; " +
+    `\`--limit events=${events}\` keeps them, \`leaks = allow\` asks for no check`,
+  ];
 }
 
 export function whyNoFailure(lenient: boolean): string {

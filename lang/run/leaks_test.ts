@@ -166,3 +166,15 @@ test "t" {
     ],
   );
 });
+
+Deno.test("a test that has more events than are kept says that it was not checked for all leaks", () => {
+  const leak = `test "t" { dma_alloc_coherent(ssd, 4KiB)\n repeat 9 { ${
+    MAPS.replace("dma_map", "let m = dma_map")
+  }
+    dma_unmap_phys(ssd, m, 4KiB, to_device) } }`;
+  const few = { limits: { ...DEFAULT_LIMITS, events: 20 } };
+  const found = (report: RunReport) => [...summary(report)[0]!, report.outcomes[0]!.seesAllLeaks];
+  assertEquals(found(run(leak)), ["failed", 1, "E0926", true]);
+  assertEquals(found(run(leak, few)), ["passed", 0, null, false]);
+  assertEquals(found(run(leak, few, "leaks = allow")), ["passed", 0, null, true]);
+});

@@ -124,6 +124,11 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly durationNs: number;
   /** Number of events of the test's machines. */
   readonly events: number;
+  /**
+   * False if a machine had more events than are kept, and leaks are not allowed: only mappings and ranges were checked
+   * then, and not memory, bounce slots, page tables and blocks of pools.
+   */
+  readonly seesAllLeaks: boolean;
 }
 
 /** The test to which a run belongs. */

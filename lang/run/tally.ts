@@ -41,6 +41,7 @@ export class TestTally {
   #cases = 0;
   #durationNs = 0;
   #events = 0;
+  #seesAllLeaks = true;
 
   /** @param reachedByAll The set to which the expectations that the test reaches are added. */
   constructor(
@@ -61,6 +62,7 @@ export class TestTally {
     this.#placesTried += vm.sweeps.placesTried;
     this.#durationNs += machine.nowNs();
     this.#events += machine.stream.seq;
+    this.#seesAllLeaks &&= machine.seesAllLeaks;
     for (const expectation of vm.reached) {
       this.#reached.add(expectation);
       this.reachedByAll.add(expectation);
@@ -111,6 +113,7 @@ export class TestTally {
       unreached: missed.map((expectation) => spanPlace(expectations[expectation]!)),
       durationNs: this.#durationNs,
       events: this.#events,
+      seesAllLeaks: this.#seesAllLeaks,
     };
   }
 

@@ -320,14 +320,23 @@ export class LabMachine {
   }
 
   /**
+   * Whether `leftovers` finds all kinds of leaks. If more events happened than are kept, it finds only mappings and
+   * ranges.
+   */
+  get seesAllLeaks(): boolean {
+    const { lab: { config: { leaks } }, recorder } = this;
+    const hasAllEvents = recorder.recording && recorder.droppedEvents === 0;
+    return leaks === "allow" || this.#recording !== null || hasAllEvents;
+  }
+
+  /**
    * The tables of the recording. Without a recording they are built from the events, if all events
    * were kept.
    */
   #ledger(): ResourceTables {
-    const { recorder } = this;
+    const { lab, recorder } = this;
     if (this.#recording !== null) return this.#recording;
-    const isComplete = recorder.recording && recorder.droppedEvents === 0;
-    return ledgerOf(this.lab.machine, this.lab.registry.tables, isComplete ? recorder.events : []);
+    return ledgerOf(lab.machine, lab.registry.tables, this.seesAllLeaks ? recorder.events : []);
   }
 }
 
