@@ -148,6 +148,7 @@ async function huntAsAsked(
         seed: asked.seed ?? 1,
         seeds: seeds ?? shard.count,
         shards: shard.count,
+        cases: "drivers" in opened ? null : opened.settings.cases,
       };
       return await runSeeds(opened, { ...workers, plan, shard, out }, screen, interrupts);
     }

@@ -52,7 +52,7 @@ interface Extent {
   readonly part: Shard | null;
 }
 
-/** Prints the findings, and the shards that have not finished. */
+/** Prints the findings, and what was not tried: shards that have not finished, seeds with fewer cases. */
 export function seedsReport(
   plan: SeedsPlan,
   records: readonly SeedRecord[],
@@ -96,12 +96,27 @@ function lostShards(
   begun: readonly number[],
   shards: readonly number[],
 ): readonly string[] {
-  const tried = new Set(records.map(({ seed }) => seed));
-  return shards.map((index) => {
-    const missing = seedsOf(plan, index).filter((seed) => !tried.has(seed)).length;
+  const tried = new Map(records.map((record) => [record.seed, record]));
+  return shards.flatMap((index) => {
+    const seeds = seedsOf(plan, index);
+    const missing = seeds.filter((seed) => !tried.has(seed)).length;
     const what = begun.includes(index) ? `${formatCount(missing, "seed")} not tried` : "no file";
-    return missing === 0 ? "" : `shard ${index + 1} of ${plan.shards}: ${what}`;
-  }).filter((line) => line !== "");
+    const shard = `shard ${index + 1} of ${plan.shards}`;
+    return [
+      ...missing === 0 ? [] : [`${shard}: ${what}`],
+      ...seeds.flatMap((seed) => {
+        const record = tried.get(seed);
+        return record === undefined || isWhole(record, plan)
+          ? []
+          : [`${shard}: seed ${seed} tried ${record.cases} of ${formatCount(plan.cases!, "case")}`];
+      }),
+    ];
+  });
+}
+
+/** Whether a seed's hunt tried all cases; one that found something may have stopped. */
+function isWhole({ cases, findings }: SeedRecord, plan: SeedsPlan): boolean {
+  return plan.cases === null || findings.length > 0 || cases >= plan.cases;
 }
 
 /** The causes, sorted by name, so that the order of the files does not matter. */

@@ -7,7 +7,7 @@ import { signatureOf } from "../requests/diagnose.ts";
 import { hitPoints } from "../requests/hit_points.ts";
 import { formatCount } from "@dmalab/lang/text";
 import type { Screen } from "@dmalab/cli/extend";
-import { type ExitCode, HELD, INTERRUPTED } from "@dmalab/cli/exit_code";
+import { type ExitCode, FAILED, HELD, INTERRUPTED } from "@dmalab/cli/exit_code";
 import { makeNamedFolder, type SignalWatch } from "@dmalab/cli";
 import type { Shard } from "@dmalab/cli/testing";
 import { seedsReport } from "./merge.ts";
@@ -40,7 +40,8 @@ export async function runSeeds(
   const number = shard.index + 1;
   const path = out === null ? null : `${out}/shard-${String(number).padStart(4, "0")}.jsonl`;
   if (out !== null) makeNamedFolder(out);
-  const tried = path === null ? new Set() : openShardFile(path, { ...plan, shard: number });
+  const known = path === null ? [] : openShardFile(path, { ...plan, shard: number });
+  const tried = new Set(known.map(({ seed }) => seed));
   const records: SeedRecord[] = [];
   const seeds = seedsOf(plan, shard.index);
   const left = seeds.filter((seed) => !tried.has(seed));
@@ -51,8 +52,8 @@ export async function runSeeds(
     const record = await hunter(seed);
     // An interrupted seed gets no record, so that it is hunted again later.
     if (interrupts.interrupted()) break;
-    if (path === null) records.push(record);
-    else addRecord(path, record);
+    records.push(record);
+    if (path !== null) addRecord(path, record);
   }
   const isInterrupted = interrupts.interrupted();
   if (path === null) {
@@ -62,8 +63,10 @@ export async function runSeeds(
   if (isInterrupted) return INTERRUPTED;
   const again = tried.size === 0 ? "" : `, ${tried.size} of them in earlier runs`;
   const what = formatCount(seeds.length, "seed");
-  screen.out(remark(`shard ${number} of ${plan.shards}: ${what} in ${path}${again}`));
-  return HELD;
+  const found = [...known, ...records].filter(({ findings }) => findings.length > 0).length;
+  const result = found === 0 ? "nothing found" : `found with ${formatCount(found, "seed")}`;
+  screen.out(remark(`shard ${number} of ${plan.shards}: ${what} in ${path}${again}, ${result}`));
+  return found === 0 ? HELD : FAILED;
 }
 
 type SeedHunter = (seed: number) => Promise<SeedRecord>;

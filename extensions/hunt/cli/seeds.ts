@@ -15,6 +15,8 @@ export interface SeedsPlan {
   readonly seed: number;
   readonly seeds: number;
   readonly shards: number;
+  /** Number of cases of each seed; null for drivers, whose buffers and machines decide how many there are. */
+  readonly cases: number | null;
 }
 
 /** The seeds of a shard. @param index From 0. */

@@ -81,11 +81,14 @@ function parsed(line: string): unknown {
 }
 
 function isHead(value: unknown): value is ShardHead {
-  const { files, hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<ShardHead>;
+  const { cases, files, hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<
+    ShardHead
+  >;
   return typeof hunt === "string" && typeof version === "string" &&
-    // Files of an earlier release lack this field; {@linkcode openShardFile} refuses them later as
+    // Files of an earlier release lack these fields; {@linkcode openShardFile} refuses them later as
     // files of another hunt.
     (files === undefined || typeof files === "string") &&
+    (cases === undefined || cases === null || isWhole(cases, 0, Number.MAX_SAFE_INTEGER)) &&
     isWhole(seed, 0, Number.MAX_SAFE_INTEGER) && isWhole(seeds, 1, MAX_SEEDS) &&
     isWhole(shards, 1, MAX_SHARDS) && isWhole(shard, 1, shards);
 }
@@ -106,18 +109,18 @@ function isFinding(value: unknown): value is SeedFinding {
 }
 
 /**
- * The seeds that a shard has tried. After the call, the file exists and ends with a complete line.
+ * The records of a shard's earlier runs. After the call, the file exists and ends with a complete line.
  * @throws {FileError} If the file belongs to another hunt.
  */
-export function openShardFile(path: string, head: ShardHead): Set<number> {
+export function openShardFile(path: string, head: ShardHead): readonly SeedRecord[] {
   const known = readShardFile(path);
   if (known === null) {
     rewriteFile(beside(path), `${JSON.stringify(head)}\n`);
-    return new Set();
+    return [];
   }
   const hint = "keep the file, and name another folder with --out";
-  const { files, hunt, seed, seeds, shard, shards, version } = known.head;
-  const plan = { hunt, version, files, seed, seeds, shards, shard };
+  const { cases, files, hunt, seed, seeds, shard, shards, version } = known.head;
+  const plan = { hunt, version, files, seed, seeds, shards, cases, shard };
   if (JSON.stringify({ ...plan, files: head.files }) !== JSON.stringify(head)) {
     throw new FileError(`"${path}" belongs to another hunt or shard`, null, hint);
   }
@@ -126,7 +129,7 @@ export function openShardFile(path: string, head: ShardHead): Set<number> {
     throw new FileError(problem, null, hint);
   }
   if (known.isTorn) rewriteFile(beside(path), known.text);
-  return new Set(known.records.map((record) => record.seed));
+  return known.records;
 }
 
 export function addRecord(path: string, record: SeedRecord): void {

@@ -14,8 +14,15 @@ for (const [name, hunt] of HUNTS) {
       const words = hunt(folder);
       const one = await dmalab("hunt", ...words);
       for (const shard of [3, 1, 2]) {
-        const ran = await dmalab("hunt", ...words, "--shard", `${shard}/3`, "--out", folder);
-        assertEquals([ran.code, ran.errors], [0, ""]);
+        // The second run reads the records of the first one.
+        for (let turn = 0; turn < 2; turn++) {
+          const ran = await dmalab("hunt", ...words, "--shard", `${shard}/3`, "--out", folder);
+          const has = Deno.readTextFileSync(`${folder}/shard-000${shard}.jsonl`).includes(
+            '"cause"',
+          );
+          assertEquals([ran.code, ran.errors], [has ? 1 : 0, ""]);
+          assertEquals(ran.output.includes(", nothing found"), !has);
+        }
       }
       assertEquals(await mergedIn(folder), one);
       assertEquals([one.code, one.errors], [1, ""]);
@@ -37,11 +44,11 @@ Deno.test("a shard that was cut anywhere goes on there, and no seed counts twice
     const headText = text.slice(0, text.indexOf("\n") + 1);
     for (let length = 0; length <= text.length; length++) {
       Deno.writeTextFileSync(torn, text.slice(0, length));
-      const tried = openShardFile(torn, head);
+      const records = openShardFile(torn, head);
       const lines = text.slice(0, text.lastIndexOf("\n", length - 1) + 1);
       const kept = length === 0 || lines === "" ? headText : lines;
       assertEquals(Deno.readTextFileSync(torn), kept, `cut at ${length}`);
-      assertEquals(tried.size, kept.split("\n").length - 2, `cut at ${length}`);
+      assertEquals(records.length, kept.split("\n").length - 2, `cut at ${length}`);
     }
     for (const length of [9, headText.length + 30, text.length - 20]) {
       Deno.writeTextFileSync(torn, text.slice(0, length));
@@ -50,7 +57,7 @@ Deno.test("a shard that was cut anywhere goes on there, and no seed counts twice
     }
     const twice = await dmalab("hunt", "merge", whole, torn);
     assertStringIncludes(twice.output, "| 3 of 3 seeds tried, 15 cases | nothing found\n");
-    Deno.writeTextFileSync(torn, text.replace('"cases":5', '"cases":6'));
+    Deno.writeTextFileSync(torn, text.replace('"seed":1,"cases":5', '"seed":1,"cases":6'));
     const two = await dmalab("hunt", "merge", whole, torn);
     assertEquals(two.code, 2);
     assertStringIncludes(two.errors, "Seed 1 has two results");
@@ -82,6 +89,24 @@ Deno.test("a merge without all shards names those that are missing, and is no su
       0,
       '# ok | dmalab hunt --quirks "none" --cases 5 --seed 1 --seeds 6 | 6 of 6 seeds tried, 30 cases | ' +
       "nothing found\n",
+    ]);
+  }));
+
+Deno.test("a seed with fewer cases than the hunt has is no success", () =>
+  inFolder(async (folder) => {
+    const words = ["hunt", "--quirks", "none", "--cases", "5", "--seeds", "3", "--out", folder];
+    assertEquals((await dmalab(...words)).code, 0);
+    const [[name, text]] = textsOf(folder) as [[string, string]];
+    Deno.writeTextFileSync(
+      `${folder}/${name}`,
+      text.replace('"seed":2,"cases":5', '"seed":2,"cases":0'),
+    );
+    const { code, output } = await mergedIn(folder);
+    assertEquals([code, output], [
+      3,
+      "# shard 1 of 1: seed 2 tried 0 of 5 cases\n" +
+      '# incomplete | dmalab hunt --quirks "none" --cases 5 --seed 1 --seeds 3 | 3 of 3 seeds tried, 10 cases | ' +
+      "nothing found in what was tried\n",
     ]);
   }));
 
