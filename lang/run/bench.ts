@@ -273,9 +273,22 @@ class BenchRun {
     if (machine !== null && loop.failure === null) this.#count(loop, machine);
     this.#failure = loop.failure;
     if (machine === null) return;
-    this.#failure ??= judgeEnd(machine.vm, this.#leaks);
+    this.#failure ??= judgeEnd(machine.vm, this.#leaks) ?? this.#judgeCounts();
     this.#incidents = this.#incidentsOf(machine.vm);
     if (this.#failure === null) this.#checkBudgets(machine);
+  }
+
+  /** Fails a bench with a loop that does nothing on the machine: its table would have no row. */
+  #judgeCounts(): Failure | null {
+    const { counts, latency, virtualNs, ...sums } = this.#tally;
+    const numbers = [virtualNs, ...Object.values(counts), ...Object.values(sums)];
+    if (numbers.some((number) => number !== 0)) return null;
+    return failed({
+      code: "E0928",
+      span: this.bench.span,
+      message: "The loop of this bench counts nothing: no event happens in it, and no time passes",
+      hint: "map, allocate, submit or wait in `loop`",
+    });
   }
 
   /** Counts what the iterations do, which depends on the program and the seed alone. */

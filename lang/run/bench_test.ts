@@ -32,11 +32,20 @@ Deno.test("a teardown runs once behind the loop, is not counted, and ends what t
   const lines: string[] = [];
   const [outcome] = outcomes(
     `${MACHINE}bench "b" { setup { let n = 0\n let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
-  loop { n = n + 1 }
+  loop { n = n + 1
+ advance 1ns }
   teardown { dma_unmap_phys(ssd, m, 4KiB, to_device)\n print n } }`,
     { onLine: (line) => lines.push(line) },
   );
   assertEquals([outcome?.outcome, outcome?.counts, lines], ["passed", {}, ["55"]]);
+});
+
+Deno.test("a loop that does nothing on the machine fails its bench (E0928)", () => {
+  const codeOf = (loop: string) =>
+    outcomes(`${MACHINE}bench "b" { loop { ${loop} } }`)[0]!.failure?.code ?? null;
+  assertEquals(codeOf("let _x = 1"), "E0928");
+  assertEquals(codeOf("advance 1ns"), null);
+  assertEquals(codeOf("ssd.read(lba: 0, into: alloc_pages(1))"), null);
 });
 
 Deno.test("requests have exact percentiles, and CPUs and devices are busy no longer than time passed", () => {
@@ -123,9 +132,12 @@ Deno.test("a failing turn fails the bench, a skipped bench is not run", () => {
 });
 
 Deno.test("each turn of a bench has the limits of a test", () => {
-  const [outcome] = outcomes('bench "a" { loop { let _l = [1, 2, 3].map(x => x) } }', {
-    iterations: 5000,
-  });
+  const [outcome] = outcomes(
+    'bench "a" { loop { let _l = [1, 2, 3].map(x => x)\n advance 1ns } }',
+    {
+      iterations: 5000,
+    },
+  );
   assertEquals(outcome?.outcome, "passed");
   assert(outcome!.iterations === 5000);
 });
