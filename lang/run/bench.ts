@@ -280,7 +280,7 @@ class BenchRun {
 
   /** Fails a bench with a loop that does nothing on the machine: its table would have no row. */
   #judgeCounts(): Failure | null {
-    const { counts, latency, virtualNs, ...sums } = this.#tally;
+    const { counts, latency: _latency, virtualNs, ...sums } = this.#tally;
     const numbers = [virtualNs, ...Object.values(counts), ...Object.values(sums)];
     if (numbers.some((number) => number !== 0)) return null;
     return failed({

@@ -121,6 +121,8 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
     "void dmalab_warn(const char *what)"(kernel, [what]) {
       const text = `WARN_ON(${kernel.memory.textAt(what)}) ${kernel.place.text}`;
       kernel.machine.warnings.warn("driver", text);
+      // Also on the kernel's log, as a driver's other lines: an event alone would be seen by nobody.
+      kernel.context.print(`warn: ${text}`);
     },
     "void dmalab_bug(const char *what)"(kernel, [what]) {
       throw kernel.crash(`BUG_ON(${kernel.memory.textAt(what)})`);

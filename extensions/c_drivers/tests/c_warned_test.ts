@@ -30,3 +30,14 @@ Deno.test("a null pointer is no memory that can be mapped, and no kernel's warni
   assertEquals(code, 0, output);
   assertMatch(output, /2 passed \| 0 failed/);
 });
+
+Deno.test("a WARN_ON() of a driver is printed where it happens", async () => {
+  const { code, output } = await dmalab(
+    ...["test", `${FOLDER}/helpers.dma`, "--match", "a reference of a freed object"],
+  );
+  assertEquals(code, 0, output);
+  assertMatch(
+    output,
+    /^warn: WARN_ON\(refcount_inc\(\) from zero\) in reference_of_none\(\) at \S+:83:2$/m,
+  );
+});
