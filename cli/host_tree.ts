@@ -9,7 +9,7 @@ import { givenPermissions, host } from "./host.ts";
 import { hostReason } from "./host_error.ts";
 import { readHostBytes } from "./host_file.ts";
 import { isInside, resolve } from "./paths.ts";
-import { shellWord } from "./shell_words.ts";
+import { COMMA_IN_PATH, readPermission, shellWord } from "./shell_words.ts";
 
 /** Limit of a source file. No kernel source is longer; generated register lists come near. */
 const MAX_BYTES = 2 ** 25;
@@ -43,12 +43,14 @@ function unreadable(folder: string, what: string, error: unknown): TreeError {
   if (!(error instanceof host.errors.NotCapable)) {
     return new TreeError(message + hostReason(error), "name a folder that is there");
   }
-  const permission = shellWord(`-R=${printable(folder)}`);
+  const problem = `${message}reading it is not permitted, so it may be missing`;
+  const permission = readPermission([printable(folder)]);
+  if (permission === null) return new TreeError(problem, COMMA_IN_PATH);
   // With `deno run -R=. scenario.dma` the arguments do not begin with a command.
   const typed = host.args[0]?.startsWith("-") === false ? host.args : ["test", "FILE"];
   const words = [...givenPermissions(), ...typed].map((word) => shellWord(printable(word)));
   return new TreeError(
-    `${message}reading it is not permitted, so it may be missing`,
+    problem,
     `start \`${
       ["dmalab", permission, ...words].join(" ")
     }\`, or Deno with \`${permission}\` beside its other permissions`,

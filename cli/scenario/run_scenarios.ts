@@ -6,6 +6,7 @@ import { printBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { SignalWatch } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
+import { shellWord } from "../shell_words.ts";
 import { formatCount } from "@dmalab/lang/text";
 import { loadScenarios } from "./load_scenario.ts";
 import { codeOf, type PrintOptions, printReports, startPrinting } from "./print_run.ts";
@@ -76,7 +77,9 @@ export async function runScenarios(
         ) {
           const names = new Set(benches.map(({ name }) => name)).size;
           said.out(
-            `${formatCount(names, "bench", "benches")}, not run: \`dmalab bench ${path}\`\n`,
+            `${formatCount(names, "bench", "benches")}, not run: \`dmalab bench ${
+              shellWord(path)
+            }\`\n`,
           );
         }
         if (codeOf(report) === BUG) withBug ??= path;

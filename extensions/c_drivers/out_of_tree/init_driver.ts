@@ -24,12 +24,15 @@ import {
 } from "@dmalab/cli";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import {
+  COMMA_IN_PATH,
   type InitDriver,
   isAbsolute,
   join,
+  readPermission,
   refuse,
   relative,
   type Screen,
+  shellWord,
 } from "@dmalab/cli/extend";
 import { registerValues } from "./register_values.ts";
 import { type ModuleFacts, placeAt, readModule } from "./module_facts.ts";
@@ -149,8 +152,13 @@ class DriverInit {
       } s of processor time besides the compiler's`,
     );
     const reads = [this.#module, this.#tree].flatMap((each) => each === null ? [] : [each.root]);
+    const permission = readPermission(reads);
     this.#say(`wrote | ${join(folder, SCENARIO)} and ${REPORT}; next:`);
-    this.#say(`  dmalab -R=${reads.join(",")} test ${join(folder, SCENARIO)}`);
+    this.#say(
+      permission === null
+        ? `  ${COMMA_IN_PATH}`
+        : `  dmalab ${permission} test ${shellWord(join(folder, SCENARIO))}`,
+    );
     rewriteFile({ folder, name: REPORT }, `${this.#lines.join("\n")}\n`);
     return code;
   }

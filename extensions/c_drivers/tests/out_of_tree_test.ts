@@ -372,7 +372,21 @@ Deno.test("names of files neither end a line of the scenario nor are evaluated i
     assertStringIncludes(scenario, 'module = "../mod\\{1+1}"');
     const report = Deno.readTextFileSync("out/report.txt");
     assertEquals(report.match(/^test \| .* \| ok\b/gm)?.length, 4, report);
-    assertStringIncludes(report, `-R=${Deno.realPathSync("mod{1+1}")} test `);
+    assertStringIncludes(report, `dmalab "-R=${Deno.realPathSync("mod{1+1}")}" test `);
+    // The printed line is typed into a shell.
+    let folder = "mod{1+1}";
+    for (
+      const [name, line] of [
+        ["m; touch X #", '  dmalab "-R=FOLDER" test "m; touch X #.out/driver.dma"\n'],
+        ["a,b", "  no permission can name a folder with a comma: rename it\n"],
+      ] as const
+    ) {
+      Deno.renameSync(folder, name);
+      folder = name;
+      const ran = await dmalab("init", `${name}.out`, "--driver", name);
+      assertEquals(ran.code, 0, ran.errors + ran.output);
+      assertStringIncludes(ran.output, line.replace("FOLDER", () => Deno.realPathSync(name)));
+    }
   } finally {
     Deno.chdir(here);
     Deno.removeSync(place, { recursive: true });

@@ -2,7 +2,7 @@
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { host, readHostBytes, writeFile } from "@dmalab/cli";
-import { isInside, resolve } from "@dmalab/cli/extend";
+import { COMMA_IN_PATH, isInside, readPermission, resolve } from "@dmalab/cli/extend";
 import { Git } from "./git.ts";
 
 export interface TreeRepository {
@@ -80,9 +80,10 @@ function realPath(path: string): string | null {
     return host.realPathSync(path);
   } catch (error) {
     if (!(error instanceof host.errors.NotCapable)) return null;
+    const permission = readPermission([path]);
     throw new TreeError(
       `Cannot read "${path}": reading it is not permitted`,
-      `start with \`-R=${path}\``,
+      permission === null ? COMMA_IN_PATH : `start with \`${permission}\``,
     );
   }
 }

@@ -2,6 +2,7 @@
  * A review as one HTML file: the diff of each patch, with marks at lines that did not run, and the differences in
  * behaviour.
  */
+import { shellWord } from "@dmalab/cli/extend";
 import { staticPage } from "@dmalab/cli/presentation";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import type { UnreachedLine } from "./changed_lines.ts";
@@ -38,7 +39,7 @@ export function reviewPage(steps: readonly ReviewedStep[], words: readonly strin
 <pre tabindex="0">${escapeMarkup(reviewText(reviewed, number, words))}</pre></section>`;
   });
   return staticPage({
-    title: `${headingOf(steps)} – dmalab review ${words.join(" ")}`,
+    title: `${headingOf(steps)} – dmalab review ${words.map(shellWord).join(" ")}`,
     outcome: OUTCOMES[worstVerdict(steps)],
     style: STYLE,
     body: parts.join("\n"),
