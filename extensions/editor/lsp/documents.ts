@@ -94,11 +94,21 @@ export class Documents {
 }
 
 /**
- * The path of a URI. A URI with another scheme than `file:` is treated as a file of the current
+ * The path of a URI. A URI that names no file of this host is treated as a file of the current
  * folder.
  */
 function pathOf(uri: string): string {
-  return uri.startsWith("file:") ? fileURLToPath(uri) : uri.slice(uri.lastIndexOf("/") + 1);
+  return filePathOf(uri) ?? uri.slice(uri.lastIndexOf("/") + 1);
+}
+
+/** The path of a file of this host; null for another scheme, another host, and a broken escape. */
+function filePathOf(uri: string): string | null {
+  if (!uri.startsWith("file:")) return null;
+  try {
+    return fileURLToPath(uri);
+  } catch {
+    return null;
+  }
 }
 
 function uriOf(path: string): string {
@@ -106,8 +116,9 @@ function uriOf(path: string): string {
 }
 
 function readText(uri: string): string | undefined {
-  if (!uri.startsWith("file:")) return undefined;
-  const file = readHostFile(fileURLToPath(uri));
+  const path = filePathOf(uri);
+  if (path === null) return undefined;
+  const file = readHostFile(path);
   return file.found ? file.text : undefined;
 }
 

@@ -205,7 +205,7 @@ export class Server {
         this.#ask(
           textDocument,
           token,
-          (of) => references(of, position, context.includeDeclaration, this.#documents),
+          (of) => references(of, position, context?.includeDeclaration ?? true, this.#documents),
         ),
     );
     connection.onRequest(

@@ -312,3 +312,27 @@ Deno.test("the language server ends with the process of its client", async () =>
   await editor.status;
   assertEquals(await served, null);
 });
+
+/** URIs without a path on this host: another host, broken escapes, another scheme, no scheme. */
+const STRANGE_URIS = [
+  ...["file://host/a.dma", "file:///a%zz.dma", "file:///a%2Fb.dma", "file:///a\0b.dma"],
+  ...["file:a b", "untitled:x", ""],
+];
+
+Deno.test("a document whose URI names no file of this host is checked like any other", () =>
+  withClient(async (client, published) => {
+    const position = { line: 0, character: 3 };
+    for (const uri of STRANGE_URIS) {
+      await open(client, "fn f() { }\nassert g()\n", uri);
+      assertEquals((await published.of(uri, 1)).map(({ code }) => code), ["E0303"], uri);
+      const closed = { textDocument: { uri: `${uri}2` }, position };
+      assertEquals(await client.sendRequest(Lsp.HoverRequest.type, closed), null, uri);
+    }
+  }));
+
+Deno.test("references without a context are all references", () =>
+  withClient(async (client) => {
+    await open(client, TEXT);
+    const places = await client.sendRequest("textDocument/references", at("double")) as unknown[];
+    assertEquals(places.length, 2);
+  }));
