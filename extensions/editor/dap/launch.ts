@@ -1,7 +1,8 @@
 /** Loads the program that a client launches. */
-import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { nearestNames, printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
-import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
+import { host, HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
+import { dirname, isInside } from "@dmalab/cli/extend";
 import { type LimitName, LIMITS, limitsOf, type LimitSpec } from "@dmalab/lang/values";
 import {
   boolean,
@@ -103,6 +104,12 @@ export interface Launched {
 export async function launch(args: LaunchArguments, isEnding: () => boolean): Promise<Launched> {
   const { line, program: path } = args;
   const limits = limitsOf(args.limits ?? {});
+  if (leadsOut(path)) {
+    throw new RequestError(
+      `Cannot read "${printable(path)}": it is a link that leads out of its folder`,
+      "name the file that it leads to",
+    );
+  }
   const opened = HostLoader.open(path, null, limits.timeMs);
   if (typeof opened === "string") {
     const named = /:(\d+)$/.exec(path)?.[1];
@@ -137,6 +144,19 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
     ? `No test begins on line ${line} or above it: this runs ${nameOf(choice)}\n`
     : "";
   return { run, clock, names: [choice, ...others].map(nameOf), warnings: warnings + notice };
+}
+
+/**
+ * Whether a program is a link to a file outside of its folder. The adapter may read every file, because its client
+ * names files at run time; a repository may contain a link to a file that nobody means to debug.
+ */
+function leadsOut(path: string): boolean {
+  try {
+    return !isInside(host.realPathSync(path), host.realPathSync(dirname(path)));
+  } catch {
+    // There is no such file: reading it says so.
+    return false;
+  }
 }
 
 export function nameOf({ name }: Pick<RunChoice, "name">): string {

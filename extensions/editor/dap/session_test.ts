@@ -427,3 +427,18 @@ Deno.test("the run beside a test that failed is the one that a client stops in",
     assert(names.includes(branch), names);
   }
 });
+
+Deno.test("a program that is a link out of its folder is refused, and nothing of its target is shown", async () => {
+  using folder = new TempFolder({ "a/own.dma": 'test "t" { }\n', "secret.txt": "secret: word\n" });
+  Deno.symlinkSync(folder.at("secret.txt"), folder.at("a/out.dma"));
+  Deno.symlinkSync("own.dma", folder.at("a/in.dma"));
+  const launched = async (name: string) => {
+    await using client = await startClient();
+    return await client.ask("launch", { program: folder.at(name), stopOnEntry: true });
+  };
+  const { body, success } = await launched("a/out.dma");
+  assertEquals(success, false);
+  assertMatch(body.error.format, /it is a link that leads out of its folder/);
+  assertEquals(JSON.stringify(body).includes("word"), false);
+  assertEquals((await launched("a/in.dma")).success, true);
+});
