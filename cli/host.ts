@@ -85,7 +85,9 @@ class EndedCommand extends Deno.Command {
  * The host of the command line: Deno. All files of `cli/` that are shipped to users access Deno
  * through this constant.
  */
-export const host: typeof Deno = Object.create(Deno, { Command: { value: EndedCommand } });
+export const host: typeof Deno = Object.create(Deno, {
+  Command: { value: EndedCommand, writable: true },
+});
 
 /** The value of an environment variable; null if the variable is not set or dmalab may not read it. */
 export function allowedVariable(variable: string): string | null {

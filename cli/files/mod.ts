@@ -2,7 +2,15 @@
 export { FileError, FullDiskError } from "./file_error.ts";
 export { READ_LIMITS } from "./file_limits.ts";
 export { gunzipText, gzipText } from "./gzip.ts";
-export { hashOf, keepBytes, keepFile, keptBytes, keptFile, removeOldest } from "./user_cache.ts";
+export {
+  hashOf,
+  keepBytes,
+  keepFile,
+  keptBytes,
+  keptFile,
+  keptValue,
+  removeOldest,
+} from "./user_cache.ts";
 export {
   appendFile,
   beside,

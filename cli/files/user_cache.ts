@@ -69,6 +69,27 @@ export async function keptBytes(
 }
 
 /**
+ * Reads a value from what {@linkcode keepBytes} stored.
+ *
+ * @param read Returns the value. It throws if the bytes are those of another value, as another program may have
+ *   stored them; they are then made again.
+ * @returns Null where `keptBytes` returns null, and if `read` throws.
+ */
+export async function keptValue<T>(
+  subfolder: string,
+  key: string,
+  read: (bytes: Uint8Array<ArrayBuffer>) => T | Promise<T>,
+): Promise<T | null> {
+  const bytes = await keptBytes(subfolder, key);
+  if (bytes === null) return null;
+  try {
+    return await read(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/**
  * Finds a file that {@linkcode keepFile} stored. `keepFile` stores only whole files, so the content
  * is not verified again.
  *

@@ -77,7 +77,7 @@ export async function compileRequested(loaders: readonly WantingLoader[]): Promi
   const missing: Recipe[][] = [];
   for (const [key, same] of Map.groupBy(recipes, ({ key }) => key)) {
     const kept = await keptModule(key);
-    if (kept === null) missing.push(same);
+    if (kept === null || !WebAssembly.validate(kept.module!)) missing.push(same);
     else for (const recipe of same) putMade(recipe, kept);
   }
   if (missing.length > 0) await compileMissing(missing, timeMs);

@@ -8,7 +8,7 @@ import {
   hashOf,
   host,
   keepBytes,
-  keptBytes,
+  keptValue,
   linkerBeside,
   PACKAGED,
   readCompilerLock,
@@ -68,6 +68,15 @@ interface Checked {
   /** The compiler's own version text; null if the compiler cannot be used. */
   readonly version: string | null;
   readonly problem: string;
+}
+
+/** Reads the stored result of a check. @throws {Error} If it is something else. */
+function readChecked(bytes: Uint8Array): Checked {
+  const { problem, version } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Checked>;
+  if (typeof problem !== "string" || version !== null && typeof version !== "string") {
+    throw new TypeError("this is no result of a check");
+  }
+  return { problem, version };
 }
 
 function isThere(path: string): boolean {
@@ -169,11 +178,9 @@ export class TreeCompiler implements TreeClang {
     const { mtime, size } = host.statSync(path);
     const known = [path, size, mtime?.getTime(), chosenCompiler(), readCompilerLock(), CHECK_TEXT];
     const key = `clang-${await hashOf(new TextEncoder().encode(JSON.stringify(known)))}`;
-    const kept = await keptBytes("c", key);
-    let checked: Checked;
-    if (kept !== null) checked = JSON.parse(new TextDecoder().decode(kept)) as Checked;
-    else {
-      checked = await system.check();
+    const kept = await keptValue("c", key, readChecked);
+    const checked = kept ?? await system.check();
+    if (kept === null) {
       await keepBytes("c", key, new TextEncoder().encode(JSON.stringify(checked)));
     }
     if (checked.version === null) {

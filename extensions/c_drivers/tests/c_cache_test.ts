@@ -2,7 +2,7 @@
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cacheModule, keptModule } from "../compiler/c_cache.ts";
-import { removeOldest } from "@dmalab/cli";
+import { hashOf, host, removeOldest } from "@dmalab/cli";
 import type { CompileJob } from "../compiler/clang.ts";
 import { compileRequested } from "../compiler/compile_requested.ts";
 import { loadTogether, openPatched } from "../compiler/patched.ts";
@@ -49,6 +49,24 @@ Deno.test("a driver is kept in the cache folder, bound to its text and its own b
     Deno.copyFileSync(cache.at(`dmalab/c/${right}`), folder.at(`.dmalab/c/${wrong}.${ending}`));
   }
   assert(!await run(folder.path, cache.path));
+});
+
+Deno.test("a kept file with the right hash and the content of something else is made again", async () => {
+  using folder = new TempFolder({ "d.dma": SCENARIO, "d.c": ONE });
+  using cache = new TempFolder();
+  assert(await run(folder.path, cache.path));
+  const [{ name }] = [...Deno.readDirSync(cache.at("dmalab/c"))] as [Deno.DirEntry];
+  const path = cache.at(`dmalab/c/${name}`);
+  const right = Deno.readFileSync(path);
+  for (
+    const content of ["", "junk", "5\n", '"said"\n', '"said"\njunk', '"said"\n\0asm\x01\0\0\0junk']
+  ) {
+    const bytes = new TextEncoder().encode(content);
+    const hash = await hashOf(bytes);
+    Deno.writeFileSync(path, new Uint8Array([...new TextEncoder().encode(`${hash}\n`), ...bytes]));
+    assert(await run(folder.path, cache.path), content);
+    assertEquals(Deno.readFileSync(path), right, content);
+  }
 });
 
 Deno.test("a driver that may not be compiled is an error in its line, with a command that compiles it", async () => {
@@ -100,7 +118,7 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
   const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
   try {
     Deno.env.set(variable, cache.path);
-    const module = new Uint8Array([0, 10, 1]);
+    const module = new TextEncoder().encode("\0asm\n\x01");
     assertEquals(await cacheModule("right", module, "said"), null);
     assertEquals(await keptModule("right"), { module, said: "said" });
     assertEquals(await keptModule("wrong"), null);
@@ -123,7 +141,7 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
 });
 
 Deno.test("a driver that several scenarios want is compiled once", async () => {
-  const { Command } = Deno;
+  const { Command } = host;
   using cache = new TempFolder();
   const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
   const sources: string[] = [];
@@ -152,7 +170,7 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
   }
   try {
     Deno.env.set(variable, cache.path);
-    Object.assign(Deno, { Command: NotingCompiler });
+    Object.assign(host, { Command: NotingCompiler });
     const opened = ["wire", "wire_left", "two_step"].flatMap((name) =>
       openPatched(`${ROOT}/extensions/c_drivers/tests/c/${name}.dma`, [null])
     );
@@ -163,7 +181,7 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
     ]);
     assertEquals(loaded.map(({ diagnostics: [first] }) => first?.message), ["no", "no", "no"]);
   } finally {
-    Object.assign(Deno, { Command });
+    Object.assign(host, { Command });
     if (before === undefined) Deno.env.delete(variable);
     else Deno.env.set(variable, before);
   }

@@ -14,7 +14,7 @@ import {
 import type { LinesRun } from "@dmalab/lang/values";
 import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
-import { buildName, gunzipText, gzipText, hashOf, keepBytes, keptBytes } from "@dmalab/cli";
+import { buildName, gunzipText, gzipText, hashOf, keepBytes, keptValue } from "@dmalab/cli";
 import { basename } from "@dmalab/cli/extend";
 import {
   ASSERTION,
@@ -84,6 +84,27 @@ export function testsOf(program: Program, matches: readonly NameMatch[]): readon
  */
 const FORMAT = 2;
 
+/** Reads the cached tests of a scenario. @throws {Error} If the bytes are something else. */
+function readTests(bytes: Uint8Array): Readonly<Record<string, KeptTest>> {
+  const tests: Readonly<Record<string, KeptTest>> = JSON.parse(new TextDecoder().decode(bytes));
+  for (const { hashes, outcome, ran } of Object.values(tests)) {
+    if (!Array.isArray(hashes) || typeof outcome.leaks !== "number" || !(ran instanceof Object)) {
+      throw new TypeError("these are no tests");
+    }
+  }
+  return tests;
+}
+
+/** Reads the cached actions of a test. @throws {Error} If the bytes are something else. */
+async function readRunWords(bytes: Uint8Array<ArrayBuffer>): Promise<RunWords> {
+  const words: RunWords = JSON.parse(await gunzipText(bytes));
+  const { byDevice, lines, names, placeOf, places } = words;
+  if (![byDevice, lines, names, placeOf, places].every(Array.isArray)) {
+    throw new TypeError("these are no actions");
+  }
+  return words;
+}
+
 /** The runs of a scenario with the drivers of one tree. */
 export class ScenarioRuns {
   /** Executable lines, by paths in the tree. */
@@ -124,8 +145,7 @@ export class ScenarioRuns {
     const files = program.files.map(({ name, text }) => [name, text]);
     const made = [FORMAT, buildName(), kernelOf(tree.version), files, await Promise.all(modules)];
     const key = `run-${await hashOf(new TextEncoder().encode(JSON.stringify(made)))}`;
-    const kept = await keptBytes("c", key);
-    const tests = kept === null ? {} : JSON.parse(new TextDecoder().decode(kept));
+    const tests = await keptValue("c", key, readTests) ?? {};
     return new ScenarioRuns(program, tree, key, onRun, tests);
   }
 
@@ -140,9 +160,8 @@ export class ScenarioRuns {
     const known = this.#words.get(number);
     if (known !== undefined) return known;
     if (this.#tests.has(number)) {
-      const kept = await keptBytes("c", this.#wordsKey(number));
-      if (kept !== null) {
-        const words = JSON.parse(await gunzipText(kept)) as RunWords;
+      const words = await keptValue("c", this.#wordsKey(number), readRunWords);
+      if (words !== null) {
         this.#words.set(number, words);
         return words;
       }

@@ -10,8 +10,8 @@ import {
   isHostError,
   keepBytes,
   keepFile,
-  keptBytes,
   keptFile,
+  keptValue,
   makeNamedFolder,
   readHostBytes,
   withTempFolder,
@@ -311,8 +311,11 @@ function pack(
 
 /** Reads a kernel from the cache; null if the kernel or its image is missing. */
 async function keptKernel(key: string): Promise<KernelFiles | null> {
-  const bytes = await keptBytes(CACHE_FOLDER, key);
-  if (bytes === null) return null;
+  return await keptValue(CACHE_FOLDER, key, unpacked);
+}
+
+/** Reverses `pack`; null if the kernel's image is missing. @throws {Error} If the bytes are something else. */
+function unpacked(bytes: Uint8Array<ArrayBuffer>): KernelFiles | null {
   const end = bytes.indexOf(0x0a);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as PackHead;
   const image = keptImage(head.image);
@@ -322,5 +325,8 @@ async function keptKernel(key: string): Promise<KernelFiles | null> {
     offset += sizeBytes;
     return { name, bytes: bytes.subarray(offset - sizeBytes, offset) };
   });
+  if (typeof head.release !== "string" || offset !== bytes.length) {
+    throw new TypeError("this is no packed kernel");
+  }
   return { release: head.release, image, modules };
 }
