@@ -24,6 +24,8 @@ export interface LeakingPlace {
 export interface LeakedResource {
   /** The resource and the place of the call that took it. */
   readonly text: string;
+  /** The place of that call as text; null if it was not a single call. */
+  readonly place: string | null;
   /** Number of mappings; 1 for any other resource. */
   readonly count: number;
 }

@@ -556,6 +556,7 @@ function leakingPlace(when: string, leaks: readonly Leak[], run: Taking): Leakin
       const span = takenAt(leak, run);
       return {
         text: leakText(leak) + (span === null ? "" : `, allocated at ${spanPlace(span)}`),
+        place: span === null ? null : spanPlace(span),
         count: leak.kind === "mapping" ? leak.amount : 1,
       };
     }),

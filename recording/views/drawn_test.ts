@@ -36,7 +36,7 @@ function recordingOf(text: string, index = 0) {
 function judged(text: string) {
   const run = recordingOf(text);
   const { program } = loadForDebugging(new SourceFile("lab.dma", text), memoryFiles());
-  const outcome = runProgram(program!).outcomes.find(({ kind }) => kind === "test")!;
+  const outcome = runProgram(program!).outcomes.find(({ kind }) => kind !== "main")!;
   const index = new RunIndex(run);
   return { run, index, verdict: verdictOf(index, outcome) };
 }
@@ -86,6 +86,46 @@ Deno.test("a picture has a box for each page and for each entry, and its file sa
   assertEquals(pictureFile(READ, READ.afterEvent(0)), null);
   assertStringIncludes(pictureFile(READ, moved)!, "PRP2 list 0x");
   assertStringIncludes(timelineFile(READ), ">request 1</text>");
+});
+
+Deno.test("the verdict on an injected failure says what leaks, and marks the mapping that does", () => {
+  const { run, verdict } = judged(`${DISK}test "two maps" {
+  inject each {
+    let a = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    let b = try dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
+    if a.ok and b.ok {
+      dma_unmap_phys(ssd, a.value, 4KiB, to_device)
+      dma_unmap_phys(ssd, b.value, 4KiB, to_device)
+    }
+  }
+}`);
+  assertEquals(verdict.what, "Leak when `dma_map_phys` at lab.dma:4 fails the 1st time");
+  assertEquals(verdict.why, [
+    "It leaks: ssd: page-table entries of 4096 bytes at 0xffff_d000 not cleared, allocated at lab.dma:5:17",
+    "It leaks: ssd: 4096-byte IOVA range at 0xffff_d000 not freed, allocated at lab.dma:5:17",
+    "It leaks: 1 more mapping live than before",
+    "4 of 4 places leak",
+  ]);
+  assertEquals(verdict.leaked.map((seq) => run.event(seq).name), ["dma.map"]);
+});
+
+Deno.test("the verdict on a failed property has the smallest case and the defect that causes it", () => {
+  const { verdict } = judged(`machine {
+  kernel = "7.2.6"
+  region area { at = 0x5000_0000, size = 2MiB }
+  pci { root_port rp0 { nvme ssd { sgl = true, mdts = 128KiB } } }
+}
+property "a read fills every piece" forall count in [1, 34], size in [512B] {
+  let parts = []
+  for n in 0..count { parts = parts + [{ phys: area.at + n * 8KiB, size: size }] }
+  let buf = buffer(segments: parts)
+  ssd.read(lba: 0, into: buf)
+  assert buf == ssd.media(lba: 0, bytes: buf.size)
+}`);
+  assertEquals(verdict.why.slice(-2), [
+    "minimal failing case: count = 34, size = 512B",
+    "fixed by `quirks = [not gap_bit_lost_on_split]`",
+  ]);
 });
 
 Deno.test("a mapping that nothing unmaps is a verdict with its event, a lane and a red strip", () => {

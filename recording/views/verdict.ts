@@ -25,6 +25,9 @@ export interface RunVerdict {
   readonly leaked: readonly number[];
 }
 
+/** What dmalab has found out about a failure by further runs: the smallest case, the defect that causes it. */
+const FOUND = /^(?:minimal failing case: |fixed by |\d+ of \d+ (?:places leak|fixed by ))/;
+
 /** Maximum number of further lines of a failure in a verdict. */
 const MAX_SENTENCES = 3;
 
@@ -42,9 +45,14 @@ export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
 export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerdict {
   const { run } = index;
   const incidents = outcome?.incidents ?? [];
-  const leaked = leakedMappings(run, incidents, "leak");
   const failure = run.failure ?? outcome?.failure ?? null;
-  if (failure !== null) return failedVerdict(index, failure, incidents, leaked);
+  const leaked = leakedMappings(run, placesOf(incidents, "leak", failure));
+  if (failure !== null) {
+    // The run alone does not know what further runs have found out.
+    const notes = (outcome?.failure ?? failure).notes.map((note) => note.trim());
+    const found = notes.filter((note) => FOUND.test(note));
+    return failedVerdict(index, failure, incidents, leaked, found);
+  }
   const counted = countsOf(index);
   const recorded = rowsAt(run, "incidents", run.last);
   const found = recorded[0]?.createdSeq ?? null;
@@ -95,22 +103,26 @@ function failedVerdict(
   failure: FailureReport,
   incidents: readonly Incident[],
   leaked: readonly number[],
+  found: readonly string[],
 ): RunVerdict {
   const { run } = index;
   const { code, kind } = failure;
   const [message, ...more] = failure.message.split("\n");
   const statement = run.failedAt === null ? null : run.statementText(run.failedAt);
   const isAssertion = code === "E0901" && statement !== null;
-  const isLeak = code === "E0926";
-  const leaks = leaked.map((seq) => leakSentence(run, seq));
+  const [leaking] = failure.leaking ?? [];
+  const isLeak = code === "E0926" || leaking !== undefined;
+  const leaks = leaking === undefined
+    ? leaked.map((seq) => leakSentence(run, seq))
+    : leaking.leaks.slice(0, MAX_SENTENCES).map(({ text }) => `It leaks: ${text}`);
   const findings = incidents.filter(({ isFailure, kind, place }) =>
     (kind === "fault" || kind === "report") && isFailure !== true && place !== null
   );
   const what = isAssertion
     ? `${message}: ${statement}`
-    : (isLeak ? leaks.shift() : null) ?? message!;
+    : (code === "E0926" ? leaks.shift() : null) ?? message!;
   const hidden = more.splice(MAX_SENTENCES).length;
-  const { length: held } = leakedMappings(run, incidents, "held");
+  const { length: held } = leakedMappings(run, placesOf(incidents, "held", null));
   const why = [
     ...isAssertion ? assertionSentences(failure) : isLeak || statement === null ? [] : [statement],
     ...more,
@@ -122,6 +134,7 @@ function failedVerdict(
       }`
     ),
     ...held === 0 ? [] : [`It stopped before it unmapped ${formatCount(held, "mapping")}`],
+    ...found,
   ];
   return {
     state: "failed",
@@ -157,22 +170,32 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
+/** The places of incidents of a kind, and the lines of what leaks in the failed run of an `inject each`. */
+function placesOf(
+  incidents: readonly Incident[],
+  meant: "leak" | "held",
+  failure: FailureReport | null,
+): ReadonlySet<string | null> {
+  const leaks = failure?.leaking?.[0]?.leaks ?? [];
+  return new Set([
+    ...incidents.filter(({ kind }) => kind === meant).map(({ place }) => place),
+    // The place of a call, and not of its statement.
+    ...leaks.map(({ place }) => place?.replace(/:\d+$/, "") ?? null),
+  ]);
+}
+
 /**
- * The mappings that leaked, or that a failed test still had: mappings that were made at the
- * location of an incident and are still live at the end.
+ * The mappings that leaked, or that a failed test still had: mappings that were made at one of these places and are
+ * still live at the end.
  */
 function leakedMappings(
   run: RecordedRun,
-  incidents: readonly Incident[],
-  meant: "leak" | "held",
+  places: ReadonlySet<string | null>,
 ): readonly number[] {
-  const places = new Set(
-    incidents.filter(({ kind }) => kind === meant).map(({ place }) => place),
-  );
   if (places.size === 0) return [];
   return rowsAt(run, "mappings", run.last).map(({ createdSeq }) => createdSeq).filter((seq) => {
     const span = seq === 0 ? null : spanOfEvent(run, seq);
-    return span !== null && places.has(spanPlace(span));
+    return span !== null && (places.has(spanPlace(span)) || places.has(lineLocation(span)));
   });
 }
 

@@ -40,7 +40,7 @@ export interface KeptOutcome {
    * What leaks where an injected failure makes the test leak: the failing call and the resource, one
    * entry for each resource at each place.
    */
-  readonly leaking: readonly LeakedResource[];
+  readonly leaking: readonly Omit<LeakedResource, "place">[];
   /** Whether a limit of the run stopped the test, as in an endless loop. */
   readonly isLimit: boolean;
   /** The failed assertion and the first bytes that differ, as lines; null if no assertion failed. */

@@ -151,6 +151,14 @@ class Playground {
     byId("printed").textContent = "";
     this.#runs = [];
     this.#viewer.title = project.entry;
+    this.#viewer.printVerdict({
+      state: "none",
+      word: "RUNNING",
+      place: null,
+      what: project.entry,
+      why: ["The panes show the run as soon as it has ended"],
+    }, []);
+    byId("position").textContent = "running …";
     offerFiles(Object.keys(project.files), project.entry);
     const { examples } = this.data;
     byId<HTMLSelectElement>("example").value = examples.includes(project.entry)

@@ -20,16 +20,28 @@ const LINE_BYTES = 16;
 const DISPLAYED_BYTES = 256;
 const MAX_RANGES = 200;
 
+/** Number of ranges in which a written byte is looked for. */
+const SEARCHED_RANGES = 20;
+
+/** The first range with a byte that is written at the position; without one, the first range. */
+function firstWritten({ position, run }: PageModel, ranges: readonly WrittenRange[]) {
+  const written = ranges.slice(0, SEARCHED_RANGES).find(({ end, start }) => {
+    const { bytes } = bytesView(run, position, start, Math.min(DISPLAYED_BYTES, end - start));
+    return bytes.some(({ value }) => value !== null);
+  });
+  return written ?? ranges[0];
+}
+
 export class BytesPane implements Pane {
   #known: { readonly run: RecordedRun; readonly ranges: readonly WrittenRange[] } | null = null;
-  /** First shown address; null for the start of the first range. */
+  /** First shown address; null for the start of the first range with written bytes. */
   #phys: number | null = null;
 
   draw(model: PageModel, root: HTMLElement): void {
     const { position, run } = model;
     if (this.#known?.run !== run) this.#known = { run, ranges: writtenRanges(run) };
     const { ranges } = this.#known;
-    const phys = this.#phys ?? ranges[0]?.start;
+    const phys = this.#phys ?? firstWritten(model, ranges)?.start;
     if (phys === undefined) {
       return root.replaceChildren(el("p", { class: "empty" }, "This run writes no memory."));
     }

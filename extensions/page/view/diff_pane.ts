@@ -135,7 +135,8 @@ export class DiffPane implements Pane {
 
   /**
    * The position of the chosen event. Without a chosen event, it is the previous or current
-   * position of the shown run, or the end of any other run.
+   * position of the shown run, or the end of any other run. A run that was just opened has no previous position; it is
+   * compared with its start.
    */
   #positionOf(
     { position, before, run }: PageModel,
@@ -145,7 +146,9 @@ export class DiffPane implements Pane {
   ): Position {
     if (chosen === null) return position;
     if (seq !== null) return chosen.afterEvent(Math.min(seq, chosen.log.count));
-    return chosen !== run ? chosen.last : isFirst ? before : position;
+    if (chosen !== run) return chosen.last;
+    const start = before.seq === position.seq ? run.afterEvent(0) : before;
+    return isFirst ? start : position;
   }
 
   #tools(

@@ -54,6 +54,8 @@ export class EventsPane implements Pane {
     this.#filter.addEventListener("input", () => this.#search());
     this.#filter.addEventListener("keydown", ({ key, shiftKey }) => {
       if (key === "Enter") this.#next(shiftKey ? -1 : 1);
+      // The browser clears the field. The page's keys work again outside of it.
+      if (key === "Escape") this.#filter.blur();
     });
     this.#scroller.addEventListener("scroll", () => this.#window(true));
     // When elements above or below this pane change their height, the current event is kept

@@ -5,7 +5,7 @@
  */
 import type { Browser } from "playwright-core";
 import { scenariosBelow } from "@dmalab/tests";
-import { type Findings, goToEvent, openPage } from "./bench.ts";
+import { type Findings, FIREFOX, goToEvent, openPage } from "./bench.ts";
 import { type LookedAt, startFirefox } from "./firefox.ts";
 import { reportOf } from "./report_checks.ts";
 
@@ -157,6 +157,9 @@ export async function checkLook(browser: Browser, found: Findings): Promise<void
 }
 
 export async function checkFirefox(_chromium: Browser, found: Findings): Promise<void> {
+  if (FIREFOX === undefined) {
+    return found.check(false, "Firefox is missing: the package firefox-esr has it");
+  }
   await lookAt("Firefox", await startFirefox(), found);
 }
 

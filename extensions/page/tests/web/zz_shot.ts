@@ -1,0 +1,11 @@
+import { openPage, startBrowser, untilShown, PLAYGROUND } from "./bench.ts";
+import { reportOf } from "./report_checks.ts";
+const browser = (await startBrowser())!;
+const [name, path, w, act] = Deno.args;
+const url = path === "playground" ? PLAYGROUND : `file://${await reportOf(path!, name)}`;
+const { page } = await openPage(browser, url, { viewport: { width: Number(w), height: 900 } });
+if (act !== "now") await untilShown(page);
+if (act && act !== "now") await page.click(act);
+await page.waitForTimeout(300);
+await page.screenshot({ path: `/tmp/h93scratch/${name}-${w}.png` });
+await browser.close();
