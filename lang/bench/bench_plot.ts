@@ -94,7 +94,11 @@ export function benchPlot(
   );
   const figures = chosen.length > 0 ? chosen : telling.slice(0, MAX_PANELS);
   const exact = figures.map((figure): PlotPanel => ({
-    title: `${figure}${figureNamed(figure)?.isTotal === false ? "" : " per iteration"}`,
+    title: `${figure}${
+      figureNamed(figure)?.isTotal === false
+        ? ` of each ${cells[0]?.latency.of ?? "iteration"}`
+        : " per iteration"
+    }`,
     unit: figureNamed(figure)?.unit ?? "count",
     series: seriesOf(cells, axes, over, (cell) => ({
       value: cellFigure(cell, figure),

@@ -143,9 +143,9 @@ class BenchTable {
       ...iterationLines(this.cells),
       ...latencyLines(this.cells),
       ...over.length === 0 ? [] : [`${OVER_BUDGET} over its budget`],
-      ...this.report.baseline === null
-        ? []
-        : [`× by ${this.report.baseline.key} = ${this.report.baseline.value}; none by 0`],
+      ...this.report.baseline === null ? [] : [
+        `×: relative to ${this.report.baseline.key} = ${this.report.baseline.value}; no factor where that is 0`,
+      ],
       "",
     ];
   }
@@ -225,13 +225,13 @@ function iterationLines(cells: readonly BenchOutcome[]): string[] {
   const parts = [...Map.groupBy(cells, ({ stopped }) => stopped!)].map(([stopped, some]) =>
     `${formatCount(some.length, "loop")} ${
       {
-        "loop count": "as the bench says",
-        events: "before too many events",
-        iterations: `after ${groupThousands(some[0]!.iterations)} iterations`,
+        "loop count": "ran as often as the bench says",
+        events: "ran fewer, as more would cause 100_000 events",
+        iterations: `ran ${groupThousands(some[0]!.iterations)} iterations`,
       }[stopped]
     }`
   );
-  return [`per iteration; stopped: ${parts.join(", ")}`];
+  return [`per iteration; ${parts.join(", ")}`];
 }
 
 function iterationText({ iterations, stopped, warmup }: BenchOutcome): string {

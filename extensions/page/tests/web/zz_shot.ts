@@ -1,4 +1,4 @@
-import { openPage, startBrowser, untilShown, PLAYGROUND } from "./bench.ts";
+import { openPage, PLAYGROUND, startBrowser, untilShown } from "./bench.ts";
 import { reportOf } from "./report_checks.ts";
 const browser = (await startBrowser())!;
 const [name, path, w, act] = Deno.args;
