@@ -1,6 +1,6 @@
 /** `deno task web [DIR]`: builds the playground and the page of reports, each one HTML file. */
 import { join } from "node:path";
-import { dataText } from "@dmalab/page";
+import { builtInText } from "@dmalab/page";
 import { buildPage, packedBytes, type PagePlan, REPORT_PLAN } from "./web/build_page.ts";
 import { playgroundData } from "./web/playground_data.ts";
 
@@ -9,7 +9,7 @@ Deno.mkdirSync(folder, { recursive: true });
 const playground: PagePlan = {
   entry: new URL("../extensions/page/playground_main.ts", import.meta.url),
   kind: "playground",
-  data: dataText(playgroundData()),
+  data: builtInText(playgroundData()),
 };
 for (const plan of [playground, REPORT_PLAN]) {
   const page = buildPage(plan);

@@ -18,10 +18,10 @@ export function playgroundData(): PlaygroundData {
   const examples = Object.keys(files).filter((path) => path.endsWith(".dma")).sort();
   const first = examples.filter((path) => path.startsWith("examples/start/"));
   const used = examples.map((path) => [path, usedBy(path, files)] as const);
-  const built = new Set(used.flat(2));
+  const others = used.flat(2).filter((path) => !path.endsWith(".dma"));
+  const listed = new Set([...first, ...examples, ...others]);
   return {
-    files: Object.fromEntries(Object.entries(files).filter(([path]) => built.has(path))),
-    examples: [...first, ...examples.filter((path) => !first.includes(path))],
+    files: Object.fromEntries([...listed].map((path) => [path, files[path]!])),
     uses: Object.fromEntries(used.filter(([, names]) => names.length > 0)),
   };
 }

@@ -9,6 +9,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { byId, fillSelect, offerFiles, save } from "../view/dom.ts";
 import { type ListedRun, marksIn } from "../view/page_model.ts";
 import { type SourceView, Viewer } from "../view/viewer.ts";
+import { examplesOf, type PlaygroundData, readBuiltIn } from "./built_in_files.ts";
 import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
 import { LanguageHelp } from "./language_help.ts";
@@ -16,22 +17,11 @@ import { Messages } from "./messages.ts";
 import { MAX_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
 import { startTheme } from "./theme.ts";
 
-/** The data built into the page. */
-export interface PlaygroundData {
-  /** Files by their paths: the examples and the files that they use. */
-  readonly files: Readonly<Record<string, string>>;
-  /** The files that are listed as examples. */
-  readonly examples: readonly string[];
-  /** The files that an example uses, for the examples that use any. */
-  readonly uses: Readonly<Record<string, readonly string[]>>;
-}
-
 /** Delay after the last key, in milliseconds. */
 const EDIT_MS = 30;
 
 export function startPlayground(): void {
-  const data: PlaygroundData = JSON.parse(byId("data").textContent!);
-  new Playground(data).open();
+  new Playground(readBuiltIn(byId("data").textContent!)).open();
 }
 
 class Playground {
@@ -39,6 +29,7 @@ class Playground {
   readonly #editor: SourceEditor;
   readonly #viewer: Viewer;
   readonly #engine: EngineClient;
+  readonly #examples: readonly string[];
   #project: Project;
   #run = 0;
   /** The position at which the next run is opened; null for its default position. */
@@ -55,7 +46,8 @@ class Playground {
   #waiting: ((run: RecordedRun) => void)[] = [];
 
   constructor(private readonly data: PlaygroundData) {
-    this.#project = this.#exampleProject(data.examples[0]!);
+    this.#examples = examplesOf(data);
+    this.#project = this.#exampleProject(this.#examples[0]!);
     const help = new LanguageHelp(() => ({ name: this.#file, files: this.#project.files }));
     this.#editor = new SourceEditor(byId("source"), help, {
       onEdit: () => this.#edited(),
@@ -87,8 +79,7 @@ class Playground {
   }
 
   open(): void {
-    const { data: { examples } } = this;
-    const choices = examples.map((path) => {
+    const choices = this.#examples.map((path) => {
       const slash = path.lastIndexOf("/");
       return { value: path, title: path.slice(slash + 1), group: path.slice(0, slash) };
     });
@@ -160,7 +151,7 @@ class Playground {
     }, []);
     byId("position").textContent = "running …";
     offerFiles(Object.keys(project.files), project.entry);
-    const { examples } = this.data;
+    const examples = this.#examples;
     byId<HTMLSelectElement>("example").value = examples.includes(project.entry)
       ? project.entry
       : "";

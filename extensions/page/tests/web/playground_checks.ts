@@ -1,5 +1,6 @@
 /** Checks the playground: its output, its speed, its behaviour with endless runs, and its links. */
 import type { Browser, Page } from "playwright-core";
+import { examplesOf } from "../../page/built_in_files.ts";
 import { readLink, writeLink } from "../../page/share_link.ts";
 import { playgroundData } from "@dmalab/tools/developers";
 import { recordRun, runsOf } from "@dmalab/recording";
@@ -44,7 +45,7 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
   const clock = await PageClock.of(browser);
   // Processor time since the page was requested.
   found.atMost(await clock.ms(), 1500, `the playground is ready (by the clock ${byClock})`, "ms");
-  const { examples } = playgroundData();
+  const examples = examplesOf(playgroundData());
   const different: string[] = [];
   const late: string[] = [];
   let [compared, timed, slowest] = [0, 0, 0];
@@ -247,7 +248,9 @@ export async function checkRunaways(browser: Browser, found: Findings): Promise<
 }
 
 export async function checkLinks(browser: Browser, found: Findings): Promise<void> {
-  const { examples, files } = playgroundData();
+  const data = playgroundData();
+  const { files } = data;
+  const examples = examplesOf(data);
   let longest = 0;
   const changed: string[] = [];
   for (const entry of examples) {
