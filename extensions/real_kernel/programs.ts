@@ -35,12 +35,14 @@ export async function runProgram(
 /**
  * Pipes the output of one program into another without keeping the output in memory.
  *
+ * @param mostBytes Limit of that output; both programs are ended when it is larger.
  * @returns Exit code and messages of the first program. If one of the two did not start, the reason
  *   as a sentence.
  */
 export async function pipePrograms(
   [from, fromArgs]: readonly [ProgramName, readonly string[]],
   [to, toArgs]: readonly [ProgramName, readonly string[]],
+  mostBytes: number,
 ): Promise<{ readonly code: number; readonly stderr: string } | { readonly problem: string }> {
   const options = { stdout: "piped", stderr: "piped" } as const;
   let first: Deno.ChildProcess;
@@ -61,8 +63,17 @@ export async function pipePrograms(
   const ended = second.output();
   // An error of the pipe is ignored: if the second program ends early, the exit code of the first
   // program shows that.
-  await first.stdout.pipeTo(second.stdin).catch(() => {});
+  let left = mostBytes;
+  const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, output) {
+      left -= chunk.length;
+      if (left < 0) throw new RangeError("more than the limit");
+      output.enqueue(chunk);
+    },
+  });
+  await first.stdout.pipeThrough(counted).pipeTo(second.stdin).catch(() => {});
   await ended;
+  if (left < 0) return { problem: `"${from}" writes more than ${mostBytes / 2 ** 20} MiB` };
   const { code } = await first.status;
   return { code, stderr: await said };
 }

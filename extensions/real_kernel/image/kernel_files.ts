@@ -17,10 +17,11 @@ import {
   withTempFolder,
 } from "@dmalab/cli";
 import { printable } from "@dmalab/lang/diagnostics";
-import { pipePrograms, runProgram } from "../programs.ts";
+import { pipePrograms } from "../programs.ts";
 import { readBootImage } from "./boot_image.ts";
 import { moduleName, moduleNeeds } from "./module_file.ts";
-import { uncompressedImage, unpackZstd } from "./uncompressed_image.ts";
+import { uncompressedImage } from "./uncompressed_image.ts";
+import { unpack } from "./unpacking.ts";
 
 /** A module, decompressed. */
 export interface ModuleFile {
@@ -56,6 +57,8 @@ const MODULE_FOLDERS = ["drivers/nvme", "lib", "crypto", "block", "arch"];
 const MAX_IMAGE_BYTES = 2 ** 28;
 const MAX_MODULE_BYTES = 2 ** 26;
 const MAX_PACKAGE_BYTES = 2 ** 31;
+/** Limit of an unpacked package. Packages of distributions have some 500 MiB. */
+const MAX_UNPACKED_BYTES = 2 ** 32;
 const CACHE_FOLDER = "kernel";
 const MAX_DEPTH = 12;
 
@@ -135,6 +138,7 @@ async function unpackPackage(path: string, folder: string): Promise<string | nul
   const unpacked = await pipePrograms(
     ["dpkg-deb", ["--fsys-tarfile", path]],
     ["tar", [...options, ...patterns]],
+    MAX_UNPACKED_BYTES,
   );
   if ("problem" in unpacked) return unpacked.problem;
   // tar reports an error if the package lacks some of the folders; that is ignored.
@@ -257,23 +261,15 @@ async function modulesOf(
 async function decompressed(path: string): Promise<Uint8Array<ArrayBuffer> | string> {
   const file = readHostBytes(path, { mostBytes: MAX_MODULE_BYTES });
   if (!file.found) return file.problem;
-  if (path.endsWith(".gz")) {
-    const stream = new Blob([file.bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  }
-  if (path.endsWith(".zst")) {
-    try {
-      return await unpackZstd(file.bytes);
-    } catch (error) {
-      return `"${printable(path)}" is damaged: ${printable((error as Error).message)}`;
-    }
-  }
-  if (!path.endsWith(".xz")) return file.bytes;
-  const result = await runProgram("xz", ["-dc"], file.bytes);
-  if ("problem" in result) return result.problem;
-  if (result.code !== 0) return `"${printable(path)}": ${printable(lastLine(result.stderr))}`;
-  return result.stdout;
+  const ending = path.slice(path.lastIndexOf(".") + 1);
+  if (!Object.hasOwn(COMPRESSIONS, ending)) return file.bytes;
+  const compression = COMPRESSIONS[ending as keyof typeof COMPRESSIONS];
+  const unpacked = await unpack(file.bytes, compression, MAX_MODULE_BYTES);
+  return "problem" in unpacked ? `"${printable(path)}" ${unpacked.problem}` : unpacked;
 }
+
+/** How modules are compressed, by the ending of their names. */
+const COMPRESSIONS = { gz: "gzip", xz: "xz", zst: "zstd" } as const;
 
 function lastLine(text: string): string {
   return text.trim().split("\n").at(-1) ?? "";

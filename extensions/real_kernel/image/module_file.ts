@@ -1,4 +1,5 @@
 /** Reads the dependencies in a kernel module's `.modinfo` section. */
+import { Buffer } from "node:buffer";
 
 /** The dependencies of a module. */
 export interface ModuleNeeds {
@@ -27,10 +28,10 @@ export function moduleName(name: string): string {
 
 /** Values of a key in a list of texts that each end with a zero byte. */
 function valuesOf(bytes: Uint8Array, key: string): string[] {
-  const wanted = new TextEncoder().encode(`\0${key}`);
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const wanted = `\0${key}`;
   const values: string[] = [];
-  for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) {
-    if (!wanted.every((byte, index) => bytes[at + index] === byte)) continue;
+  for (let at = whole.indexOf(wanted); at >= 0; at = whole.indexOf(wanted, at + 1)) {
     const start = at + wanted.length;
     const end = bytes.indexOf(0, start);
     values.push(new TextDecoder().decode(bytes.subarray(start, end < 0 ? undefined : end)));

@@ -5,7 +5,7 @@
  *
  * @see Documentation/arch/x86/boot.rst: `setup_sects`, `payload_offset`, `payload_length`
  */
-import { runProgram } from "../programs.ts";
+import { unpack } from "./unpacking.ts";
 
 const SETUP_SECTORS_OFFSET = 0x1f1;
 /** Number of setup sectors if the header's `setup_sects` is 0. */
@@ -21,6 +21,9 @@ const PAYLOAD_LENGTH = 0x24c;
  * or ends the gzip data.
  */
 const SIZE_BYTES = 4;
+
+/** Limit of a decompressed kernel. Kernels of distributions have some 70 MiB. */
+const MAX_KERNEL_BYTES = 2 ** 28;
 
 const GZIP = [0x1f, 0x8b];
 const XZ = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
@@ -54,28 +57,13 @@ async function decompressed(
   payload: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const begins = (magic: readonly number[]) => magic.every((byte, at) => payload[at] === byte);
-  const content = payload.subarray(0, -SIZE_BYTES);
-  try {
-    if (begins(ZSTD)) return await unpackZstd(content);
-    if (begins(GZIP)) {
-      const stream = new Blob([payload]).stream().pipeThrough(new DecompressionStream("gzip"));
-      return new Uint8Array(await new Response(stream).arrayBuffer());
-    }
-  } catch {
-    // The data are damaged: booting the image itself will show the damage.
-    return null;
-  }
-  if (!begins(XZ)) return null;
-  const result = await runProgram("xz", ["-dc"], content);
-  return "problem" in result || result.code !== 0 ? null : result.stdout;
-}
-
-/** @throws {Error} For damaged data. */
-export async function unpackZstd(
-  content: Uint8Array<ArrayBuffer>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { zstdDecompressSync } = await import("node:zlib");
-  return new Uint8Array(zstdDecompressSync(content));
+  const compression = begins(ZSTD) ? "zstd" : begins(GZIP) ? "gzip" : begins(XZ) ? "xz" : null;
+  if (compression === null) return null;
+  // A gzip payload ends with its size; behind the other ones the size was added.
+  const content = compression === "gzip" ? payload : payload.subarray(0, -SIZE_BYTES);
+  const unpacked = await unpack(content, compression, MAX_KERNEL_BYTES);
+  // Of damaged data nothing is said here: booting the image itself will show the damage.
+  return "problem" in unpacked ? null : unpacked;
 }
 
 const PROGRAM_HEADERS_OFFSET = 0x20;

@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { cpioArchive } from "../image/cpio.ts";
 import { readBootImage } from "../image/boot_image.ts";
+import { pipePrograms } from "../programs.ts";
 import { readKernelFiles } from "../image/kernel_files.ts";
 import { moduleNeeds } from "../image/module_file.ts";
 import { uncompressedImage } from "../image/uncompressed_image.ts";
+import { unpack } from "../image/unpacking.ts";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -81,6 +83,44 @@ Deno.test("a module's needs are its dependencies and those to load before it", (
   const modinfo = "\0license=GPL\0depends=nvme-core,t10-pi\0softdep=pre: crc64 post: x\0depends=\0";
   assertEquals(moduleNeeds(bytesOf(modinfo)).depends, ["nvme_core", "t10_pi", "crc64"]);
   assertEquals(moduleNeeds(bytesOf("\0depends=\0")).depends, []);
+});
+
+const hasXz = await new Deno.Command("sh", { args: ["-c", "command -v xz"], stdout: "null" })
+  .output()
+  .then(({ success }) => success);
+
+Deno.test("a compressed file that would be too large, is damaged or goes on behind its end is a sentence", async () => {
+  const MIB = 2 ** 20;
+  const zeros = new Uint8Array(9 * MIB);
+  const xz = async (content: Uint8Array<ArrayBuffer>) => {
+    const child = new Deno.Command("xz", { args: ["-c"], stdin: "piped", stdout: "piped" }).spawn();
+    const { stdout } = (await Promise.all([
+      child.output(),
+      new Response(content).body!.pipeTo(child.stdin),
+    ]))[0];
+    return stdout;
+  };
+  const forms = [
+    ["gzip", (content: Uint8Array<ArrayBuffer>) => Promise.resolve(gzipSync(content))],
+    ["zstd", (content: Uint8Array<ArrayBuffer>) => Promise.resolve(zstdCompressSync(content))],
+    ...hasXz ? [["xz", xz] as const] : [],
+  ] as const;
+  for (const [name, compress] of forms) {
+    const bomb = new Uint8Array(await compress(zeros));
+    assertEquals(bomb.length < MIB / 10, true);
+    assertEquals(await unpack(bomb, name, 8 * MIB), {
+      problem: "has more than 8 MiB when it is decompressed",
+    });
+    assertEquals(((await unpack(bomb, name, 9 * MIB)) as Uint8Array).length, zeros.length);
+    for (const wrong of [bomb.subarray(0, -9), bytesOf("no compressed data"), new Uint8Array(0)]) {
+      const found = await unpack(wrong.slice(), name, 9 * MIB) as { problem?: string };
+      assertEquals(found.problem?.startsWith("is damaged: "), true, `${name} ${wrong.length}`);
+    }
+  }
+  const behind = new Uint8Array([...gzipSync(bytesOf("module")), 1, 2, 3]);
+  assertEquals(await unpack(behind, "gzip", MIB), {
+    problem: "is damaged: incorrect header check",
+  });
 });
 
 /**
@@ -190,3 +230,12 @@ function hasPackageTool(): boolean {
 function namesIn(problem: string): string {
   return [...problem.matchAll(/"[^"]*"/g)].map(([name]) => name).sort().join(" ");
 }
+
+Deno.test("the output of a program that is piped into another one has a limit", async () => {
+  const forever = ["sh", ["-c", "exec tr x y < /dev/zero"]] as const;
+  const into = ["sh", ["-c", "exec cat > /dev/null"]] as const;
+  assertEquals(
+    await pipePrograms(forever as never, into as never, 2 ** 22),
+    { problem: '"sh" writes more than 4 MiB' },
+  );
+});
