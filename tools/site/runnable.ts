@@ -15,19 +15,27 @@ const SEEDS = [1, 2, 3];
 const NEEDS_FILES = /^\s*(?:driver \w+ = c|use) "|\bread_(?:csv|json|lines)\(/m;
 
 /**
- * A page with a runnable part after each of its code blocks.
+ * A page with a runnable part after each of its code blocks. The source of a quiz is folded, below its questions.
  * @param depth Number of folders above the page.
  */
 export async function withRunnable(text: string, depth: number): Promise<string> {
   const lines = text.split("\n");
   for (const block of runningBlocks("", text).toReversed()) {
+    const begin = block.line - 1;
     const end = block.line + block.code.split("\n").length;
-    const more = [
-      ...pictureLines(block.code),
-      ...await frameLines(block.code, depth),
-      ...questionLines(block, depth),
+    const questions = questionLines(block, depth);
+    const source = lines.slice(begin, end + 1);
+    const shown = questions.length === 0 ? source : [
+      ...questions,
+      // The source has the answers and the hints.
+      '<details class="run"><summary>The quiz as a scenario, with its answers</summary>',
+      "",
+      ...source,
+      "",
+      "</details>",
     ];
-    lines.splice(end + 1, 0, ...more);
+    const more = [...pictureLines(block.code), ...await frameLines(block.code, depth)];
+    lines.splice(begin, source.length, ...shown, ...more);
   }
   return lines.join("\n");
 }

@@ -48,6 +48,16 @@ Deno.test("a block gets the playground, a quiz its questions, and C neither", as
   assertStringIncludes(made, 'src="../playground.html#d1=');
   assert(/<p><strong>What is \d+&lt;\?<\/strong><\/p>/.test(made));
   assertStringIncludes(made, 'No: one (<a href="../rules/dma.html#dma.1.6">dma.1.6</a>).');
+  // The source, which has the answers, is folded below the questions.
+  const places = [
+    "What is ",
+    '<details class="run"><summary>The quiz',
+    "```dma quiz",
+    "</details>\n\n<details",
+  ]
+    .map((part) => made.indexOf(part));
+  assertEquals(places, places.toSorted((a, b) => a - b));
+  assertEquals(places.includes(-1), false, made);
   const drawn = await withRunnable('```dma\nshow ["<a>", 2]\n```', 0);
   const [, source, alt] = drawn.match(
     /<img class="picture" src="data:image\/svg\+xml;base64,(\S+)" alt="([^"]*)">/,
