@@ -49,6 +49,28 @@ Deno.test("every command has its permissions", () => {
   }
 });
 
+Deno.test("a command may not write what an option names that it only reads", () =>
+  withFolders((base) => {
+    const found: string[] = [];
+    for (const { name, options } of COMMANDS) {
+      const { files = [], folders = [], inputs = [], named } = PERMISSIONS[name]!;
+      if (named === undefined) continue;
+      const isWritten = new Set([...files, ...folders, named]);
+      for (const [option, spec] of Object.entries(options)) {
+        if (spec.kind === "flag" || isWritten.has(`--${option}`)) continue;
+        const marks = [`--${option}`, ...spec.kind === "text" && spec.also ? [spec.also] : []];
+        for (const mark of marks) {
+          const when = named === "always" ? "" : `${named} update `;
+          const flags = flagsOf(`${name} ${when}${mark} ../there y.dma`);
+          const writes = flags.find((flag) => flag.startsWith("-W"))!;
+          if (writes.includes(`${base}/there`)) found.push(`${name} ${mark}`);
+        }
+      }
+      for (const input of inputs) assert(Object.hasOwn(options, input.slice(2)), input);
+    }
+    assertEquals(found, []);
+  }));
+
 Deno.test("a command reads below the current folder and beside what is named, and no more", () =>
   withFolders((base) => {
     assertEquals(flagsOf("check y.dma"), [`-R=.,${OWN}`]);

@@ -25,6 +25,8 @@ export interface CommandPermissions {
    * option.
    */
   readonly named?: "always" | `--${string}`;
+  /** Options with a value that is not written, though files and folders that the command line names are. */
+  readonly inputs?: readonly string[];
   /** When the current folder is written: always, or if no option of `files` is given. */
   readonly here?: "always" | "default";
   /** Writes its history or the list of failed tests in `.dmalab/` of the current folder. */
@@ -187,7 +189,10 @@ export function permissionsOf(
   write(...files.map((file) => dirname(file)));
   const folders = valuesOf(may.folders ?? [], rest);
   if (may.named === "always" || (may.named && valuesOf([may.named], rest).length > 0)) {
-    const places = rest.filter((word) => !word.startsWith("-"));
+    const inputs = may.inputs ?? [];
+    const places = rest.filter((word, index) =>
+      !word.startsWith("-") && !inputs.includes(rest[index - 1] ?? "")
+    );
     folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
   write(...folders);

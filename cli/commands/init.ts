@@ -35,7 +35,12 @@ export const INIT = command({
       doc: "a scenario for a module out of the tree",
     },
   ],
-  may: { named: "always", findsRoot: true, compiles: true },
+  may: {
+    named: "always",
+    inputs: ["--driver", "--kernel", "--file"],
+    findsRoot: true,
+    compiles: true,
+  },
   async run({ words, options: { add, driver, file, kernel }, screen }) {
     if (driver !== null && add) {
       return refuse("`--add` is not for `--driver`, which replaces no file", screen);

@@ -92,6 +92,10 @@ export const TEST = command({
     files: ["--junit-path"],
     folders: ["--report"],
     named: "--snapshot",
+    inputs: [
+      ...["--match", "--filter", "--seed", "--branch", "--shard", "--jobs", "--reporter"],
+      ...["--tree", "--trace", "--limit"],
+    ],
   },
   async run({ words, options, screen }) {
     const reporterName = oneOf("reporter", REPORTERS, options.reporter, screen);
