@@ -2,7 +2,12 @@
  * The REPL's core: it takes lines and returns text. It does not know a terminal. Therefore tests
  * can use it as a person does, and a screen can be built around it.
  */
-import { printable, renderDiagnostics, withoutColours } from "@dmalab/lang/diagnostics";
+import {
+  type Diagnostic,
+  printable,
+  renderDiagnostics,
+  withoutColours,
+} from "@dmalab/lang/diagnostics";
 import { clip, foldLine } from "@dmalab/lang/text";
 import {
   openTimeTravelSession,
@@ -43,6 +48,8 @@ export class Repl extends LineSession {
   readonly edit: ((text: string) => void) | null;
   /** Lines of a statement that is not complete yet. */
   readonly #pending = new PendingInput();
+  /** Names of variables that were discarded with an old machine. */
+  readonly #dropped = new Set<string>();
   /** The input that is being edited at a terminal. */
   readonly #edited = new PendingInput();
   /** The text that a command wants to have edited before the next input; null for none. */
@@ -192,7 +199,8 @@ export class Repl extends LineSession {
     this.count(codeOfProblems(diagnostics));
     if (diagnostics.length > 0) {
       const { columns, paint } = this;
-      this.say(renderDiagnostics(diagnostics, { columns, style: diagnosticStyle(paint) }));
+      const said = diagnostics.map((each) => this.#ofOldMachine(each));
+      this.say(renderDiagnostics(said, { columns, style: diagnosticStyle(paint) }));
     }
     if (this.traceAlways) this.printEvents(result.events);
     for (const { text } of values) this.say(printable(text));
@@ -209,9 +217,18 @@ export class Repl extends LineSession {
     if (newMachine) {
       const names = this.session.summary().machineNames.join(", ");
       this.say(this.paint("dim", `built a new machine: ${names}`));
+      for (const name of dropped) this.#dropped.add(name);
       const gone = `discarded with the old machine: ${dropped.join(", ")}`;
       if (dropped.length > 0) this.say(this.paint("dim", gone));
     }
+  }
+
+  /** An unknown name that a discarded variable had says so. */
+  #ofOldMachine(diagnostic: Diagnostic): Diagnostic {
+    const { code, span: { end, source, start } } = diagnostic;
+    const name = source.text.slice(start, end);
+    if (code !== "E0301" || !this.#dropped.has(name)) return diagnostic;
+    return { ...diagnostic, hint: `\`${name}\` was discarded with the old machine` };
   }
 
   #ask(): void {

@@ -428,6 +428,10 @@ Deno.test("_ is the last value that was shown, also where something is tried in 
   assertStringIncludes((await talk("_")).last, "nothing is called `_`");
   const dropped = await talk("1", "let a = 2", MACHINE);
   assertStringIncludes(dropped.last, "discarded with the old machine: a\n");
+  assertStringIncludes(
+    (await talk("1", "let a = 2", MACHINE, "a")).last,
+    "hint: `a` was discarded with the old machine",
+  );
 });
 
 Deno.test("commands among pasted statements are lines of their own", async () => {
