@@ -18,13 +18,13 @@ const PAIRS: readonly RegExp[] = [
   /\b(\w+): renamed from (\w+)\b/,
   // A link of sysfs.
   new RegExp(
-    `.*\\b(${FUNCTION})/(?:[^\\s]*/)?(nvme\\d+|sd[a-z]+|vd[a-z]+|eth\\d+|en\\w+)(?![\\w/])`,
+    `^.*\\b(${FUNCTION})/(?:[^\\s]*/)?(nvme\\d+|sd[a-z]+|vd[a-z]+|eth\\d+|en\\w+)(?![\\w/])`,
     "i",
   ),
 ];
 
 /** A quick test: false for a line that certainly gives no two names. */
-const MAY_NAME = /[0-9a-f]\.[0-7]|virtio\d|renamed/i;
+const MAY_NAME = /:[0-9a-f]{2}\.[0-7]|virtio\d|renamed/i;
 
 /** A device's name in one form: with its domain, without namespace and partition. */
 export function plainName(name: string): string {

@@ -186,6 +186,30 @@ function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]
 const ENTRIES = entriesOf(MESSAGE_AREAS);
 const KEYS = keysOf(ENTRIES);
 const KEY_WORDS = [...KEYS.keys()];
+
+/** A place in a table by the first two letters of a word; words of other letters share a place. */
+function placeOf(text: string, at: number): number {
+  return (text.charCodeAt(at) & 0x7f) << 7 | text.charCodeAt(at + 1) & 0x7f;
+}
+
+/** The numbers of the key words by their first two letters, so that a line is read once for all. */
+const KEYS_BY_START: readonly (readonly number[])[] = (() => {
+  const table: number[][] = Array.from({ length: 1 << 14 }, () => []);
+  for (const [index, word] of KEY_WORDS.entries()) table[placeOf(word, 0)]!.push(index);
+  return table;
+})();
+
+/** The numbers of the key words that a line in lower case contains, each once, in order. */
+function keysIn(lower: string): readonly number[] {
+  const found = new Set<number>();
+  for (let at = 0; at + 1 < lower.length; at++) {
+    for (const index of KEYS_BY_START[placeOf(lower, at)]!) {
+      if (lower.startsWith(KEY_WORDS[index]!, at)) found.add(index);
+    }
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
 /** Tests whether a line contains any of the key words. */
 const ANY_KEY = new RegExp(KEY_WORDS.map(escaped).join("|"), "i");
 
@@ -270,10 +294,7 @@ export class MessageFinder {
   }
 
   #candidatesOf(lower: string): readonly Entry[] {
-    let key = "";
-    for (let index = 0; index < KEY_WORDS.length; index++) {
-      if (lower.includes(KEY_WORDS[index]!)) key += String.fromCharCode(index);
-    }
+    const key = String.fromCharCode(...keysIn(lower));
     const known = this.#candidates.get(key);
     if (known !== undefined) return known;
     const entries = [...key].flatMap((letter) => KEYS.get(KEY_WORDS[letter.charCodeAt(0)]!)!)
