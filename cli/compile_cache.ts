@@ -45,6 +45,8 @@ export interface SourceOfTree {
   readonly tree: HostTree;
   /** The files of the driver; the first is the source itself. */
   readonly files: readonly FileOfDriver[];
+  /** Flags beside those of the makefiles, and values of the makefiles' variables. */
+  readonly flags: readonly string[];
   readonly stubs: Stubs;
 }
 

@@ -170,7 +170,8 @@ export class HostLoader implements CLoader {
   loadWithTree(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError {
     const at = this.#treeAt(settings.tree, from);
     const module = this.#moduleAt(settings.module, from);
-    if (at === null && (module === null || settings.files.length > 0)) {
+    const { length } = [...settings.files, ...settings.flags];
+    if (at === null && (module === null || length > 0)) {
       return new LoadError("unreadable", "No kernel tree is named", NAME_A_TREE);
     }
     try {
@@ -183,9 +184,9 @@ export class HostLoader implements CLoader {
         files.push(file);
       }
       const [{ source }] = files as [FileOfDriver];
-      const { stubs } = settings;
+      const { flags, stubs } = settings;
       const known = this.trees.get(source);
-      const made = { tree, files, stubs };
+      const made = { tree, files, flags, stubs };
       if (known !== undefined && !isSameBuild(known, made)) {
         const message = `Cannot compile "${path}" twice with different settings`;
         return new LoadError("unreadable", message, "declare one driver of it");
@@ -314,6 +315,7 @@ export class HostLoader implements CLoader {
 
 function isSameBuild(one: SourceOfTree, other: SourceOfTree): boolean {
   return one.tree === other.tree && textOf(one.stubs) === textOf(other.stubs) &&
+    one.flags.join("\0") === other.flags.join("\0") &&
     one.files.length === other.files.length &&
     one.files.every(({ source }, at) => source === other.files[at]!.source);
 }

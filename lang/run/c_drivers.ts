@@ -89,11 +89,16 @@ function sourceOf(
   );
 }
 
+/** Matches a flag of a driver's settings. Other flags of compilers could change its target or its checks. */
+const FLAG = /^(?:-D[A-Za-z_]\w*(?:=[^]*)?|-U[A-Za-z_]\w*|[A-Za-z_][\w.-]*=[^\n]*)$/;
+
 /** How a driver's settings are written. */
 const TREE_SETTINGS = {
   tree: 'the path of a folder: `tree = "../linux"`',
   module: 'the path of a folder: `module = "../my-driver"`',
   files: 'a list of paths: `files = ["block/blk-mq-dma.c"]`',
+  flags:
+    'a list of definitions and undefinitions, or of variables of make: `flags = ["-DHAVE_X", "DEBUG=1"]`',
   stubs: `one of ${
     STUBS.map((each) => `"${each}"`).join(", ")
   }, or what functions return: \`stubs = { pcie_set_readrq: 0 }\``,
@@ -101,7 +106,7 @@ const TREE_SETTINGS = {
 
 /** How a driver is compiled with a kernel tree; null after reporting an error. */
 function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSettings | null {
-  const found: Partial<Record<"tree" | "module" | "files", readonly string[]>> = {};
+  const found: Partial<Record<"tree" | "module" | "files" | "flags", readonly string[]>> = {};
   let stubs: Stubs = STUBS[0];
   let isWrong = false;
   const wrong = (span: Span, message: string, hint?: string) => {
@@ -119,16 +124,16 @@ function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSe
       if (asked === null) wrong(value.span, `\`stubs\` is ${TREE_SETTINGS.stubs}`);
       else stubs = asked;
     } else if (
-      (value.kind === "List") !== (name === "files") ||
-      !texts.every((text) => text !== null)
+      (value.kind === "List") !== (name === "files" || name === "flags") ||
+      !texts.every((text) => text !== null && (name !== "flags" || FLAG.test(text)))
     ) {
       wrong(value.span, `\`${name}\` is ${TREE_SETTINGS[name]}`);
-    } else found[name] = texts;
+    } else found[name] = texts as string[];
   }
   const [tree = null] = found.tree ?? [];
   const [module = null] = found.module ?? [];
   if (isWrong) return null;
-  return { tree, module, files: found.files ?? [], stubs };
+  return { tree, module, files: found.files ?? [], flags: found.flags ?? [], stubs };
 }
 
 function isSetting(name: string): name is keyof TreeSettings {

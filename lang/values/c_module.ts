@@ -97,6 +97,11 @@ export interface TreeSettings {
    * Files that are linked with the first one. They belong to the tree, or lie beside the scenario.
    */
   readonly files: readonly string[];
+  /**
+   * Flags of the compiler that the driver's makefile would get from a program, such as `-DHAVE_X`, and
+   * values of the makefile's variables, such as `DEBUG=1`, as the command line of make has them.
+   */
+  readonly flags: readonly string[];
   readonly stubs: Stubs;
 }
 

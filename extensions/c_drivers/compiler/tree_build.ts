@@ -55,9 +55,17 @@ export class TreeBuild {
   /** The texts of `generated/bounds.h`, by configuration. */
   readonly #bounds = new Map<string, string>();
 
-  /** @param usesCache If false, cached files are compiled again. */
-  constructor(readonly files: TreeFolders, readonly clang: TreeClang, readonly usesCache = true) {
-    this.#read = TreeReading.of(files);
+  /**
+   * @param usesCache If false, cached files are compiled again.
+   * @param given Variables of an out-of-tree module's makefiles: `DEBUG=1`.
+   */
+  constructor(
+    readonly files: TreeFolders,
+    readonly clang: TreeClang,
+    readonly usesCache = true,
+    given: readonly string[] = [],
+  ) {
+    this.#read = TreeReading.of(files, given);
     this.version = this.#read.version;
     this.makefiles = this.#read.makefiles;
     this.units = this.#read.units;

@@ -1,15 +1,18 @@
 /** Compiles a driver with a kernel tree: an unmodified file of the tree, or a file beside a scenario. */
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
+import { shortPath } from "@dmalab/cli/extend";
 import { asFurther, IR, pointersIn, withStorage } from "../tree/ir.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
 import type { Settings } from "../tree/settings.ts";
-import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
-import { TREE_ARGUMENTS } from "../tree/unit.ts";
+import { MODULE_FOLDER, resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
+import { TREE_ARGUMENTS, type Unit } from "../tree/unit.ts";
 import { SourceFile } from "@dmalab/lang";
+import { type Diagnostic, printable } from "@dmalab/lang/diagnostics";
 import type { CompiledC } from "@dmalab/lang/values";
 import {
   type CompileRequest,
+  currentFolder,
   type FileOfDriver,
   isCompilerKept,
   readHeaders,
@@ -81,7 +84,8 @@ async function compileWithTree(
   clang: TreeClang,
 ): Promise<CompiledC> {
   try {
-    return await new TreeDriver(wanted, of, new TreeBuild(of.tree, clang)).compile();
+    const given = of.flags.filter((flag) => !flag.startsWith("-"));
+    return await new TreeDriver(wanted, of, new TreeBuild(of.tree, clang, true, given)).compile();
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
     const code = error instanceof CompilerError ? error.code : "E0713";
@@ -118,23 +122,29 @@ class TreeDriver {
   }
 
   async #compileFor(settings: Settings): Promise<CompiledC> {
-    const { build, of: { files, stubs }, wanted: { config, source } } = this;
+    const { build, of: { stubs }, wanted: { config, source } } = this;
     await build.checkSettings(settings);
     const behaviour = resolveKernel(config);
     const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, behaviour };
     const sources = new Map<string, SourceFile>();
     const texts: string[] = [];
+    const errors: Diagnostic[] = [];
+    const files = this.#withModule(settings);
     for (const file of files) {
       const made = await this.#file(file, settings, sources);
       if (made.module === null) {
         const compilation = { main: file.source, sources, refused: new Map(), target };
-        return { module: null, diagnostics: saidDiagnostics(made, compilation) };
-      }
-      texts.push(this.#decoder.decode(made.module));
+        errors.push(...saidDiagnostics(made, compilation));
+      } else texts.push(this.#decoder.decode(made.module));
     }
+    // A module of which a source is missing is not run.
+    if (errors.length > 0) return { module: null, diagnostics: errors };
     const layout = await this.#layout(settings);
     const support = await this.#support();
-    const library = await new TreeLibrary(this.of, build, settings).collect([...texts, support]);
+    const library = await new TreeLibrary({ ...this.of, files }, build, settings).collect([
+      ...texts,
+      support,
+    ]);
     const [first, ...others] = [
       ...texts.map((text, at) => at === 0 ? withStorage(text) : asFurther(text)),
       support,
@@ -155,6 +165,26 @@ class TreeDriver {
       pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,
     });
+  }
+
+  /** The driver's files, with the other sources of the out-of-tree module that the first one belongs to. */
+  #withModule(settings: Settings): readonly FileOfDriver[] {
+    const { build: { makefiles }, of: { files, tree } } = this;
+    const main = files[0]?.path;
+    if (main?.startsWith(`${MODULE_FOLDER}/`) !== true) return files;
+    const others = makefiles.moduleOf(main, (symbol) => settings.values.has(symbol));
+    return [
+      ...files,
+      ...others.filter((path) => files.every((file) => file.path !== path)).map((path) => ({
+        source: new SourceFile(this.#nameOf(path), tree.text(path) ?? ""),
+        path,
+      })),
+    ];
+  }
+
+  /** The name of a file of the tree in messages. */
+  #nameOf(path: string): string {
+    return printable(shortPath(this.of.tree.placeOf(path), currentFolder()));
   }
 
   /**
@@ -187,22 +217,29 @@ class TreeDriver {
       path === null ? { [own]: source.text } : {},
     );
     sources.set(unit.source, source);
-    for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
-      const text = this.of.tree.text(included);
-      if (text === null) continue;
-      // The compiler finds the included source by a path from the tree's root that begins with
-      // "./".
-      sources.set(`tree/./${included}`, new SourceFile(this.of.tree.placeOf(included), text));
-    }
+    this.#addIncluded(unit, sources);
+    const given = this.of.flags.filter((flag) => flag.startsWith("-"));
     // A file that is always built into the kernel is loaded as a module here, if it compiles as a
     // module.
     const compile = (flags: readonly string[]) =>
-      build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+      build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...given, ...IR]);
     const asModule = await compile(["-DMODULE"]);
     const isOther = path !== null && moduleFlag(build.settings([path])).length === 0;
     const made = asModule.module === null && isOther ? await compile([]) : asModule;
     if (made.module === null) this.#addNamed(made.said, sources);
     return made;
+  }
+
+  /** Adds the sources that a file includes, so that their lines are those of their own files. */
+  #addIncluded({ files, source }: Unit, sources: Map<string, SourceFile>): void {
+    for (const name of Object.keys(files)) {
+      if (!name.startsWith("tree/") || !name.endsWith(".c") || name === source) continue;
+      const path = name.slice("tree/".length);
+      const included = new SourceFile(this.#nameOf(path), this.of.tree.text(path) ?? "");
+      sources.set(name, included);
+      // A path from the tree's root in an include line is found in the folder ".".
+      sources.set(`tree/./${path}`, included);
+    }
   }
 
   /**

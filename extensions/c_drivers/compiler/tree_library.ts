@@ -245,16 +245,25 @@ export class TreeLibrary {
   }
 
   /**
-   * The names that sources in an out-of-tree module's folder define. All sources are read, because the
-   * module's makefile may list its files by running a program.
+   * The names that sources in an out-of-tree module's folder define, if its makefiles do not name the
+   * module's sources: no makefile builds the driver, or a program would list them.
    */
   #ofModule(): ReadonlyMap<string, string> {
+    if (this.#isListed) return new Map();
     return exportsIn(this.#sources().filter(([, text]) => !INIT.test(text)));
   }
 
+  /** Whether makefiles name all sources of the driver's module. */
+  get #isListed(): boolean {
+    return [...this.#own].some((path) => this.build.makefiles.listsModuleOf(path));
+  }
+
   #otherModules(): ReadonlyMap<string, string> {
+    const { makefiles } = this.build;
     return new Map(
-      this.#sources().filter(([path, text]) => INIT.test(text) && !this.#own.has(path)),
+      this.#sources().filter(([path, text]) =>
+        INIT.test(text) && !this.#own.has(path) && (!this.#isListed || makefiles.builds(path))
+      ),
     );
   }
 

@@ -34,6 +34,8 @@ import {
   type Screen,
   shellWord,
 } from "@dmalab/cli/extend";
+import { placeText } from "../make/mod.ts";
+import { TreeReading } from "../tree/tree_reading.ts";
 import { registerValues } from "./register_values.ts";
 import { type ModuleFacts, placeAt, readModule } from "./module_facts.ts";
 import {
@@ -108,11 +110,13 @@ class DriverInit {
     const { file, kernel, module } = asked;
     this.#tree = kernel === null ? null : openKernel(kernel, module);
     this.#module = new ModuleFolder(module);
-    this.#facts = readModule(
-      this.#module,
-      file,
-      this.#tree?.text("include/linux/pci_ids.h") ?? readHeaders()["linux/pci_ids.h"] ?? "",
-    );
+    const pciIds = this.#tree?.text("include/linux/pci_ids.h") ?? readHeaders()["linux/pci_ids.h"];
+    const reading = this.#tree === null ? null : TreeReading.of(this.#tree);
+    this.#facts = readModule(this.#module, {
+      wanted: file,
+      pciIds: pciIds ?? "",
+      ...reading !== null && { release: reading.version.name, kbuild: reading.kbuild },
+    });
     this.#kernel = this.#tree === null ? null : releaseOf(this.#tree);
   }
 
@@ -178,7 +182,12 @@ class DriverInit {
   }
 
   #saySource(): void {
-    const { assembler, ids, others, programs } = this.#facts;
+    const { assembler, ids, main, module, others } = this.#facts;
+    this.#say(
+      module === null
+        ? `make | no makefile builds ${main}: it is taken with the sources of its folder`
+        : `make | ${module.name}.ko | ${placeText(module.place)}`,
+    );
     this.#say(
       ids === null
         ? "ids | no entry of its table was found: fill in `vendor` and `device`"
@@ -189,14 +198,55 @@ class DriverInit {
     if (others.length > 0) {
       this.#say(`other drivers | ${others.join(", ")}: choose one with --file`);
     }
-    this.#list(
-      "makefile lines that run a program; none was run, so put what they make into the folder yourself:",
-      programs.map(({ line, path, text }) => `${path}:${line}  ${text}`),
-    );
+    this.#sayMakefiles();
     this.#list(
       "inline assembler, which does not run here; give the function in C:",
       assembler.map(({ line, path, text }) => `${path}:${line}  ${text}`),
     );
+  }
+
+  /** Prints what the makefiles leave open. */
+  #sayMakefiles(): void {
+    const { asked, missingMakefiles, module, questions, unknown } = this.#facts;
+    this.#list(
+      "conditions of makefiles that a program decides; none was run. To answer one, write the flags of its branch " +
+        'into the driver\'s settings, `flags = ["-DHAVE_X"]`:',
+      questions.map(({ depends, no, place, taken, yes }) => {
+        const [is, other] = taken ? [yes, no] : [no, yes];
+        const text = (lines: readonly string[]) =>
+          lines.length === 0 ? "nothing" : lines.join("; ");
+        return `${placeText(place)}  ${place.text}: depends on ${depends.join(", ")}; taken: ${
+          text(is)
+        }; else: ${text(other)}`;
+      }),
+    );
+    this.#list(
+      "flags and objects of makefiles that a program prints; they are left out:",
+      unknown.map(({ place, text, what }) => `${placeText(place)}  ${text}: depends on ${what}`),
+    );
+    this.#list(
+      "symbols that no makefile and no kernel sets, taken as m:",
+      [...asked].map(([name, place]) => `${placeText(place)}  ${name}`),
+    );
+    this.#list(
+      "makefiles that are not in the folder:",
+      missingMakefiles.map(({ name, place }) => `${placeText(place)}  ${name}`),
+    );
+    const parts = module?.objects.filter(({ source }) => source === null) ?? [];
+    this.#list(
+      "objects of the module without a source in C; what they define is missing:",
+      parts.map(({ object }) => `${object}${this.#makerOf(object)}`),
+    );
+  }
+
+  #makerOf(object: string): string {
+    const name = object.split("/").at(-1)!;
+    const { module } = this.#facts;
+    const assembler = `${object.slice(0, -2)}.S`;
+    if (this.#module.text(assembler) !== null) return `: ${assembler} is assembler`;
+    return `: the folder has no ${name.slice(0, -2)}.c beside ${
+      module === null ? "it" : placeText(module.place)
+    }`;
   }
 
   /** Writes the scenario, and runs its first test. */

@@ -3,7 +3,18 @@
  * program is run.
  */
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
+import {
+  Kbuild,
+  type KbuildModule,
+  MakeFiles,
+  type MakePlace,
+  type MakeQuestion,
+  type MissingMakefile,
+  resolvedPath,
+  type UnknownPart,
+} from "../make/mod.ts";
 import { exportsIn } from "../tree/library.ts";
+import { activeText, type Macros } from "./active_text.ts";
 import { barsOf, portBars } from "./bar_kinds.ts";
 
 /** The deepest nesting of folders, and the most sources, that are read. */
@@ -11,7 +22,6 @@ const MAX_DEPTH = 6;
 const MAX_SOURCES = 2000;
 const REGISTERS = /\b(?:pci_register_driver|module_pci_driver|builtin_pci_driver)\s*\(/;
 const MAKEFILE = /^(?:Kbuild|Makefile)$/;
-const RUNS_PROGRAM = /\$[({]shell\b|^[ \t]*\w+[ \t]*!=/;
 /** An option that adds a header folder above the makefile's own, such as `-I$(src)/../include`. */
 const OUTER_FOLDER = /^[^#]*-I[ \t]*\S*\.\.(?:\/|\s|$)/;
 /** The head of a rule that generates a header. */
@@ -31,6 +41,7 @@ const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[
 const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:(?:volatile|__volatile__)\s*)?\(\s*"[^"]*\w/;
 
 const NAME = /\b[A-Za-z_]\w+/g;
+const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 
 /** A line in a file of the module. */
 export interface ModulePlace {
@@ -61,8 +72,16 @@ export interface ModuleFacts {
   readonly texts: readonly string[];
   /** Constants defined in the module's sources and headers, by name. */
   readonly constants: ReadonlyMap<string, number>;
-  /** Lines of makefiles that run a program; dmalab does not run it. */
-  readonly programs: readonly ModulePlace[];
+  /** The module that has the driver's source; null if no makefile builds it. */
+  readonly module: KbuildModule | null;
+  /** Conditions of makefiles that only a program could decide. */
+  readonly questions: readonly MakeQuestion[];
+  /** Flags and objects that only a program could tell; they are left out. */
+  readonly unknown: readonly UnknownPart[];
+  /** Symbols of `obj-$(CONFIG_…)` that nothing sets; they are taken as `m`. */
+  readonly asked: ReadonlyMap<string, MakePlace>;
+  /** Makefiles that others include and that the folder does not have. */
+  readonly missingMakefiles: readonly MissingMakefile[];
   /** Lines of makefiles that add a header folder above the module's own. */
   readonly outerFolders: readonly ModulePlace[];
   /** Lines of makefiles with a rule for a generated header. */
@@ -71,25 +90,48 @@ export interface ModuleFacts {
   readonly assembler: readonly ModulePlace[];
 }
 
+/** What the reading of a module's folder knows beside the folder. */
+export interface ModuleOptions {
+  /** Path of the driver's source, from the folder. Null chooses the first source that registers a PCI driver. */
+  readonly wanted?: string | null;
+  /** The tree's list of PCI vendors; "" without a tree. */
+  readonly pciIds?: string;
+  /** The kernel's release, such as "6.12.90"; null without a tree. */
+  readonly release?: string | null;
+  /** The module's makefiles, if they have been read. */
+  readonly kbuild?: Kbuild;
+}
+
+/** Release for makefiles and conditions in C without a tree: the newest. */
+const NEWEST = "7.3.0";
+
 /**
  * Reads a module's folder.
  *
- * @param wanted Path of the driver's source, from the folder. Null chooses the first source that
- *   registers a PCI driver.
- * @param pciIds The tree's list of PCI vendors; "" without a tree.
- * @throws {TreeError} If no source registers a PCI driver.
+ * @throws {TreeError} If no source registers a PCI driver, or the makefiles cannot be read.
  */
 export function readModule(
   files: TreeFolders,
-  wanted: string | null,
-  pciIds: string,
+  { kbuild: given, pciIds = "", release = null, wanted = null }: ModuleOptions = {},
 ): ModuleFacts {
   const texts = new Map<string, string>();
   readInto(texts, files, "", 0);
-  const sources = [...texts].filter(([path]) => path.endsWith(".c"));
-  const mains = sources.filter(([, text]) => REGISTERS.test(text)).map(([path]) => path);
-  const built = mains.filter((path) => isBuilt(path, texts));
-  const main = wanted ?? built[0] ?? mains[0];
+  const kbuild = given ??
+    new Kbuild({ files: new MakeFiles(files, ""), release: release ?? NEWEST, config: () => "" });
+  const active = new ActiveTexts(texts, kbuild, release ?? NEWEST);
+  const sources = [...texts.keys()].filter((path) => path.endsWith(".c"));
+  const built = kbuild.modules.flatMap(({ objects }) =>
+    objects.flatMap(({ source }) => source ?? [])
+  );
+  const registering = (paths: readonly string[]) =>
+    [...new Set(paths)].filter((path) => active.of(path).some(([, text]) => REGISTERS.test(text)));
+  const ofBuild = registering(built);
+  const included = new Set(ofBuild.flatMap((path) => active.of(path).map(([each]) => each)));
+  const mains = [
+    ...ofBuild,
+    ...registering(sources.filter((path) => !included.has(path))),
+  ];
+  const main = wanted ?? mains[0];
   if (main === undefined) {
     throw new TreeError(
       `None of ${sources.length} sources calls pci_register_driver() or module_pci_driver()`,
@@ -102,35 +144,96 @@ export function readModule(
       `sources that register a PCI driver: ${mains.join(", ") || "none"}`,
     );
   }
+  const module = kbuild.moduleOf(main);
+  const own = [main, ...module?.objects.flatMap(({ source }) => source ?? []) ?? []];
+  const ownTexts = new Map(own.flatMap((path) => active.of(path)));
   const constants = constantsIn([pciIds, ...texts.values()]);
-  const needed = neededTexts(main, texts);
+  const needed = neededTexts([...ownTexts.keys()], texts);
+  const all = new Map([...ownTexts, ...texts]);
   return {
     main,
-    loads: /\bmodule_init\s*\(/.test(texts.get(main)!),
-    others: mains.filter((path) => path !== main),
-    ids: idsIn(main, texts, constants),
+    module,
+    loads: [...ownTexts.values()].some((text) => /\bmodule_init\s*\(/.test(text)),
+    others: mains.filter((path) => path !== main && !ownTexts.has(path)),
+    ids: idsIn([...ownTexts], all, constants),
     texts: needed,
     bars: barsOf(needed, constants),
     portBars: portBars(needed, constants),
     constants,
-    programs: placesIn(texts, isMakefile, RUNS_PROGRAM),
+    questions: kbuild.questions,
+    unknown: kbuild.unknown,
+    asked: kbuild.asked,
+    missingMakefiles: kbuild.missing,
     outerFolders: placesIn(texts, isMakefile, OUTER_FOLDER),
     headerRules: placesIn(texts, isMakefile, HEADER_RULE),
     assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
   };
 }
 
+/** Texts of sources and of what they include, as the preprocessor keeps them. */
+class ActiveTexts {
+  readonly #known: Macros;
+  readonly #found = new Map<string, readonly (readonly [path: string, text: string])[]>();
+
+  constructor(
+    readonly texts: ReadonlyMap<string, string>,
+    readonly kbuild: Kbuild,
+    release: string,
+  ) {
+    const [major = 0, minor = 0, patch = 0] = release.split(/[.-]/).map(Number);
+    this.#known = new Map<string, number | null>([
+      ["LINUX_VERSION_CODE", major * 65_536 + minor * 256 + Math.min(patch, 255)],
+      ...[
+        "KERNEL_VERSION",
+        "__KERNEL__",
+        "MODULE",
+        "CONFIG_PCI",
+        "CONFIG_PCI_MSI",
+        "CONFIG_MODULES",
+      ]
+        .map((name) => [name, 1] as const),
+    ]);
+  }
+
+  /** A source, and the sources and headers of the folder that it includes, in their order. */
+  of(path: string): readonly (readonly [path: string, text: string])[] {
+    return this.#found.getOrInsertComputed(path, () => {
+      const macros = new Map(this.#known);
+      for (const define of this.kbuild.flagsOf(path)?.defines ?? []) {
+        const [name = "", value = "1"] = define.split("=");
+        macros.set(name, Number.isSafeInteger(Number(value)) ? Number(value) : null);
+      }
+      const found = new Map<string, string>();
+      const left = [path];
+      for (let each = left.pop(); each !== undefined; each = left.pop()) {
+        const text = found.has(each) ? undefined : this.texts.get(each);
+        if (text === undefined || found.size >= MAX_SOURCES) continue;
+        const active = activeText(text, macros);
+        found.set(each, active);
+        const folder = each.includes("/") ? each.slice(0, each.lastIndexOf("/")) : "";
+        for (const [, name] of active.matchAll(LOCAL_INCLUDE)) {
+          left.push(resolvedPath(name!, `/${folder}`).slice(1));
+        }
+      }
+      return [...found];
+    });
+  }
+}
+
 /**
- * The driver's source, the sources that define functions used in this source or in each other, and the headers beside
- * these sources.
+ * The driver's sources, the sources that define functions used in these sources or in each other, and the
+ * headers beside these sources.
  */
-function neededTexts(main: string, texts: ReadonlyMap<string, string>): readonly string[] {
+function neededTexts(
+  own: readonly string[],
+  texts: ReadonlyMap<string, string>,
+): readonly string[] {
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
-  const isBeside = (path: string) => Number(folderOf(path) === folderOf(main));
+  const isBeside = (path: string) => Number(folderOf(path) === folderOf(own[0]!));
   const sources = [...texts].filter(([path, text]) => path.endsWith(".c") && !REGISTERS.test(text))
     .toSorted(([one], [other]) => isBeside(other) - isBeside(one));
   const definers = exportsIn(sources);
-  const found = new Set([main]);
+  const found = new Set(own);
   // The loop includes the paths that it adds.
   for (const path of found) {
     for (const [name] of texts.get(path)!.matchAll(NAME)) {
@@ -138,9 +241,9 @@ function neededTexts(main: string, texts: ReadonlyMap<string, string>): readonly
       if (other !== undefined) found.add(other);
     }
   }
-  const folders = new Set([...found].map(folderOf));
+  const folders = new Set([...found].filter((path) => path.endsWith(".c")).map(folderOf));
   const headers = [...texts.keys()].filter((path) =>
-    path.endsWith(".h") && folders.has(folderOf(path))
+    path.endsWith(".h") && !found.has(path) && folders.has(folderOf(path))
   );
   return [...found, ...headers].map((path) => texts.get(path)!);
 }
@@ -163,12 +266,6 @@ function readInto(
   }
 }
 
-/** Whether a source is built by a makefile in its folder, or in a folder above it. */
-function isBuilt(path: string, texts: ReadonlyMap<string, string>): boolean {
-  const object = path.split("/").at(-1)!.replace(/\.c$/, ".o");
-  return [...texts].some(([makefile, text]) => isMakefile(makefile) && text.includes(object));
-}
-
 function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
   const written = new Map<string, string>();
   for (const text of texts) {
@@ -186,15 +283,13 @@ function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
 }
 
 function idsIn(
-  main: string,
+  own: readonly (readonly [path: string, text: string])[],
   texts: ReadonlyMap<string, string>,
   constants: ReadonlyMap<string, number>,
 ): ModuleFacts["ids"] {
   // Sources that register another driver are skipped: their ids are of other devices.
-  const others = [...texts].filter(([, text]) => !REGISTERS.test(text)).map(([path]) => path);
-  const paths = [main, ...others];
-  for (const path of paths) {
-    const text = texts.get(path)!;
+  const others = [...texts].filter(([, text]) => !REGISTERS.test(text));
+  for (const [path, text] of [...own, ...others]) {
     for (const { at, body } of tablesIn(text)) {
       for (const entry of body.matchAll(ENTRY)) {
         const [first, second] = namesIn(entry);

@@ -92,8 +92,7 @@ Deno.test("the first entry of a table of ids is read, whatever macro it is writt
   for (const [table, vendor, device] of TABLES) {
     const { ids } = readModule(
       folder({ "d.c": `${table}\n${DRIVER}` }),
-      null,
-      "#define PCI_VENDOR_ID_XILINX 0x10ee\n",
+      { pciIds: "#define PCI_VENDOR_ID_XILINX 0x10ee\n" },
     );
     assertEquals([ids?.vendor, ids?.device], [vendor, device], table);
   }
@@ -106,31 +105,26 @@ Deno.test("the source that a makefile builds counts before others, and these are
       "b/core.c": DRIVER,
       "Makefile": "obj-m += card.o\ncard-objs := b/core.o\n",
     }),
-    null,
-    "",
   );
   assertEquals([facts.main, facts.others], ["b/core.c", ["a.c"]]);
 });
 
-Deno.test("programs of a makefile, its generated headers and assembler are named with their lines", () => {
-  const { assembler, headerRules, programs } = readModule(
+Deno.test("generated headers of a makefile and assembler are named with their lines", () => {
+  const { assembler, headerRules } = readModule(
     folder({
       "d.c": `int f(void)\n{\n\tasm volatile("nop");\n\treturn 0;\n}\n${DRIVER}`,
-      "Makefile": "obj-m += d.o\nKDIR := $(shell uname -r)\n$(obj)/d.o: $(obj)/version.h\n",
+      "Makefile": "obj-m += d.o\n$(obj)/d.o: $(obj)/version.h\n",
     }),
-    null,
-    "",
   );
-  assertEquals(programs.map(({ line, path }) => `${path}:${line}`), ["Makefile:2"]);
-  assertEquals(headerRules.map(({ line }) => line), [3]);
+  assertEquals(headerRules.map(({ line }) => line), [2]);
   assertEquals(assembler.map(({ line, path }) => `${path}:${line}`), ["d.c:3"]);
 });
 
 Deno.test("a folder without a PCI driver, and a source that is not there, are errors with what to do", () => {
-  const error = assertThrows(() => readModule(folder({ "d.c": "int x;\n" }), null, ""), TreeError);
+  const error = assertThrows(() => readModule(folder({ "d.c": "int x;\n" })), TreeError);
   assertMatch(error.message, /None of 1 sources calls pci_register_driver/);
   const other = assertThrows(
-    () => readModule(folder({ "d.c": DRIVER }), "e.c", ""),
+    () => readModule(folder({ "d.c": DRIVER }), { wanted: "e.c" }),
     TreeError,
   );
   assertMatch(other.message, /no "e\.c"/);
@@ -164,7 +158,7 @@ Deno.test("only a folder that the kernel's build takes is read as a module, and 
 Deno.test("tables of ids without an end, and assembler before many blanks, are read in one pass", () => {
   const heads = "struct pci_device_id t[] = {\n".repeat(200_000);
   const blanks = `asm${" ".repeat(200_000)}x\n`;
-  const facts = readModule(folder({ "d.c": `${heads}${blanks}${DRIVER}` }), null, "");
+  const facts = readModule(folder({ "d.c": `${heads}${blanks}${DRIVER}` }));
   assertEquals([facts.ids, facts.assembler], [null, []]);
 });
 
@@ -181,13 +175,21 @@ Deno.test("a module of one source probes with dmalab's own headers in any folder
     Deno.writeTextFileSync(`${place}/module/device.h`, DEVICE_H);
     Deno.writeTextFileSync(
       `${place}/module/Makefile`,
-      "obj-m += list.o\nVERSION := $(shell git describe)\nSTAMP != date\n",
+      "obj-m += list.o\nVERSION := $(shell git describe)\nSTAMP != date\n" +
+        "ifeq ($(STAMP),now)\nccflags-y += -DNOW\nendif\nccflags-y += -DV=$(VERSION)\n",
     );
     const words = ["init", `${place}/out`, "--driver", `${place}/module`];
     const first = await dmalab(...words);
     const report = Deno.readTextFileSync(`${place}/out/report.txt`);
-    assertStringIncludes(report, "Makefile:2  VERSION := $(shell git describe)");
-    assertStringIncludes(report, "Makefile:3  STAMP != date");
+    assertStringIncludes(report, "make | list.ko | Makefile:1\n");
+    assertStringIncludes(
+      report,
+      "Makefile:4  ifeq ($(STAMP),now): depends on $(shell date); taken: nothing; else: ccflags-y += -DNOW\n",
+    );
+    assertStringIncludes(
+      report,
+      "Makefile:2  ccflags-y: -DV=…: depends on $(shell git describe)\n",
+    );
     assertStringIncludes(report, "report | it compiles, probes and is removed\n");
     assertEquals(report.match(/^test \| .* \| ok\b/gm)?.length, 4, report);
     assertStringIncludes(
@@ -251,7 +253,7 @@ const PORTS: readonly (readonly [text: string, ports: readonly number[]])[] = [
 
 Deno.test("a BAR whose start goes to inb(), outb() or request_region() is I/O ports", () => {
   for (const [text, ports] of PORTS) {
-    const { portBars } = readModule(folder({ "d.c": `${text}\n${DRIVER}` }), null, "");
+    const { portBars } = readModule(folder({ "d.c": `${text}\n${DRIVER}` }));
     assertEquals([...portBars], ports, text);
   }
 });
@@ -286,8 +288,7 @@ Deno.test("BARs are told from the sources that the driver needs, wherever they l
   const facts = (call: string) =>
     readModule(
       folder({ "cards/d.c": `${call}\n${DRIVER}`, "bus/bus.c": bus, "cards/old.c": ports }),
-      "cards/d.c",
-      "",
+      { wanted: "cards/d.c" },
     );
   assertEquals([...facts("err = bus_start();").portBars], [0]);
   assertEquals([...facts("err = other_start();").portBars], []);
@@ -295,7 +296,7 @@ Deno.test("BARs are told from the sources that the driver needs, wherever they l
 
 Deno.test("values to try for a register begin with the numbers beside its name", () => {
   for (const [text, offset, value] of LOOKS) {
-    const { constants, texts } = readModule(folder({ "d.c": `${text}\n${DRIVER}` }), null, "");
+    const { constants, texts } = readModule(folder({ "d.c": `${text}\n${DRIVER}` }));
     const tried = registerValues(offset, texts, constants);
     const at = tried.findIndex((each) => each.value === value);
     assertEquals(at >= 0 && at < 30, true, text);
@@ -305,8 +306,7 @@ Deno.test("values to try for a register begin with the numbers beside its name",
 });
 
 Deno.test("a device has the BARs 0 to 4, and a sixth one where the driver names it", () => {
-  const barsOf = (text: string) =>
-    readModule(folder({ "d.c": `${text}\n${DRIVER}` }), null, "").bars;
+  const barsOf = (text: string) => readModule(folder({ "d.c": `${text}\n${DRIVER}` })).bars;
   assertEquals(barsOf("pci_iomap(pdev, 0, 0);"), [0, 1, 2, 3, 4]);
   assertEquals(barsOf("#define B 5\npci_ioremap_bar(pdev, B);"), [0, 1, 2, 3, 4, 5]);
 });

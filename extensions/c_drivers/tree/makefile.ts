@@ -3,7 +3,14 @@
  * file's own flags.
  */
 import { addAll } from "@dmalab/runtime/basics";
-import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
+import {
+  checkMost,
+  MODULE_FOLDER,
+  NESTED,
+  type TreeFiles,
+  treePath,
+} from "@dmalab/runtime/kernels";
+import { isBelow, type Kbuild, KERNEL_ROOT, MODULE_ROOT } from "../make/mod.ts";
 
 const NAMES = ["Kbuild", "Makefile"];
 /** A rule such as `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o` or `obj-y += folder/`. */
@@ -36,14 +43,33 @@ interface Rule {
   readonly symbols: readonly string[];
 }
 
+/** Flags of a file: folders and headers are paths from the tree's root. */
+export interface FileFlags {
+  readonly folders: readonly string[];
+  readonly defines: readonly string[];
+  readonly undefines: readonly string[];
+  /** Headers that are included before the file. */
+  readonly includes: readonly string[];
+}
+
+/**
+ * The makefiles of a tree. They are searched for what builds a file, because the configuration is made
+ * for that file. The makefiles of an out-of-tree module are evaluated (`Kbuild`).
+ */
 export class Makefiles {
   readonly #texts = new Map<string, string>();
   readonly #rules = new Map<string, ReadonlyMap<string, readonly Rule[]>>();
 
-  constructor(readonly files: TreeFiles) {}
+  /** @param module Reads the makefiles of the out-of-tree module in the tree. */
+  constructor(readonly files: TreeFiles, readonly module: () => Kbuild | null = () => null) {}
 
   /** Symbols that build a file. */
   symbolsOf(path: string): ReadonlySet<string> {
+    const source = inModule(path);
+    if (source !== null) {
+      const names = this.module()?.asked.keys() ?? [];
+      return new Set([...names].map((name) => name.replace(/^CONFIG_/, "")));
+    }
     const symbols = objectsOf(path).map((place) => this.#symbolsOfObject(...place));
     return symbols.reduce((all, each) => all.union(each));
   }
@@ -53,11 +79,20 @@ export class Makefiles {
    * include it.
    */
   builds(path: string): boolean {
+    const source = inModule(path);
+    if (source !== null) return this.module()?.moduleOf(source) != null;
     return objectsOf(path).some(([folder, object]) => this.#rulesOf(folder).has(object));
+  }
+
+  /** Whether the makefiles of an out-of-tree module name all sources of the module that has a file. */
+  listsModuleOf(path: string): boolean {
+    const source = inModule(path);
+    return source !== null && this.module()?.moduleOf(source)?.isWhole === true;
   }
 
   /** Symbols that include the file's folders in the build. */
   symbolsOfFolders(path: string): ReadonlySet<string> {
+    if (inModule(path) !== null) return new Set();
     const parts = path.split("/");
     let symbols: ReadonlySet<string> = new Set();
     for (let depth = parts.length - 2; depth > 0; depth--) {
@@ -72,6 +107,13 @@ export class Makefiles {
    * @param isSet Whether a symbol is set.
    */
   moduleOf(path: string, isSet: (symbol: string) => boolean): readonly string[] {
+    const source = inModule(path);
+    if (source !== null) {
+      const objects = this.module()?.moduleOf(source)?.objects ?? [];
+      return objects.flatMap((each) =>
+        each.source === null || each.source === source ? [] : [`${MODULE_FOLDER}/${each.source}`]
+      );
+    }
     return objectsOf(path).flatMap(([folder, object]) => {
       const rules = this.#rulesOf(folder);
       const bases = new Set((rules.get(object) ?? []).map(({ base }) => base));
@@ -86,9 +128,9 @@ export class Makefiles {
    * Header folders (from the root) and definitions for a file. The makefiles of the file's folder
    * and of the folders above it add them.
    */
-  flagsOf(
-    path: string,
-  ): { readonly folders: readonly string[]; readonly defines: readonly string[] } {
+  flagsOf(path: string): FileFlags {
+    const source = inModule(path);
+    if (source !== null) return flagsInModule(this.module(), source);
     const parts = path.split("/");
     const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
     const folders: string[] = [];
@@ -115,7 +157,12 @@ export class Makefiles {
         }
       }
     }
-    return { folders: [...new Set(folders)], defines: [...new Set(defines)] };
+    return {
+      folders: [...new Set(folders)],
+      defines: [...new Set(defines)],
+      undefines: [],
+      includes: [],
+    };
   }
 
   #symbolsOfObject(folder: string, object: string): ReadonlySet<string> {
@@ -179,6 +226,29 @@ export class Makefiles {
       return this.#whole(found, folder, included, depth + 1);
     });
   }
+}
+
+/** The path of a file from the out-of-tree module's folder; null for a file of the tree. */
+function inModule(path: string): string | null {
+  return path.startsWith(`${MODULE_FOLDER}/`) ? path.slice(MODULE_FOLDER.length + 1) : null;
+}
+
+function flagsInModule(module: Kbuild | null, source: string): FileFlags {
+  const flags = module?.flagsOf(source);
+  const inTree = (paths: readonly string[]) =>
+    paths.flatMap((path) =>
+      isBelow(path, MODULE_ROOT)
+        ? [`${MODULE_FOLDER}${path.slice(MODULE_ROOT.length)}`]
+        : isBelow(path, KERNEL_ROOT)
+        ? [treePath(path.slice(KERNEL_ROOT.length))]
+        : []
+    );
+  return {
+    folders: inTree(flags?.folders ?? []),
+    includes: inTree(flags?.includes ?? []),
+    defines: flags?.defines ?? [],
+    undefines: flags?.undefines ?? [],
+  };
 }
 
 /**

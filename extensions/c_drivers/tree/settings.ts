@@ -160,6 +160,31 @@ export function settingsFor(
   makefiles: Makefiles,
   pageSizeBytes = 4096,
 ): Settings {
+  const builds = paths.map((path) => makefiles.symbolsOf(path));
+  const folders = paths.flatMap((path) => [...makefiles.symbolsOfFolders(path)]);
+  const asked = [...new Set([...builds.flatMap((names) => [...names]), ...folders])].toSorted();
+  const isModule = builds.every((names) =>
+    [...names].some((name) => kconfig.get(name)?.isTristate)
+  );
+  const isOutOfTree = paths.some((path) => path.startsWith(`${MODULE_FOLDER}/`));
+  return { ...settingsOf(asked, isOutOfTree, kconfig, pageSizeBytes), isModule };
+}
+
+/**
+ * The configuration of a distribution's kernel, in which the makefiles of an out-of-tree module are
+ * read. @throws {TreeError}
+ */
+export function distributionSettings(kconfig: Kconfig): Pick<Settings, "values"> {
+  return settingsOf([], true, kconfig, 4096);
+}
+
+/** The configuration with some symbols, and all that follows from them. */
+function settingsOf(
+  asked: readonly string[],
+  isOutOfTree: boolean,
+  kconfig: Kconfig,
+  pageSizeBytes: number,
+): Omit<Settings, "isModule"> {
   for (const [name, reason] of Object.entries(REQUIRED)) {
     if (kconfig.has(name)) continue;
     const [missing] = kconfig.missing ?? [];
@@ -171,13 +196,6 @@ export function settingsFor(
     }
     throw new TreeError(`The tree's Kconfig has no ${name}: ${reason}`);
   }
-  const builds = paths.map((path) => makefiles.symbolsOf(path));
-  const folders = paths.flatMap((path) => [...makefiles.symbolsOfFolders(path)]);
-  const asked = [...new Set([...builds.flatMap((names) => [...names]), ...folders])].toSorted();
-  const isModule = builds.every((names) =>
-    [...names].some((name) => kconfig.get(name)?.isTristate)
-  );
-  const isOutOfTree = paths.some((path) => path.startsWith(`${MODULE_FOLDER}/`));
   const usual = isOutOfTree ? OF_DISTRIBUTIONS.filter((name) => kconfig.has(name)) : [];
   const derived = [...closureOf([...asked, ...usual], kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);
@@ -213,7 +231,7 @@ export function settingsFor(
   const lacking = lackingOf(asked, kconfig, isBuiltElsewhere);
   const needed = lackingOf(asked, kconfig, isElsewhere).flatMap((text) => text.split(" || "));
   const elsewhere = [...asked, ...needed].filter(isBuiltElsewhere);
-  return { values: new Map(values), asked, lacking, elsewhere, isModule };
+  return { values: new Map(values), asked, lacking, elsewhere };
 }
 
 /** The same configuration for another architecture. */

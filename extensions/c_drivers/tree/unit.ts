@@ -4,7 +4,7 @@
  */
 import { type Architecture, withoutAssembler } from "./architecture.ts";
 import { PORTS_AT, TREE_PAGE_MAP } from "../c_addresses.ts";
-import type { Makefiles } from "./makefile.ts";
+import type { FileFlags, Makefiles } from "./makefile.ts";
 import { checkMost, MODULE_FOLDER, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
 /** Folder in which the compiler finds the tree's files. */
@@ -109,6 +109,7 @@ export class Units {
     for (const [name, text] of Object.entries(own)) take(name, text);
     if (!isOwn) ofTree(path);
     for (const name of FIRST) ofTree(name);
+    const included = flags.flatMap(({ includes }) => includes).filter(ofTree);
     ofLab("generated/autoconf.h");
     if (isModule && ours[COMPAT] !== undefined) {
       take(`${LAB}/${COMPAT}`, this.#withoutOwn(ours[COMPAT]!));
@@ -129,7 +130,8 @@ export class Units {
         .flatMap((each) => ["-I", each]),
       ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
       ...isModule ? [...OF_LINUX, "-include", `${LAB}/${COMPAT}`] : [],
-      ...flags.flatMap(({ defines }) => defines).map((define) => `-D${define}`),
+      ...flags.flatMap(definitionsOf),
+      ...included.flatMap((name) => ["-include", `${TREE}/${name}`]),
     ];
     for (const [name, text] of Object.entries(found)) found[name] = this.#withoutUps(name, text);
     return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
@@ -242,6 +244,11 @@ export class Units {
     this.#includes.set(name, made);
     return made;
   }
+}
+
+/** The compiler's flags for the definitions of a makefile. */
+function definitionsOf({ defines, undefines }: FileFlags): readonly string[] {
+  return [...defines.map((each) => `-D${each}`), ...undefines.map((each) => `-U${each}`)];
 }
 
 /** Number of steps up and down between two folders. */

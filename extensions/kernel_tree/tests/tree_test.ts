@@ -186,7 +186,10 @@ Deno.test("flags of a makefile follow its variables, conditions and the folders 
     "drivers/toy/a/deep/Kbuild": "toy-$(CONFIG_DEEP) += a/deep/built.o\n",
   });
   const makefiles = new Makefiles(files);
-  const flags = (path: string) => makefiles.flagsOf(path);
+  const flags = (path: string) => {
+    const { defines, folders } = makefiles.flagsOf(path);
+    return { folders, defines };
+  };
   assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
   const ofToy = { folders: ["drivers/toy/parts", "drivers/toy/own"], defines: [] };
   assertEquals(flags("drivers/toy/main.c"), ofToy);

@@ -302,7 +302,7 @@ export const CHECK_CODES = {
   E0712: {
     title: "wrong setting of a C driver",
     explanation:
-      "A driver's block has the settings `tree`, `module`, `files` and `stubs`. Paths are texts without " +
+      "A driver's block has the settings `tree`, `module`, `files`, `flags` and `stubs`. Paths are texts without " +
       "values in them, because they are read before anything runs.",
     example: 'driver ring = c "ring.c" { trees = "../linux" }',
   },
