@@ -3,12 +3,11 @@ import {
   eventId,
   int,
   isPowerOfTwo,
-  KIB,
   optional,
-  pages,
   roundUpPowerOfTwo,
   setting,
   type SettingsOf,
+  size,
   TIB,
 } from "@dmalab/runtime";
 import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
@@ -16,7 +15,12 @@ import { type DescribedRegisters, describedRegisters } from "../described_regist
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
 import { parseProperties } from "./node_properties.ts";
-import { doubleBar, IDENTITY_SETTINGS, parseBars } from "../pci/function_settings.ts";
+import {
+  doubleBar,
+  IDENTITY_SETTINGS,
+  MIN_MEMORY_BAR_BYTES,
+  parseBars,
+} from "../pci/function_settings.ts";
 
 const IRQ = eventId("irq");
 
@@ -32,7 +36,7 @@ export interface EndpointDevice extends DeviceBase<"endpoint"> {
 }
 
 const SETTINGS = {
-  barBytes: setting("bar", pages(4 * KIB, TIB, { none: 0 }), 0, {
+  barBytes: setting("bar", size(MIN_MEMORY_BAR_BYTES, TIB, { none: 0 }), 0, {
     doc: "Its window of memory that CPUs and peers can address.",
   }),
   barNumber: setting("bar_number", int(0, 5), 0, {

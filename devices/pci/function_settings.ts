@@ -50,6 +50,8 @@ const CAPABILITIES = ["pm", "msi", "msix", "express"] as const;
 const BAR_TEXT = /^([0-5]) (io|mem32|mem64)( prefetchable)? (\d+)(b|kib|mib|gib)$/;
 const UNITS = { b: 1, kib: KIB, mib: MIB, gib: GIB } as const;
 const MIN_IO_BYTES = 4;
+/** The smallest memory BAR (PCI Local Bus 3.0, 6.2.5.1): the low four bits of its register are not its address. */
+export const MIN_MEMORY_BAR_BYTES = 16;
 const MAX_IO_BYTES = 256;
 
 /** Keys for a function's configuration space, which only a driver in C reads. */
@@ -95,7 +97,10 @@ export function parseBars(text: string): readonly BarRequest[] | null {
       [];
     if (index === undefined) return null;
     const sizeBytes = Number(count) * UNITS[unit as keyof typeof UNITS];
-    const [min, max] = kind === "io" ? [MIN_IO_BYTES, MAX_IO_BYTES] : [4 * KIB, 1024 * GIB];
+    const [min, max] = kind === "io" ? [MIN_IO_BYTES, MAX_IO_BYTES] : [
+      MIN_MEMORY_BAR_BYTES,
+      1024 * GIB,
+    ];
     if (!isPowerOfTwo(sizeBytes) || sizeBytes < min || sizeBytes > max) return null;
     found.push({
       index: Number(index),

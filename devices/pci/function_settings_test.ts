@@ -18,6 +18,10 @@ Deno.test("a text lists BARs by number, kind and size, a power of two that its k
     [1, "mem32", 2 ** 12, false, 0],
     [2, "mem64", 2 ** 20, true, 0],
   ]);
+  assertEquals(barsOf("0 mem32 16B, 1 mem64 2KiB"), [
+    [0, "mem32", 16, false, 0],
+    [1, "mem64", 2048, false, 0],
+  ]);
   assertEquals(barsOf("3 mem64 1024GiB"), [[3, "mem64", 2 ** 40, false, 0]]);
   for (
     const wrong of [
@@ -27,7 +31,8 @@ Deno.test("a text lists BARs by number, kind and size, a power of two that its k
       "0 io 2B",
       "0 io 512B",
       "0 io 5B",
-      "0 mem32 2KiB",
+      "0 mem32 8B",
+      "0 mem32 24B",
       "0 mem32 3MiB",
       "0 mem64 2048GiB",
       "0 mem32 prefetchable",

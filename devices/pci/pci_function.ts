@@ -17,7 +17,7 @@ export type PciRole =
 export interface BarRequest {
   /** BAR number, 0 to 5. */
   readonly index: number;
-  /** Size: a power of two. A memory BAR has at least the size of one page. */
+  /** Size: a power of two, for memory at least 16 bytes. */
   readonly sizeBytes: Bytes;
   /** How many bytes of the BAR, from its start, are memory for peers; 0 for none. */
   readonly peerBytes: Bytes;

@@ -28,6 +28,8 @@ const ROUNDS_AFTER = 2;
 export class Removals implements Preemption {
   /** Summary of the removal in this run; null before the removal. */
   story: RemovalStory | null = null;
+  /** Whether a driver was bound while the machine was at rest in a block. */
+  wasBound = false;
   readonly #watches: RemovalWatch[] = [];
   /** The site of the last event; undefined if nothing has happened since the last rest. */
   #site: number | null | undefined = undefined;
@@ -80,6 +82,7 @@ export class Removals implements Preemption {
 
   /** Called when the machine is at rest: removes the drivers, if this is the moment to do so. */
   atRest(): void {
+    this.wasBound ||= this.#devices.length > 0;
     if (this.#busy || this.#site === undefined) return;
     if (this.#modules.some(({ isRunning }) => isRunning)) return;
     const site = this.#site;

@@ -180,7 +180,10 @@ export class Sweeps {
     if (left.length > 0) throw this.#leaked(info, null, left, this.vm, undefined);
     if (scope.passing) return;
     const places = scope.count.places(SWEEPS[info.word]);
-    if (places.length > 0) this.vm.reached.add(info.hit);
+    // A driver that causes no event while it is bound has no moment at which it could be removed.
+    const { wasBound } = this.vm.removals;
+    const isIdle = SWEEPS[info.word] !== null && wasBound;
+    if (places.length > 0 || isIdle) this.vm.reached.add(info.hit);
     this.placesTried += places.length;
     const leaking: LeakingRun[] = [];
     const reported = new Map<string, SweepIncident>();

@@ -69,3 +69,79 @@ export function barsOf(
   return Array.from({ length: 6 }, (_, bar) => bar)
     .filter((bar) => bar < USUAL_BARS || named.includes(bar));
 }
+
+const LENGTH = String.raw`pci_resource_len\s{0,20}\([^,;()]{1,80},\s{0,20}(\w+)\s{0,20}\)`;
+/** A comparison of a BAR's length with a number or a constant. */
+const COMPARED = new RegExp(
+  String.raw`${LENGTH}\s{0,20}\)?\s{0,20}(==|!=|<=|>=|<|>)\s{0,20}\(?\s{0,20}(\w+)`,
+  "g",
+);
+const REVERSED = new RegExp(
+  String.raw`\b(\w+)\s{0,20}(==|!=|<=|>=|<|>)\s{0,20}\(?\s{0,20}${LENGTH}`,
+  "g",
+);
+/** The length of a BAR in a variable or member, and a comparison of one. */
+const KEPT = new RegExp(
+  String.raw`\b(\w+)\s{0,20}=\s{0,20}(?:\([^()\n]{0,80}\)\s{0,20})?${LENGTH}`,
+  "g",
+);
+const OF_NAME = /\b(\w+)\s{0,20}(==|!=|<=|>=|<|>)\s{0,20}\(?\s{0,20}(\w+)/g;
+const MIRRORED: Readonly<Record<string, string>> = { "<": ">", "<=": ">=", ">": "<", ">=": "<=" };
+/** The size of a BAR with which a driver compares nothing. */
+const USUAL_BYTES = 2 ** 20;
+const MIN_BYTES = 16;
+
+/** The size of a BAR that the driver accepts, with the place of the comparison. */
+export interface BarSize {
+  readonly sizeBytes: number;
+  readonly path: string;
+  readonly index: number;
+}
+
+/**
+ * Sizes of BARs with which the driver compares the lengths of its resources, by the BAR's number. An order
+ * such as `<` gives the nearest power of two that passes the comparison.
+ *
+ * @param texts Texts of the driver with their paths, without the lines that the preprocessor drops.
+ * @param constants Constants of these texts, by name.
+ */
+export function barSizes(
+  texts: Iterable<readonly [path: string, text: string]>,
+  constants: ReadonlyMap<string, number>,
+): ReadonlyMap<number, BarSize> {
+  const numberOf = (word: string): number =>
+    constants.get(word) ?? Number(word.replace(/[uUlL]+$/, ""));
+  const found = new Map<number, BarSize>();
+  for (const [path, text] of texts) {
+    const add = (bar: string, operator: string, size: string, index: number) => {
+      const [number, sizeBytes] = [numberOf(bar), acceptedBytes(operator, numberOf(size))];
+      if (!(number >= 0 && number <= 5) || sizeBytes === null || found.has(number)) return;
+      found.set(number, { sizeBytes, path, index });
+    };
+    for (const { 1: bar, 2: operator, 3: size, index } of text.matchAll(COMPARED)) {
+      add(bar!, operator!, size!, index);
+    }
+    for (const { 1: size, 2: operator, 3: bar, index } of text.matchAll(REVERSED)) {
+      add(bar!, MIRRORED[operator!] ?? operator!, size!, index);
+    }
+    const kept = new Map([...text.matchAll(KEPT)].map(([, name, bar]) => [name!, bar!]));
+    if (kept.size === 0) continue;
+    for (const { 1: name, 2: operator, 3: size, index } of text.matchAll(OF_NAME)) {
+      const bar = kept.get(name!);
+      if (bar !== undefined) add(bar, operator!, size!, index);
+    }
+  }
+  return found;
+}
+
+/** A size with which a driver goes on after a comparison; null if the usual one does, or none is known. */
+function acceptedBytes(operator: string, limit: number): number | null {
+  if (!Number.isSafeInteger(limit) || limit < MIN_BYTES || limit > 2 ** 30) return null;
+  const above = 2 ** Math.ceil(Math.log2(limit));
+  const below = 2 ** Math.floor(Math.log2(limit));
+  // Drivers compare to refuse: `len < LEAST` and `len != SIZE` refuse. A comparison that accepts reads the
+  // other way round and gives a size at the limit, too.
+  if (operator === "==" || operator === "!=") return above === limit ? limit : null;
+  if (operator === "<" || operator === ">=") return above > USUAL_BYTES ? above : null;
+  return below < USUAL_BYTES ? below : null;
+}

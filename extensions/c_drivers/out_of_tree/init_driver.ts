@@ -6,8 +6,8 @@ import { kernelOf, TreeError, versionOf } from "@dmalab/runtime/kernels";
 import { runProgram } from "@dmalab/lang/program";
 import type { Program, TestOutcome } from "@dmalab/lang/run";
 import { type Diagnostic, printable } from "@dmalab/lang/diagnostics";
-import { formatCount } from "@dmalab/lang/text";
-import { spanPlace } from "@dmalab/lang";
+import { formatCount, formatSize } from "@dmalab/lang/text";
+import { type Span, spanPlace } from "@dmalab/lang";
 import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import {
   currentFolder,
@@ -20,6 +20,7 @@ import {
   ModuleTree,
   processorMs,
   readHeaders,
+  readTreeHeaders,
   rewriteFile,
 } from "@dmalab/cli";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -27,6 +28,7 @@ import {
   COMMA_IN_PATH,
   type InitDriver,
   isAbsolute,
+  isInside,
   join,
   readPermission,
   refuse,
@@ -37,7 +39,9 @@ import {
 import { placeText } from "../make/mod.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { registerValues } from "./register_values.ts";
-import { type ModuleFacts, placeAt, readModule } from "./module_facts.ts";
+import { activeText } from "./active_text.ts";
+import { changeHint, headerHint, lineHint, replacedIn } from "./release_changes.ts";
+import { type ModuleFacts, NEWEST, placeAt, readModule, versionMacros } from "./module_facts.ts";
 import {
   type RegisterAnswer,
   scenarioText,
@@ -62,6 +66,8 @@ const TEST_MS = 15_000;
 /** Largest number of registers for which constants are tried. */
 const MOST_REGISTERS = 6;
 const READ_LAST = /BAR (\d) of card at offset (0x[\da-f]+), /;
+/** The header with names that only older releases have. */
+const COMPAT = "dmalab/compat.h";
 /** Folders of headers that belong to the kernel, rarely to a module. */
 const OF_KERNEL =
   /^(?:asm|asm-generic|crypto|drm|linux|media|net|rdma|scsi|sound|trace|uapi|video|xen)\//;
@@ -182,7 +188,7 @@ class DriverInit {
   }
 
   #saySource(): void {
-    const { assembler, ids, main, module, others } = this.#facts;
+    const { assembler, barBytes, ids, main, module, others } = this.#facts;
     this.#say(
       module === null
         ? `make | no makefile builds ${main}: it is taken with the sources of its folder`
@@ -195,10 +201,14 @@ class DriverInit {
           ids.device.toString(16)
         } | ${ids.at.path}:${ids.at.line}`,
     );
+    for (const [bar, { at, sizeBytes }] of barBytes) {
+      this.#say(`BAR ${bar} | ${formatSize(sizeBytes)} | compared at ${at.path}:${at.line}`);
+    }
     if (others.length > 0) {
       this.#say(`other drivers | ${others.join(", ")}: choose one with --file`);
     }
     this.#sayMakefiles();
+    this.#sayReplaced();
     this.#list(
       "inline assembler, which does not run here; give the function in C:",
       assembler.map(({ line, path, text }) => `${path}:${line}  ${text}`),
@@ -236,6 +246,21 @@ class DriverInit {
     this.#list(
       "objects of the module without a source in C; what they define is missing:",
       parts.map(({ object }) => `${object}${this.#makerOf(object)}`),
+    );
+  }
+
+  /** Prints the names that the headers for older modules replace: they hide that the module does not build. */
+  #sayReplaced(): void {
+    const compat = this.#tree === null ? undefined : readTreeHeaders()[COMPAT];
+    if (compat === undefined) return;
+    const { ownTexts } = this.#facts;
+    const active = activeText(compat, versionMacros(TreeReading.of(this.#tree!).version.name));
+    this.#list(
+      `names that ${this.#release} does not have, replaced here by their equivalents; the module does not build with it:`,
+      replacedIn(ownTexts, active, this.#release).map(({ hint, index, name, path }) => {
+        const { line } = placeAt(path, ownTexts.get(path)!, index);
+        return `${path}:${line}  ${name}: ${hint}`;
+      }),
     );
   }
 
@@ -340,7 +365,11 @@ class DriverInit {
     const { diagnostics, lines, outcomes, program } = first;
     if (program === null) {
       const errors = diagnostics.filter(({ severity }) => severity === "error");
-      this.#say(`report | it does not compile: ${formatCount(errors.length, "error")}`);
+      const counts = Map.groupBy(errors, ({ span }) => this.#pathOf(span.source.name));
+      const each = [...counts].map(([path, { length }]) =>
+        `${path} has ${formatCount(length, "error")}`
+      );
+      this.#say(`report | it does not compile: ${each.join(", ")}`);
       this.#list("what is missing, with the line that needs it:", this.#missing(errors));
       return false;
     }
@@ -383,7 +412,9 @@ class DriverInit {
     const texts = diagnostics.map(({ hint, message, span }) => {
       const [, inTree, own] = NO_HEADER.exec(message) ?? [];
       const header = inTree ?? own;
-      const rule = header === undefined ? null : this.#ruleOf(header);
+      const rule = header === undefined
+        ? changeHint(message, this.#release) ?? lineHint(lineAt(span), this.#release)
+        : this.#ruleOf(header, span.source.name);
       const what = rule === null ? hint === undefined ? "" : `; ${hint}` : `; ${rule}`;
       return `${spanPlace(span)}  ${message}${what}`;
     });
@@ -394,7 +425,16 @@ class DriverInit {
    * Returns a hint about a missing header, with the makefile's rule that generates it, if there is
    * one.
    */
-  #ruleOf(header: string): string {
+  #ruleOf(header: string, from: string): string {
+    const above = this.#folderAbove(header, from);
+    if (above !== null) {
+      const { file, folder } = above;
+      return `it lies above the module's folder: \`--driver ${shellWord(folder)} --file ${
+        shellWord(file)
+      }\``;
+    }
+    const changed = headerHint(header, this.#release);
+    if (changed !== null) return changed;
     const name = header.split("/").at(-1)!;
     const rule = this.#facts.headerRules.find(({ text }) => text.includes(name));
     const outer = this.#facts.outerFolders[0];
@@ -407,6 +447,35 @@ class DriverInit {
     return rule === undefined
       ? "no folder of the module or the kernel has it: if the build generates it, run the build once and keep the file"
       : `${rule.path}:${rule.line} makes it: run that yourself, and keep the file in the folder`;
+  }
+
+  /** The folder that has a header whose path leads out of the module's folder, and the source from there. */
+  #folderAbove(
+    header: string,
+    from: string,
+  ): { readonly folder: string; readonly file: string } | null {
+    if (!header.includes("../")) return null;
+    const { root } = this.#module;
+    const source = relative(root, isAbsolute(from) ? from : join(currentFolder(), from));
+    const target = relative(root, join(root, source, "..", header));
+    const ups = target.split("/").filter((part) => part === "..").length;
+    if (ups === 0) return null;
+    const folder = join(root, ...Array.from({ length: ups }, () => ".."));
+    return {
+      folder: pathFrom(currentFolder(), folder),
+      file: relative(folder, join(root, this.#facts.main)),
+    };
+  }
+
+  /** The path of a file from the module's folder, if it is in it. */
+  #pathOf(name: string): string {
+    const { root } = this.#module;
+    const path = isAbsolute(name) ? name : join(currentFolder(), name);
+    return isInside(path, root) ? relative(root, path) : name;
+  }
+
+  get #release(): string {
+    return this.#kernel ?? NEWEST;
   }
 
   #stubs(lines: readonly string[]): readonly string[] {
@@ -424,6 +493,15 @@ class DriverInit {
     const at = text.search(new RegExp(`\\b${name}\\s*\\(`));
     return at < 0 ? "" : `, called at ${main}:${placeAt(main, text, at).line}`;
   }
+}
+
+/** The line in which a span begins. */
+function lineAt({ source, start }: Span): string {
+  const end = source.text.indexOf("\n", start);
+  return source.text.slice(
+    source.text.lastIndexOf("\n", start - 1) + 1,
+    end < 0 ? source.text.length : end,
+  );
 }
 
 /** Runs some tests of a scenario, within the limits of a first report. */

@@ -15,7 +15,7 @@ import {
 } from "../make/mod.ts";
 import { exportsIn } from "../tree/library.ts";
 import { activeText, type Macros } from "./active_text.ts";
-import { barsOf, portBars } from "./bar_kinds.ts";
+import { barSizes, barsOf, portBars } from "./bar_kinds.ts";
 
 /** The deepest nesting of folders, and the most sources, that are read. */
 const MAX_DEPTH = 6;
@@ -50,6 +50,12 @@ export interface ModulePlace {
   readonly text: string;
 }
 
+/** A BAR's size, with the line that compares it. */
+export interface BarBytes {
+  readonly sizeBytes: number;
+  readonly at: ModulePlace;
+}
+
 export interface ModuleFacts {
   /** Path, from the module's folder, of the source that registers the driver. */
   readonly main: string;
@@ -63,8 +69,15 @@ export interface ModuleFacts {
     | null;
   /** Numbers of the device's BARs. */
   readonly bars: readonly number[];
+  /** Sizes of BARs that the driver compares with, in bytes, by the BAR's number. */
+  readonly barBytes: ReadonlyMap<number, BarBytes>;
   /** Numbers of the BARs that the driver accesses as I/O ports. */
   readonly portBars: ReadonlySet<number>;
+  /**
+   * The sources of the driver's module, and the sources and headers of the folder that they include, by their
+   * paths. Lines that the preprocessor drops are blank.
+   */
+  readonly ownTexts: ReadonlyMap<string, string>;
   /**
    * Texts of the driver's source, of the other sources and modules that the driver needs, and of
    * the headers beside these files.
@@ -103,7 +116,7 @@ export interface ModuleOptions {
 }
 
 /** Release for makefiles and conditions in C without a tree: the newest. */
-const NEWEST = "7.3.0";
+export const NEWEST = "7.3.0";
 
 /**
  * Reads a module's folder.
@@ -154,11 +167,19 @@ export function readModule(
     main,
     module,
     loads: [...ownTexts.values()].some((text) => /\bmodule_init\s*\(/.test(text)),
-    others: mains.filter((path) => path !== main && !ownTexts.has(path)),
+    others: mains.filter((path) =>
+      path !== main && !ownTexts.has(path) && !isIncluded(path, texts, [...ownTexts.keys()])
+    ),
     ids: idsIn([...ownTexts], all, constants),
+    ownTexts,
     texts: needed,
     bars: barsOf(needed, constants),
     portBars: portBars(needed, constants),
+    barBytes: new Map(
+      [...barSizes(ownTexts, constants)].map(([bar, { index, path, sizeBytes }]) =>
+        [bar, { sizeBytes, at: placeAt(path, texts.get(path)!, index) }] as const
+      ),
+    ),
     constants,
     questions: kbuild.questions,
     unknown: kbuild.unknown,
@@ -168,6 +189,26 @@ export function readModule(
     headerRules: placesIn(texts, isMakefile, HEADER_RULE),
     assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
   };
+}
+
+/** Whether one of some files includes a source, in whatever branch of the preprocessor. */
+function isIncluded(
+  path: string,
+  texts: ReadonlyMap<string, string>,
+  from: readonly string[],
+): boolean {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return from.some((each) =>
+    [...texts.get(each)!.matchAll(LOCAL_INCLUDE)].some(([, written]) =>
+      written === name || written!.endsWith(`/${name}`)
+    )
+  );
+}
+
+/** The macro of the kernel's version. @param release Such as "6.12.90". */
+export function versionMacros(release: string): ReadonlyMap<string, number> {
+  const [major = 0, minor = 0, patch = 0] = release.split(/[.-]/).map(Number);
+  return new Map([["LINUX_VERSION_CODE", major * 65_536 + minor * 256 + Math.min(patch, 255)]]);
 }
 
 /** Texts of sources and of what they include, as the preprocessor keeps them. */
@@ -180,9 +221,8 @@ class ActiveTexts {
     readonly kbuild: Kbuild,
     release: string,
   ) {
-    const [major = 0, minor = 0, patch = 0] = release.split(/[.-]/).map(Number);
     this.#known = new Map<string, number | null>([
-      ["LINUX_VERSION_CODE", major * 65_536 + minor * 256 + Math.min(patch, 255)],
+      ...versionMacros(release),
       ...[
         "KERNEL_VERSION",
         "__KERNEL__",

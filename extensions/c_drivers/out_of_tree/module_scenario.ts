@@ -1,7 +1,7 @@
 /** The scenario that `dmalab init --driver` writes for an out-of-tree module. */
 import { printable } from "@dmalab/lang/diagnostics";
 import type { TestOutcome } from "@dmalab/lang/run";
-import { formatCount } from "@dmalab/lang/text";
+import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { ModuleFacts } from "./module_facts.ts";
 
 /** The value with which a register answers, with the reason. */
@@ -22,7 +22,7 @@ export interface TriedAnswers {
 }
 
 export interface ScenarioParts {
-  readonly facts: Pick<ModuleFacts, "bars" | "ids" | "main" | "others">;
+  readonly facts: Pick<ModuleFacts, "barBytes" | "bars" | "ids" | "main" | "others">;
   /** Numbers of the BARs that are I/O ports. */
   readonly ports: ReadonlySet<number>;
   /** Path of the tree, relative to the scenario's folder; null for dmalab's own headers. */
@@ -68,7 +68,10 @@ export function testResult(
     return `not run to its end, so neither ok nor FAILED: ${failure.message}; the command below allows more`;
   }
   if (failure !== null) return `FAILED: ${failure.message}`;
-  if (placesTried === 0) return "ok";
+  const isSweep = TESTS.some(([each, ...body]) => each === name && / each /.test(body.join()));
+  if (placesTried === 0) {
+    return isSweep ? "ok, nothing to try: no event happens while the driver is bound" : "ok";
+  }
   const isIdle = placesTried === 1 &&
     TESTS.some(([each, ...body]) => each === name && body.join().includes("device_works()"));
   return `ok, ${formatCount(placesTried, "place")} tried${
@@ -78,8 +81,16 @@ export function testResult(
 
 /** Generates the scenario's text. */
 export function scenarioText(
-  { answers, facts: { bars, ids, main, others }, kernel, loads, module, ports, tree, tried }:
-    ScenarioParts,
+  {
+    answers,
+    facts: { barBytes, bars, ids, main, others },
+    kernel,
+    loads,
+    module,
+    ports,
+    tree,
+    tried,
+  }: ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
     `        vendor = ${hex(ids.vendor)}, device = ${hex(ids.device)}   # ${
@@ -110,7 +121,7 @@ export function scenarioText(
     ...identity,
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
-    `        bars = "${barsText(bars, ports, tried?.bar ?? answers[0]?.bar)}"`,
+    `        bars = "${barsText(bars, { ports, barBytes }, tried?.bar ?? answers[0]?.bar)}"`,
     "        vectors = 32",
     ...registers,
     "      }",
@@ -140,13 +151,22 @@ export function scenarioText(
 }
 
 /** The setting with the device's BARs. */
-function barsText(bars: readonly number[], ports: ReadonlySet<number>, answering = 0): string {
+function barsText(
+  bars: readonly number[],
+  { barBytes, ports }: Pick<ScenarioParts, "ports"> & Pick<ModuleFacts, "barBytes">,
+  answering = 0,
+): string {
   // `on read` applies to the BAR that is listed first.
   const order = [
     ...bars.filter((bar) => bar === answering),
     ...bars.filter((bar) => bar !== answering),
   ];
-  return order.map((bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`).join(", ");
+  return order.map((bar) => {
+    const known = barBytes.get(bar)?.sizeBytes;
+    const most = ports.has(bar) ? 256 : 2 ** 30;
+    const size = formatSize(Math.min(known ?? 2 ** 20, most));
+    return `${bar} ${ports.has(bar) ? "io" : "mem32"} ${size}`;
+  }).join(", ");
 }
 
 /**

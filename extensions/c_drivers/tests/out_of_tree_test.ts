@@ -499,7 +499,7 @@ const REPORTS: readonly (readonly [
       "int unset;\n\tif (unset = irq) return missing;\n\treturn IRQ_HANDLED;",
     ),
     "obj-m += one.o\n",
-    /^report \| it does not compile: 1 error\n\nwhat is missing[^\n]*\n[^\n]*missing[^\n]*\ntook/m,
+    /^report \| it does not compile: one\.c has 1 error\n\nwhat is missing[^\n]*\n[^\n]*missing[^\n]*\ntook/m,
   ],
 ];
 

@@ -34,6 +34,9 @@ const MAX_DEPTH = 6;
 const COMPAT = "dmalab/compat.h";
 /** The definition of a function-like macro, which may have several lines. */
 const MACRO = /^#define (\w+)\((?:[^\n]*\\\n)*[^\n]*\n/gm;
+/** The definition of a structure in that header, and in a module. */
+const STRUCT = /^struct (\w+) \{\n(?:\t[^\n]*\n)*\};\n/gm;
+const OWN_STRUCT = /^[ \t]*(?:typedef[ \t]+)?struct[ \t]+(\w+)\s*\{/gm;
 /** Macros that a compiler for Linux predefines: some modules test them in addition to `__KERNEL__`. */
 const OF_LINUX = ["-D__linux__=1", "-D__gnu_linux__=1", "-D__unix__=1"];
 const ASM = /^asm\/([\w.-]+)$/;
@@ -195,7 +198,8 @@ export class Units {
   #withoutOwn(compat: string): string {
     this.#moduleText ??= this.sourcesOfModule().map(([, text]) => text).join("\n");
     const text = this.#moduleText;
-    return compat.replace(
+    const structs = new Set([...text.matchAll(OWN_STRUCT)].map(([, name]) => name!));
+    return compat.replace(STRUCT, (all, name: string) => structs.has(name) ? "" : all).replace(
       MACRO,
       (macro, name: string) =>
         new RegExp(`^(?![ \\t#]).*\\b${name}[ \\t]*\\(`, "m").test(text) ? "" : macro,

@@ -59,9 +59,23 @@
 	dma_map_sg(&(pdev)->dev, list, count, (enum dma_data_direction)(dir))
 #define pci_unmap_sg(pdev, list, count, dir) \
 	dma_unmap_sg(&(pdev)->dev, list, count, (enum dma_data_direction)(dir))
+#define pci_dma_sync_single_for_cpu(pdev, dma, size, dir) \
+	dma_sync_single_for_cpu(&(pdev)->dev, dma, size, (enum dma_data_direction)(dir))
+#define pci_dma_sync_single_for_device(pdev, dma, size, dir) \
+	dma_sync_single_for_device(&(pdev)->dev, dma, size, (enum dma_data_direction)(dir))
+#define pci_dma_sync_sg_for_cpu(pdev, list, count, dir) \
+	dma_sync_sg_for_cpu(&(pdev)->dev, list, count, (enum dma_data_direction)(dir))
+#define pci_dma_sync_sg_for_device(pdev, list, count, dir) \
+	dma_sync_sg_for_device(&(pdev)->dev, list, count, (enum dma_data_direction)(dir))
 #define pci_dma_mapping_error(pdev, dma) dma_mapping_error(&(pdev)->dev, dma)
 #define pci_set_dma_mask(pdev, mask) dma_set_mask(&(pdev)->dev, mask)
 #define pci_set_consistent_dma_mask(pdev, mask) dma_set_coherent_mask(&(pdev)->dev, mask)
+#define pci_set_dma_max_seg_size(pdev, size) dma_set_max_seg_size(&(pdev)->dev, size)
+#define pci_set_dma_seg_boundary(pdev, mask) dma_set_seg_boundary(&(pdev)->dev, mask)
+/* 6.6 left it to the core. */
+#define pci_enable_pcie_error_reporting(pdev) ((void)(pdev), 0)
+#define pci_disable_pcie_error_reporting(pdev) ((void)(pdev), 0)
+#define pci_cleanup_aer_uncorrect_error_status(pdev) pci_aer_clear_nonfatal_status(pdev)
 #ifndef PCI_DMA_TODEVICE
 #define PCI_DMA_BIDIRECTIONAL DMA_BIDIRECTIONAL
 #define PCI_DMA_TODEVICE DMA_TO_DEVICE
@@ -76,6 +90,98 @@
 /* 6.3 made them constant; the second name of the same member is not. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #define vm_flags __vm_flags
+#endif
+/* Times of two words: 5.6 took the types away, and the functions before. */
+struct timeval {
+	long tv_sec;
+	long tv_usec;
+};
+struct timespec {
+	long tv_sec;
+	long tv_nsec;
+};
+#define DMALAB_TIME(to, get) ({ \
+	struct timespec64 dmalab_now; \
+	get(&dmalab_now); \
+	(to)->tv_sec = dmalab_now.tv_sec; \
+	(to)->tv_nsec = dmalab_now.tv_nsec; \
+})
+#define do_gettimeofday(to) ({ \
+	struct timespec64 dmalab_now; \
+	ktime_get_real_ts64(&dmalab_now); \
+	(to)->tv_sec = dmalab_now.tv_sec; \
+	(to)->tv_usec = dmalab_now.tv_nsec / 1000; \
+})
+#define getnstimeofday(to) DMALAB_TIME(to, ktime_get_real_ts64)
+#define ktime_get_ts(to) DMALAB_TIME(to, ktime_get_ts64)
+#define getrawmonotonic(to) DMALAB_TIME(to, ktime_get_raw_ts64)
+#define get_seconds() ((unsigned long)ktime_get_real_seconds())
+/* Names with an exact equivalent. */
+#define ACCESS_ONCE(x) (*(volatile typeof(x) *)&(x))
+#define INIT_COMPLETION(x) reinit_completion(&(x))
+#define MODULE_SUPPORTED_DEVICE(name)
+#define PDE_DATA(inode) pde_data(inode)
+#define complete_and_exit(done, code) kthread_complete_and_exit(done, code)
+#define devm_ioremap_nocache(dev, phys, size) devm_ioremap(dev, phys, size)
+#define dma_zalloc_coherent(dev, size, handle, gfp) dma_alloc_coherent(dev, size, handle, gfp)
+#define init_MUTEX(semaphore) sema_init(semaphore, 1)
+#define kzfree(memory) kfree_sensitive(memory)
+#define netif_rx_ni(skb) netif_rx(skb)
+#define pci_find_device(vendor, device, from) pci_get_device(vendor, device, from)
+#define prandom_bytes(to, size) get_random_bytes(to, size)
+#define prandom_u32() get_random_u32()
+#define smp_mb__after_clear_bit() smp_mb__after_atomic()
+#define smp_mb__before_clear_bit() smp_mb__before_atomic()
+#define uninitialized_var(x) x = x
+#ifndef VERIFY_READ
+#define VERIFY_READ 0
+#define VERIFY_WRITE 1
+#endif
+#ifndef SA_SHIRQ
+#define SA_SHIRQ IRQF_SHARED
+#define SA_INTERRUPT 0
+#endif
+#ifndef DMA_32BIT_MASK
+#define DMA_32BIT_MASK DMA_BIT_MASK(32)
+#define DMA_64BIT_MASK DMA_BIT_MASK(64)
+#endif
+#ifndef FBINFO_FLAG_DEFAULT
+#define FBINFO_FLAG_DEFAULT 0
+#endif
+#ifndef VFL_TYPE_GRABBER
+#define VFL_TYPE_GRABBER VFL_TYPE_VIDEO
+#endif
+#define mmap_sem mmap_lock
+#define wait_queue_t wait_queue_entry_t
+/* Arguments that are gone: the older number of them is accepted, too. */
+#define DMALAB_THIRD(a, b, c, ...) c
+#define DMALAB_FOURTH(a, b, c, d, ...) d
+#define DMALAB_FIFTH(a, b, c, d, e, ...) e
+#define DMALAB_SIXTH(a, b, c, d, e, f, ...) f
+/* 5.0 */
+#ifdef access_ok
+#undef access_ok
+#define DMALAB_ACCESS_2(address, size) likely(__access_ok(address, size))
+#define DMALAB_ACCESS_3(kind, address, size) likely(__access_ok(address, size))
+#define access_ok(...) \
+	DMALAB_FOURTH(__VA_ARGS__, DMALAB_ACCESS_3, DMALAB_ACCESS_2, 0)(__VA_ARGS__)
+#endif
+/* 6.1 */
+#define DMALAB_NAPI_3(dev, napi, poll) (netif_napi_add)(dev, napi, poll)
+#define DMALAB_NAPI_4(dev, napi, poll, weight) netif_napi_add_weight(dev, napi, poll, weight)
+#define netif_napi_add(...) \
+	DMALAB_FIFTH(__VA_ARGS__, DMALAB_NAPI_4, DMALAB_NAPI_3, 0, 0)(__VA_ARGS__)
+/* 6.5 */
+#define DMALAB_PAGES_4(start, count, flags, pages) (start, count, flags, pages)
+#define DMALAB_PAGES_5(start, count, flags, pages, areas) (start, count, flags, pages)
+#define DMALAB_PAGES(...) \
+	DMALAB_SIXTH(__VA_ARGS__, DMALAB_PAGES_5, DMALAB_PAGES_4, 0, 0, 0)(__VA_ARGS__)
+#define get_user_pages(...) (get_user_pages) DMALAB_PAGES(__VA_ARGS__)
+#define pin_user_pages(...) (pin_user_pages) DMALAB_PAGES(__VA_ARGS__)
+/* 6.8 */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define DMALAB_FIRST(a, ...) a
+#define eventfd_signal(...) (eventfd_signal)(DMALAB_FIRST(__VA_ARGS__, 0))
 #endif
 /* 6.15 took the older names of timers away. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)

@@ -101,6 +101,7 @@ int pci_read_config_word(const struct pci_dev *dev, int at, u16 *value);
 int pci_read_config_dword(const struct pci_dev *dev, int at, u32 *value);
 #define pci_register_driver(driver) __pci_register_driver(driver, NULL, "driver")
 #define pci_resource_start(dev, bar) ((dev)->resource[bar].start)
+#define pci_resource_len(dev, bar) ((dev)->resource[bar].end - (dev)->resource[bar].start + 1)
 #define pci_resource_flags(dev, bar) ((dev)->resource[bar].flags)
 #define to_pci_dev(device) \
 	((struct pci_dev *)((char *)(device) - __builtin_offsetof(struct pci_dev, dev)))

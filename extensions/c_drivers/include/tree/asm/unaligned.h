@@ -1,0 +1,2 @@
+/* 6.12 moved it. */
+#include <linux/unaligned.h>

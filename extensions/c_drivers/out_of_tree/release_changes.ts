@@ -1,0 +1,299 @@
+/**
+ * Names that releases of Linux have removed or changed, with what took their place. The facts come from
+ * release notes and the subjects of public commits. The release is the one since which the new form is to be
+ * used; some old names stayed for a few releases.
+ */
+
+/** A row: the name, the release of its replacement, and the replacement. */
+type Change = readonly [name: string, since: string, instead: string];
+
+const HEADERS: readonly Change[] = [
+  ["asm/semaphore.h", "2.6.26", "linux/semaphore.h"],
+  ["asm/system.h", "3.4", "the headers of what is used: asm/barrier.h, asm/switch_to.h, …"],
+  ["crypto/sha.h", "5.11", "crypto/sha1.h or crypto/sha2.h"],
+  ["linux/autoconf.h", "2.6.33", "generated/autoconf.h, which every file includes already"],
+  ["linux/bootmem.h", "4.20", "linux/memblock.h"],
+  ["linux/config.h", "2.6.19", "nothing: the configuration is included already"],
+  ["linux/dma-attrs.h", "4.8", "linux/dma-mapping.h: attributes are numbers"],
+  ["linux/dma-contiguous.h", "5.10", "linux/dma-map-ops.h"],
+  ["linux/dma-noncoherent.h", "5.10", "linux/dma-map-ops.h"],
+  ["linux/genhd.h", "5.18", "linux/blkdev.h"],
+  ["linux/pci-aspm.h", "5.4", "linux/pci.h"],
+  ["linux/pci-dma-compat.h", "5.18", "linux/dma-mapping.h"],
+  ["linux/smp_lock.h", "2.6.39", "a lock of the driver's own"],
+  ["linux/utsrelease.h", "2.6.33", "generated/utsrelease.h"],
+  ["media/videobuf-core.h", "6.3", "media/videobuf2-v4l2.h"],
+  ["media/videobuf-dma-sg.h", "6.3", "media/videobuf2-dma-sg.h"],
+];
+
+const OF_MAPPING = "5.18";
+
+/** PCI's own names of functions for DMA, and the functions that take `&pdev->dev`. */
+const PCI_MAPPING: readonly Change[] = [
+  ...["map_single", "unmap_single", "map_page", "unmap_page", "map_sg", "unmap_sg"].map((name) =>
+    [`pci_${name}`, OF_MAPPING, `dma_${name}()`] as const
+  ),
+  ...["single_for_cpu", "single_for_device", "sg_for_cpu", "sg_for_device"].map((name) =>
+    [`pci_dma_sync_${name}`, OF_MAPPING, `dma_sync_${name}()`] as const
+  ),
+  ["pci_alloc_consistent", OF_MAPPING, "dma_alloc_coherent()"],
+  ["pci_zalloc_consistent", OF_MAPPING, "dma_alloc_coherent()"],
+  ["pci_free_consistent", OF_MAPPING, "dma_free_coherent()"],
+  ["pci_dma_mapping_error", OF_MAPPING, "dma_mapping_error()"],
+  ["pci_set_dma_mask", OF_MAPPING, "dma_set_mask()"],
+  ["pci_set_consistent_dma_mask", OF_MAPPING, "dma_set_coherent_mask()"],
+  ["pci_set_dma_max_seg_size", OF_MAPPING, "dma_set_max_seg_size()"],
+  ["pci_set_dma_seg_boundary", OF_MAPPING, "dma_set_seg_boundary()"],
+  ["PCI_DMA_BIDIRECTIONAL", OF_MAPPING, "DMA_BIDIRECTIONAL"],
+  ["PCI_DMA_TODEVICE", OF_MAPPING, "DMA_TO_DEVICE"],
+  ["PCI_DMA_FROMDEVICE", OF_MAPPING, "DMA_FROM_DEVICE"],
+  ["PCI_DMA_NONE", OF_MAPPING, "DMA_NONE"],
+];
+
+const NAMES: readonly Change[] = [
+  ...PCI_MAPPING,
+  ...["__devinit", "__devinitdata", "__devinitconst", "__devexit", "__devexit_p"].map((name) =>
+    [name, "3.8", "nothing"] as const
+  ),
+  ["DEFINE_PCI_DEVICE_TABLE", "4.8", "const struct pci_device_id NAME[]"],
+  ["IRQF_DISABLED", "4.1", "nothing: it was without effect"],
+  ["IRQF_SAMPLE_RANDOM", "3.6", "nothing: it was without effect"],
+  ["SA_INTERRUPT", "2.6.24", "nothing"],
+  ["VM_RESERVED", "3.7", "VM_DONTEXPAND | VM_DONTDUMP"],
+  ["del_timer", "6.15", "timer_delete()"],
+  ["del_timer_sync", "6.15", "timer_delete_sync()"],
+  ["from_timer", "6.16", "timer_container_of()"],
+  ["ioremap_nocache", "5.6", "ioremap()"],
+  ["mmap_sem", "5.8", "mmap_lock, or mmap_read_lock() and its like"],
+  ["no_llseek", "6.12", "nothing: a file without llseek has none"],
+  ["strlcpy", "6.8", "strscpy()"],
+  ["uart_circ_chars_free", "6.10", "the kfifo of struct tty_port"],
+  ["uart_circ_chars_pending", "6.10", "the kfifo of struct tty_port"],
+  ["uart_circ_clear", "6.10", "the kfifo of struct tty_port"],
+  ["uart_circ_empty", "6.10", "the kfifo of struct tty_port"],
+  ["uninitialized_var", "5.9", "an initial value"],
+  ["vm_flags", "6.3", "vm_flags_set() and its like for writes"],
+  ["ACCESS_ONCE", "4.15", "READ_ONCE(), WRITE_ONCE()"],
+  ["DECLARE_MUTEX", "2.6.37", "DEFINE_SEMAPHORE()"],
+  ["DMA_32BIT_MASK", "2.6.30", "DMA_BIT_MASK(32)"],
+  ["DMA_64BIT_MASK", "2.6.30", "DMA_BIT_MASK(64)"],
+  ["FBINFO_FLAG_DEFAULT", "6.6", "nothing: it was 0"],
+  ["INIT_COMPLETION", "3.13", "reinit_completion()"],
+  ["INIT_WORK_DEFERRABLE", "3.7", "INIT_DEFERRABLE_WORK()"],
+  ["MODULE_SUPPORTED_DEVICE", "5.12", "nothing"],
+  ["PDE_DATA", "5.17", "pde_data()"],
+  ["SA_SHIRQ", "2.6.24", "IRQF_SHARED"],
+  ["VERIFY_READ", "5.0", "access_ok(address, size)"],
+  ["VERIFY_WRITE", "5.0", "access_ok(address, size)"],
+  ["VFL_TYPE_GRABBER", "5.7", "VFL_TYPE_VIDEO"],
+  ["alloc_disk", "5.15", "blk_alloc_disk()"],
+  ["alloc_tty_driver", "5.15", "tty_alloc_driver()"],
+  ["blk_init_queue", "5.0", "blk_mq_init_queue(), blk_mq_alloc_disk()"],
+  ["blk_queue_make_request", "5.9", "the member submit_bio of struct block_device_operations"],
+  ["complete_and_exit", "5.17", "kthread_complete_and_exit()"],
+  ["create_proc_entry", "3.10", "proc_create()"],
+  ["create_proc_read_entry", "3.10", "proc_create()"],
+  ["current_kernel_time", "4.20", "ktime_get_coarse_real_ts64()"],
+  ["daemonize", "3.8", "kthread_run()"],
+  ["devm_ioremap_nocache", "5.6", "devm_ioremap()"],
+  ["dma_zalloc_coherent", "5.0", "dma_alloc_coherent(), which zeroes"],
+  ["do_gettimeofday", "5.0", "ktime_get_real_ts64()"],
+  ["follow_pfn", "6.12", "follow_pfnmap_start()"],
+  ["get_ds", "5.1", "nothing: copy through kernel_read() and its like"],
+  ["get_fs", "5.18", "nothing: copy through kernel_read() and its like"],
+  ["get_monotonic_boottime", "5.0", "ktime_get_boottime_ts64()"],
+  ["get_seconds", "5.1", "ktime_get_real_seconds()"],
+  ["getnstimeofday", "5.6", "ktime_get_real_ts64()"],
+  ["getrawmonotonic", "5.0", "ktime_get_raw_ts64()"],
+  ["hrtimer_init", "6.15", "hrtimer_setup()"],
+  ["i2c_new_device", "5.8", "i2c_new_client_device()"],
+  ["init_MUTEX", "2.6.37", "sema_init(semaphore, 1)"],
+  ["init_timer", "4.15", "timer_setup()"],
+  ["interruptible_sleep_on", "3.15", "wait_event_interruptible()"],
+  ["ktime_get_ts", "5.6", "ktime_get_ts64()"],
+  ["kzfree", "5.9", "kfree_sensitive()"],
+  ["lock_kernel", "2.6.39", "a lock of the driver's own"],
+  ["mm_segment_t", "5.18", "nothing"],
+  ["netif_rx_ni", "5.18", "netif_rx()"],
+  ["pci_alloc_msi", "4.8", "pci_alloc_irq_vectors()"],
+  ["pci_cleanup_aer_uncorrect_error_status", "5.7", "pci_aer_clear_nonfatal_status()"],
+  ["pci_disable_pcie_error_reporting", "6.6", "nothing: the core does it"],
+  ["pci_enable_msi_block", "3.16", "pci_alloc_irq_vectors()"],
+  ["pci_enable_msi_exact", "4.10", "pci_alloc_irq_vectors()"],
+  ["pci_enable_msi_range", "4.10", "pci_alloc_irq_vectors()"],
+  ["pci_enable_msix", "3.14", "pci_enable_msix_exact(), pci_alloc_irq_vectors()"],
+  ["pci_enable_pcie_error_reporting", "6.6", "nothing: the core does it"],
+  ["pci_find_device", "2.6.34", "pci_get_device()"],
+  ["pci_get_bus_and_slot", "4.17", "pci_get_domain_bus_and_slot()"],
+  ["pci_module_init", "2.6.22", "pci_register_driver()"],
+  ["prandom_bytes", "6.1", "get_random_bytes()"],
+  ["prandom_u32", "6.1", "get_random_u32()"],
+  ["put_tty_driver", "5.15", "tty_driver_kref_put()"],
+  ["set_fs", "5.18", "nothing: copy through kernel_read() and its like"],
+  ["setup_timer", "4.15", "timer_setup()"],
+  ["skb_frag_page_offset", "5.4", "skb_frag_off()"],
+  ["sleep_on", "3.15", "wait_event()"],
+  ["smp_mb__after_clear_bit", "3.16", "smp_mb__after_atomic()"],
+  ["smp_mb__before_clear_bit", "3.16", "smp_mb__before_atomic()"],
+  ["snd_card_create", "3.15", "snd_card_new()"],
+  ["unlock_kernel", "2.6.39", "a lock of the driver's own"],
+  ["wait_queue_t", "4.13", "wait_queue_entry_t"],
+  ["struct timespec", "5.6", "struct timespec64"],
+  ["struct timeval", "5.6", "struct timespec64"],
+];
+
+/** Members, by structure. */
+const MEMBERS: readonly Change[] = [
+  ["block_device_operations.revalidate_disk", "5.13", "set_capacity_and_notify()"],
+  ["ethtool_ops.get_settings", "4.20", "get_link_ksettings"],
+  ["ethtool_ops.set_settings", "4.20", "set_link_ksettings"],
+  ["file.f_dentry", "3.19", "file_inode(), file_dentry()"],
+  ["file_operations.ioctl", "2.6.36", "unlocked_ioctl"],
+  ["mm_struct.mmap_sem", "5.8", "mmap_lock, or mmap_read_lock() and its like"],
+  ["net_device.last_rx", "4.11", "nothing: the core counts"],
+  ["net_device.trans_start", "4.7", "netif_trans_update()"],
+  ["net_device_ops.ndo_change_mtu_rh74", "4.10", "ndo_change_mtu"],
+  ["scsi_cmnd.scsi_done", "5.16", "scsi_done()"],
+  ["task_struct.state", "5.14", "__state, set by set_current_state()"],
+  ["timer_list.data", "4.15", "from_timer() of the timer that the function gets"],
+];
+
+/** Functions and members with other arguments or types. */
+const ARGUMENTS: readonly Change[] = [
+  ["access_ok", "5.0", "two arguments: the kind of the access is gone"],
+  ["DEFINE_SEMAPHORE", "6.4", "two arguments: the count is the second one"],
+  ["__vmalloc", "5.8", "two arguments: the protection is gone"],
+  ["class_create", "6.4", "one argument: the module is gone"],
+  ["eventfd_signal", "6.8", "one argument: the count is gone"],
+  ["get_user_pages", "6.5", "four arguments: the list of areas is gone"],
+  ["get_user_pages_remote", "6.5", "six arguments: the list of areas is gone"],
+  ["netif_napi_add", "6.1", "three arguments: the weight is gone, or netif_napi_add_weight()"],
+  ["pin_user_pages", "6.5", "four arguments: the list of areas is gone"],
+  ["proc_create", "5.6", "struct proc_ops instead of struct file_operations"],
+  ["proc_create_data", "5.6", "struct proc_ops instead of struct file_operations"],
+  ["ndo_tx_timeout", "5.6", "a second argument: the queue"],
+  ["get_coalesce", "5.15", "four arguments"],
+  ["set_coalesce", "5.15", "four arguments"],
+  ["get_ringparam", "5.17", "four arguments"],
+  ["set_ringparam", "5.17", "four arguments"],
+];
+
+const OF_HEADER: ReadonlyMap<string, Change> = mapOf(HEADERS);
+const OF_NAME: ReadonlyMap<string, Change> = mapOf(NAMES);
+const OF_ARGUMENTS: ReadonlyMap<string, Change> = mapOf(ARGUMENTS);
+const OF_MEMBER: ReadonlyMap<string, Change> = mapOf(MEMBERS);
+
+/** The compiler's errors about a name, a type, a member and arguments. */
+const ERRORS: readonly (readonly [
+  pattern: RegExp,
+  find: (found: RegExpExecArray) => Change | undefined,
+])[] = [
+  [
+    /(?:undeclared function|undeclared identifier|unknown type name) '(\w+)'/,
+    ([, name]) => OF_NAME.get(name!) ?? OF_ARGUMENTS.get(name!),
+  ],
+  [
+    /incomplete type '(struct \w+)'|has incomplete type '(struct \w+)'/,
+    ([, name, other]) => OF_NAME.get((name ?? other)!),
+  ],
+  [
+    /no member named '(\w+)' in '(?:const )?struct (\w+)'/,
+    ([, member, struct]) => OF_MEMBER.get(`${struct}.${member}`),
+  ],
+  [
+    /field designator '(\w+)' does not refer to any field in type '(?:const )?struct (\w+)'/,
+    ([, member, struct]) => OF_MEMBER.get(`${struct}.${member}`),
+  ],
+];
+
+function mapOf(rows: readonly Change[]): ReadonlyMap<string, Change> {
+  return new Map(rows.map((row) => [row[0], row]));
+}
+
+function textOf(change: Change | undefined, release: string): string | null {
+  if (change === undefined || compareReleases(change[1], release) > 0) return null;
+  return `since ${change[1]}: ${change[2]}`;
+}
+
+/** A hint about a header that a release has removed; null if none is known. @param release "6.12" */
+export function headerHint(header: string, release: string): string | null {
+  const text = textOf(OF_HEADER.get(header), release);
+  return text === null ? null : `the kernel has removed it; ${text}`;
+}
+
+/** A hint about a compile error: what took the place of a name; null if none is known. */
+export function changeHint(message: string, release: string): string | null {
+  for (const [pattern, find] of ERRORS) {
+    const found = pattern.exec(message);
+    if (found !== null) return textOf(find(found), release);
+  }
+  return null;
+}
+
+/** What took the place of a name of C; null if no row has it. */
+export function changeOf(name: string, release: string): string | null {
+  return textOf(OF_NAME.get(name) ?? OF_ARGUMENTS.get(name), release);
+}
+
+/** A name that `compat.h` replaced in a driver, with its first line. */
+export interface ReplacedName {
+  readonly name: string;
+  readonly hint: string;
+  readonly path: string;
+  readonly index: number;
+}
+
+/** Names that `compat.h` only defines for itself. */
+const HELPER = /^DMALAB_/i;
+const COMPAT_MACRO = /^#define (\w+)/gm;
+
+/** The names that `compat.h` replaces with the headers of a release. @param compat Its active text. */
+export function replaceableNames(compat: string): readonly string[] {
+  return [
+    ...new Set([...compat.matchAll(COMPAT_MACRO)].map(([, name]) => name!)),
+  ].filter((name) => !HELPER.test(name));
+}
+
+/**
+ * The names of a driver that `compat.h` replaced: with this release the driver does not build without a change.
+ *
+ * @param texts The driver's own texts, by their paths, without the lines that the preprocessor drops.
+ */
+export function replacedIn(
+  texts: Iterable<readonly [path: string, text: string]>,
+  compat: string,
+  release: string,
+): readonly ReplacedName[] {
+  const wanted = new Set(replaceableNames(compat));
+  const own = new Set<string>();
+  const found = new Map<string, ReplacedName>();
+  for (const [path, text] of texts) {
+    for (const [, name] of text.matchAll(/^[ \t]*#[ \t]*define[ \t]+(\w+)/gm)) own.add(name!);
+    for (const { 0: name, index } of text.matchAll(/\b[A-Za-z_]\w+/g)) {
+      if (!wanted.has(name) || found.has(name)) continue;
+      // A function with other arguments is replaced only where it has the older ones.
+      const hint = OF_ARGUMENTS.has(name) ? null : changeOf(name, release);
+      if (hint !== null) found.set(name, { name, hint, path, index });
+    }
+  }
+  return [...found.values()].filter(({ name }) => !own.has(name));
+}
+
+/** A hint about a line with a compile error: a function or a member of it has other arguments. */
+export function lineHint(line: string, release: string): string | null {
+  for (const [, call, member] of line.matchAll(/\b(\w+)\s*\(|\.\s*(\w+)\s*=/g)) {
+    const hint = textOf(OF_ARGUMENTS.get((call ?? member)!), release);
+    if (hint !== null) return hint;
+  }
+  return null;
+}
+
+/** Compares releases by their numbers. */
+function compareReleases(one: string, other: string): number {
+  const [left, right] = [one.split("."), other.split(".")];
+  for (let at = 0; at < Math.max(left.length, right.length); at++) {
+    const difference = Number(left[at] ?? 0) - Number(right[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

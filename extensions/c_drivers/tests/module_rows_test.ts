@@ -1,0 +1,282 @@
+/**
+ * Out-of-tree modules that are easily misread: each is built here as the kernel's build builds it, and the first
+ * report says what stands in the way.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "node:path";
+import { dmalab, ROOT } from "@dmalab/tests";
+import { TempFolder } from "@dmalab/tools";
+import { readTreeHeaders } from "@dmalab/cli";
+import { activeText } from "../out_of_tree/active_text.ts";
+import { barSizes } from "../out_of_tree/bar_kinds.ts";
+import {
+  changeHint,
+  changeOf,
+  headerHint,
+  lineHint,
+  replaceableNames,
+  replacedIn,
+} from "../out_of_tree/release_changes.ts";
+import { withKeptCompiler } from "./c_together.ts";
+
+const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
+
+/** A driver for the tree of the tests. @param probe Statements at the beginning of probe. */
+function driver(probe: string, device = "0x77", before = ""): string {
+  return `${before}#include <linux/module.h>
+#include <linux/pci.h>
+static int m_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	${probe}
+	return pci_enable_device(pdev);
+}
+static void m_remove(struct pci_dev *pdev)
+{
+	pci_disable_device(pdev);
+}
+static const struct pci_device_id m_ids[] = { { 0x1234, ${device}, PCI_ANY_ID, PCI_ANY_ID }, { 0 } };
+static struct pci_driver m_driver = { .name = "m", .id_table = m_ids, .probe = m_probe, .remove = m_remove };
+static int m_init(void)
+{
+	return pci_register_driver(&m_driver);
+}
+module_init(m_init);
+static void m_exit(void)
+{
+	pci_unregister_driver(&m_driver);
+}
+module_exit(m_exit);
+`;
+}
+
+const PASSES = /^report \| it compiles, probes and is removed$/m;
+
+/** Modules: their files, further words of the command, and what the report must say. */
+const ROWS: Readonly<
+  Record<
+    string,
+    {
+      readonly files: Readonly<Record<string, string>>;
+      readonly folder?: string;
+      readonly words?: readonly string[];
+      readonly wanted: readonly RegExp[];
+      readonly unwanted?: RegExp;
+    }
+  >
+> = {
+  "a source of the module that does not compile is an error with its line, and nothing is run": {
+    files: {
+      "Makefile": "obj-m += whole.o\nwhole-objs := first.o second.o\n",
+      "first.c": driver("if (second()) return -1;", "0x77", "int second(void);\n"),
+      "second.c": "#include <linux/genhd.h>\nint second(void)\n{\n\treturn 0;\n}\n",
+    },
+    wanted: [/^report \| it does not compile: second\.c has 1 error$/m, /second\.c:1:10/],
+    unwanted: /it compiles|returns 0/,
+  },
+  "the module's other sources are linked, though the driver's names are another file's, too": {
+    files: {
+      "Makefile": "obj-m += whole.o\nwhole-y := first.o second.o\n",
+      "first.c": driver("if (second() != 7) return -1;", "0x77", "int second(void);\n"),
+      "second.c": "int second(void)\n{\n\treturn 7;\n}\n",
+      "old.c": "int second(void)\n{\n\treturn 8;\n}\n",
+    },
+    wanted: [PASSES],
+  },
+  "flags of a branch that is not taken are not set": {
+    files: {
+      "Kbuild":
+        "obj-m := m.o\nifeq ($(MODE), one)\nccflags-y += -DNEVER\nelse ifeq ($(MODE), two)\n" +
+        "ifneq ($(CONFIG_BOARD),)\nccflags-y += -DNEVER=1\nendif\nelse\nccflags-y += -DALWAYS=3\nendif\n",
+      "m.c": driver(
+        "if (ALWAYS != 3) return -1;",
+        "0x77",
+        '#ifdef NEVER\n#include "not-there.h"\n#endif\n',
+      ),
+    },
+    wanted: [
+      PASSES,
+      /^test \| it is removed at every moment \| ok, nothing to try: no event happens while/m,
+      /^test \| it is pulled out after every event \| ok, nothing to try: no event happens/m,
+    ],
+  },
+  "the source that make builds is the one that runs, with the ids of the file that it includes": {
+    files: {
+      "Makefile": "obj-m := product.o\nproduct-objs := m.o\n",
+      "m.c": "#include <linux/version.h>\n#if LINUX_VERSION_CODE < KERNEL_VERSION(4, 0, 0)\n" +
+        '#include "a_old.c"\n#else\n#include "b_new.c"\n#endif\n',
+      "a_old.c": driver("return -1;", "0x99"),
+      "b_new.c": driver(""),
+    },
+    wanted: [/^ids \| 1234:77 \| b_new\.c:12$/m, PASSES],
+  },
+  "the table of ids is the one of the branch that is compiled": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("").replace(
+        "static const struct pci_device_id m_ids[] =",
+        "#if LINUX_VERSION_CODE < KERNEL_VERSION(4, 8, 0)\nstatic DEFINE_PCI_DEVICE_TABLE(m_ids) =\n" +
+          "#else\nstatic const struct pci_device_id m_ids[] =\n#endif\n",
+      ),
+    },
+    wanted: [/^ids \| 1234:77 \| m\.c:/m, PASSES],
+  },
+  "a header above the module's folder: the folder to name": {
+    files: {
+      "inc/p.h": "#define P 1\n",
+      "drv/Makefile": "obj-m := m.o\n",
+      "drv/m.c": driver("", "0x77", '#include "../inc/p.h"\n'),
+    },
+    folder: "drv",
+    wanted: [
+      /m\.c:1:10 .* it lies above the module's folder: `--driver \S*module --file drv\/m\.c`/,
+    ],
+  },
+  "with that folder the header is found": {
+    files: {
+      "inc/p.h": "#define P 1\n",
+      "drv/Makefile": "obj-m := m.o\n",
+      "drv/m.c": driver("if (P != 1) return -1;", "0x77", '#include "../inc/p.h"\n'),
+    },
+    words: ["--file", "drv/m.c"],
+    wanted: [PASSES],
+  },
+  "a header that the kernel has removed: what took its place": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("", "0x77", "#include <linux/genhd.h>\n"),
+    },
+    wanted: [/m\.c:1:10 .* the kernel has removed it; since 5\.18: linux\/blkdev\.h/],
+  },
+  "a BAR has the size with which probe compares": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("if (pci_resource_len(pdev, 0) != 1024) return -1;"),
+    },
+    wanted: [/^BAR 0 \| 1KiB \| compared at m\.c:5$/m, PASSES],
+  },
+  "PCI's own names of dma_sync are replaced, and the report lists them": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver(
+        "if (!pdev) pci_dma_sync_single_for_cpu(pdev, 0, 4, PCI_DMA_FROMDEVICE);",
+        "0x77",
+        "#include <linux/dma-mapping.h>\n",
+      ),
+    },
+    wanted: [
+      /m\.c:6 {2}pci_dma_sync_single_for_cpu: since 5\.18: dma_sync_single_for_cpu\(\)/,
+      PASSES,
+    ],
+  },
+  "a condition that a program decides is named with both outcomes": {
+    files: {
+      "Makefile":
+        "obj-m := m.o\nifeq ($(shell grep -c x /etc/y),1)\nccflags-y += -DHAVE_X\nendif\n",
+      "m.c": driver(""),
+    },
+    wanted: [
+      /Makefile:2 {2}ifeq .*: depends on \$\(shell grep -c x \/etc\/y\); taken: nothing; else: ccflags-y \+= -DHAVE_X/,
+      PASSES,
+    ],
+  },
+};
+
+async function checkRow(name: string): Promise<void> {
+  const { files, folder = ".", unwanted, wanted, words = [] } = ROWS[name]!;
+  using place = new TempFolder(
+    Object.fromEntries(Object.entries(files).map(([path, text]) => [`module/${path}`, text])),
+  );
+  const module = join(place.at("module"), folder);
+  const { errors, output } = await dmalab(
+    ...["init", place.at("out"), "--driver", module, "--kernel", MINI, ...words],
+  );
+  for (const pattern of wanted) assertMatch(output, pattern, errors);
+  if (unwanted !== undefined) assertEquals(unwanted.exec(output), null, output);
+}
+
+Deno.test("modules are read as make reads them", (t) =>
+  withKeptCompiler(
+    t,
+    Object.fromEntries(Object.keys(ROWS).map((name) => [name, () => checkRow(name)])),
+  ));
+
+Deno.test("the preprocessor's conditions on versions, definitions and the configuration are decided", () => {
+  const macros = new Map([["LINUX_VERSION_CODE", 6 * 65_536 + 12 * 256], ["A", 1]]);
+  const rows: readonly (readonly [condition: string, holds: boolean])[] = [
+    ["if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)", true],
+    ["if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)", false],
+    ["if defined(A) && !defined B", true],
+    ["ifdef B", false],
+    ["ifndef B", true],
+    ["if (A + 1) * 2 == 4 ? 1 : 0", true],
+    ["if UNKNOWN", false],
+    ["if 0x10 >> 4 /* one */", true],
+    ["if defined(RHEL) && (RHEL_CODE >= RHEL_VERSION(8, 1))", false],
+    [`if ${"(".repeat(1000)}`, false],
+    [`if ${"!".repeat(5000)}1`, false],
+  ];
+  for (const [condition, holds] of rows) {
+    const text = `#${condition}\nyes\n#else\nno\n#endif\n`;
+    const active = activeText(text, macros);
+    assertEquals(active.length, text.length);
+    assertEquals(
+      active.split("\n").map((line) => line.trim()).join(""),
+      holds ? "yes" : "no",
+      condition,
+    );
+  }
+  const chain = "#define C 2\n#if C == 1\na\n#elif C == 2 && \\\n  A\nb\n#else\nc\n#endif\n";
+  assertMatch(activeText(chain, macros), /^#define C 2\s+b\s+$/);
+});
+
+Deno.test("sizes of BARs are those that a driver's comparisons accept", () => {
+  const rows: readonly (readonly [text: string, sizes: (readonly [number, number])[]])[] = [
+    ["if (pci_resource_len(pdev, 0) != 0x400) return -1;", [[0, 1024]]],
+    ["if (4096 != pci_resource_len(pdev, 1)) return -1;", [[1, 4096]]],
+    ["len = pci_resource_len(dev, 2);\nif (len < BIG) return -1;", [[2, 2 ** 24]]],
+    ["if (pci_resource_len(dev, 2) < 0x1000) return -1;", []],
+    ["if (pci_resource_len(dev, 3) > 0x8000UL) return -1;", [[3, 0x8000]]],
+    ["if (pci_resource_len(dev, 3) != 1000) return -1;", []],
+    ["if (pci_resource_len(dev, bar) != 1024) return -1;", []],
+  ];
+  for (const [text, sizes] of rows) {
+    const found = barSizes([["d.c", text]], new Map([["BIG", 0xff_ffff]]));
+    assertEquals(
+      [...found].map(([bar, { sizeBytes }]) => [bar, sizeBytes] as const),
+      sizes,
+      text,
+    );
+  }
+});
+
+Deno.test("what releases removed is named with what took its place, from its release on", () => {
+  assertEquals(headerHint("linux/genhd.h", "5.17"), null);
+  assertEquals(
+    headerHint("linux/genhd.h", "6.1"),
+    "the kernel has removed it; since 5.18: linux/blkdev.h",
+  );
+  const hint = changeHint("call to undeclared function 'setup_timer'; ISO C99", "6.12");
+  assertEquals(hint, "since 4.15: timer_setup()");
+  assertEquals(
+    changeHint("no member named 'state' in 'struct task_struct'", "6.12"),
+    "since 5.14: __state, set by set_current_state()",
+  );
+  assertEquals(changeHint("call to undeclared function 'own_name'", "6.12"), null);
+  assertEquals(
+    lineHint("\terror = proc_create(name, 0, NULL, &fops);", "6.12"),
+    "since 5.6: struct proc_ops instead of struct file_operations",
+  );
+  assertEquals(lineHint("\t.ndo_tx_timeout = hang,", "5.4"), null);
+});
+
+Deno.test("every name that compat.h replaces has a row with its release, and a module's own macro does not count", () => {
+  const compat = activeText(
+    readTreeHeaders()["dmalab/compat.h"]!,
+    new Map([["LINUX_VERSION_CODE", 9 * 65_536], ["access_ok", 1]]),
+  );
+  const names = replaceableNames(compat);
+  assert(names.length > 60, String(names.length));
+  assertEquals(names.filter((name) => changeOf(name, "9.0") === null), []);
+  const texts = [["d.c", "#define kzfree own\nkzfree(a);\nstrlcpy(a, b, 3);\n"]] as const;
+  assertEquals(replacedIn(texts, compat, "9.0").map(({ name }) => name), ["strlcpy"]);
+});
