@@ -33,7 +33,7 @@ function withFolders(work: (base: string) => void): void {
 
 Deno.test("every command has its permissions", () => {
   for (const { actions = [], name, options } of COMMANDS) {
-    const { files = [], folders = [], named, port } = PERMISSIONS[name]!;
+    const { files = [], folders = [], inputs = [], named, port } = PERMISSIONS[name]!;
     const all = Object.assign(
       {},
       options,
@@ -42,7 +42,7 @@ Deno.test("every command has its permissions", () => {
     const marks = Object.entries(all).flatMap(([option, spec]) =>
       spec.kind === "text" && spec.also !== undefined ? [`--${option}`, spec.also] : [`--${option}`]
     );
-    for (const option of [...files, ...folders, named, port]) {
+    for (const option of [...files, ...folders, ...inputs, named, port]) {
       if (option === undefined || option === "always") continue;
       assert(marks.includes(option), `${name} has no ${option}`);
     }
@@ -97,6 +97,14 @@ Deno.test("a command writes what its options name, and runs only the compiler an
     assertEquals(flagsOf("run y.dma", {})[1], "--allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE");
     assertEquals(flagsOf("test --report out", {})[1], `-W=${base}/here/out,.dmalab`);
     assertEquals(flagsOf("test --report", {})[1], `-W=${base}/here,.dmalab`);
+    // The folders of a driver and of a kernel are only read.
+    for (
+      const line of ["init new --driver ../there", "init new --driver=../there --kernel ../there"]
+    ) {
+      const flags = flagsOf(line, {});
+      assertEquals(flags.find((flag) => flag.startsWith("-W=")), `-W=${base}/here/new`, line);
+      assert(flags[0]!.includes(`${base}/there`), flags[0]);
+    }
     assert(flagsOf("repl", home).includes(`--allow-run=${DENO},vi`));
     assert(flagsOf("repl", { EDITOR: "vi 'a'" }).includes(`--allow-run=${DENO},sh`));
     assertEquals(flagsOf("check y.dma", home), [`-R=.,${OWN}`]);

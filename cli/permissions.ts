@@ -25,7 +25,7 @@ export interface CommandPermissions {
    * option.
    */
   readonly named?: "always" | `--${string}`;
-  /** Options with a value that is not written, though files and folders that the command line names are. */
+  /** Options that name a file or a folder which is only read, even if what is named is written. */
   readonly inputs?: readonly string[];
   /** When the current folder is written: always, or if no option of `files` is given. */
   readonly here?: "always" | "default";
@@ -189,10 +189,7 @@ export function permissionsOf(
   write(...files.map((file) => dirname(file)));
   const folders = valuesOf(may.folders ?? [], rest);
   if (may.named === "always" || (may.named && valuesOf([may.named], rest).length > 0)) {
-    const inputs = may.inputs ?? [];
-    const places = rest.filter((word, index) =>
-      !word.startsWith("-") && !inputs.includes(rest[index - 1] ?? "")
-    );
+    const places = placesIn(rest, may.inputs ?? []);
     folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
   write(...folders);
@@ -246,6 +243,13 @@ export function permissionsOf(
 function pathIn(word: string): string[] {
   const path = word.startsWith("-") ? word.slice(word.indexOf("=") + 1 || word.length) : word;
   return path !== "" && existsSync(path) ? [path] : [];
+}
+
+/** The words that are no options, and no values of options that name inputs. */
+function placesIn(words: readonly string[], inputs: readonly string[]): readonly string[] {
+  return words.filter((word, index) =>
+    !word.startsWith("-") && !inputs.includes(words[index - 1] ?? "")
+  );
 }
 
 /** The values of options, as `--name VALUE` and as `--name=VALUE`; "" for an option without a value. */

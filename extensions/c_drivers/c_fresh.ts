@@ -1,10 +1,7 @@
 /**
  * Tracks, byte by byte, the memory that a driver in C has allocated and not yet written. The shadow
  * in `CMemory` shows the first store to each byte. If a device reads uninitialised bytes, this is
- * reported.
- *
- * The bytes of zeroed memory have a value although the driver has not written them. Therefore a
- * device's read of zeroed memory is reported only if none of the bytes that it reads was written.
+ * reported. The bytes of zeroed memory are initialised: they are zero.
  */
 import { GRANULE_BYTES } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
@@ -15,7 +12,6 @@ export const UNWRITTEN = 0xa5;
 /** An allocation. */
 interface Taken {
   readonly sizeBytes: number;
-  readonly zeroed: boolean;
   /** The statement that allocated the memory. */
   readonly site: number | null;
   /** Whether a read of the memory's unwritten bytes has been reported: once is enough. */
@@ -47,8 +43,8 @@ export class FreshMemory {
   /** Notes an allocation that C may access. */
   take(at: number, sizeBytes: number, zeroed: boolean, site: number | null): void {
     this.#forgetParts(at, sizeBytes);
-    this.#taken.set(at, { sizeBytes, zeroed, site, reported: false });
-    this.memory.markFresh(at, sizeBytes, true);
+    this.memory.markFresh(at, sizeBytes, !zeroed);
+    if (!zeroed) this.#taken.set(at, { sizeBytes, site, reported: false });
   }
 
   /** Notes that an allocation was freed. */
@@ -104,11 +100,11 @@ export class FreshMemory {
     let offset = -1;
     let count = 0;
     for (let byte = at; byte < at + sizeBytes; byte++) {
-      if (this.#isWritten(byte, taken)) continue;
+      if (this.#isWritten(byte)) continue;
       if (offset < 0) offset = byte - at;
       count++;
     }
-    if (count === 0 || taken.zeroed && count < sizeBytes) return null;
+    if (count === 0) return null;
     taken.reported = true;
     return { offset, count, site: taken.site };
   }
@@ -124,9 +120,9 @@ export class FreshMemory {
    * Whether a byte was written. Writes of the driver are recorded. Writes of a device or a script
    * are recognised because they change the value.
    */
-  #isWritten(byte: number, { zeroed }: Taken): boolean {
+  #isWritten(byte: number): boolean {
     if ((this.memory.markAt(byte) & this.#fresh) === 0) return true;
-    if (this.memory.bytes[byte] !== (zeroed ? 0 : UNWRITTEN)) return true;
+    if (this.memory.bytes[byte] !== UNWRITTEN) return true;
     const part = this.#parts.get(Math.floor(byte / GRANULE_BYTES)) ?? 0;
     return (part >> byte % GRANULE_BYTES & 1) !== 0;
   }

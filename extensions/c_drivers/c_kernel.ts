@@ -129,7 +129,10 @@ export class CKernel implements AccessWatcher {
     return this.#parts.getOrInsertComputed(Part, () => new Part(this)) as T;
   }
 
-  /** Called when a device reads memory: reports bytes that this driver allocated and never wrote. */
+  /**
+   * Called when a device accesses memory: reports a read of bytes that this driver allocated and never wrote,
+   * and a write to a buffer that this driver has synced for the CPU.
+   */
   accessed(
     device: DmaDevice,
     dma: number,
@@ -137,7 +140,12 @@ export class CKernel implements AccessWatcher {
     sizeBytes: number,
     access: DeviceAccess,
   ): void {
-    const at = access === "read" ? this.memory.pointerTo(phys) : NOWHERE;
+    if (access !== "read") {
+      const owned = this.lent.syncedAt(device, dma, sizeBytes);
+      if (owned !== null) this.machine.checker?.cpu.unsynced(owned, { dma, sizeBytes });
+      return;
+    }
+    const at = this.memory.pointerTo(phys);
     if (at === NOWHERE || !this.memory.isFresh(at, sizeBytes)) return;
     const unwritten = this.memory.fresh.fetched(at, sizeBytes);
     if (unwritten === null) return;

@@ -41,6 +41,8 @@ interface Mapped {
   lent: LentMemory[];
   /** The parts that the CPU owns and that a device's bounce buffer may overwrite. */
   copied: LentMemory[];
+  /** The parts that a sync has handed to the CPU, with that sync. */
+  synced: LentMemory[];
 }
 
 /**
@@ -93,6 +95,7 @@ export class DeviceOwnedRanges {
       ownSyncs,
       lent: [],
       copied: [],
+      synced: [],
     };
     const whole = this.#lentOf(mapped, phys, sizeBytes);
     if (!ownSyncs) mapped.lent = [whole];
@@ -150,6 +153,10 @@ export class DeviceOwnedRanges {
     const part = this.#lentOf(mapped, phys as PhysAddr, sizeBytes);
     mapped.lent = mapped.lent.flatMap((lent) => without(lent, phys, sizeBytes));
     mapped.copied = mapped.copied.flatMap((copied) => without(copied, phys, sizeBytes));
+    mapped.synced = mapped.synced.flatMap((synced) => without(synced, phys, sizeBytes));
+    if (toCpu && !mapped.ownSyncs) {
+      mapped.synced.push({ ...part, dma: mapped.seenAt + (phys - mapped.phys) });
+    }
     if (!toCpu && !mapped.ownSyncs) mapped.lent.push(part);
     if ((toCpu || mapped.ownSyncs) && this.#mayLose(mapped.dir)) mapped.copied.push(part);
     for (const each of before) this.#unwatch(each);
@@ -170,6 +177,20 @@ export class DeviceOwnedRanges {
   /** Whether a bounce buffer may later be copied over the CPU's writes. */
   #mayLose(dir: DmaDirection): boolean {
     return dir !== DMA_TO_DEVICE && this.machine.swiotlb.usedSlots > 0;
+  }
+
+  /** The range that the CPU owns by a sync and that a device's write to DMA addresses touches; null without one. */
+  syncedAt(device: DmaDevice, dma: number, sizeBytes: number): LentMemory | null {
+    for (const there of this.#mapped.values()) {
+      for (const mapped of there) {
+        if (mapped.device !== device || mapped.synced.length === 0) continue;
+        const part = mapped.synced.find((each) =>
+          dma < each.dma + each.sizeBytes && each.dma < dma + sizeBytes
+        );
+        if (part !== undefined) return part;
+      }
+    }
+    return null;
   }
 
   /** The device-owned range that forbids an access to some bytes; null if the access is allowed. */

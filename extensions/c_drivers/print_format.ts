@@ -1,8 +1,14 @@
 /** The kernel's `printf` formatting, for messages of drivers. @see rules/c-api.md 14 */
+import { ERRNO, errnoName } from "@dmalab/runtime";
 import { SHADOW_AT } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
 
-const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a|M|V)?/g;
+/** A field. A pointer's extension is every letter and digit that follows it. */
+const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?(?:p([A-Za-z\d]*)|([diuxXosc%]))/g;
+/** The digits of a pointer, and of an address behind a pointer. */
+const POINTER_DIGITS = 16;
+/** Layout of `struct resource`, and the flags of its kinds. */
+const RESOURCE = { end: 8, flags: 24, sizeBytes: 32, io: 0x100, memory: 0x200 } as const;
 const WIDE: ReadonlySet<string | undefined> = new Set(["l", "ll", "z", "t"]);
 /** The deepest nesting of `%pV` formats. */
 const MAX_DEPTH = 4;
@@ -35,44 +41,86 @@ export function formatMessage(
   const given = new VariableArguments(memory, args);
   return memory.textAt(format).replace(
     FIELD,
-    (_all, flags: string, width: string, length: string | undefined, kind: string, more = "") => {
+    (
+      _all,
+      flags: string,
+      width: string,
+      length: string | undefined,
+      extension: string | undefined,
+      kind = "p",
+    ) => {
       if (kind === "%") return "%";
-      const isPointer = kind === "p" || kind === "s";
-      const isWide = isPointer || WIDE.has(length);
+      const isWide = kind === "p" || kind === "s" || WIDE.has(length);
       const at = given.next(isWide ? 8 : 4);
       if (at < 0) return "(?)";
-      const leads = kind === "p" && /[MV]/.test(more) ? memory.wordAt(at) : null;
-      const text = leads === null
-        ? textOf(memory, at, kind, isWide, more !== "")
-        : behindText(memory, leads, more, depth);
-      const rest = kind === "p" ? "" : more;
-      return `${padded(text, flags, Number(width), kind)}${rest}`;
+      const text = kind === "p"
+        ? pointerText(memory, at, extension!, depth)
+        : textOf(memory, at, kind, isWide);
+      return padded(text, flags, Number(width), kind);
     },
   );
 }
 
-/** Formats a pointer's target: a MAC address, or another format with its arguments. */
-function behindText(memory: CMemory, leads: number, kind: string, depth: number): string {
-  const sizeBytes = kind === "M" ? MAC_BYTES : VA_FORMAT.sizeBytes;
-  if (!memory.isOpen(leads, sizeBytes)) return hexOf(BigInt(leads));
-  if (kind === "M") {
-    return [...memory.bytes.subarray(leads, leads + MAC_BYTES)]
-      .map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+/**
+ * Formats a pointer by its extension. An extension that is not known prints the pointer, whose digits a kernel
+ * would replace by others (`%p` hides addresses).
+ */
+function pointerText(memory: CMemory, at: number, extension: string, depth: number): string {
+  const { view } = memory;
+  const pointer = view.getBigUint64(at, true);
+  const digits = (value: bigint) => value.toString(16).padStart(POINTER_DIGITS, "0");
+  const leads = Number(pointer);
+  const isReadable = (sizeBytes: number) => leads + sizeBytes <= SHADOW_AT;
+  const isOpen = (sizeBytes: number) => isReadable(sizeBytes) && memory.isOpen(leads, sizeBytes);
+  switch (extension[0]) {
+    case "a":
+      // `%pa`, `%pap` and `%pad` take a pointer to the address.
+      return isReadable(8) ? `0x${digits(view.getBigUint64(leads, true))}` : digits(pointer);
+    case "M":
+      return isOpen(MAC_BYTES)
+        ? [...memory.bytes.subarray(leads, leads + MAC_BYTES)]
+          .map((byte) => byte.toString(16).padStart(2, "0")).join(":")
+        : digits(pointer);
+    case "R":
+    case "r":
+      return isReadable(RESOURCE.sizeBytes) ? resourceText(memory, leads) : digits(pointer);
+    case "e": {
+      const error = Number(-BigInt.asIntN(64, pointer));
+      return Object.values<number>(ERRNO).includes(error)
+        ? `-${errnoName(error)}`
+        : digits(pointer);
+    }
+    case "V":
+      return isOpen(VA_FORMAT.sizeBytes) ? formatText(memory, leads, depth) : digits(pointer);
+    case "x":
+      return pointer.toString(16);
+    default:
+      return digits(pointer);
   }
+}
+
+function resourceText({ view }: CMemory, at: number): string {
+  const flags = Number(view.getBigUint64(at + RESOURCE.flags, true));
+  const [kind, width] = (flags & RESOURCE.io) !== 0
+    ? ["io ", 4]
+    : (flags & RESOURCE.memory) !== 0
+    ? ["mem", 8]
+    : ["???", 8];
+  const [from, to] = [at, at + RESOURCE.end].map((each) =>
+    `0x${view.getBigUint64(each, true).toString(16).padStart(width as number, "0")}`
+  );
+  return `[${kind} ${from}-${to}]`;
+}
+
+/** Another format with its arguments: `%pV`. */
+function formatText(memory: CMemory, leads: number, depth: number): string {
   const args = memory.wordAt(leads + VA_FORMAT.args);
   return depth === MAX_DEPTH || !memory.isOpen(args, 8)
     ? "(?)"
     : formatMessage(memory, memory.wordAt(leads), memory.wordAt(args), depth + 1);
 }
 
-/** @param isBehind Whether a pointer's target is to be printed. */
-function textOf(
-  memory: CMemory,
-  at: number,
-  kind: string,
-  wide: boolean,
-  isBehind: boolean,
-): string {
+function textOf(memory: CMemory, at: number, kind: string, wide: boolean): string {
   const { view } = memory;
   const unsigned = wide ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true));
   switch (kind) {
@@ -80,12 +128,6 @@ function textOf(
       return memory.textAt(Number(unsigned), MAX_TEXT);
     case "c":
       return String.fromCharCode(view.getUint8(at));
-    case "p": {
-      const leads = Number(unsigned);
-      const readable = leads + 8 <= SHADOW_AT;
-      // `%pad` and the like take a pointer to the address.
-      return isBehind && readable ? hexOf(view.getBigUint64(leads, true)) : hexOf(unsigned);
-    }
     case "x":
     case "X":
       return unsigned.toString(16);
@@ -97,10 +139,6 @@ function textOf(
     default:
       return unsigned.toString();
   }
-}
-
-function hexOf(value: bigint): string {
-  return `0x${value.toString(16)}`;
 }
 
 function padded(text: string, flags: string, width: number, kind: string): string {

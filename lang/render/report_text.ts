@@ -26,6 +26,7 @@ export interface PrintedReport {
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "locked in the opposite order",
   device_write_after_free: "freed",
+  device_write_unsynced: "synced for the CPU",
   mask_failure_ignored: "failed",
   uninitialized_dma_read: "allocated",
   stale_cacheline_read: "written",

@@ -57,3 +57,27 @@ Deno.test("zeros of a width come behind 0x, blanks before it", () => {
     assertEquals(formatMessage(memoryOf(bytes), 0, 64), text, format);
   }
 });
+
+/** Formats of a pointer to 0x1000_0040 at 80, and their output. */
+const POINTERS: readonly (readonly [format: string, text: string])[] = [
+  ["%p.", "0000000000000050."],
+  ["%px.", "50."],
+  ["%pap.", "0x0000000010000040."],
+  ["%pa.", "0x0000000010000040."],
+  ["%pad, %%", "0x0000000010000040, %"],
+  ["%pR.", "[mem 0x10000040-0x1000007f]."],
+  ["%pOFn.", "0000000000000050."],
+];
+
+Deno.test("a pointer has 16 digits, and its extension is every letter that follows it", () => {
+  for (const [format, text] of POINTERS) {
+    const bytes = new Uint8Array(128);
+    bytes.set(new TextEncoder().encode(format));
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(64, 80n, true);
+    view.setBigUint64(80, 0x1000_0040n, true);
+    view.setBigUint64(88, 0x1000_007fn, true);
+    view.setBigUint64(104, 0x200n, true);
+    assertEquals(formatMessage(memoryOf(bytes), 0, 64), text, format);
+  }
+});

@@ -54,6 +54,26 @@ export class CpuChecks {
     );
   }
 
+  /**
+   * Called when a device writes to mapped memory that the driver has synced for the CPU, and not for the
+   * device since.
+   * @param owned The part of the mapping that the CPU owns, with the sync.
+   * @param write The device's write.
+   */
+  unsynced(owned: LentMemory, write: { readonly dma: number; readonly sizeBytes: Bytes }): void {
+    const { device, dir, dma, site } = owned;
+    this.ledger.report(
+      "device_write_unsynced",
+      `Device "${device}" writes ${bytesAt(write.sizeBytes, write.dma)}, at offset ` +
+        `${write.dma - dma} of a buffer that the CPU owns (mapped ${
+          directionWord(dir)
+        }, synced for ` +
+        "the CPU, no dma_sync_*_for_device since): without coherent caches the CPU may keep stale " +
+        "data, or its caches may overwrite the device's",
+      site,
+    );
+  }
+
   /** Called when memory is freed. @param place Where in the source, as a sentence fragment. */
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
     if (this.#isExcused(lent)) return;

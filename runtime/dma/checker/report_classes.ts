@@ -283,6 +283,11 @@ const REPORT_CLASS_TABLE = {
     "dma.1.6",
     "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped): of a scenario its writes, of a driver in C its reads too.",
   ),
+  device_write_unsynced: hazard(
+    "dma.1.6",
+    "A device wrote to a streaming buffer that the CPU owns: after a sync for the CPU the driver has not synced it for the device.",
+    "c_drivers",
+  ),
   bounced_write_lost: hazard(
     "dma.6.3",
     "A CPU write to a bounced buffer, after a sync for the CPU or a map with `skip_cpu_sync`, was overwritten when the bounce buffer was copied out: no sync for the device had copied it in.",

@@ -563,11 +563,25 @@ Deno.test("what shares cache lines, what is left at an unbind and what a context
       {},
       ({ machine: { checker } }) => {
         checker!.cpu.maskIgnored("dev", "dma_map_phys", 1);
+        checker!.cpu.unsynced(
+          {
+            device: "dev",
+            phys: at(0x10_0000),
+            dma: 0x8000,
+            sizeBytes: 64,
+            dir: DMA_FROM_DEVICE,
+            site: null,
+          },
+          { dma: 0x8008, sizeBytes: 4 },
+        );
         checker!.contexts.lockOrder("a is taken before b", 1);
         checker!.contexts.maySleep("msleep()");
       },
       'mask_failure_ignored: dma_map_phys() for device "dev" after setting its DMA mask failed: ' +
       "the previous mask is in effect",
+      'device_write_unsynced: Device "dev" writes 4 bytes at 0x8008, at offset 8 of a buffer that the CPU ' +
+      "owns (mapped from_device, synced for the CPU, no dma_sync_*_for_device since): without coherent " +
+      "caches the CPU may keep stale data, or its caches may overwrite the device's",
       "lock_order: a is taken before b",
     ],
   ]);

@@ -135,3 +135,24 @@ int writes_list_in_turn(struct device *dev, char *data)
 	dma_unmap_sg(dev, &entry, 1, DMA_FROM_DEVICE);
 	return data[7];
 }
+
+/* A buffer in both directions: the CPU takes its first bytes. */
+u64 maps_and_takes(struct device *dev, void *data)
+{
+	dma_addr_t at = dma_map_single(dev, data, 4096, DMA_BIDIRECTIONAL);
+
+	if (dma_mapping_error(dev, at))
+		return 0;
+	dma_sync_single_for_cpu(dev, at, 64, DMA_BIDIRECTIONAL);
+	return at;
+}
+
+void hands_back(struct device *dev, u64 at)
+{
+	dma_sync_single_for_device(dev, at, 64, DMA_BIDIRECTIONAL);
+}
+
+void ends(struct device *dev, u64 at)
+{
+	dma_unmap_single(dev, at, 4096, DMA_BIDIRECTIONAL);
+}
