@@ -191,7 +191,8 @@ export class MakeReader {
         continue;
       }
       this.#note(trimmed);
-      if (this.#isActive) this.#line(trimmed);
+      // Blanks at the end of a value belong to it.
+      if (this.#isActive) this.#line(text.trimStart());
     }
     this.#rule = null;
   }
@@ -280,7 +281,7 @@ export class MakeReader {
   #isEqual(rest: string): boolean {
     const [one, other] = sidesOf(rest.trim()).map((side) => this.variables.expand(side));
     if (one === undefined || other === undefined) return false;
-    const equals = withoutUnknown(one).trim() === withoutUnknown(other).trim();
+    const equals = withoutUnknown(one) === withoutUnknown(other);
     if (isUnknown(one + other)) this.#ask([one, other]);
     return equals;
   }
@@ -309,7 +310,10 @@ export class MakeReader {
       left = left.slice(prefix[0].length);
     }
     const [, undefined_] = /^undefine\s+(\S+)/.exec(left) ?? [];
-    if (undefined_ !== undefined) return this.variables.delete(undefined_);
+    if (undefined_ !== undefined) {
+      if (!this.#isFixed(undefined_, prefixes.has("override"))) this.variables.delete(undefined_);
+      return;
+    }
     const statement = statementOf(left);
     if (statement !== null && statement.operator !== ":" && statement.operator !== "::") {
       return this.#assign(statement, prefixes);
@@ -354,8 +358,9 @@ export class MakeReader {
     const name = this.#asked(left, written);
     if (prefixes.has("export")) this.exported.add(name);
     const known = this.variables.get(name);
-    const isFixed = known?.origin === "command line" && !prefixes.has("override");
-    if (isFixed || (operator === "?=" && known !== undefined)) return;
+    if (
+      this.#isFixed(name, prefixes.has("override")) || (operator === "?=" && known !== undefined)
+    ) return;
     this.places.set(name, this.#place);
     const origin = prefixes.has("override") ? "override" : "file";
     if (operator === "!=") {
@@ -365,9 +370,11 @@ export class MakeReader {
     if (operator === "+=") {
       const isExpanded = known?.isExpanded ?? false;
       const added = isExpanded ? this.variables.expand(right) : right;
-      const text = known === undefined || known.text === "" ? added : `${known.text} ${added}`;
+      if (isExpanded && added === "") return;
+      const before = known?.text ?? "";
+      const text = before === "" ? added : `${before} ${added}`;
       if (isExpanded) return this.variables.set(name, { text, isExpanded, origin });
-      const pieces = known?.pieces ?? [];
+      const pieces = before === "" ? [] : known!.pieces ?? [[before, this.#place]];
       pieces.push([added, this.#place]);
       return this.variables.set(name, { text, isExpanded, origin, pieces });
     }
@@ -387,11 +394,19 @@ export class MakeReader {
     return "obj-m";
   }
 
+  /** Whether a variable keeps its value: of the command line, or of `override`. */
+  #isFixed(name: string, isOverride: boolean): boolean {
+    const origin = this.variables.get(name)?.origin;
+    return !isOverride && (origin === "command line" || origin === "override");
+  }
+
   #define([, prefixes, name, operator]: RegExpExecArray, body: readonly MakeLine[]): void {
     const text = body.map(({ raw }) => raw).join("\n");
     const right = operator === ":=" || operator === "::=" ? this.variables.expand(text) : text;
     const origin = prefixes!.includes("override") ? "override" : "file";
-    this.variables.set(this.variables.expand(name!), {
+    const written = this.variables.expand(name!);
+    if (this.#isFixed(written, origin === "override")) return;
+    this.variables.set(written, {
       text: right,
       isExpanded: right !== text,
       origin,
@@ -438,7 +453,7 @@ function endOfDefine(lines: readonly MakeLine[], start: number): number {
 function sidesOf(text: string): readonly string[] {
   if (text.startsWith("(")) {
     const [one = "", other = ""] = argumentsOf(text.slice(1, closingOf(text, 0) - 1), 2);
-    return [one, other];
+    return [one.trimEnd(), other.trimStart()];
   }
   const sides = /^(?:"([^"]*)"|'([^']*)')\s*(?:"([^"]*)"|'([^']*)')/.exec(text);
   if (sides === null) return [];
