@@ -60,6 +60,14 @@ const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
  */
 const LIMITS_REACHED: readonly string[] = ["E0801", "E0806"];
 
+/** The failure of an `inject each` in whose block nothing can fail. */
+const NOTHING_TRIED = "E0928";
+
+/** Whether a test tried nothing because no call of the driver can fail. */
+export function isIdle({ failure }: Pick<TestOutcome, "failure">): boolean {
+  return failure?.code === NOTHING_TRIED && failure.message === "Nothing in this block can fail";
+}
+
 /** The result of a test of the scenario, for the report. */
 export function testResult(
   { failure, name, placesTried }: Pick<TestOutcome, "failure" | "name" | "placesTried">,
@@ -67,15 +75,16 @@ export function testResult(
   if (failure !== null && LIMITS_REACHED.includes(failure.code)) {
     return `not run to its end, so neither ok nor FAILED: ${failure.message}; the command below allows more`;
   }
+  if (isIdle({ failure })) return "ok, nothing to try: no call in it can fail";
   if (failure !== null) return `FAILED: ${failure.message}`;
   const isSweep = TESTS.some(([each, ...body]) => each === name && / each /.test(body.join()));
   if (placesTried === 0) {
     return isSweep ? "ok, nothing to try: no event happens while the driver is bound" : "ok";
   }
-  const isIdle = placesTried === 1 &&
+  const isEmpty = placesTried === 1 &&
     TESTS.some(([each, ...body]) => each === name && body.join().includes("device_works()"));
   return `ok, ${formatCount(placesTried, "place")} tried${
-    isIdle ? ", as `device_works()` does nothing yet" : ""
+    isEmpty ? ", as `device_works()` does nothing yet" : ""
   }`;
 }
 

@@ -168,6 +168,16 @@ const ROWS: Readonly<
       PASSES,
     ],
   },
+  "a driver in which nothing can fail has nothing to try, and no failure": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("").replace("return pci_enable_device(pdev)", "return 0").replace(
+        "pci_disable_device(pdev);",
+        "",
+      ),
+    },
+    wanted: [PASSES, /remove fails once \| ok, nothing to try: no call in it can fail$/m],
+  },
   "a condition that a program decides is named with both outcomes": {
     files: {
       "Makefile":
