@@ -36,6 +36,9 @@ const COMPAT = "dmalab/compat.h";
 const MACRO = /^#define (\w+)\((?:[^\n]*\\\n)*[^\n]*\n/gm;
 /** The definition of a structure in that header, and in a module. */
 const STRUCT = /^struct (\w+) \{\n(?:\t[^\n]*\n)*\};\n/gm;
+/** A line in a module's first column that may define a function, and the names before its brackets. */
+const OWN_FUNCTION = /^[^\s#/*].*\(.*$/gm;
+const CALLED = /\b(\w+)[ \t]*\(/g;
 const OWN_STRUCT = /^[ \t]*(?:typedef[ \t]+)?struct[ \t]+(\w+)\s*\{/gm;
 /** Macros that a compiler for Linux predefines: some modules test them in addition to `__KERNEL__`. */
 const OF_LINUX = ["-D__linux__=1", "-D__gnu_linux__=1", "-D__unix__=1"];
@@ -57,7 +60,7 @@ export class Units {
   readonly #texts = new Map<string, string | null>();
   #moduleFolders: readonly string[] | null = null;
   #moduleSources: readonly (readonly [path: string, text: string])[] | null = null;
-  #moduleText: string | null = null;
+  #compat: { readonly from: string; readonly text: string } | null = null;
 
   constructor(readonly files: TreeFolders, readonly makefiles: Makefiles) {}
 
@@ -196,14 +199,19 @@ export class Units {
    * itself.
    */
   #withoutOwn(compat: string): string {
-    this.#moduleText ??= this.sourcesOfModule().map(([, text]) => text).join("\n");
-    const text = this.#moduleText;
-    const structs = new Set([...text.matchAll(OWN_STRUCT)].map(([, name]) => name!));
-    return compat.replace(STRUCT, (all, name: string) => structs.has(name) ? "" : all).replace(
-      MACRO,
-      (macro, name: string) =>
-        new RegExp(`^(?![ \\t#]).*\\b${name}[ \\t]*\\(`, "m").test(text) ? "" : macro,
-    );
+    if (this.#compat?.from === compat) return this.#compat.text;
+    const structs = new Set<string>();
+    const functions = new Set<string>();
+    for (const [, text] of this.sourcesOfModule()) {
+      for (const [, name] of text.matchAll(OWN_STRUCT)) structs.add(name!);
+      for (const [line] of text.matchAll(OWN_FUNCTION)) {
+        for (const [, name] of line.matchAll(CALLED)) functions.add(name!);
+      }
+    }
+    const text = compat.replace(STRUCT, (all, name: string) => structs.has(name) ? "" : all)
+      .replace(MACRO, (macro, name: string) => functions.has(name) ? "" : macro);
+    this.#compat = { from: compat, text };
+    return text;
   }
 
   /** Sources and headers of an out-of-tree module, with their paths. */
