@@ -21,6 +21,7 @@ import {
   type WantingLoader,
 } from "@dmalab/cli";
 import { type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } from "./clang.ts";
+import { ACCEPTS_TYPES, differOnlyInTypes } from "./differing_types.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { TreeCompiler } from "./system_clang.ts";
@@ -93,6 +94,11 @@ async function compileWithTree(
   }
 }
 
+/** A type that the kernel's build refuses, and with which the driver runs all the same. */
+function asWarning(diagnostic: Diagnostic): Diagnostic {
+  return { ...diagnostic, severity: "warning", code: "W0308" };
+}
+
 class TreeDriver {
   readonly #decoder = new TextDecoder();
 
@@ -129,13 +135,18 @@ class TreeDriver {
     const sources = new Map<string, SourceFile>();
     const texts: string[] = [];
     const errors: Diagnostic[] = [];
+    const differing: Diagnostic[] = [];
     const files = this.#withModule(settings);
     for (const file of files) {
       const made = await this.#file(file, settings, sources);
       if (made.module === null) {
         const compilation = { main: file.source, sources, refused: new Map(), target };
         errors.push(...saidDiagnostics(made, compilation));
-      } else texts.push(this.#decoder.decode(made.module));
+      } else {
+        texts.push(this.#decoder.decode(made.module));
+        const compilation = { main: file.source, sources, refused: new Map(), target };
+        differing.push(...saidDiagnostics(made, compilation).map(asWarning));
+      }
     }
     // A module of which a source is missing is not run.
     if (errors.length > 0) return { module: null, diagnostics: errors };
@@ -157,7 +168,7 @@ class TreeDriver {
       [...TREE_LINKING, ...wraps],
     );
     const compilation = { main: source, sources, refused: new Map(), target };
-    const said = saidDiagnostics(linked, compilation);
+    const said = [...differing, ...saidDiagnostics(linked, compilation)];
     return moduleOf(linked, source, sources, said, {
       device: layout,
       architecture: settings.architecture?.name ?? null,
@@ -227,7 +238,11 @@ class TreeDriver {
     const isOther = path !== null && moduleFlag(build.settings([path])).length === 0;
     const made = asModule.module === null && isOther ? await compile([]) : asModule;
     if (made.module === null) this.#addNamed(made.said, sources);
-    return made;
+    if (path?.startsWith(`${MODULE_FOLDER}/`) !== true || !differOnlyInTypes(made.said)) {
+      return made;
+    }
+    const accepted = await compile(["-DMODULE", ACCEPTS_TYPES]);
+    return accepted.module === null ? made : { ...accepted, said: made.said };
   }
 
   /** Adds the sources that a file includes, so that their lines are those of their own files. */

@@ -39,7 +39,9 @@ export interface KbuildModule {
 
 /** The compiler's flags for a source, from the makefiles. */
 export interface SourceFlags {
-  /** Folders of headers: absolute, as `MakeFiles` names them. */
+  /** Folders of headers that are searched before the kernel's: absolute, as `MakeFiles` names them. */
+  readonly first: readonly string[];
+  /** Folders of headers that are searched after the kernel's. */
   readonly folders: readonly string[];
   /** Definitions, without `-D`. */
   readonly defines: readonly string[];
@@ -75,12 +77,16 @@ const BUILDS = /\bobj-/;
 const MAX_FOLDERS = 300;
 const MAX_DEPTH = 8;
 const MAX_OBJECTS = 20_000;
-/** Variables with flags of every source of a folder, in the order in which the build uses them. */
-const FLAG_LISTS = [
+/** Variables with flags of every source, in the order in which the build uses them. */
+const GLOBAL_FLAGS = [
   ...["NOSTDINC_FLAGS", "LINUXINCLUDE", "KBUILD_CPPFLAGS", "KBUILD_CFLAGS", "KCPPFLAGS", "KCFLAGS"],
-  ...["CFLAGS_MODULE", "KBUILD_CFLAGS_MODULE", "EXTRA_CPPFLAGS", "cppflags-y", "EXTRA_CFLAGS"],
-  ...["ccflags-y", "ccflags-m"],
+  ...["CFLAGS_MODULE", "KBUILD_CFLAGS_MODULE"],
 ];
+/** Variables with flags of every source of a folder. */
+const FOLDER_FLAGS = ["EXTRA_CPPFLAGS", "cppflags-y", "EXTRA_CFLAGS", "ccflags-y", "ccflags-m"];
+
+/** The kernel's own headers among the folders of a file. */
+const KERNEL_HEADERS = `${KERNEL_ROOT}/include`;
 
 /** Where the kernel's build starts, and what the user's make passes to it. */
 interface Entry {
@@ -259,6 +265,7 @@ export class Kbuild {
       obj: folder,
       srctree: KERNEL_ROOT,
       objtree: KERNEL_ROOT,
+      LINUXINCLUDE: `-I${KERNEL_HEADERS}`,
       ARCH: "x86",
       SRCARCH: "x86",
       CURDIR: root,
@@ -352,16 +359,18 @@ export class Kbuild {
   #flagsIn(from: KbuildFolder, object: string): SourceFlags {
     const { folder, reader } = from;
     const name = resolvedPath(object, MODULE_ROOT).slice(folder.length + 1);
-    const lists = [...FLAG_LISTS, `CFLAGS_${name}`];
+    const own = [`CFLAGS_${name}`];
     const base = name.slice(name.lastIndexOf("/") + 1);
-    if (base !== name) lists.push(`CFLAGS_${base}`);
-    const words: string[] = [];
+    if (base !== name) own.push(`CFLAGS_${base}`);
     const above: KbuildFolder[] = [];
     for (let each: KbuildFolder | null = from; each !== null; each = each.parent) {
       above.unshift(each);
     }
-    for (const each of above) words.push(...this.#flagWords(each.reader, "subdir-ccflags-y"));
-    for (const list of lists) words.push(...this.#flagWords(reader, list));
+    const words = [
+      ...GLOBAL_FLAGS.flatMap((list) => this.#flagWords(reader, list)),
+      ...above.flatMap((each) => this.#flagWords(each.reader, "subdir-ccflags-y")),
+      ...[...FOLDER_FLAGS, ...own].flatMap((list) => this.#flagWords(reader, list)),
+    ];
     const removed = new Set([
       ...this.#flagWords(reader, "ccflags-remove-y"),
       ...this.#flagWords(reader, `CFLAGS_REMOVE_${name}`),
@@ -383,7 +392,8 @@ export class Kbuild {
         this.#unknown.set(`${place.path}:${place.line} ${shown}`, { place, what, text: shown });
       }
     }
-    return words.filter((word) => !isUnknown(word));
+    // A definition is taken as if the program had printed nothing; a folder is left out.
+    return words.filter((word) => !isUnknown(word) || word.startsWith("-D")).map(withoutUnknown);
   }
 }
 
@@ -430,7 +440,9 @@ function startedMake(words: readonly string[], folder: string): StartedMake | nu
     const word = words[index]!;
     const [, flag] = /^(?:-C|--directory=?)(.*)$/.exec(word) ?? [];
     if (flag !== undefined) {
-      const named = flag === "" ? words[++index] ?? "." : flag;
+      // The kernel's folder may be a variable that is empty here.
+      const isEmpty = flag === "" && /^[\w.-]+[:+]?=/.test(words[index + 1] ?? "");
+      const named = isEmpty ? KERNEL_ROOT : flag === "" ? words[++index] ?? "." : flag;
       at = isUnknown(named) ? KERNEL_ROOT : resolvedPath(named, at);
       continue;
     }
@@ -438,6 +450,8 @@ function startedMake(words: readonly string[], folder: string): StartedMake | nu
     if (name === undefined) continue;
     if (/^(?:M|SUBDIRS|KBUILD_EXTMOD)$/.test(name)) {
       module = text === "" || isUnknown(text!) ? folder : resolvedPath(text!, folder);
+      // Makefiles of older kernels use the older name of `M`.
+      if (name === "SUBDIRS") assigned.push([name, module, "command line"]);
     } else if (!isUnknown(text!)) assigned.push([name, text!, "command line"]);
   }
   if (module !== null) {
@@ -494,8 +508,11 @@ function parsedFlags(words: readonly string[], folder: string, root: string): So
       }
     }
   }
+  const all = [...new Set(folders)];
+  const kernel = all.indexOf(KERNEL_HEADERS);
   return {
-    folders: [...new Set(folders)],
+    first: all.slice(0, Math.max(0, kernel)),
+    folders: all.slice(kernel + 1),
     defines: [...defines.values()],
     undefines: [...undefines],
     includes: [...new Set(includes)],

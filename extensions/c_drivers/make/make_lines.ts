@@ -87,7 +87,8 @@ export function wordsOf(text: string): readonly string[] {
 }
 
 /**
- * The words of a shell's command line, without their quotes. Nothing is expanded or run.
+ * The words of a shell's command line, without their quotes. Nothing is expanded or run; the output of a
+ * program in backticks is taken as empty.
  */
 export function shellWords(text: string): readonly string[] {
   const words: string[] = [];
@@ -95,7 +96,11 @@ export function shellWords(text: string): readonly string[] {
   let quote = "";
   for (let at = 0; at < text.length; at++) {
     const sign = text[at]!;
-    if (quote !== "") {
+    if (sign === "`" && quote !== "'") {
+      // A program that the compiler's shell would run: taken as if it printed nothing.
+      const end = text.indexOf("`", at + 1);
+      at = end < 0 ? text.length : end;
+    } else if (quote !== "") {
       if (sign === quote) quote = "";
       else if (quote === '"' && sign === "\\" && /["\\$`]/.test(text[at + 1] ?? "")) {
         word += text[++at]!;

@@ -9,14 +9,26 @@ const MAX_CONDITION = 2000;
 /** Values of macros by their names; null for a macro that is defined with another value. */
 export type Macros = ReadonlyMap<string, number | null>;
 
+/** A comment, or a text or character that may look like one. */
+const COMMENT =
+  /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?/g;
+
+/** Blanks the comments of a source. Offsets and line numbers stay. */
+function withoutComments(text: string): string {
+  return text.replace(
+    COMMENT,
+    (found) => found.startsWith("/") ? found.replace(/[^\n]/g, " ") : found,
+  );
+}
+
 /**
- * Blanks the lines that the preprocessor drops, and the directives of conditions. Offsets and line numbers
+ * Blanks comments, the lines that the preprocessor drops, and the directives of conditions. Offsets and line numbers
  * stay. A macro that is not known counts as undefined.
  */
 export function activeText(text: string, known: Macros): string {
   const macros = new Map(known);
   const stack: { isActive: boolean; isDone: boolean; readonly isOuter: boolean }[] = [];
-  const lines = text.split("\n");
+  const lines = withoutComments(text).split("\n");
   for (let at = 0; at < lines.length; at++) {
     const first = at;
     const isActive = stack.at(-1)?.isActive ?? true;
@@ -66,11 +78,10 @@ function isTrue(condition: string, macros: Macros): boolean {
 }
 
 /** The value of an expression of the preprocessor; null if it is none. */
-function valueOf(text: string, macros: Macros): number | null {
+export function valueOf(text: string, macros: Macros): number | null {
   if (text.length > MAX_CONDITION) return null;
-  const plain = text.replace(/\/\*.*?\*\/|\/\/.*$|\/\*.*$/g, " ");
-  const found = plain.match(TOKEN) ?? [];
-  if (found.join("").length !== plain.length) return null;
+  const found = text.match(TOKEN) ?? [];
+  if (found.join("").length !== text.length) return null;
   const tokens = found.filter((token) => token.trim() !== "");
   return tokens.length === 0 ? null : new Expression(tokens, macros).value();
 }

@@ -37,6 +37,7 @@ import {
   shellWord,
 } from "@dmalab/cli/extend";
 import { placeText } from "../make/mod.ts";
+import { enclosingFolder } from "./enclosing_folder.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { registerValues } from "./register_values.ts";
 import { activeText } from "./active_text.ts";
@@ -113,7 +114,12 @@ class DriverInit {
   readonly #lines: string[] = [];
   readonly #startedMs = processorMs();
 
-  constructor(readonly asked: Parameters<InitDriver>[0], readonly screen: Screen) {
+  /** @param why If the driver is tried again with another folder: the reason. */
+  constructor(
+    readonly asked: Parameters<InitDriver>[0],
+    readonly screen: Screen,
+    private readonly why: string | null = null,
+  ) {
     const { file, kernel, module } = asked;
     this.#tree = kernel === null ? null : openKernel(kernel, module);
     this.#module = new ModuleFolder(module);
@@ -131,13 +137,14 @@ class DriverInit {
     const { folder } = this.asked;
     makeNamedFolder(folder);
     for (const name of [SCENARIO, REPORT]) {
-      if (isTaken({ folder, name })) {
+      if (this.why === null && isTaken({ folder, name })) {
         return refuse(
           `"${printable(folder)}" has ${name} already; nothing was written`,
           this.screen,
         );
       }
     }
+    if (this.why !== null) this.#say(`again | ${this.why}`);
     this.#say(`module | ${this.#module.root} | ${this.#facts.main}`);
     this.#say(
       this.#tree === null
@@ -147,6 +154,10 @@ class DriverInit {
     this.#saySource();
     let answers: readonly RegisterAnswer[] = [];
     let first = await this.#try(answers);
+    const outer = first.program === null && this.why === null
+      ? this.#outerFolder(first.diagnostics)
+      : null;
+    if (outer !== null) return await this.#runIn(outer);
     for (let tries = 0; tries < MOST_REGISTERS && first.program !== null; tries++) {
       const found = await this.#answerFor(first, answers);
       if (found === null) break;
@@ -232,7 +243,7 @@ class DriverInit {
       }),
     );
     this.#list(
-      "flags and objects of makefiles that a program prints; they are left out:",
+      "flags and objects of makefiles that a program prints; they are left out, and definitions are as if it printed nothing:",
       unknown.map(({ place, text, what }) => `${placeText(place)}  ${text}: depends on ${what}`),
     );
     this.#list(
@@ -374,6 +385,10 @@ class DriverInit {
       this.#list("what is missing, with the line that needs it:", this.#missing(errors));
       return false;
     }
+    this.#list(
+      `types that ${this.#release} has changed; the module does not build with it:`,
+      this.#missing(diagnostics.filter(({ severity }) => severity === "warning")),
+    );
     const failure = outcomes[0]?.failure ?? null;
     const stubs = this.#stubs(lines);
     const filled = stubs.length === 0
@@ -427,12 +442,15 @@ class DriverInit {
    * one.
    */
   #ruleOf(header: string, from: string): string {
-    const above = this.#folderAbove(header, from);
-    if (above !== null) {
-      const { file, folder } = above;
-      return `it lies above the module's folder: \`--driver ${shellWord(folder)} --file ${
-        shellWord(file)
-      }\``;
+    if (header.includes("../") || this.#facts.outerFolders.length > 0) {
+      const hint = this.#aboveHint(header, from);
+      if (hint !== null) return hint;
+    }
+    const [isOfMachine] = ["x86", "arm64"].filter((name) =>
+      this.#tree?.text(`arch/${name}/include/${header}`) != null
+    );
+    if (isOfMachine !== undefined) {
+      return `the tree has it for ${isOfMachine} alone: dmalab's machine has no architecture's own headers`;
     }
     const changed = headerHint(header, this.#release);
     if (changed !== null) return changed;
@@ -450,22 +468,33 @@ class DriverInit {
       : `${rule.path}:${rule.line} makes it: run that yourself, and keep the file in the folder`;
   }
 
-  /** The folder that has a header whose path leads out of the module's folder, and the source from there. */
-  #folderAbove(
-    header: string,
-    from: string,
-  ): { readonly folder: string; readonly file: string } | null {
-    if (!header.includes("../")) return null;
+  /** The folder above the module's that has a header; null if none has it. */
+  #folderAbove(header: string, from: string): string | null {
+    const path = isAbsolute(from) ? from : join(currentFolder(), from);
+    return enclosingFolder(this.#module.root, header, join(path, ".."));
+  }
+
+  /**
+   * The folder that has the missing headers and that lies above the module's: with it the driver is tried
+   * again. Null if every header is elsewhere.
+   */
+  #outerFolder(diagnostics: readonly Diagnostic[]): string | null {
+    let outer: string | null = null;
+    for (const { message, span } of diagnostics) {
+      const [, inTree, own] = NO_HEADER.exec(message) ?? [];
+      const header = inTree ?? own;
+      const folder = header === undefined ? null : this.#folderAbove(header, span.source.name);
+      if (folder !== null && (outer === null || folder.length < outer.length)) outer = folder;
+    }
+    return outer;
+  }
+
+  /** Tries the driver again with a folder above the module's. */
+  async #runIn(folder: string): Promise<ExitCode> {
     const { root } = this.#module;
-    const source = relative(root, isAbsolute(from) ? from : join(currentFolder(), from));
-    const target = relative(root, join(root, source, "..", header));
-    const ups = target.split("/").filter((part) => part === "..").length;
-    if (ups === 0) return null;
-    const folder = join(root, ...Array.from({ length: ups }, () => ".."));
-    return {
-      folder: pathFrom(currentFolder(), folder),
-      file: relative(folder, join(root, this.#facts.main)),
-    };
+    const file = relative(folder, join(root, this.#facts.main));
+    const why = `headers of ${root} lie above it: ${folder} is read, with --file ${file}`;
+    return await new DriverInit({ ...this.asked, module: folder, file }, this.screen, why).run();
   }
 
   /** The path of a file from the module's folder, if it is in it. */
@@ -473,6 +502,23 @@ class DriverInit {
     const { root } = this.#module;
     const path = isAbsolute(name) ? name : join(currentFolder(), name);
     return isInside(path, root) ? relative(root, path) : name;
+  }
+
+  /** A hint about a header above the module's folder, which may not be read; null if it lies elsewhere. */
+  #aboveHint(header: string, from: string): string | null {
+    const { root } = this.#module;
+    const path = isAbsolute(from) ? from : join(currentFolder(), from);
+    const target = relative(root, join(path, "..", header));
+    const ups = target.split("/").filter((part) => part === "..").length;
+    if (ups === 0) return null;
+    const folder = join(root, ...Array.from({ length: ups }, () => ".."));
+    const [shown, file] = [
+      pathFrom(currentFolder(), folder),
+      relative(folder, join(root, this.#facts.main)),
+    ];
+    return `it lies above the module's folder: \`--driver ${shellWord(shown)} --file ${
+      shellWord(file)
+    }\``;
   }
 
   get #release(): string {

@@ -14,7 +14,7 @@ import {
   type UnknownPart,
 } from "../make/mod.ts";
 import { exportsIn } from "../tree/library.ts";
-import { activeText, type Macros } from "./active_text.ts";
+import { activeText, type Macros, valueOf } from "./active_text.ts";
 import { barSizes, barsOf, portBars } from "./bar_kinds.ts";
 
 /** The deepest nesting of folders, and the most sources, that are read. */
@@ -31,13 +31,18 @@ const HEADER_RULE = /^[^#\t].*\.h\b.*/;
  * table heads and no table's end is still read in one pass.
  */
 const TABLE_HEAD =
-  /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}\[[^\]]{0,100}\]|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
+  /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}(?:\[[^\]]{0,100}\])?|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
 const TABLE_END = /\}\s*;/g;
 const ENTRY =
   /PCI_DEVICE_DATA\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/g;
 /** Device id to use for a table entry that matches every device of a vendor. */
 const ANY_DEVICE = 1;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
+/** A constant with an expression: `#define LEN (16 * 1024)`. */
+const EXPRESSION =
+  /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\([\w \t()*+<|-]{1,80}\))[ \t]*(?:\/[/*].*)?$/gm;
+/** A size of `linux/sizes.h`. */
+const SIZE = /^SZ_(\d+)([KMG])?$/;
 const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:(?:volatile|__volatile__)\s*)?\(\s*"[^"]*\w/;
 
 const NAME = /\b[A-Za-z_]\w+/g;
@@ -308,8 +313,10 @@ function readInto(
 
 function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
   const written = new Map<string, string>();
+  const expressions = new Map<string, string>();
   for (const text of texts) {
     for (const [, name, value] of text.matchAll(DEFINE)) written.set(name!, value!);
+    for (const [, name, value] of text.matchAll(EXPRESSION)) expressions.set(name!, value!);
   }
   const found = new Map<string, number>();
   for (const name of written.keys()) {
@@ -318,6 +325,12 @@ function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
     for (let step = 0; step < 4 && written.has(value); step++) value = written.get(value)!;
     const number = Number(value);
     if (Number.isSafeInteger(number)) found.set(name, number);
+    const [, count, unit = ""] = SIZE.exec(value) ?? [];
+    if (count !== undefined) found.set(name, Number(count) * 1024 ** " KMG".indexOf(unit || " "));
+  }
+  for (const [name, text] of expressions) {
+    const value = valueOf(text, found);
+    if (value !== null) found.set(name, value);
   }
   return found;
 }

@@ -4,12 +4,20 @@
  * used; some old names stayed for a few releases.
  */
 
+import { ownFunctions } from "../tree/own_names.ts";
+
 /** A row: the name, the release of its replacement, and the replacement. */
 type Change = readonly [name: string, since: string, instead: string];
 
+/** Headers that a release does not have and that are replaced, as the names of `compat.h` are. */
+const REPLACED_HEADERS: readonly Change[] = [
+  ["asm/system.h", "3.4", "the headers of what is used: asm/barrier.h, asm/switch_to.h, …"],
+  ["asm/unaligned.h", "6.12", "linux/unaligned.h"],
+  ["stdarg.h", "5.15", "linux/stdarg.h"],
+];
+
 const HEADERS: readonly Change[] = [
   ["asm/semaphore.h", "2.6.26", "linux/semaphore.h"],
-  ["asm/system.h", "3.4", "the headers of what is used: asm/barrier.h, asm/switch_to.h, …"],
   ["crypto/sha.h", "5.11", "crypto/sha1.h or crypto/sha2.h"],
   ["linux/autoconf.h", "2.6.33", "generated/autoconf.h, which every file includes already"],
   ["linux/bootmem.h", "4.20", "linux/memblock.h"],
@@ -64,6 +72,7 @@ const NAMES: readonly Change[] = [
   ["del_timer_sync", "6.15", "timer_delete_sync()"],
   ["from_timer", "6.16", "timer_container_of()"],
   ["ioremap_nocache", "5.6", "ioremap()"],
+  ["mmiowb", "5.2", "nothing: spin_unlock() orders writes to registers"],
   ["mmap_sem", "5.8", "mmap_lock, or mmap_read_lock() and its like"],
   ["no_llseek", "6.12", "nothing: a file without llseek has none"],
   ["strlcpy", "6.8", "strscpy()"],
@@ -129,6 +138,7 @@ const NAMES: readonly Change[] = [
   ["prandom_bytes", "6.1", "get_random_bytes()"],
   ["prandom_u32", "6.1", "get_random_u32()"],
   ["put_tty_driver", "5.15", "tty_driver_kref_put()"],
+  ["register_sysctl_table", "6.6", "register_sysctl()"],
   ["set_fs", "5.18", "nothing: copy through kernel_read() and its like"],
   ["setup_timer", "4.15", "timer_setup()"],
   ["skb_frag_page_offset", "5.4", "skb_frag_off()"],
@@ -153,6 +163,9 @@ const MEMBERS: readonly Change[] = [
   ["net_device.last_rx", "4.11", "nothing: the core counts"],
   ["net_device.trans_start", "4.7", "netif_trans_update()"],
   ["net_device_ops.ndo_change_mtu_rh74", "4.10", "ndo_change_mtu"],
+  ["class.owner", "6.4", "nothing"],
+  ["ctl_table.child", "6.6", "one table for each folder, by register_sysctl()"],
+  ["scsi_cmnd.SCp", "5.18", "scsi_cmd_priv()"],
   ["scsi_cmnd.scsi_done", "5.16", "scsi_done()"],
   ["task_struct.state", "5.14", "__state, set by set_current_state()"],
   ["timer_list.data", "4.15", "from_timer() of the timer that the function gets"],
@@ -171,6 +184,8 @@ const ARGUMENTS: readonly Change[] = [
   ["pin_user_pages", "6.5", "four arguments: the list of areas is gone"],
   ["proc_create", "5.6", "struct proc_ops instead of struct file_operations"],
   ["proc_create_data", "5.6", "struct proc_ops instead of struct file_operations"],
+  ["devnode", "6.2", "a constant device"],
+  ["dtr_rts", "6.6", "the second argument is a bool"],
   ["ndo_tx_timeout", "5.6", "a second argument: the queue"],
   ["get_coalesce", "5.15", "four arguments"],
   ["set_coalesce", "5.15", "four arguments"],
@@ -179,6 +194,7 @@ const ARGUMENTS: readonly Change[] = [
 ];
 
 const OF_HEADER: ReadonlyMap<string, Change> = mapOf(HEADERS);
+const OF_REPLACED: ReadonlyMap<string, Change> = mapOf(REPLACED_HEADERS);
 const OF_NAME: ReadonlyMap<string, Change> = mapOf(NAMES);
 const OF_ARGUMENTS: ReadonlyMap<string, Change> = mapOf(ARGUMENTS);
 const OF_MEMBER: ReadonlyMap<string, Change> = mapOf(MEMBERS);
@@ -243,6 +259,14 @@ export interface ReplacedName {
   readonly index: number;
 }
 
+/** Members that may still be read: only a write has to be changed. */
+const WRITTEN: ReadonlySet<string> = new Set(["vm_flags"]);
+
+/** Whether a value that ends at an index is assigned to. */
+function isWritten(text: string, end: number): boolean {
+  return /^\s{0,20}(?:[|&^+-]?=(?!=)|<<=|>>=)/.test(text.slice(end, end + 30));
+}
+
 /** Names that `compat.h` only defines for itself. */
 const HELPER = /^DMALAB_/i;
 const COMPAT_MACRO = /^#define (\w+)/gm;
@@ -268,9 +292,15 @@ export function replacedIn(
   const own = new Set<string>();
   const found = new Map<string, ReplacedName>();
   for (const [path, text] of texts) {
+    for (const { 1: name, index } of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)/gm)) {
+      const hint = textOf(OF_REPLACED.get(name!), release);
+      if (hint !== null && !found.has(name!)) found.set(name!, { name: name!, hint, path, index });
+    }
     for (const [, name] of text.matchAll(/^[ \t]*#[ \t]*define[ \t]+(\w+)/gm)) own.add(name!);
+    for (const name of ownFunctions(text)) own.add(name);
     for (const { 0: name, index } of text.matchAll(/\b[A-Za-z_]\w+/g)) {
       if (!wanted.has(name) || found.has(name)) continue;
+      if (WRITTEN.has(name) && !isWritten(text, index + name.length)) continue;
       // A function with other arguments is replaced only where it has the older ones.
       const hint = OF_ARGUMENTS.has(name) ? null : changeOf(name, release);
       if (hint !== null) found.set(name, { name, hint, path, index });

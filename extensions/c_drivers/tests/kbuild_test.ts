@@ -89,6 +89,11 @@ const MODULES: readonly (readonly [
     ["a: a.c"],
     ["TWELVE"],
   ],
+  [
+    'obj-m := a.o\nV = "1 `date "+%Y"` 2"\nccflags-y := -DV=\\"x\\" -DT=`date` -DW=$(V)\n',
+    ["a: a.c"],
+    ['V="x"', "T=", "W=1  2"],
+  ],
   ["A ?= -DA\nA ?= -DB\nobj-m := a.o\nccflags-y := $(A)\n", ["a: a.c"], ["A"]],
   ["obj-m := a.o\nX := -DEARLY\nccflags-y = $(X)\nX := -DLATE\n", ["a: a.c"], ["LATE"]],
   ["obj-m := a.o\nX := -DEARLY\nccflags-y := $(X)\nX := -DLATE\n", ["a: a.c"], ["EARLY"]],
@@ -127,7 +132,7 @@ Deno.test("what only a program could tell is asked, with both outcomes and the l
       "obj-m := a.o\nHAVE := $(shell test -e /x && echo y)\nifeq ($(HAVE),y)\nccflags-y += -DHAVE_X\nelse\n" +
       "ccflags-y += -DNO_X\nendif\nccflags-y += -DREV=$(shell git describe)\nUNUSED := $(shell date)\n",
   });
-  assertEquals(read.flagsOf("a.c")?.defines, ["NO_X"]);
+  assertEquals(read.flagsOf("a.c")?.defines, ["NO_X", "REV="]);
   const [question] = read.questions;
   assertEquals([question?.place.line, question?.taken, question?.yes, question?.no], [
     3,
@@ -198,4 +203,16 @@ Deno.test("long makefiles are read in one pass", () => {
     }
   }
   assert(performance.now() - startMs < 10_000);
+});
+
+Deno.test("folders of NOSTDINC_FLAGS come before the kernel's headers, and older makefiles name M as SUBDIRS", () => {
+  const read = kbuild({
+    ...SOURCES,
+    Makefile: "all:\n\tmake -C $(KDIR) SUBDIRS=$(shell pwd) modules\n",
+    Kbuild: "obj-m := a.o\nNOSTDINC_FLAGS += -I$(SUBDIRS)/include\nccflags-y := -I$(src)/own\n" +
+      "LINUXINCLUDE := -I$(src)/compat $(LINUXINCLUDE) -I$(src)/last\n",
+  });
+  const { first, folders } = read.flagsOf("a.c")!;
+  assertEquals(first, ["/module/include", "/module/compat"]);
+  assertEquals(folders, ["/module/last", "/module/own"]);
 });

@@ -17,6 +17,7 @@ import {
   replaceableNames,
   replacedIn,
 } from "../out_of_tree/release_changes.ts";
+import { differOnlyInTypes } from "../compiler/differing_types.ts";
 import { withKeptCompiler } from "./c_together.ts";
 
 const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
@@ -120,7 +121,7 @@ const ROWS: Readonly<
     },
     wanted: [/^ids \| 1234:77 \| m\.c:/m, PASSES],
   },
-  "a header above the module's folder: the folder to name": {
+  "a header above the module's folder: that folder is read instead": {
     files: {
       "inc/p.h": "#define P 1\n",
       "drv/Makefile": "obj-m := m.o\n",
@@ -128,7 +129,8 @@ const ROWS: Readonly<
     },
     folder: "drv",
     wanted: [
-      /m\.c:1:10 .* it lies above the module's folder: `--driver \S*module --file drv\/m\.c`/,
+      /^again \| headers of \S*drv lie above it: \S*module is read, with --file drv\/m\.c$/m,
+      PASSES,
     ],
   },
   "with that folder the header is found": {
@@ -150,9 +152,32 @@ const ROWS: Readonly<
   "a BAR has the size with which probe compares": {
     files: {
       "Makefile": "obj-m := m.o\n",
-      "m.c": driver("if (pci_resource_len(pdev, 0) != 1024) return -1;"),
+      "m.c": driver(
+        "if (pci_resource_len(pdev, 0) != 1024 || pci_resource_len(pdev, 1) != LEN) return -1;",
+        "0x77",
+        "#define LEN (2 * SZ_4K)\n#define SZ_4K 0x1000\n",
+      ),
     },
-    wanted: [/^BAR 0 \| 1KiB \| compared at m\.c:5$/m, PASSES],
+    wanted: [
+      /^BAR 0 \| 1KiB \| compared at m\.c:7$/m,
+      /^BAR 1 \| 8KiB \| compared at m\.c:7$/m,
+      PASSES,
+    ],
+  },
+  "a function whose type the release has changed is a warning, and the driver runs": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver(
+        "if (ops.run(pdev) != 3) return -1;",
+        "0x77",
+        "#include <linux/pci.h>\nstatic int three(struct pci_dev *pdev)\n{\n\treturn 3;\n}\n" +
+          "static struct {\n\tint (*run)(const struct pci_dev *pdev);\n} ops = { .run = three };\n",
+      ),
+    },
+    wanted: [
+      /^types that 7\.2 has changed; the module does not build with it:\n.*m\.c:8:18 {2}incompatible function/m,
+      PASSES,
+    ],
   },
   "PCI's own names of dma_sync are replaced, and the report lists them": {
     files: {
@@ -259,6 +284,31 @@ Deno.test("sizes of BARs are those that a driver's comparisons accept", () => {
   }
 });
 
+Deno.test("function pointers of other types are accepted if they are called in the same way", () => {
+  const rows: readonly (readonly [wanted: string, given: string, isSame: boolean])[] = [
+    ["char *(*)(const struct device *, umode_t *)", "char *(struct device *, umode_t *)", true],
+    ["void (*)(struct tty_port *, bool)", "void (struct tty_port *, int)", true],
+    ["void (*)(struct net_device *, unsigned int)", "void (struct net_device *)", false],
+    ["void (*)(struct pci_dev *)", "int (struct pci_dev *)", false],
+    ["long (*)(unsigned long)", "int (unsigned long)", false],
+    ["int (*)(struct a)", "int (struct a)", false],
+  ];
+  for (const [wanted, given, isSame] of rows) {
+    for (
+      const text of [
+        `assigning to '${wanted}' from '${given}'`,
+        `initializing '${wanted}' with an expression of type '${given}'`,
+      ]
+    ) {
+      const said =
+        `tree/module/d.c:3:4: error: incompatible function pointer types ${text}\n1 error generated.\n`;
+      assertEquals(differOnlyInTypes(said), isSame, text);
+      assertEquals(differOnlyInTypes(`${said}d.c:5:1: error: expected ';'\n`), false);
+    }
+  }
+  assertEquals(differOnlyInTypes(""), false);
+});
+
 Deno.test("what releases removed is named with what took its place, from its release on", () => {
   assertEquals(headerHint("linux/genhd.h", "5.17"), null);
   assertEquals(
@@ -287,6 +337,13 @@ Deno.test("every name that compat.h replaces has a row with its release, and a m
   const names = replaceableNames(compat);
   assert(names.length > 60, String(names.length));
   assertEquals(names.filter((name) => changeOf(name, "9.0") === null), []);
-  const texts = [["d.c", "#define kzfree own\nkzfree(a);\nstrlcpy(a, b, 3);\n"]] as const;
-  assertEquals(replacedIn(texts, compat, "9.0").map(({ name }) => name), ["strlcpy"]);
+  const texts = [[
+    "d.c",
+    "#define kzfree own\nkzfree(a);\nstrlcpy(a, b, 3);\nif (vma->vm_flags & 1) a();\n" +
+    "static u32 prandom_u32(void)\n{\n}\n\tprandom_u32();\nMODULE_SUPPORTED_DEVICE (1);\n",
+  ]] as const;
+  assertEquals(replacedIn(texts, compat, "9.0").map(({ name }) => name), [
+    "strlcpy",
+    "MODULE_SUPPORTED_DEVICE",
+  ]);
 });

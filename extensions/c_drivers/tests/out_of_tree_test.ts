@@ -82,6 +82,16 @@ const TABLES: readonly (readonly [table: string, vendor: number, device: number]
     2,
   ],
   [
+    "struct pci_device_id one = {\n\t.vendor = 0x10ee,\n\t.device = 0x7011,\n};",
+    0x10ee,
+    0x7011,
+  ],
+  [
+    "static const struct pci_device_id t[] =   // a table\n{\t/* one */\n\t{ PCI_DEVICE(0x10ee, 9) }, { } };",
+    0x10ee,
+    9,
+  ],
+  [
     "static struct pci_device_id t[] = { { vendor : 0x559, device : 0x4006, class : 0 }, { 0 } };",
     0x559,
     0x4006,

@@ -28,6 +28,8 @@ export function generatedHeaders(
     "generated/utsversion.h": `#define UTS_VERSION "dmalab"\n`,
     "generated/timeconst.h": timeConstants(),
     "generated/asm-offsets.h": "/* No assembler is compiled. */\n",
+    // The compiler's own header, for modules: a kernel has its own since 5.15.
+    "stdarg.h": "#include <linux/stdarg.h>\n",
     "generated/rq-offsets.h": "#define RQ_nr_pinned 0\n",
     "asm/sigcontext.h": "struct sigcontext { unsigned long unused; };\n",
   };

@@ -45,6 +45,8 @@ interface Rule {
 
 /** Flags of a file: folders and headers are paths from the tree's root. */
 export interface FileFlags {
+  /** Folders that are searched before the tree's headers, and after them. */
+  readonly first: readonly string[];
   readonly folders: readonly string[];
   readonly defines: readonly string[];
   readonly undefines: readonly string[];
@@ -158,6 +160,7 @@ export class Makefiles {
       }
     }
     return {
+      first: [],
       folders: [...new Set(folders)],
       defines: [...new Set(defines)],
       undefines: [],
@@ -244,6 +247,7 @@ function flagsInModule(module: Kbuild | null, source: string): FileFlags {
         : []
     );
   return {
+    first: inTree(flags?.first ?? []),
     folders: inTree(flags?.folders ?? []),
     includes: inTree(flags?.includes ?? []),
     defines: flags?.defines ?? [],

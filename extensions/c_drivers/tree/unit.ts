@@ -5,6 +5,7 @@
 import { type Architecture, withoutAssembler } from "./architecture.ts";
 import { PORTS_AT, TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { FileFlags, Makefiles } from "./makefile.ts";
+import { ownFunctions, ownStructs } from "./own_names.ts";
 import { checkMost, MODULE_FOLDER, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
 /** Folder in which the compiler finds the tree's files. */
@@ -32,16 +33,15 @@ const MAX_FOLDERS = 300;
 const MAX_DEPTH = 6;
 /** Further header that is included before files of an out-of-tree module. */
 const COMPAT = "dmalab/compat.h";
+const VERSION = "linux/version.h";
 /** The definition of a function-like macro, which may have several lines. */
 const MACRO = /^#define (\w+)\((?:[^\n]*\\\n)*[^\n]*\n/gm;
-/** The definition of a structure in that header, and in a module. */
+/** The definition of a structure in that header. */
 const STRUCT = /^struct (\w+) \{\n(?:\t[^\n]*\n)*\};\n/gm;
-/** A line in a module's first column that may define a function, and the names before its brackets. */
-const OWN_FUNCTION = /^[^\s#/*].*\(.*$/gm;
-const CALLED = /\b(\w+)[ \t]*\(/g;
-const OWN_STRUCT = /^[ \t]*(?:typedef[ \t]+)?struct[ \t]+(\w+)\s*\{/gm;
 /** Macros that a compiler for Linux predefines: some modules test them in addition to `__KERNEL__`. */
 const OF_LINUX = ["-D__linux__=1", "-D__gnu_linux__=1", "-D__unix__=1"];
+/** Errors of clang that are warnings in a kernel's build with GCC before 14. */
+const WARNINGS = ["-Wno-error=int-conversion"];
 const ASM = /^asm\/([\w.-]+)$/;
 
 /** Headers about devices, for which the architecture's own version is used. */
@@ -79,13 +79,8 @@ export class Units {
     architecture?: Architecture,
   ): Unit {
     const isOwn = path in own;
-    const flags = (isOwn ? this.sourcesIn(own[path]!) : [path])
-      .map((each) => this.makefiles.flagsOf(each));
-    const search = [
-      ...[...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []],
-      ...this.#foldersOfModule(path),
-      ...architecture?.folders ?? [],
-    ];
+    const flags = (isOwn ? this.sourcesIn(own[path]!) : [path]).map(this.#flagsOf);
+    const search = [...this.#foldersOf(flags, isOwn, path), ...architecture?.folders ?? []];
     const found: Record<string, string> = {};
     const left: string[] = [];
     let count = 0;
@@ -113,35 +108,50 @@ export class Units {
       isModule ? withTakenMembers(name, this.#text(name)) : this.#text(name);
     const ofTree = (name: string) => take(`${TREE}/${name}`, textOf(name));
     for (const [name, text] of Object.entries(own)) take(name, text);
-    if (!isOwn) ofTree(path);
-    for (const name of FIRST) ofTree(name);
+    for (const name of isOwn ? FIRST : [path, ...FIRST]) ofTree(name);
     const included = flags.flatMap(({ includes }) => includes).filter(ofTree);
     ofLab("generated/autoconf.h");
-    if (isModule && ours[COMPAT] !== undefined) {
-      take(`${LAB}/${COMPAT}`, this.#withoutOwn(ours[COMPAT]!));
-    }
-    for (let name = left.pop(); name !== undefined; name = left.pop()) {
-      const folder = name.slice(0, name.lastIndexOf("/"));
-      for (const [isLocal, written] of this.#includesOf(name, found[name]!)) {
-        const beside = treePath(`${folder}/${written}`);
-        if (isLocal && beside.startsWith(`${TREE}/`) && ofTree(beside.slice(TREE.length + 1))) {
-          continue;
+    const takeIncluded = () => {
+      for (let name = left.pop(); name !== undefined; name = left.pop()) {
+        const folder = name.slice(0, name.lastIndexOf("/"));
+        for (const [isLocal, written] of this.#includesOf(name, found[name]!)) {
+          const beside = treePath(`${folder}/${written}`);
+          if (isLocal && beside.startsWith(`${TREE}/`) && ofTree(beside.slice(TREE.length + 1))) {
+            continue;
+          }
+          ofLab(written);
+          for (const each of search) if (ofTree(treePath(`${each}/${written}`))) break;
         }
-        ofLab(written);
-        for (const each of search) if (ofTree(treePath(`${each}/${written}`))) break;
       }
+    };
+    takeIncluded();
+    if (isModule && ours[COMPAT] !== undefined) {
+      take(`${LAB}/${COMPAT}`, withIncludesOf(found, this.#withoutOwn(ours[COMPAT]!)));
+      takeIncluded();
     }
     const args = [
-      ...[LAB, ...search.map((each) => treePath(`${TREE}/${each}`)), "."]
-        .flatMap((each) => ["-I", each]),
+      ...folderArguments(search),
       ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
-      ...isModule ? [...OF_LINUX, "-include", `${LAB}/${COMPAT}`] : [],
+      ...isModule ? [...WARNINGS, ...OF_LINUX, "-include", `${LAB}/${COMPAT}`] : [],
       ...flags.flatMap(definitionsOf),
       ...included.flatMap((name) => ["-include", `${TREE}/${name}`]),
     ];
     for (const [name, text] of Object.entries(found)) found[name] = this.#withoutUps(name, text);
     return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
   }
+
+  /** The folders that are searched for the headers of a file, in their order. */
+  #foldersOf(flags: readonly FileFlags[], isOwn: boolean, path: string): readonly string[] {
+    return [
+      ...flags.flatMap(({ first }) => first),
+      ...FOLDERS,
+      ...flags.flatMap(({ folders }) => folders),
+      ...isOwn ? ["."] : [],
+      ...this.#foldersOfModule(path),
+    ];
+  }
+
+  readonly #flagsOf = (path: string): FileFlags => this.makefiles.flagsOf(path);
 
   /**
    * The compiler's own file system ignores `..`. Therefore a path with `..` is replaced by a path
@@ -203,10 +213,8 @@ export class Units {
     const structs = new Set<string>();
     const functions = new Set<string>();
     for (const [, text] of this.sourcesOfModule()) {
-      for (const [, name] of text.matchAll(OWN_STRUCT)) structs.add(name!);
-      for (const [line] of text.matchAll(OWN_FUNCTION)) {
-        for (const [, name] of line.matchAll(CALLED)) functions.add(name!);
-      }
+      for (const name of ownStructs(text)) structs.add(name);
+      for (const name of ownFunctions(text)) functions.add(name);
     }
     const text = compat.replace(STRUCT, (all, name: string) => structs.has(name) ? "" : all)
       .replace(MACRO, (macro, name: string) => functions.has(name) ? "" : macro);
@@ -256,6 +264,24 @@ export class Units {
     this.#includes.set(name, made);
     return made;
   }
+}
+
+/** The compiler's flags for the folders that are searched for headers. */
+function folderArguments(search: readonly string[]): readonly string[] {
+  return [LAB, ...search.map((each) => treePath(`${TREE}/${each}`)), "."]
+    .flatMap((each) => ["-I", each]);
+}
+
+/**
+ * The header with names of older releases, without the includes of headers that a file does not include itself:
+ * a kernel's build adds none, and the file may have its own definitions of their names.
+ */
+function withIncludesOf(files: Readonly<Record<string, string>>, compat: string): string {
+  return compat.replace(
+    INCLUDE,
+    (line: string, _quote: string, name: string) =>
+      name === VERSION || `${TREE}/include/${name}` in files ? line : "",
+  );
 }
 
 /** The compiler's flags for the definitions of a makefile. */

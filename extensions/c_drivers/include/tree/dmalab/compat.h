@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/semaphore.h>
 #include <linux/slab.h>
 #include <linux/timer.h>
 #include <linux/uaccess.h>
@@ -125,6 +126,8 @@ struct timespec {
 #define devm_ioremap_nocache(dev, phys, size) devm_ioremap(dev, phys, size)
 #define dma_zalloc_coherent(dev, size, handle, gfp) dma_alloc_coherent(dev, size, handle, gfp)
 #define init_MUTEX(semaphore) sema_init(semaphore, 1)
+#define DECLARE_MUTEX(name) struct semaphore name = __SEMAPHORE_INITIALIZER(name, 1)
+#define mmiowb() ((void)0)
 #define kzfree(memory) kfree_sensitive(memory)
 #define netif_rx_ni(skb) netif_rx(skb)
 #define pci_find_device(vendor, device, from) pci_get_device(vendor, device, from)
@@ -154,10 +157,8 @@ struct timespec {
 #define mmap_sem mmap_lock
 #define wait_queue_t wait_queue_entry_t
 /* Arguments that are gone: the older number of them is accepted, too. */
-#define DMALAB_THIRD(a, b, c, ...) c
 #define DMALAB_FOURTH(a, b, c, d, ...) d
 #define DMALAB_FIFTH(a, b, c, d, e, ...) e
-#define DMALAB_SIXTH(a, b, c, d, e, f, ...) f
 /* 5.0 */
 #ifdef access_ok
 #undef access_ok
@@ -171,13 +172,26 @@ struct timespec {
 #define DMALAB_NAPI_4(dev, napi, poll, weight) netif_napi_add_weight(dev, napi, poll, weight)
 #define netif_napi_add(...) \
 	DMALAB_FIFTH(__VA_ARGS__, DMALAB_NAPI_4, DMALAB_NAPI_3, 0, 0)(__VA_ARGS__)
-/* 6.5 */
+/* 6.5; before 4.9 two arguments had the flags, and before 4.6 the first two the process. */
 #define DMALAB_PAGES_4(start, count, flags, pages) (start, count, flags, pages)
 #define DMALAB_PAGES_5(start, count, flags, pages, areas) (start, count, flags, pages)
+#define DMALAB_PAGES_6(start, count, write, force, pages, areas) \
+	(start, count, ((write) ? FOLL_WRITE : 0) | ((force) ? FOLL_FORCE : 0), pages)
+#define DMALAB_PAGES_8(task, mm, start, count, write, force, pages, areas) \
+	DMALAB_PAGES_6(start, count, write, force, pages, areas)
+#define DMALAB_NINTH(a, b, c, d, e, f, g, h, i, ...) i
 #define DMALAB_PAGES(...) \
-	DMALAB_SIXTH(__VA_ARGS__, DMALAB_PAGES_5, DMALAB_PAGES_4, 0, 0, 0)(__VA_ARGS__)
+	DMALAB_NINTH(__VA_ARGS__, DMALAB_PAGES_8, 0, DMALAB_PAGES_6, DMALAB_PAGES_5, \
+		     DMALAB_PAGES_4, 0, 0, 0)(__VA_ARGS__)
 #define get_user_pages(...) (get_user_pages) DMALAB_PAGES(__VA_ARGS__)
 #define pin_user_pages(...) (pin_user_pages) DMALAB_PAGES(__VA_ARGS__)
+/* 6.4 */
+#ifdef DEFINE_SEMAPHORE
+#undef DEFINE_SEMAPHORE
+#define DMALAB_SEMAPHORE(name, count, ...) \
+	struct semaphore name = __SEMAPHORE_INITIALIZER(name, count)
+#define DEFINE_SEMAPHORE(...) DMALAB_SEMAPHORE(__VA_ARGS__, 1, 0)
+#endif
 /* 6.8 */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define DMALAB_FIRST(a, ...) a

@@ -198,6 +198,40 @@ void device_destroy(const struct class *class, dev_t number)
 }
 EXPORT_SYMBOL(device_destroy);
 
+/* Classes that are registered: one that is not is left alone, as in a kernel. */
+static const struct class *classes[64];
+
+static const struct class **class_at(const struct class *class)
+{
+	for (int at = 0; at < ARRAY_SIZE(classes); at++)
+		if (classes[at] == class)
+			return &classes[at];
+	return NULL;
+}
+
+int class_register(const struct class *class)
+{
+	const struct class **at = class_at(NULL);
+
+	if (!at)
+		return -ENOMEM;
+	*at = class;
+	return 0;
+}
+EXPORT_SYMBOL(class_register);
+
+void class_unregister(const struct class *class)
+{
+	const struct class **at = class ? class_at(class) : NULL;
+
+	if (!at)
+		return;
+	*at = NULL;
+	if (class->class_release)
+		class->class_release(class);
+}
+EXPORT_SYMBOL(class_unregister);
+
 static void frees_class(const struct class *class)
 {
 	kfree(class);
@@ -211,14 +245,17 @@ struct class *class_create(const char *name)
 		return ERR_PTR(-ENOMEM);
 	class->name = name;
 	class->class_release = frees_class;
-	return class;
+	if (!class_register(class))
+		return class;
+	kfree(class);
+	return ERR_PTR(-ENOMEM);
 }
 EXPORT_SYMBOL(class_create);
 
 void class_destroy(const struct class *class)
 {
-	if (!IS_ERR_OR_NULL(class) && class->class_release)
-		class->class_release(class);
+	if (!IS_ERR(class))
+		class_unregister(class);
 }
 EXPORT_SYMBOL(class_destroy);
 

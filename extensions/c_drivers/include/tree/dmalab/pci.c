@@ -392,6 +392,30 @@ void __iomem *pci_iomap(struct pci_dev *pdev, int bar, unsigned long most)
 }
 EXPORT_SYMBOL(pci_iomap);
 
+void __iomem *pci_iomap_range(struct pci_dev *pdev, int bar, unsigned long offset,
+			      unsigned long most)
+{
+	char __iomem *at;
+
+	if (offset >= pci_resource_len(pdev, bar))
+		return NULL;
+	at = lab_pci_iomap(&pdev->dev, bar, most ? offset + most : 0);
+	return at ? at + offset : NULL;
+}
+EXPORT_SYMBOL(pci_iomap_range);
+
+/* The device keeps its configuration. */
+int pci_save_state(struct pci_dev *pdev)
+{
+	return 0;
+}
+EXPORT_SYMBOL(pci_save_state);
+
+void pci_restore_state(struct pci_dev *pdev)
+{
+}
+EXPORT_SYMBOL(pci_restore_state);
+
 void __iomem *pci_ioremap_bar(struct pci_dev *pdev, int bar)
 {
 	return lab_pci_iomap(&pdev->dev, bar, 0);
