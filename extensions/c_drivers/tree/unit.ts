@@ -37,7 +37,7 @@ const VERSION = "linux/version.h";
 /** The definition of a function-like macro, which may have several lines. */
 const MACRO = /^#define (\w+)\((?:[^\n]*\\\n)*[^\n]*\n/gm;
 /** The definition of a structure in that header. */
-const STRUCT = /^struct (\w+) \{\n(?:\t[^\n]*\n)*\};\n/gm;
+const STRUCT = /^(?:struct|enum) (\w+) \{\n(?:\t[^\n]*\n)*\};\n/gm;
 /** Macros that a compiler for Linux predefines: some modules test them in addition to `__KERNEL__`. */
 const OF_LINUX = ["-D__linux__=1", "-D__gnu_linux__=1", "-D__unix__=1"];
 /** Errors of clang that are warnings in a kernel's build with GCC before 14. */

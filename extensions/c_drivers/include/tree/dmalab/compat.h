@@ -117,7 +117,16 @@ struct timespec {
 #define ktime_get_ts(to) DMALAB_TIME(to, ktime_get_ts64)
 #define getrawmonotonic(to) DMALAB_TIME(to, ktime_get_raw_ts64)
 #define get_seconds() ((unsigned long)ktime_get_real_seconds())
+/* 5.10 made it a number. */
+enum pci_channel_state {
+	DMALAB_CHANNEL_STATE,
+};
 /* Names with an exact equivalent. */
+#define SET_ETHTOOL_OPS(netdev, ops) ((netdev)->ethtool_ops = (ops))
+#define UUID_LE(...) GUID_INIT(__VA_ARGS__)
+#define uuid_be uuid_t
+#define uuid_le guid_t
+#define uuid_le_cmp(one, other) memcmp(&(one), &(other), sizeof(guid_t))
 #define ACCESS_ONCE(x) (*(volatile typeof(x) *)&(x))
 #define INIT_COMPLETION(x) reinit_completion(&(x))
 #define MODULE_SUPPORTED_DEVICE(name)
