@@ -21,7 +21,9 @@ export function renameable(analysis: Analysis, offset: number): Span | string {
   if (found === null) return "There is no name here";
   const { binding, name } = found.symbol;
   // A device's name occurs in its events, and in the expectations of tests.
-  if (binding.kind === "machine") return `\`${name}\` is a name in the machine's events`;
+  if (binding.kind === "machine") {
+    return `\`${name}\` is a part of the machine, and cannot be renamed: its events have that name`;
+  }
   if (!isOwnName(found.symbol)) return `\`${name}\` belongs to the language`;
   return found.span;
 }
@@ -58,7 +60,7 @@ export function renameSymbol(
   const renamed = analyse(edited(analysis.source, edits), editedFiles(loader, edits));
   return meaningOf(renamed) === meaningOf(analysis)
     ? { ok: true, edits }
-    : { ok: false, why: `\`${name}\` is already another name where one of the uses is` };
+    : { ok: false, why: `another \`${name}\` is known where this name is used` };
 }
 
 /**
