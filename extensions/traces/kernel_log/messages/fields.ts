@@ -117,9 +117,9 @@ export const FIELDS = {
   domain: code("0x18"),
   /*
    * The pattern excludes bracket and comma, because the text before the field may be the end of a
-   * bracket that the log added.
+   * bracket that the log added. The dashes of a syslog header (RFC 5424) are no driver.
    */
-  driver: { ...unitName("nvme"), pattern: "(?!kernel:)[^\\s\"'`<>|\\],;]+(?<!:)" },
+  driver: { ...unitName("nvme"), pattern: "(?!kernel:|[^\\w\\s]+\\s)[^\\s\"'`<>|\\],;]+(?<!:)" },
   end: address("0xfebfffff"),
   endpoint: count("24"),
   errno: count("-12"),
@@ -155,7 +155,8 @@ export const FIELDS = {
   },
   held: address("174025003"),
   inflight: count("3"),
-  interface_name: word("eth0"),
+  /* Without a colon: a PCI function is no interface, whatever word of the log stands before it. */
+  interface_name: { ...word("eth0"), pattern: "[A-Za-z][^\\s:\"'`<>|]*" },
   id_pair: { ...word("14e4:2712"), pattern: "[0-9a-f]{4}:[0-9a-f]{4}" },
   iommu: word("285800000.iommu"),
   iova2: address("0"),
