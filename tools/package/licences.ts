@@ -80,16 +80,40 @@ function textsOf(name: string, folder: string): string {
 
 const RULE = "=".repeat(80);
 
-/** Each text, preceded by the packages to which it applies. */
+/** A licence as a package has it. */
+interface PackageLicence {
+  readonly name: string;
+  readonly version: string;
+  readonly text: string;
+}
+
+/** A licence without its title and its copyright notices, and with one blank for each gap. */
+function termsOf({ text }: PackageLicence): string {
+  return text.replace(/^MIT License$/m, "").replaceAll(COPYRIGHT, "").replaceAll(/\s+/g, " ")
+    .trim();
+}
+
+const COPYRIGHT = /^Copyright .*$/gm;
+
+/** Each licence, preceded by the packages to which it applies; equal terms, which differ in their notices, once. */
 function licenceText(packages: readonly GraphPackage[], folderOf: FolderOf): string {
-  const byText = Map.groupBy(packages, ({ name, version }) => {
+  const licences = packages.map(({ name, version }): PackageLicence => {
     const folder = folderOf(name, version);
     if (folder === null) throw new Error(`${name} ${version} is not downloaded`);
-    return textsOf(name, folder);
+    return { name, version, text: textsOf(name, folder) };
   });
-  const parts = [...byText].map(([text, those]) => {
-    const heads = those.map(({ name, version }) => `${name} ${version}`);
-    return [RULE, ...heads, RULE, "", text, ""].join("\n");
+  const parts = [...Map.groupBy(licences, termsOf).values()].map((those) => {
+    const byText = Map.groupBy(those, ({ text }) => text);
+    const isOne = byText.size === 1;
+    const heads = [...byText].flatMap(([text, packages]) => [
+      ...packages.map(({ name, version }) => `${name} ${version}`),
+      ...isOne ? [] : (text.match(COPYRIGHT) ?? []).map((notice) => `  ${notice}`),
+    ]);
+    const [{ text }] = those as [PackageLicence];
+    const terms = isOne
+      ? text
+      : text.replaceAll(COPYRIGHT, "").replaceAll(/\n{3,}/g, "\n\n").trim();
+    return [RULE, ...heads, RULE, "", terms, ""].join("\n");
   });
   return ["The package dmalab contains code of these packages.", "", ...parts].join("\n");
 }
