@@ -43,7 +43,8 @@ struct pci_bus {
 	int number;
 	struct list_head devices, children;
 };
-enum pci_channel_state {
+typedef unsigned int pci_channel_state_t;
+enum {
 	pci_channel_io_normal = 1,
 };
 typedef struct {
@@ -59,7 +60,7 @@ struct pci_dev {
 	int cfg_size;
 	u8 hdr_type, revision, pm_cap, msi_cap, msix_cap, pcie_cap;
 	unsigned int msi_enabled : 1, msix_enabled : 1;
-	enum pci_channel_state error_state;
+	pci_channel_state_t error_state;
 	atomic_t enable_cnt;
 	u64 dma_mask;
 	struct device_dma_parameters dma_parms;
