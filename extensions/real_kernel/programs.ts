@@ -73,9 +73,10 @@ export async function pipePrograms(
   });
   await first.stdout.pipeThrough(counted).pipeTo(second.stdin).catch(() => {});
   await ended;
-  if (left < 0) return { problem: `"${from}" writes more than ${mostBytes / 2 ** 20} MiB` };
   const { code } = await first.status;
-  return { code, stderr: await said };
+  const stderr = await said;
+  if (left < 0) return { problem: `"${from}" writes more than ${mostBytes / 2 ** 20} MiB` };
+  return { code, stderr };
 }
 
 /** The sentence for a program that did not start. */

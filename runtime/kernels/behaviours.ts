@@ -179,7 +179,7 @@ export const OLDER_WAYS = {
   empty_map_accepted: {
     in: ["6.17.13..6.18.15"],
     rule: "dma.3.4",
-    doc: "A page table accepts a map of 0 bytes, and writes nothing.",
+    doc: "A page table accepts a map of 0 bytes, which maps nothing.",
   },
   no_two_step: {
     in: ["..6.12.117"],
