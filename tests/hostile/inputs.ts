@@ -324,7 +324,9 @@ const ANYBODYS_TEXT: readonly HostileCase[] = [
       { input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`) },
     )
   ),
-  hostile("a line of a log is an escape sequence", "explain -", "refused", {
+  hostile("a line of a log is an escape sequence", "explain -", "held", {
+    // A line of a fault that cannot be read is a fault, as for `trace check`.
+    exit: 1,
     stdin: { text: `DMAR: [DMA Read] Request device [${ESCAPES}] fault addr ${ESCAPES}\n` },
   }),
   hostile("a word of the command line is an escape sequence", ESCAPES, "refused"),

@@ -25,6 +25,7 @@ import { messageLines } from "../kernel_log/find_messages.ts";
 import {
   type LineSource,
   lineSource,
+  LOG_INPUT,
   refusingUnreadable,
   textOf,
   textSource,
@@ -171,7 +172,7 @@ function explainText(text: string, asJson: boolean, screen: Screen): Promise<Exi
 function explainPath(path: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
   return refusingUnreadable(
     screen,
-    async () => print(await explainedLog(lineSource(path)), asJson, true, screen),
+    async () => print(await explainedLog(lineSource(path, LOG_INPUT)), asJson, true, screen),
   );
 }
 

@@ -137,7 +137,7 @@ const TRACE_INPUT: InputLimit = {
   instead: "name the file",
 };
 
-const LOG_INPUT: InputLimit = {
+export const LOG_INPUT: InputLimit = {
   mostBytes: READ_LIMITS.text,
   instead: "`dmalab trace check` takes larger logs",
 };
