@@ -2,6 +2,7 @@
  * Evaluates side-effect-free C expressions: names, members, elements, dereferences, comparisons.
  */
 import { ScriptError } from "@dmalab/lang/values";
+import { OPERATOR_LEVELS } from "./c_operators.ts";
 import { CValue, DebugType, type ReadableMemory } from "./c_values.ts";
 
 const TOKEN = /\s*(->|==|!=|<=|>=|&&|\|\||<<|>>|0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|\S)/g;
@@ -10,19 +11,6 @@ const NUMBER = /^\d/;
 /** Matches expressions that are only valid in C. */
 const FORM = /->|^\s*[*&]/;
 
-/** Operators by precedence, the weakest binding first. */
-const LEVELS: readonly (readonly string[])[] = [
-  ["||"],
-  ["&&"],
-  ["|"],
-  ["^"],
-  ["&"],
-  ["==", "!="],
-  ["<", ">", "<=", ">="],
-  ["<<", ">>"],
-  ["+", "-"],
-  ["*", "/", "%"],
-];
 const TRUTHS: Readonly<Record<string, (one: bigint, other: bigint) => boolean>> = {
   "||": (one, other) => one !== 0n || other !== 0n,
   "&&": (one, other) => one !== 0n && other !== 0n,
@@ -128,7 +116,7 @@ class Reader {
   }
 
   #binary(level: number): Read {
-    const operators = LEVELS[level];
+    const operators = OPERATOR_LEVELS[level];
     if (operators === undefined) return this.#unary();
     let read = this.#binary(level + 1);
     for (;;) {

@@ -1,4 +1,5 @@
 /** The parts of a C source that the preprocessor keeps, as far as its conditions are about known macros. */
+import { OPERATOR_LEVELS } from "../c_operators.ts";
 
 const DIRECTIVE = /^[ \t]*#[ \t]*(if|ifdef|ifndef|elif|else|endif|define|undef)\b(.*)$/;
 const TOKEN =
@@ -86,25 +87,19 @@ export function valueOf(text: string, macros: Macros): number | null {
   return tokens.length === 0 ? null : new Expression(tokens, macros).value();
 }
 
-/** Operators by their precedence, the weakest first. */
-const LEVELS: readonly (readonly string[])[] = [
-  ["||"],
-  ["&&"],
-  ["|"],
-  ["^"],
-  ["&"],
-  ["==", "!="],
-  ["<", ">", "<=", ">="],
-  ["<<", ">>"],
-  ["+", "-"],
-  ["*", "/", "%"],
-];
+/** Bits of two numbers; NaN where one of them is no integer, because no value is known then. */
+function bits(a: number, b: number, apply: (a: bigint, b: bigint) => bigint): number {
+  return Number.isSafeInteger(a) && Number.isSafeInteger(b)
+    ? Number(apply(BigInt(a), BigInt(b)))
+    : NaN;
+}
+
 const APPLY: Readonly<Record<string, (a: number, b: number) => number>> = {
   "||": (a, b) => Number(a !== 0 || b !== 0),
   "&&": (a, b) => Number(a !== 0 && b !== 0),
-  "|": (a, b) => Number(BigInt(Math.trunc(a)) | BigInt(Math.trunc(b))),
-  "^": (a, b) => Number(BigInt(Math.trunc(a)) ^ BigInt(Math.trunc(b))),
-  "&": (a, b) => Number(BigInt(Math.trunc(a)) & BigInt(Math.trunc(b))),
+  "|": (a, b) => bits(a, b, (a, b) => a | b),
+  "^": (a, b) => bits(a, b, (a, b) => a ^ b),
+  "&": (a, b) => bits(a, b, (a, b) => a & b),
   "==": (a, b) => Number(a === b),
   "!=": (a, b) => Number(a !== b),
   "<": (a, b) => Number(a < b),
@@ -143,11 +138,11 @@ class Expression {
   }
 
   #binary(level: number): number {
-    if (level === LEVELS.length) return this.#unary();
+    if (level === OPERATOR_LEVELS.length) return this.#unary();
     let left = this.#binary(level + 1);
     for (;;) {
       const operator = this.tokens[this.#at];
-      if (operator === undefined || !LEVELS[level]!.includes(operator)) return left;
+      if (operator === undefined || !OPERATOR_LEVELS[level]!.includes(operator)) return left;
       this.#at++;
       left = APPLY[operator]!(left, this.#binary(level + 1));
     }

@@ -347,3 +347,15 @@ Deno.test("every name that compat.h replaces has a row with its release, and a m
     "MODULE_SUPPORTED_DEVICE",
   ]);
 });
+
+Deno.test("a condition of the preprocessor without a known value counts as false, and ends nothing", () => {
+  const nested = `${"(".repeat(60)}1${")".repeat(60)}`;
+  for (const condition of [`${"9".repeat(400)} & 1`, `${nested} | 1`, "1 ^"]) {
+    const text = activeText(`#if ${condition}\nint a;\n#else\nint b;\n#endif\n`, new Map());
+    assertEquals(text.trim(), "int b;", condition.slice(0, 20));
+  }
+  assertEquals(
+    activeText("#if (6 & 3) == 2 && (6 | 1) == 7\nint a;\n#endif\n", new Map()).trim(),
+    "int a;",
+  );
+});

@@ -7,6 +7,7 @@ import {
   type AttributedEvent,
   attributedEvents,
   type GuestRequest,
+  type Mutable,
 } from "../trace/attributed_events.ts";
 import { type GuestEvent, type GuestFields, physOfPage } from "../trace/trace_events.ts";
 import { CallLog } from "./call_log.ts";
@@ -79,8 +80,6 @@ export interface CapturedRequest {
   /** The driver's result for the block layer; 0 for a command that was sent. */
   readonly queueStatus: number;
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface OpenRequest extends Mutable<CapturedRequest> {
   /** Address of the kernel's `struct request`. */

@@ -13,6 +13,7 @@ import {
   type AttributedEvent,
   attributedEvents,
   type GuestRequest,
+  type Mutable,
 } from "../trace/attributed_events.ts";
 import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import type { RequestRecord } from "./request_record.ts";
@@ -28,8 +29,6 @@ export interface TracedRequest extends RequestRecord {
   /** The request's lines of the trace, for the report. */
   readonly lines: readonly string[];
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface OpenRequest extends Mutable<TracedRequest> {
   readonly queue: number;

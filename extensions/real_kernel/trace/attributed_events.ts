@@ -49,7 +49,8 @@ export interface AttributedEvent {
   readonly entry: AttributedEvent | null;
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** A type with properties that are filled in later. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface OpenRequest extends Mutable<GuestRequest> {
   /** First logical block as the event has it; with the number it tells a second try. */

@@ -13,7 +13,7 @@ import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import { isSure, type TraceFinding } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 
-export interface Judgement {
+export interface TextJudgement {
   /** What is wrong, or that nothing is, as a sentence without a full stop. */
   readonly verdict: string;
   /** Whether nothing is proved or likely to be wrong, and the log has no fault. */
@@ -60,7 +60,7 @@ export function isOpenFault(finding: TraceFinding): boolean {
 }
 
 /** The result of a check, for both commands. */
-export function judgementOf(check: TraceCheck, log: LogPass, result: CheckResult): Judgement {
+export function judgementOf(check: TraceCheck, log: LogPass, result: CheckResult): TextJudgement {
   const wrong = result.findings.filter(isSure);
   const faults = result.findings.filter(isOpenFault);
   const faultCount = faults.length + log.unreadable.length;
@@ -175,7 +175,7 @@ function byRole({ row: one }: KernelLogEntry, { row: other }: KernelLogEntry): n
 }
 
 /** The end of an answer: the result, and what to do next. */
-export function judgementLines({ steps, verdict }: Judgement): string[] {
+export function judgementLines({ steps, verdict }: TextJudgement): string[] {
   return [
     ...wrapText(`Result: ${verdict}.`, COLUMNS),
     "Next:",
