@@ -40,9 +40,8 @@ export async function writeReports(
     const coverage = files.length === 0 ? [] : lineCoverageText(files);
     const index = { folder, name: "index.html" };
     if (!writeOrSay(index, indexPage(entries, coverage), screen)) return WRONG;
-    screen.out(
-      `Wrote ${entries.filter(({ name }) => name !== null).length} reports to ${folder}.\n`,
-    );
+    const written = entries.filter(({ name }) => name !== null).length;
+    screen.out(`Wrote ${formatCount(written, "report")} to ${folder}.\n`);
     return exitCode;
   });
 }
