@@ -106,7 +106,7 @@ Deno.test("what explain suggests for a misspelt name can be explained, and is of
     ...membersLike("iommu."),
     ...membersLike("buf."),
   ];
-  const wrong = asked.filter((_, index) => index % 11 === 0).flatMap((name, index) => {
+  const wrong = asked.filter((_, index) => index % 31 === 0).flatMap((name, index) => {
     const at = 1 + index % Math.max(1, name.length - 1);
     return [`${name}s`, name.slice(0, at) + name.slice(at + 1)];
   });
@@ -120,7 +120,7 @@ Deno.test("what explain suggests for a misspelt name can be explained, and is of
     suggested++;
     assert(isExplained(meant), `${name}: ${meant}`);
   }
-  assert(suggested > 100, `${suggested} suggestions`);
+  assert(suggested > 40, `${suggested} suggestions`);
   for (const name of ["group", "groups", "hops", "copy"]) {
     const answer = explain(`iommu.${name}`, readRulePage, {
       otherNames: [...languageNames(), ...membersLike(name)],

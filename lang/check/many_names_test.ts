@@ -8,7 +8,7 @@ import { loadProgram } from "../language.ts";
 import { SourceFile } from "../source.ts";
 import { LoadError } from "../syntax/load_files.ts";
 
-const MANY = 4_000;
+const MANY = 2_000;
 
 const lines = (line: (number: number) => string) =>
   Array.from({ length: MANY }, (_, number) => line(number)).join("\n");
@@ -26,7 +26,7 @@ Deno.test("thousands of names, each misspelled once: checked in seconds", () => 
     });
     const { system, user } = cpuUsage(before);
     assert(diagnostics.length > 0);
-    // Comparing each name with each other would take half a minute.
-    assert(system + user < 5_000_000, `${(system + user) / 1e6} s for ${text.slice(0, 40)}`);
+    // Comparing each name with each other would take seven seconds.
+    assert(system + user < 3_000_000, `${(system + user) / 1e6} s for ${text.slice(0, 40)}`);
   }
 });

@@ -336,7 +336,7 @@ Deno.test("a machine that comes up owes no flush and has no timer", () => {
 
 Deno.test("4 KiB mappings cost less than 64 bytes each, page tables included", () => {
   const bench = testBench({ machine: { checker: "off" } });
-  const count = 200_000;
+  const count = 50_000;
   for (let index = 0; index < count; index++) {
     bench.machine.dma.dmaMapPhys(bench.dev, at(0x1000_0000 + 8192 * (index % 999)), 4096, 1);
     bench.forget();

@@ -514,15 +514,26 @@ function caseOf(name: string): Case {
 const SEEDS = [51, 1001, 2002, 3003, 4004];
 
 for (const name of Object.keys(SHAPES)) {
+  // A table of Arm's larger granules is compared entry by entry, and a range has thousands of them.
+  const isCostly = name === "Arm 64 KiB";
   Deno.test(`${name}: each map and unmap does, undoes and tells what the rule says (dma.md 5.1, 5.2)`, () => {
-    for (const seed of SEEDS) {
-      const random = new Random(seed);
-      const each = caseOf(name);
-      for (let step = 0; step < 60; step++) {
-        doBoth(each, random);
-        assertSame(each);
-        assertLeaves(each, random);
-      }
-    }
+    testSeeds(name, isCostly ? SEEDS.slice(0, 1) : SEEDS);
   });
+  if (isCostly) {
+    Deno.test(`${name}: other maps and unmaps do, undo and tell what the rule says (long)`, () => {
+      testSeeds(name, SEEDS.slice(1));
+    });
+  }
+}
+
+function testSeeds(name: string, seeds: readonly number[]): void {
+  for (const seed of seeds) {
+    const random = new Random(seed);
+    const each = caseOf(name);
+    for (let step = 0; step < 60; step++) {
+      doBoth(each, random);
+      assertSame(each);
+      assertLeaves(each, random);
+    }
+  }
 }

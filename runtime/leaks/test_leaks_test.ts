@@ -167,10 +167,10 @@ Deno.test("what one statement leaves is one finding, however much it is", () => 
   assertEquals(bench.left().map(({ more, site }) => [site, more]), [[1, 2], [2, 0]]);
 });
 
-Deno.test("twenty thousand mappings of one statement are one finding, found at once", () => {
+Deno.test("five thousand mappings of one statement are one finding, found at once", () => {
   const bench = watched();
-  for (let page = 0; page < 20_000; page++) {
+  for (let page = 0; page < 5_000; page++) {
     bench.dma.dmaMapPhys(bench.dev, at(0x10_0000 + page * 8192), 4 * KIB, DMA_TO_DEVICE);
   }
-  assertEquals(bench.left().map(({ more }) => more), [19_999]);
+  assertEquals(bench.left().map(({ more }) => more), [4_999]);
 });

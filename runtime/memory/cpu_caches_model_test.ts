@@ -178,7 +178,7 @@ Deno.test("any sequence of accesses and maintenance ends as a plain map of lines
     const changed = caches.follow();
     let followed: readonly string[] | null = null;
     const phys = (at: number) => FIRST + at as PhysAddr;
-    for (let step = 0; step < 300; step++) {
+    for (let step = 0; step < 120; step++) {
       // Sizes at the borders of lines and pages, and others.
       const size = [1, 7, LINE, LINE + 1, 200, PAGE, PAGE + 90][random.below(7)]!;
       const near = random.below(2) === 0 ? LINE * random.below(BYTES / LINE) : random.below(BYTES);

@@ -199,7 +199,7 @@ Deno.test("a reset that brings fewer queues back, at any moment: requests of the
   // Each queue passes the injection point twice: a failure at the fifth pass refuses the third queue, a failure at
   // the fourth pass refuses the second queue.
   for (const [nth, left] of [[5, 2], [4, 1]] as const) {
-    for (const [mode, scheduler] of MODES_AND_SCHEDULERS) {
+    for (const [mode, scheduler] of MODES_AND_SCHEDULERS.slice(0, left + 1)) {
       let moments = 0;
       for (;; moments++) {
         const machine = { cpus: 3, quirks: new Set<QuirkName>() };
