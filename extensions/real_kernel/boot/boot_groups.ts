@@ -2,6 +2,7 @@
 import { host, makeNamedFolder, withTempFolder } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
 import { printable } from "@dmalab/lang/diagnostics";
+import { clip } from "@dmalab/lang/text";
 import type { KernelFiles } from "../image/kernel_files.ts";
 import {
   CAPTURE_LATENCY_NS,
@@ -156,7 +157,7 @@ async function bootOne(
   );
   const options = { accelerator, folder, isKept: keep !== null, signal, timeoutMs };
   const calls = recorded.reduce((sum, { submissions }) => sum + submissions.length, 0);
-  const asked = { calls, machine, release: kernel.release };
+  const asked = { calls, islands: islands.list.length, machine, release: kernel.release };
   const read = reportOf(await bootGuest(kernel, program, sized, plan, options), kernel, asked);
   return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
 }
@@ -178,7 +179,7 @@ function reportOf(
     };
   }
   const [first] = report.problems.filter((line) =>
-    /^(?:missing|timeout|refused (?:module|open)|island)/.test(line)
+    /^(?:bad|missing|timeout|refused (?:module|open)|island)/.test(line)
   );
   if (first !== undefined) return { problem: guestProblem(first, kernel), console: logEnd(report) };
   if (!report.isComplete) {
@@ -190,11 +191,13 @@ function reportOf(
     : { problem: incomplete, console: [] };
 }
 
+const MAX_SHOWN_COLUMNS = 200;
+
 /** @param line A line of the guest program's report: `missing PATH`. */
 export function guestProblem(line: string, { modules }: Pick<KernelFiles, "modules">): string {
   return modules.length === 0 && /^missing .*\/nvme$/.test(line)
     ? "The kernel has no NVMe driver of its own: name its modules with `--modules`"
-    : `In the guest: ${line}`;
+    : `In the guest: ${clip(line, MAX_SHOWN_COLUMNS)}`;
 }
 
 /** Last lines of the kernel's log. */

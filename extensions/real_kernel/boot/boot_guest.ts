@@ -55,6 +55,8 @@ const MAX_LOG_BYTES = 512 * MIB;
 const CONSOLE_LINES = 12;
 /** A guest that prints more is terminated; its output is not needed. */
 const MAX_CONSOLE_BYTES = 8 * MIB;
+/** How long the streams of a process that has ended are waited for. */
+const LAST_WORDS_MS = 1000;
 
 const FILES = {
   image: "kernel",
@@ -206,12 +208,15 @@ async function runQemu(
   );
   const interrupt = () => end("Interrupted");
   signal.addEventListener("abort", interrupt);
-  const output = await readConsole(child.stdout, () => end("The guest prints without end"));
-  const errors = await new Response(child.stderr).text();
+  const tooMuch = () => end("The guest prints without end");
+  const streams = [child.stdout, child.stderr].map((stream) => new BoundedStream(stream, tooMuch));
   const { code, signal: killed } = await child.status;
+  // A process that QEMU's wrapper has left can hold the streams open.
+  const [output, errorOutput] = await Promise.all(streams.map((each) => each.end(LAST_WORDS_MS)));
   clearTimeout(timer);
   signal.removeEventListener("abort", interrupt);
   const text = new TextDecoder().decode(output);
+  const errors = new TextDecoder().decode(errorOutput);
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "").slice(-CONSOLE_LINES);
   if (why === null && (code !== 0 || killed !== null)) {
     const said = errors.trim().split("\n").at(-1) ?? "";
@@ -219,48 +224,58 @@ async function runQemu(
   }
   const panic = /Kernel panic - not syncing: (.*)/.exec(text);
   if (panic !== null) why = `The kernel panicked: ${panic[1]!.trim()}`;
-  return { hasStarted: output.length > 0 || why === null, output, console: lines, problem: why };
+  return {
+    hasStarted: output!.length > 0 || why === null,
+    output: output!,
+    console: lines,
+    problem: why,
+  };
 }
 
-async function readConsole(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  tooMuch: () => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    if (size > MAX_CONSOLE_BYTES) {
-      tooMuch();
-      continue;
+/** What a process writes, up to `MAX_CONSOLE_BYTES`. */
+class BoundedStream {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #read: Promise<void>;
+
+  /** @param tooMuch Called when the process writes more. */
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>, tooMuch: () => void) {
+    this.#reader = stream.getReader();
+    this.#read = this.#readAll(tooMuch);
+  }
+
+  async #readAll(tooMuch: () => void): Promise<void> {
+    let sizeBytes = 0;
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return;
+      sizeBytes += value.length;
+      if (sizeBytes > MAX_CONSOLE_BYTES) tooMuch();
+      else this.#chunks.push(value);
     }
-    chunks.push(chunk);
-    size += chunk.length;
   }
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
+
+  /** All that was written, once the stream is closed or the time is over. */
+  async end(waitMs: number): Promise<Uint8Array<ArrayBuffer>> {
+    const timer = setTimeout(() => this.#reader.cancel(), waitMs);
+    await this.#read;
+    clearTimeout(timer);
+    return new Uint8Array(await new Blob(this.#chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
   }
-  return whole;
 }
 
 /**
  * The guest's report, from the file of shared memory that QEMU created. The file begins with the
- * length of the report.
+ * length of the report; of a report that says that it is longer than the memory nothing is read.
  */
 function readReport(path: string): string {
-  let file: Deno.FsFile;
-  try {
-    file = host.openSync(path);
-  } catch (error) {
-    // QEMU exited before it created the memory.
-    if (error instanceof host.errors.NotFound) return "";
-    throw error;
-  }
+  // QEMU exited before it created the memory, or it is no file.
+  if (sizeOfFile(path) === null) return "";
+  const file = host.openSync(path);
   try {
     const length = Number(new DataView(readUpTo(file, HEAD_BYTES).buffer).getBigUint64(0, true));
-    return new TextDecoder().decode(readUpTo(file, Math.min(length, REPORT_BYTES - HEAD_BYTES)));
+    if (length > REPORT_BYTES - HEAD_BYTES) return "";
+    return new TextDecoder().decode(readUpTo(file, length));
   } finally {
     file.close();
   }
@@ -277,9 +292,22 @@ function readUpTo(file: Deno.FsFile, sizeBytes: number): Uint8Array<ArrayBuffer>
   return bytes;
 }
 
-/** QEMU's log; null if it is too long. */
+/** Size of a file in bytes; null if there is none, or if it is a folder, a pipe or a device. */
+function sizeOfFile(path: string): number | null {
+  try {
+    const { isFile, size } = host.statSync(path);
+    return isFile ? size : null;
+  } catch (error) {
+    if (error instanceof host.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** QEMU's log; null if it is too long, and empty if there is none. */
 function readLog(path: string): string | null {
-  if (host.statSync(path).size > MAX_LOG_BYTES) return null;
+  const sizeBytes = sizeOfFile(path);
+  if (sizeBytes === null) return "";
+  if (sizeBytes > MAX_LOG_BYTES) return null;
   return new TextDecoder().decode(readBytes(path));
 }
 

@@ -13,6 +13,15 @@ const LIMITS: Readonly<Record<string, (limits: QueueLimits) => number>> = {
   virt_boundary_mask: ({ virtBoundaryMask }) => virtBoundaryMask,
 };
 
+/** The compared limits that the sysfs of every modelled release has. */
+export const COMPARED_LIMITS: readonly string[] = [
+  "logical_block_size",
+  "max_hw_sectors_kb",
+  "max_sectors_kb",
+  "max_segments",
+  "max_segment_size",
+];
+
 /** The rule in `docs/rules/` about the limits of a queue. */
 export const LIMITS_RULE = "nvme.1.1";
 

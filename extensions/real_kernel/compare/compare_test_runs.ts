@@ -9,8 +9,9 @@ import {
   type RequestDifference,
   RULES,
 } from "./compare_requests.ts";
-import { type SimulatedRequest, simulatedRequest } from "./simulated_requests.ts";
 import type { KernelSide } from "./kernel_side.ts";
+import { type SimulatedRequest, simulatedRequest } from "./simulated_requests.ts";
+import { type StepKind, stepRow } from "./steps.ts";
 import type { TracedRequest } from "./traced_requests.ts";
 
 /** Numbers of calls, requests, steps and accesses that were compared. */
@@ -55,8 +56,15 @@ export function compareTest(
   }
   const difference = comparer.requestLeft();
   if (difference !== null) return { verdict: "differs", difference };
-  const { counts, unlogged } = comparer;
+  const { counts, unlogged, unseenCalls } = comparer;
+  const { untracedCommands } = kernel;
   const reasons = [
+    ...[...unseenCalls].map((kind) =>
+      `the kernel cannot show calls of ${stepRow(kind).title ?? kind}, which the model makes`
+    ),
+    ...untracedCommands === 0
+      ? []
+      : [`QEMU's log has ${formatCount(untracedCommands, "command")} that the trace does not have`],
     ...counts.requests === 0 ? ["no request was compared"] : [],
     ...unlogged === 0
       ? []
@@ -69,6 +77,8 @@ class TestComparer {
   readonly counts = { calls: 0, requests: 0, steps: 0, accesses: 0, blocked: 0 };
   /** Number of completed requests of which the controller's log has no access to data. */
   unlogged = 0;
+  /** Calls of the model that the kernel's probes cannot show. */
+  readonly unseenCalls = new Set<StepKind>();
   /** Requests of the kernel that have not been compared with a request of the model. */
   readonly #left: Set<TracedRequest>;
 
@@ -90,9 +100,12 @@ class TestComparer {
     this.counts.calls++;
     const result = this.kernel.results.get(this.ios[index]!);
     const { error } = submission.io;
-    if (this.#isBlocked(submission)) return null;
-    if (result === undefined || (error !== null) === result < 0) return null;
-    const text = `the call returns ${result}, and on the model ${error ?? "success"}`;
+    if (this.#isBlocked(submission) || result === undefined) return null;
+    const sizeBytes = transferredBytes(submission);
+    const isSame = error !== null ? result < 0 : result >= 0 && result === (sizeBytes ?? result);
+    if (isSame) return null;
+    const ofModel = error ?? (sizeBytes === null ? "success" : formatCount(sizeBytes, "byte"));
+    const text = `the call returns ${result}, and on the model ${ofModel}`;
     const rule = RULES.completion;
     return this.#differs({ text, rule, ofModel: null, ofKernel: null }, submission);
   }
@@ -135,6 +148,7 @@ class TestComparer {
     const difference = firstRequestDifference(model, real, this.kernel);
     if (difference !== null) return this.#differs(difference, submission, model, real);
     this.counts.requests++;
+    for (const kind of model.unseenCalls) this.unseenCalls.add(kind);
     const isBlocked = model.isBlocked === true;
     if (isBlocked) this.counts.blocked++;
     this.counts.steps += model.map.length + (isBlocked ? 0 : model.unmap.length);
@@ -163,6 +177,14 @@ class TestComparer {
       lines: real?.lines ?? [],
     };
   }
+}
+
+/** What a successful call returns: its bytes; null for a call that returns no size. */
+function transferredBytes(
+  { submission: { command, op, vecs } }: RecordedSubmission,
+): number | null {
+  if (command !== null || op !== "read" && op !== "write") return null;
+  return vecs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** A request of the model with the corresponding request of the kernel. */

@@ -20,6 +20,8 @@ export interface KernelSide extends GuestFacts {
    * controller read a command; therefore it is used only on a machine with a single disk.
    */
   readonly isLogged: boolean;
+  /** Number of commands in the controller's log, after the first traced one, that are not in the trace. */
+  readonly untracedCommands: number;
 }
 
 export function kernelSide(
@@ -32,13 +34,20 @@ export function kernelSide(
     [...report.disks].map(([index, { controller }]) => [controller, machine.disks[index]!.name]),
   );
   const isLogged = machine.disks.length === 1;
+  const commands = isLogged ? readControllerLog(controllerLog) : [];
   const requests = tracedRequests(
     readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
-    isLogged ? readControllerLog(controllerLog) : [],
+    commands,
     (controller) => disks.get(controller) ?? null,
   );
+  const traced = new Set(requests.map(({ device }) => device));
+  const isTraced = (command: (typeof commands)[number]) => traced.has(command);
+  const first = commands.findIndex(isTraced);
   return {
     requests,
+    untracedCommands: first < 0
+      ? 0
+      : commands.slice(first).filter((command) => !isTraced(command)).length,
     results: report.results,
     isLogged,
     isObserved: observed(report, machine.config.iommu),

@@ -33,6 +33,8 @@ export interface SimulatedStep extends Step {
 export interface SimulatedRequest extends RequestRecord {
   readonly map: readonly SimulatedStep[];
   readonly unmap: readonly SimulatedStep[];
+  /** Calls of the model that the real kernel's probes cannot show. */
+  readonly unseenCalls: ReadonlySet<StepKind>;
   /** All events of the request. */
   readonly events: readonly MachineEvent[];
 }
@@ -63,8 +65,9 @@ export function simulatedRequest(
   // A refused request has no command. The steps that undo its mapping are treated as the steps of
   // its completion.
   const begun = submitted < 0 ? firstUndoing(events) : submitted;
-  const map = stepsOf(events.slice(0, begun), isObserved);
-  const unmap = stepsOf(events.slice(begun), isObserved);
+  const unseenCalls = new Set<StepKind>();
+  const map = stepsOf(events.slice(0, begun), isObserved, unseenCalls);
+  const unmap = stepsOf(events.slice(begun), isObserved, unseenCalls);
   const completed = events.find(({ name }) => name === "nvme.complete");
   const op = command === null ? request.op : COMMAND_NAMES[command.opcode] ?? "unknown";
   const lba = command === null
@@ -85,6 +88,7 @@ export function simulatedRequest(
       ? null
       : deviceSide(isBlocked ? events.slice(0, blocked) : events, request.payloadBytes),
     isBlocked,
+    unseenCalls,
     status: completed === undefined ? null : (completed.fields as EventValues).status as number,
     events,
   };
@@ -98,9 +102,11 @@ function firstUndoing(events: readonly MachineEvent[]): number {
   return first < 0 ? events.length : first;
 }
 
+/** @param unseenCalls Calls that are not observed are added to it. */
 function stepsOf(
   events: readonly MachineEvent[],
   isObserved: (kind: StepKind) => boolean,
+  unseenCalls: Set<StepKind>,
 ): SimulatedStep[] {
   const steps: { kind: StepKind; values: Record<string, StepValue>; event: MachineEvent }[] = [];
   /**
@@ -129,6 +135,7 @@ function stepsOf(
       ? null
       : { kind, values: valuesOf(kind, event.fields as EventValues), event };
     if (step !== null) steps.push(step);
+    if (row.isCall === true && !isHidden && !isObserved(kind)) unseenCalls.add(kind);
     if (row.isCall === true) open.push({ kind, step });
   }
   return steps;

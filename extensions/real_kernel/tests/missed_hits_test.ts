@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { againIfMissed } from "../boot/boot_groups.ts";
 import { PROBES_FILE } from "../plan/guest_plan.ts";
-import { hasLostEvents } from "../trace/guest_report.ts";
+import { countedEvents } from "../trace/guest_report.ts";
 
 /** A boot in which the probe `link` missed some hits. */
 function booted(missed: number) {
@@ -52,9 +52,9 @@ Deno.test("without a list of probes nothing was missed", async () => {
   assertEquals((await tried(first as Booted, booted(0))).boots, 1);
 });
 
-Deno.test("a trace whose buffer overflowed has lost events", () => {
+Deno.test("a trace's head says how many events were kept and written", () => {
   const headOf = (counts: string) =>
     `# tracer: nop\n#\n# entries-in-buffer/entries-written: ${counts}   #P:1\n#\n`;
-  assertEquals(hasLostEvents(headOf("237/237")), false);
-  assertEquals(hasLostEvents(headOf("237/5120")), true);
+  assertEquals(countedEvents(headOf("237/5120")), { kept: 237, written: 5120 });
+  assertEquals(countedEvents(headOf(`${"9".repeat(400)}/1`)), null);
 });

@@ -17,6 +17,8 @@ export interface GuestReport {
   readonly disks: ReadonlyMap<number, GuestDisk>;
   /** Files by their names in the plan. */
   readonly files: ReadonlyMap<string, string>;
+  /** What the report says of more than once: `disk 0`. */
+  readonly repeated: readonly string[];
   /** Whether the program reached its end. */
   readonly isComplete: boolean;
 }
@@ -36,45 +38,56 @@ interface OpenDisk extends GuestDisk {
   readonly limits: Map<string, string>;
 }
 
+/** The rest of a longer line is not read, but for those of files. */
+const MAX_LINE_LENGTH = 4096;
+
 export function readGuestReport(text: string): GuestReport {
-  const lines = text.split("\n");
   let release: string | null = null;
   let isComplete = false;
   const refusedProbes: string[] = [];
   const problems: string[] = [];
+  const repeated: string[] = [];
   const islands = new Map<number, number>();
   const results = new Map<number, number>();
   const disks = new Map<number, OpenDisk>();
   const files = new Map<string, string>();
-  for (let at = 0; at < lines.length; at++) {
-    const [word, first = "", second = "", third = "", ...rest] = lines[at]!.split(" ");
+  const put = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value, what: string) => {
+    if (map.has(key)) repeated.push(`${what} ${key}`);
+    map.set(key, value);
+  };
+  // The program's last line is "done".
+  for (let start = 0, end = 0; start < text.length && !isComplete; start = end + 1) {
+    end = lineEnd(text, start);
+    const line = text.slice(start, Math.min(end, start + MAX_LINE_LENGTH));
+    const [word, first = "", second = "", third = "", ...rest] = line.split(" ");
     switch (word) {
       case "kernel":
+        if (release !== null) repeated.push("kernel");
         release = first;
         break;
       case "refused":
         if (first === "probe") refusedProbes.push(/^[pr]:\w+\/(\w+)/.exec(third)?.[1] ?? third);
-        else problems.push(lines[at]!);
+        else problems.push(line);
         break;
       case "missing":
       case "timeout":
       case "bad":
-        problems.push(lines[at]!);
+        problems.push(line);
         break;
       case "island":
-        if (third !== "0") problems.push(lines[at]!);
-        else islands.set(Number(first), Number(second));
+        if (third !== "0") problems.push(line);
+        else put(islands, Number(first), Number(second), word);
         break;
       case "io":
-        if (second === "ends") results.set(Number(first), Number(third));
+        if (second === "ends") put(results, Number(first), Number(third), word);
         break;
       case "disk":
-        disks.set(Number(first), {
+        put(disks, Number(first), {
           controller: second,
           address: third,
           domain: rest.join(" "),
           limits: new Map(),
-        });
+        }, word);
         break;
       case "limit":
         disks.get(Number(first))?.limits.set(second, [third, ...rest].join(" "));
@@ -84,9 +97,9 @@ export function readGuestReport(text: string): GuestReport {
           problems.push(`the file of ${first} cannot be read (error ${second})`);
           break;
         }
-        const end = lines.indexOf(`end ${first}`, at);
-        files.set(first, lines.slice(at + 1, end < 0 ? undefined : end).join("\n"));
-        at = end < 0 ? lines.length : end;
+        const last = text.indexOf(`\nend ${first}\n`, end);
+        put(files, first, text.slice(end + 1, last < 0 ? undefined : last), word);
+        end = last < 0 ? text.length : lineEnd(text, last + 1);
         break;
       }
       case "done":
@@ -94,7 +107,13 @@ export function readGuestReport(text: string): GuestReport {
         break;
     }
   }
-  return { release, refusedProbes, problems, islands, results, disks, files, isComplete };
+  return { release, refusedProbes, problems, islands, results, disks, files, repeated, isComplete };
+}
+
+/** Place of the end of the line that begins at `start`. */
+function lineEnd(text: string, start: number): number {
+  const end = text.indexOf("\n", start);
+  return end < 0 ? text.length : end;
 }
 
 /**
@@ -114,15 +133,16 @@ export function missedHits(profile: string): ReadonlyMap<string, number> {
 }
 
 /** The head of a trace has the numbers of stored and of written events. */
-const TRACE_HEAD = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)/m;
+const TRACE_HEAD = /^# entries-in-buffer\/entries-written: (\d{1,15})\/(\d{1,15})\b/m;
 
-/** Whether a trace begins with its head. */
-export function isWholeTrace(trace: string): boolean {
-  return TRACE_HEAD.test(trace);
-}
-
-/** Whether a trace's buffer overflowed. */
-export function hasLostEvents(trace: string): boolean {
+/**
+ * Numbers of the events that a trace's head says were kept in the buffer and were written to it.
+ *
+ * @returns Null for a trace without its head.
+ */
+export function countedEvents(
+  trace: string,
+): { readonly kept: number; readonly written: number } | null {
   const [, kept, written] = TRACE_HEAD.exec(trace) ?? [];
-  return kept !== written;
+  return kept === undefined ? null : { kept: Number(kept), written: Number(written) };
 }

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { recordsProblem } from "../../boot/records_problem.ts";
 import { compareBoot } from "../../compare/compare_boot.ts";
-import { bootedGroup, type RecordChanges } from "./recorded_boots.ts";
+import { bootedGroup, type RecordChanges, recordedBoots } from "./recorded_boots.ts";
 
 /** The machine without an IOMMU: one test of 15 calls. */
 const BOOT = { release: "7.3.4", number: 1 };
@@ -10,7 +10,7 @@ const RELEASE = "7.3.4+deb13-amd64";
 
 async function problemOf(changes: RecordChanges, release = RELEASE): Promise<string | null> {
   const { booted } = await bootedGroup(BOOT, changes);
-  return recordsProblem(booted, { machine: booted.machine, release, calls: 15 });
+  return recordsProblem(booted, { machine: booted.machine, release, calls: 15, islands: 20 });
 }
 
 const inReport = (from: RegExp | string, to: string): RecordChanges => ({
@@ -19,6 +19,20 @@ const inReport = (from: RegExp | string, to: string): RecordChanges => ({
     if (changed === text) throw new Error(`The report has no ${from}`);
     return changed;
   },
+});
+
+Deno.test("the records of no boot have a problem (long)", async () => {
+  for (const boot of recordedBoots()) {
+    const { booted } = await bootedGroup(boot);
+    const { islands, machine, report, tests } = booted;
+    const asked = {
+      machine,
+      release: report.release!,
+      calls: tests.reduce((sum, { recorded }) => sum + recorded.submissions.length, 0),
+      islands: islands.list.length,
+    };
+    assertEquals(recordsProblem(booted, asked), null, `${boot.release}.${boot.number}`);
+  }
 });
 
 Deno.test("records that are whole have no problem", async () => {
