@@ -15,7 +15,7 @@ import {
 import { type BootFacts, compareBoot, type TestVerdict } from "./compare/compare_boot.ts";
 import { type ModelRelease, nearestRelease } from "./compare/model_release.ts";
 import { guestProgram } from "./image/guest_program.ts";
-import { type KernelFiles, readKernelFiles } from "./image/kernel_files.ts";
+import { driverProblem, type KernelFiles, readKernelFiles } from "./image/kernel_files.ts";
 import { type QemuProgram, readQemu } from "./machine/qemu_program.ts";
 import {
   asksForVtd,
@@ -139,6 +139,8 @@ export async function bootScenarios(
   if ("problem" in kernel) return kernel.problem;
   const model = nearestRelease(kernel.release);
   if (model === null) return `"${printable(kernel.release)}" is no release of Linux`;
+  const noDriver = driverProblem(kernel);
+  if (noDriver !== null) return noDriver;
   const program = await guestProgram(readGuestSource());
   if ("problem" in program) return program.problem;
   const scenarios = await loadScenarios(paths);

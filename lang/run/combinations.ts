@@ -39,6 +39,8 @@ export interface Combination {
   readonly label: string;
   /** The settings of `label`, one by one. */
   readonly settings: readonly VariantSetting[];
+  /** The settings of `with`, which every combination has. */
+  readonly fixed: readonly VariantSetting[];
   readonly config: LabConfig;
   /** The test's changes of the machine block. */
   readonly variant: MachineVariant;
@@ -54,7 +56,13 @@ export function combinationsOf(
   bound: Bound = NOTHING_BOUND,
 ): readonly Combination[] {
   if (modifiers.length === 0) {
-    return [{ label: "", settings: [], config: machine.config, variant: variantIn(scope) }];
+    return [{
+      label: "",
+      settings: [],
+      fixed: [],
+      config: machine.config,
+      variant: variantIn(scope),
+    }];
   }
   const fixed: ConfigModifier[] = [];
   const axes: Axis[] = [];
@@ -72,7 +80,13 @@ export function combinationsOf(
     const config = variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
     const settings = varied.map(settingText);
-    return { label: describeSettings(settings), settings, config, variant };
+    return {
+      label: describeSettings(settings),
+      settings,
+      fixed: fixed.map(settingText),
+      config,
+      variant,
+    };
   });
 }
 

@@ -3,6 +3,7 @@
  * axis.
  */
 import { cellName } from "./bench_cells.ts";
+import { describeSettings } from "../values/machine_variant.ts";
 import { displayName } from "./report.ts";
 
 import type { VariantSetting } from "../values/machine_variant.ts";
@@ -11,7 +12,10 @@ import type { VariantSetting } from "../values/machine_variant.ts";
 export type NameMatch = string | RegExp | VariantSetting;
 
 /** The names by which a test in a file is selected. */
-type Named = Parameters<typeof displayName>[0] & { readonly axes?: readonly VariantSetting[] };
+type Named = Parameters<typeof displayName>[0] & {
+  readonly axes?: readonly VariantSetting[];
+  readonly fixed?: readonly VariantSetting[];
+};
 
 /** Whether a match selects by an axis, and not by a name. */
 export function isAxisMatch(match: NameMatch): match is VariantSetting {
@@ -19,17 +23,19 @@ export function isAxisMatch(match: NameMatch): match is VariantSetting {
 }
 
 /**
- * Whether a test is selected. The test's name, which includes its machine, contains one of the
- * given names. For each given axis, the test has one of the values that are given for that axis. An
+ * Whether a test is selected. The test's name, which includes its machine, or its settings of `with`
+ * contain one of the given names. For each given axis, the test has one of the values that are given for that axis. An
  * empty list selects every test.
  */
 export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
   const names = matches.filter((match): match is string | RegExp => !isAxisMatch(match));
   const axes = Map.groupBy(matches.filter(isAxisMatch), ({ key }) => key);
-  const name = displayName(test);
+  const texts = [displayName(test), describeSettings(test.fixed ?? [])];
   return (names.length === 0 ||
     names.some((match) =>
-      typeof match === "string" ? name.includes(match) : name.search(match) >= 0
+      texts.some((text) =>
+        typeof match === "string" ? text.includes(match) : text.search(match) >= 0
+      )
     )) &&
     [...axes].every(([key, wanted]) =>
       test.axes?.some((axis) =>

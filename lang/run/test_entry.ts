@@ -54,6 +54,8 @@ export interface TestEntry {
    * @internal
    */
   readonly axes: readonly VariantSetting[];
+  /** The settings of the test's `with`. */
+  readonly fixed: readonly VariantSetting[];
   /**
    * For a test with a table: the values of the test's row.
    * @internal
@@ -119,6 +121,7 @@ export function statementsEntry(
     variant,
     functionIndex: main,
     axes: [],
+    fixed: [],
     args: [],
     forall: [],
     budgets: [],
@@ -158,12 +161,13 @@ export function compileTest(
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };
   return variants.cases.flatMap(({ args, axes, combinations, loopCount, name }) =>
-    combinations.map(({ config, label, settings, variant }) => ({
+    combinations.map(({ config, fixed, label, settings, variant }) => ({
       ...common,
       args,
       loopCount,
       name,
       axes: [...axes, ...settings],
+      fixed,
       combination: label,
       config,
       variant,

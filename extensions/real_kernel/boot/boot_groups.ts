@@ -3,7 +3,7 @@ import { host, makeNamedFolder, withTempFolder } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
 import { printable } from "@dmalab/lang/diagnostics";
 import { clip } from "@dmalab/lang/text";
-import type { KernelFiles } from "../image/kernel_files.ts";
+import { type KernelFiles, NO_DRIVER } from "../image/kernel_files.ts";
 import {
   CAPTURE_LATENCY_NS,
   guestMemoryBytes,
@@ -196,7 +196,7 @@ const MAX_SHOWN_COLUMNS = 200;
 /** @param line A line of the guest program's report: `missing PATH`. */
 export function guestProblem(line: string, { modules }: Pick<KernelFiles, "modules">): string {
   return modules.length === 0 && /^missing .*\/nvme$/.test(line)
-    ? "The kernel has no NVMe driver of its own: name its modules with `--modules`"
+    ? NO_DRIVER
     : `In the guest: ${clip(line, MAX_SHOWN_COLUMNS)}`;
 }
 
@@ -208,7 +208,8 @@ function logEnd({ files }: GuestReport): readonly string[] {
 function keptFolder(keep: string, boot: number): string {
   const folder = `${keep}/boot-${boot}`;
   makeNamedFolder(folder);
-  return folder;
+  // The kept command line runs from any folder.
+  return host.realPathSync(folder);
 }
 
 /** Whether the host has KVM. Only a boot shows whether it works for this kernel. */

@@ -22,6 +22,7 @@ import { readBootImage } from "./boot_image.ts";
 import { moduleName, moduleNeeds } from "./module_file.ts";
 import { uncompressedImage } from "./uncompressed_image.ts";
 import { unpack } from "./unpacking.ts";
+import { Buffer } from "node:buffer";
 
 /** A module, decompressed. */
 export interface ModuleFile {
@@ -208,6 +209,31 @@ async function findIn(
     hash: await hashOf(image.bytes),
     modules: modules.list,
   };
+}
+
+/** The problem of a kernel that has no NVMe driver. */
+export const NO_DRIVER =
+  "The kernel has no NVMe driver of its own: name its modules with `--modules`";
+
+/** Begin of the names of the driver's parameters in a kernel into which it is built. */
+const BUILT_IN_DRIVER = "nvme_core.";
+const ELF_MAGIC = "\x7fELF";
+
+/**
+ * Why a kernel has no disk to be asked, before it is booted: it has no module of the driver, and none is
+ * built in.
+ *
+ * @returns Null for a kernel with the driver, and for one whose compression is not known.
+ */
+export function driverProblem({ image, modules }: KernelFiles): string | null {
+  if (modules.some(({ name }) => name === "nvme")) return null;
+  const file = typeof image === "string"
+    ? readHostBytes(image, { mostBytes: MAX_IMAGE_BYTES })
+    : null;
+  if (file?.found === false) return null;
+  const bytes = Buffer.from(file?.bytes ?? image as Uint8Array<ArrayBuffer>);
+  const isKnown = bytes.subarray(0, ELF_MAGIC.length).equals(Buffer.from(ELF_MAGIC));
+  return isKnown && !bytes.includes(BUILT_IN_DRIVER) ? NO_DRIVER : null;
 }
 
 /** The file that QEMU starts. It is made once for each kernel image, and stored in the cache. */

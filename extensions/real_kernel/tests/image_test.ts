@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { cpioArchive } from "../image/cpio.ts";
 import { readBootImage } from "../image/boot_image.ts";
 import { pipePrograms } from "../programs.ts";
-import { readKernelFiles } from "../image/kernel_files.ts";
+import { driverProblem, NO_DRIVER, readKernelFiles } from "../image/kernel_files.ts";
 import { moduleNeeds } from "../image/module_file.ts";
 import { uncompressedImage } from "../image/uncompressed_image.ts";
 import { unpack } from "../image/unpacking.ts";
@@ -238,4 +238,18 @@ Deno.test("the output of a program that is piped into another one has a limit", 
     await pipePrograms(forever as never, into as never, 2 ** 22),
     { problem: '"sh" writes more than 4 MiB' },
   );
+});
+
+Deno.test("a kernel without modules needs the driver built in", () => {
+  const kernel = (text: string, modules: readonly string[] = []) => ({
+    release: "6.12.117",
+    image: bytesOf(text),
+    modules: modules.map((name) => ({ name, bytes: new Uint8Array() })),
+  });
+  assertEquals(driverProblem(kernel("\x7fELF usbcore.quirks")), NO_DRIVER);
+  assertEquals(driverProblem(kernel("\x7fELF usbcore.quirks", ["crc64"])), NO_DRIVER);
+  assertEquals(driverProblem(kernel("\x7fELF nvme_core.io_timeout")), null);
+  assertEquals(driverProblem(kernel("\x7fELF usbcore.quirks", ["nvme_core", "nvme"])), null);
+  // A compressed image: only its boot shows what is built in.
+  assertEquals(driverProblem(kernel("MZ")), null);
 });
