@@ -116,6 +116,7 @@ export class KernelLogReader {
     }
     this.#isRead(place);
     const { row } = found;
+    if (row.isBelowWarnings === true && this.#context.isInWarning) return;
     const facts = this.#context.added(row.kind, found.facts);
     const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
     if (row.role === "state") {

@@ -15,11 +15,20 @@ const IS_ACTIVE = /Memory encryption is active and system is using DMA bounce bu
 const HOST_FEATURE = /\bSME\b/;
 const GUEST_FEATURE = /\b(?:SEV|SEV-ES|SEV-SNP|TDX)\b/;
 
+/** The head of a warning, and the head of an oops; both print the registers of the CPU below. */
+const WARNING = /\bWARNING: /;
+const OOPS =
+  /\b(?:Oops|nable to handle (?:kernel|page)|kernel BUG at|general protection fault|Internal error|soft lockup|hard LOCKUP|self-detected stall)\b|\[ cut here \]|\[ end trace /;
+
 /** Collects the facts of a log, line by line. */
 export class LogContext {
+  /** Whether the registers of the last stack are those of a warning. */
+  isInWarning = false;
   #encryption: "guest" | "host" | "guest or host" | null = null;
 
   push(text: string): void {
+    if (WARNING.test(text)) this.isInWarning = true;
+    else if (this.isInWarning && OOPS.test(text)) this.isInWarning = false;
     const features = FEATURES.exec(text)?.[1];
     if (features !== undefined) {
       this.#encryption = GUEST_FEATURE.test(features)

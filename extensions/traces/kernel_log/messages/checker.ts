@@ -9,6 +9,7 @@ import type { Fact, LogEntryFacts } from "../log_facts.ts";
 import { READ_STACKS } from "../../ledger/finding_kinds.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
 import { type Cause, inOrder, type MessageArea, type MessageRow, STACK_LINES } from "./message.ts";
+import { OOPSES } from "./oops.ts";
 
 /** Further wordings of classes: from other releases, or from a second check of the same class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
@@ -483,6 +484,7 @@ export const CHECKER: MessageArea = {
         },
       ]),
     },
+    ...OOPSES,
     {
       kind: "iommu_page_leak",
       forms: ["iommu: Detected page leak!"],

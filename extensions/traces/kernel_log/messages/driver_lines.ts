@@ -5,37 +5,60 @@
  * @see rules/traces.md T.59
  */
 import type { LogEntryFacts } from "../log_facts.ts";
+import { errnoIn, errnoText } from "./errno_words.ts";
 import { inOrder, type MessageRow, named } from "./message.ts";
 
 /** Text of a program's source, of a patch or of a stack: it is no line of a log. */
-const OF_SOURCE = /["%;{]|\+0x[0-9a-f]|^[+-](?! )/;
+const OF_SOURCE =
+  /"\s*[,)]|%[-+0 #]*\d*l*[dsxpuc]\b|;\s*$|\{\s*$|\+0x[0-9a-f]|^[+-](?! )|^(?:<|--|\$|#|sudo |git )|[=(,]\s*$/;
 const REFUSED =
   /\b(?:fail(?:s|ed|ing|ure)?|errors?|unable|can(?:not| not|'t)|could(?: not|n't)|no memory|not enough|out of memory|-?ENOMEM|exhausted)\b/i;
 const SIZE = /(?:size|of|for|failed:?)[ =:(]*(\d+)(?: ?bytes)?\b(?!\s*(?:rx|tx|desc|buff))/i;
-/** `driver device: text`, `driver: text`: the names in front of a driver's line. */
-const NAMES =
-  /^(?:[-*] )?(?:(?:ERROR|WARNING|NOTICE|INFO): )?(?:([\w.-]+) )?([\w.:@-]*\w)(?: [\w.-]+)?: /;
+const FRAMES = "[\\w.-]+(?:\\.\\w+)*";
+/**
+ * Names in front of a driver's line, the first group a driver and the second a device:
+ * `driver device: text`, `driver: text`, `[drm:function [driver]] text`, `[TTM] text`,
+ * `driver [device]-code:1: text`, `port - text`.
+ */
+const NAMES: readonly RegExp[] = [
+  new RegExp(
+    `^(${FRAMES}) (?:[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]: )?\\[drm[^\\]]*\\]+`,
+    "i",
+  ),
+  /^\[(?:drm:)?[\w.]+ \[(\w+)\]\]/,
+  /^\[(drm|TTM)(?::[^\]]*)?\]/,
+  /^([\w.-]+) \[([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\]-/,
+  /^(?:[-*] )?(?:(?:ERROR|WARNING|NOTICE|INFO): )?(?:([\w.-]+) )?([\w.:@-]*\w)(?: [\w.-]+)?(?: ERROR)?: ?/,
+  /^()(tty\w+) - /,
+];
 /** Programs, whose lines are no lines of the kernel. */
 const PROGRAM = /^(?:qemu-|EAL\b|[\w./-]+\.(?:c|cc|cpp|rs|go)\b)/;
 
 /** Parts of the kernel whose lines have rows of their own. */
 const OF_KERNEL =
   /^(?:\(XEN\)|DMAR|AMD-Vi|DMA-API|PCI-DMA|DMA|iommu|swiotlb|software IO TLB|cma|Reserved memory|OF|ACPI|EEH|AER)\b|arm-smmu|virtio_iommu/;
+/** `[drm] text`: a part of the kernel that many drivers share is no device. */
+const PARTS: ReadonlySet<string> = new Set(["drm", "ttm"]);
 
-/** Adds the driver and the device; null for text that is no line of a driver about a failure. */
-const ofDriver = (words: RegExp) => (facts: LogEntryFacts, line: string): LogEntryFacts | null => {
-  const names = NAMES.exec(line);
-  if (names === null || PROGRAM.test(line) || OF_KERNEL.test(line) || OF_SOURCE.test(line)) {
-    return null;
+/** The driver and the device in front of a line; null for text that is no line of a driver. */
+function namesOf(line: string): { driver: string | null; device: string | null } | null {
+  if (PROGRAM.test(line) || OF_KERNEL.test(line) || OF_SOURCE.test(line)) return null;
+  for (const pattern of NAMES) {
+    const found = pattern.exec(line);
+    if (found === null) continue;
+    const [, driver = "", name = ""] = found;
+    if (name === "" && PARTS.has(driver.toLowerCase())) return { driver, device: null };
+    if (name === "" || driver !== "") return { driver: driver || null, device: name || null };
+    const isDevice = /\d/.test(name);
+    return { driver: isDevice ? null : name, device: isDevice ? name : null };
   }
-  if (!words.test(line)) return null;
-  const [, driver, name] = names;
-  const isDevice = driver !== undefined || /\d/.test(name!);
-  return {
-    ...facts,
-    driver: driver ?? (isDevice ? null : name!),
-    device: isDevice ? name! : null,
-  };
+  return null;
+}
+
+/** Adds the driver, the device and the errno; null for text that is no line of a driver about a failure. */
+const ofDriver = (words: RegExp) => (facts: LogEntryFacts, line: string): LogEntryFacts | null => {
+  const names = words.test(line) ? namesOf(line) : null;
+  return names === null ? null : { ...facts, ...names, errno: errnoIn(line) };
 };
 
 const both = (...tests: readonly RegExp[]) =>
@@ -44,10 +67,75 @@ const both = (...tests: readonly RegExp[]) =>
   }) as RegExp;
 
 const FAILS = "{~fail|error|unable|cannot|can't|can not|could not|couldn't|no memory|not enough}";
+const TROUBLE =
+  "{~timeout|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|can't|unable|did not|didn't|not ready|not support|unsupported|not responding|halted|died|dead|lost|illegal|invalid|bad|disabled|fault|confusing|ALERT|not using|no }";
+const DMA_WORD =
+  /\b(?:R?DMA|[A-Z]{0,3}DMA\d*|[a-z]{0,4}dma\d*|\w*dma_\w+|dma-\w+|\w*[-_]dma(?:c|ch|engine|chan)?\d*|dma[ch]\w*)\b/;
+/** A mode or a command of a disk has DMA in its name; RDMA has its own words for connections. */
+const NO_TROUBLE =
+  /\b(?:U|F?P)DMA\b|\b(?:READ|WRITE)(?: LOG)? DMA\b|\bRDMA\b.*(?:cm|qp|connect)|\bncq dma\b|no error|without error/i;
+const STATE_WORD = new RegExp(`${DMA_WORD.source}|\\b(?:iommu|VT-d|DMAR)\\b`);
+const RECORD_ACCESS =
+  "if the device did not do its access, record the mappings (examples/traces/data/collect-trace.sh): `dmalab trace check` says whether the buffer was mapped, and long enough";
+
+interface Trouble {
+  readonly what: string;
+  readonly words: RegExp;
+  readonly text: string;
+  readonly next: readonly string[];
+}
+
+/** Kinds of trouble, by the words of a driver's line. */
+const TROUBLES: readonly Trouble[] = [
+  {
+    what: "underrun",
+    words: /\b(?:under|over)(?:run|flow)/i,
+    text:
+      "data came or were taken too late or too fast for the buffer: a long latency of the CPU or the bus, a period or a ring that is too short, or a clock that does not fit. It says nothing of a mapping",
+    next: [
+      "make the buffer, the ring or the period longer as a trial, and look at what runs for long in the same milliseconds (interrupts off, power saving states of CPU and bus)",
+    ],
+  },
+  {
+    what: "no dma",
+    words:
+      /not support|unsupported|disabled|fall(?:s|ing)? ?back|\bPIO\b|not using|without dma|no (?:tx|rx)?-?dma|use pio|operating without/i,
+    text:
+      "the driver goes on without DMA, or leaves the device alone: a channel or a property that is missing, a mask that was refused, or a quirk of the device",
+    next: [
+      "look at the lines of the driver before it for the reason (an errno, a mask, a channel); `dmas` and `dma-names` of the device's node and the engine's driver (/sys/class/dma) if it uses a DMA engine",
+    ],
+  },
+  {
+    what: "timeout",
+    words:
+      /time[d -]*out|abort|stall|hung|hang|stuck|halt|died|dead|did(?: not|n't)|(?:fail\w*|could(?: not|n't)|unable|can(?:not|'t))[^:]*\b(?:stop|start|reset|disable|idle)|not ready|not responding/i,
+    text:
+      "the engine did not start, stop or finish in time: no clock, power or request line, data that its device never gave, an interrupt that was lost, or an access that was refused or never answered",
+    next: [
+      "look for a fault of an IOMMU or a PCI Express error in the same seconds: with one the access was refused, without one look at clock, power and request line of the device and whether its counter in /proc/interrupts grows",
+      RECORD_ACCESS,
+    ],
+  },
+  {
+    what: "bus error",
+    words: /bus|slave|decode|axi|ahb|\bfault|illegal|invalid|bad/i,
+    text:
+      "an access or a descriptor of the engine was refused: an address that no memory has, that is protected or above what the engine reaches, a length or alignment that it cannot take, or memory without a clock",
+    next: [
+      "compare the addresses and lengths that the driver gave to the engine with the DMA addresses of its maps (`dmalab trace check` with the dma events) and with the memory that the device may reach (dma-ranges, reserved-memory)",
+    ],
+  },
+];
+
 const NOT_UNMAP = /(?:^|[^n])map/i;
 const ALLOCATED = /alloc|pool_create/i;
 
-const OWN_WORDS = "The text is the driver's own";
+/** That the words are the driver's, and its errno in words. */
+function ownWords({ errno }: LogEntryFacts): string {
+  const code = errnoText(errno);
+  return `The text is the driver's own${code === "" ? "" : `; ${code}`}`;
+}
 
 export const DRIVER_LINES: readonly MessageRow[] = [
   {
@@ -72,7 +160,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     means: (facts) =>
       `The driver of ${named(facts, "device")} got no memory for DMA${
         typeof facts.size_bytes === "number" ? ` (${facts.size_bytes} in its line)` : ""
-      }. ${OWN_WORDS}`,
+      }. ${ownWords(facts)}`,
     next: [
       "look at the lines before it: a contiguous area that is full (cma:), a pool that is full (swiotlb, DMA pool), or `page allocation failure` with its order",
       "allocate at probe, not later: contiguous memory gets rare while the machine runs",
@@ -90,9 +178,9 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     derive: ofDriver(/dma|coherent/i),
     role: "report",
     means: (facts) =>
-      `The driver of ${
-        named(facts, "device")
-      } could not set a DMA mask, and most often gives up. ${OWN_WORDS}`,
+      `The driver of ${named(facts, "device")} could not set a DMA mask, and most often gives up. ${
+        ownWords(facts)
+      }`,
     next: [
       "the mask that the driver asks for reaches no memory, or less than the bus or the platform needs, or the device that it is set for has no dma_mask: compare it with dma-ranges and with where memory is (`dmalab explain dma_set_mask`); of a device that a driver creates itself, set dev->dma_mask first (of_dma_configure)",
     ],
@@ -116,7 +204,9 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     means: (facts) =>
       `The driver of ${
         named(facts, "device")
-      } got no channel of a DMA engine, or could not use it: it goes on without DMA, waits for the engine's driver (-517), or fails. No mapping is concerned. ${OWN_WORDS}`,
+      } got no channel of a DMA engine, or could not use it: it goes on without DMA, waits for the engine's driver (-517), or fails. No mapping is concerned. ${
+        ownWords(facts)
+      }`,
     next: [
       "look whether the engine's driver is built and bound (/sys/class/dma lists its channels), and whether `dmas` and `dma-names` of the device's node name it",
     ],
@@ -130,18 +220,27 @@ export const DRIVER_LINES: readonly MessageRow[] = [
       `{device}: {...}${FAILS}{...}DMA{...}map`,
       `{device}: {...}${FAILS}{...}{~dma_map_|pci_map_|dma_mapping|iommu_map}`,
       `{device}: {...}DMA{...}map{...}${FAILS}`,
+      "[{driver~TTM|drm}] {...}{~Failed|failed|Unable|unable} to {?DMA ?}map {~pages|page|buffer|sg}",
+      `{driver}: [{...}]{~SKB|skb} mapping{...}${FAILS}`,
+      "{device}: {~Can't|Cannot|can't|cannot} map {~rx|tx} data",
     ],
     derive: (facts, line) =>
       /bitmap|mmap|ioremap|regmap|remap|memmap|unmap|map table|\bmapped\b.*\bto\b.*irq/i.test(line)
         ? null
-        : ofDriver(both(REFUSED, NOT_UNMAP, /dma|sg|skb|scatter|buffer|iova|pci_map|iommu/i))(
+        : ofDriver(
+          both(
+            REFUSED,
+            NOT_UNMAP,
+            /dma|sg|skb|scatter|buffer|iova|pci_map|iommu|pages|[rt]x data/i,
+          ),
+        )(
           facts,
           line,
         ),
     role: "consequence",
     follows: ["swiotlb_full", "dma_overflow", "iova_full", "dma_debug"],
     means: (facts) =>
-      `The driver of ${named(facts, "device")} reports that a map failed. ${OWN_WORDS}`,
+      `The driver of ${named(facts, "device")} reports that a map failed. ${ownWords(facts)}`,
     next: [
       "the line before it has the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
     ],
@@ -150,207 +249,80 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     isGeneral: true,
     kind: "driver_dma_error",
     forms: [
-      "{device}: {...}{~DMA|dma_}{...}{~timeout|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|unable}",
-      "{device}: {...}{~timeout|timed out|error|fail|abort|stall|unable|cannot|could not|overrun|underrun}{...}{~DMA|dma_}",
+      `{device}: {...}{~DMA|dma_|dma }{...}${TROUBLE}`,
+      `{device}: {...}${TROUBLE}{...}{~DMA|dma_|dma}`,
+      `[{driver~drm}] {...}${TROUBLE}{...}{~DMA|dma_|dma}`,
+      `[drm:{function}{...}] *ERROR* {...}${TROUBLE}{...}{~DMA|dma_|dma}`,
+      "{device} - failed to request DMA",
     ],
     derive: (facts, line) => {
-      const found = ofDriver(/\b(?:R?DMA|[A-Z]{0,3}DMA\d*|dma\d*|\w*dma_\w+|dma-\w+)\b/)(
-        facts,
-        line,
-      );
-      return found === null || /\bUDMA|\bRDMA\b.*(?:cm|qp|connect)|no error/i.test(line)
-        ? null
-        : { ...found, what: "DMA" };
+      const found = ofDriver(DMA_WORD)(facts, line);
+      if (found === null || NO_TROUBLE.test(line)) return null;
+      const what = TROUBLES.find(({ words }) => words.test(line))?.what ?? "DMA";
+      return { ...found, what };
     },
     role: "report",
     means: (facts) =>
       `The driver of ${
         named(facts, "device")
-      } has a line about DMA of its device that did not succeed. It is no message of the DMA API or of an IOMMU. ${OWN_WORDS}`,
-    next: [
-      "look at the line in the driver's source, and for a fault of an IOMMU in the same seconds: without one, no mapping is known to be wrong",
-      "if the device did not do its access: look at its clocks, interrupt and power state, and record the mappings (examples/traces/data/collect-trace.sh): `dmalab trace check` says whether the buffer was mapped, and long enough",
-    ],
-  },
-];
-
-const STATUS_BITS: readonly (readonly [number, string])[] = [
-  [4, "DMAIntErr"],
-  [5, "DMASlvErr"],
-  [6, "DMADecErr"],
-  [8, "SGIntErr"],
-  [9, "SGSlvErr"],
-  [10, "SGDecErr"],
-];
-const hasBit = (facts: LogEntryFacts, ...bits: readonly number[]) =>
-  bits.some((bit) => (Number(facts.status) >> bit) % 2 === 1);
-
-/** States of ADMA in the error register. SD Host Controller specification, 2.2.26 */
-const ADMA_STATES = [
-  "stopped",
-  "fetches a descriptor",
-  "no state of the specification",
-  "transfers data",
-];
-
-/** Lines of the register dump of SDHCI, below its error. */
-export const SDHCI_DUMP: MessageRow = {
-  kind: "state",
-  forms: [
-    "{device}: {?sdhci: ?}ADMA {~Err|err}: {status} | ADMA {~Ptr|ptr}: {address}",
-    "{device}: {?sdhci: ?}{at}: DMA {address}, LEN {value}, Attr={value2=value}",
-  ],
-  role: "state",
-  means: ({ status }) =>
-    typeof status === "number" && status !== 0
-      ? `A line of the register dump: state of ADMA: ${ADMA_STATES[status & 3]}${
-        (status & 4) !== 0
-          ? "; the lengths of the descriptors are not that of the command (length mismatch)"
-          : ""
-      }`
-      : "A line of the register dump: the registers of ADMA without an error, or a descriptor of its table",
-};
-
-/** Lines of DMA engines. */
-export const ENGINE_LINES: readonly MessageRow[] = [
-  {
-    kind: "driver_dma_error",
-    forms: [
-      "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: Channel {at} has errors {status}{~,|} cdr {...} tdr {...}",
-    ],
-    derive: (facts) => {
-      const status = Number(facts.status);
-      return {
-        ...facts,
-        errors: STATUS_BITS.filter(([bit]) => (status >> bit) % 2 === 1).map(([, name]) => name),
-      };
-    },
-    condition:
-      "The status register of the channel has error bits (Xilinx PG021, DMASR): it has stopped",
-    role: "report",
-    finding: "hardware_error",
-    means: ({ device, errors }) =>
-      `A channel of the DMA engine ${device ?? ""} has stopped with an error: ${
-        Array.isArray(errors) && errors.length > 0 ? errors.join(", ") : "a bit without a name here"
+      } has a line about DMA of its device that did not succeed. It is no message of the DMA API or of an IOMMU. ${
+        ownWords(facts)
       }`,
     causes: inOrder([
+      ...TROUBLES.map(({ next, text, what }) => ({
+        id: what.replaceAll(" ", "_"),
+        when: (facts: LogEntryFacts) => facts.what === what,
+        certainty: "possible" as const,
+        text,
+        next,
+      })),
       {
-        id: "decode",
-        when: (facts) => hasBit(facts, 6, 10),
-        certainty: "likely",
-        isOne: true,
-        text: "decode error: nothing on the bus has the address of the data or of the descriptor",
-        next: [
-          "compare the addresses that the driver gave to the engine with the DMA addresses of the maps and with what the bus of the engine reaches: an address of another view (a virtual one, one cut to 32 bits), memory above the width of the engine, a reserved region that is not behind its port",
-        ],
-      },
-      {
-        id: "slave",
-        when: (facts) => hasBit(facts, 5, 9),
-        certainty: "likely",
-        isOne: true,
-        text: "slave error: the memory or the device at the address refused the access",
-        next: [
-          "look what is at the address: a region that is protected, or a block without a clock",
-        ],
-      },
-      {
-        id: "internal",
-        when: (facts) => hasBit(facts, 4, 8),
-        certainty: "likely",
-        isOne: true,
-        text:
-          "internal error: a length of 0, or packets of the stream that are longer than the buffer",
-        next: ["compare the lengths of the descriptors with the packets of the stream"],
-      },
-      {
-        id: "other",
+        id: "own_words",
         certainty: "unknown",
-        text: "the bits are not those of the AXI DMA: a VDMA has others for its frames",
-        next: ["look up the status register in the manual of the core (PG020, PG021)"],
+        text:
+          "the words do not say whether the engine, its bus or a mapping is at fault: a fault of an IOMMU in the same seconds, or an error value of the map before it, would tell a mapping apart",
+        next: [
+          "look at the line in the driver's source, and for a fault of an IOMMU in the same seconds: without one, no mapping is known to be wrong",
+          RECORD_ACCESS,
+        ],
       },
     ]),
   },
   {
-    kind: "driver_dma_error",
+    isGeneral: true,
+    kind: "iommu_setup",
     forms: [
-      "{driver} {device}: {~not enough|No free|no free} {~descriptors|descriptor} {~available|left|}",
+      `{device}: {...}{~iommu|smmu}{...}${TROUBLE}`,
+      `{device}: {...}${TROUBLE}{...}{~iommu|smmu}`,
     ],
+    derive: (facts, line) =>
+      /\b(?:iommu|smmu)/i.test(line) && !/no error|iommu group/i.test(line)
+        ? ofDriver(/iommu|smmu/i)(facts, line)
+        : null,
     role: "report",
-    means: ({ device }) =>
-      `The DMA engine ${
-        device ?? ""
-      } had no descriptor free for a new transfer: its client starts no transfer and has to try again or fails. No mapping is concerned`,
+    means: (facts) =>
+      `The driver of ${
+        named(facts, "device")
+      } reports that something with its IOMMU did not succeed: most often to get it, to attach to it, or to map. ${
+        ownWords(facts)
+      }`,
     next: [
-      "look at the client of the channel (the error after this line): how many transfers it has prepared and not yet completed, and how many pieces one has",
+      "look at the lines of the IOMMU's own driver (`dmesg | grep -i -e iommu -e smmu -e dmar`) and at /sys/kernel/iommu_groups: whether the IOMMU is there, and whether the device has a group; with -517 the IOMMU's driver comes later",
     ],
-  },
-];
-
-/** Lines of the xHCI driver with the word DMA, or about its accesses to memory. */
-export const XHCI_LINES: readonly MessageRow[] = [
-  {
-    kind: "driver_dma_error",
-    forms: [
-      "{driver} {device}: WARNING: Host System Error",
-      "{driver} {device}: USBSTS: {...}HSE",
-    ],
-    condition:
-      "The bit HSE of the controller's status: an access of the controller to the host ended with an error (xHCI 5.4.2)",
-    role: "report",
-    finding: "hardware_error",
-    means: ({ device }) =>
-      `An access of the USB host controller ${
-        device ?? ""
-      } to memory, or to its bus, ended with an error: the controller stops`,
-    causes: [{
-      id: "access_refused",
-      certainty: "possible",
-      text:
-        "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
-      next: [
-        "look for a fault of an IOMMU and for PCI Express errors in the same second; without one compare the DMA mask of the controller with where its buffers lie, and switch its runtime power saving off as a trial (power/control)",
-      ],
-    }],
   },
   {
-    kind: "driver_dma_error",
-    forms: ["{driver} {device}: ERROR Transfer event TRB DMA ptr not part of current TD{...}"],
-    more: [{ form: "Looking for event-dma {address} trb-start {...}", add: (_, facts) => facts }],
-    role: "report",
-    means: ({ device }) =>
-      `The USB host controller ${
-        device ?? ""
-      } reported the end of a transfer that its driver does not wait for. "DMA ptr" is the place of the entry in the ring: no mapping is concerned`,
-    causes: [{
-      id: "out_of_step",
-      certainty: "possible",
-      text:
-        "controller and driver are out of step: a transfer that was given up completes later, a quirk of the controller, or of its emulation in a guest",
-      next: [
-        "try a newer kernel, and note the controller (`lspci -nn`) and the USB device of the lines before it: isochronous transfers of sound and video are the usual ones",
-      ],
-    }],
+    isGeneral: true,
+    kind: "state",
+    forms: [
+      "{device}: {...}{~DMA|dma_|dma }",
+      "{device}: {...} {~iommu|VT-d|DMAR} {~active|enabled|disabled|is on|is off|group}",
+    ],
+    derive: (facts, line) => {
+      const found = ofDriver(STATE_WORD)(facts, line);
+      return found === null || !/[\d_-]/.test(line.slice(0, line.indexOf(": "))) ? null : found;
+    },
+    role: "state",
+    means:
+      "A line of a driver about DMA without a word of an error: a setting, a mode or a progress (in the driver's own words)",
   },
 ];
-
-/** xHCI's buffer for a piece of a transfer that fills no packet. */
-export const XHCI_BOUNCE: MessageRow = {
-  kind: "driver_dma_error",
-  forms: [
-    "{driver} {device}: WARN Wrong bounce buffer {access~write|read} length: {copied=count} != {compared=count}",
-  ],
-  always: { what: "bounce buffer" },
-  role: "report",
-  means: (facts) =>
-    `The USB host controller's driver copied ${facts.copied} bytes to or from a buffer of its own, for a piece of a transfer that fills no packet, and compared with ${facts.compared}. It is not swiotlb, and no mapping is concerned`,
-  causes: [{
-    id: "compared_early",
-    certainty: "likely",
-    text:
-      "a false alarm: releases of 2019 compare with the length of an earlier transfer (0 at first, then numbers of earlier lines), and the data are right",
-    next: [
-      "try a newer kernel, in which the comparison was corrected; only if data are wrong look at the transfer's length and list",
-    ],
-  }],
-};

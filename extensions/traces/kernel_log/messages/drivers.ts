@@ -3,7 +3,15 @@
  * the DMA API or of an IOMMU, and say nothing about a mapping.
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { DRIVER_LINES, ENGINE_LINES, SDHCI_DUMP, XHCI_BOUNCE, XHCI_LINES } from "./driver_lines.ts";
+import { DEVICE_LINES } from "./device_lines.ts";
+import { DRIVER_LINES } from "./driver_lines.ts";
+import {
+  ENGINE_LINES,
+  ENGINE_WORD_LINES,
+  SDHCI_DUMP,
+  XHCI_BOUNCE,
+  XHCI_LINES,
+} from "./engine_lines.ts";
 import { type MessageArea, named } from "./message.ts";
 
 const OWN_MMU_NEXT = [
@@ -91,6 +99,8 @@ export const DRIVERS: MessageArea = {
     XHCI_BOUNCE,
     ...XHCI_LINES,
     ...ENGINE_LINES,
+    ...ENGINE_WORD_LINES,
+    ...DEVICE_LINES,
     ...DRIVER_LINES,
   ],
 };

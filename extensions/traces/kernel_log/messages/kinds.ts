@@ -24,6 +24,7 @@ export const MESSAGE_KINDS = {
   dma_overflow: { title: "Address out of the device's reach", rule: "trace.T.52" },
   dma_debug: { title: "DMA API checker", rule: "trace.T.53" },
   driver_dma_error: { title: "Error of a driver's DMA engine", rule: "trace.T.59" },
+  device_error: { title: "Error of a device", rule: "trace.T.59" },
   gpu_fault: { title: "Fault of a GPU's own MMU", rule: "trace.T.59" },
   dma_debug_dump: { title: "DMA API checker: live mapping", rule: "trace.T.53" },
   mapping_warning: { title: "Warning of a mapping call", rule: "trace.T.78" },

@@ -82,6 +82,8 @@ export interface MessageRow {
    * two lines of a paste are one message.
    */
   readonly isGeneral?: true;
+  /** Whether the line is also printed below a warning, which has a message of its own. */
+  readonly isBelowWarnings?: true;
   /** Facts that the wording itself implies. */
   readonly always?: LogEntryFacts;
   /**

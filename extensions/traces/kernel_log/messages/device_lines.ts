@@ -1,0 +1,364 @@
+/**
+ * Lines of well-known drivers that say that their device hangs, resets or refuses its work. They may
+ * be the consequence of an access that was refused, and say nothing of a mapping by themselves.
+ *
+ * @see rules/traces.md T.59
+ */
+import type { LogEntryFacts } from "../log_facts.ts";
+import type { MessageKind } from "./kinds.ts";
+import { type MessageRow, type MessageText, named, numberOf } from "./message.ts";
+
+/** Messages after which a device can hang. */
+const CAUSES_OF_HANGS: readonly MessageKind[] = [
+  "iommu_fault",
+  "other_iommu_fault",
+  "bridge_error",
+  "pcie_error",
+  "map_failed",
+  "swiotlb_full",
+];
+
+const NO_MAPPING = "By itself it says nothing of a mapping";
+const ALL_ONES = 0xffffffff;
+
+interface Hang {
+  readonly forms: readonly string[];
+  readonly means: MessageText;
+  readonly next: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
+  readonly derive?: MessageRow["derive"];
+}
+
+function hang({ derive, forms, means, next }: Hang): MessageRow {
+  return {
+    kind: "device_error",
+    forms,
+    ...derive === undefined ? {} : { derive },
+    role: "consequence",
+    follows: CAUSES_OF_HANGS,
+    means: (facts) => `${typeof means === "string" ? means : means(facts)}. ${NO_MAPPING}`,
+    next,
+  };
+}
+
+const FIRST_ERROR =
+  "look for the first error of the device before this line: a fault of an IOMMU (DMAR, AMD-Vi, arm-smmu), a PCI Express error (AER, link down), a failed map; with none the device or its firmware hung by itself: firmware, power saving (ASPM, runtime power management), a newer driver";
+
+const NETWORK: readonly MessageRow[] = [
+  hang({
+    forms: [
+      "NETDEV WATCHDOG: {interface_name} ({driver}): transmit queue {queue_index=count} timed out{...}",
+      "NETDEV WATCHDOG: CPU: {...}: transmit queue {queue_index=count} timed out{...}",
+      "NETDEV WATCHDOG: {interface_name} ({driver}): transmit timed out",
+      "{driver} {device}{? {interface_name}?}: Detected {~Tx|Hardware} Unit Hang{...}",
+      "{driver} {device}{? {interface_name}?}: {?{...} ?}{~TX timeout|Tx timeout|tx_timeout|transmit timed out|TX timed out}{...}",
+      "{driver} {device}{? {interface_name}?}: {~Tx|TX|tx} {~queue|hang}{...}{~hang|hung|detected on queue}",
+      "{driver} {device}{? {interface_name}?}: Found a Tx that wasn't completed on time{...}",
+      "{driver} {device}{? {interface_name}?}: {~Keep alive|Keepalive} watchdog timeout{...}",
+      "{driver} {device}{? {interface_name}?}: initiating reset due to {~tx timeout|lost link with pending Tx work}",
+    ],
+    means: (facts) =>
+      `Packets that were given to the network device ${
+        facts.interface_name ?? facts.device ?? ""
+      } were not completed in time: it no longer fetches or finishes its descriptors, or its interrupt was lost`
+        .replace("device  were", "device were"),
+    next: [FIRST_ERROR],
+  }),
+  hang({
+    forms: [
+      "{driver} {device}: {~TX driver issue detected|Malicious Driver Detection event}{...}",
+      "{driver} {device}{? {interface_name}?}: Malicious event detected{...}",
+    ],
+    means: (facts) =>
+      `The network device of ${
+        named(facts, "device")
+      } refused a descriptor and stopped its queue: the form of the descriptor is wrong for it (a length of 0, too many pieces, an offset out of bounds), or the memory of the ring was overwritten`,
+    next: [
+      "look which packets the host or guest sends (segment sizes, tunnels): switch off segmentation offload as a trial (`ethtool -K IF tso off gso off`); of a VF look at the guest's driver; update driver and firmware together",
+    ],
+  }),
+];
+
+const WIRELESS: readonly MessageRow[] = [
+  hang({
+    forms: [
+      "iwlwifi {device}: {~Microcode SW error detected|Hardware error detected}{...}",
+      "iwlwifi {device}: Error sending {...}: time out after {count}ms{...}",
+      "iwlwifi {device}: Queue {queue_index=count} {~stuck for|is active on fifo}{...}",
+      "iwlwifi {device}: {~fail to flush all tx fifo queues|Failed to wake NIC for hcmd|Failed to load firmware chunk|Failed to start RT ucode|Failed to run INIT ucode}{...}",
+      "{~ath10k_pci|ath11k_pci|ath12k_pci|ath10k_ahb} {device}: firmware crashed!{...}",
+      "{driver} {device}: {~driver own failed|Timeout for driver own|Message {value} (seq {count}) timeout}",
+      "{driver} {device}: Message {value} (seq {count}) timeout",
+      "{driver~rtw_8822ce|rtw_8821ce|rtw_8723de|rtw_8822be} {device}: {~failed to poll offset|timed out to flush pci tx ring|firmware failed to leave lps state}{...}",
+      "{driver} {device}: {~xtal si not ready|SER catches error|FW status}{...}",
+      "{driver} {device}: {~mac specific condition occurred|chip reset|Hardware restart was requested}{...}",
+      "brcmfmac: {function}: {~Timeout on response for query command|timeout on response for query command}{...}",
+    ],
+    means: (facts) =>
+      `The wireless device of ${
+        named(facts, "device")
+      } or its firmware stopped answering, and its driver gives up or restarts it`,
+    next: [FIRST_ERROR],
+  }),
+  hang({
+    forms: [
+      "iwlwifi {device}: Timeout waiting for hardware access (CSR_GP_CNTRL {value})",
+      "iwlwifi {device}: MAC is in deep sleep! {?CSR_GP_CNTRL = {value}?}{...}",
+      "{driver} {device}: failed to {~wake target|wake up target|wakeup target|poke copy engine}{...}",
+      "{driver} {device}: {~failed to|could not} {~init core|power up|wake up device}{...}",
+    ],
+    means: (facts) =>
+      numberOf(facts, "value") === ALL_ONES
+        ? `The registers of ${
+          named(facts, "device")
+        } read as all ones: the device is off the bus or does not answer`
+        : `The driver of ${named(facts, "device")} could not wake its device`,
+    next: [
+      "look for link errors and for power states before it (AER, `Unable to change power state`); switch power saving off as a trial: pcie_aspm=off, the driver's power_save parameter, d3cold_allowed of the slot above",
+    ],
+  }),
+];
+
+const OWN_RING =
+  "look for a fault of an IOMMU or of the GPU's own MMU before it: with one the access is the cause, without one the job itself, the firmware or power saving: note the program and the Mesa and firmware versions, and try amdgpu.runpm=0, or i915's and nouveau's power saving off";
+
+const GPUS: readonly MessageRow[] = [
+  hang({
+    forms: [
+      "{driver} {device}: {...}ring {ring=word_text}{...} timeout, {~signaled|but soft recovered}{...}",
+      "ring {ring=word_text} timeout, {~signaled|but soft recovered}{...}",
+      "{driver} {device}: {...}ring {ring=word_text} {~test failed|stalled for more than|timeout|is stalled}{...}",
+      "ring {ring=word_text} test failed ({errno})",
+      "{driver} {device}: {...}{~IB test failed on|failed testing IB on} {...}",
+      "{~IB test failed on|failed testing IB on} {...}",
+      "{driver} {device}: {...}Fence fallback timer expired on ring {...}",
+      "Fence fallback timer expired on ring {...}",
+      "{driver} {device}: {...}{~sw_init|hw_init|resume|suspend|hw_fini} of IP block <{block=word_text}> failed {errno}",
+      "{~sw_init|hw_init|resume|suspend|hw_fini} of IP block <{block=word_text}> failed {errno}",
+      "*ERROR* Waiting for fences timed out{...}",
+      "{driver} {device}: {...}GPU reset{~ begin!|(|ting| succeeded| failed| end}{...}",
+      "{driver} {device}: {...}GPU {~HANG|hang|recovery disabled}{...}",
+      "[drm] GPU HANG: {...}",
+      "{driver} {device}: {...}Resetting {~chip|rcs0|bcs0|vcs0|vecs0|ccs0|GPU}{...}",
+      "nouveau {device}: fifo: DMA_PUSHER - ch {channel=count} {...}",
+      "nouveau {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
+      "nouveau {device}: {...}{~fifo|gsp}: {...}{~errored|killed|timeout|timed out}{...}",
+      "{driver} {device}: {...}{~GPU lockup|GPU fault detected|hangcheck|gpu hang|job timeout|GPU timeout|gpu sched timeout}{...}",
+      "NVRM: Xid (PCI:{device=pci_function}): {xid=count}{...}",
+      "NVRM: Xid (PCI:{bus=bridge}): {xid=count}{...}",
+      "NVRM: {...} {~GPU has fallen off the bus|RmInitAdapter failed}{...}",
+    ],
+    means: (facts) =>
+      `The GPU ${
+        facts.device ?? ""
+      } did not finish a job, or is reset after one: its rings, "DMA" and "sdma" are its own engines`
+        .replace("GPU  did", "GPU did"),
+    next: [OWN_RING],
+  }),
+  {
+    kind: "device_error",
+    forms: [
+      "[drm{...}] {...}Not enough memory for command submission{...}",
+      "[drm{...}] {...}Failed to allocate NVKMS {?video ?}memory for GEM object{...}",
+      "NVRM: {...}Out of memory [NV_ERR_NO_MEMORY] {...}",
+      "[TTM] {~Failed to allocate|Out of|Unable to allocate}{...}",
+      "{driver} {device}: {...}{~Failed to allocate BO|failed to allocate BO|Out of vram|VRAM is full}{...}",
+    ],
+    role: "report",
+    means:
+      "The memory manager of a GPU had no memory of the kind that a program asked for: its own memory (VRAM), or pages of the host. No mapping is concerned",
+    next: [
+      "look at what uses the GPU's memory (`nvidia-smi`, `amdgpu_top`, /sys/kernel/debug/dri) and at the host's free memory; a count that only grows is a leak of a program or of the driver",
+    ],
+  },
+  {
+    kind: "gpu_fault",
+    forms: [
+      "{driver} {device}: MMU error from client {client_name=text} ({...}) at {address}{...}",
+      "{driver} {device}: MMU fault status {fault_status}",
+      "{driver} {device}: MMU {count} fault addr {address}",
+      "{driver} {device}: mmu page fault at {address} from bus id {count} of type {access}{...}",
+      "gpu fault ttbr0={...} iova={address} dir={access} type={reason=word_text} source={...}",
+      "gpu fault: iova= {address}, flags={flags}{...}",
+    ],
+    role: "report",
+    means: (facts) =>
+      `A fault of the own address space of the GPU ${
+        named(facts, "device")
+      }: a job used a GPU address that has no page there. No mapping of the DMA API is concerned`,
+    next: [
+      "look in the driver of the GPU and in the program: a buffer that was freed or never bound in the GPU's address space; a fault of the DMA API would be a line of the platform's IOMMU for another stream",
+    ],
+  },
+];
+
+/** Bits of the error mask of libata. */
+const EMASK: readonly (readonly [number, string])[] = [
+  [0x1, "error of the device"],
+  [0x2, "states that do not fit (HSM violation)"],
+  [0x4, "timeout"],
+  [0x8, "medium error"],
+  [0x10, "error of the ATA bus"],
+  [0x20, "host bus error"],
+  [0x40, "system error"],
+  [0x80, "invalid argument"],
+  [0x100, "unknown error"],
+  [0x400, "error of one queued command (NCQ)"],
+];
+const HOST_BUS = 0x20;
+
+function emaskFacts(facts: LogEntryFacts): LogEntryFacts {
+  const mask = numberOf(facts, "emask");
+  return { ...facts, errors: EMASK.filter(([bit]) => (mask & bit) !== 0).map(([, name]) => name) };
+}
+
+const HOST_BUS_NEXT = [
+  "look for a fault of an IOMMU and for PCI Express errors in the same seconds: the controller got an error for an access to memory; without one compare its DMA mask (64-bit or not) with where memory lies, and try the other setting (libata.force, a quirk for 32 bits)",
+];
+
+const DISKS: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{disk}: irq_stat {status}, host bus error{...}",
+      "{?res {...} ?}Emask {emask=code} (host bus error)",
+    ],
+    always: { what: "host bus error" },
+    condition:
+      "The controller's status has a host bus error (AHCI 1.3.1, HBDS, HBFS), or libata's mask has its bit",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ disk }) =>
+      `An access of the disk controller of ${disk ?? "a port"} to memory ended with an error`,
+    causes: [{
+      id: "access_refused",
+      certainty: "possible",
+      text:
+        "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
+      next: HOST_BUS_NEXT,
+    }],
+  },
+  hang({
+    forms: ["{disk}: exception Emask {emask=code} SAct {value} SErr {status} action {flags}{...}"],
+    derive: emaskFacts,
+    means: ({ disk, emask, errors }) =>
+      `The disk of ${disk} reported an error${
+        Array.isArray(errors) && errors.length > 0
+          ? `: ${errors.join(", ")}`
+          : Number(emask) === 0
+          ? ": the mask says no more, the result of the commands below does"
+          : ""
+      }`,
+    next: ({ emask }) =>
+      (Number(emask) & HOST_BUS) !== 0 ? HOST_BUS_NEXT : [
+        "look at the Emask of the result lines (`res`): timeout and ATA bus error are cable, power, link power saving or the disk; only a host bus error is an access to memory. Before a first timeout look for a fault of an IOMMU for the controller",
+      ],
+  }),
+  {
+    kind: "state",
+    forms: [
+      "{disk}: failed command: {command=rest}",
+      "{disk}: cmd {...} tag {tag} {...}dma {size_bytes} {~in|out}",
+      "{disk}: configured for {~UDMA|PIO|MWDMA}{...}",
+    ],
+    role: "state",
+    means:
+      "A command or a mode of a disk: DMA is a part of its name in ATA, and no line about a mapping",
+  },
+];
+
+const CONTROLLERS: readonly MessageRow[] = [
+  hang({
+    forms: [
+      "{device}: fault_state({value})!",
+      "{driver} {device}: {~Found FW in FAULT state|FW detected to be in fault state}{...}",
+      "{device}: {~sending diag reset !!|diag reset: SUCCESS|diag reset: FAILED|sending message unit reset !!}{...}",
+      "{device}: {?{function}: ?}{~SAS host is non-operational|Command Timeout|mpt3sas_scsih_issue_tm: timeout}{...}",
+      "{driver} {device}: {~controller is locked up|controller lockup detected|Controller lockup detected|ADAPTER IS DEAD|adapter is dead}{...}",
+      "{driver} {device}: {~Resetting controller|Adapter reset|resetting adapter|waiting for controller reset to finish}{...}",
+      "aacraid: Host {~adapter abort request|bus reset request}{...}",
+      "{driver~hv_storvsc} {device}: tag#{tag} cmd {opcode} status: scsi {sc} srb {sct} hv {status}",
+    ],
+    means: (facts) =>
+      `The storage controller ${
+        facts.device ?? ""
+      } or its firmware reports a fault or is reset: commands in flight are given back`
+        .replace("controller  or", "controller or"),
+    next: [FIRST_ERROR],
+  }),
+  {
+    kind: "state",
+    forms: [
+      "{device}: {width=count} BIT PCI BUS DMA ADDRESSING SUPPORTED, total mem ({kib} kB)",
+    ],
+    role: "state",
+    means: ({ width }) => `The driver set a DMA mask of ${width} bits`,
+  },
+  hang({
+    forms: [
+      "{driver} {device}: {~xHCI host not responding to stop endpoint command|xHCI host controller not responding, assume dead|HC died; cleaning up}{...}",
+      "{driver} {device}: Abort failed to stop command ring: {errno}",
+      "{driver} {device}: {~ERROR mismatched completion|Timeout while waiting for setup device command|Error while assigning device slot ID}{...}",
+    ],
+    means: (facts) =>
+      `The USB host controller ${
+        facts.device ?? ""
+      } no longer answers: its driver stops it and all devices below it are lost`,
+    next: [FIRST_ERROR],
+  }),
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver~ehci-pci|ehci_hcd|ehci-platform|ohci-pci|uhci_hcd} {device}: {~fatal error|host system error, PCI problems}",
+    ],
+    always: { what: "host system error" },
+    condition: "The controller's status has Host System Error (EHCI 2.3.2, UHCI 2.1.2)",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device }) =>
+      `An access of the USB host controller ${device} to memory ended with an error: the controller stops`,
+    causes: [{
+      id: "access_refused",
+      certainty: "possible",
+      text:
+        "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
+      next: HOST_BUS_NEXT,
+    }],
+  },
+  hang({
+    forms: [
+      "mlx5_core {device}: {...}{~timeout. Will cause a leak of a command resource|device's health compromised|handling bad device here|Fatal error}{...}",
+      "mlx5_core {device}: mlx5_cmd_{...}: {command=function}({opcode}) op_mod({value}) failed, status {...}",
+      "mlx5_core {device}: {...}assert_var[{...}",
+      "bnxt_en {device}{? {interface_name}?}: {~Error (timeout:|hwrm req_type|Firmware not responding|TX timeout}{...}",
+      "{driver} {device}: Device is HALTED{...}",
+    ],
+    means: (facts) =>
+      `The firmware of ${named(facts, "device")} refused a command or did not answer it in time`,
+    next: [FIRST_ERROR],
+  }),
+  hang({
+    forms: [
+      "{driver} {device}: Refused to change power state{...}",
+      "{driver} {device}: not ready {count}ms after {~FLR|bus reset|resume|PM D3|DPC|CRS|D3}{...}",
+      "{driver} {device}: timed out waiting for pending transaction; performing {...}reset anyway",
+      "{driver} {device}: PCIe link lost{...}",
+      "{driver} {device}: {?BAR {count}: ?}can't reserve [{~mem|io} {...}",
+    ],
+    means: (facts) =>
+      `The function ${
+        facts.device ?? ""
+      } does not answer as its driver needs: it is in a low power state, still busy, off the bus, or its region is taken`,
+    next: [
+      "look whether configuration space answers (`lspci -vv -s FUNCTION`: `rev ff` is no answer), and who has its region (`cat /proc/iomem`); switch power saving off as a trial (pcie_aspm=off, disable_idle_d3=1 of vfio-pci); of a GPU in a guest a reset quirk of the device",
+    ],
+  }),
+];
+
+/** Rows of device errors, the more exact ones first. */
+export const DEVICE_LINES: readonly MessageRow[] = [
+  ...NETWORK,
+  ...WIRELESS,
+  ...DISKS,
+  ...CONTROLLERS,
+  ...GPUS,
+];

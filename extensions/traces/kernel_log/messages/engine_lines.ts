@@ -1,0 +1,426 @@
+/**
+ * Lines of DMA engines and of controllers with an engine of their own, decoded by the registers that
+ * they print.
+ *
+ * @see rules/traces.md T.59
+ */
+import type { LogEntryFacts } from "../log_facts.ts";
+import { errnoIn, errnoText } from "./errno_words.ts";
+import { inOrder, type MessageRow, named, numberOf } from "./message.ts";
+
+const STATUS_BITS: readonly (readonly [number, string])[] = [
+  [4, "DMAIntErr"],
+  [5, "DMASlvErr"],
+  [6, "DMADecErr"],
+  [8, "SGIntErr"],
+  [9, "SGSlvErr"],
+  [10, "SGDecErr"],
+];
+const hasBit = (facts: LogEntryFacts, ...bits: readonly number[]) =>
+  bits.some((bit) => (Number(facts.status) >> bit) % 2 === 1);
+
+/** States of ADMA in the error register. SD Host Controller specification, 2.2.26 */
+const ADMA_STATES = [
+  "stopped",
+  "fetches a descriptor",
+  "no state of the specification",
+  "transfers data",
+];
+
+/** Lines of the register dump of SDHCI, below its error. */
+export const SDHCI_DUMP: MessageRow = {
+  kind: "state",
+  forms: [
+    "{device}: {?sdhci: ?}ADMA {~Err|err}: {status} | ADMA {~Ptr|ptr}: {address}",
+    "{device}: {?sdhci: ?}{at}: DMA {address}, LEN {value}, Attr={value2=value}",
+  ],
+  role: "state",
+  means: ({ status }) =>
+    typeof status === "number" && status !== 0
+      ? `A line of the register dump: state of ADMA: ${ADMA_STATES[status & 3]}${
+        (status & 4) !== 0
+          ? "; the lengths of the descriptors are not that of the command (length mismatch)"
+          : ""
+      }`
+      : "A line of the register dump: the registers of ADMA without an error, or a descriptor of its table",
+};
+
+/** Lines of DMA engines. */
+export const ENGINE_LINES: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: Channel {at} has errors {status}{~,|} cdr {...} tdr {...}",
+    ],
+    derive: (facts) => {
+      const status = Number(facts.status);
+      return {
+        ...facts,
+        errors: STATUS_BITS.filter(([bit]) => (status >> bit) % 2 === 1).map(([, name]) => name),
+      };
+    },
+    condition:
+      "The status register of the channel has error bits (Xilinx PG021, DMASR): it has stopped",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device, errors }) =>
+      `A channel of the DMA engine ${device ?? ""} has stopped with an error: ${
+        Array.isArray(errors) && errors.length > 0 ? errors.join(", ") : "a bit without a name here"
+      }`,
+    causes: inOrder([
+      {
+        id: "decode",
+        when: (facts) => hasBit(facts, 6, 10),
+        certainty: "likely",
+        isOne: true,
+        text: "decode error: nothing on the bus has the address of the data or of the descriptor",
+        next: [
+          "compare the addresses that the driver gave to the engine with the DMA addresses of the maps and with what the bus of the engine reaches: an address of another view (a virtual one, one cut to 32 bits), memory above the width of the engine, a reserved region that is not behind its port",
+        ],
+      },
+      {
+        id: "slave",
+        when: (facts) => hasBit(facts, 5, 9),
+        certainty: "likely",
+        isOne: true,
+        text: "slave error: the memory or the device at the address refused the access",
+        next: [
+          "look what is at the address: a region that is protected, or a block without a clock",
+        ],
+      },
+      {
+        id: "internal",
+        when: (facts) => hasBit(facts, 4, 8),
+        certainty: "likely",
+        isOne: true,
+        text:
+          "internal error: a length of 0, or packets of the stream that are longer than the buffer",
+        next: ["compare the lengths of the descriptors with the packets of the stream"],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the bits are not those of the AXI DMA: a VDMA has others for its frames",
+        next: ["look up the status register in the manual of the core (PG020, PG021)"],
+      },
+    ]),
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver} {device}: {~not enough|No free|no free} {~descriptors|descriptor} {~available|left|}",
+    ],
+    role: "report",
+    means: ({ device }) =>
+      `The DMA engine ${
+        device ?? ""
+      } had no descriptor free for a new transfer: its client starts no transfer and has to try again or fails. No mapping is concerned`,
+    next: [
+      "look at the client of the channel (the error after this line): how many transfers it has prepared and not yet completed, and how many pieces one has",
+    ],
+  },
+];
+
+/** Bits of the fault type register of a channel. CoreLink DMA-330, FTRn */
+const PL330_FAULTS: readonly (readonly [number, string])[] = [
+  [0, "undefined instruction"],
+  [1, "invalid operand"],
+  [5, "event without permission"],
+  [6, "peripheral without permission"],
+  [7, "access without permission"],
+  [12, "the data FIFO is too small"],
+  [13, "a store without data"],
+  [16, "no access to the program of the channel"],
+  [17, "bus error at a write"],
+  [18, "bus error at a read"],
+  [31, "lockup"],
+];
+/** Bits of the error register of a channel. Intel I/OAT, CHANERR */
+const IOAT_ERRORS: readonly (readonly [number, string])[] = [
+  [0, "source address"],
+  [1, "destination address"],
+  [2, "address of the next descriptor"],
+  [3, "descriptor"],
+  [4, "address of the chain"],
+  [5, "command"],
+  [6, "data integrity of the chipset"],
+  [7, "data integrity of the engine"],
+  [8, "read of data"],
+  [9, "write of data"],
+  [10, "control word of a descriptor"],
+  [11, "length of a descriptor"],
+  [12, "address of the completion"],
+  [13, "interrupt setup"],
+];
+const bitNames = (names: readonly (readonly [number, string])[], value: number) =>
+  names.filter(([bit]) => Math.floor(value / 2 ** bit) % 2 === 1).map(([, name]) => name);
+const joined = (errors: unknown) =>
+  Array.isArray(errors) && errors.length > 0 ? errors.join(", ") : "a bit without a name here";
+
+const ENGINE_ADDRESSES =
+  "compare the addresses in the engine's descriptors with the DMA addresses of the maps (`dmalab trace check` with the dma events), and with the memory that the engine may reach; look for a fault of an IOMMU in the same seconds";
+
+/** Drivers of DMA engines. */
+const ENGINES = [
+  ...["dma-pl330", "pl330", "imx-sdma", "imx-dma", "fsl-edma", "fsl-dma", "mxs-dma", "dw_dmac"],
+  ...["dw_dmac_pci", "dw-axi-dmac", "dw-edma", "idma64", "ioatdma", "idxd", "hisi_dma", "ptdma"],
+  ...["tegra-gpcdma", "tegra-apbdma", "tegra-adma", "ti-udma", "ti-bcdma", "ti-pktdma"],
+  ...[
+    "ti-edma",
+    "edma",
+    "edma-dma-engine",
+    "omap-dma-engine",
+    "davinci-cpdma",
+    "cppi41-dma-engine",
+  ],
+  ...["bcm2835-dma", "bcm-sba-raid", "sun6i-dma", "sun4i-dma", "at_hdmac", "at_xdmac", "stm32-dma"],
+  ...["stm32-mdma", "stm32-dmamux", "rcar-dmac", "sh-dma-engine", "usb-dmac", "rz-dmac", "mv_xor"],
+  ...["mv_xor_v2", "mtk-uart-apdma", "mediatek-hsdma", "bam-dma-engine", "gpi", "qcom-gpi-dma"],
+  ...[
+    "axi_dmac",
+    "dma-axi-dmac",
+    "xilinx-vdma",
+    "xilinx_dma",
+    "xilinx-dma",
+    "zynqmp-dma",
+    "xilinx-zynqmp-dma",
+  ],
+  ...[
+    "apple-admac",
+    "jz4780-dma",
+    "owl-dma",
+    "sprd-dma",
+    "k3dma",
+    "ste_dma40",
+    "dma40",
+    "loongson2-apb-dma",
+  ],
+  ...[
+    "xdma",
+    "qdma",
+    "qdma-pf",
+    "switchtec_dma",
+    "plx_dma",
+    "sf-pdma",
+    "mpc512x_dma",
+    "altera-msgdma",
+  ],
+].join("|");
+const ENGINE_TROUBLE =
+  /time[d ]*out|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing/i;
+
+/** A line that a mailer has broken before a value. */
+const IS_CUT = /[=:,(]\s*$/;
+
+/** Lines of DMA engines in the words of their drivers. */
+export const ENGINE_WORD_LINES: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver~dma-pl330|pl330} {device}: Reset Channel-{channel=count} CS-{state_bits=value} FTC-{fault_type=value}",
+    ],
+    derive: (facts) => ({
+      ...facts,
+      errors: bitNames(PL330_FAULTS, numberOf(facts, "fault_type")),
+    }),
+    condition: "A channel of the engine faulted; the line has its status and fault type registers",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ channel, device, errors }) =>
+      `Channel ${channel} of the DMA engine ${device} stopped with a fault and was reset: ${
+        joined(errors)
+      }`,
+    causes: inOrder([
+      {
+        id: "bus",
+        when: (facts) =>
+          [16, 17, 18].some((bit) => (numberOf(facts, "fault_type") >> bit) % 2 === 1),
+        certainty: "possible",
+        text:
+          "the bus refused the address: memory that is not there, is protected (secure memory) or has no clock, an IOMMU that refused it, or a peripheral's register of the wrong view",
+        next: [ENGINE_ADDRESSES],
+      },
+      {
+        id: "program",
+        certainty: "possible",
+        text:
+          "the channel's program does not fit the engine or the peripheral: a burst that is too long, a request line or a permission (secure, non-secure) that is wrong",
+        next: [
+          "compare `dmas` of the device's node and its burst sizes with the manual of the chip, and look whether firmware gives the channel to the non-secure side",
+        ],
+      },
+    ]),
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "ioatdma {device}: {?{function}: ?}Channel halted{...}chanerr{...}{status}",
+      "ioatdma {device}: {?{function}: ?}CHANERR{~:| =} {status}",
+    ],
+    derive: (facts) => ({ ...facts, errors: bitNames(IOAT_ERRORS, numberOf(facts, "status")) }),
+    condition: "A channel of the engine halted; the line has its error register",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device, errors }) =>
+      `A channel of the DMA engine ${device} halted with an error: ${joined(errors)}`,
+    causes: [{
+      id: "access_refused",
+      certainty: "possible",
+      text:
+        "an address that an IOMMU or the bus refused (a mapping that is missing or went too early, poisoned memory), or a descriptor that is wrong",
+      next: [ENGINE_ADDRESSES],
+    }],
+  },
+  {
+    isGeneral: true,
+    kind: "driver_dma_error",
+    forms: [`{driver~${ENGINES}} {device}: {text=rest}`],
+    derive: ({ text, ...facts }, line) =>
+      ENGINE_TROUBLE.test(String(text)) && !IS_CUT.test(line)
+        ? { ...facts, what: "DMA engine", errno: errnoIn(line) }
+        : null,
+    role: "report",
+    means: (facts) =>
+      `The driver of the DMA engine ${
+        named(facts, "device")
+      } reports that something did not succeed: its clients get no channel, or their transfers fail. No mapping is named${
+        errnoText(facts.errno) === "" ? "" : `; ${errnoText(facts.errno)}`
+      }`,
+    causes: [{
+      id: "engine",
+      certainty: "possible",
+      text:
+        "the engine was not set up (clock, reset, firmware, property), the client of the channel gave it something that it cannot do, or an access was refused on its bus",
+      next: [
+        "at boot: look at the engine's node (clocks, resets, firmware file) and at what waits for it (/sys/kernel/debug/devices_deferred); later: look at the client of the channel (/sys/kernel/debug/dmaengine/summary), and for a fault of an IOMMU in the same seconds",
+        ENGINE_ADDRESSES,
+      ],
+    }],
+  },
+  {
+    isGeneral: true,
+    kind: "state",
+    forms: [`{driver~${ENGINES}} {device}: {text=details}`],
+    derive: ({ text: _, ...facts }, line) => IS_CUT.test(line) ? null : facts,
+    role: "state",
+    means: "A line of the driver of a DMA engine without a word of an error",
+  },
+  {
+    kind: "memory_setup",
+    forms: [
+      "{~remoteproc|imx-rproc|rproc-virtio} {device}: {~bad phdr da|Translation failed: da =|Failed to process resources|failed to handle resource|failed to allocate mem|failed to load segment|bad da}{...}",
+      "{~remoteproc|rproc} {device}: {~Failed to declare memory|Failed to associate buffer|failed to parse memory|unable to acquire memory-region|failed to get reserved memory}{...}",
+    ],
+    derive: (facts, line) => ({ ...facts, errno: errnoIn(line) }),
+    role: "report",
+    means: ({ device, errno }) =>
+      `The memory of the remote processor ${device} was not set up: an address of its firmware (da) is in none of its regions, or a carveout got no memory${
+        errnoText(errno) === "" ? "" : `; ${errnoText(errno)}`
+      }`,
+    next: [
+      "compare the addresses of the firmware's segments and of its resource table (`readelf -lS`) with `memory-region` of the node and its reserved-memory nodes: names, sizes, no-map, and an IOMMU's map of them",
+    ],
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver} {device}: {~frame processing timed out|Frame processing timed out|CODA PIC_RUN timeout|h264 decode timeout|JPEG decode timeout}{...}",
+    ],
+    always: { what: "codec timeout" },
+    role: "report",
+    means: ({ device }) =>
+      `The codec or image processor ${device} did not finish a frame in time. It is no message of the DMA API or of an IOMMU`,
+    causes: [{
+      id: "not_finished",
+      certainty: "possible",
+      text:
+        "an access that its IOMMU refused or never answered, a clock or power domain that is off, or data that it cannot decode",
+      next: [
+        "look for a fault of its IOMMU in the same second (rk_iommu, arm-smmu, mtk-iommu): with one compare the address with the buffers' sizes, without one look at clock and power domain, and at the stream",
+      ],
+    }],
+  },
+  {
+    kind: "coherent_failed",
+    forms: [
+      "failed to allocate buffer {~with|of} size {size_bytes}",
+      "{driver} {device}: {~Unable|unable} to allocate memory for the {~Tx|Rx|tx|rx} descriptor ring, size={size_bytes}",
+      "unable to allocate {~receive|send} buffer of size {size_bytes}",
+    ],
+    role: "report",
+    finding: "coherent_failed",
+    means: ({ size_bytes }) =>
+      `A driver got no buffer of ${size_bytes} bytes that its device can use. The text is the driver's own`,
+    next: [
+      "look at the lines before it: a contiguous area that is full (cma:), `page allocation failure` with its order; enlarge the area (cma=SIZE, or the reserved-memory node), or use fewer or smaller buffers",
+    ],
+  },
+];
+
+/** Lines of the xHCI driver with the word DMA, or about its accesses to memory. */
+export const XHCI_LINES: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver} {device}: WARNING: Host System Error",
+      "{driver} {device}: USBSTS: {...}HSE",
+    ],
+    condition:
+      "The bit HSE of the controller's status: an access of the controller to the host ended with an error (xHCI 5.4.2)",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device }) =>
+      `An access of the USB host controller ${
+        device ?? ""
+      } to memory, or to its bus, ended with an error: the controller stops`,
+    causes: [{
+      id: "access_refused",
+      certainty: "possible",
+      text:
+        "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
+      next: [
+        "look for a fault of an IOMMU and for PCI Express errors in the same second; without one compare the DMA mask of the controller with where its buffers lie, and switch its runtime power saving off as a trial (power/control)",
+      ],
+    }],
+  },
+  {
+    kind: "driver_dma_error",
+    forms: ["{driver} {device}: ERROR Transfer event TRB DMA ptr not part of current TD{...}"],
+    more: [{ form: "Looking for event-dma {address} trb-start {...}", add: (_, facts) => facts }],
+    role: "report",
+    means: ({ device }) =>
+      `The USB host controller ${
+        device ?? ""
+      } reported the end of a transfer that its driver does not wait for. "DMA ptr" is the place of the entry in the ring: no mapping is concerned`,
+    causes: [{
+      id: "out_of_step",
+      certainty: "possible",
+      text:
+        "controller and driver are out of step: a transfer that was given up completes later, a quirk of the controller, or of its emulation in a guest",
+      next: [
+        "try a newer kernel, and note the controller (`lspci -nn`) and the USB device of the lines before it: isochronous transfers of sound and video are the usual ones",
+      ],
+    }],
+  },
+];
+
+/** xHCI's buffer for a piece of a transfer that fills no packet. */
+export const XHCI_BOUNCE: MessageRow = {
+  kind: "driver_dma_error",
+  forms: [
+    "{driver} {device}: WARN Wrong bounce buffer {access~write|read} length: {copied=count} != {compared=count}",
+  ],
+  always: { what: "bounce buffer" },
+  role: "report",
+  means: (facts) =>
+    `The USB host controller's driver copied ${facts.copied} bytes to or from a buffer of its own, for a piece of a transfer that fills no packet, and compared with ${facts.compared}. It is not swiotlb, and no mapping is concerned`,
+  causes: [{
+    id: "compared_early",
+    certainty: "likely",
+    text:
+      "a false alarm: releases of 2019 compare with the length of an earlier transfer (0 at first, then numbers of earlier lines), and the data are right",
+    next: [
+      "try a newer kernel, in which the comparison was corrected; only if data are wrong look at the transfer's length and list",
+    ],
+  }],
+};

@@ -1,0 +1,79 @@
+/** The errno in a driver's own line, and what it says there about DMA. */
+
+interface ErrnoRow {
+  readonly name: string;
+  /** What the code says where a driver prints it. */
+  readonly text: string;
+}
+
+/** Codes of the kernel with their names (asm-generic), and what they say of a call about DMA. */
+const ERRNOS: ReadonlyMap<number, ErrnoRow> = new Map([
+  [1, { name: "EPERM", text: "not permitted" }],
+  [2, { name: "ENOENT", text: "no such entry, firmware file or property" }],
+  [4, { name: "EINTR", text: "interrupted by a signal" }],
+  [5, {
+    name: "EIO",
+    text: "I/O error: a mask or a map that was refused, or an error that the device reports",
+  }],
+  [6, { name: "ENXIO", text: "no such device or address" }],
+  [7, { name: "E2BIG", text: "a list that is too long" }],
+  [11, { name: "EAGAIN", text: "try again" }],
+  [12, {
+    name: "ENOMEM",
+    text:
+      "no memory of the kind that was asked for, no DMA address left, or a map that the caller takes for that",
+  }],
+  [13, { name: "EACCES", text: "access denied" }],
+  [14, { name: "EFAULT", text: "a bad address" }],
+  [16, { name: "EBUSY", text: "in use by another user" }],
+  [17, { name: "EEXIST", text: "already there" }],
+  [19, { name: "ENODEV", text: "no such device, or it does not answer" }],
+  [22, { name: "EINVAL", text: "an argument, a setting or a property that is not valid" }],
+  [24, { name: "EMFILE", text: "too many open files" }],
+  [28, { name: "ENOSPC", text: "no room: no bandwidth, slot or address left" }],
+  [32, { name: "EPIPE", text: "an underrun or overrun of a stream (ALSA), or a stalled endpoint" }],
+  [34, { name: "ERANGE", text: "out of range" }],
+  [38, { name: "ENOSYS", text: "not there in this kernel" }],
+  [61, { name: "ENODATA", text: "no data" }],
+  [62, { name: "ETIME", text: "a time that ran out" }],
+  [71, { name: "EPROTO", text: "a protocol error" }],
+  [74, { name: "EBADMSG", text: "a message that cannot be read" }],
+  [75, { name: "EOVERFLOW", text: "too large for its type" }],
+  [84, { name: "EILSEQ", text: "a checksum that does not match" }],
+  [95, { name: "EOPNOTSUPP", text: "not supported" }],
+  [98, { name: "EADDRINUSE", text: "an address that is in use" }],
+  [103, { name: "ECONNABORTED", text: "aborted" }],
+  [104, { name: "ECONNRESET", text: "reset" }],
+  [105, { name: "ENOBUFS", text: "no buffer left" }],
+  [107, { name: "ENOTCONN", text: "not connected" }],
+  [108, { name: "ESHUTDOWN", text: "shut down" }],
+  [110, { name: "ETIMEDOUT", text: "the device or its firmware did not answer in time" }],
+  [121, { name: "EREMOTEIO", text: "an error of the other side" }],
+  [125, { name: "ECANCELED", text: "cancelled" }],
+  [512, { name: "ERESTARTSYS", text: "interrupted by a signal" }],
+  [517, {
+    name: "EPROBE_DEFER",
+    text: "another driver is not there yet: the probe is tried again",
+  }],
+]);
+
+const NUMBERS = new Map([...ERRNOS].map(([number, { name }]) => [name, number]));
+
+/** A negative number of at most three digits that stands alone. */
+const NEGATIVE = /(?:^|[\s(=:,[])-(\d{1,3})(?![\w:-]|\.\d)/g;
+const NAMED = /(?:^|[\s(=:,])-?(E[A-Z]{2,}(?:_[A-Z]+)?)\b/g;
+
+/** The errno that a line ends with or names, as a negative number; null without one. */
+export function errnoIn(line: string): number | null {
+  const name = [...line.matchAll(NAMED)].map(([, name]) => NUMBERS.get(name!)).find((each) => each);
+  if (name !== undefined) return -name;
+  const found = [...line.matchAll(NEGATIVE)].map(([, digits]) => Number(digits))
+    .filter((number) => ERRNOS.has(number));
+  return found.length === 0 ? null : -found.at(-1)!;
+}
+
+/** An errno in words: `-110 is ETIMEDOUT: the device … did not answer in time`; empty without one. */
+export function errnoText(errno: unknown): string {
+  const row = typeof errno === "number" ? ERRNOS.get(-errno) : undefined;
+  return row === undefined ? "" : `${errno} is ${row.name}: ${row.text}`;
+}
