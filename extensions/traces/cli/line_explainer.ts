@@ -236,8 +236,7 @@ function logSections(explained: ExplainedLog, isNumbered: boolean): string[][] {
 /** Groups entries with the same story: entries that differ only in an address and the like. */
 function repeatedStories({ entries, names }: LogPass, isNumbered: boolean): string[][] {
   const followed = new FollowedEntries(entries, names);
-  const told = entries.filter(({ fault, row }) => row !== null || fault !== null);
-  return [...Map.groupBy(told, alikeKey).values()].map((alike) => {
+  return [...Map.groupBy(entries, alikeKey).values()].map((alike) => {
     const [entry] = alike;
     const heading = alike.length === 1
       ? `line ${entry!.line}`
@@ -256,10 +255,17 @@ const SHOWN_COLUMNS = 100;
 
 /** Messages that are no error, grouped by their meaning, with the first line of each group. */
 function stateSections(states: readonly KernelLogEntry[]): string[][] {
+  const [known, named] = [false, true].map((isNamed) =>
+    states.filter(({ kind }) => (kind === "named") === isNamed)
+  );
+  return [...stateSection("no error", known!), ...stateSection("not decoded", named!)];
+}
+
+function stateSection(heading: string, states: readonly KernelLogEntry[]): string[][] {
   if (states.length === 0) return [];
   const byRow = [...Map.groupBy(states, ({ row }) => row)];
   return [[
-    `no error: ${formatCount(states.length, "line")}`,
+    `${heading}: ${formatCount(states.length, "line")}`,
     ...byRow.slice(0, MAX_SECTION_LINES).flatMap(([row, [first, ...others]]) => {
       const more = others.length === 0 ? "" : `, and ${others.length} more like it`;
       return [
@@ -277,6 +283,8 @@ function stateSections(states: readonly KernelLogEntry[]): string[][] {
 function unreadSections(lines: readonly UnreadLine[]): string[][] {
   if (lines.length === 0) return [];
   const unread = new UnreadMessages();
-  for (const line of lines) unread.push(line);
-  return [["not read:", ...unreadLines(unread).map((line) => `  ${line}`)]];
+  // Lines that say something is wrong have stories of their own.
+  for (const line of lines) if (!line.isWrong) unread.push(line);
+  const shown = unreadLines(unread);
+  return shown.length === 0 ? [] : [["not read:", ...shown.map((line) => `  ${line}`)]];
 }

@@ -1,5 +1,6 @@
 /** Explains why a check of some files found no events, and how to fix that. */
 import { formatCount } from "@dmalab/lang/text";
+import { mentionsDma } from "../kernel_log/dma_words.ts";
 import { shownText } from "../kernel_log/unread_messages.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { KERNEL_LOG, kindOf } from "./foreign_trace.ts";
@@ -18,11 +19,6 @@ const LEAST_SHARE = 0.1;
 const NEXT = "Next: give the whole log of the boot (`journalctl -k -b`, as root)";
 const SOUGHT =
   `no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, P2PDMA, VFIO, PCI Express errors or NVMe timeouts. ${NEXT}`;
-/** Words of lines about DMA; not the transfer mode of a disk, and not the command line. */
-const MENTION =
-  /\b(?:R?DMA|[a-z]*dma(?:buf|engine)?\d*|\w*_dma_\w+|\w+_DMA|\w+_dma|dma_\w+|iommu\w*|IOMMU|smmu|SMMU|vfio\w*|VFIO|swiotlb\w*|aer_event|NVMe|nvme\d*)\b/;
-const NO_MENTION = /ommand line:|BOOT_IMAGE=|Modules linked in|configured for UDMA/;
-
 /** The lines of a text that have a word about DMA; null if it has none. */
 async function mentionsIn(source: LineSource) {
   const line = new TraceLine();
@@ -32,7 +28,7 @@ async function mentionsIn(source: LineSource) {
   for await (const batch of source.batches()) {
     batch.each(line, () => {
       number++;
-      if (line.kind === "event" || !MENTION.test(line.text) || NO_MENTION.test(line.text)) return;
+      if (line.kind === "event" || !mentionsDma(line.text)) return;
       count++;
       first ??= { line: number, text: line.text };
     });

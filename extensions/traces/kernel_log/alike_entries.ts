@@ -6,6 +6,7 @@ import { PICTURE_COLUMNS } from "@dmalab/lang/text";
 import type { KernelLogEntry } from "./entry.ts";
 import type { Fact } from "./log_facts.ts";
 import { factText } from "./entry_story.ts";
+import { formKey } from "./unread_messages.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import type { MessageKind } from "./messages/kinds.ts";
 
@@ -28,7 +29,8 @@ const LABEL_COLUMNS = 14;
 /** A key that is equal for alike entries. */
 export function alikeKey({ facts, fault, kind, row }: KernelLogEntry): string {
   const own = VARYING_OF[kind] ?? [];
-  const same = Object.entries(facts).filter(([name]) => !VARYING.has(name) && !own.includes(name));
+  const same = Object.entries(facts).filter(([name]) => !VARYING.has(name) && !own.includes(name))
+    .map(([name, value]) => [name, name === "text" ? formKey(String(value)) : value]);
   return JSON.stringify([kind, row?.forms[0] ?? fault?.event, same]);
 }
 

@@ -6,7 +6,7 @@ import { plainName } from "./device_names.ts";
 import { type FollowedEntry, followedKinds } from "./followed_entry.ts";
 import type { Fact } from "./log_facts.ts";
 import { labelledLines } from "./labelled_lines.ts";
-import { causeTexts, stepsOf } from "./entry_steps.ts";
+import { causeTexts, namedSteps, stepsOf } from "./entry_steps.ts";
 import { faultSteps } from "./fault_steps.ts";
 import { HEX_FIELDS } from "./messages/fields.ts";
 import { MESSAGE_KINDS } from "./messages/kinds.ts";
@@ -22,8 +22,12 @@ export function factText(name: string, value: Fact): string {
 }
 
 /** The text for an entry that no row of the table matches. */
-function namedText({ area, page }: KernelLogEntry["facts"]): string {
-  return `A line of ${area} that says something is wrong: see ${page}`;
+function namedText({ area, file, function: name, page }: KernelLogEntry["facts"]): string {
+  return file === undefined
+    ? `A line of ${area} that says something is wrong: see ${page}`
+    : `The kernel warned in its code of ${area}${
+      name === undefined ? "" : `, in ${name}()`
+    } (${file}): a state that the code does not expect. The lines beside it and its stack have more; see ${page}`;
 }
 
 /** The width of the labels of a decoded fault, after two blanks. */
@@ -83,7 +87,14 @@ export function entryStory(
       ? []
       : labelled(name.replaceAll("_", " "), factText(name, value))
   );
-  if (row === null) return [spread(title, rule), ...rows, ...labelled("", namedText(facts))];
+  if (row === null) {
+    return [
+      spread(title, rule),
+      ...rows,
+      ...labelled("", namedText(facts)),
+      ...namedSteps(entry).flatMap((step, at) => labelled(at === 0 ? "next" : "", step)),
+    ];
+  }
   return [
     spread(title, rule),
     ...rows,

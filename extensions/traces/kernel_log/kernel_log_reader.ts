@@ -12,14 +12,16 @@ import {
   type TableDump,
   type Word64,
 } from "@dmalab/runtime/fault_log";
+import { beginsWithName, mentionsDma, rowOfMention } from "./dma_words.ts";
 import { DeviceNames } from "./device_names.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
-import type { MessageRow } from "./messages/message.ts";
+import { type MessageRow, STACK_LINES } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
-import { areaOf, MessageFinder, type UnreadArea } from "./messages/table.ts";
+import { shownText } from "./unread_messages.ts";
+import { areaOf, isOfProgram, MessageFinder, type UnreadArea } from "./messages/table.ts";
 
 /**
  * The prefix of Xen's lines. Xen prints faults in other forms than the kernel, so lines with this
@@ -42,6 +44,10 @@ const WARNING_LINES = 2;
 const CUT_HERE = "[ cut here ]";
 /** The rest of a longer line is not read: a kernel message has at most some 1000 characters. */
 const MAX_LINE = 4096;
+
+/** The place in the kernel's source that a warning names: file and line, and the function. */
+const CODE_PLACE =
+  /\b((?:drivers|kernel|lib|include|arch|mm)\/[\w./-]+\.[ch]:\d+)(?: ([A-Za-z_][\w.]*)\+)?/;
 
 export interface KernelLogSink {
   readonly entry: (entry: KernelLogEntry) => void;
@@ -114,9 +120,9 @@ export class KernelLogReader {
       else this.#unread(message);
       return;
     }
-    this.#isRead(place);
     const { row } = found;
-    if (row.isBelowWarnings === true && this.#context.isInWarning) return;
+    if (row.isBelowWarnings === true && this.#isBelowMessage(row, place)) return;
+    this.#isRead(place);
     const facts = this.#context.added(row.kind, found.facts);
     const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
     if (row.role === "state") {
@@ -126,6 +132,12 @@ export class KernelLogReader {
     this.#close();
     if (row.more === undefined) this.sink.entry(entry);
     else this.#open = { entry, row, place };
+  }
+
+  /** Whether a line of a stack belongs to a warning, or to a message that was read shortly before. */
+  #isBelowMessage({ role }: MessageRow, place: number): boolean {
+    if (this.#context.isInWarning && role !== "state") return true;
+    return role === "state" && place - this.#readPlace <= STACK_LINES;
   }
 
   /**
@@ -149,7 +161,10 @@ export class KernelLogReader {
    */
   #unread(message: LogMessage): void {
     const unread = areaOf(message.text);
-    if (unread === null) return;
+    if (unread === null) {
+      this.#mention(message);
+      return;
+    }
     if (!unread.isWarning) this.#giveUnread(message, unread);
     else if (message.place - this.#readPlace > WARNING_LINES) {
       this.#endWarning();
@@ -157,10 +172,33 @@ export class KernelLogReader {
     }
   }
 
+  /** Reports a line of the kernel that has a word about DMA, and of which nothing else is known. */
+  #mention(message: LogMessage): void {
+    const { text, time } = message;
+    if (time === null && !beginsWithName(text)) return;
+    if (!mentionsDma(text) || isOfProgram(text)) return;
+    const row = rowOfMention(text);
+    const entry: KernelLogEntry = {
+      kind: row.kind,
+      ...said(message),
+      facts: { text: shownText(text) },
+      row,
+    };
+    if (row.role === "state") this.sink.state?.(entry);
+    else this.sink.entry(entry);
+  }
+
   #giveUnread(message: LogMessage, { area: { name, page }, isWrong }: UnreadArea): void {
     this.sink.unread?.({ line: message.line, text: message.text, area: name, isWrong });
     if (!isWrong) return;
-    const facts = { area: name, page };
+    const [, file, place] = CODE_PLACE.exec(message.text) ?? [];
+    const facts = {
+      text: shownText(message.text),
+      area: name,
+      page,
+      ...file === undefined ? {} : { file },
+      ...place === undefined ? {} : { function: place },
+    };
     this.sink.entry({ kind: "named", ...said(message), facts, row: null });
   }
 

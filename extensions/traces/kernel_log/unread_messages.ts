@@ -13,7 +13,7 @@ export interface UnreadMessage extends UnreadLine {
 const MAX_FORMS = 256;
 
 /** A key that is equal for lines that differ only in their numbers. */
-function formKey(text: string): string {
+export function formKey(text: string): string {
   return text.replace(/0x[0-9a-f]+|\b[0-9a-f]{4,}\b|\d+/gi, "#");
 }
 

@@ -3,7 +3,7 @@
  * with it, and both take their exit codes from it.
  */
 import { formatCount, wrapText } from "@dmalab/lang/text";
-import { stepsOf } from "../kernel_log/entry_steps.ts";
+import { namedSteps, stepsOf } from "../kernel_log/entry_steps.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
 import { OF_OTHER_TABLES } from "../kernel_log/messages/other_iommus.ts";
@@ -134,7 +134,7 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     ...graded.map((each) => ({ place: placeText(each), step: nextSteps([each])[0] })),
     ...log.entries.filter(({ line }) => !said.has(line)).toSorted(byRole).map((entry) => ({
       place: placeText({ line: null, logLine: entry.line, device: deviceOf(entry) }),
-      step: entry.row === null ? undefined : stepsOf(entry, entry.row)[0],
+      step: (entry.row === null ? namedSteps(entry) : stepsOf(entry, entry.row))[0],
     })),
   ];
   const byStep = new Map<string, string>();

@@ -9,7 +9,6 @@ import type { Fact, LogEntryFacts } from "../log_facts.ts";
 import { READ_STACKS } from "../../ledger/finding_kinds.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
 import { type Cause, inOrder, type MessageArea, type MessageRow, STACK_LINES } from "./message.ts";
-import { OOPSES } from "./oops.ts";
 
 /** Further wordings of classes: from other releases, or from a second check of the same class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
@@ -484,7 +483,45 @@ export const CHECKER: MessageArea = {
         },
       ]),
     },
-    ...OOPSES,
+    {
+      kind: "mapping_warning",
+      forms: [
+        "WARNING: {...}at {...}dma-mapping{~-common|}.h:{count} {function}+0x",
+        "WARNING: {...}at {...}dma-mapping{~-common|}.h:{count}",
+      ],
+      more: [
+        { form: "{caller=function}+{frame_offset} drivers/{caller_file=name}", add: firstCaller },
+        { form: "{caller=function}+{frame_offset} [{caller_module=word_text}]", add: firstCaller },
+      ],
+      reachLines: STACK_LINES,
+      role: "report",
+      finding: "mapping_warning",
+      means: ({ function: name }) =>
+        `The kernel warned in a call of the DMA API that is compiled into ${
+          typeof name === "string" ? `${name}()` : "its caller"
+        }. The stack below names the callers`,
+      causes: inOrder([
+        {
+          id: "interrupts_off",
+          when: ({ function: name }) => /free/i.test(String(name)),
+          certainty: "possible",
+          text:
+            "coherent memory was freed with interrupts off, or under a spinlock that disables them (c-api.14): the free may sleep",
+          next: [
+            "free coherent memory where the driver may sleep: after the lock, or from a work item",
+          ],
+        },
+        {
+          id: "argument",
+          certainty: "possible",
+          text:
+            "the direction is none of the three, the list is empty, or the device has no DMA mask",
+          next: [
+            "look at the line of the header in the source of this release, and at the caller in the stack",
+          ],
+        },
+      ]),
+    },
     {
       kind: "iommu_page_leak",
       forms: ["iommu: Detected page leak!"],

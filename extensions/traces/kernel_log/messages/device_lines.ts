@@ -51,7 +51,6 @@ const NETWORK: readonly MessageRow[] = [
       "NETDEV WATCHDOG: {interface_name} ({driver}): transmit timed out",
       "{driver} {device}{? {interface_name}?}: Detected {~Tx|Hardware} Unit Hang{...}",
       "{driver} {device}{? {interface_name}?}: {?{...} ?}{~TX timeout|Tx timeout|tx_timeout|transmit timed out|TX timed out}{...}",
-      "{driver} {device}{? {interface_name}?}: {~Tx|TX|tx} {~queue|hang}{...}{~hang|hung|detected on queue}",
       "{driver} {device}{? {interface_name}?}: Found a Tx that wasn't completed on time{...}",
       "{driver} {device}{? {interface_name}?}: {~Keep alive|Keepalive} watchdog timeout{...}",
       "{driver} {device}{? {interface_name}?}: initiating reset due to {~tx timeout|lost link with pending Tx work}",
@@ -89,7 +88,7 @@ const WIRELESS: readonly MessageRow[] = [
       "{driver} {device}: {~driver own failed|Timeout for driver own|Message {value} (seq {count}) timeout}",
       "{driver} {device}: Message {value} (seq {count}) timeout",
       "{driver~rtw_8822ce|rtw_8821ce|rtw_8723de|rtw_8822be} {device}: {~failed to poll offset|timed out to flush pci tx ring|firmware failed to leave lps state}{...}",
-      "{driver} {device}: {~xtal si not ready|SER catches error|FW status}{...}",
+      "{driver} {device}: {~xtal si not ready|SER catches error}{...}",
       "{driver} {device}: {~mac specific condition occurred|chip reset|Hardware restart was requested}{...}",
       "brcmfmac: {function}: {~Timeout on response for query command|timeout on response for query command}{...}",
     ],
@@ -102,7 +101,7 @@ const WIRELESS: readonly MessageRow[] = [
   hang({
     forms: [
       "iwlwifi {device}: Timeout waiting for hardware access (CSR_GP_CNTRL {value})",
-      "iwlwifi {device}: MAC is in deep sleep! {?CSR_GP_CNTRL = {value}?}{...}",
+      "iwlwifi {device}: MAC is in deep sleep{...}",
       "{driver} {device}: failed to {~wake target|wake up target|wakeup target|poke copy engine}{...}",
       "{driver} {device}: {~failed to|could not} {~init core|power up|wake up device}{...}",
     ],
@@ -124,9 +123,12 @@ const OWN_RING =
 const GPUS: readonly MessageRow[] = [
   hang({
     forms: [
-      "{driver} {device}: {...}ring {ring=word_text}{...} timeout, {~signaled|but soft recovered}{...}",
-      "ring {ring=word_text} timeout, {~signaled|but soft recovered}{...}",
-      "{driver} {device}: {...}ring {ring=word_text} {~test failed|stalled for more than|timeout|is stalled}{...}",
+      "{driver} {device}: {...}ring {ring=word_text}{...} timeout, signaled seq={...}",
+      "ring {ring=word_text} timeout, signaled seq={...}",
+      "{driver} {device}: {...}ring {ring=word_text}{...} timeout, but soft recovered",
+      "ring {ring=word_text} timeout, but soft recovered",
+      "{driver} {device}: {...}ring {ring=word_text} test failed{...}",
+      "{driver} {device}: {...}ring {ring=word_text} stalled for more than{...}",
       "ring {ring=word_text} test failed ({errno})",
       "{driver} {device}: {...}{~IB test failed on|failed testing IB on} {...}",
       "{~IB test failed on|failed testing IB on} {...}",
@@ -137,7 +139,7 @@ const GPUS: readonly MessageRow[] = [
       "*ERROR* Waiting for fences timed out{...}",
       "{driver} {device}: {...}GPU reset{~ begin!|(|ting| succeeded| failed| end}{...}",
       "{driver} {device}: {...}GPU {~HANG|hang|recovery disabled}{...}",
-      "[drm] GPU HANG: {...}",
+      "[drm] GPU HANG: ecode {...}",
       "{driver} {device}: {...}Resetting {~chip|rcs0|bcs0|vcs0|vecs0|ccs0|GPU}{...}",
       "nouveau {device}: fifo: DMA_PUSHER - ch {channel=count} {...}",
       "nouveau {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
@@ -173,18 +175,20 @@ const GPUS: readonly MessageRow[] = [
   {
     kind: "gpu_fault",
     forms: [
-      "{driver} {device}: MMU error from client {client_name=text} ({...}) at {address}{...}",
+      "{driver} {device}: MMU error from client {client_name=word_text} ({...}) at {address}{...}",
       "{driver} {device}: MMU fault status {fault_status}",
       "{driver} {device}: MMU {count} fault addr {address}",
       "{driver} {device}: mmu page fault at {address} from bus id {count} of type {access}{...}",
       "gpu fault ttbr0={...} iova={address} dir={access} type={reason=word_text} source={...}",
       "gpu fault: iova= {address}, flags={flags}{...}",
+      "Fault errors on pipe {pipe=word_text}{?: {fault_status}?}",
+      "{driver} {device}: {...}Fault errors on pipe {pipe=word_text}{?: {fault_status}?}",
     ],
     role: "report",
     means: (facts) =>
       `A fault of the own address space of the GPU ${
         named(facts, "device")
-      }: a job used a GPU address that has no page there. No mapping of the DMA API is concerned`,
+      }: a job or a plane of the display used a GPU address that has no page there. No mapping of the DMA API is concerned`,
     next: [
       "look in the driver of the GPU and in the program: a buffer that was freed or never bound in the GPU's address space; a fault of the DMA API would be a line of the platform's IOMMU for another stream",
     ],
@@ -220,7 +224,7 @@ const DISKS: readonly MessageRow[] = [
     kind: "driver_dma_error",
     forms: [
       "{disk}: irq_stat {status}, host bus error{...}",
-      "{?res {...} ?}Emask {emask=code} (host bus error)",
+      "{?res {...} ?}Emask {emask} (host bus error)",
     ],
     always: { what: "host bus error" },
     condition:
@@ -238,7 +242,7 @@ const DISKS: readonly MessageRow[] = [
     }],
   },
   hang({
-    forms: ["{disk}: exception Emask {emask=code} SAct {value} SErr {status} action {flags}{...}"],
+    forms: ["{disk}: exception Emask {emask} SAct {value} SErr {status} action {flags}{...}"],
     derive: emaskFacts,
     means: ({ disk, emask, errors }) =>
       `The disk of ${disk} reported an error${
@@ -258,7 +262,6 @@ const DISKS: readonly MessageRow[] = [
     forms: [
       "{disk}: failed command: {command=rest}",
       "{disk}: cmd {...} tag {tag} {...}dma {size_bytes} {~in|out}",
-      "{disk}: configured for {~UDMA|PIO|MWDMA}{...}",
     ],
     role: "state",
     means:
@@ -272,7 +275,7 @@ const CONTROLLERS: readonly MessageRow[] = [
       "{device}: fault_state({value})!",
       "{driver} {device}: {~Found FW in FAULT state|FW detected to be in fault state}{...}",
       "{device}: {~sending diag reset !!|diag reset: SUCCESS|diag reset: FAILED|sending message unit reset !!}{...}",
-      "{device}: {?{function}: ?}{~SAS host is non-operational|Command Timeout|mpt3sas_scsih_issue_tm: timeout}{...}",
+      "{device}: {?{function}: ?}{~SAS host is non-operational|mpt3sas_scsih_issue_tm: timeout}{...}",
       "{driver} {device}: {~controller is locked up|controller lockup detected|Controller lockup detected|ADAPTER IS DEAD|adapter is dead}{...}",
       "{driver} {device}: {~Resetting controller|Adapter reset|resetting adapter|waiting for controller reset to finish}{...}",
       "aacraid: Host {~adapter abort request|bus reset request}{...}",

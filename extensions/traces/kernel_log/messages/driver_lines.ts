@@ -10,7 +10,7 @@ import { inOrder, type MessageRow, named } from "./message.ts";
 
 /** Text of a program's source, of a patch or of a stack: it is no line of a log. */
 const OF_SOURCE =
-  /"\s*[,)]|%[-+0 #]*\d*l*[dsxpuc]\b|;\s*$|\{\s*$|\+0x[0-9a-f]|^[+-](?! )|^(?:<|--|\$|#|sudo |git )|[=(,]\s*$/;
+  /"\s*[,)]|%[-+0 #]*\d*l*[dsxpuc]\b|;\s*$|\{\s*$|\+0x[0-9a-f]|^[+-](?! )|^(?:<|--|\$|#|sudo |git )|[=(,]\s*$|\b[Pp]lease\b|make sure/;
 const REFUSED =
   /\b(?:fail(?:s|ed|ing|ure)?|errors?|unable|can(?:not| not|'t)|could(?: not|n't)|no memory|not enough|out of memory|-?ENOMEM|exhausted)\b/i;
 const SIZE = /(?:size|of|for|failed:?)[ =:(]*(\d+)(?: ?bytes)?\b(?!\s*(?:rx|tx|desc|buff))/i;
@@ -68,7 +68,7 @@ const both = (...tests: readonly RegExp[]) =>
 
 const FAILS = "{~fail|error|unable|cannot|can't|can not|could not|couldn't|no memory|not enough}";
 const TROUBLE =
-  "{~timeout|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|can't|unable|did not|didn't|not ready|not support|unsupported|not responding|halted|died|dead|lost|illegal|invalid|bad|disabled|fault|confusing|ALERT|not using|no }";
+  "{~timeout|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|can't|unable|did not|didn't|not ready|not support|unsupported|not responding|halted|died|dead|lost|illegal|invalid|bad|disabled|fault|confusing|ALERT|not using|clearing|restart|recover|in progress detected|no }";
 const DMA_WORD =
   /\b(?:R?DMA|[A-Z]{0,3}DMA\d*|[a-z]{0,4}dma\d*|\w*dma_\w+|dma-\w+|\w*[-_]dma(?:c|ch|engine|chan)?\d*|dma[ch]\w*)\b/;
 /** A mode or a command of a disk has DMA in its name; RDMA has its own words for connections. */
@@ -114,6 +114,16 @@ const TROUBLES: readonly Trouble[] = [
       "the engine did not start, stop or finish in time: no clock, power or request line, data that its device never gave, an interrupt that was lost, or an access that was refused or never answered",
     next: [
       "look for a fault of an IOMMU or a PCI Express error in the same seconds: with one the access was refused, without one look at clock, power and request line of the device and whether its counter in /proc/interrupts grows",
+      RECORD_ACCESS,
+    ],
+  },
+  {
+    what: "restart",
+    words: /clearing|restart|recover|\breset|in progress detected/i,
+    text:
+      "the driver found the engine running or stuck where it should be idle, and clears or restarts it: an earlier stop that did not finish, a missed interrupt, or an access that never ended",
+    next: [
+      "look for the first such line and what the device did before it; a module parameter of the driver or a newer kernel may have a workaround; look for a fault of an IOMMU and PCI Express errors in the same seconds",
       RECORD_ACCESS,
     ],
   },

@@ -16,6 +16,17 @@ const STATUS_BITS: readonly (readonly [number, string])[] = [
   [9, "SGSlvErr"],
   [10, "SGDecErr"],
 ];
+/** States of a channel in its status register. Xilinx PG021, DMASR */
+const STATUS_STATES: readonly (readonly [number, string])[] = [
+  [0, "halted"],
+  [1, "idle"],
+  [3, "scatter-gather included"],
+];
+const statusNames = (status: number) => bitNames([...STATUS_STATES, ...STATUS_BITS], status);
+const bitNames = (names: readonly (readonly [number, string])[], value: number) =>
+  names.filter(([bit]) => Math.floor(value / 2 ** bit) % 2 === 1).map(([, name]) => name);
+const joined = (errors: unknown) =>
+  Array.isArray(errors) && errors.length > 0 ? errors.join(", ") : "a bit without a name here";
 const hasBit = (facts: LogEntryFacts, ...bits: readonly number[]) =>
   bits.some((bit) => (Number(facts.status) >> bit) % 2 === 1);
 
@@ -108,6 +119,30 @@ export const ENGINE_LINES: readonly MessageRow[] = [
   {
     kind: "driver_dma_error",
     forms: [
+      "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: {~Cannot start|Cannot stop} channel {at}: {status}",
+    ],
+    derive: (facts) => ({ ...facts, errors: statusNames(Number(facts.status)) }),
+    condition:
+      "The engine did not reach the state that its driver waited for; the line has the channel's status register (Xilinx PG021, DMASR)",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device, errors }) =>
+      `A channel of the DMA engine ${device} did not start or stop in time. Its status: ${
+        joined(errors)
+      }`,
+    causes: [{
+      id: "halted",
+      certainty: "possible",
+      text:
+        "an error before it has halted the channel (a line `has errors`), or the core has no clock, or is in reset",
+      next: [
+        "look at the first error of the channel before this line; without one look at clock and reset of the core",
+      ],
+    }],
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
       "{driver} {device}: {~not enough|No free|no free} {~descriptors|descriptor} {~available|left|}",
     ],
     role: "report",
@@ -152,11 +187,6 @@ const IOAT_ERRORS: readonly (readonly [number, string])[] = [
   [12, "address of the completion"],
   [13, "interrupt setup"],
 ];
-const bitNames = (names: readonly (readonly [number, string])[], value: number) =>
-  names.filter(([bit]) => Math.floor(value / 2 ** bit) % 2 === 1).map(([, name]) => name);
-const joined = (errors: unknown) =>
-  Array.isArray(errors) && errors.length > 0 ? errors.join(", ") : "a bit without a name here";
-
 const ENGINE_ADDRESSES =
   "compare the addresses in the engine's descriptors with the DMA addresses of the maps (`dmalab trace check` with the dma events), and with the memory that the engine may reach; look for a fault of an IOMMU in the same seconds";
 
@@ -217,7 +247,7 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
   {
     kind: "driver_dma_error",
     forms: [
-      "{driver~dma-pl330|pl330} {device}: Reset Channel-{channel=count} CS-{state_bits=value} FTC-{fault_type=value}",
+      "{driver~dma-pl330|pl330} {device}: Reset Channel-{channel=count} CS-{state_bits} FTC-{fault_type}",
     ],
     derive: (facts) => ({
       ...facts,

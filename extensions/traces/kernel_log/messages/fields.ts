@@ -120,6 +120,7 @@ export const FIELDS = {
    * bracket that the log added. The dashes of a syslog header (RFC 5424) are no driver.
    */
   driver: { ...unitName("nvme"), pattern: "(?!kernel:|[^\\w\\s]+\\s)[^\\s\"'`<>|\\],;]+(?<!:)" },
+  emask: code("0x20"),
   end: address("0xfebfffff"),
   endpoint: count("24"),
   errno: count("-12"),
@@ -128,6 +129,7 @@ export const FIELDS = {
   fault_code: count("13"),
   flags: code("0x80700"),
   fault_status: code("0x402"),
+  fault_type: code("0x20000"),
   frame_offset: { ...word("0x4a/0x90"), pattern: "0x[0-9a-f]+/0x[0-9a-f]+" },
   frame: address("0xfffff"),
   fsr: code("0x402"),
@@ -223,6 +225,7 @@ export const FIELDS = {
   ssid: code("0x0"),
   start: address("0x38000000000"),
   state: count("2"),
+  state_bits: code("0x20000e"),
   status: code("0x80000010"),
   step: word("reset"),
   stream: code("0x3"),

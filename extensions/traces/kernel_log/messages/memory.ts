@@ -405,6 +405,40 @@ export const MEMORY: MessageArea = {
     {
       kind: "state",
       forms: [
+        "{zone~DMA|DMA32} [mem {start}-{end}]",
+        "{zone~DMA|DMA32} zone: {pages} pages{...}",
+      ],
+      role: "state",
+      means:
+        "Memory that devices of a narrow DMA mask reach: a zone of the page allocator, at boot. An empty zone is no error",
+    },
+    {
+      kind: "state",
+      forms: [
+        "cma: dma_alloc_from_contiguous(cma {at}, count {pages}, align {order})",
+        "cma: dma_release_from_contiguous(page {...})",
+        "cma: cma_alloc(cma {at}, {...}count {pages}, align {order})",
+        "cma: cma_alloc(): returned {...}",
+        "cma: cma_release(page {...})",
+        "dma_{~alloc_from|release_from}_contiguous(): returned {...}",
+      ],
+      role: "state",
+      means:
+        "A call of the contiguous allocator, printed for debugging: it says nothing of its result. Pages that are allocated and never released with the same size are a leak",
+    },
+    {
+      kind: "memory_setup",
+      forms: ["{driver} {device}: acpi dma get range failed: {errno}, try to get ranges from iort"],
+      role: "report",
+      means: ({ device, errno }) =>
+        `The ACPI core found no range of DMA addresses (_DMA) for ${device} (${errno}) and takes those of the IORT, or none: then the device gets its usual mask. By itself it is no error`,
+      next: [
+        "only if the device does DMA and fails: compare the _DMA method or the IORT node of its bridge with what the bus reaches",
+      ],
+    },
+    {
+      kind: "state",
+      forms: [
         "{function}: [{start}, {end}) PFNs busy",
         "alloc_contig_range test_pages_isolated({start}, {end}) failed",
         "{function}(): memory range at {...} is busy, retrying",
@@ -421,6 +455,10 @@ export const MEMORY: MessageArea = {
         "cma: range {count}:",
         "Reserved memory: created {~CMA|DMA} memory pool at {address}, size {count} {~MiB|KiB}",
         "DMA: default coherent area is set",
+        "OF: reserved mem: {start}..{end} ({kib} KiB) {~map|nomap} {~reusable|non-reusable} {name}",
+        "OF: reserved mem: initialized node {...}",
+        "OF: reserved mem: node {name} compatible matching {...}",
+        "Reserved memory: initialized node {...}",
         "DMA: preallocated {kib} KiB {zone} pool for atomic allocations",
       ],
       role: "state",

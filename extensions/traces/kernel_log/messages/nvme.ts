@@ -468,6 +468,16 @@ const CONTROLLER: MessageRow[] = [
     ],
   },
   {
+    kind: "state",
+    forms: [
+      "nvme {controller}: Shutdown timeout set to {count} seconds",
+      "nvme {controller}: D3 entry latency set to {count} seconds",
+      "nvme {controller}: {~NVME-|creating |new ctrl|respond|rescanning namespaces|globally duplicate|ignoring|bad crto}{...}",
+    ],
+    role: "state",
+    means: "What the NVMe driver found at the controller; no mapping is concerned",
+  },
+  {
     kind: "nvme_state",
     forms: [
       "{driver} {controller}: invalid id {count} completed on queue {qid}",

@@ -654,7 +654,62 @@ export const PCIE: MessageArea = {
     },
     {
       kind: "pcie_error",
-      forms: ["{device=port_service}: {...}Slot({slot}{...}): {~Link Down|Card not present}"],
+      forms: ["{device=port_service}: {...}Slot({slot}{...}): Card not present"],
+      always: { event: "removed" },
+      derive: (facts) => ({ ...facts, device: String(facts.device).replace(/:\w+$/, "") }),
+      role: "report",
+      condition: "The presence of a card in the slot changed while the slot was on",
+      means:
+        "The card of the slot is gone, and the kernel removes its device: what it had in flight never completes",
+      next: [
+        "was it pulled out, or is the dock switched off? Else look at power and link: the lines after it (`Card present`: it came back), DPC, AER and a power fault before it",
+      ],
+    },
+    {
+      kind: "pcie_error",
+      forms: [
+        "{device=port_service}: {?pciehp: ?}Timeout on hotplug command {value} (issued {count} msec ago)",
+        "{device=port_service}: {...}Device {other_device=pci_function} already exists at {...}, {~skipping|cannot} hot-add",
+        "{device=port_service}: {...}Cannot add device at {...}",
+        "{device=port_service}: {...}Slot({slot}{...}): {~Power fault|Link training error|Failed to|No link|Cannot add device|Attention button}{...}",
+      ],
+      always: { event: "hotplug" },
+      derive: (facts) => ({ ...facts, device: String(facts.device).replace(/:\w+$/, "") }),
+      role: "report",
+      means:
+        "The hotplug driver of a port could not do a step for its slot. It says nothing of a mapping; a device that comes back has none of its earlier ones",
+      next: [
+        "look at the state of the slot and its device (`lspci -vv`, Link Up or Down before it); after a resume a quirk of the port or pcie_ports=compat, pciehp.pciehp_poll_mode=1 as a trial",
+      ],
+    },
+    {
+      kind: "state",
+      forms: [
+        "{device=port_service}: {...}Slot({slot}{...}): {~Card present|Link Up|Button|Already|Powering|Enabling}{...}",
+        "{driver~pcieport} {device=port_service}: {~setting latency timer to|irq|enabling device|PCI bridge to|  bridge window|bridge window|Runtime PM usage count underflow|PTM}{...}",
+      ],
+      role: "state",
+      means: "A state of a port or its slot, without an error of a transfer",
+    },
+    {
+      kind: "pcie_error",
+      forms: [
+        "{device}: {...}Link is not up, try count: {count}{...}",
+        "{device}: {...}{~Phy link|link} never came up{...}",
+        "{device}: {...}link training failed{...}",
+        "{device}: {...}PCIe link {~down|is down}",
+      ],
+      always: { event: "link_down" },
+      role: "report",
+      means: ({ device }) =>
+        `The PCI Express link of ${device} did not come up: no device is found behind it, and none does DMA`,
+      next: [
+        "without a card in the slot this is usual; else look at power, reset (PERST#), reference clock and PHY of the slot in the device tree, and try a lower speed (max-link-speed)",
+      ],
+    },
+    {
+      kind: "pcie_error",
+      forms: ["{device=port_service}: {...}Slot({slot}{...}): Link Down"],
       always: { event: "link_down" },
       derive: (facts) => ({ ...facts, device: String(facts.device).replace(/:\w+$/, "") }),
       role: "report",
@@ -697,6 +752,7 @@ export const PCIE: MessageArea = {
       forms: [
         `${DEVICE}: {~AER: |}device [{device_id=id_pair}] error status/mask={status}/{mask=code}`,
         `${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~${CORRECTABLE_NAMES}}`,
+        `pcieport ${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~Timeout|Rollover|Bad TLP|Bad DLLP|UnsupReq|CmpltTO|ACSViol|DLP|MalfTLP|UnxCmplt|FCP|SDES|ECRC}`,
         `${DEVICE}: {~AER: |}TLP Header: {tlp_header=hex_words}`,
         `${DEVICE}: {~AER: |}Error of this Agent is reported first`,
       ],

@@ -304,11 +304,25 @@ const V2: MessageRow[] = [
   },
 ];
 
+const V3_STATES: readonly MessageRow[] = [{
+  kind: "state",
+  forms: [
+    "arm-smmu-v3 {iommu}: option mask {value}",
+    "arm-smmu-v3 {iommu}: ias {width}-bit, oas {bits=count}-bit (features {value})",
+    "arm-smmu-v3 {iommu}: allocated {count} entries for {queue}",
+    "arm-smmu-v3 {iommu}: {~2-level|linear} {~strtab|stream table}{...}",
+    "arm-smmu-v3 {iommu}: {~msi_domain absent|IDR0.COHACC overridden|no translation support|probing hardware configuration|Firmware|failed to enable ATS|SMMU currently enabled|setting ATS}{...}",
+  ],
+  condition: "At the probe of the SMMU",
+  role: "state",
+  means: "What the SMMU can do, and the sizes of its queues",
+}];
+
 export const SMMU_V3: MessageArea = {
   name: "Arm SMMUv3",
   page: "SMMUv3 specification 7; rules/traces.md T.50",
   words: ["arm-smmu-v3"],
-  rows: V3,
+  rows: [...V3, ...V3_STATES],
 };
 
 export const SMMU_V2: MessageArea = {

@@ -426,6 +426,8 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB: SWIOTLB bounce buffer size adjusted {count} -> {max} slabs",
         "software IO TLB: only able to allocate {mib} MB",
         "software IO TLB: tearing down default memory pool",
+        "Placing {mib}MB software IO TLB between {start} - {end}",
+        "software IO TLB at phys {start} - {end}",
         "software IO TLB: mapped [mem {start}-{end}] ({mib}MB)",
         "software IO TLB [mem {start}-{end}] ({mib}MB) mapped at [{...}]",
         "software IO TLB: Reserved memory: created restricted DMA pool at {address}, size {mib} MiB",

@@ -67,6 +67,8 @@ interface Entry {
    * this form.
    */
   readonly needles: readonly string[];
+  /** Choices of the form; a line that lacks a piece of each text of a choice does not have this form. */
+  readonly anyOf: readonly (readonly Pieces[])[];
 }
 
 /** The forms of a row, compiled. */
@@ -83,13 +85,28 @@ function needlesOf({ fixed }: MessageForm): readonly string[] {
     .sort((a, b) => b.length - a.length).slice(0, NEEDLES);
 }
 
+/** A text as its pieces between blanks, in lower case, without the short ones. */
+type Pieces = readonly string[];
+
+/** For each choice of a form the pieces of its texts; nothing for a choice with a short text. */
+function choicesOf({ choices }: MessageForm): readonly (readonly Pieces[])[] {
+  return choices.flatMap((texts) => {
+    const pieces = texts.map((text) =>
+      text.toLowerCase().split(/\s+/).filter((piece) => piece.length >= MIN_KEY_LENGTH)
+    );
+    return pieces.some(({ length }) => length === 0) ? [] : [pieces];
+  });
+}
+
 function entriesOf(areas: readonly MessageArea[]): readonly Entry[] {
   return areas.flatMap((area) =>
     area.rows.filter(({ isDecoded }) => isDecoded !== true).flatMap((row) => {
       const forms = formsOf(row);
       const names = forms.flatMap(({ places }) => places.map(({ name }) => name));
       const absent = Object.fromEntries(names.map((name) => [name, null]));
-      return forms.map((form) => ({ form, row, area, absent, needles: needlesOf(form) }));
+      return forms.map((form) => {
+        return { form, row, area, absent, needles: needlesOf(form), anyOf: choicesOf(form) };
+      });
     })
   ).map((entry, order) => ({ ...entry, order }));
 }
@@ -127,6 +144,12 @@ const COMMON_WORDS: ReadonlySet<string> = new Set([
     "unit",
   ],
   ...["index", "after", "this", "that", "requested", "version", "limit", "range", "block"],
+  ...["state", "message", "failure", "active", "available", "system", "setting", "command"],
+  ...["config", "order", "function", "entry", "area", "hardware", "firmware", "buffer", "waiting"],
+  ...["reported", "supported", "find", "while", "over", "using", "link", "node", "interrupt"],
+  ...["port", "enable", "data", "control", "mode", "hang", "zone", "configured", "ring", "fail"],
+  ...["acpi", "pcie", "signaling", "suppressed", "lost", "reading", "stop", "start", "given"],
+  ...["channel", "transfer", "queue", "pending", "change", "power", "kernel", "client", "group"],
 ]);
 
 /** A word that occurs in some forms, and how many of these forms have no key yet. */
@@ -153,6 +176,12 @@ function keyWordsOf(entries: readonly Entry[]): ReadonlyMap<Entry, readonly KeyW
   }));
 }
 
+/** The longest word that is not frequent in lines about other subjects. */
+function rarestOf(words: readonly string[]): string {
+  const rare = words.filter((word) => !COMMON_WORDS.has(word));
+  return (rare.length > 0 ? rare : words).reduce((a, b) => b.length > a.length ? b : a);
+}
+
 /**
  * Chooses one key word for each form, with as few different words as possible. A line without any
  * key word is no message of the table. If a form has no fixed word, one of its choices is used: the
@@ -177,7 +206,7 @@ function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]
     );
     if (choice === undefined) throw new RangeError(`no word in the form "${entry.form.text}"`);
     for (const text of choice) {
-      keys.getOrInsertComputed(wordsIn(text)[0]!, () => []).push(entry);
+      keys.getOrInsertComputed(rarestOf(wordsIn(text)), () => []).push(entry);
     }
   }
   return keys;
@@ -203,7 +232,9 @@ const KEYS_BY_START: readonly (readonly number[])[] = (() => {
 function keysIn(lower: string): readonly number[] {
   const found = new Set<number>();
   for (let at = 0; at + 1 < lower.length; at++) {
-    for (const index of KEYS_BY_START[placeOf(lower, at)]!) {
+    const indexes = KEYS_BY_START[placeOf(lower, at)]!;
+    for (let each = 0; each < indexes.length; each++) {
+      const index = indexes[each]!;
       if (lower.startsWith(KEY_WORDS[index]!, at)) found.add(index);
     }
   }
@@ -241,9 +272,19 @@ function hasAll(text: string, pieces: readonly string[]): boolean {
   return true;
 }
 
+function hasAnyOfEach(text: string, choices: Entry["anyOf"]): boolean {
+  for (const texts of choices) if (!texts.some((pieces) => hasAll(text, pieces))) return false;
+  return true;
+}
+
 /** A line of a program that prints a message, as patches and mails quote it: no line of a log. */
 const OF_PROGRAM =
   /\b(?:dev|pr|netdev|netif|pci|drm)_(?:emerg|alert|crit|err|warn|notice|info|dbg|debug)\w*\(|\bprintk\(|\\n"/;
+
+/** Whether a line is of a program's source, as patches and mails quote it. */
+export function isOfProgram(line: string): boolean {
+  return OF_PROGRAM.test(line);
+}
 
 /** A word of severity is no driver: the line is of a firmware or of a program. */
 const LEVEL = /^(?:ERROR|WARN|WARNING|NOTICE|INFO|DEBUG|FATAL|ERR)$/i;
@@ -259,11 +300,11 @@ export class MessageFinder {
 
   /** The message of a line: from the first row that matches it. */
   find(shown: string): FoundMessage | null {
-    if (!this.mayFind(shown) || OF_PROGRAM.test(shown)) return null;
+    if (!this.mayFind(shown) || isOfProgram(shown)) return null;
     const line = messageText(shown);
     const lower = line.toLowerCase();
-    for (const { absent, area, form, needles, row } of this.#candidatesOf(lower)) {
-      if (!hasAll(lower, needles)) continue;
+    for (const { absent, anyOf, area, form, needles, row } of this.#candidatesOf(lower)) {
+      if (!hasAll(lower, needles) || !hasAnyOfEach(lower, anyOf)) continue;
       const found = readForm(form, line);
       if (found === null || LEVEL.test(String(found.driver))) continue;
       const facts = { ...absent, ...row.always, ...found };
@@ -359,7 +400,7 @@ export interface UnreadArea {
 }
 
 export function areaOf(line: string): UnreadArea | null {
-  if (OF_PROGRAM.test(line)) return null;
+  if (isOfProgram(line)) return null;
   const file = CODE_WARNING.exec(line)?.[1];
   if (file !== undefined) {
     return {

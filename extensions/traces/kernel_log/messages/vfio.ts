@@ -22,6 +22,14 @@ const ERRNOS = {
 const isErrno = (name: keyof typeof ERRNOS, words: RegExp) => (facts: LogEntryFacts) =>
   numberOf(facts, "errno") === ERRNOS[name] || words.test(String(facts.errno_text));
 
+/** What a program could not do, and the text of its errno. */
+const OPERATION = /(?:failed to|error|Could not) ([^:]+)(?:: ([A-Z][\w/ ]+))?/;
+
+function operationFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
+  const [, operation = null, errnoText = null] = OPERATION.exec(line) ?? [];
+  return { ...facts, operation, errno_text: errnoText };
+}
+
 const ERRNO_NEXT =
   "read the kernel's log of the same second, and look the errno up in the documentation of the call (VFIO_IOMMU_MAP_DMA, IOMMU_IOAS_MAP)";
 
@@ -363,6 +371,64 @@ export const VFIO: MessageArea = {
       next: [
         "check that the IOMMU is on: intel_iommu=on or the firmware's setup, and /sys/kernel/iommu_groups",
       ],
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "vfio {device}: {~failed to|error} {...}: {...}",
+        "vfio error: {device}: {...}: {...}",
+        "VFIO: Could not {...}",
+        "No 'PCI' bus found for device 'vfio-pci'",
+        "file=/dev/vfio/{...}: Could not {...}: {...}",
+      ],
+      derive: operationFacts,
+      role: "report",
+      means: ({ device, operation }) =>
+        `A program that gives a device to a guest could not ${
+          typeof operation === "string" ? `go on (${operation})` : "use it"
+        }${typeof device === "string" ? `: ${device}` : ""}. Nothing was mapped for it`,
+      causes: inOrder([
+        {
+          id: "no_access",
+          when: isErrno("EFAULT", /Bad address/),
+          certainty: "possible",
+          text:
+            "EFAULT: a read or a write of the device's region failed in the driver that offers it (a mediated device: its own driver or manager), most often because the device was not started",
+          next: [
+            "read the lines of the device's own driver or manager in the same second: they have the first error",
+          ],
+        },
+        {
+          id: "not_ready",
+          when: isErrno("EIO", /Input\/output/),
+          certainty: "possible",
+          text:
+            "EIO: the driver that offers the device (VFIO, or a mediated device's own) refused to open it",
+          next: [
+            "read the kernel's log and the lines of the device's manager in the same second: they have the first error",
+          ],
+        },
+        {
+          id: "other",
+          certainty: "unknown",
+          text:
+            "the group or the container could not be used, the machine's bus does not fit the device, or the file is no disk",
+          next: [
+            "look at ls -l /dev/vfio and the group of the device (/sys/kernel/iommu_groups), at the machine type of the guest, and at the kernel's log of the same second",
+          ],
+        },
+      ]),
+    },
+    {
+      kind: "state",
+      forms: [
+        "vfio {device}: Could not enable error recovery for the device",
+        "VFIO: {~Constructing VFIO PCI device|Detected VFIO Api Version}{...}",
+        "vfio-pci {device}: Relaying device request to user (#{count})",
+      ],
+      role: "state",
+      means:
+        "A step of a program that gives a device to a guest; errors of PCI Express may not be passed on to the guest",
     },
     {
       kind: "state",
