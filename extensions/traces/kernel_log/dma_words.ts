@@ -1,5 +1,7 @@
 /** Lines about DMA by their words, for lines that no row of the table and no area has. */
-import type { MessageRow } from "./messages/message.ts";
+import { errnoText } from "./messages/errno_words.ts";
+import { TROUBLE_CAUSES } from "./messages/driver_lines.ts";
+import { inOrder, type MessageRow } from "./messages/message.ts";
 
 /** Words of lines about DMA; not the transfer mode of a disk, and not the command line. */
 const MENTION =
@@ -36,16 +38,21 @@ const ERROR: MessageRow = {
   kind: "driver_dma_error",
   forms: [],
   role: "report",
-  means:
-    "A line with a word about DMA that no row of the table has, and with one that says that something is wrong. It is no known message of the DMA API or of an IOMMU",
-  causes: [{
-    id: "own_words",
-    certainty: "unknown",
-    text: "the words are those of a driver or of a program: its source says when it prints them",
-    next: [
-      "look for the words in the source of the release (`git grep`), at the lines before it, and for a fault of an IOMMU in the same seconds: without one, no mapping is known to be wrong",
-    ],
-  }],
+  means: ({ errno }) =>
+    `A line with a word about DMA that no row of the table has, and with one that says that something is wrong. It is no known message of the DMA API or of an IOMMU${
+      errnoText(errno) === "" ? "" : `; ${errnoText(errno)}`
+    }`,
+  causes: inOrder([
+    ...TROUBLE_CAUSES,
+    {
+      id: "own_words",
+      certainty: "unknown",
+      text: "the words are those of a driver or of a program: its source says when it prints them",
+      next: [
+        "look for the words in the source of the release (`git grep`), at the lines before it, and for a fault of an IOMMU in the same seconds: without one, no mapping is known to be wrong",
+      ],
+    },
+  ]),
 };
 
 /** The row for a line with a word about DMA that nothing else reads. */

@@ -18,10 +18,19 @@ import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
+import { rowOfWarning } from "./messages/code_warnings.ts";
+import { troubleOf } from "./messages/driver_lines.ts";
 import { type MessageRow, STACK_LINES } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
+import { messageText } from "./pasted_text.ts";
 import { shownText } from "./unread_messages.ts";
-import { areaOf, isOfProgram, MessageFinder, type UnreadArea } from "./messages/table.ts";
+import {
+  areaOf,
+  isOfProgram,
+  MessageFinder,
+  type UnreadArea,
+  withCause,
+} from "./messages/table.ts";
 
 /**
  * The prefix of Xen's lines. Xen prints faults in other forms than the kernel, so lines with this
@@ -47,7 +56,7 @@ const MAX_LINE = 4096;
 
 /** The place in the kernel's source that a warning names: file and line, and the function. */
 const CODE_PLACE =
-  /\b((?:drivers|kernel|lib|include|arch|mm)\/[\w./-]+\.[ch]:\d+)(?: ([A-Za-z_][\w.]*)\+)?/;
+  /\b((?:drivers|kernel|lib|include|arch|mm)\/[\w./-]+\.[ch]:\d+)(?: +(?:at )?([A-Za-z_][\w.]*)\+)?/;
 
 export interface KernelLogSink {
   readonly entry: (entry: KernelLogEntry) => void;
@@ -181,17 +190,33 @@ export class KernelLogReader {
     const entry: KernelLogEntry = {
       kind: row.kind,
       ...said(message),
-      facts: { text: shownText(text) },
+      facts: row.role === "state"
+        ? { text: shownText(text) }
+        : withCause(row, { text: shownText(text), ...troubleOf(messageText(text)) }),
       row,
     };
     if (row.role === "state") this.sink.state?.(entry);
     else this.sink.entry(entry);
   }
 
-  #giveUnread(message: LogMessage, { area: { name, page }, isWrong }: UnreadArea): void {
+  /** Reports a warning in the code of IOMMUs, DMA mapping or DMA engines without a known message. */
+  #giveWarning(message: LogMessage, file: string, place: string | undefined): void {
+    const row = rowOfWarning(file);
+    const facts = withCause(row, { file, ...place === undefined ? {} : { function: place } });
+    this.sink.entry({ kind: row.kind, ...said(message), facts, row });
+  }
+
+  #giveUnread(
+    message: LogMessage,
+    { area: { name, page }, isWarning, isWrong }: UnreadArea,
+  ): void {
+    const [, file, place] = CODE_PLACE.exec(message.text) ?? [];
+    if (isWarning && file !== undefined) {
+      this.#giveWarning(message, file, place);
+      return;
+    }
     this.sink.unread?.({ line: message.line, text: message.text, area: name, isWrong });
     if (!isWrong) return;
-    const [, file, place] = CODE_PLACE.exec(message.text) ?? [];
     const facts = {
       text: shownText(message.text),
       area: name,

@@ -98,8 +98,18 @@ const BEFORE_MESSAGE = new RegExp(
   }))+\\s*`,
 );
 
+/**
+ * The prefix of a collector: of Talos the machine, the facility, the priority and the time; of Android the buffer,
+ * the priority and the name KERNEL.
+ */
+const OF_COLLECTOR =
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}: (?:kern|user|daemon): +[a-z]+: \[\d{4}-[\dT:.Z-]+\]:\s*|[A-Z] [VDIWEF] KERNEL +: *)/;
+const FIRST_OF_COLLECTOR = /^(?:\d{1,3}\.|[A-Z] )/;
+
 /** The message of a line, without the time, host and daemon in front of it. */
 export function messageText(line: string): string {
+  const collector = FIRST_OF_COLLECTOR.test(line) ? OF_COLLECTOR.exec(line)?.[0] : undefined;
+  if (collector !== undefined) return line.slice(collector.length);
   const before = BEFORE_MESSAGE.exec(line)?.[0];
   return before === undefined ? line : line.slice(before.length);
 }

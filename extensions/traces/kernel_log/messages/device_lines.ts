@@ -357,6 +357,62 @@ const CONTROLLERS: readonly MessageRow[] = [
   }),
 ];
 
+/** Registers of DMA, whose dump shows a device that is gone. */
+const DMA_REGISTERS = "pci target|rd ptr|wr ptr|cdt current|status|csts|int_stat|dma";
+
+const NVIDIA: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "NVRM: {...}: {address}-{end} is not addressable by GPU {...}[{low=address}-{high=address}]",
+    ],
+    condition:
+      "The DMA address that the kernel gave for a page is outside of what the GPU can address",
+    role: "report",
+    means: ({ address, high }) =>
+      `The kernel gave the DMA address ${address} for a page, and the GPU addresses memory up to ${high} only: the driver cannot use the page`,
+    causes: [{
+      id: "reach",
+      certainty: "possible",
+      text:
+        "the driver's DMA mask is wider than what the GPU reaches, or the platform places its window for 64-bit DMA high (POWER: bit 59), and the driver does not expect it",
+      next: [
+        "compare the mask that the driver sets (dma_mask_bits in /sys/bus/pci/devices/DEVICE) with the range in the line; try a setting that keeps DMA addresses low: the other IOMMU mode (iommu=, disable_ddw on POWER), or a mask of the GPU's width",
+      ],
+    }],
+  },
+  {
+    kind: "device_error",
+    forms: [
+      "NVRM {function}: {...}{~ummap failed|unmap failed|map failed|mapping failed|Map failed}{...}",
+      "NVRM: {...}{~ummap failed|unmap failed|map failed|mapping failed|Failed to map|failed to map}{...}",
+    ],
+    role: "report",
+    means:
+      "The GPU driver's resource manager refused a map or an unmap in the GPU's own address space: the object is not there, or its memory ran out. No mapping of the DMA API is named",
+    next: [
+      "look at the first NVRM or Xid line before it, and at the program that used the GPU then; without a fault of an IOMMU in the same seconds no mapping of the kernel is known to be wrong",
+    ],
+  },
+  {
+    kind: "device_error",
+    forms: [
+      `{driver}: {name}: {...}{~${DMA_REGISTERS}}{...}: 0xffffffff`,
+      `{driver} {device}: {...}{~${DMA_REGISTERS}}{...}: 0xffffffff`,
+    ],
+    derive: ({ name: _, ...facts }, line) => /: 0xffffffff\s*$/.test(line) ? facts : null,
+    role: "consequence",
+    follows: CAUSES_OF_HANGS,
+    means: ({ device, driver }) =>
+      `A register of ${
+        device ?? `a device of ${driver}`
+      } reads as all ones: the device does not answer on its bus (off, in reset, or its link is lost), and its engine does nothing. ${NO_MAPPING}`,
+    next: [
+      "look whether configuration space answers (`lspci -vv`: `rev ff` is no answer) and for PCI Express errors before it; then at power saving (pcie_aspm=off) and the slot",
+    ],
+  },
+];
+
 /** Rows of device errors, the more exact ones first. */
 export const DEVICE_LINES: readonly MessageRow[] = [
   ...NETWORK,
@@ -364,4 +420,5 @@ export const DEVICE_LINES: readonly MessageRow[] = [
   ...DISKS,
   ...CONTROLLERS,
   ...GPUS,
+  ...NVIDIA,
 ];

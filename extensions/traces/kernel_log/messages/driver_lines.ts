@@ -6,7 +6,7 @@
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
-import { inOrder, type MessageRow, named } from "./message.ts";
+import { type Cause, inOrder, type MessageRow, named } from "./message.ts";
 
 /** Text of a program's source, of a patch or of a stack: it is no line of a log. */
 const OF_SOURCE =
@@ -68,7 +68,7 @@ const both = (...tests: readonly RegExp[]) =>
 
 const FAILS = "{~fail|error|unable|cannot|can't|can not|could not|couldn't|no memory|not enough}";
 const TROUBLE =
-  "{~timeout|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|can't|unable|did not|didn't|not ready|not support|unsupported|not responding|halted|died|dead|lost|illegal|invalid|bad|disabled|fault|confusing|ALERT|not using|clearing|restart|recover|in progress detected|no }";
+  "{~timeout|not align|unalign|misalign|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|can't|unable|did not|didn't|not ready|not support|unsupported|not responding|halted|died|dead|lost|illegal|invalid|bad|disabled|fault|confusing|ALERT|not using|clearing|restart|recover|in progress detected|no }";
 const DMA_WORD =
   /\b(?:R?DMA|[A-Z]{0,3}DMA\d*|[a-z]{0,4}dma\d*|\w*dma_\w+|dma-\w+|\w*[-_]dma(?:c|ch|engine|chan)?\d*|dma[ch]\w*)\b/;
 /** A mode or a command of a disk has DMA in its name; RDMA has its own words for connections. */
@@ -118,6 +118,54 @@ const TROUBLES: readonly Trouble[] = [
     ],
   },
   {
+    what: "request",
+    words: /prepar|prep_|\bprep\b|submit|slave (?:config|dma|transfer)|terminate_all/i,
+    text:
+      "the engine's driver refused the transfer that its client asked for: a width, burst, length or address that the engine does not take, a channel that was not configured, or an engine that is not set up (its firmware is missing, see its own line)",
+    next: [
+      "look at the line of the engine's driver before it, then at the engine's state (/sys/kernel/debug/dmaengine/summary) and at what the client configures: address, width, burst, direction",
+    ],
+  },
+  {
+    what: "alignment",
+    words: /(?:not|un|mis)[- ]?align/i,
+    text:
+      "an address or a length is not a multiple of what the engine moves at once: the client's buffer, its length, or the width that it configured",
+    next: [
+      "compare address and length of the transfer with the width and burst of the channel (dma_slave_config, copy_align of the engine), and give buffers that fit",
+    ],
+  },
+  {
+    what: "data",
+    words:
+      /(?:invalid|bad|corrupt\w*|wrong|unexpected)\b.*\bdata\b|\bdata\b.*\b(?:invalid|corrupt|bad)|checksum|\bcrc\b/i,
+    text:
+      "the buffer had not what the driver expects: it was read before the device wrote it, without a sync (or the device is not coherent as the firmware says), the device wrote less or elsewhere, or the device itself sent it",
+    next: [
+      "check that the driver syncs the buffer for the CPU before it reads, and dma-coherent of the device: `dmalab trace check` with the dma events; if the transfer timed out, the data are those of an earlier one",
+      RECORD_ACCESS,
+    ],
+  },
+  {
+    what: "probe",
+    words: /\bprobe\b/i,
+    text:
+      "the driver did not take its device: the errno and the lines of the driver before it say why. EBUSY (-16) is a resource that another driver has, -517 waits for another driver, ENODEV (-19) and ENOENT (-2) are something that is not there, ENOMEM (-12) memory",
+    next: [
+      "look at the lines of the driver before it, at who has its memory and interrupts (/proc/iomem, /proc/interrupts), and at what waits (/sys/kernel/debug/devices_deferred)",
+    ],
+  },
+  {
+    what: "resource",
+    words:
+      /(?:unable to|can(?:not|'t)|could(?: not|n't)|fail\w* to) (?:get|find|request|obtain|ioremap|map (?:io|reg)|reserve|acquire|enable)|\bmissing\b|not found/i,
+    text:
+      "something that the driver needs was not there: a memory region, clock, reset, interrupt or another device that its node does not name, that another driver has, or whose driver comes later",
+    next: [
+      "compare the node of the device with its binding, and look at who has the resource (/proc/iomem, /proc/interrupts) and at what waits (/sys/kernel/debug/devices_deferred)",
+    ],
+  },
+  {
     what: "restart",
     words: /clearing|restart|recover|\breset|in progress detected/i,
     text:
@@ -129,7 +177,7 @@ const TROUBLES: readonly Trouble[] = [
   },
   {
     what: "bus error",
-    words: /bus|slave|decode|axi|ahb|\bfault|illegal|invalid|bad/i,
+    words: /\bbus\b|slave|decode|\baxi\b|\bahb\b|\bfault|illegal|invalid|\bbad\b/i,
     text:
       "an access or a descriptor of the engine was refused: an address that no memory has, that is protected or above what the engine reaches, a length or alignment that it cannot take, or memory without a clock",
     next: [
@@ -137,6 +185,31 @@ const TROUBLES: readonly Trouble[] = [
     ],
   },
 ];
+
+/** The kind of trouble that a line has; null if its words do not say. */
+function troubleIn(line: string): string | null {
+  return TROUBLES.find(({ words }) => words.test(line))?.what ?? null;
+}
+
+export const TROUBLE_CAUSES: readonly Cause[] = TROUBLES.map(({ next, text, what }) => ({
+  id: what.replaceAll(" ", "_"),
+  when: (facts: LogEntryFacts) => facts.what === what,
+  certainty: "possible" as const,
+  text,
+  next,
+}));
+
+/** The driver, the device, the errno and the kind of trouble of a line that no row has. */
+export function troubleOf(line: string): LogEntryFacts {
+  const what = troubleIn(line);
+  return {
+    ...Object.fromEntries(
+      Object.entries(namesOf(line) ?? {}).filter(([, value]) => value !== null),
+    ),
+    errno: errnoIn(line),
+    ...what === null ? {} : { what },
+  };
+}
 
 const NOT_UNMAP = /(?:^|[^n])map/i;
 const ALLOCATED = /alloc|pool_create/i;
@@ -268,8 +341,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     derive: (facts, line) => {
       const found = ofDriver(DMA_WORD)(facts, line);
       if (found === null || NO_TROUBLE.test(line)) return null;
-      const what = TROUBLES.find(({ words }) => words.test(line))?.what ?? "DMA";
-      return { ...found, what };
+      return { ...found, what: troubleIn(line) ?? "DMA" };
     },
     role: "report",
     means: (facts) =>
@@ -279,13 +351,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
         ownWords(facts)
       }`,
     causes: inOrder([
-      ...TROUBLES.map(({ next, text, what }) => ({
-        id: what.replaceAll(" ", "_"),
-        when: (facts: LogEntryFacts) => facts.what === what,
-        certainty: "possible" as const,
-        text,
-        next,
-      })),
+      ...TROUBLE_CAUSES,
       {
         id: "own_words",
         certainty: "unknown",

@@ -203,6 +203,7 @@ const ENGINES = [
     "davinci-cpdma",
     "cppi41-dma-engine",
   ],
+  ...["dw_axi_dmac_platform", "bcm2708-dmaengine", "bcm2708_dma", "mv_xor_v2", "ppc4xx-adma"],
   ...["bcm2835-dma", "bcm-sba-raid", "sun6i-dma", "sun4i-dma", "at_hdmac", "at_xdmac", "stm32-dma"],
   ...["stm32-mdma", "stm32-dmamux", "rcar-dmac", "sh-dma-engine", "usb-dmac", "rz-dmac", "mv_xor"],
   ...["mv_xor_v2", "mtk-uart-apdma", "mediatek-hsdma", "bam-dma-engine", "gpi", "qcom-gpi-dma"],
@@ -237,7 +238,65 @@ const ENGINES = [
   ],
 ].join("|");
 const ENGINE_TROUBLE =
-  /time[d ]*out|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing/i;
+  /time[d ]*out|align|refus|mismatch|exceed|unsupported|no free|not support|too (?:long|large|many|short)|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing/i;
+
+/** Causes by the words of the line of an engine's driver. */
+interface EngineTrouble {
+  readonly id: string;
+  readonly words: RegExp;
+  readonly text: string;
+  readonly next: readonly string[];
+}
+
+const ENGINE_TROUBLES: readonly EngineTrouble[] = [
+  {
+    id: "firmware",
+    words: /firmware|script/i,
+    text:
+      "the engine's program (its firmware) was not loaded: the file is missing, is not in the initial file system or in the kernel image when the driver is built in, or does not fit the chip",
+    next: [
+      "look for the firmware's file (/lib/firmware) and the driver's line that loads it (`dmesg | grep -i firmware`); with a driver that is built in, add the file to the initial file system or to CONFIG_EXTRA_FIRMWARE",
+    ],
+  },
+  {
+    id: "interrupt",
+    words: /\birq|interrupt/i,
+    text:
+      "an interrupt of a channel is not described or could not be taken: the engine leaves this channel out, or its ends are never seen",
+    next: [
+      "compare `interrupts` and the channel mask (dma-channel-mask) of the engine's node with the manual of the chip: a channel that firmware keeps for itself has none",
+    ],
+  },
+  {
+    id: "alignment",
+    words: /align|width|burst|length|\blen\b|too (?:long|large|short)|mismatch/i,
+    text:
+      "the client's transfer does not fit the engine: an address or a length that is no multiple of what it moves at once, or a width, burst or length that it cannot do",
+    next: [
+      "compare address, length, width and burst of the client's transfer with the engine (its driver's copy_align and widths), and give it buffers that fit",
+    ],
+  },
+  {
+    id: "not_ended",
+    words: /terminat|time[d ]*out|stop|paus|suspend|idle|stuck|halt|abort|drain/i,
+    text:
+      "a channel did not stop or finish: its peripheral gives no request (without clock, as of a codec that is the clock's master, or not started), or an access was refused or never answered",
+    next: [
+      "look whether the peripheral has its clock and was started, and whether its interrupts grow; then for a fault of an IOMMU in the same seconds, and compare the addresses of the transfer with the maps",
+    ],
+  },
+  {
+    id: "no_slot",
+    words:
+      /slot|no free|no available|exhaust|are no |busy|in use|\breserved\b|request(?:ing)? (?:of )?chan|alloc\w* .*chan/i,
+    text:
+      "the engine has no channel or slot left that it may use: other clients hold them, or they are reserved for firmware or another core",
+    next: [
+      "look who holds the channels (/sys/kernel/debug/dmaengine/summary, /sys/class/dma) and at what the engine's node reserves (dma-channel-mask, reserved slots)",
+    ],
+  },
+];
+const troubleOf = ({ trouble }: LogEntryFacts) => trouble;
 
 /** A line that a mailer has broken before a value. */
 const IS_CUT = /[=:,(]\s*$/;
@@ -307,7 +366,12 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
     forms: [`{driver~${ENGINES}} {device}: {text=rest}`],
     derive: ({ text, ...facts }, line) =>
       ENGINE_TROUBLE.test(String(text)) && !IS_CUT.test(line)
-        ? { ...facts, what: "DMA engine", errno: errnoIn(line) }
+        ? {
+          ...facts,
+          what: "DMA engine",
+          trouble: ENGINE_TROUBLES.find(({ words }) => words.test(String(text)))?.id ?? null,
+          errno: errnoIn(line),
+        }
         : null,
     role: "report",
     means: (facts) =>
@@ -316,16 +380,25 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
       } reports that something did not succeed: its clients get no channel, or their transfers fail. No mapping is named${
         errnoText(facts.errno) === "" ? "" : `; ${errnoText(facts.errno)}`
       }`,
-    causes: [{
-      id: "engine",
-      certainty: "possible",
-      text:
-        "the engine was not set up (clock, reset, firmware, property), the client of the channel gave it something that it cannot do, or an access was refused on its bus",
-      next: [
-        "at boot: look at the engine's node (clocks, resets, firmware file) and at what waits for it (/sys/kernel/debug/devices_deferred); later: look at the client of the channel (/sys/kernel/debug/dmaengine/summary), and for a fault of an IOMMU in the same seconds",
-        ENGINE_ADDRESSES,
-      ],
-    }],
+    causes: inOrder([
+      ...ENGINE_TROUBLES.map(({ id, next, text }) => ({
+        id,
+        when: (facts: LogEntryFacts) => troubleOf(facts) === id,
+        certainty: "possible" as const,
+        text,
+        next,
+      })),
+      {
+        id: "engine",
+        certainty: "possible",
+        text:
+          "the engine was not set up (clock, reset, firmware, property), the client of the channel gave it something that it cannot do, or an access was refused on its bus",
+        next: [
+          "at boot: look at the engine's node (clocks, resets, firmware file) and at what waits for it (/sys/kernel/debug/devices_deferred); later: look at the client of the channel (/sys/kernel/debug/dmaengine/summary), and for a fault of an IOMMU in the same seconds",
+          ENGINE_ADDRESSES,
+        ],
+      },
+    ]),
   },
   {
     isGeneral: true,
@@ -334,6 +407,51 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
     derive: ({ text: _, ...facts }, line) => IS_CUT.test(line) ? null : facts,
     role: "state",
     means: "A line of the driver of a DMA engine without a word of an error",
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "of_dma_request_slave_channel: dma-names property of node '{device}' missing or empty",
+    ],
+    always: { what: "no channel" },
+    condition: "A driver asked for a channel, and the node of its device has no `dma-names`",
+    role: "report",
+    means: ({ device }) =>
+      `The driver of ${device} asked for a channel of a DMA engine, and its node names none: the driver goes on without DMA, and most do so on purpose. No mapping is concerned`,
+    next: [
+      "add `dmas` and `dma-names` to the node if the device should use DMA; without them the line is harmless, so look elsewhere for what does not work",
+    ],
+  },
+  {
+    kind: "driver_dma_error",
+    forms: ["this driver doesn't support generic slave capabilities reporting"],
+    always: { what: "DMA engine" },
+    role: "report",
+    means:
+      "The driver of a DMA engine tells its clients nothing of the widths and directions that it can do: clients that ask (sound, serial lines) go on with assumptions. No mapping is concerned",
+    next: ["take a newer driver of the engine: it sets the widths and directions at registration"],
+  },
+  {
+    kind: "state",
+    forms: [
+      "{driver} {device}: IDMAC supports {bits=count}-bit address mode",
+      "allocated dma channel {channel=count} ({at}), initial state {value}",
+      "{device}: {~Activating ISA DMA hang workarounds|Limiting direct PCI/PCI transfers}",
+    ],
+    role: "state",
+    means: "What a controller's engine can do, or a quirk of its bus that the kernel set at boot",
+  },
+  {
+    kind: "state",
+    forms: [
+      "[drm] PCIE GART of {mib}M enabled{...}",
+      "[drm] {?{driver}: ?}{mib}M of GTT memory ready",
+      "[drm] GART: num cpu pages {pages}, num gpu pages {count}",
+      "[drm] {?{driver}: ?}{mib}M of VRAM memory ready",
+    ],
+    role: "state",
+    means:
+      "The size of a GPU's own table for system memory (GART, GTT), or of its memory: its own MMU translates by it, and the addresses in it are the DMA addresses of maps",
   },
   {
     kind: "memory_setup",

@@ -82,6 +82,13 @@ export const IOMMU_CORE: MessageArea = {
     },
     {
       kind: "state",
+      forms: ["IOMMU Group {group=count}{~:|} {device=pci_function} {...}"],
+      role: "state",
+      means:
+        "A line of a listing of the IOMMU groups: devices of one group are given to a guest together",
+    },
+    {
+      kind: "state",
       forms: [
         "Adding to iommu group {group}",
         "iommu: Adding device {device} to group {group}",

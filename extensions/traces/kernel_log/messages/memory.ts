@@ -272,6 +272,7 @@ export const MEMORY: MessageArea = {
         "DMA: failed to allocate {kib} KiB {zone} pool for atomic allocation",
         "Reserved memory: failed to init DMA memory pool at {address}, size {kib} {~KiB|MiB}",
         "Reserved memory: incorrect alignment of CMA region",
+        "Reserved memory: failed to allocate memory for node '{name}'",
         "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {count} {~MiB|KiB}",
         "cma: Reserved memory: {~incorrect alignment of|unable to setup} CMA region",
         "reserved memory is beyond device's set DMA address range",

@@ -225,6 +225,7 @@ const CONTROLLER: MessageRow[] = [
     kind: "nvme_down",
     forms: [
       "nvme {controller}: controller is down; will reset: CSTS={csts}, PCI_STATUS{~=| read failed }{?{pci_status}?}",
+      "{controller~nvme0|nvme1|nvme2|nvme3}: controller is down; will reset: CSTS={csts}, PCI_STATUS{~=| read failed }{?{pci_status}?}",
     ],
     // A function that has left the bus reads as all ones in its configuration space, too.
     derive: (facts, line) => ({

@@ -143,8 +143,10 @@ export const OOPSES: readonly MessageRow[] = [
     forms: [
       `{function~${FRAMES}}+0x{offset=address}`,
       `({function~${FRAMES}}+0x{offset=address}`,
+      `Function entered at [<{at}>]{...}from [<{at2=at}>] {function~${FRAMES}|__dma_alloc|__dma_free}`,
     ],
-    derive: ({ offset: _, ...facts }, line) => line.includes("WARNING: ") ? null : facts,
+    derive: ({ at: _at, at2: _at2, offset: _, ...facts }, line) =>
+      line.includes("WARNING: ") ? null : facts,
     role: "state",
     means: (facts) =>
       `A stack goes through ${

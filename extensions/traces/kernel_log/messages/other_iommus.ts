@@ -153,6 +153,12 @@ function vtdReason(code: unknown): Reason {
   return Number(code) >= 7 && Number(code) <= 12 ? "table_error" : "unknown";
 }
 
+/** The PCI function of a source identifier. */
+function functionOf(source: number): string {
+  const hex = (value: number) => value.toString(16).padStart(2, "0");
+  return `0000:${hex(source >> 8)}:${hex((source >> 3) & 31)}.${source & 7}`;
+}
+
 /** The function of QEMU's `dev=bus:slot:function`. */
 function withQemuDevice(facts: LogEntryFacts): LogEntryFacts {
   const [, bus, slot, index] =
@@ -368,6 +374,23 @@ const FAULTS: readonly FaultRow[] = [
       form: "[VT-D]DMAR:{~| }reason {code} - {fault_text=rest}",
       add: (found, facts) => ({ ...facts, ...found, reason: vtdReason(found.code) }),
     }],
+  },
+  {
+    model: "genode_vtd",
+    condition: "A line of Genode's platform driver: the fields of a VT-d fault record",
+    reason: ({ code }) => vtdReason(code),
+    forms: [
+      "Error: Fault: hi={hi=address}, reason={code}, type={fault_kind=word_text}, {...}Source={source=code}, info={address}",
+    ],
+    // The record's type: bit 0 of T is a read, and 0 a write (VT-d specification, fault recording registers).
+    derive: ({ fault_kind, hi: _, source, ...facts }) => ({
+      ...facts,
+      access: Number(fault_kind) === 0 ? "write" : "read",
+      device: functionOf(Number(source)),
+    }),
+    next: [
+      "look at what the platform driver gave to the driver of this function: its list of devices and its DMA buffers; a fault at boot is often an engine that the firmware left running",
+    ],
   },
   {
     model: "xen_amd",

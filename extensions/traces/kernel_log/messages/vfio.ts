@@ -119,8 +119,13 @@ export const VFIO: MessageArea = {
         "VFIO_MAP_DMA failed: {errno}",
       ],
       // A program in Rust prints the number without its sign.
-      derive: ({ error_number, ...facts }) =>
-        typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
+      derive: ({ error_number, ...facts }) => {
+        if (typeof error_number === "number") return { ...facts, errno: -error_number };
+        const [, number, words] = /^(-\d+)(?![\w.])\s*(.*)/.exec(String(facts.errno_text)) ?? [];
+        return number === undefined
+          ? facts
+          : { ...facts, errno: Number(number), errno_text: words || null };
+      },
       condition: "A program prints the errno of VFIO_IOMMU_MAP_DMA",
       role: "report",
       finding: "map_failed",
@@ -429,6 +434,62 @@ export const VFIO: MessageArea = {
       role: "state",
       means:
         "A step of a program that gives a device to a guest; errors of PCI Express may not be passed on to the guest",
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "vfio: Cannot reset device {device}, {details~no available reset mechanism}",
+        "vfio: Cannot reset device {device}, {details~depends on group} {group} which is not owned",
+      ],
+      condition: "QEMU wants a reset of the device, and found no way to do it for this user",
+      role: "report",
+      means: ({ details, device, group }) =>
+        `A program could not reset ${device} (${details}${
+          typeof group === "number" ? ` ${group}, which it does not own` : ""
+        }): the guest gets it in the state in which the last user left it. No mapping is concerned`,
+      next: [
+        "look at /sys/bus/pci/devices/DEVICE/reset_method: empty means that the device has no reset of its own, and a reset of its bus needs all functions and devices of the bus in the same guest, bound to vfio-pci",
+        "give the guest every function of the device, or leave this one (most often the sound function) out; some GPUs have a kernel module with their own reset",
+      ],
+    },
+    {
+      kind: "device_error",
+      forms: [
+        "vfio-pci {device}: SMU error {value}",
+        "vfio-pci {device}: Failed to send message {value}: return {value2=value}",
+        "vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}: {~failed|Failed|timed out|Timed out|error}{...}",
+      ],
+      role: "report",
+      means: ({ device }) =>
+        `The reset of the GPU ${device} between two users went wrong: its power controller did not answer as the module that resets it (vendor-reset) expects. No mapping is concerned`,
+      next: [
+        "take the card through a full power cycle (off, or suspend of the host) and look whether the first start works: then the reset is at fault, so try another version of the module or of the kernel; leave the host's own driver away from the card",
+      ],
+    },
+    {
+      kind: "device_error",
+      forms: ["vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}: reset result = {count}"],
+      derive: (facts) => facts.count === 0 ? null : facts,
+      role: "report",
+      means: ({ count, device }) =>
+        `The reset of the GPU ${device} between two users failed (${count}). No mapping is concerned`,
+      next: ["look at the lines of the module that resets it (vendor-reset) before it"],
+    },
+    {
+      kind: "state",
+      forms: [
+        "vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}",
+        "VFIO - User Level meta-driver{...}",
+        "Device {...} at {device=pci_function} bound to vfio-pci",
+        "Vendor:Device {...} found at {device=pci_function}",
+        "Loading config from {...}vfio-pci.cfg",
+        "BIND={...}{~vfio|\\|}{...}",
+        "IOMMU group members (sans bridges):",
+        "/sys/bus/pci/devices/{...}/iommu_group/devices/{device=pci_function}",
+      ],
+      role: "state",
+      means:
+        "A step of VFIO, of a module that resets a GPU, or of a script that binds devices to vfio-pci",
     },
     {
       kind: "state",
