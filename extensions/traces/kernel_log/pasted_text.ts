@@ -100,11 +100,11 @@ const BEFORE_MESSAGE = new RegExp(
 
 /**
  * The prefix of a collector: of Talos the machine, the facility, the priority and the time; of Android the buffer,
- * the priority and the name KERNEL.
+ * the priority and the name KERNEL; of Zephyr the time and the level.
  */
 const OF_COLLECTOR =
-  /^(?:\d{1,3}(?:\.\d{1,3}){3}: (?:kern|user|daemon): +[a-z]+: \[\d{4}-[\dT:.Z-]+\]:\s*|[A-Z] [VDIWEF] KERNEL +: *)/;
-const FIRST_OF_COLLECTOR = /^(?:\d{1,3}\.|[A-Z] )/;
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}: (?:kern|user|daemon): +[a-z]+: \[\d{4}-[\dT:.Z-]+\]:\s*|[A-Z] [VDIWEF] KERNEL +: *|\[\d\d:\d\d:\d\d\.[\d,]+\] <(?:err|wrn|inf|dbg)> )/;
+const FIRST_OF_COLLECTOR = /^(?:\d{1,3}\.|[A-Z] |\[\d\d:)/;
 
 /** The message of a line, without the time, host and daemon in front of it. */
 export function messageText(line: string): string {

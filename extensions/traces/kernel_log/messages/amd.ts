@@ -101,7 +101,10 @@ export const AMD: MessageArea = {
     },
     {
       kind: "iommu_setup",
-      forms: ["AMD-Vi: Unable to read/write to IOMMU perf counter"],
+      forms: [
+        "AMD-Vi: Unable to read/write to IOMMU perf counter",
+        "AMD-Vi: Unable to write to IOMMU perf counter",
+      ],
       role: "report",
       means: "The IOMMU's performance counters cannot be used; no mapping is concerned",
       next: ["nothing to do for a problem of DMA: `perf` has no counters of this IOMMU"],

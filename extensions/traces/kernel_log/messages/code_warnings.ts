@@ -104,6 +104,7 @@ const workOf = ({ file, function: name }: LogEntryFacts) =>
 
 const AREAS: readonly (readonly [start: string, kind: MessageRow["kind"], words: string])[] = [
   ["drivers/dma/", "driver_dma_error", "DMA engines"],
+  ["arch/", "driver_dma_error", "a platform's DMA engine"],
   ["drivers/iommu/", "iommu_error", "IOMMUs"],
   ["", "mapping_warning", "DMA mapping"],
 ];

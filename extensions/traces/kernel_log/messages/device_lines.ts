@@ -5,6 +5,7 @@
  * @see rules/traces.md T.59
  */
 import type { LogEntryFacts } from "../log_facts.ts";
+import { errnoIn, errnoText } from "./errno_words.ts";
 import type { MessageKind } from "./kinds.ts";
 import { type MessageRow, type MessageText, named, numberOf } from "./message.ts";
 
@@ -138,8 +139,10 @@ const GPUS: readonly MessageRow[] = [
       "{~sw_init|hw_init|resume|suspend|hw_fini} of IP block <{block=word_text}> failed {errno}",
       "*ERROR* Waiting for fences timed out{...}",
       "{driver} {device}: {...}GPU reset{~ begin!|(|ting| succeeded| failed| end}{...}",
-      "{driver} {device}: {...}GPU {~HANG|hang|recovery disabled}{...}",
       "[drm] GPU HANG: ecode {...}",
+      "[drm] stuck on {ring=word_text} ring",
+      "drm/i915: Resetting chip after gpu hang",
+      "{driver} {device}: {...}GPU {~HANG|hang|recovery disabled}{...}",
       "{driver} {device}: {...}Resetting {~chip|rcs0|bcs0|vcs0|vecs0|ccs0|GPU}{...}",
       "nouveau {device}: fifo: DMA_PUSHER - ch {channel=count} {...}",
       "nouveau {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
@@ -360,6 +363,37 @@ const CONTROLLERS: readonly MessageRow[] = [
 /** Registers of DMA, whose dump shows a device that is gone. */
 const DMA_REGISTERS = "pci target|rd ptr|wr ptr|cdt current|status|csts|int_stat|dma";
 
+/** Firmware of wireless devices that asks the host for memory. */
+const FIRMWARE_MEMORY: readonly MessageRow[] = [
+  {
+    kind: "device_error",
+    forms: [
+      "{driver~ath11k|ath12k|ath11k_pci|ath12k_pci|ath10k_snoc|icnss} {device}: {?failed to wait ?}qmi {?failed ?}{~memory request|to respond fw mem req}{...}",
+    ],
+    derive: (facts, line) => ({ ...facts, errno: errnoIn(line) }),
+    role: "report",
+    means: ({ device, errno }) =>
+      `The firmware of ${device} asked the host for memory, and the exchange did not end${
+        errnoText(errno) === "" ? "" : `; ${errnoText(errno)}`
+      }. No mapping is concerned`,
+    next: [
+      "look at the memory that the node of the device gives (reserved-memory, memory-region, qcom,… sizes) and at the firmware's own message: an address of 0 is a region that the host did not have; a firmware of another memory profile asks for more",
+    ],
+  },
+  {
+    kind: "coherent_failed",
+    forms: [
+      "{driver} {device}: qmi dma allocation failed ({size_bytes} B type {value}), will try later with small size",
+    ],
+    role: "report",
+    means: ({ device, size_bytes }) =>
+      `The driver of ${device} got no contiguous ${size_bytes} bytes for its firmware, and asks again for smaller pieces: harmless if no further line says that this failed`,
+    next: [
+      "look whether the device works (a later `fw_version` line, or a failed qmi exchange); for one piece enlarge the contiguous area (cma=SIZE) or give the device reserved memory",
+    ],
+  },
+];
+
 const NVIDIA: readonly MessageRow[] = [
   {
     kind: "driver_dma_error",
@@ -420,5 +454,6 @@ export const DEVICE_LINES: readonly MessageRow[] = [
   ...DISKS,
   ...CONTROLLERS,
   ...GPUS,
+  ...FIRMWARE_MEMORY,
   ...NVIDIA,
 ];

@@ -225,13 +225,16 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     isGeneral: true,
     kind: "coherent_failed",
     forms: [
-      `{device}: {...}{~dma_alloc_coherent|dmam_alloc_coherent|dma_alloc_attrs|dma_alloc_noncoherent|pci_alloc_consistent|dma_pool_alloc|dma_pool_create}{...}${FAILS}`,
+      `{device}: {...}{~dma_alloc_coherent|dmam_alloc_coherent|dma_alloc_attrs|dma_alloc_noncoherent|pci_alloc_consistent|dma_pool_alloc|dma_pool_create|pci_pool_alloc|pci_pool_create}{...}${FAILS}`,
       `{device}: {...}${FAILS}{...}{~dma_alloc_coherent|dmam_alloc_coherent|dma_alloc_attrs|dma_alloc_noncoherent|pci_alloc_consistent|dma_pool_alloc|dma_pool_create}`,
       `{device}: {...}${FAILS}{...}alloc{...}{~DMA|coherent|consistent}`,
       `{device}: {...}{~DMA|coherent}{...}alloc{...}${FAILS}`,
     ],
     derive: (facts, line) => {
-      const found = ofDriver(both(REFUSED, ALLOCATED, /dma|coherent|consistent/i))(facts, line);
+      const found = ofDriver(both(REFUSED, ALLOCATED, /dma|coherent|consistent|pci_pool/i))(
+        facts,
+        line,
+      );
       if (found === null || /channel|\bchan\b|descriptor(?!s? ring)|\btag\b/i.test(line)) {
         return null;
       }

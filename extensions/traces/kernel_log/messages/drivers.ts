@@ -97,6 +97,15 @@ export const DRIVERS: MessageArea = {
         }: an access to its own virtual address space, not to a DMA address. It is no fault of the DMA API or of an IOMMU, and no mapping of the DMA API is concerned`,
       next: OWN_MMU_NEXT,
     },
+    {
+      kind: "iommu_detail",
+      forms: ["*** gpu fault: {...}iova={address}{...}"],
+      role: "consequence",
+      follows: ["iommu_fault", "other_iommu_fault"],
+      means:
+        "The driver of an Adreno GPU on a fault of the GPU's IOMMU: the address is one of the GPU's own space",
+      next: OWN_MMU_NEXT,
+    },
     XHCI_BOUNCE,
     ...XHCI_LINES,
     ...ENGINE_LINES,

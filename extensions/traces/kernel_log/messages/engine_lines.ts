@@ -436,6 +436,9 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
     forms: [
       "{driver} {device}: IDMAC supports {bits=count}-bit address mode",
       "allocated dma channel {channel=count} ({at}), initial state {value}",
+      "{device}: PCI coherence region base: {address}{...}",
+      "vc-cma: {~Videocore CMA driver|vc_cma_base|vc_cma_size|vc_cma_initial}{...}",
+      "arm-smmu {iommu}: probing hardware configuration...",
       "{device}: {~Activating ISA DMA hang workarounds|Limiting direct PCI/PCI transfers}",
     ],
     role: "state",
@@ -492,13 +495,16 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
     kind: "coherent_failed",
     forms: [
       "failed to allocate buffer {~with|of} size {size_bytes}",
+      "ION_IOC_ALLOC error",
       "{driver} {device}: {~Unable|unable} to allocate memory for the {~Tx|Rx|tx|rx} descriptor ring, size={size_bytes}",
       "unable to allocate {~receive|send} buffer of size {size_bytes}",
     ],
     role: "report",
     finding: "coherent_failed",
     means: ({ size_bytes }) =>
-      `A driver got no buffer of ${size_bytes} bytes that its device can use. The text is the driver's own`,
+      `A driver got no buffer${
+        typeof size_bytes === "number" ? ` of ${size_bytes} bytes` : ""
+      } that its device can use. The text is the driver's own`,
     next: [
       "look at the lines before it: a contiguous area that is full (cma:), `page allocation failure` with its order; enlarge the area (cma=SIZE, or the reserved-memory node), or use fewer or smaller buffers",
     ],

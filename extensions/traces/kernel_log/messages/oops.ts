@@ -9,6 +9,7 @@ const OF_DMA =
 const NOT_OF_DMA = /^(?:x?hc_dmahandler)$/;
 
 const IN_CACHE = /cache|inv_|clean|flush|_area|sync/;
+const IN_REGISTER = /_(?:write|read)_|writel|readl|_reg(?:_|s|$)|device_reset/;
 const IN_TABLE =
   /^(?:iommu_(?!dma)|__iommu_(?!dma)|intel_iommu|amd_iommu|arm_|__arm_lpae|rk_|domain|dma_pte|smmu)/;
 const IN_API =
@@ -102,8 +103,20 @@ export const OOPSES: readonly MessageRow[] = [
         ],
       },
       {
+        id: "register",
+        when: (facts) => IN_REGISTER.test(nameOf(facts)),
+        certainty: "possible",
+        text:
+          "a register of the IOMMU or the engine did not answer (a synchronous external abort): its clock or power domain is off, the register or its number is not there, or a hypervisor or the secure side keeps it",
+        next: [
+          "compare the registers and streams in the node of the IOMMU and of its clients with what the chip and its firmware leave to this system, and its clocks and power domains",
+        ],
+      },
+      {
         id: "table",
-        when: (facts) => !IN_CACHE.test(nameOf(facts)) && IN_TABLE.test(nameOf(facts)),
+        when: (facts) =>
+          !IN_CACHE.test(nameOf(facts)) && !IN_REGISTER.test(nameOf(facts)) &&
+          IN_TABLE.test(nameOf(facts)),
         certainty: "possible",
         text:
           "the domain, the group or the tables are not there: the IOMMU's driver was not ready, the device was removed or has no domain, or the tables were freed while they are in use",
@@ -136,6 +149,18 @@ export const OOPSES: readonly MessageRow[] = [
         ],
       },
     ],
+  },
+  {
+    kind: "state",
+    isBelowWarnings: true,
+    forms: ["LR is at {function}+0x{offset=address}", "lr : {function}+0x{offset=address}"],
+    derive: ({ offset: _, ...facts }) =>
+      OF_DMA.test(nameOf(facts)) && !NOT_OF_DMA.test(nameOf(facts)) ? facts : null,
+    role: "state",
+    means: (facts) =>
+      `The CPU stopped in a function that most often was called by ${
+        nameOf(facts)
+      }(), a function of DMA mapping, of an IOMMU or of a DMA engine's driver: look what it gave`,
   },
   {
     kind: "state",

@@ -30,6 +30,7 @@ const REASONS = {
   no_entry: "the device has no domain: it is attached to no page table",
   table_error: "the page table could not be read, or an entry of it makes no sense",
   page_fault: "nothing is mapped at the address, or the mapping there does not allow the access",
+  no_memory: "no memory has the address: the memory controller refused it, and no IOMMU",
   unknown: "the line does not give the reason",
 } as const;
 type Reason = keyof typeof REASONS;
@@ -51,6 +52,9 @@ const USUAL: Partial<Record<Reason, readonly string[]>> = {
   page_fault: [
     RECORD,
     "compare the address with what the driver wrote to the device: a stale register, a physical address, an address cut to 32 bits",
+  ],
+  no_memory: [
+    "compare the address with what the driver gave to the client: 0 or a small address is an unset register or a buffer that was never mapped, one above memory an address of another view; with an IOMMU see whether the client is attached to it",
   ],
   unknown: [RECORD],
 };
@@ -88,7 +92,9 @@ function faultRow(
     ...condition === undefined ? {} : { condition },
     role: "fault",
     means: ({ reason }) =>
-      `The IOMMU blocked an access: ${REASONS[reason as Reason] ?? REASONS.unknown}`,
+      `${
+        reason === "no_memory" ? "An access did not reach memory" : "The IOMMU blocked an access"
+      }: ${REASONS[reason as Reason] ?? REASONS.unknown}`,
     next: next ?? (({ reason }) => USUAL[reason as Reason] ?? []),
     ...thread === undefined ? {} : { thread },
   };
@@ -138,7 +144,9 @@ const dartReason = (facts: LogEntryFacts): Reason => {
 function tegraReason({ access, tegra_reason }: LogEntryFacts): Reason {
   const words = String(tegra_reason);
   const [, readable, writable] = /\[([R-])([W-])[S-]\]/.exec(words) ?? [];
-  if (!/SMMU translation/i.test(words)) return "unknown";
+  if (!/SMMU translation/i.test(words)) {
+    return /EMEM (?:address )?decode/i.test(words) ? "no_memory" : "unknown";
+  }
   if (readable === undefined) return "page_fault";
   if (readable === "-" && writable === "-") return "not_present";
   if (access === "write" && writable === "-") return "not_writable";
@@ -374,6 +382,18 @@ const FAULTS: readonly FaultRow[] = [
       form: "[VT-D]DMAR:{~| }reason {code} - {fault_text=rest}",
       add: (found, facts) => ({ ...facts, ...found, reason: vtdReason(found.code) }),
     }],
+  },
+  {
+    model: "esxi",
+    condition:
+      "ESXi stops a guest whose device faulted in the IOMMU; the type is the IOMMU's own code",
+    forms: [
+      "PCI passthru device {device=pci_function} caused an IOMMU fault type {fault_kind=count} at address {address}",
+    ],
+    next: [
+      "look at what the guest's driver gives to the device, and whether the device still runs from an earlier start of the guest: an address that is not the guest's memory, or one of the device's reserved regions (RMRR), such as of an integrated GPU",
+      "take the device through a power cycle of the host and compare: a first start that works is a reset that the device does not do",
+    ],
   },
   {
     model: "genode_vtd",

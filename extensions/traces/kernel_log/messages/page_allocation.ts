@@ -39,10 +39,13 @@ const DMA_FUNCTIONS = [
   "dma_alloc_noncoherent",
 ].join("|");
 
-const DMA_CALLER: readonly ContinuationRow[] = [{
-  form: `{dma_function=function~${DMA_FUNCTIONS}}{~.|+}`,
-  add: (found, facts) => facts.dma_function === undefined ? { ...facts, ...found } : facts,
-}];
+const firstFunction: ContinuationRow["add"] = (found, facts) =>
+  facts.dma_function === undefined ? { ...facts, ...found } : facts;
+const DMA_CALLER: readonly ContinuationRow[] = [
+  { form: `{dma_function=function~${DMA_FUNCTIONS}}{~.|+}`, add: firstFunction },
+  // Old frames of 32-bit Arm: `[<address>] (function+offset) from [<address>] (caller+offset)`.
+  { form: `({dma_function=function~${DMA_FUNCTIONS}}+`, add: firstFunction },
+];
 
 export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
   {

@@ -129,6 +129,26 @@ const isCorrected = ({ severity }: LogEntryFacts) => !isUncorrected(severity);
 const corrects = (bits: number) => (facts: LogEntryFacts) =>
   isCorrected(facts) && (correctableBits(facts) & bits) !== 0;
 
+/** Bits of the status register of correctable errors. PCI Express Base Specification, 7.8.4.5 */
+const CORRECTED_BITS: readonly (readonly [number, string])[] = [
+  [0, "receiver error"],
+  [6, "bad packet (TLP)"],
+  [7, "bad packet of the link (DLLP)"],
+  [8, "the replay counter rolled over"],
+  [12, "the replay timer ran out"],
+  [13, "an uncorrected error that is only advisory"],
+  [14, "corrected within the device"],
+  [15, "a header log overflowed"],
+];
+
+/** The bits of a status whose lines with names the log does not have. */
+function bitsText({ errors, status }: LogEntryFacts): string {
+  if (typeof status !== "number" || Array.isArray(errors) && errors.length > 0) return "";
+  const names = CORRECTED_BITS.filter(([bit]) => Math.floor(status / 2 ** bit) % 2 === 1)
+    .map(([, name]) => name);
+  return names.length === 0 ? "" : `; by its status: ${names.join(", ")}`;
+}
+
 function correctedText(facts: LogEntryFacts): string {
   const bits = correctableBits(facts);
   const parts = [
@@ -380,7 +400,7 @@ const ERROR: MessageRow = {
   means: (facts) =>
     isUncorrected(facts.severity)
       ? "An error that the link did not correct: `why` says which, and whether a transaction was lost"
-      : correctedText(facts),
+      : `${correctedText(facts)}${bitsText(facts)}`,
   causes: [
     ...CORRECTED_CAUSES,
     {

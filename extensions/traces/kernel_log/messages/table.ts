@@ -382,7 +382,7 @@ const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
  * because the checker prints its message in a separate line.
  */
 const CODE_WARNING =
-  /(?:WARNING|BUG)\b.*?[ /]((?:kernel\/dma|drivers\/(?:iommu|dma))\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
+  /(?:WARNING|BUG)\b.*?[ /]((?:kernel\/dma|drivers\/(?:iommu|dma)|arch\/[\w/-]+\/dma)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
 
 /** A driver's line about DMA, by its words: `DMA`, `dma_tx`; not the transfer mode `UDMA` of a disk. */
 const DRIVER_DMA = /: .*(?:\bR?DMA\b|\bdma(?:_\w+)?\b)/;

@@ -110,6 +110,7 @@ export const VFIO: MessageArea = {
         "IommuDmaMap(Error({error_number=count}))",
         "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count} ({errno_text=paren_text})",
         "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count}{?, {outcome~ignored}?}",
+        "{~Cannot|cannot} update DMA mapping, error {error_number=count}",
         "{~Failed|failed|FAILED} to {~MAP DMA memory|map DMA memory|map DMA|DMA map}: {errno_text=rest}",
         "{~VFIO|vfio}{...}{~dma map|DMA map|map dma} failed: {errno_text=rest}",
         "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
@@ -260,6 +261,8 @@ export const VFIO: MessageArea = {
         "failed to setup container for group {group}: {?{step=text}: ?}{errno_text=rest}",
         "{~VFIO_GROUP_SET_CONTAINER|VFIO_SET_IOMMU}{~ failed|}: {errno_text=rest}",
         "VFIO support could not be initialized",
+        "vfio {device}: no iommu_group found: {errno_text~No such file or directory}",
+        "no supported IOMMU extensions found",
       ],
       derive: ({ error_number, ...facts }) =>
         typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
@@ -349,12 +352,15 @@ export const VFIO: MessageArea = {
       forms: [
         "vfio: error, group {group} is not viable",
         "group {group} is not viable",
+        "{device=pci_function} VFIO group is not viable!{...}",
       ],
       condition:
         "A device of the group is bound to a driver that is not one of VFIO (a line of QEMU)",
       role: "report",
       means: ({ group }) =>
-        `Group ${group} cannot be given to a program: a device of it is bound to a driver that is not VFIO's`,
+        `${
+          typeof group === "number" ? `Group ${group}` : "The group of the device"
+        } cannot be given to a program: a device of it is bound to a driver that is not VFIO's`,
       next: [
         "bind every device of the group to vfio-pci, or to no driver: ls /sys/kernel/iommu_groups/N/devices; bridges may keep pcieport",
         "`dmalab topology` on the machine's lspci output shows the groups, and which bridge lacks ACS",
@@ -480,6 +486,8 @@ export const VFIO: MessageArea = {
       forms: [
         "vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}",
         "VFIO - User Level meta-driver{...}",
+        "vfio_mdev {device}: MDEV: {...}",
+        "EAL: {~Probing VFIO support|VFIO support initialized}",
         "Device {...} at {device=pci_function} bound to vfio-pci",
         "Vendor:Device {...} found at {device=pci_function}",
         "Loading config from {...}vfio-pci.cfg",
