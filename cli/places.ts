@@ -147,7 +147,9 @@ export function readHeaders(): Readonly<Record<string, string>> {
 export function readTreeHeaders(): Readonly<Record<string, string>> {
   return readFolders(new URL("tree/", HEADERS), [
     "asm",
+    "asm/fpu",
     "asm/vdso",
+    "crypto",
     "dmalab",
     "linux",
     "oracle",

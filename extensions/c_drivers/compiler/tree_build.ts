@@ -5,7 +5,7 @@ import type { Makefiles } from "../tree/makefile.ts";
 import { type Settings, settingsFor, settingsOn, settingsProbe } from "../tree/settings.ts";
 import { TreeError, type TreeFolders, type TreeVersion } from "@dmalab/runtime/kernels";
 import { TreeReading } from "../tree/tree_reading.ts";
-import { TREE_ARGUMENTS, type Unit, type Units } from "../tree/unit.ts";
+import { TREE_ARGUMENTS, type Unit, type UnitAdditions, type Units } from "../tree/unit.ts";
 import { hashOf, readTreeHeaders } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
 import { asFromSource } from "./precompiled.ts";
@@ -79,11 +79,13 @@ export class TreeBuild {
   /**
    * The texts from which a file is compiled.
    * @param own Texts in addition to the tree's texts, by their paths.
+   * @param added What a module's source gets because it does not compile without it.
    */
   async unit(
     path: string,
     settings: Settings,
     own: Readonly<Record<string, string>> = {},
+    added?: UnitAdditions,
   ): Promise<Unit> {
     const headers = { ...this.#headers, ...generatedHeaders(this.version, settings) };
     const key = headers["generated/autoconf.h"]!;
@@ -98,7 +100,7 @@ export class TreeBuild {
       this.#bounds.set(key, bounds);
     }
     const ours = { ...headers, [BOUNDS_HEADER]: bounds };
-    return this.units.unit(path, ours, own, settings.architecture);
+    return this.units.unit(path, ours, own, settings.architecture, added);
   }
 
   /**

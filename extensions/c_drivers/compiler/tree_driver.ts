@@ -16,12 +16,14 @@ import {
   type FileOfDriver,
   isCompilerKept,
   readHeaders,
+  readTreeHeaders,
   type SourceOfTree,
   SUPPORT,
   type WantingLoader,
 } from "@dmalab/cli";
 import { type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } from "./clang.ts";
-import { ACCEPTS_TYPES, differOnlyInTypes } from "./differing_types.ts";
+import { DeclaredNames } from "../tree/declared_names.ts";
+import { type MendedError, repaired } from "./module_repairs.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { TreeCompiler } from "./system_clang.ts";
@@ -33,6 +35,9 @@ import { PLACED, TreeLibrary } from "./tree_library.ts";
 const NAMED = /^tree\/([^:\n]+):\d/gm;
 
 const LAYOUT = "lab/layout.c";
+/** The header with names that a source gets only if it does not compile without them. */
+const OLDER = "dmalab/older.h";
+const NOTHING = new Uint8Array();
 /** Arguments for compiling LLVM IR to an object without optimising it again. */
 const ASSEMBLING = [
   ...TARGET,
@@ -94,19 +99,27 @@ async function compileWithTree(
   }
 }
 
-/** A type that the kernel's build refuses, and with which the driver runs all the same. */
+/** Something that the kernel's build refuses, and that is filled in here. */
 function asWarning(diagnostic: Diagnostic): Diagnostic {
   return { ...diagnostic, severity: "warning", code: "W0308" };
 }
 
+/** A compiled file of a driver, with what was filled in. */
+interface CompiledFile extends Compiled {
+  readonly mended?: readonly MendedError[];
+}
+
 class TreeDriver {
   readonly #decoder = new TextDecoder();
+  readonly #declared: DeclaredNames;
 
   constructor(
     readonly wanted: CompileRequest,
     readonly of: SourceOfTree,
     readonly build: TreeBuild,
-  ) {}
+  ) {
+    this.#declared = new DeclaredNames(of.tree);
+  }
 
   async compile(): Promise<CompiledC> {
     const { build, of: { files }, wanted: { config } } = this;
@@ -139,17 +152,16 @@ class TreeDriver {
     const files = this.#withModule(settings);
     for (const file of files) {
       const made = await this.#file(file, settings, sources);
-      if (made.module === null) {
-        const compilation = { main: file.source, sources, refused: new Map(), target };
-        errors.push(...saidDiagnostics(made, compilation));
-      } else {
-        texts.push(this.#decoder.decode(made.module));
-        const compilation = { main: file.source, sources, refused: new Map(), target };
-        differing.push(...saidDiagnostics(made, compilation).map(asWarning));
+      const compilation = { main: file.source, sources, refused: new Map(), target };
+      if (made.module === null) errors.push(...saidDiagnostics(made, compilation));
+      else texts.push(this.#decoder.decode(made.module));
+      for (const { hint, said } of made.mended ?? []) {
+        const found = saidDiagnostics({ module: NOTHING, said }, compilation).map(asWarning);
+        differing.push(...found.map((each) => hint === null ? each : { ...each, hint }));
       }
     }
     // A module of which a source is missing is not run.
-    if (errors.length > 0) return { module: null, diagnostics: errors };
+    if (errors.length > 0) return { module: null, diagnostics: [...errors, ...differing] };
     const layout = await this.#layout(settings);
     const support = await this.#support();
     const library = await new TreeLibrary({ ...this.of, files }, build, settings).collect([
@@ -218,31 +230,46 @@ class TreeDriver {
     { path, source }: FileOfDriver,
     settings: Settings,
     sources: Map<string, SourceFile>,
-  ): Promise<Compiled> {
+  ): Promise<CompiledFile> {
     const { build } = this;
     // A path that no file of the tree has.
     const own = `driver/${sources.size}.c`;
-    const unit = await build.unit(
-      path ?? own,
-      settings,
-      path === null ? { [own]: source.text } : {},
-    );
+    const texts = path === null ? { [own]: source.text } : {};
+    const unit = await build.unit(path ?? own, settings, texts);
+    const number = sources.size;
     sources.set(unit.source, source);
     this.#addIncluded(unit, sources);
     const given = this.of.flags.filter((flag) => flag.startsWith("-"));
     // A file that is always built into the kernel is loaded as a module here, if it compiles as a
     // module.
-    const compile = (flags: readonly string[]) =>
-      build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...given, ...IR]);
+    const compile = (flags: readonly string[], of = unit) =>
+      build.compile(of, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...given, ...IR]);
     const asModule = await compile(["-DMODULE"]);
     const isOther = path !== null && moduleFlag(build.settings([path])).length === 0;
     const made = asModule.module === null && isOther ? await compile([]) : asModule;
-    if (made.module === null) this.#addNamed(made.said, sources);
-    if (path?.startsWith(`${MODULE_FOLDER}/`) !== true || !differOnlyInTypes(made.said)) {
-      return made;
-    }
-    const accepted = await compile(["-DMODULE", ACCEPTS_TYPES]);
-    return accepted.module === null ? made : { ...accepted, said: made.said };
+    if (made.module !== null) return made;
+    const isModule = path?.startsWith(`${MODULE_FOLDER}/`) === true;
+    const mended = isModule
+      ? await repaired(made, {
+        declared: this.#declared,
+        older: readTreeHeaders()[OLDER]!,
+        prefix: `dmalab_wrap_${number}`,
+        text: (file) => this.#moduleText(file),
+        compile: async (added, flags) =>
+          await compile(
+            ["-DMODULE", ...flags],
+            await build.unit(path, settings, texts, added),
+          ),
+      })
+      : made;
+    this.#addNamed(made.said + mended.said, sources);
+    return mended;
+  }
+
+  /** The text of a file of the out-of-tree module, by the compiler's name; null for other files. */
+  #moduleText(file: string): string | null {
+    const path = treePath(file.replace(/^tree\//, ""));
+    return path.startsWith(`${MODULE_FOLDER}/`) ? this.of.tree.text(path) : null;
   }
 
   /** Adds the sources that a file includes, so that their lines are those of their own files. */

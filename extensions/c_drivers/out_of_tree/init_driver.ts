@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import {
   currentFolder,
   HostLoader,
-  type HostTree,
+  HostTree,
   isTaken,
   loadCompiled,
   makeNamedFolder,
@@ -40,6 +40,7 @@ import { placeText } from "../make/mod.ts";
 import { enclosingFolder } from "./enclosing_folder.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { registerValues } from "./register_values.ts";
+import { type TreeFolder, treeFolderOf } from "./tree_folder.ts";
 import { activeText } from "./active_text.ts";
 import { changeHint, headerHint, lineHint, replacedIn } from "./release_changes.ts";
 import { type ModuleFacts, NEWEST, placeAt, readModule, versionMacros } from "./module_facts.ts";
@@ -107,7 +108,9 @@ export const initDriver: InitDriver = async (asked, screen) => {
 };
 
 class DriverInit {
-  readonly #module: ModuleFolder;
+  readonly #module: ModuleFolder | TreeFolder;
+  /** Set if the driver's folder lies in the tree. */
+  readonly #inTree: TreeFolder | null;
   readonly #tree: HostTree | null;
   readonly #facts: ModuleFacts;
   readonly #kernel: string | null;
@@ -121,15 +124,21 @@ class DriverInit {
     private readonly why: string | null = null,
   ) {
     const { file, kernel, module } = asked;
-    this.#tree = kernel === null ? null : openKernel(kernel, module);
-    this.#module = new ModuleFolder(module);
+    const inTree = treeFolderOf(module);
+    const isOther = kernel !== null && inTree !== null &&
+      new HostTree(kernel).root !== inTree.tree.root;
+    this.#inTree = isOther ? null : inTree;
+    this.#tree = this.#inTree?.tree ?? (kernel === null ? null : openKernel(kernel, module));
+    this.#module = this.#inTree ?? new ModuleFolder(module);
     const pciIds = this.#tree?.text("include/linux/pci_ids.h") ?? readHeaders()["linux/pci_ids.h"];
     const reading = this.#tree === null ? null : TreeReading.of(this.#tree);
-    this.#facts = readModule(this.#module, {
+    const facts = readModule(this.#module, {
       wanted: file,
       pciIds: pciIds ?? "",
-      ...reading !== null && { release: reading.version.name, kbuild: reading.kbuild },
+      ...reading !== null && { release: reading.version.name },
+      ...reading !== null && this.#inTree === null && { kbuild: reading.kbuild },
     });
+    this.#facts = this.#inTree === null ? facts : withoutMakefiles(facts);
     this.#kernel = this.#tree === null ? null : releaseOf(this.#tree);
   }
 
@@ -154,7 +163,7 @@ class DriverInit {
     this.#saySource();
     let answers: readonly RegisterAnswer[] = [];
     let first = await this.#try(answers);
-    const outer = first.program === null && this.why === null
+    const outer = first.program === null && this.why === null && this.#inTree === null
       ? this.#outerFolder(first.diagnostics)
       : null;
     if (outer !== null) return await this.#runIn(outer);
@@ -173,7 +182,9 @@ class DriverInit {
         ((processorMs() - this.#startedMs) / 1000).toFixed(1)
       } s of processor time besides the compiler's`,
     );
-    const reads = [this.#module, this.#tree].flatMap((each) => each === null ? [] : [each.root]);
+    const reads = [this.#inTree === null ? this.#module : null, this.#tree].flatMap((each) =>
+      each === null ? [] : [each.root]
+    );
     const permission = readPermission(reads);
     this.#say(`wrote | ${join(folder, SCENARIO)} and ${REPORT}; next:`);
     this.#say(
@@ -199,10 +210,19 @@ class DriverInit {
     if (lines.length > LISTED) this.#say(`  and ${lines.length - LISTED} more`);
   }
 
+  /** The symbols that build a driver of the tree. */
+  #symbolsText({ path, tree }: TreeFolder): string {
+    const symbols = TreeReading.of(tree).makefiles.symbolsOf(`${path}/${this.#facts.main}`);
+    const named = [...symbols].map((name) => `CONFIG_${name}`).join(", ");
+    return named === "" ? "no makefile of the tree builds it" : named;
+  }
+
   #saySource(): void {
     const { assembler, barBytes, ids, main, module, others } = this.#facts;
     this.#say(
-      module === null
+      this.#inTree !== null
+        ? `make | a driver of the tree: ${this.#symbolsText(this.#inTree)}`
+        : module === null
         ? `make | no makefile builds ${main}: it is taken with the sources of its folder`
         : `make | ${module.name}.ko | ${placeText(module.place)}`,
     );
@@ -263,7 +283,8 @@ class DriverInit {
 
   /** Prints the names that the headers for older modules replace: they hide that the module does not build. */
   #sayReplaced(): void {
-    const compat = this.#tree === null ? undefined : readTreeHeaders()[COMPAT];
+    const isOut = this.#tree !== null && this.#inTree === null;
+    const compat = isOut ? readTreeHeaders()[COMPAT] : undefined;
     if (compat === undefined) return;
     const { ownTexts } = this.#facts;
     const active = activeText(compat, versionMacros(TreeReading.of(this.#tree!).version.name));
@@ -293,12 +314,13 @@ class DriverInit {
   }
 
   #text(answers: readonly RegisterAnswer[], tried: TriedAnswers | null = null): string {
-    const { folder, kernel, module } = this.asked;
+    const { folder, module } = this.asked;
     return scenarioText({
       facts: this.#facts,
       ports: this.#facts.portBars,
-      tree: kernel === null ? null : pathFrom(folder, this.#tree!.root),
-      module: pathFrom(folder, module),
+      tree: this.#tree === null ? null : pathFrom(folder, this.#tree.root),
+      module: this.#inTree === null ? pathFrom(folder, module) : null,
+      inTree: this.#inTree?.path ?? null,
       kernel: this.#kernel,
       // With a tree every driver is a module. With dmalab's own headers a driver is a module only
       // if it has an init function.
@@ -383,12 +405,10 @@ class DriverInit {
       );
       this.#say(`report | it does not compile: ${each.join(", ")}`);
       this.#list("what is missing, with the line that needs it:", this.#missing(errors));
+      this.#sayFilled(diagnostics);
       return false;
     }
-    this.#list(
-      `types that ${this.#release} has changed; the module does not build with it:`,
-      this.#missing(diagnostics.filter(({ severity }) => severity === "warning")),
-    );
+    this.#sayFilled(diagnostics);
     const failure = outcomes[0]?.failure ?? null;
     const stubs = this.#stubs(lines);
     const filled = stubs.length === 0
@@ -414,6 +434,14 @@ class DriverInit {
     );
     if (failure !== null) this.#list("the failure:", failure.lines);
     return failure === null;
+  }
+
+  /** Prints what the release has changed and the compiler's own repairs fill in. */
+  #sayFilled(diagnostics: readonly Diagnostic[]): void {
+    this.#list(
+      `what ${this.#release} has changed, filled in here; the module does not build with it:`,
+      this.#missing(diagnostics.filter(({ severity }) => severity === "warning")),
+    );
   }
 
   /** Runs and reports the tests. @returns Whether all tests of the scenario pass. */
@@ -540,6 +568,20 @@ class DriverInit {
     const at = text.search(new RegExp(`\\b${name}\\s*\\(`));
     return at < 0 ? "" : `, called at ${main}:${placeAt(main, text, at).line}`;
   }
+}
+
+/** Facts about a driver of the tree: its makefiles are read with the tree's. */
+function withoutMakefiles(facts: ModuleFacts): ModuleFacts {
+  return {
+    ...facts,
+    module: null,
+    questions: [],
+    unknown: [],
+    asked: new Map(),
+    missingMakefiles: [],
+    outerFolders: [],
+    headerRules: [],
+  };
 }
 
 /** The line in which a span begins. */

@@ -27,7 +27,10 @@ export interface ScenarioParts {
   readonly ports: ReadonlySet<number>;
   /** Path of the tree, relative to the scenario's folder; null for dmalab's own headers. */
   readonly tree: string | null;
-  readonly module: string;
+  /** Path of the module's folder, relative to the scenario's; null for a driver of the tree. */
+  readonly module: string | null;
+  /** Path of the driver's folder from the tree's root; null for a module. */
+  readonly inTree?: string | null;
   /** Whether the driver has `load()` and `unload()`. */
   readonly loads: boolean;
   /** Release of the machine's kernel; null for the newest. */
@@ -93,6 +96,7 @@ export function scenarioText(
   {
     answers,
     facts: { barBytes, bars, ids, main, others },
+    inTree = null,
     kernel,
     loads,
     module,
@@ -116,8 +120,6 @@ export function scenarioText(
       `        on read ${hex(tried.offset)} { return answer }`,
     );
   }
-  const ofTree = tree === null ? [] : [`tree = ${quoted(tree)}`, 'stubs = "fill"'];
-  const settings = [`module = ${quoted(module)}`, ...ofTree];
   return [
     "# Made by `dmalab init --driver`. Complete what the report names; the report's last line runs the tests.",
     "",
@@ -142,7 +144,7 @@ export function scenarioText(
       `# Other PCI drivers of this folder: ${others.map(printable).join(", ")}`,
       "",
     ],
-    `driver d = c ${quoted(main)} { ${settings.join(", ")} }`,
+    driverLine({ inTree, main, module, tree }),
     "",
     "# Fill in: what the device does by itself, such as writing a ring and raising an interrupt.",
     "fn device_works() { return none }",
@@ -157,6 +159,20 @@ export function scenarioText(
       "",
     ]),
   ].join("\n");
+}
+
+/** The line that names the driver: a file of a module's folder, or of the tree. */
+function driverLine(
+  { inTree, main, module, tree }: Pick<ScenarioParts, "inTree" | "module" | "tree"> & {
+    readonly main: string;
+  },
+): string {
+  const settings = [
+    ...module === null ? [] : [`module = ${quoted(module)}`],
+    ...tree === null ? [] : [`tree = ${quoted(tree)}`, 'stubs = "fill"'],
+  ];
+  const source = inTree == null ? main : `${inTree}/${main}`;
+  return `driver d = c ${quoted(source)} { ${settings.join(", ")} }`;
 }
 
 /** The setting with the device's BARs. */

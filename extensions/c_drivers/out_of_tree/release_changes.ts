@@ -7,18 +7,14 @@
 
 import { ownFunctions } from "../tree/own_names.ts";
 
-/** A row: the name, the release of its replacement, and the replacement. */
+/** A row: the name, the release of its replacement ("" if it is not known), and the replacement. */
 type Change = readonly [name: string, since: string, instead: string];
 
 /** Headers that a release does not have and that are replaced, as the names of `compat.h` are. */
 const REPLACED_HEADERS: readonly Change[] = [
+  ["asm/semaphore.h", "2.6.26", "linux/semaphore.h"],
   ["asm/system.h", "3.4", "the headers of what is used: asm/barrier.h, asm/switch_to.h, …"],
   ["asm/unaligned.h", "6.12", "linux/unaligned.h"],
-  ["stdarg.h", "5.15", "linux/stdarg.h"],
-];
-
-const HEADERS: readonly Change[] = [
-  ["asm/semaphore.h", "2.6.26", "linux/semaphore.h"],
   ["crypto/sha.h", "5.11", "crypto/sha1.h or crypto/sha2.h"],
   ["linux/autoconf.h", "2.6.33", "generated/autoconf.h, which every file includes already"],
   ["linux/bootmem.h", "4.20", "linux/memblock.h"],
@@ -29,8 +25,32 @@ const HEADERS: readonly Change[] = [
   ["linux/genhd.h", "5.18", "linux/blkdev.h"],
   ["linux/pci-aspm.h", "5.4", "linux/pci.h"],
   ["linux/pci-dma-compat.h", "5.18", "linux/dma-mapping.h"],
-  ["linux/smp_lock.h", "2.6.39", "a lock of the driver's own"],
   ["linux/utsrelease.h", "2.6.33", "generated/utsrelease.h"],
+  ["iso646.h", "5.15", "nothing: signs instead of words"],
+  ["limits.h", "5.15", "linux/limits.h"],
+  ["stdarg.h", "5.15", "linux/stdarg.h"],
+  ["stdbool.h", "5.15", "linux/types.h"],
+  ["stddef.h", "5.15", "linux/stddef.h"],
+  ["stdint.h", "5.15", "linux/types.h"],
+];
+
+/** x86's own headers, of which dmalab has a part, with what that part does. */
+const OF_X86: ReadonlyMap<string, string> = new Map([
+  ["asm/cpufeature.h", "no feature is there"],
+  ["asm/fpu/api.h", "sections with floating-point registers do nothing"],
+  ["asm/hypervisor.h", "there is no hypervisor"],
+  ["asm/i387.h", "sections with floating-point registers do nothing"],
+  ["asm/msr.h", "rdtsc() is the machine's clock in nanoseconds; there are no registers of a model"],
+  ["asm/mtrr.h", "no range can be added"],
+  ["asm/page_types.h", "asm/page.h"],
+  ["asm/pgtable_types.h", "asm/pgtable.h"],
+  ["asm/tlbflush.h", "flushes do nothing"],
+  ["asm/set_memory.h", "set_memory_uc() and its like do nothing and return 0"],
+  ["asm/tsc.h", "the counter runs at 1 GHz"],
+]);
+
+const HEADERS: readonly Change[] = [
+  ["linux/smp_lock.h", "2.6.39", "a lock of the driver's own"],
   ["media/videobuf-core.h", "6.3", "media/videobuf2-v4l2.h"],
   ["media/videobuf-dma-sg.h", "6.3", "media/videobuf2-dma-sg.h"],
 ];
@@ -59,8 +79,98 @@ const PCI_MAPPING: readonly Change[] = [
   ["PCI_DMA_NONE", OF_MAPPING, "DMA_NONE"],
 ];
 
+/** Names of `older.h`, and others that are undeclared now. */
+const OLDER: readonly Change[] = [
+  ["PCI_IRQ_LEGACY", "6.8", "PCI_IRQ_INTX"],
+  ...["create", "destroy", "alloc", "zalloc", "free"].map((name) =>
+    [`pci_pool_${name}`, "", `dma_pool_${name}()`] as const
+  ),
+  ["pci_dma_supported", OF_MAPPING, "dma_supported()"],
+  ["PCI_DMA_BUS_IS_PHYS", "", "nothing"],
+  ...[24, 28, 30, 31, 35, 36, 39, 40, 44, 48].map((bits) =>
+    [`DMA_${bits}BIT_MASK`, "2.6.30", `DMA_BIT_MASK(${bits})`] as const
+  ),
+  ["DECLARE_PCI_UNMAP_ADDR", "", "DEFINE_DMA_UNMAP_ADDR()"],
+  ["DECLARE_PCI_UNMAP_LEN", "", "DEFINE_DMA_UNMAP_LEN()"],
+  ...["addr", "addr_set", "len", "len_set"].map((name) =>
+    [`pci_unmap_${name}`, "", `dma_unmap_${name}()`] as const
+  ),
+  ["strnicmp", "", "strncasecmp()"],
+  ...["l", "ul", "ll", "ull"].map((type) =>
+    [`strict_strto${type}`, "", `kstrto${type}()`] as const
+  ),
+  ["PAGE_CACHE_SIZE", "4.6", "PAGE_SIZE"],
+  ["PAGE_CACHE_SHIFT", "4.6", "PAGE_SHIFT"],
+  ["PAGE_CACHE_MASK", "4.6", "PAGE_MASK"],
+  ["page_cache_release", "4.6", "put_page()"],
+  ["page_cache_get", "4.6", "get_page()"],
+  ["put_user_page", "5.6", "unpin_user_page()"],
+  ["put_user_pages", "5.6", "unpin_user_pages()"],
+  ["put_user_pages_dirty_lock", "5.6", "unpin_user_pages_dirty_lock()"],
+  ["set_task_state", "4.11", "set_current_state()"],
+  ["__set_task_state", "4.11", "__set_current_state()"],
+  ["f_dentry", "3.19", "file_inode(), file_dentry()"],
+  ["f_vfsmnt", "", "f_path.mnt"],
+  ["random_ether_addr", "3.6", "eth_random_addr()"],
+  ["compare_ether_addr", "3.5", "!ether_addr_equal()"],
+  ["vlan_tx_tag_present", "4.0", "skb_vlan_tag_present()"],
+  ["vlan_tx_tag_get", "4.0", "skb_vlan_tag_get()"],
+  ...["TX", "RX", "FILTER"].map((name) =>
+    [`NETIF_F_HW_VLAN_${name}`, "3.10", `NETIF_F_HW_VLAN_CTAG_${name}`] as const
+  ),
+  ["netif_tx_napi_add", "", "netif_napi_add_tx()"],
+  ["u64_stats_fetch_begin_irq", "", "u64_stats_fetch_begin()"],
+  ["u64_stats_fetch_retry_irq", "", "u64_stats_fetch_retry()"],
+  ["trans_start", "4.7", "netif_trans_update()"],
+  ["last_rx", "4.11", "nothing: the core counts"],
+  ["get_random_int", "6.2", "get_random_u32()"],
+  ["random32", "", "get_random_u32()"],
+  ["prandom_u32_max", "6.2", "get_random_u32_below()"],
+  ["use_mm", "5.8", "kthread_use_mm()"],
+  ["unuse_mm", "5.8", "kthread_unuse_mm()"],
+  ["get_online_cpus", "5.15", "cpus_read_lock()"],
+  ["put_online_cpus", "5.15", "cpus_read_unlock()"],
+  ["virt_to_bus", "", "the DMA API: a physical address is no address for a device"],
+  ["bus_to_virt", "", "the DMA API: a physical address is no address for a device"],
+  ["init_MUTEX_LOCKED", "2.6.37", "sema_init(semaphore, 0)"],
+  ["SPIN_LOCK_UNLOCKED", "2.6.39", "DEFINE_SPINLOCK(), spin_lock_init()"],
+  ["RW_LOCK_UNLOCKED", "2.6.39", "DEFINE_RWLOCK(), rwlock_init()"],
+  ["pr_warning", "5.5", "pr_warn()"],
+  ["DMA_SUCCESS", "3.13", "DMA_COMPLETE"],
+  ["skb_frag_struct", "5.4", "skb_frag_t"],
+  ...["USER0", "USER1", "IRQ0", "IRQ1", "SOFTIRQ0", "SOFTIRQ1"].map((name) =>
+    [`KM_${name}`, "3.4", "nothing: kmap_atomic() has one argument"] as const
+  ),
+  ["rtc_time_to_tm", "", "rtc_time64_to_tm()"],
+  ["time_to_tm", "", "time64_to_tm()"],
+  ["getnstimeofday64", "", "ktime_get_real_ts64()"],
+  ["current_kernel_time64", "", "ktime_get_coarse_real_ts64()"],
+  ["timespec_to_ns", "5.6", "timespec64_to_ns()"],
+  ["timeval_to_ns", "5.6", "timespec64_to_ns()"],
+  ["timespec_sub", "5.6", "timespec64_sub()"],
+  ["ktime_to_timespec", "5.6", "ktime_to_timespec64()"],
+  ["ktime_to_timeval", "5.6", "ktime_to_timespec64()"],
+  ["vm_insert_pfn", "4.20", "vmf_insert_pfn()"],
+  ["i2c_new_dummy", "", "i2c_new_dummy_device()"],
+  ["devm_request_and_ioremap", "", "devm_ioremap_resource()"],
+  ["ida_simple_get", "", "ida_alloc_range()"],
+  ["ida_simple_remove", "", "ida_free()"],
+  ["__get_cpu_var", "", "this_cpu_ptr()"],
+  ...["inc", "dec"].flatMap((name) =>
+    ["before", "after"].map((when) =>
+      [`smp_mb__${when}_atomic_${name}`, "3.16", `smp_mb__${when}_atomic()`] as const
+    )
+  ),
+  ["set_cpus_allowed", "", "set_cpus_allowed_ptr()"],
+  ["synchronize_sched", "", "synchronize_rcu()"],
+  ["init_timer_on_stack", "4.15", "timer_setup_on_stack()"],
+  ["setup_timer_on_stack", "4.15", "timer_setup_on_stack()"],
+  ["dma_cache_sync", "", "dma_sync_single_for_cpu() and its like, of a mapping"],
+];
+
 const NAMES: readonly Change[] = [
   ...PCI_MAPPING,
+  ...OLDER,
   ...["__devinit", "__devinitdata", "__devinitconst", "__devexit", "__devexit_p"].map((name) =>
     [name, "3.8", "nothing"] as const
   ),
@@ -186,6 +296,24 @@ const ARGUMENTS: readonly Change[] = [
   ["eventfd_signal", "6.8", "one argument: the count is gone"],
   ["get_user_pages", "6.5", "four arguments: the list of areas is gone"],
   ["get_user_pages_remote", "6.5", "six arguments: the list of areas is gone"],
+  ["alloc_netdev", "3.17", "four arguments: the third one tells where the name comes from"],
+  ["kmap_atomic", "3.4", "one argument: the kind is gone"],
+  ["kunmap_atomic", "3.4", "one argument: the kind is gone"],
+  ...["seq_printf", "seq_puts", "seq_putc", "misc_deregister"].map((name) =>
+    [name, "4.3", "it returns nothing"] as const
+  ),
+  ...["pci_restore_state", "unregister_chrdev", "tty_unregister_driver"].map((name) =>
+    [name, "", "it returns nothing"] as const
+  ),
+  ...["u8", "u16", "u32", "u64", "x8", "x16", "x32", "x64", "size_t", "atomic_t", "bool"].map((
+    type,
+  ) => [`debugfs_create_${type}`, "", "it returns nothing"] as const),
+  ["kernel_read", "4.14", "the position is the last argument, a pointer"],
+  ["kernel_write", "4.14", "the position is the last argument, a pointer"],
+  ["iommu_map", "6.3", "a further argument: the flags of allocations"],
+  ["tty_flip_buffer_push", "3.9", "the argument is a port"],
+  ["tty_insert_flip_char", "3.9", "the argument is a port"],
+  ["tty_insert_flip_string", "3.9", "the argument is a port"],
   ["netif_napi_add", "6.1", "three arguments: the weight is gone, or netif_napi_add_weight()"],
   ["pin_user_pages", "6.5", "four arguments: the list of areas is gone"],
   ["proc_create", "5.6", "struct proc_ops instead of struct file_operations"],
@@ -219,12 +347,8 @@ const ERRORS: readonly (readonly [
     ([, name, other]) => OF_NAME.get((name ?? other)!),
   ],
   [
-    /no member named '(\w+)' in '(?:const )?struct (\w+)'/,
-    ([, member, struct]) => OF_MEMBER.get(`${struct}.${member}`),
-  ],
-  [
-    /field designator '(\w+)' does not refer to any field in type '(?:const )?struct (\w+)'/,
-    ([, member, struct]) => OF_MEMBER.get(`${struct}.${member}`),
+    /(?:no member named|field designator) '(\w+)' (?:in|does not refer to any field in type) '[^']*?(?:struct (\w+))?'(?: \(aka '(?:const )?struct (\w+)'\))?/,
+    ([, member, struct, aka]) => OF_MEMBER.get(`${aka ?? struct}.${member}`),
   ],
 ];
 
@@ -233,8 +357,10 @@ function mapOf(rows: readonly Change[]): ReadonlyMap<string, Change> {
 }
 
 function textOf(change: Change | undefined, release: string): string | null {
-  if (change === undefined || compareReleases(change[1], release) > 0) return null;
-  return `since ${change[1]}: ${change[2]}`;
+  if (change === undefined) return null;
+  const [, since, instead] = change;
+  if (since === "") return `${release} has instead: ${instead}`;
+  return compareReleases(since, release) > 0 ? null : `since ${since}: ${instead}`;
 }
 
 /** A hint about a header that a release has removed; null if none is known. @param release "6.12" */
@@ -299,7 +425,10 @@ export function replacedIn(
   const found = new Map<string, ReplacedName>();
   for (const [path, text] of texts) {
     for (const { 1: name, index } of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)/gm)) {
-      const hint = textOf(OF_REPLACED.get(name!), release);
+      const part = OF_X86.get(name!);
+      const hint = part === undefined
+        ? textOf(OF_REPLACED.get(name!), release)
+        : `x86 alone has it; here: ${part}`;
       if (hint !== null && !found.has(name!)) found.set(name!, { name: name!, hint, path, index });
     }
     for (const [, name] of text.matchAll(/^[ \t]*#[ \t]*define[ \t]+(\w+)/gm)) own.add(name!);

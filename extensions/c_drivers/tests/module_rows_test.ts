@@ -17,7 +17,9 @@ import {
   replaceableNames,
   replacedIn,
 } from "../out_of_tree/release_changes.ts";
-import { differOnlyInTypes } from "../compiler/differing_types.ts";
+import { differenceOf, errorsIn, functionAt, wrapperOf } from "../compiler/differing_types.ts";
+import { declares } from "../tree/declared_names.ts";
+import { oldMember, oldMembers, withOldMembers } from "../tree/old_members.ts";
 import { withKeptCompiler } from "./c_together.ts";
 
 const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
@@ -69,7 +71,7 @@ const ROWS: Readonly<
     files: {
       "Makefile": "obj-m += whole.o\nwhole-objs := first.o second.o\n",
       "first.c": driver("if (second()) return -1;", "0x77", "int second(void);\n"),
-      "second.c": "#include <linux/genhd.h>\nint second(void)\n{\n\treturn 0;\n}\n",
+      "second.c": "#include <linux/smp_lock.h>\nint second(void)\n{\n\treturn 0;\n}\n",
     },
     wanted: [/^report \| it does not compile: second\.c has 1 error$/m, /second\.c:1:10/],
     unwanted: /it compiles|returns 0/,
@@ -145,9 +147,72 @@ const ROWS: Readonly<
   "a header that the kernel has removed: what took its place": {
     files: {
       "Makefile": "obj-m := m.o\n",
-      "m.c": driver("", "0x77", "#include <linux/genhd.h>\n"),
+      "m.c": driver("", "0x77", "#include <linux/smp_lock.h>\n"),
     },
-    wanted: [/m\.c:1:10 .* the kernel has removed it; since 5\.18: linux\/blkdev\.h/],
+    wanted: [/m\.c:1:10 .* the kernel has removed it; since 2\.6\.39: a lock of the driver's own/],
+  },
+  "a header that has an exact equivalent is that one, and the report names both": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("", "0x77", "#include <linux/pci-aspm.h>\n"),
+    },
+    wanted: [/m\.c:1 {2}linux\/pci-aspm\.h: since 5\.4: linux\/pci\.h/, PASSES],
+  },
+  "a part of x86's own headers is there, and the report says what it does": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("if (PAGE_SIZE < 4096) return -1;", "0x77", "#include <asm/page_types.h>\n"),
+    },
+    wanted: [/m\.c:1 {2}asm\/page_types\.h: x86 alone has it; here: asm\/page\.h/, PASSES],
+  },
+  "a name that the release has removed is filled in, only where it is missing": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("if (PCI_IRQ_LEGACY != PCI_IRQ_INTX) return -1;"),
+    },
+    wanted: [
+      /^what 7\.2 has changed, filled in here; the module does not build with it:\n.*m\.c:5:6 {2}use of undeclared identifier 'PCI_IRQ_LEGACY'.*; since 6\.8: PCI_IRQ_INTX$/m,
+      PASSES,
+    ],
+  },
+  "a declaration that has moved to another header is found there": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("if (signal_pending(0)) return -1;"),
+    },
+    wanted: [
+      /call to undeclared function 'signal_pending'.*; linux\/sched\/signal\.h declares it, and the source does not include it$/m,
+      PASSES,
+    ],
+  },
+  "a function with fewer arguments is called through one of the release's type": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver(
+        "if (ops.run(pdev, 5, 6) != 3 || (ops.end(pdev), ended != 1)) return -1;",
+        "0x77",
+        "#include <linux/pci.h>\nstatic int ended;\n" +
+          "static int three(struct pci_dev *pdev, unsigned char five)\n{\n\treturn five == 5 ? 3 : 0;\n}\n" +
+          "static int end(struct pci_dev *pdev)\n{\n\treturn ended = 1;\n}\n" +
+          "static struct {\n\tlong (*run)(struct pci_dev *pdev, int five, int six);\n" +
+          "\tvoid (*end)(struct pci_dev *pdev);\n} ops = { .run = three };\n",
+      ).replace("\tif (ops", "\tops.end = end;\n\tif (ops"),
+    },
+    wanted: [
+      /m\.c:14:18 {2}incompatible function pointer types .*; a function between them has the release's type$/m,
+      /m\.c:19:10 {2}incompatible function pointer types assigning/,
+      PASSES,
+    ],
+  },
+  "what nothing fills in is an error, and the rest is listed beside it": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("if (PCI_IRQ_LEGACY == unknown_name) return -1;"),
+    },
+    wanted: [
+      /^report \| it does not compile: m\.c has 1 error\n\nwhat is missing[^\n]*\n.*unknown_name/m,
+      /^what 7\.2 has changed, filled in here.*\n.*PCI_IRQ_LEGACY/m,
+    ],
   },
   "a BAR has the size with which probe compares": {
     files: {
@@ -175,7 +240,7 @@ const ROWS: Readonly<
       ),
     },
     wanted: [
-      /^types that 7\.2 has changed; the module does not build with it:\n.*m\.c:8:18 {2}incompatible function/m,
+      /^what 7\.2 has changed, filled in here; the module does not build with it:\n.*m\.c:8:18 {2}incompatible function/m,
       PASSES,
     ],
   },
@@ -284,36 +349,133 @@ Deno.test("sizes of BARs are those that a driver's comparisons accept", () => {
   }
 });
 
-Deno.test("function pointers of other types are accepted if they are called in the same way", () => {
-  const rows: readonly (readonly [wanted: string, given: string, isSame: boolean])[] = [
-    ["char *(*)(const struct device *, umode_t *)", "char *(struct device *, umode_t *)", true],
-    ["void (*)(struct tty_port *, bool)", "void (struct tty_port *, int)", true],
-    ["void (*)(struct net_device *, unsigned int)", "void (struct net_device *)", false],
-    ["void (*)(struct pci_dev *)", "int (struct pci_dev *)", false],
-    ["long (*)(unsigned long)", "int (unsigned long)", false],
-    ["int (*)(struct a)", "int (struct a)", false],
-  ];
-  for (const [wanted, given, isSame] of rows) {
+/** Types of function pointers: the release's, the driver's, whether both are called alike, and a wrapper's call. */
+const TYPES: readonly (readonly [
+  wanted: string,
+  given: string,
+  isSameCall: boolean,
+  call: string | null,
+])[] = [
+  [
+    "char *(*)(const struct device *, umode_t *)",
+    "char *(struct device *, umode_t *)",
+    true,
+    "f((void *)a0, (void *)a1)",
+  ],
+  ["void (*)(struct tty_port *, bool)", "void (struct tty_port *, int)", true, "f((void *)a0, a1)"],
+  [
+    "void (*)(struct net_device *, unsigned int)",
+    "void (struct net_device *)",
+    false,
+    "f((void *)a0)",
+  ],
+  ["void (*)(struct pci_dev *)", "int (struct pci_dev *)", false, "f((void *)a0)"],
+  ["int (*)(struct pci_dev *)", "void (struct pci_dev *)", false, null],
+  ["long (*)(unsigned long)", "int (unsigned long)", false, "f(a0)"],
+  ["int (*)(struct a)", "int (struct a)", false, null],
+  ["int (*)(struct a *)", "int (struct a *, int)", false, null],
+  ["void (*)(struct timer_list *)", "void (unsigned long)", false, null],
+  [
+    "irqreturn_t (*)(int, void *)",
+    "irqreturn_t (int, void *, struct pt_regs *)",
+    false,
+    "f(a0, (void *)a1, (void *)0)",
+  ],
+  [
+    "vm_fault_t (*)(struct vm_fault *) aka unsigned int (*)(struct vm_fault *)",
+    "int (struct vm_area_struct *, struct vm_fault *)",
+    false,
+    "f(a0->vma, a0)",
+  ],
+];
+
+Deno.test("function pointers of other types are called as the older release called them, or refused", () => {
+  for (const [written, given, isSameCall, call] of TYPES) {
+    const [type, aka] = written.split(" aka ");
+    const wanted = aka === undefined ? `'${type}'` : `'${type}' (aka '${aka}')`;
     for (
       const text of [
-        `assigning to '${wanted}' from '${given}'`,
-        `initializing '${wanted}' with an expression of type '${given}'`,
+        `assigning to ${wanted} from '${given}'`,
+        `initializing ${wanted} with an expression of type '${given}'`,
+        `passing '${given}' to parameter of type ${wanted}`,
       ]
     ) {
-      const said =
-        `tree/module/d.c:3:4: error: incompatible function pointer types ${text}\n1 error generated.\n`;
-      assertEquals(differOnlyInTypes(said), isSame, text);
-      assertEquals(differOnlyInTypes(`${said}d.c:5:1: error: expected ';'\n`), false);
+      const said = `tree/module/d.c:3:4: error: incompatible function pointer types ${text}\n`;
+      const [error] = errorsIn(`${said}1 error generated.\n`);
+      const difference = differenceOf(error!);
+      assertEquals(difference?.isSameCall, isSameCall, text);
+      const made = wrapperOf(difference!, "f", "w")?.definition;
+      assertEquals(/\{ (?:return )?(.*); \}$/.exec(made ?? "")?.[1] ?? null, call, text);
     }
   }
-  assertEquals(differOnlyInTypes(""), false);
+  assertEquals(errorsIn("d.c:5:1: error: expected ';'\n").map(differenceOf), [null]);
+  const columns = [["\tx = name;", 4], ["\tx(&name, 1);", 4], ["\tx = other(1);", 4]] as const;
+  assertEquals(columns.map(([line, column]) => functionAt(line, column)), ["name", "name", null]);
+});
+
+Deno.test("a header gets a removed member back, only where a module needs it", () => {
+  const samples: Readonly<Record<string, readonly [before: string, after: string]>> = {
+    "net_device.dev_addr": ["\tconst unsigned char\t*dev_addr;", "\tunsigned char\t*dev_addr;"],
+    "class.owner": [
+      "struct class {\n\tint a;\n};",
+      "struct class {\n\tint a;\nstruct module *owner; };",
+    ],
+    "skb_frag.size": [
+      "typedef struct skb_frag {\n\tunsigned int len;\n} skb_frag_t;",
+      "typedef struct skb_frag {\n\tunion { unsigned int len; unsigned int size; };\n} skb_frag_t;",
+    ],
+  };
+  const paths = ["device/class.h", "netdevice.h", "skbuff.h"].map((each) =>
+    `include/linux/${each}`
+  );
+  for (const [name, [before, after]] of Object.entries(samples)) {
+    const changed = (names: readonly string[]) =>
+      new Set(paths.map((path) => withOldMembers(path, before, new Set(names))));
+    assert(oldMembers().includes(name) && oldMember(name) !== null, name);
+    assertEquals(changed([]), new Set([before]));
+    assertEquals(changed([name]), new Set([before, after]));
+  }
+  assertEquals(oldMember("net_device.nothing"), null);
+});
+
+Deno.test("a header declares functions, macros, types and constants, and uses declare nothing", () => {
+  const rows: readonly (readonly [text: string, name: string, isDeclared: boolean])[] = [
+    ["int a(void);", "a", true],
+    ["static inline struct x *\na(int b)\n{", "a", true],
+    ["#define a(b) b", "a", true],
+    ["#  define a", "a", true],
+    ["typedef unsigned int a;", "a", true],
+    ["struct a {\n", "struct a", true],
+    ["struct a *b;", "struct a", false],
+    ["extern int a[];", "a", true],
+    ["enum {\n\tA,\n", "A", true],
+    ["\treturn a(b);", "a", false],
+    ["int other(void) { return a(b); }", "a", false],
+    ["int ab(void);", "a", false],
+    ["/* a(b) */", "a", false],
+  ];
+  for (const [text, name, isDeclared] of rows) {
+    assertEquals(declares(text, name), isDeclared, text);
+  }
+  const long = "a ".repeat(200_000);
+  assertEquals(declares(long, "a"), false);
+});
+
+Deno.test("every name of older.h has a row, and each section defines its name", () => {
+  const older = readTreeHeaders()["dmalab/older.h"]!;
+  const sections = [...older.matchAll(/^#if.*\bDMALAB_OLD_(\w+).*\n([^]*?)^#endif$/gm)];
+  assert(sections.length > 100, String(sections.length));
+  for (const [, name, body] of sections) {
+    assertMatch(body!, new RegExp(`^#define ${name}\\b`, "m"));
+    assert(changeOf(name!, "9.0") !== null, name);
+  }
 });
 
 Deno.test("what releases removed is named with what took its place, from its release on", () => {
-  assertEquals(headerHint("linux/genhd.h", "5.17"), null);
+  assertEquals(headerHint("media/videobuf-core.h", "5.17"), null);
   assertEquals(
-    headerHint("linux/genhd.h", "6.1"),
-    "the kernel has removed it; since 5.18: linux/blkdev.h",
+    headerHint("media/videobuf-core.h", "6.6"),
+    "the kernel has removed it; since 6.3: media/videobuf2-v4l2.h",
   );
   const hint = changeHint("call to undeclared function 'setup_timer'; ISO C99", "6.12");
   assertEquals(hint, "since 4.15: timer_setup()");

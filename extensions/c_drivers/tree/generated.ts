@@ -6,6 +6,28 @@ const HERTZ = 1000;
 /** The largest sublevel that fits into a version code. */
 const MAX_SUB = 255;
 
+/** The compiler's own headers, for modules: the kernel's build has not searched for them since 5.15. */
+const COMPILERS: Readonly<Record<string, string>> = {
+  "stdarg.h": "#include <linux/stdarg.h>\n",
+  "stddef.h": "#include <linux/stddef.h>\n#include <linux/types.h>\n",
+  "stdbool.h": "#include <linux/types.h>\n",
+  "stdint.h": "#include <linux/types.h>\n",
+  "limits.h": "#include <linux/limits.h>\n",
+  "iso646.h": Object.entries({
+    and: "&&",
+    and_eq: "&=",
+    bitand: "&",
+    bitor: "|",
+    compl: "~",
+    not: "!",
+    not_eq: "!=",
+    or: "||",
+    or_eq: "|=",
+    xor: "^",
+    xor_eq: "^=",
+  }).map(([name, sign]) => `#define ${name} ${sign}\n`).join(""),
+};
+
 /** Generated headers by their paths, except `generated/bounds.h`. */
 export function generatedHeaders(
   version: TreeVersion,
@@ -28,8 +50,7 @@ export function generatedHeaders(
     "generated/utsversion.h": `#define UTS_VERSION "dmalab"\n`,
     "generated/timeconst.h": timeConstants(),
     "generated/asm-offsets.h": "/* No assembler is compiled. */\n",
-    // The compiler's own header, for modules: a kernel has its own since 5.15.
-    "stdarg.h": "#include <linux/stdarg.h>\n",
+    ...COMPILERS,
     "generated/rq-offsets.h": "#define RQ_nr_pinned 0\n",
     "asm/sigcontext.h": "struct sigcontext { unsigned long unused; };\n",
   };

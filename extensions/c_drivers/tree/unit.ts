@@ -5,6 +5,7 @@
 import { type Architecture, withoutAssembler } from "./architecture.ts";
 import { PORTS_AT, TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { FileFlags, Makefiles } from "./makefile.ts";
+import { withOldMembers } from "./old_members.ts";
 import { ownFunctions, ownStructs } from "./own_names.ts";
 import { checkMost, MODULE_FOLDER, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
@@ -33,6 +34,8 @@ const MAX_FOLDERS = 300;
 const MAX_DEPTH = 6;
 /** Further header that is included before files of an out-of-tree module. */
 const COMPAT = "dmalab/compat.h";
+/** Header with names that a source gets only if it does not compile without them. */
+const OLDER = "dmalab/older.h";
 const VERSION = "linux/version.h";
 /** The definition of a function-like macro, which may have several lines. */
 const MACRO = /^#define (\w+)\((?:[^\n]*\\\n)*[^\n]*\n/gm;
@@ -55,6 +58,25 @@ export interface Unit {
   readonly files: Readonly<Record<string, string>>;
 }
 
+/** What a source of an out-of-tree module gets because it does not compile without it. */
+export interface UnitAdditions {
+  /** Headers of the tree that the source does not include, by their paths from the root. */
+  readonly headers: readonly string[];
+  /** Names of `dmalab/older.h`. */
+  readonly names: readonly string[];
+  /** Members of structures, such as "net_device.dev_addr". */
+  readonly members: ReadonlySet<string>;
+  /** Changed texts of the module, by their paths from the root. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+const NO_ADDITIONS: UnitAdditions = {
+  headers: [],
+  names: [],
+  members: new Set(),
+  texts: new Map(),
+};
+
 export class Units {
   readonly #includes = new Map<string, readonly (readonly [isLocal: boolean, path: string])[]>();
   readonly #texts = new Map<string, string | null>();
@@ -71,12 +93,14 @@ export class Units {
    * @param own Texts that are compiled with the tree but do not belong to it, by their paths.
    * @param architecture The architecture for which the file is compiled. If it is not the lab's,
    *   the headers of this architecture are searched after all others.
+   * @param added What a module's source gets in addition.
    */
   unit(
     path: string,
     ours: Readonly<Record<string, string>>,
     own: Readonly<Record<string, string>> = {},
     architecture?: Architecture,
+    added: UnitAdditions = NO_ADDITIONS,
   ): Unit {
     const isOwn = path in own;
     const flags = (isOwn ? this.sourcesIn(own[path]!) : [path]).map(this.#flagsOf);
@@ -93,19 +117,13 @@ export class Units {
       }
       return true;
     };
-    const ofLab = (name: string): boolean => {
-      const isOfDevices = OF_DEVICES.test(name) && architecture !== undefined &&
-        this.#text(`${architecture.folders[0]}/${name}`) !== null;
-      if (isOfDevices) return take(`${LAB}/${name}`, `#include_next <${name}>\n`);
-      if (Object.hasOwn(ours, name)) return take(`${LAB}/${name}`, ours[name]!);
-      const asm = ASM.exec(name)?.[1];
-      if (asm === undefined) return false;
-      const generic = FOLDERS.some((folder) => this.#text(`${folder}/asm-generic/${asm}`) !== null);
-      return generic && take(`${LAB}/${name}`, `#include <asm-generic/${asm}>\n`);
-    };
+    const ofLab = (name: string): boolean =>
+      take(`${LAB}/${name}`, this.#labText(name, ours, architecture));
     const isModule = path.startsWith(`${MODULE_FOLDER}/`);
     const textOf = (name: string) =>
-      isModule ? withTakenMembers(name, this.#text(name)) : this.#text(name);
+      isModule
+        ? added.texts.get(name) ?? withOldMembers(name, this.#text(name), added.members)
+        : this.#text(name);
     const ofTree = (name: string) => take(`${TREE}/${name}`, textOf(name));
     for (const [name, text] of Object.entries(own)) take(name, text);
     for (const name of isOwn ? FIRST : [path, ...FIRST]) ofTree(name);
@@ -126,7 +144,11 @@ export class Units {
     };
     takeIncluded();
     if (isModule && ours[COMPAT] !== undefined) {
+      const further = added.headers.filter(ofTree);
+      takeIncluded();
       take(`${LAB}/${COMPAT}`, withIncludesOf(found, this.#withoutOwn(ours[COMPAT]!)));
+      included.unshift(...further);
+      if (added.names.length > 0) take(`${LAB}/${OLDER}`, withIncludesOf(found, ours[OLDER]!));
       takeIncluded();
     }
     const args = [
@@ -135,9 +157,26 @@ export class Units {
       ...isModule ? [...WARNINGS, ...OF_LINUX, "-include", `${LAB}/${COMPAT}`] : [],
       ...flags.flatMap(definitionsOf),
       ...included.flatMap((name) => ["-include", `${TREE}/${name}`]),
+      ...olderArguments(added),
     ];
     for (const [name, text] of Object.entries(found)) found[name] = this.#withoutUps(name, text);
     return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
+  }
+
+  /** The lab's header of a name; null if it has none. */
+  #labText(
+    name: string,
+    ours: Readonly<Record<string, string>>,
+    architecture: Architecture | undefined,
+  ): string | null {
+    const isOfDevices = OF_DEVICES.test(name) && architecture !== undefined &&
+      this.#text(`${architecture.folders[0]}/${name}`) !== null;
+    if (isOfDevices) return `#include_next <${name}>\n`;
+    if (Object.hasOwn(ours, name)) return ours[name]!;
+    const asm = ASM.exec(name)?.[1];
+    if (asm === undefined) return null;
+    const generic = FOLDERS.some((folder) => this.#text(`${folder}/asm-generic/${asm}`) !== null);
+    return generic ? `#include <asm-generic/${asm}>\n` : null;
   }
 
   /** The folders that are searched for the headers of a file, in their order. */
@@ -284,6 +323,12 @@ function withIncludesOf(files: Readonly<Record<string, string>>, compat: string)
   );
 }
 
+/** The compiler's flags for names that older releases had. */
+function olderArguments({ names }: UnitAdditions): readonly string[] {
+  if (names.length === 0) return [];
+  return [...names.map((name) => `-DDMALAB_OLD_${name}`), "-include", `${LAB}/${OLDER}`];
+}
+
 /** The compiler's flags for the definitions of a makefile. */
 function definitionsOf({ defines, undefines }: FileFlags): readonly string[] {
   return [...defines.map((each) => `-D${each}`), ...undefines.map((each) => `-U${each}`)];
@@ -295,28 +340,6 @@ function distance(from: string, to: string): number {
   const common = one.findIndex((part, at) => part !== other[at]);
   const shared = common < 0 ? one.length : common;
   return one.length + other.length - 2 * shared;
-}
-
-/** Members of structures that a release has removed, and that older modules use. */
-const TAKEN_MEMBERS: readonly {
-  readonly header: string;
-  readonly struct: string;
-  readonly member: string;
-}[] = [
-  // Since 6.10 the port has a kfifo instead; this member stays empty.
-  { header: "include/linux/serial_core.h", struct: "uart_state", member: "struct circ_buf xmit;" },
-];
-
-/** Adds removed members at the end of their structures in a header. */
-function withTakenMembers(path: string, text: string | null): string | null {
-  for (const { header, member, struct } of TAKEN_MEMBERS) {
-    if (header !== path || text === null) continue;
-    const body = new RegExp(`^(struct ${struct} \\{[^}]*)\\}`, "m");
-    if (body.exec(text)?.[1]?.includes(member) === false) {
-      return text.replace(body, (_all, inside: string) => `${inside}${member} }`);
-    }
-  }
-  return text;
 }
 
 /** Arguments with which every file of a tree is compiled. */

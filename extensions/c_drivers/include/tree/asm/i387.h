@@ -1,0 +1,2 @@
+/* 4.2 moved it. */
+#include <asm/fpu/api.h>

@@ -1,0 +1,2 @@
+/* 2.6.26 moved it. */
+#include <linux/semaphore.h>

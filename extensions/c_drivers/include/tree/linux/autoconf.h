@@ -1,0 +1,1 @@
+/* 2.6.33 moved it: the configuration is included already. */

@@ -1,0 +1,2 @@
+/* 4.20 moved it. */
+#include <linux/memblock.h>

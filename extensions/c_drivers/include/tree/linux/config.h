@@ -1,0 +1,1 @@
+/* 2.6.19 took it away: the configuration is included already. */

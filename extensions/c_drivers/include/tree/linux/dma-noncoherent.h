@@ -1,0 +1,2 @@
+/* 5.10 moved it. */
+#include <linux/dma-map-ops.h>

@@ -1,0 +1,2 @@
+/* 5.18 moved it. */
+#include <linux/blkdev.h>

@@ -1,0 +1,2 @@
+/* 5.4 moved it. */
+#include <linux/pci.h>

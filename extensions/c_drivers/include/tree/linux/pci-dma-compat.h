@@ -1,0 +1,2 @@
+/* 5.18 took it away. */
+#include <linux/dma-mapping.h>

@@ -1,0 +1,2 @@
+/* 2.6.33 moved it. */
+#include <generated/utsrelease.h>
