@@ -18,12 +18,13 @@ import {
 } from "./differing_types.ts";
 
 /** Largest number of times that one source is compiled with further additions. */
-const MAX_TRIES = 8;
+const MAX_TRIES = 12;
 /** Lines above an error in which the call may begin that it is about. */
 const CALL_LINES = 4;
 const UNDECLARED =
   /(?:call to undeclared (?:library )?function|use of undeclared identifier|unknown type name) '(\w+)'/;
 const INCOMPLETE = /incomplete (?:definition of )?(?:result )?type '(?:const )?(struct \w+)'/;
+const NO_HEADER = /^'([^']+)' file not found/;
 /** A macro that nothing defines looks like a function without a type. */
 const NO_TYPE = /^type specifier missing/;
 const MEMBER =
@@ -71,6 +72,7 @@ class Repairs {
   readonly #names = new Set<string>();
   readonly #members = new Set<string>();
   readonly #headers = new Set<string>();
+  readonly #moved = new Map<string, string>();
   /** Headers that made things worse. */
   readonly #banned = new Set<string>();
   readonly #wrappers = new Map<string, readonly PlacedWrapper[]>();
@@ -134,12 +136,15 @@ class Repairs {
 
   get #size(): number {
     const wrappers = this.#wrappers.values().reduce((sum, { length }) => sum + length, 0);
-    return this.#names.size + this.#members.size + this.#headers.size + wrappers +
+    const { size } = this.#moved;
+    return this.#names.size + this.#members.size + this.#headers.size + size + wrappers +
       Number(this.#accepts);
   }
 
   #learnName(error: CompileError): void {
     const { text } = error;
+    const header = NO_HEADER.exec(text)?.[1];
+    if (header !== undefined) return this.#move(header, error);
     const [, member, struct, aka] = MEMBER.exec(text) ?? [];
     const owned = `${aka ?? struct}.${member}`;
     const filled = member === undefined ? null : oldMember(owned);
@@ -162,6 +167,14 @@ class Repairs {
       if (this.#older.has(word)) this.#names.add(word);
     }
     if (member !== undefined && this.#older.has(member)) this.#names.add(member);
+  }
+
+  /** Takes the place to which a header has moved. */
+  #move(header: string, error: CompileError): void {
+    const to = this.module.declared.movedTo(header);
+    if (to === null) return;
+    this.#moved.set(header, to);
+    this.#hints.set(keyOf(error), `the tree has it as ${to}`);
   }
 
   /** Adds the header that declares a name. */
@@ -209,6 +222,7 @@ class Repairs {
     );
     const added = {
       headers: [...this.#headers],
+      moved: this.#moved,
       names: [...this.#names],
       members: this.#members,
       texts,

@@ -453,10 +453,10 @@ class DriverInit {
   }
 
   #missing(diagnostics: readonly Diagnostic[]): readonly string[] {
-    const texts = diagnostics.map(({ hint, message, span }) => {
+    const texts = diagnostics.map(({ hint, message, severity, span }) => {
       const [, inTree, own] = NO_HEADER.exec(message) ?? [];
       const header = inTree ?? own;
-      const rule = header === undefined
+      const rule = header === undefined || severity === "warning"
         ? changeHint(message, this.#release) ?? lineHint(lineAt(span), this.#release)
         : this.#ruleOf(header, span.source.name);
       const what = rule === null ? hint === undefined ? "" : `; ${hint}` : `; ${rule}`;

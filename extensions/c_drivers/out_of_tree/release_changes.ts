@@ -104,6 +104,8 @@ const OLDER: readonly Change[] = [
   ["PAGE_CACHE_MASK", "4.6", "PAGE_MASK"],
   ["page_cache_release", "4.6", "put_page()"],
   ["page_cache_get", "4.6", "get_page()"],
+  ["__set_page_locked", "", "__SetPageLocked()"],
+  ["__clear_page_locked", "", "__ClearPageLocked()"],
   ["put_user_page", "5.6", "unpin_user_page()"],
   ["put_user_pages", "5.6", "unpin_user_pages()"],
   ["put_user_pages_dirty_lock", "5.6", "unpin_user_pages_dirty_lock()"],
@@ -276,6 +278,10 @@ const MEMBERS: readonly Change[] = [
   ["file.f_dentry", "3.19", "file_inode(), file_dentry()"],
   ["file_operations.ioctl", "2.6.36", "unlocked_ioctl"],
   ["mm_struct.mmap_sem", "5.8", "mmap_lock, or mmap_read_lock() and its like"],
+  ...["masked", "mask_base", "msi_attrib", "list"].map((member) =>
+    [`msi_desc.${member}`, "5.17", "pci_msi_mask_irq(), pci_irq_vector()"] as const
+  ),
+  ["device.msi_list", "5.17", "pci_irq_vector()"],
   ["net_device.last_rx", "4.11", "nothing: the core counts"],
   ["net_device.trans_start", "4.7", "netif_trans_update()"],
   ["net_device_ops.ndo_change_mtu_rh74", "4.10", "ndo_change_mtu"],

@@ -165,6 +165,37 @@ const ROWS: Readonly<
     },
     wanted: [/m\.c:1 {2}asm\/page_types\.h: x86 alone has it; here: asm\/page\.h/, PASSES],
   },
+  "a header of the tree that has moved is taken from its new place": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("", "0x77", "#include <linux/mfd/circ_buf.h>\n"),
+    },
+    wanted: [
+      /m\.c:1:10 {2}'linux\/mfd\/circ_buf\.h' file not found; the tree has it as linux\/circ_buf\.h$/m,
+      PASSES,
+    ],
+  },
+  "the compiler's own headers are there, as they were before 5.15": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver(
+        "if (not pdev or 1 not_eq 1) return -1;",
+        "0x77",
+        "#include <iso646.h>\n#include <stdbool.h>\n",
+      ),
+    },
+    wanted: [/m\.c:2 {2}stdbool\.h: since 5\.15: linux\/types\.h/, PASSES],
+  },
+  "a macro in the first column of a variable is not a function of the module": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("").replace(
+        "static const struct pci_device_id m_ids[] =",
+        "DEFINE_PCI_DEVICE_TABLE(m_ids) =",
+      ),
+    },
+    wanted: [/m\.c:\d+ {2}DEFINE_PCI_DEVICE_TABLE: since 4\.8/, PASSES],
+  },
   "a name that the release has removed is filled in, only where it is missing": {
     files: {
       "Makefile": "obj-m := m.o\n",

@@ -14,6 +14,8 @@ const FOLDERS: readonly (readonly [folder: string, isDeep: boolean])[] = [
   ["include/media", false],
   ["include/linux", true],
 ];
+/** Headers that are the kernel's, by the beginnings of their names. */
+const OF_KERNEL = /^(?:crypto|drm|linux|media|net|rdma|scsi|sound|target|video)\//;
 /** Headers of an architecture: the header of `linux/` with the same name includes it. */
 const GENERIC = "include/asm-generic";
 const MAX_HEADERS = 4000;
@@ -38,6 +40,31 @@ export class DeclaredNames {
     const generic = this.#headersOf(GENERIC, false).find((path) => this.#declares(path, name));
     const linux = generic?.replace("asm-generic", "linux") ?? "";
     return linux !== "" && this.files.text(linux) !== null ? linux : null;
+  }
+
+  /**
+   * The header to which a missing one has moved: the only one of the tree with its name. Null if there is none, or
+   * several.
+   *
+   * @param missing As an include line names it: "linux/mfd/rtsx_pci.h".
+   * @returns In the same form: "linux/rtsx_pci.h".
+   */
+  movedTo(missing: string): string | null {
+    const name = missing.slice(missing.lastIndexOf("/") + 1);
+    const named = [...this.#all()].filter((path) => path.endsWith(`/${name}`));
+    return OF_KERNEL.test(missing) && named.length === 1 ? named[0]! : null;
+  }
+
+  /** All headers below `include/`, without those of user programs and of architectures. */
+  *#all(): Generator<string> {
+    const folders = this.files.entries("include").filter(({ isFolder, name }) =>
+      isFolder && name !== "uapi" && name !== "asm-generic"
+    ).map(({ name }) => name);
+    for (const folder of folders) {
+      for (const path of this.#headersOf(`include/${folder}`, true)) {
+        yield path.slice("include/".length);
+      }
+    }
   }
 
   #declares(path: string, name: string): boolean {

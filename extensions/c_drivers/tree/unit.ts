@@ -62,6 +62,8 @@ export interface Unit {
 export interface UnitAdditions {
   /** Headers of the tree that the source does not include, by their paths from the root. */
   readonly headers: readonly string[];
+  /** Headers that have moved: where an include line looks, and where they are. */
+  readonly moved: ReadonlyMap<string, string>;
   /** Names of `dmalab/older.h`. */
   readonly names: readonly string[];
   /** Members of structures, such as "net_device.dev_addr". */
@@ -72,6 +74,7 @@ export interface UnitAdditions {
 
 const NO_ADDITIONS: UnitAdditions = {
   headers: [],
+  moved: new Map(),
   names: [],
   members: new Set(),
   texts: new Map(),
@@ -118,7 +121,7 @@ export class Units {
       return true;
     };
     const ofLab = (name: string): boolean =>
-      take(`${LAB}/${name}`, this.#labText(name, ours, architecture));
+      take(`${LAB}/${name}`, movedText(name, added) ?? this.#labText(name, ours, architecture));
     const isModule = path.startsWith(`${MODULE_FOLDER}/`);
     const textOf = (name: string) =>
       isModule
@@ -321,6 +324,12 @@ function withIncludesOf(files: Readonly<Record<string, string>>, compat: string)
     (line: string, _quote: string, name: string) =>
       name === VERSION || `${TREE}/include/${name}` in files ? line : "",
   );
+}
+
+/** A header in the place of one that has moved. */
+function movedText(name: string, { moved }: UnitAdditions): string | null {
+  const to = moved.get(name);
+  return to === undefined ? null : `#include <${to}>\n`;
 }
 
 /** The compiler's flags for names that older releases had. */

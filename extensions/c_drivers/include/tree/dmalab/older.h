@@ -198,6 +198,12 @@
 #ifdef DMALAB_OLD_page_cache_get
 #define page_cache_get(page) get_page(page)
 #endif
+#ifdef DMALAB_OLD___set_page_locked
+#define __set_page_locked(page) __SetPageLocked(page)
+#endif
+#ifdef DMALAB_OLD___clear_page_locked
+#define __clear_page_locked(page) __ClearPageLocked(page)
+#endif
 #ifdef DMALAB_OLD_put_user_page
 #define put_user_page(page) unpin_user_page(page)
 #endif
