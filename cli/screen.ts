@@ -19,6 +19,8 @@ export interface Screen {
    * other output clears it. Does nothing unless both streams go to a terminal.
    */
   progress(text: string): void;
+  /** Shows what was written so far, before long work; a screen without it keeps nothing back. */
+  flush?(): void;
   /** Whether to use colours: on a terminal, without NO_COLOR. */
   readonly colour: boolean;
   /** Width of the terminal; null without a terminal. */
@@ -43,12 +45,15 @@ const CLEAR_LINE = "\r\x1b[2K";
 
 /** Number of characters that are collected before they are written: one system call for many lines. */
 const FLUSH_AT_LENGTH = 16_384;
+/** Longest time for which collected characters wait, if others follow. */
+const FLUSH_AFTER_MS = 200;
 
 /** The screen of this process. Its owner calls `flush` before the process ends. */
 export class ProcessScreen implements Screen {
   readonly colour: boolean;
   readonly columns: number | null;
   #pending = "";
+  #flushedMs = performance.now();
   readonly #showsProgress: boolean;
   /** Whether the terminal shows a line of progress. */
   #isProgressShown = false;
@@ -78,7 +83,8 @@ export class ProcessScreen implements Screen {
 
   data(text: string): void {
     this.#pending += text;
-    if (this.#pending.length >= FLUSH_AT_LENGTH) this.flush();
+    const isLate = performance.now() - this.#flushedMs >= FLUSH_AFTER_MS;
+    if (isLate || this.#pending.length >= FLUSH_AT_LENGTH) this.flush();
   }
 
   progress(text: string): void {
@@ -93,6 +99,7 @@ export class ProcessScreen implements Screen {
   flush(): void {
     const text = this.#pending;
     this.#pending = "";
+    this.#flushedMs = performance.now();
     if (text === "") this.#clearProgress();
     else this.#write(host.stdout, text);
   }

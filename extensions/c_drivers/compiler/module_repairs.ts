@@ -20,7 +20,7 @@ import {
 /** Largest number of times that one source is compiled with further additions. */
 const MAX_TRIES = 12;
 /** Lines above an error in which the call may begin that it is about. */
-const CALL_LINES = 4;
+const CALL_LINES = 8;
 const UNDECLARED =
   /(?:call to undeclared (?:library )?function|use of undeclared identifier|unknown type name) '(\w+)'/;
 const INCOMPLETE = /incomplete (?:definition of )?(?:result )?type '(?:const )?(struct \w+)'/;

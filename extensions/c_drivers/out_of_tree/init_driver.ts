@@ -161,6 +161,7 @@ class DriverInit {
         : `kernel | ${this.#kernel} | ${this.#tree.root}`,
     );
     this.#saySource();
+    this.#show();
     let answers: readonly RegisterAnswer[] = [];
     let first = await this.#try(answers);
     const outer = first.program === null && this.why === null && this.#inTree === null
@@ -176,6 +177,7 @@ class DriverInit {
     // Restores the scenario's text, because trying a register's values has overwritten it.
     this.#write(this.#text(answers));
     const isProbed = this.#sayRun(first, answers);
+    this.#show();
     const code = isProbed && await this.#sayTests() ? HELD : FAILED;
     this.#say(
       `took | ${
@@ -192,8 +194,15 @@ class DriverInit {
         ? `  ${COMMA_IN_PATH}`
         : `  dmalab ${permission} test ${shellWord(join(folder, SCENARIO))}`,
     );
-    rewriteFile({ folder, name: REPORT }, `${this.#lines.join("\n")}\n`);
+    this.#show();
     return code;
+  }
+
+  /** Shows the report as far as it goes, and writes its file: the command may be stopped. */
+  #show(): void {
+    this.screen.flush?.();
+    const { folder } = this.asked;
+    rewriteFile({ folder, name: REPORT }, `${this.#lines.join("\n")}\n`);
   }
 
   #say(line: string): void {
@@ -334,9 +343,13 @@ class DriverInit {
     rewriteFile({ folder: this.asked.folder, name: SCENARIO }, text);
   }
 
-  async #runTests(select: (number: number) => boolean, limits: TestLimits = {}): Promise<FirstRun> {
+  async #runTests(
+    select: (number: number) => boolean,
+    limits: TestLimits = {},
+    onOutcome?: (outcome: TestOutcome) => void,
+  ): Promise<FirstRun> {
     const { diagnostics, program } = await this.#load();
-    const runs = program === null ? [] : runSelected(program, select, limits);
+    const runs = program === null ? [] : runSelected(program, select, limits, onOutcome);
     return {
       program,
       diagnostics,
@@ -446,9 +459,11 @@ class DriverInit {
 
   /** Runs and reports the tests. @returns Whether all tests of the scenario pass. */
   async #sayTests(): Promise<boolean> {
-    const { outcomes } = await this.#runTests(() => true, { timeMs: TEST_MS });
     this.#say("");
-    for (const outcome of outcomes) this.#say(`test | ${outcome.name} | ${testResult(outcome)}`);
+    const { outcomes } = await this.#runTests(() => true, { timeMs: TEST_MS }, (outcome) => {
+      this.#say(`test | ${outcome.name} | ${testResult(outcome)}`);
+      this.#show();
+    });
     return outcomes.every((outcome) => outcome.failure === null || isIdle(outcome));
   }
 
@@ -598,6 +613,7 @@ function runSelected(
   program: Program,
   select: (number: number) => boolean,
   limits: TestLimits,
+  onOutcomeOf?: (outcome: TestOutcome) => void,
 ): readonly TestRun[] {
   const runs: TestRun[] = [];
   let lines: string[] = [];
@@ -609,6 +625,7 @@ function runSelected(
     onOutcome(outcome) {
       runs.push({ outcome, lines });
       lines = [];
+      onOutcomeOf?.(outcome);
     },
   });
   return runs;

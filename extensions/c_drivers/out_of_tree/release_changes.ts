@@ -320,6 +320,7 @@ const ARGUMENTS: readonly Change[] = [
   ["tty_flip_buffer_push", "3.9", "the argument is a port"],
   ["tty_insert_flip_char", "3.9", "the argument is a port"],
   ["tty_insert_flip_string", "3.9", "the argument is a port"],
+  ["pin_user_pages_remote", "6.5", "six arguments: the list of areas is gone"],
   ["netif_napi_add", "6.1", "three arguments: the weight is gone, or netif_napi_add_weight()"],
   ["pin_user_pages", "6.5", "four arguments: the list of areas is gone"],
   ["proc_create", "5.6", "struct proc_ops instead of struct file_operations"],

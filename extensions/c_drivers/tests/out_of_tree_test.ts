@@ -3,10 +3,12 @@ import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@
 import { join } from "node:path";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import { HostTree, ModuleFolder } from "@dmalab/cli";
+import type { Screen } from "@dmalab/cli/extend";
 import { dmalab, ROOT } from "@dmalab/tests";
 import { TempFolder } from "@dmalab/tools";
 import { withKeptCompiler } from "./c_together.ts";
 import { readModule } from "../out_of_tree/module_facts.ts";
+import { initDriver } from "../out_of_tree/init_driver.ts";
 import { testResult } from "../out_of_tree/module_scenario.ts";
 import { registerValues } from "../out_of_tree/register_values.ts";
 
@@ -607,6 +609,43 @@ async function checkUnknown(): Promise<void> {
   assertEquals(scenario.includes("let answer"), false, scenario);
 }
 
+/** Lines are shown before the compiler starts, and `report.txt` has them. */
+async function checkShown(): Promise<void> {
+  using folder = new TempFolder({
+    "module/unknown.c": UNKNOWN_CARD,
+    "module/Makefile": "obj-m += unknown.o\n",
+  });
+  const shown: string[] = [];
+  const written: string[] = [];
+  let [text, err] = ["", ""];
+  const screen: Screen = {
+    colour: false,
+    columns: null,
+    out: (more) => text += more,
+    err: (more) => err += more,
+    data: (more) => text += more,
+    progress() {},
+    flush() {
+      shown.push(text);
+      written.push(readOr(folder.at("out/report.txt"), ""));
+    },
+  };
+  const asked = { module: folder.at("module"), file: null, kernel: null, folder: folder.at("out") };
+  assertEquals(await initDriver(asked, screen), 1, err);
+  assertMatch(shown[0]!, /^module \|[^]*^ids \| 1234:5678/m);
+  assertEquals(shown[0]!.includes("report |"), false);
+  assertEquals(shown.at(-1), Deno.readTextFileSync(folder.at("out/report.txt")));
+  assertEquals(written.slice(1), shown.slice(0, -1));
+}
+
+function readOr(path: string, other: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return other;
+  }
+}
+
 Deno.test("the first report of a module names its result, its ids and what is missing", (t) =>
   withKeptCompiler(t, {
     ...Object.fromEntries(REPORTS.map(([what, source, makefile, wanted]) => [
@@ -614,4 +653,5 @@ Deno.test("the first report of a module names its result, its ids and what is mi
       () => checkReport(source, makefile, wanted),
     ])),
     "no tried value of a register helps": checkUnknown,
+    "what is known is shown before the compiler starts": checkShown,
   }));

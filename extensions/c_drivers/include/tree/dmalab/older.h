@@ -13,6 +13,7 @@
 #include <linux/i2c.h>
 #include <linux/idr.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/pci.h>
 #include <linux/proc_fs.h>
@@ -203,6 +204,20 @@
 #endif
 #ifdef DMALAB_OLD___clear_page_locked
 #define __clear_page_locked(page) __ClearPageLocked(page)
+#endif
+/* 6.5; before 5.9 the first argument was the process. */
+#if defined(DMALAB_OLD_get_user_pages_remote) || defined(DMALAB_OLD_pin_user_pages_remote)
+#define DMALAB_REMOTE_6(mm, start, count, flags, pages, locked) \
+	(mm, start, count, flags, pages, locked)
+#define DMALAB_REMOTE_7(mm, start, count, flags, pages, areas, locked) \
+	(mm, start, count, flags, pages, locked)
+#define DMALAB_REMOTE_8(task, mm, start, count, flags, pages, areas, locked) \
+	(mm, start, count, flags, pages, locked)
+#define DMALAB_REMOTE(...) \
+	DMALAB_NINTH(__VA_ARGS__, DMALAB_REMOTE_8, DMALAB_REMOTE_7, DMALAB_REMOTE_6, 0, 0, 0, 0, 0, \
+		     0)(__VA_ARGS__)
+#define get_user_pages_remote(...) (get_user_pages_remote) DMALAB_REMOTE(__VA_ARGS__)
+#define pin_user_pages_remote(...) (pin_user_pages_remote) DMALAB_REMOTE(__VA_ARGS__)
 #endif
 #ifdef DMALAB_OLD_put_user_page
 #define put_user_page(page) unpin_user_page(page)
