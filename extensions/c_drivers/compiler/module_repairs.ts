@@ -33,6 +33,12 @@ const READ_ONLY = /read-only variable is not assignable|cannot assign to|with co
 /** Errors that a further header can cause. */
 const CLASH =
   /redefinition of|conflicting types|redeclared|redeclaration of|macro '\w+' requires|static declaration of/;
+/** Constants in a section of variables: `module_init()` of newer releases has a variable in it. */
+const SECTION = /causes a section type conflict with/;
+const INIT_DATA = "__initdata";
+/** A member that no release since 2.6.36 has, and the macro by which drivers told that there is another one. */
+const IOCTL = "file_operations.ioctl";
+const HAS_UNLOCKED = "HAVE_UNLOCKED_IOCTL";
 const OLDER = /\bDMALAB_OLD_(\w+)/g;
 const WORD = /[A-Za-z_]\w*/g;
 
@@ -148,7 +154,9 @@ class Repairs {
     const [, member, struct, aka] = MEMBER.exec(text) ?? [];
     const owned = `${aka ?? struct}.${member}`;
     const filled = member === undefined ? null : oldMember(owned);
-    if (filled !== null) {
+    if (owned === IOCTL && this.module.text(error.file)?.includes(HAS_UNLOCKED) === true) {
+      this.#names.add(HAS_UNLOCKED);
+    } else if (filled !== null) {
       this.#members.add(owned);
       this.#hints.set(keyOf(error), filled);
     }
@@ -156,6 +164,7 @@ class Repairs {
       this.#members.add("net_device.dev_addr");
       this.#hints.set(keyOf(error), "since 5.17: dev_addr is constant, eth_hw_addr_set()");
     }
+    if (SECTION.test(text)) this.#names.add(INIT_DATA);
     const missing = UNDECLARED.exec(text)?.[1] ?? INCOMPLETE.exec(text)?.[1] ??
       (NO_TYPE.test(text) ? functionOf(this.#lines(error, 1), error.column) : null);
     if (missing !== null && missing !== undefined) {

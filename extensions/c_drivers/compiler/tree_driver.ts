@@ -245,10 +245,12 @@ class TreeDriver {
     const compile = (flags: readonly string[], of = unit) =>
       build.compile(of, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...given, ...IR]);
     const asModule = await compile(["-DMODULE"]);
-    const isOther = path !== null && moduleFlag(build.settings([path])).length === 0;
+    const isModule = path?.startsWith(`${MODULE_FOLDER}/`) === true;
+    // The kernel's build compiles an out-of-tree source as a module, or not at all.
+    const isOther = path !== null && !isModule &&
+      moduleFlag(build.settings([path])).length === 0;
     const made = asModule.module === null && isOther ? await compile([]) : asModule;
     if (made.module !== null) return made;
-    const isModule = path?.startsWith(`${MODULE_FOLDER}/`) === true;
     const mended = isModule
       ? await repaired(made, {
         declared: this.#declared,

@@ -106,6 +106,9 @@ const OLDER: readonly Change[] = [
   ["page_cache_get", "4.6", "get_page()"],
   ["__set_page_locked", "", "__SetPageLocked()"],
   ["__clear_page_locked", "", "__ClearPageLocked()"],
+  ["HAVE_UNLOCKED_IOCTL", "", "nothing: each release has unlocked_ioctl"],
+  ["HAVE_COMPAT_IOCTL", "", "nothing: each release has compat_ioctl"],
+  ["__initdata", "", "__initconst for constants"],
   ["put_user_page", "5.6", "unpin_user_page()"],
   ["put_user_pages", "5.6", "unpin_user_pages()"],
   ["put_user_pages_dirty_lock", "5.6", "unpin_user_pages_dirty_lock()"],
@@ -349,6 +352,7 @@ const ERRORS: readonly (readonly [
     /(?:undeclared function|undeclared identifier|unknown type name) '(\w+)'/,
     ([, name]) => OF_NAME.get(name!) ?? OF_ARGUMENTS.get(name!),
   ],
+  [/causes a section type conflict with/, () => OF_NAME.get("__initdata")],
   [
     /incomplete type '(struct \w+)'|has incomplete type '(struct \w+)'/,
     ([, name, other]) => OF_NAME.get((name ?? other)!),

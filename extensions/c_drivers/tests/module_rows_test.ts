@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 import { TempFolder } from "@dmalab/tools";
 import { readTreeHeaders } from "@dmalab/cli";
+import type { TreeFolders } from "@dmalab/runtime/kernels";
 import { activeText } from "../out_of_tree/active_text.ts";
 import { barSizes } from "../out_of_tree/bar_kinds.ts";
 import {
@@ -18,7 +19,7 @@ import {
   replacedIn,
 } from "../out_of_tree/release_changes.ts";
 import { differenceOf, errorsIn, functionAt, wrapperOf } from "../compiler/differing_types.ts";
-import { declares } from "../tree/declared_names.ts";
+import { DeclaredNames, declares } from "../tree/declared_names.ts";
 import { oldMember, oldMembers, withOldMembers } from "../tree/old_members.ts";
 import { withKeptCompiler } from "./c_together.ts";
 
@@ -234,6 +235,13 @@ const ROWS: Readonly<
       /m\.c:19:10 {2}incompatible function pointer types assigning/,
       PASSES,
     ],
+  },
+  "a module's source is compiled as a module, or not at all": {
+    files: {
+      "Makefile": "obj-m := m.o\n",
+      "m.c": driver("", "0x77", "#ifdef MODULE\n#error no module\n#endif\n"),
+    },
+    wanted: [/^report \| it does not compile: m\.c has 1 error$/m, /m\.c:2:2 {2}no module$/m],
   },
   "what nothing fills in is an error, and the rest is listed beside it": {
     files: {
@@ -490,6 +498,48 @@ Deno.test("a header declares functions, macros, types and constants, and uses de
   }
   const long = "a ".repeat(200_000);
   assertEquals(declares(long, "a"), false);
+});
+
+/** A tree in memory: headers by their paths. */
+function treeOf(texts: Readonly<Record<string, string>>): TreeFolders {
+  return {
+    text: (path) => texts[path] ?? null,
+    entries(folder) {
+      const names = Object.keys(texts).filter((path) => path.startsWith(`${folder}/`))
+        .map((path) => path.slice(folder.length + 1).split("/"));
+      return [...new Map(names.map(([name, ...rest]) => [name!, rest.length > 0]))]
+        .map(([name, isFolder]) => ({ name, isFolder }));
+    },
+  };
+}
+
+Deno.test("the header of a name is the kernel's before an architecture's, and a moved header has one new place", () => {
+  const declared = new DeclaredNames(treeOf({
+    "include/linux/dma.h": "",
+    "include/linux/sched/signal.h": "int pending(void);\n",
+    "include/linux/deep/one.h": "int pending(void);\nint one(void);\n",
+    "include/asm-generic/dma.h": "int ask(void);\n",
+    "include/asm-generic/only.h": "int only(void);\n",
+    "include/linux/moved.h": "",
+    "include/net/twice.h": "",
+    "include/linux/twice.h": "",
+    "include/uapi/linux/twice2.h": "",
+  }));
+  assertEquals(
+    ["pending", "one", "ask", "only", "none"].map((name) => declared.headerOf(name)),
+    [
+      "include/linux/sched/signal.h",
+      "include/linux/deep/one.h",
+      "include/linux/dma.h",
+      "include/asm-generic/only.h",
+      null,
+    ],
+  );
+  assertEquals(
+    ["linux/mfd/moved.h", "own/moved.h", "media/twice.h", "linux/none.h", "net/twice2.h"]
+      .map((name) => declared.movedTo(name)),
+    ["linux/moved.h", null, null, null, null],
+  );
 });
 
 Deno.test("every name of older.h has a row, and each section defines its name", () => {

@@ -16,7 +16,7 @@ const FOLDERS: readonly (readonly [folder: string, isDeep: boolean])[] = [
 ];
 /** Headers that are the kernel's, by the beginnings of their names. */
 const OF_KERNEL = /^(?:crypto|drm|linux|media|net|rdma|scsi|sound|target|video)\//;
-/** Headers of an architecture: the header of `linux/` with the same name includes it. */
+/** Headers of an architecture: the header of `linux/` with the same name includes it, if there is one. */
 const GENERIC = "include/asm-generic";
 const MAX_HEADERS = 4000;
 /** Longest beginning of a line, in characters, in which a declaration is looked for. */
@@ -38,8 +38,9 @@ export class DeclaredNames {
       if (found !== undefined) return found;
     }
     const generic = this.#headersOf(GENERIC, false).find((path) => this.#declares(path, name));
-    const linux = generic?.replace("asm-generic", "linux") ?? "";
-    return linux !== "" && this.files.text(linux) !== null ? linux : null;
+    if (generic === undefined) return null;
+    const linux = generic.replace("asm-generic", "linux");
+    return this.files.text(linux) === null ? generic : linux;
   }
 
   /**

@@ -12,6 +12,7 @@
 #include <linux/highmem.h>
 #include <linux/i2c.h>
 #include <linux/idr.h>
+#include <linux/init.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
@@ -218,6 +219,16 @@
 		     0)(__VA_ARGS__)
 #define get_user_pages_remote(...) (get_user_pages_remote) DMALAB_REMOTE(__VA_ARGS__)
 #define pin_user_pages_remote(...) (pin_user_pages_remote) DMALAB_REMOTE(__VA_ARGS__)
+#endif
+#ifdef DMALAB_OLD_HAVE_UNLOCKED_IOCTL
+#define HAVE_UNLOCKED_IOCTL 1
+#endif
+#ifdef DMALAB_OLD_HAVE_COMPAT_IOCTL
+#define HAVE_COMPAT_IOCTL 1
+#endif
+#ifdef DMALAB_OLD___initdata
+#undef __initdata
+#define __initdata
 #endif
 #ifdef DMALAB_OLD_put_user_page
 #define put_user_page(page) unpin_user_page(page)
