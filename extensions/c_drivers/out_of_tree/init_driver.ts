@@ -137,6 +137,7 @@ class DriverInit {
       pciIds: pciIds ?? "",
       ...reading !== null && { release: reading.version.name },
       ...reading !== null && this.#inTree === null && { kbuild: reading.kbuild },
+      above: (path) => this.#inTree?.text(path) ?? null,
     });
     this.#facts = this.#inTree === null ? facts : withoutMakefiles(facts);
     this.#kernel = this.#tree === null ? null : releaseOf(this.#tree);

@@ -10,7 +10,6 @@ import {
   type MakePlace,
   type MakeQuestion,
   type MissingMakefile,
-  resolvedPath,
   type UnknownPart,
 } from "../make/mod.ts";
 import { exportsIn } from "../tree/library.ts";
@@ -118,6 +117,8 @@ export interface ModuleOptions {
   readonly release?: string | null;
   /** The module's makefiles, if they have been read. */
   readonly kbuild?: Kbuild;
+  /** The text of a header above the folder, "../regs.h", of a driver that lies in a tree. */
+  readonly above?: (path: string) => string | null;
 }
 
 /** Release for makefiles and conditions in C without a tree: the newest. */
@@ -130,13 +131,14 @@ export const NEWEST = "7.3.0";
  */
 export function readModule(
   files: TreeFolders,
-  { kbuild: given, pciIds = "", release = null, wanted = null }: ModuleOptions = {},
+  { above = () => null, kbuild: given, pciIds = "", release = null, wanted = null }: ModuleOptions =
+    {},
 ): ModuleFacts {
   const texts = new Map<string, string>();
   readInto(texts, files, "", 0);
   const kbuild = given ??
     new Kbuild({ files: new MakeFiles(files, ""), release: release ?? NEWEST, config: () => "" });
-  const active = new ActiveTexts(texts, kbuild, release ?? NEWEST);
+  const active = new ActiveTexts(texts, kbuild, release ?? NEWEST, above);
   const sources = [...texts.keys()].filter((path) => path.endsWith(".c"));
   const built = kbuild.modules.flatMap(({ objects }) =>
     objects.flatMap(({ source }) => source ?? [])
@@ -222,9 +224,10 @@ class ActiveTexts {
   readonly #found = new Map<string, readonly (readonly [path: string, text: string])[]>();
 
   constructor(
-    readonly texts: ReadonlyMap<string, string>,
+    readonly texts: Map<string, string>,
     readonly kbuild: Kbuild,
     release: string,
+    readonly above: (path: string) => string | null,
   ) {
     this.#known = new Map<string, number | null>([
       ...versionMacros(release),
@@ -257,12 +260,30 @@ class ActiveTexts {
         found.set(each, active);
         const folder = each.includes("/") ? each.slice(0, each.lastIndexOf("/")) : "";
         for (const [, name] of active.matchAll(LOCAL_INCLUDE)) {
-          left.push(resolvedPath(name!, `/${folder}`).slice(1));
+          left.push(this.#placed(name!, folder));
         }
       }
       return [...found];
     });
   }
+
+  /** The path of an included file; a header above the folder is read, if it may be. */
+  #placed(name: string, folder: string): string {
+    const path = fromFolder(name, folder);
+    const text = path.startsWith("../") && !this.texts.has(path) ? this.above(path) : null;
+    if (text !== null) this.texts.set(path, text);
+    return path;
+  }
+}
+
+/** A path from the module's folder; paths above it begin with "../". */
+function fromFolder(name: string, folder: string): string {
+  const parts = folder === "" ? [] : folder.split("/");
+  for (const part of name.split("/")) {
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  return parts.join("/");
 }
 
 /**

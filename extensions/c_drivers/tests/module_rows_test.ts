@@ -339,6 +339,48 @@ Deno.test("modules are read as make reads them", (t) =>
     Object.fromEntries(Object.keys(ROWS).map((name) => [name, () => checkRow(name)])),
   ));
 
+/** The files of a folder, by their paths from it. */
+function filesBelow(folder: string, inside = ""): Record<string, string> {
+  return Object.fromEntries(
+    [...Deno.readDirSync(join(folder, inside))].flatMap(({ isDirectory, name }) => {
+      const path = join(inside, name);
+      return isDirectory
+        ? Object.entries(filesBelow(folder, path))
+        : [[path, Deno.readTextFileSync(join(folder, path))]];
+    }),
+  );
+}
+
+Deno.test("a folder of a kernel tree is a driver of that tree", async () => {
+  const tree = Object.entries(filesBelow(MINI)).map(([path, text]) => [`tree/${path}`, text]);
+  using place = new TempFolder({
+    ...Object.fromEntries(tree),
+    // No makefile of the driver's folder builds a module, and a header lies in another folder.
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += made/m.o\n",
+    "tree/drivers/toy_ids.h": "#define TOY_DEVICE 0x78\n",
+    "tree/drivers/made/m.c": driver(
+      "if (TOY_DEVICE != 0x78) return -1;",
+      "TOY_DEVICE",
+      '#include "../toy_ids.h"\n',
+    ),
+  });
+  const { errors, output } = await dmalab(
+    ...["init", place.at("out"), "--driver", place.at("tree/drivers/made")],
+  );
+  assertMatch(output, /^make \| a driver of the tree: CONFIG_TOY$/m, errors);
+  assertMatch(output, /^ids \| 1234:78 \| m\.c:13$/m);
+  assertMatch(output, PASSES);
+  assertMatch(
+    Deno.readTextFileSync(place.at("out/driver.dma")),
+    /^driver d = c "drivers\/made\/m\.c" \{ tree = "\.\.\/tree", stubs = "fill" \}$/m,
+  );
+  // Beside another tree the folder is one of a module, and has no makefile.
+  const other = await dmalab(
+    ...["init", place.at("other"), "--driver", place.at("tree/drivers/made"), "--kernel", MINI],
+  );
+  assertMatch(other.errors, /is no folder of a kernel module/);
+});
+
 Deno.test("the preprocessor's conditions on versions, definitions and the configuration are decided", () => {
   const macros = new Map([["LINUX_VERSION_CODE", 6 * 65_536 + 12 * 256], ["A", 1]]);
   const rows: readonly (readonly [condition: string, holds: boolean])[] = [
