@@ -39,6 +39,7 @@ import {
 import { placeText } from "../make/mod.ts";
 import { enclosingFolder } from "./enclosing_folder.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
+import { makerOf } from "./generated_headers.ts";
 import { registerValues } from "./register_values.ts";
 import { type TreeFolder, treeFolderOf } from "./tree_folder.ts";
 import { activeText } from "./active_text.ts";
@@ -507,6 +508,8 @@ class DriverInit {
     if (rule === undefined && this.#tree === null && OF_KERNEL.test(header)) {
       return "dmalab's own headers do not have it: name a kernel tree with --kernel, which has it";
     }
+    const maker = rule === undefined ? makerOf(this.#module, name) : null;
+    if (maker !== null) return `${maker} yourself, and keep the header in the folder`;
     return rule === undefined
       ? "no folder of the module or the kernel has it: if the build generates it, run the build once and keep the file"
       : `${rule.path}:${rule.line} makes it: run that yourself, and keep the file in the folder`;

@@ -25,6 +25,10 @@ const MAKEFILE = /^(?:Kbuild|Makefile)$/;
 const OUTER_FOLDER = /^[^#]*-I[ \t]*\S*\.\.(?:\/|\s|$)/;
 /** The head of a rule that generates a header. */
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
+/** The file to which a line of a recipe writes, behind the sign: a header. */
+const WRITTEN_HEADER = /^[ \t]*\S+\.h\b/;
+/** Longest name of a file in a recipe. */
+const MAX_NAME = 300;
 /**
  * Matches the head of a device id table. The parts of the pattern have bounded lengths, so that a text with many
  * table heads and no table's end is still read in one pass.
@@ -193,7 +197,7 @@ export function readModule(
     asked: kbuild.asked,
     missingMakefiles: kbuild.missing,
     outerFolders: placesIn(texts, isMakefile, OUTER_FOLDER),
-    headerRules: placesIn(texts, isMakefile, HEADER_RULE),
+    headerRules: placesIn(texts, isMakefile, { test: makesHeader }),
     assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
   };
 }
@@ -415,13 +419,20 @@ function numberOf(word: string, constants: ReadonlyMap<string, number>): number 
 function placesIn(
   texts: ReadonlyMap<string, string>,
   isWanted: (path: string) => boolean,
-  pattern: RegExp,
+  pattern: Pick<RegExp, "test">,
 ): readonly ModulePlace[] {
   return [...texts].filter(([path]) => isWanted(path)).flatMap(([path, text]) =>
     text.split("\n").flatMap((line, index) =>
       pattern.test(line) ? [{ path, line: index + 1, text: line.trim() }] : []
     )
   );
+}
+
+/** Whether a line of a makefile is the head of a rule for a header, or a recipe's line that writes one. */
+function makesHeader(line: string): boolean {
+  if (!line.startsWith("\t")) return HEADER_RULE.test(line);
+  const at = line.lastIndexOf(">") + 1;
+  return at > 0 && WRITTEN_HEADER.test(line.slice(at, at + MAX_NAME));
 }
 
 /** The line at an offset in a file. */

@@ -8,6 +8,7 @@ import { dmalab, ROOT } from "@dmalab/tests";
 import { TempFolder } from "@dmalab/tools";
 import { withKeptCompiler } from "./c_together.ts";
 import { readModule } from "../out_of_tree/module_facts.ts";
+import { makerOf } from "../out_of_tree/generated_headers.ts";
 import { initDriver } from "../out_of_tree/init_driver.ts";
 import { testResult } from "../out_of_tree/module_scenario.ts";
 import { registerValues } from "../out_of_tree/register_values.ts";
@@ -125,11 +126,33 @@ Deno.test("generated headers of a makefile and assembler are named with their li
   const { assembler, headerRules } = readModule(
     folder({
       "d.c": `int f(void)\n{\n\tasm volatile("nop");\n\treturn 0;\n}\n${DRIVER}`,
-      "Makefile": "obj-m += d.o\n$(obj)/d.o: $(obj)/version.h\n",
+      "Makefile":
+        "obj-m += d.o\n$(obj)/d.o: $(obj)/version.h\n\techo 1 > build.h\n\techo 2 > x.c\n",
     }),
   );
-  assertEquals(headerRules.map(({ line }) => line), [2]);
+  assertEquals(headerRules.map(({ line }) => line), [2, 3]);
   assertEquals(assembler.map(({ line, path }) => `${path}:${line}`), ["d.c:3"]);
+});
+
+Deno.test("the template of a header, and the program that fills it in, are named", () => {
+  const rows:
+    readonly (readonly [files: readonly string[], header: string, maker: string | null])[] = [
+      [
+        ["a/config.h.in", "configure.ac"],
+        "config.h",
+        "a/config.h.in is its template: run autoreconf",
+      ],
+      [["kernel/CMakeLists.txt"], "config.h", "kernel/CMakeLists.txt seems to make it: run cmake"],
+      [["v.h.cmake", "CMakeLists.txt"], "v.h", "v.h.cmake is its template: run cmake"],
+      [["configure"], "regs.h", null],
+      [["regs.h.in"], "regs.h", "regs.h.in is its template: run the program that fills it in"],
+      [["notconfig.h.in"], "config.h", null],
+    ];
+  for (const [files, header, maker] of rows) {
+    const found = makerOf(folder(Object.fromEntries(files.map((path) => [path, ""]))), header);
+    if (maker === null) assertEquals(found, null);
+    else assertStringIncludes(found!, maker);
+  }
 });
 
 Deno.test("a folder without a PCI driver, and a source that is not there, are errors with what to do", () => {
