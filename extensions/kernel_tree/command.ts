@@ -1,7 +1,7 @@
-import { command, COMPILER, integer, refuse } from "@dmalab/cli/extend";
+import { command, COMPILER, integer, refuse, text } from "@dmalab/cli/extend";
 
 /** Actions with the number of trees that each takes. */
-const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2 };
+const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2, drivers: 1 };
 const USUAL_CASES = 200;
 const USUAL_SEED = 1;
 
@@ -16,10 +16,12 @@ export const TREE = command({
     "swiotlb.c and direct.c, blk-mq-dma.c, hmm.c, p2pdma.c, page tables) and on " +
     "the simulated one; `diff` runs them on the code of two trees, such as before and after a patch. Both " +
     "print a minimal sequence in which the results differ. With scenarios, `diff` runs them with each tree and " +
-    "prints the first event in which they differ. Exit codes: 0 success; 1 a file does not compile, " +
+    "prints the first event in which they differ. `drivers` makes a first report of each PCI driver of the tree, as " +
+    "`dmalab init --driver` does, into the folder of `--out`, and prints how far each comes; a run that was " +
+    "stopped goes on where it ended. Exit codes: 0 success; 1 a file does not compile, " +
     "or results differ; 2 DIR is not a kernel tree, or nothing was compared.",
   argument: {
-    placeholder: "compile|compare|diff DIR",
+    placeholder: "compile|compare|diff|drivers DIR",
     doc: "action, kernel tree (for diff OLD and NEW), then files (paths in the tree)",
     completes: "folders",
     count: "some",
@@ -27,7 +29,12 @@ export const TREE = command({
   options: {
     cases: integer("N", `for compare and diff: sequences (default: ${USUAL_CASES})`, { least: 1 }),
     compiler: COMPILER,
-    seed: integer("N", `for compare and diff: first random seed (default: ${USUAL_SEED})`),
+    draw: integer("N", "for drivers: this many, drawn by the seed (default: all)", { least: 1 }),
+    out: text("FOLDER", "for drivers: folder of the table (drivers.jsonl) and the reports"),
+    seed: integer(
+      "N",
+      `for compare and diff: first random seed; for drivers: seed of the draw (default: ${USUAL_SEED})`,
+    ),
   },
   examples: [
     { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "whether this file compiles" },
@@ -40,7 +47,7 @@ export const TREE = command({
       doc: "does a patch change what mapping code returns?",
     },
   ],
-  may: { compiles: true },
+  may: { compiles: true, folders: ["--out"] },
   async run({ options, screen, words }) {
     const [action, ...paths] = words;
     const treeCount = Object.hasOwn(ACTIONS, action!) ? ACTIONS[action!]! : null;
@@ -56,6 +63,14 @@ export const TREE = command({
     chooseCompiler(options.compiler);
     const [folder = "", ...files] = paths;
     const { cases, seed } = options;
+    if ((action === "drivers") !== (options.out !== null)) {
+      return refuse("`tree drivers` needs `--out FOLDER`, and other actions have none", screen);
+    }
+    if (action === "drivers") {
+      const { runTreeDrivers } = await import("./tree_drivers.ts");
+      const { draw, out } = options;
+      return await runTreeDrivers(folder, { draw, out: out!, seed: seed ?? USUAL_SEED }, screen);
+    }
     const { oraclesOf, runCompare, runCompile } = await import("./run_tree.ts");
     if (action === "compile") {
       if (files.length === 0) {

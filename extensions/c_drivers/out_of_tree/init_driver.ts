@@ -108,7 +108,40 @@ export const initDriver: InitDriver = async (asked, screen) => {
   }
 };
 
-class DriverInit {
+/** What a first report says, for a table of many drivers. */
+export interface FirstReport {
+  readonly compiles: boolean;
+  /** Whether `probe()` returned 0. */
+  readonly probes: boolean;
+  /** Whether the first test passed: the driver probes and is removed. */
+  readonly passes: boolean;
+  /** The compiler's errors, with their places. */
+  readonly missing: readonly string[];
+  /** Functions that only returned a value. */
+  readonly stubs: readonly string[];
+  /** Message of the failure of the first test; null if it passed or did not run. */
+  readonly failure: string | null;
+}
+
+/** Settings of a report that are not the command's own. */
+interface ReportOptions {
+  /** If the driver is tried again with another folder: the reason. */
+  readonly why?: string;
+  /** Whether files of an earlier report are replaced, and only the first test runs. */
+  readonly isOneOfMany?: boolean;
+}
+
+/** The making of one report. */
+export class DriverInit {
+  /** What was found; complete after `run()`. */
+  found: FirstReport = {
+    compiles: false,
+    probes: false,
+    passes: false,
+    missing: [],
+    stubs: [],
+    failure: null,
+  };
   readonly #module: ModuleFolder | TreeFolder;
   /** Set if the driver's folder lies in the tree. */
   readonly #inTree: TreeFolder | null;
@@ -118,11 +151,10 @@ class DriverInit {
   readonly #lines: string[] = [];
   readonly #startedMs = processorMs();
 
-  /** @param why If the driver is tried again with another folder: the reason. */
   constructor(
     readonly asked: Parameters<InitDriver>[0],
     readonly screen: Screen,
-    private readonly why: string | null = null,
+    private readonly options: ReportOptions = {},
   ) {
     const { file, kernel, module } = asked;
     const inTree = treeFolderOf(module);
@@ -146,16 +178,17 @@ class DriverInit {
 
   async run(): Promise<ExitCode> {
     const { folder } = this.asked;
+    const { isOneOfMany = false, why } = this.options;
     makeNamedFolder(folder);
     for (const name of [SCENARIO, REPORT]) {
-      if (this.why === null && isTaken({ folder, name })) {
+      if (why === undefined && !isOneOfMany && isTaken({ folder, name })) {
         return refuse(
           `"${printable(folder)}" has ${name} already; nothing was written`,
           this.screen,
         );
       }
     }
-    if (this.why !== null) this.#say(`again | ${this.why}`);
+    if (why !== undefined) this.#say(`again | ${why}`);
     this.#say(`module | ${this.#module.root} | ${this.#facts.main}`);
     this.#say(
       this.#tree === null
@@ -166,7 +199,7 @@ class DriverInit {
     this.#show();
     let answers: readonly RegisterAnswer[] = [];
     let first = await this.#try(answers);
-    const outer = first.program === null && this.why === null && this.#inTree === null
+    const outer = first.program === null && why === undefined && this.#inTree === null
       ? this.#outerFolder(first.diagnostics)
       : null;
     if (outer !== null) return await this.#runIn(outer);
@@ -180,7 +213,7 @@ class DriverInit {
     this.#write(this.#text(answers));
     const isProbed = this.#sayRun(first, answers);
     this.#show();
-    const code = isProbed && await this.#sayTests() ? HELD : FAILED;
+    const code = isProbed && (isOneOfMany || await this.#sayTests()) ? HELD : FAILED;
     this.#say(
       `took | ${
         ((processorMs() - this.#startedMs) / 1000).toFixed(1)
@@ -414,6 +447,7 @@ class DriverInit {
     const { diagnostics, lines, outcomes, program } = first;
     if (program === null) {
       const errors = diagnostics.filter(({ severity }) => severity === "error");
+      this.found = { ...this.found, missing: this.#missing(errors) };
       const counts = Map.groupBy(errors, ({ span }) => this.#pathOf(span.source.name));
       const each = [...counts].map(([path, { length }]) =>
         `${path} has ${formatCount(length, "error")}`
@@ -426,6 +460,14 @@ class DriverInit {
     this.#sayFilled(diagnostics);
     const failure = outcomes[0]?.failure ?? null;
     const stubs = this.#stubs(lines);
+    this.found = {
+      compiles: true,
+      probes: outcomes[0] !== undefined && isProbed(outcomes[0]),
+      passes: failure === null,
+      missing: [],
+      stubs,
+      failure: failure?.message ?? null,
+    };
     const filled = stubs.length === 0
       ? ""
       : `, with ${formatCount(stubs.length, "function")} that only returned a value (below)`;
@@ -541,7 +583,8 @@ class DriverInit {
     const { root } = this.#module;
     const file = relative(folder, join(root, this.#facts.main));
     const why = `headers of ${root} lie above it: ${folder} is read, with --file ${file}`;
-    return await new DriverInit({ ...this.asked, module: folder, file }, this.screen, why).run();
+    const asked = { ...this.asked, module: folder, file };
+    return await new DriverInit(asked, this.screen, { why }).run();
   }
 
   /** The path of a file from the module's folder, if it is in it. */

@@ -5,6 +5,7 @@
  * folders of `DRIVERS` that register a PCI or platform driver, and only prints the paths of the
  * drawn files.
  */
+import { drawn } from "../drawn.ts";
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers";
 import { parseArgs } from "node:util";
 import { HostTree } from "@dmalab/cli";
@@ -66,17 +67,6 @@ function candidates(files: HostTree, areDrivers: boolean): readonly string[] {
   };
   for (const folder of areDrivers ? DRIVERS : FOLDERS) walk(folder);
   return found;
-}
-
-/** A random selection, which depends only on the seed. */
-function drawn(all: readonly string[], count: number, seed: number): readonly string[] {
-  const left = [...all];
-  let state = seed >>> 0;
-  return Array.from({ length: Math.min(count, left.length) }, () => {
-    // A linear congruential generator is good enough for selecting files.
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return left.splice(Math.floor(state / 2 ** 32 * left.length), 1)[0]!;
-  });
 }
 
 function medianText(milliseconds: readonly number[]): string {

@@ -1,0 +1,117 @@
+/** `dmalab tree drivers`: a table of the PCI drivers of a tree. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { dmalab, ROOT } from "@dmalab/tests";
+import { TempFolder } from "@dmalab/tools";
+import { driversIn, parsedRow, rowText, summaryOf } from "../tree_drivers.ts";
+
+const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
+
+/** A driver of a tree. @param probe Statements at the beginning of probe. */
+function driver(probe: string): string {
+  return `#include <linux/module.h>
+#include <linux/pci.h>
+static int m_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	${probe}
+	return pci_enable_device(pdev);
+}
+static void m_remove(struct pci_dev *pdev)
+{
+	pci_disable_device(pdev);
+}
+static const struct pci_device_id m_ids[] = { { 0x1234, 0x77, PCI_ANY_ID, PCI_ANY_ID }, { 0 } };
+static struct pci_driver m_driver = { .name = "m", .id_table = m_ids, .probe = m_probe, .remove = m_remove };
+static int m_init(void)
+{
+	return pci_register_driver(&m_driver);
+}
+module_init(m_init);
+static void m_exit(void)
+{
+	pci_unregister_driver(&m_driver);
+}
+module_exit(m_exit);
+`;
+}
+
+function filesBelow(folder: string, inside = ""): [path: string, text: string][] {
+  return [...Deno.readDirSync(join(folder, inside))].flatMap(({ isDirectory, name }) => {
+    const path = join(inside, name);
+    return isDirectory
+      ? filesBelow(folder, path)
+      : [[path, Deno.readTextFileSync(join(folder, path))] as [string, string]];
+  });
+}
+
+Deno.test("the drivers of a tree are reported one by one, and a run that was stopped goes on", async () => {
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += good.o bad.o late.o\n",
+    "tree/drivers/good.c": driver(""),
+    "tree/drivers/bad.c": driver("unknown_name();"),
+    "tree/drivers/late.c": driver("return -5;"),
+  });
+  const words = ["tree", "drivers", place.at("tree"), "--out", place.at("out"), "--seed", "3"];
+  const first = await dmalab(...words, "--draw", "2");
+  assertEquals(first.code, 0, first.errors);
+  const table = place.at("out/drivers.jsonl");
+  const kept = Deno.readTextFileSync(table).split("\n").slice(0, 2);
+  // A line that was cut off is made again.
+  Deno.writeTextFileSync(table, `${kept[0]}\n${kept[1]!.slice(0, 40)}`);
+  const all = await dmalab(...words);
+  assertEquals(all.code, 0, all.errors);
+  assertMatch(all.output, /^tree 7\.2 \| 3 PCI drivers, 3 wanted$/m);
+  assertMatch(all.output, /^drivers\/good\.c \| probes, is removed$/m);
+  assertMatch(all.output, /^drivers\/bad\.c \| - \| \S+bad\.c:5:2 {2}call to undeclared function/m);
+  assertMatch(all.output, /^drivers\/late\.c \| compiles \| /m);
+  assertMatch(all.output, /^3 drivers \| 2 compile, 1 probe, 1 are removed without a finding$/m);
+  const lines = Deno.readTextFileSync(table).trim().split("\n");
+  assertEquals(lines[0], kept[0]);
+  assertEquals(lines.length, 3);
+  assertStringIncludes(
+    Deno.readTextFileSync(place.at("out/drivers__good/report.txt")),
+    "report | it compiles, probes and is removed",
+  );
+});
+
+Deno.test("files that register a PCI driver are found by their calls, and rows are read back", () => {
+  const texts: Readonly<Record<string, string>> = {
+    "drivers/a.c": "module_pci_driver(a);",
+    "drivers/b.c": "pci_register_driver (&b);",
+    "drivers/c.c": "platform_driver_register(&c);",
+    "sound/d.c": "__pci_register_driver(&d);",
+  };
+  const tree = {
+    text: (path: string) => texts[path] ?? null,
+    entries: (folder: string) =>
+      Object.keys(texts).filter((path) => path.startsWith(`${folder}/`)).map((path) => ({
+        name: path.slice(folder.length + 1),
+        isFolder: false,
+      })),
+  };
+  assertEquals(driversIn(tree), ["drivers/a.c", "drivers/b.c"]);
+  for (const line of ["", "null", "{}", '{"path":"a"', "7"]) assertEquals(parsedRow(line), null);
+  const row = parsedRow(
+    '{"path":"a.c","release":"6.12","compiles":true,"probes":true,"passes":false,"missing":[],' +
+      '"stubs":["one() returns 0"],"failure":"it leaks","problem":null}',
+  )!;
+  assertEquals(rowText(row), "a.c | probes | it leaks");
+  assertEquals(summaryOf([row, row]), [
+    "2 drivers | 2 compile, 2 probe, 0 are removed without a finding",
+    "  2 drivers called one(), which dmalab does not have",
+  ]);
+});
+
+Deno.test("the options of `tree drivers` are its own", async () => {
+  for (
+    const [words, error] of [
+      [["tree", "drivers", MINI], /needs `--out FOLDER`/],
+      [["tree", "compare", MINI, "--out", "x"], /other actions have none/],
+    ] as const
+  ) {
+    const { code, errors } = await dmalab(...words);
+    assertEquals(code, 2);
+    assertMatch(errors, error);
+  }
+});
