@@ -3,10 +3,14 @@
  * filled in where there is an exact equivalent, and only for the errors that ask for it: names of `dmalab/older.h`,
  * members of structures, declarations that have moved to another header, functions of other types.
  */
-import type { DeclaredNames } from "../tree/declared_names.ts";
+import { MODULE_FOLDER, treePath } from "@dmalab/runtime/kernels";
+import { readTreeHeaders } from "@dmalab/cli";
+import { DeclaredNames } from "../tree/declared_names.ts";
 import { oldMember } from "../tree/old_members.ts";
-import type { UnitAdditions } from "../tree/unit.ts";
+import type { Settings } from "../tree/settings.ts";
+import type { Unit, UnitAdditions } from "../tree/unit.ts";
 import type { Compiled } from "./clang.ts";
+import type { TreeBuild } from "./tree_build.ts";
 import {
   ACCEPTS_TYPES,
   type CompileError,
@@ -42,8 +46,11 @@ const HAS_UNLOCKED = "HAVE_UNLOCKED_IOCTL";
 const OLDER = /\bDMALAB_OLD_(\w+)/g;
 const WORD = /[A-Za-z_]\w*/g;
 
-/** What the repair needs of the driver's compilation. */
-export interface RepairedModule {
+/** The header with names that a source gets only if it does not compile without them. */
+const OLDER_NAMES = "dmalab/older.h";
+
+/** What the repair of one source needs. */
+interface RepairedSource {
   /** Headers that declare names. */
   readonly declared: DeclaredNames;
   /** The text of `dmalab/older.h`. */
@@ -68,9 +75,41 @@ export interface Repaired extends Compiled {
   readonly mended: readonly MendedError[];
 }
 
-/** Compiles a source again until nothing more can be filled in. @param first The result without additions. */
-export async function repaired(first: Compiled, module: RepairedModule): Promise<Repaired> {
-  return await new Repairs(module).run(first);
+/** Repairs the sources of an out-of-tree module. */
+export class ModuleRepairs {
+  readonly #declared: DeclaredNames;
+  #count = 0;
+
+  constructor(readonly build: TreeBuild) {
+    this.#declared = new DeclaredNames(build.files);
+  }
+
+  /**
+   * Compiles a source again until nothing more can be filled in.
+   *
+   * @param first The result without additions.
+   * @param path The source's path from the tree's root.
+   * @param compile Compiles the source's unit, with further flags.
+   */
+  async of(
+    first: Compiled,
+    path: string,
+    settings: Settings,
+    compile: (unit: Unit, flags: readonly string[]) => Promise<Compiled>,
+  ): Promise<Repaired> {
+    const { build } = this;
+    return await new Repairs({
+      declared: this.#declared,
+      older: readTreeHeaders()[OLDER_NAMES]!,
+      prefix: `dmalab_wrap_${this.#count++}`,
+      text(file) {
+        const inside = treePath(file.replace(/^tree\//, ""));
+        return inside.startsWith(`${MODULE_FOLDER}/`) ? build.files.text(inside) : null;
+      },
+      compile: async (added, flags) =>
+        await compile(await build.unit(path, settings, {}, added), flags),
+    }).run(first);
+  }
 }
 
 class Repairs {
@@ -85,7 +124,7 @@ class Repairs {
   readonly #hints = new Map<string, string>();
   #accepts = false;
 
-  constructor(readonly module: RepairedModule) {
+  constructor(readonly module: RepairedSource) {
     this.#older = new Set([...module.older.matchAll(OLDER)].map(([, name]) => name!));
   }
 

@@ -16,14 +16,12 @@ import {
   type FileOfDriver,
   isCompilerKept,
   readHeaders,
-  readTreeHeaders,
   type SourceOfTree,
   SUPPORT,
   type WantingLoader,
 } from "@dmalab/cli";
 import { type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } from "./clang.ts";
-import { DeclaredNames } from "../tree/declared_names.ts";
-import { type MendedError, repaired } from "./module_repairs.ts";
+import { type MendedError, ModuleRepairs } from "./module_repairs.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { TreeCompiler } from "./system_clang.ts";
@@ -35,8 +33,6 @@ import { PLACED, TreeLibrary } from "./tree_library.ts";
 const NAMED = /^tree\/([^:\n]+):\d/gm;
 
 const LAYOUT = "lab/layout.c";
-/** The header with names that a source gets only if it does not compile without them. */
-const OLDER = "dmalab/older.h";
 const NOTHING = new Uint8Array();
 /** Arguments for compiling LLVM IR to an object without optimising it again. */
 const ASSEMBLING = [
@@ -111,14 +107,14 @@ interface CompiledFile extends Compiled {
 
 class TreeDriver {
   readonly #decoder = new TextDecoder();
-  readonly #declared: DeclaredNames;
+  readonly #repairs: ModuleRepairs;
 
   constructor(
     readonly wanted: CompileRequest,
     readonly of: SourceOfTree,
     readonly build: TreeBuild,
   ) {
-    this.#declared = new DeclaredNames(of.tree);
+    this.#repairs = new ModuleRepairs(build);
   }
 
   async compile(): Promise<CompiledC> {
@@ -164,10 +160,11 @@ class TreeDriver {
     if (errors.length > 0) return { module: null, diagnostics: [...errors, ...differing] };
     const layout = await this.#layout(settings);
     const support = await this.#support();
-    const library = await new TreeLibrary({ ...this.of, files }, build, settings).collect([
-      ...texts,
-      support,
-    ]);
+    const library = await new TreeLibrary({ ...this.of, files }, build, settings, this.#repairs)
+      .collect([
+        ...texts,
+        support,
+      ]);
     const [first, ...others] = [
       ...texts.map((text, at) => at === 0 ? withStorage(text) : asFurther(text)),
       support,
@@ -236,7 +233,6 @@ class TreeDriver {
     const own = `driver/${sources.size}.c`;
     const texts = path === null ? { [own]: source.text } : {};
     const unit = await build.unit(path ?? own, settings, texts);
-    const number = sources.size;
     sources.set(unit.source, source);
     this.#addIncluded(unit, sources);
     const given = this.of.flags.filter((flag) => flag.startsWith("-"));
@@ -252,26 +248,15 @@ class TreeDriver {
     const made = asModule.module === null && isOther ? await compile([]) : asModule;
     if (made.module !== null) return made;
     const mended = isModule
-      ? await repaired(made, {
-        declared: this.#declared,
-        older: readTreeHeaders()[OLDER]!,
-        prefix: `dmalab_wrap_${number}`,
-        text: (file) => this.#moduleText(file),
-        compile: async (added, flags) =>
-          await compile(
-            ["-DMODULE", ...flags],
-            await build.unit(path, settings, texts, added),
-          ),
-      })
+      ? await this.#repairs.of(
+        made,
+        path,
+        settings,
+        (of, flags) => compile(["-DMODULE", ...flags], of),
+      )
       : made;
     this.#addNamed(made.said + mended.said, sources);
     return mended;
-  }
-
-  /** The text of a file of the out-of-tree module, by the compiler's name; null for other files. */
-  #moduleText(file: string): string | null {
-    const path = treePath(file.replace(/^tree\//, ""));
-    return path.startsWith(`${MODULE_FOLDER}/`) ? this.of.tree.text(path) : null;
   }
 
   /** Adds the sources that a file includes, so that their lines are those of their own files. */

@@ -18,6 +18,7 @@ import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS } from "../tree/unit.ts";
 import { readTreeHeaders, type SourceOfTree } from "@dmalab/cli";
 import { CHECKABLE } from "./clang.ts";
+import type { ModuleRepairs } from "./module_repairs.ts";
 import { firstError, type TreeBuild } from "./tree_build.ts";
 
 /**
@@ -82,6 +83,7 @@ export class TreeLibrary {
     readonly of: SourceOfTree,
     readonly build: TreeBuild,
     readonly settings: Settings,
+    readonly repairs: ModuleRepairs,
   ) {
     const { files, tree } = of;
     this.#first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(this.#ours)]);
@@ -153,7 +155,17 @@ export class TreeLibrary {
     const { build, settings } = this;
     const flags = this.#others.has(path) ? ["-DMODULE"] : own === undefined ? [] : [HIDDEN];
     const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
-    const made = await build.compile(unit, [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR]);
+    const args = [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR];
+    const plain = await build.compile(unit, args);
+    const isRepaired = plain.module === null && this.#others.has(path);
+    const made = isRepaired
+      ? await this.repairs.of(
+        plain,
+        path,
+        settings,
+        (of, more) => build.compile(of, [...args, ...more]),
+      )
+      : plain;
     if (made.module === null && own !== undefined) {
       throw new TreeError(
         `The tree does not compile with dmalab's ${path}`,

@@ -236,6 +236,20 @@ const ROWS: Readonly<
       PASSES,
     ],
   },
+  "another module of the folder is filled in, too": {
+    files: {
+      "Makefile": "obj-m := m.o core.o\n",
+      "m.c": driver(
+        "if (core_value() != PCI_IRQ_INTX) return -1;",
+        "0x77",
+        "int core_value(void);\n",
+      ),
+      "core.c": "#include <linux/module.h>\n#include <linux/pci.h>\n" +
+        "int core_value(void)\n{\n\treturn PCI_IRQ_LEGACY;\n}\nEXPORT_SYMBOL(core_value);\n" +
+        "static int core_init(void)\n{\n\treturn 0;\n}\nmodule_init(core_init);\n",
+    },
+    wanted: [PASSES, /core\.c starts first: the driver needs it/],
+  },
   "a module's source is compiled as a module, or not at all": {
     files: {
       "Makefile": "obj-m := m.o\n",
