@@ -27,6 +27,9 @@ export function resolvedPath(path: string, base: string): string {
 }
 
 export class MakeFiles {
+  /** What commands may still search, in characters times the parts of their patterns. */
+  searchLeft = 3e7;
+
   /**
    * @param module The module's folder in `files`; "" if `files` is that folder alone.
    */

@@ -3,6 +3,7 @@
  * `$(shell …)` is a mark in the text, and everything that is made of it has the mark, too.
  */
 import { TreeError } from "@dmalab/runtime/kernels";
+import { shellAnswer } from "./shell_answers.ts";
 import { isBelow, KERNEL_ROOT, type MakeFiles, MODULE_ROOT, resolvedPath } from "./make_files.ts";
 import { argumentsOf, closingOf, wordsOf } from "./make_lines.ts";
 import { patternReplaced, stemOf } from "./make_patterns.ts";
@@ -332,15 +333,16 @@ function foreach(all: MakeVariables, text: string): string {
   return made.join(" ");
 }
 
-/** The output of the programs whose output follows from the folder and the release. */
+/** The output of the programs whose output follows from the folder, the release, and files that may be read. */
 function shellOutput([command]: readonly string[], all: MakeVariables): string {
-  const { folder, release } = all.context;
+  const { files, folder, release } = all.context;
   const words = command!.trim().replace(/\s+/g, " ");
   if (/^(?:\/bin\/)?pwd(?: -[LP])?$/.test(words)) return folder;
   if (/^uname -r$/.test(words)) return release;
   const [, where] = /^cd (\S+) ?(?:&&|;) ?pwd(?: -[LP])?$/.exec(words) ?? [];
   if (where !== undefined && !isUnknown(where)) return resolvedPath(where, folder);
-  return all.unknown(`$(shell ${command!.trim()})`);
+  const answer = isUnknown(command!) ? null : shellAnswer(command!, files, folder);
+  return answer ?? all.unknown(`$(shell ${command!.trim()})`);
 }
 
 const FUNCTIONS: Readonly<Record<string, MakeFunction>> = {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import { Kbuild, MakeFiles } from "../make/mod.ts";
+import { shellAnswer } from "../make/shell_answers.ts";
 
 /** A module's folder in memory. */
 function folder(texts: Readonly<Record<string, string>>): TreeFolders {
@@ -157,6 +158,88 @@ Deno.test("the folder and the release are known without a program", () => {
   assertEquals(read.flagsOf("a.c")?.folders, ["/module/inc", "/kernel/drivers/x"]);
   assertEquals(read.flagsOf("a.c")?.defines, ["R=6.12.90"]);
   assertEquals([read.questions.length, read.unknown.length], [0, 0]);
+});
+
+/** Commands that ask about files and numbers. */
+const ANSWERED: readonly string[] = [
+  "[ 6 -gt 4 -o \\( 6 -eq 4 -a 12 -ge 9 \\) ] && echo y",
+  "[ 6 -gt 6 -o \\( 6 -eq 6 -a 12 -ge 13 \\) ] && echo y",
+  "test 3 -lt 4 && echo one || echo two",
+  "test 5 -lt 4 && echo one || echo two",
+  "if [ -f inc/api.h ]; then echo 1; else echo 0; fi",
+  "if [ -f inc/none.h ]; then echo 1; else echo 0; fi",
+  "if test ! -d inc; then echo none; fi",
+  "[ -d inc ] && [ ! -e inc/x ]; echo done",
+  "[ a = a ] && [ 'b c' != \"b  c\" ] && echo -n same",
+  "[ -n '' ] || [ -z \"\" ] && echo empty",
+  "! true || echo not",
+  "grep -q netif_set inc/api.h && echo y",
+  "grep -q netif_get inc/api.h && echo y",
+  "grep -c int inc/api.h",
+  "grep -c nothing inc/api.h",
+  'grep -q "^void api.*struct dim \\*end" inc/api.h > /dev/null 2>&1 && echo y',
+  "grep '^int .*(void);$' inc/api.h",
+  "grep -qi 'API_VERSION[[:space:]]*7' inc/api.h && echo seven || echo other",
+  "grep -E 'x\\(y\\)' inc/api.h",
+  "grep 'a.c*d' inc/api.h",
+  "grep -F 'a.c*d' inc/api.h",
+  "grep -q int inc/none.h 2>/dev/null || echo missing",
+];
+/** Commands that only a program can answer. */
+const ASKED: readonly string[] = [
+  "grep -q '\\(a\\|b\\)' inc/api.h && echo y",
+  "grep -rq int inc && echo y",
+  "grep int inc/api.h | wc -l",
+  "cat inc/api.h",
+  "echo `date`",
+  "echo $HOME",
+  "echo *",
+  "test -e /etc/passwd && echo y",
+  "[ x -gt 4 ] && echo y",
+  "[ 1 -eq 1 -a ] && echo y",
+  "grep -q x binary && echo y",
+  "test -f /kernel/.config && echo y",
+  "rm -rf /",
+];
+
+Deno.test("commands that ask about files and numbers are answered as a shell does, and no other is", () => {
+  const api = "void api(int a, struct dim *end);\nint netif_set(void);\n#define API_VERSION  7\n" +
+    "x(y)\nabcccd\na.c*d\n";
+  const place = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${place}/inc`);
+    Deno.writeTextFileSync(`${place}/inc/api.h`, api);
+    const inside = folder({ "module/inc/api.h": api, "module/binary": "" });
+    const files = new MakeFiles({
+      entries: inside.entries,
+      text: (path) => path === "module/binary" ? null : inside.text(path),
+    }, "module");
+    for (const command of ANSWERED) {
+      const { stdout } = new Deno.Command("sh", { args: ["-c", command], cwd: place }).outputSync();
+      const printed = new TextDecoder().decode(stdout).trimEnd().replaceAll("\n", " ");
+      assertEquals(shellAnswer(command, files, "/module"), printed, command);
+    }
+    for (const command of ASKED) {
+      assertEquals(shellAnswer(command, files, "/module"), null, command);
+    }
+  } finally {
+    Deno.removeSync(place, { recursive: true });
+  }
+  const long = new MakeFiles(folder({ "m/a.h": `${"a".repeat(1_000_000)}b\n` }), "m");
+  const startMs = performance.now();
+  assertEquals(shellAnswer("grep -q aab a.h && echo y", long, "/module"), "y");
+  assertEquals(
+    shellAnswer(`grep -q '${"a*".repeat(500)}c*b$' a.h && echo y`, long, "/module"),
+    null,
+  );
+  assertEquals(shellAnswer("(".repeat(3000), long, "/module"), null);
+  assert(performance.now() - startMs < 20_000);
+  const read = kbuild({
+    ...SOURCES,
+    Makefile: "obj-m := a.o\nge = $(shell [ 6 -ge $(1) ] && echo y)\nifeq ($(call ge,5),y)\n" +
+      "ccflags-y += -DNEW\nelse\nccflags-y += -DOLD\nendif\n",
+  });
+  assertEquals([read.flagsOf("a.c")?.defines, read.questions.length], [["NEW"], 0]);
 });
 
 /** Makefiles that make refuses, or that would never end, with the error's words. */
