@@ -121,7 +121,8 @@ class Repairs {
   /** Headers that made things worse. */
   readonly #banned = new Set<string>();
   readonly #wrappers = new Map<string, readonly PlacedWrapper[]>();
-  readonly #hints = new Map<string, string>();
+  /** The errors that have an answer, and what it is if no table of releases has it. */
+  readonly #hints = new Map<string, string | null>();
   #accepts = false;
 
   constructor(readonly module: RepairedSource) {
@@ -150,7 +151,10 @@ class Repairs {
       made = await this.#compile();
     }
     const left = made.module === null ? new Set(errorsIn(made.said).map(keyOf)) : new Set();
-    const mended = [...seen].filter(([key]) => !left.has(key)).map(([key, error]) => ({
+    // An error without an answer may only have given way to another one.
+    const isMended = (key: string) =>
+      !left.has(key) && (made.module !== null || this.#hints.has(key));
+    const mended = [...seen].filter(([key]) => isMended(key)).map(([key, error]) => ({
       said: `${error.file}:${error.line}:${error.column}: error: ${error.text}`,
       hint: this.#hints.get(key) ?? null,
     }));
@@ -164,7 +168,8 @@ class Repairs {
     for (const [at, error] of errors.entries()) {
       const difference = differences[at];
       if (difference == null) this.#learnName(error);
-      else if (!difference.isSameCall) this.#wrap(error);
+      else if (difference.isSameCall) this.#hints.set(keyOf(error), null);
+      else this.#wrap(error);
     }
     // The flag hides every difference: it is set only if each of them has an answer.
     const isAnswered = (at: number) => differences[at] == null || differences[at].isSameCall;
@@ -194,7 +199,7 @@ class Repairs {
     const owned = `${aka ?? struct}.${member}`;
     const filled = member === undefined ? null : oldMember(owned);
     if (owned === IOCTL && this.module.text(error.file)?.includes(HAS_UNLOCKED) === true) {
-      this.#names.add(HAS_UNLOCKED);
+      this.#fill(HAS_UNLOCKED, error);
     } else if (filled !== null) {
       this.#members.add(owned);
       this.#hints.set(keyOf(error), filled);
@@ -203,18 +208,25 @@ class Repairs {
       this.#members.add("net_device.dev_addr");
       this.#hints.set(keyOf(error), "since 5.17: dev_addr is constant, eth_hw_addr_set()");
     }
-    if (SECTION.test(text)) this.#names.add(INIT_DATA);
+    if (SECTION.test(text)) this.#fill(INIT_DATA, error);
     const missing = UNDECLARED.exec(text)?.[1] ?? INCOMPLETE.exec(text)?.[1] ??
       (NO_TYPE.test(text) ? functionOf(this.#lines(error, 1), error.column) : null);
     if (missing !== null && missing !== undefined) {
-      if (this.#older.has(missing)) this.#names.add(missing);
+      if (this.#older.has(missing)) this.#fill(missing, error);
       else this.#find(missing, error);
       return;
     }
     for (const [word] of this.#lines(error, CALL_LINES).matchAll(WORD)) {
-      if (this.#older.has(word)) this.#names.add(word);
+      if (this.#older.has(word)) this.#fill(word, error);
     }
-    if (member !== undefined && this.#older.has(member)) this.#names.add(member);
+    if (member !== undefined && this.#older.has(member)) this.#fill(member, error);
+  }
+
+  /** Gives the source a name of `dmalab/older.h`. */
+  #fill(name: string, error: CompileError): void {
+    this.#names.add(name);
+    const key = keyOf(error);
+    if (!this.#hints.has(key)) this.#hints.set(key, null);
   }
 
   /** Takes the place to which a header has moved. */
