@@ -22,7 +22,7 @@ export {
   VERDICT,
 } from "./commands/scenario_options.ts";
 export type { Extension, ForeignFile, InitDriver, JobRunner, LineExplainer } from "./extension.ts";
-export { ProcessScreen, refuse, type Screen } from "./screen.ts";
+export { ProcessScreen, progressLine, refuse, type Screen } from "./screen.ts";
 export * from "./jobs/run_plan.ts";
 export * from "./shell_words.ts";
 export * from "./package_version.ts";

@@ -16,7 +16,7 @@ export interface Screen {
   data(text: string): void;
   /**
    * Shows how far long work is, on one line of the terminal. The next text replaces the line, and all
-   * other output clears it. Does nothing unless both streams go to a terminal.
+   * other output clears it. Does nothing unless the error stream goes to a terminal.
    */
   progress(text: string): void;
   /** Shows what was written so far, before long work; a screen without it keeps nothing back. */
@@ -43,6 +43,44 @@ const CLOSED_PIPE = 141;
 /** Moves to the beginning of a terminal's line, and clears the line. */
 const CLEAR_LINE = "\r\x1b[2K";
 
+/** Width of a terminal that does not know its width. */
+const USUAL_COLUMNS = 80;
+
+/** The line of the process's terminal that says how far long work is. */
+class ProgressLine {
+  #isShown = false;
+
+  /** Whether there is a terminal to show the line. */
+  get hasTerminal(): boolean {
+    return host.stderr.isTerminal();
+  }
+
+  /** Replaces the line. */
+  show(text: string): void {
+    if (!this.hasTerminal) return;
+    const columns = host.consoleSize().columns || USUAL_COLUMNS;
+    this.#isShown = true;
+    // The last column stays empty: some terminals begin a new line after it.
+    this.#write(`${CLEAR_LINE}${printable(text).slice(0, columns - 1)}`);
+  }
+
+  clear(): void {
+    if (!this.#isShown) return;
+    this.#isShown = false;
+    this.#write(CLEAR_LINE);
+  }
+
+  #write(text: string): void {
+    try {
+      host.stderr.writeSync(new TextEncoder().encode(text));
+    } catch {
+      // The terminal is gone. The work itself goes on.
+    }
+  }
+}
+
+export const progressLine = new ProgressLine();
+
 /** Number of characters that are collected before they are written: one system call for many lines. */
 const FLUSH_AT_LENGTH = 16_384;
 /** Longest time for which collected characters wait, if others follow. */
@@ -54,9 +92,6 @@ export class ProcessScreen implements Screen {
   readonly columns: number | null;
   #pending = "";
   #flushedMs = performance.now();
-  readonly #showsProgress: boolean;
-  /** Whether the terminal shows a line of progress. */
-  #isProgressShown = false;
   /** Streams with an error: the disk is full, or the reader of the error stream has left. Nothing more is written there. */
   readonly #closed = new Set<OutputStream>();
   /** Why some output was not written. Null if all output was written. */
@@ -68,7 +103,6 @@ export class ProcessScreen implements Screen {
     this.colour = isTerminal && !host.noColor;
     // A terminal that does not know its width reports 0.
     this.columns = isTerminal ? host.consoleSize().columns || null : null;
-    this.#showsProgress = this.columns !== null && host.stderr.isTerminal();
   }
 
   out(text: string): void {
@@ -88,30 +122,21 @@ export class ProcessScreen implements Screen {
   }
 
   progress(text: string): void {
-    if (!this.#showsProgress) return;
+    if (!progressLine.hasTerminal) return;
     this.flush();
-    // The last column stays empty: some terminals begin a new line after it.
-    const line = printable(text).slice(0, this.columns! - 1);
-    this.#isProgressShown = true;
-    this.#writeBytes(host.stderr, `${CLEAR_LINE}${line}`);
+    progressLine.show(text);
   }
 
   flush(): void {
     const text = this.#pending;
     this.#pending = "";
     this.#flushedMs = performance.now();
-    if (text === "") this.#clearProgress();
+    if (text === "") progressLine.clear();
     else this.#write(host.stdout, text);
   }
 
-  #clearProgress(): void {
-    if (!this.#isProgressShown) return;
-    this.#isProgressShown = false;
-    this.#writeBytes(host.stderr, CLEAR_LINE);
-  }
-
   #write(stream: OutputStream, text: string): void {
-    this.#clearProgress();
+    progressLine.clear();
     this.#writeBytes(stream, text);
   }
 

@@ -206,7 +206,9 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
         ignore: !hasPty(),
         fn: async () => {
           const env = environment(base);
-          await using pty = new Pty(work, { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` });
+          await using pty = new Pty(work, {
+            env: { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` },
+          });
           await pty.see(/\$ /);
           await pty.press(
             `stty cols 80; ${command} repl ${PATIENT}\n`,

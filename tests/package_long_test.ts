@@ -159,7 +159,7 @@ async function tryRepl(
   command: string,
   atCtrlZ: "stops" | "stays",
 ): Promise<void> {
-  await using pty = new Pty(folder, environment(base));
+  await using pty = new Pty(folder, { env: environment(base) });
   await pty.see(/\$ /);
   await pty.press(`stty cols 80; ${command}\n`);
   await pty.see(/a laboratory for DMA mapping. :help lists the commands/);

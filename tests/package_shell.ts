@@ -40,14 +40,18 @@ export function environment(base: string): Readonly<Record<string, string>> {
   };
 }
 
+/** The caches and the registry of this process, for programs that compile. */
+export function ownPlaces(): Readonly<Record<string, string>> {
+  const { DENO_DIR, HOME = "", NPM_CONFIG_REGISTRY, XDG_CACHE_HOME } = Deno.env.toObject();
+  const cache = DENO_DIR ?? join(XDG_CACHE_HOME ?? `${HOME}/.cache`, "deno");
+  const registry = NPM_CONFIG_REGISTRY === undefined ? {} : { NPM_CONFIG_REGISTRY };
+  return { DENO_DIR: cache, HOME, ...registry };
+}
+
 /** Shell commands that select the caches and the registry of this process. */
 export function ownCaches(): string {
-  const { DENO_DIR, HOME, NPM_CONFIG_REGISTRY, XDG_CACHE_HOME } = Deno.env.toObject();
-  const cache = DENO_DIR ?? join(XDG_CACHE_HOME ?? `${HOME}/.cache`, "deno");
-  const registry = NPM_CONFIG_REGISTRY === undefined
-    ? ""
-    : `NPM_CONFIG_REGISTRY=${NPM_CONFIG_REGISTRY}`;
-  return `unset NPM_CONFIG_REGISTRY; export DENO_DIR=${cache} HOME=${HOME} ${registry};`;
+  const words = Object.entries(ownPlaces()).map(([name, value]) => `${name}=${value}`);
+  return `unset NPM_CONFIG_REGISTRY; export ${words.join(" ")};`;
 }
 
 /** Runs one shell line in a user's environment. */

@@ -23,6 +23,9 @@ const PATIENCE_MS = 45_000;
 /** Time between two checks of the output. */
 const LOOK_MS = 20;
 
+/** A screen that stays the same for this time is complete: a frame may come in several pieces. */
+const SETTLED_MS = 250;
+
 /** Waits until a text matches, and returns it. @throws {AssertionError} If it never matches. */
 async function untilIn(text: () => string, wanted: RegExp): Promise<string> {
   for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
@@ -52,23 +55,33 @@ function shellEnvironment(): Record<string, string> {
  */
 const MODES = { "25": "h", "1049": "l", "2004": "l" } as const;
 
+interface PtyOptions {
+  /** The whole environment, except `TERM`, `SHELL` and `PS1`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A shell line to run in place of an interactive shell, at a terminal of the given size. */
+  readonly program?: { readonly line: string; readonly columns: number; readonly rows: number };
+}
+
+const SHELL_LINE = "bash --norc --noprofile -i";
+
 /** A pseudo-terminal that exists until the end of its `await using` block. */
 export class Pty implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading: Promise<void>;
-  readonly #screen = new xterm.Terminal({ allowProposedApi: true, cols: 80, rows: 24 });
+  readonly #screen: xterm.Terminal;
   #seen = "";
-  /** All output since the shell started. */
   #written = "";
 
-  /**
-   * @param folder The shell's working directory.
-   * @param env The shell's whole environment, except `TERM`, `SHELL` and `PS1`.
-   */
-  constructor(folder: string, env: Readonly<Record<string, string>> = shellEnvironment()) {
+  /** @param folder The working directory. */
+  constructor(folder: string, { env = shellEnvironment(), program }: PtyOptions = {}) {
+    const { columns, rows } = program ?? { columns: 80, rows: 24 };
+    this.#screen = new xterm.Terminal({ allowProposedApi: true, cols: columns, rows });
+    const line = program === undefined
+      ? SHELL_LINE
+      : `stty cols ${columns} rows ${rows}; ${program.line}`;
     this.#child = new Deno.Command("script", {
-      args: ["-qfec", "bash --norc --noprofile -i", "/dev/null"],
+      args: ["-qfec", line, "/dev/null"],
       cwd: folder,
       clearEnv: true,
       env: { ...env, TERM: "xterm", SHELL: "/bin/sh", PS1: "$ " },
@@ -89,6 +102,11 @@ export class Pty implements AsyncDisposable {
       this.#seen += text;
       this.#written += text;
     }
+  }
+
+  /** All output since the start, with its codes. */
+  get written(): string {
+    return this.#written;
   }
 
   /**
@@ -112,6 +130,46 @@ export class Pty implements AsyncDisposable {
     );
   }
 
+  /**
+   * All lines, also those that have left the screen at its upper edge, and without blank ones at the end. A line
+   * that the terminal has broken at its right edge is whole.
+   */
+  get allLines(): readonly string[] {
+    const { active } = this.#screen.buffer;
+    const lines: string[] = [];
+    for (let row = 0; row < active.length; row++) {
+      const line = active.getLine(row)!;
+      const text = line.translateToString(active.getLine(row + 1)?.isWrapped !== true);
+      if (line.isWrapped) lines.push(lines.pop() + text);
+      else lines.push(text);
+    }
+    return lines.map((each) => each.trimEnd()).slice(
+      0,
+      lines.findLastIndex((each) => /\S/.test(each)) + 1,
+    );
+  }
+
+  /** Whether a cell has a colour, or another attribute such as bold. */
+  get isStyled(): boolean {
+    const { active } = this.#screen.buffer;
+    for (let row = 0; row < active.length; row++) {
+      const line = active.getLine(row)!;
+      for (let column = 0; column < line.length; column++) {
+        if (!line.getCell(column)!.isAttributeDefault()) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Waits for the end of the program. @returns Its exit code. */
+  async end(): Promise<number> {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
+    const { code } = await this.#child.status;
+    clearTimeout(timer);
+    await this.#reading;
+    return code;
+  }
+
   /** The cursor's row and column, counted from 0. */
   get cursor(): { readonly row: number; readonly column: number } {
     const { cursorX, cursorY } = this.#screen.buffer.active;
@@ -121,6 +179,17 @@ export class Pty implements AsyncDisposable {
   /** Waits until the screen matches. @returns The text of the screen then. */
   seeScreen(wanted: RegExp): Promise<string> {
     return untilIn(() => this.lines.join("\n"), wanted);
+  }
+
+  /** Waits until all lines together match, and nothing is drawn any more. */
+  async seeText(wanted: RegExp): Promise<void> {
+    const text = () => this.allLines.join("\n");
+    let [drawn, now] = ["", await untilIn(text, wanted)];
+    while (drawn !== now) {
+      drawn = now;
+      await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+      now = await untilIn(text, wanted);
+    }
   }
 
   /**
@@ -167,7 +236,12 @@ export class Pty implements AsyncDisposable {
 
   /** Closes the terminal: the system notifies the programs in it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
+    try {
+      this.#child.kill("SIGKILL");
+    } catch (error) {
+      // The program has ended already.
+      if (!(error instanceof TypeError)) throw error;
+    }
     await this.#child.status;
     await this.#reading;
     // An error means that the pipe is closed already: no program reads keys any more.

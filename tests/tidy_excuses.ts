@@ -76,6 +76,8 @@ export const LONG_PARAMETER_LISTS: Excuses = {
 
 export const MODULE_STATE: Excuses = {
   "cli/host.ts programs": "the programs that this process has started, which end with the process",
+  "cli/screen.ts progressLine":
+    "the terminal of the process: the compiler, deep below a command, shows its progress there, too",
   "cli/system_clang.ts chosen":
     "A command line chooses the compiler of the process, as a program says at its start that it keeps one",
   "cli/compile_cache.ts isKept":

@@ -48,15 +48,14 @@ async function* withFirst(first: string, rest: AsyncGenerator<string>): AsyncGen
   yield* rest;
 }
 
-const DEFAULT_COLUMNS = 80;
-
 export async function runLineTool(
   screen: TerminalScreen,
   plan: LineToolPlan,
 ): Promise<ExitCode> {
   const options: ToolOptions = {
     colour: screen.colour,
-    columns: screen.columns ?? DEFAULT_COLUMNS,
+    // Lines in a pipe are whole, so that `grep` finds them.
+    columns: screen.columns ?? Infinity,
   };
   const write = (text: string) => {
     screen.out(text);

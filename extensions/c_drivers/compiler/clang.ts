@@ -24,7 +24,7 @@ import {
   currentFolder,
   host,
 } from "@dmalab/cli";
-import { shellWord, shortPath } from "@dmalab/cli/extend";
+import { progressLine, shellWord, shortPath } from "@dmalab/cli/extend";
 
 /**
  * Wall-clock limit for each order to the compiler's process, including the download of the
@@ -222,6 +222,8 @@ export function startCompiler(forMany = false): Deno.ChildProcess {
       compilerProgram(),
       String(COMPILER_BYTES),
     ],
+    // Its messages are printed as part of others.
+    env: { NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -248,13 +250,14 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
 const PROGRESS_MS = 2000;
 
 /**
- * Returns a function that prints progress lines. At a terminal it prints every line. Elsewhere it prints one
- * line every two seconds, beginning with the first.
+ * Returns a function that prints progress lines. At a terminal each line replaces the one before. Elsewhere it
+ * prints one line every two seconds, beginning with the first.
  */
 export function printProgress(): (line: string) => void {
   let nextMs = 0;
   return (line) => {
-    if (!host.stderr.isTerminal() && performance.now() < nextMs) return;
+    if (progressLine.hasTerminal) return progressLine.show(line);
+    if (performance.now() < nextMs) return;
     nextMs = performance.now() + PROGRESS_MS;
     host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
   };

@@ -1,5 +1,6 @@
 /** Compiles drivers that do not use a kernel tree, by {@linkcode CompilerService}. */
 import { keepBytes, keptBytes } from "@dmalab/cli";
+import { progressLine } from "@dmalab/cli/extend";
 import { STATIC_BYTES } from "../c_addresses.ts";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
@@ -59,6 +60,7 @@ export async function compileC(
       },
     });
     clearTimeout(starting);
+    progressLine.clear();
     if ("problem" in made) return made;
     if ("isBegun" in made) return problemOf(made, timeMs, job);
     if (starting !== undefined) await keepBytes("c", BEGUN, new Uint8Array());

@@ -109,6 +109,7 @@ function startSystemClang(): Deno.ChildProcess {
       ...[`-R=${TEMPORARY}`, `-W=${TEMPORARY}`, "--allow-run=/bin/sh"],
       ...[systemClangProgram(), path, linker, TEMPORARY, String(COMPILER_BYTES)],
     ],
+    env: { NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
