@@ -229,7 +229,10 @@ export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): 
   if (isReturn(event)) return resultParts(event);
   const fields = Object.entries<unknown>(event.fields).filter(([, value]) => !isEmpty(value));
   if (isCall(event)) {
-    const args = fields.filter(([name, value]) => !(name === "dev" && value === event.device))
+    // A request's data may have hundreds of segments; the request's picture shows them.
+    const args = fields.filter(([name, value]) =>
+      !(name === "dev" && value === event.device) && name !== "data"
+    )
       .map(([name, value]) => fieldParts(event, name, value));
     return [words(`${event.name.slice(5)}(`), ...joined(args, ", "), words(")")];
   }

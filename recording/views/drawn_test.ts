@@ -277,12 +277,22 @@ Deno.test("entries in no segment of their request are in its picture, in red, wi
   const red = pictureDrawing(view, run.last.seq, 800).shapes
     .filter(({ look, tag }) => tag === "text" && look === "bad").map(({ text }) => text);
   assertEquals(red, [
+    ...Array.from({ length: 32 }, () => "in no entry"),
     "0    0x5000_1000, in no segment",
     ...[1, 2, 3].map((n) => `${n}    0x5000_${n + 1}000, in no segment`),
   ]);
   assertEquals(view.facts.map(({ isWrong, text }) => [isWrong, text]), [
     [true, "4 entries in no segment of the request, from 0x5000_1000 on"],
+    [true, "32 segments in no entry, from 0x5000_2000 on"],
   ]);
+  assertEquals(view.about, "ssd, prp, 33 segments, OK");
+  assertEquals(view.pages.map(({ isMissing, state }) => [isMissing, state]), [
+    [false, "unmapped"],
+    ...Array.from({ length: 32 }, () => [true, "none"]),
+  ]);
+  // Nothing is missing before the command is sent.
+  const before = pictureView(index, run.afterEvent(9), subject!, new Set())!;
+  assertEquals(before.pages.some(({ isMissing }) => isMissing), false);
   const sound = new RunIndex(READ);
   const [own] = pictureSubjects(sound, READ.last);
   assertEquals(pictureView(sound, READ.last, own!, new Set())!.outside, []);

@@ -36,6 +36,8 @@ export interface PicturePage {
   readonly entry: RequestEntry | null;
   /** The event that wrote `entry`; null if that has not happened yet. */
   readonly writtenSeq: number | null;
+  /** Whether the command was sent without this memory: its driver has not mapped it. */
+  readonly isMissing: boolean;
 }
 
 /** A fact about a mapping, with a name and a text. */
@@ -64,7 +66,7 @@ export interface PictureView {
   readonly left: { readonly pages: number; readonly before: number } | null;
   /** Entries that point to lists of entries. */
   readonly lists: readonly RequestEntry[];
-  /** Entries with an address in no segment of the request: the first `MAX_OUTSIDE`. */
+  /** Entries with an address in no mapped segment of the request: the first `MAX_OUTSIDE`. */
   readonly outside: readonly RequestEntry[];
   /** The command, its format and its status, as words. */
   readonly about: string;
@@ -173,7 +175,7 @@ function requestPictureView(
   );
   const pages = cut.pages.map((page) => pageAt(view, segments, path, page, by));
   const { device, format, status } = view;
-  const outside = entriesOutside(view, segments);
+  const outside = view.entries.filter(({ isOutside }) => isOutside);
   const route = path === "bus" ? routeOf(index, events) : null;
   return {
     subject: { kind: "request", request },
@@ -187,28 +189,15 @@ function requestPictureView(
     left: cut.left,
     lists: view.entries.filter(({ leadsTo }) => leadsTo === "list"),
     outside: outside.slice(0, MAX_OUTSIDE),
-    about: [device, format, by >= (view.phases.at(-1)?.seq ?? 0) ? status : null]
+    about: [
+      device,
+      format,
+      formatCount(segments.length, "segment"),
+      by >= (view.phases.at(-1)?.seq ?? 0) ? status : null,
+    ]
       .filter((each) => each !== null).join(", "),
-    facts: outsideFacts(outside, by),
+    facts: [...outsideFacts(outside, by), ...missingFacts(view, segments, by)],
   };
-}
-
-/**
- * The entries of a command that point to memory outside of the request: the device moves data there
- * nevertheless.
- */
-function entriesOutside(
-  { entries, mappings }: RequestView,
-  segments: readonly MappedSegment[],
-): readonly RequestEntry[] {
-  const extents = [
-    ...segments.map(({ dma, sizeBytes }) => ({ dma, sizeBytes })),
-    ...mappings.map(({ dma, size_bytes: sizeBytes }) => ({ dma, sizeBytes })),
-  ];
-  return entries.filter((entry) =>
-    entry.leadsTo === "data" &&
-    !extents.some(({ dma, sizeBytes }) => entry.dma >= dma && entry.dma < dma + sizeBytes)
-  );
 }
 
 function outsideFacts(outside: readonly RequestEntry[], by: number): readonly PictureFact[] {
@@ -225,6 +214,27 @@ function outsideFacts(outside: readonly RequestEntry[], by: number): readonly Pi
   }];
 }
 
+/** The event that sent the command; null if it was not sent until `by`. */
+function sentSeq({ phases }: RequestView, by: number): number | null {
+  const sent = phases.findLast(({ phase }) => phase === "sent");
+  return sent !== undefined && sent.seq <= by ? sent.seq : null;
+}
+
+function missingFacts(
+  view: RequestView,
+  segments: readonly MappedSegment[],
+  by: number,
+): readonly PictureFact[] {
+  const missing = segments.filter(({ seq }) => seq === null);
+  const seq = sentSeq(view, by);
+  const [first] = missing;
+  if (first === undefined || seq === null) return [];
+  const text = `${formatCount(missing.length, "segment")} in no entry, from ${
+    formatAddress(first.phys)
+  } on`;
+  return [{ name: "missing", text, seq, isWrong: true }];
+}
+
 /** The state of a request's page at an event. */
 function pageAt(
   view: RequestView,
@@ -239,10 +249,15 @@ function pageAt(
   const entryRow = view.pageTable.find((row) => covers(row.iova, row.size_bytes));
   const mapping = view.mappings.find((row) => covers(row.dma, row.size_bytes));
   const segment = segments.find((each) => covers(each.dma, each.sizeBytes))!;
-  const mappedSeq = entryRow?.createdSeq ?? mapping?.createdSeq ?? segment.seq;
-  const gone = path === "iommu" ? entryRow?.endedSeq ?? mapping?.endedSeq ?? null : unmapped;
-  const moved = view.data.find(({ fields }) => covers(fields.dma, fields.size_bytes))?.seq ??
-    null;
+  const mappedSeq = entryRow?.createdSeq ?? mapping?.createdSeq ?? segment.seq ?? 0;
+  const isMapped = segment.seq !== null;
+  const gone = path === "iommu"
+    ? entryRow?.endedSeq ?? mapping?.endedSeq ?? null
+    : isMapped
+    ? unmapped
+    : null;
+  const data = view.data.find(({ fields }) => covers(fields.dma, fields.size_bytes));
+  const moved = isMapped ? data?.seq ?? null : null;
   const entry = view.entries.find((each) =>
     each.leadsTo === "data" && each.dma >= dma && each.dma < dma + sizeBytes
   );
@@ -253,7 +268,7 @@ function pageAt(
     ? "unmapped"
     : hasMoved
     ? "moved"
-    : mappedSeq <= by
+    : isMapped && mappedSeq <= by
     ? "mapped"
     : isReserved
     ? "reserved"
@@ -269,6 +284,7 @@ function pageAt(
     unmappedSeq: until(gone),
     entry: entry === undefined ? null : { ...entry, fetched: until(entry.fetched) },
     writtenSeq: until(entry?.seq ?? null),
+    isMissing: !isMapped && sentSeq(view, by) !== null,
   };
 }
 
@@ -276,7 +292,8 @@ function pageAt(
 type Extent = Pick<PicturePage, "dma" | "phys" | "sizeBytes">;
 
 interface MappedSegment extends Extent {
-  readonly seq: number;
+  /** The event that mapped it; null if no event did. */
+  readonly seq: number | null;
 }
 
 /** The memory of a request with its device addresses. */
@@ -294,7 +311,7 @@ function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSeg
       : entry !== undefined
       ? entry.iova + (phys - entry.phys)
       : phys;
-    return { phys, dma, sizeBytes, seq: seq ?? 0 };
+    return { phys, dma, sizeBytes, seq: seq ?? mapped?.createdSeq ?? entry?.createdSeq ?? null };
   });
 }
 
@@ -353,6 +370,7 @@ function mappingsPictureView(
       unmappedSeq: gone,
       entry: null,
       writtenSeq: null,
+      isMissing: false,
     };
   });
   const path = rows.at(-1)!.path;

@@ -31,9 +31,12 @@ export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
 
 /** The history of a page in a sentence. */
 export function pageLife(
-  { dma, entry, mappedSeq, movedSeq, phys, sizeBytes, state, unmappedSeq, writtenSeq }: PicturePage,
+  { dma, entry, isMissing, mappedSeq, movedSeq, phys, sizeBytes, state, unmappedSeq, writtenSeq }:
+    PicturePage,
   { addressTitle }: PictureView,
 ): string {
+  const memory = `${formatSize(sizeBytes)} of memory ${formatAddress(phys)}`;
+  if (isMissing) return `${memory}: in no entry of the command`;
   const events = [
     state === "none" || state === "reserved" ? "" : `mapped #${mappedSeq}`,
     writtenSeq === null ? "" : `entry ${entry!.label.trim()} written #${writtenSeq}`,
@@ -41,9 +44,9 @@ export function pageLife(
     movedSeq === null ? "" : `data moved #${movedSeq}`,
     unmappedSeq === null ? "" : `unmapped #${unmappedSeq}`,
   ].filter((each) => each !== "");
-  return `${formatSize(sizeBytes)} of memory ${formatAddress(phys)}, ${addressTitle} ${
-    formatAddress(dma)
-  }: ${PAGE_WORDS[state]}${events.length === 0 ? "" : ` (${events.join(", ")})`}`;
+  return `${memory}, ${addressTitle} ${formatAddress(dma)}: ${PAGE_WORDS[state]}${
+    events.length === 0 ? "" : ` (${events.join(", ")})`
+  }`;
 }
 
 /** The vertical positions of a column's rows. */
@@ -247,7 +250,7 @@ function pageShapes(
   { left, middle }: Pick<Columns, "left" | "middle">,
   high: number,
 ): readonly Shape[] {
-  const { dma, hasMoved, mappedSeq, state } = page;
+  const { dma, hasMoved, isMissing, mappedSeq, state } = page;
   const tip = pageLife(page, view);
   const box = ({ tops, width, x }: Column, look: string): Shape => ({
     tag: "rect",
@@ -265,7 +268,7 @@ function pageShapes(
     look: "solid data",
     at: { x, y: tops[number]!, width: 4, height: high },
   });
-  const memory = state === "leaked"
+  const memory = state === "leaked" || isMissing
     ? "leaked"
     : state === "moved"
     ? "moved"
@@ -277,12 +280,12 @@ function pageShapes(
     box(left, memory),
     ...isGone ? [edge(left)] : [],
     words(left, memoryText(page), memory === "moved" ? "on-moved" : ""),
-    box(middle, state),
+    box(middle, isMissing ? "none" : state),
     ...isGone ? [edge(middle)] : [],
     words(
       middle,
-      formatAddress(dma),
-      state === "moved" ? "on-moved" : state === "none" ? "dim" : "",
+      isMissing ? "in no entry" : formatAddress(dma),
+      isMissing ? "bad" : state === "moved" ? "on-moved" : state === "none" ? "dim" : "",
     ),
   ];
 }

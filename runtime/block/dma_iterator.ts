@@ -69,6 +69,11 @@ export class BlkDmaIter {
  */
 type Exit = `block.2.3.${1 | 2 | 3 | 4 | "4e" | 5 | "5e"}` | `block.2.5.${1 | 2 | 3}`;
 
+/** The data of a request, as an event has it. */
+function segmentPairs(request: BlockRequest) {
+  return request.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const);
+}
+
 export class BlkDma {
   readonly #machine: Machine;
   readonly #kernel: Kernel;
@@ -103,7 +108,9 @@ export class BlkDma {
     iter.segments.start(request, metadata);
     const events = this.#machine.events;
     if (events.tick(calls.start.call)) {
-      events.emit(calls.start.call, { req: request.id, dev: dev.name });
+      const facts = { req: request.id, dev: dev.name };
+      if (metadata) events.emit(METADATA.start.call, facts);
+      else events.emit(DATA.start.call, { ...facts, data: segmentPairs(request) });
     }
     const result = this.#start(request, dev, state, iter, metadata);
     if (events.tick(calls.start.ret)) {

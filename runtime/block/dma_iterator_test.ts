@@ -345,7 +345,7 @@ Deno.test("each call is told with its end, what ended it, and what it leaves to 
     return [lines, mappedSegments, request.mappedSegments, done, checker!.leftSince(0).length];
   };
   const parts: [number, number][] = [[0x10_0200, 0x200], [0x14_0000, 0x1000]];
-  const start = ["call.map_iter_start 5,ssd", "ret.map_iter_start true,"];
+  const start = [`call.map_iter_start 5,ssd,${parts.join()}`, "ret.map_iter_start true,"];
   const next = ["call.map_iter_next 5,ssd", "ret.map_iter_next true,"];
   const end = ["call.map_iter_next 5,ssd", "ret.map_iter_next false,", "block.status OK,iterator"];
   const unmapped = (result: boolean) => ["call.unmap 5,ssd,8192", `ret.unmap ${result},`];
@@ -368,7 +368,7 @@ Deno.test("each call is told with its end, what ended it, and what it leaves to 
   strict.usePeers("not_supported");
   const refused = strict.request([0x9000_0000, 0x1000]);
   assertEquals(told(strict, refused, "bus_addr")[0], [
-    "call.map_iter_start 5,ssd",
+    `call.map_iter_start 5,ssd,${[0x9000_0000, 0x1000].join()}`,
     "ret.map_iter_start false,INVAL",
     "block.status INVAL,iterator",
     ...unmapped(true),

@@ -58,6 +58,8 @@ const ROLES = {
   provider_dev: { c: "struct pci_dev *provider", fields: { provider: TEXT } },
   publish: { c: "bool publish", fields: {} },
   req: { c: "struct request *req", fields: { req: INT } },
+  /** A request with all of its data, whatever of it the caller maps. */
+  whole_req: { c: "struct request *req", fields: { req: INT, data: SEGMENTS } },
   sg: { c: "struct scatterlist *sg", fields: { sg: SEGMENTS } },
   sgt: { c: "struct scatterlist *sg", fields: { sg: SEGMENTS } },
   shared: { c: "dma_addr_t handle", fields: { dma: DMA } },

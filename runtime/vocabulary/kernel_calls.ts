@@ -167,7 +167,7 @@ export const CALL_TABLE = {
   dma_pool_free: fn("void (pool, cpu, shared)", NOTHING, "dma.1.2", PLAIN),
   dma_set_mask: fn("int (dev, mask)", ERRNO, "dma.1.2", MASK),
   dma_set_coherent_mask: fn("int (dev, mask)", ERRNO, "dma.1.2", SLEEPS),
-  blk_rq_dma_map_iter_start: step("bool (req, dev, state, iter)"),
+  blk_rq_dma_map_iter_start: step("bool (whole_req, dev, state, iter)"),
   blk_rq_dma_map_iter_next: step("bool (req, dev, iter)"),
   blk_rq_dma_unmap: fn("bool (req, dev, state, mapped, map_type)", BOOL, "block.2.5", ITERATOR),
   blk_rq_integrity_dma_map_iter_start: step("bool (req, dev, state, iter)"),

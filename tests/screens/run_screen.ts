@@ -30,6 +30,7 @@ const COPIES: Readonly<Record<string, string>> = {
   "first-look.dma": "examples/start/01-first-look.dma",
   "gap-bit.dma": "examples/museum/11-gap-bit.dma",
   "gaps.dma": "docs/tutorial/gaps.dma",
+  "inject.dma": "tests/screens/inject.dma",
   "kernel.log": "examples/traces/data/early-unmap.log.txt",
   "server.txt": "extensions/topology/tests/lspci/pi_switch.txt",
   "trace.txt": "examples/traces/data/leaky-driver.trace.txt",
@@ -40,19 +41,6 @@ const COPIES: Readonly<Record<string, string>> = {
 const TEXTS: Readonly<Record<string, string>> = {
   "crooked.dma": 'test "holds"   {\n assert 1==1\n}\n',
   "good.dma": 'test "holds" {\n  assert 1 == 1\n}\n',
-  "inject.dma": `machine { pci { root_port rp0 { endpoint nic { } } } }
-
-test "both or none" {
-  inject each {
-    let a = try dma_map_phys(nic, alloc_pages(1), 4KiB, to_device)
-    let b = try dma_map_phys(nic, alloc_pages(1), 4KiB, to_device)
-    if a.ok and b.ok {
-      dma_unmap_phys(nic, a.value, 4KiB, to_device)
-      dma_unmap_phys(nic, b.value, 4KiB, to_device)
-    }
-  }
-}
-`,
   "left.dma": LEFT_MAPPED,
   "module/Makefile": "obj-m := ring.o\n",
   "wrong.dma": "machine { iommu { mood = strict } }\nlet page = alloc_page(1)\nprint page.sise\n",

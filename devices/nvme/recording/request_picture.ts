@@ -39,6 +39,8 @@ export interface RequestEntry {
    * an entry that points to no memory of the request.
    */
   readonly phys: number | null;
+  /** Whether the entry points to data that is in no mapping of the request. */
+  readonly isOutside: boolean;
   /** The event that wrote the entry; null if no event shows the write. */
   readonly seq: number | null;
   /** Number of the event with which the device read the entry; null if the device has not read it. */
@@ -164,7 +166,9 @@ export function describedMemory(
     else left = Math.max(0, left - sizeBytes);
     const mapped = leadsTo === "list" ? null : mappedAt(dma, mappings);
     const phys = mapped === null ? null : mapped.fields.phys + (dma - mapped.fields.dma);
-    entries.push({ ...place, dma, sizeBytes, leadsTo, phys, seq, fetched: fetched(place.at) });
+    const isOutside = leadsTo === "data" && phys === null;
+    const read = fetched(place.at);
+    entries.push({ ...place, dma, sizeBytes, leadsTo, phys, isOutside, seq, fetched: read });
   };
   own.forEach((written, number) => {
     const leadsTo = number === labels.length - 1 && pages.length > 0 ? "list" : "data";
@@ -232,8 +236,8 @@ export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer 
 /**
  * Decodes a request from its events. Facts that the events do not show yet are missing.
  * @param events Events of the request up to a given one, in order.
- * @param memory The memory of the request, if it is known. Without it, memory that is not mapped is
- *   missing.
+ * @param memory The memory of the request, if it is known. Without it, memory is missing until an event
+ *   shows it.
  */
 export function readRequest(
   request: number,
@@ -245,7 +249,6 @@ export function readRequest(
   const tried = lastTry(events);
   const chosen = named("nvme.choose").at(-1);
   const found = segmentsOf(tried.data);
-  // A driver that ends too early maps less memory than the request has.
   const segments = bytesOf(found) < bytesOf(memory) ? seenIn(found, memory) : found;
   const maps = named("dma.map").map(({ fields }) => fields);
   const pointer = writtenPointer(tried.data);
@@ -281,20 +284,26 @@ function lastTry(events: readonly MachineEvent[]) {
 }
 
 /**
- * The memory that the request covers: from the results of the iterator, the entries of a
+ * The memory that the request covers: the data that the iterator was given, the entries of a
  * scatterlist, or the range of a single map call.
  */
 function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
-  const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
+  const found: Record<"iterated" | "listed" | "mapped" | "whole", RequestSegment[]> = {
     iterated: [],
     listed: [],
     mapped: [],
+    whole: [],
   };
   for (const event of events) {
     const { seq } = event;
     if (event.name === "block.segment") {
       const { phys, size_bytes: sizeBytes } = event.fields;
       found.iterated.push({ phys, sizeBytes, seq });
+    } else if (event.name === "call.blk_rq_dma_map_iter_start") {
+      found.whole = event.fields.data.map(([phys, sizeBytes]) => ({ phys, sizeBytes, seq: null }));
+    } else if (event.name === "call.dma_map_phys" && found.whole.length === 0) {
+      // All data of a request that is mapped by a single call, also if the call fails.
+      found.whole = [{ phys: event.fields.phys, sizeBytes: event.fields.size, seq: null }];
     } else if (event.name === "call.dma_map_sg" || event.name === "call.dma_map_sgtable") {
       for (const [phys, sizeBytes] of event.fields.sg) {
         found.listed.push({ phys, sizeBytes, seq });
@@ -304,8 +313,10 @@ function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] 
       found.mapped.push({ phys, sizeBytes, seq });
     }
   }
-  const { iterated, listed, mapped } = found;
-  return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
+  const { iterated, listed, mapped, whole } = found;
+  const seen = iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
+  // A driver that ends too early maps less memory than the request has.
+  return bytesOf(seen) < bytesOf(whole) ? seenIn(seen, whole) : seen;
 }
 
 function bytesOf(parts: readonly { readonly sizeBytes: number }[]): number {

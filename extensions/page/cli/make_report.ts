@@ -106,7 +106,7 @@ export async function writeReport(
   }
 }
 
-interface Made extends Omit<Reported, "isWritten"> {
+export interface Made extends Omit<Reported, "isWritten"> {
   readonly benches: readonly BenchReport[];
   readonly runs: readonly RunAndOutcome[];
   readonly printed: string;
@@ -121,7 +121,7 @@ const PRINTED_FINDINGS = 20;
 const NOTHING = { benches: [], reports: [], coverage: null, runs: [], printed: "" } as const;
 
 /** The content of a file for the page, or the reason why it cannot be shown. */
-async function madeOf(
+export async function madeOf(
   path: string,
   options: PageOptions,
   screen: Screen,

@@ -36,6 +36,7 @@ function heldMap(value: Value): HmmMapTarget {
 }
 
 const SG = param.handle("sg", SCATTERLIST, "The result of scatterlist().");
+const REQ = param.handle("req", REQUEST, "The result of request().");
 const PROVIDER = param.handle("provider", DEVICE, "The device whose memory is used.");
 
 /**
@@ -105,7 +106,8 @@ export const BY_ROLE = {
   provider: PROVIDER,
   provider_dev: PROVIDER,
   publish: param.bool("publish", "Whether pci_p2pmem_find offers it."),
-  req: param.handle("req", REQUEST, "The result of request()."),
+  req: REQ,
+  whole_req: REQ,
   sg: SG,
   sgt: { ...SG, name: "sgt" },
   shared: null,

@@ -245,7 +245,7 @@ function frame(right: string): PieceRow {
 }
 
 function pieceByPiece(request: RequestMemory): string[] {
-  const isWrong = request.entries.some(pointsOutside);
+  const isWrong = request.entries.some(({ isOutside }) => isOutside);
   const byPage = isWrong ? wrongRowsByPage(request) : rowsByPage(request);
   const rows = entryRows(request, (page) => byPage.get(page) ?? []);
   if (isWrong) rows.push(...unreachedRows(request));
@@ -289,10 +289,6 @@ function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): strin
     trunk,
     row.right,
   ].join("");
-}
-
-function pointsOutside(entry: RequestEntry): boolean {
-  return leadsToData(entry) && entry.phys === null;
 }
 
 /** The first segment that an entry points to; undefined if it points to none. */

@@ -36,6 +36,7 @@ function memory(
     dma,
     sizeBytes: 0,
     leadsTo: "list",
+    isOutside: false,
   });
   return {
     segments: segments.map((segment) => ({ ...segment, seq: null })),
@@ -46,6 +47,7 @@ function memory(
         phys: entry.dma,
         ...entry,
         leadsTo: "data",
+        isOutside: false,
       })),
       ...pages.flatMap(({ next }, page) => next === undefined ? [] : [link("511", page, next)]),
     ],
