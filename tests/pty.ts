@@ -3,7 +3,7 @@
  * screen.
  */
 import { assertMatch } from "@std/assert";
-import xterm from "@xterm/headless";
+import xterm, { type IBufferLine } from "@xterm/headless";
 
 /**
  * Whether this machine has the programs for a pseudo-terminal: `script` (util-linux), and a shell
@@ -54,6 +54,26 @@ function shellEnvironment(): Record<string, string> {
  * `l` off.
  */
 const MODES = { "25": "h", "1049": "l", "2004": "l" } as const;
+
+/** The first eight colours of a terminal. */
+const COLOURS = ["gray", "#c33", "#2a2", "#a80", "#36c", "#a3a", "#188", "gray"];
+
+/** A line as HTML. */
+function markupOf(line: IBufferLine): string {
+  let text = "";
+  for (let column = 0; column < line.length; column++) {
+    const cell = line.getCell(column)!;
+    const shown = (cell.getChars() || " ").replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+    const styles = [
+      ...cell.isFgDefault() ? [] : [`color:${COLOURS[cell.getFgColor() % 8]}`],
+      ...cell.isBold() ? ["font-weight:bold"] : [],
+      ...cell.isDim() ? ["opacity:.6"] : [],
+      ...cell.isInverse() ? ["background:#8884"] : [],
+    ];
+    text += styles.length === 0 ? shown : `<span style="${styles.join(";")}">${shown}</span>`;
+  }
+  return text.trimEnd();
+}
 
 interface PtyOptions {
   /** The whole environment, except `TERM`, `SHELL` and `PS1`. */
@@ -159,6 +179,17 @@ export class Pty implements AsyncDisposable {
       }
     }
     return false;
+  }
+
+  /** The lines of the screen as HTML, with their colours. */
+  get markup(): string {
+    const { active } = this.#screen.buffer;
+    const lines: string[] = [];
+    for (let row = 0; row < this.allLines.length + active.viewportY; row++) {
+      const line = active.getLine(row);
+      if (line !== undefined) lines.push(markupOf(line));
+    }
+    return lines.join("\n");
   }
 
   /** Waits for the end of the program. @returns Its exit code. */

@@ -128,6 +128,14 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     module: "tests/repin_main.ts",
     deno: STARTS,
   },
+  look: {
+    usage: "[DIR [NAME…]]",
+    brief:
+      "builds the package and the site, runs every kind of example, and takes pictures of all pages and " +
+      "terminals in Chromium, 1440 and 800 pixels wide, light and dark: one page to look at before a view changes",
+    module: "extensions/page/tests/look_main.ts",
+    deno: STARTS,
+  },
   licences: {
     brief:
       "writes the table of licences in docs/dev/dependencies.md again, from the downloaded packages",

@@ -258,8 +258,9 @@ function pageAt(
     : null;
   const data = view.data.find(({ fields }) => covers(fields.dma, fields.size_bytes));
   const moved = isMapped ? data?.seq ?? null : null;
+  // An address outside of the request may be that of memory that its driver has not mapped.
   const entry = view.entries.find((each) =>
-    each.leadsTo === "data" && each.dma >= dma && each.dma < dma + sizeBytes
+    isMapped && each.leadsTo === "data" && each.dma >= dma && each.dma < dma + sizeBytes
   );
   const until = (seq: number | null) => seq !== null && seq <= by ? seq : null;
   const hasMoved = until(moved) !== null;

@@ -49,6 +49,9 @@ export function pageLife(
   }`;
 }
 
+/** Least width of a picture in which each entry says that it is in no segment; the fact says it, too. */
+const WIDE_PX = 500;
+
 /** The vertical positions of a column's rows. */
 interface Column {
   readonly x: number;
@@ -65,7 +68,8 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   const { lists, pages } = view;
   const count = pages.length;
   const high = count <= 18 ? PAGE_PX.few : count <= 28 ? PAGE_PX.many : PAGE_PX.most;
-  const entries = entriesOf(view);
+  const isWide = widthPx >= WIDE_PX;
+  const entries = entriesOf(view, isWide);
   const entryTitle = lists.length > 0 ? "command and lists" : "command";
   const boxWidth = (texts: readonly string[]) =>
     Math.ceil(maxOf(texts.map((each) => each.length * LETTER_PX + 16), 80));
@@ -91,8 +95,10 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   const device = stack(bySpan, (one, other) => spaceBetween(view, one, other, "dma"), high);
   const written = stackEntries(entries, high);
   const height = Math.max(memory.end, device.end, written.end);
+  // What is wrong is in sight at the top, and not in the middle of a long column.
+  const isWrong = view.outside.length > 0 || pages.some(({ isMissing }) => isMissing);
   const at = (x: number, width: number, { end, tops }: Pick<Column, "tops" | "end">): Column => {
-    const down = TOP_PX + (height - end) / 2;
+    const down = TOP_PX + (isWrong ? 0 : (height - end) / 2);
     return { x, width, tops: tops.map((top) => top + down), end };
   };
   const left = at(0, widths[0]!, memory);
@@ -143,7 +149,11 @@ interface DrawnEntry {
   readonly fetched: number | null;
 }
 
-function entriesOf({ lists, outside, pages }: PictureView): readonly DrawnEntry[] {
+/** @param isWide Whether there is room to say what a red entry means. */
+function entriesOf(
+  { lists, outside, pages }: PictureView,
+  isWide: boolean,
+): readonly DrawnEntry[] {
   const own = pages.flatMap(({ entry }, page): DrawnEntry[] =>
     entry === null ? [] : [{
       text: `${entry.label.padEnd(4)} ${formatAddress(entry.dma)}`,
@@ -163,7 +173,7 @@ function entriesOf({ lists, outside, pages }: PictureView): readonly DrawnEntry[
     fetched,
   }));
   const wrong = outside.map(({ dma, fetched, label, page, seq }): DrawnEntry => ({
-    text: `${label.padEnd(4)} ${formatAddress(dma)}, in no segment`,
+    text: `${label.padEnd(4)} ${formatAddress(dma)}${isWide ? ", in no segment" : ""}`,
     page: null,
     isOutside: true,
     list: page,

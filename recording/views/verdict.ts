@@ -25,8 +25,15 @@ export interface RunVerdict {
   readonly leaked: readonly number[];
 }
 
-/** What dmalab has found out about a failure by further runs: the smallest case, the defect that causes it. */
-const FOUND = /^(?:minimal failing case: |fixed by |\d+ of \d+ (?:places leak|fixed by ))/;
+/**
+ * What dmalab has found out about a failure by further runs: the smallest case, the defect that causes it, the
+ * order of a race with its steps.
+ */
+const FOUND =
+  /^(?:minimal failing case: |fixed by |\d+ of \d+ (?:places leak|fixed by )|in this order of the race |[A-D] +\S+:\d+:\d+ )/;
+
+/** A failure of a trace that is a mapping without an unmap. */
+const TRACED_LEAK = /^(?:proved|likely): leak /;
 
 /** Maximum number of further lines of a failure in a verdict. */
 const MAX_SENTENCES = 3;
@@ -179,6 +186,9 @@ function placesOf(
   const leaks = failure?.leaking?.[0]?.leaks ?? [];
   return new Set([
     ...incidents.filter(({ kind }) => kind === meant).map(({ place }) => place),
+    ...meant === "leak" && failure !== null && TRACED_LEAK.test(failure.message)
+      ? [failure.place]
+      : [],
     // The place of a call, and not of its statement.
     ...leaks.map(({ place }) => place?.replace(/:\d+$/, "") ?? null),
   ]);

@@ -32,6 +32,7 @@ const COPIES: Readonly<Record<string, string>> = {
   "gaps.dma": "docs/tutorial/gaps.dma",
   "inject.dma": "tests/screens/inject.dma",
   "kernel.log": "examples/traces/data/early-unmap.log.txt",
+  "race.dma": "tests/screens/race.dma",
   "server.txt": "extensions/topology/tests/lspci/pi_switch.txt",
   "trace.txt": "examples/traces/data/leaky-driver.trace.txt",
   "module/ring.c": "extensions/c_drivers/tests/c/removal/ring.c",

@@ -26,7 +26,11 @@ export async function runHunt(
 ): Promise<ExitCode> {
   const { release, seed } = opened.settings;
   let found = 0;
-  const onFinding = (finding: HuntFinding) => screen.out(findingText(++found, finding));
+  const onFinding = (finding: HuntFinding) => {
+    const text = findingText(++found, finding);
+    // A file has one machine: in a redirected output, the first finding is the scenario.
+    screen.out(found === 1 || screen.columns !== null ? text : asComment(text));
+  };
   const progress = huntProgress(`kernel ${release.kernel}`, screen);
   const onProgress = (cases: number, machines: number) =>
     progress(cases, () => formatCount(machines, "machine"));
@@ -70,6 +74,12 @@ export function provenText({ proof, scenario }: HuntFinding): string {
     ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"
     : "";
   return `${unproven}${scenario}`;
+}
+
+/** A further finding in the file of the first one. */
+function asComment(text: string): string {
+  const lines = text.trimEnd().split("\n").map((line) => `# ${line}`.trimEnd());
+  return `${lines.join("\n")}\n\n`;
 }
 
 function findingText(number: number, finding: HuntFinding): string {

@@ -16,6 +16,7 @@ import { type Made, madeOf } from "../cli/make_report.ts";
 const FAILING = [
   "docs/tutorial/gaps.dma",
   "tests/screens/inject.dma",
+  "tests/screens/race.dma",
   "tests/transcripts/alike.dma",
   "tests/transcripts/fails.dma",
   "tests/transcripts/forgets.dma",
@@ -38,7 +39,8 @@ async function pageOf(path: string): Promise<Made> {
 }
 
 /** What further runs have found out about a failure. */
-const FOUND = /^ *(minimal failing case: .*|fixed by .*|\d+ of \d+ (?:places leak|fixed by .*))$/gm;
+const FOUND =
+  /^ *(minimal failing case: .*|fixed by .*|\d+ of \d+ (?:places leak|fixed by .*)|in this order of the race .*)$/gm;
 
 function foundIn(text: string): readonly string[] {
   return [...text.matchAll(FOUND)].map(([, line]) => line!).sort();

@@ -254,7 +254,12 @@ export class DiffPane implements Pane {
     return el(
       "details",
       { open: "" },
-      el("summary", {}, el("b", {}, name), ` ${formatCount(rows.length, "row")} differ`),
+      el(
+        "summary",
+        {},
+        el("b", {}, name),
+        ` ${formatCount(rows.length, "row differs", "rows differ")}`,
+      ),
       el(
         "div",
         { class: "wide", tabindex: 0, role: "region", "aria-label": name },

@@ -64,14 +64,16 @@ export class PicturePane implements Pane {
       () => saveDrawing(drawing, view.title.replaceAll(" ", "-")),
       "SVG",
     );
+    const facts = view.facts.length === 0 ? [] : [this.#facts(model, view)];
+    const isRequest = view.subject.kind === "request";
     root.replaceChildren(
       this.#chips(model, subjects, view, save),
-      ...view.subject.kind === "request" ? [this.#phases(model, view)] : [],
+      ...isRequest ? [this.#phases(model, view), ...facts] : [],
       this.#legend(),
       ...view.route === null ? [] : [el("p", { class: "mono" }, `◆ ${view.route}`)],
       el("div", { class: "scroll-x" }, picture),
       life,
-      ...view.facts.length === 0 ? [] : [this.#facts(model, view)],
+      ...isRequest ? [] : facts,
     );
   }
 

@@ -17,7 +17,7 @@ import { spansOf } from "./selection.ts";
 import type { Position, RecordedRun } from "@dmalab/recording";
 
 /** A field can share a line with another field if its text has at most this many characters. */
-const MAX_BESIDE = 24;
+const MAX_BESIDE = 18;
 
 export class SelectedPane implements Pane {
   draw(model: PageModel, root: HTMLElement): void {
