@@ -3,6 +3,7 @@
  * the tables of allocated resources. The tables begin empty, and events fill them. The event that
  * created a row shows which code leaks the resource.
  */
+import { groupBy } from "./lists.ts";
 import type { Bytes } from "./address.ts";
 import { countBefore } from "./binary_search.ts";
 import type { UnreleasedRecord } from "./dma/checker/dma_checker.ts";
@@ -108,7 +109,7 @@ function joined(
   ledger: ResourceTables,
 ): readonly Leak[] {
   const { isApart = false } = table.spec.leak!;
-  const groups = Map.groupBy(
+  const groups = groupBy(
     isApart ? left : left.toSorted((a, b) => (a.start ?? 0) - (b.start ?? 0)),
     ({ event: { device, site }, row, start }) =>
       start !== null ? device : isMixed(table, row, ledger) ? row.what : `${device} ${site}`,
@@ -298,7 +299,7 @@ export class ResourceTracker {
     const { checker, iommu } = this.#machine;
     const mappings = iommu.liveMappings - this.#mappingsBefore;
     const records = checker?.leftSince(this.#serial).filter(({ isBare }) => isBare) ?? [];
-    const groups = Map.groupBy(records, ({ device, site }) => `${device} ${site}`);
+    const groups = groupBy(records, ({ device, site }) => `${device} ${site}`);
     return [
       ...leaksOf(this.#machine, this.#ledger()),
       ...mappings <= 0 ? [] : [{

@@ -1,5 +1,5 @@
 /** Text of a bench for the terminal. */
-import { maxOf } from "@dmalab/runtime/basics";
+import { groupBy, maxOf } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatTimeRounded, type Paint, tableLines } from "@dmalab/lang/text";
 import { benchTable, type HostTime } from "@dmalab/lang/program";
@@ -46,7 +46,7 @@ function expectationLines(
   expectations: readonly BenchExpectationOutcome[],
   paint: Paint,
 ): string[] {
-  return [...Map.groupBy(expectations, ({ place }) => place).values()].flatMap((all) => {
+  return [...groupBy(expectations, ({ place }) => place).values()].flatMap((all) => {
     const text = `expect ${printable(all[0]!.text)}`;
     if (all.every(({ outcome }) => outcome === "passed")) {
       const groups = all.length === 1 ? "" : paint("dim", ` (${counted(all.length, "group")})`);

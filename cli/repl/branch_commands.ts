@@ -1,4 +1,5 @@
 /** Commands about branches: list them, switch to another branch, and compare two. */
+import { groupBy } from "@dmalab/runtime/basics";
 import {
   type Branch,
   firstDifferentEvent,
@@ -107,7 +108,7 @@ function printDifferences(repl: CommandContext, one: RunPosition, other: RunPosi
       }
     }
   }
-  const tables = Map.groupBy(changedRows(one, other), ({ table }) => table);
+  const tables = groupBy(changedRows(one, other), ({ table }) => table);
   if (tables.size === 0) repl.say("No table differs");
   for (const [name, rows] of tables) {
     const { length } = rows;

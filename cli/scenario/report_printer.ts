@@ -2,6 +2,7 @@
  * The report on the tests of a run: a line for each test in the style of `deno test`, and a
  * summary.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import {
   displayName,
@@ -52,7 +53,7 @@ export function incidentLines(
   shown: Set<string> = new Set(),
 ): string[] {
   const incidents = outcome.incidents.filter(({ isFailure }) => !isFailure);
-  const groups = [...Map.groupBy(incidents, incidentKey)].slice(0, DISPLAYED_INCIDENTS);
+  const groups = [...groupBy(incidents, incidentKey)].slice(0, DISPLAYED_INCIDENTS);
   const listed = groups.reduce((sum, [, group]) => sum + group.length, 0);
   const { leaks, unexpectedFaults, unexpectedReports } = outcome;
   const held = incidents.filter(({ kind }) => kind === "held").length;
@@ -112,7 +113,7 @@ export function failureLines(
   );
   if (failed.length === 0) return [];
   const dmalab = ["dmalab", ...given.map(shellWord)].join(" ");
-  const alike = Map.groupBy(failed, ({ outcome, report }) => failureKey(report, outcome));
+  const alike = groupBy(failed, ({ outcome, report }) => failureKey(report, outcome));
   return [
     paint("bad", "FAILURES"),
     ...[...alike.values()].flatMap(([first, ...others]) => {

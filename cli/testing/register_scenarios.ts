@@ -12,6 +12,7 @@
  * ```
  * @module
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import {
@@ -256,7 +257,7 @@ export function judge({ failure, incidents, lenient }: TestOutcome): void {
  * @internal
  */
 export function neverReached(outcomes: readonly TestOutcome[]): string[] {
-  const byTest = [...Map.groupBy(outcomes, ({ place }) => place).values()];
+  const byTest = [...groupBy(outcomes, ({ place }) => place).values()];
   return byTest.flatMap(([first, ...others]) =>
     [first!, ...others].some(({ failure }) => failure !== null)
       ? []

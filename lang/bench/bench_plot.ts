@@ -3,6 +3,7 @@
  * axis is numeric, a panel has lines over that axis, with logarithmic scales; otherwise it has
  * bars.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { amountAxis, axisLabel, linearPlace, placeText, type PlotAxis } from "../text/axis.ts";
@@ -142,7 +143,7 @@ function seriesOf(
     }));
     return [{ name: "", points }];
   }
-  return [...Map.groupBy(cells, nameOf)].map(([name, some]) => ({
+  return [...groupBy(cells, nameOf)].map(([name, some]) => ({
     name,
     points: some.map((cell): PlotPoint => {
       const label = axisValue(cell, over.key);

@@ -1,5 +1,5 @@
 /** A bench as tables of exact figures, which depend only on the file and the seed. */
-import { maxOf } from "@dmalab/runtime/basics";
+import { groupBy, maxOf } from "@dmalab/runtime/basics";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { clip, PICTURE_COLUMNS, tableLines } from "../text/columns.ts";
@@ -222,7 +222,7 @@ function busyText({ busy, virtualNs }: BenchOutcome, name: string): string {
 function iterationLines(cells: readonly BenchOutcome[]): string[] {
   const texts = new Set(cells.map(iterationText));
   if (texts.size === 1) return [`per iteration, of ${[...texts][0]}`];
-  const parts = [...Map.groupBy(cells, ({ stopped }) => stopped!)].map(([stopped, some]) =>
+  const parts = [...groupBy(cells, ({ stopped }) => stopped!)].map(([stopped, some]) =>
     `${formatCount(some.length, "loop")} ${
       {
         "loop count": "ran as often as the bench says",
@@ -246,7 +246,7 @@ function iterationText({ iterations, stopped, warmup }: BenchOutcome): string {
 
 /** The latencies that make up the virtual time, which has no meaning without them. */
 function latencyLines(cells: readonly BenchOutcome[]): string[] {
-  const byText = Map.groupBy(cells, latenciesText);
+  const byText = groupBy(cells, latenciesText);
   if (byText.size === 1) return [[...byText.keys()][0]!];
   return [...byText].map(([text, some]) => `${describeSettings(some[0]!.axes)}: ${text}`);
 }

@@ -1,4 +1,5 @@
 /** The distribution of times in virtual time: every printed time is one that occurred. */
+import { groupBy } from "@dmalab/runtime/basics";
 
 /** The percentiles that are printed. */
 const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 };
@@ -64,7 +65,7 @@ function rangesOf(sorted: readonly number[]): LatencyRange[] {
   if (sorted.length === 0) return [];
   const distinct = new Set(sorted);
   if (distinct.size <= MAX_RANGES) {
-    const counts = Map.groupBy(sorted, (ns) => ns);
+    const counts = groupBy(sorted, (ns) => ns);
     return [...counts].map(([ns, { length }]) => ({ fromNs: ns, toNs: ns, count: length }));
   }
   const [least, most] = [sorted[0]!, sorted.at(-1)!];

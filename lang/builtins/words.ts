@@ -6,6 +6,7 @@
  * defined with the field, in the runtime's vocabulary. To add any other word, add it to its group
  * in this file.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import { EVENT_TABLE, IOMMU_MODELS, LATENCY_PRESETS, wordSets } from "@dmalab/runtime";
 import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
 import type { EventTable, WordSet } from "@dmalab/runtime/vocabulary";
@@ -240,7 +241,7 @@ function makeWordSpecs(): readonly WordSpec[] {
       });
     }
   }
-  return [...Map.groupBy(specs.values(), ({ group }) => group).values()].flat();
+  return [...groupBy(specs.values(), ({ group }) => group).values()].flat();
 }
 
 function buildWords(): ReadonlyMap<string, EnumValue> {

@@ -6,6 +6,7 @@
  * the machine block has errors, names that it declares are not reported as missing. Kinds are not
  * checked on lines where a name is missing. (Values that do not fit: `type_mismatches.ts`.)
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { isInside, type Span, spanText } from "../source.ts";
 
@@ -62,7 +63,7 @@ export function withoutEchoes(
   );
   const lineOf = ({ source }: Span, offset: number) => source.position(offset).line;
   const lines = new Map(
-    [...Map.groupBy(errors, ({ span }) => span.source)].map(([source, inFile]) =>
+    [...groupBy(errors, ({ span }) => span.source)].map(([source, inFile]) =>
       [source, new Set(inFile.map(({ span }) => lineOf(span, span.start)))] as const
     ),
   );

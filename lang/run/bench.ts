@@ -2,6 +2,7 @@
  * Runs a bench: counts the costs of the loop's iterations on one machine, but does not measure host
  * time.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import { GOES_ON } from "../compile/compile_program.ts";
 import { readCountKey } from "../check/names/bench_names.ts";
 import {
@@ -344,7 +345,7 @@ class BenchRun {
       ...foundIncidents(vm),
       ...this.#leaks.map((finding) => ({ finding, context: vm, where: null })),
     ];
-    const groups = [...Map.groupBy(found, ({ finding }) => findingKey(finding)).values()];
+    const groups = [...groupBy(found, ({ finding }) => findingKey(finding)).values()];
     return groups.slice(0, DISPLAYED_INCIDENTS).map((group) => ({
       incident: {
         ...describeIncident(group[0]!, null, this.#shared.style),
@@ -416,7 +417,7 @@ export function benchReports(
   options: RunOptions = {},
 ): readonly BenchReport[] {
   const benches = program.tests.filter(({ kind }) => kind === "bench");
-  const byPlace = Map.groupBy(benches, ({ span }) => spanPlace(span));
+  const byPlace = groupBy(benches, ({ span }) => spanPlace(span));
   return [...byPlace].flatMap(([place, entries]) => {
     const cells = outcomes.filter((outcome) => outcome.place === place);
     if (cells.length === 0) return [];

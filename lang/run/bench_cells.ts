@@ -1,4 +1,5 @@
 /** The cells of a bench: how the values of axes identify cells, and which cells are compared. */
+import { groupBy } from "@dmalab/runtime/basics";
 import {
   BASELINE_CELL,
   type CellFigure,
@@ -38,7 +39,7 @@ export function cellGroups<C extends { readonly axes: CellAxes }>(
   axis: string,
 ): readonly (readonly C[])[] {
   const others = ({ axes }: C) => describeSettings(axes.filter(({ key }) => key !== axis));
-  return [...Map.groupBy(cells, others).values()];
+  return [...groupBy(cells, others).values()];
 }
 
 export function cellOf<C extends { readonly axes: CellAxes }>(

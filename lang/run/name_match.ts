@@ -2,11 +2,10 @@
  * Selects tests of a file by a part of their name, by a regular expression, or by the value of an
  * axis.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import { cellName } from "./bench_cells.ts";
-import { describeSettings } from "../values/machine_variant.ts";
+import { describeSettings, type VariantSetting } from "../values/machine_variant.ts";
 import { displayName } from "./report.ts";
-
-import type { VariantSetting } from "../values/machine_variant.ts";
 
 /** A part of a name, a regular expression that matches a part, or a value of an axis. */
 export type NameMatch = string | RegExp | VariantSetting;
@@ -29,7 +28,7 @@ export function isAxisMatch(match: NameMatch): match is VariantSetting {
  */
 export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
   const names = matches.filter((match): match is string | RegExp => !isAxisMatch(match));
-  const axes = Map.groupBy(matches.filter(isAxisMatch), ({ key }) => key);
+  const axes = groupBy(matches.filter(isAxisMatch), ({ key }) => key);
   const texts = [displayName(test), describeSettings(test.fixed ?? [])];
   return (names.length === 0 ||
     names.some((match) =>

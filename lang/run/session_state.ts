@@ -303,7 +303,7 @@ export class SessionState {
     this.names = {
       ...this.names,
       consts: consts.filter(({ global }) => global === null || !without.has(global)),
-      valueless: valueless.union(without),
+      valueless: new Set([...valueless, ...without]),
     };
   }
 

@@ -3,7 +3,7 @@
  * `inject each` makes all points fail, one in each run. `remove each` and `unplug each` try all moments, one in
  * each run.
  */
-import { addAll } from "@dmalab/runtime/basics";
+import { addAll, groupBy } from "@dmalab/runtime/basics";
 import { type IncidentEvent, incidentKind, incidentName } from "../values/incident.ts";
 import type { Leak } from "@dmalab/runtime";
 import { formatEventText } from "../render/event_line.ts";
@@ -209,7 +209,7 @@ export class Sweeps {
       }
       const leaks = child.branches.branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks, run: child });
-      else if (!reported.values().some(({ context }) => context === child)) {
+      else if (![...reported.values()].some(({ context }) => context === child)) {
         this.branches.requireRuns(info.word).drop(child);
       }
     }
@@ -533,7 +533,7 @@ function takenAt({ site }: Leak, run: Taking): Span | null {
  * @param counted The run in which the places were counted.
  */
 function leakGroups(leaking: readonly LeakingRun[], counted: Taking): LeakingRun[][] {
-  const byCalls = Map.groupBy(leaking, ({ leaks, place, run }) => {
+  const byCalls = groupBy(leaking, ({ leaks, place, run }) => {
     const failing = place.site === null ? null : counted.siteCall(place.site);
     const taken = leaks.map((leak) => {
       const span = takenAt(leak, run);
@@ -544,7 +544,7 @@ function leakGroups(leaking: readonly LeakingRun[], counted: Taking): LeakingRun
       ...new Set(taken.toSorted()),
     ].join("\n");
   });
-  const byLeaks = Map.groupBy(byCalls.values(), ([first]) => leaksText(first!));
+  const byLeaks = groupBy(byCalls.values(), ([first]) => leaksText(first!));
   return [...byLeaks.values()].map((groups) => groups.flat());
 }
 
@@ -572,7 +572,7 @@ function leakText({ device, text }: Leak): string {
 
 /** The leaked resources, by the calls that allocated them. */
 function leakLines(leaks: readonly Leak[], run: Taking): string[] {
-  const groups = Map.groupBy(leaks.slice(0, LISTED), (leak) => {
+  const groups = groupBy(leaks.slice(0, LISTED), (leak) => {
     const span = takenAt(leak, run);
     return span === null ? null : spanPlace(span);
   });

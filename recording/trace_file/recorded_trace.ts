@@ -2,7 +2,7 @@
  * Reads a `.dmatrace.jsonl` file as runs that can be viewed. A run has the events of the file, and
  * tables that are filled from these events.
  */
-import { maxOf } from "@dmalab/runtime/basics";
+import { groupBy, maxOf } from "@dmalab/runtime/basics";
 import { domainSharers, LAB_TABLES } from "@dmalab/devices";
 import { type RecordedCode, RecordedRun } from "../recorded_run.ts";
 import { SourceFile } from "@dmalab/lang";
@@ -160,7 +160,7 @@ class TraceRunReader {
       return { file, line: Math.max(1, Number(line)), column: Math.max(1, Number(column)) };
     });
     const sources = new Map<string, SourceFile>();
-    for (const [file, own] of Map.groupBy(places, (each) => each.file)) {
+    for (const [file, own] of groupBy(places, (each) => each.file)) {
       const last = maxOf(own.map(({ line }) => line));
       // For a file without text: as many empty lines as the events refer to.
       const text = this.#textOf(file) ?? "\n".repeat(Math.min(last, MAX_LINES));

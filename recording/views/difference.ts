@@ -1,4 +1,5 @@
 /** Differences between two positions of one run or of two runs: rows of tables, and events side by side. */
+import { groupBy } from "@dmalab/runtime/basics";
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import { formatEventText } from "@dmalab/lang/render";
 
@@ -40,10 +41,10 @@ function changedInTable(
     ? rowsOfChange(table, one.position.seq, other.position.seq)
     : [first.rowsAt(one.position.seq), table.rowsAt(other.position.seq)];
   if (before.length + after.length === 0) return [];
-  const left = Map.groupBy(before.map((row) => comparedRow(first, row)), ({ values }) => values);
+  const left = groupBy(before.map((row) => comparedRow(first, row)), ({ values }) => values);
   const came = after.map((row) => comparedRow(table, row))
     .filter(({ values }) => left.get(values)?.shift() === undefined);
-  const gone = Map.groupBy([...left.values()].flat(), ({ place }) => place);
+  const gone = groupBy([...left.values()].flat(), ({ place }) => place);
   const rows = came.map(({ place, view }): RowDiff => {
     // Several rows of a bag have the same key, so none of them replaces another.
     const was = table.spec.isBag === true ? undefined : gone.get(place)?.shift();

@@ -2,6 +2,7 @@
  * An index of a whole run for data that views need repeatedly: its requests, its calls, and the events of each
  * source line.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import type { LabTableRow } from "@dmalab/devices";
 import { spanOfEvent } from "../last_writes.ts";
 import type { RecordedRun } from "../recorded_run.ts";
@@ -76,7 +77,7 @@ export class RunIndex {
   get mappings(): ReadonlyMap<string, readonly LabTableRow<"mappings">[]> {
     const { log } = this.run;
     const table = this.run.table("mappings");
-    return this.#mappings ??= Map.groupBy(
+    return this.#mappings ??= groupBy(
       Array.from({ length: table.count }, (_, number) => table.row(number))
         .filter(({ createdSeq }) => createdSeq > 0 && log.requestAt(createdSeq) === null),
       ({ device }) => device,

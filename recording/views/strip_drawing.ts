@@ -4,7 +4,7 @@
  * strip, which is drawn as cells. A cell is a page; gaps are shortened. Addresses of one owner with
  * different uses get separate cells.
  */
-import { addAll } from "@dmalab/runtime/basics";
+import { addAll, groupBy } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
@@ -158,7 +158,7 @@ export function addressUses(
     if (name !== "dma.map") return [];
     return [{ owner: device, start: fields.dma, end: fields.dma + fields.size_bytes }];
   });
-  return [...Map.groupBy(pieces, ({ owner, space }) => `${owner} ${space}`).values()]
+  return [...groupBy(pieces, ({ owner, space }) => `${owner} ${space}`).values()]
     .map((own): AddressUse => {
       const { owner, space } = own[0]!;
       const groups = groupsOf(run, own, leaked, lost);

@@ -1,4 +1,5 @@
 /** The kernel of a machine, by the release and the defects that its configuration names. */
+import { groupBy } from "../lists.ts";
 import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../dma/attributes.ts";
 import { named } from "../nearest_names.ts";
 import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
@@ -108,13 +109,19 @@ export function releaseWith(
   const isOlderWay = (name: BehaviourName): name is OlderWay => !isQuirkName(name);
   return {
     doc: release.doc,
-    quirks: release.quirks.symmetricDifference(new Set(turned.filter(isQuirkName))),
-    olderWays: release.olderWays.symmetricDifference(new Set(turned.filter(isOlderWay))),
+    quirks: inverted(release.quirks, turned.filter(isQuirkName)),
+    olderWays: inverted(release.olderWays, turned.filter(isOlderWay)),
   };
 }
 
 /** A release by its full name or by its short one. */
 export type KernelName = KernelProfile | keyof typeof KERNEL_SHORT_NAMES;
+
+/** The rows without those of `turned` that it has, and with those that it lacks. */
+function inverted<T>(rows: ReadonlySet<T>, turned: readonly T[]): ReadonlySet<T> {
+  const kept = [...rows].filter((row) => !turned.includes(row));
+  return new Set([...kept, ...turned.filter((row) => !rows.has(row))]);
+}
 
 /** The release of a full or a short name; undefined for an unknown name. */
 export function kernelNamed(name: KernelName): KernelProfile;
@@ -232,7 +239,7 @@ export function quirksOf(kernel: Kernel): QuirkSet {
  * For each part of the kernel: the rows of kernels that lack the part, and the first release that
  * has the part.
  */
-const LACKS = Map.groupBy(
+const LACKS = groupBy(
   BEHAVIOUR_NAMES.flatMap((name) =>
     Object.entries((BEHAVIOURS[name] as Behaviour).lacks ?? {})
       .map(([feature, came]) => ({ name, feature, came }))

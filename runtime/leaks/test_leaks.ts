@@ -10,7 +10,7 @@
  *
  * @see rules/dma.md 3.6, 8.2 row 25
  */
-import { addAll } from "../lists.ts";
+import { addAll, groupBy } from "../lists.ts";
 import { countBefore } from "../binary_search.ts";
 import type { UnreleasedRecord } from "../dma/checker/dma_checker.ts";
 import type { MachineEvent } from "../events.ts";
@@ -194,7 +194,7 @@ function lastBefore(
 
 /** Combines one statement's leaks of a kind: the first, with the number of further ones. */
 function joined(left: readonly Owner[]): TestLeak[] {
-  const groups = Map.groupBy(
+  const groups = groupBy(
     left,
     ({ device, event, kind, site }) => `${kind} ${device} ${site} ${event?.request}`,
   );

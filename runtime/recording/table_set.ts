@@ -1,4 +1,5 @@
 /** A set of tables that are updated from the same events. */
+import { groupBy } from "../lists.ts";
 import type { Bytes } from "../address.ts";
 import type { EventVocabulary } from "../event_vocabulary.ts";
 import { HistoryTable } from "./history_table.ts";
@@ -18,7 +19,7 @@ interface Change {
 const CHANGES = new WeakMap<readonly AnyTableSpec[], ReadonlyMap<string, readonly Change[]>>();
 
 function changesOf(specs: readonly AnyTableSpec[]): ReadonlyMap<string, readonly Change[]> {
-  const changes = CHANGES.get(specs) ?? Map.groupBy(
+  const changes = CHANGES.get(specs) ?? groupBy(
     // The name determines the event's type, as in the event stream. The type system cannot express
     // this.
     specs.flatMap((spec, index) =>

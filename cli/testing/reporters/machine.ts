@@ -1,4 +1,5 @@
 /** Reporters for programs: TAP 14, JUnit's XML, and JSON. */
+import { groupBy } from "@dmalab/runtime/basics";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import { displayName, type TestOutcome } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
@@ -89,7 +90,7 @@ function tapBlock(key: string, lines: readonly string[]): string {
 
 /** Unexpected reports, faults and leaks of a test, in one line for each statement that causes any of them. */
 function findings({ incidents }: TestOutcome): string[] {
-  return [...Map.groupBy(incidents, incidentKey).values()].map(([first, ...others]) => {
+  return [...groupBy(incidents, incidentKey).values()].map(([first, ...others]) => {
     const { kind, place, text } = first!;
     const more = others.length === 0 ? "" : `, and ${formatCount(others.length, "time")} more`;
     return `${kind} ${text}${place === null ? "" : ` (${place})`}${more}`;
@@ -98,7 +99,7 @@ function findings({ incidents }: TestOutcome): string[] {
 
 /** The incidents of a test; equal ones are joined, with their number. */
 function countedIncidents({ incidents }: TestOutcome): readonly object[] {
-  const same = Map.groupBy(incidents, (incident) => JSON.stringify(incident));
+  const same = groupBy(incidents, (incident) => JSON.stringify(incident));
   return [...same.values()].map((group) => ({ ...group[0]!, times: group.length }));
 }
 

@@ -22,6 +22,7 @@
  *
  * @see PCI Express Base Specification, 2.2.4 and 6.12; rules/p2p.md 9.2, 9.4
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import {
   type DmaAddr,
   type EventFields,
@@ -87,7 +88,7 @@ export class Wire {
       }
     }
     this.#windows = windows;
-    this.#byBridge = Map.groupBy(windows, ({ func }) => func.hostBridge);
+    this.#byBridge = groupBy(windows, ({ func }) => func.hostBridge);
   }
 
   /** Whether any BAR may be at a bus address; a fast test with false positives. */

@@ -956,7 +956,9 @@ function checkPatternNames(
     );
   }
   const resolve = (name: string) => eventsNamed(name, registry);
-  if (events.every(({ name }) => resolve(name).length > 0) && matchesAlways(pattern, resolve)) {
+  if (
+    [...events].every(({ name }) => resolve(name).length > 0) && matchesAlways(pattern, resolve)
+  ) {
     bag.error(
       "E0327",
       pattern.span,

@@ -6,6 +6,7 @@
  * is bound and never used, while a similar name is used repeatedly and bound nowhere, the bound
  * name is misspelled.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, nearestNames } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../source.ts";
@@ -82,9 +83,9 @@ export function reportUnknownNames(
  * code.
  */
 function groups(unknown: readonly UnknownName[]): UnknownName[][] {
-  const ofNames = Map.groupBy(unknown, ({ name }) => name).values();
+  const ofNames = groupBy(unknown, ({ name }) => name).values();
   return [...ofNames].flatMap((uses) => [
-    ...Map.groupBy(uses, ({ call, code }) => call === null ? code : null).values(),
+    ...groupBy(uses, ({ call, code }) => call === null ? code : null).values(),
   ]);
 }
 

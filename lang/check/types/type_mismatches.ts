@@ -6,6 +6,7 @@
  * the value, if the value does not fit most of its uses; otherwise at the first use, with a note
  * about the origin.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import type { Type } from "../../values/spec.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import {
@@ -138,7 +139,7 @@ export class TypeMismatches {
       if (use === null) bag.add(diagnostic);
       else traced.push({ diagnostic, type, use, ...this.#culprit(use, type) });
     }
-    for (const [origin, mismatches] of Map.groupBy(traced, (misfit) => misfit.origin)) {
+    for (const [origin, mismatches] of groupBy(traced, (misfit) => misfit.origin)) {
       bag.add(this.#report(origin, mismatches));
     }
   }

@@ -11,6 +11,7 @@
  * If all memory is mapped as one range, the lines of the segments join on the left and split again
  * on the right. If each segment has its own mapping, it also has its own line.
  */
+import { groupBy } from "@dmalab/runtime/basics";
 import { bouncedLines } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import type {
@@ -317,7 +318,7 @@ function wrongRowsByPage(request: RequestMemory): Map<number | null, PieceRow[]>
     return { page: entry.page, row };
   });
   return new Map(
-    [...Map.groupBy(rows, ({ page }) => page)].map((
+    [...groupBy(rows, ({ page }) => page)].map((
       [page, of],
     ) => [page, of.map(({ row }) => row)]),
   );
