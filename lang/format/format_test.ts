@@ -26,6 +26,15 @@ Deno.test("blanks stand where the style wants them", () => {
   assertEquals(line("x+=1"), "x += 1");
 });
 
+Deno.test("a variable with the name of another word is called and indexed as any other", () => {
+  assertEquals(format("let faults = [1]\nprint faults [0]"), "let faults = [1]\nprint faults[0]\n");
+  assertEquals(
+    format("let warns = n => n\nprint warns (1)"),
+    "let warns = n => n\nprint warns(1)\n",
+  );
+  assertEquals(line("print [1, 2]"), "print [1, 2]");
+});
+
 Deno.test("the comma before a message stands as any other", () => {
   assertEquals(line('assert 1==1 ,"x"'), 'assert 1 == 1, "x"');
 });

@@ -132,8 +132,16 @@ class GroupReader {
     return { items, dangling: [...carried, ...close?.before ?? []] };
   }
 
+  /** The kind of entry that begins with a word; null for none. */
+  #entryAt({ token }: FormattedToken): EntryKind | null {
+    const landmark = this.landmarks.get(token.startOffset);
+    return landmark === undefined || landmark === "index" || landmark === "arguments"
+      ? null
+      : landmark;
+  }
+
   #beginsEntry(word: FormattedToken): boolean {
-    return this.landmarks.has(word.token.startOffset) || BENCH_WORDS.has(word.token.tokenType);
+    return this.#entryAt(word) !== null || BENCH_WORDS.has(word.token.tokenType);
   }
 
   /** Whether the current token separates two items: the comma of `assert a, "b"` does not. */
@@ -179,6 +187,7 @@ class GroupReader {
       (before.tokenType === t.Identifier || before.tokenType === t.RParen ||
         before.tokenType === t.RBracket || before.tokenType === t.RBrace ||
         before.tokenType === t.Text || before.tokenType === t.Bytes);
+    const bracket = this.landmarks.get(open.token.startOffset);
     switch (open.token.tokenType) {
       case t.LParen:
         if (isPattern) {
@@ -186,18 +195,19 @@ class GroupReader {
             (/^\w/.test(before.image) || before.tokenType === t.Star);
           return behindName ? "arguments" : "pattern group";
         }
-        return behindValue && before.tokenType !== t.RBrace && !t.isA(before, t.Literal)
+        return bracket === "arguments" ||
+            behindValue && before.tokenType !== t.RBrace && !t.isA(before, t.Literal)
           ? "arguments"
           : "parentheses";
       case t.LBracket:
         if (before?.tokenType === t.Soft.events) return "pattern";
-        return behindValue ? "index" : "list";
+        return behindValue || bracket === "index" ? "index" : "list";
       default: {
         if (isPattern) return "count";
         const first = this.#firstInside();
         if (first.token.tokenType === t.RBrace) return "block";
-        const landmark = this.landmarks.get(first.token.startOffset);
-        if (landmark !== undefined) return BRACE_KINDS[landmark];
+        const entry = this.#entryAt(first);
+        if (entry !== null) return BRACE_KINDS[entry];
         return this.#beginsEntry(first) ? "block" : "condition";
       }
     }
