@@ -48,7 +48,7 @@ initramfs() {
   rm -rf guest
   mkdir -p guest/bin guest/modules guest/proc guest/sys guest/dev
   cp root/bin/busybox guest/bin/busybox
-  for name in crct10dif_common crct10dif_generic crc-t10dif crc64 crc64-rocksoft crc64_rocksoft_generic t10-pi nvme-keyring nvme-auth nvme-core nvme; do
+  for name in crct10dif_common crct10dif_generic crc-t10dif crc64 crc64-rocksoft crc64_rocksoft_generic t10-pi hkdf nvme-keyring nvme-auth nvme-core nvme virtio-iommu; do
     for file in $(find root -path "*/kernel/*/$name.ko" -o -path "*/kernel/*/$name.ko.xz"); do
       cp "$file" guest/modules/
     done
