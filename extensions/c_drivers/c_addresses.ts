@@ -55,8 +55,15 @@ export const CALL_DEPTH_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
  */
 export const CALLS_AT: number = CALL_DEPTH_AT + 8;
 export const MAX_CALLS = 256;
+/** Address of a counter of 32 bits: the number of operands that the code may still note. */
+export const NOTES_LEFT_AT: number = CALLS_AT + 4 * MAX_CALLS;
+/** Address of the notes, for the search of a device's answers. The last note is the first in memory. */
+export const NOTES_AT: number = NOTES_LEFT_AT + 8;
+export const MAX_NOTES = 256;
+/** Size of a note: two operands of 64 bits, and the address of the instruction. */
+export const NOTE_BYTES = 24;
 /** Address of an array with one byte for each block of code. */
-export const BLOCKS_AT: number = CALLS_AT + 4 * MAX_CALLS;
+export const BLOCKS_AT: number = NOTES_AT + MAX_NOTES * NOTE_BYTES;
 /** Accesses below this address are errors, because they use a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
 /** Size of a driver's stack: that of a kernel stack on x86-64. */

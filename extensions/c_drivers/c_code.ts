@@ -1,6 +1,7 @@
 /** A compiled driver in C: its code, and facts about the code. */
 import type { SourceFile, Span } from "@dmalab/lang";
 import type { LinesRun, RegisterWatcher } from "@dmalab/lang/values";
+import type { SearchedDevice } from "./search/searched_device.ts";
 import { RunFiles } from "./tree/run_files.ts";
 import type { OfTree } from "./tree/of_tree.ts";
 import { DebugInfo } from "./wasm/debug_info.ts";
@@ -34,12 +35,15 @@ export class CCode implements CompiledCode {
   /** Memories of machines that are no longer used, cleared for the next machines. */
   readonly #spareMemories: WebAssembly.Memory[] = [];
   registerWatcher: RegisterWatcher | null = null;
+  /** Answers the reads of registers while a search runs; null outside of a search. */
+  search: SearchedDevice | null = null;
   #lines: LineTable | null = null;
   #debugInfo: DebugInfo | null = null;
   readonly #localSets = new Map<CodeSpan, LocalSets>();
   #statements: CLines | null = null;
   #checked: CheckedModule | null = null;
   #marked: CheckedModule | null = null;
+  #noted: CheckedModule | null = null;
   #coverage: CCoverage | null = null;
 
   constructor(
@@ -105,6 +109,11 @@ export class CCode implements CompiledCode {
   /** The code with a call at the beginning of each line. */
   get marked(): CheckedModule {
     return this.#marked ??= this.statements.marked();
+  }
+
+  /** The code that notes the operands of its comparisons, for a search. */
+  get noted(): CheckedModule {
+    return this.#noted ??= new CheckedModule(this, undefined, true);
   }
 
   /** The lines of the driver's sources that have run; empty until the driver is first called. */

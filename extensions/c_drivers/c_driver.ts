@@ -55,6 +55,7 @@ import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { CStubs } from "./c_stubs.ts";
 import { CPlaces } from "./c_locations.ts";
+import { searchedMachine } from "./search/searched_machine.ts";
 import type { WasmSignature } from "./wasm/wasm_reader.ts";
 import type { LabDevice } from "@dmalab/devices";
 
@@ -136,7 +137,9 @@ export class CDriver implements DriverModule {
       memory: this.#memory,
       readable: this.#readable(),
     }, debugHooks);
-    const running = debugHooks === null ? code.checked : code.marked;
+    const { search } = code;
+    const usual = search?.options.isNoted === true ? code.noted : code.checked;
+    const running = debugHooks === null ? usual : code.marked;
     const places = new CPlaces(code, running, this.#memory);
     this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
     this.#kernel.context = context;
@@ -154,7 +157,8 @@ export class CDriver implements DriverModule {
     // The fuel is needed at once, because instantiating the module runs the linker's code that
     // clears the static data.
     this.#memory.fuel = FUEL_BLOCKS;
-    code.coverage.arm(this.#memory.blocks);
+    if (search === null) code.coverage.arm(this.#memory.blocks);
+    else search.begin(searchedMachine(this.#kernel));
     const { exports } = new WebAssembly.Instance(running.module, this.#imports());
     this.#functions = exports as Record<string, Exported>;
     const jiffies = exports["jiffies"] as WebAssembly.Global | undefined;
@@ -183,6 +187,7 @@ export class CDriver implements DriverModule {
   retire(): void {
     invariant(!this.#isRetired, "The memory of a driver in C was given away twice");
     this.#isRetired = true;
+    this.code.search?.end();
     this.code.giveMemory(() => this.#memory.cleared());
   }
 
@@ -195,7 +200,7 @@ export class CDriver implements DriverModule {
     const border: Record<string, WebAssembly.ImportValue> = {
       touch: (at: number, bytes: number, writes: number) => this.#touch(at, bytes, writes !== 0),
       globals: (at: number, count: number) => this.#guardGlobals(at, count),
-      passed: (block: number) => this.code.coverage.pass(block),
+      passed: (block: number) => (this.code.search ?? this.code.coverage).pass(block),
       burnt: () => {
         kernel.context.work(FUEL_BLOCKS * BLOCK_STEPS);
         return this.#memory.refuel(FUEL_BLOCKS);
@@ -480,6 +485,7 @@ export class CDriver implements DriverModule {
     if (writes && (marked & MARK.FRESH) !== 0) memory.fresh.write(at, bytes);
     if ((marked & MARK.LOOK) === 0) return;
     kernel.part(CStubs).touched(at, bytes, writes);
+    if (!writes) this.code.search?.readMemory(at, bytes, memory.view);
     const phys = memory.physOf(at) as PhysAddr;
     const { lent: book } = kernel;
     const lent = book.find(phys, bytes, writes);

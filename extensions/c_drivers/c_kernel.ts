@@ -24,6 +24,7 @@ import { type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext, RegisterWatcher } from "@dmalab/lang/values";
 import type { DeviceShape } from "./tree/of_tree.ts";
 import { PAGE_STRUCT_BYTES, ZERO_SIZE } from "./c_addresses.ts";
+import type { SearchedDevice } from "./search/searched_device.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
@@ -103,8 +104,11 @@ export class CKernel implements AccessWatcher {
   #roomEnd = 0;
   /** Context of the script's call in which the driver runs. */
   context!: ExecutionContext;
-  /** Contains the watcher of the driver's stores to device registers, or null. */
-  watched!: { readonly registerWatcher: RegisterWatcher | null };
+  /** Contains the watcher of the driver's stores to device registers, and the search that answers reads; or null. */
+  watched!: {
+    readonly registerWatcher: RegisterWatcher | null;
+    readonly search: SearchedDevice | null;
+  };
   /** Address of the tick counter that a tree's driver reads; 0 if it reads none. */
   jiffiesAt = 0;
   /** Calls a driver function by its pointer. */

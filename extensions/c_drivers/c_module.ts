@@ -80,13 +80,39 @@ export function makeCModule(
     methods: code.functionNames.map((each) => methodOf(code, each)),
     format: () => `the driver ${name}`,
   };
-  return {
-    type: type as HandleType,
-    bytes,
-    linesRun: () => code.linesRun(),
-    forgetLines: () => code.coverage.forget(),
-    watchRegisters: (watcher) => void (code.registerWatcher = watcher),
-    lines: () => code.statements.all,
-    start: (machine) => new Handle(type as HandleType, new DriverOfMachine(code, machine)),
-  };
+  return new CompiledModule(code, type as HandleType);
+}
+
+/** A driver that was compiled from C. */
+class CompiledModule implements CModule {
+  constructor(readonly code: CCode, readonly type: HandleType) {}
+
+  get bytes(): CModule["bytes"] {
+    return this.code.bytes;
+  }
+
+  linesRun(): ReturnType<CModule["linesRun"]> {
+    return this.code.linesRun();
+  }
+
+  forgetLines(): void {
+    this.code.coverage.forget();
+  }
+
+  watchRegisters(watcher: Parameters<CModule["watchRegisters"]>[0]): void {
+    this.code.registerWatcher = watcher;
+  }
+
+  lines(): ReturnType<CModule["lines"]> {
+    return this.code.statements.all;
+  }
+
+  start(machine: LabMachine): Value {
+    return new Handle(this.type, new DriverOfMachine(this.code, machine));
+  }
+}
+
+/** The code of a driver; undefined for a driver that is not compiled from C. */
+export function codeOf(module: CModule): CCode | undefined {
+  return module instanceof CompiledModule ? module.code : undefined;
 }

@@ -39,7 +39,8 @@ function place(kernel: CKernel, at: number, bytes: number): PhysAddr | null {
  * one at the lower address comes first.
  */
 function read(kernel: CKernel, phys: PhysAddr, bytes: 1 | 2 | 4): number {
-  const value = readParts(kernel.machine, phys, bytes);
+  const read = readParts(kernel.machine, phys, bytes);
+  const value = kernel.watched.search?.read(phys, bytes, read) ?? read;
   kernel.part(CFailures).registerRead(phys, value);
   return value;
 }
@@ -77,6 +78,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
             if (phys === null) return;
             kernel.watched.registerWatcher?.(phys, sizeBytes, value >>> 0, 0);
             write(kernel.machine, phys, sizeBytes, value >>> 0);
+            kernel.watched.search?.wrote(phys, sizeBytes, value >>> 0);
           },
         },
       ]),
@@ -86,7 +88,13 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
         as: "readq",
         run(kernel, [at, highAt]) {
           const { machine, memory } = kernel;
-          const [low, high] = readWideRegister(machine, register(kernel, at, 8));
+          const phys = register(kernel, at, 8);
+          const { search } = kernel.watched;
+          const [low, high] = readWideRegister(machine, phys)
+            .map((read, half) => search?.read(phys + 4 * half, 4, read) ?? read) as [
+              number,
+              number,
+            ];
           if (!memory.isOpen(highAt, 4)) throw kernel.crash(`readq() writes at ${hex(highAt)}`);
           memory.view.setUint32(highAt, high, true);
           return low;
@@ -98,6 +106,8 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
           const phys = register(kernel, at, 8);
           kernel.watched.registerWatcher?.(phys, 8, low >>> 0, high >>> 0);
           writeWideRegister(kernel.machine, phys, low, high);
+          kernel.watched.search?.wrote(phys, 4, low >>> 0);
+          kernel.watched.search?.wrote(phys + 4, 4, high >>> 0);
         },
       },
       "void *ioremap(phys_addr_t phys, size_t size)": (kernel, [phys, size]) =>

@@ -61,6 +61,8 @@ export function allocShared(
   } else {
     kernel.memory.open(row, size);
     kernel.memory.fresh.take(row, size, true, events.context.site);
+    // A search follows what the driver reads from memory that the device writes.
+    if (kernel.watched.search !== null) kernel.memory.watch(row, size);
   }
   kernel.coherent.set(row, { memory, at: row });
   if (!kernel.memory.isOpen(handle, 8)) {

@@ -3,12 +3,10 @@
  * about the driver.
  */
 import { kernelOf, TreeError, versionOf } from "@dmalab/runtime/kernels";
-import { runProgram } from "@dmalab/lang/program";
 import type { Program, TestOutcome } from "@dmalab/lang/run";
 import { type Diagnostic, printable } from "@dmalab/lang/diagnostics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import { type Span, spanPlace } from "@dmalab/lang";
-import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import {
   currentFolder,
   HostLoader,
@@ -39,37 +37,28 @@ import {
 import { placeText } from "../make/mod.ts";
 import { enclosingFolder } from "./enclosing_folder.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
+import { answerText, contentText, workText } from "../search/rule_text.ts";
+import { assumptions, type FoundAnswers, searchAnswers } from "./register_search.ts";
+import { isProbed, runSelected, type TestLimits, type TestRun } from "./selected_tests.ts";
 import { makerOf } from "./generated_headers.ts";
-import { registerValues } from "./register_values.ts";
 import { type TreeFolder, treeFolderOf } from "./tree_folder.ts";
 import { activeText } from "./active_text.ts";
 import { changeHint, headerHint, lineHint, replacedIn } from "./release_changes.ts";
 import { type ModuleFacts, NEWEST, placeAt, readModule, versionMacros } from "./module_facts.ts";
-import {
-  isIdle,
-  type RegisterAnswer,
-  scenarioText,
-  testResult,
-  type TriedAnswers,
-} from "./module_scenario.ts";
+import { isIdle, scenarioText, testResult } from "./module_scenario.ts";
 
 const SCENARIO = "driver.dma";
 const REPORT = "report.txt";
 /** Largest number of lines of one kind in the report. */
 const LISTED = 30;
-/** Step limit of a test: stops a driver that polls for ever. */
-const STEPS = 10_000_000;
-/**
- * Processor time for trying values of one register. `TRY_STEPS` is the step limit of each try, because a
- * try may poll for ever.
- */
-const TRIES_MS = 15_000;
-const TRY_STEPS = 1_000_000;
+/** Why a search ended without success. */
+const SEARCH_ENDED: Readonly<Record<NonNullable<FoundAnswers["ended"]>, string>> = {
+  candidates: "no comparison gives another value to try",
+  tries: "the limit of tries is reached",
+  time: "the limit of processor time is reached",
+};
 /** Processor time limit of each test in the report, so that a first report is ready within a minute. */
 const TEST_MS = 15_000;
-/** Largest number of registers for which constants are tried. */
-const MOST_REGISTERS = 6;
-const READ_LAST = /BAR (\d) of card at offset (0x[\da-f]+), /;
 /** The header with names that only older releases have. */
 const COMPAT = "dmalab/compat.h";
 /** Folders of headers that belong to the kernel, rarely to a module. */
@@ -77,10 +66,6 @@ const OF_KERNEL =
   /^(?:asm|asm-generic|crypto|drm|linux|media|net|rdma|scsi|sound|trace|uapi|video|xen)\//;
 /** The error for a missing header: with a tree's headers, and with dmalab's own. */
 const NO_HEADER = /^(?:'([^']+)' file not found|Cannot read "([^"]+)")/;
-/**
- * Matches the scenario's removal call. This line is among a failure's lines if the removal failed.
- */
-const AT_REMOVAL = /^\s*\d+ \|\s+d\.(?:remove|unload)\(/;
 const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
 
 /** The result of running the first test. */
@@ -91,13 +76,6 @@ interface FirstRun {
   readonly outcomes: readonly TestOutcome[];
   readonly runs: readonly TestRun[];
 }
-
-interface TestRun {
-  readonly outcome: TestOutcome;
-  readonly lines: readonly string[];
-}
-
-type TestLimits = Partial<Pick<Limits, "steps" | "timeMs">>;
 
 export const initDriver: InitDriver = async (asked, screen) => {
   try {
@@ -197,23 +175,18 @@ export class DriverInit {
     );
     this.#saySource();
     this.#show();
-    let answers: readonly RegisterAnswer[] = [];
-    let first = await this.#try(answers);
-    const outer = first.program === null && why === undefined && this.#inTree === null
-      ? this.#outerFolder(first.diagnostics)
+    this.#write(this.#text(null));
+    const { diagnostics, program } = await this.#load();
+    const outer = program === null && why === undefined && this.#inTree === null
+      ? this.#outerFolder(diagnostics)
       : null;
     if (outer !== null) return await this.#runIn(outer);
-    for (let tries = 0; tries < MOST_REGISTERS && first.program !== null; tries++) {
-      const found = await this.#answerFor(first, answers);
-      if (found === null) break;
-      answers = [...answers, found];
-      first = await this.#try(answers);
-    }
-    // Restores the scenario's text, because trying a register's values has overwritten it.
-    this.#write(this.#text(answers));
+    const answers = program === null ? null : this.#search(program);
+    if (assumptions(answers) > 0) this.#write(this.#text(answers));
+    const first = await this.#runTests((number) => number === 0);
     const isProbed = this.#sayRun(first, answers);
     this.#show();
-    const code = isProbed && (isOneOfMany || await this.#sayTests()) ? HELD : FAILED;
+    const code = isProbed && (isOneOfMany || await this.#sayTests(answers)) ? HELD : FAILED;
     this.#say(
       `took | ${
         ((processorMs() - this.#startedMs) / 1000).toFixed(1)
@@ -351,13 +324,7 @@ export class DriverInit {
     }`;
   }
 
-  /** Writes the scenario, and runs its first test. */
-  async #try(answers: readonly RegisterAnswer[]): Promise<FirstRun> {
-    this.#write(this.#text(answers));
-    return await this.#runTests((number) => number === 0);
-  }
-
-  #text(answers: readonly RegisterAnswer[], tried: TriedAnswers | null = null): string {
+  #text(answers: FoundAnswers | null): string {
     const { folder, module } = this.asked;
     return scenarioText({
       facts: this.#facts,
@@ -370,7 +337,6 @@ export class DriverInit {
       // if it has an init function.
       loads: this.#tree !== null || this.#facts.loads,
       answers,
-      tried,
     });
   }
 
@@ -400,50 +366,17 @@ export class DriverInit {
     return await loadCompiled(opened.entry, opened.loader);
   }
 
-  /** Finds a constant with which probe gets further; null if no constant helps. */
-  async #answerFor(
-    { lines, outcomes }: FirstRun,
-    answers: readonly RegisterAnswer[],
-  ): Promise<RegisterAnswer | null> {
-    if (outcomes[0] === undefined || isProbed(outcomes[0])) return null;
-    const read = lines.map((line) => READ_LAST.exec(line)).find((each) => each !== null);
-    if (read === null || read === undefined) return null;
-    const [place, number, at] = read;
-    const [bar, offset] = [Number(number), Number(at)];
-    // `on read` can be written for one BAR only.
-    if (answers.some((each) => each.offset === offset || each.bar !== bar)) return null;
-    const { constants, texts } = this.#facts;
-    const tried = registerValues(offset, texts, constants);
-    const values = tried.map(({ value }) => value);
-    this.#write(this.#text(answers, { bar, offset, values }));
-    const { program } = await this.#load();
-    if (program === null) return null;
-    const runs: TestRun[] = [];
-    const endMs = processorMs() + TRIES_MS;
-    for (let at = 0; at < tried.length && processorMs() < endMs; at++) {
-      runs.push(...runSelected(program, (number) => number === at, { steps: TRY_STEPS }));
-      if (runs.at(-1) !== undefined && isProbed(runs.at(-1)!.outcome)) break;
-    }
-    const usual = lastLines(lines);
-    const usualCode = outcomes[0].failure?.code;
-    const isFurther = ({ lines, outcome: { failure } }: TestRun) => {
-      if (failure === null) return true;
-      const isOther = READ_LAST.exec(lines.join("\n"))?.[0] !== place && lastLines(lines) !== usual;
-      // A run that ended at a limit is no progress, because it polls this register or another one
-      // for ever.
-      return isOther && !isLimit(failure.code) &&
-        (failure.code === "E0901" || failure.code === usualCode || isLimit(usualCode));
-    };
-    // A value with which probe succeeds is preferred to one with which it only gets further.
-    const best = runs.findIndex(({ outcome }) => isProbed(outcome));
-    const found = best >= 0 ? best : runs.findIndex(isFurther);
-    if (found < 0) return null;
-    const { value, why } = tried[found]!;
-    return { bar, offset, value, why: `Fill in: with ${why} probe() comes further.` };
+  /** Searches for a device with which the driver probes. */
+  #search(program: Program): FoundAnswers | null {
+    return searchAnswers(program, {
+      isProbed,
+      pathOf: (name) => this.#pathOf(name),
+      run: () => runSelected(program, (number) => number === 0, {})[0]!,
+    });
   }
 
   /** Prints the result of the first test. @returns Whether it passed. */
-  #sayRun(first: FirstRun, answers: readonly RegisterAnswer[]): boolean {
+  #sayRun(first: FirstRun, answers: FoundAnswers | null): boolean {
     const { diagnostics, lines, outcomes, program } = first;
     if (program === null) {
       const errors = diagnostics.filter(({ severity }) => severity === "error");
@@ -478,12 +411,7 @@ export class DriverInit {
           isProbed(outcomes[0]!) ? " and probes" : ""
         }${filled}; ${failure.message}`,
     );
-    this.#list(
-      "registers that answer by a constant of the driver; check them:",
-      answers.map(({ bar, offset, value, why }) =>
-        `BAR ${bar}, 0x${offset.toString(16)} = 0x${value.toString(16)}  ${why}`
-      ),
-    );
+    this.#sayAnswers(answers, outcomes[0] !== undefined && isProbed(outcomes[0]));
     this.#list("what the driver and dmalab print:", lines.filter((line) => !STUB.test(line)));
     this.#list(
       "functions that dmalab does not have; each returns what is named, until a file of `files` defines it:",
@@ -491,6 +419,36 @@ export class DriverInit {
     );
     if (failure !== null) this.#list("the failure:", failure.lines);
     return failure === null;
+  }
+
+  #sayAnswers(answers: FoundAnswers | null, hasProbed: boolean): void {
+    if (answers === null || answers.hasProbed && assumptions(answers) === 0) return;
+    const { bar, elapsedMs, ended, hasProbed: hadProbed, rules, tries } = answers;
+    const result = hasProbed
+      ? "probe() succeeds on a device as assumed below"
+      : hadProbed
+      ? "probe() succeeded in the search, and does not with the scenario's rules"
+      : `probe() does not succeed: ${SEARCH_ENDED[ended ?? "candidates"]}`;
+    this.#say(
+      `search | ${result} | ${formatCount(tries, "try", "tries")}, ${
+        (elapsedMs / 1000).toFixed(1)
+      } s`,
+    );
+    this.#list(
+      "what the search assumes about the device; check it:",
+      [
+        ...rules.reads.map(({ answer, offset, reasons }) =>
+          `BAR ${bar}, 0x${offset.toString(16)} = ${answerText(answer)}  ${reasons.join("; ")}`
+        ),
+        ...rules.firmwareBytes === 0
+          ? []
+          : [`firmware of ${formatSize(rules.firmwareBytes)}, zeros where no word is named`],
+        ...rules.contents.map((word) => `${contentText(word)}  ${word.reasons.join("; ")}`),
+        ...rules.works.map(({ doorbell, reason, work }) =>
+          `BAR ${bar}, after a write to 0x${doorbell.toString(16)} it ${workText(work)}  ${reason}`
+        ),
+      ],
+    );
   }
 
   /** Prints what the release has changed and the compiler's own repairs fill in. */
@@ -502,10 +460,14 @@ export class DriverInit {
   }
 
   /** Runs and reports the tests. @returns Whether all tests of the scenario pass. */
-  async #sayTests(): Promise<boolean> {
+  async #sayTests(answers: FoundAnswers | null): Promise<boolean> {
     this.#say("");
+    const count = assumptions(answers);
+    const assumed = count === 0 ? "" : ` (with ${formatCount(count, "assumption")} of the search)`;
     const { outcomes } = await this.#runTests(() => true, { timeMs: TEST_MS }, (outcome) => {
-      this.#say(`test | ${outcome.name} | ${testResult(outcome)}`);
+      this.#say(
+        `test | ${outcome.name} | ${testResult(outcome)}${outcome.failure === null ? "" : assumed}`,
+      );
       this.#show();
     });
     return outcomes.every((outcome) => outcome.failure === null || isIdle(outcome));
@@ -653,48 +615,6 @@ function lineAt({ source, start }: Span): string {
     source.text.lastIndexOf("\n", start - 1) + 1,
     end < 0 ? source.text.length : end,
   );
-}
-
-/** Runs some tests of a scenario, within the limits of a first report. */
-function runSelected(
-  program: Program,
-  select: (number: number) => boolean,
-  limits: TestLimits,
-  onOutcomeOf?: (outcome: TestOutcome) => void,
-): readonly TestRun[] {
-  const runs: TestRun[] = [];
-  let lines: string[] = [];
-  runProgram(program, {
-    select,
-    attributeDefects: false,
-    limits: { ...DEFAULT_LIMITS, steps: STEPS, ...limits },
-    onLine: (line) => lines.push(line),
-    onOutcome(outcome) {
-      runs.push({ outcome, lines });
-      lines = [];
-      onOutcomeOf?.(outcome);
-    },
-  });
-  return runs;
-}
-
-/** Whether a test ended at its limit of steps, memory or time. */
-function isLimit(code: string | undefined): boolean {
-  return code?.startsWith("E08") === true;
-}
-
-/**
- * Whether probe succeeded: the test has no failure, or a failure that can only follow a successful
- * probe (a leak or a failing removal).
- */
-function isProbed({ failure }: TestOutcome): boolean {
-  return failure === null || ["E0926", "E0908"].includes(failure.code) ||
-    failure.lines.some((line) => AT_REMOVAL.test(line));
-}
-
-/** The last messages of the driver. */
-function lastLines(lines: readonly string[]): string {
-  return lines.slice(-4).join("\n");
 }
 
 /**

@@ -2,24 +2,9 @@
 import { printable } from "@dmalab/lang/diagnostics";
 import type { TestOutcome } from "@dmalab/lang/run";
 import { formatCount, formatSize } from "@dmalab/lang/text";
+import { registerLines } from "../search/rule_text.ts";
 import type { ModuleFacts } from "./module_facts.ts";
-
-/** The value with which a register answers, with the reason. */
-export interface RegisterAnswer {
-  /** Number of the register's BAR. */
-  readonly bar: number;
-  readonly offset: number;
-  readonly value: number;
-  /** The reason for the value, such as the constant's name. */
-  readonly why: string;
-}
-
-/** Values to try for one register, in one test each. */
-export interface TriedAnswers {
-  readonly bar: number;
-  readonly offset: number;
-  readonly values: readonly number[];
-}
+import { assumptions, type FoundAnswers } from "./register_search.ts";
 
 export interface ScenarioParts {
   readonly facts: Pick<ModuleFacts, "barBytes" | "bars" | "ids" | "main" | "others">;
@@ -35,9 +20,8 @@ export interface ScenarioParts {
   readonly loads: boolean;
   /** Release of the machine's kernel; null for the newest. */
   readonly kernel: string | null;
-  readonly answers: readonly RegisterAnswer[];
-  /** Values to try instead of the usual tests; null for the usual tests. */
-  readonly tried: TriedAnswers | null;
+  /** The rules that a search has found; null without a search. */
+  readonly answers: Pick<FoundAnswers, "bar" | "rules"> | null;
 }
 
 /** The tests: name and statements. */
@@ -102,7 +86,6 @@ export function scenarioText(
     module,
     ports,
     tree,
-    tried,
   }: ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
@@ -110,16 +93,10 @@ export function scenarioText(
       printable(ids.at.path)
     }:${ids.at.line}`,
   ];
-  const registers = answers.flatMap(({ offset, value, why }) => [
-    `        # ${printable(why)}`,
-    `        on read ${hex(offset)} { return ${hex(value)} }`,
-  ]);
-  if (tried !== null) {
-    registers.push(
-      "        let answer = 0",
-      `        on read ${hex(tried.offset)} { return answer }`,
-    );
-  }
+  const registers = answers === null || assumptions(answers) === 0 ? [] : [
+    "# Values that a search has found: assumptions about the device. Check them.",
+    ...registerLines(answers.rules, "card"),
+  ];
   return [
     "# Made by `dmalab init --driver`. Complete what the report names; the report's last line runs the tests.",
     "",
@@ -132,9 +109,9 @@ export function scenarioText(
     ...identity,
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
-    `        bars = "${barsText(bars, { ports, barBytes }, tried?.bar ?? answers[0]?.bar)}"`,
+    `        bars = "${barsText(bars, { ports, barBytes }, answers?.bar ?? 0)}"`,
     "        vectors = 32",
-    ...registers,
+    ...registers.map((line) => `        ${line}`),
     "      }",
     "    }",
     "  }",
@@ -149,8 +126,7 @@ export function scenarioText(
     "# Fill in: what the device does by itself, such as writing a ring and raising an interrupt.",
     "fn device_works() { return none }",
     "",
-    ...tried === null ? [] : triedTest(tried, loads),
-    ...(tried === null ? TESTS : []).flatMap(([name, ...body]) => [
+    ...TESTS.flatMap(([name, ...body]) => [
       `test ${JSON.stringify(name)} {`,
       ...(loads ? ["assert d.load() == 0", ...body, "d.unload()"] : body).map((line) =>
         `  ${line}`
@@ -179,7 +155,7 @@ function driverLine(
 function barsText(
   bars: readonly number[],
   { barBytes, ports }: Pick<ScenarioParts, "ports"> & Pick<ModuleFacts, "barBytes">,
-  answering = 0,
+  answering: number,
 ): string {
   // `on read` applies to the BAR that is listed first.
   const order = [
@@ -204,15 +180,4 @@ function quoted(text: string): string {
 
 function hex(value: number): string {
   return `0x${value.toString(16)}`;
-}
-
-function triedTest({ values }: TriedAnswers, loads: boolean): readonly string[] {
-  return [
-    `test "{c}" for c in [${values.map(hex).join(", ")}] {`,
-    "  answer = c",
-    ...loads ? ["  assert d.load() == 0"] : [],
-    "  assert d.probe(card) == 0",
-    "}",
-    "",
-  ];
 }

@@ -4,6 +4,7 @@
  * row here. Every other unknown name becomes a stub that reports its call.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
+import { CContents, giveFirmware } from "../calls/device_contents.ts";
 import { workKey } from "../calls/deferred.ts";
 import { pass } from "../calls/interrupt.ts";
 import {
@@ -181,6 +182,12 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
     functionOf(kernel, dev).numbers.get(kernel.memory.textAt(key)) ?? -1,
   lab_property: (kernel, [dev = 0, index = 0, length = 0]) =>
     propertyOf(kernel, dev, index, length),
+  lab_config: (kernel, [dev = 0, at = 0, sizeBytes = 0]) =>
+    kernel.part(CContents).fill("config", dev, at, sizeBytes),
+  lab_config_shown: (kernel, [at = 0, offset = 0, sizeBytes = 0]) =>
+    kernel.part(CContents).add({ space: "config", at, sizeBytes, offset }),
+  lab_firmware: (kernel, [dev = 0, head = 0, lengthAt = 0]) =>
+    giveFirmware(kernel, dev, head, lengthAt),
   lab_no_property: (kernel, [name = 0, isNode = 0]) => {
     const text = kernel.memory.textAt(name);
     kernel.part(CFailures).propertyMissed(isNode === 0 ? text : `${text}/`);

@@ -5,7 +5,8 @@
  * run is limited, whatever code the compiler emits for the driver's text.
  *
  * For a debugger that follows a run line by line, there is also a call at the beginning of each
- * line. A call that leaves the operand stack unchanged may be inserted between any two
+ * line. For the search of a device's answers, there is a call before each instruction that compares
+ * or computes (`noted_operands.ts`). A call that leaves the operand stack unchanged may be inserted between any two
  * instructions. No other code must be changed for it, because WebAssembly branches refer to the
  * ends of blocks, not to offsets.
  *
@@ -15,6 +16,8 @@ import type { NativeLine } from "@dmalab/lang/values";
 import { LOCALS_AT, MAX_LOCALS } from "../c_addresses.ts";
 import type { CompiledCode } from "./compiled_code.ts";
 import { localsAt } from "./debug_info.ts";
+import { NotedOperands } from "./noted_operands.ts";
+import { constant, unsigned, wide } from "./wasm_numbers.ts";
 import { ACCESSES, firstInstruction, type Instruction, instructionIn, OP } from "./wasm_code.ts";
 import {
   ByteReader,
@@ -38,6 +41,7 @@ const CHECK = {
   CALLS: "dmalab_calls",
   SAVES_CALL: "dmalab_saves_call",
   RESTORES_CALL: "dmalab_restores_call",
+  NOTE: "dmalab_note",
 } as const;
 const STACK_POINTER = "__stack_pointer";
 /** How to store a local of each type: the store instruction, and its alignment. */
@@ -97,16 +101,18 @@ export class CheckedModule {
 
   /**
    * @param marks The beginnings of lines, for a debugger.
+   * @param isNoted Whether the code notes the operands of comparisons.
    * @throws {UncheckedInstruction} If the code has an instruction that cannot be checked.
    */
   constructor(
     compiled: CompiledCode,
     marks?: ReadonlyMap<CodeSpan, readonly CLine[]>,
+    isNoted = false,
   ) {
     const { bytes, shape } = compiled;
     const { codeAt, codeFrom, codeTo } = shape;
     const content = bytes.subarray(codeAt, codeTo);
-    const editor = new Editor(compiled, content);
+    const editor = new Editor(compiled, content, isNoted);
     const part = (was: number, to: number): Part => ({
       was,
       bytes: content.subarray(was, to),
@@ -168,7 +174,11 @@ class Editor {
   readonly #checks = new Set<number>();
   readonly #stackPointer: number | undefined;
 
-  constructor(private readonly compiled: CompiledCode, code: Uint8Array) {
+  constructor(
+    private readonly compiled: CompiledCode,
+    code: Uint8Array,
+    private readonly isNoted: boolean,
+  ) {
     const { shape } = compiled;
     this.#shape = shape;
     this.#reader = new ByteReader(code);
@@ -186,7 +196,13 @@ class Editor {
     };
     const marked = Map.groupBy(marks, ({ address }) => address);
     const reader = this.#reader;
+    const noted = this.isNoted ? new NotedOperands(body, reader, this.#index(CHECK.NOTE)) : null;
     reader.at = firstInstruction(body, reader);
+    if (noted !== null) {
+      const { bytes, to } = noted.count;
+      edits.push({ from: body.start, to, bytes, was: body.start });
+      edits.push({ from: reader.at, to: reader.at, bytes: noted.locals, was: reader.at });
+    }
     const { lines, ofTree } = this.compiled;
     const places = lines.rowsIn(body.start, body.end);
     const rows = places.map(({ address }) => address);
@@ -215,6 +231,8 @@ class Editor {
         block = null;
         startsBlock = true;
       }
+      const noting = noted?.before(instruction) ?? [];
+      if (noting.length > 0) edits.push({ from: start, to: start, bytes: noting, was: start });
       const isCall = opcode === OP.CALL || opcode === OP.CALL_INDIRECT;
       if (isOwn && isCall) insert(start, start, CHECK.CALLS);
       // While a library's call by pointer runs, the driver may make other calls. Therefore the
@@ -282,20 +300,6 @@ class Editor {
   }
 }
 
-function constant(value: number): readonly number[] {
-  return [OP.I32_CONST, ...wide(BigInt(value))];
-}
-
 function sizeOf(parts: readonly Part[]): number {
   return parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
-}
-
-/** @see WebAssembly Core Specification, 5.2.2 (integers) */
-function unsigned(value: number): readonly number[] {
-  return value < 0x80 ? [value] : [value % 0x80 | 0x80, ...unsigned(Math.floor(value / 0x80))];
-}
-
-function wide(value: bigint): readonly number[] {
-  if (value >= -0x40n && value < 0x40n) return [Number(value & 0x7fn)];
-  return [Number(value & 0x7fn) | 0x80, ...wide(value >> 7n)];
 }

@@ -31,10 +31,16 @@ IMPORT(globals) void dmalab_globals(double table, double count);
 #define CALL (*(int *)DMALAB_CALL_AT)
 #define CALL_DEPTH (*(int *)DMALAB_CALL_DEPTH_AT)
 #define CALLS ((int *)DMALAB_CALLS_AT)
+#define NOTES_LEFT (*(unsigned *)DMALAB_NOTES_LEFT_AT)
+#define NOTES ((struct note *)DMALAB_NOTES_AT)
 /* One byte for each block of code: not zero until it runs. */
 #define BLOCKS ((unsigned char *)DMALAB_BLOCKS_AT)
 /* Bytes that are copied in the time that a block takes. */
 #define BLOCK_BYTES 64
+
+struct note {
+	word one, other, at;
+};
 
 /* Each function keeps it behind its arrays, and compares it when it returns. */
 word __stack_chk_guard = 0x5ca1ab1e0ddba11;
@@ -144,6 +150,19 @@ CHECK(dmalab_block) void dmalab_block(unsigned block)
 		BLOCKS[block] = 0;
 		dmalab_passed((int)block);
 	}
+}
+
+/* Operands of an instruction at a place in the code, while the search for a device's answers wants them. */
+CHECK(dmalab_note) void dmalab_note(word one, word other, int at)
+{
+	struct note *note;
+
+	if (__builtin_expect(NOTES_LEFT == 0, 1))
+		return;
+	note = &NOTES[--NOTES_LEFT];
+	note->one = one;
+	note->other = other;
+	note->at = (word)at;
 }
 
 /* A file of a tree calls a function next: where in the code. */

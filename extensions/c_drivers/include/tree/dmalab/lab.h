@@ -34,6 +34,12 @@ int lab_line_irq(struct device *dev, unsigned int most);
 long lab_function(struct device *dev, const char *key);
 /* A property of the device's node: its path, and its value behind that; NULL where there are not so many. */
 char *lab_property(struct device *dev, unsigned int number, int *length);
+/* Puts what the device's block says of configuration space into it. */
+void lab_config(struct device *dev, void *space, unsigned int bytes);
+/* A copy of bytes of configuration space, which drivers read. */
+void lab_config_shown(void *at, unsigned int offset, unsigned int bytes);
+/* The firmware that the device's block gives, behind so many bytes for its structure; NULL where it gives none. */
+void *lab_firmware(struct device *dev, unsigned int head, unsigned int *length);
 /* The driver has asked for one, or for a node, that is not there. */
 void lab_no_property(const char *name, bool is_node);
 /* A pointer of the device that nobody has set: whoever uses it is told so. */

@@ -7,6 +7,8 @@
 
 #define MESSAGES (PCI_IRQ_MSI | PCI_IRQ_MSIX)
 #define CONFIG_BYTES 4096
+#define EXTENDED_AT 256
+#define MOST_CAPABILITIES 48
 #define MOST_SPACES 8
 #define MOST_DRIVERS 16
 
@@ -123,6 +125,13 @@ static void fill_space(struct pci_dev *pdev)
 	}
 }
 
+/* What a driver reads of configuration space in the function's structure. */
+static void shown(struct pci_dev *pdev, void *at, unsigned int offset, unsigned int bytes)
+{
+	memcpy(at, space_of(pdev) + offset, bytes);
+	lab_config_shown(at, offset, bytes);
+}
+
 /* What the bus knows of a function before its driver does. */
 static void describe(struct pci_dev *pdev, struct pci_driver *driver, const struct pci_device_id *id)
 {
@@ -165,6 +174,10 @@ static void describe(struct pci_dev *pdev, struct pci_driver *driver, const stru
 		put(space_of(pdev), PCI_BASE_ADDRESS_0 + 4 * bar,
 		    window->start | (window->flags & IORESOURCE_IO ? 1 : 0), 4);
 	}
+	lab_config(&pdev->dev, space_of(pdev), CONFIG_BYTES);
+	shown(pdev, &pdev->revision, PCI_REVISION_ID, 1);
+	shown(pdev, &pdev->subsystem_vendor, PCI_SUBSYSTEM_VENDOR_ID, 2);
+	shown(pdev, &pdev->subsystem_device, PCI_SUBSYSTEM_ID, 2);
 }
 
 /* A number that a scenario's call gives, or the block does. */
@@ -600,9 +613,11 @@ EXPORT_SYMBOL(pci_msix_vec_count);
 u8 pci_find_next_capability(struct pci_dev *pdev, u8 at, int id)
 {
 	u8 *space = space_of(pdev);
+	int left = MOST_CAPABILITIES;
 
 	for (at = space[at + 1]; at && space[at] != id; at = space[at + 1])
-		;
+		if (!--left)
+			return 0;
 	return at;
 }
 EXPORT_SYMBOL(pci_find_next_capability);
@@ -613,10 +628,35 @@ u8 pci_find_capability(struct pci_dev *pdev, int id)
 }
 EXPORT_SYMBOL(pci_find_capability);
 
-/* None of the extended ones is there. */
+static u16 next_extended(u32 header)
+{
+	return header >> 20 & 0xffc;
+}
+
+/* Extended ones are there if the scenario gives them. */
+u16 pci_find_next_ext_capability(struct pci_dev *pdev, u16 at, int id)
+{
+	int left = MOST_CAPABILITIES;
+	u32 header;
+
+	if (at) {
+		memcpy(&header, space_of(pdev) + at, sizeof(header));
+		at = next_extended(header);
+	} else {
+		at = EXTENDED_AT;
+	}
+	for (; at >= EXTENDED_AT && left; at = next_extended(header), left--) {
+		memcpy(&header, space_of(pdev) + at, sizeof(header));
+		if (header && (header & 0xffff) == id)
+			return at;
+	}
+	return 0;
+}
+EXPORT_SYMBOL(pci_find_next_ext_capability);
+
 u16 pci_find_ext_capability(struct pci_dev *pdev, int id)
 {
-	return 0;
+	return pci_find_next_ext_capability(pdev, 0, id);
 }
 EXPORT_SYMBOL(pci_find_ext_capability);
 

@@ -23,4 +23,6 @@ struct device {
 	u64 *dma_mask, coherent_dma_mask;
 	struct device_dma_parameters *dma_parms;
 };
+void _dev_err(const struct device *dev, const char *format, ...);
+#define dev_err _dev_err
 #endif

@@ -97,6 +97,8 @@ int pci_alloc_irq_vectors_affinity(struct pci_dev *dev, unsigned int least, unsi
 int pci_irq_vector(struct pci_dev *dev, unsigned int number);
 void pci_free_irq_vectors(struct pci_dev *dev);
 u8 pci_find_capability(struct pci_dev *dev, int capability);
+u16 pci_find_ext_capability(struct pci_dev *dev, int capability);
+u16 pci_find_next_ext_capability(struct pci_dev *dev, u16 at, int capability);
 int pci_read_config_byte(const struct pci_dev *dev, int at, u8 *value);
 int pci_read_config_word(const struct pci_dev *dev, int at, u16 *value);
 int pci_read_config_dword(const struct pci_dev *dev, int at, u32 *value);

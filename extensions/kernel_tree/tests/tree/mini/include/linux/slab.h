@@ -8,4 +8,8 @@ static inline void *kmalloc(size_t size, gfp_t flags)
 {
 	return __kmalloc_noprof(size, flags);
 }
+static inline void *kzalloc(size_t size, gfp_t flags)
+{
+	return __kmalloc_noprof(size, flags | 0x100u);
+}
 #endif

@@ -9,6 +9,7 @@ typedef _Bool bool;
 #define false 0
 #define true 1
 #define EBUSY 16
+#define ENOENT 2
 #define ENOMEM 12
 #define ENODEV 19
 #define EINVAL 22

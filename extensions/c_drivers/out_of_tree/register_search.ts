@@ -1,0 +1,79 @@
+/** Searches for values of registers with which a module's driver probes, for `dmalab init --driver`. */
+import type { Program, TestOutcome } from "@dmalab/lang/run";
+import { processorMs } from "@dmalab/cli";
+import type { CCode } from "../c_code.ts";
+import { codeOf } from "../c_module.ts";
+import type { Wanted } from "../search/decisions.ts";
+import { DeviceSearch, type SearchResult } from "../search/device_search.ts";
+import type { TestRun } from "./selected_tests.ts";
+import { type BarRules, offsetRules } from "../search/rule_text.ts";
+
+/** Number of tries, and processor time in milliseconds, after which a search ends. */
+const SEARCH_TRIES = 5000;
+const SEARCH_MS = 20_000;
+const ERROR_LINE = /^(?:emerg|alert|crit|err|warn): /;
+
+/** What a search has found: the device's answers and its work, for the registers of one BAR. */
+export interface FoundAnswers extends Pick<SearchResult, "ended" | "hasProbed" | "tries"> {
+  /** Number of the BAR; null if there are no rules. */
+  readonly bar: number | null;
+  readonly rules: BarRules;
+  readonly elapsedMs: number;
+}
+
+export interface SearchOptions {
+  /** Runs the test that probes. */
+  readonly run: () => TestRun;
+  /** Whether the driver has probed in it. */
+  readonly isProbed: (outcome: TestOutcome) => boolean;
+  /** The path of a source for messages. */
+  readonly pathOf: (name: string) => string;
+  readonly tries?: number;
+}
+
+/** Number of things that a search has assumed about the device. */
+export function assumptions(found: Pick<FoundAnswers, "rules"> | null): number {
+  if (found === null) return 0;
+  const { contents, firmwareBytes, reads, works } = found.rules;
+  return reads.length + works.length + contents.length + Number(firmwareBytes > 0);
+}
+
+/** Searches for answers of the device; null if the program has no driver in C. */
+export function searchAnswers(
+  program: Program,
+  { isProbed, pathOf, run, tries = SEARCH_TRIES }: SearchOptions,
+): FoundAnswers | null {
+  const [code] = [...program.registry.cModules?.() ?? []].flatMap((module) => codeOf(module) ?? []);
+  if (code === undefined) return null;
+  const startedMs = processorMs();
+  const search = new DeviceSearch(
+    code,
+    () => {
+      const { lines, outcome } = run();
+      return {
+        hasProbed: isProbed(outcome),
+        hasEnded: outcome.failure?.kind !== "limit",
+        errors: lines.filter((line) => ERROR_LINE.test(line)).length,
+      };
+    },
+    (wanted) => reasonOf(code, wanted, pathOf),
+    { tries, isOver: () => processorMs() - startedMs > SEARCH_MS },
+  );
+  const { bar, rules, ...result } = search.run();
+  return {
+    ...result,
+    bar: bar?.index ?? null,
+    rules: offsetRules(rules, bar?.basePhys ?? 0),
+    elapsedMs: processorMs() - startedMs,
+  };
+}
+
+/** The line that compares a register's value. */
+function reasonOf(code: CCode, { at, compared }: Wanted, pathOf: (name: string) => string): string {
+  const found = code.lines.find(at);
+  const name = found === null ? undefined : code.source(found.file)?.name;
+  const place = name === undefined ? "a function of the kernel" : `${pathOf(name)}:${found!.line}`;
+  return compared === null
+    ? `${place} tests it`
+    : `${place} compares it with 0x${compared.toString(16)}`;
+}

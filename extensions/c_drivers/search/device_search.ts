@@ -1,0 +1,424 @@
+/**
+ * Searches for values of a device's registers with which a driver probes. Each try is a run of the
+ * driver on a fresh machine. The comparisons of a try give values to try next, the last comparison
+ * first, because it decided. A try that runs new code is searched further; the one that got furthest
+ * comes first.
+ */
+import type { Bar } from "@dmalab/devices";
+import { Random } from "@dmalab/runtime";
+import type { CCode } from "../c_code.ts";
+import { distanceOf, type Wanted, wantedValues } from "./decisions.ts";
+import { SearchedDevice, type SearchedOptions } from "./searched_device.ts";
+import {
+  type Answer,
+  type ContentRule,
+  NO_RULES,
+  registersOf,
+  type Rule,
+  type Rules,
+  rulesKey,
+} from "./rules.ts";
+import { memoryWorks, raises } from "./device_works.ts";
+
+/** Weight of a register in how far a try got; a block of code has 1. */
+const REGISTER_WEIGHT = 3;
+const ERROR_WEIGHT = 2;
+/** Weight of a successful probe, and of a removal that ends: more than that of any code. */
+const STAGE_WEIGHT = 1e6;
+/** Number of further tries for a removal that ends, after probe has succeeded. */
+const REMOVAL_TRIES = 300;
+/** Number of registers, the last ones read, that get a random value to find their comparisons. */
+const COLOURED = 6;
+/** Values for the registers read last that no comparison gives: all bits, none, and single ones. */
+const USUAL = [2 ** 32 - 1, 0, ...Array.from({ length: 32 }, (_, bit) => 2 ** bit)];
+
+/** The reason of a value that no comparison gave. */
+const UNKNOWN = "no comparison of it was found: one value of several that were tried";
+/** Size of the firmware that a device gets whose driver asks for some. */
+const FIRMWARE_BYTES = 2 ** 16;
+/** Largest number of tries for simpler values; no more than the search has needed, if that is not few. */
+const SIMPLER_TRIES = 300;
+const FEW_TRIES = 64;
+
+/** The result of one try. */
+export interface TryResult {
+  /** Whether `probe()` succeeded. */
+  readonly hasProbed: boolean;
+  /** Whether the test ran to its end, whatever it found. Else the driver polls in its removal. */
+  readonly hasEnded: boolean;
+  /** Number of error messages that the driver printed. */
+  readonly errors: number;
+}
+
+export interface SearchBudget {
+  readonly tries: number;
+  /** Whether the time for the search is over. */
+  readonly isOver: () => boolean;
+}
+
+export interface SearchResult {
+  /** Rules with which the driver gets furthest; none of them can be left out. */
+  readonly rules: Rules;
+  /** The BAR of the rules' registers; null without rules. */
+  readonly bar: Bar | null;
+  readonly hasProbed: boolean;
+  readonly tries: number;
+  /** Why the search ended without success. */
+  readonly ended: "tries" | "time" | "candidates" | null;
+}
+
+interface Entry {
+  readonly rules: Rules;
+  readonly run: SearchedDevice;
+  readonly result: TryResult;
+  readonly score: number;
+  readonly isPatient: boolean;
+  /** Further rules to try; null before each later kind of rules, which is less likely to help. */
+  readonly candidates: Iterator<Rules | null>;
+  /** Number of kinds of rules that were tried. */
+  kindsTried: number;
+}
+
+/** What the score of a try is reduced by, for each kind of further rules: from comparisons, by random values, by guesses. */
+const KIND_COSTS: readonly number[] = [0, 10, 40];
+
+export class DeviceSearch {
+  readonly #tried = new Set<string>();
+  readonly #blocks = new Set<number>();
+  readonly #outcomes = new Set<number>();
+  readonly #registers = new Set<number>();
+  /** The least distance of each comparison, over all tries. */
+  readonly #distances = new Map<number, number>();
+  readonly #entries: Entry[] = [];
+  readonly #colours: Random;
+  #tries = 0;
+
+  /**
+   * @param attempt Runs the driver once on a fresh machine.
+   * @param reason A sentence about a comparison, for the scenario.
+   */
+  constructor(
+    private readonly code: CCode,
+    private readonly attempt: () => TryResult,
+    private readonly reason: (wanted: Wanted) => string,
+    private readonly budget: SearchBudget,
+    seed = 1,
+  ) {
+    this.#colours = new Random(seed);
+  }
+
+  run(): SearchResult {
+    const { result: first } = this.#observe(NO_RULES, { isNoted: false, isPatient: true });
+    let best: Entry | null = null;
+    let ended: SearchResult["ended"] = null;
+    if (!isComplete(first)) {
+      best = this.#try(NO_RULES, false)!;
+      let last = Infinity;
+      while (!isComplete(best.result) && ended === null) {
+        const entry = this.#next();
+        if (entry === null) ended = "candidates";
+        else if (this.#tries >= Math.min(this.budget.tries, last)) ended = "tries";
+        else if (this.budget.isOver()) ended = "time";
+        else {
+          const made = this.#step(entry);
+          if (made !== null && made.score > best.score) best = made;
+          if (best.result.hasProbed) last = Math.min(last, this.#tries + REMOVAL_TRIES);
+        }
+      }
+    }
+    const rules = best === null ? NO_RULES : this.#minimal(best);
+    const [register] = registersOf(rules);
+    const { hasProbed } = best?.result ?? first;
+    return {
+      rules,
+      bar: register === undefined ? null : best!.run.barOf(register),
+      hasProbed,
+      tries: this.#tries,
+      ended: hasProbed ? null : ended,
+    };
+  }
+
+  /** Tries the next rules of an entry. @returns The try, if something in it is new; else null. */
+  #step(entry: Entry): Entry | null {
+    const { done, value } = entry.candidates.next();
+    if (done) this.#entries.splice(this.#entries.indexOf(entry), 1);
+    else if (value === null) entry.kindsTried++;
+    else return this.#try(value, entry.isPatient);
+    return null;
+  }
+
+  /** The entry that got furthest; of several ones, the latest. */
+  #next(): Entry | null {
+    let best: Entry | null = null;
+    let most = -Infinity;
+    for (const entry of this.#entries) {
+      const score = entry.score - KIND_COSTS[entry.kindsTried]!;
+      if (score < most) continue;
+      best = entry;
+      most = score;
+    }
+    return best;
+  }
+
+  #observe(
+    rules: Rules,
+    options: Partial<SearchedOptions> = {},
+  ): { readonly run: SearchedDevice; readonly result: TryResult } {
+    const usual = { isNoted: true, isPatient: false, colours: new Map() };
+    const run = new SearchedDevice(rules, { ...usual, ...options });
+    this.#tries++;
+    this.code.search = run;
+    try {
+      return { run, result: this.attempt() };
+    } finally {
+      run.end();
+      this.code.search = null;
+    }
+  }
+
+  /** Tries rules. @returns The try, if something in it is new; else null. */
+  #try(rules: Rules, isPatient: boolean): Entry | null {
+    const { result, run } = this.#observe(rules, { isPatient });
+    if (!this.#isNew(run) && !result.hasProbed && !isPatient) return null;
+    const score = scoreOf(run, result);
+    const entry = { rules, run, result, score, isPatient };
+    const whole = { ...entry, kindsTried: 0, candidates: this.#candidates(entry) };
+    this.#entries.push(whole);
+    return whole;
+  }
+
+  #isNew({ blocks, notes, registers }: SearchedDevice): boolean {
+    const before = this.#blocks.size + this.#outcomes.size + this.#registers.size;
+    for (const block of blocks) this.#blocks.add(block);
+    for (const register of registers) this.#registers.add(register);
+    let isCloser = false;
+    for (const note of notes) {
+      this.#outcomes.add(2 * note.at + Number(note.one === note.other));
+      const distance = distanceOf(note, this.code);
+      const key = 2 * note.at + Number(note.half === "high");
+      if (distance === null || distance >= (this.#distances.get(key) ?? Infinity)) continue;
+      this.#distances.set(key, distance);
+      isCloser = true;
+    }
+    return isCloser || this.#blocks.size + this.#outcomes.size + this.#registers.size > before;
+  }
+
+  /** Further rules to try, from the comparisons of a try. */
+  *#candidates(
+    { isPatient, rules, run }: Pick<Entry, "isPatient" | "rules" | "run">,
+  ): Generator<Rules | null> {
+    yield* this.#untried(this.#wanted(rules, run));
+    yield* this.#untried(raises(rules, run));
+    if (run.wantsFirmware && rules.firmwareBytes === 0) {
+      yield* this.#untried([{ ...rules, firmwareBytes: FIRMWARE_BYTES }]);
+    }
+    yield null;
+    const open = lastReads(run)
+      .filter((phys) => !rules.reads.has(phys) && isAnswerable(run, rules, phys));
+    const last = open.slice(0, COLOURED);
+    for (const group of [...last.map((phys) => [phys]), open]) {
+      if (group.length === 0) continue;
+      const colours = new Map(group.map((phys) => [phys, this.#colours.nextU32()]));
+      const { result, run: coloured } = this.#observe(rules, { isPatient, colours });
+      const isNew = this.#isNew(coloured);
+      yield* this.#untried(this.#wanted(rules, coloured));
+      if (isNew || result.hasProbed) {
+        const answered = [...colours].reduce<Rules>(
+          (all, [phys, value]) => withRule(all, phys, { kind: "value", value }, UNKNOWN),
+          rules,
+        );
+        yield* this.#untried([answered]);
+      }
+    }
+    yield null;
+    yield* this.#untried(this.#usual(rules, last));
+    if (run.polled) {
+      // What the driver does if the device never answers.
+      this.#try(rules, true);
+    }
+  }
+
+  *#untried(all: Iterable<Rules>): Generator<Rules> {
+    for (const rules of all) {
+      const key = rulesKey(rules);
+      if (this.#tried.has(key)) continue;
+      this.#tried.add(key);
+      yield rules;
+    }
+  }
+
+  *#usual(rules: Rules, last: readonly number[]): Generator<Rules> {
+    for (const phys of last) {
+      for (const value of USUAL) {
+        yield withRule(rules, phys, { kind: "value", value }, UNKNOWN);
+      }
+    }
+  }
+
+  *#wanted(rules: Rules, run: SearchedDevice): Generator<Rules> {
+    const known = new Set<string>();
+    for (const wanted of wantedValues(run, this.code)) {
+      const { content, dma, phys, sizeBytes } = run.accesses[wanted.access]!;
+      const key = `${phys} ${wanted.value}`;
+      if (known.has(key)) continue;
+      known.add(key);
+      const reason = this.reason(wanted);
+      if (content !== null) {
+        yield withContent(rules, { ...content, sizeBytes, value: wanted.value, reasons: [reason] });
+      }
+      if (dma !== null) yield* memoryWorks(rules, run, wanted, reason);
+      if (!isAnswerable(run, rules, phys)) continue;
+      for (const answer of answersFor(run, wanted, rules.reads.get(phys)?.answer)) {
+        yield withRule(rules, phys, answer, reason);
+      }
+    }
+  }
+
+  /** Leaves out each rule, and each bit of a value, that the try does not need. */
+  #minimal({ isPatient, result, rules, score }: Entry): Rules {
+    const isAsGood = (fewer: Rules) => {
+      const { result: other, run } = this.#observe(fewer, { isPatient });
+      return result.hasProbed
+        ? other.hasProbed && (other.hasEnded || !result.hasEnded)
+        : scoreOf(run, other) >= score;
+    };
+    let kept = rules;
+    for (const work of rules.works.toReversed()) {
+      const fewer = { ...kept, works: kept.works.filter((each) => each !== work) };
+      if (isAsGood(fewer)) kept = fewer;
+    }
+    for (const word of rules.contents.toReversed()) {
+      const fewer = { ...kept, contents: kept.contents.filter((each) => each !== word) };
+      if (isAsGood(fewer)) kept = fewer;
+    }
+    if (kept.firmwareBytes !== 0 && kept.contents.every(({ space }) => space !== "firmware")) {
+      const fewer = { ...kept, firmwareBytes: 0 };
+      if (isAsGood(fewer)) kept = fewer;
+    }
+    for (const phys of [...rules.reads.keys()].toReversed()) {
+      const reads = new Map([...kept.reads].filter(([each]) => each !== phys));
+      const fewer = { ...kept, reads };
+      if (isAsGood(fewer)) kept = fewer;
+    }
+    const last = this.#tries + Math.min(SIMPLER_TRIES, Math.max(FEW_TRIES, this.#tries));
+    for (const [phys, { answer, reasons }] of kept.reads) {
+      for (const [bit, others] of bitsSet(answer)) {
+        if (this.#tries >= last || others === 0 || this.budget.isOver()) break;
+        const { answer: { value } } = kept.reads.get(phys) as { answer: { value: number } };
+        const simpler: Answer = { kind: "value", value: (value & ~bit) >>> 0 };
+        const reads = new Map([...kept.reads, [phys, { answer: simpler, reasons }]]);
+        const fewer = { ...kept, reads };
+        if (isAsGood(fewer)) kept = fewer;
+      }
+    }
+    return kept;
+  }
+}
+
+/** The bits of a value, from the highest one, if it has more than a comparison usually asks for. */
+function* bitsSet(answer: Answer): Generator<readonly [bit: number, others: number]> {
+  if (answer.kind !== "value") return;
+  for (let bit = 31; bit >= 0; bit--) {
+    const mask = 2 ** bit;
+    if ((answer.value & mask) !== 0) yield [mask, (answer.value & ~mask) >>> 0];
+  }
+}
+
+function withRule(rules: Rules, phys: number, answer: Answer, reason: string): Rules {
+  const reasons = rules.reads.get(phys)?.reasons ?? [];
+  const rule: Rule = { answer, reasons: [...new Set([...reasons, reason])] };
+  return { ...rules, reads: new Map([...rules.reads, [phys, rule]]) };
+}
+
+/** Rules with a word of configuration space or firmware; a later word at the same place replaces an earlier one. */
+function withContent(rules: Rules, word: ContentRule): Rules {
+  const isSame = (each: ContentRule) =>
+    each.space === word.space && each.offset === word.offset && each.sizeBytes === word.sizeBytes;
+  const before = rules.contents.find(isSame)?.reasons ?? [];
+  const reasons = [...new Set([...before, ...word.reasons])];
+  const contents = [...rules.contents.filter((each) => !isSame(each)), { ...word, reasons }];
+  return { ...rules, contents };
+}
+
+/** Whether the driver has probed, and does not poll in its removal. */
+function isComplete({ hasEnded, hasProbed }: TryResult): boolean {
+  return hasProbed && hasEnded;
+}
+
+function scoreOf({ blocks, registers }: SearchedDevice, result: TryResult): number {
+  const stages = Number(result.hasProbed) + Number(isComplete(result));
+  return STAGE_WEIGHT * stages + blocks.size + REGISTER_WEIGHT * registers.size -
+    ERROR_WEIGHT * result.errors;
+}
+
+/** Whether a register can get a rule: a device's block describes the aligned registers of one BAR. */
+function isAnswerable(run: SearchedDevice, rules: Rules, phys: number): boolean {
+  const bar = run.barOf(phys);
+  const isAligned = run.accesses.every((each) => each.phys !== phys || phys % each.sizeBytes === 0);
+  return bar !== null && isAligned && registersOf(rules).every((each) => run.barOf(each) === bar);
+}
+
+/** Registers by their last read, the latest first. */
+function lastReads({ accesses }: SearchedDevice): readonly number[] {
+  const reads = accesses.filter(({ content, dma, isWrite }) =>
+    !isWrite && dma === null && content === null
+  )
+    .map(({ phys }) => phys);
+  return [...new Set(reads.toReversed())];
+}
+
+/** Ways in which a register can return a value at a read, the simplest first. */
+function* answersFor(
+  { accesses }: SearchedDevice,
+  { access, value }: Wanted,
+  answer: Answer | undefined,
+): Generator<Answer> {
+  const { nth, phys, plain } = accesses[access]!;
+  const before = accesses.slice(0, access);
+  if (answer?.kind === "indexed") {
+    const index = lastWritten(before, answer.index);
+    if (index !== null) yield { ...answer, values: new Map([...answer.values, [index, value]]) };
+  }
+  if (answer?.kind === "kept") {
+    const [clear, set] = [answer.clear | plain & ~value, answer.set | value & ~plain];
+    yield { kind: "kept", clear: (clear & ~value) >>> 0, set: (set & value) >>> 0 };
+  }
+  yield { kind: "value", value };
+  const writes = before.filter(({ isWrite }) => isWrite);
+  if (answer === undefined && writes.some((write) => write.phys === phys)) {
+    yield { kind: "kept", clear: (plain & ~value) >>> 0, set: (value & ~plain) >>> 0 };
+  }
+  const last = writes.at(-1);
+  if (last !== undefined && answer?.kind !== "indexed") {
+    const written = new Set(
+      accesses.filter((each) => each.isWrite && each.phys === last.phys).map((each) => each.value),
+    );
+    if (written.size > 1) {
+      const values = new Map([[last.value, value]]);
+      yield { kind: "indexed", index: last.phys, values, other: plain };
+    }
+  }
+  if (nth === 0) return;
+  const reads = before.filter((each) => !each.isWrite && each.phys === phys);
+  // A poll: the first read of it that could return the value.
+  const other = reads.findLastIndex((each) => each.value !== accesses[access]!.value);
+  const from = Math.max(1, reads[other + 1]?.nth ?? nth);
+  const lastWrite = before.findLastIndex((each) => each.isWrite);
+  const wasRead = before.slice(0, Math.max(0, lastWrite)).some((each) =>
+    !each.isWrite && each.phys === phys
+  );
+  if (last !== undefined && wasRead) {
+    yield { kind: "after", trigger: last.phys, before: plain, value };
+  }
+  const steps = answer?.kind === "steps" ? answer.steps : [{ from: 0, value: reads[0]!.plain }];
+  for (const start of new Set([from, nth])) {
+    yield {
+      kind: "steps",
+      steps: [...steps.filter((each) => each.from < start), { from: start, value }],
+    };
+  }
+}
+
+function lastWritten(accesses: SearchedDevice["accesses"], phys: number): number | null {
+  return accesses.findLast((each) => each.isWrite && each.phys === phys)?.value ?? null;
+}
