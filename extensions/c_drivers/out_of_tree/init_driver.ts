@@ -453,6 +453,8 @@ export class DriverInit {
 
   /** Prints what the release has changed and the compiler's own repairs fill in. */
   #sayFilled(diagnostics: readonly Diagnostic[]): void {
+    // With dmalab's own headers nothing is filled in, and the compiler warns of other things.
+    if (this.#tree === null) return;
     this.#list(
       `what ${this.#release} has changed, filled in here; the module does not build with it:`,
       this.#missing(diagnostics.filter(({ severity }) => severity === "warning")),
