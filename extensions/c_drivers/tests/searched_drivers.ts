@@ -14,7 +14,12 @@ export interface SearchedDriver {
 const rows: readonly (readonly [wants: string, look: string, before?: string])[] = [
   ["a magic word", "return readl(regs) == 0xcafe1234 ? 0 : -ENODEV;"],
   ["bits of a mask", "return (readl(regs + 4) & 0x00ff00f0) == 0x00410050 ? 0 : -ENODEV;"],
-  ["a shifted field", "return readl(regs + 8) >> 19 == 0x5a ? 0 : -ENODEV;"],
+  [
+    "a shifted field",
+    `volatile int by = 19;
+
+	return readl(regs + 8) >> by == 0x5a1 ? 0 : -ENODEV;`,
+  ],
   ["an inverted word", "return ~readl(regs + 0x10) == 0x12345678 ? 0 : -ENODEV;"],
   [
     "a ready bit that rises",
