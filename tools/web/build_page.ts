@@ -73,7 +73,7 @@ export const REPORT_PLAN: PagePlan = {
 /** A style sheet without comments and unnecessary space. */
 function denseStyle(style: string): string {
   return style.replaceAll(/\/\*.*?\*\//gs, "").replaceAll(/\s+/g, " ")
-    .replaceAll(/ ?([{};,]) ?/g, "$1").trim();
+    .replaceAll(/ ?([{};,]) ?/g, "$1").replaceAll(": ", ":").replaceAll(" > ", ">").trim();
 }
 
 /** A page's script. */

@@ -4,7 +4,7 @@ import { autocompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
-import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
+import { searchKeymap } from "@codemirror/search";
 import {
   Compartment,
   EditorState,
@@ -140,7 +140,6 @@ export class SourceEditor {
       history(),
       bracketMatching(),
       highlightActiveLine(),
-      highlightSelectionMatches(),
       autocompletion({ override: [help.complete] }),
       help.hover,
       colours,
