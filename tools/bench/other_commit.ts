@@ -1,9 +1,11 @@
 /** Another commit's files, in a separate folder, to measure differences to it. */
 import { CannotMeasure } from "@dmalab/cli/bench";
+import { endAtSignals } from "../ending.ts";
 import { PROJECT } from "../project.ts";
 
 export class OtherCommit implements Disposable {
   readonly folder: string;
+  readonly #keepSignals: () => void;
 
   /** @throws {CannotMeasure} When there is no such commit. */
   constructor(commit: string) {
@@ -15,10 +17,16 @@ export class OtherCommit implements Disposable {
     }
     this.folder = Deno.makeTempDirSync({ prefix: "dmalab-bench-" });
     git("worktree", "add", "--detach", this.folder, commit);
+    this.#keepSignals = endAtSignals(() => this.#remove());
+  }
+
+  #remove(): void {
+    git("worktree", "remove", "--force", this.folder);
   }
 
   [Symbol.dispose](): void {
-    git("worktree", "remove", "--force", this.folder);
+    this.#keepSignals();
+    this.#remove();
   }
 }
 
