@@ -205,7 +205,10 @@ Deno.test("a module of one source probes with dmalab's own headers in any folder
   const place = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${place}/module`);
-    Deno.writeTextFileSync(`${place}/module/list.c`, RING);
+    // Many drivers call their functions as the scenario does.
+    const own = RING.replaceAll(/\w+_(probe|remove)\b(?=[(,;])/g, "$1");
+    assertMatch(own, /static int probe\(struct pci_dev/);
+    Deno.writeTextFileSync(`${place}/module/list.c`, own);
     Deno.writeTextFileSync(`${place}/module/device.h`, DEVICE_H);
     Deno.writeTextFileSync(
       `${place}/module/Makefile`,

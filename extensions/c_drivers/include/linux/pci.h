@@ -107,17 +107,18 @@ DMALAB_INLINE void dmalab_pci_remove(const struct pci_driver *driver, struct pci
 	(dmalab_unbind)(&pdev->dev);
 }
 
-/* The driver as scenarios see it: probe(device) and remove(device). */
-#define module_pci_driver(driver)                           \
-	int probe(struct pci_dev *pdev)                     \
-	{                                                   \
-		return dmalab_pci_probe(&(driver), pdev);   \
-	}                                                   \
-	void remove(struct pci_dev *pdev)                   \
-	{                                                   \
-		dmalab_pci_remove(&(driver), pdev);         \
-	}                                                   \
-	DMALAB_C int probe(struct pci_dev *pdev)
+/* The driver as scenarios see it: probe(device) and remove(device). The driver may have functions of these names. */
+#define DMALAB_BUS_CALL(name) __attribute__((export_name(#name))) dmalab_bus_##name
+#define module_pci_driver(driver)                                 \
+	int DMALAB_BUS_CALL(probe)(struct pci_dev *pdev)          \
+	{                                                         \
+		return dmalab_pci_probe(&(driver), pdev);         \
+	}                                                         \
+	void DMALAB_BUS_CALL(remove)(struct pci_dev *pdev)        \
+	{                                                         \
+		dmalab_pci_remove(&(driver), pdev);               \
+	}                                                         \
+	DMALAB_C int dmalab_bus_probe(struct pci_dev *pdev)
 
 /* The same for a driver that registers itself: `module_init()` makes the two functions. */
 static __attribute__((unused)) const struct pci_driver *dmalab_pci_driver;
@@ -127,11 +128,11 @@ static __attribute__((unused)) const struct pci_driver *dmalab_pci_driver;
 
 #undef DMALAB_BUS_FUNCTIONS
 #define DMALAB_BUS_FUNCTIONS                                                                      \
-	int probe(struct pci_dev *pdev)                                                           \
+	int DMALAB_BUS_CALL(probe)(struct pci_dev *pdev)                                          \
 	{                                                                                         \
 		return dmalab_pci_driver ? dmalab_pci_probe(dmalab_pci_driver, pdev) : -ENODEV;   \
 	}                                                                                         \
-	void remove(struct pci_dev *pdev)                                                         \
+	void DMALAB_BUS_CALL(remove)(struct pci_dev *pdev)                                        \
 	{                                                                                         \
 		if (dmalab_pci_driver)                                                            \
 			dmalab_pci_remove(dmalab_pci_driver, pdev);                               \
