@@ -144,9 +144,9 @@ export class KernelLogReader {
   }
 
   /** Whether a line of a stack belongs to a warning, or to a message that was read shortly before. */
-  #isBelowMessage({ role }: MessageRow, place: number): boolean {
+  #isBelowMessage({ finding, role }: MessageRow, place: number): boolean {
     if (this.#context.isInWarning && role !== "state") return true;
-    return role === "state" && place - this.#readPlace <= STACK_LINES;
+    return finding === undefined && place - this.#readPlace <= STACK_LINES;
   }
 
   /**

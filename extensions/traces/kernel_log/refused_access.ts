@@ -21,6 +21,8 @@ export interface LoggedRefusal {
   readonly reason: string | null;
 }
 
+/** Reasons of a fault that are about the entry of the device or the table itself. */
+const NOT_OF_MAPPINGS: ReadonlySet<string> = new Set(["no_entry", "bad_entry", "table_error"]);
 /** Start of the page that contains DMA_MAPPING_ERROR. */
 const ERROR_PAGE = 0xffff_ffff_ffff_f000n;
 
@@ -56,7 +58,7 @@ export function refusedAccess(entry: KernelLogEntry): LoggedRefusal | null {
     address: exact === null || exact > Number.MAX_SAFE_INTEGER ? null : Number(exact),
     access: access === "read" || access === "write" ? access : null,
     isAccessCertain: true,
-    isAboutMappings: exact !== null && reason !== "no_entry" && reason !== "table_error",
+    isAboutMappings: exact !== null && !NOT_OF_MAPPINGS.has(String(reason)),
     isErrorValue: exact !== null && exact >= ERROR_PAGE,
     reason: typeof reason === "string" ? reason : null,
   };

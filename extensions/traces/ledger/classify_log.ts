@@ -11,8 +11,9 @@ import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { causeTexts, stepsOf } from "../kernel_log/entry_steps.ts";
 import { faultSteps } from "../kernel_log/fault_steps.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
+import type { LogEntryFacts } from "../kernel_log/log_facts.ts";
 import { MESSAGE_KINDS } from "../kernel_log/messages/kinds.ts";
-import { causeOf, certaintyOf, wordsOf } from "../kernel_log/messages/message.ts";
+import { causeOf, certaintyOf, type MessageRow, wordsOf } from "../kernel_log/messages/message.ts";
 import { isFault, refusedAccess } from "../kernel_log/refused_access.ts";
 import {
   type ClockDifference,
@@ -657,6 +658,18 @@ function failedMap(
 }
 
 /**
+ * How sure the finding of a message is. A kind whose name says why (`swiotlb_full`) is never more
+ * certain than `likely` while the cause is not proved.
+ */
+function reportCertainty(row: MessageRow, facts: LogEntryFacts, kind: FindingKind): Certainty {
+  const cause = causeOf(row, facts);
+  if (cause?.finding !== undefined) return certaintyOf(row, facts, cause);
+  if (row.condition === undefined) return "likely";
+  const isSaid = cause === null || aboutKind(kind).saysWhy !== true;
+  return isSaid || certaintyOf(row, facts, cause) === "proved" ? "proved" : "likely";
+}
+
+/**
  * Findings that a message proves without a trace.
  * @param ledger The ledger of the same boot, or null.
  */
@@ -673,9 +686,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
   const address = text("address");
   const own: TraceFinding = findingOf({
     kind,
-    certainty: cause?.finding === undefined
-      ? row.condition === undefined ? "likely" : "proved"
-      : certaintyOf(row, facts, cause),
+    certainty: reportCertainty(row, facts, kind),
     logLine: line,
     device,
     address: address === null ? null : loggedAddress(address),

@@ -24,6 +24,8 @@ interface KindEntry {
    * cause of that message.
    */
   readonly fromLog?: true;
+  /** Whether the name of the kind says why: such a finding is proved only if its cause is. */
+  readonly saysWhy?: true;
 }
 
 /** The step to make late accesses fault each time. */
@@ -187,17 +189,18 @@ export const FINDING_KINDS = {
     warns: "sync_direction",
     next: ["sync with the direction of the map", CHECKER],
   },
-  swiotlb_full: { fromLog: true },
+  swiotlb_full: { fromLog: true, saysWhy: true },
   dma_overflow: { fromLog: true },
-  contiguous_full: { fromLog: true },
+  contiguous_full: { fromLog: true, saysWhy: true },
   coherent_failed: { fromLog: true },
   dma_pool_error: { fromLog: true },
   page_pool_stalled: { fromLog: true },
-  iova_full: { fromLog: true },
+  iova_full: { fromLog: true, saysWhy: true },
   map_unaligned: { fromLog: true },
   pin_limit: { fromLog: true },
   over_limit: { fromLog: true },
   mapping_warning: { fromLog: true },
+  dma_oops: { fromLog: true },
   reserved_region: { fromLog: true },
   invalidation_error: { fromLog: true },
   iommu_error: {

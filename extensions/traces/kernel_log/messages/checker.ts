@@ -369,8 +369,8 @@ export const CHECKER: MessageArea = {
     {
       kind: "mapping_warning",
       forms: [
-        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_sgtable|dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}+0x",
-        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_sgtable|dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}",
+        "WARNING: {...}at {...}kernel/dma/mapping.c:{source_line} {function~dma_map_sgtable|dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}+0x",
+        "WARNING: {...}at {...}kernel/dma/mapping.c:{source_line} {function~dma_map_sgtable|dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}",
       ],
       more: [
         { form: "{caller=function}+{frame_offset} drivers/{caller_file=name}", add: firstCaller },
@@ -418,8 +418,8 @@ export const CHECKER: MessageArea = {
     {
       kind: "mapping_warning",
       forms: [
-        "kernel BUG at {...}kernel/dma/{file=word_text}.c:{count}",
-        "kernel BUG at {...}lib/{file~swiotlb}.c:{count}",
+        "kernel BUG at {...}kernel/dma/{file=word_text}.c:{source_line}",
+        "kernel BUG at {...}lib/{file~swiotlb}.c:{source_line}",
       ],
       more: [
         {
@@ -486,8 +486,8 @@ export const CHECKER: MessageArea = {
     {
       kind: "mapping_warning",
       forms: [
-        "WARNING: {...}at {...}dma-mapping{~-common|}.h:{count} {function}+0x",
-        "WARNING: {...}at {...}dma-mapping{~-common|}.h:{count}",
+        "WARNING: {...}at {...}dma-mapping{~-common|}.h:{source_line} {function}+0x",
+        "WARNING: {...}at {...}dma-mapping{~-common|}.h:{source_line}",
       ],
       more: [
         { form: "{caller=function}+{frame_offset} drivers/{caller_file=name}", add: firstCaller },

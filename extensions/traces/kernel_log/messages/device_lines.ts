@@ -260,10 +260,17 @@ const DISKS: readonly MessageRow[] = [
         "look at the Emask of the result lines (`res`): timeout and ATA bus error are cable, power, link power saving or the disk; only a host bus error is an access to memory. Before a first timeout look for a fault of an IOMMU for the controller",
       ],
   }),
+  hang({
+    forms: ["{disk}: failed command: {command=rest}"],
+    means: ({ command, disk }) =>
+      `The command ${command} of the disk ${disk} failed; "DMA" or "FPDMA" is a part of its name in ATA`,
+    next: [
+      "look at the result below it (`res`, Emask): timeout and ATA bus error are cable, power, link power saving or the disk; only a host bus error is an access to memory",
+    ],
+  }),
   {
     kind: "state",
     forms: [
-      "{disk}: failed command: {command=rest}",
       "{disk}: cmd {...} tag {tag} {...}dma {size_bytes} {~in|out}",
     ],
     role: "state",

@@ -65,8 +65,9 @@ export const ENGINE_LINES: readonly MessageRow[] = [
     ],
     derive: (facts) => {
       const status = Number(facts.status);
+      const { at: _, ...shown } = facts; // The kernel's own pointer to the channel.
       return {
-        ...facts,
+        ...shown,
         errors: STATUS_BITS.filter(([bit]) => (status >> bit) % 2 === 1).map(([, name]) => name),
       };
     },
@@ -84,7 +85,12 @@ export const ENGINE_LINES: readonly MessageRow[] = [
         when: (facts) => hasBit(facts, 6, 10),
         certainty: "likely",
         isOne: true,
-        text: "decode error: nothing on the bus has the address of the data or of the descriptor",
+        text: (facts) =>
+          `the bus answered an access to ${
+            hasBit(facts, 6)
+              ? hasBit(facts, 10) ? "the data and to a descriptor" : "the data"
+              : "a descriptor"
+          } with a decode error: nothing has the address, or a firewall or an IOMMU on the way gave this answer`,
         next: [
           "compare the addresses that the driver gave to the engine with the DMA addresses of the maps and with what the bus of the engine reaches: an address of another view (a virtual one, one cut to 32 bits), memory above the width of the engine, a reserved region that is not behind its port",
         ],
@@ -94,7 +100,8 @@ export const ENGINE_LINES: readonly MessageRow[] = [
         when: (facts) => hasBit(facts, 5, 9),
         certainty: "likely",
         isOne: true,
-        text: "slave error: the memory or the device at the address refused the access",
+        text:
+          "slave error: what has the address refused the access, or a firewall or an IOMMU on the way did",
         next: [
           "look what is at the address: a region that is protected, or a block without a clock",
         ],
@@ -121,7 +128,7 @@ export const ENGINE_LINES: readonly MessageRow[] = [
     forms: [
       "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: {~Cannot start|Cannot stop} channel {at}: {status}",
     ],
-    derive: (facts) => ({ ...facts, errors: statusNames(Number(facts.status)) }),
+    derive: ({ at: _, ...facts }) => ({ ...facts, errors: statusNames(Number(facts.status)) }),
     condition:
       "The engine did not reach the state that its driver waited for; the line has the channel's status register (Xilinx PG021, DMASR)",
     role: "report",

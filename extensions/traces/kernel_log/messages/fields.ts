@@ -220,6 +220,7 @@ export const FIELDS = {
   size_bytes: count("65536"),
   slot: count("3"),
   smmu_reason: rest("Illegal command"),
+  source_line: count("149"),
   source: word("0000:41:00.0"),
   source_id: code("00e6"),
   ssid: code("0x0"),

@@ -5,7 +5,15 @@
  * @see rules/traces.md T.75
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { bytesText, type Cause, inOrder, type MessageArea, named, numberOf } from "./message.ts";
+import {
+  addressOf,
+  bytesText,
+  type Cause,
+  inOrder,
+  type MessageArea,
+  named,
+  numberOf,
+} from "./message.ts";
 import { PAGE_ALLOCATIONS } from "./page_allocation.ts";
 
 const PAGE_BYTES = 4096;
@@ -64,6 +72,11 @@ const IN_PIECES: Omit<Cause, "when"> = {
     "look for buffers that are never freed: /sys/kernel/mm/cma/NAME/alloc_pages_success and release_pages_success",
   ],
 };
+
+/** Whether a reserved area has the size 0. A line in MiB prints 0 for a smaller area too, whose base is not 0. */
+const isEmptyArea = (facts: LogEntryFacts) =>
+  numberOf(facts, "kib") === 0 ||
+  numberOf(facts, "mib") === 0 && addressOf(facts, "address") === 0n;
 
 const CMA_CAUSES: readonly Cause[] = inOrder([
   {
@@ -270,10 +283,12 @@ export const MEMORY: MessageArea = {
       kind: "memory_setup",
       forms: [
         "DMA: failed to allocate {kib} KiB {zone} pool for atomic allocation",
-        "Reserved memory: failed to init DMA memory pool at {address}, size {kib} {~KiB|MiB}",
+        "Reserved memory: failed to init DMA memory pool at {address}, size {kib} KiB",
+        "Reserved memory: failed to init DMA memory pool at {address}, size {mib} MiB",
         "Reserved memory: incorrect alignment of CMA region",
         "Reserved memory: failed to allocate memory for node '{name}'",
-        "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {count} {~MiB|KiB}",
+        "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {mib} MiB",
+        "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {kib} KiB",
         "cma: Reserved memory: {~incorrect alignment of|unable to setup} CMA region",
         "reserved memory is beyond device's set DMA address range",
         "Reserved memory: region for default DMA coherent area is redefined",
@@ -290,10 +305,14 @@ export const MEMORY: MessageArea = {
       ],
       condition: "At boot, an area of memory for DMA was not set up",
       role: "report",
-      means:
-        "An area of memory for DMA was not set up as configured: allocations that count on it fail later",
-      next: [
-        "compare cma=, cma_pernuma= and the reserved-memory nodes of the device tree with the machine's memory",
+      means: (facts) =>
+        isEmptyArea(facts)
+          ? "A node of the device tree asks for an area of no size, and nothing was reserved: the boot loader did not fill the node in, or a template left it empty. It takes no memory from DMA"
+          : "An area of memory for DMA was not set up as configured: allocations that count on it fail later",
+      next: (facts) => [
+        isEmptyArea(facts)
+          ? "if the device of the node needs the area (a picture of the boot loader), look why its size is 0; else the line is harmless"
+          : "compare cma=, cma_pernuma= and the reserved-memory nodes of the device tree with the machine's memory",
       ],
     },
     {

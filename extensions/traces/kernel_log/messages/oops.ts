@@ -70,7 +70,7 @@ const FRAMES = [
 
 export const OOPSES: readonly MessageRow[] = [
   {
-    kind: "mapping_warning",
+    kind: "dma_oops",
     isBelowWarnings: true,
     forms: [
       "RIP: 0010:{function}+0x{offset=address}",
@@ -84,11 +84,11 @@ export const OOPSES: readonly MessageRow[] = [
     derive: ({ at: _, at2: _again, offset: _offset, ...facts }) =>
       OF_DMA.test(nameOf(facts)) && !NOT_OF_DMA.test(nameOf(facts)) ? facts : null,
     role: "report",
-    finding: "mapping_warning",
+    finding: "dma_oops",
     means: (facts) =>
       `The registers below an oops or a lockup are of ${nameOf(facts)}(), ${
         IN_API.test(nameOf(facts)) || IN_TABLE.test(nameOf(facts))
-          ? "a function of DMA mapping"
+          ? "a function of DMA mapping or of an IOMMU"
           : "a function of a driver with DMA in its name, or of DMA mapping"
       }. The stack below names its caller`,
     causes: [
@@ -107,7 +107,7 @@ export const OOPSES: readonly MessageRow[] = [
         when: (facts) => IN_REGISTER.test(nameOf(facts)),
         certainty: "possible",
         text:
-          "a register of the IOMMU or the engine did not answer (a synchronous external abort): its clock or power domain is off, the register or its number is not there, or a hypervisor or the secure side keeps it",
+          "a register of the IOMMU or the engine did not answer (the head of the oops is then an external abort): its clock or power domain is off, the register or its number is not there, or a hypervisor or the secure side keeps it",
         next: [
           "compare the registers and streams in the node of the IOMMU and of its clients with what the chip and its firmware leave to this system, and its clocks and power domains",
         ],
@@ -143,24 +143,27 @@ export const OOPSES: readonly MessageRow[] = [
           !IN_API.test(nameOf(facts)),
         certainty: "possible",
         text:
-          "a driver's own function, such as the end of a transfer that came after its request was given up or freed: a small faulting address is a field of a NULL pointer",
+          "a driver's own function. Below `kernel BUG at` the code stopped itself at a state that it does not expect, and no address was wrong. Below an address that could not be accessed, it is often a transfer that ended after its request was given up or freed: a small address is a field of a NULL pointer",
         next: [
-          "look at the function in the driver's source, and at a timeout or an abort of the same device before it: a completion that comes late finds its request gone",
+          "look at the head of the oops and at the function in the driver's source: the condition of a BUG, or the pointer that the address belongs to; and at a timeout or an abort of the same device before it",
         ],
       },
     ],
   },
   {
-    kind: "state",
+    kind: "dma_oops",
     isBelowWarnings: true,
     forms: ["LR is at {function}+0x{offset=address}", "lr : {function}+0x{offset=address}"],
     derive: ({ offset: _, ...facts }) =>
       OF_DMA.test(nameOf(facts)) && !NOT_OF_DMA.test(nameOf(facts)) ? facts : null,
-    role: "state",
+    role: "report",
     means: (facts) =>
-      `The CPU stopped in a function that most often was called by ${
+      `The registers below an oops or a lockup name ${
         nameOf(facts)
-      }(), a function of DMA mapping, of an IOMMU or of a DMA engine's driver: look what it gave`,
+      }(), a function of DMA mapping, of an IOMMU or of a DMA engine's driver, in the link register: it most often is the caller of the function that stopped`,
+    next: [
+      "look at the head of the oops, and at what this function gave to the one that stopped (PC)",
+    ],
   },
   {
     kind: "state",

@@ -29,8 +29,11 @@ const REASONS = {
   not_writable: "the mapping there does not allow a write",
   no_entry: "the device has no domain: it is attached to no page table",
   table_error: "the page table could not be read, or an entry of it makes no sense",
+  bad_entry: "the device has an entry of its own (a context entry), and the IOMMU cannot use it",
+  too_wide: "the address has more bits than the IOMMU translates",
   page_fault: "nothing is mapped at the address, or the mapping there does not allow the access",
   no_memory: "no memory has the address: the memory controller refused it, and no IOMMU",
+  number: "the line gives the reason as a number, whose meaning is not known here",
   unknown: "the line does not give the reason",
 } as const;
 type Reason = keyof typeof REASONS;
@@ -56,6 +59,13 @@ const USUAL: Partial<Record<Reason, readonly string[]>> = {
   no_memory: [
     "compare the address with what the driver gave to the client: 0 or a small address is an unset register or a buffer that was never mapped, one above memory an address of another view; with an IOMMU see whether the client is attached to it",
   ],
+  bad_entry: [
+    "look at what set up the IOMMU for this device: the type, the width and the domain in its context entry, and whether the entry was written while the IOMMU translated",
+  ],
+  too_wide: [
+    "compare the address with what the driver wrote to the device, and the device's DMA mask with the width that the IOMMU translates",
+  ],
+  number: [RECORD],
   unknown: [RECORD],
 };
 
@@ -158,7 +168,10 @@ function vtdReason(code: unknown): Reason {
   if (code === 1 || code === 2) return "no_entry";
   // VT-d table entries have no present bit, so an entry without rights may be an empty entry.
   if (code === 5 || code === 6) return "page_fault";
-  return Number(code) >= 7 && Number(code) <= 12 ? "table_error" : "unknown";
+  if (code === 3) return "bad_entry";
+  if (code === 4) return "too_wide";
+  if (Number(code) >= 7 && Number(code) <= 12) return "table_error";
+  return typeof code === "number" ? "number" : "unknown";
 }
 
 /** The PCI function of a source identifier. */
@@ -385,6 +398,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "esxi",
+    reason: () => "number",
     condition:
       "ESXi stops a guest whose device faulted in the IOMMU; the type is the IOMMU's own code",
     forms: [

@@ -94,7 +94,7 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
         certainty: "unknown",
         finding: null,
         text:
-          "no function of the DMA API is in the stack, or the log has no stack: most such allocations are for other uses, such as network buffers",
+          "no known function of the DMA API is in the stack, or the log has no stack: most such allocations are for other uses, such as network buffers",
         next: [
           "look for the caller in the whole stack of the log: this is an allocation for DMA only with a function such as dma_alloc_attrs in it",
         ],
@@ -104,8 +104,8 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
   {
     kind: "page_allocation",
     forms: [
-      "WARNING: {...}mm/page_alloc.c:{count} {function~__alloc_pages_nodemask|__alloc_pages_noprof|__alloc_pages_slowpath|__alloc_pages|__alloc_frozen_pages_noprof|get_page_from_freelist}{~.|+}",
-      "WARNING: {...}mm/page_alloc.c:{count}",
+      "WARNING: {...}mm/page_alloc.c:{source_line} {function~__alloc_pages_nodemask|__alloc_pages_noprof|__alloc_pages_slowpath|__alloc_pages|__alloc_frozen_pages_noprof|get_page_from_freelist}{~.|+}",
+      "WARNING: {...}mm/page_alloc.c:{source_line}",
     ],
     more: DMA_CALLER,
     reachLines: STACK_LINES,
@@ -125,9 +125,10 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
         ],
       },
       {
-        id: "other_caller",
+        id: "unknown_caller",
         certainty: "unknown",
-        text: "no function of the DMA API is in the stack, or the log has no stack",
+        text:
+          "no known function of the DMA API is in the stack, or the log has no stack. Directly below a contiguous area (cma:) that gave nothing, it most often is the same allocation, which went on to the page allocator",
         next: [
           "look for the caller in the whole stack of the log: this is an allocation for DMA only with a function such as dma_alloc_attrs in it",
         ],

@@ -122,7 +122,8 @@ export const VFIO: MessageArea = {
       // A program in Rust prints the number without its sign.
       derive: ({ error_number, ...facts }) => {
         if (typeof error_number === "number") return { ...facts, errno: -error_number };
-        const [, number, words] = /^(-\d+)(?![\w.])\s*(.*)/.exec(String(facts.errno_text)) ?? [];
+        const [, number, words] =
+          /^(-\d+)(?![\w.])\s*(?:[(:]\s*(.*))?/.exec(String(facts.errno_text)) ?? [];
         return number === undefined
           ? facts
           : { ...facts, errno: Number(number), errno_text: words || null };
