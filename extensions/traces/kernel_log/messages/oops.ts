@@ -151,7 +151,7 @@ export const OOPSES: readonly MessageRow[] = [
     ],
   },
   {
-    kind: "dma_oops",
+    kind: "dma_stack",
     isBelowWarnings: true,
     forms: ["LR is at {function}+0x{offset=address}", "lr : {function}+0x{offset=address}"],
     derive: ({ offset: _, ...facts }) =>
@@ -166,7 +166,7 @@ export const OOPSES: readonly MessageRow[] = [
     ],
   },
   {
-    kind: "state",
+    kind: "dma_stack",
     isBelowWarnings: true,
     forms: [
       `{function~${FRAMES}}+0x{offset=address}`,
@@ -175,10 +175,13 @@ export const OOPSES: readonly MessageRow[] = [
     ],
     derive: ({ at: _at, at2: _at2, offset: _, ...facts }, line) =>
       line.includes("WARNING: ") ? null : facts,
-    role: "state",
+    role: "report",
     means: (facts) =>
       `A stack goes through ${
         named(facts, "function")
       }(). A stack says who called whom, and not that the call is wrong: the message above it says what happened`,
+    next: [
+      "give the message above the stack too: it says what happened, and the caller of these functions is the driver",
+    ],
   },
 ];
