@@ -42,12 +42,14 @@ export async function compileC(
   service = compilerService,
 ): Promise<NoCompiler | null> {
   const print = printProgress();
+  // That the compiler is slow to start says nothing of its files: their first line is printed, too.
+  const printStart = printProgress();
   for (const [index, job] of jobs.entries()) {
     // Only a download can take this long before the first file begins.
     const starting = service.pid === null
       ? setTimeout(async () => {
         const isKnown = await keptBytes("c", BEGUN) !== null;
-        print(isKnown ? "starting the C compiler" : `starting the C compiler; ${DOWNLOAD}`);
+        printStart(isKnown ? "starting the C compiler" : `starting the C compiler; ${DOWNLOAD}`);
       }, START_MS)
       : undefined;
     const made = await service.request({

@@ -32,7 +32,8 @@ const MAX_TOLD = 2;
 const MAX_LISTED = 10;
 const LABEL_COLUMNS = 14;
 
-const PART = /\{\?|\?\}|\{[^{}?]*\}|[a-z0-9_]+/gi;
+/** A placeholder belongs to the word that it touches: `{mib}MB` is one word of a question. */
+const PART = /\{\?|\?\}|[a-z0-9_]*\{[^{}?]*\}[a-z0-9_]*|[a-z0-9_]+/gi;
 
 function wordsOfForm(form: string): FormWord[] {
   let depth = 0;
@@ -40,7 +41,7 @@ function wordsOfForm(form: string): FormWord[] {
     if (part === "{?") depth++;
     else if (part === "?}") depth--;
     else {
-      const word = part.startsWith("{") ? null : part.toLowerCase();
+      const word = part.includes("{") ? null : part.toLowerCase();
       return [{ word, optional: depth > 0 }];
     }
     return [];
