@@ -176,6 +176,7 @@ export class DriverInit {
     this.#saySource();
     this.#show();
     this.#write(this.#text(null));
+    if (this.#sayPart()) return FAILED;
     const { diagnostics, program } = await this.#load();
     const outer = program === null && why === undefined && this.#inTree === null
       ? this.#outerFolder(diagnostics)
@@ -262,6 +263,28 @@ export class DriverInit {
       "inline assembler, which does not run here; give the function in C:",
       assembler.map(({ line, path, text }) => `${path}:${line}  ${text}`),
     );
+  }
+
+  /**
+   * Says that dmalab's own headers take a module of one source: of a part of a module there is no report.
+   *
+   * @returns Whether the module has more.
+   */
+  #sayPart(): boolean {
+    const { main, module } = this.#facts;
+    const sources = module?.objects.flatMap(({ source }) => source ?? []) ?? [];
+    if (this.#tree !== null || sources.length < 2) return false;
+    this.#list(
+      "sources of the module that are compiled only with a kernel tree:",
+      sources.filter((source) => source !== main),
+    );
+    this.#say(
+      `report | none: the module has ${
+        formatCount(sources.length, "source")
+      }; name a kernel tree with --kernel`,
+    );
+    this.#show();
+    return true;
   }
 
   /** Prints what the makefiles leave open. */

@@ -249,6 +249,21 @@ Deno.test("a module of one source probes with dmalab's own headers in any folder
 const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
 const MODULES = join(ROOT, "extensions/c_drivers/tests/c/modules");
 
+Deno.test("of a module of two sources there is no report without a kernel tree", async () => {
+  using folder = new TempFolder({
+    "module/list.c": RING,
+    "module/other.c": "int other(void) { return 7; }\n",
+    "module/Makefile": "obj-m := both.o\nboth-objs := list.o other.o\n",
+  });
+  const { code, output } = await dmalab("init", folder.at("out"), "--driver", folder.at("module"));
+  assertEquals(code, 1);
+  assertStringIncludes(
+    output,
+    "sources of the module that are compiled only with a kernel tree:\n  other.c\n" +
+      "report | none: the module has 2 sources; name a kernel tree with --kernel\n",
+  );
+});
+
 Deno.test("a driver behind I/O ports that needs another module of its folder probes: that one starts first", async () => {
   const place = Deno.makeTempDirSync();
   try {
