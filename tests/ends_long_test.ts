@@ -119,7 +119,6 @@ for (
 }
 
 const ELSEWHERE = [
-  "report good.dma -o nowhere/page.html",
   "test good.dma --junit-path nowhere/r.xml",
   "run good.dma --export nowhere/t.perfetto.json",
   "vectors --count 1 --out nowhere/v.json",

@@ -33,7 +33,7 @@ const MAX_LISTED = 10;
 const LABEL_COLUMNS = 14;
 
 /** A placeholder belongs to the word that it touches: `{mib}MB` is one word of a question. */
-const PART = /\{\?|\?\}|[a-z0-9_]*\{[^{}?]*\}[a-z0-9_]*|[a-z0-9_]+/gi;
+const PART = /\{\?|\?\}|\{~[^{}?]*\}|[a-z0-9_]*\{[^~{}?][^{}?]*\}[a-z0-9_]*|[a-z0-9_]+/gi;
 
 function wordsOfForm(form: string): FormWord[] {
   let depth = 0;
