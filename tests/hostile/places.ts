@@ -177,7 +177,7 @@ export const USES: readonly Use[] = [
  * Time limit of the process. The limit is longer than all command lines together need. A command
  * that waits for the other end of a pipe does not end, and exceeds the limit.
  */
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 900_000;
 
 /**
  * Runs all command lines of `todo` in one process. @param folder The folder for the file that lists
