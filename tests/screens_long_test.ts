@@ -20,11 +20,7 @@ Deno.test({
   fn: (t) =>
     withPackage(async (base, dist) => {
       giveDeno(dist);
-      const env = {
-        ...ownPlaces(),
-        PATH: Deno.env.get("PATH")!,
-        XDG_CACHE_HOME: join(base, "cache"),
-      };
+      const env = { ...ownPlaces(), PATH: Deno.env.get("PATH")! };
       const program = `node '${join(dist, "lib/bin.js")}'`;
       let folders = 0;
       const folder = () => {

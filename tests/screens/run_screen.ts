@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { LEFT_MAPPED } from "@dmalab/cli/debug";
 import { cpSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Pty } from "../pty.ts";
 import { ROOT } from "../source_text.ts";
 import type { ScreenRow } from "./screens.ts";
@@ -129,6 +129,9 @@ async function seenInPipe(
 /** Processor time, which differs from run to run. */
 const HOST_TIME = /\b[\d.]+( s of processor time)/g;
 
+/** Lines in a pipe about the work of the compiler: which of them come, and when, depends on the host's speed. */
+const COMPILER_LINES = /^(?:starting the C compiler.*|compiling \S+ \(\d+ of \d+\))\n/gm;
+
 /**
  * The text of a row: what it shows in each view. A view that shows what an earlier one shows is one line.
  * @param folder A folder for each view, with the inputs.
@@ -144,8 +147,11 @@ export async function screensOf(
   const views = VIEWS.filter(({ size }) => size !== null || row.piped !== null);
   const tried = await Promise.allSettled(views.map(async (view) => {
     const place = folder();
-    const { isStyled, parts } = await seenAt(view, { ...row, line }, place, env);
-    const body = parts.join("\n").replaceAll(place, WORK).replace(HOST_TIME, "…$1");
+    // What one view has compiled is not kept for the others, which run beside it.
+    const own = { ...env, XDG_CACHE_HOME: join(dirname(place), "cache") };
+    const { isStyled, parts } = await seenAt(view, { ...row, line }, place, own);
+    const body = parts.join("\n").replaceAll(place, WORK).replace(HOST_TIME, "…$1")
+      .replaceAll(COMPILER_LINES, "");
     return { body, isStyled };
   }));
   // A mistake in one view is reported when the others have ended.
