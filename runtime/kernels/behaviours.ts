@@ -326,8 +326,8 @@ export const QUIRKS = {
     doc: "The gap before the segment that no longer fits counts for the front part of a split.",
   },
   sgl_unmap_args_swapped: {
-    in: ["6.17.13..6.18.15"],
-    doc: "Unmapping an SGL takes the list for the command's descriptor (6.17 and 6.18).",
+    in: ["6.18.15"],
+    doc: "Unmapping an SGL takes the list for the command's descriptor (6.18).",
   },
   metadata_uses_data_gap: {
     in: ["6.18.15.."],
