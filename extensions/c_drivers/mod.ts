@@ -10,4 +10,4 @@
 export { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "./c_addresses.ts";
 export { CPlaces } from "./c_locations.ts";
 export * from "./compiler/mod.ts";
-export { type FirstReport, reportOfMany } from "./out_of_tree/first_reports.ts";
+export { type FirstReport, NO_REPORT, reportOfMany } from "./out_of_tree/first_reports.ts";

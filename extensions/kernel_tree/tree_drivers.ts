@@ -3,7 +3,13 @@
  * report is done, so that a run that was stopped goes on with the next driver.
  */
 import { TreeError, versionOf } from "@dmalab/runtime/kernels";
-import { type FirstReport, noDrivers, reportOfMany, TreeCompiler } from "@dmalab/c_drivers";
+import {
+  type FirstReport,
+  NO_REPORT,
+  noDrivers,
+  reportOfMany,
+  TreeCompiler,
+} from "@dmalab/c_drivers";
 import {
   HostTree,
   keepCompiler,
@@ -120,18 +126,9 @@ async function rowOf(
     return { path, release, ...report, problem: null };
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
-    return { path, release, ...NOTHING, problem: error.message };
+    return { path, release, ...NO_REPORT, problem: error.message };
   }
 }
-
-const NOTHING: FirstReport = {
-  compiles: false,
-  probes: false,
-  passes: false,
-  missing: [],
-  stubs: [],
-  failure: null,
-};
 
 /** The rows of an earlier run with the same release. A line that is cut off is left out. */
 function rowsIn(out: string, release: string): Map<string, DriverRow> {

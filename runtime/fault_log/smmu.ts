@@ -47,9 +47,6 @@ const CLASS = 40;
 /** Bit number in the first word: whether there is a substream. */
 const SSV = 11;
 
-/** Events whose record has a class: those of a walk of the tables. */
-const HAS_CLASS = /^F_(?:WALK_EABT|TRANSLATION|ADDR_SIZE|ACCESS|PERMISSION)$/;
-
 /** The fields that both forms contain. */
 interface SmmuRecord {
   readonly event: SmmuEvent;
@@ -144,7 +141,7 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
     ...(bit(RNW) ? ["RnW"] : []),
     ...(bit(S2) ? ["S2"] : []),
     ...(bit(STALL) ? ["Stall"] : []),
-    ...(HAS_CLASS.test(event.name) ? classFlag(bitsOf(words[1]!, CLASS, 2)) : []),
+    ...(event.hasClass ? classFlag(bitsOf(words[1]!, CLASS, 2)) : []),
   ];
   return {
     event,

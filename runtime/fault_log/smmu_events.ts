@@ -13,41 +13,47 @@ export interface SmmuEvent {
   readonly section: string;
   /** Whether the record contains the input address and the bits that describe the access. */
   readonly hasAddress: boolean;
+  /** Whether the record also contains the class of the access: those of a walk of the tables do. */
+  readonly hasClass: boolean;
 }
 
-/** `[number, name, section, has an address]`. */
-const EVENTS: readonly (readonly [number, string, string, boolean])[] = [
-  [0x01, "F_UUT", "7.3.2", true],
-  [0x02, "C_BAD_STREAMID", "7.3.3", false],
-  [0x03, "F_STE_FETCH", "7.3.4", false],
-  [0x04, "C_BAD_STE", "7.3.5", false],
-  [0x05, "F_BAD_ATS_TREQ", "7.3.6", false],
-  [0x06, "F_STREAM_DISABLED", "7.3.7", false],
-  [0x07, "F_TRANSL_FORBIDDEN", "7.3.8", true],
-  [0x08, "C_BAD_SUBSTREAMID", "7.3.9", false],
-  [0x09, "F_CD_FETCH", "7.3.10", false],
-  [0x0a, "C_BAD_CD", "7.3.11", false],
-  [0x0b, "F_WALK_EABT", "7.3.12", true],
-  [0x10, "F_TRANSLATION", "7.3.13", true],
-  [0x11, "F_ADDR_SIZE", "7.3.14", true],
-  [0x12, "F_ACCESS", "7.3.15", true],
-  [0x13, "F_PERMISSION", "7.3.16", true],
-  [0x20, "F_TLB_CONFLICT", "7.3.17", true],
-  [0x21, "F_CFG_CONFLICT", "7.3.18", false],
-  [0x24, "E_PAGE_REQUEST", "7.3.19", false],
-  [0x25, "F_VMS_FETCH", "7.3.20", false],
+/** What a record contains beside its stream: nothing, the address and the access, or the class, too. */
+type Contents = "stream" | "address" | "class";
+
+/** `[number, name, section, contents]`. */
+const EVENTS: readonly (readonly [number, string, string, Contents])[] = [
+  [0x01, "F_UUT", "7.3.2", "address"],
+  [0x02, "C_BAD_STREAMID", "7.3.3", "stream"],
+  [0x03, "F_STE_FETCH", "7.3.4", "stream"],
+  [0x04, "C_BAD_STE", "7.3.5", "stream"],
+  [0x05, "F_BAD_ATS_TREQ", "7.3.6", "stream"],
+  [0x06, "F_STREAM_DISABLED", "7.3.7", "stream"],
+  [0x07, "F_TRANSL_FORBIDDEN", "7.3.8", "address"],
+  [0x08, "C_BAD_SUBSTREAMID", "7.3.9", "stream"],
+  [0x09, "F_CD_FETCH", "7.3.10", "stream"],
+  [0x0a, "C_BAD_CD", "7.3.11", "stream"],
+  [0x0b, "F_WALK_EABT", "7.3.12", "class"],
+  [0x10, "F_TRANSLATION", "7.3.13", "class"],
+  [0x11, "F_ADDR_SIZE", "7.3.14", "class"],
+  [0x12, "F_ACCESS", "7.3.15", "class"],
+  [0x13, "F_PERMISSION", "7.3.16", "class"],
+  [0x20, "F_TLB_CONFLICT", "7.3.17", "address"],
+  [0x21, "F_CFG_CONFLICT", "7.3.18", "stream"],
+  [0x24, "E_PAGE_REQUEST", "7.3.19", "stream"],
+  [0x25, "F_VMS_FETCH", "7.3.20", "stream"],
 ];
 
 /** An event with a number for which the kernel has no name. */
 export function unnamedSmmuEvent(number: number): SmmuEvent {
-  return { number, name: "UNKNOWN", section: "7.3", hasAddress: false };
+  return { number, name: "UNKNOWN", section: "7.3", hasAddress: false, hasClass: false };
 }
 
 export function smmuEvent(wanted: number | string): SmmuEvent | null {
   const found = EVENTS.find(([number, name]) => number === wanted || name === wanted);
   if (found === undefined) return null;
-  const [number, name, section, hasAddress] = found;
-  return { number, name, section, hasAddress };
+  const [number, name, section, contents] = found;
+  const hasClass = contents === "class";
+  return { number, name, section, hasAddress: contents !== "stream", hasClass };
 }
 
 export function smmuReason(

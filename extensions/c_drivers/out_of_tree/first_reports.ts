@@ -1,8 +1,8 @@
 /** First reports of many drivers. What makes them is loaded when the first one is wanted. */
 import type { InitDriver, Screen } from "@dmalab/cli/extend";
-import type { FirstReport } from "./init_driver.ts";
+import type { FirstReport } from "./first_report.ts";
 
-export type { FirstReport };
+export { type FirstReport, NO_REPORT } from "./first_report.ts";
 
 /**
  * Makes the scenario and the report of one of many drivers of a tree, and runs its first test.

@@ -42,6 +42,7 @@ import { assumptions, type FoundAnswers, searchAnswers } from "./register_search
 import { isProbed, runSelected, type TestLimits, type TestRun } from "./selected_tests.ts";
 import { makerOf } from "./generated_headers.ts";
 import { type TreeFolder, treeFolderOf } from "./tree_folder.ts";
+import { type FirstReport, NO_REPORT } from "./first_report.ts";
 import { activeText } from "./active_text.ts";
 import { changeHint, headerHint, lineHint, replacedIn } from "./release_changes.ts";
 import { type ModuleFacts, NEWEST, placeAt, readModule, versionMacros } from "./module_facts.ts";
@@ -86,21 +87,6 @@ export const initDriver: InitDriver = async (asked, screen) => {
   }
 };
 
-/** What a first report says, for a table of many drivers. */
-export interface FirstReport {
-  readonly compiles: boolean;
-  /** Whether `probe()` returned 0. */
-  readonly probes: boolean;
-  /** Whether the first test passed: the driver probes and is removed. */
-  readonly passes: boolean;
-  /** The compiler's errors, with their places. */
-  readonly missing: readonly string[];
-  /** Functions that only returned a value. */
-  readonly stubs: readonly string[];
-  /** Message of the failure of the first test; null if it passed or did not run. */
-  readonly failure: string | null;
-}
-
 /** Settings of a report that are not the command's own. */
 interface ReportOptions {
   /** If the driver is tried again with another folder: the reason. */
@@ -112,14 +98,7 @@ interface ReportOptions {
 /** The making of one report. */
 export class DriverInit {
   /** What was found; complete after `run()`. */
-  found: FirstReport = {
-    compiles: false,
-    probes: false,
-    passes: false,
-    missing: [],
-    stubs: [],
-    failure: null,
-  };
+  found: FirstReport = NO_REPORT;
   readonly #module: ModuleFolder | TreeFolder;
   /** Set if the driver's folder lies in the tree. */
   readonly #inTree: TreeFolder | null;

@@ -10,9 +10,9 @@ import type { CCode } from "../c_code.ts";
 import { distanceOf, type Wanted, wantedValues } from "./decisions.ts";
 import { SearchedDevice, type SearchedOptions } from "./searched_device.ts";
 import {
-  type Answer,
   type ContentRule,
   NO_RULES,
+  type RegisterAnswer,
   registersOf,
   type Rule,
   type Rules,
@@ -305,7 +305,7 @@ export class DeviceSearch {
       for (const [bit, others] of bitsSet(answer)) {
         if (this.#tries >= last || others === 0 || this.budget.isOver()) break;
         const { answer: { value } } = kept.reads.get(phys) as { answer: { value: number } };
-        const simpler: Answer = { kind: "value", value: (value & ~bit) >>> 0 };
+        const simpler: RegisterAnswer = { kind: "value", value: (value & ~bit) >>> 0 };
         const reads = new Map([...kept.reads, [phys, { answer: simpler, reasons }]]);
         const fewer = { ...kept, reads };
         if (isAsGood(fewer)) kept = fewer;
@@ -316,7 +316,7 @@ export class DeviceSearch {
 }
 
 /** The bits of a value, from the highest one, if it has more than a comparison usually asks for. */
-function* bitsSet(answer: Answer): Generator<readonly [bit: number, others: number]> {
+function* bitsSet(answer: RegisterAnswer): Generator<readonly [bit: number, others: number]> {
   if (answer.kind !== "value") return;
   for (let bit = 31; bit >= 0; bit--) {
     const mask = 2 ** bit;
@@ -324,7 +324,7 @@ function* bitsSet(answer: Answer): Generator<readonly [bit: number, others: numb
   }
 }
 
-function withRule(rules: Rules, phys: number, answer: Answer, reason: string): Rules {
+function withRule(rules: Rules, phys: number, answer: RegisterAnswer, reason: string): Rules {
   const reasons = rules.reads.get(phys)?.reasons ?? [];
   const rule: Rule = { answer, reasons: [...new Set([...reasons, reason])] };
   return { ...rules, reads: new Map([...rules.reads, [phys, rule]]) };
@@ -371,8 +371,8 @@ function lastReads({ accesses }: SearchedDevice): readonly number[] {
 function* answersFor(
   { accesses }: SearchedDevice,
   { access, value }: Wanted,
-  answer: Answer | undefined,
-): Generator<Answer> {
+  answer: RegisterAnswer | undefined,
+): Generator<RegisterAnswer> {
   const { nth, phys, plain } = accesses[access]!;
   const before = accesses.slice(0, access);
   if (answer?.kind === "indexed") {

@@ -1,7 +1,7 @@
 /** Writes rules as the registers of an endpoint's block. */
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import type { Answer, ContentRule, Rule, Rules, Work, WorkRule } from "./rules.ts";
+import type { ContentRule, RegisterAnswer, Rule, Rules, Work, WorkRule } from "./rules.ts";
 
 /** Largest number of reasons that are written for one rule. */
 const MOST_REASONS = 4;
@@ -181,7 +181,7 @@ function readLines({ answer, offset }: OffsetRule): readonly string[] {
 }
 
 /** What an answer is, for the report. */
-export function answerText(answer: Answer): string {
+export function answerText(answer: RegisterAnswer): string {
   switch (answer.kind) {
     case "value":
       return hex(answer.value);

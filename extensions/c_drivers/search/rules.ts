@@ -9,7 +9,7 @@ export interface Content {
 }
 
 /** The value that a register returns. */
-export type Answer =
+export type RegisterAnswer =
   /** The same value at each read. */
   | { readonly kind: "value"; readonly value: number }
   /** Each value from a certain read on, counted from 0. The first step begins at 0. */
@@ -39,7 +39,7 @@ export interface AnswerStep {
 
 /** An answer, with the place in C that wanted it. */
 export interface Rule {
-  readonly answer: Answer;
+  readonly answer: RegisterAnswer;
   /** Sentences about the comparisons that the answer decides, in the order in which they were found. */
   readonly reasons: readonly string[];
 }
@@ -107,7 +107,7 @@ export class RegisterState {
   readonly written = new Map<number, number>();
 
   /** The value of the next read of a register, which is counted. */
-  next(phys: number, answer: Answer): number {
+  next(phys: number, answer: RegisterAnswer): number {
     switch (answer.kind) {
       case "value":
         return answer.value;

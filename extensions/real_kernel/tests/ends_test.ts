@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { processesBelow, runningProcesses, TempFolder } from "@dmalab/tools";
 import { ROOT } from "@dmalab/tests";
+import { kernelImage } from "./kernel_image.ts";
 
 const SIGNALS = [["SIGTERM", 143], ["SIGINT", 130], ["SIGHUP", 129]] as const;
 
@@ -20,19 +21,6 @@ const SCENARIO = `machine {
 test "one read" { ssd.read(lba: 0, into: alloc_pages(1)) }
 `;
 
-/** The header of a kernel image. */
-function image(): Uint8Array {
-  const bytes = new Uint8Array(0x1000);
-  const view = new DataView(bytes.buffer);
-  const write = (text: string, at: number) => bytes.set(new TextEncoder().encode(text), at);
-  view.setUint16(0x1fe, 0xaa55, true);
-  write("HdrS", 0x202);
-  view.setUint16(0x20e, 0x600, true);
-  view.setUint16(0x236, 1, true);
-  write("6.12.117 (a@b) #1", 0x800);
-  return bytes;
-}
-
 /** What a boot waits for: the program that unpacks a package, or QEMU. */
 const KERNELS = { "dpkg-deb": "kernel.deb", "qemu-system-x86_64": "vmlinuz" } as const;
 
@@ -43,7 +31,7 @@ for (const [waiting, kernel] of Object.entries(KERNELS)) {
       ignore: Deno.build.os === "windows",
       async fn() {
         using folder = new TempFolder({ "x.dma": SCENARIO, "kernel.deb": "" });
-        folder.write("vmlinuz", image());
+        folder.write("vmlinuz", kernelImage({ release: "6.12.117 (a@b) #1" }));
         Deno.mkdirSync(folder.at("tmp"));
         for (
           const [name, text] of [["cc", COMPILES], ["dpkg-deb", WAITS], [

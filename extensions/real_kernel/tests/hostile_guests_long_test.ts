@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { processesBelow, runningProcesses, TempFolder } from "@dmalab/tools";
 import { readGoldenText, ROOT } from "@dmalab/tests";
+import { kernelImage } from "./kernel_image.ts";
 
 const BOOTS = new URL("./boots/", import.meta.url).pathname;
 const RELEASE = "7.3.4+deb13-amd64";
@@ -285,19 +286,6 @@ const GUESTS: readonly Hostile[] = [
   ),
 ];
 
-/** The header of a kernel image. */
-function image(): Uint8Array {
-  const bytes = new Uint8Array(0x1000);
-  const view = new DataView(bytes.buffer);
-  const write = (text: string, at: number) => bytes.set(new TextEncoder().encode(text), at);
-  view.setUint16(0x1fe, 0xaa55, true);
-  write("HdrS", 0x202);
-  view.setUint16(0x20e, 0x600, true);
-  view.setUint16(0x236, 1, true);
-  write(`${RELEASE} (a@b) #1`, 0x800);
-  return bytes;
-}
-
 function reportFile({ lengthBytes, report }: Records): Uint8Array {
   const text = new TextEncoder().encode(report);
   const bytes = new Uint8Array(8 + text.length);
@@ -365,7 +353,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn(t) {
     using folder = new TempFolder({ "x.dma": scenario() });
-    folder.write("vmlinuz", image());
+    folder.write("vmlinuz", kernelImage({ release: `${RELEASE} (a@b) #1` }));
     Deno.mkdirSync(folder.at("tmp"));
     Deno.chmodSync(folder.write("bin/qemu-system-x86_64", QEMU), 0o755);
     const whole: Records = {

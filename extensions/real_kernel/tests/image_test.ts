@@ -6,6 +6,7 @@ import { driverProblem, NO_DRIVER, readKernelFiles } from "../image/kernel_files
 import { moduleNeeds } from "../image/module_file.ts";
 import { uncompressedImage } from "../image/uncompressed_image.ts";
 import { unpack } from "../image/unpacking.ts";
+import { kernelImage } from "./kernel_image.ts";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -43,30 +44,18 @@ Deno.test("an initramfs has folders before files, the modes of programs and file
   ]);
 });
 
-/** The header of an x86 image. */
-function image({ flags = 1, magic = "HdrS", release = "6.12.117+deb13-amd64 (a@b) #1" } = {}) {
-  const bytes = new Uint8Array(0x1000);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0x1fe, 0xaa55, true);
-  bytes.set(bytesOf(magic), 0x202);
-  view.setUint16(0x20e, 0x600, true);
-  view.setUint16(0x236, flags, true);
-  bytes.set(bytesOf(release), 0x800);
-  return bytes;
-}
-
 Deno.test("an image's header says its release, or why it cannot be booted", () => {
   const arm = new Uint8Array(0x1000);
   arm.set(bytesOf("ARM\x64"), 0x38);
   const rows: [string, Uint8Array, string | RegExp][] = [
-    ["x86-64", image(), "6.12.117+deb13-amd64"],
+    ["x86-64", kernelImage(), "6.12.117+deb13-amd64"],
     ["vmlinux", bytesOf("\x7fELF\x02\x01"), /ELF file/],
     ["arm64", arm, /arm64/],
     ["a text", bytesOf("hello\n"), /no boot header/],
     ["empty", new Uint8Array(), /no boot header/],
-    ["32 bits", image({ flags: 0 }), /32-bit kernel/],
-    ["no version", image({ release: "\0" }), /which release/],
-    ["no magic", image({ magic: "HdrX" }), /no boot header/],
+    ["32 bits", kernelImage({ flags: 0 }), /32-bit kernel/],
+    ["no version", kernelImage({ release: "\0" }), /which release/],
+    ["no magic", kernelImage({ magic: "HdrX" }), /no boot header/],
   ];
   for (const [name, bytes, wanted] of rows) {
     const read = readBootImage(bytes);
@@ -154,7 +143,7 @@ function elf(noteType: number): Uint8Array<ArrayBuffer> {
 function compressedImage(payload: Uint8Array, size: number | null, protocol = 0x20f) {
   const tail = size === null ? 0 : 4;
   const bytes = new Uint8Array(0x1000 + payload.length + tail);
-  bytes.set(image());
+  bytes.set(kernelImage());
   bytes.set(payload, 0x1000);
   const view = new DataView(bytes.buffer);
   view.setUint8(0x1f1, 3);
@@ -177,7 +166,7 @@ Deno.test("a kernel is taken out of its image where QEMU can start it, and only 
     ["no PVH entry", compressedImage(zstdCompressSync(other), other.length), false],
     ["no ELF file", compressedImage(zstdCompressSync(bytesOf("hello")), 5), false],
     ["an old protocol", compressedImage(zstdCompressSync(kernel), kernel.length, 0x207), false],
-    ["a header alone", image(), false],
+    ["a header alone", kernelImage(), false],
   ];
   for (const [name, bytes, isTaken] of rows) {
     assertEquals(await uncompressedImage(bytes), isTaken ? kernel : null, name);
@@ -197,7 +186,7 @@ Deno.test({
         "Package: two\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: b\n";
       Deno.writeTextFileSync(`${tree}/DEBIAN/control`, control);
       for (const name of ["vmlinuz-1", "vmlinuz-2"]) {
-        Deno.writeFileSync(`${tree}/boot/${name}`, image());
+        Deno.writeFileSync(`${tree}/boot/${name}`, kernelImage());
       }
       const built = new Deno.Command("dpkg-deb", {
         args: ["--build", "--root-owner-group", tree, `${folder}/two.deb`],

@@ -218,9 +218,19 @@ function emaskFacts(facts: LogEntryFacts): LogEntryFacts {
   return { ...facts, errors: EMASK.filter(([bit]) => (mask & bit) !== 0).map(([, name]) => name) };
 }
 
+const REFUSED_NEXT =
+  "look for a fault of an IOMMU and for PCI Express errors in the same seconds: the controller got an error for an access to memory; without one compare its DMA mask (64-bit or not) with where memory lies";
 const HOST_BUS_NEXT = [
-  "look for a fault of an IOMMU and for PCI Express errors in the same seconds: the controller got an error for an access to memory; without one compare its DMA mask (64-bit or not) with where memory lies, and try the other setting (libata.force, a quirk for 32 bits)",
+  `${REFUSED_NEXT}, and try the other setting (libata.force, a quirk for 32 bits)`,
 ];
+
+/** The causes of an access of a host controller that ended with an error. */
+const ACCESS_REFUSED = {
+  id: "access_refused",
+  certainty: "possible",
+  text:
+    "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
+} as const;
 
 const DISKS: readonly MessageRow[] = [
   {
@@ -236,13 +246,7 @@ const DISKS: readonly MessageRow[] = [
     finding: "hardware_error",
     means: ({ disk }) =>
       `An access of the disk controller of ${disk ?? "a port"} to memory ended with an error`,
-    causes: [{
-      id: "access_refused",
-      certainty: "possible",
-      text:
-        "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
-      next: HOST_BUS_NEXT,
-    }],
+    causes: [{ ...ACCESS_REFUSED, next: HOST_BUS_NEXT }],
   },
   hang({
     forms: ["{disk}: exception Emask {emask} SAct {value} SErr {status} action {flags}{...}"],
@@ -329,13 +333,7 @@ const CONTROLLERS: readonly MessageRow[] = [
     finding: "hardware_error",
     means: ({ device }) =>
       `An access of the USB host controller ${device} to memory ended with an error: the controller stops`,
-    causes: [{
-      id: "access_refused",
-      certainty: "possible",
-      text:
-        "an address that an IOMMU or the bus refused, a DMA address above what the controller reaches, or a link or power state that was lost",
-      next: HOST_BUS_NEXT,
-    }],
+    causes: [{ ...ACCESS_REFUSED, next: [REFUSED_NEXT] }],
   },
   hang({
     forms: [
