@@ -74,7 +74,7 @@ class ProgressLine {
     try {
       host.stderr.writeSync(new TextEncoder().encode(text));
     } catch {
-      // The terminal is gone. The work itself goes on.
+      // The terminal was closed. The work continues.
     }
   }
 }

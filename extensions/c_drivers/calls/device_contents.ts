@@ -48,7 +48,7 @@ export class CContents {
     if (search !== null) memory.watch(region.at, region.sizeBytes);
   }
 
-  /** The content at an address of C; null if there is none. */
+  /** The content at an address of C; null for other addresses. */
   find(at: number): { readonly space: ContentSpace; readonly offset: number } | null {
     const region = this.#regions.findLast((each) => at >= each.at && at < each.at + each.sizeBytes);
     return region === undefined

@@ -127,7 +127,7 @@ function argumentsOf(
   return passed.some((each) => each === null) ? null : passed as string[];
 }
 
-/** Functions whose arguments are parts of the release's arguments. */
+/** Functions that take parts of the release's arguments. */
 const KNOWN: readonly {
   readonly from: readonly string[];
   readonly to: readonly string[];
@@ -139,7 +139,7 @@ const KNOWN: readonly {
     to: ["struct vm_area_struct *", "struct vm_fault *"],
     pass: ["a0->vma", "a0"],
   },
-  // 6.3: the entry of the table is asked for.
+  // 6.3: probe() has to look up its entry in the table of ids.
   {
     from: ["struct i2c_client *"],
     to: ["struct i2c_client *", "const struct i2c_device_id *"],

@@ -70,7 +70,7 @@ export interface MendedError {
   readonly hint: string | null;
 }
 
-/** A compilation after all repairs: its errors are those that are left. */
+/** A compilation after all repairs, with the remaining errors. */
 export interface Repaired extends Compiled {
   readonly mended: readonly MendedError[];
 }
