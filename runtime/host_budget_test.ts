@@ -1,5 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { GIB } from "./address.ts";
 import { HostBudget, MemoryLimitError } from "./host_budget.ts";
+
+Deno.test("HostBudget without a limit lends 1 GiB", () => {
+  const budget = new HostBudget();
+  assertEquals([budget.fits(GIB), budget.fits(GIB + 1)], [true, false]);
+});
 
 Deno.test("HostBudget counts what machines hold and what values take as one", () => {
   const budget = new HostBudget(1000);

@@ -144,6 +144,19 @@ Deno.test("sgl_unmap_args_swapped: bounced, the other slots are never freed, nor
   assertEquals(right, [true, false, false, false, false]);
 });
 
+Deno.test("sgl_unmap_args_swapped: a command without a list leaves no pointer to unmap by (defects.md M9)", () => {
+  const quirks = ["sgl_unmap_args_swapped", "single_segment_by_iterator"] as const;
+  const rig = rigWith({ ...NOT_COHERENT, sgl: true }, ...quirks);
+  // Ten pages side by side are one data block, which stands in the command.
+  const io = rig.disk.submit("read", { buffer: { segments: [vec(0x1000_0000, 40_960)] } });
+  const error = assertThrows(() => rig.run(), KernelError);
+  assertMatch(
+    error.message,
+    /null pointer in nvme_unmap_data.*request \d+ has no list of descriptors: EFAULT$/,
+  );
+  assertEquals(io.done, false);
+});
+
 // M10
 
 Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no array (defects.md M10)", () => {

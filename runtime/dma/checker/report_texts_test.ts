@@ -283,6 +283,20 @@ Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
       },
       `${unknown("0xffff_f000")} already unmapped: the mapping of 4096 bytes at 0xffff_f000`,
     ],
+    ...([[63, " already unmapped: the mapping of 4096 bytes at 0xffff_f000"], [
+      64,
+      " no such mapping; nothing was ever mapped there",
+    ]] as const).map(([later, what]): Row => [
+      {},
+      // A mapping that ended, and later ones: the newest 64 are remembered.
+      (bench) => {
+        const first = bench.map(0x10_0000, PAGE);
+        const others = Array.from({ length: later }, () => bench.map(0x20_0000, PAGE));
+        for (const mapped of [first, ...others]) bench.unmap(mapped, PAGE);
+        bench.unmap(first, PAGE);
+      },
+      `${unknown("0xffff_f000")}${what}`,
+    ]),
     [
       {},
       (bench) => bench.unmap(bench.map(0x10_0000, PAGE) + 0x100 as DmaAddr, PAGE),
