@@ -2,7 +2,7 @@
 
 /** How many letters may differ, by length of the word. */
 function tolerance(length: number): number {
-  return length <= 2 ? 0 : length <= 4 ? 1 : length <= 8 ? 2 : 3;
+  return length <= 2 ? 0 : length <= 3 ? 1 : length <= 8 ? 2 : 3;
 }
 
 /**
@@ -19,15 +19,16 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
   const letters = lettersOf(lower);
   const parts = lower.includes("_") ? sortedParts(lower) : null;
   const allowed = tolerance(word.length);
+  const allowedLetters = word.length === 4 ? 1 : allowed;
   const found: { readonly name: string; readonly distance: number }[] = [];
   for (const name of new Set(candidates)) {
     if (Math.abs(name.length - word.length) > allowed || name === word) continue;
     const other = name.toLowerCase();
     const otherLetters = lettersOf(other);
-    // Each letter that occurs in only one of the two words counts as a change.
-    if (ones(letters & ~otherLetters) > allowed || ones(otherLetters & ~letters) > allowed) {
-      continue;
-    }
+    // Each letter that occurs in only one of the two words counts as a change. Two changes are many
+    // in four letters, so at most one of them may bring another letter: mood for mode.
+    if (ones(letters & ~otherLetters) > allowedLetters) continue;
+    if (ones(otherLetters & ~letters) > allowedLetters) continue;
     const isReordered = parts !== null && other.length === lower.length &&
       sortedParts(other) === parts;
     const distance = other === lower || isReordered

@@ -1,11 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { editDistance, nearestNames } from "./nearest_names.ts";
 
-Deno.test("a longer word may differ in more letters: none up to 2, 1 up to 4, 2 up to 8, 3 beyond", () => {
+Deno.test("a longer word may differ in more letters: none up to 2, 1 of 3, 2 up to 8, 3 beyond", () => {
   const near = (word: string, ...names: string[]) => nearestNames(word, names);
   assertEquals([near("ab", "ac"), near("ab", "AB")], [[], ["AB"]]);
   assertEquals([near("abc", "abd"), near("abc", "xbc")], [["abd"], ["xbc"]]);
   assertEquals([near("abcd", "abce"), near("abcd", "abef")], [["abce"], []]);
+  // Two changes in four letters bring at most one other letter.
+  assertEquals([near("mood", "mode"), near("mood", "node")], [["mode"], []]);
   assertEquals([near("abcde", "abcxy"), near("abcde", "abxyz")], [["abcxy"], []]);
   assertEquals([near("abcdefgh", "abcdefxy"), near("abcdefgh", "abcdexyz")], [["abcdefxy"], []]);
   assertEquals(near("abcdefghi", "abcdefxyz"), ["abcdefxyz"]);

@@ -155,13 +155,15 @@ export function suggestInStatement(
   return fitting([...inCall.words, ...part === "" && !offersAll ? [] : allNames(names)], part);
 }
 
-/** The suggestions that begin with `part`, each once, sorted. */
+/** The suggestions that begin with `part`, each once: arguments of the call first, each sort by name. */
 export function fitting(words: readonly Suggestion[], part: string): Suggestions {
   const found = new Map<string, Suggestion>();
   for (const word of words) {
     if (word.text.startsWith(part) && !found.has(word.text)) found.set(word.text, word);
   }
-  return { part, all: [...found.keys()].sort().map((text) => found.get(text)!) };
+  const last = ({ kind }: Suggestion) => Number(kind !== "argument");
+  const all = [...found.values()].sort((a, b) => last(a) - last(b) || (a.text < b.text ? -1 : 1));
+  return { part, all };
 }
 
 /** Every event, with its description. */

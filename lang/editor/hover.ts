@@ -116,9 +116,10 @@ function ofNode(
     }
     case "Setting": {
       const { key } = node as MachineSetting;
-      if (inside !== key) return null;
+      if (inside === undefined) return null;
       const owner = around?.kind === "Block" ? `${(around as MachineBlock).keyword.text}.` : "";
-      return keys(`${owner}${key.text}`, key.span, analysis);
+      // A value such as `strict` is described by its key.
+      return keys(`${owner}${key.text}`, inside.span, analysis);
     }
     case "Block": {
       const { keyword } = node as MachineBlock;
