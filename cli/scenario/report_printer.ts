@@ -195,6 +195,8 @@ export function summaryLines(
   const total = (of: (report: RunReport) => number) =>
     reports.reduce((sum, report) => sum + of(report), 0);
   const unreached = reports.flatMap((report) => report.unreached);
+  // A Markdown page has a report for each of its blocks.
+  const files = new Set(reports.map(({ file }) => file)).size;
   const { wrongFiles, snapshots = 0 } = also;
   const broken = wrongFiles + snapshots > 0 ||
     reports.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== null));
@@ -206,7 +208,7 @@ export function summaryLines(
   const leaks = total(({ counts }) => counts.leaks);
   const parts = [
     broken ? paint("bad", "FAILED") : paint("good", "ok"),
-    ...reports.length > 1 ? [counted(reports.length, "file")] : [],
+    ...files > 1 ? [counted(files, "file")] : [],
     `${total(({ counts }) => counts.passed)} passed`,
     `${total(({ counts }) => counts.failed)} failed`,
     ...skipped > 0 ? [`${skipped} ignored`] : [],
