@@ -51,7 +51,11 @@ Deno.test("--junit-path has a case for each cell and expectation, --plot a pictu
     assertMatch(picture, /^<!-- dmalab -->\n<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
     // The picture has one curve for each mode, over all sizes.
     assertEquals(picture.match(/<text[^>]*>iommu\.mode = (?:strict|lazy)<\/text>/g)?.length, 2);
-    for (const text of ["time per iteration", "64KiB", "4us"]) assertStringIncludes(picture, text);
+    // It says what its figures stand for, as the table does.
+    const notes = ["size, logarithmic", "per iteration, of ", "virtual time at "];
+    for (const text of ["time per iteration", "64KiB", "4us", ...notes]) {
+      assertStringIncludes(picture, text);
+    }
     for (const document of [report, picture]) {
       const opened = document.match(/<[a-z]\w*(?:\s[^>]*)?(?<!\/)>/g)!.length;
       assertEquals(document.match(/<\/[a-z]\w*>/g)!.length, opened);

@@ -7,6 +7,7 @@ import { groupBy } from "@dmalab/runtime/basics";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { amountAxis, axisLabel, linearPlace, placeText, type PlotAxis } from "../text/axis.ts";
+import { wrapText } from "../text/columns.ts";
 import { escapeMarkup } from "../text/markup.ts";
 import {
   axisValue,
@@ -17,6 +18,7 @@ import {
   tellingFigures,
 } from "./bench_view.ts";
 import type { HostTime } from "./bench_json.ts";
+import { conditionLines } from "./bench_table.ts";
 import { figureText } from "./figure_text.ts";
 import { formatDuration, formatSizeCut, formatTimeRounded } from "../text/numbers.ts";
 import { figureNamed, type FigureUnit } from "./figures.ts";
@@ -26,6 +28,9 @@ const MAX_PANELS = 8;
 
 const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;
 const PANELS_ACROSS = 2;
+/** The lines below the panels: their distance in pixels, and the letters that surely fit. */
+const NOTE = { height: 16, letters: { 1: 60, 2: 124 } } as const;
+
 /**
  * Colours of a plot, in any form that is valid in CSS. Without colour, series differ by their
  * dashes.
@@ -123,7 +128,9 @@ export function benchPlot(
     }]
     : [];
   const panels = [...exact, ...timed];
-  return panels.length === 0 ? null : svg(report.name, panels, over, colours);
+  return panels.length === 0
+    ? null
+    : svg({ name: report.name, panels, over, notes: conditionLines(cells) }, colours);
 }
 
 function seriesOf(
@@ -172,19 +179,25 @@ function numberOf(value: string): number | null {
   return number > 0 ? number : null;
 }
 
-function svg(
-  name: string,
-  panels: readonly PlotPanel[],
-  over: BenchAxis | null,
-  colours: PlotColours,
-): string {
-  const across = Math.min(PANELS_ACROSS, panels.length);
+interface Plot {
+  readonly name: string;
+  readonly panels: readonly PlotPanel[];
+  /** The axis of lines; null for bars. */
+  readonly over: BenchAxis | null;
+  /** Sentences below the panels. */
+  readonly notes: readonly string[];
+}
+
+function svg({ name, notes, over, panels }: Plot, colours: PlotColours): string {
+  const across = panels.length === 1 ? 1 : PANELS_ACROSS;
+  const lines = notes.flatMap((note) => wrapText(note, NOTE.letters[across]));
   const legend = panels[0]!.series.map(({ name: series }) => series).filter((series) =>
     series !== ""
   );
   const top = 26 + 16 * legend.length;
   const width = across * PANEL.width;
-  const height = top + Math.ceil(panels.length / across) * PANEL.height;
+  const foot = top + Math.ceil(panels.length / across) * PANEL.height + NOTE.height / 2;
+  const height = foot + NOTE.height * lines.length;
   const drawn = panels.map((panel, index) => {
     const [x, y] = [index % across * PANEL.width, top + Math.floor(index / across) * PANEL.height];
     return `<g transform="translate(${x} ${y})">${
@@ -203,7 +216,9 @@ function svg(
       escapeMarkup(name)
     }</title><rect width="100%" height="100%" fill="${colours.ground}"/>` +
     `<text x="12" y="18" font-size="13" font-weight="bold">${escapeMarkup(name)}</text>` +
-    `${legends.join("")}${drawn.join("")}</svg>\n`;
+    `${legends.join("")}${drawn.join("")}` +
+    lines.map((line, index) => axisLabel(12, foot + NOTE.height * index, line, "start")).join("") +
+    "</svg>\n";
 }
 
 function stroke(series: number, colours: PlotColours): string {
@@ -226,7 +241,8 @@ function frame({ title, unit }: PlotPanel, y: PlotAxis, colours: PlotColours): s
     }" y1="${at}" y2="${at}" stroke="${colours.grid}"/>` +
       axisLabel(left - 5, y.place(tick) + 4, tickText(tick, unit), "end");
   });
-  return `<text x="${left}" y="18" font-weight="bold">${escapeMarkup(title)}</text>${
+  const scale = y.isLogarithmic ? ", logarithmic" : "";
+  return `<text x="${left}" y="18" font-weight="bold">${escapeMarkup(title)}${scale}</text>${
     lines.join("")
   }` +
     `<line x1="${left}" x2="${left}" y1="${PANEL.top}" y2="${
@@ -271,7 +287,8 @@ function linePanel(panel: PlotPanel, over: BenchAxis, colours: PlotColours): str
     ).join("");
     return `<path d="${path}" ${stroke(index, colours)}/>${marks}`;
   });
-  const axis = axisLabel((left + width - right) / 2, height - bottom + 32, over.key, "middle");
+  const key = first === last ? over.key : `${over.key}, logarithmic`;
+  const axis = axisLabel((left + width - right) / 2, height - bottom + 32, key, "middle");
   return frame(panel, y, colours) + ticks.join("") + axis + drawn.join("");
 }
 

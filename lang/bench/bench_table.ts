@@ -140,8 +140,7 @@ class BenchTable {
   notes(): string[] {
     const over = this.cells.filter(({ isOverBudget }) => isOverBudget);
     return [
-      ...iterationLines(this.cells),
-      ...latencyLines(this.cells),
+      ...conditionLines(this.cells),
       ...over.length === 0 ? [] : [`${OVER_BUDGET} over its budget`],
       ...this.report.baseline === null ? [] : [
         `×: relative to ${this.report.baseline.key} = ${this.report.baseline.value}; no factor where that is 0`,
@@ -216,6 +215,11 @@ function busyNames(cells: readonly BenchOutcome[]): string[] {
 function busyText({ busy, virtualNs }: BenchOutcome, name: string): string {
   const busyNs = busy.find((each) => each.name === name)?.busyNs ?? 0;
   return virtualNs === 0 ? "-" : `${Number((100 * busyNs / virtualNs).toFixed(1))}%`;
+}
+
+/** What the figures stand for: how often the loops ran, and the latencies of the machines. */
+export function conditionLines(cells: readonly BenchOutcome[]): string[] {
+  return [...iterationLines(cells), ...latencyLines(cells)];
 }
 
 /** How often the loops ran, and why they stopped. */

@@ -6,6 +6,7 @@ import { escapeMarkup } from "./markup.ts";
 export interface PlotAxis {
   /** The values with a tick, ascending. */
   readonly ticks: readonly number[];
+  readonly isLogarithmic: boolean;
   /** The position of a value. */
   place(value: number): number;
 }
@@ -50,6 +51,7 @@ export function linearAxis(
   const count = Math.max(0, Math.floor(last / step + ROUNDING) - least + 1);
   return {
     ticks: Array.from({ length: count }, (_, index) => (least + index) * step),
+    isLogarithmic: false,
     place: linearPlace(first, last, ends),
   };
 }
@@ -74,6 +76,7 @@ export function amountAxis(values: readonly number[], ends: AxisEnds, hasFoot = 
   const exponents = linearAxis(low, high, 1, ends);
   return {
     ticks: exponents.ticks.map((power) => 10 ** power),
+    isLogarithmic: true,
     place: (value) => exponents.place(value > 0 ? Math.log10(value) : low),
   };
 }
