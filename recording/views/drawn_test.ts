@@ -150,6 +150,25 @@ Deno.test("a mapping that nothing unmaps is a verdict with its event, a lane and
   assertStringIncludes(view.facts.find(({ isWrong }) => isWrong)!.text, "dma_unmap_phys(ssd, 0x");
 });
 
+Deno.test("an IOVA range that nothing frees is in the verdict, and red beside a mapping of its own", () => {
+  const { run, verdict } = judged(`${DISK}test "leak" {
+  let state = iova_state()
+  dma_iova_try_alloc(ssd, state, phys: 0x4000_0000, size: 8KiB)
+  let d = dma_map_phys(ssd, 0x4000_0000, 4KiB, to_device)
+}`);
+  assertEquals(verdict.leaked.map((seq) => run.event(seq).name), ["dma.map", "iova.alloc"]);
+  const range = run.find("iova.alloc")!;
+  const said = [verdict.what, ...verdict.why].join("\n");
+  assertStringIncludes(said, `in lab.dma:4, event ${range}: never freed`);
+  assertStringIncludes(said, "never unmapped");
+  const moment = { recording: run, position: run.last };
+  const pieces = addressPieces(run, run.last, changedRows(moment, moment));
+  const red = addressUses(run, pieces, new Set(verdict.leaked), 800)
+    .find(({ owner }) => owner === "ssd IOVA")!.drawing.shapes
+    .filter(({ look }) => look === "leaked");
+  assertEquals(red.length, 2);
+});
+
 Deno.test("what failed, and which line: the verdict has the statement, its values and where they differ", () => {
   const { verdict } = judged(`${DISK}test "sizes" {
   let req = ssd.submit(read, lba: 0, into: alloc_pages(2, contiguous: false))

@@ -147,3 +147,8 @@ export function colourProperties(ground: "light" | "dark"): string {
   return Object.entries(COLOURS)
     .map(([name, [light, dark]]) => `--${name}:${ground === "light" ? light : dark}`).join(";");
 }
+
+/** What did not happen to a leaked mapping or range before the run ended. */
+export function neverText(run: RecordedRun, seq: number): string {
+  return run.event(seq).name === "iova.alloc" ? "never freed" : "never unmapped";
+}

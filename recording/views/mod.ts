@@ -52,7 +52,7 @@ export {
   addressStrips,
   addressUses,
 } from "./strip_drawing.ts";
-export { colourProperties, meaningAt, MEANINGS } from "./meaning.ts";
+export { colourProperties, meaningAt, MEANINGS, neverText } from "./meaning.ts";
 export { type RunVerdict, VERDICT_SIGNS, verdictOf, verdictTitle } from "./verdict.ts";
 export { type Drawing, DRAWING_STYLE, svgText } from "./drawing.ts";
 export {

@@ -155,6 +155,7 @@ export function addressUses(
 ): readonly AddressUse[] {
   const lost = [...leaked].flatMap((seq): readonly LeakedRange[] => {
     const { device, fields, name } = run.event(seq);
+    // A range that is never freed has a piece of its own, with this number.
     if (name !== "dma.map") return [];
     return [{ owner: device, start: fields.dma, end: fields.dma + fields.size_bytes }];
   });
@@ -242,7 +243,7 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     } else x += gap / PAGE_BYTES * cell;
     const width = Math.max(2, (end - start) / PAGE_BYTES * cell);
     const box = { x: x + 0.5, y: 0.5, width: Math.max(1, width - 1), height: BOX_PX - 1 };
-    const what = look === "leaked" ? "never unmapped" : look === "free" ? "" : look;
+    const what = look === "free" ? "" : look;
     const range = `${formatAddress(start)} to ${formatAddress(end - 1)}`;
     const tip = [range, formatSize(end - start), label, what].filter((each) => each !== "")
       .join(", ");

@@ -1,6 +1,6 @@
 /** A run as lanes: the activity of each CPU and each device, and the progress of each command and each request. */
 import type { RecordedRun } from "../recorded_run.ts";
-import { type Meaning, meaningAt } from "./meaning.ts";
+import { type Meaning, meaningAt, neverText } from "./meaning.ts";
 import { phaseAt, type RequestPhase } from "./request.ts";
 
 /** An activity in a lane, from one event to another. */
@@ -62,7 +62,7 @@ const TOGETHER: ReadonlySet<Meaning> = new Set(["map", "unmap"]);
 
 /**
  * The lanes of a whole run.
- * @param leaked The events of mappings that are never unmapped. These mappings get a lane.
+ * @param leaked The events of mappings and ranges that leak. These get a lane.
  */
 export function timelineView(run: RecordedRun, leaked: readonly number[] = []): TimelineView {
   const { log } = run;
@@ -88,7 +88,7 @@ export function timelineView(run: RecordedRun, leaked: readonly number[] = []): 
     }
     addPhase(run, requests, seq);
   }
-  const lost = leaked.map((seq) => span("never unmapped", "fault", seq, log.count));
+  const lost = leaked.map((seq) => span(neverText(run, seq), "fault", seq, log.count));
   return {
     lanes: [
       ...[...cpus].sort().flatMap(([name, spans]) => [

@@ -5,6 +5,7 @@ import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/
 import { spanOfEvent } from "../last_writes.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { rowsAt } from "../rows.ts";
+import { neverText } from "./meaning.ts";
 import { lineLocation } from "./position_view.ts";
 import { pictureSubjects } from "./picture.ts";
 import type { RunIndex } from "./run_index.ts";
@@ -21,7 +22,7 @@ export interface RunVerdict {
   readonly why: readonly string[];
   /** Number of the event that caused the failure or the incident; null for none. */
   readonly cause: number | null;
-  /** Numbers of the events that made the mappings that leaked. */
+  /** Numbers of the events that made the mappings and IOVA ranges that leaked. */
   readonly leaked: readonly number[];
 }
 
@@ -196,17 +197,26 @@ function placesOf(
 
 /**
  * The mappings that leaked, or that a failed test still had: mappings that were made at one of these places and are
- * still live at the end.
+ * still live at the end. A reserved IOVA range counts where none of them lies in it.
  */
 function leakedMappings(
   run: RecordedRun,
   places: ReadonlySet<string | null>,
 ): readonly number[] {
   if (places.size === 0) return [];
-  return rowsAt(run, "mappings", run.last).map(({ createdSeq }) => createdSeq).filter((seq) => {
+  const madeThere = ({ createdSeq: seq }: { readonly createdSeq: number }) => {
     const span = seq === 0 ? null : spanOfEvent(run, seq);
     return span !== null && (places.has(spanPlace(span)) || places.has(lineLocation(span)));
-  });
+  };
+  const mapped = rowsAt(run, "mappings", run.last).filter(madeThere);
+  const reserved = rowsAt(run, "iova", run.last).filter(madeThere).filter((range) =>
+    // The range of a group of devices has their names, joined by "+".
+    !mapped.some(({ device, dma }) =>
+      range.device.split("+").includes(device) && dma >= range.start &&
+      dma < range.start + range.size_bytes
+    )
+  );
+  return [...mapped, ...reserved].map(({ createdSeq }) => createdSeq);
 }
 
 /**
@@ -227,13 +237,18 @@ function causeAt({ lines, run }: RunIndex, place: string, before: string | null)
 
 function leakSentence(run: RecordedRun, seq: number): string {
   const event = run.event(seq);
-  if (event.name !== "dma.map") return `Event ${seq} was never undone`;
-  const { api, dma, phys, size_bytes: size } = event.fields;
   const span = spanOfEvent(run, seq);
   const where = span === null ? "" : ` in ${baseName(lineLocation(span))}`;
+  const end = `${where}, event ${seq}: ${neverText(run, seq)}`;
+  if (event.name === "iova.alloc") {
+    const { size_bytes: size, start } = event.fields;
+    return `Leak of the IOVA range of ${formatSize(size)} at ${formatAddress(start)}, made${end}`;
+  }
+  if (event.name !== "dma.map") return `Event ${seq} was never undone`;
+  const { api, dma, phys, size_bytes: size } = event.fields;
   return `Leak of ${formatSize(size)} at ${formatAddress(dma)} (memory ${
     formatAddress(phys)
-  }), mapped by ${api}()${where}, event ${seq}: never unmapped`;
+  }), mapped by ${api}()${end}`;
 }
 
 function countsOf(index: RunIndex): readonly string[] {

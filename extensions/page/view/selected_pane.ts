@@ -6,6 +6,7 @@ import {
   lineLocation,
   meaningAt,
   MEANINGS,
+  neverText,
   positionView,
   type WhyView,
   whyView,
@@ -56,7 +57,13 @@ export class SelectedPane implements Pane {
     root.replaceChildren(
       el("h3", {}, sign, `#${seq} ${shown}`, el("span", { class: "mono dim" }, facts.join(" · "))),
       ...leaked.has(seq)
-        ? [el("p", { class: "bad" }, el("b", {}, "Never unmapped before the run ends"))]
+        ? [
+          el(
+            "p",
+            { class: "bad" },
+            el("b", {}, `It is ${neverText(run, seq)} before the run ends`),
+          ),
+        ]
         : [],
       ...statement,
       ...fields.length === 0 ? [] : [el("dl", {}, ...fields)],

@@ -21,6 +21,7 @@ import {
   addressUses,
   changedRows,
   lineLocation,
+  neverText,
   positionView,
   type RowDiff,
   RunIndex,
@@ -265,9 +266,10 @@ export class Viewer {
     this.source.annotate(this.#index!, [
       ...this.#verdict.leaked.flatMap((seq) => {
         const span = spanOfEvent(this.#opened!, seq);
-        return span === null
-          ? []
-          : [{ place: lineLocation(span), text: `▲ never unmapped (event ${seq})` }];
+        return span === null ? [] : [{
+          place: lineLocation(span),
+          text: `▲ ${neverText(this.#opened!, seq)} (event ${seq})`,
+        }];
       }),
       ...failure === null ? [] : [
         `✕ ${failure.message}`,
