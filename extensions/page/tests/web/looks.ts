@@ -89,6 +89,11 @@ export const PAGES: readonly PageLook[] = [
   { name: "rules", commands: [], page: "site/rules/dma.html" },
 ];
 
+/** Pages that need more than an example: `COMMAND --OPTION`, and the test that looks at the page. */
+export const LOOKED_AT_BY: Readonly<Record<string, string>> = {
+  "kernel --html": "extensions/real_kernel/tests/result_page_test.ts",
+};
+
 const PROMPT = /dma\[\d+( @ \w+)?\]>$/;
 
 export const TERMINALS: readonly TerminalLook[] = [
