@@ -2,6 +2,9 @@
 import { dirname, join, relative } from "node:path";
 import { filesBelow } from "./source_text.ts";
 
+/** The folder with what tasks build: the site has pages of its own. */
+const BUILT = "dist";
+
 /**
  * Dead links in a folder's pages, as `page: link`, and the number of all links. A dead link leads
  * to a file or heading that does not exist.
@@ -10,7 +13,8 @@ export function deadLinks(folder: string): { readonly links: number; readonly de
   const headings = new Map<string, ReadonlySet<string>>();
   const dead: string[] = [];
   let links = 0;
-  for (const page of filesBelow(folder).filter((path) => path.endsWith(".md"))) {
+  for (const page of filesBelow(folder)) {
+    if (!page.endsWith(".md") || relative(folder, page).startsWith(BUILT)) continue;
     for (const [, link = ""] of proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^\w+:/.test(link)) continue;
       links++;
