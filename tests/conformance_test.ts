@@ -23,6 +23,7 @@ Deno.test("each sixth group of golden data agrees as far as it is recorded to, a
       "invalidations",
       "swiotlb",
       "hmm",
+      "vfio",
     ]
   ) {
     assert(witnesses.some((name) => name.startsWith(`${kind}/`)), kind);

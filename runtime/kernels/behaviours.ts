@@ -270,6 +270,16 @@ export const OLDER_WAYS = {
     rule: "hmm-rdma-vfio.3.2",
     doc: "A migration buffer's pages are one scatterlist, mapped as a whole.",
   },
+  vfio_wrap_is_einval: {
+    in: ["..6.17.13"],
+    rule: "hmm-rdma-vfio.7",
+    doc: "A range of VFIO's type 1 that wraps around 2^64 ends in EINVAL, not EOVERFLOW.",
+  },
+  readonly_pin_takes_zero_page: {
+    in: ["6.1.192"],
+    rule: "hmm-rdma-vfio.7",
+    doc: "A pin for reading takes the zero page of memory that was never written.",
+  },
   odp_single_mappings: {
     in: ["..6.12.117"],
     rule: "hmm-rdma-vfio.6",

@@ -11,6 +11,7 @@ const CASE_FOLDERS = [
   "invalidations",
   "swiotlb",
   "hmm",
+  "vfio",
   "defects",
 ] as const;
 

@@ -18,6 +18,7 @@ import type { HmmCase, HmmFacts } from "./hmm/hmm_given.ts";
 import { replayDeviceFacts } from "./hmm/device_facts.ts";
 import { replayHmm } from "./hmm/hmm_replay.ts";
 import { replayOdp } from "./hmm/odp_replay.ts";
+import { replayType1 } from "./vfio/type1_replay.ts";
 
 /**
  * Replays every group below `directory` with a name that contains `filter`.
@@ -66,6 +67,7 @@ async function replayFile(
   const captured = runs[kind];
   if (captured !== undefined) return await captured.replay(file);
   if (kind === "hmm") return await replayHmmFile(file);
+  if (kind === "vfio") return replayType1(file.group, await readLines(file.path));
   return kind === "defects"
     ? replayDefects(file.group, await readLines<DefectCase>(file.path))
     : replayTrace(file.group, await readLines<OperationLine>(file.path));

@@ -1,0 +1,155 @@
+import { assert, assertEquals } from "@std/assert";
+import { ERRNO, MIB, Random } from "@dmalab/runtime";
+import { type MappedArea, MappedAreas } from "./mapped_areas.ts";
+import { type MappingProcess, type PinnedRun, Type1Container } from "./type1_container.ts";
+
+const PAGE = 4096;
+const MEMORY = 0x7f00_0000_0000;
+const READ_WRITE = 3;
+const ALL = 2;
+const VADDR = 4;
+
+/** A process with memory at `MEMORY`, which counts the pins of each page. */
+class Process implements MappingProcess {
+  lockedPages = 0;
+  memlockBytes = MIB;
+  maySurpassLimit = false;
+  readonly pins = new Map<number, number>();
+
+  constructor(readonly pages = 64) {}
+
+  pin(virtPage: number, pages: number): PinnedRun {
+    const left = MEMORY / PAGE + this.pages - virtPage;
+    if (virtPage < MEMORY / PAGE || left <= 0) return { kind: "fault", pages: 1 };
+    const count = Math.min(pages, left);
+    this.#change(virtPage, count, 1);
+    return { kind: "counted", pages: count };
+  }
+
+  unpin(virtPage: number, pages: number): void {
+    this.#change(virtPage, pages, -1);
+  }
+
+  #change(virtPage: number, pages: number, by: 1 | -1): void {
+    for (let page = virtPage; page < virtPage + pages; page++) {
+      const pins = (this.pins.get(page) ?? 0) + by;
+      assert(pins >= 0, "a page is unpinned that is not pinned");
+      if (pins === 0) this.pins.delete(page);
+      else this.pins.set(page, pins);
+    }
+  }
+}
+
+function opened(process = new Process(), dmaEntryLimit?: number) {
+  const container = new Type1Container(process, {
+    kernel: { vfio_wrap_is_einval: false },
+    validRanges: [{ start: 0, end: 0xfedf_ffff }, { start: 0xfef0_0000, end: 2 ** 48 - 1 }],
+    ...dmaEntryLimit === undefined ? {} : { dmaEntryLimit },
+  });
+  const map = (iova: number, pages: number, page = 0) =>
+    container.mapDma({
+      iova,
+      sizeBytes: pages * PAGE,
+      vaddr: MEMORY + page * PAGE,
+      flags: READ_WRITE,
+    });
+  const unmap = (iova: number, pages: number, flags = 0) =>
+    container.unmapDma({ iova, sizeBytes: pages * PAGE, flags });
+  return { container, map, process, unmap };
+}
+
+Deno.test("an unmap takes whole areas, and none if it cuts one (hmm-rdma-vfio.md 7.9)", () => {
+  const { container, map, process, unmap } = opened();
+  assertEquals([map(0x10_0000, 4), map(0x10_4000, 4)], [0, 0]);
+  assertEquals(unmap(0x10_1000, 3), -ERRNO.EINVAL);
+  assertEquals(unmap(0x10_0000, 6), -ERRNO.EINVAL);
+  assertEquals([container.availableEntries, process.lockedPages], [65_533, 8]);
+  assertEquals(unmap(0, 0x200), 8 * PAGE);
+  assertEquals(unmap(0, 0x200), 0);
+  assertEquals([process.lockedPages, process.pins.size], [0, 0]);
+});
+
+Deno.test("what fails leaves nothing behind, whichever page it is (hmm-rdma-vfio.md 7.6)", () => {
+  const { map, process } = opened();
+  process.memlockBytes = 16 * PAGE + 5;
+  assertEquals(map(0, 16), 0);
+  assertEquals(map(0x100_0000, 1), -ERRNO.ENOMEM);
+  assertEquals([process.lockedPages, process.pins.size], [16, 16]);
+  process.maySurpassLimit = true;
+  assertEquals(map(0x100_0000, 8, 60), -ERRNO.EFAULT);
+  assertEquals([process.lockedPages, process.pins.size], [16, 16]);
+  assertEquals(map(0x100_0000, 8, 4), 0);
+  assertEquals([process.lockedPages, process.pins.size], [24, 16]);
+});
+
+Deno.test("a map is refused by the first of overlap, entries and ranges (hmm-rdma-vfio.md 7.3 to 7.5)", () => {
+  const { map } = opened(new Process(), 1);
+  assertEquals(map(0xfedf_f000, 2), -ERRNO.EINVAL);
+  assertEquals(map(0xfedf_f000, 1), 0);
+  assertEquals(map(0xfedf_f000, 2), -ERRNO.EEXIST);
+  assertEquals(map(0xfee0_0000, 1), -ERRNO.ENOSPC);
+});
+
+Deno.test("an address that is taken back is given again to exactly its area (hmm-rdma-vfio.md 7.11)", () => {
+  const { container, map, process, unmap } = opened();
+  map(0, 4);
+  map(0x1_0000, 4);
+  assertEquals(unmap(0, 4, VADDR), 4 * PAGE);
+  assertEquals(container.unmapDma({ iova: 0, sizeBytes: 0, flags: ALL | VADDR }), -ERRNO.EINVAL);
+  const give = (iova: number, pages: number) =>
+    container.mapDma({ iova, sizeBytes: pages * PAGE, vaddr: MEMORY, flags: VADDR });
+  assertEquals([give(0, 3), give(0x1_0000, 4), give(0x8_0000, 1), give(0, 4), give(0, 4)], [
+    ...[-ERRNO.EINVAL, -ERRNO.EINVAL, -ERRNO.ENOENT, 0, -ERRNO.EINVAL],
+  ]);
+  assertEquals([process.lockedPages, process.pins.size], [8, 4]);
+});
+
+Deno.test("after any calls and the end of the process nothing is pinned or counted (hmm-rdma-vfio.md 7.13)", () => {
+  const random = new Random(95);
+  for (let round = 0; round < 60; round++) {
+    const process = new Process();
+    const { container, map, unmap } = opened(process, 1 + random.below(20));
+    process.memlockBytes = random.below(200) * PAGE;
+    for (let call = 0; call < 60; call++) {
+      const iova = random.below(40) * PAGE;
+      if (random.below(3) > 0) map(iova, 1 + random.below(20), random.below(70));
+      else unmap(iova, 1 + random.below(40), [0, 0, VADDR][random.below(3)]);
+      const areas = [...container.areas];
+      const pinned = [...process.pins.values()].reduce((sum, pins) => sum + pins, 0);
+      assertEquals(process.lockedPages, areas.reduce((sum, { pages }) => sum + pages, 0));
+      assertEquals(pinned, process.lockedPages);
+    }
+    container.close();
+    assertEquals([process.lockedPages, process.pins.size, [...container.areas].length], [0, 0, 0]);
+  }
+});
+
+Deno.test("areas are found as in a plain list, however they come and go", () => {
+  const random = new Random(7);
+  const areas = new MappedAreas();
+  const plain: MappedArea[] = [];
+  const area = (startPage: number, pages: number): MappedArea => ({
+    ...{ startPage, pages, virtPage: 0, readable: true, writable: true },
+    ...{ lockedPages: 0, isAddressless: false },
+  });
+  for (let step = 0; step < 6_000; step++) {
+    const [start, pages] = [random.below(20_000), 1 + random.below(12)];
+    const met = plain.filter((each) =>
+      each.startPage < start + pages && each.startPage + each.pages > start
+    ).sort((a, b) => a.startPage - b.startPage);
+    const found = areas.first(start, pages);
+    assertEquals(found, met[0] ?? null);
+    if (found === null) {
+      const added = area(start, pages);
+      areas.add(added);
+      plain.push(added);
+    } else if (step > 3_000 && random.below(3) > 0) {
+      areas.remove(found);
+      plain.splice(plain.indexOf(found), 1);
+    }
+    if (step % 500 === 0) {
+      assertEquals([...areas.all()], plain.toSorted((a, b) => a.startPage - b.startPage));
+    }
+  }
+  assertEquals(areas.count, plain.length);
+});

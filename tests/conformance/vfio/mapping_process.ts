@@ -1,0 +1,128 @@
+/** The process of a captured sequence: its regions of memory, what it locked, and its limit. */
+import type { MappingProcess, PinnedRun } from "@dmalab/devices/vfio_container";
+
+const PAGE_BYTES = 4096;
+/** The page number of the first region; a region lies this many pages after the one before it. */
+const FIRST_PAGE = 0x700_0000;
+const REGION_PAGES = 0x1_0000;
+
+/** Errno of the process's own calls. */
+const [EPERM, ENOMEM, EINVAL] = [1, 12, 22];
+
+/** `anon`, `huge`, `shared`: memory; `ro`: written, then read-only; `none`: no access; `bar`: of a device. */
+export type RegionKind = "anon" | "huge" | "shared" | "ro" | "none" | "bar";
+
+interface Region {
+  readonly kind: RegionKind;
+  readonly pages: number;
+  /** Pages without memory behind them any more. */
+  readonly holes: Set<number>;
+  /** Pages that `mlock` holds. */
+  readonly locked: Set<number>;
+  /** Pages that have memory of their own. */
+  readonly owned: Set<number>;
+}
+
+export class CapturedProcess implements MappingProcess {
+  lockedPages = 0;
+  memlockBytes = 8 * 2 ** 20;
+  maySurpassLimit = true;
+  readonly #regions: Region[] = [];
+
+  /** @param takesZeroPage Whether a pin for reading leaves untouched memory untouched. */
+  constructor(readonly takesZeroPage: boolean) {}
+
+  addRegion(kind: RegionKind, pages: number): void {
+    this.#regions.push({ kind, pages, holes: new Set(), locked: new Set(), owned: new Set() });
+  }
+
+  addressOf(region: number): number {
+    return (FIRST_PAGE + region * REGION_PAGES) * PAGE_BYTES;
+  }
+
+  pin(virtPage: number, pages: number, writable: boolean): PinnedRun {
+    const index = Math.floor((virtPage - FIRST_PAGE) / REGION_PAGES);
+    const first = virtPage - FIRST_PAGE - index * REGION_PAGES;
+    const region = this.#regions[index];
+    if (region === undefined || first >= region.pages) return { kind: "fault", pages: 1 };
+    const kind = this.#kindOf(region, first, writable);
+    if (kind === "fault") return { kind, pages: 1 };
+    let count = 0;
+    do {
+      if (writable || !this.takesZeroPage) region.owned.add(first + count);
+      count++;
+    } while (
+      count < pages && first + count < region.pages &&
+      this.#kindOf(region, first + count, writable) === kind
+    );
+    return { kind, pages: count };
+  }
+
+  #kindOf({ holes, kind, owned }: Region, page: number, writable: boolean): PinnedRun["kind"] {
+    if (kind === "none" || holes.has(page) || (kind === "ro" && writable)) return "fault";
+    const isZeroPage = this.takesZeroPage && kind === "anon" && !writable && !owned.has(page);
+    return kind === "bar" || isZeroPage ? "reserved" : "counted";
+  }
+
+  unpin(): void {}
+
+  /** `mlock` of pages of a region. @returns Its errno. */
+  lock(index: number, first: number, pages: number): number {
+    const region = this.#regions[index]!;
+    if (!this.maySurpassLimit) {
+      if (this.memlockBytes === 0) return EPERM;
+      const limit = Math.floor(this.memlockBytes / PAGE_BYTES);
+      const already = pagesOf(first, pages).filter((page) => region.locked.has(page)).length;
+      const wanted = this.lockedPages + pages;
+      if (wanted > limit && wanted - already > limit) return ENOMEM;
+    }
+    const whole = pagesBeforeHole(region, first, pages);
+    for (const page of whole) {
+      if (!region.locked.has(page)) this.lockedPages++;
+      region.locked.add(page);
+    }
+    if (whole.length < pages) return ENOMEM;
+    for (const page of whole) region.owned.add(page);
+    return 0;
+  }
+
+  /** `munlock` of pages of a region. @returns Its errno. */
+  unlock(index: number, first: number, pages: number): number {
+    const region = this.#regions[index]!;
+    const whole = pagesBeforeHole(region, first, pages);
+    for (const page of whole) this.#unlockPage(region, page);
+    return whole.length < pages ? ENOMEM : 0;
+  }
+
+  #unlockPage({ locked }: Region, page: number): void {
+    if (locked.delete(page)) this.lockedPages--;
+  }
+
+  /** `munmap` of a page of a region. */
+  unmapPage(index: number, page: number): void {
+    const region = this.#regions[index]!;
+    this.#unlockPage(region, page);
+    region.holes.add(page);
+    region.owned.delete(page);
+  }
+
+  /** `madvise(MADV_DONTNEED)` of a whole region. @returns Its errno. */
+  drop(index: number): number {
+    const { holes, locked, owned, pages } = this.#regions[index]!;
+    for (const page of pagesOf(0, pages)) {
+      if (locked.has(page)) return EINVAL;
+      owned.delete(page);
+    }
+    return holes.size > 0 ? ENOMEM : 0;
+  }
+}
+
+function pagesOf(first: number, pages: number): number[] {
+  return Array.from({ length: pages }, (_, index) => first + index);
+}
+
+function pagesBeforeHole({ holes }: Region, first: number, pages: number): number[] {
+  const all = pagesOf(first, pages);
+  const hole = all.findIndex((page) => holes.has(page));
+  return hole < 0 ? all : all.slice(0, hole);
+}

@@ -1,0 +1,108 @@
+/** Replays calls to a container of VFIO type 1 that real kernels answered (tests/golden/vfio). */
+import { Type1Container, type U64Value } from "@dmalab/devices/vfio_container";
+import { KERNEL_SHORT_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
+import { firstDifference } from "../difference.ts";
+import { GoldenReadError } from "../golden_files.ts";
+import { GroupCount, type GroupResult } from "../group_result.ts";
+import { CapturedProcess, type RegionKind } from "./mapping_process.ts";
+
+const RULE = "hmm-rdma-vfio.7";
+const PAGE_BYTES = 4096;
+const PAGE_KIB = PAGE_BYTES / 1024;
+
+/** The first line of a file: the machine. */
+export interface Type1Machine {
+  readonly kernel: string;
+  /** The valid ranges, as `start-end` in hexadecimal. */
+  readonly ranges: readonly string[];
+}
+
+/** A sequence: a process that opens a container. */
+export interface Type1Sequence {
+  readonly entries: number;
+  readonly regions: readonly (readonly [kind: RegionKind, pages: number])[];
+  readonly cap_ipc_lock: boolean;
+  /** Calls, each with its answer behind `=`: errno, value, locked kibibytes. */
+  readonly calls: readonly string[];
+}
+
+/** Replays a file; each call is a case. @throws {GoldenReadError} For a kernel without a profile. */
+export function replayType1(
+  group: string,
+  [machine, ...sequences]: readonly (Type1Machine | Type1Sequence)[],
+): GroupResult {
+  const { kernel: name, ranges } = machine as Type1Machine;
+  if (!Object.hasOwn(KERNEL_SHORT_NAMES, name)) {
+    throw new GoldenReadError(`There is no profile of kernel ${name}`);
+  }
+  const kernel = resolveKernel({
+    kernel: name as keyof typeof KERNEL_SHORT_NAMES,
+    quirks: null,
+  });
+  const validRanges = ranges.map((range) => {
+    const [start, end] = range.split("-");
+    return { start: wide(start!), end: wide(end!) };
+  });
+  const count = new GroupCount(group);
+  for (const [index, each] of sequences.entries()) {
+    const { calls, cap_ipc_lock, entries, regions } = each as Type1Sequence;
+    const process = new CapturedProcess(kernel.readonly_pin_takes_zero_page);
+    for (const [kind, pages] of regions) process.addRegion(kind, pages);
+    process.maySurpassLimit = cap_ipc_lock;
+    const options = { dmaEntryLimit: entries, kernel, validRanges };
+    const container = new Type1Container(process, options);
+    for (const line of calls) {
+      const [call, answer] = line.split(" = ") as [string, string];
+      count.replay(`sequence ${index}: ${call}`, () => {
+        const [errno, value] = answerOf(call, process, container);
+        return firstDifference(answer, `${errno} ${value} ${process.lockedPages * PAGE_KIB}`);
+      }, RULE);
+    }
+  }
+  return count.result();
+}
+
+/** The model's answer: errno, and the number that the call returned. */
+function answerOf(
+  call: string,
+  process: CapturedProcess,
+  container: Type1Container,
+): readonly [errno: number, value: U64Value] {
+  const [kind, ...words] = call.split(" ") as [string, ...string[]];
+  switch (kind) {
+    case "map": {
+      const [iova, sizeBytes, region, offset, flags] = words as [string, ...string[]];
+      const vaddr = process.addressOf(Number(region)) + Number(wide(offset!));
+      const asked = { iova: wide(iova), sizeBytes: wide(sizeBytes!), vaddr };
+      return [-container.mapDma({ ...asked, flags: Number(wide(flags!)) }), 0];
+    }
+    case "unmap": {
+      const [iova, sizeBytes, flags] = words.map(wide) as [U64Value, U64Value, U64Value];
+      const unmapped = container.unmapDma({ iova, sizeBytes, flags: Number(flags) });
+      return unmapped < 0 ? [-Number(unmapped), sizeBytes] : [0, unmapped];
+    }
+    case "avail":
+      return [0, container.availableEntries];
+    case "limit":
+      process.memlockBytes = Number(words[0]);
+      return [0, 0];
+    case "mlock":
+    case "munlock": {
+      const [first, pages] = words.slice(1).map((word) => Number(wide(word)) / PAGE_BYTES);
+      return [process[kind === "mlock" ? "lock" : "unlock"](Number(words[0]), first!, pages!), 0];
+    }
+    case "munmap":
+      process.unmapPage(Number(words[0]), Number(wide(words[1]!)) / PAGE_BYTES);
+      return [0, 0];
+    case "dontneed":
+      return [process.drop(Number(words[0])), 0];
+    default:
+      throw new GoldenReadError(`There is no call ${kind}`);
+  }
+}
+
+/** A hexadecimal number of 64 bits. */
+function wide(text: string): U64Value {
+  const value = BigInt(`0x${text}`);
+  return value < 2n ** 53n ? Number(value) : value;
+}

@@ -1,0 +1,214 @@
+/*
+ * Process 1 of a guest that asks VFIO's type 1 container what it answers to drawn calls.
+ * Reads /plan, one directive a line, and writes an answer for each call to the second serial port.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/vfio.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+static FILE *out;
+static char group_path[64];
+static const char *bdf = "0000:00:05.0";
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	if (fd < 0) return errno;
+	int err = write(fd, text, strlen(text)) < 0 ? errno : 0;
+	close(fd);
+	return err;
+}
+
+static void fail(const char *what) { fprintf(out, "problem %s: %s\n", what, strerror(errno)); fflush(out); sync(); reboot(RB_POWER_OFF); _exit(1); }
+
+/* Locked pages of this process, in kilobytes. */
+static long field_kb(const char *name)
+{
+	char text[4096]; int fd = open("/proc/self/status", O_RDONLY); ssize_t n = read(fd, text, sizeof text - 1); close(fd);
+	if (n < 0) return -1;
+	text[n] = 0; char *at = strstr(text, name); return at ? atol(at + strlen(name)) : -1;
+}
+
+struct region { char kind[8]; char *at; uint64_t bytes; };
+static struct region regions[16];
+static int container = -1, group = -1, device = -1;
+
+static void open_container(void)
+{
+	container = open("/dev/vfio/vfio", O_RDWR);
+	if (container < 0) fail("container");
+	group = open(group_path, O_RDWR);
+	if (group < 0) fail("group");
+	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container)) fail("set container");
+	if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) fail("set iommu");
+	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	if (device < 0) fail("device");
+}
+
+static void make_region(int id, const char *kind, uint64_t pages)
+{
+	struct region *r = &regions[id]; snprintf(r->kind, sizeof r->kind, "%s", kind);
+	r->bytes = pages * 4096;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS, prot = PROT_READ | PROT_WRITE, fd = -1; off_t off = 0;
+	if (!strcmp(kind, "huge")) flags |= MAP_HUGETLB | (21 << MAP_HUGE_SHIFT);
+	if (!strcmp(kind, "shared")) flags = MAP_SHARED | MAP_ANONYMOUS;
+	if (!strcmp(kind, "none")) prot = PROT_NONE;
+	if (!strcmp(kind, "bar")) {
+		struct vfio_region_info info = { .argsz = sizeof info, .index = VFIO_PCI_BAR0_REGION_INDEX };
+		if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info)) fail("region info");
+		uint16_t cmd; pread(device, &cmd, 2, 0); 
+		struct vfio_region_info conf = { .argsz = sizeof conf, .index = VFIO_PCI_CONFIG_REGION_INDEX };
+		ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &conf);
+		pread(device, &cmd, 2, conf.offset + 4); cmd |= 2; pwrite(device, &cmd, 2, conf.offset + 4);
+		flags = MAP_SHARED; fd = device; off = info.offset;
+	}
+	/* Each region lies alone: what ends behind it meets no memory. */
+	r->at = mmap((void *)(0x7000000000ull + ((uint64_t)id << 28)), r->bytes, prot, flags | MAP_FIXED_NOREPLACE, fd, off);
+	if (r->at == MAP_FAILED) fail(kind);
+	if (!strcmp(kind, "ro")) { memset(r->at, 1, r->bytes); mprotect(r->at, r->bytes, PROT_READ); }
+}
+
+static void answer(char call, int ret, uint64_t value)
+{
+	fprintf(out, "%c %d %llu %ld %ld\n", call, ret, (unsigned long long)value, field_kb("VmLck:"), field_kb("VmPin:"));
+}
+
+static void info(int ranges)
+{
+	char room[4096]; struct vfio_iommu_type1_info *i = (void *)room; memset(room, 0, sizeof room);
+	i->argsz = sizeof room;
+	int ret = ioctl(container, VFIO_IOMMU_GET_INFO, i) ? errno : 0;
+	uint64_t avail = 0;
+	if (!ret && (i->flags & VFIO_IOMMU_INFO_CAPS)) {
+		for (uint32_t at = i->cap_offset; at; ) {
+			struct vfio_info_cap_header *h = (void *)(room + at);
+			if (h->id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL) avail = ((struct vfio_iommu_type1_info_dma_avail *)h)->avail;
+			if (ranges && h->id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE) {
+				struct vfio_iommu_type1_info_cap_iova_range *c = (void *)h;
+				for (uint32_t n = 0; n < c->nr_iovas; n++)
+					fprintf(out, "range %llx %llx\n", (unsigned long long)c->iova_ranges[n].start, (unsigned long long)c->iova_ranges[n].end);
+			}
+			at = h->next;
+		}
+	}
+	if (ranges) fprintf(out, "pgsizes %llx\n", (unsigned long long)i->iova_pgsizes);
+	answer('i', ret, avail);
+}
+
+static void drop_caps(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+	syscall(SYS_capget, &h, d);
+	d[0].effective &= ~(1u << CAP_IPC_LOCK); d[0].permitted &= ~(1u << CAP_IPC_LOCK);
+	if (syscall(SYS_capset, &h, d)) fail("capset");
+}
+
+static void call(char *line)
+{
+	unsigned long long a, b, c; unsigned id, flags; char kind[8];
+	switch (line[0]) {
+	case 'O': open_container(); info(1); break;
+	case 'R': if (sscanf(line, "R %u %7s %llu", &id, kind, &a) == 3) make_region(id, kind, a); break;
+	case 'C': drop_caps(); break;
+	case 'l': {
+		sscanf(line, "l %llu", &a); struct rlimit r = { a, a };
+		r.rlim_max = RLIM_INFINITY;
+		answer('l', setrlimit(RLIMIT_MEMLOCK, &r) ? errno : 0, 0); break;
+	}
+	case 'k': case 'K': {
+		sscanf(line + 1, "%u %llx %llx", &id, &a, &b); char *at = regions[id].at + a;
+		answer(line[0], (line[0] == 'k' ? mlock(at, b) : munlock(at, b)) ? errno : 0, 0); break;
+	}
+	case 'm': {
+		sscanf(line, "m %llx %llx %u %llx %x", &a, &b, &id, &c, &flags);
+		struct vfio_iommu_type1_dma_map m = { .argsz = sizeof m, .flags = flags, .iova = a, .size = b,
+			.vaddr = (uint64_t)(id == 15 ? 0 : (uintptr_t)regions[id].at) + c };
+		answer('m', ioctl(container, VFIO_IOMMU_MAP_DMA, &m) ? errno : 0, 0); break;
+	}
+	case 'u': {
+		sscanf(line, "u %llx %llx %x", &a, &b, &flags);
+		struct vfio_iommu_type1_dma_unmap u = { .argsz = sizeof u, .flags = flags, .iova = a, .size = b };
+		int ret = ioctl(container, VFIO_IOMMU_UNMAP_DMA, &u) ? errno : 0;
+		answer('u', ret, u.size); break;
+	}
+	case 'i': info(0); break;
+	case 'd': {
+		sscanf(line, "d %llx %llx", &a, &b);
+		if (munmap(regions[a].at + b, 4096)) fail("munmap");
+		answer('d', 0, 0); break;
+	}
+	case 'z': {
+		sscanf(line, "z %llx", &a);
+		answer('z', madvise(regions[a].at, regions[a].bytes, MADV_DONTNEED) ? errno : 0, 0); break;
+	}
+	default: fprintf(out, "problem line %s\n", line);
+	}
+}
+
+int main(void)
+{
+	mkdir("/proc", 0755); mkdir("/sys", 0755); mkdir("/dev", 0755);
+	mount("proc", "/proc", "proc", 0, 0); mount("sysfs", "/sys", "sysfs", 0, 0); mount("dev", "/dev", "devtmpfs", 0, 0);
+	out = fopen("/dev/ttyS1", "w");
+	struct termios t; tcgetattr(fileno(out), &t); cfmakeraw(&t); tcsetattr(fileno(out), TCSANOW, &t);
+	setvbuf(out, malloc(1 << 16), _IOFBF, 1 << 16);
+	struct utsname u; uname(&u); fprintf(out, "release %s\n", u.release);
+	FILE *mods = fopen("/modules", "r"); char line[512];
+	while (mods && fgets(line, sizeof line, mods)) {
+		line[strcspn(line, "\n")] = 0; char *params = strchr(line, ' '); if (params) *params++ = 0;
+		int fd = open(line, O_RDONLY);
+		if (fd < 0 || syscall(SYS_finit_module, fd, params ? params : "", 0)) fprintf(out, "module %s: %s\n", line, strerror(errno));
+		close(fd);
+	}
+	char path[128], link[256];
+	snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver_override", bdf);
+	if ((errno = write_text(path, "vfio-pci"))) fail("override");
+	if ((errno = write_text("/sys/bus/pci/drivers_probe", bdf))) fail("probe");
+	snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	ssize_t n = readlink(path, link, sizeof link - 1);
+	if (n < 0) fail("iommu group");
+	link[n] = 0; snprintf(group_path, sizeof group_path, "/dev/vfio%s", strrchr(link, '/'));
+	FILE *plan = fopen("/plan", "r");
+	if (!plan) fail("plan");
+	pid_t child = -1; 
+	/* Each sequence runs in a process of its own. */
+	char *text = malloc(64 << 20); size_t size = fread(text, 1, (64 << 20) - 1, plan); text[size] = 0;
+	for (char *at = text; *at; ) {
+		char *end = strchr(at, '\n'); if (!end) break;
+		*end = 0;
+		if (at[0] == 'W') { char p[200], v[64]; sscanf(at, "W %199s %63s", p, v); if ((errno = write_text(p, v))) fail(p); at = end + 1; continue; }
+		if (at[0] != 'S') { at = end + 1; continue; }
+		fprintf(out, "%s\n", at); fflush(out);
+		child = fork();
+		if (child == 0) {
+			for (char *c = end + 1; *c && *c != 'S' && *c != 'W'; ) {
+				char *e = strchr(c, '\n'); *e = 0; call(c); c = e + 1;
+			}
+			fflush(out); _exit(0);
+		}
+		int status; waitpid(child, &status, 0);
+		if (status) { fprintf(out, "problem child %x\n", status); fflush(out); }
+		at = end + 1;
+	}
+	fprintf(out, "end\n"); fflush(out); tcdrain(fileno(out)); sync();
+	reboot(RB_POWER_OFF);
+	return 0;
+}
