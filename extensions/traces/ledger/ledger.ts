@@ -533,7 +533,7 @@ export class MappingTracker {
   }
 
   #unmapList(
-    event: Extract<DmaEvent, { op: "unmap_sg" }>,
+    event: UnmapListEvent,
     now: TraceInstant,
     context: Context,
   ): void {
@@ -542,7 +542,15 @@ export class MappingTracker {
     this.table.goesOn(context);
     this.table.settle(context);
     const mappings = device.lists.get(event.physAddrs[0]!) ?? [];
-    const mapping = mappings.findLast((each) => isSameList(each, event.physAddrs, event.isCut)) ??
+    const alike = mappings.filter((each) =>
+      each.dir === event.dir && isSameList(each, event.physAddrs, event.isCut)
+    );
+    if (alike.some(({ addr }) => addr !== alike[0]!.addr)) {
+      this.#unmapOneOf(alike, event, now, context);
+      return;
+    }
+    const mapping = alike.at(-1) ??
+      mappings.findLast((each) => isSameList(each, event.physAddrs, event.isCut)) ??
       mappings.findLast(({ dir }) => dir === event.dir) ?? mappings.at(-1);
     if (mapping === undefined) {
       this.#unmapListWithoutMap(device, event.physAddrs, now, context);
@@ -559,6 +567,40 @@ export class MappingTracker {
       this.findings.wrongEntries(mapping, event.physAddrs.length, now);
     }
     if (mapping.dir !== event.dir) this.findings.wrongDirection(mapping, event.dir, now);
+    this.#endList(mapping, event, now);
+  }
+
+  /**
+   * Unmaps one of several live lists of the same memory. The line has neither their addresses nor
+   * their sizes: the page table's unmap, which follows, shows which list it was.
+   *
+   * @see rules/traces.md T.21
+   */
+  #unmapOneOf(
+    alike: readonly TracedMapping[],
+    event: UnmapListEvent,
+    now: TraceInstant,
+    context: Context,
+  ): void {
+    let [start, end] = [Infinity, 0];
+    for (const { addr, sizeBytes } of alike) {
+      start = Math.min(start, pageOf(addr));
+      end = Math.max(end, pageEnd(addr, sizeBytes));
+    }
+    const onOutcome = (_: boolean, unmap: TableUnmap | null) => {
+      const live = alike.filter(({ unmappedAt }) => unmappedAt === null);
+      const found = live.find(({ addr }) => pageOf(addr) === unmap?.start);
+      const mapping = found ?? live.at(-1);
+      if (mapping === undefined) return;
+      this.#endList(mapping, event, now);
+      if (found !== undefined) return;
+      for (const other of live) if (other !== mapping) other.isUncertain = true;
+      mapping.device!.confusedLists.set(event.physAddrs[0]!, true);
+    };
+    context.expected = { start, end, seconds: now.seconds, onOutcome };
+  }
+
+  #endList(mapping: TracedMapping, event: UnmapListEvent, now: TraceInstant): void {
     const { sizeBytes } = mapping;
     const entries = event.isCut ? mapping.entries : event.physAddrs.length;
     this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir: event.dir, entries });
@@ -584,7 +626,9 @@ export class MappingTracker {
       return;
     }
     const last = this.#lastUnmapped(device.unmappedLists.get(first));
-    const unmapped = last !== null && isSameList(last, physAddrs, false) ? last : null;
+    const isSure = last !== null && isSameList(last, physAddrs, false) &&
+      !device.confusedLists.has(first);
+    const unmapped = isSure ? last : null;
     context.expected = null;
     const unknown = () => this.findings.listUnknown(device, first, now);
     this.#endWithoutMap(device, unmapped, now, context, unknown);
@@ -669,6 +713,7 @@ function tableUnmap(
   return { line, seconds, cpu, start, end };
 }
 
+type UnmapListEvent = Extract<DmaEvent, { op: "unmap_sg" }>;
 type Sync = Extract<DmaEvent, { op: "sync" }>;
 
 /** Live mappings that contain an address: the mappings that begin nearest before it. */

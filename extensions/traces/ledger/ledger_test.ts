@@ -70,6 +70,37 @@ Deno.test("a list is unmapped before its work is done: what follows says whether
   );
 });
 
+Deno.test("of two live lists of one page, the page table's unmap shows which one ends (T.21)", () => {
+  const [otherStart, otherEnd] = ["00000000ffffe000", START];
+  const other = list("dma_map_sg", "0x3793000").replace("0xfffff000", "0xffffe000");
+  const unmap = list("dma_unmap_sg", "0x3793000");
+  const first = [table("map", START, END), list("dma_map_sg", "0x3793000")];
+  const both = [...first, table("map", otherStart, otherEnd), other];
+  const older = [unmap, table("unmap", START, END)];
+  const newer = [unmap, table("unmap", otherStart, otherEnd)];
+  // The older one ends first, and its address is allocated again.
+  assertEquals(findingsOf([...both, ...older, ...first, ...newer, ...older]), []);
+  // Its unmap left out: the address of a list that is still mapped is allocated again.
+  assertEquals(
+    findingsOf([...both, ...newer, table("unmap", START, END), ...first, ...older]),
+    ["proved leak 2 9"],
+  );
+  // Without lines of the page table nothing is certain.
+  const calls = [list("dma_map_sg", "0x3793000"), other];
+  assertEquals(
+    findingsOf([...calls, unmap, list("dma_map_sg", "0x3793000"), unmap, unmap]),
+    ["unknown born_before_trace 6 null"],
+  );
+});
+
+Deno.test("a list that is read and one of the same page that is written are not confused (T.21)", () => {
+  const read = (text: string) => text.replace("TO_DEVICE", "FROM_DEVICE");
+  const other = read(list("dma_map_sg", "0x3793000")).replace("0xfffff000", "0xffffe000");
+  const unmap = list("dma_unmap_sg", "0x3793000");
+  const map = [list("dma_map_sg", "0x3793000"), other];
+  assertEquals(findingsOf([...map, unmap, read(unmap)]), []);
+});
+
 Deno.test("an address that is allocated again proves a missing death only when the page table was cleared", () => {
   assertEquals(
     findingsOf([...MAP, table("unmap", START, END), ...MAP, ...UNMAP]),

@@ -44,8 +44,11 @@ export interface ExpectedUnmap {
   readonly end: number;
   /** When the call was printed. */
   readonly seconds: number;
-  /** Called with true if the unmap was printed, else with false: then nothing was mapped there. */
-  readonly onOutcome: ((came: boolean) => void) | null;
+  /**
+   * Called with true if the unmap was printed, else with false: then nothing was mapped there. The
+   * unmap is null if it was not printed, or if the trace ends before it.
+   */
+  readonly onOutcome: ((came: boolean, unmap: TableUnmap | null) => void) | null;
 }
 
 /** The calls of one task, or of one run of an interrupt. */
@@ -184,7 +187,7 @@ export class TracedPageTable {
     const isIts = expected !== null && unmap.start < expected.end && unmap.end > expected.start;
     if (isIts && unmap.seconds - expected.seconds < CALL_SECONDS) {
       context.expected = null;
-      expected.onOutcome?.(true);
+      expected.onOutcome?.(true, unmap);
       this.claimedUnmaps++;
       this.#endQuietly(unmap);
       return;
@@ -199,7 +202,7 @@ export class TracedPageTable {
   goesOn(context: Context): void {
     const expected = context.expected;
     context.expected = null;
-    expected?.onOutcome?.(false);
+    expected?.onOutcome?.(false, null);
   }
 
   /**
@@ -316,7 +319,7 @@ export class TracedPageTable {
     const unmapLine = ({ unmap }: Context) => unmap?.line ?? 0;
     for (const context of this.contexts.all().sort((a, b) => unmapLine(a) - unmapLine(b))) {
       // The unmap may have been printed after the last line.
-      context.expected?.onOutcome?.(true);
+      context.expected?.onOutcome?.(true, null);
       context.expected = null;
       this.settle(context);
     }

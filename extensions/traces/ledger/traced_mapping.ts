@@ -78,6 +78,8 @@ export class Device {
   readonly unmapped = new NewestMap<TracedMapping>(MAX_KEPT);
   /** The list unmapped last, by the physical address of its first entry. */
   readonly unmappedLists = new NewestMap<TracedMapping>(MAX_KEPT);
+  /** First physical addresses of lists of which an unmap ended one of several, and no line shows which. */
+  readonly confusedLists = new NewestMap<true>(MAX_KEPT);
   /** Groups of mappings that the driver uses alike, by their common properties. */
   readonly siblings = new Map<number, Siblings<TracedMapping>>();
   /** Number of identity mappings that are only counted, by address. */

@@ -18,7 +18,7 @@ export type LineKind =
   | "started"
   /** A header line. */
   | "header"
-  /** ` => symbol`. */
+  /** `<stack trace>` after a task's name and time, or ` => symbol`. */
   | "stack"
   | "blank"
   /** A line that does not belong to a trace. */
@@ -48,6 +48,9 @@ const CONTEXT_FLAG = 2;
  * @see rules/traces.md T.5
  */
 const TICK_SECONDS = 1e-9;
+
+/** End of the line before the functions of a stack. */
+const STACK_HEAD = ": <stack trace>";
 
 const US_SECONDS = 1e-6;
 /**
@@ -220,7 +223,8 @@ export class TraceLine {
       this.written = written === null ? 0 : Number(written[2]);
       return "header";
     }
-    return trimmed.startsWith("=> ") ? "stack" : "other";
+    const isStack = trimmed.startsWith("=> ") || trimmed.endsWith(STACK_HEAD);
+    return isStack ? "stack" : "other";
   }
 
   /**
