@@ -1,7 +1,9 @@
-import { command, flag, integer, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
+import { choice, command, flag, integer, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
+import { TRACE_MODES, TRACE_OPTIONS, TRACED_DEVICE_NAMES, WORKS } from "./drivers/trace_words.ts";
 import { PROGRAMS } from "./program_names.ts";
 
 const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
+const ACTIONS = ["run", "compare", "capture", "trace"] as const;
 const USUAL_TIMEOUT_S = 300;
 
 export const KERNEL = command({
@@ -11,14 +13,16 @@ export const KERNEL = command({
     "`run` boots an unmodified x86-64 kernel in QEMU on the scenario's machine, repeats the tests' NVMe " +
     "requests there with buffers of the same layout, and compares mapping calls, IOMMU operations, the " +
     "controller's accesses and unmaps with the model. `compare` does so with requests that are built in. " +
-    "`capture` writes what the kernel did with them as golden data, which conformance replays. A test is `same`, `differs` (with the first " +
+    "`capture` writes what the kernel did with them as golden data, which conformance replays. " +
+    "`trace` boots the kernel with a device of QEMU, binds the device's driver, works, unbinds and unloads it, and judges " +
+    "its mappings. A test is `same`, `differs` (with the first " +
     "difference) or `not run` (with the reason). Needs QEMU and a C compiler; no root, no network; " +
     "nothing of the host is mounted. Exit codes: 0 what ran is the same; 1 a test differs; 2 nothing " +
     "ran, or the kernel did not boot.",
   argument: {
-    placeholder: "run|compare|capture [FILE]",
+    placeholder: "run|compare|capture|trace [FILE]",
     doc:
-      "action; for run and capture, scenarios (capture without one, and compare: the built-in requests)",
+      "action; for run and capture, scenarios (capture without one, and compare: the built-in requests); for trace, none",
     completes: "scenarios",
     count: "some",
   },
@@ -29,6 +33,22 @@ export const KERNEL = command({
     ),
     modules: texts("MODULES", "package or folder with the kernel's modules; repeatable"),
     match: MATCH,
+    device: choice(
+      TRACED_DEVICE_NAMES.join("|"),
+      TRACED_DEVICE_NAMES,
+      "for trace: the device whose driver is judged",
+    ),
+    module: text("FILE.ko", "for trace: a driver of yours, in place of the kernel's own"),
+    parameters: text("TEXT", "for trace: parameters of that module"),
+    work: texts(WORKS.join("|"), "for trace: what the device does; repeatable"),
+    iommu: text("MODEL", "for trace: the IOMMU in front of the device (default: vtd)"),
+    mode: choice(
+      TRACE_MODES.join("|"),
+      TRACE_MODES,
+      "for trace: how the device's addresses are translated (default: strict)",
+    ),
+    against: text("KERNEL", "for trace: another kernel, to compare the calls of a request"),
+    "against-modules": texts("MODULES", "for trace: like --modules, for that kernel; repeatable"),
     release: text(
       "RELEASE|nearest",
       "modelled release to compare with (default: the machine block's, else the nearest to the kernel)",
@@ -59,6 +79,10 @@ export const KERNEL = command({
       line: "kernel capture --kernel linux-image-6.1.deb -o captures",
       doc: "the same requests as golden data",
     },
+    {
+      line: "kernel trace --device e1000e --module e1000e.ko --kernel linux-image-6.12.deb",
+      doc: "does this driver unmap what it maps?",
+    },
   ],
   may: {
     folders: ["--keep", "--out", "-o"],
@@ -70,29 +94,9 @@ export const KERNEL = command({
   },
   async run({ options, screen, words }) {
     const [action, ...paths] = words;
-    if (action !== "run" && action !== "compare" && action !== "capture") {
-      return refuse(
-        `unknown kernel action "${action}"; expected one of: run, compare, capture`,
-        screen,
-      );
-    }
+    const misused = misusedWord(action, paths, options);
+    if (misused !== null) return refuse(misused, screen);
     const { out } = options;
-    if (action === "capture" && out === null) {
-      return refuse("kernel capture needs `-o DIR`", screen);
-    }
-    if (action !== "capture" && out !== null) {
-      return refuse(`kernel ${action} writes no captures: \`-o\` is for kernel capture`, screen);
-    }
-    if (action === "capture" && options.html !== null) {
-      return refuse(
-        "kernel capture writes no page: `--html` is for kernel run and compare",
-        screen,
-      );
-    }
-    if (action === "run" && paths.length === 0) return refuse("kernel run needs scenarios", screen);
-    if (action === "compare" && paths.length > 0) {
-      return refuse("kernel compare takes no scenarios: its requests are built in", screen);
-    }
     if (options.kernel === null) {
       return refuse(`kernel ${action} needs \`--kernel KERNEL\``, screen);
     }
@@ -102,6 +106,21 @@ export const KERNEL = command({
         `unknown accelerator "${options.accel}"; expected one of: ${ACCELERATORS.join(", ")}`,
         screen,
       );
+    }
+    const boots = {
+      kernel: options.kernel,
+      modules: options.modules,
+      accelerator,
+      keep: options.keep,
+      timeoutMs: (options.timeout ?? USUAL_TIMEOUT_S) * 1000,
+      json: options.json,
+    };
+    if (action === "trace") {
+      const { readTraceOptions } = await import("./trace_options.ts");
+      const traced = readTraceOptions(options);
+      if (typeof traced === "string") return refuse(traced, screen);
+      const { traceKernel } = await import("./kernel_trace.ts");
+      return await traceKernel({ ...traced, ...boots }, screen);
     }
     const release = options.release ?? (action === "compare" ? "nearest" : "scenario");
     const { KERNEL_NAMES } = await import("@dmalab/runtime/kernels");
@@ -120,15 +139,10 @@ export const KERNEL = command({
     const builtIn = action === "capture" ? CAPTURED_REQUESTS : KERNEL_REQUESTS;
     const scenarios = paths.length === 0 ? [builtIn] : paths;
     const settings = {
-      kernel: options.kernel,
-      modules: options.modules,
+      ...boots,
       matches: read.matches,
       release: known,
-      accelerator,
-      keep: options.keep,
-      timeoutMs: (options.timeout ?? USUAL_TIMEOUT_S) * 1000,
       page: options.html,
-      json: options.json,
     };
     if (out !== null) {
       const { captureKernel } = await import("./kernel_capture.ts");
@@ -138,3 +152,34 @@ export const KERNEL = command({
     return await runKernel(scenarios, settings, screen);
   },
 });
+
+type KernelWords =
+  & Record<"out" | "html", string | null>
+  & Record<typeof TRACE_OPTIONS[number], string | readonly string[] | null>;
+
+/** What the action does not take or lacks, as a sentence; null if nothing. */
+function misusedWord(
+  action: string | undefined,
+  paths: readonly string[],
+  options: KernelWords,
+): string | null {
+  const { html, out } = options;
+  if (!ACTIONS.some((name) => name === action)) {
+    return `unknown kernel action "${action}"; expected one of: ${ACTIONS.join(", ")}`;
+  }
+  const ofTrace = TRACE_OPTIONS.find((name) => (options[name] ?? []).length > 0);
+  if (action !== "trace" && ofTrace !== undefined) return `\`--${ofTrace}\` is for kernel trace`;
+  if (action === "capture" && out === null) return "kernel capture needs `-o DIR`";
+  if (action !== "capture" && out !== null) {
+    return `kernel ${action} writes no captures: \`-o\` is for kernel capture`;
+  }
+  if (action === "capture" && html !== null) {
+    return "kernel capture writes no page: `--html` is for kernel run and compare";
+  }
+  if (action === "run" && paths.length === 0) return "kernel run needs scenarios";
+  if (action === "trace" && paths.length > 0) return "kernel trace takes no scenarios";
+  if (action === "compare" && paths.length > 0) {
+    return "kernel compare takes no scenarios: its requests are built in";
+  }
+  return null;
+}

@@ -205,7 +205,7 @@ function logEnd({ files }: GuestReport): readonly string[] {
   return files.get(LOG_FILE)?.trim().split("\n").slice(-12) ?? [];
 }
 
-function keptFolder(keep: string, boot: number): string {
+export function keptFolder(keep: string, boot: number): string {
   const folder = `${keep}/boot-${boot}`;
   makeNamedFolder(folder);
   // The kept command line runs from any folder.
@@ -213,7 +213,7 @@ function keptFolder(keep: string, boot: number): string {
 }
 
 /** Whether the host has KVM. Only a boot shows whether it works for this kernel. */
-function hasKvm(): boolean {
+export function hasKvm(): boolean {
   try {
     host.statSync("/dev/kvm");
     return true;

@@ -25,6 +25,9 @@ export interface BootOptions {
   readonly signal: AbortSignal;
 }
 
+/** What the guest's program does. */
+export type BootPlan = Pick<GuestPlan, "text" | "hugePages">;
+
 export type BootResult =
   | {
     /** The report of the guest's program. */
@@ -72,7 +75,7 @@ export async function bootGuest(
   kernel: KernelFiles,
   program: Uint8Array<ArrayBuffer>,
   machine: QemuMachine,
-  plan: GuestPlan,
+  plan: BootPlan,
   options: BootOptions,
 ): Promise<BootResult> {
   const { folder } = options;
@@ -109,7 +112,7 @@ export async function bootGuest(
 
 function qemuArguments(
   machine: QemuMachine,
-  plan: GuestPlan,
+  plan: BootPlan,
   { accelerator }: BootOptions,
   path: (name: keyof typeof FILES) => string,
 ): string[] {

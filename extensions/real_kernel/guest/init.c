@@ -20,16 +20,32 @@
  *   io ID DEVICE OP BYTE BYTES PIECES  submit; a piece is ISLAND:OFFSET:LENGTH, joined by commas
  *   command ID DEVICE OPCODE NSID CDW10 CDW11 CDW12 CDW13 CDW14 CDW15 PIECES METADATA
  *   wait ID                    wait for an io and report its result
+ *   release ADDRESS            unbind the driver that a PCI device may have
+ *   bind ADDRESS               bind a PCI device to a loaded driver, and report the driver
+ *   unbind ADDRESS             unbind its driver
+ *   remove MODULE              unload a module
+ *   below ID ADDRESS           open the disk below a PCI device for direct I/O
+ *   close ID                   close a disk
+ *   echo ID ADDRESS BYTES      send an ICMP echo of BYTES through the interface of a PCI device
+ *   suspend ID                 suspend and resume all devices, by the kernel's test of suspend
+ *   pause MS                   wait
+ *   symbols NAME MODULE        report the addresses of a module's functions
  *   cat NAME PATH              report a file
  *   dmesg NAME                 report the kernel's log
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <linux/nvme_ioctl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,6 +55,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -602,6 +619,214 @@ static void module(char *rest)
 	if (fd >= 0) close(fd);
 }
 
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000 * 1000 }, NULL);
+}
+
+/* The last part of the link NAME of a PCI device; false without that link. */
+static int link_of(const char *address, const char *name, char *found, size_t size)
+{
+	char path[512], target[512];
+	snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/%s", address, name);
+	ssize_t got = readlink(path, target, sizeof target - 1);
+	if (got <= 0) return 0;
+	target[got] = 0;
+	char *last = strrchr(target, '/');
+	snprintf(found, size, "%s", last == NULL ? target : last + 1);
+	return 1;
+}
+
+static int unbind_device(const char *address)
+{
+	char path[512];
+	snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver/unbind", address);
+	return write_text(path, address, 0);
+}
+
+static void bind_device(const char *address)
+{
+	char path[512], driver[512], domain[64];
+	int error = write_text("/sys/bus/pci/drivers_probe", address, 0);
+	if (!link_of(address, "driver", driver, sizeof driver)) {
+		say("missing driver %d %s\n", error, address);
+		return;
+	}
+	snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/iommu_group/type", address);
+	if (read_text(path, domain, sizeof domain) != 0) strcpy(domain, "none");
+	domain[strcspn(domain, "\n")] = 0;
+	say("bound %s %s %s\n", address, driver, domain);
+}
+
+/* Whether an entry of a folder of sysfs is below a PCI device. */
+static int is_below(const char *folder, const char *name, const char *address)
+{
+	char path[512], real[PATH_MAX], part[64];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	snprintf(part, sizeof part, "/%s/", address);
+	return realpath(path, real) != NULL && strstr(real, part) != NULL;
+}
+
+/* The first entry of a folder of sysfs that is below a PCI device; waits for it for 30 seconds. */
+static int find_below(const char *folder, const char *address, char *found, size_t size)
+{
+	for (int tries = 0; tries < 3000; tries++) {
+		struct dirent **names;
+		int count = scandir(folder, &names, NULL, by_name), at = -1;
+		for (int index = 0; index < count; index++) {
+			if (at < 0 && is_below(folder, names[index]->d_name, address)) {
+				at = index;
+				snprintf(found, size, "%s", names[index]->d_name);
+			}
+			free(names[index]);
+		}
+		if (count >= 0) free(names);
+		if (at >= 0) return 1;
+		pause_ms(10);
+	}
+	say("missing %s %s\n", folder, address);
+	return 0;
+}
+
+static void open_below(unsigned id, const char *address)
+{
+	char path[512];
+	if (!find_below("/sys/block", address, disk_names[id], sizeof disk_names[id])) return;
+	snprintf(path, sizeof path, "/dev/%s", disk_names[id]);
+	if (!await(path)) return;
+	for (int tries = 0; tries < 1000; tries++) {
+		devices[id] = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+		if (devices[id] >= 0) break;
+		pause_ms(10);
+	}
+	if (devices[id] < 0) say("refused open %d %s\n", errno, path);
+}
+
+/* Brings the interface of a PCI device up, with the guest's address in QEMU's user network. */
+static int net_up(const char *address)
+{
+	static char up[64];
+	struct ifreq request = { 0 };
+	char path[512], text[32] = "";
+	if (strcmp(up, address) == 0) return 0;
+	if (!find_below("/sys/class/net", address, request.ifr_name, IFNAMSIZ)) return ENODEV;
+	snprintf(path, sizeof path, "/sys/class/net/%s/carrier", request.ifr_name);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) return errno;
+	struct sockaddr_in *place = (struct sockaddr_in *)&request.ifr_addr;
+	place->sin_family = AF_INET;
+	place->sin_addr.s_addr = inet_addr("10.0.2.15");
+	int error = ioctl(fd, SIOCSIFADDR, &request) < 0 ? errno : 0;
+	place->sin_addr.s_addr = inet_addr("255.255.255.0");
+	if (error == 0 && ioctl(fd, SIOCSIFNETMASK, &request) < 0) error = errno;
+	if (error == 0 && ioctl(fd, SIOCGIFFLAGS, &request) < 0) error = errno;
+	request.ifr_flags |= IFF_UP;
+	if (error == 0 && ioctl(fd, SIOCSIFFLAGS, &request) < 0) error = errno;
+	close(fd);
+	if (error != 0) return error;
+	snprintf(up, sizeof up, "%s", address);
+	for (int tries = 0; tries < 2000; tries++) {
+		if (read_text(path, text, sizeof text) == 0 && text[0] == '1') return 0;
+		pause_ms(10);
+	}
+	return ENETDOWN;
+}
+
+static uint16_t checksum(const uint8_t *bytes, size_t size)
+{
+	uint32_t sum = 0;
+	for (size_t at = 0; at < size; at += 2) sum += bytes[at] << 8 | (at + 1 < size ? bytes[at + 1] : 0);
+	while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+	return htons((uint16_t)~sum);
+}
+
+/* Sends an echo and waits for its answer; the number of bytes that came back, or a negative errno. */
+static long echo(unsigned id, const char *address, size_t bytes)
+{
+	static uint8_t packet[1 << 16], answer[1 << 16];
+	int error = net_up(address);
+	if (error != 0) return -error;
+	if (bytes > 60000) return -EINVAL;
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	if (fd < 0) return -errno;
+	struct timeval limit = { 3, 0 };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	struct icmphdr *head = (struct icmphdr *)packet;
+	memset(packet, (int)id, sizeof *head + bytes);
+	*head = (struct icmphdr){ .type = ICMP_ECHO };
+	head->un.echo.id = htons(7);
+	head->un.echo.sequence = htons((uint16_t)id);
+	head->checksum = checksum(packet, sizeof *head + bytes);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.0.2.2") };
+	long result = -ETIMEDOUT;
+	if (sendto(fd, packet, sizeof *head + bytes, 0, (struct sockaddr *)&to, sizeof to) < 0) result = -errno;
+	else for (int tries = 0; tries < 64; tries++) {
+		ssize_t got = recv(fd, answer, sizeof answer, 0);
+		if (got < (ssize_t)(sizeof(struct iphdr) + sizeof *head)) break;
+		size_t skip = (answer[0] & 0xf) * 4;
+		const struct icmphdr *back = (const struct icmphdr *)(answer + skip);
+		if (got < (ssize_t)(skip + sizeof *head) || back->type != ICMP_ECHOREPLY) continue;
+		if (back->un.echo.sequence != head->un.echo.sequence) continue;
+		result = got - (long)skip - (long)sizeof *head;
+		break;
+	}
+	close(fd);
+	return result;
+}
+
+/* Suspends and resumes the devices, as far as the kernel's own test of suspend goes. */
+static long suspend_devices(void)
+{
+	int error = write_text("/sys/power/pm_test", "devices", 0);
+	if (error == 0) error = write_text("/sys/power/state", "mem", 0);
+	if (error == EINVAL) error = write_text("/sys/power/state", "freeze", 0);
+	write_text("/sys/power/pm_test", "none", 0);
+	return -error;
+}
+
+/* The lines of a module in the kernel's list of symbols: modules are at its end. */
+static void say_symbols(const char *name, const char *module)
+{
+	char line[512], end[128];
+	FILE *list = fopen("/proc/kallsyms", "r");
+	snprintf(end, sizeof end, "\t[%s]\n", module);
+	say("file %s %d\n", name, list == NULL ? errno : 0);
+	if (list == NULL) return;
+	while (fgets(line, sizeof line, list) != NULL) {
+		size_t size = strlen(line), tail = strlen(end);
+		if (size > tail && strcmp(line + size - tail, end) == 0) put(line, size);
+	}
+	fclose(list);
+	say("end %s\n", name);
+}
+
+/* Directives about one PCI device and its driver; false for any other directive. */
+static int run_device(const char *word, unsigned id, char *rest, char *second)
+{
+	if (strcmp(word, "release") == 0) unbind_device(rest);
+	else if (strcmp(word, "bind") == 0) bind_device(rest);
+	else if (strcmp(word, "unbind") == 0) {
+		int error = unbind_device(rest);
+		if (error != 0) say("refused unbind %d %s\n", error, rest);
+		else say("unbound %s\n", rest);
+	} else if (strcmp(word, "remove") == 0) {
+		if (syscall(SYS_delete_module, rest, O_NONBLOCK) != 0) say("refused remove %d %s\n", errno, rest);
+		else say("removed %s\n", rest);
+	} else if (strcmp(word, "pause") == 0) pause_ms(id);
+	else if (strcmp(word, "suspend") == 0) say("io %u ends %ld\n", id, suspend_devices());
+	else if (strcmp(word, "close") == 0 && id < MAX_DEVICES) close(devices[id]);
+	else if (second == NULL) return 0;
+	else if (strcmp(word, "symbols") == 0) *second = 0, say_symbols(rest, second + 1);
+	else if (strcmp(word, "below") == 0 && id < MAX_DEVICES) open_below(id, second + 1);
+	else if (strcmp(word, "echo") == 0) {
+		char address[64];
+		unsigned long bytes;
+		if (sscanf(second + 1, "%63s %lu", address, &bytes) != 2) return 0;
+		say("io %u ends %ld\n", id, echo(id, address, bytes));
+	} else return 0;
+	return 1;
+}
+
 static void run(char *line)
 {
 	if (strcmp(line, "controllers") == 0) {
@@ -613,6 +838,7 @@ static void run(char *line)
 	*rest++ = 0;
 	char *second = strchr(rest, ' ');
 	unsigned id = (unsigned)strtoul(rest, NULL, 10);
+	if (run_device(line, id, rest, second)) return;
 	if (strcmp(line, "module") == 0) module(rest);
 	else if (strcmp(line, "io") == 0) submit(rest);
 	else if (strcmp(line, "command") == 0) command(rest);

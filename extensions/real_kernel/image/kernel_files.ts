@@ -48,13 +48,24 @@ export type KernelImage = string | Uint8Array<ArrayBuffer>;
 
 export type KernelFilesResult = KernelFiles | { readonly problem: string };
 
-/**
- * Modules that a boot loads if the kernel has them: drivers, and modules that the drivers request
- * at run time.
- */
-const WANTED = ["crct10dif_generic", "crc64_rocksoft_generic", "nvme"];
-/** Folders of a kernel's modules that contain the wanted modules and their dependencies. */
-const MODULE_FOLDERS = ["drivers/nvme", "lib", "crypto", "block", "arch"];
+/** Modules that a boot loads. */
+export interface WantedModules {
+  /**
+   * Names, with underscores, of drivers and of modules that the drivers request at run time; each is
+   * loaded, after its dependencies, if the kernel has it.
+   */
+  readonly names: readonly string[];
+  /** Folders of a kernel's modules that contain the modules and their dependencies. */
+  readonly folders: readonly string[];
+}
+
+/** Folders with modules on which drivers of disks depend. */
+export const COMMON_FOLDERS: readonly string[] = ["lib", "crypto", "block", "arch"];
+
+const NVME_MODULES: WantedModules = {
+  names: ["crct10dif_generic", "crc64_rocksoft_generic", "nvme"],
+  folders: ["drivers/nvme", ...COMMON_FOLDERS],
+};
 const MAX_IMAGE_BYTES = 2 ** 28;
 const MAX_MODULE_BYTES = 2 ** 26;
 const MAX_PACKAGE_BYTES = 2 ** 31;
@@ -68,13 +79,15 @@ const MAX_DEPTH = 12;
  *
  * @param kernel An image, a Debian package, or a folder that contains one of them.
  * @param modules Further packages or folders with modules.
+ * @param wanted The modules to read.
  */
 export async function readKernelFiles(
   kernel: string,
   modules: readonly string[],
+  wanted: WantedModules = NVME_MODULES,
 ): Promise<KernelFilesResult> {
   try {
-    const key = await cacheKey([kernel, ...modules]);
+    const key = await cacheKey([kernel, ...modules], wanted);
     const kept = key === null ? null : await keptKernel(key);
     if (kept !== null) return kept;
     const found = await withTempFolder(async (folder) => {
@@ -85,12 +98,12 @@ export async function readKernelFiles(
           roots.push(path);
           continue;
         }
-        const problem = await unpackPackage(path, `${folder}/${index}`);
+        const problem = await unpackPackage(path, `${folder}/${index}`, wanted);
         if (problem !== null) return { problem };
         roots.push(`${folder}/${index}`);
         packages.set(`${folder}/${index}`, path);
       }
-      const result = await findIn(roots, kernel);
+      const result = await findIn(roots, kernel, wanted);
       return "problem" in result ? { problem: withinPackages(result.problem, packages) } : result;
     }, true);
     if ("problem" in found) return found;
@@ -120,8 +133,11 @@ function withinPackages(problem: string, packages: ReadonlyMap<string, string>):
  * The cache key of a kernel. It is made from the sizes and times of the files, so that a package
  * need not be read. Null if one of the paths is a folder.
  */
-async function cacheKey(paths: readonly string[]): Promise<string | null> {
-  const parts: unknown[] = ["modules and the hash of an image", WANTED];
+async function cacheKey(
+  paths: readonly string[],
+  { names }: WantedModules,
+): Promise<string | null> {
+  const parts: unknown[] = ["modules and the hash of an image", names];
   for (const path of paths) {
     const { isFile, mtime, size } = host.statSync(path);
     // A folder's time does not change when a file in it changes.
@@ -131,10 +147,14 @@ async function cacheKey(paths: readonly string[]): Promise<string | null> {
   return await hashOf(new TextEncoder().encode(JSON.stringify(parts)));
 }
 
-async function unpackPackage(path: string, folder: string): Promise<string | null> {
+async function unpackPackage(
+  path: string,
+  folder: string,
+  { folders }: WantedModules,
+): Promise<string | null> {
   if (host.statSync(path).size > MAX_PACKAGE_BYTES) return `"${printable(path)}" is too large`;
   makeNamedFolder(folder);
-  const patterns = ["*/vmlinuz*", ...MODULE_FOLDERS.map((name) => `*/kernel/${name}/*`)];
+  const patterns = ["*/vmlinuz*", ...folders.map((name) => `*/kernel/${name}/*`)];
   const options = ["-x", "-C", folder, "--no-same-owner", "--no-same-permissions", "--wildcards"];
   const unpacked = await pipePrograms(
     ["dpkg-deb", ["--fsys-tarfile", path]],
@@ -149,11 +169,16 @@ async function unpackPackage(path: string, folder: string): Promise<string | nul
 }
 
 /** Collects the module and image files below a folder, by name. */
-function filesBelow(folder: string, depth: number, found: Map<string, string>): void {
+function filesBelow(
+  folder: string,
+  depth: number,
+  wanted: WantedModules,
+  found: Map<string, string>,
+): void {
   if (depth > MAX_DEPTH) return;
   for (const { isDirectory, isFile, name } of host.readDirSync(folder)) {
     const path = `${folder}/${name}`;
-    if (isDirectory && isWanted(path)) filesBelow(path, depth + 1, found);
+    if (isDirectory && isWanted(path, wanted)) filesBelow(path, depth + 1, wanted, found);
     if (isFile && /\.ko(?:\.(?:xz|zst|gz))?$/.test(name)) {
       found.set(moduleName(name.replace(/\.ko.*$/, "")), path);
     } else if (isFile && /^(?:vmlinuz|bzImage)/.test(name)) found.set(`image ${path}`, path);
@@ -164,12 +189,10 @@ function filesBelow(folder: string, depth: number, found: Map<string, string>): 
  * Whether a folder is searched. In the `kernel/` part of a folder of modules, only those folders
  * are searched that may contain modules for a boot.
  */
-function isWanted(path: string): boolean {
+function isWanted(path: string, { folders }: WantedModules): boolean {
   const [, below] = /\/kernel\/(.*)$/.exec(path) ?? [];
   if (below === undefined) return !/\/(?:proc|sys|dev|run)$/.test(path);
-  return MODULE_FOLDERS.some((name) =>
-    `${below}/`.startsWith(`${name}/`) || name.startsWith(`${below}/`)
-  );
+  return folders.some((name) => `${below}/`.startsWith(`${name}/`) || name.startsWith(`${below}/`));
 }
 
 interface FoundKernel extends Omit<KernelFiles, "image"> {
@@ -182,12 +205,13 @@ interface FoundKernel extends Omit<KernelFiles, "image"> {
 async function findIn(
   roots: readonly string[],
   kernel: string,
+  wanted: WantedModules,
 ): Promise<FoundKernel | { readonly problem: string }> {
   const found = new Map<string, string>();
   const images: string[] = [];
   for (const root of roots) {
     if (host.statSync(root).isFile) images.push(root);
-    else filesBelow(root, 0, found);
+    else filesBelow(root, 0, wanted, found);
   }
   for (const [name, path] of found) if (name.startsWith("image ")) images.push(path);
   if (images.length === 0) {
@@ -201,7 +225,7 @@ async function findIn(
   if (!image.found) return { problem: image.problem };
   const header = readBootImage(image.bytes);
   if (header.kind === "wrong") return { problem: `"${printable(images[0]!)}": ${header.problem}` };
-  const modules = await modulesOf(found, header.release);
+  const modules = await modulesOf(found, header.release, wanted);
   if ("problem" in modules) return modules;
   return {
     release: header.release,
@@ -257,6 +281,7 @@ function imageKey(hash: string): string {
 async function modulesOf(
   found: ReadonlyMap<string, string>,
   release: string,
+  { names }: WantedModules,
 ): Promise<{ readonly list: readonly ModuleFile[] } | { readonly problem: string }> {
   const list: ModuleFile[] = [];
   const seen = new Set<string>();
@@ -277,7 +302,7 @@ async function modulesOf(
     list.push({ name, bytes });
     return null;
   };
-  for (const name of WANTED) {
+  for (const name of names) {
     const problem = await load(name);
     if (problem !== null) return { problem };
   }

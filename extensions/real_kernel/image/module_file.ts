@@ -1,4 +1,4 @@
-/** Reads the dependencies in a kernel module's `.modinfo` section. */
+/** Reads what a kernel module's `.modinfo` section says: dependencies, name, release. */
 import { Buffer } from "node:buffer";
 
 /** The dependencies of a module. */
@@ -19,6 +19,19 @@ export function moduleNeeds(bytes: Uint8Array): ModuleNeeds {
     /\bpre: ([^:]*)(?:$| post:)/.exec(value)?.[1]?.trim().split(/\s+/) ?? []
   );
   return { depends: [...depends, ...soft].filter((name) => name !== "").map(moduleName) };
+}
+
+/** The name of a module, with underscores, and the release it is built for; null without one. */
+export function moduleFacts(bytes: Uint8Array): {
+  readonly name: string | null;
+  readonly release: string | null;
+} {
+  const [name] = valuesOf(bytes, "name=");
+  const [magic] = valuesOf(bytes, "vermagic=");
+  return {
+    name: name === undefined ? null : moduleName(name),
+    release: magic?.split(" ")[0] ?? null,
+  };
 }
 
 /** A module's name with underscores. Names of files and dependencies may contain `-` in place of `_`. */

@@ -345,8 +345,27 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   },
 ];
 
-/** A command that boots guests. */
+/** A command that boots guests and compares or captures. */
 export type ProbingCommand = "run" | "capture";
+
+/** Functions of the two-step API, by which a driver maps memory into a range of IOVAs. */
+const TWO_STEP: ReadonlySet<string> = new Set([
+  "dma_iova_try_alloc",
+  "dma_iova_link",
+  "dma_iova_sync",
+  "dma_iova_unlink",
+  "dma_iova_destroy",
+]);
+
+/** Directives that arm a probe at the entry of each function of the two-step API. */
+export function twoStepDirectives(): readonly string[] {
+  return FUNCTIONS.filter(({ targets }) => TWO_STEP.has(targets[0]!)).flatMap(
+    ({ capture = [], run = [], targets }) =>
+      [...run, ...capture].filter(({ at }) => at === "p").flatMap((probe) =>
+        directivesOf(probe, targets)
+      ),
+  );
+}
 
 /**
  * Directives of the guest's plan that arm the probes of a command. The lines define kprobes, which

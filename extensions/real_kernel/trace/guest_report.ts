@@ -19,8 +19,18 @@ export interface GuestReport {
   readonly files: ReadonlyMap<string, string>;
   /** What the report says of more than once: `disk 0`. */
   readonly repeated: readonly string[];
+  /** Drivers that were bound to PCI devices, by the address of the device; the last binding. */
+  readonly bound: ReadonlyMap<string, BoundDriver>;
+  /** Addresses of devices that were unbound, and names of modules that were unloaded. */
+  readonly ended: ReadonlySet<string>;
   /** Whether the program reached its end. */
   readonly isComplete: boolean;
+}
+
+export interface BoundDriver {
+  readonly driver: string;
+  /** Type of the group's domain, as of a disk. */
+  readonly domain: string;
 }
 
 export interface GuestDisk {
@@ -44,13 +54,8 @@ const MAX_LINE_LENGTH = 4096;
 export function readGuestReport(text: string): GuestReport {
   let release: string | null = null;
   let isComplete = false;
-  const refusedProbes: string[] = [];
-  const problems: string[] = [];
-  const repeated: string[] = [];
-  const islands = new Map<number, number>();
-  const results = new Map<number, number>();
-  const disks = new Map<number, OpenDisk>();
-  const files = new Map<string, string>();
+  const parts = emptyParts();
+  const { bound, disks, ended, files, islands, problems, refusedProbes, repeated, results } = parts;
   const put = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value, what: string) => {
     if (map.has(key)) repeated.push(`${what} ${key}`);
     map.set(key, value);
@@ -92,22 +97,37 @@ export function readGuestReport(text: string): GuestReport {
       case "limit":
         disks.get(Number(first))?.limits.set(second, [third, ...rest].join(" "));
         break;
-      case "file": {
-        if (second !== "0") {
-          problems.push(`the file of ${first} cannot be read (error ${second})`);
-          break;
-        }
-        const last = text.indexOf(`\nend ${first}\n`, end);
-        put(files, first, text.slice(end + 1, last < 0 ? undefined : last), word);
-        end = last < 0 ? text.length : lineEnd(text, last + 1);
+      case "file":
+        if (second === "0") {
+          const last = text.indexOf(`\nend ${first}\n`, end);
+          put(files, first, text.slice(end + 1, last < 0 ? undefined : last), word);
+          end = last < 0 ? text.length : lineEnd(text, last + 1);
+        } else problems.push(`the file of ${first} cannot be read (error ${second})`);
         break;
-      }
       case "done":
         isComplete = true;
         break;
+      default:
+        if (word === "bound") bound.set(first, { driver: second, domain: third });
+        else if (word === "unbound" || word === "removed") ended.add(first);
     }
   }
-  return { release, refusedProbes, problems, islands, results, disks, files, repeated, isComplete };
+  return { release, isComplete, ...parts };
+}
+
+/** The lists of a report, which its lines fill. */
+function emptyParts() {
+  return {
+    refusedProbes: [] as string[],
+    problems: [] as string[],
+    repeated: [] as string[],
+    islands: new Map<number, number>(),
+    results: new Map<number, number>(),
+    disks: new Map<number, OpenDisk>(),
+    files: new Map<string, string>(),
+    bound: new Map<string, BoundDriver>(),
+    ended: new Set<string>(),
+  };
 }
 
 /** Place of the end of the line that begins at `start`. */
