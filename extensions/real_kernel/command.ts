@@ -1,5 +1,11 @@
 import { choice, command, flag, integer, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
-import { TRACE_MODES, TRACE_OPTIONS, TRACED_DEVICE_NAMES, WORKS } from "./drivers/trace_words.ts";
+import {
+  TRACE_IOMMUS,
+  TRACE_MODES,
+  TRACE_OPTIONS,
+  TRACED_DEVICE_NAMES,
+  WORKS,
+} from "./drivers/trace_words.ts";
 import { PROGRAMS } from "./program_names.ts";
 
 const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
@@ -41,7 +47,11 @@ export const KERNEL = command({
     module: text("FILE.ko", "for trace: a driver of yours, in place of the kernel's own"),
     parameters: text("TEXT", "for trace: parameters of that module"),
     work: texts(WORKS.join("|"), "for trace: what the device does; repeatable"),
-    iommu: text("MODEL", "for trace: the IOMMU in front of the device (default: vtd)"),
+    iommu: choice(
+      TRACE_IOMMUS.join("|"),
+      TRACE_IOMMUS,
+      "for trace: the IOMMU in front of the device (default: vtd)",
+    ),
     mode: choice(
       TRACE_MODES.join("|"),
       TRACE_MODES,

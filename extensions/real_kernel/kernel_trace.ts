@@ -4,7 +4,7 @@ import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { defaultLabConfig, type LabConfig } from "@dmalab/devices";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
-import { IOMMU_MODELS, type IommuModel } from "@dmalab/runtime";
+import { IOMMU_MODELS } from "@dmalab/runtime";
 import { type Accelerator, bootGuest } from "./boot/boot_guest.ts";
 import { hasKvm, keptFolder } from "./boot/boot_groups.ts";
 import { DRIVER_FILES } from "./drivers/driver_files.ts";
@@ -12,7 +12,7 @@ import { isWrong } from "./drivers/driver_verdict.ts";
 import { judgedBoot, unjudged } from "./drivers/judged_boot.ts";
 import { tracePlan } from "./drivers/trace_plan.ts";
 import { type DriverResult, traceJson, traceText } from "./drivers/trace_text.ts";
-import type { DeviceWork, TracedDeviceName, TraceMode } from "./drivers/trace_words.ts";
+import type { DeviceWork, TracedDeviceName, TraceIommu, TraceMode } from "./drivers/trace_words.ts";
 import { TRACED_DEVICES } from "./drivers/traced_devices.ts";
 import { guestProgram } from "./image/guest_program.ts";
 import { type KernelFiles, type ModuleFile, readKernelFiles } from "./image/kernel_files.ts";
@@ -23,6 +23,7 @@ import {
   needsOf,
   type QemuMachine,
   qemuMachine,
+  translationWords,
 } from "./machine/qemu_machine.ts";
 import { type QemuProgram, readQemu } from "./machine/qemu_program.ts";
 import { LOG_FILE, TRACE_FILE } from "./plan/guest_plan.ts";
@@ -32,7 +33,7 @@ export interface KernelTraceOptions {
   readonly device: TracedDeviceName;
   /** Empty for the device's usual work. */
   readonly works: readonly DeviceWork[];
-  readonly model: IommuModel;
+  readonly iommu: TraceIommu;
   readonly mode: TraceMode;
   readonly kernel: string;
   readonly modules: readonly string[];
@@ -48,6 +49,8 @@ export interface KernelTraceOptions {
   readonly json: boolean;
 }
 
+/** The driver of virtio-iommu, which is a module in kernels of distributions. */
+const VIRTIO_IOMMU = "virtio_iommu";
 const MAX_MODULE_BYTES = 2 ** 26;
 /** The kernel's test of suspend waits this long before it resumes. */
 const SUSPEND_SECONDS = 1;
@@ -91,7 +94,7 @@ async function traceBoots(
   screen: Screen,
   signal: AbortSignal,
 ): Promise<readonly DriverResult[] | string> {
-  const { device, mode, model } = options;
+  const { device, iommu, mode } = options;
   const { usual, works: known } = TRACED_DEVICES[device];
   const works = options.works.length === 0 ? known.slice(0, usual) : options.works;
   const unknown = works.find((work) => !known.includes(work));
@@ -111,15 +114,15 @@ async function traceBoots(
   ];
   const kernels = [];
   for (const side of sides) {
-    const kernel = await readTracedKernel(side.path, side.modules, device, side.own);
+    const kernel = await readTracedKernel(side.path, side.modules, options, side.own);
     if (typeof kernel === "string") return kernel;
     kernels.push({ ...side, kernel });
   }
   const program = await guestProgram(readGuestSource());
   if ("problem" in program) return program.problem;
-  const qemu = await readQemu(needsOf(model).length > 0);
+  const qemu = await readQemu(iommu !== "virtio" && needsOf(iommu).length > 0);
   if (typeof qemu === "string") return qemu;
-  const machine = machineOf(mode, model, works, qemu);
+  const machine = machineOf(mode, iommu, works, qemu);
   if (machine.missing.length > 0) return machine.missing.join("; ");
   const bench: Bench = { options, program, qemu, machine, works, signal };
   const results: DriverResult[] = [];
@@ -138,28 +141,40 @@ async function traceBoots(
 
 function machineOf(
   mode: TraceMode,
-  model: IommuModel,
+  iommu: TraceIommu,
   works: readonly DeviceWork[],
   qemu: QemuProgram,
 ): QemuMachine {
   const base = defaultLabConfig();
-  const isOff = mode === "off" || mode === "bounced";
+  const isVirtio = iommu === "virtio";
+  const isOff = isUntranslated(mode);
   const config: LabConfig = {
     ...base,
-    iommu: {
+    iommu: isUntranslated(mode) || isVirtio ? { ...base.iommu, mode: "off" } : {
       ...base.iommu,
-      model,
-      mode: isOff ? "off" : mode,
-      addressBits: IOMMU_MODELS[model].addressBits.usual,
+      model: iommu,
+      mode,
+      addressBits: IOMMU_MODELS[iommu].addressBits.usual,
     },
     swiotlb: { ...base.swiotlb, force: mode === "bounced" },
   };
   const { swiotlb: { sizeBytes } } = config;
   const machine = qemuMachine(config, guestMemoryBytes(2, sizeBytes), undefined, qemu);
-  const append = works.includes("suspend")
-    ? [...machine.append, `suspend.pm_test_delay=${SUSPEND_SECONDS}`]
-    : machine.append;
-  return { ...machine, append };
+  const append = [
+    ...machine.append,
+    ...works.includes("suspend") ? [`suspend.pm_test_delay=${SUSPEND_SECONDS}`] : [],
+  ];
+  if (isOff || !isVirtio) return { ...machine, append };
+  return {
+    ...machine,
+    args: ["-device", "virtio-iommu-pci,bus=pcie.0", ...machine.args],
+    append: [...append, ...translationWords(mode)],
+  };
+}
+
+/** Whether no IOMMU translates, so that none is built. */
+function isUntranslated(mode: TraceMode): mode is "off" | "bounced" {
+  return mode === "off" || mode === "bounced";
 }
 
 function readModule(path: string): OwnModule | string {
@@ -178,12 +193,21 @@ function readModule(path: string): OwnModule | string {
 async function readTracedKernel(
   path: string,
   modules: readonly string[],
-  device: TracedDeviceName,
+  { device, iommu, mode }: Pick<KernelTraceOptions, "device" | "iommu" | "mode">,
   own: OwnModule | null,
 ): Promise<KernelFiles | string> {
   const { driver, folders, helpers } = TRACED_DEVICES[device];
-  const names = [...own?.depends ?? [], ...helpers, ...driver === null ? [] : [driver]];
-  const kernel = await readKernelFiles(path, modules, { names, folders });
+  const isVirtio = iommu === "virtio" && !isUntranslated(mode);
+  const names = [
+    ...isVirtio ? [VIRTIO_IOMMU] : [],
+    ...own?.depends ?? [],
+    ...helpers,
+    ...driver === null ? [] : [driver],
+  ];
+  const kernel = await readKernelFiles(path, modules, {
+    names,
+    folders: isVirtio ? [...folders, "drivers/iommu", "drivers/virtio"] : folders,
+  });
   if ("problem" in kernel) return kernel.problem;
   if (own === null) return kernel;
   const { release } = moduleFacts(own.bytes);
@@ -207,7 +231,7 @@ async function bootDriver(
   own: OwnModule | null,
   folder: string,
 ): Promise<DriverResult> {
-  const { device, keep, mode, model, timeoutMs } = options;
+  const { device, iommu, keep, mode, timeoutMs } = options;
   const { driver: usual } = TRACED_DEVICES[device];
   const last = kernel.modules.at(-1)?.name ?? null;
   const driver = last === usual || last === own?.name ? last : null;
@@ -236,7 +260,7 @@ async function bootDriver(
     qemu: qemu.version,
     accelerator,
     device,
-    iommu: mode === "off" || mode === "bounced" ? mode : `${model}, ${mode}`,
+    iommu: isUntranslated(mode) ? mode : `${iommu}, ${mode}`,
     module: driver,
     isOwn: own !== null,
   };

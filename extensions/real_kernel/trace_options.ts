@@ -1,12 +1,13 @@
 /** Reads the options of `kernel trace`. */
-import { IOMMU_MODEL_NAMES } from "@dmalab/runtime";
 import { printable } from "@dmalab/lang/diagnostics";
 import {
   type DeviceWork,
+  TRACE_IOMMUS,
   TRACE_MODES,
   type TRACE_OPTIONS,
   TRACED_DEVICE_NAMES,
   type TracedDeviceName,
+  type TraceIommu,
   type TraceMode,
   WORKS,
 } from "./drivers/trace_words.ts";
@@ -30,7 +31,7 @@ type TraceOptions = Pick<
   KernelTraceOptions,
   | "device"
   | "works"
-  | "model"
+  | "iommu"
   | "mode"
   | "module"
   | "parameters"
@@ -44,10 +45,10 @@ export function readTraceOptions(words: TraceWords): TraceOptions | string {
   if (other !== undefined) return `kernel trace has no \`--${other}\``;
   if (words.device === null) return `kernel trace needs \`--device DEVICE\``;
   const device = oneOf<TracedDeviceName>("device", words.device, TRACED_DEVICE_NAMES);
-  const model = oneOf("IOMMU", words.iommu ?? "vtd", IOMMU_MODEL_NAMES);
+  const iommu = oneOf<TraceIommu>("IOMMU", words.iommu ?? "vtd", TRACE_IOMMUS);
   const mode = oneOf<TraceMode>("mode", words.mode ?? "strict", TRACE_MODES);
   if (typeof device !== "object") return device;
-  if (typeof model !== "object") return model;
+  if (typeof iommu !== "object") return iommu;
   if (typeof mode !== "object") return mode;
   const works: DeviceWork[] = [];
   for (const word of words.work) {
@@ -68,7 +69,7 @@ export function readTraceOptions(words: TraceWords): TraceOptions | string {
   return {
     device: device.value,
     works,
-    model: model.value,
+    iommu: iommu.value,
     mode: mode.value,
     module,
     parameters: words.parameters?.split(" ").filter((word) => word !== "") ?? [],

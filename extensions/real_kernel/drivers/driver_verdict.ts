@@ -46,6 +46,11 @@ export interface DriverJudgement {
   readonly live: readonly MappingGroup[];
   /** Mappings that are live after the driver was unbound and unloaded. */
   readonly left: readonly MappingGroup[];
+  /**
+   * Mappings that may be left, but that the check only counts, because several of one address or of
+   * one buffer cannot be told apart.
+   */
+  readonly uncertain: number;
   /** Lines of the page table whose ranges are still mapped, and that no map of the device covers. */
   readonly leftRanges: readonly number[];
   /** Callers of the lines that findings name. */
@@ -223,22 +228,27 @@ class DriverReader {
     const result = this.#check.end();
     const judgement = judgementOf(this.#check, this.log, result);
     const json = checkJson(this.#check, this.log, result);
-    const all = [...this.#mappings];
+    // Others were only counted: without translation many mappings can have one address.
+    const open = new Set(result.live);
+    const all = [...this.#mappings].filter(([each]) => each.unmappedAt !== null || open.has(each));
     const at = (name: string) => this.#begun[names.indexOf(name)]!;
     const liveAt = (moment: { readonly line: number }) =>
       all.filter(([{ mappedAt, unmappedAt }]) =>
         mappedAt.line < moment.line && (unmappedAt === null || unmappedAt.line > moment.line)
       );
     const left = liveAt({ line: Infinity });
+    const counted = json.balance.devices[DEVICE_ADDRESS];
+    const ofDevice = ({ device }: TracedMapping) => device?.name === DEVICE_ADDRESS;
     const sure = result.findings.filter(isSure);
     const named = sure.flatMap(({ line, otherLine }) => [line, otherLine]);
     return {
       works: this.phases.flatMap(({ ios, name, work }, phase) =>
         work === null ? [] : [{ name, requests: ios.length, calls: this.#calls[phase]! }]
       ),
-      mappings: all.length,
+      mappings: counted?.births ?? 0,
       live: this.#groups(liveAt(at("unbind")), at("unbind").seconds),
       left: this.#groups(left, at("end").seconds),
+      uncertain: (counted?.alive ?? 0) - left.length + result.uncertain.filter(ofDevice).length,
       leftRanges: json.balance.two_step.links_never_unmapped,
       callers: new Map(
         named.flatMap((line) => {

@@ -69,7 +69,7 @@ function resultLines({ about, console, judged, notRead, work }: DriverResult): s
   if (typeof judged === "string") {
     return [head, ...labelled("not judged", [judged]), ...console.map((line) => `  ${line}`)];
   }
-  const { callers, check, left, leftRanges, live, mappings } = judged;
+  const { callers, check, left, leftRanges, live, mappings, uncertain } = judged;
   const total = live.reduce((sum, { count }) => sum + count, 0);
   return [
     head,
@@ -84,7 +84,7 @@ function resultLines({ about, console, judged, notRead, work }: DriverResult): s
       ...shown(live.map((group) => `  ${groupText(group)}`)),
     ]),
     ...labelled("left after unbind", [
-      left.length + leftRanges.length > 0
+      left.length + leftRanges.length + uncertain > 0
         ? leftSentence(judged)
         : `nothing, of ${formatCount(mappings, "mapping")}`,
       ...shown(
@@ -109,14 +109,16 @@ function callersLines(callers: DriverJudgement["callers"]): string[] {
   );
 }
 
-function leftSentence({ left, leftRanges }: DriverJudgement): string {
+function leftSentence({ left, leftRanges, uncertain }: DriverJudgement): string {
   const count = left.reduce((sum, { count }) => sum + count, 0);
   const kept = left.every(({ isDriverBound }) => !isDriverBound) && leftRanges.length === 0
     ? ": nothing translates them, so that an unmap has no effect and may be left out"
     : "";
   return `${formatCount(count, "mapping")}, ${
     formatCount(leftRanges.length, "range")
-  } of the page table${kept}`;
+  } of the page table${kept}${
+    uncertain === 0 ? "" : `; and ${formatCount(uncertain, "mapping")} that may have been unmapped`
+  }`;
 }
 
 function shown(lines: readonly string[]): readonly string[] {
@@ -194,7 +196,7 @@ export function traceJson(results: readonly DriverResult[]) {
 }
 
 function judgementJson(judged: DriverJudgement) {
-  const { callers, check, left, leftRanges, live, mappings, works } = judged;
+  const { callers, check, left, leftRanges, live, mappings, uncertain, works } = judged;
   const groupJson = (group: DriverJudgement["live"][number]) => ({
     phase: group.phase,
     kind: group.kind,
@@ -217,6 +219,7 @@ function judgementJson(judged: DriverJudgement) {
     live_before_unbind: live.map(groupJson),
     left_after_unbind: left.map(groupJson),
     left_ranges: leftRanges,
+    maybe_left: uncertain,
     callers: Object.fromEntries(callers),
     check: check.json,
   };

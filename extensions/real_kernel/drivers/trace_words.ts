@@ -15,6 +15,10 @@ export type TracedDeviceName = typeof TRACED_DEVICE_NAMES[number];
 export const WORKS = ["read", "write", "net", "suspend", "unbind"] as const;
 export type DeviceWork = (typeof WORKS)[number];
 
+/** IOMMUs of QEMU. The model of dmalab has no `virtio`. */
+export const TRACE_IOMMUS = ["vtd", "vtd_scalable", "vtd_first_stage", "amd", "virtio"] as const;
+export type TraceIommu = (typeof TRACE_IOMMUS)[number];
+
 /** How the device's addresses are translated. */
 export const TRACE_MODES = ["strict", "lazy", "passthrough", "off", "bounced"] as const;
 export type TraceMode = (typeof TRACE_MODES)[number];

@@ -38,7 +38,7 @@ const network = (model: string) =>
       "-netdev",
       "user,id=net,restrict=on",
       "-device",
-      `${model},netdev=net,${PLACE},mac=52:54:00:12:34:56`,
+      `${model},netdev=net,${PLACE},mac=52:54:00:12:34:56,romfile=`,
     ],
     driver: model,
     helpers: [],

@@ -474,13 +474,16 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
   const built = cachesAbsent ? withCaching(iommu, name, builder) : iommu;
   args.unshift("-device", deviceOf(built, qemu));
   append.push(...words);
-  append.push(
-    iommu.mode === "passthrough"
-      ? "iommu.passthrough=1"
-      : `iommu.passthrough=0 iommu.strict=${iommu.mode === "strict" ? 1 : 0}`,
-  );
+  append.push(...translationWords(iommu.mode));
   if (iommu.forcedac) append.push("iommu.forcedac=1");
   return built;
+}
+
+/** Words of the kernel's command line for the mode of an IOMMU. */
+export function translationWords(mode: IommuConfig["mode"]): readonly string[] {
+  return mode === "passthrough"
+    ? ["iommu.passthrough=1"]
+    : [`iommu.passthrough=0 iommu.strict=${mode === "strict" ? 1 : 0}`];
 }
 
 /** Properties that QEMU's VT-d must have for an IOMMU model. */
