@@ -1,5 +1,5 @@
 /**
- * `deno task kernels [-o DIR | --cost ROUNDS] KERNEL…`: for each kernel, an image or a package, compares the kernel with the
+ * `deno task kernels [-o DIR | --cost ROUNDS | --archive] KERNEL…`: for each kernel, an image or a package, compares the kernel with the
  * model, captures a boot, and runs scenarios. A package or folder with a name that begins with `linux-modules` or `modules`
  * belongs to the kernel before it on the command line.
  *
@@ -8,10 +8,14 @@
  *
  * With `--cost ROUNDS` the task only measures the cost of 300 calls on one machine, relative to a bare boot of the same
  * kernel.
+ *
+ * With `--archive` the task boots nothing: it prints which modelled releases the kernels in the machine's package lists can
+ * check, and what is newer.
  */
 import { dmalab, scenariosBelow } from "@dmalab/tests";
 import { parseArgs } from "node:util";
 import { basename, join } from "node:path";
+import { archiveReport, archiveText } from "./archive_rows.ts";
 import { bootCost, median } from "./boot_cost.ts";
 
 interface NamedKernel {
@@ -61,13 +65,45 @@ async function printCost(named: NamedKernel, rounds: number): Promise<void> {
   );
 }
 
-const { positionals, values: { cost, out } } = parseArgs({
+/** Runs apt-cache, which reads the lists that the machine has. */
+function aptCache(...args: readonly string[]): string {
+  const { code, stderr, stdout } = new Deno.Command("apt-cache", { args: [...args] }).outputSync();
+  if (code === 0) return new TextDecoder().decode(stdout);
+  console.error(new TextDecoder().decode(stderr));
+  Deno.exit(2);
+}
+
+/** What `apt-cache show` prints of each kernel in the machine's package lists. */
+function listedKernels(): string {
+  const found = aptCache(
+    "search",
+    "--names-only",
+    "^linux-(image|binary|modules)-(unsigned-)?[0-9]",
+  );
+  const names = found.split("\n").flatMap((line) => line.split(" ")[0] || []);
+  return names.length === 0 ? "" : aptCache("show", ...names);
+}
+
+const { positionals, values: { archive, cost, out } } = parseArgs({
   args: Deno.args,
   allowPositionals: true,
-  options: { cost: { type: "string" }, out: { type: "string", short: "o", default: USUAL_FOLDER } },
+  options: {
+    archive: { type: "boolean" },
+    cost: { type: "string" },
+    out: { type: "string", short: "o", default: USUAL_FOLDER },
+  },
 });
+if (archive === true) {
+  const listed = listedKernels();
+  if (listed === "") {
+    console.error("the machine's package lists have no kernel: run `apt-get update`");
+    Deno.exit(2);
+  }
+  console.log(archiveText(archiveReport(listed)).trimEnd());
+  Deno.exit(0);
+}
 if (positionals.length === 0) {
-  console.error("usage: deno task kernels [-o DIR | --cost ROUNDS] KERNEL…");
+  console.error("usage: deno task kernels [-o DIR | --cost ROUNDS | --archive] KERNEL…");
   Deno.exit(2);
 }
 if (cost !== undefined) {
