@@ -44,10 +44,15 @@ const OF_UNIT: ReadonlySet<MessageKind> = new Set([
 const OF_HARDWARE: ReadonlySet<MessageKind> = new Set([
   "iommu_fault",
   "other_iommu_fault",
+  "memory_fault",
   "bridge_error",
   "pcie_error",
 ]);
-const FAULTS: ReadonlySet<MessageKind> = new Set(["iommu_fault", "other_iommu_fault"]);
+const FAULTS: ReadonlySet<MessageKind> = new Set([
+  "iommu_fault",
+  "other_iommu_fault",
+  "memory_fault",
+]);
 /** Facts that name a device. */
 const NAME_FACTS = ["device", "controller", "disk", "source", "interface_name", "client"] as const;
 /** Facts that name a unit: an IOMMU, its maker, a partition of PowerPC. */

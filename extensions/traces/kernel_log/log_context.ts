@@ -20,15 +20,29 @@ const WARNING = /\bWARNING: /;
 const OOPS =
   /\b(?:Oops|nable to handle (?:kernel|page)|kernel BUG at|general protection fault|Internal error|soft lockup|hard LOCKUP|self-detected stall)\b|\[ cut here \]|\[ end trace /;
 
+/** The severity of a record of the firmware, above its sections. */
+const RECORD = /\[Hardware Error\]: +(?:Error \d+, type|event severity): (\w+)/;
+
+/** The severities of a record, in the words of AER. */
+const SEVERITIES: Readonly<Record<string, string>> = {
+  corrected: "Corrected",
+  recoverable: "Uncorrected (Non-Fatal)",
+  fatal: "Uncorrected (Fatal)",
+};
+
 /** Collects the facts of a log, line by line. */
 export class LogContext {
   /** Whether the registers of the last stack are those of a warning. */
   isInWarning = false;
   #encryption: "guest" | "host" | "guest or host" | null = null;
+  #recordSeverity: string | null = null;
 
   push(text: string): void {
     if (WARNING.test(text)) this.isInWarning = true;
     else if (this.isInWarning && OOPS.test(text)) this.isInWarning = false;
+    if (text.includes("[Hardware Error]")) {
+      this.#recordSeverity = RECORD.exec(text)?.[1] ?? this.#recordSeverity;
+    }
     const features = FEATURES.exec(text)?.[1];
     if (features !== undefined) {
       this.#encryption = GUEST_FEATURE.test(features)
@@ -43,6 +57,10 @@ export class LogContext {
 
   /** The facts of a message, with the machine's facts that concern it. */
   added(kind: MessageKind, facts: LogEntryFacts): LogEntryFacts {
+    if ("record_severity" in facts && this.#recordSeverity !== null) {
+      const severity = SEVERITIES[this.#recordSeverity] ?? null;
+      return { ...facts, record_severity: this.#recordSeverity, severity };
+    }
     return this.#encryption === null || !BOUNCED.has(kind)
       ? facts
       : { ...facts, encryption: this.#encryption };

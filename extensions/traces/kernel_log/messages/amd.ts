@@ -52,8 +52,10 @@ export const AMD: MessageArea = {
       condition: "The log overflowed and stopped: the kernel starts it again",
       role: "consequence",
       follows: ["iommu_fault", "suppressed"],
-      means:
-        "Records were lost: the ring of the IOMMU's events was full, because faults came faster than the CPU read them. It is no error of the IOMMU",
+      means: ({ queue }) =>
+        `Records were lost: the IOMMU's log of ${
+          queue === "PPR" ? "page requests" : queue === "GA" ? "interrupts for guests" : "events"
+        } was full. It is no error of the IOMMU`,
       next: [LATER_FAULTS],
     },
     {
@@ -120,13 +122,44 @@ export const AMD: MessageArea = {
       next: ["look for an erratum of the IOMMU, and for other events beside this line"],
     },
     {
+      kind: "iommu_error",
+      forms: ["AMD-Vi: Unknown PPR request received"],
+      always: { format: "amd", error: "page_request" },
+      condition: "An entry of the log of page requests has a type that the kernel does not know",
+      role: "report",
+      means:
+        "The IOMMU's log of page requests had an entry of an unknown type: it was not answered",
+      next: [
+        "look for a newer kernel, and for other events of the same second: they name the device",
+      ],
+    },
+    {
+      kind: "state",
+      forms: ["AMD-Vi: Translation was enabled for IOMMU:{count} but we are not in kdump mode"],
+      condition: "At boot, the IOMMU translates already: firmware or an earlier kernel left it on",
+      role: "state",
+      means:
+        "Firmware or an earlier kernel had left the IOMMU on: the kernel switched it off, and on again with its own tables. Devices that were active may fault at that moment",
+    },
+    {
+      kind: "iommu_detail",
+      forms: [
+        "AMD-Vi: DTE[{count}]: {pte}",
+        "AMD-Vi: CMD[{count}]: {pte}",
+        "AMD-Vi:   device={device=pci_function} domain={domain=value}",
+        "AMD-Vi: device={device=pci_function} domain={domain=value}",
+      ],
+      condition: "Below an event: the entry of the device, or the command that was refused",
+      role: "state",
+      means: "A line below an event of the IOMMU: the event's own line says what happened",
+    },
+    {
       kind: "state",
       forms: [
         "AMD-Vi: Applying erratum: Increase Event log size to {value}",
         "AMD-Vi: amd_iommu=fullflush deprecated; use {rest}",
         "AMD-Vi: Using strict mode due to virtualization",
         "perf/amd_iommu: Detected AMD IOMMU",
-        "AMD-Vi: Translation was enabled for IOMMU:{count} but we are not in kdump mode",
         "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Disabling interrupt remapping|AMD IOMMUv2|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
       ],
       role: "state",

@@ -348,10 +348,9 @@ export const CHECKER: MessageArea = {
     {
       kind: "pte_already_set",
       forms: [
-        "WARNING: {...}at {...}{function~__arm_lpae_map|arm_lpae_map_pages|__arm_v7s_map}+0x",
+        "WARNING: {...}at {...}{function~__arm_lpae_map|arm_lpae_init_pte|__arm_v7s_map}+0x",
       ],
-      condition:
-        "At a map, the page table had an entry where the map writes, or (arm_lpae_map_pages) the address does not fit its width",
+      condition: "At a map, the page table had an entry, or a larger block, where the map writes",
       role: "report",
       means: ({ function: name }) =>
         `The kernel warned in ${name}(): the page table had an entry where the map wrote`,
@@ -364,6 +363,36 @@ export const CHECKER: MessageArea = {
         next: [
           "look for an unmap of this range that was skipped, or that had a shorter length: `dmalab trace check` with the dma and iommu events",
         ],
+      }],
+    },
+    {
+      kind: "map_unaligned",
+      forms: ["WARNING: {...}at {...}{function~arm_lpae_map_pages}+0x"],
+      condition:
+        "At a map, the IOVA is above the input width, the physical address above the output width, or the page size is none of the table's",
+      role: "report",
+      finding: "map_unaligned",
+      means: ({ function: name }) =>
+        `The kernel warned in ${name}(): an address of the map has more bits than the SMMU's page table takes, or its page size is none of the table's. The map failed`,
+      next: [
+        "compare the addresses with the line `ias N-bit, oas N-bit` of the SMMU at boot; the call trace names the caller",
+      ],
+    },
+    {
+      kind: "mapping_warning",
+      forms: ["WARNING: {...}at {...}{function~xen_swiotlb_free_coherent}+0x"],
+      condition:
+        "Coherent memory was freed that does not lie below the coherent mask, or that is not contiguous for the machine (once per boot)",
+      role: "report",
+      finding: "mapping_warning",
+      means:
+        "The kernel warned in xen_swiotlb_free_coherent(): the memory was not freed, and is lost",
+      causes: [{
+        id: "changed",
+        certainty: "possible",
+        text:
+          "the coherent mask was changed between the allocation and the free, or address or size are not those of the allocation",
+        next: ["look at the caller in the stack: which buffer it frees, and when it sets the mask"],
       }],
     },
     {
@@ -579,6 +608,14 @@ export const CHECKER: MessageArea = {
       next: [
         "no command reads a dump. Compare two dumps of the same machine: a number of lines of one device that only grows is a leak; `dmalab trace check` finds it in a trace of the dma events",
       ],
+    },
+    {
+      kind: "dma_debug_off",
+      forms: ["DMA-API: debugging out of memory error - disabled"],
+      condition: "At boot, the checker got no memory for its records",
+      role: "report",
+      means: "The checker is off: no record was to be had. The absence of reports proves nothing",
+      next: ["ask for fewer records with dma_debug_entries="],
     },
     {
       kind: "dma_debug_off",

@@ -13,6 +13,7 @@ import { type MessageRow, type MessageText, named, numberOf } from "./message.ts
 const CAUSES_OF_HANGS: readonly MessageKind[] = [
   "iommu_fault",
   "other_iommu_fault",
+  "memory_fault",
   "bridge_error",
   "pcie_error",
   "map_failed",
@@ -346,22 +347,6 @@ const CONTROLLERS: readonly MessageRow[] = [
     means: (facts) =>
       `The firmware of ${named(facts, "device")} refused a command or did not answer it in time`,
     next: [FIRST_ERROR],
-  }),
-  hang({
-    forms: [
-      "{driver} {device}: Refused to change power state{...}",
-      "{driver} {device}: not ready {count}ms after {~FLR|bus reset|resume|PM D3|DPC|CRS|D3}{...}",
-      "{driver} {device}: timed out waiting for pending transaction; performing {...}reset anyway",
-      "{driver} {device}: PCIe link lost{...}",
-      "{driver} {device}: {?BAR {count}: ?}can't reserve [{~mem|io} {...}",
-    ],
-    means: (facts) =>
-      `The function ${
-        facts.device ?? ""
-      } does not answer as its driver needs: it is in a low power state, still busy, off the bus, or its region is taken`,
-    next: [
-      "look whether configuration space answers (`lspci -vv -s FUNCTION`: `rev ff` is no answer), and who has its region (`cat /proc/iomem`); switch power saving off as a trial (pcie_aspm=off, disable_idle_d3=1 of vfio-pci); of a GPU in a guest a reset quirk of the device",
-    ],
   }),
 ];
 

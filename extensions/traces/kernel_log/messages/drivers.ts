@@ -101,7 +101,7 @@ export const DRIVERS: MessageArea = {
       kind: "iommu_detail",
       forms: ["*** gpu fault: {...}iova={address}{...}"],
       role: "consequence",
-      follows: ["iommu_fault", "other_iommu_fault"],
+      follows: ["iommu_fault", "other_iommu_fault", "memory_fault"],
       means:
         "The driver of an Adreno GPU on a fault of the GPU's IOMMU: the address is one of the GPU's own space",
       next: OWN_MMU_NEXT,

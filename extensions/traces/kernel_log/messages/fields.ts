@@ -235,6 +235,10 @@ export const FIELDS = {
   table: word("c00000000263c480"),
   tag: count("118"),
   task: { ...text("qemu-system-x86"), pattern: "[^\\[\\]:<>|]+?" },
+  tegra_smmu: {
+    ...rest("EMEM address decode error (SMMU translation error [RW-])"),
+    pattern: ".*(?:SMMU|[Pp]age).*\\S",
+  },
   text: text("some words"),
   total_slots: count("32768"),
   unit: word("dmar0"),

@@ -166,7 +166,7 @@ export const IOMMU_CORE: MessageArea = {
       }],
     },
     {
-      kind: "iova_full",
+      kind: "iommu_setup",
       forms: ["Failed to reserve IOVA [{start}-{end}]"],
       condition: "The DMA windows of a host bridge overlap or are out of order",
       role: "report",
@@ -228,6 +228,103 @@ export const IOMMU_CORE: MessageArea = {
       next: [
         "look at the lines before it: a DMA range outside the IOMMU's reach, or windows of the host bridge that overlap (Failed to reserve IOVA)",
       ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "{driver} {device}: {~specified DMA range outside IOMMU capability|Incompatible range for DMA domain}",
+        "specified DMA range outside IOMMU capability",
+        "Incompatible range for DMA domain",
+      ],
+      condition:
+        "The DMA range that the firmware gives for a device, and what the IOMMU translates, have nothing in common; or a device joins a domain of another range",
+      role: "report",
+      means: ({ device }) =>
+        `${
+          device ?? "A device"
+        } got no IOVAs: its DMA range does not fit what the IOMMU translates`,
+      next: [
+        "compare dma-ranges above the device (device tree), or _DMA and IORT (ACPI), with the width of the IOMMU; a later line `retaining platform DMA ops` says that the device goes on with physical addresses",
+      ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "{driver} {device}: IOMMU driver error, requesting conflicting def_domain_type, {count} and {max}, for devices in group {group}",
+      ],
+      condition: "Two devices of one group need different types of domain: identity wins",
+      role: "report",
+      means: ({ device, group }) =>
+        `Two devices of group ${group} need different types of domain, one of them ${device}: the whole group gets identity, and is not translated`,
+      next: [
+        "look at the types in /sys/kernel/iommu_groups/N/type and at which device of the group asks for identity (a quirk of the IOMMU's driver)",
+      ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "{driver} {device}: Device is not trusted, but driver is overriding group {group} to",
+      ],
+      condition:
+        "An external (untrusted) PCI device, and the IOMMU's driver needs another type than a translated domain",
+      role: "report",
+      means: ({ device }) =>
+        `${device} is external and must be translated, and the driver of the IOMMU asks for another type: the device gets no domain, and its driver is not bound`,
+      next: [
+        "look which quirk or option asks for identity (iommu=pt, a quirk of the device); a device in an internal slot that counts as external is a property of the firmware (ExternalFacingPort)",
+      ],
+    },
+    {
+      kind: "map_unaligned",
+      forms: [
+        "{driver} {device}: Unsupported alignment constraint",
+        "Unsupported alignment constraint",
+      ],
+      condition:
+        "The minimum alignment of the device (min_align_mask) is larger than the granule of the IOMMU (once per boot; each such map fails)",
+      role: "report",
+      finding: "map_unaligned",
+      means: ({ device }) =>
+        `A map of ${
+          device ?? "a device"
+        } failed, and each later one fails without a line: the device wants offsets kept (min_align_mask) over more than a page of the IOMMU`,
+      next: ["look at dma_set_min_align_mask() in the driver, and at the IOMMU's smallest page"],
+    },
+    {
+      kind: "iommu_setup",
+      forms: ["iova flush queue initialization failed"],
+      condition: "No memory for the queues of lazy invalidation: the domain stays strict",
+      role: "report",
+      means: "A domain flushes at each unmap, and not lazily: its queue could not be allocated",
+      next: ["nothing to do for correctness: only unmaps are slower"],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "Failed to create {size_bytes}-byte IOMMU mapping for device {device}",
+        "Failed to attach{~ed|} device {device} to {~IOMMU_mapping|IOMMU mapping}",
+      ],
+      condition: "32-bit Arm: a device behind an IOMMU got no translated mapping",
+      role: "report",
+      means: ({ device }) => `${device} uses physical addresses: it got no translated mapping`,
+      next: ["look at the errors of the IOMMU's driver before this line"],
+    },
+    {
+      kind: "state",
+      forms: [
+        "disabling DAC on VIA PCI bridge",
+      ],
+      condition: "A VIA bridge, without iommu=usedac",
+      role: "state",
+      means:
+        "Devices below this bridge get no address above 4 GiB: a bus limit of ffffffff in later lines comes from here",
+    },
+    {
+      kind: "state",
+      forms: ["{~forcesac|allowdac|nodac} option ignored"],
+      condition: "An old word of iommu= on the command line",
+      role: "state",
+      means: "An old word of iommu= on the command line, which has no effect",
     },
     {
       kind: "iommu_setup",

@@ -8,6 +8,7 @@ interface KindRow {
 export const MESSAGE_KINDS = {
   iommu_fault: { title: "IOMMU fault", rule: "trace.T.62" },
   other_iommu_fault: { title: "IOMMU fault", rule: "trace.T.71" },
+  memory_fault: { title: "Memory controller error", rule: "trace.T.71" },
   iommu_fault_status: { title: "Intel VT-d: fault status", rule: "trace.T.47" },
   iommu_detail: { title: "IOMMU fault: details", rule: "trace.T.71" },
   suppressed: { title: "Rate limit", rule: "trace.T.47" },

@@ -262,7 +262,6 @@ export const MEMORY: MessageArea = {
       forms: [
         "DMA pool exhausted for {device}",
         "{driver} {device}: DMA pool exhausted for {function}",
-        "Failed to get suitable pool for {device}",
         "ERROR: {size_bytes} KiB atomic DMA coherent pool is too small!",
       ],
       condition:
@@ -278,6 +277,47 @@ export const MEMORY: MessageArea = {
         "allocate where the call may sleep (GFP_KERNEL), once",
       ],
     },
+    {
+      kind: "coherent_failed",
+      forms: ["Failed to get suitable pool for {device}", "coherent pool not initialised!"],
+      condition: "A coherent allocation that may not sleep, and the kernel has no atomic pool",
+      role: "report",
+      finding: "coherent_failed",
+      means: ({ device }) =>
+        `A coherent allocation of ${
+          device ?? "a device"
+        } that may not sleep failed: this kernel has no atomic pool`,
+      next: [
+        "look at boot for `failed to allocate … pool for atomic`: the pool was not made (coherent_pool=SIZE asks for another size)",
+        "allocate where the call may sleep (GFP_KERNEL), once",
+      ],
+    },
+    {
+      kind: "coherent_failed",
+      forms: [
+        "{driver} {device}: coherent DMA allocations not supported on this platform",
+        "coherent DMA allocations not supported on this platform",
+      ],
+      condition:
+        "A device that is not coherent asked for coherent memory, and the architecture can neither remap it nor make it uncached (once per boot)",
+      role: "report",
+      finding: "coherent_failed",
+      means:
+        "No device that is not coherent gets coherent memory from this kernel: the allocation failed, and each later one fails without a line",
+      next: [
+        "if the hardware is coherent, the firmware has to say so (`dma-coherent`, _CCA); else the driver needs dma_alloc_noncoherent() and syncs, or a reserved area (shared-dma-pool)",
+      ],
+    },
+    {
+      kind: "coherent_failed",
+      forms: ["Freeing invalid buffer {at}"],
+      condition: "32-bit Arm: the list of coherent buffers does not have the pointer of a free",
+      role: "report",
+      finding: "unmap_unknown",
+      means:
+        "A driver freed a coherent buffer at a CPU address that is no such buffer: a second free, or an address that was changed",
+      next: ["look at the stack below: which path of the driver frees the buffer a second time"],
+    },
     ...PAGE_ALLOCATIONS,
     {
       kind: "memory_setup",
@@ -285,12 +325,12 @@ export const MEMORY: MessageArea = {
         "DMA: failed to allocate {kib} KiB {zone} pool for atomic allocation",
         "Reserved memory: failed to init DMA memory pool at {address}, size {kib} KiB",
         "Reserved memory: failed to init DMA memory pool at {address}, size {mib} MiB",
-        "Reserved memory: incorrect alignment of CMA region",
+        "Reserved memory: {~incorrect alignment of|unable to setup} CMA region",
+        "DMA: failed to allocate {kib} KiB pool for atomic coherent allocation",
         "Reserved memory: failed to allocate memory for node '{name}'",
         "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {mib} MiB",
         "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {kib} KiB",
         "cma: Reserved memory: {~incorrect alignment of|unable to setup} CMA region",
-        "reserved memory is beyond device's set DMA address range",
         "Reserved memory: region for default DMA coherent area is redefined",
         "cma: {name}: reservation failed: err {errno}, node {count}",
         "cma: CMA area {name} could not be activated",
@@ -313,6 +353,23 @@ export const MEMORY: MessageArea = {
         isEmptyArea(facts)
           ? "if the device of the node needs the area (a picture of the boot loader), look why its size is 0; else the line is harmless"
           : "compare cma=, cma_pernuma= and the reserved-memory nodes of the device tree with the machine's memory",
+      ],
+    },
+    {
+      kind: "memory_setup",
+      forms: [
+        "{driver} {device}: reserved memory is beyond device's set DMA address range",
+        "reserved memory is beyond device's set DMA address range",
+      ],
+      condition:
+        "A reserved area is attached to a device, and its end lies above the coherent mask of that moment, or above the bus limit",
+      role: "report",
+      means: ({ device }) =>
+        `The reserved area of ${
+          device ?? "a device"
+        } ends above the coherent mask that the device has so far. It is used all the same; whether the device reaches it depends on the mask that its driver sets later`,
+      next: [
+        "compare the end of the area with the mask that the driver sets (dma_set_mask_and_coherent), and with the bus's dma-ranges",
       ],
     },
     {
@@ -423,6 +480,56 @@ export const MEMORY: MessageArea = {
       ],
     },
     {
+      kind: "page_pool_stalled",
+      forms: [
+        "Negative({inflight}) inflight packet-pages",
+      ],
+      condition: "At a release of a page_pool, more pages had come back than had gone out",
+      role: "report",
+      finding: "page_pool_stalled",
+      means: ({ inflight }) =>
+        `A driver's page_pool got more pages back than it gave out (${inflight}): the pool is not freed, and stays for good`,
+      causes: [{
+        id: "negative",
+        certainty: "likely",
+        text:
+          "a page was returned twice, or to another pool than its own, by the driver or the stack",
+        next: ["look for a page that is returned to the pool twice (page_pool_put_page)"],
+      }],
+    },
+    {
+      kind: "memory_setup",
+      forms: ["page_pool_create{~_percpu|}() gave up with errno {errno}"],
+      condition: "A page_pool could not be made",
+      role: "report",
+      means: ({ errno }) =>
+        "A driver could not make a page_pool: " +
+        (errno === -22
+          ? "-22 (EINVAL): a flag or a direction that it does not take (only FROM_DEVICE or BIDIRECTIONAL; a sync needs a map and max_len)"
+          : errno === -12
+          ? "-12 (ENOMEM): no memory for it"
+          : errno === -95
+          ? "-95 (EOPNOTSUPP): a provider of memory needs a map and a sync"
+          : `${errno} is the reason`),
+      next: ["look at the parameters that the driver gives to page_pool_create()"],
+    },
+    {
+      kind: "map_failed",
+      forms: [
+        "couldn't track DMA mapping, please report to netdev@",
+        "unexpected DMA address, please report to netdev@",
+      ],
+      condition:
+        "A page of a page_pool was mapped, and its address could not be stored (32-bit kernels), or the table of mapped pages had no index left (once per boot)",
+      role: "consequence",
+      follows: ["swiotlb_full"],
+      means:
+        "A page_pool undid the map of a page that it could not keep track of: the allocation failed",
+      next: [
+        "report it with the release and the driver, as the line asks; a 32-bit kernel cannot store a 64-bit address that is not page-aligned",
+      ],
+    },
+    {
       kind: "state",
       forms: [
         "{zone~DMA|DMA32} [mem {start}-{end}]",
@@ -469,17 +576,33 @@ export const MEMORY: MessageArea = {
     },
     {
       kind: "state",
+      forms: ["DMA: default coherent area is set"],
+      condition: "A global pool for coherent memory was set at boot",
+      role: "state",
+      means:
+        "Coherent memory of devices that are not coherent comes from this pool alone: when it is full, the allocation fails without a line",
+    },
+    {
+      kind: "state",
+      forms: ["Reserved memory: bypass {name} node, using cmdline CMA params instead"],
+      condition: "cma= on the command line, and a default area in the device tree",
+      role: "state",
+      means:
+        "The size of the contiguous area comes from cma= on the command line, and not from the device tree's node",
+    },
+    {
+      kind: "state",
       forms: [
         "cma: Reserved {mib} MiB{...}",
         "cma: number of available pages:",
         "cma: range {count}:",
         "Reserved memory: created {~CMA|DMA} memory pool at {address}, size {count} {~MiB|KiB}",
-        "DMA: default coherent area is set",
         "OF: reserved mem: {start}..{end} ({kib} KiB) {~map|nomap} {~reusable|non-reusable} {name}",
         "OF: reserved mem: initialized node {...}",
         "OF: reserved mem: node {name} compatible matching {...}",
         "Reserved memory: initialized node {...}",
         "DMA: preallocated {kib} KiB {zone} pool for atomic allocations",
+        "DMA: preallocated {kib} KiB pool for atomic coherent allocations",
       ],
       role: "state",
       means: "The size and the place of memory for DMA",

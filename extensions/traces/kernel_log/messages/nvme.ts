@@ -218,6 +218,20 @@ const ABORT: MessageRow = {
   ]),
 };
 
+/** What failed, by the step that a line names. */
+const STEP_MEANINGS: Readonly<Record<string, string>> = {
+  shutdown: "The controller did not end its shutdown in the time that the driver waits",
+  identify:
+    "The Identify command failed, the first transfer of data of the controller at a probe or a reset: the controller did not answer, refused it, or could not write to memory",
+  fw_activation:
+    "The controller stayed paused after a firmware activation for longer than it may: the driver resets it. No mapping is concerned",
+  persistent_internal_error:
+    "The controller reported a persistent internal error of its own: the driver resets it",
+};
+
+/** Names of the driver's states of a controller, by number. */
+const STATES = ["new", "live", "resetting", "connecting", "deleting", "deleting", "dead"];
+
 const CONTROLLER: MessageRow[] = [
   TIMEOUT,
   ABORT,
@@ -338,9 +352,8 @@ const CONTROLLER: MessageRow[] = [
     role: "consequence",
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
     means: ({ step }) =>
-      step === "shutdown"
-        ? "The controller did not end its shutdown in the time that the driver waits"
-        : "The controller was given up or is reset: requests in flight are cancelled and unmapped",
+      STEP_MEANINGS[String(step)] ??
+        "The controller was given up or is reset: requests in flight are cancelled and unmapped",
     causes: [
       ...SILENT_REGISTERS,
       {
@@ -505,12 +518,139 @@ const CONTROLLER: MessageRow[] = [
   },
   {
     kind: "nvme_state",
+    forms: ["nvme {controller}: ctrl state {state} is not RESETTING"],
+    condition: "The worker of a reset ran, and another path had changed the state meanwhile",
+    role: "report",
+    means: ({ state }) =>
+      `A reset of the controller met another path that changes its state (${
+        STATES[Number(state)] ?? state
+      }), such as a removal: the reset is given up`,
+    next: [
+      "look at the lines before it: who removes the controller or resets it a second time; by itself the line says nothing of a mapping",
+    ],
+  },
+  {
+    kind: "nvme_state",
+    forms: ["nvme {controller}: async event result {value}"],
+    condition: "The controller sent a notice of a kind that the driver does not know",
+    role: "report",
+    means: "The controller sent a notice that this driver does not know: no fault by itself",
+    next: [
+      "nothing to do for a problem of DMA; the number is the event's, by the NVMe specification",
+    ],
+  },
+  {
+    kind: "nvme_state",
+    forms: ["nvme {controller}: reading non-mdts-limits failed: {errno}"],
+    condition: "An Identify for the limits of commands failed, and the scan of namespaces stopped",
+    role: "report",
+    means: ({ errno }) =>
+      `The scan of namespaces stopped: an Identify command failed (${errno}), often because the controller is going away`,
+    next: [GONE_NEXT, FAULT_NEXT],
+  },
+  {
+    kind: "nvme_failed",
+    forms: ["nvme {controller}: IO queues {step~lost|not created}"],
+    condition: "After the set-up of a probe or a reset only the admin queue works",
+    role: "consequence",
+    follows: ["iommu_fault", "nvme_timeout"],
+    means: ({ step }) =>
+      step === "lost"
+        ? "The controller came back from its reset without queues for data: its namespaces are removed"
+        : "The controller was set up without queues for data: it has no disks",
+    causes: [{
+      id: "earlier",
+      certainty: "unknown",
+      text:
+        "the controller refused the queues (`Could not set queue count`), or interrupts or memory for them failed",
+      next: ["look at the lines before it: they have the first error", FAULT_NEXT],
+    }],
+  },
+  {
+    kind: "nvme_failed",
+    forms: ["nvme {controller}: Could not set queue count ({status=errno})"],
+    condition: "The controller answered the request for I/O queues with a status of NVMe",
+    role: "consequence",
+    follows: ["nvme_timeout", "nvme_down"],
+    means: ({ status }) =>
+      `The controller refused queues for data (status 0x${
+        Number(status).toString(16)
+      }): it answers, and works in a degraded state. No mapping is concerned`,
+    next: ["read the controller's own log: nvme smart-log, nvme error-log (critical warning)"],
+  },
+  {
+    kind: "nvme_failed",
+    forms: [
+      "nvme {controller}: Minimum device page size {size_bytes} too large for host ({max})",
+    ],
+    condition: "CAP.MPSMIN of the controller is above the page of the driver (4096)",
+    role: "report",
+    means:
+      "The controller cannot work with this kernel: its smallest page is larger than the driver's",
+    next: ["look for a setting or a firmware of the device that takes pages of 4 KiB"],
+  },
+  {
+    kind: "coherent_failed",
+    forms: ["nvme {controller}: failed to allocate host memory buffer"],
+    condition:
+      "No size down to the controller's minimum was to be had. The allocation asks for no lines of its own (NO_WARN), and the probe goes on without the buffer",
+    role: "report",
+    finding: "coherent_failed",
+    means:
+      "The host memory buffer of an NVMe controller was not allocated: the controller works without it, more slowly. No other line says why",
+    next: [
+      "look at free and contiguous memory at that moment (/proc/buddyinfo, CmaFree in /proc/meminfo); nvme.max_host_mem_size_mb=0 goes without it for good",
+    ],
+  },
+  {
+    kind: "nvme_state",
+    forms: ["nvme {controller}: failed to set host mem (err {status=errno}, flags {flags})"],
+    condition:
+      "Set Features for the host memory buffer failed: above 0 a status of NVMe, below 0 an errno. flags 0: it should be given back",
+    role: "report",
+    means: ({ flags, status }) =>
+      `The controller did not ${
+        Number(flags) === 0 ? "give the host memory buffer back" : "take the host memory buffer"
+      } (${
+        Number(status) > 0 ? `status 0x${Number(status).toString(16)} of the controller` : status
+      })${Number(flags) === 0 ? ". Whether it still uses that memory is not known" : ""}`,
+    next: [
+      "nothing to do for a single line at boot; before a suspend look for faults of the device afterwards",
+    ],
+  },
+  {
+    kind: "state",
+    forms: [
+      "nvme {controller}: min host memory ({mib} MiB) above limit ({max} MiB)",
+      "nvme {controller}: unable to set dbbuf",
+      "nvme {controller}: failed to register the CMB",
+    ],
+    condition:
+      "At set-up: a host memory buffer above nvme.max_host_mem_size_mb, shadow doorbells that the controller refused, or a controller memory buffer that could not be registered for peer-to-peer DMA",
+    role: "state",
+    means:
+      "The driver goes on without an extra of the controller (host memory buffer, shadow doorbells or controller memory buffer); no map failed",
+  },
+  {
+    kind: "nvme_state",
+    forms: [
+      "could not locate request for tag {value}",
+      "request {value} genctr mismatch (got {value2=value} expected {value3=value})",
+    ],
+    condition:
+      "A completion has an id that belongs to no request, or the generation of an older request of the same tag",
+    role: "report",
+    means:
+      "The driver ignored a completion: it answers no request, or an older one of its tag. The controller completed twice or after the host gave up, or the completion in memory was wrong",
+    next: [
+      "look for a timeout or a reset before it: a request that was given up may complete later; without one, check the memory of the queues (coherent allocations, IOMMU faults)",
+    ],
+  },
+  {
+    kind: "nvme_state",
     forms: [
       "nvme {controller}: missing or invalid SUBNQN field",
-      "nvme {controller}: reading non-mdts-limits failed: {errno}",
       "nvme {controller}: Get FW SLOT INFO log error",
-      "nvme {controller}: async event result {value}",
-      "nvme {controller}: ctrl state {state} is not RESETTING",
       "{disk}: ignoring unaligned IO boundary:{count}",
       "AWUPF ignored, only NAWUPF accepted",
       "FDP invalid config descriptor at index {count}",
@@ -569,7 +709,13 @@ const BLOCK_CAUSES: readonly Cause[] = inOrder([
   },
   {
     id: "answered",
-    when: isStatus("critical medium", "critical space allocation", "critical nexus", "protection"),
+    when: isStatus(
+      "critical medium",
+      "critical space allocation",
+      "critical nexus",
+      "reservation conflict",
+      "protection",
+    ),
     certainty: "likely",
     text:
       "the device answered with this error: its medium, its space, a reservation, or a check of the data's protection. A failed map does not give this status",
@@ -611,8 +757,27 @@ const BLOCK_CAUSES: readonly Cause[] = inOrder([
 const BLOCK: MessageRow[] = [
   {
     kind: "block_error",
+    forms: ["blk-mq: failed to allocate request map"],
+    always: { status: "no_memory" },
+    condition: "No memory for the requests of a queue, even at its smallest depth",
+    role: "report",
+    means:
+      "A disk was not set up: the kernel had no memory for its requests. It is ordinary memory, and none for DMA",
+    next: [
+      "look for `page allocation failure` before it, and at the memory of the machine at that moment",
+    ],
+  },
+  {
+    kind: "state",
+    forms: ["blk-mq: reduced tag depth ({count} -> {max})"],
+    condition: "Memory for the requests of a queue was short, and half of the depth was to be had",
+    role: "state",
+    means: "A queue was set up with fewer requests than asked for: memory was short. No error",
+  },
+  {
+    kind: "block_error",
     forms: [
-      "{status_words~blk_update_request: I/O|blk_update_request: critical target|blk_update_request: critical medium|blk_update_request: critical nexus|blk_update_request: critical space allocation|blk_update_request: operation not supported|blk_update_request: timeout|blk_update_request: recoverable transport|blk_update_request: protection|print_req_error: I/O|I/O|critical target|critical medium|operation not supported|timeout|recoverable transport|protection|end_request: I/O|device resource|invalid|zone active resource} error, dev {disk}, sector {sector}{? op {op}:{...})?}{? flags {flags}?}{? phys_seg {segments}?}",
+      "{status_words~blk_update_request: I/O|blk_update_request: critical target|blk_update_request: critical medium|blk_update_request: critical nexus|blk_update_request: critical space allocation|blk_update_request: operation not supported|blk_update_request: timeout|blk_update_request: recoverable transport|blk_update_request: protection|print_req_error: I/O|I/O|critical target|critical medium|critical nexus|critical space allocation|reservation conflict|operation not supported|timeout|recoverable transport|protection|end_request: I/O|device resource|kernel resource|invalid|zone active resource|open zones exceeded|active zones exceeded|device offline|duration limit exceeded} error, dev {disk}, sector {sector}{? op {op}:{...})?}{? flags {flags}?}{? phys_seg {segments}?}",
     ],
     derive: ({ disk, sector, op, flags, segments, status_words }) => ({
       disk: disk!,
@@ -657,11 +822,21 @@ const BLOCK: MessageRow[] = [
     kind: "block_error",
     forms: [
       "{task}: attempt to access beyond end of device{...}: rw={count}, {?sector={sector}, ?}{...}",
+      "{task}: attempt to access beyond end of device",
+      "{disk}: rw={rw=code}, {~sector=|want=}{sector}, {?nr_sectors = {blocks} ?}limit={limit}",
     ],
+    more: [{
+      form:
+        "{disk}: rw={rw=code}, {~sector=|want=}{sector}, {?nr_sectors = {blocks} ?}limit={limit}",
+    }],
     always: { status: "beyond_end" },
     condition: "A bio ends behind its disk or partition",
     role: "report",
-    means: "A request lies beyond the end of its disk; no mapping is concerned",
+    means: ({ limit }) =>
+      "A request lies beyond the end of its disk; no mapping is concerned" +
+      (limit === 0
+        ? ". The disk has no size (limit=0): the device has gone, or has lost its namespace"
+        : ""),
     next: [
       "compare the size of the disk or partition with what uses it: a file system made for a larger disk, or a disk that shrank",
     ],
@@ -673,7 +848,6 @@ const BLOCK: MessageRow[] = [
       "pi_offset ({count}) + pi_tuple_size ({size_bytes}) exceeds metadata_size ({max})",
       "invalid interval_exp {count}",
       "Invalid {~logical|physical} block size ({size_bytes})",
-      "blk-mq: failed to allocate request map",
     ],
     always: { status: "settings" },
     role: "report",

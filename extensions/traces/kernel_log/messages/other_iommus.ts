@@ -5,6 +5,7 @@
  * @see rules/traces.md T.71
  */
 import type { LogEntryFacts } from "../log_facts.ts";
+import type { MessageKind } from "./kinds.ts";
 import { functionName, inOrder, type MessageArea, type MessageRow } from "./message.ts";
 import { RECORD } from "../fault_steps.ts";
 import { DEVICE_SILENT } from "./steps.ts";
@@ -32,11 +33,21 @@ const REASONS = {
   bad_entry: "the device has an entry of its own (a context entry), and the IOMMU cannot use it",
   too_wide: "the address has more bits than the IOMMU translates",
   page_fault: "nothing is mapped at the address, or the mapping there does not allow the access",
+  page_request:
+    "the device asked for the page by a page request (PRI), and the kernel refused it, as it serves none for this device",
   no_memory: "no memory has the address: the memory controller refused it, and no IOMMU",
+  controller: "the words behind the address say which error, and no table of an IOMMU is named",
   number: "the line gives the reason as a number, whose meaning is not known here",
   unknown: "the line does not give the reason",
 } as const;
 type Reason = keyof typeof REASONS;
+
+/** What happened to an access, where the IOMMU did not block it. */
+const OUTCOMES: Partial<Record<Reason, string>> = {
+  no_memory: "An access did not reach memory",
+  controller: "The memory controller refused an access, or reports an error of it",
+  page_request: "A page request was refused",
+};
 
 const USUAL: Partial<Record<Reason, readonly string[]>> = {
   not_present: [
@@ -59,6 +70,12 @@ const USUAL: Partial<Record<Reason, readonly string[]>> = {
   no_memory: [
     "compare the address with what the driver gave to the client: 0 or a small address is an unset register or a buffer that was never mapped, one above memory an address of another view; with an IOMMU see whether the client is attached to it",
   ],
+  page_request: [
+    "look who switched page requests (PRI) on for the device: without shared virtual addressing no driver should; the address is one that the device's driver or firmware gave it",
+  ],
+  controller: [
+    "compare the address and the client with the buffers of the client's driver; `secure` and `carveout` name memory that is kept from this client",
+  ],
   bad_entry: [
     "look at what set up the IOMMU for this device: the type, the width and the domain in its context entry, and whether the entry was written while the IOMMU translated",
   ],
@@ -70,6 +87,8 @@ const USUAL: Partial<Record<Reason, readonly string[]>> = {
 };
 
 interface FaultRow {
+  /** The kind of message, if it is no fault of an IOMMU. */
+  readonly kind?: MessageKind;
   readonly model: string;
   readonly forms: readonly string[];
   readonly condition?: string;
@@ -81,10 +100,10 @@ interface FaultRow {
 }
 
 function faultRow(
-  { condition, derive, forms, model, more, next, reason, thread }: FaultRow,
+  { condition, derive, forms, kind, model, more, next, reason, thread }: FaultRow,
 ): MessageRow {
   return {
-    kind: "other_iommu_fault",
+    kind: kind ?? "other_iommu_fault",
     forms,
     always: { model },
     derive: (found) => {
@@ -102,9 +121,9 @@ function faultRow(
     ...condition === undefined ? {} : { condition },
     role: "fault",
     means: ({ reason }) =>
-      `${
-        reason === "no_memory" ? "An access did not reach memory" : "The IOMMU blocked an access"
-      }: ${REASONS[reason as Reason] ?? REASONS.unknown}`,
+      `${OUTCOMES[reason as Reason] ?? "The IOMMU blocked an access"}: ${
+        REASONS[reason as Reason] ?? REASONS.unknown
+      }`,
     next: next ?? (({ reason }) => USUAL[reason as Reason] ?? []),
     ...thread === undefined ? {} : { thread },
   };
@@ -154,9 +173,6 @@ const dartReason = (facts: LogEntryFacts): Reason => {
 function tegraReason({ access, tegra_reason }: LogEntryFacts): Reason {
   const words = String(tegra_reason);
   const [, readable, writable] = /\[([R-])([W-])[S-]\]/.exec(words) ?? [];
-  if (!/SMMU translation/i.test(words)) {
-    return /EMEM (?:address )?decode/i.test(words) ? "no_memory" : "unknown";
-  }
   if (readable === undefined) return "page_fault";
   if (readable === "-" && writable === "-") return "not_present";
   if (access === "write" && writable === "-") return "not_writable";
@@ -348,14 +364,26 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "tegra",
-    condition: "An error of the memory controller (limited in rate)",
+    condition: "An error of the memory controller's SMMU (limited in rate)",
+    forms: [
+      "tegra-mc {iommu}: {client}: {?{~secure|non-secure|nonsecure} ?}{access~read|write} @{address}: {tegra_reason=tegra_smmu}",
+      "mc-err: ({count}) {client}: {tegra_reason=tegra_smmu}",
+    ],
+    more: [{ form: "mc-err: status = {status}; addr = {address}" }],
+    reason: tegraReason,
+  },
+  {
+    kind: "memory_fault",
+    model: "tegra",
+    condition: "An error of the memory controller that is not one of its SMMU (limited in rate)",
     forms: [
       "tegra-mc {iommu}: {client}: {?{~secure|non-secure|nonsecure} ?}{access~read|write} @{address}: {tegra_reason=rest}",
       "mc-err: {...}{client}: {tegra_reason=text} error {...}",
       "mc-err: ({count}) {client}: {tegra_reason=rest}",
     ],
     more: [{ form: "mc-err: status = {status}; addr = {address}" }],
-    reason: tegraReason,
+    reason: ({ tegra_reason }) =>
+      /EMEM (?:address )?decode/i.test(String(tegra_reason)) ? "no_memory" : "controller",
   },
   {
     model: "riscv",
@@ -377,8 +405,12 @@ const FAULTS: readonly FaultRow[] = [
   {
     model: "arm_sva",
     condition: "A page request on the SMMU's PRI queue: the kernel answers each with a refusal",
-    reason: () => "page_fault",
+    reason: () => "page_request",
+    more: [{
+      form: "sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
+    }],
     forms: [
+      "{driver} {iommu}: unexpected PRI request received:",
       "{driver} {iommu}: sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
       "sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
     ],
@@ -514,11 +546,41 @@ const ERRORS: readonly MessageRow[] = [
   invalidation("sun50i", ["{~TLB invalidation|PTW cache invalidation|TLB Flush} timed out!"]),
   invalidation("ipmmu", ["TLB sync timed out -- MMU may be deadlocked"]),
   invalidation("mediatek", ["Partial TLB flush timed out, falling back to full flush"]),
-  invalidation("rockchip", [
-    "{~Enable stall|Disable stall|Enable paging|Disable paging} request timed out, status: {status}",
-    "FORCE_RESET command timed out",
-    "Error during raw reset. MMU_DTE_ADDR is not functioning",
-  ]),
+  {
+    kind: "iommu_error",
+    forms: [
+      "{~Enable stall|Disable stall|Enable paging|Disable paging} request timed out, status: {status}",
+      "FORCE_RESET command timed out",
+      "Error during raw reset. MMU_DTE_ADDR is not functioning",
+    ],
+    always: { format: "rockchip", error: "not_answering" },
+    condition: "The IOMMU did not reach the state that its driver asked for in time",
+    role: "report",
+    finding: "iommu_error",
+    means:
+      "The IOMMU did not carry out a command of its driver in time: a stall, paging on or off, or a reset. No mapping of a driver is the cause",
+    next: [
+      "look at the clocks and the power domain of the IOMMU and of its master in the same seconds: the master may still be busy",
+    ],
+  },
+  {
+    kind: "iommu_error",
+    forms: [
+      "{driver} {iommu}: BUS_ERROR occurred at {address}",
+      "BUS_ERROR occurred at {address}",
+    ],
+    always: { format: "rockchip", error: "bus_error" },
+    condition:
+      "The bit of a bus error. The address is the register of page faults, and may be that of an earlier one",
+    role: "report",
+    finding: "iommu_error",
+    means: ({ address }) =>
+      `The IOMMU had an error on its bus, as when it reads its page table. The address ${address} may be that of an earlier fault`,
+    next: [
+      "look whether the page table's memory is in the IOMMU's reach (32 bits on older ones), and at the clocks of the IOMMU",
+    ],
+  },
+  invalidation("apple_dart", ["busy bit did not clear after command {value}{...}"]),
   {
     kind: "iommu_error",
     forms: [

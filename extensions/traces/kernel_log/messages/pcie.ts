@@ -1,6 +1,7 @@
 /** Messages of PCI Express error reporting and of ports. @see rules/traces.md T.70 */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { type Cause, inOrder, type MessageArea, type MessageRow } from "./message.ts";
+import { PCI_CORE } from "./pci_core.ts";
 
 /** Whether a severity, in AER's words, implies a lost transaction. */
 function isUncorrected(severity: unknown): boolean {
@@ -487,12 +488,94 @@ function addressText(facts: LogEntryFacts): string {
   return ` (${packet.name} of 0x${packet.address.toString(16)})`;
 }
 
+/** Bits of the status register of uncorrectable errors. PCI Express Base Specification, 7.8.4.2 */
+const UNCORRECTED_BITS: readonly (readonly [number, string])[] = [
+  [4, "DLP"],
+  [5, "SDES"],
+  [12, "TLP"],
+  [13, "FCP"],
+  [14, "CmpltTO"],
+  [15, "CmpltAbrt"],
+  [16, "UnxCmplt"],
+  [17, "RxOF"],
+  [18, "MalfTLP"],
+  [19, "ECRC"],
+  [20, "UnsupReq"],
+  [21, "ACSViol"],
+  [22, "UncorrIntErr"],
+  [23, "BlockedTLP"],
+  [24, "AtomicOpBlocked"],
+  [25, "TLPBlockedErr"],
+  [26, "PoisonTLPBlocked"],
+  [27, "DMWrReqBlocked"],
+  [31, "TLPXlatBlocked"],
+];
+
+const CPER_LINE = "[Hardware Error]: ";
+
+/** A section about PCI Express of a record that the firmware hands over. */
+const CPER: MessageRow = {
+  kind: "pcie_error",
+  forms: [`${CPER_LINE}section_type: PCIe error`],
+  always: { event: "error", errors: [], firmware_first: true, record_severity: null },
+  more: [
+    { form: `${CPER_LINE}device_id: {device=pci_function}` },
+    {
+      form:
+        `${CPER_LINE}aer_uncor_status: {uncor_status=value}, aer_uncor_mask: {uncor_mask=value}`,
+      add: ({ uncor_mask, uncor_status }, facts) => {
+        const bits = Number(uncor_status) & ~Number(uncor_mask);
+        return {
+          ...facts,
+          uncor_status: uncor_status!,
+          uncor_mask: uncor_mask!,
+          errors: facts.record_severity === "corrected"
+            ? []
+            : UNCORRECTED_BITS.filter(([bit]) => ((bits >>> bit) & 1) === 1).map(([, name]) =>
+              name
+            ),
+        };
+      },
+    },
+    {
+      form: `${CPER_LINE}aer_cor_status: {status}, aer_cor_mask: {mask=code}`,
+      add: (found, facts) => facts.record_severity === "corrected" ? { ...facts, ...found } : facts,
+    },
+    { form: `${CPER_LINE}TLP Header: {tlp_header=hex_words}` },
+    {
+      form:
+        `${CPER_LINE}{~port_type|version|command|slot|secondary_bus|vendor_id|class_code|serial number|bridge|aer_uncor_severity}:`,
+      add: (_, facts) => facts,
+    },
+  ],
+  reachLines: 16,
+  condition:
+    "Firmware handles the errors, and gave the kernel a record (at most 2 in 5 s, equal ones once). The registers are printed for corrected errors, too, and may hold an older error",
+  role: "report",
+  finding: "hardware_error",
+  derive: (facts) => ({ ...facts, severity: null }),
+  means: (facts) =>
+    facts.record_severity === "corrected"
+      ? `Firmware reports a corrected error of PCI Express${
+        typeof facts.device === "string" ? ` at ${facts.device}` : ""
+      }`
+      : `Firmware reports an error of PCI Express${
+        typeof facts.device === "string" ? ` at ${facts.device}` : ""
+      }${
+        typeof facts.record_severity === "string"
+          ? `, of severity ${facts.record_severity}`
+          : "; the line `event severity` above it is missing"
+      }`,
+  causes: ERROR.causes!,
+};
+
 export const PCIE: MessageArea = {
   name: "PCI Express",
   page: "PCI Express specification 6.2; rules/traces.md T.70",
   words: ["AER", "DPC", "pcieport"],
   rows: [
     ERROR,
+    CPER,
     {
       kind: "pcie_error",
       forms: [
@@ -640,15 +723,90 @@ export const PCIE: MessageArea = {
     {
       kind: "pcie_error",
       forms: [
-        `${DEVICE}: {~AER: |}{~Root|Downstream} Port link has been reset`,
+        `${DEVICE}: {~AER: |}{~Root|Downstream} Port link has been reset{? ({errno})?}`,
       ],
       always: { event: "link_reset" },
       role: "report",
-      condition: "Recovery of a fatal error reset the bus behind the port",
-      means: "The bus behind the port was reset: what its devices had in flight never completes",
+      condition:
+        "Recovery of a fatal error reset the bus behind the port; the number is 0, or an errno",
+      means: ({ errno }) =>
+        typeof errno === "number" && errno !== 0
+          ? `A reset of the bus behind the port was tried and failed (${errno}): the state of its link is not known`
+          : "The bus behind the port was reset: what its devices had in flight never completes",
       next: [
         "look for the lines `PCIe Bus Error` before it: they name the function with the error",
       ],
+    },
+    {
+      kind: "pcie_error",
+      forms: [`${DEVICE}: {~AER: |}subordinate device reset failed`],
+      always: { event: "recovery", recovery: "failed" },
+      condition: "Recovery of a fatal error: the reset of the bus behind the port did not succeed",
+      role: "report",
+      means:
+        "The reset of the devices below this port failed: what they had in flight does not complete",
+      next: [
+        "look for the lines `PCIe Bus Error` before it: they name the function with the error; then at `not ready …; giving up`",
+      ],
+    },
+    {
+      kind: "pcie_error",
+      forms: [`${DEVICE}: AER: {outcome~not reset|has been reset}{? (no FLR support: {errno})?}`],
+      always: { event: "link_reset" },
+      condition: "A fatal error of an integrated endpoint: its own reset (FLR) was tried",
+      role: "report",
+      means: ({ device, outcome }) =>
+        outcome === "not reset"
+          ? `${device} has no reset of its own, and was not reset after its fatal error`
+          : `${device} was reset after its fatal error: what it had in flight never completes`,
+      next: [
+        "look for the lines `PCIe Bus Error` before it: they name the error",
+      ],
+    },
+    {
+      kind: "pcie_error",
+      forms: [
+        `${DEVICE}: DPC: [{bit=aer_bit}] {pio_kind~Configuration|I/O|Memory} Request {pio_error~received UR Completion|received CA Completion|Completion Timeout}{...}`,
+      ],
+      always: { event: "rp_pio" },
+      condition:
+        "One line for each bit of the RP PIO status: a request of the CPU through the root port failed so",
+      role: "report",
+      finding: "hardware_error",
+      means: ({ pio_error, pio_kind }) =>
+        `A request of the CPU for the device below this port failed (${pio_kind}: ${pio_error}). It is no DMA of the device`,
+      next: [
+        "look why the device did not answer its registers: a low-power state, a reset, a lost link, or a BAR that it does not decode",
+      ],
+    },
+    {
+      kind: "state",
+      forms: [
+        `${DEVICE}: DPC: rp_pio_status: {status}, rp_pio_mask: {mask=code}`,
+        `${DEVICE}: DPC: RP PIO severity={value}, syserror={value2=value}, exception={value3=value}`,
+        `${DEVICE}: DPC: {~TLP Header|RP PIO ImpSpec Log|TLP Prefix Header}{...}`,
+      ],
+      role: "state",
+      means:
+        "A register of an RP PIO error: it is about a request of the CPU through this port, and no DMA",
+    },
+    {
+      kind: "pcie_error",
+      forms: [`${DEVICE}: DPC: Data Link Layer Link Active not cleared in {count} msec`],
+      always: { event: "dpc" },
+      condition: "The link showed as active a second after DPC had triggered",
+      role: "report",
+      means:
+        "After a containment (DPC) the port still showed its link as active: its state is not known",
+      next: ["look for the lines `DPC: containment event` and `PCIe Bus Error` before it"],
+    },
+    {
+      kind: "state",
+      forms: ["RP PIO log size {count} is invalid"],
+      condition: "At enumeration, the size of the log is not 4 to 9",
+      role: "state",
+      means:
+        "A port's error log has no valid size: the headers of lost requests of the CPU are not printed. It does no harm",
     },
     {
       kind: "pcie_error",
@@ -680,7 +838,7 @@ export const PCIE: MessageArea = {
       role: "report",
       condition: "The presence of a card in the slot changed while the slot was on",
       means:
-        "The card of the slot is gone, and the kernel removes its device: what it had in flight never completes",
+        "The slot shows no card, and the kernel removes its device: what it had in flight never completes",
       next: [
         "was it pulled out, or is the dock switched off? Else look at power and link: the lines after it (`Card present`: it came back), DPC, AER and a power fault before it",
       ],
@@ -691,7 +849,7 @@ export const PCIE: MessageArea = {
         "{device=port_service}: {?pciehp: ?}Timeout on hotplug command {value} (issued {count} msec ago)",
         "{device=port_service}: {...}Device {other_device=pci_function} already exists at {...}, {~skipping|cannot} hot-add",
         "{device=port_service}: {...}Cannot add device at {...}",
-        "{device=port_service}: {...}Slot({slot}{...}): {~Power fault|Link training error|Failed to|No link|Cannot add device|Attention button}{...}",
+        "{device=port_service}: {...}Slot({slot}{...}): {~Power fault|Cannot train link|Link training error|Failed to|No link|Cannot add device|Attention button}{...}",
       ],
       always: { event: "hotplug" },
       derive: (facts) => ({ ...facts, device: String(facts.device).replace(/:\w+$/, "") }),
@@ -726,6 +884,14 @@ export const PCIE: MessageArea = {
       next: [
         "without a card in the slot this is usual; else look at power, reset (PERST#), reference clock and PHY of the slot in the device tree, and try a lower speed (max-link-speed)",
       ],
+    },
+    {
+      kind: "state",
+      forms: ["{device=port_service}: {...}Slot({slot}{...}): Link Down/Up ignored{...}"],
+      condition: "The link of the slot changed because of a containment (DPC) that recovered",
+      role: "state",
+      means:
+        "The link of the slot went down and came back by a containment (DPC), and the kernel keeps the device: the lines of DPC have the error",
     },
     {
       kind: "pcie_error",
@@ -806,14 +972,18 @@ export const PCIE: MessageArea = {
       means: "The PCI core found no ROM in a device; no mapping is concerned",
     },
     {
-      kind: "iommu_setup",
-      forms: ["RP PIO log size {count} is invalid"],
-      condition: "At enumeration, the size of the log is not 4 to 9",
-      role: "report",
-      means: "A port's error log has no valid size: the headers of lost requests are not printed",
-      next: [
-        "nothing to do for a problem of DMA: read the registers of the port with `lspci -vvv` after an error",
+      kind: "state",
+      forms: [
+        `${DEVICE}: {~AER: |}aer_layer={layer}, aer_agent={agent=rest}`,
+        `${DEVICE}: {~AER: |}aer_uncor_severity: {value}`,
+        "BERT: Error records from previous boot:",
+        "[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: {count}",
+        "[Hardware Error]: event severity: {severity=word_text}",
       ],
+      role: "state",
+      means:
+        "A line of a record that the firmware handed over: its section says what kind of error it is, and whether PCI Express is concerned",
     },
+    ...PCI_CORE,
   ],
 };

@@ -172,6 +172,20 @@ const V3: MessageRow[] = [
   {
     kind: "iommu_setup",
     forms: [
+      `${SMMU3}stream {stream=stream_number} already in tree from dev {device}`,
+      `${SMMU3}stream {stream} already in tree from dev {device}`,
+    ],
+    condition: "Two devices have one stream ID: the probe of the second fails",
+    role: "report",
+    means: ({ device, stream }) =>
+      `A second device has the stream ID ${stream} of ${device}: it is not translated, and its driver is not bound`,
+    next: [
+      "compare `iommus` and `iommu-map` in the device tree (IORT with ACPI): an ID that is given twice, or a bridge whose devices share one",
+    ],
+  },
+  {
+    kind: "iommu_setup",
+    forms: [
       `${SMMU3}failed to {~enable event queue|reset impl}`,
       "Failed to enable PASID",
       "SVA devices ignore permission overlays and GCS",
@@ -223,6 +237,19 @@ const V2: MessageRow[] = [
     ],
   },
   {
+    kind: "iommu_setup",
+    forms: [
+      "arm-smmu{...}: stream ID {stream} out of range for SMMU ({value})",
+      "arm-smmu{...}: SMR mask {value} out of range for SMMU{?{...}?}",
+    ],
+    condition: "A stream ID or a mask of the firmware has more bits than the SMMU takes",
+    role: "report",
+    means: "A device gets no IOMMU: its stream ID, or the mask of it, is too wide for the SMMU",
+    next: [
+      "compare `iommus` of the device in the device tree (IORT with ACPI) with the SMMU's width",
+    ],
+  },
+  {
     kind: "iommu_error",
     forms: [
       "Failed to read TBU sync/inv ack status: {errno}",
@@ -248,12 +275,19 @@ const V2: MessageRow[] = [
       "soft iova-to-phys={phys}",
       "hard iova-to-phys (ATOS)={phys}",
       "hard iova-to-phys (ATOS) failed",
-      `${SMMU2}translation fault!`,
     ],
     condition: "After a context fault, on SMMUs with this debug block (limited in rate)",
     role: "state",
     means:
       "A line below a fault of a Qualcomm SMMU: what its page table has for the address when the line is printed. Two addresses that differ before and after the invalidation (ATOS results differed) are a stale TLB entry",
+  },
+  {
+    kind: "iommu_detail",
+    forms: [`${SMMU2}translation fault!`, `${SMMU2}PAR = {value}`],
+    condition: "The kernel asked the SMMU to translate an address, and the answer was a fault",
+    role: "state",
+    means:
+      "The kernel looked an address up in the SMMU, and nothing is mapped there. No access of a device is concerned: an unmap or a lookup asked",
   },
   {
     kind: "iommu_detail",
@@ -306,12 +340,34 @@ const V2: MessageRow[] = [
 
 const V3_STATES: readonly MessageRow[] = [{
   kind: "state",
+  forms: ["{driver} {device}: {~failed|Failed} to enable ATS (STU {count})"],
+  condition: "The PCI core refused to switch ATS on",
+  role: "state",
+  means: "The device works without ATS: each of its accesses is translated by the SMMU itself",
+}, {
+  kind: "state",
+  forms: ["arm-smmu-v3 {iommu}: SMMU currently enabled! Resetting..."],
+  condition: "At the probe, firmware or an earlier kernel had left the SMMU on",
+  role: "state",
+  means:
+    "The SMMU was on, and is reset: traffic of devices that no driver has taken yet is refused from here on. After a crash kernel's start, devices that were active may fault or hang",
+}, {
+  kind: "state",
+  forms: ["arm-smmu-v3 {iommu}: no {queue_name~evtq|gerr|priq} irq - "],
+  condition: "The firmware describes no such interrupt",
+  role: "state",
+  means: ({ queue_name }) =>
+    `No interrupt for ${
+      queue_name === "gerr" ? "errors of the SMMU" : "the SMMU's events"
+    }: on this machine the absence of such lines proves nothing`,
+}, {
+  kind: "state",
   forms: [
     "arm-smmu-v3 {iommu}: option mask {value}",
     "arm-smmu-v3 {iommu}: ias {width}-bit, oas {bits=count}-bit (features {value})",
     "arm-smmu-v3 {iommu}: allocated {count} entries for {queue}",
     "arm-smmu-v3 {iommu}: {~2-level|linear} {~strtab|stream table}{...}",
-    "arm-smmu-v3 {iommu}: {~msi_domain absent|IDR0.COHACC overridden|no translation support|probing hardware configuration|Firmware|failed to enable ATS|SMMU currently enabled|setting ATS}{...}",
+    "arm-smmu-v3 {iommu}: {~msi_domain absent|IDR0.COHACC overridden|no translation support|probing hardware configuration|Firmware|setting ATS}{...}",
   ],
   condition: "At the probe of the SMMU",
   role: "state",

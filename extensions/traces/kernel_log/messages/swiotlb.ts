@@ -409,6 +409,42 @@ export const SWIOTLB: MessageArea = {
       ],
     },
     {
+      kind: "mapping_warning",
+      forms: [
+        "{driver} {device}: Buffer overflow detected. Allocation size: {size_bytes}. Mapping size: {map_size=count}.",
+        "Buffer overflow detected. Allocation size: {size_bytes}. Mapping size: {map_size=count}.",
+      ],
+      condition:
+        "A copy between a buffer and its slots (map, sync or unmap) is longer than what is left in the slots (once per boot)",
+      role: "report",
+      finding: "mapping_warning",
+      means: ({ device, map_size, size_bytes }) =>
+        `A copy of ${map_size} bytes for ${
+          device ?? "a device"
+        } was cut: only ${size_bytes} bytes are left in the bounce slots of its mapping`,
+      causes: [{
+        id: "longer_than_map",
+        certainty: "likely",
+        text:
+          "a sync or an unmap with a larger size than the map, or one that begins within the mapping and ends behind it. The stack below says which call it was",
+        next: [
+          "look at the call in the stack, and give it the size of its map: `dmalab trace check` with the dma events compares them",
+        ],
+      }],
+    },
+    {
+      kind: "coherent_failed",
+      forms: ["Cannot allocate pages from non page-aligned swiotlb addr {address}"],
+      condition: "Coherent memory from a restricted pool came at a place that is not page-aligned",
+      role: "report",
+      finding: "coherent_failed",
+      means: ({ address }) =>
+        `A coherent allocation from a restricted DMA pool failed: its place ${address} is not page-aligned`,
+      next: [
+        "align the base of the pool's node in the device tree (`restricted-dma-pool`) to the page size",
+      ],
+    },
+    {
       kind: "memory_setup",
       forms: ["Alloc alignment may prevent fulfilling requests with max mapping_size"],
       condition:
@@ -421,11 +457,28 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "state",
       forms: [
-        "software IO TLB: area num {count}",
-        "software IO TLB: SWIOTLB bounce buffer size {~roundup to|adjusted to} {mib}MB",
         "software IO TLB: SWIOTLB bounce buffer size adjusted {count} -> {max} slabs",
         "software IO TLB: only able to allocate {mib} MB",
-        "software IO TLB: tearing down default memory pool",
+      ],
+      condition: "At the set-up of the pool, memory for the whole of it was not to be had",
+      role: "state",
+      means:
+        "The bounce pool is smaller than was asked for: memory for it was tried in smaller and smaller pieces",
+    },
+    {
+      kind: "state",
+      forms: ["software IO TLB: tearing down default memory pool"],
+      condition:
+        "After the IOMMUs are set up, the platform says that nothing has to be bounced (in 6.12 on x86 only for the GART, in older releases also for VT-d and AMD)",
+      role: "state",
+      means:
+        "The kernel gave the default bounce pool back: from here on nothing can be bounced there. A total of slots in a later line is no memory that exists",
+    },
+    {
+      kind: "state",
+      forms: [
+        "software IO TLB: area num {count}",
+        "software IO TLB: SWIOTLB bounce buffer size {~roundup to|adjusted to} {mib}MB",
         "Placing {mib}MB software IO TLB between {start} - {end}",
         "software IO TLB at phys {start} - {end}",
         "software IO TLB: mapped [mem {start}-{end}] ({mib}MB)",
@@ -434,7 +487,8 @@ export const SWIOTLB: MessageArea = {
       ],
       condition: "Setting up the pool at boot",
       role: "state",
-      means: "The size and the place of a bounce pool; it is given back where an IOMMU translates",
+      means:
+        "The size and the place of a bounce pool. Only a later line `tearing down default memory pool` says that it was given back",
     },
     {
       kind: "state",

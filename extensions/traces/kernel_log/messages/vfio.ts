@@ -40,10 +40,20 @@ export const VFIO: MessageArea = {
   rows: [
     {
       kind: "pin_limit",
-      forms: [
-        "{function}: Task {task} ({pid}) RLIMIT_MEMLOCK ({limit}) exceeded",
-        "{function}: RLIMIT_MEMLOCK ({limit}) exceeded",
-      ],
+      forms: ["{function}: Task {task} ({pid}) RLIMIT_MEMLOCK ({limit}) exceeded"],
+      condition:
+        "The driver of a mediated device pinned a page of the guest, and the accounting was over the limit of the process that had mapped the range",
+      role: "report",
+      finding: "pin_limit",
+      means: ({ limit, task }) =>
+        `A page of ${task} could not be pinned for a mediated device: the process may lock ${
+          bytesText(Number(limit))
+        } for all that it locks together. The map itself had succeeded before: maps for such devices pin nothing`,
+      next: MEMLOCK,
+    },
+    {
+      kind: "pin_limit",
+      forms: ["{function}: RLIMIT_MEMLOCK ({limit}) exceeded"],
       condition:
         "One more page would take the locked memory of the process over its limit, and the caller has no CAP_IPC_LOCK",
       role: "report",
@@ -226,13 +236,20 @@ export const VFIO: MessageArea = {
     {
       kind: "vfio_error",
       forms: [
-        "VF token required to access device",
-        "{driver} {device}: VF token required to access device",
+        "{?{driver} {device}: ?}VF token {token_problem~required to access device}",
+        "{?{driver} {device}: ?}{token_problem~Incorrect} VF token provided for device",
+        "{?{driver} {device}: ?}VF token {token_problem~incorrectly provided}",
       ],
-      condition: "A virtual function was opened without the token that its physical function has",
+      condition:
+        "A virtual function was opened without the token of its physical function (required), with another one (incorrect), or with one where none is wanted (incorrectly provided)",
       role: "report",
-      means:
-        "VFIO refused to give a virtual function to a program: the program must show the token of the physical function's user",
+      means: ({ token_problem }) =>
+        "VFIO refused to give a function to a program: " +
+        (token_problem === "Incorrect"
+          ? "its token is not that of the physical function's user"
+          : token_problem === "incorrectly provided"
+          ? "it shows a token, and this device wants none"
+          : "the program must show the token of the physical function's user"),
       next: ["give the program the same vf_token= as the user of the physical function"],
     },
     {
@@ -379,6 +396,10 @@ export const VFIO: MessageArea = {
         `vfio-pci did not take ${device}: ` +
         (errno === -22
           ? "-22 is EINVAL: a device without an IOMMU group (no IOMMU translates for it), a bridge, or a device of the denylist, which has its own line before"
+          : errno === -16
+          ? "-16 is EBUSY: it has virtual functions (SR-IOV is on), which has its own line before"
+          : errno === -12
+          ? "-12 is ENOMEM: no memory for it"
           : "the errno is the reason"),
       next: [
         "check that the IOMMU is on: intel_iommu=on or the firmware's setup, and /sys/kernel/iommu_groups",
@@ -433,10 +454,77 @@ export const VFIO: MessageArea = {
     },
     {
       kind: "state",
+      forms: ["MSI interrupts are not secure, they cannot be isolated by the platform{...}"],
+      condition:
+        "iommufd took a device whose interrupts the platform does not isolate, because allow_unsafe_interrupts is on. With the option off, the bind fails (EPERM) without a line",
+      role: "state",
+      means:
+        "The device was given to a program although it could send any interrupt to the host: the user allowed it",
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "vfio-pci {device}: Cannot bind to PF with SR-IOV enabled",
+        "vfio-pci {device}: {id_pair} exists in vfio-pci device denylist, driver probing disallowed",
+      ],
+      condition:
+        "A bind of a function that has virtual functions, or that is in vfio-pci's denylist",
+      role: "report",
+      means: ({ device, id_pair }) =>
+        `vfio-pci did not take ${device}: ` +
+        (typeof id_pair === "string"
+          ? `${id_pair} is in its denylist`
+          : "it has virtual functions, which are to be removed first"),
+      next: [
+        "virtual functions: write 0 to sriov_numvfs, bind, and make them again; the denylist: disable_denylist=1 of vfio-pci, if every user of the device is trusted",
+      ],
+    },
+    {
+      kind: "state",
+      forms: [
+        "vfio-pci {device}: Relaying device request to user (#{count})",
+        "vfio-pci {device}: No device request channel registered, blocked until released by user",
+        '{driver} {device}: Device is currently in use, task "{task}" ({pid}) blocked until device is released',
+        'Device is currently in use, task "{task}" ({pid}) blocked until device is released',
+      ],
+      condition:
+        "Somebody unbinds or removes a device that a program holds. The task in the line is the one that removes it, not the holder",
+      role: "state",
+      means:
+        "A removal of the device waits until the program that holds it lets it go: `fuser -v /dev/vfio/*` names that program",
+    },
+    {
+      kind: "vfio_error",
+      forms: ["vfio-pci {device}: vfio: runtime resume failed {errno}"],
+      condition: "A call of the program needed the device on, and it did not come back to D0",
+      role: "report",
+      means: ({ device, errno }) =>
+        `${device} did not wake up (${errno}): the program got EIO, and no map is concerned`,
+      next: [
+        "look for `Unable to change power state` beside it; disable_idle_d3=1 of vfio-pci keeps the device in D0",
+      ],
+    },
+    {
+      kind: "state",
+      forms: ["{~iommufd: |}IOMMUFD is providing /dev/vfio/vfio, not VFIO"],
+      role: "state",
+      means:
+        "Programs that use /dev/vfio/vfio get iommufd's own container: errnos differ from type1's (an unmap of a part gives ENOENT, and there is no limit of entries)",
+    },
+    {
+      kind: "state",
+      forms: ["{driver} {device}: vfio_bar_restore: reset recovery - restoring BARs"],
+      condition:
+        "The program wrote the command register, and the device's BARs were not those that VFIO had saved",
+      role: "state",
+      means:
+        "The device had been reset behind VFIO's back, and its BARs were lost: VFIO wrote them again. Look at the guest's or the host's reset before it",
+    },
+    {
+      kind: "state",
       forms: [
         "vfio {device}: Could not enable error recovery for the device",
         "VFIO: {~Constructing VFIO PCI device|Detected VFIO Api Version}{...}",
-        "vfio-pci {device}: Relaying device request to user (#{count})",
       ],
       role: "state",
       means:
@@ -505,7 +593,7 @@ export const VFIO: MessageArea = {
       forms: [
         "{driver} {device}: vfio_ecap_init: hiding ecap {value}@{value2=value}",
         "vfio_ecap_init: {...}hiding ecap {value}@{value2=value}",
-        "{driver} {device}: {~enabling device|vfio_bar_restore: reset recovery - restoring BARs|resetting|reset done|vgaarb: {...}}",
+        "vfio-pci {device}: {~enabling device|resetting|reset done|vgaarb:}{...}",
       ],
       role: "state",
       means: "What VFIO hides from the user of a device, or restores",

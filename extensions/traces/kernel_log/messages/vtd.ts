@@ -188,6 +188,28 @@ const RECORDS: MessageRow[] = [
         ],
       },
       {
+        id: "device_timeout",
+        when: ({ error }) => error === "invalidation_timeout",
+        certainty: "likely",
+        isOne: true,
+        text: ({ device }) =>
+          `a device with ATS${
+            typeof device === "string" ? ` (${device})` : ""
+          } did not answer an invalidation of its TLB in time. Why is not in the line: it hangs, is in a reset or a low-power state, or was removed`,
+        next: [DEVICE_SILENT, "switch ATS off to try: pci=noats"],
+      },
+      {
+        id: "completion",
+        when: ({ error }) => error === "invalidation_completion",
+        certainty: "likely",
+        isOne: true,
+        text: ({ device }) =>
+          `a device with ATS${
+            typeof device === "string" ? ` (${device})` : ""
+          } sent a completion of an invalidation that fits no command`,
+        next: ["look for an erratum of the device, and switch its ATS off to try: pci=noats"],
+      },
+      {
         id: "queue",
         when: ({ error }) => error === "invalidation_queue",
         certainty: "possible",
@@ -284,6 +306,54 @@ function queueFacts(which: "head" | "prior", type: unknown): LogEntryFacts {
 const TABLES: MessageRow[] = [
   {
     kind: "iommu_error",
+    forms: ["Invalidate non-aligned address {address}, order {order}"],
+    always: { format: "vtd", error: "unaligned_invalidation" },
+    condition:
+      "The range of a device-TLB invalidation is not aligned to its size (limited in rate)",
+    role: "report",
+    means:
+      "The kernel asked for an invalidation of a device's TLB whose address is not aligned to its size: a defect of the kernel, and not of a driver",
+    next: ["report it with the release and the stack; try a newer kernel"],
+  },
+  {
+    kind: "iommu_setup",
+    forms: [
+      "Your BIOS is broken; bad RMRR [{start}-{end}]",
+      "Your BIOS is broken; DMAR reported at address zero",
+    ],
+    condition: "A check of a region (RMRR) of the firmware's table failed: it is used all the same",
+    role: "report",
+    means: ({ end, start }) =>
+      typeof start === "string"
+        ? `The firmware's table has a reserved region that makes no sense (RMRR ${start} to ${end}). The kernel uses it all the same`
+        : "The firmware's table of the IOMMUs (DMAR) does not pass a check of the kernel",
+    next: ["a firmware update; `dmesg | grep -e DMAR -e IOMMU` shows what is on"],
+  },
+  {
+    kind: "state",
+    forms: ["DMAR: Translation was enabled for {unit} but we are not in kdump mode"],
+    condition: "At boot, a unit translates already: firmware or an earlier kernel left it on",
+    role: "state",
+    means:
+      "Firmware or an earlier kernel had left the IOMMU on: the kernel switched it off, and on again with its own tables. Devices that were active may fault at that moment",
+  },
+  {
+    kind: "iommu_error",
+    forms: [
+      "IOMMU: {unit}: {request_error~Page request without PASID|Page request in Privilege Mode|Execution request not supported}{...}",
+    ],
+    always: { format: "vtd", error: "page_request" },
+    condition: "A page request of a device is of a kind that the kernel does not serve",
+    role: "report",
+    finding: "iommu_error",
+    means: ({ request_error }) =>
+      `A device's page request was answered with "invalid" (${request_error}). The line names the unit; the next one has the request`,
+    next: [
+      "look in the next line (Invalid page request) at the requester, and at what its driver binds: PASID, privileges, execute permission",
+    ],
+  },
+  {
+    kind: "iommu_error",
     forms: ["DMAR reported at address {value} returns all ones"],
     always: { format: "vtd", error: "no_registers" },
     condition: "The capability registers of a unit read as all ones",
@@ -328,7 +398,8 @@ const TABLES: MessageRow[] = [
     condition: "A register operation of a unit did not finish (after 10 s the kernel stops)",
     role: "report",
     finding: "iommu_error",
-    means: "A register of the IOMMU did not take the value that was written to it",
+    means: "The IOMMU did not carry out an operation of its registers in time: it does not answer",
+    next: ["look at the power and the firmware of the machine; no driver of a device is concerned"],
   },
   {
     kind: "iommu_error",
@@ -351,12 +422,12 @@ const TABLES: MessageRow[] = [
   },
   {
     kind: "iommu_error",
-    forms: ["IOMMU: {unit}: PRQ overflow cleared"],
+    forms: ["IOMMU: {unit}: PRQ overflow {~detected|cleared}"],
     always: { format: "vtd", error: "queue_overflow", queue: "PRQ" },
-    condition: "The queue of page requests was full, and is empty again",
+    condition: "The queue of page requests was full; `cleared`: it is empty again",
     role: "consequence",
     follows: ["iommu_fault"],
-    means: "Page requests were lost: the queue was full. The devices' accesses were refused",
+    means: "Page requests were lost: the queue was full",
     next: ["fewer page requests in flight, or memory that is faulted in before the device uses it"],
   },
   {
@@ -365,7 +436,6 @@ const TABLES: MessageRow[] = [
       "Failed to get pasid entry of PASID {pasid=count}",
       "PASID table allocation failed",
       "Invalid stage-1 address width {width}",
-      "Invalidate non-aligned address {address}, order {order}",
       "DMAR: {function}: Unexpected {~context-cache|iotlb} invalidation type {value}",
       "DMAR: {unit}: No free domain ids",
       "DMAR: Allocating root entry for {unit} failed",

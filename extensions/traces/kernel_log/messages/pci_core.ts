@@ -1,0 +1,223 @@
+/**
+ * Lines of the PCI core about BARs, resets, power states and quirks, that stand beside problems of
+ * DMA.
+ *
+ * @see rules/traces.md T.70
+ */
+import type { MessageRow } from "./message.ts";
+
+const DEVICE = "{device=pci_function}";
+const BAR_NAMES = `{~BAR|VF BAR|ROM|bridge window|expansion}{?{...}?}`;
+
+const NO_DMA = "The function cannot be used until then, and no mapping is concerned";
+const WINDOW_NEXT =
+  "look at the windows of the bridges above (`lspci -vv`) and at large BARs: `Above 4G Decoding` and resizable BARs in the firmware's setup, pci=realloc, or another slot";
+const CONFIG_NEXT =
+  "look whether configuration space answers (`lspci -vv -s FUNCTION`: `rev ff` is no answer), for link errors before it (AER, DPC, Link Down), and at power saving: pcie_aspm=off, pcie_port_pm=off";
+
+const BARS: readonly MessageRow[] = [
+  {
+    kind: "device_error",
+    forms: [
+      `${DEVICE}: ${BAR_NAMES} [{...}]: {bar_state~not assigned|not claimed}; can't enable device`,
+      `${DEVICE}: can't enable device: ${BAR_NAMES} [{...}] {bar_state~not assigned|not claimed}`,
+    ],
+    condition: "A driver enables the function, and a BAR of it has no usable address",
+    role: "report",
+    means: ({ bar_state, device }) =>
+      `${device} could not be switched on: ${
+        bar_state === "not assigned"
+          ? "one of its BARs has no address"
+          : "the address of one of its BARs overlaps another region, or lies outside of the windows above"
+      }. Its driver's probe fails, so it does no DMA`,
+    next: [
+      "look at the boot for the reason of this BAR: `can't claim`, `can't assign; no space`, `failed to assign`",
+      WINDOW_NEXT,
+    ],
+  },
+  {
+    kind: "state",
+    forms: [
+      `${DEVICE}: ${BAR_NAMES} [{...}]: can't claim; {claim_problem~no compatible bridge window|no address assigned|no initial claim|address conflict}`,
+      `${DEVICE}: can't claim ${BAR_NAMES} [{...}]: {claim_problem~no compatible bridge window|no address assigned|no initial claim|address conflict}`,
+    ],
+    condition: "At boot, the address that the firmware gave to a BAR is not usable",
+    role: "state",
+    means: ({ claim_problem }) =>
+      `The firmware's address for a BAR was not usable (${claim_problem}): the kernel normally gives it a new one, with a line \`assigned\``,
+  },
+  {
+    kind: "device_error",
+    forms: [
+      `${DEVICE}: ${BAR_NAMES} [{...}]: can't assign; no space`,
+      `${DEVICE}: ${BAR_NAMES} [{...}]: can't assign; bogus alignment`,
+      `${DEVICE}: BAR {count}: no space for [{...}]`,
+    ],
+    condition:
+      "No window of the bridges above has room for the BAR; the firmware's address is tried next",
+    role: "consequence",
+    means: ({ device }) =>
+      `A BAR or a window of ${device} found no room. Only a line \`failed to assign\` after it says that it got no address at last; a window of a bridge without devices needs none`,
+    next: [WINDOW_NEXT],
+  },
+  {
+    kind: "device_error",
+    forms: [
+      `${DEVICE}: ${BAR_NAMES} [{...}]: failed to assign`,
+      `${DEVICE}: BAR {count}: failed to assign [{...}]`,
+    ],
+    condition: "A BAR or a window got no address, and the firmware's own one was not usable",
+    role: "report",
+    means: ({ device }) =>
+      `A BAR or a window of ${device} has no address: what needs it does not work, such as the driver's registers. I/O ports and windows of bridges without devices are most often not needed`,
+    next: [WINDOW_NEXT],
+  },
+  {
+    kind: "device_error",
+    forms: [
+      `${DEVICE}: {?BAR {count}: ?}can't reserve [{~mem|io} {...}`,
+    ],
+    condition: "A driver asked for the region of a BAR, and another owner has it (EBUSY)",
+    role: "report",
+    means: ({ device }) =>
+      `Another driver, or a region of the firmware, owns a BAR of ${device}: its driver cannot use it. ${NO_DMA}`,
+    next: [
+      "look who has the region: `cat /proc/iomem` as root; of a GPU in a guest the host's console (video=efifb:off, or the simple framebuffer)",
+    ],
+  },
+  {
+    kind: "device_error",
+    forms: [
+      `${DEVICE}: BAR {count}: error updating (`,
+      `${DEVICE}: BAR {count} [{...}]: error updating (`,
+    ],
+    condition: "A new address was written to a BAR, and it read back otherwise",
+    role: "report",
+    means: ({ device }) => `A BAR of ${device} does not hold the address that the kernel wrote`,
+    next: [
+      "look at the second of the two numbers: ffffffff is a function that does not answer on its bus (`lspci -vv`: `rev ff`); any other value is a BAR that is fixed in the hardware, or has fewer address bits",
+    ],
+  },
+];
+
+const RESETS: readonly MessageRow[] = [
+  {
+    kind: "device_error",
+    forms: [
+      `${DEVICE}: not ready {count}ms after {reset=word_text}{...}; giving up`,
+      `${DEVICE}: not ready {count}ms after {reset=word_text}{...}, giving up`,
+    ],
+    condition: "After a reset, the function answered with retry or all ones up to the limit",
+    role: "report",
+    means: ({ count, device, reset }) =>
+      `${device} did not come back after its reset (${reset}) within ${count} ms: what it had in flight never completes`,
+    next: [CONFIG_NEXT],
+  },
+  {
+    kind: "state",
+    forms: [
+      `${DEVICE}: not ready {count}ms after {...}; waiting`,
+      `${DEVICE}: not ready {count}ms after {...}, waiting`,
+      `${DEVICE}: ready {count}ms after {...}`,
+    ],
+    condition: "After a reset, the function needed more than a second; `ready`: it has answered",
+    role: "state",
+    means: ({ device }) =>
+      `${device} takes long to come back after a reset; \`ready\` says that it did, \`giving up\` that it did not`,
+  },
+  {
+    kind: "device_error",
+    forms: [
+      `${DEVICE}: timed out waiting for pending transaction; performing {...}reset anyway`,
+    ],
+    condition: "Before a reset, the status bit of pending transactions stayed set",
+    role: "report",
+    means: ({ device }) =>
+      `${device} still waited for completions when it was reset: a read of its own (a DMA read, too) was not answered, or it does not clear the bit`,
+    next: [
+      "look for a fault of an IOMMU or a completion timeout (AER, CmpltTO) of the function before it; without one it is most often a defect of the device",
+    ],
+  },
+  {
+    kind: "device_error",
+    forms: [`${DEVICE}: {~Refused|refused} to change power state{...}`],
+    condition:
+      "The power register of the function answers, and shows another state than was written",
+    role: "report",
+    means: ({ device }) =>
+      `${device} answers in configuration space, and stayed in its power state: while it is not in D0 its registers do not answer, and it does no DMA`,
+    next: [
+      "switch power saving off as a trial: /sys/bus/pci/devices/DEVICE/power/control to `on`, pcie_port_pm=off, disable_idle_d3=1 of vfio-pci",
+    ],
+  },
+  {
+    kind: "pcie_error",
+    forms: [`${DEVICE}: Device config space inaccessible`],
+    always: { event: "inaccessible" },
+    condition: "Command and status of the function read as all ones, before a save or a reset",
+    role: "report",
+    means: ({ device }) =>
+      `${device} does not answer on its bus: it was removed, lost power, or its link is down. Its requests in flight never complete`,
+    next: [CONFIG_NEXT],
+  },
+  {
+    kind: "device_error",
+    forms: [`{driver} ${DEVICE}: PCIe link lost{...}`],
+    role: "report",
+    means: ({ device }) =>
+      `The driver of ${device} read all ones: the function does not answer on its bus. Its requests in flight never complete`,
+    next: [CONFIG_NEXT],
+  },
+];
+
+const QUIRKS: readonly MessageRow[] = [
+  {
+    kind: "state",
+    forms: [`${DEVICE}: disabling ATS{...}`],
+    condition: "At enumeration, the device is in the list of those with broken ATS",
+    role: "state",
+    means: "ATS of the device stays off: the IOMMU translates each of its accesses",
+  },
+  {
+    kind: "state",
+    forms: [
+      `${DEVICE}: Disable Relaxed Ordering Attributes to avoid PCIe Completion erratum`,
+    ],
+    condition: "At enumeration of a root port in the kernel's list",
+    role: "state",
+    means: "Drivers of devices below this port should not set relaxed ordering; no fault",
+  },
+  {
+    kind: "state",
+    forms: [
+      `${DEVICE}: Intel {?SPT ?}PCH root port ACS workaround enabled`,
+      `${DEVICE}: Intel SPT PCH root port workaround: disabled ACS redirect`,
+      `${DEVICE}: Configured ACS to {value}`,
+      `${DEVICE}: {~disabled|cannot disable} ACS redirect{...}`,
+    ],
+    condition: "A quirk, or pci=disable_acs_redir= and config_acs= on the command line",
+    role: "state",
+    means:
+      "How this port separates its devices (ACS), which decides their IOMMU groups and whether peer-to-peer requests go up to the root",
+  },
+  {
+    kind: "state",
+    forms: [
+      `${DEVICE}: Setting PI7C9X2Gxxx store-forward mode to avoid ACS erratum`,
+      `${DEVICE}: Overriding RP PIO Log Size to {count}`,
+    ],
+    role: "state",
+    means: "A quirk of a port or a switch; no fault",
+  },
+  {
+    kind: "state",
+    forms: [`${DEVICE}: Setting {~Switchtec|PLX NTB} proxy ID aliases`],
+    condition: "At enumeration of a non-transparent bridge",
+    role: "state",
+    means:
+      "Requests of this device may carry other requester ids: a fault of an IOMMU can name one of these",
+  },
+];
+
+/** Rows of the PCI core. */
+export const PCI_CORE: readonly MessageRow[] = [...BARS, ...RESETS, ...QUIRKS];
