@@ -235,6 +235,7 @@ export const FIELDS = {
   table: word("c00000000263c480"),
   tag: count("118"),
   task: { ...text("qemu-system-x86"), pattern: "[^\\[\\]:<>|]+?" },
+  errno_words: rest("Bad address"),
   tegra_smmu: {
     ...rest("EMEM address decode error (SMMU translation error [RW-])"),
     pattern: ".*(?:SMMU|[Pp]age).*\\S",

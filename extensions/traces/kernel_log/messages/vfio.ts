@@ -1,43 +1,13 @@
 /** Messages of VFIO, and of programs that use VFIO to map memory. @see rules/traces.md T.76 */
-import type { LogEntryFacts } from "../log_facts.ts";
-import { bytesText, inOrder, type MessageArea, numberOf } from "./message.ts";
-
-const MEMLOCK = [
-  "raise the limit for the process that maps: `ulimit -l` in its shell, LimitMEMLOCK= in its unit, memtune hard_limit in libvirt; it needs the guest's whole memory and some more for each device",
-  "huge pages for the guest's memory, where the program counts them once; or an IOMMU interface that counts per user (iommufd)",
-];
-const ERRNOS = {
-  EPERM: -1,
-  ENOENT: -2,
-  EIO: -5,
-  ENOMEM: -12,
-  EACCES: -13,
-  EFAULT: -14,
-  EBUSY: -16,
-  EEXIST: -17,
-  ENODEV: -19,
-  EINVAL: -22,
-  ENOSPC: -28,
-};
-const isErrno = (name: keyof typeof ERRNOS, words: RegExp) => (facts: LogEntryFacts) =>
-  numberOf(facts, "errno") === ERRNOS[name] || words.test(String(facts.errno_text));
-
-/** What a program could not do, and the text of its errno. */
-const OPERATION = /(?:failed to|error|Could not) ([^:]+)(?:: ([A-Z][\w/ ]+))?/;
-
-function operationFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
-  const [, operation = null, errnoText = null] = OPERATION.exec(line) ?? [];
-  return { ...facts, operation, errno_text: errnoText };
-}
-
-const ERRNO_NEXT =
-  "read the kernel's log of the same second, and look the errno up in the documentation of the call (VFIO_IOMMU_MAP_DMA, IOMMU_IOAS_MAP)";
+import { bytesText, type MessageArea, numberOf } from "./message.ts";
+import { MEMLOCK, VFIO_GENERAL, VFIO_PROGRAMS } from "./vfio_programs.ts";
 
 export const VFIO: MessageArea = {
   name: "VFIO",
   page: "rules/traces.md T.76",
   words: ["vfio", "VFIO", "RLIMIT_MEMLOCK", "iommufd"],
   rows: [
+    ...VFIO_PROGRAMS,
     {
       kind: "pin_limit",
       forms: ["{function}: Task {task} ({pid}) RLIMIT_MEMLOCK ({limit}) exceeded"],
@@ -63,146 +33,6 @@ export const VFIO: MessageArea = {
           bytesText(numberOf(facts, "limit"))
         } for all of its maps, mlock() and other devices together, and one more page is above it. The map failed`,
       next: MEMLOCK,
-    },
-    {
-      kind: "vfio_error",
-      forms: [
-        "IOMMU_IOAS_MAP failed: {errno_text=rest}",
-        "IOMMU_IOAS_MAP{~:|} {errno}",
-      ],
-      // QEMU's own line about the same call.
-      more: [{ form: "vfio{~|_container}_dma_map({...}) = {errno} ({errno_text=paren_text})" }],
-      condition: "A program prints the errno of IOMMU_IOAS_MAP",
-      role: "report",
-      finding: "map_failed",
-      means: "A program's map for a device failed, by the interface of iommufd",
-      causes: inOrder([
-        {
-          id: "not_pinnable",
-          when: isErrno("EFAULT", /Bad address/),
-          certainty: "likely",
-          text:
-            "EFAULT: iommufd pins the pages of a map, and these cannot be pinned: memory of a BAR (VM_PFNMAP), which it refuses always, whether its decoding is on or not; or an address that is no memory of the process",
-          next: [
-            "look at the region of the address in the program's memory map (/proc/PID/maps): a BAR of an assigned device needs iommufd's map of a dma-buf (Linux 6.19, with a program that uses it), or the VFIO type1 container in place of iommufd; without peer-to-peer DMA the program may leave the BAR out",
-          ],
-        },
-        {
-          id: "overlap",
-          when: isErrno("EEXIST", /File exists/),
-          certainty: "likely",
-          isOne: true,
-          text: "EEXIST: the range overlaps one that is mapped in the address space",
-          next: ["unmap the old range first"],
-        },
-        {
-          id: "reserved",
-          when: isErrno("EINVAL", /Invalid argument/),
-          certainty: "possible",
-          text:
-            "EINVAL: address or length are not aligned to the pages of the IOMMU, or the range touches a reserved region of a device",
-          next: ["compare the range with IOMMU_IOAS_IOVA_RANGES of the address space"],
-        },
-        {
-          id: "memlock",
-          when: isErrno("ENOMEM", /Cannot allocate memory/),
-          certainty: "likely",
-          text:
-            "ENOMEM: the limit on locked memory, which iommufd counts for the user and not for the process and of which the kernel prints no line, or no memory for the page table",
-          next: MEMLOCK,
-        },
-        { id: "other", certainty: "unknown", text: "the errno is the reason", next: [ERRNO_NEXT] },
-      ]),
-    },
-    {
-      kind: "vfio_error",
-      forms: [
-        "IommuDmaMap(Error({error_number=count}))",
-        "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count} ({errno_text=paren_text})",
-        "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count}{?, {outcome~ignored}?}",
-        "{~Cannot|cannot} update DMA mapping, error {error_number=count}",
-        "{~Failed|failed|FAILED} to {~MAP DMA memory|map DMA memory|map DMA|DMA map}: {errno_text=rest}",
-        "{~VFIO|vfio}{...}{~dma map|DMA map|map dma} failed: {errno_text=rest}",
-        "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
-        "vfio_container_dma_map({...}) = {errno} ({errno_text=paren_text})",
-        "VFIO_MAP_DMA failed: {errno_text=rest}",
-        "VFIO_MAP_DMA{~:|} {errno}",
-        "VFIO_MAP_DMA failed: {errno}",
-      ],
-      // A program in Rust prints the number without its sign.
-      derive: ({ error_number, ...facts }) => {
-        if (typeof error_number === "number") return { ...facts, errno: -error_number };
-        const [, number, words] =
-          /^(-\d+)(?![\w.])\s*(?:[(:]\s*(.*))?/.exec(String(facts.errno_text)) ?? [];
-        return number === undefined
-          ? facts
-          : { ...facts, errno: Number(number), errno_text: words || null };
-      },
-      condition: "A program prints the errno of VFIO_IOMMU_MAP_DMA",
-      role: "report",
-      finding: "map_failed",
-      means: "A program's map for a device failed",
-      causes: inOrder([
-        {
-          id: "mapped_already",
-          when: (facts) => facts.outcome === "ignored" && isErrno("EEXIST", /File exists/)(facts),
-          certainty: "likely",
-          finding: null,
-          text:
-            "EEXIST, which the program ignores: it maps a range that is mapped already, most often the same memory for a second device",
-          next: [
-            "nothing to do while the program works; if a device's data are wrong, the old mapping is of other memory: unmap it with exactly its address and size before the new map",
-          ],
-        },
-        {
-          id: "memlock",
-          when: isErrno("ENOMEM", /Cannot allocate memory/),
-          certainty: "likely",
-          text:
-            "ENOMEM: the limit on locked memory (RLIMIT_MEMLOCK), or no memory for the IOMMU's page table. The kernel's log has a line for the first",
-          next: MEMLOCK,
-        },
-        {
-          id: "no_entries",
-          when: isErrno("ENOSPC", /No space left/),
-          certainty: "likely",
-          isOne: true,
-          text: "ENOSPC: the container has as many mappings as it may (dma_entry_limit, 65535)",
-          next: [
-            "map larger pieces, or raise dma_entry_limit of the module vfio_iommu_type1",
-          ],
-        },
-        {
-          id: "reserved",
-          when: isErrno("EINVAL", /Invalid argument/),
-          certainty: "possible",
-          text:
-            "EINVAL: the range is not aligned to the IOMMU's page, lies in a reserved region of the device, or has more address bits than the IOMMU translates; or the container has no type yet (VFIO_SET_IOMMU comes after the first group)",
-          next: [
-            "compare the range with reserved_regions of the device's group and with VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE; a virtual IOMMU translates 39 bits unless it is told otherwise (aw-bits=48)",
-          ],
-        },
-        {
-          id: "not_pinnable",
-          when: isErrno("EFAULT", /Bad address/),
-          certainty: "possible",
-          text:
-            "EFAULT: the memory cannot be pinned: it is no memory of the process, or a BAR whose memory is switched off",
-          next: [
-            "look at the region of the address in the program's memory map: a BAR needs its memory decoding on",
-          ],
-        },
-        {
-          id: "overlap",
-          when: isErrno("EEXIST", /File exists/),
-          certainty: "likely",
-          text: "EEXIST: the range overlaps one that the container has",
-          next: [
-            "unmap the old range first, with exactly its address and size; two devices of one container need addresses of their own (BARs that the program has put at one place)",
-          ],
-        },
-        { id: "other", certainty: "unknown", text: "the errno is the reason", next: [ERRNO_NEXT] },
-      ]),
     },
     {
       kind: "vfio_error",
@@ -270,93 +100,6 @@ export const VFIO: MessageArea = {
     },
     {
       kind: "vfio_error",
-      forms: [
-        "{~Cannot|cannot} open VFIO container, error {error_number=count} ({errno_text=paren_text})",
-        "{~Cannot|cannot} open VFIO container: {errno_text=rest}",
-        "{~Cannot open|cannot open|Failed to open|failed to open|error opening} /dev/vfio/{group}: {errno_text=rest}",
-        "failed to open /dev/vfio/vfio: {errno_text=rest}",
-        "{~Failed|failed} to open VFIO group {group}",
-        "failed to setup container for group {group}: {?{step=text}: ?}{errno_text=rest}",
-        "{~VFIO_GROUP_SET_CONTAINER|VFIO_SET_IOMMU}{~ failed|}: {errno_text=rest}",
-        "VFIO support could not be initialized",
-        "vfio {device}: no iommu_group found: {errno_text~No such file or directory}",
-        "no supported IOMMU extensions found",
-      ],
-      derive: ({ error_number, ...facts }) =>
-        typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
-      condition: "A program could not open a group or a container of VFIO, or join the two",
-      role: "report",
-      means: "A program could not set up VFIO for a device: nothing was mapped",
-      causes: inOrder([
-        {
-          id: "in_use",
-          when: isErrno("EBUSY", /resource busy/),
-          certainty: "likely",
-          text: "EBUSY: another process, or another part of this one, has the group open",
-          next: [
-            "look who has it: `fuser -v /dev/vfio/*`; all devices of one group go to one process, which opens the group once",
-          ],
-        },
-        {
-          id: "no_file",
-          when: (facts) =>
-            isErrno("ENOENT", /No such file/)(facts) || isErrno("ENODEV", /No such device/)(facts),
-          certainty: "likely",
-          text:
-            "ENOENT or ENODEV: the module of VFIO is not loaded, no device of the group is bound to it, or no IOMMU translates for the device",
-          next: [
-            "`modprobe vfio-pci`, bind the device to it, and look whether the IOMMU is on: ls /sys/kernel/iommu_groups. A program that works without VFIO goes on",
-          ],
-        },
-        {
-          id: "not_allowed",
-          when: (facts) =>
-            isErrno("EPERM", /not permitted/)(facts) ||
-            isErrno("EACCES", /Permission denied/)(facts),
-          certainty: "possible",
-          text:
-            "EPERM or EACCES: the process has no right to the file (its owner, or the device rules of its container), or the interrupts of the group are not isolated, for which the kernel has a line",
-          next: [
-            "look at ls -l /dev/vfio and at the device rules of the container; then in the kernel's log of the same second for `No interrupt remapping`",
-          ],
-        },
-        {
-          id: "refused",
-          when: (facts) =>
-            isErrno("EINVAL", /Invalid argument/i)(facts) || isErrno("EIO", /Input\/output/)(facts),
-          certainty: "possible",
-          text:
-            "EINVAL or EIO: the kernel refused to join group and container: a device of the group is bound to another driver, the group is in a container already, no type of IOMMU fits, or the IOMMU's driver could not attach the device",
-          next: [
-            "bind every device of the group to vfio-pci or to no driver (ls /sys/kernel/iommu_groups/N/devices), and read the kernel's log of the same second",
-          ],
-        },
-        {
-          id: "other",
-          certainty: "unknown",
-          text: "the lines of the program before it, or the errno, say why",
-          next: ["read the lines before it, and the kernel's log of the same second"],
-        },
-      ]),
-    },
-    {
-      kind: "vfio_error",
-      forms: ["Couldn't map new region for DMA", "VFIO support not initialized"],
-      role: "report",
-      means:
-        "A program that uses DPDK mapped a region for devices, and DPDK could not pass it on to VFIO",
-      causes: [{
-        id: "no_device",
-        certainty: "possible",
-        text:
-          "no device of the program uses VFIO, so that its container has no type: then nothing has to be mapped, and the line does no harm",
-        next: [
-          "look for the line `Using IOMMU type`: without it no device of this program uses VFIO; bind one to vfio-pci if it should",
-        ],
-      }],
-    },
-    {
-      kind: "vfio_error",
       forms: ["Failed to get DMA logging report, iova: {address}{...}"],
       role: "report",
       means:
@@ -404,53 +147,6 @@ export const VFIO: MessageArea = {
       next: [
         "check that the IOMMU is on: intel_iommu=on or the firmware's setup, and /sys/kernel/iommu_groups",
       ],
-    },
-    {
-      kind: "vfio_error",
-      forms: [
-        "vfio {device}: {~failed to|error} {...}: {...}",
-        "vfio error: {device}: {...}: {...}",
-        "VFIO: Could not {...}",
-        "No 'PCI' bus found for device 'vfio-pci'",
-        "file=/dev/vfio/{...}: Could not {...}: {...}",
-      ],
-      derive: operationFacts,
-      role: "report",
-      means: ({ device, operation }) =>
-        `A program that gives a device to a guest could not ${
-          typeof operation === "string" ? `go on (${operation})` : "use it"
-        }${typeof device === "string" ? `: ${device}` : ""}. Nothing was mapped for it`,
-      causes: inOrder([
-        {
-          id: "no_access",
-          when: isErrno("EFAULT", /Bad address/),
-          certainty: "possible",
-          text:
-            "EFAULT: a read or a write of the device's region failed in the driver that offers it (a mediated device: its own driver or manager), most often because the device was not started",
-          next: [
-            "read the lines of the device's own driver or manager in the same second: they have the first error",
-          ],
-        },
-        {
-          id: "not_ready",
-          when: isErrno("EIO", /Input\/output/),
-          certainty: "possible",
-          text:
-            "EIO: the driver that offers the device (VFIO, or a mediated device's own) refused to open it",
-          next: [
-            "read the kernel's log and the lines of the device's manager in the same second: they have the first error",
-          ],
-        },
-        {
-          id: "other",
-          certainty: "unknown",
-          text:
-            "the group or the container could not be used, the machine's bus does not fit the device, or the file is no disk",
-          next: [
-            "look at ls -l /dev/vfio and the group of the device (/sys/kernel/iommu_groups), at the machine type of the guest, and at the kernel's log of the same second",
-          ],
-        },
-      ]),
     },
     {
       kind: "state",
@@ -598,5 +294,6 @@ export const VFIO: MessageArea = {
       role: "state",
       means: "What VFIO hides from the user of a device, or restores",
     },
+    ...VFIO_GENERAL,
   ],
 };

@@ -1,0 +1,849 @@
+/**
+ * Messages of programs that map memory for devices: QEMU, cloud-hypervisor, kata, DPDK, SPDK, libvfn.
+ * They print the errno of a call; which of its causes is left follows from the numbers in the line.
+ *
+ * @see rules/traces.md T.76
+ */
+import type { LogEntryFacts } from "../log_facts.ts";
+import { addressOf, type Cause, inOrder, type MessageRow, numberOf } from "./message.ts";
+
+export const MEMLOCK = [
+  "raise the limit for the process that maps: `ulimit -l` in its shell, LimitMEMLOCK= in its unit, memtune hard_limit in libvirt; it needs the guest's whole memory and some more for each device",
+  "huge pages for the guest's memory, where the program counts them once; or an IOMMU interface that counts per user (iommufd)",
+];
+
+const ERRNOS = {
+  EPERM: -1,
+  ENOENT: -2,
+  ESRCH: -3,
+  EINTR: -4,
+  EIO: -5,
+  ENOMEM: -12,
+  EACCES: -13,
+  EFAULT: -14,
+  EBUSY: -16,
+  EEXIST: -17,
+  ENODEV: -19,
+  EINVAL: -22,
+  ENOSPC: -28,
+  EDEADLK: -35,
+  EOVERFLOW: -75,
+  EOPNOTSUPP: -95,
+  EADDRINUSE: -98,
+};
+const isErrno = (name: keyof typeof ERRNOS, words: RegExp) => (facts: LogEntryFacts) =>
+  numberOf(facts, "errno") === ERRNOS[name] || words.test(String(facts.errno_text)) ||
+  new RegExp(`\\b${name}\\b`).test(String(facts.errno_text));
+
+const isInvalid = isErrno("EINVAL", /Invalid argument/i);
+
+/** The errno of a line: a program in Rust or DPDK prints the number without its sign, others within a text. */
+function withErrno({ error_number, ...facts }: LogEntryFacts): LogEntryFacts {
+  if (typeof error_number === "number") return { ...facts, errno: -Math.abs(error_number) };
+  const [, number, words] = /^(-\d+)(?![\w.])\s*(?:[(:]\s*(.*))?/.exec(String(facts.errno_text)) ??
+    [];
+  return number === undefined
+    ? facts
+    : { ...facts, errno: Number(number), errno_text: words || null };
+}
+
+/** The range that a line gives; null for a line without one. */
+function rangeOf(facts: LogEntryFacts): { start: bigint; size: bigint } | null {
+  const [start, size] = [addressOf(facts, "iova"), addressOf(facts, "size")];
+  return start === null || size === null ? null : { start, size };
+}
+
+const PAGE = 4096n;
+const END = 1n << 64n;
+const isEmpty = (facts: LogEntryFacts) => rangeOf(facts)?.size === 0n;
+const isUnaligned = (facts: LogEntryFacts) => {
+  const range = rangeOf(facts);
+  if (range === null) return false;
+  const vaddr = addressOf(facts, "vaddr") ?? 0n;
+  return [range.start, range.size, vaddr].some((each) => each % PAGE !== 0n);
+};
+const wraps = (facts: LogEntryFacts) => {
+  const range = rangeOf(facts);
+  return range !== null && range.start + range.size > END;
+};
+/** Whether the range of a line touches the addresses from `from` to `to`. */
+const touches = (from: bigint, to: bigint) => (facts: LogEntryFacts) => {
+  const range = rangeOf(facts);
+  return range !== null && range.start < to && range.start + range.size > from;
+};
+/** The address bits that the end of the range needs. */
+function bitsOf(facts: LogEntryFacts): number {
+  const range = rangeOf(facts);
+  return range === null ? 0 : (range.start + range.size - 1n).toString(2).length;
+}
+/** The width of the narrowest IOMMUs: two-level tables of VT-d, and QEMU's virtual VT-d. */
+const NARROW_BITS = 39;
+
+/** What the numbers of a refused map or unmap prove, in the order of the kernel's checks. */
+const BY_NUMBERS: readonly Cause[] = [
+  {
+    id: "no_bytes",
+    when: (facts) => isInvalid(facts) && isEmpty(facts),
+    certainty: "likely",
+    isOne: true,
+    text: "EINVAL: the size is 0",
+    next: ["look in the program at the size that it gives: a region of no bytes is not mapped"],
+  },
+  {
+    id: "unaligned",
+    when: (facts) => isInvalid(facts) && isUnaligned(facts),
+    certainty: "likely",
+    isOne: true,
+    text:
+      "EINVAL: the address, the size or the memory is no multiple of 4 KiB, and the IOMMU's smallest page is not smaller",
+    next: [
+      "look at the region in the program: a BAR that is smaller than a page, or one that begins within a page, cannot be mapped; the kernel can align small BARs (pci=resource_alignment=)",
+    ],
+  },
+  {
+    id: "wraps",
+    when: (facts) => isInvalid(facts) && wraps(facts),
+    certainty: "likely",
+    isOne: true,
+    text: "EINVAL: the range ends above 2^64",
+    next: ["look in the program at the address and the size: their sum is above 64 bits"],
+  },
+];
+
+const MAP_CAUSES: readonly Cause[] = inOrder([
+  {
+    id: "mapped_already",
+    when: (facts) => facts.outcome === "ignored" && isErrno("EEXIST", /File exists/)(facts),
+    certainty: "likely",
+    finding: null,
+    text:
+      "EEXIST, which the program ignores: it maps a range that is mapped already, most often the same memory for a second device",
+    next: [
+      "nothing to do while the program works; if a device's data are wrong, the old mapping is of other memory: unmap it with exactly its address and size before the new map",
+    ],
+  },
+  {
+    id: "memlock",
+    when: isErrno("ENOMEM", /Cannot allocate memory/),
+    certainty: "likely",
+    text:
+      "ENOMEM: the limit on locked memory (RLIMIT_MEMLOCK), for which the kernel has a line in most cases; or no memory for the mapping itself or the IOMMU's page table",
+    next: MEMLOCK,
+  },
+  {
+    id: "no_entries",
+    when: isErrno("ENOSPC", /No space left/),
+    certainty: "likely",
+    isOne: true,
+    text:
+      "ENOSPC: the container has as many mappings as it may (dma_entry_limit, 65535 unless it was set)",
+    next: [
+      "map larger pieces, or raise dma_entry_limit of the module vfio_iommu_type1 before the container is opened",
+    ],
+  },
+  ...BY_NUMBERS,
+  {
+    id: "msi_window",
+    when: (facts) => isInvalid(facts) && touches(0xfee00000n, 0xfef00000n)(facts),
+    certainty: "likely",
+    text:
+      "EINVAL: the range touches 0xfee00000 to 0xfeefffff, where x86 has its interrupts: a reserved region of each device",
+    next: [
+      "leave these addresses out of the guest's memory: the program's map of its memory has a hole there",
+    ],
+  },
+  {
+    id: "hypertransport",
+    when: (facts) => isInvalid(facts) && touches(0xfd00000000n, 0x10000000000n)(facts),
+    certainty: "possible",
+    text: (facts) =>
+      `EINVAL: on AMD, the range touches the 12 GiB below 1 TiB, which its IOMMU reserves (HyperTransport); elsewhere the range needs ${
+        bitsOf(facts)
+      } address bits, and the IOMMU may translate fewer`,
+    next: [
+      "on AMD, move the memory above 1 TiB (newer QEMU does), or give the guest less memory; reserved_regions of the group lists 0xfd00000000",
+    ],
+  },
+  {
+    id: "too_wide",
+    when: (facts) => isInvalid(facts) && bitsOf(facts) > NARROW_BITS,
+    certainty: "likely",
+    text: (facts) =>
+      `EINVAL: the range needs ${
+        bitsOf(facts)
+      } address bits, and the IOMMU may translate fewer (39 or 48); or it touches a reserved region of the device`,
+    next: [
+      "compare with VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE or, on the host, `DMAR: Host address width` and reserved_regions of the group. Of a guest, place the BARs lower: phys-bits=39 (host-phys-bits-limit=39) of the CPU; a virtual IOMMU takes aw-bits=48 where the host has them",
+    ],
+  },
+  {
+    id: "reserved",
+    when: isInvalid,
+    certainty: "possible",
+    text: (facts) =>
+      rangeOf(facts) === null
+        ? "EINVAL: the range is not aligned to the IOMMU's page, lies in a reserved region of the device, or has more address bits than the IOMMU translates; or the container has no type yet (VFIO_SET_IOMMU comes after the first group)"
+        : "EINVAL: the range lies in a reserved region of a device of the container, the IOMMU's page is larger than 4 KiB, or the container has no type yet (VFIO_SET_IOMMU comes after the first group)",
+    next: [
+      "compare the range with reserved_regions of the device's group and with VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE; a virtual IOMMU translates 39 bits unless it is told otherwise (aw-bits=48)",
+    ],
+  },
+  {
+    id: "not_pinnable",
+    when: isErrno("EFAULT", /Bad address/),
+    certainty: "possible",
+    text:
+      "EFAULT: a page cannot be pinned: it is no memory of the process, only readable, secret memory, or a BAR whose memory is switched off",
+    next: [
+      "look at the region of the address in the program's memory map (/proc/PID/maps): a BAR needs its memory decoding on",
+    ],
+  },
+  {
+    id: "overlap",
+    when: isErrno("EEXIST", /File exists/),
+    certainty: "likely",
+    text: "EEXIST: the range overlaps one that the container has",
+    next: [
+      "unmap the old range first, with exactly its address and size; two devices of one container need addresses of their own (BARs that the program has put at one place)",
+    ],
+  },
+  {
+    id: "long_term",
+    when: isErrno("EOPNOTSUPP", /Operation not supported/),
+    certainty: "likely",
+    text: "EOPNOTSUPP: the memory may not be pinned for long: a file on a file system with DAX",
+    next: [
+      "take memory of another kind for the guest: anonymous, hugetlbfs, memfd, or a DAX device",
+    ],
+  },
+  {
+    id: "owner",
+    when: (facts) =>
+      isErrno("ENODEV", /No such device/)(facts) || isErrno("ESRCH", /No such process/)(facts) ||
+      isErrno("EINTR", /Interrupted/)(facts),
+    certainty: "likely",
+    text: "ENODEV, ESRCH or EINTR: the process whose memory it is has ended, or was being killed",
+    next: ["look why the process ended: its own log, and the kernel's (out of memory, a crash)"],
+  },
+  {
+    id: "other",
+    certainty: "unknown",
+    text: ({ errno, errno_text }) =>
+      errno === null && errno_text === null
+        ? "the line does not have the errno"
+        : "the call's own checks do not give this errno: it comes from the IOMMU's driver, a filter of system calls, or the program itself",
+    next: [
+      "read the kernel's log of the same second, and look the errno up in the documentation of the call (VFIO_IOMMU_MAP_DMA, IOMMU_IOAS_MAP)",
+    ],
+  },
+]);
+
+const UNMAP_NEXT =
+  "unmap with exactly the address and the size of the map; compare with the maps that the program made (its trace: `-trace vfio_*`, or strace)";
+
+const UNMAP_CAUSES: readonly Cause[] = inOrder([
+  ...BY_NUMBERS,
+  {
+    id: "part",
+    when: isInvalid,
+    certainty: "likely",
+    text:
+      "EINVAL: the range begins or ends within a mapping: type 1 (v2) unmaps mappings only as a whole. Without the numbers also a size of 0, or a range that is not aligned or wraps",
+    next: [UNMAP_NEXT],
+  },
+  {
+    id: "not_mapped",
+    when: isErrno("ENOENT", /No such file/),
+    certainty: "likely",
+    text:
+      "ENOENT: nothing is mapped in the range, or an area is cut by it: iommufd unmaps areas only as a whole. The container of type 1 gives no error for a range without mappings",
+    next: [UNMAP_NEXT],
+  },
+  {
+    id: "in_use",
+    when: isErrno("EBUSY", /resource busy/),
+    certainty: "possible",
+    text:
+      "EBUSY: another thread maps or unmaps the same area (iommufd), or addresses are being updated while a mediated device is attached (type 1)",
+    next: ["look for a second thread of the program that maps at the same time"],
+  },
+  {
+    id: "driver_holds",
+    when: isErrno("EDEADLK", /deadlock/i),
+    certainty: "likely",
+    isOne: true,
+    text: "EDEADLK: the driver of a mediated device did not let the pages go",
+    next: [
+      "look at the warning in the kernel's log (iopt_unmap_iova_range): it is a defect of that driver",
+    ],
+  },
+  {
+    id: "other",
+    certainty: "unknown",
+    text: "the errno is the reason",
+    next: [UNMAP_NEXT],
+  },
+]);
+
+const IOAS_CAUSES: readonly Cause[] = inOrder([
+  {
+    id: "not_pinnable",
+    when: isErrno("EFAULT", /Bad address/),
+    certainty: "likely",
+    text:
+      "EFAULT: iommufd pins the pages of a map, and these cannot be pinned: memory of a BAR (VM_PFNMAP), which it refuses always, whether its decoding is on or not; or an address that is no memory of the process",
+    next: [
+      "look at the region of the address in the program's memory map (/proc/PID/maps): a BAR of an assigned device needs iommufd's map of a dma-buf (Linux 6.19, with a program that uses it), or the VFIO type1 container in place of iommufd; without peer-to-peer DMA the program may leave the BAR out",
+    ],
+  },
+  {
+    id: "overlap",
+    when: isErrno("EEXIST", /File exists/),
+    certainty: "likely",
+    isOne: true,
+    text: "EEXIST: the range overlaps one that is mapped in the address space",
+    next: ["unmap the old range first"],
+  },
+  ...BY_NUMBERS,
+  {
+    id: "reserved",
+    when: isInvalid,
+    certainty: "possible",
+    text:
+      "EINVAL: address or length are not aligned to the pages of the IOMMU, or the range touches a reserved region of a device",
+    next: ["compare the range with IOMMU_IOAS_IOVA_RANGES of the address space"],
+  },
+  {
+    id: "memlock",
+    when: isErrno("ENOMEM", /Cannot allocate memory/),
+    certainty: "likely",
+    text:
+      "ENOMEM: the limit on locked memory, which iommufd counts for the user and not for the process and of which the kernel prints no line, or no memory for the page table",
+    next: MEMLOCK,
+  },
+  {
+    id: "no_hole",
+    when: isErrno("ENOSPC", /No space left/),
+    certainty: "likely",
+    isOne: true,
+    text:
+      "ENOSPC: the program asked for any address, and no hole of the allowed ranges has the length",
+    next: ["look at the ranges that the address space allows: IOMMU_IOAS_IOVA_RANGES"],
+  },
+  {
+    id: "too_large",
+    when: isErrno("EOVERFLOW", /Value too large/),
+    certainty: "likely",
+    isOne: true,
+    text: "EOVERFLOW: the address plus the length lie above the number space",
+    next: ["look in the program at the address and the length"],
+  },
+  {
+    id: "long_term",
+    when: isErrno("EOPNOTSUPP", /Operation not supported/),
+    certainty: "possible",
+    text:
+      "EOPNOTSUPP: a flag that this kernel does not know, or memory that may not be pinned for long: a file on a file system with DAX",
+    next: ["take memory of another kind for the guest: anonymous, hugetlbfs, memfd"],
+  },
+  {
+    id: "other",
+    certainty: "unknown",
+    text: "the errno is the reason",
+    next: [
+      "read the kernel's log of the same second, and look the errno up in the documentation of the call (IOMMU_IOAS_MAP)",
+    ],
+  },
+]);
+
+/** The range of QEMU's line about a map; the first number is an address within QEMU. */
+const MAPPED_RANGE = "({at}, {iova=address}, {size}, {vaddr=address}{?, {...}?})";
+const UNMAPPED_RANGE = "({at}, {iova=address}, {size})";
+const WITH_NUMBERS =
+  `vfio{~|_container}_dma_map${MAPPED_RANGE} = {errno} ({errno_text=paren_text})`;
+
+const CALLS: readonly MessageRow[] = [
+  {
+    kind: "vfio_error",
+    forms: [
+      "IOMMU_IOAS_MAP{~|_FILE} failed: {errno_text=errno_words}",
+      "IOMMU_IOAS_MAP{~:|} {errno}",
+    ],
+    // QEMU's own line about the same call.
+    more: [{ form: WITH_NUMBERS }],
+    condition: "A program prints the errno of IOMMU_IOAS_MAP",
+    role: "report",
+    finding: "map_failed",
+    means: "A program's map for a device failed, by the interface of iommufd",
+    causes: IOAS_CAUSES,
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      WITH_NUMBERS,
+      "{~IommuDmaMap|MapDma|VfioDmaMap}(Error({error_number=count}))",
+      "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count} ({errno_text=paren_text})",
+      "{~Cannot|cannot|Can't} set up DMA {~remapping|mapping}, error {error_number=count}{?, {outcome~ignored}?}",
+      "{~Cannot|cannot} update DMA mapping, error {error_number=count}",
+      "DMA remapping failed, error {error_number=count} ({errno_text=paren_text})",
+      "DMA remapping failed, error {error_number=count}",
+      "{~Failed|failed|FAILED} to {~MAP DMA memory|map DMA memory|map DMA|DMA map}: {errno_text=errno_words}",
+      "{~VFIO|vfio}{...}{~dma map|DMA map|map dma} failed: {errno_text=errno_words}",
+      "vfio_container_dma_map({...}) = {errno} ({errno_text=paren_text})",
+      "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
+      "{~VFIO_MAP_DMA|VFIO_IOMMU_MAP_DMA} failed: {errno_text=errno_words}",
+      "{~VFIO_MAP_DMA|VFIO_IOMMU_MAP_DMA}{~:|):} {errno_text=errno_words}",
+      "VFIO_MAP_DMA {errno}",
+      "VFIO_IOMMU_MAP_DMA{...}) = -1 {errno_text=errno_words}",
+      "{~Couldn't|Could not|Failed to|failed to} map {~IOVA|iova} {...}: {errno_text=errno_words}",
+      "vfio{...}_dma_map {...}failed to map memory ({errno_text=paren_text})",
+      "vfio map memory region failed: {errno_text=errno_words}",
+      "vfio: DMA mapping failed, unable to continue",
+      "can't map guest IOVA region {iova=address}..{end}",
+    ],
+    derive: withErrno,
+    condition: "A program prints the errno of VFIO_IOMMU_MAP_DMA",
+    role: "report",
+    finding: "map_failed",
+    means: "A program's map for a device failed",
+    causes: MAP_CAUSES,
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      `vfio{~|_container}_dma_unmap${UNMAPPED_RANGE} = {errno} ({errno_text=paren_text})`,
+      "vfio{~|_container}_dma_unmap({...}) = {errno} ({errno_text=paren_text})",
+      "{~VFIO_UNMAP_DMA|VFIO_IOMMU_UNMAP_DMA|IOMMU_IOAS_UNMAP} failed: {errno_text=errno_words}",
+      "{~VFIO_UNMAP_DMA|VFIO_IOMMU_UNMAP_DMA|IOMMU_IOAS_UNMAP}{~:|):} {errno_text=errno_words}",
+      "{~IommuDmaUnmap|UnmapDma}(Error({error_number=count}))",
+      "{~Cannot|cannot|Can't} clear DMA {~remapping|mapping}, error {error_number=count} ({errno_text=paren_text})",
+      "{~Cannot|cannot|Can't} clear DMA {~remapping|mapping}, error {error_number=count}",
+    ],
+    more: [{
+      form: `vfio{~|_container}_dma_unmap${UNMAPPED_RANGE} = {errno} ({errno_text=paren_text})`,
+    }],
+    derive: withErrno,
+    condition: "A program prints the errno of VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP",
+    role: "report",
+    means:
+      "A program's unmap for a device failed: what is mapped in the range, if anything is, may stay mapped for the device",
+    causes: UNMAP_CAUSES,
+  },
+  {
+    kind: "vfio_error",
+    forms: ["Unexpected size {size_bytes} of DMA {~remapping|mapping} cleared instead of {max}"],
+    condition: "The kernel unmapped another number of bytes than the program asked for",
+    role: "report",
+    means: ({ max, size_bytes }) =>
+      `An unmap of ${max} bytes removed ${size_bytes}` +
+      (size_bytes === 0
+        ? ": nothing was mapped there, or (old interface) the range does not begin at a mapping"
+        : ": the rest was not mapped, or a larger mapping was removed as a whole"),
+    next: [UNMAP_NEXT],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "error attach {device=pci_function} ({...}) to id={count}: {errno_text=errno_words}",
+      "error attach {device=pci_function} ({...}){...}: {errno_text=errno_words}",
+    ],
+    condition:
+      "A program prints the errno of the attach of a device to an address space of iommufd",
+    role: "report",
+    means: ({ device }) => `${device} was not attached to an address space of iommufd`,
+    causes: inOrder([
+      {
+        id: "does_not_fit",
+        when: isErrno("EADDRINUSE", /Address already in use/),
+        certainty: "likely",
+        isOne: true,
+        text:
+          "EADDRINUSE: what is mapped in the address space lies in a reserved region of the device, outside of what its IOMMU translates, or is not aligned to its larger page",
+        next: [
+          "compare reserved_regions of the device's group with the guest's memory; attach the device before memory is mapped, so that the program can leave the region out",
+        ],
+      },
+      {
+        id: "other_domain",
+        when: isInvalid,
+        certainty: "possible",
+        text:
+          "EINVAL: the page table that was tried does not fit the device's IOMMU: programs then make another one, and the line does no harm; or the device has a region of the firmware that must stay mapped",
+        next: [
+          "look whether the device works: then nothing is to do. Else read the kernel's log of the same second (`Firmware has requested this device have a 1:1 IOMMU mapping`)",
+        ],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the errno is the reason",
+        next: ["read the kernel's log of the same second"],
+      },
+    ]),
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "vfio {device}: error bind device fd={count} to iommufd={max}: {errno_text=errno_words}",
+    ],
+    condition: "A program prints the errno of the bind of a device to iommufd",
+    role: "report",
+    means: ({ device }) => `${device} was not bound to iommufd: nothing was mapped for it`,
+    causes: inOrder([
+      {
+        id: "not_allowed",
+        when: (facts) =>
+          isErrno("EPERM", /not permitted/)(facts) || isErrno("EBUSY", /resource busy/)(facts),
+        certainty: "likely",
+        text:
+          "EPERM or EBUSY: the interrupts of the device are not isolated and allow_unsafe_interrupts of iommufd is off (no line of the kernel says so), or another owner or a driver of the kernel has a device of the group",
+        next: [
+          "look whether interrupt remapping is on (`dmesg | grep -e DMAR-IR -e AMD-Vi`), and bind every device of the group to vfio-pci or to no driver",
+        ],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the errno is the reason",
+        next: ["read the kernel's log of the same second"],
+      },
+    ]),
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "possibly running out of DMA mappings{...}Maximum possible DMA mappings: {max}",
+    ],
+    condition:
+      "QEMU compares the blocks of virtio-mem, which it maps one by one, with the limit of the container",
+    role: "report",
+    means: ({ max }) =>
+      `The guest's virtio-mem has so many blocks that the container's limit of ${max} mappings may not be enough: a later map then fails with ENOSPC. No map has failed so far`,
+    next: [
+      "larger blocks (block-size of the virtio-mem device), or a larger dma_entry_limit of vfio_iommu_type1",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: ["vfio_listener_region_{~add|del} received unaligned region{?{...}?}"],
+    condition:
+      "QEMU was to map a region whose place in the guest and in memory differ within a page",
+    role: "report",
+    means:
+      "QEMU did not map a region for the devices: its address and its memory are not aligned alike. Devices cannot reach it (peer-to-peer DMA of a BAR below a page)",
+    next: [
+      "most often harmless: a BAR smaller than a page of another device. If devices must reach it, align it (pci=resource_alignment= on the host)",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "Unable to set RLIMIT_MEMLOCK: {errno_text=errno_words}",
+      "cannot limit locked memory of process {count} to {limit}: {errno_text=errno_words}",
+    ],
+    condition:
+      "libvirt was not allowed to raise the limit of locked memory for the guest's process",
+    role: "report",
+    means:
+      "libvirt could not raise the limit of locked memory: the guest with a passed-through device does not start, or its maps fail with ENOMEM",
+    next: [
+      "run libvirtd as root with CAP_SYS_RESOURCE (in a container, give it that capability), or raise the limit of the user before (`ulimit -l`)",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "wrong dma mask size {bits=width} (Max: {max})",
+      "IOVA {address} exceeding limits of dma mask {bits=width}",
+      "IOVA exceeding limits of current DMA mask",
+      "{~memory|Memory} device is not DMA capable",
+    ],
+    condition:
+      "DPDK compares the addresses of its memory with the width of the devices or the IOMMU",
+    role: "report",
+    means:
+      "Memory of a DPDK program lies at addresses that a device or the IOMMU does not reach: it is not used for it",
+    next: [
+      "with addresses of the process (IOVA as VA) choose a lower base (--base-virtaddr), or run with --iova-mode=pa as root; a virtual IOMMU translates 39 bits unless aw-bits=48 is set",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "EAL: Expecting '{mode~VA|PA}' IOVA mode but current mode is '{other_mode~PA|VA}', not initializing",
+      "EAL: Cannot use IOVA as 'PA' since physical addresses are not available",
+    ],
+    condition:
+      "A driver of DPDK needs the other kind of DMA addresses, or physical ones cannot be read",
+    role: "report",
+    means:
+      "A DPDK program did not start a device: its DMA addresses are of the other kind (of the process, VA, or physical, PA)",
+    next: [
+      "bind the device to vfio-pci with an IOMMU for VA; for PA run as root (physical addresses come from /proc/self/pagemap), and give --iova-mode= explicitly",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "EAL: {~Maximum number of user mem maps reached|Couldn't merge DMA maps! Too many user mem maps|Couldn't find previously mapped region|Trying to map a region that is already mapped}",
+      "spdk_mem_register{...}{~failed|could not register memory}{...}",
+      "vtophys_{...}: *ERROR*: {~could not get phys addr for|invalid parameters}{...}",
+      "*ERROR*: vtophys failed{...}",
+    ],
+    derive: (facts, line) => ({
+      ...facts,
+      errno_text: /-?\bE[A-Z]{3,}\b|-\d+$/.exec(line)?.[0] ?? null,
+    }),
+    condition:
+      "A program's own table of what it has registered refused an address, before the kernel was asked",
+    role: "report",
+    means:
+      "A program that uses DPDK or SPDK refused to register memory, or to give a device memory that was not registered. The kernel was not asked",
+    next: [
+      "register each piece once, aligned to 2 MiB with SPDK (EINVAL: not aligned; EBUSY: registered already), and before a device uses it; look in the program at who registers the address a second time",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "{~Failed to register memory|vfio_dma_map|memlock limit}{...}{~ulimit -l|memlock}{...}",
+    ],
+    condition: "A program found its limit of locked memory too low for what it maps",
+    role: "report",
+    finding: "pin_limit",
+    means:
+      "A program says that its limit of locked memory is too low for the memory that it maps for a device",
+    next: MEMLOCK,
+  },
+];
+
+const SETUP: readonly MessageRow[] = [
+  {
+    kind: "vfio_error",
+    forms: [
+      "{~Cannot|cannot} open VFIO container, error {error_number=count} ({errno_text=paren_text})",
+      "{~Cannot|cannot} open VFIO container: {errno_text=errno_words}",
+      "{~Cannot open|cannot open|Failed to open|failed to open|error opening} /dev/vfio/{group}: {errno_text=errno_words}",
+      "failed to open /dev/vfio/vfio: {errno_text=errno_words}",
+      "{~Cannot|cannot|failed to} open /dev/vfio/noiommu-{group}: {errno_text=errno_words}",
+      "{~Failed|failed} to open VFIO group {group}",
+      "failed to setup container for group {group}: {?{step=text}: ?}{errno_text=errno_words}",
+      "{~VFIO_GROUP_SET_CONTAINER|VFIO_SET_IOMMU}{~ failed|}: {errno_text=errno_words}",
+      "VFIO support could not be initialized",
+      "vfio {device}: no iommu_group found: {errno_text~No such file or directory}",
+      "no supported IOMMU extensions found",
+      "{~VFIO_GROUP_GET_DEVICE_FD|VFIO_GROUP_GET_STATUS|VFIO_GET_API_VERSION|VFIO_CHECK_EXTENSION}{~ failed|}: {errno_text=errno_words}",
+      "VfioCreate({...}code: {error_number=count},",
+      "EAL: {~Cannot get VFIO group fd|Cannot get group fd|Cannot open VFIO group}{...}",
+      "EAL: {...}IOMMU type {count} ({...}) is not supported",
+      "EAL: VFIO: {function}(): Couldn't find device",
+      "/dev/iommu opening failed: {errno_text=errno_words}",
+      "vfio {device}: couldn't open directory {...}/vfio-dev: {errno_text=errno_words}",
+    ],
+    derive: ({ error_number, ...facts }) =>
+      typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
+    condition: "A program could not open a group or a container of VFIO, or join the two",
+    role: "report",
+    means: "A program could not set up VFIO for a device: nothing was mapped",
+    causes: inOrder([
+      {
+        id: "in_use",
+        when: isErrno("EBUSY", /resource busy/),
+        certainty: "likely",
+        text: "EBUSY: another process, or another part of this one, has the group open",
+        next: [
+          "look who has it: `fuser -v /dev/vfio/*`; all devices of one group go to one process, which opens the group once",
+        ],
+      },
+      {
+        id: "no_file",
+        when: (facts) =>
+          isErrno("ENOENT", /No such file/)(facts) || isErrno("ENODEV", /No such device/)(facts),
+        certainty: "likely",
+        text:
+          "ENOENT or ENODEV: the module of VFIO is not loaded, no device of the group is bound to it, or no IOMMU translates for the device",
+        next: [
+          "`modprobe vfio-pci`, bind the device to it, and look whether the IOMMU is on: ls /sys/kernel/iommu_groups. A program that works without VFIO goes on",
+        ],
+      },
+      {
+        id: "not_allowed",
+        when: (facts) =>
+          isErrno("EPERM", /not permitted/)(facts) ||
+          isErrno("EACCES", /Permission denied/)(facts),
+        certainty: "possible",
+        text:
+          "EPERM or EACCES: the process has no right to the file (its owner, or the device rules of its container), or the interrupts of the group are not isolated, for which the kernel has a line",
+        next: [
+          "look at ls -l /dev/vfio and at the device rules of the container; then in the kernel's log of the same second for `No interrupt remapping`",
+        ],
+      },
+      {
+        id: "refused",
+        when: (facts) =>
+          isErrno("EINVAL", /Invalid argument/i)(facts) || isErrno("EIO", /Input\/output/)(facts),
+        certainty: "possible",
+        text:
+          "EINVAL or EIO: the kernel refused to join group and container: a device of the group is bound to another driver, the group is in a container already, no type of IOMMU fits, or the IOMMU's driver could not attach the device",
+        next: [
+          "bind every device of the group to vfio-pci or to no driver (ls /sys/kernel/iommu_groups/N/devices), and read the kernel's log of the same second",
+        ],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the lines of the program before it, or the errno, say why",
+        next: ["read the lines before it, and the kernel's log of the same second"],
+      },
+    ]),
+  },
+  {
+    kind: "vfio_error",
+    forms: ["Couldn't map new region for DMA", "VFIO support not initialized"],
+    role: "report",
+    means:
+      "A program that uses DPDK mapped a region for devices, and DPDK could not pass it on to VFIO",
+    causes: [{
+      id: "no_device",
+      certainty: "possible",
+      text:
+        "no device of the program uses VFIO, so that its container has no type: then nothing has to be mapped, and the line does no harm",
+      next: [
+        "look for the line `Using IOMMU type`: without it no device of this program uses VFIO; bind one to vfio-pci if it should",
+      ],
+    }],
+  },
+];
+
+const DEVICES: readonly MessageRow[] = [
+  {
+    kind: "vfio_error",
+    forms: [
+      "Failed to set up TRIGGER eventfd signaling for interrupt {interrupt=word_text}-{count}: {...}: {errno_text=errno_words}",
+      "vfio: Error: Failed to setup {interrupt=word_text} fd: {errno_text=errno_words}",
+    ],
+    condition: "QEMU could not take over an interrupt of the device",
+    role: "report",
+    means: ({ interrupt }) =>
+      `A program got no interrupt of the device (${interrupt}). No map is concerned`,
+    next: [
+      "EBUSY of INTx: another device of the host shares the line; bind the other device to vfio-pci too, use MSI, or nointxmask=1 of vfio-pci for a device whose INTx cannot be masked",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "vfio_region_{~read|write}({device=pci_function}:region{...}) failed: {errno_text=errno_words}",
+      "vfio_region_{~read|write}({...}) failed: {errno_text=errno_words}",
+    ],
+    condition: "A read or a write of a register of the device through VFIO failed",
+    role: "report",
+    means:
+      "A program could not reach a register of the device through VFIO: its memory is switched off, the device is off its bus, or another user owns the region. It is an access of the CPU, and no DMA",
+    next: [
+      "EBUSY: another driver owns the BAR (`cat /proc/iomem`; of a GPU the host's console: video=efifb:off); EIO: look whether the device answers (`lspci -vv`), and for resets and power states before it",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "vfio: Unable to power on device, stuck in D3",
+      "vfio-pci: Cannot read device rom at {device=pci_function}",
+      "vfio {device}: hardware reports invalid configuration, {rest}",
+    ],
+    condition: "QEMU found the device in a state that it cannot give to a guest",
+    role: "report",
+    means: ({ rest }) =>
+      typeof rest === "string"
+        ? "The device's configuration space makes no sense to QEMU: the device is not given to the guest. Most often it reads as all ones, or is in a state after a failed reset"
+        : "The device does not answer as a program expects: it stays in D3, or its ROM cannot be read. No map is concerned",
+    next: [
+      "look whether the device answers: `lspci -vv -s FUNCTION` (`rev ff` is no answer), and at resets and power states before it (disable_idle_d3=1 of vfio-pci); a ROM can be given as a file (romfile=)",
+    ],
+  },
+  {
+    kind: "state",
+    forms: [
+      "Failed to mmap {device=pci_function} BAR {count}. Performance may be slow",
+      "EAL: Using IOMMU type {count} ({...})",
+      "EAL: IOMMU type set to {count} ({...})",
+      "EAL: {...}{device=pci_function} not managed by VFIO driver, skipping",
+      "Verify all devices in group {group} are bound to vfio-{...}",
+    ],
+    condition: "A step of a program that uses VFIO",
+    role: "state",
+    means:
+      "A step of a program that uses VFIO: its type of IOMMU, a device that it leaves alone, or a BAR that the guest reaches more slowly",
+  },
+  {
+    kind: "vfio_error",
+    forms: ["aw-bits {bits=width} is incompatible with host aw-bits {max}"],
+    condition: "QEMU's virtual VT-d was asked for more address bits than the host's IOMMU has",
+    role: "report",
+    means: ({ bits, max }) =>
+      `The guest's virtual IOMMU was to have ${bits} address bits, and the host's has ${max}: the device cannot be given to this guest`,
+    next: ["set aw-bits of the virtual IOMMU to what the host has"],
+  },
+];
+
+/** Rows for programs, the calls first. */
+export const VFIO_PROGRAMS: readonly MessageRow[] = [...CALLS, ...SETUP, ...DEVICES];
+
+/** What a program could not do, and the text of its errno. */
+const OPERATION = /.*(?:failed to|error|Could not) ([^:]+)(?:: ([A-Z][\w/ ]+))?/;
+
+function operationFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
+  const [, operation = null, errnoText = null] = OPERATION.exec(line) ?? [];
+  return { ...facts, operation, errno_text: errnoText };
+}
+
+/** Rows for the words that programs have in common, tried after all others of VFIO. */
+export const VFIO_GENERAL: readonly MessageRow[] = [
+  {
+    kind: "vfio_error",
+    forms: [
+      "vfio {device}: {~failed to|error} {...}: {...}",
+      "vfio error: {device}: {...}: {...}",
+      "VFIO: Could not {...}",
+      "No 'PCI' bus found for device 'vfio-pci'",
+      "file=/dev/vfio/{...}: Could not {...}: {...}",
+    ],
+    derive: operationFacts,
+    role: "report",
+    means: ({ device, operation }) =>
+      `A program that gives a device to a guest could not ${
+        typeof operation === "string" ? `go on (${operation})` : "use it"
+      }${typeof device === "string" ? `: ${device}` : ""}. Nothing was mapped for it`,
+    causes: inOrder([
+      {
+        id: "no_access",
+        when: isErrno("EFAULT", /Bad address/),
+        certainty: "possible",
+        text:
+          "EFAULT: a read or a write of the device's region failed in the driver that offers it (a mediated device: its own driver or manager), most often because the device was not started",
+        next: [
+          "read the lines of the device's own driver or manager in the same second: they have the first error",
+        ],
+      },
+      {
+        id: "not_ready",
+        when: isErrno("EIO", /Input\/output/),
+        certainty: "possible",
+        text:
+          "EIO: the driver that offers the device (VFIO, or a mediated device's own) refused to open it",
+        next: [
+          "read the kernel's log and the lines of the device's manager in the same second: they have the first error",
+        ],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text:
+          "the group or the container could not be used, the machine's bus does not fit the device, or the file is no disk",
+        next: [
+          "look at ls -l /dev/vfio and the group of the device (/sys/kernel/iommu_groups), at the machine type of the guest, and at the kernel's log of the same second",
+        ],
+      },
+    ]),
+  },
+];
