@@ -21,7 +21,14 @@ export {
   SEED,
   VERDICT,
 } from "./commands/scenario_options.ts";
-export type { Extension, ForeignFile, InitDriver, JobRunner, LineExplainer } from "./extension.ts";
+export type {
+  Extension,
+  ForeignFile,
+  InitDriver,
+  JobRunner,
+  LineExplainer,
+  LogOutput,
+} from "./extension.ts";
 export { ProcessScreen, progressLine, refuse, type Screen } from "./screen.ts";
 export * from "./jobs/run_plan.ts";
 export * from "./shell_words.ts";

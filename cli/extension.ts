@@ -26,17 +26,25 @@ export interface JobRunner<J> {
 export type OpenJobRunner<J> = (first: J) => Promise<JobRunner<J>>;
 
 /** Explains lines that were pasted, such as those of a kernel log. */
+/** How the explanation of a log is printed. */
+export interface LogOutput {
+  /** Whether each message is printed as a JSON object. */
+  readonly asJson: boolean;
+  /** Path of an HTML page to write beside what is printed; null for none. */
+  readonly page: string | null;
+}
+
 export interface LineExplainer {
   /** Whether a question is a line that this explainer reads, rather than a name. */
   accepts(question: string): boolean;
-  explainLine(line: string, asJson: boolean, screen: Screen): Promise<ExitCode>;
+  explainLine(line: string, output: LogOutput, screen: Screen): Promise<ExitCode>;
   /** Explains the log on the standard input, whatever its encoding. */
-  explainInput(asJson: boolean, screen: Screen): Promise<ExitCode>;
+  explainInput(output: LogOutput, screen: Screen): Promise<ExitCode>;
   /**
    * Explains a log in a file of any encoding. If the file is no log, prints what kind of file it
    * is.
    */
-  explainFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode>;
+  explainFile(path: string, output: LogOutput, screen: Screen): Promise<ExitCode>;
   /** Explains the known log lines that contain a text; null if there are no such lines. */
   linesWith(text: string): readonly string[] | null;
   /** Explains lines with the help of traces of the same machine. */

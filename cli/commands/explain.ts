@@ -16,6 +16,9 @@ const MAX_PATH = 4096;
 /** Names of log files. No entry has such a name, except `fault.log`, which is an expression. */
 const LOG_NAME = /^(?!fault\.log$)[^\s:]+\.(?:log|txt)$/;
 
+const NO_PAGE_WITH_TRACE =
+  "--html shows a log without --trace; `dmalab trace export TRACE LOG > run.dmatrace.jsonl` and `dmalab report` show both";
+
 export const EXPLAIN = command({
   name: "explain",
   brief: "Explain a rule, diagnostic, event or function; decode an IOMMU fault line.",
@@ -47,6 +50,10 @@ export const EXPLAIN = command({
       "NAME is a fault line, a log, or -: use this trace to find the mapping that the address " +
         "belonged to and the call that unmapped it; a second FILE is the kernel log, used to align the clocks",
     ),
+    html: text(
+      "FILE",
+      "NAME is a log: also write what is printed as an HTML page, for a colleague",
+    ),
     in: text(
       "FILE",
       "NAME is an object of this scenario's machine, such as ssd.limits.max_transfer",
@@ -74,15 +81,17 @@ export const EXPLAIN = command({
     { line: "explain max_hw_sectors_kb", doc: "a file of sysfs" },
     { line: "explain rejecting DMA map", doc: "a part of a message" },
     { line: "explain dmesg.txt", doc: "a kernel log: every line about DMA" },
+    { line: "explain dmesg.txt --html log.html", doc: "the same as a page for a colleague" },
     {
       line: "explain dmesg.txt --trace trace.txt",
       doc: "its faults, with the mappings and calls of a trace",
     },
     { line: "explain - < dmesg.txt", doc: "every IOMMU fault of a kernel log" },
   ],
-  may: {},
+  may: { files: ["--html"] },
   async run({ words, options, screen }) {
     const question = words.join(" ");
+    const output = { asJson: options.json, page: options.html };
     const wrong = wrongFiles(words);
     if (wrong !== null) return refuse(wrong, screen);
     const { extensionPart, loadExtensions } = await import("../extensions.ts");
@@ -92,15 +101,19 @@ export const EXPLAIN = command({
         return refuse("This dmalab has no extension that explains lines of logs", screen);
       }
     } else if (options.trace.length > 0) {
+      if (options.html !== null) return refuse(NO_PAGE_WITH_TRACE, screen);
       const isPath = question === "-" || isFile(question);
       const asked = isPath ? { path: question } : { text: question };
       return lines.explainWithTrace(asked, options.trace, screen);
     } else if (question === "-") {
-      return await lines.explainInput(options.json, screen);
+      return await lines.explainInput(output, screen);
     } else if (options.in === null && isLogFile(question, lines.accepts(question))) {
-      return await lines.explainFile(question, options.json, screen);
+      return await lines.explainFile(question, output, screen);
     } else if (lines.accepts(question)) {
-      return await lines.explainLine(question, options.json, screen);
+      return await lines.explainLine(question, output, screen);
+    }
+    if (options.html !== null && !isFile(question)) {
+      return refuse("--html writes the page of a log: a file, or - for standard input", screen);
     }
     if (options.in !== null) {
       const { explainOfMachine } = await import("../explain/machine_answer.ts");
@@ -135,7 +148,7 @@ export const EXPLAIN = command({
     if (isFile(question)) {
       return lines === undefined
         ? refuse(`"${printable(question)}" is a file, which nothing here explains`, screen)
-        : await lines.explainFile(question, options.json, screen);
+        : await lines.explainFile(question, output, screen);
     }
     const messages = lines?.linesWith(question) ?? null;
     if (messages !== null) {

@@ -3,7 +3,9 @@
  * which device owned the address, and which call removed the mapping.
  */
 import { addAll } from "@dmalab/runtime/basics";
-import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
+import { checkPlace, FileError, writeFile } from "@dmalab/cli";
+import { type LineExplainer, type LogOutput, refuse, type Screen } from "@dmalab/cli/extend";
+import { PAGE_HEAD } from "@dmalab/cli/presentation";
 import { alikeKey, differingLines } from "../kernel_log/alike_entries.ts";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
@@ -19,7 +21,7 @@ import { pageOf } from "../owner/pages.ts";
 import { type CheckResult, LogPass, type TraceCheck } from "../ledger/trace_check.ts";
 import { checkLines } from "../ledger/check_report.ts";
 import { judgementLines, judgementOf, nextSteps } from "../ledger/judgement.ts";
-import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
+import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { checkTrace, exitCodeOf, openAndCheck, type OpenedTrace, openTrace } from "./check.ts";
 import { messageLines } from "../kernel_log/find_messages.ts";
 import {
@@ -37,7 +39,7 @@ import { decodeFaultLog } from "@dmalab/runtime/fault_log";
 export const LINE_EXPLAINER: LineExplainer = {
   accepts: isFaultLine,
   explainLine: explainText,
-  explainInput: (asJson, screen) => explainPath("-", asJson, screen),
+  explainInput: (output, screen) => explainPath("-", output, screen),
   explainFile: explainPath,
   linesWith: messageLines,
   explainWithTrace,
@@ -149,13 +151,13 @@ async function explainedLog(source: LineSource): Promise<ExplainedLog> {
 }
 
 /** Explains pasted lines; in text that is one line, nothing names the line. */
-function explainText(text: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
+function explainText(text: string, output: LogOutput, screen: Screen): Promise<ExitCode> {
   return refusingUnreadable(screen, async () => {
     const explained = await explainedLog(textSource("the line", text));
     const { log } = explained.opened;
     const isRead = log.entries.some(({ kind }) => kind !== "named") || explained.states.length > 0;
     if (isRead || text.includes("\n") || explained.unread.length > 0) {
-      return print(explained, asJson, text.includes("\n"), screen);
+      return print(explained, "a pasted text", output, text.includes("\n"), screen);
     }
     const [unreadable] = log.unreadable;
     if (unreadable !== undefined) {
@@ -169,30 +171,48 @@ function explainText(text: string, asJson: boolean, screen: Screen): Promise<Exi
 }
 
 /** Explains a log that is a file or, for `-`, the standard input. */
-function explainPath(path: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
-  return refusingUnreadable(
-    screen,
-    async () => print(await explainedLog(lineSource(path, LOG_INPUT)), asJson, true, screen),
-  );
+function explainPath(path: string, output: LogOutput, screen: Screen): Promise<ExitCode> {
+  return refusingUnreadable(screen, async () => {
+    const name = path === "-" ? "standard input" : path.split("/").at(-1)!;
+    try {
+      if (output.page !== null) checkPlace(output.page, PAGE_HEAD);
+      return await print(
+        await explainedLog(lineSource(path, LOG_INPUT)),
+        name,
+        output,
+        true,
+        screen,
+      );
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      screen.err(error.lines);
+      return WRONG;
+    }
+  });
 }
 
 /**
- * Prints the stories of a log, and its result.
+ * Prints the stories of a log, and its result; writes its page, if one is wanted.
  *
+ * @param name Name of the log, for the page.
  * @param isNumbered Whether each story begins with its line.
  */
 async function print(
   explained: ExplainedLog,
-  asJson: boolean,
+  name: string,
+  { asJson, page }: LogOutput,
   isNumbered: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
   const { check, opened: { log, trace }, result } = explained;
+  const parts = asJson && page === null ? [] : partsOf(explained, isNumbered);
   if (asJson) {
     for (const entry of log.entries) screen.out(`${JSON.stringify(entryJson(entry))}\n`);
     for (const { line, message } of log.unreadable) screen.err(`error: line ${line}: ${message}\n`);
   } else {
-    const sections = logSections(explained, isNumbered);
+    const sections = parts.map(({ heading, isPlace, lines }) =>
+      heading === null || isPlace && !isNumbered ? lines : [heading, ...lines]
+    );
     screen.out(
       sections.flatMap((section, index) => [...index === 0 ? [] : [""], ...section])
         .map((line) => `${line}\n`).join(""),
@@ -202,12 +222,38 @@ async function print(
     const { whyNothingRead } = await import("./nothing_read.ts");
     return refuse(await whyNothingRead(check, trace), screen);
   }
+  const judgement = judgementOf(check, log, result);
   if (!asJson && check.understood === 0) {
-    for (const line of ["", ...judgementLines(judgementOf(check, log, result))]) {
-      screen.out(`${line}\n`);
-    }
+    for (const line of ["", ...judgementLines(judgement)]) screen.out(`${line}\n`);
+  }
+  if (page !== null) {
+    const { logPage } = await import("./log_page.ts");
+    writeFile(
+      page,
+      logPage({
+        name,
+        verdict: judgement.verdict,
+        outcome: judgement.isClean ? null : "failed",
+        steps: judgement.steps,
+        parts: parts.map(({ heading, lines, quote }) => {
+          return { heading: heading ?? (quote === null ? "the trace" : "no error"), quote, lines };
+        }),
+      }),
+    );
+    if (!asJson) screen.out(`\nWrote ${page}.\n`);
   }
   return exitCodeOf(check, log, result);
+}
+
+/** A part of what is printed for a log. */
+interface LogPart {
+  /** The first line; null for a part without one. */
+  readonly heading: string | null;
+  /** Whether the heading is only the place in the log. */
+  readonly isPlace: boolean;
+  /** The line of the log that the part is about; null if it is about several. */
+  readonly quote: string | null;
+  readonly lines: readonly string[];
 }
 
 /**
@@ -215,37 +261,47 @@ async function print(
  * that are no errors, and the lines that no row of the message table matches. If the text has
  * events of a trace, the check of these events comes last.
  */
-function logSections(explained: ExplainedLog, isNumbered: boolean): string[][] {
+function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
   const { check, opened, result, states, unread } = explained;
   const { log, logName, trace } = opened;
   const names = { trace: trace.name, log: logName };
   return [
-    ...repeatedStories(log, isNumbered),
-    ...log.unreadable.map((
-      fault,
-    ) => [`line ${fault.line}: cannot be read`, ...problemLines(fault.text, fault)]),
-    ...isNumbered ? stateSections(states) : states.map((entry) => entryStory(entry)),
-    ...unreadSections(unread),
-    ...check.understood === 0 ? [] : [[
-      ...opened.unread.map((line) => `not read: ${line}`),
-      ...checkLines(check, log, result, names),
-    ]],
+    ...repeatedStories(log),
+    ...log.unreadable.map((fault) => ({
+      heading: `line ${fault.line}: cannot be read`,
+      isPlace: false,
+      quote: null,
+      lines: problemLines(fault.text, fault),
+    })),
+    ...isNumbered ? stateParts(states) : states.map((entry) => {
+      return { heading: null, isPlace: false, quote: entry.text, lines: entryStory(entry) };
+    }),
+    ...unreadParts(unread),
+    ...check.understood === 0 ? [] : [{
+      heading: null,
+      isPlace: false,
+      quote: null,
+      lines: [
+        ...opened.unread.map((line) => `not read: ${line}`),
+        ...checkLines(check, log, result, names),
+      ],
+    }],
   ];
 }
 
 /** Groups entries with the same story: entries that differ only in an address and the like. */
-function repeatedStories({ entries, names }: LogPass, isNumbered: boolean): string[][] {
+function repeatedStories({ entries, names }: LogPass): LogPart[] {
   const followed = new FollowedEntries(entries, names);
   return [...Map.groupBy(entries, alikeKey).values()].map((alike) => {
-    const [entry] = alike;
-    const heading = alike.length === 1
-      ? `line ${entry!.line}`
-      : `${formatCount(alike.length, "time")}, first in line ${entry!.line}`;
-    return [
-      ...isNumbered ? [heading] : [],
-      ...entryStory(entry!, followed.of(entry!)),
-      ...differingLines(alike),
-    ];
+    const entry = alike[0]!;
+    return {
+      heading: alike.length === 1
+        ? `line ${entry.line}`
+        : `${formatCount(alike.length, "time")}, first in line ${entry.line}`,
+      isPlace: true,
+      quote: entry.text,
+      lines: [...entryStory(entry, followed.of(entry)), ...differingLines(alike)],
+    };
   });
 }
 
@@ -254,37 +310,49 @@ const MAX_SECTION_LINES = 20;
 const SHOWN_COLUMNS = 100;
 
 /** Messages that are no error, grouped by their meaning, with the first line of each group. */
-function stateSections(states: readonly KernelLogEntry[]): string[][] {
+function stateParts(states: readonly KernelLogEntry[]): LogPart[] {
   const [known, named] = [false, true].map((isNamed) =>
     states.filter(({ kind }) => (kind === "named") === isNamed)
   );
-  return [...stateSection("no error", known!), ...stateSection("not decoded", named!)];
+  return [...statePart("no error", known!), ...statePart("not decoded", named!)];
 }
 
-function stateSection(heading: string, states: readonly KernelLogEntry[]): string[][] {
+function statePart(heading: string, states: readonly KernelLogEntry[]): LogPart[] {
   if (states.length === 0) return [];
   const byRow = [...Map.groupBy(states, ({ row }) => row)];
-  return [[
-    `${heading}: ${formatCount(states.length, "line")}`,
-    ...byRow.slice(0, MAX_SECTION_LINES).flatMap(([row, [first, ...others]]) => {
-      const more = others.length === 0 ? "" : `, and ${others.length} more like it`;
-      return [
-        `  line ${first!.line}: ${shownText(first!.text)}`,
-        ...labelledLines("", `${wordsOf(row!.means, first!.facts)}${more}`, 2, SHOWN_COLUMNS),
-      ];
-    }),
-  ]];
+  const others = byRow.slice(MAX_SECTION_LINES);
+  const count = others.reduce((sum, [, entries]) => sum + entries.length, 0);
+  return [{
+    heading: `${heading}: ${formatCount(states.length, "line")}`,
+    isPlace: false,
+    quote: null,
+    lines: [
+      ...byRow.slice(0, MAX_SECTION_LINES).flatMap(([row, [first, ...others]]) => {
+        const more = others.length === 0 ? "" : `, and ${others.length} more like it`;
+        return [
+          `  line ${first!.line}: ${shownText(first!.text)}`,
+          ...labelledLines("", `${wordsOf(row!.means, first!.facts)}${more}`, 2, SHOWN_COLUMNS),
+        ];
+      }),
+      ...count === 0 ? [] : [`  and ${formatCount(count, "line")} of other kinds`],
+    ],
+  }];
 }
 
 /**
  * Lines that belong to a known area but match no row of the table. Lines of the same form are
  * listed once.
  */
-function unreadSections(lines: readonly UnreadLine[]): string[][] {
+function unreadParts(lines: readonly UnreadLine[]): LogPart[] {
   if (lines.length === 0) return [];
   const unread = new UnreadMessages();
   // Lines that say something is wrong have stories of their own.
   for (const line of lines) if (!line.isWrong) unread.push(line);
   const shown = unreadLines(unread);
-  return shown.length === 0 ? [] : [["not read:", ...shown.map((line) => `  ${line}`)]];
+  return shown.length === 0 ? [] : [{
+    heading: "not read:",
+    isPlace: false,
+    quote: null,
+    lines: shown.map((line) => `  ${line}`),
+  }];
 }
