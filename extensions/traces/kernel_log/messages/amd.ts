@@ -135,7 +135,9 @@ export const AMD: MessageArea = {
     },
     {
       kind: "state",
-      forms: ["AMD-Vi: Translation was enabled for IOMMU:{count} but we are not in kdump mode"],
+      forms: [
+        "AMD-Vi: Translation was enabled for IOMMU:{iommu_number=count} but we are not in kdump mode",
+      ],
       condition: "At boot, the IOMMU translates already: firmware or an earlier kernel left it on",
       role: "state",
       means:
@@ -144,8 +146,8 @@ export const AMD: MessageArea = {
     {
       kind: "iommu_detail",
       forms: [
-        "AMD-Vi: DTE[{count}]: {pte}",
-        "AMD-Vi: CMD[{count}]: {pte}",
+        "AMD-Vi: DTE[{word_number=count}]: {pte}",
+        "AMD-Vi: CMD[{word_number=count}]: {pte}",
         "AMD-Vi:   device={device=pci_function} domain={domain=value}",
         "AMD-Vi: device={device=pci_function} domain={domain=value}",
       ],

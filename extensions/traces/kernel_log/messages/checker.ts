@@ -597,7 +597,7 @@ export const CHECKER: MessageArea = {
     {
       kind: "dma_debug_dump",
       forms: [
-        "{driver} {device} {mapped_as~single|page|scatter-gather|coherent|resource|phys|noncoherent} idx {count} P={phys} {...}D={address} L={size} {...}{check~dma map error not checked|dma map error checked|dma map error check not applicable}",
+        "{driver} {device} {mapped_as~single|page|scatter-gather|coherent|resource|phys|noncoherent} idx {bucket=count} P={phys} {...}D={address} L={size} {...}{check~dma map error not checked|dma map error checked|dma map error check not applicable}",
       ],
       role: "report",
       means: ({ check, device, mapped_as, size }) =>

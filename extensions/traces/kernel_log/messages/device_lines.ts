@@ -45,13 +45,67 @@ function hang({ derive, forms, means, next }: Hang): MessageRow {
 const FIRST_ERROR =
   "look for the first error of the device before this line: a fault of an IOMMU (DMAR, AMD-Vi, arm-smmu), a PCI Express error (AER, link down), a failed map; with none the device or its firmware hung by itself: firmware, power saving (ASPM, runtime power management), a newer driver";
 
+/** The registers of a ring that Intel's drivers print below a hang, one a line. */
+const TX_REGISTERS: readonly (readonly [string, string])[] = [
+  ["Tx Queue", "queue_index=count"],
+  ["TDH", "tdh"],
+  ["TDT", "tdt"],
+  ["TDH, TDT", "tdh"],
+  ["next_to_use", "next_to_use"],
+  ["next_to_clean", "next_to_clean"],
+  ["time_stamp", "time_stamp"],
+  ["next_to_watch", "next_to_watch"],
+  ["jiffies", "jiffies"],
+  ["next_to_watch.status", "descriptor_status"],
+  ["desc.status", "descriptor_status"],
+  ["MAC Status", "mac_status"],
+  ["PHY Status", "phy_status"],
+  ["PHY 1000BASE-T Status", "phy_1000t_status"],
+  ["PHY Extended Status", "phy_extended_status"],
+  ["PCI Status", "pci_status"],
+];
+
+/** What the head and the tail of the ring say: the device writes the one, the driver the other. */
+function ringText({ tdh, tdt }: LogEntryFacts): string {
+  if (typeof tdh !== "number" || typeof tdt !== "number") return "";
+  return tdh === tdt
+    ? ". The device has fetched all descriptors (TDH equals TDT), and has not reported that they are done"
+    : `. The device has not fetched all descriptors: its head (TDH) is at 0x${
+      tdh.toString(16)
+    }, the driver's tail (TDT) at 0x${tdt.toString(16)}`;
+}
+
+const TX_HANG: MessageRow = {
+  kind: "device_error",
+  forms: [
+    "{driver} {device}{? {interface_name}?}: Detected {~Tx|Hardware} Unit Hang{...}",
+  ],
+  more: [
+    ...TX_REGISTERS.map(([name, field]) => ({ form: `${name} <{${field}}>` })),
+    { form: "buffer_info[next_to_clean]", add: (_, facts) => facts },
+  ],
+  reachLines: 20,
+  condition:
+    "A packet is in the ring of the device for longer than the driver allows, and the link is not paused as far as the driver sees",
+  role: "consequence",
+  follows: CAUSES_OF_HANGS,
+  means: (facts) =>
+    `Packets that were given to the network device ${
+      facts.interface_name ?? facts.device
+    } were not reported as sent in time${ringText(facts)}. ${NO_MAPPING}`,
+  next: [
+    FIRST_ERROR,
+    "try without offloads (`ethtool -K IF tso off gso off`) and without Energy Efficient Ethernet (`ethtool --set-eee IF eee off`), one at a time",
+  ],
+};
+
 const NETWORK: readonly MessageRow[] = [
+  TX_HANG,
   hang({
     forms: [
       "NETDEV WATCHDOG: {interface_name} ({driver}): transmit queue {queue_index=count} timed out{...}",
       "NETDEV WATCHDOG: CPU: {...}: transmit queue {queue_index=count} timed out{...}",
       "NETDEV WATCHDOG: {interface_name} ({driver}): transmit timed out",
-      "{driver} {device}{? {interface_name}?}: Detected {~Tx|Hardware} Unit Hang{...}",
       "{driver} {device}{? {interface_name}?}: {?{...} ?}{~TX timeout|Tx timeout|tx_timeout|transmit timed out|TX timed out}{...}",
       "{driver} {device}{? {interface_name}?}: Found a Tx that wasn't completed on time{...}",
       "{driver} {device}{? {interface_name}?}: {~Keep alive|Keepalive} watchdog timeout{...}",
@@ -60,7 +114,7 @@ const NETWORK: readonly MessageRow[] = [
     means: (facts) =>
       `Packets that were given to the network device ${
         facts.interface_name ?? facts.device ?? ""
-      } were not completed in time: it no longer fetches or finishes its descriptors, or its interrupt was lost`
+      } were not completed in time: it no longer fetches or finishes its descriptors, its link is paused, or its interrupt was lost`
         .replace("device  were", "device were"),
     next: [FIRST_ERROR],
   }),
@@ -83,12 +137,12 @@ const WIRELESS: readonly MessageRow[] = [
   hang({
     forms: [
       "iwlwifi {device}: {~Microcode SW error detected|Hardware error detected}{...}",
-      "iwlwifi {device}: Error sending {...}: time out after {count}ms{...}",
+      "iwlwifi {device}: Error sending {...}: time out after {waited_ms=count}ms{...}",
       "iwlwifi {device}: Queue {queue_index=count} {~stuck for|is active on fifo}{...}",
       "iwlwifi {device}: {~fail to flush all tx fifo queues|Failed to wake NIC for hcmd|Failed to load firmware chunk|Failed to start RT ucode|Failed to run INIT ucode}{...}",
       "{~ath10k_pci|ath11k_pci|ath12k_pci|ath10k_ahb} {device}: firmware crashed!{...}",
-      "{driver} {device}: {~driver own failed|Timeout for driver own|Message {value} (seq {count}) timeout}",
-      "{driver} {device}: Message {value} (seq {count}) timeout",
+      "{driver} {device}: {~driver own failed|Timeout for driver own|Message {value} (seq {sequence=count}) timeout}",
+      "{driver} {device}: Message {value} (seq {sequence=count}) timeout",
       "{driver~rtw_8822ce|rtw_8821ce|rtw_8723de|rtw_8822be} {device}: {~failed to poll offset|timed out to flush pci tx ring|firmware failed to leave lps state}{...}",
       "{driver} {device}: {~xtal si not ready|SER catches error}{...}",
       "{driver} {device}: {~mac specific condition occurred|chip reset|Hardware restart was requested}{...}",
@@ -125,8 +179,8 @@ const OWN_RING =
 const GPUS: readonly MessageRow[] = [
   hang({
     forms: [
-      "{driver} {device}: {...}ring {ring=word_text}{...} timeout, signaled seq={...}",
-      "ring {ring=word_text} timeout, signaled seq={...}",
+      "{driver} {device}: {...}ring {ring=name}{...} timeout, signaled seq={...}",
+      "ring {ring=name} timeout, signaled seq={...}",
       "{driver} {device}: {...}ring {ring=word_text}{...} timeout, but soft recovered",
       "ring {ring=word_text} timeout, but soft recovered",
       "{driver} {device}: {...}ring {ring=word_text} test failed{...}",
@@ -181,8 +235,8 @@ const GPUS: readonly MessageRow[] = [
     forms: [
       "{driver} {device}: MMU error from client {client_name=word_text} ({...}) at {address}{...}",
       "{driver} {device}: MMU fault status {fault_status}",
-      "{driver} {device}: MMU {count} fault addr {address}",
-      "{driver} {device}: mmu page fault at {address} from bus id {count} of type {access}{...}",
+      "{driver} {device}: MMU {mmu_number=count} fault addr {address}",
+      "{driver} {device}: mmu page fault at {address} from bus id {bus_id=count} of type {access}{...}",
       "gpu fault ttbr0={...} iova={address} dir={access} type={reason=word_text} source={...}",
       "gpu fault: iova= {address}, flags={flags}{...}",
       "Fault errors on pipe {pipe=word_text}{?: {fault_status}?}",
@@ -336,6 +390,54 @@ const CONTROLLERS: readonly MessageRow[] = [
       `An access of the USB host controller ${device} to memory ended with an error: the controller stops`,
     causes: [{ ...ACCESS_REFUSED, next: [REFUSED_NEXT] }],
   },
+  hang({
+    forms: [
+      "{driver} {device}: xHCI HW not ready after 5 sec (HC bug?) status = {status}",
+      "{driver~xhci_hcd} {device}: Host halt failed, {errno}",
+      "{driver~xhci_hcd} {device}: can't setup: {errno}",
+      "{driver~ixgbe|i40e|igb|igc|ice|fm10k} {device}{? {interface_name}?}: {~Adapter removed|PCIe link lost, device now detached}",
+      "{driver} {device}: {...}{~HC died; cleaning up|xHCI host controller not responding, assume dead}",
+    ],
+    means: (facts) =>
+      `${named(facts, "device")} did not answer its driver${
+        facts.status === ALL_ONES ? ": its registers read as all ones" : ""
+      }: it is off its bus, without power, in a reset, or hung. What it had in flight never completes`,
+    next: [
+      "look whether configuration space answers (`lspci -vv -s FUNCTION`: `rev ff` is no answer), for PCI Express errors and resets before it, and at power saving (runtime power management, pcie_aspm=off)",
+    ],
+  }),
+  {
+    kind: "device_error",
+    forms: [
+      "NVRM: This PCI I/O region assigned to your NVIDIA device is invalid{...}",
+      "NVRM: BAR{bar_number=count} is {...}M @ {bar_address=address} (PCI:{device=pci_function})",
+    ],
+    more: [{
+      form:
+        "NVRM: BAR{bar_number=count} is {...}M @ {bar_address=address} (PCI:{device=pci_function})",
+    }],
+    role: "report",
+    means:
+      "A BAR of the GPU has no address, or one of no use: its driver does not take it. No mapping is concerned",
+    next: [
+      "look at the boot for `failed to assign` or `no space` of the function: `Above 4G Decoding` in the firmware's setup, pci=realloc, or another slot",
+    ],
+  },
+  hang({
+    forms: [
+      "snd_hda_intel {device}: azx_get_response timeout, switching to {...}",
+      "{~hda_intel|hda-intel}: {~azx_get_response timeout|No response from codec|spurious response}{...}",
+      "snd_hda_intel {device}: {~No response from codec|spurious response|CORB reset timeout|IRQ timing workaround is activated}{...}",
+    ],
+    means: (facts) =>
+      `The answer of a codec did not reach the driver of the sound controller ${
+        typeof facts.device === "string" ? facts.device : ""
+      }: the controller writes answers into a ring in memory (RIRB) and raises an interrupt; the codec was silent, the write was refused, or the interrupt was lost`
+        .replace("controller :", "controller:"),
+    next: [
+      "look for a fault of an IOMMU of the controller in the same seconds; without one at its interrupt (/proc/interrupts; snd_hda_intel.enable_msi=0 as a trial) and at a GPU that is off (its HDMI sound is silent then)",
+    ],
+  }),
   hang({
     forms: [
       "mlx5_core {device}: {...}{~timeout. Will cause a leak of a command resource|device's health compromised|handling bad device here|Fatal error}{...}",

@@ -82,6 +82,8 @@ export const DRIVERS: MessageArea = {
         "{driver} {device}: {~Unhandled Page fault|Unhandled page fault} in {hub=word_text} at VA {address}",
         "{driver~NVRM}: Xid (PCI:{device=pci_function}): {xid~31}{...}",
         "{driver~NVRM}: Xid (PCI:{bus=bridge}): {xid~31}{...}",
+        "nouveau {device}: {hub~fifo}: {?{...} ?}{access~read|write} fault at {address} {...}",
+        "nouveau {device}: {hub~fifo}: fault {value} [{access~READ|WRITE|VIRT_READ|VIRT_WRITE}] at {address}{...}",
         "{driver} {device}: {hub~gr|fifo|fault}: {...}fault {value} [{...}] at {address}",
       ],
       more: [

@@ -245,7 +245,7 @@ const ENGINES = [
   ],
 ].join("|");
 const ENGINE_TROUBLE =
-  /time[d ]*out|align|refus|mismatch|exceed|unsupported|no free|not support|too (?:long|large|many|short)|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing/i;
+  /time[d ]*out|align|refus|mismatch|exceed|unsupported|no free|not support|too (?:long|large|many|short)|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing|ring full/i;
 
 /** Causes by the words of the line of an engine's driver. */
 interface EngineTrouble {
@@ -445,7 +445,6 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
       "allocated dma channel {channel=count} ({at}), initial state {value}",
       "{device}: PCI coherence region base: {address}{...}",
       "vc-cma: {~Videocore CMA driver|vc_cma_base|vc_cma_size|vc_cma_initial}{...}",
-      "arm-smmu {iommu}: probing hardware configuration...",
       "{device}: {~Activating ISA DMA hang workarounds|Limiting direct PCI/PCI transfers}",
     ],
     role: "state",

@@ -3,7 +3,8 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import { inOrder, type MessageArea, type MessageRow, named } from "./message.ts";
 
 const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq|mc_irq/i;
-const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|alloc/i;
+const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|dma_alloc/i;
+const PAGE_WORDS = /warn_alloc/i;
 
 /**
  * Whether the lines that a rate limit suppressed were faults, judged by the name of the function
@@ -27,6 +28,14 @@ const SUPPRESSED: MessageRow = {
       text:
         "they are faults like those printed beside it: a device that goes on faulting, many times a second",
       next: ["look at the faults that were printed: the rest are most often of the same device"],
+    },
+    {
+      id: "pages",
+      when: ({ function: name }) => PAGE_WORDS.test(String(name)),
+      certainty: "likely",
+      text:
+        "they are page allocations that failed, like those printed beside it, for whatever use: at most one is printed in 10 s",
+      next: ["look at the page allocation that was printed: its order, its flags and its stack"],
     },
     {
       id: "maps",
@@ -86,6 +95,20 @@ export const IOMMU_CORE: MessageArea = {
       role: "state",
       means:
         "A line of a listing of the IOMMU groups: devices of one group are given to a guest together",
+    },
+    {
+      kind: "state",
+      forms: [
+        "{device=uuid}: Adding to iommu group {group}",
+        "{device=uuid}: Removing from iommu group {group}",
+        "iommu: Adding device {device=uuid} to group {group}",
+        "iommu: Removing device {device=uuid} from group {group}",
+        "{device=uuid}: MDEV: {...}",
+      ],
+      condition: "A mediated device (mdev) is made or removed",
+      role: "state",
+      means:
+        "The group of a mediated device: its parent's driver makes it, and no IOMMU's driver owns it. The parent's driver pins the pages that the guest's driver gives to the device",
     },
     {
       kind: "state",
@@ -206,7 +229,7 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "iommu_setup",
       forms: [
-        "Failed to allocate default IOMMU domain of type {count} for group {group} - Falling back to",
+        "Failed to allocate default IOMMU domain of type {domain_type=count} for group {group} - Falling back to",
       ],
       condition:
         "The driver of the IOMMU refused the wanted type of domain (identity or lazy), and plain translation worked",
@@ -250,7 +273,7 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "iommu_setup",
       forms: [
-        "{driver} {device}: IOMMU driver error, requesting conflicting def_domain_type, {count} and {max}, for devices in group {group}",
+        "{driver} {device}: IOMMU driver error, requesting conflicting def_domain_type, {wanted_type=count} and {other_type=count}, for devices in group {group}",
       ],
       condition: "Two devices of one group need different types of domain: identity wins",
       role: "report",

@@ -494,8 +494,8 @@ const CONTROLLER: MessageRow[] = [
   {
     kind: "nvme_state",
     forms: [
-      "{driver} {controller}: invalid id {count} completed on queue {qid}",
-      "invalid id {count} completed on queue {qid}",
+      "{driver} {controller}: invalid id {command_id=count} completed on queue {qid}",
+      "invalid id {command_id=count} completed on queue {qid}",
     ],
     role: "report",
     condition: "A completion has an id that belongs to no request, or an old generation of one",
@@ -581,7 +581,7 @@ const CONTROLLER: MessageRow[] = [
   {
     kind: "nvme_failed",
     forms: [
-      "nvme {controller}: Minimum device page size {size_bytes} too large for host ({max})",
+      "nvme {controller}: Minimum device page size {page_bytes=count} too large for host ({host_page_bytes=count})",
     ],
     condition: "CAP.MPSMIN of the controller is above the page of the driver (4096)",
     role: "report",
@@ -621,7 +621,7 @@ const CONTROLLER: MessageRow[] = [
   {
     kind: "state",
     forms: [
-      "nvme {controller}: min host memory ({mib} MiB) above limit ({max} MiB)",
+      "nvme {controller}: min host memory ({mib} MiB) above limit ({limit_mib=count} MiB)",
       "nvme {controller}: unable to set dbbuf",
       "nvme {controller}: failed to register the CMB",
     ],
@@ -653,7 +653,7 @@ const CONTROLLER: MessageRow[] = [
       "nvme {controller}: Get FW SLOT INFO log error",
       "{disk}: ignoring unaligned IO boundary:{count}",
       "AWUPF ignored, only NAWUPF accepted",
-      "FDP invalid config descriptor at index {count}",
+      "FDP invalid config descriptor at index {index=count}",
       "invalid LBA data size {count}, skipping namespace",
     ],
     role: "report",
@@ -769,7 +769,7 @@ const BLOCK: MessageRow[] = [
   },
   {
     kind: "state",
-    forms: ["blk-mq: reduced tag depth ({count} -> {max})"],
+    forms: ["blk-mq: reduced tag depth ({depth_before=count} -> {depth=count})"],
     condition: "Memory for the requests of a queue was short, and half of the depth was to be had",
     role: "state",
     means: "A queue was set up with fewer requests than asked for: memory was short. No error",
@@ -846,7 +846,7 @@ const BLOCK: MessageRow[] = [
     forms: [
       "invalid PI settings.",
       "pi_offset ({count}) + pi_tuple_size ({size_bytes}) exceeds metadata_size ({max})",
-      "invalid interval_exp {count}",
+      "invalid interval_exp {interval_exp=count}",
       "Invalid {~logical|physical} block size ({size_bytes})",
     ],
     always: { status: "settings" },

@@ -5,6 +5,7 @@
  * @see rules/traces.md T.71
  */
 import type { LogEntryFacts } from "../log_facts.ts";
+import { errnoIn, errnoText } from "./errno_words.ts";
 import type { MessageKind } from "./kinds.ts";
 import { functionName, inOrder, type MessageArea, type MessageRow } from "./message.ts";
 import { RECORD } from "../fault_steps.ts";
@@ -367,7 +368,7 @@ const FAULTS: readonly FaultRow[] = [
     condition: "An error of the memory controller's SMMU (limited in rate)",
     forms: [
       "tegra-mc {iommu}: {client}: {?{~secure|non-secure|nonsecure} ?}{access~read|write} @{address}: {tegra_reason=tegra_smmu}",
-      "mc-err: ({count}) {client}: {tegra_reason=tegra_smmu}",
+      "mc-err: ({error_number=count}) {client}: {tegra_reason=tegra_smmu}",
     ],
     more: [{ form: "mc-err: status = {status}; addr = {address}" }],
     reason: tegraReason,
@@ -379,7 +380,7 @@ const FAULTS: readonly FaultRow[] = [
     forms: [
       "tegra-mc {iommu}: {client}: {?{~secure|non-secure|nonsecure} ?}{access~read|write} @{address}: {tegra_reason=rest}",
       "mc-err: {...}{client}: {tegra_reason=text} error {...}",
-      "mc-err: ({count}) {client}: {tegra_reason=rest}",
+      "mc-err: ({error_number=count}) {client}: {tegra_reason=rest}",
     ],
     more: [{ form: "mc-err: status = {status}; addr = {address}" }],
     reason: ({ tegra_reason }) =>
@@ -505,7 +506,9 @@ const XEN_INTERRUPTS: readonly MessageRow[] = [
   },
   {
     kind: "iommu_error",
-    forms: ["[VT-D]INTR-REMAP: Request device [{device=xen_device}] fault index {count}"],
+    forms: [
+      "[VT-D]INTR-REMAP: Request device [{device=xen_device}] fault index {interrupt_index=count}",
+    ],
     always: { format: "xen_vtd", error: "interrupt_refused" },
     more: [{ form: "[VT-D]INTR-REMAP: reason {code} - {fault_text=rest}" }],
     role: "report",
@@ -537,11 +540,14 @@ const invalidation = (format: string, forms: readonly string[]): MessageRow => (
   }],
 });
 
+const DRIVERS_OF_IOMMUS =
+  "rk_iommu|mtk-iommu|mtk-iommu-v1|apple-dart|exynos-sysmmu|sun50i-iommu|omap-iommu|msm_iommu|ipmmu-vmsa|virtio_iommu|riscv-iommu|sprd-iommu";
+
 const ERRORS: readonly MessageRow[] = [
   invalidation("riscv", [
     "Hardware error: {~queue access|command execution} timeout",
     "{driver} {iommu}: Hardware error: {~queue access|command execution} timeout",
-    "timeout when setting ddtp (ddt mode: {count}, read: {value})",
+    "timeout when setting ddtp (ddt mode: {ddt_mode=count}, read: {value})",
   ]),
   invalidation("sun50i", ["{~TLB invalidation|PTW cache invalidation|TLB Flush} timed out!"]),
   invalidation("ipmmu", ["TLB sync timed out -- MMU may be deadlocked"]),
@@ -692,7 +698,7 @@ const ERRORS: readonly MessageRow[] = [
     kind: "iommu_detail",
     forms: [
       "iova = {address}: dte_index: {value} pte_index: {value2=value} page_offset: {value3=value}",
-      "mmu_dte_addr: {address} dte@{at}: {value} valid: {count}{? pte@{at2=at}: {value2=value}?}",
+      "mmu_dte_addr: {address} dte@{at}: {value} valid: {dte_valid=count}{? pte@{at2=at}: {value2=value}?}",
       "Unrecoverable System MMU Fault!",
       "FSR = {status} [{errors=bracket_text}]",
       "Fault occurred in context {bank}",
@@ -726,6 +732,23 @@ const ERRORS: readonly MessageRow[] = [
     means: "The IOMMU, or a memory controller, was not set up",
     next: [
       "compare the line with the node of the IOMMU in the device tree: clocks, resets, power domains",
+    ],
+  },
+  {
+    isGeneral: true,
+    kind: "iommu_setup",
+    forms: [
+      `{driver~${DRIVERS_OF_IOMMUS}} {iommu}: {...}{~failed|Failed|unable|Unable|cannot|can't|could not|not found|error}`,
+      `{driver~${DRIVERS_OF_IOMMUS}}: probe of {iommu} failed with error {errno}`,
+    ],
+    derive: (facts, line) => ({ ...facts, errno: errnoIn(line) }),
+    role: "report",
+    means: ({ errno, iommu }) =>
+      `The driver of the IOMMU ${iommu} could not do a step of its set-up${
+        errnoText(errno) === "" ? "" : ` (${errnoText(errno)})`
+      }: devices behind it wait for it, or are not translated. The text is the driver's own`,
+    next: [
+      "compare the line with the IOMMU's node in the device tree (clocks, resets, power domains, interrupts), and look which devices wait for it: /sys/kernel/debug/devices_deferred",
     ],
   },
   {

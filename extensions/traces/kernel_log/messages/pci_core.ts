@@ -47,11 +47,22 @@ const BARS: readonly MessageRow[] = [
       `The firmware's address for a BAR was not usable (${claim_problem}): the kernel normally gives it a new one, with a line \`assigned\``,
   },
   {
+    kind: "state",
+    forms: [
+      `${DEVICE}: ${BAR_NAMES} [io {...}]: {~can't assign; no space|failed to assign}`,
+      `${DEVICE}: BAR {bar_number=count}: {~no space for|failed to assign} [io {...}]`,
+    ],
+    condition: "No window of the bridges above has room for I/O ports",
+    role: "state",
+    means:
+      "I/O ports for a device or a bridge were not found: there are few, and most devices of PCI Express work without them. No DMA uses them",
+  },
+  {
     kind: "device_error",
     forms: [
       `${DEVICE}: ${BAR_NAMES} [{...}]: can't assign; no space`,
       `${DEVICE}: ${BAR_NAMES} [{...}]: can't assign; bogus alignment`,
-      `${DEVICE}: BAR {count}: no space for [{...}]`,
+      `${DEVICE}: BAR {bar_number=count}: no space for [{...}]`,
     ],
     condition:
       "No window of the bridges above has room for the BAR; the firmware's address is tried next",
@@ -64,7 +75,7 @@ const BARS: readonly MessageRow[] = [
     kind: "device_error",
     forms: [
       `${DEVICE}: ${BAR_NAMES} [{...}]: failed to assign`,
-      `${DEVICE}: BAR {count}: failed to assign [{...}]`,
+      `${DEVICE}: BAR {bar_number=count}: failed to assign [{...}]`,
     ],
     condition: "A BAR or a window got no address, and the firmware's own one was not usable",
     role: "report",
@@ -75,7 +86,7 @@ const BARS: readonly MessageRow[] = [
   {
     kind: "device_error",
     forms: [
-      `${DEVICE}: {?BAR {count}: ?}can't reserve [{~mem|io} {...}`,
+      `${DEVICE}: {?BAR {bar_number=count}: ?}can't reserve [{~mem|io} {...}`,
     ],
     condition: "A driver asked for the region of a BAR, and another owner has it (EBUSY)",
     role: "report",
@@ -88,8 +99,8 @@ const BARS: readonly MessageRow[] = [
   {
     kind: "device_error",
     forms: [
-      `${DEVICE}: BAR {count}: error updating (`,
-      `${DEVICE}: BAR {count} [{...}]: error updating (`,
+      `${DEVICE}: BAR {bar_number=count}: error updating (`,
+      `${DEVICE}: BAR {bar_number=count} [{...}]: error updating (`,
     ],
     condition: "A new address was written to a BAR, and it read back otherwise",
     role: "report",
@@ -104,21 +115,21 @@ const RESETS: readonly MessageRow[] = [
   {
     kind: "device_error",
     forms: [
-      `${DEVICE}: not ready {count}ms after {reset=word_text}{...}; giving up`,
-      `${DEVICE}: not ready {count}ms after {reset=word_text}{...}, giving up`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {reset=word_text}{...}; giving up`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {reset=word_text}{...}, giving up`,
     ],
     condition: "After a reset, the function answered with retry or all ones up to the limit",
     role: "report",
-    means: ({ count, device, reset }) =>
-      `${device} did not come back after its reset (${reset}) within ${count} ms: what it had in flight never completes`,
+    means: ({ device, reset, waited_ms }) =>
+      `${device} did not come back after its reset (${reset}) within ${waited_ms} ms: what it had in flight never completes`,
     next: [CONFIG_NEXT],
   },
   {
     kind: "state",
     forms: [
-      `${DEVICE}: not ready {count}ms after {...}; waiting`,
-      `${DEVICE}: not ready {count}ms after {...}, waiting`,
-      `${DEVICE}: ready {count}ms after {...}`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {...}; waiting`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {...}, waiting`,
+      `${DEVICE}: ready {waited_ms=count}ms after {...}`,
     ],
     condition: "After a reset, the function needed more than a second; `ready`: it has answered",
     role: "state",

@@ -792,7 +792,7 @@ export const PCIE: MessageArea = {
     },
     {
       kind: "pcie_error",
-      forms: [`${DEVICE}: DPC: Data Link Layer Link Active not cleared in {count} msec`],
+      forms: [`${DEVICE}: DPC: Data Link Layer Link Active not cleared in {waited_ms=count} msec`],
       always: { event: "dpc" },
       condition: "The link showed as active a second after DPC had triggered",
       role: "report",
@@ -802,7 +802,7 @@ export const PCIE: MessageArea = {
     },
     {
       kind: "state",
-      forms: ["RP PIO log size {count} is invalid"],
+      forms: ["RP PIO log size {log_size=count} is invalid"],
       condition: "At enumeration, the size of the log is not 4 to 9",
       role: "state",
       means:
@@ -846,7 +846,7 @@ export const PCIE: MessageArea = {
     {
       kind: "pcie_error",
       forms: [
-        "{device=port_service}: {?pciehp: ?}Timeout on hotplug command {value} (issued {count} msec ago)",
+        "{device=port_service}: {?pciehp: ?}Timeout on hotplug command {value} (issued {waited_ms=count} msec ago)",
         "{device=port_service}: {...}Device {other_device=pci_function} already exists at {...}, {~skipping|cannot} hot-add",
         "{device=port_service}: {...}Cannot add device at {...}",
         "{device=port_service}: {...}Slot({slot}{...}): {~Power fault|Cannot train link|Link training error|Failed to|No link|Cannot add device|Attention button}{...}",
@@ -872,7 +872,7 @@ export const PCIE: MessageArea = {
     {
       kind: "pcie_error",
       forms: [
-        "{device}: {...}Link is not up, try count: {count}{...}",
+        "{device}: {...}Link is not up, try count: {attempt}{...}",
         "{device}: {...}{~Phy link|link} never came up{...}",
         "{device}: {...}link training failed{...}",
         "{device}: {...}PCIe link {~down|is down}",
@@ -977,7 +977,7 @@ export const PCIE: MessageArea = {
         `${DEVICE}: {~AER: |}aer_layer={layer}, aer_agent={agent=rest}`,
         `${DEVICE}: {~AER: |}aer_uncor_severity: {value}`,
         "BERT: Error records from previous boot:",
-        "[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: {count}",
+        "[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: {source_number=count}",
         "[Hardware Error]: event severity: {severity=word_text}",
       ],
       role: "state",

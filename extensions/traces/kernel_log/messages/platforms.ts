@@ -244,7 +244,7 @@ export const GART: MessageArea = {
         "PCI-DMA: {~Restoring GART aperture settings|Resuming GART IOMMU|Disabling AGP}",
         "PCI-DMA: aperture base @ {address} size {kib} KB",
         "PCI-DMA: Reserving {mib}MB of IOMMU area in the AGP aperture",
-        "PCI-DMA: Using {rest}",
+        "PCI-DMA: Using {~GART|Calgary} {rest}",
         "AGP: Mapping aperture over RAM [mem {start}-{end}] ({kib}KB)",
       ],
       role: "state",

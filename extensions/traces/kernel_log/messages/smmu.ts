@@ -329,6 +329,7 @@ const V2: MessageRow[] = [
       `${SMMU2}{~stage 1 translation|stage 2 translation|nested translation|address translation ops|disabling translation}`,
       `${SMMU2}preserved {count} boot mapping`,
       `${SMMU2}SMMUv{count} with:`,
+      `${SMMU2}probing hardware configuration`,
       `${SMMU2}{count} context banks (`,
       `${SMMU2}{...}coherent table walk`,
     ],
@@ -340,7 +341,7 @@ const V2: MessageRow[] = [
 
 const V3_STATES: readonly MessageRow[] = [{
   kind: "state",
-  forms: ["{driver} {device}: {~failed|Failed} to enable ATS (STU {count})"],
+  forms: ["{driver} {device}: {~failed|Failed} to enable ATS (STU {stu=count})"],
   condition: "The PCI core refused to switch ATS on",
   role: "state",
   means: "The device works without ATS: each of its accesses is translated by the SMMU itself",

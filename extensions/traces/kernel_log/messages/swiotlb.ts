@@ -457,7 +457,7 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "state",
       forms: [
-        "software IO TLB: SWIOTLB bounce buffer size adjusted {count} -> {max} slabs",
+        "software IO TLB: SWIOTLB bounce buffer size adjusted {slabs_before=count} -> {slabs=count} slabs",
         "software IO TLB: only able to allocate {mib} MB",
       ],
       condition: "At the set-up of the pool, memory for the whole of it was not to be had",
@@ -504,7 +504,7 @@ export const SWIOTLB: MessageArea = {
     },
     {
       kind: "state",
-      forms: ["PCI-DMA: Using software bounce buffering for IO (SWIOTLB)"],
+      forms: ["PCI-DMA: Using {~software|swiotlb|soft} bounce buffering for IO (SWIOTLB)"],
       condition:
         "At boot, after the IOMMUs are set up: bouncing is wanted, and nobody has switched it off",
       role: "state",

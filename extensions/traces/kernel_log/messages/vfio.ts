@@ -54,7 +54,7 @@ export const VFIO: MessageArea = {
     {
       kind: "vfio_error",
       forms: [
-        "{?gvt: ?}{?vgpu {count}: ?}vfio_pin_pages failed for gfn {gfn=address}, ret {errno}",
+        "{?gvt: ?}{?vgpu {vgpu=count}: ?}vfio_pin_pages failed for gfn {gfn=address}, ret {errno}",
         "vfio_pin_pages failed {...}ret {errno}",
       ],
       condition: "A driver of a mediated device could not pin a page of the guest",
@@ -178,7 +178,7 @@ export const VFIO: MessageArea = {
     {
       kind: "state",
       forms: [
-        "vfio-pci {device}: Relaying device request to user (#{count})",
+        "vfio-pci {device}: Relaying device request to user (#{request_number=count})",
         "vfio-pci {device}: No device request channel registered, blocked until released by user",
         '{driver} {device}: Device is currently in use, task "{task}" ({pid}) blocked until device is released',
         'Device is currently in use, task "{task}" ({pid}) blocked until device is released',
@@ -259,11 +259,13 @@ export const VFIO: MessageArea = {
     },
     {
       kind: "device_error",
-      forms: ["vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}: reset result = {count}"],
-      derive: (facts) => facts.count === 0 ? null : facts,
+      forms: [
+        "vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}: reset result = {result=count}",
+      ],
+      derive: (facts) => facts.result === 0 ? null : facts,
       role: "report",
-      means: ({ count, device }) =>
-        `The reset of the GPU ${device} between two users failed (${count}). No mapping is concerned`,
+      means: ({ device, result }) =>
+        `The reset of the GPU ${device} between two users failed (${result}). No mapping is concerned`,
       next: ["look at the lines of the module that resets it (vendor-reset) before it"],
     },
     {
@@ -271,7 +273,6 @@ export const VFIO: MessageArea = {
       forms: [
         "vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}",
         "VFIO - User Level meta-driver{...}",
-        "vfio_mdev {device}: MDEV: {...}",
         "EAL: {~Probing VFIO support|VFIO support initialized}",
         "Device {...} at {device=pci_function} bound to vfio-pci",
         "Vendor:Device {...} found at {device=pci_function}",
@@ -289,6 +290,9 @@ export const VFIO: MessageArea = {
       forms: [
         "{driver} {device}: vfio_ecap_init: hiding ecap {value}@{value2=value}",
         "vfio_ecap_init: {...}hiding ecap {value}@{value2=value}",
+        "vfio_cap_init: {...}hiding cap {value}@{value2=value}",
+        "vfio_pci: add [{...}] class {...}",
+        "vfio-pci {device}: {~No more image in the PCI ROM|Invalid PCI ROM data signature}{...}",
         "vfio-pci {device}: {~enabling device|resetting|reset done|vgaarb:}{...}",
       ],
       role: "state",

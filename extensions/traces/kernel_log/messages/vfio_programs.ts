@@ -389,8 +389,7 @@ const CALLS: readonly MessageRow[] = [
       "DMA remapping failed, error {error_number=count}",
       "{~Failed|failed|FAILED} to {~MAP DMA memory|map DMA memory|map DMA|DMA map}: {errno_text=errno_words}",
       "{~VFIO|vfio}{...}{~dma map|DMA map|map dma} failed: {errno_text=errno_words}",
-      "vfio_container_dma_map({...}) = {errno} ({errno_text=paren_text})",
-      "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
+      "vfio{~|_container}_dma_map({...}) = {errno} ({errno_text=paren_text})",
       "{~VFIO_MAP_DMA|VFIO_IOMMU_MAP_DMA} failed: {errno_text=errno_words}",
       "{~VFIO_MAP_DMA|VFIO_IOMMU_MAP_DMA}{~:|):} {errno_text=errno_words}",
       "VFIO_MAP_DMA {errno}",
@@ -431,11 +430,13 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
-    forms: ["Unexpected size {size_bytes} of DMA {~remapping|mapping} cleared instead of {max}"],
+    forms: [
+      "Unexpected size {size_bytes} of DMA {~remapping|mapping} cleared instead of {asked_bytes=count}",
+    ],
     condition: "The kernel unmapped another number of bytes than the program asked for",
     role: "report",
-    means: ({ max, size_bytes }) =>
-      `An unmap of ${max} bytes removed ${size_bytes}` +
+    means: ({ asked_bytes, size_bytes }) =>
+      `An unmap of ${asked_bytes} bytes removed ${size_bytes}` +
       (size_bytes === 0
         ? ": nothing was mapped there, or (old interface) the range does not begin at a mapping"
         : ": the rest was not mapped, or a larger mapping was removed as a whole"),
@@ -444,7 +445,7 @@ const CALLS: readonly MessageRow[] = [
   {
     kind: "vfio_error",
     forms: [
-      "error attach {device=pci_function} ({...}) to id={count}: {errno_text=errno_words}",
+      "error attach {device=pci_function} ({...}) to id={object_id=count}: {errno_text=errno_words}",
       "error attach {device=pci_function} ({...}){...}: {errno_text=errno_words}",
     ],
     condition:
@@ -484,7 +485,7 @@ const CALLS: readonly MessageRow[] = [
   {
     kind: "vfio_error",
     forms: [
-      "vfio {device}: error bind device fd={count} to iommufd={max}: {errno_text=errno_words}",
+      "vfio {device}: error bind device fd={device_fd=count} to iommufd={iommufd=count}: {errno_text=errno_words}",
     ],
     condition: "A program prints the errno of the bind of a device to iommufd",
     role: "report",
@@ -512,13 +513,13 @@ const CALLS: readonly MessageRow[] = [
   {
     kind: "vfio_error",
     forms: [
-      "possibly running out of DMA mappings{...}Maximum possible DMA mappings: {max}",
+      "possibly running out of DMA mappings{...}Maximum possible DMA mappings: {max_mappings=count}",
     ],
     condition:
       "QEMU compares the blocks of virtio-mem, which it maps one by one, with the limit of the container",
     role: "report",
-    means: ({ max }) =>
-      `The guest's virtio-mem has so many blocks that the container's limit of ${max} mappings may not be enough: a later map then fails with ENOSPC. No map has failed so far`,
+    means: ({ max_mappings }) =>
+      `The guest's virtio-mem has so many blocks that the container's limit of ${max_mappings} mappings may not be enough: a later map then fails with ENOSPC. No map has failed so far`,
     next: [
       "larger blocks (block-size of the virtio-mem device), or a larger dma_entry_limit of vfio_iommu_type1",
     ],
@@ -539,7 +540,7 @@ const CALLS: readonly MessageRow[] = [
     kind: "vfio_error",
     forms: [
       "Unable to set RLIMIT_MEMLOCK: {errno_text=errno_words}",
-      "cannot limit locked memory of process {count} to {limit}: {errno_text=errno_words}",
+      "cannot limit locked memory of process {pid} to {limit}: {errno_text=errno_words}",
     ],
     condition:
       "libvirt was not allowed to raise the limit of locked memory for the guest's process",
@@ -553,7 +554,7 @@ const CALLS: readonly MessageRow[] = [
   {
     kind: "vfio_error",
     forms: [
-      "wrong dma mask size {bits=width} (Max: {max})",
+      "wrong dma mask size {bits=width} (Max: {max_bits=count})",
       "IOVA {address} exceeding limits of dma mask {bits=width}",
       "IOVA exceeding limits of current DMA mask",
       "{~memory|Memory} device is not DMA capable",
@@ -635,7 +636,7 @@ const SETUP: readonly MessageRow[] = [
       "{~VFIO_GROUP_GET_DEVICE_FD|VFIO_GROUP_GET_STATUS|VFIO_GET_API_VERSION|VFIO_CHECK_EXTENSION}{~ failed|}: {errno_text=errno_words}",
       "VfioCreate({...}code: {error_number=count},",
       "EAL: {~Cannot get VFIO group fd|Cannot get group fd|Cannot open VFIO group}{...}",
-      "EAL: {...}IOMMU type {count} ({...}) is not supported",
+      "EAL: {...}IOMMU type {iommu_type=count} ({...}) is not supported",
       "EAL: VFIO: {function}(): Couldn't find device",
       "/dev/iommu opening failed: {errno_text=errno_words}",
       "vfio {device}: couldn't open directory {...}/vfio-dev: {errno_text=errno_words}",
@@ -719,7 +720,7 @@ const DEVICES: readonly MessageRow[] = [
   {
     kind: "vfio_error",
     forms: [
-      "Failed to set up TRIGGER eventfd signaling for interrupt {interrupt=word_text}-{count}: {...}: {errno_text=errno_words}",
+      "Failed to set up TRIGGER eventfd signaling for interrupt {interrupt=word_text}-{vector=count}: {...}: {errno_text=errno_words}",
       "vfio: Error: Failed to setup {interrupt=word_text} fd: {errno_text=errno_words}",
     ],
     condition: "QEMU could not take over an interrupt of the device",
@@ -764,9 +765,9 @@ const DEVICES: readonly MessageRow[] = [
   {
     kind: "state",
     forms: [
-      "Failed to mmap {device=pci_function} BAR {count}. Performance may be slow",
-      "EAL: Using IOMMU type {count} ({...})",
-      "EAL: IOMMU type set to {count} ({...})",
+      "Failed to mmap {device=pci_function} BAR {bar_number=count}. Performance may be slow",
+      "EAL: Using IOMMU type {iommu_type=count} ({...})",
+      "EAL: IOMMU type set to {iommu_type=count} ({...})",
       "EAL: {...}{device=pci_function} not managed by VFIO driver, skipping",
       "Verify all devices in group {group} are bound to vfio-{...}",
     ],
@@ -777,11 +778,11 @@ const DEVICES: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
-    forms: ["aw-bits {bits=width} is incompatible with host aw-bits {max}"],
+    forms: ["aw-bits {bits=width} is incompatible with host aw-bits {host_bits=count}"],
     condition: "QEMU's virtual VT-d was asked for more address bits than the host's IOMMU has",
     role: "report",
-    means: ({ bits, max }) =>
-      `The guest's virtual IOMMU was to have ${bits} address bits, and the host's has ${max}: the device cannot be given to this guest`,
+    means: ({ bits, host_bits }) =>
+      `The guest's virtual IOMMU was to have ${bits} address bits, and the host's has ${host_bits}: the device cannot be given to this guest`,
     next: ["set aw-bits of the virtual IOMMU to what the host has"],
   },
 ];
