@@ -1,6 +1,6 @@
 /** Lines about DMA by their words, for lines that no row of the table and no area has. */
 import { errnoText } from "./messages/errno_words.ts";
-import { TROUBLE_CAUSES } from "./messages/driver_lines.ts";
+import { saysWrong, TROUBLE_CAUSES } from "./messages/driver_lines.ts";
 import { inOrder, type MessageRow } from "./messages/message.ts";
 
 /** Words of lines about DMA; not the transfer mode of a disk, and not the command line. */
@@ -57,5 +57,5 @@ const ERROR: MessageRow = {
 
 /** The row for a line with a word about DMA that nothing else reads. */
 export function rowOfMention(text: string): MessageRow {
-  return WRONG.test(text) ? ERROR : STATE;
+  return WRONG.test(text) || saysWrong(text) ? ERROR : STATE;
 }

@@ -199,19 +199,56 @@ const GPUS: readonly MessageRow[] = [
       "drm/i915: Resetting chip after gpu hang",
       "{driver} {device}: {...}GPU {~HANG|hang|recovery disabled}{...}",
       "{driver} {device}: {...}Resetting {~chip|rcs0|bcs0|vcs0|vecs0|ccs0|GPU}{...}",
-      "nouveau {device}: fifo: DMA_PUSHER - ch {channel=count} {...}",
-      "nouveau {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
-      "nouveau {device}: {...}{~fifo|gsp}: {...}{~errored|killed|timeout|timed out}{...}",
       "{driver} {device}: {...}{~GPU lockup|GPU fault detected|hangcheck|gpu hang|job timeout|GPU timeout|gpu sched timeout}{...}",
-      "NVRM: Xid (PCI:{device=pci_function}): {xid=count}{...}",
-      "NVRM: Xid (PCI:{bus=bridge}): {xid=count}{...}",
-      "NVRM: {...} {~GPU has fallen off the bus|RmInitAdapter failed}{...}",
     ],
     means: (facts) =>
       `The GPU ${
         facts.device ?? ""
       } did not finish a job, or is reset after one: its rings, "DMA" and "sdma" are its own engines`
         .replace("GPU  did", "GPU did"),
+    next: [OWN_RING],
+  }),
+  hang({
+    forms: [
+      "NVRM: Xid (PCI:{device=pci_function}): {xid~79}{...}",
+      "NVRM: Xid (PCI:{bus=bridge}): {xid~79}{...}",
+      "NVRM: {...} GPU has fallen off the bus{...}",
+    ],
+    means:
+      "The GPU no longer answers on its bus: its link is lost, or it is without power or hung. What it had in flight never completes",
+    next: [
+      "look for PCI Express errors before it (AER, link down), at power and temperature of the card, its riser and slot; pcie_aspm=off as a trial",
+    ],
+  }),
+  hang({
+    forms: [
+      "NVRM: {...}{~RmInitAdapter failed|rm_init_adapter failed|The NVIDIA probe routine failed}{...}",
+    ],
+    means:
+      "The driver of the GPU could not start it: firmware, memory, interrupts or the card itself; the numbers in the line are the driver's own",
+    next: [
+      "look at the first NVRM line of the same start, and for a fault of an IOMMU or a BAR without an address before it",
+    ],
+  }),
+  hang({
+    forms: [
+      "NVRM: Xid (PCI:{device=pci_function}): {xid=error_code}{...}",
+      "NVRM: Xid (PCI:{bus=bridge}): {xid=error_code}{...}",
+    ],
+    means: ({ xid }) =>
+      `The driver of the GPU reports its error number ${xid} (Xid): a job, the memory or an engine of the GPU`,
+    next: [
+      "look the number up in NVIDIA's list of Xid errors; for a fault of an IOMMU or of PCI Express in the same seconds",
+    ],
+  }),
+  hang({
+    forms: [
+      "nouveau {device}: fifo: DMA_PUSHER - ch {channel=error_code} {...}",
+      "nouveau {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
+      "nouveau {device}: {...}{~fifo|gsp}: {...}{~errored|killed|timeout|timed out}{...}",
+    ],
+    means: (facts) =>
+      `An engine of the GPU ${facts.device} refused a command, or did not finish; "DMA" is a name of its own engines. The words behind the engine's name say which`,
     next: [OWN_RING],
   }),
   {
@@ -244,8 +281,8 @@ const GPUS: readonly MessageRow[] = [
     ],
     role: "report",
     means: (facts) =>
-      `A fault of the own address space of the GPU ${
-        named(facts, "device")
+      `A fault of the own address space of ${
+        facts.device === null || facts.device === undefined ? "a GPU" : `the GPU ${facts.device}`
       }: a job or a plane of the display used a GPU address that has no page there. No mapping of the DMA API is concerned`,
     next: [
       "look in the driver of the GPU and in the program: a buffer that was freed or never bound in the GPU's address space; a fault of the DMA API would be a line of the platform's IOMMU for another stream",
@@ -394,7 +431,6 @@ const CONTROLLERS: readonly MessageRow[] = [
     forms: [
       "{driver} {device}: xHCI HW not ready after 5 sec (HC bug?) status = {status}",
       "{driver~xhci_hcd} {device}: Host halt failed, {errno}",
-      "{driver~xhci_hcd} {device}: can't setup: {errno}",
       "{driver~ixgbe|i40e|igb|igc|ice|fm10k} {device}{? {interface_name}?}: {~Adapter removed|PCIe link lost, device now detached}",
       "{driver} {device}: {...}{~HC died; cleaning up|xHCI host controller not responding, assume dead}",
     ],
@@ -406,6 +442,50 @@ const CONTROLLERS: readonly MessageRow[] = [
       "look whether configuration space answers (`lspci -vv -s FUNCTION`: `rev ff` is no answer), for PCI Express errors and resets before it, and at power saving (runtime power management, pcie_aspm=off)",
     ],
   }),
+  hang({
+    forms: [
+      "{driver~xhci_hcd|xhci-hcd} {device}: {~can't|Can't} setup: {errno}",
+      "{driver} {device}: startup error {errno}",
+    ],
+    means: (facts) =>
+      `The USB host controller ${named(facts, "device")} was not set up${
+        errnoText(facts.errno) === "" ? "" : ` (${errnoText(facts.errno)})`
+      }`,
+    next: [
+      "look at the lines of the driver before it: memory for its rings (a coherent allocation), a reset that did not end, or an interrupt",
+    ],
+  }),
+  hang({
+    forms: [
+      "{driver~ohci-pci|ohci_hcd|ohci-platform} {device}: OHCI Unrecoverable Error, disabled",
+    ],
+    means: ({ device }) =>
+      `The USB host controller ${device} reports an error of the system and not of USB, such as an access to memory or its bus that failed, or reads as all ones: its driver stops it`,
+    next: [REFUSED_NEXT],
+  }),
+  hang({
+    forms: [
+      "{driver~ahci} {device}: AHCI controller unavailable!",
+    ],
+    means: (facts) =>
+      `The registers of the disk controller ${
+        named(facts, "device")
+      } read as all ones: it does not answer on its bus (its link is lost, or it is off). What it had in flight never completes`,
+    next: [
+      "look for PCI Express errors before it (AER, link down) and at the power and the slot of the card; pcie_aspm=off as a trial",
+    ],
+  }),
+  {
+    kind: "state",
+    forms: [
+      "snd_hda_intel {device}: IRQ timing workaround is activated for card {...}",
+      "{disk}: SATA max {~UDMA|PIO}{...}",
+      "{driver} {device}: flags: {~64bit|ncq|stag}{...}",
+    ],
+    role: "state",
+    means:
+      "A setting of a disk or sound controller: the mode of a disk, or when its position in the buffer is read. No line about a mapping",
+  },
   {
     kind: "device_error",
     forms: [
@@ -427,7 +507,7 @@ const CONTROLLERS: readonly MessageRow[] = [
     forms: [
       "snd_hda_intel {device}: azx_get_response timeout, switching to {...}",
       "{~hda_intel|hda-intel}: {~azx_get_response timeout|No response from codec|spurious response}{...}",
-      "snd_hda_intel {device}: {~No response from codec|spurious response|CORB reset timeout|IRQ timing workaround is activated}{...}",
+      "snd_hda_intel {device}: {~No response from codec|spurious response|CORB reset timeout}{...}",
     ],
     means: (facts) =>
       `The answer of a codec did not reach the driver of the sound controller ${
@@ -511,6 +591,7 @@ const NVIDIA: readonly MessageRow[] = [
     kind: "device_error",
     forms: [
       "NVRM {function}: {...}{~ummap failed|unmap failed|map failed|mapping failed|Map failed}{...}",
+      "NVRM: {...}can't alloc VA space for mapping",
       "NVRM: {...}{~ummap failed|unmap failed|map failed|mapping failed|Failed to map|failed to map}{...}",
     ],
     role: "report",

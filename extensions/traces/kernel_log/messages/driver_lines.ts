@@ -74,6 +74,17 @@ const DMA_WORD =
 /** A mode or a command of a disk has DMA in its name; RDMA has its own words for connections. */
 const NO_TROUBLE =
   /\b(?:U|F?P)DMA\b|\b(?:READ|WRITE)(?: LOG)? DMA\b|\bRDMA\b.*(?:cm|qp|connect)|\bncq dma\b|no error|without error/i;
+/** Words by which a line is no line of a mere state. */
+const WRONG_IN_STATE =
+  /\b(?:BUG|fail\w*|errors?|timed? ?out|timeout|unable|can(?:not| not|'t)|could(?: not|n't)|no (?:available|free|memory|channels?|suitable|usable)|unknown|invalid|bad|attempted|stuck|full|lost|refused|exceed\w*|wrong|not (?:available|found|set|ready))\b/i;
+const NOTHING_WRONG =
+  /\b(?:no|without|0|zero) errors?\b|errors?[ =:]+0\b|error (?:handling|recovery|reporting)/i;
+
+/** Whether a line of a driver has a word of an error. */
+export function saysWrong(line: string): boolean {
+  return WRONG_IN_STATE.test(line) && !NOTHING_WRONG.test(line);
+}
+
 const STATE_WORD = new RegExp(`${DMA_WORD.source}|\\b(?:iommu|VT-d|DMAR)\\b`);
 const RECORD_ACCESS =
   "if the device did not do its access, record the mappings (examples/traces/data/collect-trace.sh): `dmalab trace check` says whether the buffer was mapped, and long enough";
@@ -264,9 +275,9 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     derive: ofDriver(/dma|coherent/i),
     role: "report",
     means: (facts) =>
-      `The driver of ${named(facts, "device")} could not set a DMA mask, and most often gives up. ${
-        ownWords(facts)
-      }`,
+      `The driver of ${
+        named(facts, "device")
+      } could not set a DMA mask, and gives up or goes on without DMA. ${ownWords(facts)}`,
     next: [
       "the mask that the driver asks for reaches no memory, or less than the bus or the platform needs, or the device that it is set for has no dma_mask: compare it with dma-ranges and with where memory is (`dmalab explain dma_set_mask`); of a device that a driver creates itself, set dev->dma_mask first (of_dma_configure)",
     ],
@@ -398,7 +409,9 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     ],
     derive: (facts, line) => {
       const found = ofDriver(STATE_WORD)(facts, line);
-      return found === null || !/[\d_-]/.test(line.slice(0, line.indexOf(": "))) ? null : found;
+      return found === null || saysWrong(line) || !/[\d_-]/.test(line.slice(0, line.indexOf(": ")))
+        ? null
+        : found;
     },
     role: "state",
     means:

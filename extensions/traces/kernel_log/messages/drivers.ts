@@ -79,7 +79,8 @@ export const DRIVERS: MessageArea = {
         "{driver} {device}: {...}[{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault ({details=paren_text})",
         "{driver} {device}: {...}[{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault",
         "{driver} {device}: {...}VM fault ({details=paren_text})",
-        "{driver} {device}: {~Unhandled Page fault|Unhandled page fault} in {hub=word_text} at VA {address}",
+        "{driver} {device}: {?[drm] ?}{~Unhandled Page fault|Unhandled page fault} in {hub=word_text} at VA {address}",
+        "{driver~amdgpu}: [{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault ({details=paren_text})",
         "{driver~NVRM}: Xid (PCI:{device=pci_function}): {xid~31}{...}",
         "{driver~NVRM}: Xid (PCI:{bus=bridge}): {xid~31}{...}",
         "nouveau {device}: {hub~fifo}: {?{...} ?}{access~read|write} fault at {address} {...}",
@@ -94,8 +95,8 @@ export const DRIVERS: MessageArea = {
       ],
       role: "report",
       means: (facts) =>
-        `A fault of the own MMU of the GPU ${
-          named(facts, "device")
+        `A fault of the own MMU of ${
+          facts.device === null || facts.device === undefined ? "a GPU" : `the GPU ${facts.device}`
         }: an access to its own virtual address space, not to a DMA address. It is no fault of the DMA API or of an IOMMU, and no mapping of the DMA API is concerned`,
       next: OWN_MMU_NEXT,
     },

@@ -245,7 +245,7 @@ const ENGINES = [
   ],
 ].join("|");
 const ENGINE_TROUBLE =
-  /time[d ]*out|align|refus|mismatch|exceed|unsupported|no free|not support|too (?:long|large|many|short)|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing|ring full/i;
+  /time[d ]*out|align|refus|mismatch|exceed|unsupported|no free|not support|too (?:long|large|many|short)|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing|ring full|\bBUG\b|attempted|no channels/i;
 
 /** Causes by the words of the line of an engine's driver. */
 interface EngineTrouble {
@@ -413,7 +413,8 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
     forms: [`{driver~${ENGINES}} {device}: {text=details}`],
     derive: ({ text: _, ...facts }, line) => IS_CUT.test(line) ? null : facts,
     role: "state",
-    means: "A line of the driver of a DMA engine without a word of an error",
+    means:
+      "A line of the driver of a DMA engine without a word of an error: a setting or a progress",
   },
   {
     kind: "driver_dma_error",

@@ -178,6 +178,8 @@ export const FIELDS = {
   min_page: address("0x1000"),
   name: word("linux,cma"),
   nents: count("3"),
+  nvme_code: { ...code("07"), pattern: "[0-9a-f]{2}" },
+  nvme_unit: { ...word("nvme0"), pattern: "nvme\\d+" },
   nvme_disk: { ...word("nvme0n1"), pattern: "nvme\\d+(?:c\\d+)?n\\d+" },
   op: code("0x0"),
   opcode: code("0x2"),
@@ -247,6 +249,7 @@ export const FIELDS = {
   phy_status: code("1f"),
   phy_1000t_status: code("1f"),
   phy_extended_status: code("1f"),
+  error_code: count("13"),
   errno_words: rest("Bad address"),
   tegra_smmu: {
     ...rest("EMEM address decode error (SMMU translation error [RW-])"),

@@ -482,6 +482,52 @@ const CONTROLLER: MessageRow[] = [
     ],
   },
   {
+    kind: "nvme_error",
+    forms: [
+      "{controller=nvme_unit}: {status_text=text} ({sct=nvme_code}/{sc=nvme_code}){...} sqid:{qid} cid:{...} cdw0:{...}",
+    ],
+    condition: "FreeBSD's driver: a command ended with this status (type and code, in hex)",
+    role: "consequence",
+    follows: ["iommu_fault", "nvme_timeout"],
+    means: ({ status_text }) => `A command failed: ${status_text}`,
+    next: [
+      "look at the command, in the line before it, and at a timeout or a reset of the controller",
+    ],
+  },
+  {
+    kind: "nvme_timeout",
+    forms: [
+      "{controller=nvme_unit}: Resetting controller due to a timeout{...}",
+    ],
+    condition: "FreeBSD's driver: a command was not completed in its time",
+    role: "consequence",
+    follows: ["iommu_fault", "pcie_error"],
+    means: "The controller did not complete a command in time, and is reset",
+    next: [FAULT_NEXT, GONE_NEXT],
+  },
+  {
+    kind: "nvme_state",
+    forms: ["{controller=nvme_unit}: cpl {?(cid = {...}) ?}does not map to outstanding cmd"],
+    condition: "FreeBSD's driver: a completion has an id that belongs to no command",
+    role: "report",
+    means:
+      "The driver ignored a completion: the controller completed a command twice or after the host gave it up, or the completion in memory was wrong",
+    next: ["look for a timeout or a reset before it; without one check the memory of the queues"],
+  },
+  {
+    kind: "state",
+    forms: [
+      "{controller=nvme_unit}: {~READ|WRITE|FLUSH|DATASET MANAGEMENT|IDENTIFY|ABORT|GET LOG PAGE|GET FEATURES|SET FEATURES|ASYNC EVENT REQUEST}{...} sqid:{qid} cid:{...}",
+      "{controller=nvme_unit}: async event occurred (type {...})",
+      "{driver~nvme} {device=pci_function}: platform quirk: {...}",
+      "block {disk=nvme_disk}: no available path - {...}",
+      "{disk=nvme_disk}: detected capacity change from {count} to {max}",
+    ],
+    role: "state",
+    means:
+      "A command, an event or a change of size that the driver names: the lines beside it say whether something failed. A size of 0 is a namespace that is gone",
+  },
+  {
     kind: "state",
     forms: [
       "nvme {controller}: Shutdown timeout set to {count} seconds",
@@ -755,6 +801,28 @@ const BLOCK_CAUSES: readonly Cause[] = inOrder([
 ]);
 
 const BLOCK: MessageRow[] = [
+  {
+    kind: "block_error",
+    forms: [
+      "{~EXT4-fs|EXT3-fs|EXT2-fs|F2FS-fs} {~error|warning|(error)} (device {disk}){...}",
+      "{~EXT4-fs|F2FS-fs} ({disk}): {~error|I/O error|Remounting filesystem read-only|failed|unable}{...}",
+      "BTRFS {~error|critical|warning} (device {disk}{...}): {...}",
+      "XFS ({disk}): {~metadata I/O error|log I/O error|Filesystem has been shut down|Corruption|xfs_}{...}",
+      "Buffer I/O error on dev{~ice|} {disk}, logical block {lba}{...}",
+      "Aborting journal on device {disk}{...}",
+      "JBD2: {~Error|I/O error}{...}",
+    ],
+    derive: ({ disk, lba }) => ({ disk: disk ?? null, lba: lba ?? null, status: "file_system" }),
+    role: "consequence",
+    follows: ["block_error", "nvme_error", "nvme_timeout", "nvme_down", "nvme_failed"],
+    means: ({ disk }) =>
+      `A file system, or what reads a disk directly, reports an error of ${
+        disk ?? "its disk"
+      }: the lines of the disk or its driver before it have the cause. No mapping is named`,
+    next: [
+      "look at the first error of the disk before it: a timeout, a reset, or a status of the device",
+    ],
+  },
   {
     kind: "block_error",
     forms: ["blk-mq: failed to allocate request map"],

@@ -230,5 +230,20 @@ const QUIRKS: readonly MessageRow[] = [
   },
 ];
 
+const WINDOWS: readonly MessageRow[] = [{
+  kind: "state",
+  forms: [
+    "IB MEM {start}..{end} -> {address}",
+    "PCI: OF: {...}dma-ranges{...}",
+  ],
+  condition:
+    "At the probe of a host bridge of a device tree: one line for each entry of dma-ranges",
+  role: "state",
+  means: ({ address, end, start }) =>
+    typeof start === "string"
+      ? `The window through which devices behind this bridge reach memory: ${start} to ${end} of the CPU is at ${address} of the bus. Memory outside of all windows is bounced or out of reach`
+      : "The windows through which devices behind this bridge reach memory",
+}];
+
 /** Rows of the PCI core. */
-export const PCI_CORE: readonly MessageRow[] = [...BARS, ...RESETS, ...QUIRKS];
+export const PCI_CORE: readonly MessageRow[] = [...BARS, ...RESETS, ...QUIRKS, ...WINDOWS];

@@ -876,6 +876,8 @@ export const PCIE: MessageArea = {
         "{device}: {...}{~Phy link|link} never came up{...}",
         "{device}: {...}link training failed{...}",
         "{device}: {...}PCIe link {~down|is down}",
+        "{driver~brcm-pcie|rockchip-pcie|imx6q-pcie|dw-pcie|mtk-pcie-gen3|tegra194-pcie|layerscape-pcie} {device}: {~link down|PCIe link training gen1 timeout!|failed to bring link up}",
+        "pcieport {device}: {~pciehp: Failed to check link status|Data Link Layer Link Active not set in}{...}",
       ],
       always: { event: "link_down" },
       role: "report",
@@ -948,7 +950,11 @@ export const PCIE: MessageArea = {
     },
     {
       kind: "state",
-      forms: ["PME: Signaling with IRQ {count}", "{~AER|DPC}: enabled with IRQ {count}"],
+      forms: [
+        "PME: Signaling with IRQ {count}",
+        "PME: Spurious native interrupt!",
+        "{~AER|DPC}: enabled with IRQ {count}",
+      ],
       role: "state",
       means: "A port reports errors and power events by this interrupt",
     },
