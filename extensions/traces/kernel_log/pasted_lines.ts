@@ -59,6 +59,8 @@ const PART_OF_RECORD = /^(?:\S+ kernel: )?(?:DMAR\b|AMD-Vi\b|arm-smmu)/i;
 const VALUE = /\[\w[^\]=]*(?:=| as | with )[^\]]+\]/g;
 /** The first words of a complete message: `driver: text`, or a sentence. */
 const FRESH = /^(?:[\w./@-]+(?: [\w./@:-]+)?: |[A-Z])/;
+/** `driver: text`. */
+const NAMED = /^[a-z][\w./@-]*: /;
 /** `e1000e 0000:00:19.0: text`: a complete message, so the line above does not continue into it. */
 const OF_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
 /** `DMA-API: text`, `DMAR: text`. */
@@ -292,6 +294,8 @@ export class PastedLines {
       if (most > 0 && (isOfDevice || OF_SUBSYSTEM.test(content))) break;
       single = Math.max(single, own);
       const { score } = this.#join(pieces.slice(from, next + 1));
+      // General words about DMA in the next line, after its own name, make no message of the two.
+      if (score === 1 && NAMED.test(content)) break;
       if (score > most && score > single) [most, count] = [score, next - from + 1];
       else if (own > 0) break;
     }

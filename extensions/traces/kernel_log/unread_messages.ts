@@ -41,6 +41,8 @@ export class UnreadMessages {
 /** Largest number of forms that are printed. */
 const SHOWN_FORMS = 20;
 const SHOWN_LETTERS = 160;
+/** `severity=>`, `erro>`: the pager of journalctl shows that a line is wider than the terminal. */
+const CUT_BY_PAGER = /^[^<]*[\w=,:]>$/;
 
 /** A log line for display; a line that is too long is truncated. */
 export function shownText(text: string): string {
@@ -59,5 +61,8 @@ export function unreadLines(unread: UnreadMessages): string[] {
       }`
     ),
     ...rest === 0 ? [] : [`and ${rest} more lines in other forms`],
+    ...list.some(({ text }) => CUT_BY_PAGER.test(text))
+      ? ["lines that end with `>` were cut by a pager: give the output of `journalctl --no-pager`"]
+      : [],
   ];
 }

@@ -162,10 +162,17 @@ export const AMD: MessageArea = {
         "AMD-Vi: amd_iommu=fullflush deprecated; use {rest}",
         "AMD-Vi: Using strict mode due to virtualization",
         "perf/amd_iommu: Detected AMD IOMMU",
-        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Disabling interrupt remapping|AMD IOMMUv2|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
+        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Disabling interrupt remapping|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
       ],
       role: "state",
       means: "What AMD's IOMMU found in the firmware's table, or switched on",
+    },
+    {
+      kind: "state",
+      forms: ["AMD-Vi: AMD IOMMUv2 {...}not available{...}", "AMD IOMMUv2 {...}not available{...}"],
+      role: "state",
+      means:
+        "No AMD IOMMU that shares the page tables of processes (PASID, PRI) is used. The module says so on machines with another IOMMU too: no error",
     },
     {
       kind: "iommu_fault",

@@ -477,10 +477,83 @@ const CONTROLLERS: readonly MessageRow[] = [
   }),
   {
     kind: "state",
+    forms: ["{driver} {device}: flags: {~64bit}{...}"],
+    role: "state",
+    means:
+      "Features of a disk controller. `64bit`: it can address memory above 4 GiB for DMA (the driver can ask for a mask of 64 bits)",
+  },
+  {
+    kind: "state",
+    forms: ["{driver} {device}: flags: {~ncq|stag|sntf|pm|led|only|clo|ilck}{...}"],
+    role: "state",
+    means:
+      "Features of a disk controller. Without the word `64bit` it addresses memory below 4 GiB only: pages above it go through the bounce buffers, or an IOMMU",
+  },
+  {
+    kind: "state",
+    forms: ["{driver} {device}: no DMA platform data"],
+    role: "state",
+    means:
+      "The driver got no channel of a DMA engine from the port's node (`dmas`), and its board gives none: the port works with interrupts. No error",
+  },
+  {
+    kind: "state",
+    forms: ["pnp {...}: [dma {...} disabled]"],
+    role: "state",
+    means:
+      "The firmware's table gives the device an ISA DMA channel that is switched off. No error",
+  },
+  {
+    kind: "state",
+    forms: [
+      "iq {...}: {...} [ arg #{...} ]",
+      "risc{...}: {...} [ {...} ]",
+    ],
+    role: "state",
+    means:
+      "A line of a driver's dump of a DMA channel: its registers, or the program that its engine runs. An error, if there is one, is in a line before it",
+  },
+  {
+    kind: "device_error",
+    forms: [
+      "Failed to write to /dev/nvme-fabrics: {words=errno_words}",
+      "could not add new controller: {words=errno_words}",
+    ],
+    condition: "nvme-cli asked the kernel to connect to a target, and the kernel refused",
+    role: "report",
+    means: ({ words }) =>
+      `The kernel did not connect to a target of NVMe over fabrics (${words}). The program's line has no reason; no mapping is concerned`,
+    next: [
+      "look at the kernel's log of the same second (`nvme nvmeN: Connect …`, `rdma connection establishment failed`), which has the reason: an option, the name of the host or the subsystem, a second connection, or the network",
+    ],
+  },
+  {
+    kind: "device_error",
+    forms: ["{disk}: Can't open blockdev"],
+    role: "report",
+    means: ({ disk }) =>
+      `A mount could not open the block device ${disk}: it is not there, not there yet, or in use. No mapping is concerned`,
+    next: [
+      "look for errors of the disk or its controller before it; with none, who uses it: `lsblk -f`, `findmnt`, `fuser -v`",
+    ],
+  },
+  {
+    kind: "state",
+    forms: [
+      "[TTM] Zone {...}: Available graphics memory: {kib} kiB",
+      "ioatdma: Intel(R) QuickData Technology Driver {...}",
+      "KMD version: {...}, IOMMU: {~enabled|disabled}",
+      "sysmem {...}to IOVA {address}",
+    ],
+    role: "state",
+    means:
+      "A line of a driver or of its program at its start: memory that the device can use, and how. No error",
+  },
+  {
+    kind: "state",
     forms: [
       "snd_hda_intel {device}: IRQ timing workaround is activated for card {...}",
       "{disk}: SATA max {~UDMA|PIO}{...}",
-      "{driver} {device}: flags: {~64bit|ncq|stag}{...}",
     ],
     role: "state",
     means:

@@ -21,6 +21,8 @@ const FRAMES = "[\\w.-]+(?:\\.\\w+)*";
  * `driver [device]-code:1: text`, `port - text`.
  */
 const NAMES: readonly RegExp[] = [
+  // `driver:function:line: text`
+  /^([a-z]\w*):[a-z]\w*:\d+: /,
   new RegExp(
     `^(${FRAMES}) (?:[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]: )?\\[drm[^\\]]*\\]+`,
     "i",

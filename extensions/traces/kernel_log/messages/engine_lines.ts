@@ -16,13 +16,6 @@ const STATUS_BITS: readonly (readonly [number, string])[] = [
   [9, "SGSlvErr"],
   [10, "SGDecErr"],
 ];
-/** States of a channel in its status register. Xilinx PG021, DMASR */
-const STATUS_STATES: readonly (readonly [number, string])[] = [
-  [0, "halted"],
-  [1, "idle"],
-  [3, "scatter-gather included"],
-];
-const statusNames = (status: number) => bitNames([...STATUS_STATES, ...STATUS_BITS], status);
 const bitNames = (names: readonly (readonly [number, string])[], value: number) =>
   names.filter(([bit]) => Math.floor(value / 2 ** bit) % 2 === 1).map(([, name]) => name);
 const joined = (errors: unknown) =>
@@ -56,8 +49,110 @@ export const SDHCI_DUMP: MessageRow = {
       : "A line of the register dump: the registers of ADMA without an error, or a descriptor of its table",
 };
 
+/** Bits of the interrupt register of a host channel. DWC2, HCINTn */
+const HCINT_BITS: readonly (readonly [number, string])[] = [
+  [0, "transfer complete"],
+  [1, "channel halted"],
+  [2, "AHB error"],
+  [3, "STALL"],
+  [4, "NAK"],
+  [5, "ACK"],
+  [6, "NYET"],
+  [7, "transaction error"],
+  [8, "babble"],
+  [9, "frame overrun"],
+  [10, "data toggle error"],
+];
+
 /** Lines of DMA engines. */
 export const ENGINE_LINES: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "Channel {channel_number=count}, DMA Mode -- ChHltd set, but reason for halting is unknown, hcint {status}, intsts {...}",
+    ],
+    derive: ({ channel_number: _, ...facts }) => ({
+      ...facts,
+      errors: bitNames(HCINT_BITS, Number(facts.status)),
+    }),
+    condition: "A channel of the USB host controller DWC2 stopped, with its interrupt register",
+    role: "report",
+    means: ({ errors }) =>
+      `A channel of the USB host controller (DWC2) stopped. Its interrupt register: ${
+        joined(errors)
+      }`,
+    causes: inOrder([
+      {
+        id: "bus_error",
+        when: (facts) => hasBit(facts, 2),
+        certainty: "likely",
+        isOne: true,
+        finding: "hardware_error",
+        text: "AHB error: an access of the controller to memory was refused",
+        next: ["compare its DMA address with the memory that it reaches (dma-ranges, dma_mask)"],
+      },
+      {
+        id: "no_reason",
+        certainty: "unknown",
+        text: "no bit says that an access to memory was refused: no mapping is named",
+        next: [
+          "a newer kernel (driver dwc2 in place of dwc_otg), another USB device or hub, and the power supply of the board",
+        ],
+      },
+    ]),
+  },
+  {
+    kind: "driver_dma_error",
+    forms: ["{device}: DMA IRQ:{what=text} DSP={address} DSA={...}"],
+    derive: ({ what, ...facts }) => ({ ...facts, what: String(what).replace(/,$/, "") }),
+    condition:
+      "NetBSD: the script processor of a 53C8xx SCSI controller interrupted; the words are bits of its register DSTAT",
+    role: "report",
+    means: ({ device, what }) =>
+      `The script processor of the SCSI controller ${
+        device ?? ""
+      } stopped at the address DSP: ${what}`,
+    causes: inOrder([
+      {
+        id: "bus_fault",
+        when: ({ what }) => /bus fault|parity/i.test(String(what)),
+        certainty: "likely",
+        finding: "hardware_error",
+        text: "an access of the controller to memory was refused, or had wrong parity",
+        next: ["compare the address of the script with the memory that the controller reaches"],
+      },
+      {
+        id: "script",
+        when: ({ what }) => /Illegal instruction/i.test(String(what)),
+        certainty: "possible",
+        text:
+          "what the processor read at DSP is no instruction: the script in memory was not written back before the processor read it, was overwritten, or the target drove it to a place without one",
+        next: [
+          "note the SCSI target of the line, and whether another one works; check the sync of the script's memory",
+        ],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the words name no refused access",
+        next: ["look at the SCSI target of the line"],
+      },
+    ]),
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "dma_async_device_unregister called while {client_references=count} clients hold a reference",
+    ],
+    condition:
+      "A driver of a DMA engine gave its device back while a client has one of its channels",
+    role: "report",
+    means:
+      "The driver of a DMA engine was unbound or unloaded while a client holds a channel of it: a later call of the client can use memory that is gone",
+    next: [
+      "unload the client first (it calls dma_release_channel() at its remove), then the engine's driver",
+    ],
+  },
   {
     kind: "driver_dma_error",
     forms: [
@@ -128,24 +223,48 @@ export const ENGINE_LINES: readonly MessageRow[] = [
     forms: [
       "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: {~Cannot start|Cannot stop} channel {at}: {status}",
     ],
-    derive: ({ at: _, ...facts }) => ({ ...facts, errors: statusNames(Number(facts.status)) }),
+    derive: ({ at: _, ...facts }) => ({
+      ...facts,
+      errors: bitNames(STATUS_BITS, Number(facts.status)),
+      channel_state: hasBit(facts, 0) ? "halted" : hasBit(facts, 1) ? "idle" : "running",
+    }),
     condition:
       "The engine did not reach the state that its driver waited for; the line has the channel's status register (Xilinx PG021, DMASR)",
     role: "report",
-    finding: "hardware_error",
-    means: ({ device, errors }) =>
-      `A channel of the DMA engine ${device} did not start or stop in time. Its status: ${
-        joined(errors)
+    means: ({ device, channel_state, errors }) =>
+      `A channel of the DMA engine ${device} did not start or stop in time: its status says that it is ${channel_state}, ${
+        Array.isArray(errors) && errors.length > 0
+          ? `with the errors ${errors.join(", ")}`
+          : "without a bit of an error"
       }`,
-    causes: [{
-      id: "halted",
-      certainty: "possible",
-      text:
-        "an error before it has halted the channel (a line `has errors`), or the core has no clock, or is in reset",
-      next: [
-        "look at the first error of the channel before this line; without one look at clock and reset of the core",
-      ],
-    }],
+    causes: inOrder([
+      {
+        id: "error",
+        when: ({ errors }) => Array.isArray(errors) && errors.length > 0,
+        certainty: "likely",
+        finding: "hardware_error",
+        text: "the error in the status has halted the channel, or keeps it from the new state",
+        next: [
+          "look at the line `has errors` of the channel, and at the address of its descriptor",
+        ],
+      },
+      {
+        id: "waits",
+        when: ({ channel_state }) => channel_state === "running",
+        certainty: "possible",
+        text:
+          "a transfer does not end: the stream gives or takes no data (TLAST, TREADY, a frame that is longer or shorter), or memory does not answer",
+        next: [
+          "look at the stream of the core with a logic analyzer, and at its interrupt in /proc/interrupts; of a read from the stream, whether its source sends TLAST",
+        ],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text: "the core has no clock, or is in reset, or has halted for another reason",
+        next: ["look at clock and reset of the core, and at the channel's lines before this one"],
+      },
+    ]),
   },
   {
     kind: "driver_dma_error",

@@ -605,6 +605,8 @@ export const MEMORY: MessageArea = {
         "OF: reserved mem: node {name} compatible matching {...}",
         "Reserved memory: initialized node {...}",
         "DMA: preallocated {kib} KiB {zone} pool for atomic allocations",
+        "DMA: preallocated {kib} KiB GFP_KERNEL|{zone} pool for atomic allocations",
+        "{kib} KB, linux,{name}",
         "DMA: preallocated {kib} KiB pool for atomic coherent allocations",
       ],
       role: "state",

@@ -50,6 +50,33 @@ const DMA_CALLER: readonly ContinuationRow[] = [
 export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
   {
     kind: "page_allocation",
+    forms: [
+      "vmalloc: allocation failure: {wanted_bytes=count} bytes",
+      "vmalloc: allocation failure, allocated {...}of {wanted_bytes=count} bytes",
+      "vmalloc error: size {wanted_bytes=count}, {...}",
+      "vmap allocation for size {wanted_bytes=count} failed{...}",
+    ],
+    more: [{ form: "page allocation failure: order:{...}, mode:{gfp}" }],
+    role: "report",
+    condition: "vmalloc() or vmap() could not serve the size of the line",
+    means: (facts) =>
+      `vmalloc() could not give ${
+        bytesText(numberOf(facts, "wanted_bytes"))
+      }. It takes single pages and a range of the kernel's own addresses: by itself this is no lack of contiguous memory, and no mapping is concerned${
+        facts.gfp === undefined ? "" : `. The line "page allocation failure" below it belongs to it`
+      }`,
+    causes: [{
+      id: "vmalloc",
+      certainty: "possible",
+      text:
+        "the size is more than the memory or the range for vmalloc (a few hundred MiB of 32-bit kernels), or was computed wrongly",
+      next: [
+        "compare the size with what the caller in the stack needs (a size of a video frame that the device or a program gave), and with VmallocTotal in /proc/meminfo",
+      ],
+    }],
+  },
+  {
+    kind: "page_allocation",
     forms: ["page allocation failure: order:{order}, mode:{gfp}"],
     more: DMA_CALLER,
     reachLines: STACK_LINES,

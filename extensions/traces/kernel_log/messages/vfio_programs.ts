@@ -778,6 +778,86 @@ const DEVICES: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
+    forms: ["qemu unexpectedly closed the monitor: {...}@{...}:vfio_{...}"],
+    condition: "libvirt: QEMU ended, and the rest is the end of what QEMU printed",
+    role: "report",
+    means:
+      "QEMU ended while libvirt waited for it. What follows in the line is the last that QEMU printed, which need not be the reason",
+    next: [
+      "look at the end of QEMU's own log (/var/log/libvirt/qemu/NAME.log), of both sides in a migration, and at the kernel's log of the same second (segfault, oom-kill, vfio)",
+    ],
+  },
+  {
+    kind: "state",
+    forms: [
+      "rdma.c:{...}: *NOTICE*: {...}",
+      "[rdma] rdma.c:{...}:{...}:{...}",
+    ],
+    condition: "A line of SPDK's RDMA transport without an error",
+    role: "state",
+    means:
+      "A step of SPDK's target for NVMe over RDMA: a device or a listener that it opened, or the depths of queues that the two sides agree on. No error",
+  },
+  {
+    kind: "state",
+    forms: [
+      "vfio_{~listener_region_add_ram|dma_map|legacy_dma_map|iommu_map_notify|region_mmap|listener_region_del|get_dirty_bitmap|load_state|load_state_device_data|load_device_config_state|save_setup|save_block|save_buffer|save_pending|save_cleanup|save_complete_precopy|save_device_config_state|state_pending|update_pending|migration_probe|migration_set_state|vmstate_change|msi_enable|msi_interrupt|msi_disable|msix_enable|msix_disable|msix_vector_do_use|msix_vector_release|msix_pba_enable|msix_pba_disable|intx_enable|intx_disable|intx_eoi|intx_interrupt|realize|region_setup|region_write|region_read|pci_read_config|pci_write_config|pci_reset|get_device}{~ |:|(}{...}",
+    ],
+    condition: "A trace event of QEMU about a device of VFIO",
+    role: "state",
+    means:
+      "A step that QEMU traces, and no error: `listener_region` and `dma_map` are memory that it maps for the device, `dirty_bitmap` is a question which pages the device has written, `load` and `save` belong to a migration, `msi` and `intx` to interrupts. The error of a failed step has a line of its own, in the log of the other side too",
+  },
+  {
+    kind: "vfio_error",
+    forms: ["Invalid zero-sized VFIO {?migration ?}region {region_number=count}"],
+    condition: "QEMU found a region of the device with a size of 0",
+    role: "report",
+    means: ({ region_number }) =>
+      `The device announces its region ${region_number} with a size of 0: its driver, or its server with vfio-user, does not define it, so that the device cannot be migrated. No map is concerned`,
+    next: [
+      "define the region in the device's driver or server, or give the device to the guest without migration (x-enable-migration=off, enable-migration=off)",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: ["{~vfio|bind|iommu}{...}echo: write error: {errno_text=errno_words}"],
+    condition: "A shell's write into a file, most often of sysfs (bind, unbind, driver_override)",
+    derive: withErrno,
+    role: "report",
+    means: ({ errno_text }) =>
+      `The kernel refused what a shell wrote into a file (${errno_text}). The line does not say which file; of a script that binds devices it is one of sysfs`,
+    causes: inOrder([
+      {
+        id: "no_device",
+        when: isErrno("ENODEV", /No such device/i),
+        certainty: "likely",
+        text:
+          "ENODEV: the driver does not take this device (no ID of its table and no driver_override), the device is not there, or it is not bound to the driver from which it is taken",
+        next: [
+          "write the driver's name into driver_override of the device first, then its address into drivers_probe; look at its driver with `lspci -nnk`",
+        ],
+      },
+      {
+        id: "busy",
+        when: isErrno("EBUSY", /resource busy/i),
+        certainty: "likely",
+        text: "EBUSY: the device is bound to a driver, or in use",
+        next: ["take it from its driver first (driver/unbind), and look who uses it"],
+      },
+      {
+        id: "other",
+        certainty: "unknown",
+        text:
+          "the reason is in the kernel's log of the same second: a driver's probe that failed gives its errno to the write",
+        next: [
+          "run the script with `sh -x` to see the file, and `dmesg | tail` after the write: probe of the driver, group and IOMMU of the device",
+        ],
+      },
+    ]),
+  },
+  {
+    kind: "vfio_error",
     forms: ["aw-bits {bits=width} is incompatible with host aw-bits {host_bits=count}"],
     condition: "QEMU's virtual VT-d was asked for more address bits than the host's IOMMU has",
     role: "report",
