@@ -49,6 +49,11 @@ const MAX_RECENT = 128;
  * depends on the release.
  */
 const WARNING_LINES = 2;
+/** The head of an oops: what was read before it is another event. */
+const OOPS =
+  /(?:Internal error: |nable to handle (?:kernel|page)|kernel BUG at |Oops: |general protection fault)/;
+/** `kernel BUG at` and `Internal error` within so many lines are one head. */
+const HEAD_LINES = 8;
 /** Text of the line that the kernel prints before a warning and the warning's message. */
 const CUT_HERE = "[ cut here ]";
 /** The rest of a longer line is not read: a kernel message has at most some 1000 characters. */
@@ -92,6 +97,8 @@ export class KernelLogReader {
   readonly #messages = new Map<number, LogMessage>();
   /** Place of the last message that a row matched since the last {@linkcode CUT_HERE} line. */
   #readPlace = -Infinity;
+  /** Place of the last head of an oops. A fault that was read before it may be reported after it. */
+  #headPlace = -Infinity;
   /** The line of a warning; its message may be the next line. */
   #warning: { readonly message: LogMessage; readonly unread: UnreadArea } | null = null;
   #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
@@ -114,6 +121,7 @@ export class KernelLogReader {
       this.#messages.delete(this.#messages.keys().next().value!);
     }
     if (shown.includes(CUT_HERE)) this.#readPlace = -Infinity;
+    if (OOPS.test(shown) && place - this.#headPlace > HEAD_LINES) this.#headPlace = place;
     if (this.#warning !== null && place - this.#warning.message.place > WARNING_LINES) {
       this.#endWarning();
     }
@@ -146,7 +154,8 @@ export class KernelLogReader {
   /** Whether a line of a stack belongs to a warning, or to a message that was read shortly before. */
   #isBelowMessage({ finding, role }: MessageRow, place: number): boolean {
     if (this.#context.isInWarning && role !== "state") return true;
-    return finding === undefined && place - this.#readPlace <= STACK_LINES;
+    return finding === undefined && this.#readPlace >= this.#headPlace &&
+      place - this.#readPlace <= STACK_LINES;
   }
 
   /**

@@ -65,6 +65,16 @@ const TX_REGISTERS: readonly (readonly [string, string])[] = [
   ["PCI Status", "pci_status"],
 ];
 
+/** The registers of a record that a page or a terminal shows as one line. */
+function registersIn(line: string): LogEntryFacts {
+  return Object.fromEntries(
+    TX_REGISTERS.flatMap(([name, field]) => {
+      const value = new RegExp(`(?<![\\w.])${name} +<([0-9a-f]+)>`).exec(line)?.[1];
+      return value === undefined || field.includes("=") ? [] : [[field, Number(`0x${value}`)]];
+    }),
+  );
+}
+
 /** What the head and the tail of the ring say: the device writes the one, the driver the other. */
 function ringText({ tdh, tdt }: LogEntryFacts): string {
   if (typeof tdh !== "number" || typeof tdt !== "number") return "";
@@ -79,7 +89,9 @@ const TX_HANG: MessageRow = {
   kind: "device_error",
   forms: [
     "{driver} {device}{? {interface_name}?}: Detected {~Tx|Hardware} Unit Hang{...}",
+    "{driver} {device}: {interface_name}: Detected {~Tx|Hardware} Unit Hang{...}",
   ],
+  derive: (facts, line) => ({ ...facts, ...registersIn(line) }),
   more: [
     ...TX_REGISTERS.map(([name, field]) => ({ form: `${name} <{${field}}>` })),
     { form: "buffer_info[next_to_clean]", add: (_, facts) => facts },
@@ -108,6 +120,7 @@ const NETWORK: readonly MessageRow[] = [
       "NETDEV WATCHDOG: {interface_name} ({driver}): transmit timed out",
       "{driver} {device}{? {interface_name}?}: {?{...} ?}{~TX timeout|Tx timeout|tx_timeout|transmit timed out|TX timed out}{...}",
       "{driver} {device}{? {interface_name}?}: Found a Tx that wasn't completed on time{...}",
+      "{driver} {device}{? {interface_name}?}: TX q {queue_index=count} is paused for too long{...}",
       "{driver} {device}{? {interface_name}?}: {~Keep alive|Keepalive} watchdog timeout{...}",
       "{driver} {device}{? {interface_name}?}: initiating reset due to {~tx timeout|lost link with pending Tx work}",
     ],
@@ -490,6 +503,23 @@ const CONTROLLERS: readonly MessageRow[] = [
       "Features of a disk controller. Without the word `64bit` it addresses memory below 4 GiB only: pages above it go through the bounce buffers, or an IOMMU",
   },
   {
+    kind: "device_error",
+    forms: [
+      "{driver}{?[{...}]?}: mpeg risc op code error",
+      "{driver}{?[{...}]?}: {...}video risc op code error",
+    ],
+    condition: "The capture card's engine met a word in its program that is no instruction",
+    role: "report",
+    means: ({ driver }) =>
+      `The engine of ${
+        driver ?? "the card"
+      } read something that is no instruction where its program for DMA should be: the program in memory was overwritten, given back or not written yet, or the engine read another address`,
+    next: [
+      "look for a fault of an IOMMU in the same seconds, and compare the addresses of the dump below it (`init risc lo`) with the DMA addresses that the driver got (`dmalab trace check` with the dma events)",
+      "with cx23885, as a trial: its module's parameter dma_reset_workaround=2, which lets the driver reset the engine",
+    ],
+  },
+  {
     kind: "state",
     forms: ["{driver} {device}: no DMA platform data"],
     role: "state",
@@ -513,6 +543,21 @@ const CONTROLLERS: readonly MessageRow[] = [
     means:
       "A line of a driver's dump of a DMA channel: its registers, or the program that its engine runs. An error, if there is one, is in a line before it",
   },
+  hang({
+    forms: [
+      "{device}: Timeout waiting for hardware {~interrupt|cmd interrupt}{...}",
+      "{disk}: error -110 {~sending status command|transferring data|requesting status|sending stop command}{...}",
+      "{device}: cqhci: timeout for tag {tag}{...}",
+      "{device}: running CQE recovery",
+    ],
+    means: (facts) =>
+      `The controller of a card or an eMMC did not end a command in time (${
+        facts.device ?? facts.disk ?? "no name"
+      }): the card did not answer, its clock, voltage or lines do not fit, or an interrupt was lost. Registers below it with an ADMA error would say that a descriptor or an address was refused`,
+    next: [
+      "look for `ADMA Err` in the registers below it and for a fault of an IOMMU before it; without them it is the card or its lines: a slower mode, another card, its voltage regulators",
+    ],
+  }),
   {
     kind: "device_error",
     forms: [

@@ -70,7 +70,7 @@ const both = (...tests: readonly RegExp[]) =>
 
 const FAILS = "{~fail|error|unable|cannot|can't|can not|could not|couldn't|no memory|not enough}";
 const TROUBLE =
-  "{~timeout|not align|unalign|misalign|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|can't|unable|did not|didn't|not ready|not support|unsupported|not responding|halted|died|dead|lost|illegal|invalid|bad|disabled|fault|confusing|ALERT|not using|clearing|restart|recover|in progress detected|no }";
+  "{~timeout|not align|unalign|misalign|timed out|time out|timed-out|error|fail|abort|stall|hung|hang|stuck|overrun|underrun|overflow|underflow|could not|cannot|can't|unable|missed|ignored|did not|didn't|not ready|not support|unsupported|not responding|halted|died|dead|lost|illegal|invalid|bad|disabled|fault|confusing|ALERT|not using|clearing|restart|recover|in progress detected|no }";
 const DMA_WORD =
   /\b(?:R?DMA|[A-Z]{0,3}DMA\d*|[a-z]{0,4}dma\d*|\w*dma_\w+|dma-\w+|\w*[-_]dma(?:c|ch|engine|chan)?\d*|dma[ch]\w*)\b/;
 /** A mode or a command of a disk has DMA in its name; RDMA has its own words for connections. */
@@ -78,7 +78,7 @@ const NO_TROUBLE =
   /\b(?:U|F?P)DMA\b|\b(?:READ|WRITE)(?: LOG)? DMA\b|\bRDMA\b.*(?:cm|qp|connect)|\bncq dma\b|no error|without error/i;
 /** Words by which a line is no line of a mere state. */
 const WRONG_IN_STATE =
-  /\b(?:BUG|fail\w*|errors?|timed? ?out|timeout|unable|can(?:not| not|'t)|could(?: not|n't)|no (?:available|free|memory|channels?|suitable|usable)|unknown|invalid|bad|attempted|stuck|full|lost|refused|exceed\w*|wrong|not (?:available|found|set|ready))\b/i;
+  /\b(?:BUG|fail\w*|errors?|timed? ?out|timeout|unable|can(?:not| not|'t)|could(?: not|n't)|missed|ignored|no (?:available|free|memory|channels?|suitable|usable)|unknown|invalid|bad|attempted|stuck|full|lost|refused|exceed\w*|wrong|not (?:available|found|set|ready))\b/i;
 const NOTHING_WRONG =
   /\b(?:no|without|0|zero) errors?\b|errors?[ =:]+0\b|error (?:handling|recovery|reporting)/i;
 
@@ -242,6 +242,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
       `{device}: {...}${FAILS}{...}{~dma_alloc_coherent|dmam_alloc_coherent|dma_alloc_attrs|dma_alloc_noncoherent|pci_alloc_consistent|dma_pool_alloc|dma_pool_create}`,
       `{device}: {...}${FAILS}{...}alloc{...}{~DMA|coherent|consistent}`,
       `{device}: {...}{~DMA|coherent}{...}alloc{...}${FAILS}`,
+      `{device}: {...}{~DMA|dma|coherent}{...}${FAILS}{...}alloc{...}{~buffer|memory}`,
     ],
     derive: (facts, line) => {
       const found = ofDriver(both(REFUSED, ALLOCATED, /dma|coherent|consistent|pci_pool/i))(

@@ -1,6 +1,6 @@
 /** Oopses and stacks with functions of DMA mapping. @see rules/traces.md T.78 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { type MessageRow, named } from "./message.ts";
+import { inOrder, type MessageRow, named } from "./message.ts";
 
 /** Functions of the DMA API, of IOMMUs and of bounce buffers, and of drivers with DMA in their names. */
 const OF_DMA =
@@ -161,9 +161,26 @@ export const OOPSES: readonly MessageRow[] = [
       `The registers below an oops or a lockup name ${
         nameOf(facts)
       }(), a function of DMA mapping, of an IOMMU or of a DMA engine's driver, in the link register: it most often is the caller of the function that stopped`,
-    next: [
-      "look at the head of the oops, and at what this function gave to the one that stopped (PC)",
-    ],
+    causes: inOrder([
+      {
+        id: "bounce",
+        when: (facts) => nameOf(facts) === "swiotlb_bounce",
+        certainty: "possible",
+        text:
+          "the copy between a driver's buffer and its slot in the bounce pool met an address without memory: a buffer outside the memory of this system or in a region that firmware keeps (an external abort), or a slot that was given back",
+        next: [
+          "look at the head of the oops, and compare the two addresses of the copy (x0, x1) with the memory of the system (/proc/iomem) and its reserved regions (reserved-memory with no-map)",
+        ],
+      },
+      {
+        id: "caller",
+        certainty: "unknown",
+        text: "the function that stopped (PC) and the head of the oops say what happened",
+        next: [
+          "look at the head of the oops, and at what this function gave to the one that stopped (PC)",
+        ],
+      },
+    ]),
   },
   {
     kind: "dma_stack",
