@@ -151,6 +151,22 @@ export const OOPSES: readonly MessageRow[] = [
     ],
   },
   {
+    kind: "cache_abort",
+    forms: ["CM = 1, WnR = {~0|1}"],
+    role: "report",
+    means:
+      "What faulted is no load or store but an instruction that cleans or invalidates the CPU's caches, or that asks for a translation (CM = 1): the address of the oops has no mapping that allows it",
+    causes: [{
+      id: "cache",
+      certainty: "likely",
+      text:
+        "the kernel maps or synchronizes memory for a device that is not coherent: the buffer is not of the linear map, was given back, or its length is too long",
+      next: [
+        "look for dma_map_* or dma_sync_* in the stack below, and at the caller: the buffer and the length that it gave; CONFIG_DMA_API_DEBUG names a buffer of the stack or of vmalloc",
+      ],
+    }],
+  },
+  {
     kind: "dma_stack",
     isBelowWarnings: true,
     forms: ["LR is at {function}+0x{offset=address}", "lr : {function}+0x{offset=address}"],

@@ -121,10 +121,20 @@ function faultRow(
     ...more === undefined ? {} : { more },
     ...condition === undefined ? {} : { condition },
     role: "fault",
-    means: ({ reason }) =>
-      `${OUTCOMES[reason as Reason] ?? "The IOMMU blocked an access"}: ${
-        REASONS[reason as Reason] ?? REASONS.unknown
-      }`,
+    means: (facts) => {
+      // The page of all messages has no line, and so no reason.
+      if (facts.reason === undefined) {
+        return kind === "memory_fault"
+          ? "The memory controller refused an access, or reports an error of it, for the reason that the line gives, if it gives one"
+          : model === "arm_sva"
+          ? "A page request was refused"
+          : "The IOMMU blocked an access, for the reason that the line gives, if it gives one";
+      }
+      const found = facts.reason as Reason;
+      return `${OUTCOMES[found] ?? "The IOMMU blocked an access"}: ${
+        REASONS[found] ?? REASONS.unknown
+      }`;
+    },
     next: next ?? (({ reason }) => USUAL[reason as Reason] ?? []),
     ...thread === undefined ? {} : { thread },
   };
