@@ -94,6 +94,16 @@ export class HostTree implements TreeFolders {
     return this.fileText(path, "") ?? this.fileText(`${path}${SHIPPED}`, SHIPPED);
   }
 
+  /** The file's size and its time of change; "" if there is no such file. */
+  stampOf(path: string): string {
+    try {
+      const { mtime, size } = host.lstatSync(this.placeOf(path));
+      return `${size} ${mtime?.getTime() ?? 0}`;
+    } catch {
+      return "";
+    }
+  }
+
   /** The path of a file on the host. */
   placeOf(path: string): string {
     return `${this.root}/${path}`;

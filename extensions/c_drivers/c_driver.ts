@@ -54,6 +54,7 @@ import { keepTicks, treeFunction } from "./tree/kernel_abi.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { CStubs } from "./c_stubs.ts";
+import { alongLines } from "./tree/along_text.ts";
 import { CPlaces } from "./c_locations.ts";
 import { searchedMachine } from "./search/searched_machine.ts";
 import type { WasmSignature } from "./wasm/wasm_reader.ts";
@@ -150,6 +151,7 @@ export class CDriver implements DriverModule {
         `info: ${code.name} is compiled for ${architecture}, and runs on the lab's machine: 64 bits, little-endian`,
       );
     }
+    for (const line of alongLines(ofTree?.along)) context.print(`info: ${line}`);
     const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
     this.#kernel.call = callBack;
     const callStack = () => places.stack(this.#kernel.context);

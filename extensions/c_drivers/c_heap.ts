@@ -55,6 +55,8 @@ export interface HeapBlock {
   readonly isVmalloc: boolean;
   /** The function that must free the block. */
   readonly freedBy: FreeCall;
+  /** Whether a part of the kernel allocated it when it started: nobody has to free it. */
+  readonly isOfKernel: boolean;
   /**
    * Site number of the statement that allocated the block. `freedAt`: that of the statement that
    * freed it; null while the block is allocated.
@@ -64,6 +66,8 @@ export interface HeapBlock {
 }
 
 export class CHeap {
+  /** Whether blocks are allocated by a part of the kernel that starts. */
+  isOfKernel = false;
   readonly #live = new Map<number, HeapBlock>();
   /** Free blocks by size. */
   readonly #free = new Map<number, number[]>();
@@ -116,7 +120,7 @@ export class CHeap {
     point: typeof INJECTION.alloc_pages | typeof INJECTION.kvmalloc = INJECTION.alloc_pages,
   ): boolean {
     const { faults } = this.machine;
-    return faults !== null && faults.errnoAt(point) !== 0;
+    return faults !== null && !this.isOfKernel && faults.errnoAt(point) !== 0;
   }
 
   #takePages(
@@ -176,6 +180,7 @@ export class CHeap {
       sizeBytes,
       roomBytes,
       ...kind,
+      isOfKernel: this.isOfKernel,
       site: events.context.site,
       freedAt: null,
     };
@@ -184,7 +189,7 @@ export class CHeap {
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, at, at + sizeBytes);
     memory.fresh.take(at, sizeBytes, zeroed, block.site);
     this.#live.set(at, block);
-    if (events.tick(ALLOC)) events.emit(ALLOC, { phys, size_bytes: sizeBytes });
+    if (!this.isOfKernel && events.tick(ALLOC)) events.emit(ALLOC, { phys, size_bytes: sizeBytes });
     return block;
   }
 
@@ -204,7 +209,9 @@ export class CHeap {
     memory.bytes.fill(FREED_BYTE, at, at + block.sizeBytes);
     memory.fresh.give(at);
     memory.close(at, block.sizeBytes, MARK.FREED);
-    if (events.tick(FREE)) events.emit(FREE, { phys: block.phys, size_bytes: block.sizeBytes });
+    if (!block.isOfKernel && events.tick(FREE)) {
+      events.emit(FREE, { phys: block.phys, size_bytes: block.sizeBytes });
+    }
     this.#resting.push(block);
     if (this.#resting.length > RESTING_BLOCKS) this.#reuse(this.#resting.shift()!);
     return null;

@@ -184,6 +184,7 @@ class TreeDriver {
       stubs,
       pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,
+      along: library.along,
     });
   }
 

@@ -13,13 +13,15 @@ import {
 } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
 import { hasTreeFunction } from "../tree/kernel_abi.ts";
-import { modulesSource, startOrder } from "../tree/other_modules.ts";
+import { initLevel, modulesSource, startOrder } from "../tree/other_modules.ts";
+import type { CompiledAlong } from "../tree/of_tree.ts";
 import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
-import { TREE_ARGUMENTS } from "../tree/unit.ts";
+import { TREE_ARGUMENTS, type Unit } from "../tree/unit.ts";
 import { readTreeHeaders, type SourceOfTree } from "@dmalab/cli";
-import { CHECKABLE } from "./clang.ts";
+import { CHECKABLE, type Compiled } from "./clang.ts";
 import type { ModuleRepairs } from "./module_repairs.ts";
 import { firstError, type TreeBuild } from "./tree_build.ts";
+import { filesExporting } from "./tree_index.ts";
 
 /**
  * Arguments for debug information in which the line of the driver's call replaces the lines of an
@@ -46,6 +48,14 @@ const WRAPPED = /\b__wrap_(\w+)\(/g;
  * files are not counted; they are a few dozen at most.
  */
 const MAX_LIBRARY = 160;
+/**
+ * The largest number of files that are compiled along because they export what a driver calls, and the largest
+ * size of their texts.
+ */
+const MOST_ALONG = 64;
+const MOST_ALONG_CHARACTERS = 3_000_000;
+/** The level of modules that start after all parts of the kernel. */
+const AFTER_KERNEL = 100;
 /** Path of the table of modules that `dmalab/bus.c` starts before the driver. */
 const MODULES = "lab/modules.c";
 
@@ -57,6 +67,7 @@ export interface Library {
   readonly paths: ReadonlyMap<string, string>;
   /** Functions with a wrapper in dmalab, to which calls are redirected. */
   readonly wrapped: readonly string[];
+  readonly along: CompiledAlong;
 }
 
 export class TreeLibrary {
@@ -69,6 +80,8 @@ export class TreeLibrary {
   readonly #iterating: ReadonlySet<string>;
   /** For a name, the file that defines it. */
   readonly #exported: Map<string, string>;
+  /** Names that the scenario's own files define. */
+  readonly #given: ReadonlySet<string>;
   /** Sources of other modules of the driver's folder. */
   readonly #others: ReadonlyMap<string, string>;
   /** The driver's own files of the tree. */
@@ -78,6 +91,12 @@ export class TreeLibrary {
   /** Texts of the files that have been added, from the tree and the module, by their paths. */
   readonly #added = new Map<string, string>();
   readonly #paths = new Map<string, string>();
+  /** Files that are compiled along, and the other files of their modules. */
+  readonly #along = new Set<string>();
+  #alongCharacters = 0;
+  readonly #problems: string[] = [];
+  /** Levels of the init functions of files that are compiled along, by their paths. */
+  readonly #starting = new Map<string, number>();
 
   constructor(
     readonly of: SourceOfTree,
@@ -89,6 +108,11 @@ export class TreeLibrary {
     this.#first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(this.#ours)]);
     this.#iterating = new Set([...requestFilesOf(tree)].map(([path]) => path));
     this.#own = new Set(files.flatMap(({ path }) => path ?? []));
+    this.#given = new Set(
+      exportsIn(
+        files.filter(({ path }) => path === null).map(({ source }) => [source.name, source.text]),
+      ).keys(),
+    );
     this.#others = this.#isOutOfTree ? this.#otherModules() : new Map();
     this.#exported = new Map([
       ...exportsIn(libraryOf(tree)),
@@ -116,14 +140,79 @@ export class TreeLibrary {
           (hasTreeFunction(name) ? undefined : this.#exported.get(name));
         if (path !== undefined && await this.#add(path)) added = true;
       }
+      if (!added) added = await this.#addAlong(missing);
     }
-    const modules = startOrder(
+    const order = startOrder(
       texts,
       this.#added,
       (name) => this.#exported.get(name),
-      new Set(this.#others.keys()),
+      new Set([...this.#others.keys(), ...this.#starting.keys()]),
     );
-    return { texts: await this.#linked(texts, modules), paths: this.#paths, wrapped };
+    const level = (path: string) => this.#starting.get(path) ?? AFTER_KERNEL;
+    const modules = order.toSorted((one, other) => level(one) - level(other));
+    return {
+      texts: await this.#linked(texts, modules),
+      paths: this.#paths,
+      wrapped,
+      along: this.#alongWith(texts),
+    };
+  }
+
+  /**
+   * Adds files of the tree that export names which dmalab does not have.
+   *
+   * @returns Whether a file was added.
+   */
+  async #addAlong(missing: Iterable<string>): Promise<boolean> {
+    let added = false;
+    for (const name of missing) {
+      if (this.#isOurs(name) || this.#exported.has(name)) continue;
+      const index = await filesExporting(this.of.tree);
+      const path = index.get(name)?.find((each) => this.#isUsable(each));
+      if (path === undefined) continue;
+      this.#exported.set(name, path);
+      this.#along.add(path);
+      if (await this.#add(path)) added = true;
+    }
+    return added;
+  }
+
+  #alongWith(texts: readonly string[]): CompiledAlong {
+    const missing = missingIn([...texts, ...this.#texts, ...this.#added.values()]);
+    const isBeyond = (name: string) => {
+      const path = this.#exported.get(name);
+      return path !== undefined && this.#along.has(path) && !this.#tried.has(path);
+    };
+    return {
+      files: [...this.#added.keys()].filter((path) => this.#along.has(path)),
+      problems: this.#problems,
+      beyond: [...missing].filter(isBeyond),
+    };
+  }
+
+  readonly #isOurs = (name: string): boolean => this.#first.has(name) || hasTreeFunction(name);
+
+  /**
+   * Whether a file may be compiled along: neither it nor another file of its module exports a function that
+   * dmalab or a file of the driver has, because these would then work on different structures.
+   */
+  #isUsable(path: string): boolean {
+    const { build: { makefiles }, of: { tree } } = this;
+    return [path, ...makefiles.moduleOf(path, this.#isSet)].every((each) =>
+      exportedNames(tree.text(each) ?? "").every((name) =>
+        !this.#isOurs(name) && !this.#given.has(name)
+      )
+    );
+  }
+
+  /** Whether a further file of the tree may be added. */
+  #isWithinLimits(path: string): boolean {
+    if (!this.#along.has(path)) return this.#added.size < MAX_LIBRARY;
+    const { length } = this.of.tree.text(path) ?? "";
+    const count = [...this.#added.keys()].filter((each) => this.#along.has(each)).length;
+    if (count >= MOST_ALONG || this.#alongCharacters + length > MOST_ALONG_CHARACTERS) return false;
+    this.#alongCharacters += length;
+    return true;
   }
 
   /**
@@ -150,29 +239,21 @@ export class TreeLibrary {
     const own = this.#ours.get(path);
     // dmalab's own files are exempt from the limit, so that a large module cannot displace them.
     if (this.#tried.has(path)) return false;
-    if (own === undefined && this.#added.size >= MAX_LIBRARY) return false;
+    if (own === undefined && !this.#isWithinLimits(path)) return false;
     this.#tried.add(path);
     const { build, settings } = this;
-    const flags = this.#others.has(path) ? ["-DMODULE"] : own === undefined ? [] : [HIDDEN];
     const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
-    const args = [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR];
-    const plain = await build.compile(unit, args);
-    const isRepaired = plain.module === null && this.#others.has(path);
-    const made = isRepaired
-      ? await this.repairs.of(
-        plain,
-        path,
-        settings,
-        (of, more) => build.compile(of, [...args, ...more]),
-      )
-      : plain;
+    const made = await this.#compiled(unit, path);
     if (made.module === null && own !== undefined) {
       throw new TreeError(
         `The tree does not compile with dmalab's ${path}`,
         firstError(made.said),
       );
     }
-    if (made.module === null) return false;
+    if (made.module === null) {
+      if (this.#along.has(path)) this.#problems.push(`${path}: ${firstError(made.said)}`);
+      return false;
+    }
     const text = this.#decoder.decode(made.module);
     // Put first, so that dmalab's definition counts: the linker takes the first of two.
     if (own !== undefined) {
@@ -185,6 +266,40 @@ export class TreeLibrary {
     return true;
   }
 
+  async #compiled(unit: Unit, path: string): Promise<Compiled> {
+    const { build, settings } = this;
+    const compile = (of: Unit, ...flags: readonly string[]) =>
+      build.compile(of, [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR]);
+    if (this.#ours.has(path)) return await compile(unit, HIDDEN);
+    if (this.#along.has(path)) return await this.#compiledAlong(unit, path);
+    if (!this.#others.has(path)) return await compile(unit);
+    const plain = await compile(unit, "-DMODULE");
+    if (plain.module !== null) return plain;
+    return await this.repairs.of(
+      plain,
+      path,
+      settings,
+      (of, more) => compile(of, "-DMODULE", ...more),
+    );
+  }
+
+  /** Compiles a file of the tree; as a module, if it has an init function that a module can have. */
+  async #compiledAlong(unit: Unit, path: string): Promise<Compiled> {
+    const args = [...TREE_ARGUMENTS, ...LIBRARY, ...IR];
+    const level = initLevel(this.of.tree.text(path) ?? "");
+    const asModule = level === null ? null : await this.build.compile(unit, [...args, "-DMODULE"]);
+    if (level !== null && asModule?.module != null) {
+      this.#starting.set(path, level);
+      return asModule;
+    }
+    const plain = await this.build.compile(unit, args);
+    if (plain.module !== null && asModule !== null) {
+      const why = firstError(asModule.said);
+      this.#problems.push(`${path}: its init function does not run: ${why}`);
+    }
+    return plain;
+  }
+
   /**
    * Adds the other files of the module to which an added file belongs, because the added file may call them.
    * Also adds the file with the module's init function.
@@ -192,8 +307,16 @@ export class TreeLibrary {
   async #addBeside(path: string): Promise<void> {
     const { build: { makefiles }, of: { tree } } = this;
     const module = makefiles.moduleOf(path, this.#isSet);
+    if (this.#along.has(path)) {
+      for (const each of module) this.#along.add(each);
+    }
     for (const [name, file] of exportsIn(module.map((each) => [each, tree.text(each) ?? ""]))) {
       if (!this.#exported.has(name)) this.#exported.set(name, file);
+    }
+    if (this.#along.has(path)) {
+      const starting = module.filter((each) => initLevel(tree.text(each) ?? "") !== null);
+      for (const each of starting) await this.#add(each);
+      return;
     }
     if (this.#others.has(path) || module.some((each) => this.#own.has(each))) return;
     const starting = module.filter((each) => this.#others.has(each));
@@ -211,7 +334,7 @@ export class TreeLibrary {
     const known = new Set([...texts, ...this.#texts, ...beside].flatMap(definedIn));
     const others = modules.map((path, number) => {
       const text = this.#added.get(path)!;
-      const exported = new Set(exportedNames(this.#others.get(path)!));
+      const exported = new Set(exportedNames(this.of.tree.text(path) ?? ""));
       const clashing = definedIn(text).filter((name) => known.has(name) && !exported.has(name));
       for (const name of definedIn(text)) known.add(name);
       return asOtherModule(text, number, clashing);
@@ -222,7 +345,12 @@ export class TreeLibrary {
 
   async #table(modules: readonly string[]): Promise<string> {
     const { build, settings } = this;
-    const source = modulesSource(modules.map((path) => path.slice(MODULE_FOLDER.length + 1)));
+    const source = modulesSource(
+      modules.map((path) => {
+        const isOfTree = this.#starting.has(path);
+        return { name: isOfTree ? path : path.slice(MODULE_FOLDER.length + 1), isOfTree };
+      }),
+    );
     const unit = await build.unit(MODULES, settings, { [MODULES]: source });
     const { module, said } = await build.compile(unit, [...TREE_ARGUMENTS, ...IR]);
     if (module === null) {
@@ -235,12 +363,8 @@ export class TreeLibrary {
 
   /** The names exported by files that the tree builds together with the driver's own files. */
   #companions(): ReadonlyMap<string, string> {
-    const { build: { makefiles }, of: { files, tree } } = this;
-    const given = exportsIn(
-      files.filter(({ path }) => path === null).map(({ source }) => [source.name, source.text]),
-    );
-    const isOurs = (name: string) =>
-      this.#first.has(name) || hasTreeFunction(name) || given.has(name);
+    const { build: { makefiles }, of: { tree } } = this;
+    const isOurs = (name: string) => this.#isOurs(name) || this.#given.has(name);
     const paths = [...this.#own];
     return new Map([
       ...this.#isOutOfTree ? this.#ofModule() : [],

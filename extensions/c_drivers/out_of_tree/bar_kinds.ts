@@ -53,6 +53,10 @@ export function portBars(
 /** A call with a BAR's number. */
 const BAR_CALL =
   /\bpcim?_(?:resource_\w+|request_region|release_region|iomap\w*|ioremap_bar)\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)/g;
+/** A call with a mask of BARs, and a BAR's number in it. */
+const MASK_CALL =
+  /\bpcim?_(?:iomap_regions\w*|(?:request|release)_selected_regions\w*)\s{0,20}\([^,;]{1,80},([^,;]{1,120})/g;
+const IN_MASK = /(?:\b1[uUlL]{0,3}\s{0,20}<<|\bBIT)\s{0,20}\(?\s{0,20}(\w+)/g;
 /**
  * The smallest number of BARs that a device is given. Few devices have more BARs, and a driver that
  * uses all BARs of its device also accepts a device with five.
@@ -64,8 +68,13 @@ export function barsOf(
   texts: readonly string[],
   constants: ReadonlyMap<string, number>,
 ): readonly number[] {
-  const named = texts.flatMap((text) => [...text.matchAll(BAR_CALL)].map(([, word]) => word!))
-    .map((word) => constants.get(word) ?? Number(word));
+  const words = texts.flatMap((text) => [
+    ...[...text.matchAll(BAR_CALL)].map(([, word]) => word!),
+    ...[...text.matchAll(MASK_CALL)].flatMap(([, mask]) =>
+      [...mask!.matchAll(IN_MASK)].map(([, word]) => word!)
+    ),
+  ]);
+  const named = words.map((word) => constants.get(word) ?? Number(word));
   return Array.from({ length: 6 }, (_, bar) => bar)
     .filter((bar) => bar < USUAL_BARS || named.includes(bar));
 }

@@ -36,6 +36,7 @@ import {
 } from "@dmalab/cli/extend";
 import { placeText } from "../make/mod.ts";
 import { enclosingFolder } from "./enclosing_folder.ts";
+import { ALONG, BEYOND, NOT_ALONG } from "../tree/along_text.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { answerText, contentText, workText } from "../search/rule_text.ts";
 import { assumptions, type FoundAnswers, searchAnswers } from "./register_search.ts";
@@ -67,6 +68,7 @@ const OF_KERNEL =
   /^(?:asm|asm-generic|crypto|drm|linux|media|net|rdma|scsi|sound|trace|uapi|video|xen)\//;
 /** The error for a missing header: with a tree's headers, and with dmalab's own. */
 const NO_HEADER = /^(?:'([^']+)' file not found|Cannot read "([^"]+)")/;
+const IS_ALONG = new RegExp(`^info: (?:${ALONG}|${NOT_ALONG}|${BEYOND})`);
 const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
 
 /** The result of running the first test. */
@@ -414,13 +416,31 @@ export class DriverInit {
         }${filled}; ${failure.message}`,
     );
     this.#sayAnswers(answers, outcomes[0] !== undefined && isProbed(outcomes[0]));
-    this.#list("what the driver and dmalab print:", lines.filter((line) => !STUB.test(line)));
+    this.#sayAlong(lines);
+    const own = lines.filter((line) => !STUB.test(line) && !IS_ALONG.test(line));
+    this.#list("what the driver and dmalab print:", own);
     this.#list(
       "functions that dmalab does not have; each returns what is named, until a file of `files` defines it:",
       stubs,
     );
     if (failure !== null) this.#list("the failure:", failure.lines);
     return failure === null;
+  }
+
+  /** Prints which files of the tree were compiled along, and which were not. */
+  #sayAlong(lines: readonly string[]): void {
+    const after = (start: string) =>
+      new Set(
+        lines.filter((line) => line.startsWith(`info: ${start}`)).map((line) =>
+          line.slice(`info: ${start}`.length)
+        ),
+      );
+    this.#list(
+      "compiled along from the tree, because the driver needs what they export:",
+      [...after(ALONG)].flatMap((folders) => folders.split("; ")),
+    );
+    this.#list("not compiled along; what they export is a stub:", [...after(NOT_ALONG)]);
+    this.#list("beyond the limit of files that are compiled along, so stubs:", [...after(BEYOND)]);
   }
 
   #sayAnswers(answers: FoundAnswers | null, hasProbed: boolean): void {

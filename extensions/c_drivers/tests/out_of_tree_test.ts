@@ -326,6 +326,8 @@ Deno.test("a device has the BARs 0 to 4, and a sixth one where the driver names 
   const barsOf = (text: string) => readModule(folder({ "d.c": `${text}\n${DRIVER}` })).bars;
   assertEquals(barsOf("pci_iomap(pdev, 0, 0);"), [0, 1, 2, 3, 4]);
   assertEquals(barsOf("#define B 5\npci_ioremap_bar(pdev, B);"), [0, 1, 2, 3, 4, 5]);
+  assertEquals(barsOf("#define B 5\npcim_iomap_regions(pdev, 1 << B, NAME);"), [0, 1, 2, 3, 4, 5]);
+  assertEquals(barsOf("pci_request_selected_regions(pdev, BIT(5), NAME);"), [0, 1, 2, 3, 4, 5]);
 });
 
 Deno.test("a distribution's package of headers is refused with the sources that are to be given instead", () => {

@@ -200,6 +200,9 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
     if (isOne === 0) kernel.made.delete(dev);
     else kernel.made.add(dev);
   },
+  lab_of_kernel: (kernel, [isSo = 0]) => {
+    kernel.heap.isOfKernel = isSo !== 0;
+  },
   lab_note: (kernel, [dev = 0, action = 0, data = 0]) => addAction(kernel, dev, action, data),
   lab_release_until: (kernel, [dev = 0, action = 0, data = 0]) =>
     releaseUntil(kernel, dev, action, data),

@@ -9,6 +9,16 @@ export interface DeviceShape {
   readonly nameAt: number;
 }
 
+/** Files of the tree that are compiled along with a driver, because they export what it calls. */
+export interface CompiledAlong {
+  /** Paths from the tree's root. */
+  readonly files: readonly string[];
+  /** Files that do not compile, with the first error, and init functions that cannot run. */
+  readonly problems: readonly string[];
+  /** Names that are stubs because their files are beyond the limit. */
+  readonly beyond: readonly string[];
+}
+
 /** Additional data for a driver that was compiled with a kernel tree. */
 export interface OfTree {
   readonly device: DeviceShape;
@@ -22,4 +32,5 @@ export interface OfTree {
    * in the coverage.
    */
   readonly library: ReadonlyMap<string, string>;
+  readonly along: CompiledAlong;
 }

@@ -1,6 +1,6 @@
 /**
- * Other modules that an out-of-tree driver needs and that are in the driver's folder. `load()`
- * starts them before the driver, as the kernel does.
+ * Other modules that a driver needs: those of an out-of-tree driver's folder, and files of the tree that are
+ * compiled along. `load()` starts them before the driver, as the kernel does.
  */
 import { missingIn } from "./ir.ts";
 import { exitOf, initOf } from "./module_names.ts";
@@ -43,23 +43,43 @@ export function startOrder(
   return order;
 }
 
+/** A line that names an init function, and the level of `module_init()` for a module. */
+const INIT =
+  /^[ \t]*(?:(core|postcore|arch|subsys|fs|rootfs|device|late)_initcall(?:_sync)?|module_init|(?:builtin|module)_\w*driver|int[ \t]+init_module)[ \t]*\(/m;
+const LEVELS = ["core", "postcore", "arch", "subsys", "fs", "rootfs", "device", "late"];
+const OF_MODULES = LEVELS.indexOf("device");
+
+/** When a file's init function runs: a smaller number runs earlier. Null if it has none. */
+export function initLevel(text: string): number | null {
+  const found = INIT.exec(text);
+  if (found === null) return null;
+  return found[1] === undefined ? OF_MODULES : LEVELS.indexOf(found[1]);
+}
+
+/** A module of the table. */
+export interface StartedModule {
+  readonly name: string;
+  /** Whether it is a part of the kernel: if it does not start, the driver starts nevertheless. */
+  readonly isOfTree: boolean;
+}
+
 /**
  * The source of the table of modules for `dmalab/bus.c`.
- * @param paths The files of the modules, in the order of their start.
+ * @param modules The modules, in the order of their start.
  */
-export function modulesSource(paths: readonly string[]): string {
-  const functions = paths.map((_, at) =>
+export function modulesSource(modules: readonly StartedModule[]): string {
+  const functions = modules.map((_, at) =>
     `int ${initOf(at)}(void) __attribute__((weak));\nvoid ${
       exitOf(at)
     }(void) __attribute__((weak));`
   );
-  const rows = paths.map((path, at) =>
-    `\t{ ${JSON.stringify(path)}, ${initOf(at)}, ${exitOf(at)} },`
+  const rows = modules.map(({ isOfTree, name }, at) =>
+    `\t{ ${JSON.stringify(name)}, ${initOf(at)}, ${exitOf(at)}, ${isOfTree} },`
   );
   return [
     "#include <dmalab/bus.h>",
     ...functions,
-    "const struct lab_module lab_modules[] = {",
+    "struct lab_module lab_modules[] = {",
     ...rows,
     "\t{ }",
     "};",

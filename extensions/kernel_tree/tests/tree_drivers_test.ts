@@ -75,6 +75,45 @@ Deno.test("the drivers of a tree are reported one by one, and a run that was sto
   );
 });
 
+/** A part of the tree that starts, and keeps what it allocated. */
+const CORE = `#include <linux/module.h>
+#include <linux/slab.h>
+#define subsys_initcall(function) module_init(function)
+static int *answer;
+int core_answer(void)
+{
+	return answer ? *answer : 0;
+}
+EXPORT_SYMBOL(core_answer);
+static int core_init(void)
+{
+	answer = kmalloc(sizeof(*answer), GFP_KERNEL);
+	*answer = 42;
+	return 0;
+}
+subsys_initcall(core_init);
+`;
+
+Deno.test("functions that the tree exports are compiled along, and start before the driver", async () => {
+  const calls = "extern int core_answer(void), broken_answer(void);\n" +
+    "\tif (core_answer() != 42 || broken_answer())\n\t\treturn -5;";
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += uses.o\nobj-y += core/\n",
+    "tree/drivers/uses.c": driver(calls),
+    "tree/drivers/core/Makefile": "obj-y += core.o broken.o\n",
+    "tree/drivers/core/core.c": CORE,
+    "tree/drivers/core/broken.c": "int broken_answer(void)\n{\n\treturn unknown;\n}\n" +
+      "EXPORT_SYMBOL(broken_answer);\n",
+  });
+  const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
+  assertMatch(made.output, /^drivers\/uses\.c \| probes, is removed$/m, made.errors);
+  const report = Deno.readTextFileSync(place.at("out/drivers__uses/report.txt"));
+  assertMatch(report, /^compiled along from the tree, .*:\n {2}drivers\/core\/core\.c$/m);
+  assertMatch(report, /^ {2}drivers\/core\/broken\.c: .* error: /m);
+  assertMatch(report, /^ {2}broken_answer\(\) returns 0/m);
+});
+
 Deno.test("files that register a PCI driver are found by their calls, and rows are read back", () => {
   const texts: Readonly<Record<string, string>> = {
     "drivers/a.c": "module_pci_driver(a);",

@@ -83,30 +83,6 @@ LAB_FOR_SCENARIOS void remove(struct device *dev)
 int init_module(void) __attribute__((weak));
 void cleanup_module(void) __attribute__((weak));
 
-/* The first so many of the modules that the driver needs go, the last one first. */
-static void stop_modules(int count)
-{
-	while (count-- > 0)
-		if (lab_modules[count].exit)
-			lab_modules[count].exit();
-}
-
-static int start_modules(void)
-{
-	int at, error;
-
-	for (at = 0; lab_modules[at].name; at++) {
-		pr_info("%s starts first: the driver needs it\n", lab_modules[at].name);
-		error = lab_modules[at].init ? lab_modules[at].init() : 0;
-		if (!error)
-			continue;
-		pr_err("the init function of %s returns %d\n", lab_modules[at].name, error);
-		stop_modules(at);
-		return error;
-	}
-	return 0;
-}
-
 static int count_modules(void)
 {
 	int count = 0;
@@ -114,6 +90,44 @@ static int count_modules(void)
 	while (lab_modules[count].name)
 		count++;
 	return count;
+}
+
+/* The modules that the driver needs go, the last one first. */
+static void stop_modules(void)
+{
+	int at = count_modules();
+
+	while (at-- > 0) {
+		if (lab_modules[at].is_started && lab_modules[at].exit)
+			lab_modules[at].exit();
+		lab_modules[at].is_started = false;
+	}
+}
+
+static int start(struct lab_module *module)
+{
+	int error;
+
+	if (!module->is_of_tree)
+		pr_info("%s starts first: the driver needs it\n", module->name);
+	lab_of_kernel(module->is_of_tree);
+	error = module->init ? module->init() : 0;
+	lab_of_kernel(false);
+	module->is_started = !error;
+	if (error)
+		pr_err("the init function of %s returns %d\n", module->name, error);
+	return module->is_of_tree ? 0 : error;
+}
+
+static int start_modules(void)
+{
+	int at, error = 0;
+
+	for (at = 0; lab_modules[at].name && !error; at++)
+		error = start(&lab_modules[at]);
+	if (error)
+		stop_modules();
+	return error;
 }
 
 LAB_FOR_SCENARIOS int load(void)
@@ -129,7 +143,7 @@ LAB_FOR_SCENARIOS int load(void)
 		return error;
 	error = init_module();
 	if (error)
-		stop_modules(count_modules());
+		stop_modules();
 	return error;
 }
 
@@ -137,5 +151,5 @@ LAB_FOR_SCENARIOS void unload(void)
 {
 	if (cleanup_module)
 		cleanup_module();
-	stop_modules(count_modules());
+	stop_modules();
 }

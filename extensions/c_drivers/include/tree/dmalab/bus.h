@@ -24,8 +24,11 @@ struct lab_module {
 	const char *name;
 	int (*init)(void);
 	void (*exit)(void);
+	/* A part of the kernel: the driver starts without it, too. */
+	bool is_of_tree;
+	bool is_started;
 };
-extern const struct lab_module lab_modules[];
+extern struct lab_module lab_modules[];
 
 /* The device whose node it is, or stands in. */
 struct device *lab_of_node(const struct device_node *node);

@@ -8,6 +8,14 @@
 #include <linux/slab.h>
 #include <dmalab/lab.h>
 
+const char *dev_driver_string(const struct device *dev)
+{
+	if (dev->driver)
+		return dev->driver->name;
+	return dev->bus ? dev->bus->name : "";
+}
+EXPORT_SYMBOL(dev_driver_string);
+
 /* A device that was added. */
 struct child {
 	struct list_head list;

@@ -62,6 +62,8 @@ static inline void lab_limits(struct device *dev)
 void lab_alias(struct device *made, struct device *dev);
 /* A structure that a driver makes is a device of its own, or is none any more. */
 void lab_made(struct device *dev, bool is_one);
+/* What is allocated now belongs to the kernel: no allocation fails, and nobody has to free it. */
+void lab_of_kernel(bool is_so);
 void lab_release(struct device *dev);
 void lab_unbind(struct device *dev);
 /* Has action(data) called when what is managed is released. */
