@@ -14,6 +14,8 @@ import type { ClangFiles, TreeClang } from "./tree_clang.ts";
 
 const BOUNDS = "kernel/bounds.c";
 const PROBE = "lab/probe.c";
+/** The configuration, for the compiler. */
+const SETTINGS_HEADER = "lab/generated/autoconf.h";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** Output to a stream: for a large file the compiler's own file system would take minutes. */
 const STREAM = "-";
@@ -188,9 +190,16 @@ export class TreeBuild {
     return await clang.run(args, files, output);
   }
 
-  /** A hash of everything from which a file is compiled. */
-  async #keyOf(args: readonly string[], files: ClangFiles): Promise<string> {
+  /**
+   * A hash of everything from which a file is compiled. Of the configuration only the symbols count that
+   * one of the files names: so files that many drivers need are compiled once.
+   */
+  async #keyOf(args: readonly string[], all: ClangFiles): Promise<string> {
     const hashes: [path: string, hash: string][] = [];
+    const settings = all[SETTINGS_HEADER];
+    const files = typeof settings === "string"
+      ? { ...all, [SETTINGS_HEADER]: this.#read.symbols.namedIn(settings, all) }
+      : all;
     for (const [path, content] of Object.entries(files)) {
       let hash = typeof content === "string" ? this.#read.hashes.get(content) : undefined;
       if (hash === undefined) {

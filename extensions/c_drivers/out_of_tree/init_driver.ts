@@ -61,6 +61,8 @@ const SEARCH_ENDED: Readonly<Record<NonNullable<FoundAnswers["ended"]>, string>>
 };
 /** Processor time limit of each test in the report, so that a first report is ready within a minute. */
 const TEST_MS = 15_000;
+/** The same for the first test, whose result the report begins with. */
+const FIRST_TEST_MS = 30_000;
 /** The header with names that only older releases have. */
 const COMPAT = "dmalab/compat.h";
 /** Folders of headers that belong to the kernel, rarely to a module. */
@@ -165,7 +167,7 @@ export class DriverInit {
     if (outer !== null) return await this.#runIn(outer);
     const answers = program === null ? null : this.#search(program);
     if (assumptions(answers) > 0) this.#write(this.#text(answers));
-    const first = await this.#runTests((number) => number === 0);
+    const first = await this.#runTests((number) => number === 0, { timeMs: FIRST_TEST_MS });
     const isProbed = this.#sayRun(first, answers);
     this.#show();
     const code = isProbed && (isOneOfMany || await this.#sayTests(answers)) ? HELD : FAILED;

@@ -1,4 +1,5 @@
 /** Makefiles of modules, as the kernel's build reads them. */
+import { NamedSymbols } from "../tree/named_symbols.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import { Kbuild, MakeFiles } from "../make/mod.ts";
@@ -298,4 +299,16 @@ Deno.test("folders of NOSTDINC_FLAGS come before the kernel's headers, and older
   const { first, folders } = read.flagsOf("a.c")!;
   assertEquals(first, ["/module/include", "/module/compat"]);
   assertEquals(folders, ["/module/last", "/module/own"]);
+});
+
+Deno.test("a file depends on the symbols of the configuration that its texts name", () => {
+  const settings = "#define CONFIG_ONE 1\n#define CONFIG_TWO_MODULE 1\n#define CONFIG_ONE_MORE 8\n";
+  const symbols = new NamedSymbols();
+  const named = (text: string) =>
+    symbols.namedIn(settings, { "a.c": text, "lab/auto.h": settings });
+  assertEquals(named("#ifdef CONFIG_ONE\n#endif\n"), "#define CONFIG_ONE 1\n");
+  assertEquals(named("IS_ENABLED(CONFIG_TWO)"), "#define CONFIG_TWO_MODULE 1\n");
+  assertEquals(named("int one;\n"), "");
+  // Which symbols these are is not known.
+  assertEquals(named("#define IS(name) CONFIG_##name\n"), settings);
 });

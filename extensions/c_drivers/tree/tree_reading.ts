@@ -12,6 +12,7 @@ import { Kbuild, MakeFiles } from "../make/mod.ts";
 import { Architectures } from "./architecture.ts";
 import { type Kconfig, readKconfig } from "./kconfig.ts";
 import { Makefiles } from "./makefile.ts";
+import { NamedSymbols } from "./named_symbols.ts";
 import { distributionSettings } from "./settings.ts";
 import { Units } from "./unit.ts";
 
@@ -28,6 +29,7 @@ export class TreeReading {
   readonly architectures: Architectures;
   /** Hashes of texts. They are needed again, because most files include the same headers. */
   readonly hashes = new Map<string, string>();
+  readonly symbols = new NamedSymbols();
   #kconfig: Kconfig | null = null;
   #kbuild: Kbuild | null = null;
   #symbols: ReadonlyMap<string, string> | null = null;

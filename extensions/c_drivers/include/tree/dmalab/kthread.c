@@ -5,8 +5,7 @@
 #include <linux/workqueue.h>
 #include <dmalab/lab.h>
 
-struct kthread_worker *kthread_create_worker_on_node(unsigned int flags, int node,
-						     const char format[], ...)
+static struct kthread_worker *make_worker(unsigned int flags)
 {
 	struct kthread_worker *worker = kzalloc(sizeof(*worker), GFP_KERNEL);
 
@@ -19,7 +18,22 @@ struct kthread_worker *kthread_create_worker_on_node(unsigned int flags, int nod
 	worker->task = current;
 	return worker;
 }
+
+struct kthread_worker *kthread_create_worker_on_node(unsigned int flags, int node,
+						     const char format[], ...)
+{
+	return make_worker(flags);
+}
 EXPORT_SYMBOL(kthread_create_worker_on_node);
+
+/* A macro since 6.14. */
+#ifndef kthread_create_worker
+struct kthread_worker *kthread_create_worker(unsigned int flags, const char format[], ...)
+{
+	return make_worker(flags);
+}
+EXPORT_SYMBOL(kthread_create_worker);
+#endif
 
 int wake_up_process(struct task_struct *task)
 {
