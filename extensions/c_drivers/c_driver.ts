@@ -82,6 +82,19 @@ const PROBES: ReadonlySet<string> = new Set(["probe", "probe_as"]);
  */
 const OF_BUS: ReadonlySet<string> = new Set([...PROBES, "remove", "load", "unload"]);
 
+/** Tells sites at which the driver calls one of these functions. */
+function kernelsSites(
+  context: ExecutionContext,
+  exported: ReadonlySet<string> = new Set(),
+): (site: number | null) => boolean {
+  const known = new Map<number, boolean>();
+  return (site) =>
+    exported.size > 0 && site !== null && known.getOrInsertComputed(site, () => {
+      const span = context.siteSpan(site);
+      return span !== null && exported.has(span.source.text.slice(span.start, span.end));
+    });
+}
+
 function deviceName(value: Value | undefined): string | null {
   return value !== undefined && isHandle<LabDevice>(value, DEVICE) ? value.target.name : null;
 }
@@ -151,6 +164,7 @@ export class CDriver implements DriverModule {
         `info: ${code.name} is compiled for ${architecture}, and runs on the lab's machine: 64 bits, little-endian`,
       );
     }
+    this.#kernel.heap.isKernelsAt = kernelsSites(context, ofTree?.along.exported);
     for (const line of alongLines(ofTree?.along)) context.print(`info: ${line}`);
     const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
     this.#kernel.call = callBack;

@@ -68,6 +68,8 @@ export interface HeapBlock {
 export class CHeap {
   /** Whether blocks are allocated by a part of the kernel that starts. */
   isOfKernel = false;
+  /** Whether what a statement allocates belongs to the kernel. */
+  isKernelsAt: (site: number | null) => boolean = () => false;
   readonly #live = new Map<number, HeapBlock>();
   /** Free blocks by size. */
   readonly #free = new Map<number, number[]>();
@@ -180,7 +182,7 @@ export class CHeap {
       sizeBytes,
       roomBytes,
       ...kind,
-      isOfKernel: this.isOfKernel,
+      isOfKernel: this.isOfKernel || this.isKernelsAt(events.context.site),
       site: events.context.site,
       freedAt: null,
     };
@@ -189,7 +191,9 @@ export class CHeap {
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, at, at + sizeBytes);
     memory.fresh.take(at, sizeBytes, zeroed, block.site);
     this.#live.set(at, block);
-    if (!this.isOfKernel && events.tick(ALLOC)) events.emit(ALLOC, { phys, size_bytes: sizeBytes });
+    if (!block.isOfKernel && events.tick(ALLOC)) {
+      events.emit(ALLOC, { phys, size_bytes: sizeBytes });
+    }
     return block;
   }
 

@@ -183,8 +183,10 @@ export class TreeLibrary {
       const path = this.#exported.get(name);
       return path !== undefined && this.#along.has(path) && !this.#tried.has(path);
     };
+    const files = [...this.#added.keys()].filter((path) => this.#along.has(path));
     return {
-      files: [...this.#added.keys()].filter((path) => this.#along.has(path)),
+      files,
+      exported: new Set(files.flatMap((path) => exportedNames(this.of.tree.text(path) ?? ""))),
       problems: this.#problems,
       beyond: [...missing].filter(isBeyond),
     };

@@ -438,7 +438,7 @@ export class DriverInit {
         ),
       );
     this.#list(
-      "compiled along from the tree, because the driver needs what they export:",
+      "compiled along from the tree, because the driver needs what they export; what they allocate for it is not checked for leaks:",
       [...after(ALONG)].flatMap((folders) => folders.split("; ")),
     );
     this.#list("not compiled along; what they export is a stub:", [...after(NOT_ALONG)]);

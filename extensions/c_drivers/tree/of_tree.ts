@@ -13,6 +13,8 @@ export interface DeviceShape {
 export interface CompiledAlong {
   /** Paths from the tree's root. */
   readonly files: readonly string[];
+  /** Functions that these files export. What the driver's calls of them allocate is the kernel's. */
+  readonly exported: ReadonlySet<string>;
   /** Files that do not compile, with the first error, and init functions that cannot run. */
   readonly problems: readonly string[];
   /** Names that are stubs because their files are beyond the limit. */

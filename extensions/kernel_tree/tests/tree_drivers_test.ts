@@ -82,7 +82,7 @@ const CORE = `#include <linux/module.h>
 static int *answer;
 int core_answer(void)
 {
-	return answer ? *answer : 0;
+	return kmalloc(8, GFP_KERNEL) && answer ? *answer : 0;
 }
 EXPORT_SYMBOL(core_answer);
 static int core_init(void)

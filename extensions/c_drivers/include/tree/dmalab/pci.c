@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
+#include <linux/version.h>
 #include <dmalab/bus.h>
 
 #define MESSAGES (PCI_IRQ_MSI | PCI_IRQ_MSIX)
@@ -189,9 +190,35 @@ static u32 wanted(struct device *dev, const char *key, u32 given)
 }
 
 /* What describe() has begun. */
+static void release_claimed(struct pci_dev *pdev, unsigned int bars);
+
+/* Until 6.16, what is requested after pcim_enable_device() is managed, too. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+static void manage(struct pci_dev *pdev)
+{
+	pdev->is_managed = 1;
+}
+
+static void release_managed(struct pci_dev *pdev)
+{
+	if (pdev->is_managed)
+		release_claimed(pdev, ~0U);
+	pdev->is_managed = 0;
+}
+#else
+static void manage(struct pci_dev *pdev)
+{
+}
+
+static void release_managed(struct pci_dev *pdev)
+{
+}
+#endif
+
 static void forget(struct pci_dev *pdev)
 {
 	lab_release(&pdev->dev);
+	release_managed(pdev);
 	lab_line_irq(&pdev->dev, 0);
 	list_del(&pdev->bus_list);
 	pdev->driver = NULL;
@@ -300,7 +327,11 @@ EXPORT_SYMBOL(pci_disable_device);
 
 int pcim_enable_device(struct pci_dev *pdev)
 {
-	return enabled(pdev, lab_pcim_enable_device(&pdev->dev));
+	int error = enabled(pdev, lab_pcim_enable_device(&pdev->dev));
+
+	if (!error)
+		manage(pdev);
+	return error;
 }
 EXPORT_SYMBOL(pcim_enable_device);
 
