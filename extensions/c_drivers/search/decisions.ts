@@ -90,6 +90,18 @@ export function wantedValues(
   return new DataFlow(accesses, code).wanted(notes);
 }
 
+/** Numbers with which a try compared a value, the latest first. */
+export function comparedWith(
+  value: number,
+  notes: readonly Note[],
+  code: CompiledCode,
+): readonly number[] {
+  const others = notes.toReversed().filter(({ at }) =>
+    COMPARES[comparisonOf(code.bytes[code.shape.codeAt + at]!)] !== undefined
+  ).flatMap(({ one, other }) => one === value ? [other] : other === value ? [one] : []);
+  return [...new Set(others)];
+}
+
 class DataFlow {
   readonly #origins = new Map<number, Origin[]>();
   readonly #content: Uint8Array;

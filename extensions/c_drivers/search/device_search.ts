@@ -7,7 +7,7 @@
 import type { Bar } from "@dmalab/devices";
 import { Random } from "@dmalab/runtime";
 import type { CCode } from "../c_code.ts";
-import { distanceOf, type Wanted, wantedValues } from "./decisions.ts";
+import { comparedWith, distanceOf, type Wanted, wantedValues } from "./decisions.ts";
 import { SearchedDevice, type SearchedOptions } from "./searched_device.ts";
 import {
   type ContentRule,
@@ -36,6 +36,9 @@ const USUAL = [2 ** 32 - 1, 0, ...Array.from({ length: 32 }, (_, bit) => 2 ** bi
 const UNKNOWN = "no comparison of it was found: one value of several that were tried";
 /** Size of the firmware that a device gets whose driver asks for some. */
 const FIRMWARE_BYTES = 2 ** 16;
+/** The largest size of firmware that is tried, and the number of sizes for each try. */
+const MOST_FIRMWARE_BYTES = 2 ** 22;
+const FIRMWARE_SIZES = 4;
 /** Largest number of tries for simpler values; no more than the search has needed, if that is not few. */
 const SIMPLER_TRIES = 300;
 const FEW_TRIES = 64;
@@ -212,6 +215,7 @@ export class DeviceSearch {
     if (run.wantsFirmware && rules.firmwareBytes === 0) {
       yield* this.#untried([{ ...rules, firmwareBytes: FIRMWARE_BYTES }]);
     }
+    if (rules.firmwareBytes !== 0) yield* this.#untried(this.#sizesOfFirmware(rules, run));
     yield null;
     const open = lastReads(run)
       .filter((phys) => !rules.reads.has(phys) && isAnswerable(run, rules, phys));
@@ -235,6 +239,18 @@ export class DeviceSearch {
     if (run.polled) {
       // What the driver does if the device never answers.
       this.#try(rules, true);
+    }
+  }
+
+  /** Firmware of another size, with which the driver compares its size. */
+  *#sizesOfFirmware(rules: Rules, { notes }: SearchedDevice): Generator<Rules> {
+    const sizes = comparedWith(rules.firmwareBytes, notes, this.code)
+      .filter((bytes) => bytes > 0 && bytes <= MOST_FIRMWARE_BYTES);
+    for (const firmwareBytes of sizes.slice(0, FIRMWARE_SIZES)) {
+      const contents = rules.contents.filter(({ offset, sizeBytes, space }) =>
+        space !== "firmware" || offset + sizeBytes <= firmwareBytes
+      );
+      yield { ...rules, firmwareBytes, contents };
     }
   }
 

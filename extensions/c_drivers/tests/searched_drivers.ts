@@ -347,6 +347,20 @@ const WITH_TREE: readonly (readonly [wants: string, look: string])[] = [
 	release_firmware(firmware);
 	return error;`,
   ],
+  [
+    "firmware of a size that its first words give",
+    `const struct firmware *firmware;
+	const u32 *words;
+	int error = request_firmware(&firmware, "card.bin", &pdev->dev);
+
+	if (error)
+		return error;
+	words = (const u32 *)firmware->data;
+	if (words[0] != 0x7abcdef1 || firmware->size != 37)
+		error = -22;
+	release_firmware(firmware);
+	return error;`,
+  ],
 ];
 
 /** Drivers that need a kernel tree: what their devices have to be, and their sources. */
