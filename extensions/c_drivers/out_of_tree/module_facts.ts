@@ -15,6 +15,7 @@ import {
 import { exportsIn } from "../tree/library.ts";
 import { activeText, type Macros, valueOf } from "./active_text.ts";
 import { barSizes, barsOf, portBars } from "./bar_kinds.ts";
+import { vectorCount } from "./vector_count.ts";
 
 /** The deepest nesting of folders, and the most sources, that are read. */
 const MAX_DEPTH = 6;
@@ -79,6 +80,8 @@ export interface ModuleFacts {
   readonly bars: readonly number[];
   /** Sizes of BARs that the driver compares with, in bytes, by the BAR's number. */
   readonly barBytes: ReadonlyMap<number, BarBytes>;
+  /** Number of interrupt vectors that the device has. */
+  readonly vectors: number;
   /** Numbers of the BARs that the driver accesses as I/O ports. */
   readonly portBars: ReadonlySet<number>;
   /**
@@ -191,6 +194,7 @@ export function readModule(
         [bar, { sizeBytes, at: placeAt(path, texts.get(path)!, index) }] as const
       ),
     ),
+    vectors: vectorCount(needed, constants),
     constants,
     questions: kbuild.questions,
     unknown: kbuild.unknown,

@@ -7,7 +7,7 @@ import type { ModuleFacts } from "./module_facts.ts";
 import { assumptions, type FoundAnswers } from "./register_search.ts";
 
 export interface ScenarioParts {
-  readonly facts: Pick<ModuleFacts, "barBytes" | "bars" | "ids" | "main" | "others">;
+  readonly facts: Pick<ModuleFacts, "barBytes" | "bars" | "ids" | "main" | "others" | "vectors">;
   /** Numbers of the BARs that are I/O ports. */
   readonly ports: ReadonlySet<number>;
   /** Path of the tree, relative to the scenario's folder; null for dmalab's own headers. */
@@ -79,7 +79,7 @@ export function testResult(
 export function scenarioText(
   {
     answers,
-    facts: { barBytes, bars, ids, main, others },
+    facts: { barBytes, bars, ids, main, others, vectors },
     inTree = null,
     kernel,
     loads,
@@ -110,7 +110,7 @@ export function scenarioText(
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
     `        bars = "${barsText(bars, { ports, barBytes }, answers?.bar ?? 0)}"`,
-    "        vectors = 32",
+    `        vectors = ${vectors}`,
     ...registers.map((line) => `        ${line}`),
     "      }",
     "    }",

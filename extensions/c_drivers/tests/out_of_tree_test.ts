@@ -322,6 +322,14 @@ Deno.test("BARs are told from the sources that the driver needs, wherever they l
   assertEquals([...facts("err = other_start();").portBars], []);
 });
 
+Deno.test("the device has as many vectors as the driver asks for at least", () => {
+  const vectorsOf = (text: string) => readModule(folder({ "d.c": `${text}\n${DRIVER}` })).vectors;
+  assertEquals(vectorsOf("pci_alloc_irq_vectors(pdev, 1, 64, PCI_IRQ_MSIX);"), 32);
+  assertEquals(vectorsOf("#define V 118\npci_alloc_irq_vectors(pdev, V, V, PCI_IRQ_MSIX);"), 118);
+  assertEquals(vectorsOf("pci_enable_msix_range(pdev, table, 40, 80);"), 40);
+  assertEquals(vectorsOf("pci_alloc_irq_vectors(pdev, 9999999, 9999999, 0);"), 32);
+});
+
 Deno.test("a device has the BARs 0 to 4, and a sixth one where the driver names it", () => {
   const barsOf = (text: string) => readModule(folder({ "d.c": `${text}\n${DRIVER}` })).bars;
   assertEquals(barsOf("pci_iomap(pdev, 0, 0);"), [0, 1, 2, 3, 4]);
