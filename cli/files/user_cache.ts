@@ -12,6 +12,8 @@ import { readHostBytes } from "../host_file.ts";
 
 /** Limit of a subfolder; the least recently used files are removed first. */
 const MAX_BYTES = 2 ** 29;
+/** Size to which a full cache is reduced: all its files are counted then, which takes a while. */
+const LEFT_BYTES = MAX_BYTES * 7 / 8;
 
 /**
  * Number of bytes that this process stores in a subfolder before it counts the subfolder's files again,
@@ -140,7 +142,9 @@ function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>):
     const left = (uncounted.get(real) ?? 0) - content.length;
     uncounted.set(
       real,
-      left >= 0 ? left : Math.min(MAX_BYTES - removeOldest(real, MAX_BYTES), COUNTED_BYTES),
+      left >= 0
+        ? left
+        : Math.min(MAX_BYTES - removeOldest(real, MAX_BYTES, LEFT_BYTES), COUNTED_BYTES),
     );
     return null;
   } catch (error) {
@@ -152,19 +156,22 @@ function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>):
 }
 
 /**
- * Removes the least recently used files until the remaining files fit into a limit. Other processes
+ * If the files of a folder exceed a limit, removes the least recently used ones. Other processes
  * remove files at the same time, so a missing file is skipped.
  *
+ * @param leftBytes Size to which the files are reduced. It is less than the limit, so that the next
+ *   files do not exceed the limit again.
  * @returns The size of the remaining files, in bytes.
  */
-export function removeOldest(folder: string, mostBytes: number): number {
+export function removeOldest(folder: string, mostBytes: number, leftBytes = mostBytes): number {
   const files = [...host.readDirSync(folder)].flatMap(({ isFile, name }) => {
     const found = isFile ? attempt(() => host.statSync(`${folder}/${name}`)) : null;
     return found === null ? [] : [{ name, size: found.size, usedMs: found.mtime?.getTime() ?? 0 }];
   });
   let left = files.reduce((sum, { size }) => sum + size, 0);
+  if (left <= mostBytes) return left;
   for (const { name, size } of files.toSorted((a, b) => a.usedMs - b.usedMs)) {
-    if (left <= mostBytes) return left;
+    if (left <= leftBytes) return left;
     attempt(() => removeFile({ folder, name }));
     left -= size;
   }

@@ -2,7 +2,14 @@
  * Finds the files with which a driver of a tree is linked in addition to its own files: dmalab's files and the tree's
  * library. For an out-of-tree driver, these are also the other sources and modules of its folder.
  */
-import { asLibrary, asOtherModule, definedIn, IR, missingIn } from "../tree/ir.ts";
+import {
+  asLibrary,
+  asOtherModule,
+  definedIn,
+  IR,
+  missingIn,
+  withInitFunction,
+} from "../tree/ir.ts";
 import {
   companionsOf,
   exportedNames,
@@ -13,7 +20,7 @@ import {
 } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
 import { hasTreeFunction } from "../tree/kernel_abi.ts";
-import { initLevel, modulesSource, startOrder } from "../tree/other_modules.ts";
+import { hasInit, modulesSource, startOrder } from "../tree/other_modules.ts";
 import type { CompiledAlong } from "../tree/of_tree.ts";
 import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS, type Unit } from "../tree/unit.ts";
@@ -262,7 +269,9 @@ export class TreeLibrary {
       this.#texts.unshift(text);
       return true;
     }
-    this.#added.set(path, text);
+    const starting = this.#along.has(path) ? withInitFunction(text) : null;
+    if (starting !== null) this.#starting.set(path, starting.level);
+    this.#added.set(path, starting?.ir ?? text);
     if (this.#iterating.has(path)) this.#paths.set(unit.source, this.of.tree.placeOf(path));
     await this.#addBeside(path);
     return true;
@@ -273,7 +282,6 @@ export class TreeLibrary {
     const compile = (of: Unit, ...flags: readonly string[]) =>
       build.compile(of, [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR]);
     if (this.#ours.has(path)) return await compile(unit, HIDDEN);
-    if (this.#along.has(path)) return await this.#compiledAlong(unit, path);
     if (!this.#others.has(path)) return await compile(unit);
     const plain = await compile(unit, "-DMODULE");
     if (plain.module !== null) return plain;
@@ -283,23 +291,6 @@ export class TreeLibrary {
       settings,
       (of, more) => compile(of, "-DMODULE", ...more),
     );
-  }
-
-  /** Compiles a file of the tree; as a module, if it has an init function that a module can have. */
-  async #compiledAlong(unit: Unit, path: string): Promise<Compiled> {
-    const args = [...TREE_ARGUMENTS, ...LIBRARY, ...IR];
-    const level = initLevel(this.of.tree.text(path) ?? "");
-    const asModule = level === null ? null : await this.build.compile(unit, [...args, "-DMODULE"]);
-    if (level !== null && asModule?.module != null) {
-      this.#starting.set(path, level);
-      return asModule;
-    }
-    const plain = await this.build.compile(unit, args);
-    if (plain.module !== null && asModule !== null) {
-      const why = firstError(asModule.said);
-      this.#problems.push(`${path}: its init function does not run: ${why}`);
-    }
-    return plain;
   }
 
   /**
@@ -316,7 +307,7 @@ export class TreeLibrary {
       if (!this.#exported.has(name)) this.#exported.set(name, file);
     }
     if (this.#along.has(path)) {
-      const starting = module.filter((each) => initLevel(tree.text(each) ?? "") !== null);
+      const starting = module.filter((each) => hasInit(tree.text(each) ?? ""));
       for (const each of starting) await this.#add(each);
       return;
     }

@@ -199,6 +199,13 @@ Deno.test("removeOldest() removes what was not used for longest, down to the lim
     assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).toSorted(), ["a", "b"]);
     removeOldest(folder.path, 250);
     assertEquals([...Deno.readDirSync(folder.path)].length, 2);
+    // A full folder is reduced below its limit; one that is not full is left alone.
+    Deno.writeFileSync(folder.at("c"), new Uint8Array(100));
+    removeOldest(folder.path, 300, 100);
+    assertEquals([...Deno.readDirSync(folder.path)].length, 3);
+    removeOldest(folder.path, 299, 250);
+    assertEquals([...Deno.readDirSync(folder.path)].length, 2);
+    Deno.writeFileSync(folder.at("a"), new Uint8Array(100));
     // Another process removes a file while `removeOldest` runs.
     Deno.statSync = (path) => {
       if (`${path}`.endsWith("/a")) Deno.removeSync(path);

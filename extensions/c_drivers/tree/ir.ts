@@ -72,6 +72,38 @@ export function asOtherModule(ir: string, number: number, clashing: readonly str
   );
 }
 
+/** The pointer to an init function of a file that is built into the kernel, with its level. */
+const INITCALL = /^@[\w.$"]+ = internal global ptr @([\w$]+), section "\.initcall(\w+)\.init"/gm;
+/** The levels before the numbered ones, and the one after 5. */
+const NAMED_LEVELS: Readonly<Record<string, number>> = { early: 0, rootfs: 5.5 };
+
+/** A file with an init function, and when it runs: a smaller level runs earlier. */
+export interface StartingFile {
+  readonly ir: string;
+  readonly level: number;
+}
+
+/**
+ * Gives a file that is built into the kernel an init function as a module has one. It calls the file's own init
+ * functions in the order of their levels.
+ *
+ * @returns Null if the file has none.
+ */
+export function withInitFunction(ir: string): StartingFile | null {
+  const calls = [...ir.matchAll(INITCALL)].map(([, name, level]) => ({
+    name: name!,
+    level: NAMED_LEVELS[level!] ?? Number.parseInt(level!, 10) + Number(level!.endsWith("s")) / 4,
+  })).filter(({ level }) => Number.isFinite(level)).toSorted((a, b) => a.level - b.level);
+  const [first] = calls;
+  if (first === undefined) return null;
+  const lines = calls.flatMap(({ name }, at) => [
+    `  %result${at} = call i32 @${name}()`,
+    `  %error${at} = or i32 %result${at}, ${at === 0 ? "0" : `%error${at - 1}`}`,
+  ]);
+  const body = [...lines, `  ret i32 %error${calls.length - 1}`].join("\n");
+  return { ir: `${ir}\ndefine i32 @init_module() {\n${body}\n}\n`, level: first.level };
+}
+
 /** Names that a file defines and that are visible to others. */
 export function definedIn(ir: string): readonly string[] {
   return [...ir.matchAll(VISIBLE)].map(([, name]) => name!)

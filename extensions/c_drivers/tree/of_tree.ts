@@ -15,7 +15,7 @@ export interface CompiledAlong {
   readonly files: readonly string[];
   /** Functions that these files export. What the driver's calls of them allocate is the kernel's. */
   readonly exported: ReadonlySet<string>;
-  /** Files that do not compile, with the first error, and init functions that cannot run. */
+  /** Files that do not compile, with the first error. */
   readonly problems: readonly string[];
   /** Names that are stubs because their files are beyond the limit. */
   readonly beyond: readonly string[];

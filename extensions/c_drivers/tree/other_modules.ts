@@ -43,17 +43,12 @@ export function startOrder(
   return order;
 }
 
-/** A line that names an init function, and the level of `module_init()` for a module. */
-const INIT =
-  /^[ \t]*(?:(core|postcore|arch|subsys|fs|rootfs|device|late)_initcall(?:_sync)?|module_init|(?:builtin|module)_\w*driver|int[ \t]+init_module)[ \t]*\(/m;
-const LEVELS = ["core", "postcore", "arch", "subsys", "fs", "rootfs", "device", "late"];
-const OF_MODULES = LEVELS.indexOf("device");
+/** A line that names an init function. */
+const INIT = /^[ \t]*(?:\w+_initcall(?:_sync)?|module_init|(?:builtin|module)_\w*driver)[ \t]*\(/m;
 
-/** When a file's init function runs: a smaller number runs earlier. Null if it has none. */
-export function initLevel(text: string): number | null {
-  const found = INIT.exec(text);
-  if (found === null) return null;
-  return found[1] === undefined ? OF_MODULES : LEVELS.indexOf(found[1]);
+/** Whether a source has an init function. */
+export function hasInit(text: string): boolean {
+  return INIT.test(text);
 }
 
 /** A module of the table. */

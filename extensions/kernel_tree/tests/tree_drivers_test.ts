@@ -78,17 +78,25 @@ Deno.test("the drivers of a tree are reported one by one, and a run that was sto
 /** A part of the tree that starts, and keeps what it allocated. */
 const CORE = `#include <linux/module.h>
 #include <linux/slab.h>
-#define subsys_initcall(function) module_init(function)
+#define initcall(level, function) static int (*initcall_##function)(void) \\
+	__attribute__((used, section(".initcall" #level ".init"))) = function;
+#define subsys_initcall(function) initcall(4, function)
+#define late_initcall(function) initcall(7, function)
 static int *answer;
 int core_answer(void)
 {
 	return kmalloc(8, GFP_KERNEL) && answer ? *answer : 0;
 }
 EXPORT_SYMBOL(core_answer);
+static int core_fill(void)
+{
+	*answer = 42;
+	return 0;
+}
+late_initcall(core_fill);
 static int core_init(void)
 {
 	answer = kmalloc(sizeof(*answer), GFP_KERNEL);
-	*answer = 42;
 	return 0;
 }
 subsys_initcall(core_init);

@@ -92,12 +92,14 @@ static int count_modules(void)
 	return count;
 }
 
-/* The modules that the driver needs go, the last one first. */
+/* The modules that the driver needs go, the last one first. Parts of the kernel stay. */
 static void stop_modules(void)
 {
 	int at = count_modules();
 
 	while (at-- > 0) {
+		if (lab_modules[at].is_of_tree)
+			continue;
 		if (lab_modules[at].is_started && lab_modules[at].exit)
 			lab_modules[at].exit();
 		lab_modules[at].is_started = false;
@@ -108,6 +110,8 @@ static int start(struct lab_module *module)
 {
 	int error;
 
+	if (module->is_started)
+		return 0;
 	if (!module->is_of_tree)
 		pr_info("%s starts first: the driver needs it\n", module->name);
 	lab_of_kernel(module->is_of_tree);
