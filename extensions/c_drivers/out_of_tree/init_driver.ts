@@ -219,7 +219,7 @@ export class DriverInit {
   }
 
   #saySource(): void {
-    const { assembler, barBytes, ids, main, module, others } = this.#facts;
+    const { assembler, barBytes, deviceClass, ids, main, module, others } = this.#facts;
     this.#say(
       this.#inTree !== null
         ? `make | a driver of the tree: ${this.#symbolsText(this.#inTree)}`
@@ -234,6 +234,12 @@ export class DriverInit {
           ids.device.toString(16)
         } | ${ids.at.path}:${ids.at.line}`,
     );
+    if (deviceClass !== null) {
+      const { at, code } = deviceClass;
+      this.#say(
+        `class | 0x${code.toString(16).padStart(6, "0")} | compared at ${at.path}:${at.line}`,
+      );
+    }
     for (const [bar, { at, sizeBytes }] of barBytes) {
       this.#say(`BAR ${bar} | ${formatSize(sizeBytes)} | compared at ${at.path}:${at.line}`);
     }

@@ -15,6 +15,7 @@ import {
 import { exportsIn } from "../tree/library.ts";
 import { activeText, type Macros, valueOf } from "./active_text.ts";
 import { barSizes, barsOf, portBars } from "./bar_kinds.ts";
+import { comparedClass } from "./device_class.ts";
 import { vectorCount } from "./vector_count.ts";
 
 /** The deepest nesting of folders, and the most sources, that are read. */
@@ -80,6 +81,8 @@ export interface ModuleFacts {
   readonly bars: readonly number[];
   /** Sizes of BARs that the driver compares with, in bytes, by the BAR's number. */
   readonly barBytes: ReadonlyMap<number, BarBytes>;
+  /** The class that the driver compares; null if it compares none. */
+  readonly deviceClass: { readonly code: number; readonly at: ModulePlace } | null;
   /** Number of interrupt vectors that the device has. */
   readonly vectors: number;
   /** Numbers of the BARs that the driver accesses as I/O ports. */
@@ -177,6 +180,7 @@ export function readModule(
   const constants = constantsIn([pciIds, ...texts.values()]);
   const needed = neededTexts([...ownTexts.keys()], texts);
   const all = new Map([...ownTexts, ...texts]);
+  const deviceClass = comparedClass(ownTexts, constants);
   return {
     main,
     module,
@@ -194,6 +198,10 @@ export function readModule(
         [bar, { sizeBytes, at: placeAt(path, texts.get(path)!, index) }] as const
       ),
     ),
+    deviceClass: deviceClass === null ? null : {
+      code: deviceClass.code,
+      at: placeAt(deviceClass.path, texts.get(deviceClass.path)!, deviceClass.index),
+    },
     vectors: vectorCount(needed, constants),
     constants,
     questions: kbuild.questions,

@@ -7,7 +7,10 @@ import type { ModuleFacts } from "./module_facts.ts";
 import { assumptions, type FoundAnswers } from "./register_search.ts";
 
 export interface ScenarioParts {
-  readonly facts: Pick<ModuleFacts, "barBytes" | "bars" | "ids" | "main" | "others" | "vectors">;
+  readonly facts: Pick<
+    ModuleFacts,
+    "deviceClass" | "barBytes" | "bars" | "ids" | "main" | "others" | "vectors"
+  >;
   /** Numbers of the BARs that are I/O ports. */
   readonly ports: ReadonlySet<number>;
   /** Path of the tree, relative to the scenario's folder; null for dmalab's own headers. */
@@ -79,7 +82,7 @@ export function testResult(
 export function scenarioText(
   {
     answers,
-    facts: { barBytes, bars, ids, main, others, vectors },
+    facts: { barBytes, bars, deviceClass, ids, main, others, vectors },
     inTree = null,
     kernel,
     loads,
@@ -107,6 +110,11 @@ export function scenarioText(
     "    root_port rp0 {",
     "      endpoint card {",
     ...identity,
+    ...deviceClass === null ? [] : [
+      `        class = ${hex(deviceClass.code)}   # ${
+        printable(deviceClass.at.path)
+      }:${deviceClass.at.line}`,
+    ],
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
     `        bars = "${barsText(bars, { ports, barBytes }, answers?.bar ?? 0)}"`,

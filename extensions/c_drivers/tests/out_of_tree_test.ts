@@ -322,6 +322,16 @@ Deno.test("BARs are told from the sources that the driver needs, wherever they l
   assertEquals([...facts("err = other_start();").portBars], []);
 });
 
+Deno.test("the device has the class that the driver compares", () => {
+  const classOf = (text: string) =>
+    readModule(folder({ "d.c": `${text}\n${DRIVER}` })).deviceClass?.code;
+  assertEquals(classOf("#define C 0x0501\nif ((pdev->class >> 8) != C) return -19;"), 0x050100);
+  assertEquals(classOf("if (pdev->class != 0x020000) return -19;"), 0x020000);
+  assertEquals(classOf("if ((pdev->class >> 8) == 0x0501) return 0;"), undefined);
+  // Of two, none is better.
+  assertEquals(classOf("a->class != 0x020000 && a->class != 0x030000"), undefined);
+});
+
 Deno.test("the device has as many vectors as the driver asks for at least", () => {
   const vectorsOf = (text: string) => readModule(folder({ "d.c": `${text}\n${DRIVER}` })).vectors;
   assertEquals(vectorsOf("pci_alloc_irq_vectors(pdev, 1, 64, PCI_IRQ_MSIX);"), 32);
