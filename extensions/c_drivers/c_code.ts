@@ -44,6 +44,8 @@ export class CCode implements CompiledCode {
   #checked: CheckedModule | null = null;
   #marked: CheckedModule | null = null;
   #noted: CheckedModule | null = null;
+  /** Whether a run of the driver has mapped or allocated memory for a device. */
+  mapsMemory = false;
   #coverage: CCoverage | null = null;
 
   constructor(

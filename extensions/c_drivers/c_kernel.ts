@@ -106,6 +106,8 @@ export class CKernel implements AccessWatcher {
   context!: ExecutionContext;
   /** Contains the watcher of the driver's stores to device registers, and the search that answers reads; or null. */
   watched!: {
+    /** Whether the driver has mapped or allocated memory for a device. */
+    mapsMemory: boolean;
     readonly registerWatcher: RegisterWatcher | null;
     readonly search: SearchedDevice | null;
   };
@@ -172,6 +174,7 @@ export class CKernel implements AccessWatcher {
    * before, this is reported now.
    */
   usesMask(device: DmaDevice): void {
+    this.watched.mapsMemory = true;
     const site = this.#masksRefused.get(device);
     if (site === undefined) return;
     this.#masksRefused.delete(device);

@@ -145,7 +145,8 @@ export function parsedRow(line: string): DriverRow | null {
   try {
     const row = JSON.parse(line) as Partial<DriverRow> | null;
     const isRow = typeof row?.path === "string" && typeof row.release === "string" &&
-      typeof row.compiles === "boolean" && Array.isArray(row.missing) && Array.isArray(row.stubs);
+      typeof row.compiles === "boolean" && typeof row.maps === "boolean" &&
+      Array.isArray(row.missing) && Array.isArray(row.stubs);
     return isRow ? row as DriverRow : null;
   } catch {
     return null;
@@ -154,10 +155,11 @@ export function parsedRow(line: string): DriverRow | null {
 
 /** A driver's line: how far it comes, and what it needs to get further. */
 export function rowText(row: DriverRow): string {
+  const probes = row.maps ? "probes, maps memory" : "probes";
   const reached = row.passes
-    ? "probes, is removed"
+    ? `${probes}, is removed`
     : row.probes
-    ? "probes"
+    ? probes
     : row.compiles
     ? "compiles"
     : "-";
@@ -175,7 +177,9 @@ export function summaryOf(rows: readonly DriverRow[]): readonly string[] {
   return [
     `${formatCount(rows.length, "driver")} | ${count((row) => row.compiles)} compile, ${
       count((row) => row.probes)
-    } probe, ${count((row) => row.passes)} are removed without a finding`,
+    } probe, ${count((row) => row.probes && row.maps)} of them map memory, ${
+      count((row) => row.passes)
+    } are removed without a finding`,
     ...named.slice(0, MOST_NEEDS).map(([name, drivers]) =>
       `  ${formatCount(drivers, "driver")} called ${name}(), which dmalab does not have`
     ),

@@ -5,6 +5,8 @@ export interface FirstReport {
   readonly compiles: boolean;
   /** Whether `probe()` returned 0. */
   readonly probes: boolean;
+  /** Whether the driver mapped or allocated memory for DMA. */
+  readonly maps: boolean;
   /** Whether the first test passed: the driver probes and is removed. */
   readonly passes: boolean;
   /** The compiler's errors, with their places. */
@@ -19,6 +21,7 @@ export interface FirstReport {
 export const NO_REPORT: FirstReport = {
   compiles: false,
   probes: false,
+  maps: false,
   passes: false,
   missing: [],
   stubs: [],

@@ -39,7 +39,7 @@ import { enclosingFolder } from "./enclosing_folder.ts";
 import { ALONG, BEYOND, NOT_ALONG } from "../tree/along_text.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { answerText, contentText, workText } from "../search/rule_text.ts";
-import { assumptions, type FoundAnswers, searchAnswers } from "./register_search.ts";
+import { assumptions, type FoundAnswers, mapsMemory, searchAnswers } from "./register_search.ts";
 import { isProbed, runSelected, type TestLimits, type TestRun } from "./selected_tests.ts";
 import { makerOf } from "./generated_headers.ts";
 import { type TreeFolder, treeFolderOf } from "./tree_folder.ts";
@@ -408,6 +408,7 @@ export class DriverInit {
     this.found = {
       compiles: true,
       probes: outcomes[0] !== undefined && isProbed(outcomes[0]),
+      maps: mapsMemory(program),
       passes: failure === null,
       missing: [],
       stubs,

@@ -38,12 +38,21 @@ export function assumptions(found: Pick<FoundAnswers, "rules"> | null): number {
   return reads.length + works.length + contents.length + Number(firmwareBytes > 0);
 }
 
+/** Whether the driver has mapped or allocated memory for its device, in any run of the program. */
+export function mapsMemory(program: Program): boolean {
+  return codesOf(program).some((code) => code.mapsMemory);
+}
+
+function codesOf(program: Program): readonly CCode[] {
+  return [...program.registry.cModules?.() ?? []].flatMap((module) => codeOf(module) ?? []);
+}
+
 /** Searches for answers of the device; null if the program has no driver in C. */
 export function searchAnswers(
   program: Program,
   { isProbed, pathOf, run, tries = SEARCH_TRIES }: SearchOptions,
 ): FoundAnswers | null {
-  const [code] = [...program.registry.cModules?.() ?? []].flatMap((module) => codeOf(module) ?? []);
+  const [code] = codesOf(program);
   if (code === undefined) return null;
   const startedMs = processorMs();
   const search = new DeviceSearch(

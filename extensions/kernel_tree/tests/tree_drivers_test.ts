@@ -7,10 +7,18 @@ import { driversIn, parsedRow, rowText, summaryOf } from "../tree_drivers.ts";
 
 const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
 
+const MAPS = `void *buffer = kmalloc(64, GFP_KERNEL);
+	dma_addr_t at = dma_map_single(&pdev->dev, buffer, 64, DMA_TO_DEVICE);
+	if (!dma_mapping_error(&pdev->dev, at))
+		dma_unmap_single(&pdev->dev, at, 64, DMA_TO_DEVICE);
+	kfree(buffer);`;
+
 /** A driver of a tree. @param probe Statements at the beginning of probe. */
 function driver(probe: string): string {
-  return `#include <linux/module.h>
+  return `#include <linux/dma-mapping.h>
+#include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/slab.h>
 static int m_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	${probe}
@@ -48,7 +56,7 @@ Deno.test("the drivers of a tree are reported one by one, and a run that was sto
   using place = new TempFolder({
     ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
     "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += good.o bad.o late.o\n",
-    "tree/drivers/good.c": driver(""),
+    "tree/drivers/good.c": driver(MAPS),
     "tree/drivers/bad.c": driver("unknown_name();"),
     "tree/drivers/late.c": driver("return -5;"),
   });
@@ -62,10 +70,13 @@ Deno.test("the drivers of a tree are reported one by one, and a run that was sto
   const all = await dmalab(...words);
   assertEquals(all.code, 0, all.errors);
   assertMatch(all.output, /^tree 7\.2 \| 3 PCI drivers, 3 wanted$/m);
-  assertMatch(all.output, /^drivers\/good\.c \| probes, is removed$/m);
-  assertMatch(all.output, /^drivers\/bad\.c \| - \| \S+bad\.c:5:2 {2}call to undeclared function/m);
+  assertMatch(all.output, /^drivers\/good\.c \| probes, maps memory, is removed$/m);
+  assertMatch(all.output, /^drivers\/bad\.c \| - \| \S+bad\.c:7:2 {2}call to undeclared function/m);
   assertMatch(all.output, /^drivers\/late\.c \| compiles \| /m);
-  assertMatch(all.output, /^3 drivers \| 2 compile, 1 probe, 1 are removed without a finding$/m);
+  assertMatch(
+    all.output,
+    /^3 drivers \| 2 compile, 1 probe, 1 of them map memory, 1 are removed without a finding$/m,
+  );
   const lines = Deno.readTextFileSync(table).trim().split("\n");
   assertEquals(lines[0], kept[0]);
   assertEquals(lines.length, 3);
@@ -140,12 +151,12 @@ Deno.test("files that register a PCI driver are found by their calls, and rows a
   assertEquals(driversIn(tree), ["drivers/a.c", "drivers/b.c"]);
   for (const line of ["", "null", "{}", '{"path":"a"', "7"]) assertEquals(parsedRow(line), null);
   const row = parsedRow(
-    '{"path":"a.c","release":"6.12","compiles":true,"probes":true,"passes":false,"missing":[],' +
+    '{"path":"a.c","release":"6.12","compiles":true,"probes":true,"maps":true,"passes":false,"missing":[],' +
       '"stubs":["one() returns 0"],"failure":"it leaks","problem":null}',
   )!;
-  assertEquals(rowText(row), "a.c | probes | it leaks");
+  assertEquals(rowText(row), "a.c | probes, maps memory | it leaks");
   assertEquals(summaryOf([row, row]), [
-    "2 drivers | 2 compile, 2 probe, 0 are removed without a finding",
+    "2 drivers | 2 compile, 2 probe, 2 of them map memory, 0 are removed without a finding",
     "  2 drivers called one(), which dmalab does not have",
   ]);
 });
