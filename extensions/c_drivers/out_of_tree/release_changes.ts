@@ -44,6 +44,7 @@ const OF_X86: ReadonlyMap<string, string> = new Map([
   ["asm/mtrr.h", "no range can be added"],
   ["asm/page_types.h", "asm/page.h"],
   ["asm/pgtable_types.h", "asm/pgtable.h"],
+  ["asm/segment.h", "it defines nothing"],
   ["asm/tlbflush.h", "flushes do nothing"],
   ["asm/set_memory.h", "set_memory_uc() and its like do nothing and return 0"],
   ["asm/tsc.h", "the counter runs at 1 GHz"],

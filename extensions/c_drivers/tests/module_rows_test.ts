@@ -162,9 +162,17 @@ const ROWS: Readonly<
   "a part of x86's own headers is there, and the report says what it does": {
     files: {
       "Makefile": "obj-m := m.o\n",
-      "m.c": driver("if (PAGE_SIZE < 4096) return -1;", "0x77", "#include <asm/page_types.h>\n"),
+      "m.c": driver(
+        "if (PAGE_SIZE < 4096) return -1;",
+        "0x77",
+        "#include <asm/page_types.h>\n#include <asm/segment.h>\n",
+      ),
     },
-    wanted: [/m\.c:1 {2}asm\/page_types\.h: x86 alone has it; here: asm\/page\.h/, PASSES],
+    wanted: [
+      /m\.c:1 {2}asm\/page_types\.h: x86 alone has it; here: asm\/page\.h/,
+      /m\.c:2 {2}asm\/segment\.h: x86 alone has it; here: it defines nothing/,
+      PASSES,
+    ],
   },
   "a header of the tree that has moved is taken from its new place": {
     files: {

@@ -1,0 +1,1 @@
+/* Segments of x86's processors: the lab's have none. */
