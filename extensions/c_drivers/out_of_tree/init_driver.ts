@@ -579,7 +579,10 @@ export class DriverInit {
     const file = relative(folder, join(root, this.#facts.main));
     const why = `headers of ${root} lie above it: ${folder} is read, with --file ${file}`;
     const asked = { ...this.asked, module: folder, file };
-    return await new DriverInit(asked, this.screen, { why }).run();
+    const again = new DriverInit(asked, this.screen, { ...this.options, why });
+    const code = await again.run();
+    this.found = again.found;
+    return code;
   }
 
   /** The path of a file from the module's folder, if it is in it. */
