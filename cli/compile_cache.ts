@@ -58,6 +58,19 @@ export interface WantingLoader extends CLoader {
   readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }
 
+/** Whether sources that are not in the user's cache may be compiled. */
+let mayCompile = true;
+
+/** Loads a program, but only with drivers that are compiled already. */
+export async function withoutCompiling<T>(load: () => Promise<T>): Promise<T> {
+  mayCompile = false;
+  return await load().finally(() => mayCompile = true);
+}
+
+export function isCompilingAllowed(): boolean {
+  return mayCompile;
+}
+
 /**
  * Whether the C compiler's process is kept after it has compiled a file, to compile the next file. True in
  * the command and its workers. False in a library or a test, because there the process would be left over.

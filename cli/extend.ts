@@ -30,7 +30,7 @@ export type {
   LogOutput,
 } from "./extension.ts";
 export { ProcessScreen, progressLine, refuse, type Screen } from "./screen.ts";
-export * from "./jobs/run_plan.ts";
+export * from "./jobs/mod.ts";
 export * from "./shell_words.ts";
 export * from "./package_version.ts";
 export * from "./paths.ts";

@@ -4,12 +4,11 @@
  * A run does not return to the event loop until it ends, so that no signal would arrive in its
  * thread. A worker listens instead, and sets a flag in memory that it shares with the run. The
  * worker is started only after a run has taken some time, because starting it would not pay off for
- * a short run. Before that, a signal ends the process. If the runs are in workers, this thread
- * listens itself.
+ * a short run. Before that, a signal ends the process. A thread that only waits listens itself.
  */
 import { host } from "./host.ts";
 import { HostMemoryWatch } from "./host_memory.ts";
-import { processorMs } from "./processor_time.ts";
+import { threadMs } from "./processor_time.ts";
 import type { HostWatch } from "@dmalab/lang/run";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
@@ -48,7 +47,7 @@ export class SharedInterrupts implements HostWatch {
   }
 
   processorMs(): number {
-    return processorMs();
+    return threadMs();
   }
 
   interrupted(): boolean {
@@ -57,6 +56,8 @@ export class SharedInterrupts implements HostWatch {
 }
 
 export class SignalWatch extends SharedInterrupts {
+  /** Called once at a check, for work that has to begin although a run does not return to the event loop. */
+  meanwhile: (() => void) | null = null;
   readonly #raise = () => void Atomics.store(this.flag, 0, 1);
   /**
    * The time of a run's first check. Time before it, for loading and waiting, is not part of the
@@ -77,6 +78,9 @@ export class SignalWatch extends SharedInterrupts {
       this.#isLong = true;
       if (!this.#listening) this.#worker ??= this.#startListener();
     }
+    const { meanwhile } = this;
+    this.meanwhile = null;
+    meanwhile?.();
     return super.interrupted();
   }
 
@@ -89,7 +93,13 @@ export class SignalWatch extends SharedInterrupts {
     return worker;
   }
 
-  /** Listens in this thread from now on, because the thread only waits for workers. */
+  /** Listens from now on, however short the work is: it is divided among several threads. */
+  listenAside(): void {
+    this.#isLong = true;
+    if (!this.#listening) this.#worker ??= this.#startListener();
+  }
+
+  /** Listens in this thread from now on, because the thread only waits for others. */
   listen(): void {
     this.#listening = true;
     host.addSignalListener("SIGINT", this.#raise);

@@ -13,6 +13,7 @@ export {
   type FileOfDriver,
   HostCompileCache,
   isCompilerKept,
+  isCompilingAllowed,
   keepCompiler,
   type SourceOfTree,
   type WantingLoader,

@@ -65,6 +65,8 @@ const FILES = {
   ),
   "debug.txt": "6 * 7\n",
   "good.dma": 'test "holds" {\n  assert 1 == 1\n}\n',
+  // Longer than the time after which workers start.
+  "long.dma": 'test "counts" { let n = 0; while n < 15_000_000 { n += 1 } }\n',
   "lsp.txt": messages(
     {
       jsonrpc: "2.0",
@@ -87,7 +89,7 @@ const FILES = {
  */
 const LINES: Readonly<Record<string, readonly [line: string, code: number, output: RegExp]>> = {
   run: ["run good.dma", 0, /^ok \| 1 passed/m],
-  test: ["test --jobs 2 good.dma good.dma", 0, /^ok \| 2 files \| 2 passed/m],
+  test: ["test --jobs 2 long.dma long.dma good.dma", 0, /^ok \| 3 files \| 3 passed/m],
   check: ["check good.dma", 0, /^ok \| 1 file \| 0 errors/m],
   fmt: ["fmt --check good.dma", 0, /^ok \| 1 file/m],
   bench: ["bench bench.dma", 0, /^expect .* ok \(3 groups\)$/m],

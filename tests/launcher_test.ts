@@ -144,6 +144,8 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       assertEquals(report.code, 1, report.output);
       assert(Deno.statSync(join(base, "pages/index.html")).isFile);
       assertMatch(sh("dmalab test --failed").output, /^FAILED \| 0 passed \| 1 failed/m);
+      // Longer than the time after which workers start.
+      write("work/long.dma", 'test "t" { let n = 0; while n < 15_000_000 { n += 1 } }\n');
       write("work/wide.dma", 'test "t" {assert  1==1}\n');
       assertEquals(sh("dmalab fmt wide.dma && dmalab fmt --check wide.dma").code, 0);
       const made = sh("dmalab init ../lab");
@@ -162,8 +164,8 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
 
     await t.step("workers, a debugger's lines, and an adapter at a port", () => {
       assertMatch(
-        sh("dmalab test --jobs 2 good.dma wide.dma").output,
-        /^ok \| 2 files \| 2 passed/m,
+        sh("dmalab test --jobs 2 long.dma long.dma good.dma").output,
+        /^ok \| 3 files \| 3 passed/m,
       );
       assertMatch(sh("echo 'print 6 * 7' | dmalab repl").output, /^42$/m);
       assertEquals(sh("dmalab explain dma.3.3").code, 0);

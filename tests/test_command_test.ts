@@ -3,6 +3,7 @@ import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { assertOutOfTime, dmalab, programWords, runProgram } from "./dmalab_program.ts";
+import { countedWorkers } from "./job_suites.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -34,7 +35,8 @@ Deno.test("with --jobs the output is the same, in the order of the files", async
     ["a", "b", "c", "d"].map((name) => [`${name}.dma`, TEXT.replaceAll("maps", `maps ${name}`)]),
   );
   using folder = new TempFolder(files);
-  const one = await dmalab("test", folder.path);
+  using _ = countedWorkers();
+  const one = await dmalab("test", folder.path, "--jobs", "1");
   const three = await dmalab("test", folder.path, "--jobs", "3");
   assertEquals(three, one);
   assertStringIncludes(one.output, "ok | 4 files | 12 passed | 0 failed | 4 ignored");

@@ -1,2 +1,2 @@
-/** Runs jobs in parallel: `--jobs` of `test`, `hunt` and `bench`. */
+/** Runs jobs of `test`, `hunt` and `bench`, and places of sweeps, in parallel. */
 import "../worker.ts";

@@ -181,15 +181,13 @@ class BenchCommand {
       tell();
     };
     tell();
-    if (this.options.jobs > 1 && cells.length > 1) {
-      const job = { path, settings: this.#settings };
-      const plan = new BenchPlan(job, cells.length, onCell, mayGoOn);
-      await runPlan(plan, this.options.jobs, this.watch);
-    } else {
-      for (const cell of cells) {
-        if (mayGoOn()) onCell(benchOnce(program, cell, this.#settings, this.watch));
-      }
-    }
+    const job = { path, settings: this.#settings };
+    await runPlan(new BenchPlan(job, cells.length, onCell, mayGoOn), {
+      jobs: this.options.jobs,
+      interrupts: this.watch,
+      run: ({ number }, send) =>
+        send(benchOnce(program, cells[number]!, this.#settings, this.watch)),
+    });
     return outcomes;
   }
 

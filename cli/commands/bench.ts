@@ -28,7 +28,7 @@ export const BENCH = command({
     filter: FILTER,
     seed: SEED,
     ...VERDICT,
-    jobs: { ...JOBS, doc: "workers that count (default: 1); the report does not depend on N" },
+    jobs: JOBS,
     figure: texts("NAME", "show this figure or event alone; repeatable"),
     "host-time": flag("also measure processor time: warmed, in random order, with its spread"),
     plot: text("FILE", "write an SVG of the figures that differ to FILE (.svg)"),
@@ -51,6 +51,7 @@ export const BENCH = command({
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { benchScenarios } = await import("../bench/run_benches.ts");
+    const { jobCount } = await import("../jobs/job_count.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
     const match = await readMatches(options.match, options.filter);
@@ -61,7 +62,7 @@ export const BENCH = command({
       paths,
       {
         ...match,
-        jobs: jobs ?? 1,
+        jobs: jobCount(jobs, limits.memoryBytes),
         figures: options.figure,
         hostTime: options["host-time"],
         junitPath: options["junit-path"],

@@ -61,10 +61,11 @@ export const BRANCH = text(
   "run one run of a `fork`, a `race` or an `inject each`, as a failure prints it: 1:alloc_pages@4",
 );
 
-export const JOBS = integer("N", "workers (default: 1); the report does not depend on N", {
-  least: 1,
-  most: 256,
-});
+export const JOBS = integer(
+  "N",
+  "jobs at a time (default: one for each processor; fewer if memory is short); the report does not depend on N",
+  { least: 1, most: 256 },
+);
 
 /** The script's limits. Reaching one is a separate error, with exit code 3. */
 const SPECS: readonly LimitSpec[] = Object.values(LIMITS);

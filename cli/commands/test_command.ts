@@ -104,6 +104,7 @@ export const TEST = command({
       : oneOf("snapshot", ["check", "update"], options.snapshot, screen);
     if (reporterName === null || (snapshot === null && options.snapshot !== null)) return WRONG;
     const { firstFailure, readShard, runTests } = await import("../testing/run_tests.ts");
+    const { jobCount } = await import("../jobs/job_count.ts");
     const shard = options.shard === null ? null : readShard(options.shard);
     if (shard === null && options.shard !== null) {
       return refuse(`--shard takes a part such as 2/3, not "${options.shard}"`, screen);
@@ -150,7 +151,7 @@ export const TEST = command({
           failed,
           failFast: options["fail-fast"],
           ...{ branch, coverage, lenient, limits, seed, shard, snapshot, trace, tree },
-          workers: options.jobs ?? 1,
+          workers: jobCount(options.jobs, limits.memoryBytes),
         },
         heard(reporter, ({ reports }) => void (first = firstFailure(reports))),
         screen,

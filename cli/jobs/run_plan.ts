@@ -1,8 +1,11 @@
-/** Jobs in several workers. A plan decides which job is next, and in which order results count. */
+/**
+ * Jobs in this thread and in workers. A plan decides which job is next, and in which order results
+ * count.
+ */
 import type { SignalWatch } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 
-/** A job for a worker; `kind` selects its runner. All of its properties can be posted to a worker. */
+/** A job; `kind` selects its runner in a worker. All of its properties can be posted to a worker. */
 export interface AnyJob {
   readonly kind: string;
   readonly path: string | null;
@@ -11,6 +14,13 @@ export interface AnyJob {
 export interface WorkerJob<J> {
   readonly job: J;
   readonly interrupts: SharedArrayBuffer;
+  /** A flag that is set by the first thread that takes the job. */
+  readonly claim: SharedArrayBuffer;
+}
+
+/** Posted by a worker for a job that this thread has taken. */
+export interface Skipped {
+  readonly kind: "skipped";
 }
 
 export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
@@ -22,63 +32,159 @@ export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
   isComplete(): boolean;
 }
 
-/**
- * Runs a plan's jobs until the plan is complete or has no more jobs.
- * @param workers Largest number of workers.
- */
-export function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
-  plan: Plan<J, M>,
-  workers: number,
-  interrupts: SignalWatch,
-): Promise<void> {
-  interrupts.listen();
-  const started: Worker[] = [];
-  const idle: Worker[] = [];
-  const running = new Promise<void>((resolve, reject) => {
-    const start = (worker: Worker, job: J) => {
-      worker.onmessage = ({ data }: MessageEvent<M>) => {
-        try {
-          if (data.kind === "end") idle.push(worker);
-          plan.receive(job, data);
-          goOn();
-        } catch (error) {
-          reject(error);
-        }
-      };
-      worker.onerror = (event) => {
-        event.preventDefault();
-        reject(
-          new Error(`A worker ended while it ran "${job.path ?? job.kind}": ${event.message}`),
-        );
-      };
-      const orders: WorkerJob<J> = { job, interrupts: interrupts.shared };
-      worker.postMessage(orders);
-    };
-    const goOn = () => {
-      while (!plan.isComplete() && (idle.length > 0 || started.length < workers)) {
-        const job = plan.next();
-        if (job === null) break;
-        start(idle.pop() ?? newWorker(started), job);
-      }
-      if (plan.isComplete() || idle.length === started.length) resolve();
-    };
-    goOn();
-  });
-  return running.finally(() => {
-    for (const worker of started) worker.terminate();
-  });
+export interface Crew<J, M> {
+  /** Largest number of jobs at a time, this thread's included. */
+  readonly jobs: number;
+  readonly interrupts: SignalWatch;
+  /** Runs a job in this thread. */
+  readonly run: (job: J, send: (message: M) => void) => void | Promise<void>;
 }
 
-function newWorker(started: Worker[]): Worker {
-  const worker = new Worker(JOB_WORKER, { type: "module" });
-  started.push(worker);
-  return worker;
+/** Work shorter than this needs no worker: starting one takes a good part of it. */
+const ALONE_MS = 500;
+
+let aloneMs = ALONE_MS;
+
+/** Sets how long work lasts before workers start. Tests set it to 0, and back by calling it without a time. */
+export function startWorkersAfter(ms: number = ALONE_MS): void {
+  aloneMs = ms;
+}
+
+/** Whether work has lasted so long that workers start. */
+export function needsWorkers(durationMs: number): boolean {
+  return durationMs >= aloneMs;
+}
+/** Jobs that a worker has been given at a time, so that it need not wait while this thread runs a job. */
+const AHEAD = 2;
+
+/**
+ * Runs a plan's jobs until the plan is complete or has no more jobs. This thread runs jobs, too; workers start
+ * when the work has lasted for half a second.
+ */
+export async function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
+  plan: Plan<J, M>,
+  crew: Crew<J, M>,
+): Promise<void> {
+  const run = new PlanRun(plan, crew);
+  try {
+    await run.toItsEnd();
+  } finally {
+    run.terminate();
+  }
+}
+
+/** A worker, and its jobs that have not ended, the running one first. */
+interface Hand<J> {
+  readonly worker: Worker;
+  readonly given: { readonly job: J; readonly claim: Int32Array }[];
+}
+
+class PlanRun<J extends AnyJob, M extends { readonly kind: string }> {
+  readonly #startMs = performance.now();
+  readonly #hands: Hand<J>[] = [];
+  #problem: unknown = null;
+  #wake: () => void = () => {};
+
+  constructor(readonly plan: Plan<J, M>, readonly crew: Crew<J, M>) {}
+
+  async toItsEnd(): Promise<void> {
+    this.#giveJobsMeanwhile();
+    while (!this.plan.isComplete()) {
+      if (this.crew.interrupts.interrupted()) { while (this.#takenBack() !== null); }
+      const own = this.plan.next() ?? this.#takenBack();
+      this.#giveJobs();
+      if (own !== null) await this.crew.run(own, (message) => this.plan.receive(own, message));
+      else if (this.#hands.every(({ given }) => given.length === 0)) return;
+      else await new Promise<void>((resolve) => this.#wake = resolve);
+      // Messages of workers arrive between two jobs of this thread.
+      if (this.#hands.length > 0) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (this.#problem !== null) throw this.#problem;
+    }
+  }
+
+  /** Starts workers also while this thread is in the midst of a long job. */
+  #giveJobsMeanwhile(): void {
+    if (this.crew.jobs === 1) return;
+    this.crew.interrupts.meanwhile = () => {
+      this.#giveJobs();
+      if (this.#hands.length === 0) this.#giveJobsMeanwhile();
+    };
+  }
+
+  terminate(): void {
+    this.crew.interrupts.meanwhile = null;
+    for (const { worker } of this.#hands) worker.terminate();
+  }
+
+  #giveJobs(): void {
+    const { jobs } = this.crew;
+    if (jobs === 1 || !needsWorkers(performance.now() - this.#startMs)) return;
+    for (let load = 0; load < AHEAD; load++) {
+      for (let index = 0; index < jobs - 1; index++) {
+        if ((this.#hands[index]?.given.length ?? 0) > load || this.plan.isComplete()) continue;
+        const job = this.plan.next();
+        if (job === null) return;
+        this.#give(this.#hands[index] ?? this.#newHand(), job);
+      }
+    }
+  }
+
+  #give({ given, worker }: Hand<J>, job: J): void {
+    given.push({ job, claim: postJob(worker, job, this.crew.interrupts.shared) });
+  }
+
+  /** A job that was given to a worker which has not begun it; null without one. */
+  #takenBack(): J | null {
+    for (const { given } of this.#hands) {
+      const last = given.at(-1);
+      if (last !== undefined && Atomics.compareExchange(last.claim, 0, 0, 1) === 0) return last.job;
+    }
+    return null;
+  }
+
+  #newHand(): Hand<J> {
+    this.crew.interrupts.listenAside();
+    const hand: Hand<J> = { worker: newWorker(), given: [] };
+    this.#hands.push(hand);
+    hand.worker.onmessage = ({ data }: MessageEvent<M>) => {
+      const { job } = hand.given[0]!;
+      try {
+        if (data.kind === "end" || data.kind === "skipped") hand.given.shift();
+        if (data.kind !== "skipped") this.plan.receive(job, data);
+      } catch (error) {
+        this.#problem = error;
+      }
+      this.#wake();
+    };
+    hand.worker.onerror = (event) => {
+      event.preventDefault();
+      const job = hand.given[0]?.job;
+      const what = job === undefined ? "" : ` while it ran "${job.path ?? job.kind}"`;
+      this.#problem = new Error(`A worker ended${what}: ${event.message}`);
+      this.#wake();
+    };
+    return hand;
+  }
+}
+
+function newWorker(): Worker {
+  return new Worker(JOB_WORKER, { type: "module" });
 }
 
 /** Starts a job that belongs to no plan. It runs until its worker is terminated. */
-export function startJob(job: AnyJob): Worker {
-  const worker = newWorker([]);
-  const orders: WorkerJob<AnyJob> = { job, interrupts: new SharedArrayBuffer(4) };
-  worker.postMessage(orders);
+export function startJob(
+  job: AnyJob,
+  interrupts: SharedArrayBuffer = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
+): Worker {
+  const worker = newWorker();
+  postJob(worker, job, interrupts);
   return worker;
+}
+
+/** Gives a job to a worker. @returns The job's claim. */
+export function postJob(worker: Worker, job: AnyJob, interrupts: SharedArrayBuffer): Int32Array {
+  const claim = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const orders: WorkerJob<AnyJob> = { job, interrupts, claim };
+  worker.postMessage(orders);
+  return new Int32Array(claim);
 }

@@ -3,20 +3,26 @@
 import type { JobRunner, OpenJobRunner } from "../extension.ts";
 import { loadExtensions } from "../extensions.ts";
 import { SharedInterrupts } from "../interrupts.ts";
+import type { PlaceJob } from "./place_job.ts";
 import { keepCompiler } from "../compile_cache.ts";
-import type { AnyJob, WorkerJob } from "./run_plan.ts";
+import type { AnyJob, Skipped, WorkerJob } from "./run_plan.ts";
 
 /** Runners of the core, by the kind of their jobs. */
 const CORE_RUNNERS: Readonly<Record<string, OpenJobRunner<never>>> = {
   file: async () => ({ run: (await import("../testing/file_run.ts")).runFile }),
+  places: async (first: PlaceJob) => await (await import("./place_job.ts")).openPlaces(first),
   bench: async () => ({ run: (await import("../bench/bench_job.ts")).runBenchJob }),
 };
 
-/** Receives the jobs of this worker. The first job of a kind opens its runner. */
+/** Receives the jobs of this worker, and runs them in their order. The first job of a kind opens its runner. */
 export function receiveJobs(): void {
   keepCompiler();
   const opened = new Map<string, JobRunner<never>>();
-  self.onmessage = async ({ data: { interrupts, job } }: MessageEvent<WorkerJob<AnyJob>>) => {
+  const run = async ({ claim, interrupts, job }: WorkerJob<AnyJob>) => {
+    if (Atomics.compareExchange(new Int32Array(claim), 0, 0, 1) !== 0) {
+      self.postMessage({ kind: "skipped" } satisfies Skipped);
+      return;
+    }
     const watch = new SharedInterrupts(interrupts);
     let runner = opened.get(job.kind);
     if (runner === undefined) {
@@ -24,6 +30,10 @@ export function receiveJobs(): void {
       opened.set(job.kind, runner);
     }
     await runner.run(job as never, (message) => self.postMessage(message), watch);
+  };
+  let last: Promise<void> = Promise.resolve();
+  self.onmessage = ({ data }: MessageEvent<WorkerJob<AnyJob>>) => {
+    last = last.then(() => run(data));
   };
 }
 

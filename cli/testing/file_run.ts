@@ -19,6 +19,8 @@ import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
 import type { RunListeners } from "../scenario/trace_outputs.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
+import { PlaceCrew } from "../jobs/place_crew.ts";
+import type { PlaceSource } from "../jobs/place_job.ts";
 import { type LineRecord, linesRunBy } from "./line_coverage.ts";
 
 export interface FileJob
@@ -63,6 +65,17 @@ export type FileEvent =
     readonly coverage: LineRecord | null;
   };
 
+/** Threads that may help with the tests of a file. */
+export interface FileHelpers {
+  /** Largest number of threads, the tests' included. */
+  readonly jobs: number;
+  readonly interrupts: SharedArrayBuffer;
+}
+
+function sourceOf({ lenient, limits, path, seed, tree }: FileJob): PlaceSource {
+  return { lenient, limits, path, seed, tree };
+}
+
 export type ListenersOf = (program: Program) => RunListeners;
 
 export async function runFile(
@@ -70,6 +83,7 @@ export async function runFile(
   onEvent: (event: FileEvent) => void,
   watch?: HostWatch,
   listeners: ListenersOf | null = null,
+  helpers: FileHelpers | null = null,
 ): Promise<void> {
   const paint = painter(job.colour);
   const problems = new MemoryScreen();
@@ -100,6 +114,9 @@ export async function runFile(
   let printed: string[] = [];
   let began = performance.now();
   const { shard } = job;
+  using crew = helpers === null || job.trace !== null || observers !== null || job.coverage
+    ? null
+    : new PlaceCrew(helpers.jobs, sourceOf(job), program, helpers.interrupts);
   const report = runProgramWith(await engineFor(program), program, {
     ...runSettings(job),
     only: "tests",
@@ -134,6 +151,7 @@ export async function runFile(
     },
     style: diagnosticStyle(paint),
     ...watch === undefined ? {} : { watch },
+    ...crew === null ? {} : { helpPlaces: (...request) => crew.help(...request) },
   });
   const coverage = job.coverage ? linesRunBy(program) : null;
   onEvent({ ...end, report, exitCode: codeOf(report), coverage });

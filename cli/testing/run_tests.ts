@@ -49,24 +49,18 @@ interface JobWatch {
   readonly listeners: ListenersOf | null;
 }
 
-/**
- * Runs jobs.
- *
- * @param workers Number of workers; with 1 the jobs run in this thread.
- */
-async function runJobs(
-  jobs: readonly FileJob[],
-  workers: number,
-  watch: JobWatch,
-): Promise<void> {
-  const { interrupts, listeners, mayGoOn, onEvent } = watch;
-  if (workers > 1 && jobs.length > 1) {
-    return await runPlan(new FilePlan(jobs, watch), workers, interrupts);
-  }
-  for (const job of jobs) {
-    if (interrupts.interrupted() || !mayGoOn()) return;
-    await runFile(job, onEvent, interrupts, listeners);
-  }
+/** Runs jobs, at most `workers` at a time. */
+function runJobs(jobs: readonly FileJob[], workers: number, watch: JobWatch): Promise<void> {
+  const { interrupts, listeners } = watch;
+  // Where several files run, the processors are busy with them.
+  const helpers = workers === 1 || jobs.length > 1
+    ? null
+    : { jobs: workers, interrupts: interrupts.shared };
+  return runPlan(new FilePlan(jobs, watch), {
+    jobs: workers,
+    interrupts,
+    run: (job, send) => runFile(job, send, interrupts, listeners, helpers),
+  });
 }
 
 type NumberedJob = FileJob & { readonly kind: "file"; readonly number: number };
@@ -95,6 +89,8 @@ class FilePlan implements Plan<NumberedJob, FileEvent> {
       for (const each of events) this.watch.onEvent(each);
       if (events.at(-1)?.kind !== "end") return;
       this.#shown++;
+      // One thread would not have begun the next file, whatever other threads have found in it.
+      if (!this.watch.mayGoOn()) this.#shown = this.jobs.length;
     }
   }
 
@@ -107,6 +103,7 @@ export interface TestOptions extends Omit<FileJob, "path" | "shard" | "colour"> 
   /** Run only these tests; null for all. */
   readonly failed: readonly FailedTest[] | null;
   readonly shard: Shard | null;
+  /** Most files at a time. */
   readonly workers: number;
   /** Compare the output with the snapshot file next to the scenario, or write that file. */
   readonly snapshot: "check" | "update" | null;

@@ -2,6 +2,7 @@ import {
   choice,
   command,
   integer,
+  jobCount,
   JOBS,
   refuse,
   type Screen,
@@ -85,7 +86,7 @@ export const HUNT = command({
       doc: "a part of a hunt on many machines",
     },
     { line: "hunt merge results/*.jsonl", doc: "what all parts found" },
-    { line: "hunt --jobs 4", doc: "on four cores, with the same report" },
+    { line: "hunt --jobs 1", doc: "on one core, with the same report" },
   ],
   may: { compiles: true, folders: ["--out"], variables: SHARD_VARIABLES },
   async run({ words, options, screen }) {
@@ -137,7 +138,7 @@ async function huntAsAsked(
   const opened = await openHunt(path, asked, screen);
   if (opened === null) return WRONG;
   return await withInterrupts(async (interrupts) => {
-    const workers = { path, words: asked, jobs: jobs ?? 1 };
+    const workers = { path, words: asked, jobs: jobCount(jobs) };
     if (!isOne) {
       const { runSeeds } = await import("./cli/run_seeds.ts");
       const { VERSION } = await import("@dmalab/cli/extend");

@@ -61,7 +61,7 @@ export class Attempts {
     output: Output = this.options.machine.output,
     more: Partial<MachineOptions> = {},
   ): TestRunResult {
-    const { machine: shared, onRun } = this.options;
+    const { helpPlaces: help, machine: shared, onRun } = this.options;
     const isShown = output === shared.output;
     if (isShown) {
       const { lenient } = shared;
@@ -71,6 +71,9 @@ export class Attempts {
     const machine = prepareRun(this.program, run, {
       ...shared,
       onEvent: isShown ? shared.onEvent : undefined,
+      helpPlaces: help && isShown && this.names.kind === "test"
+        ? (request) => help(this.names, request)
+        : undefined,
       watch: this.#watch,
       output,
       record: true,

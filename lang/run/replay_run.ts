@@ -18,6 +18,7 @@ import type {
 import type { Output } from "../values/execution_context.ts";
 import { goesOn } from "../vm/branch_choice.ts";
 import { type Failure, ScriptFailure } from "../vm/failure.ts";
+import type { HelpPlaces } from "../vm/place_help.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeEnd } from "./incidents.ts";
@@ -139,6 +140,10 @@ export class ChildRunStarter {
     readonly start: ReplayStart,
   ) {}
 
+  get helpPlaces(): HelpPlaces | undefined {
+    return this.options.helpPlaces;
+  }
+
   /** Runs to the end of the wanted branch. */
   replay(request: ReplayRequest): Vm {
     const { choices, quirks } = request;
@@ -174,7 +179,12 @@ export class ChildRunStarter {
    */
   #repeat(request: ReplayRequest): Vm {
     this.#requireEvents = true;
-    const options = { ...this.options, onSideEvent: undefined, onSideVm: undefined };
+    const options = {
+      ...this.options,
+      helpPlaces: undefined,
+      onSideEvent: undefined,
+      onSideVm: undefined,
+    };
     const silent = new ChildRunStarter(
       this.program,
       this.config,
@@ -225,7 +235,8 @@ export class ChildRunStarter {
     // The block gets copies of captured lists and records, because the code after the block may
     // change the originals.
     const start = { block: separated(block) };
-    const side = new ChildRunStarter(this.program, config, variants, this.options, start);
+    const options = { ...this.options, helpPlaces: undefined };
+    const side = new ChildRunStarter(this.program, config, variants, options, start);
     const output = new BranchOutput(this.options.output, true);
     const how = { isBlock: true, quirks: null, repeated: null };
     const vm = this.#machine(config, left, output, how);

@@ -6,6 +6,7 @@ import type { Question } from "../values/question.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import { type BranchChoice, readBranch } from "../vm/branch_choice.ts";
+import type { PlaceHelp, PlacesRequest } from "../vm/place_help.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import type { Output, ShowStatement } from "../values/execution_context.ts";
 import type { NameMatch } from "./name_match.ts";
@@ -75,6 +76,8 @@ export interface RunOptions {
    * the defects.
    */
   readonly attributeDefects?: boolean;
+  /** Helps with the sweeps of tests, on behalf of {@linkcode RunNames}. */
+  readonly helpPlaces?: ((names: RunNames, request: PlacesRequest) => PlaceHelp) | undefined;
   /** A clock, and a source of interrupts. Without it there is no time limit. */
   readonly watch?: HostWatch | undefined;
 }
@@ -94,6 +97,7 @@ export interface SharedOptions {
   readonly style: FailureStyle | undefined;
   readonly watch: HostWatch | undefined;
   readonly onRun: ((run: RunStart) => void) | undefined;
+  readonly helpPlaces: RunOptions["helpPlaces"];
   readonly branch: readonly BranchChoice[] | undefined;
   /**
    * Returns true when no further test must run, because the output limit was reached or the run was
@@ -126,6 +130,7 @@ export function sharedOptions(options: InspectedRunOptions): SharedOptions {
     style,
     watch,
     onRun,
+    helpPlaces: options.helpPlaces,
     branch: branchOf(options.branch),
     stopped: () => output.stopped || watch?.interrupted() === true,
   };

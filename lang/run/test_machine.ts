@@ -9,6 +9,7 @@ import type { Limits } from "../values/limits.ts";
 import { freeze } from "../values/changes.ts";
 import { Closure } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
+import type { HelpPlaces } from "../vm/place_help.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../values/execution_context.ts";
 import type { Program } from "./program.ts";
@@ -31,6 +32,8 @@ export interface MachineOptions {
    * Gets the VM of each block of a `fork`, a `compare` or a `race` that runs on a separate machine.
    */
   readonly onSideVm?: ((vm: Vm) => void) | undefined;
+  /** Help with the sweeps of this run. */
+  readonly helpPlaces?: HelpPlaces | undefined;
   /** Whether to search for the known defects that cause a failure; the default is true. */
   readonly attributeDefects?: boolean;
 }

@@ -102,10 +102,10 @@ export const LIMITS = {
     value: 60_000,
     factor: 1000,
     brief: `CPU seconds per test, and per file in C; wall-clock time: ${CLOCK_TIMES} times as long`,
-    doc: "processor time of the process during one test (and of the compiler for each file in C, " +
+    doc:
+      "processor time of the threads that run one test (and of the compiler for each file in C, " +
       "`E0714`), or a property with all its cases: a busy host slows it and does not fail it. The " +
-      `limit in wall-clock time is ${CLOCK_TIMES} times as much. With \`--jobs\` the tests that run ` +
-      "at once share the time of one process",
+      `limit in wall-clock time is ${CLOCK_TIMES} times as much`,
     code: "E0806",
   },
 } as const satisfies Readonly<Record<keyof Limits, LimitSpec>>;

@@ -30,6 +30,8 @@ import type { HandleType } from "../values/spec.ts";
 import { withoutDefects } from "../values/causing_defects.ts";
 import { describeValue } from "../values/operators.ts";
 import { partsOf } from "../values/changes.ts";
+import { incidentName } from "../values/incident.ts";
+import type { HelpPlaces, PlaceHelp, PlacesRequest } from "./place_help.ts";
 import type { Vm } from "./vm.ts";
 
 function isPlace({ taken }: BranchChoice): boolean {
@@ -92,6 +94,8 @@ export interface PausableRun {
 export interface RunStarter {
   /** Changes to the machine block by the test, and by each surrounding `compare`. */
   readonly variants: readonly MachineVariant[];
+  /** Help with sweeps of the run that was started first; undefined without help. */
+  readonly helpPlaces?: HelpPlaces | undefined;
   /** Runs to the end of the wanted branch. */
   replay(request: ReplayRequest): Vm;
   /** Releases the run's machine, which is not read any more. */
@@ -327,6 +331,48 @@ export class Branches {
     return this.runs !== null && this.attributeDefects && !this.isReplaying;
   }
 
+  /** Asks for help with the places of a sweep; null if there is no help. */
+  helpWith(
+    word: PlacesRequest["word"],
+    choicePoint: number,
+    places: PlacesRequest["places"],
+  ): PlaceHelp | null {
+    const help = this.requireRuns(word).helpPlaces;
+    const isPlain = this.choices.length === 0 &&
+      this.resolvedChoices.values().every((value) => value === null);
+    if (help === undefined || !isPlain) return null;
+    return help({
+      word,
+      choicePoint,
+      resolved: [...this.resolvedChoices.keys()],
+      places: places.map(({ nth, point }) => ({ point, nth })),
+      usual: this.vm.machine.incidents.map(incidentName),
+      ...this.#left(),
+      expectations: this.vm.code.expectations.length,
+    });
+  }
+
+  /** Adds the figures of a place that another thread has tried. @returns False if none has. */
+  adopted(help: PlaceHelp | null, index: number): boolean {
+    const { vm } = this;
+    if (help === null) return false;
+    vm.countWork();
+    vm.watch?.check();
+    const figures = help.take(index, vm.steps - MACHINE_STEPS, () => vm.watch?.check());
+    if (figures === null) return false;
+    vm.watch?.charge(figures.processorMs);
+    vm.steps -= MACHINE_STEPS + figures.steps;
+    vm.assertions += figures.assertions;
+    for (const expectation of figures.reached) vm.reached.add(expectation);
+    return true;
+  }
+
+  /** The assertions of the wanted branch alone. */
+  get ownAssertions(): number {
+    const { assertions } = this.vm;
+    return assertions - (this.#assertionsBefore ?? this.branch?.assertions ?? assertions);
+  }
+
   #left(): ChildRunLimits {
     this.vm.countWork();
     return { steps: this.vm.steps, memoryBytes: this.vm.machine.budget.leftBytes };
@@ -336,9 +382,7 @@ export class Branches {
   #adopt(child: Vm, given: number): void {
     this.vm.steps -= Math.max(0, given - child.steps);
     for (const expectation of child.reached) this.vm.reached.add(expectation);
-    const before = child.branches.#assertionsBefore ?? child.branches.branch?.assertions ??
-      child.assertions;
-    this.vm.assertions += child.assertions - before;
+    this.vm.assertions += child.branches.ownAssertions;
     const { failure } = child;
     if (failure?.kind !== "limit") return;
     // The child's limit was the rest of this run's limit. Therefore this run has exceeded its

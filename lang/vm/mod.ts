@@ -14,5 +14,6 @@ export type { BoundName, Code, DebugStatement, ForkKeyword, FunctionCode, Site }
 export { Raising, SideEffectRefused, type StatementListener } from "./control.ts";
 export { type Failure, type LeakedResource, type LeakingPlace, ScriptFailure } from "./failure.ts";
 export { FRAME_NUMBERS } from "./loop.ts";
+export type { HelpPlaces, PlaceFigures, PlaceHelp, PlacesRequest } from "./place_help.ts";
 export { type HostWatch, type MemoryWatch, RunWatch } from "./run_watch.ts";
 export { evaluateWithoutEffects, Vm } from "./vm.ts";

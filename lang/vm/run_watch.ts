@@ -58,6 +58,8 @@ export class RunWatch {
   #processorStartMs: number | null = null;
   #memoryMs = 0;
   readonly #collectAtBytes: number;
+  /** Processor time that other threads have used for this test. */
+  #chargedMs = 0;
 
   constructor(
     readonly host: HostWatch,
@@ -79,6 +81,12 @@ export class RunWatch {
       this.#checkMemory();
     }
     if (nowMs >= this.#lookMs) this.#checkTime(nowMs);
+  }
+
+  /** Adds processor time that another thread has used for this test. */
+  charge(processorMs: number): void {
+    this.#chargedMs += processorMs;
+    this.#lookMs -= processorMs;
   }
 
   #checkTime(nowMs: number): void {
@@ -104,10 +112,10 @@ export class RunWatch {
   /** The time that the run has used since its beginning. */
   #takenMs(clockMs: number): number {
     const processorMs = this.host.processorMs?.();
-    if (processorMs === undefined) return clockMs;
+    if (processorMs === undefined) return clockMs + this.#chargedMs;
     const unaskedMs = Math.min(clockMs, UNASKED_PART * this.limits.timeMs);
     this.#processorStartMs ??= processorMs - unaskedMs;
-    return processorMs - this.#processorStartMs;
+    return processorMs - this.#processorStartMs + this.#chargedMs;
   }
 
   /**

@@ -188,30 +188,36 @@ export class Sweeps {
     const leaking: LeakingRun[] = [];
     const reported = new Map<string, SweepIncident>();
     const printReports = () => addAll(this.incidents, reported.values());
-    for (const place of places) {
-      this.vm.expecting(info.expectation);
-      const child = this.branches.replay({ choicePoint, taken: place }, false);
-      this.#addReports(reported, child, place, places.length, info.word);
-      if (child.failure !== null) {
-        printReports();
-        const failure = failureOf(child, this.vm.machine.stream.seq);
-        const when = SWEEPS[info.word] === null ? "while" : "when";
-        const notes = [
-          ...storyOf(child),
-          `${when} ${placeText(place, this.vm)} (\`${info.word}\`)`,
-          ...stackLines(child),
-        ];
-        throw new ScriptFailure({
-          ...notes.reduceRight(withNote, failure),
-          remedies: this.#remedies(choicePoint, [[place]], () => true),
-          leaking: leaking.length === 0 ? undefined : this.#leakingPlaces(leaking),
-        });
+    const help = this.branches.helpWith(info.word, choicePoint, places);
+    try {
+      for (const [index, place] of places.entries()) {
+        this.vm.expecting(info.expectation);
+        if (this.branches.adopted(help, index)) continue;
+        const child = this.branches.replay({ choicePoint, taken: place }, false);
+        this.#addReports(reported, child, place, places.length, info.word);
+        if (child.failure !== null) {
+          printReports();
+          const failure = failureOf(child, this.vm.machine.stream.seq);
+          const when = SWEEPS[info.word] === null ? "while" : "when";
+          const notes = [
+            ...storyOf(child),
+            `${when} ${placeText(place, this.vm)} (\`${info.word}\`)`,
+            ...stackLines(child),
+          ];
+          throw new ScriptFailure({
+            ...notes.reduceRight(withNote, failure),
+            remedies: this.#remedies(choicePoint, [[place]], () => true),
+            leaking: leaking.length === 0 ? undefined : this.#leakingPlaces(leaking),
+          });
+        }
+        const leaks = child.branches.branch!.watch.leaks();
+        if (leaks.length > 0) leaking.push({ place, leaks, run: child });
+        else if (![...reported.values()].some(({ context }) => context === child)) {
+          this.branches.requireRuns(info.word).drop(child);
+        }
       }
-      const leaks = child.branches.branch!.watch.leaks();
-      if (leaks.length > 0) leaking.push({ place, leaks, run: child });
-      else if (![...reported.values()].some(({ context }) => context === child)) {
-        this.branches.requireRuns(info.word).drop(child);
-      }
+    } finally {
+      help?.stop();
     }
     this.branches.resolvedChoices.set(choicePoint, null);
     if (leaking.length === 0) this.#judgeReports(info, reported);
@@ -290,10 +296,7 @@ export class Sweeps {
     ];
   }
 
-  /**
-   * Counts the reports that occur only with a failure: one report for each location and class.
-   * Reports that the block also causes without a failure do not count.
-   */
+  /** Counts the reports that occur only with a failure. */
   #addReports(
     reported: Map<string, SweepIncident>,
     child: Vm,
@@ -301,16 +304,8 @@ export class Sweeps {
     tried: number,
     word: SweepWord,
   ): void {
-    const usual = new Set(this.vm.machine.incidents.map(incidentName));
-    const keys = new Set<string>();
-    for (const event of child.machine.incidents) {
-      const name = incidentName(event);
-      // Faults of devices are caused by `inject each` itself, so they count only for a removal.
-      const isJudged = event.name === "dma.report" || SWEEPS[word] !== null;
-      if (!isJudged || usual.has(name) || child.expectedIncidents.has(event)) continue;
-      const key = `${name} ${event.site}`;
-      if (event.seq <= (child.branches.branch?.seq ?? Infinity) || keys.has(key)) continue;
-      keys.add(key);
+    const usual = this.vm.machine.incidents.map(incidentName);
+    for (const [key, event] of sweepIncidents(child, usual, word)) {
       const when = placeText(place, this.vm);
       const first = { event, word, context: child, when, places: 0, tried };
       remembered(reported, key, () => first).places++;
@@ -432,6 +427,28 @@ function groupLines(
     ...listed.map((line) => `  ${line}`),
     ...rest > 0 ? [`  and at ${formatCount(rest, "more place")}`] : [],
   ];
+}
+
+/**
+ * The incidents of a place that occur only with its failure or removal: the first of each location and class.
+ *
+ * @param usual Names of the incidents that the block causes without a failure.
+ */
+export function sweepIncidents(
+  child: Vm,
+  usual: readonly string[],
+  word: SweepWord,
+): ReadonlyMap<string, IncidentEvent> {
+  const found = new Map<string, IncidentEvent>();
+  for (const event of child.machine.incidents) {
+    const name = incidentName(event);
+    // Faults of devices are caused by `inject each` itself, so they count only for a removal.
+    const isJudged = event.name === "dma.report" || SWEEPS[word] !== null;
+    if (!isJudged || usual.includes(name) || child.expectedIncidents.has(event)) continue;
+    if (event.seq <= (child.branches.branch?.seq ?? Infinity)) continue;
+    remembered(found, `${name} ${event.site}`, () => event);
+  }
+  return found;
 }
 
 function noSuchPlace(

@@ -25,6 +25,7 @@ import {
   compilerProgram,
   currentFolder,
   host,
+  isCompilingAllowed,
 } from "@dmalab/cli";
 import { progressLine, shellWord, shortPath } from "@dmalab/cli/extend";
 
@@ -176,6 +177,9 @@ export function noDrivers(): NoCompiler | null {
 
 /** Why the compiler's process may not be started; null if it may. */
 export function noProcess(): NoCompiler | null {
+  if (!isCompilingAllowed()) {
+    return { code: "E0710", problem: "This thread does not compile C", hint: startAgain() };
+  }
   const { state } = host.permissions.querySync({ name: "run", command: host.execPath() });
   if (state === "granted") return null;
   return {

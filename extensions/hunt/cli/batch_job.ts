@@ -1,9 +1,9 @@
 /** Runs one batch ("turn") of a hunt, in a worker. */
-import { type HuntState, HuntTurns, type TurnEnd } from "../requests/hunt.ts";
+import { type HuntOptions, type HuntState, HuntTurns, type TurnEnd } from "../requests/hunt.ts";
 import type { HuntWords } from "../requests/hunt_options.ts";
 import type { HostWatch } from "@dmalab/lang/run";
 import { MemoryScreen } from "@dmalab/cli";
-import { openHunt } from "./open_hunt.ts";
+import { type OpenedHunt, openHunt } from "./open_hunt.ts";
 
 export interface TurnJob {
   /** The scenario with the machine for the hunt; null for random machines. */
@@ -27,13 +27,23 @@ export async function openTurns({ path, words }: TurnJob) {
   const screen = new MemoryScreen();
   const opened = await openHunt(path, words, screen);
   if (opened === null || "drivers" in opened) throw new Error(screen.errors);
-  const { settings: { mode, release, seed }, where } = opened;
+  return turnRunner(opened);
+}
+
+/**
+ * Returns the function that runs a hunt's turns.
+ * @param points Injection points that may fail; determined automatically if omitted.
+ */
+export function turnRunner(
+  { settings: { mode, release, seed }, where }: Omit<OpenedHunt, "files">,
+  points?: HuntOptions["points"],
+) {
   let mayGoOn = () => true;
-  const turns = new HuntTurns({ mode, release, seed, where, mayGoOn: () => mayGoOn() });
+  const turns = new HuntTurns({ mode, release, seed, where, points, mayGoOn: () => mayGoOn() });
   const run = (
     { abandoned, cases, milliseconds, number, state }: TurnJob,
     send: (message: TurnMessage) => void,
-    watch: HostWatch,
+    watch: Pick<HostWatch, "interrupted">,
   ) => {
     const until = performance.now() + milliseconds;
     const flag = new Int32Array(abandoned);

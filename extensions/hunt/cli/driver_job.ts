@@ -46,16 +46,22 @@ export async function openDriverParts({ driver: number, path, words }: DriverJob
   ) => {
     const until = performance.now() + milliseconds;
     mayGoOn = () => performance.now() < until && !watch.interrupted();
-    const end = parts.run(part);
-    const machine = end.finding === null ? -1 : machines.indexOf(end.finding.case.machine);
-    send({ kind: "end", end, machine });
+    send(partMessage(parts.run(part), machines));
   };
   return { run };
 }
 
+export function partMessage(
+  end: Readonly<PartEnd>,
+  machines: readonly MachineVariation[],
+): DriverMessage {
+  const machine = end.finding === null ? -1 : machines.indexOf(end.finding.case.machine);
+  return { kind: "end", end, machine };
+}
+
 type PlannedPart = DriverJob & { readonly kind: "driver" };
 
-/** The parts of a search, divided among several workers. */
+/** The parts of a search, divided among several threads. */
 export class DriverPlan implements Plan<PlannedPart, DriverMessage> {
   constructor(
     readonly search: DriverSearch,

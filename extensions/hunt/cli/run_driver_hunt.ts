@@ -10,7 +10,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { type SignalWatch, withCompiled } from "@dmalab/cli";
 import { refuse, runPlan, type Screen } from "@dmalab/cli/extend";
 import { huntProgress } from "./progress.ts";
-import { DriverPlan } from "./driver_job.ts";
+import { DriverPlan, partMessage } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
 import { remark } from "./remark.ts";
 import { type HuntJobs, NO_CASE } from "./run_hunt.ts";
@@ -68,7 +68,7 @@ interface OneDriver {
   readonly until: number;
 }
 
-/** Hunts in one driver with one seed, in this thread or in workers. @throws {CannotHunt} */
+/** Hunts in one driver with one seed. @throws {CannotHunt} */
 export async function huntDriverOf(
   { number, settings, space, until }: OneDriver,
   { jobs, path, words }: HuntJobs,
@@ -86,10 +86,13 @@ export async function huntDriverOf(
     mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
     onProgress: (cases, pieces) => progress(cases, () => formatCount(pieces, "piece")),
   });
-  if (jobs > 1) {
-    const job = { path: path!, words, driver: number };
-    await runPlan(new DriverPlan(hunt.search, space.machines, job, until), jobs, interrupts);
-  } else hunt.run();
+  const { machines } = space;
+  const job = { path: path!, words, driver: number };
+  await runPlan(new DriverPlan(hunt.search, machines, job, until), {
+    jobs,
+    interrupts,
+    run: ({ part }, send) => send(partMessage(hunt.parts.run(part), machines)),
+  });
   return hunt.result();
 }
 

@@ -2,15 +2,15 @@
 import { formatCount } from "@dmalab/lang/text";
 import { refuse, runPlan, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import { hunt, type HuntFinding, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
+import type { HuntFinding, HuntOptions, HuntResult } from "../requests/hunt.ts";
 import type { SignalWatch } from "@dmalab/cli";
 import type { OpenedHunt } from "./open_hunt.ts";
 import { remark } from "./remark.ts";
-import type { TurnJob } from "./batch_job.ts";
+import { type TurnJob, turnRunner } from "./batch_job.ts";
 import { huntProgress } from "./progress.ts";
 import { BatchPlan } from "./batch_plan.ts";
 
-/** Number of workers, and the arguments with which they open the same hunt as this thread. */
+/** Number of jobs at a time, and the arguments with which workers open the same hunt as this thread. */
 export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
   readonly jobs: number;
 }
@@ -47,9 +47,9 @@ export async function runHunt(
   return found === 0 ? HELD : FAILED;
 }
 
-/** Hunts with one seed, in this thread or in workers. */
+/** Hunts with one seed. */
 export async function huntRequests(
-  { settings, where }: Omit<OpenedHunt, "files">,
+  opened: Omit<OpenedHunt, "files">,
   { jobs, path, words }: HuntJobs,
   interrupts: SignalWatch,
   { onFinding = () => {}, onProgress, points }: Pick<
@@ -57,14 +57,12 @@ export async function huntRequests(
     "points" | "onFinding" | "onProgress"
   >,
 ): Promise<HuntResult> {
-  const { cases, mode, release, seconds, seed } = settings;
+  const { cases, seconds } = opened.settings;
   const until = performance.now() + 1000 * seconds;
   const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
-  if (jobs === 1) {
-    return hunt({ release, mode, seed, cases, where, points, mayGoOn, onFinding, onProgress });
-  }
   const plan = new BatchPlan({ path, words, cases, until, mayGoOn, onFinding, onProgress });
-  await runPlan(plan, jobs, interrupts);
+  const turns = turnRunner(opened, points);
+  await runPlan(plan, { jobs, interrupts, run: (job, send) => turns.run(job, send, interrupts) });
   return plan.result;
 }
 

@@ -79,9 +79,7 @@ function requestHunter(
   interrupts: SignalWatch,
 ): SeedHunter {
   const { mode, release } = settings;
-  const points = where === undefined && jobs.jobs === 1
-    ? { points: hitPoints(release, huntMachines(mode)) }
-    : {};
+  const points = where === undefined ? { points: hitPoints(release, huntMachines(mode)) } : {};
   return async (seed) => {
     const opened = { settings: { ...settings, seed }, ...where === undefined ? {} : { where } };
     const with_ = { ...jobs, words: { ...jobs.words, seed } };

@@ -54,26 +54,26 @@ export function huntDriver(options: DriverHuntOptions): DriverHuntResult {
 /** A hunt that is divided into parts, which run here or in workers. */
 export class DriverHunt {
   readonly search: DriverSearch;
-  readonly #parts: DriverParts;
+  readonly parts: DriverParts;
 
   /** @throws {CannotHunt} When the driver cannot be tested at all. */
   constructor(options: DriverHuntOptions) {
-    this.#parts = new DriverParts(options);
-    this.#parts.checkContract();
-    this.search = new DriverSearch({ ...options, space: this.#parts.space });
+    this.parts = new DriverParts(options);
+    this.parts.checkContract();
+    this.search = new DriverSearch({ ...options, space: this.parts.space });
   }
 
   /** Runs all parts, one after the other. */
   run(): void {
     for (let part = this.search.next(); part !== null; part = this.search.next()) {
-      this.search.receive(part, this.#parts.run(part));
+      this.search.receive(part, this.parts.run(part));
     }
   }
 
   result(): DriverHuntResult {
     const { finding, result } = this.search;
     if (finding === null || !result.drawn) return result;
-    return { ...result, finding: { ...finding, ...this.#parts.smaller(finding) } };
+    return { ...result, finding: { ...finding, ...this.parts.smaller(finding) } };
   }
 }
 
