@@ -16,7 +16,8 @@ import { type Linked, LiveList } from "./live_list.ts";
  * the order of their use.
  */
 class Ranks {
-  #sums = new Int32Array(64);
+  /** Small at first: most groups of a trace with many devices have few mappings. */
+  #sums = new Int32Array(8);
   #next = 0;
   #used = 0;
 

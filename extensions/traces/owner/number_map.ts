@@ -6,10 +6,17 @@
 const NONE = -1;
 const DELETED = -2;
 /**
- * Initial capacity, a power of two. Some tables lose most of their entries again: the larger the
- * capacity, the less often such a table must be rebuilt.
+ * Least capacity of a table that was full once, a power of two. Some tables lose most of their
+ * entries again: the larger the capacity, the less often such a table must be rebuilt.
  */
 const LEAST_ENTRIES = 32;
+/**
+ * Capacity of a table with its first entry, a power of two. V8 stores typed arrays of up to 64 bytes
+ * in the object itself. Each device has six tables, and most of these stay empty.
+ */
+const FIRST_ENTRIES = 4;
+const NO_KEYS = new Float64Array(0);
+const NO_SLOTS = new Int32Array(0);
 /** A rebuilt table has room for this many times the remaining entries. */
 const ROOM_TIMES = 4;
 const UPPER = 2 ** -32;
@@ -20,8 +27,8 @@ const GOLDEN = 0x9e3779b1 | 0;
 export class NumberMap<Value> {
   size = 0;
   /** Keys and values in insertion order; the value of a deleted key is undefined. */
-  #keys = new Float64Array(LEAST_ENTRIES);
-  #values: (Value | undefined)[] = new Array(LEAST_ENTRIES).fill(undefined);
+  #keys = NO_KEYS;
+  #values: (Value | undefined)[] = [];
   /** All entries before this index are deleted. */
   #first = 0;
   /** Index of the next entry. */
@@ -30,7 +37,7 @@ export class NumberMap<Value> {
    * Hash table with the indices of the entries. The table is twice as large as the arrays of
    * entries, so at least half of it is free.
    */
-  #slots = new Int32Array(2 * LEAST_ENTRIES).fill(NONE);
+  #slots = NO_SLOTS;
 
   get(key: number): Value | undefined {
     const slot = this.#slotOf(key);
@@ -108,7 +115,7 @@ export class NumberMap<Value> {
   #renew(): void {
     const [keys, values] = [this.#keys, this.#values];
     const last = this.#next;
-    let room = LEAST_ENTRIES;
+    let room = keys.length === 0 ? FIRST_ENTRIES : LEAST_ENTRIES;
     while (room < ROOM_TIMES * this.size) room *= 2;
     if (room !== keys.length) {
       this.#keys = new Float64Array(room);
