@@ -11,15 +11,32 @@ import { PROJECT } from "../project.ts";
  */
 const DRIVERS = /^extensions\/c_drivers\/drivers\/map\/map\.dma$/;
 
+/**
+ * Folders of `examples/` in the order in which gzip packs their files best: alike scenarios lie within its window.
+ * Tried by exchanging folders, it saves some 1,000 bytes of the page. Other folders come behind them.
+ */
+const PACKED_TOGETHER = [
+  ...["start", "iova", "swiotlb", "drivers", "api", "iommu", "traces", "processes", "museum"],
+  ...["releases", "block", "nvme", "bench", "p2p"],
+];
+
+/** The place of a file among the packed ones. */
+function packedPlace(path: string): number {
+  const place = PACKED_TOGETHER.indexOf(path.split("/")[1]!);
+  return place < 0 ? PACKED_TOGETHER.length : place;
+}
+
 export function playgroundData(): PlaygroundData {
   const files: Record<string, string> = {};
   collect("examples", files, /\.\w+$/);
   collect("extensions/c_drivers/drivers", files, DRIVERS);
   const examples = Object.keys(files).filter((path) => path.endsWith(".dma")).sort();
-  const first = examples.filter((path) => path.startsWith("examples/start/"));
   const used = examples.map((path) => [path, usedBy(path, files)] as const);
   const others = used.flat(2).filter((path) => !path.endsWith(".dma"));
-  const listed = new Set([...first, ...examples, ...others]);
+  const listed = new Set([
+    ...examples.toSorted((a, b) => packedPlace(a) - packedPlace(b) || (a < b ? -1 : 1)),
+    ...others,
+  ]);
   return {
     files: Object.fromEntries([...listed].map((path) => [path, files[path]!])),
     uses: Object.fromEntries(used.filter(([, names]) => names.length > 0)),

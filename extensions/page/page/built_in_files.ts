@@ -5,7 +5,7 @@
 
 /** The data built into the page. */
 export interface PlaygroundData {
-  /** Files by their paths: the examples in the order of the list, and the files that they use. */
+  /** Files by their paths, in any order: the examples, and the files that they use. */
   readonly files: Readonly<Record<string, string>>;
   /** The files that an example uses, for the examples that use any. */
   readonly uses: Readonly<Record<string, readonly string[]>>;
@@ -13,9 +13,11 @@ export interface PlaygroundData {
 
 const PART = "\f";
 
-/** Paths of the files that are listed as examples, in the order of the list. */
+/** Paths of the files that are listed as examples, in the order of the list: those to start with first. */
 export function examplesOf({ files }: PlaygroundData): readonly string[] {
-  return Object.keys(files).filter((path) => path.endsWith(".dma"));
+  const isLater = (path: string) => Number(!path.startsWith("examples/start/"));
+  return Object.keys(files).filter((path) => path.endsWith(".dma"))
+    .sort((a, b) => isLater(a) - isLater(b) || (a < b ? -1 : 1));
 }
 
 /** @throws {Error} If a file has a form feed, or a text that would end the page's element. */
