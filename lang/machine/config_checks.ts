@@ -11,6 +11,8 @@ import {
   KernelError,
   type MemoryRegionConfig,
   type PhysAddr,
+  sizePool,
+  SLOT_BYTES,
 } from "@dmalab/runtime";
 import { resolveKernel } from "@dmalab/runtime/kernels";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -33,6 +35,7 @@ export function checkConfig(
   checkPageSizes(tree, config, bag);
   checkAddressBits(tree, config, bag);
   checkPageDebugging(tree, config, bag);
+  checkPool(tree, config, bag);
   if (!bag.hasErrors) checkBuilds(tree, config, bag, schema);
 }
 
@@ -141,6 +144,21 @@ function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: Diagnosti
     spanOfPath(tree, ["iommu", "debug_pagealloc"]),
     `${config.kernel} has no iommu.debug_pagealloc`,
     "a kernel from 7.2 on warns when pages that are mapped are freed; this one never does",
+  );
+}
+
+/** Warns about a pool of bounce buffers that the kernel makes larger than asked. */
+function checkPool(tree: ConfigBlock, { cpus, swiotlb }: LabConfig, bag: DiagnosticBag): void {
+  const asked = tree.children.find(({ spec }) => spec.keyword === "swiotlb")?.settings.get("size");
+  const { areas, sizeBytes } = swiotlb;
+  if (asked === undefined || sizeBytes === 0) return;
+  const madeBytes = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areas ?? cpus).slots * SLOT_BYTES;
+  if (madeBytes === sizeBytes) return;
+  bag.warning(
+    "W0516",
+    asked.valueSpan,
+    `The pool has ${formatSize(madeBytes)}, not ${formatSize(sizeBytes)}`,
+    `\`size = ${formatSize(madeBytes)}\`: a power of two, at least 256KiB for each area`,
   );
 }
 

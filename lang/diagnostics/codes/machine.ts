@@ -192,4 +192,10 @@ machine {
   iommu { mode = strict, debug_pagealloc = true }
 }`,
   },
+  W0516: {
+    title: "pool of bounce buffers larger than asked",
+    explanation:
+      "The kernel rounds a pool up to a power of two of slots of 2 KiB, with at least 128 slots for each area.",
+    example: "machine {\n  swiotlb { size = 2KiB }\n}",
+  },
 } as const satisfies Record<string, CodeEntry>;
