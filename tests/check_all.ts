@@ -4,8 +4,8 @@
  * since the last quick check; in CI only Deno's check decides.
  *
  * Every step runs, also after a failure, so that one run shows all errors. The last line counts the
- * errors. Before `deno task test` the first three steps are enough, because that task includes the
- * other steps.
+ * errors. Before `deno task test-all` the first three steps are enough, because that task includes
+ * the other steps.
  */
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";

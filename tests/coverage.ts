@@ -4,7 +4,7 @@
  * names.
  *
  * A test's name is a statement with the place of its rule ("… (dma.md 3.3)"). Such a rule counts as
- * exercised, because `deno task test` fails unless all tests pass. Error exits are counted only for
+ * exercised, because `deno task test-all` fails unless all tests pass. Error exits are counted only for
  * the scenarios, because only events of scenarios are recorded.
  */
 import { join, relative } from "node:path";

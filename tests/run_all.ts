@@ -1,9 +1,8 @@
 /**
- * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: checks the types and runs the short
- * suite of tests. The suite is all tests, those of the core, or those of the given members. A
- * member is given by its folder, such as `extensions/traces`. `deno task test-all [--rest]
- * [--times] [OPTIONS OF deno test]`: also runs the long suite. `--rest` leaves out the tests that
- * `deno task test` runs. `--times` runs each file in a separate process, prints the files that use
+ * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: runs the first suite, which shows each
+ * part working once; or the short tests of the core or of the given members. A member is given by
+ * its folder, such as `extensions/traces`. `deno task test-all [--rest] [--times] [OPTIONS OF deno
+ * test]`: runs all tests. `--rest` leaves out the tests that `deno task test` runs. `--times` runs each file in a separate process, prints the files that use
  * most processor time, and writes these costs to `tests/running/costs.json`; later runs on this
  * machine are planned with them.
  *
@@ -26,9 +25,7 @@ async function runAll(
   return await withSharedFolder(async (shared) => {
     const tests = testsIn(size, folders);
     const worlds = worldsOf(tests, readCosts()).map((world) => jobOf(world, shared, options));
-    const types = { name: "types", args: ["check", "--quiet", ...folders ?? ["."]] };
-    const jobs = size === "rest" ? worlds : [types, ...worlds];
-    return await runJobs(jobs, (ran) => {
+    return await runJobs(worlds, (ran) => {
       if (ran.failed > 0) console.log(shownOf(ran));
     }, { shared });
   });
@@ -52,7 +49,14 @@ function foldersIn(words: readonly string[]): readonly string[] | null {
 
 if (import.meta.main) {
   const wants = (option: string) => Deno.args.includes(option);
-  const size = wants("--rest") ? "rest" : wants("--all") ? "all" : "short";
+  const isWhole = foldersIn(Deno.args) === null;
+  const size = wants("--rest")
+    ? isWhole ? "rest" : "long"
+    : wants("--all")
+    ? "all"
+    : isWhole
+    ? "first"
+    : "short";
   if (wants("--times")) await measureCosts(testsIn(size, foldersIn(Deno.args)));
   else {
     const start = performance.now();

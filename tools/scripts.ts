@@ -120,6 +120,14 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     module: "tests/mutation/mutate_main.ts",
     deno: [...STARTS, "--allow-env"],
   },
+  "choose-tests": {
+    usage: "RECORD…",
+    brief:
+      "chooses the files that `deno task test` runs, by the changes that they notice in records of " +
+      "`mutate --short --results RECORD` and by their costs (`test-all --times`)",
+    module: "tests/running/choose_first.ts",
+    deno: ["-R", "-W=tests/running", "--allow-env"],
+  },
   repin: {
     usage: "FILE…",
     brief:

@@ -16,6 +16,8 @@ export interface Result {
   readonly fate: Fate;
   /** The test that failed, or how the process ended. */
   readonly killer: string | null;
+  /** The file of that test; null if it is not known. */
+  readonly killerFile: string | null;
   /** Name of the stage with the tests that noticed the change; null if none did. */
   readonly stage: string | null;
   readonly ms: number;
@@ -206,10 +208,11 @@ async function tryMutant(
   runner: Runner,
 ): Promise<Result> {
   const start = performance.now();
-  const result = (fate: Fate, killer: string | null): Result => ({
+  const result = (fate: Fate, killer: Killer | null): Result => ({
     candidate: mutant,
     fate,
-    killer,
+    killer: killer?.name ?? null,
+    killerFile: killer?.file ?? null,
     stage: fate === "killed" ? name : null,
     ms: Math.round(performance.now() - start),
   });
@@ -247,22 +250,30 @@ async function killerOf(
   limitMs: Limit,
   runner: Runner,
   confirm: boolean,
-): Promise<string | null> {
+): Promise<Killer | null> {
   let { tests } = order;
   while (tests.length > 0) {
     const outcome = await runner.obey({ ...order, tests }, limitMs);
     const suspect = suspectOf(outcome);
     if (suspect === null) return null;
     const { test, name, isSure } = suspect;
-    if (isSure || (!confirm && outcome.kind !== "lost")) return name;
+    const killer = { name, file: test?.file ?? null };
+    if (isSure || (!confirm && outcome.kind !== "lost")) return killer;
     // The process was lost before any test began. No mutant causes this, so nothing is known about
     // the mutant.
     if (test === null) return null;
-    if (await isNoticedAlone({ ...order, tests: [test] }, limitMs, runner)) return name;
+    if (await isNoticedAlone({ ...order, tests: [test] }, limitMs, runner)) return killer;
     const at = tests.findIndex(({ file, index }) => file === test.file && index === test.index);
     tests = tests.slice(at + 1);
   }
   return null;
+}
+
+/** A test that notices a mutant. */
+interface Killer {
+  readonly name: string;
+  /** Null if it is not known. */
+  readonly file: string | null;
 }
 
 interface Suspect {

@@ -20,6 +20,7 @@ interface Line {
   readonly short: boolean;
   readonly fate: Fate;
   readonly killer: string | null;
+  readonly killerFile: string | null;
   readonly stage: string | null;
   readonly ms: number;
 }
@@ -50,13 +51,13 @@ export class ResultFile {
   known(candidate: Candidate): Result | null {
     const line = this.#known.get(`${keyOf(candidate)}\n${candidate.start}`);
     if (line === undefined || line.source !== this.#sourceOf(candidate.path)) return null;
-    const { fate, killer, ms, short, stage } = line;
+    const { fate, killer, killerFile, ms, short, stage } = line;
     if (short !== this.#short && short !== (fate === "killed")) return null;
     if (fate !== "killed" && line.everything !== this.#everything) return null;
-    return { candidate, fate, killer, stage, ms };
+    return { candidate, fate, killer, killerFile, stage, ms };
   }
 
-  add({ candidate, fate, killer, ms, stage }: Result): void {
+  add({ candidate, fate, killer, killerFile, ms, stage }: Result): void {
     const line: Line = {
       key: keyOf(candidate),
       start: candidate.start,
@@ -65,6 +66,7 @@ export class ResultFile {
       short: this.#short,
       fate,
       killer,
+      killerFile,
       stage,
       ms,
     };

@@ -1,16 +1,20 @@
 /**
- * The tests of the project, in two sizes.
+ * The tests of the project, in three sizes.
  *
- * `deno task test` runs one test for each mechanism. All tests of a file with a name that ends in
- * `_long_test` belong to the long suite. A test of another file belongs to it if the test's name
- * ends in `(long)`. Long tests use more seeds or more planted bugs, or test the same behaviour in a
- * second way. `deno task test-all` runs both suites.
+ * All tests of a file with a name that ends in `_long_test` are long. A test of another file is long
+ * if the test's name ends in `(long)`. Long tests use more seeds or more planted bugs, or test the
+ * same behaviour in a second way. The others are the short tests.
+ *
+ * `deno task test` runs the first suite: the short tests of the files that `first_suite.json`
+ * lists. `deno task test-all` runs all tests, and `deno task test-all --rest` those that
+ * `deno task test` leaves out. With the folder of a member, `deno task test` runs all of the
+ * member's short tests, and `--rest` its long ones.
  */
 import { join, relative } from "node:path";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 
-/** The tests to run: the short suite, the long suite without the short one, or both. */
-export type Size = "short" | "rest" | "all";
+/** The tests to run; `rest` has those that are not in the first suite. */
+export type Size = "first" | "rest" | "short" | "long" | "all";
 
 const LONG = "(long)";
 
@@ -37,14 +41,50 @@ export interface Tests {
   readonly filter: "long" | "short" | null;
 }
 
-export function testsOf(size: Size): Tests[] {
+/** The files whose short tests are the first suite; `choose_first.ts` writes them. */
+const FIRST = new URL("first_suite.json", import.meta.url);
+
+/** The first suite, and how it was chosen. */
+export interface FirstSuite {
+  /** Number of planted changes that the short tests notice. */
+  readonly changes: number;
+  /** Number of these changes that the files notice. */
+  readonly noticed: number;
+  readonly files: readonly string[];
+}
+
+export function readFirstSuite(file: URL = FIRST): FirstSuite {
+  return JSON.parse(Deno.readTextFileSync(file));
+}
+
+export function writeFirstSuite(suite: FirstSuite, file: URL = FIRST): void {
+  Deno.writeTextFileSync(file, `${JSON.stringify(suite, null, 2)}\n`);
+}
+
+/** The short and the long tests of a file; null if it has none. */
+function sizesOf(file: string): { readonly short: Tests | null; readonly long: Tests | null } {
+  const whole: Tests = { name: file, file, filter: null };
+  if (isLong(file)) return { short: null, long: whole };
+  const isMixed = /\(long\)["`]/.test(Deno.readTextFileSync(join(ROOT, file)));
+  if (!isMixed) return { short: whole, long: null };
+  return {
+    short: { name: file, file, filter: "short" },
+    long: { name: `${file} ${LONG}`, file, filter: "long" },
+  };
+}
+
+/** @param suite The files of the first suite. */
+export function testsOf(size: Size, suite: readonly string[] = readFirstSuite().files): Tests[] {
+  const first = new Set(suite);
   return testFiles().flatMap((file): Tests[] => {
-    if (isLong(file)) return size === "short" ? [] : [{ name: file, file, filter: null }];
-    const isMixed = /\(long\)["`]/.test(Deno.readTextFileSync(join(ROOT, file)));
-    if (!isMixed) return size === "rest" ? [] : [{ name: file, file, filter: null }];
-    const short: Tests = { name: file, file, filter: "short" };
-    const long: Tests = { name: `${file} ${LONG}`, file, filter: "long" };
-    return size === "short" ? [short] : size === "rest" ? [long] : [short, long];
+    const { long, short } = sizesOf(file);
+    const isFirst = first.has(file);
+    const wantsShort = size === "all" || size === "short" || (size === "first") === isFirst;
+    const wantsLong = size === "all" || size === "long" || size === "rest";
+    return [
+      ...short !== null && wantsShort && size !== "long" ? [short] : [],
+      ...long !== null && wantsLong ? [long] : [],
+    ];
   });
 }
 
