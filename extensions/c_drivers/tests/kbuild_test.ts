@@ -1,4 +1,5 @@
 /** Makefiles of modules, as the kernel's build reads them. */
+import { ownFunctions } from "../tree/own_names.ts";
 import { NamedSymbols } from "../tree/named_symbols.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
@@ -299,6 +300,12 @@ Deno.test("folders of NOSTDINC_FLAGS come before the kernel's headers, and older
   const { first, folders } = read.flagsOf("a.c")!;
   assertEquals(first, ["/module/include", "/module/compat"]);
   assertEquals(folders, ["/module/last", "/module/own"]);
+});
+
+Deno.test("a module's own functions are told from macros that it uses in the first column", () => {
+  const text = 'static DEFINE_TABLE(ids) = {\n};\nDEFINE_OTHER(ids) = {\n};\nMODULE_X("y");\n' +
+    "static int own(int a)\n{\n}\nint\nbelow(void)\n{\n}\n";
+  assertEquals(ownFunctions(text), ["own", "below"]);
 });
 
 Deno.test("a file depends on the symbols of the configuration that its texts name", () => {

@@ -13,8 +13,9 @@ export function ownStructs(text: string): readonly string[] {
 export function ownFunctions(text: string): readonly string[] {
   const found: string[] = [];
   for (const [line] of text.matchAll(FUNCTION)) {
-    // A call, or a macro that begins a variable: `DEFINE_PCI_DEVICE_TABLE(ids) = {`.
-    const isCall = /;\s*$/.test(line) || /^[^"]*\)[ \t]*=/.test(line);
+    // A macro that begins a variable: `static DEFINE_PCI_DEVICE_TABLE(ids) = {`.
+    if (/^[^"]*\)[ \t]*=/.test(line)) continue;
+    const isCall = /;\s*$/.test(line);
     for (const { 1: name, index } of line.matchAll(CALLED)) {
       // A macro that is used in the first column, such as MODULE_SUPPORTED_DEVICE(), defines nothing.
       if (index > 0 || !isCall) found.push(name!);
