@@ -180,7 +180,6 @@ export function readModule(
   const constants = constantsIn([pciIds, ...texts.values()]);
   const needed = neededTexts([...ownTexts.keys()], texts);
   const all = new Map([...ownTexts, ...texts]);
-  const deviceClass = comparedClass(ownTexts, constants);
   return {
     main,
     module,
@@ -191,18 +190,7 @@ export function readModule(
     ids: idsIn([...ownTexts], all, constants),
     ownTexts,
     texts: needed,
-    bars: barsOf(needed, constants),
-    portBars: portBars(needed, constants),
-    barBytes: new Map(
-      [...barSizes(ownTexts, constants)].map(([bar, { index, path, sizeBytes }]) =>
-        [bar, { sizeBytes, at: placeAt(path, texts.get(path)!, index) }] as const
-      ),
-    ),
-    deviceClass: deviceClass === null ? null : {
-      code: deviceClass.code,
-      at: placeAt(deviceClass.path, texts.get(deviceClass.path)!, deviceClass.index),
-    },
-    vectors: vectorCount(needed, constants),
+    ...deviceFacts(ownTexts, { needed, texts, constants }),
     constants,
     questions: kbuild.questions,
     unknown: kbuild.unknown,
@@ -211,6 +199,30 @@ export function readModule(
     outerFolders: placesIn(texts, isMakefile, OUTER_FOLDER),
     headerRules: placesIn(texts, isMakefile, { test: makesHeader }),
     assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
+  };
+}
+
+/** What the sources say of the device. */
+function deviceFacts(
+  ownTexts: ReadonlyMap<string, string>,
+  { constants, needed, texts }: Pick<ModuleFacts, "constants"> & {
+    readonly needed: readonly string[];
+    readonly texts: ReadonlyMap<string, string>;
+  },
+): Pick<ModuleFacts, "bars" | "portBars" | "barBytes" | "deviceClass" | "vectors"> {
+  const place = ({ index, path }: { readonly index: number; readonly path: string }) =>
+    placeAt(path, texts.get(path) ?? ownTexts.get(path)!, index);
+  const found = comparedClass(ownTexts, constants);
+  return {
+    bars: barsOf(needed, constants),
+    portBars: portBars(needed, constants),
+    barBytes: new Map(
+      [...barSizes(ownTexts, constants)].map(([bar, each]) =>
+        [bar, { sizeBytes: each.sizeBytes, at: place(each) }] as const
+      ),
+    ),
+    deviceClass: found === null ? null : { code: found.code, at: place(found) },
+    vectors: vectorCount(needed, constants),
   };
 }
 
