@@ -11,7 +11,7 @@ const first = (question: string) => userWordsIn(question).map(({ words }) => wor
 
 async function explained(question: string) {
   const screen = new MemoryScreen();
-  const options = { in: null, json: false, trace: [] };
+  const options = { html: null, in: null, json: false, trace: [] };
   const code = await EXPLAIN.run({ words: question.split(" "), options, screen });
   return { code, output: screen.output, errors: screen.errors };
 }
