@@ -309,29 +309,36 @@ function repeatedStories({ entries, names }: LogPass): LogPart[] {
 const MAX_SECTION_LINES = 20;
 const SHOWN_COLUMNS = 100;
 
-/** Messages that are no error, grouped by their meaning, with the first line of each group. */
+/**
+ * Messages that are no error by themselves, grouped by their meaning, with the first line of each
+ * group.
+ */
 function stateParts(states: readonly KernelLogEntry[]): LogPart[] {
-  const [known, named] = [false, true].map((isNamed) =>
-    states.filter(({ kind }) => (kind === "named") === isNamed)
+  const heading = ({ kind }: KernelLogEntry) =>
+    kind === "state" ? "no error" : kind === "named" ? "not decoded" : "details";
+  return ["no error", "details", "not decoded"].flatMap((each) =>
+    statePart(each, states.filter((state) => heading(state) === each))
   );
-  return [...statePart("no error", known!), ...statePart("not decoded", named!)];
 }
 
 function statePart(heading: string, states: readonly KernelLogEntry[]): LogPart[] {
   if (states.length === 0) return [];
-  const byRow = [...Map.groupBy(states, ({ row }) => row)];
-  const others = byRow.slice(MAX_SECTION_LINES);
+  const meaning = ({ facts, row }: KernelLogEntry) => wordsOf(row!.means, facts);
+  const byMeaning = [...Map.groupBy(states, meaning)];
+  const others = byMeaning.slice(MAX_SECTION_LINES);
   const count = others.reduce((sum, [, entries]) => sum + entries.length, 0);
   return [{
     heading: `${heading}: ${formatCount(states.length, "line")}`,
     isPlace: false,
     quote: null,
     lines: [
-      ...byRow.slice(0, MAX_SECTION_LINES).flatMap(([row, [first, ...others]]) => {
-        const more = others.length === 0 ? "" : `, and ${others.length} more like it`;
+      ...byMeaning.slice(0, MAX_SECTION_LINES).flatMap(([means, [first, ...others]]) => {
+        const more = others.length === 0
+          ? ""
+          : `. The same holds for ${formatCount(others.length, "more line")}`;
         return [
           `  line ${first!.line}: ${shownText(first!.text)}`,
-          ...labelledLines("", `${wordsOf(row!.means, first!.facts)}${more}`, 2, SHOWN_COLUMNS),
+          ...labelledLines("", `${means}${more}`, 2, SHOWN_COLUMNS),
         ];
       }),
       ...count === 0 ? [] : [`  and ${formatCount(count, "line")} of other kinds`],

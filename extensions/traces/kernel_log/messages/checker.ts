@@ -416,7 +416,7 @@ export const CHECKER: MessageArea = {
           ? ": it was called with interrupts off. "
           : ": the call was wrong. ") +
         (caller === undefined
-          ? "The stack below names the driver"
+          ? "A stack below it, if the log has one, names the driver"
           : `The first driver in the stack is ${
             caller_module ?? `drivers/${caller_file}`
           }, in ${caller}()`),
@@ -462,7 +462,7 @@ export const CHECKER: MessageArea = {
       means: ({ file, function: name }) =>
         `The kernel stopped at a check of its DMA code, in ${file}.c${
           typeof name === "string" ? `, ${name}()` : ""
-        }. The stack below names the driver`,
+        }. A stack below it, if the log has one, names the driver`,
       causes: inOrder([
         {
           id: "no_bytes",
@@ -490,7 +490,7 @@ export const CHECKER: MessageArea = {
       role: "report",
       finding: "mapping_warning",
       means: ({ function: name, problem }) =>
-        `KASAN caught a wrong access (${problem}) in ${name}(). The stack below names the caller`,
+        `KASAN caught a wrong access (${problem}) in ${name}(). A stack below it, if the log has one, names the caller`,
       causes: inOrder([
         {
           id: "copy",
@@ -528,7 +528,7 @@ export const CHECKER: MessageArea = {
       means: ({ function: name }) =>
         `The kernel warned in a call of the DMA API that is compiled into ${
           typeof name === "string" ? `${name}()` : "its caller"
-        }. The stack below names the callers`,
+        }. A stack below it, if the log has one, names the callers`,
       causes: inOrder([
         {
           id: "interrupts_off",

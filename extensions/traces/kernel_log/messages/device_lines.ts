@@ -534,7 +534,7 @@ const CONTROLLERS: readonly MessageRow[] = [
       "The firmware's table gives the device an ISA DMA channel that is switched off. No error",
   },
   {
-    kind: "state",
+    kind: "register_dump",
     forms: [
       "iq {...}: {...} [ arg #{...} ]",
       "risc{...}: {...} [ {...} ]",

@@ -33,7 +33,7 @@ const ADMA_STATES = [
 
 /** Lines of the register dump of SDHCI, below its error. */
 export const SDHCI_DUMP: MessageRow = {
-  kind: "state",
+  kind: "register_dump",
   forms: [
     "{device}: {?sdhci: ?}ADMA {~Err|err}: {status} | ADMA {~Ptr|ptr}: {address}",
     "{device}: {?sdhci: ?}{at}: DMA {address}, LEN {value}, Attr={value2=value}",

@@ -24,7 +24,7 @@ export const MESSAGE_KINDS = {
   swiotlb_full: { title: "Bounce buffers", rule: "trace.T.52" },
   dma_overflow: { title: "Address out of the device's reach", rule: "trace.T.52" },
   dma_debug: { title: "DMA API checker", rule: "trace.T.53" },
-  driver_dma_error: { title: "Error of a driver's DMA engine", rule: "trace.T.59" },
+  driver_dma_error: { title: "Driver's line about DMA", rule: "trace.T.59" },
   device_error: { title: "Error of a device", rule: "trace.T.59" },
   gpu_fault: { title: "Fault of a GPU's own MMU", rule: "trace.T.59" },
   dma_debug_dump: { title: "DMA API checker: live mapping", rule: "trace.T.53" },
@@ -53,6 +53,8 @@ export const MESSAGE_KINDS = {
   nvme_state: { title: "NVMe", rule: "trace.T.55" },
   block_error: { title: "Block layer error", rule: "trace.T.55" },
   pcie_error: { title: "PCI Express error", rule: "trace.T.70" },
+  pcie_detail: { title: "PCI Express error: details", rule: "trace.T.70" },
+  register_dump: { title: "Registers or descriptors of a device", rule: "trace.T.59" },
   state: { title: "No error", rule: "trace.T.73" },
   named: { title: "Not decoded", rule: "trace.T.59" },
 } as const satisfies Readonly<Record<string, KindRow>>;

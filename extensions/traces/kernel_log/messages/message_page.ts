@@ -54,7 +54,7 @@ export function messageRows(): string[][] {
       name,
       row.forms.map((form) => `\`${shownForm(form).replaceAll("`", "'")}\``).join("<br>"),
       `\`${row.kind}\``,
-      ROLES[row.role],
+      row.role === "state" && row.kind !== "state" ? "details" : ROLES[row.role],
       row.condition ?? "",
       shownWords(row.means),
       shownCauses(row),

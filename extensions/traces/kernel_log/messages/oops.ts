@@ -90,7 +90,7 @@ export const OOPSES: readonly MessageRow[] = [
         IN_API.test(nameOf(facts)) || IN_TABLE.test(nameOf(facts))
           ? "a function of DMA mapping or of an IOMMU"
           : "a function of a driver with DMA in its name, or of DMA mapping"
-      }. The stack below names its caller`,
+      }. A stack below it, if the log has one, names its caller`,
     causes: [
       {
         id: "cache",

@@ -91,7 +91,7 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
     means: (facts) =>
       `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
         bytesText(numberOf(facts, "wanted_bytes"))
-      } with pages of 4 KiB) in the zones that the flags allow; the stack below names the caller`,
+      } with pages of 4 KiB) in the zones that the flags allow. A stack below it, if the log has one, names the caller`,
     causes: inOrder([
       {
         id: "no_pages",
@@ -138,7 +138,7 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
     reachLines: STACK_LINES,
     role: "report",
     means:
-      "The kernel warned in its page allocator: most often of a request for more pages in a row than it ever gives. The stack below names the caller",
+      "The kernel warned in its page allocator: most often of a request for more pages in a row than it ever gives. A stack below it, if the log has one, names the caller",
     causes: inOrder([
       {
         id: "too_large",

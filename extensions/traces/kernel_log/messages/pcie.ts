@@ -780,7 +780,7 @@ export const PCIE: MessageArea = {
       ],
     },
     {
-      kind: "state",
+      kind: "pcie_detail",
       forms: [
         `${DEVICE}: DPC: rp_pio_status: {status}, rp_pio_mask: {mask=code}`,
         `${DEVICE}: DPC: RP PIO severity={value}, syserror={value2=value}, exception={value3=value}`,
@@ -936,17 +936,23 @@ export const PCIE: MessageArea = {
       ],
     },
     {
-      kind: "state",
+      kind: "pcie_detail",
       forms: [
         `${DEVICE}: {~AER: |}device [{device_id=id_pair}] error status/mask={status}/{mask=code}`,
         `${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~${CORRECTABLE_NAMES}}`,
         `pcieport ${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~Timeout|Rollover|Bad TLP|Bad DLLP|UnsupReq|CmpltTO|ACSViol|DLP|MalfTLP|UnxCmplt|FCP|SDES|ECRC}`,
         `${DEVICE}: {~AER: |}TLP Header: {tlp_header=hex_words}`,
-        `${DEVICE}: {~AER: |}Error of this Agent is reported first`,
       ],
       role: "state",
       means:
         "A line below the first one of a PCI Express error, `PCIe Bus Error: severity=…`, which says whether it was corrected",
+    },
+    {
+      kind: "pcie_detail",
+      forms: [`${DEVICE}: {~AER: |}Error of this Agent is reported first`],
+      role: "state",
+      means: ({ device }) =>
+        `Where several devices have an error of PCI Express, the message of ${device} came first. Its line \`PCIe Bus Error: severity=…\` says which error, and whether it was corrected`,
     },
     {
       kind: "state",
@@ -978,7 +984,7 @@ export const PCIE: MessageArea = {
       means: "The PCI core found no ROM in a device; no mapping is concerned",
     },
     {
-      kind: "state",
+      kind: "pcie_detail",
       forms: [
         `${DEVICE}: {~AER: |}aer_layer={layer}, aer_agent={agent=rest}`,
         `${DEVICE}: {~AER: |}aer_uncor_severity: {value}`,

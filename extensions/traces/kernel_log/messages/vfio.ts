@@ -218,13 +218,15 @@ export const VFIO: MessageArea = {
     },
     {
       kind: "state",
-      forms: [
-        "vfio {device}: Could not enable error recovery for the device",
-        "VFIO: {~Constructing VFIO PCI device|Detected VFIO Api Version}{...}",
-      ],
+      forms: ["vfio {device}: Could not enable error recovery for the device"],
       role: "state",
-      means:
-        "A step of a program that gives a device to a guest; errors of PCI Express may not be passed on to the guest",
+      means: "A program gives a device to a guest without passing on its errors of PCI Express",
+    },
+    {
+      kind: "state",
+      forms: ["VFIO: {~Constructing VFIO PCI device|Detected VFIO Api Version}{...}"],
+      role: "state",
+      means: "A step of a program that gives a device to a guest. No error",
     },
     {
       kind: "vfio_error",

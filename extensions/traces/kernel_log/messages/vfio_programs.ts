@@ -878,17 +878,11 @@ function operationFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
   return { ...facts, operation, errno_text: errnoText };
 }
 
-/** Rows for the words that programs have in common, tried after all others of VFIO. */
-export const VFIO_GENERAL: readonly MessageRow[] = [
-  {
+/** A row for what a program could not do. @param own The cause without an errno that says more. */
+function notUsed(forms: readonly string[], own: Pick<Cause, "text" | "next">): MessageRow {
+  return {
     kind: "vfio_error",
-    forms: [
-      "vfio {device}: {~failed to|error} {...}: {...}",
-      "vfio error: {device}: {...}: {...}",
-      "VFIO: Could not {...}",
-      "No 'PCI' bus found for device 'vfio-pci'",
-      "file=/dev/vfio/{...}: Could not {...}: {...}",
-    ],
+    forms,
     derive: operationFacts,
     role: "report",
     means: ({ device, operation }) =>
@@ -916,15 +910,33 @@ export const VFIO_GENERAL: readonly MessageRow[] = [
           "read the kernel's log and the lines of the device's manager in the same second: they have the first error",
         ],
       },
-      {
-        id: "other",
-        certainty: "unknown",
-        text:
-          "the group or the container could not be used, the machine's bus does not fit the device, or the file is no disk",
-        next: [
-          "look at ls -l /dev/vfio and the group of the device (/sys/kernel/iommu_groups), at the machine type of the guest, and at the kernel's log of the same second",
-        ],
-      },
+      { id: "other", certainty: "unknown", ...own },
     ]),
-  },
+  };
+}
+
+const LOOK_AT_GROUP =
+  "look at ls -l /dev/vfio (whether the file of the group is there, and whether this user may open it), at the group of the device (/sys/kernel/iommu_groups), and at the kernel's log of the same second";
+
+/** Rows for the words that programs have in common, tried after all others of VFIO. */
+export const VFIO_GENERAL: readonly MessageRow[] = [
+  notUsed(
+    [
+      "vfio {device}: {~failed to|error} {...}: {...}",
+      "vfio error: {device}: {...}: {...}",
+      "VFIO: Could not {...}",
+    ],
+    {
+      text: "the device, its group or the container could not be used",
+      next: [LOOK_AT_GROUP],
+    },
+  ),
+  notUsed(["No 'PCI' bus found for device 'vfio-pci'"], {
+    text: "the machine of the guest has no PCI bus for the device",
+    next: ["look at the machine type of the guest: it needs a PCI or PCI Express bus"],
+  }),
+  notUsed(["file=/dev/vfio/{...}: Could not {...}: {...}"], {
+    text: "a file of VFIO was given as a disk (file=), and is none; or this user may not open it",
+    next: ["give the device with -device vfio-pci,host=BDF, not as a disk"],
+  }),
 ];
