@@ -33,7 +33,7 @@ import {
   textSource,
 } from "./read_lines.ts";
 import { loggedFaultLines } from "@dmalab/lang/explain";
-import { formatCount } from "@dmalab/lang/text";
+import { formatCount, PICTURE_COLUMNS } from "@dmalab/lang/text";
 import { decodeFaultLog } from "@dmalab/runtime/fault_log";
 
 export const LINE_EXPLAINER: LineExplainer = {
@@ -83,7 +83,7 @@ function explainWithTrace(
         ],
         ...page === null ? [] : owners(page, check, trace.name),
         ...nextSteps(found).flatMap((step, at) =>
-          labelledLines(at === 0 ? "next" : "", step, 6, SHOWN_COLUMNS)
+          labelledLines(at === 0 ? "next" : "", step, 6, PICTURE_COLUMNS)
         ),
       ];
       screen.out(lines.map((line) => `${line}\n`).join(""));
@@ -307,7 +307,6 @@ function repeatedStories({ entries, names }: LogPass): LogPart[] {
 
 /** Largest number of lines of one section. */
 const MAX_SECTION_LINES = 20;
-const SHOWN_COLUMNS = 100;
 
 /**
  * Messages that are no error by themselves, grouped by their meaning, with the first line of each
@@ -338,7 +337,7 @@ function statePart(heading: string, states: readonly KernelLogEntry[]): LogPart[
           : `. The same holds for ${formatCount(others.length, "more line")}`;
         return [
           `  line ${first!.line}: ${shownText(first!.text)}`,
-          ...labelledLines("", `${means}${more}`, 2, SHOWN_COLUMNS),
+          ...labelledLines("", `${means}${more}`, 2, PICTURE_COLUMNS),
         ];
       }),
       ...count === 0 ? [] : [`  and ${formatCount(count, "line")} of other kinds`],

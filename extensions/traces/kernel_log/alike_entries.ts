@@ -5,7 +5,7 @@
 import { PICTURE_COLUMNS } from "@dmalab/lang/text";
 import type { KernelLogEntry } from "./entry.ts";
 import type { Fact } from "./log_facts.ts";
-import { factText } from "./entry_story.ts";
+import { factText, labelColumnsOf } from "./entry_story.ts";
 import { formKey } from "./unread_messages.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import type { MessageKind } from "./messages/kinds.ts";
@@ -23,8 +23,6 @@ const VARYING: ReadonlySet<string> = new Set([
 const VARYING_OF: Partial<Record<MessageKind, readonly string[]>> = {
   iommu_fault_status: ["status", "record_index"],
 };
-
-const LABEL_COLUMNS = 14;
 
 /** A key that is equal for alike entries. */
 export function alikeKey({ facts, fault, kind, row }: KernelLogEntry): string {
@@ -47,7 +45,7 @@ export function differingLines(alike: readonly KernelLogEntry[]): string[] {
   });
   return texts.length === 0
     ? []
-    : labelledLines("also", texts.join("; "), LABEL_COLUMNS, PICTURE_COLUMNS);
+    : labelledLines("also", texts.join("; "), labelColumnsOf(alike[0]!), PICTURE_COLUMNS);
 }
 
 /** Compares numbers and hex values by their size, other values by their text. */

@@ -12,7 +12,18 @@ import { HEX_FIELDS } from "./messages/fields.ts";
 import { MESSAGE_KINDS } from "./messages/kinds.ts";
 import { wordsOf } from "./messages/message.ts";
 
-const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
+/** The width of the labels of a message, after two blanks. */
+const LABEL_COLUMNS = 14;
+/** The width of the labels of a decoded fault, after two blanks. */
+const FAULT_LABEL_COLUMNS = 10;
+
+/** The width of the labels in the story of an entry, after two blanks. */
+export function labelColumnsOf({ fault }: KernelLogEntry): number {
+  return fault === null ? LABEL_COLUMNS : FAULT_LABEL_COLUMNS;
+}
+
+const labelled = (label: string, text: string) =>
+  labelledLines(label, text, LABEL_COLUMNS, PICTURE_COLUMNS);
 
 /** Formats a fact: register numbers and addresses in hex. */
 export function factText(name: string, value: Fact): string {
@@ -29,9 +40,6 @@ function namedText({ area, file, function: name, page }: KernelLogEntry["facts"]
       name === undefined ? "" : `, in ${name}()`
     } (${file}): a state that the code does not expect. The lines beside it and its stack have more; see ${page}`;
 }
-
-/** The width of the labels of a decoded fault, after two blanks. */
-const FAULT_LABEL_COLUMNS = 10;
 
 const RELATIONS = { follows: "follows from", belongs: "belongs to", perhaps: "perhaps from" };
 

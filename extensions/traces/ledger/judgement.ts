@@ -2,7 +2,7 @@
  * The one result of a log or a trace, with the steps to take next. `trace check` and `explain` end
  * with it, and both take their exit codes from it.
  */
-import { formatCount, wrapText } from "@dmalab/lang/text";
+import { formatCount, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import { namedSteps, stepsOf } from "../kernel_log/entry_steps.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
@@ -22,7 +22,6 @@ export interface TextJudgement {
   readonly steps: readonly string[];
 }
 
-const COLUMNS = 100;
 /** Largest number of kinds of findings that the sentence names. */
 const NAMED_KINDS = 4;
 /** Largest number of steps that a judgement lists. */
@@ -177,8 +176,8 @@ function byRole({ row: one }: KernelLogEntry, { row: other }: KernelLogEntry): n
 /** The end of an answer: the result, and what to do next. */
 export function judgementLines({ steps, verdict }: TextJudgement): string[] {
   return [
-    ...wrapText(`Result: ${verdict}.`, COLUMNS),
+    ...wrapText(`Result: ${verdict}.`, PICTURE_COLUMNS),
     "Next:",
-    ...steps.flatMap((step) => labelledLines("-", step, 2, COLUMNS)),
+    ...steps.flatMap((step) => labelledLines("-", step, 2, PICTURE_COLUMNS)),
   ];
 }
