@@ -15,6 +15,8 @@ import { MESSAGE_AREAS } from "./messages/table.ts";
 interface FormWord {
   readonly word: string | null;
   readonly optional: boolean;
+  /** The largest number of words that a placeholder matches. */
+  readonly most: number;
 }
 
 /** Least number of words in a question: fewer match too many messages. */
@@ -33,7 +35,8 @@ const MAX_LISTED = 10;
 const LABEL_COLUMNS = 14;
 
 /** A placeholder belongs to the word that it touches: `{mib}MB` is one word of a question. */
-const PART = /\{\?|\?\}|\{~[^{}?]*\}|[a-z0-9_]*\{[^~{}?][^{}?]*\}[a-z0-9_]*|[a-z0-9_]+/gi;
+const PART =
+  /\{\?|\?\}|[a-z0-9_]*\{~[^{}?]*\}[a-z0-9_]*|[a-z0-9_]*\{[^~{}?][^{}?]*\}[a-z0-9_]*|[a-z0-9_]+/gi;
 
 function wordsOfForm(form: string): FormWord[] {
   let depth = 0;
@@ -42,10 +45,21 @@ function wordsOfForm(form: string): FormWord[] {
     else if (part === "?}") depth--;
     else {
       const word = part.includes("{") ? null : part.toLowerCase();
-      return [{ word, optional: depth > 0 }];
+      return [{ word, optional: depth > 0, most: mostWordsIn(part) }];
     }
     return [];
   });
+}
+
+/** The largest number of words of a question that a part of a form matches. */
+function mostWordsIn(part: string): number {
+  const [whole, alternatives] = part.match(/\{~(.*)\}/) ?? [];
+  if (alternatives === undefined) return MOST_IN_PLACE;
+  // `attach{~ed|}` is one word, `vfio{~, not VFIO|}` has one more than its alternative.
+  const most = maxOf(
+    alternatives.split("|").map((text) => text.match(/[a-z0-9_]+/gi)?.length ?? 0),
+  );
+  return most + (whole === part ? 0 : 1);
 }
 
 /**
@@ -60,10 +74,10 @@ function fit(form: readonly FormWord[], question: readonly string[]): number {
     const key = at * question.length + asked;
     const found = known.get(key);
     if (found !== undefined) return found;
-    const { optional, word } = form[at]!;
+    const { most: mostWords, optional, word } = form[at]!;
     let most = optional || word === null ? from(at + 1, asked) : -1;
     if (word === null) {
-      const end = Math.min(question.length, asked + MOST_IN_PLACE);
+      const end = Math.min(question.length, asked + mostWords);
       for (let next = asked + 1; next <= end; next++) most = Math.max(most, from(at + 1, next));
     } else if (isWord(word, question[asked]!, asked === question.length - 1)) {
       const rest = from(at + 1, asked + 1);
