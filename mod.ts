@@ -95,6 +95,7 @@ export {
   type MapDma,
   type MappedArea,
   type MappingProcess,
+  type PinAccess,
   type PinnedKind,
   type PinnedRun,
   Type1Container,

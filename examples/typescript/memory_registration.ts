@@ -62,7 +62,7 @@ export class TestProcess implements lab.MappingProcess {
 /** The container of a device behind VT-d on a released kernel. */
 export function containerOf(process: lab.MappingProcess): lab.Type1Container {
   return new lab.Type1Container(process, {
-    kernel: { vfio_wrap_is_einval: false },
+    kernel: { readonly_pin_takes_zero_page: false, vfio_wrap_is_einval: false },
     // VFIO_IOMMU_GET_INFO lists them: all but the window of the message interrupts.
     validRanges: [{ start: 0, end: 0xfedf_ffff }, { start: 0xfef0_0000, end: 2 ** 48 - 1 }],
   });

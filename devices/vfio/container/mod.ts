@@ -8,6 +8,7 @@ export {
   MAP_FLAG,
   type MapDma,
   type MappingProcess,
+  type PinAccess,
   type PinnedKind,
   type PinnedRun,
   Type1Container,

@@ -33,6 +33,16 @@ export type PinnedKind =
   /** The process may not access the pages so. */
   | "fault";
 
+/** How pages are pinned. */
+export interface PinAccess {
+  readonly writable: boolean;
+  /**
+   * Whether memory that was never written stays so: a pin for reading then takes the zero page, which is
+   * `reserved`. Else the process gets a page of its own.
+   */
+  readonly takesZeroPage: boolean;
+}
+
 /** Neighbouring pages that are alike. */
 export interface PinnedRun {
   readonly kind: PinnedKind;
@@ -52,7 +62,7 @@ export interface MappingProcess {
    * Pins the first of these pages that are alike, so that they stay where they are. Pages of the
    * kind `fault` are not pinned.
    */
-  pin(virtPage: number, pages: number, writable: boolean): PinnedRun;
+  pin(virtPage: number, pages: number, access: PinAccess): PinnedRun;
   unpin(virtPage: number, pages: number): void;
 }
 
@@ -63,7 +73,7 @@ export interface IovaRange {
 }
 
 export interface Type1Options {
-  readonly kernel: Pick<Kernel, "vfio_wrap_is_einval">;
+  readonly kernel: Pick<Kernel, "readonly_pin_takes_zero_page" | "vfio_wrap_is_einval">;
   /** `dma_entry_limit` of the module: areas that a container may have (default: 65,535). */
   readonly dmaEntryLimit?: number;
   /** The ranges that `VFIO_IOMMU_GET_INFO` lists, ascending. */
@@ -103,7 +113,7 @@ interface PageRange {
  *   unpin() {},
  * };
  * const container = new Type1Container(process, {
- *   kernel: { vfio_wrap_is_einval: false },
+ *   kernel: { readonly_pin_takes_zero_page: false, vfio_wrap_is_einval: false },
  *   validRanges: [{ start: 0, end: 0xfedf_ffff }],
  * });
  * container.mapDma({ iova: 0x10_0000, vaddr: 0x7f00_0000_0000, sizeBytes: 0x4000, flags: 3 }); // 0
@@ -115,12 +125,14 @@ export class Type1Container {
   readonly #ranges: readonly PageRange[];
   readonly #entryLimit: number;
   readonly #wrapErrno: number;
+  readonly #takesZeroPage: boolean;
 
   constructor(
     process: MappingProcess,
     { dmaEntryLimit = 65_535, kernel, validRanges }: Type1Options,
   ) {
     this.#process = process;
+    this.#takesZeroPage = kernel.readonly_pin_takes_zero_page;
     this.#wrapErrno = kernel.vfio_wrap_is_einval ? -ERRNO.EINVAL : -ERRNO.EOVERFLOW;
     this.#entryLimit = dmaEntryLimit;
     this.#ranges = validRanges.map(({ end, start }) => {
@@ -177,12 +189,13 @@ export class Type1Container {
   #pinAndMap({ pages, startPage }: PageRange, virtPage: number, flags: number): number {
     const process = this.#process;
     const writable = (flags & MAP_FLAG.WRITE) !== 0;
+    const access = { writable, takesZeroPage: !writable && this.#takesZeroPage };
     const limitPages = process.maySurpassLimit
       ? Infinity
       : Math.floor(process.memlockBytes / PAGE_BYTES);
     let lockedPages = 0;
     for (let done = 0; done < pages;) {
-      const { kind, pages: pinned } = process.pin(virtPage + done, pages - done, writable);
+      const { kind, pages: pinned } = process.pin(virtPage + done, pages - done, access);
       invariant(pinned > 0 && pinned <= pages - done, "A pin covers no page, or too many");
       if (kind !== "fault") done += pinned;
       if (kind === "counted") lockedPages += pinned;

@@ -42,7 +42,7 @@ class Process implements MappingProcess {
 
 function opened(process = new Process(), dmaEntryLimit?: number) {
   const container = new Type1Container(process, {
-    kernel: { vfio_wrap_is_einval: false },
+    kernel: { readonly_pin_takes_zero_page: false, vfio_wrap_is_einval: false },
     validRanges: [{ start: 0, end: 0xfedf_ffff }, { start: 0xfef0_0000, end: 2 ** 48 - 1 }],
     ...dmaEntryLimit === undefined ? {} : { dmaEntryLimit },
   });

@@ -1,5 +1,5 @@
 /** The process of a captured sequence: its regions of memory, what it locked, and its limit. */
-import type { MappingProcess, PinnedRun } from "@dmalab/devices/vfio_container";
+import type { MappingProcess, PinAccess, PinnedRun } from "@dmalab/devices/vfio_container";
 
 const PAGE_BYTES = 4096;
 /** The page number of the first region; a region lies this many pages after the one before it. */
@@ -29,9 +29,6 @@ export class CapturedProcess implements MappingProcess {
   maySurpassLimit = true;
   readonly #regions: Region[] = [];
 
-  /** @param takesZeroPage Whether a pin for reading leaves untouched memory untouched. */
-  constructor(readonly takesZeroPage: boolean) {}
-
   addRegion(kind: RegionKind, pages: number): void {
     this.#regions.push({ kind, pages, holes: new Set(), locked: new Set(), owned: new Set() });
   }
@@ -40,28 +37,22 @@ export class CapturedProcess implements MappingProcess {
     return (FIRST_PAGE + region * REGION_PAGES) * PAGE_BYTES;
   }
 
-  pin(virtPage: number, pages: number, writable: boolean): PinnedRun {
+  pin(virtPage: number, pages: number, access: PinAccess): PinnedRun {
     const index = Math.floor((virtPage - FIRST_PAGE) / REGION_PAGES);
     const first = virtPage - FIRST_PAGE - index * REGION_PAGES;
     const region = this.#regions[index];
     if (region === undefined || first >= region.pages) return { kind: "fault", pages: 1 };
-    const kind = this.#kindOf(region, first, writable);
+    const kind = kindOf(region, first, access);
     if (kind === "fault") return { kind, pages: 1 };
     let count = 0;
     do {
-      if (writable || !this.takesZeroPage) region.owned.add(first + count);
+      if (!access.takesZeroPage) region.owned.add(first + count);
       count++;
     } while (
       count < pages && first + count < region.pages &&
-      this.#kindOf(region, first + count, writable) === kind
+      kindOf(region, first + count, access) === kind
     );
     return { kind, pages: count };
-  }
-
-  #kindOf({ holes, kind, owned }: Region, page: number, writable: boolean): PinnedRun["kind"] {
-    if (kind === "none" || holes.has(page) || (kind === "ro" && writable)) return "fault";
-    const isZeroPage = this.takesZeroPage && kind === "anon" && !writable && !owned.has(page);
-    return kind === "bar" || isZeroPage ? "reserved" : "counted";
   }
 
   unpin(): void {}
@@ -115,6 +106,16 @@ export class CapturedProcess implements MappingProcess {
     }
     return holes.size > 0 ? ENOMEM : 0;
   }
+}
+
+function kindOf(
+  { holes, kind, owned }: Region,
+  page: number,
+  { takesZeroPage, writable }: PinAccess,
+): PinnedRun["kind"] {
+  if (kind === "none" || holes.has(page) || (kind === "ro" && writable)) return "fault";
+  const isZeroPage = takesZeroPage && kind === "anon" && !owned.has(page);
+  return kind === "bar" || isZeroPage ? "reserved" : "counted";
 }
 
 function pagesOf(first: number, pages: number): number[] {

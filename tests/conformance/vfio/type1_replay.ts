@@ -46,7 +46,7 @@ export function replayType1(
   const count = new GroupCount(group);
   for (const [index, each] of sequences.entries()) {
     const { calls, cap_ipc_lock, entries, regions } = each as Type1Sequence;
-    const process = new CapturedProcess(kernel.readonly_pin_takes_zero_page);
+    const process = new CapturedProcess();
     for (const [kind, pages] of regions) process.addRegion(kind, pages);
     process.maySurpassLimit = cap_ipc_lock;
     const options = { dmaEntryLimit: entries, kernel, validRanges };
