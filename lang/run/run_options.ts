@@ -76,7 +76,10 @@ export interface RunOptions {
    * the defects.
    */
   readonly attributeDefects?: boolean;
-  /** Helps with the sweeps of tests, on behalf of {@linkcode RunNames}. */
+  /**
+   * Helps with the sweeps of tests, on behalf of {@linkcode RunNames}.
+   * @internal
+   */
   readonly helpPlaces?: ((names: RunNames, request: PlacesRequest) => PlaceHelp) | undefined;
   /** A clock, and a source of interrupts. Without it there is no time limit. */
   readonly watch?: HostWatch | undefined;

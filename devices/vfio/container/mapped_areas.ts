@@ -4,10 +4,13 @@
 export interface MappedArea {
   /** Number of the area's first page at the device. */
   readonly startPage: number;
+  /** Pages of 4 KiB. */
   readonly pages: number;
   /** Number of the first page in the process. It changes where the process moves its memory. */
   virtPage: number;
+  /** Whether the device may read it. */
   readonly readable: boolean;
+  /** Whether the device may write it. */
   readonly writable: boolean;
   /** Pages of the area that count against the process's limit of locked memory. */
   readonly lockedPages: number;

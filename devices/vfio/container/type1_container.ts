@@ -35,6 +35,7 @@ export type PinnedKind =
 
 /** How pages are pinned. */
 export interface PinAccess {
+  /** Whether the device may write the pages. */
   readonly writable: boolean;
   /**
    * Whether memory that was never written stays so: a pin for reading then takes the zero page, which is
@@ -45,6 +46,7 @@ export interface PinAccess {
 
 /** Neighbouring pages that are alike. */
 export interface PinnedRun {
+  /** What all of the pages are. */
   readonly kind: PinnedKind;
   /** 1 or more, at most as many as were asked for. */
   readonly pages: number;
@@ -63,16 +65,21 @@ export interface MappingProcess {
    * kind `fault` are not pinned.
    */
   pin(virtPage: number, pages: number, access: PinAccess): PinnedRun;
+  /** Releases pages that were pinned, each as often as it was pinned. */
   unpin(virtPage: number, pages: number): void;
 }
 
 /** Addresses that devices of the container may use, first and last byte. */
 export interface IovaRange {
+  /** The first byte's address. */
   readonly start: U64Value;
+  /** The last byte's address. */
   readonly end: U64Value;
 }
 
+/** The settings of a container. */
 export interface Type1Options {
+  /** The ways of the kernel's release that a container sees. */
   readonly kernel: Pick<Kernel, "readonly_pin_takes_zero_page" | "vfio_wrap_is_einval">;
   /** `dma_entry_limit` of the module: areas that a container may have (default: 65,535). */
   readonly dmaEntryLimit?: number;
@@ -82,8 +89,11 @@ export interface Type1Options {
 
 /** The arguments of `VFIO_IOMMU_MAP_DMA`. */
 export interface MapDma {
+  /** The address that the device uses. */
   readonly iova: U64Value;
+  /** The memory's address in the process. */
   readonly vaddr: U64Value;
+  /** Bytes of memory, a multiple of 4 KiB. */
   readonly sizeBytes: U64Value;
   /** {@linkcode MAP_FLAG}s. */
   readonly flags: number;
@@ -91,7 +101,9 @@ export interface MapDma {
 
 /** The arguments of `VFIO_IOMMU_UNMAP_DMA`. */
 export interface UnmapDma {
+  /** The first address of the range. */
   readonly iova: U64Value;
+  /** Bytes of the range, a multiple of 4 KiB. */
   readonly sizeBytes: U64Value;
   /** {@linkcode UNMAP_FLAG}s. */
   readonly flags: number;
@@ -103,6 +115,8 @@ interface PageRange {
 }
 
 /**
+ * A container, opened by a process for one group of devices.
+ *
  * @example
  * ```ts
  * import { Type1Container } from "@dmalab/devices/vfio_container";
@@ -127,6 +141,7 @@ export class Type1Container {
   readonly #wrapErrno: number;
   readonly #takesZeroPage: boolean;
 
+  /** Opens a container. */
   constructor(
     process: MappingProcess,
     { dmaEntryLimit = 65_535, kernel, validRanges }: Type1Options,
@@ -146,6 +161,7 @@ export class Type1Container {
     return this.#entryLimit - this.#areas.count;
   }
 
+  /** The mapped areas, by their addresses. */
   get areas(): Iterable<MappedArea> {
     return this.#areas.all();
   }
