@@ -47,6 +47,9 @@ export async function runHunt(
   return found === 0 ? HELD : FAILED;
 }
 
+/** Turns that were begun before a finding run again: workers get none until there has been no finding for so long. */
+const QUIET_MS = 2_000;
+
 /** Hunts with one seed. */
 export async function huntRequests(
   opened: Omit<OpenedHunt, "files">,
@@ -60,9 +63,22 @@ export async function huntRequests(
   const { cases, seconds } = opened.settings;
   const until = performance.now() + 1000 * seconds;
   const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
-  const plan = new BatchPlan({ path, words, cases, until, mayGoOn, onFinding, onProgress });
+  let foundMs = -Infinity;
+  const plan = new BatchPlan({
+    ...{ path, words, cases, until, mayGoOn, onProgress },
+    onFinding(finding) {
+      foundMs = performance.now();
+      onFinding(finding);
+    },
+  });
   const turns = turnRunner(opened, points);
-  await runPlan(plan, { jobs, interrupts, run: (job, send) => turns.run(job, send, interrupts) });
+  await runPlan(plan, {
+    get jobs() {
+      return performance.now() - foundMs < QUIET_MS ? 1 : jobs;
+    },
+    interrupts,
+    run: (job, send) => turns.run(job, send, interrupts),
+  });
   return plan.result;
 }
 
