@@ -17,13 +17,11 @@ export class MemoryMap {
 
   /** @returns 0 or a negative errno; nothing stays registered after an error. */
   register(vaddr: number, sizeBytes: number): number {
-    if (vaddr % HUGE_BYTES !== 0 || sizeBytes % HUGE_BYTES !== 0) return -22;
+    if (vaddr % HUGE_BYTES !== 0 || sizeBytes % HUGE_BYTES !== 0) return -lab.ERRNO.EINVAL;
     for (let at = vaddr; at < vaddr + sizeBytes; at += HUGE_BYTES) {
       const count = this.#counts.get(at) ?? 0;
-      const error = count > 0 ? 0 : this.container.mapDma({
-        ...{ iova: at, vaddr: at, sizeBytes: HUGE_BYTES },
-        flags: READ_WRITE,
-      });
+      const area = { iova: at, vaddr: at, sizeBytes: HUGE_BYTES, flags: READ_WRITE };
+      const error = count > 0 ? 0 : this.container.mapDma(area);
       if (error !== 0) {
         if (at > vaddr) this.unregister(vaddr, at - vaddr);
         return error;
@@ -59,10 +57,10 @@ export class TestProcess implements lab.MappingProcess {
   unpin(): void {}
 }
 
-/** The container of a device behind VT-d on a released kernel. */
+/** The container of a device behind VT-d, on Linux 7.2. */
 export function containerOf(process: lab.MappingProcess): lab.Type1Container {
   return new lab.Type1Container(process, {
-    kernel: { readonly_pin_takes_zero_page: false, vfio_wrap_is_einval: false },
+    kernel: "7.2",
     // VFIO_IOMMU_GET_INFO lists them: all but the window of the message interrupts.
     validRanges: [{ start: 0, end: 0xfedf_ffff }, { start: 0xfef0_0000, end: 2 ** 48 - 1 }],
   });

@@ -6,8 +6,10 @@ export interface MappedArea {
   readonly startPage: number;
   /** Pages of 4 KiB. */
   readonly pages: number;
-  /** Number of the first page in the process. It changes where the process moves its memory. */
+  /** Number of the first page in the process. The process can name another one with the flag VADDR. */
   virtPage: number;
+  /** The number that it had when its pages were pinned. */
+  readonly pinnedVirtPage: number;
   /** Whether the device may read it. */
   readonly readable: boolean;
   /** Whether the device may write it. */

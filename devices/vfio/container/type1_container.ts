@@ -1,27 +1,23 @@
 /**
- * A container of VFIO type 1, version 2: a process maps its memory for the devices of the container's
- * groups, at addresses that the process chooses. Answers as `VFIO_IOMMU_MAP_DMA`,
- * `VFIO_IOMMU_UNMAP_DMA` and `VFIO_IOMMU_GET_INFO` do.
+ * VFIO type 1, version 2: how the kernel answers a process that maps its memory for devices.
  *
  * @see rules/hmm-rdma-vfio.md, chapter 7
  */
-import { ERRNO, invariant } from "@dmalab/runtime";
-import type { Kernel } from "@dmalab/runtime/kernels";
+import { ERRNO, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { type KernelName, resolveKernel } from "@dmalab/runtime/kernels";
 import { type MappedArea, MappedAreas } from "./mapped_areas.ts";
 
-const PAGE_BITS = 12;
-const PAGE_BYTES = 2 ** PAGE_BITS;
 const U64 = 2n ** 64n;
 /** The number of pages that 64-bit addresses have. */
-const ALL_PAGES = 2 ** 52;
+const ALL_PAGES = Number(U64 / BigInt(PAGE_SIZE_BYTES));
 
 /** Flags of a map: `VFIO_DMA_MAP_FLAG_*`. */
 export const MAP_FLAG = { READ: 1, WRITE: 2, VADDR: 4 } as const;
 
-/** Flags of an unmap: `VFIO_DMA_UNMAP_FLAG_*`. */
-export const UNMAP_FLAG = { GET_DIRTY_BITMAP: 1, ALL: 2, VADDR: 4 } as const;
+/** Flags of an unmap: `VFIO_DMA_UNMAP_FLAG_*`. Dirty bitmaps are not modelled. */
+export const UNMAP_FLAG = { ALL: 2, VADDR: 4 } as const;
 
-/** A number of 64 bits: a number where it is exact, else a bigint. */
+/** A number from 0 to 2^64 − 1. Above 2^53 − 1 it is a bigint, because a number is not exact there. */
 export type U64Value = number | bigint;
 
 /** What pages of a process are to a pin. */
@@ -38,8 +34,8 @@ export interface PinAccess {
   /** Whether the device may write the pages. */
   readonly writable: boolean;
   /**
-   * Whether memory that was never written stays so: a pin for reading then takes the zero page, which is
-   * `reserved`. Else the process gets a page of its own.
+   * Whether a page that was never written is pinned as the zero page, which is `reserved`. If not, the
+   * process gets memory for it first.
    */
   readonly takesZeroPage: boolean;
 }
@@ -52,9 +48,9 @@ export interface PinnedRun {
   readonly pages: number;
 }
 
-/** The process whose memory is mapped, as far as a container needs it. */
+/** The process that opens a container, with its memory. */
 export interface MappingProcess {
-  /** Pages that the process has locked, by whatever call: also by `mlock`. */
+  /** Pages that the process has locked, also by `mlock`. The container adds and removes its own. */
   lockedPages: number;
   /** The soft limit `RLIMIT_MEMLOCK`, in bytes. */
   readonly memlockBytes: number;
@@ -79,8 +75,8 @@ export interface IovaRange {
 
 /** The settings of a container. */
 export interface Type1Options {
-  /** The ways of the kernel's release that a container sees. */
-  readonly kernel: Pick<Kernel, "readonly_pin_takes_zero_page" | "vfio_wrap_is_einval">;
+  /** The release, by its full or its short name: `7.2`. */
+  readonly kernel: KernelName;
   /** `dma_entry_limit` of the module: areas that a container may have (default: 65,535). */
   readonly dmaEntryLimit?: number;
   /** The ranges that `VFIO_IOMMU_GET_INFO` lists, ascending. */
@@ -115,11 +111,15 @@ interface PageRange {
 }
 
 /**
- * A container, opened by a process for one group of devices.
+ * A container with one group of devices: it answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA` and
+ * `VFIO_IOMMU_GET_INFO` as captured kernels do.
+ *
+ * Up to 6.17.13 a kernel does not find an area that ends at the last byte of 64 bits in later calls.
+ * This container finds it on every release.
  *
  * @example
  * ```ts
- * import { Type1Container } from "@dmalab/devices/vfio_container";
+ * import { MAP_FLAG, Type1Container } from "@dmalab/devices/vfio_container";
  *
  * const process = {
  *   lockedPages: 0, memlockBytes: 65_536, maySurpassLimit: false,
@@ -127,10 +127,11 @@ interface PageRange {
  *   unpin() {},
  * };
  * const container = new Type1Container(process, {
- *   kernel: { readonly_pin_takes_zero_page: false, vfio_wrap_is_einval: false },
+ *   kernel: "7.2",
  *   validRanges: [{ start: 0, end: 0xfedf_ffff }],
  * });
- * container.mapDma({ iova: 0x10_0000, vaddr: 0x7f00_0000_0000, sizeBytes: 0x4000, flags: 3 }); // 0
+ * const flags = MAP_FLAG.READ | MAP_FLAG.WRITE;
+ * container.mapDma({ iova: 0x10_0000, vaddr: 0x7f00_0000_0000, sizeBytes: 0x4000, flags }); // 0
  * ```
  */
 export class Type1Container {
@@ -144,13 +145,16 @@ export class Type1Container {
   /** Opens a container. */
   constructor(
     process: MappingProcess,
-    { dmaEntryLimit = 65_535, kernel, validRanges }: Type1Options,
+    { dmaEntryLimit = 65_535, kernel: name, validRanges }: Type1Options,
   ) {
+    const kernel = resolveKernel({ kernel: name, quirks: null });
     this.#process = process;
     this.#takesZeroPage = kernel.readonly_pin_takes_zero_page;
     this.#wrapErrno = kernel.vfio_wrap_is_einval ? -ERRNO.EINVAL : -ERRNO.EOVERFLOW;
     this.#entryLimit = dmaEntryLimit;
     this.#ranges = validRanges.map(({ end, start }) => {
+      checkWide("start", start);
+      checkWide("end", end);
       const startPage = pageNumber(start);
       return { startPage, pages: pageNumber(end) - startPage + 1 };
     });
@@ -166,8 +170,15 @@ export class Type1Container {
     return this.#areas.all();
   }
 
-  /** Maps memory of the process for the devices. @returns 0 or a negative errno. */
+  /**
+   * Maps memory of the process for the devices.
+   * @returns 0 or a negative errno.
+   * @throws {RangeError} For an address or a size that is no exact number of 64 bits.
+   */
   mapDma({ flags, iova, sizeBytes, vaddr }: MapDma): number {
+    checkWide("iova", iova);
+    checkWide("vaddr", vaddr);
+    checkWide("sizeBytes", sizeBytes);
     const known = MAP_FLAG.READ | MAP_FLAG.WRITE | MAP_FLAG.VADDR;
     if ((flags & ~known) !== 0) return -ERRNO.EINVAL;
     if (wraps(iova, sizeBytes) || wraps(vaddr, sizeBytes)) return this.#wrapErrno;
@@ -185,7 +196,7 @@ export class Type1Container {
     return this.#pinAndMap(range, pageNumber(vaddr), flags);
   }
 
-  /** Gives an area whose address was taken back the address of its memory. */
+  /** Tells an area again where its memory is in the process. */
   #setAddress(area: MappedArea | null, range: PageRange, virtPage: number): number {
     if (area === null) return -ERRNO.ENOENT;
     const isExact = area.startPage === range.startPage && area.pages === range.pages;
@@ -208,11 +219,13 @@ export class Type1Container {
     const access = { writable, takesZeroPage: !writable && this.#takesZeroPage };
     const limitPages = process.maySurpassLimit
       ? Infinity
-      : Math.floor(process.memlockBytes / PAGE_BYTES);
+      : Math.floor(process.memlockBytes / PAGE_SIZE_BYTES);
     let lockedPages = 0;
     for (let done = 0; done < pages;) {
       const { kind, pages: pinned } = process.pin(virtPage + done, pages - done, access);
-      invariant(pinned > 0 && pinned <= pages - done, "A pin covers no page, or too many");
+      if (!(pinned > 0 && pinned <= pages - done)) {
+        throw new RangeError(`The process pins ${pinned} pages, and was asked for ${pages - done}`);
+      }
       if (kind !== "fault") done += pinned;
       if (kind === "counted") lockedPages += pinned;
       const isOver = kind === "counted" && process.lockedPages + lockedPages > limitPages;
@@ -226,6 +239,7 @@ export class Type1Container {
       startPage,
       pages,
       virtPage,
+      pinnedVirtPage: virtPage,
       readable: (flags & MAP_FLAG.READ) !== 0,
       writable,
       lockedPages,
@@ -239,8 +253,11 @@ export class Type1Container {
    * unmapped then.
    *
    * @returns The bytes that were unmapped, or a negative errno.
+   * @throws {RangeError} For an address or a size that is no exact number of 64 bits.
    */
   unmapDma({ flags, iova, sizeBytes }: UnmapDma): U64Value {
+    checkWide("iova", iova);
+    checkWide("sizeBytes", sizeBytes);
     const known = UNMAP_FLAG.ALL | UNMAP_FLAG.VADDR;
     if ((flags & ~known) !== 0) return -ERRNO.EINVAL;
     const isAll = (flags & UNMAP_FLAG.ALL) !== 0;
@@ -272,8 +289,8 @@ export class Type1Container {
     }
   }
 
-  #release({ lockedPages, pages, virtPage }: MappedArea): void {
-    this.#process.unpin(virtPage, pages);
+  #release({ lockedPages, pages, pinnedVirtPage }: MappedArea): void {
+    this.#process.unpin(pinnedVirtPage, pages);
     this.#process.lockedPages -= lockedPages;
   }
 
@@ -308,8 +325,8 @@ function isZero(value: U64Value): boolean {
 
 function pageNumber(value: U64Value): number {
   return typeof value === "number"
-    ? Math.floor(value / PAGE_BYTES)
-    : Number(value >> BigInt(PAGE_BITS));
+    ? Math.floor(value / PAGE_SIZE_BYTES)
+    : Number(value / BigInt(PAGE_SIZE_BYTES));
 }
 
 /** A range in pages; null if it is empty or not aligned. */
@@ -327,11 +344,24 @@ function wraps(start: U64Value, sizeBytes: U64Value): boolean {
 }
 
 function isAligned(value: U64Value): boolean {
-  return typeof value === "number" ? value % PAGE_BYTES === 0 : (value & 4095n) === 0n;
+  return typeof value === "number"
+    ? value % PAGE_SIZE_BYTES === 0
+    : value % BigInt(PAGE_SIZE_BYTES) === 0n;
+}
+
+/** @throws {RangeError} For a value that is no exact number of 64 bits. */
+function checkWide(name: string, value: U64Value): void {
+  const isWide = typeof value === "number"
+    ? Number.isSafeInteger(value) && value >= 0
+    : value >= 0n && value < U64;
+  if (isWide) return;
+  throw new RangeError(
+    `${name} is ${value}: it must be a whole number from 0 to 2^64 - 1, and a bigint (\`1n << 63n\`) above 2^53 - 1`,
+  );
 }
 
 /** A number of pages in bytes: exact, modulo 2^64. */
 function byteCount(pages: number): U64Value {
-  const bytes = pages * PAGE_BYTES;
-  return Number.isSafeInteger(bytes) ? bytes : BigInt(pages) * BigInt(PAGE_BYTES) % U64;
+  const bytes = pages * PAGE_SIZE_BYTES;
+  return Number.isSafeInteger(bytes) ? bytes : BigInt(pages) * BigInt(PAGE_SIZE_BYTES) % U64;
 }

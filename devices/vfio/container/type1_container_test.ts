@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ERRNO, MIB, Random } from "@dmalab/runtime";
 import { type MappedArea, MappedAreas } from "./mapped_areas.ts";
 import { type MappingProcess, type PinnedRun, Type1Container } from "./type1_container.ts";
@@ -42,7 +42,7 @@ class Process implements MappingProcess {
 
 function opened(process = new Process(), dmaEntryLimit?: number) {
   const container = new Type1Container(process, {
-    kernel: { readonly_pin_takes_zero_page: false, vfio_wrap_is_einval: false },
+    kernel: "7.2",
     validRanges: [{ start: 0, end: 0xfedf_ffff }, { start: 0xfef0_0000, end: 2 ** 48 - 1 }],
     ...dmaEntryLimit === undefined ? {} : { dmaEntryLimit },
   });
@@ -97,11 +97,35 @@ Deno.test("an address that is taken back is given again to exactly its area (hmm
   assertEquals(unmap(0, 4, VADDR), 4 * PAGE);
   assertEquals(container.unmapDma({ iova: 0, sizeBytes: 0, flags: ALL | VADDR }), -ERRNO.EINVAL);
   const give = (iova: number, pages: number) =>
-    container.mapDma({ iova, sizeBytes: pages * PAGE, vaddr: MEMORY, flags: VADDR });
+    container.mapDma({ iova, sizeBytes: pages * PAGE, vaddr: 2 * MEMORY, flags: VADDR });
   assertEquals([give(0, 3), give(0x1_0000, 4), give(0x8_0000, 1), give(0, 4), give(0, 4)], [
     ...[-ERRNO.EINVAL, -ERRNO.EINVAL, -ERRNO.ENOENT, 0, -ERRNO.EINVAL],
   ]);
   assertEquals([process.lockedPages, process.pins.size], [8, 4]);
+  // What is released are the pages that were pinned, wherever the memory is now.
+  container.close();
+  assertEquals([process.lockedPages, process.pins.size], [0, 0]);
+});
+
+Deno.test("a number that is not exact, and a process that pins no page, are errors of the caller", () => {
+  const { container, process } = opened();
+  const asked = { iova: 0, sizeBytes: PAGE, vaddr: MEMORY, flags: READ_WRITE };
+  for (const wrong of [2 ** 64 - PAGE, -PAGE, 0.5, NaN, 2n ** 64n, -1n]) {
+    assertThrows(() => container.mapDma({ ...asked, iova: wrong }), RangeError, `iova is ${wrong}`);
+    assertThrows(() => container.unmapDma({ ...asked, sizeBytes: wrong }), RangeError, "sizeBytes");
+  }
+  assertEquals(container.mapDma({ ...asked, iova: 2n ** 63n }), -ERRNO.EINVAL);
+  process.pin = () => ({ kind: "counted", pages: 0 });
+  assertThrows(() => container.mapDma(asked), RangeError, "pins 0 pages, and was asked for 1");
+});
+
+Deno.test("a range that wraps is EOVERFLOW, and EINVAL up to 6.17.13 (hmm-rdma-vfio.md 7.2)", () => {
+  const wrapping = { iova: 2n ** 64n - 4096n, sizeBytes: 2 * PAGE, vaddr: MEMORY };
+  for (const [kernel, errno] of [["6.17", ERRNO.EINVAL], ["6.18", ERRNO.EOVERFLOW]] as const) {
+    const container = new Type1Container(new Process(), { kernel, validRanges: [] });
+    assertEquals(container.mapDma({ ...wrapping, flags: READ_WRITE }), -errno);
+    assertEquals(container.unmapDma({ ...wrapping, flags: 0 }), -errno);
+  }
 });
 
 Deno.test("after any calls and the end of the process nothing is pinned or counted (hmm-rdma-vfio.md 7.13)", () => {
@@ -129,7 +153,7 @@ Deno.test("areas are found as in a plain list, however they come and go", () => 
   const areas = new MappedAreas();
   const plain: MappedArea[] = [];
   const area = (startPage: number, pages: number): MappedArea => ({
-    ...{ startPage, pages, virtPage: 0, readable: true, writable: true },
+    ...{ startPage, pages, virtPage: 0, pinnedVirtPage: 0, readable: true, writable: true },
     ...{ lockedPages: 0, isAddressless: false },
   });
   for (let step = 0; step < 6_000; step++) {

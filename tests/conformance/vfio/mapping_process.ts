@@ -1,13 +1,10 @@
 /** The process of a captured sequence: its regions of memory, what it locked, and its limit. */
+import { ERRNO, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { MappingProcess, PinAccess, PinnedRun } from "@dmalab/devices/vfio_container";
 
-const PAGE_BYTES = 4096;
 /** The page number of the first region; a region lies this many pages after the one before it. */
 const FIRST_PAGE = 0x700_0000;
 const REGION_PAGES = 0x1_0000;
-
-/** Errno of the process's own calls. */
-const [EPERM, ENOMEM, EINVAL] = [1, 12, 22];
 
 /** `anon`, `huge`, `shared`: memory; `ro`: written, then read-only; `none`: no access; `bar`: of a device. */
 export type RegionKind = "anon" | "huge" | "shared" | "ro" | "none" | "bar";
@@ -34,7 +31,7 @@ export class CapturedProcess implements MappingProcess {
   }
 
   addressOf(region: number): number {
-    return (FIRST_PAGE + region * REGION_PAGES) * PAGE_BYTES;
+    return (FIRST_PAGE + region * REGION_PAGES) * PAGE_SIZE_BYTES;
   }
 
   pin(virtPage: number, pages: number, access: PinAccess): PinnedRun {
@@ -61,18 +58,18 @@ export class CapturedProcess implements MappingProcess {
   lock(index: number, first: number, pages: number): number {
     const region = this.#regions[index]!;
     if (!this.maySurpassLimit) {
-      if (this.memlockBytes === 0) return EPERM;
-      const limit = Math.floor(this.memlockBytes / PAGE_BYTES);
+      if (this.memlockBytes === 0) return ERRNO.EPERM;
+      const limit = Math.floor(this.memlockBytes / PAGE_SIZE_BYTES);
       const already = pagesOf(first, pages).filter((page) => region.locked.has(page)).length;
       const wanted = this.lockedPages + pages;
-      if (wanted > limit && wanted - already > limit) return ENOMEM;
+      if (wanted > limit && wanted - already > limit) return ERRNO.ENOMEM;
     }
     const whole = pagesBeforeHole(region, first, pages);
     for (const page of whole) {
       if (!region.locked.has(page)) this.lockedPages++;
       region.locked.add(page);
     }
-    if (whole.length < pages) return ENOMEM;
+    if (whole.length < pages) return ERRNO.ENOMEM;
     for (const page of whole) region.owned.add(page);
     return 0;
   }
@@ -82,7 +79,7 @@ export class CapturedProcess implements MappingProcess {
     const region = this.#regions[index]!;
     const whole = pagesBeforeHole(region, first, pages);
     for (const page of whole) this.#unlockPage(region, page);
-    return whole.length < pages ? ENOMEM : 0;
+    return whole.length < pages ? ERRNO.ENOMEM : 0;
   }
 
   #unlockPage({ locked }: Region, page: number): void {
@@ -101,10 +98,10 @@ export class CapturedProcess implements MappingProcess {
   drop(index: number): number {
     const { holes, locked, owned, pages } = this.#regions[index]!;
     for (const page of pagesOf(0, pages)) {
-      if (locked.has(page)) return EINVAL;
+      if (locked.has(page)) return ERRNO.EINVAL;
       owned.delete(page);
     }
-    return holes.size > 0 ? ENOMEM : 0;
+    return holes.size > 0 ? ERRNO.ENOMEM : 0;
   }
 }
 

@@ -1,14 +1,14 @@
 /** Replays calls to a container of VFIO type 1 that real kernels answered (tests/golden/vfio). */
 import { Type1Container, type U64Value } from "@dmalab/devices/vfio_container";
-import { KERNEL_SHORT_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { kernelNamed } from "@dmalab/runtime/kernels";
 import { firstDifference } from "../difference.ts";
 import { GoldenReadError } from "../golden_files.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { CapturedProcess, type RegionKind } from "./mapping_process.ts";
 
 const RULE = "hmm-rdma-vfio.7";
-const PAGE_BYTES = 4096;
-const PAGE_KIB = PAGE_BYTES / 1024;
+const PAGE_KIB = PAGE_SIZE_BYTES / 1024;
 
 /** The first line of a file: the machine. */
 export interface Type1Machine {
@@ -32,13 +32,8 @@ export function replayType1(
   [machine, ...sequences]: readonly (Type1Machine | Type1Sequence)[],
 ): GroupResult {
   const { kernel: name, ranges } = machine as Type1Machine;
-  if (!Object.hasOwn(KERNEL_SHORT_NAMES, name)) {
-    throw new GoldenReadError(`There is no profile of kernel ${name}`);
-  }
-  const kernel = resolveKernel({
-    kernel: name as keyof typeof KERNEL_SHORT_NAMES,
-    quirks: null,
-  });
+  const kernel = kernelNamed(name);
+  if (kernel === undefined) throw new GoldenReadError(`There is no profile of kernel ${name}`);
   const validRanges = ranges.map((range) => {
     const [start, end] = range.split("-");
     return { start: wide(start!), end: wide(end!) };
@@ -88,11 +83,11 @@ function answerOf(
       return [0, 0];
     case "mlock":
     case "munlock": {
-      const [first, pages] = words.slice(1).map((word) => Number(wide(word)) / PAGE_BYTES);
+      const [first, pages] = words.slice(1).map((word) => Number(wide(word)) / PAGE_SIZE_BYTES);
       return [process[kind === "mlock" ? "lock" : "unlock"](Number(words[0]), first!, pages!), 0];
     }
     case "munmap":
-      process.unmapPage(Number(words[0]), Number(wide(words[1]!)) / PAGE_BYTES);
+      process.unmapPage(Number(words[0]), Number(wide(words[1]!)) / PAGE_SIZE_BYTES);
       return [0, 0];
     case "dontneed":
       return [process.drop(Number(words[0])), 0];
