@@ -54,6 +54,7 @@ export function startWorkersAfter(ms: number = ALONE_MS): void {
 export function needsWorkers(durationMs: number): boolean {
   return durationMs >= aloneMs;
 }
+
 /** Jobs that a worker has been given at a time, so that it need not wait while this thread runs a job. */
 const AHEAD = 2;
 

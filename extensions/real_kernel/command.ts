@@ -20,11 +20,12 @@ export const KERNEL = command({
     "requests there with buffers of the same layout, and compares mapping calls, IOMMU operations, the " +
     "controller's accesses and unmaps with the model. `compare` does so with requests that are built in. " +
     "`capture` writes what the kernel did with them as golden data, which conformance replays. " +
-    "`trace` boots the kernel with a device of QEMU, binds the device's driver, works, unbinds and unloads it, and judges " +
-    "its mappings. A test is `same`, `differs` (with the first " +
+    "`trace` boots the kernel with a device of QEMU, binds the device's driver, uses the device, unbinds and " +
+    "unloads the driver, and judges its mappings. A test is `same`, `differs` (with the first " +
     "difference) or `not run` (with the reason). Needs QEMU and a C compiler; no root, no network; " +
-    "nothing of the host is mounted. Exit codes: 0 what ran is the same; 1 a test differs; 2 nothing " +
-    "ran, or the kernel did not boot.",
+    "nothing of the host is mounted. Exit codes: 0 what ran is the same, and for trace no mapping is found " +
+    "wrong; 1 a test differs, or a mapping is proved or likely to be wrong; 2 nothing ran, the kernel did " +
+    "not boot, or a part of a trace was not judged.",
   argument: {
     placeholder: "run|compare|capture|trace [FILE]",
     doc:

@@ -139,8 +139,8 @@ export async function bootScenarios(
   if ("problem" in kernel) return kernel.problem;
   const model = nearestRelease(kernel.release);
   if (model === null) return `"${printable(kernel.release)}" is no release of Linux`;
-  const noDriver = driverProblem(kernel);
-  if (noDriver !== null) return noDriver;
+  const problem = driverProblem(kernel);
+  if (problem !== null) return problem;
   const program = await guestProgram(readGuestSource());
   if ("problem" in program) return program.problem;
   const scenarios = await loadScenarios(paths);

@@ -15,7 +15,12 @@ import { type DriverResult, traceJson, traceText } from "./drivers/trace_text.ts
 import type { DeviceWork, TracedDeviceName, TraceIommu, TraceMode } from "./drivers/trace_words.ts";
 import { TRACED_DEVICES } from "./drivers/traced_devices.ts";
 import { guestProgram } from "./image/guest_program.ts";
-import { type KernelFiles, type ModuleFile, readKernelFiles } from "./image/kernel_files.ts";
+import {
+  driverProblem,
+  type KernelFiles,
+  type ModuleFile,
+  readKernelFiles,
+} from "./image/kernel_files.ts";
 import { moduleFacts, moduleNeeds } from "./image/module_file.ts";
 import { withAbort } from "./kernel_run.ts";
 import {
@@ -196,7 +201,7 @@ async function readTracedKernel(
   { device, iommu, mode }: Pick<KernelTraceOptions, "device" | "iommu" | "mode">,
   own: OwnModule | null,
 ): Promise<KernelFiles | string> {
-  const { driver, folders, helpers } = TRACED_DEVICES[device];
+  const { driver, folders, helpers, parameters } = TRACED_DEVICES[device];
   const isVirtio = iommu === "virtio" && !isUntranslated(mode);
   const names = [
     ...isVirtio ? [VIRTIO_IOMMU] : [],
@@ -209,7 +214,12 @@ async function readTracedKernel(
     folders: isVirtio ? [...folders, "drivers/iommu", "drivers/virtio"] : folders,
   });
   if ("problem" in kernel) return kernel.problem;
-  if (own === null) return kernel;
+  if (own === null) {
+    const needed = driver === null
+      ? null
+      : { device, module: driver, parameters: parameters ?? `${driver}.` };
+    return (needed === null ? null : driverProblem(kernel, needed)) ?? kernel;
+  }
   const { release } = moduleFacts(own.bytes);
   if (release !== kernel.release) {
     return `The module ${printable(own.name)} is built for ${

@@ -3,7 +3,7 @@ import { host, makeNamedFolder, withTempFolder } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
 import { printable } from "@dmalab/lang/diagnostics";
 import { clip } from "@dmalab/lang/text";
-import { type KernelFiles, NO_DRIVER } from "../image/kernel_files.ts";
+import { type KernelFiles, noDriver, NVME_DRIVER } from "../image/kernel_files.ts";
 import {
   CAPTURE_LATENCY_NS,
   guestMemoryBytes,
@@ -196,7 +196,7 @@ const MAX_SHOWN_COLUMNS = 200;
 /** @param line A line of the guest program's report: `missing PATH`. */
 export function guestProblem(line: string, { modules }: Pick<KernelFiles, "modules">): string {
   return modules.length === 0 && /^missing .*\/nvme$/.test(line)
-    ? NO_DRIVER
+    ? noDriver(NVME_DRIVER)
     : `In the guest: ${clip(line, MAX_SHOWN_COLUMNS)}`;
 }
 

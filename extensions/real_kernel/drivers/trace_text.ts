@@ -63,7 +63,7 @@ function resultLines({ about, console, judged, notRead, work }: DriverResult): s
   const { accelerator, device, iommu, isOwn, module, qemu, release } = about;
   const by = accelerator === "kvm" ? "KVM" : "emulation";
   const driver = module === null
-    ? "the driver is built in"
+    ? "no module of the driver is loaded"
     : `module ${module}${isOwn ? ", yours" : ", the kernel's own"}`;
   const head = `Linux ${release} in QEMU ${qemu} by ${by}: ${device}, ${iommu}; ${driver}`;
   if (typeof judged === "string") {

@@ -1,5 +1,5 @@
 /** The devices of `kernel trace`: one row each. */
-import { COMMON_FOLDERS } from "../image/kernel_files.ts";
+import { COMMON_FOLDERS, NVME_DRIVER } from "../image/kernel_files.ts";
 import type { DeviceWork, TracedDeviceName, TraceMode } from "./trace_words.ts";
 
 /** A device of QEMU that a driver of the kernel drives. */
@@ -8,6 +8,8 @@ interface TracedDevice {
   readonly args: readonly string[];
   /** The module with the device's driver; null for a device without a driver of the kernel. */
   readonly driver: string | null;
+  /** Begin of the names of parameters that show that the driver is built in (default: the module's name). */
+  readonly parameters?: string;
   /** Modules that are loaded before the driver, such as a disk's own driver. */
   readonly helpers: readonly string[];
   /** Folders of the kernel's modules with these modules. */
@@ -91,13 +93,15 @@ export const TRACED_DEVICES: Readonly<Record<TracedDeviceName, TracedDevice>> = 
       "usb-storage,bus=usb.0,drive=media",
     ],
     driver: "xhci_pci",
+    parameters: "xhci_hcd.",
     helpers: [...SCSI_DISK, "usb_storage"],
     folders: ["drivers/usb", "drivers/scsi", ...COMMON_FOLDERS],
     ...DISK,
   },
   nvme: {
     args: [...MEDIA, "-device", `nvme,id=nvme,${PLACE},drive=media,serial=lab`],
-    driver: "nvme",
+    driver: NVME_DRIVER.module,
+    parameters: NVME_DRIVER.parameters,
     helpers: ["crct10dif_generic", "crc64_rocksoft_generic"],
     folders: ["drivers/nvme", ...COMMON_FOLDERS],
     ...DISK,

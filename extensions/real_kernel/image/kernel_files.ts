@@ -235,29 +235,46 @@ async function findIn(
   };
 }
 
-/** The problem of a kernel that has no NVMe driver. */
-export const NO_DRIVER =
-  "The kernel has no NVMe driver of its own: name its modules with `--modules`";
+/** A driver that a boot needs: a module, or a part of the kernel. */
+export interface NeededDriver {
+  /** What it drives, as users call it. */
+  readonly device: string;
+  /** The module, with underscores. */
+  readonly module: string;
+  /** Begin of the names of its parameters in a kernel into which it is built. */
+  readonly parameters: string;
+}
 
-/** Begin of the names of the driver's parameters in a kernel into which it is built. */
-const BUILT_IN_DRIVER = "nvme_core.";
+export const NVME_DRIVER: NeededDriver = {
+  device: "NVMe",
+  module: "nvme",
+  parameters: "nvme_core.",
+};
 const ELF_MAGIC = "\x7fELF";
 
+/** The problem of a kernel without a driver. */
+export function noDriver({ device }: NeededDriver): string {
+  return `The kernel has no ${device} driver of its own: name its modules with \`--modules\``;
+}
+
 /**
- * Why a kernel has no disk to be asked, before it is booted: it has no module of the driver, and none is
+ * Why a kernel has no device to be asked, before it is booted: it has no module of the driver, and none is
  * built in.
  *
  * @returns Null for a kernel with the driver, and for one whose compression is not known.
  */
-export function driverProblem({ image, modules }: KernelFiles): string | null {
-  if (modules.some(({ name }) => name === "nvme")) return null;
+export function driverProblem(
+  { image, modules }: KernelFiles,
+  driver: NeededDriver = NVME_DRIVER,
+): string | null {
+  if (modules.some(({ name }) => name === driver.module)) return null;
   const file = typeof image === "string"
     ? readHostBytes(image, { mostBytes: MAX_IMAGE_BYTES })
     : null;
   if (file?.found === false) return null;
   const bytes = Buffer.from(file?.bytes ?? image as Uint8Array<ArrayBuffer>);
   const isKnown = bytes.subarray(0, ELF_MAGIC.length).equals(Buffer.from(ELF_MAGIC));
-  return isKnown && !bytes.includes(BUILT_IN_DRIVER) ? NO_DRIVER : null;
+  return isKnown && !bytes.includes(driver.parameters) ? noDriver(driver) : null;
 }
 
 /** The file that QEMU starts. It is made once for each kernel image, and stored in the cache. */

@@ -1,8 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cpioArchive } from "../image/cpio.ts";
 import { readBootImage } from "../image/boot_image.ts";
 import { pipePrograms } from "../programs.ts";
-import { driverProblem, NO_DRIVER, readKernelFiles } from "../image/kernel_files.ts";
+import { driverProblem, noDriver, NVME_DRIVER, readKernelFiles } from "../image/kernel_files.ts";
 import { moduleNeeds } from "../image/module_file.ts";
 import { uncompressedImage } from "../image/uncompressed_image.ts";
 import { unpack } from "../image/unpacking.ts";
@@ -230,6 +230,7 @@ Deno.test("the output of a program that is piped into another one has a limit", 
 });
 
 Deno.test("a kernel without modules needs the driver built in", () => {
+  const NO_DRIVER = noDriver(NVME_DRIVER);
   const kernel = (text: string, modules: readonly string[] = []) => ({
     release: "6.12.117",
     image: bytesOf(text),
@@ -239,6 +240,12 @@ Deno.test("a kernel without modules needs the driver built in", () => {
   assertEquals(driverProblem(kernel("\x7fELF usbcore.quirks", ["crc64"])), NO_DRIVER);
   assertEquals(driverProblem(kernel("\x7fELF nvme_core.io_timeout")), null);
   assertEquals(driverProblem(kernel("\x7fELF usbcore.quirks", ["nvme_core", "nvme"])), null);
+  const network = { device: "e1000e", module: "e1000e", parameters: "e1000e." };
+  assertStringIncludes(
+    driverProblem(kernel("\x7fELF nvme_core.io_timeout"), network)!,
+    "no e1000e driver",
+  );
+  assertEquals(driverProblem(kernel("\x7fELF e1000e.IntMode"), network), null);
   // A compressed image: only its boot shows what is built in.
   assertEquals(driverProblem(kernel("MZ")), null);
 });
