@@ -238,6 +238,9 @@ class DriverReader {
       );
     const left = liveAt({ line: Infinity });
     const counted = json.balance.devices[DEVICE_ADDRESS];
+    if ((counted?.births ?? 0) === 0) {
+      return `The trace has no mapping of ${DEVICE_ADDRESS}: there is nothing to judge`;
+    }
     const ofDevice = ({ device }: TracedMapping) => device?.name === DEVICE_ADDRESS;
     const sure = result.findings.filter(isSure);
     const named = sure.flatMap(({ line, otherLine }) => [line, otherLine]);
@@ -245,7 +248,7 @@ class DriverReader {
       works: this.phases.flatMap(({ ios, name, work }, phase) =>
         work === null ? [] : [{ name, requests: ios.length, calls: this.#calls[phase]! }]
       ),
-      mappings: counted?.births ?? 0,
+      mappings: counted!.births,
       live: this.#groups(liveAt(at("unbind")), at("unbind").seconds),
       left: this.#groups(left, at("end").seconds),
       uncertain: (counted?.alive ?? 0) - left.length + result.uncertain.filter(ofDevice).length,

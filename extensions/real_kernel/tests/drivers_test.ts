@@ -56,6 +56,12 @@ Deno.test("a driver that unmaps what it maps is not wrong", async () => {
   }
 });
 
+Deno.test("a trace without a mapping of the device is not judged", async () => {
+  const moved = (text: string) => text.replaceAll(/(: dma_\w+: )0000:00:08\.0/g, "$10000:00:09.0");
+  const { judged: problem } = await judged("edu-0", "7.3.4", moved);
+  assertEquals(problem, "The trace has no mapping of 0000:00:08.0: there is nothing to judge");
+});
+
 Deno.test("an unmap that a driver leaves out is found at its removal, with the call", async () => {
   for (const release of RELEASES) {
     const { callers, left } = judgement(await judged("edu-1", release));
