@@ -5,6 +5,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import type { NameMatch } from "@dmalab/lang/run";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
+import type { AskedAccelerator } from "./boot/accelerated_boot.ts";
 import type { Accelerator } from "./boot/boot_guest.ts";
 import {
   bootGroups,
@@ -32,7 +33,7 @@ export interface KernelRunOptions {
   readonly modules: readonly string[];
   readonly matches: readonly NameMatch[];
   readonly release: ReleaseChoice;
-  readonly accelerator: Accelerator | "auto";
+  readonly accelerator: AskedAccelerator;
   /** A folder that keeps the files of each boot; null for a temporary one. */
   readonly keep: string | null;
   readonly timeoutMs: number;

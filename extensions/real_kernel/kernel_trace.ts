@@ -5,8 +5,13 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { defaultLabConfig, type LabConfig } from "@dmalab/devices";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import { IOMMU_MODELS } from "@dmalab/runtime";
+import {
+  acceleratedBoot,
+  type AskedAccelerator,
+  firstAccelerator,
+} from "./boot/accelerated_boot.ts";
 import { type Accelerator, bootGuest } from "./boot/boot_guest.ts";
-import { hasKvm, keptFolder } from "./boot/boot_groups.ts";
+import { keptFolder } from "./boot/boot_groups.ts";
 import { DRIVER_FILES } from "./drivers/driver_files.ts";
 import { isWrong } from "./drivers/driver_verdict.ts";
 import { judgedBoot, unjudged } from "./drivers/judged_boot.ts";
@@ -48,7 +53,7 @@ export interface KernelTraceOptions {
   /** A module of the user, with its parameters; null for the kernel's own driver. */
   readonly module: string | null;
   readonly parameters: readonly string[];
-  readonly accelerator: Accelerator | "auto";
+  readonly accelerator: AskedAccelerator;
   readonly keep: string | null;
   readonly timeoutMs: number;
   readonly json: boolean;
@@ -72,6 +77,7 @@ interface Bench {
   readonly qemu: QemuProgram;
   readonly machine: QemuMachine;
   readonly works: readonly DeviceWork[];
+  readonly screen: Screen;
   readonly signal: AbortSignal;
 }
 
@@ -129,7 +135,7 @@ async function traceBoots(
   if (typeof qemu === "string") return qemu;
   const machine = machineOf(mode, iommu, works, qemu);
   if (machine.missing.length > 0) return machine.missing.join("; ");
-  const bench: Bench = { options, program, qemu, machine, works, signal };
+  const bench: Bench = { options, program, qemu, machine, works, screen, signal };
   const results: DriverResult[] = [];
   for (const [index, { kernel, own }] of kernels.entries()) {
     screen.err(`booting ${kernel.release} (${index + 1} of ${kernels.length})\n`);
@@ -236,7 +242,7 @@ async function readTracedKernel(
 }
 
 async function bootDriver(
-  { machine, options, program, qemu, signal, works }: Bench,
+  { machine, options, program, qemu, screen, signal, works }: Bench,
   kernel: KernelFiles,
   own: OwnModule | null,
   folder: string,
@@ -255,15 +261,17 @@ async function bootDriver(
       signal,
       timeoutMs,
     });
-  const isAuto = options.accelerator === "auto";
-  let accelerator: Accelerator = options.accelerator === "auto"
-    ? (hasKvm() ? "kvm" : "tcg")
-    : options.accelerator;
-  let booted = await boot(accelerator);
-  if (booted.problem !== null && isAuto && accelerator === "kvm" && !signal.aborted) {
-    accelerator = "tcg";
-    booted = await boot(accelerator);
-  }
+  const how = {
+    accelerator: firstAccelerator(options.accelerator),
+    isAuto: options.accelerator === "auto",
+  };
+  const { accelerator, result: booted } = await acceleratedBoot(
+    how,
+    boot,
+    ({ problem }) => problem,
+    screen,
+    signal,
+  );
   const { release } = kernel;
   const about = {
     release,

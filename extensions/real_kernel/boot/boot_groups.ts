@@ -1,7 +1,6 @@
 /** Boots a kernel once for each machine, and reads what the guest reported. */
 import { host, makeNamedFolder, withTempFolder } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
-import { printable } from "@dmalab/lang/diagnostics";
 import { clip } from "@dmalab/lang/text";
 import { type KernelFiles, noDriver, NVME_DRIVER } from "../image/kernel_files.ts";
 import {
@@ -16,6 +15,7 @@ import type { PlannedTest } from "../plan/planned_tests.ts";
 import type { ProbingCommand } from "../plan/probed_functions.ts";
 import { memoryOf } from "../plan/scenario_run.ts";
 import { type GuestReport, missedHits, readGuestReport } from "../trace/guest_report.ts";
+import { acceleratedBoot, type AskedAccelerator, firstAccelerator } from "./accelerated_boot.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 import { type AskedBoot, recordsProblem } from "./records_problem.ts";
 
@@ -32,7 +32,7 @@ export interface GroupsOptions {
   /** The guest's program. */
   readonly program: Uint8Array<ArrayBuffer>;
   /** `auto` selects KVM if it boots the kernel, else emulation. */
-  readonly accelerator: Accelerator | "auto";
+  readonly accelerator: AskedAccelerator;
   /** A folder that keeps the files of each boot; null for a temporary one. */
   readonly keep: string | null;
   readonly timeoutMs: number;
@@ -74,37 +74,36 @@ export async function bootGroups(
 ): Promise<GroupsResult> {
   const { kernel, keep } = options;
   const isAuto = options.accelerator === "auto";
-  let accelerator: Accelerator = options.accelerator === "auto"
-    ? (hasKvm() ? "kvm" : "tcg")
-    : options.accelerator;
+  let accelerator = firstAccelerator(options.accelerator);
   const booted: BootedGroup[] = [];
   const failures: FailedBoot[] = [];
   for (const [index, tests] of groups.entries()) {
     screen.err(`booting ${kernel.release} (${index + 1} of ${groups.length})\n`);
-    const boot = (latencyNs = options.observation.latencyNs) => {
+    const boot = (accelerator: Accelerator, latencyNs = options.observation.latencyNs) => {
       const work = (folder: string) =>
         bootOne(tests, { ...options, latencyNs }, accelerator, folder, signal);
       return keep === null ? withTempFolder(work) : work(keptFolder(keep, index + 1));
     };
-    let result = await boot();
-    if ("problem" in result && isAuto && accelerator === "kvm" && !signal.aborted) {
-      screen.err(`KVM does not boot it (${printable(result.problem)}): going on by emulation\n`);
-      accelerator = "tcg";
-      result = await boot();
-    }
-    if (options.observation.latencyNs === null) {
-      result = await againIfMissed<BootedGroup, FailedBoot>(
-        result,
-        () => boot(CAPTURE_LATENCY_NS),
+    const how = { accelerator, isAuto };
+    const first = await acceleratedBoot(how, boot, problemOf, screen, signal);
+    accelerator = first.accelerator;
+    const result = options.observation.latencyNs === null
+      ? await againIfMissed<BootedGroup, FailedBoot>(
+        first.result,
+        () => boot(accelerator, CAPTURE_LATENCY_NS),
         screen,
-      );
-    }
+      )
+      : first.result;
     if ("problem" in result) {
       failures.push(result);
       if (signal.aborted) break;
     } else booted.push(result);
   }
   return { accelerator, booted, failures };
+}
+
+function problemOf(result: BootedGroup | FailedBoot): string | null {
+  return "problem" in result ? result.problem : null;
 }
 
 /**
@@ -210,14 +209,4 @@ export function keptFolder(keep: string, boot: number): string {
   makeNamedFolder(folder);
   // The kept command line runs from any folder.
   return host.realPathSync(folder);
-}
-
-/** Whether the host has KVM. Only a boot shows whether it works for this kernel. */
-export function hasKvm(): boolean {
-  try {
-    host.statSync("/dev/kvm");
-    return true;
-  } catch {
-    return false;
-  }
 }
