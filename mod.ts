@@ -89,7 +89,21 @@ export type {
 export type { RdmaDevice } from "@dmalab/devices";
 export type { VfioDevice } from "@dmalab/devices";
 // Memory that a process maps for its devices.
-export * from "@dmalab/devices/vfio_container";
+export {
+  type IovaRange,
+  MAP_FLAG,
+  type MapDma,
+  type MappedArea,
+  type MappingProcess,
+  type PinAccess,
+  type PinnedKind,
+  type PinnedRun,
+  Type1Container,
+  type Type1Options,
+  type U64Value,
+  UNMAP_FLAG,
+  type UnmapDma,
+} from "@dmalab/devices/vfio_container";
 export type { BioVec, PlugTarget, RequestOwner } from "@dmalab/runtime";
 export { VirtualClock } from "@dmalab/runtime";
 export {
