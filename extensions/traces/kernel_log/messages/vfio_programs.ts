@@ -4,6 +4,7 @@
  *
  * @see rules/traces.md T.76
  */
+import { ERRNO } from "@dmalab/runtime";
 import type { LogEntryFacts } from "../log_facts.ts";
 import { addressOf, type Cause, inOrder, type MessageRow, numberOf } from "./message.ts";
 
@@ -12,30 +13,14 @@ export const MEMLOCK = [
   "huge pages for the guest's memory, where the program counts them once; or an IOMMU interface that counts per user (iommufd)",
 ];
 
-const ERRNOS = {
-  EPERM: -1,
-  ENOENT: -2,
-  ESRCH: -3,
-  EINTR: -4,
-  EIO: -5,
-  ENOMEM: -12,
-  EACCES: -13,
-  EFAULT: -14,
-  EBUSY: -16,
-  EEXIST: -17,
-  ENODEV: -19,
-  EINVAL: -22,
-  ENOSPC: -28,
-  EDEADLK: -35,
-  EOVERFLOW: -75,
-  EOPNOTSUPP: -95,
-  EADDRINUSE: -98,
-};
+/** Numbers of errnos: those of the kernel's side of the lab, and three that only programs print. */
+const ERRNOS = { ...ERRNO, ESRCH: 3, EINTR: 4, EDEADLK: 35 };
 const isErrno = (name: keyof typeof ERRNOS, words: RegExp) => (facts: LogEntryFacts) =>
-  numberOf(facts, "errno") === ERRNOS[name] || words.test(String(facts.errno_text)) ||
+  numberOf(facts, "errno") === -ERRNOS[name] || words.test(String(facts.errno_text)) ||
   new RegExp(`\\b${name}\\b`).test(String(facts.errno_text));
 
 const isInvalid = isErrno("EINVAL", /Invalid argument/i);
+const isOverflow = isErrno("EOVERFLOW", /Value too large/i);
 
 /** The errno of a line: a program in Rust or DPDK prints the number without its sign, others within a text. */
 function withErrno({ error_number, ...facts }: LogEntryFacts): LogEntryFacts {
@@ -79,6 +64,17 @@ function bitsOf(facts: LogEntryFacts): number {
 /** The width of the narrowest IOMMUs: two-level tables of VT-d, and QEMU's virtual VT-d. */
 const NARROW_BITS = 39;
 
+const TOO_HIGH = "look in the program at the address and the size: their sum is above 64 bits";
+
+/** An errno of VFIO since Linux 6.18, in a line without the numbers. */
+const OVERFLOW: Cause = {
+  id: "may_wrap",
+  when: (facts) => isOverflow(facts) && rangeOf(facts) === null,
+  certainty: "likely",
+  text: "EOVERFLOW: the range goes on behind the last address of 64 bits",
+  next: [TOO_HIGH],
+};
+
 /** What the numbers of a refused map or unmap prove, in the order of the kernel's checks. */
 const BY_NUMBERS: readonly Cause[] = [
   {
@@ -102,11 +98,14 @@ const BY_NUMBERS: readonly Cause[] = [
   },
   {
     id: "wraps",
-    when: (facts) => isInvalid(facts) && wraps(facts),
+    when: (facts) => (isInvalid(facts) || isOverflow(facts)) && wraps(facts),
     certainty: "likely",
     isOne: true,
-    text: "EINVAL: the range ends above 2^64",
-    next: ["look in the program at the address and the size: their sum is above 64 bits"],
+    text: (facts) =>
+      isInvalid(facts)
+        ? "EINVAL: the range goes on behind the last address of 64 bits (VFIO up to Linux 6.17)"
+        : "EOVERFLOW: the range goes on behind the last address of 64 bits",
+    next: [TOO_HIGH],
   },
 ];
 
@@ -142,6 +141,7 @@ const MAP_CAUSES: readonly Cause[] = inOrder([
     ],
   },
   ...BY_NUMBERS,
+  OVERFLOW,
   {
     id: "msi_window",
     when: (facts) => isInvalid(facts) && touches(0xfee00000n, 0xfef00000n)(facts),
@@ -243,6 +243,7 @@ const UNMAP_NEXT =
 
 const UNMAP_CAUSES: readonly Cause[] = inOrder([
   ...BY_NUMBERS,
+  OVERFLOW,
   {
     id: "part",
     when: isInvalid,
