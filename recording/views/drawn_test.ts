@@ -301,6 +301,10 @@ Deno.test("entries in no segment of their request are in its picture, in red, wi
     ...[1, 2, 3].map((n) => `${n}    0x5000_${n + 1}000, in no segment`),
   ]);
   assertEquals(view.facts.map(({ isWrong, text }) => [isWrong, text]), [
+    [
+      true,
+      'device_outside_buffer: Device "ssd" writes 4096 bytes at 0x5000_0000, from 0x5000_0200 on outside every mapped buffer',
+    ],
     [true, "4 entries in no segment of the request, from 0x5000_1000 on"],
     [true, "32 segments in no entry, from 0x5000_2000 on"],
   ]);

@@ -5,6 +5,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";
 import { rowsCovering } from "../rows.ts";
+import { meaningAt } from "./meaning.ts";
 import { type RequestPhase, type RequestView, requestView } from "./request.ts";
 import type { RunIndex } from "./run_index.ts";
 
@@ -196,8 +197,42 @@ function requestPictureView(
       by >= (view.phases.at(-1)?.seq ?? 0) ? status : null,
     ]
       .filter((each) => each !== null).join(", "),
-    facts: [...outsideFacts(outside, by), ...missingFacts(view, segments, by)],
+    facts: [
+      ...incidentFacts(index, events, by),
+      ...outsideFacts(outside, by),
+      ...missingFacts(view, segments, by),
+    ],
   };
+}
+
+/**
+ * What a report of the checker (without its explanation after the colon) or a fault of the IOMMU says; null for
+ * other events.
+ */
+function incidentText(event: MachineEvent): string | null {
+  if (event.name === "dma.report") {
+    const [what] = event.fields.text.split(": ", 1);
+    return `${event.fields.class}: ${what}`;
+  }
+  if (event.name !== "iommu.fault") return null;
+  const { access, dma, reason } = event.fields;
+  return `fault: ${access} of ${formatAddress(dma)}, ${reason}`;
+}
+
+/** The first report or fault that a request led to, with the number of all. */
+function incidentFacts(
+  { run }: RunIndex,
+  events: readonly number[],
+  by: number,
+): readonly PictureFact[] {
+  const incidents = events.flatMap((seq): PictureFact[] => {
+    const isIncident = seq <= by && meaningAt(run, seq) === "fault";
+    const text = isIncident ? incidentText(run.event(seq)) : null;
+    return text === null ? [] : [{ name: "incident", text, seq, isWrong: true }];
+  });
+  const [first] = incidents;
+  if (first === undefined || incidents.length === 1) return incidents;
+  return [{ ...first, name: `1 of ${incidents.length}` }];
 }
 
 function outsideFacts(outside: readonly RequestEntry[], by: number): readonly PictureFact[] {

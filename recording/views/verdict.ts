@@ -260,6 +260,7 @@ function countsOf(index: RunIndex): readonly string[] {
   return [
     `${groupThousands(count)} ${count === 1 ? "event" : "events"}`,
     ...requests === 0 ? [] : [formatCount(requests, "request")],
-    live === 0 ? "nothing is mapped at the end" : `${formatCount(live, "mapping")} at the end`,
+    // Coherent memory stays mapped: a driver allocates it once.
+    `${live === 0 ? "no streaming mapping" : formatCount(live, "streaming mapping")} at the end`,
   ];
 }

@@ -72,7 +72,7 @@ interface IndexEntry {
 const STYLE = "table{display:block;overflow-x:auto}td.n{text-align:right}" +
   "th,td{padding:0 12px 0 0;text-align:left;font-weight:400;border-bottom:1px solid var(--line)}";
 
-const HEADS = ["file", "outcome", "passed", "failed", "ignored", "assertions", "leaks"];
+const HEADS = ["file", "outcome", "passed", "failed", "ignored", "first failure"];
 
 /** @param coverage Lines as `dmalab test --coverage` prints them; empty without a driver in C. */
 export function indexPage(entries: readonly IndexEntry[], coverage: readonly string[]): string {
@@ -104,12 +104,14 @@ function rowOf({ name, path, report }: IndexEntry): string {
   if (report === null) {
     return `<tr><th scope="row">${link}</th><td class="failed">✕ has errors</td></tr>`;
   }
-  const { assertions, leaks, passed, skipped } = report.counts;
+  const { passed, skipped } = report.counts;
   const failed = failedOf(report);
-  const numbers = [passed, failed, skipped, assertions, leaks]
+  const numbers = [passed, failed, skipped]
     .map((number) => `<td class="n">${number}</td>`);
   const outcome = failed > 0 ? '<td class="failed">✕ FAILED</td>' : '<td class="passed">✓ ok</td>';
-  return `<tr><th scope="row">${link}</th>${outcome}${numbers.join("")}</tr>`;
+  const first = report.outcomes.find(({ failure }) => failure !== null)?.failure ?? null;
+  const why = first === null ? "" : escapeMarkup(`${first.place}: ${first.message}`);
+  return `<tr><th scope="row">${link}</th>${outcome}${numbers.join("")}<td>${why}</td></tr>`;
 }
 
 function failedOf({ outcomes }: RunReport): number {

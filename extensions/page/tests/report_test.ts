@@ -25,7 +25,7 @@ import {
   unpackText,
   verdictOf,
 } from "@dmalab/recording/views";
-import { runBenches } from "@dmalab/lang/program";
+import { runBenches, runProgram } from "@dmalab/lang/program";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { buildPage, REPORT_PLAN } from "@dmalab/tools/developers";
 
@@ -166,6 +166,15 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const own = keptTraces(text, { ...texts, textOf: (file) => file === "lab.dma" ? TEXT : null });
   assertEquals(shown(own[0]!), "let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)");
   assertEquals(shown(runs[0]!), text.split("\n").find((line) => line.startsWith('{"seq":5,')));
+});
+
+Deno.test("the index of reports says why a file fails", () => {
+  const source =
+    '\ntest "right" { }\ntest "a<b" { assert 1 == 2 }\ntest "last" { assert 2 == 3 }\n';
+  const report = runProgram(programOf(source));
+  const page = indexPage([{ path: "lab.dma", name: "lab.dma.html", report }], []);
+  assertStringIncludes(page, '<td class="n">1</td><td class="n">2</td><td class="n">0</td>');
+  assertStringIncludes(page, "<td>lab.dma:3:21: ");
 });
 
 Deno.test("the index of reports leads to each, those with failures first, with names as text", () => {

@@ -6,6 +6,7 @@
 import {
   PAGE_WORDS,
   pageLife,
+  type PageState,
   pictureDrawing,
   type PicturePage,
   type PictureSubject,
@@ -19,14 +20,25 @@ import type { PageModel, Pane } from "./page_model.ts";
 
 /** Maximum number of subjects with a button; the list after the buttons contains all. */
 const MAX_CHIPS = 8;
-/** Colours of the legend, by the state of a page. */
-const LEGEND = [
-  ["mapped", "var(--map-fill)", "var(--map)"],
-  ["moved", "var(--moved)", "var(--moved)"],
-  ["unmapped", "var(--unmap-fill)", "var(--unmap)"],
-  ["leaked", "var(--fault-fill)", "var(--fault)"],
-] as const;
+/** The legend: colours, a word, and whether a picture has them. */
+const LEGEND: readonly (readonly [
+  fill: string,
+  edge: string,
+  word: string,
+  isIn: (view: PictureView) => boolean,
+])[] = [
+  ["--map-fill", "--map", PAGE_WORDS.mapped, hasState("mapped")],
+  ["--moved", "--moved", PAGE_WORDS.moved, ({ pages }) => pages.some(({ hasMoved }) => hasMoved)],
+  ["--unmap-fill", "--unmap", PAGE_WORDS.unmapped, hasState("unmapped")],
+  ["--fault-fill", "--fault", PAGE_WORDS.leaked, hasState("leaked")],
+  ["--fault-fill", "--fault", "in no entry", ({ pages }) => pages.some((page) => page.isMissing)],
+  ["--fault-fill", "--fault", "in no segment", ({ outside }) => outside.length > 0],
+];
 const PHASES = ["mapped", "sent", "fetched", "completed", "unmapped", "ended"] as const;
+
+function hasState(state: PageState): (view: PictureView) => boolean {
+  return ({ pages }) => pages.some((page) => page.state === state);
+}
 
 function keyOf(subject: PictureSubject): string {
   return subject.kind === "request"
@@ -69,7 +81,7 @@ export class PicturePane implements Pane {
     root.replaceChildren(
       this.#chips(model, subjects, view, save),
       ...isRequest ? [this.#phases(model, view), ...facts] : [],
-      this.#legend(),
+      this.#legend(view),
       ...view.route === null ? [] : [el("p", { class: "mono" }, `◆ ${view.route}`)],
       el("div", { class: "scroll-x" }, picture),
       life,
@@ -78,7 +90,10 @@ export class PicturePane implements Pane {
   }
 
   #nothing({ index, run }: PageModel): string {
-    if (run.log.count === 0) return "This run recorded no events, so there is no picture.";
+    if (run.log.count === 0) {
+      return "This run recorded no events, so there is no picture. Each block of fork, compare and race runs on a " +
+        "machine of its own: --branch 1:first shows the first block of a fork.";
+    }
     const [first] = [...index.requests.values()];
     return first === undefined
       ? "Nothing is mapped for a device at this position."
@@ -126,15 +141,15 @@ export class PicturePane implements Pane {
     return el("ol", { class: "phases", "aria-label": "States of the request" }, ...items);
   }
 
-  #legend(): HTMLElement {
+  #legend(view: PictureView): HTMLElement {
     return el(
       "p",
       { class: "keys" },
-      ...LEGEND.map(([state, fill, edge]) => {
+      ...LEGEND.filter(([, , , isIn]) => isIn(view)).map(([fill, edge, word]) => {
         const sign = el("i", {});
-        sign.style.setProperty("--fill", fill);
-        sign.style.setProperty("--edge", edge);
-        return el("span", {}, sign, PAGE_WORDS[state]);
+        sign.style.setProperty("--fill", `var(${fill})`);
+        sign.style.setProperty("--edge", `var(${edge})`);
+        return el("span", {}, sign, word);
       }),
     );
   }

@@ -3,6 +3,7 @@ import { TraceCheck } from "../ledger/trace_check.ts";
 import { TracedUse } from "../usage/traced_use.ts";
 import { restLines, traceJson, useLines } from "../usage/use_report.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
+import { foldLine } from "@dmalab/lang/text";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
@@ -41,8 +42,12 @@ export async function runDevices(
   const { seconds, use } = await useOf(paths);
   if (asJson) screen.out(`${printableJson(traceJson(use, seconds), 0)}\n`);
   else {
-    const lines = [...useLines(use.devices, seconds), ...restLines(use)];
-    for (const text of lines) screen.out(`${text}\n`);
+    const { columns } = screen;
+    for (const line of [...useLines(use.devices, seconds), ...restLines(use)]) {
+      for (const part of columns === null ? [line] : foldLine(line, columns)) {
+        screen.out(`${part}\n`);
+      }
+    }
   }
   return HELD;
 }

@@ -19,14 +19,14 @@ const isNamed = ({ name }: { readonly name: string }) => named.length === 0 || n
 const INPUTS = {
   "fork.dma": `machine { pci { root_port rp0 { endpoint nic { } } } }
 
-test "both ways are clean" {
+test "one of two ways leaves a mapping" {
   let page = alloc_pages(1)
   let both = fork {
     dma_unmap_phys(nic, dma_map_phys(nic, page, 4KiB, to_device), 4KiB, to_device)
   } and {
     dma_map_phys(nic, page, 4KiB, to_device)
   }
-  assert both.first == both.second
+  assert both.first != both.second
 }
 `,
   "sizes.dma": `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
