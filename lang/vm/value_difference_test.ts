@@ -94,6 +94,10 @@ assert f.first == f.second`;
     "  what ssd sees",
     "  what memory holds",
   ]);
+  const direct = `machine { pci { root_port rp0 { endpoint nic { } } } }
+let f = fork { dma_map_phys(nic, 0x10_0000, 4KiB, to_device) } and { now() }
+assert f.first == f.second`;
+  assertEquals(below(direct), ["they differ in", "  live mappings: 1 is not 0"]);
   const ends = `${DISK}let f = fork { iommu.set_mode(ssd, off) } and { now() }
 assert f.first == f.second`;
   assertEquals(below(ends), ["they differ in", "  the end: EINVAL is not ok"]);

@@ -37,12 +37,19 @@ function endText(outcome: BranchOutcome): string {
   return endWord(outcome) ?? "ok";
 }
 
+/** Live mappings of all devices at a block's end, translated or direct. */
+function mappingsOf({ machine: { lab } }: BranchOutcome): number {
+  let live = 0;
+  for (const { dma } of lab.devices.values()) live += dma.mappings;
+  return live;
+}
+
 /** Whether two blocks ended with the same result and state, no matter how. */
 function endsLike(one: BranchOutcome, other: BranchOutcome, context: ExecutionContext): boolean {
   const here = one.machine.lab.machine;
   const there = other.machine.lab.machine;
   return endWord(one) === endWord(other) &&
-    here.iommu.liveMappings === there.iommu.liveMappings &&
+    mappingsOf(one) === mappingsOf(other) &&
     here.swiotlb.usedSlots === there.swiotlb.usedSlots &&
     sameViews(one.views, other.views, context) && sameMemory(here, there);
 }
@@ -62,7 +69,7 @@ function differencesOf(
   });
   const pairs: readonly (readonly [string, string | number, string | number])[] = [
     ["the end", endText(one), endText(other)],
-    ["live mappings", here.iommu.liveMappings, there.iommu.liveMappings],
+    ["live mappings", mappingsOf(one), mappingsOf(other)],
     ["bounce slots in use", here.swiotlb.usedSlots, there.swiotlb.usedSlots],
   ];
   return [
