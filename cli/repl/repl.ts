@@ -2,13 +2,7 @@
  * The REPL's core: it takes lines and returns text. It does not know a terminal. Therefore tests
  * can use it as a person does, and a screen can be built around it.
  */
-import {
-  type Diagnostic,
-  printable,
-  renderDiagnostics,
-  withoutColours,
-} from "@dmalab/lang/diagnostics";
-import { clip, foldLine } from "@dmalab/lang/text";
+import { type Diagnostic, printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import {
   openTimeTravelSession,
   type TimeTravelResult,
@@ -18,6 +12,7 @@ import { brokenOff, type SessionOptions, type UnrunPart } from "@dmalab/lang/run
 import type { RunSession } from "@dmalab/lang/program";
 import { SourceFile } from "@dmalab/lang";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { foldedLines } from "../scenario/spaced_lines.ts";
 import { codeOfFailure, codeOfProblems } from "../exit_code.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
@@ -106,9 +101,7 @@ export class Repl extends LineSession {
 
   /** Lines of reports and failures, folded at the width of the screen. */
   #printFolded(lines: readonly string[]): void {
-    for (const line of withExcerptsCut(lines, this.columns)) {
-      for (const part of foldLine(line, this.columns)) this.say(part);
-    }
+    for (const line of foldedLines(lines, this.columns)) this.say(line);
   }
 
   /** Completions at the end of a text. */
@@ -243,31 +236,6 @@ export class Repl extends LineSession {
     });
     this.console.prompt(this.#pending.isEmpty ? prompt : continuationPrompt(prompt));
   }
-}
-
-/**
- * A line of source, and the line with its caret. The first group is the gutter. The second group is
- * the text of the source, or the blanks before the caret.
- */
-const SOURCE_LINE = /^( *\d+ \| )(.*)$/;
-const CARET_LINE = /^( +\| )( *)\^/;
-
-/** Cuts lines of source that are too wide, together with their carets, around the caret. */
-function withExcerptsCut(lines: readonly string[], columns: number): string[] {
-  const cut = [...lines];
-  for (const [index, line] of lines.entries()) {
-    const next = withoutColours(lines[index + 1] ?? "");
-    const [, gutter, text] = SOURCE_LINE.exec(withoutColours(line)) ?? [];
-    const [, indent, before] = CARET_LINE.exec(next) ?? [];
-    if (text === undefined || before === undefined) continue;
-    const room = columns - gutter!.length;
-    if (text.length <= room) continue;
-    const from = before.length < room * 3 / 4 ? 0 : before.length - Math.floor(room / 2);
-    const shown = from === 0 ? text : `…${text.slice(from + 1)}`;
-    cut[index] = clip(`${gutter}${shown}`, columns);
-    cut[index + 1] = `${indent}${next.slice(indent!.length + from)}`.slice(0, columns);
-  }
-  return cut;
 }
 
 /**

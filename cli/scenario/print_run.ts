@@ -122,7 +122,13 @@ export function printReports(
   const paint = painter(screen.colour);
   const noTest = noTestFound(reports, options, screen);
   if (noTest !== HELD) return noTest;
-  const failures = failureLines(reports, paint, options.tree ?? null, options.given ?? []);
+  const failures = failureLines(
+    reports,
+    paint,
+    screen.columns,
+    options.tree ?? null,
+    options.given ?? [],
+  );
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   if (reports.some(isWorthSummary)) {
     screen.out(`\n${summaryLines(reports, paint, { wrongFiles }).join("\n")}\n`);

@@ -13,6 +13,7 @@ import {
   type Unexpected,
 } from "@dmalab/lang/run";
 import type { Paint } from "@dmalab/lang/text";
+import { foldedLines } from "./spaced_lines.ts";
 import { quotedWord, shellWord } from "../shell_words.ts";
 
 export function headLine(tests: number, file: string, paint: Paint): string {
@@ -95,12 +96,14 @@ function repeatedLine({ kind, name, place }: Incident, times: number, paint: Pai
 /**
  * The lines for each failed test: its place, its diagnostic, and the command line that repeats it.
  *
+ * @param columns Width of the terminal; null without one.
  * @param tree The value of `--tree`.
  * @param given Permissions that the command line has before the command's name.
  */
 export function failureLines(
   reports: readonly RunReport[],
   paint: Paint,
+  columns: number | null,
   tree: string | null,
   given: readonly string[],
 ): string[] {
@@ -122,7 +125,8 @@ export function failureLines(
       return [
         "",
         `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
-        ...outcome.failure!.lines,
+        ...foldedLines(outcome.failure!.lines, columns),
+        // Commands are whole lines, so that they can be copied.
         paint("dim", `repeat it: ${again} ${runWords(report, outcome, "")}${withTree}`),
         paint(
           "dim",

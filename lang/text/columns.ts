@@ -110,28 +110,41 @@ export function endsOf<T>(
   return [...items.slice(0, first), gap(items.slice(first, -last)), ...items.slice(-last)];
 }
 
+const lengthOf = ({ length }: string): number => length;
+
 /**
  * Breaks a line that is wider than `columns`. The further lines are indented by two spaces more
  * than the first.
+ * @param widthOf The width of a text; other than its length if it contains colours.
  */
-export function foldLine(text: string, columns: number): string[] {
-  if (text.length <= columns) return [text];
+export function foldLine(text: string, columns: number, widthOf = lengthOf): string[] {
+  if (widthOf(text) <= columns) return [text];
   const { length } = /^ */.exec(text)![0];
   const indent = length + 2 < columns / 2 ? length : 0;
   const margin = " ".repeat(indent + 2);
-  return wrapText(text.slice(indent), columns - margin.length)
+  return wrapText(text.slice(indent), columns - margin.length, widthOf)
     .map((part, index) => `${index === 0 ? " ".repeat(indent) : margin}${part}`);
 }
 
+/**
+ * The words of a text, empty ones between two spaces included. Text in backticks is one word, so that a
+ * command in it can be copied.
+ */
+const WORDS = /(?:`[^`]*`|[^ ])+|(?<=^| )(?= |$)/g;
+
 /** Breaks text at spaces into lines of at most `columns`; a longer word is not broken. */
-export function wrapText(text: string, columns: number): string[] {
+export function wrapText(text: string, columns: number, widthOf = lengthOf): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
+  let width = 0;
+  for (const [word] of text.matchAll(WORDS)) {
+    const more = widthOf(word);
+    if (line !== "" && width + 1 + more > columns) {
       lines.push(line);
       line = word;
+      width = more;
     } else {
+      width = line === "" ? more : width + 1 + more;
       line = line === "" ? word : `${line} ${word}`;
     }
   }

@@ -28,4 +28,7 @@ Deno.test("pairLines() pads names to one width", () => {
 Deno.test("wrapText() breaks at blanks only", () => {
   assertEquals(wrapText("one two three", 7), ["one two", "three"]);
   assertEquals(wrapText("unbreakable", 4), ["unbreakable"]);
+  assertEquals(wrapText(" a  b ", 8), ["a  b "]);
+  assertEquals(wrapText("run `one two` now", 8), ["run", "`one two`", "now"]);
+  assertEquals(wrapText("run `one two", 8), ["run `one", "two"]);
 });

@@ -82,7 +82,7 @@ function writeEnd(screen: Screen, summary: RunSummary): void {
   const { foundTest, reports, snapshots, tree, wrongFiles } = summary;
   if (!foundTest) return;
   const paint = painter(screen.colour);
-  const failures = failureLines(reports, paint, tree ?? null, givenPermissions());
+  const failures = failureLines(reports, paint, screen.columns, tree ?? null, givenPermissions());
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   for (const { place, lines } of snapshots) {
     screen.out(`\n${paint("bad", "SNAPSHOT")} ${paint("dim", place)}\n${lines.join("\n")}\n`);
