@@ -320,3 +320,32 @@ Deno.test("entries in no segment of their request are in its picture, in red, wi
   const [own] = pictureSubjects(sound, READ.last);
   assertEquals(pictureView(sound, READ.last, own!, new Set())!.outside, []);
 });
+
+Deno.test("the verdict of an unexpected report says what happened, and not the last statement of the test", () => {
+  const { index, run, verdict } = judged(`machine {
+  kernel = "7.2.6"
+  checker = fail
+  pci { root_port rp0 { nvme ssd { metadata = 64B } } }
+}
+test "metadata in two pieces" {
+  let buf = buffer(size: 512B)
+  let meta = buffer(pieces: 2, piece: 32B, stride: 32B)
+  let io = ssd.submit(read, lba: 0, into: buf, metadata: meta)
+  wait io
+  assert io.status == OK
+}`);
+  const what =
+    'Device "ssd" writes 64 bytes at 0x4000_1000, from 0x4000_1020 on outside every mapped buffer';
+  assertEquals([verdict.what, verdict.why[0]], [
+    "Unexpected report device_outside_buffer",
+    what,
+  ]);
+  const at = run.afterEvent(verdict.cause!);
+  const [subject] = pictureSubjects(index, at);
+  assertEquals(pictureView(index, at, subject!, new Set())!.facts, [{
+    name: "incident",
+    text: `device_outside_buffer: ${what}`,
+    seq: verdict.cause,
+    isWrong: true,
+  }]);
+});

@@ -129,10 +129,18 @@ function failedVerdict(
   const what = isAssertion
     ? `${message}: ${statement}`
     : (code === "E0926" ? leaks.shift() : null) ?? message!;
+  // An incident is judged at the end: the last statement is not the one that led to it.
+  const [said = ""] = code === "E0908" ? failure.notes : [];
+  const own = said.trim().split(": ", 1)[0]!;
   const hidden = more.splice(MAX_SENTENCES).length;
   const { length: held } = leakedMappings(run, placesOf(incidents, "held", null));
   const why = [
-    ...isAssertion ? assertionSentences(failure) : isLeak || statement === null ? [] : [statement],
+    ...own === "" ? [] : [own],
+    ...isAssertion
+      ? assertionSentences(failure)
+      : isLeak || own !== "" || statement === null
+      ? []
+      : [statement],
     ...more,
     ...hidden === 0 ? [] : [`${formatCount(hidden, "more line")} in the output`],
     ...leaks,
