@@ -650,16 +650,22 @@ export class Viewer {
   #markSource(): void {
     const run = this.#run;
     if (run === null) return;
-    const { place } = positionView(run, this.#at);
+    // After the last statement, the line of the last event is marked.
+    const place = positionView(run, this.#at).place ?? lineOfEvent(run, this.#at.seq);
     const pointed = this.#pointed;
-    const span = pointed?.seq ? spanOfEvent(run, pointed.seq) : null;
-    const marked = pointed?.place ?? (span === null ? null : lineLocation(span));
+    const marked = pointed?.place ?? lineOfEvent(run, pointed?.seq ?? 0);
     this.source.mark([
       ...place === null ? [] : [{ place, name: "here" as const }],
       ...marked === null ? [] : [{ place: marked, name: "marked" as const }],
       ...[...this.#stopLines].map((each) => ({ place: each, name: "stop" as const })),
     ]);
   }
+}
+
+/** The line of the statement that led to an event; null without one, and for event 0, the start. */
+function lineOfEvent(run: RecordedRun, seq: number): string | null {
+  const span = seq === 0 ? null : spanOfEvent(run, seq);
+  return span === null ? null : lineLocation(span);
 }
 
 /** Maximum number of drawn strips; the tables show all ranges. */
