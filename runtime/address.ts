@@ -121,6 +121,12 @@ export function addressOfWord(word: bigint): number | null {
   return high >= 2 ** 21 ? null : high * 2 ** 32 + Number(word & 0xffff_ffffn);
 }
 
+/** The 64-bit address that a number represents: undoes {@linkcode addressOfWord}. */
+export function wordOfAddress(address: number): bigint {
+  const high = Math.floor(address / 2 ** 32);
+  return (BigInt(realHigh(high)) << 32n) + BigInt(address % 2 ** 32);
+}
+
 /**
  * The last address of a space of `bits` bits: exact below 53 bits, else the number that represents
  * it.

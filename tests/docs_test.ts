@@ -248,7 +248,7 @@ Deno.test("the language pages name every function, and mark those that are not b
   const rows = chapter.split("\n").filter((line) => line.startsWith("|"));
   const namesOf = (later: boolean) =>
     rows.filter((row) => row.includes("**later**") === later).flatMap((row) =>
-      [...row.matchAll(/`([a-z_0-9]+)\(/g)].map((match) => match[1]!)
+      [...row.matchAll(/`([A-Za-z_0-9]+)\(/g)].map((match) => match[1]!)
     );
   const built = new Set(namesOf(false));
   assertEquals(

@@ -9,6 +9,7 @@ import {
   type SettingsOf,
   size,
   TIB,
+  word,
 } from "@dmalab/runtime";
 import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
 import { type DescribedRegisters, describedRegisters } from "../described_registers.ts";
@@ -43,6 +44,10 @@ const SETTINGS = {
     doc: "Number of the BAR, as drivers pass it to pci_iomap().",
   }),
   p2pmemBytes: P2PMEM,
+  driver: setting("driver", word("bound", "none"), "bound", {
+    doc:
+      "Whether a driver of the kernel is bound to it; none, so that a process can have its group.",
+  }),
   vectors: setting("vectors", int(1, 2048), 1, { doc: "Interrupts that it can raise." }),
   ...IDENTITY_SETTINGS,
   properties: optional<string>("properties", {
@@ -115,6 +120,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   create(machine, device) {
     const { dma, func, name, settings } = device;
     func.vectors = settings.vectors;
+    if (settings.driver === "none") machine.iommu.groups.unbindDriver(dma);
     func.numbers = numbersOf(settings);
     func.properties = parseProperties(settings.properties ?? "") ?? new Map();
     return {

@@ -26,6 +26,7 @@ import { REGISTER_CALLS } from "./calls/registers.ts";
 import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
+import { CONTAINER_CALLS } from "./calls/vfio_container.ts";
 import { VIEW_CALLS } from "./calls/views.ts";
 import { eventsOf, globalsOf, globalTypes } from "./machine_names.ts";
 import { LabMachine, refusingMachine } from "../values/lab_machine.ts";
@@ -60,6 +61,7 @@ import { SCATTERLIST } from "./types/dma/scatterlist.ts";
 import { SWIOTLB } from "./types/dma/swiotlb.ts";
 import { PEER_ROUTE, TOPOLOGY } from "./types/pci/topology.ts";
 import { TRACE } from "./types/trace.ts";
+import { VFIO_CONTAINER } from "./types/vfio/vfio_container.ts";
 import { type AnyScriptedKind, BUILT_IN_KINDS } from "./node_types.ts";
 import { isHandle } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
@@ -153,6 +155,12 @@ const PAGES: readonly BuiltinGroup[] = [
     title: "Memory of processes, RDMA",
     functions: [...HMM_CALLS],
     types: [MM, HMM_MAP, P2PDMA_STATE],
+  },
+  {
+    page: "vfio",
+    title: "Memory that a process maps for devices (VFIO)",
+    functions: [...CONTAINER_CALLS],
+    types: [VFIO_CONTAINER],
   },
   {
     page: "migration",

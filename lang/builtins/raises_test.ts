@@ -35,6 +35,22 @@ const NO_P2PDMA = `machine {
   pci { root_port rp0 { endpoint gpu { bar = 2MiB } } }
 }
 `;
+/** A process that has a container of VFIO, with two pages mapped at 1 MiB. */
+const CONTAINER = `machine {
+  ram { size = 64MiB }
+  iommu { mode = strict }
+  pci {
+    root_port rp0 { endpoint gpu { driver = none } }
+    root_port rp1 { endpoint nic { } }
+    root_port rp2 { endpoint usb { driver = none, direct_regions = [0x300_0000..0x301_0000] } }
+  }
+}
+let qemu = address_space(memlock: 16KiB)
+let ram = qemu.mmap(64MiB)
+let container = vfio_container(qemu, gpu, dma_entry_limit: 2)
+VFIO_IOMMU_MAP_DMA(container, ram, 0x10_0000, 8KiB)
+`;
+const MAPS = `${CONTAINER}VFIO_IOMMU_MAP_DMA(container, `;
 /** A process with two pages of memory, of which the first may only be read. */
 const PROCESS = `let mm = address_space()
 let at = mm.mmap(4KiB, at: 0x7f00_0000_0000, writable: false)
@@ -187,16 +203,41 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ENOMEM: `${DIRECT}let pool = dma_pool(ssd, 256B, 256B)
       inject dma_pool_alloc { pool.alloc() fails ENOMEM }`,
   },
+  vfio_container: {
+    EPERM: `${CONTAINER}vfio_container(qemu, nic) fails EPERM\ncontainer.close()`,
+    EBUSY: `${CONTAINER}vfio_container(qemu, gpu) fails EBUSY\ncontainer.close()`,
+    EINVAL: `${CONTAINER}vfio_container(qemu, usb) fails EINVAL\ncontainer.close()`,
+    ENODEV:
+      `machine { pci { root_port rp0 { endpoint gpu { driver = none } } } }\nvfio_container(address_space(), gpu) fails ENODEV`,
+  },
+  VFIO_IOMMU_MAP_DMA: {
+    EINVAL: `${MAPS}ram, 0x10_0000, 0B) fails EINVAL\ncontainer.close()`,
+    EOVERFLOW: `${MAPS}ram, 0xffff_ffff_ffff_f000 as dma, 8KiB) fails EOVERFLOW\ncontainer.close()`,
+    EEXIST: `${MAPS}ram, 0x10_1000, 4KiB) fails EEXIST\ncontainer.close()`,
+    ENOSPC:
+      `${MAPS}ram, 0, 4KiB)\nVFIO_IOMMU_MAP_DMA(container, ram, 0x20_0000, 4KiB) fails ENOSPC\ncontainer.close()`,
+    ENOMEM: `${MAPS}ram, 0x20_0000, 12KiB) fails ENOMEM\ncontainer.close()`,
+    EFAULT: `${MAPS}0x1000, 0x20_0000, 4KiB) fails EFAULT\ncontainer.close()`,
+    ENOENT: `${MAPS}ram, 0x20_0000, 4KiB, flags: vaddr) fails ENOENT\ncontainer.close()`,
+  },
+  VFIO_IOMMU_UNMAP_DMA: {
+    EINVAL:
+      `${CONTAINER}VFIO_IOMMU_UNMAP_DMA(container, 0x10_0000, 4KiB) fails EINVAL\ncontainer.close()`,
+    EOVERFLOW:
+      `${CONTAINER}VFIO_IOMMU_UNMAP_DMA(container, 0xffff_ffff_ffff_f000 as dma, 8KiB) fails EOVERFLOW\ncontainer.close()`,
+  },
   "mm.mmap": { EEXIST: `${PROCESS}mm.mmap(4KiB, at: at) fails EEXIST\nmm.touch(more, 1B)` },
   "mm.migrate": {
     ENOENT: `${PROCESS}mm.migrate(at) fails ENOENT\nmm.migrate(more) fails ENOENT`,
     ENOMEM: `${PROCESS}mm.touch(more, 1B, write: true)\nmm.touch(at, 1B)
       inject alloc_pages { mm.migrate(more) fails ENOMEM }`,
+    EBUSY: `${CONTAINER}qemu.migrate(ram) fails EBUSY\ncontainer.close()`,
   },
   migrate: {
     ENOENT: `${PROCESS}migrate(mm, at) fails ENOENT\nmigrate(mm, more) fails ENOENT`,
     ENOMEM: `${PROCESS}mm.touch(more, 1B, write: true)\nmm.touch(at, 1B)
       inject alloc_pages { migrate(mm, more) fails ENOMEM }`,
+    EBUSY: `${CONTAINER}migrate(qemu, ram) fails EBUSY\ncontainer.close()`,
   },
   "mm.remap": { EFAULT: `${PROCESS}mm.remap(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)` },
   "mm.poison": { ENOENT: `${PROCESS}mm.poison(at) fails ENOENT\nmm.touch(more, 1B)` },

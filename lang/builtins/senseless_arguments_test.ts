@@ -96,6 +96,7 @@ function config(random: Random): LabConfig {
             children: [],
           },
           { kind: "vfio", name: "vf", settings: { stateBytes: 4096 }, children: [] },
+          { kind: "endpoint", name: "free", settings: { driver: "none" }, children: [] },
         ],
       }],
     }],

@@ -30,6 +30,7 @@ export {
   type MappingFunction,
 } from "./calls/mapping.ts";
 export { mappingSizeInputs, UNLIMITED_BYTES } from "./calls/mapping_queries.ts";
+export type { IommuGroup } from "./device/iommu_group.ts";
 export {
   allocNoncontiguous,
   allocPageMemory,

@@ -95,11 +95,15 @@ export interface IommuDomainOptions {
   readonly cachingMode: boolean;
   /** Address ranges never allocated, end exclusive. */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
+  /** A user owns the group: the user's calls decide what is mapped. Default: false. */
+  readonly isUsers?: boolean;
 }
 
 export class IommuDomain {
   readonly id: number;
   readonly name: string;
+  /** A user owns the domain, not the kernel's drivers, so the checker of drivers looks away. */
+  readonly isUsers: boolean;
   /** The devices that use this domain, in the order in which they were probed. */
   readonly members: readonly DomainMember[];
   readonly iova: IovaAllocator;
@@ -142,6 +146,7 @@ export class IommuDomain {
     this.#iotlb = options.iotlb;
     this.id = options.id;
     this.name = options.name;
+    this.isUsers = options.isUsers ?? false;
     this.members = options.members;
     this.table = options.table;
     this.granuleBytes = options.table.granuleBytes;

@@ -26,6 +26,7 @@ import type { PageTable } from "./page_table.ts";
  */
 export const PC_MSI_START = 0xfee0_0000;
 export const PC_MSI_END = 0xfef0_0000;
+const SOFTWARE_MSI = { start: 0x800_0000, end: 0x810_0000 };
 
 export function domainName(devices: readonly { readonly name: string }[]): string {
   return devices.map(({ name }) => name).join("+");
@@ -199,7 +200,7 @@ export class IommuGroups {
   /** Creates an empty domain. */
   #newDomain(
     { members }: IommuGroup,
-    own: Pick<IommuDomainOptions, "table" | "flushQueue" | "reserved">,
+    own: Pick<IommuDomainOptions, "table" | "flushQueue" | "reserved" | "isUsers">,
   ): IommuDomain {
     const options = {
       id: this.#made++,
@@ -356,7 +357,8 @@ export class IommuGroups {
     }
     group.users = 1;
     const table = this.#newTable();
-    group.userDomain = this.#newDomain(group, { table, flushQueue: null, reserved: [] });
+    const own = { table, flushQueue: null, reserved: [], isUsers: true };
+    group.userDomain = this.#newDomain(group, own);
     for (const dev of group.members) enter(dev, group.userDomain);
     return 0;
   }
@@ -365,13 +367,40 @@ export class IommuGroups {
    * The user releases the group. The group returns to its default domain, which still contains its
    * mappings.
    */
-  release({ group }: DmaDevice): void {
+  release({ group }: Pick<DmaDevice, "group">): void {
     if (group === null || group.userDomain === null) return;
     invariant(group.users === 1, "A user's group has drivers");
-    this.#iotlb.invalidateDomain(group.userDomain.id);
+    const { id, table } = group.userDomain;
+    this.#iotlb.invalidateDomain(id);
+    table.clear();
+    this.#platform.budget.release(table.hostBytes);
     group.userDomain = null;
     group.users = 0;
     for (const dev of group.members) enter(dev, dev.ownOps ? null : group.domain);
+  }
+
+  /**
+   * The addresses that a user may map for a group: those that the IOMMU translates, without the
+   * regions that firmware and interrupts need. Both ends are included, ascending.
+   * @see rules/hmm-rdma-vfio.md 7.5, 7.15
+   */
+  userRanges({ lastAddress }: PageTable): { readonly start: number; readonly end: number }[] {
+    const taken = [...this.#config.reserved ?? this.#modelRanges, ...this.#messageWindow]
+      .toSorted((a, b) => a.start - b.start);
+    const ranges: { start: number; end: number }[] = [];
+    let start = 0;
+    for (const each of taken) {
+      if (each.start > lastAddress) break;
+      if (each.start > start) ranges.push({ start, end: each.start - 1 });
+      start = Math.max(start, each.end);
+    }
+    if (start <= lastAddress) ranges.push({ start, end: lastAddress });
+    return ranges;
+  }
+
+  /** The window that sysfs names for messages where doorbells are mapped. @see rules/dma.md 4.6 */
+  get #messageWindow(): typeof SOFTWARE_MSI[] {
+    return this.#model.doorbellPhys === null ? [] : [SOFTWARE_MSI];
   }
 
   /**
@@ -430,8 +459,12 @@ export class IommuGroups {
         start: basePhys + busOffset,
         end: basePhys + busOffset + sizeBytes,
       }));
-    if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
-    if (this.#model.hasInterruptWindow) ranges.push({ start: PC_MSI_START, end: PC_MSI_END });
-    return [...ranges, ...this.#model.reserved];
+    return [...ranges, ...this.#config.reserved ?? this.#modelRanges];
+  }
+
+  /** The regions that the hardware reserves on every machine with this IOMMU. */
+  get #modelRanges(): IommuDomainOptions["reserved"] {
+    const { hasInterruptWindow, reserved } = this.#model;
+    return hasInterruptWindow ? [{ start: PC_MSI_START, end: PC_MSI_END }, ...reserved] : reserved;
   }
 }

@@ -31,6 +31,11 @@ export const LEAK_KINDS = {
     rule: "dma.3.6.12",
   },
   shared_memory: { ...AT_UNBIND, doc: "Memory of `dma_alloc_coherent` that was not freed." },
+  vfio_area: {
+    ...TRANSLATED,
+    doc: "Memory that a process mapped by VFIO and did not unmap; the process has not ended.",
+    rule: "hmm-rdma-vfio.7.13",
+  },
   page_table: {
     ...TRANSLATED,
     doc: "Page-table entries left for IOVAs that are no longer allocated.",

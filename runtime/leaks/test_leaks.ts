@@ -102,6 +102,7 @@ interface Owner extends Omit<TestLeak, "more"> {
 /** Kinds with addresses in a device's address space. */
 const HAS_ADDRESSES: ReadonlySet<HeldResourceKind> = new Set([
   "shared_memory",
+  "vfio_area",
   "page_table",
   "iova",
 ]);

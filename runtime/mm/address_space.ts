@@ -11,6 +11,7 @@ import {
   alignDown,
   alignUp,
   type Bytes,
+  MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   type VirtAddr,
@@ -29,6 +30,7 @@ import {
   ProcessAreas,
 } from "./process_areas.ts";
 import { ProcessFaults } from "./process_faults.ts";
+import type { PinAccess, PinnedKind, PinnedRun } from "./pinned_run.ts";
 import { HUGE_ORDER, type MappedPage, pageOf, ProcessPages } from "./process_pages.ts";
 
 const INVALIDATE = eventId("hmm.invalidate");
@@ -58,6 +60,23 @@ export interface AreaRequest {
   readonly pages?: readonly PhysAddr[] | null;
 }
 
+/** What a process may lock. */
+export interface LockLimits {
+  /** The soft limit `RLIMIT_MEMLOCK`. */
+  readonly memlockBytes: Bytes;
+  /** The process has `CAP_IPC_LOCK`: then no limit counts. */
+  readonly maySurpassLimit: boolean;
+}
+
+/** The limit of a process that sets none: 8 MiB, as Linux has it since 5.16. */
+export const USUAL_LOCK_LIMITS: LockLimits = { memlockBytes: 8 * MIB, maySurpassLimit: false };
+
+/** A file that a process has open. */
+export interface OpenFile {
+  /** Called when the process ends, after its memory is gone. */
+  close(): void;
+}
+
 /** A change of an address range, with the event that reports it. */
 interface Change {
   readonly start: number;
@@ -71,6 +90,12 @@ export class AddressSpace {
   readonly notifiers = new IntervalNotifiers();
   /** False once the process has ended. */
   alive = true;
+  /** Pages that count as locked (`VmLck`). */
+  lockedPages = 0;
+  memlockBytes: Bytes;
+  readonly maySurpassLimit: boolean;
+  /** Files with work to do when the process ends. */
+  readonly openFiles = new Set<OpenFile>();
   readonly #machine: Machine;
   readonly #pages: ProcessPages;
   readonly #areas = new ProcessAreas();
@@ -78,8 +103,14 @@ export class AddressSpace {
   #nextFree = FIRST_FREE;
 
   /** @param frames Allocator of the process's pages; default: the machine's own memory. */
-  constructor(machine: Machine, frames: FrameSource = new MachineFrames(machine)) {
+  constructor(
+    machine: Machine,
+    frames: FrameSource = new MachineFrames(machine),
+    { maySurpassLimit, memlockBytes }: LockLimits = USUAL_LOCK_LIMITS,
+  ) {
     this.#machine = machine;
+    this.memlockBytes = memlockBytes;
+    this.maySurpassLimit = maySurpassLimit;
     this.#pages = new ProcessPages(frames);
     this.#faults = new ProcessFaults(this.#pages, (start, end, change) => {
       const reason = "copy_on_write";
@@ -95,6 +126,11 @@ export class AddressSpace {
   /** Number of present pages of 4 KiB. */
   get presentPages(): number {
     return this.#pages.count;
+  }
+
+  /** Number of pinned frames, mapped or not. */
+  get pinnedFrames(): number {
+    return this.#pages.pinnedFrames;
   }
 
   areaAt(virt: number): MemoryArea | null {
@@ -194,7 +230,7 @@ export class AddressSpace {
   pageOut(start: VirtAddr, end: VirtAddr): number {
     const pages: number[] = [];
     this.#pages.forEach(pageOf(start), pageOf(end), (page, { frame }) => {
-      if (frame.owner === "process") pages.push(page);
+      if (frame.owner === "process" && !this.#pages.isPinned(frame)) pages.push(page);
     });
     for (const page of pages) {
       this.#machine.budget.work(FAULT_UNITS);
@@ -248,6 +284,8 @@ export class AddressSpace {
       const change = { start, end, event: "protect_page", reason: "fork" } as const;
       const error = this.#change(change, () => {
         this.#pages.forEach(pageOf(start), pageOf(end), (_page, mapped) => {
+          // The child gets a copy of a pinned page, so that the device and the parent keep theirs.
+          if (this.#pages.isPinned(mapped.frame)) return;
           mapped.writable = false;
           if (mapped.frame.owner === "process") mapped.exclusive = false;
         });
@@ -288,13 +326,14 @@ export class AddressSpace {
 
   /**
    * Moves the page at an address to other physical memory, with its contents, as compaction does.
-   * @returns 0; -ENOENT if there is no page that could move; -ENOMEM if there is no memory to which
-   *   the page could move.
+   * @returns 0; -ENOENT if there is no page that could move; -EBUSY for a pinned page; -ENOMEM if
+   *   there is no memory to which the page could move.
    */
   migrate(virt: VirtAddr): number {
     const page = this.pageAt(virt);
     if (page === null || page.frame.owner === "zero") return -ERRNO.ENOENT;
     const { frame, order } = page;
+    if (this.#pages.isPinned(frame)) return -ERRNO.EBUSY;
     const sizeBytes = PAGE_SIZE_BYTES * 2 ** order;
     const start = alignDown(virt, sizeBytes);
     // Other users of the file must find the page at its new place.
@@ -335,6 +374,50 @@ export class AddressSpace {
     }
     this.#areas.clear();
     this.alive = false;
+    for (const file of [...this.openFiles]) file.close();
+  }
+
+  /**
+   * Pins the first pages from a page on that are alike and contiguous in memory; missing pages are
+   * faulted in. For a page that cannot be pinned, the result says why.
+   * @param pages Limit of the pages, 1 or more.
+   */
+  pin(virtPage: number, pages: number, access: PinAccess): PinnedRun {
+    const first = this.#pinnable(virtPage, access);
+    if (typeof first === "string") return { kind: first, pages: 1 };
+    const { phys } = first;
+    const kind = this.#kindOf(first);
+    let count = Math.min(pages, pagesLeft(virtPage, first));
+    while (count < pages) {
+      const next = this.#pinnable(virtPage + count, access);
+      if (typeof next === "string" || next.phys !== phys + count * PAGE_SIZE_BYTES) break;
+      if (this.#kindOf(next) !== kind) break;
+      count += Math.min(pages - count, pagesLeft(virtPage + count, next));
+    }
+    this.#pages.pin(phys, count);
+    return { kind, pages: count, phys };
+  }
+
+  /** Undoes a call of `pin`. @param isWritten A device may have written the pages. */
+  unpin({ pages, phys }: PinnedRun, isWritten: boolean): void {
+    invariant(phys !== undefined, "Pages are unpinned that were not pinned");
+    this.#pages.unpin(phys, pages, isWritten);
+  }
+
+  /** The page, present and ready to be pinned; or why it cannot be. */
+  #pinnable(page: number, { takesZeroPage, writable }: PinAccess): MappedPage | PinnedKind {
+    const virt = page * PAGE_SIZE_BYTES;
+    let error = this.faultIn(virt, writable);
+    if (error === 0 && !writable && !takesZeroPage) {
+      error = this.#faults.unshare(this.areaAt(virt)!, page);
+    }
+    if (error === 0) return this.#pages.get(page)!;
+    return error === -ERRNO.ENOMEM ? "no_memory" : "fault";
+  }
+
+  #kindOf({ frame: { owner }, phys }: MappedPage): PinnedKind {
+    const isCounted = owner !== "zero" && this.#machine.memory.kindAt(phys) !== "mmio";
+    return isCounted ? "counted" : "reserved";
   }
 
   /** Begins a change manually: the page table changes later. False when a notifier refused. */
@@ -451,4 +534,9 @@ export class AddressSpace {
 /** The addresses of one page. */
 function spanOf(page: number): { readonly start: number; readonly end: number } {
   return { start: page * PAGE_SIZE_BYTES, end: (page + 1) * PAGE_SIZE_BYTES };
+}
+
+/** Pages of a mapping from a page to the mapping's end. */
+function pagesLeft(page: number, { order }: MappedPage): number {
+  return 2 ** order - page % 2 ** order;
 }

@@ -7,7 +7,12 @@
  *
  * Other workspace members use these exports:
  */
-export { AddressSpace } from "./address_space.ts";
+export {
+  AddressSpace,
+  type LockLimits,
+  type OpenFile,
+  USUAL_LOCK_LIMITS,
+} from "./address_space.ts";
 export {
   giveList,
   HmmDmaMap,
@@ -26,6 +31,7 @@ export {
   type NotifierEvent,
 } from "./interval_notifier.ts";
 export type { FrameSource } from "./page_frame.ts";
+export type { PinAccess, PinnedKind, PinnedRun } from "./pinned_run.ts";
 export type { Access, AreaKind } from "./process_areas.ts";
 export { HUGE_ORDER, type MappedPage } from "./process_pages.ts";
 export { hmmRangeFault } from "./range_fault.ts";

@@ -44,6 +44,16 @@ export class ProcessFaults {
     return write && !mapped.writable ? this.#allowWrite(area, page, mapped) : 0;
   }
 
+  /**
+   * Gives the process memory of its own for a present page that is the zero page, or a page of a file
+   * that is copied when it is written. The page stays read-only.
+   * @returns 0, -ENOMEM.
+   */
+  unshare(area: MemoryArea, page: number): number {
+    const mapped = this.#pages.get(page)!;
+    return isBorrowed(area, mapped) ? this.#copy(area, page, mapped, false) : 0;
+  }
+
   #bringIn(area: MemoryArea, page: number, write: boolean): number {
     if (this.#pages.isSwapped(page)) return this.#swapIn(area, page, write);
     if (area.file !== null) return this.#bringFileIn(area, area.file, page, write);
@@ -110,18 +120,23 @@ export class ProcessFaults {
     return own;
   }
 
-  /** Makes a present page writable: in place, or as a copy where others share it. */
-  #allowWrite(area: MemoryArea, page: number, { frame, order }: MappedPage): number {
+  /** Replaces a page by a copy that belongs to the process. */
+  #copy(area: MemoryArea, page: number, { frame, order }: MappedPage, writable: boolean): number {
     const first = page - page % 2 ** order;
     const end = first + 2 ** order;
-    if (frame.owner === "zero" || frame.owner === "file" && area.kind !== "shared") {
-      const own = this.#copyOf(area, frame);
-      if (own === null) return -ERRNO.ENOMEM;
-      return this.#replace(first * PAGE_SIZE_BYTES, end * PAGE_SIZE_BYTES, () => {
-        this.#pages.removeAll(first, end);
-        this.#pages.putFrame(first, own, true);
-      });
-    }
+    const own = this.#copyOf(area, frame);
+    if (own === null) return -ERRNO.ENOMEM;
+    return this.#replace(first * PAGE_SIZE_BYTES, end * PAGE_SIZE_BYTES, () => {
+      this.#pages.removeAll(first, end);
+      this.#pages.putFrame(first, own, writable);
+    });
+  }
+
+  /** Makes a present page writable: in place, or as a copy where others share it. */
+  #allowWrite(area: MemoryArea, page: number, mapped: MappedPage): number {
+    if (isBorrowed(area, mapped)) return this.#copy(area, page, mapped, true);
+    const first = page - page % 2 ** mapped.order;
+    const end = first + 2 ** mapped.order;
     for (let at = first; at < end; at++) {
       const each = this.#pages.get(at)!;
       each.writable = true;
@@ -129,4 +144,9 @@ export class ProcessFaults {
     }
     return 0;
   }
+}
+
+/** Whether a page is the zero page, or a page of a file that the process only reads. */
+function isBorrowed({ kind }: MemoryArea, { frame: { owner } }: MappedPage): boolean {
+  return owner === "zero" || owner === "file" && kind !== "shared";
 }

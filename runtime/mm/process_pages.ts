@@ -49,6 +49,8 @@ function hugeNumber(page: number): number {
 export class ProcessPages {
   readonly #pages = new Map<number, MappedPage>();
   readonly #frames = new Map<number, PageFrame>();
+  /** How often each frame is pinned, by its address; frames that are not pinned have no entry. */
+  readonly #pins = new Map<PhysAddr, number>();
   /** Contents of pages that were swapped out. */
   readonly #swapped = new Map<number, Uint8Array | null>();
   /** Numbers of the tables of small pages; `#upperTables`: numbers of the tables above them. */
@@ -130,9 +132,55 @@ export class ProcessPages {
     this.release(mapped.frame);
   }
 
+  /** Whether a driver has pinned a frame. */
+  isPinned({ phys }: PageFrame): boolean {
+    return this.#pins.has(phys);
+  }
+
+  /** Number of pinned frames, mapped or not. */
+  get pinnedFrames(): number {
+    return this.#pins.size;
+  }
+
+  /** Pins the frames of contiguous memory, each once. */
+  pin(phys: PhysAddr, pages: number): void {
+    this.#eachFrame(phys, pages, (base) => this.#pins.set(base, (this.#pins.get(base) ?? 0) + 1));
+  }
+
+  /**
+   * Undoes a call of `pin`. A frame that nothing maps any more is freed.
+   * @param isWritten A device may have written the memory.
+   */
+  unpin(phys: PhysAddr, pages: number, isWritten: boolean): void {
+    this.#eachFrame(phys, pages, (base, frame) => {
+      const pins = this.#pins.get(base);
+      invariant(pins !== undefined, "A frame is unpinned that is not pinned");
+      if (pins > 1) this.#pins.set(base, pins - 1);
+      else this.#pins.delete(base);
+      if (frame === null) return;
+      if (isWritten) frame.dirty = true;
+      this.release(frame);
+    });
+  }
+
+  /** Calls back with each frame of contiguous memory; null for lent memory that was unmapped. */
+  #eachFrame(
+    phys: PhysAddr,
+    pages: number,
+    visit: (base: PhysAddr, frame: PageFrame | null) => void,
+  ): void {
+    const end = phys + pages * PAGE_SIZE_BYTES;
+    for (let at = phys as number; at < end;) {
+      const frame = this.frameOf(at / PAGE_SIZE_BYTES);
+      visit(frame?.phys ?? at as PhysAddr, frame);
+      at = frame === null ? at + PAGE_SIZE_BYTES : frame.phys + PAGE_SIZE_BYTES * 2 ** frame.order;
+    }
+  }
+
   /** Frees a frame that is no longer in use. */
   release(frame: PageFrame): void {
     if (frame.mapped > 0 || frame.cached || frame.owner === "zero") return;
+    if (this.#pins.has(frame.phys)) return;
     const first = frame.phys / PAGE_SIZE_BYTES;
     for (let index = 0; index < 2 ** frame.order; index++) this.#frames.delete(first + index);
     if (frame.owner !== "lent") this.source.give(frame.phys, frame.order);

@@ -6,6 +6,7 @@ import {
   either,
   type EventTable,
   INT,
+  listOf,
   NAMES,
   optional,
   PHYS,
@@ -30,6 +31,57 @@ const WAY = word("how a migration buffer was mapped", {
   single: "Each page by itself.",
   scatterlist: "One scatterlist.",
 });
+
+const MAP_FLAGS = word("flag of VFIO_IOMMU_MAP_DMA", {
+  read: "The device may read the memory.",
+  write: "The device may write the memory.",
+  vaddr: "Give the area's memory another address in the process.",
+}, "VFIO_DMA_MAP_FLAG_");
+const UNMAP_FLAGS = word("flag of VFIO_IOMMU_UNMAP_DMA", {
+  all: "Every area.",
+  vaddr: "Take back the address of the memory; the areas stay mapped.",
+}, "VFIO_DMA_UNMAP_FLAG_");
+const UNKNOWN_FLAG = word("flag that the kernel does not know", {
+  unknown_flag: "A flag that the kernel does not know.",
+});
+
+/** Memory that a process maps for its devices. */
+const CONTAINER_EVENTS = {
+  "vfio.container": {
+    when: "a process opened a container of VFIO for an IOMMU group, or closed it",
+    fields: {
+      state: word("what became of a container", {
+        opened: "The process owns the group; its devices reach nothing yet.",
+        closed: "The group is the kernel's again, and nothing stays mapped or pinned.",
+      }),
+      devices: described(NAMES, "of the group"),
+      areas: described(INT, "mapped before"),
+      locked_bytes: described(SIZE, "counted as locked by the process now"),
+    },
+  },
+  "vfio.map_dma": {
+    when: "a process called VFIO_IOMMU_MAP_DMA",
+    fields: {
+      iova: DMA,
+      virt: VIRT,
+      size_bytes: SIZE,
+      flags: listOf(either(MAP_FLAGS, UNKNOWN_FLAG)),
+      locked_bytes: described(SIZE, "counted as locked by the process now"),
+      error: optional(ERRNO_NAME),
+    },
+  },
+  "vfio.unmap_dma": {
+    when: "a process called VFIO_IOMMU_UNMAP_DMA",
+    fields: {
+      iova: DMA,
+      size_bytes: SIZE,
+      flags: listOf(either(UNMAP_FLAGS, UNKNOWN_FLAG)),
+      unmapped_bytes: described(SIZE, "0 after an error"),
+      locked_bytes: described(SIZE, "counted as locked by the process now"),
+      error: optional(ERRNO_NAME),
+    },
+  },
+} satisfies EventTable;
 
 export const VFIO_EVENTS = {
   "vfio.buffer": {
@@ -101,6 +153,7 @@ export const VFIO_EVENTS = {
     byDevice: true,
     fields: { records: INT, more: described(BOOL, "the buffer had no room for all") },
   },
+  ...CONTAINER_EVENTS,
 } satisfies EventTable;
 
 export const ODP_EVENTS = {

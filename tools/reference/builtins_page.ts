@@ -68,7 +68,7 @@ function indexLines(): string[] {
       `## [${group.title}](${pathOf(group)})`,
       "",
       ...group.functions.map(({ doc, name }) =>
-        `- [\`${name}\`](${pathOf(group)}#${name}): ${firstSentence(doc)}`
+        `- [\`${name}\`](${pathOf(group)}#${name.toLowerCase()}): ${firstSentence(doc)}`
       ),
       ...group.types.length === 0 ? [] : [
         `- types: ${

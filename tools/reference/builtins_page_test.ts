@@ -35,7 +35,7 @@ Deno.test("each function and each type is on one page, with all it has, and in t
     const page = PAGES.get(`builtins/${name}.md`)!;
     for (const { name } of functions) {
       assert(page.includes(`\n## ${name}\n`), name);
-      assert(index.includes(`#${name})`), name);
+      assert(index.includes(`#${name.toLowerCase()})`), name);
     }
     for (const { fields, methods = [], name } of types) {
       assert(page.includes(`\n## Type ${name}\n`), name);

@@ -1,4 +1,5 @@
 /** The areas that a process has mapped for devices, in the order of their addresses. */
+import type { PinnedRun } from "@dmalab/runtime";
 
 /** A mapped area. Page numbers are exact: 64-bit addresses have 52 bits of them. */
 export interface MappedArea {
@@ -8,8 +9,8 @@ export interface MappedArea {
   readonly pages: number;
   /** Number of the first page in the process. The process can name another one with the flag VADDR. */
   virtPage: number;
-  /** The number that it had when its pages were pinned. */
-  readonly pinnedVirtPage: number;
+  /** Its pinned pages, in the order of their addresses. */
+  readonly runs: readonly PinnedRun[];
   /** Whether the device may read it. */
   readonly readable: boolean;
   /** Whether the device may write it. */

@@ -4,17 +4,17 @@
  * Other workspace members use these exports:
  */
 export {
+  type ContainerTable,
   type IovaRange,
   MAP_FLAG,
   type MapDma,
   type MappingProcess,
-  type PinAccess,
-  type PinnedKind,
-  type PinnedRun,
   Type1Container,
   type Type1Options,
   type U64Value,
   UNMAP_FLAG,
   type UnmapDma,
 } from "./type1_container.ts";
+export type { PinAccess, PinnedKind, PinnedRun } from "@dmalab/runtime";
 export type { MappedArea } from "./mapped_areas.ts";
+export { addressOf, type UserRange, VfioContainer } from "./vfio_container.ts";

@@ -3,8 +3,17 @@
  *
  * @see rules/hmm-rdma-vfio.md, chapter 7
  */
-import { ERRNO, PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import { type KernelName, resolveKernel } from "@dmalab/runtime/kernels";
+import {
+  addressOfWord,
+  ERRNO,
+  FIRST_FOLDED,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  type PinAccess,
+  type PinnedRun,
+  type Why,
+} from "@dmalab/runtime";
+import { type Kernel, type KernelName, resolveKernel } from "@dmalab/runtime/kernels";
 import { type MappedArea, MappedAreas } from "./mapped_areas.ts";
 
 const U64 = 2n ** 64n;
@@ -20,34 +29,6 @@ export const UNMAP_FLAG = { ALL: 2, VADDR: 4 } as const;
 /** A number from 0 to 2^64 − 1. Above 2^53 − 1 it is a bigint, because a number is not exact there. */
 export type U64Value = number | bigint;
 
-/** What pages of a process are to a pin. */
-export type PinnedKind =
-  /** Memory, which counts against the limit of locked memory. */
-  | "counted"
-  /** Pages of a device's BAR: they count nowhere. */
-  | "reserved"
-  /** The process may not access the pages so. */
-  | "fault";
-
-/** How pages are pinned. */
-export interface PinAccess {
-  /** Whether the device may write the pages. */
-  readonly writable: boolean;
-  /**
-   * Whether a page that was never written is pinned as the zero page, which is `reserved`. If not, the
-   * process gets memory for it first.
-   */
-  readonly takesZeroPage: boolean;
-}
-
-/** Neighbouring pages that are alike. */
-export interface PinnedRun {
-  /** What all of the pages are. */
-  readonly kind: PinnedKind;
-  /** 1 or more, at most as many as were asked for. */
-  readonly pages: number;
-}
-
 /** The process that opens a container, with its memory. */
 export interface MappingProcess {
   /** Pages that the process has locked, also by `mlock`. The container adds and removes its own. */
@@ -58,11 +39,27 @@ export interface MappingProcess {
   readonly maySurpassLimit: boolean;
   /**
    * Pins the first of these pages that are alike, so that they stay where they are. Pages of the
-   * kind `fault` are not pinned.
+   * kinds `fault` and `no_memory` are not pinned.
    */
   pin(virtPage: number, pages: number, access: PinAccess): PinnedRun;
-  /** Releases pages that were pinned, each as often as it was pinned. */
-  unpin(virtPage: number, pages: number): void;
+  /**
+   * Releases pages that `pin` returned.
+   * @param isWritten The device was allowed to write them.
+   */
+  unpin(run: PinnedRun, isWritten: boolean): void;
+}
+
+/** The page table that translates the addresses of the container's devices. */
+export interface ContainerTable {
+  /**
+   * Maps contiguous memory.
+   * @param startPage Number of the first page at the device.
+   * @param flags `READ` and `WRITE` of {@linkcode MAP_FLAG}.
+   * @returns 0 or a negative errno; nothing of it stays mapped after an error.
+   */
+  map(startPage: number, phys: PhysAddr, pages: number, flags: number): number;
+  /** Unmaps pages, all of which are mapped. Devices cannot reach them afterwards. */
+  unmap(startPage: number, pages: number): void;
 }
 
 /** Addresses that devices of the container may use, first and last byte. */
@@ -75,12 +72,14 @@ export interface IovaRange {
 
 /** The settings of a container. */
 export interface Type1Options {
-  /** The release, by its full or its short name: `7.2`. */
-  readonly kernel: KernelName;
+  /** The release, by its full or its short name: `7.2`; or the kernel of a machine. */
+  readonly kernel: KernelName | Kernel;
   /** `dma_entry_limit` of the module: areas that a container may have (default: 65,535). */
   readonly dmaEntryLimit?: number;
   /** The ranges that `VFIO_IOMMU_GET_INFO` lists, ascending. */
   readonly validRanges: readonly IovaRange[];
+  /** The devices' page table. Without one, only the process's memory is accounted. */
+  readonly table?: ContainerTable;
 }
 
 /** The arguments of `VFIO_IOMMU_MAP_DMA`. */
@@ -109,6 +108,14 @@ interface PageRange {
   readonly startPage: number;
   readonly pages: number;
 }
+
+/**
+ * Pages that are faulted in together, whatever the limit. The captures of 6.1.176 show that there are
+ * such pages, and not how many.
+ */
+const FAULTED_PAGES = 512;
+const RULE = "hmm-rdma-vfio.7";
+const DONE: Why = { rule: RULE, inputs: {} };
 
 /**
  * A container with one group of devices: it answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA` and
@@ -141,14 +148,19 @@ export class Type1Container {
   readonly #entryLimit: number;
   readonly #wrapErrno: number;
   readonly #takesZeroPage: boolean;
+  readonly #table: ContainerTable | null;
+  #why: Why = DONE;
 
   /** Opens a container. */
   constructor(
     process: MappingProcess,
-    { dmaEntryLimit = 65_535, kernel: name, validRanges }: Type1Options,
+    { dmaEntryLimit = 65_535, kernel: named, table, validRanges }: Type1Options,
   ) {
-    const kernel = resolveKernel({ kernel: name, quirks: null });
+    const kernel = typeof named === "string"
+      ? resolveKernel({ kernel: named, quirks: null })
+      : named;
     this.#process = process;
+    this.#table = table ?? null;
     this.#takesZeroPage = kernel.readonly_pin_takes_zero_page;
     this.#wrapErrno = kernel.vfio_wrap_is_einval ? -ERRNO.EINVAL : -ERRNO.EOVERFLOW;
     this.#entryLimit = dmaEntryLimit;
@@ -170,6 +182,22 @@ export class Type1Container {
     return this.#areas.all();
   }
 
+  /** The number of mapped areas. */
+  get areaCount(): number {
+    return this.#areas.count;
+  }
+
+  /** The rule that decided the last call, and what the rule looked at. */
+  get why(): Why {
+    return this.#why;
+  }
+
+  /** Refuses a call. @param rule Its number in chapter 7. */
+  #refuse(errno: number, rule: number, cause: string, inputs: Why["inputs"] = {}): number {
+    this.#why = { rule: `${RULE}.${rule}`, inputs: { cause, ...inputs } };
+    return errno;
+  }
+
   /**
    * Maps memory of the process for the devices.
    * @returns 0 or a negative errno.
@@ -180,29 +208,34 @@ export class Type1Container {
     checkWide("vaddr", vaddr);
     checkWide("sizeBytes", sizeBytes);
     const known = MAP_FLAG.READ | MAP_FLAG.WRITE | MAP_FLAG.VADDR;
-    if ((flags & ~known) !== 0) return -ERRNO.EINVAL;
-    if (wraps(iova, sizeBytes) || wraps(vaddr, sizeBytes)) return this.#wrapErrno;
+    if ((flags & ~known) !== 0) return this.#refuse(-ERRNO.EINVAL, 1, "unknown_flag");
+    if (wraps(iova, sizeBytes)) return this.#refuse(this.#wrapErrno, 2, "iova_wraps");
+    if (wraps(vaddr, sizeBytes)) return this.#refuse(this.#wrapErrno, 2, "vaddr_wraps");
     const setsAddress = (flags & MAP_FLAG.VADDR) !== 0;
     const hasAccess = (flags & (MAP_FLAG.READ | MAP_FLAG.WRITE)) !== 0;
     // With the flag VADDR an area gets another address; it keeps its permissions.
-    if (setsAddress === hasAccess) return -ERRNO.EINVAL;
+    if (setsAddress === hasAccess) return this.#refuse(-ERRNO.EINVAL, 1, "access");
     const range = pageRange(iova, sizeBytes);
-    if (range === null || !isAligned(vaddr)) return -ERRNO.EINVAL;
+    if (range === null || !isAligned(vaddr)) return this.#refuse(-ERRNO.EINVAL, 1, "unaligned");
     const met = this.#areas.first(range.startPage, range.pages);
     if (setsAddress) return this.#setAddress(met, range, pageNumber(vaddr));
-    if (met !== null) return -ERRNO.EEXIST;
-    if (this.availableEntries <= 0) return -ERRNO.ENOSPC;
-    if (!this.#isValid(range)) return -ERRNO.EINVAL;
+    if (met !== null) return this.#refuse(-ERRNO.EEXIST, 3, "overlap", inputsOf(met));
+    if (this.availableEntries <= 0) {
+      return this.#refuse(-ERRNO.ENOSPC, 4, "entries", { entries: this.#entryLimit });
+    }
+    if (!this.#isValid(range)) return this.#refuse(-ERRNO.EINVAL, 5, "invalid_range");
     return this.#pinAndMap(range, pageNumber(vaddr), flags);
   }
 
   /** Tells an area again where its memory is in the process. */
   #setAddress(area: MappedArea | null, range: PageRange, virtPage: number): number {
-    if (area === null) return -ERRNO.ENOENT;
+    if (area === null) return this.#refuse(-ERRNO.ENOENT, 11, "no_area");
     const isExact = area.startPage === range.startPage && area.pages === range.pages;
-    if (!area.isAddressless || !isExact) return -ERRNO.EINVAL;
+    if (!isExact) return this.#refuse(-ERRNO.EINVAL, 11, "another_area", inputsOf(area));
+    if (!area.isAddressless) return this.#refuse(-ERRNO.EINVAL, 11, "has_address");
     area.isAddressless = false;
     area.virtPage = virtPage;
+    this.#why = { rule: `${RULE}.11`, inputs: {} };
     return 0;
   }
 
@@ -212,7 +245,7 @@ export class Type1Container {
     );
   }
 
-  /** Pins page after page. If one fails, all that were pinned are released. */
+  /** Pins and maps page after page. If one fails, all that were pinned are released. */
   #pinAndMap({ pages, startPage }: PageRange, virtPage: number, flags: number): number {
     const process = this.#process;
     const writable = (flags & MAP_FLAG.WRITE) !== 0;
@@ -220,31 +253,57 @@ export class Type1Container {
     const limitPages = process.maySurpassLimit
       ? Infinity
       : Math.floor(process.memlockBytes / PAGE_SIZE_BYTES);
+    const pinned = { startPage, pages: 0, writable, runs: [] as PinnedRun[] };
     let lockedPages = 0;
-    for (let done = 0; done < pages;) {
-      const { kind, pages: pinned } = process.pin(virtPage + done, pages - done, access);
-      if (!(pinned > 0 && pinned <= pages - done)) {
-        throw new RangeError(`The process pins ${pinned} pages, and was asked for ${pages - done}`);
+    while (pinned.pages < pages) {
+      const { pages: done } = pinned;
+      // Pages are faulted in before they are counted, so that a call over the limit has faulted some in.
+      const room = limitPages - process.lockedPages - lockedPages + 1;
+      const asked = Math.min(pages - done, Math.max(room, FAULTED_PAGES));
+      const run = process.pin(virtPage + done, asked, access);
+      if (!(run.pages > 0 && run.pages <= asked)) {
+        throw new RangeError(`The process pins ${run.pages} pages, and was asked for ${asked}`);
       }
-      if (kind !== "fault") done += pinned;
-      if (kind === "counted") lockedPages += pinned;
-      const isOver = kind === "counted" && process.lockedPages + lockedPages > limitPages;
-      if (kind === "fault" || isOver) {
-        if (done > 0) process.unpin(virtPage, done);
-        return isOver ? -ERRNO.ENOMEM : -ERRNO.EFAULT;
-      }
+      const error = this.#addRun(pinned, run, flags);
+      if (error === 0 && run.kind === "counted") lockedPages += run.pages;
+      const isOver = error === 0 && process.lockedPages + lockedPages > limitPages &&
+        run.kind === "counted";
+      if (error === 0 && !isOver) continue;
+      this.#release(pinned);
+      if (!isOver) return error;
+      return this.#refuse(-ERRNO.ENOMEM, 6, "limit", {
+        locked_before_bytes: process.lockedPages * PAGE_SIZE_BYTES,
+        limit_bytes: process.memlockBytes,
+      });
     }
     process.lockedPages += lockedPages;
-    this.#areas.add({
-      startPage,
-      pages,
-      virtPage,
-      pinnedVirtPage: virtPage,
-      readable: (flags & MAP_FLAG.READ) !== 0,
-      writable,
-      lockedPages,
-      isAddressless: false,
-    });
+    const readable = (flags & MAP_FLAG.READ) !== 0;
+    this.#areas.add({ ...pinned, virtPage, readable, lockedPages, isAddressless: false });
+    this.#why = { rule: `${RULE}.6`, inputs: { counted_pages: lockedPages } };
+    return 0;
+  }
+
+  /** Maps pages that were pinned. @returns 0, or why the call ends: a negative errno. */
+  #addRun(
+    pinned: { readonly startPage: number; pages: number; readonly runs: PinnedRun[] },
+    run: PinnedRun,
+    flags: number,
+  ): number {
+    const { pages: done, runs, startPage } = pinned;
+    if (run.kind === "fault") return this.#refuse(-ERRNO.EFAULT, 6, "fault", { page: done });
+    if (run.kind === "no_memory") {
+      return this.#refuse(-ERRNO.ENOMEM, 6, "no_memory", { page: done });
+    }
+    if (this.#table !== null) {
+      const phys = run.phys!;
+      const error = this.#table.map(startPage + done, phys, run.pages, flags);
+      if (error !== 0) {
+        this.#process.unpin(run, false);
+        return this.#refuse(error, 14, "table", { page: done });
+      }
+    }
+    runs.push(run);
+    pinned.pages += run.pages;
     return 0;
   }
 
@@ -259,23 +318,34 @@ export class Type1Container {
     checkWide("iova", iova);
     checkWide("sizeBytes", sizeBytes);
     const known = UNMAP_FLAG.ALL | UNMAP_FLAG.VADDR;
-    if ((flags & ~known) !== 0) return -ERRNO.EINVAL;
+    if ((flags & ~known) !== 0) return this.#refuse(-ERRNO.EINVAL, 9, "unknown_flag");
     const isAll = (flags & UNMAP_FLAG.ALL) !== 0;
-    if (isAll && !(isZero(iova) && isZero(sizeBytes))) return -ERRNO.EINVAL;
+    if (isAll && !(isZero(iova) && isZero(sizeBytes))) {
+      return this.#refuse(-ERRNO.EINVAL, 10, "all_of_a_range");
+    }
     const range = isAll ? { startPage: 0, pages: ALL_PAGES } : pageRange(iova, sizeBytes);
-    if (range === null) return -ERRNO.EINVAL;
-    if (wraps(iova, sizeBytes)) return this.#wrapErrno;
-    if (!isAll && this.#isCut(range)) return -ERRNO.EINVAL;
-    return (flags & UNMAP_FLAG.VADDR) !== 0 ? this.#takeAddresses(range) : this.#unmapAreas(range);
+    if (range === null) return this.#refuse(-ERRNO.EINVAL, 9, "unaligned");
+    if (wraps(iova, sizeBytes)) return this.#refuse(this.#wrapErrno, 2, "iova_wraps");
+    const cut = isAll ? null : this.#cutArea(range);
+    if (cut !== null) return this.#refuse(-ERRNO.EINVAL, 9, "cut", inputsOf(cut));
+    const before = this.#areas.count;
+    const takesAddress = (flags & UNMAP_FLAG.VADDR) !== 0;
+    if (takesAddress) return this.#takeAddresses(range);
+    const unmapped = this.#unmapAreas(range);
+    this.#why = {
+      rule: `${RULE}.${isAll ? 10 : 9}`,
+      inputs: { areas: before - this.#areas.count },
+    };
+    return unmapped;
   }
 
-  /** Whether an area lies only partly in a range. */
-  #isCut({ pages, startPage }: PageRange): boolean {
+  /** An area that lies only partly in a range; null for none. */
+  #cutArea({ pages, startPage }: PageRange): MappedArea | null {
     const end = startPage + pages;
     const first = this.#areas.first(startPage, 1);
+    if (first !== null && first.startPage !== startPage) return first;
     const last = this.#areas.first(end - 1, 1);
-    return first !== null && first.startPage !== startPage ||
-      last !== null && last.startPage + last.pages !== end;
+    return last !== null && last.startPage + last.pages !== end ? last : null;
   }
 
   #unmapAreas({ pages, startPage }: PageRange): U64Value {
@@ -285,13 +355,20 @@ export class Type1Container {
       if (area === null) return byteCount(unmapped);
       this.#areas.remove(area);
       this.#release(area);
+      this.#process.lockedPages -= area.lockedPages;
       unmapped += area.pages;
     }
   }
 
-  #release({ lockedPages, pages, pinnedVirtPage }: MappedArea): void {
-    this.#process.unpin(pinnedVirtPage, pages);
-    this.#process.lockedPages -= lockedPages;
+  /** Devices lose their access before the pages may be used for something else. */
+  #release(
+    { pages, runs, startPage, writable }: Pick<
+      MappedArea,
+      "pages" | "runs" | "startPage" | "writable"
+    >,
+  ): void {
+    if (pages > 0) this.#table?.unmap(startPage, pages);
+    for (const run of runs) this.#process.unpin(run, writable);
   }
 
   /** Takes back the addresses of the areas' memory: their pages stay pinned and mapped. */
@@ -303,13 +380,14 @@ export class Type1Container {
       if (area === null) break;
       if (area.isAddressless) {
         for (const each of taken) each.isAddressless = false;
-        return -ERRNO.EINVAL;
+        return this.#refuse(-ERRNO.EINVAL, 11, "no_address", inputsOf(area));
       }
       area.isAddressless = true;
       taken.push(area);
       count += area.pages;
       from = area.startPage + area.pages;
     }
+    this.#why = { rule: `${RULE}.11`, inputs: { areas: taken.length } };
     return byteCount(count);
   }
 
@@ -317,6 +395,19 @@ export class Type1Container {
   close(): void {
     this.#unmapAreas({ startPage: 0, pages: ALL_PAGES });
   }
+}
+
+function inputsOf({ pages, startPage }: MappedArea): Why["inputs"] {
+  const address = addressOfPage(startPage);
+  const area_bytes = pages * PAGE_SIZE_BYTES;
+  return address === null ? { area_bytes } : { area_bytes, area_address: address };
+}
+
+/** The number that represents the address of a page; null when no number does. */
+export function addressOfPage(page: number): number | null {
+  const address = page * PAGE_SIZE_BYTES;
+  if (address < FIRST_FOLDED) return address;
+  return addressOfWord(BigInt(page) * BigInt(PAGE_SIZE_BYTES));
 }
 
 function isZero(value: U64Value): boolean {

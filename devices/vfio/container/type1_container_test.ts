@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ERRNO, MIB, Random } from "@dmalab/runtime";
+import { ERRNO, MIB, type PhysAddr, type PinnedRun, Random } from "@dmalab/runtime";
 import { type MappedArea, MappedAreas } from "./mapped_areas.ts";
-import { type MappingProcess, type PinnedRun, Type1Container } from "./type1_container.ts";
+import { type MappingProcess, Type1Container } from "./type1_container.ts";
 
 const PAGE = 4096;
 const MEMORY = 0x7f00_0000_0000;
@@ -23,11 +23,12 @@ class Process implements MappingProcess {
     if (virtPage < MEMORY / PAGE || left <= 0) return { kind: "fault", pages: 1 };
     const count = Math.min(pages, left);
     this.#change(virtPage, count, 1);
-    return { kind: "counted", pages: count };
+    // The number of the page stands for its memory.
+    return { kind: "counted", pages: count, phys: virtPage * PAGE as PhysAddr };
   }
 
-  unpin(virtPage: number, pages: number): void {
-    this.#change(virtPage, pages, -1);
+  unpin({ pages, phys }: PinnedRun): void {
+    this.#change(phys! / PAGE, pages, -1);
   }
 
   #change(virtPage: number, pages: number, by: 1 | -1): void {
@@ -153,7 +154,7 @@ Deno.test("areas are found as in a plain list, however they come and go", () => 
   const areas = new MappedAreas();
   const plain: MappedArea[] = [];
   const area = (startPage: number, pages: number): MappedArea => ({
-    ...{ startPage, pages, virtPage: 0, pinnedVirtPage: 0, readable: true, writable: true },
+    ...{ startPage, pages, virtPage: 0, runs: [], readable: true, writable: true },
     ...{ lockedPages: 0, isAddressless: false },
   });
   for (let step = 0; step < 6_000; step++) {

@@ -15,6 +15,7 @@ import {
   TEXT,
   word,
 } from "@dmalab/runtime/vocabulary";
+import { CONTAINER_TABLES } from "./container_tables.ts";
 
 const BUFFER_FIELDS = {
   device: TEXT,
@@ -117,4 +118,5 @@ export const VFIO_TABLES = [
   PAGES,
   MAPPINGS,
   KEYS,
+  ...CONTAINER_TABLES,
 ] as const satisfies readonly AnyTableSpec[];

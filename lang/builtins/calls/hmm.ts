@@ -11,6 +11,7 @@ import {
   hmmRangeFault,
   KernelError,
   PAGE_SIZE_BYTES,
+  USUAL_LOCK_LIMITS,
   type VirtAddr,
 } from "@dmalab/runtime";
 import { PeerMemo, peerMemo } from "@dmalab/runtime/dma";
@@ -49,16 +50,26 @@ function checkedEntry(index: number, { map }: HmmMapTarget): number {
 export const HMM_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "address_space",
+    parameters: [
+      named(
+        param.size("memlock", "How much memory it may lock: RLIMIT_MEMLOCK. Default 8MiB."),
+        USUAL_LOCK_LIMITS.memlockBytes,
+      ),
+      named(
+        param.bool("cap_ipc_lock", "It has CAP_IPC_LOCK: no limit counts. Default false."),
+        false,
+      ),
+    ],
     result: MM,
     doc: "Creates a process with an empty address space.",
     example: `let mm = address_space()\nlet at = mm.mmap(8KiB)\nmm.write(at, bytes"01")\n` +
       `assert mm.pages == 1`,
-    run(context) {
+    run(context, [memlockBytes, maySurpassLimit]) {
       const { machine } = context.lab;
       if (machine.config.pageSizeBytes !== PAGE_SIZE_BYTES) {
         throw new ValueError("Processes have pages of 4 KiB: leave `page_size` as it is");
       }
-      return new AddressSpace(machine);
+      return new AddressSpace(machine, undefined, { memlockBytes, maySurpassLimit });
     },
   }),
   builtin({
@@ -225,7 +236,7 @@ assert counters.hmm.invalidate == 1`,
 let before = mm.page(at).phys
 migrate(mm, at)
 assert mm.page(at).phys != before`,
-    raises: ["ENOENT", "ENOMEM"],
+    raises: ["ENOENT", "ENOMEM", "EBUSY"],
     run: (_run, [mm, addr]) => migratePage(mm, addr),
   }),
 ];

@@ -82,6 +82,24 @@ export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
     bus: "the limit of its bus",
     iommu: "the width of the IOMMU's addresses",
   },
+  /** Why VFIO refused a call of a process. */
+  CONTAINER_CAUSES: {
+    unknown_flag: "a flag is unknown",
+    access: "exactly one of access (read, write) and vaddr is needed",
+    unaligned: "an address or the size is no multiple of 4KiB, or the size is 0",
+    iova_wraps: "the addresses of the devices wrap around 2^64",
+    vaddr_wraps: "the addresses of the process wrap around 2^64",
+    overlap: "some of these addresses are mapped",
+    invalid_range: "it does not lie in one of the ranges of VFIO_IOMMU_GET_INFO",
+    no_memory: "there is no memory for a page of the process",
+    table: "the IOMMU's page table refuses it",
+    all_of_a_range: "unmapping all takes no range: iova and size must be 0",
+    cut: "the range cuts an area, and a part of an area cannot be unmapped",
+    no_area: "no area is mapped there",
+    another_area: "the area there has other ends",
+    has_address: "the area has its address",
+    no_address: "the address of an area was taken back before",
+  },
   HMM_MODES: {
     iova: "one IOVA range for all pages",
     list: "no IOVA range, and dma_need_unmap() is true: the DMA address of each page is stored",
@@ -126,6 +144,9 @@ const RANGE_HELD = "the request's IOVA state holds a range";
 const NOT_NEEDED = "the device is coherent, not translated, and has not bounced";
 const METADATA = "it has {metadata_segments:segment}";
 const DROPPED = "[; {freed:smaller one} on the way freed]";
+
+const MAP_REFUSED = "MAP_DMA of {size_bytes} at {iova}: {error}";
+const THE_AREA = "[: there is an area of {area_bytes}][ at {area_address}]";
 
 /** The rows of texts for each event. The first row with fitting conditions is used. */
 export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
@@ -375,6 +396,60 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
       {},
       "a new buffer of {pages:page}",
       `no spare one of its direction has {wanted_pages:page}${DROPPED}`,
+    ],
+  ],
+  // hmm-rdma-vfio.md 7
+  "vfio.container": [
+    [
+      { state: "opened" },
+      "container opened for the IOMMU group of {devices}",
+      "no kernel driver is bound there; the devices reach only what the process maps",
+    ],
+    [
+      {},
+      "container closed: {areas:area} unmapped and unpinned",
+      "the devices are on their default domain again",
+    ],
+  ],
+  "vfio.map_dma": [
+    [
+      { error: null, "why.rule": "hmm-rdma-vfio.7.11" },
+      "the area at {iova} has an address again",
+      "the process has it at {virt}; its pages stay those that were pinned",
+    ],
+    [
+      { error: null },
+      "{size_bytes} of the process mapped at {iova}",
+      "the process has it at {virt}; {counted_pages:page} counted as locked, {locked_bytes} in all",
+    ],
+    [
+      { cause: "limit" },
+      MAP_REFUSED,
+      "RLIMIT_MEMLOCK is {limit_bytes}, and {locked_before_bytes} were locked before",
+    ],
+    [
+      { cause: "fault" },
+      MAP_REFUSED,
+      "page {page} of the memory cannot be accessed so by the process",
+    ],
+    [{ cause: "entries" }, MAP_REFUSED, "dma_entry_limit allows {entries:area}"],
+    [{}, MAP_REFUSED, `{cause:CONTAINER_CAUSES}${THE_AREA}`],
+  ],
+  "vfio.unmap_dma": [
+    [
+      { error: null, "why.rule": "hmm-rdma-vfio.7.11" },
+      "the addresses of {areas:area} are taken back",
+      "the devices still reach the pinned pages",
+    ],
+    [
+      { error: null },
+      "{areas:area}, {unmapped_bytes} unmapped and unpinned",
+      "[{locked_bytes} are still locked]",
+    ],
+    [
+      {},
+      "UNMAP_DMA of {size_bytes} at {iova}: {error}",
+      `{cause:CONTAINER_CAUSES}${THE_AREA}`,
     ],
   ],
   "dma.report": [[{}, "the checker: {class}", "{text}", "{rule}"]],

@@ -61,6 +61,16 @@ export const MM: HandleType<AddressSpace> = {
           writable: access === "write",
         })),
     ),
+    locked: f.size(
+      "Memory that counts as locked (VmLck): pages that the process mapped for devices by VFIO, " +
+        "each as often as it mapped them.",
+      (mm) => mm.lockedPages * PAGE_SIZE_BYTES,
+    ),
+    memlock: f.size("How much it may lock: RLIMIT_MEMLOCK.", (mm) => mm.memlockBytes),
+    pinned: f.int(
+      "How many pages are pinned: they are not moved, paged out or freed. A huge page is one.",
+      (mm) => mm.pinnedFrames,
+    ),
     notifiers: f.int("How many MMU notifiers are registered.", (mm) => mm.notifiers.count),
   })),
   methods: MM_METHODS,

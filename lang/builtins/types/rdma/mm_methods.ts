@@ -239,7 +239,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     doc: "Migrates the page at an address, with its content, to another page, as compaction does.",
     example: `${PROCESS}mm.write(at, bytes"01 02")\nlet before = mm.page(at).phys\n` +
       `mm.migrate(at)\nassert mm.page(at).phys != before and mm.read(at, 2B) == bytes"01 02"`,
-    raises: ["ENOENT", "ENOMEM"],
+    raises: ["ENOENT", "ENOMEM", "EBUSY"],
     run: (_run, mm, [addr]) => migratePage(mm, addr),
   }),
   method({
@@ -314,8 +314,18 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     run: (_run, mm, [addr]) => plainPage(mm.pageAt(addr)),
   }),
   method({
+    name: "set_memlock",
+    parameters: [{ ...SIZE, doc: "The new soft limit." }],
+    doc: "Sets how much memory the process may lock (setrlimit with RLIMIT_MEMLOCK). What it has " +
+      "locked already stays locked.",
+    example: `let mm = address_space()\nmm.set_memlock(64MiB)\nassert mm.memlock == 64MiB`,
+    run(_run, mm, [sizeBytes]) {
+      mm.memlockBytes = sizeBytes;
+    },
+  }),
+  method({
     name: "exit",
-    doc: "The process exits: all of its memory is freed.",
+    doc: "The process exits: all of its memory is freed, and its containers of VFIO are closed.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.exit()\nassert not mm.alive and mm.pages == 0`,
     run: (_run, mm) => mm.exit(),
   }),
