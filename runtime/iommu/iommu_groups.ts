@@ -71,6 +71,8 @@ function mapDirectRegions(
 export class IommuGroups {
   /** Every domain, in the order in which groups were attached. */
   readonly domains: readonly IommuDomain[] = [];
+  /** The domains of groups that users own. */
+  readonly userDomains: ReadonlySet<IommuDomain> = new Set();
   /** For each device that shares a domain, by the device's name: the name of that domain. */
   readonly sharers: ReadonlyMap<string, string> = new Map();
 
@@ -79,6 +81,7 @@ export class IommuGroups {
   readonly #model: IommuModelSpec;
   readonly #iotlb: Iotlb;
   readonly #domains = this.domains as IommuDomain[];
+  readonly #userDomains = this.userDomains as Set<IommuDomain>;
   readonly #sharers = this.sharers as Map<string, string>;
   readonly #mappedPages: MappedPages | null;
   #made = 0;
@@ -359,6 +362,7 @@ export class IommuGroups {
     const table = this.#newTable();
     const own = { table, flushQueue: null, reserved: [], isUsers: true };
     group.userDomain = this.#newDomain(group, own);
+    this.#userDomains.add(group.userDomain);
     for (const dev of group.members) enter(dev, group.userDomain);
     return 0;
   }
@@ -374,6 +378,7 @@ export class IommuGroups {
     this.#iotlb.invalidateDomain(id);
     table.clear();
     this.#platform.budget.release(table.hostBytes);
+    this.#userDomains.delete(group.userDomain);
     group.userDomain = null;
     group.users = 0;
     for (const dev of group.members) enter(dev, dev.ownOps ? null : group.domain);

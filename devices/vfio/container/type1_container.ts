@@ -216,7 +216,9 @@ export class Type1Container {
     // With the flag VADDR an area gets another address; it keeps its permissions.
     if (setsAddress === hasAccess) return this.#refuse(-ERRNO.EINVAL, 1, "access");
     const range = pageRange(iova, sizeBytes);
-    if (range === null || !isAligned(vaddr)) return this.#refuse(-ERRNO.EINVAL, 1, "unaligned");
+    if (range === null || !isAligned(vaddr)) {
+      return this.#refuse(-ERRNO.EINVAL, 1, isZero(sizeBytes) ? "empty" : "unaligned");
+    }
     const met = this.#areas.first(range.startPage, range.pages);
     if (setsAddress) return this.#setAddress(met, range, pageNumber(vaddr));
     if (met !== null) return this.#refuse(-ERRNO.EEXIST, 3, "overlap", inputsOf(met));
@@ -324,7 +326,9 @@ export class Type1Container {
       return this.#refuse(-ERRNO.EINVAL, 10, "all_of_a_range");
     }
     const range = isAll ? { startPage: 0, pages: ALL_PAGES } : pageRange(iova, sizeBytes);
-    if (range === null) return this.#refuse(-ERRNO.EINVAL, 9, "unaligned");
+    if (range === null) {
+      return this.#refuse(-ERRNO.EINVAL, 9, isZero(sizeBytes) ? "empty" : "unaligned");
+    }
     if (wraps(iova, sizeBytes)) return this.#refuse(this.#wrapErrno, 2, "iova_wraps");
     const cut = isAll ? null : this.#cutArea(range);
     if (cut !== null) return this.#refuse(-ERRNO.EINVAL, 9, "cut", inputsOf(cut));

@@ -24,6 +24,7 @@ import {
   type PhysAddr,
   PTE_CACHE,
   type VirtAddr,
+  type Why,
   wordOfAddress,
 } from "@dmalab/runtime";
 import type { DmaDevice, IommuGroup } from "@dmalab/runtime/dma";
@@ -129,6 +130,11 @@ export class VfioContainer {
 
   get areaCount(): number {
     return this.#type1.areaCount;
+  }
+
+  /** The rule that decided the last call. */
+  get why(): Why {
+    return this.#type1.why;
   }
 
   /** Areas that may still be mapped. */

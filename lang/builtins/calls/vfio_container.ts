@@ -1,13 +1,24 @@
 /** Calls of a process to VFIO: its memory, mapped for the devices of an IOMMU group. */
 import { MAP_FLAG, UNMAP_FLAG, VfioContainer } from "@dmalab/devices/vfio_container";
-import { type AddressSpace, alignUp, PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
+import {
+  type AddressSpace,
+  alignUp,
+  type DmaAddr,
+  errnoName,
+  KernelError,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { ListValue, type Value } from "../../values/value.ts";
-import { failure, raiseErrno, toWord } from "../arguments.ts";
+import { failure, toWord } from "../arguments.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, optional, param } from "../describe/parameters.ts";
+import { explainByText } from "../explain/explain_decision.ts";
+import { EventFacts } from "../explain/explanation.ts";
+import { TEXTS } from "../explain/texts.ts";
 import { DEVICE } from "../types/device.ts";
 import { MM } from "../types/rdma/mm.ts";
 import {
@@ -56,6 +67,21 @@ function flagsOf(known: Readonly<Record<string, number>>): (value: Value) => num
     }
     return flags;
   };
+}
+
+/** Raises the errno of a refused call, with the check that refused it. */
+function raiseRefusal(
+  container: VfioContainer,
+  event: "vfio.map_dma" | "vfio.unmap_dma",
+  result: number,
+): void {
+  if (result >= 0) return;
+  const error = errnoName(result);
+  const at = { iova: 0 as DmaAddr, virt: 0 as VirtAddr, size_bytes: 0, unmapped_bytes: 0 };
+  const fields = { ...at, flags: [], locked_bytes: 0, error };
+  const reason = explainByText(TEXTS[event]!, new EventFacts(event, fields, container.why));
+  const call = event === "vfio.map_dma" ? "VFIO_IOMMU_MAP_DMA" : "VFIO_IOMMU_UNMAP_DMA";
+  throw new KernelError(error, `${call} is refused: ${reason!.why}`);
 }
 
 /** Charges memory for the pages of a process that a map may fault in. */
@@ -158,7 +184,7 @@ container.close()`,
       refusePeerMemory(context, container.process, vaddr, sizeBytes);
       chargePages(context, container.process, vaddr, sizeBytes);
       const error = container.mapDma(iova, vaddr, sizeBytes, flags);
-      return raiseErrno(error, "VFIO_IOMMU_MAP_DMA is refused");
+      return raiseRefusal(container, "vfio.map_dma", error);
     },
   }),
   builtin({
@@ -194,7 +220,7 @@ container.close()`,
         throw new ValueError("Dirty bitmaps of containers are not modelled");
       }
       const unmapped = container.unmapDma(iova, sizeBytes, flags);
-      raiseErrno(unmapped, "VFIO_IOMMU_UNMAP_DMA is refused");
+      raiseRefusal(container, "vfio.unmap_dma", unmapped);
       return unmapped;
     },
   }),

@@ -86,7 +86,8 @@ export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
   CONTAINER_CAUSES: {
     unknown_flag: "a flag is unknown",
     access: "exactly one of access (read, write) and vaddr is needed",
-    unaligned: "an address or the size is no multiple of 4KiB, or the size is 0",
+    empty: "the size is 0",
+    unaligned: "an address or the size is no multiple of 4KiB",
     iova_wraps: "the addresses of the devices wrap around 2^64",
     vaddr_wraps: "the addresses of the process wrap around 2^64",
     overlap: "some of these addresses are mapped",

@@ -42,7 +42,7 @@ const PAGE_TABLE: HistoryTableSpec<typeof PAGE_TABLE_FIELDS, "page_table"> = {
       `page-table entries of ${bytes} bytes at ${hexAddress(start)} not cleared`,
   },
   read: ({ iommu }, add) => {
-    for (const { name, table } of iommu.domains) {
+    for (const { name, table } of [...iommu.domains, ...iommu.groups.userDomains]) {
       table.forEachLeaf(0, table.lastAddress, (iova, phys, sizeBytes, flags) => {
         add({
           device: name,

@@ -273,8 +273,17 @@ function iommuLines(machine: Machine): string[] {
     spread(`iommu ${config.iommu.model} ${iommu.mode}`, facts.join(", ")),
     "─".repeat(PICTURE_COLUMNS),
   ];
-  if (iommu.domains.length === 0) {
+  const { userDomains } = iommu.groups;
+  if (iommu.domains.length + userDomains.size === 0) {
     return [...lines, "  no device is translated: devices see physical addresses"];
+  }
+  for (const domain of userDomains) {
+    const users = domain.members.map(({ name }) => name).join(", ");
+    const mappedBytes = mappedRuns(domain).reduce((sum, run) => sum + run.sizeBytes, 0);
+    lines.push(spread(
+      `${users}   domain of a user`,
+      `${formatSize(mappedBytes)} mapped, ${formatCount(domain.table.tables, "table page")}`,
+    ));
   }
   for (const domain of iommu.domains) {
     const mappedBytes = mappedRuns(domain).reduce((sum, run) => sum + run.sizeBytes, 0);
@@ -291,7 +300,7 @@ function iommuLines(machine: Machine): string[] {
     );
     if (domain.flushQueue !== null) addAll(lines, flushLines(domain.flushQueue));
   }
-  addAll(lines, reservedLines(iommu.domains[0]!.reserved));
+  addAll(lines, reservedLines(iommu.domains[0]?.reserved ?? []));
   if (iommu.faults.length > 0) lines.push(`  ${formatCount(iommu.faults.length, "fault")} so far`);
   return lines;
 }
