@@ -176,7 +176,7 @@ container.close()`,
       `${CONTAINER_MEMORY}VFIO_IOMMU_MAP_DMA(container, vaddr: ram, iova: 0x10_0000, size: 4MiB)
 gpu.dma_write(0x10_0000 as dma, bytes"c0 de")
 assert qemu.read(ram, 2B) == bytes"c0 de" and qemu.locked == 4MiB
-VFIO_IOMMU_MAP_DMA(container, vaddr: ram, iova: 0x10_1000, size: 4KiB) fails EEXIST
+VFIO_IOMMU_MAP_DMA(container, ram, 0x10_1000, 4KiB) fails EEXIST
 container.close()`,
     raises: ["EINVAL", "EOVERFLOW", "EEXIST", "ENOSPC", "ENOMEM", "EFAULT", "ENOENT"],
     context: "sleeps",
