@@ -63,24 +63,24 @@ export const IOMMU_SETTINGS = {
   pageSizesBytes: setting("page_sizes", sizes(4 * KIB, 2 ** 51), [4 * KIB, 2 * MIB, 1 * GIB], {
     doc:
       "The pages it maps, the smallest of them the granule. Of a larger granule the default is that " +
-      "granule, and what one table of it spans; of AMD's v1 every power of two up to 2^51 but 512GiB.",
+      "granule, and what one table of it spans; of virtio every power of two up to 2^51, and of AMD's v1 too, but 512GiB.",
   }),
   addressBits: setting("address_bits", int(32, 64), 48, {
     doc:
-      "How many address bits it translates: 64 of AMD's v1 when left out, and 57 at most of other " +
+      "How many address bits it translates: 64 of AMD's v1 and of virtio when left out, and 57 at most of other " +
       "models, 52 of Arm. Of first-stage tables and AMD's v2 one bit fewer: half of their addresses " +
       "are never allocated.",
   }),
   cachingMode: setting("caching_mode", BOOL, false, {
     doc:
       "Absent entries are cached too, so that new mappings need an invalidation, and no mode is " +
-      "lazy. Without effect on first-stage tables and on Arm.",
+      "lazy. Without effect on first-stage tables, on Arm and on virtio.",
   }),
   forcedac: setting("forcedac", BOOL, false, {
     doc: "Do not look for addresses below 4 GiB first.",
   }),
   iotlbEntries: setting("iotlb_entries", int(1, 65536), 256, {
-    doc: "How many translations it caches.",
+    doc: "How many translations it caches. A virtio-iommu caches none.",
   }),
   flushQueueFits: setting("flush_queue", BOOL, true, {
     doc: "False: there is no memory for flush queues. A warning, and lazy devices are strict.",

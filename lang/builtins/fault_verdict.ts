@@ -243,8 +243,9 @@ class Judgement {
     if (accessCertain && access !== null && access === forbidden) {
       return about(found, "wrong_direction", mapping, mapping.created);
     }
+    const { cachingMode, hostMappings } = this.device.dma.domain!;
     const isHidden = this.own?.fields.reason === "not_present" &&
-      this.device.dma.domain!.cachingMode;
+      (cachingMode || hostMappings !== null);
     return isHidden
       ? about(found, "sync_missing", mapping, mapping.created)
       : about(found, "access_allowed", mapping, null);

@@ -149,6 +149,8 @@ const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iommu.sync_map",
   "iommu.unmap",
   "iotlb.sync",
+  "viommu.request",
+  "viommu.wait",
   "device_tlb.sync",
   "device_tlb.answer",
   "device_tlb.timeout",

@@ -48,6 +48,8 @@ const OF: Readonly<Record<PlainName, Meaning>> = {
   "iommu.unmap": "unmap",
   "iommu.sync_map": "map",
   "iotlb.sync": "unmap",
+  "viommu.request": "unmap",
+  "viommu.wait": "unmap",
   "device_tlb.sync": "unmap",
   "device_tlb.request": "translate",
   "device_tlb.answer": "unmap",
@@ -109,13 +111,18 @@ const OF: Readonly<Record<PlainName, Meaning>> = {
   inject: "fault",
 };
 
+/** Events that belong to a mapping or to its end. */
+const BOTH: ReadonlySet<string> = new Set(["iotlb.sync", "viommu.request", "viommu.wait"]);
+
 export function meaningAt(run: RecordedRun, seq: number): Meaning {
   const name = run.log.nameAt(seq);
   const meaning = OF[name as PlainName] ?? "call";
-  // Where the hardware caches not-present entries, an invalidation belongs to a new mapping.
-  if (name !== "iotlb.sync") return meaning;
+  // Where the hardware caches not-present entries, an invalidation belongs to a new mapping. A driver of
+  // virtio-iommu requests and waits for both.
+  if (!BOTH.has(name)) return meaning;
   const event = run.event(seq);
-  return event.name === "iotlb.sync" && event.fields.kind === "map" ? "map" : meaning;
+  const { kind, reason, type } = event.fields as Readonly<Record<string, unknown>>;
+  return [kind, reason, type].includes("map") ? "map" : meaning;
 }
 
 /** Colours of the views: first on a light background, then on a dark one. */

@@ -41,6 +41,8 @@ export function printFaultLog(model: IommuModel, fault: PrintedFault): string | 
       return amdLine(fault);
     case "smmu":
       return smmuLines(fault);
+    case "virtio":
+      return virtioLine(fault);
   }
 }
 
@@ -135,4 +137,15 @@ function smmuLines({ access, dma, pciDomain, reason, requesterId }: PrintedFault
     `iova: 0x${plainHex(address)} ipa: 0x0`,
     `${SMMU} unpriv data ${access} s1 "Input address caused fault" stag: 0x0`,
   ].join("\n");
+}
+
+/**
+ * QEMU gives the right that is missing, and none for an address without a mapping. An endpoint is the
+ * requester ID, in PCI domain 0; a fault of a device without a domain was not recorded.
+ */
+function virtioLine({ access, dma, pciDomain, reason, requesterId }: PrintedFault): string | null {
+  if (pciDomain !== 0 || reason === "context_absent") return null;
+  const missing = reason === "not_present" ? "" : access === "read" ? "R" : "W";
+  return `virtio_iommu virtio0: page fault from EP ${requesterId} ` +
+    `at 0x${plainHex(word64(dma))} [${missing}]`;
 }

@@ -17,6 +17,16 @@ const FAULT: PrintedFault = {
 
 const MODELS: readonly IommuModel[] = ["vtd", "vtd_scalable", "vtd_first_stage", "amd", "smmu"];
 
+Deno.test("virtio-iommu names the right that is missing, and none without a mapping (dma.md 5.5)", () => {
+  const line = (more: Partial<PrintedFault>) =>
+    printFaultLog("virtio", { ...FAULT, requesterId: 64, dma: 0x8500000, ...more });
+  const page = "virtio_iommu virtio0: page fault from EP 64 at 0x8500000";
+  assertEquals(line({}), `${page} []`);
+  assertEquals(line({ access: "read", reason: "not_readable" }), `${page} [R]`);
+  assertEquals(line({ reason: "not_writable" }), `${page} [W]`);
+  assertEquals([line({ pciDomain: 1 }), line({ reason: "context_absent" })], [null, null]);
+});
+
 Deno.test("printFaultLog() writes the line of each model; VT-d's has the page alone", () => {
   assertEquals(
     printFaultLog("vtd", FAULT),

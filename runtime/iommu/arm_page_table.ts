@@ -11,9 +11,9 @@ import { ERRNO } from "../errno.ts";
 import {
   type HostCharge,
   PageSizeChoice,
-  PageTable,
   PTE_READ,
   PTE_WRITE,
+  RadixPageTable,
   SYNC_LEAVES,
   SYNC_WALK,
 } from "./page_table.ts";
@@ -43,7 +43,7 @@ export interface ArmPageTableOptions {
   readonly charge?: HostCharge;
 }
 
-export class ArmPageTable extends PageTable {
+export class ArmPageTable extends RadixPageTable {
   readonly granuleBytes: number;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;

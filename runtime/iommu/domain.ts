@@ -22,6 +22,8 @@ import { failingTables, INJECTION } from "../injection.ts";
 import type { Platform } from "../platform.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushReason } from "./flush_queue.ts";
 import { type DeviceTlb, syncDeviceTlbs } from "./device_tlb.ts";
+import { HostMappings } from "./host_mappings.ts";
+import type { WaitReason } from "./host_requests.ts";
 import { coverByHardware, Invalidation, rangeBytes } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
@@ -139,6 +141,8 @@ export class IommuDomain {
   readonly #invalidation = new Invalidation();
   /** How an unmap is cut, where its parts are invalidated one by one; else null. */
   readonly #cuts: PageSizeChoice | null;
+  /** The mappings if they are a host's (virtio-iommu); else null. */
+  readonly hostMappings: HostMappings | null;
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
@@ -149,6 +153,7 @@ export class IommuDomain {
     this.isUsers = options.isUsers ?? false;
     this.members = options.members;
     this.table = options.table;
+    this.hostMappings = options.table instanceof HostMappings ? options.table : null;
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
     this.#granuleMask = this.granuleBytes - 1;
@@ -376,6 +381,7 @@ export class IommuDomain {
       }
     } else this.#emitMapFailed(iova, phys, sizeBytes, error);
     if (table.syncs.count !== 0) this.#syncTable(true);
+    if (error !== 0 && table.undoneBytes !== 0) this.#waitAfterUnmap(iova, table.undoneBytes);
     return error;
   }
 
@@ -441,6 +447,7 @@ export class IommuDomain {
       this.#invalidation.last = iova + sizeBytes - 1;
       this.#invalidate("map");
     }
+    this.#waitForHost("map", iova, sizeBytes);
     if (events.tick(IOMMU_SYNC_MAP)) {
       events.emit(IOMMU_SYNC_MAP, { iova: iova as DmaAddr, size_bytes: sizeBytes });
     }
@@ -545,8 +552,19 @@ export class IommuDomain {
       warnOfDevice(this.#platform, caller, what);
     }
     if (this.table.syncs.count !== 0) this.#syncTable(flushNow, iova + syncedBytes);
-    if (!flushNow) this.generation++;
+    if (flushNow) this.#waitAfterUnmap(iova, unmapped);
+    else this.generation++;
     return unmapped;
+  }
+
+  /** Waits for the host after an unmap, if the tables are a host's. @see rules/dma.md 5.5 */
+  #waitAfterUnmap(iova: number, unmappedBytes: Bytes): void {
+    const isGathered = !this.#platform.kernel.virtio_gathers_no_range && unmappedBytes > 0;
+    this.#waitForHost("unmap", isGathered ? iova : 0, isGathered ? unmappedBytes : 0);
+  }
+
+  #waitForHost(reason: WaitReason, start: number, sizeBytes: Bytes): void {
+    if (this.hostMappings !== null) this.hostMappings.requests.wait(reason, start, sizeBytes);
   }
 
   /**
@@ -589,9 +607,13 @@ export class IommuDomain {
     else this.#queueIova(this.flushQueue, start, sizeBytes);
   }
 
-  /** Invalidates all IOTLB entries of the domain. */
+  /** Invalidates all IOTLB entries of the domain, or waits for the host that has the tables. */
   flushAll(): void {
     const { events } = this.#platform;
+    if (this.hostMappings !== null) {
+      this.#waitForHost("flush", 0, 0);
+      return;
+    }
     this.#iotlb.invalidateDomain(this.id);
     if (events.tick(IOTLB_SYNC)) {
       const sizeBytes = rangeBytes(this.table, 0, this.table.lastAddress);

@@ -16,9 +16,9 @@ import {
   type GenericPageTableOptions,
   orderOf,
   PageSizeChoice,
-  PageTable,
   PTE_READ,
   PTE_WRITE,
+  RadixPageTable,
   SYNC_LEAVES,
   SYNC_TABLES,
   type TableWalkEntry,
@@ -59,7 +59,7 @@ function entryBytes(level: number): number {
   return level === LEVELS_57 ? END_57 : ADDRESS_LIMIT;
 }
 
-export class GenericPageTable extends PageTable {
+export class GenericPageTable extends RadixPageTable {
   readonly granuleBytes = GRANULE_BYTES;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;

@@ -18,6 +18,7 @@ import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { DeviceTlb } from "./device_tlb.ts";
 import type { IommuDomain } from "./domain.ts";
+import type { HostMappings } from "./host_mappings.ts";
 import { type GroupPlatform, IommuGroups, PC_MSI_END, PC_MSI_START } from "./iommu_groups.ts";
 import { Iotlb } from "./iotlb.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
@@ -59,8 +60,8 @@ interface CachedAccessObserver {
   stale(dev: DmaDevice, dma: number, access: DeviceAccess, from: StaleCache, age: string): void;
 }
 
-/** The cache that contains the stale entry. */
-export type StaleCache = "iotlb" | "device_tlb";
+/** The cache that contains the stale entry; or a host that has not handled the unmap. */
+export type StaleCache = "iotlb" | "device_tlb" | "host";
 
 /** Maximum number of faults that are stored; further ones are only counted. */
 const MAX_RECORDED_FAULTS = 65_536;
@@ -228,6 +229,9 @@ export class Iommu {
     if (this.#msiWindow && dma >= PC_MSI_START && dma < PC_MSI_END) {
       return this.fault(dev, dma, access, "reserved");
     }
+    if (domain.hostMappings !== null) {
+      return this.#translateByHost(dev, domain.hostMappings, dma, access);
+    }
     if (dev.deviceTlb !== null) {
       const phys = this.#translateInDevice(dev, dev.deviceTlb, domain, dma, access);
       if (phys >= 0) return phys as PhysAddr;
@@ -280,6 +284,46 @@ export class Iommu {
     if (hit === "stale") {
       this.staleAccesses++;
       this.#reportStale(dev, domain, dma, access, "iotlb");
+    }
+    return phys as PhysAddr;
+  }
+
+  /**
+   * Translates an access by the host's mappings: nothing is cached. The host may not have handled the
+   * driver's requests yet.
+   * @returns The physical address, or -1 after `iommu.fault`.
+   * @see rules/dma.md 5.5
+   */
+  #translateByHost(
+    dev: DmaDevice,
+    mappings: HostMappings,
+    dma: number,
+    access: DeviceAccess,
+  ): PhysAddr | -1 {
+    const { checker, events } = this.#platform;
+    const isMapped = mappings.walkHost(dma);
+    const { walkFlags: flags, walkPhys: phys } = mappings;
+    if (!isMapped || (flags & (access === "read" ? READABLE : WRITABLE)) === 0) {
+      if (!isMapped && mappings.walk(dma)) checker?.accesses.hidden(dev, dma, access);
+      const reason = !isMapped
+        ? "not_present"
+        : access === "read"
+        ? "not_readable"
+        : "not_writable";
+      return this.fault(dev, dma, access, reason);
+    }
+    const isStale = mappings.isStale(dma);
+    if (events.tick(IOMMU_TRANSLATE)) {
+      events.emit(IOMMU_TRANSLATE, {
+        dma: dma as DmaAddr,
+        phys: phys as PhysAddr,
+        access,
+        hit: isStale ? "stale" : "walk",
+      });
+    }
+    if (isStale) {
+      this.staleAccesses++;
+      this.#reportStale(dev, dev.domain!, dma, access, "host");
     }
     return phys as PhysAddr;
   }
@@ -430,6 +474,10 @@ export class Iommu {
         clock.latestNs - sentNs
       } ns ago`;
       checker.accesses.stale(dev, dma, access, from, age);
+      return;
+    }
+    if (from === "host" && domain.flushQueue === null) {
+      checker.accesses.stale(dev, dma, access, from, "the host got no request to remove it");
       return;
     }
     const parkedAtNs = domain.flushQueue?.parkedAtNs(Math.floor(dma / domain.granuleBytes)) ?? -1;

@@ -15,6 +15,7 @@ import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { Platform } from "../platform.ts";
 import { IommuDomain, type IommuDomainOptions } from "./domain.ts";
 import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
+import { HostRequests } from "./host_requests.ts";
 import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { CountedDomain, MappedPages } from "./mapped_pages.ts";
@@ -84,6 +85,8 @@ export class IommuGroups {
   readonly #userDomains = this.userDomains as Set<IommuDomain>;
   readonly #sharers = this.sharers as Map<string, string>;
   readonly #mappedPages: MappedPages | null;
+  /** The request queue of a virtio-iommu, which all domains share. */
+  readonly #requests: HostRequests | null;
   #made = 0;
 
   constructor(platform: GroupPlatform, iotlb: Iotlb) {
@@ -93,6 +96,7 @@ export class IommuGroups {
     this.#iotlb = iotlb;
     const counts = this.#config.debugPagealloc && !platform.kernel.mapped_pages_uncounted;
     this.#mappedPages = counts ? new MappedPages(platform) : null;
+    this.#requests = this.#model.driver === "virtio" ? new HostRequests(platform.events) : null;
   }
 
   /**
@@ -197,7 +201,7 @@ export class IommuGroups {
 
   #newTable(): PageTable {
     const { budget } = this.#platform;
-    return makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
+    return makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes), this.#requests);
   }
 
   /** Creates an empty domain. */

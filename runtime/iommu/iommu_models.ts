@@ -2,6 +2,8 @@
 import type { Bytes, Nanoseconds, PhysAddr } from "../address.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
+import { HostMappings } from "./host_mappings.ts";
+import type { HostRequests } from "./host_requests.ts";
 import type { HostCharge, PageTable } from "./page_table.ts";
 import {
   AMD_V1,
@@ -14,6 +16,8 @@ import {
 
 interface TableOptions extends Omit<PageTableConfig, "model"> {
   readonly charge: HostCharge;
+  /** The request queue of a virtio-iommu. */
+  readonly requests: HostRequests | null;
 }
 
 /** Properties of an IOMMU model: page-table format, invalidations, and behaviour. */
@@ -37,8 +41,8 @@ export interface IommuModelSpec {
    */
   readonly addressBits: { readonly usual: number; readonly most: number };
   makeTable(options: TableOptions): PageTable;
-  /** The format of an entry's bits. */
-  readonly entries: EntryFormat;
+  /** The format of an entry's bits; null if the tables are a host's. */
+  readonly entries: EntryFormat | null;
   /** The structure from which the hardware finds a device's top table. */
   readonly root: string;
   /** Page-table entries have no separate read permission: writable memory is readable (dma.md 1.6). */
@@ -57,8 +61,11 @@ export interface IommuModelSpec {
    * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
-  /** The kernel's driver: those of the two PC IOMMUs differ where their hardware does not. */
-  readonly driver: "amd" | "arm" | "intel";
+  /**
+   * The kernel's driver: those of the two PC IOMMUs differ where their hardware does not. That of
+   * virtio-iommu has no tables and sends requests to the host (rules/dma.md 5.5).
+   */
+  readonly driver: "amd" | "arm" | "intel" | "virtio";
   /**
    * Supports caching mode, in which the IOTLB caches not-present entries. In this mode maps need a
    * flush too, and no flush is deferred. @see rules/dma.md 1.3
@@ -79,7 +86,7 @@ export interface IommuModelSpec {
   /** Removing a function clears the context entries of all its aliases. @see rules/dma.md 9.7 */
   readonly clearsAliases: boolean;
   /** Format of the kernel's log lines for this IOMMU's faults. */
-  readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu";
+  readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu" | "virtio";
   /** Address ranges reserved by the model's interconnect, end exclusive. @see rules/dma.md 4.6 */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
   /**
@@ -89,9 +96,10 @@ export interface IommuModelSpec {
   readonly alignsToCacheLines: boolean;
 }
 
+/** Every power of two up to 2^51. */
+const ALL_PAGE_SIZES: readonly Bytes[] = Array.from({ length: 40 }, (_, bit) => 2 ** (12 + bit));
 /** Every power of two up to 2^51, except 512 GiB. @see rules/dma.md 5.1 */
-const EVERY_PAGE_SIZE: readonly Bytes[] = Array.from({ length: 40 }, (_, bit) => 2 ** (12 + bit))
-  .filter((size) => size !== 2 ** 39);
+const EVERY_PAGE_SIZE: readonly Bytes[] = ALL_PAGE_SIZES.filter((size) => size !== 2 ** 39);
 
 /** The common part of a PC's IOMMUs. */
 const PC = {
@@ -199,6 +207,21 @@ const MODELS = {
     reserved: [],
     alignsToCacheLines: true,
   },
+  virtio: {
+    ...PC,
+    doc: "virtio-iommu, as QEMU has it: requests to the host, which has the tables.",
+    hasAnyPageSize: true,
+    usualPageSizesBytes: ALL_PAGE_SIZES,
+    addressBits: { usual: 64, most: 64 },
+    entries: null,
+    root: "the host",
+    makeTable: (options) => new HostMappings(options),
+    flushes: "range",
+    driver: "virtio",
+    hasCachingMode: false,
+    deviceTlbTimeoutNs: null,
+    faultLog: "virtio",
+  },
 } satisfies Readonly<Record<string, IommuModelSpec>>;
 
 export type IommuModel = keyof typeof MODELS;
@@ -228,10 +251,15 @@ function x86Widths(asked: number): { readonly addressBits: number; readonly aper
  * Creates an empty table for an IOMMU's model and settings.
  *
  * @param charge Called with the host memory of each table page.
+ * @param requests The request queue of a virtio-iommu; null for a queue of the table's own.
  * @throws {RangeError} When the model's format does not support the granule or the width.
  * @see rules/dma.md 5.1
  */
-export function makePageTable(config: PageTableConfig, charge: HostCharge = () => {}): PageTable {
+export function makePageTable(
+  config: PageTableConfig,
+  charge: HostCharge = () => {},
+  requests: HostRequests | null = null,
+): PageTable {
   const { model, granuleBytes, addressBits } = config;
   const { addressBits: { most }, granulesBytes, hasAnyPageSize, makeTable } = IOMMU_MODELS[model];
   if (addressBits > most) {
@@ -253,5 +281,5 @@ export function makePageTable(config: PageTableConfig, charge: HostCharge = () =
     sizeBytes > granuleBytes && isLeaf(sizeBytes / granuleBytes)
   );
   const pageSizesBytes = [granuleBytes, ...larger.sort((a, b) => a - b)];
-  return makeTable({ granuleBytes, pageSizesBytes, addressBits, charge });
+  return makeTable({ granuleBytes, pageSizesBytes, addressBits, charge, requests });
 }

@@ -156,12 +156,11 @@ export function orderOf(leaf: number): number {
   return (leaf & ORDER_MASK) / ORDER_UNIT;
 }
 
-type LeafVisitor = (iova: number, phys: number, sizeBytes: number, flags: number) => void;
+export type LeafVisitor = (iova: number, phys: number, sizeBytes: number, flags: number) => void;
 
 /**
- * One IO page table. It contains a tree of tables, the record of the last operation, the result of
- * the last walk, and the table of the lowest level that was used last. That table mostly contains
- * the addresses that are used next as well. Nothing in this class allocates in steady state.
+ * What a domain maps: the record of the last operation, and the result of the last walk. Nothing in
+ * this class allocates in steady state.
  */
 export abstract class PageTable {
   abstract readonly granuleBytes: number;
@@ -187,36 +186,12 @@ export abstract class PageTable {
   walkPhys = 0;
   walkFlags = 0;
   walkSizeBytes = 0;
-  /** Entries of the lowest-level table that was used last. */
-  protected hot: Float64Array = new Float64Array(0);
-  protected readonly nodes: TablePages;
-  /** The number of the table at the top. */
-  protected top: number;
-  protected levels: number;
-  /** The first address that `hot` covers; NaN for none. */
-  #hotBase = NaN;
-  /** Bytes of addresses that a lowest table covers. */
-  readonly #lowestBytes: number;
-  readonly #inverseGranule: number;
-
-  /** @param entries Number of entries of a table. */
-  constructor(granuleBytes: number, entries: number, levels: number, charge?: HostCharge) {
-    this.#lowestBytes = granuleBytes * entries;
-    this.#inverseGranule = 1 / granuleBytes;
-    this.levels = levels;
-    this.nodes = new TablePages(entries, charge);
-    this.top = this.nodes.take();
-  }
 
   /** Number of table pages in existence, the top one included. */
-  get tables(): number {
-    return this.nodes.count;
-  }
+  abstract get tables(): number;
 
   /** Bytes of host memory held for tables. */
-  get hostBytes(): number {
-    return this.nodes.hostBytes;
-  }
+  abstract get hostBytes(): number;
 
   /**
    * Maps `[iova, iova + sizeBytes)` to consecutive physical memory.
@@ -232,11 +207,7 @@ export abstract class PageTable {
    * @returns How many runs were mapped: the method stops at a run that needs more than one entry of
    *   that table.
    */
-  mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
-    if (!this.isInHot(iova)) return 0;
-    const start = (iova - this.#hotBase) * this.#inverseGranule;
-    return runs.writeGranules(first, this.hot, start, this.granuleBytes, this.lastPhys, flags);
-  }
+  abstract mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number;
 
   /**
    * Unmaps a range.
@@ -245,17 +216,74 @@ export abstract class PageTable {
   abstract unmap(iova: number, sizeBytes: number): number;
 
   /** Clears every leaf and frees every table but the empty top one: the caller must invalidate. */
-  clear(): void {
-    this.release(this.top);
-    this.top = this.nodes.take();
-    invariant(this.tables === 1, "Tables are left after clearing");
-  }
+  abstract clear(): void;
 
   /** Looks one address up; true when it translates, with the answer in the `walk…` fields. */
   abstract walk(iova: number): boolean;
 
   /** The entries that a hardware walk reads, from the top down; empty past the end of the tables. */
-  path(iova: number): readonly TableWalkEntry[] {
+  abstract path(iova: number): readonly TableWalkEntry[];
+
+  /** Calls back with each leaf that touches `[first, last]`, in ascending order. */
+  abstract forEachLeaf(first: number, last: number, visit: LeafVisitor): void;
+
+  /** Resets the record, at the start of an operation. */
+  protected begin(): void {
+    this.syncs.count = 0;
+    this.leaves.count = 0;
+    this.undoneBytes = 0;
+    this.warnings = 0;
+  }
+}
+
+/**
+ * A tree of tables in memory, and the table of the lowest level that was used last. That table mostly
+ * contains the addresses that are used next as well.
+ */
+export abstract class RadixPageTable extends PageTable {
+  /** Entries of the lowest-level table that was used last. */
+  protected hot: Float64Array = new Float64Array(0);
+  protected readonly nodes: TablePages;
+  /** The number of the table at the top. */
+  protected top: number;
+  protected levels: number;
+  /** The first address that `hot` covers; NaN for none. */
+  #hotBase = NaN;
+  /** Bytes of addresses that a lowest table covers. */
+  readonly #lowestBytes: number;
+  readonly #inverseGranule: number;
+
+  /** @param entries Number of entries of a table. */
+  constructor(granuleBytes: number, entries: number, levels: number, charge?: HostCharge) {
+    super();
+    this.#lowestBytes = granuleBytes * entries;
+    this.#inverseGranule = 1 / granuleBytes;
+    this.levels = levels;
+    this.nodes = new TablePages(entries, charge);
+    this.top = this.nodes.take();
+  }
+
+  override get tables(): number {
+    return this.nodes.count;
+  }
+
+  override get hostBytes(): number {
+    return this.nodes.hostBytes;
+  }
+
+  override mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
+    if (!this.isInHot(iova)) return 0;
+    const start = (iova - this.#hotBase) * this.#inverseGranule;
+    return runs.writeGranules(first, this.hot, start, this.granuleBytes, this.lastPhys, flags);
+  }
+
+  override clear(): void {
+    this.release(this.top);
+    this.top = this.nodes.take();
+    invariant(this.tables === 1, "Tables are left after clearing");
+  }
+
+  override path(iova: number): readonly TableWalkEntry[] {
     const path: TableWalkEntry[] = [];
     if (iova > this.lastAddress || iova >= this.spanOf(this.levels)) return path;
     let table = this.top;
@@ -270,8 +298,7 @@ export abstract class PageTable {
     return path;
   }
 
-  /** Calls back with each leaf that touches `[first, last]`, in ascending order. */
-  forEachLeaf(first: number, last: number, visit: LeafVisitor): void {
+  override forEachLeaf(first: number, last: number, visit: LeafVisitor): void {
     this.#visit(this.top, this.levels - 1, 0, first, last, visit);
   }
 
@@ -308,14 +335,6 @@ export abstract class PageTable {
 
   /** The index of an address in its table at a level. */
   protected abstract indexAt(iova: number, level: number): number;
-
-  /** Resets the record, at the start of an operation. */
-  protected begin(): void {
-    this.syncs.count = 0;
-    this.leaves.count = 0;
-    this.undoneBytes = 0;
-    this.warnings = 0;
-  }
 
   protected isInHot(iova: number): boolean {
     const offset = iova - this.#hotBase;

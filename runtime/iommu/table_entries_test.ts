@@ -36,7 +36,7 @@ const LARGE: EntryFacts = {
 };
 
 function bits(model: IommuModel, entry: EntryFacts): string {
-  return entryBits(IOMMU_MODELS[model].entries, entry).toString(16);
+  return entryBits(IOMMU_MODELS[model].entries!, entry).toString(16);
 }
 
 Deno.test("entries have the bits of their format: a page, a large page, a table (VT-d 9.7, 9.8; AMD 2.2.3; Arm VMSAv8-64)", () => {
@@ -51,7 +51,7 @@ Deno.test("entries have the bits of their format: a page, a large page, a table 
 
 Deno.test("a permission that is not given is a bit that is not set, where the format has one (dma.md 1.6)", () => {
   const words = (model: IommuModel, flags: number) =>
-    entryWords(IOMMU_MODELS[model].entries, { ...LEAF, flags }).join(" ");
+    entryWords(IOMMU_MODELS[model].entries!, { ...LEAF, flags }).join(" ");
   assertEquals(words("vtd", PTE_READ), "R");
   assertEquals(words("vtd", PTE_WRITE), "W");
   assertEquals(words("vtd_first_stage", PTE_READ), "P US A");
@@ -74,6 +74,7 @@ function endsWalk(model: IommuModel, level: number, word: bigint): boolean {
 
 Deno.test("hardware that follows the bits from table to table gets to the memory that was mapped (dma.md 5.1)", () => {
   for (const model of IOMMU_MODEL_NAMES) {
+    if (IOMMU_MODELS[model].entries === null) continue;
     const pageSizesBytes = [4096, 2 * MIB];
     const table = makePageTable({ model, granuleBytes: 4096, pageSizesBytes, addressBits: 48 });
     assertEquals(table.map(0xffe0_0000, 0x1234_5000, 2 * MIB, PTE_READ | PTE_WRITE), 0);
@@ -84,7 +85,7 @@ Deno.test("hardware that follows the bits from table to table gets to the memory
       const path = table.path(iova);
       const tables = path.map((entry) => tablePagePhys(2 ** 32, 0, 4096, entry.table));
       const words = path.map(({ below, level, spanBytes }) =>
-        entryBits(IOMMU_MODELS[model].entries, {
+        entryBits(IOMMU_MODELS[model].entries!, {
           ...LEAF,
           level,
           spanBytes,

@@ -96,6 +96,11 @@ export const OLDER_WAYS = {
     rule: "dma.5.2",
     doc: "In strict mode VT-d's driver invalidates before it unmaps pages of another size.",
   },
+  virtio_gathers_no_range: {
+    in: ["..6.18.15"],
+    rule: "dma.5.5",
+    doc: "Behind a virtio-iommu the `iotlb_sync` of an unmap names no range.",
+  },
   integrity_segments_by_format: {
     in: ["6.1.192"],
     rule: "nvme.1",

@@ -121,6 +121,33 @@ export const MAPPING_EVENTS = {
       hw_size_bytes: described(SIZE, "the block that the hardware invalidates"),
     },
   },
+  "viommu.request": {
+    when:
+      "the driver of a virtio-iommu put a request into its queue: the host has not handled it yet",
+    fields: {
+      type: word("request to the host", {
+        map: "MAP: the host maps a range.",
+        unmap: "UNMAP: the host removes the mappings in a range.",
+      }),
+      start: DMA,
+      size_bytes: SIZE,
+    },
+  },
+  "viommu.wait": {
+    when: "the driver of a virtio-iommu waited until the host had handled its queue",
+    fields: {
+      reason: word("wait for the host", {
+        map: "After a mapping (iotlb_sync_map).",
+        unmap: "After an unmap (iotlb_sync).",
+        flush: "A flush of the flush queue.",
+        full: "The request queue was full.",
+      }),
+      start: DMA,
+      size_bytes: described(SIZE, "the range of the kernel's call; 0 if it names none"),
+      requests: described(INT, "requests that the host handled"),
+      refused: described(INT, "of these, requests to map what is mapped, or to split a mapping"),
+    },
+  },
   "device_tlb.sync": {
     when: "an invalidation was sent to the translation cache of a device with ATS",
     fields: {

@@ -134,7 +134,7 @@ export class DriverBench {
           "must be unused RAM of the machine",
       );
     }
-    this.#renews = (device.dma.domain?.table.tables ?? 1) === 1;
+    this.#renews = (device.dma.domain?.table.tables ?? 1) <= 1;
     this.#held = new ResourceTracker(this.machine);
     this.machine.events.listen((event) => {
       const { error, result } = event.fields;

@@ -103,7 +103,7 @@ export class TableModel implements Implementation<TableOperation> {
   /** The 64 bits of the leaf at an address, as the hardware reads them. */
   #entry(table: PageTable, iova: number): string {
     const { level, spanBytes } = table.path(iova).at(-1)!;
-    return hex(entryBits(IOMMU_MODELS[this.#model].entries, {
+    return hex(entryBits(IOMMU_MODELS[this.#model].entries!, {
       phys: table.walkPhys - table.walkPhys % table.walkSizeBytes,
       level,
       isLeaf: true,

@@ -202,6 +202,25 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
       `synchronous, before the IOVA can be reused ({model})${WHOLE}`,
     ],
   ],
+  // dma.md 5.5
+  "viommu.wait": [
+    [
+      { reason: "map" },
+      "{requests:request} handled by the virtio-iommu's host",
+      "a mapping waits for all requests before it: an unmapped range is gone from here on",
+    ],
+    [
+      { reason: "unmap" },
+      "{requests:request} handled by the virtio-iommu's host",
+      "synchronous, before the IOVA can be reused",
+    ],
+    [
+      { reason: "full" },
+      "{requests:request} handled by the virtio-iommu's host",
+      "the request queue has {places} places",
+    ],
+    [{}, "{requests:request} handled by the virtio-iommu's host", "a flush of the queue"],
+  ],
   "device_tlb.request": [
     [
       { granted: "nothing" },

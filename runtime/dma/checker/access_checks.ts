@@ -10,6 +10,7 @@
 import type { Bytes } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { DmaDevice } from "../device/device.ts";
+import type { StaleCache } from "../../iommu/iommu.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytesAt } from "./describe.ts";
@@ -23,6 +24,13 @@ const NO_RECORD = NONE;
 const BUFFERS = 0xff & ~(1 << MADE.RANGE);
 const SHARED = 1 << MADE.COHERENT;
 const UNTRANSLATED = "nothing is translated, so nothing stops the device, and no kernel sees it";
+
+/** What is stale, in reports. */
+const STALE_ENTRIES: Readonly<Record<StaleCache, string>> = {
+  iotlb: "IOTLB entry",
+  device_tlb: "entry of its device-TLB",
+  host: "mapping of the virtio-iommu's host",
+};
 
 /** An access that the device should not have made. */
 interface WrongAccess {
@@ -64,7 +72,9 @@ export class AccessChecks {
             around,
             dma,
             access,
-            "this IOMMU walks the table and finds it; one that caches not-present entries faults",
+            dev.domain?.hostMappings == null
+              ? "this IOMMU walks the table and finds it; one that caches not-present entries faults"
+              : "the host has handled the request, because of a later wait; before that, it faults",
           );
         }
         at = table.end(around);
@@ -91,26 +101,28 @@ export class AccessChecks {
 
   /**
    * Called when the IOTLB answered an access with a cached not-present entry, even though the page
-   * table may contain a mapping.
+   * table may contain a mapping; or when a host has not handled the request to map.
    */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void {
     const { table } = this.ledger;
     const device = this.ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, BUFFERS);
     if (record === NO_RECORD || !table.has(record, UNSYNCED)) return;
-    const why = "the IOTLB caches the not-present entry (caching mode), so the access faults";
+    const why = dev.domain?.hostMappings == null
+      ? "the IOTLB caches the not-present entry (caching mode), so the access faults"
+      : "the host of the virtio-iommu has not handled the request, so the access faults";
     this.#reportUnsynced(device, record, dma, access, why);
   }
 
   /**
    * Called when a device used a translation that is no longer in the page table.
-   * @param from The cache that contains the translation.
+   * @param from Where the translation still is.
    */
   stale(
     dev: DmaDevice,
     dma: number,
     access: DeviceAccess,
-    from: "iotlb" | "device_tlb",
+    from: StaleCache,
     why: string,
   ): void {
     const ledger = this.ledger;
@@ -119,9 +131,9 @@ export class AccessChecks {
       ? ""
       : ` after the unmap of the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`;
     ledger.report(
-      from === "iotlb" ? "stale_iotlb_access" : "stale_device_tlb_access",
+      from === "device_tlb" ? "stale_device_tlb_access" : "stale_iotlb_access",
       `Device "${dev.name}" ${access === "read" ? "read" : "wrote"} ${hexAddress(dma)} through a ` +
-        `stale ${from === "iotlb" ? "IOTLB entry" : "entry of its device-TLB"}${what}: ${why}`,
+        `stale ${STALE_ENTRIES[from]}${what}: ${why}`,
       ended?.site ?? null,
     );
   }

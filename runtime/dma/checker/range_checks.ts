@@ -70,6 +70,9 @@ export class RangeChecks {
     if (error !== 0 || sizeBytes === 0 || outside) {
       this.#reportLink(part, phys, error);
       if (error !== 0 || sizeBytes === 0) return;
+    } else if (dev.domain.hostMappings !== null && this.#links.occupant(part) !== NONE) {
+      // The driver of a virtio-iommu sends the request, and nobody learns that the host refuses it.
+      this.#reportLink(part, phys, -ERRNO.EEXIST);
     }
     const continues = this.#links.add(part, phys);
     if ((part.attrs & DMA_ATTR.MMIO) === 0) this.#ledger.checkMemory(dev, phys, sizeBytes);
@@ -167,7 +170,10 @@ export class RangeChecks {
         const text = unmappedBytes > askedBytes
           ? `all ${bytes(unmappedBytes)} of it are unmapped`
           : `nothing from ${hexAddress(from)} up is unmapped, and the device can still access it`;
-        const why = `${what}, a part of a large page-table entry: ${text}`;
+        const of = domain.hostMappings === null
+          ? "a part of a large page-table entry"
+          : "a part of a larger mapping, or one of several";
+        const why = `${what}, ${of}: ${text}`;
         ledger.report("unlink_splits_leaf", why, site);
       } else {
         const why = `${what}, but only ${bytes(unmappedBytes)} of ${bytes(askedBytes)} in whole ` +

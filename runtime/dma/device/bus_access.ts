@@ -296,13 +296,13 @@ export class DeviceBus {
 
   /**
    * Caches the translation of a page. Nothing is cached if each access must be observed (by peers, the checker or
-   * a device TLB), if the bus has a range map, or if memory ends in the page.
+   * a device TLB), if a host has the tables, if the bus has a range map, or if memory ends in the page.
    */
   #remember(page: EntryPage, dev: DmaDevice, dma: number, phys: number): void {
     const { iommu: { iotlb }, memory, peers } = this.#machine;
     const { domain } = dev;
     if (peers !== null || this.#checker !== null || dev.rangeMap !== null) return;
-    if (dev.deviceTlb !== null) return;
+    if (dev.deviceTlb !== null || (domain !== null && domain.hostMappings !== null)) return;
     const offset = dma & (this.#pageBytes - 1);
     if (!memory.covers(phys - offset, this.#pageBytes)) return;
     page.dma = dma - offset;

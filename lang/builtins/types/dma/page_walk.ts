@@ -71,6 +71,7 @@ function tableAt({ device: { domain }, machine }: PageWalk, page: number): numbe
 function entriesOf(walk: PageWalk): readonly WalkedEntry[] {
   const { device: { domain: { granuleBytes, table } }, iova, machine } = walk;
   const format = machine.iommuModel.entries;
+  if (format === null) return [];
   const found = table.walk(iova);
   const memory = found ? table.walkPhys - iova % table.walkSizeBytes : 0;
   return table.path(iova).map(({ below, index, level, spanBytes, table: page }) => {
@@ -175,7 +176,7 @@ function walkLines(walk: PageWalk, context: ExecutionContext): string[] {
   const entries = entriesOf(walk);
   const map = mapOf(walk, context);
   const names = new Set(entries.flatMap(({ set }) => set.map((word) => word.split("=")[0])));
-  const legend = format.fields.filter(({ name }) => names.has(name))
+  const legend = format === null ? "" : format.fields.filter(({ name }) => names.has(name))
     .map(({ means, name }) => `${name} ${means}`).join("; ");
   return [
     spread(
@@ -183,21 +184,25 @@ function walkLines(walk: PageWalk, context: ExecutionContext): string[] {
       `${machine.config.iommu.model}, ${formatCount(domain.table.tables, "table page")}`,
     ),
     "─".repeat(PICTURE_COLUMNS),
-    ...entries.length === 0 ? ["the tables have no level for an address so high"] : [
-      `${root} ► ${formatAddress(entries[0]!.table)}`,
-      ...tableLines(
-        ["table page", "at", "entry", "64 bits", "set"],
-        entries.map(({ bits, index, name: entry, set, table }) => [
-          formatAddress(table),
-          String(index),
-          entry,
-          bits,
-          set.length === 0 ? "empty" : set.join(" "),
-        ]),
-        ["left", "right"],
-      ),
-    ],
-    ...legend === "" ? [] : wrapText(`${legend} (${format.spec})`, PICTURE_COLUMNS),
+    ...format === null
+      ? ["the host has the tables: this kernel knows its requests alone (dma.5.5)"]
+      : entries.length === 0
+      ? ["the tables have no level for an address so high"]
+      : [
+        `${root} ► ${formatAddress(entries[0]!.table)}`,
+        ...tableLines(
+          ["table page", "at", "entry", "64 bits", "set"],
+          entries.map(({ bits, index, name: entry, set, table }) => [
+            formatAddress(table),
+            String(index),
+            entry,
+            bits,
+            set.length === 0 ? "empty" : set.join(" "),
+          ]),
+          ["left", "right"],
+        ),
+      ],
+    ...legend === "" ? [] : wrapText(`${legend} (${format!.spec})`, PICTURE_COLUMNS),
     ...map === null ? [] : ["", ...mapLines(walk, map)],
   ];
 }
@@ -225,10 +230,12 @@ function writtenEntries(
   cut: PageCut,
 ): string {
   const { iova, sizeBytes, count } = cut;
+  const { entries: format } = machine.iommuModel;
+  if (format === null) return `one MAP request, ${formatSize(count * sizeBytes)}`;
   const first = table.path(iova).at(-1)!;
   const end = iova + count * sizeBytes;
   const last = table.path(end - 1).at(-1)!;
-  const name = machine.iommuModel.entries.names[first.level]!;
+  const name = format.names[first.level]!;
   const tableBytes = first.spanBytes * table.granuleBytes / 8;
   const tables = Math.floor((end - 1) / tableBytes) - Math.floor(iova / tableBytes) + 1;
   const entries = first.index === last.index && tables === 1
