@@ -84,7 +84,7 @@ export const KERNEL = command({
     },
     {
       line: "kernel compare --kernel linux-image-6.12.deb",
-      doc: "660 drawn requests on eleven machines",
+      doc: "780 drawn requests on thirteen machines",
     },
     {
       line: "kernel capture --kernel linux-image-6.1.deb -o captures",

@@ -21,6 +21,7 @@ import { type QemuProgram, readQemu } from "./machine/qemu_program.ts";
 import {
   asksForVtd,
   loadScenarios,
+  type PlannedTest,
   planTests,
   type RefusedTest,
   type ReleaseChoice,
@@ -148,7 +149,8 @@ export async function bootScenarios(
   if (typeof scenarios === "string") return scenarios;
   const qemu = await readQemu(asksForVtd(scenarios));
   if (typeof qemu === "string") return qemu;
-  const { planned, refused } = planTests(scenarios, { ...options, qemu, nearest: model.profile });
+  const plan = planTests(scenarios, { ...options, qemu, nearest: model.profile });
+  const { planned, refused } = withoutMissingDrivers(plan, kernel);
   if (planned.length + refused.length === 0) {
     return "there is no test in these files, or none that is named";
   }
@@ -160,6 +162,33 @@ export async function bootScenarios(
     signal,
   );
   return { ...result, kernel, model, qemu, refused };
+}
+
+/** Refuses the tests on machines with an IOMMU of which the kernel has no driver. */
+function withoutMissingDrivers(
+  { planned, refused }: ReturnType<typeof planTests>,
+  kernel: KernelFiles,
+): ReturnType<typeof planTests> {
+  const problems = new Map<string, string | null>();
+  const problemOf = ({ machine: { iommuModule } }: PlannedTest): string | null =>
+    iommuModule === null ? null : problems.getOrInsertComputed(
+      iommuModule,
+      () =>
+        driverProblem(kernel, {
+          device: iommuModule.replaceAll("_", "-"),
+          module: iommuModule,
+          parameters: iommuModule,
+        }),
+    );
+  const more = planned.flatMap((test): RefusedTest[] => {
+    const problem = problemOf(test);
+    const { recorded, scenario } = test;
+    return problem === null ? [] : [{ scenario, test: recorded.test, reasons: [problem] }];
+  });
+  return {
+    planned: planned.filter((test) => problemOf(test) === null),
+    refused: [...refused, ...more],
+  };
 }
 
 function notRun(

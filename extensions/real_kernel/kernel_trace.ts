@@ -30,10 +30,11 @@ import { moduleFacts, moduleNeeds } from "./image/module_file.ts";
 import { withAbort } from "./kernel_run.ts";
 import {
   guestMemoryBytes,
+  IOMMU_FOLDERS,
+  iommuModuleOf,
   needsOf,
   type QemuMachine,
   qemuMachine,
-  translationWords,
 } from "./machine/qemu_machine.ts";
 import { type QemuProgram, readQemu } from "./machine/qemu_program.ts";
 import { LOG_FILE, TRACE_FILE } from "./plan/guest_plan.ts";
@@ -59,8 +60,6 @@ export interface KernelTraceOptions {
   readonly json: boolean;
 }
 
-/** The driver of virtio-iommu, which is a module in kernels of distributions. */
-const VIRTIO_IOMMU = "virtio_iommu";
 const MAX_MODULE_BYTES = 2 ** 26;
 /** The kernel's test of suspend waits this long before it resumes. */
 const SUSPEND_SECONDS = 1;
@@ -131,7 +130,7 @@ async function traceBoots(
   }
   const program = await guestProgram(readGuestSource());
   if ("problem" in program) return program.problem;
-  const qemu = await readQemu(iommu !== "virtio" && needsOf(iommu).length > 0);
+  const qemu = await readQemu(needsOf(iommu).length > 0);
   if (typeof qemu === "string") return qemu;
   const machine = machineOf(mode, iommu, works, qemu);
   if (machine.missing.length > 0) return machine.missing.join("; ");
@@ -157,11 +156,9 @@ function machineOf(
   qemu: QemuProgram,
 ): QemuMachine {
   const base = defaultLabConfig();
-  const isVirtio = iommu === "virtio";
-  const isOff = isUntranslated(mode);
   const config: LabConfig = {
     ...base,
-    iommu: isUntranslated(mode) || isVirtio ? { ...base.iommu, mode: "off" } : {
+    iommu: isUntranslated(mode) ? { ...base.iommu, mode: "off" } : {
       ...base.iommu,
       model: iommu,
       mode,
@@ -175,12 +172,7 @@ function machineOf(
     ...machine.append,
     ...works.includes("suspend") ? [`suspend.pm_test_delay=${SUSPEND_SECONDS}`] : [],
   ];
-  if (isOff || !isVirtio) return { ...machine, append };
-  return {
-    ...machine,
-    args: ["-device", "virtio-iommu-pci,bus=pcie.0", ...machine.args],
-    append: [...append, ...translationWords(mode)],
-  };
+  return { ...machine, append };
 }
 
 /** Whether no IOMMU translates, so that none is built. */
@@ -208,16 +200,16 @@ async function readTracedKernel(
   own: OwnModule | null,
 ): Promise<KernelFiles | string> {
   const { driver, folders, helpers, parameters } = TRACED_DEVICES[device];
-  const isVirtio = iommu === "virtio" && !isUntranslated(mode);
+  const iommuModule = isUntranslated(mode) ? null : iommuModuleOf(iommu);
   const names = [
-    ...isVirtio ? [VIRTIO_IOMMU] : [],
+    ...iommuModule === null ? [] : [iommuModule],
     ...own?.depends ?? [],
     ...helpers,
     ...driver === null ? [] : [driver],
   ];
   const kernel = await readKernelFiles(path, modules, {
     names,
-    folders: isVirtio ? [...folders, "drivers/iommu", "drivers/virtio"] : folders,
+    folders: iommuModule === null ? folders : [...folders, ...IOMMU_FOLDERS],
   });
   if ("problem" in kernel) return kernel.problem;
   if (own === null) {

@@ -108,10 +108,8 @@ export class HostMappings extends PageTable {
     let done = 0;
     while (done < sizeBytes) {
       this.#choice.choose(iova + done, iova + done, sizeBytes - done);
-      const removed = this.#unmapPages(
-        iova + done,
-        this.#choice.sizeBytes * this.#choice.count,
-      );
+      const cutBytes = this.#choice.sizeBytes * this.#choice.count;
+      const removed = this.#unmapPages(iova + done, cutBytes);
       if (removed === 0) break;
       done += removed;
     }

@@ -2,6 +2,7 @@
  * Converts probe events to lines of golden data. Some calls get their line at their return, others at their entry;
  * operations inside calls get lines, too.
  */
+import { namesNoRange } from "../trace/attributed_events.ts";
 import { type GuestEvent, type GuestFields, physOfPage } from "../trace/trace_events.ts";
 import type { CallLog, LoggedOperation } from "./call_log.ts";
 import type { CapturedValue } from "./captured_command.ts";
@@ -115,6 +116,11 @@ export const RETURNED_OPERATIONS = rows<
     op: "iommu_sync_map",
     ...numbers(given, "iova", "size"),
   }),
+  viommu_unmap_ret: (given, fields) => ({
+    op: "viommu_unmap",
+    ...numbers(given, "iova"),
+    size: number(fields, "removed"),
+  }),
   bounce_map_ret: (given, fields) => ({
     op: "swiotlb_map_single",
     ...numbers(given, "orig", "size", "dir"),
@@ -164,6 +170,16 @@ export const OPERATIONS = rows<
     return { op: "iotlb_flush_np", start, end: start + number(fields, "size") - 1 };
   },
   gather: ({ fields }) => ({ op: "iotlb_flush_range", ...numbers(fields, "start", "end") }),
+  viommu_map: ({ fields }) => ({
+    op: "viommu_map",
+    ...numbers(fields, "iova"),
+    size: number(fields, "page") * number(fields, "pages"),
+  }),
+  viommu_sync_map: ({ fields }) => ({ op: "viommu_sync_map", ...numbers(fields, "iova", "size") }),
+  viommu_sync: ({ fields }) => ({
+    op: "viommu_sync",
+    ...namesNoRange(fields) ? { start: 0, end: null } : numbers(fields, "start", "end"),
+  }),
   unlink: ({ fields }) => ({
     op: "iova_unlink",
     addr: number(fields, "dma"),

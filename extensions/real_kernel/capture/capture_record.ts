@@ -70,7 +70,11 @@ export function captureBoot(
   const { bouncePool, requests } = capturedRequests(
     readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
     readControllerLog(controllerLog),
-    { isLazy: settings.mode === "dma-lazy", flushesMaps: settings.caching_mode === true },
+    {
+      isLazy: settings.mode === "dma-lazy",
+      flushesMaps: settings.caching_mode === true,
+      hasMetadata: settings.metadata_bytes !== undefined,
+    },
   );
   const submissions = submissionRecords(booted);
   const cases = requests.flatMap((request, index) => {
@@ -106,7 +110,7 @@ function configRecord(
   const mdts = mdtsBytes === null || mdtsBytes === undefined ? 0 : Math.log2(mdtsBytes / (4 * KIB));
   return {
     seed,
-    iommu: !isTranslating ? "none" : iommu.model === "amd" ? "amd" : "intel",
+    iommu: !isTranslating ? "none" : IOMMU_WORDS[iommu.model] ?? "intel",
     mode: MODES[domain] ?? domain,
     swiotlb_force: swiotlb.force,
     ...isTranslating ? { caching_mode: iommu.cachingMode, address_bits: iommu.addressBits } : {},
@@ -127,9 +131,13 @@ function configRecord(
   };
 }
 
+/** The word of an IOMMU model in golden data; models without one are VT-d's. */
+const IOMMU_WORDS: Partial<Readonly<Record<IommuModel, string>>> = { amd: "amd", virtio: "virtio" };
+
 /** Words for IOMMU models in a machine's name; the name has no word for VT-d in legacy mode. */
 const MODEL_WORDS: Partial<Readonly<Record<IommuModel, readonly string[]>>> = {
   amd: ["amd"],
+  virtio: ["virtio"],
   vtd_scalable: ["sm"],
   vtd_first_stage: ["fs"],
 };

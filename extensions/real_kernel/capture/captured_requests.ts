@@ -130,7 +130,10 @@ interface Context {
 const PAGE_BYTES = 4096;
 const PAGE = 4096n;
 
-type CaptureSettings = Pick<LineContext, "isLazy" | "flushesMaps">;
+type CaptureSettings = Pick<LineContext, "isLazy" | "flushesMaps"> & {
+  /** Whether blocks of the disk have metadata. */
+  readonly hasMetadata: boolean;
+};
 
 /** @param commands The commands that the controller read. */
 export function capturedRequests(
@@ -240,7 +243,9 @@ class CaptureReader {
       gapBit: gap === undefined ? null : Number(gap),
       bios: bioExtents,
       // 6.1.192 counts 0 metadata segments also for requests with metadata.
-      metadata: integritySegments === 0 && metadata.size === 0 || bioExtents === null
+      // Without metadata the pointer to it may be any number.
+      metadata: !this.settings.hasMetadata || bioExtents === null ||
+          integritySegments === 0 && metadata.size === 0
         ? []
         : metadataOf(metadata, bioExtents.length),
       map: new CallLog(),

@@ -179,7 +179,7 @@ function kernelRequests(
 function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKind[] {
   const seen = new Set([...map, ...unmap].map(({ event }) => event));
   return events.flatMap((event) => {
-    const kind = kindOfEvent(event.name, (event.fields as { readonly kind?: unknown }).kind);
+    const kind = kindOfEvent(event.name, event.fields);
     const isUnseen = kind !== null && stepRow(kind).within !== undefined && !seen.has(event);
     return isUnseen ? [kind] : [];
   });

@@ -121,8 +121,8 @@ function returnOf(call: string): string {
 }
 
 function argumentsOf({ kind, values }: Step, event: string, addresses: ScenarioAddresses): Fields {
-  const { eventKind, fields: spaces, renamed = {}, result } = stepRow(kind);
-  const fields: Fields = eventKind === undefined ? {} : { kind: eventKind };
+  const { fields: spaces, renamed = {}, result, selects } = stepRow(kind);
+  const fields: Fields = selects === undefined ? {} : { [selects[0]]: selects[1] };
   for (const [name, space] of Object.entries(spaces)) {
     const value = values[name];
     if (name === result?.[0] || value === undefined) continue;

@@ -96,7 +96,7 @@ export function simulatedRequest(
 
 function firstUndoing(events: readonly MachineEvent[]): number {
   const first = events.findIndex(({ fields, name }) => {
-    const kind = kindOfEvent(name, (fields as EventValues).kind);
+    const kind = kindOfEvent(name, fields);
     return kind !== null && stepRow(kind).undoes === true;
   });
   return first < 0 ? events.length : first;
@@ -125,7 +125,7 @@ function stepsOf(
       }
       continue;
     }
-    const kind = kindOfEvent(event.name, (event.fields as EventValues).kind);
+    const kind = kindOfEvent(event.name, event.fields);
     if (kind === null) continue;
     const row = stepRow(kind);
     const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||

@@ -34,8 +34,8 @@ interface StepRow {
    * function.
    */
   readonly within?: string;
-  /** Only events with this value in their field `kind` are the step. */
-  readonly eventKind?: string;
+  /** Only events with this value in a field are the step. */
+  readonly selects?: readonly [field: string, value: string];
   /** Set if the step is a call: the event `ret.NAME` then has its result. */
   readonly isCall?: true;
   /** The names of fields in the model's event, where they differ from the step's. */
@@ -197,7 +197,7 @@ const STEPS = {
     rule: "dma.5.2",
     fields: { dma: "dma", size: "exact" },
     events: ["iotlb.sync"],
-    eventKind: "map",
+    selects: ["kind", "map"],
     renamed: { dma: "start", size: "size_bytes" },
     probe: "sync_map",
     returnProbe: null,
@@ -207,9 +207,53 @@ const STEPS = {
     rule: "dma.5.2",
     fields: { dma: "dma", size: "exact" },
     events: ["iotlb.sync"],
-    eventKind: "range",
+    selects: ["kind", "range"],
     renamed: { dma: "start", size: "size_bytes" },
     probe: "gather",
+    returnProbe: null,
+    undoes: true,
+  },
+  viommu_map: {
+    title: "viommu_map_pages",
+    rule: "dma.5.5",
+    fields: { dma: "dma", size: "exact" },
+    events: ["viommu.request"],
+    selects: ["type", "map"],
+    renamed: { dma: "start", size: "size_bytes" },
+    probe: "viommu_map",
+    returnProbe: null,
+  },
+  viommu_unmap: {
+    // The request has as many bytes as the function returns.
+    title: "viommu_unmap_pages",
+    rule: "dma.5.5",
+    fields: { dma: "dma", size: "exact" },
+    events: ["viommu.request"],
+    selects: ["type", "unmap"],
+    renamed: { dma: "start", size: "size_bytes" },
+    probe: "viommu_unmap",
+    returnProbe: "viommu_unmap_ret",
+    undoes: true,
+  },
+  viommu_sync_map: {
+    title: "viommu_iotlb_sync_map",
+    rule: "dma.5.5",
+    fields: { dma: "dma", size: "exact" },
+    events: ["viommu.wait"],
+    selects: ["reason", "map"],
+    renamed: { dma: "start", size: "size_bytes" },
+    probe: "viommu_sync_map",
+    returnProbe: null,
+  },
+  viommu_sync: {
+    // A release may name no range: dma and size are then 0.
+    title: "viommu_iotlb_sync",
+    rule: "dma.5.5",
+    fields: { dma: "dma", size: "exact" },
+    events: ["viommu.wait"],
+    selects: ["reason", "unmap"],
+    renamed: { dma: "start", size: "size_bytes" },
+    probe: "viommu_sync",
     returnProbe: null,
     undoes: true,
   },
@@ -263,10 +307,10 @@ export function isSeenWithin(kind: StepKind, calls: readonly StepKind[]): boolea
 }
 
 /** The step that begins at an event of the model; null if no step begins there. */
-export function kindOfEvent(name: string, kind: unknown): StepKind | null {
+export function kindOfEvent(name: string, fields: object): StepKind | null {
   return KINDS_OF_EVENT.get(name)?.find((step) => {
-    const { eventKind } = stepRow(step);
-    return eventKind === undefined || eventKind === kind;
+    const { selects } = stepRow(step);
+    return selects === undefined || Reflect.get(fields, selects[0]) === selects[1];
   }) ?? null;
 }
 

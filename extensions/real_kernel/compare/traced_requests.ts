@@ -16,6 +16,7 @@ import {
   type Mutable,
 } from "../trace/attributed_events.ts";
 import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import { namesNoRange } from "../trace/attributed_events.ts";
 import type { RequestRecord } from "./request_record.ts";
 import { type Step, STEP_KINDS, type StepKind, stepRow, type StepValue } from "./steps.ts";
 
@@ -147,6 +148,7 @@ class StepReader {
     if (stepRow(kind).isPlacedAtReturn === true) this.#openOf(entry.mapping)?.map.push(step);
     if (kind === "dma_iova_try_alloc") values.ok = Number(fields.get("ok")) !== 0;
     else if (kind === "iova_alloc") values.dma = deviceAddressOfPage(fields.get("pfn"));
+    else if (kind === "viommu_unmap") values.size = Number(fields.get("removed"));
     else if (kind === "dma_map") values.dma = deviceAddress(fields.get("dma"));
     else if (fields.has("ret")) values.ret = Number(fields.get("ret"));
   }
@@ -178,10 +180,16 @@ function valuesOf(kind: StepKind, { fields }: GuestEvent): Record<string, StepVa
     else values.unmapped = Number(fields.get("unmapped_size"));
     return values;
   }
-  if (kind === "iommu_sync_map" || kind === "iotlb_map") {
+  if (kind === "viommu_map") {
+    const pages = Number(fields.get("pages"));
+    return { dma: deviceAddress(fields.get("iova")), size: pages * Number(fields.get("page")) };
+  }
+  if (kind === "viommu_unmap") return { dma: deviceAddress(fields.get("iova")) };
+  if (kind === "iommu_sync_map" || kind === "iotlb_map" || kind === "viommu_sync_map") {
     return { dma: deviceAddress(fields.get("iova")), size: Number(fields.get("size")) };
   }
-  if (kind === "iotlb_range") {
+  if (kind === "viommu_sync" && namesNoRange(fields)) return { dma: 0, size: 0 };
+  if (kind === "iotlb_range" || kind === "viommu_sync") {
     const dma = deviceAddress(fields.get("start"));
     return { dma, size: deviceAddress(fields.get("end")) + 1 - dma };
   }

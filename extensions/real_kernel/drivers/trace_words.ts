@@ -15,7 +15,7 @@ export type TracedDeviceName = typeof TRACED_DEVICE_NAMES[number];
 export const WORKS = ["read", "write", "net", "suspend", "unbind"] as const;
 export type DeviceWork = (typeof WORKS)[number];
 
-/** IOMMUs of QEMU. The model of dmalab has no `virtio`. */
+/** IOMMUs of QEMU. */
 export const TRACE_IOMMUS = ["vtd", "vtd_scalable", "vtd_first_stage", "amd", "virtio"] as const;
 export type TraceIommu = (typeof TRACE_IOMMUS)[number];
 

@@ -14,6 +14,7 @@
  *   await PATH                 wait until PATH exists, for ten seconds at most
  *   island ID PAGES            PAGES physically contiguous pages, above all islands before it
  *   controllers                bind the driver to every NVMe controller, in the order of their addresses
+ *   controllers unbind         unbind it from all of them
  *   disk ID SERIAL             open the disk of a controller for direct I/O
  *   limits ID                  report the limits of the disk's request queue
  *   queue ID NAME TEXT         write a setting of the disk's request queue
@@ -496,7 +497,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void bind_controllers(void)
+/* Unbinds the driver from every NVMe controller, and binds it again if asked. */
+static void each_controller(int binds)
 {
 	struct dirent **names;
 	int count = scandir("/sys/bus/pci/devices", &names, NULL, by_name);
@@ -506,6 +508,7 @@ static void bind_controllers(void)
 		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/class", name);
 		if (read_text(path, text, sizeof text) != 0 || strncmp(text, "0x010802", 8) != 0) continue;
 		write_text("/sys/bus/pci/drivers/nvme/unbind", name, 0);
+		if (!binds) continue;
 		int error = write_text("/sys/bus/pci/drivers/nvme/bind", name, 0);
 		if (error != 0) say("refused bind %d %s\n", error, name);
 		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/nvme", name);
@@ -829,8 +832,8 @@ static int run_device(const char *word, unsigned id, char *rest, char *second)
 
 static void run(char *line)
 {
-	if (strcmp(line, "controllers") == 0) {
-		bind_controllers();
+	if (strcmp(line, "controllers") == 0 || strcmp(line, "controllers unbind") == 0) {
+		each_controller(strchr(line, ' ') == NULL);
 		return;
 	}
 	char *rest = strchr(line, ' ');

@@ -18,6 +18,7 @@ import {
 } from "@dmalab/cli";
 import { printable } from "@dmalab/lang/diagnostics";
 import { pipePrograms } from "../programs.ts";
+import { IOMMU_FOLDERS, IOMMU_MODULES } from "../machine/qemu_machine.ts";
 import { readBootImage } from "./boot_image.ts";
 import { moduleName, moduleNeeds } from "./module_file.ts";
 import { uncompressedImage } from "./uncompressed_image.ts";
@@ -63,8 +64,8 @@ export interface WantedModules {
 export const COMMON_FOLDERS: readonly string[] = ["lib", "crypto", "block", "arch"];
 
 const NVME_MODULES: WantedModules = {
-  names: ["crct10dif_generic", "crc64_rocksoft_generic", "nvme"],
-  folders: ["drivers/nvme", ...COMMON_FOLDERS],
+  names: [...IOMMU_MODULES, "crct10dif_generic", "crc64_rocksoft_generic", "nvme"],
+  folders: ["drivers/nvme", ...IOMMU_FOLDERS, ...COMMON_FOLDERS],
 };
 const MAX_IMAGE_BYTES = 2 ** 28;
 const MAX_MODULE_BYTES = 2 ** 26;

@@ -40,6 +40,8 @@ export interface QemuMachine {
   readonly firmwareTable: Uint8Array<ArrayBuffer> | null;
   /** Words of the kernel's command line. */
   readonly append: readonly string[];
+  /** The module of the IOMMU's driver; null if the kernel has no need of one. */
+  readonly iommuModule: string | null;
   /** Parameters of the module `nvme`. */
   readonly nvmeParameters: readonly string[];
   readonly disks: readonly QemuDisk[];
@@ -92,6 +94,8 @@ interface QemuIommu {
    * says.
    */
   readonly cachesAbsent: boolean;
+  /** The module of its driver, if kernels of distributions do not build the driver in; else null. */
+  readonly module: string | null;
   /** Properties that QEMU's VT-d must have, each with its description for messages. */
   readonly needs: Partial<Readonly<Record<"scalableMode" | "firstStage", string>>>;
 }
@@ -105,6 +109,7 @@ const VTD = {
   addressBits: [39, 48],
   isOfRootBus: false,
   cachesAbsent: false,
+  module: null,
   needs: {},
 } as const;
 
@@ -134,9 +139,26 @@ const QEMU_IOMMUS = {
     words: [],
     isOfRootBus: true,
     cachesAbsent: true,
+    module: null,
+    needs: {},
+  },
+  virtio: {
+    name: "QEMU's virtio-iommu",
+    addressBits: [64],
+    deviceOf: () => "virtio-iommu-pci,bus=pcie.0",
+    words: [],
+    isOfRootBus: false,
+    cachesAbsent: false,
+    module: "virtio_iommu",
     needs: {},
   },
 } as const satisfies Partial<Readonly<Record<IommuModel, QemuIommu>>>;
+
+/** Modules of drivers of IOMMUs, and the folders of a kernel's modules that have them. */
+export const IOMMU_MODULES: readonly string[] = Object.values(QEMU_IOMMUS).flatMap((
+  { module },
+) => module ?? []);
+export const IOMMU_FOLDERS: readonly string[] = ["drivers/iommu", "drivers/virtio"];
 
 const ROOT_BUS_ALONE = `${QEMU_IOMMUS.amd.name} is for the root bus alone`;
 
@@ -431,6 +453,7 @@ export function qemuMachine(
     args,
     firmwareTable: external.length === 0 ? null : externalPortsTable(external),
     append,
+    iommuModule: mode === "off" ? null : iommuModuleOf(model),
     nvmeParameters: [...builder.parameters].map(([key, value]) => `${key}=${value}`),
     disks: builder.disks,
     config: { ...config, iommu, pci },
@@ -480,10 +503,15 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
 }
 
 /** Words of the kernel's command line for the mode of an IOMMU. */
-export function translationWords(mode: IommuConfig["mode"]): readonly string[] {
+function translationWords(mode: IommuConfig["mode"]): readonly string[] {
   return mode === "passthrough"
     ? ["iommu.passthrough=1"]
     : [`iommu.passthrough=0 iommu.strict=${mode === "strict" ? 1 : 0}`];
+}
+
+/** The module of the driver of an IOMMU model; null if none has to be loaded. */
+export function iommuModuleOf(model: IommuModel): string | null {
+  return isBuilt(model) ? QEMU_IOMMUS[model].module : null;
 }
 
 /** Properties that QEMU's VT-d must have for an IOMMU model. */

@@ -2,7 +2,7 @@
 import type { BioVec, IommuModel } from "@dmalab/runtime";
 import { STEP_KINDS, stepRow } from "../compare/steps.ts";
 import type { ModuleFile } from "../image/kernel_files.ts";
-import type { QemuMachine } from "../machine/qemu_machine.ts";
+import { IOMMU_MODULES, type QemuMachine } from "../machine/qemu_machine.ts";
 import type { IslandPiece, Islands } from "./islands.ts";
 import { probeDirectives, type ProbingCommand } from "./probed_functions.ts";
 import type { RecordedTest } from "./scenario_run.ts";
@@ -18,6 +18,8 @@ const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
  * guest 7 ms for each MiB.
  */
 const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384 } as const;
+/** Time after which the flush queue's timer (10 ms) has run. */
+const FLUSHED_MS = 100;
 const PAGES_PER_HUGE_PAGE = 512;
 const PAGE_BYTES = 4096;
 
@@ -47,7 +49,7 @@ export function guestPlan(
   command: ProbingCommand = "run",
 ): GuestPlan {
   const lines: string[] = ["write /sys/bus/pci/drivers_autoprobe 0"];
-  for (const { name } of modules) {
+  for (const { name } of modulesFor(machine, modules)) {
     const parameters = name === NVME_MODULE ? machine.nvmeParameters : [];
     lines.push(["module", modulePath(name), ...parameters].join(" "));
   }
@@ -86,6 +88,15 @@ export function guestPlan(
     `cat ${PROBES_FILE} ${TRACING}/kprobe_profile`,
     `dmesg ${LOG_FILE}`,
   );
+  // At power off a virtio-iommu is reset before the disk's driver has ended: its commands time out. A
+  // lazy kernel also has to flush before: a flush waits for the reset device without end.
+  if (machine.iommuModule !== null) {
+    lines.push(
+      ...machine.disks.map((_, index) => `close ${index}`),
+      "controllers unbind",
+      `pause ${FLUSHED_MS}`,
+    );
+  }
   const pages = islands.list.reduce((sum, { pages }) => sum + pages + 1, 0);
   const largest = Math.max(0, ...islands.list.map(({ pages }) => pages));
   // Spare huge pages. An island larger than a huge page needs several contiguous huge pages. For
@@ -96,6 +107,14 @@ export function guestPlan(
     hugePages: Math.ceil(pages / PAGES_PER_HUGE_PAGE) + spare,
     ioOf,
   };
+}
+
+/** The modules without drivers of IOMMUs that the machine does not have. */
+function modulesFor(
+  { iommuModule }: QemuMachine,
+  modules: readonly ModuleFile[],
+): readonly ModuleFile[] {
+  return modules.filter(({ name }) => name === iommuModule || !IOMMU_MODULES.includes(name));
 }
 
 /** Size of the trace's buffer. An overflow is reported, and an incomplete trace is not compared. */

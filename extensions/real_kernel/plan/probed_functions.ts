@@ -48,8 +48,10 @@ interface Probe {
 interface ProbedFunction {
   /** The function; of several, the first one that the kernel has is probed. */
   readonly targets: readonly string[];
-  /** Replaces `targets` on a machine with AMD's IOMMU: its driver has another function. */
-  readonly amd?: string;
+  /** Replaces `targets` on a machine with another IOMMU than VT-d: null if its driver has no such function. */
+  readonly others?: Partial<Readonly<Record<IommuModel, string | null>>>;
+  /** Only machines with this IOMMU have the function. */
+  readonly only?: IommuModel;
   readonly run?: readonly Probe[];
   readonly capture?: readonly Probe[];
 }
@@ -155,6 +157,10 @@ function iterator(iter: string): string {
   return `ok=$retval:u8 addr=+{blk_dma_iter.addr}(${iter}):x64 size=+{blk_dma_iter.len}(${iter}):u32`;
 }
 
+/** The range of unmapped addresses of an `iotlb_sync`. */
+const GATHERED =
+  "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64";
+
 /** The block size of a pool of descriptors. */
 const POOL_BYTES = "size=+{dma_pool.size}(%di):u32";
 
@@ -255,20 +261,39 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   },
   {
     targets: ["intel_iommu_iotlb_sync_map"],
-    amd: "amd_iommu_iotlb_sync_map",
+    others: { amd: "amd_iommu_iotlb_sync_map", virtio: null },
     run: [entry("sync_map", "iova=%si:x64 size=%dx:u64")],
   },
   {
     targets: ["intel_iommu_tlb_sync"],
-    amd: "amd_iommu_iotlb_sync",
-    run: [
-      entry(
-        "gather",
-        "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64",
-      ),
-    ],
+    others: { amd: "amd_iommu_iotlb_sync", virtio: null },
+    run: [entry("gather", GATHERED)],
   },
-  { targets: ["intel_flush_iotlb_all"], capture: [entry("flush_all")] },
+  {
+    targets: ["intel_flush_iotlb_all"],
+    others: { virtio: "viommu_flush_iotlb_all" },
+    capture: [entry("flush_all")],
+  },
+  {
+    targets: ["viommu_map_pages"],
+    only: "virtio",
+    run: [entry("viommu_map", "iova=%si:x64 page=%cx:u64 pages=%r8:u64")],
+  },
+  {
+    targets: ["viommu_unmap_pages"],
+    only: "virtio",
+    run: [entry("viommu_unmap", "iova=%si:x64"), exit("viommu_unmap_ret", "removed=$retval:u64")],
+  },
+  {
+    targets: ["viommu_iotlb_sync_map"],
+    only: "virtio",
+    run: [entry("viommu_sync_map", "iova=%si:x64 size=%dx:u64")],
+  },
+  {
+    targets: ["viommu_iotlb_sync"],
+    only: "virtio",
+    run: [entry("viommu_sync", GATHERED)],
+  },
   {
     targets: ["dma_pool_alloc"],
     run: [entry("pool_alloc", POOL_BYTES), exit("pool_alloc_ret", "vaddr=$retval:x64")],
@@ -374,8 +399,10 @@ export function twoStepDirectives(): readonly string[] {
  */
 export function probeDirectives(command: ProbingCommand, model: IommuModel): readonly string[] {
   const arm = (probes: "run" | "capture") =>
-    FUNCTIONS.flatMap(({ amd, targets, [probes]: list = [] }) => {
-      const functions = model === "amd" && amd !== undefined ? [amd] : targets;
+    FUNCTIONS.flatMap(({ only, others, targets, [probes]: list = [] }) => {
+      const other = others?.[model];
+      if (other === null || (only !== undefined && only !== model)) return [];
+      const functions = other === undefined ? targets : [other];
       return list.flatMap((probe) => directivesOf(probe, functions));
     });
   return command === "run" ? arm("run") : [...arm("run"), ...arm("capture")];

@@ -60,15 +60,28 @@ const ROWS: readonly IommuRow[] = [
     iommu: "mode = strict, model = amd_v2",
     device: null,
     append: [],
-    missing: ["iommu.model = amd_v2: the guest has vtd, vtd_scalable, vtd_first_stage, amd"],
+    missing: [
+      "iommu.model = amd_v2: the guest has vtd, vtd_scalable, vtd_first_stage, amd, virtio",
+    ],
   },
   {
     iommu: "mode = strict, model = smmu",
     device: null,
     append: [],
     missing: [
-      "iommu.model = smmu: kernels for arm64, which SMMUv3 needs, are not booted; the guest has vtd, vtd_scalable, vtd_first_stage, amd",
+      "iommu.model = smmu: kernels for arm64, which SMMUv3 needs, are not booted; the guest has vtd, vtd_scalable, vtd_first_stage, amd, virtio",
     ],
+  },
+  {
+    iommu: "mode = lazy, model = virtio",
+    device: "virtio-iommu-pci,bus=pcie.0",
+    append: [LAZY],
+  },
+  {
+    iommu: "mode = strict, model = virtio, address_bits = 48",
+    device: "virtio-iommu-pci,bus=pcie.0",
+    append: [STRICT],
+    missing: ["iommu.address_bits = 48: QEMU's virtio-iommu has 64"],
   },
   {
     iommu: "mode = lazy, model = vtd_scalable",
@@ -117,7 +130,7 @@ test "one" { let pages = alloc_pages(1) }
 `;
     const machine = machineOf(text, qemu);
     const devices = machine.args.filter((_, at) => machine.args[at - 1] === "-device");
-    assertEquals(devices.find((each) => each.includes("-iommu,")) ?? null, device, iommu);
+    assertEquals(devices.find((each) => /-iommu(?:-pci)?,/.test(each)) ?? null, device, iommu);
     assertEquals(machine.append, append, iommu);
     assertEquals([...machine.changes], changes, iommu);
     assertEquals([...machine.missing], missing, iommu);

@@ -122,6 +122,7 @@ Deno.test("in a capture, an unmap of an address of two requests belongs to the o
     capturedRequests(eventsOf(lines("0x3e00000", ...order)), [], {
       isLazy: false,
       flushesMaps: false,
+      hasMetadata: false,
     }).requests.map(({ unmap }) => unmap.calls.length);
   assertEquals(undoneBy(7, 8), [1, 1]);
   assertEquals(undoneBy(8, 7), [1, 1]);

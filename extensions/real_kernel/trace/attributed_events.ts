@@ -79,9 +79,9 @@ interface WaitingEvent {
 
 /**
  * What an event that undoes a mapping names: a scatterlist or a block of descriptors, or its first
- * device address, in bytes.
+ * device address, in bytes. `last`: nothing, it is about what the context undid last.
  */
-type Undone = { readonly pointer: string } | { readonly dma: number };
+type Undone = { readonly pointer: string } | { readonly dma: number } | "last";
 
 /** Events that undo a mapping, by name. */
 const UNDONE: ReadonlyMap<string, (fields: GuestFields) => Undone> = new Map([
@@ -91,6 +91,11 @@ const UNDONE: ReadonlyMap<string, (fields: GuestFields) => Undone> = new Map([
   ["destroy", (fields) => ({ dma: deviceAddress(fields.get("dma")) })],
   ["unmap", (fields) => ({ dma: deviceAddress(fields.get("iova")) })],
   ["gather", (fields) => ({ dma: deviceAddress(fields.get("start")) })],
+  ["viommu_unmap", (fields) => ({ dma: deviceAddress(fields.get("iova")) })],
+  [
+    "viommu_sync",
+    (fields) => namesNoRange(fields) ? "last" : { dma: deviceAddress(fields.get("start")) },
+  ],
   ["free_iova", (fields) => ({ dma: deviceAddressOfPage(fields.get("pfn")) })],
 ]);
 
@@ -126,6 +131,9 @@ class Attribution {
    * Such an event belongs to the request that completes next in its context, if that is an owner.
    */
   readonly #waiting = new Map<TraceContext, WaitingEvent[]>();
+
+  /** The owners of what each context undid last. */
+  readonly #lastOwners = new Map<TraceContext, readonly OpenRequest[]>();
 
   constructor(private readonly returning: ReadonlySet<string>) {}
 
@@ -223,7 +231,8 @@ class Attribution {
 
   #undo(attributed: OpenEvent, undone: Undone): void {
     const { context } = attributed.event;
-    const owners = this.#ownersOf(undone);
+    const owners = undone === "last" ? this.#lastOwners.get(context) ?? [] : this.#ownersOf(undone);
+    this.#lastOwners.set(context, owners);
     if (owners.length > 1) {
       this.#waiting.getOrInsertComputed(context, () => []).push({ attributed, owners });
       return;
@@ -232,6 +241,7 @@ class Attribution {
     if (owner === undefined) return;
     attributed.owner = owner;
     if (attributed.mapping === owner) owner.isUndone = true;
+    if (undone === "last") return;
     // What is freed can be another request's before this one completes.
     if ("pointer" in undone) this.#disown(owner, undone.pointer);
     else if (attributed.event.name === "free_iova") this.#release(owner, undone.dma);
@@ -246,7 +256,7 @@ class Attribution {
   }
 
   /** The unfinished requests that own what an event undoes. */
-  #ownersOf(undone: Undone): readonly OpenRequest[] {
+  #ownersOf(undone: Exclude<Undone, "last">): readonly OpenRequest[] {
     if ("pointer" in undone) return [...this.#byPointer.get(undone.pointer) ?? []];
     const holds = (range: OwnedRange) => isIn(range, undone.dma);
     const ranges = this.#ranges.holders(undone.dma, this.#mostRangePages, holds);
@@ -307,6 +317,11 @@ class Attribution {
 /** @param name The field with the kernel's address. */
 function pointerOf(fields: GuestFields, name: "list" | "vaddr"): string {
   return `${name} ${fields.get(name) ?? ""}`;
+}
+
+/** Whether the range that an `iotlb_sync` gathered is empty: its end is before its start. */
+export function namesNoRange(fields: GuestFields): boolean {
+  return BigInt(fields.get("end") ?? "0") < BigInt(fields.get("start") ?? "0");
 }
 
 function isIn(range: OwnedRange, dma: number): boolean {

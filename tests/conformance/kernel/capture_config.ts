@@ -13,7 +13,7 @@ export type CaptureMode = "direct" | "passthrough" | "dma-strict" | "dma-lazy";
 
 export interface CaptureConfig {
   readonly name: string;
-  readonly iommu: "intel" | "amd" | "none";
+  readonly iommu: "intel" | "amd" | "virtio" | "none";
   /** The resulting mode, not the requested one. */
   readonly mode: CaptureMode;
   readonly swiotlb_force: boolean;
@@ -71,7 +71,7 @@ const MAX_32 = 2 ** 32 - 1;
 const KEYS: Readonly<Record<string, Values>> = {
   name: TEXT,
   seed: int(0, Number.MAX_SAFE_INTEGER),
-  iommu: oneOf("intel", "amd", "none"),
+  iommu: oneOf("intel", "amd", "virtio", "none"),
   mode: oneOf("direct", "passthrough", "dma-strict", "dma-lazy"),
   swiotlb_force: BOOL,
   caching_mode: BOOL,

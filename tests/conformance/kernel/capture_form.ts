@@ -287,6 +287,9 @@ class InnerOperations extends InnerRecord {
     "iotlb.sync": (fields) => {
       if (this.probes.flushes) this.addFlush(fields, {}, {});
     },
+    "viommu.request": ({ size_bytes: size, start: iova, type }) =>
+      this.push({ op: `viommu_${type}`, iova: iova as number, size: size as number }),
+    "viommu.wait": (fields) => this.#addWait(fields),
     "swiotlb.map": (fields) => this.#addBounce(fields),
     "swiotlb.unmap": (fields) => {
       const copies = !(fields.attrs as readonly string[]).includes("skip_cpu_sync");
@@ -329,6 +332,16 @@ class InnerOperations extends InnerRecord {
       return;
     }
     this.lines.push({ op: "iova_free", iova, size, deferred });
+  }
+
+  /** Adds the line of a wait for a virtio-iommu's host. A wait for a place in the queue has none. */
+  #addWait({ reason, size_bytes, start }: Fields): void {
+    const [from, size] = [start as number, size_bytes as number];
+    if (reason === "map") this.push({ op: "viommu_sync_map", iova: from, size });
+    else if (reason === "flush") this.push({ op: "iotlb_flush_all" });
+    else if (reason === "unmap") {
+      this.push({ op: "viommu_sync", start: from, end: size === 0 ? null : from + size - 1 });
+    }
   }
 
   #addBounce(fields: Fields): void {

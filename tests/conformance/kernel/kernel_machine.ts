@@ -3,7 +3,9 @@ import {
   type Bytes,
   defaultMachineConfig,
   GIB,
+  IOMMU_MODELS,
   type IommuMode,
+  type IommuModel,
   KIB,
   Machine,
   type MachineConfig,
@@ -198,9 +200,15 @@ function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   return lazy_requested === true ? "lazy" : "strict";
 }
 
+function modelOf({ first_stage_tables, iommu }: CaptureConfig): IommuModel {
+  if (iommu === "amd" || iommu === "virtio") return iommu;
+  return first_stage_tables === true ? "vtd_first_stage" : "vtd";
+}
+
 function machineConfig(environment: CaptureEnvironment): MachineConfig {
   const { config, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
   const base = defaultMachineConfig();
+  const model = modelOf(config);
   const poolStart = swiotlb_pool[0]?.[0];
   return {
     ...base,
@@ -213,11 +221,8 @@ function machineConfig(environment: CaptureEnvironment): MachineConfig {
     iommu: {
       ...base.iommu,
       mode: modeAsked(config),
-      model: config.iommu === "amd"
-        ? "amd"
-        : config.first_stage_tables === true
-        ? "vtd_first_stage"
-        : "vtd",
+      model,
+      pageSizesBytes: IOMMU_MODELS[model].usualPageSizesBytes ?? base.iommu.pageSizesBytes,
       cachingMode: config.caching_mode === true,
       forcedac: config.forcedac === true,
       ...(config.address_bits === undefined ? {} : { addressBits: config.address_bits }),

@@ -22,6 +22,8 @@ const IOMMU_PATH = "runtime/dma/paths/iommu_path.ts";
 const TWO_STEP = "runtime/dma/paths/two_step.ts";
 const SG_PATH = "runtime/dma/paths/scatterlist_iommu.ts";
 const DOMAIN = "runtime/iommu/domain.ts";
+const HOST_MAPPINGS = "runtime/iommu/host_mappings.ts";
+const HOST_REQUESTS = "runtime/iommu/host_requests.ts";
 const BIO = "runtime/block/bio.ts";
 const PROTOCOL = "devices/nvme/driver/protocol.ts";
 
@@ -280,5 +282,83 @@ export const PLANTED_CHANGES: readonly PlantedChange[] = [
     iova += half;
     sizeBytes -= half;
     const unmapped = this.table.unmap(iova, sizeBytes);`,
+  ),
+  change(
+    "virtio-iommu: a map is one request, whatever its pages",
+    HOST_MAPPINGS,
+    "const bytes = this.#choice.sizeBytes * this.#choice.count;",
+    "const bytes = sizeBytes - done;",
+  ),
+  change(
+    "virtio-iommu: each page is a request to map",
+    HOST_MAPPINGS,
+    "const bytes = this.#choice.sizeBytes * this.#choice.count;",
+    "const bytes = this.#choice.sizeBytes;",
+  ),
+  change(
+    "virtio-iommu: each page is a request to unmap",
+    HOST_MAPPINGS,
+    "const cutBytes = this.#choice.sizeBytes * this.#choice.count;",
+    "const cutBytes = this.granuleBytes;",
+  ),
+  change(
+    "virtio-iommu: a request to unmap has the bytes of its cut",
+    HOST_MAPPINGS,
+    "this.requests.unmap(this.host, start, bytes);",
+    "this.requests.unmap(this.host, start, sizeBytes);",
+  ),
+  change(
+    "virtio-iommu: one request unmaps a range, whatever its size",
+    HOST_MAPPINGS,
+    "const cutBytes = this.#choice.sizeBytes * this.#choice.count;",
+    "const cutBytes = sizeBytes - done;",
+  ),
+  change(
+    "virtio-iommu: pages are those of VT-d",
+    "runtime/iommu/iommu_models.ts",
+    "usualPageSizesBytes: ALL_PAGE_SIZES,",
+    "usualPageSizesBytes: null,",
+  ),
+  change(
+    "virtio-iommu: no mapping waits for the host",
+    DOMAIN,
+    'this.#waitForHost("map", iova, sizeBytes);',
+    "",
+  ),
+  change(
+    "virtio-iommu: a lazy unmap waits for the host",
+    DOMAIN,
+    "if (flushNow) this.#waitAfterUnmap(iova, unmapped);",
+    "if (flushNow || this.lazy) this.#waitAfterUnmap(iova, unmapped);",
+  ),
+  change(
+    "virtio-iommu: a strict unmap does not wait for the host",
+    DOMAIN,
+    "if (flushNow) this.#waitAfterUnmap(iova, unmapped);",
+    "if (flushNow && this.lazy) this.#waitAfterUnmap(iova, unmapped);",
+  ),
+  change(
+    "virtio-iommu: 6.12.117 names the range that was unmapped",
+    DOMAIN,
+    "!this.#platform.kernel.virtio_gathers_no_range && unmappedBytes > 0",
+    "unmappedBytes > 0",
+  ),
+  change(
+    "virtio-iommu: 7.3.4 names no range",
+    DOMAIN,
+    "!this.#platform.kernel.virtio_gathers_no_range && unmappedBytes > 0",
+    "false",
+  ),
+  change(
+    "virtio-iommu: the host never unmaps",
+    HOST_REQUESTS,
+    "for (const mapping of inside) to.remove(mapping);",
+    "",
+  ),
+  change(
+    "virtio-iommu: the host maps the page behind",
+    HOST_MAPPINGS,
+    "this.walkPhys = mapping.phys + (iova - mapping.start);",
+    "this.walkPhys = mapping.phys + (iova - mapping.start) + 4096;",
   ),
 ];
