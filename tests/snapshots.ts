@@ -20,6 +20,7 @@ export const KEPT_SCENARIOS: readonly string[] = [
   "examples/api/03-two-step-misuse.dma",
   "examples/api/05-sg-merge.dma",
   "examples/api/09-first-stage.dma",
+  "examples/api/10-virtio-iommu.dma",
   "examples/block/04-coalesce.dma",
   "examples/block/06-joining.dma",
   "examples/iommu/02-bridge.dma",

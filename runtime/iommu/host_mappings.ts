@@ -37,6 +37,8 @@ export class HostMappings extends PageTable {
   #doubles: HostMapping[] = [];
   /** Mappings that the driver has removed from its list without a request, so that the host has them. */
   #forgotten: HostMapping[] = [];
+  /** Mappings of the driver's list that a request for others has removed from the host. */
+  readonly #lost = new Set<HostMapping>();
   #charged = 0;
   readonly #choice: PageSizeChoice;
   readonly #charge: HostCharge;
@@ -137,6 +139,7 @@ export class HostMappings extends PageTable {
       removed.push(...this.#doubles.filter(isIn));
       this.#doubles = this.#doubles.filter((mapping) => !isIn(mapping));
     }
+    for (const mapping of removed) this.#lost.delete(mapping);
     const bytes = removed.reduce((sum, mapping) => sum + mapping.sizeBytes, 0);
     if (bytes < sizeBytes) {
       this.#forgotten.push(...removed);
@@ -148,8 +151,21 @@ export class HostMappings extends PageTable {
         mapping.start < start || endOf(mapping) > start + bytes
       );
     }
+    this.#lose(start, start + bytes);
     this.requests.unmap(this.host, start, bytes);
     return bytes;
+  }
+
+  /** A request is as long as all that was removed: with doubles, it reaches what is mapped behind. */
+  #lose(start: number, end: number): void {
+    for (
+      let next = this.#driver.next(start);
+      next !== null;
+      next = this.#driver.next(endOf(next))
+    ) {
+      if (endOf(next) > end) return;
+      this.#lost.add(next);
+    }
   }
 
   override clear(): void {
@@ -158,6 +174,7 @@ export class HostMappings extends PageTable {
     this.host.clear();
     this.#doubles = [];
     this.#forgotten = [];
+    this.#lost.clear();
   }
 
   /** Looks an address up in the driver's list. */
@@ -191,9 +208,11 @@ export class HostMappings extends PageTable {
     return [];
   }
 
-  /** Visits what is requested, and what the host keeps without the driver's knowledge. */
+  /** Visits what the host has when all requests are handled. */
   override forEachLeaf(first: number, last: number, visit: LeafVisitor): void {
-    const others = [...this.#doubles, ...this.#forgotten]
+    // A second mapping of the same address has no effect at all.
+    const doubles = this.#doubles.filter(({ start }) => this.#driver.at(start)?.start !== start);
+    const others = [...doubles, ...this.#forgotten]
       .filter((mapping) => mapping.start <= last && endOf(mapping) > first)
       .sort((a, b) => a.start - b.start);
     const tell = ({ flags, phys, sizeBytes, start }: HostMapping) =>
@@ -205,7 +224,7 @@ export class HostMappings extends PageTable {
       next = this.#driver.next(endOf(next))
     ) {
       while (other < others.length && others[other]!.start < next.start) tell(others[other++]!);
-      tell(next);
+      if (!this.#lost.has(next)) tell(next);
     }
     while (other < others.length) tell(others[other++]!);
   }
