@@ -209,7 +209,7 @@ const MODELS = {
   },
   virtio: {
     ...PC,
-    doc: "virtio-iommu, as QEMU has it: requests to the host, which has the tables.",
+    doc: "A virtio-iommu, as QEMU has it: requests to the host, which has the tables.",
     hasAnyPageSize: true,
     usualPageSizesBytes: ALL_PAGE_SIZES,
     addressBits: { usual: 64, most: 64 },
