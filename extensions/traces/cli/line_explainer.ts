@@ -11,10 +11,11 @@ import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
+import type { NearLine } from "../kernel_log/general/near_lines.ts";
 import { readKernelLog, type UnreadLine } from "../kernel_log/kernel_log_reader.ts";
 import { wordsOf } from "../kernel_log/messages/message.ts";
 import { problemLines } from "../kernel_log/problem_lines.ts";
-import { shownText, unreadLines, UnreadMessages } from "../kernel_log/unread_messages.ts";
+import { formKey, shownText, unreadLines, UnreadMessages } from "../kernel_log/unread_messages.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { pageOf } from "../owner/pages.ts";
@@ -24,6 +25,7 @@ import { judgementLines, judgementOf, nextSteps } from "../ledger/judgement.ts";
 import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { checkTrace, exitCodeOf, openAndCheck, type OpenedTrace, openTrace } from "./check.ts";
 import { messageLines } from "../kernel_log/find_messages.ts";
+import { messageText } from "../kernel_log/pasted_text.ts";
 import {
   type LineSource,
   lineSource,
@@ -126,7 +128,7 @@ export function isFaultLine(question: string): boolean {
   if (/\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question)) {
     return true;
   }
-  const { entries, states } = readKernelLog(question);
+  const { entries, states } = readKernelLog(question, true);
   return entries.length > 0 || states.length > 0;
 }
 
@@ -137,17 +139,20 @@ interface ExplainedLog {
   readonly result: CheckResult;
   readonly states: readonly KernelLogEntry[];
   readonly unread: readonly UnreadLine[];
+  readonly near: readonly NearLine[];
 }
 
 /** Reads and checks a log as `trace check` does, so that both commands have one result. */
 async function explainedLog(source: LineSource): Promise<ExplainedLog> {
   const states: KernelLogEntry[] = [];
   const unread: UnreadLine[] = [];
+  const near: NearLine[] = [];
   const log = new LogPass({
+    near: (line) => near.push(line),
     state: (entry) => states.push(entry),
     unread: (line) => unread.push(line),
   });
-  return { ...await openAndCheck([source], log), states, unread };
+  return { ...await openAndCheck([source], log), states, unread, near };
 }
 
 /** Explains pasted lines; in text that is one line, nothing names the line. */
@@ -262,7 +267,7 @@ interface LogPart {
  * events of a trace, the check of these events comes last.
  */
 function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
-  const { check, opened, result, states, unread } = explained;
+  const { check, near, opened, result, states, unread } = explained;
   const { log, logName, trace } = opened;
   const names = { trace: trace.name, log: logName };
   return [
@@ -276,6 +281,7 @@ function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
     ...isNumbered ? stateParts(states) : states.map((entry) => {
       return { heading: null, isPlace: false, quote: entry.text, lines: entryStory(entry) };
     }),
+    ...nearParts(near),
     ...unreadParts(unread),
     ...check.understood === 0 ? [] : [{
       heading: null,
@@ -341,6 +347,32 @@ function statePart(heading: string, states: readonly KernelLogEntry[]): LogPart[
         ];
       }),
       ...count === 0 ? [] : [`  and ${formatCount(count, "line")} of other kinds`],
+    ],
+  }];
+}
+
+/** Lines beside the messages, each with what its words say; lines of one form are listed once. */
+function nearParts(near: readonly NearLine[]): LogPart[] {
+  const groups = [...Map.groupBy(near, ({ says, text }) => `${says} ${formKey(messageText(text))}`)];
+  const shown = groups.slice(0, MAX_SECTION_LINES);
+  const rest = groups.slice(MAX_SECTION_LINES).reduce((sum, [, { length }]) => sum + length, 0);
+  return near.length === 0 ? [] : [{
+    heading: `beside them, not about DMA by their words: ${formatCount(near.length, "line")}`,
+    isPlace: false,
+    quote: null,
+    lines: [
+      ...shown.flatMap(([, [first, ...others]]) => [
+        `  line ${first!.line}: ${shownText(first!.text)}`,
+        ...labelledLines(
+          "",
+          others.length === 0
+            ? first!.says
+            : `${first!.says}. ${formatCount(others.length, "more line")} of this form`,
+          2,
+          PICTURE_COLUMNS,
+        ),
+      ]),
+      ...rest === 0 ? [] : [`  and ${formatCount(rest, "line")} of other forms`],
     ],
   }];
 }

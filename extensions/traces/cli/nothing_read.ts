@@ -1,6 +1,6 @@
 /** Explains why a check of some files found no events, and how to fix that. */
 import { formatCount } from "@dmalab/lang/text";
-import { mentionsDma } from "../kernel_log/dma_words.ts";
+import { mentionsDma } from "../kernel_log/general/general_words.ts";
 import { shownText } from "../kernel_log/unread_messages.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { KERNEL_LOG, kindOf } from "./foreign_trace.ts";
@@ -15,10 +15,6 @@ const NAMED_EVENTS = 3;
  * tenth of the lines is enough to recognise the kind of file.
  */
 const LEAST_SHARE = 0.1;
-
-/** `iommu_detach_device_pasid+0x5a/0xa0`, a frame of a stack. */
-const FRAME =
-  /\b(\w*(?:iommu|smmu|swiotlb|vfio|iopf|iova|dma_(?:map|unmap|alloc|free|sync|direct))\w*)\+0x[0-9a-f]+\/0x/;
 
 const NEXT = "Next: give the whole log of the boot (`journalctl -k -b`, as root)";
 const SOUGHT =
@@ -38,19 +34,6 @@ async function mentionsIn(source: LineSource) {
     });
   }
   return first === null ? null : { ...(first as { line: number; text: string }), count };
-}
-
-/** Names of functions of DMA in the frames of stacks, the first ones. */
-async function framesIn(source: LineSource): Promise<readonly string[]> {
-  const line = new TraceLine();
-  const names = new Set<string>();
-  for await (const batch of source.batches()) {
-    batch.each(line, () => {
-      const name = line.kind === "event" ? undefined : FRAME.exec(line.text)?.[1];
-      if (name !== undefined && names.size < NAMED_EVENTS) names.add(name);
-    });
-  }
-  return [...names];
 }
 
 export async function whyNothingRead(check: TraceCheck, source: LineSource): Promise<string> {
@@ -87,13 +70,6 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
     } about DMA, and no row of docs/kernel-messages.md has ${
       count === 1 ? "it" : "one of them"
     }: line ${line}: ${shownText(text)}. ${NEXT}`;
-  }
-  const frames = await framesIn(source);
-  if (frames.length > 0) {
-    return `nothing of ${shown} was read: it has frames of a stack in functions of DMA, an IOMMU or VFIO (${
-      frames.join(", ")
-    }), and not the line above the stack, which says what happened. Next: give the log from the line ` +
-      "`cut here`, `BUG:` or `Unable to handle` on";
   }
   const kind = await kindOf(source, LEAST_SHARE);
   if (kind?.what === KERNEL_LOG) {

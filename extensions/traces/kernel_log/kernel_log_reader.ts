@@ -12,14 +12,16 @@ import {
   type TableDump,
   type Word64,
 } from "@dmalab/runtime/fault_log";
-import { beginsWithName, mentionsDma, rowOfMention } from "./dma_words.ts";
 import { DeviceNames } from "./device_names.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
+import { type LineAnatomy, anatomyOf, rowOfAnatomy } from "./general/general_lines.ts";
+import { NearLines, type NearLine } from "./general/near_lines.ts";
+import { frameIn, isLogShaped, isOnlyName, isProse, mayBeGeneral, mayMention, quotedIn } from "./general/general_words.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
+import { FRAMES_ALONE } from "./messages/oops.ts";
 import { rowOfWarning } from "./messages/code_warnings.ts";
-import { troubleOf } from "./messages/driver_lines.ts";
 import { type MessageRow, STACK_LINES } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
 import { messageText } from "./pasted_text.ts";
@@ -56,6 +58,10 @@ const OOPS =
 const HEAD_LINES = 8;
 /** Text of the line that the kernel prints before a warning and the warning's message. */
 const CUT_HERE = "[ cut here ]";
+/** Lines without the form of a log's line that are kept. */
+const MAX_SHAPELESS = 64;
+/** Functions of a stack that are kept. */
+const MAX_FRAMES = 8;
 /** The rest of a longer line is not read: a kernel message has at most some 1000 characters. */
 const MAX_LINE = 4096;
 
@@ -70,6 +76,10 @@ export interface KernelLogSink {
   readonly state?: (entry: KernelLogEntry) => void;
   /** Receives lines that belong to a known area but match no row of the table. */
   readonly unread?: (line: UnreadLine) => void;
+  /** Receives lines beside a message that was read, which have no word about DMA. */
+  readonly near?: (line: NearLine) => void;
+  /** Whether lines without the form of a log's line are left out: they may be names or questions. */
+  readonly hasOnlyLines?: true;
   /** Receives every message of the log, about DMA or not. */
   readonly message?: (message: LogMessage) => void;
 }
@@ -101,10 +111,18 @@ export class KernelLogReader {
   #headPlace = -Infinity;
   /** The line of a warning; its message may be the next line. */
   #warning: { readonly message: LogMessage; readonly unread: UnreadArea } | null = null;
+  /** Lines about DMA without the form of a log's line: they count only in a text without others. */
+  readonly #shapeless: { readonly message: LogMessage; readonly text: string }[] = [];
+  /** Functions of DMA in frames of stacks, and the first line with one. */
+  readonly #frames = new Set<string>();
+  #firstFrame: LogMessage | null = null;
+  #hasGiven = false;
+  readonly #near: NearLines | null;
   #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
 
   constructor(private readonly sink: KernelLogSink) {
     this.#faults = new FaultLogReader((found) => this.#fault(found));
+    this.#near = sink.near === undefined ? null : new NearLines(sink.near);
   }
 
   /** Reads one line, in any of the known log formats. @param line Its number, from 1. */
@@ -142,6 +160,7 @@ export class KernelLogReader {
     this.#isRead(place);
     const facts = this.#context.added(row.kind, found.facts);
     const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
+    this.#near?.isRead(message, facts);
     if (row.role === "state") {
       this.sink.state?.(entry);
       return;
@@ -163,6 +182,7 @@ export class KernelLogReader {
    * message then needs no separate report.
    */
   #isRead(place: number): void {
+    this.#hasGiven = true;
     this.#readPlace = place;
     this.#warning = null;
   }
@@ -190,20 +210,55 @@ export class KernelLogReader {
     }
   }
 
-  /** Reports a line of the kernel that has a word about DMA, and of which nothing else is known. */
+  /** Reports a line that has words about DMA, and of which nothing else is known. */
   #mention(message: LogMessage): void {
     const { text, time } = message;
-    if (time === null && !beginsWithName(text)) return;
-    if (!mentionsDma(text) || isOfProgram(text)) return;
-    const row = rowOfMention(text);
-    const entry: KernelLogEntry = {
-      kind: row.kind,
-      ...said(message),
-      facts: row.role === "state"
-        ? { text: shownText(text) }
-        : withCause(row, { text: shownText(text), ...troubleOf(messageText(text)) }),
-      row,
-    };
+    const plain = messageText(text);
+    if (time === null && plain === text && !isLogShaped(text)) {
+      this.#shapelessLine(message);
+      return;
+    }
+    const anatomy = mayBeGeneral(plain) && !isOfProgram(text) ? anatomyOf(plain) : null;
+    if (anatomy !== null) {
+      this.#giveGeneral(message, anatomy);
+      return;
+    }
+    this.#frame(message);
+    this.#near?.push(message);
+  }
+
+  /** Keeps a line without the form of a log's line, or the message that a sentence quotes. */
+  #shapelessLine(message: LogMessage): void {
+    const { text } = message;
+    if (!mayMention(text)) {
+      this.#near?.push(message);
+      return;
+    }
+    this.#frame(message);
+    const quoted = mayBeGeneral(text) && !isProse(text) ? text : quotedIn(text);
+    if (quoted === null || !mayBeGeneral(quoted) || isOfProgram(quoted)) return;
+    if (this.#shapeless.length < MAX_SHAPELESS) this.#shapeless.push({ message, text: quoted });
+  }
+
+  #frame(message: LogMessage): void {
+    const name = this.#hasGiven ? null : frameIn(message.text);
+    if (name === null || this.#frames.size >= MAX_FRAMES) return;
+    this.#frames.add(name);
+    this.#firstFrame ??= message;
+  }
+
+  /** Reports the functions of a stack without the message above it. */
+  #giveFrames(message: LogMessage): void {
+    const facts = { functions: [...this.#frames] };
+    this.sink.entry({ kind: "dma_stack", ...said(message), facts, row: FRAMES_ALONE });
+  }
+
+  #giveGeneral(message: LogMessage, anatomy: LineAnatomy): void {
+    const row = rowOfAnatomy(anatomy, message.text);
+    const facts = { text: shownText(messageText(message.text)), ...anatomy.facts };
+    const entry = { kind: row.kind, ...said(message), row, facts: withCause(row, facts) };
+    this.#hasGiven = true;
+    this.#near?.isRead(message, facts);
     if (row.role === "state") this.sink.state?.(entry);
     else this.sink.entry(entry);
   }
@@ -222,6 +277,12 @@ export class KernelLogReader {
     const [, file, place] = CODE_PLACE.exec(message.text) ?? [];
     if (isWarning && file !== undefined) {
       this.#giveWarning(message, file, place);
+      return;
+    }
+    if (isOnlyName(message.text)) return;
+    const anatomy = isWarning ? null : anatomyOf(messageText(message.text), { isOfArea: true });
+    if (anatomy !== null) {
+      this.#giveGeneral(message, anatomy);
       return;
     }
     this.sink.unread?.({ line: message.line, text: message.text, area: name, isWrong });
@@ -261,6 +322,12 @@ export class KernelLogReader {
     this.#faults.end();
     this.#endWarning();
     this.#close();
+    if (this.#hasGiven || this.sink.hasOnlyLines === true) return;
+    for (const { message, text } of this.#shapeless) {
+      const anatomy = anatomyOf(text, { isShaped: isLogShaped(text) });
+      if (anatomy !== null) this.#giveGeneral({ ...message, text }, anatomy);
+    }
+    if (!this.#hasGiven && this.#firstFrame !== null) this.#giveFrames(this.#firstFrame);
   }
 
   /** Whether the open record began too far above a place to continue. */
@@ -313,8 +380,11 @@ function timed(
   return time ?? { seconds: null, resolutionSeconds: 0, isSinceBoot: false, stamp: "" };
 }
 
-/** Reads a whole log; the entries are in the order of their lines. */
-export function readKernelLog(text: string) {
+/**
+ * Reads a whole log; the entries are in the order of their lines.
+ * @param hasOnlyLines Whether lines without the form of a log's line are left out.
+ */
+export function readKernelLog(text: string, hasOnlyLines = false) {
   const entries: KernelLogEntry[] = [];
   const states: KernelLogEntry[] = [];
   const unread: UnreadLine[] = [];
@@ -326,6 +396,7 @@ export function readKernelLog(text: string) {
     unreadable: (fault) => unreadable.push(fault),
     state: (entry) => states.push(entry),
     unread: (line) => unread.push(line),
+    ...hasOnlyLines ? { hasOnlyLines } : {},
   });
   text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
   reader.end();

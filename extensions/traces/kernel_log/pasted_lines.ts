@@ -59,6 +59,8 @@ const PART_OF_RECORD = /^(?:\S+ kernel: )?(?:DMAR\b|AMD-Vi\b|arm-smmu)/i;
 const VALUE = /\[\w[^\]=]*(?:=| as | with )[^\]]+\]/g;
 /** The first words of a complete message: `driver: text`, or a sentence. */
 const FRESH = /^(?:[\w./@-]+(?: [\w./@:-]+)?: |[A-Z])/;
+/** The end of a complete message: an errno in brackets, a full stop. */
+const ENDS = /[).!\]]$/;
 /** `driver: text`. */
 const NAMED = /^[a-z][\w./@-]*: /;
 /** `e1000e 0000:00:19.0: text`: a complete message, so the line above does not continue into it. */
@@ -72,6 +74,11 @@ const SOFT_BREAK = /^.{70,74}\S=$|^.{75}=$/;
 /** Whether a line ends with a soft break. */
 function isSoft({ isSpaced, shown }: Piece): boolean {
   return isSpaced || SOFT_BREAK.test(shown);
+}
+
+/** `driver device: ` and, in a line of its own, the text: the driver prints a line feed after the names. */
+function isCutAtName({ content, isStamped }: Piece, next: Piece): boolean {
+  return isStamped && !next.isStamped && next.beginsBlank && content.endsWith(":");
 }
 
 interface Piece {
@@ -206,7 +213,8 @@ export class PastedLines {
       last !== undefined &&
       (piece.isStamped || piece.lines === 0 || this.#pending.length === MAX_PIECES ||
         isWide && this.#pending[0]!.isStamped ||
-        last.width + 1 + firstWord(piece.content) <= MIN_WIDTH && !this.#endsSoft())
+        last.width + 1 + firstWord(piece.content) <= MIN_WIDTH && !this.#endsSoft() &&
+          !isCutAtName(last, piece))
     ) this.flush();
     if (this.#pending.length > 0 && this.#pending[0]!.isStamped && !this.#goesOn(piece)) {
       this.flush();
@@ -217,8 +225,8 @@ export class PastedLines {
 
   /** Whether a line without a time stamp continues a message that has a time stamp. */
   #goesOn(piece: Piece): boolean {
-    if (this.#endsSoft()) return true;
     const last = this.#pending.at(-1)!;
+    if (this.#endsSoft() || isCutAtName(last, piece)) return true;
     const hadNoRoom = last.width + 1 + firstWord(piece.content) > this.#widest;
     const own = this.#score(piece.content);
     if (own === 0 && (hadNoRoom || !SENTENCE.test(piece.content))) return true;
@@ -295,7 +303,7 @@ export class PastedLines {
       single = Math.max(single, own);
       const { score } = this.#join(pieces.slice(from, next + 1));
       // General words about DMA in the next line, after its own name, make no message of the two.
-      if (score === 1 && NAMED.test(content)) break;
+      if (score === 1 && (NAMED.test(content) || ENDS.test(pieces[next - 1]!.content))) break;
       if (score > most && score > single) [most, count] = [score, next - from + 1];
       else if (own > 0) break;
     }

@@ -86,7 +86,8 @@ const BEFORE_MESSAGE = new RegExp(
       String
         .raw`\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?!\S)`,
       String.raw`\d{4}-\d\d-\d\d(?!\S)`,
-      String.raw`[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
+      // A month's name may be in another language: `Mär`, `set`, `janv.`.
+      String.raw`[A-Za-z\u00c0-\u017f]{3,5}\.? +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
       String.raw`\d{9,11}\.\d+(?!\S)`,
       // A time of day, but not a PCI function such as `00:1f:00.0`.
       String.raw`\d\d:\d\d:\d\d(?:[.,]\d{3,6})?(?!\S)`,

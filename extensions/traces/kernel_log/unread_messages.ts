@@ -44,6 +44,11 @@ const SHOWN_LETTERS = 160;
 /** `severity=>`, `erro>`: the pager of journalctl shows that a line is wider than the terminal. */
 const CUT_BY_PAGER = /^[^<]*[\w=,:]>$/;
 
+/** Whether the pager of journalctl has cut a line. */
+export function isCutByPager(text: string): boolean {
+  return CUT_BY_PAGER.test(text);
+}
+
 /** A log line for display; a line that is too long is truncated. */
 export function shownText(text: string): string {
   const plain = text.trim();

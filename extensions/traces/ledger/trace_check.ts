@@ -92,6 +92,7 @@ export class LogPass {
       this.firstUnread ??= line;
       if (line.isWrong) this.unreadMessages.push(line);
     },
+    near: (line) => this.also.near?.(line),
     message: (message) => this.#message(message),
   });
 
@@ -104,7 +105,7 @@ export class LogPass {
   isEmpty = true;
 
   /** @param also Receives the messages that the pass only counts. */
-  constructor(private readonly also: Pick<KernelLogSink, "state" | "unread"> = {}) {}
+  constructor(private readonly also: Pick<KernelLogSink, "state" | "unread" | "near"> = {}) {}
 
   push(line: TraceLine, number: number): void {
     // Skipped first, because a packed file of a few bytes can contain millions of empty lines.

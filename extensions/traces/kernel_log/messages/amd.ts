@@ -8,6 +8,14 @@ export const AMD: MessageArea = {
   words: ["AMD-Vi", "ivhd"],
   rows: [
     {
+      kind: "state",
+      forms: ["AMD-Vi: Unknown option - '{value=word_text}'"],
+      condition: "A word of the boot parameter amd_iommu= that the kernel does not know: it ignores the word",
+      role: "state",
+      means:
+        "A word of the boot parameter amd_iommu= that this kernel does not know, and ignores: the IOMMU is set up as without it",
+    },
+    {
       kind: "invalidation_error",
       forms: [
         "AMD-Vi: IOMMU {iommu}: Completion-Wait loop timed out",

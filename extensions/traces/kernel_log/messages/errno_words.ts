@@ -61,19 +61,92 @@ const NUMBERS = new Map([...ERRNOS].map(([number, { name }]) => [name, number]))
 
 /** A negative number of at most three digits that stands alone. */
 const NEGATIVE = /(?:^|[\s(=:,[])-(\d{1,3})(?![\w:-]|\.\d)/g;
+/** A status of another system with its number: `VERR_INVALID_PARAMETER (-2)`. */
+const OTHER_STATUS = /\b[A-Z]{2,}_[A-Z_]+ ?\(-\d+\)/g;
 const NAMED = /(?:^|[\s(=:,])-?(E[A-Z]{2,}(?:_[A-Z]+)?)\b/g;
+
+/** The texts of the C library, as programs print them. */
+const TEXTS: readonly (readonly [text: string, name: string])[] = [
+  ["operation not permitted", "EPERM"],
+  ["no such file or directory", "ENOENT"],
+  ["input/output error", "EIO"],
+  ["no such device or address", "ENXIO"],
+  ["resource temporarily unavailable", "EAGAIN"],
+  ["cannot allocate memory", "ENOMEM"],
+  ["permission denied", "EACCES"],
+  ["bad address", "EFAULT"],
+  ["device or resource busy", "EBUSY"],
+  ["file exists", "EEXIST"],
+  ["no such device", "ENODEV"],
+  ["invalid argument", "EINVAL"],
+  ["no space left on device", "ENOSPC"],
+  ["function not implemented", "ENOSYS"],
+  ["operation not supported", "EOPNOTSUPP"],
+  ["connection timed out", "ETIMEDOUT"],
+];
 
 /** The errno that a line ends with or names, as a negative number; null without one. */
 export function errnoIn(line: string): number | null {
+  const lower = line.toLowerCase();
+  const text = TEXTS.find(([text]) => lower.includes(text))?.[1];
+  if (text !== undefined) return -NUMBERS.get(text)!;
   const name = [...line.matchAll(NAMED)].map(([, name]) => NUMBERS.get(name!)).find((each) => each);
   if (name !== undefined) return -name;
-  const found = [...line.matchAll(NEGATIVE)].map(([, digits]) => Number(digits))
+  const found = [...line.replace(OTHER_STATUS, "").matchAll(NEGATIVE)].map(([, digits]) => Number(digits))
     .filter((number) => ERRNOS.has(number));
   return found.length === 0 ? null : -found.at(-1)!;
+}
+
+/** An errno with its name: `-110 (ETIMEDOUT)`; empty without one. */
+export function errnoName(errno: number | null): string {
+  const row = errno === null ? undefined : ERRNOS.get(-errno);
+  return row === undefined ? "" : `${errno} (${row.name})`;
 }
 
 /** An errno in words: `-110 is ETIMEDOUT: the device … did not answer in time`; empty without one. */
 export function errnoText(errno: unknown): string {
   const row = typeof errno === "number" ? ERRNOS.get(-errno) : undefined;
   return row === undefined ? "" : `${errno} is ${row.name}: ${row.text}`;
+}
+
+/** What a code says in a call about an object, where that is more than its general text. */
+const IN_CALLS: ReadonlyMap<string, Readonly<Record<number, string>>> = new Map([
+  ["DMA mapping", {
+    12: "drivers give it where a map returned the error value: no bounce slot, no DMA address left or an address out of reach, not only too little memory",
+    5: "drivers give it where a map returned the error value",
+  }],
+  ["scatterlist", {
+    12: "drivers give it where a map returned the error value: no bounce slot, no DMA address left or an address out of reach, not only too little memory",
+    22: "the list, its lengths or its direction are not valid",
+  }],
+  ["DMA channel", {
+    2: "no such channel, or no `dma-names` with that name",
+    19: "neither the device's node nor the firmware's tables name such a channel, or its engine is not there",
+    16: "the channel is in use by another client",
+    517: "the engine's driver is not there yet: the probe is tried again",
+  }],
+  ["DMA mask", { 5: "the platform or the memory does not allow this mask" }],
+  ["IOMMU group", {
+    1: "not permitted: rights, or a device of the group without interrupt remapping",
+    16: "another program has the group open, or a member has a driver of the host",
+    22: "the group is not viable, or was not given to the container yet",
+  }],
+  ["VFIO", {
+    12: "no memory, or the limit of locked memory",
+    16: "another program has the device or its group",
+    19: "no such device in the group, or it is not bound to vfio-pci",
+    22: "an argument that this kernel, the group or the device does not take",
+  }],
+  ["IOVA", {
+    12: "no free address left within the mask, or no memory",
+    17: "the range is mapped already",
+    28: "no address space left for the range",
+  }],
+]);
+
+/** An errno in words, for a line about an object. */
+export function errnoTextIn(errno: unknown, object: string): string {
+  const row = typeof errno === "number" ? ERRNOS.get(-errno) : undefined;
+  const own = typeof errno === "number" ? IN_CALLS.get(object)?.[-errno] : undefined;
+  return row === undefined || own === undefined ? errnoText(errno) : `${errno} is ${row.name}: ${own}`;
 }

@@ -68,6 +68,30 @@ const FRAMES = [
   ],
 ].join("|");
 
+const OF_GROUPS: readonly (readonly [RegExp, string])[] = [
+  [/iommu|smmu|iopf|iova|dmar/, "an IOMMU"],
+  [/vfio/, "VFIO"],
+  [/swiotlb/, "bounce buffers"],
+  [/dma/, "DMA mapping"],
+];
+
+/** Functions of DMA in a stack of which the text has no head. */
+export const FRAMES_ALONE: MessageRow = {
+  kind: "dma_stack",
+  forms: [],
+  role: "report",
+  means: ({ functions }) => {
+    const names = Array.isArray(functions) ? functions.map(String) : [];
+    const groups = OF_GROUPS.filter(([words]) => names.some((name) => words.test(name)));
+    return `A stack goes through functions of ${
+      groups.map(([, words]) => words).join(" and of ")
+    }. A stack says who called whom, and not that a call is wrong. The line above it, which says what happened, is not in the text`;
+  },
+  next: [
+    "give the log from the line `cut here`, `BUG:`, `Unable to handle` or `blocked for more than` on: it says what happened, and the caller of these functions is the driver",
+  ],
+};
+
 export const OOPSES: readonly MessageRow[] = [
   {
     kind: "dma_oops",

@@ -519,6 +519,18 @@ const TABLES: MessageRow[] = [
     next: ["a firmware update; if a device's interrupts stop, `intremap=off` only as a diagnosis"],
   },
   {
+    kind: "iommu_setup",
+    forms: ["This system BIOS has enabled interrupt remapping"],
+    reachLines: 6,
+    more: [{ form: "on a chipset that contains an erratum making that", add: (_, facts) => facts }],
+    condition:
+      "The firmware has switched interrupt remapping on, on a chipset with an erratum; the kernel switches it off",
+    role: "report",
+    means:
+      "The firmware switched interrupt remapping on, on a chipset where it is unstable: the kernel switches it off. Translation for DMA is not concerned, and devices are given to guests only with allow_unsafe_interrupts",
+    next: ["a firmware update that leaves interrupt remapping off"],
+  },
+  {
     kind: "state",
     forms: [
       "BIOS has allocated no shadow GTT",

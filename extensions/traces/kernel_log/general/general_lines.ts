@@ -1,0 +1,167 @@
+/**
+ * The answer for a line about DMA that no row of the table has, from its anatomy: who prints it, what it is
+ * about, what it says of that, and the errno. The answer claims no more than the words of the line.
+ *
+ * @see rules/traces.md T.59
+ */
+import type { LogEntryFacts } from "../log_facts.ts";
+import { errnoIn, errnoTextIn } from "../messages/errno_words.ts";
+import { TROUBLE_CAUSES, troubleIn } from "../messages/trouble_words.ts";
+import type { MessageKind } from "../messages/kinds.ts";
+import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
+import { actIn, actNamed, NO_ACT, type ReasonGroup } from "./line_acts.ts";
+import { objectIn, objectNamed, sideObjectIn } from "./line_objects.ts";
+import { speakerOf } from "./line_speaker.ts";
+import { isCutByPager } from "../unread_messages.ts";
+
+/** What a line is: the facts for its entry. */
+export interface LineAnatomy {
+  readonly facts: LogEntryFacts;
+  /** Whether the line says that something is wrong. */
+  readonly isWrong: boolean;
+  readonly kind: MessageKind;
+}
+
+interface AnatomyOptions {
+  /** Whether the line is known to be of a part of the kernel that deals with DMA. */
+  readonly isOfArea?: boolean;
+  /** Whether the line has the form of a log's line. */
+  readonly isShaped?: boolean;
+}
+
+/** The anatomy of a message; null if its words name no object of DMA. */
+export function anatomyOf(
+  text: string,
+  { isOfArea = false, isShaped = true }: AnatomyOptions = {},
+): LineAnatomy | null {
+  const { said, speaker } = speakerOf(text, isShaped);
+  const object = objectIn(said, text) ?? (isOfArea ? sideObjectIn(said) : null);
+  if (object === null) return null;
+  const act = actIn(said, text);
+  const what = act.groups === null ? null : troubleIn(said);
+  const hasReason = act.groups?.some((group) => object[group] !== undefined) === true;
+  return {
+    facts: {
+      ...speaker,
+      object: object.name,
+      says: act.name,
+      ...what === null || hasReason && !OWN_TROUBLES.has(what) ? {} : { what },
+      errno: errnoIn(text),
+    },
+    isWrong: act.groups !== null,
+    kind: object.kind,
+  };
+}
+
+function speakerText({ driver, event, function: name, program }: LogEntryFacts): string {
+  if (typeof event === "string") return `An event of the trace of ${program} (${event})`;
+  if (typeof program === "string") return `A line of ${program}`;
+  if (typeof driver === "string") return `A line of the driver ${driver}`;
+  return typeof name === "string" ? `A line of ${name}()` : "A line";
+}
+
+/** The parts that a line about an error does not give. */
+function notSaid({ device, errno }: LogEntryFacts): string {
+  const missing = [
+    ...errno === null ? ["the reason"] : [],
+    ...device === undefined ? ["the device"] : [],
+  ];
+  return missing.length === 0 ? "" : `. It does not give ${missing.join(" or ")}`;
+}
+
+/** What a line says, in words; no more than its words say. */
+export function generalMeaning(facts: LogEntryFacts): string {
+  const object = objectNamed(facts.object);
+  const act = actNamed(facts.says);
+  if (object === null || act === null) return "A line about DMA in the words of its driver";
+  const about = object.about === undefined ? "" : `. ${object.about}`;
+  const begin = `${speakerText(facts)} about ${object.noun}`;
+  const said = act.text === "" ? begin : `${begin}. By its words, ${act.text}`;
+  if (act.name === NO_ACT.name) return `${said}: names or values, without a word of an error${about}`;
+  if (act.groups === null) return `${said}. ${sentence(object.state ?? "no error")}${about}`;
+  const code = errnoTextIn(facts.errno, object.name);
+  return `${said}${notSaid(facts)}${about}${code === "" ? "" : `. ${sentence(code)}`}`;
+}
+
+function sentence(text: string): string {
+  return `${text[0]!.toUpperCase()}${text.slice(1)}`;
+}
+
+const GROUPS: readonly (readonly [ReasonGroup, string])[] = [
+  ["got", "not_got"],
+  ["ended", "not_ended"],
+  ["valid", "not_valid"],
+];
+
+/** Words that say more than the object: data that are wrong, a probe, an alignment. */
+const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe", "request"]);
+
+function reasonOf({ object, says, what }: LogEntryFacts, group: ReasonGroup) {
+  if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;
+  const found = objectNamed(object);
+  return group === "got" && says === "failed" && found?.isGot !== true ? undefined : found?.[group];
+}
+
+const hasReason = (facts: LogEntryFacts) =>
+  GROUPS.some(([group]) => reasonOf(facts, group) !== undefined);
+
+/** Causes as far as the object and the verb imply them, else those by other words of the line. */
+export const GENERAL_CAUSES: readonly Cause[] = [
+  ...GROUPS.map(([group, id]): Cause => ({
+    id,
+    when: (facts) => reasonOf(facts, group) !== undefined,
+    certainty: "possible",
+    text: (facts) => reasonOf(facts, group)?.text ?? "",
+    next: (facts) => [reasonOf(facts, group)?.next ?? ""],
+  })),
+  ...inOrder([
+    ...TROUBLE_CAUSES,
+    {
+      id: "own_words",
+      certainty: "unknown",
+      text:
+        "the words do not say whether the device, its bus or a mapping is at fault: a fault of an IOMMU in the same seconds, or an error value of the map before it, would tell a mapping apart",
+      next: [
+        "look for the words in the source (`git grep`), at the lines before it, and for a fault of an IOMMU in the same seconds: without one, no mapping is known to be wrong",
+      ],
+    },
+  ]).map((cause) => ({
+    ...cause,
+    when: (facts: LogEntryFacts) => !hasReason(facts) && (cause.when?.(facts) ?? true),
+  })),
+];
+
+const wrongRows = new Map<MessageKind, MessageRow>();
+
+/** The row for a line of an object that says that something is wrong. */
+function wrongRow(kind: MessageKind): MessageRow {
+  return wrongRows.getOrInsertComputed(kind, () => ({
+    kind,
+    forms: [],
+    role: "report",
+    means: generalMeaning,
+    causes: GENERAL_CAUSES,
+  }));
+}
+
+/** A line that the pager of journalctl has cut: its values are missing. */
+const CUT: MessageRow = {
+  kind: "pcie_detail",
+  forms: [],
+  role: "report",
+  means:
+    "A line that a pager has cut at the width of the terminal (`>` at its end): its values are not in the text, and nothing is said of them",
+  next: ["give the uncut lines: `journalctl -k -b --no-pager > FILE`"],
+};
+
+const STATE: MessageRow = { kind: "state", forms: [], role: "state", means: generalMeaning };
+/** Names and values without a verb: they may be those of an error beside the line. */
+const VALUES: MessageRow = { ...STATE, kind: "register_dump" };
+
+/** The row for a line with an anatomy. */
+export function rowOfAnatomy({ facts, isWrong, kind }: LineAnatomy, text: string): MessageRow {
+  if (isCutByPager(text)) return { ...CUT, kind: kind === "device_error" ? "pcie_detail" : kind };
+  if (isWrong) return wrongRow(kind);
+  return facts.says === NO_ACT.name ? VALUES : STATE;
+}
+

@@ -1,0 +1,75 @@
+/** Which lines may be about DMA by their words, and which of them have the form of a log's line. */
+import { isOfSource } from "./driver_names.ts";
+import { objectIn } from "./line_objects.ts";
+
+/** A quick test: false for a line that certainly is not about DMA. */
+const MAY_MENTION =
+  /dma|iommu|smmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|hugepage|dmar|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|ibv_|mlx[45]_ib|_mr\b|umem|userptr|remapping|infiniband|\bcqe\b/i;
+/** Lines in which such a word is only a name: a command line, a file system's disk, a mode of a disk. */
+const NO_MENTION =
+  /ommand line:|BOOT_IMAGE=|Modules linked in|\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;
+
+/** Whether a line has a word about DMA only as a name, or as the mode of a disk. */
+export function isOnlyName(text: string): boolean {
+  return NO_MENTION.test(text);
+}
+
+/** `<xdma> text`, the prefix of a module. */
+const OF_MODULE = /^<[a-z]\w*> /;
+
+/** A quick test: false for a line that certainly has no word about DMA. */
+export function mayMention(text: string): boolean {
+  return MAY_MENTION.test(text);
+}
+
+/** Whether a line may be one that is read by its anatomy. */
+export function mayBeGeneral(text: string): boolean {
+  return mayMention(text) && !NO_MENTION.test(text) &&
+    (!isOfSource(text) || OF_MODULE.test(text));
+}
+
+/** Whether a line has a word about DMA. */
+export function mentionsDma(text: string): boolean {
+  return mayBeGeneral(text) && objectIn(text) !== null;
+}
+
+/**
+ * Text in front of a message: one or two names and a colon, a tag in brackets, a level. A sentence of a
+ * reporter that has a colon begins with other words.
+ */
+const SHAPES =
+  /^\s*(?:\[[\w .:@/*>-]{2,40}\]|\[drm[^\]]{0,60}\]|<\w+>|\*?(?:ERROR|WARN(?:ING)?|INFO|NOTICE|DEBUG|FATAL|ERR)\*?\b:?|[\w.@/-]+(?:\[\d+\])?(?: [\w.:@-]+){0,2}(?:\(\w*\))?: ?\S|\w+::\w|\w+_\w+ \w+)/;
+const OF_REPORTER =
+  /^\s*(?:one|note|edit|update|steps?|expected|actual|questions?|problem|issue|thanks|hi|hello|see|also|but|and|so|then|the|this|that|i|we|it|if|when|for|in|on|my|here|there|is|are|a|an|as|what|how|why|output|result|example|todo|fix(?:es|ed)?|reason|cause|summary|because|with|after|before|subject|re|from|to|date|signed-off-by|reported-by)\b/i;
+
+/** Whether a line without a time has the form of a log's line. */
+export function isLogShaped(text: string): boolean {
+  return text.length <= MAX_SHAPED && SHAPES.test(text) && !OF_REPORTER.test(text) &&
+    !isProse(text);
+}
+
+const MAX_SHAPED = 400;
+const COMMON = /\b(?:the|a|an|my|I|we|you|this|that|is|are|was|were|and|have|can)\b/g;
+
+/** Whether a text is a sentence of a reporter: it has many of the most common words. */
+export function isProse(text: string): boolean {
+  const words = text.trim().split(/\s+/).length;
+  return words >= 6 && (text.match(COMMON)?.length ?? 0) * 4 >= words;
+}
+
+const QUOTED = /`([^`]{12,300})`|"([^"]{12,300})"/;
+
+/** A message that a sentence quotes; null without one. */
+export function quotedIn(text: string): string | null {
+  const found = QUOTED.exec(text);
+  return found === null ? null : found[1] ?? found[2]!;
+}
+
+/** `iommu_detach_device_pasid+0x5a/0xa0`, a frame of a stack. */
+const FRAME =
+  /\b(\w*(?:iommu|smmu|swiotlb|vfio|iopf|iova|alloc_contig|cma_alloc|dma_(?:map|unmap|alloc|free|sync|direct))\w*)\+0x[0-9a-f]+\/0x/;
+
+/** The function of DMA in a frame of a stack; null for another line. */
+export function frameIn(text: string): string | null {
+  return text.includes("+0x") ? FRAME.exec(text)?.[1] ?? null : null;
+}

@@ -1,0 +1,619 @@
+/**
+ * What a line about DMA is about, for lines that no row of the table has: a channel, a mask, a
+ * group. An object gives the meaning of the words, and what can be the reason where the words say that
+ * something did not succeed.
+ */
+import type { MessageKind } from "../messages/kinds.ts";
+
+/** Why something did not succeed, as far as object and verb imply it, and what to look at next. */
+export interface Reason {
+  readonly text: string;
+  readonly next: string;
+}
+
+export interface LineObject {
+  /** The value of the fact `object`. */
+  readonly name: string;
+  readonly words: RegExp;
+  /** The object within a sentence. */
+  readonly noun: string;
+  /** The kind of entries of lines that say something is wrong. */
+  readonly kind: MessageKind;
+  /** A fact that holds for each line about the object. */
+  readonly about?: string;
+  /** Reasons where the object could not be got, found or allocated. */
+  readonly got?: Reason;
+  /** Whether a step with the object that failed most often is one to get it. */
+  readonly isGot?: true;
+  /** Reasons where the object did not end, stopped, or was refused at work. */
+  readonly ended?: Reason;
+  /** Reasons where a value is not valid, too large or not supported. */
+  readonly valid?: Reason;
+  /** The meaning of a line without a word of an error. */
+  readonly state?: string;
+}
+
+const CACHES_OF_IOMMU = "look at the lines of the IOMMU at boot " +
+  "(`dmesg | grep -i -e iommu -e smmu -e dmar`) and at /sys/kernel/iommu_groups";
+
+/** More specific objects come first: the first one whose words a line has is its object. */
+export const LINE_OBJECTS: readonly LineObject[] = [
+  {
+    name: "probe",
+    words: /\bprobe of \S+ failed|\bfailed to probe\b|\bprobe failed|\bprobe\b.{0,30}\bwith error\b/i,
+    noun: "the probe of a device: its driver did not take it",
+    kind: "device_error",
+  },
+  {
+    name: "memory zone",
+    words: /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone|\bzone DMA/i,
+    noun: "a zone of the page allocator",
+    kind: "memory_setup",
+    state: "memory that devices of a narrow DMA mask reach is in DMA and DMA32; an empty zone is no error",
+  },
+  {
+    name: "command of a disk",
+    words: /\b[UMSP]?W?DMA\/\d{2,3}\b|\bmax UDMA|\bUDMA\d|FPDMA|\b(?:READ|WRITE)(?: LOG)? DMA|\bncq dma/i,
+    noun: "a command or a transfer mode of a disk (UDMA and the like are modes between controller and disk)",
+    kind: "device_error",
+    ended: {
+      text:
+        "the disk, its cable or its power: no mapping is concerned, unless an IOMMU reports a fault in the same seconds",
+      next:
+        "look at `exception Emask` and `SErr` beside it and at the disk (`smartctl -a`); try another cable or port",
+    },
+    state: "a mode of the disk: no error",
+  },
+  {
+    name: "DMA buffer shared between drivers",
+    words: /\bdma[-_ ]?bufs?\b|\bdmabuf|\bprime (?:import|export|fd)/i,
+    noun: "a buffer that drivers share (dma-buf)",
+    kind: "driver_dma_error",
+    got: {
+      text:
+        "the exporter of the buffer could not map it for this device (out of its reach, no contiguous memory, peer-to-peer not possible), the file descriptor is no dma-buf, or the driver has no support for it",
+      next:
+        "look at who exports the buffer (/sys/kernel/debug/dma_buf/bufinfo), and at the line before it for a map or an allocation that failed",
+    },
+    valid: {
+      text: "size, format or layout of the buffer do not fit the importing device",
+      next:
+        "compare size, pitch and offset of the exporter with what the importer takes; /sys/kernel/debug/dma_buf/bufinfo lists buffers and their devices",
+    },
+    state: "drivers can share buffers by dma-buf, or did: no error",
+  },
+  {
+    name: "DMA mask",
+    words:
+      /(?:dma|coherent|addressing|\b(?:24|3[0-9]|4[0-9]|64)[- ]?bits?)\b.{0,40}?\bmask\b|\bmask\b.{0,40}?\b(?:dma|coherent)\b|dma_mask/i,
+    noun: "a DMA mask, the width of the addresses that the device can send",
+    kind: "driver_dma_error",
+    isGot: true,
+    got: {
+      text:
+        "the platform gives the device no addresses of that width (dma-ranges, a device without a dma_mask of its own), or no memory is within it",
+      next:
+        "compare the mask that the driver asks for with dma-ranges and with where memory is (`dmalab explain dma_set_mask`)",
+    },
+    valid: {
+      text:
+        "the platform gives the device no addresses of that width (dma-ranges, a device without a dma_mask of its own), or no memory is within it",
+      next:
+        "compare the mask that the driver asks for with dma-ranges and with where memory is (`dmalab explain dma_set_mask`)",
+    },
+    state: "the width of the addresses that the device sends, which the driver has set: no error",
+  },
+  {
+    name: "DMA channel",
+    words:
+      /dma\b.{0,60}?\bchan(?:nel)?s?\b|\bchan(?:nel)?s?\b.{0,40}?\bdma\b|\bdma_?chan|\b[rt]x[ -_]chan|\b(?:[rt]x|slave)[-_ ]?dma\b.{0,20}(?:found|availab)|dma_request|dma request\b|\bdma-names\b|slave channel/i,
+    noun: "a channel of a DMA engine",
+    kind: "driver_dma_error",
+    isGot: true,
+    got: {
+      text:
+        "the engine's driver is not built, not bound or not yet there (-517), the device's node names no channel (`dmas`, `dma-names`) or a wrong one, or all channels are taken. Many drivers go on without DMA",
+      next:
+        "look whether the engine is bound and who has its channels (/sys/class/dma, /sys/kernel/debug/dmaengine/summary), at `dmas` and `dma-names` of the device's node, and at whether the driver's later lines say that it goes on",
+    },
+    ended: {
+      text:
+        "the transfer did not end: the device gives no request (no clock, not started), the completion interrupt of the channel did not come, or an access was refused or never answered",
+      next:
+        "look whether the channel's interrupt grows (/proc/interrupts), at clock and power of the device, and for a fault of an IOMMU in the same seconds",
+    },
+    valid: {
+      text:
+        "the channel's settings do not fit: a width, burst, address or direction that the engine does not take, or a wrong number of the request line",
+      next:
+        "compare what the client configures (address, width, burst, direction) with the engine, and the numbers in `dmas` with the manual of the chip",
+    },
+    state: "a channel that the driver has taken or uses, or that the engine offers: no error",
+  },
+  {
+    name: "DMA descriptors",
+    words:
+      /\bdma\b.{0,40}?\b(?:des|desc|descs|descriptors?)\b|\bdesc(?:riptor)?s?\b.{0,30}?(?:dma|ring|pool|chain|list)|\bno (?:free |more )?desc(?:riptor)?s?\b|\bLLIs?\b/i,
+    noun: "descriptors, the entries in memory by which an engine finds its buffers",
+    kind: "driver_dma_error",
+    got: {
+      text:
+        "the memory for the descriptors was not allocated (coherent memory, a DMA pool), or all descriptors are in use because transfers do not end",
+      next:
+        "look at the lines before it for an allocation that failed (`page allocation failure`, cma, DMA pool), and whether transfers of the device end (its interrupt in /proc/interrupts)",
+    },
+    ended: {
+      text:
+        "the device did not take or complete its descriptors: it was not started, cannot read them (an address out of its reach, an access that was refused), or its writes to them are not seen by the CPU",
+      next:
+        "compare the ring's DMA address in the device's register with the one of its allocation, look for a fault of an IOMMU in the same seconds, and whether the ring is coherent memory",
+    },
+    valid: {
+      text:
+        "the device read an entry that it does not take: not yet written, overwritten, or at another address than the driver wrote",
+      next:
+        "compare the entry in memory with the manual of the device, and check the barrier (dma_wmb) before the owner bit is given to the device",
+    },
+    state: "the place or the number of an engine's descriptors: no error",
+  },
+  {
+    name: "DMA pool",
+    words: /\bdma[-_ ]?pool|pci_pool|coherent[-_ ]pool|atomic pool/i,
+    noun: "a pool of coherent memory",
+    kind: "dma_pool_error",
+    got: {
+      text:
+        "the pool is used up or could not grow: too many small allocations at a time, a leak of them, or memory of the zone that the mask allows is short",
+      next:
+        "look at the pools of the device (/sys/bus/pci/devices/*/pools, /sys/kernel/debug/dma_pools) and enlarge the atomic pool as a trial (coherent_pool=SIZE)",
+    },
+    state: "a pool of coherent memory with its size: no error",
+  },
+  {
+    name: "bounce buffers",
+    words: /swiotlb|software io tlb|\bbounce[- ]?buffer|\bbouncing\b|\bbounced?\b.{0,20}dma/i,
+    noun: "bounce buffers, memory within the reach of a device to which data are copied",
+    kind: "memory_setup",
+    got: {
+      text:
+        "the pool is not there, is full or in pieces, or the request is larger than a piece of it",
+      next:
+        "look for `software IO TLB` at boot and at /sys/kernel/debug/swiotlb, and which device needs bounces: its DMA mask, or memory encryption",
+    },
+    state: "bounce buffers are set up or used: no error",
+  },
+  {
+    name: "contiguous memory",
+    words: /\bcma\b|\bcma:|linux,cma|linux,\w*cma|contiguous/i,
+    noun: "contiguous memory (CMA)",
+    kind: "memory_setup",
+    got: {
+      text:
+        "the area is too small, full, or in pieces with pages that cannot be moved, or the area was never set up",
+      next:
+        "look at CmaTotal and CmaFree in /proc/meminfo and at `cma: Reserved` at boot; enlarge the area (cma=SIZE, or its reserved-memory node)",
+    },
+    valid: {
+      text: "the area's place, size or alignment is not what the system can reserve",
+      next: "compare the area (cma=, its reserved-memory node) with the memory of the machine",
+    },
+    state: "an area that is kept for contiguous buffers of devices, or a buffer of it: no error",
+  },
+  {
+    name: "reserved memory",
+    words: /reserved[- ](?:mem|region)|memory-region|carve[- ]?out|\bno-map\b|\brmem\b/i,
+    noun: "a reserved region of memory",
+    kind: "memory_setup",
+    got: {
+      text:
+        "the region is not described, overlaps with another one or with memory in use, or its driver was not there when it was needed",
+      next:
+        "compare `memory-region` of the device with the reserved-memory nodes, and the lines `Reserved memory` at boot with /proc/iomem",
+    },
+    state: "a region that is kept for a device or for firmware: no error",
+  },
+  {
+    name: "IOMMU group",
+    words: /iommu[_ -]?groups?\b|\bgroup\b.{0,40}?(?:viable|iommu|vfio)|vfio group/i,
+    noun: "an IOMMU group, the devices that only together can be given away",
+    kind: "iommu_setup",
+    isGot: true,
+    got: {
+      text:
+        "the IOMMU is off (firmware, command line) or does not cover the device, another device of the group has a host driver, or the group's file is not there because no device of it is bound to vfio-pci",
+      next:
+        "look at /sys/kernel/iommu_groups and at ls -l /dev/vfio: whether the device has a group, and which drivers its other members have",
+    },
+    valid: {
+      text: "a device of the group is bound to a driver of the host, or to none that VFIO accepts",
+      next:
+        "list the members (/sys/kernel/iommu_groups/N/devices) and bind all of them to vfio-pci",
+    },
+    state: "the devices that the IOMMU cannot tell apart, or can: no error",
+  },
+  {
+    name: "IOMMU fault",
+    words:
+      /(?:iommu|smmu|dmar|translation|context|io[_-]?page|iopf|dma) ?[-_]?(?:page )?faults?\b|fault.{0,30}\b(?:iommu|smmu|iova)\b/i,
+    noun: "an access that an IOMMU did not let through",
+    kind: "iommu_error",
+    ended: {
+      text:
+        "the address was never mapped, is no longer mapped, or is not mapped for this access or this device",
+      next:
+        "record the mappings (examples/traces/data/collect-trace.sh): `dmalab trace check` says whether the address was mapped, when it went, and by whom",
+    },
+  },
+  {
+    name: "IOMMU domain",
+    words:
+      /\b(?:iommu|smmu)\b.{0,40}?domain|domain.{0,30}?\b(?:iommu|attach)|identity domain|passthrough mode|default domain/i,
+    noun: "a domain of an IOMMU, the address space of a device",
+    kind: "iommu_setup",
+    isGot: true,
+    got: {
+      text:
+        "the IOMMU's driver has no such type of domain, the device is in use by the DMA API, the reserved regions of the device do not fit, or the IOMMU is not ready (-517)",
+      next: CACHES_OF_IOMMU,
+    },
+    state: "how devices get their addresses: by an IOMMU's tables or directly",
+  },
+  {
+    name: "IOVA mode of DPDK",
+    words: /\biova\b.{0,20}\bmode\b|\biova as\b|\b(?:PA|VA)['"]? mode\b/i,
+    noun: "DPDK's addresses for devices: 'PA' are physical ones, 'VA' virtual ones behind an IOMMU",
+    kind: "iommu_setup",
+    isGot: true,
+    got: {
+      text:
+        "'PA' needs /proc/self/pagemap with physical addresses (root), and a CPU and a kernel that give them; 'VA' needs an IOMMU, and devices that are bound to vfio-pci",
+      next:
+        "look at the drivers of the devices (dpdk-devbind.py --status), whether there are IOMMU groups (/sys/kernel/iommu_groups), and choose with --iova-mode",
+    },
+    valid: {
+      text: "the devices, their drivers or the bus do not agree on one of the two modes",
+      next: "look at the drivers of the devices (dpdk-devbind.py --status), and choose with --iova-mode",
+    },
+    state: "the kind of addresses that DPDK gives to devices: no error",
+  },
+  {
+    name: "IOVA",
+    words: /\biovas?\b|\bdma address space\b|\bvaddr\b.{0,30}\biova/i,
+    noun: "an IOVA, an address as the device sends it",
+    kind: "iommu_setup",
+    got: {
+      text: "no free range is left within the device's mask, or the range is taken or reserved",
+      next:
+        "look for mappings that are not given back (`dmalab trace check` with the dma and iommu events), and at the reserved regions of the group (/sys/kernel/iommu_groups/N/reserved_regions)",
+    },
+    valid: {
+      text:
+        "the range is not aligned to the pages of the IOMMU, wider than its addresses, or in a reserved region",
+      next:
+        "compare the range with the page sizes and the width of the IOMMU and with /sys/kernel/iommu_groups/N/reserved_regions",
+    },
+    state: "an address or a range for a device: no error",
+  },
+  {
+    name: "scatterlist",
+    words: /scatter|\bsg[-_ ]?(?:list|table|len|ents?|count|num)\b|\bsgl?\b|\bnents\b/i,
+    noun: "a scatterlist, the pieces of a buffer",
+    kind: "driver_dma_error",
+    got: {
+      text:
+        "the list was not allocated, or a piece of it could not be mapped (no bounce slot, no IOVA, out of the device's reach)",
+      next: "look at the line before it: swiotlb, DMA-API or an allocation that failed",
+    },
+    valid: {
+      text:
+        "more pieces or longer pieces than the device takes, a length of 0, or an alignment that it does not take",
+      next:
+        "compare the list with the limits that the driver announces (max_segments, max_segment_size, dma_set_max_seg_size)",
+    },
+    state: "how a driver splits its buffers: no error",
+  },
+  {
+    name: "VFIO",
+    words: /(?<![a-z])vfio|iommufd|\bhostdev\d*\b/i,
+    noun: "VFIO, by which a program gets a device",
+    kind: "vfio_error",
+    isGot: true,
+    got: {
+      text:
+        "the device is not bound to vfio-pci, the program may not open its group's file, another program has it, or the IOMMU is off",
+      next:
+        "look at the driver of the device (lspci -nnk), at the rights and owners of /dev/vfio/*, and at the kernel's log of the same second",
+    },
+    ended: {
+      text: "the device did not answer a reset or a request of the program",
+      next: "look at the kernel's log of the same second for the device's function",
+    },
+    valid: {
+      text:
+        "the program asks for what the device, its group or this kernel does not have: a type of IOMMU, a region, an interrupt, a reset",
+      next:
+        "compare the versions of program and kernel, and read the kernel's log of the same second",
+    },
+    state: "a step of VFIO: no error",
+  },
+  {
+    name: "RDMA memory",
+    words: /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b/i,
+    noun: "RDMA",
+    kind: "driver_dma_error",
+    isGot: true,
+    got: {
+      text:
+        "the memory could not be pinned (limit of locked memory), the device has no entry left, or the connection or queue pair was not set up",
+      next:
+        "look at the limit of locked memory (ulimit -l), at the device's limits (ibv_devinfo -v), and at the kernel's log of the same second",
+    },
+    ended: {
+      text: "the other side did not answer, or the connection was lost: no mapping is concerned",
+      next: "look at both ends: link and counters of the port (rdma statistic), and the peer's log",
+    },
+    state: "a step or a setting of RDMA: no error",
+  },
+  {
+    name: "GPU page table",
+    words: /(?<![a-z])(?:gart|g?gtt|ppgtt|ttm)(?![a-z])|vm fault|\buserptr\b/i,
+    noun: "a GPU's own table for memory (GART, GTT)",
+    kind: "device_error",
+    got: {
+      text:
+        "no system memory or no room in the table is left, or pages of a program could not be pinned or mapped for the GPU",
+      next:
+        "look at the lines before it (an allocation or a map that failed), and at the memory in use by the GPU's clients (/sys/kernel/debug/dri)",
+    },
+    state: "size or place of a GPU's own table: no error",
+  },
+  {
+    name: "IOMMU",
+    words:
+      /(?<![a-z])(?:iommu|smmu|sysmmu|dmar|dart|amd-?vi|vt-?d)(?![a-z])|\biommuv2|\bintr?[-_ ]?remap|interrupt remapping|\bsystem mmu\b/i,
+    noun: "an IOMMU",
+    kind: "iommu_setup",
+    isGot: true,
+    got: {
+      text:
+        "the IOMMU is off in firmware or by the command line, its driver is missing or comes later (-517), or the firmware does not say that it covers the device",
+      next: CACHES_OF_IOMMU,
+    },
+    ended: {
+      text:
+        "the IOMMU did not answer a command or a register access, or did not let an access through",
+      next: `look for a fault of the IOMMU in the same seconds; ${CACHES_OF_IOMMU}`,
+    },
+    valid: {
+      text: "the firmware's table or the command line asks for what this IOMMU does not have",
+      next: CACHES_OF_IOMMU,
+    },
+    state: "a setting or a feature of an IOMMU: no error",
+  },
+  {
+    name: "DMA mapping",
+    words:
+      /\b(?:dma|pci|iommu)[-_ ]?(?:un)?map|\bmap(?:ping|ped)?\b.{0,30}?\b(?:dma|skb|sgl?|bus address)\b|\bdma\b.{0,30}?\bmap(?:ping|ped)?\b/i,
+    noun: "a DMA mapping",
+    kind: "driver_dma_error",
+    isGot: true,
+    got: {
+      text:
+        "no bounce slot, no IOVA, an address out of the device's reach, or memory that cannot be mapped",
+      next:
+        "the line before it has the reason (swiotlb, DMA-API); without one look for leaks (`dmalab trace check` with the dma events)",
+    },
+    valid: {
+      text: "the memory, its length or its alignment is none that the call or the IOMMU takes",
+      next:
+        "look at the buffer that is mapped: kmalloc memory or pages, not the stack or vmalloc; CONFIG_DMA_API_DEBUG names it",
+    },
+    state: "a mapping that a driver or a program made: no error",
+  },
+  {
+    name: "DMA buffer",
+    words:
+      /\bdma\b.{0,40}?\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*|pages?)\b|\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*)\b.{0,40}?\bdma\b|dma_alloc|coherent (?:mem|alloc|buf)|consistent (?:mem|alloc)|dma[-_]?heap/i,
+    noun: "memory for DMA",
+    kind: "driver_dma_error",
+    got: {
+      text:
+        "no contiguous memory of that size within the device's mask: an area that is full or too small (CMA, a reserved region), or pages that are in pieces",
+      next:
+        "look at the lines before it (cma:, swiotlb, `page allocation failure` with its order), and allocate at probe: contiguous memory gets rare while the machine runs",
+    },
+    valid: {
+      text: "the buffer's address, length or alignment is none that the device takes",
+      next: "compare address, length and alignment of the buffer with what the device takes",
+    },
+    state: "memory that a driver got for DMA, or its size: no error",
+  },
+  {
+    name: "DMA transfer",
+    words:
+      /\b(?:dma|idma|edma|sdma|vdma|gdma|pdma|mdma|adma|cdma|xdma)\w*\b.{0,60}?\b(?:trans(?:fer|action|mit)?s?|xfer|operation|read|write|copy|request|job|command|complet\w+)\b|\b(?:trans(?:fer|action)s?|xfer|read|write|complet\w+)\b.{0,40}?\bdma\b/i,
+    noun: "a transfer by DMA",
+    kind: "driver_dma_error",
+    state: "a transfer by DMA, or how one is done: no error",
+  },
+  {
+    name: "DMA engine",
+    words:
+      /dma[-_ ]?engine|dma[-_ ]?controller|\bdmac\b|\b(?:idma|edma|sdma|vdma|pdma|mdma|cdma|xdma|qdma|udma|pl330|ioat(?:dma)?|idxd)\d*\b/i,
+    noun: "a DMA engine",
+    kind: "driver_dma_error",
+    isGot: true,
+    got: {
+      text:
+        "the engine is not described or has no clock, reset, interrupt or firmware, or its driver is not built or comes later (-517)",
+      next:
+        "look at the engine's node (clocks, resets, interrupts, firmware file), at what waits (/sys/kernel/debug/devices_deferred), and at /sys/class/dma",
+    },
+    state: "an engine that was set up, or a setting of it: no error",
+  },
+  {
+    name: "NVMe",
+    words: /(?<![a-z])(?:nvmet?|nvmf)(?:\d+)?(?![a-z0-9])|\bnvme[a-z]\w+/i,
+    noun: "an NVMe controller or target",
+    kind: "nvme_state",
+    isGot: true,
+    got: {
+      text:
+        "the controller, subsystem or address is not there, does not answer, or refuses the connection: no mapping is named",
+      next:
+        "look at the controller's state (/sys/class/nvme/*/state, `nvme list -v`) and, over a network, at the target's address, port and name",
+    },
+    ended: {
+      text:
+        "the controller did not answer in time: a power state or firmware of the device, its link, or an access that was refused",
+      next:
+        "look for PCI Express errors and a fault of an IOMMU in the same seconds, and at the controller's own record (`nvme error-log`, `nvme smart-log`)",
+    },
+    valid: {
+      text: "a setting or a property that the controller or this kernel does not take",
+      next: "compare what the controller announces (`nvme id-ctrl`) with the setting",
+    },
+    state: "a setting or a step of NVMe: no error",
+  },
+  {
+    name: "NVMe disk",
+    words: /\bnvme\d+(?:c\d+)?n\d+(?:p\d+)?\b/i,
+    noun: "a disk of NVMe",
+    kind: "device_error",
+    state: "its partitions, its size or its use: no error",
+  },
+  {
+    name: "huge pages",
+    words: /huge[- ]?pages?|hugetlb\w*/i,
+    noun: "huge pages",
+    kind: "memory_setup",
+    about: "Programs such as DPDK keep the memory of their DMA in them",
+    isGot: true,
+    got: {
+      text: "none are reserved, too few, or their file system is not mounted or not writable",
+      next:
+        "look at HugePages_Total and HugePages_Free in /proc/meminfo and at `mount | grep huge`, and reserve some (vm.nr_hugepages)",
+    },
+    state: "huge pages were found or set up: no error",
+  },
+  {
+    name: "DMA",
+    words:
+      /\bdma\b|\w_dma\b|\bdma_\w|\b[a-z]{0,5}dma\d*\b|\bDMA\w*|bus[- ]?master/i,
+    noun: "DMA of its device",
+    kind: "driver_dma_error",
+    state: "a mode, a setting or a progress of a device's DMA: no error",
+  },
+];
+
+/** What lines of a driver or an engine of DMA are about, if not about DMA itself. */
+const SIDE_OBJECTS: readonly LineObject[] = [
+  {
+    name: "interrupt",
+    words: /\birqs?\b|interrupt|\bmsi(?:-?x)?\b|\bgsi\b|\bint [a-d]\b/i,
+    noun: "an interrupt of the device",
+    kind: "device_error",
+    got: {
+      text:
+        "the firmware's tables or the device's node give no interrupt (or a wrong one), or the interrupt controller has none left",
+      next:
+        "look at /proc/interrupts, at `interrupts` of the node or the firmware's version, and at the lines of the interrupt controller at boot",
+    },
+    ended: {
+      text: "the interrupt did not come: it is wrong, masked, lost, or the device raised none",
+      next: "look whether its count in /proc/interrupts grows",
+    },
+  },
+  {
+    name: "firmware",
+    words: /firmware|\bmicrocode\b|\bfw\b|\bucode\b/i,
+    noun: "the firmware of the device",
+    kind: "device_error",
+    got: {
+      text: "the file is missing, cannot be read at this time of the boot, or does not fit the device",
+      next: "look for the file (/lib/firmware) and the errno, and whether the initial file system has it",
+    },
+    ended: {
+      text: "the firmware did not start or stopped answering",
+      next: "look for the first error of the device before this line, and take a newer firmware",
+    },
+  },
+  {
+    name: "clock or reset",
+    words: /\bclo?c?ks?\b|\breset control|\bpm_runtime|\bregulator\b|\bpower domain/i,
+    noun: "a clock, reset or power domain of the device",
+    kind: "device_error",
+    got: {
+      text: "it is not described, or its driver is not there yet (-517)",
+      next: "compare the node with its binding, and look at /sys/kernel/debug/devices_deferred",
+    },
+  },
+  {
+    name: "registers",
+    words: /\bbar ?\d?\b|\bioremap\b|\bmmio\b|\bregisters?\b|\bmem(?:ory)? resource|\bresou?rces?\b/i,
+    noun: "registers or resources of the device",
+    kind: "device_error",
+    got: {
+      text:
+        "the region is not described, another driver has it, or the bus gives it no address",
+      next: "look who has the region (/proc/iomem), and at the node or the BARs (`lspci -vv`)",
+    },
+    ended: {
+      text: "the device did not answer the access: no clock, no power, or it is gone",
+      next: "look at clock and power of the device, and whether `lspci` still shows it",
+    },
+  },
+  {
+    name: "link",
+    words: /\blink\b|\bpcie?\b/i,
+    noun: "the link or the bus of the device",
+    kind: "device_error",
+    ended: {
+      text: "the link is down, slower than it could be, or lost: nothing of a mapping",
+      next: "look at the link's state (`lspci -vv`: LnkSta) and for PCI Express errors before it",
+    },
+  },
+];
+
+/** A line with words about DMA only in the name of its driver or device. */
+const OWN_DEVICE: LineObject = {
+  name: "its device",
+  words: /(?:)/,
+  noun: "a step of its own (DMA, IOMMU or NVMe is only in the names in front)",
+  kind: "device_error",
+  state: "a step or a setting without a word of an error",
+};
+
+/** Objects that a line is about where its driver or device has their name. */
+const OF_NAMES: ReadonlySet<string> = new Set([
+  ...["NVMe", "NVMe disk", "IOMMU", "VFIO", "DMA engine", "RDMA memory"],
+  "DMA buffer shared between drivers",
+]);
+
+/**
+ * The object of a line by its words; null if it has none.
+ * @param said The line without the names in front of it.
+ */
+export function objectIn(said: string, line = said): LineObject | null {
+  const has = ({ words }: LineObject, text: string) => words.test(text);
+  const own = LINE_OBJECTS.find((object) => has(object, said));
+  if (own !== undefined) return own;
+  const named = LINE_OBJECTS.find((object) => has(object, line));
+  if (named === undefined) return null;
+  const side = sideObjectIn(said);
+  return side === OWN_DEVICE && OF_NAMES.has(named.name) ? named : side;
+}
+
+/** The object of a line that is about DMA by the names in front of it only. */
+export function sideObjectIn(said: string): LineObject {
+  return SIDE_OBJECTS.find(({ words }) => words.test(said)) ?? OWN_DEVICE;
+}
+
+const BY_NAME = new Map(
+  [...LINE_OBJECTS, ...SIDE_OBJECTS, OWN_DEVICE].map((object) => [object.name, object]),
+);
+
+/** The object with a name. */
+export function objectNamed(name: unknown): LineObject | null {
+  return BY_NAME.get(String(name)) ?? null;
+}

@@ -1,0 +1,103 @@
+/** Who printed a line: a driver and its device, a function of a source file, a program. */
+import { driverNamesOf } from "./driver_names.ts";
+
+export interface LineSpeaker {
+  readonly driver?: string;
+  readonly device?: string;
+  readonly function?: string;
+  /** A program of user space, or a firmware. */
+  readonly program?: string;
+  /** A trace event of a program. */
+  readonly event?: string;
+}
+
+type Groups = readonly (string | undefined)[];
+type Read = (groups: Groups) => Readonly<Record<string, string | null | undefined>>;
+
+const SOURCE_FILE = String.raw`[\w./+-]+\.(?:c|cc|cpp|h|rs|go|py)`;
+
+/** Text in front of a line, and what its groups are. */
+const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
+  [/^(qemu-[\w-]+|kvm)(?:\[\d+\])?: /, ([program]) => ({ program })],
+  [/^((?:EAL|PMD|VHOST_\w+|ETHDEV|MEMPOOL|MBUF|TELEMETRY)\b): /, ([part]) => ({
+    program: `DPDK (${part})`,
+  })],
+  // SPDK: `file.c: 123:function: *ERROR*: text`.
+  [
+    new RegExp(String.raw`^(${SOURCE_FILE}): *\d+: *(\w+): \*[A-Z]+\*: `),
+    ([file, name]) => ({ program: `SPDK (${file})`, function: name }),
+  ],
+  // A module's own prefix: `module: file.c: function: 123: text`.
+  [
+    new RegExp(String.raw`^([\w-]+): ${SOURCE_FILE}: (\w+): \d+: `),
+    ([driver, name]) => ({ driver, function: name }),
+  ],
+  [
+    new RegExp(String.raw`^(?:\[\w+\] ?)?(${SOURCE_FILE})[:(] ?\d+\)?(?::\d+)?:? (?:(\w+)(?:\(\))?: )?`),
+    ([file, name]) => ({ program: `the program of ${file}`, function: name }),
+  ],
+  // VMware ESXi: `cpu3:1234)module:function:123:text`.
+  [
+    /^cpu\d+:\d+(?: opID=\w+)?\)(?:(?:WARNING|ALERT): )?([\w-]+): ?(?:(?:[0-9a-f:.]+ )?(\w+):\d+: ?)?/,
+    ([driver, name]) => ({ program: "VMware ESXi", driver, function: name }),
+  ],
+  [/^\.*(libxl\w*): ?/, ([name]) => ({ program: "Xen's libxl", function: name })],
+  // Trusted Firmware, EDK2: `ERROR:   text`.
+  [/^(?:NOTICE|INFO|ERROR|WARNING|VERBOSE): {2,}(?:BL\d\w*: )?/, () => ({
+    program: "a firmware (Trusted Firmware-A)",
+  })],
+  // A trace event of QEMU: `vfio_region_mmap  Region 0 …`, `7@1600000000.1:vtd_dmar_translate …`.
+  [
+    /^(?:\d+@\d+[.:]\d+:)?((?:vfio|iommufd|vtd|amdvi|smmuv?3?|virtio_iommu|pci_nvme|nvme|ram|dma|memory_region|migration|savevm)_\w+) +(?!.{0,20}: )/,
+    ([event]) => ({ program: "QEMU", event }),
+  ],
+  [/^\[([a-z][a-z0-9]*)[-_](?:err|wrn|warn|inf|info|dbg|msg|error)\] ?(?:(\w+): )?/i, ([driver, name]) => ({
+    driver,
+    function: name,
+  })],
+];
+
+/** Systems and firmware with logs of their own, by the text in front of a line. */
+const PROGRAMS =
+  /^(?:(?:\[\w+\] )?(libvirtd?|virtqemud|virsh|kubelet|containerd|podman|dockerd|cloud-hypervisor|firecracker|crosvm|spdk\w*|vpp|rasdaemon|fwupd)(?:\[\d+\])?: )/;
+
+/** `xilinx_dma_start_transfer`: a name of three words and more that ends with a verb or its object. */
+const FUNCTION_NAME =
+  /^_*[a-z][a-z0-9]*(?:_[a-z0-9]+)+_(?:init|probe|start|stop|transfer|xfer|alloc\w*|free|map|unmap|prep\w*|submit|irq|handler|import\w*|internal|open|close|read|write|setup|config\w*|request|get|set|reset|add|remove|create|update|enable|disable|buf|bufs|data|mr|work|thread|isr|poll|one|complete|done|wait|sync|load|attach|detach|register|bind)$/;
+const FUNCTION = /(?<![\w:.])((?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?![\w.])/i;
+const NAMED_DEVICE =
+  /\b((?:nvme|mmc|usb|eth|wlan|dma)\d+|[0-9a-f]{6,16}\.[a-z][\w-]*|[a-z][\w-]*@[0-9a-f]{4,16})\b/;
+
+/**
+ * The speaker of a line, and the text after its prefix.
+ * @param isShaped Whether the line has the form of a log's line: a sentence names no driver.
+ */
+export function speakerOf(text: string, isShaped = true): { readonly speaker: LineSpeaker; readonly said: string } {
+  for (const [pattern, read] of SPEAKERS) {
+    const found = pattern.exec(text);
+    if (found !== null) return speaking(text, found[0], withoutNull(read(found.slice(1))));
+  }
+  const program = PROGRAMS.exec(text);
+  if (program !== null) {
+    return speaking(text, program[0], { program: program[1]! });
+  }
+  const names = isShaped ? driverNamesOf(text) : null;
+  if (names === null) return speaking(text, "", {});
+  const { device, driver } = names.names;
+  const own = device === null && driver !== null && FUNCTION_NAME.test(driver)
+    ? { function: driver }
+    : names.names;
+  return speaking(text, text.slice(0, names.length), withoutNull(own));
+}
+
+function speaking(text: string, prefix: string, speaker: LineSpeaker) {
+  const device = speaker.device ?? FUNCTION.exec(text)?.[1] ?? NAMED_DEVICE.exec(text)?.[1];
+  return {
+    speaker: device === undefined ? speaker : { ...speaker, device },
+    said: text.slice(prefix.length),
+  };
+}
+
+function withoutNull(speaker: Readonly<Record<string, string | null | undefined>>): LineSpeaker {
+  return Object.fromEntries(Object.entries(speaker).filter(([, value]) => value != null));
+}
