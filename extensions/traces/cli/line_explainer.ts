@@ -353,7 +353,9 @@ function statePart(heading: string, states: readonly KernelLogEntry[]): LogPart[
 
 /** Lines beside the messages, each with what its words say; lines of one form are listed once. */
 function nearParts(near: readonly NearLine[]): LogPart[] {
-  const groups = [...Map.groupBy(near, ({ says, text }) => `${says} ${formKey(messageText(text))}`)];
+  const groups = [
+    ...Map.groupBy(near, ({ says, text }) => `${says} ${formKey(messageText(text))}`),
+  ];
   const shown = groups.slice(0, MAX_SECTION_LINES);
   const rest = groups.slice(MAX_SECTION_LINES).reduce((sum, [, { length }]) => sum + length, 0);
   return near.length === 0 ? [] : [{

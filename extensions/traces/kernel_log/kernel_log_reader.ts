@@ -14,9 +14,18 @@ import {
 } from "@dmalab/runtime/fault_log";
 import { DeviceNames } from "./device_names.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
-import { type LineAnatomy, anatomyOf, rowOfAnatomy } from "./general/general_lines.ts";
-import { NearLines, type NearLine } from "./general/near_lines.ts";
-import { frameIn, isLogShaped, isOnlyName, isProse, mayBeGeneral, mayMention, quotedIn } from "./general/general_words.ts";
+import { anatomyOf, type LineAnatomy, rowOfAnatomy } from "./general/general_lines.ts";
+import { type NearLine, NearLines } from "./general/near_lines.ts";
+import {
+  frameIn,
+  isLogShaped,
+  isOnlyName,
+  isProse,
+  mayBeGeneral,
+  mayMention,
+  quotedIn,
+  rustWordsIn,
+} from "./general/general_words.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
@@ -54,6 +63,9 @@ const WARNING_LINES = 2;
 /** The head of an oops: what was read before it is another event. */
 const OOPS =
   /(?:Internal error: |nable to handle (?:kernel|page)|kernel BUG at |Oops: |general protection fault)/;
+/** Lines with what happened, above the registers. */
+const HEAD =
+  /nable to handle (?:kernel|page)|BUG: kernel NULL|Internal error: |kernel BUG at |Oops: |general protection fault/;
 /** `kernel BUG at` and `Internal error` within so many lines are one head. */
 const HEAD_LINES = 8;
 /** Text of the line that the kernel prints before a warning and the warning's message. */
@@ -109,6 +121,8 @@ export class KernelLogReader {
   #readPlace = -Infinity;
   /** Place of the last head of an oops. A fault that was read before it may be reported after it. */
   #headPlace = -Infinity;
+  /** The first line of the head of the oops whose registers have not been read yet. */
+  #head: { readonly text: string; readonly place: number } | null = null;
   /** The line of a warning; its message may be the next line. */
   #warning: { readonly message: LogMessage; readonly unread: UnreadArea } | null = null;
   /** Lines about DMA without the form of a log's line: they count only in a text without others. */
@@ -140,6 +154,9 @@ export class KernelLogReader {
     }
     if (shown.includes(CUT_HERE)) this.#readPlace = -Infinity;
     if (OOPS.test(shown) && place - this.#headPlace > HEAD_LINES) this.#headPlace = place;
+    if (HEAD.test(shown) && (this.#head === null || place - this.#head.place > HEAD_LINES)) {
+      this.#head = { text: shownText(messageText(shown)), place };
+    }
     if (this.#warning !== null && place - this.#warning.message.place > WARNING_LINES) {
       this.#endWarning();
     }
@@ -158,7 +175,7 @@ export class KernelLogReader {
     const { row } = found;
     if (row.isBelowWarnings === true && this.#isBelowMessage(row, place)) return;
     this.#isRead(place);
-    const facts = this.#context.added(row.kind, found.facts);
+    const facts = this.#withHead(row, place, this.#context.added(row.kind, found.facts));
     const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
     this.#near?.isRead(message, facts);
     if (row.role === "state") {
@@ -168,6 +185,14 @@ export class KernelLogReader {
     this.#close();
     if (row.more === undefined) this.sink.entry(entry);
     else this.#open = { entry, row, place };
+  }
+
+  /** Adds the head of the oops to the facts of its registers. */
+  #withHead(row: MessageRow, place: number, facts: LogEntryFacts): LogEntryFacts {
+    const head = this.#head;
+    if (row.kind !== "dma_oops" || head === null || place - head.place > STACK_LINES) return facts;
+    this.#head = null;
+    return withCause(row, { head: head.text, ...facts });
   }
 
   /** Whether a line of a stack belongs to a warning, or to a message that was read shortly before. */
@@ -235,6 +260,12 @@ export class KernelLogReader {
       return;
     }
     this.#frame(message);
+    const rust = rustWordsIn(text);
+    if (rust !== null && mayMention(rust)) {
+      const anatomy = anatomyOf(rust, { isShaped: false });
+      if (anatomy !== null) this.#giveGeneral(message, anatomy);
+      return;
+    }
     const quoted = mayBeGeneral(text) && !isProse(text) ? text : quotedIn(text);
     if (quoted === null || !mayBeGeneral(quoted) || isOfProgram(quoted)) return;
     if (this.#shapeless.length < MAX_SHAPELESS) this.#shapeless.push({ message, text: quoted });

@@ -83,11 +83,14 @@ const BEFORE_MESSAGE = new RegExp(
       String.raw`\[ *[TC] *\d+\]`,
       String.raw`\(\d\)\[\d+:[^\]]+\]`,
       String.raw`\[[A-Z][a-z]{2} [^\]]{5,40}\]`,
+      // A day's name may be in another language, too: `[Do Dez 11 21:06:22 2025]`.
+      String.raw`\[[A-Za-z\u00c0-\u017f]{2,4}\.? [^\]]{0,12}\d\d:\d\d:\d\d[^\]]{0,8}\]`,
       String
         .raw`\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?!\S)`,
       String.raw`\d{4}-\d\d-\d\d(?!\S)`,
       // A month's name may be in another language: `Mär`, `set`, `janv.`.
-      String.raw`[A-Za-z\u00c0-\u017f]{3,5}\.? +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
+      String
+        .raw`[A-Za-z\u00c0-\u017f]{3,5}\.? +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
       String.raw`\d{9,11}\.\d+(?!\S)`,
       // A time of day, but not a PCI function such as `00:1f:00.0`.
       String.raw`\d\d:\d\d:\d\d(?:[.,]\d{3,6})?(?!\S)`,

@@ -37,7 +37,8 @@ export function isOfSource(line: string): boolean {
 }
 
 /** A word that is no name: `ibv_reg_mr failed: text`. */
-const VERDICT = /^(?:failed|failure|errors?|warning|unable|cannot|could|timeout|reset|done|the|for|in|of|to|is|are|at|on)$/i;
+const VERDICT =
+  /^(?:failed|failure|errors?|warning|unable|cannot|could|timeout|reset|done|the|for|in|of|to|is|are|at|on)$/i;
 
 /** Names in front of a line, and the length of the text with them. */
 export interface DriverNames {

@@ -10,7 +10,7 @@ import { TROUBLE_CAUSES, troubleIn } from "../messages/trouble_words.ts";
 import type { MessageKind } from "../messages/kinds.ts";
 import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
 import { actIn, actNamed, NO_ACT, type ReasonGroup } from "./line_acts.ts";
-import { objectIn, objectNamed, sideObjectIn } from "./line_objects.ts";
+import { objectIn, objectNamed, sideObjectIn, withoutFiles } from "./line_objects.ts";
 import { speakerOf } from "./line_speaker.ts";
 import { isCutByPager } from "../unread_messages.ts";
 
@@ -35,7 +35,8 @@ export function anatomyOf(
   { isOfArea = false, isShaped = true }: AnatomyOptions = {},
 ): LineAnatomy | null {
   const { said, speaker } = speakerOf(text, isShaped);
-  const object = objectIn(said, text) ?? (isOfArea ? sideObjectIn(said) : null);
+  const object = objectIn(withoutFiles(said), withoutFiles(text)) ??
+    (isOfArea ? sideObjectIn(said) : null);
   if (object === null) return null;
   const act = actIn(said, text);
   const what = act.groups === null ? null : troubleIn(said);
@@ -77,11 +78,16 @@ export function generalMeaning(facts: LogEntryFacts): string {
   const about = object.about === undefined ? "" : `. ${object.about}`;
   const begin = `${speakerText(facts)} about ${object.noun}`;
   const said = act.text === "" ? begin : `${begin}. By its words, ${act.text}`;
-  if (act.name === NO_ACT.name) return `${said}: names or values, without a word of an error${about}`;
+  if (act.name === NO_ACT.name) {
+    return `${said}: names or values, without a word of an error${about}`;
+  }
   if (act.groups === null) return `${said}. ${sentence(object.state ?? "no error")}${about}`;
   const code = errnoTextIn(facts.errno, object.name);
-  return `${said}${notSaid(facts)}${about}${code === "" ? "" : `. ${sentence(code)}`}`;
+  const cut = CUT_END.test(String(facts.text)) ? ". The line is cut at its end" : "";
+  return `${said}${notSaid(facts)}${cut}${about}${code === "" ? "" : `. ${sentence(code)}`}`;
 }
+
+const CUT_END = /[,(=…]$/;
 
 function sentence(text: string): string {
   return `${text[0]!.toUpperCase()}${text.slice(1)}`;
@@ -164,4 +170,3 @@ export function rowOfAnatomy({ facts, isWrong, kind }: LineAnatomy, text: string
   if (isWrong) return wrongRow(kind);
   return facts.says === NO_ACT.name ? VALUES : STATE;
 }
-

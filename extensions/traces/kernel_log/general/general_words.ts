@@ -1,13 +1,13 @@
 /** Which lines may be about DMA by their words, and which of them have the form of a log's line. */
 import { isOfSource } from "./driver_names.ts";
-import { objectIn } from "./line_objects.ts";
+import { objectIn, withoutFiles } from "./line_objects.ts";
 
 /** A quick test: false for a line that certainly is not about DMA. */
 const MAY_MENTION =
-  /dma|iommu|smmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|hugepage|dmar|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|ibv_|mlx[45]_ib|_mr\b|umem|userptr|remapping|infiniband|\bcqe\b/i;
+  /dma|iommu|smmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|hugepage|dmar|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|mlx[45]_ib|_mr\b|umem|userptr|remapping|infiniband|\bcqe\b/i;
 /** Lines in which such a word is only a name: a command line, a file system's disk, a mode of a disk. */
 const NO_MENTION =
-  /ommand line:|BOOT_IMAGE=|Modules linked in|\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;
+  /ommand line:|BOOT_IMAGE=|Modules linked in|\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^[$#] |^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;
 
 /** Whether a line has a word about DMA only as a name, or as the mode of a disk. */
 export function isOnlyName(text: string): boolean {
@@ -30,7 +30,7 @@ export function mayBeGeneral(text: string): boolean {
 
 /** Whether a line has a word about DMA. */
 export function mentionsDma(text: string): boolean {
-  return mayBeGeneral(text) && objectIn(text) !== null;
+  return mayBeGeneral(text) && objectIn(withoutFiles(text)) !== null;
 }
 
 /**
@@ -49,6 +49,14 @@ export function isLogShaped(text: string): boolean {
 }
 
 const MAX_SHAPED = 400;
+/** An error as a program in Rust prints it: `VfioNoGroup("/sys/…")`. */
+const OF_RUST = /^(?:Error: |error: )?[A-Z][a-z]\w*[A-Z]\w*\(.*\)?$/;
+
+/** The words of an error of a program in Rust: `Vfio No Group("/sys/…")`; null for another line. */
+export function rustWordsIn(text: string): string | null {
+  return OF_RUST.test(text) ? text.replace(/([a-z])([A-Z])/g, "$1 $2") : null;
+}
+
 const COMMON = /\b(?:the|a|an|my|I|we|you|this|that|is|are|was|were|and|have|can)\b/g;
 
 /** Whether a text is a sentence of a reporter: it has many of the most common words. */

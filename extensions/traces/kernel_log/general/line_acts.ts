@@ -21,7 +21,7 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "nothing wrong",
     words:
-      /\b(?:no|without|0|zero) (?:errors?|faults?|failures?)\b|errors?[ =:]+0\b|error (?:handling|recovery|reporting)\b|corrected by h\/w|no further action|in unavailable ranges/i,
+      /\b(?:no|without|0|zero) (?:errors?|faults?|failures?)\b|errors?[ =:]+0\b|error (?:handling|recovery|reporting)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|taints kernel/i,
     groups: null,
     text: "it reports no error",
   },
@@ -73,20 +73,22 @@ export const LINE_ACTS: readonly LineAct[] = [
   },
   {
     name: "not supported",
-    words: /not support|unsupported|n't support|not implemented|incompatible|\bEOPNOTSUPP\b/i,
+    words:
+      /not support|unsupported|not (?:currently )?implemented|n't support|not implemented|incompatible|\bEOPNOTSUPP\b/i,
     groups: ["valid"],
     text: "something is not supported",
   },
   {
     name: "not there",
     words:
-      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bno [\w-]+[?!.]*$/i,
+      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bno (?:iommu|vfio|irq|interrupt|msi|channel|group|driver)\b|\bno [\w-]+[?!.]*$/i,
     groups: ["got"],
     text: "something is not there or not ready",
   },
   {
     name: "in use",
-    words: /\bbusy\b|\bin use\b|already (?:in|used|taken|mapped|bound|exists)|\bEBUSY\b|still (?:in use|mapped|active)/i,
+    words:
+      /\bbusy\b|\bin use\b|already (?:in|used|taken|mapped|bound|exists)|\bEBUSY\b|still (?:in use|mapped|active)/i,
     groups: ["got"],
     text: "something is in use already",
   },
@@ -108,7 +110,8 @@ export const LINE_ACTS: readonly LineAct[] = [
   },
   {
     name: "fault",
-    words: /\bfault|(?<!pcie )bus error|slave error|decode error|\bslverr|\bdecerr|external abort|machine check/i,
+    words:
+      /\bfault|(?<!pcie )bus error|slave error|decode error|\bslverr|\bdecerr|external abort|machine check/i,
     groups: ["ended"],
     text: "an access was refused or answered with an error",
   },
@@ -140,7 +143,8 @@ export const LINE_ACTS: readonly LineAct[] = [
   },
   {
     name: "off",
-    words: /\bdisabled?\b|\bdisabling\b|\boff\b|\binactive\b|\bnot enabled\b|\bremov\w+|\bunload\w*|\bunbound\b/i,
+    words:
+      /\bdisabled?\b|\bdisabling\b|\boff\b|\binactive\b|\bnot enabled\b|\bremov\w+|\bunload\w*|\bunbound\b/i,
     groups: null,
     text: "something is off, or was removed",
   },
@@ -154,7 +158,7 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "done",
     words:
-      /found|detect\w*|regist(?:er|ra)\w*|initiali[sz]ed|ready|allocated|reserved|creat(?:ed|ing)|mapped|add(?:ed|ing)|assigned|load(?:ed|ing)|succe\w*|done|complete|start(?:ed|ing)|probed?|attached|bound/i,
+      /found|detect\w*|regist(?:er|ra)\w*|initiali[sz]ed|ready|allocated|reserved|creat(?:ed|ing)|mapped|add(?:ed|ing)|assigned|load(?:ed|ing)|succe\w*|done|complete|finish\w*|reserv(?:ing|ed)|start(?:ed|ing)|probed?|attached|bound/i,
     groups: null,
     text: "something was found, set up or done",
   },
@@ -169,7 +173,8 @@ export const NO_ACT: LineAct = {
 };
 
 /** A level in front of a line or in it: the line is of an error, whatever its other words are. */
-const LEVEL = /^\W*(?:ERROR|FATAL|CRITICAL|ERR)\b|\*(?:ERROR|ERR)\*|<err>|[-_]err\]|\| (?:ERROR|FATAL) +\|/;
+const LEVEL =
+  /^\W*(?:ERROR|FATAL|CRITICAL|ERR)\b|\*(?:ERROR|ERR)\*|<err>|[-_]err\]|\| (?:ERROR|FATAL) +\|/;
 const ERROR = LINE_ACTS.find(({ name }) => name === "failed")!;
 
 /**

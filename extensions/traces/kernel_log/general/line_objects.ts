@@ -40,21 +40,26 @@ const CACHES_OF_IOMMU = "look at the lines of the IOMMU at boot " +
 export const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "probe",
-    words: /\bprobe of \S+ failed|\bfailed to probe\b|\bprobe failed|\bprobe\b.{0,30}\bwith error\b/i,
+    words:
+      /\bprobe of \S+ failed|\bfailed to probe\b|\bprobe failed|\bprobe\b.{0,30}\bwith error\b/i,
     noun: "the probe of a device: its driver did not take it",
     kind: "device_error",
   },
   {
     name: "memory zone",
-    words: /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone|\bzone DMA/i,
+    words:
+      /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone|\bzone DMA/i,
     noun: "a zone of the page allocator",
     kind: "memory_setup",
-    state: "memory that devices of a narrow DMA mask reach is in DMA and DMA32; an empty zone is no error",
+    state:
+      "memory that devices of a narrow DMA mask reach is in DMA and DMA32; an empty zone is no error",
   },
   {
     name: "command of a disk",
-    words: /\b[UMSP]?W?DMA\/\d{2,3}\b|\bmax UDMA|\bUDMA\d|FPDMA|\b(?:READ|WRITE)(?: LOG)? DMA|\bncq dma/i,
-    noun: "a command or a transfer mode of a disk (UDMA and the like are modes between controller and disk)",
+    words:
+      /\b[UMSP]?W?DMA\/\d{2,3}\b|\bmax UDMA|\bUDMA\d|FPDMA|\b(?:READ|WRITE)(?: LOG)? DMA|\bncq dma/i,
+    noun:
+      "a command or a transfer mode of a disk (UDMA and the like are modes between controller and disk)",
     kind: "device_error",
     ended: {
       text:
@@ -106,7 +111,7 @@ export const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "DMA channel",
     words:
-      /dma\b.{0,60}?\bchan(?:nel)?s?\b|\bchan(?:nel)?s?\b.{0,40}?\bdma\b|\bdma_?chan|\b[rt]x[ -_]chan|\b(?:[rt]x|slave)[-_ ]?dma\b.{0,20}(?:found|availab)|dma_request|dma request\b|\bdma-names\b|slave channel/i,
+      /(?<![a-z_])[a-z]{0,5}dma\b.{0,60}?\bchan(?:nel)?s?\b|\bchan(?:nel)?s?\b.{0,40}?\bdma\b|\bdma_?chan|\b[rt]x[ -_]chan|\b(?:[rt]x|slave)[-_ ]?dma\b.{0,20}(?:found|availab)|dma_request|dma request\b|\bdma-names\b|slave channel/i,
     noun: "a channel of a DMA engine",
     kind: "driver_dma_error",
     isGot: true,
@@ -150,9 +155,9 @@ export const LINE_OBJECTS: readonly LineObject[] = [
     },
     valid: {
       text:
-        "the device read an entry that it does not take: not yet written, overwritten, or at another address than the driver wrote",
+        "an entry that the device does not take (not yet written, overwritten, at another address), or more or longer entries than the driver or the device can do",
       next:
-        "compare the entry in memory with the manual of the device, and check the barrier (dma_wmb) before the owner bit is given to the device",
+        "compare the number and the lengths of the entries with the device's manual and the driver's limits, and check the barrier (dma_wmb) before an entry is given to the device",
     },
     state: "the place or the number of an engine's descriptors: no error",
   },
@@ -272,7 +277,8 @@ export const LINE_OBJECTS: readonly LineObject[] = [
     },
     valid: {
       text: "the devices, their drivers or the bus do not agree on one of the two modes",
-      next: "look at the drivers of the devices (dpdk-devbind.py --status), and choose with --iova-mode",
+      next:
+        "look at the drivers of the devices (dpdk-devbind.py --status), and choose with --iova-mode",
     },
     state: "the kind of addresses that DPDK gives to devices: no error",
   },
@@ -314,7 +320,8 @@ export const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "VFIO",
-    words: /(?<![a-z])vfio|iommufd|\bhostdev\d*\b/i,
+    words:
+      /(?<![a-z])vfio|iommufd|\bhostdev\d*\b|passthrough of (?:host )?pci|pci(?:e)? (?:device )?passthrough|gpu passthrough/i,
     noun: "VFIO, by which a program gets a device",
     kind: "vfio_error",
     isGot: true,
@@ -330,15 +337,16 @@ export const LINE_OBJECTS: readonly LineObject[] = [
     },
     valid: {
       text:
-        "the program asks for what the device, its group or this kernel does not have: a type of IOMMU, a region, an interrupt, a reset",
+        "the IOMMU is off (firmware, command line), or the program asks for what the device, its group or this kernel does not have: a type of IOMMU, a region, an interrupt, a reset",
       next:
-        "compare the versions of program and kernel, and read the kernel's log of the same second",
+        "look whether there are groups (/sys/kernel/iommu_groups), read the kernel's log of the same second, and compare the versions of program and kernel",
     },
     state: "a step of VFIO: no error",
   },
   {
     name: "RDMA memory",
-    words: /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b/i,
+    words:
+      /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b/i,
     noun: "RDMA",
     kind: "driver_dma_error",
     isGot: true,
@@ -498,8 +506,7 @@ export const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "DMA",
-    words:
-      /\bdma\b|\w_dma\b|\bdma_\w|\b[a-z]{0,5}dma\d*\b|\bDMA\w*|bus[- ]?master/i,
+    words: /\bdma\b|\w_dma\b|\bdma_\w|\b[a-z]{0,5}dma\d*\b|\bDMA\w*|bus[- ]?master/i,
     noun: "DMA of its device",
     kind: "driver_dma_error",
     state: "a mode, a setting or a progress of a device's DMA: no error",
@@ -530,8 +537,10 @@ const SIDE_OBJECTS: readonly LineObject[] = [
     noun: "the firmware of the device",
     kind: "device_error",
     got: {
-      text: "the file is missing, cannot be read at this time of the boot, or does not fit the device",
-      next: "look for the file (/lib/firmware) and the errno, and whether the initial file system has it",
+      text:
+        "the file is missing, cannot be read at this time of the boot, or does not fit the device",
+      next:
+        "look for the file (/lib/firmware) and the errno, and whether the initial file system has it",
     },
     ended: {
       text: "the firmware did not start or stopped answering",
@@ -550,12 +559,12 @@ const SIDE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "registers",
-    words: /\bbar ?\d?\b|\bioremap\b|\bmmio\b|\bregisters?\b|\bmem(?:ory)? resource|\bresou?rces?\b/i,
+    words:
+      /\bbar ?\d?\b|\bioremap\b|\bmmio\b|\bregisters?\b|\bmem(?:ory)? resource|\bresou?rces?\b/i,
     noun: "registers or resources of the device",
     kind: "device_error",
     got: {
-      text:
-        "the region is not described, another driver has it, or the bus gives it no address",
+      text: "the region is not described, another driver has it, or the bus gives it no address",
       next: "look who has the region (/proc/iomem), and at the node or the BARs (`lspci -vv`)",
     },
     ended: {
@@ -600,13 +609,26 @@ export function objectIn(said: string, line = said): LineObject | null {
   if (own !== undefined) return own;
   const named = LINE_OBJECTS.find((object) => has(object, line));
   if (named === undefined) return null;
-  const side = sideObjectIn(said);
+  const side = sideObjectIn(said, named);
   return side === OWN_DEVICE && OF_NAMES.has(named.name) ? named : side;
 }
 
+/** Words that are about DMA in a line whose driver or device has DMA in its name. */
+const WEAK_WORDS: readonly (readonly [words: RegExp, object: string])[] = [
+  [/\bdesc(?:r\w*|s)?\b/i, "DMA descriptors"],
+  [/\bchan(?:nel)?s?\b/i, "DMA channel"],
+  [/\btrans(?:fer|action)s?\b|\bxfer/i, "DMA transfer"],
+  [/\bbuf(?:fer)?s?\b/i, "DMA buffer"],
+];
+
 /** The object of a line that is about DMA by the names in front of it only. */
-export function sideObjectIn(said: string): LineObject {
-  return SIDE_OBJECTS.find(({ words }) => words.test(said)) ?? OWN_DEVICE;
+export function sideObjectIn(said: string, named: LineObject | null = null): LineObject {
+  const weak = named?.name.startsWith("DMA") !== true
+    ? undefined
+    : WEAK_WORDS.find(([words]) => words.test(said))?.[1];
+  return weak === undefined
+    ? SIDE_OBJECTS.find(({ words }) => words.test(said)) ?? OWN_DEVICE
+    : objectNamed(weak)!;
 }
 
 const BY_NAME = new Map(
@@ -616,4 +638,11 @@ const BY_NAME = new Map(
 /** The object with a name. */
 export function objectNamed(name: unknown): LineObject | null {
   return BY_NAME.get(String(name)) ?? null;
+}
+
+const FILE = /\S+\.(?:bit|bin|dtbo?|ko|elf|so|sh|hex|json|ya?ml|xclbin)\b/g;
+
+/** A line without names of files, which may have words about DMA. */
+export function withoutFiles(text: string): string {
+  return text.replace(FILE, "a file");
 }

@@ -33,7 +33,10 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
     ([driver, name]) => ({ driver, function: name }),
   ],
   [
-    new RegExp(String.raw`^(?:\[\w+\] ?)?(${SOURCE_FILE})[:(] ?\d+\)?(?::\d+)?:? (?:(\w+)(?:\(\))?: )?`),
+    new RegExp(
+      String
+        .raw`^(?:\[\w+\] ?|(?:ERROR|INFO|WARN\w*|NOTICE|DEBUG)[: ]+)?(${SOURCE_FILE})[:(] ?\d+\)?(?::\d+)?:? (?:(\w+)(?:\(\))?: )?`,
+    ),
     ([file, name]) => ({ program: `the program of ${file}`, function: name }),
   ],
   // VMware ESXi: `cpu3:1234)module:function:123:text`.
@@ -41,6 +44,13 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
     /^cpu\d+:\d+(?: opID=\w+)?\)(?:(?:WARNING|ALERT): )?([\w-]+): ?(?:(?:[0-9a-f:.]+ )?(\w+):\d+: ?)?/,
     ([driver, name]) => ({ program: "VMware ESXi", driver, function: name }),
   ],
+  // A shell and its commands: `ls: cannot access …`, `./boot.sh: line 10: …`.
+  [
+    /^(ls|cat|bash|sh|zsh|python[\d.]*|modprobe|insmod|rmmod|grep|dd|make|gcc|ld|mount|lspci|docker|sudo|cp|mv|echo|fio|perf|ethtool|dmesg|rpm|apt|dnf|\.?\.?\/[\w./-]+): (?:line \d+: )?/,
+    ([program]) => ({ program }),
+  ],
+  // `driver:function_name: text`.
+  [/^([a-z]\w*):(_*[a-z]+_\w+): /, ([driver, name]) => ({ driver, function: name })],
   [/^\.*(libxl\w*): ?/, ([name]) => ({ program: "Xen's libxl", function: name })],
   // Trusted Firmware, EDK2: `ERROR:   text`.
   [/^(?:NOTICE|INFO|ERROR|WARNING|VERBOSE): {2,}(?:BL\d\w*: )?/, () => ({
@@ -51,10 +61,13 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
     /^(?:\d+@\d+[.:]\d+:)?((?:vfio|iommufd|vtd|amdvi|smmuv?3?|virtio_iommu|pci_nvme|nvme|ram|dma|memory_region|migration|savevm)_\w+) +(?!.{0,20}: )/,
     ([event]) => ({ program: "QEMU", event }),
   ],
-  [/^\[([a-z][a-z0-9]*)[-_](?:err|wrn|warn|inf|info|dbg|msg|error)\] ?(?:(\w+): )?/i, ([driver, name]) => ({
-    driver,
-    function: name,
-  })],
+  [
+    /^\[([a-z][a-z0-9]*)[-_](?:err|wrn|warn|inf|info|dbg|msg|error)\] ?(?:(\w+): )?/i,
+    ([driver, name]) => ({
+      driver,
+      function: name,
+    }),
+  ],
 ];
 
 /** Systems and firmware with logs of their own, by the text in front of a line. */
@@ -64,6 +77,8 @@ const PROGRAMS =
 /** `xilinx_dma_start_transfer`: a name of three words and more that ends with a verb or its object. */
 const FUNCTION_NAME =
   /^_*[a-z][a-z0-9]*(?:_[a-z0-9]+)+_(?:init|probe|start|stop|transfer|xfer|alloc\w*|free|map|unmap|prep\w*|submit|irq|handler|import\w*|internal|open|close|read|write|setup|config\w*|request|get|set|reset|add|remove|create|update|enable|disable|buf|bufs|data|mr|work|thread|isr|poll|one|complete|done|wait|sync|load|attach|detach|register|bind)$/;
+/** `Memory: text`: a plain word with a capital is no driver. */
+const PLAIN_WORD = /^[A-Z][a-z]+$/;
 const FUNCTION = /(?<![\w:.])((?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?![\w.])/i;
 const NAMED_DEVICE =
   /\b((?:nvme|mmc|usb|eth|wlan|dma)\d+|[0-9a-f]{6,16}\.[a-z][\w-]*|[a-z][\w-]*@[0-9a-f]{4,16})\b/;
@@ -72,7 +87,10 @@ const NAMED_DEVICE =
  * The speaker of a line, and the text after its prefix.
  * @param isShaped Whether the line has the form of a log's line: a sentence names no driver.
  */
-export function speakerOf(text: string, isShaped = true): { readonly speaker: LineSpeaker; readonly said: string } {
+export function speakerOf(
+  text: string,
+  isShaped = true,
+): { readonly speaker: LineSpeaker; readonly said: string } {
   for (const [pattern, read] of SPEAKERS) {
     const found = pattern.exec(text);
     if (found !== null) return speaking(text, found[0], withoutNull(read(found.slice(1))));
@@ -84,6 +102,7 @@ export function speakerOf(text: string, isShaped = true): { readonly speaker: Li
   const names = isShaped ? driverNamesOf(text) : null;
   if (names === null) return speaking(text, "", {});
   const { device, driver } = names.names;
+  if (device === null && driver !== null && PLAIN_WORD.test(driver)) return speaking(text, "", {});
   const own = device === null && driver !== null && FUNCTION_NAME.test(driver)
     ? { function: driver }
     : names.names;

@@ -21,9 +21,11 @@ export interface NearLine {
 
 /** A line is beside a message if so many lines, or fewer, are between them. */
 const REACH = 4;
+/** Largest number of lines below one message that are given. */
+const MOST_NEAR = 16;
 /** Lines of registers, stacks and modules: they belong to a message, and say nothing by themselves. */
 const OF_DUMP =
-  /^\s*(?:CPU:|Hardware name|Modules linked|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?:|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
+  /^\s*(?:CPU:|Hardware name|Modules linked|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
 
 const HEAD =
   /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|INFO: task)/i;
@@ -33,12 +35,21 @@ export class NearLines {
   #before: LogMessage[] = [];
   #names: readonly string[] = [];
   #lastPlace = -Infinity;
+  /** Lines that were given since the last message. */
+  #count = 0;
 
   constructor(private readonly sink: (line: NearLine) => void) {}
 
   /** Takes a line that nothing else has read. */
   push(message: LogMessage): void {
-    if (message.place - this.#lastPlace <= REACH && this.#give(message)) return;
+    if (
+      message.place - this.#lastPlace <= REACH && this.#count < MOST_NEAR && this.#give(message)
+    ) {
+      // Lines of one failure follow each other: the next one may be as far from this one.
+      this.#lastPlace = message.place;
+      this.#count++;
+      return;
+    }
     this.#before.push(message);
     if (this.#before.length > REACH) this.#before.shift();
   }
@@ -47,6 +58,7 @@ export class NearLines {
   isRead({ place, text }: LogMessage, facts: LogEntryFacts): void {
     this.#names = namesOf(text, facts);
     this.#lastPlace = place;
+    this.#count = 0;
     for (const message of this.#before.splice(0)) {
       if (place - message.place <= REACH) this.#give(message);
     }
@@ -54,7 +66,9 @@ export class NearLines {
 
   #give({ line, text: shown }: LogMessage): boolean {
     const text = messageText(shown);
-    if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || mayMention(text)) return false;
+    if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || mayMention(text)) {
+      return false;
+    }
     if (HEAD.test(text)) {
       this.sink({ line, text: shown, says: "the head of the oops: what happened" });
       return true;
@@ -73,10 +87,20 @@ export class NearLines {
 
 const LEAST_NAME = 4;
 
+/** `EAL: `: the first word of a line, with its colon. */
+const PREFIX = /^[\w.-]{3,}: /;
+
 /** The names of driver, device and function of a message. */
 function namesOf(shown: string, facts: LogEntryFacts): readonly string[] {
   const { speaker } = speakerOf(messageText(shown));
-  const names = [facts.device, facts.driver, facts.interface_name, ...Object.values(speaker)];
+  const prefix = PREFIX.exec(messageText(shown))?.[0];
+  const names = [
+    facts.device,
+    facts.driver,
+    facts.interface_name,
+    ...Object.values(speaker),
+    prefix,
+  ];
   return [...new Set(names)].filter((name): name is string =>
     typeof name === "string" && name.length >= LEAST_NAME
   );

@@ -10,7 +10,8 @@ export const AMD: MessageArea = {
     {
       kind: "state",
       forms: ["AMD-Vi: Unknown option - '{value=word_text}'"],
-      condition: "A word of the boot parameter amd_iommu= that the kernel does not know: it ignores the word",
+      condition:
+        "A word of the boot parameter amd_iommu= that the kernel does not know: it ignores the word",
       role: "state",
       means:
         "A word of the boot parameter amd_iommu= that this kernel does not know, and ignores: the IOMMU is set up as without it",

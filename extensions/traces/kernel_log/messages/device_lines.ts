@@ -382,6 +382,7 @@ const DISKS: readonly MessageRow[] = [
     forms: [
       "{disk}: cmd {...} tag {tag} {...}dma {size_bytes} {~in|out}",
     ],
+    derive: (facts, line) => /Emask 0x[1-9a-f]/.test(line) ? null : facts,
     role: "state",
     means:
       "A command or a mode of a disk: DMA is a part of its name in ATA, and no line about a mapping",

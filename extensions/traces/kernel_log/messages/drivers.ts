@@ -80,6 +80,8 @@ export const DRIVERS: MessageArea = {
         "{driver} {device}: {...}[{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault",
         "{driver} {device}: {...}VM fault ({details=paren_text})",
         "{driver} {device}: {?[drm] ?}{~Unhandled Page fault|Unhandled page fault} in {hub=word_text} at VA {address}",
+        "{device}: [{hub=word_text}] {?{~retry|no-retry|mmhub|VMC} ?}page fault ({details=paren_text})",
+        "{driver~amdgpu}: [{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault (src_id:{...}",
         "{driver~amdgpu}: [{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault ({details=paren_text})",
         "{driver~NVRM}: Xid (PCI:{device=pci_function}): {xid~31}{...}",
         "{driver~NVRM}: Xid (PCI:{bus=bridge}): {xid~31}{...}",
@@ -89,6 +91,7 @@ export const DRIVERS: MessageArea = {
       ],
       more: [
         { form: "in page starting at address {address}" },
+        { form: "at page {address} from {...}" },
         { form: "{...}PROTECTION_FAULT_STATUS:{fault_status}" },
         { form: "{~Faulty UTCL2 client ID|Faulty TCP client ID}: {client_name=rest}" },
         { form: "Process {task=word_text} pid {pid}" },

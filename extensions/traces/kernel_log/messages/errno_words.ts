@@ -92,7 +92,9 @@ export function errnoIn(line: string): number | null {
   if (text !== undefined) return -NUMBERS.get(text)!;
   const name = [...line.matchAll(NAMED)].map(([, name]) => NUMBERS.get(name!)).find((each) => each);
   if (name !== undefined) return -name;
-  const found = [...line.replace(OTHER_STATUS, "").matchAll(NEGATIVE)].map(([, digits]) => Number(digits))
+  const found = [...line.replace(OTHER_STATUS, "").matchAll(NEGATIVE)].map(([, digits]) =>
+    Number(digits)
+  )
     .filter((number) => ERRNOS.has(number));
   return found.length === 0 ? null : -found.at(-1)!;
 }
@@ -112,16 +114,19 @@ export function errnoText(errno: unknown): string {
 /** What a code says in a call about an object, where that is more than its general text. */
 const IN_CALLS: ReadonlyMap<string, Readonly<Record<number, string>>> = new Map([
   ["DMA mapping", {
-    12: "drivers give it where a map returned the error value: no bounce slot, no DMA address left or an address out of reach, not only too little memory",
+    12:
+      "drivers give it where a map returned the error value: no bounce slot, no DMA address left or an address out of reach, not only too little memory",
     5: "drivers give it where a map returned the error value",
   }],
   ["scatterlist", {
-    12: "drivers give it where a map returned the error value: no bounce slot, no DMA address left or an address out of reach, not only too little memory",
+    12:
+      "drivers give it where a map returned the error value: no bounce slot, no DMA address left or an address out of reach, not only too little memory",
     22: "the list, its lengths or its direction are not valid",
   }],
   ["DMA channel", {
     2: "no such channel, or no `dma-names` with that name",
-    19: "neither the device's node nor the firmware's tables name such a channel, or its engine is not there",
+    19:
+      "neither the device's node nor the firmware's tables name such a channel, or its engine is not there",
     16: "the channel is in use by another client",
     517: "the engine's driver is not there yet: the probe is tried again",
   }],
@@ -148,5 +153,7 @@ const IN_CALLS: ReadonlyMap<string, Readonly<Record<number, string>>> = new Map(
 export function errnoTextIn(errno: unknown, object: string): string {
   const row = typeof errno === "number" ? ERRNOS.get(-errno) : undefined;
   const own = typeof errno === "number" ? IN_CALLS.get(object)?.[-errno] : undefined;
-  return row === undefined || own === undefined ? errnoText(errno) : `${errno} is ${row.name}: ${own}`;
+  return row === undefined || own === undefined
+    ? errnoText(errno)
+    : `${errno} is ${row.name}: ${own}`;
 }

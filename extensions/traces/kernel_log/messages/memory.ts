@@ -597,6 +597,8 @@ export const MEMORY: MessageArea = {
       kind: "state",
       forms: [
         "cma: Reserved {mib} MiB{...}",
+        "cma: Reserved {kib} KiB at {...}",
+        "Memory: {...}available ({...}cma-reserved",
         "cma: number of available pages:",
         "cma: range {count}:",
         "Reserved memory: created {~CMA|DMA} memory pool at {address}, size {count} {~MiB|KiB}",

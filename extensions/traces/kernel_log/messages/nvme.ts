@@ -1,4 +1,5 @@
 /** Messages of the NVMe driver and of the block layer. @see rules/traces.md T.55 */
+import { STATUS_CODES } from "@dmalab/devices/nvme_status";
 import type { LogEntryFacts } from "../log_facts.ts";
 import { type Cause, inOrder, type MessageArea, type MessageRow, numberOf } from "./message.ts";
 
@@ -45,7 +46,16 @@ const isHostStatus = ({ sc, sct }: { readonly sc: number; readonly sct: number }
   sct === PATH_STATUS && (sc === HOST_PATH_ERROR || sc === HOST_ABORTED);
 
 /** Generic status codes; `ABORT_LIMIT`: a command-specific one, with its type in the upper bits. */
-const INVALID_FIELD = 2;
+/** Names of generic and command-specific statuses, as the NVMe base specification has them. */
+const STATUS_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.values(STATUS_CODES).map(([code, name]) => [code, name]),
+);
+
+/** A status in words, in brackets; empty for one without a name. */
+function statusName(code: number): string {
+  const name = STATUS_NAMES.get(code);
+  return name === undefined ? "" : ` (${name})`;
+}
 const ABORT_REQUESTED = 7;
 const ABORT_LIMIT = 0x103;
 
@@ -212,7 +222,7 @@ const ABORT: MessageRow = {
         const { sc, sct } = codeOf(facts);
         return `the controller's status for the abort: status code type ${sct}, status code 0x${
           sc.toString(16)
-        }${sct === 0 && sc === INVALID_FIELD ? " (invalid field)" : ""}`;
+        }${statusName(sct * 256 + sc)}`;
       },
     },
   ]),

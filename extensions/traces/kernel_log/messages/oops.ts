@@ -15,6 +15,8 @@ const IN_TABLE =
 const IN_API =
   /^(?:_{0,2}dma_(?:map|unmap|sync|alloc|free|direct|pool|max|set)|iommu_dma|swiotlb|intel_(?:map|unmap|alloc)|nommu_|arm_dma|debug_dma|sg_next)/;
 
+const isOfDriver = (facts: LogEntryFacts) =>
+  !IN_CACHE.test(nameOf(facts)) && !IN_TABLE.test(nameOf(facts)) && !IN_API.test(nameOf(facts));
 const nameOf = ({ function: name }: LogEntryFacts) => String(name);
 
 /** Functions that stacks of DMA have most often. */
@@ -161,8 +163,20 @@ export const OOPSES: readonly MessageRow[] = [
         ],
       },
       {
+        id: "null_pointer",
+        when: (facts) =>
+          isOfDriver(facts) && /NULL pointer|paging request/.test(String(facts.head)),
+        certainty: "possible",
+        text:
+          "a driver's own function used a pointer that is NULL or wrong (the address is in the head). At a probe or an insmod it most often is something that the driver looked for and did not check: a node, a property, platform data, a channel. Later it often is a request that was freed before its transfer ended",
+        next: [
+          "look at the function in the driver's source for the pointer that the address belongs to (a small address is a field of a NULL pointer), and at the driver's lines before the oops",
+        ],
+      },
+      {
         id: "driver",
         when: (facts) =>
+          !/NULL pointer|paging request/.test(String(facts.head)) &&
           !IN_CACHE.test(nameOf(facts)) && !IN_TABLE.test(nameOf(facts)) &&
           !IN_API.test(nameOf(facts)),
         certainty: "possible",

@@ -610,6 +610,18 @@ const TABLES: MessageRow[] = [
   {
     kind: "state",
     forms: [
+      "ACPI: DMAR {value}{...}",
+      "ACPI: Reserving DMAR table memory at {...}",
+    ],
+    condition: "The firmware gives the kernel a table of Intel's IOMMUs (DMAR)",
+    role: "state",
+    means:
+      "The firmware has a table of Intel's IOMMUs (DMAR): it announces VT-d. Whether the kernel translates with it say `DMAR: IOMMU enabled` and the groups",
+  },
+  {
+    kind: "state",
+    forms: [
+      "DMAR: Enable scalable mode if hardware supports",
       "DMAR: Host address width {width}",
       "DMAR: {~DRHD|RMRR|ATSR|RHSA|SATC} {~base|flags}: {value}{...}",
       "DMAR: ANDD device: {value} name: {text}",
