@@ -11,7 +11,7 @@ import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
-import type { NearLine } from "../kernel_log/general/near_lines.ts";
+import { MOST_GIVEN, type NearLine } from "../kernel_log/general/near_lines.ts";
 import { readKernelLog, type UnreadLine } from "../kernel_log/kernel_log_reader.ts";
 import { wordsOf } from "../kernel_log/messages/message.ts";
 import { problemLines } from "../kernel_log/problem_lines.ts";
@@ -359,7 +359,9 @@ function nearParts(near: readonly NearLine[]): LogPart[] {
   const shown = groups.slice(0, MAX_SECTION_LINES);
   const rest = groups.slice(MAX_SECTION_LINES).reduce((sum, [, { length }]) => sum + length, 0);
   return near.length === 0 ? [] : [{
-    heading: `beside them, not about DMA by their words: ${formatCount(near.length, "line")}`,
+    heading: `beside them, not about DMA by their words: ${
+      near.length === MOST_GIVEN ? "at least " : ""
+    }${formatCount(near.length, "line")}`,
     isPlace: false,
     quote: null,
     lines: [

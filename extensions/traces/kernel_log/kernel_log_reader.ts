@@ -153,10 +153,7 @@ export class KernelLogReader {
       this.#messages.delete(this.#messages.keys().next().value!);
     }
     if (shown.includes(CUT_HERE)) this.#readPlace = -Infinity;
-    if (OOPS.test(shown) && place - this.#headPlace > HEAD_LINES) this.#headPlace = place;
-    if (HEAD.test(shown) && (this.#head === null || place - this.#head.place > HEAD_LINES)) {
-      this.#head = { text: shownText(messageText(shown)), place };
-    }
+    if (HEAD.test(shown)) this.#headOf(message);
     if (this.#warning !== null && place - this.#warning.message.place > WARNING_LINES) {
       this.#endWarning();
     }
@@ -185,6 +182,14 @@ export class KernelLogReader {
     this.#close();
     if (row.more === undefined) this.sink.entry(entry);
     else this.#open = { entry, row, place };
+  }
+
+  /** Takes a line of the head of an oops. */
+  #headOf({ place, text }: LogMessage): void {
+    if (OOPS.test(text) && place - this.#headPlace > HEAD_LINES) this.#headPlace = place;
+    if (this.#head === null || place - this.#head.place > HEAD_LINES) {
+      this.#head = { text: shownText(messageText(text)), place };
+    }
   }
 
   /** Adds the head of the oops to the facts of its registers. */
@@ -238,6 +243,11 @@ export class KernelLogReader {
   /** Reports a line that has words about DMA, and of which nothing else is known. */
   #mention(message: LogMessage): void {
     const { text, time } = message;
+    if (!mayMention(text)) {
+      this.#frame(message);
+      this.#near?.push(message);
+      return;
+    }
     const plain = messageText(text);
     if (time === null && plain === text && !isLogShaped(text)) {
       this.#shapelessLine(message);
@@ -255,10 +265,6 @@ export class KernelLogReader {
   /** Keeps a line without the form of a log's line, or the message that a sentence quotes. */
   #shapelessLine(message: LogMessage): void {
     const { text } = message;
-    if (!mayMention(text)) {
-      this.#near?.push(message);
-      return;
-    }
     this.#frame(message);
     const rust = rustWordsIn(text);
     if (rust !== null && mayMention(rust)) {

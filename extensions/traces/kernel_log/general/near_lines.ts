@@ -21,6 +21,9 @@ export interface NearLine {
 
 /** A line is beside a message if so many lines, or fewer, are between them. */
 const REACH = 4;
+/** Lines that are compared with the messages beside them, and lines that are given: later ones are left out. */
+const MOST_TRIED = 2048;
+export const MOST_GIVEN = 256;
 /** Largest number of lines below one message that are given. */
 const MOST_NEAR = 16;
 /** Lines of registers, stacks and modules: they belong to a message, and say nothing by themselves. */
@@ -35,6 +38,8 @@ export class NearLines {
   #before: LogMessage[] = [];
   #names: readonly string[] = [];
   #lastPlace = -Infinity;
+  #tried = 0;
+  #given = 0;
   /** Lines that were given since the last message. */
   #count = 0;
 
@@ -42,6 +47,7 @@ export class NearLines {
 
   /** Takes a line that nothing else has read. */
   push(message: LogMessage): void {
+    if (this.#tried >= MOST_TRIED || this.#given >= MOST_GIVEN) return;
     if (
       message.place - this.#lastPlace <= REACH && this.#count < MOST_NEAR && this.#give(message)
     ) {
@@ -56,6 +62,7 @@ export class NearLines {
 
   /** A message was read: lines beside it are given. */
   isRead({ place, text }: LogMessage, facts: LogEntryFacts): void {
+    if (this.#tried >= MOST_TRIED || this.#given >= MOST_GIVEN) return;
     this.#names = namesOf(text, facts);
     this.#lastPlace = place;
     this.#count = 0;
@@ -65,13 +72,13 @@ export class NearLines {
   }
 
   #give({ line, text: shown }: LogMessage): boolean {
+    this.#tried++;
     const text = messageText(shown);
     if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || mayMention(text)) {
       return false;
     }
     if (HEAD.test(text)) {
-      this.sink({ line, text: shown, says: "the head of the oops: what happened" });
-      return true;
+      return this.#say(line, shown, "the head of the oops: what happened");
     }
     const { said } = speakerOf(text);
     const act = actIn(said, text);
@@ -80,7 +87,12 @@ export class NearLines {
     const code = errnoName(errnoIn(text));
     const words = act.text === "" ? "names or values" : act.text;
     const who = isSame ? "the same driver or device" : "an error next to it, in its own words";
-    this.sink({ line, text: shown, says: `${who}: ${words}${code === "" ? "" : `; ${code}`}` });
+    return this.#say(line, shown, `${who}: ${words}${code === "" ? "" : `; ${code}`}`);
+  }
+
+  #say(line: number, text: string, says: string): true {
+    this.#given++;
+    this.sink({ line, text, says });
     return true;
   }
 }

@@ -384,9 +384,6 @@ const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 const CODE_WARNING =
   /(?:WARNING|BUG)\b.*?[ /]((?:kernel\/dma|drivers\/(?:iommu|dma)|arch\/[\w/-]+\/dma)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
 
-/** A driver's line about DMA, by its words: `DMA`, `dma_tx`; not the transfer mode `UDMA` of a disk. */
-const DRIVER_DMA = /: .*(?:\bR?DMA\b|\bdma(?:_\w+)?\b)/;
-
 /** The area of a line that no row of the table matches. */
 export interface UnreadArea {
   readonly area: MessageArea;
@@ -410,11 +407,7 @@ export function areaOf(line: string): UnreadArea | null {
     };
   }
   const found = ANY_AREA.exec(line)?.[1];
-  if (found === undefined) {
-    return DRIVER_DMA.test(line) && WRONG.test(messageText(line))
-      ? { area: DRIVERS, isWrong: true, isWarning: false }
-      : null;
-  }
+  if (found === undefined) return null;
   const area = AREA_OF.get(found);
   return area === undefined
     ? null
