@@ -10,7 +10,7 @@ import { TROUBLE_CAUSES, troubleIn } from "../messages/trouble_words.ts";
 import type { MessageKind } from "../messages/kinds.ts";
 import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
 import { actIn, actNamed, NO_ACT, type ReasonGroup } from "./line_acts.ts";
-import { objectIn, objectNamed, sideObjectIn, withoutFiles } from "./line_objects.ts";
+import { objectIn, objectNamed, type Reason, sideObjectIn, withoutFiles } from "./line_objects.ts";
 import { speakerOf } from "./line_speaker.ts";
 import { isCutByPager } from "../unread_messages.ts";
 
@@ -39,8 +39,9 @@ export function anatomyOf(
     (isOfArea ? sideObjectIn(said) : null);
   if (object === null) return null;
   const act = actIn(said, text);
-  const what = act.groups === null ? null : troubleIn(said);
-  const hasReason = act.groups?.some((group) => object[group] !== undefined) === true;
+  const what = act.groups === null || !HAS_TROUBLES.test(object.name) ? null : troubleIn(said);
+  const hasReason =
+    act.groups?.some((group) => (OF_VERBS[group] ?? object[group]) !== undefined) === true;
   return {
     facts: {
       ...speaker,
@@ -97,14 +98,37 @@ const GROUPS: readonly (readonly [ReasonGroup, string])[] = [
   ["got", "not_got"],
   ["ended", "not_ended"],
   ["valid", "not_valid"],
+  ["used", "in_use"],
+  ["silent", "no_answer"],
 ];
+
+/** Reasons that the verb alone gives, whatever the object is. */
+const OF_VERBS: Partial<Record<ReasonGroup, Reason>> = {
+  used: {
+    text:
+      "another driver, device or program, or an earlier use of this one, holds it; the line may name it",
+    next:
+      "look who holds it: what the line names, the driver of the device (lspci -nnk), the openers of its file (fuser -v), /proc/iomem",
+  },
+  silent: {
+    text:
+      "the device does not answer reads: it is not configured (an FPGA without its design, a BAR of another function), in reset or in a power saving state, its memory decoding is off, or its link is down",
+    next:
+      "look at the function's state (`lspci -vv`: Mem+, D0, LnkSta, the BARs) and for PCI Express errors in the same seconds; of an FPGA, whether its design is loaded and which BAR it expects",
+  },
+};
+
+/** Objects for which the words of a trouble are meant: engines and what they move. */
+const HAS_TROUBLES = /^(?:DMA\b(?! (?:mask|mapping|pool))|its device|probe)/;
 
 /** Words that say more than the object: data that are wrong, a probe, an alignment. */
 const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe", "request"]);
 
 function reasonOf({ object, says, what }: LogEntryFacts, group: ReasonGroup) {
   if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;
-  const found = objectNamed(object);
+  const found = OF_VERBS[group] === undefined
+    ? objectNamed(object)
+    : { ...OF_VERBS, isGot: undefined };
   return group === "got" && says === "failed" && found?.isGot !== true ? undefined : found?.[group];
 }
 

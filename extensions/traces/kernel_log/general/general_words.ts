@@ -4,7 +4,7 @@ import { objectIn, withoutFiles } from "./line_objects.ts";
 
 /** A quick test: false for a line that certainly is not about DMA. */
 const MAY_MENTION =
-  /dma|iommu|smmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|hugepage|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|_ib_|_mr\b|userptr|remapping|infiniband|\bcqe\b/i;
+  /dma|mmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|descriptor|hugepage|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|_ib_|_mr\b|userptr|remapping|infiniband|\bcqe\b/i;
 /** Lines in which such a word is only a name: a command line, a file system's disk, a mode of a disk. */
 const NO_MENTION =
   /ommand line:|BOOT_IMAGE=|Modules linked in|\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^[$#] |^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;

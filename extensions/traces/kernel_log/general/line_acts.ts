@@ -1,7 +1,7 @@
 /** What a line says of its object: the verb of a line that no row of the table has. */
 
 /** Which reasons of the object hold for an act. */
-export type ReasonGroup = "got" | "ended" | "valid";
+export type ReasonGroup = "got" | "ended" | "valid" | "used" | "silent";
 
 export interface LineAct {
   /** The value of the fact `says`. */
@@ -21,7 +21,7 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "nothing wrong",
     words:
-      /\b(?:no|without|0|zero) (?:errors?|faults?|failures?)\b|errors?[ =:]+0\b|error (?:handling|recovery|reporting)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|taints kernel/i,
+      /\b(?:no|without|0|zero) (?:errors?|faults?|failures?)\b|errors?[ =:]+0\b|error (?:handling|recovery|reporting)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel/i,
     groups: null,
     text: "it reports no error",
   },
@@ -42,6 +42,13 @@ export const LINE_ACTS: readonly LineAct[] = [
     words: /\btim(?:e|ed|ing)[ -]?outs?\b|\bin time\b|\bETIMEDOUT\b|timer expired/i,
     groups: ["ended"],
     text: "something did not end or answer in time",
+  },
+  {
+    name: "all ones",
+    words:
+      /\b(?:not|isn't|failed|invalid|unexpected)\b.{0,60}?\b0xf{8}\b|reads? (?:as |back )?(?:all )?(?:ones|ff)\b/i,
+    groups: ["silent"],
+    text: "registers read as all ones (0xffffffff)",
   },
   {
     name: "not permitted",
@@ -65,6 +72,14 @@ export const LINE_ACTS: readonly LineAct[] = [
     text: "an allocation failed, or too little was left",
   },
   {
+    name: "in use",
+    // Before "not there": `not available, in use by …`.
+    words:
+      /\bbusy\b|\bin use\b|already (?:in|used|taken|mapped|bound|exists)|\bEBUSY\b|still (?:in use|mapped|active)/i,
+    groups: ["used"],
+    text: "something is in use already",
+  },
+  {
     name: "fell back",
     words:
       /fall(?:s|ing)? ?back|\buse pio\b|using pio|\bpio mode|not using|without dma|no dma\b|disabl(?:e|ing) dma|dma (?:is )?(?:disabled|off|not used)|operating without|polling mode/i,
@@ -81,16 +96,9 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not there",
     words:
-      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bno (?:iommu|vfio|irq|interrupt|msi|channel|group|driver)\b|\bno [\w-]+[?!.]*$/i,
+      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channel|group|driver)\b|\bno [\w-]+[?!.]*$/i,
     groups: ["got"],
     text: "something is not there or not ready",
-  },
-  {
-    name: "in use",
-    words:
-      /\bbusy\b|\bin use\b|already (?:in|used|taken|mapped|bound|exists)|\bEBUSY\b|still (?:in use|mapped|active)/i,
-    groups: ["got"],
-    text: "something is in use already",
   },
   {
     name: "not valid",
@@ -102,11 +110,11 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not got",
     words: new RegExp(
-      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't)|errors?)(?: to)? (?:\\w+ ){0,3}?${GET}\\b|\\b${GET}(?: [\\w-]+){0,3} (?:failed|failure|error)`,
+      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't))(?: to)? (?:\\w+ ){0,3}?${GET}\\b|\\b${GET}(?: [\\w-]+){0,3} (?:failed|failure|error)`,
       "i",
     ),
     groups: ["got"],
-    text: "a step of the set-up did not succeed",
+    text: "something could not be got, found or set up",
   },
   {
     name: "fault",
@@ -172,6 +180,9 @@ export const NO_ACT: LineAct = {
   text: "",
 };
 
+/** `timeout: 10 s`, `retries=3`: the name of a setting with its value. */
+const SETTING = /\b(?:\w*time-?outs?|retries|retry|interval)(?:_\w+)?\s*[:=]\s*(?:\w+\s+)?\d/gi;
+
 /** A level in front of a line or in it: the line is of an error, whatever its other words are. */
 const LEVEL =
   /^\W*(?:ERROR|FATAL|CRITICAL|ERR)\b|\*(?:ERROR|ERR)\*|<err>|[-_]err\]|\| (?:ERROR|FATAL) +\|/;
@@ -182,7 +193,8 @@ const ERROR = LINE_ACTS.find(({ name }) => name === "failed")!;
  * @param line The line with the names in front of it, which may have a level.
  */
 export function actIn(text: string, line = text): LineAct {
-  const act = LINE_ACTS.find(({ words }) => words.test(text)) ?? NO_ACT;
+  const said = text.replace(SETTING, " ");
+  const act = LINE_ACTS.find(({ words }) => words.test(said)) ?? NO_ACT;
   return act.groups === null && act.name !== "nothing wrong" && LEVEL.test(line) ? ERROR : act;
 }
 

@@ -23,6 +23,8 @@ export interface LineObject {
   readonly about?: string;
   /** Reasons where the object could not be got, found or allocated. */
   readonly got?: Reason;
+  readonly used?: Reason;
+  readonly silent?: Reason;
   /** Whether a step with the object that failed most often is one to get it. */
   readonly isGot?: true;
   /** Reasons where the object did not end, stopped, or was refused at work. */
@@ -138,7 +140,7 @@ export const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "DMA descriptors",
     words:
-      /\bdma\b.{0,40}?\b(?:des|desc|descs|descriptors?)\b|\bdesc(?:riptor)?s?\b.{0,30}?(?:dma|ring|pool|chain|list)|\bno (?:free |more )?desc(?:riptor)?s?\b|\bLLIs?\b/i,
+      /\bdma\b.{0,40}?\b(?:des|desc|descs|descriptors?)\b|\bdesc(?:riptor)?s?\b.{0,30}?(?:dma|ring|pool|chain|list)|\b(?:no|no free|too many|[rt]x|free|hw) desc(?:riptor)?s?\b|\bLLIs?\b/i,
     noun: "descriptors, the entries in memory by which an engine finds its buffers",
     kind: "driver_dma_error",
     got: {
@@ -235,6 +237,26 @@ export const LINE_OBJECTS: readonly LineObject[] = [
         "list the members (/sys/kernel/iommu_groups/N/devices) and bind all of them to vfio-pci",
     },
     state: "the devices that the IOMMU cannot tell apart, or can: no error",
+  },
+  {
+    name: "fault of a device's own MMU",
+    words: /(?<![a-z])mmu[_ ]?(?:fault|error)|\bpage fault error: err_type|\bget_pte\b/i,
+    noun: "a fault of a device's own MMU, most often a GPU's",
+    kind: "gpu_fault",
+    about:
+      "It is an access to the device's own address space, before the platform's IOMMU, which reports its faults in lines of its own",
+    ended: {
+      text:
+        "a buffer of a program that was freed or never bound in the device's address space, or a job that uses a wrong address",
+      next:
+        "look at the program that the lines name and at the versions of its libraries and of the driver; the first fault counts, the others follow",
+    },
+    valid: {
+      text:
+        "a buffer of a program that was freed or never bound in the device's address space, or a job that uses a wrong address",
+      next:
+        "look at the program that the lines name and at the versions of its libraries and of the driver; the first fault counts, the others follow",
+    },
   },
   {
     name: "IOMMU fault",
@@ -450,6 +472,12 @@ export const LINE_OBJECTS: readonly LineObject[] = [
       /dma[-_ ]?engine|dma[-_ ]?controller|\bdmac\b|\b(?:idma|edma|sdma|vdma|pdma|mdma|cdma|xdma|qdma|udma|pl330|ioat(?:dma)?|idxd)\d*\b/i,
     noun: "a DMA engine",
     kind: "driver_dma_error",
+    valid: {
+      text:
+        "a setting, an address, a length, a width or a burst that the engine does not take, or that its client did not set",
+      next:
+        "compare what the client configures (address, width, burst, length, direction) with what the engine can do",
+    },
     isGot: true,
     got: {
       text:
@@ -560,7 +588,7 @@ const SIDE_OBJECTS: readonly LineObject[] = [
   {
     name: "registers",
     words:
-      /\bbar ?\d?\b|\bioremap\b|\bmmio\b|\bregisters?\b|\bmem(?:ory)? resource|\bresou?rces?\b/i,
+      /\bbar ?\d?\b|\bioremap\b|\bmmio\b|\bregisters\b|\bregister (?:space|access|at|0x)|\bmem(?:ory)? resource|\bresou?rces?\b/i,
     noun: "registers or resources of the device",
     kind: "device_error",
     got: {
@@ -593,6 +621,15 @@ const OWN_DEVICE: LineObject = {
   state: "a step or a setting without a word of an error",
 };
 
+/** A line of an engine's driver whose words name no part of it. */
+const OF_ENGINE: LineObject = {
+  name: "DMA engine (by its driver)",
+  words: /(?:)/,
+  noun: "a DMA engine, by the names in front",
+  kind: "driver_dma_error",
+  state: "a step or a setting of the engine's driver: no error",
+};
+
 /** Objects that a line is about where its driver or device has their name. */
 const OF_NAMES: ReadonlySet<string> = new Set([
   ...["NVMe", "NVMe disk", "IOMMU", "VFIO", "DMA engine", "RDMA memory"],
@@ -609,7 +646,9 @@ export function objectIn(said: string, line = said): LineObject | null {
   if (own !== undefined) return own;
   const named = LINE_OBJECTS.find((object) => has(object, line));
   if (named === undefined) return null;
+  if (named.name === "RDMA memory") return named;
   const side = sideObjectIn(said, named);
+  if (side === OWN_DEVICE && named.name === "DMA engine") return OF_ENGINE;
   return side === OWN_DEVICE && OF_NAMES.has(named.name) ? named : side;
 }
 
@@ -632,7 +671,7 @@ export function sideObjectIn(said: string, named: LineObject | null = null): Lin
 }
 
 const BY_NAME = new Map(
-  [...LINE_OBJECTS, ...SIDE_OBJECTS, OWN_DEVICE].map((object) => [object.name, object]),
+  [...LINE_OBJECTS, ...SIDE_OBJECTS, OWN_DEVICE, OF_ENGINE].map((object) => [object.name, object]),
 );
 
 /** The object with a name. */

@@ -14,7 +14,7 @@ export interface LineSpeaker {
 type Groups = readonly (string | undefined)[];
 type Read = (groups: Groups) => Readonly<Record<string, string | null | undefined>>;
 
-const SOURCE_FILE = String.raw`[\w./+-]+\.(?:c|cc|cpp|h|rs|go|py)`;
+const SOURCE_FILE = String.raw`[\w./+-]+\.(?:c|cc|cpp|cxx|h|hpp|rs|go|py)`;
 
 /** Text in front of a line, and what its groups are. */
 const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
@@ -51,6 +51,11 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
   ],
   // `driver:function_name: text`.
   [/^([a-z]\w*):(_*[a-z]+_\w+): /, ([driver, name]) => ({ driver, function: name })],
+  // glog: `file.cc:123] text`.
+  [
+    new RegExp(String.raw`^(${SOURCE_FILE}):\d+\] `),
+    ([file]) => ({ program: `the program of ${file}` }),
+  ],
   [/^\.*(libxl\w*): ?/, ([name]) => ({ program: "Xen's libxl", function: name })],
   // Trusted Firmware, EDK2: `ERROR:   text`.
   [/^(?:NOTICE|INFO|ERROR|WARNING|VERBOSE): {2,}(?:BL\d\w*: )?/, () => ({

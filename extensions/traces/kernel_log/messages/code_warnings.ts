@@ -45,10 +45,19 @@ const WORKS: readonly Work[] = [
   },
   {
     id: "call",
-    words: /^_*dma_(?!pte|ops)|^debug_dma/i,
+    words: /^_*dma_(?!pte|ops|buf|resv|fence)|^debug_dma/i,
     text:
       "an argument of the call is wrong: the direction, the device (no mask, none at all), a list or a length. The stack names the driver",
     next: ["look at the caller in the stack, and at the line in the source of the release"],
+  },
+  {
+    id: "shared",
+    words: /^dma_buf|^dma_resv|^dma_fence/i,
+    text:
+      "a driver called it with no buffer or device, or with a pointer of an error, or its buffer was given back: an import or an attach that does not fit its exporter",
+    next: [
+      "look at the caller in the stack, and at what it gave: the buffer, the device, the fence",
+    ],
   },
   {
     id: "unmap",
@@ -105,6 +114,7 @@ const workOf = ({ file, function: name }: LogEntryFacts) =>
 const AREAS: readonly (readonly [start: string, kind: MessageRow["kind"], words: string])[] = [
   ["drivers/dma/", "driver_dma_error", "DMA engines"],
   ["arch/", "driver_dma_error", "a platform's DMA engine"],
+  ["drivers/dma-buf/", "driver_dma_error", "buffers that drivers share (dma-buf)"],
   ["drivers/iommu/", "iommu_error", "IOMMUs"],
   ["", "mapping_warning", "DMA mapping"],
 ];

@@ -48,6 +48,8 @@ const ERRNOS: ReadonlyMap<number, ErrnoRow> = new Map([
   [107, { name: "ENOTCONN", text: "not connected" }],
   [108, { name: "ESHUTDOWN", text: "shut down" }],
   [110, { name: "ETIMEDOUT", text: "the device or its firmware did not answer in time" }],
+  [111, { name: "ECONNREFUSED", text: "nobody listens at the address" }],
+  [113, { name: "EHOSTUNREACH", text: "no route to the host" }],
   [121, { name: "EREMOTEIO", text: "an error of the other side" }],
   [125, { name: "ECANCELED", text: "cancelled" }],
   [512, { name: "ERESTARTSYS", text: "interrupted by a signal" }],
@@ -83,6 +85,9 @@ const TEXTS: readonly (readonly [text: string, name: string])[] = [
   ["function not implemented", "ENOSYS"],
   ["operation not supported", "EOPNOTSUPP"],
   ["connection timed out", "ETIMEDOUT"],
+  ["connection refused", "ECONNREFUSED"],
+  ["numerical result out of range", "ERANGE"],
+  ["no route to host", "EHOSTUNREACH"],
 ];
 
 /** The errno that a line ends with or names, as a negative number; null without one. */
@@ -92,6 +97,8 @@ export function errnoIn(line: string): number | null {
   if (text !== undefined) return -NUMBERS.get(text)!;
   const name = [...line.matchAll(NAMED)].map(([, name]) => NUMBERS.get(name!)).find((each) => each);
   if (name !== undefined) return -name;
+  const positive = /\berrno[ =:]+(\d{1,3})\b/.exec(line)?.[1];
+  if (positive !== undefined && ERRNOS.has(Number(positive))) return -Number(positive);
   const found = [...line.replace(OTHER_STATUS, "").matchAll(NEGATIVE)].map(([, digits]) =>
     Number(digits)
   )

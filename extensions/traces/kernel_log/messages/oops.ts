@@ -8,7 +8,8 @@ const OF_DMA =
 /** Functions that have these letters by chance. */
 const NOT_OF_DMA = /^(?:x?hc_dmahandler)$/;
 
-const IN_CACHE = /cache|inv_|clean|flush|_area|sync/;
+const IN_CACHE =
+  /cache|inv_|clean_(?:range|area|poc|dcache)|flush_(?:range|area|kern|dcache)|_area|dma_sync|sync_(?:single|sg)|(?:clean|flush)$/;
 const IN_REGISTER = /_(?:write|read)_|writel|readl|_reg(?:_|s|$)|device_reset/;
 const IN_TABLE =
   /^(?:iommu_(?!dma)|__iommu_(?!dma)|intel_iommu|amd_iommu|arm_|__arm_lpae|rk_|domain|dma_pte|smmu)/;
@@ -106,6 +107,8 @@ export const OOPSES: readonly MessageRow[] = [
       "pc : {function}+0x{offset=address}",
       "IP: [<{at}>] {function}+0x{offset=address}",
       "NIP [{at}] {function}+0x{offset=address}",
+      "epc : {at} {function}+0x{offset=address}",
+      "epc : {function}+0x{offset=address}",
     ],
     derive: ({ at: _, at2: _again, offset: _offset, ...facts }) =>
       OF_DMA.test(nameOf(facts)) && !NOT_OF_DMA.test(nameOf(facts)) ? facts : null,
@@ -207,8 +210,13 @@ export const OOPSES: readonly MessageRow[] = [
   {
     kind: "dma_stack",
     isBelowWarnings: true,
-    forms: ["LR is at {function}+0x{offset=address}", "lr : {function}+0x{offset=address}"],
-    derive: ({ offset: _, ...facts }) =>
+    forms: [
+      "LR is at {function}+0x{offset=address}",
+      "lr : {function}+0x{offset=address}",
+      "ra : {at} {function}+0x{offset=address}",
+      "ra : {function}+0x{offset=address}",
+    ],
+    derive: ({ at: _at, offset: _, ...facts }) =>
       OF_DMA.test(nameOf(facts)) && !NOT_OF_DMA.test(nameOf(facts)) ? facts : null,
     role: "report",
     means: (facts) =>

@@ -55,7 +55,7 @@ const TROUBLES: readonly Trouble[] = [
   },
   {
     what: "alignment",
-    words: /(?:not|un|mis)[- ]?align/i,
+    words: /(?:not|un|mis)[- ]?align|\bburst\b|\bwidth\b/i,
     text:
       "an address or a length is not a multiple of what the engine moves at once: the client's buffer, its length, or the width that it configured",
     next: [
@@ -104,7 +104,7 @@ const TROUBLES: readonly Trouble[] = [
   },
   {
     what: "bus error",
-    words: /\bbus\b|slave|decode|\baxi\b|\bahb\b|\bfault|illegal|invalid|\bbad\b/i,
+    words: /\bbus\b|slave|decode|\baxi\b|\bahb\b|\bfault/i,
     text:
       "an access or a descriptor of the engine was refused: an address that no memory has, that is protected or above what the engine reaches, a length or alignment that it cannot take, or memory without a clock",
     next: [
