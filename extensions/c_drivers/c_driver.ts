@@ -2,6 +2,7 @@
  * A driver in C on one machine: its memory, with its data in their initial state, and the calls of
  * the driver's functions.
  */
+import { stackText } from "@dmalab/lang/diagnostics";
 import { spanPlace } from "@dmalab/lang";
 import {
   addressDigits,
@@ -576,7 +577,7 @@ export class CDriver implements DriverModule {
   /** Adds the place in C to an error that stopped the driver. */
   #explained(error: unknown): unknown {
     if (!(error instanceof Error)) return error;
-    const found = this.#kernel.places.fromStack(error.stack ?? "");
+    const found = this.#kernel.places.fromStack(stackText(error));
     // Deep in a kernel call, the host's stack trace no longer contains C frames.
     const place = found.text === "" ? this.#kernel.place : found;
     const { text } = place;

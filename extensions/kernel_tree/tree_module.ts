@@ -1,4 +1,5 @@
 /** Files of a tree that are linked as one module, with replacements for the rest of the kernel. */
+import { stackText } from "@dmalab/lang/diagnostics";
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import type { ModuleLines, TreeLayout } from "@dmalab/c_drivers/tree";
 import { groupThousands } from "@dmalab/lang/text";
@@ -259,7 +260,7 @@ export class TreeModule {
       return Number(run() ?? 0);
     } catch (error) {
       if (error instanceof TreeStopped || !(error instanceof Error)) throw error;
-      const at = lines.inStack(error.stack ?? "").flatMap(({ file, line }) => {
+      const at = lines.inStack(stackText(error)).flatMap(({ file, line }) => {
         const path = pathInTree(file);
         return path === null ? [] : [{ path, line }];
       });

@@ -29,13 +29,18 @@ export const BUG_HINT =
  * that of the caller of `invariant`.
  */
 export function bugPlace(error: unknown): string | null {
-  const stack = error instanceof Error ? error.stack ?? "" : "";
+  const stack = error instanceof Error ? stackText(error) : "";
   for (const line of stack.split("\n").slice(1)) {
     const [, path, lineNumber] = line.match(/\(?(?:file:\/\/)?(\/?[^\s()]+):(\d+):\d+\)?$/) ?? [];
     if (path === undefined || /\binvariant \(|\b(?:ext|node):/.test(line)) continue;
     return `${path.split("/").slice(-3).join("/")}:${lineNumber}`;
   }
   return null;
+}
+
+/** The stack of an error as text. If the host's own stack was full, the error may have none. */
+export function stackText({ stack }: Error): string {
+  return typeof stack === "string" ? stack : "";
 }
 
 /** The diagnostic of a bug that occurred at a location of the input. */

@@ -3,7 +3,7 @@
  *
  * Other workspace members use these exports:
  */
-export { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "./bug.ts";
+export { BUG_CODE, BUG_HINT, bugMessage, bugPlace, stackText } from "./bug.ts";
 export type { DiagnosticCode, DiagnosticTable } from "./codes.ts";
 export type { CodeEntry } from "./codes/entry.ts";
 export {

@@ -2,7 +2,14 @@
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
 import { shortPath } from "@dmalab/cli/extend";
-import { asFurther, IR, pointersIn, withStorage } from "../tree/ir.ts";
+import {
+  asFurther,
+  hasInitFunction,
+  IR,
+  pointersIn,
+  withInitFunction,
+  withStorage,
+} from "../tree/ir.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
 import type { Settings } from "../tree/settings.ts";
 import { MODULE_FOLDER, resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
@@ -158,6 +165,7 @@ class TreeDriver {
     }
     // A module of which a source is missing is not run.
     if (errors.length > 0) return { module: null, diagnostics: [...errors, ...differing] };
+    this.#addInitFunction(texts);
     const layout = await this.#layout(settings);
     const support = await this.#support();
     const library = await new TreeLibrary({ ...this.of, files }, build, settings, this.#repairs)
@@ -186,6 +194,13 @@ class TreeDriver {
       library: library.paths,
       along: library.along,
     });
+  }
+
+  /** Gives a driver that only runs built into the kernel, by its initcalls, an init function. */
+  #addInitFunction(texts: string[]): void {
+    if (texts.some(hasInitFunction)) return;
+    const at = texts.findIndex((text) => withInitFunction(text) !== null);
+    if (at >= 0) texts[at] = withInitFunction(texts[at]!)!.ir;
   }
 
   /** The driver's files, with the other sources of the out-of-tree module that the first one belongs to. */

@@ -93,6 +93,8 @@ export class TreeLibrary {
   readonly #others: ReadonlyMap<string, string>;
   /** The driver's own files of the tree. */
   readonly #own: ReadonlySet<string>;
+  /** Files of other modules in the driver's folder of the tree. */
+  readonly #siblings = new Set<string>();
   readonly #tried = new Set<string>();
   readonly #texts: string[] = [];
   /** Texts of the files that have been added, from the tree and the module, by their paths. */
@@ -269,7 +271,7 @@ export class TreeLibrary {
       this.#texts.unshift(text);
       return true;
     }
-    const starting = this.#along.has(path) ? withInitFunction(text) : null;
+    const starting = this.#startsFirst(path) ? withInitFunction(text) : null;
     if (starting !== null) this.#starting.set(path, starting.level);
     this.#added.set(path, starting?.ir ?? text);
     if (this.#iterating.has(path)) this.#paths.set(unit.source, this.of.tree.placeOf(path));
@@ -306,7 +308,7 @@ export class TreeLibrary {
     for (const [name, file] of exportsIn(module.map((each) => [each, tree.text(each) ?? ""]))) {
       if (!this.#exported.has(name)) this.#exported.set(name, file);
     }
-    if (this.#along.has(path)) {
+    if (this.#startsFirst(path)) {
       const starting = module.filter((each) => hasInit(tree.text(each) ?? ""));
       for (const each of starting) await this.#add(each);
       return;
@@ -315,6 +317,14 @@ export class TreeLibrary {
     const starting = module.filter((each) => this.#others.has(each));
     if (starting.some((each) => this.#tried.has(each))) return;
     if (starting[0] !== undefined) await this.#add(starting[0]);
+  }
+
+  /**
+   * Whether a file belongs to a part of the kernel whose init functions run before the driver's: a file that is
+   * compiled along, or one of another module in the driver's folder of the tree.
+   */
+  #startsFirst(path: string): boolean {
+    return this.#along.has(path) || this.#siblings.has(path);
   }
 
   /** The texts to link, with the table of the modules that start first. */
@@ -359,12 +369,19 @@ export class TreeLibrary {
     const { build: { makefiles }, of: { tree } } = this;
     const isOurs = (name: string) => this.#isOurs(name) || this.#given.has(name);
     const paths = [...this.#own];
+    const siblings = paths.flatMap((path) => [
+      ...siblingsOf(tree, path, makefiles, this.#isSet, isOurs),
+    ]).filter(([path]) => !this.#others.has(path));
+    if (!this.#isOutOfTree) {
+      for (const [path] of siblings) {
+        for (const each of [path, ...makefiles.moduleOf(path, this.#isSet)]) {
+          this.#siblings.add(each);
+        }
+      }
+    }
     return new Map([
       ...this.#isOutOfTree ? this.#ofModule() : [],
-      ...exportsIn(
-        paths.flatMap((path) => [...siblingsOf(tree, path, makefiles, this.#isSet, isOurs)])
-          .filter(([path]) => !this.#others.has(path)),
-      ),
+      ...exportsIn(siblings),
       ...exportsIn(
         paths.flatMap((
           path,

@@ -104,6 +104,11 @@ export function withInitFunction(ir: string): StartingFile | null {
   return { ir: `${ir}\ndefine i32 @init_module() {\n${body}\n}\n`, level: first.level };
 }
 
+/** Whether a file has the init function of a module. */
+export function hasInitFunction(ir: string): boolean {
+  return /^(?:define [^@\n]*@init_module\(|@init_module = )/m.test(ir);
+}
+
 /** Names that a file defines and that are visible to others. */
 export function definedIn(ir: string): readonly string[] {
   return [...ir.matchAll(VISIBLE)].map(([, name]) => name!)

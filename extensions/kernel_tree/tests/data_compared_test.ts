@@ -26,6 +26,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "spi_qcom_qspi.dma": "it probes and is removed: nothing is moved",
   "nodes.dma": "nodes and a character device: nothing is moved",
   "pages.dma": "pages are allocated and freed: nothing is moved",
+  "queues.dma": "work runs or waits: nothing is moved",
   "vtd/vtd.dma": "widths and invalidations are compared: nothing is moved",
   "page_pool/page_pool.dma":
     "the pool hands out pages and reads none: addresses and live mappings are compared",

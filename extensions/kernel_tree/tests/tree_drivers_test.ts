@@ -133,6 +133,26 @@ Deno.test("functions that the tree exports are compiled along, and start before 
   assertMatch(report, /^ {2}broken_answer\(\) returns 0/m);
 });
 
+Deno.test("a driver that is only built in, and other modules of its folder, start by their initcalls", async () => {
+  const asks = "extern int core_answer(void);\n\tif (core_answer() != 42)\n\t\treturn -5;";
+  const [initcalls] = CORE.split("static int *answer;");
+  const builtIn = driver("if (!is_ready)\n\t\treturn -5;")
+    .replace("static int m_probe", `${initcalls}static int is_ready;\nstatic int m_probe`)
+    .replace("module_init(m_init);", "late_initcall(m_init);")
+    .replace(/static void m_exit[^]*/, "") +
+    "static int ready(void)\n{\n\tis_ready = 1;\n\treturn 0;\n}\nsubsys_initcall(ready);\n";
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += asks.o built.o beside.o\n",
+    "tree/drivers/asks.c": driver(asks),
+    "tree/drivers/beside.c": CORE.replace("kmalloc(8, GFP_KERNEL) && answer", "answer"),
+    "tree/drivers/built.c": builtIn,
+  });
+  const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
+  assertMatch(made.output, /^drivers\/asks\.c \| probes, is removed$/m, made.errors);
+  assertMatch(made.output, /^drivers\/built\.c \| probes, is removed$/m, made.errors);
+});
+
 Deno.test("files that register a PCI driver are found by their calls, and rows are read back", () => {
   const texts: Readonly<Record<string, string>> = {
     "drivers/a.c": "module_pci_driver(a);",

@@ -270,23 +270,49 @@ void init_timer_key(struct timer_list *timer, void (*function)(struct timer_list
 EXPORT_SYMBOL(timer_init_key);
 EXPORT_SYMBOL(init_timer_key);
 
+/* A queue: its work that waits, in the order in which it was queued. */
+struct workqueue_struct {
+	struct list_head works;
+};
+
+/* The kernel's own queues are null here, and are one. */
+static LIST_HEAD(kernel_works);
+
+static struct list_head *works_of(struct workqueue_struct *queue)
+{
+	return queue ? &queue->works : &kernel_works;
+}
+
 static void run_work(struct work_struct *work)
 {
+	list_del_init(&work->entry);
 	clear_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work));
 	work->func(work);
 }
 
+static void insert(struct workqueue_struct *queue, struct work_struct *work)
+{
+	list_add_tail(&work->entry, works_of(queue));
+	lab_defer(work, run_work);
+}
+
 bool queue_work_on(int cpu, struct workqueue_struct *queue, struct work_struct *work)
 {
-	set_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work));
-	return lab_defer(work, run_work);
+	if (test_and_set_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work)))
+		return false;
+	insert(queue, work);
+	return true;
 }
 EXPORT_SYMBOL(queue_work_on);
 
 bool cancel_work(struct work_struct *work)
 {
+	bool waited = lab_cancel(work);
+
+	if (waited)
+		list_del_init(&work->entry);
 	clear_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work));
-	return lab_cancel(work);
+	return waited;
 }
 EXPORT_SYMBOL(cancel_work);
 
@@ -304,11 +330,36 @@ bool flush_work(struct work_struct *work)
 }
 EXPORT_SYMBOL(flush_work);
 
+/* Runs the work that waits now, but not what it queues meanwhile. */
+static void flush(struct list_head *works)
+{
+	LIST_HEAD(now);
+
+	list_splice_init(works, &now);
+	while (!list_empty(&now))
+		lab_flush(list_first_entry(&now, struct work_struct, entry));
+}
+
+void __flush_workqueue(struct workqueue_struct *queue)
+{
+	lab_may_sleep("flush_workqueue");
+	flush(works_of(queue));
+}
+EXPORT_SYMBOL(__flush_workqueue);
+
+void drain_workqueue(struct workqueue_struct *queue)
+{
+	lab_may_sleep("drain_workqueue");
+	while (!list_empty(works_of(queue)))
+		flush(works_of(queue));
+}
+EXPORT_SYMBOL(drain_workqueue);
+
 void delayed_work_timer_fn(struct timer_list *timer)
 {
 	struct delayed_work *delayed = container_of(timer, struct delayed_work, timer);
 
-	lab_defer(&delayed->work, run_work);
+	insert(delayed->wq, &delayed->work);
 }
 EXPORT_SYMBOL(delayed_work_timer_fn);
 
@@ -317,13 +368,23 @@ bool queue_delayed_work_on(int cpu, struct workqueue_struct *queue, struct delay
 {
 	if (test_and_set_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&delayed->work)))
 		return false;
+	delayed->wq = queue;
 	if (ticks == 0)
-		lab_defer(&delayed->work, run_work);
+		insert(queue, &delayed->work);
 	else
 		mod_timer(&delayed->timer, jiffies + ticks);
 	return true;
 }
 EXPORT_SYMBOL(queue_delayed_work_on);
+
+bool flush_delayed_work(struct delayed_work *delayed)
+{
+	lab_may_sleep("flush_delayed_work");
+	if (timer_delete(&delayed->timer))
+		insert(delayed->wq, &delayed->work);
+	return lab_flush(&delayed->work);
+}
+EXPORT_SYMBOL(flush_delayed_work);
 
 bool cancel_delayed_work(struct delayed_work *delayed)
 {
@@ -350,7 +411,7 @@ bool mod_delayed_work_on(int cpu, struct workqueue_struct *queue, struct delayed
 }
 EXPORT_SYMBOL(mod_delayed_work_on);
 
-/* All queues are one; what stands for one can leak. */
+/* What stands for a queue can leak. */
 #ifdef alloc_workqueue
 #undef alloc_workqueue
 #define alloc_workqueue alloc_workqueue_noprof
@@ -358,13 +419,18 @@ EXPORT_SYMBOL(mod_delayed_work_on);
 EXPORT_SYMBOL(alloc_workqueue_noprof);
 struct workqueue_struct *alloc_workqueue(const char *format, unsigned int flags, int most, ...)
 {
-	return kzalloc(1, GFP_KERNEL);
+	struct workqueue_struct *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+
+	if (queue)
+		INIT_LIST_HEAD(&queue->works);
+	return queue;
 }
 EXPORT_SYMBOL(alloc_workqueue);
 
 void destroy_workqueue(struct workqueue_struct *queue)
 {
 	lab_may_sleep("destroy_workqueue");
+	drain_workqueue(queue);
 	kfree(queue);
 }
 EXPORT_SYMBOL(destroy_workqueue);
