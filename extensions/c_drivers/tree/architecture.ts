@@ -56,7 +56,7 @@ export class Architectures {
         for (const each of selects) if (isCommon(each) && !isWrong(each)) on.add(each);
       }
       for (const [each, { unless }] of kconfig) {
-        if (unless !== null && !on.has(unless) && !isOut(each)) on.add(each);
+        if (unless.length > 0 && !unless.some((name) => on.has(name)) && !isOut(each)) on.add(each);
       }
       const symbols = [...on];
       return [{ name, symbols, folders: this.#folders(`arch/${name}`, symbols) }];

@@ -18,8 +18,8 @@ export interface Symbol {
   readonly values: { readonly value: string; readonly needs: Needs }[];
   /** Whether the symbol has no prompt, and is set whenever its dependencies are set. */
   isDefault: boolean;
-  /** Another symbol: if it is not set, this symbol is set. Null without such a rule. */
-  unless: string | null;
+  /** Other symbols: if none of them is set, this symbol is set. Empty without such a rule. */
+  unless: readonly string[];
   /** Symbols without a prompt that default to y if this symbol is set. */
   readonly implies: Set<string>;
 }
@@ -53,7 +53,7 @@ const VALUE = /^\s*default\s+("[^"]*"|-?\d+|0x[\da-fA-F]+)(?:\s+if\s+([^#]*))?\s
 const NUMBER = /^\s*(?:int|hex|string)\b/;
 const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
-const UNLESS = /^\s*(?:default|def_bool)\s+y\s+if\s+!(\w+)\s*$/;
+const UNLESS = /^\s*(?:default|def_bool)\s+y\s+if\s+(!\w+(?:\s*&&\s*!\w+)*)\s*$/;
 /**
  * Matches a default that depends on the symbols in the pattern's group: one of these symbols must
  * be set.
@@ -175,7 +175,8 @@ class KconfigReader {
       symbol.values.push({ value: written, needs: needsOf(condition) });
     }
     symbol.isDefault ||= !current.hasPrompt && ALWAYS.test(line);
-    if (!current.hasPrompt) symbol.unless ??= UNLESS.exec(line)?.[1] ?? null;
+    const unless = current.hasPrompt ? undefined : UNLESS.exec(line)?.[1];
+    if (unless !== undefined && symbol.unless.length === 0) symbol.unless = unless.match(/\w+/g)!;
     const causes = SAME.exec(line)?.[1] ??
       (current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1]);
     // `A && B` requires both symbols, which this table cannot express.
@@ -197,7 +198,7 @@ class KconfigReader {
       needs: new Map<string, readonly string[]>(),
       values: [],
       isDefault: false,
-      unless: null,
+      unless: [],
       implies: new Set<string>(),
     }));
   }

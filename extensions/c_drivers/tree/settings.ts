@@ -218,6 +218,10 @@ function settingsOf(
       if (isDefault && needs.size > 0) on.add(name);
     }
   }
+  for (const [name, { isSwitch, needs, unless }] of possible()) {
+    const isChosen = isSwitch && needs.size > 0 && unless.length > 0;
+    if (isChosen && !unless.some((each) => on.has(each))) on.add(name);
+  }
   const numbers = possible().flatMap(([name, { values }]) => {
     const found = values.find(({ needs }) => areSet(needs));
     return found === undefined ? [] : [[name, found.value] as const];

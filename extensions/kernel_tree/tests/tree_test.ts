@@ -167,6 +167,8 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
     "config GADGET_OF_MORE\n\tbool\n\tdefault y\n\tdepends on GADGET_OF\n",
     "config GADGET_ROOM\n\tint\n\tdefault 8 if ACPI\n\tdefault 16 if GADGET # ms\n\tdefault 32\n",
     "config OF\n\tbool\nconfig ACPI\n\tbool\n",
+    'config GADGET_PLAIN\n\tbool "Plain" if GADGET_ACPI\n\tdepends on GADGET\n\tdefault y if !MIPS && !GADGET_ACPI\n',
+    "config GADGET_FANCY\n\tbool\n\tdepends on GADGET\n\tdefault y if !ACPI && !GADGET_OF\n",
   ].join("");
   const files = treeOf({
     ...TEXTS,
@@ -176,6 +178,8 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
   const { values } = settingsIn(files, "drivers/toy/gadget.c");
   const names = ["GADGET_OF", "GADGET_ACPI", "GADGET_OF_MORE", "GADGET_ROOM"];
   assertEquals(names.map((name) => values.get(name)), ["1", undefined, "1", "16"]);
+  const unless = ["GADGET_PLAIN", "GADGET_FANCY"];
+  assertEquals(unless.map((name) => values.get(name)), ["1", undefined]);
 });
 
 Deno.test("flags of a makefile follow its variables, conditions and the folders below", () => {
