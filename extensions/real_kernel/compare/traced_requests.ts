@@ -209,7 +209,9 @@ function valuesOf(kind: StepKind, { fields }: GuestEvent): Record<string, StepVa
   if (kind === "iova_alloc" || kind === "iova_free") {
     values.size = Number(fields.get("pages")) * PAGE_BYTES;
     // The probe has the last page frame that is allowed, the model the last address.
-    if (kind === "iova_alloc") values.limit = (Number(fields.get("limit")) + 1) * PAGE_BYTES - 1;
+    if (kind === "iova_alloc") {
+      values.limit = deviceAddressOfPage(fields.get("limit")) + PAGE_BYTES - 1;
+    }
     if (kind === "iova_free") values.dma = deviceAddressOfPage(fields.get("pfn"));
   }
   return values;
