@@ -203,6 +203,14 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ENOMEM: `${DIRECT}let pool = dma_pool(ssd, 256B, 256B)
       inject dma_pool_alloc { pool.alloc() fails ENOMEM }`,
   },
+  "mm.mlock": {
+    EPERM: `${PROCESS}mm.set_memlock(0B)\nmm.mlock(more, 4KiB) fails EPERM\nmm.touch(at, 1B)`,
+    ENOMEM:
+      `${PROCESS}mm.mlock(more, 8KiB) fails ENOMEM\nassert mm.locked == 4KiB\nmm.touch(at, 1B)`,
+  },
+  "mm.munlock": {
+    ENOMEM: `${PROCESS}mm.munlock(more, 8KiB) fails ENOMEM\nmm.touch(at, 1B)`,
+  },
   vfio_container: {
     EPERM: `${CONTAINER}vfio_container(qemu, nic) fails EPERM\ncontainer.close()`,
     EBUSY: `${CONTAINER}vfio_container(qemu, gpu) fails EBUSY\ncontainer.close()`,
@@ -360,6 +368,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "mm.discard": {
     EAGAIN: `${REGION}mm.discard(more, 4KiB, blockable: false) fails EAGAIN\nmr.dereg()`,
+    EINVAL: `${PROCESS}mm.mlock(more, 4KiB)\nmm.discard(more, 4KiB) fails EINVAL\nmm.touch(at, 1B)`,
   },
   "iommu.claim": {
     EPERM: `${STRICT}iommu.claim(ssd) fails EPERM`,

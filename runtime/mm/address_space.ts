@@ -30,6 +30,7 @@ import {
   ProcessAreas,
 } from "./process_areas.ts";
 import { ProcessFaults } from "./process_faults.ts";
+import { LockedPages } from "./locked_pages.ts";
 import type { PinAccess, PinnedKind, PinnedRun } from "./pinned_run.ts";
 import { HUGE_ORDER, type MappedPage, pageOf, ProcessPages } from "./process_pages.ts";
 
@@ -96,6 +97,8 @@ export class AddressSpace {
   readonly maySurpassLimit: boolean;
   /** Files with work to do when the process ends. */
   readonly openFiles = new Set<OpenFile>();
+  /** Pages that `mlock` holds. */
+  readonly locks: LockedPages = new LockedPages(this);
   readonly #machine: Machine;
   readonly #pages: ProcessPages;
   readonly #areas = new ProcessAreas();
@@ -189,15 +192,22 @@ export class AddressSpace {
   unmap(start: VirtAddr, end: VirtAddr): number {
     this.#cut(start, end);
     const change = { ...this.#covered(start, end), event: "unmap", reason: "unmap" } as const;
+    this.locks.forget(start, end);
     return this.#change(change, () => this.#end(start, end));
   }
 
-  /** Drops pages but keeps the area. The next access faults new pages in, or the pages of the file. */
+  /**
+   * Drops pages but keeps the area. The next access faults new pages in, or the pages of the file.
+   * @returns 0; -EAGAIN when a notifier refused; -EINVAL at the first page that `mlock` holds.
+   */
   discard(start: VirtAddr, end: VirtAddr, blockable: boolean): number {
-    return this.#eachArea({ start, end, event: "clear", reason: "discard", blockable }, (part) => {
+    const locked = this.locks.firstIn(pageOf(start), pageOf(end)) * PAGE_SIZE_BYTES;
+    const change = { start, end: locked, event: "clear", reason: "discard", blockable } as const;
+    const error = this.#eachArea(change, (part) => {
       this.#splitEnds(part.start, part.end, "discard");
       this.#pages.removeAll(pageOf(part.start), pageOf(part.end));
     });
+    return error === 0 && locked < end ? -ERRNO.EINVAL : error;
   }
 
   /**
@@ -230,7 +240,8 @@ export class AddressSpace {
   pageOut(start: VirtAddr, end: VirtAddr): number {
     const pages: number[] = [];
     this.#pages.forEach(pageOf(start), pageOf(end), (page, { frame }) => {
-      if (frame.owner === "process" && !this.#pages.isPinned(frame)) pages.push(page);
+      const stays = this.#pages.isPinned(frame) || this.locks.has(page);
+      if (frame.owner === "process" && !stays) pages.push(page);
     });
     for (const page of pages) {
       this.#machine.budget.work(FAULT_UNITS);
@@ -311,6 +322,7 @@ export class AddressSpace {
       this.#pages.moveAll(pageOf(start), pageOf(end), pageOf(to));
     });
     if (moved !== 0) return moved;
+    this.locks.move(start, end, to);
     const part = this.#areas.at(start)!;
     const gone = this.#change(change, () => this.#areas.removeBetween(start, end));
     if (gone !== 0) return gone;
@@ -373,8 +385,18 @@ export class AddressSpace {
       this.#change({ start, end, event: "unmap", reason: "exit" }, () => this.#end(start, end));
     }
     this.#areas.clear();
+    this.locks.forget(0, Number.MAX_SAFE_INTEGER);
     this.alive = false;
     for (const file of [...this.openFiles]) file.close();
+  }
+
+  /** Faults pages in up to the first that cannot be pinned. */
+  faultInToPin(virtPage: number, pages: number, access: PinAccess): void {
+    for (let page = virtPage; page < virtPage + pages;) {
+      const found = this.#pinnable(page, access);
+      if (typeof found === "string") return;
+      page += pagesLeft(page, found);
+    }
   }
 
   /**

@@ -37,6 +37,8 @@ export interface MappingProcess {
   readonly memlockBytes: number;
   /** Whether the process has `CAP_IPC_LOCK`: then no limit counts. */
   readonly maySurpassLimit: boolean;
+  /** Faults pages in up to the first that cannot be pinned, before they are pinned and counted. */
+  faultInToPin?(virtPage: number, pages: number, access: PinAccess): void;
   /**
    * Pins the first of these pages that are alike, so that they stay where they are. Pages of the
    * kinds `fault` and `no_memory` are not pinned.
@@ -257,8 +259,14 @@ export class Type1Container {
       : Math.floor(process.memlockBytes / PAGE_SIZE_BYTES);
     const pinned = { startPage, pages: 0, writable, runs: [] as PinnedRun[] };
     let lockedPages = 0;
+    let faultedPages = 0;
     while (pinned.pages < pages) {
       const { pages: done } = pinned;
+      if (done >= faultedPages) {
+        const batch = Math.min(pages - done, FAULTED_PAGES);
+        process.faultInToPin?.(virtPage + done, batch, access);
+        faultedPages = done + batch;
+      }
       // Pages are faulted in before they are counted, so that a call over the limit has faulted some in.
       const room = limitPages - process.lockedPages - lockedPages + 1;
       const asked = Math.min(pages - done, Math.max(room, FAULTED_PAGES));

@@ -62,8 +62,8 @@ export const MM: HandleType<AddressSpace> = {
         })),
     ),
     locked: f.size(
-      "Memory that counts as locked (VmLck): pages that the process mapped for devices by VFIO, " +
-        "each as often as it mapped them.",
+      "Memory that counts as locked (VmLck): pages of mlock(), and pages that the process mapped " +
+        "for devices by VFIO, each as often as it mapped them.",
       (mm) => mm.lockedPages * PAGE_SIZE_BYTES,
     ),
     memlock: f.size("How much it may lock: RLIMIT_MEMLOCK.", (mm) => mm.memlockBytes),

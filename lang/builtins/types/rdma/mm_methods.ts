@@ -4,6 +4,7 @@ import {
   type AddressSpace,
   alignDown,
   alignUp,
+  ERRNO,
   type HostBuffer,
   HUGE_ORDER,
   KernelError,
@@ -154,12 +155,15 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     doc: "Drops the pages and keeps the area: the next access faults in new pages.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nmm.discard(at, 4KiB)\n` +
       `assert mm.page(at) == none and mm.pages == 1`,
-    raises: ["EAGAIN"],
+    raises: ["EAGAIN", "EINVAL"],
     run(_run, mm, [addr, size, blockable]) {
       const { end, start } = pagesOf(addr, size);
+      const error = mm.discard(start, end, blockable);
       raiseErrno(
-        mm.discard(start, end, blockable),
-        "An MMU notifier would have to sleep before the pages can go",
+        error,
+        error === -ERRNO.EINVAL
+          ? "The process has locked pages there"
+          : "An MMU notifier would have to sleep before the pages can go",
       );
     },
   }),
@@ -312,6 +316,32 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       "The entry of the process's page table, { phys, writable, order, dirty, broken }, or none.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nassert mm.page(at).order == 0`,
     run: (_run, mm, [addr]) => plainPage(mm.pageAt(addr)),
+  }),
+  method({
+    name: "mlock",
+    parameters: [VIRT, SIZE],
+    doc:
+      "Faults pages in and keeps them in memory; they count as locked. EPERM if nothing may be " +
+      "locked, ENOMEM over the limit or at a hole, before which the pages are locked.",
+    example: `${PROCESS}mm.mlock(at, 16KiB)\nassert mm.locked == 16KiB and mm.pages == 4\n` +
+      `mm.munlock(at, 16KiB)`,
+    raises: ["EPERM", "ENOMEM"],
+    run(context, mm, [addr, size]) {
+      const { end, start } = pagesOf(addr, size);
+      context.chargeMemory(PAGE_CHARGE_BYTES * (end - start) / PAGE_SIZE_BYTES);
+      raiseErrno(mm.locks.lock(start, end), "The process cannot lock the pages");
+    },
+  }),
+  method({
+    name: "munlock",
+    parameters: [VIRT, SIZE],
+    doc: "Ends what mlock() began. ENOMEM at a hole, before which the pages are unlocked.",
+    example: `${PROCESS}mm.mlock(at, 16KiB)\nmm.munlock(at, 8KiB)\nassert mm.locked == 8KiB`,
+    raises: ["ENOMEM"],
+    run(_run, mm, [addr, size]) {
+      const { end, start } = pagesOf(addr, size);
+      raiseErrno(mm.locks.unlock(start, end), "Not all of the pages are the process's");
+    },
   }),
   method({
     name: "set_memlock",
