@@ -30,6 +30,8 @@ const FILES: readonly (readonly [name: string, iommu: Partial<IommuConfig>])[] =
   ["v7.2.12-vtd-second", { model: "vtd" }],
   ["v7.3.4-amd", { model: "amd", addressBits: 48 }],
   ["v7.3.4-vtd", { model: "vtd" }],
+  ["v6.12.117-virtio", { model: "virtio", addressBits: 64 }],
+  ["v7.3.4-virtio", { model: "virtio", addressBits: 64 }],
 ];
 
 /** A sequence with memory of a BAR, which a machine's process cannot map. */
@@ -157,11 +159,10 @@ function replay(bench: TestBench, sequence: Type1Sequence, at: string): number {
     compared++;
   }
   process.memory.exit();
-  const { locked, pins } = {
-    locked: process.memory.lockedPages,
-    pins: process.memory.pinnedFrames,
-  };
-  assertEquals([locked, pins, container.areaCount, container.tablePages], [0, 0, 0, 1], at);
+  const { lockedPages, pinnedFrames } = process.memory;
+  assertEquals([lockedPages, pinnedFrames, container.areaCount], [0, 0, 0], at);
+  // A virtio-iommu has no tables; of the others' the empty top one is left.
+  assert(container.tablePages <= 1, at);
   return compared;
 }
 
