@@ -22,7 +22,7 @@ import {
   type Word64,
 } from "@dmalab/runtime/fault_log";
 import type { ExecutionContext } from "../values/execution_context.ts";
-import { endAt, type LedgerEntry, readCoherent, readLedger } from "./ledger.ts";
+import { endAt, type LedgerEntry, readAreas, readCoherent, readLedger } from "./ledger.ts";
 import type { VERDICTS } from "./words.ts";
 
 export type FaultVerdict = keyof typeof VERDICTS;
@@ -208,6 +208,7 @@ class Judgement {
     const all = [
       ...readLedger(this.#events, this.#run),
       ...readCoherent(this.#events, this.#run),
+      ...readAreas(this.#events, this.#run),
     ].sort((a, b) => a.created.seq - b.created.seq);
     const ours = all.filter(({ device }) => this.#members.has(device));
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));

@@ -5,6 +5,7 @@
  * disagree with the events.
  */
 import { addAll } from "@dmalab/runtime/basics";
+import { VFIO_AREAS } from "@dmalab/devices/vfio_container";
 import { type DmaAddr, ledgerOf, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
 import {
   COHERENT,
@@ -68,6 +69,60 @@ export function readCoherent(
     created,
     ended,
   }));
+}
+
+const DIRECTIONS = {
+  read: "to_device",
+  write: "from_device",
+  read_write: "bidirectional",
+} as const;
+
+/**
+ * Memory that processes mapped by VFIO: an entry for each contiguous part of an area. Its calls have
+ * separate events, not `dma.map`.
+ */
+export function readAreas(
+  events: readonly MachineEvent[],
+  context: ExecutionContext,
+): LedgerEntry[] {
+  const areas = new Map(
+    rowsOf(VFIO_AREAS, events, context).map((area) => [area.createdSeq, area]),
+  );
+  if (areas.size === 0) return [];
+  const found: LedgerEntry[] = [];
+  // What a call has mapped comes before its event. A call that failed has unmapped it.
+  let parts: MachineEvent<"iommu.map">[] = [];
+  for (const event of events) {
+    if (event.name === "iommu.map") parts.push(event);
+    if (!event.name.startsWith("vfio.")) continue;
+    const area = areas.get(event.seq);
+    const own = area === undefined
+      ? []
+      : parts.filter(({ device, fields: { iova } }) =>
+        device === area.device && iova >= area.iova && iova < area.iova + area.size_bytes
+      );
+    found.push(...own.map(({ fields: { iova, phys, prot, size_bytes } }) => ({
+      device: area!.device,
+      api: event.name,
+      phys,
+      dma: iova,
+      sizeBytes: size_bytes,
+      dir: DIRECTIONS[prot],
+      path: "iommu",
+      created: event,
+      ended: area!.ended,
+    })));
+    parts = [];
+  }
+  return found;
+}
+
+/** Whether an entry is a device's, or one of VFIO, which all devices of a group share. */
+function isFor(entry: LedgerEntry, device: string, { lab }: ExecutionContext): boolean {
+  if (entry.device === device) return true;
+  if (entry.created.name !== "vfio.map_dma") return false;
+  const group = lab.devices.get(device)?.dma.group ?? null;
+  return group !== null && lab.devices.get(entry.device)?.dma.group === group;
 }
 
 /** The target of the last page-table entry before an event. */
@@ -173,9 +228,8 @@ export function explainAddress(
   { columns = context.columns, device = null }: AddressScope = {},
 ): string[] {
   const events = context.recorder.events;
-  const ledger = readLedger(events, context).filter((entry) =>
-    device === null || entry.device === device
-  );
+  const ledger = [...readLedger(events, context), ...readAreas(events, context)]
+    .filter((entry) => device === null || isFor(entry, device, context));
   const found = mappingsAt(ledger, space, address);
   const seenAs = space === "phys" ? "physical address" : "device address";
   if (found.length === 0) {

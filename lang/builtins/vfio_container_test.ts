@@ -78,3 +78,25 @@ Deno.test("a container ends with its process, whatever was pulled out or is in f
     assert qemu.locked == 0B and qemu.pinned == 0
     gpu.dma_read(0 as dma, 4B) faults not_present`);
 });
+
+Deno.test("explain of an address, and of a fault's line, knows what processes mapped by VFIO", () => {
+  const text = output(`let more = qemu.mmap(8KiB)
+    qemu.touch(more + 4KiB, 4KiB, write: true)
+    qemu.touch(more, 4KiB, write: true)
+    VFIO_IOMMU_MAP_DMA(container, more, 0x10_0000, 12KiB) fails EFAULT
+    VFIO_IOMMU_MAP_DMA(container, more, 0x10_0000, 8KiB)
+    explain 0x10_1000 as dma
+    assert qemu.page(more + 4KiB).phys == iommu.translate(gpu, 0x10_1000)
+    print "page at {qemu.page(more + 4KiB).phys}"
+    VFIO_IOMMU_UNMAP_DMA(container, flags: all)
+    explain 0x10_1000 as dma
+    audio.dma_read(0x10_1000 as dma, 4B) faults not_present
+    let line = fault_log("DMAR: [DMA Read NO_PASID] Request device [01:00.0] " +
+      "fault addr 0x101000 [fault reason 0x06] PTE Read access is not set")
+    assert line.verdict == use_after_unmap
+    container.close()`);
+  const phys = text.match(/page at (\S+)/)![1];
+  assertStringIncludes(text, `0x10_1000, a device address: 1 mapping so far`);
+  assertStringIncludes(text, `now      gpu reaches physical ${phys}`);
+  assertStringIncludes(text, "now      nothing is mapped there");
+});

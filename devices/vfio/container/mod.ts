@@ -18,3 +18,4 @@ export {
 export type { PinAccess, PinnedKind, PinnedRun } from "@dmalab/runtime";
 export type { MappedArea } from "./mapped_areas.ts";
 export { addressOf, type UserRange, VfioContainer } from "./vfio_container.ts";
+export { VFIO_AREAS } from "../recording/container_tables.ts";

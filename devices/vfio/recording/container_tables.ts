@@ -6,7 +6,7 @@ import { DMA, SIZE, TEXT, VIRT } from "@dmalab/runtime/vocabulary";
 const AREA_FIELDS = { device: TEXT, iova: DMA, virt: VIRT, size_bytes: SIZE };
 
 /** The address `virt` is that of the memory when it was mapped. */
-const AREAS: HistoryTableSpec<typeof AREA_FIELDS, "vfio_areas"> = {
+export const VFIO_AREAS: HistoryTableSpec<typeof AREA_FIELDS, "vfio_areas"> = {
   name: "vfio_areas",
   doc:
     "A process has mapped memory for the devices of an IOMMU group by VFIO. `device` is the one " +
@@ -38,4 +38,4 @@ const AREAS: HistoryTableSpec<typeof AREA_FIELDS, "vfio_areas"> = {
   },
 };
 
-export const CONTAINER_TABLES = [AREAS] as const satisfies readonly AnyTableSpec[];
+export const CONTAINER_TABLES = [VFIO_AREAS] as const satisfies readonly AnyTableSpec[];

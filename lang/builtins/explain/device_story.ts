@@ -31,6 +31,9 @@ export function explainTranslation({ dma }: DeviceBase, context: ExecutionContex
   const mode = iommu.modeOf(dma);
   const asked = config.iommu.mode;
   const title = `translation: ${mode}`;
+  if (dma.domain?.isUsers === true) {
+    return { title, why: "a user has its IOMMU group: it reaches only what the user maps" };
+  }
   if (mode === "off") return { title, why: "the machine has no IOMMU" };
   if (mode === "passthrough") return { title, why: "iommu.mode is passthrough" };
   if (dma.untrusted) {

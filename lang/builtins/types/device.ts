@@ -26,6 +26,7 @@ import { SHARED_ATTACHMENT, SHARED_MEMORY, SHARING_MACHINE } from "./pci/shared_
 
 function translationText(device: DmaDevice): string {
   if (device.domain === null) return "none, it sees physical addresses";
+  if (device.domain.isUsers) return "IOMMU, by what the user of its group maps";
   return device.domain.lazy ? "IOMMU, lazy" : "IOMMU, strict";
 }
 
