@@ -368,14 +368,14 @@ const PARAMETERS: readonly UserWord[] = [
     words: ["vfio_iommu_type1.dma_entry_limit=", "rlimit_memlock", "ulimit -l"],
     place: "module parameter, resource limit",
     doc: "How many mappings, and how many bytes of pinned memory, a user of VFIO may have.",
-    see: ["hmm-rdma-vfio.3"],
+    see: ["hmm-rdma-vfio.7", "VFIO_IOMMU_MAP_DMA", "vfio_container", "mm.set_memlock"],
   },
   {
     words: ["vfio_iommu_type1.allow_unsafe_interrupts=", "allow_unsafe_interrupts"],
     place: "parameter of the module vfio_iommu_type1",
     doc:
       "1: a device is given to a guest without interrupt remapping too, and may then send any interrupt to the host.",
-    see: ["hmm-rdma-vfio.3"],
+    see: ["vfio_container", "hmm-rdma-vfio.7"],
   },
   {
     words: ["coherent_pool="],
