@@ -155,6 +155,15 @@ export class AddressSpace {
     return this.#pages.get(pageOf(virt));
   }
 
+  /** Whether a present page between two addresses passes a test of its memory. */
+  hasPage(start: VirtAddr, end: VirtAddr, test: (phys: PhysAddr) => boolean): boolean {
+    let found = false;
+    this.#pages.forEach(pageOf(start), pageOf(end), (_page, { phys }) => {
+      found ||= test(phys);
+    });
+    return found;
+  }
+
   /** The page that contains a page frame, if some address maps it; else null. */
   frameOf(pfn: number): PageFrame | null {
     return this.#pages.frameOf(pfn);

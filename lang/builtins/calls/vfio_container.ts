@@ -101,25 +101,17 @@ function chargePages(
 
 /** Refuses memory for which no capture says what VFIO answers. */
 function refusePeerMemory(
-  context: ExecutionContext,
+  { lab: { machine: { peers } } }: ExecutionContext,
   process: AddressSpace,
   vaddr: VirtAddr,
   sizeBytes: number,
 ): void {
-  const { peers } = context.lab.machine;
-  if (peers === null) return;
-  for (const { end, start } of process.areas) {
-    const last = Math.min(end, alignUp(vaddr + sizeBytes, PAGE_SIZE_BYTES));
-    for (let at = Math.max(start, vaddr); at < last; at += PAGE_SIZE_BYTES) {
-      context.work(1);
-      const page = process.pageAt(at);
-      if (page === null || !peers.isPeerMemory(page.phys)) continue;
-      throw new ValueError(
-        "Peer memory of pci_alloc_p2pmem() in a container of VFIO is not modelled",
-        "map memory of the process",
-      );
-    }
-  }
+  const end = alignUp(vaddr + sizeBytes, PAGE_SIZE_BYTES) as VirtAddr;
+  if (peers === null || !process.hasPage(vaddr, end, (phys) => peers.isPeerMemory(phys))) return;
+  throw new ValueError(
+    "Peer memory of pci_alloc_p2pmem() in a container of VFIO is not modelled",
+    "map memory of the process",
+  );
 }
 
 export const CONTAINER_CALLS: readonly FunctionSpec[] = [
@@ -181,8 +173,8 @@ container.close()`,
     raises: ["EINVAL", "EOVERFLOW", "EEXIST", "ENOSPC", "ENOMEM", "EFAULT", "ENOENT"],
     context: "sleeps",
     run(context, [container, vaddr, iova, sizeBytes, flags]) {
-      refusePeerMemory(context, container.process, vaddr, sizeBytes);
       chargePages(context, container.process, vaddr, sizeBytes);
+      refusePeerMemory(context, container.process, vaddr, sizeBytes);
       const error = container.mapDma(iova, vaddr, sizeBytes, flags);
       return raiseRefusal(container, "vfio.map_dma", error);
     },
