@@ -97,7 +97,7 @@ const BEFORE_MESSAGE = new RegExp(
       String.raw`\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ [VDIWEF](?= )`,
       String.raw`[^\s:]+ (?:[a-z0-9]+\.[a-z]+ )?kernel(?:\[\d+\])?:`,
       // The library glog: level, date, time and thread; the file is a part of the message.
-      String.raw`["\x60]?[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+`,
+      String.raw`["\x60]?[IWEF](?:\d{4}){1,2} \d\d:\d\d:\d\d\.\d+ +\d+`,
       String.raw`kernel:`,
       String.raw`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?= [A-Z][a-z]{2} |  ?\d{4}-)`,
     ].join("|")

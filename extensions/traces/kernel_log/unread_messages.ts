@@ -2,6 +2,7 @@
  * Lines of known areas that no row of the table matches. Each form is listed once, with the number
  * of lines that have it.
  */
+import { isCutByPager } from "./general/cut_lines.ts";
 import type { UnreadLine } from "./kernel_log_reader.ts";
 
 export interface UnreadMessage extends UnreadLine {
@@ -41,14 +42,6 @@ export class UnreadMessages {
 /** Largest number of forms that are printed. */
 const SHOWN_FORMS = 20;
 const SHOWN_LETTERS = 160;
-/** `severity=>`, `erro>`: the pager of journalctl shows that a line is wider than the terminal. */
-const CUT_BY_PAGER = /^[^<]*[\w=,:]>$/;
-
-/** Whether the pager of journalctl has cut a line. */
-export function isCutByPager(text: string): boolean {
-  return CUT_BY_PAGER.test(text);
-}
-
 /** A log line for display; a line that is too long is truncated. */
 export function shownText(text: string): string {
   const plain = text.trim();
@@ -66,7 +59,7 @@ export function unreadLines(unread: UnreadMessages): string[] {
       }`
     ),
     ...rest === 0 ? [] : [`and ${rest} more lines in other forms`],
-    ...list.some(({ text }) => CUT_BY_PAGER.test(text))
+    ...list.some(({ text }) => isCutByPager(text))
       ? ["lines that end with `>` were cut by a pager: give the output of `journalctl --no-pager`"]
       : [],
   ];

@@ -52,8 +52,8 @@ export function driverNamesOf(line: string): DriverNames | null {
   for (const pattern of NAMES) {
     const found = pattern.exec(line);
     if (found === null) continue;
-    if (VERDICT.test(found[2] ?? "")) return null;
     const { 0: { length }, 1: driver = "", 2: name = "" } = found;
+    if (VERDICT.test(name) || VERDICT.test(driver)) return null;
     const of = (driver: string | null, device: string | null) => {
       return { names: { driver, device }, length };
     };

@@ -12,7 +12,7 @@ import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
 import { actIn, actNamed, NO_ACT, type ReasonGroup } from "./line_acts.ts";
 import { objectIn, objectNamed, type Reason, sideObjectIn, withoutFiles } from "./line_objects.ts";
 import { speakerOf } from "./line_speaker.ts";
-import { isCutByPager } from "../unread_messages.ts";
+import { isCutByPager } from "./cut_lines.ts";
 
 /** What a line is: the facts for its entry. */
 export interface LineAnatomy {
@@ -72,7 +72,7 @@ function notSaid({ device, errno }: LogEntryFacts): string {
 }
 
 /** What a line says, in words; no more than its words say. */
-export function generalMeaning(facts: LogEntryFacts): string {
+function generalMeaning(facts: LogEntryFacts): string {
   const object = objectNamed(facts.object);
   const act = actNamed(facts.says);
   if (object === null || act === null) return "A line about DMA in the words of its driver";
@@ -118,13 +118,24 @@ const OF_VERBS: Partial<Record<ReasonGroup, Reason>> = {
   },
 };
 
+/** Memory that a program of user space wants for DMA: it has no mask and no contiguous area of its own. */
+const OF_PROGRAM: Reason = {
+  text:
+    "the program's own pool is used up, its limit of locked memory is too low, or it has too few huge pages",
+  next:
+    "look at the limit of locked memory (`ulimit -l`, RLIMIT_MEMLOCK), at the huge pages (HugePages_ in /proc/meminfo), at the settings of the program's pool, and at the kernel's log of the same seconds",
+};
+
 /** Objects for which the words of a trouble are meant: engines and what they move. */
 const HAS_TROUBLES = /^(?:DMA\b(?! (?:mask|mapping|pool))|its device|probe)/;
 
 /** Words that say more than the object: data that are wrong, a probe, an alignment. */
 const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe", "request"]);
 
-function reasonOf({ object, says, what }: LogEntryFacts, group: ReasonGroup) {
+function reasonOf({ object, program, says, what }: LogEntryFacts, group: ReasonGroup) {
+  if (group === "got" && says === "no memory" && object === "DMA buffer" && isOfUser(program)) {
+    return OF_PROGRAM;
+  }
   if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;
   const found = OF_VERBS[group] === undefined
     ? objectNamed(object)
@@ -132,11 +143,14 @@ function reasonOf({ object, says, what }: LogEntryFacts, group: ReasonGroup) {
   return group === "got" && says === "failed" && found?.isGot !== true ? undefined : found?.[group];
 }
 
+const isOfUser = (program: unknown) =>
+  typeof program === "string" && !/firmware|ESXi|libxl/.test(program);
+
 const hasReason = (facts: LogEntryFacts) =>
   GROUPS.some(([group]) => reasonOf(facts, group) !== undefined);
 
 /** Causes as far as the object and the verb imply them, else those by other words of the line. */
-export const GENERAL_CAUSES: readonly Cause[] = [
+const GENERAL_CAUSES: readonly Cause[] = [
   ...GROUPS.map(([group, id]): Cause => ({
     id,
     when: (facts) => reasonOf(facts, group) !== undefined,

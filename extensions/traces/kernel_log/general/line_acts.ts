@@ -17,7 +17,7 @@ const GET =
   "(?:get|find|request|obtain|acquire|alloc\\w*|create|open|reserve|claim|grab|init\\w*|setup|set up|enable|attach|bind|add|register|load|probe|map|pin|lock|set)";
 
 /** The first act whose words a line has is its act. */
-export const LINE_ACTS: readonly LineAct[] = [
+const LINE_ACTS: readonly LineAct[] = [
   {
     name: "nothing wrong",
     words:
@@ -46,7 +46,7 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "all ones",
     words:
-      /\b(?:not|isn't|failed|invalid|unexpected)\b.{0,60}?\b0xf{8}\b|reads? (?:as |back )?(?:all )?(?:ones|ff)\b/i,
+      /\b(?:not|isn't|failed|invalid|unexpected|reads?|status)\b.{0,60}?\b0xf{8}\b|reads? (?:as |back )?(?:all )?(?:ones|ff)\b/i,
     groups: ["silent"],
     text: "registers read as all ones (0xffffffff)",
   },
@@ -60,9 +60,9 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not released",
     words:
-      /(?:fail\w*|unable|can(?:not|'t)|could ?n(?:o|')t)[^.]{0,30}?\b(?:un-?map|free|release|unpin|unregister|detach|tear)|\b(?:un-?map\w*|free|release|unpin)\b.{0,20}?(?:fail|error)/i,
+      /(?:fail\w*|unable|can(?:not|'t)|could ?n(?:o|')t)[^.]{0,30}?\b(?:un-?map|free|release|unpin|unregister|detach|tear)|\b(?:un-?map\w*|free|release|unpin)\b.{0,20}?(?:fail|error)|\bnot (?:yet |been )?(?:released|freed|unmapped|unpinned)\b|never (?:freed|released|unmapped)/i,
     groups: [],
-    text: "something could not be given back or taken away",
+    text: "something was not, or could not be, given back or taken away",
   },
   {
     name: "no memory",
@@ -96,7 +96,7 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not there",
     words:
-      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channel|group|driver)\b|\bno [\w-]+[?!.]*$/i,
+      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channel|group|driver)\b|\bno [\w-]+[?!.]*$/i,
     groups: ["got"],
     text: "something is not there or not ready",
   },
@@ -126,9 +126,22 @@ export const LINE_ACTS: readonly LineAct[] = [
   {
     name: "did not stop or start",
     words:
-      /\b(?:stuck|hung|hang|halt(?:ed)?|stall(?:ed)?|dead|died|lost|abort(?:ed|ing)?|not respond\w*|not received|no (?:response|reply|answer)|did(?: not|n't)|won't|(?:fail\w*|unable|can(?:not|'t)) (?:to )?(?:stop|start|reset|disable|idle|pause|terminate))\b/i,
+      /(?:fail\w*|unable|can(?:not|'t)|could ?n(?:o|')t) (?:to )?(?:stop|start|reset|disable|idle|pause|terminate|suspend|resume)\b|did(?: not|n't) (?:stop|start)\b/i,
     groups: ["ended"],
-    text: "something stopped, hangs or does not answer",
+    text: "something could not be stopped, started or reset",
+  },
+  {
+    name: "did not happen",
+    words: /\b(?:did(?: not|n't)|won't|never|not received)\b/i,
+    groups: ["ended"],
+    text: "something that was expected did not happen",
+  },
+  {
+    name: "stopped or silent",
+    words:
+      /\b(?:stuck|hung|hang|halt(?:ed)?|stall(?:ed)?|dead|died|lost|abort(?:ed|ing)?|not (?:respond|answer|reply)\w*|doesn't (?:respond|answer|reply)|no (?:response|reply|answer)|giv(?:e|es|ing) up|gave up)\b/i,
+    groups: ["ended"],
+    text: "something stopped, hangs, was given up or does not answer",
   },
   {
     name: "failed",
@@ -180,8 +193,9 @@ export const NO_ACT: LineAct = {
   text: "",
 };
 
-/** `timeout: 10 s`, `retries=3`: the name of a setting with its value. */
-const SETTING = /\b(?:\w*time-?outs?|retries|retry|interval)(?:_\w+)?\s*[:=]\s*(?:\w+\s+)?\d/gi;
+/** `timeout: 10 s`, `retries=3`, `timeout is set to 5`: the name of a setting with its value. */
+const SETTING =
+  /\b(?:\w*time-?outs?|retries|retry|interval)(?:_\w+)?(?:\s*[:=]\s*(?:\w+\s+)?| (?:is |was |now )?set to |\s+is )\d/gi;
 
 /** A level in front of a line or in it: the line is of an error, whatever its other words are. */
 const LEVEL =
@@ -193,7 +207,7 @@ const ERROR = LINE_ACTS.find(({ name }) => name === "failed")!;
  * @param line The line with the names in front of it, which may have a level.
  */
 export function actIn(text: string, line = text): LineAct {
-  const said = text.replace(SETTING, " ");
+  const said = text.replace(SETTING, " set ");
   const act = LINE_ACTS.find(({ words }) => words.test(said)) ?? NO_ACT;
   return act.groups === null && act.name !== "nothing wrong" && LEVEL.test(line) ? ERROR : act;
 }

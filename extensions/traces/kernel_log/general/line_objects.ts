@@ -39,7 +39,7 @@ const CACHES_OF_IOMMU = "look at the lines of the IOMMU at boot " +
   "(`dmesg | grep -i -e iommu -e smmu -e dmar`) and at /sys/kernel/iommu_groups";
 
 /** More specific objects come first: the first one whose words a line has is its object. */
-export const LINE_OBJECTS: readonly LineObject[] = [
+const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "probe",
     words:

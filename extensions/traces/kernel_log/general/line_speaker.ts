@@ -56,6 +56,13 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
     new RegExp(String.raw`^(${SOURCE_FILE}):\d+\] `),
     ([file]) => ({ program: `the program of ${file}` }),
   ],
+  // A program in Rust: `ERROR crate::module] text`, `[… WARN  crate::module] text`.
+  [
+    /^(?:\[[^\]]{0,40}? )?(?:ERROR|WARN|INFO|DEBUG) +([a-z]\w*)(?:::\w+)+[\]:] ?/,
+    ([program]) => ({ program }),
+  ],
+  // `program: text: the text of an errno (os error 11)`.
+  [/^([a-z][\w-]*): (?=.*\(os error \d+\))/, ([program]) => ({ program })],
   [/^\.*(libxl\w*): ?/, ([name]) => ({ program: "Xen's libxl", function: name })],
   // Trusted Firmware, EDK2: `ERROR:   text`.
   [/^(?:NOTICE|INFO|ERROR|WARNING|VERBOSE): {2,}(?:BL\d\w*: )?/, () => ({

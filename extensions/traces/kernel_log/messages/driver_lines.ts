@@ -7,6 +7,7 @@
 import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import { driverNamesOf } from "../general/driver_names.ts";
+import { isCutByPager } from "../general/cut_lines.ts";
 import { type MessageRow, named } from "./message.ts";
 
 const REFUSED =
@@ -14,7 +15,8 @@ const REFUSED =
 const SIZE = /(?:size|of|for|failed:?)[ =:(]*(\d+)(?: ?bytes)?\b(?!\s*(?:rx|tx|desc|buff))/i;
 /** Adds the driver, the device and the errno; null for text that is no line of a driver about a failure. */
 const ofDriver = (words: RegExp) => (facts: LogEntryFacts, line: string): LogEntryFacts | null => {
-  const names = words.test(line) ? driverNamesOf(line)?.names ?? null : null;
+  // The rest of a line that a pager has cut may change what it says.
+  const names = words.test(line) && !isCutByPager(line) ? driverNamesOf(line)?.names ?? null : null;
   return names === null ? null : { ...facts, ...names, errno: errnoIn(line) };
 };
 
@@ -25,7 +27,8 @@ const both = (...tests: readonly RegExp[]) =>
 
 const FAILS = "{~fail|error|unable|cannot|can't|can not|could not|couldn't|no memory|not enough}";
 const NOT_UNMAP = /(?:^|[^n])map/i;
-const ALLOCATED = /alloc|pool_create/i;
+/** An allocation; not the text of ENOMEM alone, which a program prints of a pin or a map, too. */
+const ALLOCATED = /alloc(?!ate memory\W*$)|pool_create/i;
 
 /** That the words are the driver's, and its errno in words. */
 function ownWords({ errno }: LogEntryFacts): string {

@@ -2,7 +2,7 @@
 import type { LogEntryFacts } from "../log_facts.ts";
 import type { Cause } from "./message.ts";
 
-export const RECORD_ACCESS =
+const RECORD_ACCESS =
   "if the device did not do its access, record the mappings (examples/traces/data/collect-trace.sh): `dmalab trace check` says whether the buffer was mapped, and long enough";
 
 interface Trouble {
