@@ -139,8 +139,7 @@ export class TreeLibrary {
    * @throws {TreeError} If one of dmalab's files does not compile with the tree.
    */
   async collect(texts: readonly string[]): Promise<Library> {
-    const wrapped = this.#wrappedIn(texts);
-    if (wrapped.length > 0) await this.#add(WRAPPING);
+    const wrapped = () => this.#wrappedIn([...texts, ...this.#added.values()]);
     for (let added = true; added;) {
       added = false;
       const missing = missingIn([...texts, ...this.#texts, ...this.#added.values()]);
@@ -150,6 +149,7 @@ export class TreeLibrary {
         if (path !== undefined && await this.#add(path)) added = true;
       }
       if (!added) added = await this.#addAlong(missing);
+      if (!added && wrapped().length > 0) added = await this.#add(WRAPPING);
     }
     const order = startOrder(
       texts,
@@ -162,7 +162,7 @@ export class TreeLibrary {
     return {
       texts: await this.#linked(texts, modules),
       paths: this.#paths,
-      wrapped,
+      wrapped: wrapped(),
       along: this.#alongWith(texts),
     };
   }
@@ -227,7 +227,7 @@ export class TreeLibrary {
   }
 
   /**
-   * Names that have a wrapper and that the driver's own files define: functions of the tree's
+   * Names that have a wrapper and that files of the tree among the driver's define: functions of the tree's
    * page_pool.
    */
   #wrappedIn(texts: readonly string[]): readonly string[] {

@@ -11,6 +11,8 @@ const FOLDERS = [
   ...["bluetooth", "can", "ieee802154", "mac80211", "mac802154", "nfc", "wireless"]
     .map((name) => `net/${name}`),
 ];
+/** Files of other folders. */
+const FILES = ["net/core/page_pool.c"];
 /** Folders among these with what dmalab simulates itself. */
 const SIMULATED = new Set(["drivers/base", "drivers/iommu", "drivers/of", "drivers/pci"]);
 
@@ -32,7 +34,7 @@ export function indexedSources(files: TreeFolders): readonly string[] {
     }
   };
   for (const folder of FOLDERS) walk(folder);
-  return found;
+  return [...found, ...FILES.filter((path) => files.text(path) !== null)];
 }
 
 /** Reads the sources. For a whole tree this takes seconds. */

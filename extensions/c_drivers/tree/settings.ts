@@ -111,6 +111,8 @@ const MACHINES: readonly RegExp[] = [
  * same errors as the lab's checks.
  */
 const ABSENT: readonly RegExp[] = [
+  // The lab has no console: a frame buffer's driver would be called by it.
+  /^(?:VT$|FRAMEBUFFER_CONSOLE)/,
   /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
   /^(?:HAVE_|CPU_|ARCH_(?!HAS_DMA_PREP_COHERENT)|GENERIC_(?!ALLOCATOR|PHY)|PM_GENERIC_DOMAINS)/,
   /^(?:DEBUG_(?!FS$)|LOCKDEP|PROVE_|KASAN|KCSAN|KMSAN|STACKTRACE|MAGIC_SYSRQ|.*KUNIT)/,

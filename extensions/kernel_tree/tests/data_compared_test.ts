@@ -27,6 +27,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "nodes.dma": "nodes and a character device: nothing is moved",
   "pages.dma": "pages are allocated and freed: nothing is moved",
   "queues.dma": "work runs or waits: nothing is moved",
+  "helpers.dma": "texts and addresses are compared: nothing is moved",
   "vtd/vtd.dma": "widths and invalidations are compared: nothing is moved",
   "page_pool/page_pool.dma":
     "the pool hands out pages and reads none: addresses and live mappings are compared",

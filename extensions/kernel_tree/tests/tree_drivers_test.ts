@@ -114,21 +114,27 @@ subsys_initcall(core_init);
 `;
 
 Deno.test("functions that the tree exports are compiled along, and start before the driver", async () => {
-  const calls = "extern int core_answer(void), broken_answer(void);\n" +
-    "\tif (core_answer() != 42 || broken_answer())\n\t\treturn -5;";
+  const calls = "extern int core_answer(void), broken_answer(void), pool_answer(void);\n" +
+    "\tif (core_answer() != 42 || broken_answer() || pool_answer() != 7)\n\t\treturn -5;";
   using place = new TempFolder({
     ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
     "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += uses.o\nobj-y += core/\n",
     "tree/drivers/uses.c": driver(calls),
     "tree/drivers/core/Makefile": "obj-y += core.o broken.o\n",
     "tree/drivers/core/core.c": CORE,
+    "tree/net/core/page_pool.c":
+      "#include <linux/module.h>\nint pool_answer(void)\n{\n\treturn 7;\n}\nEXPORT_SYMBOL(pool_answer);\n",
     "tree/drivers/core/broken.c": "int broken_answer(void)\n{\n\treturn unknown;\n}\n" +
       "EXPORT_SYMBOL(broken_answer);\n",
   });
   const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
   assertMatch(made.output, /^drivers\/uses\.c \| probes, is removed$/m, made.errors);
   const report = Deno.readTextFileSync(place.at("out/drivers__uses/report.txt"));
-  assertMatch(report, /^compiled along from the tree, .*:\n {2}drivers\/core\/core\.c$/m);
+  assertMatch(
+    report,
+    /^compiled along from the tree, .*:\n(?: {2}.*\n)* {2}drivers\/core\/core\.c$/m,
+  );
+  assertMatch(report, /^ {2}net\/core\/page_pool\.c$/m);
   assertMatch(report, /^ {2}drivers\/core\/broken\.c: .* error: /m);
   assertMatch(report, /^ {2}broken_answer\(\) returns 0/m);
 });

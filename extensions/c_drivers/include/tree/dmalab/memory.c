@@ -67,6 +67,18 @@ char *kstrdup(const char *text, gfp_t gfp)
 }
 EXPORT_SYMBOL(kstrdup);
 
+char *kmemdup_nul(const char *from, size_t bytes, gfp_t gfp)
+{
+	char *to = from ? kmalloc(bytes + 1, gfp) : NULL;
+
+	if (!to)
+		return NULL;
+	memcpy(to, from, bytes);
+	to[bytes] = 0;
+	return to;
+}
+EXPORT_SYMBOL(kmemdup_nul);
+
 const char *kstrdup_const(const char *text, gfp_t gfp)
 {
 	return kstrdup(text, gfp);
