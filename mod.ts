@@ -90,6 +90,7 @@ export type { RdmaDevice } from "@dmalab/devices";
 export type { VfioDevice } from "@dmalab/devices";
 // Memory that a process maps for its devices.
 export {
+  type ContainerTable,
   type IovaRange,
   MAP_FLAG,
   type MapDma,

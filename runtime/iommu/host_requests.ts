@@ -10,6 +10,7 @@
 import type { Bytes, DmaAddr } from "../address.ts";
 import { countBefore } from "../binary_search.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
+import { invariant } from "../errno.ts";
 import type { EventStream } from "../events.ts";
 
 const VIOMMU_REQUEST = eventId("viommu.request");
@@ -78,7 +79,9 @@ export class MappingList {
   remove({ start }: HostMapping): void {
     const number = this.#chunkOf(start);
     const chunk = this.#chunks[number]!;
-    chunk.splice(countBefore(chunk.length, (at) => chunk[at]!.start < start), 1);
+    const index = countBefore(chunk.length, (at) => chunk[at]!.start < start);
+    invariant(chunk[index]?.start === start, "a removed mapping is in its list");
+    chunk.splice(index, 1);
     if (chunk.length === 0) this.#chunks.splice(number, 1);
     this.#count--;
   }
@@ -127,6 +130,7 @@ export class HostRequests {
     start: number,
     sizeBytes: Bytes,
   ): void {
+    invariant(sizeBytes > 0, "a request names at least one byte");
     if (this.#waiting.length === REQUEST_PLACES) this.wait("full", 0, 0);
     this.#waiting.push(request);
     if (this.events?.tick(VIOMMU_REQUEST) !== true) return;

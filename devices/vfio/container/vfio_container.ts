@@ -215,6 +215,7 @@ export class VfioContainer {
     this.process.openFiles.delete(this);
     const areas = this.areaCount;
     events.context.asDevice(this.#dev.name, () => this.#type1.close());
+    invariant(this.process.lockedPages >= 0, "A container gives back pages that do not count");
     budget.release(AREA_BYTES * areas);
     iommu.groups.release({ group: this.#group });
     this.#emitState("closed", areas);

@@ -27,6 +27,7 @@ export const FILES = {
   first_stage: "runtime/iommu/first_stage_test.ts",
   groups: "runtime/iommu/iommu_groups_test.ts",
   growing: "runtime/memory/swiotlb/growing_pool_test.ts",
+  host_mappings: "runtime/iommu/host_mappings_test.ts",
   hmm: "runtime/mm/hmm_dma_map_test.ts",
   iommu: "runtime/iommu/iommu_test.ts",
   iova: "runtime/iommu/iova_allocator_test.ts",
@@ -324,6 +325,10 @@ export const RULE_CHECKS: Readonly<Record<"c-api" | "dma", readonly RuleCheck[]>
     shows("| no R/W, or length 0", "ranges: row 4: a link of no bytes"),
     unshown("| wrap | −EOVERFLOW", "an IOVA of a machine is a number below 2^53: none wraps"),
     shows("| no table memory |", "sweep: dma_iova_link() and dma_iova_sync() return"),
+    shows(
+      "A MAP of an address that is mapped",
+      "host_mappings: the host refuses a second mapping of an address",
+    ),
     shows("First-stage tables (VT-d; AMD v2", "first_stage: a map across 2^47 succeeds"),
     shows("An unmap that begins or ends behind", "table: an unmap that ends behind the tables"),
     shows("No pool or full → `ERR`", "swiotlb: a search that fails says why"),

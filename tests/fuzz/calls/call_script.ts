@@ -20,7 +20,7 @@ export interface CallInput {
   readonly variable: string | null;
 }
 
-/** A function that a script can call; all are called equally often. */
+/** A function that a script can call; all are called equally often, but for those of the machine's example. */
 interface Callee {
   readonly key: string;
   readonly type: string | null;
@@ -50,6 +50,8 @@ export class CallScript {
   #count = 0;
   /** The remaining statements of an example. */
   #coming: string[] = [];
+  /** What the example of the machine calls: few machines have what these functions need. */
+  #near: readonly Callee[] = [];
 
   constructor(readonly choices: Choices, readonly corpus: ArgumentCorpus) {
     this.#values = new ValueTexts(choices, corpus, choices.oneIn(2));
@@ -66,6 +68,7 @@ export class CallScript {
     if (choices.oneIn(2)) return setup(randomMachine(choices));
     const { declarations, statements } = choices.pick(this.corpus.examples);
     this.#coming = [...statements];
+    this.#near = CALLEES.filter(({ name }) => statements.some((text) => text.includes(`${name}(`)));
     return setup(declarations.join("\n"));
   }
 
@@ -95,7 +98,8 @@ export class CallScript {
 
   #call(): CallInput {
     const { choices } = this;
-    const callee = choices.pick(CALLEES);
+    const isNear = this.#near.length > 0 && choices.oneIn(6);
+    const callee = choices.pick(isNear ? this.#near : CALLEES);
     const text = this.#callText(callee);
     if (callee.result === "nothing" || choices.oneIn(8)) {
       return { text: this.#within(text), builtin: callee.key, variable: null };
