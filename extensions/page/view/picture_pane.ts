@@ -96,8 +96,10 @@ export class PicturePane implements Pane {
     }
     const [first] = [...index.requests.values()];
     return first === undefined
-      ? "Nothing is mapped for a device at this position."
-      : `Nothing is mapped at this position: the first request begins at event ${first[0]}.`;
+      ? "No request and no streaming mapping has begun at this position."
+      : `No request and no streaming mapping has begun at this position: the first request begins at event ${
+        first[0]
+      }.`;
   }
 
   #chips(
