@@ -49,6 +49,8 @@ export interface CommandPermissions {
   readonly runs?: readonly string[];
   /** Further environment variables that the command reads. */
   readonly variables?: readonly string[];
+  /** Divides its work among the processors, as far as other programs leave them. */
+  readonly shares?: true;
   /** Option that names a port of this host to listen on. */
   readonly port?: `--${string}`;
 }
@@ -70,7 +72,7 @@ const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
  * Deno's permission options before the command's name, which permit more than the command declares:
  * `dmalab -R=../linux run x.dma`.
  */
-const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
+const ADDED = /^(?:-[RWES]|--allow-(?:read|write|env|run|net|sys))(?:=|$)/;
 
 /**
  * With this option, Deno reads the file of an `import("…")` when the import runs, not at the start of the program.
@@ -216,7 +218,6 @@ export function permissionsOf(
     if (editor) runs!.push(SHELL_SIGNS.test(editor) ? "sh" : editor.split(/\s+/)[0]!);
   }
   if (may.findsRoot) reads!.push(...gitFolders(rest));
-  const [port] = may.port === undefined ? [] : valuesOf([may.port], rest);
   const flag = (letter: string, values: readonly string[]) => {
     // A comma separates values: a path with a comma would permit two other paths.
     const given = [...new Set(values)].filter((value) => !value.includes(","));
@@ -231,12 +232,21 @@ export function permissionsOf(
         ...added.length === 0 ? [] : [GIVEN_PERMISSIONS],
       ]),
       ...flag("--allow-run", runs!),
-      ...port !== undefined && /^\d+$/.test(port) ? [`--allow-net=127.0.0.1:${port}`] : [],
+      ...systemFlags(may, rest),
       ...added,
     ],
     added,
     words,
   };
+}
+
+/** Deno's options for the port of this host, and for the load of its processors. */
+function systemFlags({ port, shares }: CommandPermissions, words: readonly string[]): string[] {
+  const [number] = port === undefined ? [] : valuesOf([port], words);
+  return [
+    ...number !== undefined && /^\d+$/.test(number) ? [`--allow-net=127.0.0.1:${number}`] : [],
+    ...shares ? ["--allow-sys=cpus"] : [],
+  ];
 }
 
 /** The path in a word, if it exists: the word itself, or the part of an option after its `=`. */

@@ -1,5 +1,5 @@
 /** Suites for tests of `--jobs`. */
-import { startWorkersAfter } from "@dmalab/cli/extend";
+import { startWorkersAlways } from "@dmalab/cli/extend";
 
 /** The calls of a driver's loop, counted from 0, in whose failure something goes wrong. */
 export interface SweepMistakes {
@@ -58,14 +58,14 @@ export function countedWorkers(): Disposable & { readonly count: number } {
       if (String(words[0]).startsWith("file:")) count++;
     }
   };
-  startWorkersAfter(0);
+  startWorkersAlways(true);
   return {
     get count() {
       return count;
     },
     [Symbol.dispose]() {
       globalThis.Worker = Original;
-      startWorkersAfter();
+      startWorkersAlways(false);
     },
   };
 }

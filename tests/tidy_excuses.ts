@@ -82,7 +82,8 @@ export const MODULE_STATE: Excuses = {
     "A command line chooses the compiler of the process, as a program says at its start that it keeps one",
   "cli/compile_cache.ts mayCompile":
     "a worker that tries places of a sweep never compiles C: the test's thread has done it",
-  "cli/jobs/run_plan.ts aloneMs": "tests start workers at once, and the program does not set it",
+  "cli/jobs/worker_start.ts isAlways":
+    "tests start workers at once, and the program does not set it",
   "cli/compile_cache.ts isKept":
     "whether this process is a program, which only its entry knows: set once, before anything runs",
   "lang/syntax/tokens.ts VOCABULARY":

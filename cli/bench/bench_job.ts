@@ -9,7 +9,7 @@ import {
   type TestEntry,
 } from "@dmalab/lang/run";
 import { type BenchOptions, runBench } from "@dmalab/lang/program";
-import type { Plan } from "../jobs/run_plan.ts";
+import { type Plan, restMs } from "../jobs/run_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { runSettings } from "../scenario/run_settings.ts";
@@ -92,6 +92,10 @@ export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
 
   isComplete(): boolean {
     return this.#shown === this.count;
+  }
+
+  leftMs(takenMs: number): number {
+    return restMs(takenMs, this.#shown, this.count);
   }
 
   next(): PlannedBench | null {

@@ -20,6 +20,7 @@ import { processorMs } from "../processor_time.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { counted, whyNoFailure } from "../scenario/report_printer.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
+import type { JobCount } from "../jobs/job_count.ts";
 import { runPlan } from "../jobs/run_plan.ts";
 import {
   type BenchMessage,
@@ -41,7 +42,7 @@ export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "co
    * Number of workers that compute exact figures; the host's time is measured in this process
    * alone.
    */
-  readonly jobs: number;
+  readonly jobs: JobCount;
   /** Figures and events that tables show; where empty, tables show everything that happened. */
   readonly figures: readonly string[];
   readonly hostTime: boolean;

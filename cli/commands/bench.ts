@@ -47,7 +47,7 @@ export const BENCH = command({
     { line: "bench lab.dma --host-time --save before.json", doc: "before a change of the driver" },
     { line: "bench lab.dma --plot sizes.svg", doc: "the same as a picture" },
   ],
-  may: { compiles: true, files: ["--plot", "--save", "--junit-path"] },
+  may: { compiles: true, shares: true, files: ["--plot", "--save", "--junit-path"] },
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { benchScenarios } = await import("../bench/run_benches.ts");

@@ -63,7 +63,7 @@ export const BRANCH = text(
 
 export const JOBS = integer(
   "N",
-  "jobs at a time (default: one for each processor; fewer if memory is short); the report does not depend on N",
+  "jobs at a time (default: one for each processor that is free, where that saves time); the report does not depend on N",
   { least: 1, most: 256 },
 );
 

@@ -87,6 +87,7 @@ export const TEST = command({
   ],
   may: {
     compiles: true,
+    shares: true,
     keeps: true,
     edits: true,
     files: ["--junit-path"],
@@ -151,7 +152,7 @@ export const TEST = command({
           failed,
           failFast: options["fail-fast"],
           ...{ branch, coverage, lenient, limits, seed, shard, snapshot, trace, tree },
-          workers: jobCount(options.jobs, limits.memoryBytes),
+          jobs: jobCount(options.jobs, limits.memoryBytes),
         },
         heard(reporter, ({ reports }) => void (first = firstFailure(reports))),
         screen,

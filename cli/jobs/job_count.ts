@@ -8,6 +8,13 @@ const HEAP_PART = 1 / 4;
 /** The part of the memory that all jobs together may use. */
 const JOBS_PART = 1 / 2;
 
+/** How many jobs run at a time. */
+export interface JobCount {
+  readonly most: number;
+  /** Whether `--jobs` names the number. Otherwise there are fewer if more would not pay. */
+  readonly isGiven: boolean;
+}
+
 interface Heap {
   getBuiltinModule(name: "node:v8"): {
     getHeapStatistics(): { readonly heap_size_limit: number };
@@ -27,13 +34,13 @@ interface Heap {
 export function jobCount(
   given: number | null,
   memoryBytes: number = DEFAULT_LIMITS.memoryBytes,
-): number {
-  if (given !== null) return given;
+): JobCount {
+  if (given !== null) return { most: given, isGiven: true };
   const processors = Math.max(1, navigator.hardwareConcurrency);
-  if (processors === 1) return 1;
+  if (processors === 1) return { most: 1, isGiven: false };
   const process: Heap = Reflect.get(globalThis, "process");
   const heapBytes = process.getBuiltinModule("node:v8").getHeapStatistics().heap_size_limit;
-  return jobsWithin(processors, heapBytes, memoryBytes);
+  return { most: jobsWithin(processors, heapBytes, memoryBytes), isGiven: false };
 }
 
 /** @param heapBytes V8's limit of a heap. */

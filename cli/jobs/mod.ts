@@ -3,6 +3,7 @@
  *
  * Other workspace members use these exports:
  */
-export { jobCount, jobsWithin } from "./job_count.ts";
-export { type Plan, runPlan, startJob, startWorkersAfter } from "./run_plan.ts";
+export { type JobCount, jobCount, jobsWithin } from "./job_count.ts";
+export { type Plan, restMs, runPlan, startJob } from "./run_plan.ts";
+export { type HostTimes, startWorkersAlways, WorkerStart } from "./worker_start.ts";
 export { SharedPlaces } from "./shared_places.ts";

@@ -5,8 +5,10 @@
  */
 import type { PlaceFigures, PlaceHelp, PlacesRequest, Program, RunNames } from "@dmalab/lang/run";
 import type { PlaceJob, PlaceSource } from "./place_job.ts";
-import { needsWorkers, postJob, startJob } from "./run_plan.ts";
+import type { JobCount } from "./job_count.ts";
+import { postJob, restMs, startJob } from "./run_plan.ts";
 import { SharedPlaces, textsOf } from "./shared_places.ts";
+import { WorkerStart } from "./worker_start.ts";
 
 export class PlaceCrew {
   readonly #workers: Worker[] = [];
@@ -16,17 +18,28 @@ export class PlaceCrew {
    * @param interrupts The flag that Ctrl-C sets.
    */
   constructor(
-    readonly jobs: number,
+    readonly jobs: JobCount,
     readonly source: PlaceSource,
     readonly program: Program,
     readonly interrupts: SharedArrayBuffer,
   ) {}
 
   help(names: RunNames, request: PlacesRequest): PlaceHelp {
-    return new CrewHelp(request, (shared) => this.#begin(names, request, shared));
+    return new CrewHelp(
+      request,
+      new WorkerStart(this.jobs, this.#workers.length),
+      (workers, shared) => {
+        this.#begin(names, request, workers, shared);
+      },
+    );
   }
 
-  #begin(names: RunNames, request: PlacesRequest, shared: SharedArrayBuffer): void {
+  #begin(
+    names: RunNames,
+    request: PlacesRequest,
+    workers: number,
+    shared: SharedArrayBuffer,
+  ): void {
     const job: PlaceJob = {
       kind: "places",
       ...this.source,
@@ -34,9 +47,9 @@ export class PlaceCrew {
       names,
       request,
       shared,
-      hostBytes: this.source.limits.memoryBytes / this.jobs,
+      hostBytes: this.source.limits.memoryBytes / this.jobs.most,
     };
-    for (let index = 0; index < this.jobs - 1; index++) {
+    for (let index = 0; index < workers; index++) {
       const worker = this.#workers[index];
       if (worker === undefined) this.#workers.push(this.#start(job));
       else postJob(worker, job, this.interrupts);
@@ -56,13 +69,13 @@ export class PlaceCrew {
 }
 
 class CrewHelp implements PlaceHelp {
-  readonly #startMs = performance.now();
   readonly #places: SharedPlaces;
   #isBegun = false;
 
   constructor(
     readonly request: PlacesRequest,
-    readonly begin: (shared: SharedArrayBuffer) => void,
+    readonly start: WorkerStart,
+    readonly begin: (workers: number, shared: SharedArrayBuffer) => void,
   ) {
     this.#places = new SharedPlaces(request);
   }
@@ -80,13 +93,13 @@ class CrewHelp implements PlaceHelp {
     this.#places.stop();
   }
 
-  /** Starts the workers once the work has lasted, if as much is left. */
+  /** Starts the workers once they pay. */
   #beginLate(tried: number): void {
     if (this.#isBegun) return;
-    const takenMs = performance.now() - this.#startMs;
-    const leftMs = takenMs * (this.request.places.length - tried) / Math.max(1, tried);
-    if (!needsWorkers(takenMs) || !needsWorkers(leftMs)) return;
+    const { length } = this.request.places;
+    const workers = this.start.workers((takenMs) => restMs(takenMs, tried, length));
+    if (workers === 0) return;
     this.#isBegun = true;
-    this.begin(this.#places.shared);
+    this.begin(workers, this.#places.shared);
   }
 }

@@ -4,6 +4,8 @@
  */
 import type { SignalWatch } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
+import type { JobCount } from "./job_count.ts";
+import { WorkerStart } from "./worker_start.ts";
 
 /** A job; `kind` selects its runner in a worker. All of its properties can be posted to a worker. */
 export interface AnyJob {
@@ -30,29 +32,23 @@ export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
   receive(job: J, message: M): void;
   /** Whether all wanted results have arrived. If so, running jobs are terminated. */
   isComplete(): boolean;
+  /** How long one thread would take for the rest, estimated from the time that the jobs have taken. */
+  leftMs(takenMs: number): number;
+}
+
+/** An estimate of the rest: what is left takes as long as what is done, each piece like the others. */
+export function restMs(takenMs: number, done: number, all: number): number {
+  return takenMs * (all - done) / Math.max(done, 1);
 }
 
 export interface Crew<J, M> {
   /** Largest number of jobs at a time, this thread's included. */
-  readonly jobs: number;
+  readonly jobs: JobCount;
+  /** Whether workers get no job for the time being. */
+  readonly isAlone?: () => boolean;
   readonly interrupts: SignalWatch;
   /** Runs a job in this thread. */
   readonly run: (job: J, send: (message: M) => void) => void | Promise<void>;
-}
-
-/** Work shorter than this needs no worker: starting one takes a good part of it. */
-const ALONE_MS = 500;
-
-let aloneMs = ALONE_MS;
-
-/** Sets how long work lasts before workers start. Tests set it to 0, and back by calling it without a time. */
-export function startWorkersAfter(ms: number = ALONE_MS): void {
-  aloneMs = ms;
-}
-
-/** Whether work has lasted so long that workers start. */
-export function needsWorkers(durationMs: number): boolean {
-  return durationMs >= aloneMs;
 }
 
 /** Jobs that a worker has been given at a time, so that it need not wait while this thread runs a job. */
@@ -60,7 +56,7 @@ const AHEAD = 2;
 
 /**
  * Runs a plan's jobs until the plan is complete or has no more jobs. This thread runs jobs, too; workers start
- * when the work has lasted for half a second.
+ * when they pay (`WorkerStart`).
  */
 export async function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
   plan: Plan<J, M>,
@@ -81,12 +77,14 @@ interface Hand<J> {
 }
 
 class PlanRun<J extends AnyJob, M extends { readonly kind: string }> {
-  readonly #startMs = performance.now();
+  readonly #start: WorkerStart;
   readonly #hands: Hand<J>[] = [];
   #problem: unknown = null;
   #wake: () => void = () => {};
 
-  constructor(readonly plan: Plan<J, M>, readonly crew: Crew<J, M>) {}
+  constructor(readonly plan: Plan<J, M>, readonly crew: Crew<J, M>) {
+    this.#start = new WorkerStart(crew.jobs);
+  }
 
   async toItsEnd(): Promise<void> {
     this.#giveJobsMeanwhile();
@@ -105,7 +103,7 @@ class PlanRun<J extends AnyJob, M extends { readonly kind: string }> {
 
   /** Starts workers also while this thread is in the midst of a long job. */
   #giveJobsMeanwhile(): void {
-    if (this.crew.jobs === 1) return;
+    if (this.#start.isAlone) return;
     this.crew.interrupts.meanwhile = () => {
       this.#giveJobs();
       if (this.#hands.length === 0) this.#giveJobsMeanwhile();
@@ -118,10 +116,10 @@ class PlanRun<J extends AnyJob, M extends { readonly kind: string }> {
   }
 
   #giveJobs(): void {
-    const { jobs } = this.crew;
-    if (jobs === 1 || !needsWorkers(performance.now() - this.#startMs)) return;
+    if (this.crew.isAlone?.()) return;
+    const workers = this.#start.workers((takenMs) => this.plan.leftMs(takenMs));
     for (let load = 0; load < AHEAD; load++) {
-      for (let index = 0; index < jobs - 1; index++) {
+      for (let index = 0; index < workers; index++) {
         if ((this.#hands[index]?.given.length ?? 0) > load || this.plan.isComplete()) continue;
         const job = this.plan.next();
         if (job === null) return;

@@ -19,6 +19,7 @@ import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
 import type { RunListeners } from "../scenario/trace_outputs.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
+import type { JobCount } from "../jobs/job_count.ts";
 import { PlaceCrew } from "../jobs/place_crew.ts";
 import type { PlaceSource } from "../jobs/place_job.ts";
 import { type LineRecord, linesRunBy } from "./line_coverage.ts";
@@ -68,7 +69,7 @@ export type FileEvent =
 /** Threads that may help with the tests of a file. */
 export interface FileHelpers {
   /** Largest number of threads, the tests' included. */
-  readonly jobs: number;
+  readonly jobs: JobCount;
   readonly interrupts: SharedArrayBuffer;
 }
 

@@ -33,7 +33,8 @@ import {
 } from "./last_failures.ts";
 import type { TestReporter } from "./reporter.ts";
 import { compareSnapshot, snapshotPath, type SnapshotProblem, snapshotText } from "./snapshots.ts";
-import { type Plan, runPlan } from "../jobs/run_plan.ts";
+import type { JobCount } from "../jobs/job_count.ts";
+import { type Plan, restMs, runPlan } from "../jobs/run_plan.ts";
 
 /** Observes jobs and can end them. */
 interface JobWatch {
@@ -49,15 +50,14 @@ interface JobWatch {
   readonly listeners: ListenersOf | null;
 }
 
-/** Runs jobs, at most `workers` at a time. */
-function runJobs(jobs: readonly FileJob[], workers: number, watch: JobWatch): Promise<void> {
+function runJobs(jobs: readonly FileJob[], count: JobCount, watch: JobWatch): Promise<void> {
   const { interrupts, listeners } = watch;
   // Where several files run, the processors are busy with them.
-  const helpers = workers === 1 || jobs.length > 1
+  const helpers = count.most === 1 || jobs.length > 1
     ? null
-    : { jobs: workers, interrupts: interrupts.shared };
+    : { jobs: count, interrupts: interrupts.shared };
   return runPlan(new FilePlan(jobs, watch), {
-    jobs: workers,
+    jobs: count,
     interrupts,
     run: (job, send) => runFile(job, send, interrupts, listeners, helpers),
   });
@@ -97,14 +97,18 @@ class FilePlan implements Plan<NumberedJob, FileEvent> {
   isComplete(): boolean {
     return this.#shown === this.jobs.length;
   }
+
+  leftMs(takenMs: number): number {
+    return restMs(takenMs, this.#shown, this.jobs.length);
+  }
 }
 
 export interface TestOptions extends Omit<FileJob, "path" | "shard" | "colour"> {
   /** Run only these tests; null for all. */
   readonly failed: readonly FailedTest[] | null;
   readonly shard: Shard | null;
-  /** Most files at a time. */
-  readonly workers: number;
+  /** How many files run at a time. */
+  readonly jobs: JobCount;
   /** Compare the output with the snapshot file next to the scenario, or write that file. */
   readonly snapshot: "check" | "update" | null;
 }
@@ -153,7 +157,7 @@ async function runFiles(
   const results = new Results(options, screen);
   const interrupts = new SignalWatch();
   try {
-    await runJobs(jobs, outputs === null ? options.workers : 1, {
+    await runJobs(jobs, outputs === null ? options.jobs : { most: 1, isGiven: true }, {
       listeners: outputs && (({ code, source }) => outputs.listeners(code, source.name)),
       onEvent: (event) => {
         results.event(event);

@@ -88,7 +88,7 @@ export const HUNT = command({
     { line: "hunt merge results/*.jsonl", doc: "what all parts found" },
     { line: "hunt --jobs 1", doc: "on one core, with the same report" },
   ],
-  may: { compiles: true, folders: ["--out"], variables: SHARD_VARIABLES },
+  may: { compiles: true, shares: true, folders: ["--out"], variables: SHARD_VARIABLES },
   async run({ words, options, screen }) {
     const { FileError } = await import("@dmalab/cli");
     const { CannotHunt } = await import("./driver/driver_case.ts");

@@ -63,6 +63,7 @@ function othersOf(may: CommandPermissions): string[] {
   return [
     ...may.compiles ? ["runs the compiler of C"] : [],
     ...may.runs === undefined ? [] : [`runs ${code(may.runs).join(", ")}`],
+    ...may.shares ? ["sees how busy the processors are"] : [],
     ...may.reads === undefined ? [] : [`looks at ${code(may.reads).join(", ")}`],
     ...may.edits ? ["runs `$VISUAL` or `$EDITOR`"] : [],
     ...may.port === undefined ? [] : [`listens on \`${may.port}\` of 127.0.0.1`],

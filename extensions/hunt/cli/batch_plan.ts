@@ -10,7 +10,7 @@ import {
   NOTHING_FOUND,
   type TurnEnd,
 } from "../requests/hunt.ts";
-import type { Plan } from "@dmalab/cli/extend";
+import { type Plan, restMs } from "@dmalab/cli/extend";
 import type { TurnJob, TurnMessage } from "./batch_job.ts";
 
 /** A turn that is running or has ended. */
@@ -45,6 +45,11 @@ export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
 
   isComplete(): boolean {
     return this.result.cases >= this.options.cases;
+  }
+
+  leftMs(takenMs: number): number {
+    const { cases, until } = this.options;
+    return Math.min(restMs(takenMs, this.result.cases, cases), until - performance.now());
   }
 
   next(): PlannedBatch | null {

@@ -5,7 +5,7 @@ import { type MachineVariation, machineVariations } from "../driver/variations.t
 import type { HuntWords } from "../requests/hunt_options.ts";
 import type { HostWatch } from "@dmalab/lang/run";
 import { MemoryScreen, withCompiled } from "@dmalab/cli";
-import type { Plan } from "@dmalab/cli/extend";
+import { type Plan, restMs } from "@dmalab/cli/extend";
 import { openHunt } from "./open_hunt.ts";
 
 export interface DriverJob {
@@ -73,6 +73,12 @@ export class DriverPlan implements Plan<PlannedPart, DriverMessage> {
 
   isComplete(): boolean {
     return this.search.isComplete();
+  }
+
+  /** At most so long: a driver with few layouts ends before all cases. */
+  leftMs(takenMs: number): number {
+    const { options, result } = this.search;
+    return Math.min(restMs(takenMs, result.cases, options.cases), this.until - performance.now());
   }
 
   next(): PlannedPart | null {

@@ -1,6 +1,6 @@
 /** The hunt as a command: prints each finding when it is found, and a summary. */
 import { formatCount } from "@dmalab/lang/text";
-import { refuse, runPlan, type Screen } from "@dmalab/cli/extend";
+import { type JobCount, refuse, runPlan, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import type { HuntFinding, HuntOptions, HuntResult } from "../requests/hunt.ts";
 import type { SignalWatch } from "@dmalab/cli";
@@ -10,9 +10,9 @@ import { type TurnJob, turnRunner } from "./batch_job.ts";
 import { huntProgress } from "./progress.ts";
 import { BatchPlan } from "./batch_plan.ts";
 
-/** Number of jobs at a time, and the arguments with which workers open the same hunt as this thread. */
+/** How many jobs run at a time, and the arguments with which workers open the same hunt as this thread. */
 export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
-  readonly jobs: number;
+  readonly jobs: JobCount;
 }
 
 /** The message for a hunt that was stopped before any case: it proves nothing. */
@@ -73,9 +73,8 @@ export async function huntRequests(
   });
   const turns = turnRunner(opened, points);
   await runPlan(plan, {
-    get jobs() {
-      return performance.now() - foundMs < QUIET_MS ? 1 : jobs;
-    },
+    jobs,
+    isAlone: () => performance.now() - foundMs < QUIET_MS,
     interrupts,
     run: (job, send) => turns.run(job, send, interrupts),
   });
