@@ -103,7 +103,7 @@ async function atList(source: LineSource, phys: number, wanted: number): Promise
   await source.each((line, number) => {
     if (number === wanted) {
       for (const device of check.ledger.devices.values()) {
-        address ??= device.lists.get(phys)?.at(-1)?.addr ?? null;
+        address ??= device.lists?.live.get(phys)?.at(-1)?.addr ?? null;
       }
     }
     check.push(line, number);

@@ -179,7 +179,7 @@ function countByDevice(mappings: readonly TracedMapping[]) {
 }
 
 function foldedCount({ folded, foldedElsewhere }: Device): number {
-  return [...folded.values()].reduce((sum, count) => sum + count, foldedElsewhere);
+  return [...folded?.values() ?? []].reduce((sum, count) => sum + count, foldedElsewhere);
 }
 
 /**

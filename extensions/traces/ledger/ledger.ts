@@ -541,7 +541,7 @@ export class MappingTracker {
     count(device, "sg_unmaps");
     this.table.goesOn(context);
     this.table.settle(context);
-    const mappings = device.lists.get(event.physAddrs[0]!) ?? [];
+    const mappings = device.lists?.live.get(event.physAddrs[0]!) ?? [];
     const alike = mappings.filter((each) =>
       each.dir === event.dir && isSameList(each, event.physAddrs, event.isCut)
     );
@@ -595,7 +595,7 @@ export class MappingTracker {
       this.#endList(mapping, event, now);
       if (found !== undefined) return;
       for (const other of live) if (other !== mapping) other.isUncertain = true;
-      mapping.device!.confusedLists.set(event.physAddrs[0]!, true);
+      mapping.device!.lists!.confused.set(event.physAddrs[0]!, true);
     };
     context.expected = { start, end, seconds: now.seconds, onOutcome };
   }
@@ -625,9 +625,9 @@ export class MappingTracker {
       this.#end(other, now);
       return;
     }
-    const last = this.#lastUnmapped(device.unmappedLists.get(first));
+    const last = this.#lastUnmapped(device.lists?.unmapped.get(first));
     const isSure = last !== null && isSameList(last, physAddrs, false) &&
-      !device.confusedLists.has(first);
+      !device.lists?.confused.has(first);
     const unmapped = isSure ? last : null;
     context.expected = null;
     const unknown = () => this.findings.listUnknown(device, first, now);
@@ -725,5 +725,5 @@ function covering(device: Device, address: number): TracedMapping[] {
     const found = device.byPage.get(page - back * PAGE_BYTES)?.filter(holds) ?? [];
     if (found.length > 0) return found.sort((a, b) => b.addr - a.addr);
   }
-  return [...device.large].filter(holds).sort((a, b) => b.addr - a.addr);
+  return [...device.large ?? []].filter(holds).sort((a, b) => b.addr - a.addr);
 }

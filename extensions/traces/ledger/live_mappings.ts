@@ -3,6 +3,7 @@ import type { Direction, DmaEvent } from "../line/dma_event.ts";
 import {
   type Certainty,
   type Device,
+  DeviceLists,
   NEAR_PAGES,
   pagesOf,
   siblingsOf,
@@ -12,7 +13,7 @@ import {
 import { PAGE_BYTES, pageOf } from "../owner/pages.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
-import type { NumberMap } from "../owner/number_map.ts";
+import { NumberMap } from "../owner/number_map.ts";
 import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
 
 export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
@@ -206,7 +207,7 @@ export function soleUse(
   if (modeOf(device!) !== "direct") return "proved";
   const { folded, foldedElsewhere, mappedBeforeTrace } = device!;
   const isWhole = !isHeadMissing && lostLine === 0 && mappedBeforeTrace === 0;
-  return isWhole && !folded.has(addr) && foldedElsewhere === 0 ? "proved" : "possible";
+  return isWhole && !folded?.has(addr) && foldedElsewhere === 0 ? "proved" : "possible";
 }
 
 export function count(device: Device, name: string, by = 1): void {
@@ -215,15 +216,18 @@ export function count(device: Device, name: string, by = 1): void {
 
 /** Adds a live mapping. */
 export function keepMapping(mapping: TracedMapping): void {
-  const { byPage, identities, large, lists } = mapping.device!;
+  const device = mapping.device!;
   if (isStacked(mapping)) foldOldest(mapping);
   if (isIdentity(mapping) && mapping.kind === "map") {
-    identities.set(mapping.mappedAt.line, mapping);
+    device.identities ??= new NumberMap();
+    device.identities.set(mapping.mappedAt.line, mapping);
   }
   mapping.siblings?.map(mapping);
-  addMapping(byPage, pageOf(mapping.addr), mapping);
-  if (pagesOf(mapping) > NEAR_PAGES) large.add(mapping);
-  if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
+  addMapping(device.byPage, pageOf(mapping.addr), mapping);
+  if (pagesOf(mapping) > NEAR_PAGES) (device.large ??= new Set()).add(mapping);
+  if (mapping.kind !== "sg") return;
+  device.lists ??= new DeviceLists();
+  addMapping(device.lists.live, mapping.phys!, mapping);
 }
 
 /**
@@ -256,10 +260,10 @@ export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
 export function dropMapping(mapping: TracedMapping): void {
   const { byPage, identities, large, lists } = mapping.device!;
   mapping.siblings?.forget(mapping);
-  identities.delete(mapping.mappedAt.line);
-  large.delete(mapping);
+  identities?.delete(mapping.mappedAt.line);
+  large?.delete(mapping);
   removeMapping(byPage, pageOf(mapping.addr), mapping);
-  if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
+  if (mapping.kind === "sg") removeMapping(lists!.live, mapping.phys!, mapping);
 }
 
 export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
@@ -270,7 +274,7 @@ export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
   device.unmapCount++;
   if (mapping.isSegment) device.unmappedSegments++;
   device.unmapped.set(mapping.addr, mapping);
-  if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
+  if (mapping.kind === "sg") device.lists!.unmapped.set(mapping.phys!, mapping);
 }
 
 /** Whether the device uses the physical address, so that no IOVA is allocated or freed. */
@@ -322,23 +326,23 @@ const MAX_PER_DEVICE = 1 << 16;
  * @see rules/traces.md T.23, T.64
  */
 function foldOldest({ addr, device }: TracedMapping): void {
-  const { folded, identities } = device!;
+  const { identities } = device!;
   const mappings = mappingsAt(device!, pageOf(addr));
   const oldest = mappings.length >= MAX_PER_PAGE
     ? mappings.find(isStacked)
-    : identities.size >= MAX_PER_DEVICE
+    : identities !== null && identities.size >= MAX_PER_DEVICE
     ? identities.get(identities.oldestKey!)
     : undefined;
   if (oldest === undefined) return;
   dropMapping(oldest);
-  folded.set(oldest.addr, (folded.get(oldest.addr) ?? 0) + 1);
+  device!.fold(oldest.addr);
 }
 
 /** Unmaps one of the mappings that are only counted. @returns False if none is counted. */
 export function unfold(device: Device, addr: number): boolean {
-  const count = device.folded.get(addr) ?? 0;
-  if (count > 1) device.folded.set(addr, count - 1);
-  else if (count === 1) device.folded.delete(addr);
+  const count = device.folded?.get(addr) ?? 0;
+  if (count > 1) device.folded!.set(addr, count - 1);
+  else if (count === 1) device.folded!.delete(addr);
   else if (device.foldedElsewhere > 0) device.foldedElsewhere--;
   else return false;
   device.unmapCount++;

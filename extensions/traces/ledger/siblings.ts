@@ -11,18 +11,22 @@
  */
 import { type Linked, LiveList } from "./live_list.ts";
 
+/** Slots of a group that has no tree yet: the bits of a number that V8 does not allocate. */
+const FIRST_SLOTS = 30;
+const NO_TREE = new Int32Array(0);
+
 /**
- * A Fenwick tree that counts how many slots after a given slot are in use. Slots are numbered in
- * the order of their use.
+ * Counts how many slots after a given slot are in use. Slots are numbered in the order of their use. The first slots
+ * are bits, because most groups of a trace with many devices have few mappings; more slots are a Fenwick tree.
  */
 class Ranks {
-  /** Small at first: most groups of a trace with many devices have few mappings. */
-  #sums = new Int32Array(8);
+  #bits = 0;
+  #sums = NO_TREE;
   #next = 0;
   #used = 0;
 
   get isFull(): boolean {
-    return this.#next === this.#sums.length;
+    return this.#next === (this.#sums.length || FIRST_SLOTS);
   }
 
   /** Uses the next slot. */
@@ -39,6 +43,7 @@ class Ranks {
 
   /** Number of the slots after a given slot that are in use. */
   above(slot: number): number {
+    if (this.#sums.length === 0) return bitCount(this.#bits >> slot + 1);
     let upTo = 0;
     for (let at = slot + 1; at > 0; at -= at & -at) upTo += this.#sums[at - 1]!;
     return this.#used - upTo;
@@ -52,8 +57,15 @@ class Ranks {
   }
 
   #change(slot: number, by: number): void {
+    if (this.#sums.length === 0) this.#bits ^= 1 << slot;
     for (let at = slot + 1; at <= this.#sums.length; at += at & -at) this.#sums[at - 1]! += by;
   }
+}
+
+function bitCount(bits: number): number {
+  let count = 0;
+  for (let left = bits; left !== 0; left &= left - 1) count++;
+  return count;
 }
 
 /** A live mapping may be leaked if this many newer mappings of the group were unmapped. */

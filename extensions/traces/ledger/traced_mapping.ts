@@ -72,27 +72,20 @@ export interface Recorded {
 export class Device {
   /** Live mappings by the page of their first address. */
   readonly byPage = new NumberMap<TracedMapping[]>();
-  /** Live lists by the physical address of their first entry. */
-  readonly lists = new NumberMap<TracedMapping[]>();
   /** The mapping unmapped last at each address, for the most recent addresses. */
   readonly unmapped = new NewestMap<TracedMapping>(MAX_KEPT);
-  /** The list unmapped last, by the physical address of its first entry. */
-  readonly unmappedLists = new NewestMap<TracedMapping>(MAX_KEPT);
-  /** First physical addresses of lists of which an unmap ended one of several, and no line shows which. */
-  readonly confusedLists = new NewestMap<true>(MAX_KEPT);
   /** Groups of mappings that the driver uses alike, by their common properties. */
-  readonly siblings = new Map<number, Siblings<TracedMapping>>();
-  /** Number of identity mappings that are only counted, by address. */
-  readonly folded = new NewestMap<number>(
-    MAX_KEPT,
-    (_, count) => this.foldedElsewhere += count,
-  );
+  readonly siblings = new NumberMap<Siblings<TracedMapping>>();
+  /** Null until the device maps a list: a trace may have a hundred thousand devices. */
+  lists: DeviceLists | null = null;
+  /** Number of identity mappings that are only counted, by address; null without any. */
+  folded: NewestMap<number> | null = null;
   /** Number of further identity mappings that are only counted, at any address. */
   foldedElsewhere = 0;
-  /** Live identity mappings by the lines of their maps: the oldest are folded into a count. */
-  readonly identities = new NumberMap<TracedMapping>();
-  /** Live mappings of more than `NEAR_PAGES` pages. */
-  readonly large = new Set<TracedMapping>();
+  /** Live identity mappings by the lines of their maps: the oldest are folded into a count. Null before the first. */
+  identities: NumberMap<TracedMapping> | null = null;
+  /** Live mappings of more than `NEAR_PAGES` pages; null before the first. */
+  large: Set<TracedMapping> | null = null;
   readonly counts: Record<string, number> = {};
   firstLine = Infinity;
   mapCount = 0;
@@ -122,6 +115,21 @@ export class Device {
   failed: FailedMaps | null = null;
 
   constructor(readonly name: string, readonly recorded: Recorded) {}
+
+  /** Counts an identity mapping that is no longer kept. */
+  fold(addr: number): void {
+    this.folded ??= new NewestMap(MAX_KEPT, (_, count) => this.foldedElsewhere += count);
+    this.folded.set(addr, (this.folded.get(addr) ?? 0) + 1);
+  }
+}
+
+/** The lists of a device, by the physical addresses of their first entries. */
+export class DeviceLists {
+  readonly live = new NumberMap<TracedMapping[]>();
+  /** The list unmapped last. */
+  readonly unmapped = new NewestMap<TracedMapping>(MAX_KEPT);
+  /** Lists of which an unmap ended one of several, and no line shows which. */
+  readonly confused = new NewestMap<true>(MAX_KEPT);
 }
 
 export interface FailedMaps {

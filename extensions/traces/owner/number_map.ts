@@ -11,12 +11,13 @@ const DELETED = -2;
  */
 const LEAST_ENTRIES = 32;
 /**
- * Capacity of a table with its first entry, a power of two. V8 stores typed arrays of up to 64 bytes
- * in the object itself. Each device has six tables, and most of these stay empty.
+ * Capacity of the first table, a power of two. V8 stores typed arrays of up to 64 bytes in the object itself. A map
+ * with one entry has no table: of many devices, each may have few mappings.
  */
 const FIRST_ENTRIES = 4;
 const NO_KEYS = new Float64Array(0);
 const NO_SLOTS = new Int32Array(0);
+const NO_VALUES: undefined[] = [];
 /** A rebuilt table has room for this many times the remaining entries. */
 const ROOM_TIMES = 4;
 const UPPER = 2 ** -32;
@@ -26,9 +27,12 @@ const GOLDEN = 0x9e3779b1 | 0;
 /** @typeParam Value Type of the values, which must not include undefined. */
 export class NumberMap<Value> {
   size = 0;
+  /** The only entry of a map without a table; the value is undefined without one. */
+  #onlyKey = 0;
+  #onlyValue: Value | undefined = undefined;
   /** Keys and values in insertion order; the value of a deleted key is undefined. */
   #keys = NO_KEYS;
-  #values: (Value | undefined)[] = [];
+  #values: (Value | undefined)[] = NO_VALUES;
   /** All entries before this index are deleted. */
   #first = 0;
   /** Index of the next entry. */
@@ -40,16 +44,18 @@ export class NumberMap<Value> {
   #slots = NO_SLOTS;
 
   get(key: number): Value | undefined {
+    if (this.#keys.length === 0) return this.#onlyKey === key ? this.#onlyValue : undefined;
     const slot = this.#slotOf(key);
     return slot < 0 ? undefined : this.#values[this.#slots[slot]!];
   }
 
   has(key: number): boolean {
-    return this.#slotOf(key) >= 0;
+    return this.get(key) !== undefined;
   }
 
   /** Sets a value; a key that is already in the map keeps its place. */
   set(key: number, value: Value): void {
+    if (this.#keys.length === 0 && this.#setOnly(key, value)) return;
     const slot = this.#slotOf(key);
     if (slot >= 0) {
       this.#values[this.#slots[slot]!] = value;
@@ -62,8 +68,31 @@ export class NumberMap<Value> {
     this.size++;
   }
 
+  /** @returns False if the map needs a table for the key. */
+  #setOnly(key: number, value: Value): boolean {
+    if (this.size === 0 || this.#onlyKey === key) {
+      this.#onlyKey = key;
+      this.#onlyValue = value;
+      this.size = 1;
+      return true;
+    }
+    const [onlyKey, onlyValue] = [this.#onlyKey, this.#onlyValue!];
+    this.#onlyValue = undefined;
+    this.#renew();
+    this.#keys[0] = onlyKey;
+    this.#values[0] = onlyValue;
+    this.#link(this.#next++);
+    return false;
+  }
+
   /** @returns Whether the key was in the map. */
   delete(key: number): boolean {
+    if (this.#keys.length === 0) {
+      if (this.get(key) === undefined) return false;
+      this.#onlyValue = undefined;
+      this.size = 0;
+      return true;
+    }
     const slot = this.#slotOf(key);
     if (slot < 0) return false;
     this.#values[this.#slots[slot]!] = undefined;
@@ -74,11 +103,13 @@ export class NumberMap<Value> {
 
   /** The key that was added first; undefined if the map is empty. */
   get oldestKey(): number | undefined {
+    if (this.#onlyValue !== undefined) return this.#onlyKey;
     while (this.#first < this.#next && this.#values[this.#first] === undefined) this.#first++;
     return this.#first < this.#next ? this.#keys[this.#first] : undefined;
   }
 
   *[Symbol.iterator](): Generator<[number, Value]> {
+    if (this.#onlyValue !== undefined) return yield [this.#onlyKey, this.#onlyValue];
     for (let entry = this.#first; entry < this.#next; entry++) {
       const value = this.#values[entry];
       if (value !== undefined) yield [this.#keys[entry]!, value];
@@ -86,6 +117,7 @@ export class NumberMap<Value> {
   }
 
   *values(): Generator<Value> {
+    if (this.#onlyValue !== undefined) return yield this.#onlyValue;
     for (let entry = this.#first; entry < this.#next; entry++) {
       const value = this.#values[entry];
       if (value !== undefined) yield value;
