@@ -29,7 +29,7 @@ export type {
   LineExplainer,
   LogOutput,
 } from "./extension.ts";
-export { ProcessScreen, progressLine, refuse, type Screen } from "./screen.ts";
+export { printError, ProcessScreen, progressLine, refuse, type Screen } from "./screen.ts";
 export * from "./jobs/mod.ts";
 export * from "./shell_words.ts";
 export * from "./package_version.ts";

@@ -15,7 +15,7 @@ import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
 import { FileError, FullDiskError } from "./files/file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
 import { SlowMatch } from "./read_matches.ts";
-import type { ProcessScreen, Screen } from "./screen.ts";
+import { printError, type ProcessScreen, type Screen } from "./screen.ts";
 
 /**
  * Runs the work of a process, and writes its output.
@@ -45,15 +45,15 @@ function printThrown(error: unknown, screen: Screen): ExitCode {
     return WRONG;
   }
   if (error instanceof SlowMatch) {
-    screen.err(`error: ${printable(error.message)}\n`);
+    printError(printable(error.message), screen);
     return WRONG;
   }
   if (error instanceof FullDiskError) {
-    screen.err(`error: ${error.message}\n`);
+    printError(error.message, screen);
     return NOT_WRITTEN;
   }
   if (isHostError(error)) {
-    screen.err(`error: A system call failed: ${hostReason(error)}\n`);
+    printError(`A system call failed: ${hostReason(error)}`, screen);
     return isFullDisk(error) ? NOT_WRITTEN : WRONG;
   }
   const place = bugPlace(error);

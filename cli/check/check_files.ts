@@ -13,7 +13,7 @@ import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { printBug } from "../bug/say_bug.ts";
 import { checkScenario } from "../scenario/load_scenario.ts";
 import { counted } from "../scenario/report_printer.ts";
-import type { Screen } from "../screen.ts";
+import { printError, type Screen } from "../screen.ts";
 import type { Location, Log, ReportingDescriptor, Result } from "sarif";
 import { VERSION } from "../package_version.ts";
 import type { Span } from "@dmalab/lang";
@@ -126,7 +126,7 @@ export async function checkFiles(
   const warnings = countMistakes(diagnostics, "warning");
   switch (format) {
     case "pretty":
-      for (const problem of unreadable) screen.err(`error: ${problem}\n`);
+      for (const problem of unreadable) printError(problem, screen);
       printDiagnostics(diagnostics, screen);
       screen.out(
         `${errors === 0 ? "ok" : "wrong"} | ${counted(paths.length, "file")} | ` +

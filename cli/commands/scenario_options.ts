@@ -4,7 +4,7 @@ import { nearestNames } from "@dmalab/lang/diagnostics";
 import { type LimitName, LIMITS, type LimitSpec } from "@dmalab/lang/values";
 import { type ArgumentSpec, flag, integer, type OptionSpec, text, texts } from "../command.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";
-import type { Screen } from "../screen.ts";
+import { printError, type Screen } from "../screen.ts";
 
 export const SCENARIOS = {
   placeholder: "FILE",
@@ -96,6 +96,6 @@ export function oneOf<const W extends string>(
   const hint = nearest === undefined
     ? `it takes ${words.join(", ")}`
     : `did you mean "${nearest}"?`;
-  screen.err(`error: --${name} has no "${value}"; ${hint}\n`);
+  printError(`--${name} has no "${value}"; ${hint}`, screen);
   return null;
 }

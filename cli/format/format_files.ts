@@ -6,7 +6,7 @@ import { painter } from "@dmalab/lang/text";
 import { printable } from "@dmalab/lang/diagnostics";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { printError, refuse, type Screen } from "../screen.ts";
 import { formatSource } from "@dmalab/lang/editor";
 import { doOrSay, rewriteFile } from "../files/write_file.ts";
 
@@ -22,7 +22,7 @@ export function formatFiles(
   for (const path of paths) {
     const file = readHostFile(path);
     if (!file.found) {
-      screen.err(`error: ${file.problem}\n`);
+      printError(file.problem, screen);
       exitCode = WRONG;
       continue;
     }

@@ -6,7 +6,7 @@ import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
 import { STATE_FOLDER } from "../state_folder.ts";
 import { basename, isInside } from "../paths.ts";
-import type { Screen } from "../screen.ts";
+import { printError, type Screen } from "../screen.ts";
 
 /**
  * Folders that are not searched, because scenarios in them are not the user's. For example, the
@@ -33,7 +33,7 @@ export function findScenarios(
   const found: string[] = [];
   for (const place of places) {
     if (isSourceOfC(place)) {
-      screen.err(`error: ${sourceOfCText(place)}\n`);
+      printError(sourceOfCText(place), screen);
       return null;
     }
     const all = isFolder(place) ? below(place) : [{ path: place, isLink: false }];
@@ -44,7 +44,7 @@ export function findScenarios(
     }
     const paths = all.filter(({ isLink }) => !isLink || !isToWrite).map(({ path }) => path);
     if (paths.length === 0) {
-      screen.err(`error: There is no scenario (*.dma) in "${printable(place)}"\n`);
+      printError(`There is no scenario (*.dma) in "${printable(place)}"`, screen);
       return null;
     }
     addAll(found, paths);

@@ -5,7 +5,7 @@ import type { LoadResult, Program } from "@dmalab/lang/run";
 import { codeOfProblems, type ExitCode, WRONG } from "../exit_code.ts";
 import { withCompiled } from "../with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
-import type { Screen } from "../screen.ts";
+import { printError, type Screen } from "../screen.ts";
 import { printDiagnostics } from "./diagnostic_style.ts";
 import { openFile } from "./open_file.ts";
 import { blocksOf, PAGE_SUFFIX } from "./page_blocks.ts";
@@ -94,7 +94,7 @@ export async function loadScenarios(
 }
 
 function unreadable(problem: string, screen: Screen): LoadedScenario {
-  screen.err(`error: ${problem}\n`);
+  printError(problem, screen);
   return { program: null, errors: 1, warnings: 0, exitCode: WRONG };
 }
 

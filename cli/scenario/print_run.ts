@@ -7,7 +7,7 @@ import { painter } from "@dmalab/lang/text";
 import type { NameMatch, Program, RunOptions, RunReport, TestOutcome } from "@dmalab/lang/run";
 import { BUG, type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { matchText } from "../name_match.ts";
-import type { Screen } from "../screen.ts";
+import { printError, type Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import type { Limits } from "@dmalab/lang/values";
 import { runSettings } from "./run_settings.ts";
@@ -176,7 +176,7 @@ export function noTestFound(
 ): ExitCode {
   const found = reports.some(({ outcomes }) => outcomes.some(({ kind }) => kind !== "main"));
   if (found || (only === "all" && matches.length === 0)) return HELD;
-  screen.err(`error: ${noTestText(matches)}\n`);
+  printError(noTestText(matches), screen);
   return FAILED;
 }
 

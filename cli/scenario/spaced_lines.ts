@@ -45,7 +45,8 @@ export class SpacedLines {
 
   #write(kind: "head" | "body" | "verdict", line: string): void {
     this.#last = kind;
-    this.screen.out(`${line}\n`);
+    const lines = kind === "verdict" ? foldedLines([line], this.screen.columns) : [line];
+    for (const each of lines) this.screen.out(`${each}\n`);
   }
 }
 

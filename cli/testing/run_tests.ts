@@ -17,7 +17,7 @@ import { SignalWatch } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import { printBug } from "../bug/say_bug.ts";
 import { noTestText } from "../scenario/print_run.ts";
-import { errorScreen, type Screen } from "../screen.ts";
+import { errorScreen, printError, type Screen } from "../screen.ts";
 import type { TraceOutputs } from "../scenario/trace_outputs.ts";
 import { beside, writeOrSay } from "../files/write_file.ts";
 import { joinLines, lineCoverage, lineCoverageText, type LineRecord } from "./line_coverage.ts";
@@ -176,7 +176,7 @@ async function runFiles(
   if (repeated !== null) printNotRepeated(repeated, screen);
   const saysNoTest = missesTests && results.exitCode === HELD && repeated === null;
   const noTest = saysNoTest ? noTestText(matches) : null;
-  if (noTest !== null) screen.err(`error: ${noTest}\n`);
+  if (noTest !== null) printError(noTest, screen);
   if (!results.foundTest && !missesTests && results.exitCode === HELD) {
     const { count, index } = shard!;
     const tests = formatCount(counted!.matching, "test");
@@ -185,7 +185,7 @@ async function runFiles(
   const isGone = repeated !== null && repeated.gone.length > 0;
   if (missesTests || isGone) results.exitCode = worseExitCode(results.exitCode, FAILED);
   if (options.snapshot === "check" && !results.foundSnapshot && results.exitCode === HELD) {
-    screen.err("error: No file has a snapshot: nothing was compared\n");
+    printError("No file has a snapshot: nothing was compared", screen);
     results.exitCode = WRONG;
   }
   const { reports, snapshots, exitCode, wrongFiles } = results;
@@ -209,7 +209,7 @@ function printNotRepeated(
   { elsewhere, gone }: ReturnType<typeof notRepeated>,
   screen: Screen,
 ): void {
-  for (const line of gone) screen.err(`error: ${line}\n`);
+  for (const line of gone) printError(line, screen);
   if (gone.length > 0) {
     screen.err("hint: `dmalab test` runs all tests, and replaces the record of failed ones\n");
   }

@@ -3,7 +3,7 @@ import { host } from "../host.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { isFolder } from "../host_file.ts";
 import { dirname } from "../paths.ts";
-import type { Screen } from "../screen.ts";
+import { printError, type Screen } from "../screen.ts";
 
 /** Editors write a file in several steps: changes within this time count as one change. */
 const QUIET_MS = 150;
@@ -60,7 +60,7 @@ function watchersOf(places: readonly string[], screen: Screen): Deno.FsWatcher[]
     const why = gone === undefined
       ? error instanceof Error ? error.message : String(error)
       : `there is no "${gone}"`;
-    screen.err(`error: Cannot watch: ${why}\n`);
+    printError(`Cannot watch: ${why}`, screen);
     return null;
   }
 }

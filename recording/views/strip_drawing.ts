@@ -4,7 +4,7 @@
  * strip, which is drawn as cells. A cell is a page; gaps are shortened. Addresses of one owner with
  * different uses get separate cells.
  */
-import { addAll, groupBy } from "@dmalab/runtime/basics";
+import { addAll, groupBy, KIB } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
@@ -234,7 +234,7 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
   groups.forEach(({ end, label, look, seq, start }, index) => {
     const gap = free[index]!;
     if (gap > NEAR_BYTES) {
-      const words = `⋯${formatSize(gap)}⋯`;
+      const words = `⋯${roughSize(gap)}⋯`;
       const isShown = words.length * LETTER_PX < gapPx - 4;
       const text = isShown ? words : gapPx > 12 ? "⋯" : "";
       const tip = `${formatSize(gap)} not in use`;
@@ -269,4 +269,10 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     x += width;
   });
   return { name, width: widthPx, height: HEIGHT_PX, shapes };
+}
+
+/** A size as a whole number of KiB; the exact size is in the tip. */
+function roughSize(sizeBytes: number): string {
+  const rest = sizeBytes % KIB;
+  return `${rest === 0 ? "" : "≈"}${formatSize(sizeBytes - rest)}`;
 }

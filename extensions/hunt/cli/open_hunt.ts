@@ -1,7 +1,7 @@
 /** Parses a command line into the hunt's target and settings. Prints errors. */
 import { hashOf, HostLoader } from "@dmalab/cli";
 import { isSourceOfC, loadScenario, sourceOfCText } from "@dmalab/cli/scenario";
-import { basename, type Screen } from "@dmalab/cli/extend";
+import { basename, printError, type Screen } from "@dmalab/cli/extend";
 import { givenMachine } from "../requests/given_machine.ts";
 import type { HuntOptions } from "../requests/hunt.ts";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/hunt_options.ts";
@@ -55,11 +55,11 @@ export async function openHunt(
   screen: Screen,
 ): Promise<OpenedHunt | OpenedDrivers | null> {
   if (path !== null && isSourceOfC(path)) {
-    screen.err(`error: ${sourceOfCText(path)}\n`);
+    printError(sourceOfCText(path), screen);
     return null;
   }
   const refuse = (problem: string) => {
-    screen.err(`error: ${problem}\n`);
+    printError(problem, screen);
     return null;
   };
   if (path === null) {

@@ -179,7 +179,7 @@ export class DiffPane implements Pane {
       }),
     );
     const here = button(
-      { id: `${id}-here`, "aria-label": `${name}: keep this event` },
+      { id: `${id}-here`, class: "boxed", "aria-label": `${name}: keep this event` },
       change(
         `${id}-here`,
         () => Object.assign(operand, { key: this.#keyOf(run)!, seq: position.seq }),

@@ -129,7 +129,8 @@ export async function runCheck(
   else {
     const names = { trace: trace.name, log: logName };
     for (const line of unread) screen.out(`not read: ${line}\n`);
-    for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
+    const lines = checkLines(check, log, result, names, screen.columns);
+    for (const line of lines) screen.out(`${line}\n`);
   }
   return exitCodeOf(check, log, result);
 }

@@ -4,7 +4,13 @@
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { checkPlace, FileError, writeFile } from "@dmalab/cli";
-import { type LineExplainer, type LogOutput, refuse, type Screen } from "@dmalab/cli/extend";
+import {
+  type LineExplainer,
+  type LogOutput,
+  printError,
+  refuse,
+  type Screen,
+} from "@dmalab/cli/extend";
 import { PAGE_HEAD } from "@dmalab/cli/presentation";
 import { alikeKey, differingLines } from "../kernel_log/alike_entries.ts";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
@@ -213,7 +219,7 @@ async function print(
   const parts = asJson && page === null ? [] : partsOf(explained, isNumbered);
   if (asJson) {
     for (const entry of log.entries) screen.out(`${JSON.stringify(entryJson(entry))}\n`);
-    for (const { line, message } of log.unreadable) screen.err(`error: line ${line}: ${message}\n`);
+    for (const { line, message } of log.unreadable) printError(`line ${line}: ${message}`, screen);
   } else {
     const sections = parts.map(({ heading, isPlace, lines }) =>
       heading === null || isPlace && !isNumbered ? lines : [heading, ...lines]

@@ -1,6 +1,6 @@
 /** Formats the result of a check as one JSON object, and as text. */
 import { maxOf, minOf } from "@dmalab/runtime/basics";
-import { formatCount, wrapText } from "@dmalab/lang/text";
+import { foldLine, formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { entryJson } from "../kernel_log/entry.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
@@ -238,16 +238,23 @@ const UNDECIDED_TEXT =
 const DISPLAYED_FINDINGS = 50;
 /** Largest number of devices that are printed: those with the most maps. */
 const DISPLAYED_DEVICES = 100;
+/** Width of the text where there is no terminal. */
 const COLUMNS = 100;
 
-/** A summary first, then each finding with its lines, its rule and how sure it is. */
+/**
+ * A summary first, then each finding with its lines, its rule and how sure it is.
+ *
+ * @param terminal Width of the terminal; null without one.
+ */
 export function checkLines(
   check: TraceCheck,
   log: LogPass,
   result: CheckResult,
   names: FileNames,
+  terminal: number | null = null,
 ): string[] {
   const { ledger } = check;
+  const columns = Math.min(terminal ?? COLUMNS, COLUMNS);
   const { balance, stories, summary } = reportOf(check, log, result);
   const span = `${formatCount(check.lines, "line")}, ${formatCount(check.eventLines, "event")}, ${
     summary.seconds.toFixed(3)
@@ -259,8 +266,8 @@ export function checkLines(
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
     ...missingLines(check, log.facts.overrun),
-    ...wholeLines(check, wrong),
-    ...bootLines(check, log, result),
+    ...wholeLines(check, wrong, columns),
+    ...bootLines(check, log, result, columns),
     ...[
       ...clockLines({ log: result.classified.offset, qemu: log.qemu.tie() }),
       ...refusalLines(log.qemu, log.entries),
@@ -268,14 +275,14 @@ export function checkLines(
     "",
     ...paragraph([
       ...ledger.isTableAlone
-        ? tableLines(balance, names.trace)
-        : balanceLines(balance, [...ledger.devices.values()], log, names.trace),
-      ...doorbellLines(balance, names.trace),
-      ...check.bounces.lines().flatMap((line) => wrapText(line, COLUMNS)),
+        ? tableLines(balance, names.trace, columns)
+        : balanceLines(balance, [...ledger.devices.values()], log, names.trace, columns),
+      ...doorbellLines(balance, names.trace, columns),
+      ...check.bounces.lines().flatMap((line) => wrapText(line, columns)),
       ...limitLines(summary.limits, names.trace),
     ]),
     ...groups.slice(0, DISPLAYED_FINDINGS).flatMap((group, index) =>
-      groupLines(group, names, placeOfSteps(groups.slice(0, index), group[0]!, names))
+      groupLines(group, names, placeOfSteps(groups.slice(0, index), group[0]!, names), columns)
     ),
     ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap((fault) => [
       "",
@@ -287,21 +294,22 @@ export function checkLines(
     ...unreadMessageLines(log, names.log),
     ...storyLines(stories, names.log),
     ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
-    ...undeterminedLines(check, summary.findings.unknown),
+    ...undeterminedLines(check, summary.findings.unknown, columns),
     "",
     ...judgementLines(judgementOf(check, log, result)),
-  ].filter((line, index, lines) => line !== "" || lines[index - 1] !== "");
+  ].filter((line, index, lines) => line !== "" || lines[index - 1] !== "")
+    .flatMap((line) => terminal === null ? [line] : foldLine(line, terminal));
 }
 
 /** What a trace does not show. A log alone has no mappings of which it could be said. */
-function undeterminedLines({ ledger }: TraceCheck, unknown: number): string[] {
+function undeterminedLines({ ledger }: TraceCheck, unknown: number, columns: number): string[] {
   if (ledger.edges.firstSeconds === null) return [];
   return [
     "",
     ...wrapText(
       `Undetermined: ${unknown} (lost events, trace start/end, or mappings legitimately still live). ` +
         "Missing dma_sync calls cannot be detected: traces do not record CPU accesses (trace.T.66).",
-      COLUMNS,
+      columns,
     ),
   ];
 }
@@ -340,7 +348,9 @@ function groupLines(
   [finding, ...alike]: readonly TraceFinding[],
   names: FileNames,
   stepsAt: string | null,
+  columns: number,
 ): string[] {
+  const labelled = (label: string, text: string) => labelledText(label, text, columns);
   const { certainty, kind, rule, why = "" } = finding!;
   const where = placeText(finding!, names);
   const steps = stepsAt === null ? nextSteps([finding!]) : [`as for ${stepsAt}`];
@@ -354,7 +364,7 @@ function groupLines(
     `${certainty}: ${kind} at ${where}   ${rule}`,
     ...labelled("what", text),
     ...labelled("why", why),
-    ...candidateLines(finding!, names.trace),
+    ...candidateLines(finding!, names.trace, columns),
     ...labelled("when", whenText([finding!, ...alike])),
     ...steps.flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
   ];
@@ -426,8 +436,9 @@ function whenText(group: readonly TraceFinding[]): string {
   } ${lines.join(", ")}${more}${isAlike ? "" : ", with other numbers"}`;
 }
 
-const labelled = (label: string, text: string) =>
-  text === "" ? [] : labelledLines(label, text, 6, COLUMNS);
+function labelledText(label: string, text: string, columns: number): string[] {
+  return text === "" ? [] : labelledLines(label, text, 6, columns);
+}
 
 function findingText(
   finding: TraceFinding,
@@ -448,12 +459,16 @@ function findingText(
  * The possible causes of a fault if several causes fit, and the facts that would show which one it
  * is.
  */
-function candidateLines({ candidates = [] }: TraceFinding, trace: string): string[] {
+function candidateLines(
+  { candidates = [] }: TraceFinding,
+  trace: string,
+  columns: number,
+): string[] {
   return candidates.flatMap(({ kind, line }, index) => {
     const { decides = "", fault = "" } = aboutKind(kind);
     const place = line === null ? "" : ` (${trace}:${line})`;
     const text = `${index + 1}. ${kind}${place}: ${fault}${decides === "" ? "" : `; ${decides}`}`;
-    return labelled("", text);
+    return labelledText("", text, columns);
   });
 }
 
@@ -527,7 +542,11 @@ function countLines(missing: number): string[] {
  * Reports how many findings hold only if the file has all lines. This is printed if the file has no
  * header with the number of its events.
  */
-function wholeLines(check: TraceCheck, sure: readonly TraceFinding[]): string[] {
+function wholeLines(
+  check: TraceCheck,
+  sure: readonly TraceFinding[],
+  columns: number,
+): string[] {
   const resting = sure.filter(({ since }) => since !== null).length;
   if (check.isCounted || resting === 0) return [];
   return wrapText(
@@ -535,7 +554,7 @@ function wholeLines(check: TraceCheck, sure: readonly TraceFinding[]): string[] 
       `${formatCount(resting, "finding")} ${
         resting === 1 ? "holds" : "hold"
       } only if no line is missing`,
-    COLUMNS - 2,
+    columns - 2,
   ).map((line) => `  ${line}`);
 }
 
@@ -544,6 +563,7 @@ function bootLines(
   { eventLines }: TraceCheck,
   { boots }: LogPass,
   { classified: { boot } }: CheckResult,
+  columns: number,
 ): string[] {
   if (boots.list.length < 2) return [];
   const places = boots.list.map(({ line, number }) => `${number} from line ${line}`).join(", ");
@@ -556,7 +576,7 @@ function bootLines(
     "",
     `the log has ${boots.list.length} boots (${places})${which}`,
     0,
-    COLUMNS,
+    columns,
   );
 }
 
@@ -575,13 +595,17 @@ function limitLines(
  * Reports the page-table maps of a trace without the DMA API's events. Without those events, none
  * of these maps can be called a two-step range.
  */
-function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): string[] {
+function tableLines(
+  { two_step }: ReturnType<typeof balanceOf>,
+  trace: string,
+  columns: number,
+): string[] {
   const { links, links_never_unmapped, ranges_ended } = two_step;
   return wrapText(
     `page tables: ${formatCount(links, "map")}, ${formatCount(ranges_ended, "unmap")}, ${
       neverUnmapped(links_never_unmapped, "map", trace)
     }`,
-    COLUMNS,
+    columns,
   );
 }
 
@@ -589,6 +613,7 @@ function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): 
 function doorbellLines(
   { doorbells: [first, ...more] }: ReturnType<typeof balanceOf>,
   trace: string,
+  columns: number,
 ): string[] {
   if (first === undefined) return [];
   const text = more.length === 0
@@ -598,7 +623,7 @@ function doorbellLines(
     `${text} for message interrupts, which stay${
       more.length === 0 ? "s" : ""
     } mapped (${trace}:${first})`,
-    COLUMNS,
+    columns,
   );
 }
 
@@ -621,6 +646,7 @@ function balanceLines(
   devices: readonly Device[],
   { facts }: LogPass,
   trace: string,
+  columns: number,
 ): string[] {
   const modes = (device: Device) => {
     const type = facts.groupTypes.get(device.name);
@@ -656,13 +682,13 @@ function balanceLines(
     ...hidden > 0
       ? [`… and ${formatCount(hidden, "device")} with fewer maps, listed by --json`]
       : [],
-    ...devices.some(isUndecided) ? wrapText(UNDECIDED_TEXT, COLUMNS) : [],
+    ...devices.some(isUndecided) ? wrapText(UNDECIDED_TEXT, columns) : [],
     ...hasRanges
       ? wrapText(
         `two-step: ${formatCount(links, "link")}, ${
           formatCount(ranges_ended, "range")
         } destroyed, ${neverUnmapped(links_never_unmapped, "link", trace)}`,
-        COLUMNS,
+        columns,
       )
       : [],
   ];
