@@ -212,7 +212,9 @@ export class GenericPageTable extends RadixPageTable {
       if (entryBase < this.#replacedFirst) this.#replacedFirst = entryBase;
       this.#replacedLast = entryBase + span - 1;
     }
-    page.fill(phys + flags + order * ORDER_UNIT, first, first + count);
+    const leaf = phys + flags + order * ORDER_UNIT;
+    if (count === 1) page[first] = leaf;
+    else page.fill(leaf, first, first + count);
     this.leaves.add(leafBytes, 1);
     return true;
   }
@@ -296,7 +298,8 @@ export class GenericPageTable extends RadixPageTable {
         const entries = 1 << orderOf(value);
         const leafFirst = index - (index % entries);
         if (base + leafFirst * span < at) break;
-        page.fill(0, leafFirst, leafFirst + entries);
+        if (entries === 1) page[index] = 0;
+        else page.fill(0, leafFirst, leafFirst + entries);
         this.leaves.add(entries * span, 1);
         at = base + (leafFirst + entries) * span;
         continue;

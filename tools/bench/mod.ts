@@ -18,6 +18,7 @@ import { REPL_STARTS } from "./start/repl.ts";
 import { START_CHECKOUT, START_COLD } from "./start/cold.ts";
 import { START_STAGES } from "./start/stages.ts";
 import { TRACE_CHECKS } from "./trace_check.ts";
+import { VFIO_CALLS } from "./vfio_call.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   START_COLD,
@@ -28,6 +29,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...IOVA_PAIRS,
   ...LIVE_BYTES,
   ...MAPPING_COSTS,
+  ...VFIO_CALLS,
   P2P_MATRIX,
   DRIVER_HUNT,
   ...RANDOM_HUNT,
