@@ -250,7 +250,8 @@ export const FIELDS = {
   phy_1000t_status: code("1f"),
   phy_extended_status: code("1f"),
   error_code: count("13"),
-  errno_words: rest("Bad address"),
+  /* Up to a quotation mark: other programs log the line as a field, `msg="… failed: Bad address"`. */
+  errno_words: { ...rest("Bad address"), pattern: '[^"]*[^"\\s]' },
   tegra_smmu: {
     ...rest("EMEM address decode error (SMMU translation error [RW-])"),
     pattern: ".*(?:SMMU|[Pp]age).*\\S",

@@ -32,6 +32,12 @@ function withErrno({ error_number, ...facts }: LogEntryFacts): LogEntryFacts {
     : { ...facts, errno: Number(number), errno_text: words || null };
 }
 
+/** The errno of a line, and the region that QEMU names before its call. */
+function withRegion(facts: LogEntryFacts, line: string): LogEntryFacts {
+  const region = /\bRegion ([^,()]{1,80}): vfio\w*_dma_map\(/.exec(line)?.[1];
+  return region === undefined ? withErrno(facts) : { region, ...withErrno(facts) };
+}
+
 /** The range that a line gives; null for a line without one. */
 function rangeOf(facts: LogEntryFacts): { start: bigint; size: bigint } | null {
   const [start, size] = [addressOf(facts, "iova"), addressOf(facts, "size")];
@@ -63,6 +69,10 @@ function bitsOf(facts: LogEntryFacts): number {
 }
 /** The width of the narrowest IOMMUs: two-level tables of VT-d, and QEMU's virtual VT-d. */
 const NARROW_BITS = 39;
+
+/** Whether QEMU names the region, and it is no BAR of a device. */
+const isRam = ({ region }: LogEntryFacts) =>
+  typeof region === "string" && !/BAR|mmaps/.test(region);
 
 const TOO_HIGH = "look in the program at the address and the size: their sum is above 64 bits";
 
@@ -186,6 +196,16 @@ const MAP_CAUSES: readonly Cause[] = inOrder([
         : "EINVAL: the range lies in a reserved region of a device of the container, the IOMMU's page is larger than 4 KiB, or the container has no type yet (VFIO_SET_IOMMU comes after the first group)",
     next: [
       "compare the range with reserved_regions of the device's group and with VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE; a virtual IOMMU translates 39 bits unless it is told otherwise (aw-bits=48)",
+    ],
+  },
+  {
+    id: "ram_not_backed",
+    when: (facts) => isErrno("EFAULT", /Bad address/)(facts) && isRam(facts),
+    certainty: "likely",
+    text: ({ region }) =>
+      `EFAULT: a page of ${region}, which is memory of the guest and no BAR, cannot be faulted in or pinned: the file behind it is shorter than the region, its huge pages have run out (a cgroup's limit of them, too), or it is of a kind that cannot be pinned (secret memory, enclave pages)`,
+    next: [
+      "look at the program's memory backend: the size of its file, HugePages_Free of /proc/meminfo and of each node, hugetlb.*.failcnt of its cgroup; `prealloc=on` of QEMU finds missing pages before the map",
     ],
   },
   {
@@ -369,6 +389,7 @@ const CALLS: readonly MessageRow[] = [
     forms: [
       "IOMMU_IOAS_MAP{~|_FILE} failed: {errno_text=errno_words}",
       "IOMMU_IOAS_MAP{~:|} {errno}",
+      "{~Failed|failed} to map an IOVA range to the IOAS: {errno_text=errno_words}",
     ],
     // QEMU's own line about the same call.
     more: [{ form: WITH_NUMBERS }],
@@ -401,7 +422,7 @@ const CALLS: readonly MessageRow[] = [
       "vfio: DMA mapping failed, unable to continue",
       "can't map guest IOVA region {iova=address}..{end}",
     ],
-    derive: withErrno,
+    derive: withRegion,
     condition: "A program prints the errno of VFIO_IOMMU_MAP_DMA",
     role: "report",
     finding: "map_failed",
@@ -418,6 +439,8 @@ const CALLS: readonly MessageRow[] = [
       "{~IommuDmaUnmap|UnmapDma}(Error({error_number=count}))",
       "{~Cannot|cannot|Can't} clear DMA {~remapping|mapping}, error {error_number=count} ({errno_text=paren_text})",
       "{~Cannot|cannot|Can't} clear DMA {~remapping|mapping}, error {error_number=count}",
+      "{~Cannot|cannot} unmap DMA memory, error {error_number=count} ({errno_text=paren_text})",
+      "{~Cannot|cannot} unmap DMA memory, error {error_number=count}",
     ],
     more: [{
       form: `vfio{~|_container}_dma_unmap${UNMAPPED_RANGE} = {errno} ({errno_text=paren_text})`,
