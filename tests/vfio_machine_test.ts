@@ -25,9 +25,12 @@ const CAPTURED_LIMIT_BYTES = 8 * 2 ** 20;
 
 const FILES: readonly (readonly [name: string, iommu: Partial<IommuConfig>])[] = [
   ["v6.1.176-vtd", { model: "vtd" }],
+  ["v6.1.176-amd", { model: "amd", addressBits: 64 }],
   ["v6.12.117-vtd39", { model: "vtd", addressBits: 39 }],
   ["v6.12.117-amd", { model: "amd", addressBits: 64 }],
   ["v7.2.12-vtd-second", { model: "vtd" }],
+  ["v7.2.12-amd", { model: "amd", addressBits: 48 }],
+  ["v7.2.12-virtio", { model: "virtio", addressBits: 64 }],
   ["v7.3.4-amd", { model: "amd", addressBits: 48 }],
   ["v7.3.4-vtd", { model: "vtd" }],
   ["v6.12.117-virtio", { model: "virtio", addressBits: 64 }],
