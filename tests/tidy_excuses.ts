@@ -102,6 +102,7 @@ export const MODULE_STATE: Excuses = {
   "tools/bench/iova_pair.ts measured": BENCHMARK,
   "tools/bench/mapping_cost.ts lastRig": BENCHMARK,
   "tools/bench/mapping_cost.ts timed": BENCHMARK,
+  "tools/bench/vfio_call.ts measured": BENCHMARK,
   "lang/syntax/parse.ts made": MADE_ONCE,
   "runtime/resource_tracker.ts TRACKED": MADE_ONCE,
   "extensions/traces/kernel_log/pasted_tokens.ts words": MADE_ONCE,
