@@ -79,7 +79,7 @@ export class MappedAreas {
     const block = this.#order[this.#index]!;
     const size = this.#sizes[block]!;
     const [at, rows] = [this.#at, this.#rows];
-    const isAt = isKept && at <= size && (at === 0 || rows[rowOf(block, at - 1)]! <= page) &&
+    const isAt = at <= size && (at === 0 || rows[rowOf(block, at - 1)]! <= page) &&
       (at === size || rows[rowOf(block, at)]! > page);
     if (!isAt) this.#at = areasUpTo(rows, block, size, page);
     return block;

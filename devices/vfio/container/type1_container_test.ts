@@ -157,24 +157,44 @@ Deno.test("areas are found as in a plain list, however they come and go", () => 
     ...{ startPage, pages, virtPage: 0, runs: [], readable: true, writable: true },
     ...{ lockedPages: 0, isAddressless: false },
   });
-  for (let step = 0; step < 6_000; step++) {
-    const [start, pages] = [random.below(20_000), 1 + random.below(12)];
+  const look = (start: number, pages: number) => {
     const met = plain.filter((each) =>
       each.startPage < start + pages && each.startPage + each.pages > start
     ).sort((a, b) => a.startPage - b.startPage);
     const found = areas.first(start, pages);
     assertEquals(found, met[0] ?? null);
-    if (found === null) {
-      const added = area(start, pages);
-      areas.add(added);
-      plain.push(added);
-    } else if (step > 3_000 && random.below(3) > 0) {
-      areas.remove(found);
-      plain.splice(plain.indexOf(found), 1);
+    return found;
+  };
+  const add = (added: MappedArea) => {
+    areas.add(added);
+    plain.push(added);
+  };
+  const remove = (removed: MappedArea) => {
+    areas.remove(removed);
+    plain.splice(plain.indexOf(removed), 1);
+  };
+  // Filled from one end to the other, emptied from either end or at random, and filled again.
+  for (let round = 0; round < 6; round++) {
+    for (let page = 0; page < 4_000; page += 4) {
+      const start = round % 2 === 0 ? page : 4_000 - page;
+      if (look(start, 3) === null) add(area(start, 1 + random.below(3)));
     }
-    if (step % 500 === 0) {
-      assertEquals([...areas.all()], plain.toSorted((a, b) => a.startPage - b.startPage));
+    for (let step = 0; step < 2_000; step++) {
+      const found = look(random.below(4_200), 1 + random.below(12));
+      if (found !== null) remove(found);
+      else add(area(4_300 + round * 2_000 + step, 1));
+    }
+    assertEquals([...areas.all()], plain.toSorted((a, b) => a.startPage - b.startPage));
+    while (plain.length > (round === 5 ? 0 : round)) {
+      const least = areas.first(0, 2 ** 40)!;
+      remove(
+        round % 3 === 0
+          ? least
+          : round % 3 === 1
+          ? plain.at(-1)!
+          : plain[random.below(plain.length)]!,
+      );
     }
   }
-  assertEquals(areas.count, plain.length);
+  assertEquals([areas.count, [...areas.all()]], [0, []]);
 });
