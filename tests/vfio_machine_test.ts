@@ -35,6 +35,8 @@ const FILES: readonly (readonly [name: string, iommu: Partial<IommuConfig>])[] =
   ["v7.3.4-vtd", { model: "vtd" }],
   ["v6.12.117-virtio", { model: "virtio", addressBits: 64 }],
   ["v7.3.4-virtio", { model: "virtio", addressBits: 64 }],
+  ["v6.18.15-virtio-last", { model: "virtio", addressBits: 64 }],
+  ["v7.3.4-virtio-last", { model: "virtio", addressBits: 64 }],
 ];
 
 /** A sequence with memory of a BAR, which a machine's process cannot map. */
@@ -185,6 +187,7 @@ for (const [name, iommu] of FILES) {
       bench.machine.iommu.groups.unbindDriver(bench.dev);
       compared += replay(bench, sequence, `sequence ${index}`);
     }
-    assert(compared > 4_000, `${compared} calls`);
+    const calls = sequences.reduce((sum, each) => sum + each.calls.length, 0);
+    assert(compared > calls / 2, `${compared} calls`);
   });
 }
