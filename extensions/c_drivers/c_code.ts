@@ -18,6 +18,9 @@ import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/was
  */
 const SPARE_MEMORIES = 2;
 
+/** Start of the names of a tree's files in the compiler's output. */
+const OF_TREE = "tree/";
+
 /** Matches the names of the support file's exported functions. */
 const OWN = /^(?:dmalab_|__)/;
 
@@ -73,6 +76,13 @@ export class CCode implements CompiledCode {
   /** A source by its name in the compiler's output, which may begin with `./`. */
   source(name: string): SourceFile | undefined {
     return this.sources.get(name.replace(/^\.\//, ""));
+  }
+
+  /** The name of a file of the driver or of its tree; undefined for dmalab's own files. */
+  nameOf(file: string): string | undefined {
+    const path = file.replace(/^\.\//, "");
+    const inTree = path.startsWith(OF_TREE) ? path.slice(OF_TREE.length) : undefined;
+    return this.source(file)?.name ?? this.ofTree?.library.get(path) ?? inTree;
   }
 
   /** The source line of each offset. The table is read at the first request for a place. */

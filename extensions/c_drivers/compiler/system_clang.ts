@@ -36,6 +36,8 @@ const CHECK_TEXT = `
 #endif
 int lab_check(int x) { return x; }
 `;
+/** All arguments of the check: a compiler may know some of them and not others, so the kept result depends on them. */
+const CHECK_ARGUMENTS: readonly string[] = [...TREE_ARGUMENTS, ...CHECKABLE, ...IR, CHECK];
 const VERSION = /\bclang version (\d+)\.\S*/;
 /**
  * Inline assembler that names no file, so that the compiler reads no file for it: an empty barrier,
@@ -177,7 +179,15 @@ export class TreeCompiler implements TreeClang {
     };
     if (!isThere(path)) return problem("there is no such file, or it may not be read");
     const { mtime, size } = host.statSync(path);
-    const known = [path, size, mtime?.getTime(), chosenCompiler(), readCompilerLock(), CHECK_TEXT];
+    const known = [
+      path,
+      size,
+      mtime?.getTime(),
+      chosenCompiler(),
+      readCompilerLock(),
+      CHECK_ARGUMENTS,
+      CHECK_TEXT,
+    ];
     const key = `clang-${await hashOf(new TextEncoder().encode(JSON.stringify(known)))}`;
     const kept = await keptValue("c", key, readChecked);
     const checked = kept ?? await system.check();
@@ -237,8 +247,9 @@ class SystemClang implements TreeClang {
       if (Number(major) !== CLANG_MAJOR && chosenCompiler() === null) {
         return cannot(`only version ${CLANG_MAJOR} makes the same code`);
       }
-      const args = [...TREE_ARGUMENTS, ...CHECKABLE, ...IR, CHECK];
-      const { module: made, said } = await this.#session.run(args, { [CHECK]: CHECK_TEXT }, "-");
+      const { module: made, said } = await this.#session.run(CHECK_ARGUMENTS, {
+        [CHECK]: CHECK_TEXT,
+      }, "-");
       if (made === null) return cannot(said.trim().split("\n")[0]!);
       return { version, problem: "" };
     } catch (error) {

@@ -80,7 +80,7 @@ export function searchAnswers(
 /** The line that compares a register's value. */
 function reasonOf(code: CCode, { at, compared }: Wanted, pathOf: (name: string) => string): string {
   const found = code.lines.find(at);
-  const name = found === null ? undefined : code.source(found.file)?.name;
+  const name = found === null ? undefined : code.nameOf(found.file);
   const place = name === undefined ? "a function of the kernel" : `${pathOf(name)}:${found!.line}`;
   return compared === null
     ? `${place} tests it`

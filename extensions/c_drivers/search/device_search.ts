@@ -27,8 +27,14 @@ const ERROR_WEIGHT = 2;
 const STAGE_WEIGHT = 1e6;
 /** Number of further tries for a removal that ends, after probe has succeeded. */
 const REMOVAL_TRIES = 300;
-/** Number of registers, the last ones read, that get a random value to find their comparisons. */
+/** Number of registers, the last ones read, for which usual values are tried. */
 const COLOURED = 6;
+/** Number of registers, the last ones read, that get a random value to find their comparisons. */
+const MOST_COLOURED = 40;
+/** Number of rules from the last comparisons that are tried before anything else. */
+const NEAR = 48;
+/** Bits that random values do not have: they would make them addresses of a group, which no card has as its own. */
+const GROUP_BITS = 0x0100_0001;
 /** Values for the registers read last that no comparison gives: all bits, none, and single ones. */
 const USUAL = [2 ** 32 - 1, 0, ...Array.from({ length: 32 }, (_, bit) => 2 ** bit)];
 
@@ -82,8 +88,8 @@ interface Entry {
   kindsTried: number;
 }
 
-/** What the score of a try is reduced by, for each kind of further rules: from comparisons, by random values, by guesses. */
-const KIND_COSTS: readonly number[] = [0, 10, 40];
+/** What the score of a try is reduced by, for each kind of further rules: from its last comparisons, by random values, from all comparisons, by guesses. */
+const KIND_COSTS: readonly number[] = [0, 2, 10, 40];
 
 export class DeviceSearch {
   readonly #tried = new Set<string>();
@@ -210,7 +216,8 @@ export class DeviceSearch {
   *#candidates(
     { isPatient, rules, run }: Pick<Entry, "isPatient" | "rules" | "run">,
   ): Generator<Rules | null> {
-    yield* this.#untried(this.#wanted(rules, run));
+    const wanted = this.#untried(this.#wanted(rules, run));
+    yield* wanted.take(NEAR);
     yield* this.#untried(raises(rules, run));
     if (run.wantsFirmware && rules.firmwareBytes === 0) {
       yield* this.#untried([{ ...rules, firmwareBytes: FIRMWARE_BYTES }]);
@@ -220,26 +227,34 @@ export class DeviceSearch {
     const open = lastReads(run)
       .filter((phys) => !rules.reads.has(phys) && isAnswerable(run, rules, phys));
     const last = open.slice(0, COLOURED);
-    for (const group of [...last.map((phys) => [phys]), open]) {
-      if (group.length === 0) continue;
-      const colours = new Map(group.map((phys) => [phys, this.#colours.nextU32()]));
-      const { result, run: coloured } = this.#observe(rules, { isPatient, colours });
-      const isNew = this.#isNew(coloured);
-      yield* this.#untried(this.#wanted(rules, coloured));
-      if (isNew || result.hasProbed) {
-        const answered = [...colours].reduce<Rules>(
-          (all, [phys, value]) => withRule(all, phys, { kind: "value", value }, UNKNOWN),
-          rules,
-        );
-        yield* this.#untried([answered]);
-      }
+    for (const phys of open.slice(0, MOST_COLOURED)) {
+      yield* this.#coloured([phys], rules, isPatient);
     }
+    if (open.length > 0) yield* this.#coloured(open, rules, isPatient);
+    yield null;
+    yield* wanted;
     yield null;
     yield* this.#untried(this.#usual(rules, last));
     if (run.polled) {
       // What the driver does if the device never answers.
       this.#try(rules, true);
     }
+  }
+
+  /** Rules from a try in which registers return random values, by which their comparisons are found. */
+  *#coloured(group: readonly number[], rules: Rules, isPatient: boolean): Generator<Rules> {
+    const colours = new Map(
+      group.map((phys) => [phys, (this.#colours.nextU32() & ~GROUP_BITS) >>> 0]),
+    );
+    const { result, run } = this.#observe(rules, { isPatient, colours });
+    if (this.#isNew(run) || result.hasProbed) {
+      const answered = [...colours].reduce<Rules>(
+        (all, [phys, value]) => withRule(all, phys, { kind: "value", value }, UNKNOWN),
+        rules,
+      );
+      yield* this.#untried([answered]);
+    }
+    yield* this.#untried(this.#wanted(rules, run, colours)).take(NEAR);
   }
 
   /** Firmware of another size, with which the driver compares its size. */
@@ -271,11 +286,17 @@ export class DeviceSearch {
     }
   }
 
-  *#wanted(rules: Rules, run: SearchedDevice): Generator<Rules> {
+  /** @param only The registers whose values are tried; without it all of them. */
+  *#wanted(
+    rules: Rules,
+    run: SearchedDevice,
+    only?: ReadonlyMap<number, number>,
+  ): Generator<Rules> {
     const known = new Set<string>();
     for (const wanted of wantedValues(run, this.code)) {
       const { content, dma, phys, sizeBytes } = run.accesses[wanted.access]!;
       const key = `${phys} ${wanted.value}`;
+      if (only !== undefined && !only.has(phys)) continue;
       if (known.has(key)) continue;
       known.add(key);
       const reason = this.reason(wanted);

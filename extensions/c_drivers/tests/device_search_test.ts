@@ -8,6 +8,7 @@ const WANTS: readonly string[] = [
   "a reset bit that clears itself",
   "a table behind an index register, with its checksum",
   "a value that is kept and tested later",
+  "an address of a card, which is read before many other registers",
 ];
 
 Deno.test("a search finds the answers of a device", (t) =>

@@ -231,6 +231,30 @@ static irqreturn_t handles(int irq, void *data)
 `,
   ],
   [
+    "an address of a card, which is read before many other registers",
+    `u32 low = readl(regs + 0x200), high = readl(regs + 0x204);
+	int at;
+
+	for (at = 0; at < 6; at++)
+		address[at] = (at < 4 ? low : high) >> 8 * (at & 3);
+	for (at = 0; at < 24; at++)
+		if (readl(regs + 0x210 + 4 * at) & 0x8080)
+			return -EIO;
+	return is_valid() ? 0 : -EINVAL;`,
+    `static volatile u8 address[6];
+
+static bool is_valid(void)
+{
+	u8 all = 0;
+	int at;
+
+	for (at = 0; at < 6; at++)
+		all |= address[at];
+	return all && !(address[0] & 1);
+}
+`,
+  ],
+  [
     "two words that only together are right",
     `u32 wrong = readl(regs + 0xa0) ^ 0x1234;
 
