@@ -81,6 +81,19 @@ function readChecked(bytes: Uint8Array): Checked {
   return { problem, version };
 }
 
+/**
+ * The name under which the result of a check is kept. It depends on all that decides the check: a clang may lack
+ * one of the arguments.
+ */
+export async function checkKey(
+  path: string,
+  { mtime, size }: Pick<Deno.FileInfo, "mtime" | "size">,
+  args: readonly string[] = CHECK_ARGUMENTS,
+): Promise<string> {
+  const known = [path, size, mtime?.getTime(), chosenCompiler(), readCompilerLock(), args];
+  return `clang-${await hashOf(new TextEncoder().encode(JSON.stringify([...known, CHECK_TEXT])))}`;
+}
+
 function isThere(path: string): boolean {
   if (host.permissions.querySync({ name: "read", path }).state !== "granted") return false;
   try {
@@ -178,17 +191,7 @@ export class TreeCompiler implements TreeClang {
       return null;
     };
     if (!isThere(path)) return problem("there is no such file, or it may not be read");
-    const { mtime, size } = host.statSync(path);
-    const known = [
-      path,
-      size,
-      mtime?.getTime(),
-      chosenCompiler(),
-      readCompilerLock(),
-      CHECK_ARGUMENTS,
-      CHECK_TEXT,
-    ];
-    const key = `clang-${await hashOf(new TextEncoder().encode(JSON.stringify(known)))}`;
+    const key = await checkKey(path, host.statSync(path));
     const kept = await keptValue("c", key, readChecked);
     const checked = kept ?? await system.check();
     if (kept === null) {

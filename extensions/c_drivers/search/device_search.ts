@@ -30,9 +30,22 @@ const REMOVAL_TRIES = 300;
 /** Number of registers, the last ones read, for which usual values are tried. */
 const COLOURED = 6;
 /** Number of registers, the last ones read, that get a random value to find their comparisons. */
-const MOST_COLOURED = 40;
+const MOST_COLOURED = 32;
 /** Number of rules from the last comparisons that are tried before anything else. */
 const NEAR = 48;
+/** The same for the comparisons of a random value. */
+const NEAR_COLOURED = 6;
+/** Number of the last writes before a read among which its index register is searched, and of those that are tried. */
+const INDEX_WRITES = 6;
+const MOST_INDEXES = 2;
+/** Largest number of words behind an index register that are tried with the same value, the last ones read first. */
+const MOST_WORDS = 4;
+/**
+ * Number of tries without a considerable rise of the score after which random values come first, and the least
+ * considerable rise.
+ */
+const STAGNANT = 48;
+const RISE = 6;
 /** Bits that random values do not have: they would make them addresses of a group, which no card has as its own. */
 const GROUP_BITS = 0x0100_0001;
 /** Values for the registers read last that no comparison gives: all bits, none, and single ones. */
@@ -84,6 +97,9 @@ interface Entry {
   readonly isPatient: boolean;
   /** Further rules to try; null before each later kind of rules, which is less likely to help. */
   readonly candidates: Iterator<Rules | null>;
+  /** Rules from random values: a part of the candidates, which comes earlier if the search stagnates. */
+  readonly coloured: Iterator<Rules>;
+  isColoured: boolean;
   /** Number of kinds of rules that were tried. */
   kindsTried: number;
 }
@@ -100,6 +116,9 @@ export class DeviceSearch {
   readonly #distances = new Map<number, number>();
   readonly #entries: Entry[] = [];
   readonly #colours: Random;
+  /** The score of the last considerable rise, and the number of tries at that time. */
+  #risen = -Infinity;
+  #roseAt = 0;
   #tries = 0;
 
   /**
@@ -124,13 +143,15 @@ export class DeviceSearch {
       best = this.#try(NO_RULES, false)!;
       let last = Infinity;
       while (!isComplete(best.result) && ended === null) {
-        const entry = this.#next();
+        const stuck = this.#tries - this.#roseAt > STAGNANT ? this.#uncoloured() : null;
+        const entry = stuck ?? this.#next();
         if (entry === null) ended = "candidates";
         else if (this.#tries >= Math.min(this.budget.tries, last)) ended = "tries";
         else if (this.budget.isOver()) ended = "time";
         else {
-          const made = this.#step(entry);
+          const made = stuck === null ? this.#step(entry) : this.#colour(entry);
           if (made !== null && made.score > best.score) best = made;
+          this.#noteRise(best.score);
           if (best.result.hasProbed) last = Math.min(last, this.#tries + REMOVAL_TRIES);
         }
       }
@@ -153,6 +174,30 @@ export class DeviceSearch {
     if (done) this.#entries.splice(this.#entries.indexOf(entry), 1);
     else if (value === null) entry.kindsTried++;
     else return this.#try(value, entry.isPatient);
+    return null;
+  }
+
+  /** Notes whether the search gets further. Many small steps may be code that decides nothing. */
+  #noteRise(score: number): void {
+    if (score < this.#risen + RISE) return;
+    this.#risen = score;
+    this.#roseAt = this.#tries;
+  }
+
+  /** The entry that got furthest among those whose registers have not got random values. */
+  #uncoloured(): Entry | null {
+    return this.#entries.reduce<Entry | null>(
+      (best, entry) => entry.isColoured || best !== null && best.score > entry.score ? best : entry,
+      null,
+    );
+  }
+
+  /** Tries random values with the rules of an entry. @returns As `#step()`. */
+  #colour(entry: Entry): Entry | null {
+    const { done, value } = entry.coloured.next();
+    if (!done) return this.#try(value, entry.isPatient);
+    entry.isColoured = true;
+    this.#roseAt = this.#tries;
     return null;
   }
 
@@ -191,7 +236,9 @@ export class DeviceSearch {
     if (!this.#isNew(run) && !result.hasProbed && !isPatient) return null;
     const score = scoreOf(run, result);
     const entry = { rules, run, result, score, isPatient };
-    const whole = { ...entry, kindsTried: 0, candidates: this.#candidates(entry) };
+    const coloured = this.#allColoured(entry);
+    const candidates = this.#candidates(entry, coloured);
+    const whole = { ...entry, kindsTried: 0, isColoured: false, coloured, candidates };
     this.#entries.push(whole);
     return whole;
   }
@@ -214,7 +261,8 @@ export class DeviceSearch {
 
   /** Further rules to try, from the comparisons of a try. */
   *#candidates(
-    { isPatient, rules, run }: Pick<Entry, "isPatient" | "rules" | "run">,
+    { rules, run }: Pick<Entry, "rules" | "run">,
+    coloured: Iterable<Rules>,
   ): Generator<Rules | null> {
     const wanted = this.#untried(this.#wanted(rules, run));
     yield* wanted.take(NEAR);
@@ -224,21 +272,26 @@ export class DeviceSearch {
     }
     if (rules.firmwareBytes !== 0) yield* this.#untried(this.#sizesOfFirmware(rules, run));
     yield null;
-    const open = lastReads(run)
-      .filter((phys) => !rules.reads.has(phys) && isAnswerable(run, rules, phys));
-    const last = open.slice(0, COLOURED);
-    for (const phys of open.slice(0, MOST_COLOURED)) {
-      yield* this.#coloured([phys], rules, isPatient);
-    }
-    if (open.length > 0) yield* this.#coloured(open, rules, isPatient);
+    yield* coloured;
     yield null;
     yield* wanted;
     yield null;
-    yield* this.#untried(this.#usual(rules, last));
+    yield* this.#untried(this.#usual(rules, openReads(run, rules).slice(0, COLOURED)));
     if (run.polled) {
       // What the driver does if the device never answers.
       this.#try(rules, true);
     }
+  }
+
+  /** Rules from random values for each register that has no rule, and for all of them. */
+  *#allColoured(
+    { isPatient, rules, run }: Pick<Entry, "isPatient" | "rules" | "run">,
+  ): Generator<Rules> {
+    const open = openReads(run, rules);
+    for (const phys of open.slice(0, MOST_COLOURED)) {
+      yield* this.#coloured([phys], rules, isPatient);
+    }
+    if (open.length > 0) yield* this.#coloured(open, rules, isPatient);
   }
 
   /** Rules from a try in which registers return random values, by which their comparisons are found. */
@@ -254,7 +307,7 @@ export class DeviceSearch {
       );
       yield* this.#untried([answered]);
     }
-    yield* this.#untried(this.#wanted(rules, run, colours)).take(NEAR);
+    yield* this.#untried(this.#wanted(rules, run, colours)).take(NEAR_COLOURED);
   }
 
   /** Firmware of another size, with which the driver compares its size. */
@@ -292,21 +345,26 @@ export class DeviceSearch {
     run: SearchedDevice,
     only?: ReadonlyMap<number, number>,
   ): Generator<Rules> {
-    const known = new Set<string>();
+    const known = new Map<string, Set<string>>();
+    const writes = lastWrites(run);
     for (const wanted of wantedValues(run, this.code)) {
       const { content, dma, phys, sizeBytes } = run.accesses[wanted.access]!;
       const key = `${phys} ${wanted.value}`;
       if (only !== undefined && !only.has(phys)) continue;
-      if (known.has(key)) continue;
-      known.add(key);
+      // Reads after other writes may be reads of other words.
+      const words = known.getOrInsertComputed(key, () => new Set<string>());
+      const word = writes[wanted.access]!;
+      if (words.has(word) || words.size === MOST_WORDS) continue;
+      words.add(word);
+      const isFirst = words.size === 1;
       const reason = this.reason(wanted);
-      if (content !== null) {
+      if (content !== null && isFirst) {
         yield withContent(rules, { ...content, sizeBytes, value: wanted.value, reasons: [reason] });
       }
-      if (dma !== null) yield* memoryWorks(rules, run, wanted, reason);
+      if (dma !== null && isFirst) yield* memoryWorks(rules, run, wanted, reason);
       if (!isAnswerable(run, rules, phys)) continue;
       for (const answer of answersFor(run, wanted, rules.reads.get(phys)?.answer)) {
-        yield withRule(rules, phys, answer, reason);
+        if (isFirst || answer.kind === "indexed") yield withRule(rules, phys, answer, reason);
       }
     }
   }
@@ -395,6 +453,20 @@ function isAnswerable(run: SearchedDevice, rules: Rules, phys: number): boolean 
   return bar !== null && isAligned && registersOf(rules).every((each) => run.barOf(each) === bar);
 }
 
+/** Registers without a rule that can get one, by their last read, the latest first. */
+function openReads(run: SearchedDevice, rules: Rules): readonly number[] {
+  return lastReads(run).filter((phys) => !rules.reads.has(phys) && isAnswerable(run, rules, phys));
+}
+
+/** For each access of a try, the write before it. */
+function lastWrites({ accesses }: SearchedDevice): readonly string[] {
+  let last = "";
+  return accesses.map(({ isWrite, phys, value }) => {
+    if (isWrite) last = `${phys} ${value}`;
+    return last;
+  });
+}
+
 /** Registers by their last read, the latest first. */
 function lastReads({ accesses }: SearchedDevice): readonly number[] {
   const reads = accesses.filter(({ content, dma, isWrite }) =>
@@ -426,13 +498,10 @@ function* answersFor(
     yield { kind: "kept", clear: (plain & ~value) >>> 0, set: (value & ~plain) >>> 0 };
   }
   const last = writes.at(-1);
-  if (last !== undefined && answer?.kind !== "indexed") {
-    const written = new Set(
-      accesses.filter((each) => each.isWrite && each.phys === last.phys).map((each) => each.value),
-    );
-    if (written.size > 1) {
-      const values = new Map([[last.value, value]]);
-      yield { kind: "indexed", index: last.phys, values, other: plain };
+  if (answer?.kind !== "indexed") {
+    for (const index of indexWrites(accesses, writes)) {
+      const values = new Map([[index.value, value]]);
+      yield { kind: "indexed", index: index.phys, values, other: plain };
     }
   }
   if (nth === 0) return;
@@ -454,6 +523,25 @@ function* answersFor(
       steps: [...steps.filter((each) => each.from < start), { from: start, value }],
     };
   }
+}
+
+/**
+ * Writes before a read that may name the word that it returns: the last ones of registers that got several
+ * values. A command register may be written in between, with the same value each time.
+ */
+function indexWrites(
+  accesses: SearchedDevice["accesses"],
+  writes: SearchedDevice["accesses"],
+): SearchedDevice["accesses"] {
+  const found = new Map<number, SearchedDevice["accesses"][number]>();
+  for (const write of writes.slice(-INDEX_WRITES).toReversed()) {
+    if (!found.has(write.phys)) found.set(write.phys, write);
+  }
+  return [...found.values()].filter((index) =>
+    accesses.some(({ isWrite, phys, value }) =>
+      isWrite && phys === index.phys && value !== index.value
+    )
+  ).slice(0, MOST_INDEXES);
 }
 
 function lastWritten(accesses: SearchedDevice["accesses"], phys: number): number | null {

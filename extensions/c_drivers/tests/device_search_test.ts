@@ -8,7 +8,8 @@ const WANTS: readonly string[] = [
   "a reset bit that clears itself",
   "a table behind an index register, with its checksum",
   "a value that is kept and tested later",
-  "an address of a card, which is read before many other registers",
+  "a flash behind an address and a command, which is read twice",
+  "an address of a card, which is read before registers that decide nothing",
 ];
 
 Deno.test("a search finds the answers of a device", (t) =>

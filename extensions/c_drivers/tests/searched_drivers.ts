@@ -231,17 +231,47 @@ static irqreturn_t handles(int irq, void *data)
 `,
   ],
   [
-    "an address of a card, which is read before many other registers",
+    "a flash behind an address and a command, which is read twice",
+    `u32 sum = 0;
+	int at;
+
+	if (flash(regs, 0) != 0x4b43 || flash(regs, 3) != 0x0102)
+		return -ENODEV;
+	for (at = 0; at < 8; at++)
+		sum += flash(regs, at);
+	if ((sum & 0xffff) != 0x5a5a)
+		return -EIO;
+	return flash(regs, 3) == 0x0102 && flash(regs, 0) == 0x4b43 ? 0 : -EINVAL;`,
+    `static u32 flash(void __iomem *regs, int at)
+{
+	int left;
+
+	writel(at * 4, regs + 0x300);
+	writel(2, regs + 0x304);
+	writel(0xb, regs + 0x308);
+	for (left = 100; left > 0; left--) {
+		if (readl(regs + 0x30c) & 1)
+			return readl(regs + 0x310) & 0xffff;
+		udelay(5);
+	}
+	return 0;
+}
+`,
+  ],
+  [
+    "an address of a card, which is read before registers that decide nothing",
     `u32 low = readl(regs + 0x200), high = readl(regs + 0x204);
 	int at;
 
 	for (at = 0; at < 6; at++)
 		address[at] = (at < 4 ? low : high) >> 8 * (at & 3);
-	for (at = 0; at < 24; at++)
-		if (readl(regs + 0x210 + 4 * at) & 0x8080)
-			return -EIO;
+	LOOK4(0) LOOK4(4) LOOK4(8) LOOK4(12) LOOK4(16) LOOK4(20)
 	return is_valid() ? 0 : -EINVAL;`,
     `static volatile u8 address[6];
+static volatile u32 seen;
+
+#define LOOK(n) if ((readl(regs + 0x210 + 4 * (n)) ^ 0x5a00) == 0x77770000 + (n)) seen |= 1 << (n);
+#define LOOK4(n) LOOK(n) LOOK(n + 1) LOOK(n + 2) LOOK(n + 3)
 
 static bool is_valid(void)
 {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import {
   chooseCompiler,
   CLANG_MAJOR,
@@ -8,7 +8,7 @@ import {
 } from "@dmalab/cli";
 import { TempFolder } from "@dmalab/tools";
 import { KEEP_COUNTERS, TARGET } from "../compiler/clang.ts";
-import { hasAssembler, TreeCompiler } from "../compiler/system_clang.ts";
+import { checkKey, hasAssembler, TreeCompiler } from "../compiler/system_clang.ts";
 import { IR } from "../tree/ir.ts";
 import { TREE_ARGUMENTS } from "../tree/unit.ts";
 
@@ -83,6 +83,19 @@ const clang = SYSTEM_CLANGS.slice(0, 4).find((path) => {
 
 Deno.test("the fitting version of a clang is that of dmalab's own", () => {
   assertMatch(readCompilerLock(), new RegExp(`@yowasp/clang@${CLANG_MAJOR}\\.`));
+});
+
+Deno.test("a clang is checked again if it is called with other arguments", async () => {
+  const file = { mtime: new Date(0), size: 1 };
+  const keys = await Promise.all([
+    checkKey("/usr/bin/clang", file),
+    checkKey("/usr/bin/clang", file),
+    checkKey("/usr/bin/clang", file, ["-fother"]),
+    checkKey("/usr/bin/clang", { ...file, size: 2 }),
+  ]);
+  assertEquals(keys[0], keys[1]);
+  assertNotEquals(keys[0], keys[2]);
+  assertNotEquals(keys[0], keys[3]);
 });
 
 /** Texts in LLVM's language, and whether they contain assembler that could name a file. */
