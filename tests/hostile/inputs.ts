@@ -217,7 +217,7 @@ const READING: readonly HostileCase[] = [
   hostile('a log of half a million "DMAR: ["', "explain -", "held", {
     stdin: { text: "DMAR: [".repeat(500_000) },
     outputBytes: 2 ** 20,
-    says: "A line about an IOMMU: names or values, without a word of an error",
+    says: "A line with words about an IOMMU, and without one of an error",
   }),
   ...NONSENSE.map(([what, data]) =>
     hostile(`the replay is given ${what}`, "--data DIR", "refused", {

@@ -18,10 +18,10 @@ import { entryStory } from "../kernel_log/entry_story.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
 import { MOST_GIVEN, type NearLine } from "../kernel_log/general/near_lines.ts";
-import { readKernelLog, type UnreadLine } from "../kernel_log/kernel_log_reader.ts";
+import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 import { wordsOf } from "../kernel_log/messages/message.ts";
 import { problemLines } from "../kernel_log/problem_lines.ts";
-import { formKey, shownText, unreadLines, UnreadMessages } from "../kernel_log/unread_messages.ts";
+import { formKey, shownText } from "../kernel_log/shown_text.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { pageOf } from "../owner/pages.ts";
@@ -144,21 +144,18 @@ interface ExplainedLog {
   readonly check: TraceCheck;
   readonly result: CheckResult;
   readonly states: readonly KernelLogEntry[];
-  readonly unread: readonly UnreadLine[];
   readonly near: readonly NearLine[];
 }
 
 /** Reads and checks a log as `trace check` does, so that both commands have one result. */
 async function explainedLog(source: LineSource): Promise<ExplainedLog> {
   const states: KernelLogEntry[] = [];
-  const unread: UnreadLine[] = [];
   const near: NearLine[] = [];
   const log = new LogPass({
     near: (line) => near.push(line),
     state: (entry) => states.push(entry),
-    unread: (line) => unread.push(line),
   });
-  return { ...await openAndCheck([source], log), states, unread, near };
+  return { ...await openAndCheck([source], log), states, near };
 }
 
 /** Explains pasted lines; in text that is one line, nothing names the line. */
@@ -166,8 +163,8 @@ function explainText(text: string, output: LogOutput, screen: Screen): Promise<E
   return refusingUnreadable(screen, async () => {
     const explained = await explainedLog(textSource("the line", text));
     const { log } = explained.opened;
-    const isRead = log.entries.some(({ kind }) => kind !== "named") || explained.states.length > 0;
-    if (isRead || text.includes("\n") || explained.unread.length > 0) {
+    const isRead = log.entries.length > 0 || explained.states.length > 0;
+    if (isRead || text.includes("\n")) {
       return print(explained, "a pasted text", output, text.includes("\n"), screen);
     }
     const [unreadable] = log.unreadable;
@@ -269,11 +266,11 @@ interface LogPart {
 
 /**
  * Explains a whole log: first each distinct record, with its count and first line. Then it lists the messages
- * that are no errors, and the lines that no row of the message table matches. If the text has
+ * that are no errors, and the lines beside them. If the text has
  * events of a trace, the check of these events comes last.
  */
 function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
-  const { check, near, opened, result, states, unread } = explained;
+  const { check, near, opened, result, states } = explained;
   const { log, logName, trace } = opened;
   const names = { trace: trace.name, log: logName };
   return [
@@ -288,7 +285,6 @@ function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
       return { heading: null, isPlace: false, quote: entry.text, lines: entryStory(entry) };
     }),
     ...nearParts(near),
-    ...unreadParts(unread),
     ...check.understood === 0 ? [] : [{
       heading: null,
       isPlace: false,
@@ -325,9 +321,8 @@ const MAX_SECTION_LINES = 20;
  * group.
  */
 function stateParts(states: readonly KernelLogEntry[]): LogPart[] {
-  const heading = ({ kind }: KernelLogEntry) =>
-    kind === "state" ? "no error" : kind === "named" ? "not decoded" : "details";
-  return ["no error", "details", "not decoded"].flatMap((each) =>
+  const heading = ({ kind }: KernelLogEntry) => kind === "state" ? "no error" : "details";
+  return ["no error", "details"].flatMap((each) =>
     statePart(each, states.filter((state) => heading(state) === each))
   );
 }
@@ -357,16 +352,23 @@ function statePart(heading: string, states: readonly KernelLogEntry[]): LogPart[
   }];
 }
 
-/** Lines beside the messages, each with what its words say; lines of one form are listed once. */
+/**
+ * Lines that are not about DMA, each with what its words say; lines of one form are listed once. If there
+ * are too many, those with words of trouble are listed.
+ */
 function nearParts(near: readonly NearLine[]): LogPart[] {
-  const groups = [
-    ...Map.groupBy(near, ({ says, text }) => `${says} ${formKey(messageText(text))}`),
+  const byLine = near.toSorted((one, other) => one.line - other.line);
+  const all = [
+    ...Map.groupBy(byLine, ({ says, text }) => `${says} ${formKey(messageText(text))}`),
   ];
+  const groups = all.length <= MAX_SECTION_LINES ? all : all.toSorted(
+    ([, [one]], [, [other]]) => Number(other!.isWrong) - Number(one!.isWrong),
+  );
   const shown = groups.slice(0, MAX_SECTION_LINES);
   const rest = groups.slice(MAX_SECTION_LINES).reduce((sum, [, { length }]) => sum + length, 0);
   return near.length === 0 ? [] : [{
-    heading: `beside them, not about DMA by their words: ${
-      near.length === MOST_GIVEN ? "at least " : ""
+    heading: `other lines, not about DMA by their words: ${
+      near.length >= MOST_GIVEN ? "at least " : ""
     }${formatCount(near.length, "line")}`,
     isPlace: false,
     quote: null,
@@ -384,23 +386,5 @@ function nearParts(near: readonly NearLine[]): LogPart[] {
       ]),
       ...rest === 0 ? [] : [`  and ${formatCount(rest, "line")} of other forms`],
     ],
-  }];
-}
-
-/**
- * Lines that belong to a known area but match no row of the table. Lines of the same form are
- * listed once.
- */
-function unreadParts(lines: readonly UnreadLine[]): LogPart[] {
-  if (lines.length === 0) return [];
-  const unread = new UnreadMessages();
-  // Lines that say something is wrong have stories of their own.
-  for (const line of lines) if (!line.isWrong) unread.push(line);
-  const shown = unreadLines(unread);
-  return shown.length === 0 ? [] : [{
-    heading: "not read:",
-    isPlace: false,
-    quote: null,
-    lines: shown.map((line) => `  ${line}`),
   }];
 }

@@ -6,7 +6,7 @@ import { PICTURE_COLUMNS } from "@dmalab/lang/text";
 import type { KernelLogEntry } from "./entry.ts";
 import type { Fact } from "./log_facts.ts";
 import { factText, labelColumnsOf } from "./entry_story.ts";
-import { formKey } from "./unread_messages.ts";
+import { formKey } from "./shown_text.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import type { MessageKind } from "./messages/kinds.ts";
 

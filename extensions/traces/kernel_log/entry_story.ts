@@ -6,7 +6,7 @@ import { plainName } from "./device_names.ts";
 import { type FollowedEntry, followedKinds } from "./followed_entry.ts";
 import type { Fact } from "./log_facts.ts";
 import { labelledLines } from "./labelled_lines.ts";
-import { causeTexts, namedSteps, stepsOf } from "./entry_steps.ts";
+import { causeTexts, stepsOf } from "./entry_steps.ts";
 import { faultSteps } from "./fault_steps.ts";
 import { HEX_FIELDS } from "./messages/fields.ts";
 import { MESSAGE_KINDS } from "./messages/kinds.ts";
@@ -30,15 +30,6 @@ export function factText(name: string, value: Fact): string {
   if (Array.isArray(value)) return value.join(" ");
   const isHex = typeof value === "number" && HEX_FIELDS.has(name) && value >= 0;
   return isHex ? `0x${value.toString(16)}` : String(value);
-}
-
-/** The text for an entry that no row of the table matches. */
-function namedText({ area, file, function: name, page }: KernelLogEntry["facts"]): string {
-  return file === undefined
-    ? `A line of ${area} that says something is wrong: see ${page}`
-    : `The kernel warned in its code of ${area}${
-      name === undefined ? "" : `, in ${name}()`
-    } (${file}): a state that the code does not expect. The lines beside it and its stack have more; see ${page}`;
 }
 
 const RELATIONS = { follows: "follows from", belongs: "belongs to", perhaps: "perhaps from" };
@@ -81,8 +72,8 @@ export function entryStory(
   hasSteps = true,
 ): string[] {
   const { facts, fault, kind, row } = entry;
-  if (fault !== null) {
-    return [
+  if (fault !== null || row === null) {
+    return fault === null ? [] : [
       ...loggedFaultLines(fault),
       ...(hasSteps ? faultSteps(fault) : []).flatMap((step, index) =>
         labelledLines(index === 0 ? "next" : "", step, FAULT_LABEL_COLUMNS, PICTURE_COLUMNS)
@@ -95,14 +86,6 @@ export function entryStory(
       ? []
       : labelled(name.replaceAll("_", " "), factText(name, value))
   );
-  if (row === null) {
-    return [
-      spread(title, rule),
-      ...rows,
-      ...labelled("", namedText(facts)),
-      ...namedSteps(entry).flatMap((step, at) => labelled(at === 0 ? "next" : "", step)),
-    ];
-  }
   return [
     spread(title, rule),
     ...rows,

@@ -21,6 +21,7 @@ import {
   isLogShaped,
   isOnlyName,
   isProse,
+  isWide,
   mayBeGeneral,
   mayMention,
   quotedIn,
@@ -30,13 +31,15 @@ import type { Fact, LogEntryFacts } from "./log_facts.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import { FRAMES_ALONE } from "./messages/oops.ts";
+import { DRIVERS } from "./messages/drivers.ts";
 import { rowOfWarning } from "./messages/code_warnings.ts";
 import { type MessageRow, STACK_LINES } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
 import { messageText } from "./pasted_text.ts";
-import { shownText } from "./unread_messages.ts";
+import { shownText } from "./shown_text.ts";
 import {
   areaOf,
+  type FoundMessage,
   isOfProgram,
   MessageFinder,
   type UnreadArea,
@@ -70,7 +73,7 @@ const HEAD =
 const HEAD_LINES = 8;
 /** Text of the line that the kernel prints before a warning and the warning's message. */
 const CUT_HERE = "[ cut here ]";
-/** Lines without the form of a log's line that are kept. */
+/** Lines that are kept for a text without others. */
 const MAX_SHAPELESS = 64;
 /** Functions of a stack that are kept. */
 const MAX_FRAMES = 8;
@@ -86,23 +89,12 @@ export interface KernelLogSink {
   readonly unreadable: (fault: UnreadableFault) => void;
   /** Receives messages that are not errors, such as boot messages. */
   readonly state?: (entry: KernelLogEntry) => void;
-  /** Receives lines that belong to a known area but match no row of the table. */
-  readonly unread?: (line: UnreadLine) => void;
-  /** Receives lines beside a message that was read, which have no word about DMA. */
+  /** Receives lines beside a message that was read, and lines of trouble, without words about DMA. */
   readonly near?: (line: NearLine) => void;
   /** Whether lines without the form of a log's line are left out: they may be names or questions. */
   readonly hasOnlyLines?: true;
   /** Receives every message of the log, about DMA or not. */
   readonly message?: (message: LogMessage) => void;
-}
-
-/** A line of a known area that no row of the table matches. */
-export interface UnreadLine {
-  readonly line: number;
-  readonly text: string;
-  readonly area: string;
-  /** Whether the line's words indicate an error. */
-  readonly isWrong: boolean;
 }
 
 /**
@@ -127,6 +119,9 @@ export class KernelLogReader {
   #warning: { readonly message: LogMessage; readonly unread: UnreadArea } | null = null;
   /** Lines about DMA without the form of a log's line: they count only in a text without others. */
   readonly #shapeless: { readonly message: LogMessage; readonly text: string }[] = [];
+  /** Lines about PCI or memory: they count only in a text without a line about DMA. */
+  readonly #wide: { readonly message: LogMessage; readonly anatomy: LineAnatomy }[] = [];
+  #hasStamps = false;
   /** Functions of DMA in frames of stacks, and the first line with one. */
   readonly #frames = new Set<string>();
   #firstFrame: LogMessage | null = null;
@@ -147,7 +142,9 @@ export class KernelLogReader {
   #take(message: LogMessage): void {
     const { place, text: shown } = message;
     this.sink.message?.(message);
+    if (message.time !== null) this.#hasStamps = true;
     this.#context.push(shown);
+    if (this.#near !== null) this.#near.takesAll = this.#context.system !== null;
     this.#messages.set(place, message);
     if (this.#messages.size > MAX_RECENT) {
       this.#messages.delete(this.#messages.keys().next().value!);
@@ -164,7 +161,7 @@ export class KernelLogReader {
       else if (this.#continues(shown)) return;
     }
     const found = this.#finder.find(shown);
-    if (found === null || isFaults && found.row.isGeneral === true) {
+    if (found === null || isFaults && found.row.isGeneral === true || this.#isOfLinux(found)) {
       if (isFaults) this.#isRead(place);
       else this.#unread(message);
       return;
@@ -182,6 +179,11 @@ export class KernelLogReader {
     this.#close();
     if (row.more === undefined) this.sink.entry(entry);
     else this.#open = { entry, row, place };
+  }
+
+  /** Whether a row is about Linux's drivers, and the log is of another system. */
+  #isOfLinux({ area }: FoundMessage): boolean {
+    return area === DRIVERS && this.#context.system !== null;
   }
 
   /** Takes a line of the head of an oops. */
@@ -244,16 +246,19 @@ export class KernelLogReader {
   #mention(message: LogMessage): void {
     const { text, time } = message;
     if (!mayMention(text)) {
+      if (this.#keepWide(message)) return;
       this.#frame(message);
       this.#near?.push(message);
       return;
     }
     const plain = messageText(text);
-    if (time === null && plain === text && !isLogShaped(text)) {
+    if (
+      time === null && plain === text && this.#context.system === null && !isLogShaped(text)
+    ) {
       this.#shapelessLine(message);
       return;
     }
-    const anatomy = mayBeGeneral(plain) && !isOfProgram(text) ? anatomyOf(plain) : null;
+    const anatomy = mayBeGeneral(plain) && !isOfProgram(text) ? this.#anatomyOf(plain) : null;
     if (anatomy !== null) {
       this.#giveGeneral(message, anatomy);
       return;
@@ -262,13 +267,29 @@ export class KernelLogReader {
     this.#near?.push(message);
   }
 
+  #anatomyOf(text: string, options: { isOfArea?: boolean; isShaped?: boolean } = {}) {
+    return anatomyOf(text, { ...options, system: this.#context.system });
+  }
+
+  /** Keeps a line with words about PCI or memory, for a text in which no line is about DMA. */
+  #keepWide(message: LogMessage): boolean {
+    if (this.#hasGiven || this.#wide.length >= MAX_SHAPELESS || !isWide(message.text)) return false;
+    const text = messageText(message.text);
+    const hasForm = message.time !== null || text !== message.text ||
+      this.#context.system !== null || isLogShaped(text);
+    const anatomy = hasForm ? this.#anatomyOf(text, { isOfArea: true }) : null;
+    if (anatomy === null || anatomy.facts.object === "its device") return false;
+    this.#wide.push({ message, anatomy });
+    return true;
+  }
+
   /** Keeps a line without the form of a log's line, or the message that a sentence quotes. */
   #shapelessLine(message: LogMessage): void {
     const { text } = message;
     this.#frame(message);
     const rust = rustWordsIn(text);
     if (rust !== null && mayMention(rust)) {
-      const anatomy = anatomyOf(rust, { isShaped: false });
+      const anatomy = this.#anatomyOf(rust, { isShaped: false });
       if (anatomy !== null) this.#giveGeneral(message, anatomy);
       return;
     }
@@ -309,7 +330,7 @@ export class KernelLogReader {
 
   #giveUnread(
     message: LogMessage,
-    { area: { name, page }, isWarning, isWrong }: UnreadArea,
+    { isWarning }: UnreadArea,
   ): void {
     const [, file, place] = CODE_PLACE.exec(message.text) ?? [];
     if (isWarning && file !== undefined) {
@@ -317,21 +338,8 @@ export class KernelLogReader {
       return;
     }
     if (isOnlyName(message.text)) return;
-    const anatomy = isWarning ? null : anatomyOf(messageText(message.text), { isOfArea: true });
-    if (anatomy !== null) {
-      this.#giveGeneral(message, anatomy);
-      return;
-    }
-    this.sink.unread?.({ line: message.line, text: message.text, area: name, isWrong });
-    if (!isWrong) return;
-    const facts = {
-      text: shownText(message.text),
-      area: name,
-      page,
-      ...file === undefined ? {} : { file },
-      ...place === undefined ? {} : { function: place },
-    };
-    this.sink.entry({ kind: "named", ...said(message), facts, row: null });
+    const anatomy = this.#anatomyOf(messageText(message.text), { isOfArea: true });
+    if (anatomy !== null) this.#giveGeneral(message, anatomy);
   }
 
   /**
@@ -343,6 +351,11 @@ export class KernelLogReader {
     const place = this.#forms.placeOf(line);
     this.#faults.passTo(place);
     if (this.#isPast(place)) this.#close();
+  }
+
+  /** The system whose log it is; null for Linux. */
+  get system(): string | null {
+    return this.#context.system;
   }
 
   /** The first line of the records that may still continue; Infinity without any. */
@@ -359,11 +372,20 @@ export class KernelLogReader {
     this.#faults.end();
     this.#endWarning();
     this.#close();
-    if (this.#hasGiven || this.sink.hasOnlyLines === true) return;
+    if (this.sink.hasOnlyLines !== true) this.#giveRest();
+    for (const { message } of this.#wide) this.#near?.pushApart(message);
+    this.#near?.end();
+  }
+
+  /** Reports lines that count only where no others, or none with a time, are in the text. */
+  #giveRest(): void {
+    if (this.#hasGiven && this.#hasStamps) return;
     for (const { message, text } of this.#shapeless) {
-      const anatomy = anatomyOf(text, { isShaped: isLogShaped(text) });
+      const anatomy = this.#anatomyOf(text, { isShaped: isLogShaped(text) });
       if (anatomy !== null) this.#giveGeneral({ ...message, text }, anatomy);
     }
+    if (this.#hasGiven) return;
+    for (const { anatomy, message } of this.#wide.splice(0)) this.#giveGeneral(message, anatomy);
     if (!this.#hasGiven && this.#firstFrame !== null) this.#giveFrames(this.#firstFrame);
   }
 
@@ -424,7 +446,6 @@ function timed(
 export function readKernelLog(text: string, hasOnlyLines = false) {
   const entries: KernelLogEntry[] = [];
   const states: KernelLogEntry[] = [];
-  const unread: UnreadLine[] = [];
   const unreadable: UnreadableFault[] = [];
   const names = new DeviceNames();
   const reader = new KernelLogReader({
@@ -432,12 +453,11 @@ export function readKernelLog(text: string, hasOnlyLines = false) {
     entry: (entry) => entries.push(entry),
     unreadable: (fault) => unreadable.push(fault),
     state: (entry) => states.push(entry),
-    unread: (line) => unread.push(line),
     ...hasOnlyLines ? { hasOnlyLines } : {},
   });
   text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
   reader.end();
-  return { entries: entries.sort((a, b) => a.line - b.line), states, unread, unreadable, names };
+  return { entries: entries.sort((a, b) => a.line - b.line), states, unreadable, names };
 }
 
 function hex(word: Word64 | null): string | null {

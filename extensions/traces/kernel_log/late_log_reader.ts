@@ -32,6 +32,11 @@ export class LateLogReader {
     this.#reader.push(text, line);
   }
 
+  /** The system whose log it is; null for Linux. */
+  get system(): string | null {
+    return this.#reader?.system ?? null;
+  }
+
   /** Whether lines wait for `readWaiting`. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0;

@@ -2,6 +2,7 @@
  * Facts of the machine that other lines of the log give, and that decide which advice for a message
  * holds.
  */
+import { LogSystem } from "./general/log_system.ts";
 import type { LogEntryFacts } from "./log_facts.ts";
 import type { MessageKind } from "./messages/kinds.ts";
 
@@ -37,7 +38,15 @@ export class LogContext {
   #encryption: "guest" | "host" | "guest or host" | null = null;
   #recordSeverity: string | null = null;
 
+  readonly #system = new LogSystem();
+
+  /** The system whose log it is; null for Linux. */
+  get system(): string | null {
+    return this.#system.name;
+  }
+
   push(text: string): void {
+    this.#system.push(text);
     if (WARNING.test(text)) this.isInWarning = true;
     else if (this.isInWarning && OOPS.test(text)) this.isInWarning = false;
     if (text.includes("[Hardware Error]")) {

@@ -38,7 +38,7 @@ const MAX_PIECES = 8;
 
 /** The beginning of a log line: a time stamp of the kernel or of a log daemon, or a priority. */
 const STAMP =
-  /^(?:<\d+>|[a-z]+\d? *:[a-z]+ *: )?(?:\[ *[+-]?\d+\.\d+[^\]]*\]|\[[A-Z][a-z]{2} [^\]]{5,24}\]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,]\d{3,6} |\d\d-\d\d \d\d:\d\d:\d\d\.\d+ |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{9,11}\.\d+ |\[<? *\d+\.\d+>?\]|\S+ kernel: |<\d+>\S|\d+,\d+,\d+,[-c+])/;
+  /^(?:<\d+>|[a-z]+\d? *:[a-z]+ *: )?(?:\[ *[+-]?\d+\.\d+[^\]]*\]|\[[A-Z][a-z]{2} [^\]]{5,24}\]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,]\d{3,6} |\d\d-\d\d \d\d:\d\d:\d\d\.\d+ |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{9,11}\.\d+ |\[\d\d:\d\d:\d\d[.,]|\d{4}\/\d\d\/\d\d \d\d:|[IWEF]\d{4} \d\d:|[EWIDV] \(\d+\) |\[<? *\d+\.\d+>?\]|\S+ kernel: |<\d+>\S|\d+,\d+,\d+,[-c+])/;
 /** A time stamp of the kernel in the middle of a line: another message begins there. */
 const NEXT_STAMP = /(?<=\S) *(?=(?:<\d>)?\[ *\d{1,7}\.\d{6}\](?:\[ *[TC]\d+\])? )/g;
 /** The end of a time stamp whose beginning is cut. */

@@ -5,7 +5,6 @@ import { ERROR_ADDRESS } from "../line/payload.ts";
 import { entryJson } from "../kernel_log/entry.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { problemLines } from "../kernel_log/problem_lines.ts";
-import { unreadLines } from "../kernel_log/unread_messages.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";
 import { type Device, isSure, type TracedMapping, type TraceFinding } from "./traced_mapping.ts";
@@ -72,9 +71,6 @@ function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
         kernel: boot.version,
         of_trace: boot === result.classified.boot,
       })),
-      unread_messages: log.unreadMessages.list().map(({ area, line, text, times }) => {
-        return { area, line, times, text };
-      }),
       qemu: emulatorJson(log.qemu, log.entries),
       findings: certainties,
       limits: limitsSeen(ledger.requests.uses, log.facts.limits),
@@ -291,7 +287,6 @@ export function checkLines(
         index === 0 ? `  cannot be read: ${line}` : line
       ),
     ]),
-    ...unreadMessageLines(log, names.log),
     ...storyLines(stories, names.log),
     ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
     ...undeterminedLines(check, summary.findings.unknown, columns),
@@ -368,14 +363,6 @@ function groupLines(
     ...labelled("when", whenText([finding!, ...alike])),
     ...steps.flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
   ];
-}
-
-/** Messages that indicate an error and that no row of the table matches. */
-function unreadMessageLines({ unreadMessages }: LogPass, name: string): string[] {
-  const lines = unreadLines(unreadMessages);
-  return lines.length === 0
-    ? []
-    : ["", `not read in ${name}:`, ...lines.map((line) => `  ${line}`)];
 }
 
 /**

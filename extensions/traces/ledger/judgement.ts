@@ -3,7 +3,7 @@
  * with it, and both take their exit codes from it.
  */
 import { formatCount, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
-import { namedSteps, stepsOf } from "../kernel_log/entry_steps.ts";
+import { stepsOf } from "../kernel_log/entry_steps.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
 import { OF_OTHER_TABLES } from "../kernel_log/messages/other_iommus.ts";
@@ -133,7 +133,7 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     ...graded.map((each) => ({ place: placeText(each), step: nextSteps([each])[0] })),
     ...log.entries.filter(({ line }) => !said.has(line)).toSorted(byRole).map((entry) => ({
       place: placeText({ line: null, logLine: entry.line, device: deviceOf(entry) }),
-      step: (entry.row === null ? namedSteps(entry) : stepsOf(entry, entry.row))[0],
+      step: (entry.row === null ? [] : stepsOf(entry, entry.row))[0],
     })),
   ];
   const byStep = new Map<string, string>();
@@ -151,11 +151,13 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     graded.some((each) =>
       !NOT_IN_A_TRACE.has(each.kind) && !OF_OTHER_TABLES.has(nextSteps([each])[0] ?? "")
     );
-  const last = needsTrace
-    ? [RECORD]
-    : listed.length > 0
-    ? []
-    : [hasTrace ? NOTHING_WRONG_IN_TRACE : NOTHING_WRONG_IN_LOG];
+  const last = needsTrace ? [RECORD] : listed.length > 0 ? [] : [
+    hasTrace
+      ? NOTHING_WRONG_IN_TRACE
+      : log.system === null
+      ? NOTHING_WRONG_IN_LOG
+      : `if the machine misbehaves, give the whole log of ${log.system}, from its start to the trouble`,
+  ];
   return [...listed, ...last];
 }
 

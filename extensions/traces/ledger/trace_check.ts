@@ -4,12 +4,11 @@
  * The log is read first, because it determines for which pages of the trace a history is kept.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
-import type { KernelLogSink, UnreadLine } from "../kernel_log/kernel_log_reader.ts";
+import type { KernelLogSink } from "../kernel_log/kernel_log_reader.ts";
 import { DeviceNames } from "../kernel_log/device_names.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { markIn } from "../kernel_log/collector_mark.ts";
 import { LateLogReader } from "../kernel_log/late_log_reader.ts";
-import { UnreadMessages } from "../kernel_log/unread_messages.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import type { TracedEventName } from "../line/event_name.ts";
 import { isTracerHeader, type TraceLine } from "../line/trace_line.ts";
@@ -64,10 +63,6 @@ export class LogPass {
   readonly unreadable: UnreadableFault[] = [];
   /** Number of messages that are no errors, such as those of the boot. */
   states = 0;
-  /** Messages that belong to a known area and indicate an error, but match no row of the table. */
-  readonly unreadMessages = new UnreadMessages();
-  /** The first message of a known area that matches no row, whether it indicates an error or not. */
-  firstUnread: UnreadLine | null = null;
   readonly boots = new LogBoots();
   /** The names that the lines of the log give to its devices. */
   readonly names = new DeviceNames();
@@ -87,11 +82,6 @@ export class LogPass {
       this.states++;
       this.also.state?.(entry);
     },
-    unread: (line) => {
-      this.also.unread?.(line);
-      this.firstUnread ??= line;
-      if (line.isWrong) this.unreadMessages.push(line);
-    },
     near: (line) => this.also.near?.(line),
     message: (message) => this.#message(message),
   });
@@ -105,7 +95,7 @@ export class LogPass {
   isEmpty = true;
 
   /** @param also Receives the messages that the pass only counts. */
-  constructor(private readonly also: Pick<KernelLogSink, "state" | "unread" | "near"> = {}) {}
+  constructor(private readonly also: Pick<KernelLogSink, "state" | "near"> = {}) {}
 
   push(line: TraceLine, number: number): void {
     // Skipped first, because a packed file of a few bytes can contain millions of empty lines.
@@ -136,6 +126,11 @@ export class LogPass {
     return this.#reader.isWaiting;
   }
 
+  /** The system whose log it is; null for Linux. */
+  get system(): string | null {
+    return this.#reader.system;
+  }
+
   async readWaiting(): Promise<void> {
     await this.#reader.readWaiting();
     this.#noteContent();
@@ -149,8 +144,7 @@ export class LogPass {
 
   /** Number of log messages that were read, including damaged faults. */
   get readCount(): number {
-    const read = this.entries.filter(({ kind }) => kind !== "named").length;
-    return read + this.states + this.unreadable.length;
+    return this.entries.length + this.states + this.unreadable.length;
   }
 
   #message(message: LogMessage): void {

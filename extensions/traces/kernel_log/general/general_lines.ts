@@ -27,19 +27,23 @@ interface AnatomyOptions {
   readonly isOfArea?: boolean;
   /** Whether the line has the form of a log's line. */
   readonly isShaped?: boolean;
+  /** The system whose log it is, if it is not Linux. */
+  readonly system?: string | null;
 }
 
 /** The anatomy of a message; null if its words name no object of DMA. */
 export function anatomyOf(
   text: string,
-  { isOfArea = false, isShaped = true }: AnatomyOptions = {},
+  { isOfArea = false, isShaped = true, system = null }: AnatomyOptions = {},
 ): LineAnatomy | null {
   const { said, speaker } = speakerOf(text, isShaped);
   const object = objectIn(withoutFiles(said), withoutFiles(text)) ??
     (isOfArea ? sideObjectIn(said) : null);
   if (object === null) return null;
   const act = actIn(said, text);
-  const what = act.groups === null || !HAS_TROUBLES.test(object.name) ? null : troubleIn(said);
+  const what = (act.groups ?? []).length === 0 || !HAS_TROUBLES.test(object.name)
+    ? null
+    : troubleIn(said);
   const hasReason =
     act.groups?.some((group) => (OF_VERBS[group] ?? object[group]) !== undefined) === true;
   return {
@@ -49,46 +53,37 @@ export function anatomyOf(
       says: act.name,
       ...what === null || hasReason && !OWN_TROUBLES.has(what) ? {} : { what },
       errno: errnoIn(text),
+      ...system === null ? {} : { system },
     },
     isWrong: act.groups !== null,
     kind: object.kind,
   };
 }
 
-function speakerText({ driver, event, function: name, program }: LogEntryFacts): string {
+function speakerText({ driver, event, function: name, prefix, program }: LogEntryFacts): string {
   if (typeof event === "string") return `An event of the trace of ${program} (${event})`;
   if (typeof program === "string") return `A line of ${program}`;
   if (typeof driver === "string") return `A line of the driver ${driver}`;
+  if (typeof prefix === "string") return `A line that begins with "${prefix}"`;
   return typeof name === "string" ? `A line of ${name}()` : "A line";
-}
-
-/** The parts that a line about an error does not give. */
-function notSaid({ device, errno }: LogEntryFacts): string {
-  const missing = [
-    ...errno === null ? ["the reason"] : [],
-    ...device === undefined ? ["the device"] : [],
-  ];
-  return missing.length === 0 ? "" : `. It does not give ${missing.join(" or ")}`;
 }
 
 /** What a line says, in words; no more than its words say. */
 function generalMeaning(facts: LogEntryFacts): string {
   const object = objectNamed(facts.object);
   const act = actNamed(facts.says);
-  if (object === null || act === null) return "A line about DMA in the words of its driver";
+  if (object === null || act === null) return "A line with words about DMA";
   const about = object.about === undefined ? "" : `. ${object.about}`;
-  const begin = `${speakerText(facts)} about ${object.noun}`;
-  const said = act.text === "" ? begin : `${begin}. By its words, ${act.text}`;
-  if (act.name === NO_ACT.name) {
-    return `${said}: names or values, without a word of an error${about}`;
-  }
-  if (act.groups === null) return `${said}. ${sentence(object.state ?? "no error")}${about}`;
+  const begin = `${speakerText(facts)} with words about ${object.noun}`;
   const code = errnoTextIn(facts.errno, object.name);
-  const cut = CUT_END.test(String(facts.text)) ? ". The line is cut at its end" : "";
-  return `${said}${notSaid(facts)}${cut}${about}${code === "" ? "" : `. ${sentence(code)}`}`;
+  const said = act.text === "" ? begin : `${begin}. By its words, ${act.text}`;
+  const end = `${about}${code === "" ? "" : `. ${sentence(code)}`}`;
+  if (act.name === NO_ACT.name) return `${begin}, and without one of an error${end}`;
+  if (act.groups !== null && act.text === "") {
+    return `${begin}. It is marked as an error${end}`;
+  }
+  return `${said}${end}`;
 }
-
-const CUT_END = /[,(=…]$/;
 
 function sentence(text: string): string {
   return `${text[0]!.toUpperCase()}${text.slice(1)}`;
@@ -132,19 +127,30 @@ const HAS_TROUBLES = /^(?:DMA\b(?! (?:mask|mapping|pool))|its device|probe)/;
 /** Words that say more than the object: data that are wrong, a probe, an alignment. */
 const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe", "request"]);
 
-function reasonOf({ object, program, says, what }: LogEntryFacts, group: ReasonGroup) {
-  if (group === "got" && says === "no memory" && object === "DMA buffer" && isOfUser(program)) {
+/** Words of a transfer under way, to which the reasons why something was not got do not apply. */
+const AT_WORK = /transfer|xfer|callback|complet|copy/i;
+
+function reasonOf(
+  { object, program, says, system, text, what }: LogEntryFacts,
+  group: ReasonGroup,
+) {
+  // The reasons and what to look at are those of Linux and its programs.
+  if (system !== undefined) return undefined;
+  const isNoMemory = group === "got" && says === "no memory";
+  if (isNoMemory && (object === "guest memory" || object === "DMA buffer" && isOfUser(program))) {
     return OF_PROGRAM;
   }
   if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;
   const found = OF_VERBS[group] === undefined
     ? objectNamed(object)
     : { ...OF_VERBS, isGot: undefined };
-  return group === "got" && says === "failed" && found?.isGot !== true ? undefined : found?.[group];
+  const isOfFailed = group === "got" && says === "failed";
+  const isLeftOut = isOfFailed && (found?.isGot !== true || AT_WORK.test(String(text)));
+  return isLeftOut ? undefined : found?.[group];
 }
 
 const isOfUser = (program: unknown) =>
-  typeof program === "string" && !/firmware|ESXi|libxl/.test(program);
+  typeof program === "string" && !/firmware|ESXi|libxl|^the code of .*\.[ch]$/.test(program);
 
 const hasReason = (facts: LogEntryFacts) =>
   GROUPS.some(([group]) => reasonOf(facts, group) !== undefined);
@@ -159,14 +165,22 @@ const GENERAL_CAUSES: readonly Cause[] = [
     next: (facts) => [reasonOf(facts, group)?.next ?? ""],
   })),
   ...inOrder([
+    {
+      id: "own_words",
+      when: ({ system }) => system !== undefined,
+      certainty: "unknown",
+      text: "the words do not say what is at fault",
+      next: ({ system }) => [
+        `look for the words in the source of ${system} or of its application, which says when the line is printed, and at the lines before it`,
+      ],
+    },
     ...TROUBLE_CAUSES,
     {
       id: "own_words",
       certainty: "unknown",
-      text:
-        "the words do not say whether the device, its bus or a mapping is at fault: a fault of an IOMMU in the same seconds, or an error value of the map before it, would tell a mapping apart",
+      text: "the words do not say what is at fault",
       next: [
-        "look for the words in the source (`git grep`), at the lines before it, and for a fault of an IOMMU in the same seconds: without one, no mapping is known to be wrong",
+        "look for the words in the source (`git grep`), which says when the line is printed, and at the lines before it",
       ],
     },
   ]).map((cause) => ({
@@ -198,13 +212,16 @@ const CUT: MessageRow = {
   next: ["give the uncut lines: `journalctl -k -b --no-pager > FILE`"],
 };
 
-const STATE: MessageRow = { kind: "state", forms: [], role: "state", means: generalMeaning };
-/** Names and values without a verb: they may be those of an error beside the line. */
-const VALUES: MessageRow = { ...STATE, kind: "register_dump" };
+/** A line without a word of trouble; it may have the values of an error beside it. */
+const VALUES: MessageRow = {
+  kind: "register_dump",
+  forms: [],
+  role: "state",
+  means: generalMeaning,
+};
 
 /** The row for a line with an anatomy. */
-export function rowOfAnatomy({ facts, isWrong, kind }: LineAnatomy, text: string): MessageRow {
+export function rowOfAnatomy({ isWrong, kind }: LineAnatomy, text: string): MessageRow {
   if (isCutByPager(text)) return { ...CUT, kind: kind === "device_error" ? "pcie_detail" : kind };
-  if (isWrong) return wrongRow(kind);
-  return facts.says === NO_ACT.name ? VALUES : STATE;
+  return isWrong ? wrongRow(kind) : VALUES;
 }

@@ -1,4 +1,7 @@
-/** What a line says of its object: the verb of a line that no row of the table has. */
+/**
+ * The words of trouble and of denial: what a line that no row of the table has says of its object. This
+ * is the one place with such words. A line without any of them is only quoted.
+ */
 
 /** Which reasons of the object hold for an act. */
 export type ReasonGroup = "got" | "ended" | "valid" | "used" | "silent";
@@ -7,9 +10,9 @@ export interface LineAct {
   /** The value of the fact `says`. */
   readonly name: string;
   readonly words: RegExp;
-  /** The reasons to list; null for a line that says nothing wrong. */
+  /** The reasons to list; null for a line without a word of trouble. */
   readonly groups: readonly ReasonGroup[] | null;
-  /** What the line says, as a clause; empty for a line without a verb. */
+  /** What the line says, as a clause; empty for a line that is only quoted. */
   readonly text: string;
 }
 
@@ -19,17 +22,10 @@ const GET =
 /** The first act whose words a line has is its act. */
 const LINE_ACTS: readonly LineAct[] = [
   {
-    name: "nothing wrong",
-    words:
-      /\b(?:no|without|0|zero) (?:errors?|faults?|failures?)\b|errors?[ =:]+0\b|error (?:handling|recovery|reporting)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel/i,
-    groups: null,
-    text: "it reports no error",
-  },
-  {
     name: "injected",
     words: /\binject(?:ed|ing)\b/i,
     groups: null,
-    text: "an error is made on purpose, as a test",
+    text: "an error is made on purpose",
   },
   {
     name: "underrun or overrun",
@@ -39,7 +35,7 @@ const LINE_ACTS: readonly LineAct[] = [
   },
   {
     name: "timed out",
-    words: /\btim(?:e|ed|ing)[ -]?outs?\b|\bin time\b|\bETIMEDOUT\b|timer expired/i,
+    words: /\btim(?:e|ed|ing)[ -]?outs?\b|not .{0,30}\bin time\b|\bETIMEDOUT\b|timer expired/i,
     groups: ["ended"],
     text: "something did not end or answer in time",
   },
@@ -67,9 +63,17 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "no memory",
     words:
-      /\bENOMEM\b|out of (?:memory|dma)|no (?:more |free )?memory|(?:can(?:not|'t)| not) allocate memory|alloc\w*[^.]{0,40}?(?:fail|error)|(?:fail|unable|can(?:not|'t)|could ?n(?:o|')t)\w*[^.]{0,40}?alloc|not enough|exhausted|insufficient/i,
+      /\bENOMEM\b|out of (?:memory|dma)|no (?:more |free )?memory|(?:can(?:not|'t)| not) allocate memory|alloc\w*[^.]{0,40}?(?:fail|error)|(?:fail|unable|can(?:not|'t)|could ?n(?:o|')t)\w*[^.]{0,40}?alloc|not enough|exhausted|insufficient|\b(?:ring|queue|fifo|table|pool)\b.{0,12}\bfull\b/i,
     groups: ["got"],
     text: "an allocation failed, or too little was left",
+  },
+  {
+    name: "stuck",
+    // Before "in use": `stuck being busy`.
+    words:
+      /\b(?:stuck|hung|hangs?|stall(?:ed)?|deadlock\w*|not (?:respond|answer|reply)\w*|unresponsive|unreachable)\b/i,
+    groups: ["ended"],
+    text: "something hangs or does not answer",
   },
   {
     name: "in use",
@@ -77,40 +81,40 @@ const LINE_ACTS: readonly LineAct[] = [
     words:
       /\bbusy\b|\bin use\b|already (?:in|used|taken|mapped|bound|exists)|\bEBUSY\b|still (?:in use|mapped|active)/i,
     groups: ["used"],
-    text: "something is in use already",
+    text: "something is busy or in use",
   },
   {
     name: "fell back",
     words:
       /fall(?:s|ing)? ?back|\buse pio\b|using pio|\bpio mode|not using|without dma|no dma\b|disabl(?:e|ing) dma|dma (?:is )?(?:disabled|off|not used)|operating without|polling mode/i,
     groups: ["got"],
-    text: "the driver goes on without it, or in a slower way",
+    text: "it goes on without something, or in another way",
   },
   {
     name: "not supported",
     words:
-      /not support|unsupported|not (?:currently )?implemented|n't support|not implemented|incompatible|\bEOPNOTSUPP\b/i,
+      /(?:not|n[o']t) support|unsupported|not (?:currently )?implemented|n't support|not implemented|incompatible|\bEOPNOTSUPP\b/i,
     groups: ["valid"],
     text: "something is not supported",
   },
   {
     name: "not there",
     words:
-      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channel|group|driver)\b|\bno [\w-]+[?!.]*$/i,
+      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channels?|groups?|drivers?)\b|\bno [\w-]+[?!.]*$/i,
     groups: ["got"],
     text: "something is not there or not ready",
   },
   {
     name: "not valid",
     words:
-      /\binvalid\b|\billegal\b|\bbad\b|\bwrong\b|unexpected|mismatch|(?:un|mis|not )-?align|out of (?:range|bounds)|corrupt|too (?:large|long|big|many|small|short)|exceed|\bEINVAL\b|inconsistent|unbalanced|expect(?:ed|ing)\b/i,
+      /\binvalid\b|\billegal\b|\bbad\b|\bwrong\b|unexpected|mismatch|(?:un|mis|not )-?align|out of (?:range|bounds)|corrupt|too (?:large|long|big|many|small|short)|not (?:an? )?(?:[\w ]{0,16} )?multiple|exceed|\bEINVAL\b|inconsistent|unbalanced|expect(?:ed|ing)\b/i,
     groups: ["valid"],
     text: "a value or a state is not the expected one",
   },
   {
     name: "not got",
     words: new RegExp(
-      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't))(?: to)? (?:\\w+ ){0,3}?${GET}\\b|\\b${GET}(?: [\\w-]+){0,3} (?:failed|failure|error)`,
+      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't))(?: to)? (?:\\w+ ){0,3}?${GET}\\b`,
       "i",
     ),
     groups: ["got"],
@@ -121,7 +125,7 @@ const LINE_ACTS: readonly LineAct[] = [
     words:
       /\bfault|(?<!pcie )bus error|slave error|decode error|\bslverr|\bdecerr|external abort|machine check/i,
     groups: ["ended"],
-    text: "an access was refused or answered with an error",
+    text: "it names a fault or an error of the bus",
   },
   {
     name: "did not stop or start",
@@ -137,53 +141,55 @@ const LINE_ACTS: readonly LineAct[] = [
     text: "something that was expected did not happen",
   },
   {
-    name: "stopped or silent",
+    name: "stopped or lost",
     words:
-      /\b(?:stuck|hung|hang|halt(?:ed)?|stall(?:ed)?|dead|died|lost|abort(?:ed|ing)?|not (?:respond|answer|reply)\w*|doesn't (?:respond|answer|reply)|no (?:response|reply|answer)|giv(?:e|es|ing) up|gave up)\b/i,
+      /\b(?:halt(?:ed)?|dead|died|lost|abort(?:ed|ing|s)?|doesn't (?:respond|answer|reply)|no (?:response|reply|answer)|giv(?:e|es|ing) up|gave up|gone|crash\w*|panic\w*|oops|flushed|dropped|discarded|terminated)\b/i,
     groups: ["ended"],
-    text: "something stopped, hangs, was given up or does not answer",
+    text: "something stopped, was given up or was lost",
   },
   {
     name: "failed",
-    words:
-      /\bfail\w*|\berrors?\b|\berr\b|\bunable\b|\bcan(?:not| not|'t)\b|could(?: not|n't)|\bBUG\b|\bassert|\bWARNING\b|problem|\bunknown\b|\bignor(?:ed?|ing)\b|\bmissed\b|skipp(?:ed|ing)/i,
-    groups: ["got", "ended"],
+    words: /\bfail\w*|\bunable\b|\bcan(?:not| not|'t)\b|could(?: not|n't)|\bunsuccessful/i,
+    groups: ["got"],
     text: "a step did not succeed",
+  },
+  {
+    name: "error",
+    words: /\b\w*errors?\b|\berr\b|\bBUG\b|\bexception|\b[A-Z]\w+Error\b/i,
+    groups: [],
+    text: "it names an error",
   },
   {
     name: "found running",
     words: /in progress detected|still (?:running|active|busy)|left (?:over|running)/i,
     groups: ["ended"],
-    text: "the driver found something running or left over where it should be idle",
+    text: "something runs or is left over where it should be idle",
   },
   {
-    name: "reset",
-    words: /\breset|restart|recover|re-?init|retry|retries|resum(?:e|ing)/i,
-    groups: null,
-    text: "something is reset, restarted or tried again",
-  },
-  {
-    name: "off",
+    name: "trouble",
     words:
-      /\bdisabled?\b|\bdisabling\b|\boff\b|\binactive\b|\bnot enabled\b|\bremov\w+|\bunload\w*|\bunbound\b/i,
-    groups: null,
-    text: "something is off, or was removed",
-  },
-  {
-    name: "on",
-    words:
-      /\benabl(?:ed?|ing)\b|\bactive\b|\busing\b|\buse[sd]?\b|\bon\b|support(?:s|ed)\b|select(?:ed|ing)|\bset(?:ting)?\b/i,
-    groups: null,
-    text: "something is on, set or in use",
-  },
-  {
-    name: "done",
-    words:
-      /found|detect\w*|regist(?:er|ra)\w*|initiali[sz]ed|ready|allocated|reserved|creat(?:ed|ing)|mapped|add(?:ed|ing)|assigned|load(?:ed|ing)|succe\w*|done|complete|finish\w*|reserv(?:ing|ed)|start(?:ed|ing)|probed?|attached|bound/i,
-    groups: null,
-    text: "something was found, set up or done",
+      /\bassert\w*|\bbroken\b|\bcorrupt\w*|\bleak(?:ed|s|ing)?\b|\bconflict\w*|\bviolat\w+|\bmis-?config\w*|\bmisbehav\w*|\bproblems?\b|\bissue\b|\bpoison\w*|\bunhandled\b|\bun(?:recoverable|correct\w*)\b|\bfatal\b|\bWARNING\b|\bunknown\b|\bignor(?:ed?|ing)\b|\bmissed\b|\bskipp(?:ed|ing)\b|\binsane\b|\bdefect\w*|\bbuggy\b|\bdegraded\b|\btruncated\b|\boverlap\w*/i,
+    groups: [],
+    text: "something is not as it should be, or was left out",
   },
 ];
+
+/** A word that denies: neither an error by itself, nor a success. */
+const DENIED: LineAct = {
+  name: "denied",
+  words:
+    /(?<![-_=])\b(?:no|not|none|never|nothing|neither|nor|without|lacks?|lacking|nobody|nowhere)\b(?![-_=])|n['\u2019]t\b/i,
+  groups: null,
+  text: "something is not so or not there, which may be an error or not",
+};
+
+/** A mark of a level in front of words that say nothing wrong. */
+const MARKED: LineAct = {
+  name: "marked as an error",
+  words: /(?:)/,
+  groups: [],
+  text: "",
+};
 
 /** A line of values or names without a verb. */
 export const NO_ACT: LineAct = {
@@ -195,24 +201,40 @@ export const NO_ACT: LineAct = {
 
 /** `timeout: 10 s`, `retries=3`, `timeout is set to 5`: the name of a setting with its value. */
 const SETTING =
-  /\b(?:\w*time-?outs?|retries|retry|interval)(?:_\w+)?(?:\s*[:=]\s*(?:\w+\s+)?| (?:is |was |now )?set to |\s+is )\d/gi;
+  /\b(?:\w*time-?outs?|retries|retry|interval)(?:_\w+)?(?:\s*[:=]\s*(?:\w+\s+)?| (?:is |was |now )?set to |\s+is )(?!0x)\d|\berrors=[\w-]+|\b(?:panic|oops)=\S+/gi;
 
-/** A level in front of a line or in it: the line is of an error, whatever its other words are. */
+/** Words of an error in a phrase that is none. */
+const HARMLESS =
+  /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost)[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|\[Hardware Error\]:/gi;
+
+/** A level in front of a line or in it. */
 const LEVEL =
-  /^\W*(?:ERROR|FATAL|CRITICAL|ERR)\b|\*(?:ERROR|ERR)\*|<err>|[-_]err\]|\| (?:ERROR|FATAL) +\|/;
-const ERROR = LINE_ACTS.find(({ name }) => name === "failed")!;
+  /^\W*(?:ERROR|FATAL|CRITICAL|ERR)\b|\*(?:ERROR|ERR)\*|<err>|[-_]err\]|\| (?:ERROR|FATAL) +\||\[(?:ERROR|FATAL)\b/;
+const LEVELS =
+  /\*(?:ERROR|ERR|FATAL|WARN(?:ING)?|NOTICE|INFO|DEBUG)\*:?|^\W*(?:ERROR|FATAL|CRITICAL|ERR|WARN(?:ING)?|NOTICE|INFO|DEBUG)\b:?|<(?:err|wrn|inf|dbg)>|\[(?:ERROR|FATAL|WARN|INFO|DEBUG)\b|\| (?:ERROR|FATAL|WARN|INFO) +\|/g;
+
+/** A quick test: false for a line that certainly has no word of trouble. */
+const MAY_TROUBLE =
+  /fail|err|fault|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress/i;
+
+/** Whether a line may have a word of trouble. */
+export function mayTrouble(text: string): boolean {
+  return MAY_TROUBLE.test(text);
+}
 
 /**
  * The act of a line by its words.
  * @param line The line with the names in front of it, which may have a level.
  */
 export function actIn(text: string, line = text): LineAct {
-  const said = text.replace(SETTING, " set ");
-  const act = LINE_ACTS.find(({ words }) => words.test(said)) ?? NO_ACT;
-  return act.groups === null && act.name !== "nothing wrong" && LEVEL.test(line) ? ERROR : act;
+  const said = text.replace(SETTING, " ").replace(HARMLESS, " ").replace(LEVELS, " ");
+  const act = LINE_ACTS.find(({ words }) => words.test(said));
+  if (act !== undefined) return act;
+  if (LEVEL.test(line)) return MARKED;
+  return DENIED.words.test(said) ? DENIED : NO_ACT;
 }
 
-const BY_NAME = new Map([...LINE_ACTS, NO_ACT].map((act) => [act.name, act]));
+const BY_NAME = new Map([...LINE_ACTS, DENIED, MARKED, NO_ACT].map((act) => [act.name, act]));
 
 /** The act with a name. */
 export function actNamed(name: unknown): LineAct | null {

@@ -31,8 +31,6 @@ export interface LineObject {
   readonly ended?: Reason;
   /** Reasons where a value is not valid, too large or not supported. */
   readonly valid?: Reason;
-  /** The meaning of a line without a word of an error. */
-  readonly state?: string;
 }
 
 const CACHES_OF_IOMMU = "look at the lines of the IOMMU at boot " +
@@ -44,8 +42,58 @@ const LINE_OBJECTS: readonly LineObject[] = [
     name: "probe",
     words:
       /\bprobe of \S+ failed|\bfailed to probe\b|\bprobe failed|\bprobe\b.{0,30}\bwith error\b/i,
-    noun: "the probe of a device: its driver did not take it",
+    noun: "the probe of a device by its driver",
     kind: "device_error",
+  },
+  {
+    name: "flushed work request",
+    words: /work request flushed|\bWR_FLUSH\w*|\bwr flush/i,
+    noun: "a work request of RDMA that was flushed",
+    kind: "driver_dma_error",
+    about:
+      "Requests are flushed when their queue pair is in the error state: it is a consequence. The first completion of the queue pair with another status, or the end of the connection, is the reason",
+  },
+  {
+    name: "RDMA registration",
+    words:
+      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)/i,
+    noun: "the registration of memory for RDMA",
+    kind: "driver_dma_error",
+    isGot: true,
+    got: {
+      text:
+        "the memory could not be pinned (limit of locked memory), is no memory that the device takes, or the device has no entry left",
+      next:
+        "look at the limit of locked memory (ulimit -l), at the device's limits (ibv_devinfo -v), and at the kernel's log of the same second",
+    },
+  },
+  {
+    name: "guest memory",
+    words:
+      /\bguest[ _-]+(?:memory|physical|virtual|phys)|\b(?:host|guest) +virtual +addr|\bmmap (?:addr|size|align|off)\b|\bmem(?:ory)?[_ ]table\b|vtophys|\bmem(?:ory)?_(?:un)?register|memory[_ ]region[_ ](?:add|del|remove|register|unregister|create|map)\w*|\bmemory region\b.{0,20}\b(?:un)?regist\w*|regist\w* memory region/i,
+    noun: "memory that a program registers or maps for devices, most often a guest's",
+    kind: "memory_setup",
+    isGot: true,
+    got: {
+      text:
+        "address or size of the region is no multiple of the pages that the program works with (2 MiB huge pages in SPDK and DPDK), the memory is not shared with the program, or overlaps with a region that it has",
+      next:
+        "compare the regions' addresses and sizes with the page size, and look how the guest's memory is backed (a file or memfd of huge pages, share=on)",
+    },
+    valid: {
+      text:
+        "address or size of the region is no multiple of the pages that the program works with (2 MiB huge pages in SPDK and DPDK)",
+      next:
+        "compare the regions' addresses and sizes with the page size, and look how the guest's memory is backed and how large it is",
+    },
+  },
+  {
+    name: "ACCESS_PLATFORM",
+    words: /\bACCESS_PLATFORM\b|\biommu_platform\b|VIRTIO_F_IOMMU/,
+    noun: "virtio's feature ACCESS_PLATFORM (iommu_platform)",
+    kind: "driver_dma_error",
+    about:
+      "A device that offers it reaches memory through the platform: by an IOMMU, or in a guest of which memory is protected. It may refuse a driver that does not accept it",
   },
   {
     name: "memory zone",
@@ -53,8 +101,8 @@ const LINE_OBJECTS: readonly LineObject[] = [
       /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone|\bzone DMA/i,
     noun: "a zone of the page allocator",
     kind: "memory_setup",
-    state:
-      "memory that devices of a narrow DMA mask reach is in DMA and DMA32; an empty zone is no error",
+    about:
+      "Memory that devices of a narrow DMA mask reach is in DMA and DMA32; an empty zone is no error",
   },
   {
     name: "command of a disk",
@@ -69,7 +117,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look at `exception Emask` and `SErr` beside it and at the disk (`smartctl -a`); try another cable or port",
     },
-    state: "a mode of the disk: no error",
   },
   {
     name: "DMA buffer shared between drivers",
@@ -87,7 +134,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare size, pitch and offset of the exporter with what the importer takes; /sys/kernel/debug/dma_buf/bufinfo lists buffers and their devices",
     },
-    state: "drivers can share buffers by dma-buf, or did: no error",
   },
   {
     name: "DMA mask",
@@ -108,7 +154,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare the mask that the driver asks for with dma-ranges and with where memory is (`dmalab explain dma_set_mask`)",
     },
-    state: "the width of the addresses that the device sends, which the driver has set: no error",
   },
   {
     name: "DMA channel",
@@ -135,7 +180,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare what the client configures (address, width, burst, direction) with the engine, and the numbers in `dmas` with the manual of the chip",
     },
-    state: "a channel that the driver has taken or uses, or that the engine offers: no error",
   },
   {
     name: "DMA descriptors",
@@ -161,7 +205,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare the number and the lengths of the entries with the device's manual and the driver's limits, and check the barrier (dma_wmb) before an entry is given to the device",
     },
-    state: "the place or the number of an engine's descriptors: no error",
   },
   {
     name: "DMA pool",
@@ -174,7 +217,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look at the pools of the device (/sys/bus/pci/devices/*/pools, /sys/kernel/debug/dma_pools) and enlarge the atomic pool as a trial (coherent_pool=SIZE)",
     },
-    state: "a pool of coherent memory with its size: no error",
   },
   {
     name: "bounce buffers",
@@ -187,11 +229,10 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look for `software IO TLB` at boot and at /sys/kernel/debug/swiotlb, and which device needs bounces: its DMA mask, or memory encryption",
     },
-    state: "bounce buffers are set up or used: no error",
   },
   {
     name: "contiguous memory",
-    words: /\bcma\b|\bcma:|linux,cma|linux,\w*cma|contiguous/i,
+    words: /\bcma\b|\bcma:|linux,\w*cma|\bfree_cma|\bcma(?:free|total)\b|contiguous/i,
     noun: "contiguous memory (CMA)",
     kind: "memory_setup",
     got: {
@@ -204,7 +245,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       text: "the area's place, size or alignment is not what the system can reserve",
       next: "compare the area (cma=, its reserved-memory node) with the memory of the machine",
     },
-    state: "an area that is kept for contiguous buffers of devices, or a buffer of it: no error",
   },
   {
     name: "reserved memory",
@@ -217,7 +257,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare `memory-region` of the device with the reserved-memory nodes, and the lines `Reserved memory` at boot with /proc/iomem",
     },
-    state: "a region that is kept for a device or for firmware: no error",
   },
   {
     name: "IOMMU group",
@@ -236,7 +275,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "list the members (/sys/kernel/iommu_groups/N/devices) and bind all of them to vfio-pci",
     },
-    state: "the devices that the IOMMU cannot tell apart, or can: no error",
   },
   {
     name: "fault of a device's own MMU",
@@ -283,7 +321,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
         "the IOMMU's driver has no such type of domain, the device is in use by the DMA API, the reserved regions of the device do not fit, or the IOMMU is not ready (-517)",
       next: CACHES_OF_IOMMU,
     },
-    state: "how devices get their addresses: by an IOMMU's tables or directly",
   },
   {
     name: "IOVA mode of DPDK",
@@ -302,7 +339,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look at the drivers of the devices (dpdk-devbind.py --status), and choose with --iova-mode",
     },
-    state: "the kind of addresses that DPDK gives to devices: no error",
   },
   {
     name: "IOVA",
@@ -320,7 +356,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare the range with the page sizes and the width of the IOMMU and with /sys/kernel/iommu_groups/N/reserved_regions",
     },
-    state: "an address or a range for a device: no error",
   },
   {
     name: "scatterlist",
@@ -338,7 +373,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare the list with the limits that the driver announces (max_segments, max_segment_size, dma_set_max_seg_size)",
     },
-    state: "how a driver splits its buffers: no error",
   },
   {
     name: "VFIO",
@@ -363,7 +397,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look whether there are groups (/sys/kernel/iommu_groups), read the kernel's log of the same second, and compare the versions of program and kernel",
     },
-    state: "a step of VFIO: no error",
   },
   {
     name: "RDMA memory",
@@ -371,18 +404,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b/i,
     noun: "RDMA",
     kind: "driver_dma_error",
-    isGot: true,
-    got: {
-      text:
-        "the memory could not be pinned (limit of locked memory), the device has no entry left, or the connection or queue pair was not set up",
-      next:
-        "look at the limit of locked memory (ulimit -l), at the device's limits (ibv_devinfo -v), and at the kernel's log of the same second",
-    },
-    ended: {
-      text: "the other side did not answer, or the connection was lost: no mapping is concerned",
-      next: "look at both ends: link and counters of the port (rdma statistic), and the peer's log",
-    },
-    state: "a step or a setting of RDMA: no error",
   },
   {
     name: "GPU page table",
@@ -395,7 +416,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look at the lines before it (an allocation or a map that failed), and at the memory in use by the GPU's clients (/sys/kernel/debug/dri)",
     },
-    state: "size or place of a GPU's own table: no error",
   },
   {
     name: "IOMMU",
@@ -418,7 +438,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       text: "the firmware's table or the command line asks for what this IOMMU does not have",
       next: CACHES_OF_IOMMU,
     },
-    state: "a setting or a feature of an IOMMU: no error",
   },
   {
     name: "DMA mapping",
@@ -438,7 +457,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look at the buffer that is mapped: kmalloc memory or pages, not the stack or vmalloc; CONFIG_DMA_API_DEBUG names it",
     },
-    state: "a mapping that a driver or a program made: no error",
   },
   {
     name: "DMA buffer",
@@ -456,7 +474,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       text: "the buffer's address, length or alignment is none that the device takes",
       next: "compare address, length and alignment of the buffer with what the device takes",
     },
-    state: "memory that a driver got for DMA, or its size: no error",
   },
   {
     name: "DMA transfer",
@@ -464,7 +481,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       /\b(?:dma|idma|edma|sdma|vdma|gdma|pdma|mdma|adma|cdma|xdma)\w*\b.{0,60}?\b(?:trans(?:fer|action|mit)?s?|xfer|operation|read|write|copy|request|job|command|complet\w+)\b|\b(?:trans(?:fer|action)s?|xfer|read|write|complet\w+)\b.{0,40}?\bdma\b/i,
     noun: "a transfer by DMA",
     kind: "driver_dma_error",
-    state: "a transfer by DMA, or how one is done: no error",
   },
   {
     name: "DMA engine",
@@ -485,7 +501,6 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "look at the engine's node (clocks, resets, interrupts, firmware file), at what waits (/sys/kernel/debug/devices_deferred), and at /sys/class/dma",
     },
-    state: "an engine that was set up, or a setting of it: no error",
   },
   {
     name: "NVMe",
@@ -509,14 +524,12 @@ const LINE_OBJECTS: readonly LineObject[] = [
       text: "a setting or a property that the controller or this kernel does not take",
       next: "compare what the controller announces (`nvme id-ctrl`) with the setting",
     },
-    state: "a setting or a step of NVMe: no error",
   },
   {
     name: "NVMe disk",
     words: /\bnvme\d+(?:c\d+)?n\d+(?:p\d+)?\b/i,
     noun: "a disk of NVMe",
     kind: "device_error",
-    state: "its partitions, its size or its use: no error",
   },
   {
     name: "huge pages",
@@ -526,18 +539,17 @@ const LINE_OBJECTS: readonly LineObject[] = [
     about: "Programs such as DPDK keep the memory of their DMA in them",
     isGot: true,
     got: {
-      text: "none are reserved, too few, or their file system is not mounted or not writable",
+      text:
+        "of the size that the line names, none are reserved, or all are in use. That does no harm if pages of another size are there and the program goes on",
       next:
-        "look at HugePages_Total and HugePages_Free in /proc/meminfo and at `mount | grep huge`, and reserve some (vm.nr_hugepages)",
+        "look whether the program goes on: if it stops for want of memory, look at the free pages of each size (/sys/kernel/mm/hugepages/*/free_hugepages), and reserve some (vm.nr_hugepages)",
     },
-    state: "huge pages were found or set up: no error",
   },
   {
     name: "DMA",
     words: /\bdma\b|\w_dma\b|\bdma_\w|\b[a-z]{0,5}dma\d*\b|\bDMA\w*|bus[- ]?master/i,
-    noun: "DMA of its device",
+    noun: "DMA",
     kind: "driver_dma_error",
-    state: "a mode, a setting or a progress of a device's DMA: no error",
   },
 ];
 
@@ -616,18 +628,16 @@ const SIDE_OBJECTS: readonly LineObject[] = [
 const OWN_DEVICE: LineObject = {
   name: "its device",
   words: /(?:)/,
-  noun: "a step of its own (DMA, IOMMU or NVMe is only in the names in front)",
+  noun: "DMA, an IOMMU or NVMe only in a name",
   kind: "device_error",
-  state: "a step or a setting without a word of an error",
 };
 
 /** A line of an engine's driver whose words name no part of it. */
 const OF_ENGINE: LineObject = {
   name: "DMA engine (by its driver)",
   words: /(?:)/,
-  noun: "a DMA engine, by the names in front",
+  noun: "a DMA engine, by its name",
   kind: "driver_dma_error",
-  state: "a step or a setting of the engine's driver: no error",
 };
 
 /** Objects that a line is about where its driver or device has their name. */

@@ -1,9 +1,7 @@
 /** Who printed a line: a driver and its device, a function of a source file, a program. */
-import { driverNamesOf } from "./driver_names.ts";
+import { driverNamesOf, type Names } from "./driver_names.ts";
 
-export interface LineSpeaker {
-  readonly driver?: string;
-  readonly device?: string;
+export interface LineSpeaker extends Names {
   readonly function?: string;
   /** A program of user space, or a firmware. */
   readonly program?: string;
@@ -30,19 +28,19 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
   // A module's own prefix: `module: file.c: function: 123: text`.
   [
     new RegExp(String.raw`^([\w-]+): ${SOURCE_FILE}: (\w+): \d+: `),
-    ([driver, name]) => ({ driver, function: name }),
+    ([prefix, name]) => ({ prefix, function: name }),
   ],
   [
     new RegExp(
       String
         .raw`^(?:\[\w+\] ?|(?:ERROR|INFO|WARN\w*|NOTICE|DEBUG)[: ]+)?(${SOURCE_FILE})[:(] ?\d+\)?(?::\d+)?:? (?:(\w+)(?:\(\))?: )?`,
     ),
-    ([file, name]) => ({ program: `the program of ${file}`, function: name }),
+    ([file, name]) => ({ program: `the code of ${file}`, function: name }),
   ],
   // VMware ESXi: `cpu3:1234)module:function:123:text`.
   [
     /^cpu\d+:\d+(?: opID=\w+)?\)(?:(?:WARNING|ALERT): )?([\w-]+): ?(?:(?:[0-9a-f:.]+ )?(\w+):\d+: ?)?/,
-    ([driver, name]) => ({ program: "VMware ESXi", driver, function: name }),
+    ([prefix, name]) => ({ program: "VMware ESXi", prefix, function: name }),
   ],
   // A shell and its commands: `ls: cannot access …`, `./boot.sh: line 10: …`.
   [
@@ -50,11 +48,11 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
     ([program]) => ({ program }),
   ],
   // `driver:function_name: text`.
-  [/^([a-z]\w*):(_*[a-z]+_\w+): /, ([driver, name]) => ({ driver, function: name })],
+  [/^([a-z]\w*):(_*[a-z]+_\w+): /, ([prefix, name]) => ({ prefix, function: name })],
   // glog: `file.cc:123] text`.
   [
     new RegExp(String.raw`^(${SOURCE_FILE}):\d+\] `),
-    ([file]) => ({ program: `the program of ${file}` }),
+    ([file]) => ({ program: `the code of ${file}` }),
   ],
   // A program in Rust: `ERROR crate::module] text`, `[… WARN  crate::module] text`.
   [
@@ -64,8 +62,8 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
   // `program: text: the text of an errno (os error 11)`.
   [/^([a-z][\w-]*): (?=.*\(os error \d+\))/, ([program]) => ({ program })],
   [/^\.*(libxl\w*): ?/, ([name]) => ({ program: "Xen's libxl", function: name })],
-  // Trusted Firmware, EDK2: `ERROR:   text`.
-  [/^(?:NOTICE|INFO|ERROR|WARNING|VERBOSE): {2,}(?:BL\d\w*: )?/, () => ({
+  // Trusted Firmware: `ERROR:   BL31: text`.
+  [/^(?:NOTICE|INFO|ERROR|WARNING|VERBOSE): +BL\d\w*: /, () => ({
     program: "a firmware (Trusted Firmware-A)",
   })],
   // A trace event of QEMU: `vfio_region_mmap  Region 0 …`, `7@1600000000.1:vtd_dmar_translate …`.
@@ -75,8 +73,8 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
   ],
   [
     /^\[([a-z][a-z0-9]*)[-_](?:err|wrn|warn|inf|info|dbg|msg|error)\] ?(?:(\w+): )?/i,
-    ([driver, name]) => ({
-      driver,
+    ([prefix, name]) => ({
+      prefix,
       function: name,
     }),
   ],
@@ -86,10 +84,7 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
 const PROGRAMS =
   /^(?:(?:\[\w+\] )?(libvirtd?|virtqemud|virsh|kubelet|containerd|podman|dockerd|cloud-hypervisor|firecracker|crosvm|spdk\w*|vpp|rasdaemon|fwupd)(?:\[\d+\])?: )/;
 
-/** `xilinx_dma_start_transfer`: a name of three words and more that ends with a verb or its object. */
-const FUNCTION_NAME =
-  /^_*[a-z][a-z0-9]*(?:_[a-z0-9]+)+_(?:init|probe|start|stop|transfer|xfer|alloc\w*|free|map|unmap|prep\w*|submit|irq|handler|import\w*|internal|open|close|read|write|setup|config\w*|request|get|set|reset|add|remove|create|update|enable|disable|buf|bufs|data|mr|work|thread|isr|poll|one|complete|done|wait|sync|load|attach|detach|register|bind)$/;
-/** `Memory: text`: a plain word with a capital is no driver. */
+/** `Memory: text`: a plain word with a capital is no name. */
 const PLAIN_WORD = /^[A-Z][a-z]+$/;
 const FUNCTION = /(?<![\w:.])((?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?![\w.])/i;
 const NAMED_DEVICE =
@@ -113,12 +108,9 @@ export function speakerOf(
   }
   const names = isShaped ? driverNamesOf(text) : null;
   if (names === null) return speaking(text, "", {});
-  const { device, driver } = names.names;
-  if (device === null && driver !== null && PLAIN_WORD.test(driver)) return speaking(text, "", {});
-  const own = device === null && driver !== null && FUNCTION_NAME.test(driver)
-    ? { function: driver }
-    : names.names;
-  return speaking(text, text.slice(0, names.length), withoutNull(own));
+  const { prefix } = names.names;
+  if (prefix !== undefined && PLAIN_WORD.test(prefix)) return speaking(text, "", {});
+  return speaking(text, text.slice(0, names.length), names.names);
 }
 
 function speaking(text: string, prefix: string, speaker: LineSpeaker) {

@@ -1,15 +1,16 @@
 /**
- * Lines beside a message that was read: lines of the same driver or device, and errors next to it.
- * They are listed with what their words say, and prove nothing.
+ * Lines without a word about DMA: lines of the same driver or device beside a message that was read, and
+ * all lines with words of trouble. They are listed with what their words say, and prove nothing.
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import type { LogMessage } from "../log_forms.ts";
 import { errnoIn, errnoName } from "../messages/errno_words.ts";
 import { messageText } from "../pasted_text.ts";
-import { actIn } from "./line_acts.ts";
-import { isOfSource } from "./driver_names.ts";
-import { mayMention } from "./general_words.ts";
+import { actIn, mayTrouble } from "./line_acts.ts";
+import { isCommand, isOfSource } from "./driver_names.ts";
+import { isLogShaped } from "./general_words.ts";
 import { speakerOf } from "./line_speaker.ts";
+import { formKey } from "../shown_text.ts";
 
 /** A line beside a message. */
 export interface NearLine {
@@ -17,6 +18,8 @@ export interface NearLine {
   readonly text: string;
   /** What the line is, as far as its words say. */
   readonly says: string;
+  /** Whether it has words of trouble. */
+  readonly isWrong: boolean;
 }
 
 /** A line is beside a message if so many lines, or fewer, are between them. */
@@ -24,11 +27,14 @@ const REACH = 4;
 /** Lines that are compared with the messages beside them, and lines that are given: later ones are left out. */
 const MOST_TRIED = 2048;
 export const MOST_GIVEN = 256;
+/** Lines of trouble away from any message that are looked at, and their forms that are given. */
+const MOST_FAR_TRIED = 8192;
+const MOST_FAR_FORMS = 64;
 /** Largest number of lines below one message that are given. */
 const MOST_NEAR = 16;
 /** Lines of registers, stacks and modules: they belong to a message, and say nothing by themselves. */
 const OF_DUMP =
-  /^\s*(?:CPU:|Hardware name|Modules linked|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
+  /^\s*(?:Kernel command line|Command line|BOOT_IMAGE|Linux version|CPU:|Hardware name|Modules linked|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
 
 const HEAD =
   /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|INFO: task)/i;
@@ -42,12 +48,23 @@ export class NearLines {
   #given = 0;
   /** Lines that were given since the last message. */
   #count = 0;
+  #farTried = 0;
+  readonly #farForms = new Set<string>();
+  /** Whether lines of the log have a time or a collector's text in front: others are a reporter's then. */
+  #hasStamps = false;
+
+  /** Whether each line is one of the log, also without a time or the form of a driver's line. */
+  takesAll = false;
 
   constructor(private readonly sink: (line: NearLine) => void) {}
 
   /** Takes a line that nothing else has read. */
   push(message: LogMessage): void {
-    if (this.#tried >= MOST_TRIED || this.#given >= MOST_GIVEN) return;
+    if (message.time !== null) this.#hasStamps = true;
+    if (this.#isFull) {
+      this.#far(message);
+      return;
+    }
     if (
       message.place - this.#lastPlace <= REACH && this.#count < MOST_NEAR && this.#give(message)
     ) {
@@ -57,42 +74,75 @@ export class NearLines {
       return;
     }
     this.#before.push(message);
-    if (this.#before.length > REACH) this.#before.shift();
+    if (this.#before.length > REACH) this.#far(this.#before.shift()!);
+  }
+
+  /** Gives the lines of trouble that are beside no message. */
+  end(): void {
+    for (const message of this.#before.splice(0)) this.#far(message);
+  }
+
+  /** Takes a line away from any message, in any order. */
+  pushApart(message: LogMessage): void {
+    this.#far(message);
+  }
+
+  get #isFull(): boolean {
+    return this.#tried >= MOST_TRIED || this.#given >= MOST_GIVEN;
+  }
+
+  /** Takes a line that is beside no message. */
+  #far(message: LogMessage): void {
+    if (this.#farTried >= MOST_FAR_TRIED || !mayTrouble(message.text)) return;
+    this.#farTried++;
+    const form = formKey(messageText(message.text));
+    if (this.#farForms.has(form) || this.#farForms.size < MOST_FAR_FORMS) {
+      if (this.#give(message, false)) this.#farForms.add(form);
+    }
   }
 
   /** A message was read: lines beside it are given. */
   isRead({ place, text }: LogMessage, facts: LogEntryFacts): void {
-    if (this.#tried >= MOST_TRIED || this.#given >= MOST_GIVEN) return;
+    if (this.#isFull) return;
     this.#names = namesOf(text, facts);
     this.#lastPlace = place;
     this.#count = 0;
     for (const message of this.#before.splice(0)) {
-      if (place - message.place <= REACH) this.#give(message);
+      if (place - message.place > REACH || !this.#give(message)) this.#far(message);
     }
   }
 
-  #give({ line, text: shown }: LogMessage): boolean {
-    this.#tried++;
+  /** @param isNear Whether the line is beside a message, whose driver or device it may name. */
+  #give({ line, text: shown, time }: LogMessage, isNear = true): boolean {
+    if (isNear) this.#tried++;
     const text = messageText(shown);
-    if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || mayMention(text)) {
+    if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || isCommand(text)) {
       return false;
     }
     if (HEAD.test(text)) {
-      return this.#say(line, shown, "the head of the oops: what happened");
+      return this.#say(line, shown, "the head of the oops: what happened", true);
     }
+    const hasStamp = time !== null || text !== shown;
+    const isOfLog = hasStamp || this.takesAll || !this.#hasStamps && isLogShaped(text);
+    if (!isOfLog) return false;
     const { said } = speakerOf(text);
     const act = actIn(said, text);
-    const isSame = this.#names.some((name) => text.includes(name));
+    const isSame = isNear && this.#names.some((name) => text.includes(name));
     if (!isSame && act.groups === null) return false;
     const code = errnoName(errnoIn(text));
-    const words = act.text === "" ? "names or values" : act.text;
-    const who = isSame ? "the same driver or device" : "an error next to it, in its own words";
-    return this.#say(line, shown, `${who}: ${words}${code === "" ? "" : `; ${code}`}`);
+    const says = [
+      ...isSame ? ["the same driver or device"] : [],
+      ...act.text === ""
+        ? act.groups === null ? [] : ["marked as an error"]
+        : [`by its words, ${act.text}`],
+      ...code === "" ? [] : [code],
+    ];
+    return this.#say(line, shown, says.join("; "), act.groups !== null);
   }
 
-  #say(line: number, text: string, says: string): true {
+  #say(line: number, text: string, says: string, isWrong: boolean): true {
     this.#given++;
-    this.sink({ line, text, says });
+    this.sink({ line, text, says, isWrong });
     return true;
   }
 }
@@ -109,6 +159,7 @@ function namesOf(shown: string, facts: LogEntryFacts): readonly string[] {
   const names = [
     facts.device,
     facts.driver,
+    facts.prefix,
     facts.interface_name,
     ...Object.values(speaker),
     prefix,

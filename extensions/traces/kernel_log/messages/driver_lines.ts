@@ -8,7 +8,7 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import { driverNamesOf } from "../general/driver_names.ts";
 import { isCutByPager } from "../general/cut_lines.ts";
-import { type MessageRow, named } from "./message.ts";
+import type { MessageRow } from "./message.ts";
 
 const REFUSED =
   /\b(?:fail(?:s|ed|ing|ure)?|errors?|unable|can(?:not| not|'t)|could(?: not|n't)|no memory|not enough|out of memory|-?ENOMEM|exhausted)\b/i;
@@ -17,7 +17,7 @@ const SIZE = /(?:size|of|for|failed:?)[ =:(]*(\d+)(?: ?bytes)?\b(?!\s*(?:rx|tx|d
 const ofDriver = (words: RegExp) => (facts: LogEntryFacts, line: string): LogEntryFacts | null => {
   // The rest of a line that a pager has cut may change what it says.
   const names = words.test(line) && !isCutByPager(line) ? driverNamesOf(line)?.names ?? null : null;
-  return names === null ? null : { ...facts, ...names, errno: errnoIn(line) };
+  return names === null ? null : { ...facts, device: null, ...names, errno: errnoIn(line) };
 };
 
 const both = (...tests: readonly RegExp[]) =>
@@ -29,6 +29,15 @@ const FAILS = "{~fail|error|unable|cannot|can't|can not|could not|couldn't|no me
 const NOT_UNMAP = /(?:^|[^n])map/i;
 /** An allocation; not the text of ENOMEM alone, which a program prints of a pin or a map, too. */
 const ALLOCATED = /alloc(?!ate memory\W*$)|pool_create/i;
+
+/** The driver of a line as far as the names in front of it say. */
+function ownerOf({ device, prefix }: LogEntryFacts): string {
+  return typeof device === "string"
+    ? `The driver of ${device}`
+    : typeof prefix === "string"
+    ? `A driver with the prefix "${prefix}"`
+    : "A driver";
+}
 
 /** That the words are the driver's, and its errno in words. */
 function ownWords({ errno }: LogEntryFacts): string {
@@ -61,7 +70,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     role: "report",
     finding: "coherent_failed",
     means: (facts) =>
-      `The driver of ${named(facts, "device")} got no memory for DMA${
+      `${ownerOf(facts)} got no memory for DMA${
         typeof facts.size_bytes === "number" ? ` (${facts.size_bytes} in its line)` : ""
       }. ${ownWords(facts)}`,
     next: [
@@ -81,9 +90,9 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     derive: ofDriver(/dma|coherent/i),
     role: "report",
     means: (facts) =>
-      `The driver of ${
-        named(facts, "device")
-      } could not set a DMA mask, and gives up or goes on without DMA. ${ownWords(facts)}`,
+      `${ownerOf(facts)} could not set a DMA mask, and gives up or goes on without DMA. ${
+        ownWords(facts)
+      }`,
     next: [
       "the mask that the driver asks for reaches no memory, or less than the bus or the platform needs, or the device that it is set for has no dma_mask: compare it with dma-ranges and with where memory is (`dmalab explain dma_set_mask`); of a device that a driver creates itself, set dev->dma_mask first (of_dma_configure)",
     ],
@@ -105,8 +114,8 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     },
     role: "report",
     means: (facts) =>
-      `The driver of ${
-        named(facts, "device")
+      `${
+        ownerOf(facts)
       } got no channel of a DMA engine, or could not use it: it goes on without DMA, waits for the engine's driver (-517), or fails. No mapping is concerned. ${
         ownWords(facts)
       }`,
@@ -142,8 +151,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
         ),
     role: "consequence",
     follows: ["swiotlb_full", "dma_overflow", "iova_full", "dma_debug"],
-    means: (facts) =>
-      `The driver of ${named(facts, "device")} reports that a map failed. ${ownWords(facts)}`,
+    means: (facts) => `${ownerOf(facts)} reports that a map failed. ${ownWords(facts)}`,
     next: [
       "the line before it has the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
     ],

@@ -4,6 +4,7 @@
  *
  * @see rules/traces.md T.59
  */
+import { actIn, actNamed } from "../general/line_acts.ts";
 import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import { inOrder, type MessageRow, named, numberOf } from "./message.ts";
@@ -363,9 +364,6 @@ const ENGINES = [
     "altera-msgdma",
   ],
 ].join("|");
-const ENGINE_TROUBLE =
-  /time[d ]*out|align|refus|mismatch|exceed|unsupported|no free|not support|too (?:long|large|many|short)|error|fail|fault|halt|stuck|abort|alert|bad|not ready|unable|cannot|could not|can't|invalid|no available|are no |unreachable|lost|not found|missing|ring full|\bBUG\b|attempted|no channels/i;
-
 /** Causes by the words of the line of an engine's driver. */
 interface EngineTrouble {
   readonly id: string;
@@ -491,21 +489,20 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
     kind: "driver_dma_error",
     forms: [`{driver~${ENGINES}} {device}: {text=rest}`],
     derive: ({ text, ...facts }, line) =>
-      ENGINE_TROUBLE.test(String(text)) && !IS_CUT.test(line)
+      actIn(String(text), line).groups !== null && !IS_CUT.test(line)
         ? {
           ...facts,
           what: "DMA engine",
+          says: actIn(String(text), line).name,
           trouble: ENGINE_TROUBLES.find(({ words }) => words.test(String(text)))?.id ?? null,
           errno: errnoIn(line),
         }
         : null,
     role: "report",
     means: (facts) =>
-      `The driver of the DMA engine ${
-        named(facts, "device")
-      } reports that something did not succeed: its clients get no channel, or their transfers fail. No mapping is named${
-        errnoText(facts.errno) === "" ? "" : `; ${errnoText(facts.errno)}`
-      }`,
+      `The driver of the DMA engine ${named(facts, "device")} reports trouble: ${
+        actNamed(facts.says)?.text || "its line is marked as an error"
+      }. No mapping is named${errnoText(facts.errno) === "" ? "" : `; ${errnoText(facts.errno)}`}`,
     causes: inOrder([
       ...ENGINE_TROUBLES.map(({ id, next, text }) => ({
         id,

@@ -107,7 +107,7 @@ function outcomeOf(line: string): Outcome {
   const [entry] = [...entries, ...states];
   if (entry === undefined) return "none";
   // A row without forms is the general answer, by the words of the line.
-  return entry.kind === "named" || entry.row?.forms.length === 0 ? "named" : "decoded";
+  return entry.row?.forms.length === 0 ? "named" : "decoded";
 }
 
 const FORMS = kernelForms();

@@ -56,7 +56,6 @@ export const MESSAGE_KINDS = {
   pcie_detail: { title: "PCI Express error: details", rule: "trace.T.70" },
   register_dump: { title: "Registers or descriptors of a device", rule: "trace.T.59" },
   state: { title: "No error", rule: "trace.T.73" },
-  named: { title: "Not decoded", rule: "trace.T.59" },
 } as const satisfies Readonly<Record<string, KindRow>>;
 
 /** The kind of a message. */

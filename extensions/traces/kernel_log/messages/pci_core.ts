@@ -153,12 +153,12 @@ const RESETS: readonly MessageRow[] = [
     kind: "device_error",
     forms: [`${DEVICE}: {~Refused|refused} to change power state{...}`],
     condition:
-      "The power register of the function answers, and shows another state than was written",
+      "The power register of the function shows another state than was written; older releases print it for a read of all ones, too",
     role: "report",
     means: ({ device }) =>
-      `${device} answers in configuration space, and stayed in its power state: while it is not in D0 its registers do not answer, and it does no DMA`,
+      `${device} was to change its power state, and by its register it did not: it stayed where it was, or it does not answer at all (all ones, which older releases do not tell apart). While it is not in D0 its registers do not answer, and it does no DMA`,
     next: [
-      "switch power saving off as a trial: /sys/bus/pci/devices/DEVICE/power/control to `on`, pcie_port_pm=off, disable_idle_d3=1 of vfio-pci",
+      "look whether it answers (`lspci -vv -s FUNCTION`: `rev ff` is no answer); if it does, switch power saving off as a trial: /sys/bus/pci/devices/DEVICE/power/control to `on`, pcie_port_pm=off, disable_idle_d3=1 of vfio-pci",
     ],
   },
   {

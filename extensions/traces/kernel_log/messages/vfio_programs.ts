@@ -213,9 +213,9 @@ const MAP_CAUSES: readonly Cause[] = inOrder([
     when: isErrno("EFAULT", /Bad address/),
     certainty: "possible",
     text:
-      "EFAULT: a page cannot be pinned: it is no memory of the process, only readable, secret memory, or a BAR whose memory is switched off",
+      "EFAULT: a page cannot be pinned: it is no memory of the process, only readable, secret memory, a page that the file or the huge pages behind it do not have, or a BAR whose memory is switched off",
     next: [
-      "look at the region of the address in the program's memory map (/proc/PID/maps): a BAR needs its memory decoding on",
+      "look what the address is, in the program's memory map (/proc/PID/maps) or in the region's name beside it: of a guest's memory (pc.ram) the size of the file and the free huge pages behind it, of a BAR whether its memory decoding is on",
     ],
   },
   {

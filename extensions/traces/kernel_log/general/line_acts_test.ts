@@ -1,0 +1,37 @@
+/** The words of trouble and of denial, on lines of our own and on every text of the tests. */
+import { assertEquals } from "@std/assert";
+import { actIn, mayTrouble } from "./line_acts.ts";
+
+const TEXTS = new URL("../../tests/texts/", import.meta.url);
+
+Deno.test("no line with words of trouble is left out by the quick test", () => {
+  const lines = [...Deno.readDirSync(TEXTS)].filter(({ name }) => name.endsWith(".txt"))
+    .flatMap(({ name }) => Deno.readTextFileSync(new URL(name, TEXTS)).split("\n"));
+  const troubles = lines.filter((line) => {
+    const act = actIn(line);
+    return act.text !== "" && act.groups !== null;
+  });
+  assertEquals(troubles.filter((line) => !mayTrouble(line)), []);
+});
+
+const SAID: Readonly<Record<string, string>> = {
+  "none of the rings was started": "denied",
+  "legacy ring not created": "denied",
+  "it cannot be created": "failed",
+  "runs without a clock": "denied",
+  "the ring isn't up": "denied",
+  "self test: 0 errors": "values",
+  "errors: 0, drops: 0": "values",
+  "errors: 12": "error",
+  "error recovery failed": "failed",
+  "timeout: 30 s": "values",
+  "ring timeout: 0x11": "timed out",
+  "stuck being busy": "stuck",
+  "its table is broken": "trouble",
+  "the ring is up": "values",
+  "retries=3": "values",
+};
+
+Deno.test("a denial is no success and no error, and a setting is no event", () => {
+  for (const [line, name] of Object.entries(SAID)) assertEquals(actIn(line).name, name, line);
+});
