@@ -15,6 +15,7 @@ import {
 import { DeviceNames } from "./device_names.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import { anatomyOf, type LineAnatomy, rowOfAnatomy } from "./general/general_lines.ts";
+import { UNKNOWN_SYSTEM } from "./general/log_system.ts";
 import { type NearLine, NearLines } from "./general/near_lines.ts";
 import {
   frameIn,
@@ -267,8 +268,13 @@ export class KernelLogReader {
     this.#near?.push(message);
   }
 
-  #anatomyOf(text: string, options: { isOfArea?: boolean; isShaped?: boolean } = {}) {
-    return anatomyOf(text, { ...options, system: this.#context.system });
+  #anatomyOf(
+    text: string,
+    options: { isOfArea?: boolean; isOfLinux?: boolean; isShaped?: boolean } = {},
+  ) {
+    const { isLinux, system } = this.#context;
+    const isKnown = isLinux || options.isOfLinux === true;
+    return anatomyOf(text, { ...options, system: system ?? (isKnown ? null : UNKNOWN_SYSTEM) });
   }
 
   /** Keeps a line with words about PCI or memory, for a text in which no line is about DMA. */
@@ -338,7 +344,10 @@ export class KernelLogReader {
       return;
     }
     if (isOnlyName(message.text)) return;
-    const anatomy = this.#anatomyOf(messageText(message.text), { isOfArea: true });
+    const anatomy = this.#anatomyOf(messageText(message.text), {
+      isOfArea: true,
+      isOfLinux: true,
+    });
     if (anatomy !== null) this.#giveGeneral(message, anatomy);
   }
 

@@ -45,6 +45,11 @@ export class LogContext {
     return this.#system.name;
   }
 
+  /** Whether a line told that the log is of Linux, or of a program on it. */
+  get isLinux(): boolean {
+    return this.#system.isLinux;
+  }
+
   push(text: string): void {
     this.#system.push(text);
     if (WARNING.test(text)) this.isInWarning = true;

@@ -5,13 +5,14 @@
  * @see rules/traces.md T.59
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { errnoIn, errnoTextIn } from "../messages/errno_words.ts";
+import { errnoIn, errnoTextIn, withoutErrnoTexts } from "../messages/errno_words.ts";
 import { TROUBLE_CAUSES, troubleIn } from "../messages/trouble_words.ts";
 import type { MessageKind } from "../messages/kinds.ts";
 import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
 import { actIn, actNamed, NO_ACT, type ReasonGroup } from "./line_acts.ts";
 import { objectIn, objectNamed, type Reason, sideObjectIn, withoutFiles } from "./line_objects.ts";
-import { speakerOf } from "./line_speaker.ts";
+import { type LineSpeaker, speakerOf } from "./line_speaker.ts";
+import { UNKNOWN_SYSTEM } from "./log_system.ts";
 import { isCutByPager } from "./cut_lines.ts";
 
 /** What a line is: the facts for its entry. */
@@ -40,7 +41,7 @@ export function anatomyOf(
   const object = objectIn(withoutFiles(said), withoutFiles(text)) ??
     (isOfArea ? sideObjectIn(said) : null);
   if (object === null) return null;
-  const act = actIn(said, text);
+  const act = actIn(withoutErrnoTexts(said), text);
   const what = (act.groups ?? []).length === 0 || !HAS_TROUBLES.test(object.name)
     ? null
     : troubleIn(said);
@@ -53,12 +54,17 @@ export function anatomyOf(
       says: act.name,
       ...what === null || hasReason && !OWN_TROUBLES.has(what) ? {} : { what },
       errno: errnoIn(text),
-      ...system === null ? {} : { system },
+      // A driver with its device, and a program of user space, are of Linux if no line says otherwise.
+      ...system === null || system === UNKNOWN_SYSTEM && isProven(speaker) ? {} : { system },
     },
     isWrong: act.groups !== null,
     kind: object.kind,
   };
 }
+
+const isProven = ({ device, driver, program }: LineSpeaker) =>
+  driver !== undefined || device !== undefined ||
+  program !== undefined && !/^the code of .*\.[ch]$/.test(program);
 
 function speakerText({ driver, event, function: name, prefix, program }: LogEntryFacts): string {
   if (typeof event === "string") return `An event of the trace of ${program} (${event})`;
@@ -73,7 +79,10 @@ function generalMeaning(facts: LogEntryFacts): string {
   const object = objectNamed(facts.object);
   const act = actNamed(facts.says);
   if (object === null || act === null) return "A line with words about DMA";
-  const about = object.about === undefined ? "" : `. ${object.about}`;
+  const ofObject = typeof object.about === "function"
+    ? object.about(String(facts.text))
+    : object.about ?? "";
+  const about = ofObject === "" ? "" : `. ${ofObject}`;
   const begin = `${speakerText(facts)} with words about ${object.noun}`;
   const code = errnoTextIn(facts.errno, object.name);
   const said = act.text === "" ? begin : `${begin}. By its words, ${act.text}`;
@@ -131,7 +140,7 @@ const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe",
 const AT_WORK = /transfer|xfer|callback|complet|copy/i;
 
 function reasonOf(
-  { object, program, says, system, text, what }: LogEntryFacts,
+  { errno, object, program, says, system, text, what }: LogEntryFacts,
   group: ReasonGroup,
 ) {
   // The reasons and what to look at are those of Linux and its programs.
@@ -144,6 +153,8 @@ function reasonOf(
   const found = OF_VERBS[group] === undefined
     ? objectNamed(object)
     : { ...OF_VERBS, isGot: undefined };
+  // A call that was refused for its arguments did not fail for want of anything.
+  if (group === "got" && (errno === -22 || errno === -95 || errno === -38)) return found?.valid;
   const isOfFailed = group === "got" && says === "failed";
   const isLeftOut = isOfFailed && (found?.isGot !== true || AT_WORK.test(String(text)));
   return isLeftOut ? undefined : found?.[group];
@@ -171,7 +182,11 @@ const GENERAL_CAUSES: readonly Cause[] = [
       certainty: "unknown",
       text: "the words do not say what is at fault",
       next: ({ system }) => [
-        `look for the words in the source of ${system} or of its application, which says when the line is printed, and at the lines before it`,
+        `look for the words in the source of ${
+          system === UNKNOWN_SYSTEM
+            ? "the program, kernel or firmware that printed the line"
+            : `${system} or of its application`
+        }, which says when the line is printed, and at the lines before it`,
       ],
     },
     ...TROUBLE_CAUSES,

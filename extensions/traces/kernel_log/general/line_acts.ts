@@ -155,7 +155,8 @@ const LINE_ACTS: readonly LineAct[] = [
   },
   {
     name: "error",
-    words: /\b\w*errors?\b|\berr\b|\bBUG\b|\bexception|\b[A-Z]\w+Error\b/i,
+    words:
+      /\b\w*errors?\b|\berr\b|_err_|_err\b|\berr_|\bcompletion\b.*\bstatus[ =:]+[1-9]|\bBUG\b|\bexception|\b[A-Z]\w+Error\b/i,
     groups: [],
     text: "it names an error",
   },
@@ -205,7 +206,7 @@ const SETTING =
 
 /** Words of an error in a phrase that is none. */
 const HARMLESS =
-  /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost)[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|\[Hardware Error\]:/gi;
+  /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost)[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|^\s*(?:in|out|err): +\w+\s*$|\b\w*(?:err|error)\w*(?:\s+\[[\s\d,]+\])?[ =:\t]+0(?:x0+)?\b(?![.x\d])|\[Hardware Error\]:/gi;
 
 /** A level in front of a line or in it. */
 const LEVEL =
@@ -215,7 +216,7 @@ const LEVELS =
 
 /** A quick test: false for a line that certainly has no word of trouble. */
 const MAY_TROUBLE =
-  /fail|err|fault|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress/i;
+  /fail|err|fault|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress/i;
 
 /** Whether a line may have a word of trouble. */
 export function mayTrouble(text: string): boolean {

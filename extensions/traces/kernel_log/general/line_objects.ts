@@ -20,7 +20,7 @@ export interface LineObject {
   /** The kind of entries of lines that say something is wrong. */
   readonly kind: MessageKind;
   /** A fact that holds for each line about the object. */
-  readonly about?: string;
+  readonly about?: string | ((text: string) => string);
   /** Reasons where the object could not be got, found or allocated. */
   readonly got?: Reason;
   readonly used?: Reason;
@@ -31,6 +31,34 @@ export interface LineObject {
   readonly ended?: Reason;
   /** Reasons where a value is not valid, too large or not supported. */
   readonly valid?: Reason;
+}
+
+/** The statuses of a work completion (libibverbs). */
+const COMPLETIONS: readonly string[] = [
+  ...["success", "local length error", "local operation error of the queue pair"],
+  ...[
+    "local error of the end-to-end context",
+    "local protection error: a key or a range that the memory region does not have",
+  ],
+  ...[
+    "flushed: the queue pair was in the error state already, so an earlier completion has the reason",
+  ],
+  ...["error of binding a memory window", "bad response", "local access error"],
+  ...[
+    "invalid request, by the other side",
+    "access error of the other side: its key, range or rights",
+  ],
+  ...["operation error of the other side", "retries exceeded: the other side did not answer"],
+  ...["receiver not ready: retries exceeded"],
+];
+
+/** The status of a completion in words. */
+function completionText(text: string): string {
+  const status = /\b(?:error|status)[ =:]+(\d{1,2})\b/i.exec(text)?.[1];
+  const words = status === undefined ? undefined : COMPLETIONS[Number(status)];
+  return words === undefined
+    ? ""
+    : `If its status is one of libibverbs (ibv_wc_status), ${status} is ${words}`;
 }
 
 const CACHES_OF_IOMMU = "look at the lines of the IOMMU at boot " +
@@ -54,6 +82,14 @@ const LINE_OBJECTS: readonly LineObject[] = [
       "Requests are flushed when their queue pair is in the error state: it is a consequence. The first completion of the queue pair with another status, or the end of the connection, is the reason",
   },
   {
+    name: "RDMA completion",
+    words:
+      /\bgot completion\b.*\b(?:error|status)\b|\bcompletion (?:error|with error)\b|\bwc[._ ]?status\b/i,
+    noun: "a completion of RDMA",
+    kind: "driver_dma_error",
+    about: completionText,
+  },
+  {
     name: "RDMA registration",
     words:
       /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)/i,
@@ -70,7 +106,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "guest memory",
     words:
-      /\bguest[ _-]+(?:memory|physical|virtual|phys)|\b(?:host|guest) +virtual +addr|\bmmap (?:addr|size|align|off)\b|\bmem(?:ory)?[_ ]table\b|vtophys|\bmem(?:ory)?_(?:un)?register|memory[_ ]region[_ ](?:add|del|remove|register|unregister|create|map)\w*|\bmemory region\b.{0,20}\b(?:un)?regist\w*|regist\w* memory region/i,
+      /\bguest[ _-]+(?:memory|physical|virtual|phys)|\b(?:host|guest) +virtual +addr|\bmmap (?:addr|size|align|off)\b|\bmem(?:ory)?[_ ]table\b|vtophys|\bmem(?:ory)?_(?:un)?register|memory[_ ]region[_ ](?:add|del|remove|register|unregister|create|map)\w*|\bmemory region\b.{0,20}\b(?:un)?regist\w*|regist\w* memory region|\bmemory ?region\b|\w(?<=[a-z])MemoryRegion\b/i,
     noun: "memory that a program registers or maps for devices, most often a guest's",
     kind: "memory_setup",
     isGot: true,
@@ -401,7 +437,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "RDMA memory",
     words:
-      /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b/i,
+      /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b|\bNET\/IB\b|\bgdrdma\b/i,
     noun: "RDMA",
     kind: "driver_dma_error",
   },
@@ -471,8 +507,10 @@ const LINE_OBJECTS: readonly LineObject[] = [
         "look at the lines before it (cma:, swiotlb, `page allocation failure` with its order), and allocate at probe: contiguous memory gets rare while the machine runs",
     },
     valid: {
-      text: "the buffer's address, length or alignment is none that the device takes",
-      next: "compare address, length and alignment of the buffer with what the device takes",
+      text:
+        "the buffer's address, length, alignment or kind (such as dma-buf) is none that the driver or the device takes",
+      next:
+        "compare what is asked for (address, length, alignment, kind of the buffer) with what the driver and the device take",
     },
   },
   {
@@ -547,7 +585,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "DMA",
-    words: /\bdma\b|\w_dma\b|\bdma_\w|\b[a-z]{0,5}dma\d*\b|\bDMA\w*|bus[- ]?master/i,
+    words: /\bdma\b|\w_dma\b|\bdma_\w|_dma_|\b[a-z]{0,5}dma\d*\b|\bDMA\w*|bus[- ]?master/i,
     noun: "DMA",
     kind: "driver_dma_error",
   },

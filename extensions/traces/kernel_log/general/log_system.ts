@@ -1,4 +1,4 @@
-/** Which system's log a text is, by lines that only this system prints. Without any it is taken for Linux. */
+/** Which system's log a text is, by lines that only this system prints. */
 
 /** Systems whose own words are not those of Linux: what to look at on Linux is of no use there. */
 const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
@@ -18,6 +18,8 @@ const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
     "the UEFI firmware",
   ],
   [/^[EWIDV] \(\d+\) [\w.-]+: /, "ESP-IDF"],
+  [/^ets [A-Z][a-z]{2} +\d+ 20\d\d|^rst:0x[0-9a-f]+ \(|^Guru Meditation Error/, "ESP-IDF"],
+  [/^\[\d{4}\.\d{3}\] [IWE]> /, "NVIDIA's boot loader"],
   [
     /^(?:FreeBSD|OpenBSD|NetBSD|DragonFly) \d|The FreeBSD (?:Project|Foundation)|^[a-z]+\d+(?::| at) .*\b(?:at|on) (?:pci|uhub|isa|acpi|mainbus|nexus|simplebus|ofwbus)\d+\b/,
     "BSD",
@@ -38,20 +40,25 @@ const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
   ],
 ];
 
-/** A line that only Linux prints. */
+/** A line that only Linux, or a program on it, prints. */
 const LINUX =
-  /\bLinux version \d|Booting Linux on|\bStarting kernel|^(?:<\d+>)?\[ *\d+\.\d{6}\] ?[^[]|\bkernel: /;
+  /\bLinux version \d|Booting Linux on|\bStarting kernel|\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?[^[ ]|\bkernel: |\/(?:dev|sys|proc|lib\/modules|usr)\/|\b(?:EAL|VHOST_\w+): |\b(?:qemu-system|SPDK|DPDK|libvirt|NCCL|NVRM|amdgpu|systemd|cloud-hypervisor|dmesg|pcieport|vfio-pci|iommufd|ibv_\w+|ulimit)\b|\.\w+: *\d+:\w+: \*[A-Z]+\*/;
 
 const MAY_TELL =
-  /Booting|> |zephyr|\]\[|RPi|BOOT|mode|U-Boot|=> |coreboot|\[[A-Z]+ ?\]|Install|CODE|Loading|^\S*[EWIDV] \(|BSD|::|\bat\b|Darwin|Apple|apple|ugcheck|ugCheck|:\\|\.sys|Nutt|nsh|RTEMS|RTOS|RT-T|msh|seL4|Asterinas|Redox|Serenity|Fuchsia|Helen|Haiku|illumos|SunOS|Genode|ERROR: C/;
+  /Booting|> |zephyr|\]\[|RPi|BOOT|mode|U-Boot|=> |coreboot|\[[A-Z]+ ?\]|Install|CODE|Loading|^\S*[EWIDV] \(|BSD|::|\bat\b|Darwin|Apple|apple|ugcheck|ugCheck|:\\|\.sys|Nutt|nsh|RTEMS|RTOS|RT-T|msh|seL4|Asterinas|Redox|Serenity|Fuchsia|Helen|Haiku|illumos|SunOS|Genode|ERROR: C|^ets|^rst:|^Guru/;
 
 /** Lines in which the system is looked for: a boot loader may come before the kernel. */
 const MOST_LINES = 4096;
 
+/** The name of a system of which no line tells. */
+export const UNKNOWN_SYSTEM = "unknown";
+
 /** Tells from the lines of a log, one by one, whose they are. */
 export class LogSystem {
-  /** The system of the newest line; null for Linux. */
+  /** The system of the newest line; null for Linux, and for one of which no line tells. */
   name: string | null = null;
+  /** Whether a line was one of Linux, or of a program on it. */
+  isLinux = false;
   #lines = 0;
 
   push(text: string): void {
@@ -60,6 +67,9 @@ export class LogSystem {
       ? SYSTEMS.find(([pattern]) => pattern.test(text))?.[1]
       : undefined;
     if (found !== undefined) this.name = found;
-    else if (this.name !== null && LINUX.test(text)) this.name = null;
+    else if ((this.name !== null || !this.isLinux) && LINUX.test(text)) {
+      this.name = null;
+      this.isLinux = true;
+    }
   }
 }

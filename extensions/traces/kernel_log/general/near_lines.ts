@@ -4,7 +4,7 @@
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import type { LogMessage } from "../log_forms.ts";
-import { errnoIn, errnoName } from "../messages/errno_words.ts";
+import { errnoIn, errnoName, withoutErrnoTexts } from "../messages/errno_words.ts";
 import { messageText } from "../pasted_text.ts";
 import { actIn, mayTrouble } from "./line_acts.ts";
 import { isCommand, isOfSource } from "./driver_names.ts";
@@ -126,12 +126,12 @@ export class NearLines {
     const isOfLog = hasStamp || this.takesAll || !this.#hasStamps && isLogShaped(text);
     if (!isOfLog) return false;
     const { said } = speakerOf(text);
-    const act = actIn(said, text);
-    const isSame = isNear && this.#names.some((name) => text.includes(name));
-    if (!isSame && act.groups === null) return false;
-    const code = errnoName(errnoIn(text));
+    const act = actIn(withoutErrnoTexts(said), text);
+    const same = isNear ? this.#names.find((name) => text.includes(name)) : undefined;
+    if (same === undefined && act.groups === null) return false;
+    const code = act.groups === null ? "" : errnoName(errnoIn(text));
     const says = [
-      ...isSame ? ["the same driver or device"] : [],
+      ...same === undefined ? [] : [`of the same name, ${same.replace(/\W+$/, "")}`],
       ...act.text === ""
         ? act.groups === null ? [] : ["marked as an error"]
         : [`by its words, ${act.text}`],

@@ -445,7 +445,7 @@ const CONTROLLERS: readonly MessageRow[] = [
     forms: [
       "{driver} {device}: xHCI HW not ready after 5 sec (HC bug?) status = {status}",
       "{driver~xhci_hcd} {device}: Host halt failed, {errno}",
-      "{driver~ixgbe|i40e|igb|igc|ice|fm10k} {device}{? {interface_name}?}: {~Adapter removed|PCIe link lost, device now detached}",
+      "{driver~ixgbe|i40e|igb|igc|ice|fm10k} {device}{? {interface_name}?}: Adapter removed",
       "{driver} {device}: {...}{~HC died; cleaning up|xHCI host controller not responding, assume dead}",
     ],
     means: (facts) =>

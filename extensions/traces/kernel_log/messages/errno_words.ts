@@ -90,6 +90,23 @@ const TEXTS: readonly (readonly [text: string, name: string])[] = [
   ["no route to host", "EHOSTUNREACH"],
 ];
 
+/** Texts that say nothing of what happened in the words of their line. */
+const NO_OWN_WORDS: ReadonlySet<string> = new Set(["EINVAL", "EFAULT", "EIO"]);
+
+/** A line without the text of an errno that is not of the line's own words. */
+export function withoutErrnoTexts(line: string): string {
+  const lower = line.toLowerCase();
+  const text = TEXTS.find(([text, name]) => NO_OWN_WORDS.has(name) && lower.includes(text))?.[0];
+  if (text === undefined) return line;
+  const at = lower.indexOf(text);
+  return `${line.slice(0, at)}${line.slice(at + text.length)}`;
+}
+
+/** `ret=ffffffea`: an errno as a word of 32 bits in hex. */
+const IN_HEX = /\b(?:ret|err|error|rc|status|code)\w*[ =:]+(?:0x)?ffffff([0-9a-f]{2})\b/i;
+/** `-1` is an errno only as the value of a call: it may be a number of anything else. */
+const VALUE_BEFORE = /\b(?:err\w*|ret\w*|rc|code|status|result|fail\w*|with|-EPERM)\W{0,3}$/i;
+
 /** The errno that a line ends with or names, as a negative number; null without one. */
 export function errnoIn(line: string): number | null {
   const lower = line.toLowerCase();
@@ -99,9 +116,17 @@ export function errnoIn(line: string): number | null {
   if (name !== undefined) return -name;
   const positive = /\berrno[ =:]+(\d{1,3})\b/.exec(line)?.[1];
   if (positive !== undefined && ERRNOS.has(Number(positive))) return -Number(positive);
-  const found = [...line.replace(OTHER_STATUS, "").matchAll(NEGATIVE)].map(([, digits]) =>
-    Number(digits)
-  )
+  const inHex = IN_HEX.exec(line)?.[1];
+  if (inHex !== undefined) {
+    const number = 256 - Number.parseInt(inHex, 16);
+    if (ERRNOS.has(number)) return -number;
+  }
+  const own = line.replace(OTHER_STATUS, "");
+  const found = [...own.matchAll(NEGATIVE)]
+    .filter(({ 0: { length }, 1: digits, index }) =>
+      digits !== "1" || VALUE_BEFORE.test(own.slice(0, index + length - 2))
+    )
+    .map(([, digits]) => Number(digits))
     .filter((number) => ERRNOS.has(number));
   return found.length === 0 ? null : -found.at(-1)!;
 }

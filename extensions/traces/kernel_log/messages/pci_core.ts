@@ -173,7 +173,7 @@ const RESETS: readonly MessageRow[] = [
   },
   {
     kind: "device_error",
-    forms: [`{driver} ${DEVICE}: PCIe link lost{...}`],
+    forms: [`{driver} ${DEVICE}{? {interface_name}?}: PCIe link lost{...}`],
     role: "report",
     means: ({ device }) =>
       `The driver of ${device} read all ones: the function does not answer on its bus. Its requests in flight never complete`,

@@ -289,6 +289,14 @@ export function isOfProgram(line: string): boolean {
 /** A word of severity is no driver: the line is of a firmware or of a program. */
 const LEVEL = /^(?:ERROR|WARN|WARNING|NOTICE|INFO|DEBUG|FATAL|ERR)$/i;
 
+/** `driver [0000:03:00.0]-8017:15: text`: the device is the function, and the rest a number of the text. */
+const IN_BRACKETS = /^\[([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\]/;
+
+function withFunction(facts: LogEntryFacts): LogEntryFacts {
+  const device = IN_BRACKETS.exec(String(facts.device))?.[1];
+  return device === undefined ? facts : { ...facts, device };
+}
+
 /** Finds the message of each line of a log. */
 export class MessageFinder {
   /**
@@ -307,7 +315,7 @@ export class MessageFinder {
       if (!hasAll(lower, needles) || !hasAnyOfEach(lower, anyOf)) continue;
       const found = readForm(form, line);
       if (found === null || LEVEL.test(String(found.driver))) continue;
-      const facts = { ...absent, ...row.always, ...found };
+      const facts = { ...absent, ...row.always, ...withFunction(found) };
       const derived = row.derive === undefined ? facts : row.derive(facts, line);
       if (derived !== null) return { row, area, facts: withCause(row, derived) };
     }
