@@ -24,7 +24,7 @@ export function mayMention(text: string): boolean {
 
 /** Words about PCI and memory, in lines that are about DMA only in a wide sense. */
 const WIDE =
-  /\bpcie|\bpci\d?\b.{0,40}\b(?:scan|init|link|bus|bridge|bar|window|slot|port|device)|\bBAR ?\d|bridge window|\bmem-info\b|lowmem_reserve|\bhotplug\b.*\bpci/i;
+  /\bpcie|\bpci\d?\b.{0,40}\b(?:scan|init|link|bus|bridge|bar|window|slot|port|device)|\bBARs?\b|\bBAR\d|bridge window|\bmem-info\b|lowmem_reserve|\bhotplug\b.*\bpci/i;
 
 /** Whether a line is about DMA at most in a wide sense. */
 export function isWide(text: string): boolean {

@@ -202,7 +202,7 @@ export const NO_ACT: LineAct = {
 
 /** `timeout: 10 s`, `retries=3`, `timeout is set to 5`: the name of a setting with its value. */
 const SETTING =
-  /\b(?:\w*time-?outs?|retries|retry|interval)(?:_\w+)?(?:\s*[:=]\s*(?:\w+\s+)?| (?:is |was |now )?set to |\s+is )(?!0x)\d|\berrors=[\w-]+|\b(?:panic|oops)=\S+/gi;
+  /\b(?:\w*time-?outs?|retries|retry|interval)(?:_\w+)?(?:\s*[:=]\s*(?:\w+\s+)?| (?:is |was |now )?set to |\s+is )(?!0x(?![0-9a-f]{8}\b))\d|\berrors=[\w-]+|\b(?:panic|oops)=\S+/gi;
 
 /** Words of an error in a phrase that is none. */
 const HARMLESS =

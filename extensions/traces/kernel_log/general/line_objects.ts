@@ -419,9 +419,9 @@ const LINE_OBJECTS: readonly LineObject[] = [
     isGot: true,
     got: {
       text:
-        "the device is not bound to vfio-pci, the program may not open its group's file, another program has it, or the IOMMU is off",
+        "the file is not there (a module of VFIO that is not loaded, a container without the file), the device is not bound to vfio-pci, the program may not open its group's file, another program has it, or the IOMMU is off",
       next:
-        "look at the driver of the device (lspci -nnk), at the rights and owners of /dev/vfio/*, and at the kernel's log of the same second",
+        "look at what is in /dev/vfio and at its rights, at the modules (lsmod | grep vfio), at the driver of the device (lspci -nnk), and at the kernel's log of the same second",
     },
     ended: {
       text: "the device did not answer a reset or a request of the program",
@@ -523,7 +523,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "DMA engine",
     words:
-      /dma[-_ ]?engine|dma[-_ ]?controller|\bdmac\b|\b(?:idma|edma|sdma|vdma|pdma|mdma|cdma|xdma|qdma|udma|pl330|ioat(?:dma)?|idxd)\d*\b/i,
+      /dma[-_ ]?engine|dma[-_ ]?controller|\bdmac\b|\b(?:idma|edma|sdma|vdma|pdma|mdma|cdma|xdma|qdma|udma|pl330|ioat(?:dma)?|idxd)\d*(?:_v?\d\w*)?\b/i,
     noun: "a DMA engine",
     kind: "driver_dma_error",
     valid: {

@@ -34,7 +34,7 @@ const MOST_FAR_FORMS = 64;
 const MOST_NEAR = 16;
 /** Lines of registers, stacks and modules: they belong to a message, and say nothing by themselves. */
 const OF_DUMP =
-  /^\s*(?:Kernel command line|Command line|BOOT_IMAGE|Linux version|CPU:|Hardware name|Modules linked|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
+  /^\s*(?:Kernel command line|Command line|BOOT_IMAGE|Linux version|CPU:|Hardware name|Modules linked|\w+: \w+: [\w -]+:\s+0x[0-9a-f]{8}(?: \||$)|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
 
 const HEAD =
   /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|INFO: task)/i;

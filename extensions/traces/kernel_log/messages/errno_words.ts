@@ -9,7 +9,7 @@ interface ErrnoRow {
 /** Codes of the kernel with their names (asm-generic), and what they say of a call about DMA. */
 const ERRNOS: ReadonlyMap<number, ErrnoRow> = new Map([
   [1, { name: "EPERM", text: "not permitted" }],
-  [2, { name: "ENOENT", text: "no such entry, firmware file or property" }],
+  [2, { name: "ENOENT", text: "no such file or entry" }],
   [4, { name: "EINTR", text: "interrupted by a signal" }],
   [5, {
     name: "EIO",
@@ -169,6 +169,7 @@ const IN_CALLS: ReadonlyMap<string, Readonly<Record<number, string>>> = new Map(
     22: "the group is not viable, or was not given to the container yet",
   }],
   ["VFIO", {
+    2: "no such file or group: a module of VFIO is not loaded, or a container does not have the file",
     12: "no memory, or the limit of locked memory",
     16: "another program has the device or its group",
     19: "no such device in the group, or it is not bound to vfio-pci",

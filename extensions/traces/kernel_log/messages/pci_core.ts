@@ -80,7 +80,7 @@ const BARS: readonly MessageRow[] = [
     condition: "A BAR or a window got no address, and the firmware's own one was not usable",
     role: "report",
     means: ({ device }) =>
-      `A BAR or a window of ${device} has no address: what needs it does not work, such as the driver's registers. I/O ports and windows of bridges without devices are most often not needed`,
+      `A BAR or a window of ${device} got no address at this try. A line \`assigned\` of it after this one says that it has one again, as a BAR that could not be made larger; without one, what needs it does not work, such as the driver's registers. I/O ports and windows of bridges without devices are most often not needed`,
     next: [WINDOW_NEXT],
   },
   {
