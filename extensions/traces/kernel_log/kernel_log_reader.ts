@@ -14,7 +14,12 @@ import {
 } from "@dmalab/runtime/fault_log";
 import { DeviceNames } from "./device_names.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
-import { anatomyOf, type LineAnatomy, rowOfAnatomy } from "./general/general_lines.ts";
+import {
+  anatomyOf,
+  type AnatomyOptions,
+  type LineAnatomy,
+  rowOfAnatomy,
+} from "./general/general_lines.ts";
 import { UNKNOWN_SYSTEM } from "./general/log_system.ts";
 import { type NearLine, NearLines } from "./general/near_lines.ts";
 import {
@@ -270,7 +275,7 @@ export class KernelLogReader {
 
   #anatomyOf(
     text: string,
-    options: { isOfArea?: boolean; isOfLinux?: boolean; isShaped?: boolean } = {},
+    options: Omit<AnatomyOptions, "system"> & { readonly isOfLinux?: boolean } = {},
   ) {
     const { isLinux, system } = this.#context;
     const isKnown = isLinux || options.isOfLinux === true;
@@ -283,7 +288,7 @@ export class KernelLogReader {
     const text = messageText(message.text);
     const hasForm = message.time !== null || text !== message.text ||
       this.#context.system !== null || isLogShaped(text);
-    const anatomy = hasForm ? this.#anatomyOf(text, { isOfArea: true }) : null;
+    const anatomy = hasForm ? this.#anatomyOf(text, { isWide: true }) : null;
     if (anatomy === null || anatomy.facts.object === "its device") return false;
     this.#wide.push({ message, anatomy });
     return true;

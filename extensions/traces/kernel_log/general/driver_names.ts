@@ -42,7 +42,7 @@ const OF_KERNEL =
   /^(?:\(XEN\)|DMAR|AMD-Vi|DMA-API|PCI-DMA|DMA|iommu|swiotlb|software IO TLB|cma|Reserved memory|OF|ACPI|EEH|AER)\b|arm-smmu|virtio_iommu/;
 /** A command that somebody typed: `dmesg -l err`, `lspci -vv`, `user@host:~$ …`. */
 const COMMAND =
-  /^(?:sudo|dmesg|journalctl|cat|ls|lspci|lsusb|grep|echo|modprobe|insmod|rmmod|virsh|uname|nvme|perf|make|cd|find|git|apt|dnf|docker|kubectl|ip|ethtool|tail|head)(?: +(?:-|\/|[\w.]+\b(?!:)(?! (?:is|was|has|not)\b))|\s*\|)|^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^[$#] /;
+  /^(?:sudo|dmesg|journalctl|cat|ls|lspci|lsusb|grep|echo|modprobe|insmod|rmmod|virsh|uname|nvme|perf|make|cd|find|git|apt|dnf|docker|kubectl|ip|ethtool|tail|head)(?: +(?:-|\/|[\w.]+\b(?!:)(?! (?:is|was|has|not)\b))|\s*\|)|^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^(?:[$#]|=>|nsh>|msh ?\/?\S*>|uart:~\$|[A-Z]\w+ #) /;
 
 /** Whether a line is a command that somebody typed. */
 export function isCommand(line: string): boolean {

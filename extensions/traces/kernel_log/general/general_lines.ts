@@ -23,9 +23,12 @@ export interface LineAnatomy {
   readonly kind: MessageKind;
 }
 
-interface AnatomyOptions {
+/** What is known of a line. */
+export interface AnatomyOptions {
   /** Whether the line is known to be of a part of the kernel that deals with DMA. */
   readonly isOfArea?: boolean;
+  /** Whether the line is about DMA in a wide sense, also by its names. */
+  readonly isWide?: boolean;
   /** Whether the line has the form of a log's line. */
   readonly isShaped?: boolean;
   /** The system whose log it is, if it is not Linux. */
@@ -35,11 +38,11 @@ interface AnatomyOptions {
 /** The anatomy of a message; null if its words name no object of DMA. */
 export function anatomyOf(
   text: string,
-  { isOfArea = false, isShaped = true, system = null }: AnatomyOptions = {},
+  { isOfArea = false, isShaped = true, isWide = false, system = null }: AnatomyOptions = {},
 ): LineAnatomy | null {
   const { said, speaker } = speakerOf(text, isShaped);
   const object = objectIn(withoutFiles(said), withoutFiles(text)) ??
-    (isOfArea ? sideObjectIn(said) : null);
+    (isOfArea ? sideObjectIn(said) : isWide ? sideObjectIn(text) : null);
   if (object === null) return null;
   const act = actIn(withoutErrnoTexts(said), text);
   const what = (act.groups ?? []).length === 0 || !HAS_TROUBLES.test(object.name)
@@ -104,6 +107,7 @@ const GROUPS: readonly (readonly [ReasonGroup, string])[] = [
   ["valid", "not_valid"],
   ["used", "in_use"],
   ["silent", "no_answer"],
+  ["linked", "not_linked"],
 ];
 
 /** Reasons that the verb alone gives, whatever the object is. */
@@ -113,6 +117,12 @@ const OF_VERBS: Partial<Record<ReasonGroup, Reason>> = {
       "another driver, device or program, or an earlier use of this one, holds it; the line may name it",
     next:
       "look who holds it: what the line names, the driver of the device (lspci -nnk), the openers of its file (fuser -v), /proc/iomem",
+  },
+  linked: {
+    text:
+      "the module was built for another kernel or configuration, or the module or the option of the kernel that has the symbol is not there",
+    next:
+      "look which module has the symbol (`grep SYMBOL /proc/kallsyms`, `modinfo`), and build the module for the kernel that runs",
   },
   silent: {
     text:

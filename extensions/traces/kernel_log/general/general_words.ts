@@ -4,7 +4,7 @@ import { objectIn, withoutFiles } from "./line_objects.ts";
 
 /** A quick test: false for a line that certainly is not about DMA. */
 const MAY_MENTION =
-  /dma|mmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|descriptor|hugepage|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|_ib_|_mr\b|userptr|remapping|infiniband|\bcqe\b|work request flushed|guest +(?:memory|physical|virtual)|virtual +addr|\bmmap (?:addr|size|align|off)|memory[_ ]?region|net\/ib|gdrdma|got completion|mem_register|vtophys|access_platform|iommu_platform|_cma\b|cma(?:free|total)\b/i;
+  /dma|mmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|descriptor|hugepage|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|_ib_|_mr(?:\b|_)|\bmr of\b|regist\w* (?:mr|memory)\b|memory regist\w+|userptr|remapping|infiniband|\bcqe\b|work request flushed|guest +(?:memory|physical|virtual)|virtual +addr|\bmmap (?:addr|size|align|off)|memory[_ ]?region|net\/ib|gdrdma|got completion|mem_register|vtophys|access_platform|iommu_platform|_cma\b|cma(?:free|total)\b/i;
 /** Lines in which such a word is only a name: a command line, a file system's disk, a mode of a disk. */
 const NO_MENTION =
   /ommand line:|BOOT_IMAGE=|Modules linked in|^\s*(?:\[<[0-9a-f]+>\] )?\(?[\w.]+\)?\+0x[0-9a-f]+|\bat [\w.\/:]*[\w ]*\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^[$#] |^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;
@@ -24,7 +24,7 @@ export function mayMention(text: string): boolean {
 
 /** Words about PCI and memory, in lines that are about DMA only in a wide sense. */
 const WIDE =
-  /\bpcie|\bpci\d?\b.{0,40}\b(?:scan|init|link|bus|bridge|bar|window|slot|port|device)|\bBARs?\b|\bBAR\d|bridge window|\bmem-info\b|lowmem_reserve|\bhotplug\b.*\bpci/i;
+  /(?:\b|_)pcie|\bpci\d?\b.{0,40}\b(?:scan|init|link|bus|bridge|bar|window|slot|port|device)|\bBARs?\b|\bBAR\d|bridge window|\bmem-info\b|lowmem_reserve|\bhotplug\b.*\bpci/i;
 
 /** Whether a line is about DMA at most in a wide sense. */
 export function isWide(text: string): boolean {

@@ -4,7 +4,7 @@
  */
 
 /** Which reasons of the object hold for an act. */
-export type ReasonGroup = "got" | "ended" | "valid" | "used" | "silent";
+export type ReasonGroup = "got" | "ended" | "valid" | "used" | "silent" | "linked";
 
 export interface LineAct {
   /** The value of the fact `says`. */
@@ -21,6 +21,12 @@ const GET =
 
 /** The first act whose words a line has is its act. */
 const LINE_ACTS: readonly LineAct[] = [
+  {
+    name: "symbol",
+    words: /\bunknown symbol\b|disagrees about version of symbol|undefined (?:symbol|reference)/i,
+    groups: ["linked"],
+    text: "a symbol that a module or a program needs is not there, or of another version",
+  },
   {
     name: "injected",
     words: /\binject(?:ed|ing)\b/i,
@@ -208,6 +214,9 @@ const SETTING =
 const HARMLESS =
   /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost)[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|^\s*(?:in|out|err): +\w+\s*$|\b\w*(?:err|error)\w*(?:\s+\[[\s\d,]+\])?[ =:\t]+0(?:x0+)?\b(?![.x\d])|\[Hardware Error\]:/gi;
 
+/** `clear_error()`: the name of a function is no word of its line. */
+const FUNCTIONS = /\b\w+\(\)/g;
+
 /** A level in front of a line or in it. */
 const LEVEL =
   /^\W*(?:ERROR|FATAL|CRITICAL|ERR)\b|\*(?:ERROR|ERR)\*|<err>|[-_]err\]|\| (?:ERROR|FATAL) +\||\[(?:ERROR|FATAL)\b/;
@@ -216,7 +225,7 @@ const LEVELS =
 
 /** A quick test: false for a line that certainly has no word of trouble. */
 const MAY_TROUBLE =
-  /fail|err|fault|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress/i;
+  /fail|err|fault|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined/i;
 
 /** Whether a line may have a word of trouble. */
 export function mayTrouble(text: string): boolean {
@@ -228,7 +237,8 @@ export function mayTrouble(text: string): boolean {
  * @param line The line with the names in front of it, which may have a level.
  */
 export function actIn(text: string, line = text): LineAct {
-  const said = text.replace(SETTING, " ").replace(HARMLESS, " ").replace(LEVELS, " ");
+  const said = text.replace(SETTING, " ").replace(HARMLESS, " ").replace(LEVELS, " ")
+    .replace(FUNCTIONS, "f");
   const act = LINE_ACTS.find(({ words }) => words.test(said));
   if (act !== undefined) return act;
   if (LEVEL.test(line)) return MARKED;

@@ -25,6 +25,7 @@ export interface LineObject {
   readonly got?: Reason;
   readonly used?: Reason;
   readonly silent?: Reason;
+  readonly linked?: Reason;
   /** Whether a step with the object that failed most often is one to get it. */
   readonly isGot?: true;
   /** Reasons where the object did not end, stopped, or was refused at work. */
@@ -92,7 +93,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "RDMA registration",
     words:
-      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)/i,
+      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)|_mr_reg\w*|\bregist\w* (?:mr|memory)\b(?! region)|memory regist\w+/i,
     noun: "the registration of memory for RDMA",
     kind: "driver_dma_error",
     isGot: true,

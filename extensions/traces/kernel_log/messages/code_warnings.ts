@@ -116,6 +116,7 @@ const AREAS: readonly (readonly [start: string, kind: MessageRow["kind"], words:
   ["arch/", "driver_dma_error", "a platform's DMA engine"],
   ["drivers/dma-buf/", "driver_dma_error", "buffers that drivers share (dma-buf)"],
   ["drivers/iommu/", "iommu_error", "IOMMUs"],
+  ["drivers/", "driver_dma_error", "a driver's use of DMA"],
   ["", "mapping_warning", "DMA mapping"],
 ];
 
@@ -129,7 +130,8 @@ const ROWS = AREAS.map(([start, kind, words]) => {
         typeof name === "string" ? `, in ${name}()` : ""
       } (${file}): a state that the code does not expect. The message, if there is one, is beside it`,
     causes: inOrder([
-      ...WORKS.map(({ id, next, text }) => ({
+      // The functions of a driver have names of their own.
+      ...(start === "drivers/" ? [] : WORKS).map(({ id, next, text }) => ({
         id,
         when: (facts: LogEntryFacts) => workOf(facts) === id,
         certainty: "possible" as const,

@@ -88,7 +88,7 @@ export const FRAMES_ALONE: MessageRow = {
     const groups = OF_GROUPS.filter(([words]) => names.some((name) => words.test(name)));
     return `A stack goes through functions of ${
       groups.map(([, words]) => words).join(" and of ")
-    }. A stack says who called whom, and not that a call is wrong. The line above it, which says what happened, is not in the text`;
+    }. A stack says who called whom, and not that a call is wrong. No line that was read says what happened`;
   },
   next: [
     "give the log from the line `cut here`, `BUG:`, `Unable to handle` or `blocked for more than` on: it says what happened, and the caller of these functions is the driver",
