@@ -128,6 +128,8 @@ export class KernelLogReader {
   /** Lines about PCI or memory: they count only in a text without a line about DMA. */
   readonly #wide: { readonly message: LogMessage; readonly anatomy: LineAnatomy }[] = [];
   #hasStamps = false;
+  /** Whether a line was a message of the table: they are those of Linux. */
+  #hasRow = false;
   /** Functions of DMA in frames of stacks, and the first line with one. */
   readonly #frames = new Set<string>();
   #firstFrame: LogMessage | null = null;
@@ -168,11 +170,14 @@ export class KernelLogReader {
     }
     const found = this.#finder.find(shown);
     if (found === null || isFaults && found.row.isGeneral === true || this.#isOfLinux(found)) {
-      if (isFaults) this.#isRead(place);
-      else this.#unread(message);
+      if (isFaults) {
+        this.#hasRow = true;
+        this.#isRead(place);
+      } else this.#unread(message);
       return;
     }
     const { row } = found;
+    this.#hasRow = true;
     if (row.isBelowWarnings === true && this.#isBelowMessage(row, place)) return;
     this.#isRead(place);
     const facts = this.#withHead(row, place, this.#context.added(row.kind, found.facts));
@@ -277,9 +282,9 @@ export class KernelLogReader {
     text: string,
     options: Omit<AnatomyOptions, "system"> & { readonly isOfLinux?: boolean } = {},
   ) {
-    const { isLinux, system } = this.#context;
-    const isKnown = isLinux || options.isOfLinux === true;
-    return anatomyOf(text, { ...options, system: system ?? (isKnown ? null : UNKNOWN_SYSTEM) });
+    const { system } = this;
+    const isKnown = options.isOfLinux === true && system === UNKNOWN_SYSTEM;
+    return anatomyOf(text, { ...options, system: isKnown ? null : system });
   }
 
   /** Keeps a line with words about PCI or memory, for a text in which no line is about DMA. */
@@ -369,7 +374,8 @@ export class KernelLogReader {
 
   /** The system whose log it is; null for Linux. */
   get system(): string | null {
-    return this.#context.system;
+    const { isLinux, system } = this.#context;
+    return system ?? (isLinux || this.#hasRow ? null : UNKNOWN_SYSTEM);
   }
 
   /** The first line of the records that may still continue; Infinity without any. */

@@ -5,6 +5,7 @@
 import { formatCount, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import { stepsOf } from "../kernel_log/entry_steps.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { UNKNOWN_SYSTEM } from "../kernel_log/general/log_system.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
 import { OF_OTHER_TABLES } from "../kernel_log/messages/other_iommus.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
@@ -156,7 +157,9 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
       ? NOTHING_WRONG_IN_TRACE
       : log.system === null
       ? NOTHING_WRONG_IN_LOG
-      : `if the machine misbehaves, give the whole log of ${log.system}, from its start to the trouble`,
+      : `if something misbehaves, give the whole log${
+        log.system === UNKNOWN_SYSTEM ? "" : ` of ${log.system}`
+      }, from its start to the trouble`,
   ];
   return [...listed, ...last];
 }

@@ -49,9 +49,12 @@ export function isCommand(line: string): boolean {
   return COMMAND.test(line);
 }
 
+/** An assertion prints its own source. */
+const ASSERTION = /^\W*assert(?:ion)?\b.*\bfail/i;
+
 /** Whether a line is of a program's source, of a patch or of a stack. */
 export function isOfSource(line: string): boolean {
-  return OF_SOURCE.test(line);
+  return OF_SOURCE.test(line) && !ASSERTION.test(line);
 }
 
 /** Words that are no names: `ibv_reg_mr failed: text`, `channel ch0: text`. */

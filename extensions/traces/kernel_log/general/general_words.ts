@@ -4,7 +4,7 @@ import { objectIn, withoutFiles } from "./line_objects.ts";
 
 /** A quick test: false for a line that certainly is not about DMA. */
 const MAY_MENTION =
-  /dma|mmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|descriptor|hugepage|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|_ib_|_mr(?:\b|_)|\bmr of\b|regist\w* (?:mr|memory)\b|memory regist\w+|userptr|remapping|infiniband|\bcqe\b|work request flushed|guest +(?:memory|physical|virtual)|virtual +addr|\bmmap (?:addr|size|align|off)|memory[_ ]?region|net\/ib|gdrdma|got completion|mem_register|vtophys|access_platform|iommu_platform|_cma\b|cma(?:free|total)\b/i;
+  /dma|mmu|vfio|swiotlb|nvme|iova|scatter|coherent|\bcma\b|bounce|descriptor|hugepage|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|_ib_|_mr(?:\b|_)|\bmr of\b|regist\w* (?:mr|memory)\b|memory regist\w+|userptr|p2p|mlx[45]_\d|ib_mlx|\bqp 0x|\bwqe\b|remapping|infiniband|\bcqe\b|work request flushed|guest +(?:memory|physical|virtual)|virtual +addr|\bmmap (?:addr|size|align|off)|memory[_ ]?region|net\/ib|gdrdma|got completion|mem_register|vtophys|access_platform|iommu_platform|_cma\b|cma(?:free|total)\b/i;
 /** Lines in which such a word is only a name: a command line, a file system's disk, a mode of a disk. */
 const NO_MENTION =
   /ommand line:|BOOT_IMAGE=|Modules linked in|^\s*(?:\[<[0-9a-f]+>\] )?\(?[\w.]+\)?\+0x[0-9a-f]+|\bat [\w.\/:]*[\w ]*\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^[$#] |^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;
@@ -47,7 +47,7 @@ export function mentionsDma(text: string): boolean {
  * reporter that has a colon begins with other words.
  */
 const SHAPES =
-  /^\s*(?:\[[\w .:@/*>-]{2,40}\]|\[drm[^\]]{0,60}\]|<\w+>|\*?(?:ERROR|WARN(?:ING)?|INFO|NOTICE|DEBUG|FATAL|ERR)\*?\b:?|[\w.@/-]+(?:\[\d+\])?(?: [\w.:@-]+){0,2}(?:\(\w*\))?: ?\S|\w+::\w|\w+_\w+ \w+)/;
+  /^\s*(?:assert(?:ion)?\b|Guru Meditation|\[[\w .:@/*>-]{2,40}\]|\[drm[^\]]{0,60}\]|<\w+>|\*?(?:ERROR|WARN(?:ING)?|INFO|NOTICE|DEBUG|FATAL|ERR)\*?\b:?|[\w.@/-]+(?:\[\d+\])?(?: [\w.:@-]+){0,2}(?:\(\w*\))?: ?\S|\w+::\w|\w+_\w+ \w+)/;
 const OF_REPORTER =
   /^\s*(?:one|note|edit|update|steps?|expected|actual|questions?|problem|issue|thanks|hi|hello|see|also|but|and|so|then|the|this|that|i|we|it|if|when|for|in|on|my|here|there|is|are|a|an|as|what|how|why|output|result|example|todo|fix(?:es|ed)?|reason|cause|summary|because|with|after|before|subject|re|from|to|date|signed-off-by|reported-by)\b/i;
 

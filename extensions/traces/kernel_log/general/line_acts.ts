@@ -41,7 +41,8 @@ const LINE_ACTS: readonly LineAct[] = [
   },
   {
     name: "timed out",
-    words: /\btim(?:e|ed|ing)[ -]?outs?\b|not .{0,30}\bin time\b|\bETIMEDOUT\b|timer expired/i,
+    words:
+      /\btim(?:e|ed|ing)[ -]?outs?\b|not .{0,30}\bin time\b|\bETIMEDOUT\b|timer expired|retr(?:y count|ies) exceeded/i,
     groups: ["ended"],
     text: "something did not end or answer in time",
   },

@@ -83,6 +83,25 @@ const LINE_OBJECTS: readonly LineObject[] = [
       "Requests are flushed when their queue pair is in the error state: it is a consequence. The first completion of the queue pair with another status, or the end of the connection, is the reason",
   },
   {
+    name: "peer-to-peer DMA",
+    words: /p2pdma|_p2p_|\bp2p\b|peer[- ]to[- ]peer|gpu ?direct/i,
+    noun: "peer-to-peer DMA, by which a device reaches the memory of another one",
+    kind: "driver_dma_error",
+    isGot: true,
+    got: {
+      text:
+        "the device or its driver does not give its memory to others (a model without it, another driver), or the path between the two devices is none that is allowed",
+      next:
+        "look at what the documentation of the driver says of the device, and at the path between the two (`lspci -tv`; `nvidia-smi topo -m` of NVIDIA)",
+    },
+    valid: {
+      text:
+        "the device or its driver does not give its memory to others (a model without it, another driver), or the range is none that it can give",
+      next:
+        "look at what the documentation of the driver says of the device, and compare the range with its buffers",
+    },
+  },
+  {
     name: "RDMA completion",
     words:
       /\bgot completion\b.*\b(?:error|status)\b|\bcompletion (?:error|with error)\b|\bwc[._ ]?status\b/i,
@@ -438,7 +457,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "RDMA memory",
     words:
-      /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b|\bNET\/IB\b|\bgdrdma\b/i,
+      /(?<![a-z])rdma|\bibv?_\w+|\bmlx[45]_ib|reg_(?:user_)?mr\b|\bumem\b|\b[lr]key\b|\bqueue pair\b|\bverbs\b|\binfiniband\b|\bcqe\b|\bNET\/IB\b|\bmlx[45]_\d|\bib_mlx|\bqp 0x|\bwqe\b|\bgdrdma\b/i,
     noun: "RDMA",
     kind: "driver_dma_error",
   },

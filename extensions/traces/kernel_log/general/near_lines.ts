@@ -8,7 +8,7 @@ import { errnoIn, errnoName, withoutErrnoTexts } from "../messages/errno_words.t
 import { messageText } from "../pasted_text.ts";
 import { actIn, mayTrouble } from "./line_acts.ts";
 import { isCommand, isOfSource } from "./driver_names.ts";
-import { isLogShaped } from "./general_words.ts";
+import { isLogShaped, isProse } from "./general_words.ts";
 import { speakerOf } from "./line_speaker.ts";
 import { formKey } from "../shown_text.ts";
 
@@ -28,13 +28,17 @@ const REACH = 4;
 const MOST_TRIED = 2048;
 export const MOST_GIVEN = 256;
 /** Lines of trouble away from any message that are looked at, and their forms that are given. */
-const MOST_FAR_TRIED = 8192;
+const MOST_FAR_TRIED = 2048;
 const MOST_FAR_FORMS = 64;
 /** Largest number of lines below one message that are given. */
 const MOST_NEAR = 16;
 /** Lines of registers, stacks and modules: they belong to a message, and say nothing by themselves. */
 const OF_DUMP =
   /^\s*(?:Kernel command line|Command line|BOOT_IMAGE|Linux version|CPU:|Hardware name|Modules linked|\w+: \w+: [\w -]+:\s+0x[0-9a-f]{8}(?: \||$)|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
+
+/** The first word of an error that a program prints without a name in front. */
+const BEGINS_WRONG =
+  /^\W*(?:assert\w*|panic|fatal|fail(?:ed|ure)?|unable|cannot|can't|could not|error|abort\w*)\b/i;
 
 const HEAD =
   /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|INFO: task)/i;
@@ -123,7 +127,8 @@ export class NearLines {
       return this.#say(line, shown, "the head of the oops: what happened", true);
     }
     const hasStamp = time !== null || text !== shown;
-    const isOfLog = hasStamp || this.takesAll || !this.#hasStamps && isLogShaped(text);
+    const isOfLog = hasStamp || this.takesAll ||
+      !this.#hasStamps && (isLogShaped(text) || BEGINS_WRONG.test(text) && !isProse(text));
     if (!isOfLog) return false;
     const { said } = speakerOf(text);
     const act = actIn(withoutErrnoTexts(said), text);
