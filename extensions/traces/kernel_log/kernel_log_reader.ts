@@ -81,6 +81,8 @@ const HEAD_LINES = 8;
 const CUT_HERE = "[ cut here ]";
 /** Lines that are kept for a text without others. */
 const MAX_SHAPELESS = 64;
+/** Lines of a log that are tested for words of PCI. */
+const MAX_WIDE_LINES = 8192;
 /** Functions of a stack that are kept. */
 const MAX_FRAMES = 8;
 /** The rest of a longer line is not read: a kernel message has at most some 1000 characters. */
@@ -289,7 +291,8 @@ export class KernelLogReader {
 
   /** Keeps a line with words about PCI or memory, for a text in which no line is about DMA. */
   #keepWide(message: LogMessage): boolean {
-    if (this.#hasGiven || this.#wide.length >= MAX_SHAPELESS || !isWide(message.text)) return false;
+    if (this.#hasGiven || this.#wide.length >= MAX_SHAPELESS) return false;
+    if (message.place > MAX_WIDE_LINES || !isWide(message.text)) return false;
     const text = messageText(message.text);
     const hasForm = message.time !== null || text !== message.text ||
       this.#context.system !== null || isLogShaped(text);

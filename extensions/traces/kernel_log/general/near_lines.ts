@@ -27,6 +27,8 @@ const REACH = 4;
 /** Lines that are compared with the messages beside them, and lines that are given: later ones are left out. */
 const MOST_TRIED = 2048;
 export const MOST_GIVEN = 256;
+/** So many lines away from any message are tested for words of trouble: a day's journal has more. */
+const MOST_FAR_SEEN = 8192;
 /** Lines of trouble away from any message that are looked at, and their forms that are given. */
 const MOST_FAR_TRIED = 2048;
 const MOST_FAR_FORMS = 64;
@@ -52,6 +54,7 @@ export class NearLines {
   #given = 0;
   /** Lines that were given since the last message. */
   #count = 0;
+  #farSeen = 0;
   #farTried = 0;
   readonly #farForms = new Set<string>();
   /** Whether lines of the log have a time or a collector's text in front: others are a reporter's then. */
@@ -97,7 +100,9 @@ export class NearLines {
 
   /** Takes a line that is beside no message. */
   #far(message: LogMessage): void {
-    if (this.#farTried >= MOST_FAR_TRIED || !mayTrouble(message.text)) return;
+    if (this.#farSeen >= MOST_FAR_SEEN || this.#farTried >= MOST_FAR_TRIED) return;
+    this.#farSeen++;
+    if (!mayTrouble(message.text)) return;
     this.#farTried++;
     const form = formKey(messageText(message.text));
     if (this.#farForms.has(form) || this.#farForms.size < MOST_FAR_FORMS) {
