@@ -90,7 +90,7 @@ export class MachineFacts {
       const [start, end] = [Number(pool[1]), Number(pool[2]) + 1];
       [this.pool, this.poolBytes] = [{ start, end }, end - start];
     }
-    const grouped = IN_GROUP.exec(text)?.[1];
+    const grouped = text.includes("iommu group") ? IN_GROUP.exec(text)?.[1] : undefined;
     if (grouped !== undefined) this.#inGroup.add(grouped);
     this.#defaultType = DEFAULT_TYPE.exec(text)?.[1] ?? this.#defaultType;
     const slots = POOL_OPTION.exec(text)?.[1];

@@ -30,7 +30,7 @@ export const MOST_GIVEN = 256;
 /** So many lines away from any message are tested for words of trouble: a day's journal has more. */
 const MOST_FAR_SEEN = 8192;
 /** Lines of trouble away from any message that are looked at, and their forms that are given. */
-const MOST_FAR_TRIED = 2048;
+const MOST_FAR_TRIED = 512;
 const MOST_FAR_FORMS = 64;
 /** Largest number of lines below one message that are given. */
 const MOST_NEAR = 16;
