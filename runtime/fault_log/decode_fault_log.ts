@@ -5,6 +5,7 @@ import { LogCursor, LogError } from "./log_cursor.ts";
 import type { DecodedFaultLog, FaultLogFormat, LoggedFault } from "./logged_fault.ts";
 import { decodeSmmu } from "./smmu.ts";
 import { decodeOldSmmu } from "./smmu_v2.ts";
+import { decodeVirtio } from "./virtio.ts";
 import { decodeVtd } from "./vtd.ts";
 
 const DECODERS: Readonly<Record<FaultLogFormat, (cursor: LogCursor) => LoggedFault>> = {
@@ -12,6 +13,7 @@ const DECODERS: Readonly<Record<FaultLogFormat, (cursor: LogCursor) => LoggedFau
   amd: decodeAmd,
   arm: decodeSmmu,
   arm_v2: decodeOldSmmu,
+  virtio: decodeVirtio,
 };
 
 /** Words that identify the IOMMU maker of a line, used when no line begins a fault. */
@@ -19,6 +21,7 @@ const MARKS: readonly (readonly [RegExp, FaultLogFormat])[] = [
   [/AMD-Vi|Event logged/i, "amd"],
   [/\barm-smmu-v3\b|\bevent:? (?:0x|[CEF]_)/i, "arm"],
   [/\barm-smmu\b/i, "arm_v2"],
+  [/\bvirtio_iommu\b|\bfault from EP\b/i, "virtio"],
   [/DMAR|Request device|INTR-REMAP|fault reason/i, "vtd"],
 ];
 
@@ -64,7 +67,7 @@ export function decodeFaultLog(text: string): DecodedFaultLog {
   const cursor = new LogCursor(choice === null ? text : ownText(lines, choice.at));
   try {
     if (choice !== null) return { ok: true, fault: DECODERS[choice.format](cursor) };
-    return cursor.fail('expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3"');
+    return cursor.fail('expected a line with "DMAR:", "AMD-Vi:", "arm-smmu-v3" or "virtio_iommu"');
   } catch (error) {
     if (error instanceof LogError) return { ok: false, problem: error.problem };
     throw error;

@@ -255,7 +255,7 @@ Deno.test("decodeFaultLog() never makes a wrong number of an address of 2^53 and
  */
 const DAMAGED = {
   "": `
-‸ → expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3"
+‸ → expected a line with "DMAR:", "AMD-Vi:", "arm-smmu-v3" or "virtio_iommu"
 ‸DMAR: x → expected [DMA Read …], [DMA Write …] or [INTR-REMAP]
 DMAR: [DMA Read‸] fault → expected "Request device"
 ‸AMD-Vi: x → expected "Event logged ["

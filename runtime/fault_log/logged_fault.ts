@@ -2,8 +2,8 @@
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { Word64 } from "./word64.ts";
 
-/** IOMMU type of a line: Intel VT-d, AMD, Arm SMMUv3, or SMMUv1 and SMMUv2. */
-export type FaultLogFormat = "vtd" | "amd" | "arm" | "arm_v2";
+/** IOMMU type of a line: Intel VT-d, AMD, Arm SMMUv3, SMMUv1 and SMMUv2, or virtio-iommu. */
+export type FaultLogFormat = "vtd" | "amd" | "arm" | "arm_v2" | "virtio";
 
 /** The hardware's reason for a fault, in one vocabulary for all IOMMUs. */
 export type LoggedReason =

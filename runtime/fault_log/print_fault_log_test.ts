@@ -24,6 +24,20 @@ Deno.test("virtio-iommu names the right that is missing, and none without a mapp
   assertEquals(line({}), `${page} []`);
   assertEquals(line({ access: "read", reason: "not_readable" }), `${page} [R]`);
   assertEquals(line({ reason: "not_writable" }), `${page} [W]`);
+  const back = (more: Partial<PrintedFault>) => {
+    const read = decodeFaultLog(line(more)!);
+    if (!read.ok) throw new Error(read.problem.message);
+    const { access, address, reason, source } = read.fault;
+    return [reason, access, numberOf(address!), source];
+  };
+  const place = [0x8500000, { domain: null, requesterId: 64 }];
+  assertEquals(back({}), ["not_present", null, ...place]);
+  assertEquals(back({ access: "read", reason: "not_readable" }), [
+    "not_readable",
+    "read",
+    ...place,
+  ]);
+  assertEquals(back({ reason: "not_writable" }), ["not_writable", "write", ...place]);
   assertEquals([line({ pciDomain: 1 }), line({ reason: "context_absent" })], [null, null]);
 });
 

@@ -17,7 +17,7 @@ export const FAULT_LOG_CALLS: readonly FunctionSpec[] = [
     ],
     result: FAULT_LOG,
     doc:
-      "Decodes an IOMMU fault line of a kernel log: VT-d, AMD or Arm SMMU. `explain` matches it " +
+      "Decodes an IOMMU fault line of a kernel log: VT-d, AMD, Arm SMMU or virtio-iommu. `explain` matches it " +
       "with this run: the mapping it hit, and the call responsible.",
     example: `machine {
   iommu { mode = strict }

@@ -29,6 +29,7 @@ const MAKERS: Readonly<Record<FaultLogFormat, string>> = {
   amd: "AMD IOMMU",
   arm: "Arm SMMUv3",
   arm_v2: "Arm SMMUv1 or SMMUv2",
+  virtio: "virtio-iommu",
 };
 
 const LABEL_WIDTH = 12;
