@@ -321,7 +321,8 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   },
   { targets: ["blk_rq_dma_map_iter_next"], capture: [exit("iter_next", iterator("$arg3"))] },
   {
-    targets: ["dma_iova_unlink"],
+    // `dma_iova_destroy` calls the first function on releases before 7.3, and the second one on others.
+    targets: ["__iommu_dma_iova_unlink", "dma_iova_unlink"],
     capture: [entry("unlink", "dma=+0(%si):x64 offset=%dx:u64 size=%cx:u64")],
   },
   {
@@ -384,12 +385,12 @@ const TWO_STEP: ReadonlySet<string> = new Set([
 
 /** Directives that arm a probe at the entry of each function of the two-step API. */
 export function twoStepDirectives(): readonly string[] {
-  return FUNCTIONS.filter(({ targets }) => TWO_STEP.has(targets[0]!)).flatMap(
-    ({ capture = [], run = [], targets }) =>
-      [...run, ...capture].filter(({ at }) => at === "p").flatMap((probe) =>
-        directivesOf(probe, targets)
-      ),
-  );
+  return FUNCTIONS.flatMap(({ capture = [], run = [], targets }) => {
+    const called = targets.filter((target) => TWO_STEP.has(target));
+    return [...run, ...capture].filter(({ at }) => at === "p" && called.length > 0).flatMap((
+      probe,
+    ) => directivesOf(probe, called));
+  });
 }
 
 /**
