@@ -15,9 +15,10 @@ const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
  * Size of the trace buffer in KiB. `least` and `most` are its limits. `call` is the room for the
  * events of a call, and `page` the room for the events of each page of the call's memory. Measured:
  * a page that is linked, mapped and bounced writes some 300 bytes. Allocating the buffer takes the
- * guest 7 ms for each MiB.
+ * guest 7 ms for each MiB. A capture needs a multiple, `capture`: 8 MiB were too small for 1,270
+ * requests of 7.2.12.
  */
-const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384 } as const;
+const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384, capture: 2 } as const;
 /** Time after which the flush queue's timer (10 ms) has run. */
 const FLUSHED_MS = 100;
 const PAGES_PER_HUGE_PAGE = 512;
@@ -60,7 +61,7 @@ export function guestPlan(
     lines.push(`limits ${index}`);
   });
   islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
-  lines.push(`write ${TRACING}/buffer_size_kb ${traceKib(tests)}`);
+  lines.push(`write ${TRACING}/buffer_size_kb ${traceKib(tests, command)}`);
   lines.push(...tracing(machine.config.iommu.model, command));
   const ioOf = new Map<RecordedTest, number[]>();
   let io = 0;
@@ -118,12 +119,13 @@ function modulesFor(
 }
 
 /** Size of the trace's buffer. An overflow is reported, and an incomplete trace is not compared. */
-function traceKib(tests: readonly RecordedTest[]): number {
+function traceKib(tests: readonly RecordedTest[], command: ProbingCommand): number {
   const calls = tests.flatMap(({ submissions }) => submissions);
   const vecs = calls.flatMap(({ submission }) => submission.vecs);
   const pages = vecs.reduce((sum, { sizeBytes }) => sum + sizeBytes / PAGE_BYTES, 0);
-  const { call, least, most, page } = TRACE_KIB;
-  return Math.min(most, Math.ceil(least + calls.length * call + pages * page));
+  const { call, capture, least, most, page } = TRACE_KIB;
+  const wanted = least + calls.length * call + pages * page;
+  return Math.min(most, Math.ceil(command === "capture" ? capture * wanted : wanted));
 }
 
 /** Path of a module in the initramfs. */
