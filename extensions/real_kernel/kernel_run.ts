@@ -143,11 +143,11 @@ export async function bootScenarios(
   if (model === null) return `"${printable(kernel.release)}" is no release of Linux`;
   const problem = driverProblem(kernel);
   if (problem !== null) return problem;
-  const program = await guestProgram(readGuestSource());
+  const program = await guestProgram(readGuestSource(), kernel.architecture);
   if ("problem" in program) return program.problem;
   const scenarios = await loadScenarios(paths);
   if (typeof scenarios === "string") return scenarios;
-  const qemu = await readQemu(asksForVtd(scenarios));
+  const qemu = await readQemu(asksForVtd(scenarios), kernel.architecture);
   if (typeof qemu === "string") return qemu;
   const plan = planTests(scenarios, { ...options, qemu, nearest: model.profile });
   const { planned, refused } = withoutMissingDrivers(plan, kernel);

@@ -130,7 +130,7 @@ async function traceBoots(
   }
   const program = await guestProgram(readGuestSource());
   if ("problem" in program) return program.problem;
-  const qemu = await readQemu(needsOf(iommu).length > 0);
+  const qemu = await readQemu(needsOf(iommu).length > 0, "x86_64");
   if (typeof qemu === "string") return qemu;
   const machine = machineOf(mode, iommu, works, qemu);
   if (machine.missing.length > 0) return machine.missing.join("; ");
@@ -212,6 +212,7 @@ async function readTracedKernel(
     folders: iommuModule === null ? folders : [...folders, ...IOMMU_FOLDERS],
   });
   if ("problem" in kernel) return kernel.problem;
+  if (kernel.architecture !== "x86_64") return "kernel trace boots kernels for x86-64 only";
   if (own === null) {
     const needed = driver === null
       ? null
@@ -254,7 +255,7 @@ async function bootDriver(
       timeoutMs,
     });
   const how = {
-    accelerator: firstAccelerator(options.accelerator),
+    accelerator: firstAccelerator(options.accelerator, "x86_64"),
     isAuto: options.accelerator === "auto",
   };
   const { accelerator, result: booted } = await acceleratedBoot(

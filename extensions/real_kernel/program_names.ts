@@ -4,7 +4,9 @@
  */
 export const PROGRAMS = {
   "qemu-system-x86_64": "qemu-system-x86",
+  "qemu-system-aarch64": "qemu-system-arm",
   cc: "gcc",
+  "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
   "dpkg-deb": "dpkg",
   tar: "tar",
   xz: "xz-utils",

@@ -2,14 +2,19 @@
 import { host } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
 import { printable } from "@dmalab/lang/diagnostics";
+import { ARCHITECTURES, type GuestArchitecture } from "../machine/architectures.ts";
 import type { Accelerator } from "./boot_guest.ts";
 
 /** What `--accel` asks for. */
 export type AskedAccelerator = Accelerator | "auto";
 
 /** The accelerator to begin with. */
-export function firstAccelerator(asked: AskedAccelerator): Accelerator {
-  return asked === "auto" ? (hasKvm() ? "kvm" : "tcg") : asked;
+export function firstAccelerator(
+  asked: AskedAccelerator,
+  architecture: GuestArchitecture,
+): Accelerator {
+  if (asked !== "auto") return asked;
+  return ARCHITECTURES[architecture].host === host.build.arch && hasKvm() ? "kvm" : "tcg";
 }
 
 /**

@@ -74,7 +74,7 @@ export async function bootGroups(
 ): Promise<GroupsResult> {
   const { kernel, keep } = options;
   const isAuto = options.accelerator === "auto";
-  let accelerator = firstAccelerator(options.accelerator);
+  let accelerator = firstAccelerator(options.accelerator, kernel.architecture);
   const booted: BootedGroup[] = [];
   const failures: FailedBoot[] = [];
   for (const [index, tests] of groups.entries()) {

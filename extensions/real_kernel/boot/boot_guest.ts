@@ -2,8 +2,10 @@
 import { host, readHostBytes, rewriteFile } from "@dmalab/cli";
 import { type ArchiveFile, cpioArchive } from "../image/cpio.ts";
 import type { KernelFiles } from "../image/kernel_files.ts";
+import { ARCHITECTURES } from "../machine/architectures.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import { type GuestPlan, modulePath } from "../plan/guest_plan.ts";
+import type { ProgramName } from "../program_names.ts";
 import { whyNotStarted } from "../programs.ts";
 import { MIB } from "@dmalab/runtime";
 
@@ -98,8 +100,9 @@ export async function bootGuest(
   // QEMU extends the empty file to the size of the shared memory.
   write("report", "");
   write("controllerLog", "");
-  write("command", commandLine(args));
-  const ended = await runQemu(args, options);
+  const { qemu } = ARCHITECTURES[machine.qemu.architecture];
+  write("command", commandLine(qemu, args));
+  const ended = await runQemu(qemu, args, options);
   write("console", ended.output);
   if (ended.problem !== null && !ended.hasStarted) return { report: null, problem: ended.problem };
   return {
@@ -116,14 +119,13 @@ function qemuArguments(
   { accelerator }: BootOptions,
   path: (name: keyof typeof FILES) => string,
 ): string[] {
+  const { console, cpu, machine: base, words } = ARCHITECTURES[machine.qemu.architecture];
   const append = [
-    "console=ttyS0",
+    `console=${console}`,
     // Keeps the array of `struct page` at its usual address, so that page addresses can be
     // converted to physical ones.
     "nokaslr",
-    "no5lvl",
-    // Skips the kernel's check of timer ticks: an emulated CPU on a busy host can miss them.
-    "no_timer_check",
+    ...words,
     "panic=-1",
     "quiet",
     "loglevel=4",
@@ -134,9 +136,9 @@ function qemuArguments(
     "-accel",
     accelerator,
     "-cpu",
-    accelerator === "kvm" ? "host" : "Nehalem",
+    accelerator === "kvm" ? "host" : cpu,
     "-M",
-    "q35,kernel-irqchip=split",
+    base,
     "-nodefaults",
     "-no-user-config",
     "-nic",
@@ -167,9 +169,9 @@ function qemuArguments(
 }
 
 /** The command line of QEMU for typing it by hand. */
-function commandLine(args: readonly string[]): string {
+function commandLine(program: ProgramName, args: readonly string[]): string {
   const words = args.map((word) => /^[\w.,=:/+-]+$/.test(word) ? word : `'${word}'`);
-  return `qemu-system-x86_64 ${words.join(" ")}\n`;
+  return `${program} ${words.join(" ")}\n`;
 }
 
 interface QemuEnd {
@@ -181,19 +183,20 @@ interface QemuEnd {
 }
 
 async function runQemu(
+  program: ProgramName,
   args: readonly string[],
   { signal, timeoutMs }: BootOptions,
 ): Promise<QemuEnd> {
   let child: Deno.ChildProcess;
   try {
-    child = new host.Command("qemu-system-x86_64", {
+    child = new host.Command(program, {
       args: [...args],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    const problem = whyNotStarted("qemu-system-x86_64", error);
+    const problem = whyNotStarted(program, error);
     return { hasStarted: false, output: new Uint8Array(), console: [], problem };
   }
   let why: string | null = null;

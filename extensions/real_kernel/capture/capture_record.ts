@@ -11,7 +11,7 @@ import { PROBES_FILE, TRACE_FILE } from "../plan/guest_plan.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
 import type { RecordedSubmission } from "../plan/scenario_run.ts";
 import { missedHits } from "../trace/guest_report.ts";
-import { readGuestEvents } from "../trace/trace_events.ts";
+import { type GuestEvent, readGuestEvents } from "../trace/trace_events.ts";
 import { type CapturedCommand, capturedCommand, type CapturedValue } from "./captured_command.ts";
 import {
   type CapturedExtent,
@@ -67,8 +67,9 @@ export function captureBoot(
     config: { name, ...settings },
     limits: limitsRecord(found.limits),
   };
+  const events = readGuestEvents(report.files.get(TRACE_FILE) ?? "");
   const { bouncePool, requests } = capturedRequests(
-    readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
+    events,
     readControllerLog(controllerLog),
     {
       isLazy: settings.mode === "dma-lazy",
@@ -91,9 +92,21 @@ export function captureBoot(
     dropped,
     missed_probe_hits: [...missedHits(report.files.get(PROBES_FILE) ?? "").values()]
       .reduce((sum, missed) => sum + missed, 0),
+    ...isTranslated(found.domain) && config.iommu.model === "smmu" ? firstMapping(events) : {},
     swiotlb_pool: bouncePool === null ? [] : [bouncePool],
   };
   return { name, description, cases, submissions, dropped };
+}
+
+function isTranslated(domain: string): boolean {
+  return MODES[domain]?.startsWith("dma-") === true;
+}
+
+/** The first mapping since the boot, which is that of the message doorbell; empty if the trace has none. */
+function firstMapping(events: readonly GuestEvent[]): ConfigRecord {
+  const fields = events.find(({ name }) => name === "map")?.fields;
+  if (fields === undefined) return {};
+  return { doorbell: [Number(fields.get("iova")), Number(fields.get("paddr"))] };
 }
 
 type ConfigRecord = { readonly [key: string]: CapturedValue };
@@ -118,6 +131,7 @@ function configRecord(
     cpus,
     ...iommu.mode === "lazy" ? { lazy_requested: true, parked_recorded: false } : {},
     ...isTranslating && iommu.forcedac ? { forcedac: true } : {},
+    ...iommu.model === "smmu" ? { architecture: "arm64" } : {},
     ...isTranslating && iommu.model === "vtd_first_stage" ? { first_stage_tables: true } : {},
     ...isUntrusted ? { untrusted: true } : {},
     device_sgl: true,
@@ -132,11 +146,16 @@ function configRecord(
 }
 
 /** The word of an IOMMU model in golden data; models without one are VT-d's. */
-const IOMMU_WORDS: Partial<Readonly<Record<IommuModel, string>>> = { amd: "amd", virtio: "virtio" };
+const IOMMU_WORDS: Partial<Readonly<Record<IommuModel, string>>> = {
+  amd: "amd",
+  smmu: "smmu",
+  virtio: "virtio",
+};
 
 /** Words for IOMMU models in a machine's name; the name has no word for VT-d in legacy mode. */
 const MODEL_WORDS: Partial<Readonly<Record<IommuModel, readonly string[]>>> = {
   amd: ["amd"],
+  smmu: ["smmu"],
   virtio: ["virtio"],
   vtd_scalable: ["sm"],
   vtd_first_stage: ["fs"],

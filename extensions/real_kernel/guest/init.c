@@ -10,7 +10,8 @@
  *   write PATH TEXT            write TEXT to a file of sysfs or tracefs
  *   probe TEXT[<tab>TEXT]...   append the first TEXT that the kernel takes to dynamic_events; in it
  *                              {STRUCT.MEMBER} is a member's offset in bytes, {STRUCT} a size (both
- *                              can be added up with +), and {FUNCTION:ARGUMENT} an argument's place
+ *                              can be added up with +), {FUNCTION:ARGUMENT} an argument's place, and
+ *                              {FUNCTION@OTHER} of several functions with a name the nearest to OTHER
  *   await PATH                 wait until PATH exists, for ten seconds at most
  *   island ID PAGES            PAGES physically contiguous pages, above all islands before it
  *   controllers                bind the driver to every NVMe controller, in the order of their addresses
@@ -112,6 +113,13 @@ static int read_text(const char *path, char *text, size_t size)
 	return got < 0 ? -1 : 0;
 }
 
+/* Memory of a device that is not write-combined allows arm64 no unaligned access. */
+#ifdef __aarch64__
+#define REPORT_MEMORY "resource2_wc"
+#else
+#define REPORT_MEMORY "resource2"
+#endif
+
 /* Finds the ivshmem device by its ids and maps its memory. */
 static void map_report(void)
 {
@@ -125,7 +133,7 @@ static void map_report(void)
 		if (read_text(path, text, sizeof text) != 0 || strncmp(text, "0x1110", 6) != 0) continue;
 		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/enable", entry->d_name);
 		write_text(path, "1", 0);
-		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/resource2", entry->d_name);
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/" REPORT_MEMORY, entry->d_name);
 		int fd = open(path, O_RDWR);
 		struct stat stat;
 		if (fd < 0 || fstat(fd, &stat) != 0) continue;
@@ -305,10 +313,16 @@ static long layout_of(const char *name)
 	return -1;
 }
 
+/* How many arguments of a function are in registers. */
+#ifdef __aarch64__
+enum { ARGUMENTS = 8 };
+#else
+enum { ARGUMENTS = 6 };
+#endif
+
 /* FUNCTION:ARGUMENT, as a kprobe at the function's beginning finds it. */
 static int place_of(const char *name, char *place, size_t size)
 {
-	static const char *const registers[6] = { "%di", "%si", "%dx", "%cx", "%r8", "%r9" };
 	char function[96], argument[32];
 	if (btf == NULL) read_btf();
 	if (sscanf(name, "%95[^:]:%31s", function, argument) != 2) return 0;
@@ -320,15 +334,47 @@ static int place_of(const char *name, char *place, size_t size)
 		const uint32_t *entry = (const uint32_t *)(proto + 1);
 		for (unsigned index = 0; index < btf_entries(proto); index++, entry += 2) {
 			if (strcmp(btf_names + entry[0], argument) != 0) continue;
-			if (index < 6) snprintf(place, size, "%s", registers[index]);
-			else snprintf(place, size, "$stack%u", index - 5);
+			if (index < ARGUMENTS) snprintf(place, size, "$arg%u", index + 1);
+			else snprintf(place, size, "$stack%u", index + 1 - ARGUMENTS);
 			return 1;
 		}
 	}
 	return 0;
 }
 
-/* Puts numbers and registers in place of the names in braces. */
+/* The next line of the kernel's list of symbols: an address and a name; false at its end. */
+static int next_symbol(FILE *list, unsigned long long *address, char *name)
+{
+	char line[512];
+	while (fgets(line, sizeof line, list) != NULL)
+		if (sscanf(line, "%llx %*c %95s", address, name) == 2) return 1;
+	return 0;
+}
+
+/* FUNCTION@OTHER, as an offset to the kernel's first symbol, by which a kprobe finds it. */
+static int nearest_symbol(const char *text, char *place, size_t size)
+{
+	char name[96], wanted[96], other[96];
+	unsigned long long address, first = 0, at = 0, best = 0;
+	if (sscanf(text, "%95[^@]@%95s", wanted, other) != 2) return 0;
+	for (int pass = 0; pass < 2; pass++) {
+		FILE *list = fopen("/proc/kallsyms", "r");
+		if (list == NULL) return 0;
+		while (next_symbol(list, &address, name)) {
+			if (strcmp(name, "_text") == 0) first = address;
+			if (pass == 0 && strcmp(name, other) == 0) at = address;
+			if (pass == 0 || strcmp(name, wanted) != 0) continue;
+			if (best == 0 || llabs((long long)(address - at)) < llabs((long long)(best - at))) best = address;
+		}
+		fclose(list);
+		if (at == 0) return 0;
+	}
+	if (best == 0 || first == 0) return 0;
+	snprintf(place, size, "_text+%llu", best - first);
+	return 1;
+}
+
+/* Puts numbers, arguments and places in place of the names in braces. */
 static int fill_in(const char *text, char *filled, size_t size)
 {
 	size_t used = 0;
@@ -340,8 +386,9 @@ static int fill_in(const char *text, char *filled, size_t size)
 		}
 		if (sscanf(text, "{%129[^}]}", name) != 1) return EINVAL;
 		text = strchr(text, '}') + 1;
-		if (strchr(name, ':') != NULL) {
-			if (!place_of(name, filled + used, size - used)) return ENOENT;
+		if (strpbrk(name, ":@") != NULL) {
+			int (*find)(const char *, char *, size_t) = strchr(name, '@') != NULL ? nearest_symbol : place_of;
+			if (!find(name, filled + used, size - used)) return ENOENT;
 			used += strlen(filled + used);
 			continue;
 		}

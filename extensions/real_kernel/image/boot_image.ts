@@ -4,9 +4,12 @@
  * @see Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst: the headers
  */
 
+import { Buffer } from "node:buffer";
+import type { GuestArchitecture } from "../machine/architectures.ts";
+
 /** The contents of an image's header. */
 export type BootImage =
-  | { readonly kind: "x86_64"; /** `6.12.117+deb13-amd64`. */ readonly release: string }
+  | { readonly kind: GuestArchitecture; /** `6.12.117+deb13-amd64`. */ readonly release: string }
   | {
     readonly kind: "wrong"; /** Why it cannot be booted here, as a sentence. */
     readonly problem: string;
@@ -21,10 +24,14 @@ const VERSION_BASE = 0x200;
 const XLOADFLAGS_OFFSET = 0x236;
 const XLF_KERNEL_64 = 1;
 const LEAST_BYTES = 0x264;
+const ARM64_MAGIC_OFFSET = 0x38;
+/** The begin of the line with which a kernel starts its log: an uncompressed image contains it. */
+const BANNER = "Linux version ";
+const MAX_RELEASE_BYTES = 64;
 
 /**
  * Reads the header of a kernel image.
- * @param bytes At least the first 64 KiB of the file.
+ * @param bytes For x86-64 at least the first 64 KiB of the file, for arm64 the file.
  */
 export function readBootImage(bytes: Uint8Array): BootImage {
   const wrong = (problem: string): BootImage => ({ kind: "wrong", problem });
@@ -33,8 +40,11 @@ export function readBootImage(bytes: Uint8Array): BootImage {
   if (has(0, "\x7fELF")) {
     return wrong("It is an ELF file: give the compressed image (bzImage, vmlinuz), not vmlinux");
   }
-  if (has(0x38, "ARM\x64")) {
-    return wrong("It is a kernel for arm64: only x86-64 kernels are booted");
+  if (has(ARM64_MAGIC_OFFSET, "ARM\x64")) {
+    const release = releaseOfBanner(bytes);
+    return release === null
+      ? wrong("It is a compressed kernel for arm64: give the uncompressed image")
+      : { kind: "arm64", release };
   }
   if (bytes.length < LEAST_BYTES || !has(MAGIC_OFFSET, "HdrS")) {
     return wrong("It is no kernel image: it has no boot header of x86 (HdrS)");
@@ -52,4 +62,16 @@ export function readBootImage(bytes: Uint8Array): BootImage {
   return release === undefined
     ? wrong("Its header does not say which release it is")
     : { kind: "x86_64", release };
+}
+
+/** The release in the first line of a kernel's log, for example `6.12.117+deb13-arm64`. */
+function releaseOfBanner(image: Uint8Array): string | null {
+  const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
+  for (let at = bytes.indexOf(BANNER); at >= 0; at = bytes.indexOf(BANNER, at + 1)) {
+    const start = at + BANNER.length;
+    const text = bytes.toString("latin1", start, start + MAX_RELEASE_BYTES);
+    const release = /^\d[\w.+~-]+(?= \()/.exec(text)?.[0];
+    if (release !== undefined) return release;
+  }
+  return null;
 }

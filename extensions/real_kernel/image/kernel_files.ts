@@ -19,6 +19,7 @@ import {
 import { printable } from "@dmalab/lang/diagnostics";
 import { pipePrograms } from "../programs.ts";
 import { IOMMU_FOLDERS, IOMMU_MODULES } from "../machine/qemu_machine.ts";
+import type { GuestArchitecture } from "../machine/architectures.ts";
 import { readBootImage } from "./boot_image.ts";
 import { moduleName, moduleNeeds } from "./module_file.ts";
 import { uncompressedImage } from "./uncompressed_image.ts";
@@ -36,6 +37,7 @@ export interface ModuleFile {
 export interface KernelFiles {
   /** The release, such as `6.12.117+deb13-amd64`. */
   readonly release: string;
+  readonly architecture: GuestArchitecture;
   readonly image: KernelImage;
   /** Modules in the order in which they are loaded; empty if the drivers are built in. */
   readonly modules: readonly ModuleFile[];
@@ -110,7 +112,7 @@ export async function readKernelFiles(
     if ("problem" in found) return found;
     const { hash, image, ...rest } = found;
     if (key !== null) await keepBytes(CACHE_FOLDER, key, pack(rest, hash));
-    return { ...rest, image: await startedImage(image, hash) };
+    return { ...rest, image: await startedImage(image, hash, rest.architecture) };
   } catch (error) {
     if (!isHostError(error)) throw error;
     return { problem: `"${printable(kernel)}" cannot be read: ${hostReason(error)}` };
@@ -138,7 +140,7 @@ async function cacheKey(
   paths: readonly string[],
   { names }: WantedModules,
 ): Promise<string | null> {
-  const parts: unknown[] = ["modules and the hash of an image", names];
+  const parts: unknown[] = ["modules, architecture and the hash of an image", names];
   for (const path of paths) {
     const { isFile, mtime, size } = host.statSync(path);
     // A folder's time does not change when a file in it changes.
@@ -230,6 +232,7 @@ async function findIn(
   if ("problem" in modules) return modules;
   return {
     release: header.release,
+    architecture: header.kind,
     image: image.bytes,
     hash: await hashOf(image.bytes),
     modules: modules.list,
@@ -265,7 +268,7 @@ export function noDriver({ device }: NeededDriver): string {
  * @returns Null for a kernel with the driver, and for one whose compression is not known.
  */
 export function driverProblem(
-  { image, modules }: KernelFiles,
+  { architecture, image, modules }: KernelFiles,
   driver: NeededDriver = NVME_DRIVER,
 ): string | null {
   if (modules.some(({ name }) => name === driver.module)) return null;
@@ -274,15 +277,20 @@ export function driverProblem(
     : null;
   if (file?.found === false) return null;
   const bytes = Buffer.from(file?.bytes ?? image as Uint8Array<ArrayBuffer>);
-  const isKnown = bytes.subarray(0, ELF_MAGIC.length).equals(Buffer.from(ELF_MAGIC));
+  const isKnown = architecture === "arm64" ||
+    bytes.subarray(0, ELF_MAGIC.length).equals(Buffer.from(ELF_MAGIC));
   return isKnown && !bytes.includes(driver.parameters) ? noDriver(driver) : null;
 }
 
 /** The file that QEMU starts. It is made once for each kernel image, and stored in the cache. */
-async function startedImage(image: Uint8Array<ArrayBuffer>, hash: string): Promise<KernelImage> {
+async function startedImage(
+  image: Uint8Array<ArrayBuffer>,
+  hash: string,
+  architecture: GuestArchitecture,
+): Promise<KernelImage> {
   const kept = keptImage(hash);
   if (kept !== null) return kept;
-  const started = await uncompressedImage(image) ?? image;
+  const started = (architecture === "x86_64" ? await uncompressedImage(image) : null) ?? image;
   keepFile(CACHE_FOLDER, imageKey(hash), started);
   return keptImage(hash) ?? started;
 }
@@ -346,6 +354,7 @@ function lastLine(text: string): string {
 
 interface PackHead {
   readonly release: string;
+  readonly architecture: GuestArchitecture;
   /** Hash of the image; the image itself is stored in a separate file. */
   readonly image: string;
   readonly modules: readonly { readonly name: string; readonly sizeBytes: number }[];
@@ -353,11 +362,12 @@ interface PackHead {
 
 /** Packs a kernel for the cache: one line that lists the parts, then the modules' bytes. */
 function pack(
-  { modules, release }: Omit<KernelFiles, "image">,
+  { architecture, modules, release }: Omit<KernelFiles, "image">,
   image: string,
 ): Uint8Array<ArrayBuffer> {
   const head: PackHead = {
     release,
+    architecture,
     image,
     modules: modules.map(({ bytes, name }) => ({ name, sizeBytes: bytes.length })),
   };
@@ -393,5 +403,5 @@ function unpacked(bytes: Uint8Array<ArrayBuffer>): KernelFiles | null {
   if (typeof head.release !== "string" || offset !== bytes.length) {
     throw new TypeError("this is no packed kernel");
   }
-  return { release: head.release, image, modules };
+  return { release: head.release, architecture: head.architecture, image, modules };
 }

@@ -9,14 +9,17 @@ import { type BlockSettings, type LabConfig, NVME, type PciNodeConfig } from "@d
 import { formatSize } from "@dmalab/lang/text";
 import {
   GIB,
+  IOMMU_MODELS,
   IOMMU_SETTINGS,
   type IommuModel,
   KIB,
   MACHINE_SETTINGS,
   type MachineConfig,
   MIB,
+  type PhysAddr,
 } from "@dmalab/runtime";
 import { externalPortsTable } from "./external_ports.ts";
+import { ARCHITECTURES, type GuestArchitecture } from "./architectures.ts";
 import { QEMU_7_2, type QemuProgram } from "./qemu_program.ts";
 
 /** A disk of the machine. */
@@ -79,12 +82,16 @@ const EXTERNAL_MEMORY_BYTES = 3 * GIB;
 type NvmeSettings = BlockSettings<"nvme">;
 type IommuConfig = LabConfig["iommu"];
 
+/** The tracepoint of a mapping. */
+const BOOT_EVENT = "iommu:map";
+
 /** An IOMMU that QEMU can emulate. */
 interface QemuIommu {
   readonly name: string;
   readonly addressBits: readonly number[];
-  /** The argument of `-device`. */
-  readonly deviceOf: (iommu: IommuConfig, qemu: QemuProgram) => string;
+  readonly architecture: GuestArchitecture;
+  /** The arguments that add the IOMMU. */
+  readonly argsOf: (iommu: IommuConfig, qemu: QemuProgram) => readonly string[];
   /** Words of the kernel's command line that enable the IOMMU. */
   readonly words: readonly string[];
   /** Whether the IOMMU translates only devices on the root bus. */
@@ -100,12 +107,17 @@ interface QemuIommu {
   readonly needs: Partial<Readonly<Record<"scalableMode" | "firstStage", string>>>;
 }
 
-/** The `-device` argument for VT-d in legacy mode. */
-const intelDevice = ({ addressBits, cachingMode }: IommuConfig) =>
-  `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${cachingMode ? "on" : "off"}`;
+/** The arguments for VT-d. @param more More properties, each with a comma before it. */
+const intelDevice = ({ addressBits, cachingMode }: IommuConfig, more = "") => [
+  "-device",
+  `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${
+    cachingMode ? "on" : "off"
+  }${more}`,
+];
 
 const VTD = {
   name: "QEMU's VT-d",
+  architecture: "x86_64",
   addressBits: [39, 48],
   isOfRootBus: false,
   cachesAbsent: false,
@@ -120,22 +132,23 @@ const SCALABLE = {
 } as const;
 
 const QEMU_IOMMUS = {
-  vtd: { ...VTD, deviceOf: intelDevice, words: ["intel_iommu=on"] },
+  vtd: { ...VTD, argsOf: (iommu) => intelDevice(iommu), words: ["intel_iommu=on"] },
   vtd_scalable: {
     ...SCALABLE,
-    deviceOf: (iommu, { scalableMode }) => `${intelDevice(iommu)},${scalableMode}=on`,
+    argsOf: (iommu, { scalableMode }) => intelDevice(iommu, `,${scalableMode}=on`),
   },
   vtd_first_stage: {
     ...SCALABLE,
     addressBits: [48],
-    deviceOf: (iommu, { firstStage, scalableMode }) =>
-      `${intelDevice(iommu)},${scalableMode}=on,${firstStage}=on`,
+    argsOf: (iommu, { firstStage, scalableMode }) =>
+      intelDevice(iommu, `,${scalableMode}=on,${firstStage}=on`),
     needs: { ...SCALABLE.needs, firstStage: "first-stage tables" },
   },
   amd: {
     name: "QEMU's AMD IOMMU",
+    architecture: "x86_64",
     addressBits: [64],
-    deviceOf: () => "amd-iommu,intremap=on",
+    argsOf: () => ["-device", "amd-iommu,intremap=on"],
     words: [],
     isOfRootBus: true,
     cachesAbsent: true,
@@ -144,12 +157,25 @@ const QEMU_IOMMUS = {
   },
   virtio: {
     name: "QEMU's virtio-iommu",
+    architecture: "x86_64",
     addressBits: [64],
-    deviceOf: () => "virtio-iommu-pci,bus=pcie.0",
+    argsOf: () => ["-device", "virtio-iommu-pci,bus=pcie.0"],
     words: [],
     isOfRootBus: false,
     cachesAbsent: false,
     module: "virtio_iommu",
+    needs: {},
+  },
+  smmu: {
+    name: "QEMU's SMMUv3",
+    architecture: "arm64",
+    addressBits: [48],
+    argsOf: () => ["-machine", "iommu=smmuv3"],
+    // The page of the message doorbell is mapped before the guest's program runs.
+    words: [`trace_event=${BOOT_EVENT}`],
+    isOfRootBus: false,
+    cachesAbsent: false,
+    module: null,
     needs: {},
   },
 } as const satisfies Partial<Readonly<Record<IommuModel, QemuIommu>>>;
@@ -218,6 +244,9 @@ class QemuBuilder {
     if (this.isFlat) {
       if (isExternal) this.missing.push(`${node.name}.external: ${ROOT_BUS_ALONE}`);
       return this.#withoutPort(node, bus);
+    }
+    if (isExternal && this.qemu.architecture === "arm64") {
+      this.missing.push(`${node.name}.external: only firmware of x86-64 tells the kernel of it`);
     }
     const built = node.children.filter(({ kind }) => BUILT.has(kind));
     if (built.length > 1) {
@@ -409,6 +438,7 @@ const SAID_OF_IOMMU: ReadonlySet<string> = new Set([
   "forcedac",
   "iotlbEntries",
   "pageSizesBytes",
+  "doorbellPhys",
   // The comparison pairs the device addresses of the model with those of the kernel, so that
   // reserved ranges do not matter.
   "reserved",
@@ -425,7 +455,8 @@ export function qemuMachine(
   latencyNs: number = DISK_LATENCY_NS,
   qemu: QemuProgram = QEMU_7_2,
 ): QemuMachine {
-  const { mode, model } = config.iommu;
+  const asked = iommuOf(config.iommu, qemu);
+  const { mode, model } = asked;
   const isFlat = mode !== "off" && isBuilt(model) && QEMU_IOMMUS[model].isOfRootBus;
   const builder = new QemuBuilder(latencyNs, isFlat, qemu);
   const { args, append, changes, missing } = builder;
@@ -440,7 +471,11 @@ export function qemuMachine(
     missing.push("region: the guest has no such MMIO region");
   }
   if (config.quirks !== null) missing.push("quirks: a real kernel has the defects of its release");
-  const iommu = translateIommu(config.iommu, builder);
+  if (model !== config.iommu.model) changes.push(`iommu.model = ${model}: ${NO_VTD}`);
+  if (config.iommu.doorbellPhys !== undefined && asked.doorbellPhys !== config.iommu.doorbellPhys) {
+    changes.push(`iommu.msi_doorbell = 0x${GICV2M_DOORBELL.toString(16)}: it is QEMU's`);
+  }
+  const iommu = translateIommu(asked, builder);
   translateSwiotlb(config, builder);
   const pci = builder.nodes(config.pci, "pcie.0");
   const { external } = builder;
@@ -462,19 +497,33 @@ export function qemuMachine(
   };
 }
 
+/** Where devices of QEMU's machine for arm64 write for interrupts. */
+const GICV2M_DOORBELL = 0x0802_0040 as PhysAddr;
+const NO_VTD = "QEMU's machine for arm64 has no VT-d";
+
+/** The IOMMU of a guest: where there is no VT-d, which is the default, it is the machine's own. */
+function iommuOf(iommu: IommuConfig, { architecture }: QemuProgram): IommuConfig {
+  if (architecture !== "arm64") return iommu;
+  const model = iommu.model === IOMMU_SETTINGS.model.default ? "smmu" : iommu.model;
+  return { ...iommu, model, doorbellPhys: GICV2M_DOORBELL };
+}
+
 /** @returns The IOMMU for both sides, with the changes that QEMU needs. */
 function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
   const { append, args, missing, qemu } = builder;
   const { mode, model } = iommu;
   if (mode === "off") return iommu;
-  if (!isBuilt(model)) {
-    const why = model === "smmu" ? "kernels for arm64, which SMMUv3 needs, are not booted; " : "";
+  if (!isBuilt(model) || QEMU_IOMMUS[model].architecture !== qemu.architecture) {
+    const built = Object.entries(QEMU_IOMMUS).filter(([, { architecture }]) =>
+      architecture === qemu.architecture
+    );
+    const { title } = ARCHITECTURES[qemu.architecture];
     missing.push(
-      `iommu.model = ${model}: ${why}the guest has ${Object.keys(QEMU_IOMMUS).join(", ")}`,
+      `iommu.model = ${model}: a guest for ${title} has ${built.map(([name]) => name).join(", ")}`,
     );
     return iommu;
   }
-  const { addressBits, cachesAbsent, deviceOf, name, needs, words }: QemuIommu = QEMU_IOMMUS[model];
+  const { addressBits, argsOf, cachesAbsent, name, needs, words }: QemuIommu = QEMU_IOMMUS[model];
   const lacks = Object.entries(needs).filter(([property]) =>
     qemu[property as keyof QemuIommu["needs"]] === null
   );
@@ -494,8 +543,11 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
       missing.push(`iommu.${row.key}: ${name} has no such setting`);
     }
   }
+  if (iommu.cachingMode && !IOMMU_MODELS[model].hasCachingMode) {
+    missing.push(`iommu.caching_mode = true: ${name} has no caching mode`);
+  }
   const built = cachesAbsent ? withCaching(iommu, name, builder) : iommu;
-  args.unshift("-device", deviceOf(built, qemu));
+  args.unshift(...argsOf(built, qemu));
   append.push(...words);
   append.push(...translationWords(iommu.mode));
   if (iommu.forcedac) append.push("iommu.forcedac=1");

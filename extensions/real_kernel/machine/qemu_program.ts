@@ -4,8 +4,11 @@
  */
 import { MIB } from "@dmalab/runtime";
 import { runProgram } from "../programs.ts";
+import { ARCHITECTURES, type GuestArchitecture } from "./architectures.ts";
 
 export interface QemuProgram {
+  /** The architecture that it emulates. */
+  readonly architecture: GuestArchitecture;
   /** `7.2.22`. */
   readonly version: string;
   /** Name of VT-d's property for scalable mode; null without one. */
@@ -23,6 +26,7 @@ export interface QemuProgram {
 
 /** The release for which machines are planned if no QEMU is given, as in tests. */
 export const QEMU_7_2: QemuProgram = {
+  architecture: "x86_64",
   version: "7.2",
   scalableMode: "x-scalable-mode",
   firstStage: null,
@@ -30,7 +34,6 @@ export const QEMU_7_2: QemuProgram = {
   readsMetadataSgls: false,
 };
 
-const PROGRAM = "qemu-system-x86_64";
 /**
  * The names of each property, the newest first: QEMU 11.1.3 has the first names, 10.0.13 the
  * others.
@@ -53,26 +56,35 @@ const MOST_MDTS_BYTES = 2 * MIB;
  *   more.
  * @returns The release. If QEMU cannot be started, the reason as a sentence.
  */
-export async function readQemu(asksForVtd: boolean): Promise<QemuProgram | string> {
-  const asked = await runProgram(PROGRAM, ["--version"]);
+export async function readQemu(
+  asksForVtd: boolean,
+  architecture: GuestArchitecture,
+): Promise<QemuProgram | string> {
+  const { qemu } = ARCHITECTURES[architecture];
+  const asked = await runProgram(qemu, ["--version"]);
   if ("problem" in asked) return asked.problem;
   const version = /version (\d+(?:\.\d+)+)/.exec(new TextDecoder().decode(asked.stdout))?.[1];
-  if (version === undefined) return `"${PROGRAM} --version" names no version`;
+  if (version === undefined) return `"${qemu} --version" names no version`;
   let properties = "";
-  if (asksForVtd) {
-    const help = await runProgram(PROGRAM, ["-device", "intel-iommu,help"]);
+  if (asksForVtd && architecture === "x86_64") {
+    const help = await runProgram(qemu, ["-device", "intel-iommu,help"]);
     if ("problem" in help) return help.problem;
     properties = new TextDecoder().decode(help.stdout);
   }
-  return qemuProgram(version, properties);
+  return qemuProgram(version, properties, architecture);
 }
 
 /** @param help The text of `-device intel-iommu,help`. */
-export function qemuProgram(version: string, help: string): QemuProgram {
+export function qemuProgram(
+  version: string,
+  help: string,
+  architecture: GuestArchitecture = "x86_64",
+): QemuProgram {
   const named = (names: readonly string[]) =>
     names.find((name) => new RegExp(`^ *${name}=`, "m").test(help)) ?? null;
   const isNew = Number(version.split(".")[0]) >= FIRST_OF_NEW_CONTROLLER;
   return {
+    architecture,
     version,
     scalableMode: named(SCALABLE_MODE),
     firstStage: named(FIRST_STAGE),

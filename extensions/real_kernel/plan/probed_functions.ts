@@ -37,7 +37,7 @@ interface Probe {
   /** `p` at the function's entry, `r` at its return. */
   readonly at: "p" | "r";
   /**
-   * Arguments to fetch from registers of x86-64, or of a return `$retval`. There are several forms
+   * Arguments to fetch, by their numbers, or of a return `$retval`. There are several forms
    * if a release lacks a member; the first one that the kernel accepts is used.
    */
   readonly forms: (target: string) => readonly string[];
@@ -56,14 +56,14 @@ interface ProbedFunction {
   readonly capture?: readonly Probe[];
 }
 
-/** @param forms Arguments in registers: `size=%dx:u64`. */
+/** @param forms Arguments: `size=$arg3:u64`. */
 const entry = (name: string, ...forms: readonly string[]): Probe => ({
   name,
   at: "p",
   forms: () => forms.length === 0 ? [""] : forms,
 });
 
-/** @param forms Arguments in registers, by the function. */
+/** @param forms Arguments, by the function. */
 const entryOf = (name: string, forms: Readonly<Record<string, string>>): Probe => ({
   name,
   at: "p",
@@ -81,14 +81,14 @@ function words(address: string, from: number): string {
   }).join(" ");
 }
 
-/** The fetch expression for a request's bio. @param request The register with the request. */
+/** The fetch expression for a request's bio. @param request The argument with the request. */
 function bio(request: string, index: number): string {
   let address = `+{request.bio}(${request})`;
   for (let at = 0; at < index; at++) address = `+{bio.bi_next}(${address})`;
   return address;
 }
 
-const REQUEST = "%si";
+const REQUEST = "$arg2";
 const HEAD = `req=${REQUEST}:x64 bytes=+{request.__data_len}(${REQUEST}):u32` +
   ` flags=+{request.cmd_flags}(${REQUEST}):u32 segments=+{request.nr_phys_segments}(${REQUEST}):u16` +
   ` integrity=+{request.nr_integrity_segments}(${REQUEST}):u16`;
@@ -133,7 +133,7 @@ function metadataProbe(index: number): Probe {
 // The position of the request among the arguments differs between kernel releases. Therefore the
 // arguments at all these positions are read, and the argument that matches a known request is used.
 const UNMAPPED =
-  "a=%di:x64 b=%si:x64 sqea=+0(+{request}(%di)):x64[8] sqeb=+0(+{request}(%si)):x64[8]";
+  "a=$arg1:x64 b=$arg2:x64 sqea=+0(+{request}($arg1)):x64[8] sqeb=+0(+{request}($arg2)):x64[8]";
 /** Fetch arguments for a function's parameters. @param each `NAME:ARGUMENT:TYPE`. */
 function argumentsOf(target: string, ...each: readonly string[]): string {
   return each.map((text) => {
@@ -150,7 +150,7 @@ const BOUNCED = argumentsOf(
  * Events with a lower pointer are dropped, because a fetch through a null pointer can return any
  * number.
  */
-const FIRST_KERNEL_ADDRESS = "0xffff800000000000";
+const FIRST_KERNEL_ADDRESS = "0xffff000000000000";
 
 /** @param iter The fetch argument with the iterator. */
 function iterator(iter: string): string {
@@ -159,10 +159,16 @@ function iterator(iter: string): string {
 
 /** The range of unmapped addresses of an `iotlb_sync`. */
 const GATHERED =
-  "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64";
+  "start=+{iommu_iotlb_gather.start}($arg2):x64 end=+{iommu_iotlb_gather.end}($arg2):x64";
 
 /** The block size of a pool of descriptors. */
-const POOL_BYTES = "size=+{dma_pool.size}(%di):u32";
+const POOL_BYTES = "size=+{dma_pool.size}($arg1):u32";
+
+/**
+ * A function of SMMUv3's driver. The driver of SMMUv2 has functions of the same names; the guest takes
+ * the one that is nearest to a function which only SMMUv3's driver has.
+ */
+const ofSmmu = (name: string) => `{${name}@arm_smmu_tlb_inv_context}`;
 
 const BIOS = Array.from({ length: MAX_BIOS }, (_, index) => index);
 
@@ -173,8 +179,8 @@ const FUNCTIONS: readonly ProbedFunction[] = [
     run: [
       entry(
         "request",
-        ...[" gap=+{request.phys_gap_bit}(%si):u8", ""].map((gap) =>
-          `segments=+{request.nr_phys_segments}(%si):u16${gap}`
+        ...[" gap=+{request.phys_gap_bit}($arg2):u8", ""].map((gap) =>
+          `segments=+{request.nr_phys_segments}($arg2):u16${gap}`
         ),
       ),
     ],
@@ -190,25 +196,28 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   { targets: ["nvme_pci_complete_rq"], capture: [entry("complete", UNMAPPED)] },
   {
     targets: ["dma_iova_try_alloc"],
-    run: [entry("try_alloc", "phys=%dx:x64 size=%cx:u64"), exit("try_alloc_ret", "ok=$retval:u8")],
+    run: [
+      entry("try_alloc", "phys=$arg3:x64 size=$arg4:u64"),
+      exit("try_alloc_ret", "ok=$retval:u8"),
+    ],
   },
   {
     targets: ["dma_iova_link"],
     run: [
-      entry("link", "phys=%dx:x64 offset=%cx:u64 size=%r8:u64 dir=%r9:s32"),
+      entry("link", "phys=$arg3:x64 offset=$arg4:u64 size=$arg5:u64 dir=$arg6:s32"),
       exit("link_ret", "ret=$retval:s32"),
     ],
   },
   {
     targets: ["dma_iova_sync"],
-    run: [entry("sync", "offset=%dx:u64 size=%cx:u64"), exit("sync_ret", "ret=$retval:s32")],
+    run: [entry("sync", "offset=$arg3:u64 size=$arg4:u64"), exit("sync_ret", "ret=$retval:s32")],
   },
   {
     targets: ["dma_iova_destroy"],
     run: [
       entry(
         "destroy",
-        "dma=+0(%si):x64 state=+8(%si):x64 mapped_len=%dx:u64 dir=%cx:s32 attrs=%r8:u64",
+        "dma=+0($arg2):x64 state=+8($arg2):x64 mapped_len=$arg3:u64 dir=$arg4:s32 attrs=$arg5:u64",
       ),
     ],
   },
@@ -216,8 +225,9 @@ const FUNCTIONS: readonly ProbedFunction[] = [
     targets: ["dma_map_phys", "dma_map_page_attrs"],
     run: [
       entryOf("map_one", {
-        dma_map_phys: "phys=%si:x64 size=%dx:u64 dir=%cx:s32 attrs=%r8:u64",
-        dma_map_page_attrs: "page=%si:x64 offset=%dx:u64 size=%cx:u64 dir=%r8:s32 attrs=%r9:u64",
+        dma_map_phys: "phys=$arg2:x64 size=$arg3:u64 dir=$arg4:s32 attrs=$arg5:u64",
+        dma_map_page_attrs:
+          "page=$arg2:x64 offset=$arg3:u64 size=$arg4:u64 dir=$arg5:s32 attrs=$arg6:u64",
       }),
       exit("map_one_ret", "dma=$retval:x64"),
     ],
@@ -225,7 +235,7 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   {
     targets: ["dma_map_sgtable"],
     run: [
-      entry("map_sgtable", "nents=+12(%si):u32 list=+0(%si):x64 dir=%dx:s32 attrs=%cx:u64"),
+      entry("map_sgtable", "nents=+12($arg2):u32 list=+0($arg2):x64 dir=$arg3:s32 attrs=$arg4:u64"),
       exit("map_sgtable_ret", "ret=$retval:s32"),
     ],
   },
@@ -235,59 +245,62 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   },
   {
     targets: ["dma_unmap_phys", "dma_unmap_page_attrs"],
-    run: [entry("unmap_one", "dma=%si:x64 size=%dx:u64 dir=%cx:s32")],
+    run: [entry("unmap_one", "dma=$arg2:x64 size=$arg3:u64 dir=$arg4:s32")],
     capture: [exit("unmap_one_ret")],
   },
   {
     targets: ["dma_unmap_sg_attrs"],
-    run: [entry("unmap_sg", "nents=%dx:s32 dir=%cx:s32 list=%si:x64 attrs=%r8:u64")],
+    run: [entry("unmap_sg", "nents=$arg3:s32 dir=$arg4:s32 list=$arg2:x64 attrs=$arg5:u64")],
     capture: PARTS.map((part) => ({
-      ...entry(`list_${part}`, `list=%si:x64 nents=%dx:s32 ${words("%si", part * EVENT_WORDS)}`),
+      ...entry(
+        `list_${part}`,
+        `list=$arg2:x64 nents=$arg3:s32 ${words("$arg2", part * EVENT_WORDS)}`,
+      ),
       filter: `nents > ${part * EVENT_WORDS / WORDS_PER_ENTRY}`,
     })),
   },
   {
     targets: ["alloc_iova_fast"],
     run: [
-      entry("alloc_iova", "pages=%si:u64 limit=%dx:u64"),
+      entry("alloc_iova", "pages=$arg2:u64 limit=$arg3:u64"),
       exit("alloc_iova_ret", "pfn=$retval:x64"),
     ],
   },
-  { targets: ["alloc_iova"], capture: [entry("tree", "pages=%si:u64")] },
-  { targets: ["free_iova_fast"], run: [entry("free_iova", "pfn=%si:x64 pages=%dx:u64")] },
+  { targets: ["alloc_iova"], capture: [entry("tree", "pages=$arg2:u64")] },
+  { targets: ["free_iova_fast"], run: [entry("free_iova", "pfn=$arg2:x64 pages=$arg3:u64")] },
   {
     targets: ["iommu_sync_map"],
-    run: [entry("sync_range", "iova=%si:x64 size=%dx:u64"), exit("sync_range_ret")],
+    run: [entry("sync_range", "iova=$arg2:x64 size=$arg3:u64"), exit("sync_range_ret")],
   },
   {
     targets: ["intel_iommu_iotlb_sync_map"],
-    others: { amd: "amd_iommu_iotlb_sync_map", virtio: null },
-    run: [entry("sync_map", "iova=%si:x64 size=%dx:u64")],
+    others: { amd: "amd_iommu_iotlb_sync_map", smmu: null, virtio: null },
+    run: [entry("sync_map", "iova=$arg2:x64 size=$arg3:u64")],
   },
   {
     targets: ["intel_iommu_tlb_sync"],
-    others: { amd: "amd_iommu_iotlb_sync", virtio: null },
+    others: { amd: "amd_iommu_iotlb_sync", smmu: ofSmmu("arm_smmu_iotlb_sync"), virtio: null },
     run: [entry("gather", GATHERED)],
   },
   {
     targets: ["intel_flush_iotlb_all"],
-    others: { virtio: "viommu_flush_iotlb_all" },
+    others: { smmu: ofSmmu("arm_smmu_flush_iotlb_all"), virtio: "viommu_flush_iotlb_all" },
     capture: [entry("flush_all")],
   },
   {
     targets: ["viommu_map_pages"],
     only: "virtio",
-    run: [entry("viommu_map", "iova=%si:x64 page=%cx:u64 pages=%r8:u64")],
+    run: [entry("viommu_map", "iova=$arg2:x64 page=$arg4:u64 pages=$arg5:u64")],
   },
   {
     targets: ["viommu_unmap_pages"],
     only: "virtio",
-    run: [entry("viommu_unmap", "iova=%si:x64"), exit("viommu_unmap_ret", "removed=$retval:u64")],
+    run: [entry("viommu_unmap", "iova=$arg2:x64"), exit("viommu_unmap_ret", "removed=$retval:u64")],
   },
   {
     targets: ["viommu_iotlb_sync_map"],
     only: "virtio",
-    run: [entry("viommu_sync_map", "iova=%si:x64 size=%dx:u64")],
+    run: [entry("viommu_sync_map", "iova=$arg2:x64 size=$arg3:u64")],
   },
   {
     targets: ["viommu_iotlb_sync"],
@@ -301,19 +314,19 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   },
   {
     targets: ["dma_pool_free"],
-    run: [entry("pool_free", `vaddr=%si:x64 dma=%dx:x64 ${POOL_BYTES}`)],
+    run: [entry("pool_free", `vaddr=$arg2:x64 dma=$arg3:x64 ${POOL_BYTES}`)],
     capture: PARTS.map((part) => ({
       ...entry(
         `block_${part}`,
-        `${POOL_BYTES} vaddr=%si:x64 dma=%dx:x64 ` +
-          words("%si", part * EVENT_WORDS),
+        `${POOL_BYTES} vaddr=$arg2:x64 dma=$arg3:x64 ` +
+          words("$arg2", part * EVENT_WORDS),
       ),
       filter: `size > ${8 * part * EVENT_WORDS}`,
     })),
   },
   {
     targets: ["dma_alloc_attrs"],
-    capture: [entry("coherent", "size=%si:u64"), exit("coherent_ret")],
+    capture: [entry("coherent", "size=$arg2:u64"), exit("coherent_ret")],
   },
   {
     targets: ["blk_rq_dma_map_iter_start"],
@@ -323,7 +336,7 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   {
     // `dma_iova_destroy` calls the first function on releases before 7.3, and the second one on others.
     targets: ["__iommu_dma_iova_unlink", "dma_iova_unlink"],
-    capture: [entry("unlink", "dma=+0(%si):x64 offset=%dx:u64 size=%cx:u64")],
+    capture: [entry("unlink", "dma=+0($arg2):x64 offset=$arg3:u64 size=$arg4:u64")],
   },
   {
     targets: ["swiotlb_tbl_map_single"],
@@ -332,7 +345,7 @@ const FUNCTIONS: readonly ProbedFunction[] = [
         "bounce_map",
         ...["io_tlb_mem.", "io_tlb_mem.defpool+io_tlb_pool."].map((pool) => {
           const bound = (member: string) =>
-            `${member}=+{${pool}${member}}(+{device.dma_io_tlb_mem}(%di)):x64`;
+            `${member}=+{${pool}${member}}(+{device.dma_io_tlb_mem}($arg1)):x64`;
           return `${BOUNCED} ${bound("start")} ${bound("end")}`;
         }),
       ),
@@ -363,11 +376,11 @@ const FUNCTIONS: readonly ProbedFunction[] = [
   },
   {
     targets: ["swiotlb_tbl_unmap_single", "__swiotlb_tbl_unmap_single"],
-    capture: [entry("bounce_unmap", "tlb=%si:x64 size=%dx:u64 dir=%cx:s32 attrs=%r8:u64")],
+    capture: [entry("bounce_unmap", "tlb=$arg2:x64 size=$arg3:u64 dir=$arg4:s32 attrs=$arg5:u64")],
   },
   {
     targets: ["swiotlb_bounce"],
-    capture: [entry("bounce_copy", "tlb=%si:x64 size=%dx:u64 dir=%cx:s32")],
+    capture: [entry("bounce_copy", "tlb=$arg2:x64 size=$arg3:u64 dir=$arg4:s32")],
   },
 ];
 

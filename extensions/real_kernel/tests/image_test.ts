@@ -44,13 +44,20 @@ Deno.test("an initramfs has folders before files, the modes of programs and file
   ]);
 });
 
+/** An image with two texts, of which the second one is the line with its release. */
+function withBanner(image: Uint8Array): Uint8Array {
+  const lines = bytesOf("Linux version %s\0Linux version 7.3.4+deb13-arm64 (debian@example) #1\n");
+  return new Uint8Array([...image, ...lines]);
+}
+
 Deno.test("an image's header says its release, or why it cannot be booted", () => {
   const arm = new Uint8Array(0x1000);
   arm.set(bytesOf("ARM\x64"), 0x38);
   const rows: [string, Uint8Array, string | RegExp][] = [
     ["x86-64", kernelImage(), "6.12.117+deb13-amd64"],
     ["vmlinux", bytesOf("\x7fELF\x02\x01"), /ELF file/],
-    ["arm64", arm, /arm64/],
+    ["arm64", withBanner(arm), "7.3.4+deb13-arm64"],
+    ["arm64, compressed", arm, /compressed kernel for arm64/],
     ["a text", bytesOf("hello\n"), /no boot header/],
     ["empty", new Uint8Array(), /no boot header/],
     ["32 bits", kernelImage({ flags: 0 }), /32-bit kernel/],
@@ -59,7 +66,7 @@ Deno.test("an image's header says its release, or why it cannot be booted", () =
   ];
   for (const [name, bytes, wanted] of rows) {
     const read = readBootImage(bytes);
-    const got = read.kind === "x86_64" ? read.release : read.problem;
+    const got = read.kind === "wrong" ? read.problem : read.release;
     assertEquals(
       typeof wanted === "string" ? got === wanted : wanted.test(got),
       true,
@@ -233,6 +240,7 @@ Deno.test("a kernel without modules needs the driver built in", () => {
   const NO_DRIVER = noDriver(NVME_DRIVER);
   const kernel = (text: string, modules: readonly string[] = []) => ({
     release: "6.12.117",
+    architecture: "x86_64" as const,
     image: bytesOf(text),
     modules: modules.map((name) => ({ name, bytes: new Uint8Array() })),
   });
@@ -246,6 +254,8 @@ Deno.test("a kernel without modules needs the driver built in", () => {
     "no e1000e driver",
   );
   assertEquals(driverProblem(kernel("\x7fELF e1000e.IntMode"), network), null);
+  const arm64 = { ...kernel("MZ"), architecture: "arm64" as const };
+  assertEquals(driverProblem(arm64), NO_DRIVER, "an image for arm64 is not compressed");
   // A compressed image: only its boot shows what is built in.
   assertEquals(driverProblem(kernel("MZ")), null);
 });

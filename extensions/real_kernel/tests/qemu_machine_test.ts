@@ -61,7 +61,7 @@ const ROWS: readonly IommuRow[] = [
     device: null,
     append: [],
     missing: [
-      "iommu.model = amd_v2: the guest has vtd, vtd_scalable, vtd_first_stage, amd, virtio",
+      "iommu.model = amd_v2: a guest for x86-64 has vtd, vtd_scalable, vtd_first_stage, amd, virtio",
     ],
   },
   {
@@ -69,7 +69,7 @@ const ROWS: readonly IommuRow[] = [
     device: null,
     append: [],
     missing: [
-      "iommu.model = smmu: kernels for arm64, which SMMUv3 needs, are not booted; the guest has vtd, vtd_scalable, vtd_first_stage, amd, virtio",
+      "iommu.model = smmu: a guest for x86-64 has vtd, vtd_scalable, vtd_first_stage, amd, virtio",
     ],
   },
   {
@@ -139,6 +139,54 @@ test "one" { let pages = alloc_pages(1) }
     const disk = devices.find((each) => each.startsWith("nvme,"))!;
     assertEquals(disk.includes("bus=pcie.0,addr="), device?.startsWith("amd") === true, disk);
   }
+});
+
+const ARM64 = qemuProgram("7.2.22", "", "arm64");
+
+Deno.test("a machine for arm64 has an SMMUv3 in place of VT-d, which is the default", () => {
+  const machineWith = (iommu: string, port = "") => {
+    const { append, args, changes, config, missing } = machineOf(
+      `machine {
+  iommu { ${iommu} }
+  pci { root_port rp0 { ${port}
+    nvme ssd { queues = 1, sgl = true } } }
+}
+test "one" { let pages = alloc_pages(1) }
+`,
+      ARM64,
+    );
+    const { doorbellPhys, model } = config.iommu;
+    return {
+      machine: args.filter((_, at) => args[at - 1] === "-machine"),
+      append: [...append],
+      changes: [...changes],
+      missing: [...missing],
+      iommu: [`${model}`, Number(doorbellPhys)],
+    };
+  };
+  const changed = "iommu.model = smmu: QEMU's machine for arm64 has no VT-d";
+  const smmu = {
+    machine: ["iommu=smmuv3"],
+    append: ["trace_event=iommu:map", LAZY],
+    changes: [changed],
+    missing: [] as string[],
+    iommu: ["smmu", 0x8020040],
+  };
+  assertEquals(machineWith("mode = lazy"), smmu);
+  assertEquals(machineWith("mode = lazy, model = smmu"), { ...smmu, changes: [] });
+  assertEquals(machineWith("mode = lazy, model = smmu, msi_doorbell = 0x8090040").changes, [
+    "iommu.msi_doorbell = 0x8020040: it is QEMU's",
+  ]);
+  assertEquals(machineWith("mode = off"), { ...smmu, machine: [], append: [] });
+  assertEquals(machineWith("mode = strict, caching_mode = true").missing, [
+    "iommu.caching_mode = true: QEMU's SMMUv3 has no caching mode",
+  ]);
+  assertEquals(machineWith("mode = strict, model = virtio").missing, [
+    "iommu.model = virtio: a guest for arm64 has smmu",
+  ]);
+  assertEquals(machineWith("mode = strict", "external = true").missing, [
+    "rp0.external: only firmware of x86-64 tells the kernel of it",
+  ]);
 });
 
 Deno.test("an external-facing port is one by a property of firmware, and brings memory above 4 GiB", () => {

@@ -9,6 +9,7 @@ import {
   capturedMachine,
   describe,
   descriptionForm,
+  doorbellOf,
 } from "./kernel_machine.ts";
 import { peerSpanOf } from "./captured_peers.ts";
 import { FREES, HistoryReplay } from "./history_replay.ts";
@@ -100,7 +101,8 @@ function memoryOf(cases: readonly CaptureCase[]): readonly DataExtent[] {
 export function compareDescription(environment: CaptureEnvironment): Difference | null {
   const host = hostOf(environment, []);
   if (isDifference(host)) return host;
-  return firstDifference(descriptionForm(environment), descriptionForm(describe(host)));
+  const described = { ...describe(host), ...doorbellOf(host) };
+  return firstDifference(descriptionForm(environment), descriptionForm(described));
 }
 
 /** A run's machine, or why it cannot be built from the description. */

@@ -98,6 +98,8 @@ export interface CaptureEnvironment {
   readonly iommu_domain_type: string | null;
   readonly reserved_iova_pfn_ranges?: readonly DataExtent[];
   readonly swiotlb_pool: readonly DataExtent[];
+  /** Device address and physical address of the page to which devices write for interrupts. */
+  readonly doorbell?: DataExtent;
   /** Number of requests that the record lost. */
   readonly dropped?: number;
   readonly limits: CaptureLimits;

@@ -200,13 +200,14 @@ function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   return lazy_requested === true ? "lazy" : "strict";
 }
 
-function modelOf({ first_stage_tables, iommu }: CaptureConfig): IommuModel {
+function modelOf({ architecture, first_stage_tables, iommu }: CaptureConfig): IommuModel {
+  if (architecture === "arm64") return "smmu";
   if (iommu === "amd" || iommu === "virtio") return iommu;
   return first_stage_tables === true ? "vtd_first_stage" : "vtd";
 }
 
 function machineConfig(environment: CaptureEnvironment): MachineConfig {
-  const { config, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
+  const { config, doorbell, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
   const base = defaultMachineConfig();
   const model = modelOf(config);
   const poolStart = swiotlb_pool[0]?.[0];
@@ -225,6 +226,7 @@ function machineConfig(environment: CaptureEnvironment): MachineConfig {
       pageSizesBytes: IOMMU_MODELS[model].usualPageSizesBytes ?? base.iommu.pageSizesBytes,
       cachingMode: config.caching_mode === true,
       forcedac: config.forcedac === true,
+      ...(doorbell === undefined ? {} : { doorbellPhys: doorbell[1] as PhysAddr }),
       ...(config.address_bits === undefined ? {} : { addressBits: config.address_bits }),
       reserved: (reserved_iova_pfn_ranges ?? []).map(([first, last]) => ({
         start: first * 4 * KIB,
@@ -253,7 +255,7 @@ const DRIVER_TAGS = 1023;
 /** The parts of a description that the model derives from the other parts. */
 type CapturedDescription = Pick<
   CaptureEnvironment,
-  "kernel" | "config" | "limits" | "iommu_domain_type"
+  "kernel" | "config" | "limits" | "iommu_domain_type" | "doorbell"
 >;
 
 /** The model's limits, by their names in the captures. */
@@ -292,11 +294,23 @@ export function describe(host: CapturedMachine): CapturedDescription {
   };
 }
 
+/** The page of the message doorbell, which is the first mapping of a fresh domain. @see rules/dma.md 4.7 */
+export function doorbellOf(
+  { dev, environment }: CapturedMachine,
+): Pick<CaptureEnvironment, "doorbell"> {
+  const { doorbell } = environment;
+  if (doorbell === undefined || dev.domain === null) return {};
+  // The port above the disk is in the disk's group, and asks first.
+  const port = new DmaDevice("port");
+  return { doorbell: [dev.domain.messageAddress(port, doorbell[1] as PhysAddr), doorbell[1]] };
+}
+
 /** The compared parts of a description. */
 export function descriptionForm(
-  { config, iommu_domain_type, kernel, limits }: CapturedDescription,
+  { config, doorbell, iommu_domain_type, kernel, limits }: CapturedDescription,
 ): Record<string, Json> {
-  return { kernel, config: config as Json, limits: { ...limits }, iommu_domain_type };
+  const described = { kernel, config: config as Json, limits: { ...limits }, iommu_domain_type };
+  return doorbell === undefined ? described : { ...described, doorbell: [...doorbell] };
 }
 
 /** @see rules/block.md 1.5 */
