@@ -25,6 +25,7 @@ import {
   planTests,
   type RefusedTest,
   type ReleaseChoice,
+  sameGuests,
   sameMachines,
 } from "./plan/planned_tests.ts";
 import { runJson, runText } from "./result_text.ts";
@@ -154,9 +155,13 @@ export async function bootScenarios(
   if (planned.length + refused.length === 0) {
     return "there is no test in these files, or none that is named";
   }
-  const groups = sameMachines(planned);
+  const machines = sameMachines(planned);
+  // A capture is of one machine.
+  const guests = observation.command === "capture"
+    ? machines.map((group) => [group])
+    : sameGuests(machines);
   const result = await bootGroups(
-    groups,
+    guests,
     { ...options, kernel, program, observation },
     screen,
     signal,

@@ -8,8 +8,15 @@ import {
   guestMemoryBytes,
   type QemuMachine,
   qemuMachine,
+  sharedMachine,
 } from "../machine/qemu_machine.ts";
-import { type GuestPlan, guestPlan, LOG_FILE, PROBES_FILE } from "../plan/guest_plan.ts";
+import {
+  type GuestPlan,
+  guestPlan,
+  LOG_FILE,
+  type PlannedDisks,
+  PROBES_FILE,
+} from "../plan/guest_plan.ts";
 import { Islands } from "../plan/islands.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
 import type { ProbingCommand } from "../plan/probed_functions.ts";
@@ -48,7 +55,18 @@ export interface BootedGroup {
   readonly report: GuestReport;
   /** QEMU's trace of the controller. */
   readonly controllerLog: string;
+  /** Controllers of the guest's disks that belong to other machines. */
+  readonly otherControllers: readonly string[];
 }
+
+/** A boot that completed, with the machines of the guest. */
+interface BootedGuest {
+  readonly report: GuestReport;
+  readonly groups: readonly BootedGroup[];
+}
+
+/** Tests of one guest, by machines. */
+export type SharedTests = readonly (readonly PlannedTest[])[];
 
 /** A boot without results. */
 export interface FailedBoot {
@@ -67,7 +85,7 @@ export interface GroupsResult {
 
 /** @param signal Ends the running boot; further boots are not started. */
 export async function bootGroups(
-  groups: readonly (readonly PlannedTest[])[],
+  guests: readonly SharedTests[],
   options: GroupsOptions,
   screen: Pick<Screen, "err">,
   signal: AbortSignal,
@@ -77,18 +95,18 @@ export async function bootGroups(
   let accelerator = firstAccelerator(options.accelerator, kernel.architecture);
   const booted: BootedGroup[] = [];
   const failures: FailedBoot[] = [];
-  for (const [index, tests] of groups.entries()) {
-    screen.err(`booting ${kernel.release} (${index + 1} of ${groups.length})\n`);
+  for (const [index, groups] of guests.entries()) {
+    screen.err(`booting ${kernel.release} (${index + 1} of ${guests.length})\n`);
     const boot = (accelerator: Accelerator, latencyNs = options.observation.latencyNs) => {
       const work = (folder: string) =>
-        bootOne(tests, { ...options, latencyNs }, accelerator, folder, signal);
+        bootOne(groups, { ...options, latencyNs }, accelerator, folder, signal);
       return keep === null ? withTempFolder(work) : work(keptFolder(keep, index + 1));
     };
     const how = { accelerator, isAuto };
     const first = await acceleratedBoot(how, boot, problemOf, screen, signal);
     accelerator = first.accelerator;
     const result = options.observation.latencyNs === null
-      ? await againIfMissed<BootedGroup, FailedBoot>(
+      ? await againIfMissed<BootedGuest, FailedBoot>(
         first.result,
         () => boot(accelerator, CAPTURE_LATENCY_NS),
         screen,
@@ -97,12 +115,12 @@ export async function bootGroups(
     if ("problem" in result) {
       failures.push(result);
       if (signal.aborted) break;
-    } else booted.push(result);
+    } else booted.push(...result.groups);
   }
   return { accelerator, booted, failures };
 }
 
-function problemOf(result: BootedGroup | FailedBoot): string | null {
+function problemOf(result: BootedGuest | FailedBoot): string | null {
   return "problem" in result ? result.problem : null;
 }
 
@@ -136,29 +154,82 @@ function hasMissed({ files }: Pick<GuestReport, "files">): boolean {
 }
 
 async function bootOne(
-  tests: readonly PlannedTest[],
+  groups: SharedTests,
   { keep, kernel, latencyNs, program, timeoutMs, observation }:
     & GroupsOptions
     & Pick<Observation, "latencyNs">,
   accelerator: Accelerator,
   folder: string,
   signal: AbortSignal,
-): Promise<BootedGroup | FailedBoot> {
-  const [{ machine }] = tests as [PlannedTest];
+): Promise<BootedGuest | FailedBoot> {
+  const tests = groups.flat();
+  const [{ machine, recorded: first }] = tests as [PlannedTest];
   const recorded = tests.map(({ recorded }) => recorded);
   const islands = new Islands(memoryOf(recorded));
-  const plan = guestPlan(machine, kernel.modules, recorded, islands, observation.command);
-  const sized = qemuMachine(
-    recorded[0]!.config,
-    guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes),
-    latencyNs ?? undefined,
-    machine.qemu,
-  );
+  const latency = latencyNs ?? undefined;
+  const shared = groups.length === 1 ? null : plannedDisks(groups);
+  const plan = guestPlan(machine, kernel.modules, recorded, islands, observation.command, shared);
+  const memoryBytes = guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes);
+  const sized = shared === null
+    ? qemuMachine(first.config, memoryBytes, latency, machine.qemu)
+    : sharedMachine(groups.map(machineOf), memoryBytes, latency)!.machine;
   const options = { accelerator, folder, isKept: keep !== null, signal, timeoutMs };
   const calls = recorded.reduce((sum, { submissions }) => sum + submissions.length, 0);
-  const asked = { calls, islands: islands.list.length, machine, release: kernel.release };
+  const asked = {
+    calls,
+    islands: islands.list.length,
+    machine: shared === null ? machine : sized,
+    modes: shared === null ? null : groups.map((tests) => machineOf(tests).config.iommu.mode),
+    release: kernel.release,
+  };
   const read = reportOf(await bootGuest(kernel, program, sized, plan, options), kernel, asked);
-  return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
+  if ("problem" in read) return { tests, ...read };
+  const { controllerLog, report } = read;
+  let firstDisk = 0;
+  return {
+    report,
+    groups: groups.map((tests) => {
+      const machine = machineOf(tests);
+      const [own, others] = disksOf(report, firstDisk, firstDisk += machine.disks.length);
+      return {
+        tests,
+        machine,
+        plan,
+        islands,
+        report: { ...report, disks: own },
+        controllerLog,
+        otherControllers: others,
+      };
+    }),
+  };
+}
+
+function machineOf(tests: readonly PlannedTest[]): QemuMachine {
+  const [{ machine }] = tests as [PlannedTest];
+  return machine;
+}
+
+/** The disks of a guest with several machines, each of which has one disk. */
+function plannedDisks(groups: SharedTests): PlannedDisks {
+  const { domains, machine: { disks } } = sharedMachine(groups.map(machineOf), 0)!;
+  const diskOf = new Map(
+    groups.flatMap((tests, disk) => tests.map(({ recorded }) => [recorded, disk] as const)),
+  );
+  return { disks, domains, diskOf };
+}
+
+/** The disks with numbers from `first` to below `end`, numbered from 0, and the controllers of others. */
+function disksOf(
+  { disks }: GuestReport,
+  first: number,
+  end: number,
+): [own: GuestReport["disks"], others: readonly string[]] {
+  const isOwn = (index: number) => index >= first && index < end;
+  const list = [...disks];
+  return [
+    new Map(list.filter(([index]) => isOwn(index)).map(([index, disk]) => [index - first, disk])),
+    list.filter(([index]) => !isOwn(index)).map(([, { controller }]) => controller),
+  ];
 }
 
 /** The results of a boot, or the reason why they cannot be used. */
@@ -178,7 +249,7 @@ function reportOf(
     };
   }
   const [first] = report.problems.filter((line) =>
-    /^(?:bad|missing|timeout|refused (?:module|open)|island)/.test(line)
+    /^(?:bad|missing|timeout|refused (?:module|open|domain)|island)/.test(line)
   );
   if (first !== undefined) return { problem: guestProblem(first, kernel), console: logEnd(report) };
   if (!report.isComplete) {

@@ -161,7 +161,7 @@ function qemuArguments(
     "-object",
     `memory-backend-file,id=report,share=on,mem-path=${path("report")},size=${REPORT_BYTES}`,
     "-device",
-    "ivshmem-plain,memdev=report,addr=4",
+    "ivshmem-plain,memdev=report,bus=pcie.0,addr=4",
     ...CONTROLLER_EVENTS.flatMap((event) => ["-trace", event]),
     "-D",
     path("controllerLog"),

@@ -1,5 +1,6 @@
 /** Whether the records of a boot are whole: of incomplete records nothing is called the same. */
 import { formatCount } from "@dmalab/lang/text";
+import type { IommuMode } from "@dmalab/runtime";
 import { COMPARED_LIMITS } from "../compare/compare_limits.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import { IO_MARK, TRACE_FILE } from "../plan/guest_plan.ts";
@@ -21,6 +22,8 @@ export interface AskedBoot {
   /** Number of islands of pages; their numbers begin with 0. */
   readonly islands: number;
   readonly machine: Pick<QemuMachine, "config" | "disks">;
+  /** Mode of the IOMMU for each disk of a guest with several machines; null for one machine. */
+  readonly modes: readonly IommuMode[] | null;
 }
 
 const PAGE_BYTES = 4096;
@@ -41,12 +44,25 @@ export function recordsProblem(
     (controllerLog === null ? "QEMU's log of the controller is too long" : null);
 }
 
-/** Types of the domain of a disk's group, by the machine's setting. */
-const DOMAINS = { off: ["none"], translated: ["DMA", "DMA-FQ", "identity"] };
+const TRANSLATED = ["DMA", "DMA-FQ", "identity"];
+/** Types of the domain of a disk's group, by the machine's setting: the kernel may choose another one. */
+const DOMAINS: Readonly<Record<IommuMode, readonly string[]>> = {
+  off: ["none"],
+  passthrough: TRANSLATED,
+  strict: TRANSLATED,
+  lazy: TRANSLATED,
+};
+/** Types of domains that the guest gave to groups. */
+const GIVEN_DOMAINS: Readonly<Record<IommuMode, readonly string[]>> = {
+  off: ["none"],
+  passthrough: ["identity"],
+  strict: ["DMA"],
+  lazy: ["DMA-FQ"],
+};
 
 function disksProblem(
   { disks: reported }: GuestReport,
-  { machine: { config, disks } }: AskedBoot,
+  { machine: { config, disks }, modes }: AskedBoot,
 ): string | null {
   const unknown = [...reported.keys()].find((index) => disks[index] === undefined);
   if (unknown !== undefined) {
@@ -54,11 +70,11 @@ function disksProblem(
       formatCount(disks.length, "disk")
     }`;
   }
-  const domains = DOMAINS[config.iommu.mode === "off" ? "off" : "translated"];
   for (const [index, { name }] of disks.entries()) {
     const disk = reported.get(index);
     if (disk === undefined) return `The guest reported no disk ${index}, which is ${name}`;
     const { address, domain, limits } = disk;
+    const domains = modes === null ? DOMAINS[config.iommu.mode] : GIVEN_DOMAINS[modes[index]!];
     if (!/^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(address)) {
       return `The guest reported no address of ${name}`;
     }

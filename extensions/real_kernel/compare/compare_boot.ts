@@ -55,8 +55,8 @@ export function compareBoot(
   booted: BootedGroup,
   nearest: KernelProfile,
 ): { readonly verdicts: readonly TestVerdict[]; readonly facts: BootFacts } {
-  const { controllerLog, islands, machine, plan, report, tests } = booted;
-  const side = kernelSide(report, controllerLog, machine, islands);
+  const { controllerLog, islands, machine, otherControllers, plan, report, tests } = booted;
+  const side = kernelSide(report, controllerLog, machine, islands, otherControllers);
   const verdicts = tests.map((planned): TestVerdict => {
     const { recorded, scenario } = planned;
     const ios = plan.ioOf.get(recorded)!;

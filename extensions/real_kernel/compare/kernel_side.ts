@@ -24,15 +24,26 @@ export interface KernelSide extends GuestFacts {
   readonly untracedCommands: number;
 }
 
+/** Stands for a disk of another machine of the guest; no disk has this name. */
+const OTHER_DISK = "";
+
+/**
+ * @param otherControllers Controllers of other machines of the guest. The log does not tell their commands from
+ *   those of this machine, but no other machine has a request while this machine has one.
+ */
 export function kernelSide(
   report: GuestReport,
   controllerLog: string,
   machine: QemuMachine,
   islands: Islands,
+  otherControllers: readonly string[] = [],
 ): KernelSide {
-  const disks = new Map(
-    [...report.disks].map(([index, { controller }]) => [controller, machine.disks[index]!.name]),
-  );
+  const disks = new Map([
+    ...otherControllers.map((controller) => [controller, OTHER_DISK] as const),
+    ...[...report.disks].map(([index, { controller }]) =>
+      [controller, machine.disks[index]!.name] as const
+    ),
+  ]);
   const isLogged = machine.disks.length === 1;
   const commands = isLogged ? readControllerLog(controllerLog) : [];
   const requests = tracedRequests(
@@ -44,7 +55,7 @@ export function kernelSide(
   const isTraced = (command: (typeof commands)[number]) => traced.has(command);
   const first = commands.findIndex(isTraced);
   return {
-    requests,
+    requests: requests.filter(({ disk }) => disk !== OTHER_DISK),
     untracedCommands: first < 0
       ? 0
       : commands.slice(first).filter((command) => !isTraced(command)).length,

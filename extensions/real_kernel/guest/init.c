@@ -14,6 +14,7 @@
  *                              {FUNCTION@OTHER} of several functions with a name the nearest to OTHER
  *   await PATH                 wait until PATH exists, for ten seconds at most
  *   island ID PAGES            PAGES physically contiguous pages, above all islands before it
+ *   domain TYPE PORT           give the groups of the NVMe controllers below a PCI port this type of domain
  *   controllers                bind the driver to every NVMe controller, in the order of their addresses
  *   controllers unbind         unbind it from all of them
  *   disk ID SERIAL             open the disk of a controller for direct I/O
@@ -563,6 +564,32 @@ static void each_controller(int binds)
 	}
 }
 
+/* Whether an entry of a folder of sysfs is below a PCI device. */
+static int is_below(const char *folder, const char *name, const char *address)
+{
+	char path[512], real[PATH_MAX], part[64];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	snprintf(part, sizeof part, "/%s/", address);
+	return realpath(path, real) != NULL && strstr(real, part) != NULL;
+}
+
+/* Has to come before the controllers are bound. */
+static void set_domains(const char *type, const char *port)
+{
+	struct dirent **names;
+	int count = scandir("/sys/bus/pci/devices", &names, NULL, by_name), error = ENODEV;
+	for (int index = 0; index < count; index++) {
+		char path[512], text[32];
+		const char *name = names[index]->d_name;
+		if (!is_below("/sys/bus/pci/devices", name, port)) continue;
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/class", name);
+		if (read_text(path, text, sizeof text) != 0 || strncmp(text, "0x010802", 8) != 0) continue;
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/iommu_group/type", name);
+		error = write_text(path, type, 0);
+	}
+	if (error != 0) say("refused domain %d %s %s\n", error, type, port);
+}
+
 /* Files of the queue's folder that hold one word, one line each. */
 static void say_limits(unsigned id, const char *name)
 {
@@ -706,15 +733,6 @@ static void bind_device(const char *address)
 	if (read_text(path, domain, sizeof domain) != 0) strcpy(domain, "none");
 	domain[strcspn(domain, "\n")] = 0;
 	say("bound %s %s %s\n", address, driver, domain);
-}
-
-/* Whether an entry of a folder of sysfs is below a PCI device. */
-static int is_below(const char *folder, const char *name, const char *address)
-{
-	char path[512], real[PATH_MAX], part[64];
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	snprintf(part, sizeof part, "/%s/", address);
-	return realpath(path, real) != NULL && strstr(real, part) != NULL;
 }
 
 /* The first entry of a folder of sysfs that is below a PCI device; waits for it for 30 seconds. */
@@ -918,7 +936,8 @@ static void run(char *line)
 	} else if (strcmp(line, "island") == 0) {
 		int error = id < MAX_ISLANDS ? place_island(id, strtoul(second, NULL, 10)) : EINVAL;
 		say("island %u %llu %d\n", id, (unsigned long long)islands[id < MAX_ISLANDS ? id : 0].phys, error);
-	} else if (strcmp(line, "disk") == 0 && id < MAX_DEVICES) open_disk(id, second);
+	} else if (strcmp(line, "domain") == 0) set_domains(rest, second);
+	else if (strcmp(line, "disk") == 0 && id < MAX_DEVICES) open_disk(id, second);
 	else if (strcmp(line, "queue") == 0 && id < MAX_DEVICES) {
 		char *value = strchr(second, ' '), path[512];
 		if (value == NULL) return;

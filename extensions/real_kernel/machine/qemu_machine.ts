@@ -9,7 +9,6 @@ import { type BlockSettings, type LabConfig, NVME, type PciNodeConfig } from "@d
 import { formatSize } from "@dmalab/lang/text";
 import {
   GIB,
-  IOMMU_MODELS,
   IOMMU_SETTINGS,
   type IommuModel,
   KIB,
@@ -54,6 +53,15 @@ export interface QemuMachine {
   readonly changes: readonly string[];
   /** Keys that QEMU cannot express, with the reason; tests on this machine are not run. */
   readonly missing: readonly string[];
+  /** Equal for machines that one guest can have together; null for a machine with a guest of its own. */
+  readonly sharing: string | null;
+}
+
+/** The QEMU machine of a guest that has the disks of several machines. */
+export interface SharedMachine {
+  readonly machine: QemuMachine;
+  /** For each disk, the address of its root port, and the type of its group's domain; null for the kernel's own choice. */
+  readonly domains: readonly { readonly port: string; readonly type: string | null }[];
 }
 
 const ONE_PAGE_BYTES = 4 * KIB;
@@ -71,8 +79,9 @@ const SLOT_BYTES = 2 * KIB;
 const MAX_CPUS = 8;
 /** Device number of the first controller on the root bus. */
 const FIRST_ROOT_DEVICE = 8;
-/** Device number of the first external-facing port. */
-const FIRST_EXTERNAL_DEVICE = 16;
+/** Device number of the first port with a place of its own, and of the last one that fits on the root bus. */
+const FIRST_PLACED_PORT = 16;
+const LAST_PLACED_PORT = 30;
 /**
  * Least RAM of a guest with an external-facing port. It is more than usual, so that a part of it is
  * above 4 GiB. Only with such memory does the kernel have a bounce pool as well as an IOMMU.
@@ -198,17 +207,25 @@ class QemuBuilder {
   readonly parameters = new Map<string, string>();
   /** Device numbers of external-facing ports. */
   readonly external: number[] = [];
+  /** Words of the kernel's command line for the mode of the IOMMU. */
+  modeWords: readonly string[] = [];
+  /** Added to a disk's name where several disks have the same name. */
+  suffix = "";
+  /** Device number of the newest port with a place of its own. */
+  lastPort = FIRST_PLACED_PORT - 1;
   #ports = 0;
   #rootDevices = 0;
 
   /**
    * @param isFlat Whether all controllers are placed on the root bus, because the IOMMU translates
    *   no controllers elsewhere.
+   * @param isShared Whether the guest finds each port by its place.
    */
   constructor(
     private readonly latencyNs: number,
     private readonly isFlat: boolean,
     readonly qemu: QemuProgram,
+    private readonly isShared: boolean = false,
   ) {}
 
   /** Translates the blocks below a bus; returns them with the changes that QEMU needs. */
@@ -258,7 +275,7 @@ class QemuBuilder {
       if (!BUILT.has(child.kind)) return child;
       const name = `port${++this.#ports}`;
       const place = `chassis=${this.#ports},slot=${this.#ports}`;
-      const address = isExternal ? this.#externalAddress() : "";
+      const address = isExternal || this.isShared ? this.#portAddress(isExternal) : "";
       this.args.push("-device", `pcie-root-port,id=${name},bus=${bus}${address},${place}`);
       return this.#node(child, name);
     });
@@ -266,12 +283,12 @@ class QemuBuilder {
   }
 
   /**
-   * The option that places an external-facing port on the root bus. The ACPI table names the port
-   * by this place.
+   * The option that places a port on the root bus. The ACPI table names an external-facing port by
+   * this place.
    */
-  #externalAddress(): string {
-    const device = FIRST_EXTERNAL_DEVICE + this.external.length;
-    this.external.push(device);
+  #portAddress(isExternal: boolean): string {
+    const device = ++this.lastPort;
+    if (isExternal) this.external.push(device);
     return `,addr=0x${device.toString(16)}`;
   }
 
@@ -319,16 +336,17 @@ class QemuBuilder {
     const place = bus === "pcie.0"
       ? `,addr=0x${(FIRST_ROOT_DEVICE + this.#rootDevices++).toString(16)}`
       : "";
+    const id = `${name}${this.suffix}`;
     const mdts = mdtsBytes === null ? 0 : Math.log2(mdtsBytes / ONE_PAGE_BYTES);
     this.args.push(
       "-blockdev",
-      `driver=null-co,node-name=${name}-media,size=${capacityBytes},read-zeroes=on` +
+      `driver=null-co,node-name=${id}-media,size=${capacityBytes},read-zeroes=on` +
         `,latency-ns=${this.latencyNs}`,
       "-device",
-      `nvme,id=${name},bus=${bus}${place},serial=${name},mdts=${mdts},max_ioqpairs=${queues}` +
+      `nvme,id=${id},bus=${bus}${place},serial=${id},mdts=${mdts},max_ioqpairs=${queues}` +
         `,msix_qsize=${queues + 1}`,
       "-device",
-      `nvme-ns,drive=${name}-media,bus=${name},logical_block_size=${blockSizeBytes}` +
+      `nvme-ns,drive=${id}-media,bus=${id},logical_block_size=${blockSizeBytes}` +
         `,physical_block_size=${blockSizeBytes},ms=${metadataBytes},mset=0`,
     );
     const queue = new Map<string, string>();
@@ -339,7 +357,7 @@ class QemuBuilder {
     const softLimitBytes = valueOf("softLimitBytes") as number;
     if (softLimitBytes !== 0) queue.set("max_sectors_kb", String(softLimitBytes / KIB));
     const common = this.#commonSettings(name, { ...settings, mdtsBytes });
-    this.disks.push({ name, queue, settings: { ...defaultSettings(), ...common } });
+    this.disks.push({ name: id, queue, settings: { ...defaultSettings(), ...common } });
     this.#parameter(
       "sgl_threshold",
       common.sglThresholdBytes ?? rows.sglThresholdBytes.default,
@@ -477,23 +495,103 @@ export function qemuMachine(
   }
   const iommu = translateIommu(asked, builder);
   translateSwiotlb(config, builder);
+  append.push(...builder.modeWords);
   const pci = builder.nodes(config.pci, "pcie.0");
-  const { external } = builder;
-  const ramBytes = external.length === 0
-    ? memoryBytes
-    : Math.max(memoryBytes, EXTERNAL_MEMORY_BYTES);
-  args.push("-m", `${ramBytes / MIB}M`, "-smp", String(Math.min(config.cpus, MAX_CPUS)));
+  const nvmeParameters = [...builder.parameters].map(([key, value]) => `${key}=${value}`);
+  // On arm64, and behind an IOMMU whose driver is a module, a device has no group before its driver is bound.
+  const hasGroups = qemu.architecture === "x86_64" && iommuModuleOf(model) === null;
+  const canShare = hasGroups && missing.length === 0 && !isFlat && builder.disks.length === 1 &&
+    isBelowPort(pci) && mode !== "off";
   return {
     qemu,
-    args,
-    firmwareTable: external.length === 0 ? null : externalPortsTable(external),
+    args: [...args, ...sizeArgs(config, memoryBytes, builder)],
+    firmwareTable: firmwareTableOf(builder),
     append,
     iommuModule: mode === "off" ? null : iommuModuleOf(model),
-    nvmeParameters: [...builder.parameters].map(([key, value]) => `${key}=${value}`),
+    nvmeParameters,
     disks: builder.disks,
     config: { ...config, iommu, pci },
     changes,
     missing,
+    sharing: canShare
+      ? JSON.stringify([sharedBase({ ...config, iommu }, qemu), nvmeParameters, config.cpus])
+      : null,
+  };
+}
+
+/** The part of a machine that is equal for all disks of a guest. */
+function sharedBase(config: LabConfig, qemu: QemuProgram): unknown {
+  const builder = new QemuBuilder(0, false, qemu);
+  translateIommu({ ...config.iommu, mode: "strict" }, builder);
+  translateSwiotlb(config, builder);
+  return [builder.args, builder.append, config.iommu.model];
+}
+
+/** QEMU's arguments for the guest's RAM and CPUs. */
+function sizeArgs(
+  { cpus }: Pick<LabConfig, "cpus">,
+  memoryBytes: number,
+  { external }: QemuBuilder,
+): readonly string[] {
+  const ramBytes = external.length === 0
+    ? memoryBytes
+    : Math.max(memoryBytes, EXTERNAL_MEMORY_BYTES);
+  return ["-m", `${ramBytes / MIB}M`, "-smp", String(Math.min(cpus, MAX_CPUS))];
+}
+
+function firmwareTableOf({ external }: QemuBuilder): Uint8Array<ArrayBuffer> | null {
+  return external.length === 0 ? null : externalPortsTable(external);
+}
+
+/** Whether each disk is directly below a root port: a guest finds it by the port. */
+function isBelowPort(nodes: readonly PciNodeConfig[]): boolean {
+  return nodes.every(({ children, kind }) =>
+    kind === "root_port"
+      ? children.every((child) => child.kind === "nvme" || !BUILT.has(child.kind))
+      : kind === "host_bridge"
+      ? isBelowPort(children)
+      : !BUILT.has(kind)
+  );
+}
+
+/** Types of domains in sysfs that differ from the one of a strict kernel. */
+const DOMAIN_TYPES: Partial<Readonly<Record<IommuConfig["mode"], string>>> = {
+  lazy: "DMA-FQ",
+  passthrough: "identity",
+};
+
+/**
+ * The machine of one guest with the disks of several machines, of which `sharing` is equal. The kernel is
+ * strict, and the guest gives each disk's group the type of its domain before it binds the driver.
+ *
+ * @returns Null if there are too many disks.
+ */
+export function sharedMachine(
+  machines: readonly QemuMachine[],
+  memoryBytes: number,
+  latencyNs: number = DISK_LATENCY_NS,
+): SharedMachine | null {
+  const [first] = machines as [QemuMachine];
+  const builder = new QemuBuilder(latencyNs, false, first.qemu, true);
+  translateIommu({ ...first.config.iommu, mode: "strict" }, builder);
+  translateSwiotlb(first.config, builder);
+  const domains = machines.map(({ config }, index) => {
+    builder.suffix = `.${index}`;
+    builder.nodes(config.pci, "pcie.0");
+    const port = `0000:00:${builder.lastPort.toString(16)}.0`;
+    return { port, type: DOMAIN_TYPES[config.iommu.mode] ?? null };
+  });
+  const isTooLong = builder.disks.some(({ name }) => name.length > MAX_SERIAL);
+  if (builder.lastPort > LAST_PLACED_PORT || isTooLong) return null;
+  return {
+    machine: {
+      ...first,
+      args: [...builder.args, ...sizeArgs(first.config, memoryBytes, builder)],
+      firmwareTable: firmwareTableOf(builder),
+      append: [...builder.append, ...builder.modeWords],
+      disks: builder.disks,
+    },
+    domains,
   };
 }
 
@@ -543,13 +641,13 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
       missing.push(`iommu.${row.key}: ${name} has no such setting`);
     }
   }
-  if (iommu.cachingMode && !IOMMU_MODELS[model].hasCachingMode) {
+  if (iommu.cachingMode && qemu.architecture === "arm64") {
     missing.push(`iommu.caching_mode = true: ${name} has no caching mode`);
   }
   const built = cachesAbsent ? withCaching(iommu, name, builder) : iommu;
   args.unshift(...argsOf(built, qemu));
   append.push(...words);
-  append.push(...translationWords(iommu.mode));
+  builder.modeWords = translationWords(iommu.mode);
   if (iommu.forcedac) append.push("iommu.forcedac=1");
   return built;
 }

@@ -18,7 +18,7 @@ const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
  * guest 7 ms for each MiB. A capture needs a multiple, `capture`: 8 MiB were too small for 1,270
  * requests of 7.2.12.
  */
-const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384, capture: 2 } as const;
+const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 32768, capture: 2 } as const;
 /** Time after which the flush queue's timer (10 ms) has run. */
 const FLUSHED_MS = 100;
 const PAGES_PER_HUGE_PAGE = 512;
@@ -41,21 +41,38 @@ export const PROBES_FILE = "probes";
 /** Name of the kernel's log, among the report's files. */
 export const LOG_FILE = "log";
 
-/** @param command Selects the probes of the group `lab`. */
+/** Disks of several machines in one guest. */
+export interface PlannedDisks {
+  readonly disks: QemuMachine["disks"];
+  /** The addresses of ports, each with the type of its group's domain. */
+  readonly domains: readonly { readonly port: string; readonly type: string | null }[];
+  /** For each test, the number of its only disk. */
+  readonly diskOf: ReadonlyMap<RecordedTest, number>;
+}
+
+/**
+ * @param command Selects the probes of the group `lab`.
+ * @param shared The disks of a guest with several machines; null for one machine.
+ */
 export function guestPlan(
   machine: QemuMachine,
   modules: readonly ModuleFile[],
   tests: readonly RecordedTest[],
   islands: Islands,
   command: ProbingCommand = "run",
+  shared: PlannedDisks | null = null,
 ): GuestPlan {
+  const disks = shared?.disks ?? machine.disks;
   const lines: string[] = ["write /sys/bus/pci/drivers_autoprobe 0"];
   for (const { name } of modulesFor(machine, modules)) {
     const parameters = name === NVME_MODULE ? machine.nvmeParameters : [];
     lines.push(["module", modulePath(name), ...parameters].join(" "));
   }
+  for (const { port, type } of shared?.domains ?? []) {
+    if (type !== null) lines.push(`domain ${type} ${port}`);
+  }
   lines.push("write /sys/bus/pci/drivers_autoprobe 1", "controllers");
-  machine.disks.forEach(({ name, queue }, index) => {
+  disks.forEach(({ name, queue }, index) => {
     lines.push(`disk ${index} ${name}`);
     for (const [key, value] of queue) lines.push(`queue ${index} ${key} ${value}`);
     lines.push(`limits ${index}`);
@@ -76,7 +93,7 @@ export function guestPlan(
     };
     for (const { disk, ended, submission } of test.submissions) {
       for (const index of ended) wait(index);
-      const number = machine.disks.findIndex(({ name }) => name === disk);
+      const number = shared?.diskOf.get(test) ?? disks.findIndex(({ name }) => name === disk);
       lines.push(`write ${TRACING}/trace_marker ${IO_MARK} ${io}`);
       lines.push(ioLine(io, number, submission, islands));
       io++;
@@ -93,7 +110,7 @@ export function guestPlan(
   // lazy kernel also has to flush before: a flush waits for the reset device without end.
   if (machine.iommuModule !== null) {
     lines.push(
-      ...machine.disks.map((_, index) => `close ${index}`),
+      ...disks.map((_, index) => `close ${index}`),
       "controllers unbind",
       `pause ${FLUSHED_MS}`,
     );

@@ -21,6 +21,7 @@ import {
   needsOf,
   type QemuMachine,
   qemuMachine,
+  sharedMachine,
 } from "../machine/qemu_machine.ts";
 import type { QemuProgram } from "../machine/qemu_program.ts";
 import { Islands } from "./islands.ts";
@@ -150,6 +151,18 @@ export function sameMachines(
       JSON.stringify([append, args, nvmeParameters, disks.map(({ queue }) => [...queue])]),
   );
   return [...groups.values()];
+}
+
+/** Machines that one guest can have together; a machine that shares no guest is alone. */
+export function sameGuests(
+  groups: readonly (readonly PlannedTest[])[],
+): readonly (readonly (readonly PlannedTest[])[])[] {
+  const guests = Map.groupBy(groups, ([test], index) => test!.machine.sharing ?? index);
+  return [...guests.values()].flatMap((together) =>
+    sharedMachine(together.map(([test]) => test!.machine), 0) === null
+      ? together.map((group) => [group])
+      : [together]
+  );
 }
 
 /**

@@ -47,6 +47,7 @@ function captured(
     islands,
     report: readGuestReport(change(read(`${name}.report.txt`))),
     controllerLog: read(`${name}.controller.txt`),
+    otherControllers: [],
   }, new Set());
   if (typeof boot === "string") throw new Error(boot);
   return boot;

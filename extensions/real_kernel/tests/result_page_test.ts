@@ -39,6 +39,7 @@ function reportOf(
     islands,
     report: readGuestReport(change(read("7.3.4.report.txt"))),
     controllerLog: read("7.3.4.controller.txt"),
+    otherControllers: [],
   }, nearest);
   return {
     release: RELEASE,

@@ -10,7 +10,13 @@ const RELEASE = "7.3.4+deb13-amd64";
 
 async function problemOf(changes: RecordChanges, release = RELEASE): Promise<string | null> {
   const { booted } = await bootedGroup(BOOT, changes);
-  return recordsProblem(booted, { machine: booted.machine, release, calls: 15, islands: 20 });
+  return recordsProblem(booted, {
+    machine: booted.machine,
+    modes: null,
+    release,
+    calls: 15,
+    islands: 20,
+  });
 }
 
 const inReport = (from: RegExp | string, to: string): RecordChanges => ({
@@ -26,6 +32,7 @@ Deno.test("the records of no boot have a problem (long)", async () => {
     const { booted } = await bootedGroup(boot);
     const { islands, machine, report, tests } = booted;
     const asked = {
+      modes: null,
       machine,
       release: report.release!,
       calls: tests.reduce((sum, { recorded }) => sum + recorded.submissions.length, 0),

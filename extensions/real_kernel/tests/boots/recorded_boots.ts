@@ -84,6 +84,7 @@ export async function bootedGroup(
       plan: guestPlan(machine, [], recorded, islands, "run"),
       report: readGuestReport(report(await file("report"))),
       controllerLog: controllerLog(await file("controller")),
+      otherControllers: [],
     },
   };
 }
