@@ -63,20 +63,7 @@ export function guestPlan(
   shared: PlannedDisks | null = null,
 ): GuestPlan {
   const disks = shared?.disks ?? machine.disks;
-  const lines: string[] = ["write /sys/bus/pci/drivers_autoprobe 0"];
-  for (const { name } of modulesFor(machine, modules)) {
-    const parameters = name === NVME_MODULE ? machine.nvmeParameters : [];
-    lines.push(["module", modulePath(name), ...parameters].join(" "));
-  }
-  for (const { port, type } of shared?.domains ?? []) {
-    if (type !== null) lines.push(`domain ${type} ${port}`);
-  }
-  lines.push("write /sys/bus/pci/drivers_autoprobe 1", "controllers");
-  disks.forEach(({ name, queue }, index) => {
-    lines.push(`disk ${index} ${name}`);
-    for (const [key, value] of queue) lines.push(`queue ${index} ${key} ${value}`);
-    lines.push(`limits ${index}`);
-  });
+  const lines = boundDisks(machine, modules, disks, shared);
   islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
   lines.push(`write ${TRACING}/buffer_size_kb ${traceKib(tests, command)}`);
   lines.push(...tracing(machine.config.iommu.model, command));
@@ -125,6 +112,30 @@ export function guestPlan(
     hugePages: Math.ceil(pages / PAGES_PER_HUGE_PAGE) + spare,
     ioOf,
   };
+}
+
+/** Loads the modules, binds the controllers and opens the disks. */
+function boundDisks(
+  machine: QemuMachine,
+  modules: readonly ModuleFile[],
+  disks: QemuMachine["disks"],
+  shared: PlannedDisks | null,
+): string[] {
+  const lines: string[] = ["write /sys/bus/pci/drivers_autoprobe 0"];
+  for (const { name } of modulesFor(machine, modules)) {
+    const parameters = name === NVME_MODULE ? machine.nvmeParameters : [];
+    lines.push(["module", modulePath(name), ...parameters].join(" "));
+  }
+  for (const { port, type } of shared?.domains ?? []) {
+    if (type !== null) lines.push(`domain ${type} ${port}`);
+  }
+  lines.push("write /sys/bus/pci/drivers_autoprobe 1", "controllers");
+  disks.forEach(({ name, queue }, index) => {
+    lines.push(`disk ${index} ${name}`);
+    for (const [key, value] of queue) lines.push(`queue ${index} ${key} ${value}`);
+    lines.push(`limits ${index}`);
+  });
+  return lines;
 }
 
 /** The modules without drivers of IOMMUs that the machine does not have. */
