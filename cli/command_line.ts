@@ -2,7 +2,8 @@
 import { type Command, type CommandTable, loadCommands, type OptionValues } from "./command.ts";
 import { type ExitCode, HELD } from "./exit_code.ts";
 import { HELP, meant, noOption, readWords } from "./read_words.ts";
-import { refuse, type Screen } from "./screen.ts";
+import { refuse } from "./print_error.ts";
+import type { Screen } from "./screen.ts";
 
 /** The program's description. */
 export interface ProgramInfo {

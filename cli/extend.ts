@@ -29,7 +29,8 @@ export type {
   LineExplainer,
   LogOutput,
 } from "./extension.ts";
-export { printError, ProcessScreen, progressLine, refuse, type Screen } from "./screen.ts";
+export { printError, refuse } from "./print_error.ts";
+export { ProcessScreen, progressLine, type Screen } from "./screen.ts";
 export * from "./jobs/mod.ts";
 export * from "./shell_words.ts";
 export * from "./package_version.ts";

@@ -15,7 +15,8 @@ import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
 import { FileError, FullDiskError } from "./files/file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
 import { SlowMatch } from "./read_matches.ts";
-import { printError, type ProcessScreen, type Screen } from "./screen.ts";
+import { printError } from "./print_error.ts";
+import type { ProcessScreen, Screen } from "./screen.ts";
 
 /**
  * Runs the work of a process, and writes its output.

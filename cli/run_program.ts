@@ -12,7 +12,8 @@ import { shortPath } from "./paths.ts";
 import { toItsEnd } from "./process_end.ts";
 import { HELP, readWords } from "./read_words.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
-import { ProcessScreen, refuse, type Screen } from "./screen.ts";
+import { refuse } from "./print_error.ts";
+import { ProcessScreen, type Screen } from "./screen.ts";
 
 /**
  * Runs a scenario, with the given words as options. If `scenario` is null, the words also name what

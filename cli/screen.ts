@@ -1,9 +1,7 @@
 /** The output of a command, and the known properties of the terminal. */
 import { host } from "./host.ts";
-import { type ExitCode, WRONG } from "./exit_code.ts";
 import { hostReason } from "./host_error.ts";
 import { printable, printableText } from "@dmalab/lang/diagnostics";
-import { foldLine } from "@dmalab/lang/text";
 
 export interface Screen {
   /**
@@ -26,25 +24,6 @@ export interface Screen {
   readonly colour: boolean;
   /** Width of the terminal; null without a terminal. */
   readonly columns: number | null;
-}
-
-/** Prints an error without a place in a file; on a terminal, its lines are broken at spaces. */
-export function printError(problem: string, screen: Screen): void {
-  const { columns } = screen;
-  for (const line of `error: ${problem}`.split("\n")) {
-    const parts = columns === null ? [line] : foldLine(line, columns);
-    screen.err(`${parts.join("\n")}\n`);
-  }
-}
-
-/**
- * Prints why a command does nothing.
- * @param problem A sentence without its full stop.
- * @returns The exit code.
- */
-export function refuse(problem: string, screen: Screen): ExitCode {
-  printError(problem, screen);
-  return WRONG;
 }
 
 /** Exit code after the reader has closed the pipe: 128 + SIGPIPE, as shells report it. */

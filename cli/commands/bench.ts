@@ -2,7 +2,7 @@ import { command, flag, text, texts } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "@dmalab/lang/values";
-import { refuse } from "../screen.ts";
+import { refuse } from "../print_error.ts";
 import {
   FILTER,
   JOBS,

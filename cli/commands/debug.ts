@@ -4,7 +4,7 @@ import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "@dmalab/lang/values";
 import { runSettings } from "../scenario/run_settings.ts";
-import { refuse } from "../screen.ts";
+import { refuse } from "../print_error.ts";
 import { BRANCH, LIMIT, MATCH, SCENARIOS, SEED, TREE_FOLDER, VERDICT } from "./scenario_options.ts";
 
 export const DEBUG = command({

@@ -4,7 +4,8 @@ import type { Extension } from "../extension.ts";
 import { host } from "../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { wrappedPairs } from "@dmalab/lang/text";
-import { refuse, type Screen } from "../screen.ts";
+import { refuse } from "../print_error.ts";
+import type { Screen } from "../screen.ts";
 import { shellWord } from "../shell_words.ts";
 
 /** Widest text that is easy to read, in columns. */

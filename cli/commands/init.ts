@@ -1,6 +1,6 @@
 import { command, flag, text } from "../command.ts";
 import { HELD } from "../exit_code.ts";
-import { refuse } from "../screen.ts";
+import { refuse } from "../print_error.ts";
 
 export const INIT = command({
   name: "init",

@@ -4,7 +4,7 @@ import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "@dmalab/lang/values";
 import type { ScenarioOptions } from "../scenario/run_scenarios.ts";
-import { refuse } from "../screen.ts";
+import { refuse } from "../print_error.ts";
 import {
   BRANCH,
   LIMIT,

@@ -4,7 +4,8 @@ import { nearestNames } from "@dmalab/lang/diagnostics";
 import { type LimitName, LIMITS, type LimitSpec } from "@dmalab/lang/values";
 import { type ArgumentSpec, flag, integer, type OptionSpec, text, texts } from "../command.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";
-import { printError, type Screen } from "../screen.ts";
+import { printError } from "../print_error.ts";
+import type { Screen } from "../screen.ts";
 
 export const SCENARIOS = {
   placeholder: "FILE",

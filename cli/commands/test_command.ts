@@ -1,6 +1,7 @@
 // `dmalab test`. The file is not called `test.ts`, because `deno test` would load a file of that
 // name as a module of tests.
-import { errorScreen, refuse, type Screen } from "../screen.ts";
+import { refuse } from "../print_error.ts";
+import { errorScreen, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
 import type { FailedRun } from "../testing/run_tests.ts";
 import { choice, command, flag, text } from "../command.ts";

@@ -19,7 +19,7 @@ import { exportRecording } from "../scenario/export_recording.ts";
 import { openFile } from "../scenario/open_file.ts";
 import type { RunStatus } from "../repl/command_target.ts";
 import { runLineTool } from "../repl/run_line_tool.ts";
-import { refuse } from "../screen.ts";
+import { refuse } from "../print_error.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
 import { Debugger, type DebugRuns } from "./debugger.ts";
 import { runFullScreen } from "./screen/run_full_screen.ts";

@@ -6,7 +6,8 @@ import { painter } from "@dmalab/lang/text";
 import { printable } from "@dmalab/lang/diagnostics";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
-import { printError, refuse, type Screen } from "../screen.ts";
+import { printError, refuse } from "../print_error.ts";
+import type { Screen } from "../screen.ts";
 import { formatSource } from "@dmalab/lang/editor";
 import { doOrSay, rewriteFile } from "../files/write_file.ts";
 

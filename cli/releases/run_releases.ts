@@ -16,7 +16,8 @@ import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { type LimitName, limitsOf } from "@dmalab/lang/values";
 import { noTestText } from "../scenario/print_run.ts";
 import { readMatches } from "../read_matches.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { refuse } from "../print_error.ts";
+import type { Screen } from "../screen.ts";
 import { releasesText } from "./releases_text.ts";
 import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 

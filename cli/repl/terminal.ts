@@ -1,6 +1,6 @@
 /** Starts the REPL, on a terminal or reading from a pipe. */
 import type { ExitCode } from "../exit_code.ts";
-import { refuse } from "../screen.ts";
+import { refuse } from "../print_error.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
 import type { ReplStart } from "./open_repl.ts";
 import { FIRST_PROMPT } from "./prompts.ts";

@@ -6,7 +6,8 @@ import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
 import { STATE_FOLDER } from "../state_folder.ts";
 import { basename, isInside } from "../paths.ts";
-import { printError, type Screen } from "../screen.ts";
+import { printError } from "../print_error.ts";
+import type { Screen } from "../screen.ts";
 
 /**
  * Folders that are not searched, because scenarios in them are not the user's. For example, the

@@ -3,7 +3,8 @@ import { host } from "../host.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { isFolder } from "../host_file.ts";
 import { dirname } from "../paths.ts";
-import { printError, type Screen } from "../screen.ts";
+import { printError } from "../print_error.ts";
+import type { Screen } from "../screen.ts";
 
 /** Editors write a file in several steps: changes within this time count as one change. */
 const QUIET_MS = 150;
