@@ -60,8 +60,9 @@ export function checkedTrace(
     pass,
     result,
     findings: result.findings,
-    /** The text output, with file names `t` and `l`. */
-    text: () => checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n"),
+    /** The text output, with file names `t` and `l`; for a terminal if it has a width. */
+    text: (columns: number | null = null) =>
+      checkLines(check, pass, result, { trace: "t", log: "l" }, columns).join("\n"),
     json: () => checkJson(check, pass, result),
   };
 }
