@@ -10,6 +10,7 @@ import {
   withInitFunction,
   withStorage,
 } from "../tree/ir.ts";
+import { hasInit } from "../tree/other_modules.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
 import type { Settings } from "../tree/settings.ts";
 import { MODULE_FOLDER, resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
@@ -203,12 +204,23 @@ class TreeDriver {
     if (at >= 0) texts[at] = withInitFunction(texts[at]!)!.ir;
   }
 
-  /** The driver's files, with the other sources of the out-of-tree module that the first one belongs to. */
+  /**
+   * The driver's files, with other sources of the module that the first one belongs to: all sources of an out-of-tree
+   * module. Of a tree's module, the sources with the init function if the driver's files have none; `TreeLibrary`
+   * adds what these call.
+   */
   #withModule(settings: Settings): readonly FileOfDriver[] {
     const { build: { makefiles }, of: { files, tree } } = this;
-    const main = files[0]?.path;
-    if (main?.startsWith(`${MODULE_FOLDER}/`) !== true) return files;
-    const others = makefiles.moduleOf(main, (symbol) => settings.values.has(symbol));
+    const [main] = files.flatMap(({ path }) => path ?? []);
+    if (main === undefined) return files;
+    const module = makefiles.moduleOf(main, (symbol) => settings.values.has(symbol));
+    const starts = (path: string) => hasInit(tree.text(path) ?? "");
+    const isStarted = files.some(({ source }) => hasInit(source.text));
+    const others = main.startsWith(`${MODULE_FOLDER}/`)
+      ? module
+      : isStarted
+      ? []
+      : module.filter(starts);
     return [
       ...files,
       ...others.filter((path) => files.every((file) => file.path !== path)).map((path) => ({

@@ -159,6 +159,25 @@ Deno.test("a driver that is only built in, and other modules of its folder, star
   assertMatch(made.output, /^drivers\/built\.c \| probes, is removed$/m, made.errors);
 });
 
+Deno.test("the init function of a driver is found in another source of its module", async () => {
+  const [half, init] = driver("if (!is_ready)\n\t\treturn -5;").split("static int m_init");
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += whole.o\nwhole-y := core.o bus.o deep.o\n",
+    "tree/drivers/bus.c": half!.replace("static int m_probe", "int is_ready;\nstatic int m_probe") +
+      "int bus_add(void)\n{\n\treturn pci_register_driver(&m_driver);\n}\n" +
+      "void bus_remove(void)\n{\n\tpci_unregister_driver(&m_driver);\n}\n",
+    "tree/drivers/core.c": "#include <linux/module.h>\n" +
+      "extern int bus_add(void), deep_ready(void);\nextern void bus_remove(void);\nstatic int m_init" +
+      init!.replace("pci_register_driver(&m_driver)", "deep_ready() ?: bus_add()")
+        .replace("pci_unregister_driver(&m_driver)", "bus_remove()"),
+    "tree/drivers/deep.c":
+      "extern int is_ready;\nint deep_ready(void)\n{\n\tis_ready = 1;\n\treturn 0;\n}\n",
+  });
+  const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
+  assertMatch(made.output, /^drivers\/bus\.c \| probes, is removed$/m, made.errors);
+});
+
 Deno.test("files that register a PCI driver are found by their calls, and rows are read back", () => {
   const texts: Readonly<Record<string, string>> = {
     "drivers/a.c": "module_pci_driver(a);",
