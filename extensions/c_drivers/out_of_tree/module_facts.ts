@@ -36,7 +36,10 @@ const MAX_NAME = 300;
  * table heads and no table's end is still read in one pass.
  */
 const TABLE_HEAD =
-  /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}(?:\[[^\]]{0,100}\])?|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
+  /(?:struct\s{1,20}pci_device_id\s{1,20}(\w{1,100})\s{0,20}(?:\[[^\]]{0,100}\])?|DEFINE_PCI_DEVICE_TABLE\s{0,20}\((\w{1,100})\))[^={;]{0,200}=\s{0,100}\{/g;
+/** The name of the table that a driver registers. */
+const NAMED_TABLE =
+  /\.id_table\s{0,20}=\s{0,20}(\w+)|\bMODULE_DEVICE_TABLE\s{0,20}\(\s{0,20}pci\s{0,20},\s{0,20}(\w+)/g;
 const TABLE_END = /\}\s*;/g;
 const ENTRY =
   /PCI_DEVICE_DATA\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/g;
@@ -46,6 +49,10 @@ const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[
 /** A constant with an expression: `#define LEN (16 * 1024)`. */
 const EXPRESSION =
   /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\([\w \t()*+<|-]{1,80}\))[ \t]*(?:\/[/*].*)?$/gm;
+/** The body of an enumeration; its members with a number are `ENUMERATOR`. */
+const ENUM = /\benum\b(?:\s{1,20}\w{1,100})?\s{0,20}\{([^{}]{0,20000})\}/g;
+const COMMENT = /\/\*[^*]*\*\//g;
+const ENUMERATOR = /\b(\w+)\s{0,40}=\s{0,40}(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\s{0,40}(?=,|$)/g;
 /** A size of `linux/sizes.h`. */
 const SIZE = /^SZ_(\d+)([KMG])?$/;
 const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:(?:volatile|__volatile__)\s*)?\(\s*"[^"]*\w/;
@@ -177,7 +184,8 @@ export function readModule(
   const module = kbuild.moduleOf(main);
   const own = [main, ...module?.objects.flatMap(({ source }) => source ?? []) ?? []];
   const ownTexts = new Map(own.flatMap((path) => active.of(path)));
-  const constants = constantsIn([pciIds, ...texts.values()]);
+  // The driver's own constants last: other drivers of the folder may have different ones of the same names.
+  const constants = constantsIn([pciIds, ...texts.values(), ...ownTexts.values()]);
   const needed = neededTexts([...ownTexts.keys()], texts);
   const all = new Map([...ownTexts, ...texts]);
   return {
@@ -360,12 +368,22 @@ function readInto(
   }
 }
 
+/** The enumerators with a number of a text: `enum { BAR = 5 }`. */
+function enumerators(text: string): readonly (readonly [name: string, value: string])[] {
+  return [...text.matchAll(ENUM)].flatMap(([, body]) =>
+    [...body!.replace(COMMENT, "").matchAll(ENUMERATOR)].map(([, name, value]) =>
+      [name!, value!] as const
+    )
+  );
+}
+
 function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
   const written = new Map<string, string>();
   const expressions = new Map<string, string>();
   for (const text of texts) {
     for (const [, name, value] of text.matchAll(DEFINE)) written.set(name!, value!);
     for (const [, name, value] of text.matchAll(EXPRESSION)) expressions.set(name!, value!);
+    for (const [name, value] of enumerators(text)) written.set(name, value);
   }
   const found = new Map<string, number>();
   for (const name of written.keys()) {
@@ -391,15 +409,20 @@ function idsIn(
 ): ModuleFacts["ids"] {
   // Sources that register another driver are skipped: their ids are of other devices.
   const others = [...texts].filter(([, text]) => !REGISTERS.test(text));
-  for (const [path, text] of [...own, ...others]) {
-    for (const { at, body } of tablesIn(text)) {
-      for (const entry of body.matchAll(ENTRY)) {
-        const [first, second] = namesIn(entry);
-        const one = numberOf(first, constants);
-        const two = second === "PCI_ANY_ID" ? ANY_DEVICE : numberOf(second, constants);
-        if (one === null || two === null || one > 0xffff || two > 0xffff || one === 0) continue;
-        return { vendor: one, device: two, at: placeAt(path, text, at) };
-      }
+  // A table that the driver registers comes before tables that its code compares with.
+  const named = new Set(
+    own.flatMap(([, text]) => [...text.matchAll(NAMED_TABLE)].map(([, one, two]) => one ?? two)),
+  );
+  const tables = [...own, ...others].flatMap(([path, text]) =>
+    tablesIn(text).map((table) => ({ ...table, path, text }))
+  ).toSorted((one, two) => Number(named.has(two.name)) - Number(named.has(one.name)));
+  for (const { at, body, path, text } of tables) {
+    for (const entry of body.matchAll(ENTRY)) {
+      const [first, second] = namesIn(entry);
+      const one = numberOf(first, constants);
+      const two = second === "PCI_ANY_ID" ? ANY_DEVICE : numberOf(second, constants);
+      if (one === null || two === null || one > 0xffff || two > 0xffff || one === 0) continue;
+      return { vendor: one, device: two, at: placeAt(path, text, at) };
     }
   }
   return null;
@@ -416,16 +439,27 @@ function namesIn(entry: RegExpExecArray): readonly [vendor: string, device: stri
     : [`PCI_VENDOR_ID_${ofData}`, `PCI_DEVICE_ID_${ofData}_${data}`];
 }
 
-/** The device id tables in a source, with their offsets. */
-function tablesIn(text: string): readonly { readonly at: number; readonly body: string }[] {
-  const tables: { readonly at: number; readonly body: string }[] = [];
+/** A device id table in a source, with its offset. */
+interface IdTable {
+  readonly name: string;
+  readonly at: number;
+  readonly body: string;
+}
+
+function tablesIn(text: string): readonly IdTable[] {
+  const tables: IdTable[] = [];
   const head = new RegExp(TABLE_HEAD);
   const end = new RegExp(TABLE_END);
   for (let begun = head.exec(text); begun !== null; begun = head.exec(text)) {
     end.lastIndex = head.lastIndex;
     const ended = end.exec(text);
     if (ended === null) break;
-    tables.push({ at: begun.index, body: text.slice(head.lastIndex, ended.index) });
+    const [, name, older] = begun;
+    tables.push({
+      name: name ?? older!,
+      at: begun.index,
+      body: text.slice(head.lastIndex, ended.index),
+    });
     head.lastIndex = end.lastIndex;
   }
   return tables;

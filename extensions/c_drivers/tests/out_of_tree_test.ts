@@ -100,6 +100,16 @@ const TABLES: readonly (readonly [table: string, vendor: number, device: number]
   ],
 ];
 
+Deno.test("the ids are those of the table that the driver registers, not of one that it compares with", () => {
+  const table = (name: string, device: string) =>
+    `static const struct pci_device_id ${name}[] = { { PCI_DEVICE(0x1234, ${device}) }, { } };\n`;
+  const tables = table("skipped", "0x11") + table("known", "0x22") + table("spare", "0x33");
+  for (const named of [".id_table = known,", "MODULE_DEVICE_TABLE(pci, known);"]) {
+    const text = `${tables}${named}\nmodule_pci_driver(m);\n`;
+    assertEquals(readModule(folder({ "m.c": text })).ids?.device, 0x22, named);
+  }
+});
+
 Deno.test("the first entry of a table of ids is read, whatever macro it is written with", () => {
   for (const [table, vendor, device] of TABLES) {
     const { ids } = readModule(
@@ -345,6 +355,13 @@ Deno.test("a device has the BARs 0 to 4, and a sixth one where the driver names 
   assertEquals(barsOf("pci_iomap(pdev, 0, 0);"), [0, 1, 2, 3, 4]);
   assertEquals(barsOf("#define B 5\npci_ioremap_bar(pdev, B);"), [0, 1, 2, 3, 4, 5]);
   assertEquals(barsOf("#define B 5\npcim_iomap_regions(pdev, 1 << B, NAME);"), [0, 1, 2, 3, 4, 5]);
+  const ENUMS = "enum { A = 2, /* a BAR */\n\tB = 5,\n};\npcim_iomap_regions(pdev, 1 << B, NAME);";
+  assertEquals(barsOf(ENUMS), [0, 1, 2, 3, 4, 5]);
+  assertEquals(barsOf(ENUMS.replace("5", "4")), [0, 1, 2, 3, 4]);
+  assertEquals(
+    readModule(folder({ "d.c": `${ENUMS}\n${DRIVER}`, "other.c": "#define B 4" })).bars,
+    [0, 1, 2, 3, 4, 5],
+  );
   assertEquals(barsOf("pci_request_selected_regions(pdev, BIT(5), NAME);"), [0, 1, 2, 3, 4, 5]);
 });
 
