@@ -178,6 +178,24 @@ Deno.test("the init function of a driver is found in another source of its modul
   assertMatch(made.output, /^drivers\/bus\.c \| probes, is removed$/m, made.errors);
 });
 
+/** Probe of a driver that fills the memory of its device, and reads and writes blocks of it. */
+const FILLS = `u8 block[11] = { 0 };
+	u8 *frame = pci_iomap(pdev, 0, 0);
+	memset_io(frame + 1, 0x5a, 4099);
+	memcpy_toio(frame + 3, block, sizeof(block));
+	memcpy_fromio(block, frame + 3, sizeof(block));
+	pci_iounmap(pdev, frame);`;
+
+Deno.test("a driver fills and copies blocks of its device's memory", async () => {
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += fills.o\n",
+    "tree/drivers/fills.c": `#include <linux/io.h>\n${driver(FILLS)}`,
+  });
+  const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
+  assertMatch(made.output, /^drivers\/fills\.c \| probes, is removed$/m, made.errors);
+});
+
 Deno.test("files that register a PCI driver are found by their calls, and rows are read back", () => {
   const texts: Readonly<Record<string, string>> = {
     "drivers/a.c": "module_pci_driver(a);",

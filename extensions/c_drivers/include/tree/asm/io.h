@@ -49,6 +49,48 @@ void iounmap(volatile void __iomem *at);
 /* inb() and the like reach the ports of I/O BARs. */
 #define PCI_IOBASE ((void __iomem *)DMALAB_PORTS)
 
+/* Blocks of a device's memory are reached as registers are, in words where they are aligned. */
+static inline void memset_io(volatile void __iomem *at, int value, size_t size)
+{
+	for (; size && (unsigned long)at & 3; at++, size--)
+		lab_writeb(value, at);
+	for (; size >= 4; at += 4, size -= 4)
+		lab_writel((u8)value * 0x01010101u, at);
+	for (; size; at++, size--)
+		lab_writeb(value, at);
+}
+static inline void memcpy_fromio(void *to, const volatile void __iomem *at, size_t size)
+{
+	u8 *byte = to;
+	u32 word;
+
+	for (; size && (unsigned long)at & 3; at++, size--)
+		*byte++ = lab_readb(at);
+	for (; size >= 4; at += 4, byte += 4, size -= 4) {
+		word = lab_readl(at);
+		__builtin_memcpy(byte, &word, 4);
+	}
+	for (; size; at++, size--)
+		*byte++ = lab_readb(at);
+}
+static inline void memcpy_toio(volatile void __iomem *at, const void *from, size_t size)
+{
+	const u8 *byte = from;
+	u32 word;
+
+	for (; size && (unsigned long)at & 3; at++, size--)
+		lab_writeb(*byte++, at);
+	for (; size >= 4; at += 4, byte += 4, size -= 4) {
+		__builtin_memcpy(&word, byte, 4);
+		lab_writel(word, at);
+	}
+	for (; size; at++, size--)
+		lab_writeb(*byte++, at);
+}
+#define memset_io memset_io
+#define memcpy_fromio memcpy_fromio
+#define memcpy_toio memcpy_toio
+
 #include <asm-generic/io.h>
 
 #ifndef page_to_phys
