@@ -61,6 +61,15 @@ export function isOfSource(line: string): boolean {
 const NO_NAME =
   /^(?:failed|failure|errors?|warning|unable|cannot|could|timeout|reset|done|the|for|in|of|to|is|are|at|on|by|from|with|and|or|no|not|channel|chan|queue|port|line|page|core|cpu|node|slot|bus|disk|device|controller|step|test|phase|stage|case|thread|task|process|group|interface|link|boot|info|debug|notice|fatal|critical|assert(?:ion)?|panic|fail|pass|start|end|memory|note|result|status)$/i;
 
+/** Buses and classes. The kernel prints their names in the place of a driver's for a device without a driver. */
+const BUS_OR_CLASS =
+  /^(?:pci|platform|net|scsi|block|i2c|spi|acpi|pnp|amba|mdio_bus|virtio|sdio|soc|auxiliary|input|misc|sound)$/;
+
+/** Whether a word in the place of a driver's name is that of a bus or a class. */
+export function isBusOrClass(word: string): boolean {
+  return BUS_OR_CLASS.test(word);
+}
+
 /** What the text in front of a line proves of its names. */
 export interface Names {
   readonly driver?: string;
@@ -81,8 +90,9 @@ export function driverNamesOf(line: string): DriverNames | null {
   for (const [pattern, keys] of NAMES) {
     const found = pattern.exec(line);
     if (found === null || NO_NAME.test(found[1]!)) continue;
-    const names = Object.fromEntries(keys.map((key, index) => [key, found[index + 1]!]));
-    return { names, length: found[0].length };
+    const named = keys.map((key, index) => [key, found[index + 1]!] as const);
+    const proved = named.filter(([key, word]) => key !== "driver" || !isBusOrClass(word));
+    return { names: Object.fromEntries(proved), length: found[0].length };
   }
   return null;
 }

@@ -3,6 +3,7 @@
  *
  * @see rules/traces.md T.53, rules/dma.md 8.2
  */
+import { isBusOrClass } from "../general/driver_names.ts";
 import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { hexOf } from "../entry.ts";
 import type { Fact, LogEntryFacts } from "../log_facts.ts";
@@ -213,6 +214,9 @@ function bracketFacts(text: string): Record<string, Fact> {
   return facts;
 }
 
+const isFunction = (device: Fact | undefined) =>
+  typeof device === "string" && /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(device);
+
 function checkerFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
   const found: Record<string, Fact> = { ...facts, address: null, ...bracketFacts(line) };
   if (String(found.class).startsWith("map_") && typeof found.len === "number") {
@@ -221,7 +225,9 @@ function checkerFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
   }
   // The USB core returns an error before any map.
   if (/dma capable/i.test(line)) found.refused_by = "usb core";
-  if (line.includes("[cln=") && typeof found.cacheline === "string") {
+  if (typeof found.driver === "string" && isBusOrClass(found.driver)) found.driver = null;
+  // PCI functions report it on x86; other machines have lines of other sizes.
+  if (line.includes("[cln=") && typeof found.cacheline === "string" && isFunction(found.device)) {
     found.phys = `0x${(Number.parseInt(found.cacheline, 16) * CACHE_LINE_BYTES).toString(16)}`;
   }
   return found;

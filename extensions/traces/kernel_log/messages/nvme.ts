@@ -255,7 +255,10 @@ const CONTROLLER: MessageRow[] = [
     derive: (facts, line) => ({
       ...facts,
       pci_status: /PCI_STATUS=/.test(line) ? facts.pci_status! : null,
-      gone: facts.csts === ALL_ONES && facts.pci_status === CONFIG_GONE,
+      // Undecided where configuration space could not be read.
+      gone: /PCI_STATUS=/.test(line)
+        ? facts.csts === ALL_ONES && facts.pci_status === CONFIG_GONE
+        : null,
       config_read: / read failed /.test(line) ? "failed" : null,
     }),
     condition:
@@ -314,6 +317,8 @@ const CONTROLLER: MessageRow[] = [
     means: ({ step }) =>
       step === "shutdown"
         ? "The controller did not end its shutdown in the time that the driver waits"
+        : step === "reset"
+        ? "The driver switched the controller off, and it did not report that it stopped (CSTS.RDY=0) in the time that it asks for (CAP.TO)"
         : "The controller did not come up in the time that it asks for (CAP.TO)",
     causes: [
       ...SILENT_REGISTERS,
@@ -329,7 +334,8 @@ const CONTROLLER: MessageRow[] = [
         id: "silent",
         when: (facts) => !isSilent(facts) && !hasBit(FATAL)(facts) && facts.step !== "shutdown",
         certainty: "unknown",
-        text: "the controller's firmware hangs, or it cannot read its queues in memory",
+        text:
+          "the controller's firmware hangs; where it was to start, it may also be that it cannot read its queues in memory",
         next: [FAULT_NEXT, GONE_NEXT],
       },
       {
