@@ -1,12 +1,13 @@
 /** `dmalab trace check`: the mapping errors of a real machine. */
 import { addAll } from "@dmalab/runtime/basics";
+import { printable } from "@dmalab/lang/diagnostics";
 import { checkJson, checkLines } from "../ledger/check_report.ts";
 import { judgementOf } from "../ledger/judgement.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { type CheckResult, LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import type { TraceInstant } from "../ledger/traced_mapping.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
-import { refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen, shellWord } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import {
   type LineSink,
@@ -117,6 +118,13 @@ export async function runCheck(
   asJson: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
+  const scenario = paths.find((path) => path.endsWith(".dma"));
+  if (scenario !== undefined) {
+    const text = `"${printable(scenario)}" is a scenario: \`dmalab test ${
+      shellWord(scenario)
+    }\` runs it`;
+    return refuse(text, screen);
+  }
   const { check, opened: { log, logName, trace, unread }, result } = await openAndCheck(
     paths.map((path) => lineSource(path)),
   );

@@ -197,7 +197,11 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
   const ended = ledger.ended.find(device.number, ending.dma);
   const text = ended === null
     ? "no such mapping; nothing was ever mapped there"
-    : `already unmapped: the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`;
+    : ended.dma === ending.dma
+    ? `already unmapped: the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`
+    : `no mapping begins there; the one around it, of ${
+      bytesAt(ended.sizeBytes, ended.dma)
+    }, has been unmapped`;
   ledger.report("unmap_unknown", what + text, ended?.site ?? null);
 }
 

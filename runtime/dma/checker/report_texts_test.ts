@@ -283,6 +283,17 @@ Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
       },
       `${unknown("0xffff_f000")} already unmapped: the mapping of 4096 bytes at 0xffff_f000`,
     ],
+    [
+      {},
+      (bench) => {
+        const mapped = bench.map(0x10_0000, 2 * PAGE);
+        bench.unmap(mapped, 2 * PAGE);
+        bench.unmap((mapped + PAGE) as DmaAddr, PAGE);
+      },
+      `${
+        unknown("0xffff_f000")
+      } no mapping begins there; the one around it, of 8192 bytes at 0xffff_e000, has been unmapped`,
+    ],
     ...([[63, " already unmapped: the mapping of 4096 bytes at 0xffff_f000"], [
       64,
       " no such mapping; nothing was ever mapped there",
