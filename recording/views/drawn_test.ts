@@ -169,6 +169,18 @@ Deno.test("an IOVA range that nothing frees is in the verdict, and red beside a 
   assertEquals(red.length, 2);
 });
 
+const SHORT_UNMAP = `${DISK}test "wrong size" {
+  let mapping = dma_map_phys(ssd, 0x4000_0000, 8KiB, to_device)
+  dma_unmap_phys(ssd, mapping, 4KiB, to_device)
+}`;
+
+Deno.test("a page opens at the report that its heading names, and not at what leaks beside it", () => {
+  const { run, verdict } = judged(SHORT_UNMAP);
+  assertEquals(verdict.what, "Unexpected report unmap_size");
+  assert(verdict.leaked.length > 0);
+  assertEquals(verdict.cause, run.find("dma.report"));
+});
+
 Deno.test("what failed, and which line: the verdict has the statement, its values and where they differ", () => {
   const { verdict } = judged(`${DISK}test "sizes" {
   let req = ssd.submit(read, lba: 0, into: alloc_pages(2, contiguous: false))

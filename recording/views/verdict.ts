@@ -130,7 +130,8 @@ function failedVerdict(
     ? `${message}: ${statement}`
     : (code === "E0926" ? leaks.shift() : null) ?? message!;
   // An incident is judged at the end: the last statement is not the one that led to it.
-  const [said = ""] = code === "E0908" ? failure.notes : [];
+  const isIncident = code === "E0908";
+  const [said = ""] = isIncident ? failure.notes : [];
   const own = said.trim().split(": ", 1)[0]!;
   const hidden = more.splice(MAX_SENTENCES).length;
   const { length: held } = leakedMappings(run, placesOf(incidents, "held", null));
@@ -158,7 +159,9 @@ function failedVerdict(
     place: failure.place.replace(/:\d+$/, ""),
     what,
     why,
-    cause: leaked[0] ?? causeAt(index, failure.place, findings[0]?.place ?? null),
+    // An incident has an event of its own, whatever leaks beside it.
+    cause: (isIncident ? null : leaked[0]) ??
+      causeAt(index, failure.place, findings[0]?.place ?? null),
     leaked,
   };
 }
