@@ -361,3 +361,18 @@ test "metadata in two pieces" {
     isWrong: true,
   }]);
 });
+
+Deno.test("a further report is not told as one before the report that the heading names", () => {
+  const { verdict } = judged(
+    `machine { iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } } }
+test "two reports" {
+  let mapped = dma_map_phys(nic, 0x4000_0000, 8KiB, to_device)
+  dma_unmap_phys(nic, mapped, 4KiB, to_device)
+  dma_unmap_phys(nic, mapped.addr + 4KiB, 4KiB, to_device)
+}`,
+  );
+  assertEquals(verdict.what, "Unexpected report unmap_size");
+  assertEquals(verdict.why.filter((line) => line.includes("no statement expects")), [
+    "Also, a report that no statement expects: unmap_unknown, in lab.dma:5",
+  ]);
+});
