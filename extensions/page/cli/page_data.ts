@@ -1,5 +1,6 @@
 /** The data inside the page of a report. `dmalab report` writes the data, and the page reads it. */
 
+import type { SourceFile } from "@dmalab/lang";
 import type { BenchEntry, SaidVerdict } from "../engine/bench_verdict.ts";
 import type { Colour } from "../page/highlight.ts";
 
@@ -14,8 +15,16 @@ export function dataText(value: unknown): string {
 /** The version of the written data: the page refuses any other. */
 export const REPORT_VERSION = 4;
 
-/** The coloured pieces of each scenario's text, by its name. */
+/** The coloured pieces of each scenario's text, by its key. */
 export type SourceColours = Readonly<Record<string, readonly Colour[]>>;
+
+/**
+ * The key of a text. The blocks of a Markdown page are scenarios with one name, in which all lines before the
+ * block are comments.
+ */
+export function colourKey({ name, text }: Pick<SourceFile, "name" | "text">): string {
+  return `${name}:${text.search(/^[^#\s]/m)}`;
+}
 
 export interface PageData {
   readonly report: number;

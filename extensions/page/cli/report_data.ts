@@ -4,6 +4,7 @@ import { VERSION } from "@dmalab/cli/extend";
 import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
 import { coloursOf } from "../page/highlight.ts";
 import {
+  colourKey,
   dataText,
   EMPTY_DATA,
   type PageData,
@@ -43,9 +44,11 @@ export async function reportPage(
  */
 function coloursIn(runs: readonly RunAndOutcome[]): SourceColours {
   const spans = runs.flatMap(({ run: { code } }) => [...code.statements, ...code.sites])
-    .map(({ span: { source } }) => [source.name, source.text] as const);
-  const scenarios = [...new Map(spans)].filter(([name]) => !/\.(?:c|h|txt|jsonl)$/.test(name));
-  return Object.fromEntries(scenarios.map(([name, text]) => [name, coloursOf(text)]));
+    .map(({ span: { source } }) => [colourKey(source), source] as const);
+  const scenarios = [...new Map(spans)].filter(([, { name }]) =>
+    !/\.(?:c|h|txt|jsonl)$/.test(name)
+  );
+  return Object.fromEntries(scenarios.map(([key, { text }]) => [key, coloursOf(text)]));
 }
 
 /** The page into which runs are put. @throws {FileError} When it has not been built. */

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** The page of a report: reads the runs inside it, and shows the first that failed. */
 import { maxOf } from "@dmalab/runtime/basics";
-import { type PageData, REPORT_VERSION, type SourceColours } from "../cli/page_data.ts";
+import { colourKey, type PageData, REPORT_VERSION, type SourceColours } from "../cli/page_data.ts";
 import { runTitle } from "@dmalab/lang/run";
 import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recording/views";
 import { Messages } from "../page/messages.ts";
@@ -134,7 +134,7 @@ class Report {
 
   #showFile(): void {
     const source = this.#sources.get(byId<HTMLSelectElement>("file").value);
-    if (source !== undefined) this.#source.show(source, this.colours[source.name] ?? []);
+    if (source !== undefined) this.#source.show(source, this.colours[colourKey(source)] ?? []);
   }
 }
 

@@ -1,7 +1,7 @@
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
-import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
+import { colourKey, EMPTY_DATA, type PageData, type SourceColours } from "../cli/page_data.ts";
 import { indexPage } from "../cli/suite_report.ts";
 import { benchPage, findingLines, writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
@@ -236,6 +236,16 @@ Deno.test("each block of a Markdown page runs in its place, and a page without o
     ["one", "passed", "4"],
     ["two", "failed", "14"],
   ]);
+  // Each block is a text of its own with this name: its colours are its own, too.
+  const written = Deno.readTextFileSync(folder.at("page.html"));
+  const packed = (name: string) => unpackText(new RegExp(`"${name}":"([^"]+)"`).exec(written)![1]!);
+  const colours: SourceColours = JSON.parse(new TextDecoder().decode(await packed("colours")));
+  for (const run of readSerialised(await packed("recordings"))) {
+    const { source } = run.open().code.statements[0]!.span;
+    const words = colours[colourKey(source)]!.filter(({ name }) => name === "keyword")
+      .map(({ from, to }) => source.text.slice(from, to));
+    assertEquals([words.includes("test"), words.filter((word) => !/^\w+$/.test(word))], [true, []]);
+  }
   Deno.writeTextFileSync(path, "# No block\n");
   const screen = new MemoryScreen();
   assertEquals((await report(screen)).isWritten, false);
