@@ -50,7 +50,7 @@ export function isCommand(line: string): boolean {
 }
 
 /** An assertion prints its own source. */
-const ASSERTION = /^\W*assert(?:ion)?\b.*\bfail/i;
+const ASSERTION = /^\W*assert(?:ion)?\b.*\bfail|\b_*assert_fail\w* ?\(/i;
 
 /** Whether a line is of a program's source, of a patch or of a stack. */
 export function isOfSource(line: string): boolean {

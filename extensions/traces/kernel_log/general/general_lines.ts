@@ -9,7 +9,7 @@ import { errnoIn, errnoTextIn, withoutErrnoTexts } from "../messages/errno_words
 import { TROUBLE_CAUSES, troubleIn } from "../messages/trouble_words.ts";
 import type { MessageKind } from "../messages/kinds.ts";
 import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
-import { actIn, actNamed, NO_ACT, type ReasonGroup } from "./line_acts.ts";
+import { actIn, actNamed, ASSERTION, isEnd, NO_ACT, type ReasonGroup } from "./line_acts.ts";
 import { objectIn, objectNamed, type Reason, sideObjectIn, withoutFiles } from "./line_objects.ts";
 import { type LineSpeaker, speakerOf } from "./line_speaker.ts";
 import { UNKNOWN_SYSTEM } from "./log_system.ts";
@@ -186,6 +186,25 @@ const GENERAL_CAUSES: readonly Cause[] = [
     next: (facts) => [reasonOf(facts, group)?.next ?? ""],
   })),
   ...inOrder([
+    {
+      id: "failed_assertion",
+      when: ({ says }) => says === ASSERTION,
+      certainty: "unknown",
+      text: "the code found a state that its author held for impossible; the words do not say why",
+      next: [
+        "look for the condition of the assertion in the source of the program, and for the first line of trouble before it",
+      ],
+    },
+    {
+      id: "ended_here",
+      when: ({ says }) => isEnd(says),
+      certainty: "unknown",
+      text:
+        "it ended here. The reason is what the line itself names, or trouble that the lines before it name",
+      next: [
+        "look for the first line of trouble before it, and below it for the stack, which names the caller",
+      ],
+    },
     {
       id: "own_words",
       when: ({ system }) => system !== undefined,

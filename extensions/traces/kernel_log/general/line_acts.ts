@@ -19,8 +19,41 @@ export interface LineAct {
 const GET =
   "(?:get|find|request|obtain|acquire|alloc\\w*|create|open|reserve|claim|grab|init\\w*|setup|set up|enable|attach|bind|add|register|load|probe|map|pin|lock|set)";
 
+/** The act of an assertion that failed: not every program ends at it. */
+export const ASSERTION = "assertion failed";
+
+/** The end of a program or of a system: what is wrong comes before it, or is named by the same line. */
+const ENDS: readonly LineAct[] = [
+  {
+    name: "kernel panic",
+    words: /\bkernel panic\b(?! (?:if|when|on|behaviou?r))/i,
+    groups: [],
+    text: "the kernel panicked: the system ended here",
+  },
+  {
+    name: ASSERTION,
+    words: /\bassert(?:ion)?\b.*\bfail(?:ed|ure)\b|\bfailed assert(?:ion)?\b|\b_*assert_fail\w*/i,
+    groups: [],
+    text: "an assertion failed, a check of its own code at which a program most often ends",
+  },
+  {
+    name: "thread panicked",
+    words: /\bpanicked at\b|^panic: /i,
+    groups: [],
+    text: "a thread of a program panicked and ended, and most often its program with it",
+  },
+  {
+    name: "killed by a signal",
+    words:
+      /\b(?:terminated|killed|died|crashed|exited) (?:with|by|on|due to) signal\b|\b(?:received|caught|got) signal SIG|\bSIG(?:ABRT|SEGV|BUS|ILL|FPE)\b|\bsegmentation fault\b|\bsegfault at\b|\bcore dumped\b|^Aborted\.?$/i,
+    groups: [],
+    text: "a signal ended a program",
+  },
+];
+
 /** The first act whose words a line has is its act. */
 const LINE_ACTS: readonly LineAct[] = [
+  ...ENDS,
   {
     name: "symbol",
     words: /\bunknown symbol\b|disagrees about version of symbol|undefined (?:symbol|reference)/i,
@@ -226,7 +259,17 @@ const LEVELS =
 
 /** A quick test: false for a line that certainly has no word of trouble. */
 const MAY_TROUBLE =
-  /fail|err|fault|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined/i;
+  /fail|err|fault|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined|\bSIG[A-Z]|signal|core dumped/i;
+
+/** Whether an act is the end of a program or of a system. */
+export function isEnd(name: unknown): boolean {
+  return ENDS.some((act) => act.name === name);
+}
+
+/** Whether a line has the words of the end of a program or of a system. */
+export function saysEnd(text: string): boolean {
+  return ENDS.some(({ words }) => words.test(text));
+}
 
 /** Whether a line may have a word of trouble. */
 export function mayTrouble(text: string): boolean {

@@ -30,6 +30,14 @@ const SAID: Readonly<Record<string, string>> = {
   "its table is broken": "trouble",
   "the ring is up": "values",
   "retries=3": "values",
+  "Kernel panic - not syncing: memory would be corrupted": "kernel panic",
+  "panic=30": "values",
+  "Assertion `ring != NULL' failed.": "assertion failed",
+  '#4  0x00007f00000012 in __assert_fail (assertion="ring") at a.c:1': "assertion failed",
+  "thread 'main' panicked at src/main.rs:4:9:": "thread panicked",
+  "Program terminated with signal SIGABRT, Aborted.": "killed by a signal",
+  "Segmentation fault (core dumped)": "killed by a signal",
+  "the signal of the link is lost": "stopped or lost",
 };
 
 Deno.test("a denial is no success and no error, and a setting is no event", () => {

@@ -431,6 +431,12 @@ const LINE_OBJECTS: readonly LineObject[] = [
     },
   },
   {
+    name: "vfio-user",
+    words: /\bvfio[-_]user|\blibvfio-user\b/i,
+    noun: "vfio-user, by which a program emulates a device for another one, such as a guest's",
+    kind: "vfio_error",
+  },
+  {
     name: "VFIO",
     words:
       /(?<![a-z])vfio|iommufd|\bhostdev\d*\b|passthrough of (?:host )?pci|pci(?:e)? (?:device )?passthrough|gpu passthrough/i,
@@ -562,7 +568,8 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "NVMe",
-    words: /(?<![a-z])(?:nvmet?|nvmf)(?:\d+)?(?![a-z0-9])|\bnvme[a-z]\w+/i,
+    words:
+      /(?<![a-z])(?:nvmet?|nvmf)(?:\d+)?(?![a-z0-9])|\bnvme[a-z]\w+|\b(?:IO|Apple)NVMe(?:[A-Z]\w*)?\b/i,
     noun: "an NVMe controller or target",
     kind: "nvme_state",
     isGot: true,

@@ -6,7 +6,7 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import type { LogMessage } from "../log_forms.ts";
 import { errnoIn, errnoName, withoutErrnoTexts } from "../messages/errno_words.ts";
 import { messageText } from "../pasted_text.ts";
-import { actIn, mayTrouble } from "./line_acts.ts";
+import { actIn, mayTrouble, saysEnd } from "./line_acts.ts";
 import { isCommand, isOfSource } from "./driver_names.ts";
 import { isLogShaped, isProse } from "./general_words.ts";
 import { speakerOf } from "./line_speaker.ts";
@@ -132,7 +132,7 @@ export class NearLines {
       return this.#say(line, shown, "the head of the oops: what happened", true);
     }
     const hasStamp = time !== null || text !== shown;
-    const isOfLog = hasStamp || this.takesAll ||
+    const isOfLog = hasStamp || this.takesAll || saysEnd(text) && !isProse(text) ||
       !this.#hasStamps && (isLogShaped(text) || BEGINS_WRONG.test(text) && !isProse(text));
     if (!isOfLog) return false;
     const { said } = speakerOf(text);
