@@ -10,7 +10,14 @@ import { TROUBLE_CAUSES, troubleIn } from "../messages/trouble_words.ts";
 import type { MessageKind } from "../messages/kinds.ts";
 import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
 import { actIn, actNamed, ASSERTION, isEnd, NO_ACT, type ReasonGroup } from "./line_acts.ts";
-import { objectIn, objectNamed, type Reason, sideObjectIn, withoutFiles } from "./line_objects.ts";
+import {
+  areaObjectIn,
+  objectIn,
+  objectNamed,
+  type Reason,
+  sideObjectIn,
+  withoutFiles,
+} from "./line_objects.ts";
 import { type LineSpeaker, speakerOf } from "./line_speaker.ts";
 import { UNKNOWN_SYSTEM } from "./log_system.ts";
 import { isCutByPager } from "./cut_lines.ts";
@@ -42,7 +49,7 @@ export function anatomyOf(
 ): LineAnatomy | null {
   const { said, speaker } = speakerOf(text, isShaped);
   const object = objectIn(withoutFiles(said), withoutFiles(text)) ??
-    (isOfArea ? sideObjectIn(said) : isWide ? sideObjectIn(text) : null);
+    (isOfArea ? areaObjectIn(said, text) : isWide ? sideObjectIn(text) : null);
   if (object === null) return null;
   const act = actIn(withoutErrnoTexts(said), text);
   const what = (act.groups ?? []).length === 0 || !HAS_TROUBLES.test(object.name)
@@ -140,6 +147,9 @@ const OF_PROGRAM: Reason = {
     "look at the limit of locked memory (`ulimit -l`, RLIMIT_MEMLOCK), at the huge pages (HugePages_ in /proc/meminfo), at the settings of the program's pool, and at the kernel's log of the same seconds",
 };
 
+/** Objects that are memory of a program. */
+const OF_PROGRAMS = new Set<unknown>(["guest memory", "registered memory"]);
+
 /** Objects for which the words of a trouble are meant: engines and what they move. */
 const HAS_TROUBLES = /^(?:DMA\b(?! (?:mask|mapping|pool))|its device|probe)/;
 
@@ -156,7 +166,7 @@ function reasonOf(
   // The reasons and what to look at are those of Linux and its programs.
   if (system !== undefined) return undefined;
   const isNoMemory = group === "got" && says === "no memory";
-  if (isNoMemory && (object === "guest memory" || object === "DMA buffer" && isOfUser(program))) {
+  if (isNoMemory && (OF_PROGRAMS.has(object) || object === "DMA buffer" && isOfUser(program))) {
     return OF_PROGRAM;
   }
   if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;

@@ -145,6 +145,13 @@ const LINE_ACTS: readonly LineAct[] = [
     text: "something is not there or not ready",
   },
   {
+    name: "set anew",
+    words:
+      /\b(?:inconsistent|invalid|wrong|mismatch\w*|not (?:set|configured))\b[^.:;]*, (?:re-?configuring|re-?assigning|correcting|fixing)\b/i,
+    groups: null,
+    text: "something was not as expected, and it is set anew",
+  },
+  {
     name: "not valid",
     words:
       /\binvalid\b|\billegal\b|\bbad\b|\bwrong\b|unexpected|mismatch|(?:un|mis|not )-?align|out of (?:range|bounds)|corrupt|too (?:large|long|big|many|small|short)|not (?:an? )?(?:[\w ]{0,16} )?multiple|exceed|\bEINVAL\b|inconsistent|unbalanced|expect(?:ed|ing)\b/i,
@@ -246,7 +253,11 @@ const SETTING =
 
 /** Words of an error in a phrase that is none. */
 const HARMLESS =
-  /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost)[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|^\s*(?:in|out|err): +\w+\s*$|\b\w*(?:err|error)\w*(?:\s+\[[\s\d,]+\])?[ =:\t]+0(?:x0+)?\b(?![.x\d])|\[Hardware Error\]:/gi;
+  /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost)[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|^\s*(?:in|out|err): +\w+\s*$|\b\w*(?:err|error)\w*(?:\s+\[[\s\d,]+\])?[ =:\t]+0(?:x0+)?\b(?![.x\d])|\[Hardware Error\]:|\b\w+\? (?:no|yes)\b/gi;
+
+/** What a line only guesses: `it may be caused by …`. */
+const HINT =
+  /\b(?:may|might|could) (?:also )?be (?:caused by|due to|because)\b.*|\b(?:possible|likely) (?:causes?|reasons?)\b.*|\bhint: .*/gi;
 
 /** `clear_error()`: the name of a function is no word of its line. */
 const FUNCTIONS = /\b\w+\(\)/g;
@@ -281,7 +292,10 @@ export function mayTrouble(text: string): boolean {
  * @param line The line with the names in front of it, which may have a level.
  */
 export function actIn(text: string, line = text): LineAct {
-  const said = text.replace(SETTING, " ").replace(HARMLESS, " ").replace(LEVELS, " ")
+  const said = text.replace(HINT, " ").replace(SETTING, " ").replace(HARMLESS, " ").replace(
+    LEVELS,
+    " ",
+  )
     .replace(FUNCTIONS, "f");
   const act = LINE_ACTS.find(({ words }) => words.test(said));
   if (act !== undefined) return act;

@@ -62,8 +62,37 @@ function completionText(text: string): string {
     : `If its status is one of libibverbs (ibv_wc_status), ${status} is ${words}`;
 }
 
+/** What is free in a zone, beside its minimum. */
+function zoneText(text: string): string {
+  const [, free, least] = /\bfree:(\d+)kB\b.{0,40}?\bmin:(\d+)kB/.exec(text) ?? [];
+  return free === undefined
+    ? "Memory that devices of a narrow DMA mask reach is in DMA and DMA32; an empty zone is no error"
+    : `Of the zone ${free} kB are free, ${
+      Number(free) < Number(least) ? "below" : "not below"
+    } its minimum of ${least} kB`;
+}
+
 const CACHES_OF_IOMMU = "look at the lines of the IOMMU at boot " +
   "(`dmesg | grep -i -e iommu -e smmu -e dmar`) and at /sys/kernel/iommu_groups";
+
+/** Why memory of a program or its guest is not taken. */
+const GUEST_MEMORY: { readonly got: Reason; readonly valid: Reason } = {
+  got: {
+    text:
+      "address or size of the region is no multiple of the pages that the program works with (2 MiB huge pages in SPDK and DPDK), the memory is not shared with the program, or overlaps with a region that it has",
+    next:
+      "compare the regions' addresses and sizes with the page size, and look how the guest's memory is backed (a file or memfd of huge pages, share=on)",
+  },
+  valid: {
+    text:
+      "address or size of the region is no multiple of the pages that the program works with (2 MiB huge pages in SPDK and DPDK)",
+    next:
+      "compare the regions' addresses and sizes with the page size, and look how the guest's memory is backed and how large it is",
+  },
+};
+
+/** The object of memory of which nothing says that it is a guest's. */
+const REGISTERED = "registered memory";
 
 /** More specific objects come first: the first one whose words a line has is its object. */
 const LINE_OBJECTS: readonly LineObject[] = [
@@ -124,24 +153,38 @@ const LINE_OBJECTS: readonly LineObject[] = [
     },
   },
   {
-    name: "guest memory",
+    name: "pinned pages",
     words:
-      /\bguest[ _-]+(?:memory|physical|virtual|phys)|\b(?:host|guest) +virtual +addr|\bmmap (?:addr|size|align|off)\b|\bmem(?:ory)?[_ ]table\b|vtophys|\bmem(?:ory)?_(?:un)?register|memory[_ ]region[_ ](?:add|del|remove|register|unregister|create|map)\w*|\bmemory region\b.{0,20}\b(?:un)?regist\w*|regist\w* memory region|\bmemory ?region\b|\w(?<=[a-z])MemoryRegion\b/i,
-    noun: "memory that a program registers or maps for devices, most often a guest's",
-    kind: "memory_setup",
+      /\bpin(?:ned|ning)?\b[^.]{0,30}?\bpages?\b|\bpages?\b[^.]{0,20}?\bpinn(?:ed|ing)\b|\b(?:get|pin)_user_pages\w*/i,
+    noun: "the pinning of a program's pages, which comes before they are mapped for a device",
+    kind: "driver_dma_error",
     isGot: true,
     got: {
       text:
-        "address or size of the region is no multiple of the pages that the program works with (2 MiB huge pages in SPDK and DPDK), the memory is not shared with the program, or overlaps with a region that it has",
+        "a part of the range is not in the program's memory, or is read only where the device writes, memory is short, or the limit of locked memory is reached",
       next:
-        "compare the regions' addresses and sizes with the page size, and look how the guest's memory is backed (a file or memfd of huge pages, share=on)",
+        "compare address and length that the program gives with its memory (/proc/PID/maps), and look at free memory and at the limit of locked memory (`ulimit -l`)",
     },
-    valid: {
-      text:
-        "address or size of the region is no multiple of the pages that the program works with (2 MiB huge pages in SPDK and DPDK)",
-      next:
-        "compare the regions' addresses and sizes with the page size, and look how the guest's memory is backed and how large it is",
-    },
+  },
+  {
+    name: "guest memory",
+    words:
+      /\bguest[ _-]+(?:memory|physical|virtual|phys)|\b(?:host|guest) +virtual +addr|\bmmap (?:addr|size|align|off)\b|\bmem(?:ory)?[_ ]table\b/i,
+    noun: "memory that a program registers or maps for devices, most often a guest's",
+    kind: "memory_setup",
+    isGot: true,
+    got: GUEST_MEMORY.got,
+    valid: GUEST_MEMORY.valid,
+  },
+  {
+    name: REGISTERED,
+    words:
+      /vtophys|\bmem(?:ory)?_(?:un)?register|memory[_ ]region[_ ](?:add|del|remove|register|unregister|create|map)\w*|\bmemory region\b.{0,20}\b(?:un)?regist\w*|regist\w* memory region|\bmemory ?region\b|\w(?<=[a-z])MemoryRegion\b/i,
+    noun: "memory that a program registers or maps for devices",
+    kind: "memory_setup",
+    isGot: true,
+    got: GUEST_MEMORY.got,
+    valid: GUEST_MEMORY.valid,
   },
   {
     name: "ACCESS_PLATFORM",
@@ -154,11 +197,10 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "memory zone",
     words:
-      /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone|\bzone DMA/i,
+      /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone|\bzone DMA|^\s*(?:Node \d+ )?DMA(?:32)? free:\d+kB/i,
     noun: "a zone of the page allocator",
     kind: "memory_setup",
-    about:
-      "Memory that devices of a narrow DMA mask reach is in DMA and DMA32; an empty zone is no error",
+    about: zoneText,
   },
   {
     name: "command of a disk",
@@ -697,6 +739,14 @@ const OWN_DEVICE: LineObject = {
   kind: "device_error",
 };
 
+/** A line of a port's driver, or of another part of PCI, whose words name nothing. */
+const OF_PCI: LineObject = {
+  name: "PCI device",
+  words: /(?:)/,
+  noun: "PCI only in a name",
+  kind: "device_error",
+};
+
 /** A line of an engine's driver whose words name no part of it. */
 const OF_ENGINE: LineObject = {
   name: "DMA engine (by its driver)",
@@ -711,6 +761,8 @@ const OF_NAMES: ReadonlySet<string> = new Set([
   "DMA buffer shared between drivers",
 ]);
 
+const OF_RDMA = /(?<![a-z])rdma|\bibv_/i;
+
 /**
  * The object of a line by its words; null if it has none.
  * @param said The line without the names in front of it.
@@ -718,6 +770,8 @@ const OF_NAMES: ReadonlySet<string> = new Set([
 export function objectIn(said: string, line = said): LineObject | null {
   const has = ({ words }: LineObject, text: string) => words.test(text);
   const own = LINE_OBJECTS.find((object) => has(object, said));
+  // A library of RDMA registers memory with its device.
+  if (own?.name === REGISTERED && OF_RDMA.test(line)) return objectNamed("RDMA registration");
   if (own !== undefined) return own;
   const named = LINE_OBJECTS.find((object) => has(object, line));
   if (named === undefined) return null;
@@ -726,6 +780,14 @@ export function objectIn(said: string, line = said): LineObject | null {
   if (side === OWN_DEVICE && named.name === "DMA engine") return OF_ENGINE;
   return side === OWN_DEVICE && OF_NAMES.has(named.name) ? named : side;
 }
+
+/** The object of a line of which only the part of the kernel is known, by the names in front of it. */
+export function areaObjectIn(said: string, line: string): LineObject {
+  const side = sideObjectIn(said);
+  return side === OWN_DEVICE && NAMES_PCI.test(line) ? OF_PCI : side;
+}
+
+const NAMES_PCI = /(?<![a-z])(?:pcie?(?![a-z])|pcieport|AER|EEH)/i;
 
 /** Words that are about DMA in a line whose driver or device has DMA in its name. */
 const WEAK_WORDS: readonly (readonly [words: RegExp, object: string])[] = [
@@ -746,7 +808,9 @@ export function sideObjectIn(said: string, named: LineObject | null = null): Lin
 }
 
 const BY_NAME = new Map(
-  [...LINE_OBJECTS, ...SIDE_OBJECTS, OWN_DEVICE, OF_ENGINE].map((object) => [object.name, object]),
+  [...LINE_OBJECTS, ...SIDE_OBJECTS, OWN_DEVICE, OF_ENGINE, OF_PCI].map((
+    object,
+  ) => [object.name, object]),
 );
 
 /** The object with a name. */

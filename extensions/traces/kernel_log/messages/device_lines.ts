@@ -124,6 +124,7 @@ const NETWORK: readonly MessageRow[] = [
       "{driver} {device}{? {interface_name}?}: {~Keep alive|Keepalive} watchdog timeout{...}",
       "{driver} {device}{? {interface_name}?}: initiating reset due to {~tx timeout|lost link with pending Tx work}",
     ],
+    derive: (facts, line) => /\btx_timeout\s*[:=]\s*\d+\s*$/.test(line) ? null : facts,
     means: (facts) =>
       `Packets that were given to the network device ${
         facts.interface_name ?? facts.device ?? ""

@@ -30,6 +30,12 @@ const NOT_UNMAP = /(?:^|[^n])map/i;
 /** An allocation; not the text of ENOMEM alone, which a program prints of a pin or a map, too. */
 const ALLOCATED = /alloc(?!ate memory\W*$)|pool_create/i;
 
+/** A mask, or what a device has of addresses. `Emask` is an error mask of libata. */
+const MASK = /(?:\b|_|dma)mask|configuration|available|addressing/i;
+
+/** The pinning of a program's pages, which comes before any map. */
+const PINS = /\bpin(?:s|ned|ning)?\b|get_user_pages|pin_user_pages/i;
+
 /** The driver of a line as far as the names in front of it say. */
 function ownerOf({ device, prefix }: LogEntryFacts): string {
   return typeof device === "string"
@@ -87,7 +93,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
       "{device}: {...}{~no usable|no suitable|no} {~DMA|dma} {~configuration|mask|available|addressing}",
     ],
     always: { cause: "mask_refused" },
-    derive: ofDriver(/dma|coherent/i),
+    derive: ofDriver(both(/dma|coherent/i, MASK)),
     role: "report",
     means: (facts) =>
       `${ownerOf(facts)} could not set a DMA mask, and gives up or goes on without DMA. ${
@@ -137,7 +143,10 @@ export const DRIVER_LINES: readonly MessageRow[] = [
       "{device}: {~Can't|Cannot|can't|cannot} map {~rx|tx} data",
     ],
     derive: (facts, line) =>
-      /bitmap|mmap|ioremap|regmap|remap|memmap|unmap|map table|\bmapped\b.*\bto\b.*irq/i.test(line)
+      PINS.test(line) ||
+        /bitmap|mmap|ioremap|regmap|remap|memmap|unmap|map table|\bmapped\b.*\bto\b.*irq/i.test(
+          line,
+        )
         ? null
         : ofDriver(
           both(

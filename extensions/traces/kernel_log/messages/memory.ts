@@ -16,6 +16,8 @@ import {
 } from "./message.ts";
 import { PAGE_ALLOCATIONS } from "./page_allocation.ts";
 
+/** What a call of the contiguous allocator printed for no page. */
+const NO_PAGE = /returned\W*(?:\(null\)|(?:0x)?0+)\s*$/;
 const PAGE_BYTES = 4096;
 const ENOMEM = -12;
 const EBUSY = -16;
@@ -548,13 +550,33 @@ export const MEMORY: MessageArea = {
         "{~cma: |}dma_contiguous_reserve{~: reserved|(limit|_area: reserved}{...}",
         "cma: cma_declare_contiguous{...}(size {...})",
         "cma: cma_alloc(cma {at}, {...}count {pages}, align {order})",
-        "cma: cma_alloc(): returned {...}",
         "cma: cma_release(page {...})",
-        "dma_{~alloc_from|release_from}_contiguous(): returned {...}",
       ],
       role: "state",
       means:
-        "A call of the contiguous allocator, printed for debugging: it says nothing of its result. Pages that are allocated and never released with the same size are a leak",
+        "A call of the contiguous allocator, printed for debugging; the result of an allocation is a line of its own (`returned`). Pages that are allocated and never released with the same size are a leak",
+    },
+    {
+      kind: "memory_setup",
+      forms: [
+        "cma: cma_alloc(): returned{...}{~(null)|00000000}",
+        "{~cma: |}dma_alloc_from_contiguous(): returned{...}{~(null)|00000000}",
+      ],
+      derive: (facts, line) => NO_PAGE.test(line) ? facts : null,
+      role: "state",
+      means:
+        "The result of a call of the contiguous allocator, printed for debugging: no page, so the allocation failed",
+    },
+    {
+      kind: "state",
+      forms: [
+        "cma: cma_alloc(): returned {page=rest}",
+        "{~cma: |}dma_alloc_from_contiguous(): returned {page=rest}",
+      ],
+      derive: (facts, line) => NO_PAGE.test(line) ? null : facts,
+      role: "state",
+      means:
+        "The result of a call of the contiguous allocator, printed for debugging: a page, so the allocation succeeded",
     },
     {
       kind: "memory_setup",
