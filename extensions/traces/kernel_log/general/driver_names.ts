@@ -52,9 +52,12 @@ export function isCommand(line: string): boolean {
 /** An assertion prints its own source. */
 const ASSERTION = /^\W*assert(?:ion)?\b.*\bfail|\b_*assert_fail\w* ?\(/i;
 
+/** A line of a program in Rust, which may print the parts of a value: `ERROR crate::module: text {`. */
+const OF_RUST = /^(?:\S+ +)?(?:ERROR|WARN|INFO) +[a-z]\w*(?:::\w+)+: /;
+
 /** Whether a line is of a program's source, of a patch or of a stack. */
 export function isOfSource(line: string): boolean {
-  return OF_SOURCE.test(line) && !ASSERTION.test(line);
+  return OF_SOURCE.test(line) && !ASSERTION.test(line) && !OF_RUST.test(line);
 }
 
 /** Words that are no names: `ibv_reg_mr failed: text`, `channel ch0: text`. */

@@ -141,7 +141,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "RDMA registration",
     words:
-      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)|_mr_reg\w*|\bregist\w* (?:mr|memory)\b(?! region)|memory regist\w+/i,
+      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|\bregister_\w{0,24}_mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)|_mr_reg\w*|\bregist\w* (?:mr|memory)\b(?! region)|memory regist\w+/i,
     noun: "the registration of memory for RDMA",
     kind: "driver_dma_error",
     isGot: true,
