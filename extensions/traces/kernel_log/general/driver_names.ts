@@ -68,11 +68,6 @@ const NO_NAME =
 const BUS_OR_CLASS =
   /^(?:pci|platform|net|scsi|block|i2c|spi|acpi|pnp|amba|mdio_bus|virtio|sdio|soc|auxiliary|input|misc|sound)$/;
 
-/** Whether a word in the place of a driver's name is that of a bus or a class. */
-export function isBusOrClass(word: string): boolean {
-  return BUS_OR_CLASS.test(word);
-}
-
 /** What the text in front of a line proves of its names. */
 export interface Names {
   readonly driver?: string;
@@ -94,7 +89,7 @@ export function driverNamesOf(line: string): DriverNames | null {
     const found = pattern.exec(line);
     if (found === null || NO_NAME.test(found[1]!)) continue;
     const named = keys.map((key, index) => [key, found[index + 1]!] as const);
-    const proved = named.filter(([key, word]) => key !== "driver" || !isBusOrClass(word));
+    const proved = named.filter(([key, word]) => key !== "driver" || !BUS_OR_CLASS.test(word));
     return { names: Object.fromEntries(proved), length: found[0].length };
   }
   return null;

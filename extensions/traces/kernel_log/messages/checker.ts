@@ -3,7 +3,6 @@
  *
  * @see rules/traces.md T.53, rules/dma.md 8.2
  */
-import { isBusOrClass } from "../general/driver_names.ts";
 import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { hexOf } from "../entry.ts";
 import type { Fact, LogEntryFacts } from "../log_facts.ts";
@@ -225,7 +224,6 @@ function checkerFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
   }
   // The USB core returns an error before any map.
   if (/dma capable/i.test(line)) found.refused_by = "usb core";
-  if (typeof found.driver === "string" && isBusOrClass(found.driver)) found.driver = null;
   // PCI functions report it on x86; other machines have lines of other sizes.
   if (line.includes("[cln=") && typeof found.cacheline === "string" && isFunction(found.device)) {
     found.phys = `0x${(Number.parseInt(found.cacheline, 16) * CACHE_LINE_BYTES).toString(16)}`;
