@@ -37,6 +37,8 @@ export interface Leak {
    * where the resource belongs to no single event.
    */
   readonly taken: MachineEvent | null;
+  /** Numbers of all events that allocated parts of the resource; empty where they are unknown. */
+  readonly takenSeqs: readonly number[];
   /** The statement that allocated the resource; null where it belongs to no single statement. */
   readonly site: number | null;
 }
@@ -141,6 +143,7 @@ function leakOf({ spec }: HistoryTable, run: readonly Left[], isMixed: boolean):
     span: start === null ? null : { start, end: start + amount },
     text: text(amount, start ?? 0, row),
     taken,
+    takenSeqs: isMixed ? [] : events.map(({ seq }) => seq),
     site: taken?.site ?? null,
   };
 }
@@ -309,6 +312,7 @@ export class ResourceTracker {
         span: null,
         text: `${mappings} more mapping${mappings === 1 ? "" : "s"} live than before`,
         taken: null,
+        takenSeqs: [],
         site: null,
       }],
       ...[...groups.values()].map(directLeakOf),
@@ -327,6 +331,7 @@ function directLeakOf(records: readonly UnreleasedRecord[]): Leak {
     span: null,
     text: more === 0 ? text : `${text}; and ${more} more by the same statement`,
     taken: null,
+    takenSeqs: [],
     site,
   };
 }

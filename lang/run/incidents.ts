@@ -124,7 +124,12 @@ export function describeIncident(
     : describeLeak(finding, kind === "held" ? kind : "leak", context, options, facts);
   if (where === null) return incident;
   const word = where.label === "orders" ? "in" : where.label;
-  return { ...incident, text: `${incident.text} (${word} ${where.text})` };
+  const { resource } = incident;
+  return {
+    ...incident,
+    text: `${incident.text} (${word} ${where.text})`,
+    ...resource === undefined ? {} : { resource: { ...resource, eventSeqs: [] } },
+  };
 }
 
 function describeEvent(

@@ -41,6 +41,7 @@ export function describeLeak(
     name: leak.kind,
     text: [leak.kind, ...leak.rule === null ? [] : [leak.rule]].join(", ") + `: ${leak.text}`,
     place: span === null ? null : spanPlace(span),
+    resource: { text: leak.text, more: leak.more, with: leak.with, eventSeqs: leak.eventSeqs },
     lines: renderFinding({
       word: kind === "leak" ? "leak" : "unreleased",
       severity: "warning",

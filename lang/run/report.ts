@@ -63,6 +63,19 @@ export interface Incident {
   /** The statement that caused the event, if it is known. */
   readonly place: LocationText | null;
   /**
+   * For a leak or a resource that was still allocated: what it is and where, as a sentence without
+   * a final period, how many more the same statement created, and the numbers of the events of this
+   * run that created them. Without numbers the events are unknown, or they are those of another run,
+   * such as an order of a race.
+   */
+  readonly resource?: {
+    readonly text: string;
+    readonly more: number;
+    /** What leaks with it, each as a sentence without a final period. */
+    readonly with: readonly string[];
+    readonly eventSeqs: readonly number[];
+  };
+  /**
    * All facts about the incident, with the source lines. Each string is one line, without a line
    * end.
    */

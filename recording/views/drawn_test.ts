@@ -156,11 +156,11 @@ Deno.test("an IOVA range that nothing frees is in the verdict, and red beside a 
   dma_iova_try_alloc(ssd, state, phys: 0x4000_0000, size: 8KiB)
   let d = dma_map_phys(ssd, 0x4000_0000, 4KiB, to_device)
 }`);
-  assertEquals(verdict.leaked.map((seq) => run.event(seq).name), ["dma.map", "iova.alloc"]);
+  assertEquals(verdict.leaked.map((seq) => run.event(seq).name), ["iova.alloc", "dma.map"]);
   const range = run.find("iova.alloc")!;
   const said = [verdict.what, ...verdict.why].join("\n");
-  assertStringIncludes(said, `in lab.dma:4, event ${range}: never freed`);
-  assertStringIncludes(said, "never unmapped");
+  assertStringIncludes(said, `not freed; made in lab.dma:4, event ${range}`);
+  assertStringIncludes(said, "not unmapped; made in lab.dma:5, event ");
   const moment = { recording: run, position: run.last };
   const pieces = addressPieces(run, run.last, changedRows(moment, moment));
   const red = addressUses(run, pieces, new Set(verdict.leaked), 800)
@@ -179,6 +179,40 @@ Deno.test("a page opens at the report that its heading names, and not at what le
   assertEquals(verdict.what, "Unexpected report unmap_size");
   assert(verdict.leaked.length > 0);
   assertEquals(verdict.cause, run.find("dma.report"));
+});
+
+const DESTROYED_SHORT = `machine {
+  kernel = "7.2.6"
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { } } }
+}
+test "the list allocation fails once" {
+  let buf = buffer(size: 64KiB, fill: 0xaa)
+  inject dma_pool_alloc nth 1 { ssd.read(lba: 0, into: buf) }
+}`;
+
+Deno.test("the leaks of a verdict are those of the leak report, with its numbers and its events", () => {
+  for (
+    const [text, said] of [
+      [SHORT_UNMAP, [
+        "page-table entries of 4096 bytes at 0xfffd_f000 not cleared; made in lab.dma:3, event 3",
+        "4096-byte IOVA range at 0xfffd_f000 not freed",
+      ]],
+      [DESTROYED_SHORT, [
+        "page-table entries of 61440 bytes at 0xfffd_1000 not cleared; made in lab.dma:8, event 6",
+        "61440-byte IOVA range at 0xfffd_1000 not freed",
+      ]],
+    ] as const
+  ) {
+    const { run, verdict } = judged(text);
+    const [leak, held] = said;
+    assertEquals(verdict.why.filter((each) => /leak|held/i.test(each)), [
+      `Leak: device "ssd": ${leak}`,
+      `Also held: ${held}`,
+    ]);
+    assertEquals(verdict.leaked.map((seq) => run.event(seq).name), ["iommu.map"]);
+    assertStringIncludes(leak, `event ${verdict.leaked[0]}`);
+  }
 });
 
 Deno.test("what failed, and which line: the verdict has the statement, its values and where they differ", () => {
@@ -201,7 +235,8 @@ test "leak" {
   dma_unmap_phys(nic, mapped[0], 4KiB, to_device)
 }`);
   assertEquals(verdict.place, "lab.dma:4");
-  assertStringIncludes(verdict.what, "(memory 0x4000_2000), mapped by dma_map_phys() in lab.dma:4");
+  assertStringIncludes(verdict.what, "(physical 0x4000_2000, to_device, dma_map_phys())");
+  assertStringIncludes(verdict.what, "not unmapped; made in lab.dma:4, event ");
   const moment = { recording: run, position: run.last };
   const uses = addressUses(
     run,

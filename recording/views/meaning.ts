@@ -158,7 +158,9 @@ export function colourProperties(ground: "light" | "dark"): string {
     .map(([name, [light, dark]]) => `--${name}:${ground === "light" ? light : dark}`).join(";");
 }
 
-/** What did not happen to a leaked mapping or range before the run ended. */
+/** What did not happen to a leaked resource before the run ended, by the event that made it. */
 export function neverText(run: RecordedRun, seq: number): string {
-  return run.event(seq).name === "iova.alloc" ? "never freed" : "never unmapped";
+  const { name } = run.event(seq);
+  if (name === "dma.map") return "never unmapped";
+  return name === "iommu.map" ? "never cleared" : "never freed";
 }

@@ -22,7 +22,7 @@ export interface RunVerdict {
   readonly why: readonly string[];
   /** Number of the event that caused the failure or the incident; null for none. */
   readonly cause: number | null;
-  /** Numbers of the events that made the mappings and IOVA ranges that leaked. */
+  /** Numbers of the events that made the mappings, page-table entries and IOVA ranges that leaked. */
   readonly leaked: readonly number[];
 }
 
@@ -54,7 +54,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
   const { run } = index;
   const incidents = outcome?.incidents ?? [];
   const failure = run.failure ?? outcome?.failure ?? null;
-  const leaked = leakedMappings(run, placesOf(incidents, "leak", failure));
+  const leaked = leakedSeqs(run, incidents, failure);
   if (failure !== null) {
     // The run alone does not know what further runs have found out.
     const notes = (outcome?.failure ?? failure).notes.map((note) => note.trim());
@@ -121,7 +121,7 @@ function failedVerdict(
   const [leaking] = failure.leaking ?? [];
   const isLeak = code === "E0926" || leaking !== undefined;
   const leaks = leaking === undefined
-    ? leaked.map((seq) => leakSentence(run, seq))
+    ? leakSentences(run, incidents, leaked)
     : leaking.leaks.slice(0, MAX_SENTENCES).map(({ text }) => `It leaks: ${text}`);
   const findings = incidents.filter(({ isFailure, kind, place }) =>
     (kind === "fault" || kind === "report") && isFailure !== true && place !== null
@@ -187,6 +187,52 @@ export function verdictTitle({ place, state, what, word }: RunVerdict, title: st
 
 function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/**
+ * The events that made what leaked: those that the leak report names. A report without events, of another run or
+ * of a trace, has places.
+ */
+function leakedSeqs(
+  run: RecordedRun,
+  incidents: readonly Incident[],
+  failure: FailureReport | null,
+): readonly number[] {
+  const live = new Set(
+    (["mappings", "page_table", "iova"] as const).flatMap((table) =>
+      rowsAt(run, table, run.last).map(({ createdSeq }) => createdSeq)
+    ),
+  );
+  const named = incidents.filter(({ kind }) => kind === "leak")
+    .flatMap(({ resource }) => resource?.eventSeqs ?? []);
+  const unnamed = incidents.filter(({ resource }) => resource?.eventSeqs.length === 0);
+  return [
+    ...new Set([
+      ...named.filter((seq) => live.has(seq)),
+      ...leakedMappings(run, placesOf(unnamed, "leak", failure)),
+    ]),
+  ];
+}
+
+/** Each leak in the words of the leak report; a trace has no such report. */
+function leakSentences(
+  run: RecordedRun,
+  incidents: readonly Incident[],
+  leaked: readonly number[],
+): string[] {
+  const leaks = incidents.filter(({ kind }) => kind === "leak");
+  if (leaks.length === 0) return leaked.map((seq) => leakSentence(run, seq));
+  return leaks.flatMap(({ place, resource, text }) => {
+    const { eventSeqs = [], more = 0, text: what = text, with: others = [] } = resource ?? {};
+    const made = [
+      ...place === null ? [] : [`in ${baseName(place.replace(/:\d+$/, ""))}`],
+      ...eventSeqs.slice(0, 1).map((seq) => `event ${seq}`),
+    ].join(", ");
+    const leak = `Leak: ${what.replace(/^Device /, "device ")}${
+      made === "" ? "" : `; made ${made}`
+    }${more === 0 ? "" : `, and ${more} more by the same statement`}`;
+    return [leak, ...others.length === 0 ? [] : [`Also held: ${others.join("; ")}`]];
+  });
 }
 
 /** The places of incidents of a kind, and the lines of what leaks in the failed run of an `inject each`. */

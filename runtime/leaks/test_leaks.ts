@@ -32,6 +32,11 @@ export interface TestLeak {
   readonly more: number;
   /** The event that created the resource; null where the event is unknown or was not kept. */
   readonly event: MachineEvent | null;
+  /**
+   * Numbers of all known events that created the resource, and those that `more` counts. The events
+   * of the leaks in `with` are not among them.
+   */
+  readonly eventSeqs: readonly number[];
   /** The statement that allocated the resource. */
   readonly site: number | null;
 }
@@ -67,13 +72,17 @@ export class Beginning {
     const leaks = leaksOf(this.#machine, ledger, counts);
     if (records.length + leaks.length === 0) return [];
     const births = new Births(ledger, records.length === 0);
-    const found = records.map((record): Owner => ({
-      ...record,
-      text: textOf(record),
-      rule: LEAK_KINDS[record.kind].rule,
-      event: births.of(record),
-      with: [],
-    }));
+    const found = records.map((record): Owner => {
+      const event = births.of(record);
+      return {
+        ...record,
+        text: textOf(record),
+        rule: LEAK_KINDS[record.kind].rule,
+        event,
+        eventSeqs: event === null ? [] : [event.seq],
+        with: [],
+      };
+    });
     const left = found.filter(({ event }) => event === null || counts(event));
     const owners = new Owners(found);
     // The kinds are visited in the order of `LEAK_KINDS`, owners first, so each leak is added to
@@ -108,7 +117,7 @@ const HAS_ADDRESSES: ReadonlySet<HeldResourceKind> = new Set([
 ]);
 
 function standingAlone(kind: LeakKind, leak: Leak): Owner {
-  const { device, site, span, taken } = leak;
+  const { device, site, span, taken, takenSeqs } = leak;
   const takesAddresses = span !== null && HAS_ADDRESSES.has(kind as HeldResourceKind);
   return {
     kind,
@@ -117,6 +126,7 @@ function standingAlone(kind: LeakKind, leak: Leak): Owner {
     text: textOf(leak),
     with: [],
     event: taken,
+    eventSeqs: takenSeqs,
     site,
     start: takesAddresses ? span.start : null,
     end: takesAddresses ? span.end : 0,
@@ -201,7 +211,18 @@ function joined(left: readonly Owner[]): TestLeak[] {
   );
   return [...groups.values()].map((group) => {
     const { device, event, kind, rule, site, text, with: others } = group[0]!;
-    return { device, event, kind, rule, site, text, with: others, more: group.length - 1 };
+    const eventSeqs = group.flatMap((each) => each.eventSeqs);
+    return {
+      device,
+      event,
+      eventSeqs,
+      kind,
+      rule,
+      site,
+      text,
+      with: others,
+      more: group.length - 1,
+    };
   });
 }
 

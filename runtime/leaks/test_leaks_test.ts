@@ -37,8 +37,10 @@ Deno.test("a leaked mapping is reported once, with its addresses and entries (dm
   const bench = watched();
   bench.site(7);
   const mapped = bench.dma.dmaMapPhys(bench.dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  const [seq] = bench.left().flatMap(({ event }) => event?.seq ?? []);
   assertEquals(bench.left().map(({ event, ...left }) => ({ ...left, event: event?.name })), [{
     kind: "mapping",
+    eventSeqs: [seq!],
     rule: "dma.8.2.25",
     device: "dev",
     site: 7,
