@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { runProgram } from "@dmalab/lang/program";
+import type { EventName } from "@dmalab/runtime";
 import { recordRun, runsOf } from "../mod.ts";
 import {
   addressPieces,
@@ -213,6 +214,51 @@ Deno.test("the leaks of a verdict are those of the leak report, with its numbers
     assertEquals(verdict.leaked.map((seq) => run.event(seq).name), ["iommu.map"]);
     assertStringIncludes(leak, `event ${verdict.leaked[0]}`);
   }
+});
+
+/** The device address, the size and the state of each part of a picture, and its facts by name. */
+function drawn(text: string, event: EventName | null) {
+  const { index, run, verdict } = judged(text);
+  const at = event === null ? run.last : run.afterEvent(run.find(event)!);
+  const [subject] = pictureSubjects(index, at);
+  const view = pictureView(index, at, subject!, new Set(verdict.leaked))!;
+  const facts = new Map(view.facts.map(({ name, text }) => [name, text]));
+  const parts = view.pages.map(({ dma, sizeBytes, state }) =>
+    [dma, sizeBytes, state as string] as const
+  );
+  return { about: view.about, facts, parts };
+}
+
+Deno.test("of a mapping that is unmapped in part, the rest is drawn as never unmapped, in words, too", () => {
+  const { about, facts, parts } = drawn(SHORT_UNMAP, null);
+  assertEquals(parts, [[0xfffd_e000, 4096, "unmapped"], [0xfffd_f000, 4096, "leaked"]]);
+  assertEquals(about, "0 mapped, 1 in part, 0 mappings gone");
+  const rest = "4KiB from 0xfffd_f000 on";
+  assertEquals(facts.get("IOVA range"), `4KiB freed, ${rest} not freed`);
+  assertEquals(facts.get("page-table entry"), `4KiB cleared, ${rest} not cleared`);
+  assertEquals([facts.get("unmapped"), facts.get("never unmapped")], [
+    "in part",
+    "4KiB at 0xfffd_f000",
+  ]);
+  // A later call may unmap the rest.
+  const mended = SHORT_UNMAP.replace(
+    "\n}",
+    "\n  dma_unmap_phys(ssd, mapping.addr + 4KiB, 4KiB, to_device)\n}",
+  );
+  assertEquals(drawn(mended, "dma.unmap").parts.map(([, , state]) => state), [
+    "unmapped",
+    "mapped",
+  ]);
+  assertEquals(drawn(mended, "dma.unmap").facts.get("still mapped"), "4KiB at 0xfffd_f000");
+  assertEquals(drawn(mended, null).parts.map(([, , state]) => state), ["unmapped", "unmapped"]);
+  assertEquals(drawn(mended, null).facts.get("page-table entry"), "8KiB, cleared");
+});
+
+Deno.test("of a range that is destroyed in part, the pages that stay linked are not drawn as unmapped", () => {
+  const states = drawn(DESTROYED_SHORT, "nvme.unmap").parts.map(([, , state]) => state);
+  assertEquals(states, ["unmapped", ...Array.from({ length: 15 }, () => "leaked")]);
+  const before = drawn(DESTROYED_SHORT, "nvme.prp").parts.map(([, , state]) => state);
+  assertEquals(new Set(before), new Set(["mapped"]));
 });
 
 Deno.test("what failed, and which line: the verdict has the statement, its values and where they differ", () => {

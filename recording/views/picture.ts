@@ -4,7 +4,7 @@ import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/dev
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";
-import { rowsCovering } from "../rows.ts";
+import { rowsAt, rowsCovering } from "../rows.ts";
 import { meaningAt } from "./meaning.ts";
 import { type RequestPhase, type RequestView, requestView } from "./request.ts";
 import type { RunIndex } from "./run_index.ts";
@@ -141,7 +141,7 @@ export function pictureView(
   leaked: ReadonlySet<number>,
 ): PictureView | null {
   return subject.kind === "request"
-    ? requestPictureView(index, position, subject.request)
+    ? requestPictureView(index, position, subject.request, leaked)
     : mappingsPictureView(index, position, subject.device, leaked);
 }
 
@@ -161,6 +161,7 @@ function requestPictureView(
   index: RunIndex,
   position: Position,
   request: number,
+  leaked: ReadonlySet<number>,
 ): PictureView | null {
   const { requests, run } = index;
   const events = requests.get(request);
@@ -174,7 +175,10 @@ function requestPictureView(
   const cut = cutPages(
     segments.flatMap(({ dma, phys, sizeBytes }) => pagesOf(phys, dma, sizeBytes)),
   );
-  const pages = cut.pages.map((page) => pageAt(view, segments, path, page, by));
+  const lost = index.entries.filter(({ createdSeq, endedSeq }) =>
+    endedSeq === null && leaked.has(createdSeq)
+  );
+  const pages = cut.pages.map((page) => pageAt(view, segments, path, page, by, lost));
   const { device, format, status } = view;
   const outside = view.entries.filter(({ isOutside }) => isOutside);
   const route = path === "bus" ? routeOf(index, events) : null;
@@ -270,24 +274,32 @@ function missingFacts(
   return [{ name: "missing", text, seq, isWrong: true }];
 }
 
-/** The state of a request's page at an event. */
+/**
+ * The state of a request's page at an event.
+ * @param lost The page-table entries that leak.
+ */
 function pageAt(
   view: RequestView,
   segments: readonly MappedSegment[],
   path: PictureView["path"],
   { dma, phys, sizeBytes }: Extent,
   by: number,
+  lost: readonly LabTableRow<"page_table">[],
 ): PicturePage {
   const unmapped = view.phases.find(({ phase }) => phase === "unmapped")?.seq ?? null;
   const covers = (start: number, size: number) => dma >= start && dma < start + size;
   const reserved = view.ranges.find((row) => covers(row.start, row.size_bytes));
-  const entryRow = view.pageTable.find((row) => covers(row.iova, row.size_bytes));
+  const firstRow = view.pageTable.find((row) => covers(row.iova, row.size_bytes));
+  // An entry that is cleared in part goes on as further rows: the last one is that of the page.
+  const entryRow = view.pageTable.findLast((row) =>
+    row.createdSeq === firstRow?.createdSeq && covers(row.iova, row.size_bytes)
+  );
   const mapping = view.mappings.find((row) => covers(row.dma, row.size_bytes));
   const segment = segments.find((each) => covers(each.dma, each.sizeBytes))!;
   const mappedSeq = entryRow?.createdSeq ?? mapping?.createdSeq ?? segment.seq ?? 0;
   const isMapped = segment.seq !== null;
   const gone = path === "iommu"
-    ? entryRow?.endedSeq ?? mapping?.endedSeq ?? null
+    ? (entryRow ?? mapping)?.endedSeq ?? null
     : isMapped
     ? unmapped
     : null;
@@ -299,9 +311,14 @@ function pageAt(
   );
   const until = (seq: number | null) => seq !== null && seq <= by ? seq : null;
   const hasMoved = until(moved) !== null;
+  // Until its mapping is undone, what leaks is only mapped.
+  const isLeaked = until(mapping?.endedSeq ?? unmapped) !== null &&
+    lost.some((row) => row.createdSeq === entryRow?.createdSeq && covers(row.iova, row.size_bytes));
   const isReserved = reserved !== undefined && reserved.createdSeq <= by;
   const state = until(gone) !== null
     ? "unmapped"
+    : isLeaked
+    ? "leaked"
     : hasMoved
     ? "moved"
     : isMapped && mappedSeq <= by
@@ -383,34 +400,26 @@ function routeOf({ run }: RunIndex, events: readonly number[]) {
 }
 
 function mappingsPictureView(
-  { mappings, run }: RunIndex,
+  index: RunIndex,
   { seq }: Position,
   device: string,
   leaked: ReadonlySet<number>,
 ): PictureView | null {
+  const { mappings, run } = index;
   const made = mappings.get(device) ?? [];
-  const count = countBefore(made.length, (index) => made[index]!.createdSeq <= seq);
+  const count = countBefore(made.length, (number) => made[number]!.createdSeq <= seq);
   const rows = made.slice(Math.max(0, count - MAX_MAPPINGS), count);
   if (rows.length === 0) return null;
-  const pages = rows.map((row): PicturePage => {
-    const gone = row.endedSeq !== null && row.endedSeq <= seq ? row.endedSeq : null;
-    const isLeaked = leaked.has(row.createdSeq);
-    return {
-      phys: row.phys,
-      dma: row.dma,
-      sizeBytes: row.size_bytes,
-      state: gone !== null ? "unmapped" : isLeaked ? "leaked" : "mapped",
-      hasMoved: false,
-      mappedSeq: row.createdSeq,
-      movedSeq: null,
-      unmappedSeq: gone,
-      entry: null,
-      writtenSeq: null,
-      isMissing: false,
-    };
-  });
+  const last = rows.at(-1)!.createdSeq;
+  const entries = index.entries.filter(({ createdSeq, endedSeq }) =>
+    createdSeq < last && (endedSeq === null || endedSeq > rows[0]!.createdSeq)
+  );
+  const parts = rows.map((row) => partsOf(row, entries, seq, leaked));
+  const pages = parts.flat();
   const path = rows.at(-1)!.path;
-  const live = pages.filter(({ unmappedSeq }) => unmappedSeq === null).length;
+  const isHeld = ({ unmappedSeq }: PicturePage) => unmappedSeq === null;
+  const live = parts.filter((own) => own.every(isHeld)).length;
+  const cut = parts.filter((own) => own.some(isHeld)).length - live;
   const about = rows.findLast(({ createdSeq }) => leaked.has(createdSeq)) ?? rows.at(-1)!;
   return {
     subject: { kind: "mappings", device },
@@ -424,11 +433,97 @@ function mappingsPictureView(
     left: null,
     lists: [],
     outside: [],
-    about: `${live} mapped, ${formatCount(pages.length - live, "mapping")} gone${
-      count > rows.length ? `; the last of ${groupThousands(count)}` : ""
-    }`,
-    facts: factsOf(run, seq, about, leaked.has(about.createdSeq)),
+    about: `${live} mapped, ${cut === 0 ? "" : `${cut} in part, `}${
+      formatCount(parts.length - live - cut, "mapping")
+    } gone${count > rows.length ? `; the last of ${groupThousands(count)}` : ""}`,
+    facts: factsOf(run, seq, about, leaked.has(about.createdSeq), parts[rows.indexOf(about)]!),
   };
+}
+
+/**
+ * A mapping as the parts of it that differ: behind an IOMMU the device keeps access to what no unmap has cleared in
+ * the page table, though the mapping itself is gone.
+ */
+function partsOf(
+  row: LabTableRow<"mappings">,
+  entries: readonly LabTableRow<"page_table">[],
+  by: number,
+  leaked: ReadonlySet<number>,
+): readonly PicturePage[] {
+  const end = row.dma + row.size_bytes;
+  // The entries that were valid when the mapping was made. Its addresses may have others later.
+  const own = row.path !== "iommu"
+    ? []
+    : entries.filter((each) =>
+      each.device.split("+").includes(row.device) && each.createdSeq < row.createdSeq &&
+      (each.endedSeq === null || each.endedSeq > row.createdSeq) &&
+      each.iova < end && each.iova + each.size_bytes > row.dma
+    );
+  const edges = own.flatMap(({ iova, size_bytes: size }) => [iova, iova + size])
+    .filter((edge) => edge > row.dma && edge < end);
+  // If a mapping leaks whose entries are all cleared, such as by a change of the domain, all of it leaks.
+  const isWhole = leaked.has(row.createdSeq) && !own.some(({ endedSeq }) => endedSeq === null);
+  const starts = isWhole
+    ? [row.dma]
+    : [...new Set([row.dma, ...edges])].sort((one, other) => one - other);
+  const gone = row.endedSeq !== null && row.endedSeq <= by ? row.endedSeq : null;
+  const parts: PicturePage[] = [];
+  starts.forEach((start, part) => {
+    const last = own.findLast(({ iova, size_bytes: size }) => start >= iova && start < iova + size);
+    const cleared = last === undefined ? row.endedSeq : last.endedSeq;
+    const isCleared = cleared !== null && cleared <= by;
+    // An unmap in the middle does not end the mapping, but the part is no longer mapped.
+    const unmappedSeq = !isCleared || isWhole
+      ? null
+      : gone === null
+      ? row.endedSeq === null ? cleared : null
+      : Math.max(cleared, gone);
+    const isLeaked = leaked.has(row.createdSeq) ||
+      cleared === null && last !== undefined && leaked.has(last.createdSeq);
+    const state = unmappedSeq !== null ? "unmapped" : isLeaked ? "leaked" : "mapped";
+    const before = parts.at(-1);
+    const sizeBytes = (starts[part + 1] ?? end) - start;
+    if (before?.state === state && before.unmappedSeq === unmappedSeq) {
+      parts[parts.length - 1] = { ...before, sizeBytes: before.sizeBytes + sizeBytes };
+      return;
+    }
+    parts.push({
+      phys: row.phys + (start - row.dma),
+      dma: start,
+      sizeBytes,
+      state,
+      hasMoved: false,
+      mappedSeq: row.createdSeq,
+      movedSeq: null,
+      unmappedSeq,
+      entry: null,
+      writtenSeq: null,
+      isMissing: false,
+    });
+  });
+  return parts;
+}
+
+/** How much of a range or of a page-table entry is undone, and where the rest is. */
+function undoneText(
+  run: RunIndex["run"],
+  table: "iova" | "page_table",
+  { createdSeq, size_bytes: size }: LabTableRow<"iova"> | LabTableRow<"page_table">,
+  by: number,
+  undone: string,
+): string {
+  // A row that is cut goes on as further rows with the same creating event.
+  const rest = rowsAt(run, table, run.afterEvent(by)).filter((row) =>
+    row.createdSeq === createdSeq
+  );
+  const restBytes = rest.reduce((sum, row) => sum + row.size_bytes, 0);
+  const [first] = rest;
+  if (first === undefined) return `${formatSize(size)}, ${undone}`;
+  if (restBytes === size) return `${formatSize(size)}, not ${undone}`;
+  const start = formatAddress("iova" in first ? first.iova : first.start);
+  return `${formatSize(size - restBytes)} ${undone}, ${
+    formatSize(restBytes)
+  } from ${start} on not ${undone}`;
 }
 
 /**
@@ -440,6 +535,7 @@ function factsOf(
   by: number,
   { api, createdSeq, device, dir, dma, endedSeq, phys, size_bytes: size }: LabTableRow<"mappings">,
   isLeaked: boolean,
+  parts: readonly PicturePage[],
 ): readonly PictureFact[] {
   const fact = (name: string, text: string, seq: number | null, isWrong = false) => ({
     name,
@@ -448,11 +544,10 @@ function factsOf(
     isWrong,
   });
   const at = run.afterEvent(createdSeq);
-  const isGone = (row: { readonly endedSeq: number | null }) =>
-    row.endedSeq !== null && row.endedSeq <= by;
   const [range] = rowsCovering(run, "iova", dma, at, { device });
   const [entry] = rowsCovering(run, "page_table", dma, at, { device });
   const gone = endedSeq !== null && endedSeq <= by ? endedSeq : null;
+  const live = parts.filter(({ unmappedSeq }) => unmappedSeq === null);
   const undo = UNMAPS[api];
   return [
     fact("mapped by", `${api}(), ${formatSize(size)} of memory ${formatAddress(phys)}`, createdSeq),
@@ -460,18 +555,26 @@ function factsOf(
     ...range === undefined ? [] : [
       fact(
         "IOVA range",
-        `${formatSize(range.size_bytes)}, ${isGone(range) ? "freed" : "not freed"}`,
+        undoneText(run, "iova", range, by, "freed"),
         range.createdSeq,
       ),
     ],
     ...entry === undefined ? [] : [
       fact(
         "page-table entry",
-        `${formatSize(entry.size_bytes)}, ${isGone(entry) ? "cleared" : "not cleared"}`,
+        undoneText(run, "page_table", entry, by, "cleared"),
         entry.createdSeq,
       ),
     ],
-    ...gone === null ? [] : [fact("unmapped", "", gone)],
+    ...gone === null ? [] : [fact("unmapped", live.length > 0 ? "in part" : "", gone)],
+    ...gone === null ? [] : live.map(({ dma, sizeBytes, state }) =>
+      fact(
+        state === "leaked" ? "never unmapped" : "still mapped",
+        `${formatSize(sizeBytes)} at ${formatAddress(dma)}`,
+        null,
+        true,
+      )
+    ),
     ...isLeaked && undo !== undefined
       ? [
         fact(

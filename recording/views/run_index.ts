@@ -22,6 +22,7 @@ export class RunIndex {
    */
   readonly partners: Int32Array;
   #lines: ReadonlyMap<string, readonly number[]> | null = null;
+  #entries: readonly LabTableRow<"page_table">[] | null = null;
   #mappings: ReadonlyMap<string, readonly LabTableRow<"mappings">[]> | null = null;
 
   constructor(readonly run: RecordedRun) {
@@ -81,6 +82,18 @@ export class RunIndex {
       Array.from({ length: table.count }, (_, number) => table.row(number))
         .filter(({ createdSeq }) => createdSeq > 0 && log.requestAt(createdSeq) === null),
       ({ device }) => device,
+    );
+  }
+
+  /**
+   * All page-table entries of the run. An entry that is cleared in part goes on as further rows, which have the
+   * same creating event and come later.
+   */
+  get entries(): readonly LabTableRow<"page_table">[] {
+    const table = this.run.table("page_table");
+    return this.#entries ??= Array.from(
+      { length: table.count },
+      (_, number) => table.row(number),
     );
   }
 

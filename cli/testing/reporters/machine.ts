@@ -99,7 +99,9 @@ function findings({ incidents }: TestOutcome): string[] {
 
 /** The incidents of a test; equal ones are joined, with their number. */
 function countedIncidents({ incidents }: TestOutcome): readonly object[] {
-  const same = groupBy(incidents, (incident) => JSON.stringify(incident));
+  // What a page needs of a leak is in its text and its lines, too.
+  const printed = incidents.map(({ resource: _resource, ...incident }) => incident);
+  const same = groupBy(printed, (incident) => JSON.stringify(incident));
   return [...same.values()].map((group) => ({ ...group[0]!, times: group.length }));
 }
 
