@@ -254,6 +254,19 @@ Deno.test("of a mapping that is unmapped in part, the rest is drawn as never unm
   assertEquals(drawn(mended, null).facts.get("page-table entry"), "8KiB, cleared");
 });
 
+Deno.test("the strip is red where a part stays mapped, before the unmap of the other part, too", () => {
+  const { run, verdict } = judged(SHORT_UNMAP);
+  for (const event of ["dma.report", "dma.unmap"] as const) {
+    const position = run.afterEvent(run.find(event)!);
+    const pieces = addressPieces(run, position, []);
+    const red = addressUses(run, pieces, new Set(verdict.leaked), 800)
+      .flatMap(({ drawing }) => drawing.shapes).filter(({ look }) => look === "leaked");
+    assertEquals(red.map(({ tip }) => tip), [
+      "0xfffd_f000 to 0xfffd_ffff, 4KiB, line 3, leaked",
+    ]);
+  }
+});
+
 Deno.test("of a range that is destroyed in part, the pages that stay linked are not drawn as unmapped", () => {
   const states = drawn(DESTROYED_SHORT, "nvme.unmap").parts.map(([, , state]) => state);
   assertEquals(states, ["unmapped", ...Array.from({ length: 15 }, () => "leaked")]);

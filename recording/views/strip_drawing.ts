@@ -7,6 +7,7 @@
 import { addAll, groupBy, KIB } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
+import { rowsAt } from "../rows.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import { type Drawing, labelled, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { Position } from "../position.ts";
@@ -26,6 +27,8 @@ export interface AddressPiece {
   readonly end: number;
   /** The event that put the range into this state. */
   readonly seq: number;
+  /** False for a part of a leaked range that is freed later. */
+  readonly isRest?: boolean;
 }
 
 /** Neighbouring pieces of one owner. */
@@ -159,7 +162,8 @@ export function addressUses(
     if (name !== "dma.map") return [];
     return [{ owner: device, start: fields.dma, end: fields.dma + fields.size_bytes }];
   });
-  return [...groupBy(pieces, ({ owner, space }) => `${owner} ${space}`).values()]
+  const cut = leaked.size === 0 ? pieces : cutAtRests(run, pieces, leaked);
+  return [...groupBy(cut, ({ owner, space }) => `${owner} ${space}`).values()]
     .map((own): AddressUse => {
       const { owner, space } = own[0]!;
       const groups = groupsOf(run, own, leaked, lost);
@@ -169,6 +173,29 @@ export function addressUses(
       const title = `${name}, ${mapped === 0 ? "none" : formatSize(mapped)} mapped`;
       return { owner: name, title, drawing: stripDrawing(groups, title, widthPx) };
     }).sort((one, other) => one.owner.localeCompare(other.owner, "en"));
+}
+
+/** What leaks of a range may be a part of it: pieces of the range, cut where this part begins and ends. */
+function cutAtRests(
+  run: RecordedRun,
+  pieces: readonly AddressPiece[],
+  leaked: ReadonlySet<number>,
+): readonly AddressPiece[] {
+  const rests = [
+    ...rowsAt(run, "iova", run.last).map((row) => ({ ...row, from: row.start })),
+    ...rowsAt(run, "page_table", run.last).map((row) => ({ ...row, from: row.iova })),
+  ].filter(({ createdSeq }) => leaked.has(createdSeq));
+  return pieces.flatMap((piece) => {
+    const own = rests.filter(({ createdSeq }) => createdSeq === piece.seq);
+    const edges = own.flatMap(({ from, size_bytes: size }) => [from, from + size])
+      .filter((edge) => edge > piece.start && edge < piece.end);
+    const starts = [...new Set([piece.start, ...edges])].sort((one, other) => one - other);
+    return starts.map((start, part) => {
+      const isRest = own.length === 0 ||
+        own.some(({ from, size_bytes: size }) => start >= from && start < from + size);
+      return { ...piece, start, end: starts[part + 1] ?? piece.end, isRest };
+    });
+  });
 }
 
 function groupsOf(
@@ -181,11 +208,11 @@ function groupsOf(
   const others = pieces.filter((piece) => !mapped.includes(piece));
   const groups: Group[] = [];
   for (const piece of [...mapped, ...others].sort((one, other) => one.start - other.start)) {
-    const { change, end, kind, owner, seq, space, start } = piece;
+    const { change, end, isRest = true, kind, owner, seq, space, start } = piece;
     const isCovered = !mapped.includes(piece) &&
       mapped.some((each) => each.start < end && start < each.end);
     if (isCovered) continue;
-    const isLeaked = leaked.has(seq) || space === "dma" &&
+    const isLeaked = isRest && leaked.has(seq) || space === "dma" &&
         lost.some((each) => each.owner === owner && start < each.end && end > each.start);
     const look = isLeaked
       ? "leaked"
