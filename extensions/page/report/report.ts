@@ -87,6 +87,8 @@ class Report {
     const failed = this.#listed.findIndex(({ state }) => state === "failed");
     const full = this.runs.findIndex(({ events }) => events > 0);
     this.#show(Math.max(0, failed >= 0 ? failed : full));
+    // Without events, the other panes are empty: a file may have benches alone, or blocks on machines of their own.
+    if (full < 0) this.#viewer.view = "output";
   }
 
   #show(index: number): void {
