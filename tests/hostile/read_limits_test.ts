@@ -57,7 +57,7 @@ Deno.test("what is too large is refused by its size before it is read, and what 
     ],
     [["trace", "summary", "line.txt"], 2, /no line of a trace or a log/],
     [["trace", "summary", "trace.txt.gz"], 0, /dma_map_phys/],
-    [["trace", "check", "large.dma"], 2, /no line of a trace/],
+    [["trace", "check", "line.txt"], 2, /no line of a trace/],
   ];
   const done = await doAll(cases.map(([words]) => ({ folder: folder.path, words })), folder.path);
   for (const [index, [words, code, said]] of cases.entries()) {
