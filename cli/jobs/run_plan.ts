@@ -36,7 +36,7 @@ export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
   leftMs(takenMs: number): number;
 }
 
-/** An estimate of the rest: what is left takes as long as what is done, each piece like the others. */
+/** An estimate of the time for the rest, if each piece takes as long as the average of the finished pieces. */
 export function restMs(takenMs: number, done: number, all: number): number {
   return takenMs * (all - done) / Math.max(done, 1);
 }

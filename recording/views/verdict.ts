@@ -146,9 +146,9 @@ function failedVerdict(
     ...hidden === 0 ? [] : [`${formatCount(hidden, "more line")} in the output`],
     ...leaks,
     ...findings.slice(0, 1).map(({ kind, name, place }) =>
-      `${
-        code === "E0908" ? "Also" : "Before it"
-      }, a ${kind} that no statement expects: ${name}, in ${baseName(place!.replace(/:\d+$/, ""))}`
+      `${isIncident ? "Also" : "Before it"}, a ${kind} that no statement expects: ${name}, in ${
+        baseName(place!.replace(/:\d+$/, ""))
+      }`
     ),
     ...held === 0 ? [] : [`It stopped before it unmapped ${formatCount(held, "mapping")}`],
     ...found,

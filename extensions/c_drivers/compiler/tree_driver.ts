@@ -205,9 +205,9 @@ class TreeDriver {
   }
 
   /**
-   * The driver's files, with other sources of the module that the first one belongs to: all sources of an out-of-tree
-   * module. Of a tree's module, the sources with the init function if the driver's files have none; `TreeLibrary`
-   * adds what these call.
+   * The driver's files, with other sources of the module that the first one belongs to. An out-of-tree module adds all
+   * of its sources. A module of a tree adds the sources with the init function if the driver's files have none, and
+   * `TreeLibrary` adds the functions that they call.
    */
   #withModule(settings: Settings): readonly FileOfDriver[] {
     const { build: { makefiles }, of: { files, tree } } = this;

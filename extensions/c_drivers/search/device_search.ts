@@ -35,7 +35,7 @@ const MOST_COLOURED = 32;
 const NEAR = 48;
 /** The same for the comparisons of a random value. */
 const NEAR_COLOURED = 6;
-/** Number of the last writes before a read among which its index register is searched, and of those that are tried. */
+/** An index register is searched among this many writes before a read; `MOST_INDEXES` of them are tried. */
 const INDEX_WRITES = 6;
 const MOST_INDEXES = 2;
 /** Largest number of words behind an index register that are tried with the same value, the last ones read first. */
@@ -184,7 +184,7 @@ export class DeviceSearch {
     this.#roseAt = this.#tries;
   }
 
-  /** The entry that got furthest among those whose registers have not got random values. */
+  /** Of the entries without random values, the one with the highest score; the newest of equal ones. */
   #uncoloured(): Entry | null {
     return this.#entries.reduce<Entry | null>(
       (best, entry) => entry.isColoured || best !== null && best.score > entry.score ? best : entry,
@@ -339,7 +339,7 @@ export class DeviceSearch {
     }
   }
 
-  /** @param only The registers whose values are tried; without it all of them. */
+  /** @param only Values are tried for these registers; without it for all. */
   *#wanted(
     rules: Rules,
     run: SearchedDevice,

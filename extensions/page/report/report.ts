@@ -87,7 +87,7 @@ class Report {
     const failed = this.#listed.findIndex(({ state }) => state === "failed");
     const full = this.runs.findIndex(({ events }) => events > 0);
     this.#show(Math.max(0, failed >= 0 ? failed : full));
-    // Without events, the other panes are empty: a file may have benches alone, or blocks on machines of their own.
+    // A file with benches alone has no events, and the other panes are empty. So has a test of `compare` blocks.
     if (full < 0) this.#viewer.view = "output";
   }
 

@@ -53,7 +53,7 @@ export interface QemuMachine {
   readonly changes: readonly string[];
   /** Keys that QEMU cannot express, with the reason; tests on this machine are not run. */
   readonly missing: readonly string[];
-  /** Equal for machines that one guest can have together; null for a machine with a guest of its own. */
+  /** Machines with an equal text share one guest; null if the machine shares its guest with no other. */
   readonly sharing: string | null;
 }
 
@@ -79,7 +79,7 @@ const SLOT_BYTES = 2 * KIB;
 const MAX_CPUS = 8;
 /** Device number of the first controller on the root bus. */
 const FIRST_ROOT_DEVICE = 8;
-/** Device number of the first port with a place of its own, and of the last one that fits on the root bus. */
+/** Ports that are placed by number get device numbers of the root bus from the first to the last of these. */
 const FIRST_PLACED_PORT = 16;
 const LAST_PLACED_PORT = 30;
 /**
@@ -211,7 +211,7 @@ class QemuBuilder {
   modeWords: readonly string[] = [];
   /** Added to a disk's name where several disks have the same name. */
   suffix = "";
-  /** Device number of the newest port with a place of its own. */
+  /** The newest device number that was given to a port. */
   lastPort = FIRST_PLACED_PORT - 1;
   #ports = 0;
   #rootDevices = 0;

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { checkedTrace } from "./checked_trace.ts";
 
@@ -16,5 +16,7 @@ Deno.test("on a terminal of 60 and 80 columns, no line is longer, and no word is
     assertEquals(long, []);
     assertEquals(words(shown), words(text()));
   }
+  // Wrapped for the terminal, and not broken once more.
+  assertStringIncludes(text(80), "\n        each map needs one unmap there\n");
   assert(text().split("\n").some((line) => line.length > 80 && !TABLE.test(line)));
 });
