@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { dmalab } from "@dmalab/tests";
 import { colourKey, EMPTY_DATA, type PageData, type SourceColours } from "../cli/page_data.ts";
 import { indexPage } from "../cli/suite_report.ts";
-import { benchPage, findingLines, writeReport } from "../cli/make_report.ts";
+import { benchPage, findingLines, madeOf, writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
 import { MemoryScreen, readMatches, SignalWatch } from "@dmalab/cli";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
@@ -228,16 +228,16 @@ Deno.test("each block of a Markdown page runs in its place, and a page without o
     `\`\`\`dma\ntest "two" {\n  assert 1 == 2\n}\n\`\`\`\n`;
   using folder = new TempFolder();
   const path = folder.write("page.md", page);
-  const report = (screen: MemoryScreen) =>
-    writeReport(path, folder.at("page.html"), OPTIONS, screen, new SignalWatch());
-  const { reports } = await report(new MemoryScreen());
+  const made = await madeOf(path, OPTIONS, new MemoryScreen(), new SignalWatch());
+  assert(typeof made !== "string", String(made));
+  const { printed, reports, runs } = made;
   const outcomes = reports.flatMap((each) => each.outcomes);
   assertEquals(outcomes.map(({ name, outcome, place }) => [name, outcome, place.split(":")[1]]), [
     ["one", "passed", "4"],
     ["two", "failed", "14"],
   ]);
   // Each block is a text of its own with this name: its colours are its own, too.
-  const written = Deno.readTextFileSync(folder.at("page.html"));
+  const written = await reportPage(EMPTY_DATA, runs, { title: path, printed });
   const packed = (name: string) => unpackText(new RegExp(`"${name}":"([^"]+)"`).exec(written)![1]!);
   const colours: SourceColours = JSON.parse(new TextDecoder().decode(await packed("colours")));
   for (const run of readSerialised(await packed("recordings"))) {
@@ -248,6 +248,8 @@ Deno.test("each block of a Markdown page runs in its place, and a page without o
   }
   Deno.writeTextFileSync(path, "# No block\n");
   const screen = new MemoryScreen();
-  assertEquals((await report(screen)).isWritten, false);
+  const target = folder.at("page.html");
+  const { isWritten } = await writeReport(path, target, OPTIONS, screen, new SignalWatch());
+  assertEquals(isWritten, false);
   assertStringIncludes(screen.errors, "has no block to run");
 });
