@@ -170,6 +170,24 @@ Deno.test("an IOVA range that nothing frees is in the verdict, and red beside a 
   assertEquals(red.length, 2);
 });
 
+Deno.test("what stays mapped is told in bytes, because each link of a range is a row", () => {
+  const ended = (settings: string, live: number) =>
+    judged(`${DISK}test "two pages of a range, and a third" ${settings} {
+  let state = iova_state()
+  dma_iova_try_alloc(ssd, state, phys: 0x4000_0000, size: 8KiB)
+  dma_iova_link(ssd, state, 0x4000_0000, 0, 4KiB, to_device)
+  dma_iova_link(ssd, state, 0x4000_8000, 4KiB, 4KiB, to_device)
+  dma_iova_sync(ssd, state, 0, 8KiB)
+  let d = dma_map_phys(ssd, 0x4000_0000, 4KiB, to_device)
+  assert iommu.live_mappings == ${live}
+}`).verdict.why.at(-1)!;
+  assertStringIncludes(
+    ended("with { leaks = allow }", 2),
+    "; streaming mappings at the end: 12KiB in 3 pieces",
+  );
+  assertEquals(ended("", 3), "It stopped before it unmapped 12KiB in 2 pieces");
+});
+
 const SHORT_UNMAP = `${DISK}test "wrong size" {
   let mapping = dma_map_phys(ssd, 0x4000_0000, 8KiB, to_device)
   dma_unmap_phys(ssd, mapping, 4KiB, to_device)
@@ -381,7 +399,7 @@ Deno.test("calls fold: a closed one hides what is inside, and every event is in 
   }
 });
 
-Deno.test("entries in no segment of their request are in its picture, in red, with a fact", () => {
+Deno.test("entries in no mapping of their request are in its picture, in red, with a fact", () => {
   const run = recordingOf(`machine {
     kernel = "7.2.6"
     region area { at = 0x5000_0000, size = 2MiB }
@@ -402,17 +420,17 @@ Deno.test("entries in no segment of their request are in its picture, in red, wi
   const red = pictureDrawing(view, run.last.seq, 800).shapes
     .filter(({ look, tag }) => tag === "text" && look === "bad").map(({ text }) => text);
   assertEquals(red, [
-    ...Array.from({ length: 32 }, () => "in no entry"),
-    "0    0x5000_1000, in no segment",
-    ...[1, 2, 3].map((n) => `${n}    0x5000_${n + 1}000, in no segment`),
+    ...Array.from({ length: 32 }, () => "not mapped"),
+    "0    0x5000_1000, in no mapping",
+    ...[1, 2, 3].map((n) => `${n}    0x5000_${n + 1}000, in no mapping`),
   ]);
   assertEquals(view.facts.map(({ isWrong, text }) => [isWrong, text]), [
     [
       true,
       'device_outside_buffer: Device "ssd" writes 4096 bytes at 0x5000_0000, from 0x5000_0200 on outside every mapped buffer',
     ],
-    [true, "4 entries in no segment of the request, from 0x5000_1000 on"],
-    [true, "32 segments in no entry, from 0x5000_2000 on"],
+    [true, "4 entries in no mapping of the request, from 0x5000_1000 on"],
+    [true, "32 segments not mapped, from 0x5000_2000 on"],
   ]);
   assertEquals(view.about, "ssd, prp, 33 segments, OK");
   assertEquals(view.pages.map(({ isMissing, state }) => [isMissing, state]), [

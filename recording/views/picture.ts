@@ -1,6 +1,12 @@
 /** A request, or the mappings of a device, at a position: page by page, with the state of each page. */
 import { countBefore } from "@dmalab/runtime/basics";
-import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/devices";
+import {
+  ADDRESS_TITLES,
+  IN_NO_MAPPING,
+  type LabTableRow,
+  NOT_MAPPED,
+  type RequestEntry,
+} from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";
@@ -245,9 +251,9 @@ function outsideFacts(outside: readonly RequestEntry[], by: number): readonly Pi
   if (first === undefined) return [];
   return [{
     name: "wrong",
-    text: `${formatCount(written.length, "entry", "entries")} in no segment of the request, from ${
-      formatAddress(first.dma)
-    } on`,
+    text: `${
+      formatCount(written.length, "entry", "entries")
+    } ${IN_NO_MAPPING} of the request, from ${formatAddress(first.dma)} on`,
     seq: first.seq,
     isWrong: true,
   }];
@@ -268,7 +274,7 @@ function missingFacts(
   const seq = sentSeq(view, by);
   const [first] = missing;
   if (first === undefined || seq === null) return [];
-  const text = `${formatCount(missing.length, "segment")} in no entry, from ${
+  const text = `${formatCount(missing.length, "segment")} ${NOT_MAPPED}, from ${
     formatAddress(first.phys)
   } on`;
   return [{ name: "missing", text, seq, isWrong: true }];

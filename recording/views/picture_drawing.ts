@@ -2,6 +2,7 @@
  * A picture to scale: a page has the same height in each column. The fill of a page shows its
  * state.
  */
+import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/devices";
 import { maxOf } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
 import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";
@@ -36,7 +37,7 @@ export function pageLife(
   { addressTitle }: PictureView,
 ): string {
   const memory = `${formatSize(sizeBytes)} of memory ${formatAddress(phys)}`;
-  if (isMissing) return `${memory}: in no entry of the command`;
+  if (isMissing) return `${memory}: ${NOT_MAPPED}`;
   const events = [
     state === "none" || state === "reserved" ? "" : `mapped #${mappedSeq}`,
     writtenSeq === null ? "" : `entry ${entry!.label.trim()} written #${writtenSeq}`,
@@ -49,7 +50,7 @@ export function pageLife(
   }`;
 }
 
-/** Least width of a picture in which each entry says that it is in no segment; the fact says it, too. */
+/** Least width of a picture in which each entry says that it is in no mapping; the fact says it, too. */
 const WIDE_PX = 500;
 
 /** The vertical positions of a column's rows. */
@@ -141,7 +142,7 @@ interface DrawnEntry {
   readonly text: string;
   /** The page that the entry points to; null for a list, and for memory outside of the request. */
   readonly page: number | null;
-  /** Whether the entry points to memory that is in no segment of the request. */
+  /** Whether the entry's address is in no mapping of the request. */
   readonly isOutside: boolean;
   /** The list that contains the entry; null for an entry of the command itself. */
   readonly list: number | null;
@@ -173,7 +174,7 @@ function entriesOf(
     fetched,
   }));
   const wrong = outside.map(({ dma, fetched, label, page, seq }): DrawnEntry => ({
-    text: `${label.padEnd(4)} ${formatAddress(dma)}${isWide ? ", in no segment" : ""}`,
+    text: `${label.padEnd(4)} ${formatAddress(dma)}${isWide ? `, ${IN_NO_MAPPING}` : ""}`,
     page: null,
     isOutside: true,
     list: page,
@@ -294,7 +295,7 @@ function pageShapes(
     ...isGone ? [edge(middle)] : [],
     words(
       middle,
-      isMissing ? "in no entry" : formatAddress(dma),
+      isMissing ? NOT_MAPPED : formatAddress(dma),
       isMissing ? "bad" : state === "moved" ? "on-moved" : state === "none" ? "dim" : "",
     ),
   ];

@@ -1,5 +1,6 @@
 /** The result of a run in a line: the failure, its location, its event. */
 import { type FailureReport, type Incident, runTitle, type TestOutcome } from "@dmalab/lang/run";
+import type { LabTableRow } from "@dmalab/devices";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import { spanOfEvent } from "../last_writes.ts";
@@ -74,7 +75,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
       what: recorded.length > 0
         ? formatCount(recorded.length, "fault or report", "faults and reports")
         : live.length > 0
-        ? `${formatCount(live.length, "mapping")} not unmapped at the end`
+        ? `${sizeText(live)} not unmapped at the end`
         : runTitle(run.name),
       why: counted,
       cause: found ?? live[0]?.createdSeq ?? null,
@@ -134,7 +135,7 @@ function failedVerdict(
   const [said = ""] = isIncident ? failure.notes : [];
   const own = said.trim().split(": ", 1)[0]!;
   const hidden = more.splice(MAX_SENTENCES).length;
-  const { length: held } = leakedMappings(run, placesOf(incidents, "held", null));
+  const held = leakedMappings(run, placesOf(incidents, "held", null));
   const why = [
     ...own === "" ? [] : [own],
     ...isAssertion
@@ -150,7 +151,7 @@ function failedVerdict(
         baseName(place!.replace(/:\d+$/, ""))
       }`
     ),
-    ...held === 0 ? [] : [`It stopped before it unmapped ${formatCount(held, "mapping")}`],
+    ...held.length === 0 ? [] : [`It stopped before it unmapped ${sizeText(held)}`],
     ...found,
   ];
   return {
@@ -209,7 +210,9 @@ function leakedSeqs(
   return [
     ...new Set([
       ...named.filter((seq) => live.has(seq)),
-      ...leakedMappings(run, placesOf(unnamed, "leak", failure)),
+      ...leakedMappings(run, placesOf(unnamed, "leak", failure)).map(({ createdSeq }) =>
+        createdSeq
+      ),
     ]),
   ];
 }
@@ -259,7 +262,7 @@ function placesOf(
 function leakedMappings(
   run: RecordedRun,
   places: ReadonlySet<string | null>,
-): readonly number[] {
+): readonly (LabTableRow<"mappings"> | LabTableRow<"iova">)[] {
   if (places.size === 0) return [];
   const madeThere = ({ createdSeq: seq }: { readonly createdSeq: number }) => {
     const span = seq === 0 ? null : spanOfEvent(run, seq);
@@ -273,7 +276,7 @@ function leakedMappings(
       dma < range.start + range.size_bytes
     )
   );
-  return [...mapped, ...reserved].map(({ createdSeq }) => createdSeq);
+  return [...mapped, ...reserved];
 }
 
 /**
@@ -313,11 +316,23 @@ function countsOf(index: RunIndex): readonly string[] {
   const { count } = run.log;
   if (count === 0) return ["no events"];
   const requests = pictureSubjects(index, run.last).filter(({ kind }) => kind === "request").length;
-  const live = rowsAt(run, "mappings", run.last).length;
+  const live = rowsAt(run, "mappings", run.last);
   return [
     `${groupThousands(count)} ${count === 1 ? "event" : "events"}`,
     ...requests === 0 ? [] : [formatCount(requests, "request")],
     // Coherent memory stays mapped: a driver allocates it once.
-    `${live === 0 ? "no streaming mapping" : formatCount(live, "streaming mapping")} at the end`,
+    live.length === 0
+      ? "no streaming mapping at the end"
+      : `streaming mappings at the end: ${sizeText(live)}`,
   ];
+}
+
+/**
+ * The size of mappings. They are not counted, because each link of an IOVA range and each output of
+ * a scatterlist is a row.
+ */
+function sizeText(rows: readonly { readonly size_bytes: number }[]): string {
+  const sizeBytes = rows.reduce((sum, row) => sum + row.size_bytes, 0);
+  return formatSize(sizeBytes) +
+    (rows.length === 1 ? "" : ` in ${formatCount(rows.length, "piece")}`);
 }

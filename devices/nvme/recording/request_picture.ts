@@ -36,10 +36,10 @@ export interface RequestEntry {
   readonly leadsTo: "data" | "list";
   /**
    * Physical address that the request's mappings have for the address in the entry. Null for a list, and for
-   * an entry that points to no memory of the request.
+   * an entry that is in no mapping of the request.
    */
   readonly phys: number | null;
-  /** Whether the entry points to data that is in no mapping of the request. */
+  /** Whether the entry points to data that is in no mapping of the request: {@linkcode IN_NO_MAPPING}. */
   readonly isOutside: boolean;
   /** The event that wrote the entry; null if no event shows the write. */
   readonly seq: number | null;
@@ -97,6 +97,14 @@ export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>
   bus: "PCI bus address",
   swiotlb: "bounce buffer",
 };
+
+/**
+ * The mark of an entry whose address is in no mapping of its request. It may still be the address of
+ * memory of the request that was never mapped.
+ */
+export const IN_NO_MAPPING = "in no mapping";
+/** The mark of a request's memory that no event has mapped. */
+export const NOT_MAPPED = "not mapped";
 
 /** A part of memory that is copied through a bounce buffer. */
 export interface BouncedPart {

@@ -3,6 +3,7 @@
  * A picture, to scale, of a request or of mappings. It shows memory, the device's addresses, and the entries of the
  * command.
  */
+import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/devices";
 import {
   PAGE_WORDS,
   pageLife,
@@ -31,8 +32,8 @@ const LEGEND: readonly (readonly [
   ["--moved", "--moved", PAGE_WORDS.moved, ({ pages }) => pages.some(({ hasMoved }) => hasMoved)],
   ["--unmap-fill", "--unmap", PAGE_WORDS.unmapped, hasState("unmapped")],
   ["--fault-fill", "--fault", PAGE_WORDS.leaked, hasState("leaked")],
-  ["--fault-fill", "--fault", "in no entry", ({ pages }) => pages.some((page) => page.isMissing)],
-  ["--fault-fill", "--fault", "in no segment", ({ outside }) => outside.length > 0],
+  ["--fault-fill", "--fault", NOT_MAPPED, ({ pages }) => pages.some((page) => page.isMissing)],
+  ["--fault-fill", "--fault", IN_NO_MAPPING, ({ outside }) => outside.length > 0],
 ];
 const PHASES = ["mapped", "sent", "fetched", "completed", "unmapped", "ended"] as const;
 

@@ -372,7 +372,7 @@ Deno.test("explain says what a page table has against a link (dma.md 5.1)", () =
   ]);
 });
 
-Deno.test("show of a request has the segments that explain has, and marks entries in no segment (nvme.md 2.3)", () => {
+Deno.test("show of a request has the segments that explain has, and marks entries in no mapping (nvme.md 2.3)", () => {
   const text = printed(
     'kernel = "7.2.6", region area { at = 0x5000_0000, size = 2MiB }, ' +
       "pci { root_port rp0 { nvme ssd { sgl = true, mdts = 128KiB } } }",
@@ -390,13 +390,13 @@ show io.requests[0]`,
   for (
     const [index, dma] of ["0x5000_1000", "0x5000_2000", "0x5000_3000", "0x5000_4000"].entries()
   ) {
-    assertStringIncludes(text, `${" ".repeat(28)}in no segment             │  ${index} ${dma} `);
+    assertStringIncludes(text, `${" ".repeat(28)}in no mapping             │  ${index} ${dma} `);
   }
-  assertStringIncludes(text, "0x5000_2000    512B      in no entry\n");
+  assertStringIncludes(text, "0x5000_2000    512B      not mapped\n");
   assertStringIncludes(text, "…  26 more\n");
 });
 
-Deno.test("explain of a request calls a PRP entry that no segment has by that, and a list page a list (nvme.md 2.3)", () => {
+Deno.test("explain of a request calls a PRP entry in no mapping by that, and a list page a list (nvme.md 2.3)", () => {
   const lost = (count: number, gapBytes: number, kernel: string, mode: string) => {
     const text = printed(
       `kernel = "${kernel}", iommu { mode = ${mode} }, region area { at = 0x5000_0000, size = 2MiB }, ` +
@@ -411,7 +411,7 @@ explain io.requests[0]`,
       /^ {10}(PRP|page|descriptor|command)/.test(line)
     );
     const said = (words: string) => lines.filter((line) => line.endsWith(words)).length;
-    return [said(", in no segment of the request"), said(", a list")];
+    return [said(", in no mapping of the request"), said(", a list")];
   };
   const rows: [number, number, string, string, [lost: number, lists: number]][] = [
     // On 7.2.6 the gap bit of the part that is split off is lost, so PRP entries for whole pages

@@ -1,6 +1,7 @@
 /** Explains how a request was mapped: every decision, with its rule and its reasons. */
 import {
   describedMemory,
+  IN_NO_MAPPING,
   mappedAt,
   type MappedPart,
   mappedParts,
@@ -15,7 +16,6 @@ import { clip, endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { siteText } from "../types/event.ts";
-import { IN_NO_SEGMENT } from "../../render/pictures/request_picture.ts";
 import { decisionList } from "./decision_list.ts";
 import { explanationLines, reasonLines } from "./explanation.ts";
 
@@ -62,7 +62,7 @@ function originLine(
   const head = `${pad(labelText(entry, hasLengths), LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
   if (leadsTo === "list") return `${head}, a list`;
   const mapped = mappedAt(dma, mappings);
-  if (mapped === null || phys === null) return `${head}, ${IN_NO_SEGMENT} of the request`;
+  if (mapped === null || phys === null) return `${head}, ${IN_NO_MAPPING} of the request`;
   const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
   return `${head} ◄ ${segmentText(phys, segments)}, ${by} #${mapped.seq}`;
 }

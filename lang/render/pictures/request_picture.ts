@@ -14,12 +14,14 @@
 import { groupBy } from "@dmalab/runtime/basics";
 import { bouncedLines } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
-import type {
-  RequestEntry,
-  RequestListPage,
-  RequestMemory,
-  RequestPicture,
-  RequestSegment,
+import {
+  IN_NO_MAPPING,
+  NOT_MAPPED,
+  type RequestEntry,
+  type RequestListPage,
+  type RequestMemory,
+  type RequestPicture,
+  type RequestSegment,
 } from "@dmalab/devices";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
@@ -34,9 +36,7 @@ export interface RequestCaption {
   readonly notes: readonly string[];
 }
 
-/** The mark of an entry that points to no memory of the request. */
-export const IN_NO_SEGMENT = "in no segment";
-/** The mark of memory that no entry points to. */
+/** The mark of memory that is mapped, and that no entry points to. */
 const IN_NO_ENTRY = "in no entry";
 
 type Range = NonNullable<RequestPicture["iova"]>;
@@ -302,14 +302,14 @@ function segmentOf(
 }
 
 /**
- * The rows of each list page if some entries point to no memory of the request. The entries then do not
+ * The rows of each list page if some entries are in no mapping of the request. The entries then do not
  * describe the memory in its order, so that each is drawn with the segment that it points to.
  */
 function wrongRowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
   const rows = request.entries.filter(leadsToData).map((entry) => {
     const segment = segmentOf(entry, request);
     const text = frame(entryText(request, entry));
-    const row: PieceRow = segment === undefined ? { ...text, middle: IN_NO_SEGMENT } : {
+    const row: PieceRow = segment === undefined ? { ...text, middle: IN_NO_MAPPING } : {
       ...text,
       left: segmentText(segment),
       middle: formatAddress(entry.dma),
@@ -332,7 +332,7 @@ function unreachedRows(request: RequestMemory): readonly PieceRow[] {
   const rows = request.segments.filter((each) => !reached.has(each)).map((each) => ({
     ...frame(""),
     left: segmentText(each),
-    middle: IN_NO_ENTRY,
+    middle: each.seq === null ? NOT_MAPPED : IN_NO_ENTRY,
   }));
   return endsOf(rows, SHOWN, (hidden) => ({ ...frame(""), left: hiddenSegments(hidden) }));
 }
