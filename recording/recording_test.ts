@@ -155,6 +155,16 @@ Deno.test("variables and expressions are asked at any moment, and nothing change
   assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
 });
 
+Deno.test("the text of a request tells how far it is at a moment, and no more", () => {
+  const recording = recorded();
+  const states = ["nvme.choose", "nvme.submit", "nvme.complete", "nvme.unmap", "block.status"]
+    .map((name) => {
+      const seq = recording.find(name as "nvme.choose")!;
+      return ask(recording, recording.afterEvent(seq), "io").split(", ").at(-1);
+    });
+  assertEquals(states, ["queued", "mapped", "mapped", "unmapped", "OK"]);
+});
+
 /**
  * Parks machines until there is no more to do.
  * @returns The number of calls that this took.

@@ -225,10 +225,15 @@ export class BlockRequest implements EventOrigin {
     this.mappedSegments = 0;
   }
 
-  /** Ends the request: the driver has finished with it. */
-  end(status: BlkStatus): void {
+  /** Sets the status. The owner is told by {@linkcode end}. */
+  settle(status: BlkStatus): void {
     this.statusCode = status;
     this.done = true;
+  }
+
+  /** Ends the request: the driver has finished with it. */
+  end(status: BlkStatus): void {
+    this.settle(status);
     this.releasePayload?.();
     this.owner?.requestEnded(this);
   }

@@ -488,6 +488,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
 
   end(request: NvmeRequest, status: BlkStatus): void {
     const { clock, events } = this.machine;
+    // At the event's position a debugger shows the request with its status.
+    request.settle(status);
     if (events.tick(BLOCK_STATUS)) {
       events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "request" });
     }

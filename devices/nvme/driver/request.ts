@@ -80,6 +80,7 @@ export class NvmeRequest extends BlockRequest {
    * Whether the data was described by PRPs or SGLs; null before it was described, and without data.
    */
   format: "prp" | "sgl" | null = null;
+  /** How the last try unmapped the data; null before it has. */
   unmappedBy: UnmapRule | null = null;
   /** The controller's status field, without the phase bit. */
   nvmeStatus = 0;
@@ -121,6 +122,7 @@ export class NvmeRequest extends BlockRequest {
    */
   beginTry(): void {
     this.mapped = false;
+    this.unmappedBy = null;
     this.keptWords = null;
     this.#keptCommand = null;
   }

@@ -15,6 +15,7 @@ import {
   formatRequest,
   REQUEST,
   requestEvents,
+  stateText,
   traceOf,
   wentWrong,
 } from "./request.ts";
@@ -154,7 +155,7 @@ export const IO: HandleType<Io> = {
           formatSize(request.bytes),
           String(request.nrPhysSegments),
           request.format ?? "",
-          request.status ?? (request.mapped ? "mapped" : "queued"),
+          stateText(request),
         ]),
         ["right", "right", "right", "right"],
       ),

@@ -67,7 +67,7 @@ export const REQUEST: HandleType<NvmeRequest> = {
       (request) => request.format,
     ),
     unmapped_by: f.word(
-      "How it was unmapped: single, bus, iova, nothing, from_sgl, from_prp, saved or scatterlist.",
+      "How its last try was unmapped: single, bus, iova, nothing, from_sgl, from_prp, saved or scatterlist.",
       (request) => request.unmappedBy,
     ),
     events: f.of(
@@ -129,8 +129,14 @@ export function explainRequest(request: NvmeRequest, context: ExecutionContext):
 }
 
 export function formatRequest(request: NvmeRequest): string {
-  const state = request.status ?? (request.mapped ? "mapped" : "queued");
   return `request ${request.id}: ${request.op} lba ${request.lba}, ${
     formatSize(request.bytes)
-  } in ${formatCount(request.nrPhysSegments, "segment")}, ${state}`;
+  } in ${formatCount(request.nrPhysSegments, "segment")}, ${stateText(request)}`;
+}
+
+/** How far a request is: its status, once it has one. A request without data is never mapped. */
+export function stateText({ format, mapped, status, unmappedBy }: NvmeRequest): string {
+  if (status !== null) return status;
+  if (!mapped) return "queued";
+  return unmappedBy !== null ? "unmapped" : format !== null ? "mapped" : "in flight";
 }
