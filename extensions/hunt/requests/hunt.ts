@@ -409,7 +409,6 @@ const FORMS = [
 function written(found: Found, options: HuntOptions): HuntFinding {
   const { release: plain, where } = options;
   const { case: each, release, switches } = found;
-  const comment = commentOf(found, options);
   const known = switches.length > 0;
   const ends = known
     ? endsOf(each, without(release, switches))
@@ -422,29 +421,42 @@ function written(found: Found, options: HuntOptions): HuntFinding {
     const violation = violationsOf(each, shown).findLast((wrong) => wrong !== null) ?? null;
     if (violation === null) continue;
     for (const form of FORMS) {
-      const text = (at: HuntRelease) =>
-        scenarioText(each, at, violation, { comment, ends, ...form });
+      const text = (at: HuntRelease, incidents: readonly string[] = []) =>
+        scenarioText(each, at, violation, {
+          comment: commentOf(found, options, incidents),
+          ends,
+          ...form,
+        });
+      const run = (scenario: string) => runScenarioText(scenario, where?.loader);
       scenario ||= text(shown);
-      const end = runScenarioText(text(shown), where?.loader);
+      const end = run(text(shown));
       if (end.end !== "failed") continue;
-      const holds = !known ||
-        runScenarioText(text(without(shown, switches)), where?.loader).end === "held";
-      if (holds) return { ...found, scenario: text(shown), proof: end.text };
+      const holds = !known || run(text(without(shown, switches))).end === "held";
+      if (!holds) continue;
+      const told = text(shown, end.incidents);
+      // The lines of the failure are counted below the comment.
+      const proof = run(told);
+      if (proof.end === "failed") return { ...found, scenario: told, proof: proof.text };
     }
   }
   return { ...found, scenario, proof: null };
 }
 
+/** @param incidents What a run of the scenario says of its faults, reports and leaks. */
 function commentOf(
   { after, needs, rule, switches, violation }: Found,
   options: HuntOptions,
+  incidents: readonly string[],
 ): string[] {
   const cause = switches.length === 0
     ? "It fails with any one or two of the switches off."
     : `Passes with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
   return [
     ...wrapText(`Found by: ${commandOf(options)}`, COMMENT_COLUMNS),
-    ...wrapText(whatHappened(violation, after), COMMENT_COLUMNS),
+    ...wrapText(
+      whatHappened(asInScenario(violation, incidents), after && asInScenario(after, incidents)),
+      COMMENT_COLUMNS,
+    ),
     cause,
     ...needs.length === 0 ? [] : [`It reproduces only together with ${needs.join(" and ")}.`],
     ...rule === null ? [] : [`Last rule applied: dmalab explain ${rule}`],
@@ -457,6 +469,25 @@ function whatHappened(violation: Violation, after: Violation | null): string {
   return `${
     beginning(after)
   }. Then the same is repeated without an injected failure: ${violation.text}.`;
+}
+
+const ADDRESS = /\b0x[\da-f_]+/g;
+
+/**
+ * A violation with the addresses of the scenario. The hunt leaves room between its buffers, so that
+ * its own run has others.
+ */
+function asInScenario(violation: Violation, incidents: readonly string[]): Violation {
+  const { text } = violation;
+  const all = incidents.join("\n");
+  if ((text.match(ADDRESS) ?? []).every((address) => all.includes(address))) return violation;
+  const [prefix = "", sentence = text] = /^(\w+: )(.*)$/s.exec(text)?.slice(1) ?? [];
+  const blind = (words: string) => words.replaceAll(ADDRESS, "0x").toLowerCase();
+  for (const incident of incidents) {
+    const said = incident.replace(/^(?:\w+, [\w.]+|Device "[^"]*"): /, "");
+    if (blind(said) === blind(sentence)) return { ...violation, text: prefix + said };
+  }
+  return { ...violation, text: `${text} (at an address of the hunt's own run)` };
 }
 
 /** The text starts with a capital, except a report's class, which is written as in `warns`. */

@@ -29,7 +29,17 @@ function checkFindings({ findings }: HuntResult): void {
     assert(violationsOf(each, where).at(-1) !== null, name);
     assertEquals(violationsOf(each, without(where, switches)).at(-1), null, name);
     // The printed scenario is the one that was run.
-    assertEquals(runScenarioText(scenario).end, "failed", name);
+    const run = runScenarioText(scenario);
+    assert(run.end === "failed", name);
+    // Its comment tells the addresses of that run.
+    const comment = scenario.split("\n\n")[0]!.replaceAll(/\n# /g, " ");
+    const said = [run.text, ...run.incidents].join("\n");
+    for (const [address] of comment.matchAll(/0x[\da-f_]+/g)) {
+      assert(
+        said.includes(address) || comment.includes("an address of the hunt's own run"),
+        `${name}: ${address} is not in ${said}`,
+      );
+    }
     // Small enough for a person to read.
     const ios = each.steps.flatMap((step) => step.ios);
     assert(ios.length <= 3, `${name}: ${ios.length} requests`);

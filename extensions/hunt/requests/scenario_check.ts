@@ -5,11 +5,12 @@ import { runProgram } from "@dmalab/lang/program";
 
 /**
  * `held`: every test passed; `failed`: a test failed; `wrong`: the scenario does not load. `text`
- * has the reason.
+ * has the reason; `incidents` the sentences of the failed test's faults, reports and leaks.
  */
 export type ScenarioEnd =
   | { readonly end: "held" }
-  | { readonly end: "failed" | "wrong"; readonly text: string };
+  | { readonly end: "failed"; readonly text: string; readonly incidents: readonly string[] }
+  | { readonly end: "wrong"; readonly text: string };
 
 const NO_FILES: SourceLoader = {
   load: (path) => new LoadError("not_found", `There is no file "${path}"`),
@@ -27,5 +28,11 @@ export function runScenarioText(text: string, loader: SourceLoader = NO_FILES): 
   const { outcomes } = runProgram(program);
   const failed = outcomes.find(({ outcome }) => outcome !== "passed");
   if (failed === undefined) return { end: "held" };
-  return { end: "failed", text: failed.failure?.lines.join("\n") ?? failed.outcome };
+  return {
+    end: "failed",
+    text: failed.failure?.lines.join("\n") ?? failed.outcome,
+    incidents: failed.incidents.flatMap(({ resource, text }) =>
+      resource === undefined ? [text] : [resource.text, ...resource.with]
+    ),
+  };
 }

@@ -32,12 +32,19 @@ export function machineLines(
 }
 
 /** The text ` with { … }`: a test's changes to the machine that a file defines. */
-export function changeText(release: HuntRelease, strictChecker: boolean): string {
+export function changeText(
+  release: HuntRelease,
+  { strictChecker, strictLeaks }: {
+    readonly strictChecker: boolean;
+    readonly strictLeaks: boolean;
+  },
+): string {
   const quirks = quirkList(release);
   const changes = [
     `kernel = "${release.kernel}"`,
     ...quirks === null ? [] : [`quirks = [${quirks}]`],
     ...strictChecker ? ["checker = fail"] : [],
+    ...strictLeaks ? ["leaks = fail"] : [],
   ];
   return ` with { ${changes.join(", ")} }`;
 }
