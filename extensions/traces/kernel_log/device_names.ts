@@ -8,19 +8,22 @@ const FUNCTION = "(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
 const IS_FUNCTION = new RegExp(`^${FUNCTION}$`, "i");
 const HAS_DOMAIN = /^[0-9a-f]{4,}:.*:/i;
 
-/** Texts with two names of one device. */
-const PAIRS: readonly RegExp[] = [
-  new RegExp(`\\b(nvme\\d+)\\b(?::? pci function| is| at| \\()\\s*(${FUNCTION})`, "i"),
+/** Texts with two names of one device, each with a part that such a text has. */
+const PAIRS: readonly (readonly [part: string, RegExp])[] = [
+  ["nvme", new RegExp(`\\b(nvme\\d+)\\b(?::? pci function| is| at| \\()\\s*(${FUNCTION})`, "i")],
   // A driver's line of a network interface: driver, function, interface.
-  new RegExp(`^(?:.*\\s)?[\\w-]+ (${FUNCTION}) ([a-z]\\w*\\d\\w*):\\s`, "i"),
-  /\b(virtio\d+): \[(vd[a-z]+)\]/,
-  /\b(virtio\d+) ([a-z]\w*\d\w*):\s/,
-  /\b(\w+): renamed from (\w+)\b/,
+  [":", new RegExp(`^(?:.*\\s)?[\\w-]+ (${FUNCTION}) ([a-z]\\w*\\d\\w*):\\s`, "i")],
+  ["virtio", /\b(virtio\d+): \[(vd[a-z]+)\]/],
+  ["virtio", /\b(virtio\d+) ([a-z]\w*\d\w*):\s/],
+  ["renamed", /\b(\w+): renamed from (\w+)\b/],
   // A link of sysfs.
-  new RegExp(
-    `^.*\\b(${FUNCTION})/(?:[^\\s]*/)?(nvme\\d+|sd[a-z]+|vd[a-z]+|eth\\d+|en\\w+)(?![\\w/])`,
-    "i",
-  ),
+  [
+    "/",
+    new RegExp(
+      `^.*\\b(${FUNCTION})/(?:[^\\s]*/)?(nvme\\d+|sd[a-z]+|vd[a-z]+|eth\\d+|en\\w+)(?![\\w/])`,
+      "i",
+    ),
+  ],
 ];
 
 /** A quick test: false for a line that certainly gives no two names. */
@@ -49,8 +52,9 @@ export class DeviceNames {
   /** Reads a line; most lines give no names. */
   push(text: string): void {
     if (!MAY_NAME.test(text)) return;
-    for (const pattern of PAIRS) {
-      const found = pattern.exec(text);
+    const lower = text.toLowerCase();
+    for (const [part, pattern] of PAIRS) {
+      const found = lower.includes(part) ? pattern.exec(text) : null;
       if (found === null) continue;
       const [one, two] = [plainName(found[1]!), plainName(found[2]!)];
       this.#pairs.getOrInsertComputed(one, () => new Set()).add(two);

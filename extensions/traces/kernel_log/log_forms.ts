@@ -64,6 +64,9 @@ interface TimeForm {
 /** A parsed time. A null stamp means that the stamp is the matched text itself. */
 type WrittenTime = Omit<LogTime, "stamp"> & { readonly stamp: string | null };
 
+/** None of the patterns that begin with a bracket can match a text without this. */
+const MAY_BE_BRACKETED = /\[(?:[ <+\-A-Z]|\d+\.)/;
+
 /** The time of a line must be within this many first characters. */
 const PREFIX_LENGTH = 96;
 
@@ -143,6 +146,8 @@ const TIME_FORMS: readonly TimeForm[] = [
     },
   },
 ];
+
+const FORMS_WITHOUT_BRACKET = TIME_FORMS.filter(({ pattern }) => !pattern.source.startsWith("\\["));
 
 /**
  * A form of a multi-line record that has the message in one of its fields. It consists of patterns
@@ -374,7 +379,8 @@ export class LogForms {
 
   #timeOf(line: string): LogTime | null {
     const text = line.slice(0, PREFIX_LENGTH);
-    for (const { pattern, time } of TIME_FORMS) {
+    const forms = MAY_BE_BRACKETED.test(text) ? TIME_FORMS : FORMS_WITHOUT_BRACKET;
+    for (const { pattern, time } of forms) {
       const match = pattern.exec(text);
       const read = match === null ? null : time(match, this.#sum);
       if (read !== null) return { ...read, stamp: read.stamp ?? bare(match![0]) };

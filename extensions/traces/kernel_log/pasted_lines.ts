@@ -404,6 +404,8 @@ function decodedQuotes(text: string): string {
 
 /** Splits a line with several joined messages into the messages. */
 function splitAtStamps(text: string): string[] {
+  const next = text.indexOf("[", 1);
+  if (next < 0 || text.lastIndexOf("] ") < next) return [text];
   const parts: string[] = [];
   let from = 0;
   for (const { index, 0: blanks } of text.matchAll(NEXT_STAMP)) {
@@ -427,7 +429,7 @@ function splitAtStamps(text: string): string[] {
  */
 function messageColumn(text: string, isMessage: (text: string) => boolean): string | null {
   const isTabs = text.includes("\t");
-  const isSemicolons = SEMICOLONS.test(text);
+  const isSemicolons = text.includes(";") && SEMICOLONS.test(text);
   if (!isTabs && !isSemicolons && !/",|,"/.test(text) && !/^[^,\s]*(?:,[^,\s]*){2,},/.test(text)) {
     return null;
   }

@@ -22,6 +22,8 @@ const IN_GROUP = /\b(\S+): Adding to iommu group \d+/;
 const DEFAULT_TYPE = /\biommu: Default domain type: (Translated|Passthrough)\b/;
 const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
 const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
+/** None of the patterns of lines at boot can match a line without one of these words. */
+const MAY_BE_OF_BOOT = /iommu|smmu|tlb|amd-vi|strict mode/i;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {
@@ -77,6 +79,7 @@ export class MachineFacts {
   }
 
   #boot(text: string): void {
+    if (!MAY_BE_OF_BOOT.test(text)) return;
     MODELS.forEach(([pattern, model], rank) => {
       if (rank < this.#rank || !pattern.test(text)) return;
       this.#rank = rank;

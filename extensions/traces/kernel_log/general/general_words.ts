@@ -1,11 +1,22 @@
 /** Which lines may be about DMA by their words, and which of them have the form of a log's line. */
 import { isCommand, isOfSource } from "./driver_names.ts";
 import { objectIn, withoutFiles } from "./line_objects.ts";
+import { WordScanner } from "../word_scanner.ts";
 
 /** A quick test: false for a line that certainly is not about DMA. */
-// Its words are plain, as each line of a log is tested: boundaries of words would take twice the time.
-const MAY_MENTION =
-  /dma|mmu|vfio|swiotlb|nvme|iova|scatter|coherent|cma|bounce|descriptor|hugepage|vt-d|amd-vi|hostdev|gart|gtt|ttm|bus.?master|passthrough|ibv_|_ib_|_mr|userptr|remapping|infiniband|\bcqe\b|p2p|mlx[45]_|ib_mlx|qp 0x|wqe|mr of|register m|registered m|memory reg|request flushed|guest +mem|guest +phys|guest +virt|virtual +addr|mmap [aso]|memory.?region|net\/ib|gdrdma|got compl|mem_register|vtophys|access_plat|iommu_plat/i;
+const WORDS = [
+  ...["dma", "mmu", "vfio", "swiotlb", "nvme", "iova", "scatter", "coherent", "cma", "bounce"],
+  ...["descriptor", "hugepage", "vt-d", "amd-vi", "hostdev", "gart", "gtt", "ttm", "passthrough"],
+  ...["ibv_", "_ib_", "_mr", "userptr", "remapping", "infiniband", "p2p", "mlx4_", "mlx5_"],
+  ...["ib_mlx", "qp 0x", "wqe", "mr of", "register m", "registered m", "memory reg"],
+  ...["request flushed", "mmap a", "mmap s", "mmap o", "net/ib", "gdrdma", "got compl"],
+  ...["mem_register", "vtophys", "access_plat", "iommu_plat"],
+];
+const MENTIONS = new WordScanner(WORDS);
+/** The last words count only beside others. */
+const MAY_MENTION = new WordScanner([...WORDS, "bus", "cqe", "guest", "virtual", "memory"]);
+const MENTION =
+  /bus.?master|\bcqe\b|guest +mem|guest +phys|guest +virt|virtual +addr|memory.?region/;
 /** Lines in which such a word is only a name: a command line, a file system's disk, a mode of a disk. */
 const NO_MENTION =
   /ommand line:|BOOT_IMAGE=|Modules linked in|^\s*(?:\[<[0-9a-f]+>\] )?\(?[\w.]+\)?\+0x[0-9a-f]+|\bat [\w.\/:]*[\w ]*\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^[$#] |^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;
@@ -20,7 +31,8 @@ const OF_MODULE = /^<[a-z]\w*> /;
 
 /** A quick test: false for a line that certainly has no word about DMA. */
 export function mayMention(text: string): boolean {
-  return MAY_MENTION.test(text);
+  const lower = text.toLowerCase();
+  return MAY_MENTION.hasAny(lower) && (MENTIONS.hasAny(lower) || MENTION.test(lower));
 }
 
 /** Words about PCI and memory, in lines that are about DMA only in a wide sense. */

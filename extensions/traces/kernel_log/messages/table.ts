@@ -22,6 +22,7 @@ import { messageText } from "../pasted_text.ts";
 import { SWIOTLB } from "./swiotlb.ts";
 import { VFIO } from "./vfio.ts";
 import { VTD } from "./vtd.ts";
+import { WordScanner } from "../word_scanner.ts";
 
 /** Areas in order of priority: rows of an earlier area are tried first. */
 export const MESSAGE_AREAS: readonly MessageArea[] = [
@@ -216,35 +217,11 @@ const ENTRIES = entriesOf(MESSAGE_AREAS);
 const KEYS = keysOf(ENTRIES);
 const KEY_WORDS = [...KEYS.keys()];
 
-/** A place in a table by the first two letters of a word; words of other letters share a place. */
-function placeOf(text: string, at: number): number {
-  return (text.charCodeAt(at) & 0x7f) << 7 | text.charCodeAt(at + 1) & 0x7f;
-}
-
-/** The numbers of the key words by their first two letters, so that a line is read once for all. */
-const KEYS_BY_START: readonly (readonly number[])[] = (() => {
-  const table: number[][] = Array.from({ length: 1 << 14 }, () => []);
-  for (const [index, word] of KEY_WORDS.entries()) table[placeOf(word, 0)]!.push(index);
-  return table;
-})();
-
-/** The numbers of the key words that a line in lower case contains, each once, in order. */
-function keysIn(lower: string): readonly number[] {
-  const found = new Set<number>();
-  for (let at = 0; at + 1 < lower.length; at++) {
-    const indexes = KEYS_BY_START[placeOf(lower, at)]!;
-    for (let each = 0; each < indexes.length; each++) {
-      const index = indexes[each]!;
-      if (lower.startsWith(KEY_WORDS[index]!, at)) found.add(index);
-    }
-  }
-  return [...found].sort((a, b) => a - b);
-}
-
-/** Tests whether a line contains any of the key words. */
-const ANY_KEY = new RegExp(KEY_WORDS.map(escaped).join("|"), "i");
+/** Finds the key words of a line. */
+const KEYS_OF_LINES = new WordScanner(KEY_WORDS);
 
 const MAX_SETS = 1 << 12;
+const NO_ENTRIES: readonly Entry[] = [];
 const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
   rows.filter(({ more }) => more !== undefined)
 );
@@ -308,10 +285,11 @@ export class MessageFinder {
 
   /** The message of a line: from the first row that matches it. */
   find(shown: string): FoundMessage | null {
-    if (!this.mayFind(shown) || isOfProgram(shown)) return null;
     const line = messageText(shown);
     const lower = line.toLowerCase();
-    for (const { absent, anyOf, area, form, needles, row } of this.#candidatesOf(lower)) {
+    const candidates = this.#candidatesOf(lower);
+    if (candidates.length === 0 || isOfProgram(shown)) return null;
+    for (const { absent, anyOf, area, form, needles, row } of candidates) {
       if (!hasAll(lower, needles) || !hasAnyOfEach(lower, anyOf)) continue;
       const found = readForm(form, line);
       if (found === null || LEVEL.test(String(found.driver))) continue;
@@ -324,7 +302,7 @@ export class MessageFinder {
 
   /** A quick test: false for a line that is certainly no message of the table. */
   mayFind(line: string): boolean {
-    return ANY_KEY.test(line);
+    return KEYS_OF_LINES.hasAny(line.toLowerCase());
   }
 
   /** The fields of a line that continues a message of any row; null for other lines. */
@@ -343,10 +321,12 @@ export class MessageFinder {
   }
 
   #candidatesOf(lower: string): readonly Entry[] {
-    const key = String.fromCharCode(...keysIn(lower));
+    const indexes = KEYS_OF_LINES.in(lower);
+    if (indexes.length === 0) return NO_ENTRIES;
+    const key = String.fromCharCode(...indexes);
     const known = this.#candidates.get(key);
     if (known !== undefined) return known;
-    const entries = [...key].flatMap((letter) => KEYS.get(KEY_WORDS[letter.charCodeAt(0)]!)!)
+    const entries = indexes.flatMap((index) => KEYS.get(KEY_WORDS[index]!)!)
       .sort((a, b) => a.order - b.order);
     if (this.#candidates.size === MAX_SETS) this.#candidates.clear();
     this.#candidates.set(key, entries);
@@ -383,6 +363,10 @@ const ANY_AREA = new RegExp(
     AREA_WORDS.map(({ words }) => words).sort((a, b) => b.length - a.length).map(escaped).join("|")
   }).*?: `,
 );
+/** Finds the words of areas in a line, in letters of any case. */
+const AREAS_OF_LINES = new WordScanner([
+  ...new Set(AREA_WORDS.map(({ words }) => words.toLowerCase())),
+]);
 const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 
 /**
@@ -405,8 +389,10 @@ export interface UnreadArea {
 }
 
 export function areaOf(line: string): UnreadArea | null {
-  if (isOfProgram(line)) return null;
   const file = CODE_WARNING.exec(line)?.[1];
+  if (file === undefined && !AREAS_OF_LINES.hasAny(line.toLowerCase()) || isOfProgram(line)) {
+    return null;
+  }
   if (file !== undefined) {
     return {
       area: file.includes("swiotlb") ? SWIOTLB : IOMMU_CORE,
