@@ -213,6 +213,10 @@ async function print(
   screen: Screen,
 ): Promise<ExitCode> {
   const { check, opened: { log, trace }, result } = explained;
+  if (log.isNoLog && !check.hasRead) {
+    const { whyNothingRead } = await import("./nothing_read.ts");
+    return refuse(await whyNothingRead(check, trace), screen);
+  }
   const parts = asJson && page === null ? [] : partsOf(explained, isNumbered);
   if (asJson) {
     for (const entry of log.entries) screen.out(`${JSON.stringify(entryJson(entry))}\n`);

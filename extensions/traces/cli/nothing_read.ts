@@ -55,6 +55,18 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
     }), and none about mappings: record dma:* and iommu:*, too. If they were recorded, no device of ` +
       "these events uses the DMA API, as a virtio disk without iommu_platform does not";
   }
+  if (check.log.isNoLog) {
+    return `${shown} is no log and no trace: its lines are sentences, markup or a program's source, and have no ` +
+      "times. Expected what dmesg, journalctl -k, /sys/kernel/tracing/trace, trace-cmd report or perf script " +
+      "print; if the text quotes such lines, give these alone";
+  }
+  const { crash } = check.log;
+  if (crash !== null) {
+    return `${shown} has a crash of the kernel (line ${crash.line}: ${
+      shownText(crash.text)
+    }), and none of its lines is about DMA by the words that are known. Next: give the lines from there on, with ` +
+      "the registers and the stack, and the whole log of the boot before them";
+  }
   const mentions = await mentionsIn(source);
   if (mentions !== null) {
     const { count, line, text } = mentions;

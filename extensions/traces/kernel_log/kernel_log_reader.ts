@@ -20,6 +20,8 @@ import {
   type LineAnatomy,
   rowOfAnatomy,
 } from "./general/general_lines.ts";
+import { isCrash } from "./general/crash_head.ts";
+import { LogLikeness } from "./general/log_likeness.ts";
 import { UNKNOWN_SYSTEM } from "./general/log_system.ts";
 import { type NearLine, NearLines } from "./general/near_lines.ts";
 import {
@@ -69,6 +71,9 @@ const MAX_RECENT = 128;
  * depends on the release.
  */
 const WARNING_LINES = 2;
+/** A quick test: a line without any of these words is no head of an oops, and no other crash. */
+const MAY_CRASH =
+  /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)/;
 /** The head of an oops: what was read before it is another event. */
 const OOPS =
   /(?:Internal error: |nable to handle (?:kernel|page)|kernel BUG at |Oops: |general protection fault)/;
@@ -101,6 +106,8 @@ export interface KernelLogSink {
   readonly near?: (line: NearLine) => void;
   /** Whether lines without the form of a log's line are left out: they may be names or questions. */
   readonly hasOnlyLines?: true;
+  /** Receives the lines with which the kernel says that it crashed, or met a bug of its own. */
+  readonly crash?: (message: LogMessage) => void;
   /** Receives every message of the log, about DMA or not. */
   readonly message?: (message: LogMessage) => void;
 }
@@ -137,6 +144,7 @@ export class KernelLogReader {
   #firstFrame: LogMessage | null = null;
   #hasGiven = false;
   readonly #near: NearLines | null;
+  readonly #likeness = new LogLikeness();
   #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
 
   constructor(private readonly sink: KernelLogSink) {
@@ -153,6 +161,7 @@ export class KernelLogReader {
     const { place, text: shown } = message;
     this.sink.message?.(message);
     if (message.time !== null) this.#hasStamps = true;
+    if (!this.#hasStamps) this.#likeness.push(shown, messageText(shown) !== shown);
     this.#context.push(shown);
     if (this.#near !== null) this.#near.takesAll = this.#context.system !== null;
     this.#messages.set(place, message);
@@ -160,7 +169,7 @@ export class KernelLogReader {
       this.#messages.delete(this.#messages.keys().next().value!);
     }
     if (shown.includes(CUT_HERE)) this.#readPlace = -Infinity;
-    if (HEAD.test(shown)) this.#headOf(message);
+    if (MAY_CRASH.test(shown)) this.#mayCrash(message);
     if (this.#warning !== null && place - this.#warning.message.place > WARNING_LINES) {
       this.#endWarning();
     }
@@ -173,12 +182,14 @@ export class KernelLogReader {
     const found = this.#finder.find(shown);
     if (found === null || isFaults && found.row.isGeneral === true || this.#isOfLinux(found)) {
       if (isFaults) {
+        this.#likeness.isKnown();
         this.#hasRow = true;
         this.#isRead(place);
       } else this.#unread(message);
       return;
     }
     const { row } = found;
+    this.#likeness.isKnown();
     this.#hasRow = true;
     if (row.isBelowWarnings === true && this.#isBelowMessage(row, place)) return;
     this.#isRead(place);
@@ -197,6 +208,13 @@ export class KernelLogReader {
   /** Whether a row is about Linux's drivers, and the log is of another system. */
   #isOfLinux({ area }: FoundMessage): boolean {
     return area === DRIVERS && this.#context.system !== null;
+  }
+
+  #mayCrash(message: LogMessage): void {
+    if (HEAD.test(message.text)) this.#headOf(message);
+    if (this.#context.system === null && isCrash(messageText(message.text))) {
+      this.sink.crash?.(message);
+    }
   }
 
   /** Takes a line of the head of an oops. */
@@ -379,6 +397,11 @@ export class KernelLogReader {
   get system(): string | null {
     const { isLinux, system } = this.#context;
     return system ?? (isLinux || this.#hasRow ? null : UNKNOWN_SYSTEM);
+  }
+
+  /** Whether the text is no log but sentences, markup or a program. */
+  get isNoLog(): boolean {
+    return !this.#hasStamps && this.#context.system === null && this.#likeness.isNoLog;
   }
 
   /** The first line of the records that may still continue; Infinity without any. */

@@ -37,6 +37,11 @@ export class LateLogReader {
     return this.#reader?.system ?? null;
   }
 
+  /** Whether the text is no log but sentences, markup or a program. */
+  get isNoLog(): boolean {
+    return this.#reader?.isNoLog ?? false;
+  }
+
   /** Whether lines wait for `readWaiting`. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0;

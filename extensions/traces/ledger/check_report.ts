@@ -55,6 +55,7 @@ function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
       overwritten: check.overwritten,
       missing_events: check.ledger.edges.missingEvents,
       overrun: log.facts.overrun,
+      ...log.crash === null ? {} : { crash: log.crash },
       damaged_lines: damagedLines(check),
       other_lines: check.otherLines,
       unknown_lines: check.unknownLines,

@@ -49,6 +49,9 @@ const NOTHING_WRONG_IN_TRACE =
 const UNREADABLE =
   "give the lines of the fault as the kernel printed them, without line breaks of a mail or a terminal: `dmesg > FILE`, or `journalctl -k -b -o short-monotonic`";
 
+const OF_CRASH =
+  "look at the lines below the crash: the function that stopped (RIP, pc, epc), and the first function of a driver in its stack; give the log from its first line of trouble on, with the registers and the whole stack";
+
 /** The steps of findings, each once, most important first. */
 export function nextSteps(findings: readonly TraceFinding[]): string[] {
   return [...new Set(findings.flatMap(({ kind, next }) => next ?? aboutKind(kind).next ?? []))];
@@ -66,7 +69,7 @@ export function judgementOf(check: TraceCheck, log: LogPass, result: CheckResult
   const faultCount = faults.length + log.unreadable.length;
   return {
     verdict: verdictOf(check, log, result),
-    isClean: wrong.length + faultCount === 0,
+    isClean: wrong.length + faultCount === 0 && log.crash === null,
     steps: judgedSteps(check, log, result),
   };
 }
@@ -75,8 +78,16 @@ function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): 
   const wrong = findings.filter(isSure);
   const faults = findings.filter(isOpenFault);
   const count = faults.length + log.unreadable.length;
+  const crash = crashIn(log, wrong);
+  const crashed = crash === null
+    ? ""
+    : `the log has a crash of the kernel (${
+      placeOf({ line: null, logLine: crash.line }, isOfTrace(check))
+    })`;
   if (wrong.length > 0) {
-    const also = count === 0 ? "" : `; ${formatCount(count, "fault")} without a sure cause`;
+    const also = `${count === 0 ? "" : `; ${formatCount(count, "fault")} without a sure cause`}${
+      crashed === "" ? "" : `; ${crashed}`
+    }`;
     return `${formatCount(wrong.length, "finding")} ${
       wrong.length === 1 ? "is" : "are"
     } proved or likely: ${kindsText(wrong, isOfTrace(check))}${also}`;
@@ -85,8 +96,9 @@ function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): 
     const isOfLog = faults.every(({ logLine }) => logLine !== null);
     return `${formatCount(count, "fault")}${
       isOfLog ? " of the log" : ""
-    } without a sure cause; nothing else is proved or likely`;
+    } without a sure cause; ${crashed === "" ? "nothing else is proved or likely" : crashed}`;
   }
+  if (crashed !== "") return `${crashed}, and no message that was read says why`;
   const isLogAlone = check.understood === 0 &&
     findings.every(({ certainty }) => certainty === "unknown");
   if (!isLogAlone) return "nothing is proved or likely to be wrong";
@@ -94,6 +106,14 @@ function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): 
   return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
     read === 1 ? "it does not say" : "none of them says"
   } that a mapping is wrong`;
+}
+
+/** The crash of the log, if no finding is about it. */
+function crashIn({ crash }: LogPass, findings: readonly TraceFinding[]): LogPass["crash"] {
+  const isFound = findings.some(({ kind, logLine }) =>
+    kind === "dma_oops" || logLine === crash?.line
+  );
+  return isFound ? null : crash;
 }
 
 function isOfTrace({ eventLines }: TraceCheck): boolean {
@@ -141,11 +161,18 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
   for (const { place, step } of steps) {
     if (step !== undefined && !byStep.has(step)) byStep.set(step, place);
   }
+  const crash = crashIn(log, graded);
+  const ofCrash = crash === null
+    ? []
+    : [`${placeOf({ line: null, logLine: crash.line }, hasTrace)}: ${OF_CRASH}`];
+  const isCrashAlone = !graded.some(isSure);
   const listed = [
+    ...isCrashAlone ? ofCrash : [],
     ...log.unreadable.slice(0, 1).map(({ line }) =>
       `${placeOf({ line: null, logLine: line }, hasTrace)}: ${UNREADABLE}`
     ),
     ...[...byStep].map(([step, place]) => `${place}: ${step}`),
+    ...isCrashAlone ? [] : ofCrash,
     ...check.bounces.steps(),
   ].slice(0, LISTED_STEPS);
   const needsTrace = !hasTrace && !byStep.has(RECORD) &&

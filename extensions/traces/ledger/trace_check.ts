@@ -83,11 +83,15 @@ export class LogPass {
       this.also.state?.(entry);
     },
     near: (line) => this.also.near?.(line),
+    crash: ({ line, text }) => this.crash ??= { line, text },
     message: (message) => this.#message(message),
   });
 
   /** Faults that the trace itself records as events. */
   readonly faults: TracedFault[] = [];
+
+  /** The first line with which the kernel says that it crashed, or met a bug of its own; null without one. */
+  crash: { readonly line: number; readonly text: string } | null = null;
 
   /** Number of event lines, which do not belong to the log. */
   events = 0;
@@ -129,6 +133,11 @@ export class LogPass {
   /** The system whose log it is; null for Linux. */
   get system(): string | null {
     return this.#reader.system;
+  }
+
+  /** Whether the text is no log but sentences, markup or a program. */
+  get isNoLog(): boolean {
+    return this.#reader.isNoLog;
   }
 
   async readWaiting(): Promise<void> {
@@ -215,7 +224,7 @@ export class TraceCheck {
 
   /** Whether an event about mappings, or a log line about DMA, was read. */
   get hasRead(): boolean {
-    return this.understood > 0 || this.log.readCount > 0;
+    return this.understood > 0 || this.log.readCount > 0 && !this.log.isNoLog;
   }
 
   /** Every mapping of a kept page, in the order of their map lines. */

@@ -1,0 +1,15 @@
+/** The lines with which the kernel says that it stopped, or that it met a bug of its own. */
+
+/** What follows `BUG: ` in lines of the kernel. */
+const BUGS =
+  "unable to handle|kernel NULL|soft lockup|workqueue lockup|spinlock|KASAN|KFENCE|KMSAN|Bad |TASK stack guard|stack guard page|sleeping function|scheduling while atomic";
+
+const CRASH = new RegExp(
+  `^(?:watchdog: |CPU \\d+ )?(?:BUG: (?:${BUGS})|kernel BUG at |Kernel panic - not syncing|Kernel bug detected|` +
+    "Oops(?::| ?\\[#| - )|Internal error: |[Uu]nable to handle kernel |general protection fault[:,])",
+);
+
+/** Whether a message of the kernel says that it crashed. @param message Without the text in front of it. */
+export function isCrash(message: string): boolean {
+  return CRASH.test(message);
+}
