@@ -95,14 +95,20 @@ function generalMeaning(facts: LogEntryFacts): string {
   const about = ofObject === "" ? "" : `. ${ofObject}`;
   const begin = `${speakerText(facts)} with words about ${object.noun}`;
   const code = errnoTextIn(facts.errno, object.name);
+  const registers = REGISTER.test(String(facts.text))
+    ? ". The values of registers in it are not read"
+    : "";
   const said = act.text === "" ? begin : `${begin}. By its words, ${act.text}`;
-  const end = `${about}${code === "" ? "" : `. ${sentence(code)}`}`;
+  const end = `${about}${code === "" ? "" : `. ${sentence(code)}`}${registers}`;
   if (act.name === NO_ACT.name) return `${begin}, and without one of an error${end}`;
   if (act.groups !== null && act.text === "") {
     return `${begin}. It is marked as an error${end}`;
   }
   return `${said}${end}`;
 }
+
+/** A name with the value of a register: `edma_err_cause=00000084`, `CSR: 0x10000`. */
+const REGISTER = /\b[a-z]\w*[=:] ?(?:0x[0-9a-f]{4,8}|[0-9a-f]{8})\b(?![.:-])/i;
 
 function sentence(text: string): string {
   return `${text[0]!.toUpperCase()}${text.slice(1)}`;
@@ -221,11 +227,9 @@ const GENERAL_CAUSES: readonly Cause[] = [
       certainty: "unknown",
       text: "the words do not say what is at fault",
       next: ({ system }) => [
-        `look for the words in the source of ${
-          system === UNKNOWN_SYSTEM
-            ? "the program, kernel or firmware that printed the line"
-            : `${system} or of its application`
-        }, which says when the line is printed, and at the lines before it`,
+        `look for the first line of trouble before it, which is the nearest to the cause; give the whole log${
+          system === UNKNOWN_SYSTEM ? "" : ` of ${system}`
+        }, from its start to the trouble`,
       ],
     },
     ...TROUBLE_CAUSES,
@@ -233,15 +237,33 @@ const GENERAL_CAUSES: readonly Cause[] = [
       id: "own_words",
       certainty: "unknown",
       text: "the words do not say what is at fault",
-      next: [
-        "look for the words in the source (`git grep`), which says when the line is printed, and at the lines before it",
-      ],
+      next: (facts) => [whereToLook(facts)],
     },
   ]).map((cause) => ({
     ...cause,
     when: (facts: LogEntryFacts) => !hasReason(facts) && (cause.when?.(facts) ?? true),
   })),
 ];
+
+const IS_FUNCTION = /^(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
+const FIRST_TROUBLE = "the first line of trouble is the nearest to the cause";
+
+/** What to look at on a machine of which a line says no more than who printed it. */
+function whereToLook({ device, driver, prefix, program }: LogEntryFacts): string {
+  if (typeof program === "string") {
+    return `look at the log of ${program} from its start, with more messages if it has a level for them, and at the kernel's log of the same second: ${FIRST_TROUBLE}`;
+  }
+  const name = [device, driver, prefix].find((each) => typeof each === "string");
+  const lines = name === undefined
+    ? "look at the lines of the seconds before it (`journalctl -k -b -o short-monotonic`)"
+    : `look at all lines of ${name} since the boot (\`journalctl -k -b | grep -F "${name}"\`)`;
+  const state = typeof device === "string" && IS_FUNCTION.test(device)
+    ? `, and at the state of the function (\`lspci -vvnnk -s ${device}\` as root: its driver, DevSta, LnkSta, UESta)`
+    : typeof driver === "string"
+    ? `, and at the driver's version and parameters (\`modinfo ${driver}\`, /sys/module/${driver}/parameters)`
+    : "";
+  return `${lines}: ${FIRST_TROUBLE}${state}`;
+}
 
 const wrongRows = new Map<MessageKind, MessageRow>();
 

@@ -143,7 +143,7 @@ const ROWS = AREAS.map(([start, kind, words]) => {
         certainty: "unknown" as const,
         text: "the name of the function does not say what it waited for or compared",
         next: [
-          "look at the line in the source of the release (`git grep`), and at the caller in the stack",
+          "look at the message beside the warning, and at the first function of a driver in the stack below it: the call and its arguments are the driver's",
         ],
       },
     ]),

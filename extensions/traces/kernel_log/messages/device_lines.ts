@@ -371,6 +371,18 @@ const DISKS: readonly MessageRow[] = [
       ],
   }),
   hang({
+    forms: ["{disk}: edma_err_cause={value=code} pp_flags={flags=code}{?, {errors_text=rest}?}"],
+    means: ({ disk, errors_text }) =>
+      `The error register of the DMA engine (EDMA) of the SATA port of ${disk}. Its number is not read${
+        typeof errors_text === "string"
+          ? `; the driver names its bits: ${errors_text}. "dev error" is the disk's own error, and "EDMA self-disable" what follows from it`
+          : ""
+      }`,
+    next: [
+      "look at the result below it (`res`, Emask), and at the disk's own log (`smartctl -x`): timeout and ATA bus error are cable, power or the disk; a parity or PCI error among the names would be an access to memory",
+    ],
+  }),
+  hang({
     forms: ["{disk}: failed command: {command=rest}"],
     means: ({ command, disk }) =>
       `The command ${command} of the disk ${disk} failed; "DMA" or "FPDMA" is a part of its name in ATA`,

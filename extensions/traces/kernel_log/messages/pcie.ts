@@ -1,6 +1,13 @@
 /** Messages of PCI Express error reporting and of ports. @see rules/traces.md T.70 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { type Cause, inOrder, type MessageArea, type MessageRow } from "./message.ts";
+import {
+  type Cause,
+  type ContinuationRow,
+  functionName,
+  inOrder,
+  type MessageArea,
+  type MessageRow,
+} from "./message.ts";
 import { PCI_CORE } from "./pci_core.ts";
 
 /** Whether a severity, in AER's words, implies a lost transaction. */
@@ -47,7 +54,17 @@ interface Packet {
   /** The address of a memory request; null for packets that have none. */
   readonly address: bigint | null;
   readonly isMessage: boolean;
+  /** The function that sent a request, or the one to which a completion goes: bus, device, function. */
+  readonly requester: string;
+  readonly tag: number;
+  /** The function that a configuration request is for, or that completes a request. */
+  readonly target: string | null;
 }
+
+/** Bits of a tag above the lower eight, in the first word. PCI Express Base Specification 4.0, 2.2.6.2 */
+const TAG_BITS: readonly (readonly [bit: number, value: number])[] = [[19, 256], [23, 512]];
+
+const functionOf = (id: number) => functionName(id).slice("0000:".length);
 
 /**
  * Decodes a TLP header by format and type, the top byte of its first word: only requests for memory
@@ -62,7 +79,19 @@ function packetOf({ tlp_header }: LogEntryFacts): Packet | null {
   const [format, type] = [first >>> 29, (first >>> 24) & 0x1f];
   if (format > 3 || first === 0 && second === 0) return null;
   const hasData = format >= 2;
-  const packet = (name: string, isMessage = false): Packet => ({ name, address: null, isMessage });
+  const high = TAG_BITS.reduce(
+    (sum, [bit, value]) => sum + (((first >>> bit) & 1) === 1 ? value : 0),
+    0,
+  );
+  const sender = { requester: functionOf(second >>> 16), tag: high + ((second >>> 8) & 0xff) };
+  const packet = (name: string, other: Partial<Packet> = {}): Packet => ({
+    name,
+    address: null,
+    isMessage: false,
+    target: null,
+    ...sender,
+    ...other,
+  });
   const access = hasData ? "write" : "read";
   if (type <= 1 || type === 0x1b || type >= 0x0c && type <= 0x0e) {
     const isWide = (format & 1) === 1;
@@ -70,19 +99,53 @@ function packetOf({ tlp_header }: LogEntryFacts): Packet | null {
     const address = low === undefined || third === undefined
       ? null
       : ((isWide ? BigInt(third) << 32n : 0n) | BigInt(low)) & ~3n;
-    return { name: nameOfRequest(type, access), address, isMessage: false };
+    return packet(nameOfRequest(type, access), { address });
   }
   if (type === 0x02) return packet(`I/O ${access}; its address is a port`);
-  if (type === 0x04 || type === 0x05) return packet(`configuration ${access}`);
-  if (type === 0x0a || type === 0x0b) return packet("completion");
+  if (type === 0x04 || type === 0x05) {
+    return packet(`configuration ${access}`, {
+      target: third === undefined ? null : functionOf(third >>> 16),
+    });
+  }
+  if (type === 0x0a || type === 0x0b) {
+    return third === undefined ? null : packet("completion", {
+      requester: functionOf(third >>> 16),
+      tag: high + ((third >>> 8) & 0xff),
+      target: sender.requester,
+    });
+  }
   if (type < 0x10 || type > 0x17) return null;
   const code = second & 0xff;
   const name = MESSAGE_CODES[code];
   return packet(
     `message${name === undefined ? "" : ` (${name})`} of code 0x${code.toString(16)}`,
-    true,
+    { isMessage: true },
   );
 }
+
+/** A TLP header with what it says: the kind of packet, who sent it, its address and its tag. */
+function withPacket(found: LogEntryFacts, facts: LogEntryFacts = {}): LogEntryFacts | null {
+  // One error has one header: a second one is of another error.
+  if (facts.tlp_header !== undefined) return null;
+  const packet = packetOf(found);
+  if (packet === null) return { ...facts, ...found };
+  const { address, name, requester, tag, target } = packet;
+  return {
+    ...facts,
+    ...found,
+    packet: name,
+    requester,
+    ...target === null ? {} : { [name === "completion" ? "completer" : "target"]: target },
+    ...address === null ? {} : { packet_address: `0x${address.toString(16)}` },
+    tag: `0x${tag.toString(16)}`,
+  };
+}
+
+/** The line with the header of the packet, below the first line of an error. */
+const headerLine = (begin = ""): ContinuationRow => ({
+  form: `${begin}TLP Header: {tlp_header=hex_words}`,
+  add: withPacket,
+});
 
 /** Types of atomic operations; 0x1b is a write that may be deferred. */
 const ATOMICS: Readonly<Record<number, string>> = {
@@ -344,14 +407,19 @@ function uncorrectedCause({ hasPacket, id, names, next, text }: UncorrectedError
     isOne: true,
     text: (facts) => {
       const packet = hasPacket === true ? packetOf(facts) : null;
-      return packet === null ? text : `${text}. The packet: a ${packet.name}${whereText(packet)}`;
+      return packet === null ? text : `${text}. The packet: ${packetText(packet)}`;
     },
     next: [next],
   };
 }
 
-function whereText({ address }: Packet): string {
-  return address === null ? "" : `, address 0x${address.toString(16)}`;
+/** A packet in words: its kind, its address if it has one, and who sent it or gets it. */
+function packetText({ address, name, requester, tag, target }: Packet): string {
+  const where = address === null ? "" : ` of address 0x${address.toString(16)}`;
+  const ends = name === "completion"
+    ? ` of ${target} for ${requester}`
+    : `${target === null ? "" : ` for ${target}`}, from ${requester}`;
+  return `a ${name}${where}${ends}, tag 0x${tag.toString(16)}`;
 }
 const CORRECTABLE_BITS = LINK_BITS | ADVISORY | INTERNAL | HEADER_OVERFLOW;
 const CORRECTABLE = /^(?:RxErr|BadTLP|BadDLLP|Rollover|Timeout|NonFatalErr|CorrIntErr|HeaderOF)$/i;
@@ -392,7 +460,7 @@ const ERROR: MessageRow = {
         errors: [...facts.errors as readonly string[], String(error_name).trim()],
       }),
     },
-    { form: "TLP Header: {tlp_header=hex_words}" },
+    headerLine(),
   ],
   condition:
     "A device that was found as a source of an error message has a status bit that is not masked; the severity is that of the message",
@@ -420,9 +488,15 @@ const ERROR: MessageRow = {
       id: "acs_violation",
       when: (facts) => has(facts, "acsviol"),
       certainty: "likely",
-      text: (facts) =>
-        "a port refused a request by its access control (ACS): one with a wrong requester id, or for an " +
-        `address of a peer that it blocks${addressText(facts)}`,
+      text: (facts) => {
+        const packet = packetOf(facts);
+        return packet?.isMessage === true
+          ? `a port refused a packet by its access control (ACS): ${
+            packetText(packet)
+          }. A message has no address, so that no memory of a peer is concerned: its requester id is the one thing that ACS can refuse`
+          : "a port refused a request by its access control (ACS): one with a wrong requester id, or for an " +
+            `address of a peer that it blocks${addressText(facts)}`;
+      },
       next: [
         "look at ACS of the ports (`dmalab topology`), and at devices that use requester ids of others (DMA alias)",
       ],
@@ -541,7 +615,7 @@ const CPER: MessageRow = {
       form: `${CPER_LINE}aer_cor_status: {status}, aer_cor_mask: {mask=code}`,
       add: (found, facts) => facts.record_severity === "corrected" ? { ...facts, ...found } : facts,
     },
-    { form: `${CPER_LINE}TLP Header: {tlp_header=hex_words}` },
+    headerLine(CPER_LINE),
     {
       form:
         `${CPER_LINE}{~port_type|version|command|slot|secondary_bus|vendor_id|class_code|serial number|bridge|aer_uncor_severity}:`,
@@ -651,7 +725,7 @@ export const PCIE: MessageArea = {
           form: "aer_uncor_severity: {value}",
           add: (found, facts) => ({ ...facts, ...found, severity: "Uncorrected" }),
         },
-        { form: "TLP Header: {tlp_header=hex_words}" },
+        headerLine(),
       ],
       condition:
         "Firmware handles the errors, and gave the kernel a record with the registers of a function",
@@ -667,7 +741,7 @@ export const PCIE: MessageArea = {
       ],
       always: { event: "error", severity: "Uncorrected" },
       derive: (facts) => ({ ...facts, errors: [String(facts.error_name)] }),
-      more: [{ form: "TLP Header: {tlp_header=hex_words}" }],
+      more: [headerLine()],
       condition: "One line for each bit of the status that is set and not masked",
       role: "report",
       finding: "hardware_error",
@@ -941,11 +1015,24 @@ export const PCIE: MessageArea = {
         `${DEVICE}: {~AER: |}device [{device_id=id_pair}] error status/mask={status}/{mask=code}`,
         `${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~${CORRECTABLE_NAMES}}`,
         `pcieport ${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~Timeout|Rollover|Bad TLP|Bad DLLP|UnsupReq|CmpltTO|ACSViol|DLP|MalfTLP|UnxCmplt|FCP|SDES|ECRC}`,
-        `${DEVICE}: {~AER: |}TLP Header: {tlp_header=hex_words}`,
       ],
       role: "state",
       means:
         "A line below the first one of a PCI Express error, `PCIe Bus Error: severity=…`, which says whether it was corrected",
+    },
+    {
+      kind: "pcie_detail",
+      forms: [`${DEVICE}: {~AER: |}TLP Header: {tlp_header=hex_words}`],
+      derive: (facts) => withPacket(facts),
+      role: "state",
+      means: (facts) => {
+        const packet = packetOf(facts);
+        const begin =
+          "The header of the packet of a PCI Express error, whose first line, `PCIe Bus Error: severity=…`, says which";
+        return packet === null
+          ? `${begin}. No packet was kept, or its header has another form`
+          : `${begin}: ${packetText(packet)}`;
+      },
     },
     {
       kind: "pcie_detail",
