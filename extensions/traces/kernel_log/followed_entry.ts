@@ -92,6 +92,8 @@ export function followedKinds({ facts, kind, row }: KernelLogEntry): readonly Me
 function canFollow({ facts, kind }: KernelLogEntry, cause: KernelLogEntry): boolean {
   // The command of such a timeout was completed, so it causes no later failure.
   if (cause.facts.action === "polled") return false;
+  // A command to the controller itself is no request of its disks.
+  if (cause.kind === "nvme_error" && typeof cause.facts.controller === "string") return false;
   if (cause.kind === "dma_debug") return cause.facts.class === "map_vmalloc";
   if (kind === "nvme_abort_status") return cause.facts.action === "abort";
   return facts.action !== "polled" || typeof cause.facts.interrupt_index === "number";

@@ -46,6 +46,14 @@ const CUT_CLOCK = /^[\d.]+\] \S/;
 const CLOCK = /^(?:<\d>)?\[ *\d{1,7}\.\d{6}\]/;
 /** A log daemon's prefix before the kernel's time stamp; it is not a message. */
 const DAEMON = /(?:^|\s)(?:kernel|user|daemon)(?:\[\d+\])?: *$|^\S* *$/;
+/** `Apr 8 08:45:41 host daemon[961]: ` in the middle of a line: a page has joined lines. */
+const NEXT_PREFIX =
+  /(?<=\S) +(?=[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d [\w.-]+ [\w.@/-]+(?:\[\d+\])?: )/;
+const BEGINS_WITH_DATE = /^\s*[A-Z][a-z]{2} +\d{1,2} \d\d:/;
+const KERNEL = "kernel: ";
+const NEXT_KERNEL = / +(?=kernel: )/;
+/** The name of a daemon is within so many first characters of a line. */
+const MOST_BEFORE_DAEMON = 60;
 const QUOTES = /^(?:[ \t]{0,3}(?:>|\||»)[ \t]?)+/;
 /** Lines of structured records: JSON, a journal's export, fields of kmsg, separators. */
 const OF_RECORD =
@@ -67,7 +75,7 @@ const NAMED = /^[a-z][\w./@-]*: /;
 const OF_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
 /** `DMA-API: text`, `DMAR: text`. */
 const OF_SUBSYSTEM = /^[A-Z]{2}[\w-]*: /;
-const SENTENCE = /^[A-Z][a-z']+(?:[ ,]|$)/;
+const SENTENCE = /^(?:[A-Z][a-z']+|I)(?:[ ,]|$)/;
 /** A soft line break of quoted-printable text, which has lines of 76 characters at most. */
 const SOFT_BREAK = /^.{70,74}\S=$|^.{75}=$/;
 
@@ -404,6 +412,13 @@ function decodedQuotes(text: string): string {
 
 /** Splits a line with several joined messages into the messages. */
 function splitAtStamps(text: string): string[] {
+  if (text.lastIndexOf(` ${KERNEL}`) > MOST_BEFORE_DAEMON) {
+    if (BEGINS_WITH_DATE.test(text)) {
+      const parts = text.split(NEXT_PREFIX);
+      if (parts.length > 1) return parts;
+    }
+    if (text.startsWith(KERNEL)) return text.split(NEXT_KERNEL);
+  }
   const next = text.indexOf("[", 1);
   if (next < 0 || text.lastIndexOf("] ") < next) return [text];
   const parts: string[] = [];

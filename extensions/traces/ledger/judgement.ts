@@ -94,9 +94,9 @@ function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): 
   }
   if (count > 0) {
     const isOfLog = faults.every(({ logLine }) => logLine !== null);
-    return `${formatCount(count, "fault")}${
-      isOfLog ? " of the log" : ""
-    } without a sure cause; ${crashed === "" ? "nothing else is proved or likely" : crashed}`;
+    return `${formatCount(count, "fault")}${isOfLog ? " of the log" : ""} without a sure cause; ${
+      crashed === "" ? "nothing else is proved or likely" : crashed
+    }`;
   }
   if (crashed !== "") return `${crashed}, and no message that was read says why`;
   const isLogAlone = check.understood === 0 &&

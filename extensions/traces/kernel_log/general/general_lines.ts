@@ -18,7 +18,7 @@ import {
   sideObjectIn,
   withoutFiles,
 } from "./line_objects.ts";
-import { type LineSpeaker, speakerOf } from "./line_speaker.ts";
+import { ESXI, type LineSpeaker, speakerOf } from "./line_speaker.ts";
 import { UNKNOWN_SYSTEM } from "./log_system.ts";
 import { isCutByPager } from "./cut_lines.ts";
 
@@ -65,7 +65,11 @@ export function anatomyOf(
       ...what === null || hasReason && !OWN_TROUBLES.has(what) ? {} : { what },
       errno: errnoIn(text),
       // A driver with its device, and a program of user space, are of Linux if no line says otherwise.
-      ...system === null || system === UNKNOWN_SYSTEM && isProven(speaker) ? {} : { system },
+      ...speaker.program === ESXI
+        ? { system: ESXI }
+        : system === null || system === UNKNOWN_SYSTEM && isProven(speaker)
+        ? {}
+        : { system },
     },
     isWrong: act.groups !== null,
     kind: object.kind,
@@ -95,7 +99,7 @@ function generalMeaning(facts: LogEntryFacts): string {
   const about = ofObject === "" ? "" : `. ${ofObject}`;
   const begin = `${speakerText(facts)} with words about ${object.noun}`;
   const code = errnoTextIn(facts.errno, object.name);
-  const registers = REGISTER.test(String(facts.text))
+  const registers = hasRegister(String(facts.text))
     ? ". The values of registers in it are not read"
     : "";
   const said = act.text === "" ? begin : `${begin}. By its words, ${act.text}`;
@@ -107,8 +111,13 @@ function generalMeaning(facts: LogEntryFacts): string {
   return `${said}${end}`;
 }
 
-/** A name with the value of a register: `edma_err_cause=00000084`, `CSR: 0x10000`. */
-const REGISTER = /\b[a-z]\w*[=:] ?(?:0x[0-9a-f]{4,8}|[0-9a-f]{8})\b(?![.:-])/i;
+/** A name with a value in hex, and the names of registers: `edma_err_cause=00000084`, `CSR: 0x10000`. */
+const HEX_VALUES = /\b([a-z]\w*)[=:] ?(?:0x[0-9a-f]{2,8}|[0-9a-f]{8})\b(?![.:-])/gi;
+const IS_REGISTER = /cause|stat|reg|csr|ctrl|cfg|mask|err|ccr|isr|irq|int_/i;
+
+function hasRegister(text: string): boolean {
+  return text.matchAll(HEX_VALUES).some(([, name]) => IS_REGISTER.test(name!));
+}
 
 function sentence(text: string): string {
   return `${text[0]!.toUpperCase()}${text.slice(1)}`;

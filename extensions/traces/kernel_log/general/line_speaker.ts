@@ -1,6 +1,9 @@
 /** Who printed a line: a driver and its device, a function of a source file, a program. */
 import { driverNamesOf, type Names } from "./driver_names.ts";
 
+/** A program that is a system of its own: what to look at on Linux is of no use there. */
+export const ESXI = "VMware ESXi";
+
 export interface LineSpeaker extends Names {
   readonly function?: string;
   /** A program of user space, or a firmware. */
@@ -40,7 +43,7 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
   // VMware ESXi: `cpu3:1234)module:function:123:text`.
   [
     /^cpu\d+:\d+(?: opID=\w+)?\)(?:(?:WARNING|ALERT): )?([\w-]+): ?(?:(?:[0-9a-f:.]+ )?(\w+):\d+: ?)?/,
-    ([prefix, name]) => ({ program: "VMware ESXi", prefix, function: name }),
+    ([prefix, name]) => ({ program: ESXI, prefix, function: name }),
   ],
   // A shell and its commands: `ls: cannot access …`, `./boot.sh: line 10: …`.
   [

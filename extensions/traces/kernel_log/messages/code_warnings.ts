@@ -141,7 +141,10 @@ const ROWS = AREAS.map(([start, kind, words]) => {
       {
         id: "other",
         certainty: "unknown" as const,
-        text: "the name of the function does not say what it waited for or compared",
+        text: ({ function: name }) =>
+          typeof name === "string"
+            ? "the name of the function does not say what it waited for or compared"
+            : "the line names no function, and the file does not say what the code waited for or compared",
         next: [
           "look at the message beside the warning, and at the first function of a driver in the stack below it: the call and its arguments are the driver's",
         ],

@@ -27,6 +27,8 @@ const both = (...tests: readonly RegExp[]) =>
 
 const FAILS = "{~fail|error|unable|cannot|can't|can not|could not|couldn't|no memory|not enough}";
 const NOT_UNMAP = /(?:^|[^n])map/i;
+/** `DMA channel 3 error`: the channel is there, and failed. */
+const CHANNEL_FAILED = /\bchan(?:nel)?s? ?[#:]? ?\d+:? (?:\w+ )?errors?\b/i;
 /** An allocation; not the text of ENOMEM alone, which a program prints of a pin or a map, too. */
 const ALLOCATED = /alloc(?!ate memory\W*$)|pool_create/i;
 
@@ -114,7 +116,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
       const found = ofDriver(
         /\b(?:fail\w*|errors?|unable|can(?:not| not|'t)|could(?: not|n't)|no|missing|not|unavailable)\b/i,
       )(facts, line);
-      return found === null || !/\bR?X?DMA|dma/i.test(line)
+      return found === null || !/\bR?X?DMA|dma/i.test(line) || CHANNEL_FAILED.test(line)
         ? null
         : { ...found, what: "no channel" };
     },

@@ -75,7 +75,7 @@ const count = (sample: string): MessageField => {
 /** A decimal number, printed in hex. */
 const identifier = (sample: string): MessageField => ({ ...count(sample), isHex: true });
 
-const FUNCTION_PATTERN = "(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
+const FUNCTION_PATTERN = "(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
 
 export const FIELDS = {
   access: word("write"),

@@ -42,6 +42,10 @@ const codeOf = (facts: LogEntryFacts) => {
   const status = numberOf(facts, "status");
   return { sct: (status >> 8) & 7, sc: status & 0xff };
 };
+/** Generic command status of the NVMe base specification: an opcode or a field that is not supported. */
+const INVALID_OPCODE = 0x01;
+const INVALID_FIELD = 0x02;
+
 const isHostStatus = ({ sc, sct }: { readonly sc: number; readonly sct: number }) =>
   sct === PATH_STATUS && (sc === HOST_PATH_ERROR || sc === HOST_ABORTED);
 
@@ -398,9 +402,13 @@ const CONTROLLER: MessageRow[] = [
     forms: [
       "{disk=nvme_disk}: {opcode_text=text} ({opcode}) @ LBA {lba}, {blocks} blocks, {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
       "{disk=nvme_disk}: {opcode_text=text}({opcode}) @ LBA {lba}, {blocks} blocks, {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
+      "{controller=nvme_unit}: {opcode_text=text}({opcode}), {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
       "{...}(sct {sct} / sc {sc})",
     ],
-    derive: ({ disk, opcode, lba, blocks, sct, sc }, line) => {
+    derive: (
+      { disk, controller, opcode, opcode_text, status_text, lba, blocks, sct, sc },
+      line,
+    ) => {
       const flags = line.slice(line.lastIndexOf("/ sc"));
       return {
         disk: disk!,
@@ -411,6 +419,10 @@ const CONTROLLER: MessageRow[] = [
         sc: sc!,
         dnr: /\bDNR\b/.test(flags),
         more: /\bMORE\b/.test(flags),
+        // A command of the driver or of a program to the controller itself.
+        ...typeof controller === "string"
+          ? { controller, command: opcode_text!, status_name: status_text! }
+          : {},
       };
     },
     condition: "A request ended with a status that is not 0, and is not tried again",
@@ -418,6 +430,18 @@ const CONTROLLER: MessageRow[] = [
     follows: ["iommu_fault", "other_iommu_fault", "nvme_timeout"],
     means: "A command failed, with this status code type and status code",
     causes: inOrder([
+      {
+        id: "not_supported",
+        when: ({ controller, sc, sct }) =>
+          typeof controller === "string" && sct === 0 &&
+          (sc === INVALID_OPCODE || sc === INVALID_FIELD),
+        certainty: "likely",
+        text:
+          "the controller does not support the command, or the value of one of its fields. The driver and programs ask so for features that a controller need not have: by itself it harms nothing",
+        next: [
+          "look what was asked: `nvme error-log` has the field (parm_err_loc), the lines before it the driver's step; of a program, look which one runs at these times (smartd, udisks, `nvme list`)",
+        ],
+      },
       {
         id: "data_transfer",
         when: ({ sc, sct }) => sct === 0 && sc === DATA_TRANSFER_ERROR,

@@ -230,6 +230,18 @@ const QUIRKS: readonly MessageRow[] = [
   },
 ];
 
+const INTERRUPTS: readonly MessageRow[] = [{
+  kind: "state",
+  forms: [
+    "{device=pci_function}: can't derive routing for PCI INT {pin=word_text}",
+    "{device=pci_function}: PCI INT {pin=word_text}: {~not connected|no GSI}{...}",
+  ],
+  condition: "The firmware's tables name no line for the legacy interrupt (INTx) of a function",
+  role: "state",
+  means: ({ device }) =>
+    `The firmware gives ${device} no legacy interrupt (INTx). A device that uses messages (MSI, MSI-X) needs none`,
+}];
+
 const WINDOWS: readonly MessageRow[] = [{
   kind: "state",
   forms: [
@@ -246,4 +258,10 @@ const WINDOWS: readonly MessageRow[] = [{
 }];
 
 /** Rows of the PCI core. */
-export const PCI_CORE: readonly MessageRow[] = [...BARS, ...RESETS, ...QUIRKS, ...WINDOWS];
+export const PCI_CORE: readonly MessageRow[] = [
+  ...BARS,
+  ...RESETS,
+  ...QUIRKS,
+  ...INTERRUPTS,
+  ...WINDOWS,
+];

@@ -178,6 +178,12 @@ const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 const NO_BOUNCE =
   "a bounce pool would carry the mapping: check that one exists (`software IO TLB: mapped` at boot; swiotlb=force makes one) and lies within the limit; memory of another device (dma_map_resource in the stack) is never bounced";
 
+/** What a bounce pool would do for a mapping: it carries none that is larger than a segment of the pool. */
+const bounceStep = (facts: LogEntryFacts) =>
+  numberOf(facts, "size_bytes") > SET_BYTES
+    ? "no bounce pool carries a mapping of this size (at most 256 KiB in a mainline kernel): limit the size of one mapping (dma_max_mapping_size()), or use memory within the limit"
+    : NO_BOUNCE;
+
 /** Addresses from this bit on are beyond the memory of machines: a bit of memory encryption. */
 const ENCRYPTION_BIT = 46n;
 
@@ -251,8 +257,8 @@ const OVERFLOW_CAUSES: readonly Cause[] = inOrder([
         lastByte(facts)!.toString(16)
       }, above the DMA mask ${facts.mask} and above ` +
       `the bus limit ${facts.bus_limit}: a wider mask alone does not help`,
-    next: [
-      NO_BOUNCE,
+    next: (facts) => [
+      bounceStep(facts),
       "compare dma-ranges (or _DMA) of the bus with what the bus carries: a limit of the device tree may be wrong",
     ],
   },
@@ -266,8 +272,8 @@ const OVERFLOW_CAUSES: readonly Cause[] = inOrder([
         lastByte(facts)!.toString(16)
       }: within the DMA mask ${facts.mask}, and above ` +
       `the bus limit ${facts.bus_limit}. The device's mask is right; the bus does not carry these addresses (dma-ranges)`,
-    next: [
-      NO_BOUNCE,
+    next: (facts) => [
+      bounceStep(facts),
       "compare dma-ranges (or _DMA) of the bus with what the bus carries: a limit of the device tree may be wrong",
     ],
   },
@@ -280,9 +286,9 @@ const OVERFLOW_CAUSES: readonly Cause[] = inOrder([
       `the memory ends at 0x${
         lastByte(facts)!.toString(16)
       }, above the device's DMA mask ${facts.mask}`,
-    next: [
+    next: (facts) => [
       "if the device addresses more, its driver must set a wider mask: dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64)), and check the result",
-      NO_BOUNCE,
+      bounceStep(facts),
     ],
   },
   {
@@ -290,7 +296,7 @@ const OVERFLOW_CAUSES: readonly Cause[] = inOrder([
     certainty: "possible",
     text:
       "mask and bus limit both reach the memory: it had to be bounced for another reason, and there is no pool: forced bouncing (a confidential guest), a small buffer that fills no cache line on hardware that is not coherent, or the start of the bus's range",
-    next: [NO_BOUNCE],
+    next: (facts) => [bounceStep(facts)],
   },
 ]);
 
