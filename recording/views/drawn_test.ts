@@ -488,3 +488,94 @@ test "two reports" {
     "Also, a report that no statement expects: unmap_unknown, in lab.dma:5",
   ]);
 });
+
+const LAZY = `machine { iommu { mode = lazy }
+  pci { root_port rp0 { endpoint nic { } } } }
+test "lazy" {
+  let page = alloc_pages(1)
+  let one = dma_map_phys(nic, page, 4KiB, to_device)
+  let other = dma_map_phys(nic, page, 4KiB, to_device)
+  dma_unmap_phys(nic, other, 4KiB, to_device)
+  advance 20ms
+  dma_unmap_phys(nic, one, 4KiB, to_device)
+}`;
+
+/** The facts of the last mapping of a test after an event, with the name of the event that each leads to. */
+function undone(text: string, event: EventName, nth = 0) {
+  const { index, run, verdict } = judged(text);
+  const seqs = run.log.between(0, run.log.count).filter(({ name }) => name === event).map((
+    { seq },
+  ) => seq);
+  const at = run.afterEvent(seqs[nth]!);
+  const view = pictureView(
+    index,
+    at,
+    { kind: "mappings", device: text.includes("nic") ? "nic" : "ssd" },
+    new Set(verdict.leaked),
+  )!;
+  const of = (wanted: string) => {
+    const fact = view.facts.find(({ name }) => name === wanted)!;
+    return [fact.text, run.log.nameAt(fact.seq!), fact.seq] as const;
+  };
+  return { run, range: of("IOVA range"), entry: of("page-table entry") };
+}
+
+Deno.test("a fact that a mapping is undone leads to the event that undid it, and not to its allocation", () => {
+  const text = LAZY.replace("lazy", "strict");
+  const { entry, range, run } = undone(text, "dma.unmap");
+  assertEquals(range, ["4KiB, freed", "iova.free", run.find("iova.free")!]);
+  assertEquals(entry, ["4KiB, cleared", "iommu.unmap", run.find("iommu.unmap")!]);
+  const before = undone(text, "iommu.unmap");
+  assertEquals(before.range.slice(0, 2), ["4KiB, not freed", "iova.alloc"]);
+  const part = undone(SHORT_UNMAP, "dma.unmap");
+  assertEquals(part.range.slice(0, 2), [
+    "4KiB freed, 4KiB from 0xfffd_f000 on not freed",
+    "iova.free",
+  ]);
+});
+
+Deno.test("the range of a lazy unmap is told as freed when the flush queue drains, and not before", () => {
+  const queued = undone(LAZY, "dma.unmap");
+  const wait = "4KiB, in the flush queue, not freed until it drains";
+  assertEquals(queued.range, [wait, "iova.free", queued.run.find("iova.free")!]);
+  assertEquals(queued.entry.slice(0, 2), ["4KiB, cleared", "iommu.unmap"]);
+  assertEquals(undone(LAZY, "flush_queue.flush").range[0], wait);
+  const drained = undone(LAZY, "iova.free", 1);
+  const [, second] = drained.run.log.between(0, drained.run.log.count).filter(({ name }) =>
+    name === "iova.free"
+  );
+  assertEquals(drained.range, ["4KiB, freed", "iova.free", second!.seq]);
+});
+
+/** The titles and the labels of the strips after an event, with the changes of that event. */
+function stripAt(text: string, event: EventName, nth = 0) {
+  const { run } = judged(text);
+  const { seq } = run.log.between(0, run.log.count).filter(({ name }) => name === event)[nth]!;
+  const [before, at] = [run.afterEvent(seq - 1), run.afterEvent(seq)].map((position) => ({
+    recording: run,
+    position,
+  }));
+  const pieces = addressPieces(run, at!.position, changedRows(before!, at!));
+  return addressUses(run, pieces, new Set(), 800).map(({ drawing, title }) => ({
+    title,
+    tips: drawing.shapes.flatMap(({ tip }) =>
+      tip === undefined ? [] : [tip.replace(/^\S+ to \S+ /, "")]
+    ),
+  }));
+}
+
+Deno.test("a strip keeps a range in the flush queue, and calls memory unmapped, not freed", () => {
+  const queued = stripAt(LAZY, "iova.free").find(({ title }) => title.startsWith("nic"))!.tips;
+  assert(queued.includes("4KiB, line 7, in the flush queue, reserved"), queued.join("\n"));
+  const still = stripAt(LAZY, "dma.unmap").find(({ title }) => title.startsWith("nic"))!.tips;
+  assert(still.includes("4KiB, line 7, in the flush queue, reserved"), still.join("\n"));
+  const drained = stripAt(LAZY, "iova.free", 1).find(({ title }) => title.startsWith("nic"))!.tips;
+  assert(drained.some((tip) => tip.endsWith(", freed")), drained.join("\n"));
+  const memory = stripAt(LAZY, "dma.unmap", 1).find(({ title }) => title.startsWith("memory"))!;
+  assert(memory.tips.includes("4KiB, line 9, unmapped"), memory.tips.join("\n"));
+});
+
+Deno.test("memory that is mapped twice counts once in what a strip says is mapped", () => {
+  const titles = stripAt(LAZY, "dma.map", 1).map(({ title }) => title);
+  assertEquals(titles, ["memory, 4KiB mapped", "nic IOVA, 8KiB mapped"]);
+});

@@ -11,6 +11,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";
 import { rowsAt, rowsCovering } from "../rows.ts";
+import type { RecordedRun } from "../recorded_run.ts";
 import { meaningAt } from "./meaning.ts";
 import { type RequestPhase, type RequestView, requestView } from "./request.ts";
 import type { RunIndex } from "./run_index.ts";
@@ -510,26 +511,65 @@ function partsOf(
   return parts;
 }
 
-/** How much of a range or of a page-table entry is undone, and where the rest is. */
-function undoneText(
-  run: RunIndex["run"],
+/**
+ * How much of a range or of a page-table entry is undone, where the rest is, and the event that says so: the last one
+ * that undid a part of it, or the one that made it while all of it remains.
+ *
+ * An unmap with a deferred flush queues the range: it is freed when the queue drains.
+ */
+function undoneFact(
+  run: RecordedRun,
+  name: string,
   table: "iova" | "page_table",
   { createdSeq, size_bytes: size }: LabTableRow<"iova"> | LabTableRow<"page_table">,
   by: number,
-  undone: string,
-): string {
+): PictureFact {
   // A row that is cut goes on as further rows with the same creating event.
+  const own = rowsMadeBy(run, table, createdSeq);
+  const ends = [...new Set(own.flatMap(({ endedSeq }) => endedSeq ?? []))]
+    .filter((seq) => seq <= by);
+  const queued = table === "iova" ? ends.flatMap((seq) => rowsMadeBy(run, "flush_queue", seq)) : [];
   const rest = rowsAt(run, table, run.afterEvent(by)).filter((row) =>
     row.createdSeq === createdSeq
   );
-  const restBytes = rest.reduce((sum, row) => sum + row.size_bytes, 0);
+  const restBytes = sizeOf(rest);
+  const waitingBytes = sizeOf(
+    queued.filter(({ endedSeq }) => endedSeq === null || endedSeq > by),
+  );
+  const drained = queued.flatMap(({ endedSeq }) => endedSeq ?? []).filter((seq) => seq <= by);
   const [first] = rest;
-  if (first === undefined) return `${formatSize(size)}, ${undone}`;
-  if (restBytes === size) return `${formatSize(size)}, not ${undone}`;
-  const start = formatAddress("iova" in first ? first.iova : first.start);
-  return `${formatSize(size - restBytes)} ${undone}, ${
-    formatSize(restBytes)
-  } from ${start} on not ${undone}`;
+  const undone = table === "iova" ? "freed" : "cleared";
+  const start = first === undefined || restBytes === size
+    ? ""
+    : ` from ${formatAddress("iova" in first ? first.iova : first.start)} on`;
+  const parts = [
+    [size - restBytes - waitingBytes, "", undone],
+    [waitingBytes, "", `in the flush queue, not ${undone} until it drains`],
+    [restBytes, start, `not ${undone}`],
+  ] as const;
+  const told = parts.filter(([bytes]) => bytes > 0).map(([bytes, where, what]) =>
+    `${formatSize(bytes)}${where}${bytes === size ? "," : ""} ${what}`
+  );
+  const seq = Math.max(createdSeq, ...ends, ...drained);
+  return { name, text: told.join(", "), seq, isWrong: false };
+}
+
+/** The rows of a table that an event made, those that have ended, too. */
+function rowsMadeBy<T extends "iova" | "page_table" | "flush_queue">(
+  run: RecordedRun,
+  table: T,
+  seq: number,
+): readonly LabTableRow<T>[] {
+  const facts = run.table(table);
+  const rows: LabTableRow<T>[] = [];
+  for (let row = 0; row < facts.count; row++) {
+    if (facts.createdSeqOf(row) === seq) rows.push(facts.row(row));
+  }
+  return rows;
+}
+
+function sizeOf(rows: readonly { readonly size_bytes: number }[]): number {
+  return rows.reduce((sum, { size_bytes: size }) => sum + size, 0);
 }
 
 /**
@@ -558,20 +598,8 @@ function factsOf(
   return [
     fact("mapped by", `${api}(), ${formatSize(size)} of memory ${formatAddress(phys)}`, createdSeq),
     fact("direction", dir, null),
-    ...range === undefined ? [] : [
-      fact(
-        "IOVA range",
-        undoneText(run, "iova", range, by, "freed"),
-        range.createdSeq,
-      ),
-    ],
-    ...entry === undefined ? [] : [
-      fact(
-        "page-table entry",
-        undoneText(run, "page_table", entry, by, "cleared"),
-        entry.createdSeq,
-      ),
-    ],
+    ...range === undefined ? [] : [undoneFact(run, "IOVA range", "iova", range, by)],
+    ...entry === undefined ? [] : [undoneFact(run, "page-table entry", "page_table", entry, by)],
     ...gone === null ? [] : [fact("unmapped", live.length > 0 ? "in part" : "", gone)],
     ...gone === null ? [] : live.map(({ dma, sizeBytes, state }) =>
       fact(

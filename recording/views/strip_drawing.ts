@@ -13,13 +13,13 @@ import { type Drawing, labelled, LETTER_PX, type Shape, textAt } from "./drawing
 import type { Position } from "../position.ts";
 import type { RowDiff } from "./difference.ts";
 
-/** A range of addresses in use, or a range that the last step freed. */
+/** A range of addresses in use, or a range that the last step freed or unmapped. */
 export interface AddressPiece {
   /** The owner: a device's name, or `memory`. */
   readonly owner: string;
   /** Addresses of a device, or of memory. */
   readonly space: "dma" | "phys";
-  readonly kind: "mapped" | "reserved";
+  readonly kind: "mapped" | "reserved" | "queued";
   /** The effect of the last step on this range. */
   readonly change: "new" | "gone" | null;
   readonly start: number;
@@ -42,6 +42,8 @@ const GAP_BYTES = 64 * 4096;
 
 /** Tables of ranges. For each table, `start` is the field with the start of a range. */
 const TABLES = [
+  // An unmapped range that waits in the flush queue is not free: it cannot be allocated again yet.
+  { name: "flush_queue", start: "start", space: "dma", kind: "queued" },
   { name: "iova", start: "start", space: "dma", kind: "reserved" },
   { name: "page_table", start: "iova", space: "dma", kind: "mapped" },
   { name: "mappings", start: "phys", space: "phys", kind: "mapped" },
@@ -167,12 +169,23 @@ export function addressUses(
     .map((own): AddressUse => {
       const { owner, space } = own[0]!;
       const groups = groupsOf(run, own, leaked, lost);
-      const mapped = own.filter(({ change, kind }) => kind === "mapped" && change !== "gone")
-        .reduce((sum, { end, start }) => sum + end - start, 0);
+      const mapped = coveredBytes(
+        own.filter(({ change, kind }) => kind === "mapped" && change !== "gone"),
+      );
       const name = space === "dma" ? `${owner} IOVA` : owner;
       const title = `${name}, ${mapped === 0 ? "none" : formatSize(mapped)} mapped`;
       return { owner: name, title, drawing: stripDrawing(groups, title, widthPx) };
     }).sort((one, other) => one.owner.localeCompare(other.owner, "en"));
+}
+
+/** How many bytes the pieces cover: memory that is mapped for two devices, or twice for one, counts once. */
+function coveredBytes(pieces: readonly AddressPiece[]): number {
+  let [bytes, upTo] = [0, 0];
+  for (const { end, start } of pieces.toSorted((one, other) => one.start - other.start)) {
+    bytes += Math.max(0, end - Math.max(start, upTo));
+    upTo = Math.max(upTo, end);
+  }
+  return bytes;
 }
 
 /** What leaks of a range may be a part of it: pieces of the range, cut where this part begins and ends. */
@@ -221,7 +234,12 @@ function groupsOf(
       : kind === "mapped"
       ? "mapped"
       : "reserved";
-    const label = change === "gone" ? `${nameOf(run, seq)}, freed` : nameOf(run, seq);
+    const state = change === "gone"
+      ? kind === "mapped" ? ", unmapped" : ", freed"
+      : kind === "queued"
+      ? ", in the flush queue"
+      : "";
+    const label = `${nameOf(run, seq)}${state}`;
     const last = groups.at(-1);
     if (last?.label === label && last.look === look && last.end === start) last.end = end;
     else if (last === undefined || start >= last.end) {

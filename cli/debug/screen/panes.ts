@@ -248,7 +248,8 @@ export function stripsOf(model: ScreenModel): readonly AddressStrip[] {
 }
 
 function letterOf({ change, kind }: AddressPiece): keyof typeof LETTERS {
-  return kind === "mapped" ? change ?? kind : kind;
+  // A range in the flush queue is still reserved: it cannot be allocated again yet.
+  return kind === "mapped" ? change ?? kind : "reserved";
 }
 
 /** `ssd 0xfffe_0000 ..####:: 0xffff_ffff  4KiB each`. */
