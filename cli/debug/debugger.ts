@@ -123,7 +123,14 @@ export class Debugger extends LineSession {
       for (const part of foldLine(line, columns)) this.say(part);
     }
     const failed = failurePosition(recording);
-    if (failed !== null) this.cursor.goTo(failed.position, failed.recording);
+    if (failed !== null) {
+      // A fault, a report and a leak are judged at the end: what failed is at their event.
+      const { eventSeq } = failed.recording.failure!;
+      const position = eventSeq === undefined
+        ? failed.position
+        : failed.recording.afterEvent(eventSeq);
+      this.cursor.goTo(position, failed.recording);
+    }
     this.lastMoveSeq = this.cursor.position.seq;
     printLocation(this);
   }

@@ -179,3 +179,25 @@ Deno.test("a statement that fails when its calls have returned is where one stan
   ]);
   assertMatch(answers[3]!, /^own {2}1$/m);
 });
+
+Deno.test("the debugger opens at the report, the fault or the leak that fails a test, and not behind it", async () => {
+  const text = (body: string) =>
+    `machine { iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } } }
+test "t" {
+  let m = dma_map_phys(nic, 0x4000_0000, 8KiB, to_device)
+  ${body}
+  let n = dma_map_phys(nic, 0x4001_0000, 8KiB, to_device)
+  dma_unmap_phys(nic, n, 8KiB, to_device)
+}`;
+  for (
+    const [body, place] of [
+      ["dma_unmap_phys(nic, m, 4KiB, to_device)", /^event 8\/\d+ {2}left\.dma:4 /m],
+      ["nic.dma_read(0x1000 as dma, 4B)", /^event 7\/\d+ {2}left\.dma:4 /m],
+      ["", /^event 5\/\d+ {2}left\.dma:3 /m],
+    ] as const
+  ) {
+    const { greeting } = await talkAbout(text(body));
+    assertMatch(greeting, /^error\[E09(?:08|26)\]/m);
+    assertMatch(greeting, place);
+  }
+});

@@ -29,6 +29,10 @@ export interface FailureReport {
   readonly values: readonly FailedValue[];
   /** Where two values differ, and other lines below the source. */
   readonly notes: readonly string[];
+  /** For a fault, a report or a leak: its event, or the one that made what leaks; absent if it is unknown. */
+  readonly eventSeq?: number;
+  /** Other statements that explain the failure, such as `mapped here`; absent for none. */
+  readonly related?: readonly { readonly text: string; readonly place: LocationText }[];
   /**
    * The choices that lead to the failed run, in the form of the option `--branch`, such as
    * `1:alloc_pages@4`. Null if the test's own run failed.

@@ -180,7 +180,13 @@ function undone({ kind, span, word }: TrialDuty, places: number): Failure {
 
 /** A failure as plain data. */
 export function reportFailure(failure: Failure, style: FailureStyle | undefined): FailureReport {
-  const { bug = null, code, message, span } = failure.diagnostic;
+  const { bug = null, code, message, related = [], span } = failure.diagnostic;
+  const { finding } = failure;
+  const eventSeq = finding === undefined
+    ? undefined
+    : "name" in finding
+    ? finding.seq
+    : finding.eventSeqs[0];
   return {
     kind: failure.kind,
     code,
@@ -190,6 +196,11 @@ export function reportFailure(failure: Failure, style: FailureStyle | undefined)
     lines: renderFailure(failure, style),
     values: failedValues(failure),
     notes: failure.notes,
+    // The events of a child run have other numbers.
+    ...eventSeq === undefined || failure.branch !== undefined ? {} : { eventSeq },
+    ...related.length === 0 ? {} : {
+      related: related.map(({ message, span }) => ({ text: message, place: spanPlace(span) })),
+    },
     branch: failure.branch === undefined ? null : formatBranch(failure.branch),
     ...failure.leaking === undefined ? {} : { leaking: failure.leaking },
   };

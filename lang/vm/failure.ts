@@ -3,6 +3,7 @@ import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { TestLeak } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
+import type { RunFinding } from "../values/incident.ts";
 import type { BranchChoice } from "./branch_choice.ts";
 
 /** The value of one part of a failed assertion, shown below the source line. */
@@ -38,7 +39,7 @@ export interface Failure {
   /** Further lines: the last events, a pattern and the actual events. */
   readonly notes: readonly string[];
   /** The fault, report or leak that is the failure; absent for other failures. */
-  readonly finding?: object;
+  readonly finding?: RunFinding;
   /** True if a driver in C did something that crashes a kernel. */
   readonly crashed?: boolean;
   /** Lines with the known defects that cause the failure, if the search was part of the run. */

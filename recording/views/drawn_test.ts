@@ -427,7 +427,9 @@ Deno.test("entries in no mapping of their request are in its picture, in red, wi
   assertEquals(view.facts.map(({ isWrong, text }) => [isWrong, text]), [
     [
       true,
-      'device_outside_buffer: Device "ssd" writes 4096 bytes at 0x5000_0000, from 0x5000_0200 on outside every mapped buffer',
+      'device_outside_buffer: Device "ssd" writes 4096 bytes at 0x5000_0000, from 0x5000_0200 on outside every ' +
+      "mapped buffer: nothing is translated, so nothing stops the device, and no kernel sees it, next to the mapping " +
+      "of 512 bytes at 0x5000_0000 (physical 0x5000_0000, from_device, dma_map_phys())",
     ],
     [true, "4 entries in no mapping of the request, from 0x5000_1000 on"],
     [true, "32 segments not mapped, from 0x5000_2000 on"],
@@ -459,7 +461,9 @@ test "metadata in two pieces" {
   assert io.status == OK
 }`);
   const what =
-    'Device "ssd" writes 64 bytes at 0x4000_1000, from 0x4000_1020 on outside every mapped buffer';
+    'Device "ssd" writes 64 bytes at 0x4000_1000, from 0x4000_1020 on outside every mapped buffer: nothing is ' +
+    "translated, so nothing stops the device, and no kernel sees it, next to the mapping of 32 bytes at " +
+    "0x4000_1000 (physical 0x4000_1000, from_device, dma_map_phys())";
   assertEquals([verdict.what, verdict.why[0]], [
     "Unexpected report device_outside_buffer",
     what,
@@ -485,7 +489,9 @@ test "two reports" {
   );
   assertEquals(verdict.what, "Unexpected report unmap_size");
   assertEquals(verdict.why.filter((line) => line.includes("no statement expects")), [
-    "Also, a report that no statement expects: unmap_unknown, in lab.dma:5",
+    'Also, a report that no statement expects: unmap_unknown, in lab.dma:5: dma_unmap_phys() on device "nic" of ' +
+    "4096 bytes at 0xffff_f000: no mapping begins there; the one around it, of 8192 bytes at 0xffff_e000, has been " +
+    "unmapped (mapped at lab.dma:3:3)",
   ]);
 });
 
@@ -578,4 +584,93 @@ Deno.test("a strip keeps a range in the flush queue, and calls memory unmapped, 
 Deno.test("memory that is mapped twice counts once in what a strip says is mapped", () => {
   const titles = stripAt(LAZY, "dma.map", 1).map(({ title }) => title);
   assertEquals(titles, ["memory, 4KiB mapped", "nic IOVA, 8KiB mapped"]);
+});
+
+Deno.test("a verdict has all of the terminal's message: sizes, what is already unmapped, and the other line", () => {
+  const text = (body: string) =>
+    `machine { iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } } } }
+fn release(device, m) {
+  dma_unmap_phys(device, m, 4KiB, to_device)
+}
+test "t" {
+  let m = dma_map_phys(nic, 0x4000_0000, 4KiB, to_device)
+  ${body}
+}`;
+  const mapping = "mapping of 4096 bytes at 0xffff_f000";
+  const unmap = "dma_unmap_phys(nic, m, 4KiB, to_device)";
+  for (
+    const [body, what, why] of [
+      [`${unmap}\n  ${unmap}`, "Unexpected report unmap_unknown", [
+        `dma_unmap_phys() on device "nic" of 4096 bytes at 0xffff_f000: already unmapped: the ${mapping}`,
+        "mapped here: line 7",
+      ]],
+      ["dma_unmap_phys(nic, m, 4KiB, from_device)", "Unexpected report unmap_direction", [
+        'dma_unmap_phys() direction mismatch on device "nic": from_device passed, to_device mapped, for the ' +
+        `${mapping} (physical 0x4000_0000, to_device, dma_map_phys())`,
+        "mapped here: line 7",
+      ]],
+      [`${unmap}\n  nic.dma_read(m.addr, 4B)`, "Unexpected fault not_present", [
+        "iommu.fault  dma 0xffff_f000 read not_present",
+        "unmapped here: line 8",
+      ]],
+      [`${unmap}\n  inject each { print "x" }`, "Nothing in this block can fail", [
+        "0 places tried",
+      ]],
+    ] as const
+  ) {
+    const { verdict } = judged(text(body));
+    assertEquals([verdict.what, verdict.why], [what, why]);
+  }
+  // What does not fail is told, too.
+  const clean = text(`${unmap}\n  ${unmap}`).replace(
+    "machine {",
+    "machine {\n  checker = report\n ",
+  );
+  const { verdict } = judged(clean);
+  assertEquals([verdict.state, verdict.why.slice(-2)], ["warned", [
+    "1 finding that no statement expects",
+    'unmap_unknown, in lab.dma:11: dma_unmap_phys() on device "nic" of 4096 bytes at 0xffff_f000: already unmapped: ' +
+    `the ${mapping} (mapped at lab.dma:9:3)`,
+  ]]);
+});
+
+Deno.test("a page opens at the statement that failed, with what led to it beside it", () => {
+  const at = (text: string) => {
+    const { run, verdict } = judged(text);
+    const span = run.statement(verdict.failedAt!)!.span;
+    return [
+      verdict.cause,
+      span.source.position(span.start).line,
+      verdict.failedAt!.seq === run.last.seq,
+    ];
+  };
+  const mapped = "let m = dma_map_phys(ssd, 0x4000_0000, 4KiB, to_device)";
+  const unmapped = "dma_unmap_phys(ssd, m, 4KiB, to_device)";
+  // No event belongs to the assertion: the last event is not what failed.
+  assertEquals(
+    at(`${DISK}test "t" {\n  ${mapped}\n  ${unmapped}\n  let n = 3\n  assert n == 4\n}`),
+    [null, 6, true],
+  );
+  // A report came before; the assertion is what failed.
+  const [cause, line, isEnd] = at(
+    `${DISK}test "t" {\n  ${mapped}\n  ${unmapped}\n  ${unmapped}\n  assert 3 == 4\n}`,
+  );
+  assert(cause !== null);
+  assertEquals([line, isEnd], [6, true]);
+  // An incident and a leak are judged at the end, and lie before it.
+  assertEquals(
+    at(
+      `${DISK}test "t" {\n  ${mapped}\n  ${unmapped}\n  ${unmapped}\n  print "x"\n  ssd.read(lba: 0, into: alloc_pages(1))\n}`,
+    )
+      .slice(1),
+    [5, false],
+  );
+  assertEquals(
+    at(`${DISK}test "t" {\n  ${mapped}\n  ssd.read(lba: 0, into: alloc_pages(1))\n}`).slice(1),
+    [
+      3,
+      false,
+    ],
+  );
 });

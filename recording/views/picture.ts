@@ -217,14 +217,10 @@ function requestPictureView(
 }
 
 /**
- * What a report of the checker (without its explanation after the colon) or a fault of the IOMMU says; null for
- * other events.
+ * What a report of the checker or a fault of the IOMMU says; null for other events.
  */
 function incidentText(event: MachineEvent): string | null {
-  if (event.name === "dma.report") {
-    const [what] = event.fields.text.split(": ", 1);
-    return `${event.fields.class}: ${what}`;
-  }
+  if (event.name === "dma.report") return `${event.fields.class}: ${event.fields.text}`;
   if (event.name !== "iommu.fault") return null;
   const { access, dma, reason } = event.fields;
   return `fault: ${access} of ${formatAddress(dma)}, ${reason}`;

@@ -4,6 +4,7 @@ import type { LabTableRow } from "@dmalab/devices";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import { spanOfEvent } from "../last_writes.ts";
+import type { Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { rowsAt } from "../rows.ts";
 import { neverText } from "./meaning.ts";
@@ -23,6 +24,8 @@ export interface RunVerdict {
   readonly why: readonly string[];
   /** Number of the event that caused the failure or the incident; null for none. */
   readonly cause: number | null;
+  /** Where the run failed: its incident, its leak, or the statement that failed. Null if it did not fail. */
+  readonly failedAt: Position | null;
   /** Numbers of the events that made the mappings, page-table entries and IOVA ranges that leaked. */
   readonly leaked: readonly number[];
 }
@@ -79,6 +82,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
         : runTitle(run.name),
       why: counted,
       cause: found ?? live[0]?.createdSeq ?? null,
+      failedAt: null,
       leaked: [],
     };
   }
@@ -96,6 +100,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
     why: [
       [held, ...counted].join("; "),
       ...unexpected > 0 ? [`${formatCount(unexpected, "finding")} that no statement expects`] : [],
+      ...incidents.filter(({ place }) => place !== null).slice(0, MAX_SENTENCES).map(findingText),
       ...recorded.length > 0 && unexpected === 0
         ? [
           `${formatCount(recorded.length, "fault or report", "faults and reports")}, all expected`,
@@ -103,6 +108,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
         : [],
     ],
     cause: found,
+    failedAt: null,
     leaked,
   };
 }
@@ -132,12 +138,18 @@ function failedVerdict(
     : (code === "E0926" ? leaks.shift() : null) ?? message!;
   // An incident is judged at the end: the last statement is not the one that led to it.
   const isIncident = code === "E0908";
-  const [said = ""] = isIncident ? failure.notes : [];
-  const own = said.trim().split(": ", 1)[0]!;
+  const [own = ""] = isIncident ? failure.notes : [];
+  // The other notes of a leak are in its sentences, those of an assertion are its values. Lists are in the output.
+  const notes = isIncident || isAssertion || isLeak
+    ? []
+    : failure.notes.filter((note) => /^\S.*[^:]$/.test(note) && !FOUND.test(note));
+  more.push(...notes);
   const hidden = more.splice(MAX_SENTENCES).length;
   const held = leakedMappings(run, placesOf(incidents, "held", null));
   const why = [
-    ...own === "" ? [] : [own],
+    ...own === "" ? [] : [own.trim()],
+    // The sentences of a leak say where it was allocated.
+    ...isLeak ? [] : relatedSentences(failure),
     ...isAssertion
       ? assertionSentences(failure)
       : isLeak || own !== "" || statement === null
@@ -146,25 +158,49 @@ function failedVerdict(
     ...more,
     ...hidden === 0 ? [] : [`${formatCount(hidden, "more line")} in the output`],
     ...leaks,
-    ...findings.slice(0, 1).map(({ kind, name, place }) =>
-      `${isIncident ? "Also" : "Before it"}, a ${kind} that no statement expects: ${name}, in ${
-        baseName(place!.replace(/:\d+$/, ""))
+    ...findings.slice(0, 1).map((finding) =>
+      `${isIncident ? "Also" : "Before it"}, a ${finding.kind} that no statement expects: ${
+        findingText(finding)
       }`
     ),
     ...held.length === 0 ? [] : [`It stopped before it unmapped ${sizeText(held)}`],
     ...found,
   ];
+  // An incident has an event of its own, whatever leaks beside it.
+  const cause = failure.eventSeq ?? (isIncident ? null : leaked[0]) ??
+    causeAt(index, failure.place, findings[0]?.place ?? null);
   return {
     state: "failed",
     word: kind === "failed" ? "FAILED" : kind === "limit" ? "STOPPED" : "BUG",
     place: failure.place.replace(/:\d+$/, ""),
     what,
     why,
-    // An incident has an event of its own, whatever leaks beside it.
-    cause: (isIncident ? null : leaked[0]) ??
-      causeAt(index, failure.place, findings[0]?.place ?? null),
+    cause,
+    failedAt: cause !== null && (isIncident || isLeak)
+      ? run.afterEvent(cause)
+      // A failure that only the runner knows is judged at the end.
+      : run.failedAt ?? run.last,
     leaked,
   };
+}
+
+/** A fault, a report or a leak, with its place and in the words of the terminal. */
+function findingText({ name, place, resource, text }: Incident): string {
+  const said = (resource?.text ?? text).replace(/^Device /, "device ");
+  return `${name}, in ${baseName(place!.replace(/:\d+$/, ""))}: ${
+    said.replace(new RegExp(`^${name}, [\\w.]+: `), "")
+  }`;
+}
+
+/** The other statements that explain a failure, such as `mapped here: line 5`; those of other files with the file. */
+function relatedSentences({ place, related = [] }: FailureReport): readonly string[] {
+  const fileOf = (at: string) => at.replace(/(?::\d+){2}$/, "");
+  const told = related.slice(0, MAX_SENTENCES).map(({ place: at, text }) => {
+    const [line] = at.slice(fileOf(at).length + 1).split(":");
+    const where = fileOf(at) === fileOf(place) ? `line ${line}` : baseName(`${fileOf(at)}:${line}`);
+    return `${text}: ${where}`;
+  });
+  return told.length === 0 ? [] : [told.join("; ")];
 }
 
 /**
@@ -282,7 +318,7 @@ function leakedMappings(
 /**
  * The event that is shown as the cause of a failure. It is the first of these that exists: the
  * incident at the failure's location, the last event of the failure's line, the incident at the
- * location in `before`, the last event of the run.
+ * location in `before`.
  */
 function causeAt({ lines, run }: RunIndex, place: string, before: string | null): number | null {
   const findingAt = (wanted: string | null) =>
@@ -290,9 +326,8 @@ function causeAt({ lines, run }: RunIndex, place: string, before: string | null)
       const span = spanOfEvent(run, seq);
       return span !== null && spanPlace(span) === wanted;
     });
-  const last = run.log.count === 0 ? null : run.log.count;
   return findingAt(place) ?? lines.get(place.replace(/:\d+$/, ""))?.at(-1) ?? findingAt(before) ??
-    last;
+    null;
 }
 
 function leakSentence(run: RecordedRun, seq: number): string {

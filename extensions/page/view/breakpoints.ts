@@ -1,12 +1,5 @@
 /** The stops of a run: faults, reports, warnings, its failure, and lines that the user chose. */
-import {
-  comparePositions,
-  type Position,
-  type RecordedRun,
-  rowsAt,
-  spanOfEvent,
-} from "@dmalab/recording";
-import { spanPlace } from "@dmalab/lang";
+import { comparePositions, type Position, type RecordedRun, rowsAt } from "@dmalab/recording";
 
 /** The positions of the stops, in order. @param lines Each as `file:line`. */
 export function stopsOf(run: RecordedRun, lines: ReadonlySet<string>): readonly Position[] {
@@ -27,17 +20,13 @@ export function stopsOf(run: RecordedRun, lines: ReadonlySet<string>): readonly 
 }
 
 /**
- * The position at which a run is opened. It is the incident that made the run fail, else the run's
+ * The position at which a run is opened. It is the incident or the leak that made the run fail, else the run's
  * failure, else its first incident, else its end.
  */
 export function openingOf(run: RecordedRun): Position {
-  const found = stopsOf(run, new Set());
-  const placeAt = ({ seq }: Position) => {
-    const span = seq === 0 ? null : spanOfEvent(run, seq);
-    return span && spanPlace(span);
-  };
-  const failing = run.failure && found.find((at) => placeAt(at) === run.failure!.place);
-  return failing ?? run.failedAt ?? found[0] ?? run.last;
+  const eventSeq = run.failure?.eventSeq;
+  if (eventSeq !== undefined) return run.afterEvent(eventSeq);
+  return run.failedAt ?? stopsOf(run, new Set())[0] ?? run.last;
 }
 
 /** The next or previous stop from a position; null for none. */

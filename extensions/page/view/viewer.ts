@@ -199,7 +199,8 @@ export class Viewer {
     this.#show(run);
     document.body.dataset.recorded = "";
     if (outcome !== undefined) this.#judge(outcome);
-    this.#cursor.goTo(at !== null && run.has(at) ? at : this.#openingOf(run));
+    const failedAt = outcome === undefined ? null : this.#verdict!.failedAt;
+    this.#cursor.goTo(at !== null && run.has(at) ? at : failedAt ?? openingOf(run));
     this.#before = this.#at;
     this.#draw();
   }
@@ -233,7 +234,10 @@ export class Viewer {
   /** Shows a verdict other than the outcome of the run, for example that the text has an error. */
   printVerdict(verdict: SaidVerdict, steps: readonly PageAction[]): void {
     drawVerdict(verdict, steps);
-    document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
+    document.title = verdictTitle(
+      { ...verdict, cause: null, failedAt: null, leaked: [] },
+      this.#title,
+    );
   }
 
   drawRuns(): void {
@@ -250,11 +254,6 @@ export class Viewer {
     const before = this.benches.slice(0, index).filter(({ plot }) => plot !== null).length;
     const own = this.benches[index]!.plot === null ? undefined : plots[before];
     (own ?? byId("printed")).scrollIntoView();
-  }
-
-  #openingOf(run: RecordedRun): Position {
-    const cause = this.#verdict?.state === "failed" ? this.#verdict.cause : null;
-    return cause === null || run.failure === null ? openingOf(run) : run.afterEvent(cause);
   }
 
   #judge(outcome: TestOutcome | null): void {
@@ -281,12 +280,17 @@ export class Viewer {
 
   #printOwnVerdict(): void {
     const verdict = this.#verdict!;
-    const { cause, state } = verdict;
+    const { cause, failedAt, state } = verdict;
     const steps: PageAction[] = [];
     if (cause !== null) {
-      steps.push({ title: `Go to event ${cause}`, act: () => this.#jumpToCause(cause) });
-    } else if (this.#opened!.log.count > 0) {
-      steps.push({ title: "Step through it", act: () => this.#jumpToCause(1) });
+      const at = this.#opened!.afterEvent(cause);
+      steps.push({ title: `Go to event ${cause}`, act: () => this.#jumpToCause(at) });
+    }
+    if (failedAt !== null && failedAt.seq !== cause && this.#opened!.log.count > 0) {
+      steps.push({ title: "Go to the failure", act: () => this.#jumpToCause(failedAt) });
+    } else if (cause === null && this.#opened!.log.count > 0) {
+      const first = this.#opened!.afterEvent(1);
+      steps.push({ title: "Step through it", act: () => this.#jumpToCause(first) });
     }
     const { runs, show, shown } = this.runs();
     const failed = runs.findIndex((each, index) => each.state === "failed" && index !== shown);
@@ -309,9 +313,9 @@ export class Viewer {
     );
   }
 
-  #jumpToCause(seq: number): void {
+  #jumpToCause(position: Position): void {
     if (this.#narrow.matches) this.#choose(this.#tabs[0]!);
-    this.#jump(this.#opened!.afterEvent(seq), this.#opened!);
+    this.#jump(position, this.#opened!);
   }
 
   #show(run: RecordedRun): void {
