@@ -9,6 +9,7 @@ import {
   addressUses,
   changedRows,
   eventView,
+  leaksByStatement,
   pageLife,
   type PageState,
   pictureDrawing,
@@ -673,4 +674,34 @@ Deno.test("a page opens at the statement that failed, with what led to it beside
       false,
     ],
   );
+});
+
+Deno.test("what one statement leaks is listed once, as the leak report lists it, with the number of the others", () => {
+  const { index, run, verdict } = judged(`machine { pci { root_port rp0 { endpoint nic { } } } }
+test "list" {
+  dma_map_phys(nic, 0x2000_0000, 4KiB, to_device)
+  dma_map_sg(nic, scatterlist([
+    { phys: 0x1000_0000, size: 4KiB },
+    { phys: 0x1000_2000, size: 4KiB },
+    { phys: 0x1000_4000, size: 4KiB },
+  ]), to_device)
+}`);
+  const said = [verdict.what, ...verdict.why].join("\n");
+  assertEquals(said.match(/^Leak: /gm)!.length, 2);
+  assertStringIncludes(said, "and 2 more by the same statement");
+  assertEquals(verdict.leaked.length, 4);
+  const [single, list, ...others] = leaksByStatement(run, verdict.leaked);
+  assertEquals([single!.more, list!.more, others], [0, 2, []]);
+  const lanes = timelineView(run, verdict.leaked).lanes.filter(({ kind }) => kind === "mapping");
+  assertEquals(lanes.flatMap(({ rows }) => rows.flat()).map(({ text }) => text), [
+    "never unmapped",
+    "never unmapped ×3",
+  ]);
+  const view = pictureView(
+    index,
+    run.last,
+    { kind: "mappings", device: "nic" },
+    new Set(verdict.leaked),
+  )!;
+  assertEquals(view.facts.at(-1)!.text, "dma_unmap_sg(nic, sg, to_device)");
 });

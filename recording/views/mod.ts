@@ -36,7 +36,7 @@ export {
   tableSizes,
   type TableView,
 } from "./tables.ts";
-export { type TimelineView, timelineView } from "./timeline.ts";
+export { leaksByStatement, type TimelineView, timelineView } from "./timeline.ts";
 export {
   LANES_PX,
   type TimelineAxis,

@@ -103,6 +103,9 @@ const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], 
   dma_iova_link: "dma_iova_destroy",
 };
 
+/** Arguments of the unmaps that take the whole list or state, and no address. */
+const LISTED: typeof UNMAPS = { dma_map_sg: "sg", dma_iova_link: "state, mapped" };
+
 /**
  * The possible pictures at a position: first the requests that have begun, then the devices with
  * mappings that belong to no request.
@@ -609,7 +612,9 @@ function factsOf(
       ? [
         fact(
           "missing",
-          `${undo}(${device}, ${formatAddress(dma)}, ${formatSize(size)}, ${dir})`,
+          `${undo}(${device}, ${
+            LISTED[api] ?? `${formatAddress(dma)}, ${formatSize(size)}`
+          }, ${dir})`,
           null,
           true,
         ),

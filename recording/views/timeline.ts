@@ -1,4 +1,7 @@
 /** A run as lanes: the activity of each CPU and each device, and the progress of each command and each request. */
+import { groupBy } from "@dmalab/runtime/basics";
+import { spanPlace } from "@dmalab/lang";
+import { spanOfEvent } from "../last_writes.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { type Meaning, meaningAt, neverText } from "./meaning.ts";
 import { phaseAt, type RequestPhase } from "./request.ts";
@@ -88,7 +91,10 @@ export function timelineView(run: RecordedRun, leaked: readonly number[] = []): 
     }
     addPhase(run, requests, seq);
   }
-  const lost = leaked.map((seq) => span(neverText(run, seq), "fault", seq, log.count));
+  const lost = leaksByStatement(run, leaked).map(({ more, seq, text }) => ({
+    ...span(text, "fault", seq, log.count),
+    events: 1 + more,
+  }));
   return {
     lanes: [
       ...[...cpus].sort().flatMap(([name, spans]) => [
@@ -102,6 +108,22 @@ export function timelineView(run: RecordedRun, leaked: readonly number[] = []): 
     ],
     times,
   };
+}
+
+/** What leaks, once for each statement that made it: what did not happen, its first event, and how many more there are. */
+export function leaksByStatement(
+  run: RecordedRun,
+  leaked: readonly number[],
+): readonly { readonly seq: number; readonly text: string; readonly more: number }[] {
+  const byStatement = groupBy(leaked, (seq) => {
+    const made = spanOfEvent(run, seq);
+    return `${made === null ? seq : spanPlace(made)} ${neverText(run, seq)}`;
+  });
+  return [...byStatement.values()].map(([seq, ...more]) => ({
+    seq: seq!,
+    text: neverText(run, seq!),
+    more: more.length,
+  }));
 }
 
 function span(text: string, meaning: Meaning, first: number, last = first): OpenSpan {

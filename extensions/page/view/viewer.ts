@@ -20,8 +20,8 @@ import {
   addressPieces,
   addressUses,
   changedRows,
+  leaksByStatement,
   lineLocation,
-  neverText,
   positionView,
   type RowDiff,
   RunIndex,
@@ -263,11 +263,11 @@ export class Viewer {
     this.drawRuns();
     const { failure } = this.#opened!;
     this.source.annotate(this.#index!, [
-      ...this.#verdict.leaked.flatMap((seq) => {
+      ...leaksByStatement(this.#opened!, this.#verdict.leaked).flatMap(({ more, seq, text }) => {
         const span = spanOfEvent(this.#opened!, seq);
         return span === null ? [] : [{
           place: lineLocation(span),
-          text: `▲ ${neverText(this.#opened!, seq)} (event ${seq})`,
+          text: `▲ ${text} (event ${seq}${more === 0 ? "" : ` and ${more} more`})`,
         }];
       }),
       ...failure === null ? [] : [
