@@ -1,4 +1,5 @@
 /** Reads the fault line of a kernel log, of any supported IOMMU. */
+import { PC_MSI_END, PC_MSI_START } from "../iommu/pc_interrupts.ts";
 import { decodeAmd } from "./amd.ts";
 import { faultHead, makerOf } from "./fault_lines.ts";
 import { LogCursor, LogError } from "./log_cursor.ts";
@@ -38,6 +39,29 @@ function chosen(lines: readonly string[]): { at: number; format: FaultLogFormat 
   return null;
 }
 
+/**
+ * Where x86 has its interrupts, a fault is about no mapping: IOVAs are never allocated there, and the hardware takes a
+ * write as an interrupt, whatever is mapped. With a PASID the address is one of a process.
+ *
+ * @see rules/dma.md 4.6
+ */
+function judged(fault: LoggedFault): LoggedFault {
+  const { address, format, name, pasid, reason } = fault;
+  const isOfPc = format === "vtd" || format === "amd";
+  if (!isOfPc || address === null || pasid !== null || reason === "interrupt_refused") return fault;
+  const isInterrupt = address.high === 0 && address.low >= PC_MSI_START &&
+    address.low < PC_MSI_END;
+  if (!isInterrupt) return fault;
+  return {
+    ...fault,
+    reason: "interrupt_refused",
+    name: `${name}, where interrupts are written`,
+    means:
+      "The address is one of 0xfee00000 to 0xfeefffff, where x86 has its interrupts (MSI): no driver's mapping " +
+      "is there. The device sent an interrupt that was refused, or an access whose address is wrong",
+  };
+}
+
 /** The text, in which blanks replace everything before the fault and all unrelated lines after it. */
 function ownText(lines: readonly string[], at: number): string {
   const maker = makerOf(lines[at]!);
@@ -66,7 +90,7 @@ export function decodeFaultLog(text: string): DecodedFaultLog {
   const choice = chosen(lines);
   const cursor = new LogCursor(choice === null ? text : ownText(lines, choice.at));
   try {
-    if (choice !== null) return { ok: true, fault: DECODERS[choice.format](cursor) };
+    if (choice !== null) return { ok: true, fault: judged(DECODERS[choice.format](cursor)) };
     return cursor.fail('expected a line with "DMAR:", "AMD-Vi:", "arm-smmu-v3" or "virtio_iommu"');
   } catch (error) {
     if (error instanceof LogError) return { ok: false, problem: error.problem };

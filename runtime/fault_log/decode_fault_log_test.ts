@@ -341,3 +341,38 @@ Deno.test("decodeFaultLog() mixes no two faults: the second one gives nothing to
   const words = SMMU.split("\n").slice(0, 3).join("\n");
   assertStringIncludes(problem(`${words}\n${SMMU}`).message, "there are 2");
 });
+
+Deno.test("a fault where x86 has its interrupts is about no mapping, from either maker, with a PASID it is", () => {
+  const amd = (address: string, flags: string, more = "") =>
+    `AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:01:00.0 ${more}domain=0x000a address=${address} flags=${flags}]`;
+  const vtd = (address: string, pasid = "NO_PASID") =>
+    `DMAR: [DMA Write ${pasid}] Request device [01:00.0] fault addr ${address} [fault reason 0x05] PTE Write access is not set`;
+  const reasonOf = (line: string) => {
+    const read = decodeFaultLog(line);
+    assert(read.ok, line);
+    return [read.fault.reason, read.fault.name, isAboutMappings(read.fault.reason)];
+  };
+  for (
+    const [line, name] of [
+      [amd("0xfee00000", "0x0020"), "page not present"],
+      [amd("0xfee01000", "0x0070"), "no write permission"],
+      [amd("0xfeefffff", "0x0030"), "present and permitted"],
+      [vtd("0xfee00000"), "no write permission"],
+    ] as const
+  ) {
+    assertEquals(reasonOf(line), [
+      "interrupt_refused",
+      `${name}, where interrupts are written`,
+      false,
+    ]);
+  }
+  for (
+    const line of [
+      amd("0xfedfffff", "0x0020"),
+      amd("0xfef00000", "0x0020"),
+      amd("0x1fee00000", "0x0020"),
+      vtd("0xfef00000"),
+      vtd("0xfee00000", "PASID 0x1"),
+    ]
+  ) assertEquals(reasonOf(line)[2], true, line);
+});

@@ -20,13 +20,8 @@ import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { CountedDomain, MappedPages } from "./mapped_pages.ts";
 import type { PageTable } from "./page_table.ts";
+import { PC_MSI_END, PC_MSI_START } from "./pc_interrupts.ts";
 
-/**
- * On a PC, writes to addresses in `[PC_MSI_START, PC_MSI_END)` are interrupts, whatever the tables
- * contain.
- */
-export const PC_MSI_START = 0xfee0_0000;
-export const PC_MSI_END = 0xfef0_0000;
 const SOFTWARE_MSI = { start: 0x800_0000, end: 0x810_0000 };
 
 export function domainName(devices: readonly { readonly name: string }[]): string {

@@ -27,6 +27,7 @@ import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { pageOf } from "../owner/pages.ts";
 import { type CheckResult, LogPass, type TraceCheck } from "../ledger/trace_check.ts";
 import { checkLines } from "../ledger/check_report.ts";
+import { notGiven } from "../ledger/given_input.ts";
 import { judgementLines, judgementOf, nextSteps } from "../ledger/judgement.ts";
 import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { checkTrace, exitCodeOf, openAndCheck, type OpenedTrace, openTrace } from "./check.ts";
@@ -74,12 +75,17 @@ function explainWithTrace(
     addAll(log.entries, pasted);
     const { check, result } = await checkTrace(opened);
     const { classified, findings } = result;
+    for (const reason of check.apart) screen.out(`the log may not be of this trace: ${reason}\n\n`);
     pasted.forEach((entry, index) => {
       if (index > 0) screen.out("\n");
       const found = findings.filter(({ logLine }) => logLine === entry.line);
       const page = found[0]?.address ?? null;
       const lines = [
-        ...entryStory(entry, null, nextSteps(found).length === 0),
+        ...entryStory(
+          entry,
+          null,
+          (steps) => nextSteps(found).length > 0 ? [] : notGiven(steps, check.given, null),
+        ),
         "",
         ...found.length === 0
           ? [`${trace.name} has nothing that is the same call, or the same address`]
@@ -278,7 +284,7 @@ function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
   const { log, logName, trace } = opened;
   const names = { trace: trace.name, log: logName };
   return [
-    ...repeatedStories(log),
+    ...repeatedStories(log, check),
     ...log.unreadable.map((fault) => ({
       heading: `line ${fault.line}: cannot be read`,
       isPlace: false,
@@ -302,7 +308,7 @@ function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
 }
 
 /** Groups entries with the same story: entries that differ only in an address and the like. */
-function repeatedStories({ entries, names }: LogPass): LogPart[] {
+function repeatedStories({ entries, names }: LogPass, { given }: TraceCheck): LogPart[] {
   const followed = new FollowedEntries(entries, names);
   return [...Map.groupBy(entries, alikeKey).values()].map((alike) => {
     const entry = alike[0]!;
@@ -312,7 +318,10 @@ function repeatedStories({ entries, names }: LogPass): LogPart[] {
         : `${formatCount(alike.length, "time")}, first in line ${entry.line}`,
       isPlace: true,
       quote: entry.text,
-      lines: [...entryStory(entry, followed.of(entry)), ...differingLines(alike)],
+      lines: [
+        ...entryStory(entry, followed.of(entry), (steps) => notGiven(steps, given, null)),
+        ...differingLines(alike),
+      ],
     };
   });
 }

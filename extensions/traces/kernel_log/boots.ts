@@ -50,6 +50,11 @@ export class LogBoots {
   #timed = 0;
   #lastSeconds = 0;
 
+  /** Whether the log has the start of a boot: the kernel's version is its first line. */
+  get hasStart(): boolean {
+    return this.list.some(({ version }) => version !== null);
+  }
+
   push({ bootId, line, text, time }: LogMessage): void {
     const version = VERSION.exec(text)?.[1] ?? null;
     const known = this.#known(bootId);

@@ -64,18 +64,18 @@ function ifSame(names: readonly string[]): string {
  *
  * @param followed If the entry is a consequence, the entry that it follows from; null if the log
  *   does not contain that entry.
- * @param hasSteps Whether the steps of the line itself are listed.
+ * @param asked The steps of the line that are listed, of all that it has.
  */
 export function entryStory(
   entry: KernelLogEntry,
   followed: FollowedEntry | null = null,
-  hasSteps = true,
+  asked: (steps: readonly string[]) => readonly string[] = (steps) => steps,
 ): string[] {
   const { facts, fault, kind, row } = entry;
   if (fault !== null || row === null) {
     return fault === null ? [] : [
       ...loggedFaultLines(fault),
-      ...(hasSteps ? faultSteps(fault) : []).flatMap((step, index) =>
+      ...asked(faultSteps(fault)).flatMap((step, index) =>
         labelledLines(index === 0 ? "next" : "", step, FAULT_LABEL_COLUMNS, PICTURE_COLUMNS)
       ),
     ];
@@ -92,7 +92,7 @@ export function entryStory(
     ...labelled("", wordsOf(row.means, facts)),
     ...followLines(entry, followed),
     ...causeTexts(row, facts).flatMap((text, index) => labelled(index === 0 ? "why" : "or", text)),
-    ...(hasSteps ? stepsOf(entry, row) : []).flatMap((step, index) =>
+    ...asked(stepsOf(entry, row)).flatMap((step, index) =>
       labelled(index === 0 ? "next" : "", step)
     ),
   ];

@@ -9,8 +9,8 @@ export const RECORD =
   `record the mappings while it happens: ${COLLECTOR}, and give both to \`dmalab trace check TRACE LOG\``;
 
 /** The recommended steps, most important first. */
-export function faultSteps({ details, reason }: LoggedFault): readonly string[] {
-  if (details.interruptIndex !== null) {
+export function faultSteps({ reason }: LoggedFault): readonly string[] {
+  if (reason === "interrupt_refused") {
     return [
       "the IOMMU refused an interrupt, not a mapping: look at the device in /proc/interrupts, at its MSI capability in `lspci -vv`, and at the lines about interrupt remapping at boot",
     ];

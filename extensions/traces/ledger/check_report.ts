@@ -61,6 +61,7 @@ function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
       unknown_lines: check.unknownLines,
       understood_events: check.understood,
       failed_to_parse: check.rawRecords,
+      ...check.apart.length === 0 ? {} : { apart: check.apart },
       clock_offset: offset === null ? null : {
         trace_minus_dmesg_seconds: round(offset.seconds),
         spread_seconds: round(offset.spreadSeconds),
@@ -228,9 +229,11 @@ function kernelOf(check: TraceCheck, { classified: { boot } }: CheckResult): str
   return null;
 }
 
-const UNDECIDED_TEXT =
-  "Mode unknown: an IOMMU translates, or the data is bounced; no line of the trace or the log says " +
-  "which. Record iommu:* and swiotlb:* too, or add the kernel's log.";
+/** @param hasLog Whether the log of a whole boot was given. */
+function undecidedText(hasLog: boolean): string {
+  return "Mode unknown: an IOMMU translates, or the data is bounced; no line of the trace or the log says " +
+    `which. Record iommu:* and swiotlb:* too${hasLog ? "" : ", or add the kernel's log"}.`;
+}
 /** Largest number of findings that are printed; further findings are only counted. */
 const DISPLAYED_FINDINGS = 50;
 /** Largest number of devices that are printed: those with the most maps. */
@@ -269,6 +272,7 @@ export function checkLines(
       ...clockLines({ log: result.classified.offset, qemu: log.qemu.tie() }),
       ...refusalLines(log.qemu, log.entries),
     ].map((line) => `  ${line}`),
+    ...apartLines(check, columns),
     "",
     ...paragraph([
       ...ledger.isTableAlone
@@ -568,6 +572,13 @@ function bootLines(
   );
 }
 
+/** Says that the log may not be that of the trace, and why. */
+function apartLines({ apart }: TraceCheck, columns: number): string[] {
+  if (apart.length === 0) return [];
+  const text = `the log may not be of this trace: ${apart.join("; ")}`;
+  return wrapText(text, columns - 2).map((line) => `  ${line}`);
+}
+
 /** Compares the largest requests with the limits of their queues. */
 function limitLines(
   limits: ReturnType<typeof limitsSeen>,
@@ -632,7 +643,7 @@ function neverUnmapped(lines: readonly number[], noun: string, trace: string): s
 function balanceLines(
   balance: ReturnType<typeof balanceOf>,
   devices: readonly Device[],
-  { facts }: LogPass,
+  { boots, facts }: LogPass,
   trace: string,
   columns: number,
 ): string[] {
@@ -670,7 +681,7 @@ function balanceLines(
     ...hidden > 0
       ? [`… and ${formatCount(hidden, "device")} with fewer maps, listed by --json`]
       : [],
-    ...devices.some(isUndecided) ? wrapText(UNDECIDED_TEXT, columns) : [],
+    ...devices.some(isUndecided) ? wrapText(undecidedText(boots.hasStart), columns) : [],
     ...hasRanges
       ? wrapText(
         `two-step: ${formatCount(links, "link")}, ${

@@ -9,6 +9,7 @@ import { UNKNOWN_SYSTEM } from "../kernel_log/general/log_system.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
 import { OF_OTHER_TABLES } from "../kernel_log/messages/other_iommus.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
+import { notGiven } from "./given_input.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import { isSure, type TraceFinding } from "./traced_mapping.ts";
@@ -42,10 +43,21 @@ const NOT_IN_A_TRACE: ReadonlySet<FindingKind> = new Set([
   "map_vmalloc",
 ]);
 
-const NOTHING_WRONG_IN_LOG =
-  `if the machine misbehaves, give the whole log of the boot (\`journalctl -k -b\`, as root), and record the mappings while it happens: ${COLLECTOR}`;
-const NOTHING_WRONG_IN_TRACE =
-  `if the machine misbehaves, record from before the driver is bound until it happens, with the kernel's log beside the trace: ${COLLECTOR}`;
+/** @param isWhole Whether the log has the start of a boot. */
+function nothingWrongInLog(isWhole: boolean): string {
+  const whole = "give the whole log of the boot (`journalctl -k -b`, as root), and ";
+  return `if the machine misbehaves, ${
+    isWhole ? "" : whole
+  }record the mappings while it happens: ${COLLECTOR}`;
+}
+
+/** @param hasLog Whether a log was given with the trace. */
+function nothingWrongInTrace(hasLog: boolean): string {
+  return `if the machine misbehaves, record from before the driver is bound until it happens${
+    hasLog ? "" : ", with the kernel's log beside the trace"
+  }: ${COLLECTOR}`;
+}
+
 const UNREADABLE =
   "give the lines of the fault as the kernel printed them, without line breaks of a mail or a terminal: `dmesg > FILE`, or `journalctl -k -b -o short-monotonic`";
 
@@ -154,7 +166,7 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     ...graded.map((each) => ({ place: placeText(each), step: nextSteps([each])[0] })),
     ...log.entries.filter(({ line }) => !said.has(line)).toSorted(byRole).map((entry) => ({
       place: placeText({ line: null, logLine: entry.line, device: deviceOf(entry) }),
-      step: (entry.row === null ? [] : stepsOf(entry, entry.row))[0],
+      step: (entry.row === null ? [] : notGiven(stepsOf(entry, entry.row), check.given, null))[0],
     })),
   ];
   const byStep = new Map<string, string>();
@@ -179,15 +191,19 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     graded.some((each) =>
       !NOT_IN_A_TRACE.has(each.kind) && !OF_OTHER_TABLES.has(nextSteps([each])[0] ?? "")
     );
-  const last = needsTrace ? [RECORD] : listed.length > 0 ? [] : [
-    hasTrace
-      ? NOTHING_WRONG_IN_TRACE
-      : log.system === null
-      ? NOTHING_WRONG_IN_LOG
-      : `if something misbehaves, give the whole log${
-        log.system === UNKNOWN_SYSTEM ? "" : ` of ${log.system}`
-      }, from its start to the trouble`,
-  ];
+  const last = needsTrace || check.apart.length > 0 && !byStep.has(RECORD)
+    ? [RECORD]
+    : listed.length > 0
+    ? []
+    : [
+      hasTrace
+        ? nothingWrongInTrace(log.readCount > 0)
+        : log.system === null
+        ? nothingWrongInLog(log.boots.hasStart)
+        : `if something misbehaves, give the whole log${
+          log.system === UNKNOWN_SYSTEM ? "" : ` of ${log.system}`
+        }, from its start to the trouble`,
+    ];
   return [...listed, ...last];
 }
 

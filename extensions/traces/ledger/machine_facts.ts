@@ -18,6 +18,7 @@ const MODELS: readonly (readonly [RegExp, string])[] = [
 ];
 const POLICY = /\bDMA domain TLB invalidation policy: (strict|lazy) mode/;
 const STRICT_BY_HOST = /\bUsing strict mode due to virtualization|\bIOMMU batching disallowed/;
+const CHECKS = /\bDMA-API: (?:preallocated \d+ debug entries|debugging enabled)/;
 const IN_GROUP = /\b(\S+): Adding to iommu group \d+/;
 const DEFAULT_TYPE = /\biommu: Default domain type: (Translated|Passthrough)\b/;
 const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
@@ -42,6 +43,8 @@ export class MachineFacts {
   poolBytes: number | null = null;
   /** Address range of the pool, end exclusive; null if unknown. */
   pool: { readonly start: number; readonly end: number } | null = null;
+  /** Whether the kernel runs its checker of the DMA API. */
+  hasChecker = false;
   /** Number of events that were overwritten in the ring buffers. */
   overrun = 0;
 
@@ -88,6 +91,7 @@ export class MachineFacts {
     const policy = POLICY.exec(text)?.[1];
     if (policy === "strict" || STRICT_BY_HOST.test(text)) this.invalidation = "strict";
     else if (policy === "lazy") this.invalidation ??= "lazy";
+    if (CHECKS.test(text)) this.hasChecker = true;
     const pool = POOL.exec(text);
     if (pool !== null) {
       const [start, end] = [Number(pool[1]), Number(pool[2]) + 1];

@@ -15,6 +15,9 @@ import { isTracerHeader, type TraceLine } from "../line/trace_line.ts";
 import type { ClockDifference, TimedFinding } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { MappingTracker } from "./ledger.ts";
+import { type GivenInput, notGiven } from "./given_input.ts";
+import { reasonsApart } from "./apart.ts";
+import { aboutKind } from "./finding_kinds.ts";
 import { asCounted, asKnown } from "./findings.ts";
 import type { TracedMapping, TraceFinding } from "./traced_mapping.ts";
 import { leaksOf } from "./leaks.ts";
@@ -195,6 +198,8 @@ export class TraceCheck {
   /** Numbers of damaged fault lines. */
   readonly damagedFaults: number[] = [];
   rawRecords = 0;
+  /** Why the log may not be that of the trace; empty if nothing says so, or before the end. */
+  apart: readonly string[] = [];
   /** Number of events according to the headers of the file. */
   #countedEvents = 0;
   /** Whether the file has stacks: each counts as an event and has several lines. */
@@ -225,6 +230,11 @@ export class TraceCheck {
   /** Whether an event about mappings, or a log line about DMA, was read. */
   get hasRead(): boolean {
     return this.understood > 0 || this.log.readCount > 0 && !this.log.isNoLog;
+  }
+
+  /** What the input has, which no step asks for again. Known at the end. */
+  get given(): GivenInput {
+    return { hasTrace: this.understood > 0 && this.apart.length === 0, facts: this.log.facts };
   }
 
   /** Every mapping of a kept page, in the order of their map lines. */
@@ -333,8 +343,13 @@ export class TraceCheck {
       this.#timed,
       { marks: this.#marks, boots: this.log.boots, names: this.log.names },
     );
+    this.apart = reasonsApart(this.log, ledger, classified);
     const faults = tracedFaultFindings(this.log.faults, ledger, this.#history);
-    const findings = merge(ledger, classified, faults);
+    const findings = merge(ledger, classified, faults).map((finding) => {
+      const all = finding.next ?? aboutKind(finding.kind).next ?? [];
+      const next = notGiven(all, this.given, finding.device);
+      return next.length === all.length ? finding : { ...finding, next };
+    });
     return { live, uncertain, classified, findings };
   }
 
