@@ -2,6 +2,7 @@
  * Reads text from the host, with an error sentence for everything that can go wrong. It uses only
  * `Deno`: `deno run scenario.dma` loads this file, and every further module would delay the start.
  */
+import { fileURLToPath } from "node:url";
 import { host } from "./host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import type { FileCode } from "./files/file_codes.ts";
@@ -128,8 +129,24 @@ function withHostFile<Result>(
     return notRead(
       missing ? "not_found" : "unreadable",
       shown,
-      missing ? "there is no such file" : why(error, path),
+      missing ? `there is no such file${ownFile(shown)}` : why(error, path),
     );
+  }
+}
+
+/** The folders that checkout and package have both, as help and docs name their files. */
+const OWN_FOLDERS = /^(?:examples|docs)(?:\/|$)/;
+
+/** A hint for a missing file, or folder, that dmalab's own folders have below the same name; else empty. */
+function ownFile(path: string): string {
+  if (!OWN_FOLDERS.test(path)) return "";
+  // The folder of the sources, or of the package's bundle, is beside them.
+  const own = fileURLToPath(new URL(`../${path}`, import.meta.url));
+  try {
+    host.statSync(own);
+    return `; dmalab's own is "${own}"`;
+  } catch {
+    return "";
   }
 }
 

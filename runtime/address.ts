@@ -224,3 +224,10 @@ export function roundUpPowerOfTwo(value: number): number {
   while (power < value) power *= 2;
   return power;
 }
+
+/**
+ * On a PC, writes to addresses in `[PC_MSI_START, PC_MSI_END)` are interrupts, whatever the tables
+ * contain.
+ */
+export const PC_MSI_START = 0xfee0_0000;
+export const PC_MSI_END = 0xfef0_0000;

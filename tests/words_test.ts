@@ -66,12 +66,36 @@ bench "a" { loop { alloc_pages(1).free() } }
 
 Deno.test("an example that help names is found in the package from any folder", async () => {
   using folder = new TempFolder();
-  for (const command of ["run", "test", "bench", "releases", "check", "hunt"]) {
-    const words = [command, "examples/start/02-hello-map.dma"];
-    const { code, output } = await runProgram(words, { folder: folder.path }, "-R");
+  const scenario = "start/02-hello-map.dma";
+  const commands = [
+    "run",
+    "test",
+    "bench",
+    "releases",
+    "check",
+    "hunt",
+    "debug",
+    "repl",
+    "report",
+    "fmt",
+  ];
+  for (
+    const [words, name] of [
+      ...commands.map((command) => [[command], scenario] as const),
+      [["topology"], "traces/data/gpu-server.lspci.txt"] as const,
+      [["trace", "check"], "traces/data/early-unmap.log.txt"] as const,
+      [["explain"], "traces/data/early-unmap.log.txt"] as const,
+      // A folder, too.
+      [["test"], "start"] as const,
+    ]
+  ) {
+    const { code, output } = await runProgram(
+      [...words, `examples/${name}`],
+      { folder: folder.path },
+      "-R",
+    );
     assertEquals(code, 2, output);
-    const own = `${EXAMPLES}/start/02-hello-map.dma`;
-    assertStringIncludes(output, `there is no such file; dmalab's own is "${own}"`);
+    assertStringIncludes(output, `there is no such file; dmalab's own is "${EXAMPLES}/${name}"`);
   }
 });
 

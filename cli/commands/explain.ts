@@ -93,7 +93,7 @@ export const EXPLAIN = command({
   async run({ words, options, screen }) {
     const question = words.join(" ");
     const output = { asJson: options.json, page: options.html };
-    const wrong = wrongFiles(words);
+    const wrong = await wrongFiles(words);
     if (wrong !== null) return refuse(wrong, screen);
     const { extensionPart, loadExtensions } = await import("../extensions.ts");
     const lines = await (await extensionPart("loadLineExplainer"))?.();
@@ -247,10 +247,12 @@ function isLogFile(question: string, isLine: boolean): boolean {
 }
 
 /** Why words that are names of files cannot be explained; null if they can. */
-function wrongFiles(words: readonly string[]): string | null {
+async function wrongFiles(words: readonly string[]): Promise<string | null> {
   const [only, second] = words;
   if (only !== undefined && second === undefined && LOG_NAME.test(only) && !isFile(only)) {
-    return `There is no file "${printable(only)}"`;
+    const { readHostFile } = await import("../host_file.ts");
+    const file = readHostFile(only);
+    return file.found ? null : file.problem;
   }
   return second !== undefined && words.every(isFile)
     ? "explain takes one log at a time; --trace names a trace, and a second log for its clock"

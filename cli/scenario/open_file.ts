@@ -3,14 +3,10 @@
  * command of dmalab that reads such files.
  */
 import type { ForeignFile } from "../extension.ts";
-import { readHostFile } from "../host_file.ts";
 import { HostLoader, type OpenedFile } from "../host_loader.ts";
 import type { HostTree } from "../host_tree.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { PAGE_SUFFIX } from "./page_blocks.ts";
-
-/** The folder of the examples, as help and docs name it. */
-const EXAMPLES_FOLDER = "examples/";
 
 /**
  * Like `HostLoader.open`. If the file belongs to another program, the result is a sentence that
@@ -25,19 +21,7 @@ export async function openFile(
   if (foreign !== null) {
     return `"${printable(path)}" is ${foreign.what}, not a scenario: ${foreign.readers}`;
   }
-  const opened = HostLoader.open(path, tree, compileMs);
-  return typeof opened === "string" ? `${opened}${await ownExample(path)}` : opened;
-}
-
-/**
- * A hint for a file of `examples/`, as help and docs name it, if the current folder does not have the file;
- * else empty.
- */
-async function ownExample(path: string): Promise<string> {
-  if (!path.startsWith(EXAMPLES_FOLDER) || readHostFile(path).found) return "";
-  const { EXAMPLES } = await import("../places.ts");
-  const own = `${EXAMPLES}/${path.slice(EXAMPLES_FOLDER.length)}`;
-  return readHostFile(own).found ? `; dmalab's own is "${own}"` : "";
+  return HostLoader.open(path, tree, compileMs);
 }
 
 /**

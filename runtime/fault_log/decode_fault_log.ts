@@ -1,5 +1,5 @@
 /** Reads the fault line of a kernel log, of any supported IOMMU. */
-import { PC_MSI_END, PC_MSI_START } from "../iommu/pc_interrupts.ts";
+import { PC_MSI_END, PC_MSI_START } from "../address.ts";
 import { decodeAmd } from "./amd.ts";
 import { faultHead, makerOf } from "./fault_lines.ts";
 import { LogCursor, LogError } from "./log_cursor.ts";

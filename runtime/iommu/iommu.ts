@@ -10,6 +10,8 @@ import {
   type Bytes,
   type DmaAddr,
   type Nanoseconds,
+  PC_MSI_END,
+  PC_MSI_START,
   type PhysAddr,
   realHigh,
 } from "../address.ts";
@@ -20,7 +22,6 @@ import type { DeviceTlb } from "./device_tlb.ts";
 import type { IommuDomain } from "./domain.ts";
 import type { HostMappings } from "./host_mappings.ts";
 import { type GroupPlatform, IommuGroups } from "./iommu_groups.ts";
-import { PC_MSI_END, PC_MSI_START } from "./pc_interrupts.ts";
 import { Iotlb } from "./iotlb.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";

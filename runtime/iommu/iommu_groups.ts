@@ -7,7 +7,7 @@
  *
  * @see rules/dma.md 1.3 and chapter 9
  */
-import type { DmaAddr, PhysAddr } from "../address.ts";
+import { type DmaAddr, PC_MSI_END, PC_MSI_START, type PhysAddr } from "../address.ts";
 import type { DmaDevice, WantedMode } from "../dma/device/device.ts";
 import { IommuGroup } from "../dma/device/iommu_group.ts";
 import { ERRNO, errnoName, invariant, KernelError } from "../errno.ts";
@@ -20,7 +20,6 @@ import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { CountedDomain, MappedPages } from "./mapped_pages.ts";
 import type { PageTable } from "./page_table.ts";
-import { PC_MSI_END, PC_MSI_START } from "./pc_interrupts.ts";
 
 const SOFTWARE_MSI = { start: 0x800_0000, end: 0x810_0000 };
 
