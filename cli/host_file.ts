@@ -2,7 +2,6 @@
  * Reads text from the host, with an error sentence for everything that can go wrong. It uses only
  * `Deno`: `deno run scenario.dma` loads this file, and every further module would delay the start.
  */
-import { fileURLToPath } from "node:url";
 import { host } from "./host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import type { FileCode } from "./files/file_codes.ts";
@@ -141,7 +140,7 @@ const OWN_FOLDERS = /^(?:examples|docs)(?:\/|$)/;
 function ownFile(path: string): string {
   if (!OWN_FOLDERS.test(path)) return "";
   // The folder of the sources, or of the package's bundle, is beside them.
-  const own = fileURLToPath(new URL(`../${path}`, import.meta.url));
+  const own = decodeURIComponent(new URL(`../${path}`, import.meta.url).pathname);
   try {
     host.statSync(own);
     return `; dmalab's own is "${own}"`;
