@@ -12,7 +12,7 @@ import {
   type RegisterPort,
   writeLittleEndian,
 } from "@dmalab/runtime";
-import type { PciFunction } from "./pci/pci_function.ts";
+import type { Bar } from "./pci/pci_function.ts";
 
 /** @internal */
 export class DescribedRegisters implements RegisterPort {
@@ -64,14 +64,13 @@ export class DescribedRegisters implements RegisterPort {
   }
 }
 
-/** Makes the first BAR of a function answer as registers; null for a function without a BAR. */
+/** Makes a BAR answer as registers. */
 export function describedRegisters(
   machine: Machine,
-  { bars: [bar] }: PciFunction,
-): DescribedRegisters | null {
-  if (bar === undefined) return null;
-  const registers = new DescribedRegisters(machine.memory, bar.basePhys, bar.sizeBytes);
-  invariant(bar.basePhys > 0, "Registers lie at physical address 0");
-  machine.registers.add(bar.basePhys, bar.sizeBytes, registers);
+  { basePhys, sizeBytes }: Bar,
+): DescribedRegisters {
+  const registers = new DescribedRegisters(machine.memory, basePhys, sizeBytes);
+  invariant(basePhys > 0, "Registers lie at physical address 0");
+  machine.registers.add(basePhys, sizeBytes, registers);
   return registers;
 }

@@ -27,6 +27,11 @@ export interface DeviceBase<K extends string = string> {
    */
   readonly registers?: DescribedRegisters | null;
   /**
+   * The registers of a BAR, to be described: of the first one for null.
+   * @internal
+   */
+  registersOf?(bar: number | null): DescribedRegisters | null;
+  /**
    * Called after each DMA write that a script makes the device do.
    * @internal
    */
@@ -75,8 +80,8 @@ export interface DeviceKind<
   /** The role in the PCI tree of such a device's function. */
   readonly role: PciRole;
   /**
-   * Whether a scenario describes the registers of such a device. If so, the device has the property
-   * `registers`.
+   * Whether a scenario describes the registers of such a device. If so, the device has the properties
+   * `registers` and `registersOf`.
    */
   readonly hasRegisters: D extends { readonly registers: DescribedRegisters | null } ? true : false;
   /** Events that only such a device and its driver emit. */

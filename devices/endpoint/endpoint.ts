@@ -29,6 +29,8 @@ const IRQ = eventId("irq");
 export interface EndpointDevice extends DeviceBase<"endpoint"> {
   /** @internal */
   readonly registers: DescribedRegisters | null;
+  /** @internal */
+  registersOf(bar: number | null): DescribedRegisters | null;
   /**
    * Raises one of the device's interrupts.
    * @internal
@@ -123,12 +125,21 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
     if (settings.driver === "none") machine.iommu.groups.unbindDriver(dma);
     func.numbers = numbersOf(settings);
     func.properties = parseProperties(settings.properties ?? "") ?? new Map();
+    const [first] = func.bars;
+    const registers = first === undefined ? null : describedRegisters(machine, first);
+    const described = new Map([[first, registers]]);
     return {
       name,
       kind: "endpoint",
       dma,
       function: func,
-      registers: describedRegisters(machine, func),
+      registers,
+      registersOf(number) {
+        if (number === null) return registers;
+        const bar = func.bars.find(({ index }) => index === number);
+        if (bar === undefined) return null;
+        return described.getOrInsertComputed(bar, () => describedRegisters(machine, bar));
+      },
       raise(vector) {
         const { events } = machine;
         const outer = events.context.enterDevice(name);

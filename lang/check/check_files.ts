@@ -257,9 +257,13 @@ function machineParts(
   });
   const evaluator = new ConstantEvaluator(scope, new DiagnosticBag());
   const registers = registersOf(declaration).flatMap((placed): DescribedRegister[] => {
-    const offset = evaluator.evaluate(placed.register.offset);
-    const offsetBytes = offset instanceof Quantity ? offset.value : offset;
-    return typeof offsetBytes === "number" ? [{ ...placed, offsetBytes }] : [];
+    const { bar, offset } = placed.register;
+    const barNumber = bar === null ? null : evaluator.evaluate(bar);
+    const value = evaluator.evaluate(offset);
+    const offsetBytes = value instanceof Quantity ? value.value : value;
+    const isKnown = typeof offsetBytes === "number" &&
+      (barNumber === null || typeof barNumber === "number");
+    return isKnown ? [{ ...placed, barNumber, offsetBytes }] : [];
   });
   return { declaration, variables: new Map(variables), registers };
 }

@@ -42,6 +42,8 @@ export interface ConstCode {
 export interface RegisterCode {
   readonly device: string;
   readonly access: RegisterAccess;
+  /** The number of the BAR; null for the first one. */
+  readonly bar: number | null;
   readonly offsetBytes: number;
   readonly functionIndex: number;
   readonly name: string;
@@ -98,9 +100,10 @@ export class ProgramCompiler {
 
   /** The compiled code of a machine's registers. */
   registers({ registers }: MachineParts): readonly RegisterCode[] {
-    return registers.map(({ block, offsetBytes, register: { access, handler } }) => ({
+    return registers.map(({ barNumber, block, offsetBytes, register: { access, handler } }) => ({
       device: block!.name!.text,
       access,
+      bar: barNumber,
       offsetBytes,
       functionIndex: this.tables.functionIndex(handler),
       name: handler.name.text,

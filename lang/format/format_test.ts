@@ -86,6 +86,10 @@ Deno.test("a register of a device may be laid out in any way", () => {
     format(text("on  write 8B+8B{}")),
     format(text("on write (8B + 8B) {\n }")).replace(/[()]/g, ""),
   );
+  assertEquals(
+    format(text("on  read bar  2   8B+8B{return 1}")).split("\n").at(-6)?.trim(),
+    "on read bar 2 8B + 8B { return 1 }",
+  );
 });
 
 Deno.test("the comment of a separator that separates nothing stays", () => {

@@ -170,7 +170,7 @@ function textOf(tree: ConfigBlock, config: LabConfig): string | null {
   if ((config.watch ?? null) !== null) return null;
   const registers = (block: ConfigBlock): unknown => [
     block.name?.text,
-    [...block.registers.values()].map(({ offsetBytes }) => offsetBytes),
+    [...block.registers.values()].map(({ bar, offsetBytes }) => [bar, offsetBytes]),
     block.children.map(registers),
   ];
   return JSON.stringify(
@@ -235,13 +235,22 @@ function checkRegisters(block: ConfigBlock, lab: Lab, bag: DiagnosticBag): void 
   const device = block.name === null ? undefined : lab.devices.get(block.name.text);
   if (device?.registers === undefined) return;
   const { kind, name, registers } = device;
-  for (const { offsetBytes, span } of block.registers.values()) {
-    if (registers === null) {
+  for (const { bar, offsetBytes, span } of block.registers.values()) {
+    const found = bar === null
+      ? registers
+      : device.function.bars.find(({ index }) => index === bar);
+    if (registers !== null && found === undefined) {
+      const { bars } = device.function;
+      const hint = `it has ${bars.map(({ index }) => `BAR ${index}`).join(", ")}`;
+      bag.error("E0511", span, `${name} has no BAR ${bar}`, hint);
+    } else if (found == null) {
       const hint = `give it one: \`${kind} ${name} { bar = 4KiB … }\``;
       bag.error("E0511", span, `${name} has no window of registers`, hint);
-    } else if (offsetBytes >= registers.sizeBytes) {
-      const size = formatSize(registers.sizeBytes);
-      const message = `${name} has no register at ${formatAddress(offsetBytes)}`;
+    } else if (offsetBytes >= found.sizeBytes) {
+      const size = formatSize(found.sizeBytes);
+      const message = `${name} has no register at ${formatAddress(offsetBytes)}${
+        bar === null ? "" : ` in BAR ${bar}`
+      }`;
       bag.error("E0511", span, message, `its window has ${size}`);
     }
   }

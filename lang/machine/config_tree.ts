@@ -16,7 +16,7 @@ import type {
   Name,
   RegisterDeclaration,
 } from "../syntax/tree/ast.ts";
-import { required, size, TIB } from "@dmalab/runtime";
+import { int, required, size, TIB } from "@dmalab/runtime";
 import { clip } from "../text/columns.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { BlockSpec, MachineSchema, SettingSpec, ValueShape } from "./schema.ts";
@@ -29,6 +29,13 @@ export interface ConfigSetting {
   readonly valueSpan: Span;
 }
 
+/** A described register: its BAR, null for the first one, its offset in it, and the offset's place. */
+interface PlacedOffset {
+  readonly bar: number | null;
+  readonly offsetBytes: number;
+  readonly span: Span;
+}
+
 export interface ConfigBlock {
   readonly spec: BlockSpec;
   readonly name: Name | null;
@@ -38,8 +45,8 @@ export interface ConfigBlock {
   /** Every key in the block, including keys with a refused value. */
   readonly given: Set<string>;
   readonly children: ConfigBlock[];
-  /** The described registers, by access and offset: `on write 16`. */
-  readonly registers: Map<string, { readonly offsetBytes: number; readonly span: Span }>;
+  /** The described registers, by access, BAR and offset: `on write 16`, `on write bar 2 16`. */
+  readonly registers: Map<string, PlacedOffset>;
 }
 
 function newBlock(spec: BlockSpec, name: Name | null, span: Span | null): ConfigBlock {
@@ -64,6 +71,7 @@ const MACHINE_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** The offset of a register in its window. */
+const BAR = required<number | null>("bar", int(0, 5), "Which BAR has the register.");
 const OFFSET = required<number | null>("offset", size<null>(0, TIB), "Which register.");
 
 /**
@@ -144,20 +152,25 @@ export class ConfigTreeReader {
     return false;
   }
 
-  #readRegister(block: ConfigBlock, { access, offset, wordsSpan }: RegisterDeclaration): void {
+  #readRegister(block: ConfigBlock, { access, bar, offset, wordsSpan }: RegisterDeclaration): void {
     if (!this.#refuseOutside(block, "A register", wordsSpan)) return;
+    const number = bar === null
+      ? null
+      : this.#reader.read(BAR, `the number of a BAR of ${describe(block)}`, bar);
+    if (number !== null && typeof number !== "number") return;
     const value = this.#reader.read(
       OFFSET,
       `the offset of a register of ${describe(block)}`,
       offset,
     );
     if (typeof value !== "number") return;
-    const key = `on ${access} ${value}`;
+    const words = `on ${access}${number === null ? "" : ` bar ${number}`}`;
+    const key = `${words} ${value}`;
     const earlier = block.registers.get(key);
     if (earlier === undefined) {
-      block.registers.set(key, { offsetBytes: value, span: offset.span });
+      block.registers.set(key, { bar: number, offsetBytes: value, span: offset.span });
     } else {
-      const text = `on ${access} ${spanText(offset.span)}`;
+      const text = `${words} ${spanText(offset.span)}`;
       this.#twice({ text, span: wordsSpan }, earlier.span);
     }
   }

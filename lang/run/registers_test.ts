@@ -41,6 +41,30 @@ print [rung, readl(nic.bar.at + 24B)]`),
   );
 });
 
+Deno.test("a register of another BAR is named with the BAR's number", () => {
+  const text = (code: string) =>
+    `const bar = 8\nmachine { pci { root_port rp0 { endpoint nic {
+  bars = "2 io 256B, 4 mem64 64KiB", let seen = []
+  ${code}
+} } } }`;
+  assertEquals(
+    printed(`${text("on read bar { return 1 }, on read bar 4 0x8 { return 2 }")}
+print readl(nic.bar.at + 8B)`),
+    ["1"],
+  );
+  const found = (code: string) =>
+    loadText(text(code)).diagnostics.filter(({ severity }) => severity === "error")
+      .map(({ code, message }) => `${code} ${message}`);
+  assertEquals(found("on write bar 4 0xfffc { seen.push(value) }"), []);
+  assertEquals(found("on write bar 3 0x10 { }"), ["E0511 nic has no BAR 3"]);
+  assertEquals(found("on read bar 2 0x100 { return 1 }"), [
+    "E0511 nic has no register at 0x100 in BAR 2",
+  ]);
+  assertEquals(found("on read bar 6 0x10 { return 1 }").length, 1);
+  assertEquals(found("on read bar 2 4 { return 1 }\non read bar 2 0x4 { return 1 }").length, 1);
+  assertEquals(found("on read bar 4 4 { return 1 }\non read 0x4 { return 1 }"), []);
+});
+
 Deno.test("the machine of a file that is used brings its registers and variables", () => {
   const files = { "nic.dma": MACHINE };
   const { problems } = runScript(

@@ -141,10 +141,10 @@ export function bindMachine(
   for (const [name, global] of machineGlobals) {
     vm.globals[global] = vm.machine.globals.get(name) ?? null;
   }
-  for (const { access, device, functionIndex, name, offsetBytes } of registers) {
+  for (const { access, bar, device, functionIndex, name, offsetBytes } of registers) {
     const closure = new Closure(functionIndex, [], name);
     vm.machine.describeRegister(
-      { device, access, offsetBytes },
+      { device, access, bar, offsetBytes },
       (given) => vm.call(closure, given),
     );
   }

@@ -306,7 +306,8 @@ const ROWS = {
     "head and block",
     "Runs its block on that CPU, or when a register is accessed.",
     {
-      form: "on cpu n { … } · in an endpoint on write 0x10 { … } · on read 0x14 { return e }",
+      form:
+        "on cpu n { … } · in an endpoint on write 0x10 { … } · on read 0x14 { return e } · on read bar 2 0x14 { return e }",
       example: "machine { pci { root_port rp0 {\n" +
         "  endpoint nic { bar = 4KiB, on read 4 { return 7 } }\n" +
         "} } }\n" +
@@ -323,6 +324,11 @@ const ROWS = {
     { after: "on" },
     "value and block",
     "Returns the value that the CPU reads from this register.",
+  ),
+  bar: soft(
+    { after: ["write", "read"] },
+    "number, value and block",
+    "`on read bar 2 0x14 { … }`: the number of the register's BAR; without it, the BAR that the block lists first.",
   ),
   trace: soft(
     "block value",

@@ -27,6 +27,7 @@ type Follows =
   | "block or count and block"
   | "= and value"
   | "value and block"
+  | "number, value and block"
   | "text and block"
   | "head and block";
 

@@ -62,7 +62,10 @@ function ruleOf({ behind, place }: KeywordSpec<LanguageWord>): Rule {
   if (typeof place === "object") {
     if ("before" in place) return ({ next }) => next?.image === place.before;
     const types = [place.after].flat().map((word) => t.WordTypes[word]);
-    return ({ previous }) => previous !== undefined && types.includes(previous.tokenType);
+    const isNumbered = behind.startsWith("number");
+    return ({ next, previous }) =>
+      previous !== undefined && types.includes(previous.tokenType) &&
+      (!isNumbered || next?.tokenType === t.NumberToken);
   }
   switch (place) {
     case "statement":

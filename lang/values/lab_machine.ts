@@ -137,8 +137,11 @@ export class LabMachine {
    * Sets the function that handles reads or writes of a device's register. The check of the machine
    * block has resolved both the device and the register.
    */
-  describeRegister({ access, device, offsetBytes }: RegisterName, handler: RegisterHandler): void {
-    const registers = this.lab.devices.get(device)?.registers ?? null;
+  describeRegister(
+    { access, bar, device, offsetBytes }: RegisterName,
+    handler: RegisterHandler,
+  ): void {
+    const registers = this.lab.devices.get(device)?.registersOf?.(bar) ?? null;
     if (registers === null) {
       throw new Error("This device has no registers: the check of the machine refuses it");
     }

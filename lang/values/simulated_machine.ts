@@ -24,6 +24,8 @@ export interface InjectionOrder {
 export interface RegisterName {
   readonly device: string;
   readonly access: RegisterAccess;
+  /** The number of the BAR; null for the first one. */
+  readonly bar: number | null;
   readonly offsetBytes: number;
 }
 

@@ -82,10 +82,15 @@ class Patterns {
     const { notBefore, signs, start } = this.parts;
     const first = atStart ? start : "";
     for (const word of words) {
-      const more = keywordsWhere(({ place }) =>
-        typeof place === "object" && "after" in place && [place.after].flat().includes(word)
-      );
+      const more = keywordsAfter(word);
       if (more.length === 0 || behind.startsWith(BLANKS)) continue;
+      // Words with a number after them: `on read bar 2 0x14`.
+      for (const [last, between] of Map.groupBy(more, (each) => keywordsAfter(each).join())) {
+        if (last === "") continue;
+        const words = [[word], between, last.split(",")].map((all) => this.parts.words(all));
+        const pattern = `${first}${words.join(BLANKS)}${this.parts.before("[0-9]")}`;
+        this.all.push({ role: roleOf(word), pattern, atStart });
+      }
       const second = `${BLANKS}${this.parts.words(more)}${notBefore(signs.colon)}`;
       const pattern = `${first}${this.parts.words([word])}${second}`;
       this.all.push({ role: roleOf(word), pattern, atStart });
@@ -94,6 +99,12 @@ class Patterns {
       this.all.push({ role, pattern: `${first}${this.parts.words(group)}${behind}`, atStart });
     }
   }
+}
+
+function keywordsAfter(word: LanguageWord): readonly LanguageWord[] {
+  return keywordsWhere(({ place }) =>
+    typeof place === "object" && "after" in place && [place.after].flat().includes(word)
+  );
 }
 
 function roleOf(word: LanguageWord): WordRole {

@@ -79,8 +79,9 @@ export class Variable {
   ) {}
 }
 
-/** A register with its offset in its window, in bytes. */
+/** A register with its BAR, null for the first one, and its offset in it, in bytes. */
 export interface DescribedRegister extends PlacedRegister {
+  readonly barNumber: number | null;
   readonly offsetBytes: number;
 }
 

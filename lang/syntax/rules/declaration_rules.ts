@@ -42,6 +42,7 @@ interface Head {
 interface RegisterParts {
   readonly access: ast.RegisterAccess | null;
   readonly wordsSpan: Span | null;
+  readonly bar: ast.Expression | null;
   readonly offset: ast.Expression;
   readonly body: ast.Block;
   readonly span: Span;
@@ -90,6 +91,7 @@ const ENTRY = (): MachineEntryParts => ({
 const REGISTER = (): RegisterParts => ({
   access: null,
   wordsSpan: null,
+  bar: null,
   offset: NO_VALUE,
   ...HEADED,
 });
@@ -456,8 +458,8 @@ export abstract class DeclarationRules extends PatternRules {
   }, itemsOf);
 
   /**
-   * `on write 0x10 { … }`: the block is a function. For a write, the function has the parameter
-   * `value`.
+   * `on write 0x10 { … }` or `on write bar 2 0x10 { … }`: the block is a function. For a write, the
+   * function has the parameter `value`.
    */
   readonly registerEntry = this.node("registerEntry", REGISTER, (node) => {
     const { startOffset } = this.CONSUME(Soft.on);
@@ -468,18 +470,25 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("registerAccess"),
     });
+    this.OPTION(() => {
+      this.CONSUME(Soft.bar);
+      node.bar = this.literal(this.CONSUME(t.NumberToken));
+    });
     node.wordsSpan = this.span(startOffset);
     node.offset = this.SUBRULE(this.expression);
     node.body = this.SUBRULE(this.block);
-  }, ({ access, body, offset, span, wordsSpan }): ast.MachineEntry | null => {
+  }, ({ access, bar, body, offset, span, wordsSpan }): ast.MachineEntry | null => {
     if (access === null || wordsSpan === null) return null;
     // Spaces and comments in the offset are removed, so that the name depends only on the syntax
     // tree.
     const where = spanText(offset.span).replace(/#.*|\s+/g, "");
-    const name = { text: `on ${access} ${where}`, span: wordsSpan };
+    const name = {
+      text: `on ${access}${bar === null ? "" : ` bar ${spanText(bar.span)}`} ${where}`,
+      span: wordsSpan,
+    };
     const parameters = access === "write" ? [{ text: "value", span: wordsSpan }] : [];
     const handler = { kind: "Function", name, parameters, body, span } as const;
-    return { kind: "Register", access, wordsSpan, offset, handler, span };
+    return { kind: "Register", access, wordsSpan, bar, offset, handler, span };
   });
 
   readonly machineEntry = this.node("machineEntry", ENTRY, (node) => {

@@ -30,13 +30,18 @@ export type MachineDeclaration = Tagged<"Machine", { entries: readonly MachineEn
 /** The contents of a machine block. */
 export type MachineEntry = MachineSetting | MachineBlock | LetStatement | RegisterDeclaration;
 
-/** `on write 0x10 { … }`, inside an endpoint: the handler of a write or read of a register. */
+/**
+ * `on write 0x10 { … }` or `on write bar 2 0x10 { … }`, inside an endpoint: the handler of a write or read
+ * of a register.
+ */
 export interface RegisterDeclaration extends Node {
   readonly kind: "Register";
   readonly access: RegisterAccess;
   /** The words before the offset. */
   readonly wordsSpan: Span;
-  /** The register, by its offset in the window. */
+  /** The number of the register's BAR; null for the BAR that the device's block lists first. */
+  readonly bar: Expression | null;
+  /** The register, by its offset in the BAR. */
   readonly offset: Expression;
   /**
    * The declaration's block as a function: with the written value as a parameter, or without

@@ -21,6 +21,7 @@ syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(unp
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(remove)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(each)>%(\s*:)@!%(\s*%(:))@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(inject)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(each)>%(\s*:)@!%(\s*%(:))@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(on)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(cpu|write|read)>%(\s*:)@!%(\s*%(:))@!/
+syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(on)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(write|read)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(bar)>%(\s*:)@!%(\s*[0-9])@=/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(step)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(until)>%(\s*:)@!%(\s*%(:))@!/
 syn match dmaNumber /\v<\d[0-9A-Za-z_µμ]*%(\.\d\w*)?/
 syn region dmaString start=/"/ skip=/\\./ end=/"\|$/ oneline
