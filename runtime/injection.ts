@@ -255,6 +255,11 @@ export class FailureInjector {
     return this.#armed.length === 0 && this.#counters.length === 0;
   }
 
+  /** Whether a point has failed by an injection that is still armed. */
+  get hasFired(): boolean {
+    return this.#armed.some(({ fired }) => fired > 0);
+  }
+
   arm(fault: ArmedInjection): void {
     this.#armed.push(fault);
   }

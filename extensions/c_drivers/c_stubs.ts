@@ -13,10 +13,21 @@ const STRUCT_BYTES = 16 * 1024;
 const WORD_BYTES = 8;
 /** Largest number of blocks of code that run between reading a pointer and using it. */
 const NEAR_BLOCKS = 32;
+/** Largest number of unset values that a message names. */
+const NAMED = 3;
+/** Largest number of values that are kept after the driver has read them. */
+const MOST_READS = 64;
 
 /** Advice on how to set device data. In a kernel, the driver of the parent device sets such data. */
 const DESCRIBED = "in a kernel the driver of its parent sets it: define " +
   "`void lab_describe(struct platform_device *)` in a file of `files`";
+
+/**
+ * Ends a message about an access that follows from what a stub left unset: dmalab does not model the
+ * function, so the access shows nothing about the driver.
+ */
+export const NOT_THE_DRIVERS = "until then this failure shows nothing about the driver";
+const FILL = "give what it returns in `stubs`, or fill it in a file of `files`";
 
 /** A value that a stub has not set, at the time when the driver read it. */
 interface UnsetRead {
@@ -33,6 +44,8 @@ export class CStubs {
   /** Addresses of values that stubs should have set, with the stub's name. */
   readonly #unset = new Map<number, string>();
   #lastRead: UnsetRead | null = null;
+  /** Values that the driver has read and no stub has set, with what they are. */
+  readonly #reads = new Map<number, Set<string>>();
   /** Addresses of pointers in device structures that were never set. */
   readonly #nulls = new Map<number, string>();
   /**
@@ -68,7 +81,10 @@ export class CStubs {
    */
   called(name: string, args: readonly number[], isNull: boolean): void {
     const { memory } = this.kernel;
-    if (isNull) this.#lastNull = `${name}() is a stub and returned NULL${this.#place()}`;
+    if (isNull) {
+      this.#lastNull = `${name}() is a stub and returned NULL${this.#place()}: ${FILL}, ` +
+        NOT_THE_DRIVERS;
+    }
     for (const at of args) {
       const isWord = at % WORD_BYTES === 0 && memory.isOpen(at, WORD_BYTES);
       if (!isWord || !this.#leadsNowhere(memory.wordAt(at))) continue;
@@ -99,7 +115,11 @@ export class CStubs {
     }
     const value = memory.wordAt(at);
     const text = this.#leadsNowhere(value) ? this.#unsetText(at) : null;
-    if (text !== null) this.#lastRead = { text, value, blocks: memory.blocksRun };
+    if (text === null) return;
+    this.#lastRead = { text, value, blocks: memory.blocksRun };
+    if (this.#reads.size === MOST_READS && !this.#reads.has(value)) return;
+    const texts = this.#reads.getOrInsertComputed(value, () => new Set());
+    if (texts.size < NAMED) texts.add(text);
   }
 
   /** Whether a value was never a valid address: 0, or leftover stack content. */
@@ -127,17 +147,28 @@ export class CStubs {
   cause(at: number): string {
     const { memory } = this.kernel;
     const last = this.#lastRead;
-    const isBehind = last !== null && at >= last.value && at < last.value + NULL_BYTES;
+    const isBehind = last !== null && isNear(at, last.value);
     if (isBehind && memory.blocksRun - last.blocks <= NEAR_BLOCKS) {
-      return `; the driver uses ${last.text}: give what it returns in \`stubs\`, or fill it in a file of \`files\``;
+      return `; the driver uses ${last.text}: ${FILL}, ${NOT_THE_DRIVERS}`;
     }
-    return this.#lastNull === null || at < 0 || at >= NULL_BYTES
+    const unset = [...this.#reads].find(([value]) => isNear(at, value))?.[1];
+    const before = this.#lastNull === null || at < 0 || at >= NULL_BYTES
       ? ""
       : `; before it, ${this.#lastNull}`;
+    if (unset === undefined) return before;
+    const read = `the driver has read such a pointer from ${[...unset].join(" and ")}`;
+    return this.kernel.machine.faults?.hasFired
+      ? `${before}; apart from the call that failed, ${read}`
+      : `${before}; ${read}: ${FILL}, ${NOT_THE_DRIVERS}`;
   }
 
   #place(): string {
     const { span } = this.kernel.place;
     return span === null ? "" : ` at ${spanPlace(span)}`;
   }
+}
+
+/** Whether an access uses a pointer of this value. */
+function isNear(at: number, value: number): boolean {
+  return at >= value && at < value + NULL_BYTES;
 }

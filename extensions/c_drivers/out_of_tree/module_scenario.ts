@@ -2,7 +2,8 @@
 import { printable } from "@dmalab/lang/diagnostics";
 import type { TestOutcome } from "@dmalab/lang/run";
 import { formatCount, formatSize } from "@dmalab/lang/text";
-import { registerLines } from "../search/rule_text.ts";
+import { placesIn, registerLines } from "../search/rule_text.ts";
+import { NOT_THE_DRIVERS } from "../c_stubs.ts";
 import type { ModuleFacts } from "./module_facts.ts";
 import { assumptions, type FoundAnswers } from "./register_search.ts";
 
@@ -24,7 +25,7 @@ export interface ScenarioParts {
   /** Release of the machine's kernel; null for the newest. */
   readonly kernel: string | null;
   /** The rules that a search has found; null without a search. */
-  readonly answers: Pick<FoundAnswers, "bar" | "rules"> | null;
+  readonly answers: Pick<FoundAnswers, "bars" | "rules"> | null;
 }
 
 /** The tests: name and statements. */
@@ -66,6 +67,7 @@ export function testResult(
     return `not run to its end, so neither ok nor FAILED: ${failure.message}; the command below allows more`;
   }
   if (isIdle({ failure })) return "ok, nothing to try: no call in it can fail";
+  if (failure?.message.endsWith(NOT_THE_DRIVERS)) return `not judged: ${failure.message}`;
   if (failure !== null) return `FAILED: ${failure.message}`;
   const isSweep = TESTS.some(([each, ...body]) => each === name && / each /.test(body.join()));
   if (placesTried === 0) {
@@ -98,7 +100,7 @@ export function scenarioText(
   ];
   const registers = answers === null || assumptions(answers) === 0 ? [] : [
     "# Values that a search has found: assumptions about the device. Check them.",
-    ...registerLines(answers.rules, "card"),
+    ...registerLines(answers.rules, placesIn(answers.bars), "card"),
   ];
   return [
     "# Made by `dmalab init --driver`. Complete what the report names; the report's last line runs the tests.",
@@ -117,7 +119,7 @@ export function scenarioText(
     ],
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
-    `        bars = "${barsText(bars, { ports, barBytes }, answers?.bar ?? 0)}"`,
+    `        bars = "${barsText(bars, { ports, barBytes })}"`,
     `        vectors = ${vectors}`,
     ...registers.map((line) => `        ${line}`),
     "      }",
@@ -163,14 +165,8 @@ function driverLine(
 function barsText(
   bars: readonly number[],
   { barBytes, ports }: Pick<ScenarioParts, "ports"> & Pick<ModuleFacts, "barBytes">,
-  answering: number,
 ): string {
-  // `on read` applies to the BAR that is listed first.
-  const order = [
-    ...bars.filter((bar) => bar === answering),
-    ...bars.filter((bar) => bar !== answering),
-  ];
-  return order.map((bar) => {
+  return bars.map((bar) => {
     const known = barBytes.get(bar)?.sizeBytes;
     const most = ports.has(bar) ? 256 : 2 ** 30;
     const size = formatSize(Math.min(known ?? 2 ** 20, most));

@@ -31,3 +31,16 @@ int nested(void)
 {
 	return toy_part()->next->number;
 }
+
+static struct part *kept;
+
+/* The pointer is used long after it was read. */
+int later(void)
+{
+	volatile int left;
+
+	kept = toy_part()->next;
+	for (left = 100; left > 0; left--)
+		;
+	return kept->number;
+}
