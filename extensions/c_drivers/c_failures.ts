@@ -144,8 +144,9 @@ export class CFailures {
     const found = this.#barOf(phys);
     if (found !== null) {
       const offset = hex(phys - found.basePhys);
+      const number = found.isFirst ? "" : `bar ${found.index} `;
       return `BAR ${found.index} of ${found.owner} at offset ${offset}, ${value}: ` +
-        `give what it answers in its block, \`on read ${offset} { return … }\``;
+        `give what it answers in its block, \`on read ${number}${offset} { return … }\``;
     }
     return `${hex(phys)}, ${value}`;
   }
@@ -153,7 +154,7 @@ export class CFailures {
   #barOf(phys: number) {
     for (const { function: { bars, name: owner } } of this.kernel.context.lab.devices.values()) {
       const found = bars.find((bar) => phys >= bar.basePhys && phys < bar.basePhys + bar.sizeBytes);
-      if (found !== undefined) return { ...found, owner };
+      if (found !== undefined) return { ...found, owner, isFirst: found === bars[0] };
     }
     return null;
   }

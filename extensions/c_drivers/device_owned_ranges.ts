@@ -55,6 +55,9 @@ interface ListEntryAddress {
   readonly seenAt: number;
 }
 
+/** Largest number of ranges that are followed. */
+const MOST_FOLLOWED = 256;
+
 /** A range of physical memory. */
 interface Span {
   readonly phys: number;
@@ -65,7 +68,21 @@ export class DeviceOwnedRanges {
   /** Mappings by their DMA address; two devices may have the same address. */
   readonly #mapped = new Map<number, Mapped[]>();
 
+  /** Ranges that devices may write, also after their mapping's end, the latest last; null if none is followed. */
+  #followed: (Span & { readonly dma: number })[] | null = null;
+
   constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
+
+  /** From now on reads by C of memory that a device could write are watched, and have a DMA address. */
+  follow(): void {
+    this.#followed = [];
+  }
+
+  /** The address at which a device could write a byte of followed memory; null for other memory. */
+  followedDma(phys: number): number | null {
+    const found = this.#followed?.findLast((each) => overlaps(each, phys, 1));
+    return found === undefined ? null : found.dma + phys - found.phys;
+  }
 
   /**
    * Records a mapping.
@@ -102,6 +119,11 @@ export class DeviceOwnedRanges {
     else if (this.#mayLose(dir)) mapped.copied = [whole];
     this.#mapped.getOrInsertComputed(dma, () => []).push(mapped);
     for (const part of partsOf(mapped)) this.#watch(part);
+    if (this.#followed === null || dir === DMA_TO_DEVICE) return;
+    const range = { phys, sizeBytes, dma: seenAt };
+    this.#watch(range);
+    this.#followed.push(range);
+    if (this.#followed.length > MOST_FOLLOWED) this.#followed.shift();
   }
 
   /** Ends a mapping, whatever length the call gives. */
@@ -236,6 +258,9 @@ export class DeviceOwnedRanges {
     const at = this.memory.pointerTo(phys);
     if (at === NOWHERE) return;
     this.memory.unwatch(at, sizeBytes);
+    for (const range of this.#followed ?? []) {
+      if (overlaps(range, phys - 8, sizeBytes + 16)) this.#watch(range);
+    }
     // Another mapping may have bytes in the same granule of eight bytes.
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {

@@ -38,7 +38,7 @@ import { placeText } from "../make/mod.ts";
 import { enclosingFolder } from "./enclosing_folder.ts";
 import { ALONG, BEYOND, NOT_ALONG } from "../tree/along_text.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
-import { answerText, contentText, workText } from "../search/rule_text.ts";
+import { answerText, contentText, placesIn, workText } from "../search/rule_text.ts";
 import { assumptions, type FoundAnswers, mapsMemory, searchAnswers } from "./register_search.ts";
 import { isProbed, runSelected, type TestLimits, type TestRun } from "./selected_tests.ts";
 import { makerOf } from "./generated_headers.ts";
@@ -228,16 +228,20 @@ export class DriverInit {
         : `make | ${module.name}.ko | ${placeText(module.place)}`,
     );
     this.#say(
-      ids === null
+      ids === null && deviceClass !== null && !deviceClass.isCompared
+        ? "ids | its table names a class alone: any vendor and device"
+        : ids === null
         ? "ids | no entry of its table was found: fill in `vendor` and `device`"
         : `ids | ${ids.vendor.toString(16)}:${
           ids.device.toString(16)
         } | ${ids.at.path}:${ids.at.line}`,
     );
     if (deviceClass !== null) {
-      const { at, code } = deviceClass;
+      const { at, code, isCompared } = deviceClass;
       this.#say(
-        `class | 0x${code.toString(16).padStart(6, "0")} | compared at ${at.path}:${at.line}`,
+        `class | 0x${code.toString(16).padStart(6, "0")} | ${
+          isCompared ? "compared at" : "in the table at"
+        } ${at.path}:${at.line}`,
       );
     }
     for (const [bar, { at, sizeBytes }] of barBytes) {
@@ -454,7 +458,7 @@ export class DriverInit {
 
   #sayAnswers(answers: FoundAnswers | null, hasProbed: boolean): void {
     if (answers === null || answers.hasProbed && assumptions(answers) === 0) return;
-    const { bar, elapsedMs, ended, hasProbed: hadProbed, rules, tries } = answers;
+    const { bars, elapsedMs, ended, hasProbed: hadProbed, rules, tries } = answers;
     const result = hasProbed
       ? "probe() succeeds on a device as assumed below"
       : hadProbed
@@ -465,19 +469,25 @@ export class DriverInit {
         (elapsedMs / 1000).toFixed(1)
       } s`,
     );
+    const places = placesIn(bars);
+    const register = (phys: number) => {
+      const { bar, offset } = places(phys);
+      return [`BAR ${bar}`, `0x${offset.toString(16)}`] as const;
+    };
     this.#list(
       "what the search assumes about the device; check it:",
       [
-        ...rules.reads.map(({ answer, offset, reasons }) =>
-          `BAR ${bar}, 0x${offset.toString(16)} = ${answerText(answer)}  ${reasons.join("; ")}`
+        ...[...rules.reads].toSorted(([a], [b]) => a - b).map(([phys, { answer, reasons }]) =>
+          `${register(phys).join(", ")} = ${answerText(answer, places)}  ${reasons.join("; ")}`
         ),
         ...rules.firmwareBytes === 0
           ? []
           : [`firmware of ${formatSize(rules.firmwareBytes)}, zeros where no word is named`],
         ...rules.contents.map((word) => `${contentText(word)}  ${word.reasons.join("; ")}`),
-        ...rules.works.map(({ doorbell, reason, work }) =>
-          `BAR ${bar}, after a write to 0x${doorbell.toString(16)} it ${workText(work)}  ${reason}`
-        ),
+        ...rules.works.map(({ doorbell, reason, work }) => {
+          const [bar, offset] = register(doorbell);
+          return `${bar}, after a write to ${offset} it ${workText(work, places)}  ${reason}`;
+        }),
       ],
     );
   }

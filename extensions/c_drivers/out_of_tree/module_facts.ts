@@ -15,7 +15,7 @@ import {
 import { exportsIn } from "../tree/library.ts";
 import { activeText, type Macros, valueOf } from "./active_text.ts";
 import { barSizes, barsOf, portBars } from "./bar_kinds.ts";
-import { comparedClass } from "./device_class.ts";
+import { classOfEntry, comparedClass } from "./device_class.ts";
 import { vectorCount } from "./vector_count.ts";
 
 /** The deepest nesting of folders, and the most sources, that are read. */
@@ -31,6 +31,8 @@ const HEADER_RULE = /^[^#\t].*\.h\b.*/;
 const WRITTEN_HEADER = /^[ \t]*\S+\.h\b/;
 /** Longest name of a file in a recipe. */
 const MAX_NAME = 300;
+/** Longest entry of a table of ids. */
+const MAX_ENTRY = 1000;
 /**
  * Matches the head of a device id table. The parts of the pattern have bounded lengths, so that a text with many
  * table heads and no table's end is still read in one pass.
@@ -73,6 +75,15 @@ export interface BarBytes {
   readonly at: ModulePlace;
 }
 
+/** A device's class, with the line that wants it. */
+export interface DeviceClass {
+  /** The class with its programming interface, as 24 bits. */
+  readonly code: number;
+  readonly at: ModulePlace;
+  /** Whether the driver compares it; else the line is its table's. */
+  readonly isCompared: boolean;
+}
+
 export interface ModuleFacts {
   /** Path, from the module's folder, of the source that registers the driver. */
   readonly main: string;
@@ -88,8 +99,8 @@ export interface ModuleFacts {
   readonly bars: readonly number[];
   /** Sizes of BARs that the driver compares with, in bytes, by the BAR's number. */
   readonly barBytes: ReadonlyMap<number, BarBytes>;
-  /** The class that the driver compares; null if it compares none. */
-  readonly deviceClass: { readonly code: number; readonly at: ModulePlace } | null;
+  /** The class that the driver compares, or that its table names; null without one. */
+  readonly deviceClass: DeviceClass | null;
   /** Number of interrupt vectors that the device has. */
   readonly vectors: number;
   /** Numbers of the BARs that the driver accesses as I/O ports. */
@@ -188,6 +199,7 @@ export function readModule(
   const constants = constantsIn([pciIds, ...texts.values(), ...ownTexts.values()]);
   const needed = neededTexts([...ownTexts.keys()], texts);
   const all = new Map([...ownTexts, ...texts]);
+  const entry = entryIn([...ownTexts], all, constants);
   return {
     main,
     module,
@@ -195,10 +207,10 @@ export function readModule(
     others: mains.filter((path) =>
       path !== main && !ownTexts.has(path) && !isIncluded(path, texts, [...ownTexts.keys()])
     ),
-    ids: idsIn([...ownTexts], all, constants),
+    ids: entry?.ids ?? null,
     ownTexts,
     texts: needed,
-    ...deviceFacts(ownTexts, { needed, texts, constants }),
+    ...deviceFacts(ownTexts, { needed, texts, constants, byTable: entry?.deviceClass ?? null }),
     constants,
     questions: kbuild.questions,
     unknown: kbuild.unknown,
@@ -213,7 +225,8 @@ export function readModule(
 /** What the sources say of the device. */
 function deviceFacts(
   ownTexts: ReadonlyMap<string, string>,
-  { constants, needed, texts }: Pick<ModuleFacts, "constants"> & {
+  { byTable, constants, needed, texts }: Pick<ModuleFacts, "constants"> & {
+    readonly byTable: DeviceClass | null;
     readonly needed: readonly string[];
     readonly texts: ReadonlyMap<string, string>;
   },
@@ -229,7 +242,9 @@ function deviceFacts(
         [bar, { sizeBytes: each.sizeBytes, at: place(each) }] as const
       ),
     ),
-    deviceClass: found === null ? null : { code: found.code, at: place(found) },
+    deviceClass: found === null
+      ? byTable
+      : { code: found.code, at: place(found), isCompared: true },
     vectors: vectorCount(needed, constants),
   };
 }
@@ -402,11 +417,18 @@ function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
   return found;
 }
 
-function idsIn(
+/** The device of an entry of a table. */
+interface TableEntry extends Pick<ModuleFacts, "ids"> {
+  /** The class that the entry asks for. */
+  readonly deviceClass: DeviceClass | null;
+}
+
+/** The first entry with numbers; if the tables have none, the first one with a class. */
+function entryIn(
   own: readonly (readonly [path: string, text: string])[],
   texts: ReadonlyMap<string, string>,
   constants: ReadonlyMap<string, number>,
-): ModuleFacts["ids"] {
+): TableEntry | null {
   // Sources that register another driver are skipped: their ids are of other devices.
   const others = [...texts].filter(([, text]) => !REGISTERS.test(text));
   // A table that the driver registers comes before tables that its code compares with.
@@ -416,16 +438,37 @@ function idsIn(
   const tables = [...own, ...others].flatMap(([path, text]) =>
     tablesIn(text).map((table) => ({ ...table, path, text }))
   ).toSorted((one, two) => Number(named.has(two.name)) - Number(named.has(one.name)));
-  for (const { at, body, path, text } of tables) {
+  const classIn = ({ at, body, path, text }: (typeof tables)[number], index: number) => {
+    const code = classOfEntry(entryAt(body, index), constants);
+    return code === null ? null : { code, at: placeAt(path, text, at), isCompared: false };
+  };
+  for (const table of tables) {
+    const { at, body, path, text } = table;
     for (const entry of body.matchAll(ENTRY)) {
       const [first, second] = namesIn(entry);
       const one = numberOf(first, constants);
       const two = second === "PCI_ANY_ID" ? ANY_DEVICE : numberOf(second, constants);
       if (one === null || two === null || one > 0xffff || two > 0xffff || one === 0) continue;
-      return { vendor: one, device: two, at: placeAt(path, text, at) };
+      return {
+        ids: { vendor: one, device: two, at: placeAt(path, text, at) },
+        deviceClass: classIn(table, entry.index),
+      };
+    }
+  }
+  for (const table of tables.filter(({ name }) => named.has(name))) {
+    for (const { index } of table.body.matchAll(/\{/g)) {
+      const deviceClass = classIn(table, index);
+      if (deviceClass !== null) return { ids: null, deviceClass };
     }
   }
   return null;
+}
+
+/** The entry of a table that has an offset, from its brace to the one that ends it. */
+function entryAt(body: string, index: number): string {
+  const end = body.indexOf("}", index);
+  return body.slice(body.lastIndexOf("{", index), end < 0 ? index + MAX_ENTRY : end + 1)
+    .slice(0, MAX_ENTRY);
 }
 
 /** The vendor and the device of an entry: numbers, or names of constants. */

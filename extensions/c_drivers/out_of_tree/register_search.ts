@@ -6,18 +6,14 @@ import { codeOf } from "../c_module.ts";
 import type { Wanted } from "../search/decisions.ts";
 import { DeviceSearch, type SearchResult } from "../search/device_search.ts";
 import type { TestRun } from "./selected_tests.ts";
-import { type BarRules, offsetRules } from "../search/rule_text.ts";
 
 /** Number of tries, and processor time in milliseconds, after which a search ends. */
 const SEARCH_TRIES = 5000;
 const SEARCH_MS = 20_000;
 const ERROR_LINE = /^(?:emerg|alert|crit|err|warn): /;
 
-/** What a search has found: the device's answers and its work, for the registers of one BAR. */
-export interface FoundAnswers extends Pick<SearchResult, "ended" | "hasProbed" | "tries"> {
-  /** Number of the BAR; null if there are no rules. */
-  readonly bar: number | null;
-  readonly rules: BarRules;
+/** What a search has found: the device's answers and its work. */
+export interface FoundAnswers extends SearchResult {
   readonly elapsedMs: number;
 }
 
@@ -35,7 +31,7 @@ export interface SearchOptions {
 export function assumptions(found: Pick<FoundAnswers, "rules"> | null): number {
   if (found === null) return 0;
   const { contents, firmwareBytes, reads, works } = found.rules;
-  return reads.length + works.length + contents.length + Number(firmwareBytes > 0);
+  return reads.size + works.length + contents.length + Number(firmwareBytes > 0);
 }
 
 /** Whether the driver has mapped or allocated memory for its device, in any run of the program. */
@@ -68,13 +64,7 @@ export function searchAnswers(
     (wanted) => reasonOf(code, wanted, pathOf),
     { tries, isOver: () => processorMs() - startedMs > SEARCH_MS },
   );
-  const { bar, rules, ...result } = search.run();
-  return {
-    ...result,
-    bar: bar?.index ?? null,
-    rules: offsetRules(rules, bar?.basePhys ?? 0),
-    elapsedMs: processorMs() - startedMs,
-  };
+  return { ...search.run(), elapsedMs: processorMs() - startedMs };
 }
 
 /** The line that compares a register's value. */

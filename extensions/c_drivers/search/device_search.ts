@@ -13,7 +13,6 @@ import {
   type ContentRule,
   NO_RULES,
   type RegisterAnswer,
-  registersOf,
   type Rule,
   type Rules,
   rulesKey,
@@ -81,8 +80,8 @@ export interface SearchBudget {
 export interface SearchResult {
   /** Rules with which the driver gets furthest; none of them can be left out. */
   readonly rules: Rules;
-  /** The BAR of the rules' registers; null without rules. */
-  readonly bar: Bar | null;
+  /** The device's BARs: they have the registers of the rules. */
+  readonly bars: readonly Bar[];
   readonly hasProbed: boolean;
   readonly tries: number;
   /** Why the search ended without success. */
@@ -157,11 +156,10 @@ export class DeviceSearch {
       }
     }
     const rules = best === null ? NO_RULES : this.#minimal(best);
-    const [register] = registersOf(rules);
     const { hasProbed } = best?.result ?? first;
     return {
       rules,
-      bar: register === undefined ? null : best!.run.barOf(register),
+      bars: best?.run.bars ?? [],
       hasProbed,
       tries: this.#tries,
       ended: hasProbed ? null : ended,
@@ -362,7 +360,7 @@ export class DeviceSearch {
         yield withContent(rules, { ...content, sizeBytes, value: wanted.value, reasons: [reason] });
       }
       if (dma !== null && isFirst) yield* memoryWorks(rules, run, wanted, reason);
-      if (!isAnswerable(run, rules, phys)) continue;
+      if (!isAnswerable(run, phys)) continue;
       for (const answer of answersFor(run, wanted, rules.reads.get(phys)?.answer)) {
         if (isFirst || answer.kind === "indexed") yield withRule(rules, phys, answer, reason);
       }
@@ -446,16 +444,15 @@ function scoreOf({ blocks, registers }: SearchedDevice, result: TryResult): numb
     ERROR_WEIGHT * result.errors;
 }
 
-/** Whether a register can get a rule: a device's block describes the aligned registers of one BAR. */
-function isAnswerable(run: SearchedDevice, rules: Rules, phys: number): boolean {
-  const bar = run.barOf(phys);
+/** Whether a register can get a rule: a device's block describes the aligned registers of its BARs. */
+function isAnswerable(run: SearchedDevice, phys: number): boolean {
   const isAligned = run.accesses.every((each) => each.phys !== phys || phys % each.sizeBytes === 0);
-  return bar !== null && isAligned && registersOf(rules).every((each) => run.barOf(each) === bar);
+  return run.barOf(phys) !== null && isAligned;
 }
 
 /** Registers without a rule that can get one, by their last read, the latest first. */
 function openReads(run: SearchedDevice, rules: Rules): readonly number[] {
-  return lastReads(run).filter((phys) => !rules.reads.has(phys) && isAnswerable(run, rules, phys));
+  return lastReads(run).filter((phys) => !rules.reads.has(phys) && isAnswerable(run, phys));
 }
 
 /** For each access of a try, the write before it. */

@@ -75,8 +75,7 @@ function* withWork(rules: Rules, run: SearchedDevice, made: WorkRule): Generator
   const all = [...others, made];
   const works = [...all.filter((each) => !isRaised(each)), ...all.filter(isRaised)];
   const next = { ...rules, works };
-  const bars = new Set(registersOf(next).map((phys) => run.barOf(phys)));
-  if (bars.size === 1 && !bars.has(null)) yield next;
+  if (registersOf(next).every((phys) => run.barOf(phys) !== null)) yield next;
 }
 
 function isSame(one: Work, other: Work): boolean {

@@ -1,4 +1,5 @@
 /** Writes rules as the registers of an endpoint's block. */
+import type { Bar } from "@dmalab/devices";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import type { ContentRule, RegisterAnswer, Rule, Rules, Work, WorkRule } from "./rules.ts";
@@ -6,74 +7,36 @@ import type { ContentRule, RegisterAnswer, Rule, Rules, Work, WorkRule } from ".
 /** Largest number of reasons that are written for one rule. */
 const MOST_REASONS = 4;
 
-/** The answers of a register, by its offset in the BAR. */
-export interface OffsetRule extends Rule {
+/** A register as a scenario names it. */
+export interface RegisterPlace {
+  /** Number of the BAR. */
+  readonly bar: number;
+  /** Whether it is the device's first BAR, which a scenario need not name. */
+  readonly isFirst: boolean;
   readonly offset: number;
 }
 
-/** The rules of a BAR, with offsets in place of addresses. */
-export interface BarRules extends Pick<Rules, "contents" | "firmwareBytes"> {
-  readonly reads: readonly OffsetRule[];
-  readonly works: readonly WorkRule[];
-}
+/** The place of a register by its address. */
+export type PlaceOf = (phys: number) => RegisterPlace;
 
-/** Rules with offsets in place of addresses. */
-export function offsetRules({ reads, works, ...others }: Rules, basePhys: number): BarRules {
-  const at = (phys: number) => phys - basePhys;
-  return {
-    ...others,
-    reads: [...reads].toSorted(([a], [b]) => a - b).map(([phys, { answer, reasons }]) => ({
-      offset: at(phys),
-      reasons,
-      answer: answer.kind === "after"
-        ? { ...answer, trigger: at(answer.trigger) }
-        : answer.kind === "indexed"
-        ? { ...answer, index: at(answer.index) }
-        : answer,
-    })),
-    works: works.map(({ doorbell, reason, work }) => ({
-      doorbell: at(doorbell),
-      reason,
-      work: work.kind === "memory" ? { ...work, base: at(work.base) } : work,
-    })),
+/** @param bars The device's BARs. Each address has to lie in one of them. */
+export function placesIn(bars: readonly Bar[]): PlaceOf {
+  return (phys) => {
+    const bar = bars.find(({ basePhys, sizeBytes }) =>
+      phys >= basePhys && phys < basePhys + sizeBytes
+    )!;
+    return { bar: bar.index, isFirst: bar === bars[0], offset: phys - bar.basePhys };
   };
 }
 
 /** The lines of an endpoint's block: variables, then what happens at writes and at reads. */
-export function registerLines(
-  { contents, firmwareBytes, reads, works }: BarRules,
-  device: string,
-): readonly string[] {
-  const written = [
-    ...new Set([
-      ...reads.flatMap(registersWritten),
-      ...works.flatMap(({ work }) => work.kind === "memory" ? [work.base] : []),
-    ]),
-  ].toSorted((a, b) => a - b);
-  const doorbells = works.map(({ doorbell }) => doorbell);
-  const counted = reads.filter(({ answer }) => answer.kind === "steps");
-  return [
-    ...contentLines(contents, firmwareBytes),
-    ...written.map((offset) => `let ${writtenName(offset)} = none`),
-    ...counted.map(({ offset }) => `let ${readsName(offset)} = 0`),
-    ...[...new Set([...written, ...doorbells])].toSorted((a, b) => a - b).flatMap((offset) =>
-      writeLines(
-        offset,
-        written.includes(offset),
-        works.filter(({ doorbell }) => doorbell === offset),
-        device,
-      )
-    ),
-    ...reads.flatMap((rule) => [
-      ...rule.reasons.slice(-MOST_REASONS).map((reason) => `# ${printable(reason)}`),
-      ...readLines(rule),
-    ]),
-  ];
+export function registerLines(rules: Rules, places: PlaceOf, device: string): readonly string[] {
+  return new RegisterLines(places, device).of(rules);
 }
 
 /** The setting with words of configuration space and of firmware. */
 function contentLines(
-  contents: BarRules["contents"],
+  contents: Rules["contents"],
   firmwareBytes: number,
 ): readonly string[] {
   const properties = [
@@ -99,89 +62,140 @@ function bytesText(value: number, sizeBytes: number): string {
 }
 
 /** Registers whose last written value an answer needs. */
-function registersWritten({ answer, offset }: OffsetRule): readonly number[] {
-  if (answer.kind === "kept") return [offset];
+function registersWritten(phys: number, { answer }: Rule): readonly number[] {
+  if (answer.kind === "kept") return [phys];
   if (answer.kind === "after") return [answer.trigger];
   return answer.kind === "indexed" ? [answer.index] : [];
 }
 
-function writeLines(
-  offset: number,
-  isKept: boolean,
-  works: readonly WorkRule[],
-  device: string,
-): readonly string[] {
-  const keeps = isKept ? [`${writtenName(offset)} = value`] : [];
-  if (works.length === 0) return [`on write ${hex(offset)} { ${keeps[0]} }`];
-  return [
-    `on write ${hex(offset)} {`,
-    ...keeps.map((line) => `  ${line}`),
-    ...works.flatMap(({ reason, work }) => [
-      `  # ${printable(reason)}`,
-      `  ${workLine(work, device)}`,
-    ]),
-    "}",
-  ];
-}
+class RegisterLines {
+  constructor(private readonly places: PlaceOf, private readonly device: string) {}
 
-function workLine(work: Work, device: string): string {
-  if (work.kind === "raise") return `${device}.raise(${work.vector})`;
-  const { base, offset, sizeBytes, unit, value } = work;
-  const start = unit === 1 ? writtenName(base) : `${writtenName(base)} * ${hex(unit)}`;
-  return `if ${writtenName(base)} != none { ${device}.dma_write((${start} + ${
-    hex(offset)
-  }) as dma, bytes"${bytesText(value, sizeBytes)}") }`;
-}
+  of({ contents, firmwareBytes, reads, works }: Rules): readonly string[] {
+    const rules = [...reads].toSorted(([a], [b]) => a - b);
+    const written = [
+      ...new Set([
+        ...rules.flatMap(([phys, rule]) => registersWritten(phys, rule)),
+        ...works.flatMap(({ work }) => work.kind === "memory" ? [work.base] : []),
+      ]),
+    ].toSorted((a, b) => a - b);
+    const doorbells = works.map(({ doorbell }) => doorbell);
+    const counted = rules.filter(([, { answer }]) => answer.kind === "steps");
+    return [
+      ...contentLines(contents, firmwareBytes),
+      ...written.map((phys) => `let ${this.#written(phys)} = none`),
+      ...counted.map(([phys]) => `let ${this.#reads(phys)} = 0`),
+      ...[...new Set([...written, ...doorbells])].toSorted((a, b) => a - b).flatMap((phys) =>
+        this.#writeLines(
+          phys,
+          written.includes(phys),
+          works.filter(({ doorbell }) => doorbell === phys),
+        )
+      ),
+      ...rules.flatMap(([phys, { answer, reasons }]) => [
+        ...reasons.slice(-MOST_REASONS).map((reason) => `# ${printable(reason)}`),
+        ...this.#readLines(phys, answer),
+      ]),
+    ];
+  }
 
-function readLines({ answer, offset }: OffsetRule): readonly string[] {
-  const on = (value: string) => `on read ${hex(offset)} { return ${value} }`;
-  switch (answer.kind) {
-    case "value":
-      return [on(hex(answer.value))];
-    case "steps": {
-      const reads = readsName(offset);
-      const [first, ...rest] = answer.steps;
-      const value = rest.reduce(
-        (before, step) => `if ${reads} > ${step.from} { ${hex(step.value)} } else { ${before} }`,
-        hex(first!.value),
-      );
-      return [`on read ${hex(offset)} {`, `  ${reads} += 1`, `  return ${value}`, "}"];
-    }
-    case "kept": {
-      const written = writtenName(offset);
-      const keep = hex((~answer.clear >>> 0) % 2 ** 32);
-      return [
-        on(
-          `if ${written} == none { ${hex(answer.set)} } else { ${written} & ${keep} | ${
-            hex(answer.set)
-          } }`,
-        ),
-      ];
-    }
-    case "after":
-      return [
-        on(
-          `if ${writtenName(answer.trigger)} == none { ${hex(answer.before)} } else { ${
-            hex(answer.value)
-          } }`,
-        ),
-      ];
-    case "indexed": {
-      const arms = [...answer.values].map(([index, value]) => `  ${hex(index)} => ${hex(value)},`);
-      return [
-        `on read ${hex(offset)} {`,
-        `  return match ${writtenName(answer.index)} {`,
-        ...arms.map((arm) => `  ${arm}`),
-        `    _ => ${hex(answer.other)},`,
-        "  }",
-        "}",
-      ];
+  /** A register behind `on read` or `on write`. */
+  #register(phys: number): string {
+    const { bar, isFirst, offset } = this.places(phys);
+    return isFirst ? hex(offset) : `bar ${bar} ${hex(offset)}`;
+  }
+
+  #named(what: string, phys: number): string {
+    const { bar, isFirst, offset } = this.places(phys);
+    return `${what}${isFirst ? "" : `_bar${bar}`}_${offset.toString(16)}`;
+  }
+
+  #written(phys: number): string {
+    return this.#named("written", phys);
+  }
+
+  #reads(phys: number): string {
+    return this.#named("reads", phys);
+  }
+
+  #writeLines(phys: number, isKept: boolean, works: readonly WorkRule[]): readonly string[] {
+    const keeps = isKept ? [`${this.#written(phys)} = value`] : [];
+    if (works.length === 0) return [`on write ${this.#register(phys)} { ${keeps[0]} }`];
+    return [
+      `on write ${this.#register(phys)} {`,
+      ...keeps.map((line) => `  ${line}`),
+      ...works.flatMap(({ reason, work }) => [
+        `  # ${printable(reason)}`,
+        `  ${this.#workLine(work)}`,
+      ]),
+      "}",
+    ];
+  }
+
+  #workLine(work: Work): string {
+    if (work.kind === "raise") return `${this.device}.raise(${work.vector})`;
+    const { base, offset, sizeBytes, unit, value } = work;
+    const written = this.#written(base);
+    const start = unit === 1 ? written : `${written} * ${hex(unit)}`;
+    return `if ${written} != none { ${this.device}.dma_write((${start} + ${
+      hex(offset)
+    }) as dma, bytes"${bytesText(value, sizeBytes)}") }`;
+  }
+
+  #readLines(phys: number, answer: RegisterAnswer): readonly string[] {
+    const register = this.#register(phys);
+    const on = (value: string) => `on read ${register} { return ${value} }`;
+    switch (answer.kind) {
+      case "value":
+        return [on(hex(answer.value))];
+      case "steps": {
+        const reads = this.#reads(phys);
+        const [first, ...rest] = answer.steps;
+        const value = rest.reduce(
+          (before, step) => `if ${reads} > ${step.from} { ${hex(step.value)} } else { ${before} }`,
+          hex(first!.value),
+        );
+        return [`on read ${register} {`, `  ${reads} += 1`, `  return ${value}`, "}"];
+      }
+      case "kept": {
+        const written = this.#written(phys);
+        const keep = hex((~answer.clear >>> 0) % 2 ** 32);
+        return [
+          on(
+            `if ${written} == none { ${hex(answer.set)} } else { ${written} & ${keep} | ${
+              hex(answer.set)
+            } }`,
+          ),
+        ];
+      }
+      case "after":
+        return [
+          on(
+            `if ${this.#written(answer.trigger)} == none { ${hex(answer.before)} } else { ${
+              hex(answer.value)
+            } }`,
+          ),
+        ];
+      case "indexed": {
+        const arms = [...answer.values].map(([index, value]) =>
+          `  ${hex(index)} => ${hex(value)},`
+        );
+        return [
+          `on read ${register} {`,
+          `  return match ${this.#written(answer.index)} {`,
+          ...arms.map((arm) => `  ${arm}`),
+          `    _ => ${hex(answer.other)},`,
+          "  }",
+          "}",
+        ];
+      }
     }
   }
 }
 
 /** What an answer is, for the report. */
-export function answerText(answer: RegisterAnswer): string {
+export function answerText(answer: RegisterAnswer, places: PlaceOf): string {
+  const register = (phys: number) => hex(places(phys).offset);
   switch (answer.kind) {
     case "value":
       return hex(answer.value);
@@ -196,10 +210,12 @@ export function answerText(answer: RegisterAnswer): string {
         ...answer.set === 0 ? [] : [`with ${hex(answer.set)}`],
       ].join(" ");
     case "after":
-      return `${hex(answer.before)}, after a write to ${hex(answer.trigger)} ${hex(answer.value)}`;
+      return `${hex(answer.before)}, after a write to ${register(answer.trigger)} ${
+        hex(answer.value)
+      }`;
     case "indexed": {
       const values = [...answer.values].map(([index, value]) => `${hex(index)}: ${hex(value)}`);
-      return `by the value written last to ${hex(answer.index)}: ${values.join(", ")}, else ${
+      return `by the value written last to ${register(answer.index)}: ${values.join(", ")}, else ${
         hex(answer.other)
       }`;
     }
@@ -207,12 +223,12 @@ export function answerText(answer: RegisterAnswer): string {
 }
 
 /** What the device does, for the report. */
-export function workText(work: Work): string {
+export function workText(work: Work, places: PlaceOf): string {
   if (work.kind === "raise") return `raises interrupt ${work.vector}`;
   const { base, offset, sizeBytes, unit, value } = work;
   const times = unit === 1 ? "" : ` times ${hex(unit)}`;
   return `writes ${hex(value)} (${formatCount(sizeBytes, "byte")}) at the address in ${
-    hex(base)
+    hex(places(base).offset)
   }${times} plus ${hex(offset)}`;
 }
 
@@ -220,14 +236,6 @@ export function workText(work: Work): string {
 export function contentText({ offset, sizeBytes, space, value }: ContentRule): string {
   const where = space === "config" ? "configuration space" : "firmware";
   return `${where}, ${hex(offset)} = ${hex(value)} (${formatCount(sizeBytes, "byte")})`;
-}
-
-function writtenName(offset: number): string {
-  return `written_${offset.toString(16)}`;
-}
-
-function readsName(offset: number): string {
-  return `reads_${offset.toString(16)}`;
 }
 
 function hex(value: number): string {

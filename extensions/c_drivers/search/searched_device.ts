@@ -17,12 +17,12 @@ const POLLS = 60;
 const POLLS_WRITING = 4000;
 /** The same numbers times this one apply to a try that is patient. */
 const PATIENCE = 50;
-/** Largest size of an access to coherent memory whose words are followed. */
+/** Largest size of an access to memory whose words are followed. */
 const MOST_MEMORY_BYTES = 64;
 const WORDS_PER_NOTE = NOTE_BYTES / 4;
 const ALL_ONES = 2 ** 32 - 1;
 
-/** Added to the address of a word that the driver reads from coherent memory, and to offsets of contents. */
+/** Added to the address of a word that the driver reads from memory that the device may write, and to offsets of contents. */
 const MEMORY_AT = 2 ** 50;
 const CONTENT_AT: Readonly<Record<ContentSpace, number>> = {
   config: 2 ** 51,
@@ -35,7 +35,7 @@ interface WordPlace {
   readonly offset: number;
 }
 
-/** A read or a write of a register, or a read of coherent memory. */
+/** A read or a write of a register, or a read of memory that the device may write. */
 export interface TriedAccess {
   /** Address of the register. For memory, see `dma`. */
   readonly phys: number;
@@ -84,7 +84,7 @@ export interface SearchedMachine {
   /** One byte for each block of the driver's code. */
   readonly blocks: Uint8Array;
   readonly buffer: ArrayBuffer;
-  /** The device's address of coherent memory; null for other memory. */
+  /** The device's address of coherent memory, and of mapped memory that it may write; null for other memory. */
   dmaOf(at: number): number | null;
   /** The content of the device at an address in C; null for other memory. */
   contentOf(at: number): WordPlace | null;
@@ -108,7 +108,8 @@ export class SearchedDevice {
   readonly #state = new RegisterState();
   /** What was new: accesses with other values. */
   readonly #seen = new Set<string>();
-  #bars: readonly Bar[] = [];
+  /** The BARs of all devices. */
+  bars: readonly Bar[] = [];
   #machine: SearchedMachine | null = null;
   /** Accesses, and reads after the last write, since something was new. */
   #since = 0;
@@ -125,14 +126,14 @@ export class SearchedDevice {
     const { blocks, buffer } = machine;
     blocks.fill(1);
     this.#machine = machine;
-    this.#bars = machine.bars;
+    this.bars = machine.bars;
     this.#left = new Uint32Array(buffer, NOTES_LEFT_AT, 1);
     this.#words = new Uint32Array(buffer, NOTES_AT, MAX_NOTES * WORDS_PER_NOTE);
   }
 
   /** The BAR that has a register; null if none has it. */
   barOf(phys: number): Bar | null {
-    return this.#bars.find(({ basePhys, sizeBytes }) =>
+    return this.bars.find(({ basePhys, sizeBytes }) =>
       phys >= basePhys && phys < basePhys + sizeBytes
     ) ?? null;
   }
@@ -168,7 +169,7 @@ export class SearchedDevice {
     return this.rules.firmwareBytes;
   }
 
-  /** Notes that the driver reads coherent memory, or a content of the device. @param at Address in C. */
+  /** Notes that the driver reads memory that the device may write, or a content of the device. @param at Address in C. */
   readMemory(at: number, sizeBytes: number, view: DataView): void {
     const dma = this.#machine?.dmaOf(at) ?? null;
     const content = this.#machine?.contentOf(at) ?? null;

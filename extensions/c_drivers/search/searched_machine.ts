@@ -13,6 +13,7 @@ export function searchedMachine(kernel: CKernel): SearchedMachine {
   const devices = [...lab.devices.values()];
   const device = devices.find(({ kind }) => kind === "endpoint") as EndpointDevice | undefined;
   const name = device?.name ?? "";
+  kernel.lent.follow();
   return {
     bars: devices.flatMap(({ function: { bars } }) => bars),
     blocks: memory.blocks,
@@ -21,7 +22,7 @@ export function searchedMachine(kernel: CKernel): SearchedMachine {
       for (const { at: first, memory: { dma, sizeBytes } } of kernel.coherent.values()) {
         if (at >= first && at < first + sizeBytes) return dma + at - first;
       }
-      return null;
+      return kernel.lent.followedDma(memory.physOf(at));
     },
     contentOf: (at) => kernel.part(CContents).find(at),
     vectors() {

@@ -9,6 +9,9 @@ const WANTS: readonly string[] = [
   "a table behind an index register, with its checksum",
   "a value that is kept and tested later",
   "a flash behind an address and a command, which is read twice",
+  "registers of three BARs",
+  "a completion in mapped memory, read after it is unmapped",
+  "a done bit in mapped memory, which is synced at each poll",
   "an address of a card, which is read before registers that decide nothing",
 ];
 

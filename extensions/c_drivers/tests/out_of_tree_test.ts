@@ -332,6 +332,32 @@ Deno.test("BARs are told from the sources that the driver needs, wherever they l
   assertEquals([...facts("err = other_start();").portBars], []);
 });
 
+Deno.test("the device has the class of its entry in the table of ids", () => {
+  const of = (entries: string) => {
+    const text =
+      `#define PCI_CLASS_X 0x0c03\nstatic const struct pci_device_id own[] = { ${entries} { 0 } };\n`;
+    const source = `${text}MODULE_DEVICE_TABLE(pci, own);\n${DRIVER}`;
+    const { deviceClass, ids } = readModule(folder({ "d.c": source }));
+    return [ids?.vendor, deviceClass?.code];
+  };
+  assertEquals(of("{ PCI_DEVICE_CLASS((PCI_CLASS_X << 8) | 0x30, ~0) },"), [undefined, 0x0c0330]);
+  assertEquals(of("{ PCI_DEVICE_CLASS(PCI_CLASS_X << 8, 0xffff00) },"), [undefined, 0x0c0300]);
+  assertEquals(
+    of("{ PCI_ANY_ID, PCI_ANY_ID, PCI_ANY_ID, PCI_ANY_ID, PCI_CLASS_X << 8, ~0, 1 },"),
+    [undefined, 0x0c0300],
+  );
+  assertEquals(
+    of("{ 0x1234, 1, PCI_ANY_ID, PCI_ANY_ID, 0x010601, 0xffffff, 7 },"),
+    [0x1234, 0x010601],
+  );
+  assertEquals(
+    of("{ PCI_DEVICE(0x1234, 1), .class = PCI_CLASS_X << 8, .class_mask = 0xffff00 },"),
+    [0x1234, 0x0c0300],
+  );
+  assertEquals(of("{ 0x1234, 1, PCI_ANY_ID, PCI_ANY_ID, 0, 0, 7 },"), [0x1234, undefined]);
+  assertEquals(of("{ PCI_VDEVICE(X, 1) }, { PCI_DEVICE_CLASS(0x0c0310, ~0) },")[1], 0x0c0310);
+});
+
 Deno.test("the device has the class that the driver compares", () => {
   const classOf = (text: string) =>
     readModule(folder({ "d.c": `${text}\n${DRIVER}` })).deviceClass?.code;

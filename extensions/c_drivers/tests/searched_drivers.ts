@@ -285,6 +285,72 @@ static bool is_valid(void)
 `,
   ],
   [
+    "registers of three BARs",
+    `void __iomem *doors = pci_iomap(pdev, 2, 0), *more = pci_iomap(pdev, 4, 0);
+	int err = -ENODEV;
+
+	if (!doors || !more)
+		goto unmap;
+	writel(0x80, doors + 8);
+	if (readl(regs + 4) == 0x1357 && (readl(more + 4) & 0xff) == 0x42 &&
+	    !(readl(doors + 8) & 0x80) && readl(more + 4) >> 16 == 0x7531)
+		err = 0;
+unmap:
+	if (more)
+		pci_iounmap(pdev, more);
+	if (doors)
+		pci_iounmap(pdev, doors);
+	return err;`,
+  ],
+  [
+    "a completion in mapped memory, read after it is unmapped",
+    `u32 *words = kzalloc(64, GFP_KERNEL);
+	int err = -EIO;
+	dma_addr_t dma;
+
+	if (!words)
+		return -ENOMEM;
+	dma = dma_map_single(&pdev->dev, words, 64, DMA_FROM_DEVICE);
+	if (dma_mapping_error(&pdev->dev, dma)) {
+		kfree(words);
+		return -ENOMEM;
+	}
+	writel(dma >> 32, regs + 0x134);
+	writel(dma, regs + 0x130);
+	writel(1, regs + 0x138);
+	udelay(50);
+	dma_unmap_single(&pdev->dev, dma, 64, DMA_FROM_DEVICE);
+	if (words[3] == 0x0c0ffee0 && words[4] >> 24 == 0x5a)
+		err = 0;
+	kfree(words);
+	return err;`,
+  ],
+  [
+    "a done bit in mapped memory, which is synced at each poll",
+    `u32 *done = kzalloc(4, GFP_KERNEL);
+	int left, err = -ETIMEDOUT;
+	dma_addr_t dma;
+
+	if (!done)
+		return -ENOMEM;
+	dma = dma_map_single(&pdev->dev, done, 4, DMA_BIDIRECTIONAL);
+	if (dma_mapping_error(&pdev->dev, dma)) {
+		kfree(done);
+		return -ENOMEM;
+	}
+	writel(dma, regs + 0x140);
+	for (left = 20; err && left > 0; left--) {
+		udelay(10);
+		dma_sync_single_for_cpu(&pdev->dev, dma, 4, DMA_BIDIRECTIONAL);
+		if (*done & 0x100)
+			err = 0;
+		dma_sync_single_for_device(&pdev->dev, dma, 4, DMA_BIDIRECTIONAL);
+	}
+	dma_unmap_single(&pdev->dev, dma, 4, DMA_BIDIRECTIONAL);
+	kfree(done);
+	return err;`,
+  ],
+  [
     "two words that only together are right",
     `u32 wrong = readl(regs + 0xa0) ^ 0x1234;
 
