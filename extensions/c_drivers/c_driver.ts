@@ -76,7 +76,7 @@ const STRING_LITERAL = ".str";
 const GLOBAL_BYTES = 64;
 
 /** Functions that bind the driver to the device in their argument. */
-const PROBES: ReadonlySet<string> = new Set(["probe", "probe_as"]);
+const PROBES: ReadonlySet<string> = new Set(["probe", "probe_as", "load_with"]);
 /**
  * Functions of a bus or module. A call of such a function can change which devices are bound, or whether the module is
  * loaded.
@@ -357,7 +357,7 @@ export class CDriver implements DriverModule {
 
   /** Notes what a call of a bus or module function has changed, such as a bound device. */
   #follow(name: string, args: readonly Value[], isZero: boolean): void {
-    if (name === "load" && isZero) this.loadedSeq = this.machine.events.seq;
+    if ((name === "load" || name === "load_with") && isZero) this.loadedSeq = this.machine.events.seq;
     else if (name === "unload") this.loadedSeq = null;
     else if (name === "remove") {
       const index = this.devices.lastIndexOf(deviceName(args[0]) ?? "");

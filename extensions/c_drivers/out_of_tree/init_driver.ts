@@ -47,7 +47,7 @@ import { type FirstReport, NO_REPORT } from "./first_report.ts";
 import { activeText } from "./active_text.ts";
 import { changeHint, headerHint, lineHint, replacedIn } from "./release_changes.ts";
 import { type ModuleFacts, NEWEST, placeAt, readModule, versionMacros } from "./module_facts.ts";
-import { isIdle, scenarioText, testResult } from "./module_scenario.ts";
+import { isIdle, LOADS, scenarioText, testResult } from "./module_scenario.ts";
 
 const SCENARIO = "driver.dma";
 const REPORT = "report.txt";
@@ -110,6 +110,8 @@ export class DriverInit {
   readonly #facts: ModuleFacts;
   readonly #kernel: string | null;
   readonly #lines: string[] = [];
+  /** Whether registering the driver binds the device. */
+  #bindsAtLoad = false;
   readonly #startedMs = processorMs();
 
   constructor(
@@ -160,7 +162,7 @@ export class DriverInit {
     this.#show();
     this.#write(this.#text(null));
     if (this.#sayPart()) return FAILED;
-    const { diagnostics, program } = await this.#load();
+    const { diagnostics, program } = await this.#loadBinding();
     const outer = program === null && why === undefined && this.#inTree === null
       ? this.#outerFolder(diagnostics)
       : null;
@@ -352,6 +354,7 @@ export class DriverInit {
       // With a tree every driver is a module. With dmalab's own headers a driver is a module only
       // if it has an init function.
       loads: this.#tree !== null || this.#facts.loads,
+      bindsAtLoad: this.#bindsAtLoad,
       answers,
     });
   }
@@ -380,6 +383,19 @@ export class DriverInit {
     const opened = HostLoader.open(join(this.asked.folder, SCENARIO));
     if (typeof opened === "string") throw new TreeError(opened);
     return await loadCompiled(opened.entry, opened.loader);
+  }
+
+  /** Loads the scenario; if the driver's init function fails, with the device bound while it runs. */
+  async #loadBinding(): Promise<Pick<FirstRun, "diagnostics" | "program">> {
+    const loaded = await this.#load();
+    if (loaded.program === null || this.#tree === null) return loaded;
+    const { failure } = runSelected(loaded.program, (number) => number === 0, {})[0]!.outcome;
+    if (!failure?.lines.some((line) => line.includes(LOADS))) return loaded;
+    this.#bindsAtLoad = true;
+    this.#say("init | its init function fails without a bound device: `load_with()` binds it");
+    this.#show();
+    this.#write(this.#text(null));
+    return await this.#load();
   }
 
   /** Searches for a device with which the driver probes. */

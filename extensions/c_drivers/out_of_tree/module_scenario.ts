@@ -22,26 +22,31 @@ export interface ScenarioParts {
   readonly inTree?: string | null;
   /** Whether the driver has `load()` and `unload()`. */
   readonly loads: boolean;
+  /** Whether registering the driver binds the device, because its init function wants that. */
+  readonly bindsAtLoad?: boolean;
   /** Release of the machine's kernel; null for the newest. */
   readonly kernel: string | null;
   /** The rules that a search has found; null without a search. */
   readonly answers: Pick<FoundAnswers, "bars" | "rules"> | null;
 }
 
-/** The tests: name and statements. */
+/** The statement that loads a driver before it probes. */
+export const LOADS = "assert d.load() == 0";
+
+/** The tests: name and statements. PROBE and REMOVE stand for the calls. */
 const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
-  ["it probes and is removed", "assert d.probe(card) == 0", "d.remove(card)"],
+  ["it probes and is removed", "assert PROBE == 0", "REMOVE"],
   [
     "everything that can fail in probe and remove fails once",
-    "inject each { if d.probe(card) == 0 { d.remove(card) } }",
+    "inject each { if PROBE == 0 { REMOVE } }",
   ],
   [
     "it is removed at every moment",
-    "remove each { if d.probe(card) == 0 { d.remove(card) } } and { device_works() }",
+    "remove each { if PROBE == 0 { REMOVE } } and { device_works() }",
   ],
   [
     "it is pulled out after every event",
-    "unplug each { if d.probe(card) == 0 { d.remove(card) } }",
+    "unplug each { if PROBE == 0 { REMOVE } }",
   ],
 ];
 
@@ -84,6 +89,7 @@ export function testResult(
 export function scenarioText(
   {
     answers,
+    bindsAtLoad = false,
     facts: { barBytes, bars, deviceClass, ids, main, others, vectors },
     inTree = null,
     kernel,
@@ -138,13 +144,23 @@ export function scenarioText(
     "",
     ...TESTS.flatMap(([name, ...body]) => [
       `test ${JSON.stringify(name)} {`,
-      ...(loads ? ["assert d.load() == 0", ...body, "d.unload()"] : body).map((line) =>
-        `  ${line}`
-      ),
+      ...statementsOf(body, loads, bindsAtLoad).map((line) => `  ${line}`),
       "}",
       "",
     ]),
   ].join("\n");
+}
+
+function statementsOf(
+  body: readonly string[],
+  loads: boolean,
+  bindsAtLoad: boolean,
+): readonly string[] {
+  const [probe, remove] = bindsAtLoad
+    ? ["d.load_with(card)", "d.remove(card); d.unload()"]
+    : ["d.probe(card)", "d.remove(card)"];
+  const lines = body.map((line) => line.replace("PROBE", probe).replace("REMOVE", remove));
+  return loads && !bindsAtLoad ? [LOADS, ...lines, "d.unload()"] : lines;
 }
 
 /** The line that names the driver: a file of a module's folder, or of the tree. */

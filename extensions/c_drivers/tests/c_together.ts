@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { keepCompiler, type WantingLoader } from "@dmalab/cli";
 import { compileRequested } from "../compiler/compile_requested.ts";
 import { compilerService } from "../compiler/compiler_service.ts";
+import { TreeCompiler } from "../compiler/system_clang.ts";
 import { loadTogether, type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import type { LoadResult, Program } from "@dmalab/lang/run";
@@ -59,5 +60,6 @@ export async function withKeptCompiler(
   } finally {
     keepCompiler(false);
     await compilerService.close();
+    await new TreeCompiler().close();
   }
 }

@@ -434,7 +434,24 @@ MODULE_LICENSE("GPL");
 `;
 }
 
-const WITH_TREE: readonly (readonly [wants: string, look: string])[] = [
+/** The end of an init function that refuses to stay loaded without a bound device. */
+const WANTS_BOUND = `int error = pci_register_driver(&card_driver);
+
+	if (!error && !bound) {
+		pci_unregister_driver(&card_driver);
+		error = -19;
+	}
+	return error;`;
+
+const WITH_TREE: readonly (readonly [wants: string, look: string, init?: string])[] = [
+  [
+    "a device that is bound before its init function ends, with a known version",
+    `u32 word;
+
+	pci_read_config_dword(pdev, 0x48, &word);
+	return word >> 8 == 0x60d ? 0 : -22;`,
+    WANTS_BOUND,
+  ],
   [
     "capabilities in configuration space, an extended one too",
     `int at = pci_find_capability(pdev, 9);
@@ -485,11 +502,13 @@ const WITH_TREE: readonly (readonly [wants: string, look: string])[] = [
 
 /** Drivers that need a kernel tree: what their devices have to be, and their sources. */
 export const DRIVERS_WITH_TREE: readonly (readonly [wants: string, source: string])[] = WITH_TREE
-  .map(([wants, look]) => [
+  .map(([wants, look, init = "return pci_register_driver(&card_driver);"]) => [
     wants,
     `#include <linux/firmware.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+
+static int bound;
 
 static int look(struct pci_dev *pdev)
 {
@@ -505,11 +524,14 @@ static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	error = look(pdev);
 	if (error)
 		pci_disable_device(pdev);
+	else
+		bound++;
 	return error;
 }
 
 static void card_remove(struct pci_dev *pdev)
 {
+	bound--;
 	pci_disable_device(pdev);
 }
 
@@ -523,7 +545,7 @@ static struct pci_driver card_driver = {
 
 static int card_init(void)
 {
-	return pci_register_driver(&card_driver);
+	${init}
 }
 
 static void card_exit(void)

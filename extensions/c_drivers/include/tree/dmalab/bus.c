@@ -12,12 +12,6 @@ static struct {
 } bound[MOST_DEVICES];
 static const struct lab_bus *registered;
 
-void lab_bus_add(const struct lab_bus *bus)
-{
-	registered = bus;
-}
-EXPORT_SYMBOL(lab_bus_add);
-
 static void leave(int at)
 {
 	bound[at].bus->unbind(bound[at].dev);
@@ -70,6 +64,22 @@ LAB_FOR_SCENARIOS int probe(struct device *dev)
 {
 	return probe_as(dev, LAB_ANY_ID, LAB_ANY_ID);
 }
+
+/* A device that is there while the driver starts, and what its probe function returned. */
+static struct device *awaited;
+static int found;
+
+void lab_bus_add(const struct lab_bus *bus)
+{
+	registered = bus;
+	if (!awaited || !bus->finds)
+		return;
+	found = probe(awaited);
+	/* A driver of another module may take it. */
+	if (found != -ENODEV)
+		awaited = NULL;
+}
+EXPORT_SYMBOL(lab_bus_add);
 
 LAB_FOR_SCENARIOS void remove(struct device *dev)
 {
@@ -156,4 +166,22 @@ LAB_FOR_SCENARIOS void unload(void)
 	if (cleanup_module)
 		cleanup_module();
 	stop_modules();
+}
+
+/*
+ * Loads the driver while the device is there: registering binds it, before the init function returns. If that
+ * fails, nothing is left loaded.
+ */
+LAB_FOR_SCENARIOS int load_with(struct device *dev)
+{
+	int error;
+
+	awaited = dev;
+	found = -ENODEV;
+	error = load();
+	awaited = NULL;
+	if (error || !found)
+		return error;
+	unload();
+	return found;
 }

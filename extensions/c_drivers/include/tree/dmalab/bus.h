@@ -10,6 +10,8 @@ struct lab_bus {
 	/* 0, or why the driver does not take the device; then nothing of it is left. */
 	int (*bind)(struct device *dev, unsigned int vendor, unsigned int device);
 	void (*unbind)(struct device *dev);
+	/* Whether it finds a device that is there when a driver registers. */
+	bool finds;
 };
 
 /* A driver has registered; the last one of the last bus is what a scenario probes. */

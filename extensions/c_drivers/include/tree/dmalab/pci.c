@@ -270,7 +270,7 @@ static void unbind(struct device *dev)
 	lab_unbind(dev);
 }
 
-static const struct lab_bus pci = { bind, unbind };
+static const struct lab_bus pci = { bind, unbind, true };
 
 int __pci_register_driver(struct pci_driver *driver, struct module *owner, const char *name)
 {
