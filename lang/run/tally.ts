@@ -134,7 +134,9 @@ export class TestTally {
   #addIncidents({ failure, leaks }: TestRunResult, vm: Vm, attribution: DefectAttribution): void {
     const incidents: readonly FoundIncident[] = [
       ...foundIncidents(vm),
-      ...leaks.map((leak) => ({ finding: leak, context: vm, where: null })),
+      // A driver that crashed in the midst of a function could not release what it holds.
+      ...(failure?.crashed ? [] : leaks)
+        .map((leak) => ({ finding: leak, context: vm, where: null })),
     ];
     for (const found of incidents) {
       this.#found[kindOfFinding(found)]++;

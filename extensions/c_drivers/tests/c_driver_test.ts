@@ -54,6 +54,21 @@ function runsOf(name: string): readonly (readonly [string, string])[] {
   ]);
 }
 
+Deno.test("what a driver in C held when it crashed is not listed as unreleased", () => {
+  const { outcomes } = runProgramWith(null, programOf(loaded("wrong")), {
+    attributeDefects: false,
+    limits: { ...DEFAULT_LIMITS, steps: MAX_STEPS },
+  });
+  const crashed = outcomes.filter(({ failure }) =>
+    failure?.code === "E0902" && failure.lines.some((line) => line.includes("note: in C, here"))
+  );
+  assertEquals(crashed.length > 0, true);
+  assertEquals(
+    crashed.flatMap(({ incidents }) => incidents.filter(({ kind }) => kind === "held")),
+    [],
+  );
+});
+
 Deno.test("a driver in C maps, is called with buffers and devices, and shares its memory", () => {
   const outcomes = outcomesOf("first");
   assertEquals(outcomes.size, 11);
