@@ -51,7 +51,7 @@ export const KERNEL = command({
     iommu: choice(
       TRACE_IOMMUS.join("|"),
       TRACE_IOMMUS,
-      "for trace: the IOMMU in front of the device (default: vtd)",
+      "for trace: the IOMMU in front of the device (default: vtd, for arm64 smmu)",
     ),
     mode: choice(
       TRACE_MODES.join("|"),

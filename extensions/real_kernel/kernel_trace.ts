@@ -36,6 +36,7 @@ import {
   type QemuMachine,
   qemuMachine,
 } from "./machine/qemu_machine.ts";
+import type { GuestArchitecture } from "./machine/architectures.ts";
 import { type QemuProgram, readQemu } from "./machine/qemu_program.ts";
 import { LOG_FILE, TRACE_FILE } from "./plan/guest_plan.ts";
 import { readGuestReport } from "./trace/guest_report.ts";
@@ -44,7 +45,8 @@ export interface KernelTraceOptions {
   readonly device: TracedDeviceName;
   /** Empty for the device's usual work. */
   readonly works: readonly DeviceWork[];
-  readonly iommu: TraceIommu;
+  /** Null for the usual one of the kernel's architecture. */
+  readonly iommu: TraceIommu | null;
   readonly mode: TraceMode;
   readonly kernel: string;
   readonly modules: readonly string[];
@@ -61,6 +63,11 @@ export interface KernelTraceOptions {
 }
 
 const MAX_MODULE_BYTES = 2 ** 26;
+/** The IOMMU of a machine if none is named. */
+const USUAL_IOMMU: Readonly<Record<GuestArchitecture, TraceIommu>> = {
+  x86_64: "vtd",
+  arm64: "smmu",
+};
 /** The kernel's test of suspend waits this long before it resumes. */
 const SUSPEND_SECONDS = 1;
 
@@ -75,6 +82,7 @@ interface Bench {
   readonly program: Uint8Array<ArrayBuffer>;
   readonly qemu: QemuProgram;
   readonly machine: QemuMachine;
+  readonly iommu: TraceIommu;
   readonly works: readonly DeviceWork[];
   readonly screen: Screen;
   readonly signal: AbortSignal;
@@ -104,7 +112,7 @@ async function traceBoots(
   screen: Screen,
   signal: AbortSignal,
 ): Promise<readonly DriverResult[] | string> {
-  const { device, iommu, mode } = options;
+  const { device, mode } = options;
   const { usual, works: known } = TRACED_DEVICES[device];
   const works = options.works.length === 0 ? known.slice(0, usual) : options.works;
   const unknown = works.find((work) => !known.includes(work));
@@ -128,13 +136,18 @@ async function traceBoots(
     if (typeof kernel === "string") return kernel;
     kernels.push({ ...side, kernel });
   }
-  const program = await guestProgram(readGuestSource());
+  const [{ kernel: { architecture } }] = kernels as [(typeof kernels)[number]];
+  if (kernels.some(({ kernel }) => kernel.architecture !== architecture)) {
+    return "the kernels are for different architectures: the calls of their drivers are not compared";
+  }
+  const iommu = options.iommu ?? USUAL_IOMMU[architecture];
+  const program = await guestProgram(readGuestSource(), architecture);
   if ("problem" in program) return program.problem;
-  const qemu = await readQemu(needsOf(iommu).length > 0, "x86_64");
+  const qemu = await readQemu(needsOf(iommu).length > 0, architecture);
   if (typeof qemu === "string") return qemu;
   const machine = machineOf(mode, iommu, works, qemu);
   if (machine.missing.length > 0) return machine.missing.join("; ");
-  const bench: Bench = { options, program, qemu, machine, works, screen, signal };
+  const bench: Bench = { options, program, qemu, machine, iommu, works, screen, signal };
   const results: DriverResult[] = [];
   for (const [index, { kernel, own }] of kernels.entries()) {
     screen.err(`booting ${kernel.release} (${index + 1} of ${kernels.length})\n`);
@@ -200,7 +213,7 @@ async function readTracedKernel(
   own: OwnModule | null,
 ): Promise<KernelFiles | string> {
   const { driver, folders, helpers, parameters } = TRACED_DEVICES[device];
-  const iommuModule = isUntranslated(mode) ? null : iommuModuleOf(iommu);
+  const iommuModule = isUntranslated(mode) || iommu === null ? null : iommuModuleOf(iommu);
   const names = [
     ...iommuModule === null ? [] : [iommuModule],
     ...own?.depends ?? [],
@@ -212,7 +225,6 @@ async function readTracedKernel(
     folders: iommuModule === null ? folders : [...folders, ...IOMMU_FOLDERS],
   });
   if ("problem" in kernel) return kernel.problem;
-  if (kernel.architecture !== "x86_64") return "kernel trace boots kernels for x86-64 only";
   if (own === null) {
     const needed = driver === null
       ? null
@@ -235,12 +247,12 @@ async function readTracedKernel(
 }
 
 async function bootDriver(
-  { machine, options, program, qemu, screen, signal, works }: Bench,
+  { iommu, machine, options, program, qemu, screen, signal, works }: Bench,
   kernel: KernelFiles,
   own: OwnModule | null,
   folder: string,
 ): Promise<DriverResult> {
-  const { device, iommu, keep, mode, timeoutMs } = options;
+  const { device, keep, mode, timeoutMs } = options;
   const { driver: usual } = TRACED_DEVICES[device];
   const last = kernel.modules.at(-1)?.name ?? null;
   const driver = last === usual || last === own?.name ? last : null;
@@ -255,7 +267,7 @@ async function bootDriver(
       timeoutMs,
     });
   const how = {
-    accelerator: firstAccelerator(options.accelerator, "x86_64"),
+    accelerator: firstAccelerator(options.accelerator, kernel.architecture),
     isAuto: options.accelerator === "auto",
   };
   const { accelerator, result: booted } = await acceleratedBoot(
@@ -289,5 +301,12 @@ async function bootDriver(
       rewriteFile({ folder, name }, report.files.get(file) ?? "");
     }
   }
-  return await judgedBoot(report, about, { release, mode, driver, phases: plan.phases });
+  const doorbellPhys = machine.config.iommu.doorbellPhys ?? null;
+  return await judgedBoot(report, about, {
+    release,
+    mode,
+    doorbellPhys,
+    driver,
+    phases: plan.phases,
+  });
 }

@@ -27,7 +27,7 @@ export interface TraceWords
 /** Options of other actions. */
 const OTHERS = ["match", "release", "out", "html"] as const;
 
-type TraceOptions = Pick<
+export type TraceOptions = Pick<
   KernelTraceOptions,
   | "device"
   | "works"
@@ -45,7 +45,9 @@ export function readTraceOptions(words: TraceWords): TraceOptions | string {
   if (other !== undefined) return `kernel trace has no \`--${other}\``;
   if (words.device === null) return `kernel trace needs \`--device DEVICE\``;
   const device = oneOf<TracedDeviceName>("device", words.device, TRACED_DEVICE_NAMES);
-  const iommu = oneOf<TraceIommu>("IOMMU", words.iommu ?? "vtd", TRACE_IOMMUS);
+  const iommu = words.iommu === null
+    ? { value: null }
+    : oneOf<TraceIommu>("IOMMU", words.iommu, TRACE_IOMMUS);
   const mode = oneOf<TraceMode>("mode", words.mode ?? "strict", TRACE_MODES);
   if (typeof device !== "object") return device;
   if (typeof iommu !== "object") return iommu;

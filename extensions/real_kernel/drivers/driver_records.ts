@@ -11,6 +11,8 @@ export interface AskedTrace {
   /** The release of the kernel's file. */
   readonly release: string;
   readonly mode: TraceMode;
+  /** Physical address where devices write for interrupts, if such writes are translated; else null. */
+  readonly doorbellPhys: number | null;
   /** The module to unload; null for a built-in driver. */
   readonly driver: string | null;
   readonly phases: readonly TracePhase[];

@@ -91,6 +91,8 @@ const ROW_OF: ReadonlyMap<string, CallRow> = new Map(
 
 const MAX_LINE_BYTES = 2 ** 16;
 const MAX_CALLERS = 3;
+/** Kernels for arm64 with pages of 4 KiB map one page for the register of message interrupts. */
+const DOORBELL_BYTES = 4096;
 /** A line of a stack, with the function's name. */
 const FRAME = /^ => ([\w.]{1,128})/;
 /** A line of the kernel's list of symbols. */
@@ -132,6 +134,8 @@ interface CallPlace {
  * @param trace The guest's trace, with the marks of the phases.
  * @param log The guest's kernel log.
  * @param domain Type of the domain of the device's group.
+ * @param doorbellPhys Physical address where devices write for interrupts, if such writes are translated;
+ *   else null. Its page stays mapped.
  * @returns Why the trace cannot be judged, as a sentence, or the judgement.
  */
 export async function judgeDriver(
@@ -139,6 +143,7 @@ export async function judgeDriver(
   log: string,
   symbols: ModuleSymbols,
   domain: string,
+  doorbellPhys: number | null,
   phases: readonly TracePhase[],
 ): Promise<DriverJudgement | string> {
   const pass = new LogPass();
@@ -149,6 +154,7 @@ export async function judgeDriver(
   if (pass.isWaiting) await pass.readWaiting();
   pass.end();
   const reader = new DriverReader(pass, symbols, phases);
+  if (doorbellPhys !== null) reader.expectDoorbell(doorbellPhys);
   eachLine(trace, (line, number) => reader.push(line, number));
   return reader.end();
 }
@@ -185,6 +191,10 @@ class DriverReader {
       if (step.op !== "map" || step.mapping.device?.name !== DEVICE_ADDRESS) return;
       this.#mappings.set(step.mapping, { phase: this.#phase, callers: this.#callers });
     };
+  }
+
+  expectDoorbell(phys: number): void {
+    this.#check.ledger.table.doorbellPage = phys - phys % DOORBELL_BYTES;
   }
 
   get #phase(): number {

@@ -21,6 +21,7 @@ export async function judgedBoot(
     files.get(LOG_FILE) ?? "",
     new ModuleSymbols(files.get(SYMBOLS_FILE) ?? ""),
     DOMAIN_OF[asked.mode],
+    asked.doorbellPhys,
     asked.phases,
   );
   return { about, judged, work: workOf(report, asked), notRead: refusedProbes, console: [] };

@@ -16,7 +16,14 @@ export const WORKS = ["read", "write", "net", "suspend", "unbind"] as const;
 export type DeviceWork = (typeof WORKS)[number];
 
 /** IOMMUs of QEMU. */
-export const TRACE_IOMMUS = ["vtd", "vtd_scalable", "vtd_first_stage", "amd", "virtio"] as const;
+export const TRACE_IOMMUS = [
+  "vtd",
+  "vtd_scalable",
+  "vtd_first_stage",
+  "amd",
+  "virtio",
+  "smmu",
+] as const;
 export type TraceIommu = (typeof TRACE_IOMMUS)[number];
 
 /** How the device's addresses are translated. */

@@ -2,7 +2,8 @@
  * Boots of `kernel trace` that were recorded once, judged without QEMU.
  *
  * `driver_boots/NAME.RELEASE.report.txt.gz` is the guest's report (`report.bin`) of a boot with QEMU
- * 7.2.22 behind VT-d, strict. `edu-N` is the driver of `edu_driver`, with `mistake=N`.
+ * 7.2.22 behind VT-d, strict. `edu-N` is the driver of `edu_driver`, with `mistake=N`. `nvme-arm64` is
+ * behind an SMMUv3, strict.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { readGoldenText } from "@dmalab/tests";
@@ -13,7 +14,10 @@ import { type DriverResult, traceJson, traceText } from "../drivers/trace_text.t
 import type { DeviceWork } from "../drivers/trace_words.ts";
 import { TRACED_DEVICES } from "../drivers/traced_devices.ts";
 import { readGuestReport } from "../trace/guest_report.ts";
-import { readTraceOptions, type TraceWords } from "../trace_options.ts";
+import { traceKernel } from "../kernel_trace.ts";
+import { readTraceOptions, type TraceOptions, type TraceWords } from "../trace_options.ts";
+import { kernelImage } from "./kernel_image.ts";
+import { TempFolder } from "@dmalab/tools";
 
 const FOLDER = new URL("driver_boots/", import.meta.url);
 const RELEASES = ["6.12.117", "7.3.4"];
@@ -25,19 +29,22 @@ async function judged(
 ): Promise<DriverResult> {
   const text = await readGoldenText(new URL(`${name}.${release}.report.txt.gz`, FOLDER).pathname);
   const isEdu = name.startsWith("edu");
-  const driver = isEdu ? "dmalab_edu" : name;
+  const isArm64 = name.endsWith("-arm64");
+  const device = isArm64 ? name.slice(0, -"-arm64".length) : name;
+  const driver = isEdu ? "dmalab_edu" : device;
   const works: readonly DeviceWork[] = isEdu ? [] : ["read", "write"];
+  const doorbellPhys = isArm64 ? 0x8020040 : null;
   const { phases } = tracePlan([], driver, [], works);
-  const debian = `${release}+deb13-amd64`;
+  const debian = `${release}+deb13-${isArm64 ? "arm64" : "amd64"}`;
   return await judgedBoot(readGuestReport(change(text)), {
     release: debian,
     qemu: "7.2.22",
     accelerator: "tcg",
-    device: name,
-    iommu: "vtd, strict",
+    device,
+    iommu: isArm64 ? "smmu, strict" : "vtd, strict",
     module: driver,
     isOwn: isEdu,
-  }, { release: debian, mode: "strict", driver, phases });
+  }, { release: debian, mode: "strict", doorbellPhys, driver, phases });
 }
 
 function judgement({ judged }: DriverResult) {
@@ -54,6 +61,64 @@ Deno.test("a driver that unmaps what it maps is not wrong", async () => {
     assert(mappings >= 17 && live.length > 0);
     assertEquals(result.work.notDone, []);
   }
+});
+
+Deno.test("behind an SMMUv3 the page of the message doorbell is no leak, and another range is one", async () => {
+  const doorbell = judgement(await judged("nvme-arm64", "6.12.117"));
+  assertEquals([isWrong(doorbell), doorbell.left, doorbell.leftRanges], [false, [], []]);
+  assertEquals(doorbell.mappings, 131);
+  const text = doorbell.check.lines.join("\n");
+  assertMatch(text, /1 map is of the register for message interrupts, which stays mapped/);
+  // A driver that maps memory before it asks for interrupts: another range has the first IOVA.
+  const later = judgement(
+    await judged(
+      "nvme-arm64",
+      "6.12.117",
+      (text) =>
+        text.replace(
+          /iova=0x[0-9a-f]+ - 0x[0-9a-f]+ (paddr=0x0000000008020000)/,
+          "iova=0x00000000efffb000 - 0x00000000efffc000 $1",
+        ),
+    ),
+  );
+  assertEquals([isWrong(later), later.leftRanges], [false, []]);
+  // The last unmap of the device, with its range of the page table.
+  const lacking = judgement(
+    await judged("nvme-arm64", "6.12.117", (text) => {
+      const call = text.lastIndexOf(" dma_free: ");
+      const start = text.lastIndexOf("\n", text.lastIndexOf(" unmap: ", call));
+      return text.slice(0, start) + text.slice(text.indexOf("\n", call));
+    }),
+  );
+  assertEquals([isWrong(lacking), lacking.left.length], [true, 1]);
+});
+
+Deno.test("kernels for two architectures are not compared", async () => {
+  using folder = new TempFolder({});
+  folder.write("one/vmlinuz", kernelImage({ release: "6.12.117 (a@b) #1" }));
+  const arm64 = new Uint8Array(0x1000);
+  arm64.set(new TextEncoder().encode("ARM\x64"), 0x38);
+  arm64.set(new TextEncoder().encode("Linux version 6.12.117 (a@b) #1\0nvme_core."), 0x100);
+  folder.write("other/vmlinuz", arm64);
+  let said = "";
+  const exitCode = await traceKernel({
+    ...readTraceOptions({ ...NONE, device: "nvme" }) as TraceOptions,
+    kernel: folder.at("one/vmlinuz"),
+    modules: [],
+    against: folder.at("other/vmlinuz"),
+    accelerator: "tcg",
+    keep: null,
+    timeoutMs: 1000,
+    json: false,
+  }, {
+    out: (text) => said += text,
+    err: (text) => said += text,
+    data: () => {},
+    progress: () => {},
+    colour: false,
+    columns: null,
+  });
+  assertEquals([exitCode, said.includes("different architectures")], [2, true], said);
 });
 
 Deno.test("a trace without a mapping of the device is not judged", async () => {
@@ -209,6 +274,7 @@ Deno.test("options of kernel trace are checked before a boot", () => {
   assertMatch(problem({ work: ["read", "paint"] })!, /unknown work "paint"/);
   assertMatch(problem({ mode: "fast" })!, /unknown mode "fast"/);
   assertMatch(problem({ iommu: "x" })!, /unknown IOMMU "x"/);
+  assertEquals(problem({ iommu: "smmu" }), null);
   assertMatch(problem({ parameters: "a=1" })!, /name it with `--module`/);
   assertMatch(problem({ module: "m.ko", parameters: "a=1\nwrite x" })!, /no parameter of a module/);
   assertMatch(problem({ "against-modules": ["m"] })!, /`--against`/);

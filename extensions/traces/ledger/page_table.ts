@@ -134,6 +134,12 @@ export class TracedPageTable {
   /** Unmaps that no call has claimed, by their start: they show that a range was ended. */
   readonly #orphans = new NewestMap<TableUnmap>(MAX_ORPHANS);
 
+  /**
+   * Physical address of the page of the register for message interrupts, if the machine is known; null if
+   * only the trace can show it.
+   */
+  doorbellPage: number | null = null;
+
   /** @param sink Receives each two-step range when it is unmapped. */
   constructor(private readonly sink: (range: EndedRange) => void) {}
 
@@ -345,10 +351,13 @@ export class TracedPageTable {
 
   #isDoorbell({ cutBy, maps, request }: PageTableRun): boolean {
     const [map, another] = maps;
+    const isOnePage = another === undefined && cutBy === null && request === null &&
+      map!.end - map!.start === PAGE_BYTES;
+    // A driver may map memory before it allocates interrupts: then the page is not at the first IOVA.
+    if (this.doorbellPage !== null) return isOnePage && map!.phys === this.doorbellPage;
     const [least, next] = this.#leastPhys;
-    return another === undefined && cutBy === null && request === null &&
-      map!.end === FIRST_IOVA_END && map!.end - map!.start === PAGE_BYTES &&
-      map!.phys === least && next - least >= LEAST_GAP_BYTES && next < Infinity;
+    return isOnePage && map!.end === FIRST_IOVA_END && map!.phys === least &&
+      next - least >= LEAST_GAP_BYTES && next < Infinity;
   }
 }
 
