@@ -357,8 +357,9 @@ export class CDriver implements DriverModule {
 
   /** Notes what a call of a bus or module function has changed, such as a bound device. */
   #follow(name: string, args: readonly Value[], isZero: boolean): void {
-    if ((name === "load" || name === "load_with") && isZero) this.loadedSeq = this.machine.events.seq;
-    else if (name === "unload") this.loadedSeq = null;
+    if ((name === "load" || name === "load_with") && isZero) {
+      this.loadedSeq = this.machine.events.seq;
+    } else if (name === "unload") this.loadedSeq = null;
     else if (name === "remove") {
       const index = this.devices.lastIndexOf(deviceName(args[0]) ?? "");
       if (index >= 0) this.devices.splice(index, 1);

@@ -34,7 +34,7 @@ function withErrno({ error_number, ...facts }: LogEntryFacts): LogEntryFacts {
 
 /** The errno of a line, and the region that QEMU names before its call. */
 function withRegion(facts: LogEntryFacts, line: string): LogEntryFacts {
-  const region = /\bRegion ([^,()]{1,80}): vfio\w*_dma_map\(/.exec(line)?.[1];
+  const region = /\bRegion ([^,()]{1,80}): vfio\w*_dma_map ?\(/.exec(line)?.[1];
   return region === undefined ? withErrno(facts) : { region, ...withErrno(facts) };
 }
 
@@ -246,6 +246,14 @@ const MAP_CAUSES: readonly Cause[] = inOrder([
     next: ["look why the process ended: its own log, and the kernel's (out of memory, a crash)"],
   },
   {
+    id: "errno_lost",
+    when: isErrno("ENOENT", /No such file/),
+    certainty: "possible",
+    text:
+      "ENOENT: type 1 does not give this errno. If a line `VFIO_MAP_DMA failed: …` stands before it, that line has the call's own, and QEMU took another one afterwards; with iommufd the address space does not exist",
+    next: ["go by the line `VFIO_MAP_DMA failed: …` of the same map"],
+  },
+  {
     id: "other",
     certainty: "unknown",
     text: ({ errno, errno_text }) =>
@@ -381,7 +389,7 @@ const IOAS_CAUSES: readonly Cause[] = inOrder([
 const MAPPED_RANGE = "({at}, {iova=address}, {size}, {vaddr=address}{?, {...}?})";
 const UNMAPPED_RANGE = "({at}, {iova=address}, {size})";
 const WITH_NUMBERS =
-  `vfio{~|_container}_dma_map${MAPPED_RANGE} = {errno} ({errno_text=paren_text})`;
+  `vfio{~|_container}_dma_map{~| }${MAPPED_RANGE} = {errno} ({errno_text=paren_text})`;
 
 const CALLS: readonly MessageRow[] = [
   {
@@ -411,7 +419,7 @@ const CALLS: readonly MessageRow[] = [
       "DMA remapping failed, error {error_number=count}",
       "{~Failed|failed|FAILED} to {~MAP DMA memory|map DMA memory|map DMA|DMA map}: {errno_text=errno_words}",
       "{~VFIO|vfio}{...}{~dma map|DMA map|map dma} failed: {errno_text=errno_words}",
-      "vfio{~|_container}_dma_map({...}) = {errno} ({errno_text=paren_text})",
+      "vfio{~|_container}_dma_map{~| }({...}) = {errno} ({errno_text=paren_text})",
       "{~VFIO_MAP_DMA|VFIO_IOMMU_MAP_DMA} failed: {errno_text=errno_words}",
       "{~VFIO_MAP_DMA|VFIO_IOMMU_MAP_DMA}{~:|):} {errno_text=errno_words}",
       "VFIO_MAP_DMA {errno}",
