@@ -118,6 +118,31 @@ for (
   });
 }
 
+/** Commands that write more than a kibibyte into a file. */
+const WRITERS = [
+  "report good.dma -o out",
+  "test good.dma --report out",
+  "hunt --cases 300 --out out",
+  "vectors --count 9 --out out",
+  "init out",
+];
+
+for (const words of WRITERS) {
+  Deno.test({
+    name: `${words}: a file that cannot grow is no success, and is not left half written`,
+    ignore: Deno.build.os !== "linux",
+    fn() {
+      // A kibibyte a file, and an error in place of the signal. A shard that was cut goes on there.
+      const { code, text } = shell(
+        `trap '' XFSZ; ulimit -f 1; ${DMALAB} ${words}; code=$?; find . -size 1024c ! -name "shard-*"; exit $code`,
+      );
+      assertEquals(code, 4, text);
+      assertMatch(text, /^error: Cannot write "[^"]+": file too large\n$/m);
+      assert(!/^\.\//m.test(text), text);
+    },
+  });
+}
+
 const ELSEWHERE = [
   "test good.dma --junit-path nowhere/r.xml",
   "run good.dma --export nowhere/t.perfetto.json",

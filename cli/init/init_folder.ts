@@ -3,7 +3,7 @@
  * project.
  */
 import { host } from "../host.ts";
-import { FileError } from "../files/file_error.ts";
+import { FileError, FullDiskError } from "../files/file_error.ts";
 import { checkWay, makeNamedFolder, rewriteFile } from "../files/write_file.ts";
 import { hostReason } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
@@ -43,6 +43,8 @@ export function initFolder(
       return problem(`Not allowed to write "${folder}": start dmalab with -R -W`);
     }
     if (error instanceof FileError) return problem(error.message);
+    // A full disk is no mistake of the command line, and has an exit code of its own.
+    if (error instanceof FullDiskError) throw error;
     if (error instanceof Error) return problem(`Cannot write "${folder}": ${hostReason(error)}`);
     throw error;
   }
