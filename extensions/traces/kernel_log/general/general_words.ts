@@ -10,7 +10,7 @@ const WORDS = [
   ...["ibv_", "_ib_", "_mr", "userptr", "remapping", "infiniband", "p2p", "mlx4_", "mlx5_"],
   ...["ib_mlx", "qp 0x", "wqe", "mr of", "register m", "registered m", "memory reg"],
   ...["request flushed", "mmap a", "mmap s", "mmap o", "net/ib", "gdrdma", "got compl"],
-  ...["mem_register", "vtophys", "access_plat", "iommu_plat"],
+  ...["mem_register", "vtophys", "access_plat", "iommu_plat", "translate g"],
 ];
 const MENTIONS = new WordScanner(WORDS);
 /** The last words count only beside others. */

@@ -440,7 +440,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "IOVA",
-    words: /\biovas?\b|\bdma address space\b|\bvaddr\b.{0,30}\biova/i,
+    words: /\biovas?\b|\bdma address space\b|\bvaddr\b.{0,30}\biova|\btranslate g[pv]a\b/i,
     noun: "an IOVA, an address as the device sends it",
     kind: "iommu_setup",
     got: {

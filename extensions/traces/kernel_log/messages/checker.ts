@@ -545,12 +545,22 @@ export const CHECKER: MessageArea = {
           ],
         },
         {
+          id: "no_coherent_mask",
+          when: ({ function: name }) => /alloc/i.test(String(name)),
+          certainty: "possible",
+          text:
+            "where the function allocates: the device has no coherent DMA mask, as one that a driver created itself, or another struct device than that of the bus was given. Where it maps a buffer: the direction is none of the three",
+          next: [
+            "look which struct device the caller gives, and whether its driver called dma_set_mask_and_coherent(); memory is allocated for the device that does the DMA, most often the parent on the bus",
+          ],
+        },
+        {
           id: "argument",
           certainty: "possible",
           text:
             "the direction is none of the three, the list is empty, or the device has no DMA mask",
           next: [
-            "look at the line of the header in the source of this release, and at the caller in the stack",
+            "look at the caller in the stack: the direction and the list that it gives, and whether the driver of its device called dma_set_mask_and_coherent()",
           ],
         },
       ]),

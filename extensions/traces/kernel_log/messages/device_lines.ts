@@ -116,6 +116,7 @@ const NETWORK: readonly MessageRow[] = [
   hang({
     forms: [
       "NETDEV WATCHDOG: {interface_name} ({driver}): transmit queue {queue_index=count} timed out{...}",
+      "{driver} {device} {interface_name}: NETDEV WATCHDOG: CPU: {...}: transmit queue {queue_index=count} timed out{...}",
       "NETDEV WATCHDOG: CPU: {...}: transmit queue {queue_index=count} timed out{...}",
       "NETDEV WATCHDOG: {interface_name} ({driver}): transmit timed out",
       "{driver} {device}{? {interface_name}?}: {?{...} ?}{~TX timeout|Tx timeout|tx_timeout|transmit timed out|TX timed out}{...}",

@@ -409,7 +409,13 @@ function uncorrectedCause({ hasPacket, id, names, next, text }: UncorrectedError
       const packet = hasPacket === true ? packetOf(facts) : null;
       return packet === null ? text : `${text}. The packet: ${packetText(packet)}`;
     },
-    next: [next],
+    // Each error of the status has a step of its own.
+    next: (facts) => [
+      next,
+      ...UNCORRECTED.filter((other) => other.id !== id && has(facts, ...other.names)).map((other) =>
+        other.next
+      ),
+    ],
   };
 }
 

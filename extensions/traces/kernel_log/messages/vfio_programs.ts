@@ -952,6 +952,36 @@ const LOOK_AT_GROUP =
 
 /** Rows for the words that programs have in common, tried after all others of VFIO. */
 export const VFIO_GENERAL: readonly MessageRow[] = [
+  {
+    kind: "state",
+    forms: [
+      "failed getting region info for VGA region index 8: {errno_text=rest}",
+      "Could not get region #8 info",
+    ],
+    // By the interface of VFIO, 0 to 7 are BARs, the ROM and configuration space.
+    role: "state",
+    means:
+      "The program asked for the region of VGA (number 8) of a device. Only a graphics device has it, and only where vfio-pci gives VGA: the others answer so, and the program goes on without it",
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "region {access~read|write} with invalid parameter, add: {offset=count}, size: {size=count}",
+    ],
+    role: "report",
+    means: ({ access }) =>
+      `A ${access} of the guest was not carried out: its place is outside of the device's region. No mapping is concerned`,
+    next: [
+      "compare the BARs that the guest sees (`lspci -vv` in it) with those of the device on the host: a place of all ones is one that the guest never set",
+    ],
+  },
+  {
+    kind: "state",
+    forms: ["IGD device {device=pci_function} failed to enable VGA access, legacy mode disabled"],
+    role: "state",
+    means: ({ device }) =>
+      `The guest gets the graphics device ${device} without the old addresses of VGA (legacy mode): firmware and screens of the guest that need them stay dark. No mapping is concerned`,
+  },
   notUsed(
     [
       "vfio {device}: {~failed to|error} {...}: {...}",
