@@ -5,7 +5,7 @@ const BUGS =
   "unable to handle|kernel NULL|soft lockup|workqueue lockup|spinlock|KASAN|KFENCE|KMSAN|Bad |TASK stack guard|stack guard page|sleeping function|scheduling while atomic";
 
 const CRASH = new RegExp(
-  `^(?:watchdog: |CPU \\d+ )?(?:BUG: (?:${BUGS})|kernel BUG at |Kernel panic - not syncing|Kernel bug detected|` +
+  `^(?:(?:NMI )?watchdog: |CPU \\d+ )?(?:(?:CPU\\d+: )?Watchdog detected hard LOCKUP|BUG: (?:${BUGS})|kernel BUG at |Kernel panic - not syncing|Kernel bug detected|` +
     "Oops(?::| ?\\[#| - )|Internal error: |[Uu]nable to handle kernel |general protection fault[:,])",
 );
 

@@ -175,11 +175,13 @@ const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe",
 const AT_WORK = /transfer|xfer|callback|complet|copy/i;
 
 function reasonOf(
-  { errno, object, program, says, system, text, what }: LogEntryFacts,
+  { driver, errno, object, program, says, system, text, what }: LogEntryFacts,
   group: ReasonGroup,
 ) {
   // The reasons and what to look at are those of Linux and its programs.
   if (system !== undefined) return undefined;
+  // A driver has no limit of locked memory and no huge pages of its own.
+  if (OF_PROGRAMS.has(object) && driver !== undefined) return undefined;
   const isNoMemory = group === "got" && says === "no memory";
   if (isNoMemory && (OF_PROGRAMS.has(object) || object === "DMA buffer" && isOfUser(program))) {
     return OF_PROGRAM;
@@ -262,14 +264,18 @@ function whereToLook({ device, driver, prefix, program }: LogEntryFacts): string
   if (typeof program === "string") {
     return `look at the log of ${program} from its start, with more messages if it has a level for them, and at the kernel's log of the same second: ${FIRST_TROUBLE}`;
   }
-  const name = [device, driver, prefix].find((each) => typeof each === "string");
+  const name = [device, driver].find((each) => typeof each === "string");
   const lines = name === undefined
-    ? "look at the lines of the seconds before it (`journalctl -k -b -o short-monotonic`)"
+    ? typeof prefix === "string"
+      ? `look at the other lines that begin with "${prefix}", from the start of the log`
+      : "look at the lines of the seconds before it (`journalctl -k -b -o short-monotonic`)"
     : `look at all lines of ${name} since the boot (\`journalctl -k -b | grep -F "${name}"\`)`;
   const state = typeof device === "string" && IS_FUNCTION.test(device)
     ? `, and at the state of the function (\`lspci -vvnnk -s ${device}\` as root: its driver, DevSta, LnkSta, UESta)`
     : typeof driver === "string"
-    ? `, and at the driver's version and parameters (\`modinfo ${driver}\`, /sys/module/${driver}/parameters)`
+    ? `, and at the driver's version and parameters (\`modinfo ${driver}\`, /sys/module/${
+      driver.replaceAll("-", "_")
+    }/parameters)`
     : "";
   return `${lines}: ${FIRST_TROUBLE}${state}`;
 }

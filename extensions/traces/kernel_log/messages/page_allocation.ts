@@ -77,12 +77,16 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
   },
   {
     kind: "page_allocation",
-    forms: ["page allocation failure: order:{order}, mode:{gfp}"],
+    forms: [
+      "page allocation failure: order:{order}, mode:{gfp}",
+      // A reporter cuts the line.
+      "page allocation failure: order:{order}",
+    ],
     more: DMA_CALLER,
     reachLines: STACK_LINES,
     derive: (facts) => ({
       ...facts,
-      gfp: String(facts.gfp).replace(/,\s*nodemask=.*$/, ""),
+      gfp: typeof facts.gfp === "string" ? facts.gfp.replace(/,\s*nodemask=.*$/, "") : null,
       wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
     }),
     condition:
