@@ -2,7 +2,7 @@
  * `dmalab hunt merge`: lists the findings of a hunt with several seeds. Each cause is listed once,
  * with its smallest scenario.
  */
-import { remark } from "./remark.ts";
+import { FindingPrinter, remark } from "./remark.ts";
 import { formatCount, groupThousands } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, STOPPED } from "@dmalab/cli/exit_code";
@@ -60,9 +60,10 @@ export function seedsReport(
   screen: Screen,
 ): ExitCode {
   const causes = causesIn(records);
+  const printer = new FindingPrinter(screen);
   causes.forEach(({ cause, scenario, seed, seeds }, index) => {
     const by = `found with ${formatCount(seeds, "seed")}, this case with seed ${seed}`;
-    screen.out(`${remark(`${index + 1}. ${cause}: ${by}`)}\n${scenario.trimEnd()}\n\n`);
+    printer.print(`${remark(`${index + 1}. ${cause}: ${by}`)}\n${scenario.trimEnd()}\n\n`);
   });
   const shards = part === null
     ? Array.from({ length: plan.shards }, (_, index) => index)

@@ -12,7 +12,7 @@ import { refuse, runPlan, type Screen } from "@dmalab/cli/extend";
 import { huntProgress } from "./progress.ts";
 import { DriverPlan, partMessage } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
-import { remark } from "./remark.ts";
+import { remark, usedFromHere } from "./remark.ts";
 import { type HuntJobs, NO_CASE } from "./run_hunt.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 
@@ -32,7 +32,8 @@ export async function runDriverHunt(
     const one = { settings, number, space, until };
     const result = await huntDriverOf(one, jobs, screen, interrupts);
     if (result.finding !== null) {
-      screen.out(driverFindingText(result.finding, driver, space, settings));
+      const text = driverFindingText(result.finding, driver, space, settings);
+      screen.out(usedFromHere(text, jobs.path));
       exitCode = worseExitCode(exitCode, FAILED);
     }
     screen.out(remark(summary(driver, result, space)));

@@ -5,7 +5,7 @@ import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import type { HuntFinding, HuntOptions, HuntResult } from "../requests/hunt.ts";
 import type { SignalWatch } from "@dmalab/cli";
 import type { OpenedHunt } from "./open_hunt.ts";
-import { remark } from "./remark.ts";
+import { FindingPrinter, remark, usedFromHere } from "./remark.ts";
 import { type TurnJob, turnRunner } from "./batch_job.ts";
 import { huntProgress } from "./progress.ts";
 import { BatchPlan } from "./batch_plan.ts";
@@ -26,10 +26,9 @@ export async function runHunt(
 ): Promise<ExitCode> {
   const { release, seed } = opened.settings;
   let found = 0;
+  const printer = new FindingPrinter(screen);
   const onFinding = (finding: HuntFinding) => {
-    const text = findingText(++found, finding);
-    // A file has one machine: in a redirected output, the first finding is the scenario.
-    screen.out(found === 1 || screen.columns !== null ? text : asComment(text));
+    printer.print(usedFromHere(findingText(++found, finding), jobs.path));
   };
   const progress = huntProgress(`kernel ${release.kernel}`, screen);
   const onProgress = (cases: number, machines: number) =>
@@ -87,12 +86,6 @@ export function provenText({ proof, scenario }: HuntFinding): string {
     ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"
     : "";
   return `${unproven}${scenario}`;
-}
-
-/** A further finding in the file of the first one. */
-function asComment(text: string): string {
-  const lines = text.trimEnd().split("\n").map((line) => `# ${line}`.trimEnd());
-  return `${lines.join("\n")}\n\n`;
 }
 
 function findingText(number: number, finding: HuntFinding): string {

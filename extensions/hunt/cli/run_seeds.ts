@@ -15,7 +15,7 @@ import type { OpenedDrivers, OpenedHunt } from "./open_hunt.ts";
 import { driverFindingText, driverSpaces, huntDriverOf } from "./run_driver_hunt.ts";
 import { huntProgress } from "./progress.ts";
 import { type HuntJobs, huntRequests, provenText } from "./run_hunt.ts";
-import { remark } from "./remark.ts";
+import { remark, usedFromHere } from "./remark.ts";
 import { seedsOf, type SeedsPlan } from "./seeds.ts";
 import { addRecord, openShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 
@@ -95,7 +95,7 @@ function requestHunter(
         cause: finding.switches.length === 0
           ? `no known defect: ${signatureOf(finding.violation)}`
           : finding.switches.join(" and "),
-        scenario: provenText(finding),
+        scenario: usedFromHere(provenText(finding), jobs.path),
       })),
     };
   };
@@ -125,7 +125,10 @@ async function driverHunter(
       if (result.finding === null) continue;
       findings.push({
         cause: `driver "${driver.name}", ${signatureOf(result.finding.wrong)}`,
-        scenario: driverFindingText(result.finding, driver, space, settings),
+        scenario: usedFromHere(
+          driverFindingText(result.finding, driver, space, settings),
+          jobs.path,
+        ),
       });
     }
     return { seed, cases, findings };
