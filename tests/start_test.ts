@@ -43,7 +43,7 @@ Deno.test("deno run scenario.dma takes the options of dmalab run, and no other (
   assertStringIncludes(traced.output, "iova.alloc");
   assertStringIncludes(traced.output, "dma_iova_link");
   assertEquals((await run("--match", "40 KiB", "--seed=0x7")).code, 0);
-  assertEquals((await run("--match", "no such test")).code, 1);
+  assertEquals((await run("--match", "no such test")).code, 2);
   assertStringIncludes((await run("--help")).output, "--trace");
   assertEquals((await run("--limit", "steps=5")).code, 3);
   assertEquals((await run("--seed", "many")).code, 2);

@@ -11,16 +11,18 @@ import {
   startBenchLoop,
 } from "@dmalab/lang/program";
 import { type BenchOutcome, type BenchReport, displayName, type Program } from "@dmalab/lang/run";
-import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { codeOfFailure, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { sayWritten, svgFile, writeNamed, wrongPictureName } from "../files/write_file.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";
 import { EVENT_NAMES } from "@dmalab/runtime";
 import { DENO_VERSION, VERSION } from "../package_version.ts";
 import { processorMs } from "../processor_time.ts";
-import { refuse } from "../print_error.ts";
+import { matchText } from "../name_match.ts";
+import { printError, refuse } from "../print_error.ts";
 import type { Screen } from "../screen.ts";
 import { counted, whyNoFailure } from "../scenario/report_printer.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
+import { nothingSelected } from "../scenario/print_run.ts";
 import type { JobCount } from "../jobs/job_count.ts";
 import { runPlan } from "../jobs/run_plan.ts";
 import {
@@ -139,8 +141,12 @@ class BenchCommand {
     }
     const found = files.some(({ reports }) => reports.length > 0);
     if (!found && this.#exitCode === HELD) {
-      this.screen.err("error: No bench found\n");
-      return { exitCode: FAILED, files };
+      const { matches } = this.options;
+      const which = matches.length === 0
+        ? ""
+        : `: none matches ${matches.map(matchText).join(" or ")}`;
+      printError(`No bench found${which}`, this.screen);
+      return { exitCode: nothingSelected(matches), files };
     }
     return { exitCode: this.#exitCode, files };
   }

@@ -5,7 +5,7 @@
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";
 import type { NameMatch, Program, RunOptions, RunReport, TestOutcome } from "@dmalab/lang/run";
-import { BUG, type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
+import { BUG, type ExitCode, FAILED, HELD, STOPPED, WRONG } from "../exit_code.ts";
 import { matchText } from "../name_match.ts";
 import { printError } from "../print_error.ts";
 import type { Screen } from "../screen.ts";
@@ -178,7 +178,12 @@ export function noTestFound(
   const found = reports.some(({ outcomes }) => outcomes.some(({ kind }) => kind !== "main"));
   if (found || (only === "all" && matches.length === 0)) return HELD;
   printError(noTestText(matches), screen);
-  return FAILED;
+  return nothingSelected(matches);
+}
+
+/** The exit code where nothing was found: a `--match` that no name has is an error of the command line. */
+export function nothingSelected(matches: readonly NameMatch[]): ExitCode {
+  return matches.length === 0 ? FAILED : WRONG;
 }
 
 /** The message that there is no test. @param matches The values of `--match`. */

@@ -3,9 +3,9 @@ import { maxOf } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { displayName, isNamed, type NameMatch } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
-import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
+import { type ExitCode, HELD, worseExitCode } from "../exit_code.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { noTestText } from "../scenario/print_run.ts";
+import { noTestText, nothingSelected } from "../scenario/print_run.ts";
 import type { Screen } from "../screen.ts";
 
 /** Prints the place and the name of every selected test. The command fails if no test is selected. */
@@ -29,5 +29,5 @@ export async function listTests(
   screen.out(rows.map(([place, name]) => `${place.padEnd(width)}  ${name}\n`).join(""));
   if (rows.length > 0 || exitCode !== HELD) return exitCode;
   screen.err(`error: ${noTestText(matches)}\n`);
-  return FAILED;
+  return nothingSelected(matches);
 }

@@ -16,7 +16,7 @@ import { readHostFile } from "../host_file.ts";
 import { SignalWatch } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import { printBug } from "../bug/say_bug.ts";
-import { noTestText } from "../scenario/print_run.ts";
+import { noTestText, nothingSelected } from "../scenario/print_run.ts";
 import { printError } from "../print_error.ts";
 import { errorScreen, type Screen } from "../screen.ts";
 import type { TraceOutputs } from "../scenario/trace_outputs.ts";
@@ -184,7 +184,10 @@ async function runFiles(
     screen.err(`Shard ${index + 1}/${count} has none of the ${tests}: nothing was run\n`);
   }
   const isGone = repeated !== null && repeated.gone.length > 0;
-  if (missesTests || isGone) results.exitCode = worseExitCode(results.exitCode, FAILED);
+  if (missesTests || isGone) {
+    const missing = repeated === null ? nothingSelected(matches) : FAILED;
+    results.exitCode = worseExitCode(results.exitCode, missing);
+  }
   if (options.snapshot === "check" && !results.foundSnapshot && results.exitCode === HELD) {
     printError("No file has a snapshot: nothing was compared", screen);
     results.exitCode = WRONG;
