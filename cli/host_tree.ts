@@ -46,6 +46,13 @@ function unreadable(folder: string, what: string, error: unknown): TreeError {
   const problem = `${message}reading it is not permitted, so it may be missing`;
   const permission = readPermission([printable(folder)]);
   if (permission === null) return new TreeError(problem, COMMA_IN_PATH);
+  // The launcher permits what the command line names, if it is there: the option would add nothing.
+  if (host.args.some((word) => resolve(word.replace(/^--[\w-]+=/, "")) === folder)) {
+    return new TreeError(
+      problem,
+      `name a folder that is there; if it is, start Deno with \`${permission}\` beside its other permissions`,
+    );
+  }
   // With `deno run -R=. scenario.dma` the arguments do not begin with a command.
   const typed = host.args[0]?.startsWith("-") === false ? host.args : ["test", "FILE"];
   const words = [...givenPermissions(), ...typed].map((word) => shellWord(printable(word)));

@@ -1,5 +1,5 @@
 /** Words of the command line that other programs have, and the words that completion offers. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TempFolder } from "@dmalab/tools";
 import { EXAMPLES } from "@dmalab/cli";
 import { dmalab, programWords, runProgram } from "./dmalab_program.ts";
@@ -133,4 +133,19 @@ Deno.test("the language server's process ends at exit, while its input stays ope
   clearTimeout(timer);
   assertStringIncludes(await output, '"id":2,"result":null');
   await writer.close().catch(() => {});
+});
+
+Deno.test("a missing tree that the command line names is told so, without an option that permits nothing more", async () => {
+  using folder = new TempFolder();
+  const { code, output } = await runProgram(
+    ["review", "/nowhere/tree", "a..b"],
+    { folder: folder.path },
+    `-R=${Deno.cwd()},${folder.path}`,
+    `-W=${folder.path},/tmp`,
+    "--allow-env",
+    "--allow-run",
+  );
+  assertEquals(code, 2, output);
+  assertStringIncludes(output, "hint: name a folder that is there; if it is, start Deno with");
+  assert(!output.includes("dmalab -R="), output);
 });
