@@ -10,6 +10,7 @@ import {
   type Incident,
   type RunReport,
   type TestOutcome,
+  triedTexts,
   type Unexpected,
 } from "@dmalab/lang/run";
 import type { Paint } from "@dmalab/lang/text";
@@ -27,11 +28,11 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   if (outcome.outcome === "skipped") return `${name} ... ${paint("warning", "ignored")}`;
   const verdict = outcome.outcome === "passed" ? paint("good", "ok") : paint("bad", "FAILED");
   const cases = outcome.kind === "property" ? `${counted(outcome.cases, "case")}, ` : "";
-  const places = outcome.placesTried > 0 ? `, ${counted(outcome.placesTried, "place")} tried` : "";
+  const tried = triedTexts(outcome).map((text) => `, ${text}`).join("");
   const part = outcome.branch === null ? "" : `, only the branch ${outcome.branch}`;
   const isUnchecked = outcome.outcome === "passed" && !outcome.seesAllLeaks;
   const leaks = isUnchecked ? ", not checked for all leaks" : "";
-  const counts = `(${cases}${counted(outcome.events, "event")}${places}${part}${leaks})`;
+  const counts = `(${cases}${counted(outcome.events, "event")}${tried}${part}${leaks})`;
   return `${name} ... ${verdict} ${paint("dim", counts)}`;
 }
 
@@ -187,7 +188,7 @@ export interface AlsoWrong {
 /**
  * The summary line. Lines before it list the expectations that no test has reached.
  *
- * `ok | 2 files | 5 passed | 0 failed | 31 assertions`
+ * `ok | 2 files | 5 passed | 0 failed | 31 assertions | 40 places tried | 27 orders tried`
  *
  * @param also Failures outside of tests.
  */
@@ -196,8 +197,9 @@ export function summaryLines(
   paint: Paint,
   also: AlsoWrong,
 ): string[] {
-  const total = (of: (report: RunReport) => number) =>
-    reports.reduce((sum, report) => sum + of(report), 0);
+  const sumOf = <T>(list: readonly T[], of: (each: T) => number) =>
+    list.reduce((sum, each) => sum + of(each), 0);
+  const total = (of: (report: RunReport) => number) => sumOf(reports, of);
   const unreached = reports.flatMap((report) => report.unreached);
   // A Markdown page has a report for each of its blocks.
   const files = new Set(reports.map(({ file }) => file)).size;
@@ -219,6 +221,10 @@ export function summaryLines(
     ...notRun > 0 ? [`${notRun} not run`] : [],
     ...filtered > 0 ? [`${filtered} filtered out`] : [],
     counted(total(({ counts }) => counts.assertions), "assertion"),
+    ...triedTexts({
+      placesTried: total(({ outcomes }) => sumOf(outcomes, (each) => each.placesTried)),
+      ordersTried: total(({ outcomes }) => sumOf(outcomes, (each) => each.ordersTried)),
+    }),
     ...reportsSeen > 0 ? [counted(reportsSeen, "unexpected report")] : [],
     ...faults > 0 ? [counted(faults, "unexpected fault")] : [],
     ...leaks > 0 ? [counted(leaks, "leak")] : [],

@@ -36,6 +36,7 @@ export {
   type RunReport,
   runTitle,
   type TestOutcome,
+  triedTexts,
   type Unexpected,
 } from "./report.ts";
 export { branchOf, LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";

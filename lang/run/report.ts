@@ -133,6 +133,8 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly cases: number;
   /** Number of places that `inject each` has made fail, one at a time. */
   readonly placesTried: number;
+  /** Number of orders in which the blocks of a `race` ran. */
+  readonly ordersTried: number;
   /** The only branch that was run, in the form of `--branch`; null for the whole test. */
   readonly branch: string | null;
   /** Expectations in the test's body that were never reached; empty when only a branch was run. */
@@ -285,6 +287,15 @@ interface EntryName {
   readonly kind: string;
   readonly place: string;
   readonly combination: string;
+}
+
+/** How many runs `inject each` and the like, and races, have made, as texts; none for 0. */
+export function triedTexts(
+  { ordersTried, placesTried }: Pick<TestOutcome, "ordersTried" | "placesTried">,
+): readonly string[] {
+  return [[placesTried, "place"] as const, [ordersTried, "order"] as const]
+    .filter(([count]) => count > 0)
+    .map(([count, noun]) => `${count} ${noun}${count === 1 ? "" : "s"} tried`);
 }
 
 /** The name of a run in a list. */

@@ -38,6 +38,7 @@ export class TestTally {
   #failure: FailureReport | null = null;
   #assertions = 0;
   #placesTried = 0;
+  #ordersTried = 0;
   #cases = 0;
   #durationNs = 0;
   #events = 0;
@@ -60,6 +61,7 @@ export class TestTally {
     this.#cases++;
     this.#assertions += vm.assertions;
     this.#placesTried += vm.sweeps.placesTried;
+    this.#ordersTried += vm.races.ordersTried;
     this.#durationNs += machine.nowNs();
     this.#events += machine.stream.seq;
     this.#seesAllLeaks &&= machine.seesAllLeaks;
@@ -105,6 +107,7 @@ export class TestTally {
       assertions: this.#assertions,
       cases: this.#cases,
       placesTried: this.#placesTried,
+      ordersTried: this.#ordersTried,
       incidents: this.#incidents,
       unexpectedFaults: this.#found.fault,
       unexpectedReports: this.#found.report,

@@ -124,6 +124,8 @@ export class Races implements Preemption {
    * with the first order.
    */
   readonly incidents: RaceIncident[] = [];
+  /** How many orders ran. */
+  ordersTried = 0;
   #race: RunningRace | null = null;
 
   constructor(readonly vm: Control, readonly branches: Branches) {}
@@ -369,6 +371,7 @@ export class Races implements Preemption {
         continue;
       }
       runs++;
+      this.ordersTried++;
       first ??= order;
       if (child.failure !== null) {
         failed.push({ order, message: child.failure.diagnostic.message });

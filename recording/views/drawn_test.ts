@@ -107,6 +107,7 @@ Deno.test("the verdict on an injected failure says what leaks, and marks the map
     "It leaks: ssd: 4096-byte IOVA range at 0xffff_d000 not freed, allocated at lab.dma:5:17",
     "It leaks: 1 more mapping live than before",
     "4 of 4 places leak",
+    "9 events of this run; the test's own run has 24",
   ]);
   assertEquals(verdict.leaked.map((seq) => run.event(seq).name), ["dma.map"]);
 });
@@ -124,10 +125,11 @@ property "a read fills every piece" forall count in [1, 34], size in [512B] {
   ssd.read(lba: 0, into: buf)
   assert buf == ssd.media(lba: 0, bytes: buf.size)
 }`);
-  assertEquals(verdict.why.slice(-2), [
+  assertEquals(verdict.why.slice(-3, -1), [
     "minimal failing case: count = 34, size = 512B",
     "fixed by `quirks = [not gap_bit_lost_on_split]`",
   ]);
+  assertStringIncludes(verdict.why.at(-1)!, " events of this case; all ");
 });
 
 Deno.test("a mapping that nothing unmaps is a verdict with its event, a lane and a red strip", () => {
@@ -704,4 +706,22 @@ test "list" {
     new Set(verdict.leaked),
   )!;
   assertEquals(view.facts.at(-1)!.text, "dma_unmap_sg(nic, sg, to_device)");
+});
+
+Deno.test("a verdict says why its run has fewer events than the terminal counts, and how many runs were tried", () => {
+  const nic = "machine { pci { root_port rp0 { endpoint nic { } } } }\n";
+  const once =
+    "dma_unmap_phys(nic, dma_map_phys(nic, 0x1000_0000, 4KiB, to_device), 4KiB, to_device)";
+  const cases = judged(`${nic}property "p" forall n in [1, 2] { repeat n { ${once} } }`);
+  assertEquals(cases.verdict.why[1], "12 events of this case; all 2 cases have 18");
+  assertEquals(cases.run.log.count, 12);
+  const sweep = judged(`${nic}test "t" {
+  inject each {
+    let a = try dma_map_phys(nic, 0x1000_0000, 4KiB, to_device)
+    if a.ok { dma_unmap_phys(nic, a.value, 4KiB, to_device) }
+  }
+  race { print 1 } and { print 2 }
+}`);
+  assertStringIncludes(sweep.verdict.why[0]!, "; 1 place tried; 2 orders tried; ");
+  assertEquals(sweep.verdict.why.length, 1);
 });

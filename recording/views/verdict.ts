@@ -1,5 +1,11 @@
 /** The result of a run in a line: the failure, its location, its event. */
-import { type FailureReport, type Incident, runTitle, type TestOutcome } from "@dmalab/lang/run";
+import {
+  type FailureReport,
+  type Incident,
+  runTitle,
+  type TestOutcome,
+  triedTexts,
+} from "@dmalab/lang/run";
 import type { LabTableRow } from "@dmalab/devices";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
@@ -63,7 +69,8 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
     // The run alone does not know what further runs have found out.
     const notes = (outcome?.failure ?? failure).notes.map((note) => note.trim());
     const found = notes.filter((note) => FOUND.test(note));
-    return failedVerdict(index, failure, incidents, leaked, found);
+    const share = outcome === null ? [] : shareOfEvents(run, outcome);
+    return failedVerdict(index, failure, incidents, leaked, found, share);
   }
   const counted = countsOf(index);
   const recorded = rowsAt(run, "incidents", run.last);
@@ -98,7 +105,8 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
     place: null,
     what: runTitle(run.name),
     why: [
-      [held, ...counted].join("; "),
+      [held, ...triedTexts(outcome), ...counted].join("; "),
+      ...shareOfEvents(run, outcome),
       ...unexpected > 0 ? [`${formatCount(unexpected, "finding")} that no statement expects`] : [],
       ...incidents.filter(({ place }) => place !== null).slice(0, MAX_SENTENCES).map(findingText),
       ...recorded.length > 0 && unexpected === 0
@@ -119,6 +127,7 @@ function failedVerdict(
   incidents: readonly Incident[],
   leaked: readonly number[],
   found: readonly string[],
+  share: readonly string[],
 ): RunVerdict {
   const { run } = index;
   const { code, kind } = failure;
@@ -165,6 +174,7 @@ function failedVerdict(
     ),
     ...held.length === 0 ? [] : [`It stopped before it unmapped ${sizeText(held)}`],
     ...found,
+    ...share,
   ];
   // An incident has an event of its own, whatever leaks beside it.
   const cause = failure.eventSeq ?? (isIncident ? null : leaked[0]) ??
@@ -344,6 +354,21 @@ function leakSentence(run: RecordedRun, seq: number): string {
   return `Leak of ${formatSize(size)} at ${formatAddress(dma)} (memory ${
     formatAddress(phys)
   }), mapped by ${api}()${end}`;
+}
+
+/** Why the run has fewer events than the terminal counts for its test: a run of several is shown alone. */
+function shareOfEvents(
+  { log }: RecordedRun,
+  { cases, events, kind }: TestOutcome,
+): readonly string[] {
+  if (events === log.count) return [];
+  const own = formatCount(log.count, "event");
+  const all = groupThousands(events);
+  return [
+    kind === "property"
+      ? `${own} of this case; all ${formatCount(cases, "case")} have ${all}`
+      : `${own} of this run; the test's own run has ${all}`,
+  ];
 }
 
 function countsOf(index: RunIndex): readonly string[] {
