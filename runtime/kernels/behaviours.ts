@@ -44,6 +44,12 @@ export const KERNEL_SHORT_NAMES = {
   "7.3": "7.3.4",
 } as const satisfies { readonly [R in KernelProfile as ShortName<R>]: KernelProfile };
 
+/**
+ * Releases without a row of their own, each with the row that behaves like it in all requests of a capture
+ * (tests/golden/guests).
+ */
+export const CAPTURED_AS: Readonly<Record<string, KernelProfile>> = { "7.2.9": "7.2.12" };
+
 /** The release of a machine that names none. */
 export const DEFAULT_KERNEL: KernelProfile = "7.2.12";
 

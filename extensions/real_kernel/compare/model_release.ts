@@ -1,5 +1,5 @@
 /** The modelled release that a real kernel is compared with. */
-import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
+import { CAPTURED_AS, KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 
 export interface ModelRelease {
   readonly profile: KernelProfile;
@@ -8,7 +8,8 @@ export interface ModelRelease {
 }
 
 /**
- * The nearest modelled release in the kernel's series. Without such a release, the newest modelled
+ * The modelled release that a capture of the kernel's release agrees with, else the nearest modelled
+ * release in the kernel's series. Without such a release, the newest modelled
  * release before the kernel; else the oldest one.
  *
  * @param release The output of `uname -r`: `6.12.117+deb13-amd64`.
@@ -17,6 +18,8 @@ export interface ModelRelease {
 export function nearestRelease(release: string): ModelRelease | null {
   const wanted = versionOf(release);
   if (wanted === null) return null;
+  const captured = CAPTURED_AS[wanted.join(".")];
+  if (captured !== undefined) return { profile: captured, isSameSeries: true };
   const all = KERNEL_NAMES.map((profile) => ({ profile, version: versionOf(profile)! }));
   const series = all.filter(({ version: [major, minor] }) =>
     major === wanted[0] && minor === wanted[1]

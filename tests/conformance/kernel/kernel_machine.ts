@@ -17,6 +17,7 @@ import {
 } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import {
+  CAPTURED_AS,
   KERNEL_NAMES,
   KERNEL_SHORT_NAMES,
   kernelNamed,
@@ -60,14 +61,17 @@ export interface CapturedParts {
 /**
  * The profile for a kernel's version. The version must begin with the profile's name; if this holds
  * for several profiles, the one with the longest name is returned.
+ * A release that is known by a capture has the profile of another one.
  * @throws {GoldenReadError} For a kernel that dmalab does not have.
  */
 export function profileOf(kernel: string): KernelProfile {
   const parts = kernel.split(/[.+-]/);
-  const matching = [...KERNEL_NAMES, ...Object.keys(KERNEL_SHORT_NAMES)].filter((name) =>
+  const names = [...KERNEL_NAMES, ...Object.keys(KERNEL_SHORT_NAMES), ...Object.keys(CAPTURED_AS)];
+  const matching = names.filter((name) =>
     name.split(/[.-]/).every((part, index) => part === parts[index])
   );
-  const profile = kernelNamed(matching.sort((a, b) => b.length - a.length)[0] ?? "");
+  const longest = matching.sort((a, b) => b.length - a.length)[0] ?? "";
+  const profile = CAPTURED_AS[longest] ?? kernelNamed(longest);
   if (profile === undefined) throw new GoldenReadError(`No profile is of kernel ${kernel}`);
   return profile;
 }
