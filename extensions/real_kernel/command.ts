@@ -16,7 +16,7 @@ export const KERNEL = command({
   name: "kernel",
   brief: "Run scenarios on your own kernel in QEMU and compare it with the model.",
   description:
-    "`run` boots an unmodified kernel for x86-64 or arm64 in QEMU on the scenario's machine, repeats the tests' NVMe " +
+    "`run` boots an unmodified kernel for x86-64, arm64 or riscv64 in QEMU on the scenario's machine, repeats the tests' NVMe " +
     "requests there with buffers of the same layout, and compares mapping calls, IOMMU operations, the " +
     "controller's accesses and unmaps with the model. `compare` does so with requests that are built in. " +
     "`capture` writes what the kernel did with them as golden data, which conformance replays. " +
@@ -49,9 +49,10 @@ export const KERNEL = command({
     parameters: text("TEXT", "for trace: parameters of that module"),
     work: texts(WORKS.join("|"), "for trace: what the device does; repeatable"),
     iommu: choice(
-      TRACE_IOMMUS.join("|"),
+      "IOMMU",
       TRACE_IOMMUS,
-      "for trace: the IOMMU in front of the device (default: vtd, for arm64 smmu)",
+      `for trace: the IOMMU in front of the device, one of ${TRACE_IOMMUS.join(", ")} ` +
+        "(default: vtd, for arm64 smmu)",
     ),
     mode: choice(
       TRACE_MODES.join("|"),

@@ -36,7 +36,7 @@ import {
   type QemuMachine,
   qemuMachine,
 } from "./machine/qemu_machine.ts";
-import type { GuestArchitecture } from "./machine/architectures.ts";
+import { ARCHITECTURES } from "./machine/architectures.ts";
 import { type QemuProgram, readQemu } from "./machine/qemu_program.ts";
 import { LOG_FILE, TRACE_FILE } from "./plan/guest_plan.ts";
 import { readGuestReport } from "./trace/guest_report.ts";
@@ -63,11 +63,6 @@ export interface KernelTraceOptions {
 }
 
 const MAX_MODULE_BYTES = 2 ** 26;
-/** The IOMMU of a machine if none is named. */
-const USUAL_IOMMU: Readonly<Record<GuestArchitecture, TraceIommu>> = {
-  x86_64: "vtd",
-  arm64: "smmu",
-};
 /** The kernel's test of suspend waits this long before it resumes. */
 const SUSPEND_SECONDS = 1;
 
@@ -140,7 +135,7 @@ async function traceBoots(
   if (kernels.some(({ kernel }) => kernel.architecture !== architecture)) {
     return "the kernels are for different architectures: the calls of their drivers are not compared";
   }
-  const iommu = options.iommu ?? USUAL_IOMMU[architecture];
+  const iommu = options.iommu ?? ARCHITECTURES[architecture].iommu ?? "vtd";
   const program = await guestProgram(readGuestSource(), architecture);
   if ("problem" in program) return program.problem;
   const qemu = await readQemu(needsOf(iommu).length > 0, architecture);

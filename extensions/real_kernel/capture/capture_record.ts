@@ -6,7 +6,7 @@ import { readControllerLog } from "@dmalab/traces";
 import type { LabConfig } from "@dmalab/devices";
 import { type IommuModel, KIB } from "@dmalab/runtime";
 import type { BootedGroup } from "../boot/boot_groups.ts";
-import type { QemuDisk } from "../machine/qemu_machine.ts";
+import type { QemuDisk, QemuMachine } from "../machine/qemu_machine.ts";
 import { PROBES_FILE, TRACE_FILE } from "../plan/guest_plan.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
 import type { RecordedSubmission } from "../plan/scenario_run.ts";
@@ -60,7 +60,7 @@ export function captureBoot(
   if (disk === undefined || found === undefined || more.length > 0) {
     return "golden data is about a machine with one disk";
   }
-  const settings = configRecord(config, disk, found.domain, machine.firmwareTable !== null);
+  const settings = configRecord(config, disk, found.domain, machine);
   const name = nameOf(report.release!, settings, config, usedNames);
   const head = {
     kernel: report.release!,
@@ -115,7 +115,7 @@ function configRecord(
   { cpus, iommu, seed, swiotlb }: LabConfig,
   { settings }: QemuDisk,
   domain: string,
-  isUntrusted: boolean,
+  { firmwareTable, qemu: { architecture } }: QemuMachine,
 ): ConfigRecord {
   const { blockSizeBytes, mdtsBytes, metadataBytes, nomerges, scheduler, softLimitBytes } =
     settings;
@@ -131,9 +131,9 @@ function configRecord(
     cpus,
     ...iommu.mode === "lazy" ? { lazy_requested: true, parked_recorded: false } : {},
     ...isTranslating && iommu.forcedac ? { forcedac: true } : {},
-    ...iommu.model === "smmu" ? { architecture: "arm64" } : {},
+    ...architecture === "x86_64" ? {} : { architecture },
     ...isTranslating && iommu.model === "vtd_first_stage" ? { first_stage_tables: true } : {},
-    ...isUntrusted ? { untrusted: true } : {},
+    ...firmwareTable === null ? {} : { untrusted: true },
     device_sgl: true,
     ...settings.metadataSgl === true ? { metadata_sgl: true } : {},
     ...mdts === USUAL_MDTS_EXPONENT ? {} : { mdts },
@@ -180,6 +180,7 @@ function nameOf(
   const words = [
     `v${version}-${mode}`,
     ...MODEL_WORDS[iommu.model] ?? [],
+    ...settings.architecture === "riscv64" ? ["riscv64"] : [],
     ...settings.caching_mode === true ? ["cm"] : [],
     ...part("untrusted", "untrusted"),
     ...settings.forcedac === true ? ["forcedac"] : [],

@@ -111,18 +111,25 @@ function stepsOf(
   const steps: { kind: StepKind; values: Record<string, StepValue>; event: MachineEvent }[] = [];
   /**
    * Calls that have not returned yet, the outermost call first; `step` is null for a call that is not
-   * compared.
+   * compared, and `isUnseen` is true if only the probe is missing.
    */
-  const open: { readonly kind: StepKind; readonly step: (typeof steps)[number] | null }[] = [];
+  const open: {
+    readonly kind: StepKind;
+    readonly step: (typeof steps)[number] | null;
+    readonly isUnseen: boolean;
+  }[] = [];
   for (const event of events) {
     const returned = KIND_OF_RETURN.get(event.name);
     const last = open.at(-1);
     if (returned !== undefined && last?.kind === returned) {
       open.pop();
-      const { result } = stepRow(returned);
-      if (last.step !== null && result !== undefined) {
-        last.step.values[result[0]] = resultValue(result[1], event.fields as EventValues);
-      }
+      const { result, resultWithout } = stepRow(returned);
+      const value = result === undefined
+        ? undefined
+        : resultValue(result[1], event.fields as EventValues);
+      if (last.step !== null && result !== undefined) last.step.values[result[0]] = value!;
+      const isNothing = resultWithout !== undefined && value === resultWithout;
+      if (last.isUnseen && !isNothing) unseenCalls.add(returned);
       continue;
     }
     const kind = kindOfEvent(event.name, event.fields);
@@ -135,9 +142,10 @@ function stepsOf(
       ? null
       : { kind, values: valuesOf(kind, event.fields as EventValues), event };
     if (step !== null) steps.push(step);
-    if (row.isCall === true && !isHidden && !isObserved(kind)) unseenCalls.add(kind);
-    if (row.isCall === true) open.push({ kind, step });
+    const isUnseen = !isHidden && !isObserved(kind);
+    if (row.isCall === true) open.push({ kind, step, isUnseen });
   }
+  for (const { isUnseen, kind } of open) if (isUnseen) unseenCalls.add(kind);
   return steps;
 }
 

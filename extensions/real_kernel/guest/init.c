@@ -315,7 +315,7 @@ static long layout_of(const char *name)
 }
 
 /* How many arguments of a function are in registers. */
-#ifdef __aarch64__
+#if defined(__aarch64__) || defined(__riscv)
 enum { ARGUMENTS = 8 };
 #else
 enum { ARGUMENTS = 6 };

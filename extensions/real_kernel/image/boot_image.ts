@@ -1,7 +1,8 @@
 /**
  * Recognises a kernel image by its header.
  *
- * @see Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst: the headers
+ * @see Documentation/arch/x86/boot.rst, Documentation/arch/arm64/booting.rst and
+ *   Documentation/arch/riscv/boot-image-header.rst: the headers
  */
 
 import { Buffer } from "node:buffer";
@@ -24,14 +25,16 @@ const VERSION_BASE = 0x200;
 const XLOADFLAGS_OFFSET = 0x236;
 const XLF_KERNEL_64 = 1;
 const LEAST_BYTES = 0x264;
-const ARM64_MAGIC_OFFSET = 0x38;
+/** The magic of an uncompressed image, in the header that arm64 and riscv64 have in common. */
+const MAGICS = [["arm64", "ARM\x64"], ["riscv64", "RSC\x05"]] as const;
+const COMMON_MAGIC_OFFSET = 0x38;
 /** The begin of the line with which a kernel starts its log: an uncompressed image contains it. */
 const BANNER = "Linux version ";
 const MAX_RELEASE_BYTES = 64;
 
 /**
  * Reads the header of a kernel image.
- * @param bytes For x86-64 at least the first 64 KiB of the file, for arm64 the file.
+ * @param bytes For x86-64 at least the first 64 KiB of the file, for the others the file.
  */
 export function readBootImage(bytes: Uint8Array): BootImage {
   const wrong = (problem: string): BootImage => ({ kind: "wrong", problem });
@@ -40,11 +43,12 @@ export function readBootImage(bytes: Uint8Array): BootImage {
   if (has(0, "\x7fELF")) {
     return wrong("It is an ELF file: give the compressed image (bzImage, vmlinuz), not vmlinux");
   }
-  if (has(ARM64_MAGIC_OFFSET, "ARM\x64")) {
+  const [kind] = MAGICS.find(([, magic]) => has(COMMON_MAGIC_OFFSET, magic)) ?? [];
+  if (kind !== undefined) {
     const release = releaseOfBanner(bytes);
     return release === null
-      ? wrong("It is a compressed kernel for arm64: give the uncompressed image")
-      : { kind: "arm64", release };
+      ? wrong(`It is a compressed kernel for ${kind}: give the uncompressed image`)
+      : { kind, release };
   }
   if (bytes.length < LEAST_BYTES || !has(MAGIC_OFFSET, "HdrS")) {
     return wrong("It is no kernel image: it has no boot header of x86 (HdrS)");

@@ -76,6 +76,8 @@ const MAX_PACKAGE_BYTES = 2 ** 31;
 const MAX_UNPACKED_BYTES = 2 ** 32;
 const CACHE_FOLDER = "kernel";
 const MAX_DEPTH = 12;
+/** Names of kernel images. Debian's image for riscv64 is called `vmlinux-RELEASE`, and is no ELF file. */
+const IMAGE_NAME = /^(?:vmlinuz|bzImage|vmlinux-.*-riscv64$)/;
 
 /**
  * Reads a kernel.
@@ -157,7 +159,7 @@ async function unpackPackage(
 ): Promise<string | null> {
   if (host.statSync(path).size > MAX_PACKAGE_BYTES) return `"${printable(path)}" is too large`;
   makeNamedFolder(folder);
-  const patterns = ["*/vmlinuz*", ...folders.map((name) => `*/kernel/${name}/*`)];
+  const patterns = ["*/vmlinuz*", "*/vmlinux-*", ...folders.map((name) => `*/kernel/${name}/*`)];
   const options = ["-x", "-C", folder, "--no-same-owner", "--no-same-permissions", "--wildcards"];
   const unpacked = await pipePrograms(
     ["dpkg-deb", ["--fsys-tarfile", path]],
@@ -184,7 +186,7 @@ function filesBelow(
     if (isDirectory && isWanted(path, wanted)) filesBelow(path, depth + 1, wanted, found);
     if (isFile && /\.ko(?:\.(?:xz|zst|gz))?$/.test(name)) {
       found.set(moduleName(name.replace(/\.ko.*$/, "")), path);
-    } else if (isFile && /^(?:vmlinuz|bzImage)/.test(name)) found.set(`image ${path}`, path);
+    } else if (isFile && IMAGE_NAME.test(name)) found.set(`image ${path}`, path);
   }
 }
 
@@ -277,7 +279,7 @@ export function driverProblem(
     : null;
   if (file?.found === false) return null;
   const bytes = Buffer.from(file?.bytes ?? image as Uint8Array<ArrayBuffer>);
-  const isKnown = architecture === "arm64" ||
+  const isKnown = architecture !== "x86_64" ||
     bytes.subarray(0, ELF_MAGIC.length).equals(Buffer.from(ELF_MAGIC));
   return isKnown && !bytes.includes(driver.parameters) ? noDriver(driver) : null;
 }

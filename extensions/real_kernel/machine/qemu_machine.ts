@@ -15,7 +15,6 @@ import {
   MACHINE_SETTINGS,
   type MachineConfig,
   MIB,
-  type PhysAddr,
 } from "@dmalab/runtime";
 import { externalPortsTable } from "./external_ports.ts";
 import { ARCHITECTURES, type GuestArchitecture } from "./architectures.ts";
@@ -262,7 +261,7 @@ class QemuBuilder {
       if (isExternal) this.missing.push(`${node.name}.external: ${ROOT_BUS_ALONE}`);
       return this.#withoutPort(node, bus);
     }
-    if (isExternal && this.qemu.architecture === "arm64") {
+    if (isExternal && this.qemu.architecture !== "x86_64") {
       this.missing.push(`${node.name}.external: only firmware of x86-64 tells the kernel of it`);
     }
     const built = node.children.filter(({ kind }) => BUILT.has(kind));
@@ -489,9 +488,12 @@ export function qemuMachine(
     missing.push("region: the guest has no such MMIO region");
   }
   if (config.quirks !== null) missing.push("quirks: a real kernel has the defects of its release");
-  if (model !== config.iommu.model) changes.push(`iommu.model = ${model}: ${NO_VTD}`);
+  if (model !== config.iommu.model) {
+    const { title } = ARCHITECTURES[qemu.architecture];
+    changes.push(`iommu.model = ${model}: QEMU's machine for ${title} has no VT-d`);
+  }
   if (config.iommu.doorbellPhys !== undefined && asked.doorbellPhys !== config.iommu.doorbellPhys) {
-    changes.push(`iommu.msi_doorbell = 0x${GICV2M_DOORBELL.toString(16)}: it is QEMU's`);
+    changes.push(`iommu.msi_doorbell = 0x${asked.doorbellPhys!.toString(16)}: it is QEMU's`);
   }
   const iommu = translateIommu(asked, builder);
   translateSwiotlb(config, builder);
@@ -595,15 +597,11 @@ export function sharedMachine(
   };
 }
 
-/** Where devices of QEMU's machine for arm64 write for interrupts. */
-const GICV2M_DOORBELL = 0x0802_0040 as PhysAddr;
-const NO_VTD = "QEMU's machine for arm64 has no VT-d";
-
 /** The IOMMU of a guest: where there is no VT-d, which is the default, it is the machine's own. */
 function iommuOf(iommu: IommuConfig, { architecture }: QemuProgram): IommuConfig {
-  if (architecture !== "arm64") return iommu;
-  const model = iommu.model === IOMMU_SETTINGS.model.default ? "smmu" : iommu.model;
-  return { ...iommu, model, doorbellPhys: GICV2M_DOORBELL };
+  const { doorbellPhys, iommu: usual } = ARCHITECTURES[architecture];
+  const model = iommu.model === IOMMU_SETTINGS.model.default ? usual ?? iommu.model : iommu.model;
+  return doorbellPhys === null ? { ...iommu, model } : { ...iommu, model, doorbellPhys };
 }
 
 /** @returns The IOMMU for both sides, with the changes that QEMU needs. */
@@ -617,7 +615,11 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
     );
     const { title } = ARCHITECTURES[qemu.architecture];
     missing.push(
-      `iommu.model = ${model}: a guest for ${title} has ${built.map(([name]) => name).join(", ")}`,
+      built.length === 0
+        ? `iommu.mode = ${mode}: Debian's kernels for ${title} map no memory by an IOMMU`
+        : `iommu.model = ${model}: a guest for ${title} has ${
+          built.map(([name]) => name).join(", ")
+        }`,
     );
     return iommu;
   }

@@ -1,7 +1,8 @@
 /** Writes the plan that the guest's program executes: see `guest/init.c` for its directives. */
-import type { BioVec, IommuModel } from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime";
 import { STEP_KINDS, stepRow } from "../compare/steps.ts";
 import type { ModuleFile } from "../image/kernel_files.ts";
+import { ARCHITECTURES } from "../machine/architectures.ts";
 import { IOMMU_MODULES, type QemuMachine } from "../machine/qemu_machine.ts";
 import type { IslandPiece, Islands } from "./islands.ts";
 import { probeDirectives, type ProbingCommand } from "./probed_functions.ts";
@@ -66,7 +67,7 @@ export function guestPlan(
   const lines = boundDisks(machine, modules, disks, shared);
   islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
   lines.push(`write ${TRACING}/buffer_size_kb ${traceKib(tests, command)}`);
-  lines.push(...tracing(machine.config.iommu.model, command));
+  lines.push(...tracing(machine, command));
   const ioOf = new Map<RecordedTest, number[]>();
   let io = 0;
   for (const test of tests) {
@@ -165,11 +166,14 @@ export function modulePath(name: string): string {
  * Arms the probes of all steps. If the kernel lacks a function, it refuses the probe on that
  * function; the report lists the refusal.
  */
-function tracing(model: IommuModel, command: ProbingCommand): string[] {
+function tracing(
+  { config: { iommu: { model } }, qemu: { architecture } }: QemuMachine,
+  command: ProbingCommand,
+): string[] {
   const tracepoints = STEP_KINDS.flatMap((kind) => stepRow(kind).tracepoint ?? []);
   return [
     ...tracepoints.map(enable),
-    ...probeDirectives(command, model),
+    ...probeDirectives(command, model, ARCHITECTURES[architecture].probes),
     ...REQUEST_EVENTS.map(enable),
     enable("lab"),
   ];

@@ -6,6 +6,7 @@
  * operations inside mapping calls. The guest replaces names in braces (see `guest/init.c`).
  */
 import type { IommuModel } from "@dmalab/runtime";
+import type { ProbeKind } from "../machine/architectures.ts";
 
 /** Number of 64-bit words that one argument of a probe can hold. */
 export const ARRAY_WORDS = 64;
@@ -402,22 +403,25 @@ export function twoStepDirectives(): readonly string[] {
     const called = targets.filter((target) => TWO_STEP.has(target));
     return [...run, ...capture].filter(({ at }) => at === "p" && called.length > 0).flatMap((
       probe,
-    ) => directivesOf(probe, called));
+    ) => directivesOf(probe, called, "kprobe"));
   });
 }
 
 /**
- * Directives of the guest's plan that arm the probes of a command. The lines define kprobes, which
- * every release accepts. Function probes, which name arguments (6.5 and newer), are not used: arming
- * one costs ten times as much under emulation (0.2 s each).
+ * Directives of the guest's plan that arm the probes of a command.
+ * @param kind The probes of the guest's architecture.
  */
-export function probeDirectives(command: ProbingCommand, model: IommuModel): readonly string[] {
+export function probeDirectives(
+  command: ProbingCommand,
+  model: IommuModel,
+  kind: ProbeKind = "kprobe",
+): readonly string[] {
   const arm = (probes: "run" | "capture") =>
     FUNCTIONS.flatMap(({ only, others, targets, [probes]: list = [] }) => {
       const other = others?.[model];
       if (other === null || (only !== undefined && only !== model)) return [];
       const functions = other === undefined ? targets : [other];
-      return list.flatMap((probe) => directivesOf(probe, functions));
+      return list.flatMap((probe) => directivesOf(probe, functions, kind));
     });
   return command === "run" ? arm("run") : [...arm("run"), ...arm("capture")];
 }
@@ -435,9 +439,21 @@ export function returningProbes(command: ProbingCommand): ReadonlySet<string> {
   return new Set(names.map(({ name }) => name));
 }
 
-function directivesOf({ at, filter, forms, name }: Probe, targets: readonly string[]): string[] {
+/** The definition of a probe's event in `dynamic_events`, up to its arguments. */
+const DEFINITIONS: Readonly<
+  Record<ProbeKind, (at: Probe["at"], name: string, target: string) => string>
+> = {
+  kprobe: (at, name, target) => `${at}:lab/${name} ${target}`,
+  fprobe: (at, name, target) => `f:lab/${name} ${target}${at === "r" ? "%return" : ""}`,
+};
+
+function directivesOf(
+  { at, filter, forms, name }: Probe,
+  targets: readonly string[],
+  kind: ProbeKind,
+): string[] {
   const lines = targets.flatMap((target) =>
-    forms(target).map((form) => `${at}:lab/${name} ${target} ${form}`.trim())
+    forms(target).map((form) => `${DEFINITIONS[kind](at, name, target)} ${form}`.trim())
   );
   const arm = `probe ${lines.join("\t")}`;
   return filter === undefined

@@ -45,18 +45,22 @@ Deno.test("an initramfs has folders before files, the modes of programs and file
 });
 
 /** An image with two texts, of which the second one is the line with its release. */
-function withBanner(image: Uint8Array): Uint8Array {
-  const lines = bytesOf("Linux version %s\0Linux version 7.3.4+deb13-arm64 (debian@example) #1\n");
+function withBanner(image: Uint8Array, release: string): Uint8Array {
+  const lines = bytesOf(`Linux version %s\0Linux version ${release} (debian@example) #1\n`);
   return new Uint8Array([...image, ...lines]);
 }
 
 Deno.test("an image's header says its release, or why it cannot be booted", () => {
   const arm = new Uint8Array(0x1000);
   arm.set(bytesOf("ARM\x64"), 0x38);
+  const riscv = new Uint8Array(0x1000);
+  riscv.set(bytesOf("RSC\x05"), 0x38);
   const rows: [string, Uint8Array, string | RegExp][] = [
     ["x86-64", kernelImage(), "6.12.117+deb13-amd64"],
     ["vmlinux", bytesOf("\x7fELF\x02\x01"), /ELF file/],
-    ["arm64", withBanner(arm), "7.3.4+deb13-arm64"],
+    ["arm64", withBanner(arm, "7.3.4+deb13-arm64"), "7.3.4+deb13-arm64"],
+    ["riscv64", withBanner(riscv, "7.2.13+deb14-riscv64"), "7.2.13+deb14-riscv64"],
+    ["riscv64, compressed", riscv, /compressed kernel for riscv64/],
     ["arm64, compressed", arm, /compressed kernel for arm64/],
     ["a text", bytesOf("hello\n"), /no boot header/],
     ["empty", new Uint8Array(), /no boot header/],

@@ -189,6 +189,29 @@ test "one" { let pages = alloc_pages(1) }
   ]);
 });
 
+Deno.test("in a machine for riscv64 no IOMMU translates", () => {
+  const machineWith = (keys: string) => {
+    const { args, changes, missing } = machineOf(
+      `machine {
+  ${keys}
+  pci { root_port rp0 { nvme ssd { queues = 1, sgl = true } } }
+}
+test "one" { let pages = alloc_pages(1) }
+`,
+      qemuProgram("7.2.22", "", "riscv64"),
+    );
+    const isTranslating = args.some((text) => text.includes("iommu"));
+    return [isTranslating, [...changes], [...missing]];
+  };
+  assertEquals(machineWith("iommu { mode = off }"), [false, [], []]);
+  assertEquals(machineWith("iommu { mode = off }\n  swiotlb { force = true }"), [false, [], []]);
+  for (const mode of ["passthrough", "strict", "lazy"]) {
+    assertEquals(machineWith(`iommu { mode = ${mode} }`), [false, [], [
+      `iommu.mode = ${mode}: Debian's kernels for riscv64 map no memory by an IOMMU`,
+    ]]);
+  }
+});
+
 Deno.test("an external-facing port is one by a property of firmware, and brings memory above 4 GiB", () => {
   const withPort = (keys: string) => {
     const text = `machine {

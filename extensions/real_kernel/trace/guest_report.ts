@@ -71,7 +71,7 @@ export function readGuestReport(text: string): GuestReport {
         release = first;
         break;
       case "refused":
-        if (first === "probe") refusedProbes.push(/^[pr]:\w+\/(\w+)/.exec(third)?.[1] ?? third);
+        if (first === "probe") refusedProbes.push(/^[prf]:\w+\/(\w+)/.exec(third)?.[1] ?? third);
         else problems.push(line);
         break;
       case "missing":

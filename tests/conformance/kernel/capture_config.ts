@@ -14,8 +14,8 @@ export type CaptureMode = "direct" | "passthrough" | "dma-strict" | "dma-lazy";
 export interface CaptureConfig {
   readonly name: string;
   readonly iommu: "intel" | "amd" | "virtio" | "smmu" | "none";
-  /** `arm64`, or left out for x86-64. */
-  readonly architecture?: "arm64";
+  /** Left out for x86-64. */
+  readonly architecture?: "arm64" | "riscv64";
   /** The resulting mode, not the requested one. */
   readonly mode: CaptureMode;
   readonly swiotlb_force: boolean;
@@ -74,7 +74,7 @@ const KEYS: Readonly<Record<string, Values>> = {
   name: TEXT,
   seed: int(0, Number.MAX_SAFE_INTEGER),
   iommu: oneOf("intel", "amd", "virtio", "smmu", "none"),
-  architecture: oneOf("arm64"),
+  architecture: oneOf("arm64", "riscv64"),
   mode: oneOf("direct", "passthrough", "dma-strict", "dma-lazy"),
   swiotlb_force: BOOL,
   caching_mode: BOOL,

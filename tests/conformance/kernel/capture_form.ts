@@ -129,7 +129,9 @@ export function capturedCalls(
         open = { name, given: fields, inner, mapped: [], coherentBytes: 0 };
       } else if (open !== null) {
         if (name === "dma_map_sg") listOutputs = open.mapped;
-        calls.push(closeCall(open, fields, ranges));
+        const isNoCall = name === "dma_iova_try_alloc" && fields.result !== true &&
+          !probes.failedReservations;
+        if (!isNoCall) calls.push(closeCall(open, fields, ranges));
         open = null;
       }
     } else if (api === "dma_alloc_coherent" && open !== null) {

@@ -162,6 +162,11 @@ export interface Probes {
    * returned. If not, these two fields are 0.
    */
   readonly nextResults: boolean;
+  /**
+   * Whether a reservation of IOVAs that fails is a call. Kernels that are built without mapping by an IOMMU
+   * do not have the function: its callers have its result, false, in its place.
+   */
+  readonly failedReservations: boolean;
 }
 
 /**
@@ -175,5 +180,6 @@ export function probesOf({ config, kernel }: CaptureEnvironment): Probes {
       !kernel.startsWith("6.1."),
     flushes: config.flushes_recorded !== false,
     nextResults: !kernel.startsWith("6.18."),
+    failedReservations: config.architecture !== "riscv64",
   };
 }

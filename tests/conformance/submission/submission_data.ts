@@ -41,7 +41,7 @@ const FILLED_UP_KIND = "anon_run";
 const EITHER_KINDS = new Set(["mix", "aio"]);
 /**
  * Address range of device memory: on the captured machines, RAM was only below 2 GiB and above 4
- * GiB.
+ * GiB, but for those for riscv64, whose RAM begins at 2 GiB.
  */
 const DEVICES_FROM = 2 * GIB;
 const DEVICES_TO = 4 * GIB;
@@ -60,8 +60,11 @@ export class CapturedMemory {
   /** Numbers of 2 MiB ranges that are known to be large pages. */
   readonly #large = new Set<number>();
 
-  /** @param calls All calls of one run. */
-  constructor(calls: readonly CapturedCall[]) {
+  /**
+   * @param calls All calls of one run.
+   * @param hasDevices Whether a range of addresses is device memory.
+   */
+  constructor(calls: readonly CapturedCall[], private readonly hasDevices: boolean = true) {
     for (const { kind, pieces } of calls) {
       for (const [index, runs] of pieces.entries()) {
         // In large pages, a buffer is a single run, or each of its runs after the first begins at a
@@ -84,13 +87,17 @@ export class CapturedMemory {
       runs.map(([phys, sizeBytes]): UserRun => ({
         ...vecOf([phys, sizeBytes]),
         folioBytes: this.#isLarge(phys) ? LARGE_PAGE_BYTES : PAGE_SIZE_BYTES,
-        provider: phys >= DEVICES_FROM && phys < DEVICES_TO ? "peer" : null,
+        provider: this.#isOfDevice(phys) ? "peer" : null,
       }))
     );
   }
 
+  #isOfDevice(phys: number): boolean {
+    return this.hasDevices && phys >= DEVICES_FROM && phys < DEVICES_TO;
+  }
+
   #isLarge(phys: number): boolean {
-    if (phys >= DEVICES_FROM && phys < DEVICES_TO) return false;
+    if (this.#isOfDevice(phys)) return false;
     const page = Math.floor(phys / LARGE_PAGE_BYTES);
     return this.#large.has(page) && !this.#singles.has(page);
   }

@@ -69,7 +69,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     scheduled: scheduler !== undefined,
     wholeBlocks: wantsWholeBlocks(environment.kernel),
   };
-  const memory = new CapturedMemory(calls);
+  const memory = new CapturedMemory(calls, environment.config.architecture !== "riscv64");
   const lost = new LostRequests(environment, captured.cases);
   const ofCalls = new CasesOfCalls(captured.cases);
   const groups = new Set(captured.cases.map(({ request }) => request.group));
