@@ -50,6 +50,11 @@ export class Platform {
    */
   readonly warnings: KernelWarnings;
   /**
+   * Why blocks of a driver's memory may not be leaks although nothing has freed them, by physical addresses: ends of
+   * a sentence.
+   */
+  readonly memoryNotes = new Map<number, string>();
+  /**
    * Latencies that do not belong to an event: table leaves, copied bytes, and waiting for a lock.
    * @internal
    */

@@ -16,6 +16,12 @@ const NAMED = 5;
 /** Largest errno value in C. */
 const MOST_ERRNO = 4095;
 
+/**
+ * Ends a message about a failure that may follow from what a stub returned or left unset: dmalab does not model the
+ * function, so the failure shows nothing about the driver.
+ */
+export const NOT_THE_DRIVERS = "until then this failure shows nothing about the driver";
+
 export class CFailures {
   readonly #stubs = new Set<string>();
   /** Properties that the driver looked up and the device's node lacks. */
@@ -107,6 +113,17 @@ export class CFailures {
       `${error} after the ${this.#stubs.size === 1 ? "stub" : "stubs"} ${stubs}: ` +
         "give what they return in `stubs`, or what they do in a file of `files`",
     );
+  }
+
+  /**
+   * The stubs that ran in the call, as the end of the message of a `BUG()`: their results may be what the code
+   * checks. "" without one.
+   */
+  stubsBefore(): string {
+    if (this.#stubs.size === 0) return "";
+    const stubs = [...this.#stubs].slice(0, NAMED).map((name) => `${name}()`).join(", ");
+    return `; before it, the ${this.#stubs.size === 1 ? "stub" : "stubs"} ${stubs} ran: ` +
+      `give what they return in \`stubs\`, ${NOT_THE_DRIVERS}`;
   }
 
   /** Called when the call is stopped before it returns. */

@@ -369,6 +369,7 @@ export class CKernel implements AccessWatcher {
     const block = this.heap.blockAt(at);
     if (block !== null) {
       this.#checkNothingWaits(block.at, block.sizeBytes);
+      this.machine.memoryNotes.delete(block.phys);
       this.locks.forget(block.at, block.at + block.sizeBytes);
     }
     const lent = block === null ? null : this.lent.mappingOf(block.phys, block.sizeBytes);

@@ -5,7 +5,7 @@
  */
 import { spanPlace } from "@dmalab/lang";
 import { IO_BASE, NULL_BYTES, SHADOW_AT } from "./c_addresses.ts";
-import { CFailures } from "./c_failures.ts";
+import { CFailures, NOT_THE_DRIVERS } from "./c_failures.ts";
 import type { CKernel } from "./c_kernel.ts";
 
 /** Size of a structure returned by a stub. */
@@ -22,11 +22,6 @@ const MOST_READS = 64;
 const DESCRIBED = "in a kernel the driver of its parent sets it: define " +
   "`void lab_describe(struct platform_device *)` in a file of `files`";
 
-/**
- * Ends a message about an access that follows from what a stub left unset: dmalab does not model the
- * function, so the access shows nothing about the driver.
- */
-export const NOT_THE_DRIVERS = "until then this failure shows nothing about the driver";
 const FILL = "give what it returns in `stubs`, or fill it in a file of `files`";
 
 /** A value that a stub has not set, at the time when the driver read it. */
@@ -86,11 +81,23 @@ export class CStubs {
         NOT_THE_DRIVERS;
     }
     for (const at of args) {
+      this.#note(name, at);
       const isWord = at % WORD_BYTES === 0 && memory.isOpen(at, WORD_BYTES);
       if (!isWord || !this.#leadsNowhere(memory.wordAt(at))) continue;
       memory.watch(at, WORD_BYTES);
       this.#unset.set(at, `${name}()${this.#place()}`);
     }
+  }
+
+  /** Notes that a stub got a pointer into a block of memory: the function may keep the block, and free it later. */
+  #note(name: string, at: number): void {
+    const { heap, machine } = this.kernel;
+    const block = heap.find(at);
+    if (block === null || block.freedAt !== null) return;
+    machine.memoryNotes.set(
+      block.phys,
+      `; the stub ${name}() got it, and the function may free it: define it in a file of \`files\`, ${NOT_THE_DRIVERS}`,
+    );
   }
 
   /** Notes that a pointer in a device structure is not set. */

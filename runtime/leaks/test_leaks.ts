@@ -89,7 +89,7 @@ export class Beginning {
     // its owner if it has one.
     for (const kind of Object.keys(LEAK_KINDS) as LeakKind[]) {
       const alone = leaks.filter((leak) => leak.kind === kind && !owners.take(leak)).map((leak) =>
-        standingAlone(kind, leak)
+        withNote(standingAlone(kind, leak), leak, this.#machine)
       );
       addAll(left, alone);
       owners.add(alone);
@@ -132,6 +132,14 @@ function standingAlone(kind: LeakKind, leak: Leak): Owner {
     end: takesAddresses ? span.end : 0,
     phys: null,
   };
+}
+
+/** A leak of memory with what the machine notes about it. */
+function withNote(owner: Owner, { span }: Leak, { memoryNotes }: Machine): Owner {
+  const note = owner.kind === "driver_memory" && span !== null
+    ? memoryNotes.get(span.start) ?? ""
+    : "";
+  return { ...owner, text: owner.text + note };
 }
 
 /** The text of a leak, as a sentence that names the device. */

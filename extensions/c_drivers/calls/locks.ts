@@ -17,6 +17,11 @@ function stateOf(kernel: CKernel, at: number): number {
   return kernel.memory.view.getInt32(at, true);
 }
 
+/** Whether a lock is held. */
+export function isLocked(kernel: CKernel, at: number): boolean {
+  return stateOf(kernel, at) !== FREE;
+}
+
 function setState(kernel: CKernel, at: number, state: number): void {
   kernel.memory.view.setInt32(at, state, true);
 }

@@ -3,7 +3,7 @@ import { printable } from "@dmalab/lang/diagnostics";
 import type { TestOutcome } from "@dmalab/lang/run";
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import { placesIn, registerLines } from "../search/rule_text.ts";
-import { NOT_THE_DRIVERS } from "../c_stubs.ts";
+import { NOT_THE_DRIVERS } from "../c_failures.ts";
 import type { ModuleFacts } from "./module_facts.ts";
 import { assumptions, type FoundAnswers } from "./register_search.ts";
 

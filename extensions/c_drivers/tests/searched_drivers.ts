@@ -469,6 +469,17 @@ const WITH_TREE: readonly (readonly [wants: string, look: string, init?: string]
 	return (word & 0xfff) == 0x123 ? 0 : -22;`,
   ],
   [
+    "a class of several that it knows",
+    `switch (pdev->class) {
+	case 0x040100:
+		return -19;
+	case 0x040380:
+		return 0;
+	default:
+		return -22;
+	}`,
+  ],
+  [
     "firmware with a magic word and a version",
     `const struct firmware *firmware;
 	const u32 *words;

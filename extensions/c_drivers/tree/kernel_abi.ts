@@ -14,6 +14,7 @@ import {
   noteAction,
   releaseUntil,
 } from "../calls/managed.ts";
+import { isLocked } from "../calls/locks.ts";
 import { barFlags, functionOf, propertyOf } from "../calls/pci.ts";
 import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
@@ -162,13 +163,15 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   kvfree_call_rcu: by("kvfree", 1),
   lab_cpu: (kernel) => kernel.machine.events.context.cpu,
   lab_bug: (kernel, [file = 0, line]) => {
-    throw kernel.crash(`BUG() at ${kernel.memory.textAt(file)}:${line}`);
+    const what = `BUG() at ${kernel.memory.textAt(file)}:${line}`;
+    throw kernel.crash(what, "EFAULT", kernel.place, kernel.part(CFailures).stubsBefore());
   },
   warn_slowpath_fmt: (kernel, [file = 0, line, _taint, format = 0, given = 0]) => {
     const said = format === 0 ? "" : `: ${formatMessage(kernel.memory, format, given).trimEnd()}`;
     const place = `${kernel.memory.textAt(file)}:${line}`;
     kernel.machine.warnings.warn("driver", `WARN() at ${place}${said}`);
   },
+  mutex_is_locked: (kernel, [at = 0]) => Number(isLocked(kernel, at)),
   arch_local_save_flags: (kernel) => Number(kernel.machine.context.irqsOff),
   arch_local_irq_restore: (kernel, [flags = 0]) => restoreIrqs(kernel, flags),
   request_threaded_irq: by("dmalab_request_irq", 0, 1, 2, 3, 4, 5),

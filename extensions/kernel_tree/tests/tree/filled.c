@@ -1,4 +1,6 @@
 /* A function that is nowhere returns a structure, of which nothing is set. */
+#include <asm/bug.h>
+
 struct part {
 	int number;
 	struct part *next;
@@ -43,4 +45,25 @@ int later(void)
 	for (left = 100; left > 0; left--)
 		;
 	return kept->number;
+}
+
+int toy_count(void);
+
+/* What is checked is a stub's result. */
+int checked(void)
+{
+	BUG_ON(toy_count() == 0);
+	return 0;
+}
+
+void *__kmalloc_noprof(unsigned long size, unsigned int flags);
+int toy_owns(int *number);
+
+/* The function may free what it gets. */
+void given(void)
+{
+	int *numbers = __kmalloc_noprof(40, 0xcc0);
+
+	if (numbers)
+		toy_owns(numbers + 2);
 }

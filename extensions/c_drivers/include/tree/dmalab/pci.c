@@ -177,6 +177,7 @@ static void describe(struct pci_dev *pdev, struct pci_driver *driver, const stru
 	}
 	lab_config(&pdev->dev, space_of(pdev), CONFIG_BYTES);
 	shown(pdev, &pdev->revision, PCI_REVISION_ID, 1);
+	shown(pdev, &pdev->class, PCI_REVISION_ID + 1, 3);
 	shown(pdev, &pdev->subsystem_vendor, PCI_SUBSYSTEM_VENDOR_ID, 2);
 	shown(pdev, &pdev->subsystem_device, PCI_SUBSYSTEM_ID, 2);
 }
