@@ -116,8 +116,8 @@ export class CFailures {
   }
 
   /**
-   * The stubs that ran in the call, as the end of the message of a `BUG()`: their results may be what the code
-   * checks. "" without one.
+   * The stubs that ran in the call, as the end of the message of a `BUG()` or of a null pointer: the code may check
+   * or use what they had to return or to set. "" without one.
    */
   stubsBefore(): string {
     if (this.#stubs.size === 0) return "";

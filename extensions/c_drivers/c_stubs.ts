@@ -162,11 +162,18 @@ export class CStubs {
     const before = this.#lastNull === null || at < 0 || at >= NULL_BYTES
       ? ""
       : `; before it, ${this.#lastNull}`;
-    if (unset === undefined) return before;
+    if (unset === undefined) return before === "" ? this.#ranBefore(at) : before;
     const read = `the driver has read such a pointer from ${[...unset].join(" and ")}`;
     return this.kernel.machine.faults?.hasFired
       ? `${before}; apart from the call that failed, ${read}`
       : `${before}; ${read}: ${FILL}, ${NOT_THE_DRIVERS}`;
+  }
+
+  /** The stubs that ran in the call before a null pointer was used: they may have to set it. */
+  #ranBefore(at: number): string {
+    const isNull = at >= 0 && at < NULL_BYTES;
+    if (!isNull || this.kernel.machine.faults?.hasFired) return "";
+    return this.kernel.part(CFailures).stubsBefore();
   }
 
   #place(): string {

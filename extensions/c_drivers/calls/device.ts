@@ -10,6 +10,7 @@ import {
 import { IO_BASE, PORTS_AT } from "../c_addresses.ts";
 import { CFailures } from "../c_failures.ts";
 import { CPorts } from "../c_ports.ts";
+import { CStubs } from "../c_stubs.ts";
 import { CPagePools } from "../c_page_pools.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
@@ -24,7 +25,8 @@ function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
     const phys = kernel.phys(at);
     if (kernel.machine.memory.covers(phys, bytes)) return phys;
   }
-  throw kernel.crash(`there is no register of ${bytes} bytes at ${hex(at)}`);
+  const what = `there is no register of ${bytes} bytes at ${hex(at)}`;
+  throw kernel.crash(what, "EFAULT", kernel.place, kernel.part(CStubs).cause(at));
 }
 
 /** The register at an address or a port; null for a port without a device. */

@@ -473,15 +473,30 @@ void pci_iounmap(struct pci_dev *pdev, void __iomem *at)
 }
 EXPORT_SYMBOL(pci_iounmap);
 
+/* Windows by their numbers: where they lie is known without a table of what was mapped. */
+static void __iomem *windows[PCI_STD_NUM_BARS];
+
+static void note_window(int bar, void __iomem *at)
+{
+	if (bar >= 0 && bar < PCI_STD_NUM_BARS && at && !IS_ERR(at))
+		windows[bar] = at;
+}
+
 void __iomem *pcim_iomap(struct pci_dev *pdev, int bar, unsigned long most)
 {
-	return lab_pcim_iomap(&pdev->dev, bar, most);
+	void __iomem *at = lab_pcim_iomap(&pdev->dev, bar, most);
+
+	note_window(bar, at);
+	return at;
 }
 EXPORT_SYMBOL(pcim_iomap);
 
 void __iomem *pcim_iomap_region(struct pci_dev *pdev, int bar, const char *name)
 {
-	return lab_pcim_iomap_region(&pdev->dev, bar, name);
+	void __iomem *at = lab_pcim_iomap_region(&pdev->dev, bar, name);
+
+	note_window(bar, at);
+	return at;
 }
 EXPORT_SYMBOL(pcim_iomap_region);
 
@@ -491,23 +506,33 @@ int pcim_request_all_regions(struct pci_dev *pdev, const char *name)
 }
 EXPORT_SYMBOL(pcim_request_all_regions);
 
-/* Windows by their numbers: where they lie is known without a table of what was mapped. */
-static void __iomem *windows[PCI_STD_NUM_BARS];
-
 int pcim_iomap_regions(struct pci_dev *pdev, int mask, const char *name)
 {
+	void __iomem *at;
 	int bar;
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		if (!(mask & (1 << bar)))
 			continue;
-		windows[bar] = lab_pcim_iomap_region(&pdev->dev, bar, name);
-		if (IS_ERR(windows[bar]))
-			return PTR_ERR(windows[bar]);
+		at = pcim_iomap_region(pdev, bar, name);
+		if (IS_ERR(at))
+			return PTR_ERR(at);
 	}
 	return 0;
 }
 EXPORT_SYMBOL(pcim_iomap_regions);
+
+/* Requests all BARs, and maps those of the mask. */
+int pcim_iomap_regions_request_all(struct pci_dev *pdev, int mask, const char *name)
+{
+	int bar, error = pcim_request_all_regions(pdev, name);
+
+	for (bar = 0; !error && bar < PCI_STD_NUM_BARS; bar++)
+		if (mask & (1 << bar) && !pcim_iomap(pdev, bar, 0))
+			error = -ENOMEM;
+	return error;
+}
+EXPORT_SYMBOL(pcim_iomap_regions_request_all);
 
 void __iomem *const *pcim_iomap_table(struct pci_dev *pdev)
 {
