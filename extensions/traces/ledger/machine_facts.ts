@@ -24,7 +24,7 @@ const DEFAULT_TYPE = /\biommu: Default domain type: (Translated|Passthrough)\b/;
 const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
 const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
 /** None of the patterns of lines at boot can match a line without one of these words. */
-const MAY_BE_OF_BOOT = /iommu|smmu|tlb|amd-vi|strict mode/i;
+const MAY_BE_OF_BOOT = /iommu|smmu|tlb|amd-vi|strict mode|dma-api/i;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {

@@ -818,7 +818,8 @@ export function objectNamed(name: unknown): LineObject | null {
   return BY_NAME.get(String(name)) ?? null;
 }
 
-const FILE = /\S+\.(?:bit|bin|dtbo?|ko|elf|so|sh|hex|json|ya?ml|xclbin)\b/g;
+/** From the beginning of a word, so that a long word is searched once. */
+const FILE = /(?<!\S)\S+\.(?:bit|bin|dtbo?|ko|elf|so|sh|hex|json|ya?ml|xclbin)\b/g;
 
 /** A line without names of files, which may have words about DMA. */
 export function withoutFiles(text: string): string {

@@ -58,7 +58,7 @@ export function formOf(text: string): MessageForm {
     text,
     // Compiled at first use: most forms are never matched.
     get pattern() {
-      return pattern ??= new RegExp(startOf(tokens) + tokens.map(patternOf).join(""), "i");
+      return pattern ??= new RegExp(startOf(tokens) + patternOfAll(tokens), "i");
     },
     places: placesOf(tokens),
     fixed: tokens.flatMap((token) => token.type === "text" ? [token.text] : []),
@@ -88,6 +88,8 @@ export function readForm(
 /** The pattern for the text that may precede a form. */
 function startOf([first]: readonly Token[]): string {
   if (first?.type === "optional") return startOf(first.tokens);
+  // Without an anchor, the text would be searched to its end from each of its letters.
+  if (first?.type === "anything") return "^";
   if (first?.type === "place") return FIELD_START;
   return first?.type === "text" && /^\w/.test(first.text) ? WORD_START : "";
 }
@@ -132,6 +134,29 @@ function placeOf(inside: string): Token {
 
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&").replace(/\s+/g, "\\s+");
+}
+
+/**
+ * The pattern of a form. Between two places for any text, the first text that fits is the one to take: no
+ * later one leaves more room for the rest. So it is searched once, and not again when the rest is missing
+ * (a lookahead is not entered a second time); otherwise each further place for any text would multiply the
+ * time by the length of the line.
+ */
+function patternOfAll(tokens: readonly Token[]): string {
+  const parts: string[] = [];
+  for (let index = 0; index < tokens.length; index++) {
+    const end = tokens.findIndex(({ type }, at) => at > index && type === "anything");
+    const between = tokens.slice(index + 1, Math.max(end, index + 1));
+    const isFixed = between.every(({ type }) => type === "text" || type === "words");
+    if (tokens[index]!.type !== "anything" || between.length === 0 || !isFixed) {
+      parts.push(patternOf(tokens[index]!));
+      continue;
+    }
+    const name = `skipped${index}`;
+    parts.push(`(?=(?<${name}>.*?${between.map(patternOf).join("")}))\\k<${name}>`);
+    index = end - 1;
+  }
+  return parts.join("");
 }
 
 function patternOf(token: Token): string {
