@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { formatAddress } from "@dmalab/lang/text";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { runProgram } from "@dmalab/lang/program";
@@ -430,9 +431,7 @@ Deno.test("entries in no mapping of their request are in its picture, in red, wi
   assertEquals(view.facts.map(({ isWrong, text }) => [isWrong, text]), [
     [
       true,
-      'device_outside_buffer: Device "ssd" writes 4096 bytes at 0x5000_0000, from 0x5000_0200 on outside every ' +
-      "mapped buffer: nothing is translated, so nothing stops the device, and no kernel sees it, next to the mapping " +
-      "of 512 bytes at 0x5000_0000 (physical 0x5000_0000, from_device, dma_map_phys())",
+      'device_outside_buffer: Device "ssd" writes 4096 bytes at 0x5000_0000, from 0x5000_0200 on outside every mapped buffer',
     ],
     [true, "4 entries in no mapping of the request, from 0x5000_1000 on"],
     [true, "32 segments not mapped, from 0x5000_2000 on"],
@@ -475,7 +474,7 @@ test "metadata in two pieces" {
   const [subject] = pictureSubjects(index, at);
   assertEquals(pictureView(index, at, subject!, new Set())!.facts, [{
     name: "incident",
-    text: `device_outside_buffer: ${what}`,
+    text: `device_outside_buffer: ${what.split(": ")[0]}`,
     seq: verdict.cause,
     isWrong: true,
   }]);
@@ -724,4 +723,71 @@ Deno.test("a verdict says why its run has fewer events than the terminal counts,
 }`);
   assertStringIncludes(sweep.verdict.why[0]!, "; 1 place tried; 2 orders tried; ");
   assertEquals(sweep.verdict.why.length, 1);
+});
+
+const BOUNCED = `machine {
+  swiotlb { size = 1MiB }
+  iommu { mode = strict }
+  pci {
+    root_port rp0 { nvme ssd { metadata = 8B, untrusted = true } }
+    root_port rp1 { endpoint nic { untrusted = true } }
+  }
+}
+`;
+
+Deno.test("a picture has the metadata with MPTR, and the bounce buffers to which the addresses lead", () => {
+  const run = recordingOf(`${BOUNCED}test "t" {
+  let meta = buffer(size: 16B)
+  wait ssd.submit(read, lba: 0, into: buffer(size: 1KiB), metadata: meta)
+}`);
+  const index = new RunIndex(run);
+  const [subject] = pictureSubjects(index, run.last);
+  const view = pictureView(index, run.last, subject!, new Set())!;
+  assertEquals(
+    view.pages.map(({ entry, sizeBytes, state }) => [sizeBytes, entry!.label.trim(), state]),
+    [
+      [1024, "PRP1", "unmapped"],
+      [16, "MPTR", "unmapped"],
+    ],
+  );
+  assertEquals(view.about, "ssd, simple_prp, 1 segment, OK");
+  const copies = run.log.between(0, run.log.count)
+    .flatMap((event) => event.name === "swiotlb.map" ? [Number(event.fields.tlb_phys)] : []);
+  assertEquals(view.pages.map(({ bounce }) => bounce), copies);
+  const file = svgText(pictureDrawing(view, run.last.seq, 800));
+  for (const copy of copies) assertStringIncludes(file, ` ⇄ ${formatAddress(copy)}`);
+  assertStringIncludes(file, "physical memory ⇄ bounce buffer");
+  assertEquals(view.addressTitle, "IOVA");
+});
+
+Deno.test("a bounced mapping has its bounce buffer, and without an IOMMU the device has that address itself", () => {
+  const view = (mode: string) => {
+    const run = recordingOf(`${BOUNCED.replace("strict", mode)}test "t" {
+  dma_map_phys(nic, 0x4000_0200, 512B, to_device)
+}`);
+    return pictureView(
+      new RunIndex(run),
+      run.last,
+      { kind: "mappings", device: "nic" },
+      new Set(),
+    )!;
+  };
+  const [page] = view("strict").pages;
+  assert(page!.bounce !== null && page!.bounce !== page!.dma);
+  const forced = recordingOf(`machine {
+  swiotlb { size = 1MiB, force = true }
+  pci { root_port rp1 { endpoint nic { } } }
+}
+test "t" { dma_map_phys(nic, 0x4000_0200, 512B, to_device) }`);
+  const own = pictureView(
+    new RunIndex(forced),
+    forced.last,
+    { kind: "mappings", device: "nic" },
+    new Set(),
+  )!;
+  assertEquals([own.path, own.addressTitle, own.pages[0]!.bounce], [
+    "swiotlb",
+    "bounce buffer",
+    null,
+  ]);
 });

@@ -29,6 +29,8 @@ export interface PicturePage {
   readonly phys: number;
   readonly dma: number;
   readonly sizeBytes: number;
+  /** Physical address of the bounce buffer to which an IOVA leads in place of the memory; null for none. */
+  readonly bounce: number | null;
   readonly state: PageState;
   /** True if the page's data has been transferred, whatever the page's state is now. */
   readonly hasMoved: boolean;
@@ -91,6 +93,8 @@ const MAX_PAGES = 48;
 const LAST_PAGES = 8;
 /** Maximum number of drawn entries that point outside of the request's segments. */
 const MAX_OUTSIDE = 16;
+/** A report that has fewer letters before its first colon is told as a whole. */
+const LEAST_TOLD = 60;
 /** Maximum number of shown mappings without a request: the last ones. */
 const MAX_MAPPINGS = 32;
 
@@ -180,7 +184,10 @@ function requestPictureView(
   const view = requestView(run, end, request, events);
   if (view === null) return null;
   const by = position.seq;
-  const segments = segmentsOf(run, view);
+  const own = segmentsOf(run, view);
+  // The metadata has segments and entries of its own, which begin at MPTR.
+  const whole = withMetadata(view);
+  const segments = segmentsOf(run, whole);
   const path = view.path ?? "direct";
   const cut = cutPages(
     segments.flatMap(({ dma, phys, sizeBytes }) => pagesOf(phys, dma, sizeBytes)),
@@ -188,42 +195,71 @@ function requestPictureView(
   const lost = index.entries.filter(({ createdSeq, endedSeq }) =>
     endedSeq === null && leaked.has(createdSeq)
   );
-  const pages = cut.pages.map((page) => pageAt(view, segments, path, page, by, lost));
+  const pages = cut.pages.map((page) => pageAt(whole, segments, path, page, by, lost));
   const { device, format, status } = view;
-  const outside = view.entries.filter(({ isOutside }) => isOutside);
+  const outside = whole.entries.filter(({ isOutside }) => isOutside);
   const route = path === "bus" ? routeOf(index, events) : null;
   return {
     subject: { kind: "request", request },
     title: `request ${request}`,
     path,
-    memoryTitle: route === null ? "physical memory" : `${route.provider}, peer memory`,
-    addressTitle: ADDRESS_TITLES[path],
+    memoryTitle: route === null ? memoryTitleOf(pages) : `${route.provider}, peer memory`,
+    addressTitle: addressTitleOf(path, pages),
     route: route?.text ?? null,
     phases: view.phases.filter(({ seq }) => seq <= by),
     pages,
     left: cut.left,
-    lists: view.entries.filter(({ leadsTo }) => leadsTo === "list"),
+    lists: whole.entries.filter(({ leadsTo }) => leadsTo === "list"),
     outside: outside.slice(0, MAX_OUTSIDE),
     about: [
       device,
       format,
-      formatCount(segments.length, "segment"),
+      formatCount(own.length, "segment"),
       by >= (view.phases.at(-1)?.seq ?? 0) ? status : null,
     ]
       .filter((each) => each !== null).join(", "),
     facts: [
       ...incidentFacts(index, events, by),
       ...outsideFacts(outside, by),
-      ...missingFacts(view, segments, by),
+      ...missingFacts(whole, segments, by),
     ],
   };
 }
 
+/** A request with the memory and the entries of its metadata behind those of its data. */
+function withMetadata(view: RequestView): RequestView {
+  const { entries, metadata, segments } = view;
+  if (metadata === null) return view;
+  const lists = new Set(entries.map(({ page }) => page)).size;
+  const more = metadata.entries.map((entry) =>
+    entry.page === null ? entry : { ...entry, page: entry.page + lists }
+  );
+  return {
+    ...view,
+    segments: [...segments, ...metadata.segments],
+    entries: [...entries, ...more],
+  };
+}
+
+function memoryTitleOf(pages: readonly PicturePage[]): string {
+  return `physical memory${pages.some(({ bounce }) => bounce !== null) ? " ⇄ bounce buffer" : ""}`;
+}
+
+/** The address of a bounced page is that of its copy, or an IOVA that leads to the copy. */
+function addressTitleOf(path: PictureView["path"], pages: readonly PicturePage[]): string {
+  return ADDRESS_TITLES[pages.some(({ bounce }) => bounce !== null) ? "iommu" : path];
+}
+
 /**
- * What a report of the checker or a fault of the IOMMU says; null for other events.
+ * What a report of the checker or a fault of the IOMMU says; null for other events. Of a long report, which would take
+ * the room of the picture, only what comes before its first colon: the verdict and the event have the rest.
  */
 function incidentText(event: MachineEvent): string | null {
-  if (event.name === "dma.report") return `${event.fields.class}: ${event.fields.text}`;
+  if (event.name === "dma.report") {
+    const { class: name, text } = event.fields;
+    const [what = ""] = text.split(": ", 1);
+    return `${name}: ${what.length < LEAST_TOLD ? text : what}`;
+  }
   if (event.name !== "iommu.fault") return null;
   const { access, dma, reason } = event.fields;
   return `fault: ${access} of ${formatAddress(dma)}, ${reason}`;
@@ -332,10 +368,12 @@ function pageAt(
     : isReserved
     ? "reserved"
     : "none";
+  const copy = bounceAt(view.bounced, phys);
   return {
     phys,
     dma,
     sizeBytes,
+    bounce: copy === dma ? null : copy,
     state,
     hasMoved,
     mappedSeq,
@@ -345,6 +383,14 @@ function pageAt(
     writtenSeq: until(entry?.seq ?? null),
     isMissing: !isMapped && sentSeq(view, by) !== null,
   };
+}
+
+/** The physical address of the copy of a page; null if it is not bounced. */
+function bounceAt(rows: readonly LabTableRow<"swiotlb">[], phys: number): number | null {
+  const row = rows.findLast(({ orig_phys: start, size_bytes: size }) =>
+    phys >= start && phys < start + size
+  );
+  return row === undefined ? null : row.tlb_phys + (phys - row.orig_phys);
 }
 
 /** Physical address, device address and length of memory. */
@@ -420,7 +466,14 @@ function mappingsPictureView(
   const entries = index.entries.filter(({ createdSeq, endedSeq }) =>
     createdSeq < last && (endedSeq === null || endedSeq > rows[0]!.createdSeq)
   );
-  const parts = rows.map((row) => partsOf(row, entries, seq, leaked));
+  const parts = rows.map((row) => {
+    const parts = partsOf(row, entries, seq, leaked);
+    if (row.path !== "swiotlb") return parts;
+    const copies = rowsAt(run, "swiotlb", run.afterEvent(row.createdSeq));
+    // Without translation, the device has the address of the copy.
+    const bounce = bounceAt(copies, row.phys);
+    return bounce === row.dma ? parts : parts.map((page) => ({ ...page, bounce }));
+  });
   const pages = parts.flat();
   const path = rows.at(-1)!.path;
   const isHeld = ({ unmappedSeq }: PicturePage) => unmappedSeq === null;
@@ -431,8 +484,8 @@ function mappingsPictureView(
     subject: { kind: "mappings", device },
     title: `mappings of ${device}`,
     path,
-    memoryTitle: "physical memory",
-    addressTitle: ADDRESS_TITLES[path],
+    memoryTitle: memoryTitleOf(pages),
+    addressTitle: addressTitleOf(path, pages),
     route: null,
     phases: [],
     pages,
@@ -497,6 +550,7 @@ function partsOf(
       phys: row.phys + (start - row.dma),
       dma: start,
       sizeBytes,
+      bounce: null,
       state,
       hasMoved: false,
       mappedSeq: row.createdSeq,

@@ -32,11 +32,24 @@ export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
 
 /** The history of a page in a sentence. */
 export function pageLife(
-  { dma, entry, isMissing, mappedSeq, movedSeq, phys, sizeBytes, state, unmappedSeq, writtenSeq }:
-    PicturePage,
+  {
+    bounce,
+    dma,
+    entry,
+    isMissing,
+    mappedSeq,
+    movedSeq,
+    phys,
+    sizeBytes,
+    state,
+    unmappedSeq,
+    writtenSeq,
+  }: PicturePage,
   { addressTitle }: PictureView,
 ): string {
-  const memory = `${formatSize(sizeBytes)} of memory ${formatAddress(phys)}`;
+  const memory = `${formatSize(sizeBytes)} of memory ${formatAddress(phys)}${
+    bounce === null ? "" : `, copied through ${formatAddress(bounce)}`
+  }`;
   if (isMissing) return `${memory}: ${NOT_MAPPED}`;
   const events = [
     state === "none" || state === "reserved" ? "" : `mapped #${mappedSeq}`,
@@ -127,10 +140,12 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   return { name: view.title, width, height: Math.ceil(height + TOP_PX + 4), shapes };
 }
 
-function memoryText({ phys, sizeBytes }: PicturePage): string {
-  return sizeBytes === 4096
-    ? formatAddress(phys)
-    : `${formatAddress(phys)} ${formatSize(sizeBytes)}`;
+function memoryText({ bounce, phys, sizeBytes }: PicturePage): string {
+  return [
+    formatAddress(phys),
+    ...sizeBytes === 4096 ? [] : [formatSize(sizeBytes)],
+    ...bounce === null ? [] : [`⇄ ${formatAddress(bounce)}`],
+  ].join(" ");
 }
 
 function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {

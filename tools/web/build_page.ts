@@ -58,7 +58,9 @@ export function buildPageFrom(copy: SourceCopy, { data, entry, kind }: PagePlan)
     licences: inScript(licencesOf(entry, sources)),
     policy,
     program,
-    style: denseStyle(read("page.css")),
+    style: kind === "report"
+      ? denseStyle(read("page.css")).replaceAll(EDITOR_RULE, "")
+      : denseStyle(read("page.css")),
   };
   return read("page.html").replaceAll(/\{\{(\w+)\}\}/g, (_whole, name) => parts[name]!);
 }
@@ -70,10 +72,14 @@ export const REPORT_PLAN: PagePlan = {
   data: EMPTY_DATA,
 };
 
+/** A rule that styles the editor alone: only the playground has an editor. */
+const EDITOR_RULE = /(?<=\})\.cm-[^{},]*\{[^{}]*\}/g;
+
 /** A style sheet without comments and unnecessary space. */
 function denseStyle(style: string): string {
   return style.replaceAll(/\/\*.*?\*\//gs, "").replaceAll(/\s+/g, " ")
-    .replaceAll(/ ?([{};,]) ?/g, "$1").replaceAll(": ", ":").replaceAll(" > ", ">").trim();
+    .replaceAll(/ ?([{};,]) ?/g, "$1").replaceAll(": ", ":").replaceAll(" > ", ">")
+    .replaceAll(";}", "}").trim();
 }
 
 /** A page's script. */

@@ -69,6 +69,8 @@ export class PicturePane implements Pane {
     }
     const drawing = pictureDrawing(view, position.seq, Math.max(240, root.clientWidth - 26));
     const picture = drawn(drawing);
+    // Text of 12 pixels shrinks to 11 at most; a wider picture scrolls.
+    picture.style.minWidth = `${drawing.width * 11 / 12}px`;
     const own = view.pages.find((page) => seqsOf(page).includes(position.seq));
     const life = el("p", { class: "life" }, own === undefined ? "" : pageLife(own, view));
     this.#connect(model, view, picture, life);
