@@ -25,19 +25,21 @@ unpack_qemu() {
   "$qemu" --version | head -n 1
 }
 
-# QEMU 11.1.3 of Debian trixie's backports, with the libraries and the loader of trixie: apt has to know both suites.
+# QEMU 11.1.3 of Debian trixie's backports, with the libraries and the loader of trixie: apt has to know both suites. The package and
+# the program are those for x86-64 unless two others are named.
 unpack_qemu_11() {
+  package_11=${1:-qemu-system-x86} program_11=${2:-qemu-system-x86_64}
   mkdir -p new/archives/partial new/root
   : >new/status
   printf 'Package: *\nPin: release n=%s\nPin-Priority: %s\n\n' trixie 900 trixie-backports 950 bookworm -1 sid -1 >new/preferences
   apt-get install -qq -y --download-only --no-install-recommends -o Dir::State::status="$PWD/new/status" \
     -o Dir::Cache::archives="$PWD/new/archives" -o Dir::Etc::preferences="$PWD/new/preferences" \
-    -o Dir::Etc::preferencesparts=/dev/null -o APT::Sandbox::User=root qemu-system-x86=1:11.1.3+ds-1~bpo13+1 >/dev/null
+    -o Dir::Etc::preferencesparts=/dev/null -o APT::Sandbox::User=root "$package_11=1:11.1.3+ds-1~bpo13+1" >/dev/null
   for package in new/archives/*.deb; do dpkg -x "$package" new/root; done
   cat >qemu-11 <<END
 #!/bin/sh
 exec $PWD/new/root/usr/lib64/ld-linux-x86-64.so.2 --library-path $PWD/new/root/usr/lib/x86_64-linux-gnu \\
-  $PWD/new/root/usr/bin/qemu-system-x86_64 -L $PWD/new/root/usr/share/qemu -L $PWD/new/root/usr/share/seabios "\$@"
+  $PWD/new/root/usr/bin/$program_11 -L $PWD/new/root/usr/share/qemu -L $PWD/new/root/usr/share/seabios "\$@"
 END
   chmod +x qemu-11
   ./qemu-11 --version | head -n 1
@@ -47,7 +49,7 @@ END
 initramfs() {
   rm -rf guest
   mkdir -p guest/bin guest/modules guest/proc guest/sys guest/dev
-  cp root/bin/busybox guest/bin/busybox
+  cp "$(find root -path '*/bin/busybox' | head -n 1)" guest/bin/busybox
   for name in crct10dif_common crct10dif_generic crc-t10dif crc64 crc64-rocksoft crc64_rocksoft_generic t10-pi hkdf nvme-keyring nvme-auth nvme-core nvme virtio-iommu; do
     for file in $(find root -path "*/kernel/*/$name.ko" -o -path "*/kernel/*/$name.ko.xz"); do
       cp "$file" guest/modules/
@@ -85,6 +87,18 @@ boot() {
     -M q35,kernel-irqchip=split -m 1G -nodefaults -no-user-config -nic none -display none -serial stdio -no-reboot \
     -kernel "$(find root -name 'vmlinuz*' -type f | head -n 1)" -initrd initramfs.gz \
     -append "console=ttyS0 nokaslr no_timer_check panic=-1 loglevel=4 $words" "$@" </dev/null |
+    tr -d '\r' >console.txt
+}
+
+# Boots Debian's 7.2.13 for riscv64 with a disk, and keeps the console in console.txt. First properties of the machine, then words of the
+# command line, then arguments of QEMU. Apt has to know sid, and the architecture riscv64.
+boot_riscv64() {
+  machine=$1 words=$2
+  shift 2
+  # shellcheck disable=SC2046 # The words of a disk are arguments of their own.
+  timeout 300 ./qemu-11 -accel tcg -M "virt$machine" -m 1G -nodefaults -no-user-config -nic none -display none -serial stdio -no-reboot \
+    -kernel "$(find root -name 'vmlinuz*' -type f | head -n 1)" -initrd initramfs.gz \
+    -append "console=ttyS0 panic=-1 loglevel=7 $words" "$@" $(disk pcie.0) </dev/null |
     tr -d '\r' >console.txt
 }
 
