@@ -59,6 +59,8 @@ const SEARCH_ENDED: Readonly<Record<NonNullable<FoundAnswers["ended"]>, string>>
   tries: "the limit of tries is reached",
   time: "the limit of processor time is reached",
 };
+/** Steps of a try of the search: some seconds. A driver that polls without end would take the whole time. */
+const TRY_STEPS = 2_000_000;
 /** Processor time limit of each test in the report, so that a first report is ready within a minute. */
 const TEST_MS = 15_000;
 /** The same for the first test, whose result the report begins with. */
@@ -134,6 +136,10 @@ export class DriverInit {
       ...reading !== null && { release: reading.version.name },
       ...reading !== null && this.#inTree === null && { kbuild: reading.kbuild },
       above: (path) => this.#inTree?.text(path) ?? null,
+      ...reading !== null && this.#inTree !== null && {
+        isBuilt: (path: string) =>
+          reading.makefiles.symbolsOf(`${this.#inTree!.path}/${path}`).size > 0,
+      },
     });
     this.#facts = this.#inTree === null ? facts : withoutMakefiles(facts);
     this.#kernel = this.#tree === null ? null : releaseOf(this.#tree);
@@ -222,6 +228,10 @@ export class DriverInit {
 
   #saySource(): void {
     const { assembler, barBytes, deviceClass, ids, main, module, others } = this.#facts;
+    const { file } = this.asked;
+    if (file !== null && file !== main) {
+      this.#say(`file | no makefile builds ${file}: ${main}, which includes it, is taken`);
+    }
     this.#say(
       this.#inTree !== null
         ? `make | a driver of the tree: ${this.#symbolsText(this.#inTree)}`
@@ -403,7 +413,7 @@ export class DriverInit {
     return searchAnswers(program, {
       isProbed,
       pathOf: (name) => this.#pathOf(name),
-      run: () => runSelected(program, (number) => number === 0, {})[0]!,
+      run: () => runSelected(program, (number) => number === 0, { steps: TRY_STEPS })[0]!,
     });
   }
 

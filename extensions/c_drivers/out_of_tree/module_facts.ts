@@ -145,6 +145,8 @@ export interface ModuleOptions {
   readonly release?: string | null;
   /** The module's makefiles, if they have been read. */
   readonly kbuild?: Kbuild;
+  /** Whether a makefile builds a source, if that is known otherwise than by the folder's own makefiles. */
+  readonly isBuilt?: (path: string) => boolean;
   /** The text of a header above the folder, "../regs.h", of a driver that lies in a tree. */
   readonly above?: (path: string) => string | null;
 }
@@ -159,8 +161,14 @@ export const NEWEST = "7.3.0";
  */
 export function readModule(
   files: TreeFolders,
-  { above = () => null, kbuild: given, pciIds = "", release = null, wanted = null }: ModuleOptions =
-    {},
+  {
+    above = () => null,
+    isBuilt = () => true,
+    kbuild: given,
+    pciIds = "",
+    release = null,
+    wanted = null,
+  }: ModuleOptions = {},
 ): ModuleFacts {
   const texts = new Map<string, string>();
   readInto(texts, files, "", 0);
@@ -179,7 +187,10 @@ export function readModule(
     ...ofBuild,
     ...registering(sources.filter((path) => !included.has(path))),
   ];
-  const main = wanted ?? mains[0];
+  const including = wanted === null || isBuilt(wanted)
+    ? undefined
+    : sources.find((path) => path !== wanted && isIncluded(wanted, texts, [path]));
+  const main = including ?? wanted ?? mains[0];
   if (main === undefined) {
     throw new TreeError(
       `None of ${sources.length} sources calls pci_register_driver() or module_pci_driver()`,

@@ -332,6 +332,18 @@ Deno.test("BARs are told from the sources that the driver needs, wherever they l
   assertEquals([...facts("err = other_start();").portBars], []);
 });
 
+Deno.test("a source that is only included gives way to the one that includes it", () => {
+  const files = {
+    "common.c": DRIVER,
+    "one.c": '#define CARD 1\n#include "common.c"\n',
+    "two.c": '#define CARD 2\n#include "common.c"\n',
+  };
+  const mainOf = (isBuilt: (path: string) => boolean) =>
+    readModule(folder(files), { wanted: "common.c", isBuilt }).main;
+  assertEquals(mainOf((path) => path !== "common.c"), "one.c");
+  assertEquals(mainOf(() => true), "common.c");
+});
+
 Deno.test("the device has the class of its entry in the table of ids", () => {
   const of = (entries: string) => {
     const text =
