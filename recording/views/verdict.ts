@@ -147,6 +147,8 @@ function failedVerdict(
     : (code === "E0926" ? leaks.shift() : null) ?? message!;
   // An incident is judged at the end: the last statement is not the one that led to it.
   const isIncident = code === "E0908";
+  // A finding of a trace has the rule as its code, and is about the event of its line.
+  const isFinding = !/^E\d{4}$/.test(code);
   const [own = ""] = isIncident ? failure.notes : [];
   // The other notes of a leak are in its sentences, those of an assertion are its values. Lists are in the output.
   const notes = isIncident || isAssertion || isLeak
@@ -186,7 +188,7 @@ function failedVerdict(
     what,
     why,
     cause,
-    failedAt: cause !== null && (isIncident || isLeak)
+    failedAt: cause !== null && (isIncident || isLeak || isFinding)
       ? run.afterEvent(cause)
       // A failure that only the runner knows is judged at the end.
       : run.failedAt ?? run.last,

@@ -136,7 +136,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const rows = (of: typeof recording | NonNullable<typeof run>) =>
     tableAt(of, "mappings", of.afterEvent(mapped)).rows.map(({ cells }) => cells);
   assertEquals(rows(run!), rows(recording));
-  // The page shows the outcome of the recorded test, and opens at the failure.
+  // The page shows the outcome of the recorded test, and opens at the event of the finding.
   const { combination, kind, name, place } = recording.name;
   const mapping = run!.find("dma.map")!;
   const at = spanPlace(spanOfEvent(recording, mapping)!);
@@ -149,7 +149,8 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
     "and more",
     `  --> ${at}`,
   ]);
-  const { cause, place: shownAt, what, why } = verdictOf(new RunIndex(told!), null);
+  const { cause, failedAt, place: shownAt, what, why } = verdictOf(new RunIndex(told!), null);
+  assertEquals(failedAt, told!.afterEvent(cause!));
   assertEquals([what, why], ["Not unmapped", ["and more"]]);
   assertEquals(spanPlace(spanOfEvent(recording, cause!)!), at);
   assertMatch(shownAt!, /^run\.dmatrace\.jsonl:\d+$/);
