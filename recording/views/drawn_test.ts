@@ -4,7 +4,7 @@ import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { runProgram } from "@dmalab/lang/program";
 import type { EventName } from "@dmalab/runtime";
-import { recordRun, runsOf } from "../mod.ts";
+import { keptTraces, type RecordedRun, recordRun, runsOf, START, TraceLineWriter } from "../mod.ts";
 import {
   addressPieces,
   addressUses,
@@ -790,4 +790,31 @@ test "t" { dma_map_phys(nic, 0x4000_0200, 512B, to_device) }`);
     "bounce buffer",
     null,
   ]);
+});
+
+Deno.test("of a trace, whose mappings are one event each, the strip has the IOVAs, and the verdict says so", () => {
+  const { run } = judged(`${DISK}test "t" {
+  let m = dma_map_phys(ssd, 0x4000_0000, 8KiB, to_device)
+  dma_map_phys(ssd, 0x4100_0000, 4KiB, to_device)
+  dma_unmap_phys(ssd, m, 8KiB, to_device)
+}`);
+  const index = new RunIndex(run);
+  assertEquals(verdictOf(index, null).why.some((each) => each.includes("page table")), false);
+  let text = "";
+  const writer = new TraceLineWriter((part) => void (text += part), "test");
+  const machine = run.timeline.at(START, ({ vm }) => vm.lab.config);
+  writer.run("lab.dma", { ...run.name, machine }, () => "lab.dma:3:1");
+  const events = run.log.between(0, run.log.count)
+    .filter(({ name }) => name === "dma.map" || name === "dma.unmap");
+  events.forEach((event, index) => writer.event({ ...event, seq: index + 1 }));
+  writer.end();
+  const [traced] = keptTraces(text, { name: "t", textOf: () => null }) as readonly RecordedRun[];
+  const view = verdictOf(new RunIndex(traced!), null);
+  assertEquals(view.why.slice(0, 2), [
+    "3 events",
+    "each with the lines of its page table and IOVA",
+  ]);
+  const titles = addressUses(traced!, addressPieces(traced!, traced!.last, []), new Set(), 800)
+    .map(({ title }) => title);
+  assertEquals(titles, ["memory, 4KiB mapped", "ssd IOVA, 4KiB mapped"]);
 });

@@ -6,6 +6,7 @@
  */
 import { addAll, groupBy, KIB } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { RecordedRun } from "../recorded_run.ts";
 import { rowsAt } from "../rows.ts";
 import { spanOfEvent } from "../last_writes.ts";
@@ -48,6 +49,14 @@ const TABLES = [
   { name: "page_table", start: "iova", space: "dma", kind: "mapped" },
   { name: "mappings", start: "phys", space: "phys", kind: "mapped" },
 ] as const;
+/** Of a trace, only the mappings themselves say which IOVAs are in use. */
+const OF_TRACE = { name: "mappings", start: "dma", space: "dma", kind: "mapped" } as const;
+
+/** Whether mappings behind an IOMMU have no events of its tables: in a trace, a mapping is one event. */
+export function isMappingsAlone(run: RecordedRun): boolean {
+  const first = run.table("page_table").count === 0 ? run.find("dma.map") : null;
+  return first !== null && (run.event(first) as MachineEvent<"dma.map">).fields.path === "iommu";
+}
 
 /** @param changed The changes of the last step, from `changedRows()`. */
 export function addressPieces(
@@ -55,7 +64,8 @@ export function addressPieces(
   position: Position,
   changed: readonly RowDiff[],
 ): readonly AddressPiece[] {
-  return TABLES.flatMap(({ kind, name, space, start }) => {
+  const tables = isMappingsAlone(run) ? [...TABLES, OF_TRACE] : TABLES;
+  return tables.flatMap(({ kind, name, space, start }) => {
     const table = run.machine.tables.get(name);
     if (table === undefined) return [];
     const own = new Map(

@@ -17,6 +17,7 @@ import { neverText } from "./meaning.ts";
 import { lineLocation } from "./position_view.ts";
 import { pictureSubjects } from "./picture.ts";
 import type { RunIndex } from "./run_index.ts";
+import { isMappingsAlone } from "./strip_drawing.ts";
 
 export interface RunVerdict {
   /** `warned`: nothing failed, but there is an incident to look at. */
@@ -147,8 +148,6 @@ function failedVerdict(
     : (code === "E0926" ? leaks.shift() : null) ?? message!;
   // An incident is judged at the end: the last statement is not the one that led to it.
   const isIncident = code === "E0908";
-  // A finding of a trace has the rule as its code, and is about the event of its line.
-  const isFinding = !/^E\d{4}$/.test(code);
   const [own = ""] = isIncident ? failure.notes : [];
   // The other notes of a leak are in its sentences, those of an assertion are its values. Lists are in the output.
   const notes = isIncident || isAssertion || isLeak
@@ -177,6 +176,7 @@ function failedVerdict(
     ...held.length === 0 ? [] : [`It stopped before it unmapped ${sizeText(held)}`],
     ...found,
     ...share,
+    ...isMappingsAlone(run) ? [countsOf(index).join(", ")] : [],
   ];
   // An incident has an event of its own, whatever leaks beside it.
   const cause = failure.eventSeq ?? (isIncident ? null : leaked[0]) ??
@@ -188,7 +188,7 @@ function failedVerdict(
     what,
     why,
     cause,
-    failedAt: cause !== null && (isIncident || isLeak || isFinding)
+    failedAt: cause !== null && (isIncident || isLeak || code.startsWith("trace."))
       ? run.afterEvent(cause)
       // A failure that only the runner knows is judged at the end.
       : run.failedAt ?? run.last,
@@ -200,7 +200,7 @@ function failedVerdict(
 function findingText({ name, place, resource, text }: Incident): string {
   const said = (resource?.text ?? text).replace(/^Device /, "device ");
   return `${name}, in ${baseName(place!.replace(/:\d+$/, ""))}: ${
-    said.replace(new RegExp(`^${name}, [\\w.]+: `), "")
+    said.replace(/^\w+, [\w.]+: /, "")
   }`;
 }
 
@@ -381,6 +381,7 @@ function countsOf(index: RunIndex): readonly string[] {
   const live = rowsAt(run, "mappings", run.last);
   return [
     `${groupThousands(count)} ${count === 1 ? "event" : "events"}`,
+    ...isMappingsAlone(run) ? ["each with the lines of its page table and IOVA"] : [],
     ...requests === 0 ? [] : [formatCount(requests, "request")],
     // Coherent memory stays mapped: a driver allocates it once.
     live.length === 0

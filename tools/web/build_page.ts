@@ -79,7 +79,7 @@ const EDITOR_RULE = /(?<=\})\.cm-[^{},]*\{[^{}]*\}/g;
 function denseStyle(style: string): string {
   return style.replaceAll(/\/\*.*?\*\//gs, "").replaceAll(/\s+/g, " ")
     .replaceAll(/ ?([{};,]) ?/g, "$1").replaceAll(": ", ":").replaceAll(" > ", ">")
-    .replaceAll(";}", "}").trim();
+    .replaceAll(";}", "}").replaceAll(" / ", "/").replaceAll(" !", "!").trim();
 }
 
 /** A page's script. */

@@ -150,7 +150,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
     `  --> ${at}`,
   ]);
   const { cause, failedAt, place: shownAt, what, why } = verdictOf(new RunIndex(told!), null);
-  assertEquals(failedAt, told!.afterEvent(cause!));
+  assertEquals(failedAt, told!.afterEvent(cause!), "a page of a trace opens at its first finding");
   assertEquals([what, why], ["Not unmapped", ["and more"]]);
   assertEquals(spanPlace(spanOfEvent(recording, cause!)!), at);
   assertMatch(shownAt!, /^run\.dmatrace\.jsonl:\d+$/);
