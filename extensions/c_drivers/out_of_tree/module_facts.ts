@@ -44,7 +44,7 @@ const NAMED_TABLE =
   /\.id_table\s{0,20}=\s{0,20}(\w+)|\bMODULE_DEVICE_TABLE\s{0,20}\(\s{0,20}pci\s{0,20},\s{0,20}(\w+)/g;
 const TABLE_END = /\}\s*;/g;
 const ENTRY =
-  /PCI_DEVICE_DATA\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/g;
+  /PCI_DEVICE_DATA\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_(?:DEVICE(?:_SUB|_DRIVER_OVERRIDE)?|DRIVER_OVERRIDE_DEVICE_VFIO)\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/g;
 /** Device id to use for a table entry that matches every device of a vendor. */
 const ANY_DEVICE = 1;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;

@@ -34,6 +34,11 @@ const DRIVER = "module_pci_driver(d);\n";
 /** Tables of ids as drivers write them, each with the vendor and the device of its first entry. */
 const TABLES: readonly (readonly [table: string, vendor: number, device: number])[] = [
   [
+    "static const struct pci_device_id t[] = {\n\t{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x10ef, 0x101e) },\n\t{ 0 }\n};",
+    0x10ef,
+    0x101e,
+  ],
+  [
     "static const struct pci_device_id t[] = {\n\t{ PCI_DEVICE(0x10ee, 0x7024) },\n\t{ 0 }\n};",
     0x10ee,
     0x7024,
