@@ -15,6 +15,7 @@ export {
   type TextPart,
   valuePart,
 } from "./event_line.ts";
+export { IN_NO_MAPPING, NOT_MAPPED } from "./pictures/request_picture.ts";
 export { stripCells } from "./pictures/strip.ts";
 export { quoted } from "./source_text.ts";
 export { formatValue } from "./value_text.ts";

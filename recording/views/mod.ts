@@ -64,5 +64,6 @@ export {
   pictureView,
   subjectAt,
 } from "./picture.ts";
+export { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/lang/render";
 export { PAGE_WORDS, pageLife, pictureDrawing } from "./picture_drawing.ts";
 export { lastDecisionView, type WhyView, whyView } from "./why.ts";

@@ -1,12 +1,7 @@
 /** A request, or the mappings of a device, at a position: page by page, with the state of each page. */
 import { countBefore } from "@dmalab/runtime/basics";
-import {
-  ADDRESS_TITLES,
-  IN_NO_MAPPING,
-  type LabTableRow,
-  NOT_MAPPED,
-  type RequestEntry,
-} from "@dmalab/devices";
+import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/devices";
+import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/lang/render";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";

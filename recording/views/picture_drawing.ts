@@ -2,7 +2,7 @@
  * A picture to scale: a page has the same height in each column. The fill of a page shows its
  * state.
  */
-import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/devices";
+import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/lang/render";
 import { maxOf } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
 import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";

@@ -39,7 +39,7 @@ export interface RequestEntry {
    * an entry that is in no mapping of the request.
    */
   readonly phys: number | null;
-  /** Whether the entry points to data that is in no mapping of the request: {@linkcode IN_NO_MAPPING}. */
+  /** Whether the entry points to data that is in no mapping of the request. */
   readonly isOutside: boolean;
   /** The event that wrote the entry; null if no event shows the write. */
   readonly seq: number | null;
@@ -97,14 +97,6 @@ export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>
   bus: "PCI bus address",
   swiotlb: "bounce buffer",
 };
-
-/**
- * The mark of an entry whose address is in no mapping of its request. It may still be the address of
- * memory of the request that was never mapped.
- */
-export const IN_NO_MAPPING = "in no mapping";
-/** The mark of a request's memory that no event has mapped. */
-export const NOT_MAPPED = "not mapped";
 
 /** A part of memory that is copied through a bounce buffer. */
 export interface BouncedPart {

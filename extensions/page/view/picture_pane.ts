@@ -3,8 +3,9 @@
  * A picture, to scale, of a request or of mappings. It shows memory, the device's addresses, and the entries of the
  * command.
  */
-import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/devices";
 import {
+  IN_NO_MAPPING,
+  NOT_MAPPED,
   PAGE_WORDS,
   pageLife,
   type PageState,

@@ -1,7 +1,6 @@
 /** Explains how a request was mapped: every decision, with its rule and its reasons. */
 import {
   describedMemory,
-  IN_NO_MAPPING,
   mappedAt,
   type MappedPart,
   mappedParts,
@@ -12,6 +11,7 @@ import {
   writtenPointer,
 } from "@dmalab/devices";
 import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import { IN_NO_MAPPING } from "../../render/pictures/request_picture.ts";
 import { clip, endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";

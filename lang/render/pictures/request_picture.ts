@@ -14,14 +14,12 @@
 import { groupBy } from "@dmalab/runtime/basics";
 import { bouncedLines } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
-import {
-  IN_NO_MAPPING,
-  NOT_MAPPED,
-  type RequestEntry,
-  type RequestListPage,
-  type RequestMemory,
-  type RequestPicture,
-  type RequestSegment,
+import type {
+  RequestEntry,
+  RequestListPage,
+  RequestMemory,
+  RequestPicture,
+  RequestSegment,
 } from "@dmalab/devices";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
@@ -36,6 +34,13 @@ export interface RequestCaption {
   readonly notes: readonly string[];
 }
 
+/**
+ * The mark of an entry whose address is in no mapping of its request. It may still be the address of
+ * memory of the request that was never mapped.
+ */
+export const IN_NO_MAPPING = "in no mapping";
+/** The mark of a request's memory that no event has mapped. */
+export const NOT_MAPPED = "not mapped";
 /** The mark of memory that is mapped, and that no entry points to. */
 const IN_NO_ENTRY = "in no entry";
 
