@@ -41,7 +41,7 @@ export function buildPage(plan: PagePlan): string {
 export function buildPageFrom(copy: SourceCopy, { data, entry, kind }: PagePlan): string {
   const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "extensions/page", name));
   const { sources, text } = bundledScript(copy, entry);
-  const program = inScript(text);
+  const program = inScript(kind === "report" ? withoutEventTexts(text) : text);
   const policy = [
     "default-src 'none'",
     `script-src 'sha256-${createHash("sha256").update(program).digest("base64")}'`,
@@ -71,6 +71,16 @@ export const REPORT_PLAN: PagePlan = {
   kind: "report",
   data: EMPTY_DATA,
 };
+
+/**
+ * A script without the texts that say when an event happens: the reference and the editor show them, a report does
+ * not.
+ * @throws {Error} When the script reads these texts.
+ */
+function withoutEventTexts(script: string): string {
+  if (/[.?]when\b/.test(script)) throw new Error("The report shows when an event happens");
+  return script.replaceAll(/\bwhen:"(?:[^"\\]|\\.)*"/g, 'when:""');
+}
 
 /** A rule that styles the editor alone: only the playground has an editor. */
 const EDITOR_RULE = /(?<=\})\.cm-[^{},]*\{[^{}]*\}/g;
