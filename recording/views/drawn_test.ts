@@ -192,6 +192,33 @@ Deno.test("what stays mapped is told in bytes, because each link of a range is a
   assertEquals(ended("", 3), "It stopped before it unmapped 12KiB in 2 pieces");
 });
 
+Deno.test("a list that is one range at the device is drawn where its memory lies", () => {
+  const { run } = judged(`${DISK}test "three pages" with { leaks = allow } {
+  let sg = scatterlist(buffer(pieces: 3, piece: 4KiB, stride: 8KiB))
+  dma_map_sg(ssd, sg, from_device)
+}`);
+  const index = new RunIndex(run);
+  const [subject] = pictureSubjects(index, run.last);
+  const view = pictureView(index, run.last, subject!, new Set())!;
+  const base = 0x4000_0000;
+  const memory = [base, base + 0x2000, base + 0x4000];
+  assertEquals(view.pages.map(({ phys, sizeBytes }) => [phys, sizeBytes]), [
+    ...memory.map((phys) => [phys, 4096]),
+  ]);
+  const facts = new Map(view.facts.map(({ name, text }) => [name, text]));
+  assertEquals(
+    facts.get("mapped by"),
+    "dma_map_sg(), 12KiB of memory 0x4000_0000 and 2 more places",
+  );
+  assertEquals(facts.get("page-table entries"), "12KiB, not cleared");
+  const moment = { recording: run, position: run.last };
+  const strip = addressPieces(run, run.last, changedRows(moment, moment))
+    .filter(({ owner }) => owner === "memory");
+  assertEquals(strip.map(({ start, end }) => [start, end - start]), [
+    ...memory.map((phys) => [phys, 4096]),
+  ]);
+});
+
 const SHORT_UNMAP = `${DISK}test "wrong size" {
   let mapping = dma_map_phys(ssd, 0x4000_0000, 8KiB, to_device)
   dma_unmap_phys(ssd, mapping, 4KiB, to_device)

@@ -505,21 +505,13 @@ function partsOf(
   leaked: ReadonlySet<number>,
 ): readonly PicturePage[] {
   const end = row.dma + row.size_bytes;
-  // The entries that were valid when the mapping was made. Its addresses may have others later.
-  const own = row.path !== "iommu"
-    ? []
-    : entries.filter((each) =>
-      each.device.split("+").includes(row.device) && each.createdSeq < row.createdSeq &&
-      (each.endedSeq === null || each.endedSeq > row.createdSeq) &&
-      each.iova < end && each.iova + each.size_bytes > row.dma
-    );
+  const own = entriesOf(row, entries);
+  const physAt = memoryOf(row, own);
   const edges = own.flatMap(({ iova, size_bytes: size }) => [iova, iova + size])
     .filter((edge) => edge > row.dma && edge < end);
   // If a mapping leaks whose entries are all cleared, such as by a change of the domain, all of it leaks.
   const isWhole = leaked.has(row.createdSeq) && !own.some(({ endedSeq }) => endedSeq === null);
-  const starts = isWhole
-    ? [row.dma]
-    : [...new Set([row.dma, ...edges])].sort((one, other) => one - other);
+  const starts = [...new Set([row.dma, ...edges])].sort((one, other) => one - other);
   const gone = row.endedSeq !== null && row.endedSeq <= by ? row.endedSeq : null;
   const parts: PicturePage[] = [];
   starts.forEach((start, part) => {
@@ -537,12 +529,14 @@ function partsOf(
     const state = unmappedSeq !== null ? "unmapped" : isLeaked ? "leaked" : "mapped";
     const before = parts.at(-1);
     const sizeBytes = (starts[part + 1] ?? end) - start;
-    if (before?.state === state && before.unmappedSeq === unmappedSeq) {
+    const phys = physAt(start);
+    const isAdjacent = before !== undefined && before.phys + before.sizeBytes === phys;
+    if (isAdjacent && before.state === state && before.unmappedSeq === unmappedSeq) {
       parts[parts.length - 1] = { ...before, sizeBytes: before.sizeBytes + sizeBytes };
       return;
     }
     parts.push({
-      phys: row.phys + (start - row.dma),
+      phys,
       dma: start,
       sizeBytes,
       bounce: null,
@@ -559,8 +553,47 @@ function partsOf(
   return parts;
 }
 
+/** What the memory of a mapping depends on. */
+export type MappingPlace = Pick<
+  LabTableRow<"mappings">,
+  "createdSeq" | "device" | "dma" | "path" | "phys" | "size_bytes"
+>;
+
+/** The entries that were valid when a mapping was made. Its addresses may have others later. */
+export function entriesOf(
+  row: MappingPlace,
+  entries: readonly LabTableRow<"page_table">[],
+): readonly LabTableRow<"page_table">[] {
+  if (row.path !== "iommu") return [];
+  const end = row.dma + row.size_bytes;
+  return entries.filter((each) =>
+    each.device.split("+").includes(row.device) && each.createdSeq < row.createdSeq &&
+    (each.endedSeq === null || each.endedSeq > row.createdSeq) &&
+    each.iova < end && each.iova + each.size_bytes > row.dma
+  );
+}
+
 /**
- * How much of a range or of a page-table entry is undone, where the rest is, and the event that says so: the last one
+ * The memory at an address of a mapping. A list that is one range for the device is in several places: the mapping
+ * has the first one, its entries have all.
+ *
+ * @param own From {@linkcode entriesOf}.
+ */
+export function memoryOf(
+  row: MappingPlace,
+  own: readonly LabTableRow<"page_table">[],
+): (dma: number) => number {
+  const led = (dma: number) => {
+    const entry = own.findLast(({ iova, size_bytes: size }) => dma >= iova && dma < iova + size);
+    return entry === undefined ? null : entry.phys + (dma - entry.iova);
+  };
+  // Behind an entry there may also be a bounce buffer.
+  const isOwn = led(row.dma) === row.phys;
+  return (dma) => (isOwn ? led(dma) : null) ?? row.phys + (dma - row.dma);
+}
+
+/**
+ * How much of a range or of page-table entries is undone, where the rest is, and the event that says so: the last one
  * that undid a part of it, or the one that made it while all of it remains.
  *
  * An unmap with a deferred flush queues the range: it is freed when the queue drains.
@@ -569,17 +602,17 @@ function undoneFact(
   run: RecordedRun,
   name: string,
   table: "iova" | "page_table",
-  { createdSeq, size_bytes: size }: LabTableRow<"iova"> | LabTableRow<"page_table">,
+  made: readonly (LabTableRow<"iova"> | LabTableRow<"page_table">)[],
   by: number,
 ): PictureFact {
+  const size = sizeOf(made);
+  const madeBy = new Set(made.map(({ createdSeq }) => createdSeq));
   // A row that is cut goes on as further rows with the same creating event.
-  const own = rowsMadeBy(run, table, createdSeq);
+  const own = [...madeBy].flatMap((seq) => rowsMadeBy(run, table, seq));
   const ends = [...new Set(own.flatMap(({ endedSeq }) => endedSeq ?? []))]
     .filter((seq) => seq <= by);
   const queued = table === "iova" ? ends.flatMap((seq) => rowsMadeBy(run, "flush_queue", seq)) : [];
-  const rest = rowsAt(run, table, run.afterEvent(by)).filter((row) =>
-    row.createdSeq === createdSeq
-  );
+  const rest = rowsAt(run, table, run.afterEvent(by)).filter((row) => madeBy.has(row.createdSeq));
   const restBytes = sizeOf(rest);
   const waitingBytes = sizeOf(
     queued.filter(({ endedSeq }) => endedSeq === null || endedSeq > by),
@@ -598,7 +631,7 @@ function undoneFact(
   const told = parts.filter(([bytes]) => bytes > 0).map(([bytes, where, what]) =>
     `${formatSize(bytes)}${where}${bytes === size ? "," : ""} ${what}`
   );
-  const seq = Math.max(createdSeq, ...ends, ...drained);
+  const seq = Math.max(...madeBy, ...ends, ...drained);
   return { name, text: told.join(", "), seq, isWrong: false };
 }
 
@@ -627,7 +660,7 @@ function sizeOf(rows: readonly { readonly size_bytes: number }[]): number {
 function factsOf(
   run: RunIndex["run"],
   by: number,
-  { api, createdSeq, device, dir, dma, endedSeq, phys, size_bytes: size }: LabTableRow<"mappings">,
+  row: LabTableRow<"mappings">,
   isLeaked: boolean,
   parts: readonly PicturePage[],
 ): readonly PictureFact[] {
@@ -637,17 +670,26 @@ function factsOf(
     seq,
     isWrong,
   });
+  const { api, createdSeq, device, dir, dma, endedSeq, phys, size_bytes: size } = row;
   const at = run.afterEvent(createdSeq);
-  const [range] = rowsCovering(run, "iova", dma, at, { device });
-  const [entry] = rowsCovering(run, "page_table", dma, at, { device });
+  const ranges = rowsCovering(run, "iova", dma, at, { device }).slice(0, 1);
+  const entries = entriesOf(row, rowsAt(run, "page_table", at));
+  const entryName = entries.length > 1 ? "page-table entries" : "page-table entry";
+  const places = parts.filter((part, index) => {
+    const before = parts[index - 1];
+    return before === undefined || before.phys + before.sizeBytes !== part.phys;
+  }).length;
+  const memory = `${formatSize(size)} of memory ${formatAddress(phys)}${
+    places > 1 ? ` and ${formatCount(places - 1, "more place")}` : ""
+  }`;
   const gone = endedSeq !== null && endedSeq <= by ? endedSeq : null;
   const live = parts.filter(({ unmappedSeq }) => unmappedSeq === null);
   const undo = UNMAPS[api];
   return [
-    fact("mapped by", `${api}(), ${formatSize(size)} of memory ${formatAddress(phys)}`, createdSeq),
+    fact("mapped by", `${api}(), ${memory}`, createdSeq),
     fact("direction", dir, null),
-    ...range === undefined ? [] : [undoneFact(run, "IOVA range", "iova", range, by)],
-    ...entry === undefined ? [] : [undoneFact(run, "page-table entry", "page_table", entry, by)],
+    ...ranges.length === 0 ? [] : [undoneFact(run, "IOVA range", "iova", ranges, by)],
+    ...entries.length === 0 ? [] : [undoneFact(run, entryName, "page_table", entries, by)],
     ...gone === null ? [] : [fact("unmapped", live.length > 0 ? "in part" : "", gone)],
     ...gone === null ? [] : live.map(({ dma, sizeBytes, state }) =>
       fact(

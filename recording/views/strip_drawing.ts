@@ -6,11 +6,12 @@
  */
 import { addAll, groupBy, KIB } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
-import type { MachineEvent } from "@dmalab/runtime";
+import type { Bytes, DmaAddr, MachineEvent, PhysAddr } from "@dmalab/runtime";
 import type { RecordedRun } from "../recorded_run.ts";
 import { rowsAt } from "../rows.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import { type Drawing, labelled, LETTER_PX, type Shape, textAt } from "./drawing.ts";
+import { entriesOf, type MappingPlace, memoryOf } from "./picture.ts";
 import type { Position } from "../position.ts";
 import type { RowDiff } from "./difference.ts";
 
@@ -71,20 +72,29 @@ export function addressPieces(
     const own = new Map(
       changed.filter((row) => row.table === name).map((row) => [row.row, row] as const),
     );
-    const piece = (
+    const pieces = (
       change: AddressPiece["change"],
-      seq: number,
+      { createdSeq, seq = createdSeq }: { readonly createdSeq: number; readonly seq?: number },
       valueOf: (field: string) => unknown,
-    ): AddressPiece => {
-      const from = Number(valueOf(start));
-      const end = from + Number(valueOf("size_bytes"));
+    ): readonly AddressPiece[] => {
       const owner = space === "phys" ? "memory" : String(valueOf("device"));
-      return { owner, space, kind, change, start: from, end, seq };
+      const ranges = space === "phys" && valueOf("api") === "dma_map_sg"
+        ? memoryOfList(run, createdSeq, valueOf)
+        : [{ start: Number(valueOf(start)), sizeBytes: Number(valueOf("size_bytes")) }];
+      return ranges.map(({ sizeBytes, start }) => ({
+        owner,
+        space,
+        kind,
+        change,
+        start,
+        end: start + sizeBytes,
+        seq,
+      }));
     };
-    const held = table.rowsAt(position.seq).map((row) =>
-      piece(
+    const held = table.rowsAt(position.seq).flatMap((row) =>
+      pieces(
         own.has(row) ? "new" : null,
-        table.createdSeqOf(row),
+        { createdSeq: table.createdSeqOf(row) },
         (field) => table.value(row, field),
       )
     );
@@ -92,10 +102,39 @@ export function addressPieces(
       const old = mark === "-" ? cells : was;
       if (old === null) return [];
       const seq = mark === "-" ? endedSeq ?? createdSeq : createdSeq;
-      return [piece("gone", seq, (field) => old.find((cell) => cell.name === field)!.value)];
+      return pieces(
+        "gone",
+        { createdSeq, seq },
+        (field) => old.find((cell) => cell.name === field)!.value,
+      );
     });
     return [...held, ...gone];
   });
+}
+
+/** The memory of a list that may be one range for its device, and lie in several places. */
+function memoryOfList(
+  run: RecordedRun,
+  createdSeq: number,
+  valueOf: (field: string) => unknown,
+): readonly { readonly start: number; readonly sizeBytes: number }[] {
+  const row = {
+    createdSeq,
+    device: valueOf("device") as string,
+    dma: valueOf("dma") as DmaAddr,
+    path: valueOf("path") as MappingPlace["path"],
+    phys: valueOf("phys") as PhysAddr,
+    size_bytes: valueOf("size_bytes") as Bytes,
+  };
+  const own = entriesOf(row, rowsAt(run, "page_table", run.afterEvent(createdSeq)));
+  const physAt = memoryOf(row, own);
+  const end = row.dma + row.size_bytes;
+  const edges = own.map(({ iova }) => iova).filter((iova) => iova > row.dma && iova < end);
+  const starts = [...new Set([row.dma, ...edges])].sort((one, other) => one - other);
+  return starts.map((start, part) => ({
+    start: physAt(start),
+    sizeBytes: (starts[part + 1] ?? end) - start,
+  }));
 }
 
 export function addressStrips(pieces: readonly AddressPiece[]): readonly AddressStrip[] {
