@@ -4,7 +4,10 @@
  *     arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0x…, fsynr=0x220000, cbfrsynra=0x19c3, cb=1
  *     arm-smmu 5000000.iommu: Blocked unknown Stream ID 0x401; boot with …
  *
- * Releases before 5.2 have no `cbfrsynra`, and kernels of vendors leave out more.
+ * Releases before 5.2 have no `cbfrsynra`, and kernels of vendors leave out more. Those of NVIDIA's boards add
+ * the name of the source and the entries of the page table, from the top:
+ *
+ *     … iova=0x…, fsynr=0x220003, cb=21, sid=17(0x11 - AFI), pgd=25bec9003, pud=25bec9003, pmd=235086003, pte=0
  *
  * @see Arm SMMUv2 specification (IHI 0062), SMMU_CBn_FSR, SMMU_CBn_FSYNR0, SMMU_CBFRSYNRAn
  * @see rules/traces.md T.51
@@ -12,8 +15,15 @@
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
-import { type LoggedFault, NO_DETAILS, type ReasonEntry, UNTOLD } from "./logged_fault.ts";
+import {
+  type LoggedFault,
+  NO_DETAILS,
+  type ReasonEntry,
+  type TableDump,
+  UNTOLD,
+} from "./logged_fault.ts";
 import { noPermission } from "./smmu_events.ts";
+import { word64 } from "./word64.ts";
 
 const SPEC = "Arm SMMUv2 specification";
 
@@ -81,23 +91,51 @@ function contextFault(cursor: LogCursor): LoggedFault {
   cursor.find(/\biova\s*=/i) ?? cursor.fail('expected "iova="');
   const address = addressIn(cursor);
   const access = syndrome === null ? null : bit(syndrome, WNR) ? "write" : "read";
+  const dump = tableEnd(line);
   return {
     ...COMMON,
     event: "context_fault",
     code: status,
-    ...reasonOf(status, access, syndrome !== null && bit(syndrome, IND)),
+    ...dump !== null && status === null
+      ? TABLE_ABSENT
+      : reasonOf(status, access, syndrome !== null && bit(syndrome, IND)),
     streamId: stream !== null ? stream % STREAMS : sid,
     access,
     address,
     flags: status === null
       ? []
       : STATUS_BITS.filter(([at]) => bit(status, at)).map(([, name]) => name),
-    details: { ...NO_DETAILS, contextBank: bank },
+    details: {
+      ...NO_DETAILS,
+      contextBank: bank,
+      clientName: SOURCE_NAME.exec(line)?.[1] ?? null,
+      dump,
+    },
     spec: `${SPEC}: SMMU_CBn_FSR`,
   };
 }
 
 const COMMON = { ...UNTOLD, format: "arm_v2" } as const;
+
+/** The name of a source beside its stream. */
+const SOURCE_NAME = /\bsid\s*=\s*\d{1,9}\s*\(0x[0-9a-f]{1,8} - ([A-Za-z]\w{0,31})\)/i;
+/** An entry of the page table that is empty. */
+const EMPTY_ENTRY = /\b(?:pgd|pud|pmd|pte)=(?:0x)?0+(?![0-9a-fx])/i;
+
+/** The end of the walk that a line has, if it ends at an empty entry; null for any other line. */
+function tableEnd(line: string): TableDump | null {
+  return EMPTY_ENTRY.test(line)
+    ? { leaf: word64(0), present: false, read: false, write: false, phys: null }
+    : null;
+}
+
+/** The line has no status: what the table says of the address, and no reason of the hardware. */
+const TABLE_ABSENT: ReasonEntry = entry(
+  "unknown",
+  "status not in the line; nothing mapped by the table",
+  "The page table in the line ends at an entry of 0: nothing was mapped at the address when the " +
+    "kernel printed it, a little after the fault. It was never mapped, or was unmapped",
+);
 
 function numberAfter(line: string, key: string, radix: 10 | 16): number | null {
   const digits = radix === 16 ? "(?:0x)?([0-9a-f]{1,8})\\b" : "(\\d{1,9})(?![0-9a-fx])";

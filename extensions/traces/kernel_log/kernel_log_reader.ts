@@ -20,12 +20,13 @@ import {
   type LineAnatomy,
   rowOfAnatomy,
 } from "./general/general_lines.ts";
-import { isCrash } from "./general/crash_head.ts";
+import { isBugInCode, isCrash } from "./general/crash_head.ts";
 import { LogLikeness } from "./general/log_likeness.ts";
 import { UNKNOWN_SYSTEM } from "./general/log_system.ts";
 import { type NearLine, NearLines } from "./general/near_lines.ts";
 import {
   frameIn,
+  isDebuggerFrame,
   isLogShaped,
   isOnlyName,
   isProse,
@@ -179,6 +180,10 @@ export class KernelLogReader {
       if (this.#isPast(place)) this.#close();
       else if (this.#continues(shown)) return;
     }
+    if (isDebuggerFrame(shown)) {
+      this.#frame(message);
+      return;
+    }
     const found = this.#finder.find(shown);
     if (found === null || isFaults && found.row.isGeneral === true || this.#isOfLinux(found)) {
       if (isFaults) {
@@ -276,6 +281,10 @@ export class KernelLogReader {
   /** Reports a line that has words about DMA, and of which nothing else is known. */
   #mention(message: LogMessage): void {
     const { text, time } = message;
+    if (isBugInCode(messageText(text))) {
+      this.#near?.push(message);
+      return;
+    }
     if (!mayMention(text)) {
       if (this.#keepWide(message)) return;
       this.#frame(message);
@@ -375,6 +384,11 @@ export class KernelLogReader {
       return;
     }
     if (isOnlyName(message.text)) return;
+    // The registers below it say more.
+    if (isBugInCode(messageText(message.text))) {
+      this.#near?.push(message);
+      return;
+    }
     const anatomy = this.#anatomyOf(messageText(message.text), {
       isOfArea: true,
       isOfLinux: true,

@@ -40,6 +40,9 @@ export const READ_STACKS =
 /** The step to switch translation off for a diagnosis. */
 export const PASSTHROUGH =
   "iommu=pt only as a diagnosis: without translation nothing faults, and the device overwrites memory unseen";
+/** The same step on Arm, where `iommu=pt` is no option. */
+export const PASSTHROUGH_ARM =
+  "iommu.passthrough=1 only as a diagnosis: without translation nothing faults, and the device overwrites memory unseen";
 const UNMAP_CALL =
   "compare the arguments of the unmap with what the driver kept of the map: address, size, direction, and of a list the number of entries passed to dma_map_sg(), not the one it returned";
 

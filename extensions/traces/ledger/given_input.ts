@@ -1,5 +1,5 @@
 /** What the input of a check has already: steps that ask for it again are left out. */
-import { CHECKER, STRICT } from "./finding_kinds.ts";
+import { CHECKER, PASSTHROUGH, PASSTHROUGH_ARM, STRICT } from "./finding_kinds.ts";
 import type { MachineFacts } from "./machine_facts.ts";
 
 export interface GivenInput {
@@ -14,7 +14,7 @@ const RECORDING = /\brecord the mappings\b(?! in the guest)/;
 
 /**
  * The steps that ask for nothing that the input has: a trace, a boot with strict invalidation, a kernel with the
- * checker.
+ * checker. Options of the kernel are those of its architecture.
  *
  * @param device The device that the steps are about; null for none.
  */
@@ -29,5 +29,5 @@ export function notGiven(
   return steps.filter((step) =>
     !(hasTrace && RECORDING.test(step)) && !(isStrict && step === STRICT) &&
     !(facts.hasChecker && step === CHECKER)
-  );
+  ).map((step) => facts.hasSmmu && step === PASSTHROUGH ? PASSTHROUGH_ARM : step);
 }

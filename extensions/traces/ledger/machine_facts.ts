@@ -16,6 +16,7 @@ const MODELS: readonly (readonly [RegExp, string])[] = [
   [/\bAMD-Vi: /, "amd"],
   [/\barm-smmu-v3\b/, "smmu"],
 ];
+const SMMU = /\barm-smmu(?:-v3)?\b|\bUnhandled context fault\b/;
 const POLICY = /\bDMA domain TLB invalidation policy: (strict|lazy) mode/;
 const STRICT_BY_HOST = /\bUsing strict mode due to virtualization|\bIOMMU batching disallowed/;
 const CHECKS = /\bDMA-API: (?:preallocated \d+ debug entries|debugging enabled)/;
@@ -24,7 +25,7 @@ const DEFAULT_TYPE = /\biommu: Default domain type: (Translated|Passthrough)\b/;
 const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
 const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
 /** None of the patterns of lines at boot can match a line without one of these words. */
-const MAY_BE_OF_BOOT = /iommu|smmu|tlb|amd-vi|strict mode|dma-api/i;
+const MAY_BE_OF_BOOT = /iommu|smmu|tlb|amd-vi|strict mode|context fault|dma-api/i;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {
@@ -45,6 +46,8 @@ export class MachineFacts {
   pool: { readonly start: number; readonly end: number } | null = null;
   /** Whether the kernel runs its checker of the DMA API. */
   hasChecker = false;
+  /** Whether the IOMMU is one of Arm. */
+  hasSmmu = false;
   /** Number of events that were overwritten in the ring buffers. */
   overrun = 0;
 
@@ -92,6 +95,7 @@ export class MachineFacts {
     if (policy === "strict" || STRICT_BY_HOST.test(text)) this.invalidation = "strict";
     else if (policy === "lazy") this.invalidation ??= "lazy";
     if (CHECKS.test(text)) this.hasChecker = true;
+    if (SMMU.test(text)) this.hasSmmu = true;
     const pool = POOL.exec(text);
     if (pool !== null) {
       const [start, end] = [Number(pool[1]), Number(pool[2]) + 1];

@@ -9,6 +9,11 @@ const CRASH = new RegExp(
     "Oops(?::| ?\\[#| - )|Internal error: |[Uu]nable to handle kernel |general protection fault[:,])",
 );
 
+/** Whether a message is the head of an oops that says only where in the code it is. */
+export function isBugInCode(message: string): boolean {
+  return message.startsWith("kernel BUG at ");
+}
+
 /** Whether a message of the kernel says that it crashed. @param message Without the text in front of it. */
 export function isCrash(message: string): boolean {
   return CRASH.test(message);

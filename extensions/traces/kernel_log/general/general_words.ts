@@ -21,6 +21,15 @@ const MENTION =
 const NO_MENTION =
   /ommand line:|BOOT_IMAGE=|Modules linked in|^\s*(?:\[<[0-9a-f]+>\] )?\(?[\w.]+\)?\+0x[0-9a-f]+|\bat [\w.\/:]*[\w ]*\+0x[0-9a-f]+|dma[-\/]debug\.c|coherent detector|coherent LUT|\bEXT[234]-fs|\bXFS\b|BTRFS|F2FS|JBD2|\bsystemd\b|(?:udev|mount)\w*\[|Tainted: |^\[?[\w.-]+@[\w.-]+[:~ \]]|^[\w.-]+:[~\/]\S*[#$] |^[$#] |^(?:\[[^\]]*\] )?(?:RIP|EIP|PC is|LR is|pc :|lr :|Workqueue)\b|Function entered at|from \[<|Linux version|Hardware name:/i;
 
+/** `#1  0x00005590afe82b8b in vfio_dma_map (container=…`, a frame as a debugger prints it, and its place. */
+const DEBUGGER_FRAME =
+  /^\s*#\d{1,4}\s+(?:0x[0-9a-f]+ in )?(?!\w*assert)([A-Za-z_][\w:~]*) ?\(|^\s*at \/?[\w.+\/-]+\.(?:c|cc|cpp|h|hpp|rs|go):\d+\s*$/;
+
+/** Whether a line is a frame of a stack that a debugger prints: it says who called whom. */
+export function isDebuggerFrame(text: string): boolean {
+  return DEBUGGER_FRAME.test(text);
+}
+
 /** Whether a line has a word about DMA only as a name, or as the mode of a disk. */
 export function isOnlyName(text: string): boolean {
   return NO_MENTION.test(text);
@@ -101,5 +110,7 @@ const FRAME =
 
 /** The function of DMA in a frame of a stack; null for another line. */
 export function frameIn(text: string): string | null {
+  const called = DEBUGGER_FRAME.exec(text)?.[1];
+  if (called !== undefined) return FRAME.exec(`${called}+0x0/0x`)?.[1] ?? null;
   return text.includes("+0x") ? FRAME.exec(text)?.[1] ?? null : null;
 }

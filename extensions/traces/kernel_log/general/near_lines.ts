@@ -43,7 +43,7 @@ const BEGINS_WRONG =
   /^\W*(?:assert\w*|panic|fatal|fail(?:ed|ure)?|unable|cannot|can't|could not|error|abort\w*)\b/i;
 
 const HEAD =
-  /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|INFO: task)/i;
+  /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|invalid opcode: \d+ \[#|INFO: task)/i;
 
 /** Collects lines that nobody has read, and gives those beside a message. */
 export class NearLines {

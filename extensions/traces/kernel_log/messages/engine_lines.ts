@@ -70,6 +70,26 @@ export const ENGINE_LINES: readonly MessageRow[] = [
   {
     kind: "driver_dma_error",
     forms: [
+      "xdma:{function}: xfer {descriptor=address},{size_bytes}, s {state_code=code} timed out, ep {device_address=address}",
+    ],
+    condition: "XDMA's driver waited for the end of a transfer until its timeout",
+    role: "consequence",
+    follows: ["iommu_fault", "other_iommu_fault", "pcie_error", "bridge_error"],
+    means: ({ device_address, size_bytes }) =>
+      `A transfer of ${size_bytes} bytes, at the address ${device_address} of the card, did not end in the time that the driver waits`,
+    causes: [{
+      id: "timeout",
+      certainty: "possible",
+      text:
+        "the card's engine waits for data that its logic does not give or take (a stream without its last word, an address without a slave), an interrupt was lost, or an access to memory was refused",
+      next: [
+        "look at the registers below it: the engine's status (busy, or an error of a descriptor, of a read or of a write) and its count of completed descriptors; and for a fault of an IOMMU or a PCI Express error in the same seconds",
+      ],
+    }],
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
       "Channel {channel_number=count}, DMA Mode -- ChHltd set, but reason for halting is unknown, hcint {status}, intsts {...}",
     ],
     derive: ({ channel_number: _, ...facts }) => ({

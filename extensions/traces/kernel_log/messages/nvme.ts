@@ -130,7 +130,7 @@ const READY = 1 << 0;
 const TIMEOUT: MessageRow = {
   kind: "nvme_timeout",
   forms: [
-    "nvme {controller}: I/O tag {tag} ({cid=hex4}){? opcode {opcode} ({...})?} QID {qid} timeout, {action_text=rest}",
+    "nvme {controller}: I/O tag {tag}{? ({cid=hex4})?}{? opcode {opcode} ({...})?} QID {qid} timeout, {action_text=rest}",
     "nvme {controller}: I/O {tag}{? ({cid=hex4})?}{? ({...})?}{? opcode {opcode} ({...})?} QID {qid} timeout, {action_text=rest}",
   ],
   derive: (facts) => {
@@ -448,7 +448,10 @@ const CONTROLLER: MessageRow[] = [
         certainty: "likely",
         text:
           "Data Transfer Error: the controller could not move the data. Its access to memory failed, by a fault of an IOMMU or an error of the bus, or a transfer inside the controller did",
-        next: [FAULT_NEXT],
+        next: [
+          "look for an IOMMU fault or a PCI Express error of the same device in the seconds before: the controller can end a command so whose access was refused",
+          "without one the controller failed by itself: its error log (nvme error-log), its firmware",
+        ],
       },
       {
         id: "host",

@@ -100,6 +100,23 @@ export const VFIO: MessageArea = {
     },
     {
       kind: "vfio_error",
+      forms: ["notifier failed for iova={iova=address} vaddr={vaddr=address} size={size}"],
+      role: "report",
+      finding: "map_failed",
+      means: ({ iova, size }) =>
+        `A map of ${size} bytes at the IOVA ${iova} failed: the driver of the device, which is told of each map (a notifier), did not take it`,
+      causes: [{
+        id: "refused",
+        certainty: "possible",
+        text:
+          "the driver of the mediated device could not pin or use the range, such as memory that is no RAM, a limit on locked memory, or a range that overlaps one that it has; the line has no errno",
+        next: [
+          "look at the lines of the device's driver in the same second, and at what the program maps there (its trace: `-trace vfio_*`)",
+        ],
+      }],
+    },
+    {
+      kind: "vfio_error",
       forms: ["Failed to get DMA logging report, iova: {address}{...}"],
       role: "report",
       means:
@@ -111,6 +128,7 @@ export const VFIO: MessageArea = {
     {
       kind: "vfio_error",
       forms: [
+        "vfio {device=pci_function}: group {group} is not viable",
         "vfio: error, group {group} is not viable",
         "group {group} is not viable",
         "{device=pci_function} VFIO group is not viable!{...}",

@@ -260,8 +260,10 @@ const MAP_CAUSES: readonly Cause[] = inOrder([
       errno === null && errno_text === null
         ? "the line does not have the errno"
         : "the call's own checks do not give this errno: it comes from the IOMMU's driver, a filter of system calls, or the program itself",
-    next: [
-      "read the kernel's log of the same second, and look the errno up in the documentation of the call (VFIO_IOMMU_MAP_DMA, IOMMU_IOAS_MAP)",
+    next: ({ errno, errno_text }) => [
+      errno === null && errno_text === null
+        ? "look at the program's line before it, which most often has the errno, and at the kernel's log of the same second"
+        : "read the kernel's log of the same second, and look the errno up in the documentation of the call (VFIO_IOMMU_MAP_DMA, IOMMU_IOAS_MAP)",
     ],
   },
 ]);
@@ -391,6 +393,9 @@ const UNMAPPED_RANGE = "({at}, {iova=address}, {size})";
 const WITH_NUMBERS =
   `vfio{~|_container}_dma_map{~| }${MAPPED_RANGE} = {errno} ({errno_text=paren_text})`;
 
+/** The second line of an error of a device, which says what to check. */
+const VERIFY_GROUP = "Verify all devices in group {group} are bound to vfio-{...}";
+
 const CALLS: readonly MessageRow[] = [
   {
     kind: "vfio_error",
@@ -427,8 +432,6 @@ const CALLS: readonly MessageRow[] = [
       "{~Couldn't|Could not|Failed to|failed to} map {~IOVA|iova} {...}: {errno_text=errno_words}",
       "vfio{...}_dma_map {...}failed to map memory ({errno_text=paren_text})",
       "vfio map memory region failed: {errno_text=errno_words}",
-      "vfio: DMA mapping failed, unable to continue",
-      "can't map guest IOVA region {iova=address}..{end}",
     ],
     derive: withRegion,
     condition: "A program prints the errno of VFIO_IOMMU_MAP_DMA",
@@ -436,6 +439,37 @@ const CALLS: readonly MessageRow[] = [
     finding: "map_failed",
     means: "A program's map for a device failed",
     causes: MAP_CAUSES,
+  },
+  {
+    kind: "vfio_error",
+    forms: ["can't map guest IOVA region {iova=address}..{end}"],
+    condition:
+      "No window of addresses that the container has holds the whole region: QEMU made no call to map it",
+    role: "report",
+    finding: "map_failed",
+    means: ({ end, iova }) =>
+      `A region of the guest from ${iova} to ${end} was not mapped for the device: no window of addresses that the container has holds it, and the program did not try the call`,
+    causes: [{
+      id: "no_window",
+      certainty: "possible",
+      text:
+        "the container has no window there, or none at all: what gives the device (the IOMMU's driver, or the server of vfio-user) announced other windows or none, or page sizes that do not fit",
+      next: [
+        "compare the region with the windows that the container reports (VFIO_IOMMU_GET_INFO: the ranges of IOVAs and the page sizes); of a device of a vfio-user server, look at what the server answers to it",
+      ],
+    }],
+  },
+  {
+    kind: "vfio_error",
+    forms: ["vfio: DMA mapping failed, unable to continue"],
+    condition: "QEMU ended: a map for a device failed after the device was set up",
+    role: "report",
+    finding: "map_failed",
+    means:
+      "QEMU ended because a map for a device failed. The line before it says which map, and why",
+    next: [
+      "look at the line of the program before it: it names the region, and has the errno if a call was made",
+    ],
   },
   {
     kind: "vfio_error",
@@ -801,12 +835,18 @@ const DEVICES: readonly MessageRow[] = [
       "EAL: Using IOMMU type {iommu_type=count} ({...})",
       "EAL: IOMMU type set to {iommu_type=count} ({...})",
       "EAL: {...}{device=pci_function} not managed by VFIO driver, skipping",
-      "Verify all devices in group {group} are bound to vfio-{...}",
     ],
     condition: "A step of a program that uses VFIO",
     role: "state",
     means:
       "A step of a program that uses VFIO: its type of IOMMU, a device that it leaves alone, or a BAR that the guest reaches more slowly",
+  },
+  {
+    kind: "register_dump",
+    forms: [VERIFY_GROUP],
+    role: "state",
+    means:
+      "The second line of an error above it: the program could not get a device of this group. It says what to check, and not that this is what is wrong",
   },
   {
     kind: "vfio_error",
@@ -916,11 +956,15 @@ function notUsed(forms: readonly string[], own: Pick<Cause, "text" | "next">): M
     kind: "vfio_error",
     forms,
     derive: operationFacts,
+    more: [{
+      form: VERIFY_GROUP,
+      add: ({ group }, facts) => String(facts.operation).endsWith(` group ${group}`) ? facts : null,
+    }],
     role: "report",
     means: ({ device, operation }) =>
       `A program that gives a device to a guest could not ${
         typeof operation === "string" ? `go on (${operation})` : "use it"
-      }${typeof device === "string" ? `: ${device}` : ""}. Nothing was mapped for it`,
+      }${typeof device === "string" ? `: ${device}` : ""}`,
     causes: inOrder([
       {
         id: "no_access",

@@ -318,6 +318,18 @@ const TABLES: MessageRow[] = [
   {
     kind: "iommu_setup",
     forms: [
+      "No firmware reserved region can cover this RMRR [{start}-{end}]{?, contact BIOS{...}?}",
+    ],
+    condition:
+      "A region (RMRR) of the firmware's table does not lie in memory that its map reserves",
+    role: "report",
+    means: ({ end, start }) =>
+      `The firmware's table names a region (RMRR ${start} to ${end}) that the firmware's memory map does not reserve. Since Linux 5.6 this is a warning, and the region is used`,
+    next: ["a firmware update; `dmesg | grep -e DMAR -e IOMMU` shows what is on"],
+  },
+  {
+    kind: "iommu_setup",
+    forms: [
       "Your BIOS is broken; bad RMRR [{start}-{end}]",
       "Your BIOS is broken; DMAR reported at address zero",
     ],
