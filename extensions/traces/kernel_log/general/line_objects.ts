@@ -408,6 +408,20 @@ const LINE_OBJECTS: readonly LineObject[] = [
     },
   },
   {
+    name: "virtual IOMMU",
+    words:
+      /^(?=.*(?:libvirt|virsh|virDomain|Requested operation is not valid|unsupported configuration)).*(?:\bviommu\b|\biommu (?:device|model|driver)\b|\bdomain\b.{0,30}\biommu\b)/i,
+    noun: "the virtual IOMMU of a machine (for libvirt, a domain is a machine)",
+    kind: "vfio_error",
+    isGot: true,
+    got: {
+      text:
+        "the definition of the machine has an IOMMU already, or its type of machine, its architecture or this QEMU has no such IOMMU: the line names which",
+      next:
+        "look at the <iommu> devices in the definition (`virsh dumpxml NAME`): a machine has at most one; compare its model with the type of the machine",
+    },
+  },
+  {
     name: "IOMMU domain",
     words:
       /\b(?:iommu|smmu)\b.{0,40}?domain|domain.{0,30}?\b(?:iommu|attach)|identity domain|passthrough mode|default domain/i,
