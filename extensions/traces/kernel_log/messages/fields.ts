@@ -77,10 +77,17 @@ const identifier = (sample: string): MessageField => ({ ...count(sample), isHex:
 
 const FUNCTION_PATTERN = "(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
 
+const AER_BITS = "[A-Za-z]\\w*[+-](?: +[A-Za-z]\\w*[+-])*";
+
 export const FIELDS = {
   access: word("write"),
   access_bits: { ...word("R W"), pattern: "[RWX ]+" },
   aer_bit: { ...count("14"), pattern: " *\\d+" },
+  /* Bits as lspci prints them: a name with + or -. */
+  aer_bits: { ...text("DLP- SDES- CmpltTO+"), pattern: AER_BITS },
+  aer_clear_bits: { ...text("DLP- SDES- CmpltTO-"), pattern: AER_BITS },
+  aer_counts: { ...text("0 3"), pattern: "[|\\d][|\\d\\s]*" },
+  aer_zeros: { ...text("0 0"), pattern: "[|\\d][|\\d\\s]*" },
   aer_name: { ...text("CmpltTO"), pattern: "[A-Za-z][\\w ]*?(?=\\s*(?:\\(First\\))?\\s*$)" },
   address: address("0xfffe8000"),
   at: address("0xffff8881042e6000"),
@@ -181,6 +188,7 @@ export const FIELDS = {
   nvme_code: { ...code("07"), pattern: "[0-9a-f]{2}" },
   nvme_unit: { ...word("nvme0"), pattern: "nvme\\d+" },
   nvme_disk: { ...word("nvme0n1"), pattern: "nvme\\d+(?:c\\d+)?n\\d+" },
+  nmi_reason: code("0xa1"),
   op: code("0x0"),
   opcode: code("0x2"),
   option: word("ivrs_ioapic"),

@@ -649,6 +649,131 @@ const CPER: MessageRow = {
   causes: ERROR.causes!,
 };
 
+/** Names of lspci and of the kernel for bits and counters of AER. */
+const AER_COUNTERS = [
+  ...["RxErr", "BadTLP", "BadDLLP", "Rollover", "Timeout", "NonFatalErr", "CorrIntErr"],
+  ...["HeaderOF", "Undefined", "DLP", "SDES", "TLP", "FCP", "CmpltTO", "CmpltAbrt", "UnxCmplt"],
+  ...["RxOF", "MalfTLP", "ECRC", "UnsupReq", "ACSViol", "UncorrIntErr", "BlockedTLP"],
+  ...["AtomicOpBlocked", "TLPBlockedErr", "PoisonTLPBlocked", "DMWrReqBlocked"],
+  ...["TOTAL_ERR_COR", "TOTAL_ERR_FATAL", "TOTAL_ERR_NONFATAL"],
+];
+const COUNTER = `{counter~${AER_COUNTERS.toSorted((a, b) => b.length - a.length).join("|")}}`;
+/** A counter alone in its line, or in a row of a table: its name, then a number for each function. */
+const COUNTS = /^[\s|]*([A-Za-z_]+)[\s|]+(\d+(?:[\s|]+\d+)*)[\s|]*$/;
+
+/** The counter of a line; null for a line that is none. @param isSet Whether a number has to be above 0. */
+function countsIn(line: string, isSet: boolean): LogEntryFacts | null {
+  const [, counter, numbers] = COUNTS.exec(line) ?? [];
+  if (counter === undefined || !AER_COUNTERS.includes(counter)) return null;
+  const counts = numbers!.split(/[\s|]+/).map(Number);
+  if (counts.some((count) => count > 0) !== isSet) return null;
+  return isSet ? { counter, counts: counts.map(String) } : { counter };
+}
+
+const REGISTERS: Readonly<Record<string, string>> = {
+  UESta: "uncorrectable errors that happened (UESta)",
+  UEMsk: "uncorrectable errors that are not reported (UEMsk)",
+  UESvrt: "uncorrectable errors that count as fatal (UESvrt)",
+  CESta: "corrected errors that happened (CESta)",
+  CEMsk: "corrected errors that are not reported (CEMsk)",
+};
+
+/** A register of AER as lspci prints it: each bit has `+` where it is set. */
+function bitsIn(
+  { bits, register }: LogEntryFacts,
+  line: string,
+  isSet: boolean,
+): LogEntryFacts | null {
+  const set = String(bits).split(/\s+/).filter((bit) => bit.endsWith("+"))
+    .map((bit) => bit.slice(0, -1));
+  const name = Object.keys(REGISTERS).find((each) =>
+    each.toLowerCase() === String(register).toLowerCase()
+  )!;
+  const happened = name.endsWith("Sta") && set.length > 0;
+  if (happened !== isSet) return null;
+  const change = line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : null;
+  return { register: name, set, ...change === null ? {} : { diff: change } };
+}
+
+const registerText = ({ register, set }: LogEntryFacts) =>
+  Array.isArray(set) && set.length > 0
+    ? `Set in the register of ${REGISTERS[String(register)]}: ${set.join(", ")}`
+    : `No bit is set in the register of ${REGISTERS[String(register)]}`;
+
+const STICKY =
+  "read it again after a boot, and while the device works: a bit that comes back is of now";
+
+/** What tools print of AER: registers of lspci, counters of sysfs. */
+const TOOLS: readonly MessageRow[] = [
+  {
+    kind: "pcie_detail",
+    forms: ["{register~UESta|CESta}: {bits=aer_bits}"],
+    derive: (facts, line) => bitsIn(facts, line, true),
+    condition: "lspci read a status register of AER, in which a bit stays set until it is cleared",
+    role: "report",
+    means: (facts) =>
+      `${
+        registerText(facts)
+      }. A bit stays set until software clears it: the error happened at some time since then, and the line does not say when or how often`,
+    causes: inOrder([
+      {
+        id: "corrected",
+        when: ({ register }) => register === "CESta",
+        certainty: "unknown",
+        text:
+          "errors that the link repeated or corrected. By themselves they change no data and no mapping; `NonFatalErr` says that an uncorrectable error was advisory: UESta has it",
+        next: [
+          "look whether they come back (`aer_dev_correctable` in /sys/bus/pci/devices/FUNCTION counts them); of RxErr, BadTLP, BadDLLP, Rollover and Timeout look at the link: slot, cable, riser, speed, ASPM",
+        ],
+      },
+      {
+        id: "uncorrected",
+        certainty: "unknown",
+        text:
+          "an uncorrectable error. UnsupReq alone often comes from the search for devices at boot; the others are of a transaction that failed, whose header is in HeaderLog",
+        next: [
+          `${STICKY}; HeaderLog of the same function has the transaction`,
+        ],
+      },
+    ]),
+  },
+  {
+    kind: "register_dump",
+    forms: [
+      "{register~UESta|CESta}: {bits=aer_clear_bits}",
+      "{register~UEMsk|UESvrt|CEMsk}: {bits=aer_bits}",
+    ],
+    derive: (facts, line) => bitsIn(facts, line, false),
+    role: "state",
+    means: registerText,
+  },
+  {
+    kind: "pcie_detail",
+    forms: [`${COUNTER} {counts=aer_counts}`],
+    derive: (_, line) => countsIn(line, true),
+    condition: "A counter of AER in sysfs, or a table of a program of them, is above 0",
+    role: "report",
+    means: ({ counter, counts }) =>
+      `Errors of PCI Express that were counted as ${counter}${
+        String(counter).startsWith("TOTAL_") ? " (the sum of a kind)" : ""
+      }${
+        Array.isArray(counts) && counts.length > 1
+          ? ` (one number for each function: ${counts.join(", ")})`
+          : ""
+      } since the function was found. The line does not say when they happened`,
+    next: [
+      "read the counters again while the device works: those that grow are of now; then `dmesg | grep AER` and `lspci -vvv -s FUNCTION` as root (UESta, CESta, HeaderLog)",
+    ],
+  },
+  {
+    kind: "register_dump",
+    forms: [`${COUNTER} {counts=aer_zeros}`],
+    derive: (_, line) => countsIn(line, false),
+    role: "state",
+    means: "A counter of AER that is 0: no such error of PCI Express was counted",
+  },
+];
+
 export const PCIE: MessageArea = {
   name: "PCI Express",
   page: "PCI Express specification 6.2; rules/traces.md T.70",
@@ -656,6 +781,25 @@ export const PCIE: MessageArea = {
   rows: [
     ERROR,
     CPER,
+    {
+      kind: "bus_error",
+      forms: ["NMI: PCI system error (SERR) for reason {nmi_reason} on CPU {cpu=count}"],
+      condition:
+        "The chipset raised an interrupt (NMI) because a device signalled a system error (SERR#)",
+      role: "consequence",
+      follows: ["iommu_fault", "other_iommu_fault", "pcie_error", "bridge_error"],
+      means:
+        "A device or a bridge signalled a system error on the PCI bus (SERR). The line does not name it",
+      causes: [{
+        id: "serr",
+        certainty: "possible",
+        text:
+          "a parity error, or a request that was aborted, such as one that an IOMMU refused in the same moment: it may then be of the same transaction",
+        next: [
+          "look which function signalled it: `lspci -vv` as root (Status: <SERR+, >SERR+, <PERR+, <TAbort+, <MAbort+), for bridges also their secondary status",
+        ],
+      }],
+    },
     {
       kind: "pcie_error",
       forms: [
@@ -1089,6 +1233,7 @@ export const PCIE: MessageArea = {
       means:
         "A line of a record that the firmware handed over: its section says what kind of error it is, and whether PCI Express is concerned",
     },
+    ...TOOLS,
     ...PCI_CORE,
   ],
 };
