@@ -1,6 +1,8 @@
 /** Explains why a check of some files found no events, and how to fix that. */
 import { formatCount } from "@dmalab/lang/text";
 import { mentionsDma } from "../kernel_log/general/general_words.ts";
+import { lockupNamed } from "../kernel_log/general/crash_head.ts";
+import { messageText } from "../kernel_log/pasted_text.ts";
 import { shownText } from "../kernel_log/shown_text.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { KERNEL_LOG, kindOf } from "./foreign_trace.ts";
@@ -62,7 +64,8 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
   }
   const { crash } = check.log;
   if (crash !== null) {
-    return `${shown} has a crash of the kernel (line ${crash.line}: ${
+    const what = lockupNamed(messageText(crash.text)) ?? "crash of the kernel";
+    return `${shown} has a ${what} (line ${crash.line}: ${
       shownText(crash.text)
     }), and none of its lines is about DMA by the words that are known. Next: give the lines from there on, with ` +
       "the registers and the stack, and the whole log of the boot before them";

@@ -46,8 +46,14 @@ function followLines(entry: KernelLogEntry, followed: FollowedEntry | null): str
     return titles.size === 0 ? [] : labelled("look for", [...titles].join(", "));
   }
   const { entry: { kind, line }, names, relation } = followed;
+  const isLockup = entry.kind === "lockup";
   const text = `line ${line}: ${MESSAGE_KINDS[kind].title}`;
-  return labelled(RELATIONS[relation], relation === "perhaps" ? `${text}, ${ifSame(names)}` : text);
+  return labelled(
+    RELATIONS[relation],
+    relation !== "perhaps"
+      ? text
+      : `${text}, ${isLockup ? "if the stack below it waits for that" : ifSame(names)}`,
+  );
 }
 
 /** The condition under which two messages are about one device, and how to find out. */

@@ -65,6 +65,11 @@ function namesIn({ facts }: KernelLogEntry): string[] {
   return VIRTIO.test(String(facts.driver)) ? [...names, String(facts.driver)] : names;
 }
 
+/** How long a task or a CPU had waited when a lockup was printed; 0 for other messages. */
+function waitedSeconds({ facts, kind }: KernelLogEntry): number {
+  return kind === "lockup" && typeof facts.waited_seconds === "number" ? facts.waited_seconds : 0;
+}
+
 /** Kinds of messages that can cause a message, by the facts of its line. */
 export function followedKinds({ facts, kind, row }: KernelLogEntry): readonly MessageKind[] {
   const { follows = [] } = row ?? {};
@@ -130,7 +135,8 @@ export class FollowedEntries {
     for (let index = own - 1; index >= Math.max(0, own - MAX_BACK); index--) {
       const each = this.#entries[index]!;
       const isNear = seconds === null || each.seconds === null ||
-        seconds - each.seconds <= STORY_SECONDS && each.seconds - seconds <= BACK_SECONDS;
+        seconds - each.seconds <= STORY_SECONDS + waitedSeconds(entry) &&
+          each.seconds - seconds <= BACK_SECONDS;
       if (each.line >= line || !follows.includes(each.kind) || !isNear) continue;
       if (!canFollow(entry, each)) continue;
       const relation = this.#relation(entry, each);

@@ -74,7 +74,7 @@ const MAX_RECENT = 128;
 const WARNING_LINES = 2;
 /** A quick test: a line without any of these words is no head of an oops, and no other crash. */
 const MAY_CRASH =
-  /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP/;
+  /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP|INFO: task /;
 /** The head of an oops: what was read before it is another event. */
 const OOPS =
   /(?:Internal error: |nable to handle (?:kernel|page)|kernel BUG at |Oops: |general protection fault)/;
@@ -196,6 +196,10 @@ export class KernelLogReader {
     const { row } = found;
     this.#likeness.isKnown();
     this.#hasRow = true;
+    if (row.kind === "lockup") {
+      this.#lockup(message, found);
+      return;
+    }
     if (row.isBelowWarnings === true && this.#isBelowMessage(row, place)) return;
     this.#isRead(place);
     const facts = this.#withHead(row, place, this.#context.added(row.kind, found.facts));
@@ -213,6 +217,16 @@ export class KernelLogReader {
   /** Whether a row is about Linux's drivers, and the log is of another system. */
   #isOfLinux({ area }: FoundMessage): boolean {
     return area === DRIVERS && this.#context.system !== null;
+  }
+
+  /** A lockup is a consequence of what was read before it; without such a message it is not about DMA. */
+  #lockup(message: LogMessage, { facts, row }: FoundMessage): void {
+    if (!this.#hasGiven) {
+      this.#near?.push(message);
+      return;
+    }
+    this.#close();
+    this.sink.entry({ kind: row.kind, ...said(message), facts, row });
   }
 
   #mayCrash(message: LogMessage): void {

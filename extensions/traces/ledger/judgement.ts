@@ -5,9 +5,12 @@
 import { formatCount, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import { stepsOf } from "../kernel_log/entry_steps.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { lockupNamed } from "../kernel_log/general/crash_head.ts";
 import { UNKNOWN_SYSTEM } from "../kernel_log/general/log_system.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
+import { LOCKUP_NEXT } from "../kernel_log/messages/oops.ts";
 import { OF_OTHER_TABLES } from "../kernel_log/messages/other_iommus.ts";
+import { messageText } from "../kernel_log/pasted_text.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { notGiven } from "./given_input.ts";
 import { FAULT_RULE } from "./classify_log.ts";
@@ -93,7 +96,7 @@ function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): 
   const crash = crashIn(log, wrong);
   const crashed = crash === null
     ? ""
-    : `the log has a crash of the kernel (${
+    : `the log has a ${lockupNamed(messageText(crash.text)) ?? "crash of the kernel"} (${
       placeOf({ line: null, logLine: crash.line }, isOfTrace(check))
     })`;
   if (wrong.length > 0) {
@@ -110,7 +113,12 @@ function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): 
       crashed === "" ? "nothing else is proved or likely" : crashed
     }`;
   }
-  if (crashed !== "") return `${crashed}, and no message that was read says why`;
+  if (crash !== null) {
+    const isLockup = lockupNamed(messageText(crash.text)) !== null;
+    return `${crashed}, and no ${
+      isLockup ? "cause of it is proved or likely" : "message that was read says why"
+    }`;
+  }
   const isLogAlone = check.understood === 0 &&
     findings.every(({ certainty }) => certainty === "unknown");
   if (!isLogAlone) return "nothing is proved or likely to be wrong";
@@ -174,9 +182,12 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     if (step !== undefined && !byStep.has(step)) byStep.set(step, place);
   }
   const crash = crashIn(log, graded);
-  const ofCrash = crash === null
-    ? []
-    : [`${placeOf({ line: null, logLine: crash.line }, hasTrace)}: ${OF_CRASH}`];
+  const ofCrash = crash === null ? [] : [
+    `${placeOf({ line: null, logLine: crash.line }, hasTrace)}: ${
+      lockupNamed(messageText(crash.text)) === null ? OF_CRASH : LOCKUP_NEXT
+    }`,
+  ];
+  if (crash !== null) byStep.delete(LOCKUP_NEXT);
   const isCrashAlone = !graded.some(isSure);
   const listed = [
     ...isCrashAlone ? ofCrash : [],

@@ -17,6 +17,8 @@ import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./c
 import { MappingTracker } from "./ledger.ts";
 import { type GivenInput, notGiven } from "./given_input.ts";
 import { reasonsApart } from "./apart.ts";
+import { lockupNamed } from "../kernel_log/general/crash_head.ts";
+import { messageText } from "../kernel_log/pasted_text.ts";
 import { aboutKind } from "./finding_kinds.ts";
 import { asCounted, asKnown } from "./findings.ts";
 import type { TracedMapping, TraceFinding } from "./traced_mapping.ts";
@@ -86,14 +88,17 @@ export class LogPass {
       this.also.state?.(entry);
     },
     near: (line) => this.also.near?.(line),
-    crash: ({ line, text }) => this.crash ??= { line, text },
+    crash: (message) => this.#crashed(message),
     message: (message) => this.#message(message),
   });
 
   /** Faults that the trace itself records as events. */
   readonly faults: TracedFault[] = [];
 
-  /** The first line with which the kernel says that it crashed, or met a bug of its own; null without one. */
+  /**
+   * The first line with which the kernel says that it crashed, or met a bug of its own; without one the first
+   * of a lockup; null without both.
+   */
   crash: { readonly line: number; readonly text: string } | null = null;
 
   /** Number of event lines, which do not belong to the log. */
@@ -157,6 +162,13 @@ export class LogPass {
   /** Number of log messages that were read, including damaged faults. */
   get readCount(): number {
     return this.entries.length + this.states + this.unreadable.length;
+  }
+
+  #crashed({ line, text }: LogMessage): void {
+    const isLockup = (message: string) => lockupNamed(messageText(message)) !== null;
+    if (this.crash === null || isLockup(this.crash.text) && !isLockup(text)) {
+      this.crash = { line, text };
+    }
   }
 
   #message(message: LogMessage): void {

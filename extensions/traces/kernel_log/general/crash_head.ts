@@ -1,4 +1,4 @@
-/** The lines with which the kernel says that it stopped, or that it met a bug of its own. */
+/** The lines with which the kernel says that it stopped, that it met a bug of its own, or that something hangs. */
 
 /** What follows `BUG: ` in lines of the kernel. */
 const BUGS =
@@ -9,12 +9,26 @@ const CRASH = new RegExp(
     "Oops(?::| ?\\[#| - )|Internal error: |[Uu]nable to handle kernel |general protection fault[:,])",
 );
 
+/** A processor or a task that waits without an end; the kernel runs on. */
+const LOCKUP =
+  /^(?:(?:NMI )?watchdog: )?(?:BUG: (soft lockup) - |BUG: (workqueue lockup)|(?:CPU\d+: )?Watchdog detected (hard LOCKUP)|INFO: (task \S.{0,60}:\d+ blocked) for more than \d+ seconds)/;
+
+export const HUNG_TASK = "hung task";
+
+/** The kernel's name of a lockup: `soft lockup`, `hard lockup`, `workqueue lockup`, `hung task`; null for any other message. */
+export function lockupNamed(message: string): string | null {
+  const found = LOCKUP.exec(message);
+  if (found === null) return null;
+  const name = found.slice(1).find((each) => each !== undefined)!;
+  return name.startsWith("task ") ? HUNG_TASK : name.toLowerCase();
+}
+
 /** Whether a message is the head of an oops that says only where in the code it is. */
 export function isBugInCode(message: string): boolean {
   return message.startsWith("kernel BUG at ");
 }
 
-/** Whether a message of the kernel says that it crashed. @param message Without the text in front of it. */
+/** Whether a message of the kernel says that it crashed, or that it hangs. @param message Without the text in front of it. */
 export function isCrash(message: string): boolean {
-  return CRASH.test(message);
+  return CRASH.test(message) || lockupNamed(message) !== null;
 }

@@ -7,6 +7,7 @@ import type { LogMessage } from "../log_forms.ts";
 import { errnoIn, errnoName, withoutErrnoTexts } from "../messages/errno_words.ts";
 import { messageText } from "../pasted_text.ts";
 import { actIn, mayTrouble, saysEnd } from "./line_acts.ts";
+import { HUNG_TASK, lockupNamed } from "./crash_head.ts";
 import { isCommand, isOfSource } from "./driver_names.ts";
 import { isLogShaped, isProse } from "./general_words.ts";
 import { speakerOf } from "./line_speaker.ts";
@@ -43,7 +44,7 @@ const BEGINS_WRONG =
   /^\W*(?:assert\w*|panic|fatal|fail(?:ed|ure)?|unable|cannot|can't|could not|error|abort\w*)\b/i;
 
 const HEAD =
-  /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|invalid opcode: \d+ \[#|INFO: task)/i;
+  /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|invalid opcode: \d+ \[#)/i;
 
 /** Collects lines that nobody has read, and gives those beside a message. */
 export class NearLines {
@@ -127,6 +128,13 @@ export class NearLines {
     const text = messageText(shown);
     if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || isCommand(text)) {
       return false;
+    }
+    const lockup = lockupNamed(text);
+    if (lockup !== null) {
+      const says = lockup === HUNG_TASK
+        ? "a hung task: it waits for something that did not end"
+        : `a ${lockup}: a CPU does not go on`;
+      return this.#say(line, shown, says, true);
     }
     if (HEAD.test(text)) {
       return this.#say(line, shown, "the head of the oops: what happened", true);

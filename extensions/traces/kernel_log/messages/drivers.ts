@@ -4,7 +4,7 @@
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { DEVICE_LINES } from "./device_lines.ts";
-import { OOPSES } from "./oops.ts";
+import { LOCKUPS, OOPSES } from "./oops.ts";
 import { DRIVER_LINES } from "./driver_lines.ts";
 import {
   ENGINE_LINES,
@@ -117,6 +117,7 @@ export const DRIVERS: MessageArea = {
     ...ENGINE_LINES,
     ...ENGINE_WORD_LINES,
     ...DEVICE_LINES,
+    ...LOCKUPS,
     ...OOPSES,
     ...DRIVER_LINES,
   ],

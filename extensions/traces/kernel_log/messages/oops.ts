@@ -1,5 +1,6 @@
 /** Oopses and stacks with functions of DMA mapping. @see rules/traces.md T.78 */
 import type { LogEntryFacts } from "../log_facts.ts";
+import { HUNG_TASK, lockupNamed } from "../general/crash_head.ts";
 import { inOrder, type MessageRow, named } from "./message.ts";
 
 /** Functions of the DMA API, of IOMMUs and of bounce buffers, and of drivers with DMA in their names. */
@@ -94,6 +95,47 @@ export const FRAMES_ALONE: MessageRow = {
     "give the log from the line `cut here`, `BUG:`, `Unable to handle` or `blocked for more than` on: it says what happened, and the caller of these functions is the driver",
   ],
 };
+
+/** The step for a lockup. */
+export const LOCKUP_NEXT =
+  "look at the stack below it: the function in which it waits, and the first function of a driver; and at the first line of trouble before it";
+
+/** A processor or a task that does not go on. It is no oops: the kernel runs, and says who waits. */
+export const LOCKUPS: readonly MessageRow[] = [
+  {
+    kind: "lockup",
+    forms: [
+      "BUG: soft lockup - CPU#{cpu=count} stuck for {waited_seconds=count}s!{? [{task}:{pid}]?}",
+      "Watchdog detected hard LOCKUP on cpu {cpu=count}",
+      "INFO: task {task}:{pid} blocked for more than {waited_seconds=count} seconds.",
+    ],
+    derive: (facts, line) => ({ what: lockupNamed(line), ...facts }),
+    condition:
+      "A CPU did not switch tasks for more than twice the threshold (soft), took no interrupt (hard), or a task slept without an interrupt for longer than hung_task_timeout_secs",
+    role: "consequence",
+    follows: [
+      ...["invalidation_error", "iommu_error", "iommu_fault", "other_iommu_fault"] as const,
+      ...["nvme_failed", "nvme_down", "nvme_timeout", "pcie_error", "bridge_error"] as const,
+    ],
+    means: ({ cpu, task, waited_seconds, what }) => {
+      const time = typeof waited_seconds === "number" ? ` for ${waited_seconds} s` : "";
+      return what === HUNG_TASK
+        ? `The task ${task} has been waiting${time} for something that did not end. The kernel runs, and nothing crashed`
+        : what === "soft lockup"
+        ? `CPU ${cpu} ran code of the kernel${time} without a break: it waits in a loop, or for a lock. The kernel runs, and nothing crashed`
+        : `CPU ${cpu} takes no interrupts any more: it waits in a loop or for a lock with interrupts off`;
+    },
+    causes: [{
+      id: "waits",
+      certainty: "possible",
+      text: ({ what }) =>
+        what === HUNG_TASK
+          ? "a request to a disk or a device that is not completed, or a lock that another task holds"
+          : "a loop or a lock of a driver or of the kernel; beside commands that an IOMMU does not complete, the wait for them",
+      next: [LOCKUP_NEXT],
+    }],
+  },
+];
 
 export const OOPSES: readonly MessageRow[] = [
   {
