@@ -200,6 +200,8 @@ export class AccessChecks {
     }
     const beside = this.#nearest(device, at);
     const ended = dev.domain === null ? ledger.ended.find(device.number, at) : null;
+    // The rest of a range that was destroyed in part keeps its record, and is mapped by nobody.
+    const isRest = beside !== NO_RECORD && table.dma[beside]! <= at && at < table.end(beside);
     const near = beside === NO_RECORD ? "" : `, next to ${ledger.describe(beside)}`;
     const owner = dev.domain === null
       ? undefined
@@ -215,7 +217,7 @@ export class AccessChecks {
           UNTRANSLATED
       : !dev.domain.table.walk(at)
       ? "they are a peer's, on the bus, where no IOMMU looks"
-      : beside === NO_RECORD
+      : beside === NO_RECORD || isRest
       ? "no live mapping covers them, but their page-table entries are still present"
       : `they share an IOMMU granule with ${ledger.describe(beside)}`;
     ledger.report(

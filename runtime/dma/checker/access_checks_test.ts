@@ -204,6 +204,19 @@ const ROWS: readonly Row[] = [
     {},
     (bench) => {
       bench.tryAlloc(0, 2 * PAGE);
+      bench.link(0x10_0000, 0, 2 * PAGE);
+      bench.sync(0, 2 * PAGE);
+      const { addr } = bench.state;
+      bench.destroy(PAGE);
+      bench.read(addr + PAGE, PAGE);
+    },
+    'destroy_short of 1: dma_iova_destroy() on device "dev" of only 4096 bytes of the range of 8192 bytes at 0xffff_e000; 4096 bytes in whole granules stay linked: the device keeps access, and the IOVAs may be reused',
+    `device_outside_buffer of 1: reads 4096 bytes at 0xffff_f000, from 0xffff_f000 on outside every mapped buffer: no live mapping covers them, but their page-table entries are still present`,
+  ],
+  [
+    {},
+    (bench) => {
+      bench.tryAlloc(0, 2 * PAGE);
       bench.link(0x10_0000, 0, PAGE);
       for (let times = 0; times < 2; times++) bench.read(bench.state.addr, 16);
     },

@@ -12,7 +12,7 @@ const GONE_NEXT =
 const BAR_NEXT =
   "read the function's state: `lspci -vv -s FUNCTION` (Mem+ or Mem-, the power state D0 to D3), and look for a line `enabling device` of it, which says that memory decoding was off; try without power saving: nvme_core.default_ps_max_latency_us=0 pcie_aspm=off pcie_port_pm=off";
 const FAULT_NEXT =
-  "look for an IOMMU fault of the same device in the seconds before: a command whose DMA was refused is never completed";
+  "look for an IOMMU fault of the same device in the seconds before: a controller that cannot read its queues or write its completions does not answer; one that is refused only the data ends the command with an error (Data Transfer Error), or hangs";
 
 /** Names for what the driver does at a timeout, by the first words of the message. */
 const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
