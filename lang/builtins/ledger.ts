@@ -180,6 +180,27 @@ export function endAt(
   return next?.name === "dma.unmap" ? next : entry.ended ?? after[cleared]!;
 }
 
+/**
+ * How much of a mapping its device can still reach; null if the recorded events do not have the
+ * mapping.
+ */
+export function reachOf(
+  { addr, device, phys, sizeBytes }: Pick<LedgerEntry, "device" | "phys" | "sizeBytes"> & {
+    readonly addr: DmaAddr;
+  },
+  context: ExecutionContext,
+): "all" | "part" | "none" | null {
+  const { events } = context.recorder;
+  const entry = readLedger(events, context).findLast((entry) =>
+    entry.device === device && entry.dma === addr && entry.phys === phys &&
+    entry.sizeBytes === sizeBytes
+  );
+  if (entry === undefined) return null;
+  const ends = [addr, addr + sizeBytes - 1].map((dma) => endAt(entry, dma, events, context));
+  const reached = ends.filter((end) => end === null).length;
+  return reached === ends.length ? "all" : reached > 0 ? "part" : "none";
+}
+
 /** Whether the device accesses a mapping through a page table. */
 function throughTable({ device, path }: LedgerEntry, { lab }: ExecutionContext): boolean {
   return path !== "bus" && (lab.devices.get(device)?.dma.domain ?? null) !== null;
@@ -218,6 +239,8 @@ export interface AddressScope {
   /** Restricts the printed mappings to one device; each device has its own IOVA space. */
   readonly device?: string | null;
   readonly columns?: number;
+  /** Size of a range that begins at the address: its last page is told where it differs from the first. */
+  readonly sizeBytes?: number;
 }
 
 /** Explains an address: its mappings, and the events between them. */
@@ -225,7 +248,7 @@ export function explainAddress(
   space: "phys" | "dma",
   address: number,
   context: ExecutionContext,
-  { columns = context.columns, device = null }: AddressScope = {},
+  { columns = context.columns, device = null, sizeBytes = 1 }: AddressScope = {},
 ): string[] {
   const events = context.recorder.events;
   const ledger = [...readLedger(events, context), ...readAreas(events, context)]
@@ -239,11 +262,19 @@ export function explainAddress(
       : [`  as a ${space === "phys" ? "device" : "physical"} address it was mapped`];
     return [`${formatAddress(address)}: no mapping ever covered this ${seenAs}`, ...hint];
   }
-  const now = found.flatMap((entry) => currentLines(entry, address, space, context));
+  const nowAt = (address: number) =>
+    mappingsAt(ledger, space, address)
+      .flatMap((entry) => currentLines(entry, address, space, context)).join(", ");
+  const now = nowAt(address);
+  const end = address + sizeBytes - 1;
+  const atEnd = nowAt(end);
   return [
     `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
     ...found.flatMap((entry) => lifeLines(entry, address, space, columns, context)),
-    `now      ${now.length === 0 ? "nothing is mapped there" : now.join(", ")}`,
+    `now      ${now === "" ? "nothing is mapped there" : now}`,
+    ...(now === "") === (atEnd === "")
+      ? []
+      : [`         at ${formatAddress(end)}: ${atEnd === "" ? "nothing is mapped" : atEnd}`],
   ].flatMap((line) => foldLine(line, columns));
 }
 

@@ -147,6 +147,39 @@ dma_iova_destroy(nic, state, 8KiB, to_device)`,
   ]);
 });
 
+Deno.test("show and explain tell what a device still reaches after an unmap of all and of a part", () => {
+  const output = shown(`
+let m = dma_map_phys(nic, 0x20_0000, 8KiB, to_device)
+show m
+dma_unmap_phys(nic, m, 4KiB, to_device)
+show m
+explain m
+let whole = dma_map_phys(nic, 0x30_0000, 4KiB, to_device)
+dma_unmap_phys(nic, whole, 4KiB, to_device)
+show whole
+let state = iova_state()
+assert dma_iova_try_alloc(nic, state, phys: 0x40_0000, size: 8KiB)
+dma_iova_link(nic, state, 0x40_0000, 0, 8KiB, to_device)
+dma_iova_sync(nic, state, 0, 8KiB)
+dma_iova_destroy(nic, state, 4KiB, to_device)
+show state
+`);
+  const said = output.filter((line) => /physical|KiB to_device, tr|now|▕|freed/.test(line));
+  assertEquals(said, [
+    "  physical 0x20_0000 ───► nic sees 0xffff_e000",
+    "  8KiB to_device, translated by the IOMMU",
+    "  physical 0x20_0000 ───► nic sees 0xffff_e000",
+    "  8KiB to_device, translated by the IOMMU; unmapped in part",
+    "now      nothing is mapped there",
+    "         at 0xffff_ffff: nic still reaches physical 0x20_1fff",
+    "  physical 0x30_0000 ─ ─ ─ nic saw 0xffff_e000",
+    "  4KiB to_device, translated by the IOMMU; unmapped",
+    "iova_state 0xffff_c000 .. 0xffff_e000  8KiB                                freed",
+    "  ▕░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░██████████████████████████████▏ 4KiB linked",
+    "     0xffff_d000     4KiB ───► physical 0x40_1000",
+  ]);
+});
+
 Deno.test("latencies().of() knows the names of events only", () => {
   const { problems } = runScript(`${MACHINE}print latencies().of("iotlb.snyc")`);
   assert(problems[0]?.includes("did you mean"), problems[0]);

@@ -50,6 +50,20 @@ function linkedRuns(
   }));
 }
 
+/**
+ * The links of a state. Once its range is free, another owner may have mapped there: the entries are
+ * the state's as long as they are as many bytes as it has linked.
+ */
+function runsOf(
+  device: DmaDevice,
+  state: DmaIovaState,
+  context: ExecutionContext,
+): readonly LinkedRun[] {
+  const runs = linkedRuns(device, state, context);
+  const bytes = runs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return state.held || bytes === state.linkedBytes ? runs : [];
+}
+
 /** Why the device's last allocation failed; empty if it did not fail. */
 function lastRefusal(device: DmaDevice | null, context: ExecutionContext): string[] {
   const { events } = context.recorder;
@@ -102,7 +116,7 @@ export const IOVA_STATE: HandleType<IovaStateTarget> = {
     iovaStatePicture(
       state,
       device?.name ?? null,
-      device === null || !state.held ? [] : linkedRuns(device, state, context),
+      device === null ? [] : runsOf(device, state, context),
     ),
   explain: ({ state, device }, context) => [
     ...state.writtenBy === null
@@ -110,7 +124,10 @@ export const IOVA_STATE: HandleType<IovaStateTarget> = {
       : [`written for request ${state.writtenBy}: ${formatSize(state.sizeBytes)}`],
     ...state.sizeBytes === 0
       ? ["the state has no range", ...lastRefusal(device, context)]
-      : explainAddress("dma", state.addr, context, { device: device?.name ?? null }),
+      : explainAddress("dma", state.addr, context, {
+        device: device?.name ?? null,
+        sizeBytes: state.sizeBytes,
+      }),
   ],
   equals: ({ state }, other) => isHandle(other, IOVA_STATE) && other.target.state === state,
 };

@@ -2,7 +2,7 @@
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { isHandle } from "../../arguments.ts";
-import { explainAddress } from "../../ledger.ts";
+import { explainAddress, reachOf } from "../../ledger.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { siteText } from "../event.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -70,17 +70,24 @@ export const MAPPING: HandleType<Mapping> = {
     ),
   })),
   format: formatMapping,
-  show: (mapping) =>
-    mapping.addr < 0 ? [formatMapping(mapping)] : [
-      `  physical ${formatAddress(mapping.phys)} ───► ${mapping.device} sees ${
-        formatAddress(mapping.addr)
+  show: (mapping, context) => {
+    if (mapping.addr < 0) return [formatMapping(mapping)];
+    const { addr, device, dir, path, phys, sizeBytes } = mapping;
+    const reach = reachOf(mapping, context);
+    const arrow = reach === "none" ? "─ ─ ─" : "───►";
+    const sees = reach === "none" ? "saw" : "sees";
+    return [
+      `  physical ${formatAddress(phys)} ${arrow} ${device} ${sees} ${formatAddress(addr)}`,
+      `  ${formatSize(sizeBytes)} ${dir}, ${PATHS[path] ?? path}${
+        reach === null ? "" : STATES[reach]
       }`,
-      `  ${formatSize(mapping.sizeBytes)} ${mapping.dir}, ${PATHS[mapping.path] ?? mapping.path}`,
-    ],
+    ];
+  },
   explain: (mapping, context) =>
-    mapping.addr < 0
-      ? [formatMapping(mapping)]
-      : explainAddress("dma", mapping.addr, context, { device: mapping.device }),
+    mapping.addr < 0 ? [formatMapping(mapping)] : explainAddress("dma", mapping.addr, context, {
+      device: mapping.device,
+      sizeBytes: mapping.sizeBytes,
+    }),
   equals: (mapping, other) =>
     isHandle(other, MAPPING) && other.target.device === mapping.device &&
     other.target.addr === mapping.addr && other.target.phys === mapping.phys &&
@@ -93,6 +100,12 @@ const PATHS: Readonly<Record<string, string>> = {
   swiotlb: "copied through a bounce buffer",
   bus: "peer memory by its bus address",
 };
+
+const STATES = {
+  all: "",
+  part: "; unmapped in part",
+  none: "; unmapped",
+} as const;
 
 function formatMapping(mapping: Mapping): string {
   if (mapping.addr < 0) {
