@@ -323,6 +323,10 @@ export const MAPPING_EVENTS = {
         "dma_iova_destroy",
       ),
       ...MAPPING,
+      phys: described(
+        PHYS,
+        "where the device's address led: of a bounced mapping, its bounce buffer",
+      ),
     },
   },
   "dma.sync": {
