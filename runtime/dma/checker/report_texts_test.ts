@@ -416,9 +416,9 @@ Deno.test("a report on an unmapped buffer names the statement that mapped it", (
 Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 to 22)", () => {
   const syncs = (address: string, side: string, size = 4096) =>
     `dma_sync_*_for_${side}() on device "dev" of ${size} bytes at ${address}`;
-  const forCpu = `${syncs("0xffff_f000", "cpu")}, a part of ${PHYS}:`;
+  const forCpu = `${syncs("0xffff_f000", "cpu")}, in ${PHYS}:`;
   const writes = page("0xffff_f000", "from_device, dma_map_phys()");
-  const forDevice = `${syncs("0xffff_f000", "device")}, a part of ${writes}:`;
+  const forDevice = `${syncs("0xffff_f000", "device")}, in ${writes}:`;
   hold([
     [
       {},
@@ -460,7 +460,7 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
       {},
       ({ dev, machine: { dma }, map }) =>
         dma.dmaSyncSingleForDevice(dev, map(0x10_0000, PAGE), PAGE + 1, DMA_TO_DEVICE),
-      `sync_size: ${syncs("0xffff_f000", "device", 4097)}, a part of ${PHYS}: 1 byte past ` +
+      `sync_size: ${syncs("0xffff_f000", "device", 4097)}, in ${PHYS}: 1 byte past ` +
       "its end",
     ],
     [
@@ -487,7 +487,7 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
         dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
         dma.dmaSyncSgForCpu(dev, list, DMA_TO_DEVICE, 1);
       },
-      `sync_entries: ${syncs("0xffff_e000", "cpu", 8192)}, a part of the mapping of 8192 bytes ` +
+      `sync_entries: ${syncs("0xffff_e000", "cpu", 8192)}, in the mapping of 8192 bytes ` +
       "at 0xffff_e000 (physical 0x10_0000, to_device, dma_map_sg()): entries mismatch, 1 " +
       "passed, 2 mapped",
     ],

@@ -53,7 +53,7 @@ export class SyncChecks {
       ledger.bounceCopied(record, dma - table.dma[record]!, sizeBytes, loses);
     }
     const site = table.site(record);
-    const what = `${call}, a part of ${ledger.describe(record)}`;
+    const what = `${call}, in ${ledger.describe(record)}`;
     if (dma + sizeBytes > table.end(record)) {
       const beyond = dma + sizeBytes - table.end(record);
       const text = `${what}: ${bytes(beyond)} past its end`;
