@@ -650,3 +650,19 @@ Deno.test("in a narrow window nothing that was asked for is cut, and carets stan
   const at = under!.indexOf("^");
   assertEquals(source!.slice(at, under!.trimEnd().length), "[4KiB][7]", last);
 });
+
+Deno.test("explain and :who answer in a pipe, whose lines have no limit", async () => {
+  const { answers } = await talkWith(
+    { columns: Infinity },
+    MACHINE,
+    "let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
+    "explain m",
+    "explain ssd",
+    "explain iommu",
+    ":who 0xffff_b000",
+  );
+  assertMatch(answers[2]!, /branch translated {2,}dma\.1\.6\n/);
+  assertMatch(answers[3]!, /translation: strict {2,}dma\.1\.3\n/);
+  assertMatch(answers[4]!, /translation: strict {2,}dma\.1\.3\n/);
+  assertMatch(answers[5]!, /branch translated {2,}dma\.1\.6\n/);
+});

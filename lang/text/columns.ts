@@ -15,10 +15,16 @@ export function clip(text: string, columns: number): string {
   return text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`;
 }
 
-/** Left and right text on one line of `columns`, with at least two spaces between them. */
+/**
+ * Left and right text on one line of `columns`, with at least two spaces between them. A line
+ * without a limit (`Infinity`, in a pipe) is as wide as a picture, or wider to hold both texts.
+ */
 export function spread(left: string, right: string, columns: number = PICTURE_COLUMNS): string {
   if (right === "") return clip(left, columns);
-  const room = columns - right.length;
+  const width = columns === Infinity
+    ? Math.max(PICTURE_COLUMNS, left.length + 2 + right.length)
+    : columns;
+  const room = width - right.length;
   return `${pad(clip(left, room - 2), room)}${right}`;
 }
 

@@ -10,6 +10,8 @@ Deno.test("spread() puts the second text at the right edge", () => {
   assertEquals(spread("left", "right", 12), "left   right");
   assertEquals(spread("a long left", "right", 12), "a lo…  right");
   assertEquals(spread("left", "", 12), "left");
+  assertEquals(spread("left", "right", Infinity), `left${" ".repeat(71)}right`);
+  assertEquals(spread("l".repeat(90), "right", Infinity), `${"l".repeat(90)}  right`);
 });
 
 Deno.test("tableLines() aligns columns under their titles", () => {
