@@ -845,3 +845,50 @@ Deno.test("of a trace, whose mappings are one event each, the strip has the IOVA
     .map(({ title }) => title);
   assertEquals(titles, ["memory, 4KiB mapped", "ssd IOVA, 4KiB mapped"]);
 });
+
+const RETRIED = `${DISK}test "retried" {
+  let io = ssd.submit(read, lba: 0, into: alloc_pages(2, contiguous: false))
+  step until io.mapped
+  expect warning range_unmapped { dma_unmap_phys(ssd, io.iova.start, 8KiB, from_device) }
+  wait io
+}`;
+
+Deno.test("a picture of a request that is attempted again has the attempt at its position alone", () => {
+  const { index, run } = judged(RETRIED);
+  const seqs = (name: EventName) =>
+    run.log.between(0, run.log.count).flatMap((event) => event.name === name ? [event.seq] : []);
+  const at = (seq: number) =>
+    pictureView(index, run.afterEvent(seq), { kind: "request", request: 1 }, new Set())!;
+  const [again] = seqs("nvme.unmap");
+  const moved = seqs("nvme.data").at(-1)!;
+  const second = at(moved);
+  assertEquals(second.phases.map(({ phase, seq }) => [phase, seq]), [
+    ["mapped", seqs("nvme.choose")[1]],
+    ["sent", seqs("nvme.submit")[1]],
+    ["fetched", seqs("nvme.fetch")[1]],
+  ]);
+  assertEquals(second.about, "ssd, prp, 2 segments, attempt 2");
+  assertEquals(second.facts, []);
+  for (const { entry, mappedSeq, movedSeq, state, unmappedSeq, writtenSeq } of second.pages) {
+    assertEquals([state, unmappedSeq], ["moved", null]);
+    for (const seq of [entry!.fetched, mappedSeq, movedSeq, writtenSeq]) assert(seq! > again!);
+  }
+  // Between the attempts, the position is in the first one: nothing of the second one is in its picture.
+  const first = at(again! + 1);
+  assertEquals(run.log.requestAt(again! + 1), null);
+  assertEquals(first.phases.map(({ phase }) => phase), [
+    "mapped",
+    "sent",
+    "fetched",
+    "completed",
+    "unmapped",
+  ]);
+  assertEquals(first.about, "ssd, prp, 2 segments");
+  for (const { entry, mappedSeq, movedSeq, state, writtenSeq } of first.pages) {
+    assertEquals([state, movedSeq], ["unmapped", null]);
+    for (const seq of [entry!.fetched, mappedSeq, writtenSeq]) assert(seq! < again!);
+  }
+  assertEquals(first.facts.map(({ name, text }) => [name, text.split(" ")[0]]), [
+    ["1 of 2", "fault:"],
+  ]);
+});

@@ -63,7 +63,7 @@ export interface PictureView {
   readonly addressTitle: string;
   /** The path between two peers; null for none. */
   readonly route: string | null;
-  /** For a request: its states so far. */
+  /** For a request: the states so far of its attempt at the position. */
   readonly phases: readonly RequestPhase[];
   /** The pages of the picture; if there are many, only the first and the last. */
   readonly pages: readonly PicturePage[];
@@ -154,16 +154,30 @@ export function pictureView(
     : mappingsPictureView(index, position, subject.device, leaked);
 }
 
+/** Events with which a further attempt begins, if they come after an unmap. */
+const AGAIN: ReadonlySet<MachineEvent["name"]> = new Set([
+  "call.blk_rq_dma_map_iter_start",
+  "dma.map",
+  "nvme.choose",
+]);
+
 /**
- * The last event of the attempt to which a position belongs; a request may be attempted again. The
- * picture needs that event to show what happens to the pages later in the same attempt.
+ * The events of the attempt to which a position belongs, and the number of the attempt. A request may be attempted
+ * again: its memory is then mapped anew after the unmap. The later events of the attempt are among them: the picture
+ * needs them to show what happens to the pages.
  */
-function endOfTry({ requests, run }: RunIndex, { seq }: Position, request: number): number {
-  const events = requests.get(request) ?? [];
-  const unmap = events.find((each) => each >= seq && run.log.nameAt(each) === "nvme.unmap");
-  const isAgain = unmap !== undefined &&
-    events.some((each) => each > unmap && run.log.nameAt(each) === "nvme.choose");
-  return isAgain ? unmap : events.at(-1) ?? seq;
+function attemptAt({ run }: RunIndex, { seq }: Position, events: readonly number[]) {
+  let [number, start] = [1, 0];
+  let unmapped = -1;
+  for (const [place, each] of events.entries()) {
+    const name = run.log.nameAt(each);
+    if (name === "nvme.unmap") unmapped = place;
+    if (unmapped < start || !AGAIN.has(name)) continue;
+    if (events[unmapped + 1]! > seq) return { number, own: events.slice(start, unmapped + 1) };
+    start = unmapped + 1;
+    number++;
+  }
+  return { number, own: events.slice(start) };
 }
 
 function requestPictureView(
@@ -175,8 +189,9 @@ function requestPictureView(
   const { requests, run } = index;
   const events = requests.get(request);
   if (events === undefined || events[0]! > position.seq) return null;
-  const end = run.afterEvent(Math.max(position.seq, endOfTry(index, position, request)));
-  const view = requestView(run, end, request, events);
+  const attempt = attemptAt(index, position, events);
+  const end = run.afterEvent(Math.max(position.seq, attempt.own.at(-1)!));
+  const view = requestView(run, end, request, attempt.own);
   if (view === null) return null;
   const by = position.seq;
   const own = segmentsOf(run, view);
@@ -210,11 +225,12 @@ function requestPictureView(
       device,
       format,
       formatCount(own.length, "segment"),
+      attempt.number === 1 ? null : `attempt ${attempt.number}`,
       by >= (view.phases.at(-1)?.seq ?? 0) ? status : null,
     ]
       .filter((each) => each !== null).join(", "),
     facts: [
-      ...incidentFacts(index, events, by),
+      ...incidentFacts(index, attempt.own, by),
       ...outsideFacts(outside, by),
       ...missingFacts(whole, segments, by),
     ],
@@ -260,7 +276,7 @@ function incidentText(event: MachineEvent): string | null {
   return `fault: ${access} of ${formatAddress(dma)}, ${reason}`;
 }
 
-/** The first report or fault that a request led to, with the number of all. */
+/** The first report or fault that an attempt of a request led to, with the number of all. */
 function incidentFacts(
   { run }: RunIndex,
   events: readonly number[],

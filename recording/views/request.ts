@@ -59,8 +59,8 @@ export function requestsAt(run: RecordedRun, position: Position): readonly numbe
 
 /**
  * All data of a request at a position; null when no event of it has happened yet.
- * @param known The events of the request in the whole run, if the caller has them; otherwise they
- *   are searched.
+ * @param known The events of the request in the whole run, if the caller has them, or only those of one of its
+ *   attempts, which leaves out the rows from before; otherwise they are searched.
  */
 export function requestView(
   run: RecordedRun,
@@ -74,12 +74,13 @@ export function requestView(
     events.push(run.event(seq));
   }
   if (events.length === 0) return null;
+  const first = events[0]!.seq;
   const own = <T extends LabTableName>(table: T) =>
     rowsOf(
       run,
       table,
       position,
-      ({ createdSeq }) => createdSeq > 0 && run.log.requestAt(createdSeq) === request,
+      ({ createdSeq }) => createdSeq >= first && run.log.requestAt(createdSeq) === request,
     );
   const named = <N extends MachineEvent["name"]>(name: N) =>
     events.filter((event): event is MachineEvent<N> => event.name === name);
