@@ -64,9 +64,11 @@ function offsetOf(phys: number, { domain }: DmaDevice): number {
 
 const WORDS: Readonly<Record<Apart, (at: SegmentBoundary) => ScatterWords>> = {
   [APART.UNJOINED]: ({ bus }) =>
-    bus
-      ? ["dma.7.1", "bus address", "a peer's bus address: nothing is mapped for it"]
-      : ["dma.7.1", "nothing is joined", "without translation every entry has an address of its own"],
+    bus ? ["dma.7.1", "bus address", "a peer's bus address: nothing is mapped for it"] : [
+      "dma.7.1",
+      "nothing is joined",
+      "without translation every entry has an address of its own",
+    ],
   [APART.ONE_BY_ONE]: () => [
     "dma.7.2",
     "may be bounced",
