@@ -53,6 +53,14 @@ function injected(count: number, kept: number, before = ""): FailingRun {
   };
 }
 
+/** The second map is not undone, and its error ends the block. */
+const RAISING = `{
+  let m = dma_map_phys(nic, 0x10_0000, 4KiB, to_device)
+  let n = dma_map_phys(nic, 0x20_0000, 4KiB, to_device)
+  dma_unmap_phys(nic, n, 4KiB, to_device)
+  dma_unmap_phys(nic, m, 4KiB, to_device)
+}`;
+
 function raced(first: string, second: string, after: string): FailingRun {
   return {
     kind: "race",
@@ -91,6 +99,18 @@ const RUNS: readonly FailingRun[] = [
     code: "E0901",
     branch: /^1:alloc_pages@1$/,
   },
+  {
+    kind: "inject each",
+    test: `test "t" { inject each ${RAISING} }`,
+    code: "E0921",
+    branch: /^1:dma_map_phys@2$/,
+  },
+  {
+    kind: "inject each",
+    test: `fn both() ${RAISING}\nfn sweep() { inject each { both() } }\ntest "t" { sweep() }`,
+    code: "E0921",
+    branch: /^1:dma_map_phys@2$/,
+  },
   raced("let a = value\nvalue = a + 1", "let b = value\nvalue = b + 1", "assert value == 2"),
   raced("value = 1\nassert value == 1", "value = 2", ""),
   raced("value = 1", "value = 2", "assert value == 2"),
@@ -125,6 +145,12 @@ const RUNS: readonly FailingRun[] = [
   },
   {
     kind: "nested",
+    test: `test "t" {\nlet ends = fork { inject each ${RAISING} } and { }\n}`,
+    code: "E0921",
+    branch: /^1:first,2:dma_map_phys@2$/,
+  },
+  {
+    kind: "nested",
     test:
       'test "t" {\nlet v = 0\nrace { v = 1 } and { v = 2 }\nlet ends = fork { } and { assert v == 2 }\n}',
     code: "E0901",
@@ -149,6 +175,11 @@ function failureIn(output: string): string {
   return /^error\[[^]*?--> \S+/m.exec(output)![0].replaceAll(/\s+/g, " ");
 }
 
+/** The calls that a failure names. */
+function callersIn(output: string): readonly string[] {
+  return output.match(/`\w+` was called here\n *--> \S+/g) ?? [];
+}
+
 Deno.test("there are forty kinds of failing runs, of every kind of run beside a test", () => {
   assert(RUNS.length >= 40, String(RUNS.length));
   assertEquals(new Set(RUNS.map(({ kind }) => kind)).size, 5);
@@ -169,6 +200,8 @@ Deno.test("a failure is repeated and opened by what it prints", async (context) 
       const again = await dmalab(...wordsOf(repeat!));
       assertEquals(again.code, 1);
       if (kind !== "property") assertEquals(failureIn(again.output), failureIn(output));
+      // No line of a caller was added or lost.
+      assertEquals(callersIn(again.output), callersIn(output));
       // The output of the repeating command contains that command again.
       assertStringIncludes(again.output, `repeat it: dmalab ${repeat}`);
       const opened = await dmalab(...wordsOf(debug!), "--plain");
@@ -216,6 +249,23 @@ Deno.test("a branch that does not fail any more passes, and says that it ran alo
     assertEquals(code, 0, output);
     assertMatch(output, /^t \.\.\. ok \(\d+ events?, only the branch 1:dma_map_phys@2\)$/m);
     assertEquals(/never reached/.test(output), false, output);
+  }
+});
+
+Deno.test("a branch without a leak passes, also if an error ends its block", async () => {
+  const body = `inject each {
+    let m = dma_map_phys(nic, 0x10_0000, 4KiB, to_device)
+    dma_unmap_phys(nic, m, 4KiB, to_device)
+    let n = dma_map_phys(nic, 0x20_0000, 4KiB, to_device)
+    dma_unmap_phys(nic, n, 4KiB, to_device)
+  }`;
+  using folder = new TempFolder({ "t.dma": `${MACHINE}test "t" { ${body} }\n` });
+  assertEquals((await dmalab("test", folder.at("t.dma"))).code, 0);
+  for (const hit of [1, 2]) {
+    const branch = `1:dma_map_phys@${hit}`;
+    const { code, output } = await dmalab("test", folder.at("t.dma"), "--branch", branch);
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, `only the branch ${branch}`);
   }
 });
 

@@ -32,6 +32,11 @@ export function goesOn({ taken }: BranchChoice): boolean {
   return taken instanceof RaceSchedule && taken.whole;
 }
 
+/** Whether the choice is one place of an `inject each`, `remove each` or `unplug each`. */
+export function isPlace({ taken }: BranchChoice): boolean {
+  return typeof taken === "object" && !(taken instanceof RaceSchedule);
+}
+
 /**
  * Choices in the form of the option `--branch`. The number before the colon is the number of a
  * `fork`, `race` or `inject each` in the run, from 1. For example, `1:alloc_pages@4` is the fourth
@@ -52,9 +57,8 @@ function takenText(taken: BranchChoice["taken"]): string {
 /** @param word The statement that tries the places. */
 export function placeOf(choice: BranchChoice, word: SweepWord): InjectionHitName {
   const { taken } = choice;
-  const isPlace = typeof taken === "object" && !(taken instanceof RaceSchedule);
   const removal = SWEEPS[word];
-  const isOwn = isPlace &&
+  const isOwn = typeof taken === "object" && !(taken instanceof RaceSchedule) &&
     (removal === null
       ? !Object.values(SWEEPS).includes(taken.point as RemovalPoint)
       : taken.point === removal);

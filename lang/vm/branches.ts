@@ -17,7 +17,7 @@ import {
 import type { ForkKeyword } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Raised } from "../values/raised_error.ts";
-import { type BranchChoice, goesOn, RaceSchedule, wrongBranch } from "./branch_choice.ts";
+import { type BranchChoice, goesOn, isPlace, wrongBranch } from "./branch_choice.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { type Limits, MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { BRANCH_NAMES } from "../values/types.ts";
@@ -33,10 +33,6 @@ import { partsOf } from "../values/changes.ts";
 import { incidentName } from "../values/incident.ts";
 import type { HelpPlaces, PlaceHelp, PlacesRequest } from "./place_help.ts";
 import type { Vm } from "./vm.ts";
-
-function isPlace({ taken }: BranchChoice): boolean {
-  return typeof taken === "object" && !(taken instanceof RaceSchedule);
-}
 
 /** The result of a run that was started to examine a value. */
 export interface DefectProbe {

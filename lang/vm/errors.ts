@@ -24,15 +24,21 @@ export class Errors {
   /** The error that ends the run, whichever handlers are installed. */
   ended(error: unknown): ScriptFailure | BranchEnded {
     if (error instanceof ScriptFailure || error instanceof BranchEnded) return error;
-    const branched = error instanceof Raising && this.vm.branches.endedBy(error.raised);
-    return branched ? new BranchEnded() : new ScriptFailure(this.#describe(error));
+    const { branches, sweeps } = this.vm;
+    const branched = error instanceof Raising && branches.endedBy(error.raised);
+    if (!branched) return new ScriptFailure(this.#describe(error));
+    const judged = sweeps.judgeEnded();
+    if (judged === null) return new BranchEnded();
+    const { code, frames, pc } = this.vm;
+    const callers = callersOf({ code, depth: judged.depth, frames, pc });
+    return new ScriptFailure(this.#describe(judged.wrong, callers));
   }
 
-  #describe(error: unknown): Failure {
+  #describe(error: unknown, calledFrom = callersOf(this.vm)): Failure {
     const { vm } = this;
     const { callers, raised, span } = error instanceof Raising
       ? error
-      : { callers: callersOf(vm), raised: null, span: vm.span };
+      : { callers: calledFrom, raised: null, span: vm.span };
     const events = () => vm.machine.recorder.events;
     return describeFailure(error, { callers, raised, span, events });
   }

@@ -24,7 +24,7 @@ import { describeValue } from "../values/operators.ts";
 import { ValueError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { type Closure, RangeValue, type Value } from "../values/value.ts";
-import { type BranchChoice, formatBranch, placeOf } from "./branch_choice.ts";
+import { type BranchChoice, formatBranch, goesOn, isPlace, placeOf } from "./branch_choice.ts";
 import { type Branches, failureOf, withNote } from "./branches.ts";
 import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
@@ -91,6 +91,8 @@ class PlaceScope implements RunScope {
     readonly info: FailEachInfo,
     readonly place: InjectionHitName,
     readonly count: HitCount,
+    /** The number of calls that were active when the block began. */
+    readonly depth: number,
     readonly disarm: () => void,
   ) {}
 
@@ -147,7 +149,8 @@ export class Sweeps {
       const place = placeOf(choice, info.word);
       const { nth, point } = place;
       const disarm = this.vm.machine.armInjection({ point, first: nth, last: nth, error: null });
-      const scope = new PlaceScope(info, place, this.vm.machine.countHits(), disarm);
+      const { depth, machine } = this.vm;
+      const scope = new PlaceScope(info, place, machine.countHits(), depth, disarm);
       if (isRemoval) scope.close = this.#watchRemoval(meanwhile, () => this.#endOfPlace(scope));
       this.vm.scopes.push(scope);
       return;
@@ -223,6 +226,19 @@ export class Sweeps {
     if (leaking.length === 0) this.#judgeReports(info, reported);
     printReports();
     if (leaking.length > 0) throw this.#leakedAt(info, choicePoint, leaking, places.length);
+  }
+
+  /**
+   * Judges a block that an error has ended, in a run that was started for one of its places. The
+   * result is null if nothing is wrong, and in other runs; else it has the number of calls that
+   * were active when the block began.
+   */
+  judgeEnded(): { readonly depth: number; readonly wrong: ExpectationError } | null {
+    const last = this.branches.choices.findLast((choice) => !goesOn(choice));
+    if (last === undefined || !isPlace(last)) return null;
+    const scope = this.vm.scopes.findLast((each) => each instanceof PlaceScope);
+    const wrong = scope === undefined ? null : this.#endOfPlace(scope);
+    return wrong instanceof ExpectationError ? { depth: scope!.depth, wrong } : null;
   }
 
   /** Ends a run that was started for one place. */
