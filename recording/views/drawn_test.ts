@@ -311,6 +311,8 @@ Deno.test("the strip is red where a part stays mapped, before the unmap of the o
     const red = addressUses(run, pieces, new Set(verdict.leaked), 800)
       .flatMap(({ drawing }) => drawing.shapes).filter(({ look }) => look === "leaked");
     assertEquals(red.map(({ tip }) => tip), [
+      // Memory is only mapped until its mapping is undone.
+      ...event === "dma.report" ? [] : ["0x4000_1000 to 0x4000_1fff, 4KiB, line 3, leaked"],
       "0xfffd_f000 to 0xfffd_ffff, 4KiB, line 3, leaked",
     ]);
   }
@@ -891,4 +893,60 @@ Deno.test("a picture of a request that is attempted again has the attempt at its
   assertEquals(first.facts.map(({ name, text }) => [name, text.split(" ")[0]]), [
     ["1 of 2", "fault:"],
   ]);
+});
+
+Deno.test("memory of a mapping that is gone stays mapped where its entries still lead to it", () => {
+  const memory = (text: string, event: EventName, nth = 0) =>
+    stripAt(text, event, nth).find(({ title }) => title.startsWith("memory"))!;
+  const short = memory(SHORT_UNMAP, "dma.unmap");
+  assertEquals(short.title, "memory, 4KiB mapped");
+  assertEquals(short.tips, ["4KiB, line 4, unmapped", "4KiB, line 3, mapped"]);
+  assertEquals(memory(SHORT_UNMAP, "ret.dma_unmap_phys").tips, ["4KiB, line 3, mapped"]);
+  // Entries of another device at the same IOVA are not those of the mapping, nor do they hide its own.
+  const machine = "machine { iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } " +
+    "root_port rp1 { endpoint hba { } } } }\n";
+  const two = memory(
+    `${machine}test "two" {
+  let one = dma_map_phys(nic, 0x4000_0000, 8KiB, to_device)
+  let other = dma_map_phys(hba, 0x5000_0000, 8KiB, to_device)
+  assert one.addr == other.addr
+  dma_unmap_phys(nic, one, 4KiB, to_device)
+}`,
+    "dma.unmap",
+  );
+  assertEquals(two.title, "memory, 12KiB mapped");
+  // The pages of a list that is one range for the device are in several places.
+  const { run } = judged(`${machine}test "list" {
+  dma_map_sg(nic, scatterlist([
+    { phys: 0x4000_0000, size: 4KiB },
+    { phys: 0x4800_0000, size: 4KiB },
+  ]), to_device)
+  dma_unmap_phys(nic, 0xffff_e000, 4KiB, to_device)
+}`);
+  assertEquals(
+    addressPieces(run, run.last, []).filter(({ space }) => space === "phys")
+      .map(({ end, kind, start }) => [kind, start, end]),
+    [["mapped", 0x4800_0000, 0x4800_1000]],
+  );
+  const destroyed = memory(
+    `${machine}test "destroyed short" {
+  let st = iova_state()
+  assert dma_iova_try_alloc(nic, st, phys: 0x4000_0000, size: 8KiB)
+  dma_iova_link(nic, st, phys: 0x4000_0000, offset: 0, size: 8KiB, dir: to_device)
+  dma_iova_sync(nic, st, offset: 0, size: 8KiB)
+  dma_iova_destroy(nic, st, mapped: 4KiB, dir: to_device)
+}`,
+    "ret.dma_iova_destroy",
+  );
+  assertEquals([destroyed.title, destroyed.tips], ["memory, 4KiB mapped", [
+    "4KiB, line 5, mapped",
+  ]]);
+  // What a later call unmaps is no longer mapped.
+  const mended = SHORT_UNMAP.replace(
+    "\n}",
+    "\n  dma_unmap_phys(ssd, mapping.addr + 4KiB, 4KiB, to_device)\n}",
+  );
+  assertEquals(memory(mended, "iommu.unmap").title, "memory, 8KiB mapped");
+  const titles = stripAt(mended, "ret.dma_unmap_phys", 1).map(({ title }) => title);
+  assertEquals(titles.filter((title) => title.startsWith("memory")), []);
 });

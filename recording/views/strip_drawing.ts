@@ -72,6 +72,7 @@ export function addressPieces(
     const own = new Map(
       changed.filter((row) => row.table === name).map((row) => [row.row, row] as const),
     );
+    const left = space === "phys" ? memoryLeft(run, position) : [];
     const pieces = (
       change: AddressPiece["change"],
       { createdSeq, seq = createdSeq }: { readonly createdSeq: number; readonly seq?: number },
@@ -102,14 +103,68 @@ export function addressPieces(
       const old = mark === "-" ? cells : was;
       if (old === null) return [];
       const seq = mark === "-" ? endedSeq ?? createdSeq : createdSeq;
-      return pieces(
+      const whole = pieces(
         "gone",
         { createdSeq, seq },
         (field) => old.find((cell) => cell.name === field)!.value,
       );
+      return whole.flatMap((piece) => without(piece, left));
     });
-    return [...held, ...gone];
+    return [...held, ...left, ...gone];
   });
+}
+
+/**
+ * Memory of mappings that are gone, to which entries of theirs still lead: the device keeps access to it. The event of
+ * a piece is that of the entry, which is what leaks if no unmap clears it.
+ */
+function memoryLeft(run: RecordedRun, position: Position): readonly AddressPiece[] {
+  const held = rowsAt(run, "mappings", position);
+  const valid = rowsAt(run, "page_table", position).filter((entry) =>
+    !held.some(({ device, dma, size_bytes: size }) =>
+      dma < entry.iova + entry.size_bytes && entry.iova < dma + size &&
+      entry.device.split("+").includes(device)
+    )
+  );
+  const table = run.table("mappings");
+  const pieces: AddressPiece[] = [];
+  for (let number = 0; valid.length > 0 && number < table.count; number++) {
+    const row = table.row(number);
+    if (row.endedSeq === null || row.endedSeq > position.seq) continue;
+    const own = entriesOf(row, valid);
+    if (own.length === 0) continue;
+    const made = rowsAt(run, "page_table", run.afterEvent(row.createdSeq));
+    const physAt = memoryOf(row, entriesOf(row, made));
+    for (const { createdSeq: seq, iova, size_bytes: size } of own) {
+      const dma = Math.max(row.dma, iova);
+      const start = physAt(dma);
+      const end = start + Math.min(row.dma + row.size_bytes, iova + size) - dma;
+      pieces.push({
+        owner: "memory",
+        space: "phys",
+        kind: "mapped",
+        change: null,
+        start,
+        end,
+        seq,
+      });
+    }
+  }
+  return pieces;
+}
+
+/** The parts of a piece that are in none of the others. */
+function without(piece: AddressPiece, others: readonly AddressPiece[]): readonly AddressPiece[] {
+  return others.reduce<readonly AddressPiece[]>(
+    (parts, { end, start }) =>
+      parts.flatMap((part) =>
+        [{ ...part, end: Math.min(part.end, start) }, {
+          ...part,
+          start: Math.max(part.start, end),
+        }].filter((each) => each.end > each.start)
+      ),
+    [piece],
+  );
 }
 
 /** The memory of a list that may be one range for its device, and lie in several places. */
@@ -248,7 +303,10 @@ function cutAtRests(
     ...rowsAt(run, "page_table", run.last).map((row) => ({ ...row, from: row.iova })),
   ].filter(({ createdSeq }) => leaked.has(createdSeq));
   return pieces.flatMap((piece) => {
-    const own = rests.filter(({ createdSeq }) => createdSeq === piece.seq);
+    // The rests are IOVAs: memory that such an entry leads to leaks as a whole.
+    const own = piece.space === "phys"
+      ? []
+      : rests.filter(({ createdSeq }) => createdSeq === piece.seq);
     const edges = own.flatMap(({ from, size_bytes: size }) => [from, from + size])
       .filter((edge) => edge > piece.start && edge < piece.end);
     const starts = [...new Set([piece.start, ...edges])].sort((one, other) => one - other);
