@@ -5,6 +5,7 @@
  * different uses get separate cells.
  */
 import { addAll, groupBy, KIB } from "@dmalab/runtime/basics";
+import type { LabTableRow } from "@dmalab/devices";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { Bytes, DmaAddr, MachineEvent, PhysAddr } from "@dmalab/runtime";
 import type { RecordedRun } from "../recorded_run.ts";
@@ -120,12 +121,16 @@ export function addressPieces(
  */
 function memoryLeft(run: RecordedRun, position: Position): readonly AddressPiece[] {
   const held = rowsAt(run, "mappings", position);
-  const valid = rowsAt(run, "page_table", position).filter((entry) =>
-    !held.some(({ device, dma, size_bytes: size }) =>
-      dma < entry.iova + entry.size_bytes && entry.iova < dma + size &&
-      entry.device.split("+").includes(device)
-    )
-  );
+  // An entry mostly is of the mapping after that of the entry before it, so not all are searched.
+  let near = 0;
+  const valid = rowsAt(run, "page_table", position).filter((entry) => {
+    const isOf = (row: LabTableRow<"mappings"> | undefined) =>
+      row !== undefined && row.dma < entry.iova + entry.size_bytes &&
+      entry.iova < row.dma + row.size_bytes && entry.device.split("+").includes(row.device);
+    const found = [near, near + 1].find((at) => isOf(held[at])) ?? held.findIndex(isOf);
+    if (found >= 0) near = found;
+    return found < 0;
+  });
   const table = run.table("mappings");
   const pieces: AddressPiece[] = [];
   for (let number = 0; valid.length > 0 && number < table.count; number++) {
