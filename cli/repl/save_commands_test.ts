@@ -5,7 +5,7 @@ import type { ExportRun } from "./command_target.ts";
 import { Repl } from "./repl.ts";
 import { complete, MACHINE, NO_FILES, talk, talkWith } from "./_talk.ts";
 
-Deno.test(":save writes what was typed as a scenario that passes, without what failed", async () => {
+Deno.test(":save writes what was typed as a scenario, without what failed, and names a leak", async () => {
   const saved = new Map<string, string>();
   const lines = [
     "let early = 1",
@@ -38,6 +38,7 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
   assertStringIncludes(output, '"nowhere" is not the name of a scenario');
   assertStringIncludes(output, "left out: 1 / 0\nleft out: assert iommu.live_mappings == 7\n");
   assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.timeTravel.recording.last.seq} events\n`);
+  assertMatch(output.replaceAll("\n", " "), /its run fails: device "ssd": mapping of 4096 bytes/);
   const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
   assertEquals(
     saved.get("lab.dma"),
@@ -89,6 +90,48 @@ Deno.test(":save FILE expect writes a scenario that passes, and fails when anyth
   }
   assertEquals(complete(repl, ":save lab.dma e"), [["expect"], "e"]);
   assertEquals(complete(repl, ":save e"), [[], "e"]);
+});
+
+Deno.test(":save writes reports and faults as expected, and the saved file passes", async () => {
+  const saved = new Map<string, string>();
+  const unmap = "dma_unmap_phys(ssd, m, 8KiB, to_device)";
+  const { answers } = await talkWith(
+    { save: (path, text) => Boolean(saved.set(path, text)) },
+    MACHINE,
+    "let m = dma_map_phys(ssd, 0x10_0000, 8KiB, to_device)",
+    unmap,
+    unmap,
+    `${unmap}   # again`,
+    "ssd.dma_read(m, 4B)",
+    "repeat 2 { ssd.dma_read(m, 4B) }",
+    `fn both(m) {\n  ${unmap}\n  ssd.dma_read(m, 4B)\n}`,
+    "both(m)",
+    ":save lab.dma",
+    ":save all.dma expect",
+    "let value = ssd.dma_read(m, 4B)",
+    ":save other.dma",
+    "print value",
+    ":save used.dma",
+  );
+  const lines = [
+    `let m = dma_map_phys(ssd, 0x10_0000, 8KiB, to_device)`,
+    unmap,
+    `${unmap} warns unmap_unknown`,
+    `expect warning unmap_unknown {\n  ${unmap}   # again\n}`,
+    "ssd.dma_read(m, 4B) faults not_present",
+    "expect fault not_present {\n  repeat 2 { ssd.dma_read(m, 4B) }\n}",
+    `fn both(m) {\n  ${unmap}\n  ssd.dma_read(m, 4B)\n}`,
+    "expect fault not_present {\n  both(m) warns unmap_unknown\n}",
+  ];
+  const text = saved.get("lab.dma")!;
+  assertEquals(text, ["# Saved by dmalab repl.\n", MACHINE, ...lines, ""].join("\n"));
+  for (const path of ["lab.dma", "all.dma", "other.dma"]) {
+    assertEquals(runText(saved.get(path)!).failure, null, path);
+  }
+  assertMatch(answers[9]!, /^lab\.dma: 9 inputs, \d+ events\n$/);
+  // A later input uses the value, so that no block can be around the `let`.
+  assertMatch(answers[14]!, /its run fails: unexpected fault not_present\n$/);
+  assertEquals(runText(saved.get("used.dma")!).failure?.code, "E0908");
 });
 
 Deno.test(":save FILE expect of nothing that happened expects nothing", async () => {
