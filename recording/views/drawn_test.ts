@@ -950,3 +950,46 @@ Deno.test("memory of a mapping that is gone stays mapped where its entries still
   const titles = stripAt(mended, "ret.dma_unmap_phys", 1).map(({ title }) => title);
   assertEquals(titles.filter((title) => title.startsWith("memory")), []);
 });
+
+Deno.test("a request that is only queued says so, and has no addresses", () => {
+  const { index, run } = judged(`machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { mdts = 8KiB } } }
+}
+test "queued" {
+  ssd.submit(read, lba: 0, into: alloc_pages(6, contiguous: false))
+}`);
+  const subjects = pictureSubjects(index, run.last);
+  assertEquals(
+    subjects.map((subject) => {
+      const { about, addressTitle, facts, pages } = pictureView(
+        index,
+        run.last,
+        subject,
+        new Set(),
+      )!;
+      return [about, addressTitle, facts.map(({ name, text }) => `${name} ${text}`), pages];
+    }),
+    subjects.map(() => [
+      "ssd, not mapped yet: its segments are in no event",
+      "DMA address",
+      ["split after 8KiB, max_sectors: the rest continues as its own bio"],
+      [],
+    ]),
+  );
+  assertEquals(subjects.length, 2);
+});
+
+Deno.test("memory whose mapping failed has no address, and a request without data has no segments", () => {
+  const at = (body: string) => {
+    const { index, run } = judged(`${DISK}test "t" {\n  ${body}\n}`);
+    const [subject] = pictureSubjects(index, run.last);
+    return pictureView(index, run.last, subject!, new Set())!;
+  };
+  const failed = at("inject dma_map_phys { ssd.read(lba: 0, into: alloc_pages(1)) }");
+  assertEquals(failed.addressTitle, "DMA address");
+  const file = svgText(pictureDrawing(failed, 99, 500));
+  assertEquals(file.match(/>0x[0-9a-f_]+<|>not mapped</g), [">0x4000_0000<", ">not mapped<"]);
+  assertEquals(pageLife(failed.pages[0]!, failed), "4KiB of memory 0x4000_0000: not mapped yet");
+  assertEquals(at("ssd.flush()").about, "ssd, 0 segments, OK");
+});

@@ -2,7 +2,7 @@
 import { countBefore } from "@dmalab/runtime/basics";
 import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/devices";
 import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/lang/render";
-import type { MachineEvent } from "@dmalab/runtime";
+import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";
 import { rowsAt, rowsCovering } from "../rows.ts";
@@ -29,6 +29,7 @@ export interface PicturePage {
   readonly state: PageState;
   /** True if the page's data has been transferred, whatever the page's state is now. */
   readonly hasMoved: boolean;
+  /** The event that maps the page; 0 if none does, and `dma` then says nothing. */
   readonly mappedSeq: number;
   /** The event that transferred the page's data; null if that has not happened yet. */
   readonly movedSeq: number | null;
@@ -86,6 +87,8 @@ const PAGE_BYTES = 4096;
  */
 const MAX_PAGES = 48;
 const LAST_PAGES = 8;
+/** What a request says of its segments before it is mapped. */
+const UNKNOWN_SEGMENTS = "not mapped yet: its segments are in no event";
 /** Maximum number of drawn entries that point outside of the request's segments. */
 const MAX_OUTSIDE = 16;
 /** A report that has fewer letters before its first colon is told as a whole. */
@@ -207,6 +210,8 @@ function requestPictureView(
   );
   const pages = cut.pages.map((page) => pageAt(whole, segments, path, page, by, lost));
   const { device, format, status } = view;
+  // A command that is sent without segments, such as a flush, has no data.
+  const isUnknown = whole.segments.length === 0 && sentSeq(view, end.seq) === null;
   const outside = whole.entries.filter(({ isOutside }) => isOutside);
   const route = path === "bus" ? routeOf(index, events) : null;
   return {
@@ -214,7 +219,7 @@ function requestPictureView(
     title: `request ${request}`,
     path,
     memoryTitle: route === null ? memoryTitleOf(pages) : `${route.provider}, peer memory`,
-    addressTitle: addressTitleOf(path, pages),
+    addressTitle: view.path === null ? "DMA address" : addressTitleOf(path, pages),
     route: route?.text ?? null,
     phases: view.phases.filter(({ seq }) => seq <= by),
     pages,
@@ -224,12 +229,13 @@ function requestPictureView(
     about: [
       device,
       format,
-      formatCount(own.length, "segment"),
+      isUnknown ? UNKNOWN_SEGMENTS : formatCount(own.length, "segment"),
       attempt.number === 1 ? null : `attempt ${attempt.number}`,
       by >= (view.phases.at(-1)?.seq ?? 0) ? status : null,
     ]
       .filter((each) => each !== null).join(", "),
     facts: [
+      ...isUnknown ? splitFacts(index, attempt.own, by) : [],
       ...incidentFacts(index, attempt.own, by),
       ...outsideFacts(outside, by),
       ...missingFacts(whole, segments, by),
@@ -290,6 +296,23 @@ function incidentFacts(
   const [first] = incidents;
   if (first === undefined || incidents.length === 1) return incidents;
   return [{ ...first, name: `1 of ${incidents.length}` }];
+}
+
+/** Where a request was split: of a request that is only queued, this is all that its events say. */
+function splitFacts(
+  { run }: RunIndex,
+  events: readonly number[],
+  by: number,
+): readonly PictureFact[] {
+  return events.flatMap((seq): readonly PictureFact[] => {
+    const event = run.event(seq);
+    if (event.name !== "block.split" || seq > by) return [];
+    const { at_sectors: sectors, rule } = event.fields;
+    const text = `after ${
+      formatSize(sectors * SECTOR_SIZE_BYTES)
+    }, ${rule}: the rest continues as its own bio`;
+    return [{ name: "split", text, seq, isWrong: false }];
+  });
 }
 
 function outsideFacts(outside: readonly RequestEntry[], by: number): readonly PictureFact[] {

@@ -58,6 +58,7 @@ export function pageLife(
     movedSeq === null ? "" : `data moved #${movedSeq}`,
     unmappedSeq === null ? "" : `unmapped #${unmappedSeq}`,
   ].filter((each) => each !== "");
+  if (mappedSeq === 0) return `${memory}: ${PAGE_WORDS[state]}`;
   return `${memory}, ${addressTitle} ${formatAddress(dma)}: ${PAGE_WORDS[state]}${
     events.length === 0 ? "" : ` (${events.join(", ")})`
   }`;
@@ -310,7 +311,7 @@ function pageShapes(
     ...isGone ? [edge(middle)] : [],
     words(
       middle,
-      isMissing ? NOT_MAPPED : formatAddress(dma),
+      isMissing || mappedSeq === 0 ? NOT_MAPPED : formatAddress(dma),
       isMissing ? "bad" : state === "moved" ? "on-moved" : state === "none" ? "dim" : "",
     ),
   ];
