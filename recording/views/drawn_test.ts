@@ -895,6 +895,37 @@ Deno.test("a picture of a request that is attempted again has the attempt at its
   ]);
 });
 
+Deno.test("a request whose memory could not be mapped at first has the segments of one attempt", () => {
+  const { index, run } = judged(`${DISK}test "mapped again" {
+  inject dma_iova_link nth 2 { ssd.read(lba: 0, into: alloc_pages(2, contiguous: false)) }
+}`);
+  const at = (seq: number) => {
+    const { about, pages } = pictureView(index, run.afterEvent(seq), {
+      kind: "request",
+      request: 1,
+    }, new Set())!;
+    return [about, ...pages.map(({ state }) => state)];
+  };
+  assertEquals(at(run.find("block.status")!), ["ssd, 2 segments", "unmapped", "none"]);
+  assertEquals(at(run.find("nvme.complete")!), [
+    "ssd, prp, 2 segments, attempt 2",
+    "moved",
+    "moved",
+  ]);
+  // The end of an iterator is not that of the attempt: the metadata is mapped after the data.
+  const whole = recordingOf(`machine {
+  pci { root_port rp0 { nvme ssd { metadata = 8B, sgl = true, sgl_threshold = 4KiB } } }
+}
+test "t" {
+  wait ssd.submit(read, lba: 0, into: alloc_pages(4, contiguous: false), metadata: buffer(size: 256B))
+}`);
+  const mapped = whole.log.between(0, whole.log.count).filter(({ name }) => name === "dma.map");
+  assert(mapped.at(-1)!.seq > whole.find("block.status")!);
+  const [subject] = pictureSubjects(new RunIndex(whole), whole.last);
+  const view = pictureView(new RunIndex(whole), whole.last, subject!, new Set())!;
+  assert(!view.about.includes("attempt"), view.about);
+});
+
 Deno.test("memory of a mapping that is gone stays mapped where its entries still lead to it", () => {
   const memory = (text: string, event: EventName, nth = 0) =>
     stripAt(text, event, nth).find(({ title }) => title.startsWith("memory"))!;

@@ -157,27 +157,33 @@ export function pictureView(
     : mappingsPictureView(index, position, subject.device, leaked);
 }
 
-/** Events with which a further attempt begins, if they come after an unmap. */
+/** Events with which a further attempt begins, if they come after the end of one. */
 const AGAIN: ReadonlySet<MachineEvent["name"]> = new Set([
   "call.blk_rq_dma_map_iter_start",
   "dma.map",
   "nvme.choose",
 ]);
 
+/** Whether an attempt ends with an event: its memory is unmapped, or could not be mapped. */
+function isEndOfAttempt({ log }: RecordedRun, seq: number): boolean {
+  const name = log.nameAt(seq);
+  if (name !== "block.status") return name === "nvme.unmap";
+  const { ended, status } = log.event(seq).fields as MachineEvent<"block.status">["fields"];
+  return ended === "iterator" && status !== "OK";
+}
+
 /**
  * The events of the attempt to which a position belongs, and the number of the attempt. A request may be attempted
- * again: its memory is then mapped anew after the unmap. The later events of the attempt are among them: the picture
- * needs them to show what happens to the pages.
+ * again: its memory is then mapped anew. The later events of the attempt are among them: the picture needs them to
+ * show what happens to the pages.
  */
 function attemptAt({ run }: RunIndex, { seq }: Position, events: readonly number[]) {
-  let [number, start] = [1, 0];
-  let unmapped = -1;
+  let [number, start, end] = [1, 0, -1];
   for (const [place, each] of events.entries()) {
-    const name = run.log.nameAt(each);
-    if (name === "nvme.unmap") unmapped = place;
-    if (unmapped < start || !AGAIN.has(name)) continue;
-    if (events[unmapped + 1]! > seq) return { number, own: events.slice(start, unmapped + 1) };
-    start = unmapped + 1;
+    if (isEndOfAttempt(run, each)) end = place;
+    if (end < start || !AGAIN.has(run.log.nameAt(each))) continue;
+    if (events[end + 1]! > seq) return { number, own: events.slice(start, end + 1) };
+    start = end + 1;
     number++;
   }
   return { number, own: events.slice(start) };
