@@ -283,15 +283,16 @@ export const MEMORY: MessageArea = {
     {
       kind: "coherent_failed",
       forms: ["Failed to get suitable pool for {device}", "coherent pool not initialised!"],
-      condition: "A coherent allocation that may not sleep, and the kernel has no atomic pool",
+      condition:
+        "A coherent allocation that may not sleep, and no atomic pool that fits: there is none, or those that fit are used up",
       role: "report",
       finding: "coherent_failed",
       means: ({ device }) =>
         `A coherent allocation of ${
           device ?? "a device"
-        } that may not sleep failed: this kernel has no atomic pool`,
+        } that may not sleep failed: no atomic pool could give the memory; there is none for it, or it is used up`,
       next: [
-        "look at boot for `failed to allocate … pool for atomic`: the pool was not made (coherent_pool=SIZE asks for another size)",
+        "look at boot for `failed to allocate … pool for atomic`: then the pool was not made. Otherwise it is used up: coherent_pool=SIZE asks for a larger one, and an allocation that is never freed fills any",
         "allocate where the call may sleep (GFP_KERNEL), once",
       ],
     },
