@@ -63,7 +63,8 @@ export function loggedFaultLines(fault: LoggedFault): string[] {
     ),
     ...streamId === null ? [] : row("  stream", `0x${streamId.toString(16)}`),
     ...access === null ? [] : row(
-      "  access",
+      // These records have the address of the IOMMU's command, and no access of the device.
+      format === "amd" && fault.reason === "command_failed" ? "  command" : "  access",
       fault.access === null || fault.accessCertain
         ? access
         : `${access}; the specification promises the direction only where PR is set`,
