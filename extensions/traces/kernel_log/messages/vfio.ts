@@ -311,12 +311,20 @@ export const VFIO: MessageArea = {
         "{driver} {device}: vfio_ecap_init: hiding ecap {value}@{value2=value}",
         "vfio_ecap_init: {...}hiding ecap {value}@{value2=value}",
         "vfio_cap_init: {...}hiding cap {value}@{value2=value}",
+      ],
+      role: "state",
+      means: "What VFIO hides from the user of a device",
+    },
+    {
+      kind: "state",
+      forms: [
         "vfio_pci: add [{...}] class {...}",
         "vfio-pci {device}: {~No more image in the PCI ROM|Invalid PCI ROM data signature}{...}",
         "vfio-pci {device}: {~enabling device|resetting|reset done|vgaarb:}{...}",
       ],
       role: "state",
-      means: "What VFIO hides from the user of a device, or restores",
+      means:
+        "What vfio-pci takes, does or finds, as the line says: an id, memory decoding, a reset, a ROM, VGA addresses",
     },
     ...VFIO_GENERAL,
   ],
