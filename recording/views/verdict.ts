@@ -149,12 +149,8 @@ function failedVerdict(
   // An incident is judged at the end: the last statement is not the one that led to it.
   const isIncident = code === "E0908";
   const [own = ""] = isIncident ? failure.notes : [];
-  // The other notes of a leak are in its sentences, those of an assertion are its values. Lists are in the output.
-  const notes = isIncident || isAssertion || isLeak
-    ? []
-    : failure.notes.filter((note) => /^\S.*[^:]$/.test(note) && !FOUND.test(note));
-  more.push(...notes);
-  const hidden = more.splice(MAX_SENTENCES).length;
+  // The other notes of a leak are in its sentences, those of an assertion are its values.
+  if (!isIncident && !isAssertion && !isLeak) more.push(...ownNotes(failure));
   const held = leakedMappings(run, placesOf(incidents, "held", null));
   const why = [
     ...own === "" ? [] : [own.trim()],
@@ -165,8 +161,7 @@ function failedVerdict(
       : isLeak || own !== "" || statement === null
       ? []
       : [statement],
-    ...more,
-    ...hidden === 0 ? [] : [`${formatCount(hidden, "more line")} in the output`],
+    ...shortened(more),
     ...leaks,
     ...findings.slice(0, 1).map((finding) =>
       `${isIncident ? "Also" : "Before it"}, a ${finding.kind} that no statement expects: ${
@@ -194,6 +189,21 @@ function failedVerdict(
       : run.failedAt ?? run.last,
     leaked,
   };
+}
+
+/** The notes of a failure that are sentences. Lists, and what further runs have found, are told elsewhere. */
+function ownNotes({ notes }: FailureReport): readonly string[] {
+  return notes.filter((note) => /^\S.*[^:]$/.test(note) && !FOUND.test(note));
+}
+
+/** The first sentences, and how many more there are. */
+function shortened(sentences: readonly string[]): readonly string[] {
+  const hidden = sentences.length - MAX_SENTENCES;
+  if (hidden <= 0) return sentences;
+  return [
+    ...sentences.slice(0, MAX_SENTENCES),
+    `${formatCount(hidden, "more line")} in the output`,
+  ];
 }
 
 /** A fault, a report or a leak, with its place and in the words of the terminal. */

@@ -190,19 +190,7 @@ export function readModule(
   const including = wanted === null || isBuilt(wanted)
     ? undefined
     : sources.find((path) => path !== wanted && isIncluded(wanted, texts, [path]));
-  const main = including ?? wanted ?? mains[0];
-  if (main === undefined) {
-    throw new TreeError(
-      `None of ${sources.length} sources calls pci_register_driver() or module_pci_driver()`,
-      "name the folder of a PCI module; of a module on another bus a scenario is written by hand",
-    );
-  }
-  if (!texts.has(main)) {
-    throw new TreeError(
-      `The module's folder has no "${main}"`,
-      `sources that register a PCI driver: ${mains.join(", ") || "none"}`,
-    );
-  }
+  const main = checkedMain(including ?? wanted ?? mains[0], texts, { mains, sources });
   const module = kbuild.moduleOf(main);
   const own = [main, ...module?.objects.flatMap(({ source }) => source ?? []) ?? []];
   const ownTexts = new Map(own.flatMap((path) => active.of(path)));
@@ -231,6 +219,25 @@ export function readModule(
     headerRules: placesIn(texts, isMakefile, { test: makesHeader }),
     assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
   };
+}
+
+/** The source that registers the driver. @throws {TreeError} Without it, or if the folder does not have it. */
+function checkedMain(
+  main: string | undefined,
+  texts: ReadonlyMap<string, string>,
+  { mains, sources }: { readonly mains: readonly string[]; readonly sources: readonly string[] },
+): string {
+  if (main === undefined) {
+    throw new TreeError(
+      `None of ${sources.length} sources calls pci_register_driver() or module_pci_driver()`,
+      "name the folder of a PCI module; of a module on another bus a scenario is written by hand",
+    );
+  }
+  if (texts.has(main)) return main;
+  throw new TreeError(
+    `The module's folder has no "${main}"`,
+    `sources that register a PCI driver: ${mains.join(", ") || "none"}`,
+  );
 }
 
 /** What the sources say of the device. */
