@@ -120,8 +120,6 @@ for (
 
 /** Commands that write more than a kibibyte into a file. */
 const WRITERS = [
-  "report good.dma -o out",
-  "test good.dma --report out",
   "hunt --cases 300 --out out",
   "vectors --count 9 --out out",
   "init out",
