@@ -43,7 +43,7 @@ export function initFolder(
       return problem(`Not allowed to write "${folder}": start dmalab with -R -W`);
     }
     if (error instanceof FileError) return problem(error.message);
-    // A full disk is no mistake of the command line, and has an exit code of its own.
+    // A full disk has another exit code than a mistake in the command line.
     if (error instanceof FullDiskError) throw error;
     if (error instanceof Error) return problem(`Cannot write "${folder}": ${hostReason(error)}`);
     throw error;
