@@ -17,8 +17,11 @@ export function hasPty(): boolean {
     .outputSync().success;
 }
 
-/** How long to wait for a text. */
-const PATIENCE_MS = 45_000;
+/** How long to wait for a text. It is long, since the machine may run other tests at the same time. */
+const PATIENCE_MS = 120_000;
+
+/** How long to wait for the end of a program that works for tens of seconds on a quiet machine. */
+const END_PATIENCE_MS = 600_000;
 
 /** Time between two checks of the output. */
 const LOOK_MS = 20;
@@ -192,12 +195,17 @@ export class Pty implements AsyncDisposable {
     return lines.join("\n");
   }
 
-  /** Waits for the end of the program. @returns Its exit code. */
+  /** Waits for the end of the program. @returns Its exit code. @throws If it does not end. */
   async end(): Promise<number> {
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
+    let isKilled = false;
+    const timer = setTimeout(() => {
+      isKilled = true;
+      this.#child.kill("SIGKILL");
+    }, END_PATIENCE_MS);
     const { code } = await this.#child.status;
     clearTimeout(timer);
     await this.#reading;
+    if (isKilled) throw new Error(`no end within ${END_PATIENCE_MS / 1000} s:\n${this.#written}`);
     return code;
   }
 
