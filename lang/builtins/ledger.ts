@@ -271,6 +271,12 @@ export function explainAddress(
   return [
     `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
     ...found.flatMap((entry) => lifeLines(entry, address, space, columns, context)),
+    ...idleUnmaps(found, ledger, (entry) => dmaOf(entry, address, space), events).flatMap((
+      call,
+    ) => [
+      `  ${momentText("unmap", call, apiOf(call), context)}`,
+      "           ends no mapping",
+    ]),
     `now      ${now === "" ? "nothing is mapped there" : now}`,
     ...(now === "") === (atEnd === "")
       ? []
@@ -359,6 +365,28 @@ function eventLines(event: MachineEvent, columns: number): string[] {
   );
 }
 
+/** Calls that unmap one of the addresses at which mappings were, and that ended no mapping. */
+function idleUnmaps(
+  found: readonly LedgerEntry[],
+  ledger: readonly LedgerEntry[],
+  dmaAt: (entry: LedgerEntry) => number,
+  events: readonly MachineEvent[],
+): MachineEvent[] {
+  const ends = ledger.flatMap(({ ended }) => ended === null ? [] : [ended.seq]);
+  return events.filter((call, index) => {
+    if (!call.name.startsWith("call.dma_unmap_")) return false;
+    const isThere = (entry: LedgerEntry) =>
+      entry.device === call.device && entry.created.seq < call.seq && covers(call, dmaAt(entry));
+    if (!found.some(isThere)) return false;
+    const returned = `ret.${apiOf(call)}`;
+    const ret = events.slice(index).find(({ device, name }) =>
+      name === returned && device === call.device
+    );
+    const last = ret?.seq ?? Infinity;
+    return !ends.some((seq) => seq > call.seq && seq < last);
+  });
+}
+
 /** The branch that a map took, if it had a choice. */
 function branchLine({ why }: MachineEvent, columns: number): string[] {
   const branch = why?.inputs.branch;
@@ -409,7 +437,7 @@ const CALL_EVENTS = 8;
 function covers(event: MachineEvent, dma: number): boolean {
   const fields = event.fields as Readonly<Record<string, unknown>>;
   const start = fields.iova ?? fields.start ?? fields.dma;
-  const sizeBytes = fields.size_bytes ?? 1;
+  const sizeBytes = fields.size_bytes ?? fields.size ?? 1;
   return typeof start === "number" && typeof sizeBytes === "number" && dma >= start &&
     dma < start + sizeBytes;
 }

@@ -238,3 +238,18 @@ Deno.test("explain of a bounced mapping leads to a copy, from either side", () =
   assert(text.includes("now      ssd reaches a copy of physical 0x5000_0000\n"), text);
   assert(/now {6}ssd sees a copy of it at 0x[0-9a-f_]+$/.test(text), text);
 });
+
+Deno.test("explain of a mapping tells an unmap that ended nothing", () => {
+  const { output } = runScript(`machine { ${MACHINES[0]} }
+    let m = dma_map_phys(ssd, 0x5000_0000, 4KiB, to_device)
+    dma_unmap_phys(ssd, m, 4KiB, to_device)
+    explain m
+    dma_unmap_phys(ssd, m, 4KiB, to_device) warns unmap_unknown
+    explain m`);
+  const text = output.join("\n");
+  assertEquals(text.match(/ends no mapping/g)?.length, 1);
+  assert(
+    /\n {2}unmap .* dma_unmap_phys .*\n {11}ends no mapping\nnow {6}nothing/.test(text),
+    text,
+  );
+});

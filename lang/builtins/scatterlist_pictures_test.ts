@@ -82,3 +82,21 @@ Deno.test("senseless scatterlists are refused", () => {
   const twice = "let sg = scatterlist(alloc_pages(1))\ndma_map_sgtable(nic, sg, to_device)\n";
   assert(problem(`${twice}dma_map_sgtable(nic, sg, to_device)`).includes("mapped already"));
 });
+
+Deno.test("a range that another unmap has ended is told, though the list still has its address", () => {
+  const output = shown(`let sg = sg_of([[0x10_0000, 4KiB], [0x30_0200, 1536B]])
+assert dma_map_sg(nic, sg, to_device) == 2
+dma_unmap_single(nic, sg.mapped[0].addr, 4KiB, to_device) warns unmap_kind
+show sg
+explain sg
+dma_unmap_single(nic, sg.mapped[1].addr, 1536B, to_device) warns unmap_kind
+show sg
+explain sg`);
+  const [part = "", all = ""] = output.filter((line) => line.startsWith("scatterlist"));
+  assert(part.endsWith("2 ranges for nic; 1 of them unmapped"), part);
+  assert(all.endsWith("2 ranges for nic; unmapped"), all);
+  assertEquals(output.filter((line) => /^ {2}.*unmapped$/.test(line)), [
+    "  1 of them unmapped",
+    "  unmapped",
+  ]);
+});

@@ -1,7 +1,6 @@
 /** The output of `print`, `show` and `explain` for a value. */
 import type { HandleType } from "../values/spec.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
-import { pairLines } from "../text/columns.ts";
 import { formatValue } from "../render/value_text.ts";
 import { describeValue } from "../values/operators.ts";
 import { KindError } from "../values/script_error.ts";
@@ -36,21 +35,7 @@ function showLines(value: Value, context: ExecutionContext, types: Types): Itera
     const show = inherited(found.type, "show");
     if (show !== undefined) return show.call(found.type, found.target, context);
   }
-  if (value instanceof ListValue && value.items.length > 0) {
-    return itemLines(value, context);
-  }
-  if (value instanceof RecordValue && value.entries.size > 0) {
-    return pairLines(
-      [...value.entries].map(([key, entry]) => [key, formatValue(entry, context, true)] as const),
-      { columns: context.columns, indent: 0 },
-    );
-  }
   return formatValue(value, context).split("\n");
-}
-
-/** Lines are generated on demand: the output may be cut before all items are formatted. */
-function* itemLines({ items }: ListValue, context: ExecutionContext): Generator<string> {
-  for (const item of items) yield formatValue(item, context);
 }
 
 /**

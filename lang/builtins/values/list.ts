@@ -310,17 +310,28 @@ export const LIST: HandleType<ListValue> = {
   })),
   methods: METHODS,
   format: (list, context) => formatValue(list, context),
-  show: (list, context) =>
-    list.items.length === 0
-      ? ["[]"]
-      : recordTable(list.items, context) ?? numberedLines(list.items, context),
+  show: (list, context) => listLines(list, context, context.columns),
 };
 
+/** A list as a table of its records, or with a line for each item. */
+export function listLines(
+  { items }: ListValue,
+  context: ExecutionContext,
+  columns: number,
+): Iterable<string> {
+  if (items.length === 0) return ["[]"];
+  return recordTable(items, context, columns) ?? numberedLines(items, context, columns);
+}
+
 /** Lines with an index and an item, generated on demand. */
-function* numberedLines(items: readonly Value[], context: ExecutionContext): Generator<string> {
+function* numberedLines(
+  items: readonly Value[],
+  context: ExecutionContext,
+  columns: number,
+): Generator<string> {
   for (const [index, item] of items.entries()) {
     context.work(FORMAT_STEPS);
-    yield clip(`${String(index).padStart(4)}  ${lineStart(item, context)}`, context.columns);
+    yield clip(`${String(index).padStart(4)}  ${lineStart(item, context)}`, columns);
   }
 }
 
@@ -335,7 +346,11 @@ function lineStart(item: Value, context: ExecutionContext): string {
  * Formats records, if all have the same keys, as a table. Returns null for other items, or if the
  * table is too wide.
  */
-function recordTable(items: readonly Value[], context: ExecutionContext): string[] | null {
+function recordTable(
+  items: readonly Value[],
+  context: ExecutionContext,
+  columns: number,
+): string[] | null {
   const [first] = items;
   if (!(first instanceof RecordValue) || first.entries.size === 0) return null;
   const keys = [...first.entries.keys()];
@@ -356,7 +371,7 @@ function recordTable(items: readonly Value[], context: ExecutionContext): string
     keys,
     rows,
     isNumber.map((is) => is ? "right" : "left"),
-    context.columns,
+    columns,
   );
   return lines.some((line) => line.endsWith("…")) ? null : lines;
 }

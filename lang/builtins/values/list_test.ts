@@ -15,3 +15,20 @@ show [
     "lazy        1  700ns",
   ]);
 });
+
+Deno.test("show of a record places a list that is longer than a line below its field", () => {
+  assertEquals(
+    runScript(`
+show { runs: 3, failures: [], outcomes: [{ order: "ABB", orders: 2, outcome: "ends well, as it should" }, { order: "BBA", orders: 1, outcome: "fails" }] }`)
+      .output,
+    [
+      "  runs      3",
+      "  failures  []",
+      "  outcomes  2 items",
+      "    order  orders  outcome",
+      "    ─────  ──────  ───────────────────────",
+      "    ABB         2  ends well, as it should",
+      "    BBA         1  fails",
+    ],
+  );
+});

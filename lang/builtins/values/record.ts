@@ -1,11 +1,14 @@
 /** Records: the entries of a record are its fields; a method gets the whole record. */
 import { removeEntry, setEntry } from "../../values/changes.ts";
 import { ENTRY_BYTES, ITEM_BYTES, LIST_BYTES, RECORD_BYTES } from "../../values/limits.ts";
-import { pairLines } from "../../text/columns.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
+import { clip, pad } from "../../text/columns.ts";
+import { formatCount } from "../../text/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { AttemptValue, EnumValue, RecordValue } from "../../values/value.ts";
+import { AttemptValue, EnumValue, ListValue, RecordValue } from "../../values/value.ts";
 import { explainError, nothingLedTo } from "../explain/error_story.ts";
 import type { HandleType } from "../../values/spec.ts";
+import { listLines } from "./list.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
@@ -82,12 +85,7 @@ export const RECORD: HandleType<RecordValue> = {
     }),
   ],
   format: (record, context) => formatValue(record, context),
-  show: (record, context) =>
-    record.entries.size === 0
-      ? ["{}"]
-      : pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, context)]), {
-        columns: context.columns,
-      }),
+  show: (record, context) => record.entries.size === 0 ? ["{}"] : fieldLines(record, context),
   explain(record, context) {
     const error = record.entries.get("error");
     if (record instanceof AttemptValue && error instanceof EnumValue) {
@@ -96,3 +94,22 @@ export const RECORD: HandleType<RecordValue> = {
     return nothingLedTo("a record: explain what is in it");
   },
 };
+
+/** Columns by which the items of a list are moved to the right below the name of its field. */
+const ITEM_INDENT = 4;
+
+/** A line for each field; a list that does not fit on it is shown below it. */
+function* fieldLines({ entries }: RecordValue, context: ExecutionContext): Generator<string> {
+  const { columns } = context;
+  const width = [...entries.keys()].reduce((most, { length }) => Math.max(most, length), 0);
+  for (const [key, value] of entries) {
+    const text = formatValue(value, context);
+    const name = `  ${pad(key, width)}  `;
+    if (value instanceof ListValue && name.length + text.length > columns) {
+      yield `${name}${formatCount(value.items.length, "item")}`;
+      for (const line of listLines(value, context, columns - ITEM_INDENT)) {
+        yield `${" ".repeat(ITEM_INDENT)}${line}`;
+      }
+    } else yield clip(`${name}${text}`, columns);
+  }
+}

@@ -27,24 +27,33 @@ const SHOWN = { longest: 24, first: 16, last: 4 };
  * The drawing, in at most 80 columns.
  * @param device The name of the device for which the list was last mapped; null for no device.
  * @param ranges Empty while the list is not mapped.
+ * @param unreached How many of the ranges another call than the list's own unmap has unmapped.
  */
 export function scatterlistPicture(
   list: Scatterlist,
   device: string | null,
   ranges: readonly ScatterRange[],
+  unreached = 0,
 ): string[] {
   const title = `scatterlist ${formatCount(list.count, "entry", "entries")}, ${
     formatSize(list.sizeBytes)
   } in ${formatCount(list.tables, "table")}`;
   const place = list.outputs === 0 || device === null
     ? "not mapped"
-    : `${formatCount(ranges.length, "range")} for ${device}`;
+    : `${formatCount(ranges.length, "range")} for ${device}${
+      unreached === 0 ? "" : `; ${unreachedText(unreached, ranges.length)}`
+    }`;
   const lines = list.segments().map((segment, index) => entryLine(segment, index, ranges));
   return [
     spread(title, place),
     "─".repeat(PICTURE_COLUMNS),
     ...endsOf(lines, SHOWN, (hidden) => `  … ${hidden.length} more`),
   ];
+}
+
+/** Says that ranges of a list are unmapped, although the list still has their addresses. */
+export function unreachedText(unreached: number, ranges: number): string {
+  return unreached === ranges ? "unmapped" : `${unreached} of them unmapped`;
 }
 
 function entryLine(

@@ -1,6 +1,6 @@
 /** Scatterlists: several buffers that one call maps. */
 import { plainSegment, SEGMENT } from "../segment.ts";
-import type { PhysAddr } from "@dmalab/runtime";
+import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import {
   APART,
   type Apart,
@@ -14,8 +14,11 @@ import {
   scatterlistPicture,
   type ScatterRange,
   type ScatterWords,
+  unreachedText,
 } from "../../../render/pictures/scatterlist_picture.ts";
 import { isHandle } from "../../arguments.ts";
+import type { ExecutionContext } from "../../../values/execution_context.ts";
+import { reachOf, readLedger } from "../../ledger.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
@@ -140,8 +143,9 @@ export const SCATTERLIST: HandleType<ScatterlistTarget> = {
     nents: f.int("How many entries it has.", ({ list }) => list.count),
     mapped: f.list(
       { addr: "dma", size: "size" },
-      "The DMA ranges: { addr, size }, fewer than entries if some were merged; empty while it " +
-        "is not mapped.",
+      "The DMA ranges: { addr, size }, fewer than entries if some were merged; empty before " +
+        "the map and after the unmap of the list. A call that unmaps one of them by its address " +
+        "leaves them in the list.",
       ({ list }, context) => {
         context.chargeMemory(ENTRY_BYTES * list.outputs);
         return list.mapped().map(({ dma, sizeBytes }) => ({ addr: dma, size: sizeBytes }));
@@ -192,20 +196,38 @@ export const SCATTERLIST: HandleType<ScatterlistTarget> = {
     (list.outputs === 0
       ? ""
       : `, ${formatCount(list.outputs, "range")} for ${device?.name ?? "a device"}`),
-  show: ({ list, device }) =>
-    scatterlistPicture(
-      list,
-      device?.name ?? null,
-      device === null ? [] : scatterRanges(list, device),
-    ),
+  show: ({ list, device }, context) => {
+    if (device === null) return scatterlistPicture(list, null, []);
+    const ranges = scatterRanges(list, device);
+    return scatterlistPicture(list, device.name, ranges, unreached(ranges, list, device, context));
+  },
   explain: explainRanges,
   equals: ({ list }, other) => isHandle(other, SCATTERLIST) && other.target.list === list,
 };
 
+/** How many of the ranges the device no longer reaches, though the list still has their addresses. */
+function unreached(
+  ranges: readonly ScatterRange[],
+  list: Scatterlist,
+  { name }: DmaDevice,
+  context: ExecutionContext,
+): number {
+  const ended = new Set(
+    readLedger(context.recorder.events, context).filter((entry) =>
+      entry.device === name && entry.ended !== null
+    ).map(({ dma }) => dma),
+  );
+  return ranges.filter(({ dma, first, sizeBytes }) => {
+    const at = { addr: dma as DmaAddr, device: name, phys: list.physAt(first) as PhysAddr };
+    return ended.has(at.addr) && reachOf({ ...at, sizeBytes }, context) === "none";
+  }).length;
+}
+
 /** Explains the number of DMA ranges. */
-function explainRanges({ list, device }: ScatterlistTarget): string[] {
+function explainRanges({ list, device }: ScatterlistTarget, context: ExecutionContext): string[] {
   if (device === null || list.outputs === 0) return ["the list is not mapped"];
   const ranges = scatterRanges(list, device);
+  const gone = unreached(ranges, list, device, context);
   return [
     `${formatCount(list.count, "entry", "entries")} became ${
       formatCount(ranges.length, "range")
@@ -220,5 +242,6 @@ function explainRanges({ list, device }: ScatterlistTarget): string[] {
       const why = `not merged, ${rule}: ${text}`;
       return [head, ...wrapText(why, PICTURE_COLUMNS - 4).map((line) => `    ${line}`)];
     }),
+    ...gone === 0 ? [] : [`  ${unreachedText(gone, ranges.length)}`],
   ].map((line) => clip(line, PICTURE_COLUMNS));
 }
