@@ -6,6 +6,7 @@
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import type { KernelLogSink } from "../kernel_log/kernel_log_reader.ts";
 import { DeviceNames } from "../kernel_log/device_names.ts";
+import type { NearLine } from "../kernel_log/general/near_lines.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { markIn } from "../kernel_log/collector_mark.ts";
 import { LateLogReader } from "../kernel_log/late_log_reader.ts";
@@ -87,7 +88,10 @@ export class LogPass {
       this.states++;
       this.also.state?.(entry);
     },
-    near: (line) => this.also.near?.(line),
+    near: (line) => {
+      if (line.isWrong && line.line < (this.trouble?.line ?? Infinity)) this.trouble = line;
+      this.also.near?.(line);
+    },
     crash: (message) => this.#crashed(message),
     message: (message) => this.#message(message),
   });
@@ -100,6 +104,9 @@ export class LogPass {
    * of a lockup; null without both.
    */
   crash: { readonly line: number; readonly text: string } | null = null;
+
+  /** The first line of trouble without words about DMA; null without one. */
+  trouble: NearLine | null = null;
 
   /** Number of event lines, which do not belong to the log. */
   events = 0;

@@ -19,7 +19,7 @@ import {
   withoutFiles,
 } from "./line_objects.ts";
 import { ESXI, type LineSpeaker, speakerOf } from "./line_speaker.ts";
-import { UNKNOWN_SYSTEM } from "./log_system.ts";
+import { UNKNOWN_SYSTEM, XEN } from "./log_system.ts";
 import { isCutByPager } from "./cut_lines.ts";
 
 /** What a line is: the facts for its entry. */
@@ -203,6 +203,19 @@ const isOfUser = (program: unknown) =>
 const hasReason = (facts: LogEntryFacts) =>
   GROUPS.some(([group]) => reasonOf(facts, group) !== undefined);
 
+/** A reason in the words of the line: `because …`, `due to …`, `reason: …`, words in brackets at its end. */
+const STATED =
+  /\b(?:because(?: of)?|due to|caused by|reason(?: is|:|=))\s+([^.;()]{3,80})|\(((?:no|not|already|only|needs?|requires?|missing)\b[^()]{1,60})\)\W*$/i;
+
+/** The cause of a line that no row of the table knows: the reason that its words give, if they give one. */
+function statedReason({ text }: LogEntryFacts): string {
+  const found = STATED.exec(withoutErrnoTexts(String(text)));
+  const reason = (found?.[1] ?? found?.[2])?.trim();
+  return reason === undefined || reason.toLowerCase() === "unknown"
+    ? "nothing is known of this line but its words: no row of dmalab's table has it"
+    : `by the line's own words: "${reason}". No row of dmalab's table has the line`;
+}
+
 /** Causes as far as the object and the verb imply them, else those by other words of the line. */
 const GENERAL_CAUSES: readonly Cause[] = [
   ...GROUPS.map(([group, id]): Cause => ({
@@ -236,10 +249,10 @@ const GENERAL_CAUSES: readonly Cause[] = [
       id: "own_words",
       when: ({ system }) => system !== undefined,
       certainty: "unknown",
-      text: "the words do not say what is at fault",
+      text: statedReason,
       next: ({ system }) => [
         `look for the first line of trouble before it, which is the nearest to the cause; give the whole log${
-          system === UNKNOWN_SYSTEM ? "" : ` of ${system}`
+          system === UNKNOWN_SYSTEM ? "" : system === XEN ? " of Xen (`xl dmesg`)" : ` of ${system}`
         }, from its start to the trouble`,
       ],
     },
@@ -247,7 +260,7 @@ const GENERAL_CAUSES: readonly Cause[] = [
     {
       id: "own_words",
       certainty: "unknown",
-      text: "the words do not say what is at fault",
+      text: statedReason,
       next: (facts) => [whereToLook(facts)],
     },
   ]).map((cause) => ({

@@ -494,8 +494,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "VFIO",
-    words:
-      /(?<![a-z])vfio|iommufd|\bhostdev\d*\b|passthrough of (?:host )?pci|pci(?:e)? (?:device )?passthrough|gpu passthrough/i,
+    words: /(?<![a-z])vfio|iommufd|\bhostdev\d*\b/i,
     noun: "VFIO, by which a program gets a device",
     kind: "vfio_error",
     isGot: true,
@@ -516,6 +515,19 @@ const LINE_OBJECTS: readonly LineObject[] = [
         "look whether there are groups (/sys/kernel/iommu_groups), read the kernel's log of the same second, and compare the versions of program and kernel",
     },
   },
+  {
+    name: "passthrough",
+    words: /passthrough of (?:host )?pci|pci(?:e)? (?:device )?passthrough|gpu passthrough/i,
+    noun: "passing a device of the machine to a guest",
+    kind: "vfio_error",
+    valid: {
+      text:
+        "the host has no IOMMU that it uses (off in the firmware, or not enabled by the host's system), or the hypervisor cannot pass this device",
+      next:
+        "look whether the firmware offers an IOMMU (a table DMAR, IVRS or IORT in ACPI) and whether the host's system switched it on: its own boot log says so",
+    },
+  },
+
   {
     name: "RDMA memory",
     words:

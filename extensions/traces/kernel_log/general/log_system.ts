@@ -1,7 +1,11 @@
 /** Which system's log a text is, by lines that only this system prints. */
 
+/** Xen's name: dom0's lines of Linux may stand between its own. */
+export const XEN = "Xen";
+
 /** Systems whose own words are not those of Linux: what to look at on Linux is of no use there. */
 const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/^(?:\[[^\]]*\] ?)?\(XEN\) /, XEN],
   [
     /\*\*\* Booting Zephyr|<(?:err|wrn|inf|dbg)> \w|\bzephyr\/(?:tests|drivers|subsys|samples)\b/,
     "Zephyr",
@@ -45,7 +49,7 @@ const LINUX =
   /\bLinux version \d|Booting Linux on|\bStarting kernel|\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?[^[ ]|\bkernel: |: kern: +[a-z]+: \[|\/(?:dev|sys|proc|lib\/modules|usr)\/|\b(?:EAL|VHOST_\w+): |\b(?:Unknown symbol|libfabric|qemu-system|SPDK|DPDK|libvirt|NCCL|NVRM|amdgpu|systemd|cloud-hypervisor|dmesg|pcieport|vfio-pci|iommufd|ibv_\w+|ulimit)\b|\.\w+: *\d+:\w+: \*[A-Z]+\*/;
 
 const MAY_TELL =
-  /Booting|> |zephyr|\]\[|RPi|BOOT|mode|U-Boot|=> |coreboot|\[[A-Z]+ ?\]|Install|CODE|Loading|^\S*[EWIDV] \(|BSD|::|\bat\b|Darwin|Apple|apple|ugcheck|ugCheck|:\\|\.sys|Nutt|nsh|RTEMS|RTOS|RT-T|msh|seL4|Asterinas|Redox|Serenity|Fuchsia|Helen|Haiku|illumos|SunOS|Genode|ERROR: C|^ets|^rst:|^Guru/;
+  /XEN|Booting|> |zephyr|\]\[|RPi|BOOT|mode|U-Boot|=> |coreboot|\[[A-Z]+ ?\]|Install|CODE|Loading|^\S*[EWIDV] \(|BSD|::|\bat\b|Darwin|Apple|apple|ugcheck|ugCheck|:\\|\.sys|Nutt|nsh|RTEMS|RTOS|RT-T|msh|seL4|Asterinas|Redox|Serenity|Fuchsia|Helen|Haiku|illumos|SunOS|Genode|ERROR: C|^ets|^rst:|^Guru/;
 
 /** Lines in which the system is looked for: a boot loader may come before the kernel. */
 const MOST_LINES = 4096;

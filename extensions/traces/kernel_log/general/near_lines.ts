@@ -43,6 +43,12 @@ const OF_DUMP =
 const BEGINS_WRONG =
   /^\W*(?:assert\w*|panic|fatal|fail(?:ed|ure)?|unable|cannot|can't|could not|error|abort\w*)\b/i;
 
+/** The line with which a warning of the kernel begins: where in the code it is. */
+const WARNING =
+  /^WARNING: (?:CPU: \d+ PID: \d+ )?at ([\w./-]+:\d+)(?: +(?:at )?([A-Za-z_][\w.]*)\+)?/;
+
+const OF_DMA_CODE = /dma|iommu|swiotlb/;
+
 const HEAD =
   /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|invalid opcode: \d+ \[#)/i;
 
@@ -126,6 +132,14 @@ export class NearLines {
   #give({ line, text: shown, time }: LogMessage, isNear = true): boolean {
     if (isNear) this.#tried++;
     const text = messageText(shown);
+    const warning = WARNING.exec(text);
+    if (warning !== null) {
+      // Its message, which has words about DMA, is read by itself.
+      if (OF_DMA_CODE.test(warning[1]!)) return false;
+      const [, place, name] = warning;
+      const where = name === undefined ? "" : `, in ${name}()`;
+      return this.#say(line, shown, `a warning of the kernel's code at ${place}${where}`, true);
+    }
     if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || isCommand(text)) {
       return false;
     }

@@ -2,6 +2,10 @@
 import type { MessageArea } from "./message.ts";
 import { DEVICE_SILENT, LATER_FAULTS } from "./steps.ts";
 
+/** The step for a firmware's table that is wrong. */
+const IVRS_NEXT =
+  "a firmware update; ivrs_ioapic=, ivrs_hpet= and ivrs_acpihid= correct single entries";
+
 export const AMD: MessageArea = {
   name: "AMD IOMMU",
   page: "AMD IOMMU specification 2.5; rules/traces.md T.49",
@@ -101,14 +105,48 @@ export const AMD: MessageArea = {
         "AMD-Vi: Disable host address translation due to invalid translation level ({value})",
         "AMD-Vi: Cannot enable v2 page table for DMA-API. Fallback to v1",
         "AMD-Vi: Early {~IOAPIC|HPET|ACPI HID} map overflow - ignoring {option}",
-        "AMD-Vi: [Firmware Bug]: {rest}",
-        "[Firmware Bug]: AMD-Vi: {rest}",
       ],
       role: "report",
       means: "The IOMMU was not set up as the firmware's table (IVRS) says",
-      next: [
-        "a firmware update; ivrs_ioapic=, ivrs_hpet= and ivrs_acpihid= correct single entries",
+      next: [IVRS_NEXT],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "AMD-Vi: [Firmware Bug]: {?: ?}IOAPIC[{ioapic=count}] not in IVRS table",
+        "[Firmware Bug]: AMD-Vi: IOAPIC[{ioapic=count}] not in IVRS table",
+        "[Firmware Bug]: AMD-Vi: No southbridge{...}",
+        "AMD-Vi: [Firmware Bug]: {?: ?}No southbridge{...}",
       ],
+      condition:
+        "The firmware's table (IVRS) has no entry for an interrupt controller that the kernel knows, or none for the one of the southbridge",
+      role: "report",
+      means: ({ ioapic }) =>
+        `${
+          typeof ioapic !== "number"
+            ? "The firmware's table (IVRS) has no entry for the interrupt controller of the southbridge"
+            : `The firmware's table (IVRS) has no entry for the interrupt controller IOAPIC ${ioapic}`
+        }. Interrupt remapping needs it: \`Disabling interrupt remapping\` says that it is off. The translation of DMA is another switch`,
+      next: [
+        "a firmware update, or the missing entry by hand: ivrs_ioapic[ID]=BUS:DEVICE.FUNCTION (the southbridge is most often 00:14.0)",
+        "without interrupt remapping VFIO refuses devices, unless `vfio_iommu_type1.allow_unsafe_interrupts=1` permits it",
+      ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: ["AMD-Vi: Disabling interrupt remapping{...}"],
+      condition: "An entry of the table is missing or wrong, or the set-up of the remapping failed",
+      role: "report",
+      means:
+        "Interrupt remapping is off: devices may send any interrupt. The translation of DMA is another switch",
+      next: ["look at the lines of AMD-Vi before it: one names the entry that is missing or wrong"],
+    },
+    {
+      kind: "iommu_setup",
+      forms: ["AMD-Vi: [Firmware Bug]: {rest}", "[Firmware Bug]: AMD-Vi: {rest}"],
+      role: "report",
+      means: "Something in the firmware's table (IVRS) is missing or wrong, by the kernel's words",
+      next: [IVRS_NEXT],
     },
     {
       kind: "iommu_setup",
@@ -171,7 +209,7 @@ export const AMD: MessageArea = {
         "AMD-Vi: amd_iommu=fullflush deprecated; use {rest}",
         "AMD-Vi: Using strict mode due to virtualization",
         "perf/amd_iommu: Detected AMD IOMMU",
-        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Disabling interrupt remapping|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
+        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
       ],
       role: "state",
       means: "What AMD's IOMMU found in the firmware's table, or switched on",

@@ -10,6 +10,7 @@ import type { MessageKind } from "./kinds.ts";
 import { functionName, inOrder, type MessageArea, type MessageRow } from "./message.ts";
 import { RECORD } from "../fault_steps.ts";
 import { DEVICE_SILENT } from "./steps.ts";
+import { XEN_SETUP } from "./xen.ts";
 
 const ACCESS_WORDS: Readonly<Record<string, "read" | "write">> = {
   read: "read",
@@ -793,5 +794,5 @@ export const OTHER_IOMMUS: MessageArea = {
     "riscv,iommu",
     "fsl-pamu",
   ],
-  rows: [...XEN_INTERRUPTS, ...FAULTS.map(faultRow), QEMU_COMPRESSED, ...ERRORS],
+  rows: [...XEN_SETUP, ...XEN_INTERRUPTS, ...FAULTS.map(faultRow), QEMU_COMPRESSED, ...ERRORS],
 };

@@ -111,30 +111,52 @@ const BARS: readonly MessageRow[] = [
   },
 ];
 
+/** What a function comes back from: `resume`, `FLR`, `bus reset`, `PM D3hot->D0`. */
+function afterText(after: unknown): string {
+  return after === "resume" ? "a resume" : `its reset (${after})`;
+}
+
 const RESETS: readonly MessageRow[] = [
   {
     kind: "device_error",
     forms: [
-      `${DEVICE}: not ready {waited_ms=count}ms after {reset=word_text}{...}; giving up`,
-      `${DEVICE}: not ready {waited_ms=count}ms after {reset=word_text}{...}, giving up`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {after=text}; giving up`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {after=text}, giving up`,
     ],
-    condition: "After a reset, the function answered with retry or all ones up to the limit",
+    condition:
+      "After a reset, or when it woke up, the function answered with retry or all ones up to the limit",
     role: "report",
-    means: ({ device, reset, waited_ms }) =>
-      `${device} did not come back after its reset (${reset}) within ${waited_ms} ms: what it had in flight never completes`,
+    means: ({ after, device, waited_ms }) =>
+      `${device} did not come back within ${waited_ms} ms after ${
+        afterText(after)
+      }: what it had in flight never completes`,
     next: [CONFIG_NEXT],
   },
   {
-    kind: "state",
+    kind: "device_error",
     forms: [
-      `${DEVICE}: not ready {waited_ms=count}ms after {...}; waiting`,
-      `${DEVICE}: not ready {waited_ms=count}ms after {...}, waiting`,
-      `${DEVICE}: ready {waited_ms=count}ms after {...}`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {after=text}; waiting`,
+      `${DEVICE}: not ready {waited_ms=count}ms after {after=text}, waiting`,
     ],
-    condition: "After a reset, the function needed more than a second; `ready`: it has answered",
+    condition:
+      "After a reset, or when it woke up, the function has not answered for more than a second",
+    role: "report",
+    means: ({ after, device, waited_ms }) =>
+      `${device} has not answered ${waited_ms} ms after ${
+        afterText(after)
+      }: the kernel waits on. A line with \`ready\` would say that it came back, one with \`giving up\` that it did not`,
+    next: [
+      CONFIG_NEXT,
+      "if it is only after a resume, keep it awake as a trial: `d3cold_allowed` of the function and of the port above it (0), `disable_idle_d3=1` of vfio-pci, pcie_aspm=off",
+    ],
+  },
+  {
+    kind: "state",
+    forms: [`${DEVICE}: ready {waited_ms=count}ms after {after=rest}`],
+    condition: "The function has answered after more than a second",
     role: "state",
-    means: ({ device }) =>
-      `${device} takes long to come back after a reset; \`ready\` says that it did, \`giving up\` that it did not`,
+    means: ({ after, device, waited_ms }) =>
+      `${device} came back ${waited_ms} ms after ${afterText(after)}`,
   },
   {
     kind: "device_error",
