@@ -37,6 +37,7 @@ import {
   rustWordsIn,
 } from "./general/general_words.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
+import { IommuGroups } from "./iommu_groups.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import { FRAMES_ALONE } from "./messages/oops.ts";
@@ -89,6 +90,8 @@ const CUT_HERE = "[ cut here ]";
 const MAX_SHAPELESS = 64;
 /** Lines of a log that are tested for words of PCI. */
 const MAX_WIDE_LINES = 8192;
+/** A frame of a stack of which the end is cut off: a name alone. */
+const CUT_FRAME = /^\s*(?:\? )?([a-z_][\w.]{3,})(?:\+0?x?)?$/;
 /** Functions of a stack that are kept. */
 const MAX_FRAMES = 8;
 /** The rest of a longer line is not read: a kernel message has at most some 1000 characters. */
@@ -121,6 +124,9 @@ export class KernelLogReader {
   readonly #faults: FaultLogReader;
   readonly #finder = new MessageFinder();
   readonly #context = new LogContext();
+  readonly #groups = new IommuGroups();
+  /** Messages about an IOMMU group: a list of its members may come after them. */
+  readonly #ofGroups: KernelLogEntry[] = [];
   readonly #forms = new LogForms((message) => this.#take(message));
   readonly #pasted = new PastedLines((text, line, lines) => this.#forms.push(text, line, lines));
   /** The newest messages, by their places. */
@@ -143,6 +149,8 @@ export class KernelLogReader {
   /** Functions of DMA in frames of stacks, and the first line with one. */
   readonly #frames = new Set<string>();
   #firstFrame: LogMessage | null = null;
+  /** Place of the last frame of a stack. */
+  #framePlace = -Infinity;
   #hasGiven = false;
   readonly #near: NearLines | null;
   readonly #likeness = new LogLikeness();
@@ -164,6 +172,7 @@ export class KernelLogReader {
     if (message.time !== null) this.#hasStamps = true;
     if (!this.#hasStamps) this.#likeness.push(shown, messageText(shown) !== shown);
     this.#context.push(shown);
+    this.#groups.push(shown);
     if (this.#near !== null) this.#near.takesAll = this.#context.system !== null;
     this.#messages.set(place, message);
     if (this.#messages.size > MAX_RECENT) {
@@ -210,7 +219,8 @@ export class KernelLogReader {
       return;
     }
     this.#close();
-    if (row.more === undefined) this.sink.entry(entry);
+    if ("members" in facts && this.#ofGroups.length < MAX_SHAPELESS) this.#ofGroups.push(entry);
+    else if (row.more === undefined) this.sink.entry(entry);
     else this.#open = { entry, row, place };
   }
 
@@ -292,8 +302,19 @@ export class KernelLogReader {
     }
   }
 
+  /** Takes the last frame of a stack, if it is cut behind or within its name. */
+  #isCutFrame(message: LogMessage): boolean {
+    const text = messageText(message.text);
+    if (text.includes("+0x")) this.#framePlace = message.place;
+    const name = message.place - this.#framePlace === 1 ? CUT_FRAME.exec(text)?.[1] : undefined;
+    if (name === undefined) return false;
+    this.#frame({ ...message, text: `${name}+0x0/0x0` });
+    return true;
+  }
+
   /** Reports a line that has words about DMA, and of which nothing else is known. */
   #mention(message: LogMessage): void {
+    if (this.#isCutFrame(message)) return;
     const { text, time } = message;
     if (isBugInCode(messageText(text))) {
       this.#near?.push(message);
@@ -367,7 +388,13 @@ export class KernelLogReader {
 
   /** Reports the functions of a stack without the message above it. */
   #giveFrames(message: LogMessage): void {
-    const facts = { functions: [...this.#frames] };
+    const head = this.#head;
+    const facts = {
+      functions: [...this.#frames],
+      ...head === null || message.place - head.place > MAX_RECENT || message.place < head.place
+        ? {}
+        : { head: head.text },
+    };
     this.sink.entry({ kind: "dma_stack", ...said(message), facts, row: FRAMES_ALONE });
   }
 
@@ -446,6 +473,9 @@ export class KernelLogReader {
     this.#faults.end();
     this.#endWarning();
     this.#close();
+    for (const entry of this.#ofGroups.splice(0)) {
+      this.sink.entry({ ...entry, facts: this.#groups.added(entry.facts) });
+    }
     if (this.sink.hasOnlyLines !== true) this.#giveRest();
     for (const { message } of this.#wide) this.#near?.pushApart(message);
     this.#near?.end();
@@ -453,7 +483,10 @@ export class KernelLogReader {
 
   /** Reports lines that count only where no others, or none with a time, are in the text. */
   #giveRest(): void {
-    if (this.#hasGiven && this.#hasStamps) return;
+    if (this.#hasGiven && this.#hasStamps) {
+      for (const { message } of this.#shapeless) this.#near?.pushApart(message);
+      return;
+    }
     for (const { message, text } of this.#shapeless) {
       const anatomy = this.#anatomyOf(text, { isShaped: isLogShaped(text) });
       if (anatomy !== null) this.#giveGeneral({ ...message, text }, anatomy);

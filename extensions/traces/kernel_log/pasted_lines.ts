@@ -337,7 +337,10 @@ export class PastedLines {
   /** How well the message table matches a line; 0 if it is no message. */
   #score(text: string): number {
     const found = this.#finder.find(text);
-    if (found !== null) return found.row.isGeneral ? 1 : 2 + countOf(found.facts);
+    if (found !== null) {
+      const isWeak = found.row.isGeneral === true || found.facts.is_cut === true;
+      return isWeak ? 1 : 2 + countOf(found.facts);
+    }
     const more = this.#finder.continuation(text);
     // Each value in brackets counts, although it is not a separate field.
     if (more !== null) return 1 + countOf(more) + (text.match(VALUE) ?? []).length;

@@ -122,7 +122,7 @@ export const FINDING_KINDS = {
   },
   map_failed: {
     next: [
-      "look at the log for the same seconds: a full bounce pool, an address above the DMA mask; without either the IOVA space is full: look for leaks, and for mappings above dma_max_mapping_size()",
+      "look at the log for the same seconds: a full bounce pool, an address above the DMA mask; without either look for mappings that are never unmapped (an IOVA space that is full), and for mappings above dma_max_mapping_size()",
       "check dma_mapping_error() after each map: the driver has to go on without the mapping, or to try later",
     ],
   },

@@ -162,11 +162,19 @@ const OF_PROGRAM: Reason = {
     "look at the limit of locked memory (`ulimit -l`, RLIMIT_MEMLOCK), at the huge pages (HugePages_ in /proc/meminfo), at the settings of the program's pool, and at the kernel's log of the same seconds",
 };
 
+/** A controller that a program drives by itself: the kernel's driver does not have it. */
+const OF_PROGRAM_NVME: Reason = {
+  text:
+    "the controller was removed, does not answer reads of its registers, or hangs; or it was given to another driver: no mapping is named",
+  next:
+    "the program drives the controller itself, so that the kernel's nvme driver has no state of it: look at the program's log from its start for the first error of this address, at `lspci -vv` of the function (`rev ff` is no answer), and at the kernel's log of the same second (hotplug, AER, vfio-pci)",
+};
+
 /** Objects that are memory of a program. */
 const OF_PROGRAMS = new Set<unknown>(["guest memory", "registered memory"]);
 
 /** Objects for which the words of a trouble are meant: engines and what they move. */
-const HAS_TROUBLES = /^(?:DMA\b(?! (?:mask|mapping|pool))|its device|probe)/;
+const HAS_TROUBLES = /^(?:DMA\b(?! (?:mask|mapping|pool|register))|probe)/;
 
 /** Words that say more than the object: data that are wrong, a probe, an alignment. */
 const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe", "request"]);
@@ -185,6 +193,11 @@ function reasonOf(
   const isNoMemory = group === "got" && says === "no memory";
   if (isNoMemory && (OF_PROGRAMS.has(object) || object === "DMA buffer" && isOfUser(program))) {
     return OF_PROGRAM;
+  }
+  const isOfSpdk = typeof program === "string" && /^SPDK \((?:bdev_)?nvme_/.test(program);
+  if (isOfSpdk && (object === "NVMe" || object === "registers")) {
+    const isLost = group === "got" && says !== "not valid" || group === "ended";
+    return isLost && actNamed(says)?.groups?.includes(group) === true ? OF_PROGRAM_NVME : undefined;
   }
   if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;
   const found = OF_VERBS[group] === undefined

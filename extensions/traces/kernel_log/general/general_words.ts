@@ -8,7 +8,7 @@ const WORDS = [
   ...["dma", "mmu", "vfio", "swiotlb", "nvme", "iova", "scatter", "coherent", "cma", "bounce"],
   ...["descriptor", "hugepage", "vt-d", "amd-vi", "hostdev", "gart", "gtt", "ttm", "passthrough"],
   ...["ibv_", "_ib_", "_mr", "userptr", "remapping", "infiniband", "p2p", "mlx4_", "mlx5_"],
-  ...["ib_mlx", "qp 0x", "wqe", "mr of", "register m", "registered m", "memory reg"],
+  ...["ib_mlx", "qp 0x", "wqe", "mr of", "reg mr", "register m", "registered m", "memory reg"],
   ...["request flushed", "mmap a", "mmap s", "mmap o", "net/ib", "gdrdma", "got compl"],
   ...["mem_register", "vtophys", "access_plat", "iommu_plat", "translate g"],
 ];
@@ -106,7 +106,7 @@ export function quotedIn(text: string): string | null {
 
 /** `iommu_detach_device_pasid+0x5a/0xa0`, a frame of a stack. */
 const FRAME =
-  /\b(\w*(?:iommu|smmu|swiotlb|vfio|iopf|iova|alloc_contig|cma_alloc|dma_(?:map|unmap|alloc|free|sync|direct))\w*)\+0x[0-9a-f]+\/0x/;
+  /\b(\w*(?:iommu|smmu|swiotlb|vfio|iopf|iova|alloc_contig|cma_alloc|p2p_|p2pdma|(?:get|pin)_user_pages|ib_umem|dma_(?:map|unmap|alloc|free|sync|direct|buf))\w*)\+0x[0-9a-f]+\/0x/;
 
 /** The function of DMA in a frame of a stack; null for another line. */
 export function frameIn(text: string): string | null {

@@ -17,7 +17,9 @@ export interface LineAct {
 }
 
 const GET =
-  "(?:get|find|request|obtain|acquire|alloc\\w*|create|open|reserve|claim|grab|init\\w*|setup|set up|enable|attach|bind|add|register|load|probe|map|pin|lock|set)";
+  "(?:get|find|request|obtain|acquire|alloc\\w*|create|open|reserve|claim|grab|init\\w*|setup|set up|enable|attach|bind|add)";
+/** Verbs that are nouns, too: verbs directly behind the word of failure alone. */
+const GET_OR_NOUN = "(?:register|load|probe|map|pin|lock|set)";
 
 /** The act of an assertion that failed: not every program ends at it. */
 export const ASSERTION = "assertion failed";
@@ -140,7 +142,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not there",
     words:
-      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|\w+ ?(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channels?|groups?|drivers?)\b|\bno [\w-]+[?!.]*$/i,
+      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|(?:\w+ ){0,3}(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channels?|groups?|drivers?)\b|\bno [\w-]+[?!.]*$/i,
     groups: ["got"],
     text: "something is not there or not ready",
   },
@@ -154,14 +156,14 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not valid",
     words:
-      /\binvalid\b|\billegal\b|\bbad\b|\bwrong\b|unexpected|mismatch|(?:un|mis|not )-?align|out of (?:range|bounds)|corrupt|too (?:large|long|big|many|small|short)|not (?:an? )?(?:[\w ]{0,16} )?multiple|exceed|\bEINVAL\b|inconsistent|unbalanced|expect(?:ed|ing)\b/i,
+      /\binvalid\b|\billegal\b|\bbad\b|\bwrong\b|unexpected|mismatch|(?:un|mis|not )-?align|out of (?:range|bounds)|corrupt|too (?:large|long|big|many|small|short)|not (?:an? )?(?:[\w ]{0,16} )?multiple|exceed|\bEINVAL\b|inconsistent|unbalanced|expect(?:ed|ing)\b|\bnull (?:vaddr|pointer|address|ptr|page)\b/i,
     groups: ["valid"],
     text: "a value or a state is not the expected one",
   },
   {
     name: "not got",
     words: new RegExp(
-      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't))(?: to)? (?:\\w+ ){0,3}?${GET}\\b`,
+      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't))(?: to)? (?:(?:\\w+ ){0,3}?${GET}|${GET_OR_NOUN})\\b`,
       "i",
     ),
     groups: ["got"],
@@ -270,7 +272,7 @@ const LEVELS =
 
 /** A quick test: false for a line that certainly has no word of trouble. */
 const MAY_TROUBLE =
-  /fail|err|fault|lockup|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined|\bSIG[A-Z]|signal|core dumped/i;
+  /fail|err|fault|lockup|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|null |inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined|\bSIG[A-Z]|signal|core dumped/i;
 
 /** Whether an act is the end of a program or of a system. */
 export function isEnd(name: unknown): boolean {

@@ -141,7 +141,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "RDMA registration",
     words:
-      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|\bregister_\w{0,24}_mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)|_mr_reg\w*|\bregist\w* (?:mr|memory)\b(?! region)|memory regist\w+/i,
+      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|\bregister_\w{0,24}_mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)|_mr_reg\w*|\breg(?:ister)? (?:user )?mr\b|\bregist\w* (?:mr|memory)\b(?! region)|memory regist\w+/i,
     noun: "the registration of memory for RDMA",
     kind: "driver_dma_error",
     isGot: true,
@@ -205,7 +205,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "command of a disk",
     words:
-      /\b[UMSP]?W?DMA\/\d{2,3}\b|\bmax UDMA|\bUDMA\d|FPDMA|\b(?:READ|WRITE)(?: LOG)? DMA|\bncq dma/i,
+      /\b[UMSP]?W?DMA\/\d{2,3}\b|\bmax UDMA|\bUDMA\d|FPDMA|\b(?:READ|WRITE)(?: LOG)? DMA (?:EXT|QUEUED)\b|\bcommand:? (?:READ|WRITE)(?: LOG)? DMA\b|\bncq dma/i,
     noun:
       "a command or a transfer mode of a disk (UDMA and the like are modes between controller and disk)",
     kind: "device_error",
@@ -254,9 +254,16 @@ const LINE_OBJECTS: readonly LineObject[] = [
     },
   },
   {
+    name: "DMA register",
+    words:
+      /\bdma\b.{0,24}?\b(?:regs?|registers?)\b(?! (?:mr|memory|buf))|\b(?:regs?|registers?) (?:of|for) (?:the )?dma\b/i,
+    noun: "a register of a DMA engine or of a device's own DMA",
+    kind: "driver_dma_error",
+  },
+  {
     name: "DMA channel",
     words:
-      /(?<![a-z_])[a-z]{0,5}dma\b.{0,60}?\bchan(?:nel)?s?\b|\bchan(?:nel)?s?\b.{0,40}?\bdma\b|\bdma_?chan|\b[rt]x[ -_]chan|\b(?:[rt]x|slave)[-_ ]?dma\b.{0,20}(?:found|availab)|dma_request|dma request\b|\bdma-names\b|slave channel/i,
+      /(?<![a-z_])[a-z]{0,5}dma\b.{0,60}?\bchan(?:nel)?s?\b|\bchan(?:nel)?s?\b.{0,40}?\bdma\b|\bdma_?chan|\b[rt]x[ -_]chan|\b(?:[rt]x|slave)[-_ ]?dma\b.{0,20}(?:found|availab)|dma_request|dma request\b|\brequest(?:ing)? (?:[rt]x[ -])?dma\b(?! (?:mask|mem|buf|addr))|\bdma-names\b|slave channel/i,
     noun: "a channel of a DMA engine",
     kind: "driver_dma_error",
     isGot: true,
@@ -580,7 +587,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
       text:
         "no bounce slot, no IOVA, an address out of the device's reach, or memory that cannot be mapped",
       next:
-        "the line before it has the reason (swiotlb, DMA-API); without one look for leaks (`dmalab trace check` with the dma events)",
+        "look at the lines before it for the reason (swiotlb, DMA-API); without one look for leaks (`dmalab trace check` with the dma events)",
     },
     valid: {
       text: "the memory, its length or its alignment is none that the call or the IOMMU takes",
@@ -787,6 +794,9 @@ const OF_NAMES: ReadonlySet<string> = new Set([
   "DMA buffer shared between drivers",
 ]);
 
+/** `qcom-bam-dma 7884000.dma: `: a driver and a device with DMA in their names are an engine. */
+const IS_ENGINE = /^[\w-]*dma[\w-]* [\w.:-]*dma[\w-]*: /i;
+
 const OF_RDMA = /(?<![a-z])rdma|\bibv_/i;
 
 /**
@@ -803,7 +813,9 @@ export function objectIn(said: string, line = said): LineObject | null {
   if (named === undefined) return null;
   if (named.name === "RDMA memory") return named;
   const side = sideObjectIn(said, named);
-  if (side === OWN_DEVICE && named.name === "DMA engine") return OF_ENGINE;
+  if (side === OWN_DEVICE && (named.name === "DMA engine" || IS_ENGINE.test(line))) {
+    return OF_ENGINE;
+  }
   return side === OWN_DEVICE && OF_NAMES.has(named.name) ? named : side;
 }
 

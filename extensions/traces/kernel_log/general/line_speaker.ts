@@ -17,6 +17,10 @@ type Read = (groups: Groups) => Readonly<Record<string, string | null | undefine
 
 const SOURCE_FILE = String.raw`[\w./+-]+\.(?:c|cc|cpp|cxx|h|hpp|rs|go|py)`;
 
+/** Files of SPDK's libraries: the kernel prints no file in front of a line. */
+const SPDK_FILE = String
+  .raw`(?:(?:nvme|nvmf|bdev_nvme|vfio_user|spdk)_?\w*|bdev|ctrlr|subsystem|transport|rdma|tcp)\.c`;
+
 /** Text in front of a line, and what its groups are. */
 const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
   [/^(qemu-[\w-]+|kvm)(?:\[\d+\])?: /, ([program]) => ({ program })],
@@ -39,6 +43,11 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
         .raw`^(?:\[\w+\] ?|(?:ERROR|INFO|WARN\w*|NOTICE|DEBUG)[: ]+)?(${SOURCE_FILE})[:(] ?\d+\)?(?::\d+)?:? (?:(\w+)(?:\(\))?: )?`,
     ),
     ([file, name]) => ({ program: `the code of ${file}`, function: name }),
+  ],
+  // SPDK with another front: `… nvme_ctrlr.c:2520:nvme_ctrlr_process_init text`.
+  [
+    new RegExp(String.raw`^[^:]{0,60}? ?\b(${SPDK_FILE}): ?\d+: ?(\w+):? `),
+    ([file, name]) => ({ program: `SPDK (${file})`, function: name }),
   ],
   // VMware ESXi: `cpu3:1234)module:function:123:text`.
   [

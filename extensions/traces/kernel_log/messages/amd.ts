@@ -36,9 +36,20 @@ export const AMD: MessageArea = {
         id: "device",
         certainty: "possible",
         text:
-          "a device does not answer an invalidation of its TLB (ATS): it hangs, is in a reset or was removed. The IOTLB_INV_TIMEOUT events beside it name the device",
+          "a device does not answer an invalidation of its TLB (ATS): it hangs, is in a reset or was removed. An event IOTLB_INV_TIMEOUT in the same seconds names the device",
         next: [DEVICE_SILENT, "switch ATS off to try: pci=noats"],
       }],
+    },
+    {
+      kind: "iommu_detail",
+      forms: ["AMD-Vi: Event logged{rest_of_event=cut_event}"],
+      derive: ({ rest_of_event: _, ...facts }) => facts,
+      role: "report",
+      means:
+        "The IOMMU logged an event, and the line is cut before its name: a fault, an invalidation that timed out, or an error of a table. Which device and which address is not in the text",
+      next: [
+        "give the whole line: behind these words it has the event, the device, the domain and the address; older kernels print the rest in the next line",
+      ],
     },
     {
       kind: "invalidation_error",

@@ -5,6 +5,7 @@
  * @see rules/traces.md T.59
  */
 import type { LogEntryFacts } from "../log_facts.ts";
+import { busOf, type DeviceBus } from "./device_place.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import type { MessageKind } from "./kinds.ts";
 import { type MessageRow, type MessageText, named, numberOf } from "./message.ts";
@@ -42,8 +43,18 @@ function hang({ derive, forms, means, next }: Hang): MessageRow {
   };
 }
 
-const FIRST_ERROR =
-  "look for the first error of the device before this line: a fault of an IOMMU (DMAR, AMD-Vi, arm-smmu), a PCI Express error (AER, link down), a failed map; with none the device or its firmware hung by itself: firmware, power saving (ASPM, runtime power management), a newer driver";
+/** What can stop a device, and what else there is to look at, by its bus. */
+const FIRST_ERRORS: Readonly<Record<DeviceBus, string>> = {
+  pci:
+    "look for the first error of the device before this line: a fault of an IOMMU, a PCI Express error (AER, link down), a failed map; with none the device or its firmware hung by itself: firmware, power saving (ASPM, runtime power management), a newer driver",
+  platform:
+    "look for the first error of the device before this line: a fault of its IOMMU, if it has one, a failed map; with none look at its clock, reset and power domain, its firmware, and at a newer driver",
+  usb:
+    "look for the first error of the device or of its USB host controller before this line (a reset, a disconnect, an error of a transfer); with none its firmware, its cable or port, and power saving",
+  unknown:
+    "look for the first error of the device before this line: a fault of an IOMMU, an error of its bus (for PCI Express AER, link down), a failed map; with none the device or its firmware hung by itself: firmware, power saving, a newer driver",
+};
+const firstError = (facts: LogEntryFacts): readonly string[] => [FIRST_ERRORS[busOf(facts)]];
 
 /** The registers of a ring that Intel's drivers print below a hang, one a line. */
 const TX_REGISTERS: readonly (readonly [string, string])[] = [
@@ -105,11 +116,13 @@ const TX_HANG: MessageRow = {
     `Packets that were given to the network device ${
       facts.interface_name ?? facts.device
     } were not reported as sent in time${ringText(facts)}. ${NO_MAPPING}`,
-  next: [
-    FIRST_ERROR,
+  next: (facts) => [
+    ...firstError(facts),
     "try without offloads (`ethtool -K IF tso off gso off`) and without Energy Efficient Ethernet (`ethtool --set-eee IF eee off`), one at a time",
   ],
 };
+
+const capital = (text: string) => `${text[0]!.toUpperCase()}${text.slice(1)}`;
 
 const NETWORK: readonly MessageRow[] = [
   TX_HANG,
@@ -131,7 +144,7 @@ const NETWORK: readonly MessageRow[] = [
         facts.interface_name ?? facts.device ?? ""
       } were not completed in time: it no longer fetches or finishes its descriptors, its link is paused, or its interrupt was lost`
         .replace("device  were", "device were"),
-    next: [FIRST_ERROR],
+    next: firstError,
   }),
   hang({
     forms: [
@@ -148,26 +161,67 @@ const NETWORK: readonly MessageRow[] = [
   }),
 ];
 
+/** Drivers of MediaTek's wireless devices. */
+const MT76 =
+  "{driver~mt7601u|mt7603e|mt7615e|mt7622-wmac|mt7663e|mt7663s|mt7663u|mt76x0e|mt76x0u|mt76x2e|mt76x2u|mt7915e|mt7921e|mt7921s|mt7921u|mt7922e|mt7925e|mt7925u|mt798x-wmac|mt7996e}";
+const RTW =
+  "{driver~rtw_8723de|rtw_8821ce|rtw_8822be|rtw_8822ce|rtw_8821cu|rtw_8822bu|rtw89_8851be|rtw89_8852ae|rtw89_8852be|rtw89_8852ce|rtw89_8922ae}";
+const wireless = (facts: LogEntryFacts) =>
+  typeof facts.device === "string" ? `the wireless device ${facts.device}` : "a wireless device";
+
 const WIRELESS: readonly MessageRow[] = [
   hang({
     forms: [
       "iwlwifi {device}: {~Microcode SW error detected|Hardware error detected}{...}",
+      "{driver~ath10k_pci|ath11k_pci|ath12k_pci|ath10k_ahb|ath10k_sdio|ath10k_snoc|ath11k} {device}: firmware crashed!{...}",
+      `${RTW} {device}: SER catches error{...}`,
+      "{driver} {device}: mac specific condition occurred{...}",
+    ],
+    means: (facts) =>
+      `The driver of ${wireless(facts)} reports an error of its firmware or of its hardware`,
+    next: firstError,
+  }),
+  hang({
+    forms: [
       "iwlwifi {device}: Error sending {...}: time out after {waited_ms=count}ms{...}",
-      "iwlwifi {device}: Queue {queue_index=count} {~stuck for|is active on fifo}{...}",
-      "iwlwifi {device}: {~fail to flush all tx fifo queues|Failed to wake NIC for hcmd|Failed to load firmware chunk|Failed to start RT ucode|Failed to run INIT ucode}{...}",
-      "{~ath10k_pci|ath11k_pci|ath12k_pci|ath10k_ahb} {device}: firmware crashed!{...}",
-      "{driver} {device}: {~driver own failed|Timeout for driver own|Message {value} (seq {sequence=count}) timeout}",
-      "{driver} {device}: Message {value} (seq {sequence=count}) timeout",
-      "{driver~rtw_8822ce|rtw_8821ce|rtw_8723de|rtw_8822be} {device}: {~failed to poll offset|timed out to flush pci tx ring|firmware failed to leave lps state}{...}",
-      "{driver} {device}: {~xtal si not ready|SER catches error}{...}",
-      "{driver} {device}: {~mac specific condition occurred|chip reset|Hardware restart was requested}{...}",
+      "iwlwifi {device}: Failed to wake NIC for hcmd{...}",
+      `${MT76} {device}: {~driver own failed|Timeout for driver own|firmware own failed|Message {value} (seq {sequence=count}) timeout}`,
+      `${MT76} {device}: Message {value} (seq {sequence=count}) timeout`,
+      `${RTW} {device}: {~failed to poll offset|firmware failed to leave lps state|xtal si not ready}{...}`,
       "brcmfmac: {function}: {~Timeout on response for query command|timeout on response for query command}{...}",
     ],
     means: (facts) =>
-      `The wireless device of ${
-        named(facts, "device")
-      } or its firmware stopped answering, and its driver gives up or restarts it`,
-    next: [FIRST_ERROR],
+      `${capital(wireless(facts))} or its firmware did not answer its driver in time`,
+    next: firstError,
+  }),
+  hang({
+    forms: [
+      "iwlwifi {device}: Queue {queue_index=count} {~stuck for|is active on fifo}{...}",
+      "iwlwifi {device}: fail to flush all tx fifo queues{...}",
+      `${RTW} {device}: timed out to flush pci tx ring{...}`,
+    ],
+    means: (facts) => `Packets that were given to ${wireless(facts)} were not sent in time`,
+    next: firstError,
+  }),
+  hang({
+    forms: [
+      "iwlwifi {device}: {~Failed to load firmware chunk|Failed to start RT ucode|Failed to run INIT ucode}{...}",
+    ],
+    derive: (facts, line) => ({ ...facts, errno: errnoIn(line) }),
+    means: (facts) =>
+      `The firmware of ${wireless(facts)} was not loaded or did not start${
+        errnoText(facts.errno) === "" ? "" : ` (${errnoText(facts.errno)})`
+      }`,
+    next: firstError,
+  }),
+  hang({
+    forms: [
+      `${MT76} {device}: chip reset{...}`,
+      "ieee80211 {device}: Hardware restart was requested{...}",
+    ],
+    means: (facts) =>
+      `The driver resets ${wireless(facts)}: the reason is in the lines of its driver before it`,
+    next: firstError,
   }),
   hang({
     forms: [
@@ -188,8 +242,39 @@ const WIRELESS: readonly MessageRow[] = [
   }),
 ];
 
-const OWN_RING =
-  "look for a fault of an IOMMU or of the GPU's own MMU before it: with one the access is the cause, without one the job itself, the firmware or power saving: note the program and the Mesa and firmware versions, and try amdgpu.runpm=0, or i915's and nouveau's power saving off";
+/** What to try with the driver of a GPU. */
+const GPU_TRIALS: readonly (readonly [driver: RegExp, text: string])[] = [
+  [
+    /^amdgpu$/,
+    "the versions of Mesa and of the GPU's firmware, and amdgpu.runpm=0 and amdgpu.gpu_recovery=1 as trials",
+  ],
+  [/^radeon$/, "the version of Mesa, and radeon.runpm=0 and radeon.dpm=0 as trials"],
+  [/^i915$/, "the version of Mesa, and i915.enable_dc=0 and i915.enable_psr=0 as trials"],
+  [/^xe$/, "the versions of Mesa and of the GPU's firmware (GuC)"],
+  [/^nouveau$/, "the version of Mesa, and nouveau.runpm=0 as a trial"],
+];
+
+function gpuSteps(facts: LogEntryFacts): readonly string[] {
+  const driver = String(facts.driver);
+  const trial = GPU_TRIALS.find(([words]) => words.test(driver))?.[1] ??
+    "the versions of its user-space driver and of its firmware";
+  return [
+    `look for a fault of an IOMMU or of the GPU's own MMU before it: with one the access is the cause, without one the job itself, the firmware or power saving: note the program, ${trial}`,
+  ];
+}
+
+/** The driver of a line of the graphics layer that names none in front. */
+const OF_DRM = /\[drm:\w+ \[(\w+)\]\]|\b(amdgpu|radeon|i915|nouveau|msm|panfrost|etnaviv)\b/;
+const withGpuDriver = (facts: LogEntryFacts, line: string): LogEntryFacts => {
+  const found = OF_DRM.exec(line);
+  const driver = facts.driver ?? found?.[1] ?? found?.[2] ?? null;
+  return { ...facts, driver };
+};
+const gpuOf = ({ device }: LogEntryFacts) =>
+  typeof device === "string" ? `the GPU ${device}` : "a GPU";
+/** Rings and engines of a GPU with DMA in their name. */
+const ownDma = ({ ring }: LogEntryFacts) =>
+  /dma/i.test(String(ring)) ? `. "${ring}" is an engine of the GPU itself` : "";
 
 const GPUS: readonly MessageRow[] = [
   hang({
@@ -198,30 +283,69 @@ const GPUS: readonly MessageRow[] = [
       "ring {ring=name} timeout, signaled seq={...}",
       "{driver} {device}: {...}ring {ring=word_text}{...} timeout, but soft recovered",
       "ring {ring=word_text} timeout, but soft recovered",
-      "{driver} {device}: {...}ring {ring=word_text} test failed{...}",
       "{driver} {device}: {...}ring {ring=word_text} stalled for more than{...}",
+      "*ERROR* Waiting for fences timed out{...}",
+      "[drm] GPU HANG: ecode {...}",
+      "[drm] stuck on {ring=word_text} ring",
+      "{driver} {device}: {...}GPU {~HANG|hang}{...}",
+      "{driver} {device}: {...}{~GPU lockup|hangcheck|gpu hang|job timeout|GPU timeout|gpu sched timeout}{...}",
+    ],
+    derive: withGpuDriver,
+    means: (facts) => `A job of ${gpuOf(facts)} did not end in time${ownDma(facts)}`,
+    next: gpuSteps,
+  }),
+  hang({
+    forms: [
+      "{driver} {device}: {...}ring {ring=word_text} test failed{...}",
       "ring {ring=word_text} test failed ({errno})",
       "{driver} {device}: {...}{~IB test failed on|failed testing IB on} {...}",
       "{~IB test failed on|failed testing IB on} {...}",
-      "{driver} {device}: {...}Fence fallback timer expired on ring {...}",
-      "Fence fallback timer expired on ring {...}",
       "{driver} {device}: {...}{~sw_init|hw_init|resume|suspend|hw_fini} of IP block <{block=word_text}> failed {errno}",
       "{~sw_init|hw_init|resume|suspend|hw_fini} of IP block <{block=word_text}> failed {errno}",
-      "*ERROR* Waiting for fences timed out{...}",
-      "{driver} {device}: {...}GPU reset{~ begin!|(|ting| succeeded| failed| end}{...}",
-      "[drm] GPU HANG: ecode {...}",
-      "[drm] stuck on {ring=word_text} ring",
-      "drm/i915: Resetting chip after gpu hang",
-      "{driver} {device}: {...}GPU {~HANG|hang|recovery disabled}{...}",
-      "{driver} {device}: {...}Resetting {~chip|rcs0|bcs0|vcs0|vecs0|ccs0|GPU}{...}",
-      "{driver} {device}: {...}{~GPU lockup|GPU fault detected|hangcheck|gpu hang|job timeout|GPU timeout|gpu sched timeout}{...}",
     ],
+    derive: withGpuDriver,
     means: (facts) =>
-      `The GPU ${
-        facts.device ?? ""
-      } did not finish a job, or is reset after one: its rings, "DMA" and "sdma" are its own engines`
-        .replace("GPU  did", "GPU did"),
-    next: [OWN_RING],
+      `A step of the driver failed when it started, tested, stopped or resumed ${gpuOf(facts)}${
+        errnoText(facts.errno) === "" ? "" : ` (${errnoText(facts.errno)})`
+      }${ownDma(facts)}`,
+    next: gpuSteps,
+  }),
+  hang({
+    forms: [
+      "{driver} {device}: {...}Fence fallback timer expired on ring {ring=word_text}{...}",
+      "Fence fallback timer expired on ring {ring=word_text}{...}",
+    ],
+    derive: withGpuDriver,
+    means: (facts) =>
+      `A timer of the driver found that a job of ${
+        gpuOf(facts)
+      } was done, and its interrupt had not come${ownDma(facts)}`,
+    next: [
+      "look at the interrupt of the GPU in /proc/interrupts, and for lines about interrupt remapping or MSI at boot",
+    ],
+  }),
+  hang({
+    forms: [
+      "{driver} {device}: {...}GPU reset{~ begin!|(|ting| succeeded| failed| end}{...}",
+      "{driver} {device}: {...}GPU recovery disabled{...}",
+      "drm/i915: Resetting chip after gpu hang",
+      "{driver~i915|xe|radeon|amdgpu} {device}: {...}Resetting {~chip|rcs0|bcs0|vcs0|vecs0|ccs0|GPU}{...}",
+    ],
+    derive: withGpuDriver,
+    means: (facts) =>
+      `${
+        capital(gpuOf(facts))
+      } is reset, or its reset ended or is switched off: a job did not end, or the driver found an error; the lines before it say which`,
+    next: gpuSteps,
+  }),
+  hang({
+    forms: ["{driver} {device}: {...}GPU fault detected{...}"],
+    derive: withGpuDriver,
+    means: (facts) =>
+      `The own MMU of ${
+        gpuOf(facts)
+      } refused an access of a job: the registers below it have the address in the GPU's own space`,
+    next: gpuSteps,
   }),
   hang({
     forms: [
@@ -237,6 +361,7 @@ const GPUS: readonly MessageRow[] = [
   }),
   hang({
     forms: [
+      "NVRM: GPU {device=pci_function}: {~RmInitAdapter failed|rm_init_adapter failed}{...}",
       "NVRM: {...}{~RmInitAdapter failed|rm_init_adapter failed|The NVIDIA probe routine failed}{...}",
     ],
     means:
@@ -258,13 +383,17 @@ const GPUS: readonly MessageRow[] = [
   }),
   hang({
     forms: [
-      "nouveau {device}: fifo: DMA_PUSHER - ch {channel=error_code} {...}",
-      "nouveau {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
-      "nouveau {device}: {...}{~fifo|gsp}: {...}{~errored|killed|timeout|timed out}{...}",
+      "{driver~nouveau} {device}: fifo: DMA_PUSHER - ch {channel=error_code} {...}",
+      "{driver~nouveau} {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
+      "{driver~nouveau} {device}: {...}{~fifo|gsp}: {...}{~errored|killed|timeout|timed out}{...}",
     ],
     means: (facts) =>
-      `An engine of the GPU ${facts.device} refused a command, or did not finish; "DMA" is a name of its own engines. The words behind the engine's name say which`,
-    next: [OWN_RING],
+      `An engine of the GPU ${facts.device} reports an error; the words behind the engine's name say which${
+        facts.channel === null || facts.channel === undefined
+          ? ""
+          : '. "DMA_PUSHER" is a part of the GPU itself, which reads its commands'
+      }`,
+    next: gpuSteps,
   }),
   {
     kind: "device_error",
@@ -325,6 +454,10 @@ function emaskFacts(facts: LogEntryFacts): LogEntryFacts {
   return { ...facts, errors: EMASK.filter(([bit]) => (mask & bit) !== 0).map(([, name]) => name) };
 }
 
+const refusedNext = (facts: LogEntryFacts) =>
+  busOf(facts) === "platform" ? REFUSED_ON_CHIP : REFUSED_NEXT;
+const REFUSED_ON_CHIP =
+  "look for a fault of an IOMMU of the controller in the same seconds; without one compare its DMA mask and the dma-ranges above its node with where memory lies, and look at its clocks, resets and power domain";
 const REFUSED_NEXT =
   "look for a fault of an IOMMU and for PCI Express errors in the same seconds: the controller got an error for an access to memory; without one compare its DMA mask (64-bit or not) with where memory lies";
 const HOST_BUS_NEXT = [
@@ -403,24 +536,70 @@ const DISKS: readonly MessageRow[] = [
   },
 ];
 
+/** Drivers of storage controllers whose lines have words that drivers of other devices use, too. */
+const STORAGE =
+  "{driver~megaraid_sas|megaraid|mpt2sas|mpt3sas|mpi3mr|hpsa|aacraid|smartpqi|arcmsr|3w-sas|3w-9xxx|3w-xxxx|ips|pmcraid|ipr|hptiop|mvsas|pm80xx|isci|aic7xxx|aic79xx|aic94xx|cciss|lpfc|qla2xxx|qla4xxx|bfa|be2iscsi|megasas}";
+const storage = (facts: LogEntryFacts) =>
+  typeof facts.device === "string"
+    ? `the storage controller ${facts.device}`
+    : "a storage controller";
+
 const CONTROLLERS: readonly MessageRow[] = [
   hang({
     forms: [
       "{device}: fault_state({value})!",
-      "{driver} {device}: {~Found FW in FAULT state|FW detected to be in fault state}{...}",
-      "{device}: {~sending diag reset !!|diag reset: SUCCESS|diag reset: FAILED|sending message unit reset !!}{...}",
-      "{device}: {?{function}: ?}{~SAS host is non-operational|mpt3sas_scsih_issue_tm: timeout}{...}",
+      "{driver} {device}: {~Found FW in FAULT state|FW detected to be in fault state|FW in FAULT state}{...}",
+      "{device}: SAS host is non-operational{...}",
       "{driver} {device}: {~controller is locked up|controller lockup detected|Controller lockup detected|ADAPTER IS DEAD|adapter is dead}{...}",
-      "{driver} {device}: {~Resetting controller|Adapter reset|resetting adapter|waiting for controller reset to finish}{...}",
+    ],
+    means: (facts) =>
+      `The driver of ${
+        storage(facts)
+      } found that its firmware stopped with a fault or no longer works`,
+    next: firstError,
+  }),
+  {
+    kind: "state",
+    forms: [
+      "{device}: {~sending message unit reset|message unit reset: SUCCESS|diag reset: SUCCESS}{...}",
+    ],
+    role: "state",
+    means:
+      "A reset of a storage controller, or that it succeeded: the driver does it when it starts the controller, and in a recovery. By itself it is no error",
+  },
+  hang({
+    forms: [
+      "{device}: {~sending diag reset !!|diag reset: FAILED|message unit reset: FAILED}{...}",
+      `${STORAGE} {device}: {~Resetting controller|Adapter reset|resetting adapter|waiting for controller reset to finish}{...}`,
+    ],
+    means: (facts) =>
+      `The driver resets ${
+        storage(facts)
+      }, or its reset failed: commands that were in flight are given back. It does so, too, when it starts a controller that is not ready; later the reason is in the lines before it`,
+    next: firstError,
+  }),
+  hang({
+    forms: [
+      "{device}: {?{function}: ?}mpt3sas_scsih_issue_tm: timeout{...}",
       "aacraid: Host {~adapter abort request|bus reset request}{...}",
+    ],
+    means: (facts) =>
+      `A command of a disk below ${
+        storage(facts)
+      } did not end in time, and it is aborted or its bus is reset`,
+    next: firstError,
+  }),
+  hang({
+    forms: [
       "{driver~hv_storvsc} {device}: tag#{tag} cmd {opcode} status: scsi {sc} srb {sct} hv {status}",
     ],
     means: (facts) =>
-      `The storage controller ${
-        facts.device ?? ""
-      } or its firmware reports a fault or is reset: commands in flight are given back`
-        .replace("controller  or", "controller or"),
-    next: [FIRST_ERROR],
+      `The hypervisor (Hyper-V) ended a command of a virtual disk with an error: the status of SCSI is 0x${
+        Number(facts.sc).toString(16)
+      }${Number(facts.sc) === 2 ? " (CHECK CONDITION: the sense data have the reason)" : ""}`,
+    next: [
+      "look for the sense data and the line of the disk in the same second; repeated ones are a matter of the host's storage",
+    ],
   }),
   {
     kind: "state",
@@ -434,13 +613,22 @@ const CONTROLLERS: readonly MessageRow[] = [
     forms: [
       "{driver} {device}: {~xHCI host not responding to stop endpoint command|xHCI host controller not responding, assume dead|HC died; cleaning up}{...}",
       "{driver} {device}: Abort failed to stop command ring: {errno}",
-      "{driver} {device}: {~ERROR mismatched completion|Timeout while waiting for setup device command|Error while assigning device slot ID}{...}",
     ],
     means: (facts) =>
       `The USB host controller ${
         facts.device ?? ""
       } no longer answers: its driver stops it and all devices below it are lost`,
-    next: [FIRST_ERROR],
+    next: firstError,
+  }),
+  hang({
+    forms: [
+      "{driver~xhci_hcd|xhci-hcd|xhci-mtk|tegra-xusb|xhci-pci-renesas|usb} {device}: {~ERROR mismatched completion|Timeout while waiting for setup device command|Error while assigning device slot ID}{...}",
+    ],
+    means: (facts) =>
+      `A command that the USB driver gave to its host controller ended with an error or not in time (${
+        facts.device ?? "no name"
+      }): a device on the bus was not set up`,
+    next: firstError,
   }),
   {
     kind: "driver_dma_error",
@@ -453,7 +641,7 @@ const CONTROLLERS: readonly MessageRow[] = [
     finding: "hardware_error",
     means: ({ device }) =>
       `An access of the USB host controller ${device} to memory ended with an error: the controller stops`,
-    causes: [{ ...ACCESS_REFUSED, next: [REFUSED_NEXT] }],
+    causes: [{ ...ACCESS_REFUSED, next: (facts) => [refusedNext(facts)] }],
   },
   hang({
     forms: [
@@ -473,7 +661,7 @@ const CONTROLLERS: readonly MessageRow[] = [
   hang({
     forms: [
       "{driver~xhci_hcd|xhci-hcd} {device}: {~can't|Can't} setup: {errno}",
-      "{driver} {device}: startup error {errno}",
+      "{driver~xhci_hcd|xhci-hcd|ehci-pci|ehci_hcd|ehci-platform|ohci-pci|ohci_hcd|ohci-platform|uhci_hcd|dwc2|dwc_otg} {device}: startup error {errno}",
     ],
     means: (facts) =>
       `The USB host controller ${named(facts, "device")} was not set up${
@@ -489,7 +677,7 @@ const CONTROLLERS: readonly MessageRow[] = [
     ],
     means: ({ device }) =>
       `The USB host controller ${device} reports an error of the system and not of USB, such as an access to memory or its bus that failed, or reads as all ones: its driver stops it`,
-    next: [REFUSED_NEXT],
+    next: (facts) => [refusedNext(facts)],
   }),
   hang({
     forms: [
@@ -651,6 +839,22 @@ const CONTROLLERS: readonly MessageRow[] = [
       "look for a fault of an IOMMU of the controller in the same seconds; without one at its interrupt (/proc/interrupts; snd_hda_intel.enable_msi=0 as a trial) and at a GPU that is off (its HDMI sound is silent then)",
     ],
   }),
+  {
+    kind: "device_error",
+    forms: [
+      "mlx5_core {device}: {function}:{...}: {command=function}({opcode}) {...}failed, status {status_text=text}({status}), syndrome ({syndrome}){?, err({errno})?}",
+    ],
+    role: "report",
+    means: ({ command, status_text, syndrome }) =>
+      `The firmware of the adapter refused the command ${command}: ${
+        String(status_text).trim()
+      } (its syndrome 0x${
+        Number(syndrome).toString(16)
+      } says where in the firmware). By itself it says nothing of a mapping`,
+    next: [
+      "look at what asked for the command: the lines of the driver or of the program in the same second; compare the versions of driver and firmware (`ethtool -i`), and give the syndrome to the vendor",
+    ],
+  },
   hang({
     forms: [
       "mlx5_core {device}: {...}{~timeout. Will cause a leak of a command resource|device's health compromised|handling bad device here|Fatal error}{...}",
@@ -660,8 +864,10 @@ const CONTROLLERS: readonly MessageRow[] = [
       "{driver} {device}: Device is HALTED{...}",
     ],
     means: (facts) =>
-      `The firmware of ${named(facts, "device")} refused a command or did not answer it in time`,
-    next: [FIRST_ERROR],
+      `The firmware of ${
+        named(facts, "device")
+      } refused a command, did not answer it in time, or reports an error`,
+    next: firstError,
   }),
 ];
 

@@ -6,6 +6,7 @@
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
+import { shownText } from "../shown_text.ts";
 import { driverNamesOf } from "../general/driver_names.ts";
 import { isCutByPager } from "../general/cut_lines.ts";
 import type { MessageRow } from "./message.ts";
@@ -17,7 +18,9 @@ const SIZE = /(?:size|of|for|failed:?)[ =:(]*(\d+)(?: ?bytes)?\b(?!\s*(?:rx|tx|d
 const ofDriver = (words: RegExp) => (facts: LogEntryFacts, line: string): LogEntryFacts | null => {
   // The rest of a line that a pager has cut may change what it says.
   const names = words.test(line) && !isCutByPager(line) ? driverNamesOf(line)?.names ?? null : null;
-  return names === null ? null : { ...facts, device: null, ...names, errno: errnoIn(line) };
+  return names === null
+    ? null
+    : { ...facts, device: null, ...names, text: shownText(line), errno: errnoIn(line) };
 };
 
 const both = (...tests: readonly RegExp[]) =>
@@ -54,6 +57,24 @@ function ownWords({ errno }: LogEntryFacts): string {
 }
 
 export const DRIVER_LINES: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: ["rdma_rxe: {?{function}: ?}{~null vaddr|Null vaddr}{...}"],
+    condition:
+      "The software RDMA device (rxe) registered memory of a program, and one of its pages has no address in the kernel",
+    role: "report",
+    means:
+      "The software RDMA device (rxe) refused to register memory of a program: a page of it has no address of its own in the kernel. No device does DMA, and no mapping is concerned",
+    causes: [{
+      id: "high_memory",
+      certainty: "likely",
+      text:
+        "the page is in high memory, which a 32-bit kernel does not keep mapped (a board with more memory than it maps)",
+      next: [
+        "keep the program's memory out of high memory (less memory with mem=, or another split of the address space, CONFIG_VMSPLIT), or use a 64-bit kernel; newer releases of rxe map each page when they use it",
+      ],
+    }],
+  },
   {
     isGeneral: true,
     kind: "coherent_failed",
@@ -164,7 +185,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
     follows: ["swiotlb_full", "dma_overflow", "iova_full", "dma_debug"],
     means: (facts) => `${ownerOf(facts)} reports that a map failed. ${ownWords(facts)}`,
     next: [
-      "the line before it has the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
+      "look at the lines before it for the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
     ],
   },
 ];

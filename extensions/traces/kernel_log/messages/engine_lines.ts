@@ -4,6 +4,7 @@
  *
  * @see rules/traces.md T.59
  */
+import { shownText } from "../shown_text.ts";
 import { actIn, actNamed } from "../general/line_acts.ts";
 import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
@@ -224,12 +225,23 @@ export const ENGINE_LINES: readonly MessageRow[] = [
       },
       {
         id: "internal",
-        when: (facts) => hasBit(facts, 4, 8),
+        when: (facts) => hasBit(facts, 4),
         certainty: "likely",
-        isOne: true,
         text:
-          "internal error: a length of 0, or packets of the stream that are longer than the buffer",
-        next: ["compare the lengths of the descriptors with the packets of the stream"],
+          "internal error: a length of 0, or packets of the stream that are longer than the buffer; of a VDMA a frame of another size than its registers say",
+        next: [
+          "compare the lengths of the descriptors with the packets of the stream (of a VDMA the size and stride of the frames)",
+        ],
+      },
+      {
+        id: "stale_descriptor",
+        when: (facts) => hasBit(facts, 8),
+        certainty: "possible",
+        text:
+          "of an AXI DMA: the engine read a descriptor that is marked as completed already (it was used before, and not cleared or not seen by the engine). Of a VDMA the bit says that a line of the frame ended early",
+        next: [
+          "look which core the node describes (xlnx,axi-dma, xlnx,axi-vdma): of a DMA look at the status of the descriptors and at the barrier before they are given to the engine, of a VDMA compare the width of the frames with the stream",
+        ],
       },
       {
         id: "other",
@@ -395,7 +407,7 @@ interface EngineTrouble {
 const ENGINE_TROUBLES: readonly EngineTrouble[] = [
   {
     id: "firmware",
-    words: /firmware|script/i,
+    words: /firmware|\bscripts?\b/i,
     text:
       "the engine's program (its firmware) was not loaded: the file is missing, is not in the initial file system or in the kernel image when the driver is built in, or does not fit the chip",
     next: [
@@ -404,7 +416,8 @@ const ENGINE_TROUBLES: readonly EngineTrouble[] = [
   },
   {
     id: "interrupt",
-    words: /\birq|interrupt/i,
+    words:
+      /(?:fail\w*|unable|can(?:no|'|)t|could ?n|no|missing|invalid)\b.{0,40}\b(?:irq|interrupt)|\b(?:irq|interrupt)s?\b.{0,20}\b(?:fail\w*|not found|missing|invalid)/i,
     text:
       "an interrupt of a channel is not described or could not be taken: the engine leaves this channel out, or its ends are never seen",
     next: [
@@ -413,7 +426,7 @@ const ENGINE_TROUBLES: readonly EngineTrouble[] = [
   },
   {
     id: "alignment",
-    words: /align|width|burst|length|\blen\b|too (?:long|large|short)|mismatch/i,
+    words: /align|\bwidth|\bburst|length|\blen\b|too (?:long|large|short)|mismatch/i,
     text:
       "the client's transfer does not fit the engine: an address or a length that is no multiple of what it moves at once, or a width, burst or length that it cannot do",
     next: [
@@ -512,6 +525,7 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
       actIn(String(text), line).groups !== null && !IS_CUT.test(line)
         ? {
           ...facts,
+          text: shownText(String(text)),
           what: "DMA engine",
           says: actIn(String(text), line).name,
           trouble: ENGINE_TROUBLES.find(({ words }) => words.test(String(text)))?.id ?? null,

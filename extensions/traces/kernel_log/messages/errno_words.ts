@@ -104,8 +104,8 @@ export function withoutErrnoTexts(line: string): string {
 
 /** `ret=ffffffea`: an errno as a word of 32 bits in hex. */
 const IN_HEX = /\b(?:ret|err|error|rc|status|code)\w*[ =:]+(?:0x)?ffffff([0-9a-f]{2})\b/i;
-/** `-1` is an errno only as the value of a call: it may be a number of anything else. */
-const VALUE_BEFORE = /\b(?:err\w*|ret\w*|rc|code|status|result|fail\w*|with|-EPERM)\W{0,3}$/i;
+/** `-1` is an errno only where the kernel's core prints one: elsewhere it says no more than that a call failed. */
+const VALUE_BEFORE = /\b(?:failed with error|errno)\W{0,3}$/i;
 
 /** The errno that a line ends with or names, as a negative number; null without one. */
 export function errnoIn(line: string): number | null {
@@ -119,7 +119,7 @@ export function errnoIn(line: string): number | null {
   const inHex = IN_HEX.exec(line)?.[1];
   if (inHex !== undefined) {
     const number = 256 - Number.parseInt(inHex, 16);
-    if (ERRNOS.has(number)) return -number;
+    if (number !== 1 && ERRNOS.has(number)) return -number;
   }
   const own = line.replace(OTHER_STATUS, "");
   const found = [...own.matchAll(NEGATIVE)]
@@ -161,6 +161,13 @@ const IN_CALLS: ReadonlyMap<string, Readonly<Record<number, string>>> = new Map(
       "neither the device's node nor the firmware's tables name such a channel, or its engine is not there",
     16: "the channel is in use by another client",
     517: "the engine's driver is not there yet: the probe is tried again",
+  }],
+  ["RDMA registration", {
+    12: "no memory, or the limit of locked memory (`ulimit -l`)",
+    14:
+      "a part of the range is not in the program's memory, or is read only where the device writes",
+    22: "a range, a length or access rights that the device or this kernel does not take",
+    95: "the device or this kernel does not register memory of this kind",
   }],
   ["DMA mask", { 5: "the platform or the memory does not allow this mask" }],
   ["IOMMU group", {

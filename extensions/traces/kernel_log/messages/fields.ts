@@ -114,7 +114,13 @@ export const FIELDS = {
     ...text("Uncorrected (Non-Fata"),
     pattern: "Uncorrect(?:ed|able) \\((?!(?:Non-)?Fatal\\))[A-Za-z-]*[A-Za-z]\\)?\\s*$",
   },
+  /* The begin of an event's name, where a line is cut. */
+  cut_event: { ...text(""), pattern: " *$" },
+  /* What is left of `pages, ret: -12` where a line is cut. */
+  cut_pages: { ...text("pag"), pattern: "p(?:a(?:g(?:e(?:s(?:,(?: +r?e?t?:? *-?)?)?)?)?)?)?$" },
   cut_word: { ...text("o"), pattern: "(?!or\\b)\\w{0,2}\\s*$" },
+  /* `received` of an AER message that is cut within this word. */
+  cut_received: { ...text(" rec"), pattern: "(?: message)?(?: +re?c?e?i?v?e?d?:?)? *$" },
   csts: code("0x3"),
   details: rest("[device address=0x00000000ffbca000]"),
   device: unitName("0000:41:00.0"),
@@ -242,6 +248,7 @@ export const FIELDS = {
   stream: code("0x3"),
   stream_number: identifier("3"),
   sub_id: code("0x0"),
+  syndrome: code("0x4d9d"),
   table: word("c00000000263c480"),
   tag: count("118"),
   task: { ...text("qemu-system-x86"), pattern: "[^\\[\\]:<>|]+?" },

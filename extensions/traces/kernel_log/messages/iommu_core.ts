@@ -162,7 +162,7 @@ export const IOMMU_CORE: MessageArea = {
       follows: ["swiotlb_full", "dma_overflow", "iova_full", "dma_debug"],
       means: (facts) => `The driver of ${named(facts, "device")} reports that a map failed`,
       next: [
-        "the line before it has the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
+        "look at the lines before it for the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
       ],
     },
     {

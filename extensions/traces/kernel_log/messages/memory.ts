@@ -128,6 +128,17 @@ const CMA_CAUSES: readonly Cause[] = inOrder([
     finding: null,
   },
   {
+    id: "cut",
+    when: ({ is_cut }) => is_cut === true,
+    certainty: "unknown",
+    text:
+      "the line is cut before its reason (`ret:`): -12 is no free range of this length (the area is too small, in use, or in pieces), -16 are pages that could not be moved out of the way",
+    next: [
+      "give the whole line; compare the size with the area (`cma: Reserved` at boot, CmaTotal and CmaFree in /proc/meminfo): a request that is larger than the area never succeeds",
+      MORE_CMA,
+    ],
+  },
+  {
     id: "other",
     certainty: "unknown",
     text: "the number after `ret:` is the reason, as a negative errno",
@@ -171,6 +182,8 @@ export const MEMORY: MessageArea = {
         "cma_alloc: {?{name}: ?}alloc failed, req-size: {pages} pages, ret: {errno}",
         "cma: {function}: {name}: alloc failed, req-size: {pages} pages, ret: {errno}",
         "cma: {function}: alloc failed, req-size: {pages} pages, ret: {errno}",
+        // Cut before its reason.
+        "{?cma: ?}{~__cma_alloc|cma_alloc|cma_range_alloc}: {?{name}: ?}alloc failed, req-size: {pages} {cut_text=cut_pages}",
       ],
       more: [
         {
@@ -187,7 +200,11 @@ export const MEMORY: MessageArea = {
           add: (found, facts) => ({ ...facts, ...found, ...freeOf(found.free_ranges) }),
         },
       ],
-      derive: (facts) => ({ ...facts, wanted_bytes: pages(facts) }),
+      derive: ({ cut_text, ...facts }) => ({
+        ...facts,
+        ...typeof cut_text === "string" ? { is_cut: true } : {},
+        wanted_bytes: pages(facts),
+      }),
       condition:
         "One try in one contiguous area failed: no free run of that length (-12), or pages of each free run could not be moved (-16), or a fatal signal (-4). The caller may go on to other memory (at most 10 lines in 5 s)",
       role: "report",

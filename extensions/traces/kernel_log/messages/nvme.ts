@@ -317,7 +317,7 @@ const CONTROLLER: MessageRow[] = [
     condition:
       "The driver changed CC and waited for CSTS to its limit (CAP.TO, or the time of a shutdown)",
     role: "consequence",
-    follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
+    follows: ["iommu_fault", "pcie_error", "bridge_error", "nvme_down", "nvme_timeout"],
     means: ({ step }) =>
       step === "shutdown"
         ? "The controller did not end its shutdown in the time that the driver waits"
@@ -370,7 +370,7 @@ const CONTROLLER: MessageRow[] = [
     condition:
       "A reset of the controller failed at one of its steps, or error recovery of PCI or the controller itself asked for one",
     role: "consequence",
-    follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
+    follows: ["iommu_fault", "pcie_error", "bridge_error", "nvme_down", "nvme_timeout"],
     means: ({ step }) =>
       STEP_MEANINGS[String(step)] ??
         "The controller was given up or is reset: requests in flight are cancelled and unmapped",
@@ -544,7 +544,7 @@ const CONTROLLER: MessageRow[] = [
     ],
     condition: "FreeBSD's driver: a command was not completed in its time",
     role: "consequence",
-    follows: ["iommu_fault", "pcie_error"],
+    follows: ["iommu_fault", "pcie_error", "bridge_error"],
     means: "The controller did not complete a command in time, and is reset",
     next: [FAULT_NEXT, GONE_NEXT],
   },
@@ -835,10 +835,14 @@ const BLOCK_CAUSES: readonly Cause[] = inOrder([
   {
     id: "any",
     certainty: "unknown",
-    text:
-      "drivers use this status for several failures: an error that the device answered, a timeout or a reset that cancelled the request, or a failed map. NVMe tries again after a failed map of data, without a line",
+    text: ({ disk }) =>
+      `drivers use this status for several failures: an error that the device answered, a timeout or a reset that cancelled the request, or a failed map${
+        /^nvme/.test(String(disk))
+          ? ". NVMe tries again after a failed map of data, without a line"
+          : ""
+      }`,
     next: [
-      "look above it: a full bounce pool or an address out of reach makes a map fail, a timeout or a reset cancels requests",
+      "look above it for the driver's line of the same request or disk: an error of the device, a timeout or a reset; a full bounce pool or an address out of reach makes a map fail",
     ],
   },
 ]);
@@ -861,7 +865,7 @@ const BLOCK: MessageRow[] = [
     means: ({ disk }) =>
       `A file system, or what reads a disk directly, reports an error of ${
         disk ?? "its disk"
-      }: the lines of the disk or its driver before it have the cause. No mapping is named`,
+      }: an error of the disk or its driver before it would be the cause. No mapping is named`,
     next: [
       "look at the first error of the disk before it: a timeout, a reset, or a status of the device",
     ],

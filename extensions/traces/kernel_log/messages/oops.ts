@@ -76,7 +76,11 @@ const OF_GROUPS: readonly (readonly [RegExp, string])[] = [
   [/iommu|smmu|iopf|iova|dmar/, "an IOMMU"],
   [/vfio/, "VFIO"],
   [/swiotlb/, "bounce buffers"],
-  [/dma/, "DMA mapping"],
+  [/contig|cma/, "contiguous memory"],
+  [/p2p/, "peer-to-peer DMA"],
+  [/user_pages|umem/, "the pinning of a program's pages"],
+  [/dma_buf/, "buffers that drivers share (dma-buf)"],
+  [/dma(?!_buf)/, "DMA mapping"],
 ];
 
 /** Functions of DMA in a stack of which the text has no head. */
@@ -84,15 +88,20 @@ export const FRAMES_ALONE: MessageRow = {
   kind: "dma_stack",
   forms: [],
   role: "report",
-  means: ({ functions }) => {
+  means: ({ functions, head }) => {
     const names = Array.isArray(functions) ? functions.map(String) : [];
     const groups = OF_GROUPS.filter(([words]) => names.some((name) => words.test(name)));
-    return `A stack goes through functions of ${
-      groups.map(([, words]) => words).join(" and of ")
-    }. A stack says who called whom, and not that a call is wrong. No line that was read says what happened`;
+    const about = groups.map(([, words]) => words).join(" and of ");
+    return `A stack goes through functions of ${about}. A stack says who called whom, and not that a call is wrong. ${
+      typeof head === "string"
+        ? `What happened is in the head of the oops: ${head}`
+        : "No line that was read says what happened"
+    }`;
   },
-  next: [
-    "give the log from the line `cut here`, `BUG:`, `Unable to handle` or `blocked for more than` on: it says what happened, and the caller of these functions is the driver",
+  next: ({ head }) => [
+    typeof head === "string"
+      ? "look at the function that stopped (RIP, pc, epc) and at the first function of a driver in the stack: the driver gave it what it stopped at, such as an object that was freed or never set up"
+      : "give the log from the line `cut here`, `BUG:`, `Unable to handle` or `blocked for more than` on: it says what happened, and the caller of these functions is the driver",
   ],
 };
 

@@ -18,9 +18,9 @@ function isUncorrected(severity: unknown): boolean {
 const SEVERITY =
   "{severity~Corrected|Correctable|Uncorrected (Non-Fatal)|Uncorrected (Fatal)|Uncorrectable (Non-Fatal)|Uncorrectable (Fatal)|Fatal|Non-Fatal}";
 const DEVICE = "{device=pci_function}";
-/** Names of correctable errors, newer and older, except names that occur in other messages too. */
-const CORRECTABLE_NAMES =
-  "RxErr|BadTLP|BadDLLP|Rollover|NonFatalErr|CorrIntErr|HeaderOF|Receiver Error|Replay Timer Timeout|Advisory Non-Fatal";
+/** The severity of an AER message that is cut behind it. */
+const CUT_SEVERITY =
+  "{severity~Corrected|Correctable|Uncorrected (Non-Fatal)|Uncorrected (Fatal)|Uncorrectable (Non-Fatal)|Uncorrectable (Fatal)}";
 
 /** Bit 1 of the command register in configuration space. */
 const MEMORY_DECODING = 2;
@@ -141,10 +141,22 @@ function withPacket(found: LogEntryFacts, facts: LogEntryFacts = {}): LogEntryFa
   };
 }
 
+/** The function that a line below the first one of an error names: lines of several errors may be mixed. */
+const OF_LINE = "{?{line_device=pci_function}: {~AER: |}?}";
+
+const shortName = (device: unknown) => String(device).toLowerCase().replace(/^0000:/, "");
+
+/** Whether a line is of another function than the error. */
+function isOther(device: unknown, { device: own }: LogEntryFacts): boolean {
+  return typeof device === "string" && typeof own === "string" &&
+    shortName(device) !== shortName(own);
+}
+
 /** The line with the header of the packet, below the first line of an error. */
 const headerLine = (begin = ""): ContinuationRow => ({
   form: `${begin}TLP Header: {tlp_header=hex_words}`,
-  add: withPacket,
+  add: ({ line_device, ...found }, facts) =>
+    isOther(line_device, facts) ? null : withPacket(found, facts),
 });
 
 /** Types of atomic operations; 0x1b is a write that may be deferred. */
@@ -455,18 +467,20 @@ const ERROR: MessageRow = {
       ? { ...facts, severity: cutSeverity(cut_text), is_cut: true }
       : facts,
   more: [
+    ...["/{mask=code}", ""].map((mask): ContinuationRow => ({
+      form: `${OF_LINE}device [{device_id=id_pair}] error status/mask={status}${mask}`,
+      add: ({ line_device, ...found }, facts) =>
+        isOther(line_device, facts) ? null : { ...facts, ...found },
+    })),
     {
-      form: "device [{device_id=id_pair}] error status/mask={status}/{mask=code}",
+      form: `${OF_LINE}[{bit=aer_bit}] {error_name=aer_name}`,
+      add: ({ error_name, line_device }, facts) =>
+        isOther(line_device, facts) ? null : {
+          ...facts,
+          errors: [...facts.errors as readonly string[], String(error_name).trim()],
+        },
     },
-    { form: "device [{device_id=id_pair}] error status/mask={status}" },
-    {
-      form: "[{bit=aer_bit}] {error_name=aer_name}",
-      add: ({ error_name }, facts) => ({
-        ...facts,
-        errors: [...facts.errors as readonly string[], String(error_name).trim()],
-      }),
-    },
-    headerLine(),
+    headerLine(OF_LINE),
   ],
   condition:
     "A device that was found as a source of an error message has a status bit that is not masked; the severity is that of the message",
@@ -649,6 +663,116 @@ const CPER: MessageRow = {
   causes: ERROR.causes!,
 };
 
+/** Names of the bits of an error that was corrected, in lower case: what newer and older kernels print. */
+const CORRECTED_NAMES: readonly (readonly [bit: number, names: readonly string[]])[] = [
+  [14, ["corrinterr", "corrected internal error"]],
+  [0, ["rxerr", "receiver error"]],
+  [6, ["badtlp", "bad tlp"]],
+  [7, ["baddllp", "bad dllp"]],
+  [8, ["rollover", "relay_num rollover", "replay_num rollover"]],
+  [12, ["timeout", "replay timer timeout"]],
+  [13, ["nonfatalerr", "advisory non-fatal error", "advisory non-fatal"]],
+  [15, ["headerof", "header log overflow"]],
+];
+const CORRECTED_NAME = CORRECTED_NAMES.flatMap(([, names]) => names).join("|");
+/** Bits that only one of the two status registers of AER has. */
+const ONLY_CORRECTED = 1 << 0 | 1 << 6 | 1 << 7 | 1 << 8;
+const ONLY_UNCORRECTED = ~(ONLY_CORRECTED | 0xf << 12);
+
+const bitText = (bit: unknown) => CORRECTED_BITS.find(([each]) => each === bit)?.[1] ?? "";
+
+const isCorrectedName = (name: unknown) =>
+  CORRECTED_NAMES.some(([, names]) => names.includes(String(name).trim().toLowerCase()));
+
+const namesOfBits = (names: readonly (readonly [number, string])[], status: number) =>
+  names.filter(([bit]) => ((status >>> bit) & 1) === 1).map(([, name]) => name).join(", ");
+
+/** What a status says whose first line is missing: its bits or the names below it tell the two registers apart. */
+function headlessText({ severity, status }: LogEntryFacts): string {
+  const corrected = namesOfBits(CORRECTED_BITS, Number(status));
+  const uncorrected = namesOfBits(UNCORRECTED_BITS, Number(status));
+  if (severity === "Corrected") return `It is the status of corrected errors: ${corrected}`;
+  if (severity === "Uncorrected") return `It is the status of uncorrected errors: ${uncorrected}`;
+  return `If it is the status of corrected errors: ${corrected || "no bit"}; of uncorrected ones: ${
+    uncorrected || "no bit"
+  }`;
+}
+
+/** Lines of a PCI Express error whose first line is not in the log. */
+const HEADLESS: readonly MessageRow[] = [
+  {
+    kind: "pcie_detail",
+    forms: [
+      `{driver} ${DEVICE}: {~AER: |}device [{device_id=id_pair}] error status/mask={status}/{mask=code}`,
+      `${DEVICE}: {~AER: |}device [{device_id=id_pair}] error status/mask={status}/{mask=code}`,
+    ],
+    always: { event: "error", errors: [], severity: null },
+    derive: (facts) => {
+      const status = Number(facts.status);
+      return (status & ONLY_CORRECTED) !== 0
+        ? { ...facts, severity: "Corrected" }
+        : (status & ONLY_UNCORRECTED) !== 0
+        ? { ...facts, severity: "Uncorrected" }
+        : facts;
+    },
+    more: [{
+      form: `${OF_LINE}[{bit=aer_bit}] {error_name=aer_name}`,
+      add: ({ error_name, line_device }, facts) =>
+        isOther(line_device, facts) ? null : {
+          ...facts,
+          errors: [...facts.errors as readonly string[], String(error_name).trim()],
+          severity: isCorrectedName(error_name) ? "Corrected" : "Uncorrected",
+        },
+    }, headerLine(OF_LINE)],
+    condition: "A device that was found as a source of an error message has a status bit",
+    role: "report",
+    finding: "hardware_error",
+    means: (facts) =>
+      `The status of a PCI Express error; its first line (\`PCIe Bus Error: severity=…\`) is cut or missing. ${
+        headlessText(facts)
+      }`,
+    causes: [
+      {
+        id: "not_known",
+        when: ({ severity }) => severity === null,
+        certainty: "unknown",
+        finding: null,
+        text: "whether it was corrected is in the first line of the error",
+        next: [
+          "give the log from an earlier line on; `lspci -vvv -s FUNCTION` as root has the same registers (CESta, UESta)",
+        ],
+      },
+      ...ERROR.causes!.map((cause): Cause => ({
+        ...cause,
+        when: (facts) => facts.severity !== null && (cause.when?.(facts) ?? true),
+      })),
+    ],
+  },
+  {
+    kind: "pcie_detail",
+    forms: [
+      `{driver} ${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~${CORRECTED_NAME}}`,
+      `${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~${CORRECTED_NAME}}`,
+    ],
+    derive: (facts) => {
+      const name = String(facts.error_name).trim().toLowerCase();
+      const isKnown = CORRECTED_NAMES.some(([bit, names]) =>
+        bit === facts.bit && names.includes(name)
+      );
+      return isKnown ? { ...facts, severity: "Corrected" } : null;
+    },
+    condition: "One line for each bit of the status that is set and not masked",
+    role: "report",
+    means: ({ bit }) =>
+      `A bit of the status of corrected errors: ${
+        bitText(bit)
+      }. The first line of the error (\`PCIe Bus Error: severity=…\`) is cut or missing`,
+    next: [
+      "read the status of the function: `lspci -vvv -s FUNCTION` as root (CESta; UESta for an advisory one)",
+    ],
+  },
+];
+
 /** Names of lspci and of the kernel for bits and counters of AER. */
 const AER_COUNTERS = [
   ...["RxErr", "BadTLP", "BadDLLP", "Rollover", "Timeout", "NonFatalErr", "CorrIntErr"],
@@ -806,7 +930,8 @@ export const PCIE: MessageArea = {
         `${DEVICE}: AER: {?{multiple~Multiple} ?}${SEVERITY} error {~message |}received{~ from |: }{source}`,
         // Some logs have no degree.
         `${DEVICE}: AER: {?{multiple~Multiple} ?}{severity~Uncorrected|Uncorrectable} error {~message |}received{~ from |: }{source}`,
-        `${DEVICE}: AER: {?{multiple~Multiple} ?}{severity~Corrected|Correctable|Uncorrected (Non-Fatal)|Uncorrected (Fatal)|Uncorrectable (Non-Fatal)|Uncorrectable (Fatal)} err{cut_text=cut_word}`,
+        `${DEVICE}: AER: {?{multiple~Multiple} ?}${CUT_SEVERITY} err{cut_text=cut_word}`,
+        `${DEVICE}: AER: {?{multiple~Multiple} ?}${CUT_SEVERITY} error{cut_text=cut_received}`,
       ],
       always: { event: "aer" },
       derive: ({ cut_text, ...facts }) => {
@@ -1159,17 +1284,7 @@ export const PCIE: MessageArea = {
         "look at the errors that were printed: their device reports faster than they are handled",
       ],
     },
-    {
-      kind: "pcie_detail",
-      forms: [
-        `${DEVICE}: {~AER: |}device [{device_id=id_pair}] error status/mask={status}/{mask=code}`,
-        `${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~${CORRECTABLE_NAMES}}`,
-        `pcieport ${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~Timeout|Rollover|Bad TLP|Bad DLLP|UnsupReq|CmpltTO|ACSViol|DLP|MalfTLP|UnxCmplt|FCP|SDES|ECRC}`,
-      ],
-      role: "state",
-      means:
-        "A line below the first one of a PCI Express error, `PCIe Bus Error: severity=…`, which says whether it was corrected",
-    },
+    ...HEADLESS,
     {
       kind: "pcie_detail",
       forms: [`${DEVICE}: {~AER: |}TLP Header: {tlp_header=hex_words}`],

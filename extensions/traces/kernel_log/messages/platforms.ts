@@ -169,7 +169,20 @@ export const S390: MessageArea = {
     {
       kind: "recovery",
       forms: [
-        "zpci: {device}: {~Unblocking device access failed|Unblocking DMA failed|The reset request failed|Automatic recovery failed after slot reset}",
+        "zpci: {device}: {~Unblocking device access failed|Unblocking DMA failed|The reset request failed|Automatic recovery failed}{...}",
+      ],
+      always: { platform: "s390" },
+      role: "consequence",
+      follows: ["bridge_error"],
+      means: ({ device }) =>
+        `The recovery of ${device} after an error event failed: what was in flight never completes, and the function is not usable until an operator recovers it`,
+      next: [
+        "recover the function by hand: `echo 1 > /sys/bus/pci/devices/FUNCTION/recover`, or take it off and on (/sys/bus/pci/slots/*/power); look at the first error event of the function for the cause: `dmesg | grep zpci`",
+      ],
+    },
+    {
+      kind: "recovery",
+      forms: [
         "zpci: {device}: {~Unblocking device access for examination|Initiating reset|The device is ready to resume operations}",
       ],
       always: { platform: "s390" },

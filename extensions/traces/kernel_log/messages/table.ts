@@ -266,8 +266,14 @@ export function isOfProgram(line: string): boolean {
 /** A word of severity is no driver: the line is of a firmware or of a program. */
 const LEVEL = /^(?:ERROR|WARN|WARNING|NOTICE|INFO|DEBUG|FATAL|ERR)$/i;
 
+/** A PCI function, and what comes behind its interface's name, is no driver. */
+const NO_DRIVER = /^(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
+
 /** `driver [0000:03:00.0]-8017:15: text`: the device is the function, and the rest a number of the text. */
 const IN_BRACKETS = /^\[([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\]/;
+
+const isNoDriver = (driver: unknown) =>
+  typeof driver === "string" && (LEVEL.test(driver) || NO_DRIVER.test(driver));
 
 function withFunction(facts: LogEntryFacts): LogEntryFacts {
   const device = IN_BRACKETS.exec(String(facts.device))?.[1];
@@ -292,7 +298,7 @@ export class MessageFinder {
     for (const { absent, anyOf, area, form, needles, row } of candidates) {
       if (!hasAll(lower, needles) || !hasAnyOfEach(lower, anyOf)) continue;
       const found = readForm(form, line);
-      if (found === null || LEVEL.test(String(found.driver))) continue;
+      if (found === null || isNoDriver(found.driver)) continue;
       const facts = { ...absent, ...row.always, ...withFunction(found) };
       const derived = row.derive === undefined ? facts : row.derive(facts, line);
       if (derived !== null) return { row, area, facts: withCause(row, derived) };

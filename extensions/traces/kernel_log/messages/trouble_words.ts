@@ -1,5 +1,6 @@
 /** What can be wrong by the words of a driver's line, for drivers' own words about DMA. */
 import type { LogEntryFacts } from "../log_facts.ts";
+import { busOf } from "./device_place.ts";
 import type { Cause } from "./message.ts";
 
 const RECORD_ACCESS =
@@ -10,6 +11,8 @@ interface Trouble {
   readonly words: RegExp;
   readonly text: string;
   readonly next: readonly string[];
+  /** The same for a PCI function, which has no node with clocks, request lines and channels. */
+  readonly ofPci?: { readonly text: string; readonly next: readonly string[] };
 }
 
 /** Kinds of trouble, by the words of a driver's line. */
@@ -32,6 +35,13 @@ const TROUBLES: readonly Trouble[] = [
     next: [
       "look at the lines of the driver before it for the reason (an errno, a mask, a channel); `dmas` and `dma-names` of the device's node and the engine's driver (/sys/class/dma) if it uses a DMA engine",
     ],
+    ofPci: {
+      text:
+        "the driver goes on without DMA or without a part of it: a channel that it did not get, a mask that was refused, a setting, or a quirk of the device",
+      next: [
+        "look at the lines of the driver before it for the reason (an errno, a mask, a channel)",
+      ],
+    },
   },
   {
     what: "timeout",
@@ -43,6 +53,14 @@ const TROUBLES: readonly Trouble[] = [
       "look for a fault of an IOMMU or a PCI Express error in the same seconds: with one the access was refused, without one look at clock, power and request line of the device and whether its counter in /proc/interrupts grows",
       RECORD_ACCESS,
     ],
+    ofPci: {
+      text:
+        "the device or its firmware hangs or sleeps, an interrupt was lost, or an access was refused or never answered",
+      next: [
+        "look for a fault of an IOMMU or a PCI Express error in the same seconds: with one the access was refused, without one look at the lines of the driver before it, at power saving (ASPM), and whether its counter in /proc/interrupts grows",
+        RECORD_ACCESS,
+      ],
+    },
   },
   {
     what: "request",
@@ -57,9 +75,9 @@ const TROUBLES: readonly Trouble[] = [
     what: "alignment",
     words: /(?:not|un|mis)[- ]?align|\bburst\b|\bwidth\b/i,
     text:
-      "an address or a length is not a multiple of what the engine moves at once: the client's buffer, its length, or the width that it configured",
+      "an address or a length is not a multiple of what the device moves at once: the buffer, its length, or a width that was configured",
     next: [
-      "compare address and length of the transfer with the width and burst of the channel (dma_slave_config, copy_align of the engine), and give buffers that fit",
+      "compare address and length of the transfer with what the device takes (its driver's limits; of a channel of a DMA engine the width and burst in dma_slave_config), and give buffers that fit",
     ],
   },
   {
@@ -91,10 +109,17 @@ const TROUBLES: readonly Trouble[] = [
     next: [
       "compare the node of the device with its binding, and look at who has the resource (/proc/iomem, /proc/interrupts) and at what waits (/sys/kernel/debug/devices_deferred)",
     ],
+    ofPci: {
+      text:
+        "something that the driver needs was not there: memory, a BAR, an interrupt, or firmware that another driver or nobody gives",
+      next: [
+        "look at the function (`lspci -vv`: its BARs, MSI), at who has the resource (/proc/iomem, /proc/interrupts), and at the lines of the driver before it",
+      ],
+    },
   },
   {
     what: "restart",
-    words: /clearing|restart|recover|\breset|in progress detected/i,
+    words: /in progress detected|(?:still|already|left) running|clearing/i,
     text:
       "the driver found the engine running or stuck where it should be idle, and clears or restarts it: an earlier stop that did not finish, a missed interrupt, or an access that never ended",
     next: [
@@ -118,10 +143,10 @@ export function troubleIn(line: string): string | null {
   return TROUBLES.find(({ words }) => words.test(line))?.what ?? null;
 }
 
-export const TROUBLE_CAUSES: readonly Cause[] = TROUBLES.map(({ next, text, what }) => ({
+export const TROUBLE_CAUSES: readonly Cause[] = TROUBLES.map(({ next, ofPci, text, what }) => ({
   id: what.replaceAll(" ", "_"),
   when: (facts: LogEntryFacts) => facts.what === what,
   certainty: "possible" as const,
-  text,
-  next,
+  text: (facts: LogEntryFacts) => ofPci !== undefined && busOf(facts) === "pci" ? ofPci.text : text,
+  next: (facts: LogEntryFacts) => ofPci !== undefined && busOf(facts) === "pci" ? ofPci.next : next,
 }));

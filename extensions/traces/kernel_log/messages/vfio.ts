@@ -128,20 +128,30 @@ export const VFIO: MessageArea = {
     {
       kind: "vfio_error",
       forms: [
+        "vfio error: {device=pci_function}: group {group} is not viable",
         "vfio {device=pci_function}: group {group} is not viable",
         "vfio: error, group {group} is not viable",
         "group {group} is not viable",
         "{device=pci_function} VFIO group is not viable!{...}",
       ],
+      always: { members: null },
       condition:
         "A device of the group is bound to a driver that is not one of VFIO (a line of QEMU)",
       role: "report",
-      means: ({ group }) =>
+      means: ({ group, members }) =>
         `${
           typeof group === "number" ? `Group ${group}` : "The group of the device"
-        } cannot be given to a program: a device of it is bound to a driver that is not VFIO's`,
-      next: [
-        "bind every device of the group to vfio-pci, or to no driver: ls /sys/kernel/iommu_groups/N/devices; bridges may keep pcieport",
+        } cannot be given to a program: a device of it is bound to a driver that is not VFIO's${
+          Array.isArray(members) ? `. By the list in the text its members are those above` : ""
+        }`,
+      next: ({ group, members }) => [
+        `bind every device of the group to vfio-pci, or to no driver (${
+          Array.isArray(members)
+            ? members.filter((each) => !/PCI bridge/.test(String(each))).map((each) =>
+              String(each).split(" ")[0]
+            ).join(", ")
+            : `ls /sys/kernel/iommu_groups/${group ?? "N"}/devices`
+        }); a PCI bridge may keep pcieport`,
         "`dmalab topology` on the machine's lspci output shows the groups, and which bridge lacks ACS",
       ],
     },

@@ -144,6 +144,41 @@ const RECORDS: MessageRow[] = [
   {
     kind: "invalidation_error",
     forms: [
+      "IOMMU UNIT {iommu_unit=count} did not complete processing of a queued invalidation wait descriptor after {waited_seconds=count} secs{...}",
+    ],
+    always: { format: "vtd", system: "VMware ESXi" },
+    derive: (facts, line) => ({ ...facts, names_erratum: /\berratum\b/i.test(line) }),
+    condition:
+      "VMware ESXi waited for the status that the unit writes at the end of a wait descriptor of its invalidation queue, for as long as the line says, and stops then",
+    role: "report",
+    finding: "invalidation_error",
+    means: ({ iommu_unit, waited_seconds }) =>
+      `VT-d unit ${iommu_unit} did not finish its queue of invalidations in ${waited_seconds} s. No mapping of a driver is the cause`,
+    causes: inOrder([
+      {
+        id: "erratum",
+        when: ({ names_erratum }) => names_erratum === true,
+        certainty: "likely",
+        text:
+          "the line itself names it: a known erratum of the VT-d hardware, for which the firmware (BIOS) has a work-around",
+        next: [
+          "update the firmware (BIOS) of the server, and look in the vendor's notes for the erratum and for a setting that the work-around needs",
+        ],
+      },
+      {
+        id: "device",
+        certainty: "possible",
+        text:
+          "a device does not answer an invalidation of its TLB (ATS), or the unit itself hangs; the line does not say which",
+        next: [
+          "update the firmware (BIOS) of the server, and look in vmkernel.log before the line for a device that was reset, removed or reported errors of PCI",
+        ],
+      },
+    ]),
+  },
+  {
+    kind: "invalidation_error",
+    forms: [
       "VT-d detected Invalidation {error~Queue|Timeout|Time-out|Completion} Error: {~Reason|SID} {value}",
     ],
     always: { format: "vtd" },
