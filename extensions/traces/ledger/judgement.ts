@@ -5,7 +5,7 @@
 import { formatCount, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import { stepsOf } from "../kernel_log/entry_steps.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { lockupNamed } from "../kernel_log/general/crash_head.ts";
+import { BUG_REPORT, lockupNamed } from "../kernel_log/general/crash_head.ts";
 import { UNKNOWN_SYSTEM } from "../kernel_log/general/log_system.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
 import { LOCKUP_NEXT } from "../kernel_log/messages/oops.ts";
@@ -66,6 +66,14 @@ const UNREADABLE =
 
 const OF_CRASH =
   "look at the lines below the crash: the function that stopped (RIP, pc, epc), and the first function of a driver in its stack; give the log from its first line of trouble on, with the registers and the whole stack";
+
+const OF_REPORT =
+  "look at the report below it: what it says was wrong, and the first function of a driver in its stack; give the log from its first line of trouble on, with the whole report";
+
+function stepOfCrash(lockup: string | null): string {
+  if (lockup === null) return OF_CRASH;
+  return lockup === BUG_REPORT ? OF_REPORT : LOCKUP_NEXT;
+}
 
 /** The steps of findings, each once, most important first. */
 export function nextSteps(findings: readonly TraceFinding[]): string[] {
@@ -184,7 +192,7 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
   const crash = crashIn(log, graded);
   const ofCrash = crash === null ? [] : [
     `${placeOf({ line: null, logLine: crash.line }, hasTrace)}: ${
-      lockupNamed(messageText(crash.text)) === null ? OF_CRASH : LOCKUP_NEXT
+      stepOfCrash(lockupNamed(messageText(crash.text)))
     }`,
   ];
   if (crash !== null) byStep.delete(LOCKUP_NEXT);

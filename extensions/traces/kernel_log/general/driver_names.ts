@@ -35,7 +35,8 @@ const NAMES: readonly (readonly [pattern: RegExp, keys: readonly (keyof Names)[]
   [/^([A-Za-z_][\w.@/-]*)(?:\[\d+\])?(?::[a-z]\w*:\d+)?: ?/, ["prefix"]],
 ];
 /** Programs, whose lines are no lines of the kernel. */
-const PROGRAM = /^(?:qemu-|EAL\b|[\w./-]+\.(?:c|cc|cpp|rs|go)\b)/;
+const PROGRAM =
+  /^(?:qemu-|(?:EAL|PMD|ETHDEV|MEMPOOL|MBUF|VHOST_\w+|mlx[45]_(?:common|net|pci|vdpa)|librte_\w+)\b|[\w./-]+\.(?:c|cc|cpp|rs|go)\b)/;
 
 /** Parts of the kernel whose lines have rows of their own. */
 const OF_KERNEL =
@@ -61,7 +62,7 @@ export function isOfSource(line: string): boolean {
 }
 
 /** Words that are no names: `ibv_reg_mr failed: text`, `channel ch0: text`. */
-const NO_NAME =
+export const NO_NAME =
   /^(?:failed|failure|errors?|warning|unable|cannot|could|timeout|reset|done|the|for|in|of|to|is|are|at|on|by|from|with|and|or|no|not|channel|chan|queue|port|line|page|core|cpu|node|slot|bus|disk|device|controller|step|test|phase|stage|case|thread|task|process|group|interface|link|boot|info|debug|notice|fatal|critical|assert(?:ion)?|panic|fail|pass|start|end|memory|note|result|status)$/i;
 
 /** Buses and classes. The kernel prints their names in the place of a driver's for a device without a driver. */

@@ -18,8 +18,8 @@ import {
   sideObjectIn,
   withoutFiles,
 } from "./line_objects.ts";
-import { ESXI, type LineSpeaker, speakerOf } from "./line_speaker.ts";
-import { UNKNOWN_SYSTEM, XEN } from "./log_system.ts";
+import { ESXI, type LineSpeaker, speakerOf, XEN } from "./line_speaker.ts";
+import { UNKNOWN_SYSTEM } from "./log_system.ts";
 import { isCutByPager } from "./cut_lines.ts";
 
 /** What a line is: the facts for its entry. */
@@ -65,8 +65,8 @@ export function anatomyOf(
       ...what === null || hasReason && !OWN_TROUBLES.has(what) ? {} : { what },
       errno: errnoIn(text),
       // A driver with its device, and a program of user space, are of Linux if no line says otherwise.
-      ...speaker.program === ESXI
-        ? { system: ESXI }
+      ...speaker.program === ESXI || speaker.program === XEN
+        ? { system: speaker.program }
         : system === null || system === UNKNOWN_SYSTEM && isProven(speaker)
         ? {}
         : { system },
@@ -170,6 +170,18 @@ const OF_PROGRAM_NVME: Reason = {
     "the program drives the controller itself, so that the kernel's nvme driver has no state of it: look at the program's log from its start for the first error of this address, at `lspci -vv` of the function (`rev ff` is no answer), and at the kernel's log of the same second (hotplug, AER, vfio-pci)",
 };
 
+/** Words about finding or starting a controller or a target. */
+const FINDS_CONTROLLER =
+  /connect|discover|subsys|\baddr|transport|attach|probe|\bfind|not found|detect|creat|\badd\b|\bopen|no such|ready|identify|start/i;
+
+/** For Xen's tools the IOMMU is Xen's, and not that of the kernel of dom0. */
+const XEN_IOMMU: Reason = {
+  text:
+    "Xen uses no IOMMU: it is off in the firmware's setup or on Xen's command line (iommu=), or the machine has none",
+  next:
+    "look at `xl dmesg` (`I/O virtualisation enabled`, VT-d or AMD-Vi) and `xl info` (virt_caps: hvm_directio), at iommu= on Xen's command line, and at the firmware's setup",
+};
+
 /** Objects that are memory of a program. */
 const OF_PROGRAMS = new Set<unknown>(["guest memory", "registered memory"]);
 
@@ -188,16 +200,23 @@ function reasonOf(
 ) {
   // The reasons and what to look at are those of Linux and its programs.
   if (system !== undefined) return undefined;
+  if (program === "Xen's libxl" && object === "IOMMU") {
+    return group === "got" ? XEN_IOMMU : undefined;
+  }
   // A driver has no limit of locked memory and no huge pages of its own.
   if (OF_PROGRAMS.has(object) && driver !== undefined) return undefined;
   const isNoMemory = group === "got" && says === "no memory";
   if (isNoMemory && (OF_PROGRAMS.has(object) || object === "DMA buffer" && isOfUser(program))) {
     return OF_PROGRAM;
   }
-  const isOfSpdk = typeof program === "string" && /^SPDK \((?:bdev_)?nvme_/.test(program);
+  const isOfSpdk = typeof program === "string" && /^SPDK \((?:bdev_)?nvme[_.]/.test(program);
   if (isOfSpdk && (object === "NVMe" || object === "registers")) {
     const isLost = group === "got" && says !== "not valid" || group === "ended";
     return isLost && actNamed(says)?.groups?.includes(group) === true ? OF_PROGRAM_NVME : undefined;
+  }
+  // A setting of a controller that answers says nothing of its address.
+  if (object === "NVMe" && group === "got" && !FINDS_CONTROLLER.test(String(text))) {
+    return undefined;
   }
   if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;
   const found = OF_VERBS[group] === undefined

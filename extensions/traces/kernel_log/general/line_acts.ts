@@ -91,7 +91,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not permitted",
     words:
-      /permission denied|not permitted|\bEPERM\b|\bEACCES\b|\bdenied\b|not allowed|refus(?:ed|ing)|reject(?:ed|ing)/i,
+      /permission denied|not permitted|\bdisallow\w*|(?:can(?: ?not|'t)) be assigned|\bEPERM\b|\bEACCES\b|\bdenied\b|not allowed|refus(?:ed|ing)|reject(?:ed|ing)/i,
     groups: ["got"],
     text: "a step was refused",
   },
@@ -121,9 +121,16 @@ const LINE_ACTS: readonly LineAct[] = [
     name: "in use",
     // Before "not there": `not available, in use by …`.
     words:
-      /\bbusy\b|\bin use\b|already (?:in|used|taken|mapped|bound|exists)|\bEBUSY\b|still (?:in use|mapped|active)/i,
+      /\bin use\b|already (?:in|used|taken|mapped|bound|exists)|\bEBUSY\b|\bresource busy\b|still (?:in use|mapped|active)/i,
     groups: ["used"],
-    text: "something is busy or in use",
+    text: "something is in use",
+  },
+  {
+    name: "busy",
+    // A state of a device or an engine: nobody else need have it.
+    words: /\bbusy\b/i,
+    groups: [],
+    text: "something is busy",
   },
   {
     name: "fell back",
@@ -145,6 +152,12 @@ const LINE_ACTS: readonly LineAct[] = [
       /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|(?:\w+ ){0,3}(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channels?|groups?|drivers?)\b|\bno [\w-]+[?!.]*$/i,
     groups: ["got"],
     text: "something is not there or not ready",
+  },
+  {
+    name: "waits",
+    words: /\bdeferred probe pending\b|\bprobe deferr(?:al|ed)\b|\bdeferring probe\b/i,
+    groups: ["got"],
+    text: "a device waits for another driver or for something that is not there yet",
   },
   {
     name: "set anew",
@@ -192,7 +205,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "stopped or lost",
     words:
-      /\b(?:halt(?:ed)?|dead|died|lost|abort(?:ed|ing|s)?|doesn't (?:respond|answer|reply)|no (?:response|reply|answer)|giv(?:e|es|ing) up|gave up|gone|crash\w*|panic\w*|oops|flushed|dropped|discarded|terminated|lockup)\b/i,
+      /\b(?:halt(?:ed)?|dead|died|lost|abort(?:ed|ing|s)?|doesn't (?:respond|answer|reply)|no (?:response|reply|answer)|giv(?:e|es|ing) up|gave up|gone|crash\w*|panic\w*|oops|flushed|dropped|discarded|terminated|lockup|(?:is|are|went) down)\b/i,
     groups: ["ended"],
     text: "something stopped, was given up or was lost",
   },
@@ -272,7 +285,7 @@ const LEVELS =
 
 /** A quick test: false for a line that certainly has no word of trouble. */
 const MAY_TROUBLE =
-  /fail|err|fault|lockup|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|null |inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined|\bSIG[A-Z]|signal|core dumped/i;
+  /fail|err|fault|lockup|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|null |inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|disallow|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined|deferr|is down|are down|went down|\bSIG[A-Z]|signal|core dumped/i;
 
 /** Whether an act is the end of a program or of a system. */
 export function isEnd(name: unknown): boolean {

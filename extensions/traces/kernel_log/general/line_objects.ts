@@ -197,7 +197,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "memory zone",
     words:
-      /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone|\bzone DMA|^\s*(?:Node \d+ )?DMA(?:32)? free:\d+kB/i,
+      /^\s*(?:DMA(?:32)?|Normal|HighMem|Movable|Device)\s+(?:\[mem|empty)|\bDMA(?:32)? zone(?! (?:for|of|\w+ failed))|\bzone DMA|^\s*(?:Node \d+ )?DMA(?:32)? free:\d+kB/i,
     noun: "a zone of the page allocator",
     kind: "memory_setup",
     about: zoneText,

@@ -3,6 +3,7 @@ import { driverNamesOf, type Names } from "./driver_names.ts";
 
 /** A program that is a system of its own: what to look at on Linux is of no use there. */
 export const ESXI = "VMware ESXi";
+export const XEN = "Xen";
 
 export interface LineSpeaker extends Names {
   readonly function?: string;
@@ -49,6 +50,7 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
     new RegExp(String.raw`^[^:]{0,60}? ?\b(${SPDK_FILE}): ?\d+: ?(\w+):? `),
     ([file, name]) => ({ program: `SPDK (${file})`, function: name }),
   ],
+  [/^\(XEN\) (?:\[[^\]]{1,24}\] ?)?/, () => ({ program: XEN })],
   // VMware ESXi: `cpu3:1234)module:function:123:text`.
   [
     /^cpu\d+:\d+(?: opID=\w+)?\)(?:(?:WARNING|ALERT): )?([\w-]+): ?(?:(?:[0-9a-f:.]+ )?(\w+):\d+: ?)?/,

@@ -1,7 +1,6 @@
 /** Which system's log a text is, by lines that only this system prints. */
 
-/** Xen's name: dom0's lines of Linux may stand between its own. */
-export const XEN = "Xen";
+import { XEN } from "./line_speaker.ts";
 
 /** Systems whose own words are not those of Linux: what to look at on Linux is of no use there. */
 const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [

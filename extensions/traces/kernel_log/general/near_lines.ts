@@ -7,7 +7,7 @@ import type { LogMessage } from "../log_forms.ts";
 import { errnoIn, errnoName, withoutErrnoTexts } from "../messages/errno_words.ts";
 import { messageText } from "../pasted_text.ts";
 import { actIn, mayTrouble, saysEnd } from "./line_acts.ts";
-import { HUNG_TASK, lockupNamed } from "./crash_head.ts";
+import { BUG_REPORT, HUNG_TASK, lockupNamed } from "./crash_head.ts";
 import { isCommand, isOfSource } from "./driver_names.ts";
 import { isLogShaped, isProse } from "./general_words.ts";
 import { speakerOf } from "./line_speaker.ts";
@@ -147,6 +147,8 @@ export class NearLines {
     if (lockup !== null) {
       const says = lockup === HUNG_TASK
         ? "a hung task: it waits for something that did not end"
+        : lockup === BUG_REPORT
+        ? "a bug that the kernel found in its own state, and reports: it goes on"
         : `a ${lockup}: a CPU does not go on`;
       return this.#say(line, shown, says, true);
     }

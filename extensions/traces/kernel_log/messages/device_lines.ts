@@ -148,6 +148,19 @@ const NETWORK: readonly MessageRow[] = [
   }),
   hang({
     forms: [
+      "{driver} {device}{? {interface_name}?}: {?BUG! ?}{~tx ring full|Tx ring full|TX ring full|Tx Ring full when queue awake|Tx ring is full|tx ring is full}{...}",
+    ],
+    means: (facts) =>
+      `The ring of descriptors for packets to send of ${
+        facts.interface_name ?? facts.device
+      } is full: the device did not take or finish packets as fast as they were given, or the driver does not see that it did`,
+    next: (facts) => [
+      "look whether packets still leave (`ip -s link`, the interrupts of the device in /proc/interrupts): with load alone it is no error; if nothing leaves any more, the ring or its completions hang",
+      ...firstError(facts),
+    ],
+  }),
+  hang({
+    forms: [
       "{driver} {device}: {~TX driver issue detected|Malicious Driver Detection event}{...}",
       "{driver} {device}{? {interface_name}?}: Malicious event detected{...}",
     ],

@@ -7,6 +7,7 @@
 import { shownText } from "../shown_text.ts";
 import { actIn, actNamed } from "../general/line_acts.ts";
 import type { LogEntryFacts } from "../log_facts.ts";
+import { busOf } from "./device_place.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import { inOrder, type MessageRow, named, numberOf } from "./message.ts";
 
@@ -66,28 +67,190 @@ const HCINT_BITS: readonly (readonly [number, string])[] = [
   [10, "data toggle error"],
 ];
 
-/** Lines of DMA engines. */
-export const ENGINE_LINES: readonly MessageRow[] = [
-  {
-    kind: "driver_dma_error",
-    forms: [
-      "xdma:{function}: xfer {descriptor=address},{size_bytes}, s {state_code=code} timed out, ep {device_address=address}",
-    ],
-    condition: "XDMA's driver waited for the end of a transfer until its timeout",
-    role: "consequence",
-    follows: ["iommu_fault", "other_iommu_fault", "pcie_error", "bridge_error"],
-    means: ({ device_address, size_bytes }) =>
-      `A transfer of ${size_bytes} bytes, at the address ${device_address} of the card, did not end in the time that the driver waits`,
-    causes: [{
+/** Bits of the status register of a channel of XDMA that are no error. Xilinx PG195 */
+const XDMA_BUSY = 1;
+/** Groups of error bits of that register. */
+const XDMA_ERRORS: readonly (readonly [first: number, last: number, name: string])[] = [
+  [3, 3, "an address that is not aligned (ALIGN_MISMATCH)"],
+  [4, 4, "a descriptor without its magic number (MAGIC_STOPPED)"],
+  [5, 5, "a length that is not valid (INVALID_LENGTH)"],
+  [9, 13, "a read that failed"],
+  [14, 18, "a write that failed"],
+  [19, 23, "the fetch of a descriptor that failed"],
+];
+const XDMA_MODULE = "{~xdma|libxdma|xdma_chr}";
+const ALL_ONES = 0xffffffff;
+
+function xdmaErrors(status: number): readonly string[] {
+  if (status === ALL_ONES) return [];
+  return XDMA_ERRORS.filter(([first, last]) =>
+    Math.floor(status / 2 ** first) % 2 ** (last - first + 1) !== 0
+  ).map(([, , name]) => name);
+}
+
+/** Registers of XDMA's dump that say how far a transfer came. */
+const XDMA_REGISTERS: Readonly<Record<string, string>> = {
+  id: "engine_id",
+  status: "status",
+  completed_desc_count: "completed_descriptors",
+};
+
+/** Whether a line is of another engine than the record: registers of several cards may follow each other. */
+const isOtherEngine = (engine: unknown, { engine: own }: LogEntryFacts) =>
+  typeof engine === "string" && typeof own === "string" && engine !== own;
+
+const isSilent = ({ engine_id, status }: LogEntryFacts) =>
+  engine_id === ALL_ONES || status === ALL_ONES;
+
+/** What the registers below a timeout say. */
+function xdmaState(
+  { completed_descriptors: done, errors, status, ...facts }: LogEntryFacts,
+): string {
+  if (isSilent({ status: status ?? null, ...facts })) {
+    return ". Its registers read as all ones: the card does not answer on its bus";
+  }
+  const busy = typeof status !== "number"
+    ? ""
+    : Array.isArray(errors) && errors.length > 0
+    ? `. The status of its engine names ${joined(errors)}`
+    : (status & XDMA_BUSY) !== 0
+    ? ". The status of its engine is busy, without a bit of an error"
+    : ". The status of its engine is idle, without a bit of an error";
+  return typeof done === "number" ? `${busy}; descriptors that it completed: ${done}` : busy;
+}
+
+/** A transfer of XDMA that did not end, with the registers that its driver prints below it. */
+const XDMA_TIMEOUT: MessageRow = {
+  kind: "driver_dma_error",
+  forms: [
+    `${XDMA_MODULE}:{function}: xfer {descriptor=address},{size_bytes}, s {state_code=code} timed out, ep {device_address=address}`,
+  ],
+  more: [
+    {
+      form:
+        `${XDMA_MODULE}:engine_reg_dump: {engine=word_dash}: ioread32({at}) = {status} ({register=word_text})`,
+      add: ({ engine, register, status }, facts) => {
+        const name = XDMA_REGISTERS[String(register)];
+        if (isOtherEngine(engine, facts)) return null;
+        const errors = name === "status" ? { errors: xdmaErrors(Number(status)) } : {};
+        return name === undefined
+          ? facts
+          : { ...facts, engine: engine!, [name]: status!, ...errors };
+      },
+    },
+    {
+      form:
+        `${XDMA_MODULE}:engine_status_dump: SG engine {engine=word_dash} status: {status}: {status_bits=rest}`,
+      add: ({ status, ...found }, facts) =>
+        isOtherEngine(found.engine, facts) ? null : {
+          ...facts,
+          ...found,
+          status: status!,
+          errors: xdmaErrors(Number(status)),
+        },
+    },
+    {
+      form: `${XDMA_MODULE}:engine_reg_dump: engine->status {count}`,
+      add: (_, facts) => facts,
+    },
+    {
+      form: `${XDMA_MODULE}:engine_reg_dump: {engine=word_dash}: engine id missing, {...}`,
+      add: (found, facts) => ({ ...facts, ...found }),
+    },
+    {
+      form:
+        `${XDMA_MODULE}:{...}: {~Failed to dump register|Failed to read engine status|Failed to stop engine}`,
+      add: (_, facts) => facts,
+    },
+    {
+      form:
+        `${XDMA_MODULE}:transfer_abort: abort transfer {at}, desc {descriptors=count}, engine desc queued {count}.`,
+      add: ({ descriptors }, facts) => ({ ...facts, descriptors: descriptors! }),
+    },
+  ],
+  reachLines: 20,
+  condition: "XDMA's driver waited for the end of a transfer until its timeout",
+  role: "consequence",
+  follows: ["iommu_fault", "other_iommu_fault", "pcie_error", "bridge_error"],
+  means: (facts) =>
+    `A transfer of ${facts.size_bytes} bytes${
+      // A stream has no address.
+      /-ST$/.test(String(facts.engine))
+        ? ""
+        : `, at the address ${facts.device_address} of the card,`} did not end in the time that the driver waits${
+      xdmaState(facts)
+    }`,
+  causes: inOrder([
+    {
+      id: "silent",
+      when: isSilent,
+      certainty: "likely",
+      text:
+        "the card left the bus, or its logic was loaded anew or reset: no access of the CPU reaches it, and none of its own comes",
+      next: [
+        "look whether configuration space answers (`lspci -vv`: `rev ff` is no answer) and for PCI Express errors before it (AER, link down); load the design before the machine boots, or remove the function and scan the bus again (/sys/bus/pci/rescan) after it was loaded",
+      ],
+    },
+    {
+      id: "error_bits",
+      when: ({ errors }) => Array.isArray(errors) && errors.length > 0,
+      certainty: "possible",
+      text: (facts) =>
+        `the engine stopped at an error: ${
+          joined(facts.errors)
+        }. A read or a descriptor that failed is an access to memory of the host or to the card's own bus`,
+      next: [
+        "compare the address of the transfer with the card's address map, and look for a fault of an IOMMU or a PCI Express error in the same seconds",
+      ],
+    },
+    {
       id: "timeout",
       certainty: "possible",
       text:
         "the card's engine waits for data that its logic does not give or take (a stream without its last word, an address without a slave), an interrupt was lost, or an access to memory was refused",
-      next: [
-        "look at the registers below it: the engine's status (busy, or an error of a descriptor, of a read or of a write) and its count of completed descriptors; and for a fault of an IOMMU or a PCI Express error in the same seconds",
+      next: ({ status }) => [
+        typeof status === "number"
+          ? "look for a fault of an IOMMU or a PCI Express error in the same seconds; without one in the card's logic at the address of the transfer, or at the stream (TVALID, TREADY, TLAST), with a logic analyzer (ILA)"
+          : "look at the registers below it: the engine's status (busy, or an error of a descriptor, of a read or of a write) and its count of completed descriptors; and for a fault of an IOMMU or a PCI Express error in the same seconds",
       ],
-    }],
-  },
+    },
+  ]),
+};
+
+/** The status of an XDMA engine without the timeout above it. */
+const XDMA_STATUS: MessageRow = {
+  kind: "driver_dma_error",
+  forms: [
+    `${XDMA_MODULE}:engine_status_dump: SG engine {engine=word_dash} status: {status}: {status_bits=rest}`,
+  ],
+  derive: (facts) => ({ ...facts, errors: xdmaErrors(Number(facts.status)) }),
+  condition: "XDMA's driver printed the status register of an engine, below an error",
+  role: "report",
+  means: (facts) =>
+    `The status of the DMA engine ${facts.engine} of an XDMA card${
+      xdmaState(facts)
+    }. The line above it says what happened`,
+  next: [
+    "give the lines above it: most often a transfer that timed out; look for a fault of an IOMMU or a PCI Express error in the same seconds",
+  ],
+};
+
+/** A register of XDMA's dump alone. */
+const XDMA_REGISTER: MessageRow = {
+  kind: "register_dump",
+  forms: [
+    `${XDMA_MODULE}:engine_reg_dump: {engine=word_dash}: ioread32({at}) = {value} ({register=word_text}){...}`,
+  ],
+  role: "state",
+  means: ({ engine, register }) =>
+    `A register of the DMA engine ${engine} of an XDMA card (${register}), below an error`,
+};
+
+/** Lines of DMA engines. */
+export const ENGINE_LINES: readonly MessageRow[] = [
+  XDMA_TIMEOUT,
+  XDMA_STATUS,
+  XDMA_REGISTER,
   {
     kind: "driver_dma_error",
     forms: [
@@ -402,7 +565,12 @@ interface EngineTrouble {
   readonly words: RegExp;
   readonly text: string;
   readonly next: readonly string[];
+  /** The same for an engine that is a PCI function: it has no node, request lines or peripherals. */
+  readonly ofPci?: { readonly text: string; readonly next: readonly string[] };
 }
+
+const PCI_ENGINE_NEXT =
+  "look at the lines of the driver before it, at the function (`lspci -vv`: its state, UESta), and for a fault of an IOMMU or a PCI Express error in the same seconds; of a transfer at its client (/sys/kernel/debug/dmaengine/summary)";
 
 const ENGINE_TROUBLES: readonly EngineTrouble[] = [
   {
@@ -435,12 +603,18 @@ const ENGINE_TROUBLES: readonly EngineTrouble[] = [
   },
   {
     id: "not_ended",
-    words: /terminat|time[d ]*out|stop|paus|suspend|idle|stuck|halt|abort|drain/i,
+    words:
+      /terminat|time[d -]*out|stuck|(?:fail\w*|unable|could ?n|can(?:not|'t)|did ?n|not)\b.{0,30}\b(?:stop|paus|suspend|idle|halt|abort|drain)|drain/i,
     text:
       "a channel did not stop or finish: its peripheral gives no request (without clock, as of a codec that is the clock's master, or not started), or an access was refused or never answered",
     next: [
       "look whether the peripheral has its clock and was started, and whether its interrupts grow; then for a fault of an IOMMU in the same seconds, and compare the addresses of the transfer with the maps",
     ],
+    ofPci: {
+      text:
+        "the engine did not stop or finish: it hangs, an interrupt was lost, or an access was refused or never answered",
+      next: [PCI_ENGINE_NEXT],
+    },
   },
   {
     id: "no_slot",
@@ -518,6 +692,13 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
     }],
   },
   {
+    kind: "state",
+    forms: ["{driver~imx-sdma} {device}: external firmware not found, using ROM firmware{...}"],
+    role: "state",
+    means:
+      "The engine runs with the program in its ROM, because the file with a newer one is not there. Most clients work with it; some need the file (in /lib/firmware/imx/sdma). No error by itself",
+  },
+  {
     isGeneral: true,
     kind: "driver_dma_error",
     forms: [`{driver~${ENGINES}} {device}: {text=rest}`],
@@ -538,13 +719,23 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
         actNamed(facts.says)?.text || "its line is marked as an error"
       }. No mapping is named${errnoText(facts.errno) === "" ? "" : `; ${errnoText(facts.errno)}`}`,
     causes: inOrder([
-      ...ENGINE_TROUBLES.map(({ id, next, text }) => ({
+      ...ENGINE_TROUBLES.map(({ id, next, ofPci, text }) => ({
         id,
         when: (facts: LogEntryFacts) => troubleOf(facts) === id,
         certainty: "possible" as const,
-        text,
-        next,
+        text: (facts: LogEntryFacts) =>
+          ofPci !== undefined && busOf(facts) === "pci" ? ofPci.text : text,
+        next: (facts: LogEntryFacts) =>
+          ofPci !== undefined && busOf(facts) === "pci" ? ofPci.next : next,
       })),
+      {
+        id: "engine",
+        when: (facts) => busOf(facts) === "pci",
+        certainty: "possible",
+        text:
+          "a setting, a feature or an interrupt that the engine or the platform does not have, a request that the engine cannot do, or an access that was refused",
+        next: [PCI_ENGINE_NEXT],
+      },
       {
         id: "engine",
         certainty: "possible",

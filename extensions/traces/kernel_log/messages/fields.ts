@@ -136,6 +136,7 @@ export const FIELDS = {
   emask: code("0x20"),
   end: address("0xfebfffff"),
   endpoint: count("24"),
+  engine_id: code("0x1fc00006"),
   errno: count("-12"),
   errors: rest("Translation"),
   event_code: code("0x3a"),
@@ -289,6 +290,7 @@ export const FIELDS = {
     ...text("domain = 0, device id = 0x00a0"),
     pattern: "domain = \\w+, device id = \\w+",
   },
+  word_dash: { ...word("0-H2C0-MM"), pattern: "[\\w-]+" },
   word_text: { ...word("D3cold"), pattern: "\\w+" },
   zone: word("GFP_DMA32"),
 } as const satisfies Readonly<Record<string, MessageField>>;

@@ -30,7 +30,7 @@ export const MESSAGE_KINDS = {
   dma_debug_dump: { title: "DMA API checker: live mapping", rule: "trace.T.53" },
   mapping_warning: { title: "Warning of a mapping call", rule: "trace.T.78" },
   lockup: { title: "Lockup or hung task", rule: "trace.T.78" },
-  dma_oops: { title: "Kernel stopped in a function of DMA", rule: "trace.T.78" },
+  dma_oops: { title: "Oops or warning in a function of DMA", rule: "trace.T.78" },
   cache_abort: { title: "Abort of a cache instruction", rule: "trace.T.78" },
   dma_stack: { title: "Stack with a function of DMA", rule: "trace.T.78" },
   dma_debug_off: { title: "DMA API checker", rule: "trace.T.53" },

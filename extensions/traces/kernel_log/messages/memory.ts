@@ -348,7 +348,7 @@ export const MEMORY: MessageArea = {
         "Reserved memory: failed to init DMA memory pool at {address}, size {mib} MiB",
         "Reserved memory: {~incorrect alignment of|unable to setup} CMA region",
         "DMA: failed to allocate {kib} KiB pool for atomic coherent allocation",
-        "Reserved memory: failed to allocate memory for node '{name}'",
+        "{~Reserved memory|OF: reserved mem}: failed to allocate memory for node '{name}'{?: size {mib} MiB?}",
         "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {mib} MiB",
         "Reserved memory: failed to reserve memory for node '{name}': base {address}, size {kib} KiB",
         "cma: Reserved memory: {~incorrect alignment of|unable to setup} CMA region",

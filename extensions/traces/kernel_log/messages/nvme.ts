@@ -308,6 +308,24 @@ const CONTROLLER: MessageRow[] = [
     ],
   },
   {
+    kind: "nvme_down",
+    forms: ["nvme {controller}: controller is down{...}"],
+    role: "consequence",
+    follows: ["pcie_error", "bridge_error", "iommu_fault"],
+    means:
+      "The controller is down: the driver resets it, and cancels what is in flight. The line is cut before its registers",
+    causes: [{
+      id: "cut",
+      certainty: "unknown",
+      text:
+        "CSTS and PCI_STATUS say whether the function left the bus, reports a fatal error of its own, or was reset",
+      next: [
+        "give the whole line (`controller is down; will reset: CSTS=…, PCI_STATUS=…`) and the lines of the minute before it",
+        GONE_NEXT,
+      ],
+    }],
+  },
+  {
     kind: "nvme_failed",
     forms: [
       "nvme {controller}: Device not ready; aborting {step}, CSTS={csts}",
@@ -562,13 +580,30 @@ const CONTROLLER: MessageRow[] = [
     forms: [
       "{controller=nvme_unit}: {~READ|WRITE|FLUSH|DATASET MANAGEMENT|IDENTIFY|ABORT|GET LOG PAGE|GET FEATURES|SET FEATURES|ASYNC EVENT REQUEST}{...} sqid:{qid} cid:{...}",
       "{controller=nvme_unit}: async event occurred (type {...})",
-      "{driver~nvme} {device=pci_function}: platform quirk: {...}",
       "block {disk=nvme_disk}: no available path - {...}",
       "{disk=nvme_disk}: detected capacity change from {count} to {max}",
     ],
     role: "state",
     means:
       "A command, an event or a change of size that the driver names: the lines beside it say whether something failed. A size of 0 is a namespace that is gone",
+  },
+  {
+    kind: "state",
+    forms: ["{driver~nvme} {device=pci_function}: platform quirk: {...}"],
+    role: "state",
+    means:
+      "The driver knows this machine, and treats its NVMe controller otherwise, as at a suspend. No error",
+  },
+  {
+    kind: "nvme_state",
+    forms: ["nvme {controller}: failed to set APST feature ({status=count})"],
+    condition: "The controller refused the setting of its own power states (APST)",
+    role: "report",
+    means: ({ controller }) =>
+      `${controller} refused the setting by which it changes its power states itself (APST): they stay as they are. No mapping is concerned`,
+    next: [
+      "nothing to do for a problem of DMA; a newer firmware of the disk may take it",
+    ],
   },
   {
     kind: "state",

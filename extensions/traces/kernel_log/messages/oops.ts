@@ -1,7 +1,7 @@
 /** Oopses and stacks with functions of DMA mapping. @see rules/traces.md T.78 */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { HUNG_TASK, lockupNamed } from "../general/crash_head.ts";
-import { inOrder, type MessageRow, named } from "./message.ts";
+import { type Cause, inOrder, type MessageRow, named } from "./message.ts";
 
 /** Functions of the DMA API, of IOMMUs and of bounce buffers, and of drivers with DMA in their names. */
 const OF_DMA =
@@ -146,6 +146,79 @@ export const LOCKUPS: readonly MessageRow[] = [
   },
 ];
 
+/** Whether the registers are of a check (WARN, BUG) of which the head is not in the log. */
+const isCheck = ({ head, trap }: LogEntryFacts) => trap === true && head === undefined;
+
+const CAUSES_OF_OOPSES: readonly Cause[] = [
+  {
+    id: "cache",
+    when: (facts) => IN_CACHE.test(nameOf(facts)),
+    certainty: "possible",
+    text:
+      "the CPU's caches were cleaned or invalidated for an address that has no memory behind it: a buffer that is not of the linear map, a list or a DMA address that was never mapped, or a length that is too long",
+    next: [
+      "look at the caller in the stack: the buffer, the list or the DMA address that it gave, and whether the map before it succeeded",
+    ],
+  },
+  {
+    id: "register",
+    when: (facts) => IN_REGISTER.test(nameOf(facts)),
+    certainty: "possible",
+    text:
+      "a register of the IOMMU or the engine did not answer (the head of the oops is then an external abort): its clock or power domain is off, the register or its number is not there, or a hypervisor or the secure side keeps it",
+    next: [
+      "compare the registers and streams in the node of the IOMMU and of its clients with what the chip and its firmware leave to this system, and its clocks and power domains",
+    ],
+  },
+  {
+    id: "table",
+    when: (facts) =>
+      !IN_CACHE.test(nameOf(facts)) && !IN_REGISTER.test(nameOf(facts)) &&
+      IN_TABLE.test(nameOf(facts)),
+    certainty: "possible",
+    text:
+      "the domain, the group or the tables are not there: the IOMMU's driver was not ready, the device was removed or has no domain, or the tables were freed while they are in use",
+    next: [
+      "look at the caller in the stack: whether it unmaps or frees after the device was removed or unbound; and at the IOMMU's lines at boot: whether the device has a group and a domain (/sys/kernel/iommu_groups)",
+    ],
+  },
+  {
+    id: "argument",
+    when: (facts) =>
+      !IN_CACHE.test(nameOf(facts)) && !IN_TABLE.test(nameOf(facts)) &&
+      IN_API.test(nameOf(facts)),
+    certainty: "possible",
+    text:
+      "an argument of the call is wrong: a struct device that is NULL, freed, or without dma_ops, a list whose entries have no page, or memory that was overwritten",
+    next: [
+      "look at the caller in the stack and at the faulting address: a small one is a field of a NULL pointer; compare the struct device that the driver gives with the one of its probe",
+    ],
+  },
+  {
+    id: "null_pointer",
+    when: (facts) => isOfDriver(facts) && /NULL pointer|paging request/.test(String(facts.head)),
+    certainty: "possible",
+    text:
+      "a driver's own function used a pointer that is NULL or wrong (the address is in the head). At a probe or an insmod it most often is something that the driver looked for and did not check: a node, a property, platform data, a channel. Later it often is a request that was freed before its transfer ended",
+    next: [
+      "look at the function in the driver's source for the pointer that the address belongs to (a small address is a field of a NULL pointer), and at the driver's lines before the oops",
+    ],
+  },
+  {
+    id: "driver",
+    when: (facts) =>
+      !/NULL pointer|paging request/.test(String(facts.head)) &&
+      !IN_CACHE.test(nameOf(facts)) && !IN_TABLE.test(nameOf(facts)) &&
+      !IN_API.test(nameOf(facts)),
+    certainty: "possible",
+    text:
+      "a driver's own function. Below `kernel BUG at` the code stopped itself at a state that it does not expect, and no address was wrong. Below an address that could not be accessed, it is often a transfer that ended after its request was given up or freed: a small address is a field of a NULL pointer",
+    next: [
+      "look at the head of the oops and at the function in the driver's source: the condition of a BUG, or the pointer that the address belongs to; and at a timeout or an abort of the same device before it",
+    ],
+  },
+];
+
 export const OOPSES: readonly MessageRow[] = [
   {
     kind: "dma_oops",
@@ -163,83 +236,48 @@ export const OOPSES: readonly MessageRow[] = [
     ],
     derive: ({ at: _, at2: _again, offset: _offset, ...facts }) =>
       OF_DMA.test(nameOf(facts)) && !NOT_OF_DMA.test(nameOf(facts)) ? facts : null,
+    more: [
+      // The instruction of WARN and BUG: ud2 of x86, brk of arm64.
+      { form: "Code: {...}{~<0f> 0b|(d4210000)}", add: (_, facts) => ({ ...facts, trap: true }) },
+    ],
     role: "report",
     finding: "dma_oops",
     means: (facts) =>
-      `The registers below an oops or a lockup are of ${nameOf(facts)}(), ${
-        IN_API.test(nameOf(facts)) || IN_TABLE.test(nameOf(facts))
-          ? "a function of DMA mapping or of an IOMMU"
-          : "a function of a driver with DMA in its name, or of DMA mapping"
-      }. A stack below it, if the log has one, names its caller`,
+      isCheck(facts)
+        ? `The registers are of ${
+          nameOf(facts)
+        }(), and the code there is a check of its own that failed: a warning (WARN), after which the kernel goes on, or a BUG. The line that says which, with its place in the source, is above the text. A stack below it, if the log has one, names its caller`
+        : `The registers below an oops or a lockup are of ${nameOf(facts)}(), ${
+          IN_API.test(nameOf(facts)) || IN_TABLE.test(nameOf(facts))
+            ? "a function of DMA mapping or of an IOMMU"
+            : "a function of a driver with DMA in its name, or of DMA mapping"
+        }. A stack below it, if the log has one, names its caller`,
     causes: [
       {
-        id: "cache",
-        when: (facts) => IN_CACHE.test(nameOf(facts)),
-        certainty: "possible",
+        id: "unmap_check",
+        when: (facts) => isCheck(facts) && /unmap/.test(nameOf(facts)),
+        certainty: "likely",
+        finding: "unmap_unknown",
         text:
-          "the CPU's caches were cleaned or invalidated for an address that has no memory behind it: a buffer that is not of the linear map, a list or a DMA address that was never mapped, or a length that is too long",
+          "an unmap of what is not mapped: a second unmap, a wrong device, or an address or a length that the map did not return",
         next: [
-          "look at the caller in the stack: the buffer, the list or the DMA address that it gave, and whether the map before it succeeded",
+          "look at the caller in the stack: which address it unmaps, and whether it was mapped, and only once; `dmalab trace check` with the dma and iommu events, or CONFIG_DMA_API_DEBUG, names it",
+          "give the line above these registers, `WARNING: …` or `kernel BUG at …`: it has the place in the source",
         ],
       },
       {
-        id: "register",
-        when: (facts) => IN_REGISTER.test(nameOf(facts)),
-        certainty: "possible",
-        text:
-          "a register of the IOMMU or the engine did not answer (the head of the oops is then an external abort): its clock or power domain is off, the register or its number is not there, or a hypervisor or the secure side keeps it",
+        id: "check",
+        when: (facts) => isCheck(facts) && !/unmap/.test(nameOf(facts)),
+        certainty: "unknown",
+        text: "the condition of the check, which is at the place in the source",
         next: [
-          "compare the registers and streams in the node of the IOMMU and of its clients with what the chip and its firmware leave to this system, and its clocks and power domains",
+          "give the line above these registers, `WARNING: …` or `kernel BUG at …`, and look at the caller in the stack: what it gave to the function",
         ],
       },
-      {
-        id: "table",
-        when: (facts) =>
-          !IN_CACHE.test(nameOf(facts)) && !IN_REGISTER.test(nameOf(facts)) &&
-          IN_TABLE.test(nameOf(facts)),
-        certainty: "possible",
-        text:
-          "the domain, the group or the tables are not there: the IOMMU's driver was not ready, the device was removed or has no domain, or the tables were freed while they are in use",
-        next: [
-          "look at the caller in the stack: whether it unmaps or frees after the device was removed or unbound; and at the IOMMU's lines at boot: whether the device has a group and a domain (/sys/kernel/iommu_groups)",
-        ],
-      },
-      {
-        id: "argument",
-        when: (facts) =>
-          !IN_CACHE.test(nameOf(facts)) && !IN_TABLE.test(nameOf(facts)) &&
-          IN_API.test(nameOf(facts)),
-        certainty: "possible",
-        text:
-          "an argument of the call is wrong: a struct device that is NULL, freed, or without dma_ops, a list whose entries have no page, or memory that was overwritten",
-        next: [
-          "look at the caller in the stack and at the faulting address: a small one is a field of a NULL pointer; compare the struct device that the driver gives with the one of its probe",
-        ],
-      },
-      {
-        id: "null_pointer",
-        when: (facts) =>
-          isOfDriver(facts) && /NULL pointer|paging request/.test(String(facts.head)),
-        certainty: "possible",
-        text:
-          "a driver's own function used a pointer that is NULL or wrong (the address is in the head). At a probe or an insmod it most often is something that the driver looked for and did not check: a node, a property, platform data, a channel. Later it often is a request that was freed before its transfer ended",
-        next: [
-          "look at the function in the driver's source for the pointer that the address belongs to (a small address is a field of a NULL pointer), and at the driver's lines before the oops",
-        ],
-      },
-      {
-        id: "driver",
-        when: (facts) =>
-          !/NULL pointer|paging request/.test(String(facts.head)) &&
-          !IN_CACHE.test(nameOf(facts)) && !IN_TABLE.test(nameOf(facts)) &&
-          !IN_API.test(nameOf(facts)),
-        certainty: "possible",
-        text:
-          "a driver's own function. Below `kernel BUG at` the code stopped itself at a state that it does not expect, and no address was wrong. Below an address that could not be accessed, it is often a transfer that ended after its request was given up or freed: a small address is a field of a NULL pointer",
-        next: [
-          "look at the head of the oops and at the function in the driver's source: the condition of a BUG, or the pointer that the address belongs to; and at a timeout or an abort of the same device before it",
-        ],
-      },
+      ...CAUSES_OF_OOPSES.map((cause): Cause => ({
+        ...cause,
+        when: (facts) => !isCheck(facts) && (cause.when?.(facts) ?? true),
+      })),
     ],
   },
   {

@@ -566,7 +566,9 @@ const ERRORS: readonly MessageRow[] = [
   {
     kind: "iommu_error",
     forms: [
+      "{driver} {iommu}: {~Enable stall|Disable stall|Enable paging|Disable paging} request timed out, status: {status}",
       "{~Enable stall|Disable stall|Enable paging|Disable paging} request timed out, status: {status}",
+      "{driver} {iommu}: {~FORCE_RESET command timed out|Error during raw reset. MMU_DTE_ADDR is not functioning}",
       "FORCE_RESET command timed out",
       "Error during raw reset. MMU_DTE_ADDR is not functioning",
     ],

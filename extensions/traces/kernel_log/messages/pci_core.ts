@@ -17,6 +17,16 @@ const CONFIG_NEXT =
 
 const BARS: readonly MessageRow[] = [
   {
+    kind: "state",
+    forms: [
+      `${DEVICE}: VF(n) BAR{bar_number=count} space: [mem {...}] (contains BAR{...} for {count} VFs)`,
+      `${DEVICE}: VF BAR {bar_number=count} [mem {...}]: contains BAR {...} for {count} VFs`,
+    ],
+    role: "state",
+    means:
+      "The address space for one BAR of all virtual functions that the device can have (SR-IOV); it need not be in use. No error, and no mapping is concerned",
+  },
+  {
     kind: "device_error",
     forms: [
       `${DEVICE}: ${BAR_NAMES} [{...}]: {bar_state~not assigned|not claimed}; can't enable device`,

@@ -349,6 +349,7 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "swiotlb_full",
       forms: [
+        // At a map, the kernel panics in older releases: it names no device then.
         "{driver} {device}: Can not allocate SWIOTLB buffer earlier",
         "Can not allocate SWIOTLB buffer earlier",
       ],

@@ -12,6 +12,7 @@ import { formOf, type MessageForm, readForm } from "./form.ts";
 import { IOMMU_CORE } from "./iommu_core.ts";
 import { MEMORY } from "./memory.ts";
 import { causeOf, type ContinuationRow, type MessageArea, type MessageRow } from "./message.ts";
+import { NO_NAME } from "../general/driver_names.ts";
 import { BLOCK_LAYER, NVME } from "./nvme.ts";
 import { OTHER_IOMMUS } from "./other_iommus.ts";
 import { P2P } from "./p2p.ts";
@@ -273,7 +274,8 @@ const NO_DRIVER = /^(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
 const IN_BRACKETS = /^\[([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\]/;
 
 const isNoDriver = (driver: unknown) =>
-  typeof driver === "string" && (LEVEL.test(driver) || NO_DRIVER.test(driver));
+  typeof driver === "string" &&
+  (LEVEL.test(driver) || NO_DRIVER.test(driver) || NO_NAME.test(driver));
 
 function withFunction(facts: LogEntryFacts): LogEntryFacts {
   const device = IN_BRACKETS.exec(String(facts.device))?.[1];

@@ -652,6 +652,26 @@ const CALLS: readonly MessageRow[] = [
   {
     kind: "vfio_error",
     forms: [
+      "{...}host doesn't support {~passthrough of host PCI devices|legacy PCI passthrough|VFIO PCI passthrough}{...}",
+    ],
+    condition:
+      "libvirt looked for IOMMU groups and for VFIO on the host, before it gave a device to a machine",
+    role: "report",
+    means:
+      "libvirt refused to give a device of the host to a machine: it found no IOMMU group on the host, or no VFIO. Nothing was mapped",
+    causes: [{
+      id: "no_iommu",
+      certainty: "likely",
+      text:
+        "the IOMMU is off (in the firmware's setup, or on the kernel's command line), or the module vfio-pci is not there",
+      next: [
+        "look whether there are groups (/sys/kernel/iommu_groups) and /dev/vfio/vfio: switch VT-d or AMD-Vi on in the firmware's setup, with Intel give intel_iommu=on, and load vfio-pci; `virt-host-validate qemu` checks it",
+      ],
+    }],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
       "EAL: {~Maximum number of user mem maps reached|Couldn't merge DMA maps! Too many user mem maps|Couldn't find previously mapped region|Trying to map a region that is already mapped}",
       "spdk_mem_register{...}{~failed|could not register memory}{...}",
       "vtophys_{...}: *ERROR*: {~could not get phys addr for|invalid parameters}{...}",
@@ -659,7 +679,7 @@ const CALLS: readonly MessageRow[] = [
     ],
     derive: (facts, line) => ({
       ...facts,
-      errno_text: /-?\bE[A-Z]{3,}\b|-\d+$/.exec(line)?.[0] ?? null,
+      errno_text: /-?\bE(?!RROR\b)[A-Z]{3,}\b|-\d+$/.exec(line)?.[0] ?? null,
     }),
     condition:
       "A program's own table of what it has registered refused an address, before the kernel was asked",
