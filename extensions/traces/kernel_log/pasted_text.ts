@@ -88,6 +88,9 @@ const BEFORE_MESSAGE = new RegExp(
       String
         .raw`\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?!\S)`,
       String.raw`\d{4}-\d\d-\d\d(?!\S)`,
+      // VPP and programs in Go: the date with slashes; VPP adds a level and a part of the program.
+      String
+        .raw`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:[:.,]\d{3,6})?(?: +(?:emerg|alert|crit|error|warn|notice|info|debug) +[\w/-]+(?= ))?(?!\S)`,
       // A month's name may be in another language: `Mär`, `set`, `janv.`.
       String
         .raw`[A-Za-z\u00c0-\u017f]{3,5}\.? +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,

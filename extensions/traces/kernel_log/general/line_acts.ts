@@ -40,7 +40,7 @@ const ENDS: readonly LineAct[] = [
   },
   {
     name: "thread panicked",
-    words: /\bpanicked at\b|^panic: /i,
+    words: /\bpanicked at\b|^panic: |^PANIC in \w/i,
     groups: [],
     text: "a thread of a program panicked and ended, and most often its program with it",
   },

@@ -43,9 +43,9 @@ const OF_DUMP =
 const BEGINS_WRONG =
   /^\W*(?:assert\w*|panic|fatal|fail(?:ed|ure)?|unable|cannot|can't|could not|error|abort\w*)\b/i;
 
-/** The line with which a warning of the kernel begins: where in the code it is. */
+/** `WARNING: CPU: 0 PID: 1 at drivers/spi/own.c:12 own_transfer+0x1/0x2`. */
 const WARNING =
-  /^WARNING: (?:CPU: \d+ PID: \d+ )?at ([\w./-]+:\d+)(?: +(?:at )?([A-Za-z_][\w.]*)\+)?/;
+  /^WARNING: (?:.{0,60} )?at ((?:drivers|kernel|lib|include|arch|mm|net|fs|block|sound|crypto|security|virt)\/[\w./-]+\.[ch]:\d+)(?: (?:at )?([A-Za-z_][\w.]*)\+)?/;
 
 const OF_DMA_CODE = /dma|iommu|swiotlb/;
 
@@ -134,11 +134,17 @@ export class NearLines {
     const text = messageText(shown);
     const warning = WARNING.exec(text);
     if (warning !== null) {
-      // Its message, which has words about DMA, is read by itself.
-      if (OF_DMA_CODE.test(warning[1]!)) return false;
       const [, place, name] = warning;
-      const where = name === undefined ? "" : `, in ${name}()`;
-      return this.#say(line, shown, `a warning of the kernel's code at ${place}${where}`, true);
+      // Its message, which has words about DMA, is read by itself.
+      if (OF_DMA_CODE.test(place!)) return false;
+      return this.#say(
+        line,
+        shown,
+        `a warning (WARN) of the kernel's code at ${place}${
+          name === undefined ? "" : `, in ${name}()`
+        }: a state that it does not expect; it goes on`,
+        true,
+      );
     }
     if (text.trim() === "" || OF_DUMP.test(text) || isOfSource(text) || isCommand(text)) {
       return false;

@@ -1,5 +1,5 @@
 /** Messages of AMD's IOMMU, beside its decoded events. @see rules/traces.md T.49, T.70, T.72 */
-import type { MessageArea } from "./message.ts";
+import { type MessageArea, stateRows } from "./message.ts";
 import { DEVICE_SILENT, LATER_FAULTS } from "./steps.ts";
 
 /** The step for a firmware's table that is wrong. */
@@ -213,18 +213,27 @@ export const AMD: MessageArea = {
       role: "state",
       means: "A line below an event of the IOMMU: the event's own line says what happened",
     },
-    {
-      kind: "state",
-      forms: [
+    ...stateRows([
+      [
+        "The kernel works around an erratum of the IOMMU",
         "AMD-Vi: Applying erratum: Increase Event log size to {value}",
+      ],
+      [
+        "How unmaps are invalidated: at once (strict) or later in a batch (lazy)",
         "AMD-Vi: amd_iommu=fullflush deprecated; use {rest}",
         "AMD-Vi: Using strict mode due to virtualization",
-        "perf/amd_iommu: Detected AMD IOMMU",
-        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
+        "AMD-Vi: {~Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
       ],
-      role: "state",
-      means: "What AMD's IOMMU found in the firmware's table, or switched on",
-    },
+      [
+        "AMD's IOMMU was found: its capability, its features, or its performance counters",
+        "perf/amd_iommu: Detected AMD IOMMU",
+        "AMD-Vi: {~IOMMU performance counters supported|Using global IVHD EFR|Extended features|Found IOMMU}",
+      ],
+      [
+        "How interrupts of devices are remapped, as the line says",
+        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled}",
+      ],
+    ]),
     {
       kind: "state",
       forms: ["AMD-Vi: AMD IOMMUv2 {...}not available{...}", "AMD IOMMUv2 {...}not available{...}"],

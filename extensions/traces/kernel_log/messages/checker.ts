@@ -8,7 +8,14 @@ import { hexOf } from "../entry.ts";
 import type { Fact, LogEntryFacts } from "../log_facts.ts";
 import { READ_STACKS } from "../../ledger/finding_kinds.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
-import { type Cause, inOrder, type MessageArea, type MessageRow, STACK_LINES } from "./message.ts";
+import {
+  type Cause,
+  inOrder,
+  type MessageArea,
+  type MessageRow,
+  STACK_LINES,
+  stateRows,
+} from "./message.ts";
 
 /** Further wordings of classes: from other releases, or from a second check of the same class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
@@ -595,19 +602,23 @@ export const CHECKER: MessageArea = {
         "A second range of bus addresses was set for a device that has one: the second is ignored",
       next: ["look who sets the DMA ranges of the device twice: the bus, and a driver"],
     },
-    {
-      kind: "state",
-      forms: [
-        "DMA-API: Mapped at:",
+    ...stateRows([
+      ["The heading of the stack of the map, below a report of the checker", "DMA-API: Mapped at:"],
+      [
+        "A counter of the checker: the entries that it has for live mappings",
         "DMA-API: dma_debug_entry pool grown to {count}",
+        "DMA-API: preallocated {count} debug entries",
+      ],
+      [
+        "The checker looks at one driver, or at all again",
         "DMA-API: switching off dma-debug driver filter",
         "DMA-API: enable driver filter for driver [{driver}]",
-        "DMA-API: preallocated {count} debug entries",
+      ],
+      [
+        "Whether the checker of the DMA API is on",
         "DMA-API: debugging {~enabled by kernel config|disabled on kernel command line}",
       ],
-      role: "state",
-      means: "A setting or a counter of the checker, or the heading of the stack of the map",
-    },
+    ]),
     {
       kind: "dma_debug_dump",
       forms: [

@@ -972,6 +972,31 @@ const NVIDIA: readonly MessageRow[] = [
   },
 ];
 
+const SPI_NEXT = [
+  "look for an error of the DMA engine or of its channel in the same second, and whether the interrupts of the controller and of the engine grow (/proc/interrupts); then at the clock and the chip select of the bus, and as a trial without DMA (no `dmas` in the controller's node, or shorter transfers)",
+];
+
+/** Transfers on an SPI bus: by the controller's own FIFO or by DMA, which the lines do not say. */
+const SPI: readonly MessageRow[] = [
+  hang({
+    forms: ["{driver} {device}: SPI transfer timed out{...}"],
+    means: ({ device }) =>
+      `A transfer on the SPI bus did not end in time (${device}): its completion did not come. The line does not say whether it went by DMA or by the controller's FIFO`,
+    next: SPI_NEXT,
+  }),
+  hang({
+    forms: [
+      "{driver} {device}: SPI transfer failed: {errno}",
+      "{~spi_master|spi_controller} {device}: failed to transfer one message from queue{...}",
+    ],
+    means: ({ device, errno }) =>
+      `A transfer on the SPI bus failed (${device})${
+        errnoText(errno) === "" ? "" : `; ${errnoText(errno)}`
+      }: a line of the controller's driver before it has the reason`,
+    next: SPI_NEXT,
+  }),
+];
+
 /** Rows of device errors, the more exact ones first. */
 export const DEVICE_LINES: readonly MessageRow[] = [
   ...NETWORK,
@@ -981,4 +1006,5 @@ export const DEVICE_LINES: readonly MessageRow[] = [
   ...GPUS,
   ...FIRMWARE_MEMORY,
   ...NVIDIA,
+  ...SPI,
 ];

@@ -9,7 +9,7 @@ import { actIn, actNamed } from "../general/line_acts.ts";
 import type { LogEntryFacts } from "../log_facts.ts";
 import { busOf } from "./device_place.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
-import { inOrder, type MessageRow, named, numberOf } from "./message.ts";
+import { inOrder, type MessageRow, named, numberOf, stateRows } from "./message.ts";
 
 const STATUS_BITS: readonly (readonly [number, string])[] = [
   [4, "DMAIntErr"],
@@ -780,18 +780,28 @@ export const ENGINE_WORD_LINES: readonly MessageRow[] = [
       "The driver of a DMA engine tells its clients nothing of the widths and directions that it can do: clients that ask (sound, serial lines) go on with assumptions. No mapping is concerned",
     next: ["take a newer driver of the engine: it sets the widths and directions at registration"],
   },
-  {
-    kind: "state",
-    forms: [
+  ...stateRows([
+    [
+      "The width of the addresses that the engine of a card controller takes",
       "{driver} {device}: IDMAC supports {bits=count}-bit address mode",
+    ],
+    [
+      "A driver got a channel of a DMA engine",
       "allocated dma channel {channel=count} ({at}), initial state {value}",
+    ],
+    [
+      "The place of a region by which the bus of the device reaches memory",
       "{device}: PCI coherence region base: {address}{...}",
+    ],
+    [
+      "The driver that shares contiguous memory with the firmware of a Raspberry Pi (vc-cma) starts",
       "vc-cma: {~Videocore CMA driver|vc_cma_base|vc_cma_size|vc_cma_initial}{...}",
+    ],
+    [
+      "A quirk of an old PCI chipset that the kernel set at boot",
       "{device}: {~Activating ISA DMA hang workarounds|Limiting direct PCI/PCI transfers}",
     ],
-    role: "state",
-    means: "What a controller's engine can do, or a quirk of its bus that the kernel set at boot",
-  },
+  ]),
   {
     kind: "state",
     forms: [

@@ -116,6 +116,13 @@ export interface MessageRow {
   readonly thread?: string;
 }
 
+/** Rows of lines that are no error, each with the forms of one meaning. */
+export function stateRows(
+  meanings: readonly (readonly [means: string, ...forms: string[]])[],
+): readonly MessageRow[] {
+  return meanings.map(([means, ...forms]) => ({ kind: "state", forms, role: "state", means }));
+}
+
 /** The messages of one area, such as an IOMMU. */
 export interface MessageArea {
   readonly name: string;

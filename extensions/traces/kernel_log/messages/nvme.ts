@@ -1,7 +1,14 @@
 /** Messages of the NVMe driver and of the block layer. @see rules/traces.md T.55 */
 import { STATUS_CODES } from "@dmalab/devices/nvme_status";
 import type { LogEntryFacts } from "../log_facts.ts";
-import { type Cause, inOrder, type MessageArea, type MessageRow, numberOf } from "./message.ts";
+import {
+  type Cause,
+  inOrder,
+  type MessageArea,
+  type MessageRow,
+  numberOf,
+  stateRows,
+} from "./message.ts";
 
 const ALL_ONES = 0xffffffff;
 /** CSTS.NSSRO, from the figure "Controller Status" of the NVMe base specification. */
@@ -575,17 +582,33 @@ const CONTROLLER: MessageRow[] = [
       "The driver ignored a completion: the controller completed a command twice or after the host gave it up, or the completion in memory was wrong",
     next: ["look for a timeout or a reset before it; without one check the memory of the queues"],
   },
-  {
-    kind: "state",
-    forms: [
+  ...stateRows([
+    [
+      "A command that the driver prints, beside its result or before an abort",
       "{controller=nvme_unit}: {~READ|WRITE|FLUSH|DATASET MANAGEMENT|IDENTIFY|ABORT|GET LOG PAGE|GET FEATURES|SET FEATURES|ASYNC EVENT REQUEST}{...} sqid:{qid} cid:{...}",
+    ],
+    [
+      "The controller reported an event of its own",
       "{controller=nvme_unit}: async event occurred (type {...})",
-      "block {disk=nvme_disk}: no available path - {...}",
+    ],
+    [
+      "The size of a disk changed; 0 is a disk that is gone",
       "{disk=nvme_disk}: detected capacity change from {count} to {max}",
     ],
-    role: "state",
-    means:
-      "A command, an event or a change of size that the driver names: the lines beside it say whether something failed. A size of 0 is a namespace that is gone",
+  ]),
+  {
+    kind: "nvme_state",
+    forms: ["block {disk=nvme_disk}: no {~available|usable} path - {path_action=rest}"],
+    condition: "No controller of a disk with several paths can take requests now",
+    role: "consequence",
+    follows: ["nvme_down", "nvme_failed", "nvme_timeout"],
+    means: ({ path_action }) =>
+      `No controller of the disk can take requests now${
+        /fail/i.test(String(path_action)) ? ": they fail" : ": they wait"
+      }. No mapping is concerned`,
+    next: [
+      "look at the states of its controllers (/sys/class/nvme/*/state, `nvme list-subsys`) and at the reset or the timeout before it",
+    ],
   },
   {
     kind: "state",
@@ -798,22 +821,32 @@ const CONTROLLER: MessageRow[] = [
     role: "state",
     means: "What the NVMe driver proposes",
   },
-  {
-    kind: "state",
-    forms: [
+  ...stateRows([
+    [
+      "The queues that the driver set up at the controller: the disk can be used from here on",
       "nvme {controller}: {count}/{max}/{order} default/read/poll queues",
+    ],
+    [
+      "The controller was reset and its driver starts it again; a failure after it has a line of its own",
       "nvme {controller}: controller reset completed after pcie flr",
       "nvme {controller}: restart after slot reset",
-      "nvme {controller}: pci function {device}",
-      "nvme {controller}: using unchecked data buffer",
-      "{disk}: No UUID available providing old NGUID",
-      "nvme {controller}: allocated {mib} MiB host memory buffer",
-      "nvme {controller}: Ignoring bogus Namespace Identifiers",
-      "nvme-apple {device}: RTKit: {...}",
     ],
-    role: "state",
-    means: "What the NVMe driver did, or found at the controller; no mapping is concerned",
-  },
+    ["The name of a controller and its PCI function", "nvme {controller}: pci function {device}"],
+    [
+      "A command of a program has a buffer for metadata that nobody checks",
+      "nvme {controller}: using unchecked data buffer",
+    ],
+    [
+      "A disk of NVMe has no identifier of its own, or one that the driver does not trust",
+      "{disk}: No UUID available providing old NGUID",
+      "nvme {controller}: Ignoring bogus Namespace Identifiers",
+    ],
+    [
+      "The driver lent the controller memory of the host, which it uses for its own tables",
+      "nvme {controller}: allocated {mib} MiB host memory buffer",
+    ],
+    ["A line of the processor in Apple's controller", "nvme-apple {device}: RTKit: {...}"],
+  ]),
 ];
 
 const isStatus = (...words: readonly string[]) => ({ status }: LogEntryFacts) =>

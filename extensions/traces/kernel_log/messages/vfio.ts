@@ -1,5 +1,5 @@
 /** Messages of VFIO, and of programs that use VFIO to map memory. @see rules/traces.md T.76 */
-import { bytesText, type MessageArea, numberOf } from "./message.ts";
+import { bytesText, type MessageArea, numberOf, stateRows } from "./message.ts";
 import { MEMLOCK, VFIO_GENERAL, VFIO_PROGRAMS } from "./vfio_programs.ts";
 
 export const VFIO: MessageArea = {
@@ -298,12 +298,21 @@ export const VFIO: MessageArea = {
         `The reset of the GPU ${device} between two users failed (${result}). No mapping is concerned`,
       next: ["look at the lines of the module that resets it (vendor-reset) before it"],
     },
-    {
-      kind: "state",
-      forms: [
+    ...stateRows([
+      [
+        "A step of the module vendor-reset, which resets a GPU of AMD",
         "vfio-pci {device}: {~AMD_NAVI|AMD_VEGA|AMD_POLARIS}{...}",
-        "VFIO - User Level meta-driver{...}",
-        "EAL: {~Probing VFIO support|VFIO support initialized}",
+      ],
+      ["VFIO was loaded", "VFIO - User Level meta-driver{...}"],
+      ["DPDK looks whether it can use VFIO", "EAL: Probing VFIO support{...}"],
+      ["DPDK can use VFIO", "EAL: VFIO support initialized{...}"],
+      [
+        "DPDK probes a device with one of its drivers",
+        "EAL: Probe PCI driver: {...}",
+        "EAL: probe driver: {...}",
+      ],
+      [
+        "A step of a script that binds devices to vfio-pci",
         "Device {...} at {device=pci_function} bound to vfio-pci",
         "Vendor:Device {...} found at {device=pci_function}",
         "Loading config from {...}vfio-pci.cfg",
@@ -311,10 +320,7 @@ export const VFIO: MessageArea = {
         "IOMMU group members (sans bridges):",
         "/sys/bus/pci/devices/{...}/iommu_group/devices/{device=pci_function}",
       ],
-      role: "state",
-      means:
-        "A step of VFIO, of a module that resets a GPU, or of a script that binds devices to vfio-pci",
-    },
+    ]),
     {
       kind: "state",
       forms: [
@@ -325,17 +331,25 @@ export const VFIO: MessageArea = {
       role: "state",
       means: "What VFIO hides from the user of a device",
     },
-    {
-      kind: "state",
-      forms: [
+    ...stateRows([
+      [
+        "An id that vfio-pci takes: devices with it are bound to it (the parameter `ids`)",
         "vfio_pci: add [{...}] class {...}",
-        "vfio-pci {device}: {~No more image in the PCI ROM|Invalid PCI ROM data signature}{...}",
-        "vfio-pci {device}: {~enabling device|resetting|reset done|vgaarb:}{...}",
       ],
-      role: "state",
-      means:
-        "What vfio-pci takes, does or finds, as the line says: an id, memory decoding, a reset, a ROM, VGA addresses",
-    },
+      [
+        "The ROM of the device has no image, or none that its header describes: some devices have none, and a guest may need a file (romfile=)",
+        "vfio-pci {device}: {~No more image in the PCI ROM|Invalid PCI ROM data signature}{...}",
+      ],
+      [
+        "vfio-pci, or the PCI core for it, switches the device on",
+        "vfio-pci {device}: enabling device{...}",
+      ],
+      ["The device is reset between two users", "vfio-pci {device}: {~resetting|reset done}{...}"],
+      [
+        "Which device has the addresses of VGA",
+        "vfio-pci {device}: vgaarb:{...}",
+      ],
+    ]),
     ...VFIO_GENERAL,
   ],
 };

@@ -6,7 +6,7 @@
  */
 import { ERRNO } from "@dmalab/runtime";
 import type { LogEntryFacts } from "../log_facts.ts";
-import { addressOf, type Cause, inOrder, type MessageRow, numberOf } from "./message.ts";
+import { addressOf, type Cause, inOrder, type MessageRow, numberOf, stateRows } from "./message.ts";
 
 export const MEMLOCK = [
   "raise the limit for the process that maps: `ulimit -l` in its shell, LimitMEMLOCK= in its unit, memtune hard_limit in libvirt; it needs the guest's whole memory and some more for each device",
@@ -651,6 +651,30 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
+    forms: ["EAL: Requested device {device=pci_function} cannot be used"],
+    condition: "The probe of a device that was asked for failed in DPDK",
+    role: "report",
+    means: ({ device }) =>
+      `DPDK does not use ${device}: its probe failed, or no driver of DPDK took it`,
+    next: [
+      "look at the lines of DPDK before it for this device: they have the reason, such as a group that is not viable, a file of VFIO that is not there, or an address mode (IOVA)",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "{~net_mlx5|mlx5_net|mlx5_pci|mlx5_common}: probe of PCI device {device=pci_function} aborted after encountering an error: {words=errno_words}",
+    ],
+    condition: "DPDK's driver for Mellanox adapters did not take the device",
+    role: "report",
+    means: ({ device, words }) =>
+      `DPDK's driver for Mellanox adapters did not take ${device} (${words}). It works beside the kernel's mlx5_core, by libibverbs, and not by VFIO`,
+    next: [
+      "look whether the kernel's driver has the device (mlx5_core, not vfio-pci), whether /dev/infiniband/uverbs* is there and may be opened (in a container, too: the devices, the name space of the network, CAP_NET_RAW), and whether `ibv_devinfo` shows it",
+    ],
+  },
+  {
+    kind: "vfio_error",
     forms: [
       "{...}host doesn't support {~passthrough of host PCI devices|legacy PCI passthrough|VFIO PCI passthrough}{...}",
     ],
@@ -848,19 +872,21 @@ const DEVICES: readonly MessageRow[] = [
       "look whether the device answers: `lspci -vv -s FUNCTION` (`rev ff` is no answer), and at resets and power states before it (disable_idle_d3=1 of vfio-pci); a ROM can be given as a file (romfile=)",
     ],
   },
-  {
-    kind: "state",
-    forms: [
+  ...stateRows([
+    [
+      "QEMU did not map a BAR for the guest, which reaches it more slowly: each access goes through QEMU",
       "Failed to mmap {device=pci_function} BAR {bar_number=count}. Performance may be slow",
+    ],
+    [
+      "The interface of VFIO that DPDK uses (type 1 is the usual one; 8 is without an IOMMU)",
       "EAL: Using IOMMU type {iommu_type=count} ({...})",
       "EAL: IOMMU type set to {iommu_type=count} ({...})",
+    ],
+    [
+      "DPDK leaves a device alone that is not bound to vfio-pci",
       "EAL: {...}{device=pci_function} not managed by VFIO driver, skipping",
     ],
-    condition: "A step of a program that uses VFIO",
-    role: "state",
-    means:
-      "A step of a program that uses VFIO: its type of IOMMU, a device that it leaves alone, or a BAR that the guest reaches more slowly",
-  },
+  ]),
   {
     kind: "register_dump",
     forms: [VERIFY_GROUP],

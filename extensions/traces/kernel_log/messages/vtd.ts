@@ -1,6 +1,13 @@
 /** Messages of Intel VT-d. @see rules/traces.md T.44 to T.48, T.53, T.73 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { addressOf, functionName, inOrder, type MessageArea, type MessageRow } from "./message.ts";
+import {
+  addressOf,
+  functionName,
+  inOrder,
+  type MessageArea,
+  type MessageRow,
+  stateRows,
+} from "./message.ts";
 import { DEVICE_SILENT, LATER_FAULTS } from "./steps.ts";
 
 /** Bits of VT-d's fault status register that report separate errors. */
@@ -665,26 +672,42 @@ const TABLES: MessageRow[] = [
     means:
       "The firmware has a table of Intel's IOMMUs (DMAR): it announces VT-d. Whether the kernel translates with it say `DMAR: IOMMU enabled` and the groups",
   },
-  {
-    kind: "state",
-    forms: [
+  ...stateRows([
+    [
+      "VT-d takes its newer mode (scalable mode) if the hardware has it",
       "DMAR: Enable scalable mode if hardware supports",
+    ],
+    [
+      "The width of the addresses of memory that the firmware's table of IOMMUs gives",
       "DMAR: Host address width {width}",
+    ],
+    [
+      "An IOMMU, a reserved region or another entry of the firmware's table",
       "DMAR: {~DRHD|RMRR|ATSR|RHSA|SATC} {~base|flags}: {value}{...}",
       "DMAR: ANDD device: {value} name: {text}",
       'DMAR: ACPI device "{text}" under DMAR at {value} as {text2=rest}',
+    ],
+    [
+      "The registers of an IOMMU, its version and what it can do (cap, ecap)",
       "DMAR: {unit}: reg_base_addr {value} ver {...}cap {value2=value} ecap {value3=value}",
+    ],
+    [
+      "The firmware asks for protection against DMA of external devices, and the kernel switches VT-d on for it",
       "DMAR: Intel-IOMMU force enabled due to platform opt in",
-      "DMAR: Intel(R) Virtualization Technology for Directed I/O",
-      "DMAR: IOMMU enabled",
+    ],
+    ["VT-d was set up and is in use", "DMAR: Intel(R) Virtualization Technology for Directed I/O"],
+    ["The command line asks for VT-d (intel_iommu=on)", "DMAR: IOMMU enabled"],
+    [
+      "The IOMMU takes its invalidations from a queue in memory",
       "DMAR: {unit}: Using Queued invalidation",
       "DMAR: dmar{count}: Using Queued invalidation",
-      "DMAR-IR: {~HPET|IOAPIC} id {count} under DRHD base {value}",
-      "DMAR-IR: {~Enabled|Queued} {rest}",
     ],
-    role: "state",
-    means: "What VT-d found in the firmware's table, or switched on",
-  },
+    [
+      "An interrupt controller or a timer whose interrupts an IOMMU remaps",
+      "DMAR-IR: {~HPET|IOAPIC} id {count} under DRHD base {value}",
+    ],
+    ["Interrupt remapping is in use, or what it uses for it", "DMAR-IR: {~Enabled|Queued} {rest}"],
+  ]),
 ];
 
 export const VTD: MessageArea = {
