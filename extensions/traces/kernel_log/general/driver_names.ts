@@ -67,7 +67,7 @@ export const NO_NAME =
 
 /** Buses and classes. The kernel prints their names in the place of a driver's for a device without a driver. */
 const BUS_OR_CLASS =
-  /^(?:pci|platform|net|scsi|block|i2c|spi|acpi|pnp|amba|mdio_bus|virtio|sdio|soc|auxiliary|input|misc|sound)$/;
+  /^(?:pci|platform|net|scsi|block|i2c|spi|acpi|pnp|amba|mdio_bus|virtio|sdio|soc|auxiliary|input|misc|sound|infiniband|graphics|drm)$/;
 
 /** What the text in front of a line proves of its names. */
 export interface Names {

@@ -42,7 +42,7 @@ const ENDS: readonly LineAct[] = [
     name: "thread panicked",
     words: /\bpanicked at\b|^panic: |^PANIC in \w/i,
     groups: [],
-    text: "a thread of a program panicked and ended, and most often its program with it",
+    text: "a program, a thread of it or the kernel of the log panicked, and ended here",
   },
   {
     name: "killed by a signal",

@@ -383,7 +383,8 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "fault of a device's own MMU",
-    words: /(?<![a-z])mmu[_ ]?(?:fault|error)|\bpage fault error: err_type|\bget_pte\b/i,
+    words:
+      /(?<![a-z])mmu[_ ]?(?:page[_ ]?)?(?:fault|error)|\bpage fault error: err_type|\bget_pte\b/i,
     noun: "a fault of a device's own MMU, most often a GPU's",
     kind: "gpu_fault",
     about:
@@ -579,7 +580,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "DMA mapping",
     words:
-      /\b(?:dma|pci|iommu)[-_ ]?(?:un)?map|\bmap(?:ping|ped)?\b.{0,30}?\b(?:dma|skb|sgl?|bus address)\b|\bdma\b.{0,30}?\bmap(?:ping|ped)?\b/i,
+      /\bbus_dmamap\w*|\b(?:dma|pci|iommu)[-_ ]?(?:un)?map|\bmap(?:ping|ped)?\b.{0,30}?\b(?:dma|skb|sgl?|bus address)\b|\bdma\b.{0,30}?\bmap(?:ping|ped)?\b/i,
     noun: "a DMA mapping",
     kind: "driver_dma_error",
     isGot: true,
@@ -598,7 +599,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "DMA buffer",
     words:
-      /\bdma\b.{0,40}?\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*|pages?)\b|\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*)\b.{0,40}?\bdma\b|dma_alloc|coherent (?:mem|alloc|buf)|consistent (?:mem|alloc)|dma[-_]?heap/i,
+      /\bdma\b.{0,40}?\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*|pages?)\b|\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*)\b.{0,40}?\bdma\b|dma_alloc|\bbus_dma(?:mem|_tag)\w*|coherent (?:mem|alloc|buf)|consistent (?:mem|alloc)|dma[-_]?heap/i,
     noun: "memory for DMA",
     kind: "driver_dma_error",
     got: {

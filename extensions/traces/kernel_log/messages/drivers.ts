@@ -29,6 +29,8 @@ const ENGINE_WORDS =
   /DMA bus error|DMA engine initialization failed|Failed to reset the dma|DMA transfer [a-z]+(?: out)?|ADMA err(?:or)?/i;
 const BUS_WORDS = /bus|HRESP|abort/i;
 const isOfBus = ({ what }: LogEntryFacts) => BUS_WORDS.test(String(what));
+const isOfTransfer = ({ what }: LogEntryFacts) => /transfer/i.test(String(what));
+const isOfAdma = ({ what }: LogEntryFacts) => /ADMA/i.test(String(what));
 
 export const DRIVERS: MessageArea = {
   name: "a driver's DMA engine",
@@ -48,10 +50,31 @@ export const DRIVERS: MessageArea = {
       role: "report",
       finding: "hardware_error",
       means: (facts) =>
-        `The driver of ${
-          named(facts, "device")
-        } reports an error of its device's own DMA engine (${facts.what}). It is no message of the DMA API or of an IOMMU`,
+        `The driver of ${named(facts, "device")} reports an error of ${
+          isOfTransfer(facts) ? "a transfer by DMA" : "its device's own DMA engine"
+        } (${facts.what}). It is no message of the DMA API or of an IOMMU`,
       causes: [
+        {
+          id: "transfer",
+          when: isOfTransfer,
+          certainty: "possible",
+          finding: null,
+          text:
+            "the engine did not start or finish: the device gives no request or no data, a clock or power domain is off, the completion interrupt did not come, or an access was refused or never answered",
+          next: [
+            "look whether the interrupts of the device and of its DMA engine grow (/proc/interrupts), at clock and power of both, and for a fault of an IOMMU in the same seconds",
+          ],
+        },
+        {
+          id: "adma",
+          when: isOfAdma,
+          certainty: "possible",
+          text:
+            "the engine of the card controller (ADMA) stopped: it could not read a descriptor, a descriptor is not valid or its length does not fit the command, or an access to the data was refused",
+          next: [
+            "look at `ADMA Err` and `ADMA Ptr` in the registers below it (the state, and a length that does not fit), and for a fault of an IOMMU in the same seconds; as a trial a quirk without ADMA (sdhci.debug_quirks=0x40), and a slower mode of the card",
+          ],
+        },
         {
           id: "bus",
           when: isOfBus,
@@ -64,6 +87,7 @@ export const DRIVERS: MessageArea = {
         },
         {
           id: "engine",
+          when: (facts) => !isOfTransfer(facts) && !isOfAdma(facts),
           certainty: "possible",
           text:
             "the engine did not start, stopped or ran out of time: a clock, reset or power domain that is off, a descriptor that it cannot read, or an access that was refused",
@@ -83,6 +107,8 @@ export const DRIVERS: MessageArea = {
         "{device}: [{hub=word_text}] {?{~retry|no-retry|mmhub|VMC} ?}page fault ({details=paren_text})",
         "{driver~amdgpu}: [{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault (src_id:{...}",
         "{driver~amdgpu}: [{hub=word_text}] {?{~retry|no-retry|mmhub} ?}page fault ({details=paren_text})",
+        "{driver~NVRM}: Xid (PCI:{device=pci_function}): {xid~31}{...}faulted @ {address=nvidia_address}{...}",
+        "{driver~NVRM}: Xid (PCI:{bus=bridge}): {xid~31}{...}faulted @ {address=nvidia_address}{...}",
         "{driver~NVRM}: Xid (PCI:{device=pci_function}): {xid~31}{...}",
         "{driver~NVRM}: Xid (PCI:{bus=bridge}): {xid~31}{...}",
         "nouveau {device}: {hub~fifo}: {?{...} ?}{access~read|write} fault at {address} {...}",

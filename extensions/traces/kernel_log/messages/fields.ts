@@ -190,6 +190,12 @@ export const FIELDS = {
   max: count("65536"),
   mib: count("64"),
   min_page: address("0x1000"),
+  /* The kernel's own driver of NVIDIA prints an address in two halves: `0x7f12_34567000`. */
+  nvidia_address: {
+    ...address("0x7f12_34567000"),
+    pattern: "0x[0-9a-f]+_[0-9a-f]+",
+    read: (digits: string): Fact => hexOf(digits.replace("_", "")),
+  },
   name: word("linux,cma"),
   nents: count("3"),
   nvme_code: { ...code("07"), pattern: "[0-9a-f]{2}" },

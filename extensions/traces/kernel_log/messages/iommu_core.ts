@@ -1,6 +1,6 @@
 /** Messages of the kernel's IOMMU layer, whichever IOMMU the machine has. @see rules/traces.md T.73 */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { inOrder, type MessageArea, type MessageRow, named } from "./message.ts";
+import { addressOf, inOrder, type MessageArea, type MessageRow, named } from "./message.ts";
 
 const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq|mc_irq/i;
 const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|dma_alloc/i;
@@ -60,6 +60,25 @@ export const IOMMU_CORE: MessageArea = {
   page: "rules/dma.md 4",
   words: ["iommu", "IOMMU", "IOVA", "callbacks suppressed", "iopf"],
   rows: [
+    {
+      kind: "iommu_error",
+      forms: [
+        "*** STOP: {...} ({first_parameter=address},{...}DRIVER_VERIFIER_DMA_VIOLATION{...}",
+        "{...}DRIVER_VERIFIER_DMA_VIOLATION{?{...}({first_parameter=address},{...}?}",
+      ],
+      always: { system: "Windows" },
+      derive: (facts) => ({ ...facts, by_iommu: addressOf(facts, "first_parameter") === 0x26n }),
+      condition: "Windows stopped (bug check 0xE6), and its first parameter says at what",
+      role: "report",
+      finding: "iommu_error",
+      means: ({ by_iommu }) =>
+        by_iommu === true
+          ? "Windows stopped (bug check 0xE6): an IOMMU refused an access of a device (first parameter 0x26)"
+          : "Windows stopped (bug check 0xE6): Driver Verifier found a driver that breaks the rules of DMA; the first parameter says which",
+      next: [
+        "look at the second parameter, the device, with a debugger (`!analyze -v`), and at the driver of that device: a newer one, or without it as a trial; at a device that the firmware left running after a start from a dock or an external port",
+      ],
+    },
     SUPPRESSED,
     {
       kind: "map_unaligned",

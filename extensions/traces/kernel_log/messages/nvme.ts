@@ -571,7 +571,9 @@ const CONTROLLER: MessageRow[] = [
     role: "consequence",
     follows: ["iommu_fault", "pcie_error", "bridge_error"],
     means: "The controller did not complete a command in time, and is reset",
-    next: [FAULT_NEXT, GONE_NEXT],
+    next: [
+      "look for a fault of the IOMMU (DMAR, AMD-Vi) and for errors of the bus of the same controller in the seconds before; then at its firmware and its own log (`nvmecontrol logpage`), at power and slot, and at its interrupts (`vmstat -i`)",
+    ],
   },
   {
     kind: "nvme_state",

@@ -228,7 +228,14 @@ function bitsText({ errors, status }: LogEntryFacts): string {
 function correctedText(facts: LogEntryFacts): string {
   const bits = correctableBits(facts);
   const parts = [
-    ...(bits & LINK_BITS) !== 0 || bits === 0 ? ["The link corrected an error"] : [],
+    ...(bits & LINK_BITS) !== 0 ? ["The link corrected an error"] : [],
+    ...bits === 0
+      ? [
+        typeof facts.status === "number"
+          ? "An error that was corrected, and no bit of its status is set that is not masked: the lines beside it say which error, if they have one"
+          : "An error that was corrected; the line with its status is missing",
+      ]
+      : [],
     ...(bits & ADVISORY) !== 0
       ? [
         "An uncorrected error of the transaction layer was reported as an advisory one: the link did not correct it",
