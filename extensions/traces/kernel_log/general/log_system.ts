@@ -49,7 +49,7 @@ const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
 
 /** A line that only Linux, or a program on it, prints. */
 const LINUX =
-  /\bLinux version \d|Booting Linux on|\bStarting kernel|\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?[^[ ]|\bkernel: |: kern: +[a-z]+: \[|\/(?:dev|sys|proc|lib\/modules|usr)\/|\b(?:EAL|VHOST_\w+): |\b(?:Unknown symbol|libfabric|qemu-system|SPDK|DPDK|libvirt|NCCL|NVRM|amdgpu|systemd|cloud-hypervisor|dmesg|pcieport|vfio-pci|iommufd|ibv_\w+|ulimit)\b|\.\w+: *\d+:\w+: \*[A-Z]+\*/;
+  /\bLinux version \d|Booting Linux on|\bStarting kernel|\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?[^[ ]|\bkernel: |: kern: +[a-z]+: \[|\/(?:dev|sys|proc|lib\/modules|usr)\/|\b(?:EAL|VHOST_\w+): |\b(?:Unknown symbol|libfabric|qemu-system|SPDK|DPDK|libvirt|libxl\w*|NCCL|NVRM|amdgpu|systemd|cloud-hypervisor|dmesg|pcieport|vfio-pci|iommufd|ibv_\w+|ulimit)\b|\.\w+: *\d+:\w+: \*[A-Z]+\*/;
 
 const MAY_TELL =
   /XEN|Booting|bus_dma|KDB|due to a timeout|(?:mps|mpr|ahcich|mfi|mrsas)\d|> |zephyr|\]\[|RPi|BOOT|mode|U-Boot|=> |coreboot|\[[A-Z]+ ?\]|Install|CODE|Loading|^\S*[EWIDV] \(|BSD|::|\bat\b|Darwin|Apple|apple|ugcheck|ugCheck|:\\|\.sys|Nutt|nsh|RTEMS|RTOS|RT-T|msh|seL4|Asterinas|Redox|Serenity|Fuchsia|Helen|Haiku|illumos|SunOS|Genode|ERROR: C|^ets|^rst:|^Guru/;
