@@ -1,5 +1,5 @@
 /** A report of the checker as text: the mistake, its rule, and the two statements. */
-import type { ReportClass } from "@dmalab/runtime/vocabulary";
+import { REPORT_CLASSES, type ReportClass } from "@dmalab/runtime/vocabulary";
 import { PICTURE_COLUMNS, spread, wrappedPairs, wrapText } from "../text/columns.ts";
 
 export interface PrintedReport {
@@ -61,9 +61,15 @@ export function reportLines(report: PrintedReport): string[] {
   ];
 }
 
+/** Lines that the kernel prints with the names of driver and device. */
+const DRIVER_LINES = new Set(
+  Object.values(REPORT_CLASSES).filter(({ isDriverLine }) => isDriverLine === true)
+    .map(({ log }) => log),
+);
+
 /** A line with the message that one can search for in the log of a kernel with DMA debugging. */
 export function logLine(log: string): string {
-  return `DMA-API: … ${log}`;
+  return DRIVER_LINES.has(log) ? `…: ${log}` : `DMA-API: … ${log}`;
 }
 
 /**

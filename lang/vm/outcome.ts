@@ -111,7 +111,8 @@ function settleIncident(
   const matching = ofKind.filter((event) => incidentName(event) === info.code);
   if (matching.length > 0) {
     return happened.incidents.filter((event) =>
-      matching.includes(event) || info.oneCall && event.name === "dma.report"
+      matching.includes(event) ||
+      info.outcome === "fault" && info.oneCall && event.name === "dma.report"
     );
   }
   const others = [...new Set(ofKind.map(incidentName))];

@@ -149,7 +149,7 @@ class ScriptWriter {
         continue;
       }
       this.#guesses.add("mappings live at the end of the trace are unmapped at the end");
-      this.#end(mapping, mapping.sizeBytes, mapping.dir!, mapping.entries, "");
+      this.#end(mapping, mapping.sizeBytes, mapping.dir!, mapping.entries, []);
     }
     const about = this.#findings.filter((finding) => around === null || isAround(finding, around));
     const missing = about.filter((finding) => !this.#reproduced.has(finding))
@@ -205,12 +205,12 @@ class ScriptWriter {
     }
     // The mapping's map call is not part of the scenario.
     if (!this.#names.has(mapping)) return;
-    const warned = this.#at(step.line).find(({ kind, line }) =>
+    const warned = this.#at(step.line).filter(({ kind, line }) =>
       line === step.line && aboutKind(kind).warns !== undefined
     );
-    const warns = warned === undefined ? "" : ` warns ${aboutKind(warned.kind).warns}`;
+    const warns = warned.map(({ kind }) => aboutKind(kind).warns!);
     const isWritten = step.op === "again" ? mapping.kind === "map" : mapping.kind !== "alloc";
-    if (warned !== undefined && isWritten) this.#reproduced.add(warned);
+    if (isWritten) warned.forEach((finding) => this.#reproduced.add(finding));
     switch (step.op) {
       case "unmap":
         live.delete(mapping);
@@ -227,11 +227,10 @@ class ScriptWriter {
       case "sync": {
         const at = step.offsetBytes === 0 ? "" : ` + ${step.offsetBytes}B`;
         const { device, name } = this.#nameOf(mapping);
-        this.#say(
-          `dma_sync_single_for_cpu(${device}, ${name}.addr${at}, ${step.sizeBytes}B, ${
-            word(step.dir)
-          })${warns}`,
-        );
+        const call = `dma_sync_single_for_cpu(${device}, ${name}.addr${at}, ${step.sizeBytes}B, ${
+          word(step.dir)
+        })`;
+        this.#say(warning(call, warns));
       }
     }
   }
@@ -279,17 +278,15 @@ class ScriptWriter {
       this.#reproduced.add(short);
       this.#leaks = true;
     }
-    const warns = short === undefined ? "" : ` warns ${short.kind}`;
+    const warns = short === undefined ? [] : [short.kind];
     const late = this.#findings.filter((finding) =>
       finding.kind === "use_after_unmap" && finding.logLine !== null &&
       (finding.line === line || finding.line === mapping.mappedAt.line)
     );
     if (late.length > 0) this.#say(`let ${name}_at = ${name}.addr`);
-    this.#say(
-      `dma_iova_destroy(${device}, ${name}, mapped: ${destroyedBytes}B, dir: ${
-        rangeDirection(mapping)
-      })${warns}`,
-    );
+    const dir = rangeDirection(mapping);
+    const call = `dma_iova_destroy(${device}, ${name}, mapped: ${destroyedBytes}B, dir: ${dir})`;
+    this.#say(warning(call, warns));
     for (const finding of late) {
       this.#access(
         device,
@@ -361,23 +358,24 @@ class ScriptWriter {
     sizeBytes: number,
     dir: string,
     entries: number,
-    warns: string,
+    warns: readonly string[],
   ): void {
     const { device, name } = this.#nameOf(mapping);
     switch (mapping.kind) {
       case "alloc":
-        if (warns !== "") this.#guesses.add("a wrong size of dma_free_coherent cannot be written");
+        if (warns.length > 0) this.#guesses.add("a wrong size of dma_free_coherent cannot be written");
         this.#say(`dma_free_coherent(${device}, ${name})`);
         return;
       case "sg": {
         const nents = entries === mapping.entries ? "" : `, nents: ${entries}`;
-        this.#say(`dma_unmap_sg(${device}, ${name}, ${word(dir)}${nents})${warns}`);
+        this.#say(warning(`dma_unmap_sg(${device}, ${name}, ${word(dir)}${nents})`, warns));
         return;
       }
-      default:
-        this.#say(
-          `dma_unmap_${this.#call}(${device}, ${name}.addr, ${sizeBytes}B, ${word(dir)})${warns}`,
-        );
+      default: {
+        const call = `dma_unmap_${this.#call}`;
+        const range = `${name}.addr, ${sizeBytes}B`;
+        this.#say(warning(`${call}(${device}, ${range}, ${word(dir)})`, warns));
+      }
     }
   }
 
@@ -514,4 +512,11 @@ function listLines(name: string, entries: readonly string[]): string[] {
   rows.push(`${row},`);
   const inwards = " ".repeat(INDENT_WIDTH);
   return [`let ${name} = scatterlist([`, ...rows.map((each) => inwards + each), "])"];
+}
+
+/** A call with the reports that it causes: one after it, others around it. */
+function warning(call: string, [last, ...others]: readonly string[]): string {
+  const said = last === undefined ? call : `${call} warns ${last}`;
+  return [...new Set(others)].filter((each) => each !== last)
+    .reduce((inner, each) => `expect warning ${each} { ${inner} }`, said);
 }

@@ -153,7 +153,7 @@ const THE_AREA = "[: there is an area of {area_bytes}][ at {area_address}]";
 export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
   // dma.md 4.1 to 4.4
   "iova.alloc": [
-    [{ source: "rcache" }, FOUND, "a freed range of {granules:page} was in a magazine"],
+    [{ source: "rcache" }, FOUND, "a freed range for {granules:page}, rounded up to a power of two, was in a magazine"],
     [{ cacheable: true }, FOUND, `rcache miss for {granules:page}; ${SEARCH}`],
     [{}, FOUND, `{granules:page} exceed the largest rcache size; ${SEARCH}`],
   ],
@@ -186,7 +186,8 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
     [
       {},
       `${FREED}, freed to the per-CPU rcache`,
-      "{granules:page} (rcaches hold up to {largest_cached_granules}), for the next range of that size",
+      "{granules:page} (rcaches hold up to {largest_cached_granules}), for the next range of as many, both rounded " +
+      "up to a power of two",
     ],
   ],
   "iotlb.sync": [

@@ -37,6 +37,18 @@ function endText(outcome: BranchOutcome): string {
   return endWord(outcome) ?? "ok";
 }
 
+/** How a block ended, with what its machine reported: it did not end the block. */
+function toldEnd(outcome: BranchOutcome): string {
+  const { counts } = outcome;
+  const told = [["iommu.fault", "fault"], ["dma.report", "report"]] as const;
+  const parts = told.flatMap(([event, noun]) => {
+    const count = counts.get(event) ?? 0;
+    return count === 0 ? [] : [formatCount(count, noun)];
+  });
+  const end = endWord(outcome);
+  return [...end === null && parts.length > 0 ? [] : [end ?? "ok"], ...parts].join(", ");
+}
+
 /** Live mappings of all devices at a block's end, translated or direct. */
 function mappingsOf({ machine: { lab } }: BranchOutcome): number {
   let live = 0;
@@ -116,16 +128,21 @@ function outcomeTable(
 }
 
 /**
- * Lines for functions that the release lacks, and for leaks. They are printed below the table,
+ * Lines for functions that the release lacks, for faults, reports and leaks. They are printed below the table,
  * because the table has no room for them.
  */
 function leftLines(
   named: readonly (readonly [name: string, outcome: BranchOutcome])[],
 ): string[] {
-  return named.flatMap(([name, { leaks, missing, settings }]) => {
+  return named.flatMap(([name, outcome]) => {
+    const { leaks, missing, settings } = outcome;
     const label = describeSettings(settings) || name;
+    const list = (noun: string, words: readonly string[]) =>
+      words.length === 0 ? [] : [`${noun} in ${label}: ${[...new Set(words)].join(", ")}`];
     return [
       ...missing === null ? [] : [`not_in_release with ${label}: ${missing}`],
+      ...list("fault", wordsIn(outcome, "iommu.fault", "reason")),
+      ...list("report", wordsIn(outcome, "dma.report", "class")),
       ...leaks.map(({ text }) => `leak in ${label}: ${text}`),
     ];
   });
@@ -137,7 +154,7 @@ function tellsTime({ durationNs, machine }: BranchOutcome): boolean {
 
 function cells(outcome: BranchOutcome): string[] {
   return [
-    endText(outcome),
+    toldEnd(outcome),
     String(callsOf(outcome)),
     formatSize(outcome.memoryBytes),
     String(outcome.counts.get("iotlb.sync") ?? 0),
@@ -200,7 +217,7 @@ export const OUTCOME: HandleType<BranchOutcome> = {
   })),
   format: (outcome) =>
     `${outcome.settings.length === 0 ? "" : `${describeSettings(outcome.settings)}: `}` +
-    `${endText(outcome)}, ` +
+    `${toldEnd(outcome)}, ` +
     `${formatCount(callsOf(outcome), "call")}, ` +
     formatCount(outcome.counts.get("iotlb.sync") ?? 0, "invalidation") +
     (tellsTime(outcome) ? `, ${formatDuration(outcome.durationNs)}` : ""),

@@ -217,7 +217,9 @@ export class AccessChecks {
           UNTRANSLATED
       : !dev.domain.table.walk(at)
       ? "they are a peer's, on the bus, where no IOMMU looks"
-      : beside === NO_RECORD || isRest
+      : isRest
+      ? "the rest of a range that was destroyed in part: their page-table entries are still present"
+      : beside === NO_RECORD
       ? "no live mapping covers them, but their page-table entries are still present"
       : `they share an IOMMU granule with ${ledger.describe(beside)}`;
     ledger.report(

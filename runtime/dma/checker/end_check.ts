@@ -194,6 +194,13 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
     ledger.report("unmap_unknown", what + text, table.site(around));
     return;
   }
+  const other = mappedByOther(ledger, device, ending.dma);
+  if (other !== null) {
+    const text = `no such mapping; "${other.name}" has ${ledger.describe(other.record)} there, ` +
+      "and devices of an IOMMU group share its page table";
+    ledger.report("unmap_unknown", what + text, table.site(other.record));
+    return;
+  }
   const ended = ledger.ended.find(device.number, ending.dma);
   const text = ended === null
     ? "no such mapping; nothing was ever mapped there"
@@ -203,6 +210,21 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
       bytesAt(ended.sizeBytes, ended.dma)
     }, has been unmapped`;
   ledger.report("unmap_unknown", what + text, ended?.site ?? null);
+}
+
+/** The mapping that another device of the IOMMU group has at an address; null for none. */
+function mappedByOther(
+  ledger: MappingRecords,
+  { dev }: CheckedDevice,
+  dma: number,
+): { readonly name: string; readonly record: number } | null {
+  if (dev.domain === null) return null;
+  for (const member of dev.group?.members ?? []) {
+    if (member === dev) continue;
+    const record = ledger.table.findAround(ledger.deviceOf(member).number, dma, SINGLES);
+    if (record !== NO_RECORD) return { name: member.name, record };
+  }
+  return null;
 }
 
 /**
