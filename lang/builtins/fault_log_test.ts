@@ -234,3 +234,19 @@ Deno.test("a damaged line is an error with its place, what was expected and what
   assertStringIncludes(second, "ead the fault log at 2:44: A PCI device number is at most 1f");
   assertStringIncludes(problemOf('fault_log("hello")'), 'expected a line with "DMAR:", "AMD-Vi:"');
 });
+
+Deno.test("explain of a mapping tells the window of a lazy unmap, and a route that blocks", () => {
+  const lazy = runScript(`machine {
+  iommu { mode = lazy }
+  pci { root_port rp0 { endpoint nic { } } }
+}
+let m = dma_map_phys(nic, 0x2000_0000, 4KiB, bidirectional)
+nic.dma_write(m.addr, bytes"01")
+dma_unmap_phys(nic, m, 4KiB, bidirectional)
+nic.dma_write(m.addr, bytes"02") warns stale_iotlb_access
+explain m
+advance 20ms
+explain m`).output.join("\n");
+  assertEquals(lazy.match(/1 access by a stale IOTLB entry after it/g)?.length, 2);
+  assertEquals(lazy.match(/the IOTLB may keep the entry/g)?.length, 1);
+});

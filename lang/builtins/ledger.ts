@@ -271,13 +271,15 @@ export function explainAddress(
   return [
     `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
     ...found.flatMap((entry) => lifeLines(entry, address, space, columns, context)),
-    ...idleUnmaps(found, ledger, (entry) => dmaOf(entry, address, space), events).flatMap((
+    ...idleUnmaps(found, (entry) => dmaOf(entry, address, space), events).flatMap((
       call,
     ) => [
       `  ${momentText("unmap", call, apiOf(call), context)}`,
       "           ends no mapping",
     ]),
-    `now      ${now === "" ? "nothing is mapped there" : now}`,
+    `now      ${
+      now === "" ? nothingText(found, (entry) => dmaOf(entry, address, space), events) : now
+    }`,
     ...(now === "") === (atEnd === "")
       ? []
       : [`         at ${formatAddress(end)}: ${atEnd === "" ? "nothing is mapped" : atEnd}`],
@@ -298,6 +300,16 @@ function currentLines(
   if (endAt(entry, dma, context.recorder.events, context) !== null) return [];
   const still = entry.ended === null ? "" : "still ";
   const copied = entry.path === "swiotlb";
+  if (isBlocked(entry, dma, context.recorder.events)) {
+    const target = formatAddress(entry.phys + dma - entry.dma);
+    return [
+      space === "dma"
+        ? `the IOMMU leads to physical ${target}, a peer's, and the route there blocks ${entry.device}`
+        : `${entry.device} has an entry for it at ${
+          formatAddress(dma)
+        }, and the route there blocks it`,
+    ];
+  }
   return [
     space === "dma"
       ? `${entry.device} ${still}reaches ${copied ? "a copy of " : ""}physical ${
@@ -305,6 +317,20 @@ function currentLines(
       }`
       : `${entry.device} ${still}sees ${copied ? "a copy of " : ""}it at ${formatAddress(dma)}`,
   ];
+}
+
+/** Whether the last access of the device at an address was blocked on its way to a peer. */
+function isBlocked(
+  { created, device }: LedgerEntry,
+  dma: number,
+  events: readonly MachineEvent[],
+): boolean {
+  const last = events.findLast((event) =>
+    event.device === device && event.seq > created.seq &&
+    (event.name === "iommu.translate" || event.name === "iommu.fault") && covers(event, dma)
+  );
+  return last?.name === "iommu.fault" &&
+    (last as MachineEvent<"iommu.fault">).fields.reason === "peer_blocked";
 }
 
 /** The device address of a location that a mapping covers. */
@@ -330,13 +356,14 @@ function lifeLines(
     ...branchLine(entry.created, columns),
   ];
   const last = ended?.seq ?? Infinity;
-  let uses = 0;
+  let [uses, lateUses] = [0, 0];
   const domain = context.lab.devices.get(entry.device)?.dma.domain ?? null;
   for (const event of events) {
     const isOther = event.device !== entry.device;
     if (isOther && !domain?.members.some(({ name }) => name === event.device)) continue;
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.created.seq && event.seq <= last) uses++;
+      else if (event.seq > last && isStaleUse(event, entry)) lateUses++;
     } else if (
       LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.created, ended)
     ) {
@@ -349,6 +376,11 @@ function lifeLines(
   lines.push(
     ended === null ? "┆ live" : `└ ${momentText("unmap", ended, apiOf(ended), context)}`,
   );
+  if (lateUses > 0) {
+    lines.push(
+      `  used   ${formatCount(lateUses, "access", "accesses")} by a stale IOTLB entry after it`,
+    );
+  }
   return lines;
 }
 
@@ -365,25 +397,50 @@ function eventLines(event: MachineEvent, columns: number): string[] {
   );
 }
 
-/** Calls that unmap one of the addresses at which mappings were, and that ended no mapping. */
+/** What is at an address that nothing maps: in lazy mode the IOTLB may still have its entry. */
+function nothingText(
+  found: readonly LedgerEntry[],
+  dmaAt: (entry: LedgerEntry) => number,
+  events: readonly MachineEvent[],
+): string {
+  const waits = found.some((entry) => {
+    const freed = events.findLast((event) =>
+      event.name === "iova.free" && event.device === entry.device &&
+      event.seq > entry.created.seq &&
+      covers(event, dmaAt(entry))
+    ) as MachineEvent<"iova.free"> | undefined;
+    return freed?.fields.to === "flush_queue";
+  });
+  return waits
+    ? "nothing is mapped there; the IOTLB may keep the entry until the flush of the queue"
+    : "nothing is mapped there";
+}
+
+/** Whether an access went through an entry of a mapping that only a cache still has. */
+function isStaleUse(
+  { fields: { dma, hit, phys } }: MachineEvent<"iommu.translate">,
+  entry: LedgerEntry,
+): boolean {
+  return hit.startsWith("stale") && phys - dma === entry.phys - entry.dma;
+}
+
+/** Calls that unmap one of the addresses at which mappings were, and that unmapped nothing. */
 function idleUnmaps(
   found: readonly LedgerEntry[],
-  ledger: readonly LedgerEntry[],
   dmaAt: (entry: LedgerEntry) => number,
   events: readonly MachineEvent[],
 ): MachineEvent[] {
-  const ends = ledger.flatMap(({ ended }) => ended === null ? [] : [ended.seq]);
   return events.filter((call, index) => {
     if (!call.name.startsWith("call.dma_unmap_")) return false;
     const isThere = (entry: LedgerEntry) =>
       entry.device === call.device && entry.created.seq < call.seq && covers(call, dmaAt(entry));
     if (!found.some(isThere)) return false;
     const returned = `ret.${apiOf(call)}`;
-    const ret = events.slice(index).find(({ device, name }) =>
-      name === returned && device === call.device
+    const end = events.slice(index).find(({ device, name }) =>
+      device === call.device &&
+      (name === returned || name === "dma.unmap" || name === "iommu.unmap")
     );
-    const last = ret?.seq ?? Infinity;
-    return !ends.some((seq) => seq > call.seq && seq < last);
+    return end?.name === returned;
   });
 }
 

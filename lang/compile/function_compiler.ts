@@ -53,7 +53,13 @@ import { canonicalName } from "../values/registry.ts";
 import { eventsNamed } from "../check/names/event_names.ts";
 import { expectedStatus } from "../check/names/outcome_names.ts";
 import { roleOf } from "../syntax/tree/nodes.ts";
-import { callsSomething, isCall, onlyCall, someExpression } from "../syntax/tree/walk.ts";
+import {
+  callsSomething,
+  isCall,
+  onlyCall,
+  someExpression,
+  touchesMachine,
+} from "../syntax/tree/walk.ts";
 import { ChangeBy } from "../vm/changes.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
 import { compilePattern } from "../patterns/event_automaton.ts";
@@ -545,7 +551,7 @@ export class FunctionCompiler {
     // The mark follows the race point, where another block may run before the statement. A `while`
     // in a race writes both itself, before each turn.
     if (!this.#inRace || statement.kind !== "While") this.#mark(statement);
-    if (callsSomething(statement)) {
+    if (touchesMachine(statement)) {
       this.site = this.code.sites.push(siteOf(statement));
       // Loops set the site themselves, before each turn.
       if (roleOf(statement) !== "loop") this.builder.emit(0, Op.Site, this.site);

@@ -153,7 +153,11 @@ const THE_AREA = "[: there is an area of {area_bytes}][ at {area_address}]";
 export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
   // dma.md 4.1 to 4.4
   "iova.alloc": [
-    [{ source: "rcache" }, FOUND, "a freed range for {granules:page}, rounded up to a power of two, was in a magazine"],
+    [
+      { source: "rcache" },
+      FOUND,
+      "a freed range for {granules:page}, rounded up to a power of two, was in a magazine",
+    ],
     [{ cacheable: true }, FOUND, `rcache miss for {granules:page}; ${SEARCH}`],
     [{}, FOUND, `{granules:page} exceed the largest rcache size; ${SEARCH}`],
   ],

@@ -48,6 +48,14 @@ export function callsSomething(statement: Statement): boolean {
     statementExpressions(statement).some((expression) => someExpression(expression, isCall));
 }
 
+/** Whether a statement may touch the machine: by a call, or by an element or a field, which memory may back. */
+export function touchesMachine(statement: Statement): boolean {
+  const touches = (expression: Expression) =>
+    isCall(expression) || expression.kind === "Index" || expression.kind === "Field";
+  return roleOf(statement) === "machine" ||
+    statementExpressions(statement).some((expression) => someExpression(expression, touches));
+}
+
 /**
  * The only call of a statement that is not inside another call; null if there is no such call, or
  * if there are several.
