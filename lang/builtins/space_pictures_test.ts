@@ -36,7 +36,7 @@ on cpu 1 { dma_iova_free(nic, third) }
 
 Deno.test("show of a device's IOVA space draws ranges from the top, caches and the cursor (dma.md 4.4, 4.5)", () => {
   assertEquals(shown(`${SPACE_SCRIPT}\nshow iommu.space(nic)`), [
-    "IOVA space of nic, 32 bits                             3 ranges in use, 2 cached",
+    "IOVA space of nic, 32 bits                              1 range in use, 2 cached",
     "────────────────────────────────────────────────────────────────────────────────",
     "  ▕░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░░░░░██▏ 4KiB a cell",
     "   0xfffc_4000                                      0xffff_ffff",
@@ -139,7 +139,7 @@ dma_iova_destroy(nic, state, 8KiB, to_device)`,
   assertEquals(output, [
     "iova_state 0xffff_c600 .. 0xffff_e600  8KiB                                  nic",
     "────────────────────────────────────────────────────────────────────────────────",
-    "  ▕████████████████████████████████████████████████████████████▏ 12KiB linked",
+    "  ▕████████████████████████████████████████████████████████████▏ 12KiB entries",
     "     0xffff_c000     4KiB ───► bounce buffer 0x7ff0_0000 for 0x1_2000_0600",
     "     0xffff_d000     4KiB ───► physical 0x1_2000_1000",
     "     0xffff_e000     4KiB ───► bounce buffer 0x7ff0_1000 for 0x1_2000_2000",
@@ -174,7 +174,7 @@ show state
     "         at 0xffff_ffff: nic still reaches physical 0x20_1fff",
     "  physical 0x30_0000 ─ ─ ─ nic saw 0xffff_e000",
     "  4KiB to_device, translated by the IOMMU; unmapped",
-    "iova_state 0xffff_c000 .. 0xffff_e000  8KiB                                freed",
+    "iova_state 0xffff_c000 .. 0xffff_e000  8KiB               freed, with links left",
     "  ▕░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░██████████████████████████████▏ 4KiB linked",
     "     0xffff_d000     4KiB ───► physical 0x40_1000",
   ]);
@@ -183,4 +183,23 @@ show state
 Deno.test("latencies().of() knows the names of events only", () => {
   const { problems } = runScript(`${MACHINE}print latencies().of("iotlb.snyc")`);
   assert(problems[0]?.includes("did you mean"), problems[0]);
+});
+
+Deno.test("explain of a two-step state tells each link, and how many more there are", () => {
+  const links = (count: number) =>
+    shown(`let state = iova_state()
+assert dma_iova_try_alloc(nic, state, 0, ${count} * 4KiB)
+for i in 0..${count} {
+  dma_iova_link(nic, state, 0x40_0000 + i * 8192, i * 4KiB, 4KiB, to_device)
+}
+dma_iova_sync(nic, state, 0B, ${count} * 4KiB)
+dma_iova_unlink(nic, state, 0B, 4KiB, to_device)
+explain state`).filter((line) => /a device address|more link|^now/.test(line));
+  assertEquals(links(2).map((line) => line.replace(/0x\w+/, "…")), [
+    "…, a device address: 1 mapping so far",
+    "now      nothing is mapped there",
+    "…, a device address: 1 mapping so far",
+    "now      nic reaches physical …",
+  ]);
+  assertEquals(links(9).at(-1)!.replace(/0x\w+/, "…"), "… 5 more links, the next at …");
 });

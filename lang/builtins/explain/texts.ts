@@ -306,7 +306,7 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
     [{ rule: "single" }, "unmapped: the one segment", "one mapping, one call"],
     [{ rule: "bus" }, "nothing to unmap", "bus addresses were never mapped"],
     [{ rule: "iova" }, "unmapped: one range of {iova_bytes}", RANGE_HELD],
-    [{ rule: "nothing" }, "nothing to unmap", NOT_NEEDED],
+    [{ rule: "nothing" }, "nothing to unmap for the data", NOT_NEEDED],
     [{ rule: "scatterlist" }, "unmapped: the scatterlist", "6.12 kept one for the request"],
   ],
   // nvme.md 3

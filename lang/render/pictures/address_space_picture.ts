@@ -176,13 +176,13 @@ export function indented(text: string): string[] {
   );
 }
 
-/** `3 ranges in use, 1 of them cached`. */
+/** `3 ranges in use, 1 cached`: ranges that are free again, but not in the tree, count as what they are. */
 export function countUses(ranges: readonly PicturedRange[]): string {
   const movable = ranges.filter(({ use }) => use !== "reserved");
   const cached = movable.filter(({ use }) => use === "cached").length;
   const waiting = movable.filter(({ use }) => use === "waiting").length;
   const parts = [
-    `${formatCount(movable.length, "range")} in use`,
+    `${formatCount(movable.length - cached - waiting, "range")} in use`,
     ...cached > 0 ? [`${cached} cached`] : [],
     ...waiting > 0 ? [`${waiting} waiting`] : [],
   ];

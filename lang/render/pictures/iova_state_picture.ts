@@ -38,7 +38,11 @@ export function iovaStatePicture(
   const title = `iova_state ${formatAddress(state.addr)} .. ${formatAddress(end)}  ${
     formatSize(state.sizeBytes)
   }`;
-  const owner = state.held ? device ?? "" : "freed";
+  const owner = state.held
+    ? device ?? ""
+    : state.linkedBytes > 0
+    ? "freed, with links left"
+    : "freed";
   const lines = [spread(title, owner), "─".repeat(PICTURE_COLUMNS), bar(state, runs)];
   for (const run of runs.slice(0, DISPLAYED_RUNS)) {
     lines.push(
@@ -63,5 +67,7 @@ function bar(
 ): string {
   const scale = { start: addr, cellBytes: sizeBytes / BAR_CELLS, cells: BAR_CELLS };
   const linked = runs.map((run) => ({ start: run.iova, sizeBytes: run.sizeBytes }));
-  return `  ${usedBar(linked, scale)} ${formatSize(linkedBytes)} linked`;
+  // Entries are whole granules, and may be more than the range that was asked for.
+  const what = linkedBytes > sizeBytes ? "entries" : "linked";
+  return `  ${usedBar(linked, scale)} ${formatSize(linkedBytes)} ${what}`;
 }

@@ -2,12 +2,12 @@
 import { type DmaDevice, DmaIovaState, rangeObjects } from "@dmalab/runtime/dma";
 import type { BouncedBuffer } from "@dmalab/runtime";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { formatAddress, formatSize } from "../../../text/numbers.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { iovaStatePicture, type LinkedRun } from "../../../render/pictures/iova_state_picture.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { isHandle } from "../../arguments.ts";
 import { refusalLines } from "../../explain/error_story.ts";
-import { explainAddress } from "../../ledger.ts";
+import { explainAddress, readLedger } from "../../ledger.ts";
 import { mappedRuns } from "../../mapped_runs.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -75,6 +75,32 @@ function lastRefusal(device: DmaDevice | null, context: ExecutionContext): strin
     : refusalLines(last, context);
 }
 
+/** Links of a range that are explained; others are only counted. */
+const EXPLAINED_LINKS = 4;
+
+/** The story of a range: of its only link, or of each link, ended ones too. */
+function explainRange(
+  { addr, sizeBytes }: DmaIovaState,
+  device: string | null,
+  context: ExecutionContext,
+): string[] {
+  const links = readLedger(context.recorder.events, context).filter((entry) =>
+    entry.device === device && entry.dma >= addr && entry.dma < addr + sizeBytes
+  );
+  const sizes = new Map(links.map((link) => [link.dma, link.sizeBytes]));
+  if (sizes.size < 2) return explainAddress("dma", addr, context, { device, sizeBytes });
+  const starts = [...sizes].toSorted(([one], [other]) => one - other);
+  const rest = starts.slice(EXPLAINED_LINKS);
+  return [
+    ...starts.slice(0, EXPLAINED_LINKS).flatMap(([start, size]) =>
+      explainAddress("dma", start, context, { device, sizeBytes: size })
+    ),
+    ...rest.length === 0
+      ? []
+      : [`… ${formatCount(rest.length, "more link")}, the next at ${formatAddress(rest[0]![0])}`],
+  ];
+}
+
 export const IOVA_STATE: HandleType<IovaStateTarget> = {
   name: "iova_state",
   doc: "The state of the two-step API (struct dma_iova_state, 16 bytes): address and size of its " +
@@ -124,10 +150,7 @@ export const IOVA_STATE: HandleType<IovaStateTarget> = {
       : [`written for request ${state.writtenBy}: ${formatSize(state.sizeBytes)}`],
     ...state.sizeBytes === 0
       ? ["the state has no range", ...lastRefusal(device, context)]
-      : explainAddress("dma", state.addr, context, {
-        device: device?.name ?? null,
-        sizeBytes: state.sizeBytes,
-      }),
+      : explainRange(state, device?.name ?? null, context),
   ],
   equals: ({ state }, other) => isHandle(other, IOVA_STATE) && other.target.state === state,
 };
