@@ -47,7 +47,19 @@ const PHYS_LIMIT = 2 ** 52;
 
 /** Levels for addresses of 57 bits; only addresses of 58 to 64 bits need more. */
 const LEVELS_57 = 5;
+const LEVELS_64 = 6;
 const END_57 = lastAddressOfBits(57) + 1;
+
+const ENTRY_BYTES = Float64Array.from(
+  { length: LEVELS_64 + 1 },
+  (_, level) =>
+    level < LEVELS_57
+      ? 2 ** (GRANULE_SHIFT + LEVEL_BITS * level)
+      : level === LEVELS_57
+      ? END_57
+      : ADDRESS_LIMIT,
+);
+const INVERSE_ENTRY_BYTES = ENTRY_BYTES.map((sizeBytes) => 1 / sizeBytes);
 
 /**
  * Bytes that one entry of a table at a level covers. At level 5, one entry covers the whole 57-bit
@@ -55,8 +67,7 @@ const END_57 = lastAddressOfBits(57) + 1;
  * are counted from the end of the space.
  */
 function entryBytes(level: number): number {
-  if (level < LEVELS_57) return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);
-  return level === LEVELS_57 ? END_57 : ADDRESS_LIMIT;
+  return ENTRY_BYTES[level]!;
 }
 
 export class GenericPageTable extends RadixPageTable {
@@ -192,7 +203,8 @@ export class GenericPageTable extends RadixPageTable {
    * impossible.
    */
   #mapLarge(iova: number, phys: number, leafBytes: number, flags: number): boolean {
-    const shift = Math.log2(leafBytes) - GRANULE_SHIFT;
+    const granules = leafBytes * INVERSE_GRANULE;
+    const shift = granules < 2 ** 31 ? 31 - Math.clz32(granules) : Math.log2(granules);
     const level = Math.floor(shift / LEVEL_BITS);
     const order = shift % LEVEL_BITS;
     const page = this.#descend(iova, level, true);
@@ -392,6 +404,8 @@ export class GenericPageTable extends RadixPageTable {
   protected indexAt(iova: number, level: number): number {
     if (level === 0) return (iova >>> GRANULE_SHIFT) & INDEX_MASK;
     if (level === 1) return iova >>> 21 & INDEX_MASK;
+    // Exact for powers of two, as the bytes of an entry are below these levels.
+    if (level + 1 < LEVELS_57) return Math.floor(iova * INVERSE_ENTRY_BYTES[level]!) & INDEX_MASK;
     return Math.floor((iova % entryBytes(level + 1)) / entryBytes(level));
   }
 

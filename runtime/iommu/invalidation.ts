@@ -30,6 +30,7 @@ export class Invalidation {
  * contains this exponent (VT-d specification 11.4.2, MAMV). 18 is the usual value; it means 1 GiB.
  */
 const VTD_LARGEST_BLOCK_BITS = 18;
+const HALF = 0.5;
 
 /**
  * Computes the invalidation command for a range.
@@ -61,9 +62,11 @@ export function coverByHardware(
   }
   let block = table.granuleBytes;
   let blockFirst = Math.floor(first / block);
-  while (blockFirst !== Math.floor(last / block)) {
+  let blockLast = Math.floor(last / block);
+  while (blockFirst !== blockLast) {
     block *= 2;
-    blockFirst = Math.floor(first / block);
+    blockFirst = Math.floor(blockFirst * HALF);
+    blockLast = Math.floor(blockLast * HALF);
   }
   if (flushes === "block_or_domain" && block > table.granuleBytes * 2 ** VTD_LARGEST_BLOCK_BITS) {
     coverDomain(table, invalidation);

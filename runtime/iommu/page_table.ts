@@ -399,6 +399,12 @@ export class PageSizeChoice {
   }
 }
 
+/** Whether an address is a multiple of a power of two. `%` takes longer than a division, which is exact. */
+function isMultiple(address: number, sizeBytes: number): boolean {
+  const count = address / sizeBytes;
+  return Math.floor(count) === count;
+}
+
 /** Why a page of a size cannot be next; null when it can. */
 function obstacle(
   sizeBytes: number,
@@ -407,8 +413,8 @@ function obstacle(
   leftBytes: number,
 ): "length" | "iova" | "phys" | null {
   if (sizeBytes > leftBytes) return "length";
-  if (iova % sizeBytes !== 0) return "iova";
-  return phys % sizeBytes !== 0 ? "phys" : null;
+  if (!isMultiple(iova, sizeBytes)) return "iova";
+  return isMultiple(phys, sizeBytes) ? null : "phys";
 }
 
 /** Consecutive pages of one size in a map. */

@@ -569,5 +569,6 @@ function spanOf(page: number): { readonly start: number; readonly end: number } 
 
 /** Pages of a mapping from a page to the mapping's end. */
 function pagesLeft(page: number, { order }: MappedPage): number {
-  return 2 ** order - page % 2 ** order;
+  const pages = 1 << order;
+  return pages - (page & (pages - 1));
 }

@@ -144,7 +144,14 @@ export class ProcessPages {
 
   /** Pins the frames of contiguous memory, each once. */
   pin(phys: PhysAddr, pages: number): void {
-    this.#eachFrame(phys, pages, (base) => this.#pins.set(base, (this.#pins.get(base) ?? 0) + 1));
+    const pins = this.#pins;
+    const end = phys + pages * PAGE_SIZE_BYTES;
+    for (let at = phys; at < end;) {
+      const frame = this.frameOf(at / PAGE_SIZE_BYTES);
+      const base = frame?.phys ?? at;
+      pins.set(base, (pins.get(base) ?? 0) + 1);
+      at = endOfFrame(frame, at);
+    }
   }
 
   /**
@@ -152,28 +159,18 @@ export class ProcessPages {
    * @param isWritten A device may have written the memory.
    */
   unpin(phys: PhysAddr, pages: number, isWritten: boolean): void {
-    this.#eachFrame(phys, pages, (base, frame) => {
+    const end = phys + pages * PAGE_SIZE_BYTES;
+    for (let at = phys; at < end;) {
+      const frame = this.frameOf(at / PAGE_SIZE_BYTES);
+      const base = frame?.phys ?? at;
+      at = endOfFrame(frame, at);
       const pins = this.#pins.get(base);
       invariant(pins !== undefined, "A frame is unpinned that is not pinned");
       if (pins > 1) this.#pins.set(base, pins - 1);
       else this.#pins.delete(base);
-      if (frame === null) return;
+      if (frame === null) continue;
       if (isWritten) frame.dirty = true;
       this.release(frame);
-    });
-  }
-
-  /** Calls back with each frame of contiguous memory; null for lent memory that was unmapped. */
-  #eachFrame(
-    phys: PhysAddr,
-    pages: number,
-    visit: (base: PhysAddr, frame: PageFrame | null) => void,
-  ): void {
-    const end = phys + pages * PAGE_SIZE_BYTES;
-    for (let at = phys as number; at < end;) {
-      const frame = this.frameOf(at / PAGE_SIZE_BYTES);
-      visit(frame?.phys ?? at as PhysAddr, frame);
-      at = frame === null ? at + PAGE_SIZE_BYTES : frame.phys + PAGE_SIZE_BYTES * 2 ** frame.order;
     }
   }
 
@@ -267,4 +264,10 @@ export class ProcessPages {
     for (let page = first; page < end; page++) if (map.has(page)) found.push(page);
     return found;
   }
+}
+
+/** Where the frame ends that has the page at an address; lent memory that was unmapped has none. */
+function endOfFrame(frame: PageFrame | null, at: PhysAddr): PhysAddr {
+  const end = frame === null ? at + PAGE_SIZE_BYTES : frame.phys + (PAGE_SIZE_BYTES << frame.order);
+  return end as PhysAddr;
 }

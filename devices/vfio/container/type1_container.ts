@@ -117,7 +117,8 @@ interface PageRange {
  */
 const FAULTED_PAGES = 512;
 const RULE = "hmm-rdma-vfio.7";
-const DONE: Why = { rule: RULE, inputs: {} };
+const WRITE_ACCESS: PinAccess = { writable: true, takesZeroPage: false };
+const NO_RUNS: PinnedRun[] = [];
 
 /**
  * A container with one group of devices: it answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA` and
@@ -149,9 +150,15 @@ export class Type1Container {
   readonly #ranges: readonly PageRange[];
   readonly #entryLimit: number;
   readonly #wrapErrno: number;
-  readonly #takesZeroPage: boolean;
+  readonly #readAccess: PinAccess;
   readonly #table: ContainerTable | null;
-  #why: Why = DONE;
+  /** Why the last call was refused; null if it was not. */
+  #refusal: Why | null = null;
+  /** The rule of the last call that was done, its number in chapter 7; 0 before the first call. */
+  #rule = 0;
+  /** What the last call that was done has counted, and its number. */
+  #counted: "areas" | "counted_pages" | null = null;
+  #count = 0;
 
   /** Opens a container. */
   constructor(
@@ -163,7 +170,7 @@ export class Type1Container {
       : named;
     this.#process = process;
     this.#table = table ?? null;
-    this.#takesZeroPage = kernel.readonly_pin_takes_zero_page;
+    this.#readAccess = { writable: false, takesZeroPage: kernel.readonly_pin_takes_zero_page };
     this.#wrapErrno = kernel.vfio_wrap_is_einval ? -ERRNO.EINVAL : -ERRNO.EOVERFLOW;
     this.#entryLimit = dmaEntryLimit;
     this.#ranges = validRanges.map(({ end, start }) => {
@@ -191,13 +198,25 @@ export class Type1Container {
 
   /** The rule that decided the last call, and what the rule looked at. */
   get why(): Why {
-    return this.#why;
+    if (this.#refusal !== null) return this.#refusal;
+    return {
+      rule: this.#rule === 0 ? RULE : `${RULE}.${this.#rule}`,
+      inputs: this.#counted === null ? {} : { [this.#counted]: this.#count },
+    };
   }
 
   /** Refuses a call. @param rule Its number in chapter 7. */
   #refuse(errno: number, rule: number, cause: string, inputs: Why["inputs"] = {}): number {
-    this.#why = { rule: `${RULE}.${rule}`, inputs: { cause, ...inputs } };
+    this.#refusal = { rule: `${RULE}.${rule}`, inputs: { cause, ...inputs } };
     return errno;
+  }
+
+  /** A call was done. It makes no object, because most calls are done and nobody asks why. */
+  #done(rule: number, counted: "areas" | "counted_pages" | null = null, count = 0): void {
+    this.#refusal = null;
+    this.#rule = rule;
+    this.#counted = counted;
+    this.#count = count;
   }
 
   /**
@@ -217,51 +236,59 @@ export class Type1Container {
     const hasAccess = (flags & (MAP_FLAG.READ | MAP_FLAG.WRITE)) !== 0;
     // With the flag VADDR an area gets another address; it keeps its permissions.
     if (setsAddress === hasAccess) return this.#refuse(-ERRNO.EINVAL, 1, "access");
-    const range = pageRange(iova, sizeBytes);
-    if (range === null || !isAligned(vaddr)) {
+    if (!isPageRange(iova, sizeBytes) || !isAligned(vaddr)) {
       return this.#refuse(-ERRNO.EINVAL, 1, isZero(sizeBytes) ? "empty" : "unaligned");
     }
-    const met = this.#areas.first(range.startPage, range.pages);
-    if (setsAddress) return this.#setAddress(met, range, pageNumber(vaddr));
+    const startPage = pageNumber(iova);
+    const pages = pageNumber(sizeBytes);
+    const met = this.#areas.first(startPage, pages);
+    if (setsAddress) return this.#setAddress(met, startPage, pages, pageNumber(vaddr));
     if (met !== null) return this.#refuse(-ERRNO.EEXIST, 3, "overlap", inputsOf(met));
     if (this.availableEntries <= 0) {
       return this.#refuse(-ERRNO.ENOSPC, 4, "entries", { entries: this.#entryLimit });
     }
-    if (!this.#isValid(range)) return this.#refuse(-ERRNO.EINVAL, 5, "invalid_range");
-    return this.#pinAndMap(range, pageNumber(vaddr), flags);
+    if (!this.#isValid(startPage, pages)) return this.#refuse(-ERRNO.EINVAL, 5, "invalid_range");
+    return this.#pinAndMap(startPage, pages, pageNumber(vaddr), flags);
   }
 
   /** Tells an area again where its memory is in the process. */
-  #setAddress(area: MappedArea | null, range: PageRange, virtPage: number): number {
+  #setAddress(
+    area: MappedArea | null,
+    startPage: number,
+    pages: number,
+    virtPage: number,
+  ): number {
     if (area === null) return this.#refuse(-ERRNO.ENOENT, 11, "no_area");
-    const isExact = area.startPage === range.startPage && area.pages === range.pages;
+    const isExact = area.startPage === startPage && area.pages === pages;
     if (!isExact) return this.#refuse(-ERRNO.EINVAL, 11, "another_area", inputsOf(area));
     if (!area.isAddressless) return this.#refuse(-ERRNO.EINVAL, 11, "has_address");
     area.isAddressless = false;
     area.virtPage = virtPage;
-    this.#why = { rule: `${RULE}.11`, inputs: {} };
+    this.#done(11);
     return 0;
   }
 
-  #isValid({ pages, startPage }: PageRange): boolean {
-    return this.#ranges.some((range) =>
-      startPage >= range.startPage && startPage + pages <= range.startPage + range.pages
-    );
+  #isValid(startPage: number, pages: number): boolean {
+    for (const range of this.#ranges) {
+      const end = range.startPage + range.pages;
+      if (startPage >= range.startPage && startPage + pages <= end) return true;
+    }
+    return false;
   }
 
   /** Pins and maps page after page. If one fails, all that were pinned are released. */
-  #pinAndMap({ pages, startPage }: PageRange, virtPage: number, flags: number): number {
+  #pinAndMap(startPage: number, pages: number, virtPage: number, flags: number): number {
     const process = this.#process;
     const writable = (flags & MAP_FLAG.WRITE) !== 0;
-    const access = { writable, takesZeroPage: !writable && this.#takesZeroPage };
+    const access = writable ? WRITE_ACCESS : this.#readAccess;
     const limitPages = process.maySurpassLimit
       ? Infinity
       : Math.floor(process.memlockBytes / PAGE_SIZE_BYTES);
-    const pinned = { startPage, pages: 0, writable, runs: [] as PinnedRun[] };
+    let runs = NO_RUNS;
+    let done = 0;
     let lockedPages = 0;
     let faultedPages = 0;
-    while (pinned.pages < pages) {
-      const { pages: done } = pinned;
+    while (done < pages) {
       if (done >= faultedPages) {
         const batch = Math.min(pages - done, FAULTED_PAGES);
         process.faultInToPin?.(virtPage + done, batch, access);
@@ -274,13 +301,18 @@ export class Type1Container {
       if (!(run.pages > 0 && run.pages <= asked)) {
         throw new RangeError(`The process pins ${run.pages} pages, and was asked for ${asked}`);
       }
-      const error = this.#addRun(pinned, run, flags);
-      if (error === 0 && run.kind === "counted") lockedPages += run.pages;
-      const isOver = error === 0 && process.lockedPages + lockedPages > limitPages &&
-        run.kind === "counted";
-      if (error === 0 && !isOver) continue;
-      this.#release(pinned);
-      if (!isOver) return error;
+      const error = this.#mapRun(startPage, done, run, flags);
+      if (error === 0) {
+        // An array with one element takes less memory than one that grew to it.
+        if (done === 0) runs = [run];
+        else runs.push(run);
+        done += run.pages;
+        if (run.kind !== "counted") continue;
+        lockedPages += run.pages;
+        if (process.lockedPages + lockedPages <= limitPages) continue;
+      }
+      this.#release(startPage, done, runs, writable);
+      if (error !== 0) return error;
       return this.#refuse(-ERRNO.ENOMEM, 6, "limit", {
         locked_before_bytes: process.lockedPages * PAGE_SIZE_BYTES,
         limit_bytes: process.memlockBytes,
@@ -288,33 +320,35 @@ export class Type1Container {
     }
     process.lockedPages += lockedPages;
     const readable = (flags & MAP_FLAG.READ) !== 0;
-    this.#areas.add({ ...pinned, virtPage, readable, lockedPages, isAddressless: false });
-    this.#why = { rule: `${RULE}.6`, inputs: { counted_pages: lockedPages } };
+    this.#areas.add({
+      startPage,
+      pages,
+      virtPage,
+      runs,
+      readable,
+      writable,
+      lockedPages,
+      isAddressless: false,
+    });
+    this.#done(6, "counted_pages", lockedPages);
     return 0;
   }
 
-  /** Maps pages that were pinned. @returns 0, or why the call ends: a negative errno. */
-  #addRun(
-    pinned: { readonly startPage: number; pages: number; readonly runs: PinnedRun[] },
-    run: PinnedRun,
-    flags: number,
-  ): number {
-    const { pages: done, runs, startPage } = pinned;
+  /**
+   * Maps pages that were pinned.
+   * @param done Pages of the call that are mapped already.
+   * @returns 0, or why the call ends: a negative errno.
+   */
+  #mapRun(startPage: number, done: number, run: PinnedRun, flags: number): number {
     if (run.kind === "fault") return this.#refuse(-ERRNO.EFAULT, 6, "fault", { page: done });
     if (run.kind === "no_memory") {
       return this.#refuse(-ERRNO.ENOMEM, 6, "no_memory", { page: done });
     }
-    if (this.#table !== null) {
-      const phys = run.phys!;
-      const error = this.#table.map(startPage + done, phys, run.pages, flags);
-      if (error !== 0) {
-        this.#process.unpin(run, false);
-        return this.#refuse(error, 14, "table", { page: done });
-      }
-    }
-    runs.push(run);
-    pinned.pages += run.pages;
-    return 0;
+    if (this.#table === null) return 0;
+    const error = this.#table.map(startPage + done, run.phys!, run.pages, flags);
+    if (error === 0) return 0;
+    this.#process.unpin(run, false);
+    return this.#refuse(error, 14, "table", { page: done });
   }
 
   /**
@@ -333,62 +367,63 @@ export class Type1Container {
     if (isAll && !(isZero(iova) && isZero(sizeBytes))) {
       return this.#refuse(-ERRNO.EINVAL, 10, "all_of_a_range");
     }
-    const range = isAll ? { startPage: 0, pages: ALL_PAGES } : pageRange(iova, sizeBytes);
-    if (range === null) {
+    if (!isAll && !isPageRange(iova, sizeBytes)) {
       return this.#refuse(-ERRNO.EINVAL, 9, isZero(sizeBytes) ? "empty" : "unaligned");
     }
     if (wraps(iova, sizeBytes)) return this.#refuse(this.#wrapErrno, 2, "iova_wraps");
-    const cut = isAll ? null : this.#cutArea(range);
-    if (cut !== null) return this.#refuse(-ERRNO.EINVAL, 9, "cut", inputsOf(cut));
-    const before = this.#areas.count;
     const takesAddress = (flags & UNMAP_FLAG.VADDR) !== 0;
-    if (takesAddress) return this.#takeAddresses(range);
-    const unmapped = this.#unmapAreas(range);
-    this.#why = {
-      rule: `${RULE}.${isAll ? 10 : 9}`,
-      inputs: { areas: before - this.#areas.count },
-    };
+    const startPage = pageNumber(iova);
+    const end = isAll ? ALL_PAGES : startPage + pageNumber(sizeBytes);
+    const met = this.#areas.first(startPage, end - startPage);
+    const cut = met === null ? null : this.#cutArea(met, startPage, end);
+    if (cut !== null) return this.#refuse(-ERRNO.EINVAL, 9, "cut", inputsOf(cut));
+    if (takesAddress) return this.#takeAddresses(startPage, end);
+    const before = this.#areas.count;
+    const unmapped = this.#unmapAreas(met, end);
+    this.#done(isAll ? 10 : 9, "areas", before - this.#areas.count);
     return unmapped;
   }
 
-  /** An area that lies only partly in a range; null for none. */
-  #cutArea({ pages, startPage }: PageRange): MappedArea | null {
-    const end = startPage + pages;
-    const first = this.#areas.first(startPage, 1);
-    if (first !== null && first.startPage !== startPage) return first;
+  /** An area that lies only partly in a range; null for none. @param met The first one of the range. */
+  #cutArea(met: MappedArea, startPage: number, end: number): MappedArea | null {
+    const metEnd = met.startPage + met.pages;
+    if (met.startPage < startPage || metEnd > end) return met;
+    if (metEnd === end) return null;
     const last = this.#areas.first(end - 1, 1);
     return last !== null && last.startPage + last.pages !== end ? last : null;
   }
 
-  #unmapAreas({ pages, startPage }: PageRange): U64Value {
+  /** Unmaps all areas up to an end, none of which is cut. @param met The first of them. */
+  #unmapAreas(met: MappedArea | null, end: number): U64Value {
     let unmapped = 0;
-    for (;;) {
-      const area = this.#areas.first(startPage, pages);
-      if (area === null) return byteCount(unmapped);
+    for (let area = met; area !== null;) {
       this.#areas.remove(area);
-      this.#release(area);
+      this.#release(area.startPage, area.pages, area.runs, area.writable);
       this.#process.lockedPages -= area.lockedPages;
       unmapped += area.pages;
+      const areaEnd = area.startPage + area.pages;
+      area = areaEnd < end ? this.#areas.first(areaEnd, end - areaEnd) : null;
     }
+    return byteCount(unmapped);
   }
 
   /** Devices lose their access before the pages may be used for something else. */
   #release(
-    { pages, runs, startPage, writable }: Pick<
-      MappedArea,
-      "pages" | "runs" | "startPage" | "writable"
-    >,
+    startPage: number,
+    pages: number,
+    runs: readonly PinnedRun[],
+    isWritten: boolean,
   ): void {
     if (pages > 0) this.#table?.unmap(startPage, pages);
-    for (const run of runs) this.#process.unpin(run, writable);
+    for (const run of runs) this.#process.unpin(run, isWritten);
   }
 
   /** Takes back the addresses of the areas' memory: their pages stay pinned and mapped. */
-  #takeAddresses({ pages, startPage }: PageRange): U64Value {
+  #takeAddresses(startPage: number, end: number): U64Value {
     const taken: MappedArea[] = [];
     let count = 0;
-    for (let from = startPage; from < startPage + pages;) {
-      const area = this.#areas.first(from, startPage + pages - from);
+    for (let from = startPage; from < end;) {
+      const area = this.#areas.first(from, end - from);
       if (area === null) break;
       if (area.isAddressless) {
         for (const each of taken) each.isAddressless = false;
@@ -399,13 +434,13 @@ export class Type1Container {
       count += area.pages;
       from = area.startPage + area.pages;
     }
-    this.#why = { rule: `${RULE}.11`, inputs: { areas: taken.length } };
+    this.#done(11, "areas", taken.length);
     return byteCount(count);
   }
 
   /** Ends the container, as the end of the process does: nothing stays mapped, pinned or counted. */
   close(): void {
-    this.#unmapAreas({ startPage: 0, pages: ALL_PAGES });
+    this.#unmapAreas(this.#areas.first(0, ALL_PAGES), ALL_PAGES);
   }
 }
 
@@ -432,11 +467,9 @@ function pageNumber(value: U64Value): number {
     : Number(value / BigInt(PAGE_SIZE_BYTES));
 }
 
-/** A range in pages; null if it is empty or not aligned. */
-function pageRange(start: U64Value, sizeBytes: U64Value): PageRange | null {
-  return isAligned(start) && isAligned(sizeBytes) && !isZero(sizeBytes)
-    ? { startPage: pageNumber(start), pages: pageNumber(sizeBytes) }
-    : null;
+/** Whether a range consists of whole pages, at least one. */
+function isPageRange(start: U64Value, sizeBytes: U64Value): boolean {
+  return isAligned(start) && isAligned(sizeBytes) && !isZero(sizeBytes);
 }
 
 /** Whether a range goes on behind the last byte of 64 bits. */

@@ -198,3 +198,32 @@ Deno.test("areas are found as in a plain list, however they come and go", () => 
   }
   assertEquals([areas.count, [...areas.all()]], [0, []]);
 });
+
+Deno.test("areas are found over all 64 bits, however long they are and however far they lie apart", () => {
+  const random = new Random(11);
+  // Addresses near powers of two, where the numbers of a block reach their limits.
+  const page = () => Math.max(0, 2 ** random.below(52) + random.below(9) - 4);
+  for (let round = 0; round < 20; round++) {
+    const areas = new MappedAreas();
+    let plain: MappedArea[] = [];
+    for (let step = 0; step < 400; step++) {
+      const [startPage, pages] = [page(), round % 2 === 0 ? 1 + random.below(4) : 1 + page()];
+      const met = plain.filter((each) =>
+        each.startPage < startPage + pages && each.startPage + each.pages > startPage
+      ).sort((a, b) => a.startPage - b.startPage);
+      assertEquals(areas.first(startPage, pages), met[0] ?? null);
+      if (met.length > 0 && random.below(3) > 0) {
+        areas.remove(met[0]!);
+        plain = plain.filter((each) => each !== met[0]);
+      } else if (met.length === 0) {
+        plain.push({
+          ...{ startPage, pages, virtPage: 0, runs: [], readable: true, writable: true },
+          ...{ lockedPages: 0, isAddressless: false },
+        });
+        areas.add(plain.at(-1)!);
+      }
+      assertEquals(areas.count, plain.length);
+    }
+    assertEquals([...areas.all()], plain.toSorted((a, b) => a.startPage - b.startPage));
+  }
+});

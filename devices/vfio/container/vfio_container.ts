@@ -165,10 +165,11 @@ export class VfioContainer {
   mapDma(iova: DmaAddr, vaddr: VirtAddr, sizeBytes: Bytes, flags: number): number {
     this.#begin();
     const { budget, events } = this.#machine;
-    const asked = { iova: wide(iova), vaddr: wide(vaddr), sizeBytes, flags };
-    return events.context.asDevice(this.#dev.name, () => {
-      const before = this.areaCount;
-      const error = this.#type1.mapDma(asked);
+    const before = this.areaCount;
+    // No closures here, because a process may make millions of calls.
+    const outer = events.context.enterDevice(this.#dev.name);
+    try {
+      const error = this.#type1.mapDma({ iova: wide(iova), vaddr: wide(vaddr), sizeBytes, flags });
       if (this.areaCount > before) budget.hold(AREA_BYTES);
       if (events.tick(MAP_DMA)) {
         events.emit(MAP_DMA, {
@@ -181,17 +182,19 @@ export class VfioContainer {
         }, this.#type1.why);
       }
       return error;
-    });
+    } finally {
+      events.context.leaveDevice(outer);
+    }
   }
 
   /** `VFIO_IOMMU_UNMAP_DMA`. @returns Bytes that were unmapped, or a negative errno. */
   unmapDma(iova: DmaAddr, sizeBytes: Bytes, flags: number): number {
     this.#begin();
     const { budget, events } = this.#machine;
-    const asked = { iova: wide(iova), sizeBytes, flags };
-    return events.context.asDevice(this.#dev.name, () => {
-      const before = this.areaCount;
-      const result = Number(this.#type1.unmapDma(asked));
+    const before = this.areaCount;
+    const outer = events.context.enterDevice(this.#dev.name);
+    try {
+      const result = Number(this.#type1.unmapDma({ iova: wide(iova), sizeBytes, flags }));
       budget.release(AREA_BYTES * (before - this.areaCount));
       if (events.tick(UNMAP_DMA)) {
         events.emit(UNMAP_DMA, {
@@ -204,7 +207,9 @@ export class VfioContainer {
         }, this.#type1.why);
       }
       return result;
-    });
+    } finally {
+      events.context.leaveDevice(outer);
+    }
   }
 
   /** Closes it: all areas are unmapped and unpinned, and the kernel owns the group again. */
