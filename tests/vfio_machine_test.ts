@@ -35,6 +35,8 @@ const FILES: readonly (readonly [name: string, iommu: Partial<IommuConfig>])[] =
   ["v7.3.4-vtd", { model: "vtd" }],
   ["v6.12.117-virtio", { model: "virtio", addressBits: 64 }],
   ["v7.3.4-virtio", { model: "virtio", addressBits: 64 }],
+  ["v6.12.117-smmu-second", { model: "smmu", addressBits: 48 }],
+  ["v7.3.4-smmu", { model: "smmu", addressBits: 48 }],
   ["v6.18.15-virtio-last", { model: "virtio", addressBits: 64 }],
   ["v7.3.4-virtio-last", { model: "virtio", addressBits: 64 }],
 ];

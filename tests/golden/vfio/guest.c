@@ -23,6 +23,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+#ifdef __aarch64__
+#define OUT "/dev/ttyAMA0"
+#else
+#define OUT "/dev/ttyS1"
+#endif
 static FILE *out;
 static char group_path[64];
 static const char *bdf = "0000:00:05.0";
@@ -73,7 +78,7 @@ static void make_region(int id, const char *kind, uint64_t pages)
 	if (!strcmp(kind, "bar")) {
 		struct vfio_region_info info = { .argsz = sizeof info, .index = VFIO_PCI_BAR0_REGION_INDEX };
 		if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info)) fail("region info");
-		uint16_t cmd; pread(device, &cmd, 2, 0); 
+		uint16_t cmd;
 		struct vfio_region_info conf = { .argsz = sizeof conf, .index = VFIO_PCI_CONFIG_REGION_INDEX };
 		ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &conf);
 		pread(device, &cmd, 2, conf.offset + 4); cmd |= 2; pwrite(device, &cmd, 2, conf.offset + 4);
@@ -167,7 +172,7 @@ int main(void)
 {
 	mkdir("/proc", 0755); mkdir("/sys", 0755); mkdir("/dev", 0755);
 	mount("proc", "/proc", "proc", 0, 0); mount("sysfs", "/sys", "sysfs", 0, 0); mount("dev", "/dev", "devtmpfs", 0, 0);
-	out = fopen("/dev/ttyS1", "w");
+	out = fopen(OUT, "w");
 	struct termios t; tcgetattr(fileno(out), &t); cfmakeraw(&t); tcsetattr(fileno(out), TCSANOW, &t);
 	setvbuf(out, malloc(1 << 16), _IOFBF, 1 << 16);
 	struct utsname u; uname(&u); fprintf(out, "release %s\n", u.release);
