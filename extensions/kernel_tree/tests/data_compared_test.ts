@@ -22,10 +22,13 @@ function comparesData(text: string): boolean {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
+  "auxiliary.dma": "devices are made and released: nothing is moved",
+  "disks.dma": "disks and requests without data: nothing is moved",
   "nic/mvneta.dma": "it probes and is removed: nothing is moved",
   "spi_qcom_qspi.dma": "it probes and is removed: nothing is moved",
   "nodes.dma": "nodes and a character device: nothing is moved",
   "pages.dma": "pages are allocated and freed: nothing is moved",
+  "packet_queue.dma": "numbers in packets are compared by its C: nothing is moved",
   "queues.dma": "work runs or waits: nothing is moved",
   "helpers.dma": "texts and addresses are compared: nothing is moved",
   "vtd/vtd.dma": "widths and invalidations are compared: nothing is moved",
