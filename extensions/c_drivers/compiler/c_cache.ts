@@ -3,20 +3,25 @@ import { keepBytes, keptValue } from "@dmalab/cli";
 import type { Compiled } from "./clang.ts";
 
 const FOLDER = "c";
-/** The first bytes of a module of WebAssembly. */
-const MAGIC = [0x00, 0x61, 0x73, 0x6d];
+/** The first bytes of what the compiler makes: a module of WebAssembly, or a text in LLVM IR. */
+const BEGINNINGS = { wasm: "\0asm", ir: "; ModuleID" } as const;
 
 /**
- * Reads the module stored under a key; an empty one stands for a file that cannot be compiled. Null if there is no
- * module, or if the stored bytes are not those of one.
+ * Reads what is stored under a key; an empty module stands for a file that cannot be compiled. Null if there is
+ * nothing, or if the stored bytes are not of the form.
  */
-export async function keptModule(key: string): Promise<Compiled | null> {
+export async function keptModule(
+  key: string,
+  form: keyof typeof BEGINNINGS = "wasm",
+): Promise<Compiled | null> {
+  const beginning = new TextEncoder().encode(BEGINNINGS[form]);
   return await keptValue(FOLDER, key, (content) => {
     const saidEnd = content.indexOf(0x0a);
     const said: unknown = JSON.parse(new TextDecoder().decode(content.subarray(0, saidEnd)));
     const module = content.slice(saidEnd + 1);
-    const isModule = module.length === 0 || MAGIC.every((byte, index) => module[index] === byte);
-    if (typeof said !== "string" || !isModule) throw new TypeError("this is no module");
+    const isModule = module.length === 0 ||
+      beginning.every((byte, index) => module[index] === byte);
+    if (typeof said !== "string" || !isModule) throw new TypeError(`this is no ${form}`);
     return { module, said };
   });
 }

@@ -159,7 +159,8 @@ export class TreeBuild {
     output: string,
   ): Promise<Compiled & { readonly isKept: boolean }> {
     const key = `tree-${await this.#keyOf(args, files)}`;
-    const kept = this.usesCache ? await keptModule(key) : null;
+    const form = args.includes("-emit-llvm") ? "ir" : "wasm";
+    const kept = this.usesCache ? await keptModule(key, form) : null;
     if (kept !== null) {
       return { ...kept, module: kept.module?.length === 0 ? null : kept.module, isKept: true };
     }

@@ -128,6 +128,10 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
     assertEquals(await cacheModule("right", module, "said"), null);
     assertEquals(await keptModule("right"), { module, said: "said" });
     assertEquals(await keptModule("wrong"), null);
+    const text = new TextEncoder().encode("; ModuleID = 'd.c'\n");
+    await cacheModule("text", text, "");
+    assertEquals(await keptModule("text", "ir"), { module: text, said: "" });
+    assertEquals([await keptModule("text"), await keptModule("right", "ir")], [null, null]);
     const bytes = Deno.readFileSync(cache.at("dmalab/c/right"));
     bytes[bytes.length - 1]! ^= 1;
     Deno.writeFileSync(cache.at("dmalab/c/wrong"), bytes);
