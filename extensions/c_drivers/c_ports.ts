@@ -9,6 +9,17 @@ const FIRST_PORT = 0x1000;
 /** The largest size of an I/O BAR. */
 const RANGE_PORTS = 256;
 
+/** A message about a BAR of memory whose addresses a driver uses as ports. */
+const TAKEN_FOR_PORTS = /: it is memory of BAR (\d), which the driver takes for ports/;
+
+/** The BARs of memory that a driver has used as ports, from the lines of a run. */
+export function takenForPorts(lines: readonly string[]): ReadonlySet<number> {
+  return new Set(lines.flatMap((line) => {
+    const bar = TAKEN_FOR_PORTS.exec(line)?.[1];
+    return bar === undefined ? [] : [Number(bar)];
+  }));
+}
+
 export class CPorts {
   readonly #bars: readonly Bar[];
 

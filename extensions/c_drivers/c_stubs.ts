@@ -36,6 +36,8 @@ interface UnsetRead {
 export class CStubs {
   /** Addresses of structures that stubs have returned, by the stub's name. */
   readonly #structs = new Map<string, number>();
+  /** Number of calls of each stub that returns a structure. */
+  readonly #calls = new Map<string, number>();
   /** Addresses of values that stubs should have set, with the stub's name. */
   readonly #unset = new Map<number, string>();
   #lastRead: UnsetRead | null = null;
@@ -50,6 +52,13 @@ export class CStubs {
   #lastNull: string | null = null;
 
   constructor(readonly kernel: CKernel) {}
+
+  /** Counts a call of a stub that returns a structure, and returns the number of its calls. */
+  takes(name: string): number {
+    const calls = (this.#calls.get(name) ?? 0) + 1;
+    this.#calls.set(name, calls);
+    return calls;
+  }
 
   /** Returns zeroed memory, as the result of a stub that returns a pointer. */
   struct(name: string): number {

@@ -9,6 +9,7 @@ import {
 } from "@dmalab/runtime";
 import { IO_BASE, PORTS_AT } from "../c_addresses.ts";
 import { CFailures } from "../c_failures.ts";
+import { CPolls } from "../c_polls.ts";
 import { CPorts } from "../c_ports.ts";
 import { CStubs } from "../c_stubs.ts";
 import { CPagePools } from "../c_page_pools.ts";
@@ -44,6 +45,14 @@ function read(kernel: CKernel, phys: PhysAddr, bytes: 1 | 2 | 4): number {
   const read = readParts(kernel.machine, phys, bytes);
   const value = kernel.watched.search?.read(phys, bytes, read) ?? read;
   kernel.part(CFailures).registerRead(phys, value);
+  kernel.part(CPolls).read(phys, value);
+  return value;
+}
+
+/** Reads a port without a device. */
+function noDevice(kernel: CKernel, bytes: number): number {
+  const value = 2 ** (8 * bytes) - 1;
+  kernel.part(CPolls).read(-1, value);
   return value;
 }
 
@@ -70,7 +79,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
           c: `${type} read${letter}(const volatile void *addr)`,
           run(kernel, [at]) {
             const phys = place(kernel, at, sizeBytes);
-            return phys === null ? 2 ** (8 * sizeBytes) - 1 : read(kernel, phys, sizeBytes);
+            return phys === null ? noDevice(kernel, sizeBytes) : read(kernel, phys, sizeBytes);
           },
         },
         {

@@ -148,7 +148,7 @@ export class TreeLibrary {
           (hasTreeFunction(name) ? undefined : this.#exported.get(name));
         if (path !== undefined && await this.#add(path)) added = true;
       }
-      if (!added) added = await this.#addAlong(missing);
+      if (!added) added = await this.#addAlong(missing, texts);
       if (!added && wrapped().length > 0) added = await this.#add(WRAPPING);
     }
     const order = startOrder(
@@ -170,11 +170,15 @@ export class TreeLibrary {
   /**
    * Adds files of the tree that export names which dmalab does not have.
    *
+   * @param texts The driver's own files.
    * @returns Whether a file was added.
    */
-  async #addAlong(missing: Iterable<string>): Promise<boolean> {
+  async #addAlong(missing: Iterable<string>, texts: readonly string[]): Promise<boolean> {
+    // What only dmalab's own files name is never reached: page pools, if the driver has none.
+    const needed = missingIn([...texts, ...this.#added.values()]);
     let added = false;
     for (const name of missing) {
+      if (!needed.has(name)) continue;
       if (this.#isOurs(name) || this.#exported.has(name)) continue;
       const index = await filesExporting(this.of.tree);
       const path = index.get(name)?.find((each) => this.#isUsable(each));

@@ -37,6 +37,7 @@ import {
 import { placeText } from "../make/mod.ts";
 import { enclosingFolder } from "./enclosing_folder.ts";
 import { ALONG, BEYOND, NOT_ALONG } from "../tree/along_text.ts";
+import { takenForPorts } from "../c_ports.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { answerText, contentText, placesIn, workText } from "../search/rule_text.ts";
 import { assumptions, type FoundAnswers, mapsMemory, searchAnswers } from "./register_search.ts";
@@ -114,6 +115,8 @@ export class DriverInit {
   readonly #lines: string[] = [];
   /** Whether registering the driver binds the device. */
   #bindsAtLoad = false;
+  /** BARs that are I/O ports. */
+  #ports: ReadonlySet<number>;
   readonly #startedMs = processorMs();
 
   constructor(
@@ -142,6 +145,7 @@ export class DriverInit {
       },
     });
     this.#facts = this.#inTree === null ? facts : withoutMakefiles(facts);
+    this.#ports = facts.portBars;
     this.#kernel = this.#tree === null ? null : releaseOf(this.#tree);
   }
 
@@ -356,7 +360,7 @@ export class DriverInit {
     const { folder, module } = this.asked;
     return scenarioText({
       facts: this.#facts,
-      ports: this.#facts.portBars,
+      ports: this.#ports,
       tree: this.#tree === null ? null : pathFrom(folder, this.#tree.root),
       module: this.#inTree === null ? pathFrom(folder, module) : null,
       inTree: this.#inTree?.path ?? null,
@@ -395,17 +399,32 @@ export class DriverInit {
     return await loadCompiled(opened.entry, opened.loader);
   }
 
-  /** Loads the scenario; if the driver's init function fails, with the device bound while it runs. */
+  /**
+   * Loads the scenario. If the driver uses a BAR of memory as ports, the BAR becomes ports; if its init function
+   * fails, the device is bound while it runs.
+   */
   async #loadBinding(): Promise<Pick<FirstRun, "diagnostics" | "program">> {
     const loaded = await this.#load();
     if (loaded.program === null || this.#tree === null) return loaded;
-    const { failure } = runSelected(loaded.program, (number) => number === 0, {})[0]!.outcome;
-    if (!failure?.lines.some((line) => line.includes(LOADS))) return loaded;
-    this.#bindsAtLoad = true;
-    this.#say("init | its init function fails without a bound device: `load_with()` binds it");
+    const [{ lines, outcome }] = runSelected(loaded.program, (number) => number === 0, {
+      steps: TRY_STEPS,
+    }) as [TestRun];
+    const ports = takenForPorts(lines).difference(this.#ports);
+    const { failure } = outcome;
+    const wantsBound = !this.#bindsAtLoad && failure?.kind !== "limit" &&
+      failure?.lines.some((line) => line.includes(LOADS)) === true;
+    if (ports.size === 0 && !wantsBound) return loaded;
+    if (wantsBound) {
+      this.#bindsAtLoad = true;
+      this.#say("init | its init function fails without a bound device: `load_with()` binds it");
+    }
+    for (const bar of ports) {
+      this.#say(`BAR ${bar} | I/O ports, as the driver reads or writes it so`);
+    }
+    this.#ports = this.#ports.union(ports);
     this.#show();
     this.#write(this.#text(null));
-    return await this.#load();
+    return await this.#loadBinding();
   }
 
   /** Searches for a device with which the driver probes. */

@@ -236,3 +236,22 @@ Deno.test("the options of `tree drivers` are its own", async () => {
     assertMatch(errors, error);
   }
 });
+
+Deno.test("a BAR that the driver uses as I/O ports becomes ports", async () => {
+  const ports = `unsigned long port[2];
+	int bar;
+	for (bar = 0; bar < 2; bar++)
+		port[bar] = pci_resource_start(pdev, bar + 1);
+	outb(0x5a, port[1] + 4);
+	if (inb(port[1] + 4) != 0x5a)
+		return -5;`;
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += ports.o\n",
+    "tree/drivers/ports.c": driver(ports).replace("\n", "\n#include <linux/io.h>\n"),
+  });
+  const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
+  assertMatch(made.output, /^drivers\/ports\.c \| probes, is removed$/m, made.errors);
+  const report = Deno.readTextFileSync(place.at("out/drivers__ports/report.txt"));
+  assertMatch(report, /^BAR 2 \| I\/O ports, as the driver reads or writes it so$/m);
+});

@@ -599,6 +599,7 @@ Deno.test("what a tree fills inside bounce buffers is noted for the operation th
 const ENDS = [
   ...Array.from({ length: 17 }, () => "ok"),
   ...Array.from({ length: 6 }, () => "E0902"),
+  "ok",
   "E0926",
   "E0926",
 ];

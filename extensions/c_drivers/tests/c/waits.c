@@ -2,6 +2,7 @@
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
+#include <linux/ktime.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -343,4 +344,24 @@ void work_without_function(void)
 	struct work_struct work = { 0 };
 
 	schedule_work(&work);
+}
+
+/* Waits for a bit until a time is over, and does nothing else: the milliseconds that have passed. */
+int polled(unsigned int ms)
+{
+	unsigned long begun = jiffies;
+
+	while (!(readl(waiter->regs + 8) & 1) && time_before(jiffies, begun + msecs_to_jiffies(ms)))
+		;
+	return jiffies - begun;
+}
+
+/* A thousand reads at one time take none. */
+int read_often(void)
+{
+	ktime_t begun = ktime_get();
+
+	for (int count = 0; count < 1000; count++)
+		readl(waiter->regs + 8);
+	return ktime_get() - begun;
 }

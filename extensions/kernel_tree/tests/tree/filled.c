@@ -67,3 +67,22 @@ void given(void)
 	if (numbers)
 		toy_owns(numbers + 2);
 }
+
+struct part *toy_find_part(void);
+struct part *toy_next_part(void);
+
+/* A function that searches finds nothing. */
+int found(void)
+{
+	return toy_find_part() != 0;
+}
+
+/* What gives a structure at each call has given all at some time. */
+int taken(void)
+{
+	int count = 0;
+
+	while (toy_next_part())
+		count++;
+	return count;
+}

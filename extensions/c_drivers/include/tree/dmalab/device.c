@@ -162,16 +162,32 @@ EXPORT_SYMBOL(device_for_each_child);
 EACH_CHILD(device_for_each_child_reverse, list_for_each_entry_safe_reverse)
 EXPORT_SYMBOL(device_for_each_child_reverse);
 
+/* The first device of a class, after another one, that a function accepts, with a reference. */
+struct device *class_find_device(const struct class *class, const struct device *start, const void *data,
+				 device_match_t match)
+{
+	struct child *child;
+	bool is_after = !start;
+
+	list_for_each_entry(child, &added, list) {
+		if (is_after && child->dev->class == class && match(child->dev, data))
+			return get_device(child->dev);
+		if (child->dev == start)
+			is_after = true;
+	}
+	return NULL;
+}
+EXPORT_SYMBOL(class_find_device);
+
 static void frees(struct device *dev)
 {
 	kfree(dev);
 }
 
-struct device *device_create(const struct class *class, struct device *parent, dev_t number,
-			     void *data, const char *format, ...)
+static struct device *create(const struct class *class, struct device *parent, dev_t number, void *data,
+			     const char *format, va_list args)
 {
 	struct device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
-	va_list args;
 	int error;
 
 	if (!dev)
@@ -182,16 +198,41 @@ struct device *device_create(const struct class *class, struct device *parent, d
 	dev->parent = parent;
 	dev->release = frees;
 	dev_set_drvdata(dev, data);
-	va_start(args, format);
 	dev->kobj.name = kvasprintf(GFP_KERNEL, format, args);
-	va_end(args);
 	error = dev->kobj.name ? device_add(dev) : -ENOMEM;
 	if (!error)
 		return dev;
 	put_device(dev);
 	return ERR_PTR(error);
 }
+
+struct device *device_create(const struct class *class, struct device *parent, dev_t number,
+			     void *data, const char *format, ...)
+{
+	struct device *dev;
+	va_list args;
+
+	va_start(args, format);
+	dev = create(class, parent, number, data, format, args);
+	va_end(args);
+	return dev;
+}
 EXPORT_SYMBOL(device_create);
+
+/* The attributes are not made, as nothing of sysfs is. */
+struct device *device_create_with_groups(const struct class *class, struct device *parent, dev_t number,
+					 void *data, const struct attribute_group **groups,
+					 const char *format, ...)
+{
+	struct device *dev;
+	va_list args;
+
+	va_start(args, format);
+	dev = create(class, parent, number, data, format, args);
+	va_end(args);
+	return dev;
+}
+EXPORT_SYMBOL(device_create_with_groups);
 
 void device_destroy(const struct class *class, dev_t number)
 {
