@@ -56,6 +56,7 @@ import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { CStubs } from "./c_stubs.ts";
 import { alongLines } from "./tree/along_text.ts";
+import type { CompiledAlong } from "./tree/of_tree.ts";
 import { CPlaces } from "./c_locations.ts";
 import { searchedMachine } from "./search/searched_machine.ts";
 import type { WasmSignature } from "./wasm/wasm_reader.ts";
@@ -86,13 +87,17 @@ const OF_BUS: ReadonlySet<string> = new Set([...PROBES, "remove", "load", "unloa
 /** Tells sites at which the driver calls one of these functions. */
 function kernelsSites(
   context: ExecutionContext,
-  exported: ReadonlySet<string> = new Set(),
+  places: CPlaces,
+  along: CompiledAlong | undefined,
 ): (site: number | null) => boolean {
+  const files = new Set(along?.files);
   const known = new Map<number, boolean>();
   return (site) =>
-    exported.size > 0 && site !== null && known.getOrInsertComputed(site, () => {
+    files.size > 0 && site !== null && known.getOrInsertComputed(site, () => {
       const span = context.siteSpan(site);
-      return span !== null && exported.has(span.source.text.slice(span.start, span.end));
+      // A function of a header that calls one of them is found on the stack.
+      return span !== null && (along!.exported.has(span.source.text.slice(span.start, span.end)) ||
+        places.isThrough(files));
     });
 }
 
@@ -165,7 +170,7 @@ export class CDriver implements DriverModule {
         `info: ${code.name} is compiled for ${architecture}, and runs on the lab's machine: 64 bits, little-endian`,
       );
     }
-    this.#kernel.heap.isKernelsAt = kernelsSites(context, ofTree?.along.exported);
+    this.#kernel.heap.isKernelsAt = kernelsSites(context, places, ofTree?.along);
     for (const line of alongLines(ofTree?.along)) context.print(`info: ${line}`);
     const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
     this.#kernel.call = callBack;

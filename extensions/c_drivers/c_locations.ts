@@ -233,6 +233,22 @@ export class CPlaces {
     return frames;
   }
 
+  /**
+   * Whether the driver's own code has called this function of the host through a file.
+   *
+   * @param files Paths from the tree's root.
+   */
+  isThrough(files: ReadonlySet<string>): boolean {
+    for (const { name, offset } of runningFrames(MAX_FRAMES, this.isThrough)) {
+      if (OWN_FUNCTION.test(name)) continue;
+      if (this.#spanOf(offset) !== null) return false;
+      const file = this.code.lines.find(this.running.addressOf(offset))?.file;
+      const path = file === undefined ? undefined : this.code.nameOf(file);
+      if (path !== undefined && files.has(path)) return true;
+    }
+    return false;
+  }
+
   #innermost(frames: Iterable<Frame>): CLocation {
     let innermost = "";
     for (const { name, offset } of frames) {

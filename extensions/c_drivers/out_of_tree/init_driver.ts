@@ -117,6 +117,8 @@ export class DriverInit {
   #bindsAtLoad = false;
   /** BARs that are I/O ports. */
   #ports: ReadonlySet<number>;
+  /** BARs of memory that a run has used as ports. */
+  #used: ReadonlySet<number> = new Set();
   readonly #startedMs = processorMs();
 
   constructor(
@@ -172,12 +174,17 @@ export class DriverInit {
     this.#show();
     this.#write(this.#text(null));
     if (this.#sayPart()) return FAILED;
-    const { diagnostics, program } = await this.#loadBinding();
+    let { diagnostics, program } = await this.#loadBinding();
     const outer = program === null && why === undefined && this.#inTree === null
       ? this.#outerFolder(diagnostics)
       : null;
     if (outer !== null) return await this.#runIn(outer);
-    const answers = program === null ? null : this.#search(program);
+    let answers = program === null ? null : this.#search(program);
+    // Each round adds a BAR to the ports.
+    while (this.#addPorts()) {
+      ({ diagnostics, program } = await this.#loadBinding());
+      answers = program === null ? null : this.#search(program);
+    }
     if (assumptions(answers) > 0) this.#write(this.#text(answers));
     const first = await this.#runTests((number) => number === 0, { timeMs: FIRST_TEST_MS });
     const isProbed = this.#sayRun(first, answers);
@@ -409,28 +416,42 @@ export class DriverInit {
     const [{ lines, outcome }] = runSelected(loaded.program, (number) => number === 0, {
       steps: TRY_STEPS,
     }) as [TestRun];
-    const ports = takenForPorts(lines).difference(this.#ports);
+    this.#notePorts(lines);
     const { failure } = outcome;
     const wantsBound = !this.#bindsAtLoad && failure?.kind !== "limit" &&
       failure?.lines.some((line) => line.includes(LOADS)) === true;
-    if (ports.size === 0 && !wantsBound) return loaded;
     if (wantsBound) {
       this.#bindsAtLoad = true;
       this.#say("init | its init function fails without a bound device: `load_with()` binds it");
+      this.#write(this.#text(null));
     }
-    for (const bar of ports) {
+    return this.#addPorts() || wantsBound ? await this.#loadBinding() : loaded;
+  }
+
+  /** Notes BARs of memory that a run has used as ports. @returns Whether there is a new one. */
+  #notePorts(lines: readonly string[]): boolean {
+    this.#used = this.#used.union(takenForPorts(lines)).difference(this.#ports);
+    return this.#used.size > 0;
+  }
+
+  /** Makes the noted BARs ports. @returns Whether there were any. */
+  #addPorts(): boolean {
+    if (this.#used.size === 0) return false;
+    for (const bar of this.#used) {
       this.#say(`BAR ${bar} | I/O ports, as the driver reads or writes it so`);
     }
-    this.#ports = this.#ports.union(ports);
+    this.#ports = this.#ports.union(this.#used);
+    this.#used = new Set();
     this.#show();
     this.#write(this.#text(null));
-    return await this.#loadBinding();
+    return true;
   }
 
   /** Searches for a device with which the driver probes. */
   #search(program: Program): FoundAnswers | null {
     return searchAnswers(program, {
       isProbed,
+      isOther: (lines) => this.#notePorts(lines),
       pathOf: (name) => this.#pathOf(name),
       run: () => runSelected(program, (number) => number === 0, { steps: TRY_STEPS })[0]!,
     });

@@ -22,6 +22,8 @@ export interface SearchOptions {
   readonly run: () => TestRun;
   /** Whether the driver has probed in it. */
   readonly isProbed: (outcome: TestOutcome) => boolean;
+  /** Whether the lines of a run show that the device is another one: the search then ends. */
+  readonly isOther?: (lines: readonly string[]) => boolean;
   /** The path of a source for messages. */
   readonly pathOf: (name: string) => string;
   readonly tries?: number;
@@ -46,15 +48,17 @@ function codesOf(program: Program): readonly CCode[] {
 /** Searches for answers of the device; null if the program has no driver in C. */
 export function searchAnswers(
   program: Program,
-  { isProbed, pathOf, run, tries = SEARCH_TRIES }: SearchOptions,
+  { isOther = () => false, isProbed, pathOf, run, tries = SEARCH_TRIES }: SearchOptions,
 ): FoundAnswers | null {
   const [code] = codesOf(program);
   if (code === undefined) return null;
   const startedMs = processorMs();
+  let isOver = false;
   const search = new DeviceSearch(
     code,
     () => {
       const { lines, outcome } = run();
+      if (isOther(lines)) isOver = true;
       return {
         hasProbed: isProbed(outcome),
         hasEnded: outcome.failure?.kind !== "limit",
@@ -62,7 +66,7 @@ export function searchAnswers(
       };
     },
     (wanted) => reasonOf(code, wanted, pathOf),
-    { tries, isOver: () => processorMs() - startedMs > SEARCH_MS },
+    { tries, isOver: () => isOver || processorMs() - startedMs > SEARCH_MS },
   );
   return { ...search.run(), elapsedMs: processorMs() - startedMs };
 }

@@ -3,6 +3,7 @@
  * initialized here, and not counted. Nothing of sysfs is made, and no bus looks for a driver.
  */
 #include <linux/device.h>
+#include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/of.h>
 #include <linux/slab.h>
@@ -178,6 +179,19 @@ struct device *class_find_device(const struct class *class, const struct device 
 	return NULL;
 }
 EXPORT_SYMBOL(class_find_device);
+
+/* Nobody listens for events. */
+int kobject_uevent_env(struct kobject *kobj, enum kobject_action action, char *env[])
+{
+	return 0;
+}
+EXPORT_SYMBOL(kobject_uevent_env);
+
+int kobject_uevent(struct kobject *kobj, enum kobject_action action)
+{
+	return 0;
+}
+EXPORT_SYMBOL(kobject_uevent);
 
 static void frees(struct device *dev)
 {
