@@ -49,6 +49,7 @@ const HIDDEN = "-fvisibility=hidden";
 const COMPILERS_OWN = ["__multi3"];
 /** The file with the `__wrap_` functions to which the linker redirects calls (`--wrap`). */
 const WRAPPING = "dmalab/pool_pages.c";
+const POOLS = "net/core/page_pool.c";
 const WRAPPED = /\b__wrap_(\w+)\(/g;
 /**
  * The largest number of files of the tree and of other modules with which one driver is linked. dmalab's own
@@ -174,15 +175,14 @@ export class TreeLibrary {
    * @returns Whether a file was added.
    */
   async #addAlong(missing: Iterable<string>, texts: readonly string[]): Promise<boolean> {
-    // What only dmalab's own files name is never reached: page pools, if the driver has none.
+    // dmalab's own files call page pools, which nothing reaches if the driver has none.
     const needed = missingIn([...texts, ...this.#added.values()]);
     let added = false;
     for (const name of missing) {
-      if (!needed.has(name)) continue;
       if (this.#isOurs(name) || this.#exported.has(name)) continue;
       const index = await filesExporting(this.of.tree);
       const path = index.get(name)?.find((each) => this.#isUsable(each));
-      if (path === undefined) continue;
+      if (path === undefined || (path === POOLS && !needed.has(name))) continue;
       this.#exported.set(name, path);
       this.#along.add(path);
       if (await this.#add(path)) added = true;

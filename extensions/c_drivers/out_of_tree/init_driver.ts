@@ -64,6 +64,8 @@ const SEARCH_ENDED: Readonly<Record<NonNullable<FoundAnswers["ended"]>, string>>
 const TRY_STEPS = 2_000_000;
 /** Processor time limit of each test in the report, so that a first report is ready within a minute. */
 const TEST_MS = 15_000;
+/** Steps of such a test: its runs are many, and its time ends it first. */
+const TEST_STEPS = 200_000_000;
 /** The same for the first test, whose result the report begins with. */
 const FIRST_TEST_MS = 30_000;
 /** The header with names that only older releases have. */
@@ -573,12 +575,18 @@ export class DriverInit {
     this.#say("");
     const count = assumptions(answers);
     const assumed = count === 0 ? "" : ` (with ${formatCount(count, "assumption")} of the search)`;
-    const { outcomes } = await this.#runTests(() => true, { timeMs: TEST_MS }, (outcome) => {
-      this.#say(
-        `test | ${outcome.name} | ${testResult(outcome)}${outcome.failure === null ? "" : assumed}`,
-      );
-      this.#show();
-    });
+    const { outcomes } = await this.#runTests(
+      () => true,
+      { timeMs: TEST_MS, steps: TEST_STEPS },
+      (outcome) => {
+        this.#say(
+          `test | ${outcome.name} | ${testResult(outcome)}${
+            outcome.failure === null ? "" : assumed
+          }`,
+        );
+        this.#show();
+      },
+    );
     return outcomes.every((outcome) => outcome.failure === null || isIdle(outcome));
   }
 

@@ -12,7 +12,11 @@ const FOLDERS = [
     .map((name) => `net/${name}`),
 ];
 /** Files of other folders. */
-const FILES = ["net/core/page_pool.c"];
+const FILES = [
+  "net/core/page_pool.c",
+  "drivers/base/attribute_container.c",
+  "drivers/base/transport_class.c",
+];
 /** Folders among these with what dmalab simulates itself. */
 const SIMULATED = new Set(["drivers/base", "drivers/iommu", "drivers/of", "drivers/pci"]);
 

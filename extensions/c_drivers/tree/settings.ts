@@ -72,7 +72,15 @@ const PRESENT: readonly string[] = [
   ...["NETDEVICES", "OF", "PCI", "PCI_MSI", "PCI_P2PDMA", "PM", "PM_SLEEP", "PRINTK", "PROC_FS"],
   ...["REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU", "UNINLINE_SPIN_UNLOCK"],
   ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS", "COMMON_CLK", "GENERIC_PHY"],
-  ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "MFD_SYSCON", "PM_OPP", "RESET_CONTROLLER"],
+  ...[
+    "CPU_FREQ",
+    "FW_LOADER",
+    "GPIOLIB",
+    "HAVE_CLK_PREPARE",
+    "MFD_SYSCON",
+    "PM_OPP",
+    "RESET_CONTROLLER",
+  ],
 ];
 
 /**
@@ -82,7 +90,6 @@ const PRESENT: readonly string[] = [
 const OF_DISTRIBUTIONS: readonly string[] = [
   ...[
     "DEBUG_FS",
-    "FW_LOADER",
     "TTY",
     "SERIAL_CORE",
     "UIO",
@@ -96,7 +103,17 @@ const OF_DISTRIBUTIONS: readonly string[] = [
   ...["NET_RX_BUSY_POLL", "NET_POLL_CONTROLLER", "EVENTFD", "FB", "HID", "SCSI", "CAN", "CAN_DEV"],
   ...["USB", "RTC_CLASS", "PPS", "IIO", "BACKLIGHT_CLASS_DEVICE", "AUXILIARY_BUS", "CFG80211"],
   ...["MAC80211", "MTD", "ATA", "MEDIA_SUPPORT", "MEDIA_CAMERA_SUPPORT", "V4L2_MEM2MEM_DEV"],
-  ...["SOUND", "SND", "SND_PCM", "VIDEO_DEV", "INFINIBAND", "NET_DEVLINK", "SYNC_FILE", "IRQ_WORK"],
+  ...[
+    "SOUND",
+    "SND",
+    "SND_PCM",
+    "VIDEO_DEV",
+    "INFINIBAND",
+    "NET_DEVLINK",
+    "SYNC_FILE",
+    "IRQ_WORK",
+    "PCIE_PTM",
+  ],
 ];
 
 /** Symbols of other architectures and their buses. */

@@ -731,6 +731,21 @@ int pcie_capability_read_dword(struct pci_dev *pdev, int at, u32 *value)
 }
 EXPORT_SYMBOL(pcie_capability_read_dword);
 
+/* A BAR keeps the bits below its size, and its kind: a driver that writes ones reads its size. */
+static void keep_size(const struct pci_dev *pdev, int at, unsigned int bytes)
+{
+	const struct resource *window = &pdev->resource[(at - PCI_BASE_ADDRESS_0) / 4];
+	u32 kind = window->flags & IORESOURCE_IO ? 1 : 0;
+	u32 value;
+
+	if (bytes != 4 || at % 4 || at < PCI_BASE_ADDRESS_0 ||
+	    at >= PCI_BASE_ADDRESS_0 + 4 * PCI_STD_NUM_BARS || !window->end)
+		return;
+	memcpy(&value, space_of(pdev) + at, 4);
+	value = (value & ~(u32)(window->end - window->start)) | kind;
+	memcpy(space_of(pdev) + at, &value, 4);
+}
+
 #define CONFIG_ACCESS(kind, type)                                                               \
 	int pci_read_config_##kind(const struct pci_dev *pdev, int at, type *value)             \
 	{                                                                                       \
@@ -744,6 +759,7 @@ EXPORT_SYMBOL(pcie_capability_read_dword);
 		if (at < 0 || at + sizeof(type) > CONFIG_BYTES)                                 \
 			return PCIBIOS_BAD_REGISTER_NUMBER;                                     \
 		memcpy(space_of(pdev) + at, &value, sizeof(type));                                      \
+		keep_size(pdev, at, sizeof(type));                                                      \
 		return 0;                                                                       \
 	}
 CONFIG_ACCESS(byte, u8)

@@ -55,3 +55,57 @@ int pcie_get_mps(struct pci_dev *pdev)
 	return 128 << ((control & PCI_EXP_DEVCTL_PAYLOAD) >> 5);
 }
 EXPORT_SYMBOL(pcie_get_mps);
+
+/* The extended capability of a vendor with an id of the vendor's; 0 if the function has none. */
+u16 pci_find_vsec_capability(struct pci_dev *pdev, u16 vendor, int id)
+{
+	u16 at = 0;
+	u32 header;
+
+	if (vendor != pdev->vendor)
+		return 0;
+	while ((at = pci_find_next_ext_capability(pdev, at, PCI_EXT_CAP_ID_VNDR))) {
+		pci_read_config_dword(pdev, at + PCI_VNDR_HEADER, &header);
+		if (PCI_VNDR_HEADER_ID(header) == id)
+			break;
+	}
+	return at;
+}
+EXPORT_SYMBOL(pci_find_vsec_capability);
+
+#ifdef CONFIG_PCIE_PTM
+/* A function without the capability has no precise time. */
+int pci_enable_ptm(struct pci_dev *pdev, u8 *granularity)
+{
+	u16 at = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_PTM);
+	u32 capability;
+
+	if (!at)
+		return -EINVAL;
+	pci_read_config_dword(pdev, at + PCI_PTM_CAP, &capability);
+	if (!(capability & PCI_PTM_CAP_REQ))
+		return -EINVAL;
+	pci_write_config_dword(pdev, at + PCI_PTM_CTRL, PCI_PTM_CTRL_ENABLE);
+	pdev->ptm_enabled = 1;
+	if (granularity)
+		*granularity = (capability & PCI_PTM_GRANULARITY_MASK) >> 8;
+	return 0;
+}
+EXPORT_SYMBOL(pci_enable_ptm);
+
+void pci_disable_ptm(struct pci_dev *pdev)
+{
+	u16 at = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_PTM);
+
+	if (at)
+		pci_write_config_dword(pdev, at + PCI_PTM_CTRL, 0);
+	pdev->ptm_enabled = 0;
+}
+EXPORT_SYMBOL(pci_disable_ptm);
+
+bool pcie_ptm_enabled(struct pci_dev *pdev)
+{
+	return pdev && pdev->ptm_enabled;
+}
+EXPORT_SYMBOL(pcie_ptm_enabled);
+#endif
