@@ -16,6 +16,7 @@ export {
   type TableDump,
 } from "./logged_fault.ts";
 export { formatSource } from "./pci_source.ts";
+export { smmuEvent, smmuReason } from "./smmu_events.ts";
 export { formatWord64, numberOf, plainHex, type Word64 } from "./word64.ts";
 export * from "./find_fault_logs.ts";
 export * from "./logged_fault.ts";

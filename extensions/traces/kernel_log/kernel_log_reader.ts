@@ -41,6 +41,7 @@ import { IommuGroups } from "./iommu_groups.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import { FRAMES_ALONE } from "./messages/oops.ts";
+import { SMMU_HEAD, smmuHeadIn } from "./messages/smmu.ts";
 import { DRIVERS } from "./messages/drivers.ts";
 import { rowOfWarning } from "./messages/code_warnings.ts";
 import { type MessageRow, STACK_LINES } from "./messages/message.ts";
@@ -519,7 +520,12 @@ export class KernelLogReader {
   #fault({ line: place, read, text }: FoundFaultLog): void {
     const { line = place, time = null } = this.#messages.get(place) ?? {};
     if (!read.ok) {
-      this.sink.unreadable({ line, text, ...read.problem });
+      const alone = smmuHeadIn(text);
+      if (alone === null) this.sink.unreadable({ line, text, ...read.problem });
+      else {
+        const entry = { kind: SMMU_HEAD.kind, line, text, ...timed(time), fault: null };
+        this.sink.entry({ ...entry, facts: alone, row: SMMU_HEAD });
+      }
       return;
     }
     const first = text.split("\n", 1)[0]!;

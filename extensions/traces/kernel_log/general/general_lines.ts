@@ -12,6 +12,7 @@ import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
 import { actIn, actNamed, ASSERTION, isEnd, NO_ACT, type ReasonGroup } from "./line_acts.ts";
 import {
   areaObjectIn,
+  MAP_OF_IOMMU,
   objectIn,
   objectNamed,
   type Reason,
@@ -325,18 +326,24 @@ function whereToLook({ device, driver, prefix, program }: LogEntryFacts): string
   return `${lines}: ${FIRST_TROUBLE}${state}`;
 }
 
-const wrongRows = new Map<MessageKind, MessageRow>();
+const wrongRows = new Map<string, MessageRow>();
 
-/** The row for a line of an object that says that something is wrong. */
-function wrongRow(kind: MessageKind): MessageRow {
-  return wrongRows.getOrInsertComputed(kind, () => ({
+/** The row for a line of an object that says that something is wrong. @param isMap Whether it says that a map failed. */
+function wrongRow(kind: MessageKind, isMap: boolean): MessageRow {
+  return wrongRows.getOrInsertComputed(`${kind} ${isMap}`, () => ({
     kind,
     forms: [],
     role: "report",
     means: generalMeaning,
     causes: GENERAL_CAUSES,
+    ...isMap ? { finding: "map_failed" } : {},
   }));
 }
+
+/** Objects that are maps, and words that one failed: an unmap is none. */
+const MAPS: ReadonlySet<unknown> = new Set([MAP_OF_IOMMU, "DMA mapping"]);
+const MAP_FAILED =
+  /(?<!un)(?<!un[-_ ])map(?:ping|ped)?\b[^.;]{0,80}?\b(?:fail(?:s|ed|ure)?|error)\b|\b(?:fail(?:s|ed)?|unable|could(?: not|n't)|can(?:not|'t))\b[^.;]{0,30}?(?<!un)(?<!un[-_ ])map\b/i;
 
 /** A line that the pager of journalctl has cut: its values are missing. */
 const CUT: MessageRow = {
@@ -357,7 +364,7 @@ const VALUES: MessageRow = {
 };
 
 /** The row for a line with an anatomy. */
-export function rowOfAnatomy({ isWrong, kind }: LineAnatomy, text: string): MessageRow {
+export function rowOfAnatomy({ facts, isWrong, kind }: LineAnatomy, text: string): MessageRow {
   if (isCutByPager(text)) return { ...CUT, kind: kind === "device_error" ? "pcie_detail" : kind };
-  return isWrong ? wrongRow(kind) : VALUES;
+  return isWrong ? wrongRow(kind, MAPS.has(facts.object) && MAP_FAILED.test(text)) : VALUES;
 }

@@ -94,6 +94,9 @@ const GUEST_MEMORY: { readonly got: Reason; readonly valid: Reason } = {
 /** The object of memory of which nothing says that it is a guest's. */
 const REGISTERED = "registered memory";
 
+/** The object of a line about a map in an IOMMU. */
+export const MAP_OF_IOMMU = "map of an IOMMU";
+
 /** More specific objects come first: the first one whose words a line has is its object. */
 const LINE_OBJECTS: readonly LineObject[] = [
   {
@@ -553,6 +556,26 @@ const LINE_OBJECTS: readonly LineObject[] = [
         "no system memory or no room in the table is left, or pages of a program could not be pinned or mapped for the GPU",
       next:
         "look at the lines before it (an allocation or a map that failed), and at the memory in use by the GPU's clients (/sys/kernel/debug/dri)",
+    },
+  },
+  {
+    name: MAP_OF_IOMMU,
+    words:
+      /(?<![a-z])(?:iommu|smmu|dmar|iov_pfn|iova|domain)\b.{0,60}?\bmap(?:ping|ped)?\b.{0,80}?\b(?:fail\w*|error|refused)|\bfail\w* to map\b.{0,60}?\b(?:iommu|smmu|iova|domain)\b/i,
+    noun: "a map in the table of an IOMMU",
+    kind: "iommu_error",
+    isGot: true,
+    got: {
+      text:
+        "the range is taken or does not fit the IOMMU's pages or addresses, memory for the table is short, or the memory may not be given to the device (as by a hypervisor that protects it)",
+      next:
+        "look at the lines before it for the reason (an errno, a state, a range), and at what is mapped there already; `dmalab trace check` with the iommu events shows the maps",
+    },
+    valid: {
+      text:
+        "the range, its length or its rights are none that the IOMMU's driver takes, or it is mapped already",
+      next:
+        "compare address and length with the pages of the IOMMU, and look at what is mapped there already; `dmalab trace check` with the iommu events shows the maps",
     },
   },
   {

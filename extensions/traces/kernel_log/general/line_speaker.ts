@@ -25,12 +25,20 @@ const SPDK_FILE = String
 /** Text in front of a line, and what its groups are. */
 const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
   [/^(qemu-[\w-]+|kvm)(?:\[\d+\])?: /, ([program]) => ({ program })],
-  [/^((?:EAL|PMD|VHOST_\w+|ETHDEV|MEMPOOL|MBUF|TELEMETRY)\b): /, ([part]) => ({
-    program: `DPDK (${part})`,
-  })],
+  [
+    /^((?:EAL|PMD|VHOST_\w+|ETHDEV|MEMPOOL|MBUF|TELEMETRY|PCI_BUS|BUS_PCI|VDEV_BUS|BUS_VDEV)\b): /,
+    ([part]) => ({
+      program: `DPDK (${part})`,
+    }),
+  ],
   // SPDK: `file.c: 123:function: *ERROR*: text`.
   [
     new RegExp(String.raw`^(${SOURCE_FILE}): *\d+: *(\w+): \*[A-Z]+\*: `),
+    ([file, name]) => ({ program: `SPDK (${file})`, function: name }),
+  ],
+  // SPDK with another front: `… nvme_ctrlr.c:2520:nvme_ctrlr_process_init text`.
+  [
+    new RegExp(String.raw`^[^:]{0,60}? ?\b(${SPDK_FILE})(?:: ?\d+: ?|\(\d+\) ?)(\w+):? `),
     ([file, name]) => ({ program: `SPDK (${file})`, function: name }),
   ],
   // A module's own prefix: `module: file.c: function: 123: text`.
@@ -44,11 +52,6 @@ const SPEAKERS: readonly (readonly [pattern: RegExp, read: Read])[] = [
         .raw`^(?:\[\w+\] ?|(?:ERROR|INFO|WARN\w*|NOTICE|DEBUG)[: ]+)?(${SOURCE_FILE})[:(] ?\d+\)?(?::\d+)?:? (?:(\w+)(?:\(\))?: )?`,
     ),
     ([file, name]) => ({ program: `the code of ${file}`, function: name }),
-  ],
-  // SPDK with another front: `… nvme_ctrlr.c:2520:nvme_ctrlr_process_init text`.
-  [
-    new RegExp(String.raw`^[^:]{0,60}? ?\b(${SPDK_FILE}): ?\d+: ?(\w+):? `),
-    ([file, name]) => ({ program: `SPDK (${file})`, function: name }),
   ],
   [/^\(XEN\) (?:\[[^\]]{1,24}\] ?)?/, () => ({ program: XEN })],
   // VMware ESXi: `cpu3:1234)module:function:123:text`.

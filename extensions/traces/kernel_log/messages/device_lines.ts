@@ -8,7 +8,7 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import { busOf, type DeviceBus } from "./device_place.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import type { MessageKind } from "./kinds.ts";
-import { type MessageRow, type MessageText, named, numberOf } from "./message.ts";
+import { type MessageRow, type MessageText, named, numberOf, stateRows } from "./message.ts";
 
 /** Messages after which a device can hang. */
 const CAUSES_OF_HANGS: readonly MessageKind[] = [
@@ -26,18 +26,19 @@ const ALL_ONES = 0xffffffff;
 
 interface Hang {
   readonly forms: readonly string[];
+  readonly follows?: readonly MessageKind[];
   readonly means: MessageText;
   readonly next: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
   readonly derive?: MessageRow["derive"];
 }
 
-function hang({ derive, forms, means, next }: Hang): MessageRow {
+function hang({ derive, follows = CAUSES_OF_HANGS, forms, means, next }: Hang): MessageRow {
   return {
     kind: "device_error",
     forms,
     ...derive === undefined ? {} : { derive },
     role: "consequence",
-    follows: CAUSES_OF_HANGS,
+    follows,
     means: (facts) => `${typeof means === "string" ? means : means(facts)}. ${NO_MAPPING}`,
     next,
   };
@@ -281,7 +282,7 @@ const OF_DRM = /\[drm:\w+ \[(\w+)\]\]|\b(amdgpu|radeon|i915|nouveau|msm|panfrost
 const withGpuDriver = (facts: LogEntryFacts, line: string): LogEntryFacts => {
   const found = OF_DRM.exec(line);
   const driver = facts.driver ?? found?.[1] ?? found?.[2] ?? null;
-  return { ...facts, driver };
+  return { ...facts, driver, ...line.includes("soft recovered") ? { recovered: true } : {} };
 };
 const gpuOf = ({ device }: LogEntryFacts) =>
   typeof device === "string" ? `the GPU ${device}` : "a GPU";
@@ -290,27 +291,39 @@ const ownDma = ({ ring }: LogEntryFacts) =>
   /dma/i.test(String(ring)) ? `. "${ring}" is an engine of the GPU itself` : "";
 
 const GPUS: readonly MessageRow[] = [
+  ...stateRows([[
+    "The reset of a GPU, or of one of its rings, succeeded: what was in flight is lost, and it works again",
+    "{driver} {device}: {...}GPU reset({...}) succeeded{...}",
+    "{driver} {device}: {...}GPU reset succeeded{...}",
+    "{driver} {device}: {...}Ring {ring=ring} reset succeeded{...}",
+    "Ring {ring=ring} reset succeeded{...}",
+    "{...}device wedged, but recovered through reset{...}",
+  ]]),
   hang({
     forms: [
       "{driver} {device}: {...}ring {ring=name}{...} timeout, signaled seq={...}",
       "ring {ring=name} timeout, signaled seq={...}",
-      "{driver} {device}: {...}ring {ring=word_text}{...} timeout, but soft recovered",
-      "ring {ring=word_text} timeout, but soft recovered",
-      "{driver} {device}: {...}ring {ring=word_text} stalled for more than{...}",
+      "{driver} {device}: {...}ring {ring=ring}{...} timeout, but soft recovered",
+      "ring {ring=ring} timeout, but soft recovered",
+      "{driver} {device}: {...}ring {ring=ring} stalled for more than{...}",
       "*ERROR* Waiting for fences timed out{...}",
       "{driver} {device}: {...}GPU {~HANG|hang}{...}",
       "[drm] GPU HANG: ecode {...}",
-      "[drm] stuck on {ring=word_text} ring",
+      "[drm] stuck on {ring=ring} ring",
       "{driver} {device}: {...}{~GPU lockup|hangcheck|gpu hang|job timeout|GPU timeout|gpu sched timeout}{...}",
     ],
     derive: withGpuDriver,
-    means: (facts) => `A job of ${gpuOf(facts)} did not end in time${ownDma(facts)}`,
+    follows: ["gpu_fault", ...CAUSES_OF_HANGS],
+    means: (facts) =>
+      `A job of ${gpuOf(facts)} did not end in time${
+        facts.recovered === true ? ", and the driver ended it without a reset" : ""
+      }${ownDma(facts)}`,
     next: gpuSteps,
   }),
   hang({
     forms: [
-      "{driver} {device}: {...}ring {ring=word_text} test failed{...}",
-      "ring {ring=word_text} test failed ({errno})",
+      "{driver} {device}: {...}ring {ring=ring} test failed{...}",
+      "ring {ring=ring} test failed ({errno})",
       "{driver} {device}: {...}{~IB test failed on|failed testing IB on} {...}",
       "{~IB test failed on|failed testing IB on} {...}",
       "{driver} {device}: {...}{~sw_init|hw_init|resume|suspend|hw_fini} of IP block <{block=word_text}> failed {errno}",
@@ -325,8 +338,8 @@ const GPUS: readonly MessageRow[] = [
   }),
   hang({
     forms: [
-      "{driver} {device}: {...}Fence fallback timer expired on ring {ring=word_text}{...}",
-      "Fence fallback timer expired on ring {ring=word_text}{...}",
+      "{driver} {device}: {...}Fence fallback timer expired on ring {ring=ring}{...}",
+      "Fence fallback timer expired on ring {ring=ring}{...}",
     ],
     derive: withGpuDriver,
     means: (facts) =>
@@ -339,8 +352,12 @@ const GPUS: readonly MessageRow[] = [
   }),
   hang({
     forms: [
-      "{driver} {device}: {...}GPU reset{~ begin!|(|ting| succeeded| failed| end}{...}",
+      "{driver} {device}: {...}GPU reset{~ begin!|(|ting| failed| end}{...}",
       "{driver} {device}: {...}GPU recovery disabled{...}",
+      "{driver} {device}: {...}Starting {ring=ring} ring reset",
+      "Starting {ring=ring} ring reset",
+      "{driver} {device}: {...}Ring {ring=ring} reset failed{...}",
+      "Ring {ring=ring} reset failed{...}",
       "drm/i915: Resetting chip after gpu hang",
       "{driver~i915|xe|radeon|amdgpu} {device}: {...}Resetting {~chip|rcs0|bcs0|vcs0|vecs0|ccs0|GPU}{...}",
     ],

@@ -104,7 +104,7 @@ export const DRIVER_LINES: readonly MessageRow[] = [
       }. ${ownWords(facts)}`,
     next: [
       "look at the lines before it: a contiguous area that is full (cma:), a pool that is full (swiotlb, DMA pool), or `page allocation failure` with its order",
-      "allocate at probe, not later: contiguous memory gets rare while the machine runs",
+      "as a user, try smaller or fewer buffers, or a larger contiguous area (cma=SIZE; CmaTotal and CmaFree in /proc/meminfo); in the driver, allocate at probe and not later: contiguous memory gets rare while the machine runs",
     ],
   },
   {

@@ -119,15 +119,33 @@ export const DRIVERS: MessageArea = {
         { form: "in page starting at address {address}" },
         { form: "at page {address} from {...}" },
         { form: "{...}PROTECTION_FAULT_STATUS:{fault_status}" },
-        { form: "{~Faulty UTCL2 client ID|Faulty TCP client ID}: {client_name=rest}" },
-        { form: "Process {task=word_text} pid {pid}" },
+        {
+          form:
+            "{~Faulty UTCL2 client ID|Faulty TCP client ID}: {client_name=gpu_client}{?, PERMISSION_FAULTS: {permission_faults}?}",
+        },
+        { form: "Process {task} pid {pid}" },
+        { form: "{~MORE_FAULTS|WALKER_ERROR|MAPPING_ERROR}: {value}", add: (_, facts) => facts },
+        { form: "PERMISSION_FAULTS: {permission_faults}" },
+        {
+          form: "RW: {value}",
+          add: ({ value }, facts) => ({ ...facts, access: value === 0 ? "read" : "write" }),
+        },
       ],
+      reachLines: 14,
       role: "report",
       means: (facts) =>
         `A fault of the own MMU of ${
           facts.device === null || facts.device === undefined ? "a GPU" : `the GPU ${facts.device}`
         }: an access to its own virtual address space, not to a DMA address. It is no fault of the DMA API or of an IOMMU, and no mapping of the DMA API is concerned`,
-      next: OWN_MMU_NEXT,
+      next: ({ details, task }) => [
+        `look for the fault in the driver of the GPU and in ${
+          typeof task === "string"
+            ? `the program ${task}`
+            : /process +\S/.test(String(details)) && !/process +pid/.test(String(details))
+            ? "the program that the line names"
+            : "the program that used the GPU then"
+        }: a buffer that was freed or never bound in the GPU's address space. The platform's IOMMU reports its faults in separate lines`,
+      ],
     },
     {
       kind: "iommu_detail",

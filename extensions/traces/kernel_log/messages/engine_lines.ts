@@ -341,7 +341,7 @@ export const ENGINE_LINES: readonly MessageRow[] = [
   {
     kind: "driver_dma_error",
     forms: [
-      "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: Channel {at} has errors {status}{~,|} cdr {...} tdr {...}",
+      "{driver~xilinx-dma|xilinx-vdma|xilinx_dma} {device}: Channel {at} has errors {status}{~,|} cdr {current_descriptor=address} tdr {tail_descriptor=address}",
     ],
     derive: (facts) => {
       const status = Number(facts.status);

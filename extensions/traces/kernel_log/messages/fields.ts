@@ -114,6 +114,7 @@ export const FIELDS = {
     ...text("Uncorrected (Non-Fata"),
     pattern: "Uncorrect(?:ed|able) \\((?!(?:Non-)?Fatal\\))[A-Za-z-]*[A-Za-z]\\)?\\s*$",
   },
+  cut_status: { ...text(" r"), pattern: "(?: r(?:e(?:g)?)?)? *$" },
   /* The begin of an event's name, where a line is cut. */
   cut_event: { ...text(""), pattern: " *$" },
   /* What is left of `pages, ret: -12` where a line is cut. */
@@ -155,6 +156,7 @@ export const FIELDS = {
   gfsynr0: code("0x4"),
   gfsynr1: code("0x812"),
   gfsynr2: code("0x0"),
+  gpu_client: { ...text("TCP (0x8)"), pattern: "[^,]*[^,\\s]" },
   group: count("12"),
   head_type: text("Device-TLB Invalidation"),
   hex_words: {
@@ -218,6 +220,7 @@ export const FIELDS = {
   pci_status: code("0x10"),
   pe: word("PHB#2-PE#fd"),
   phys: address("0x10fc80000"),
+  permission_faults: code("0x3"),
   pid: count("4121"),
   pool: { ...text("prp list 256"), pattern: "[^,:\\[\\]]+?" },
   pool_id: count("731"),
@@ -231,6 +234,8 @@ export const FIELDS = {
   queue: word("EVTQ"),
   reason: rest("ATC invalidate timeout"),
   recovery: word("failed"),
+  /* A ring of a GPU: `gfx_0.0.0`. */
+  ring: { ...word("gfx_0.0.0"), pattern: "[\\w.]*\\w" },
   rest: rest("aborting req_op:READ(0) size:4096"),
   sc: code("0x4"),
   sct: code("0x0"),

@@ -64,7 +64,7 @@ export const IOMMU_CORE: MessageArea = {
       kind: "iommu_error",
       forms: [
         "*** STOP: {...} ({first_parameter=address},{...}DRIVER_VERIFIER_DMA_VIOLATION{...}",
-        "{...}DRIVER_VERIFIER_DMA_VIOLATION{?{...}({first_parameter=address},{...}?}",
+        "{...}DRIVER_VERIFIER_DMA_VIOLATION{?{...} ({first_parameter=address},{...}?}",
       ],
       always: { system: "Windows" },
       derive: (facts) => ({ ...facts, by_iommu: addressOf(facts, "first_parameter") === 0x26n }),

@@ -239,8 +239,8 @@ export const MEMORY: MessageArea = {
         } for ${named(facts, "device")} failed`,
       next: [
         "look at the lines before it: a contiguous area that is full (cma:), a pool that is full (swiotlb, DMA pool), or `page allocation failure` with its order",
-        "allocate at probe, not later: contiguous memory gets rare while the machine runs",
-        NO_CONTIGUOUS,
+        `as a user, try smaller or fewer buffers (a lower resolution, shorter rings), and ${MORE_CMA}`,
+        `in the driver, allocate at probe and not later (contiguous memory gets rare while the machine runs), or ${NO_CONTIGUOUS}`,
       ],
     },
     {

@@ -80,12 +80,44 @@ const SLOW_SHUTDOWN: Pick<Cause, "certainty" | "text" | "next"> = {
   ],
 };
 
+/** Bits of CSTS that NVMe defines: the others are reserved, and read as 0. NVMe base specification, 3.1.4.6 */
+const STATUS_BITS: readonly (readonly [bit: number, name: string])[] = [
+  [0, "RDY"],
+  [1, "CFS"],
+  [4, "NSSRO"],
+  [5, "PP"],
+  [6, "ST"],
+];
+const DEFINED_BITS = 7;
+
+function statusBits(csts: number): string {
+  const names = STATUS_BITS.filter(([bit]) => ((csts >>> bit) & 1) === 1).map(([, name]) => name);
+  return names.length === 0 ? "" : ` (of the others ${names.join(", ")})`;
+}
+
+/** Whether a CSTS has reserved bits, and is not all ones. */
+function isOddStatus({ csts }: LogEntryFacts): boolean {
+  return typeof csts === "number" && csts !== ALL_ONES && csts >>> DEFINED_BITS !== 0;
+}
+
 /**
  * Causes of a CSTS that reads as all ones. The same line has PCI_STATUS, read from configuration
  * space. All ones there: the function is not on its bus. Any other value: only its memory does not
  * answer.
  */
 const SILENT_REGISTERS: readonly Cause[] = inOrder([
+  {
+    id: "no_status",
+    when: (facts) => isOddStatus(facts),
+    certainty: "likely",
+    text: ({ csts }) =>
+      `CSTS=0x${
+        Number(csts).toString(16)
+      } has bits that are reserved (31 to 7), which read as 0 in a working controller${
+        statusBits(Number(csts))
+      }: what was read is most likely no status of the controller, but a BAR that answers with something else after a reset or a lost link, or hardware in no defined state`,
+    next: [BAR_NEXT, GONE_NEXT],
+  },
   {
     id: "memory_silent",
     when: (facts) => facts.csts === ALL_ONES && numberOf(facts, "pci_status") < CONFIG_GONE,
@@ -127,7 +159,7 @@ const SILENT_REGISTERS: readonly Cause[] = inOrder([
     next: [GONE_NEXT, BAR_NEXT],
   },
 ]);
-const isSilent = ({ csts }: LogEntryFacts) => csts === ALL_ONES;
+const isSilent = (facts: LogEntryFacts) => facts.csts === ALL_ONES || isOddStatus(facts);
 const hasBit = (bit: number) => (facts: LogEntryFacts) =>
   !isSilent(facts) && (numberOf(facts, "csts") & bit) !== 0;
 /** CSTS.CFS and CSTS.RDY. */
@@ -298,7 +330,8 @@ const CONTROLLER: MessageRow[] = [
       {
         id: "not_ready",
         when: (facts) =>
-          typeof facts.csts === "number" && (facts.csts & (FATAL | SUBSYSTEM_RESET | READY)) === 0,
+          typeof facts.csts === "number" && !isSilent(facts) &&
+          (facts.csts & (FATAL | SUBSYSTEM_RESET | READY)) === 0,
         certainty: "possible",
         text: "CSTS.RDY is clear: the controller was reset from elsewhere, or lost power",
         next: [GONE_NEXT],
@@ -365,7 +398,8 @@ const CONTROLLER: MessageRow[] = [
         certainty: "unknown",
         text:
           "the controller's firmware hangs; where it was to start, it may also be that it cannot read its queues in memory",
-        next: [FAULT_NEXT, GONE_NEXT],
+        // A controller that is stopped does no DMA that could be refused.
+        next: ({ step }) => step === "reset" ? [GONE_NEXT, FAULT_NEXT] : [FAULT_NEXT, GONE_NEXT],
       },
       {
         id: "shutdown",
@@ -403,21 +437,21 @@ const CONTROLLER: MessageRow[] = [
       ...SILENT_REGISTERS,
       {
         id: "removed",
-        when: ({ errno, csts }) => errno === -19 && csts !== ALL_ONES,
+        when: (facts) => facts.errno === -19 && !isSilent(facts),
         certainty: "likely",
         text: "-19 is ENODEV: the controller did not come up after its reset, or is gone",
         next: [GONE_NEXT, FAULT_NEXT],
       },
       {
         id: "earlier",
-        when: ({ csts, errno, step }) => errno !== -19 && csts !== ALL_ONES && step !== "shutdown",
+        when: (facts) => facts.errno !== -19 && !isSilent(facts) && facts.step !== "shutdown",
         certainty: "unknown",
         text: "the lines before it have the cause",
         next: [FAULT_NEXT, GONE_NEXT],
       },
       {
         id: "shutdown",
-        when: ({ csts, errno, step }) => errno !== -19 && csts !== ALL_ONES && step === "shutdown",
+        when: (facts) => facts.errno !== -19 && !isSilent(facts) && facts.step === "shutdown",
         ...SLOW_SHUTDOWN,
       },
     ],
@@ -574,6 +608,27 @@ const CONTROLLER: MessageRow[] = [
     next: [
       "look for a fault of the IOMMU (DMAR, AMD-Vi) and for errors of the bus of the same controller in the seconds before; then at its firmware and its own log (`nvmecontrol logpage`), at power and slot, and at its interrupts (`vmstat -i`)",
     ],
+  },
+  {
+    kind: "nvme_failed",
+    forms: [
+      "{...}nvme_ctrlr_process_init{...}{?[{device=pci_function}]{...} ?}Initialization timed out in state {init_state=count}{...}",
+    ],
+    condition:
+      "SPDK's driver waited for a step of a controller's initialization; the number is SPDK's own, of its release",
+    role: "report",
+    means: ({ init_state }) =>
+      `The controller did not finish a step of its initialization in time (state ${init_state} of SPDK's driver): it is not used. No mapping is named`,
+    causes: [{
+      id: "silent",
+      certainty: "unknown",
+      text:
+        "the controller or its firmware hangs, as after a power cycle or a reset that was too short, or it does not see the program's writes to its registers or its queues",
+      next: [
+        "look in the source of the release for the number (enum nvme_ctrlr_state), at the lines of the same controller before it, and at `lspci -vv` of the function (`rev ff`, Mem-, BusMaster-): SPDK drives the controller itself, and the kernel's nvme driver has no state of it",
+        "wait longer after the power is back, and scan the bus again (/sys/bus/pci/rescan) before SPDK attaches",
+      ],
+    }],
   },
   {
     kind: "nvme_state",

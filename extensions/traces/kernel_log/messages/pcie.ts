@@ -48,6 +48,30 @@ const MESSAGE_CODES: Readonly<Record<number, string>> = {
   0x7f: "vendor-defined",
 };
 
+/** Further codes of messages that are defined: interrupts, ATS and PRI, power, hot-plug. */
+const OTHER_CODES: ReadonlySet<number> = new Set([
+  ...[0x00, 0x01, 0x02, 0x04, 0x05, 0x19, 0x1b, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27],
+  ...[0x40, 0x41, 0x43, 0x44, 0x45, 0x47, 0x48],
+]);
+
+/** Whether a header is one of no packet that is defined: its format, its type or the code of a message. */
+function isNoPacket({ tlp_header }: LogEntryFacts): boolean {
+  if (typeof tlp_header !== "string") return false;
+  const [first = 0, second = 0] = tlp_header.trim().split(/\s+/).map((word) =>
+    Number.parseInt(word.replace(/^0x/i, ""), 16)
+  );
+  if (first === 0 && second === 0) return false;
+  const [format, type] = [first >>> 29, (first >>> 24) & 0x1f];
+  // Format 4 is a prefix, of which the packet comes behind.
+  if (format === 4) return false;
+  if (format > 4) return true;
+  if (type >= 0x10 && type <= 0x17) {
+    const code = second & 0xff;
+    return (format & 1) === 0 || MESSAGE_CODES[code] === undefined && !OTHER_CODES.has(code);
+  }
+  return type >= 0x06 && type <= 0x09 || type === 0x0f || type >= 0x18 && type !== 0x1b;
+}
+
 /** A packet of the transaction layer, by the header that the register logged. */
 interface Packet {
   readonly name: string;
@@ -71,7 +95,7 @@ const functionOf = (id: number) => functionName(id).slice("0000:".length);
  * have an address in memory. Null if the header is missing, or is a prefix.
  */
 function packetOf({ tlp_header }: LogEntryFacts): Packet | null {
-  if (typeof tlp_header !== "string") return null;
+  if (typeof tlp_header !== "string" || isNoPacket({ tlp_header })) return null;
   const words = tlp_header.trim().split(/\s+/).map((word) =>
     Number.parseInt(word.replace(/^0x/i, ""), 16)
   );
@@ -510,6 +534,16 @@ const ERROR: MessageRow = {
         "look for the lines of the port above it, and for DPC and Link Down in the same second",
       ],
     },
+    {
+      id: "no_packet",
+      when: (facts) => !isCorrected(facts) && isNoPacket(facts),
+      certainty: "likely",
+      text:
+        "the header is one of no packet that PCI Express defines (its format, its type, or the code of a message): the sender put garbage on the link, as a device does whose logic or firmware is loaded anew, reset or hangs; which request it was to be is not known",
+      next: [
+        "look what happened to the device below the port in the same second: a reload of its logic or firmware, a reset, a removal; take it off the bus before (/sys/bus/pci/devices/FUNCTION/remove) and scan again after it, and look at its link (LnkSta)",
+      ],
+    },
     ...UNCORRECTED.map(uncorrectedCause),
     {
       id: "acs_violation",
@@ -560,7 +594,7 @@ const ERROR: MessageRow = {
     {
       id: "unsupported_request",
       when: (facts) =>
-        has(facts, "unsupreq", "unsupported request") &&
+        has(facts, "unsupreq", "unsupported request") && !isNoPacket(facts) &&
         (packetOf(facts)?.name.startsWith("memory") ?? true),
       certainty: "likely",
       text: (facts) =>

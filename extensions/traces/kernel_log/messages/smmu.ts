@@ -1,4 +1,7 @@
 /** Messages of Arm SMMUs, beside their decoded events. @see rules/traces.md T.50, T.51, T.70, T.72 */
+import { smmuEvent, smmuReason } from "@dmalab/runtime/fault_log";
+import { RECORD } from "../fault_steps.ts";
+import type { LogEntryFacts } from "../log_facts.ts";
 import { inOrder, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT, LATER_FAULTS } from "./steps.ts";
 
@@ -387,4 +390,34 @@ export const SMMU_V2: MessageArea = {
   page: "SMMUv2 specification 3.12; rules/traces.md T.51",
   words: ["arm-smmu ", "TBU", "ATOS"],
   rows: V2,
+};
+
+/** The head of a record without its words. */
+const HEAD = /\barm-smmu-v3 (\S+): event 0x([0-9a-f]{2}) received:\s*$/i;
+
+/** The facts of the head of an event whose words are missing; null for another text. */
+export function smmuHeadIn(text: string): LogEntryFacts | null {
+  const [, iommu, code] = HEAD.exec(text) ?? [];
+  if (iommu === undefined) return null;
+  const number = Number.parseInt(code!, 16);
+  const event = smmuEvent(number);
+  return { format: "arm", iommu, code: number, event: event?.name ?? null };
+}
+
+/** An event of an SMMUv3 of which the log has the first line alone. */
+export const SMMU_HEAD: MessageRow = {
+  kind: "other_iommu_fault",
+  forms: [],
+  role: "fault",
+  means: ({ code, event }) => {
+    const known = smmuEvent(Number(code));
+    const what = known === null ? "" : `. ${smmuReason(known, null, false).means}`;
+    return `The SMMU reports the event ${
+      event ?? "without a name"
+    }${what}. The four words below it, with the stream and the address, are missing`;
+  },
+  next: [
+    "give the lines below it (`event 0x… received:` and four words in hex): they have the stream, that is the device, and the address; newer kernels print them in words",
+    RECORD,
+  ],
 };

@@ -282,6 +282,18 @@ function withFunction(facts: LogEntryFacts): LogEntryFacts {
   return device === undefined ? facts : { ...facts, device };
 }
 
+/** `xilinx-vdma 40400000.dma:Channel …`: a driver and its device without the blank behind the colon. */
+const NO_BLANK =
+  /^([a-z][\w.+-]* (?:(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|[0-9a-f]{4,16}\.[a-z][\w-]*)):(?=[A-Z])/;
+/** Parts of DPDK that have taken over messages of its EAL. */
+const OF_EAL = /^(?:PCI_BUS|BUS_PCI|VDEV_BUS|BUS_VDEV): (?=\s|[A-Z])/;
+
+/** A line in its usual spelling. */
+function usual(line: string): string {
+  if (OF_EAL.test(line)) return line.replace(OF_EAL, "EAL: ");
+  return line.replace(NO_BLANK, "$1: ");
+}
+
 /** Finds the message of each line of a log. */
 export class MessageFinder {
   /**
@@ -293,7 +305,7 @@ export class MessageFinder {
 
   /** The message of a line: from the first row that matches it. */
   find(shown: string): FoundMessage | null {
-    const line = messageText(shown);
+    const line = usual(messageText(shown));
     const lower = line.toLowerCase();
     const candidates = this.#candidatesOf(lower);
     if (candidates.length === 0 || isOfProgram(shown)) return null;

@@ -651,7 +651,10 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
-    forms: ["EAL: Requested device {device=pci_function} cannot be used"],
+    forms: [
+      "EAL: Requested device {device=pci_function} cannot be used",
+      "EAL: Driver cannot attach the device ({device=pci_function})",
+    ],
     condition: "The probe of a device that was asked for failed in DPDK",
     role: "report",
     means: ({ device }) =>

@@ -149,6 +149,17 @@ const RECORDS: MessageRow[] = [
     ]),
   },
   {
+    kind: "iommu_detail",
+    forms: ["DMAR: DRHD: handling fault status{cut_text=cut_status}"],
+    derive: ({ cut_text: _, ...facts }) => ({ ...facts, is_cut: true }),
+    role: "report",
+    means:
+      "VT-d's interrupt of a fault: the line is cut before its status. The faults themselves are on lines of their own",
+    next: [
+      "give the whole line and those below it: they have the device, the address and the reason",
+    ],
+  },
+  {
     kind: "invalidation_error",
     forms: [
       "IOMMU UNIT {iommu_unit=count} did not complete processing of a queued invalidation wait descriptor after {waited_seconds=count} secs{...}",
