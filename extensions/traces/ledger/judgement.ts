@@ -8,6 +8,7 @@ import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { BUG_REPORT, lockupNamed } from "../kernel_log/general/crash_head.ts";
 import { UNKNOWN_SYSTEM } from "../kernel_log/general/log_system.ts";
 import { COLLECTOR, RECORD } from "../kernel_log/fault_steps.ts";
+import { causeOf, certaintyOf } from "../kernel_log/messages/message.ts";
 import { LOCKUP_NEXT } from "../kernel_log/messages/oops.ts";
 import { OF_OTHER_TABLES } from "../kernel_log/messages/other_iommus.ts";
 import { messageText } from "../kernel_log/pasted_text.ts";
@@ -29,6 +30,8 @@ export interface TextJudgement {
 
 /** Largest number of kinds of findings that the sentence names. */
 const NAMED_KINDS = 4;
+/** Largest number of lines with causes that the sentence names. */
+const NAMED_LINES = 3;
 /** Largest number of steps that a judgement lists. */
 const LISTED_STEPS = 5;
 
@@ -97,7 +100,34 @@ export function judgementOf(check: TraceCheck, log: LogPass, result: CheckResult
   };
 }
 
-function verdictOf(check: TraceCheck, log: LogPass, { findings }: CheckResult): string {
+function verdictOf(check: TraceCheck, log: LogPass, result: CheckResult): string {
+  const lines = log.entries.filter((entry) => hasSureCause(entry, result.findings))
+    .map(({ line }) => String(line));
+  if (lines.length === 0) return foundIn(check, log, result);
+  const more = lines.length - NAMED_LINES;
+  const [last, ...named] = [
+    ...lines.slice(0, NAMED_LINES),
+    ...more > 0 ? [`${more} more`] : [],
+  ].toReversed();
+  const list = named.length === 0 ? last : `${named.toReversed().join(", ")} and ${last}`;
+  const have = lines.length === 1 ? "line" : "lines";
+  return `${foundIn(check, log, result)}; ${have} ${list} ${
+    lines.length === 1 ? "has" : "have"
+  } a proved or likely cause`;
+}
+
+/** Whether a message that is no finding has a cause that is proved or likely. */
+function hasSureCause(
+  { facts, line, row }: KernelLogEntry,
+  findings: readonly TraceFinding[],
+): boolean {
+  if (row === null || row.role !== "report" && row.role !== "fault") return false;
+  const cause = causeOf(row, facts);
+  return cause !== null && ["proved", "likely"].includes(certaintyOf(row, facts, cause)) &&
+    !findings.some(({ logLine }) => logLine === line);
+}
+
+function foundIn(check: TraceCheck, log: LogPass, { findings }: CheckResult): string {
   const wrong = findings.filter(isSure);
   const faults = findings.filter(isOpenFault);
   const count = faults.length + log.unreadable.length;
@@ -180,7 +210,10 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
   const said = new Set(graded.map(({ logLine }) => logLine));
   const steps = [
     ...graded.map((each) => ({ place: placeText(each), step: nextSteps([each])[0] })),
-    ...log.entries.filter(({ line }) => !said.has(line)).toSorted(byRole).map((entry) => ({
+    ...log.entries.filter(({ line }) => !said.has(line)).toSorted((one, other) =>
+      Number(hasSureCause(other, findings)) - Number(hasSureCause(one, findings)) ||
+      byRole(one, other)
+    ).map((entry) => ({
       place: placeText({ line: null, logLine: entry.line, device: deviceOf(entry) }),
       step: (entry.row === null ? [] : notGiven(stepsOf(entry, entry.row), check.given, null))[0],
     })),

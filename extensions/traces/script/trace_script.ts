@@ -230,7 +230,9 @@ class ScriptWriter {
         const call = `dma_sync_single_for_cpu(${device}, ${name}.addr${at}, ${step.sizeBytes}B, ${
           word(step.dir)
         })`;
-        this.#say(warning(call, warns));
+        // The checker tells a sync for the CPU of a buffer that the device only reads, too.
+        const isReadOnly = mapping.dir === "TO_DEVICE" && step.dir !== "TO_DEVICE";
+        this.#say(warning(call, [...isReadOnly ? ["sync_for_cpu_read_only"] : [], ...warns]));
       }
     }
   }
@@ -363,7 +365,9 @@ class ScriptWriter {
     const { device, name } = this.#nameOf(mapping);
     switch (mapping.kind) {
       case "alloc":
-        if (warns.length > 0) this.#guesses.add("a wrong size of dma_free_coherent cannot be written");
+        if (warns.length > 0) {
+          this.#guesses.add("a wrong size of dma_free_coherent cannot be written");
+        }
         this.#say(`dma_free_coherent(${device}, ${name})`);
         return;
       case "sg": {
@@ -515,7 +519,8 @@ function listLines(name: string, entries: readonly string[]): string[] {
 }
 
 /** A call with the reports that it causes: one after it, others around it. */
-function warning(call: string, [last, ...others]: readonly string[]): string {
+function warning(call: string, reports: readonly string[]): string {
+  const [last, ...others] = reports.toReversed();
   const said = last === undefined ? call : `${call} warns ${last}`;
   return [...new Set(others)].filter((each) => each !== last)
     .reduce((inner, each) => `expect warning ${each} { ${inner} }`, said);

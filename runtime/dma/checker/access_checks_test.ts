@@ -211,7 +211,7 @@ const ROWS: readonly Row[] = [
       bench.read(addr + PAGE, PAGE);
     },
     'destroy_short of 1: dma_iova_destroy() on device "dev" of only 4096 bytes of the range of 8192 bytes at 0xffff_e000; 4096 bytes in whole granules stay linked: the device keeps access, and the IOVAs may be reused',
-    `device_outside_buffer of 1: reads 4096 bytes at 0xffff_f000, from 0xffff_f000 on outside every mapped buffer: no live mapping covers them, but their page-table entries are still present`,
+    `device_outside_buffer of 1: reads 4096 bytes at 0xffff_f000, from 0xffff_f000 on outside every mapped buffer: the rest of a range that was destroyed in part: their page-table entries are still present`,
   ],
   [
     {},
