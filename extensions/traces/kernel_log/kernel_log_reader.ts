@@ -76,7 +76,7 @@ const MAX_RECENT = 128;
 const WARNING_LINES = 2;
 /** A quick test: a line without any of these words is no head of an oops, and no other crash. */
 const MAY_CRASH =
-  /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP|INFO: task /;
+  /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP|INFO: task |Fatal trap /;
 /** The head of an oops: what was read before it is another event. */
 const OOPS =
   /(?:Internal error: |nable to handle (?:kernel|page)|kernel BUG at |Oops: |general protection fault)/;

@@ -6,7 +6,7 @@ const BUGS =
 
 const CRASH = new RegExp(
   `^(?:(?:NMI )?watchdog: |CPU \\d+ )?(?:(?:CPU\\d+: )?Watchdog detected hard LOCKUP|BUG: (?:${BUGS})|kernel BUG at |Kernel panic - not syncing|Kernel bug detected|` +
-    "Oops(?::| ?\\[#| - )|Internal error: |[Uu]nable to handle kernel |general protection fault[:,])",
+    "Oops(?::| ?\\[#| - )|Internal error: |[Uu]nable to handle kernel |general protection fault[:,]|Fatal trap \\d+: .{0,60}while in kernel mode)",
 );
 
 /** A processor or a task that waits without an end; the kernel runs on. */

@@ -239,6 +239,16 @@ const WIRELESS: readonly MessageRow[] = [
   }),
   hang({
     forms: [
+      "{driver~ath10k_pci|ath10k_ahb|ath10k_snoc} {device}: [{...}]: {...} {~4294967295 4294967295 4294967295 4294967295}",
+    ],
+    means: ({ device }) =>
+      `The indices of a ring (copy engine) of ${device} read as all ones: the device is off the bus or does not answer`,
+    next: [
+      "look for link errors and for power states before it (AER, `Unable to change power state`); switch power saving off as a trial (pcie_aspm=off), and look at the slot and the supply of the card",
+    ],
+  }),
+  hang({
+    forms: [
       "iwlwifi {device}: Timeout waiting for hardware access (CSR_GP_CNTRL {value})",
       "iwlwifi {device}: MAC is in deep sleep{...}",
       "{driver} {device}: failed to {~wake target|wake up target|wakeup target|poke copy engine}{...}",
@@ -310,6 +320,7 @@ const GPUS: readonly MessageRow[] = [
       "{driver} {device}: {...}GPU {~HANG|hang}{...}",
       "[drm] GPU HANG: ecode {...}",
       "[drm] stuck on {ring=ring} ring",
+      "{driver} {device}: {...}gpu fault ring {ring=ring} fence {...} status {...} rb {...}",
       "{driver} {device}: {...}{~GPU lockup|hangcheck|gpu hang|job timeout|GPU timeout|gpu sched timeout}{...}",
     ],
     derive: withGpuDriver,
@@ -478,6 +489,7 @@ const EMASK: readonly (readonly [number, string])[] = [
   [0x400, "error of one queued command (NCQ)"],
 ];
 const HOST_BUS = 0x20;
+const SYSTEM_ERROR = 0x40;
 
 function emaskFacts(facts: LogEntryFacts): LogEntryFacts {
   const mask = numberOf(facts, "emask");
@@ -508,6 +520,7 @@ const DISKS: readonly MessageRow[] = [
     forms: [
       "{disk}: irq_stat {status}, host bus error{...}",
       "{?res {...} ?}Emask {emask} (host bus error)",
+      "{disk}: cmd {...} res {...} Emask {emask} (host bus error)",
     ],
     always: { what: "host bus error" },
     condition:
@@ -552,6 +565,22 @@ const DISKS: readonly MessageRow[] = [
       `The command ${command} of the disk ${disk} failed; "DMA" or "FPDMA" is a part of its name in ATA`,
     next: [
       "look at the result below it (`res`, Emask): timeout and ATA bus error are cable, power, link power saving or the disk; only a host bus error is an access to memory",
+    ],
+  }),
+  hang({
+    forms: [
+      "{disk}: cmd {...}dma {size_bytes} {~in|out} res {...} Emask {emask} ({...}",
+      "res {...} Emask {emask} (internal error)",
+    ],
+    derive: emaskFacts,
+    means: ({ disk, errors }) =>
+      `The result of a command of ${disk ?? "a disk"}, by its mask: ${
+        Array.isArray(errors) && errors.length > 0 ? errors.join(", ") : "no error"
+      }`,
+    next: ({ emask }) => [
+      (Number(emask) & SYSTEM_ERROR) !== 0
+        ? "the kernel itself could not carry the command out, and neither disk nor link is named: look for a map or an allocation that failed in the same second (bounce buffers full, an IOMMU without space), and for the controller's other lines"
+        : "look at the disk's own log (`smartctl -x`): timeout and error of the ATA bus are cable, power, link power saving or the disk; before a first timeout look for a fault of an IOMMU for the controller",
     ],
   }),
   {
@@ -856,6 +885,19 @@ const CONTROLLERS: readonly MessageRow[] = [
   },
   hang({
     forms: [
+      "{driver} {device}: {~BUG: |invalid position: }{...}, pos = {position=count}, buffer size = {buffer_frames=count}, period size = {period_frames=count}",
+      "{~BUG: |invalid position: }{...}, pos = {position=count}, buffer size = {buffer_frames=count}, period size = {period_frames=count}",
+    ],
+    means: (facts) =>
+      `The position that the driver of ${
+        named(facts, "device")
+      } gave, frame ${facts.position}, lies beyond the ring of ${facts.buffer_frames} frames: a register of the position that was read wrongly, or at a wrong time`,
+    next: [
+      "look at the driver's options for the position (for snd_hda_intel `position_fix`), and compare with a newer kernel; a fault of an IOMMU beside it would be an access beyond the ring, this line alone is not",
+    ],
+  }),
+  hang({
+    forms: [
       "snd_hda_intel {device}: azx_get_response timeout, switching to {...}",
       "{~hda_intel|hda-intel}: {~azx_get_response timeout|No response from codec|spurious response}{...}",
       "snd_hda_intel {device}: {~No response from codec|spurious response|CORB reset timeout}{...}",
@@ -996,7 +1038,10 @@ const SPI_NEXT = [
 /** Transfers on an SPI bus: by the controller's own FIFO or by DMA, which the lines do not say. */
 const SPI: readonly MessageRow[] = [
   hang({
-    forms: ["{driver} {device}: SPI transfer timed out{...}"],
+    forms: [
+      "{driver} {device}: SPI transfer timed out{...}",
+      "{~spi_master|spi_controller} {device}: spi transfer timeout{...}",
+    ],
     means: ({ device }) =>
       `A transfer on the SPI bus did not end in time (${device}): its completion did not come. The line does not say whether it went by DMA or by the controller's FIFO`,
     next: SPI_NEXT,

@@ -9,6 +9,7 @@ import { errnoIn, errnoText } from "./errno_words.ts";
 import { shownText } from "../shown_text.ts";
 import { driverNamesOf } from "../general/driver_names.ts";
 import { isCutByPager } from "../general/cut_lines.ts";
+import { COMPLETIONS } from "./completions.ts";
 import type { MessageRow } from "./message.ts";
 
 const REFUSED =
@@ -57,6 +58,7 @@ function ownWords({ errno }: LogEntryFacts): string {
 }
 
 export const DRIVER_LINES: readonly MessageRow[] = [
+  ...COMPLETIONS,
   {
     kind: "driver_dma_error",
     forms: ["rdma_rxe: {?{function}: ?}{~null vaddr|Null vaddr}{...}"],

@@ -107,6 +107,7 @@ export const FIELDS = {
   cid: code("a273"),
   code: code("0x10"),
   cons: code("0x1a"),
+  cqe_syndrome: code("0x4"),
   controller: word("nvme0"),
   count: count("7"),
   /* A severity of PCI Express that is cut within its bracket; a console may print one letter after it. */
@@ -174,6 +175,8 @@ export const FIELDS = {
   held: address("174025003"),
   inflight: count("3"),
   /* Without a colon: a PCI function is no interface, whatever word of the log stands before it. */
+  hex_word: { ...code("93005204"), pattern: "[0-9a-f]{8}" },
+  ib_port: { ...word("mlx5_0:1"), pattern: "[a-z]\\w*:\\d+" },
   interface_name: { ...word("eth0"), pattern: "[A-Za-z][^\\s:\"'`<>|]*" },
   id_pair: { ...word("14e4:2712"), pattern: "[0-9a-f]{4}:[0-9a-f]{4}" },
   iommu: word("285800000.iommu"),
@@ -293,6 +296,8 @@ export const FIELDS = {
   },
   value: code("0x12"),
   vendor: word("8086"),
+  vendor_syndrome: code("0x51"),
+  wc_status: count("4"),
   virt: address("c000000134b00000"),
   wanted: address("174025001"),
   width: count("39"),
