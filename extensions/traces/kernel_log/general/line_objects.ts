@@ -3,6 +3,7 @@
  * group. An object gives the meaning of the words, and what can be the reason where the words say that
  * something did not succeed.
  */
+import { WC_STATUSES } from "../messages/completions.ts";
 import type { MessageKind } from "../messages/kinds.ts";
 
 /** Why something did not succeed, as far as object and verb imply it, and what to look at next. */
@@ -34,29 +35,10 @@ export interface LineObject {
   readonly valid?: Reason;
 }
 
-/** The statuses of a work completion (libibverbs). */
-const COMPLETIONS: readonly string[] = [
-  ...["success", "local length error", "local operation error of the queue pair"],
-  ...[
-    "local error of the end-to-end context",
-    "local protection error: a key or a range that the memory region does not have",
-  ],
-  ...[
-    "flushed: the queue pair was in the error state already, so an earlier completion has the reason",
-  ],
-  ...["error of binding a memory window", "bad response", "local access error"],
-  ...[
-    "invalid request, by the other side",
-    "access error of the other side: its key, range or rights",
-  ],
-  ...["operation error of the other side", "retries exceeded: the other side did not answer"],
-  ...["receiver not ready: retries exceeded"],
-];
-
 /** The status of a completion in words. */
 function completionText(text: string): string {
   const status = /\b(?:error|status)[ =:]+(\d{1,2})\b/i.exec(text)?.[1];
-  const words = status === undefined ? undefined : COMPLETIONS[Number(status)];
+  const words = status === undefined ? undefined : WC_STATUSES[Number(status)]?.[0];
   return words === undefined
     ? ""
     : `If its status is one of libibverbs (ibv_wc_status), ${status} is ${words}`;

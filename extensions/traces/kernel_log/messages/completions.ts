@@ -4,17 +4,26 @@ import { type Cause, type MessageRow, numberOf } from "./message.ts";
 
 type Side = "flushed" | "key" | "other_side" | "retries" | "other";
 
-/** Statuses of libibverbs (ibv_wc_status). */
-const OF_VERBS: Readonly<Record<number, Side>> = {
-  4: "key",
-  5: "flushed",
-  8: "key",
-  9: "other_side",
-  10: "other_side",
-  11: "other_side",
-  12: "retries",
-  13: "retries",
-};
+/** Statuses of libibverbs (ibv_wc_status), from 0. */
+export const WC_STATUSES: readonly (readonly [name: string, side: Side])[] = [
+  ["success", "other"],
+  ["local length error", "other"],
+  ["local operation error of the queue pair", "other"],
+  ["local error of the end-to-end context", "other"],
+  ["local protection error: a key or a range that the memory region does not have", "key"],
+  [
+    "flushed: the queue pair was in the error state already, so an earlier completion has the reason",
+    "flushed",
+  ],
+  ["error of binding a memory window", "other"],
+  ["bad response", "other"],
+  ["local access error", "key"],
+  ["invalid request, by the other side", "other_side"],
+  ["access error of the other side: its key, range or rights", "other_side"],
+  ["operation error of the other side", "other_side"],
+  ["retries exceeded: the other side did not answer", "retries"],
+  ["receiver not ready: retries exceeded", "retries"],
+];
 
 /** Syndromes of a completion of mlx5, which are other numbers. */
 const OF_MLX5: Readonly<Record<number, readonly [name: string, side: Side]>> = {
@@ -34,12 +43,14 @@ const OF_MLX5: Readonly<Record<number, readonly [name: string, side: Side]>> = {
 };
 
 function sideOf(facts: LogEntryFacts): Side {
-  return OF_VERBS[numberOf(facts, "wc_status")] ??
+  return WC_STATUSES[numberOf(facts, "wc_status")]?.[1] ??
     OF_MLX5[numberOf(facts, "cqe_syndrome")]?.[1] ?? "other";
 }
 
 function statusText(facts: LogEntryFacts): string {
   if (typeof facts.status_text === "string") return `: ${facts.status_text}`;
+  const [ofVerbs] = WC_STATUSES[numberOf(facts, "wc_status")] ?? [];
+  if (ofVerbs !== undefined) return `, by its number: ${ofVerbs}`;
   const [name] = OF_MLX5[numberOf(facts, "cqe_syndrome")] ?? [];
   return name === undefined ? "" : `: ${name}, by its syndrome`;
 }
@@ -55,6 +66,7 @@ const CAUSES: readonly Cause[] = [
       "an address or a length beyond its memory region, a region that was deregistered too early, a key of another region or protection domain, a right that the region does not have, or memory of a GPU that the adapter does not reach",
     next: [
       "print address, length and key of the request and compare them with the program's registrations; check that no region is deregistered while requests use it, and look at the kernel's log of the same second for a fault of an IOMMU",
+      "where the memory is a GPU's: do without direct access as a trial (for NCCL NCCL_NET_GDR_LEVEL=0); if that helps, look at ACS of the bridges between the two (`lspci -vvv`: ACSCtl), at the IOMMU (translation or pass-through), and at the module that gives GPU memory to the adapter (nvidia_peermem)",
     ],
   },
   {
@@ -101,6 +113,8 @@ export const COMPLETIONS: readonly MessageRow[] = ([
   {
     forms: [
       "{...}CQ error on Queue Pair {...} ({wc_status=count}): {status_text=rest}",
+      "{...}NET/IB : Got completion from peer {...} with {~error |status=}{wc_status=count}{...}",
+      "{...}NET/IB : Got completion with error {wc_status=count}{...}",
       "{...}WC error, {...}status: ({wc_status=count}): {status_text=rest}",
     ],
   },

@@ -163,11 +163,13 @@ const NETWORK: readonly MessageRow[] = [
   hang({
     forms: [
       "{driver} {device}: {~TX driver issue detected|Malicious Driver Detection event}{...}",
+      "{driver} {device}: {count} {~Tx|Rx|TX|RX} Malicious Driver Detection event{...}",
+      "{...}{driver~i40en|ixgben|icen|ixl|ixlv|iavf}{...}: {~TX driver issue detected|Malicious Driver Detection event}{...}",
       "{driver} {device}{? {interface_name}?}: Malicious event detected{...}",
     ],
     means: (facts) =>
-      `The network device of ${
-        named(facts, "device")
+      `The network device${
+        typeof facts.device === "string" ? ` of ${facts.device}` : ""
       } refused a descriptor and stopped its queue: the form of the descriptor is wrong for it (a length of 0, too many pieces, an offset out of bounds), or the memory of the ring was overwritten`,
     next: [
       "look which packets the host or guest sends (segment sizes, tunnels): switch off segmentation offload as a trial (`ethtool -K IF tso off gso off`); of a VF look at the guest's driver; update driver and firmware together",
@@ -1059,6 +1061,62 @@ const SPI: readonly MessageRow[] = [
   }),
 ];
 
+/** An Edge TPU, which has a page table of its own. */
+const EDGE_TPU: readonly MessageRow[] = [
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver~apex|gasket} {device}: get user pages failed for addr={address}, offset={...} [ret={errno}]",
+    ],
+    role: "report",
+    means: ({ address, errno }) =>
+      `The driver could not pin the program's page at ${address}, which comes before a map${
+        errnoText(errno) === "" ? "" : `; ${errnoText(errno)}`
+      }`,
+    causes: [
+      {
+        id: "no_page",
+        when: ({ errno }) => errno === -14,
+        certainty: "possible",
+        text:
+          "nothing is mapped in the program there, the program may not write it, or it is memory of a device that cannot be pinned",
+        next: [
+          "look at what the program has at the address (/proc/PID/maps) and whether another part of it freed the buffer; compare the versions of driver and runtime library",
+        ],
+      },
+      {
+        id: "pinning",
+        when: ({ errno }) => errno !== -14,
+        certainty: "possible",
+        text: "the limit of locked memory, or no memory was left",
+        next: ["look at the limit of locked memory (ulimit -l) and at the memory that is free"],
+      },
+    ],
+  },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver~apex|gasket} {device}: gasket_perform_mapping {errno}",
+      "{driver~apex|gasket} {device}: page table slots {count} (@ {address}) to {...} are not available",
+    ],
+    role: "consequence",
+    follows: ["driver_dma_error", "dma_overflow", "swiotlb_full"],
+    means:
+      "A map in the device's own page table failed: a page could not be pinned or mapped, or its place in the table is used or beyond the end",
+    next: [
+      "look at the lines of the driver before it: a page that could not be pinned, an address out of reach, or a program that maps the same place twice",
+    ],
+  },
+  hang({
+    forms: ["{driver~apex|gasket} {device}: Fault VA: {address}"],
+    means: ({ address, device }) =>
+      `The address of the device's own address space (${address}) at which ${device} reports a fault. It is none of the DMA API`,
+    next: [
+      "look for a map that failed before it (address out of reach, pages that could not be pinned), and at the interrupts of the device (MSI-X)",
+    ],
+  }),
+];
+
 /** Rows of device errors, the more exact ones first. */
 export const DEVICE_LINES: readonly MessageRow[] = [
   ...NETWORK,
@@ -1069,4 +1127,5 @@ export const DEVICE_LINES: readonly MessageRow[] = [
   ...FIRMWARE_MEMORY,
   ...NVIDIA,
   ...SPI,
+  ...EDGE_TPU,
 ];

@@ -60,6 +60,28 @@ function ownWords({ errno }: LogEntryFacts): string {
 export const DRIVER_LINES: readonly MessageRow[] = [
   ...COMPLETIONS,
   {
+    kind: "coherent_failed",
+    forms: [
+      "{...}{device=video_node}[{...}: {...}Unable to request {count} buffers: Cannot allocate memory{...}",
+    ],
+    always: { program: "libcamera", errno_text: "Cannot allocate memory" },
+    condition: "libcamera asked the kernel for buffers of a video device, and got ENOMEM",
+    role: "report",
+    means: ({ count, device }) =>
+      `libcamera asked for ${
+        count === 1 ? "a buffer" : `${count} buffers`
+      } of ${device}, and the kernel had no memory for that. No map was tried`,
+    causes: [{
+      id: "area",
+      certainty: "possible",
+      text:
+        "the contiguous area (CMA) is too small, in use, or in pieces, or the drivers hold buffers of an earlier program",
+      next: [
+        "look at the kernel's log of the same second (`cma_alloc`, `dma alloc of size … failed`), and at CmaTotal and CmaFree in /proc/meminfo; enlarge the area (cma=SIZE) or ask for fewer or smaller buffers",
+      ],
+    }],
+  },
+  {
     kind: "driver_dma_error",
     forms: ["rdma_rxe: {?{function}: ?}{~null vaddr|Null vaddr}{...}"],
     condition:

@@ -49,7 +49,7 @@ export const SDHCI_DUMP: MessageRow = {
           ? "; the lengths of the descriptors are not that of the command (length mismatch)"
           : ""
       }`
-      : "A line of the register dump: the registers of ADMA without an error, or a descriptor of its table",
+      : "A line of the register dump: the error register of ADMA is 0 (below `ADMA error` this is the state `stopped`, with no wrong length), or a descriptor of its table",
 };
 
 /** Bits of the interrupt register of a host channel. DWC2, HCINTn */

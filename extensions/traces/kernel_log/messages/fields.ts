@@ -297,6 +297,7 @@ export const FIELDS = {
   value: code("0x12"),
   vendor: word("8086"),
   vendor_syndrome: code("0x51"),
+  video_node: { ...word("/dev/video0"), pattern: "/dev/video\\d+" },
   wc_status: count("4"),
   virt: address("c000000134b00000"),
   wanted: address("174025001"),

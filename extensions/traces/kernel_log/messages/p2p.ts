@@ -1,10 +1,23 @@
 /** Messages about DMA between devices. @see rules/traces.md T.54, rules/p2p.md */
 import type { MessageArea } from "./message.ts";
 
+/** Bits of Access Control Services that send a request of one device to another up to the root. */
+const REDIRECTS: ReadonlySet<string> = new Set(["ReqRedir", "CmpltRedir", "UpstreamFwd"]);
+
+function acsText(bits: string): string {
+  const on = bits.split(/\s+/).filter((bit) => bit.endsWith("+")).map((bit) => bit.slice(0, -1));
+  if (on.length === 0) return "no bit is on";
+  return `on: ${on.join(", ")}; ${
+    on.some((bit) => REDIRECTS.has(bit))
+      ? "requests from one device below to another go up to the root, and through its IOMMU if one translates"
+      : "none of them redirects requests between devices"
+  }`;
+}
+
 export const P2P: MessageArea = {
   name: "peer-to-peer",
   page: "rules/traces.md T.54",
-  words: ["peer-to-peer", "P2PDMA", "p2pdma", "ACS redirect"],
+  words: ["peer-to-peer", "P2PDMA", "p2pdma", "ACS redirect", "ACSCtl"],
   rows: [
     {
       kind: "p2pdma",
@@ -76,6 +89,15 @@ export const P2P: MessageArea = {
       next: [
         "nothing to do: `dmalab explain pci_p2pdma_map_type` has what the kernel asks before it maps such memory",
       ],
+    },
+    {
+      kind: "state",
+      forms: ["{register~ACSCap|ACSCtl}: {bits=aer_bits}"],
+      role: "state",
+      means: ({ bits, register }) =>
+        register === "ACSCap"
+          ? "What a port can do of Access Control Services, as lspci prints it"
+          : `Access Control Services of a port, as lspci prints them: ${acsText(String(bits))}`,
     },
     {
       kind: "p2pdma",

@@ -909,6 +909,24 @@ const DEVICES: readonly MessageRow[] = [
     ],
   },
   {
+    kind: "driver_dma_error",
+    forms: ["{...}gpa_to_vva({address}) == NULL", "{...}gpa_to_vva({address}) returned NULL{...}"],
+    always: { program: "SPDK" },
+    condition: "SPDK found no memory region of the guest for the address of a descriptor",
+    role: "report",
+    means: ({ address }) =>
+      `SPDK's target for guests (vhost) read a descriptor with the guest's address ${address}, and no memory region that the guest's VMM shared has it: the request fails`,
+    causes: [{
+      id: "no_region",
+      certainty: "possible",
+      text:
+        "the address lies beyond the guest's memory, or in memory that was not shared; or it is an address of the guest's IOMMU, which is not translated here; or the ring was read at a wrong place (after a restart of the target)",
+      next: [
+        "compare the address with the memory regions that the target prints at the start (`guest physical addr`, `guest memory region size`); look at iommu_platform of the device and at intel_iommu in the guest, and whether the target was restarted",
+      ],
+    }],
+  },
+  {
     kind: "state",
     forms: [
       "rdma.c:{...}: *NOTICE*: {...}",
