@@ -128,7 +128,7 @@ export class CFailures {
 
   /** Called when the call is stopped before it returns. */
   stopped(name: string): void {
-    if (this.#polledPhys >= 0) this.#say(`${name}() does not end after ${this.#pollText()}`);
+    if (this.#polledPhys >= 0) this.#say(`${name}() has not ended after ${this.#pollText()}`);
   }
 
   /**

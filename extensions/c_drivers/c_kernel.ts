@@ -482,6 +482,15 @@ export class CKernel implements AccessWatcher {
     return at;
   }
 
+  /** The address in C of pages that need not lie together. */
+  shareRow(pages: readonly PhysAddr[], pageSizeBytes: number): number {
+    const at = this.memory.shareRow(pages, pageSizeBytes);
+    if (at === NOWHERE) {
+      throw this.crash("The driver accesses too many separate memory areas", "ENOMEM");
+    }
+    return at;
+  }
+
   /** Allows C to access a buffer of the script. */
   lend(phys: PhysAddr, sizeBytes: number): number {
     const at = this.share(phys, sizeBytes);

@@ -7,6 +7,9 @@ import { UNWRITTEN } from "./c_fresh.ts";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 
+/** The largest block of a pool: coherent memory of more is refused, too. */
+const MOST_BLOCK_BYTES = 2 ** 22;
+
 interface Pool {
   readonly device: DmaDevice;
   readonly pool: DmaPool;
@@ -14,6 +17,8 @@ interface Pool {
   readonly blockBytes: number;
   /** Allocated blocks, by their address in C. */
   readonly used: Map<number, PoolBlock>;
+  /** Addresses in C of blocks of several pages. */
+  readonly rows: Map<PoolBlock, number>;
 }
 
 interface PoolRequest {
@@ -33,27 +38,31 @@ export class CPools {
   create(device: DmaDevice, { alignBytes, boundaryBytes, name, sizeBytes }: PoolRequest): number {
     // The shadow distinguishes only granules, so blocks are at least a granule apart.
     const align = Math.max(alignBytes, GRANULE_BYTES);
-    const boundary = boundaryBytes === 0 ? PAGE_SIZE_BYTES : boundaryBytes;
-    const whole = isPowerOfTwo(align) && isPowerOfTwo(boundary);
+    const boundary = boundaryBytes === 0 ? Infinity : boundaryBytes;
+    const whole = isPowerOfTwo(align) && (boundaryBytes === 0 || isPowerOfTwo(boundaryBytes));
     const roomBytes = Math.ceil(sizeBytes / align) * align;
-    if (!whole || sizeBytes === 0 || roomBytes > Math.min(boundary, PAGE_SIZE_BYTES)) return 0;
+    if (!whole || sizeBytes === 0 || sizeBytes > MOST_BLOCK_BYTES || roomBytes > boundary) return 0;
     const { machine } = this.kernel;
     const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary);
     pool.driverName = name;
     const at = this.kernel.handle();
-    this.#pools.set(at, { device, pool, name, blockBytes: sizeBytes, used: new Map() });
+    const kept = { used: new Map(), rows: new Map() };
+    this.#pools.set(at, { device, pool, name, blockBytes: sizeBytes, ...kept });
     return at;
   }
 
   /** Allocates a block. @returns Its address for C and for the device; null without a free block. */
   alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
-    const { blockBytes, device, pool, used } = this.#poolAt(at);
+    const { blockBytes, device, pool, rows, used } = this.#poolAt(at);
     this.kernel.usesMask(device);
     const block = pool.alloc();
     if (block === null) return null;
     const { memory } = this.kernel;
+    const { pages, pageSizeBytes } = pool.memoryOf(block);
     const page = block.phys - block.phys % PAGE_SIZE_BYTES;
-    const start = this.kernel.share(page as PhysAddr, PAGE_SIZE_BYTES) + (block.phys - page);
+    const start = blockBytes <= PAGE_SIZE_BYTES
+      ? this.kernel.share(page as PhysAddr, PAGE_SIZE_BYTES) + (block.phys - page)
+      : rows.getOrInsertComputed(block, () => this.kernel.shareRow(pages, pageSizeBytes));
     memory.open(start, blockBytes);
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, start, start + blockBytes);
     memory.fresh.take(start, blockBytes, zeroed, this.kernel.machine.events.context.site);

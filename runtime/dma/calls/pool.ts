@@ -1,8 +1,8 @@
 /**
  * Pools of small blocks of coherent memory. Drivers use them for descriptor lists.
  *
- * A pool grows by one page, which is cut into blocks in ascending order. The block freed last is
- * allocated first.
+ * A pool grows by one page, which is cut into blocks in ascending order; if its blocks are larger than a page, by
+ * the pages of one block. The block freed last is allocated first.
  *
  * @see tests/golden/kernel/README.md (a pool's own order)
  */
@@ -53,6 +53,7 @@ interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
   used: boolean;
   readonly endBytes: Bytes;
+  readonly memory: CoherentMemory;
   /** Number of the block's page, in the order in which the pool allocated pages. */
   readonly page: number;
   freedSite: number | null | undefined;
@@ -77,6 +78,8 @@ export class DmaPool implements DescriptorPool {
   readonly #machine: Machine;
   readonly #device: DmaDevice;
   readonly #boundaryBytes: Bytes;
+  /** Bytes of the memory by which the pool grows. */
+  readonly #grownBytes: Bytes;
   readonly #calls: CallEvents;
   readonly #pages: CoherentMemory[] = [];
   readonly #blocks = new Set<PoolBlock>();
@@ -87,7 +90,7 @@ export class DmaPool implements DescriptorPool {
 
   /**
    * @param name The name in events.
-   * @param blockSizeBytes Size of a block, at most a page.
+   * @param blockSizeBytes Size of a block.
    * @param alignBytes Alignment of a block, a power of two; the size is rounded up to a multiple of
    *   it.
    * @param boundaryBytes A power of two, not below the size of a block. No block crosses a multiple
@@ -100,20 +103,21 @@ export class DmaPool implements DescriptorPool {
     readonly name: PoolName,
     blockSizeBytes: Bytes,
     alignBytes: Bytes,
-    boundaryBytes: Bytes = PAGE_SIZE_BYTES,
+    boundaryBytes: Bytes = Infinity,
   ) {
     this.#machine = machine;
     this.driverName = name;
     this.#device = dev;
     this.#calls = new CallEvents(machine);
     this.blockSizeBytes = alignUp(blockSizeBytes, alignBytes);
-    this.#boundaryBytes = Math.min(boundaryBytes, PAGE_SIZE_BYTES);
+    this.#grownBytes = alignUp(Math.max(this.blockSizeBytes, PAGE_SIZE_BYTES), PAGE_SIZE_BYTES);
+    this.#boundaryBytes = Math.min(boundaryBytes, this.#grownBytes);
     invariant(
       this.blockSizeBytes <= this.#boundaryBytes,
       `A block of ${blockSizeBytes} bytes lies across a boundary of ${boundaryBytes}`,
     );
     invariant(
-      this.blockSizeBytes > 0 && this.blockSizeBytes <= PAGE_SIZE_BYTES,
+      this.blockSizeBytes > 0,
       `Cannot make a pool of ${blockSizeBytes} byte blocks aligned to ${alignBytes}`,
     );
   }
@@ -124,7 +128,7 @@ export class DmaPool implements DescriptorPool {
 
   /** Bytes of the pages the pool holds. */
   get sizeBytes(): Bytes {
-    return this.#pages.length * PAGE_SIZE_BYTES;
+    return this.#pages.length * this.#grownBytes;
   }
 
   alloc(): PoolBlock | null {
@@ -161,6 +165,12 @@ export class DmaPool implements DescriptorPool {
     this.#free.push(own);
     this.#used--;
     this.#calls.leave(FREE, outer);
+  }
+
+  /** The memory of which a block is a part. */
+  memoryOf(block: PoolBlock): CoherentMemory {
+    invariant(this.#blocks.has(block), `Pool "${this.name}" has no block at ${block.phys}`);
+    return (block as OwnBlock).memory;
   }
 
   /** Checks that each block is either handed out or free. @throws {InvariantError} */
@@ -200,7 +210,7 @@ export class DmaPool implements DescriptorPool {
     const { events, dma } = this.#machine;
     // Memory that a pool takes to grow belongs to no request (docs/language/statements.md).
     const request = events.context.enterRequest(null);
-    const page = dma.dmaAllocCoherent(this.#device, PAGE_SIZE_BYTES);
+    const page = dma.dmaAllocCoherent(this.#device, this.#grownBytes);
     if (page !== null) {
       this.#pages.push(page);
       if (events.tick(MEM_ALLOC)) {
@@ -211,7 +221,7 @@ export class DmaPool implements DescriptorPool {
         });
       }
       const perBoundary = Math.floor(this.#boundaryBytes / this.blockSizeBytes);
-      const blocks = perBoundary * PAGE_SIZE_BYTES / this.#boundaryBytes;
+      const blocks = perBoundary * Math.floor(this.#grownBytes / this.#boundaryBytes);
       const owns = new Array<OwnBlock>(blocks);
       for (let block = blocks - 1; block >= 0; block--) {
         const offset = Math.floor(block / perBoundary) * this.#boundaryBytes +
@@ -221,6 +231,7 @@ export class DmaPool implements DescriptorPool {
           dma: page.dma + offset as DmaAddr,
           used: false,
           endBytes: offset + this.blockSizeBytes,
+          memory: page,
           page: this.#pages.length - 1,
           freedSite: undefined,
         };

@@ -129,6 +129,40 @@ int pools(struct device *dev, size_t size, size_t align, size_t boundary)
 	return zero ? far : -EIO;
 }
 
+/* Blocks of two pages, of which the second is the pool's own memory, too. */
+int big_blocks(struct device *dev)
+{
+	struct dma_pool *pool = dma_pool_create("big", dev, 8192, 16, 0);
+	dma_addr_t first, second, third;
+	u32 *one, *other, *again;
+	int right;
+
+	if (!pool)
+		return -EINVAL;
+	one = dma_pool_alloc(pool, GFP_KERNEL, &first);
+	other = dma_pool_zalloc(pool, GFP_KERNEL, &second);
+	if (!one || !other)
+		return -ENOMEM;
+	one[2047] = 5;
+	right = !other[0] && !other[2047] && (second >= first + 8192 || second + 8192 <= first);
+	dma_pool_free(pool, one, first);
+	again = dma_pool_zalloc(pool, GFP_KERNEL, &third);
+	right = right && again == one && third == first && again[2047] == 0;
+	dma_pool_free(pool, again, third);
+	dma_pool_free(pool, other, second);
+	dma_pool_destroy(pool);
+	return right;
+}
+
+int beyond_big_block(struct device *dev)
+{
+	struct dma_pool *pool = dma_pool_create("big", dev, 8192, 16, 0);
+	dma_addr_t dma;
+	u32 *block = dma_pool_zalloc(pool, GFP_KERNEL, &dma);
+
+	return (int)block[2048];
+}
+
 int pool_mistake(struct device *dev, int which)
 {
 	struct dma_pool *pool = dma_pool_create("blocks", dev, 64, 64, 0);
