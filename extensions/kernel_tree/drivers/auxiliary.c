@@ -82,6 +82,40 @@ int part_without_name(struct pci_dev *pdev)
 	return auxiliary_device_init(&part.aux);
 }
 
+static void take_away(struct part *part)
+{
+	auxiliary_device_delete(&part->aux);
+	auxiliary_device_uninit(&part->aux);
+}
+
+static int takes_all(struct device *dev, void *data)
+{
+	struct part **parts = data;
+
+	for (int at = 0; at < 3; at++) {
+		if (parts[at])
+			take_away(parts[at]);
+		parts[at] = NULL;
+	}
+	return 0;
+}
+
+/* The first call takes all three devices away. */
+int parts_taken_at_once(struct pci_dev *pdev)
+{
+	struct part *parts[3];
+
+	for (int at = 0; at < 3; at++) {
+		parts[at] = make(pdev, at + 1);
+		if (!parts[at]) {
+			while (at-- > 0)
+				take_away(parts[at]);
+			return -ENOMEM;
+		}
+	}
+	return device_for_each_child(&pdev->dev, parts, takes_all);
+}
+
 /* Wrong: the part was freed with its last reference. */
 int part_read_after_end(struct pci_dev *pdev)
 {

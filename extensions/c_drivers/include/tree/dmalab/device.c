@@ -21,9 +21,12 @@ EXPORT_SYMBOL(dev_driver_string);
 struct child {
 	struct list_head list;
 	struct device *dev;
+	/* The last pass over the children of a device that has called it. */
+	unsigned int pass;
 };
 
 static LIST_HEAD(added);
+static unsigned int passes;
 
 /* Who frees a device when nobody refers to it any more: itself, or its kind. */
 static void (*releases(const struct device *dev))(struct device *)
@@ -146,21 +149,30 @@ void device_unregister(struct device *dev)
 }
 EXPORT_SYMBOL(device_unregister);
 
+/* A call may remove any devices, so the list is read from its beginning after each. */
 #define EACH_CHILD(function, each)                                              \
 	int function(struct device *parent, void *data,                         \
 		     int (*call)(struct device *, void *))                      \
 	{                                                                       \
-		struct child *child, *next;                                     \
-		int result = 0;                                                 \
+		unsigned int pass = ++passes;                                   \
+		struct child *child;                                            \
+		int result;                                                     \
 										\
-		each(child, next, &added, list)                                 \
-			if (!result && child->dev->parent == parent)            \
-				result = call(child->dev, data);                \
-		return result;                                                  \
+	again:                                                                  \
+		each(child, &added, list) {                                     \
+			if (child->dev->parent != parent || child->pass >= pass) \
+				continue;                                       \
+			child->pass = pass;                                     \
+			result = call(child->dev, data);                        \
+			if (result)                                             \
+				return result;                                  \
+			goto again;                                             \
+		}                                                               \
+		return 0;                                                       \
 	}
-EACH_CHILD(device_for_each_child, list_for_each_entry_safe)
+EACH_CHILD(device_for_each_child, list_for_each_entry)
 EXPORT_SYMBOL(device_for_each_child);
-EACH_CHILD(device_for_each_child_reverse, list_for_each_entry_safe_reverse)
+EACH_CHILD(device_for_each_child_reverse, list_for_each_entry_reverse)
 EXPORT_SYMBOL(device_for_each_child_reverse);
 
 /* The first device of a class, after another one, that a function accepts, with a reference. */

@@ -734,15 +734,17 @@ EXPORT_SYMBOL(pcie_capability_read_dword);
 /* A BAR keeps the bits below its size, and its kind: a driver that writes ones reads its size. */
 static void keep_size(const struct pci_dev *pdev, int at, unsigned int bytes)
 {
-	const struct resource *window = &pdev->resource[(at - PCI_BASE_ADDRESS_0) / 4];
-	u32 kind = window->flags & IORESOURCE_IO ? 1 : 0;
+	const struct resource *window;
 	u32 value;
 
 	if (bytes != 4 || at % 4 || at < PCI_BASE_ADDRESS_0 ||
-	    at >= PCI_BASE_ADDRESS_0 + 4 * PCI_STD_NUM_BARS || !window->end)
+	    at >= PCI_BASE_ADDRESS_0 + 4 * PCI_STD_NUM_BARS)
+		return;
+	window = &pdev->resource[(at - PCI_BASE_ADDRESS_0) / 4];
+	if (!window->end)
 		return;
 	memcpy(&value, space_of(pdev) + at, 4);
-	value = (value & ~(u32)(window->end - window->start)) | kind;
+	value = (value & ~(u32)(window->end - window->start)) | (window->flags & IORESOURCE_IO ? 1 : 0);
 	memcpy(space_of(pdev) + at, &value, 4);
 }
 

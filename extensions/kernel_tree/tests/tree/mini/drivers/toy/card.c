@@ -119,6 +119,16 @@ int card_byte(struct device *dev, int at)
 	return value;
 }
 
+/* What configuration space has after ones were written. */
+int card_ones(struct device *dev, int at)
+{
+	u32 value = 0;
+
+	pci_write_config_dword(to_pci_dev(dev), at, 0xffffffff);
+	pci_read_config_dword(to_pci_dev(dev), at, &value);
+	return value;
+}
+
 int card_flags(struct device *dev, int bar)
 {
 	return to_pci_dev(dev)->resource[bar].flags;

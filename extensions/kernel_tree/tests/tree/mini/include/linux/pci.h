@@ -102,6 +102,7 @@ u16 pci_find_next_ext_capability(struct pci_dev *dev, u16 at, int capability);
 int pci_read_config_byte(const struct pci_dev *dev, int at, u8 *value);
 int pci_read_config_word(const struct pci_dev *dev, int at, u16 *value);
 int pci_read_config_dword(const struct pci_dev *dev, int at, u32 *value);
+int pci_write_config_dword(const struct pci_dev *dev, int at, u32 value);
 #define pci_register_driver(driver) __pci_register_driver(driver, NULL, "driver")
 #define pci_resource_start(dev, bar) ((dev)->resource[bar].start)
 #define pci_resource_len(dev, bar) ((dev)->resource[bar].end - (dev)->resource[bar].start + 1)
