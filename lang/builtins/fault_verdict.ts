@@ -101,7 +101,7 @@ export function judgeFault(
   if (fault.address === null || !isAboutMappings(fault.reason)) return none;
   if (device === null) return { ...none, verdict: "no_device" };
   const found: JudgedFault = { ...none, fault: own };
-  if (own !== null && isInjected(own, context)) return { ...found, verdict: "injected" };
+  if (own?.why?.inputs.injected === true) return { ...found, verdict: "injected" };
   if (isErrorValue(fault.address)) {
     return { ...found, verdict: "error_value", culprit: lastFailedMap(device, own, context) };
   }
@@ -144,14 +144,6 @@ function ownFault(
     if (address === null) return fields.dma < 0;
     return alignDown(fields.dma, addressUnitBytes) === alignDown(address, addressUnitBytes);
   }) ?? null;
-}
-
-/** Whether the fault was injected: the event before it is the injection of `inject device.read`. */
-function isInjected(fault: FaultEvent, context: ExecutionContext): boolean {
-  const { events } = context.recorder;
-  const before = events[events.indexOf(fault) - 1];
-  return before !== undefined && before.name === "inject" && before.site === fault.site &&
-    before.fields.error === fault.fields.reason;
 }
 
 /** The call that returned the error value: the device's last map call that failed. */

@@ -42,7 +42,7 @@ function judgeIncidents(vm: Vm): Failure | null {
     finding: first,
     notes: first.name === "dma.report"
       ? [first.fields.text, ...factsOf(first).map(([label, text]) => `${label}: ${text}`)]
-      : [formatEventText(first)],
+      : [faultText(first)],
   });
 }
 
@@ -173,7 +173,11 @@ function reportOf(event: MachineEvent<"dma.report">, own: Span | null, vm: Vm) {
 function faultOf(event: MachineEvent<"iommu.fault">) {
   const { access, dma } = event.fields;
   const message = `Device "${event.device}" cannot ${access} at ${formatAddress(dma)}`;
-  return { message, span: null, facts: [], text: formatEventText(event) };
+  return { message, span: null, facts: [], text: faultText(event) };
+}
+
+function faultText(event: MachineEvent<"iommu.fault">): string {
+  return `${formatEventText(event)}${event.why?.inputs.injected === true ? ": injected" : ""}`;
 }
 
 function factsOf({ fields }: MachineEvent<"dma.report">): Facts {

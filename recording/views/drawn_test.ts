@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatAddress } from "@dmalab/lang/text";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
@@ -25,6 +25,7 @@ import {
   timelineView,
   verdictOf,
   verdictTitle,
+  whyView,
 } from "./mod.ts";
 
 const DISK = "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }\n";
@@ -325,6 +326,24 @@ Deno.test("of a range that is destroyed in part, the pages that stay linked are 
   assertEquals(new Set(before), new Set(["mapped"]));
 });
 
+Deno.test("the strip keeps what of a range is reserved and not linked beside the links, and what a short destroy leaves", () => {
+  const text = `machine { iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } } } }
+test "links" with { leaks = allow } {
+  let st = iova_state()
+  assert dma_iova_try_alloc(nic, st, phys: 0x4000_0000, size: 16KiB)
+  dma_iova_link(nic, st, 0x4000_0000, 0B, 4KiB, to_device)
+  dma_iova_link(nic, st, 0x4000_8000, 8KiB, 4KiB, to_device)
+  expect warning destroy_short { dma_iova_destroy(nic, st, mapped: 4KiB, dir: to_device) }
+}`;
+  const at = (event: EventName, nth: number) =>
+    stripAt(text, event, nth).find(({ title }) => title.startsWith("nic"))!.tips;
+  assertEquals(at("iommu.map", 0), ["4KiB, line 6, mapped", "12KiB, line 5, reserved"]);
+  const both = ["4KiB, line 6, mapped", "4KiB, line 5, reserved", "4KiB, line 7, mapped"];
+  assertEquals(at("iommu.map", 1), [...both, "4KiB, line 5, reserved"]);
+  assertEquals(at("iova.free", 0), ["4KiB, line 8, freed", ...both.slice(1), both[1]]);
+});
+
 Deno.test("what failed, and which line: the verdict has the statement, its values and where they differ", () => {
   const { verdict } = judged(`${DISK}test "sizes" {
   let req = ssd.submit(read, lba: 0, into: alloc_pages(2, contiguous: false))
@@ -507,6 +526,39 @@ test "metadata in two pieces" {
     seq: verdict.cause,
     isWrong: true,
   }]);
+});
+
+Deno.test("a fault that was injected is said to be, and not that its memory is missing", () => {
+  const { index, run, verdict } = judged(`${DISK}test "read" {
+  let io = ssd.submit(write, lba: 0, from: alloc_pages(2, contiguous: false))
+  inject device.read nth 2 { wait io }
+}`);
+  const fault = run.find("iommu.fault")!;
+  assertEquals(verdict.cause, fault);
+  assertMatch(verdict.why[0]!, /^iommu\.fault +dma 0x\w+ read unreachable: injected$/);
+  assertMatch(whyView(run, run.afterEvent(fault))!.why, /^the access was made to fail/);
+  const view = pictureView(
+    index,
+    run.afterEvent(fault),
+    pictureSubjects(index, run.last)[0]!,
+    new Set(),
+  )!;
+  assertMatch(view.facts[0]!.text, /^fault: read of 0x\w+, unreachable: injected$/);
+});
+
+Deno.test("a warning of the kernel is no fault and no report", () => {
+  const said = (body: string) =>
+    judged(`machine { iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { } endpoint gpu { bar = 16MiB } } root_port rp1 { endpoint nic { } } } }
+test "t" { ${body} }`).verdict.why;
+  const route = "pci_p2pdma_add_resource(gpu, 0, 4MiB); print pci_p2pdma_map_type(gpu, nic)";
+  assertEquals(said(route).slice(1), ["1 kernel warning"]);
+  assertEquals(
+    said(`${route}; nic.dma_write(0x5000 as dma, bytes"de") faults not_present`).slice(1),
+    [
+      "1 fault or report, all expected; 1 kernel warning",
+    ],
+  );
 });
 
 Deno.test("a further report is not told as one before the report that the heading names", () => {
@@ -780,6 +832,13 @@ Deno.test("a picture has the metadata with MPTR, and the bounce buffers to which
     ],
   );
   assertEquals(view.about, "ssd, simple_prp, 1 segment, OK");
+  // MPTR is empty until its memory is mapped.
+  const mapped = view.pages[1]!.entry!.seq!;
+  assertEquals(run.event(mapped).name, "dma.map");
+  const looks = [mapped - 1, mapped].map((seq) =>
+    pictureDrawing(view, seq, 800).shapes.findLast(({ tag }) => tag === "rect")!.look
+  );
+  assertEquals(looks, ["none", "plain"]);
   const copies = run.log.between(0, run.log.count)
     .flatMap((event) => event.name === "swiotlb.map" ? [Number(event.fields.tlb_phys)] : []);
   assertEquals(view.pages.map(({ bounce }) => bounce), copies);

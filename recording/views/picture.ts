@@ -285,7 +285,8 @@ function incidentText(event: MachineEvent): string | null {
   }
   if (event.name !== "iommu.fault") return null;
   const { access, dma, reason } = event.fields;
-  return `fault: ${access} of ${formatAddress(dma)}, ${reason}`;
+  const how = event.why?.inputs.injected === true ? ": injected" : "";
+  return `fault: ${access} of ${formatAddress(dma)}, ${reason}${how}`;
 }
 
 /** The first report or fault that an attempt of a request led to, with the number of all. */

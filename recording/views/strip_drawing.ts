@@ -329,14 +329,9 @@ function groupsOf(
   leaked: ReadonlySet<number>,
   lost: readonly LeakedRange[],
 ): readonly Group[] {
-  const mapped = pieces.filter(({ change, kind }) => kind === "mapped" && change !== "gone");
-  const others = pieces.filter((piece) => !mapped.includes(piece));
   const groups: Group[] = [];
-  for (const piece of [...mapped, ...others].sort((one, other) => one.start - other.start)) {
+  for (const piece of apart(pieces)) {
     const { change, end, isRest = true, kind, owner, seq, space, start } = piece;
-    const isCovered = !mapped.includes(piece) &&
-      mapped.some((each) => each.start < end && start < each.end);
-    if (isCovered) continue;
     const isLeaked = isRest && leaked.has(seq) || space === "dma" &&
         lost.some((each) => each.owner === owner && start < each.end && end > each.start);
     const look = isLeaked
@@ -365,6 +360,24 @@ function groupsOf(
       .slice(0, MAX_GROUPS),
   );
   return groups.filter((group) => chosen.has(group));
+}
+
+/**
+ * The pieces, sorted, each without what one before it in this order has: mapped, in the flush queue, reserved, gone. A
+ * range is reserved where nothing is linked.
+ */
+function apart(pieces: readonly AddressPiece[]): readonly AddressPiece[] {
+  const kinds = ["mapped", "queued", "reserved", "gone"] as const;
+  const byKind = groupBy(pieces, ({ change, kind }) => change === "gone" ? change : kind);
+  const taken: AddressPiece[] = [];
+  for (const kind of kinds) {
+    taken.push(
+      ...(byKind.get(kind) ?? []).flatMap((piece) =>
+        without(piece, taken.filter(({ end, start }) => start < piece.end && piece.start < end))
+      ),
+    );
+  }
+  return taken.sort((one, other) => one.start - other.start);
 }
 
 function nameOf(run: RecordedRun, seq: number): string {

@@ -71,7 +71,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
     const notes = (outcome?.failure ?? failure).notes.map((note) => note.trim());
     const found = notes.filter((note) => FOUND.test(note));
     const share = outcome === null ? [] : shareOfEvents(run, outcome);
-    return failedVerdict(index, failure, incidents, leaked, found, share);
+    return failedVerdict(index, failure, outcome, leaked, found, share);
   }
   const counted = countsOf(index);
   const recorded = rowsAt(run, "incidents", run.last);
@@ -84,7 +84,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
       word: "RECORDED",
       place: null,
       what: recorded.length > 0
-        ? formatCount(recorded.length, "fault or report", "faults and reports")
+        ? incidentsText(recorded, "")
         : live.length > 0
         ? `${sizeText(live)} not unmapped at the end`
         : runTitle(run.name),
@@ -110,11 +110,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
       ...shareOfEvents(run, outcome),
       ...unexpected > 0 ? [`${formatCount(unexpected, "finding")} that no statement expects`] : [],
       ...incidents.filter(({ place }) => place !== null).slice(0, MAX_SENTENCES).map(findingText),
-      ...recorded.length > 0 && unexpected === 0
-        ? [
-          `${formatCount(recorded.length, "fault or report", "faults and reports")}, all expected`,
-        ]
-        : [],
+      ...recorded.length > 0 && unexpected === 0 ? [incidentsText(recorded, ", all expected")] : [],
     ],
     cause: found,
     failedAt: null,
@@ -122,15 +118,26 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
   };
 }
 
+/** Numbers of faults and reports, and of warnings of the kernel, which no statement expects or misses. */
+function incidentsText(rows: readonly LabTableRow<"incidents">[], how: string): string {
+  const warnings = rows.filter(({ kind }) => kind === "warning").length;
+  const found = rows.length - warnings;
+  return [
+    ...found === 0 ? [] : [formatCount(found, "fault or report", "faults and reports") + how],
+    ...warnings === 0 ? [] : [formatCount(warnings, "kernel warning")],
+  ].join("; ");
+}
+
 function failedVerdict(
   index: RunIndex,
   failure: FailureReport,
-  incidents: readonly Incident[],
+  outcome: TestOutcome | null,
   leaked: readonly number[],
   found: readonly string[],
   share: readonly string[],
 ): RunVerdict {
   const { run } = index;
+  const { incidents = [], unexpectedFaults = 0, unexpectedReports = 0 } = outcome ?? {};
   const { code, kind } = failure;
   const [message, ...more] = failure.message.split("\n");
   const statement = run.failedAt === null ? null : run.statementText(run.failedAt);
@@ -148,6 +155,7 @@ function failedVerdict(
     : (code === "E0926" ? leaks.shift() : null) ?? message!;
   // An incident is judged at the end: the last statement is not the one that led to it.
   const isIncident = code === "E0908";
+  const further = unexpectedFaults + unexpectedReports - (isIncident ? 2 : 1);
   const [own = ""] = isIncident ? failure.notes : [];
   // The other notes of a leak are in its sentences, those of an assertion are its values.
   if (!isIncident && !isAssertion && !isLeak) more.push(...ownNotes(failure));
@@ -166,7 +174,7 @@ function failedVerdict(
     ...findings.slice(0, 1).map((finding) =>
       `${isIncident ? "Also" : "Before it"}, a ${finding.kind} that no statement expects: ${
         findingText(finding)
-      }`
+      }${further > 0 ? `; and ${formatCount(further, "more finding")}` : ""}`
     ),
     ...held.length === 0 ? [] : [`It stopped before it unmapped ${sizeText(held)}`],
     ...found,

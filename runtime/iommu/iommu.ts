@@ -422,9 +422,16 @@ export class Iommu {
 
   /**
    * Records a fault; returns -1.
+   * @param injected Whether an injection made the access fail, whatever its address leads to.
    * @internal
    */
-  fault(dev: DmaDevice, dma: number, access: DeviceAccess, reason: FaultReason): -1 {
+  fault(
+    dev: DmaDevice,
+    dma: number,
+    access: DeviceAccess,
+    reason: FaultReason,
+    injected = false,
+  ): -1 {
     const { events, clock } = this.#platform;
     if (this.faults.length < MAX_RECORDED_FAULTS) {
       this.faults.push({
@@ -439,7 +446,11 @@ export class Iommu {
       const lastAddress = dev.domain?.table.lastAddress ?? null;
       events.emit(IOMMU_FAULT, { dma: dma as DmaAddr, access, reason }, {
         rule: dev.domain === null ? "dma.1.1" : "dma.1.6",
-        inputs: { translated: dev.domain !== null, last_address_of_table: lastAddress },
+        inputs: {
+          translated: dev.domain !== null,
+          last_address_of_table: lastAddress,
+          ...injected ? { injected } : {},
+        },
       });
     }
     return -1;

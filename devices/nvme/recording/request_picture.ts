@@ -374,19 +374,20 @@ function metadataOf(
 }
 
 /**
- * MPTR points to the metadata itself, or to a descriptor in a list that describes the metadata.
+ * MPTR points to the metadata itself, or to a descriptor in a list that describes the metadata. No event writes it:
+ * its event is the one that gives its address.
  *
  * @see docs/rules/nvme.md 3
  */
 function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null {
-  const pointer = (dma: number, seq: number | null = null) => [{ dma, sizeBytes: null, seq }];
+  const pointer = (dma: number, seq: number) => [{ dma, sizeBytes: null, seq }];
   const labels = ["MPTR"];
   const chosen = events.find((event) => event.name === "nvme.metadata");
   if (chosen?.fields.format !== "sgl") {
     const mapped = events.find((event) => event.name === "dma.map");
     return mapped === undefined
       ? null
-      : { format: "flat", labels, own: pointer(mapped.fields.dma), pages: [] };
+      : { format: "flat", labels, own: pointer(mapped.fields.dma, mapped.seq), pages: [] };
   }
   const list = events.find((event) => event.name === "ret.dma_pool_alloc");
   const written = writtenPointer(events);
@@ -396,7 +397,7 @@ function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null
   return {
     format: "sgl",
     labels,
-    own: pointer(at, chosen.seq),
+    own: pointer(at, list.seq),
     pages: [written.own, ...written.pages],
   };
 }

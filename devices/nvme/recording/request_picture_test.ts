@@ -107,6 +107,8 @@ Deno.test("MPTR leads to the first descriptor of the metadata, and that one to t
   ];
   const of = (written: Parameters<typeof events>[0]) =>
     texts(readRequest(1, events(written)).metadata!);
+  // No event writes it: it is decided by the address of the list, or of the memory.
+  assertEquals(readRequest(1, events(mapped)).metadata!.entries[0]!.seq, 3);
   assertEquals(of(mapped), [`- MPTR ? list ${0x8000} 0`, `0 0 ${0x8000} data ${0x1000} 64`]);
   const two = [...mapped, segment(0x3000), sgl("data_block", 0x3000, 64)];
   assertEquals(of([...two, sgl("last_segment", 0x8010, 32)]), [

@@ -217,6 +217,7 @@ Deno.test("explain of a request tells each try, and what the controller answered
     }`,
   );
   assertStringIncludes(text, "injected failure: device.write returns unreachable hit number 1");
+  assertStringIncludes(text, "unreachable dma.1.6 the access was made to fail by `inject`");
   assertStringIncludes(
     text,
     "completion with status 0x4 nvme.4.2 Data Transfer Error: IOERR; retryable",

@@ -278,6 +278,7 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
     "{largest_free_run} contiguous and free",
   ]],
   "iommu.fault": [
+    [{ injected: true }, FAULT, "the access was made to fail by `inject`"],
     [{ translated: true }, FAULT, "{reason:FAULTS}; the device is translated"],
     [{}, FAULT, "{reason:FAULTS}; the device is not translated"],
   ],

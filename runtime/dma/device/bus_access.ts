@@ -257,7 +257,7 @@ export class DeviceBus {
   ): boolean {
     const outer = this.#context.enterDevice(dev.name);
     const reason = faults.reasonAt(point);
-    if (reason !== null) this.#machine.iommu.fault(dev, dma, access, reason);
+    if (reason !== null) this.#machine.iommu.fault(dev, dma, access, reason, true);
     this.#context.leaveDevice(outer);
     return reason !== null;
   }
