@@ -82,3 +82,12 @@ Deno.test("a file that several files use is complained about once", async () => 
   await checkFiles([FILES[0]!], "json", single);
   assertEquals(twice, JSON.parse(single.output).problems.length);
 });
+
+Deno.test("a Markdown page is no scenario: the error names the command that runs its blocks", async () => {
+  const screen = new MemoryScreen();
+  assertEquals(await checkFiles(["docs/tutorial.md"], "json", screen), 2);
+  assertStringIncludes(
+    screen.output,
+    "is a Markdown page, not a scenario: `dmalab run docs/tutorial.md` runs its blocks",
+  );
+});

@@ -1,5 +1,5 @@
 /** Loads a scenario from the host, and reports its errors. */
-import { countMistakes, type Diagnostic } from "@dmalab/lang/diagnostics";
+import { countMistakes, type Diagnostic, printable } from "@dmalab/lang/diagnostics";
 import { checkProgram, loadProgram, type SourceFile } from "@dmalab/lang";
 import type { LoadResult, Program } from "@dmalab/lang/run";
 import { codeOfProblems, type ExitCode, WRONG } from "../exit_code.ts";
@@ -40,6 +40,12 @@ async function opened<T>(
   compileMs: number | null,
   load: (entry: SourceFile, loader: HostLoader) => T,
 ): Promise<T | { readonly problem: string }> {
+  if (path.endsWith(PAGE_SUFFIX)) {
+    const page = printable(path);
+    return {
+      problem: `"${page}" is a Markdown page, not a scenario: \`dmalab run ${page}\` runs its blocks`,
+    };
+  }
   const file = await openFile(path, tree, compileMs);
   if (typeof file === "string") return { problem: file };
   const { entry, loader } = file;
