@@ -18,6 +18,7 @@ import {
   anatomyOf,
   type AnatomyOptions,
   type LineAnatomy,
+  OF_FAULT_ABOVE,
   rowOfAnatomy,
 } from "./general/general_lines.ts";
 import { isBugInCode, isCrash } from "./general/crash_head.ts";
@@ -74,6 +75,12 @@ const MAX_RECENT = 128;
  * depends on the release.
  */
 const WARNING_LINES = 2;
+/** A driver may tell an IOMMU's fault again in so many lines below it. */
+const FAULT_LINES = 16;
+/** The address in a line of a fault that `runtime/fault_log` decodes. */
+const FAULTED = /\b(?:fault addr|iova|address)[ =:]{1,3}((?:0x)?[0-9a-f]{3,16})\b/i;
+/** Shorter addresses can be any number. */
+const MIN_ADDRESS_DIGITS = 3;
 /** A quick test: a line without any of these words is no head of an oops, and no other crash. */
 const MAY_CRASH =
   /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP|INFO: task |Fatal trap /;
@@ -156,6 +163,9 @@ export class KernelLogReader {
   readonly #near: NearLines | null;
   readonly #likeness = new LogLikeness();
   #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
+  /** The address of the newest fault that an IOMMU reported. */
+  #faulted: { readonly address: RegExp; readonly line: number; readonly place: number } | null =
+    null;
 
   constructor(private readonly sink: KernelLogSink) {
     this.#faults = new FaultLogReader((found) => this.#fault(found));
@@ -185,6 +195,8 @@ export class KernelLogReader {
       this.#endWarning();
     }
     const isFaults = !XEN.test(shown) && this.#faults.push(shown, place);
+    const address = isFaults ? FAULTED.exec(shown)?.[1] : undefined;
+    if (address !== undefined) this.#noteFault({ address }, message.line, place);
     const open = this.#open;
     if (open !== null) {
       if (this.#isPast(place)) this.#close();
@@ -219,6 +231,7 @@ export class KernelLogReader {
       this.sink.state?.(entry);
       return;
     }
+    if (row.kind === "other_iommu_fault") this.#noteFault(facts, entry.line, place);
     this.#close();
     if ("members" in facts && this.#ofGroups.length < MAX_SHAPELESS) this.#ofGroups.push(entry);
     else if (row.more === undefined) this.sink.entry(entry);
@@ -321,6 +334,7 @@ export class KernelLogReader {
       this.#near?.push(message);
       return;
     }
+    if (this.#isOfFault(message)) return;
     if (!mayMention(text)) {
       if (this.#keepWide(message)) return;
       this.#frame(message);
@@ -341,6 +355,25 @@ export class KernelLogReader {
     }
     this.#frame(message);
     this.#near?.push(message);
+  }
+
+  #noteFault({ address }: LogEntryFacts, line: number, place: number): void {
+    const digits = typeof address === "string" ? address.replace(/^(?:0x)?0*/, "") : "";
+    if (digits.length < MIN_ADDRESS_DIGITS) return;
+    const pattern = new RegExp(`(?<![0-9a-fx])(?:0x)?0*${digits}(?![0-9a-f])`, "i");
+    this.#faulted = { address: pattern, line, place };
+  }
+
+  /** Takes a line in which a driver tells the fault that an IOMMU has reported before it. */
+  #isOfFault(message: LogMessage): boolean {
+    const faulted = this.#faulted;
+    if (faulted === null || message.place - faulted.place > FAULT_LINES) return false;
+    if (!/fault/i.test(message.text) || !faulted.address.test(message.text)) return false;
+    const facts = { fault_line: faulted.line };
+    const row = OF_FAULT_ABOVE;
+    this.#near?.isRead(message, facts);
+    this.sink.state?.({ kind: row.kind, ...said(message), facts, row });
+    return true;
   }
 
   #anatomyOf(

@@ -363,6 +363,15 @@ const VALUES: MessageRow = {
   means: generalMeaning,
 };
 
+/** A line about a fault that was read above, in the words of a driver. */
+export const OF_FAULT_ABOVE: MessageRow = {
+  kind: "register_dump",
+  forms: [],
+  role: "state",
+  means: ({ fault_line }) =>
+    `What a driver says of a fault, at the address of the one in line ${fault_line}`,
+};
+
 /** The row for a line with an anatomy. */
 export function rowOfAnatomy({ facts, isWrong, kind }: LineAnatomy, text: string): MessageRow {
   if (isCutByPager(text)) return { ...CUT, kind: kind === "device_error" ? "pcie_detail" : kind };

@@ -457,6 +457,36 @@ const GPUS: readonly MessageRow[] = [
   {
     kind: "gpu_fault",
     forms: [
+      "nvgpu: {device} {...}[MMU FAULT] mmu engine id: {engine=word_text}, ch id: {channel=word_text}, fault addr: {address}, fault addr aperture: {...}, fault type: {reason=comma_text}, access type: {access_text=comma_text}{?,{...}?}",
+    ],
+    always: { driver: "nvgpu" },
+    role: "report",
+    means: ({ access_text, channel, device, reason }) =>
+      `A fault of the own MMU of the GPU ${device}: the channel ${channel} made an access (${access_text}) to an address of the GPU's own space that has no valid entry (${reason}). No mapping of the DMA API is concerned`,
+    next: [
+      "look at the program that owns the channel (its name stands in the status lines below): a buffer that was freed or never bound in the GPU's address space, or an address of 0 that was never set",
+    ],
+  },
+  {
+    kind: "device_error",
+    forms: [
+      "nvgpu: {device} {...}page fault error: err_type = {...}, fault_status = {fault_status}",
+      "nvgpu: {device} {...}mmu fault id={...}",
+      "nvgpu: {device} {...}TSG {...} generated a mmu fault{...}",
+      "nvgpu: {device} {...}error notifier set to {...} for ch {channel=word_text}{...}",
+    ],
+    always: { driver: "nvgpu" },
+    role: "consequence",
+    follows: ["gpu_fault"],
+    means: ({ device }) =>
+      `A step of the driver after a fault of the own MMU of the GPU ${device}: the fault itself is the line with \`[MMU FAULT]\` and the address`,
+    next: [
+      "look at the line with `[MMU FAULT]` and `fault addr`, and at the program of its channel",
+    ],
+  },
+  {
+    kind: "gpu_fault",
+    forms: [
       "{driver} {device}: MMU error from client {client_name=word_text} ({...}) at {address}{...}",
       "{driver} {device}: MMU fault status {fault_status}",
       "{driver} {device}: MMU {mmu_number=count} fault addr {address}",

@@ -106,6 +106,7 @@ export const FIELDS = {
   client: word("0000:03:00.0"),
   cid: code("a273"),
   code: code("0x10"),
+  comma_text: { ...text("invalid pde"), pattern: "[^,]*[^,\\s]" },
   cons: code("0x1a"),
   cqe_syndrome: code("0x4"),
   controller: word("nvme0"),

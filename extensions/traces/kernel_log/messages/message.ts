@@ -61,7 +61,11 @@ export interface ContinuationRow {
    * Returns the facts of the whole message, or null if the line belongs to another message. A row
    * without this function adds the facts of the continuation to those of the first line.
    */
-  readonly add?: (found: LogEntryFacts, facts: LogEntryFacts) => LogEntryFacts | null;
+  readonly add?: (
+    found: LogEntryFacts,
+    facts: LogEntryFacts,
+    line: string,
+  ) => LogEntryFacts | null;
 }
 
 /** A stack begins at most this many lines below its warning, after the registers. */

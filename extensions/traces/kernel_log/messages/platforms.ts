@@ -5,7 +5,7 @@
  * @see rules/traces.md T.71, T.74
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { bytesText, type MessageArea, named, numberOf } from "./message.ts";
+import { bytesText, type MessageArea, named, numberOf, stateRows } from "./message.ts";
 
 const IOVA_NEXT = [
   "look for mappings that are never unmapped: `dmalab trace check` with the dma events, or a count of live mappings that only grows",
@@ -19,6 +19,25 @@ export const POWER: MessageArea = {
   page: "rules/traces.md T.71, T.74",
   words: ["EEH:", "TCE", "iommu_alloc", "iommu_free"],
   rows: [
+    ...stateRows([
+      [
+        "What the bridge of a PowerPC machine set up for the devices of a PE: a window of bus addresses with a TCE table, which devices with a narrow DMA mask use",
+        "pci {...}: [PE# {pe=bracket_text}] Setting up 32-bit TCE table at {...}",
+        "pci {...}: [PE# {pe=bracket_text}] Setting up window#{...}",
+        "pci {...}: [PE# {pe=bracket_text}] Assign DMA32 space{...}",
+        "pci {...}: [PE# {pe=bracket_text}] DMA weight {...}",
+        "PCI: Domain {...} has {count} available 32-bit DMA segments",
+      ],
+      [
+        "Devices of the PE with a DMA mask of 64 bits reach memory directly, without a TCE: an address that was not mapped is not refused for them",
+        "pci {...}: [PE# {pe=bracket_text}] Enabling 64-bit DMA bypass{...}",
+        "{driver} {device}: {~Using 64-bit DMA iommu bypass|iommu: 64-bit OK, using direct DMA|iommu: 64-bit OK but direct DMA is limited}{...}",
+      ],
+      [
+        "Recovery of PCI errors (EEH) is on, with its settings",
+        "EEH: {~PCI Enhanced I/O Error Handling Enabled|pSeries platform initialized|PowerNV platform initialized|Capable adapter found}{...}",
+      ],
+    ]),
     {
       kind: "iova_full",
       forms: [

@@ -362,7 +362,7 @@ export class MessageFinder {
       const found = readForm(this.#formOf(more), line);
       if (found === null) continue;
       const known = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
-      const added = more.add === undefined ? { ...facts, ...known } : more.add(known, facts);
+      const added = more.add === undefined ? { ...facts, ...known } : more.add(known, facts, line);
       if (added !== null) return withCause(row, added);
     }
     return null;

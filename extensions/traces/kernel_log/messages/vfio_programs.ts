@@ -433,6 +433,25 @@ const CALLS: readonly MessageRow[] = [
       "vfio{...}_dma_map {...}failed to map memory ({errno_text=paren_text})",
       "vfio map memory region failed: {errno_text=errno_words}",
     ],
+    // QEMU prints two lines about one call: one with the numbers, and one without.
+    more: [
+      {
+        form: WITH_NUMBERS,
+        add: (found, facts, line) =>
+          typeof facts.at !== "string" && facts.errno_text === found.errno_text
+            ? withRegion({ ...facts, ...found }, line)
+            : null,
+      },
+      {
+        form: "VFIO_MAP_DMA failed: {errno_text=errno_words}",
+        add: (found, facts) =>
+          typeof facts.at === "string" && facts.call === undefined &&
+            facts.errno_text === found.errno_text
+            ? { ...facts, call: "VFIO_MAP_DMA" }
+            : null,
+      },
+    ],
+    reachLines: 1,
     derive: withRegion,
     condition: "A program prints the errno of VFIO_IOMMU_MAP_DMA",
     role: "report",
