@@ -162,6 +162,16 @@ export class CStubs {
    */
   cause(at: number): string {
     const { memory } = this.kernel;
+    const [beyond] =
+      [...this.#structs].find(([, start]) =>
+        at >= start + STRUCT_BYTES && at < start + STRUCT_BYTES + NULL_BYTES
+      ) ?? [];
+    if (beyond !== undefined) {
+      return `; it lies behind the ${
+        STRUCT_BYTES / 1024
+      } KiB that the stub ${beyond}() returned: ` +
+        `${FILL}, ${NOT_THE_DRIVERS}`;
+    }
     const last = this.#lastRead;
     const isBehind = last !== null && isNear(at, last.value);
     if (isBehind && memory.blocksRun - last.blocks <= NEAR_BLOCKS) {

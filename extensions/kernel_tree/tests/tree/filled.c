@@ -86,3 +86,14 @@ int taken(void)
 		count++;
 	return count;
 }
+
+/* More than what a stub returned. */
+int beyond(void)
+{
+	volatile int *numbers = (int *)toy_part();
+	int at;
+
+	for (at = 0; at < 8192; at++)
+		numbers[at] = at;
+	return 0;
+}

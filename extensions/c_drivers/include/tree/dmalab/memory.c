@@ -35,6 +35,42 @@ VMALLOC(vmalloc, 0)
 EXPORT_SYMBOL(vmalloc_noprof);
 VMALLOC(vzalloc, __GFP_ZERO)
 EXPORT_SYMBOL(vzalloc_noprof);
+#ifdef vcalloc
+#undef __vmalloc_array
+#undef vmalloc_array
+#undef __vcalloc
+#undef vcalloc
+static void *array(size_t count, size_t bytes, gfp_t flags)
+{
+	size_t all;
+
+	return __builtin_mul_overflow(count, bytes, &all) ? NULL : __vmalloc(all, flags);
+}
+
+void *__vmalloc_array_noprof(size_t count, size_t bytes, gfp_t flags)
+{
+	return array(count, bytes, flags);
+}
+EXPORT_SYMBOL(__vmalloc_array_noprof);
+
+void *vmalloc_array_noprof(size_t count, size_t bytes)
+{
+	return array(count, bytes, GFP_KERNEL);
+}
+EXPORT_SYMBOL(vmalloc_array_noprof);
+
+void *__vcalloc_noprof(size_t count, size_t bytes, gfp_t flags)
+{
+	return array(count, bytes, flags | __GFP_ZERO);
+}
+EXPORT_SYMBOL(__vcalloc_noprof);
+
+void *vcalloc_noprof(size_t count, size_t bytes)
+{
+	return array(count, bytes, GFP_KERNEL | __GFP_ZERO);
+}
+EXPORT_SYMBOL(vcalloc_noprof);
+#endif
 #ifdef vzalloc_node
 #undef vzalloc_node
 #define vzalloc_node vzalloc_node_noprof
