@@ -91,6 +91,9 @@ export type { VfioDevice } from "@dmalab/devices";
 // Memory that a process maps for its devices.
 export {
   type ContainerTable,
+  DIRTY_PAGES_FLAG,
+  type DirtyBitmap,
+  type GetDirtyBitmap,
   type IovaRange,
   MAP_FLAG,
   type MapDma,

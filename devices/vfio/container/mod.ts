@@ -5,6 +5,9 @@
  */
 export {
   type ContainerTable,
+  DIRTY_PAGES_FLAG,
+  type DirtyBitmap,
+  type GetDirtyBitmap,
   type IovaRange,
   MAP_FLAG,
   type MapDma,

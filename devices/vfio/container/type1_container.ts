@@ -14,6 +14,7 @@ import {
   type Why,
 } from "@dmalab/runtime";
 import { type Kernel, type KernelName, resolveKernel } from "@dmalab/runtime/kernels";
+import { BitRuns } from "./bit_runs.ts";
 import { type MappedArea, MappedAreas } from "./mapped_areas.ts";
 
 const U64 = 2n ** 64n;
@@ -23,8 +24,10 @@ const ALL_PAGES = Number(U64 / BigInt(PAGE_SIZE_BYTES));
 /** Flags of a map: `VFIO_DMA_MAP_FLAG_*`. */
 export const MAP_FLAG = { READ: 1, WRITE: 2, VADDR: 4 } as const;
 
-/** Flags of an unmap: `VFIO_DMA_UNMAP_FLAG_*`. Dirty bitmaps are not modelled. */
-export const UNMAP_FLAG = { ALL: 2, VADDR: 4 } as const;
+/** Flags of an unmap: `VFIO_DMA_UNMAP_FLAG_*`. */
+export const UNMAP_FLAG = { GET_DIRTY_BITMAP: 1, ALL: 2, VADDR: 4 } as const;
+/** Flags of `VFIO_IOMMU_DIRTY_PAGES`: `VFIO_IOMMU_DIRTY_PAGES_FLAG_*`. A bitmap has a method of its own. */
+export const DIRTY_PAGES_FLAG = { START: 1, STOP: 2 } as const;
 
 /** A number from 0 to 2^64 − 1. Above 2^53 − 1 it is a bigint, because a number is not exact there. */
 export type U64Value = number | bigint;
@@ -96,6 +99,30 @@ export interface MapDma {
   readonly flags: number;
 }
 
+/** A process's memory for a bitmap of dirty pages: `struct vfio_bitmap`. */
+export interface DirtyBitmap {
+  /** Bytes that a bit stands for. Only 4096 is accepted. */
+  readonly pageSizeBytes: U64Value;
+  /** Bytes of the bitmap. */
+  readonly sizeBytes: U64Value;
+  /**
+   * Sets bits.
+   * @param first The first bit: a number of pages behind the beginning of the range.
+   * @param count How many bits, 1 or more.
+   */
+  setBits(first: number, count: number): void;
+}
+
+/** The arguments of `VFIO_IOMMU_DIRTY_PAGES` with the flag `GET_BITMAP`. */
+export interface GetDirtyBitmap {
+  /** The first address of the range. */
+  readonly iova: U64Value;
+  /** Bytes of the range, a multiple of 4 KiB. */
+  readonly sizeBytes: U64Value;
+  /** Where the bits go. */
+  readonly bitmap: DirtyBitmap;
+}
+
 /** The arguments of `VFIO_IOMMU_UNMAP_DMA`. */
 export interface UnmapDma {
   /** The first address of the range. */
@@ -104,6 +131,8 @@ export interface UnmapDma {
   readonly sizeBytes: U64Value;
   /** {@linkcode UNMAP_FLAG}s. */
   readonly flags: number;
+  /** Where the bits of the dirty pages go, with the flag `GET_DIRTY_BITMAP`. */
+  readonly bitmap?: DirtyBitmap;
 }
 
 interface PageRange {
@@ -119,6 +148,11 @@ const FAULTED_PAGES = 512;
 const RULE = "hmm-rdma-vfio.7";
 const WRITE_ACCESS: PinAccess = { writable: true, takesZeroPage: false };
 const NO_RUNS: PinnedRun[] = [];
+/** Bits of a word of a bitmap: a bitmap has whole words. */
+const WORD_BITS = 64;
+const BYTE_BITS = 8;
+/** Bytes of the largest bitmap. */
+const MAX_BITMAP_BYTES = 2 ** 28;
 
 /**
  * A container with one group of devices: it answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA` and
@@ -126,6 +160,10 @@ const NO_RUNS: PinnedRun[] = [];
  *
  * Up to 6.17.13 a kernel does not find an area that ends at the last byte of 64 bits in later calls.
  * This container finds it on every release.
+ *
+ * A bitmap of dirty pages has all pages that are mapped. Captured kernels, and this container, set more
+ * bits: after a bitmap of a range that begins before an area, those of the area's pages stay set at the
+ * place that they had in a word of that bitmap, also behind the area.
  *
  * @example
  * ```ts
@@ -156,6 +194,10 @@ export class Type1Container {
   #refusal: Why | null = null;
   /** The rule of the last call that was done, its number in chapter 7; 0 before the first call. */
   #rule = 0;
+  /** Whether dirty pages are logged. */
+  #isLogging = false;
+  /** The bitmaps of areas that were asked for since the log was started. */
+  readonly #dirtyBits = new Map<MappedArea, BitRuns>();
   /** What the last call that was done has counted, and its number. */
   #counted: "areas" | "counted_pages" | null = null;
   #count = 0;
@@ -358,11 +400,19 @@ export class Type1Container {
    * @returns The bytes that were unmapped, or a negative errno.
    * @throws {RangeError} For an address or a size that is no exact number of 64 bits.
    */
-  unmapDma({ flags, iova, sizeBytes }: UnmapDma): U64Value {
+  unmapDma({ bitmap, flags, iova, sizeBytes }: UnmapDma): U64Value {
     checkWide("iova", iova);
     checkWide("sizeBytes", sizeBytes);
-    const known = UNMAP_FLAG.ALL | UNMAP_FLAG.VADDR;
+    const known = UNMAP_FLAG.GET_DIRTY_BITMAP | UNMAP_FLAG.ALL | UNMAP_FLAG.VADDR;
     if ((flags & ~known) !== 0) return this.#refuse(-ERRNO.EINVAL, 9, "unknown_flag");
+    const getsBitmap = (flags & UNMAP_FLAG.GET_DIRTY_BITMAP) !== 0;
+    if (getsBitmap) {
+      if (flags !== UNMAP_FLAG.GET_DIRTY_BITMAP) {
+        return this.#refuse(-ERRNO.EINVAL, 20, "bitmap_with_another_flag");
+      }
+      if (bitmap === undefined) return this.#refuse(-ERRNO.EINVAL, 20, "no_bitmap");
+      if (!hasRoom(bitmap, sizeBytes)) return this.#refuse(-ERRNO.EINVAL, 20, "bitmap_size");
+    }
     const isAll = (flags & UNMAP_FLAG.ALL) !== 0;
     if (isAll && !(isZero(iova) && isZero(sizeBytes))) {
       return this.#refuse(-ERRNO.EINVAL, 10, "all_of_a_range");
@@ -371,6 +421,10 @@ export class Type1Container {
       return this.#refuse(-ERRNO.EINVAL, 9, isZero(sizeBytes) ? "empty" : "unaligned");
     }
     if (wraps(iova, sizeBytes)) return this.#refuse(this.#wrapErrno, 2, "iova_wraps");
+    if (getsBitmap) {
+      const cause = this.#bitmapProblem(bitmap!, sizeBytes);
+      if (cause !== null) return this.#refuse(-ERRNO.EINVAL, 20, cause);
+    }
     const takesAddress = (flags & UNMAP_FLAG.VADDR) !== 0;
     const startPage = pageNumber(iova);
     const end = isAll ? ALL_PAGES : startPage + pageNumber(sizeBytes);
@@ -379,6 +433,7 @@ export class Type1Container {
     if (cut !== null) return this.#refuse(-ERRNO.EINVAL, 9, "cut", inputsOf(cut));
     if (takesAddress) return this.#takeAddresses(startPage, end);
     const before = this.#areas.count;
+    if (getsBitmap) this.#report(met, startPage, end, bitmap!);
     const unmapped = this.#unmapAreas(met, end);
     this.#done(isAll ? 10 : 9, "areas", before - this.#areas.count);
     return unmapped;
@@ -398,6 +453,7 @@ export class Type1Container {
     let unmapped = 0;
     for (let area = met; area !== null;) {
       this.#areas.remove(area);
+      if (this.#dirtyBits.size > 0) this.#dirtyBits.delete(area);
       this.#release(area.startPage, area.pages, area.runs, area.writable);
       this.#process.lockedPages -= area.lockedPages;
       unmapped += area.pages;
@@ -416,6 +472,88 @@ export class Type1Container {
   ): void {
     if (pages > 0) this.#table?.unmap(startPage, pages);
     for (const run of runs) this.#process.unpin(run, isWritten);
+  }
+
+  /**
+   * `VFIO_IOMMU_DIRTY_PAGES` with a flag of {@linkcode DIRTY_PAGES_FLAG}: starts or stops the log of pages
+   * that devices may have written.
+   * @returns 0 or a negative errno.
+   */
+  dirtyPages(flags: number): number {
+    if (flags !== DIRTY_PAGES_FLAG.START && flags !== DIRTY_PAGES_FLAG.STOP) {
+      return this.#refuse(-ERRNO.EINVAL, 19, "unknown_flag");
+    }
+    const isStart = flags === DIRTY_PAGES_FLAG.START;
+    if (isStart !== this.#isLogging) this.#dirtyBits.clear();
+    this.#isLogging = isStart;
+    this.#done(19);
+    return 0;
+  }
+
+  /**
+   * `VFIO_IOMMU_DIRTY_PAGES` with the flag `GET_BITMAP`: the pages of a range that devices may have
+   * written. These are all pages that are mapped, because the IOMMU does not say which were written;
+   * after a range that began before an area, there are others behind the area's ({@linkcode Type1Container}).
+   * @returns 0 or a negative errno.
+   * @throws {RangeError} For an address or a size that is no exact number of 64 bits.
+   */
+  getDirtyBitmap({ bitmap, iova, sizeBytes }: GetDirtyBitmap): number {
+    checkWide("iova", iova);
+    checkWide("sizeBytes", sizeBytes);
+    if (wraps(iova, sizeBytes)) return this.#refuse(this.#wrapErrno, 2, "iova_wraps");
+    if (this.#wrapErrno === -ERRNO.EINVAL && BigInt(iova) + BigInt(sizeBytes) === U64) {
+      return this.#refuse(-ERRNO.EINVAL, 20, "last_byte");
+    }
+    if (!isPageRange(iova, sizeBytes)) {
+      return this.#refuse(-ERRNO.EINVAL, 20, isZero(sizeBytes) ? "empty" : "unaligned");
+    }
+    const cause = this.#bitmapProblem(bitmap, sizeBytes);
+    if (cause !== null) return this.#refuse(-ERRNO.EINVAL, 20, cause);
+    const startPage = pageNumber(iova);
+    const end = startPage + pageNumber(sizeBytes);
+    const met = this.#areas.first(startPage, end - startPage);
+    const cut = met === null ? null : this.#cutArea(met, startPage, end);
+    if (cut !== null) return this.#refuse(-ERRNO.EINVAL, 20, "cut", inputsOf(cut));
+    this.#report(met, startPage, end, bitmap);
+    this.#done(20);
+    return 0;
+  }
+
+  /** Why a bitmap cannot have the pages of a range; null if it can. */
+  #bitmapProblem(bitmap: DirtyBitmap, sizeBytes: U64Value): string | null {
+    if (!this.#isLogging) return "not_logging";
+    if (Number(bitmap.pageSizeBytes) !== PAGE_SIZE_BYTES) return "bitmap_page_size";
+    return hasRoom(bitmap, sizeBytes) ? null : "bitmap_size";
+  }
+
+  /**
+   * Sets the bits of the pages of whole areas, as captured kernels do it: an area's bitmap is shifted to
+   * the area's place in the first word, takes over what is in that word, and stays so.
+   * @param met The first area of the range.
+   */
+  #report(met: MappedArea | null, startPage: number, end: number, bitmap: DirtyBitmap): void {
+    const all = new BitRuns();
+    for (let area = met; area !== null;) {
+      const { pages } = area;
+      const bits = this.#dirtyBits.get(area) ?? new BitRuns();
+      this.#dirtyBits.set(area, bits);
+      bits.set(0, pages);
+      const place = (area.startPage - startPage) % WORD_BITS;
+      const word = area.startPage - startPage - place;
+      if (place > 0) {
+        bits.shift(place);
+        for (const run of all.within(word, word + WORD_BITS)) {
+          bits.set(run.first - word, run.end - word);
+        }
+      }
+      const copied = wholeWords(place + pages);
+      bits.clear(copied, Infinity);
+      all.clear(word, word + copied);
+      for (const run of bits.runs) all.set(word + run.first, word + run.end);
+      const areaEnd = area.startPage + pages;
+      area = areaEnd < end ? this.#areas.first(areaEnd, end - areaEnd) : null;
+    }
+    for (const run of all.runs) bitmap.setBits(run.first, run.end - run.first);
   }
 
   /** Takes back the addresses of the areas' memory: their pages stay pinned and mapped. */
@@ -470,6 +608,18 @@ function pageNumber(value: U64Value): number {
 /** Whether a range consists of whole pages, at least one. */
 function isPageRange(start: U64Value, sizeBytes: U64Value): boolean {
   return isAligned(start) && isAligned(sizeBytes) && !isZero(sizeBytes);
+}
+
+/** Whether a range has pages of a bitmap's size, and the bitmap a bit for each; and it is not too large. */
+function hasRoom({ pageSizeBytes, sizeBytes: bitmapBytes }: DirtyBitmap, sizeBytes: U64Value) {
+  const bits = Math.floor(Number(sizeBytes) / Number(pageSizeBytes));
+  return bits > 0 && Number(bitmapBytes) * BYTE_BITS >= wholeWords(bits) &&
+    bitmapBytes <= MAX_BITMAP_BYTES;
+}
+
+/** A number of bits, rounded up to whole words. */
+function wholeWords(bits: number): number {
+  return Math.ceil(bits / WORD_BITS) * WORD_BITS;
 }
 
 /** Whether a range goes on behind the last byte of 64 bits. */

@@ -227,3 +227,50 @@ Deno.test("areas are found over all 64 bits, however long they are and however f
     assertEquals([...areas.all()], plain.toSorted((a, b) => a.startPage - b.startPage));
   }
 });
+
+Deno.test("a bitmap of dirty pages has the pages that are mapped, and those of an earlier, wider bitmap (hmm-rdma-vfio.md 7.19 to 7.22)", () => {
+  const { container, map, process } = opened();
+  const ask = (
+    page: number,
+    pages: number,
+    more: { bytes?: number; pageSizeBytes?: number } = {},
+  ) => {
+    const bits: string[] = [];
+    const error = container.getDirtyBitmap({
+      iova: page * PAGE,
+      sizeBytes: pages * PAGE,
+      bitmap: {
+        pageSizeBytes: more.pageSizeBytes ?? PAGE,
+        sizeBytes: more.bytes ?? 8,
+        setBits: (first, count) => bits.push(`${first}+${count}`),
+      },
+    });
+    return error === 0 ? bits.join(" ") : error;
+  };
+  assertEquals([map(0x100 * PAGE, 4), map(0x106 * PAGE, 2)], [0, 0]);
+  assertEquals(ask(0x100, 4), -ERRNO.EINVAL, "no log was started");
+  assertEquals([0, 3, 4, 8, 1, 1].map((flags) => container.dirtyPages(flags)), [
+    ...[-22, -22, -22, -22, 0, 0],
+  ]);
+  assertEquals([ask(0x100, 4), ask(0x100, 8), ask(0x104, 2)], ["0+4", "0+4 6+2", ""]);
+  assertEquals(ask(0x106, 2), "0+4 6+2", "what was in the word of the bitmap of 8 pages stays");
+  assertEquals([ask(0x100, 3), ask(0x100, 0), ask(0x100, 65)], [-22, -22, -22]);
+  assertEquals([ask(0x100, 4, { bytes: 2 ** 28 }), ask(0x100, 4, { bytes: 2 ** 28 + 8 })], [
+    ...["0+4", -22],
+  ]);
+  assertEquals([ask(0x100, 4, { bytes: 7 }), ask(0x100, 4, { pageSizeBytes: 8192 })], [-22, -22]);
+  assertEquals(container.why.inputs["cause"], "bitmap_page_size");
+  assertEquals([container.dirtyPages(2), container.dirtyPages(1), ask(0x106, 2)], [0, 0, "0+2"]);
+
+  const bits: string[] = [];
+  const bitmap = {
+    pageSizeBytes: PAGE,
+    sizeBytes: 8,
+    setBits: (first: number, count: number) => bits.push(`${first}+${count}`),
+  };
+  const unmap = (flags: number, pages: number) =>
+    container.unmapDma({ iova: 0x100 * PAGE, sizeBytes: pages * PAGE, flags, bitmap });
+  assertEquals([unmap(3, 8), unmap(5, 8), unmap(1, 3)], [-22, -22, -22]);
+  assertEquals(container.unmapDma({ iova: 0x100 * PAGE, sizeBytes: PAGE, flags: 1 }), -22);
+  assertEquals([unmap(1, 8), bits.join(" "), process.pins.size], [6 * PAGE, "0+4 6+2", 0]);
+});

@@ -41,6 +41,8 @@ const CONTAINER = eventId("vfio.container");
 const MAP_DMA = eventId("vfio.map_dma");
 const UNMAP_DMA = eventId("vfio.unmap_dma");
 
+/** The flags of an unmap that events name. */
+const { GET_DIRTY_BITMAP: _, ...UNMAP_WORDS } = UNMAP_FLAG;
 /** Units of work for each call. */
 const CALL_UNITS = 32;
 /** Memory charged for a mapped area. */
@@ -200,7 +202,7 @@ export class VfioContainer {
         events.emit(UNMAP_DMA, {
           iova,
           size_bytes: sizeBytes,
-          flags: flagWords(flags, UNMAP_FLAG) as ("all" | "vaddr" | "unknown_flag")[],
+          flags: flagWords(flags, UNMAP_WORDS) as ("all" | "vaddr" | "unknown_flag")[],
           unmapped_bytes: Math.max(0, result),
           locked_bytes: this.#lockedBytes,
           error: nameOf(result),

@@ -34,8 +34,8 @@ const USUAL_ENTRIES = 65_535;
 const PAGE_CHARGE_BYTES = 128;
 /** Limit of the flags that a call can have. */
 const FLAG_LIMIT = 2 ** 31 - 1;
-/** The flag of an unmap that asks for the dirty bitmap. */
-const GET_DIRTY_BITMAP = 1;
+/** The flags of an unmap that scripts can name. */
+const { GET_DIRTY_BITMAP, ...UNMAP_WORDS } = UNMAP_FLAG;
 
 const CONTAINER = param.of(
   "container",
@@ -191,7 +191,7 @@ container.close()`,
           ["word", "list", "int"],
           "all, for every area, with iova and size 0; vaddr only takes back the address of the " +
             "memory. Default: none.",
-          flagsOf(UNMAP_FLAG),
+          flagsOf(UNMAP_WORDS),
         ),
         0,
       ),
@@ -209,7 +209,7 @@ container.close()`,
     context: "sleeps",
     run(_run, [container, iova, sizeBytes, flags]) {
       if ((flags & GET_DIRTY_BITMAP) !== 0) {
-        throw new ValueError("Dirty bitmaps of containers are not modelled");
+        throw new ValueError("Dirty bitmaps of containers are not modelled in scenarios");
       }
       const unmapped = container.unmapDma(iova, sizeBytes, flags);
       raiseRefusal(container, "vfio.unmap_dma", unmapped);

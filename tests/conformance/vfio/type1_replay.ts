@@ -1,5 +1,5 @@
 /** Replays calls to a container of VFIO type 1 that real kernels answered (tests/golden/vfio). */
-import { Type1Container, type U64Value } from "@dmalab/devices/vfio_container";
+import { type DirtyBitmap, Type1Container, type U64Value } from "@dmalab/devices/vfio_container";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { kernelNamed } from "@dmalab/runtime/kernels";
 import { firstDifference } from "../difference.ts";
@@ -49,19 +49,26 @@ export function replayType1(
     for (const line of calls) {
       const [call, answer] = line.split(" = ") as [string, string];
       count.replay(`sequence ${index}: ${call}`, () => {
-        const [errno, value] = answerOf(call, process, container);
-        return firstDifference(answer, `${errno} ${value} ${process.lockedPages * PAGE_KIB}`);
+        const bits: string[] = [];
+        const [errno, value] = answerOf(call, process, container, bits);
+        const locked = process.lockedPages * PAGE_KIB;
+        const dirty = HAS_BITMAP.has(call.split(" ")[0]!) ? ` ${bits.join(",") || "-"}` : "";
+        return firstDifference(answer, `${errno} ${value} ${locked}${dirty}`);
       }, RULE);
     }
   }
   return count.result();
 }
 
+/** Calls whose answer ends with the runs of set bits, `first+count`; `-` for none. */
+const HAS_BITMAP: ReadonlySet<string> = new Set(["bitmap", "unmap_dirty"]);
+
 /** The model's answer: errno, and the number that the call returned. */
 function answerOf(
   call: string,
   process: CapturedProcess,
   container: Type1Container,
+  bits: string[],
 ): readonly [errno: number, value: U64Value] {
   const [kind, ...words] = call.split(" ") as [string, ...string[]];
   switch (kind) {
@@ -74,6 +81,23 @@ function answerOf(
     case "unmap": {
       const [iova, sizeBytes, flags] = words.map(wide) as [U64Value, U64Value, U64Value];
       const unmapped = container.unmapDma({ iova, sizeBytes, flags: Number(flags) });
+      return unmapped < 0 ? [-Number(unmapped), sizeBytes] : [0, unmapped];
+    }
+    case "dirty":
+      return [-container.dirtyPages(Number(wide(words[0]!))), 0];
+    case "bitmap": {
+      const [iova, sizeBytes, pageSizeBytes, bytes] = words.map(wide) as [
+        ...[U64Value, U64Value, U64Value, U64Value],
+      ];
+      const bitmap = bitmapOf(pageSizeBytes, bytes, bits);
+      return [-container.getDirtyBitmap({ iova, sizeBytes, bitmap }), 0];
+    }
+    case "unmap_dirty": {
+      const [iova, sizeBytes, flags, pageSizeBytes, bytes] = words.map(wide) as [
+        ...[U64Value, U64Value, U64Value, U64Value, U64Value],
+      ];
+      const bitmap = bitmapOf(pageSizeBytes, bytes, bits);
+      const unmapped = container.unmapDma({ iova, sizeBytes, flags: Number(flags), bitmap });
       return unmapped < 0 ? [-Number(unmapped), sizeBytes] : [0, unmapped];
     }
     case "avail":
@@ -94,6 +118,10 @@ function answerOf(
     default:
       throw new GoldenReadError(`There is no call ${kind}`);
   }
+}
+
+function bitmapOf(pageSizeBytes: U64Value, sizeBytes: U64Value, bits: string[]): DirtyBitmap {
+  return { pageSizeBytes, sizeBytes, setBits: (first, count) => bits.push(`${first}+${count}`) };
 }
 
 /** A hexadecimal number of 64 bits. */

@@ -29,8 +29,8 @@
 #define OUT "/dev/ttyS1"
 #endif
 static FILE *out;
-static char group_path[64];
-static const char *bdf = "0000:00:05.0";
+static char group_paths[2][64];
+static const char *bdfs[] = { "0000:00:05.0", "0000:00:06.0" };
 
 static int write_text(const char *path, const char *text)
 {
@@ -53,18 +53,40 @@ static long field_kb(const char *name)
 
 struct region { char kind[8]; char *at; uint64_t bytes; };
 static struct region regions[16];
-static int container = -1, group = -1, device = -1;
+static int container = -1, groups[2] = { -1, -1 }, devices[2] = { -1, -1 };
+
+/* Each returns 0 or an errno. */
+static int add_group(int id)
+{
+	if (groups[id] < 0) groups[id] = open(group_paths[id], O_RDWR);
+	if (groups[id] < 0) return errno;
+	return ioctl(groups[id], VFIO_GROUP_SET_CONTAINER, &container) ? errno : 0;
+}
+
+static int set_iommu(void) { return ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) ? errno : 0; }
+
+static int open_device(int id)
+{
+	int fd = ioctl(groups[id], VFIO_GROUP_GET_DEVICE_FD, bdfs[id]);
+	if (fd < 0) return errno;
+	devices[id] = fd;
+	return 0;
+}
+
+static int close_fd(int *fd)
+{
+	if (*fd < 0) return EBADF;
+	close(*fd); *fd = -1;
+	return 0;
+}
 
 static void open_container(void)
 {
 	container = open("/dev/vfio/vfio", O_RDWR);
 	if (container < 0) fail("container");
-	group = open(group_path, O_RDWR);
-	if (group < 0) fail("group");
-	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container)) fail("set container");
-	if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) fail("set iommu");
-	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
-	if (device < 0) fail("device");
+	if ((errno = add_group(0))) fail("set container");
+	if ((errno = set_iommu())) fail("set iommu");
+	if ((errno = open_device(0))) fail("device");
 }
 
 static void make_region(int id, const char *kind, uint64_t pages)
@@ -77,12 +99,12 @@ static void make_region(int id, const char *kind, uint64_t pages)
 	if (!strcmp(kind, "none")) prot = PROT_NONE;
 	if (!strcmp(kind, "bar")) {
 		struct vfio_region_info info = { .argsz = sizeof info, .index = VFIO_PCI_BAR0_REGION_INDEX };
-		if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info)) fail("region info");
+		if (ioctl(devices[0], VFIO_DEVICE_GET_REGION_INFO, &info)) fail("region info");
 		uint16_t cmd;
 		struct vfio_region_info conf = { .argsz = sizeof conf, .index = VFIO_PCI_CONFIG_REGION_INDEX };
-		ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &conf);
-		pread(device, &cmd, 2, conf.offset + 4); cmd |= 2; pwrite(device, &cmd, 2, conf.offset + 4);
-		flags = MAP_SHARED; fd = device; off = info.offset;
+		ioctl(devices[0], VFIO_DEVICE_GET_REGION_INFO, &conf);
+		pread(devices[0], &cmd, 2, conf.offset + 4); cmd |= 2; pwrite(devices[0], &cmd, 2, conf.offset + 4);
+		flags = MAP_SHARED; fd = devices[0]; off = info.offset;
 	}
 	/* Each region lies alone: what ends behind it meets no memory. */
 	r->at = mmap((void *)(0x7000000000ull + ((uint64_t)id << 28)), r->bytes, prot, flags | MAP_FIXED_NOREPLACE, fd, off);
@@ -93,6 +115,21 @@ static void make_region(int id, const char *kind, uint64_t pages)
 static void answer(char call, int ret, uint64_t value)
 {
 	fprintf(out, "%c %d %llu %ld %ld\n", call, ret, (unsigned long long)value, field_kb("VmLck:"), field_kb("VmPin:"));
+}
+
+/* A bitmap of dirty pages as runs of set bits. */
+static char bits[1 << 16];
+static void answer_bits(char call, int ret, uint64_t value)
+{
+	fprintf(out, "%c %d %llu %ld %ld ", call, ret, (unsigned long long)value, field_kb("VmLck:"), field_kb("VmPin:"));
+	int any = 0;
+	for (uint64_t at = 0; at < 8 * sizeof bits;) {
+		if (!(bits[at / 8] >> at % 8 & 1)) { at++; continue; }
+		uint64_t end = at; while (end < 8 * sizeof bits && bits[end / 8] >> end % 8 & 1) end++;
+		fprintf(out, "%s%llu+%llu", any ? "," : "", (unsigned long long)at, (unsigned long long)(end - at));
+		any = 1; at = end;
+	}
+	fprintf(out, any ? "\n" : "-\n");
 }
 
 static void info(int ranges)
@@ -128,7 +165,7 @@ static void drop_caps(void)
 
 static void call(char *line)
 {
-	unsigned long long a, b, c; unsigned id, flags; char kind[8];
+	unsigned long long a, b, c, d; unsigned id, flags; char kind[8];
 	switch (line[0]) {
 	case 'O': open_container(); info(1); break;
 	case 'R': if (sscanf(line, "R %u %7s %llu", &id, kind, &a) == 3) make_region(id, kind, a); break;
@@ -164,6 +201,34 @@ static void call(char *line)
 		sscanf(line, "z %llx", &a);
 		answer('z', madvise(regions[a].at, regions[a].bytes, MADV_DONTNEED) ? errno : 0, 0); break;
 	}
+	case 'o': container = open("/dev/vfio/vfio", O_RDWR); answer('o', container < 0 ? errno : 0, 0); break;
+	case 'g': sscanf(line, "g %u", &id); answer('g', add_group(id), 0); break;
+	case 'G': sscanf(line, "G %u", &id); answer('G', ioctl(groups[id], VFIO_GROUP_UNSET_CONTAINER) ? errno : 0, 0); break;
+	case 'q': sscanf(line, "q %u", &id); answer('q', close_fd(&groups[id]), 0); break;
+	case 's': answer('s', set_iommu(), 0); break;
+	case 'v': sscanf(line, "v %u", &id); answer('v', open_device(id), 0); break;
+	case 'V': sscanf(line, "V %u", &id); answer('V', close_fd(&devices[id]), 0); break;
+	case 'c': answer('c', close_fd(&container), 0); break;
+	case 'b': {
+		struct vfio_iommu_type1_dirty_bitmap p = { .argsz = sizeof p };
+		sscanf(line, "b %x", &flags); p.flags = flags;
+		answer('b', ioctl(container, VFIO_IOMMU_DIRTY_PAGES, &p) ? errno : 0, 0); break;
+	}
+	case 'B': {
+		struct { struct vfio_iommu_type1_dirty_bitmap p; struct vfio_iommu_type1_dirty_bitmap_get get; } q = { 0 };
+		sscanf(line, "B %llx %llx %llx %llx", &a, &b, &c, &d); memset(bits, 0, sizeof bits);
+		q.p.argsz = sizeof q; q.p.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP;
+		q.get.iova = a; q.get.size = b; q.get.bitmap.pgsize = c; q.get.bitmap.size = d; q.get.bitmap.data = (void *)bits;
+		answer_bits('B', ioctl(container, VFIO_IOMMU_DIRTY_PAGES, &q) ? errno : 0, 0); break;
+	}
+	case 'U': {
+		struct { struct vfio_iommu_type1_dma_unmap u; struct vfio_bitmap bitmap; } q = { 0 };
+		sscanf(line, "U %llx %llx %x %llx %llx", &a, &b, &flags, &c, &d); memset(bits, 0, sizeof bits);
+		q.u.argsz = sizeof q; q.u.flags = flags; q.u.iova = a; q.u.size = b;
+		q.bitmap.pgsize = c; q.bitmap.size = d; q.bitmap.data = (void *)bits;
+		int ret = ioctl(container, VFIO_IOMMU_UNMAP_DMA, &q) ? errno : 0;
+		answer_bits('U', ret, q.u.size); break;
+	}
 	default: fprintf(out, "problem line %s\n", line);
 	}
 }
@@ -184,13 +249,17 @@ int main(void)
 		close(fd);
 	}
 	char path[128], link[256];
-	snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver_override", bdf);
-	if ((errno = write_text(path, "vfio-pci"))) fail("override");
-	if ((errno = write_text("/sys/bus/pci/drivers_probe", bdf))) fail("probe");
-	snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/iommu_group", bdf);
-	ssize_t n = readlink(path, link, sizeof link - 1);
-	if (n < 0) fail("iommu group");
-	link[n] = 0; snprintf(group_path, sizeof group_path, "/dev/vfio%s", strrchr(link, '/'));
+	for (int id = 0; id < 2; id++) {
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver_override", bdfs[id]);
+		if (id == 1 && access(path, F_OK)) break;
+		if ((errno = write_text(path, "vfio-pci"))) fail("override");
+		if ((errno = write_text("/sys/bus/pci/drivers_probe", bdfs[id]))) fail("probe");
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/iommu_group", bdfs[id]);
+		ssize_t n = readlink(path, link, sizeof link - 1);
+		if (n < 0) fail("iommu group");
+		link[n] = 0; snprintf(group_paths[id], sizeof group_paths[id], "/dev/vfio%s", strrchr(link, '/'));
+		fprintf(out, "group %d %s\n", id, group_paths[id]);
+	}
 	FILE *plan = fopen("/plan", "r");
 	if (!plan) fail("plan");
 	pid_t child = -1; 
