@@ -7,6 +7,7 @@ import {
   addressOfWord,
   ERRNO,
   FIRST_FOLDED,
+  IntervalSet,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   type PinAccess,
@@ -14,7 +15,6 @@ import {
   type Why,
 } from "@dmalab/runtime";
 import { type Kernel, type KernelName, resolveKernel } from "@dmalab/runtime/kernels";
-import { BitRuns } from "./bit_runs.ts";
 import { type MappedArea, MappedAreas } from "./mapped_areas.ts";
 
 const U64 = 2n ** 64n;
@@ -197,7 +197,7 @@ export class Type1Container {
   /** Whether dirty pages are logged. */
   #isLogging = false;
   /** The bitmaps of areas that were asked for since the log was started. */
-  readonly #dirtyBits = new Map<MappedArea, BitRuns>();
+  readonly #dirtyBits = new Map<MappedArea, IntervalSet>();
   /** What the last call that was done has counted, and its number. */
   #counted: "areas" | "counted_pages" | null = null;
   #count = 0;
@@ -532,28 +532,29 @@ export class Type1Container {
    * @param met The first area of the range.
    */
   #report(met: MappedArea | null, startPage: number, end: number, bitmap: DirtyBitmap): void {
-    const all = new BitRuns();
+    const all = new IntervalSet();
     for (let area = met; area !== null;) {
       const { pages } = area;
-      const bits = this.#dirtyBits.get(area) ?? new BitRuns();
-      this.#dirtyBits.set(area, bits);
-      bits.set(0, pages);
+      const before = this.#dirtyBits.get(area)?.intervals() ?? [];
       const place = (area.startPage - startPage) % WORD_BITS;
       const word = area.startPage - startPage - place;
+      const bits = new IntervalSet();
+      for (const [first, bitsEnd] of before) bits.add(place + first, place + bitsEnd);
+      bits.add(place, place + pages);
       if (place > 0) {
-        bits.shift(place);
-        for (const run of all.within(word, word + WORD_BITS)) {
-          bits.set(run.first - word, run.end - word);
+        for (const [first, bitsEnd] of all.intervals()) {
+          bits.add(Math.max(first, word) - word, Math.min(bitsEnd, word + WORD_BITS) - word);
         }
       }
       const copied = wholeWords(place + pages);
-      bits.clear(copied, Infinity);
-      all.clear(word, word + copied);
-      for (const run of bits.runs) all.set(word + run.first, word + run.end);
+      bits.delete(copied, Infinity);
+      this.#dirtyBits.set(area, bits);
+      all.delete(word, word + copied);
+      for (const [first, bitsEnd] of bits.intervals()) all.add(word + first, word + bitsEnd);
       const areaEnd = area.startPage + pages;
       area = areaEnd < end ? this.#areas.first(areaEnd, end - areaEnd) : null;
     }
-    for (const run of all.runs) bitmap.setBits(run.first, run.end - run.first);
+    for (const [first, bitsEnd] of all.intervals()) bitmap.setBits(first, bitsEnd - first);
   }
 
   /** Takes back the addresses of the areas' memory: their pages stay pinned and mapped. */
