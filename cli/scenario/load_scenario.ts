@@ -43,7 +43,8 @@ async function opened<T>(
   if (path.endsWith(PAGE_SUFFIX)) {
     const page = printable(path);
     return {
-      problem: `"${page}" is a Markdown page, not a scenario: \`dmalab run ${page}\` runs its blocks`,
+      problem:
+        `"${page}" is a Markdown page, not a scenario: \`dmalab run ${page}\` runs its blocks`,
     };
   }
   const file = await openFile(path, tree, compileMs);

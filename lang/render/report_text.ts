@@ -1,5 +1,5 @@
 /** A report of the checker as text: the mistake, its rule, and the two statements. */
-import { REPORT_CLASSES, type ReportClass } from "@dmalab/runtime/vocabulary";
+import type { ReportClass } from "@dmalab/runtime/vocabulary";
 import { PICTURE_COLUMNS, spread, wrappedPairs, wrapText } from "../text/columns.ts";
 
 export interface PrintedReport {
@@ -50,7 +50,7 @@ export function reportLines(report: PrintedReport): string[] {
   const facts: [label: string, text: string][] = [];
   if (firstPlace !== null) facts.push([`${firstStatement(report)} at`, firstPlace]);
   if (secondPlace !== null) facts.push(["reported at", secondPlace]);
-  if (log !== null) facts.push(["kernel log", logLine(log)]);
+  if (log !== null) facts.push(["kernel log", logLine(log, report.reportClass)]);
   return [
     spread(
       `${report.reportClass}, ${report.rule}`,
@@ -61,15 +61,12 @@ export function reportLines(report: PrintedReport): string[] {
   ];
 }
 
-/** Lines that the kernel prints with the names of driver and device. */
-const DRIVER_LINES = new Set(
-  Object.values(REPORT_CLASSES).filter(({ isDriverLine }) => isDriverLine === true)
-    .map(({ log }) => log),
-);
+/** Classes whose line the kernel prints with the names of driver and device, and not of its debugging. */
+const OF_DRIVERS: ReadonlySet<ReportClass> = new Set(["map_vmalloc"]);
 
 /** A line with the message that one can search for in the log of a kernel with DMA debugging. */
-export function logLine(log: string): string {
-  return DRIVER_LINES.has(log) ? `…: ${log}` : `DMA-API: … ${log}`;
+export function logLine(log: string, reportClass: ReportClass): string {
+  return OF_DRIVERS.has(reportClass) ? `…: ${log}` : `DMA-API: … ${log}`;
 }
 
 /**

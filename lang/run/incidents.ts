@@ -181,9 +181,9 @@ function faultText(event: MachineEvent<"iommu.fault">): string {
 }
 
 function factsOf({ fields }: MachineEvent<"dma.report">): Facts {
-  const { beyond_kernel: beyondKernel, log, rule } = fields;
+  const { beyond_kernel: beyondKernel, class: reportClass, log, rule } = fields;
   return [
     ["rule", `${rule}, ${beyondKernel ? "not checked by any kernel" : "checked by the kernel"}`],
-    ...log === null ? [] : [["kernel log", logLine(log)] as const],
+    ...log === null ? [] : [["kernel log", logLine(log, reportClass)] as const],
   ];
 }

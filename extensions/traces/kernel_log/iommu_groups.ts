@@ -20,7 +20,7 @@ const MOST_MEMBERS = 4096;
 /** Members that a message lists. */
 const MOST_SHOWN = 16;
 
-export class IommuGroups {
+export class LoggedGroups {
   readonly #members = new Map<number, Map<string, string>>();
   /** The group of the heading above; null below another line. */
   #current: number | null = null;

@@ -38,7 +38,7 @@ import {
   rustWordsIn,
 } from "./general/general_words.ts";
 import type { Fact, LogEntryFacts } from "./log_facts.ts";
-import { IommuGroups } from "./iommu_groups.ts";
+import { LoggedGroups } from "./iommu_groups.ts";
 import { LogContext } from "./log_context.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import { FRAMES_ALONE } from "./messages/oops.ts";
@@ -132,7 +132,7 @@ export class KernelLogReader {
   readonly #faults: FaultLogReader;
   readonly #finder = new MessageFinder();
   readonly #context = new LogContext();
-  readonly #groups = new IommuGroups();
+  readonly #groups = new LoggedGroups();
   /** Messages about an IOMMU group: a list of its members may come after them. */
   readonly #ofGroups: KernelLogEntry[] = [];
   readonly #forms = new LogForms((message) => this.#take(message));

@@ -36,8 +36,6 @@ export interface ReportClassEntry {
    * unknown.
    */
   readonly log: string | null;
-  /** True if the kernel prints the line with the names of driver and device, and not of its debugging. */
-  readonly isDriverLine?: boolean;
   /** A kernel's error line that is not a WARN, with placeholders for names. */
   readonly errorLine?: string;
 }
@@ -143,14 +141,11 @@ const REPORT_CLASS_TABLE = {
     "Mapped an address that is not valid RAM.",
     "device driver maps memory from invalid area",
   ),
-  map_vmalloc: {
-    ...warned(
-      13,
-      "Mapped vmalloc memory as physically contiguous.",
-      "rejecting DMA map of vmalloc memory",
-    ),
-    isDriverLine: true,
-  },
+  map_vmalloc: warned(
+    13,
+    "Mapped vmalloc memory as physically contiguous.",
+    "rejecting DMA map of vmalloc memory",
+  ),
   mmio_is_ram: debugging(14, "Mapped RAM as MMIO."),
   cacheline_overlap: debugging(
     15,

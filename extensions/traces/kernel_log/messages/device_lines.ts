@@ -5,7 +5,7 @@
  * @see rules/traces.md T.59
  */
 import type { LogEntryFacts } from "../log_facts.ts";
-import { busOf, type DeviceBus } from "./device_place.ts";
+import { busOf, type LoggedBus } from "./device_place.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import type { MessageKind } from "./kinds.ts";
 import { type MessageRow, type MessageText, named, numberOf, stateRows } from "./message.ts";
@@ -45,7 +45,7 @@ function hang({ derive, follows = CAUSES_OF_HANGS, forms, means, next }: Hang): 
 }
 
 /** What can stop a device, and what else there is to look at, by its bus. */
-const FIRST_ERRORS: Readonly<Record<DeviceBus, string>> = {
+const FIRST_ERRORS: Readonly<Record<LoggedBus, string>> = {
   pci:
     "look for the first error of the device before this line: a fault of an IOMMU, a PCI Express error (AER, link down), a failed map; with none the device or its firmware hung by itself: firmware, power saving (ASPM, runtime power management), a newer driver",
   platform:
