@@ -390,7 +390,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "IOMMU fault",
     words:
-      /(?:iommu|smmu|dmar|translation|context|io[_-]?page|iopf|dma) ?[-_]?(?:page )?faults?\b|fault.{0,30}\b(?:iommu|smmu|iova)\b/i,
+      /(?:iommu|smmu|dmar|translation|context|io[_-]?page|iopf) ?[-_]?(?:page )?faults?\b|fault.{0,30}\b(?:iommu|smmu|iova)\b/i,
     noun: "an access that an IOMMU did not let through",
     kind: "iommu_error",
     ended: {

@@ -522,6 +522,8 @@ const EMASK: readonly (readonly [number, string])[] = [
 ];
 const HOST_BUS = 0x20;
 const SYSTEM_ERROR = 0x40;
+/** Bit 17 of the interrupt status of a UFS host controller (UFSHCI, IS.SBFES). */
+const UFS_BUS_FATAL = 0x2_0000;
 
 function emaskFacts(facts: LogEntryFacts): LogEntryFacts {
   const mask = numberOf(facts, "emask");
@@ -563,6 +565,35 @@ const DISKS: readonly MessageRow[] = [
       `An access of the disk controller of ${disk ?? "a port"} to memory ended with an error`,
     causes: [{ ...ACCESS_REFUSED, next: HOST_BUS_NEXT }],
   },
+  {
+    kind: "driver_dma_error",
+    forms: [
+      "{driver~ufshcd|ufshcd-qcom|ufshcd-pltfrm|ufshcd-pci|ufshcd-mtk|ufshcd-hisi|exynos-ufshc|ufs-exynos|cdns-ufshcd|ufs-hisi|tc-dwc-g210-pltfm|sprd-ufs|ufs-renesas|ufs-rockchip} {device}: {...}System Bus Fatal Error{...}",
+    ],
+    always: { what: "system bus fatal error" },
+    condition: "The controller's interrupt status has SBFES (UFSHCI 3.0, IS bit 17)",
+    role: "report",
+    finding: "hardware_error",
+    means: ({ device }) =>
+      `An access of the UFS controller ${device} to memory ended with an error on its bus`,
+    causes: [{ ...ACCESS_REFUSED, next: [REFUSED_ON_CHIP] }],
+  },
+  hang({
+    forms: [
+      "{driver} {device}: ufshcd_err_handler started; HBA state {...}saved_err = {saved_error=code}{...}",
+    ],
+    means: (facts) =>
+      `The driver of the UFS controller ${named(facts, "device")} handles an error${
+        (numberOf(facts, "saved_error") & UFS_BUS_FATAL) !== 0
+          ? ": the bits that it saved have `system bus fatal error`, an access of the controller to memory"
+          : numberOf(facts, "saved_error") === 0
+          ? ""
+          : ", without `system bus fatal error` among the bits that it saved"
+      }`,
+    next: [
+      "look at the lines of the driver before and below it (`ufshcd_…`: the bits by name, the registers), and for a fault of an IOMMU in the same seconds; an error of the link is power, clocks or lanes",
+    ],
+  }),
   hang({
     forms: ["{disk}: exception Emask {emask} SAct {value} SErr {status} action {flags}{...}"],
     derive: emaskFacts,

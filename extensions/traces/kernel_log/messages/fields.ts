@@ -244,6 +244,7 @@ export const FIELDS = {
   sc: code("0x4"),
   sct: code("0x0"),
   seconds_stalled: count("121"),
+  saved_error: code("0x20000"),
   sector: count("1401856"),
   segments: count("4"),
   severity: text("Corrected"),

@@ -612,8 +612,12 @@ const CONTROLLER: MessageRow[] = [
   {
     kind: "nvme_failed",
     forms: [
-      "{...}nvme_ctrlr_process_init{...}{?[{device=pci_function}]{...} ?}Initialization timed out in state {init_state=count}{...}",
+      "nvme_ctrlr_process_init: {...}Initialization timed out in state {init_state=count}{...}",
     ],
+    derive: (facts, line) => {
+      const device = /\[((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])[,\]]/.exec(line)?.[1];
+      return device === undefined ? facts : { device, ...facts };
+    },
     condition:
       "SPDK's driver waited for a step of a controller's initialization; the number is SPDK's own, of its release",
     role: "report",

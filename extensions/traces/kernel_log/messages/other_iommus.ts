@@ -454,6 +454,22 @@ const FAULTS: readonly FaultRow[] = [
     ],
   },
   {
+    model: "esxi_vtd",
+    condition: "ESXi prints the fields of a VT-d fault record",
+    reason: ({ code }) => vtdReason(code),
+    forms: [
+      "DMAR Fault IOMMU Unit #{unit=word_text}: R/W={direction=word_text}, Device {device=pci_function}{...}Faulting addr = {address}{...}Fault Reason = {code} -> {fault_text=rest}",
+      "DMAR Fault IOMMU Unit #{unit=word_text}: R/W={direction=word_text}, Device {device}{...}Faulting addr = {address}{...}Fault Reason = {code} -> {fault_text=rest}",
+    ],
+    derive: ({ direction, ...facts }) => ({
+      ...facts,
+      access: direction === "W" ? "write" : direction === "R" ? "read" : null,
+    }),
+    next: [
+      "look whether the device is given to a guest (`esxcli hardware pci pcipassthru list`): then the guest's driver gave it the address, or it still runs from an earlier start; else compare the versions of the device's driver and firmware with VMware's list for this release",
+    ],
+  },
+  {
     model: "genode_vtd",
     condition: "A line of Genode's platform driver: the fields of a VT-d fault record",
     reason: ({ code }) => vtdReason(code),
