@@ -61,10 +61,13 @@ export function kindOfFinding({ finding, context, where }: FoundIncident): Incid
 
 /** A hint with the syntax that marks the incident as intended. */
 function hintOf(event: IncidentEvent): string {
-  const [after, around] = event.name === "iommu.fault" ? ["faults", "fault"] : ["warns", "warning"];
   const name = incidentName(event);
-  return `if it is intended, write \`${after} ${name}\` after the call, or ` +
-    `\`expect ${around} ${name} { … }\` around where it happens`;
+  // A device may access memory long after the call that started it.
+  return event.name === "iommu.fault"
+    ? `if it is intended, write \`expect fault ${name} { … }\` around where it happens, which may ` +
+      `be a later \`wait\`, or \`faults ${name}\` after the call that makes the access`
+    : `if it is intended, write \`warns ${name}\` after the call, or ` +
+      `\`expect warning ${name} { … }\` around where it happens`;
 }
 
 /** An incident, and the runs in which it happened. */
