@@ -1,5 +1,5 @@
 /** The areas that a process has mapped for devices, in the order of their addresses. */
-import { grown, type PinnedRun, zeros } from "@dmalab/runtime";
+import { grown, invariant, type PinnedRun, zeros } from "@dmalab/runtime";
 
 /** A mapped area. Page numbers are exact: 64-bit addresses have 52 bits of them. */
 export interface MappedArea {
@@ -163,6 +163,7 @@ export class MappedAreas {
       this.#split(block, startPage);
       block = this.#search(startPage);
     }
+    invariant(this.#cells[block]! < BLOCK_AREAS, "A block of areas is full after it was split");
     const place = this.#freePlaces.pop() ?? this.#areas.length;
     this.#areas[place] = area;
     this.#cell = this.#endOf(block);
@@ -191,6 +192,7 @@ export class MappedAreas {
     const cell = this.#isAt(block, startPage)
       ? this.#cell
       : this.#firstOf(block, startPage, startPage + 1);
+    invariant(cell >= 0, "An area is removed that was not added");
     const place = cells[cell + TO_PLACE]!;
     this.#areas[place] = null;
     this.#freePlaces.push(place);
