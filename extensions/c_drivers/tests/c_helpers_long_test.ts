@@ -22,7 +22,7 @@ for (
   const [says, loaded, tests] of [
     ["counts, bitmaps, lists, mutexes and blocks give what a kernel's would", helpers, 29],
     ["lists in parts, by pages and by bytes, and calls that map beside the usual ones", lists, 33],
-    ["wait queues, work, timers and threads of interrupts let each other go on", waits, 18],
+    ["wait queues, work, timers and threads of interrupts let each other go on", waits, 19],
     ["what is a device's goes with its driver, and with a probe that fails", managed, 10],
   ] as const
 ) Deno.test(says, () => assertEquals(heldIn(loaded), [tests, []]));
