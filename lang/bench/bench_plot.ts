@@ -26,7 +26,7 @@ import { figureNamed, type FigureUnit } from "./figures.ts";
 /** Limit of the panels in one picture. Further figures are only in the table. */
 const MAX_PANELS = 8;
 
-const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;
+const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 34, bottom: 44 } as const;
 const PANELS_ACROSS = 2;
 /** The lines below the panels: their distance in pixels, and the letters that surely fit. */
 const NOTE = { height: 16, letters: { 1: 60, 2: 124 } } as const;
@@ -242,7 +242,7 @@ function frame({ title, unit }: PlotPanel, y: PlotAxis, colours: PlotColours): s
       axisLabel(left - 5, y.place(tick) + 4, tickText(tick, unit), "end");
   });
   const scale = y.isLogarithmic ? ", logarithmic" : "";
-  return `<text x="${left}" y="18" font-weight="bold">${escapeMarkup(title)}${scale}</text>${
+  return `<text x="${left}" y="14" font-weight="bold">${escapeMarkup(title)}${scale}</text>${
     lines.join("")
   }` +
     `<line x1="${left}" x2="${left}" y1="${PANEL.top}" y2="${

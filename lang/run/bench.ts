@@ -421,13 +421,14 @@ export function benchReports(
   return [...byPlace].flatMap(([place, entries]) => {
     const cells = outcomes.filter((outcome) => outcome.place === place);
     if (cells.length === 0) return [];
-    const { baseline, declaration } = entries[0]!;
+    const { baseline, budgets, declaration } = entries[0]!;
     const key = baseline === null ? null : axisOf(entries.map(({ axes }) => axes), baseline);
     return {
       name: declaration.name,
       place,
       baseline: key === null ? null : { key, value: baseline! },
       cells,
+      budgets: budgets.length,
       expectations: judgeExpectations(program, entries, cells, options),
     };
   });

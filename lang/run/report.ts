@@ -268,6 +268,8 @@ export interface BenchReport {
   readonly baseline: VariantSetting | null;
   /** The cells in the order of the axes; the last axis changes fastest. */
   readonly cells: readonly BenchOutcome[];
+  /** Number of the bench's budgets. */
+  readonly budgets: number;
   /**
    * The outcomes of the bench's expectations. Each expectation is judged in every group of cells.
    */

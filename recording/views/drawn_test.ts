@@ -389,7 +389,7 @@ Deno.test("who wrote this PRP: its box leads to the event, with the request and 
     assertEquals([name, request, span?.source.position(span.start).line], ["nvme.prp", 1, 4]);
   }
   const { writtenSeq } = view.pages[1]!;
-  assertStringIncludes(pageLife(view.pages[1]!, view), `entry 0 written #${writtenSeq}`);
+  assertStringIncludes(pageLife(view.pages[1]!), `entry 0 written #${writtenSeq}`);
 });
 
 Deno.test("what did the device read after the unmap: the verdict has the bytes, the picture says unmapped", () => {
@@ -880,6 +880,72 @@ test "t" { dma_map_phys(nic, 0x4000_0200, 512B, to_device) }`);
   ]);
 });
 
+Deno.test("a mapping that bounces in part has each part where its address leads", () => {
+  const run = recordingOf(`machine { iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { untrusted = true, min_align = 4KiB } } } }
+test "head and tail" with { leaks = allow } {
+  let st = iova_state()
+  let b = buffer(size: 10000B, offset: 1000B)
+  assert dma_iova_try_alloc(nic, st, phys: b.phys, size: 10000B)
+  dma_iova_link(nic, st, b.phys, 0B, 10000B, from_device)
+}`);
+  const index = new RunIndex(run);
+  const view = pictureView(index, run.last, { kind: "mappings", device: "nic" }, new Set())!;
+  const copies = run.log.between(0, run.log.count)
+    .flatMap((event) => event.name === "swiotlb.map" ? [Number(event.fields.tlb_phys)] : []);
+  assertEquals(view.pages.map(({ bounce, phys, sizeBytes }) => [phys, sizeBytes, bounce]), [
+    [0x4000_03e8, 3096, copies[0]],
+    [0x4000_1000, 4096, null],
+    [0x4000_2000, 2808, copies[1]],
+  ]);
+  assertEquals(view.addressTitle, "IOVA");
+  // Memory that bounces is not what the device reaches.
+  const titles = addressUses(run, addressPieces(run, run.last, []), new Set(), 800)
+    .map(({ title }) => title);
+  assertEquals(titles[0], "memory, 10000B mapped");
+});
+
+Deno.test("addresses of several kinds each say what they are", () => {
+  const said = (text: string) => {
+    const run = recordingOf(text);
+    const index = new RunIndex(run);
+    const view = pictureView(index, run.last, pictureSubjects(index, run.last)[0]!, new Set())!;
+    const texts = pictureDrawing(view, run.last.seq, 900).shapes.flatMap(({ text = "" }) => text);
+    return {
+      title: view.addressTitle,
+      shown: texts.filter((text) => / (?:bounce|physical|PCI|IOVA)/.test(text)),
+      lives: view.pages.map((page) => /, ([\w ]+) 0x[\w]+: /.exec(pageLife(page))![1]),
+    };
+  };
+  const bounced = `machine {
+  ram { size = 8GiB }
+  region high { at = 0x1_8000_0000, size = 16MiB }
+  swiotlb { size = 1MiB }
+  pci { root_port rp0 { endpoint nic { dma_mask_bits = 32, coherent = true } } }
+}
+test "t" with { leaks = allow } {
+  let sg = scatterlist([{ phys: high.at, size: 4KiB }, { phys: 0x1000_0000, size: 4KiB }])
+  dma_map_sg(nic, sg, to_device)
+}`;
+  assertEquals(said(bounced), {
+    title: "DMA address",
+    shown: ["0x7ff0_0000 bounce buffer", "0x1000_0000 physical address"],
+    lives: ["bounce buffer", "physical address"],
+  });
+  const peer = `machine { iommu { mode = strict }
+  pci { root_port rp0 { switch sw0 { nvme ssd { } endpoint gpu { bar = 16MiB } } } } }
+test "t" with { leaks = allow } {
+  pci_p2pdma_add_resource(gpu, 0, 4MiB)
+  let sg = scatterlist([pci_alloc_p2pmem(gpu, 8KiB), alloc_pages(1)])
+  dma_map_sg(ssd, sg, from_device)
+}`;
+  assertEquals(said(peer), {
+    title: "DMA address",
+    shown: ["0xc000_0000 PCI bus address", "0xffff_d000 IOVA"],
+    lives: ["PCI bus address", "IOVA"],
+  });
+});
+
 Deno.test("of a trace, whose mappings are one event each, the strip has the IOVAs, and the verdict says so", () => {
   const { run } = judged(`${DISK}test "t" {
   let m = dma_map_phys(ssd, 0x4000_0000, 8KiB, to_device)
@@ -1080,6 +1146,6 @@ Deno.test("memory whose mapping failed has no address, and a request without dat
   assertEquals(failed.addressTitle, "DMA address");
   const file = svgText(pictureDrawing(failed, 99, 500));
   assertEquals(file.match(/>0x[0-9a-f_]+<|>not mapped</g), [">0x4000_0000<", ">not mapped<"]);
-  assertEquals(pageLife(failed.pages[0]!, failed), "4KiB of memory 0x4000_0000: not mapped yet");
+  assertEquals(pageLife(failed.pages[0]!), "4KiB of memory 0x4000_0000: not mapped yet");
   assertEquals(at("ssd.flush()").about, "ssd, 0 segments, OK");
 });

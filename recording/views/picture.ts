@@ -23,6 +23,8 @@ export type PageState = "none" | "reserved" | "mapped" | "moved" | "unmapped" | 
 export interface PicturePage {
   readonly phys: number;
   readonly dma: number;
+  /** What kind of address `dma` is. */
+  readonly addressTitle: string;
   readonly sizeBytes: number;
   /** Physical address of the bounce buffer to which an IOVA leads in place of the memory; null for none. */
   readonly bounce: number | null;
@@ -87,6 +89,8 @@ const PAGE_BYTES = 4096;
  */
 const MAX_PAGES = 48;
 const LAST_PAGES = 8;
+/** Title of addresses of several kinds, or of an unknown one. */
+const ANY_ADDRESS = "DMA address";
 /** What a request says of its segments before it is mapped. */
 const UNKNOWN_SEGMENTS = "not mapped yet: its segments are in no event";
 /** Maximum number of drawn entries that point outside of the request's segments. */
@@ -225,7 +229,7 @@ function requestPictureView(
     title: `request ${request}`,
     path,
     memoryTitle: route === null ? memoryTitleOf(pages) : `${route.provider}, peer memory`,
-    addressTitle: view.path === null ? "DMA address" : addressTitleOf(path, pages),
+    addressTitle: commonTitle(pages, view.path === null ? ANY_ADDRESS : ADDRESS_TITLES[path]),
     route: route?.text ?? null,
     phases: view.phases.filter(({ seq }) => seq <= by),
     pages,
@@ -268,9 +272,10 @@ function memoryTitleOf(pages: readonly PicturePage[]): string {
   return `physical memory${pages.some(({ bounce }) => bounce !== null) ? " ⇄ bounce buffer" : ""}`;
 }
 
-/** The address of a bounced page is that of its copy, or an IOVA that leads to the copy. */
-function addressTitleOf(path: PictureView["path"], pages: readonly PicturePage[]): string {
-  return ADDRESS_TITLES[pages.some(({ bounce }) => bounce !== null) ? "iommu" : path];
+/** The title of a column with addresses. @param empty For a column without any. */
+function commonTitle(pages: readonly PicturePage[], empty: string = ANY_ADDRESS): string {
+  const titles = new Set(pages.map(({ addressTitle }) => addressTitle));
+  return titles.size > 1 ? ANY_ADDRESS : [...titles][0] ?? empty;
 }
 
 /**
@@ -410,11 +415,15 @@ function pageAt(
     ? "reserved"
     : "none";
   const copy = bounceAt(view.bounced, phys);
+  const bounce = copy === dma ? null : copy;
+  // The address of a bounced page is that of its copy, or an IOVA that leads to the copy.
+  const kind = bounce === null ? segment.path : "iommu";
   return {
     phys,
     dma,
     sizeBytes,
-    bounce: copy === dma ? null : copy,
+    addressTitle: kind === null ? ANY_ADDRESS : ADDRESS_TITLES[kind],
+    bounce,
     state,
     hasMoved,
     mappedSeq,
@@ -438,6 +447,8 @@ function bounceAt(rows: readonly LabTableRow<"swiotlb">[], phys: number): number
 type Extent = Pick<PicturePage, "dma" | "phys" | "sizeBytes">;
 
 interface MappedSegment extends Extent {
+  /** How the device reaches it; null if it is not mapped. */
+  readonly path: RequestView["path"];
   /** The event that mapped it; null if no event did. */
   readonly seq: number | null;
 }
@@ -448,7 +459,8 @@ function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSeg
   return segments.map(({ phys, seq, sizeBytes }): MappedSegment => {
     const event = seq === null ? null : run.event(seq);
     if (event?.name === "block.segment" || event?.name === "dma.map") {
-      return { phys, dma: event.fields.dma, sizeBytes, seq: event.seq };
+      const { dma, path } = event.fields;
+      return { phys, dma, path, sizeBytes, seq: event.seq };
     }
     const mapped = mappings.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
     const entry = pageTable.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
@@ -457,7 +469,8 @@ function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSeg
       : entry !== undefined
       ? entry.iova + (phys - entry.phys)
       : phys;
-    return { phys, dma, sizeBytes, seq: seq ?? mapped?.createdSeq ?? entry?.createdSeq ?? null };
+    const madeBy = seq ?? mapped?.createdSeq ?? entry?.createdSeq ?? null;
+    return { phys, dma, path: mapped?.path ?? view.path, sizeBytes, seq: madeBy };
   });
 }
 
@@ -507,14 +520,7 @@ function mappingsPictureView(
   const entries = index.entries.filter(({ createdSeq, endedSeq }) =>
     createdSeq < last && (endedSeq === null || endedSeq > rows[0]!.createdSeq)
   );
-  const parts = rows.map((row) => {
-    const parts = partsOf(row, entries, seq, leaked);
-    if (row.path !== "swiotlb") return parts;
-    const copies = rowsAt(run, "swiotlb", run.afterEvent(row.createdSeq));
-    // Without translation, the device has the address of the copy.
-    const bounce = bounceAt(copies, row.phys);
-    return bounce === row.dma ? parts : parts.map((page) => ({ ...page, bounce }));
-  });
+  const parts = rows.map((row) => partsOf(row, entries, seq, leaked));
   const pages = parts.flat();
   const path = rows.at(-1)!.path;
   const isHeld = ({ unmappedSeq }: PicturePage) => unmappedSeq === null;
@@ -526,7 +532,7 @@ function mappingsPictureView(
     title: `mappings of ${device}`,
     path,
     memoryTitle: memoryTitleOf(pages),
-    addressTitle: addressTitleOf(path, pages),
+    addressTitle: commonTitle(pages),
     route: null,
     phases: [],
     pages,
@@ -576,7 +582,13 @@ function partsOf(
     const before = parts.at(-1);
     const sizeBytes = (starts[part + 1] ?? end) - start;
     const phys = physAt(start);
-    const isAdjacent = before !== undefined && before.phys + before.sizeBytes === phys;
+    const led = last === undefined ? phys : last.phys + (start - last.iova);
+    // Without translation, the device has the address of the copy.
+    const bounce = row.path !== "swiotlb" || led === phys ? null : led;
+    const isAdjacent = before !== undefined && before.phys + before.sizeBytes === phys &&
+      (bounce === null
+        ? before.bounce === null
+        : before.bounce !== null && before.bounce + before.sizeBytes === bounce);
     if (isAdjacent && before.state === state && before.unmappedSeq === unmappedSeq) {
       parts[parts.length - 1] = { ...before, sizeBytes: before.sizeBytes + sizeBytes };
       return;
@@ -585,7 +597,8 @@ function partsOf(
       phys,
       dma: start,
       sizeBytes,
-      bounce: null,
+      addressTitle: ADDRESS_TITLES[last === undefined ? row.path : "iommu"],
+      bounce,
       state,
       hasMoved: false,
       mappedSeq: row.createdSeq,
@@ -610,7 +623,7 @@ export function entriesOf(
   row: MappingPlace,
   entries: readonly LabTableRow<"page_table">[],
 ): readonly LabTableRow<"page_table">[] {
-  if (row.path !== "iommu") return [];
+  if (row.path !== "iommu" && row.path !== "swiotlb") return [];
   const end = row.dma + row.size_bytes;
   return entries.filter((each) =>
     each.device.split("+").includes(row.device) && each.createdSeq < row.createdSeq &&
@@ -634,7 +647,7 @@ export function memoryOf(
     return entry === undefined ? null : entry.phys + (dma - entry.iova);
   };
   // Behind an entry there may also be a bounce buffer.
-  const isOwn = led(row.dma) === row.phys;
+  const isOwn = row.path !== "swiotlb" && led(row.dma) === row.phys;
   return (dma) => (isOwn ? led(dma) : null) ?? row.phys + (dma - row.dma);
 }
 

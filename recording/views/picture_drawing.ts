@@ -33,6 +33,7 @@ export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
 /** The history of a page in a sentence. */
 export function pageLife(
   {
+    addressTitle,
     bounce,
     dma,
     entry,
@@ -45,7 +46,6 @@ export function pageLife(
     unmappedSeq,
     writtenSeq,
   }: PicturePage,
-  { addressTitle }: PictureView,
 ): string {
   const memory = `${formatSize(sizeBytes)} of memory ${formatAddress(phys)}${
     bounce === null ? "" : `, copied through ${formatAddress(bounce)}`
@@ -91,7 +91,7 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   const longNotes = view.subject.kind === "mappings" ? pages.map(noteOf) : [];
   const widths = [
     boxWidth([view.memoryTitle, ...pages.map(memoryText)]),
-    boxWidth([view.addressTitle, ...pages.map(({ dma }) => formatAddress(dma))]),
+    boxWidth([view.addressTitle, ...pages.map((page) => addressText(page, view))]),
     ...entries.length > 0 ? [boxWidth([entryTitle, ...entries.map(({ text }) => text)])] : [],
   ];
   const columns = widths.length;
@@ -147,6 +147,12 @@ function memoryText({ bounce, phys, sizeBytes }: PicturePage): string {
     ...sizeBytes === 4096 ? [] : [formatSize(sizeBytes)],
     ...bounce === null ? [] : [`⇄ ${formatAddress(bounce)}`],
   ].join(" ");
+}
+
+/** Where the column has addresses of several kinds, each says its own. */
+function addressText({ addressTitle, dma }: PicturePage, view: PictureView): string {
+  const kind = addressTitle === view.addressTitle ? "" : ` ${addressTitle}`;
+  return formatAddress(dma) + kind;
 }
 
 function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {
@@ -277,8 +283,8 @@ function pageShapes(
   { left, middle }: Pick<Columns, "left" | "middle">,
   high: number,
 ): readonly Shape[] {
-  const { dma, hasMoved, isMissing, mappedSeq, state } = page;
-  const tip = pageLife(page, view);
+  const { hasMoved, isMissing, mappedSeq, state } = page;
+  const tip = pageLife(page);
   const box = ({ tops, width, x }: Column, look: string): Shape => ({
     tag: "rect",
     look,
@@ -311,7 +317,7 @@ function pageShapes(
     ...isGone ? [edge(middle)] : [],
     words(
       middle,
-      isMissing || mappedSeq === 0 ? NOT_MAPPED : formatAddress(dma),
+      isMissing || mappedSeq === 0 ? NOT_MAPPED : addressText(page, view),
       isMissing ? "bad" : state === "moved" ? "on-moved" : state === "none" ? "dim" : "",
     ),
   ];

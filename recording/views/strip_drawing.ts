@@ -136,7 +136,8 @@ function memoryLeft(run: RecordedRun, position: Position): readonly AddressPiece
   for (let number = 0; valid.length > 0 && number < table.count; number++) {
     const row = table.row(number);
     if (row.endedSeq === null || row.endedSeq > position.seq) continue;
-    const own = entriesOf(row, valid);
+    // Of a bounced mapping, the device keeps access to the copy.
+    const own = row.path === "swiotlb" ? [] : entriesOf(row, valid);
     if (own.length === 0) continue;
     const made = rowsAt(run, "page_table", run.afterEvent(row.createdSeq));
     const physAt = memoryOf(row, entriesOf(row, made));

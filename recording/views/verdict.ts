@@ -94,12 +94,12 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
       leaked: [],
     };
   }
-  const { assertions, outcome: word } = outcome;
+  const { assertions, outcome: word, unreached } = outcome;
   const held = assertions === 0
     ? "nothing was asserted"
     : `${formatCount(assertions, "assertion")} held`;
   const unexpected = outcome.unexpectedFaults + outcome.unexpectedReports + outcome.leaks;
-  const isOdd = unexpected > 0 || word === "skipped";
+  const isOdd = unexpected > 0 || unreached.length > 0 || word === "skipped";
   return {
     state: isOdd ? "warned" : "passed",
     word: word === "skipped" ? "NOT RUN" : unexpected > 0 ? "PASSED, NOT CLEAN" : "PASSED",
@@ -108,6 +108,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
     why: [
       [held, ...triedTexts(outcome), ...counted].join("; "),
       ...shareOfEvents(run, outcome),
+      ...shortened(unreached.map((place) => `never reached ${place}`)),
       ...unexpected > 0 ? [`${formatCount(unexpected, "finding")} that no statement expects`] : [],
       ...incidents.filter(({ place }) => place !== null).slice(0, MAX_SENTENCES).map(findingText),
       ...recorded.length > 0 && unexpected === 0 ? [incidentsText(recorded, ", all expected")] : [],

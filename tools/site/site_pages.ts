@@ -247,7 +247,7 @@ function requestPictureOf(
   const view = pictureView(index, at, { kind: "request", request: 1 }, new Set())!;
   const drawing = pictureDrawing(view, at.seq, 620);
   const file = new TextEncoder().encode(svgText(drawing)).toBase64();
-  const words = view.pages.map((page) => pageLife(page, view)).join("&#10;");
+  const words = view.pages.map(pageLife).join("&#10;");
   return {
     picture: `<img class="picture" src="data:image/svg+xml;base64,${file}" alt="${words}">`,
     at: [at.seq, at.statement],

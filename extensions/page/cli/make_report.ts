@@ -251,7 +251,7 @@ function benchesOf(
 /** Records the selected runs, each with its outcome. */
 function recorded(
   program: Program,
-  { outcomes }: RunReport,
+  { outcomes, unreached }: RunReport,
   options: PageOptions,
   watch: SignalWatch,
 ): readonly RunAndOutcome[] {
@@ -259,8 +259,11 @@ function recorded(
   return runsOf(program).flatMap((choice) => {
     const { name, test } = choice;
     if (watch.interrupted() || test !== null && !isNamed(test, options.matches)) return [];
-    const outcome = outcomes.find((each) => isSameEntry(each, name));
-    if (outcome === undefined || outcome.outcome === "skipped") return [];
+    const found = outcomes.find((each) => isSameEntry(each, name));
+    if (found === undefined || found.outcome === "skipped") return [];
+    // Another combination of a matrix may have reached it.
+    const never = found.unreached.filter((place) => unreached.includes(place));
+    const outcome = { ...found, unreached: never };
     const run = recordRun(program, choice, record);
     keepVariables(run, watch);
     return [{ run, outcome }];
@@ -289,12 +292,15 @@ function plotOf(report: BenchReport): string | null {
 export function benchPage(path: string, reports: readonly BenchReport[]): string {
   const bad = reports.filter(hasFailed).length;
   const count = formatCount(reports.length, "bench", "benches");
+  const hasExpected = ({ budgets, expectations }: BenchReport) => budgets + expectations.length > 0;
+  const isJudged = reports.some(hasExpected);
+  const held = isJudged ? "all as expected" : "without expect or budget";
   return staticPage({
-    title: `${path}: ${count}, ${bad === 0 ? "all as expected" : `${bad} failed`}`,
-    outcome: bad > 0 ? "failed" : "passed",
+    title: `${path}: ${count}, ${bad === 0 ? held : `${bad} failed`}`,
+    outcome: bad > 0 ? "failed" : isJudged ? "passed" : null,
     style: STYLE,
     body: reports.map((report) => {
-      const state = hasFailed(report) ? "✕" : "✓";
+      const state = hasFailed(report) ? "✕" : hasExpected(report) ? "✓" : "·";
       const failure = failedBench([report]);
       const why = failure === null ? [] : [`${failure.place}: ${failure.what}`, ...failure.why];
       return `<section><h2>${state} ${escapeMarkup(report.name)}</h2>

@@ -72,7 +72,7 @@ interface IndexEntry {
 const STYLE = "table{display:block;overflow-x:auto}td.n{text-align:right}" +
   "th,td{padding:0 12px 0 0;text-align:left;font-weight:400;border-bottom:1px solid var(--line)}";
 
-const HEADS = ["file", "outcome", "passed", "failed", "ignored", "first failure"];
+const HEADS = ["file", "outcome", "passed", "failed", "ignored", "first failure, never reached"];
 
 /** @param coverage Lines as `dmalab test --coverage` prints them; empty without a driver in C. */
 export function indexPage(entries: readonly IndexEntry[], coverage: readonly string[]): string {
@@ -108,9 +108,16 @@ function rowOf({ name, path, report }: IndexEntry): string {
   const failed = failedOf(report);
   const numbers = [passed, failed, skipped]
     .map((number) => `<td class="n">${number}</td>`);
-  const outcome = failed > 0 ? '<td class="failed">✕ FAILED</td>' : '<td class="passed">✓ ok</td>';
+  const outcome = failed > 0
+    ? '<td class="failed">✕ FAILED</td>'
+    : report.outcomes.length === 0
+    ? "<td>no test</td>"
+    : '<td class="passed">✓ ok</td>';
   const first = report.outcomes.find(({ failure }) => failure !== null)?.failure ?? null;
-  const why = first === null ? "" : escapeMarkup(`${first.place}: ${first.message}`);
+  const why = [
+    ...first === null ? [] : [`${first.place}: ${first.message}`],
+    ...report.unreached.map((place) => `never reached ${place}`),
+  ].map(escapeMarkup).join("<br>");
   return `<tr><th scope="row">${link}</th>${outcome}${numbers.join("")}<td>${why}</td></tr>`;
 }
 

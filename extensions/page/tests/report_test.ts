@@ -87,6 +87,9 @@ bench "</pre><b>map" for size in [4KiB, 64KiB] {
   assertMatch(right, /<svg [^>]*>[\s\S]*entries per iteration[\s\S]*<\/svg>/);
   assertMatch(right, /^entries +2 +32$/m);
   assert(!right.includes("<b>map"));
+  const asked = pageOf(text.replace(/ *budget.*\n/, ""));
+  assertMatch(asked, /<h1>lab\.dma: 1 bench, without expect or budget<\/h1>/);
+  assertMatch(asked, /<h2>· &lt;/);
   const over = pageOf(text.replace("<= 3", "<= 1"));
   assertMatch(over, /<h1 class="failed">✕ lab\.dma: 1 bench, 1 failed<\/h1>/);
   assertMatch(over, /<\/h2>\n<p>lab\.dma:\d+: bench [^<]*calls/);
@@ -176,6 +179,39 @@ Deno.test("the index of reports says why a file fails", () => {
   const page = indexPage([{ path: "lab.dma", name: "lab.dma.html", report }], []);
   assertStringIncludes(page, '<td class="n">1</td><td class="n">2</td><td class="n">0</td>');
   assertStringIncludes(page, "<td>lab.dma:3:21: ");
+});
+
+const UNREACHED = `machine { iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } } }
+test "third" {
+  inject dma_map_phys nth 3 { dma_unmap_phys(nic, dma_map_phys(nic, 0x2000_0000, 4KiB, to_device), 4KiB, to_device) }
+}
+test "either" matrix { iommu.mode = [off, strict] } {
+  if iommu.mode == strict { expect error ENOMEM { inject dma_map_phys nth 1 {
+    dma_map_phys(nic, 0x2000_0000, 4KiB, to_device)
+  } } }
+}
+`;
+
+Deno.test("an injected failure that never happened is in the index and in the verdict", async () => {
+  using folder = new TempFolder();
+  const path = folder.write("lab.dma", UNREACHED);
+  const made = await madeOf(path, OPTIONS, new MemoryScreen(), new SignalWatch());
+  assert(typeof made !== "string", String(made));
+  const never = `never reached ${path}:3:3`;
+  const verdicts = made.runs.map(({ outcome, run }) => verdictOf(new RunIndex(run), outcome!));
+  assertEquals(verdicts.map(({ state, why }) => [state, why.includes(never)]), [
+    ["warned", true],
+    ["passed", false],
+    ["passed", false],
+  ]);
+  const page = indexPage([{ path, name: "lab.dma.html", report: made.reports[0]! }], []);
+  assertStringIncludes(page, `<td>${never}</td>`);
+});
+
+Deno.test("the index of reports says that a file has no test", () => {
+  const report = runProgram(programOf(`bench "b" { loop { alloc_pages(1) } }\n`));
+  const page = indexPage([{ path: "lab.dma", name: "lab.dma.html", report }], []);
+  assertStringIncludes(page, "<td>no test</td>");
 });
 
 Deno.test("the index of reports leads to each, those with failures first, with names as text", () => {

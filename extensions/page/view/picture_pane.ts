@@ -73,7 +73,7 @@ export class PicturePane implements Pane {
     // Text of 12 pixels shrinks to 11 at most; a wider picture scrolls.
     picture.style.minWidth = `${drawing.width * 11 / 12}px`;
     const own = view.pages.find((page) => seqsOf(page).includes(position.seq));
-    const life = el("p", { class: "life" }, own === undefined ? "" : pageLife(own, view));
+    const life = el("p", { class: "life" }, own === undefined ? "" : pageLife(own));
     this.#connect(model, view, picture, life);
     const save = button(
       { class: "boxed", title: "Save the picture as SVG" },
@@ -174,7 +174,7 @@ export class PicturePane implements Pane {
     const pageOf = (shape: Element) => view.pages[Number(shape.getAttribute("data-part") ?? NaN)];
     const say = (target: EventTarget | null) => {
       const page = target instanceof Element ? pageOf(target) : undefined;
-      if (page !== undefined) life.textContent = pageLife(page, view);
+      if (page !== undefined) life.textContent = pageLife(page);
     };
     picture.addEventListener("mouseover", ({ target }) => say(target));
     picture.addEventListener("focusin", ({ target }) => say(target));
