@@ -247,6 +247,6 @@ nic.dma_write(m.addr, bytes"02") warns stale_iotlb_access
 explain m
 advance 20ms
 explain m`).output.join("\n");
-  assertEquals(lazy.match(/1 access by a stale IOTLB entry after it/g)?.length, 2);
+  assertEquals(lazy.match(/1 access by a stale IOTLB entry after the unmap/g)?.length, 2);
   assertEquals(lazy.match(/the IOTLB may keep the entry/g)?.length, 1);
 });

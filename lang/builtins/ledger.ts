@@ -378,7 +378,9 @@ function lifeLines(
   );
   if (lateUses > 0) {
     lines.push(
-      `  used   ${formatCount(lateUses, "access", "accesses")} by a stale IOTLB entry after it`,
+      `  used   ${
+        formatCount(lateUses, "access", "accesses")
+      } by a stale IOTLB entry after the unmap`,
     );
   }
   return lines;

@@ -44,16 +44,22 @@ export function comparisonsIn(
 
 /** Whether a statement's own expressions contain a call, or make the machine run. */
 export function callsSomething(statement: Statement): boolean {
-  return roleOf(statement) === "machine" ||
-    statementExpressions(statement).some((expression) => someExpression(expression, isCall));
+  return runsOrHas(statement, isCall);
 }
 
 /** Whether a statement may touch the machine: by a call, or by an element or a field, which memory may back. */
 export function touchesMachine(statement: Statement): boolean {
-  const touches = (expression: Expression) =>
-    isCall(expression) || expression.kind === "Index" || expression.kind === "Field";
+  return runsOrHas(
+    statement,
+    (expression) =>
+      isCall(expression) || expression.kind === "Index" || expression.kind === "Field",
+  );
+}
+
+/** Whether a statement makes the machine run, or its own expressions have one that passes a test. */
+function runsOrHas(statement: Statement, test: (expression: Expression) => boolean): boolean {
   return roleOf(statement) === "machine" ||
-    statementExpressions(statement).some((expression) => someExpression(expression, touches));
+    statementExpressions(statement).some((expression) => someExpression(expression, test));
 }
 
 /**

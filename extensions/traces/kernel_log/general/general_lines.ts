@@ -245,8 +245,8 @@ function statedReason({ text }: LogEntryFacts): string {
   const found = STATED.exec(withoutErrnoTexts(String(text)));
   const reason = (found?.[1] ?? found?.[2])?.trim();
   return reason === undefined || reason.toLowerCase() === "unknown"
-    ? "nothing is known of this line but its words: no row of dmalab's table has it"
-    : `by the line's own words: "${reason}". No row of dmalab's table has the line`;
+    ? "dmalab does not know this line: the answer is from its words alone"
+    : `the line says: "${reason}"`;
 }
 
 /** Causes as far as the object and the verb imply them, else those by other words of the line. */
