@@ -55,9 +55,28 @@ export class SharedInterrupts implements HostWatch {
   }
 }
 
-export class SignalWatch extends SharedInterrupts {
+/** The watch of work that a signal ends at once, with the process: what is done is kept already. */
+export class EndingSignals extends SharedInterrupts {
   /** Called once at a check, for work that has to begin although a run does not return to the event loop. */
   meanwhile: (() => void) | null = null;
+
+  constructor() {
+    super(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  }
+
+  override interrupted(): boolean {
+    const { meanwhile } = this;
+    this.meanwhile = null;
+    meanwhile?.();
+    return super.interrupted();
+  }
+
+  /** Called when the work is divided among several threads. */
+  listenAside(): void {}
+}
+
+/** The watch of work that ends in good order when a signal comes. */
+export class SignalWatch extends EndingSignals {
   readonly #raise = () => void Atomics.store(this.flag, 0, 1);
   /**
    * The time of a run's first check. Time before it, for loading and waiting, is not part of the
@@ -69,7 +88,7 @@ export class SignalWatch extends SharedInterrupts {
   #listening = false;
 
   constructor(private readonly hooks: InterruptHooks = {}) {
-    super(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    super();
   }
 
   override interrupted(): boolean {
@@ -78,9 +97,6 @@ export class SignalWatch extends SharedInterrupts {
       this.#isLong = true;
       if (!this.#listening) this.#worker ??= this.#startListener();
     }
-    const { meanwhile } = this;
-    this.meanwhile = null;
-    meanwhile?.();
     return super.interrupted();
   }
 
@@ -94,7 +110,7 @@ export class SignalWatch extends SharedInterrupts {
   }
 
   /** Listens from now on, however short the work is: it is divided among several threads. */
-  listenAside(): void {
+  override listenAside(): void {
     this.#isLong = true;
     if (!this.#listening) this.#worker ??= this.#startListener();
   }

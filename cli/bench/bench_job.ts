@@ -9,7 +9,7 @@ import {
   type TestEntry,
 } from "@dmalab/lang/run";
 import { type BenchOptions, runBench } from "@dmalab/lang/program";
-import { type Plan, restMs } from "../jobs/run_plan.ts";
+import type { NumberedJob } from "../jobs/ordered_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { runSettings } from "../scenario/run_settings.ts";
@@ -22,11 +22,11 @@ export interface BenchSettings
   readonly columns: number | null;
 }
 
-export interface BenchJob {
+/** The number is the cell's index among the cells that match the settings. */
+export interface BenchJob extends NumberedJob {
+  readonly kind: "bench";
   readonly path: string;
   readonly settings: BenchSettings;
-  /** Index of the cell among the cells that match the settings, from 0. */
-  readonly number: number;
 }
 
 export interface BenchMessage {
@@ -73,43 +73,4 @@ export async function runBenchJob(
 ): Promise<void> {
   const { program } = await loadScenario(path, new MemoryScreen(), null, settings.limits.timeMs);
   send(benchOnce(program!, cellsOf(program!, settings)[number]!, settings, watch));
-}
-
-type PlannedBench = BenchJob & { readonly kind: "bench" };
-
-/** A plan for the cells of one file, which run in several workers. */
-export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
-  #next = 0;
-  #shown = 0;
-  readonly #waiting = new Map<number, BenchMessage>();
-
-  constructor(
-    readonly job: Omit<BenchJob, "number">,
-    readonly count: number,
-    readonly onCell: (message: BenchMessage) => void,
-    readonly mayGoOn: () => boolean,
-  ) {}
-
-  isComplete(): boolean {
-    return this.#shown === this.count;
-  }
-
-  leftMs(takenMs: number): number {
-    return restMs(takenMs, this.#shown, this.count);
-  }
-
-  next(): PlannedBench | null {
-    if (this.#next === this.count || !this.mayGoOn()) return null;
-    return { kind: "bench", ...this.job, number: this.#next++ };
-  }
-
-  receive({ number }: PlannedBench, message: BenchMessage): void {
-    this.#waiting.set(number, message);
-    for (;;) {
-      const next = this.#waiting.get(this.#shown);
-      if (next === undefined) return;
-      this.#waiting.delete(this.#shown++);
-      this.onCell(next);
-    }
-  }
 }

@@ -24,12 +24,13 @@ import { counted, whyNoFailure } from "../scenario/report_printer.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { nothingSelected } from "../scenario/print_run.ts";
 import type { JobCount } from "../jobs/job_count.ts";
+import { OrderedPlan } from "../jobs/ordered_plan.ts";
 import { runPlan } from "../jobs/run_plan.ts";
 import {
+  type BenchJob,
   type BenchMessage,
   benchOnce,
   benchOptions,
-  BenchPlan,
   type BenchSettings,
   cellsOf,
 } from "./bench_job.ts";
@@ -189,8 +190,13 @@ class BenchCommand {
       tell();
     };
     tell();
-    const job = { path, settings: this.#settings };
-    await runPlan(new BenchPlan(job, cells.length, onCell, mayGoOn), {
+    const plan = new OrderedPlan<BenchJob, BenchMessage>({
+      count: cells.length,
+      job: (number) => ({ kind: "bench", path, settings: this.#settings, number }),
+      onNext: onCell,
+      mayGoOn,
+    });
+    await runPlan(plan, {
       jobs: this.options.jobs,
       interrupts: this.watch,
       run: ({ number }, send) =>

@@ -2,7 +2,7 @@
  * Jobs in this thread and in workers. A plan decides which job is next, and in which order results
  * count.
  */
-import type { SignalWatch } from "../interrupts.ts";
+import type { EndingSignals } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 import type { JobCount } from "./job_count.ts";
 import { WorkerStart } from "./worker_start.ts";
@@ -46,7 +46,7 @@ export interface Crew<J, M> {
   readonly jobs: JobCount;
   /** Whether workers get no job for the time being. */
   readonly isAlone?: () => boolean;
-  readonly interrupts: SignalWatch;
+  readonly interrupts: EndingSignals;
   /** Runs a job in this thread. */
   readonly run: (job: J, send: (message: M) => void) => void | Promise<void>;
 }

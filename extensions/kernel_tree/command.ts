@@ -1,4 +1,14 @@
-import { command, COMPILER, integer, refuse, text } from "@dmalab/cli/extend";
+import {
+  command,
+  COMPILER,
+  integer,
+  jobCount,
+  JOBS,
+  refuse,
+  type Screen,
+  text,
+} from "@dmalab/cli/extend";
+import type { ExitCode } from "@dmalab/cli/exit_code";
 
 /** Actions with the number of trees that each takes. */
 const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2, drivers: 1 };
@@ -30,11 +40,16 @@ export const TREE = command({
     cases: integer("N", `for compare and diff: sequences (default: ${USUAL_CASES})`, { least: 1 }),
     compiler: COMPILER,
     draw: integer("N", "for drivers: this many, drawn by the seed (default: all)", { least: 1 }),
-    out: text("FOLDER", "for drivers: folder of the table (drivers.jsonl) and the reports"),
+    jobs: JOBS,
+    out: text(
+      "FOLDER",
+      "for drivers: folder of the table (index.html, drivers.jsonl) and the reports; shards can share it",
+    ),
     seed: integer(
       "N",
       `for compare and diff: first random seed; for drivers: seed of the draw (default: ${USUAL_SEED})`,
     ),
+    shard: text("I/N", "for drivers: make part I of N of the reports"),
   },
   examples: [
     { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "whether this file compiles" },
@@ -66,26 +81,26 @@ export const TREE = command({
     if ((action === "drivers") !== (options.out !== null)) {
       return refuse("`tree drivers` needs `--out FOLDER`, and other actions have none", screen);
     }
-    if (action === "drivers") {
-      const { runTreeDrivers } = await import("./tree_drivers.ts");
-      const { draw, out } = options;
-      return await runTreeDrivers(folder, { draw, out: out!, seed: seed ?? USUAL_SEED }, screen);
-    }
+    if (action === "drivers") return await reportDrivers(folder, options, screen);
+    if (options.shard !== null) return refuse("`--shard` is for `tree drivers`", screen);
     const { oraclesOf, runCompare, runCompile } = await import("./run_tree.ts");
     if (action === "compile") {
       if (files.length === 0) {
         return refuse("tree compile needs files (paths in the tree)", screen);
       }
-      if (cases !== null || seed !== null) {
-        return refuse("`--cases` and `--seed` are for `tree compare` and `tree diff`", screen);
+      if (cases !== null || seed !== null || options.jobs !== null) {
+        const problem = "`--cases`, `--seed` and `--jobs` are for `tree compare` and `tree diff`";
+        return refuse(problem, screen);
       }
       return runCompile(folder, files, screen);
     }
     const named = paths.slice(treeCount);
     const folders = treeCount === 1 ? [folder] as const : [folder, files[0]!] as const;
     if (folders.length === 2 && named.some((path) => path.endsWith(".dma"))) {
-      if (cases !== null || seed !== null) {
-        return refuse("`--cases` and `--seed` are for random sequences, not for scenarios", screen);
+      if (cases !== null || seed !== null || options.jobs !== null) {
+        const problem =
+          "`--cases`, `--seed` and `--jobs` are for random sequences, not for scenarios";
+        return refuse(problem, screen);
       }
       const { diffScenarios } = await import("./diff_scenario.ts");
       return await diffScenarios(named, folders, screen);
@@ -93,6 +108,29 @@ export const TREE = command({
     const oracles = oraclesOf(named);
     if (typeof oracles === "string") return refuse(oracles, screen);
     const wanted = { count: cases ?? USUAL_CASES, seed: seed ?? USUAL_SEED };
-    return runCompare(folders, oracles, wanted, screen);
+    const shared = { cases: wanted, jobs: jobCount(options.jobs), compiler: options.compiler };
+    return runCompare(folders, oracles, shared, screen);
   },
 });
+
+interface DriversOptions {
+  readonly compiler: string | null;
+  readonly draw: number | null;
+  readonly jobs: number | null;
+  readonly out: string | null;
+  readonly seed: number | null;
+  readonly shard: string | null;
+}
+
+async function reportDrivers(
+  folder: string,
+  { compiler, draw, jobs, out, seed, shard: part }: DriversOptions,
+  screen: Screen,
+): Promise<ExitCode> {
+  const { readShard } = await import("@dmalab/cli/testing");
+  const shard = readShard(part ?? "1/1");
+  if (shard === null) return refuse(`--shard takes a part such as 2/4, not "${part}"`, screen);
+  const { runTreeDrivers } = await import("./all_drivers/tree_drivers.ts");
+  const asked = { compiler, draw, shard, seed: seed ?? USUAL_SEED, jobs: jobCount(jobs) };
+  return await runTreeDrivers(folder, { ...asked, out: out! }, screen);
+}

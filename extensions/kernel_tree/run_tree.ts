@@ -6,31 +6,37 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { type Compared, differingFields, type OperationResult, STOPPED } from "./oracle/compare.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import { noDrivers, TreeBuild, TreeCompiler } from "@dmalab/c_drivers";
-import { HostTree } from "@dmalab/cli";
-import { refuse, type Screen } from "@dmalab/cli/extend";
+import { noDrivers } from "@dmalab/c_drivers";
+import { EndingSignals } from "@dmalab/cli";
+import { type JobCount, OrderedPlan, refuse, runPlan, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
+import {
+  compareOracle,
+  type OpenedTrees,
+  openTrees,
+  type OracleEnd,
+  type OracleJob,
+  type OracleMessage,
+} from "./oracle_job.ts";
 
 /** Opens trees and a compiler, runs work with them, and reports errors. */
 async function withTrees(
-  folders: readonly [string, ...string[]],
+  folders: OracleJob["folders"],
   screen: Screen,
-  work: (one: TreeBuild, other: TreeBuild | null) => Promise<ExitCode>,
+  work: (opened: OpenedTrees) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const problem = noDrivers();
   if (problem !== null) return refuseWith(problem.problem, problem.hint, screen);
-  let clang: TreeCompiler | null = null;
+  let opened: OpenedTrees | null = null;
   try {
-    const trees = folders.map((folder) => new HostTree(folder));
-    const session = clang = new TreeCompiler();
-    const [one, other] = trees.map((tree) => new TreeBuild(tree, session));
-    return await work(one!, other ?? null);
+    opened = openTrees(folders);
+    return await work(opened);
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
     return refuseWith(error.message, error.hint, screen);
   } finally {
-    await clang?.close();
+    await opened?.clang.close();
   }
 }
 
@@ -44,7 +50,7 @@ export function runCompile(
   paths: readonly string[],
   screen: Screen,
 ): Promise<ExitCode> {
-  return withTrees([folder], screen, async (build) => {
+  return withTrees([folder], screen, async ({ one: build }) => {
     let compiled = 0;
     for (const path of paths) {
       const { fileCount, how: place, isKept, module, said } = await build.file(path, ["-c"]);
@@ -71,29 +77,50 @@ export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string 
     : ORACLES.filter((each) => each.paths.some((path) => paths.includes(path)));
 }
 
+export interface CompareOptions {
+  readonly cases: Cases;
+  readonly jobs: JobCount;
+  /** The value of `--compiler`, for workers. */
+  readonly compiler: string | null;
+}
+
 /** @param folders One tree to compare with the model; or two trees, before and after a change. */
 export function runCompare(
-  folders: readonly [string] | readonly [string, string],
+  folders: OracleJob["folders"],
   oracles: readonly Oracle[],
-  cases: Cases,
+  { jobs, ...shared }: CompareOptions,
   screen: Screen,
 ): Promise<ExitCode> {
-  return withTrees(folders, screen, async (one, other) => {
+  return withTrees(folders, screen, async (opened) => {
+    const { one, other } = opened;
     const names = other === null
       ? [`the tree (${one.version.name})`, "the model"] as const
       : [`OLD (${one.version.name})`, `NEW (${other.version.name})`] as const;
     let code: ExitCode = HELD;
     let compared = 0;
-    for (const oracle of oracles) {
-      const lacking = [one, other].flatMap((build) => build === null ? [] : oracle.lacking(build));
-      if (lacking.length > 0) {
-        screen.out(`skipped | ${oracle.paths[0]} | the tree has no ${lacking[0]}\n`);
-        continue;
+    const show = (end: OracleEnd, oracle: Oracle) => {
+      if ("problem" in end) throw new TreeError(end.problem, end.hint);
+      if ("lacking" in end) {
+        screen.out(`skipped | ${oracle.paths[0]} | the tree has no ${end.lacking}\n`);
+        return;
       }
-      const found = await oracle.compare(one, other, cases);
       compared++;
-      if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
-    }
+      if (!printCompared(end.compared, oracle, names, shared.cases, screen)) code = FAILED;
+    };
+    const plan = new OrderedPlan<OracleJob, OracleMessage>({
+      count: oracles.length,
+      job: (number) => {
+        const path = oracles[number]!.paths[0]!;
+        return { kind: "tree_oracle", number, path, folders, ...shared };
+      },
+      onNext: (end, number) => show(end, oracles[number]!),
+      mayGoOn: () => true,
+    });
+    await runPlan(plan, {
+      jobs,
+      interrupts: new EndingSignals(),
+      run: async (job, send) => send({ kind: "end", ...await compareOracle(job, opened) }),
+    });
     if (compared > 0) return code;
     return refuseWith(
       "Nothing was compared: the trees have none of the mapping code",

@@ -20,6 +20,7 @@ import {
   readHeaders,
   readTreeHeaders,
   rewriteFile,
+  threadMs,
 } from "@dmalab/cli";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import {
@@ -121,13 +122,17 @@ export class DriverInit {
   #ports: ReadonlySet<number>;
   /** BARs of memory that a run has used as ports. */
   #used: ReadonlySet<number> = new Set();
-  readonly #startedMs = processorMs();
+  /** Other threads of the process can make other reports. */
+  readonly #clockMs: () => number;
+  readonly #startedMs: number;
 
   constructor(
     readonly asked: Parameters<InitDriver>[0],
     readonly screen: Screen,
     private readonly options: ReportOptions = {},
   ) {
+    this.#clockMs = options.isOneOfMany === true ? threadMs : processorMs;
+    this.#startedMs = this.#clockMs();
     const { file, kernel, module } = asked;
     const inTree = treeFolderOf(module);
     const isOther = kernel !== null && inTree !== null &&
@@ -194,7 +199,7 @@ export class DriverInit {
     const code = isProbed && (isOneOfMany || await this.#sayTests(answers)) ? HELD : FAILED;
     this.#say(
       `took | ${
-        ((processorMs() - this.#startedMs) / 1000).toFixed(1)
+        ((this.#clockMs() - this.#startedMs) / 1000).toFixed(1)
       } s of processor time besides the compiler's`,
     );
     const reads = [this.#inTree === null ? this.#module : null, this.#tree].flatMap((each) =>

@@ -1,6 +1,6 @@
 /** Searches for values of registers with which a module's driver probes, for `dmalab init --driver`. */
 import type { Program, TestOutcome } from "@dmalab/lang/run";
-import { processorMs } from "@dmalab/cli";
+import { threadMs } from "@dmalab/cli";
 import type { CCode } from "../c_code.ts";
 import { codeOf } from "../c_module.ts";
 import type { Wanted } from "../search/decisions.ts";
@@ -52,7 +52,7 @@ export function searchAnswers(
 ): FoundAnswers | null {
   const [code] = codesOf(program);
   if (code === undefined) return null;
-  const startedMs = processorMs();
+  const startedMs = threadMs();
   let isOver = false;
   const search = new DeviceSearch(
     code,
@@ -66,9 +66,9 @@ export function searchAnswers(
       };
     },
     (wanted) => reasonOf(code, wanted, pathOf),
-    { tries, isOver: () => isOver || processorMs() - startedMs > SEARCH_MS },
+    { tries, isOver: () => isOver || threadMs() - startedMs > SEARCH_MS },
   );
-  return { ...search.run(), elapsedMs: processorMs() - startedMs };
+  return { ...search.run(), elapsedMs: threadMs() - startedMs };
 }
 
 /** The line that compares a register's value. */

@@ -5,7 +5,7 @@
  * folders of `DRIVERS` that register a PCI or platform driver, and only prints the paths of the
  * drawn files.
  */
-import { drawn } from "../drawn.ts";
+import { drawn } from "../all_drivers/drawn.ts";
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers";
 import { parseArgs } from "node:util";
 import { HostTree } from "@dmalab/cli";

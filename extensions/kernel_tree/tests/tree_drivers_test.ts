@@ -3,7 +3,10 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 import { TempFolder } from "@dmalab/tools";
-import { driversIn, parsedRow, rowText, summaryOf } from "../tree_drivers.ts";
+import { startWorkersAlways } from "@dmalab/cli/extend";
+import { parsedRow, rowText, summaryOf } from "../all_drivers/driver_row.ts";
+import { ORACLES } from "../oracles.ts";
+import { driversIn } from "../all_drivers/tree_drivers.ts";
 
 const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
 
@@ -84,6 +87,88 @@ Deno.test("the drivers of a tree are reported one by one, and a run that was sto
     Deno.readTextFileSync(place.at("out/drivers__good/report.txt")),
     "report | it compiles, probes and is removed",
   );
+});
+
+/** A tree with four drivers. */
+function fourDrivers(): TempFolder {
+  const names = ["a", "b", "c", "d"];
+  return new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": `obj-$(CONFIG_TOY) += ${names.map((name) => `${name}.o`).join(" ")}\n`,
+    ...Object.fromEntries(names.map((name, at) => [
+      `tree/drivers/${name}.c`,
+      driver(at === 1 ? "unknown_name();" : at === 3 ? "return -5;" : MAPS),
+    ])),
+  });
+}
+
+Deno.test("shards make each driver once, and a run without them has their table", async () => {
+  using place = fourDrivers();
+  const words = ["tree", "drivers", place.at("tree"), "--out", place.at("out")];
+  const parts = [
+    await dmalab(...words, "--shard", "1/2"),
+    await dmalab(...words, "--shard", "2/2"),
+  ];
+  for (const part of parts) {
+    assertEquals(part.code, 0, part.errors);
+    assertMatch(part.output, /4 PCI drivers, 2 wanted/);
+    assertMatch(part.output, /^2 drivers \| /m);
+  }
+  const lines = (name: string) => Deno.readTextFileSync(place.at(`out/${name}`)).trim().split("\n");
+  const made = ["drivers-1-of-2.jsonl", "drivers-2-of-2.jsonl"].flatMap(lines);
+  const paths = made.map((line) => parsedRow(line)!.path).toSorted();
+  assertEquals(paths, ["a", "b", "c", "d"].map((name) => `drivers/${name}.c`));
+  const all = await dmalab(...words);
+  assertMatch(all.output, /^4 drivers \| 3 compile, 2 probe, 2 of them map memory, 2 are removed/m);
+  const page = Deno.readTextFileSync(place.at("out/index.html"));
+  assertStringIncludes(page, '<a href="drivers__a/report.txt">drivers/a.c</a>');
+  assertStringIncludes(page, "3 compile, 2 probe");
+  const wrong = await dmalab(...words, "--shard", "3/2");
+  assertEquals([wrong.code, wrong.output], [2, ""]);
+  assertStringIncludes(wrong.errors, '--shard takes a part such as 2/4, not "3/2"');
+});
+
+Deno.test("the table of a tree does not depend on the number of jobs", async () => {
+  using place = fourDrivers();
+  const run = async (jobs: number) => {
+    const out = place.at(`out${jobs}`);
+    const ran = await dmalab(
+      "tree",
+      "drivers",
+      place.at("tree"),
+      "--out",
+      out,
+      "--jobs",
+      `${jobs}`,
+    );
+    assertEquals(ran.code, 0, ran.errors);
+    const reports = filesBelow(out).filter(([path]) => path.endsWith("report.txt")).toSorted();
+    const rows = Deno.readTextFileSync(join(out, "drivers.jsonl")).trim().split("\n").toSorted();
+    const timeless = reports.map(([path, text]) => [path, text.replace(/^took .*$/m, "")]);
+    return JSON.stringify([ran.output, rows, timeless]).replaceAll(out, "OUT");
+  };
+  startWorkersAlways(true);
+  try {
+    assertEquals(await run(3), await run(1));
+  } finally {
+    startWorkersAlways(false);
+  }
+});
+
+Deno.test("a comparison in workers skips what the tree lacks, as in one thread", async () => {
+  const run = async (jobs: string) => {
+    const { code, errors, output } = await dmalab("tree", "compare", MINI, "--jobs", jobs);
+    return { code, errors, output };
+  };
+  const alone = await run("1");
+  startWorkersAlways(true);
+  try {
+    assertEquals(await run("3"), alone);
+  } finally {
+    startWorkersAlways(false);
+  }
+  assertEquals(alone.code, 2);
+  assertEquals(alone.output.match(/^skipped \| /gm)?.length, ORACLES.length);
 });
 
 /** A part of the tree that starts, and keeps what it allocated. */

@@ -1,0 +1,59 @@
+/** The job that makes the first report of one driver of a tree. */
+import { TreeError } from "@dmalab/runtime/kernels";
+import { NO_REPORT, reportOfMany } from "@dmalab/c_drivers";
+import { chooseCompiler, MemoryScreen } from "@dmalab/cli";
+import { join, type NumberedJob } from "@dmalab/cli/extend";
+import type { DriverRow } from "./driver_row.ts";
+
+export interface DriverReportJob extends NumberedJob {
+  readonly kind: "tree_driver";
+  /** Path of the driver in the tree. */
+  readonly path: string;
+  /** The tree's folder, with links resolved. */
+  readonly root: string;
+  readonly release: string;
+  /** Folder for the reports. */
+  readonly out: string;
+  /** The value of `--compiler`. */
+  readonly compiler: string | null;
+}
+
+export interface DriverReportMessage {
+  readonly kind: "end";
+  readonly row: DriverRow;
+}
+
+/** In a worker, chooses the compiler of the command line. Returns the runner of the jobs. */
+export function openDriverReports({ compiler }: DriverReportJob) {
+  chooseCompiler(compiler);
+  return { run: runDriverReport };
+}
+
+/** Makes the report of one driver. Its files lie in a folder of its own. */
+export async function runDriverReport(
+  { out, path, release, root }: DriverReportJob,
+  send: (message: DriverReportMessage) => void,
+): Promise<void> {
+  const at = path.lastIndexOf("/");
+  const asked = {
+    module: join(root, path.slice(0, at)),
+    file: path.slice(at + 1),
+    kernel: null,
+    folder: join(out, reportFolder(path)),
+  };
+  try {
+    const report = await reportOfMany(asked, new MemoryScreen());
+    send({ kind: "end", row: { path, release, ...report, problem: null } });
+  } catch (error) {
+    if (!(error instanceof TreeError)) throw error;
+    send({ kind: "end", row: { path, release, ...NO_REPORT, problem: error.message } });
+  }
+}
+
+/**
+ * The folder of a driver's report, inside the folder of all reports. It has not the source's ending, which only files
+ * have.
+ */
+export function reportFolder(path: string): string {
+  return path.replace(/\.c$/, "").replaceAll("/", "__");
+}
