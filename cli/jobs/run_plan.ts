@@ -2,7 +2,7 @@
  * Jobs in this thread and in workers. A plan decides which job is next, and in which order results
  * count.
  */
-import type { EndingSignals } from "../interrupts.ts";
+import { EndingSignals } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 import type { JobCount } from "./job_count.ts";
 import { WorkerStart } from "./worker_start.ts";
@@ -67,6 +67,23 @@ export async function runPlan<J extends AnyJob, M extends { readonly kind: strin
     await run.toItsEnd();
   } finally {
     run.terminate();
+  }
+}
+
+/** How often this thread looks whether workers pay, while it waits for a compiler. */
+const CHECK_MS = 250;
+
+/** Runs a plan whose results are kept when they are there: a signal ends the process at once. */
+export async function runEndedBySignals<J extends AnyJob, M extends { readonly kind: string }>(
+  plan: Plan<J, M>,
+  crew: Omit<Crew<J, M>, "interrupts">,
+): Promise<void> {
+  const interrupts = new EndingSignals();
+  const timer = setInterval(() => interrupts.interrupted(), CHECK_MS);
+  try {
+    await runPlan(plan, { ...crew, interrupts });
+  } finally {
+    clearInterval(timer);
   }
 }
 

@@ -7,8 +7,13 @@ import { type Compared, differingFields, type OperationResult, STOPPED } from ".
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { noDrivers } from "@dmalab/c_drivers";
-import { EndingSignals } from "@dmalab/cli";
-import { type JobCount, OrderedPlan, refuse, runPlan, type Screen } from "@dmalab/cli/extend";
+import {
+  type JobCount,
+  OrderedPlan,
+  refuse,
+  runEndedBySignals,
+  type Screen,
+} from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
 import {
@@ -116,9 +121,8 @@ export function runCompare(
       onNext: (end, number) => show(end, oracles[number]!),
       mayGoOn: () => true,
     });
-    await runPlan(plan, {
+    await runEndedBySignals(plan, {
       jobs,
-      interrupts: new EndingSignals(),
       run: async (job, send) => send({ kind: "end", ...await compareOracle(job, opened) }),
     });
     if (compared > 0) return code;

@@ -5,7 +5,13 @@
 import { TreeError, versionOf } from "@dmalab/runtime/kernels";
 import { noDrivers, TreeCompiler } from "@dmalab/c_drivers";
 import { EndingSignals, HostTree, keepCompiler, makeNamedFolder, rewriteFile } from "@dmalab/cli";
-import { type JobCount, join, OrderedPlan, runPlan, type Screen } from "@dmalab/cli/extend";
+import {
+  type JobCount,
+  join,
+  OrderedPlan,
+  runEndedBySignals,
+  type Screen,
+} from "@dmalab/cli/extend";
 import type { Shard } from "@dmalab/cli/testing";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { formatCount } from "@dmalab/lang/text";
@@ -23,8 +29,6 @@ const REGISTERS = /\b(?:pci_register_driver|module_pci_driver|builtin_pci_driver
 /** Folders of a tree with drivers. */
 const FOLDERS = ["drivers", "sound"];
 const PAGE = "index.html";
-/** How often this thread looks whether workers pay. */
-const CHECK_MS = 250;
 
 export interface DriversWanted {
   /** Folder for the table and the reports. */
@@ -114,15 +118,7 @@ async function rowsOf(
     },
     mayGoOn: () => true,
   });
-  // A signal ends the process: each row is kept when it is there.
-  const interrupts = new EndingSignals();
-  // While this thread waits for a compiler, workers may start.
-  const timer = setInterval(() => interrupts.interrupted(), CHECK_MS);
-  try {
-    await runPlan(plan, { jobs, interrupts, run: runDriverReport });
-  } finally {
-    clearInterval(timer);
-  }
+  await runEndedBySignals(plan, { jobs, run: runDriverReport });
   return rows;
 }
 

@@ -1,4 +1,14 @@
-import { command, COMPILER, flag, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
+import {
+  command,
+  COMPILER,
+  flag,
+  jobCount,
+  JOBS,
+  MATCH,
+  refuse,
+  text,
+  texts,
+} from "@dmalab/cli/extend";
 
 export const REVIEW = command({
   name: "review",
@@ -23,6 +33,7 @@ export const REVIEW = command({
       "FILE",
       "scenario, a name of dmalab's (reach.dma), or mapping code for random sequences, to run instead of all",
     ),
+    jobs: JOBS,
     match: MATCH,
     html: text("FILE", "also write it as an HTML page, with each patch beside what it changes"),
     compiler: COMPILER,
@@ -45,6 +56,8 @@ export const REVIEW = command({
       scenarios: options.scenario,
       allowsUnreached: options["allow-unreached"],
       page: options.html,
+      jobs: jobCount(options.jobs),
+      compiler: options.compiler,
       ...match,
     };
     return await runReview(words, request, screen);

@@ -4,28 +4,21 @@
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { formatCount } from "@dmalab/lang/text";
-import type { NameMatch, Program } from "@dmalab/lang/run";
+import type { NameMatch } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
 import { TreeBuild, TreeCompiler } from "@dmalab/c_drivers";
 import { companionsOf, exportsIn, requestFilesOf, TreeReading } from "@dmalab/c_drivers/tree";
-import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
+import { readTreeHeaders } from "@dmalab/cli";
+import { type JobCount, OrderedPlan, runEndedBySignals } from "@dmalab/cli/extend";
 import { TreeError } from "@dmalab/runtime/kernels";
-import {
-  isRefused,
-  loadWithTree,
-  openWithTree,
-  type Refused,
-  type Tree,
-} from "../diff_scenario.ts";
+import { openWithTree, type Tree } from "../diff_scenario.ts";
+import { type AheadJob, type AheadMessage, changeInWords, runAhead } from "./run_ahead.ts";
+import { type Change, changeOf, isHeader, mayDiffer, reaches } from "./reached_change.ts";
 import {
   type ChangedFile,
   changedSettings,
-  type FunctionLines,
-  functionOfLines,
-  functionsIn,
   type UnreachedLine,
   unreachedLines,
-  withoutComments,
 } from "./changed_lines.ts";
 import { isSettings, type UnexaminedFile, unexaminedFiles } from "./changed_kinds.ts";
 import { BrokenChange, type Oracle } from "../oracles.ts";
@@ -35,9 +28,10 @@ import {
   ScenarioDifferences,
   sequenceDifference,
 } from "./differences.ts";
-import { addLines, type KeptTest, ScenarioRuns, testsOf } from "./kept_runs.ts";
+import { addLines, testsOf } from "./kept_runs.ts";
 import { scenarioName } from "./own_scenarios.ts";
 import type { ReviewStep } from "./series.ts";
+import { isNotRun, type NotRun, TreeRuns } from "./tree_runs.ts";
 
 /** A scenario of a review, and how much of it was compared. */
 export interface ReviewedScenario {
@@ -80,21 +74,14 @@ export interface ReviewOptions {
   /** Mapping code to test with random sequences of operations. */
   readonly oracles: readonly Oracle[];
   readonly matches: readonly NameMatch[];
+  readonly jobs: JobCount;
+  /** The value of `--compiler`, for workers. */
+  readonly compiler: string | null;
   readonly onProgress: (text: string) => void;
 }
 
 /** The random sequences for mapping code. */
 const CASES = { count: 60, seed: 1 };
-
-/** Why a scenario does not run with a tree. */
-interface NotRun {
-  readonly problem: string;
-  readonly wrong: Refused["wrong"];
-}
-
-function isNotRun(runs: object): runs is NotRun {
-  return "wrong" in runs;
-}
 
 /** The findings of one change, while its scenarios run. */
 class StepFindings {
@@ -110,15 +97,12 @@ class StepFindings {
    * the scenario are run then.
    */
   reachedLimit = false;
-  readonly changes: ChangedFunctions;
-  /** Whether the change touches build settings only, and no C. */
-  readonly onlySettings: boolean;
+  readonly change: Change;
   readonly #ran = { old: new Map<string, LinesRun>(), new: new Map<string, LinesRun>() };
 
   /** @param files The changed C files and build settings. */
   constructor(readonly step: ReviewStep, readonly files: readonly ChangedFile[]) {
-    this.changes = changedFunctions(step, files);
-    this.onlySettings = files.every(isSettings);
+    this.change = changeOf(step, files);
   }
 
   /** Adds line coverage, by paths in the trees. */
@@ -152,12 +136,16 @@ class StepFindings {
   }
 }
 
-/** The runs of one review: runs with a tree are reused for the next patch. */
+/** A review of one change after the other. */
 export class Review {
-  readonly #runs = new Map<Tree, Map<string, ScenarioRuns | NotRun>>();
+  readonly #runs: TreeRuns;
+  /** Number of changes that were reviewed. */
+  #steps = 0;
   #clang: TreeCompiler | null = null;
 
-  constructor(readonly options: ReviewOptions) {}
+  constructor(readonly options: ReviewOptions) {
+    this.#runs = new TreeRuns(options.onProgress);
+  }
 
   /** @throws {TreeError} */
   async step(step: ReviewStep): Promise<ReviewedStep> {
@@ -165,8 +153,11 @@ export class Review {
       file.special === undefined && (C_FILE.name.test(file.path) || isSettings(file))
     );
     const found = new StepFindings(step, files);
-    for (const path of files.length === 0 ? [] : this.options.scenarios) {
-      if (!compiles(path, step, files)) continue;
+    const scenarios = files.length === 0
+      ? []
+      : this.options.scenarios.filter((path) => compiles(path, step, files));
+    await this.#runAhead(scenarios, found.change);
+    for (const path of scenarios) {
       if (found.reachedLimit) found.notRun.push(scenarioName(path));
       else await this.#scenario(path, found);
     }
@@ -180,11 +171,40 @@ export class Review {
     return found.all();
   }
 
+  /**
+   * Runs the tests that will be compared, in several threads. Workers put their runs into the cache, from which this
+   * thread reads them when their turn comes.
+   */
+  async #runAhead(scenarios: readonly string[], change: Change): Promise<void> {
+    const { compiler, jobs, matches } = this.options;
+    let hasRun = false;
+    let reachedLimit = false;
+    const shared = { matches, compiler, change: changeInWords(change), step: ++this.#steps };
+    const plan = new OrderedPlan<AheadJob, AheadMessage>({
+      count: scenarios.length,
+      job: (number) => ({ kind: "review", number, path: scenarios[number]!, ...shared }),
+      onEnd(end) {
+        hasRun = true;
+        reachedLimit ||= end.reachedLimit;
+      },
+      mayGoOn: () => !reachedLimit,
+    });
+    await runEndedBySignals(plan, {
+      jobs,
+      // Most scenarios share a driver: it is compiled once.
+      isAlone: () => !hasRun,
+      run: async ({ path }, send) => {
+        const { reachedLimit } = await runAhead(path, change, matches, this.#runs);
+        send({ kind: "end", reachedLimit });
+      },
+    });
+  }
+
   /** Runs the tests of a scenario that reach the change, with both trees. */
   async #scenario(path: string, found: StepFindings): Promise<void> {
-    const { changes, files, onlySettings, step } = found;
-    const old = await this.#runsOf(path, step.old);
-    const changed = await this.#runsOf(path, step.new);
+    const { step } = found;
+    const old = await this.#runs.of(path, step.old);
+    const changed = await this.#runs.of(path, step.new);
     if (isNotRun(old) || isNotRun(changed)) {
       const [{ problem, wrong }, ...more] = [old, changed].filter(isNotRun) as [NotRun];
       // An error with both trees is the scenario's own.
@@ -196,15 +216,13 @@ export class Review {
     }
     const tests = testsOf(old.program, this.options.matches);
     found.tests += tests.filter(({ number }) => number > 0).length;
-    if (!mayReach(old.code, step.old, files)) return;
-    // The changed settings have not changed the compiled code.
-    if (onlySettings && old.key === changed.key) return;
+    if (!mayDiffer([old, changed], found.change)) return;
     const differences = new ScenarioDifferences(path, step, old, changed);
     let compared = 0;
     for (const [at, test] of tests.entries()) {
       if (old.known(test) === null) old.run(test);
       const { hashes, outcome, ran } = old.known(test)!;
-      if (!reaches(ran, old.code, changes)) continue;
+      if (!reaches(ran, old.code, found.change.functions)) continue;
       compared += hashes.length;
       await differences.compare(test);
       if (outcome.isLimit || changed.known(test)?.outcome.isLimit !== true) continue;
@@ -219,30 +237,6 @@ export class Review {
     found.add(old.lines(tests), changed.lines(tests));
     for (const difference of differences.all) found.differences.push(difference);
     if (compared > 0) found.scenarios.push({ path, compared, problem: null });
-  }
-
-  /** The runs of a scenario with a tree, or why it does not run. */
-  async #runsOf(path: string, tree: Tree): Promise<ScenarioRuns | NotRun> {
-    const known = this.#runs.getOrInsertComputed(tree, () => new Map());
-    let runs = known.get(path);
-    if (runs === undefined) {
-      const program = await this.#load(path, tree);
-      const onRun = (test: string) => this.options.onProgress(`running ${path}: ${test}`);
-      runs = isNotRun(program) ? program : await ScenarioRuns.of(program, tree, onRun);
-      known.set(path, runs);
-    }
-    return runs;
-  }
-
-  async #load(path: string, tree: Tree): Promise<Program | NotRun> {
-    this.options.onProgress(`compiling ${path} with ${tree.version.name}`);
-    const screen = new MemoryScreen();
-    const program = await loadWithTree(path, tree, screen);
-    if (program === null) {
-      return { problem: "it has no driver that is compiled with a tree", wrong: "scenario" };
-    }
-    if (!isRefused(program)) return program;
-    return { problem: screen.errors.trim(), wrong: program.wrong };
   }
 
   /** Runs random sequences on mapping code of both trees. */
@@ -281,13 +275,8 @@ export class Review {
    * Drops the runs of a tree. After a patch, the runs of the tree before it are no longer needed.
    */
   forget(tree: Tree): void {
-    this.#runs.delete(tree);
+    this.#runs.forget(tree);
   }
-}
-
-/** Whether a file may affect any other file: a header, or a build setting. */
-function isHeader({ path }: ChangedFile): boolean {
-  return !path.endsWith(".c");
 }
 
 /**
@@ -334,64 +323,6 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
         : units.unit(driver.path, ours);
       return files.some((file) => Object.hasOwn(unit.files, `tree/${file.path}`));
     });
-  });
-}
-
-/**
- * Whether compiled code may contain code of the changed files. Code of a changed header or of a new
- * file may be contained in any compiled file.
- */
-function mayReach(
-  code: ScenarioRuns["code"],
-  tree: Tree,
-  files: readonly ChangedFile[],
-): boolean {
-  return files.some((file) =>
-    code.has(file.path) || isHeader(file) || tree.files.text(file.path) === null
-  );
-}
-
-/** The functions of the old tree that a change touches; null if the change may affect any function. */
-type ChangedFunctions = readonly (FunctionLines & { readonly path: string })[] | null;
-
-/**
- * The functions of the old tree that a change touches. Null for a change of a header, a macro, data
- * or a new file, because such a change may affect any function.
- */
-function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): ChangedFunctions {
-  const found: (FunctionLines & { readonly path: string })[] = [];
-  for (const file of files) {
-    const texts = [step.old, step.new].map((tree) => tree.files.text(file.path));
-    if (isHeader(file) || texts.includes(null)) return null;
-    const codes = texts.map((text) => withoutComments(text!).split("\n"));
-    const names = new Set<string>();
-    for (const [side, code] of codes.entries()) {
-      const functions = functionOfLines(functionsIn(code));
-      for (const line of side === 0 ? file.removed : file.added) {
-        const own = functions.get(line);
-        if (own !== undefined) names.add(own.name);
-        else if (code[line - 1]?.trim() !== "") return null;
-      }
-    }
-    for (const each of functionsIn(codes[0]!)) {
-      if (names.has(each.name)) found.push({ ...each, path: file.path });
-    }
-  }
-  return found;
-}
-
-/**
- * Whether a test has run a changed function. A function without executable lines counts as run,
- * because it may be inlined in another function.
- */
-function reaches(
-  ran: KeptTest["ran"],
-  code: ScenarioRuns["code"],
-  changes: ChangedFunctions,
-): boolean {
-  return changes === null || changes.some(({ begin, end, path }) => {
-    const isInside = (line: number) => line >= begin - 1 && line <= end;
-    return (ran[path] ?? []).some(isInside) || code.get(path)?.some(isInside) === false;
   });
 }
 

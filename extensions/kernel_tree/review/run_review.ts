@@ -2,7 +2,7 @@
 import type { NameMatch } from "@dmalab/lang/run";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { noDrivers, printProgress } from "@dmalab/c_drivers";
-import type { Screen } from "@dmalab/cli/extend";
+import type { JobCount, Screen } from "@dmalab/cli/extend";
 import { checkPlace, FileError, withTempFolder, writeFile } from "@dmalab/cli";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { PAGE_HEAD } from "@dmalab/cli/presentation";
@@ -22,6 +22,9 @@ export interface ReviewRequest {
   readonly scenarios: readonly string[];
   readonly matches: readonly NameMatch[];
   readonly allowsUnreached: boolean;
+  readonly jobs: JobCount;
+  /** The value of `--compiler`, for workers. */
+  readonly compiler: string | null;
   /** Path of the review as an HTML file; null for none. */
   readonly page: string | null;
 }
@@ -29,7 +32,7 @@ export interface ReviewRequest {
 /** @param words A tree and a change: another tree, a range of commits, or mailboxes. */
 export async function runReview(
   words: readonly string[],
-  { allowsUnreached, matches, page, scenarios: names }: ReviewRequest,
+  { allowsUnreached, compiler, jobs, matches, page, scenarios: names }: ReviewRequest,
   screen: Screen,
 ): Promise<ExitCode> {
   const problem = noDrivers();
@@ -43,6 +46,8 @@ export async function runReview(
       : ORACLES,
     areNamed: scenarios.length > 0,
     matches,
+    jobs,
+    compiler,
     onProgress: printProgress(),
   });
   try {

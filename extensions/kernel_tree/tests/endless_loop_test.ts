@@ -11,6 +11,10 @@ import { linkTree } from "../link_tree.ts";
 import { compareSequences, type Implementation, runSequences } from "../oracle/compare.ts";
 import { runReview } from "../review/run_review.ts";
 import { EndlessLoop, type LinkedTree, TreeModule, TreeStopped } from "../tree_module.ts";
+import { jobCount } from "@dmalab/cli/extend";
+
+/** One thread, and the usual compiler. */
+const ALONE = { jobs: jobCount(1), compiler: null };
 
 const MINI = "extensions/kernel_tree/tests/tree/mini";
 const LOOP = "drivers/toy/loop.c";
@@ -167,7 +171,13 @@ Deno.test("a driver's change that loops stops the review's tests at the first on
   const first = folder.write("first.dma", `${head}${["a", "b", "c"].map(test).join("")}`);
   const second = folder.write("second.dma", `${head}${test("d")}`);
   const screen = new MemoryScreen();
-  const request = { scenarios: [first, second], matches: [], allowsUnreached: false, page: null };
+  const request = {
+    scenarios: [first, second],
+    matches: [],
+    ...ALONE,
+    allowsUnreached: false,
+    page: null,
+  };
   const code = await runReview([folder.at("mini"), folder.at("changed")], request, screen);
   assertEquals(code, 1, screen.output);
   assert(

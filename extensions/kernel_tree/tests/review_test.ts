@@ -1,7 +1,7 @@
 /** `dmalab review` on a small tree: differences, code that was not run, and inputs that cannot be reviewed. */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { withMarks } from "@dmalab/c_drivers/tree";
 import { openTree } from "../diff_scenario.ts";
@@ -19,6 +19,10 @@ import { exitCodeOf, reviewText, verdictOf } from "../review/print_review.ts";
 import { Review, type ReviewedStep } from "../review/review.ts";
 import { runReview } from "../review/run_review.ts";
 import { readSteps } from "../review/series.ts";
+import { jobCount, startWorkersAlways } from "@dmalab/cli/extend";
+
+/** One thread, and the usual compiler. */
+const ALONE = { jobs: jobCount(1), compiler: null };
 
 const MINI = "extensions/kernel_tree/tests/tree/mini";
 const TOY = "drivers/toy/toy.c";
@@ -75,17 +79,48 @@ async function makeSeries(): Promise<TreeFolder> {
   return folder;
 }
 
+interface Asked {
+  readonly allowsUnreached?: boolean;
+  readonly jobs?: number;
+  readonly page?: string | null;
+}
+
 async function review(
   words: readonly string[],
-  scenario: string,
-  { allowsUnreached = false, page = null }: { allowsUnreached?: boolean; page?: string | null } =
-    {},
+  scenario: string | readonly string[],
+  { allowsUnreached = false, jobs = 1, page = null }: Asked = {},
 ) {
   const screen = new MemoryScreen();
-  const request = { scenarios: [scenario], matches: [], allowsUnreached, page };
+  const request = {
+    scenarios: [scenario].flat(),
+    matches: [],
+    allowsUnreached,
+    page,
+    jobs: jobCount(jobs),
+    compiler: null,
+  };
   const code = await runReview(words, request, screen);
   return { code, output: screen.output, errors: screen.errors };
 }
+
+Deno.test("a review in workers prints what one thread prints", async () => {
+  using folder = await makeSeries();
+  const texts = [1, 2, 3, 4].map((number) =>
+    SCENARIO.replace('"it starts', `"${number}: it starts`)
+  );
+  const scenarios = texts.map((text, at) => folder.write(`${at}.dma`, text));
+  const words = [MINI, folder.mailbox];
+  startWorkersAlways(true);
+  try {
+    // The first run begins without the tests in the cache: their names are new.
+    const shared = await review(words, scenarios, { jobs: 3 });
+    assertEquals(shared, await review(words, scenarios));
+    assertEquals(shared.code, 1);
+    for (const at of scenarios.keys()) assertStringIncludes(shared.output, `${at}.dma`);
+  } finally {
+    startWorkersAlways(false);
+  }
+});
 
 Deno.test("each patch has its verdict, from a mailbox, a range and two trees", async () => {
   using folder = await makeSeries();
@@ -402,7 +437,13 @@ Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears
  * differences.
  */
 async function countsOf({ mailbox, path, scenario }: TreeFolder, onProgress = (_: string) => {}) {
-  const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
+  const review = new Review({
+    scenarios: [scenario],
+    oracles: [],
+    matches: [],
+    ...ALONE,
+    onProgress,
+  });
   const counts: (readonly [lines: number, differences: number])[] = [];
   for (const step of await readSteps([MINI, mailbox], Deno.makeTempDirSync({ dir: path }))) {
     const { differences, unreached } = await review.step(step);
@@ -464,7 +505,13 @@ Deno.test("mapping code that a change breaks is a defect with a verdict, and no 
       Promise.reject(new BrokenChange(`${TOY} does not compile`, `${TOY}:3:9: undeclared`)),
   };
   const oracles = [oracle, oracle];
-  const review = new Review({ scenarios: [], oracles, matches: [], onProgress: () => {} });
+  const review = new Review({
+    scenarios: [],
+    oracles,
+    matches: [],
+    ...ALONE,
+    onProgress: () => {},
+  });
   const files = [{ path: TOY, removed: [3], added: [3] }];
   const reviewed = await review.step({ subject: "", old: tree, new: tree, files, diff: "" });
   await review.close();
@@ -484,7 +531,7 @@ Deno.test("what iterates requests concerns the drivers that call it", async () =
     const tree = openTree(new HostTree(root));
     const onProgress = (text: string) => void told.push(text);
     const scenarios = [folder.scenario];
-    const review = new Review({ scenarios, oracles: [], matches: [], onProgress });
+    const review = new Review({ scenarios, oracles: [], matches: [], ...ALONE, onProgress });
     const files = [{ path, removed: [3], added: [3] }];
     await review.step({ subject: "", old: tree, new: tree, files, diff: "" });
     await review.close();
