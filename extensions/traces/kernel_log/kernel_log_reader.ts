@@ -79,7 +79,7 @@ const WARNING_LINES = 2;
 const FAULT_LINES = 16;
 /** The address in a line of a fault that `runtime/fault_log` decodes. */
 const FAULTED = /\b(?:fault addr|iova|address)[ =:]{1,3}((?:0x)?[0-9a-f]{3,16})\b/i;
-/** Shorter addresses can be any number. */
+/** Shorter addresses can be any number, unless they are written with all their digits. */
 const MIN_ADDRESS_DIGITS = 3;
 /** A quick test: a line without any of these words is no head of an oops, and no other crash. */
 const MAY_CRASH =
@@ -133,8 +133,8 @@ export class KernelLogReader {
   readonly #finder = new MessageFinder();
   readonly #context = new LogContext();
   readonly #groups = new LoggedGroups();
-  /** Messages about an IOMMU group: a list of its members may come after them. */
-  readonly #ofGroups: KernelLogEntry[] = [];
+  /** Messages with facts that lines after them may give: the members of a group, the command line. */
+  readonly #waiting: KernelLogEntry[] = [];
   readonly #forms = new LogForms((message) => this.#take(message));
   readonly #pasted = new PastedLines((text, line, lines) => this.#forms.push(text, line, lines));
   /** The newest messages, by their places. */
@@ -233,7 +233,8 @@ export class KernelLogReader {
     }
     if (row.kind === "other_iommu_fault") this.#noteFault(facts, entry.line, place);
     this.#close();
-    if ("members" in facts && this.#ofGroups.length < MAX_SHAPELESS) this.#ofGroups.push(entry);
+    const isWaiting = "members" in facts || "iommu_options" in facts;
+    if (isWaiting && this.#waiting.length < MAX_SHAPELESS) this.#waiting.push(entry);
     else if (row.more === undefined) this.sink.entry(entry);
     else this.#open = { entry, row, place };
   }
@@ -358,9 +359,10 @@ export class KernelLogReader {
   }
 
   #noteFault({ address }: LogEntryFacts, line: number, place: number): void {
-    const digits = typeof address === "string" ? address.replace(/^(?:0x)?0*/, "") : "";
-    if (digits.length < MIN_ADDRESS_DIGITS) return;
-    const pattern = new RegExp(`(?<![0-9a-fx])(?:0x)?0*${digits}(?![0-9a-f])`, "i");
+    if (typeof address !== "string") return;
+    const digits = address.replace(/^(?:0x)?0*/, "");
+    const zeros = digits.length < MIN_ADDRESS_DIGITS ? `0{${8 - digits.length},}` : "0*";
+    const pattern = new RegExp(`(?<![0-9a-fx])(?:0x)?${zeros}${digits}(?![0-9a-f])`, "i");
     this.#faulted = { address: pattern, line, place };
   }
 
@@ -507,8 +509,9 @@ export class KernelLogReader {
     this.#faults.end();
     this.#endWarning();
     this.#close();
-    for (const entry of this.#ofGroups.splice(0)) {
-      this.sink.entry({ ...entry, facts: this.#groups.added(entry.facts) });
+    for (const entry of this.#waiting.splice(0)) {
+      const facts = this.#context.ended(this.#groups.added(entry.facts));
+      this.sink.entry({ ...entry, facts: withCause(entry.row!, facts) });
     }
     if (this.sink.hasOnlyLines !== true) this.#giveRest();
     for (const { message } of this.#wide) this.#near?.pushApart(message);

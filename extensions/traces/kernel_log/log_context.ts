@@ -31,12 +31,19 @@ const SEVERITIES: Readonly<Record<string, string>> = {
   fatal: "Uncorrected (Fatal)",
 };
 
+/** The kernel's command line, in the kernel's words or from /proc/cmdline. */
+const COMMAND_LINE = /\b[Cc]ommand line: (.*)|(?:^|\s)(BOOT_IMAGE=.*)/;
+/** Its options about IOMMUs. */
+const IOMMU_OPTION = /(?<!\S)(?:intel_iommu|amd_iommu|iommu(?:\.\w+)?|arm-smmu\S{0,40})=\S+/g;
+
 /** Collects the facts of a log, line by line. */
 export class LogContext {
   /** Whether the registers of the last stack are those of a warning. */
   isInWarning = false;
   #encryption: "guest" | "host" | "guest or host" | null = null;
   #recordSeverity: string | null = null;
+  /** The options about IOMMUs on the newest command line; `none` without any, null without a command line. */
+  #iommuOptions: string | null = null;
 
   readonly #system = new LogSystem();
 
@@ -57,6 +64,15 @@ export class LogContext {
     if (text.includes("[Hardware Error]")) {
       this.#recordSeverity = RECORD.exec(text)?.[1] ?? this.#recordSeverity;
     }
+    const options = text.includes("ommand line: ") || text.includes("BOOT_IMAGE=")
+      ? COMMAND_LINE.exec(text)
+      : null;
+    if (options !== null) {
+      const found = (options[1] ?? options[2]!).match(IOMMU_OPTION)?.join(" ");
+      // The kernel prints its command line twice, and a paste may cut one of the two.
+      if (found !== undefined) this.#iommuOptions = found;
+      else this.#iommuOptions ??= "none";
+    }
     const features = FEATURES.exec(text)?.[1];
     if (features !== undefined) {
       this.#encryption = GUEST_FEATURE.test(features)
@@ -67,6 +83,13 @@ export class LogContext {
     } else if (this.#encryption === null && IS_ACTIVE.test(text)) {
       this.#encryption = "guest or host";
     }
+  }
+
+  /** The facts of a message, with what the whole log says of the kernel's command line. */
+  ended(facts: LogEntryFacts): LogEntryFacts {
+    return "iommu_options" in facts && this.#iommuOptions !== null
+      ? { ...facts, iommu_options: this.#iommuOptions }
+      : facts;
   }
 
   /** The facts of a message, with the machine's facts that concern it. */

@@ -41,6 +41,8 @@ const STAMP =
   /^(?:<\d+>|[a-z]+\d? *:[a-z]+ *: )?(?:\[ *[+-]?\d+\.\d+[^\]]*\]|\[[A-Z][a-z]{2} [^\]]{5,24}\]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,]\d{3,6} |\d\d-\d\d \d\d:\d\d:\d\d\.\d+ |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{9,11}\.\d+ |\[\d\d:\d\d:\d\d[.,]|\d{4}\/\d\d\/\d\d \d\d:|[IWEF]\d{4} \d\d:|[EWIDV] \(\d+\) |\[<? *\d+\.\d+>?\]|\S+ kernel: |<\d+>\S|\d+,\d+,\d+,[-c+])/;
 /** A time stamp of the kernel in the middle of a line: another message begins there. */
 const NEXT_STAMP = /(?<=\S) *(?=(?:<\d>)?\[ *\d{1,7}\.\d{6}\](?:\[ *[TC]\d+\])? )/g;
+/** A time stamp of the kernel with the name in front of its message. */
+const STAMPED_NAME = /^(\[ *\d{1,7}\.\d{6}\] )([A-Za-z][\w.-]*: )/;
 /** The end of a time stamp whose beginning is cut. */
 const CUT_CLOCK = /^[\d.]+\] \S/;
 const CLOCK = /^(?:<\d>)?\[ *\d{1,7}\.\d{6}\]/;
@@ -57,7 +59,7 @@ const MOST_BEFORE_DAEMON = 60;
 const QUOTES = /^(?:[ \t]{0,3}(?:>|\||»)[ \t]?)+/;
 /** Lines of structured records: JSON, a journal's export, fields of kmsg, separators. */
 const OF_RECORD =
-  /^\s*(?:[{}]|"[@\w]+" ?:|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# |[\w.-]+@[\w.-]+:\S*[#$] )/;
+  /^\s*(?:[{}]|"[@\w]+" ?:|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# |[~/]\S{0,40} # |[\w.-]+@[\w.-]+:\S*[#$] )/;
 /**
  * A line of an IOMMU record that has several lines. The line is a message only together with the
  * other lines.
@@ -87,6 +89,11 @@ function isSoft({ isSpaced, shown }: Piece): boolean {
 /** `driver device: ` and, in a line of its own, the text: the driver prints a line feed after the names. */
 function isCutAtName({ content, isStamped }: Piece, next: Piece): boolean {
   return isStamped && !next.isStamped && next.beginsBlank && content.endsWith(":");
+}
+
+/** Whether a line ends within a name or a list: the first word of the next one is a part of it. */
+function isOpenText({ content }: Piece): boolean {
+  return /[(,:=\[]$/.test(content);
 }
 
 interface Piece {
@@ -124,6 +131,8 @@ export class PastedLines {
   /** Lines that may belong to one message. */
   #pending: Piece[] = [];
   #lastLine = 0;
+  /** The time stamp of the newest line with one and a name, and this name. */
+  #stamp: readonly [stamp: string, name: string] | null = null;
   /** Columns of the widest line so far: the lower bound of a mailer's wrapping width. */
   #widest = 0;
 
@@ -134,7 +143,9 @@ export class PastedLines {
     if (line === this.#lastLine + 2 && this.#endsWithSign()) this.#passEmpty();
     else if (line !== this.#lastLine + 1) this.flush();
     this.#lastLine = line;
-    const plain = plainLine(MAY_HAVE_COLOUR.test(text) ? text.replace(COLOURS, "") : text);
+    const plain = this.#stamped(
+      plainLine(MAY_HAVE_COLOUR.test(text) ? text.replace(COLOURS, "") : text),
+    );
     const shown = plain.replace(/\r$/, "");
     const quote = this.#quoteOf(shown);
     const content = shown.slice(quote.length);
@@ -176,6 +187,23 @@ export class PastedLines {
     const above = this.#pending.at(-1)?.quote;
     if (above !== undefined && shown.startsWith(above)) return above;
     return above === "" ? "" : QUOTES.exec(shown)?.[0] ?? "";
+  }
+
+  /**
+   * The line with the stamp of the record to which it belongs: dmesg prints the further lines of a
+   * record below the first one's text, and a driver repeats its name in each.
+   */
+  #stamped(text: string): string {
+    const above = this.#stamp;
+    if (above !== null && text.startsWith(" ")) {
+      const content = text.trimStart();
+      const [stamp, name] = above;
+      const isBelow = text.length - content.length === stamp.length && content.startsWith(name);
+      return isBelow ? stamp + content : text;
+    }
+    const [, stamp, name] = text.startsWith("[") ? STAMPED_NAME.exec(text) ?? [] : [];
+    if (stamp !== undefined) this.#stamp = [stamp, name!];
+    return text;
   }
 
   #endsSoft(): boolean {
@@ -237,7 +265,8 @@ export class PastedLines {
     if (this.#endsSoft() || isCutAtName(last, piece)) return true;
     const hadNoRoom = last.width + 1 + firstWord(piece.content) > this.#widest;
     const own = this.#score(piece.content);
-    if (own === 0 && (hadNoRoom || !SENTENCE.test(piece.content))) return true;
+    const isFresh = SENTENCE.test(piece.content) || NAMED.test(piece.content) && !isOpenText(last);
+    if (own === 0 && (hadNoRoom || !isFresh)) return true;
     const known = this.#join(this.#pending).score;
     const together = this.#join([...this.#pending, piece]).score;
     if (own > 0 && OF_DEVICE.test(piece.content)) return false;

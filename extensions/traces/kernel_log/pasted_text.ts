@@ -93,7 +93,7 @@ const BEFORE_MESSAGE = new RegExp(
         .raw`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:[:.,]\d{3,6})?(?: +(?:emerg|alert|crit|error|warn|notice|info|debug) +[\w/-]+(?= ))?(?!\S)`,
       // A month's name may be in another language: `Mär`, `set`, `janv.`.
       String
-        .raw`[A-Za-z\u00c0-\u017f]{3,5}\.? +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
+        .raw`(?:[A-Za-z\u00c0-\u017f\u0400-\u04ff]{3,5}\.?|\d{1,2} ?[\u6708\uc6d4]) +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
       String.raw`\d{9,11}\.\d+(?!\S)`,
       // A time of day, but not a PCI function such as `00:1f:00.0`.
       String.raw`\d\d:\d\d:\d\d(?:[.,]\d{3,6})?(?!\S)`,

@@ -17,6 +17,7 @@ import {
   objectNamed,
   type Reason,
   sideObjectIn,
+  unmappedEntriesIn,
   withoutFiles,
 } from "./line_objects.ts";
 import { ESXI, type LineSpeaker, speakerOf, XEN } from "./line_speaker.ts";
@@ -215,6 +216,8 @@ function reasonOf(
     const isLost = group === "got" && says !== "not valid" || group === "ended";
     return isLost && actNamed(says)?.groups?.includes(group) === true ? OF_PROGRAM_NVME : undefined;
   }
+  // The numbers of entries say more than the object.
+  if (unmappedEntriesIn(String(text)) !== null) return undefined;
   // A setting of a controller that answers says nothing of its address.
   if (object === "NVMe" && group === "got" && !FINDS_CONTROLLER.test(String(text))) {
     return undefined;
@@ -240,8 +243,13 @@ const hasReason = (facts: LogEntryFacts) =>
 const STATED =
   /\b(?:because(?: of)?|due to|caused by|reason(?: is|:|=))\s+([^.;()]{3,80})|\(((?:no|not|already|only|needs?|requires?|missing)\b[^()]{1,60})\)\W*$/i;
 
+/** `is the iommu enabled?` */
+const ASKED = /\b((?:is|are|do|does|did|has|have) (?:the |you )?[\w -]{3,60}\?)/i;
+
 /** The cause of a line that no row of the table knows: the reason that its words give, if they give one. */
 function statedReason({ text }: LogEntryFacts): string {
+  const asked = ASKED.exec(String(text))?.[1];
+  if (asked !== undefined) return `the line itself only asks: "${asked}"`;
   const found = STATED.exec(withoutErrnoTexts(String(text)));
   const reason = (found?.[1] ?? found?.[2])?.trim();
   return reason === undefined || reason.toLowerCase() === "unknown"
@@ -276,6 +284,16 @@ const GENERAL_CAUSES: readonly Cause[] = [
         "it ended here. The reason is what the line itself names, or trouble that the lines before it name",
       next: [
         "look for the first line of trouble before it, and below it for the stack, which names the caller",
+      ],
+    },
+    {
+      id: "not_mapped",
+      when: ({ text }) => unmappedEntriesIn(String(text)) !== null,
+      certainty: "possible",
+      text:
+        "the list was used as mapped before it was mapped for the device (dma_map_sgtable, dma_map_sg), the map failed and nobody looked at its result, or the code has to walk the entries of memory (orig_nents) and not the mapped ones (nents)",
+      next: [
+        "look in the code whether the list is mapped before this line and what the map returned; for entries of memory walk orig_nents (for_each_sgtable_sg), for DMA addresses the mapped ones (for_each_sgtable_dma_sg)",
       ],
     },
     {

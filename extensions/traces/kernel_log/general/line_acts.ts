@@ -18,6 +18,9 @@ export interface LineAct {
 
 const GET =
   "(?:get|find|request|obtain|acquire|alloc\\w*|create|open|reserve|claim|grab|init\\w*|setup|set up|enable|attach|bind|add)";
+/** The same verbs behind `error`. */
+const GETTING =
+  "(?:getting|finding|requesting|obtaining|acquiring|allocating|creating|opening|reserving|initiali[sz]ing|setting up|enabling|attaching|binding|adding|registering|loading|probing)";
 /** Verbs that are nouns, too: verbs directly behind the word of failure alone. */
 const GET_OR_NOUN = "(?:register|load|probe|map|pin|lock|set)";
 
@@ -149,7 +152,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not there",
     words:
-      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|(?:\w+ ){0,3}(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channels?|groups?|drivers?)\b|\bno [\w-]+[?!.]*$/i,
+      /\bmissing\b|not found|not (?:available|present|set up|ready|initiali[sz]ed|configured|defined|viable)|(?<!temporarily )unavailable|\bno (?:such|available|free|suitable|usable|valid|supported|(?:\w+ ){0,3}(?:found|available|specified|defined))\b|can(?:not|'t) find|could ?n(?:o|')t find|(?:fail\w*|unable) to find|\bENOENT\b|\bENODEV\b|\bnot (?:yet )?(?:registered|mapped|allocated|connected|bound|attached|loaded|added|enabled by)\b|\bno (?:iommu|vfio|irq|interrupt|msi|channels?|groups?|drivers?)\b|\bno [\w-]+[?!.]*$/i,
     groups: ["got"],
     text: "something is not there or not ready",
   },
@@ -176,7 +179,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not got",
     words: new RegExp(
-      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't))(?: to)? (?:(?:\\w+ ){0,3}?${GET}|${GET_OR_NOUN})\\b`,
+      `(?:fail\\w*|unable|can(?:not| not|'t)|could(?: not|n't)|did(?: not|n't))(?: to)? (?:(?:\\w+ ){0,3}?${GET}|${GET_OR_NOUN})\\b|\\berrors? (?:(?:while|when|in|on|during) )?${GETTING}\\b`,
       "i",
     ),
     groups: ["got"],

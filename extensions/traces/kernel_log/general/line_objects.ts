@@ -57,6 +57,27 @@ function zoneText(text: string): string {
 const CACHES_OF_IOMMU = "look at the lines of the IOMMU at boot " +
   "(`dmesg | grep -i -e iommu -e smmu -e dmar`) and at /sys/kernel/iommu_groups";
 
+/** `nents=0 orig_nents=2`: a list of which no entry is mapped. */
+const UNMAPPED_LIST = /\bnents[ =:]+0\b.{0,40}?\borig_nents[ =:]+([1-9]\d*)\b/i;
+const UNMAPPED_LIST_BACK = /\borig_nents[ =:]+([1-9]\d*)\b.{0,40}?(?<!orig_)\bnents[ =:]+0\b/i;
+
+/** The number of entries of a list of which none is mapped, by the values of a line; null for another line. */
+export function unmappedEntriesIn(text: string): number | null {
+  const found = UNMAPPED_LIST.exec(text) ?? UNMAPPED_LIST_BACK.exec(text);
+  return found === null ? null : Number(found[1]);
+}
+
+/** The numbers of entries in words. */
+function entriesText(text: string): string {
+  const entries = unmappedEntriesIn(text);
+  return entries === null
+    ? ""
+    : `Its values: the list has ${
+      entries === 1 ? "1 entry" : `${entries} entries`
+    } (orig_nents), ` +
+      "and none of them is mapped for a device (nents is 0)";
+}
+
 /** Why memory of a program or its guest is not taken. */
 const GUEST_MEMORY: { readonly got: Reason; readonly valid: Reason } = {
   got: {
@@ -78,6 +99,27 @@ const REGISTERED = "registered memory";
 
 /** The object of a line about a map in an IOMMU. */
 export const MAP_OF_IOMMU = "map of an IOMMU";
+
+/** `memory larger than 4G`, `no pages below 32 bits`; not the firmware's setting "Above 4G decoding". */
+const OVER_LIMIT =
+  /\b(?:memory|mem|addr(?:ess)?(?:es)?|buffers?|bufs?|pages?|phys(?:ical)?|iovas?|dma)\b[^.;]{0,40}?\b(larger|greater|higher|bigger|more|above|beyond|over|exceed(?:s|ing)?|outside|under|below|within|lower)\b(?: than)?(?: the)?(?: (?:first|low|lower|limit of))? ?(\d{1,2} ?Gi?B?|(?:24|3\d|4\d) ?[- ]?bits?)\b(?! decod)/i;
+
+/** The limit that a line names, and on which side of it the memory has to be. */
+function limitText(text: string): string {
+  const [, side, limit] = OVER_LIMIT.exec(text) ?? [];
+  if (limit === undefined) return "";
+  const bits = /bit/i.test(limit) ? ` of addresses of ${limit.replace(/[- ]+/, " ")}` : ` ${limit}`;
+  return /^(?:under|below|within|lower)$/i.test(side!)
+    ? `It wants memory below the limit${bits}`
+    : `It names memory beyond the limit${bits}`;
+}
+
+const OUT_OF_REACH: Reason = {
+  text:
+    "the device, its own MMU or its bus takes no addresses above the limit, and the memory that it was given or asked for is not below it: a buffer of a heap, an area or an exporter without that limit, on a machine with more memory than that, or too little free memory below it",
+  next:
+    "take the buffer from memory below the limit: a heap or a pool for 32-bit addresses (dma-heap, GFP_DMA32), an area of which the node or option names a place below it (alloc-ranges, cma=SIZE@PLACE), and the DMA mask of the device that really does the access; as a trial start with less memory (mem=3G): if the error is gone then, the place of the memory is the reason",
+};
 
 /** More specific objects come first: the first one whose words a line has is its object. */
 const LINE_OBJECTS: readonly LineObject[] = [
@@ -237,6 +279,16 @@ const LINE_OBJECTS: readonly LineObject[] = [
       next:
         "compare the mask that the driver asks for with dma-ranges and with where memory is (`dmalab explain dma_set_mask`)",
     },
+  },
+  {
+    name: "reach of addresses",
+    words: OVER_LIMIT,
+    noun: "memory above or below a limit of addresses",
+    kind: "driver_dma_error",
+    about: limitText,
+    isGot: true,
+    got: OUT_OF_REACH,
+    valid: OUT_OF_REACH,
   },
   {
     name: "DMA register",
@@ -464,6 +516,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "scatterlist",
+    about: entriesText,
     words: /scatter|\bsg[-_ ]?(?:list|table|len|ents?|count|num)\b|\bsgl?\b|\bnents\b/i,
     noun: "a scatterlist, the pieces of a buffer",
     kind: "driver_dma_error",
@@ -570,7 +623,8 @@ const LINE_OBJECTS: readonly LineObject[] = [
     got: {
       text:
         "the IOMMU is off in firmware or by the command line, its driver is missing or comes later (-517), or the firmware does not say that it covers the device",
-      next: CACHES_OF_IOMMU,
+      next:
+        `${CACHES_OF_IOMMU}. Without groups switch it on: in the firmware's setup (VT-d, AMD-Vi or IOMMU), of Intel also with intel_iommu=on on the kernel's command line`,
     },
     ended: {
       text:

@@ -44,6 +44,13 @@ function hang({ derive, follows = CAUSES_OF_HANGS, forms, means, next }: Hang): 
   };
 }
 
+/** A GPU that answers no read on its bus. */
+const OFF_THE_BUS =
+  "The GPU no longer answers on its bus: its link is lost, or it is without power or hung. What it had in flight never completes";
+const OFF_THE_BUS_NEXT = [
+  "look for PCI Express errors before it (AER, link down), at power and temperature of the card, its riser and slot; pcie_aspm=off as a trial",
+];
+
 /** What can stop a device, and what else there is to look at, by its bus. */
 const FIRST_ERRORS: Readonly<Record<LoggedBus, string>> = {
   pci:
@@ -395,22 +402,56 @@ const GPUS: readonly MessageRow[] = [
       "NVRM: Xid (PCI:{device=pci_function}): {xid~79}{...}",
       "NVRM: Xid (PCI:{bus=bridge}): {xid~79}{...}",
       "NVRM: {...} GPU has fallen off the bus{...}",
+      "NVRM: fallen off the bus{...}",
     ],
-    means:
-      "The GPU no longer answers on its bus: its link is lost, or it is without power or hung. What it had in flight never completes",
-    next: [
-      "look for PCI Express errors before it (AER, link down), at power and temperature of the card, its riser and slot; pcie_aspm=off as a trial",
-    ],
+    means: OFF_THE_BUS,
+    next: OFF_THE_BUS_NEXT,
   }),
+  {
+    ...hang({
+      forms: ["NVRM: The NVIDIA GPU {device=pci_function}{?{...}?}"],
+      means: ({ device, what }) =>
+        what === "off the bus"
+          ? `The driver says at its start that ${device} has fallen off the bus. ${OFF_THE_BUS}`
+          : what === "not supported"
+          ? `The driver of NVIDIA does not take ${device}: its lines say that this release does not support it, or that another one is needed`
+          : `The driver of NVIDIA says something of ${device}; the rest of its text is in the lines below`,
+      next: ({ what }) =>
+        what === "off the bus" ? OFF_THE_BUS_NEXT : [
+          "look at the text of NVRM below it, and at which release and kind of the driver the card needs",
+        ],
+    }),
+    more: [
+      {
+        form: "NVRM: {...}fallen off the bus{...}",
+        add: (_, facts) => ({ ...facts, what: "off the bus" }),
+      },
+      { form: "NVRM: (PCI ID: {...})", add: (_, facts) => facts },
+      {
+        form: "NVRM: {...}{~is not supported by|requires use of}{...}",
+        add: (_, facts) => ({ ...facts, what: "not supported" }),
+      },
+      { form: "NVRM: {...}installed in this{...}", add: (_, facts) => facts },
+    ],
+    reachLines: 4,
+  },
   hang({
     forms: [
       "NVRM: GPU {device=pci_function}: {~RmInitAdapter failed|rm_init_adapter failed}{...}",
-      "NVRM: {...}{~RmInitAdapter failed|rm_init_adapter failed|The NVIDIA probe routine failed}{...}",
+      "NVRM: {...}{~RmInitAdapter failed|rm_init_adapter failed}{...}",
     ],
     means:
       "The driver of the GPU could not start it: firmware, memory, interrupts or the card itself; the numbers in the line are the driver's own",
     next: [
       "look at the first NVRM line of the same start, and for a fault of an IOMMU or a BAR without an address before it",
+    ],
+  }),
+  hang({
+    forms: ["NVRM: The NVIDIA probe routine failed for {count} device(s).{?{...}?}"],
+    means:
+      "The driver of NVIDIA started none of these GPUs. It is a consequence: its lines before this one have the reason",
+    next: [
+      "look at the NVRM lines before this one: the first line of trouble of the same start is the reason",
     ],
   }),
   hang({

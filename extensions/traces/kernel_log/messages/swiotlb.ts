@@ -396,14 +396,62 @@ export const SWIOTLB: MessageArea = {
     },
     {
       kind: "memory_setup",
+      forms: ["xen:swiotlb_xen: Warning: only able to allocate {mib} MB for software IO TLB"],
+      condition: "The domain had not so much free memory in one piece",
+      role: "report",
+      means: ({ mib }) =>
+        `The domain's own kernel found no more than ${mib} MB in one piece for its bounce pool, and goes on with so much; whether Xen makes it usable for devices is said by the lines after it`,
+      next: [
+        "give the domain more memory, or ask for a smaller pool (swiotlb= on its kernel's command line)",
+      ],
+    },
+    {
+      kind: "memory_setup",
+      forms: [
+        "Failed to get contiguous memory for DMA from Xen!{? (rc:{errno})?}",
+        "Cannot allocate Xen-SWIOTLB buffer{? (rc:{errno})?}",
+      ],
+      more: [{
+        form:
+          "You either: don't have the permissions, do not have enough free memory under 4GB, or the hypervisor memory is too fragmented!{? (rc:{errno})?}",
+      }],
+      condition:
+        "The kernel of a domain asked Xen for memory that is contiguous in the machine, for its bounce pool, and did not get it",
+      role: "report",
+      finding: "contiguous_full",
+      means: ({ errno }) =>
+        `The domain has no bounce pool: Xen gave it no memory that is contiguous in the machine and within the devices' reach${
+          typeof errno === "number" ? ` (rc ${errno})` : ""
+        }. A device that needs the pool does not work in this domain`,
+      causes: [{
+        id: "no_memory_of_xen",
+        certainty: "likely",
+        text:
+          "Xen has too little free memory below 4 GiB or only in pieces, or the domain has no permission for it",
+        next: [
+          "look how much memory Xen has free (`xl info`: free_memory), start the domain early after the boot, and keep memory for it (dom0_mem= on Xen's command line)",
+          "ask for a smaller pool (swiotlb= on the command line of the domain's kernel)",
+        ],
+      }],
+    },
+    {
+      kind: "memory_setup",
+      forms: ["pcifront {device}: Could not setup SWIOTLB!"],
+      condition: "The frontend for PCI devices of a domain of Xen asked for its bounce pool",
+      role: "consequence",
+      follows: ["memory_setup"],
+      means:
+        "The domain gets none of the PCI devices that it was given: the frontend needs a bounce pool, and there is none. The lines before it say why",
+      next: ["look at the lines about the pool before it (`swiotlb`, `xen:swiotlb_xen`)"],
+    },
+    {
+      kind: "memory_setup",
       forms: [
         "software IO TLB: {text}: Failed to allocate {size_bytes} bytes{? align={value}?}{? tlb structure?}",
         "software IO TLB: {text}: Failed to allocate mem->areas",
         "software IO TLB: {text}: Failed to remap {size_bytes} bytes",
         "software IO TLB: Failed to allocate new pool",
         "Warning: only able to allocate {mib} MB for software IO TLB",
-        "Failed to get contiguous memory for DMA from Xen!",
-        "Cannot allocate Xen-SWIOTLB buffer",
         "Failed to decrypt restricted DMA pool",
         "Restricted DMA pool must be accessible within the linear mapping",
       ],

@@ -288,10 +288,16 @@ const NO_BLANK =
 /** Parts of DPDK that have taken over messages of its EAL. */
 const OF_EAL = /^(?:PCI_BUS|BUS_PCI|VDEV_BUS|BUS_VDEV): (?=\s|[A-Z])/;
 
+/** `vfio_dma_map(0x1,0x2,0x3,0x4)=-14(text`: a call with its result, of which the blanks are removed. */
+const TIGHT_CALL = /(\w\([^()\s]*,[^()\s]*\))=(-\d{1,3})(?=\()/;
+
 /** A line in its usual spelling. */
 function usual(line: string): string {
   if (OF_EAL.test(line)) return line.replace(OF_EAL, "EAL: ");
-  return line.replace(NO_BLANK, "$1: ");
+  return line.replace(NO_BLANK, "$1: ").replace(
+    TIGHT_CALL,
+    (_, call: string, errno: string) => `${call.replaceAll(",", ", ")} = ${errno} `,
+  );
 }
 
 /** Finds the message of each line of a log. */

@@ -34,7 +34,7 @@ function withErrno({ error_number, ...facts }: LogEntryFacts): LogEntryFacts {
 
 /** The errno of a line, and the region that QEMU names before its call. */
 function withRegion(facts: LogEntryFacts, line: string): LogEntryFacts {
-  const region = /\bRegion ([^,()]{1,80}): vfio\w*_dma_map ?\(/.exec(line)?.[1];
+  const region = /\bRegion ([^,()]{1,80}): ?vfio\w*_dma_map ?\(/.exec(line)?.[1];
   return region === undefined ? withErrno(facts) : { region, ...withErrno(facts) };
 }
 
@@ -750,7 +750,82 @@ const CALLS: readonly MessageRow[] = [
   },
 ];
 
+const GROUPS_OF_BOOT =
+  "look at `ls /sys/kernel/iommu_groups` and at what the kernel says at boot (`dmesg | grep -i -e DMAR -e AMD-Vi -e smmu`)";
+
+/** Options of the kernel's command line that leave the IOMMU off. */
+const IS_OFF = /\b(?:intel_iommu|amd_iommu|iommu)=(?:\S*,)?off\b/;
+const IS_ASKED = /\b(?:intel_iommu|amd_iommu|iommu)=(?:\S*,)?(?:on|force)\b/;
+const optionsOf = ({ iommu_options }: LogEntryFacts) =>
+  typeof iommu_options === "string" ? iommu_options : null;
+
+/** Why a device has no group, by the kernel's command line, if the log has it. */
+const NO_GROUP: readonly Cause[] = inOrder([
+  {
+    id: "option_off",
+    when: (facts) => IS_OFF.test(optionsOf(facts) ?? ""),
+    certainty: "likely",
+    text: (facts) =>
+      `the kernel's command line leaves the IOMMU off (${
+        optionsOf(facts)
+      }), if the option is the one of this machine's maker`,
+    next: [
+      "take the option away, or set intel_iommu=on on a machine of Intel, boot again, and look at `ls /sys/kernel/iommu_groups`",
+    ],
+  },
+  {
+    id: "asked_for",
+    when: (facts) => IS_ASKED.test(optionsOf(facts) ?? ""),
+    certainty: "possible",
+    text: (facts) =>
+      `the command line has ${
+        optionsOf(facts)
+      }, so that the option is not what is missing, if it is the one of this machine's maker: VT-d or AMD's IOMMU is off in the firmware's setup, the processor, the board or the outer hypervisor has none, the kernel has no driver for it, or its table does not cover this device`,
+    next: [
+      "look for `DMAR: IOMMU enabled` or `AMD-Vi` in the kernel's log: without a line about the table (`ACPI: DMAR`, `ACPI: IVRS`) the firmware gives none, and its setup has the switch (VT-d, IOMMU)",
+      "look at `ls /sys/kernel/iommu_groups`: groups without this device mean that the IOMMU is on, and does not cover it",
+    ],
+  },
+  {
+    id: "not_asked_for",
+    when: (facts) => optionsOf(facts) !== null,
+    certainty: "possible",
+    text:
+      "the command line of this log has no option that switches an IOMMU on (iommu=pt does not): many kernels leave VT-d off without intel_iommu=on (AMD's IOMMU needs none); or the IOMMU is off in the firmware's setup, or the machine has none",
+    next: [
+      "on a machine of Intel boot with intel_iommu=on; on each look for the switch in the firmware's setup (VT-d, AMD-Vi, IOMMU)",
+      GROUPS_OF_BOOT,
+    ],
+  },
+  {
+    id: "no_translation",
+    certainty: "possible",
+    text:
+      "the IOMMU is off in the firmware's setup or by the kernel's command line (VT-d is, in many kernels, without intel_iommu=on), the processor, the board or the outer hypervisor has none, the kernel has no driver for it, or its table does not cover this device",
+    next: [
+      GROUPS_OF_BOOT,
+      "switch the IOMMU on in the firmware's setup (VT-d, AMD-Vi, IOMMU), and on a machine of Intel with intel_iommu=on; /proc/cmdline has what the kernel was booted with",
+    ],
+  },
+]);
+
 const SETUP: readonly MessageRow[] = [
+  {
+    kind: "vfio_error",
+    forms: [
+      "vfio {device}: no iommu_group found: {errno_text~No such file or directory}",
+      "vfio error: {device}: no iommu_group found: {errno_text~No such file or directory}",
+      "vfio: error no iommu_group for device",
+    ],
+    always: { iommu_options: null },
+    condition: "QEMU looked for the link to the device's group in sysfs, and there is none",
+    role: "report",
+    means: ({ device }) =>
+      `The kernel has no IOMMU group for ${
+        device ?? "the device"
+      }: no IOMMU that the running kernel uses translates for it, and VFIO needs one. The device is there; its driver and the modules of VFIO are not the reason. Nothing was mapped`,
+    causes: NO_GROUP,
+  },
   {
     kind: "vfio_error",
     forms: [
@@ -763,7 +838,6 @@ const SETUP: readonly MessageRow[] = [
       "failed to setup container for group {group}: {?{step=text}: ?}{errno_text=errno_words}",
       "{~VFIO_GROUP_SET_CONTAINER|VFIO_SET_IOMMU}{~ failed|}: {errno_text=errno_words}",
       "VFIO support could not be initialized",
-      "vfio {device}: no iommu_group found: {errno_text~No such file or directory}",
       "no supported IOMMU extensions found",
       "{~VFIO_GROUP_GET_DEVICE_FD|VFIO_GROUP_GET_STATUS|VFIO_GET_API_VERSION|VFIO_CHECK_EXTENSION}{~ failed|}: {errno_text=errno_words}",
       "VfioCreate({...}code: {error_number=count},",
