@@ -7,13 +7,13 @@
  * | tags of HTML | `<br>`, `</p>`, `<code>`; `<3>` and `<idle>` are the kernel's |
  * | characters that a page or an editor substitutes | no-break spaces, curly quotes, zero-width spaces |
  * | a carriage return in front, of a serial console | |
- * | list markers, code marks of a wiki | `- `, `* `, `bq. `, a backtick at both ends |
+ * | list markers, code marks of a wiki | `- `, `* `, `bq. `, a backtick or `**` at both ends |
  * | the file and the number that `grep` and `cat -n` print | `kern.log:17:` |
  */
 
 /** Whether a line has any character that this file may replace. */
 const MAY_BE_CHANGED =
-  /[&<`\u00a0\u00ad\u2007\u2009\u200b-\u200d\u2018-\u201f\u202f\u2060\ufeff]|^[\r\u240d\s]*(?:[-*•+#]|bq\.) |^[\r\u240d]|^[^\s[<]*\d+[:-]|^[\w./~+-]+:[[<A-Z]|^\s+\d+\s/;
+  /[&<`\u00a0\u00ad\u2007\u2009\u200b-\u200d\u2018-\u201f\u202f\u2060\ufeff]|^[\r\u240d\s]*(?:(?:[-*•+#]|bq\.) |\*\*)|^[\r\u240d]|^[^\s[<]*\d+[:-]|^[\w./~+-]+:[[<A-Z]|^\s+\d+\s/;
 
 const NAMED: Readonly<Record<string, string>> = {
   lt: "<",
@@ -41,12 +41,13 @@ const DOUBLE_QUOTES = /[\u201c-\u201f]/g;
  */
 const STAMP_AHEAD = String
   .raw`(?=(?:<\d>)?\[ *\d+\.\d{3,}|\[[A-Z][a-z]{2} |[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:)`;
-const LIST_SIGN = new RegExp(String.raw`^\s*(?:(?:[-*•+#]|bq\.) +|\x60+)${STAMP_AHEAD}`);
+const LIST_SIGN = new RegExp(String.raw`^\s*(?:(?:[-*•+#]|bq\.) +|\*\*+ ?|\x60+)${STAMP_AHEAD}`);
 const GREPPED = new RegExp(
   String.raw`^\s*(?:[\w./~+-]*[a-z~][\w./~+-]*[:-])?(?:\d+(?:[:-]|\s+))?${STAMP_AHEAD}`,
   "i",
 );
 const CODE_END = /`+\s*$/;
+const BOLD_END = /\*\*+\s*$/;
 
 /**
  * The line as the kernel or its log daemon wrote it. If nothing was added around the line, the text
@@ -62,6 +63,7 @@ export function plainLine(text: string): string {
   const before = LIST_SIGN.exec(plain)?.[0] ?? GREPPED.exec(plain)?.[0] ?? "";
   if (before.trim() === "") return plain;
   const rest = plain.slice(before.length);
+  if (before.includes("**")) return rest.replace(BOLD_END, "");
   return before.includes("`") ? rest.replace(CODE_END, "") : rest;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoTextIn, withoutErrnoTexts } from "../messages/errno_words.ts";
+import { busOf } from "../messages/device_place.ts";
 import { TROUBLE_CAUSES, troubleIn } from "../messages/trouble_words.ts";
 import type { MessageKind } from "../messages/kinds.ts";
 import { type Cause, inOrder, type MessageRow } from "../messages/message.ts";
@@ -167,7 +168,7 @@ const OF_PROGRAM: Reason = {
 /** A controller that a program drives by itself: the kernel's driver does not have it. */
 const OF_PROGRAM_NVME: Reason = {
   text:
-    "the controller was removed, does not answer reads of its registers, or hangs; or it was given to another driver: no mapping is named",
+    "what the program's lines before it name, such as memory that it did not get; or the controller was removed, does not answer reads of its registers, hangs, or was given to another driver: no mapping is named",
   next:
     "the program drives the controller itself, so that the kernel's nvme driver has no state of it: look at the program's log from its start for the first error of this address, at `lspci -vv` of the function (`rev ff` is no answer), and at the kernel's log of the same second (hotplug, AER, vfio-pci)",
 };
@@ -197,7 +198,7 @@ const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe",
 const AT_WORK = /transfer|xfer|callback|complet|copy/i;
 
 function reasonOf(
-  { driver, errno, object, program, says, system, text, what }: LogEntryFacts,
+  { device, driver, errno, object, program, says, system, text, what }: LogEntryFacts,
   group: ReasonGroup,
 ) {
   // The reasons and what to look at are those of Linux and its programs.
@@ -212,6 +213,7 @@ function reasonOf(
     return OF_PROGRAM;
   }
   const isOfSpdk = typeof program === "string" && /^SPDK \((?:bdev_)?nvme[_.]/.test(program);
+  if (isOfSpdk && isNoMemory) return OF_PROGRAM;
   if (isOfSpdk && (object === "NVMe" || object === "registers")) {
     const isLost = group === "got" && says !== "not valid" || group === "ended";
     return isLost && actNamed(says)?.groups?.includes(group) === true ? OF_PROGRAM_NVME : undefined;
@@ -225,12 +227,16 @@ function reasonOf(
   if (OWN_TROUBLES.has(what) || actNamed(says)?.groups?.includes(group) !== true) return undefined;
   const found = OF_VERBS[group] === undefined
     ? objectNamed(object)
-    : { ...OF_VERBS, isGot: undefined };
+    : { ...OF_VERBS, isGot: undefined, gotOfPci: undefined };
   // A call that was refused for its arguments did not fail for want of anything.
   if (group === "got" && (errno === -22 || errno === -95 || errno === -38)) return found?.valid;
   const isOfFailed = group === "got" && says === "failed";
   const isLeftOut = isOfFailed && (found?.isGot !== true || AT_WORK.test(String(text)));
-  return isLeftOut ? undefined : found?.[group];
+  if (isLeftOut) return undefined;
+  if (group === "got" && found?.gotOfPci !== undefined && busOf({ device: device ?? null }) === "pci") {
+    return found.gotOfPci;
+  }
+  return found?.[group];
 }
 
 const isOfUser = (program: unknown) =>

@@ -116,7 +116,7 @@ const LINE_ACTS: readonly LineAct[] = [
     name: "stuck",
     // Before "in use": `stuck being busy`.
     words:
-      /\b(?:stuck|hung|hangs?|stall(?:ed)?|deadlock\w*|not (?:respond|answer|reply)\w*|unresponsive|unreachable)\b/i,
+      /\b(?:stuck|hung|hangs?|stall(?:ed)?|deadlock\w*|not (?:respond|answer|reply)\w*|n't (?:respond|answer|reply)|no (?:response|answer|reply)(?! (?:code|needed|expected))|unresponsive|unreachable|fall(?:en|s)? off the (?:\w+ )?bus)\b/i,
     groups: ["ended"],
     text: "something hangs or does not answer",
   },

@@ -24,6 +24,8 @@ export interface LineObject {
   readonly about?: string | ((text: string) => string);
   /** Reasons where the object could not be got, found or allocated. */
   readonly got?: Reason;
+  /** The same reasons for a PCI function, which has no node. */
+  readonly gotOfPci?: Reason;
   readonly used?: Reason;
   readonly silent?: Reason;
   readonly linked?: Reason;
@@ -309,6 +311,12 @@ const LINE_OBJECTS: readonly LineObject[] = [
         "the engine's driver is not built, not bound or not yet there (-517), the device's node names no channel (`dmas`, `dma-names`) or a wrong one, or all channels are taken. Many drivers go on without DMA",
       next:
         "look whether the engine is bound and who has its channels (/sys/class/dma, /sys/kernel/debug/dmaengine/summary), at `dmas` and `dma-names` of the device's node, and at whether the driver's later lines say that it goes on",
+    },
+    gotOfPci: {
+      text:
+        "no engine that the kernel knows gives a channel: its driver is not loaded or not bound (ioatdma, idxd, ptdma, dw-edma and others), or all channels are taken. Many drivers go on without DMA",
+      next:
+        "look which engines are there and who has their channels (/sys/class/dma, /sys/kernel/debug/dmaengine/summary), and at whether the driver's later lines say that it goes on",
     },
     ended: {
       text:
@@ -699,6 +707,12 @@ const LINE_OBJECTS: readonly LineObject[] = [
         "the engine is not described or has no clock, reset, interrupt or firmware, or its driver is not built or comes later (-517)",
       next:
         "look at the engine's node (clocks, resets, interrupts, firmware file), at what waits (/sys/kernel/debug/devices_deferred), and at /sys/class/dma",
+    },
+    gotOfPci: {
+      text:
+        "the engine of the function has no memory, interrupt (MSI), BAR or firmware that it needs, it is of a model that the driver does not know, or another driver has it",
+      next:
+        "look at the function (`lspci -vvnnk -s FUNCTION` as root: its driver, BARs, MSI), at the lines of the driver before this one, and at /sys/class/dma",
     },
   },
   {

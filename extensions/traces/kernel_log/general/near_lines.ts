@@ -37,7 +37,7 @@ const MOST_FAR_FORMS = 64;
 const MOST_NEAR = 16;
 /** Lines of registers, stacks and modules: they belong to a message, and say nothing by themselves. */
 const OF_DUMP =
-  /^\s*(?:Kernel command line|Command line|BOOT_IMAGE|Linux version|CPU:|Hardware name|Modules linked|\w+: \w+: [\w -]+:\s+0x[0-9a-f]{8}(?: \||$)|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: |pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
+  /^\s*(?:Kernel command line|Command line|BOOT_IMAGE|Linux version|CPU:|Hardware name|Modules linked|\w+: \w+: [\w -]+:\s+0x[0-9a-f]{8}(?: \||$)|Call [Tt]race|[RE]?[A-Z][A-Z0-9]{1,2} ?: ?[0-9a-f]{4}|\[<|Code:|---|Tainted|WARNING: (?:CPU|at )|pstate|[a-z]\d+ ?:|\(?\[?<?[0-9a-f]{8,}|[\w.]+\+0x|<\/?TASK>|\? )|\+0x[0-9a-f]+\/0x/;
 
 /** The first word of an error that a program prints without a name in front. */
 const BEGINS_WRONG =

@@ -263,12 +263,14 @@ const WIRELESS: readonly MessageRow[] = [
       "{driver} {device}: failed to {~wake target|wake up target|wakeup target|poke copy engine}{...}",
       "{driver} {device}: {~failed to|could not} {~init core|power up|wake up device}{...}",
     ],
+    // The line of MHI before it says more.
+    derive: (facts, line) => /power up mhi/.test(line) ? null : facts,
     means: (facts) =>
       numberOf(facts, "value") === ALL_ONES
         ? `The registers of ${
           named(facts, "device")
         } read as all ones: the device is off the bus or does not answer`
-        : `The driver of ${named(facts, "device")} could not wake its device`,
+        : `The driver of ${named(facts, "device")} could not wake or start its device`,
     next: [
       "look for link errors and for power states before it (AER, `Unable to change power state`); switch power saving off as a trial: pcie_aspm=off, the driver's power_save parameter, d3cold_allowed of the slot above",
     ],
@@ -619,8 +621,30 @@ const DISKS: readonly MessageRow[] = [
       `An access of the UFS controller ${device} to memory ended with an error on its bus`,
     causes: [{ ...ACCESS_REFUSED, next: [REFUSED_ON_CHIP] }],
   },
+  {
+    kind: "driver_dma_error",
+    forms: ["mhi {device}: MHI did not load image over {~BHIe|BHI}{?, ret: {errno}?}"],
+    condition:
+      "The host gave the device the DMA address of its first program, and the device did not report that it has it",
+    role: "report",
+    means: ({ device, errno }) =>
+      `${device} (MHI: a modem or a Wi-Fi card) did not read its program from the host's memory, or refused it${
+        typeof errno === "number" ? ` (${errno})` : ""
+      }`,
+    causes: [{
+      id: "not_read",
+      certainty: "possible",
+      text:
+        "the device cannot read the memory of the image: an address out of its reach, an access that an IOMMU or the host bridge refused, or memory that the bridge's windows leave out (dma-ranges); or the file is none for this device, or is damaged; or the device hangs",
+      next: [
+        "look for a fault of an IOMMU and for PCI Express errors in the same seconds, and compare the device's DMA mask and dma-ranges of the host bridge with where memory lies: as a trial boot with less memory (mem=3G)",
+        "compare the firmware's files with those for this device and its revision (checksums), and take a newer one",
+      ],
+    }],
+  },
   hang({
     forms: [
+      "{driver} {device}: ufshcd_check_errors: saved_err {saved_error=code} saved_uic_err {...}",
       "{driver} {device}: ufshcd_err_handler started; HBA state {...}saved_err = {saved_error=code}{...}",
     ],
     means: (facts) =>
@@ -745,6 +769,7 @@ const CONTROLLERS: readonly MessageRow[] = [
     forms: [
       "{device}: {?{function}: ?}mpt3sas_scsih_issue_tm: timeout{...}",
       "aacraid: Host {~adapter abort request|bus reset request}{...}",
+      "{...}megasas: RESET cmd={opcode=word_text} retries={retries=count}",
     ],
     means: (facts) =>
       `A command of a disk below ${

@@ -77,6 +77,8 @@ const identifier = (sample: string): MessageField => ({ ...count(sample), isHex:
 
 const FUNCTION_PATTERN = "(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
 
+/** A bit of an error with its name, and a text in brackets. */
+const AER_BIT = String.raw`\[ *\d+\] [A-Za-z]\w*(?: \([^()]*\))?`;
 const AER_BITS = "[A-Za-z]\\w*[+-](?: +[A-Za-z]\\w*[+-])*";
 
 export const FIELDS = {
@@ -88,6 +90,11 @@ export const FIELDS = {
   aer_clear_bits: { ...text("DLP- SDES- CmpltTO-"), pattern: AER_BITS },
   aer_counts: { ...text("0 3"), pattern: "[|\\d][|\\d\\s]*" },
   aer_zeros: { ...text("0 0"), pattern: "[|\\d][|\\d\\s]*" },
+  /* Bits of several errors in one line, with a text behind each. */
+  aer_named_bits: {
+    ...text("[14] CmpltTO (Completion Timeout, First)"),
+    pattern: `(?:${AER_BIT}(?: +${AER_BIT})+|\\[ *\\d+\\] [A-Za-z]\\w* \\([^()]*, First\\))`,
+  },
   aer_name: { ...text("CmpltTO"), pattern: "[A-Za-z][\\w ]*?(?=\\s*(?:\\(First\\))?\\s*$)" },
   address: address("0xfffe8000"),
   at: address("0xffff8881042e6000"),

@@ -443,8 +443,21 @@ const CONTROLLER: MessageRow[] = [
         next: [GONE_NEXT, FAULT_NEXT],
       },
       {
+        id: "state_changed",
+        when: (facts) => facts.errno === -16 && facts.step === "probe" && !isSilent(facts),
+        certainty: "possible",
+        text:
+          "-16 is EBUSY: the state of the controller changed while it was set up: a program took it away from the driver (unbind), it was removed, or another reset was under way. Then it is no error of the device",
+        next: [
+          "look who took the device in the same second: a script that binds it to vfio-pci or to another driver, a removal, or a reset by hand; set it up again after it",
+          FAULT_NEXT,
+        ],
+      },
+      {
         id: "earlier",
-        when: (facts) => facts.errno !== -19 && !isSilent(facts) && facts.step !== "shutdown",
+        when: (facts) =>
+          facts.errno !== -19 && !(facts.errno === -16 && facts.step === "probe") &&
+          !isSilent(facts) && facts.step !== "shutdown",
         certainty: "unknown",
         text: "the lines before it have the cause",
         next: [FAULT_NEXT, GONE_NEXT],
@@ -755,6 +768,25 @@ const CONTROLLER: MessageRow[] = [
     means: ({ errno }) =>
       `The scan of namespaces stopped: an Identify command failed (${errno}), often because the controller is going away`,
     next: [GONE_NEXT, FAULT_NEXT],
+  },
+  {
+    kind: "nvme_state",
+    forms: [
+      "nvme {controller}: {~failed|Failed} to mark controller {state=word_text}{? state?}",
+    ],
+    condition: "The state of the controller does not allow this change",
+    role: "report",
+    means: ({ controller, state }) =>
+      `The driver could not set the state of ${controller} to ${state}: its state at the time does not allow it. By itself it is no error of the device, and no mapping is concerned`,
+    causes: [{
+      id: "state_changed",
+      certainty: "possible",
+      text:
+        "the controller was removed, taken away from the driver (unbind) or reset by somebody else in the same moment",
+      next: [
+        "look who took the device in the same second: a script that binds it to vfio-pci or to another driver, a removal, or a reset by hand",
+      ],
+    }],
   },
   {
     kind: "nvme_failed",

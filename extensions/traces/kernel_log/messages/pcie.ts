@@ -54,6 +54,11 @@ const OTHER_CODES: ReadonlySet<number> = new Set([
   ...[0x40, 0x41, 0x43, 0x44, 0x45, 0x47, 0x48],
 ]);
 
+/** Whether each word of a header reads as all ones. */
+function isOfOnes({ tlp_header }: LogEntryFacts): boolean {
+  return /^(?:0x)?f{8}(?:\s+(?:0x)?f{8}){3}\s*$/i.test(String(tlp_header));
+}
+
 /** Whether a header is one of no packet that is defined: its format, its type or the code of a message. */
 function isNoPacket({ tlp_header }: LogEntryFacts): boolean {
   if (typeof tlp_header !== "string") return false;
@@ -487,6 +492,7 @@ const ERROR: MessageRow = {
   kind: "pcie_error",
   forms: [
     `{driver} ${DEVICE}: {~AER: |}{~PCIe|CXL} Bus Error: severity=${SEVERITY}, type={layer}`,
+    `{driver} ${DEVICE}: {~AER: |}{~PCIe|CXL} Bus Error: ${SEVERITY}, type={layer}`,
     `{~PCIe|CXL} Bus Error: severity=${SEVERITY}, type={layer}`,
     `{driver} ${DEVICE}: {~AER: |}{~PCIe|CXL} Bus Error: severity=${SEVERITY} (Inaccessible)`,
     // A terminal or a serial console cuts the line.
@@ -503,6 +509,17 @@ const ERROR: MessageRow = {
       add: ({ line_device, ...found }, facts) =>
         isOther(line_device, facts) ? null : { ...facts, ...found },
     })),
+    {
+      form: `${OF_LINE}{named_bits=aer_named_bits}`,
+      add: ({ line_device, named_bits }, facts) =>
+        isOther(line_device, facts) ? null : {
+          ...facts,
+          errors: [
+            ...facts.errors as readonly string[],
+            ...String(named_bits).matchAll(/\] (\w+)/g).map(([, name]) => name!),
+          ],
+        },
+    },
     {
       form: `${OF_LINE}[{bit=aer_bit}] {error_name=aer_name}`,
       add: ({ error_name, line_device }, facts) =>
@@ -535,8 +552,18 @@ const ERROR: MessageRow = {
       ],
     },
     {
+      id: "header_of_ones",
+      when: (facts) => !isCorrected(facts) && isOfOnes(facts),
+      certainty: "possible",
+      text:
+        "the header reads as all ones, which is no packet: the function did not answer when its registers were read, as one whose link is lost, that is without power or hangs, or that was being reset",
+      next: [
+        "look for the link of the port above it in the same seconds (Link Down, DPC, `lspci -vv`: LnkSta), at power saving (pcie_aspm=off, the device's own), and at the cable or slot",
+      ],
+    },
+    {
       id: "no_packet",
-      when: (facts) => !isCorrected(facts) && isNoPacket(facts),
+      when: (facts) => !isCorrected(facts) && isNoPacket(facts) && !isOfOnes(facts),
       certainty: "likely",
       text:
         "the header is one of no packet that PCI Express defines (its format, its type, or the code of a message): the sender put garbage on the link, as a device does whose logic or firmware is loaded anew, reset or hangs; which request it was to be is not known",

@@ -46,7 +46,7 @@ const TROUBLES: readonly Trouble[] = [
   {
     what: "timeout",
     words:
-      /time[d -]*out|abort|stall|hung|hang|stuck|halt|died|dead|did(?: not|n't)|(?:fail\w*|could(?: not|n't)|unable|can(?:not|'t))[^:]*\b(?:stop|start|reset|disable|idle)|not ready|not responding/i,
+      /time[d -]*out|abort|stall|hung|hang|stuck|halt|died|dead|did(?: not|n't)|(?:fail\w*|could(?: not|n't)|unable|can(?:not|'t))[^:]*\b(?:stop|start|reset|disable|idle)|not ready|not (?:respond|answer)|no (?:answer|response|reply)|n.t (?:respond|answer)/i,
     text:
       "the engine did not start, stop or finish in time: no clock, power or request line, data that its device never gave, an interrupt that was lost, or an access that was refused or never answered",
     next: [

@@ -669,6 +669,26 @@ const CALLS: readonly MessageRow[] = [
     ],
   },
   {
+    kind: "memory_setup",
+    forms: [
+      "EAL: {?FATAL: ?}Cannot get hugepage information{?.?}",
+      "EAL: {?FATAL: ?}Cannot init memory{?.?}",
+    ],
+    condition: "DPDK looked for huge pages for its memory when it started, and could not go on",
+    role: "report",
+    means:
+      "A program that uses DPDK (SPDK, too) found no memory of huge pages that it can use, and did not start. No map was tried",
+    causes: [{
+      id: "no_pages",
+      certainty: "possible",
+      text:
+        "no huge page is free: none is reserved (they are gone after a boot), or other programs have them; or no file system of huge pages is mounted, or the program may not write to it",
+      next: [
+        "look at HugePages_Total and HugePages_Free in /proc/meminfo and at `mount | grep huge`; reserve some (vm.nr_hugepages, for SPDK `scripts/setup.sh`, again after each boot), and in a container see whether it gets them",
+      ],
+    }],
+  },
+  {
     kind: "vfio_error",
     forms: [
       "EAL: Requested device {device=pci_function} cannot be used",
