@@ -17,6 +17,7 @@ import { csvParseRows, dsvFormat, tsvParseRows } from "d3-dsv";
 import { decodeFaultLog } from "@dmalab/runtime/fault_log";
 import { markIn } from "./collector_mark.ts";
 import type { LogEntryFacts } from "./log_facts.ts";
+import { isOfDevice } from "./general/driver_names.ts";
 import { isQemuLine } from "../line/line_source.ts";
 import { COLOURS, JSON_LINE, KMSG, MAY_HAVE_COLOUR } from "./log_forms.ts";
 import { plainLine } from "./pasted_text.ts";
@@ -266,10 +267,11 @@ export class PastedLines {
     const hadNoRoom = last.width + 1 + firstWord(piece.content) > this.#widest;
     const own = this.#score(piece.content);
     const isFresh = SENTENCE.test(piece.content) || NAMED.test(piece.content) && !isOpenText(last);
+    if (isOfDevice(piece.content) && !isOpenText(last)) return false;
     if (own === 0 && (hadNoRoom || !isFresh)) return true;
+    if (own > 0 && OF_DEVICE.test(piece.content)) return false;
     const known = this.#join(this.#pending).score;
     const together = this.#join([...this.#pending, piece]).score;
-    if (own > 0 && OF_DEVICE.test(piece.content)) return false;
     // If the line alone is a message, it is joined to the line above only under two conditions: the
     // line above is no message, and the joined text matches better than the line alone.
     return own > 0 ? known === 0 && together > own : together > known;

@@ -41,7 +41,9 @@ const DOUBLE_QUOTES = /[\u201c-\u201f]/g;
  */
 const STAMP_AHEAD = String
   .raw`(?=(?:<\d>)?\[ *\d+\.\d{3,}|\[[A-Z][a-z]{2} |[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:)`;
-const LIST_SIGN = new RegExp(String.raw`^\s*(?:(?:[-*•+#]|bq\.) +|\*\*+ ?|\x60+)${STAMP_AHEAD}`);
+const LIST_SIGN = new RegExp(
+  String.raw`^\s*(?:(?:[-*•+#]|bq\.) +|\*\*+ ?|\x60+)${STAMP_AHEAD}|^\s*\*\*+(?=\[)`,
+);
 const GREPPED = new RegExp(
   String.raw`^\s*(?:[\w./~+-]*[a-z~][\w./~+-]*[:-])?(?:\d+(?:[:-]|\s+))?${STAMP_AHEAD}`,
   "i",
@@ -89,6 +91,7 @@ const BEFORE_MESSAGE = new RegExp(
       String.raw`\[[A-Za-z\u00c0-\u017f]{2,4}\.? [^\]]{0,12}\d\d:\d\d:\d\d[^\]]{0,8}\]`,
       String
         .raw`\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?!\S)`,
+      String.raw`\[\d{4}[/-]\d\d[/-]\d\d[- T]\d\d:\d\d:\d\d[^\]]{0,16}\]`,
       String.raw`\d{4}-\d\d-\d\d(?!\S)`,
       // VPP and programs in Go: the date with slashes; VPP adds a level and a part of the program.
       String

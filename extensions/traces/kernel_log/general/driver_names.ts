@@ -50,6 +50,15 @@ export function isCommand(line: string): boolean {
   return COMMAND.test(line);
 }
 
+/** `driver device: text`, where the device is named by its place: nothing but a log has it. */
+const OF_DEVICE =
+  /^[>\s]*[a-z][\w.-]* (?:(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|[0-9a-f]{6,16}\.[a-z][\w-]*|\d+-\d+(?:\.\d+)*): \S/;
+
+/** Whether a line has the names of a driver and its device in front. */
+export function isOfDevice(line: string): boolean {
+  return OF_DEVICE.test(line);
+}
+
 /** An assertion prints its own source. */
 const ASSERTION = /^\W*assert(?:ion)?\b.*\bfail|\b_*assert_fail\w* ?\(/i;
 

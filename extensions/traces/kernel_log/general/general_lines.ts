@@ -70,7 +70,8 @@ export function anatomyOf(
       // A driver with its device, and a program of user space, are of Linux if no line says otherwise.
       ...speaker.program === ESXI || speaker.program === XEN
         ? { system: speaker.program }
-        : system === null || system === UNKNOWN_SYSTEM && isProven(speaker)
+        : system === null ||
+            system === UNKNOWN_SYSTEM && (isProven(speaker) || OF_LINUX.has(object.name))
         ? {}
         : { system },
     },
@@ -78,6 +79,12 @@ export function anatomyOf(
     kind: object.kind,
   };
 }
+
+/** Objects that are parts of Linux, or of programs that are most often run on it. */
+const OF_LINUX: ReadonlySet<string> = new Set([
+  ...["VFIO", "IOMMU group", "virtual IOMMU", "IOVA mode of DPDK"],
+  ...["RDMA registration", "RDMA completion", "flushed work request"],
+]);
 
 const isProven = ({ device, driver, program }: LineSpeaker) =>
   driver !== undefined || device !== undefined ||
@@ -233,7 +240,9 @@ function reasonOf(
   const isOfFailed = group === "got" && says === "failed";
   const isLeftOut = isOfFailed && (found?.isGot !== true || AT_WORK.test(String(text)));
   if (isLeftOut) return undefined;
-  if (group === "got" && found?.gotOfPci !== undefined && busOf({ device: device ?? null }) === "pci") {
+  if (
+    group === "got" && found?.gotOfPci !== undefined && busOf({ device: device ?? null }) === "pci"
+  ) {
     return found.gotOfPci;
   }
   return found?.[group];

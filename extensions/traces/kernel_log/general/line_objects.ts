@@ -170,21 +170,27 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "RDMA registration",
     words:
-      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|\bregister_\w{0,24}_mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)|_mr_reg\w*|\breg(?:ister)? (?:user )?mr\b|\bregist\w* (?:mr|memory)\b(?! region)|memory regist\w+/i,
+      /\bibv?_reg\w*mr|reg_(?:user_)?mr\b|\bregister_\w{0,24}_mr\b|(?:register|regist\w+).{0,30}\b(?:mr|memory region)\b.{0,40}\brdma|\bumem\b|\brdma\b.{0,60}?(?:register|regist\w+)|_mr_reg\w*|\breg(?:ister)? (?:user )?mr\b|\b(?:register|allocate|create|get)(?: \w+)? mrs?\b|\bregist\w* (?:mr|memory)\b(?! region)|memory regist\w+/i,
     noun: "the registration of memory for RDMA",
     kind: "driver_dma_error",
     isGot: true,
     got: {
       text:
-        "the memory could not be pinned (limit of locked memory), is no memory that the device takes, or the device has no entry left",
+        "the memory could not be pinned (limit of locked memory), is no memory that the device takes (memory of a GPU needs its module for peers, such as nvidia-peermem, or dma-buf), or the device has no entry left",
       next:
-        "look at the limit of locked memory (ulimit -l), at the device's limits (ibv_devinfo -v), and at the kernel's log of the same second",
+        "look at the limit of locked memory (ulimit -l), at the device's limits (ibv_devinfo -v), and at the kernel's log of the same second; of a GPU's memory whether the module for peers is loaded (lsmod | grep peermem)",
+    },
+    valid: {
+      text:
+        "the range is no memory that the device or this kernel registers (memory of a GPU without its module for peers, such as nvidia-peermem, or without dma-buf; a BAR, a file), or the length or the access rights are none that it takes",
+      next:
+        "register a buffer of the program's own memory with the same rights: if that works, the kind of the memory is the reason. Of a GPU's memory look whether the module for peers is loaded (lsmod | grep peermem), and at the kernel's log of the same second",
     },
   },
   {
     name: "pinned pages",
     words:
-      /\bpin(?:ned|ning)?\b[^.]{0,30}?\bpages?\b|\bpages?\b[^.]{0,20}?\bpinn(?:ed|ing)\b|\b(?:get|pin)_user_pages\w*/i,
+      /\bpin(?:ned|ning)?\b[^.]{0,30}?\bpages?\b|\bpages?\b[^.]{0,20}?\bpinn(?:ed|ing)\b|\b(?:get|pin)[_ ]user[_ ]pages\w*|\bget (?:the )?(?:pte|pages? (?:from|of|at|for) (?:the )?(?:virtual|virt|user|va|addr)\w*)\b/i,
     noun: "the pinning of a program's pages, which comes before they are mapped for a device",
     kind: "driver_dma_error",
     isGot: true,
@@ -208,7 +214,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: REGISTERED,
     words:
-      /vtophys|\bmem(?:ory)?_(?:un)?register|memory[_ ]region[_ ](?:add|del|remove|register|unregister|create|map)\w*|\bmemory region\b.{0,20}\b(?:un)?regist\w*|regist\w* memory region|\bmemory ?region\b|\w(?<=[a-z])MemoryRegion\b/i,
+      /vtophys|\bmem(?:ory)?_(?:un)?register|memory[_ ]region[_ ](?:add|del|remove|register|unregister|create|map)\w*|\bmemory region\b.{0,20}\b(?:un)?regist\w*|regist\w* memory region|(?<!free )\bmemory ?region\b|\w(?<=[a-z])MemoryRegion\b/i,
     noun: "memory that a program registers or maps for devices",
     kind: "memory_setup",
     isGot: true,
@@ -247,9 +253,11 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "DMA buffer shared between drivers",
-    words: /\bdma[-_ ]?bufs?\b|\bdmabuf|\bprime (?:import|export|fd)/i,
+    words:
+      /\bdma[-_ ]?bufs?\b|\bdmabuf|\bprime (?:import|export|fd)|\bimport(?:ing)? (?:the )?(?:buffer )?fd\b/i,
     noun: "a buffer that drivers share (dma-buf)",
     kind: "driver_dma_error",
+    isGot: true,
     got: {
       text:
         "the exporter of the buffer could not map it for this device (out of its reach, no contiguous memory, peer-to-peer not possible), the file descriptor is no dma-buf, or the driver has no support for it",
@@ -571,7 +579,8 @@ const LINE_OBJECTS: readonly LineObject[] = [
   },
   {
     name: "passthrough",
-    words: /passthrough of (?:host )?pci|pci(?:e)? (?:device )?passthrough|gpu passthrough/i,
+    words:
+      /\bpassthru\b|pci_passthru|\bpptdev|passthrough of (?:host )?pci|pci(?:e)? (?:device )?passthrough|gpu passthrough/i,
     noun: "passing a device of the machine to a guest",
     kind: "vfio_error",
     valid: {
@@ -680,6 +689,19 @@ const LINE_OBJECTS: readonly LineObject[] = [
         "the buffer's address, length, alignment or kind (such as dma-buf) is none that the driver or the device takes",
       next:
         "compare what is asked for (address, length, alignment, kind of the buffer) with what the driver and the device take",
+    },
+  },
+  {
+    name: "rings of HD audio",
+    words: /\b(?:CORB|RIRB)(?:WP|RP)?\b/,
+    noun:
+      "the rings with commands and answers of an HD-audio controller (CORB, RIRB), which it reads and writes by DMA",
+    kind: "driver_dma_error",
+    ended: {
+      text:
+        "the controller did not do its accesses or its reset: it is in a power saving state, its link or its DSP hangs, or an access was refused or never answered",
+      next:
+        "look for a fault of an IOMMU and for errors of PCI Express in the same seconds; without one at the driver's lines before it, at power saving as a trial (snd_hda_intel.power_save=0, pcie_aspm=off), and whether it comes after a resume only",
     },
   },
   {

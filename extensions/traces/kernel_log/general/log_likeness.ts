@@ -1,12 +1,9 @@
 /** Tells a log from a text about something, such as a page of documentation or a program. */
-import { isOfSource } from "./driver_names.ts";
+import { isOfDevice, isOfSource } from "./driver_names.ts";
 import { isLogShaped, isProse } from "./general_words.ts";
 
 /** Headings, tables, links and code marks of Markdown, comments of programs, tags. */
 const MARKUP = /^\s*(?:#{1,6} \S|\||```|\/\/|\/?\*|<!--|<\/?\w+>)|\]\([\w./#:-]+\)/;
-/** `driver device: text`, where the device is named by its place: nothing but a log has it. */
-const OF_DEVICE =
-  /^[>\s]*[a-z][\w.-]* (?:(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|[0-9a-f]{6,16}\.[a-z][\w-]*|\d+-\d+(?:\.\d+)*): \S/;
 /** A frame of a stack, which looks like source. */
 const FRAME = "+0x";
 
@@ -35,7 +32,7 @@ export class LogLikeness {
     if (this.#lines >= MOST_LINES || text.trim() === "") return;
     this.#lines++;
     if (hasStamp) this.#stamped++;
-    else if (OF_DEVICE.test(text)) this.#known++;
+    else if (isOfDevice(text)) this.#known++;
     else if (
       isProse(text) || MARKUP.test(text) || isOfSource(text) && !text.includes(FRAME)
     ) this.#written++;

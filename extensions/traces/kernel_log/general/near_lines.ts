@@ -8,7 +8,7 @@ import { errnoIn, errnoName, withoutErrnoTexts } from "../messages/errno_words.t
 import { messageText } from "../pasted_text.ts";
 import { actIn, mayTrouble, saysEnd } from "./line_acts.ts";
 import { BUG_REPORT, HUNG_TASK, lockupNamed } from "./crash_head.ts";
-import { isCommand, isOfSource } from "./driver_names.ts";
+import { isCommand, isOfDevice, isOfSource } from "./driver_names.ts";
 import { isLogShaped, isProse } from "./general_words.ts";
 import { speakerOf } from "./line_speaker.ts";
 import { formKey } from "../shown_text.ts";
@@ -162,7 +162,8 @@ export class NearLines {
       return this.#say(line, shown, "the head of the oops: what happened", true);
     }
     const hasStamp = time !== null || text !== shown;
-    const isOfLog = hasStamp || this.takesAll || saysEnd(text) && !isProse(text) ||
+    const isOfLog = hasStamp || this.takesAll || isOfDevice(text) ||
+      saysEnd(text) && !isProse(text) ||
       !this.#hasStamps && (isLogShaped(text) || BEGINS_WRONG.test(text) && !isProse(text));
     if (!isOfLog) return false;
     const { said } = speakerOf(text);

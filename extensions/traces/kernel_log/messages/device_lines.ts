@@ -848,6 +848,21 @@ const CONTROLLERS: readonly MessageRow[] = [
   }),
   hang({
     forms: [
+      "{driver} {device}: Host {~not halted after|halt failed after} {timeout_us=count} microseconds{...}",
+      "{driver} {device}: Host {~halt failed|not halted}, {errno}",
+    ],
+    means: (facts) =>
+      `The USB host controller ${
+        named(facts, "device")
+      } was to stop, and its status did not say that it stopped. It was left running by what ran before (a boot loader, a kernel before kexec), hangs, or its registers do not answer`,
+    next: (facts) => [
+      `look what used the controller before this kernel (USB of the boot loader or firmware switched off as a trial), and whether its registers answer${
+        busOf(facts) === "pci" ? " (`lspci -vv`: Mem+, D0; `rev ff` is no answer)" : ""
+      }`,
+    ],
+  }),
+  hang({
+    forms: [
       "{driver~xhci_hcd|xhci-hcd} {device}: {~can't|Can't} setup: {errno}",
       "{driver~xhci_hcd|xhci-hcd|ehci-pci|ehci_hcd|ehci-platform|ohci-pci|ohci_hcd|ohci-platform|uhci_hcd|dwc2|dwc_otg} {device}: startup error {errno}",
     ],

@@ -597,6 +597,17 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
+    forms: ["{...}passthru requires guest memory to be wired{...}"],
+    condition: "bhyve was given a device to pass, and no option to wire the guest's memory",
+    role: "report",
+    means:
+      "bhyve does not start the machine: a device that is passed to it reaches the guest's memory by DMA, which therefore has to stay where it is (wired). Nothing was mapped",
+    next: [
+      "start bhyve with -S (the tools for it have an option for that), on a host with so much free memory",
+    ],
+  },
+  {
+    kind: "vfio_error",
     forms: [
       "possibly running out of DMA mappings{...}Maximum possible DMA mappings: {max_mappings=count}",
     ],
