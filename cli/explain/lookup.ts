@@ -11,7 +11,13 @@ import {
   LEAK_KINDS,
   type LeakKindEntry,
 } from "@dmalab/runtime";
-import { fieldText, FOUND_IN, REPORT_CLASSES, type ReportClass } from "@dmalab/runtime/vocabulary";
+import {
+  fieldText,
+  FOUND_IN,
+  REPORT_CLASSES,
+  type ReportClass,
+  type ReportClassEntry,
+} from "@dmalab/runtime/vocabulary";
 import {
   hasBehaviour,
   isQuirkName,
@@ -363,8 +369,10 @@ function leakLines(name: string): string[] | null {
  */
 function classLines(name: string): string[] | null {
   if (!Object.hasOwn(REPORT_CLASSES, name)) return null;
-  const { beyondKernel, counted, found, log, rule } = REPORT_CLASSES[name as ReportClass];
-  const checked = beyondKernel ? "not checked by any kernel" : "checked by the kernel";
+  const entry: ReportClassEntry = REPORT_CLASSES[name as ReportClass];
+  const { beyondKernel, counted, exception, found, log, rule } = entry;
+  const always = beyondKernel ? "not checked by any kernel" : "checked by the kernel";
+  const checked = exception === undefined ? always : `${always} (${exception})`;
   return [
     `- rule: ${rule}, ${checked}; \`dmalab explain ${rule}\` prints it`,
     `- found in: ${FOUND_IN[found]}`,

@@ -8,7 +8,12 @@ import {
 import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime";
 import { markdownTable, withParts } from "./marked_part.ts";
 
-function seenBy({ beyondKernel, counted, errorLine }: ReportClassEntry): string {
+function seenBy({ exception, ...entry }: ReportClassEntry): string {
+  const always = alwaysSeenBy(entry);
+  return exception === undefined ? always : `${always}; ${exception}`;
+}
+
+function alwaysSeenBy({ beyondKernel, counted, errorLine }: ReportClassEntry): string {
   if (beyondKernel) return "no";
   if (errorLine !== undefined) return "an error line of the kernel";
   return counted ? "DMA debugging" : "a WARN of the kernel";

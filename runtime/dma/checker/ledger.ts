@@ -18,7 +18,7 @@ import type { Kernel } from "../../kernels/kernels.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes, bytesAt, describeRecord } from "./describe.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
-import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
+import { REPORT_CLASSES, type ReportClass, type ReportClassEntry } from "./report_classes.ts";
 import { zeros } from "../../zeros.ts";
 
 /** Two mappings may share a cache line when both have one of these attributes (row 15). */
@@ -125,16 +125,17 @@ export class MappingRecords {
    *
    * @param text The action and the mistake in it, as a sentence without a final period.
    * @param firstSite The statement that made the mapping.
-   * @param rule The rule, if it differs from the rule of the report class.
+   * @param differs Where this report differs from its class: its rule, or whether a kernel checks.
    */
   report(
     reportClass: ReportClass,
     text: string,
     firstSite: number | null,
-    rule: string = REPORT_CLASSES[reportClass].rule,
+    differs: Partial<Pick<ReportClassEntry, "beyondKernel" | "rule">> = {},
   ): void {
     const { events, config, warnings } = this.platform;
-    const { beyondKernel, counted, log } = REPORT_CLASSES[reportClass];
+    const entry: ReportClassEntry = REPORT_CLASSES[reportClass];
+    const { beyondKernel, counted, log, rule } = { ...entry, ...differs };
     if (counted) this.errorCount++;
     if (events.tick(DMA_REPORT)) {
       events.emit(DMA_REPORT, {

@@ -2,8 +2,9 @@
  * Checks of the two-step API. There is one record for a range, and one record for each run of
  * adjacent links in it.
  *
- * No kernel checks any of these mistakes. The page table refuses some of them; the others go
- * unnoticed until a device reads or writes the wrong memory.
+ * No kernel checks any of these mistakes. The page table refuses some of them, or warns that it
+ * unmapped another number of bytes; the others go unnoticed until a device reads or writes the
+ * wrong memory.
  *
  * @see rules/dma.md 3.3, 3.6, 8.3
  */
@@ -187,12 +188,18 @@ export class RangeChecks {
   /**
    * A range was freed.
    * @param mappedBytes The bytes that dma_iova_destroy() was to unmap; null for dma_iova_free().
+   * @param unmappedBytes The bytes that the page table cleared, in whole granules.
    */
-  released(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
+  released(
+    dev: TranslatedDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes | null,
+    unmappedBytes: Bytes,
+  ): void {
     const range = this.#links.rangeOf(state);
     if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "Free");
     if (!this.#isHeld(state)) {
-      if (state.sizeBytes > 0) this.#reportTwice(dev, state, mappedBytes !== null);
+      if (state.sizeBytes > 0) this.#reportTwice(dev, state, mappedBytes, unmappedBytes);
     } else if (state.linkedBytes > 0 && !this.#isConfused(state)) {
       this.#reportLeft(dev, state, mappedBytes);
     }
@@ -256,7 +263,9 @@ export class RangeChecks {
       );
     } else if (sizeBytes === 0) {
       const outcome = error === 0 ? "returns 0 and maps nothing" : "rejected";
-      ledger.report("link_empty", `${what}: zero-length link, ${outcome}`, site);
+      ledger.report("link_empty", `${what}: zero-length link, ${outcome}`, site, {
+        beyondKernel: error === 0,
+      });
     } else if (!this.#isHeld(state)) {
       ledger.report(
         "link_beyond_range",
@@ -275,14 +284,16 @@ export class RangeChecks {
       const other = this.#links.occupant(part);
       const there = other === NONE ? "" : ` by ${ledger.describe(other)}`;
       const text = `${what}: IOVA ${hexAddress(dma)} is already mapped${there}`;
-      ledger.report("link_overlap", text, other === NONE ? site : ledger.table.site(other));
+      ledger.report("link_overlap", text, other === NONE ? site : ledger.table.site(other), {
+        beyondKernel: domain.hostMappings !== null,
+      });
     } else if (UNALIGNED.includes(error) && domain.offsetOf(dma) !== domain.offsetOf(phys)) {
       ledger.report(
         "link_unaligned",
         `${what}, IOVA ${hexAddress(dma)}: the two differ in their offset in a granule; the link ` +
           "before ends inside a granule, or the range was allocated for another offset",
         site,
-        "dma.3.6.2",
+        { rule: "dma.3.6.2" },
       );
     }
   }
@@ -339,14 +350,28 @@ export class RangeChecks {
     return state.bounced || !dev.coherent;
   }
 
-  #reportTwice(dev: DmaDevice, state: DmaIovaState, destroyed: boolean): void {
+  /**
+   * A second dma_iova_destroy() finds nothing to unmap, and the kernel warns of that. It is silent
+   * if another owner of the addresses has mapped them, and for dma_iova_free().
+   */
+  #reportTwice(
+    dev: TranslatedDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes | null,
+    unmappedBytes: Bytes,
+  ): void {
     const device = this.#ledger.deviceOf(dev);
+    const { domain } = dev;
+    const destroyed = mappedBytes !== null;
+    const isWarned = destroyed &&
+      unmappedBytes !== domain.roundUp(mappedBytes + domain.offsetOf(state.addr));
     this.#ledger.report(
       "destroy_twice",
       `${destroyed ? "dma_iova_destroy()" : "dma_iova_free()"} on device "${dev.name}" of the ` +
         `range of ${bytesAt(state.sizeBytes, state.addr)}, which is already free: a ` +
         "double free, so the range can be allocated twice",
       this.#ledger.ended.find(device.number, state.addr)?.site ?? null,
+      { beyondKernel: !isWarned },
     );
   }
 

@@ -26,8 +26,10 @@ export interface ReportClassEntry {
   readonly doc: string;
   /** Page, chapter and row in `docs/rules/`. */
   readonly rule: string;
-  /** True if no kernel checks for this action. */
+  /** True if no kernel checks for this action. A report may differ, as {@link exception} says. */
   readonly beyondKernel: boolean;
+  /** When a kernel's answer is not that of `beyondKernel`, with the answer. */
+  readonly exception?: string;
   readonly found: FoundIn;
   /** True if the kernel's DMA debugging counts the action in `error_count`. */
   readonly counted: boolean;
@@ -204,8 +206,14 @@ const REPORT_CLASS_TABLE = {
   ),
 
   link_unaligned: refused(1, "A link that is not the first is not granule-aligned."),
-  link_overlap: refused(3, "A link overlaps a live one."),
-  link_empty: refused(4, "Zero-length link."),
+  link_overlap: {
+    ...refused(3, "A link overlaps a live one."),
+    exception: "not with a virtio-iommu",
+  },
+  link_empty: {
+    ...refused(4, "Zero-length link."),
+    exception: "not with an IOMMU driver that returns 0",
+  },
   link_beyond_range: unseen(5, "A link extends past the end of the range."),
   sync_missing: unseen(6, "A linked range was accessed before dma_iova_sync()."),
   unlink_unlinked: refused(7, "Unlinked an address that is not linked."),
@@ -214,7 +222,10 @@ const REPORT_CLASS_TABLE = {
   unlink_attributes: unseen(9, "Unlinked with other attributes than linked."),
   free_while_linked: unseen(10, "Freed a range that still has links."),
   destroy_short: unseen(10, "Destroyed less than was linked."),
-  destroy_twice: unseen(11, "Destroyed or freed a range twice."),
+  destroy_twice: {
+    ...unseen(11, "Destroyed or freed a range twice."),
+    exception: "a WARN of a dma_iova_destroy() that finds too little mapped",
+  },
   iova_leak_at_unbind: unseen(12, "Driver unbound with an allocated IOVA range."),
   link_beyond_device_limits: unseen(13, "A link breaks a segment limit of the device."),
   state_overwritten: hazard(

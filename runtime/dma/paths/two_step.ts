@@ -295,7 +295,7 @@ export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaI
   const { domain } = dev;
   const inGranule = domain.offsetOf(state.addr);
   const start = state.addr - inGranule;
-  machine.checker?.ranges.released(dev, state, null);
+  machine.checker?.ranges.released(dev, state, null, 0);
   letGo(machine, dev, state);
   domain.freeIova(start, domain.roundUp(state.sizeBytes + inGranule));
 }
@@ -320,7 +320,7 @@ export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
   checker?.ranges.unlinking(part);
   const unmapped = unlinkRange(machine, part, 0, sizeBytes, atOnce || !domain.lazy);
   checker?.ranges.unlinked(part, true, unmapped);
-  checker?.ranges.released(dev, state, sizeBytes);
+  checker?.ranges.released(dev, state, sizeBytes, unmapped);
   const inGranule = domain.offsetOf(state.addr);
   const freedBytes = kernel.destroy_frees_mapped_length ? sizeBytes : state.sizeBytes;
   letGo(machine, dev, state);
