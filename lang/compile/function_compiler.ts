@@ -1052,10 +1052,14 @@ export class FunctionCompiler {
     }
     if (nth !== null) this.#rootExpression(nth);
     builder.at(span);
+    const trial = this.#unlisted(span);
+    const injected = { point: point.text, hasNth: nth !== null };
+    const duty = { word: "inject", kind: "injects", trial, done: expectation } as const;
+    this.code.trialDuties.push({ ...duty, injected, span: headOf(span) });
+    builder.emit(0, RareOp.Reached, trial);
     const info = this.code.fails.push({
-      point: point.text,
+      ...injected,
       error: error === null ? null : canonicalName(error.text, this.tables.registry),
-      hasNth: nth !== null,
       expectation,
     }) - 1;
     builder.emit(nth === null ? 0 : -1, RareOp.FailStart, info);

@@ -151,8 +151,8 @@ export class TestTally {
   }
 }
 
-function undone({ kind, span, word }: TrialDuty, places: number): Failure {
-  const isEach = word !== "race";
+function undone({ injected, kind, span, word }: TrialDuty, places: number): Failure {
+  const isEach = word !== "race" && word !== "inject";
   const isRemoval = isEach && SWEEPS[word] !== null;
   const runs = isEach ? "run" : "order";
   const said = {
@@ -163,6 +163,12 @@ function undone({ kind, span, word }: TrialDuty, places: number): Failure {
     succeeds: {
       message: `This succeeds in no ${runs} of \`${word}\``,
       hint: "if that is meant, assert what it returns",
+    },
+    injects: {
+      message: `This \`inject\` never makes \`${injected?.point}\` fail`,
+      hint: injected?.hasNth === true
+        ? "its block reaches the point less often: lower `nth`"
+        : "its block does not reach the point; `inject each` tries those that it reaches",
     },
     orders: {
       message: "There is only one order in this `race`: at most one of its blocks has statements",

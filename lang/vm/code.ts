@@ -124,8 +124,8 @@ export interface FailEachInfo {
 }
 
 /**
- * A requirement of the block of an `inject each`, `remove each`, `unplug each` or `race`. At least
- * one run of the block must meet it.
+ * A requirement of the block of an `inject`, `inject each`, `remove each`, `unplug each` or `race`.
+ * At least one run of the block must meet it.
  */
 export interface TrialDuty {
   /** The keyword of the statement that contains the block. */
@@ -141,12 +141,15 @@ export interface TrialDuty {
    * The requirement. `holds`: the condition of an `if` without `else` is true. `succeeds`: a call
    * with an unused value does not fail. `fails`: the block has a place that can be made to fail, or
    * at which a driver can be removed. `orders`: the blocks of a race can run in more than one order.
+   * `injects`: the point of an `inject POINT` fails.
    */
-  readonly kind: "holds" | "succeeds" | "fails" | "orders";
+  readonly kind: "holds" | "succeeds" | "fails" | "orders" | "injects";
+  /** The point of an `inject POINT`, and whether only some hits of it fail. */
+  readonly injected?: Pick<FailInfo, "hasNth" | "point">;
 }
 
-/** Statements that run their block several times, each time in another way. */
-export type TrialWord = SweepWord | "race";
+/** Statements that run their block in other ways: several times, or with one failure. */
+export type TrialWord = SweepWord | "race" | "inject";
 
 /**
  * Statements that try each place of their block. The value is the kind of removal that a statement

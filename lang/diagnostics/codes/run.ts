@@ -235,7 +235,8 @@ export const RUN_CODES = {
       "`inject each` and `race` run their block in many ways. In none of them did it come to an " +
       "injection point, or did the condition of an `if` without `else` hold, or did a call whose " +
       "result is not used return anything but false, an errno or an error: what the block is " +
-      "about was never tried. Or a `race` has one order, because only one of its blocks has statements, or the loop of a bench counts nothing.",
+      "about was never tried. Or an `inject` makes its point fail in no run, a `race` has one order, " +
+      "because only one of its blocks has statements, or the loop of a bench counts nothing.",
     example:
       "let probed = -12\ninject each {\n  if probed == 0 { ssd.read(lba: 0, into: buf) }     # never; if that is meant, add `else { }`\n}\ndma_unmap_phys(ssd, m, 4KiB, bidirectional)",
   },
