@@ -141,7 +141,7 @@ export class Platform {
     );
     if (!this.swiotlb.active) return;
     const { basePhys: start, sizeBytes: length } = this.swiotlb;
-    if (!this.pages.claim(start, length)) throw new PoolPlaceError(start, length);
+    if (!this.pages.claim(start, length, "driver")) throw new PoolPlaceError(start, length);
     this.encryption?.share(start, length);
   }
 

@@ -415,12 +415,22 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
   [
     "a segment over a page in use",
     "let b = alloc_pages(1)\nbuffer(segments: [{ phys: b.phys, size: 1KiB }])",
-    /E0919.*in use/,
+    /E0919.*at 0x4000_0000 is in use by other memory of the script; .* free page is at 0x4000_1000/,
+  ],
+  [
+    "a segment over a page of a driver",
+    `${STRICT}buffer(segments: [{ phys: 0x6000_0200, size: 512B }])`,
+    /E0919.*at 0x6000_0200 .*page at 0x6000_0000 is in use by a driver, a device or the bounce buf/,
+  ],
+  [
+    "a segment over the bounce buffers",
+    "buffer(segments: [{ phys: 0x7f00_0000, size: 512B }])",
+    /E0919.*in use by a driver, a device or the bounce buffers/,
   ],
   [
     "a second area at an address",
     "let mm = address_space()\nrepeat 2 { mm.mmap(4KiB, at: 0x7f00_0000_0000) }",
-    /EEXIST: the process already has an area at 0x7f0000000000 +-->/,
+    /EEXIST: the process already has an area at 0x7f00_0000_0000 +-->/,
   ],
   [
     "a segment without its size",

@@ -43,7 +43,7 @@ Deno.test("the kernel's words of a buffer that cannot be reached (dma.md 2.1)", 
   assertEquals(warned(BEYOND, (bench) => map(bench, 0x1_2345_6000, 4096)), [
     warning(
       "dma_direct_map",
-      'Device "dev" cannot reach 0x123456000 (4096 bytes): its last address is 0xffffffff',
+      'Device "dev" cannot reach 0x1_2345_6000 (4096 bytes): its last address is 0xffff_ffff',
       "DMA addr 0x0000000123456000+4096 overflow (mask ffffffff, bus limit 0).",
     ),
   ]);

@@ -2,6 +2,7 @@
  * Allocates the memory of buffers: the rules of `buffer(…)` and `alloc_pages(…)` in language.md.
  */
 import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
+import { hexAddress } from "../dma/hex_address.ts";
 import { KernelError } from "../errno.ts";
 import { bufferCost, type BufferHome, type FillPattern, HostBuffer } from "./host_buffer.ts";
 import { type BufferSegment, segmentsOf } from "./buffer_segments.ts";
@@ -100,7 +101,7 @@ export function claimBuffer(home: BufferHome, segments: readonly BufferSegment[]
     if (problem !== null) {
       home.pages.free(claimed);
       throw new RangeError(
-        `Cannot use ${sizeBytes} bytes at 0x${phys.toString(16)} as a buffer: ${problem}`,
+        `Cannot use ${sizeBytes} bytes at ${hexAddress(phys)} as a buffer: ${problem}`,
       );
     }
   }
@@ -122,11 +123,20 @@ function claimSegment(
     home.memory.budget.work(SEGMENT_UNITS);
     if (own.has(page)) continue;
     const from = Math.max(page, phys) as PhysAddr;
-    if (!home.pages.claim(from, 1)) return `the page at 0x${page.toString(16)} is in use`;
+    if (!home.pages.claim(from, 1)) return pageInUse(home, page);
     own.add(page);
     claimed.push(page as PhysAddr);
   }
   return null;
+}
+
+function pageInUse({ pages }: BufferHome, page: number): string {
+  const free = pages.nextFree(page);
+  const next = free === null ? "" : `; the next free page is at ${hexAddress(free)}`;
+  const user = pages.ownerOf(page) === "driver"
+    ? "a driver, a device or the bounce buffers"
+    : "other memory of the script";
+  return `the page at ${hexAddress(page)} is in use by ${user}${next}`;
 }
 
 function pieceSizes(request: BufferRequest, offsetBytes: Bytes, pageBytes: Bytes): Bytes[] {

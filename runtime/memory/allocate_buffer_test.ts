@@ -162,7 +162,7 @@ Deno.test("claimBuffer() takes named memory once; segments may share a page amon
   assertThrows(
     () => claimBuffer(machine, [{ phys: at(0x20_0000), sizeBytes: 1 }, buffer.segments[1]!]),
     RangeError,
-    "Cannot use 4096 bytes at 0x100800 as a buffer: the page at 0x100000 is in use",
+    "Cannot use 4096 bytes at 0x10_0800 as a buffer: the page at 0x10_0000 is in use by other ",
   );
   assertEquals(machine.pages.inUse(0x20_0000), false, "nothing stays taken");
   buffer.free();

@@ -53,9 +53,12 @@ export interface PageAllocation {
   readonly firstPhys?: number;
   /** Last address of the pages, such as a device's mask. */
   readonly lastPhys?: number;
-  /** User of the pages; affects only where the search starts. Default `script`. */
-  readonly owner?: "script" | "driver";
+  /** User of the pages, which decides where the search starts. Default `script`. */
+  readonly owner?: PageOwner;
 }
+
+/** `driver`: also memory of devices, and what the machine itself reserves. */
+export type PageOwner = "script" | "driver";
 
 /** The allocator that pages came from, and are freed to. */
 export interface PageHome {
@@ -96,6 +99,8 @@ export class PageAllocator implements PageHome {
   readonly #bitmap: PageBitmap;
   /** Pages that were freed and not allocated again. */
   readonly #freed = new PageBitmap([]);
+  /** Pages whose user is `driver`. */
+  readonly #ofDrivers = new PageBitmap([]);
   readonly #starts: { readonly script: number; readonly driver: number };
   /**
    * For each owner: no page from the owner's starting point up to this page is free. Saves repeated
@@ -217,7 +222,7 @@ export class PageAllocator implements PageHome {
     if (base < 0) return null;
     invariant(base % alignPages === 0, "Pages lie across their alignment");
     for (const { startPage, pages } of runs) {
-      this.#takeSpan(base + startPage, base + startPage + pages);
+      this.#takeSpan(base + startPage, base + startPage + pages, options);
     }
     return base * this.pageSizeBytes as PhysAddr;
   }
@@ -253,7 +258,7 @@ export class PageAllocator implements PageHome {
         starts.forEach((start, index) => this.#giveSpan(start, start + counts[index]!));
         return null;
       }
-      this.#takeSpan(base, base + pages);
+      this.#takeSpan(base, base + pages, options);
       starts.push(base);
       from = base + pages + 1;
     }
@@ -272,7 +277,8 @@ export class PageAllocator implements PageHome {
    * @internal
    */
   allocEach(into: PhysAddr[], pages: number, apart: boolean, goesOn: () => boolean): void {
-    const { from, lowest, spans } = this.#scope({ owner: "driver" });
+    const owned = { owner: "driver" } as const;
+    const { from, lowest, spans } = this.#scope(owned);
     const last = into.at(-1);
     const begin = apart && last !== undefined ? last / this.pageSizeBytes + 2 : from;
     const step = apart ? 2 : 1;
@@ -286,7 +292,7 @@ export class PageAllocator implements PageHome {
         const page = this.#bitmap.nextFree(at, spans);
         if (page < 0) break;
         if (!goesOn()) return;
-        this.#takeSpan(page, page + 1);
+        this.#takeSpan(page, page + 1, owned);
         into.push(page * this.pageSizeBytes as PhysAddr);
         at = page + step;
       }
@@ -301,6 +307,18 @@ export class PageAllocator implements PageHome {
       invariant(this.#bitmap.taken(page), `Cannot free the page at ${phys}: it is free already`);
       this.#giveSpan(page, page + 1);
     }
+  }
+
+  /** The user of the page that contains an address; null if the page is free. */
+  ownerOf(phys: number): PageOwner | null {
+    if (!this.inUse(phys)) return null;
+    return this.#ofDrivers.taken(Math.floor(phys / this.pageSizeBytes)) ? "driver" : "script";
+  }
+
+  /** The first free page of RAM from an address on; null if there is none. */
+  nextFree(phys: number): PhysAddr | null {
+    const page = this.#bitmap.nextFree(Math.ceil(phys / this.pageSizeBytes), this.#bitmap.ram);
+    return page < 0 ? null : page * this.pageSizeBytes as PhysAddr;
   }
 
   /** True when the page that holds an address is allocated. */
@@ -327,13 +345,13 @@ export class PageAllocator implements PageHome {
    * @returns False, with nothing allocated, when a page is in use or there is no memory.
    * @internal
    */
-  claim(phys: PhysAddr, sizeBytes: Bytes): boolean {
+  claim(phys: PhysAddr, sizeBytes: Bytes, owner: PageOwner = "script"): boolean {
     const start = Math.floor(phys / this.pageSizeBytes);
     const end = Math.ceil((phys + sizeBytes) / this.pageSizeBytes);
     invariant(start < end, "No memory is claimed");
     if (!this.#memory.covers(phys, sizeBytes)) return false;
     if (this.#bitmap.firstUnusable(start, end, [{ start, end }]) >= 0) return false;
-    this.#takeSpan(start, end);
+    this.#takeSpan(start, end, { owner });
     return true;
   }
 
@@ -349,8 +367,9 @@ export class PageAllocator implements PageHome {
       this.#bitmap.firstUnusable(start, end, [{ start, end }]) < 0;
   }
 
-  #takeSpan(start: number, end: number): void {
+  #takeSpan(start: number, end: number, { owner }: Pick<PageAllocation, "owner"> = {}): void {
     this.#bitmap.takeSpan(start, end);
+    if (owner === "driver") this.#ofDrivers.takeSpan(start, end);
     if (this.#freed.takenPages > 0) {
       const freed = this.#freed;
       for (let page = freed.firstTaken(start, end); page >= 0;) {
@@ -366,6 +385,7 @@ export class PageAllocator implements PageHome {
     this.watcher?.handedOver(start * this.pageSizeBytes as PhysAddr, end - start);
     for (let page = start; page < end; page++) {
       this.#bitmap.give(page);
+      this.#ofDrivers.give(page);
       this.#freed.take(page);
       for (const owner of ["script", "driver"] as const) {
         if (page >= this.#starts[owner] && page < this.#hints[owner]) this.#hints[owner] = page;

@@ -155,7 +155,7 @@ set_memory_encrypted(page, 1)`,
       const { encryption, memory } = context.lab.machine;
       const sizeBytes = pages * PAGE_SIZE_BYTES;
       if (!memory.covers(from, sizeBytes)) {
-        throw new ScriptError("E0918", `There is no RAM at 0x${from.toString(16)} to convert`);
+        throw new ScriptError("E0918", `There is no RAM at ${formatAddress(from)} to convert`);
       }
       if (encryption !== null) convert(encryption, from, sizeBytes);
     },

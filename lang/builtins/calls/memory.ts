@@ -14,6 +14,7 @@ import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { isHandle, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
+import { formatAddress } from "../../text/numbers.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER, contentOf, toFillPattern } from "../types/buffer.ts";
 import { COHERENT_MEMORY } from "../types/dma/coherent_memory.ts";
@@ -43,7 +44,7 @@ function checkCovered(
   if (memory.covers(address, sizeBytes)) return;
   throw new ScriptError(
     "E0918",
-    `There is no memory at 0x${address.toString(16)} for ${sizeBytes} bytes`,
+    `There is no memory at ${formatAddress(address)} for ${sizeBytes} bytes`,
   );
 }
 

@@ -15,6 +15,7 @@ import {
   lastAddressOfBits,
   type PhysAddr,
 } from "../../address.ts";
+import { hexAddress } from "../hex_address.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, handOver, type MemoryOwner, sharesCacheLine } from "./cache_maintenance.ts";
@@ -173,10 +174,10 @@ function overflow(
   const { rangeMap } = dev;
   machine.warnings.warnOnce(
     isPool ? "swiotlb_map" : site,
-    `Device "${dev.name}" cannot reach 0x${phys.toString(16)} (${sizeBytes} bytes): ` +
+    `Device "${dev.name}" cannot reach ${hexAddress(phys)} (${sizeBytes} bytes): ` +
       (dma === DMA_MAPPING_ERROR && rangeMap !== null
         ? `its bus has memory ${rangeMap.memoryText} only`
-        : `its last address is 0x${dev.lastAddress.toString(16)}`),
+        : `its last address is ${hexAddress(dev.lastAddress)}`),
     `${isPool ? "swiotlb" : "DMA"} addr ${loggedAddress(dma)}+${sizeBytes} ` +
       `overflow (mask ${addressDigits(lastAddressOfBits(dev.maskBits))}, ` +
       `bus limit ${addressDigits(loggedBusLimit(dev))}).`,

@@ -11,6 +11,7 @@ import {
   type PhysAddr,
   roundUpPowerOfTwo,
 } from "../../address.ts";
+import { hexAddress } from "../../dma/hex_address.ts";
 import type { MemoryRange } from "../layout.ts";
 
 /** The size of a slot, in bytes. */
@@ -30,7 +31,7 @@ export class PoolPlaceError extends RangeError {
 
   constructor(readonly basePhys: PhysAddr, readonly sizeBytes: Bytes) {
     super(
-      `Cannot place ${sizeBytes} bytes of bounce buffers at 0x${basePhys.toString(16)}: ` +
+      `Cannot place ${sizeBytes} bytes of bounce buffers at ${hexAddress(basePhys)}: ` +
         "that is not all RAM",
     );
   }

@@ -13,7 +13,7 @@ import {
   type PhysAddr,
   type VirtAddr,
 } from "@dmalab/runtime";
-import { formatCount, formatSize } from "../../../text/numbers.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import { raiseErrno } from "../../arguments.ts";
 import { PROCESS } from "../../calls/example_machines.ts";
@@ -52,7 +52,7 @@ function eachPage(
     const count = Math.min(sizeBytes - done, PAGE_SIZE_BYTES - offset);
     raiseErrno(
       mm.faultIn(at, write),
-      `The process cannot ${write ? "write" : "read"} at 0x${hex(at)}`,
+      `The process cannot ${write ? "write" : "read"} at ${formatAddress(at)}`,
     );
     act(mm.pageAt(at)!, offset, count, done);
     done += count;
@@ -60,11 +60,7 @@ function eachPage(
 }
 
 export function migratePage(mm: AddressSpace, where: VirtAddr): void {
-  raiseErrno(mm.migrate(where), `The page at 0x${hex(where)} cannot be moved`);
-}
-
-function hex(address: number): string {
-  return address.toString(16);
+  raiseErrno(mm.migrate(where), `The page at ${formatAddress(where)} cannot be moved`);
 }
 
 const PAGE = {
@@ -118,7 +114,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       const unit = PAGE_SIZE_BYTES * 2 ** order;
       if (sizeBytes === 0 || start !== null && start % unit !== 0) {
         throw new ValueError(
-          `Cannot map ${formatSize(sizeBytes)} at 0x${hex(start ?? 0)}`,
+          `Cannot map ${formatSize(sizeBytes)} at ${formatAddress(start ?? 0)}`,
           `an area has at least one byte, and begins on a multiple of ${formatSize(unit)}`,
         );
       }
@@ -131,7 +127,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       context.chargeMemory(PAGE_CHARGE_BYTES * (1 + (given?.length ?? 0)));
       const kind = shared ? "shared" : "anonymous";
       const mapped = mm.map({ start, sizeBytes, writable, order, kind, pages: given });
-      raiseErrno(mapped, `The process already has an area at 0x${hex(start ?? 0)}`);
+      raiseErrno(mapped, `The process already has an area at ${formatAddress(start ?? 0)}`);
       return mapped;
     },
   }),
@@ -213,7 +209,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     run(_run, mm, [addr, size]) {
       const { end, start } = pagesOf(addr, size);
       const moved = mm.remap(start, end);
-      raiseErrno(moved, `Not all from 0x${hex(start)} on is one area`);
+      raiseErrno(moved, `Not all from ${formatAddress(start)} on is one area`);
       return moved as VirtAddr;
     },
   }),
