@@ -36,6 +36,7 @@ export class TimeTravelSession extends Cursor {
   readonly #watch: HostWatch | null;
   #branch: Branch;
   #made = 0;
+  #file: SourceFile | null = null;
 
   /**
    * @param make Creates the session, with callbacks for its actions.
@@ -140,6 +141,16 @@ export class TimeTravelSession extends Cursor {
     return inputs.slice(Math.max(0, first));
   }
 
+  /** The file whose text is the first of {@linkcode sinceMachine}; null for a typed input. */
+  get fileSinceMachine(): SourceFile | null {
+    const { history } = this.session;
+    const from = history.findLastIndex((entry) =>
+      entry.kind === "input" && entry.prepared.newMachine
+    );
+    const first = history[Math.max(0, from)];
+    return first?.kind === "input" && first.source === this.#file ? this.#file : null;
+  }
+
   /**
    * The latest declaration of each name since the current machine was declared, with the comments
    * before it: the machine, functions, constants.
@@ -186,6 +197,7 @@ export class TimeTravelSession extends Cursor {
 
   /** Runs a file as the first input. */
   feedSource(source: SourceFile): TimeTravelResult {
+    this.#file = source;
     const result = this.session.feedSource(source);
     this.#toEnd();
     return { ...result, branch: null, dropped: [] };

@@ -38,6 +38,7 @@ export async function talkWith(more: Partial<ReplOptions>, ...lines: string[]) {
     write: (text) => void (output += text),
     prompt: (text) => void prompts.push(text),
   }, { loader: NO_FILES, colour: false, columns: 80, ...more });
+  repl.start();
   output = "";
   await repl.run();
   answers.push(output);

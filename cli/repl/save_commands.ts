@@ -56,11 +56,16 @@ function save(repl: CommandContext, argument: string): void {
     ? ""
     : expectation(repl, text, recording);
   if (more === null || !repl.host!.save(path, SAVED + text + more)) return;
-  for (const text of left) repl.say(clip(`left out: ${text.split("\n")[0]}`, repl.columns));
+  for (const { reason, text } of left) {
+    const said = ` (${reason})`;
+    repl.say(clip(`left out: ${text.split("\n")[0]}`, repl.columns - said.length) + said);
+  }
   const expected = more === "" ? "" : ", all of them expected";
-  repl.say(
-    `${path}: ${formatCount(inputs.length, "input")}, ${formatCount(events, "event")}${expected}`,
-  );
+  const file = repl.timeTravel!.fileSinceMachine;
+  const hasFile = file !== null && file.text === passing.inputs[0];
+  const typed = formatCount(inputs.length - (hasFile ? 1 : 0), "input");
+  const kept = hasFile ? `the text of ${file.name}, ${typed}` : typed;
+  repl.say(`${path}: ${kept}, ${formatCount(events, "event")}${expected}`);
   const here = repl.timeTravel!.recording.last.seq;
   if (events !== here) repl.say(`here there were ${formatCount(here, "event")}`);
   if (failure === null) return;
@@ -86,16 +91,16 @@ function inputAt(inputs: readonly string[], line: number): number {
  */
 function passingInputs(repl: CommandContext) {
   let inputs = repl.timeTravel!.sinceMachine();
-  const left: string[] = [];
+  const left: { readonly reason: string; readonly text: string }[] = [];
   for (;;) {
     const text = textOf(inputs);
-    const { recording, wrongLine } = tryOut(repl, text);
+    const { code, recording, wrongLine } = tryOut(repl, text);
     if (wrongLine === null) return { inputs, left, recording, text };
     const wrong = inputAt(inputs, wrongLine);
     if (wrong < 0) {
       return `The inputs are not a scenario that passes: line ${wrongLine} is wrong`;
     }
-    left.push(inputs[wrong]!);
+    left.push({ text: inputs[wrong]!, reason: code === BARE_VALUE ? "only a value" : "it fails" });
     inputs = inputs.toSpliced(wrong, 1);
   }
 }
@@ -123,6 +128,8 @@ function expectIncidents(repl: CommandContext, saved: SavedInputs) {
   }
 }
 
+/** The code of a value that is no statement. */
+const BARE_VALUE = "E0207";
 /** The code of a report or a fault that was not expected. */
 const UNEXPECTED = "E0908";
 /** The code of a leak at the end of a run. */
@@ -190,24 +197,25 @@ function expectation(repl: CommandContext, text: string, recording: Recording): 
  * Runs a text as a file.
  * @param options Whether leaks, and reports and faults that the text does not expect, are no
  *   errors.
- * @returns The line of its error, null if it passes; and the recording, null if the text does not
- *   load or has no statements.
+ * @returns The line and the code of its error, null if it passes; and the recording, null if the
+ *   text does not load or has no statements.
  */
 function tryOut(repl: CommandContext, text: string, { lenient } = { lenient: true }) {
   const source = new SourceFile("saved.dma", text);
   const { diagnostics, program } = loadForDebugging(source, repl.host!.loader);
   if (program === null) {
     const wrong = diagnostics.find(({ severity }) => severity === "error")!;
-    return { recording: null, wrongLine: source.position(wrong.span.start).line };
+    const wrongLine = source.position(wrong.span.start).line;
+    return { code: wrong.code, recording: null, wrongLine };
   }
   const [main] = runsOf(program);
-  if (main?.test !== null) return { recording: null, wrongLine: null };
+  if (main?.test !== null) return { code: null, recording: null, wrongLine: null };
   // Uses the seed in the file.
   const recording = recordRun(program, main, { lenient });
   const { failedAt, failure } = recording;
-  if (failure === null) return { recording, wrongLine: null };
+  if (failure === null) return { code: null, recording, wrongLine: null };
   const start = recording.statement(failedAt!)?.span.start ?? 0;
-  return { recording, wrongLine: source.position(start).line };
+  return { code: failure.code, recording, wrongLine: source.position(start).line };
 }
 
 function exportEvents(repl: CommandContext, path: string): void {

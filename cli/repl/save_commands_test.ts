@@ -36,13 +36,34 @@ Deno.test(":save writes what was typed as a scenario, without what failed, and n
   });
   await repl.run();
   assertStringIncludes(output, '"nowhere" is not the name of a scenario');
-  assertStringIncludes(output, "left out: 1 / 0\nleft out: assert iommu.live_mappings == 7\n");
+  const left =
+    "left out: 1 / 0 (only a value)\nleft out: assert iommu.live_mappings == 7 (it fails)\n";
+  assertStringIncludes(output, left);
   assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.timeTravel.recording.last.seq} events\n`);
   assertMatch(output.replaceAll("\n", " "), /its run fails: device "ssd": mapping of 4096 bytes/);
   const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
   assertEquals(
     saved.get("lab.dma"),
     `# Saved by dmalab repl.\n\n${kept.map((line) => `${line}\n`).join("")}`,
+  );
+});
+
+Deno.test(":save counts a file's text apart from the inputs, and says why inputs are left out", async () => {
+  const { last, repl } = await talkWith(
+    {
+      entry: new SourceFile("lab.dma", `${MACHINE}\ntest "t" { assert 1 == 1 }\n`),
+      save: () => true,
+    },
+    "let page = alloc_pages(1)",
+    "page.phys",
+    "assert 1 == 2",
+    "page.free()",
+    ":save out.dma",
+  );
+  assertEquals(
+    last,
+    "left out: page.phys (only a value)\nleft out: assert 1 == 2 (it fails)\n" +
+      `out.dma: the text of lab.dma, 2 inputs, ${repl.timeTravel.recording.last.seq} events\n`,
   );
 });
 
