@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parseText, places, summaries } from "./testing.ts";
 
 /** Checks the errors of texts, by code and location. */
@@ -203,6 +203,22 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
     said("f(a, b b)"),
     `Expected \`,\` or \`)\`, found name \`b\`; ${twice("b")}, or a comma is missing`,
   );
+  assertEquals(
+    said("let a = b b = a + 1"),
+    `Expected end of line, found name \`b\`; ${
+      twice("b")
+    }, or \`;\` is missing between two statements`,
+  );
+  const TWO = "a call has one outcome here; for two write `expect warning A { CALL warns B }`";
+  for (
+    const text of [
+      "f() warns x, y",
+      "f() warns x and y",
+      "f() warns x faults y",
+      "f() warns [x, y]",
+      "expect warning x, y { f() }",
+    ]
+  ) assertStringIncludes(said(text), TWO);
   assertEquals(
     said("let let x = 4"),
     `\`let\` is a reserved word and cannot be a name; ${twice("let")}`,

@@ -358,7 +358,10 @@ export function hintFor(
     token.image !== "" && token.startOffset - t.tokenEnd(previous) <= 1;
   if (isTwice) {
     const twice = `\`${shortened(token.image)}\` is here twice`;
-    return expected.isListed ? `${twice}, or a comma is missing` : twice;
+    if (expected.isListed) return `${twice}, or a comma is missing`;
+    return expected === EXPECTATIONS.endOfStatement
+      ? `${twice}, or \`;\` is missing between two statements`
+      : twice;
   }
   if (isReservedName(expected, token)) {
     return "choose another name; reserved words are allowed only after `.` and before `:`";
@@ -367,6 +370,23 @@ export function hintFor(
     return "there is no `? :`; write `if … { … } else { … }`";
   }
   return ownEntry(OTHER_LANGUAGES_WORDS, token.image) ?? expected.hint?.(token, previous, next);
+}
+
+/** The hint for a further outcome behind one: each call, and each `expect`, has one. */
+export function secondOutcomeHint(
+  token: IToken,
+  previous: IToken | undefined,
+  before: IToken | undefined,
+): string | undefined {
+  const isWord = (each: IToken | undefined) => each !== undefined && t.isA(each, t.OutcomeVerb);
+  const isNoun = (each: IToken | undefined) => each !== undefined && t.isA(each, t.OutcomeNoun);
+  const isList = token.tokenType === t.LBracket && (isWord(previous) || isNoun(previous));
+  const isFurther = token.tokenType === t.Comma || token.tokenType === t.MessageComma ||
+    token.tokenType === Hard.and || isWord(token);
+  const hasOutcome = isWord(before) || isNoun(before) && !isWord(token);
+  return isList || isFurther && hasOutcome
+    ? "a call has one outcome here; for two write `expect warning A { CALL warns B }`"
+    : undefined;
 }
 
 function valueHint(token: IToken, previous: IToken | undefined): string | undefined {

@@ -16,6 +16,7 @@ import {
   EXPECTED_TOKENS,
   hintFor,
   isReservedName,
+  secondOutcomeHint,
 } from "./expectations.ts";
 import type { DiagnosticReporter } from "../report.ts";
 import { describeToken } from "../token_text.ts";
@@ -108,7 +109,9 @@ function reportParserError(
   }
   const behind = previous === undefined ? null : t.tokenEnd(previous);
   const place = locationOf(expected, token, behind, reporter, endName);
-  const hint = hintFor(expected, token, previous, tokenAfter(token, tokens));
+  const before = previous === undefined ? undefined : tokenBefore(previous, tokens);
+  const hint = secondOutcomeHint(token, previous, before) ??
+    hintFor(expected, token, previous, tokenAfter(token, tokens));
   const reserved = isReservedName(expected, token);
   const sentence = reserved
     ? `\`${token.image}\` is a reserved word and cannot be a name`
