@@ -6,6 +6,8 @@ import type { MachineConfig } from "../../machine_config.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
 import { checkerBench, DIRECT } from "./_bench.ts";
+import { FOUND_IN, REPORT_CLASSES } from "./report_classes.ts";
+import type { KernelProfile } from "../../kernels/behaviours.ts";
 
 const MODES = [{}, DIRECT, { iommu: { mode: "lazy" } }] as const satisfies TestBenchOptions[];
 
@@ -53,6 +55,23 @@ Deno.test("two FROM maps of a line are an error, two TO maps are none (dma.md ch
   to.map(0x10_0000, 32);
   to.map(0x10_0020, 32);
   assertEquals([to.errorCount(), to.classes()], [0, []]);
+});
+
+Deno.test("shared cache lines are found on the machines that their class names (dma.md 8.2 row 15)", () => {
+  const found = (kernel: KernelProfile, machine: object) => {
+    const bench = checkerBench({ ...machine, machine: { kernel, swiotlb: NO_POOL } });
+    for (const phys of [0x10_0000, 0x10_0020]) bench.map(phys, 32, DMA_FROM_DEVICE);
+    return bench.classes().includes("cacheline_overlap");
+  };
+  const all: readonly KernelProfile[] = ["6.12.117", "6.17.13", "7.2.12"];
+  assertEquals(all.map((kernel) => found(kernel, {})), [true, true, false]);
+  assertEquals(all.map((kernel) => found(kernel, { iommu: { model: "smmu" } })), [
+    true,
+    true,
+    true,
+  ]);
+  assertEquals(REPORT_CLASSES.cacheline_overlap.found, "cache_lines");
+  assertMatch(FOUND_IN.cache_lines, /Arm; up to 6\.17 also all other machines$/);
 });
 
 Deno.test("a list of 4 entries and 2 outputs has 2 records; unmapped with 2 entries it is wrong twice (dma.md ch. 8 assertion 4)", () => {

@@ -15,6 +15,9 @@ export const FOUND_IN = {
   two_step: "the two-step API: behind an IOMMU, from 6.17 on",
   bounced: "bounce buffers",
   non_coherent: "devices that do not see the CPU's caches",
+  cache_lines:
+    "no bounce buffers, and devices that do not see the CPU's caches, or Arm; up to 6.17 " +
+    "also all other machines",
   peers: "memory of peers",
   confidential: "confidential guests",
   c_drivers: "drivers in C",
@@ -149,16 +152,22 @@ const REPORT_CLASS_TABLE = {
     "rejecting DMA map of vmalloc memory",
   ),
   mmio_is_ram: debugging(14, "Mapped RAM as MMIO."),
-  cacheline_overlap: debugging(
-    15,
-    "Two mappings share a cache line.",
-    "cacheline tracking EEXIST, overlapping mappings aren't supported",
-  ),
-  cacheline_overlap_many: warned(
-    16,
-    "More than 7 mappings overlap in a cache line.",
-    "exceeded 7 overlapping mappings of cacheline",
-  ),
+  cacheline_overlap: {
+    ...debugging(
+      15,
+      "Two mappings share a cache line.",
+      "cacheline tracking EEXIST, overlapping mappings aren't supported",
+    ),
+    found: "cache_lines",
+  },
+  cacheline_overlap_many: {
+    ...warned(
+      16,
+      "More than 7 mappings overlap in a cache line.",
+      "exceeded 7 overlapping mappings of cacheline",
+    ),
+    found: "cache_lines",
+  },
   sync_unknown: debugging(
     17,
     "Synced an address that is not mapped.",
