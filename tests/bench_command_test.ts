@@ -64,6 +64,23 @@ Deno.test("--junit-path has a case for each cell and expectation, --plot a pictu
   });
 });
 
+Deno.test("a table with frees into the flush queue says why they count twice", async () => {
+  const note = "iova.free: a range in the flush queue counts again when the queue is flushed\n";
+  const output = async (mode: string, ...words: string[]) => {
+    using folder = new TempFolder({
+      "lab.dma": `machine { pci { root_port rp0 { endpoint nic { } } } }
+bench "maps" matrix { iommu.mode = [${mode}] } {
+  loop { dma_unmap_phys(nic, dma_map_phys(nic, 0x2000_0000, 4KiB, to_device), 4KiB, to_device) }
+}
+`,
+    });
+    return (await run(folder.path, "bench", ...words)).output;
+  };
+  assertStringIncludes(await output("strict, lazy"), note);
+  assertEquals((await output("strict")).includes(note), false);
+  assertEquals((await output("lazy", "--figure", "calls")).includes(note), false);
+});
+
 Deno.test("--against names the exact figures that differ from what was saved, and refuses what was not", async () => {
   await inLab(async (folder) => {
     const path = join(folder, "before.json");

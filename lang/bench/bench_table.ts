@@ -37,13 +37,14 @@ export function benchTable(
   if (cells.length === 0) return [];
   const axes = benchAxes(report);
   const table = new BenchTable(report, cells, axes, chosen);
+  const isByColumn = axes.length < 2 || cells.length < 4;
   return [
-    ...axes.length < 2 || cells.length < 4
+    ...isByColumn
       ? table.byColumn()
       : axes.length === 2
       ? table.matrices()
       : table.byRow(),
-    ...table.notes(),
+    ...table.notes(isByColumn),
   ];
 }
 
@@ -137,10 +138,17 @@ class BenchTable {
     return [...lines, ...this.#same()];
   }
 
-  notes(): string[] {
+  /** @param hasEvents Whether the table has a row for each event. */
+  notes(hasEvents: boolean): string[] {
     const over = this.cells.filter(({ isOverBudget }) => isOverBudget);
+    const isQueued = this.cells.some(({ counts }) =>
+      (counts["iova.free"] ?? 0) > 0 && (counts["flush_queue.flush"] ?? 0) > 0
+    );
     return [
       ...conditionLines(this.cells),
+      ...isQueued && hasEvents && (this.chosen.length === 0 || this.chosen.includes("iova.free"))
+        ? ["iova.free: a range in the flush queue counts again when the queue is flushed"]
+        : [],
       ...over.length === 0 ? [] : [`${OVER_BUDGET} over its budget`],
       ...this.report.baseline === null ? [] : [
         `×: relative to ${this.report.baseline.key} = ${this.report.baseline.value}; no factor where that is 0`,
