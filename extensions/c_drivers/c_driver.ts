@@ -512,7 +512,9 @@ export class CDriver implements DriverModule {
     const phys = memory.physOf(at) as PhysAddr;
     const { lent: book } = kernel;
     const lent = book.find(phys, bytes, writes);
-    if (lent === null && !writes && memory.cached === null) return;
+    // Finding the place takes long, and most accesses need none.
+    const isCopied = lent === null && writes && book.isCopied(phys, bytes);
+    if (lent === null && !isCopied && (writes || memory.cached === null)) return;
     const { context } = this.machine.events;
     const { site } = context;
     const place = kernel.places.here();
@@ -520,7 +522,7 @@ export class CDriver implements DriverModule {
     if (lent !== null) {
       const first = Math.max(phys, lent.phys) as PhysAddr;
       this.machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
-    } else if (writes) book.written(phys, bytes);
+    } else if (isCopied) this.machine.checker?.memory.written([{ phys, sizeBytes: bytes }]);
     if (!writes) memory.cached?.reads(phys, bytes);
     context.site = site;
   }

@@ -120,6 +120,8 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
   return spanInLine(source, place.line, place.column);
 }
 
+const NO_PLACE: CLocation = { span: null, text: "" };
+
 export class CPlaces {
   readonly #sites = new Map<number, number>();
   /**
@@ -215,10 +217,11 @@ export class CPlaces {
   }
 
   /**
-   * The location in the running code.
+   * The location in the running code. A try of a search prints nothing, so it does not look for places.
    * @param above The host function that C has called.
    */
   here(above: Above = this.here): CLocation {
+    if (this.code.search !== null) return NO_PLACE;
     const place = this.#innermost(runningFrames(FEW_FRAMES, above));
     return place.span === null ? this.#innermost(runningFrames(MAX_FRAMES, above)) : place;
   }

@@ -185,15 +185,11 @@ export class DeviceOwnedRanges {
     for (const each of partsOf(mapped)) this.#watch(each);
   }
 
-  /**
-   * Notes a write by C to memory that the CPU owns. If a bounce buffer may overwrite the bytes, the
-   * checker remembers them.
-   */
-  written(phys: PhysAddr, sizeBytes: number): void {
-    const isCopied = [...this.#mapped.values()].some((there) =>
+  /** Whether a bounce buffer may overwrite bytes that the CPU owns. */
+  isCopied(phys: PhysAddr, sizeBytes: number): boolean {
+    return [...this.#mapped.values()].some((there) =>
       there.some(({ copied }) => copied.some((part) => overlaps(part, phys, sizeBytes)))
     );
-    if (isCopied) this.machine.checker?.memory.written([{ phys, sizeBytes }]);
   }
 
   /** Whether a bounce buffer may later be copied over the CPU's writes. */

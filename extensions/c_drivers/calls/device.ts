@@ -12,6 +12,7 @@ import { CFailures } from "../c_failures.ts";
 import { CPolls } from "../c_polls.ts";
 import { CPorts } from "../c_ports.ts";
 import { CStubs } from "../c_stubs.ts";
+import { CWindows } from "../c_windows.ts";
 import { CPagePools } from "../c_page_pools.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
@@ -24,6 +25,7 @@ const DEBUG_LEVEL = 7;
 function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
   if (at >= IO_BASE) {
     const phys = kernel.phys(at);
+    kernel.part(CWindows).touch(phys, bytes);
     if (kernel.machine.memory.covers(phys, bytes)) return phys;
   }
   const what = `there is no register of ${bytes} bytes at ${hex(at)}`;
@@ -121,8 +123,11 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
           kernel.watched.search?.wrote(phys + 4, 4, high >>> 0);
         },
       },
-      "void *ioremap(phys_addr_t phys, size_t size)": (kernel, [phys, size]) =>
-        kernel.machine.memory.covers(phys, size) ? IO_BASE + phys : 0,
+      "void *ioremap(phys_addr_t phys, size_t size)"(kernel, [phys, size]) {
+        if (!kernel.machine.memory.covers(phys, size)) return 0;
+        kernel.part(CWindows).map(phys, size);
+        return IO_BASE + phys;
+      },
       "void iounmap(volatile void *addr)"() {},
     }),
   ],

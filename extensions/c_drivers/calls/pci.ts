@@ -5,6 +5,7 @@ import { IO_BASE } from "../c_addresses.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 import { CPorts } from "../c_ports.ts";
+import { CWindows } from "../c_windows.ts";
 
 const BUS_MASTER = eventId("driver.bus_master");
 
@@ -89,9 +90,9 @@ export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
 export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
   kernel.maySleep();
   const window = barOf(kernel, pdev, bar);
-  return window === null || kernel.refused(INJECTION.pci_iomap) !== 0
-    ? 0
-    : IO_BASE + window.basePhys;
+  if (window === null || kernel.refused(INJECTION.pci_iomap) !== 0) return 0;
+  kernel.part(CWindows).map(window.basePhys, window.sizeBytes);
+  return IO_BASE + window.basePhys;
 }
 
 /** Whether a claim is one of a function's claims: of all its BARs, or of one BAR. */

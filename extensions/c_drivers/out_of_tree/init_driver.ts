@@ -39,6 +39,7 @@ import { placeText } from "../make/mod.ts";
 import { enclosingFolder } from "./enclosing_folder.ts";
 import { ALONG, BEYOND, NOT_ALONG } from "../tree/along_text.ts";
 import { takenForPorts } from "../c_ports.ts";
+import { neededSizes, takenForMemory } from "../c_windows.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { answerText, contentText, placesIn, workText } from "../search/rule_text.ts";
 import { assumptions, type FoundAnswers, mapsMemory, searchAnswers } from "./register_search.ts";
@@ -120,8 +121,12 @@ export class DriverInit {
   #bindsAtLoad = false;
   /** BARs that are I/O ports. */
   #ports: ReadonlySet<number>;
-  /** BARs of memory that a run has used as ports. */
-  #used: ReadonlySet<number> = new Set();
+  /** BARs that are memory, because the driver maps them. */
+  #memory: ReadonlySet<number> = new Set();
+  /** Sizes of BARs behind whose end a run has used registers, in bytes. */
+  readonly #sizes = new Map<number, number>();
+  /** What runs have shown about the BARs and the scenario does not have yet, for the report. */
+  readonly #shown: string[] = [];
   /** Other threads of the process can make other reports. */
   readonly #clockMs: () => number;
   readonly #startedMs: number;
@@ -187,8 +192,8 @@ export class DriverInit {
       : null;
     if (outer !== null) return await this.#runIn(outer);
     let answers = program === null ? null : this.#search(program);
-    // Each round adds a BAR to the ports.
-    while (this.#addPorts()) {
+    // Each round changes a BAR.
+    while (this.#changeBars()) {
       ({ diagnostics, program } = await this.#loadBinding());
       answers = program === null ? null : this.#search(program);
     }
@@ -375,6 +380,7 @@ export class DriverInit {
     return scenarioText({
       facts: this.#facts,
       ports: this.#ports,
+      sizes: this.#sizes,
       tree: this.#tree === null ? null : pathFrom(folder, this.#tree.root),
       module: this.#inTree === null ? pathFrom(folder, module) : null,
       inTree: this.#inTree?.path ?? null,
@@ -414,41 +420,57 @@ export class DriverInit {
   }
 
   /**
-   * Loads the scenario. If the driver uses a BAR of memory as ports, the BAR becomes ports; if its init function
-   * fails, the device is bound while it runs.
+   * Loads the scenario. If the driver uses a BAR as another kind or another size, the BAR becomes that; if its init
+   * function fails, the device is bound while it runs.
    */
   async #loadBinding(): Promise<Pick<FirstRun, "diagnostics" | "program">> {
     const loaded = await this.#load();
-    if (loaded.program === null || this.#tree === null) return loaded;
+    if (loaded.program === null) return loaded;
     const [{ lines, outcome }] = runSelected(loaded.program, (number) => number === 0, {
       steps: TRY_STEPS,
     }) as [TestRun];
-    this.#notePorts(lines);
+    this.#noteKinds(lines);
+    this.#noteSizes(lines);
     const { failure } = outcome;
-    const wantsBound = !this.#bindsAtLoad && failure?.kind !== "limit" &&
+    const wantsBound = this.#tree !== null && !this.#bindsAtLoad && failure?.kind !== "limit" &&
       failure?.lines.some((line) => line.includes(LOADS)) === true;
     if (wantsBound) {
       this.#bindsAtLoad = true;
       this.#say("init | its init function fails without a bound device: `load_with()` binds it");
       this.#write(this.#text(null));
     }
-    return this.#addPorts() || wantsBound ? await this.#loadBinding() : loaded;
+    return this.#changeBars() || wantsBound ? await this.#loadBinding() : loaded;
   }
 
-  /** Notes BARs of memory that a run has used as ports. @returns Whether there is a new one. */
-  #notePorts(lines: readonly string[]): boolean {
-    this.#used = this.#used.union(takenForPorts(lines)).difference(this.#ports);
-    return this.#used.size > 0;
-  }
-
-  /** Makes the noted BARs ports. @returns Whether there were any. */
-  #addPorts(): boolean {
-    if (this.#used.size === 0) return false;
-    for (const bar of this.#used) {
-      this.#say(`BAR ${bar} | I/O ports, as the driver reads or writes it so`);
+  /** Notes BARs that a run has used as the other kind, memory or ports. @returns Whether there is a new one. */
+  #noteKinds(lines: readonly string[]): boolean {
+    // A BAR that is mapped stays memory, so that no BAR changes for ever.
+    const memory = takenForMemory(lines).difference(this.#memory);
+    const ports = takenForPorts(lines).difference(this.#ports).difference(this.#memory)
+      .difference(memory);
+    for (const bar of memory) this.#shown.push(`BAR ${bar} | memory, as the driver maps it`);
+    for (const bar of ports) {
+      this.#shown.push(`BAR ${bar} | I/O ports, as the driver reads or writes it so`);
     }
-    this.#ports = this.#ports.union(this.#used);
-    this.#used = new Set();
+    this.#memory = this.#memory.union(memory);
+    this.#ports = this.#ports.union(ports).difference(memory);
+    return memory.size + ports.size > 0;
+  }
+
+  /** Notes BARs behind whose end a run has used registers. A run of the search may have computed such an address from an assumption. */
+  #noteSizes(lines: readonly string[]): void {
+    for (const [bar, sizeBytes] of neededSizes(lines)) {
+      this.#sizes.set(bar, sizeBytes);
+      this.#shown.push(
+        `BAR ${bar} | ${formatSize(sizeBytes)}, as the driver uses a register behind its end`,
+      );
+    }
+  }
+
+  /** Writes the scenario with what runs have shown about the BARs. @returns Whether there was anything. */
+  #changeBars(): boolean {
+    if (this.#shown.length === 0) return false;
+    for (const line of this.#shown.splice(0)) this.#say(line);
     this.#show();
     this.#write(this.#text(null));
     return true;
@@ -458,7 +480,7 @@ export class DriverInit {
   #search(program: Program): FoundAnswers | null {
     return searchAnswers(program, {
       isProbed,
-      isOther: (lines) => this.#notePorts(lines),
+      isOther: (lines) => this.#noteKinds(lines),
       pathOf: (name) => this.#pathOf(name),
       run: () => runSelected(program, (number) => number === 0, { steps: TRY_STEPS })[0]!,
     });

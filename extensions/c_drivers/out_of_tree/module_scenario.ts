@@ -14,6 +14,8 @@ export interface ScenarioParts {
   >;
   /** Numbers of the BARs that are I/O ports. */
   readonly ports: ReadonlySet<number>;
+  /** Sizes of BARs that a run has shown, in bytes, by the BAR's number. */
+  readonly sizes?: ReadonlyMap<number, number>;
   /** Path of the tree, relative to the scenario's folder; null for dmalab's own headers. */
   readonly tree: string | null;
   /** Path of the module's folder, relative to the scenario's; null for a driver of the tree. */
@@ -96,6 +98,7 @@ export function scenarioText(
     loads,
     module,
     ports,
+    sizes = new Map(),
     tree,
   }: ScenarioParts,
 ): string {
@@ -125,7 +128,7 @@ export function scenarioText(
     ],
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
-    `        bars = "${barsText(bars, { ports, barBytes })}"`,
+    `        bars = "${barsText(bars, { ports, sizes, barBytes })}"`,
     `        vectors = ${vectors}`,
     ...registers.map((line) => `        ${line}`),
     "      }",
@@ -180,10 +183,12 @@ function driverLine(
 /** The setting with the device's BARs. */
 function barsText(
   bars: readonly number[],
-  { barBytes, ports }: Pick<ScenarioParts, "ports"> & Pick<ModuleFacts, "barBytes">,
+  { barBytes, ports, sizes }:
+    & Required<Pick<ScenarioParts, "ports" | "sizes">>
+    & Pick<ModuleFacts, "barBytes">,
 ): string {
   return bars.map((bar) => {
-    const known = barBytes.get(bar)?.sizeBytes;
+    const known = sizes.get(bar) ?? barBytes.get(bar)?.sizeBytes;
     const most = ports.has(bar) ? 256 : 2 ** 30;
     const size = formatSize(Math.min(known ?? 2 ** 20, most));
     return `${bar} ${ports.has(bar) ? "io" : "mem32"} ${size}`;

@@ -30,6 +30,8 @@ const REMOVAL_TRIES = 300;
 const COLOURED = 6;
 /** Number of registers, the last ones read, that get a random value to find their comparisons. */
 const MOST_COLOURED = 32;
+/** Number of times that the last registers get random values after everything else. */
+const MORE_COLOURS = 8;
 /** Number of rules from the last comparisons that are tried before anything else. */
 const NEAR = 48;
 /** The same for the comparisons of a random value. */
@@ -88,6 +90,15 @@ export interface SearchResult {
   readonly ended: "tries" | "time" | "candidates" | null;
 }
 
+/** Rules to try. */
+interface Candidate {
+  readonly rules: Rules;
+  /** Whether the driver may poll for longer. */
+  readonly isPatient: boolean;
+  /** Whether a try with these values has run new code already, so that this one need not run any. */
+  readonly isKnown: boolean;
+}
+
 interface Entry {
   readonly rules: Rules;
   readonly run: SearchedDevice;
@@ -95,16 +106,19 @@ interface Entry {
   readonly score: number;
   readonly isPatient: boolean;
   /** Further rules to try; null before each later kind of rules, which is less likely to help. */
-  readonly candidates: Iterator<Rules | null>;
+  readonly candidates: Iterator<Candidate | null>;
   /** Rules from random values: a part of the candidates, which comes earlier if the search stagnates. */
-  readonly coloured: Iterator<Rules>;
+  readonly coloured: Iterator<Candidate>;
   isColoured: boolean;
   /** Number of kinds of rules that were tried. */
   kindsTried: number;
 }
 
-/** What the score of a try is reduced by, for each kind of further rules: from its last comparisons, by random values, from all comparisons, by guesses. */
-const KIND_COSTS: readonly number[] = [0, 2, 10, 40];
+/**
+ * What the score of a try is reduced by, for each kind of further rules: from its last comparisons, by random values,
+ * from all comparisons, by guesses, by more random values.
+ */
+const KIND_COSTS: readonly number[] = [0, 2, 10, 40, 60];
 
 export class DeviceSearch {
   readonly #tried = new Set<string>();
@@ -139,7 +153,7 @@ export class DeviceSearch {
     let best: Entry | null = null;
     let ended: SearchResult["ended"] = null;
     if (!isComplete(first)) {
-      best = this.#try(NO_RULES, false)!;
+      best = this.#try({ rules: NO_RULES, isPatient: false, isKnown: true })!;
       let last = Infinity;
       while (!isComplete(best.result) && ended === null) {
         const stuck = this.#tries - this.#roseAt > STAGNANT ? this.#uncoloured() : null;
@@ -171,7 +185,7 @@ export class DeviceSearch {
     const { done, value } = entry.candidates.next();
     if (done) this.#entries.splice(this.#entries.indexOf(entry), 1);
     else if (value === null) entry.kindsTried++;
-    else return this.#try(value, entry.isPatient);
+    else return this.#try(value);
     return null;
   }
 
@@ -193,7 +207,7 @@ export class DeviceSearch {
   /** Tries random values with the rules of an entry. @returns As `#step()`. */
   #colour(entry: Entry): Entry | null {
     const { done, value } = entry.coloured.next();
-    if (!done) return this.#try(value, entry.isPatient);
+    if (!done) return this.#try(value);
     entry.isColoured = true;
     this.#roseAt = this.#tries;
     return null;
@@ -229,12 +243,12 @@ export class DeviceSearch {
   }
 
   /** Tries rules. @returns The try, if something in it is new; else null. */
-  #try(rules: Rules, isPatient: boolean): Entry | null {
+  #try({ isKnown, isPatient, rules }: Candidate): Entry | null {
     const { result, run } = this.#observe(rules, { isPatient });
-    if (!this.#isNew(run) && !result.hasProbed && !isPatient) return null;
+    if (!this.#isNew(run) && !result.hasProbed && !isKnown) return null;
     const score = scoreOf(run, result);
     const entry = { rules, run, result, score, isPatient };
-    const coloured = this.#allColoured(entry);
+    const coloured = this.#allColoured(entry, MOST_COLOURED);
     const candidates = this.#candidates(entry, coloured);
     const whole = { ...entry, kindsTried: 0, isColoured: false, coloured, candidates };
     this.#entries.push(whole);
@@ -259,41 +273,45 @@ export class DeviceSearch {
 
   /** Further rules to try, from the comparisons of a try. */
   *#candidates(
-    { rules, run }: Pick<Entry, "rules" | "run">,
-    coloured: Iterable<Rules>,
-  ): Generator<Rules | null> {
-    const wanted = this.#untried(this.#wanted(rules, run));
+    { isPatient, rules, run }: Pick<Entry, "isPatient" | "rules" | "run">,
+    coloured: Iterable<Candidate>,
+  ): Generator<Candidate | null> {
+    const untried = (all: Iterable<Rules>) => this.#untried(all, isPatient);
+    const wanted = untried(this.#wanted(rules, run));
     yield* wanted.take(NEAR);
-    yield* this.#untried(raises(rules, run));
+    yield* untried(raises(rules, run));
     if (run.wantsFirmware && rules.firmwareBytes === 0) {
-      yield* this.#untried([{ ...rules, firmwareBytes: FIRMWARE_BYTES }]);
+      yield* untried([{ ...rules, firmwareBytes: FIRMWARE_BYTES }]);
     }
-    if (rules.firmwareBytes !== 0) yield* this.#untried(this.#sizesOfFirmware(rules, run));
+    if (rules.firmwareBytes !== 0) yield* untried(this.#sizesOfFirmware(rules, run));
     yield null;
     yield* coloured;
     yield null;
     yield* wanted;
     yield null;
-    yield* this.#untried(this.#usual(rules, openReads(run, rules).slice(0, COLOURED)));
-    if (run.polled) {
-      // What the driver does if the device never answers.
-      this.#try(rules, true);
+    yield* untried(this.#usual(rules, openReads(run, rules).slice(0, COLOURED)));
+    // What the driver does if the device never answers.
+    if (run.polled && !isPatient) yield { rules, isPatient: true, isKnown: true };
+    yield null;
+    for (let round = 0; round < MORE_COLOURS; round++) {
+      yield* this.#allColoured({ isPatient, rules, run }, COLOURED);
     }
   }
 
-  /** Rules from random values for each register that has no rule, and for all of them. */
+  /** Rules from random values for each register that has no rule, at most a number of them, and for all of them. */
   *#allColoured(
     { isPatient, rules, run }: Pick<Entry, "isPatient" | "rules" | "run">,
-  ): Generator<Rules> {
+    most: number,
+  ): Generator<Candidate> {
     const open = openReads(run, rules);
-    for (const phys of open.slice(0, MOST_COLOURED)) {
+    for (const phys of open.slice(0, most)) {
       yield* this.#coloured([phys], rules, isPatient);
     }
     if (open.length > 0) yield* this.#coloured(open, rules, isPatient);
   }
 
   /** Rules from a try in which registers return random values, by which their comparisons are found. */
-  *#coloured(group: readonly number[], rules: Rules, isPatient: boolean): Generator<Rules> {
+  *#coloured(group: readonly number[], rules: Rules, isPatient: boolean): Generator<Candidate> {
     const colours = new Map(
       group.map((phys) => [phys, (this.#colours.nextU32() & ~GROUP_BITS) >>> 0]),
     );
@@ -303,9 +321,9 @@ export class DeviceSearch {
         (all, [phys, value]) => withRule(all, phys, { kind: "value", value }, UNKNOWN),
         rules,
       );
-      yield* this.#untried([answered]);
+      for (const each of this.#untried([answered], isPatient)) yield { ...each, isKnown: true };
     }
-    yield* this.#untried(this.#wanted(rules, run, colours)).take(NEAR_COLOURED);
+    yield* this.#untried(this.#wanted(rules, run, colours), isPatient).take(NEAR_COLOURED);
   }
 
   /** Firmware of another size, with which the driver compares its size. */
@@ -320,12 +338,12 @@ export class DeviceSearch {
     }
   }
 
-  *#untried(all: Iterable<Rules>): Generator<Rules> {
+  *#untried(all: Iterable<Rules>, isPatient: boolean): Generator<Candidate> {
     for (const rules of all) {
       const key = rulesKey(rules);
       if (this.#tried.has(key)) continue;
       this.#tried.add(key);
-      yield rules;
+      yield { rules, isPatient, isKnown: false };
     }
   }
 

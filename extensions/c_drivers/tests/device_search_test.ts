@@ -13,6 +13,7 @@ const WANTS: readonly string[] = [
   "a completion in mapped memory, read after it is unmapped",
   "a done bit in mapped memory, which is synced at each poll",
   "an address of a card, which is read before registers that decide nothing",
+  "bits that a table knows, and then a word",
 ];
 
 Deno.test("a search finds the answers of a device", (t) =>

@@ -11,6 +11,7 @@ import { readModule } from "../out_of_tree/module_facts.ts";
 import { makerOf } from "../out_of_tree/generated_headers.ts";
 import { initDriver } from "../out_of_tree/init_driver.ts";
 import { testResult } from "../out_of_tree/module_scenario.ts";
+import { searchedSource } from "./searched_drivers.ts";
 
 /** A folder in memory. */
 function folder(texts: Readonly<Record<string, string>>): TreeFolders {
@@ -323,6 +324,39 @@ Deno.test("a BAR whose start goes to inb(), outb() or request_region() is I/O po
     const { portBars } = readModule(folder({ "d.c": `${text}\n${DRIVER}` }));
     assertEquals([...portBars], ports, text);
   }
+});
+
+Deno.test("a BAR gets the kind and the size that the driver's use shows", async () => {
+  const source = searchedSource({
+    wants: "",
+    before: "static void outb(u8 value, unsigned long port)\n{\n}\n",
+    look: `unsigned long port = pci_resource_start(pdev, 1);
+	void __iomem *more;
+	int err = 0;
+
+	if (readl(regs + 0x53a00c))
+		return -EIO;
+	if (!regs)
+		outb(1, port);
+	more = ioremap(port & ~4095UL, 8192);
+	if (!more)
+		return -ENOMEM;
+	writel(0x5a, more + 0x1004);
+	if (readl(more + 0x1004) != 0x5a || port < 0x10000)
+		err = -ENXIO;
+	iounmap(more);
+	return err;`,
+  });
+  using place = new TempFolder({
+    "module/card.c": source,
+    "module/Makefile": "obj-m += card.o\n",
+  });
+  const made = await dmalab("init", place.at("out"), "--driver", place.at("module"));
+  assertMatch(made.output, /^report \| it compiles, probes and is removed$/m, made.errors);
+  assertMatch(made.output, /^BAR 1 \| memory, as the driver maps it$/m);
+  assertMatch(made.output, /^BAR 0 \| 8MiB, as the driver uses a register behind its end$/m);
+  const scenario = Deno.readTextFileSync(place.at("out/driver.dma"));
+  assertMatch(scenario, /bars = "0 mem32 8MiB, 1 mem32 1MiB,/);
 });
 
 Deno.test("BARs are told from the sources that the driver needs, wherever they lie, and from no others", () => {

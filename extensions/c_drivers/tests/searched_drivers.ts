@@ -351,6 +351,17 @@ unmap:
 	return err;`,
   ],
   [
+    "bits that a table knows, and then a word",
+    `u32 chip;
+
+	if (!known[readl(regs + 0x150) >> 9 & 15])
+		return -ENODEV;
+	chip = readl(regs + 0x154);
+	return chip == 0x10de2bad ? 0 : -EIO;`,
+    `static const volatile u8 known[16] = { [5] = 1, [6] = 1, [11] = 1, [13] = 1, [14] = 1 };
+`,
+  ],
+  [
     "two words that only together are right",
     `u32 wrong = readl(regs + 0xa0) ^ 0x1234;
 
