@@ -186,7 +186,9 @@ export function attachDevices(
 /** Reserves the memory that firmware uses with a device, so that it is never allocated. */
 function keepFirmwareMemory({ pages }: Machine, { directRegions }: DmaDevice): void {
   for (const { end, start } of directRegions) {
-    for (let at = start; at < end; at += pages.pageSizeBytes) pages.claim(at as PhysAddr, 1, "driver");
+    for (let at = start; at < end; at += pages.pageSizeBytes) {
+      pages.claim(at as PhysAddr, 1, "driver");
+    }
   }
 }
 

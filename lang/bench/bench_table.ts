@@ -39,11 +39,7 @@ export function benchTable(
   const table = new BenchTable(report, cells, axes, chosen);
   const isByColumn = axes.length < 2 || cells.length < 4;
   return [
-    ...isByColumn
-      ? table.byColumn()
-      : axes.length === 2
-      ? table.matrices()
-      : table.byRow(),
+    ...isByColumn ? table.byColumn() : axes.length === 2 ? table.matrices() : table.byRow(),
     ...table.notes(isByColumn),
   ];
 }

@@ -7,7 +7,6 @@ import {
   memoryLoader,
   onlyOutcome,
   printed,
-  run,
 } from "../testing/test_support.ts";
 
 const STRICT = `machine {

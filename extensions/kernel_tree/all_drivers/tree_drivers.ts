@@ -4,7 +4,7 @@
  */
 import { TreeError, versionOf } from "@dmalab/runtime/kernels";
 import { noDrivers, TreeCompiler } from "@dmalab/c_drivers";
-import { EndingSignals, HostTree, keepCompiler, makeNamedFolder, rewriteFile } from "@dmalab/cli";
+import { HostTree, keepCompiler, makeNamedFolder, rewriteFile } from "@dmalab/cli";
 import {
   type JobCount,
   join,
