@@ -9,7 +9,7 @@ import {
 import { PROGRAMS } from "./program_names.ts";
 
 const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
-const ACTIONS = ["run", "compare", "capture", "trace"] as const;
+const ACTIONS = ["run", "compare", "capture", "trace", "list"] as const;
 const USUAL_TIMEOUT_S = 300;
 
 export const KERNEL = command({
@@ -21,15 +21,16 @@ export const KERNEL = command({
     "controller's accesses and unmaps with the model. `compare` does so with requests that are built in. " +
     "`capture` writes what the kernel did with them as golden data, which conformance replays. " +
     "`trace` boots the kernel with a device of QEMU, binds the device's driver, uses the device, unbinds and " +
-    "unloads the driver, and judges its mappings. A test is `same`, `differs` (with the first " +
+    "unloads the driver, and judges its mappings. `list` prints the kernels in the machine's package lists that can " +
+    "be booted, and what each is compared with. A test is `same`, `differs` (with the first " +
     "difference) or `not run` (with the reason). Needs QEMU and a C compiler; no root, no network; " +
     "nothing of the host is mounted. Exit codes: 0 what ran is the same, and for trace no mapping is found " +
     "wrong; 1 a test differs, or a mapping is proved or likely to be wrong; 2 nothing ran, the kernel did " +
     "not boot, or a part of a trace was not judged.",
   argument: {
-    placeholder: "run|compare|capture|trace [FILE]",
+    placeholder: "run|compare|capture|trace|list [FILE]",
     doc:
-      "action; for run and capture, scenarios (capture without one, and compare: the built-in requests); for trace, none",
+      "action; for run and capture, scenarios (capture without one, and compare: the built-in requests); for trace and list, none",
     completes: "scenarios",
     count: "some",
   },
@@ -79,6 +80,7 @@ export const KERNEL = command({
     json: flag("print everything as JSON"),
   },
   examples: [
+    { line: "kernel list", doc: "which kernels are there to boot?" },
     {
       line: "kernel run examples/start/01-first-look.dma --kernel linux-image-6.12.deb",
       doc: "does this kernel do what the model does?",
@@ -109,6 +111,10 @@ export const KERNEL = command({
     const misused = misusedWord(action, paths, options);
     if (misused !== null) return refuse(misused, screen);
     const { out } = options;
+    if (action === "list") {
+      const { listKernels } = await import("./list/kernel_list.ts");
+      return await listKernels(options.json, screen);
+    }
     if (options.kernel === null) {
       return refuse(`kernel ${action} needs \`--kernel KERNEL\``, screen);
     }
@@ -166,7 +172,7 @@ export const KERNEL = command({
 });
 
 type KernelWords =
-  & Record<"out" | "html", string | null>
+  & Record<"kernel" | "out" | "html" | "keep" | "release", string | null>
   & Record<typeof TRACE_OPTIONS[number], string | readonly string[] | null>;
 
 /** What the action does not take or lacks, as a sentence; null if nothing. */
@@ -179,6 +185,7 @@ function misusedWord(
   if (!ACTIONS.some((name) => name === action)) {
     return `unknown kernel action "${action}"; expected one of: ${ACTIONS.join(", ")}`;
   }
+  if (action === "list") return misusedList(paths, options);
   const ofTrace = TRACE_OPTIONS.find((name) => (options[name] ?? []).length > 0);
   if (action !== "trace" && ofTrace !== undefined) return `\`--${ofTrace}\` is for kernel trace`;
   if (action === "capture" && out === null) return "kernel capture needs `-o DIR`";
@@ -194,4 +201,11 @@ function misusedWord(
     return "kernel compare takes no scenarios: its requests are built in";
   }
   return null;
+}
+
+function misusedList(paths: readonly string[], options: KernelWords): string | null {
+  if (paths.length > 0) return "kernel list takes no scenarios";
+  const names = ["kernel", "release", "out", "html", "keep", ...TRACE_OPTIONS] as const;
+  const [given] = names.filter((name) => (options[name] ?? []).length > 0);
+  return given === undefined ? null : `kernel list takes no \`--${given}\`, only \`--json\``;
 }

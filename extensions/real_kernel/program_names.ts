@@ -9,6 +9,7 @@ export const PROGRAMS = {
   cc: "gcc",
   "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
   "riscv64-linux-gnu-gcc": "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
+  "apt-cache": "apt",
   "dpkg-deb": "dpkg",
   tar: "tar",
   xz: "xz-utils",

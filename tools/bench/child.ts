@@ -53,3 +53,29 @@ export function usedBytes(): number {
   const { external, heapUsed } = Deno.memoryUsage();
   return heapUsed + external;
 }
+
+/**
+ * Processor time of a program with its threads and children, in seconds. Its output is thrown away.
+ *
+ * @param most The greatest exit code of a run that counts.
+ * @throws {Error} When the program ends with another code.
+ */
+export function processorSeconds(
+  command: readonly string[],
+  folder: string = PROJECT,
+  most = 0,
+): number {
+  const { code, stdout } = new Deno.Command("sh", {
+    args: ["-c", '"$@" > /dev/null; code=$?; times; exit $code', "sh", ...command],
+    cwd: folder,
+    stdout: "piped",
+    stderr: "null",
+  }).outputSync();
+  if (code > most) throw new Error(`${command.join(" ")} ends with ${code}`);
+  const [, ofChildren = ""] = new TextDecoder().decode(stdout).trim().split("\n");
+  const times = ofChildren.matchAll(/(\d+)m(\d+\.\d+)s/g);
+  return [...times].reduce(
+    (sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds),
+    0,
+  );
+}

@@ -16,6 +16,7 @@ import { RECORDING } from "./recording.ts";
 import { REPL_MOVES } from "./repl_moves.ts";
 import { REPL_STARTS } from "./start/repl.ts";
 import { START_CHECKOUT, START_COLD } from "./start/cold.ts";
+import { START_COMMANDS } from "./start/commands.ts";
 import { START_STAGES } from "./start/stages.ts";
 import { TRACE_CHECKS } from "./trace_check.ts";
 import { VFIO_CALLS } from "./vfio_call.ts";
@@ -23,6 +24,7 @@ import { VFIO_CALLS } from "./vfio_call.ts";
 export const BENCHMARKS: readonly Benchmark[] = [
   START_COLD,
   START_STAGES,
+  START_COMMANDS,
   START_CHECKOUT,
   ...REPL_STARTS,
   ...LANGUAGE,

@@ -4,6 +4,7 @@ import { PROJECT } from "../project.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
 import { type BenchResult, median, medianOf } from "@dmalab/cli/bench";
+import { processorSeconds } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 import { writeCleanTrace, writeRealTrace } from "./trace_files.ts";
 
@@ -98,20 +99,8 @@ function checkSeconds(path: string): number {
     "check",
     path,
   ];
-  const { code, stdout } = new Deno.Command("sh", {
-    args: ["-c", '"$@" > /dev/null; code=$?; times; exit $code', "sh", ...command],
-    cwd: PROJECT,
-    stdout: "piped",
-    stderr: "null",
-  }).outputSync();
   // Exit code 0 or 1: without or with findings.
-  if (code > 1) throw new Error(`trace check ends with ${code}`);
-  const [, ofChildren = ""] = new TextDecoder().decode(stdout).trim().split("\n");
-  const times = ofChildren.matchAll(/(\d+)m(\d+\.\d+)s/g);
-  return [...times].reduce(
-    (sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds),
-    0,
-  );
+  return processorSeconds(command, PROJECT, 1);
 }
 
 export const TRACE_CHECKS: readonly Benchmark[] = [

@@ -3,18 +3,17 @@
  * sometimes their modules before their images.
  */
 import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
-
-/** A kernel of the archive that can be booted with a driver: one package, or an image with modules. */
-export interface ArchiveKernel {
-  /** `7.3.4`. */
-  readonly release: string;
-  readonly packages: readonly string[];
-}
+import {
+  compareReleases,
+  kernelsIn,
+  type ListedKernel,
+  numbersOf,
+} from "../list/listed_kernels.ts";
 
 export interface ArchiveRow {
   readonly profile: KernelProfile;
   /** The kernel of this release, else one of the series with the nearest number; null without one. */
-  readonly kernel: ArchiveKernel | null;
+  readonly kernel: ListedKernel | null;
   readonly isExact: boolean;
   /** Images of this release whose modules the archive does not have. */
   readonly withoutModules: readonly string[];
@@ -23,96 +22,40 @@ export interface ArchiveRow {
 export interface ArchiveReport {
   readonly rows: readonly ArchiveRow[];
   /** Kernels that are newer than the newest modelled release. */
-  readonly newer: readonly ArchiveKernel[];
+  readonly newer: readonly ListedKernel[];
 }
 
-const IMAGE = /^linux-(image|binary)-(?:unsigned-)?(.+)-amd64(?:-unsigned)?$/;
-/** Kernels of another configuration. */
-const OTHER = /-(?:cloud|rt)$/;
+/** The usual configuration for x86-64, which the rows were captured with. */
+function isUsual({ architecture, flavour }: Pick<ListedKernel, "architecture" | "flavour">) {
+  return architecture === "amd64" && flavour === "";
+}
 
 /** @param listed The output of `apt-cache show` of the archive's packages. */
 export function archiveReport(listed: string): ArchiveReport {
-  const packages = packagesOf(listed);
-  const kernels = new Map<string, ArchiveKernel>();
-  const bare: { release: string; name: string }[] = [];
-  for (const { dependsOnBinary, name, version } of packages) {
-    const [, kind, full] = IMAGE.exec(name) ?? [];
-    const release = releaseOf(version);
-    // From 7.0 on Debian's `linux-image-…` has no files, and depends on the image and the modules.
-    if (full === undefined || release === null || OTHER.test(full) || dependsOnBinary) continue;
-    const modules = `linux-modules-${full}-amd64`;
-    const needed = kind === "binary" ? [modules] : [];
-    const isWhole = needed.every((each) =>
-      packages.some((other) => other.name === each && other.version === version)
-    );
-    if (isWhole) kernels.set(release, { release, packages: [name, ...needed] });
-    else bare.push({ release, name });
-  }
-  const all = [...kernels.values()];
-  const newest = numbersOf(KERNEL_NAMES.at(-1)!);
+  const { kernels, withoutModules } = kernelsIn(listed);
+  const all = kernels.filter(isUsual);
+  const bare = withoutModules.filter(isUsual);
   return {
     rows: KERNEL_NAMES.map((profile) => ({
       profile,
       ...nearestOf(profile, all),
       withoutModules: bare.filter(({ release }) => release === profile).map(({ name }) => name),
     })),
-    newer: all.filter(({ release }) => order(numbersOf(release), newest) > 0),
+    newer: all.filter(({ release }) => compareReleases(release, KERNEL_NAMES.at(-1)!) > 0),
   };
 }
 
 function nearestOf(
   profile: KernelProfile,
-  kernels: readonly ArchiveKernel[],
+  kernels: readonly ListedKernel[],
 ): Pick<ArchiveRow, "kernel" | "isExact"> {
   const [major, minor, patch] = numbersOf(profile);
-  const distance = ({ release }: ArchiveKernel) => Math.abs(numbersOf(release)[2] - patch);
+  const distance = ({ release }: ListedKernel) => Math.abs(numbersOf(release)[2] - patch);
   const [kernel = null] = kernels.filter(({ release }) => {
     const numbers = numbersOf(release);
     return numbers[0] === major && numbers[1] === minor;
   }).toSorted((one, other) => distance(one) - distance(other));
   return { kernel, isExact: kernel !== null && distance(kernel) === 0 };
-}
-
-interface ListedPackage {
-  readonly name: string;
-  readonly version: string;
-  readonly dependsOnBinary: boolean;
-}
-
-/** The packages, each version once. */
-function packagesOf(listed: string): readonly ListedPackage[] {
-  const found = new Map<string, ListedPackage>();
-  for (const paragraph of listed.split("\n\n")) {
-    const field = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(paragraph)?.[1] ?? "";
-    const [name, version] = [field("Package"), field("Version")];
-    const dependsOnBinary = field("Depends").includes("linux-binary-");
-    if (name !== "") found.set(`${name} ${version}`, { name, version, dependsOnBinary });
-  }
-  return [...found.values()];
-}
-
-/** The release of a package's version: `7.3-rc7` of `7.3~rc7-1~exp1`. */
-function releaseOf(version: string): string | null {
-  const [, release, candidate] = /^(\d+\.\d+(?:\.\d+)?)(?:~(rc\d+))?/.exec(version) ?? [];
-  return release === undefined
-    ? null
-    : candidate === undefined
-    ? release
-    : `${release}-${candidate}`;
-}
-
-type Numbers = readonly [number, number, number];
-
-/** A release candidate comes before the release. */
-function numbersOf(release: string): Numbers {
-  const [, major, minor, patch = "0", candidate] =
-    /^(\d+)\.(\d+)(?:\.(\d+))?(?:-rc(\d+))?/.exec(release) ?? [];
-  const last = candidate === undefined ? Number(patch) : Number(candidate) / 1000 - 1;
-  return [Number(major), Number(minor), last];
-}
-
-function order(one: Numbers, other: Numbers): number {
-  return one[0] - other[0] || one[1] - other[1] || one[2] - other[2];
 }
 
 /** One line for each row, then what is newer. */
