@@ -52,6 +52,11 @@ const OF_DMA_CODE = /dma|iommu|swiotlb/;
 const HEAD =
   /^(?:\S+: )?(?:Unable to handle|Internal error|BUG: |Oops|kernel BUG|general protection|invalid opcode: \d+ \[#)/i;
 
+/** The line above a warning; its message may be between the two. */
+const CUT_HERE = "[ cut here ]";
+/** So much of a warning's message is quoted. */
+const MOST_QUOTED = 120;
+
 /** Collects lines that nobody has read, and gives those beside a message. */
 export class NearLines {
   #before: LogMessage[] = [];
@@ -64,6 +69,8 @@ export class NearLines {
   #farSeen = 0;
   #farTried = 0;
   readonly #farForms = new Set<string>();
+  /** The newest line below a {@linkcode CUT_HERE} line, or this line itself. */
+  #cut: { readonly text: string | null; readonly place: number } | null = null;
   /** Whether lines of the log have a time or a collector's text in front: others are a reporter's then. */
   #hasStamps = false;
 
@@ -75,6 +82,7 @@ export class NearLines {
   /** Takes a line that nothing else has read. */
   push(message: LogMessage): void {
     if (message.time !== null) this.#hasStamps = true;
+    this.#noteCut(message);
     if (this.#isFull) {
       this.#far(message);
       return;
@@ -89,6 +97,13 @@ export class NearLines {
     }
     this.#before.push(message);
     if (this.#before.length > REACH) this.#far(this.#before.shift()!);
+  }
+
+  #noteCut({ place, text }: LogMessage): void {
+    if (text.includes(CUT_HERE)) this.#cut = { text: null, place };
+    else if (this.#cut?.text === null && place - this.#cut.place === 1) {
+      this.#cut = { text: messageText(text), place };
+    }
   }
 
   /** Gives the lines of trouble that are beside no message. */
@@ -129,20 +144,24 @@ export class NearLines {
   }
 
   /** @param isNear Whether the line is beside a message, whose driver or device it may name. */
-  #give({ line, text: shown, time }: LogMessage, isNear = true): boolean {
+  #give({ line, place, text: shown, time }: LogMessage, isNear = true): boolean {
     if (isNear) this.#tried++;
     const text = messageText(shown);
     const warning = WARNING.exec(text);
     if (warning !== null) {
-      const [, place, name] = warning;
+      const [, file, name] = warning;
       // Its message, which has words about DMA, is read by itself.
-      if (OF_DMA_CODE.test(place!)) return false;
+      if (OF_DMA_CODE.test(file!)) return false;
+      const cut = this.#cut;
+      const message = cut !== null && place - cut.place === 1 ? cut.text : null;
       return this.#say(
         line,
         shown,
-        `a warning (WARN) of the kernel's code at ${place}${
+        `a warning (WARN) of the kernel's code at ${file}${
           name === undefined ? "" : `, in ${name}()`
-        }: a state that it does not expect; it goes on`,
+        }: a state that it does not expect${
+          message === null ? "" : ` ("${message.slice(0, MOST_QUOTED)}")`
+        }; it goes on`,
         true,
       );
     }

@@ -262,6 +262,7 @@ const WIRELESS: readonly MessageRow[] = [
       "iwlwifi {device}: MAC is in deep sleep{...}",
       "{driver} {device}: failed to {~wake target|wake up target|wakeup target|poke copy engine}{...}",
       "{driver} {device}: {~failed to|could not} {~init core|power up|wake up device}{...}",
+      "{driver} {device}: {~driver|firmware} own failed{...}",
     ],
     // The line of MHI before it says more.
     derive: (facts, line) => /power up mhi/.test(line) ? null : facts,
@@ -536,8 +537,6 @@ const GPUS: readonly MessageRow[] = [
       "{driver} {device}: mmu page fault at {address} from bus id {bus_id=count} of type {access}{...}",
       "gpu fault ttbr0={...} iova={address} dir={access} type={reason=word_text} source={...}",
       "gpu fault: iova= {address}, flags={flags}{...}",
-      "Fault errors on pipe {pipe=word_text}{?: {fault_status}?}",
-      "{driver} {device}: {...}Fault errors on pipe {pipe=word_text}{?: {fault_status}?}",
     ],
     role: "report",
     means: (facts) =>
@@ -549,6 +548,27 @@ const GPUS: readonly MessageRow[] = [
     ],
   },
 ];
+
+/** A plane of the display that could not read its picture. */
+const PIPE_FAULT: MessageRow = {
+  kind: "gpu_fault",
+  forms: [
+    "Fault errors on pipe {pipe=word_text}{?: {fault_status}?}",
+    "{driver} {device}: {...}Fault errors on pipe {pipe=word_text}{?: {fault_status}?}",
+  ],
+  role: "report",
+  means: ({ pipe }) =>
+    `A plane of the display (pipe ${pipe}) of a GPU could not read its picture. The line does not say where it failed: in the GPU's own table, or at the platform's IOMMU, which reports its faults in lines of its own`,
+  causes: [{
+    id: "read_refused",
+    certainty: "possible",
+    text:
+      "the buffer of the picture was freed or never bound in the GPU's own address space; or the IOMMU refused the read, as of memory of the firmware (stolen memory) that nothing maps, or of a GPU that was taken from its driver",
+    next: [
+      "look for a fault of the IOMMU for the same function in the same seconds (DMAR, VT-d, `xl dmesg` of Xen): with one the address of that line counts, without one the GPU's driver and the program that draws",
+    ],
+  }],
+};
 
 /** Bits of the error mask of libata. */
 const EMASK: readonly (readonly [number, string])[] = [
@@ -1263,6 +1283,7 @@ const EDGE_TPU: readonly MessageRow[] = [
 export const DEVICE_LINES: readonly MessageRow[] = [
   ...NETWORK,
   ...WIRELESS,
+  PIPE_FAULT,
   ...DISKS,
   ...CONTROLLERS,
   ...GPUS,

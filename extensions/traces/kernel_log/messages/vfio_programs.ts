@@ -878,8 +878,13 @@ const SETUP: readonly MessageRow[] = [
       "/dev/iommu opening failed: {errno_text=errno_words}",
       "vfio {device}: couldn't open directory {...}/vfio-dev: {errno_text=errno_words}",
     ],
-    derive: ({ error_number, ...facts }) =>
-      typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
+    derive: ({ error_number, ...facts }, line) => {
+      const mediated = /\/mdev\/(?:devices\/)?([\da-f]{8}-[\da-f-]{27})\b/i.exec(line)?.[1];
+      return {
+        ...mediated === undefined ? {} : { mediated_device: mediated },
+        ...typeof error_number === "number" ? { ...facts, errno: -error_number } : facts,
+      };
+    },
     condition: "A program could not open a group or a container of VFIO, or join the two",
     role: "report",
     means: "A program could not set up VFIO for a device: nothing was mapped",
@@ -891,6 +896,18 @@ const SETUP: readonly MessageRow[] = [
         text: "EBUSY: another process, or another part of this one, has the group open",
         next: [
           "look who has it: `fuser -v /dev/vfio/*`; all devices of one group go to one process, which opens the group once",
+        ],
+      },
+      {
+        id: "no_file_of_mediated",
+        when: (facts) =>
+          facts.mediated_device !== undefined && facts.mediated_device !== null &&
+          isErrno("ENOENT", /No such file/)(facts),
+        certainty: "possible",
+        text:
+          "ENOENT, of a mediated device (mdev): the file of its group is not there. The module that binds mediated devices to VFIO is not loaded (vfio_mdev in older kernels), the device is gone, or the program runs where the file is not (a container, a chroot)",
+        next: [
+          "look whether the device is there and has a group (`ls -l /sys/bus/mdev/devices/*/iommu_group`) and at ls -l /dev/vfio; load vfio_mdev, where the kernel has it, and vfio_iommu_type1",
         ],
       },
       {
