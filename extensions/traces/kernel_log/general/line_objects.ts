@@ -675,7 +675,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "DMA buffer",
     words:
-      /\bdma\b.{0,40}?\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*|pages?)\b|\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*)\b.{0,40}?\bdma\b|dma_alloc|\bbus_dma(?:mem|_tag)\w*|coherent (?:mem|alloc|buf)|consistent (?:mem|alloc)|dma[-_]?heap/i,
+      /\bdma\b.{0,40}?\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*|pages?)\b|\b(?:buf(?:fer)?s?|mem(?:ory)?|alloc\w*)\b.{0,40}?\bdma\b|dma_alloc|\bbus_dma(?:mem|_tag)\w*|coherent (?:mem|alloc|buf)|consistent (?:mem|alloc)|dma[-_]?heap|\bCREATE_DUMB\b|\bdumb buffer/i,
     noun: "memory for DMA",
     kind: "driver_dma_error",
     got: {

@@ -1,4 +1,5 @@
 /** Messages of the page allocator, with the DMA API's call in their stack. @see rules/traces.md T.75 */
+import type { LogEntryFacts } from "../log_facts.ts";
 import {
   bytesText,
   type ContinuationRow,
@@ -47,6 +48,9 @@ const DMA_CALLER: readonly ContinuationRow[] = [
   { form: `({dma_function=function~${DMA_FUNCTIONS}}+`, add: firstFunction },
 ];
 
+/** Whether a single page was asked for: it cannot be had in smaller pieces. */
+const isOnePage = ({ order }: LogEntryFacts) => order === 0;
+
 export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
   {
     kind: "page_allocation",
@@ -93,7 +97,9 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
       "The page allocator gave up with these flags, and the caller asked for a warning (one line in 10 s for the whole machine)",
     role: "report",
     means: (facts) =>
-      `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
+      `The page allocator had no ${
+        isOnePage(facts) ? "free page" : `${2 ** numberOf(facts, "order")} free pages in a row`
+      } (${
         bytesText(numberOf(facts, "wanted_bytes"))
       } with pages of 4 KiB) in the zones that the flags allow. A stack below it, if the log has one, names the caller`,
     causes: inOrder([
@@ -104,8 +110,10 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
         finding: "contiguous_full",
         text: ({ dma_function }) =>
           `the caller is the DMA API: ${dma_function}() is in the stack. It may have got memory of another zone after this line; a driver's line about a failed allocation decides`,
-        next: [
-          "allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
+        next: (facts) => [
+          isOnePage(facts)
+            ? "not even one page was free there: look at the zones that the report lists below it (`DMA free:`, `DMA32 free:`, `Normal free:`). With GFP_DMA or GFP_DMA32 in the flags only memory below the limit counts, and a board may have little or none of it there, or have given it to a reserved area"
+            : "allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
           "with GFP_DMA or GFP_DMA32 in the flags: a wider DMA mask lets the allocation use all memory",
         ],
       },
