@@ -294,7 +294,7 @@ function partsOf(explained: ExplainedLog, isNumbered: boolean): LogPart[] {
     ...isNumbered ? stateParts(states) : states.map((entry) => {
       return { heading: null, isPlace: false, quote: entry.text, lines: entryStory(entry) };
     }),
-    ...nearParts(near),
+    ...nearParts(near, log.entries),
     ...check.understood === 0 ? [] : [{
       heading: null,
       isPlace: false,
@@ -366,10 +366,50 @@ function statePart(heading: string, states: readonly KernelLogEntry[]): LogPart[
 }
 
 /**
- * Lines that are not about DMA, each with what its words say; lines of one form are listed once. If there
- * are too many, those with words of trouble are listed.
+ * Lines that no row and no object of DMA has: those of the driver, device or program of a message beside them,
+ * and other lines of trouble.
  */
-function nearParts(near: readonly NearLine[]): LogPart[] {
+function nearParts(lines: readonly NearLine[], entries: readonly KernelLogEntry[]): LogPart[] {
+  const isFull = lines.length >= MOST_GIVEN;
+  const names = namesIn(entries);
+  const near = lines.map((line) => withName(line, names));
+  const own = near.filter(({ same }) => same !== null);
+  const others = near.filter(({ same }) => same === null);
+  return [
+    ...nearPart("lines of the same driver, device or program, by their words", own, isFull),
+    ...nearPart("other lines of trouble, without words about DMA", others, isFull),
+  ];
+}
+
+/** Shorter names may be a part of any word. */
+const LEAST_NAME = 4;
+/** Largest number of names of devices that lines are compared with. */
+const MOST_NAMES = 64;
+
+/** The names of the devices and drivers of a log's messages. */
+function namesIn(entries: readonly KernelLogEntry[]): readonly string[] {
+  const names = new Set<string>();
+  for (const { facts } of entries) {
+    for (const name of [facts.device, facts.driver]) {
+      if (names.size >= MOST_NAMES) return [...names];
+      if (typeof name === "string" && name.length >= LEAST_NAME) names.add(name);
+    }
+  }
+  return [...names];
+}
+
+/** A line of trouble with the name of the device or driver of a message that comes after it. */
+function withName(line: NearLine, names: readonly string[]): NearLine {
+  if (line.same !== null) return line;
+  const same = names.find((name) => line.text.includes(name));
+  return same === undefined ? line : { ...line, same, says: `of ${same}; ${line.says}` };
+}
+
+/**
+ * One list of such lines, each with what its words say; lines of one form are listed once. If there are too
+ * many, those with words of trouble are listed.
+ */
+function nearPart(heading: string, near: readonly NearLine[], isFull: boolean): LogPart[] {
   const byLine = near.toSorted((one, other) => one.line - other.line);
   const all = [
     ...Map.groupBy(byLine, ({ says, text }) => `${says} ${formKey(messageText(text))}`),
@@ -380,9 +420,7 @@ function nearParts(near: readonly NearLine[]): LogPart[] {
   const shown = groups.slice(0, MAX_SECTION_LINES);
   const rest = groups.slice(MAX_SECTION_LINES).reduce((sum, [, { length }]) => sum + length, 0);
   return near.length === 0 ? [] : [{
-    heading: `other lines, not about DMA by their words: ${
-      near.length >= MOST_GIVEN ? "at least " : ""
-    }${formatCount(near.length, "line")}`,
+    heading: `${heading}: ${isFull ? "at least " : ""}${formatCount(near.length, "line")}`,
     isPlace: false,
     quote: null,
     lines: [

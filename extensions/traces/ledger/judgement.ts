@@ -251,7 +251,7 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
       hasTrace
         ? nothingWrongInTrace(log.readCount > 0)
         : log.trouble !== null
-        ? `line ${log.trouble.line} (${log.trouble.says}): it is the first line of trouble, and not about DMA by its words; give the log from its start to this line and some lines on`
+        ? `line ${log.trouble.line} (${log.trouble.says}): it is the first line of trouble, and has no words about DMA; give the log from its start to this line and some lines on`
         : log.system === null
         ? nothingWrongInLog(log.boots.hasStart)
         : `if something misbehaves, give the whole log${

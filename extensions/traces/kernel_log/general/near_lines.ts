@@ -4,7 +4,7 @@
  */
 import type { LogEntryFacts } from "../log_facts.ts";
 import type { LogMessage } from "../log_forms.ts";
-import { errnoIn, errnoName, withoutErrnoTexts } from "../messages/errno_words.ts";
+import { errnoIn, errnoName, errnoText, withoutErrnoTexts } from "../messages/errno_words.ts";
 import { messageText } from "../pasted_text.ts";
 import { actIn, mayTrouble, saysEnd } from "./line_acts.ts";
 import { BUG_REPORT, HUNG_TASK, lockupNamed } from "./crash_head.ts";
@@ -21,6 +21,8 @@ export interface NearLine {
   readonly says: string;
   /** Whether it has words of trouble. */
   readonly isWrong: boolean;
+  /** The name of driver, device or program that it shares with the message beside it; null for another line. */
+  readonly same: string | null;
 }
 
 /** A line is beside a message if so many lines, or fewer, are between them. */
@@ -189,20 +191,28 @@ export class NearLines {
     const act = actIn(withoutErrnoTexts(said), text);
     const same = isNear ? this.#names.find((name) => text.includes(name)) : undefined;
     if (same === undefined && act.groups === null) return false;
-    const code = act.groups === null ? "" : errnoName(errnoIn(text));
+    const errno = act.groups === null ? null : errnoIn(text);
+    const code = same === undefined ? errnoName(errno) : errnoText(errno);
+    const name = same?.replace(/\W+$/, "") ?? null;
     const says = [
-      ...same === undefined ? [] : [`of the same name, ${same.replace(/\W+$/, "")}`],
+      ...name === null ? [] : [`of ${name}`],
       ...act.text === ""
         ? act.groups === null ? [] : ["marked as an error"]
         : [`by its words, ${act.text}`],
       ...code === "" ? [] : [code],
     ];
-    return this.#say(line, shown, says.join("; "), act.groups !== null);
+    return this.#say(line, shown, says.join("; "), act.groups !== null, name);
   }
 
-  #say(line: number, text: string, says: string, isWrong: boolean): true {
+  #say(
+    line: number,
+    text: string,
+    says: string,
+    isWrong: boolean,
+    same: string | null = null,
+  ): true {
     this.#given++;
-    this.sink({ line, text, says, isWrong });
+    this.sink({ line, text, says, isWrong, same });
     return true;
   }
 }
