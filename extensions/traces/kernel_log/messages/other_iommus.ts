@@ -191,6 +191,13 @@ function tegraReason({ access, tegra_reason }: LogEntryFacts): Reason {
   return access === "read" && readable === "-" ? "not_readable" : "unknown";
 }
 
+/** `nr-nw-s`, what an entry allows in the words of older kernels, as newer ones print it: `[--S]`. */
+function entryBits(entry: unknown): string {
+  const words = String(entry).split("-");
+  const bit = (name: string, letter: string) => words.includes(name) ? letter : "-";
+  return `[${bit("r", "R")}${bit("w", "W")}${bit("s", "S")}]`;
+}
+
 /** The reason of a fault by its VT-d code. VT-d specification, appendix A. */
 function vtdReason(code: unknown): Reason {
   if (code === 1 || code === 2) return "no_entry";
@@ -383,6 +390,29 @@ const FAULTS: readonly FaultRow[] = [
     ],
     more: [{ form: "mc-err: status = {status}; addr = {address}" }],
     reason: tegraReason,
+  },
+  {
+    model: "tegra",
+    condition: "The memory controller reports an error of a table entry of its SMMU",
+    forms: [
+      "mc-err: {?[mcerr] ?}({error_number=count}) {client}: {tegra_reason~EMEM decode error on PDE or PTE entry}",
+    ],
+    more: [
+      { form: "mc-err: {?[mcerr] ?}status = {status}; addr = {address}" },
+      {
+        form:
+          "mc-err: {?[mcerr] ?}secure: {...}, access-type: {access~read|write}, SMMU fault: {entry=hyphen_words}",
+        add: (found, facts) => ({
+          ...facts,
+          ...found,
+          reason: tegraReason({ ...found, tegra_reason: entryBits(found.entry) }),
+        }),
+      },
+      {
+        form: "smmu_dump_pagetable(): fault_address={dump_address=address} pa={phys=address}",
+      },
+    ],
+    reason: () => "page_fault",
   },
   {
     kind: "memory_fault",
