@@ -608,6 +608,19 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
+    forms: ["{...}ailed to hotplug device &{ID:{...} BDF:{device=pci_function} {...}"],
+    condition:
+      "A runtime of containers (kata) gave a device to its running guest, and the program of the guest refused",
+    role: "consequence",
+    follows: ["vfio_error"],
+    means: ({ device }) =>
+      `A runtime of containers could not give ${device} to its running guest. The reason is in the error that the program of the guest returned, behind this text or in the lines below it`,
+    next: [
+      "look at the end of the same error and at the line of the program of the guest (QEMU, cloud-hypervisor): it names the step that failed, and its errno",
+    ],
+  },
+  {
+    kind: "vfio_error",
     forms: [
       "possibly running out of DMA mappings{...}Maximum possible DMA mappings: {max_mappings=count}",
     ],
