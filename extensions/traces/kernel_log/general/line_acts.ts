@@ -101,7 +101,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "not released",
     words:
-      /(?:fail\w*|unable|can(?:not|'t)|could ?n(?:o|')t)[^.]{0,30}?\b(?:un-?map|free|release|unpin|unregister|detach|tear|remove|delete)|\b(?:un-?map\w*|free|release|unpin)\b.{0,20}?(?:fail|error)|\bnot (?:yet |been )?(?:released|freed|unmapped|unpinned)\b|never (?:freed|released|unmapped)/i,
+      /(?:fail\w*|unable|can(?:not|'t)|could ?n(?:o|')t)[^.]{0,30}?\b(?:un-?map|free|release|unpin|unregister|detach|tear|(?:remove|delete)(?!.*\b(?:busy|in use)\b))|\b(?:un-?map\w*|free|release|unpin)\b.{0,20}?(?:fail|error)|\bnot (?:yet |been )?(?:released|freed|unmapped|unpinned)\b|never (?:freed|released|unmapped)/i,
     groups: [],
     text: "something was not, or could not be, given back or taken away",
   },
