@@ -32,7 +32,12 @@ export function factText(name: string, value: Fact): string {
   return isHex ? `0x${value.toString(16)}` : String(value);
 }
 
-const RELATIONS = { follows: "follows from", belongs: "belongs to", perhaps: "perhaps from" };
+const RELATIONS = {
+  follows: "follows from",
+  belongs: "belongs to",
+  perhaps: "perhaps from",
+  before: "before it",
+};
 
 /**
  * For an entry that is the consequence of another message: names the entry that it follows from, or
@@ -40,7 +45,7 @@ const RELATIONS = { follows: "follows from", belongs: "belongs to", perhaps: "pe
  * @param followed The entry that it follows from, or null.
  */
 function followLines(entry: KernelLogEntry, followed: FollowedEntry | null): string[] {
-  if (entry.row?.role !== "consequence") return [];
+  if (entry.row?.role !== "consequence" && followed?.relation !== "before") return [];
   if (followed === null) {
     const titles = new Set(followedKinds(entry).map((kind) => MESSAGE_KINDS[kind].title));
     return titles.size === 0 ? [] : labelled("look for", [...titles].join(", "));
@@ -51,7 +56,7 @@ function followLines(entry: KernelLogEntry, followed: FollowedEntry | null): str
   return labelled(
     RELATIONS[relation],
     relation !== "perhaps"
-      ? text
+      ? relation === "before" ? `${text}, of the same device or name` : text
       : `${text}, ${isLockup ? "if the stack below it waits for that" : ifSame(names)}`,
   );
 }

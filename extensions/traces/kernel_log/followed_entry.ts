@@ -24,8 +24,9 @@ export interface FollowedEntry {
    * | `follows` | the two are about one device or one unit |
    * | `belongs` | the line is printed before the faults that it announces |
    * | `perhaps` | the log does not say whether they are about one device |
+   * | `before` | the line is known by its words alone, and the other is the first one about the same device |
    */
-  readonly relation: "follows" | "belongs" | "perhaps";
+  readonly relation: "follows" | "belongs" | "perhaps" | "before";
   /** For `perhaps`: the names that have to be one device. */
   readonly names: readonly string[];
 }
@@ -127,6 +128,7 @@ export class FollowedEntries {
    */
   of(entry: KernelLogEntry): FollowedEntry | null {
     const { kind, line, row, seconds } = entry;
+    if (row?.role === "report" && row.isGeneral === true) return this.#before(entry);
     if (row?.role !== "consequence") return null;
     const follows = followedKinds(entry);
     if (kind === "iommu_fault_status") return this.#announcedBy(entry);
@@ -146,6 +148,26 @@ export class FollowedEntries {
       }
     }
     return perhaps;
+  }
+
+  /** The first trouble of the same device, or of the same prefix, within a minute before a line. */
+  #before(entry: KernelLogEntry): FollowedEntry | null {
+    const { facts: { prefix }, line, seconds } = entry;
+    const names = this.#names.of(namesIn(entry));
+    if (names.size === 0 && typeof prefix !== "string") return null;
+    const own = this.#indexes.get(entry) ?? this.#entries.length;
+    let first: KernelLogEntry | null = null;
+    for (let index = own - 1; index >= Math.max(0, own - MAX_BACK); index--) {
+      const each = this.#entries[index]!;
+      const isNear = seconds === null || each.seconds === null ||
+        seconds - each.seconds <= STORY_SECONDS && each.seconds - seconds <= BACK_SECONDS;
+      if (!isNear || each.line >= line) continue;
+      const isSame = names.size === 0
+        ? each.facts.prefix === prefix
+        : this.#names.compare(names, this.#names.of(namesIn(each))) === "same";
+      if (isSame) first = each;
+    }
+    return first === null ? null : { entry: first, relation: "before", names: [] };
   }
 
   /** The first fault after a status line: the handler prints the status before the records. */

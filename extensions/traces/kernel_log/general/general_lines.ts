@@ -366,6 +366,7 @@ function wrongRow(kind: MessageKind, isMap: boolean): MessageRow {
   return wrongRows.getOrInsertComputed(`${kind} ${isMap}`, () => ({
     kind,
     forms: [],
+    isGeneral: true,
     role: "report",
     means: generalMeaning,
     causes: GENERAL_CAUSES,
