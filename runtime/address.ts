@@ -231,3 +231,9 @@ export function roundUpPowerOfTwo(value: number): number {
  */
 export const PC_MSI_START = 0xfee0_0000;
 export const PC_MSI_END = 0xfef0_0000;
+
+/** An address in hexadecimal, in groups of four digits, as scripts write it. */
+export function hexAddress(address: number): string {
+  if (address === DMA_MAPPING_ERROR) return "DMA_MAPPING_ERROR";
+  return `0x${addressDigits(address).replace(/(?<=.)(?=(.{4})+$)/g, "_")}`;
+}

@@ -6,6 +6,7 @@ import {
   bitsOfLastAddress,
   dmaAddr,
   foldedHigh,
+  hexAddress,
   lastAddressOfBits,
   leavesWindow,
   lowBitsOf,
@@ -96,4 +97,12 @@ Deno.test("numbers are aligned downwards and upwards, exactly up to 2^53", () =>
     }
   }
   assertEquals<number>(pfnToPhys(0x12_3456 as Pfn), 0x1_2345_6000);
+});
+
+Deno.test("an address is printed in groups of four digits, and DMA_MAPPING_ERROR by its name", () => {
+  assertEquals(hexAddress(0), "0x0");
+  assertEquals(hexAddress(0xfff0), "0xfff0");
+  assertEquals(hexAddress(0x1_0000), "0x1_0000");
+  assertEquals(hexAddress(0x12_3456_789a), "0x12_3456_789a");
+  assertEquals(hexAddress(-1), "DMA_MAPPING_ERROR");
 });

@@ -30,6 +30,7 @@ const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   mask_failure_ignored: "failed",
   uninitialized_dma_read: "allocated",
   stale_cacheline_read: "written",
+  stale_bounce_read: "written",
   stale_memory_read: "written",
   dirty_cacheline_lost: "written",
   bounced_write_lost: "written",

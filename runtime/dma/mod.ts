@@ -62,7 +62,7 @@ export {
 } from "./device/merged_ranges.ts";
 export type { DmaRange } from "./device/range_map.ts";
 export type { AccessWatcher, PeerRouter } from "./dma_machine.ts";
-export { hexAddress } from "./hex_address.ts";
+export { hexAddress } from "../address.ts";
 export { DmaIovaState, rangeObjects } from "./iova_state.ts";
 export { slabBytes } from "./paths/cache_maintenance.ts";
 export { directAddress, MAP_BRANCH, MAP_FAILURE, type ReachLimit } from "./paths/map_branch.ts";

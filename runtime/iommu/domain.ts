@@ -11,10 +11,10 @@ import {
   bitsOfLastAddress,
   type Bytes,
   type DmaAddr,
+  hexAddress,
   leavesWindow,
   type PhysAddr,
 } from "../address.ts";
-import { hexAddress } from "../dma/hex_address.ts";
 import { ERRNO, errnoName, invariant, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";

@@ -1,9 +1,8 @@
 /** Tables in the format of the x86 CPU: VT-d's first stage, AMD's v2 (rules/dma.md 1.3, 1.6, 4.2, 5.1, 5.2). */
 import { assertEquals } from "@std/assert";
-import type { DmaAddr, PhysAddr } from "../address.ts";
+import { type DmaAddr, hexAddress, type PhysAddr } from "../address.ts";
 import { DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
 import { testBench } from "../dma/testing.ts";
-import { hexAddress } from "../dma/hex_address.ts";
 import { ERRNO } from "../errno.ts";
 import { type IommuModel, makePageTable } from "./iommu_models.ts";
 import { PTE_READ } from "./page_table.ts";

@@ -1,10 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { DmaAddr } from "../address.ts";
+import { type DmaAddr, hexAddress } from "../address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../dma/device/device.ts";
 import { at } from "../dma/testing.ts";
 import { errnoName, KernelError } from "../errno.ts";
-import { hexAddress } from "../dma/hex_address.ts";
 import { Machine } from "../machine.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import { testConfig, type TestConfigOptions } from "../testing_config.ts";

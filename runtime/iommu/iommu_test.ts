@@ -1,7 +1,6 @@
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { AddressLimitError, DMA_MAPPING_ERROR, type DmaAddr } from "../address.ts";
-import { hexAddress } from "../dma/hex_address.ts";
+import { AddressLimitError, DMA_MAPPING_ERROR, type DmaAddr, hexAddress } from "../address.ts";
 import type { IommuModel } from "./iommu_models.ts";
 import { DmaDevice } from "../dma/device/device.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";

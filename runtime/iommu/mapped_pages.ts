@@ -4,8 +4,7 @@
  *
  * @see rules/dma.md 8.4
  */
-import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
-import { hexAddress } from "../dma/hex_address.ts";
+import { alignDown, type Bytes, hexAddress, type PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 import type { PageWatcher } from "../memory/page_allocator.ts";
 import type { Platform } from "../platform.ts";

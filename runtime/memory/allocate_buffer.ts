@@ -1,8 +1,7 @@
 /**
  * Allocates the memory of buffers: the rules of `buffer(…)` and `alloc_pages(…)` in language.md.
  */
-import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
-import { hexAddress } from "../dma/hex_address.ts";
+import { alignDown, type Bytes, hexAddress, type PhysAddr } from "../address.ts";
 import { KernelError } from "../errno.ts";
 import { bufferCost, type BufferHome, type FillPattern, HostBuffer } from "./host_buffer.ts";
 import { type BufferSegment, segmentsOf } from "./buffer_segments.ts";

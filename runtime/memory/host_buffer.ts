@@ -21,7 +21,10 @@ export interface BufferDifference {
 }
 
 /** The checks that buffers call when the CPU uses or frees memory. */
-type BufferChecks = Pick<MemoryChecks, "written" | "freed" | "freedTwice" | "usedAfterFree">;
+type BufferChecks = Pick<
+  MemoryChecks,
+  "read" | "written" | "freed" | "freedTwice" | "usedAfterFree"
+>;
 
 /** The parts of a machine that buffers use: memory for the content, and the source of random bytes. */
 export interface BufferHome {
@@ -185,6 +188,7 @@ export class HostBuffer {
     const { caches, checker, memory } = this.#home;
     if (checker && this.#usesFreed(writes)) checker.memory.usedAfterFree(this.phys, this.sizeBytes);
     else if (writes) checker?.memory.written(this.segments);
+    else checker?.memory.read(this.segments);
     return caches ?? memory;
   }
 

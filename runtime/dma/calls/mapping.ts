@@ -13,6 +13,7 @@ import {
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  hexAddress,
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "../../address.ts";
@@ -51,7 +52,6 @@ import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { KERNEL_FUNCTIONS, KernelFunction } from "../../vocabulary/kernel_calls.ts";
 import { MADE, type MadeBy } from "../checker/record_table.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
-import { hexAddress } from "../hex_address.ts";
 import { APART, APART_WORDS, type Scatterlist } from "../scatterlist.ts";
 import {
   countMapped,

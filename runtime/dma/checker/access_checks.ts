@@ -7,12 +7,11 @@
  *
  * @see rules/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */
-import type { Bytes } from "../../address.ts";
+import { type Bytes, hexAddress } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { StaleCache } from "../../iommu/iommu.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
-import { hexAddress } from "../hex_address.ts";
 import { bytesAt } from "./describe.ts";
 import type { CheckedDevice, PoolPage } from "../device/checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
@@ -77,7 +76,11 @@ export class AccessChecks {
               : "the host has handled the request, because of a later wait; before that, it faults",
           );
         }
+        const from = at;
         at = table.end(around);
+        if (access === "write") {
+          this.ledger.bounces.deviceWrote(dev, around, from, Math.min(at, end));
+        }
       }
       if (at >= end) return;
       around = table.findAround(device.number, at, BUFFERS, against);

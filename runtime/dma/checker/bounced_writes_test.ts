@@ -86,7 +86,75 @@ Deno.test("a lost write is told with where it went, who copied over it, and what
   ]);
 });
 
+const STALE = ["stale_bounce_read" as const, WRITE, LOSS];
+
 for (const [mode, options] of Object.entries({ forced: FORCED, untrusted: UNTRUSTED })) {
+  Deno.test(`a CPU's read is reported if, and only if, it gets what a device has replaced: ${mode} (dma.md 6.3)`, () => {
+    const bufferOf = (dir: Direction, attrs = 0) => {
+      const bench = bufferBench(options, dir, attrs);
+      const { checker, events } = bench.machine;
+      const pieceOf = (
+        offset: number,
+        sizeBytes: number,
+      ) => [{ phys: BUFFER + offset as PhysAddr, sizeBytes }];
+      return {
+        ...bench,
+        deviceWrites(value: number, offset: number, sizeBytes: number): void {
+          events.context.site = WRITE;
+          const bytes = new Uint8Array(sizeBytes).fill(value);
+          bench.machine.bus.write(bench.dev, bench.mapped + offset, bytes, 0, sizeBytes);
+          events.context.site = LOSS;
+        },
+        cpuReads: (offset = 0, sizeBytes = SIZE_BYTES) =>
+          checker!.memory.read(pieceOf(offset, sizeBytes)),
+      };
+    };
+    for (const dir of [DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const) {
+      const unsynced = bufferOf(dir);
+      unsynced.cpuReads();
+      unsynced.deviceWrites(0x99, 16, 4);
+      unsynced.cpuReads(0, 16);
+      unsynced.cpuReads(20, 8);
+      assertEquals(unsynced.found(), [], "bytes beside it");
+      unsynced.cpuReads(19, 1);
+      assertEquals(unsynced.found(), [STALE]);
+      unsynced.cpuReads(19, 1);
+      assertEquals(unsynced.found(), [], "once");
+      unsynced.cpuReads();
+      assertEquals(unsynced.found(), [STALE], "the other bytes");
+      unsynced.end();
+      assertEquals([unsynced.found(), unsynced.content()[19]], [[], 0x99]);
+
+      const synced = bufferOf(dir);
+      synced.deviceWrites(0x99, 16, 4);
+      synced.forCpu(16, 2);
+      synced.cpuReads(16, 2);
+      assertEquals(synced.found(), [], "the synced part");
+      synced.cpuReads(18, 2);
+      assertEquals(synced.found(), [STALE], "the part that is not synced");
+
+      // What the CPU wrote later is not old, and neither are equal bytes.
+      const written = bufferOf(dir);
+      written.deviceWrites(0x99, 16, 4);
+      written.forCpu();
+      written.cpuWrites(0xaa, 16, 4);
+      written.cpuReads();
+      written.deviceWrites(0xaa, 16, 4);
+      written.cpuReads();
+      assertEquals(written.found(), []);
+
+      const unmapped = bufferOf(dir);
+      unmapped.deviceWrites(0x99, 16, 4);
+      unmapped.end();
+      unmapped.cpuReads();
+      assertEquals(unmapped.found(), []);
+    }
+    const skipped = bufferOf(DMA_FROM_DEVICE, SKIP);
+    skipped.deviceWrites(0x99, 16, 4);
+    skipped.cpuReads();
+    assertEquals(skipped.found(), [STALE]);
+  });
+
   Deno.test(`a CPU's write that the unmap or a sync for the CPU overwrites is reported, and is gone: ${mode} (dma.md 6.3)`, () => {
     for (const dir of [DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const) {
       const unmapped = bufferBench(options, dir);

@@ -3,9 +3,8 @@
  *
  * @see rules/dma.md 1.6
  */
-import type { Bytes, PhysAddr } from "../../address.ts";
+import { type Bytes, hexAddress, type PhysAddr } from "../../address.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";
-import { hexAddress } from "../hex_address.ts";
 import { bytesAt } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import type { CpuContext } from "../../cpu_context.ts";

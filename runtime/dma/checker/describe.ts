@@ -1,7 +1,6 @@
 /** Describes records in sentences of reports. */
-import type { Bytes } from "../../address.ts";
+import { type Bytes, hexAddress } from "../../address.ts";
 import { attributeWords, directionWord } from "../attributes.ts";
-import { hexAddress } from "../hex_address.ts";
 import { MADE, type MadeBy, type RecordTable } from "./record_table.ts";
 
 /** The call that makes a mapping, and the one that ends it. */

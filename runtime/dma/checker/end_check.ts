@@ -3,7 +3,7 @@
  *
  * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
-import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, hexAddress, type PhysAddr } from "../../address.ts";
 import {
   directionWord,
   DMA_ATTR,
@@ -11,7 +11,6 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../attributes.ts";
-import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, bytesAt, endingApi } from "./describe.ts";
 import type { CheckedDevice } from "../device/checked_device.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
@@ -93,7 +92,7 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
     table.entries[record] !== entries || made === COHERENT
   ) compare(ledger, device, ending, record, sameFamily, otherAttrs);
   if (dir !== DMA_TO_DEVICE && (ending.attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
-    ledger.bounceCopied(record, 0, sizeBytes, endingApi(made));
+    ledger.bounces.copied(record, 0, sizeBytes, endingApi(made));
   }
   ledger.end(record);
 }

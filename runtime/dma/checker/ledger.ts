@@ -5,7 +5,7 @@
  * does not depend on it, so the two can be compared. The leak report uses the ledger's records and the rows of
  * a recording (`runtime/leaks/test_leaks.ts`).
  */
-import type { Bytes, PhysAddr } from "../../address.ts";
+import { type Bytes, hexAddress, type PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
@@ -13,9 +13,9 @@ import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { CheckedDevice } from "../device/checked_device.ts";
+import { BounceChecks } from "./bounce_checks.ts";
 import { CacheLineRecords, SharedLines } from "./cache_lines.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
-import { hexAddress } from "../hex_address.ts";
 import { bytes, bytesAt, describeRecord } from "./describe.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass, type ReportClassEntry } from "./report_classes.ts";
@@ -62,7 +62,7 @@ export class MappingRecords {
   readonly platform: CheckedPlatform;
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
-  readonly bouncedWrites = new BouncedWrites();
+  readonly bounces: BounceChecks;
   readonly kernel: Kernel;
   /** The value of the kernel's own counter of errors. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
@@ -79,6 +79,7 @@ export class MappingRecords {
     this.platform = platform;
     this.kernel = platform.kernel;
     this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
+    this.bounces = new BounceChecks(this);
   }
 
   deviceOf(dev: DmaDevice): CheckedDevice {
@@ -302,35 +303,6 @@ export class MappingRecords {
     return true;
   }
 
-  /**
-   * Called when data is copied between a bounce buffer and the memory of its mapping.
-   * @param offset Where in the mapping the copy begins.
-   * @param call If the copy overwrites the CPU's writes with the bounce buffer: the call that
-   *   copies, as a sentence fragment. Null if the copy goes from the memory to the bounce buffer.
-   * @see rules/dma.md 6.3
-   */
-  bounceCopied(record: number, offset: Bytes, sizeBytes: Bytes, call: string | null): void {
-    if (this.bouncedWrites.isEmpty) return;
-    const { platform, table } = this;
-    invariant(table.isLive(record), "A bounce buffer is copied after its mapping has ended");
-    const { dev } = this.deviceNumbered(table.device[record]!);
-    const why = platform.swiotlb.fillsForDevice(table.dir(record))
-      ? "no sync has copied it there; call dma_sync_*_for_device() after the write"
-      : "no sync of a from_device mapping copies it there; map it bidirectional, and call " +
-        "dma_sync_*_for_device() after the write";
-    const start = table.phys[record]! + offset;
-    for (const met of this.bouncedWrites.take(record, start, start + sizeBytes)) {
-      if (call === null) continue;
-      this.report(
-        "bounced_write_lost",
-        `CPU write of ${bytesAt(met.sizeBytes, met.phys)} to ` +
-          `${this.describe(record)} of device "${dev.name}" is lost: ${call} copies the bounce ` +
-          `buffer over it, and ${why}`,
-        met.site,
-      );
-    }
-  }
-
   /** A mapping in words: `the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, …)`. */
   describe(record: number): string {
     return `the ${describeRecord(this.table, record)}`;
@@ -349,7 +321,7 @@ export class MappingRecords {
   }
 
   #forget(record: number): void {
-    if (!this.bouncedWrites.isEmpty) this.bouncedWrites.forget(record);
+    this.bounces.forget(record);
     this.#lines?.remove(record);
     this.#shared?.remove(record, this.table.phys[record]!);
     this.table.remove(record);
@@ -409,63 +381,5 @@ class EndedMappings {
       }
     }
     return null;
-  }
-}
-
-/** The part of one statement's writes that a copy overlaps. */
-interface MetWrite {
-  /** The statement that wrote. */
-  readonly site: number | null;
-  /** Address of the part's first byte. */
-  readonly phys: number;
-  readonly sizeBytes: Bytes;
-}
-
-/**
- * The CPU's writes to bounced buffers, as long as no copy has transferred these writes to the
- * bounce buffer. The CPU owned the buffer when it wrote. The next copy of the bounce buffer to the
- * memory overwrites these writes.
- *
- * @see rules/dma.md 6.3
- */
-class BouncedWrites {
-  /** Addresses of bytes, by record and by the statement that wrote them last. */
-  readonly #ofRecord = new Map<number, Map<number | null, IntervalSet>>();
-
-  get isEmpty(): boolean {
-    return this.#ofRecord.size === 0;
-  }
-
-  /** Notes that a statement has written to a record's memory, from `start` to `end - 1`. */
-  add(record: number, site: number | null, start: number, end: number): void {
-    const bySite = this.#ofRecord.get(record) ?? new Map<number | null, IntervalSet>();
-    for (const bytes of bySite.values()) bytes.delete(start, end);
-    const bytes = bySite.get(site) ?? new IntervalSet();
-    bytes.add(start, end);
-    this.#ofRecord.set(record, bySite.set(site, bytes));
-  }
-
-  /** Removes and returns the writes from `start` to `end - 1`. */
-  take(record: number, start: number, end: number): MetWrite[] {
-    const met: MetWrite[] = [];
-    const bySite = this.#ofRecord.get(record);
-    for (const [site, bytes] of bySite ?? []) {
-      const inside = bytes.intervals().filter(([from, to]) => from < end && start < to);
-      const sizeBytes = inside.reduce(
-        (sum, [from, to]) => sum + Math.min(to, end) - Math.max(from, start),
-        0,
-      );
-      const phys = bytes.firstIn(start, end);
-      bytes.delete(start, end);
-      if (phys >= 0) met.push({ site, phys, sizeBytes });
-      if (bytes.count === 0) bySite!.delete(site);
-    }
-    if (bySite?.size === 0) this.forget(record);
-    return met;
-  }
-
-  /** The mapping has ended. */
-  forget(record: number): void {
-    this.#ofRecord.delete(record);
   }
 }

@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
-import { hexAddress } from "../hex_address.ts";
+import { hexAddress } from "../../address.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { at } from "../testing.ts";
 import { type CheckerBench, checkerBench } from "./_bench.ts";

@@ -7,7 +7,7 @@
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { Scatterlist } from "../scatterlist.ts";
-import { hexAddress } from "../hex_address.ts";
+import { hexAddress } from "../../address.ts";
 import { bytes } from "./describe.ts";
 import { checkEnd, newEnding } from "./end_check.ts";
 import type { CheckedDevice } from "../device/checked_device.ts";

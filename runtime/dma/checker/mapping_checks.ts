@@ -4,12 +4,17 @@
  *
  * @see rules/dma.md 8.1, 8.2 rows 1 to 16
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  hexAddress,
+  type PhysAddr,
+} from "../../address.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
-import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import { checkEnd, newEnding } from "./end_check.ts";
 import { type Forbidden, type MappingRecords, SINGLES } from "./ledger.ts";

@@ -5,7 +5,13 @@
  *
  * @see rules/dma.md 1.5, 2.1, 2.2
  */
-import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
+import {
+  alignDown,
+  type Bytes,
+  hexAddress,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "../../address.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import { effectOf } from "./cpu_checks.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
@@ -13,7 +19,6 @@ import type { CacheHazard } from "../../memory/cached_page.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
 import type { BufferSegment } from "../../memory/buffer_segments.ts";
 import type { DmaDevice } from "../device/device.ts";
-import { hexAddress } from "../hex_address.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { bytes, bytesAt } from "./describe.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
@@ -63,14 +68,15 @@ export class MemoryChecks {
   /**
    * Called when the CPU writes to a buffer that is not freed: reports device-owned memory that no
    * sync has handed to the CPU. Coherent memory needs no sync, and a driver that maps with
-   * skip_cpu_sync maintains the caches itself. Reads are not checked, because a scenario may inspect
-   * memory at any time.
+   * skip_cpu_sync maintains the caches itself. Of reads, only those that get stale data are reported,
+   * because a scenario may inspect memory at any time.
    * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
     const ledger = this.ledger;
     const { table } = ledger;
     if (table.count === 0) return;
+    ledger.bounces.cpuWrites(pieces);
     let memory: IntervalSet | null = null;
     table.each((record) => {
       if (!table.isOf(record, LENT)) return;
@@ -95,7 +101,7 @@ export class MemoryChecks {
    */
   #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
     const ledger = this.ledger;
-    const { bouncedWrites, platform, table } = ledger;
+    const { bounces, platform, table } = ledger;
     const { dev } = ledger.deviceNumbered(table.device[record]!);
     if (table.dir(record) === DMA_TO_DEVICE || !ledger.isBounced(dev, record)) return;
     const { site } = platform.events.context;
@@ -104,7 +110,7 @@ export class MemoryChecks {
     for (const { phys, sizeBytes } of pieces) {
       const from = Math.max(phys, start);
       const to = Math.min(phys + sizeBytes, end);
-      if (from < to) bouncedWrites.add(record, site, from, to);
+      if (from < to) bounces.cpuWroteOwned(record, site, from, to);
     }
   }
 
@@ -132,6 +138,11 @@ export class MemoryChecks {
     return -1;
   }
 
+  /** Called when the CPU reads a buffer that is not freed. */
+  read(pieces: readonly BufferSegment[]): void {
+    this.ledger.bounces.cpuReads(pieces);
+  }
+
   /** Coherent memory is freed to its allocator. */
   freedCoherent({ pages, pageSizeBytes }: CoherentMemory): void {
     for (const page of pages) this.#freedCoherent.add(page, page + pageSizeBytes);
@@ -143,6 +154,7 @@ export class MemoryChecks {
    * after the free is reported as a mistake.
    */
   peeked(phys: PhysAddr, sizeBytes: Bytes): void {
+    this.read([{ phys, sizeBytes }]);
     const first = this.#freedCoherent.firstIn(phys, phys + sizeBytes);
     if (first < 0 || this.ledger.platform.pages.firstFreed(first, 1) < 0) return;
     this.usedAfterFree(phys, sizeBytes);

@@ -1,8 +1,7 @@
 /** Which memory a mapping covers, page by page, for each kind of mapping. */
 import { assertEquals } from "@std/assert";
-import type { DmaAddr, PhysAddr } from "../../address.ts";
+import { type DmaAddr, hexAddress, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../attributes.ts";
-import { hexAddress } from "../hex_address.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
 import { type CheckerBench, checkerBench, DIRECT } from "./_bench.ts";

@@ -3,11 +3,10 @@
  *
  * @see rules/p2p.md 9.2, 9.7, 9.8
  */
-import type { Bytes, PhysAddr } from "../../address.ts";
+import { type Bytes, hexAddress, type PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { Iommu } from "../../iommu/iommu.ts";
-import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE } from "./record_table.ts";

@@ -8,12 +8,11 @@
  *
  * @see rules/dma.md 3.3, 3.6, 8.3
  */
-import type { Bytes, PhysAddr } from "../../address.ts";
+import { type Bytes, hexAddress, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL } from "../attributes.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import type { DmaIovaState, RangePart } from "../iova_state.ts";
-import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, bytesAt } from "./describe.ts";
 import { AGREED_ATTRS } from "./end_check.ts";
 import type { MappingRecords } from "./ledger.ts";

@@ -308,6 +308,11 @@ const REPORT_CLASS_TABLE = {
     "A device wrote to a streaming buffer that the CPU owns: after a sync for the CPU the driver has not synced it for the device.",
     "c_drivers",
   ),
+  stale_bounce_read: hazard(
+    "dma.6.3",
+    "CPU read of a bounced buffer got what was there before: a device wrote the bounce buffer, and no sync for the CPU or unmap had copied it.",
+    "bounced",
+  ),
   bounced_write_lost: hazard(
     "dma.6.3",
     "A CPU write to a bounced buffer, after a sync for the CPU or a map with `skip_cpu_sync`, was overwritten when the bounce buffer was copied out: no sync for the device had copied it in.",

@@ -50,7 +50,7 @@ export class SyncChecks {
     const { swiotlb } = ledger.platform;
     if (forCpu ? dir !== DMA_TO_DEVICE : swiotlb.fillsForDevice(dir)) {
       const loses = forCpu ? "dma_sync_*_for_cpu()" : null;
-      ledger.bounceCopied(record, dma - table.dma[record]!, sizeBytes, loses);
+      ledger.bounces.copied(record, dma - table.dma[record]!, sizeBytes, loses);
     }
     const site = table.site(record);
     const what = `${call}, in ${ledger.describe(record)}`;

@@ -8,10 +8,15 @@
  *
  * @see rules/dma.md 1.1
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  hexAddress,
+  type PhysAddr,
+} from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
 import type { MemoryRange } from "../../memory/layout.ts";
-import { hexAddress } from "../hex_address.ts";
 
 /** One range: `sizeBytes` bytes of memory from `cpuPhys` on are found from `dma` on. */
 export interface DmaRange {

@@ -12,10 +12,10 @@ import {
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  hexAddress,
   lastAddressOfBits,
   type PhysAddr,
 } from "../../address.ts";
-import { hexAddress } from "../hex_address.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, handOver, type MemoryOwner, sharesCacheLine } from "./cache_maintenance.ts";

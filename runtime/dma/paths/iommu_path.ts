@@ -4,7 +4,13 @@
  *
  * @see rules/dma.md 1.6
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  hexAddress,
+  type PhysAddr,
+} from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import {
   PTE_CACHE,
@@ -23,7 +29,6 @@ import {
   sharesCacheLine,
 } from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
-import { hexAddress } from "../hex_address.ts";
 import { MAP_BRANCH, MAP_FAILURE, UNTOUCHABLE } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
 

@@ -6,7 +6,13 @@
  *
  * @see rules/dma.md chapter 3
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  hexAddress,
+  type PhysAddr,
+} from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { dereferenceNull } from "../../warnings.ts";
@@ -16,7 +22,6 @@ import { type DmaDevice, isTranslated, type TranslatedDevice } from "../device/d
 import { bounceForIommu, leafFlags, maintainsCaches, mustBounce } from "./iommu_path.ts";
 import type { DmaIovaState, RangePart } from "../iova_state.ts";
 import { PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
-import { hexAddress } from "../hex_address.ts";
 
 const { REQUIRE_COHERENT } = DMA_ATTR;
 /** The kernel reserves the top bit of the 64-bit size. */

@@ -92,6 +92,11 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
     return super.contains(address) || this.#holding(address) !== undefined;
   }
 
+  override originOf(tlb: number): PhysAddr | null {
+    const pool = this.#holding(tlb);
+    return pool === undefined ? super.originOf(tlb) : pool.originOf(tlb);
+  }
+
   override forEachBuffer(visit: (buffer: BouncedBuffer) => void): void {
     super.forEachBuffer(visit);
     for (const pool of this.#grown) pool.forEachBuffer(visit);

@@ -205,6 +205,15 @@ export class SwiotlbPool extends SwiotlbSlots {
     return address >= this.basePhys && address < this.#end;
   }
 
+  /** The address that a byte of a bounce buffer stands for; null if no buffer has the byte. */
+  originOf(tlb: number): PhysAddr | null {
+    if (!this.contains(tlb) || !this.#isReady) return null;
+    const slot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
+    const origin = this.#origin[slot]!;
+    const within = tlb % SLOT_BYTES - this.#phase[slot]!;
+    return origin === NOTHING || within >= this.#left[slot]! ? null : origin + within as PhysAddr;
+  }
+
   /**
    * Largest mapping the pool promises a device; somewhat larger ones can still succeed.
    * @see rules/dma.md 1.7

@@ -7,11 +7,11 @@ import {
   alignDown,
   type Bytes,
   GIB,
+  hexAddress,
   MIB,
   type PhysAddr,
   roundUpPowerOfTwo,
 } from "../../address.ts";
-import { hexAddress } from "../../dma/hex_address.ts";
 import type { MemoryRange } from "../layout.ts";
 
 /** The size of a slot, in bytes. */

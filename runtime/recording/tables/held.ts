@@ -2,8 +2,7 @@
  * Tables of resources other than ranges and page-table entries: coherent memory, blocks of pools,
  * host memory, peer memory, and allocations of C drivers.
  */
-import { alignUp, PAGE_SIZE_BYTES } from "../../address.ts";
-import { hexAddress } from "../../dma/hex_address.ts";
+import { alignUp, hexAddress, PAGE_SIZE_BYTES } from "../../address.ts";
 import { DMA, INT, optional, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
 import type { AnyTableSpec, HistoryTableSpec, TableEvent } from "../history_table_spec.ts";

@@ -1,6 +1,5 @@
 /** The tables of the kernel's side, which every machine has. */
-import type { DmaAddr, PhysAddr } from "../../address.ts";
-import { hexAddress } from "../../dma/hex_address.ts";
+import { type DmaAddr, hexAddress, type PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import { freedPfns } from "../../iommu/iova_allocator.ts";
 import { protectionWord } from "../../iommu/page_table.ts";
