@@ -16,7 +16,7 @@ import { CheckedDevice } from "../device/checked_device.ts";
 import { BounceChecks } from "./bounce_checks.ts";
 import { CacheLineRecords, SharedLines } from "./cache_lines.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
-import { bytes, bytesAt, describeRecord } from "./describe.ts";
+import { bytes, describeRecord } from "./describe.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass, type ReportClassEntry } from "./report_classes.ts";
 import { zeros } from "../../zeros.ts";
