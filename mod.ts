@@ -90,10 +90,13 @@ export type { RdmaDevice } from "@dmalab/devices";
 export type { VfioDevice } from "@dmalab/devices";
 // Memory that a process maps for its devices.
 export {
+  ContainerFile,
   type ContainerTable,
   DIRTY_PAGES_FLAG,
   type DirtyBitmap,
   type GetDirtyBitmap,
+  type GroupDevices,
+  GroupFile,
   type IovaRange,
   MAP_FLAG,
   type MapDma,
@@ -102,6 +105,7 @@ export {
   type PinAccess,
   type PinnedKind,
   type PinnedRun,
+  type TestMemory,
   Type1Container,
   type Type1Options,
   type U64Value,

@@ -117,12 +117,14 @@ export function readAreas(
   return found;
 }
 
-/** Whether an entry is a device's, or one of VFIO, which all devices of a group share. */
+/** Whether an entry is a device's, or one of VFIO, which all devices of a container share. */
 function isFor(entry: LedgerEntry, device: string, { lab }: ExecutionContext): boolean {
   if (entry.device === device) return true;
   if (entry.created.name !== "vfio.map_dma") return false;
-  const group = lab.devices.get(device)?.dma.group ?? null;
-  return group !== null && lab.devices.get(entry.device)?.dma.group === group;
+  const own = lab.devices.get(device)?.dma;
+  const other = lab.devices.get(entry.device)?.dma;
+  if (own === undefined || other === undefined || own.group === null) return false;
+  return own.group === other.group || (own.domain?.isUsers === true && own.domain === other.domain);
 }
 
 /** The target of the last page-table entry before an event. */

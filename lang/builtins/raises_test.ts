@@ -234,6 +234,35 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EOVERFLOW:
       `${CONTAINER}VFIO_IOMMU_UNMAP_DMA(container, 0xffff_ffff_ffff_f000 as dma, 8KiB) fails EOVERFLOW\ncontainer.close()`,
   },
+  VFIO_IOMMU_DIRTY_PAGES: {
+    EINVAL:
+      `${CONTAINER}VFIO_IOMMU_DIRTY_PAGES(container, get_bitmap, 0x10_0000, 8KiB) fails EINVAL\ncontainer.close()`,
+    EOVERFLOW:
+      `${CONTAINER}VFIO_IOMMU_DIRTY_PAGES(container, get_bitmap, 0xffff_ffff_ffff_f000 as dma, 8KiB) fails EOVERFLOW\ncontainer.close()`,
+  },
+  VFIO_IOMMU_GET_INFO: {
+    EINVAL: `${CONTAINER}VFIO_IOMMU_GET_INFO(vfio_container(qemu)) fails EINVAL\nqemu.exit()`,
+  },
+  VFIO_SET_IOMMU: {
+    EINVAL: `${CONTAINER}VFIO_SET_IOMMU(container) fails EINVAL\ncontainer.close()`,
+  },
+  VFIO_GROUP_SET_CONTAINER: {
+    EINVAL: `${CONTAINER}VFIO_GROUP_SET_CONTAINER(container, gpu) fails EINVAL\ncontainer.close()`,
+    EBUSY:
+      `${CONTAINER}VFIO_GROUP_SET_CONTAINER(vfio_container(qemu), gpu) fails EBUSY\nqemu.exit()`,
+    EPERM: `${CONTAINER}VFIO_GROUP_SET_CONTAINER(container, nic) fails EPERM\ncontainer.close()`,
+    ENODEV:
+      `machine { pci { root_port rp0 { endpoint gpu { driver = none } } } }\nVFIO_GROUP_SET_CONTAINER(vfio_container(address_space()), gpu) fails ENODEV`,
+  },
+  VFIO_GROUP_UNSET_CONTAINER: {
+    EINVAL:
+      `${CONTAINER}VFIO_GROUP_UNSET_CONTAINER(container, nic) fails EINVAL\ncontainer.close()`,
+    EBUSY:
+      `${CONTAINER}VFIO_GROUP_GET_DEVICE_FD(container, gpu)\nVFIO_GROUP_UNSET_CONTAINER(container, gpu) fails EBUSY\ncontainer.close()`,
+  },
+  VFIO_GROUP_GET_DEVICE_FD: {
+    EINVAL: `${CONTAINER}VFIO_GROUP_GET_DEVICE_FD(container, nic) fails EINVAL\ncontainer.close()`,
+  },
   "mm.mmap": { EEXIST: `${PROCESS}mm.mmap(4KiB, at: at) fails EEXIST\nmm.touch(more, 1B)` },
   "mm.migrate": {
     ENOENT: `${PROCESS}mm.migrate(at) fails ENOENT\nmm.migrate(more) fails ENOENT`,

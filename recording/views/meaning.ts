@@ -93,6 +93,7 @@ const OF: Readonly<Record<PlainName, Meaning>> = {
   "vfio.dirty": "call",
   "vfio.container": "call",
   "vfio.map_dma": "map",
+  "vfio.dirty_pages": "call",
   "vfio.unmap_dma": "unmap",
   "odp.fault": "call",
   "odp.handled": "call",

@@ -139,8 +139,12 @@ export class IommuDomain {
   readonly #inverseGranule: number;
   readonly #granuleMask: number;
   readonly #invalidation = new Invalidation();
+  /** Ranges that were unmapped and not invalidated yet: see `unmapGathered`. */
+  readonly #gathered = { first: 0, sizeBytes: 0, unitBytes: 0, leafOnly: true };
   /** How an unmap is cut, where its parts are invalidated one by one; else null. */
   readonly #cuts: PageSizeChoice | null;
+  /** Whether unmaps of another size are not invalidated together. */
+  readonly #syncsUnmapSizes: boolean;
   /** The mappings if they are a host's (virtio-iommu); else null. */
   readonly hostMappings: HostMappings | null;
 
@@ -161,6 +165,8 @@ export class IommuDomain {
     this.#cuts = this.#model.driver === "intel" && platform.kernel.vtd_syncs_at_page_size
       ? new PageSizeChoice(options.table.pageSizesBytes)
       : null;
+    this.#syncsUnmapSizes = this.#model.driver === "intel" &&
+      platform.kernel.vtd_syncs_at_unmap_size;
     this.cachingMode = options.cachingMode;
     this.reserved = options.reserved;
     this.iova = new IovaAllocator({
@@ -532,13 +538,92 @@ export class IommuDomain {
    * @returns Bytes cleared: fewer than requested at a hole, more if a large leaf was hit.
    */
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
-    const { audited, charges, events } = this.#platform;
-    const unmapped = this.table.unmap(iova, sizeBytes);
-    warnOfTable(this.#platform, "unmap_pages", iova, this.table.warnings);
-    if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, unmapped);
+    const unmapped = this.#clearLeaves(iova, sizeBytes);
     const syncedBytes = flushNow && this.#cuts !== null
       ? this.#syncEarly(this.#cuts, iova, unmapped)
       : 0;
+    this.#emitUnmap(iova, sizeBytes, unmapped, caller);
+    if (this.table.syncs.count !== 0) this.#syncTable(flushNow, iova + syncedBytes);
+    if (flushNow) this.#waitAfterUnmap(iova, unmapped);
+    else this.generation++;
+    return unmapped;
+  }
+
+  /**
+   * Clears the leaves of a range, all of which are mapped. `syncGathered` invalidates this range and those
+   * that were gathered before; each begins where the one before it ends.
+   * @see rules/hmm-rdma-vfio.md 7.14
+   */
+  unmapGathered(iova: number, sizeBytes: Bytes): void {
+    const gathered = this.#gathered;
+    const unmapped = this.#clearLeaves(iova, sizeBytes);
+    invariant(unmapped === sizeBytes, "An area of a process has a hole");
+    invariant(
+      gathered.sizeBytes === 0 || gathered.first + gathered.sizeBytes === iova,
+      "Ranges that do not follow each other are invalidated together",
+    );
+    if (gathered.sizeBytes === 0) gathered.first = iova;
+    gathered.sizeBytes += sizeBytes;
+    if (this.#cuts !== null) {
+      this.#syncOtherSizes(this.#cuts, iova, sizeBytes);
+    } else if (this.#syncsUnmapSizes) this.#syncBefore(iova, sizeBytes);
+    this.#emitUnmap(iova, sizeBytes, unmapped, "iommu_unmap");
+    const { syncs } = this.table;
+    for (let index = 0; index < syncs.count; index++) {
+      if (syncs.kind(index) === SYNC_TABLES) gathered.leafOnly = false;
+    }
+    if (syncs.count !== 0) this.#syncTable(false);
+    this.generation++;
+  }
+
+  /** Invalidates the ranges of `unmapGathered`, with one command. */
+  syncGathered(): void {
+    const gathered = this.#gathered;
+    const { first, leafOnly, sizeBytes } = gathered;
+    invariant(sizeBytes > 0, "Nothing was gathered for an invalidation");
+    gathered.sizeBytes = 0;
+    gathered.unitBytes = 0;
+    gathered.leafOnly = true;
+    if (this.hostMappings === null) {
+      this.#invalidation.first = first;
+      this.#invalidation.last = first + sizeBytes - 1;
+      this.#invalidate("range", leafOnly);
+    }
+    this.#waitAfterUnmap(first, sizeBytes);
+  }
+
+  /** Invalidates what was gathered, where the pages have another size than those before. */
+  #syncOtherSizes(cuts: PageSizeChoice, iova: number, sizeBytes: Bytes): void {
+    for (let done = 0; done < sizeBytes; done += cuts.sizeBytes * cuts.count) {
+      const at = iova + done;
+      cuts.choose(at, at, sizeBytes - done);
+      this.#syncBefore(at, cuts.sizeBytes);
+    }
+  }
+
+  /** Invalidates what was gathered before an address, if it was unmapped in another size. */
+  #syncBefore(at: number, unitBytes: Bytes): void {
+    const gathered = this.#gathered;
+    if (gathered.unitBytes !== 0 && gathered.unitBytes !== unitBytes) {
+      this.#invalidation.first = gathered.first;
+      this.#invalidation.last = at - 1;
+      this.#invalidate("range");
+      gathered.sizeBytes -= at - gathered.first;
+      gathered.first = at;
+    }
+    gathered.unitBytes = unitBytes;
+  }
+
+  #clearLeaves(iova: number, sizeBytes: Bytes): number {
+    const { audited, charges } = this.#platform;
+    const unmapped = this.table.unmap(iova, sizeBytes);
+    warnOfTable(this.#platform, "unmap_pages", iova, this.table.warnings);
+    if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, unmapped);
+    return unmapped;
+  }
+
+  #emitUnmap(iova: number, sizeBytes: Bytes, unmapped: Bytes, caller: UnmapCaller): void {
+    const { events } = this.#platform;
     if (events.tick(IOMMU_UNMAP)) {
       events.emit(IOMMU_UNMAP, {
         iova: iova as DmaAddr,
@@ -547,14 +632,9 @@ export class IommuDomain {
         leaves: this.table.leaves.toList(),
       });
     }
-    if (unmapped !== sizeBytes) {
-      const what = `${unmapped} of ${sizeBytes} bytes at ${hexAddress(iova)} were mapped`;
-      warnOfDevice(this.#platform, caller, what);
-    }
-    if (this.table.syncs.count !== 0) this.#syncTable(flushNow, iova + syncedBytes);
-    if (flushNow) this.#waitAfterUnmap(iova, unmapped);
-    else this.generation++;
-    return unmapped;
+    if (unmapped === sizeBytes) return;
+    const what = `${unmapped} of ${sizeBytes} bytes at ${hexAddress(iova)} were mapped`;
+    warnOfDevice(this.#platform, caller, what);
   }
 
   /** Waits for the host after an unmap, if the tables are a host's. @see rules/dma.md 5.5 */

@@ -37,7 +37,14 @@ export interface GroupPlatform extends Platform {
 function enter(dev: DmaDevice, domain: IommuDomain | null): void {
   if (dev.domain !== null && dev.domain !== domain) dev.deviceTlb?.clear(dev.domain.id);
   dev.domain = domain;
+  if (dev.deviceTlb !== null && domain !== null) domain.hasDeviceTlbs = true;
   if (dev.refusal === "context_absent") dev.refusal = null;
+}
+
+/** A device leaves a domain of users. One that its group got later is not in it. */
+function leaveMembers({ members }: IommuDomain, dev: DmaDevice): void {
+  const index = members.indexOf(dev);
+  if (index >= 0) (members as DmaDevice[]).splice(index, 1);
 }
 
 /**
@@ -77,6 +84,8 @@ export class IommuGroups {
   readonly #iotlb: Iotlb;
   readonly #domains = this.domains as IommuDomain[];
   readonly #userDomains = this.userDomains as Set<IommuDomain>;
+  /** How many groups of a user share a domain. */
+  readonly #userGroups = new Map<IommuDomain, number>();
   readonly #sharers = this.sharers as Map<string, string>;
   readonly #mappedPages: MappedPages | null;
   /** The request queue of a virtio-iommu, which all domains share. */
@@ -163,7 +172,6 @@ export class IommuGroups {
     enter(dev, isTranslated ? group.domain ??= this.#makeDomain(dev, group, group.mode) : null);
     if (dev.domain === null) return;
     dev.setUp32Bit(forcedac);
-    if (dev.deviceTlb !== null) dev.domain.hasDeviceTlbs = true;
     if (dev.name !== dev.domain.name) this.#sharers.set(dev.name, dev.domain.name);
   }
 
@@ -198,15 +206,16 @@ export class IommuGroups {
     return makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes), this.#requests);
   }
 
-  /** Creates an empty domain. */
+  /** Creates an empty domain. @param users The devices that use it, where groups may share it. */
   #newDomain(
     { members }: IommuGroup,
     own: Pick<IommuDomainOptions, "table" | "flushQueue" | "reserved" | "isUsers">,
+    users: readonly DmaDevice[] = members,
   ): IommuDomain {
     const options = {
       id: this.#made++,
       name: domainName(members.filter(({ ownOps }) => !ownOps)),
-      members,
+      members: users,
       iotlb: this.#iotlb,
       cachingMode: this.#cachesAbsence,
       ...own,
@@ -359,25 +368,54 @@ export class IommuGroups {
     group.users = 1;
     const table = this.#newTable();
     const own = { table, flushQueue: null, reserved: [], isUsers: true };
-    group.userDomain = this.#newDomain(group, own);
-    this.#userDomains.add(group.userDomain);
-    for (const dev of group.members) enter(dev, group.userDomain);
+    this.#enterUserDomain(group, this.#newDomain(group, own, []));
     return 0;
+  }
+
+  #enterUserDomain(group: IommuGroup, domain: IommuDomain): void {
+    this.#userDomains.add(domain);
+    this.#userGroups.set(domain, (this.#userGroups.get(domain) ?? 0) + 1);
+    group.userDomain = domain;
+    (domain.members as DmaDevice[]).push(...group.members);
+    for (const dev of group.members) enter(dev, domain);
+  }
+
+  /**
+   * Moves a user's group to the domain of another group of the same user.
+   * @see rules/hmm-rdma-vfio.md 7.24
+   */
+  share(group: IommuGroup, domain: IommuDomain): void {
+    invariant(domain.isUsers && this.#userDomains.has(domain), "A kernel's domain is shared");
+    if (group.userDomain === domain) return;
+    this.#leaveUserDomain(group);
+    this.#enterUserDomain(group, domain);
+  }
+
+  /** The hardware forgets the domain for the group's devices; without another group the domain is freed. */
+  #leaveUserDomain(group: IommuGroup): void {
+    const domain = group.userDomain;
+    invariant(domain !== null, "A group leaves a user's domain that it is not in");
+    const groups = this.#userGroups.get(domain) ?? 0;
+    invariant(groups > 0, "A user's domain has no groups");
+    group.userDomain = null;
+    for (const dev of group.members) leaveMembers(domain, dev);
+    this.#iotlb.invalidateDomain(domain.id);
+    this.#userGroups.set(domain, groups - 1);
+    if (groups > 1) return;
+    domain.table.clear();
+    this.#platform.budget.release(domain.table.hostBytes);
+    this.#userGroups.delete(domain);
+    this.#userDomains.delete(domain);
   }
 
   /**
    * The user releases the group. The group returns to its default domain, which still contains its
-   * mappings.
+   * mappings. A domain that other groups of the user share stays theirs.
    */
   release({ group }: Pick<DmaDevice, "group">): void {
     if (group === null || group.userDomain === null) return;
     invariant(group.users === 1, "A user's group has drivers");
-    const { id, table } = group.userDomain;
-    this.#iotlb.invalidateDomain(id);
-    table.clear();
-    this.#platform.budget.release(table.hostBytes);
-    this.#userDomains.delete(group.userDomain);
-    group.userDomain = null;
+    this.#leaveUserDomain(group);
     group.users = 0;
     for (const dev of group.members) enter(dev, dev.ownOps ? null : group.domain);
   }
@@ -441,6 +479,7 @@ export class IommuGroups {
     const index = group.members.indexOf(dev);
     invariant(index >= 0, "A device leaves a group that it is not in");
     group.members.splice(index, 1);
+    if (group.userDomain !== null) leaveMembers(group.userDomain, dev);
     dev.group = null;
     if (group.members.length === 0) group.domain = null;
     else if (this.#model.clearsAliases && dev.domain !== null && dev.requesterId !== null) {

@@ -110,4 +110,10 @@ export class CountedDomain extends IommuDomain {
     this.#mappedPages.unmapped(counted, iova + unmapped);
     return unmapped;
   }
+
+  override unmapGathered(iova: number, sizeBytes: Bytes): void {
+    const counted = this.#mappedPages.framesOf(this.table, iova, sizeBytes);
+    super.unmapGathered(iova, sizeBytes);
+    this.#mappedPages.unmapped(counted, iova + sizeBytes);
+  }
 }

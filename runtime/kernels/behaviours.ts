@@ -102,6 +102,12 @@ export const OLDER_WAYS = {
     rule: "dma.5.2",
     doc: "In strict mode VT-d's driver invalidates before it unmaps pages of another size.",
   },
+  vtd_syncs_at_unmap_size: {
+    in: ["6.12.117"],
+    rule: "hmm-rdma-vfio.7",
+    doc:
+      "Of unmaps that are invalidated together VT-d's driver ends a group where the size changes.",
+  },
   virtio_gathers_no_range: {
     in: ["..6.18.15"],
     rule: "dma.5.5",
@@ -285,6 +291,12 @@ export const OLDER_WAYS = {
     in: ["..6.17.13"],
     rule: "hmm-rdma-vfio.7",
     doc: "A range of VFIO's type 1 that wraps around 2^64 ends in EINVAL, not EOVERFLOW.",
+  },
+  vfio_tests_a_table: {
+    in: ["..6.12.117"],
+    rule: "hmm-rdma-vfio.7",
+    doc:
+      "VFIO_SET_IOMMU maps and unmaps two pages at 0, to see how the IOMMU unmaps a part of them.",
   },
   readonly_pin_takes_zero_page: {
     in: ["6.1.192"],

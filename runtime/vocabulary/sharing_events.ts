@@ -40,7 +40,13 @@ const MAP_FLAGS = word("flag of VFIO_IOMMU_MAP_DMA", {
 const UNMAP_FLAGS = word("flag of VFIO_IOMMU_UNMAP_DMA", {
   all: "Every area.",
   vaddr: "Take back the address of the memory; the areas stay mapped.",
+  get_dirty_bitmap: "Report the pages that devices may have written.",
 }, "VFIO_DMA_UNMAP_FLAG_");
+const DIRTY_FLAGS = word("flag of VFIO_IOMMU_DIRTY_PAGES", {
+  start: "Log the pages that devices may write.",
+  stop: "Do not log them any more.",
+  get_bitmap: "Report those that devices may have written.",
+}, "VFIO_IOMMU_DIRTY_PAGES_FLAG_");
 const UNKNOWN_FLAG = word("flag that the kernel does not know", {
   unknown_flag: "A flag that the kernel does not know.",
 });
@@ -48,14 +54,19 @@ const UNKNOWN_FLAG = word("flag that the kernel does not know", {
 /** Memory that a process maps for its devices. */
 const CONTAINER_EVENTS = {
   "vfio.container": {
-    when: "a process opened a container of VFIO for an IOMMU group, or closed it",
+    when: "a process opened a container of VFIO, changed its groups, or closed it",
     fields: {
       state: word("what became of a container", {
-        opened: "The process owns the group; its devices reach nothing yet.",
-        closed: "The group is the kernel's again, and nothing stays mapped or pinned.",
+        opened: "The process owns its groups; their devices reach nothing yet.",
+        group_added:
+          "The devices of a group are the process's, and reach what the container has mapped.",
+        iommu_selected: "Areas can be mapped.",
+        group_removed:
+          "A group is the kernel's again; with the last one nothing stays mapped or pinned.",
+        closed: "Its groups are the kernel's again, and nothing stays mapped or pinned.",
       }),
-      devices: described(NAMES, "of the group"),
-      areas: described(INT, "mapped before"),
+      devices: described(NAMES, "of its groups"),
+      areas: described(INT, "mapped before; of a group that was added or removed: unmapped by it"),
       locked_bytes: described(SIZE, "counted as locked by the process now"),
     },
   },
@@ -67,6 +78,16 @@ const CONTAINER_EVENTS = {
       size_bytes: SIZE,
       flags: listOf(either(MAP_FLAGS, UNKNOWN_FLAG)),
       locked_bytes: described(SIZE, "counted as locked by the process now"),
+      error: optional(ERRNO_NAME),
+    },
+  },
+  "vfio.dirty_pages": {
+    when: "a process called VFIO_IOMMU_DIRTY_PAGES",
+    fields: {
+      flags: listOf(either(DIRTY_FLAGS, UNKNOWN_FLAG)),
+      iova: described(optional(DMA), "of the bitmap"),
+      size_bytes: described(optional(SIZE), "of the bitmap's range"),
+      pages: described(INT, "that the bitmap has"),
       error: optional(ERRNO_NAME),
     },
   },

@@ -4,14 +4,18 @@
  * Other workspace members use these exports:
  */
 export {
+  ContainerFile,
   type ContainerTable,
   DIRTY_PAGES_FLAG,
   type DirtyBitmap,
   type GetDirtyBitmap,
+  type GroupDevices,
+  GroupFile,
   type IovaRange,
   MAP_FLAG,
   type MapDma,
   type MappingProcess,
+  type TestMemory,
   Type1Container,
   type Type1Options,
   type U64Value,
@@ -20,5 +24,12 @@ export {
 } from "./type1_container.ts";
 export type { PinAccess, PinnedKind, PinnedRun } from "@dmalab/runtime";
 export type { MappedArea } from "./mapped_areas.ts";
-export { addressOf, type UserRange, VfioContainer } from "./vfio_container.ts";
+export {
+  addressOf,
+  bitmapBytesOf,
+  type DirtyRange,
+  domainTable,
+  type UserRange,
+  VfioContainer,
+} from "./vfio_container.ts";
 export { VFIO_AREAS } from "../recording/container_tables.ts";

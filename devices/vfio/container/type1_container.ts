@@ -8,6 +8,7 @@ import {
   ERRNO,
   FIRST_FOLDED,
   IntervalSet,
+  invariant,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   type PinAccess,
@@ -63,8 +64,13 @@ export interface ContainerTable {
    * @returns 0 or a negative errno; nothing of it stays mapped after an error.
    */
   map(startPage: number, phys: PhysAddr, pages: number, flags: number): number;
-  /** Unmaps pages, all of which are mapped. Devices cannot reach them afterwards. */
-  unmap(startPage: number, pages: number): void;
+  /**
+   * Unmaps contiguous memory, all of which is mapped.
+   * @param isDetached No device uses the table any more. If not, `sync` follows.
+   */
+  unmap(startPage: number, pages: number, isDetached: boolean): void;
+  /** Devices cannot reach these pages afterwards, all of which were unmapped since the last call. */
+  sync(startPage: number, pages: number): void;
 }
 
 /** Addresses that devices of the container may use, first and last byte. */
@@ -73,6 +79,14 @@ export interface IovaRange {
   readonly start: U64Value;
   /** The last byte's address. */
   readonly end: U64Value;
+}
+
+/** Memory of the kernel, for the test of a page table. */
+export interface TestMemory {
+  /** Takes contiguous pages. @returns Null if there is no memory. */
+  take(pages: number): PhysAddr | null;
+  /** Gives them back. */
+  free(phys: PhysAddr, pages: number): void;
 }
 
 /** The settings of a container. */
@@ -85,6 +99,8 @@ export interface Type1Options {
   readonly validRanges: readonly IovaRange[];
   /** The devices' page table. Without one, only the process's memory is accounted. */
   readonly table?: ContainerTable;
+  /** Where memory for the test of the table comes from, on releases that test it. */
+  readonly testMemory?: TestMemory;
 }
 
 /** The arguments of `VFIO_IOMMU_MAP_DMA`. */
@@ -145,6 +161,9 @@ interface PageRange {
  * such pages, and not how many.
  */
 const FAULTED_PAGES = 512;
+/** Unmaps of an area after which its pages are invalidated. */
+const SYNCED_UNMAPS = 512;
+const TEST_PAGES = 2;
 const RULE = "hmm-rdma-vfio.7";
 const WRITE_ACCESS: PinAccess = { writable: true, takesZeroPage: false };
 const NO_RUNS: PinnedRun[] = [];
@@ -155,8 +174,8 @@ const BYTE_BITS = 8;
 const MAX_BITMAP_BYTES = 2 ** 28;
 
 /**
- * A container with one group of devices: it answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA` and
- * `VFIO_IOMMU_GET_INFO` as captured kernels do.
+ * A container whose IOMMU is selected: it answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA`,
+ * `VFIO_IOMMU_DIRTY_PAGES` and `VFIO_IOMMU_GET_INFO` as captured kernels do.
  *
  * Up to 6.17.13 a kernel does not find an area that ends at the last byte of 64 bits in later calls.
  * This container finds it on every release.
@@ -190,6 +209,7 @@ export class Type1Container {
   readonly #wrapErrno: number;
   readonly #readAccess: PinAccess;
   readonly #table: ContainerTable | null;
+  readonly #testMemory: TestMemory | null;
   /** Why the last call was refused; null if it was not. */
   #refusal: Why | null = null;
   /** The rule of the last call that was done, its number in chapter 7; 0 before the first call. */
@@ -205,13 +225,14 @@ export class Type1Container {
   /** Opens a container. */
   constructor(
     process: MappingProcess,
-    { dmaEntryLimit = 65_535, kernel: named, table, validRanges }: Type1Options,
+    { dmaEntryLimit = 65_535, kernel: named, table, testMemory, validRanges }: Type1Options,
   ) {
     const kernel = typeof named === "string"
       ? resolveKernel({ kernel: named, quirks: null })
       : named;
     this.#process = process;
     this.#table = table ?? null;
+    this.#testMemory = kernel.vfio_tests_a_table ? testMemory ?? null : null;
     this.#readAccess = { writable: false, takesZeroPage: kernel.readonly_pin_takes_zero_page };
     this.#wrapErrno = kernel.vfio_wrap_is_einval ? -ERRNO.EINVAL : -ERRNO.EOVERFLOW;
     this.#entryLimit = dmaEntryLimit;
@@ -221,6 +242,26 @@ export class Type1Container {
       const startPage = pageNumber(start);
       return { startPage, pages: pageNumber(end) - startPage + 1 };
     });
+  }
+
+  /**
+   * Maps two pages at 0 and unmaps them one by one, when the first group is attached: so releases up to 6.12
+   * see how the IOMMU unmaps a part of what was mapped (7.28).
+   */
+  testTable(): void {
+    const table = this.#table;
+    const memory = this.#testMemory;
+    if (table === null || memory === null) return;
+    invariant(this.#areas.count === 0, "A page table with areas is tested");
+    const phys = memory.take(TEST_PAGES);
+    if (phys === null) return;
+    if (table.map(0, phys, TEST_PAGES, MAP_FLAG.READ | MAP_FLAG.WRITE) === 0) {
+      for (let page = 0; page < TEST_PAGES; page++) {
+        table.unmap(page, 1, false);
+        table.sync(page, 1);
+      }
+    }
+    memory.free(phys, TEST_PAGES);
   }
 
   /** Areas that may still be mapped: `VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL`. */
@@ -236,6 +277,12 @@ export class Type1Container {
   /** The number of mapped areas. */
   get areaCount(): number {
     return this.#areas.count;
+  }
+
+  /** Whether the process took back the address of an area's memory, and has not given another one. */
+  get hasAddresslessArea(): boolean {
+    for (const { isAddressless } of this.#areas.all()) if (isAddressless) return true;
+    return false;
   }
 
   /** The rule that decided the last call, and what the rule looked at. */
@@ -330,35 +377,42 @@ export class Type1Container {
     let done = 0;
     let lockedPages = 0;
     let faultedPages = 0;
+    // Contiguous pages that are pinned, and not mapped yet: the last ones of the runs.
+    let heldPages = 0;
+    let error = 0;
     while (done < pages) {
       if (done >= faultedPages) {
         const batch = Math.min(pages - done, FAULTED_PAGES);
         process.faultInToPin?.(virtPage + done, batch, access);
         faultedPages = done + batch;
       }
-      // Pages are faulted in before they are counted, so that a call over the limit has faulted some in.
       const room = limitPages - process.lockedPages - lockedPages + 1;
-      const asked = Math.min(pages - done, Math.max(room, FAULTED_PAGES));
-      const run = process.pin(virtPage + done, asked, access);
-      if (!(run.pages > 0 && run.pages <= asked)) {
-        throw new RangeError(`The process pins ${run.pages} pages, and was asked for ${asked}`);
+      const run = this.#pinSome(virtPage + done, pages - done, room, access);
+      error = this.#pinError(run, done);
+      if (error !== 0) break;
+      if (done > 0 && !isBehind(runs.at(-1)!, run)) {
+        error = this.#mapPages(startPage, done, heldPages, runs, flags);
+        if (error !== 0) {
+          process.unpin(run, false);
+          break;
+        }
+        heldPages = 0;
       }
-      const error = this.#mapRun(startPage, done, run, flags);
-      if (error === 0) {
-        // An array with one element takes less memory than one that grew to it.
-        if (done === 0) runs = [run];
-        else runs.push(run);
-        done += run.pages;
-        if (run.kind !== "counted") continue;
-        lockedPages += run.pages;
-        if (process.lockedPages + lockedPages <= limitPages) continue;
-      }
-      this.#release(startPage, done, runs, writable);
-      if (error !== 0) return error;
-      return this.#refuse(-ERRNO.ENOMEM, 6, "limit", {
-        locked_before_bytes: process.lockedPages * PAGE_SIZE_BYTES,
-        limit_bytes: process.memlockBytes,
-      });
+      // An array with one element takes less memory than one that grew to it.
+      if (done === 0) runs = [run];
+      else runs.push(run);
+      done += run.pages;
+      heldPages += run.pages;
+      if (run.kind !== "counted") continue;
+      lockedPages += run.pages;
+      if (process.lockedPages + lockedPages <= limitPages) continue;
+      error = this.#refuseOverLimit();
+      break;
+    }
+    if (error === 0) error = this.#mapPages(startPage, done, heldPages, runs, flags);
+    if (error !== 0) {
+      this.#release(startPage, done - heldPages, runs, writable, false);
+      return error;
     }
     process.lockedPages += lockedPages;
     const readable = (flags & MAP_FLAG.READ) !== 0;
@@ -377,20 +431,51 @@ export class Type1Container {
   }
 
   /**
-   * Maps pages that were pinned.
-   * @param done Pages of the call that are mapped already.
-   * @returns 0, or why the call ends: a negative errno.
+   * Pins the first of some pages that are alike.
+   * @param room Pages up to the first that is over the limit. Pages are faulted in before they are
+   *   counted, so that more are asked for.
    */
-  #mapRun(startPage: number, done: number, run: PinnedRun, flags: number): number {
+  #pinSome(virtPage: number, pages: number, room: number, access: PinAccess): PinnedRun {
+    const asked = Math.min(pages, Math.max(room, FAULTED_PAGES));
+    const run = this.#process.pin(virtPage, asked, access);
+    if (run.pages > 0 && run.pages <= asked) return run;
+    throw new RangeError(`The process pins ${run.pages} pages, and was asked for ${asked}`);
+  }
+
+  #refuseOverLimit(): number {
+    return this.#refuse(-ERRNO.ENOMEM, 6, "limit", {
+      locked_before_bytes: this.#process.lockedPages * PAGE_SIZE_BYTES,
+      limit_bytes: this.#process.memlockBytes,
+    });
+  }
+
+  /** Why pages cannot be pinned, as a negative errno; 0 if they are. @param done The pages before them. */
+  #pinError(run: PinnedRun, done: number): number {
     if (run.kind === "fault") return this.#refuse(-ERRNO.EFAULT, 6, "fault", { page: done });
-    if (run.kind === "no_memory") {
-      return this.#refuse(-ERRNO.ENOMEM, 6, "no_memory", { page: done });
-    }
+    if (run.kind !== "no_memory") return 0;
+    return this.#refuse(-ERRNO.ENOMEM, 6, "no_memory", { page: done });
+  }
+
+  /**
+   * Maps the last pages that were pinned, which are contiguous.
+   * @param done Pages of the call that are pinned.
+   * @param held How many of them are mapped now.
+   * @returns 0 or a negative errno.
+   */
+  #mapPages(
+    startPage: number,
+    done: number,
+    held: number,
+    runs: readonly PinnedRun[],
+    flags: number,
+  ): number {
     if (this.#table === null) return 0;
-    const error = this.#table.map(startPage + done, run.phys!, run.pages, flags);
+    let first = runs.length;
+    for (let left = held; left > 0; left -= runs[first]!.pages) first--;
+    const at = startPage + done - held;
+    const error = this.#table.map(at, runs[first]!.phys!, held, flags);
     if (error === 0) return 0;
-    this.#process.unpin(run, false);
-    return this.#refuse(error, 14, "table", { page: done });
+    return this.#refuse(error, 14, "table", { page: done - held });
   }
 
   /**
@@ -449,12 +534,12 @@ export class Type1Container {
   }
 
   /** Unmaps all areas up to an end, none of which is cut. @param met The first of them. */
-  #unmapAreas(met: MappedArea | null, end: number): U64Value {
+  #unmapAreas(met: MappedArea | null, end: number, isDetached = false): U64Value {
     let unmapped = 0;
     for (let area = met; area !== null;) {
       this.#areas.remove(area);
       if (this.#dirtyBits.size > 0) this.#dirtyBits.delete(area);
-      this.#release(area.startPage, area.pages, area.runs, area.writable);
+      this.#release(area.startPage, area.pages, area.runs, area.writable, isDetached);
       this.#process.lockedPages -= area.lockedPages;
       unmapped += area.pages;
       const areaEnd = area.startPage + area.pages;
@@ -463,15 +548,53 @@ export class Type1Container {
     return byteCount(unmapped);
   }
 
-  /** Devices lose their access before the pages may be used for something else. */
+  /**
+   * Devices lose their access before the pages may be used for something else.
+   * @param mapped How many of the pages are mapped, contiguous ones by contiguous ones.
+   * @param isDetached No device uses the table any more.
+   */
   #release(
     startPage: number,
-    pages: number,
+    mapped: number,
     runs: readonly PinnedRun[],
     isWritten: boolean,
+    isDetached: boolean,
   ): void {
-    if (pages > 0) this.#table?.unmap(startPage, pages);
+    if (this.#table !== null && mapped > 0) {
+      this.#unmapRuns(this.#table, startPage, mapped, runs, isDetached);
+    }
     for (const run of runs) this.#process.unpin(run, isWritten);
+  }
+
+  /** Unmaps contiguous memory by contiguous memory, and invalidates it together (7.14). */
+  #unmapRuns(
+    table: ContainerTable,
+    startPage: number,
+    mapped: number,
+    runs: readonly PinnedRun[],
+    isDetached: boolean,
+  ): void {
+    let done = 0;
+    let synced = 0;
+    let unmaps = 0;
+    const sync = () => {
+      if (isDetached || synced === done) return;
+      table.sync(startPage + synced, done - synced);
+      synced = done;
+      unmaps = 0;
+    };
+    for (let index = 0; done < mapped;) {
+      let { pages } = runs[index]!;
+      while (++index < runs.length && isBehind(runs[index - 1]!, runs[index]!)) {
+        pages += runs[index]!.pages;
+      }
+      table.unmap(startPage + done, pages, isDetached);
+      done += pages;
+      unmaps++;
+      if (unmaps === SYNCED_UNMAPS) sync();
+    }
+    sync();
+    invariant(isDetached || synced === mapped, "Devices still reach pages that are unpinned");
   }
 
   /**
@@ -577,10 +700,151 @@ export class Type1Container {
     return byteCount(count);
   }
 
-  /** Ends the container, as the end of the process does: nothing stays mapped, pinned or counted. */
+  /**
+   * Ends the container, as the end of the process does: nothing stays mapped, pinned or counted. Its
+   * devices do not use its table any more.
+   */
   close(): void {
-    this.#unmapAreas(this.#areas.first(0, ALL_PAGES), ALL_PAGES);
+    this.#unmapAreas(this.#areas.first(0, ALL_PAGES), ALL_PAGES, true);
   }
+}
+
+/** The devices of an IOMMU group, as the files of VFIO use them. */
+export interface GroupDevices {
+  /**
+   * Takes them from the kernel's drivers: they reach nothing then.
+   * @returns 0 or a negative errno.
+   */
+  claim(): number;
+  /** They use the container's page table from now on. */
+  attach(): void;
+  /** They do not use it any more, and reach nothing. */
+  detach(): void;
+  /** Gives them back to the kernel. */
+  release(): void;
+}
+
+/** The file of an IOMMU group, with the files of its devices. */
+export class GroupFile {
+  /** The group's devices. */
+  readonly devices: GroupDevices;
+  /** The container that it is in; null for none. */
+  container: ContainerFile | null = null;
+  /** False once it is closed. Then it stays in its container while a device's file is open. */
+  isOpen = true;
+  /** Open files of its devices. */
+  openDevices = 0;
+
+  constructor(devices: GroupDevices) {
+    this.devices = devices;
+  }
+
+  /** `VFIO_GROUP_UNSET_CONTAINER`. @returns 0 or a negative errno. */
+  unsetContainer(): number {
+    if (this.container === null) return -ERRNO.EINVAL;
+    if (this.openDevices > 0) return -ERRNO.EBUSY;
+    this.container.remove(this);
+    return 0;
+  }
+
+  /** `VFIO_GROUP_GET_DEVICE_FD`. @returns 0 or a negative errno. */
+  openDevice(): number {
+    if (this.container === null || this.container.type1 === null) return -ERRNO.EINVAL;
+    this.openDevices++;
+    return 0;
+  }
+
+  /** Closes the file of a device. */
+  closeDevice(): void {
+    invariant(this.openDevices > 0, "A device's file is closed that was not opened");
+    this.openDevices--;
+    this.#leaveIfUnused();
+  }
+
+  /** Closes the group's file. */
+  close(): void {
+    invariant(this.isOpen, "A group's file is closed twice");
+    this.isOpen = false;
+    this.#leaveIfUnused();
+  }
+
+  #leaveIfUnused(): void {
+    if (!this.isOpen && this.openDevices === 0) this.container?.remove(this);
+  }
+}
+
+/** The file of a container: `/dev/vfio/vfio`. */
+export class ContainerFile {
+  readonly #groups: GroupFile[] = [];
+  readonly #select: (first: GroupFile) => Type1Container;
+  /** The areas; null while no IOMMU is selected. */
+  type1: Type1Container | null = null;
+
+  /** @param select Makes the areas when an IOMMU is selected; the devices of the groups are attached after it. */
+  constructor(select: (first: GroupFile) => Type1Container) {
+    this.#select = select;
+  }
+
+  /** The groups in it, in the order in which they were added. */
+  get groups(): readonly GroupFile[] {
+    return this.#groups;
+  }
+
+  /**
+   * `VFIO_GROUP_SET_CONTAINER`.
+   * @returns 0 or a negative errno: EINVAL for a group that has a container, EBUSY while the address of
+   *   an area is taken back, or the error of {@linkcode GroupDevices.claim}.
+   */
+  add(group: GroupFile): number {
+    if (group.container !== null) return -ERRNO.EINVAL;
+    const isBusy = this.type1 !== null && this.type1.hasAddresslessArea;
+    const error = group.devices.claim();
+    if (error !== 0) return error;
+    if (isBusy) {
+      group.devices.release();
+      return -ERRNO.EBUSY;
+    }
+    group.container = this;
+    this.#groups.push(group);
+    if (this.type1 !== null) group.devices.attach();
+    return 0;
+  }
+
+  /**
+   * `VFIO_SET_IOMMU` with `VFIO_TYPE1v2_IOMMU`.
+   * @returns 0, or -EINVAL without a group, or if one is selected already.
+   */
+  setIommu(): number {
+    const first = this.#groups[0];
+    if (first === undefined || this.type1 !== null) return -ERRNO.EINVAL;
+    this.type1 = this.#select(first);
+    for (const group of this.#groups.toReversed()) {
+      group.devices.attach();
+      if (group === this.#groups.at(-1)) this.type1.testTable();
+    }
+    return 0;
+  }
+
+  /** A group leaves. With the last one everything is unmapped, and no IOMMU is selected any more. */
+  remove(group: GroupFile): void {
+    const index = this.#groups.indexOf(group);
+    invariant(index >= 0, "A group leaves a container that it is not in");
+    this.#groups.splice(index, 1);
+    group.container = null;
+    const { type1 } = this;
+    if (type1 !== null) group.devices.detach();
+    if (this.#groups.length === 0) {
+      type1?.close();
+      this.type1 = null;
+    }
+    group.devices.release();
+  }
+}
+
+/** Whether pages are alike, and in memory directly behind others. */
+function isBehind(before: PinnedRun, { kind, phys }: PinnedRun): boolean {
+  return before.phys !== undefined && kind === before.kind &&
+    before.phys + before.pages * PAGE_SIZE_BYTES === phys;
 }
 
 function inputsOf({ pages, startPage }: MappedArea): Why["inputs"] {

@@ -1,9 +1,9 @@
 /**
- * A container of VFIO on a machine: a process owns the IOMMU group of a device, and maps its memory
- * for the devices of that group.
+ * A container of VFIO on a machine: a process owns IOMMU groups, and maps its memory for the devices of
+ * these groups, which share one domain.
  *
- * The answers are those of {@linkcode Type1Container}. Here are what surrounds it: the group's domain,
- * the process that ends, and the events.
+ * The answers are those of {@linkcode Type1Container} and {@linkcode ContainerFile}. Here are what
+ * surrounds them: the domain, the process that ends, and the events.
  *
  * @see rules/hmm-rdma-vfio.md, chapter 7
  */
@@ -31,7 +31,13 @@ import type { DmaDevice, IommuGroup } from "@dmalab/runtime/dma";
 import type { MappedArea } from "./mapped_areas.ts";
 import {
   addressOfPage,
+  ContainerFile,
+  type ContainerTable,
+  DIRTY_PAGES_FLAG,
+  type DirtyBitmap,
+  GroupFile,
   MAP_FLAG,
+  type TestMemory,
   Type1Container,
   type U64Value,
   UNMAP_FLAG,
@@ -40,9 +46,18 @@ import {
 const CONTAINER = eventId("vfio.container");
 const MAP_DMA = eventId("vfio.map_dma");
 const UNMAP_DMA = eventId("vfio.unmap_dma");
+const DIRTY_PAGES = eventId("vfio.dirty_pages");
 
-/** The flags of an unmap that events name. */
-const { GET_DIRTY_BITMAP: _, ...UNMAP_WORDS } = UNMAP_FLAG;
+/** The rules of a container's states. */
+const DMA_OWNER = "dma.9.8";
+const SET_IOMMU = "hmm-rdma-vfio.7.23";
+const SET_CONTAINER = "hmm-rdma-vfio.7.24";
+const UNSET_CONTAINER = "hmm-rdma-vfio.7.25";
+const LAST_GROUP = "hmm-rdma-vfio.7.26";
+const PROCESS_ENDS = "hmm-rdma-vfio.7.13";
+const NO_IOMMU: Why = { rule: SET_IOMMU, inputs: { cause: "no_iommu" } };
+/** `VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP`. */
+const GET_BITMAP = 4;
 /** Units of work for each call. */
 const CALL_UNITS = 32;
 /** Memory charged for a mapped area. */
@@ -54,113 +69,264 @@ export interface UserRange {
   readonly end: number;
 }
 
+/** A range of pages that devices may have written. */
+export interface DirtyRange {
+  readonly iova: DmaAddr;
+  readonly pages: number;
+}
+
+/** A range whose dirty pages are asked for, and the bitmap for them. */
+export interface BitmapRange {
+  readonly iova: DmaAddr;
+  readonly sizeBytes: Bytes;
+  readonly bitmapBytes: Bytes;
+  /** Bytes that a bit stands for. */
+  readonly pageSizeBytes: Bytes;
+}
+
 export interface OpenOptions {
   readonly process: AddressSpace;
-  /** Any device of the group. */
-  readonly dev: DmaDevice;
+  /** Any device of the group that it gets at once, with the IOMMU selected; without one it is empty. */
+  readonly dev?: DmaDevice;
   /** `dma_entry_limit` of the module. */
   readonly dmaEntryLimit: number;
+}
+
+/** A group in a container. */
+interface ContainedGroup {
+  readonly group: IommuGroup;
+  /** The device for which it was added. */
+  readonly dev: DmaDevice;
+  readonly file: GroupFile;
 }
 
 export class VfioContainer {
   /** False once it is closed, at the latest when its process ends. */
   isOpen = true;
   readonly process: AddressSpace;
-  /** Addresses that devices of the group may use, ascending. */
-  readonly ranges: readonly UserRange[];
+  /** Addresses that its devices may use, ascending; none while no IOMMU is selected. */
+  ranges: readonly UserRange[] = [];
   readonly dmaEntryLimit: number;
+  /** What the last bitmap of dirty pages had, ascending. */
+  dirtyRanges: readonly DirtyRange[] = [];
   /** The numbers of its first and its last event. */
   firstSeq = 0;
   lastSeq = Infinity;
   readonly #machine: Machine;
-  readonly #group: IommuGroup;
-  readonly #dev: DmaDevice;
-  readonly #domain: IommuDomain;
-  readonly #type1: Type1Container;
+  readonly #file: ContainerFile;
+  /** The groups, in the order in which they were added. */
+  readonly #groups: ContainedGroup[] = [];
+  /** The domain that the groups share; null while no IOMMU is selected. */
+  #domain: IommuDomain | null = null;
+  readonly #names = new Set<string | null>();
+  /** The device that its events name: the one for which the first of its groups was added. */
+  #dev: DmaDevice | null = null;
 
-  private constructor(machine: Machine, { dev, dmaEntryLimit, process }: OpenOptions) {
-    const { group } = dev;
-    invariant(group !== null && group.userDomain !== null, "A container has no group");
+  private constructor(machine: Machine, { dmaEntryLimit, process }: OpenOptions) {
     this.#machine = machine;
-    this.#group = group;
-    this.#dev = dev;
-    this.#domain = group.userDomain;
     this.process = process;
     this.dmaEntryLimit = dmaEntryLimit;
-    this.ranges = machine.iommu.groups.userRanges(this.#domain.table);
-    this.#type1 = new Type1Container(process, {
-      kernel: machine.kernel,
-      dmaEntryLimit,
-      validRanges: this.ranges.map(({ end, start }) => ({ start: wide(start), end: wide(end) })),
-      table: {
-        map: (startPage, phys, pages, flags) => this.#mapPages(startPage, phys, pages, flags),
-        unmap: (startPage, pages) => {
-          const sizeBytes = pages * PAGE_SIZE_BYTES;
-          this.#domain.unmap(addressOf(startPage), sizeBytes, true, "iommu_unmap");
-        },
-      },
-    });
+    this.#file = new ContainerFile(() => this.#select());
     process.openFiles.add(this);
-    this.#emitState("opened", 0);
-    this.firstSeq = machine.events.seq;
   }
 
   /**
-   * Opens a container, adds the group of a device, and selects type 1, version 2.
+   * Opens a container; for a device, adds its group, and selects type 1, version 2.
    * @returns The container; -EBUSY if a user has the group already, or the errno of
    *   `IommuGroups.claim`.
    */
   static open(machine: Machine, options: OpenOptions): VfioContainer | number {
-    if (options.dev.group?.userDomain) return -ERRNO.EBUSY;
-    const error = machine.iommu.groups.claim(options.dev);
-    return error === 0 ? new VfioContainer(machine, options) : error;
+    const container = new VfioContainer(machine, options);
+    const { dev, process } = options;
+    if (dev !== undefined) {
+      const error = container.#add(dev);
+      if (error !== 0) {
+        process.openFiles.delete(container);
+        return error;
+      }
+      container.#file.setIommu();
+    }
+    container.#emitState("opened", 0, dev === undefined ? SET_IOMMU : DMA_OWNER);
+    container.firstSeq = machine.events.seq;
+    return container;
   }
 
-  /** The name of the device for which it was opened, which its events have. */
-  get deviceName(): string {
-    return this.#dev.name;
+  /** Makes the areas, and the domain of the first group the one of the container. */
+  #select(): Type1Container {
+    const { dev, group } = this.#groups[0]!;
+    const domain = group.userDomain;
+    invariant(domain !== null, "A group of a container has no domain");
+    this.#domain = domain;
+    this.ranges = this.#machine.iommu.groups.userRanges(domain.table);
+    return new Type1Container(this.process, {
+      kernel: this.#machine.kernel,
+      dmaEntryLimit: this.dmaEntryLimit,
+      validRanges: this.ranges.map(({ end, start }) => ({ start: wide(start), end: wide(end) })),
+      table: domainTable(domain, dev.coherent),
+      // Where a host has the mappings, none is unmapped in parts; what the test does there is not captured.
+      ...domain.hostMappings === null ? { testMemory: this.#testMemory } : {},
+    });
   }
 
-  /** The names of the group's devices. */
+  get #testMemory(): TestMemory {
+    const { pages } = this.#machine;
+    const addresses = (phys: PhysAddr, count: number) =>
+      Array.from({ length: count }, (_, index) => phys + index * PAGE_SIZE_BYTES as PhysAddr);
+    return {
+      take: (count) => pages.alloc(count, { contiguous: true })?.[0] ?? null,
+      free: (phys, count) => pages.free(addresses(phys, count)),
+    };
+  }
+
+  /** `VFIO_GROUP_SET_CONTAINER` of the group of a device. @returns 0 or a negative errno. */
+  addGroup(dev: DmaDevice): number {
+    this.#begin();
+    const error = this.#add(dev);
+    if (error === 0) this.#emitState("group_added", this.areaCount, SET_CONTAINER);
+    return error;
+  }
+
+  #add(dev: DmaDevice): number {
+    const { groups } = this.#machine.iommu;
+    const { group } = dev;
+    if (group !== null && this.#groups.some((each) => each.group === group)) return -ERRNO.EINVAL;
+    if (group?.userDomain) return -ERRNO.EBUSY;
+    const file = new GroupFile({
+      claim: () => groups.claim(dev),
+      attach: () => groups.share(group!, this.#domain!),
+      // What the container unmaps now is not invalidated: `release` does it for the whole domain.
+      detach: () => {},
+      release: () => groups.release({ group }),
+    });
+    const error = this.#file.add(file);
+    if (error !== 0) return error;
+    this.#groups.push({ group: group!, dev, file });
+    this.#dev ??= dev;
+    this.#names.add(this.#dev.name);
+    return 0;
+  }
+
+  /** `VFIO_SET_IOMMU` with `VFIO_TYPE1v2_IOMMU`. @returns 0 or a negative errno. */
+  setIommu(): number {
+    this.#begin();
+    const error = this.#file.setIommu();
+    if (error === 0) this.#emitState("iommu_selected", 0, SET_IOMMU);
+    return error;
+  }
+
+  /** `VFIO_GROUP_UNSET_CONTAINER` of the group of a device. @returns 0 or a negative errno. */
+  removeGroup(dev: DmaDevice): number {
+    this.#begin();
+    const index = this.#indexOf(dev);
+    if (index < 0) return -ERRNO.EINVAL;
+    const areas = this.areaCount;
+    const error = this.#leave(() => this.#groups[index]!.file.unsetContainer());
+    if (error !== 0) return error;
+    this.#forget(index, areas);
+    return 0;
+  }
+
+  /** `VFIO_GROUP_GET_DEVICE_FD`: opens the file of a device. @returns 0 or a negative errno. */
+  openDevice(dev: DmaDevice): number {
+    this.#begin();
+    return this.#groups[this.#indexOf(dev)]?.file.openDevice() ?? -ERRNO.EINVAL;
+  }
+
+  /** Closes the file of a device. @returns False if it was not open. */
+  closeDevice(dev: DmaDevice): boolean {
+    this.#begin();
+    const file = this.#groups[this.#indexOf(dev)]?.file;
+    if (file === undefined || file.openDevices === 0) return false;
+    file.closeDevice();
+    return true;
+  }
+
+  #indexOf({ group }: DmaDevice): number {
+    return this.#groups.findIndex((each) => each.group === group);
+  }
+
+  /** Takes a group that left off the list. @param areas The areas before it left. */
+  #forget(index: number, areas: number): void {
+    this.#machine.budget.release(AREA_BYTES * (areas - this.areaCount));
+    this.#groups.splice(index, 1);
+    const isLast = this.#groups.length === 0;
+    this.#emitState(
+      "group_removed",
+      areas - this.areaCount,
+      isLast ? LAST_GROUP : UNSET_CONTAINER,
+    );
+    if (!isLast) return;
+    this.#dev = null;
+    this.#domain = null;
+    this.ranges = [];
+  }
+
+  /** Runs what may unmap the areas, as work for the container's device. */
+  #leave<T>(act: () => T): T {
+    return this.#machine.events.context.asDevice(this.deviceName, act);
+  }
+
+  /** The name of the device that its events name; null for none. */
+  get deviceName(): string | null {
+    return this.#dev?.name ?? null;
+  }
+
+  /** The names of its groups' devices. */
   get deviceNames(): readonly string[] {
-    return this.#group.members.map(({ name }) => name);
+    return this.#groups.flatMap(({ group: { members } }) => members.map(({ name }) => name));
+  }
+
+  /** Whether events of the container have had this device. */
+  isNamed(device: string | null): boolean {
+    return this.#names.has(device);
+  }
+
+  /** Whether the address of an area's memory is taken back. */
+  get isAddressTaken(): boolean {
+    return this.#file.type1?.hasAddresslessArea ?? false;
+  }
+
+  /** Whether a device's group is the first of several: its device is the one of the container's events. */
+  isFirstOfSeveral(dev: DmaDevice): boolean {
+    return this.#groups.length > 1 && this.#indexOf(dev) === 0;
+  }
+
+  /** Whether an IOMMU is selected: then areas can be mapped. */
+  get isSelected(): boolean {
+    return this.#file.type1 !== null;
+  }
+
+  /** Whether the devices of another group see the CPU's caches as those of the first do. */
+  hasCoherenceOf(dev: DmaDevice): boolean {
+    return this.#groups.every((each) => each.dev.coherent === dev.coherent);
   }
 
   get areas(): Iterable<MappedArea> {
-    return this.#type1.areas;
+    return this.#file.type1?.areas ?? [];
   }
 
   get areaCount(): number {
-    return this.#type1.areaCount;
+    return this.#file.type1?.areaCount ?? 0;
   }
 
   /** The rule that decided the last call. */
   get why(): Why {
-    return this.#type1.why;
+    return this.#file.type1?.why ?? NO_IOMMU;
   }
 
   /** Areas that may still be mapped. */
   get availableEntries(): number {
-    return this.#type1.availableEntries;
+    return this.#file.type1?.availableEntries ?? 0;
   }
 
   /** Sizes of the pages of the IOMMU. */
   get pageSizesBytes(): readonly Bytes[] {
-    return this.#domain.table.pageSizesBytes;
+    return this.#domain?.table.pageSizesBytes ?? [];
   }
 
-  /** The pages that the tables of the group's addresses take. */
+  /** The pages that the tables of its addresses take. */
   get tablePages(): number {
-    return this.#domain.table.tables;
-  }
-
-  #mapPages(startPage: number, phys: PhysAddr, pages: number, flags: number): number {
-    const iova = addressOf(startPage);
-    const sizeBytes = pages * PAGE_SIZE_BYTES;
-    const cache = this.#dev.coherent ? PTE_CACHE : 0;
-    const error = this.#domain.map(iova, phys, sizeBytes, flags + cache);
-    if (error === 0) this.#domain.syncMap(iova, sizeBytes);
-    return error;
+    return this.#domain?.table.tables ?? 0;
   }
 
   /** `VFIO_IOMMU_MAP_DMA`. @returns 0 or a negative errno. */
@@ -169,9 +335,14 @@ export class VfioContainer {
     const { budget, events } = this.#machine;
     const before = this.areaCount;
     // No closures here, because a process may make millions of calls.
-    const outer = events.context.enterDevice(this.#dev.name);
+    const outer = events.context.enterDevice(this.deviceName);
     try {
-      const error = this.#type1.mapDma({ iova: wide(iova), vaddr: wide(vaddr), sizeBytes, flags });
+      const error = this.#file.type1?.mapDma({
+        iova: wide(iova),
+        vaddr: wide(vaddr),
+        sizeBytes,
+        flags,
+      }) ?? -ERRNO.EINVAL;
       if (this.areaCount > before) budget.hold(AREA_BYTES);
       if (events.tick(MAP_DMA)) {
         events.emit(MAP_DMA, {
@@ -181,7 +352,7 @@ export class VfioContainer {
           flags: flagWords(flags, MAP_FLAG) as ("read" | "write" | "vaddr" | "unknown_flag")[],
           locked_bytes: this.#lockedBytes,
           error: nameOf(error),
-        }, this.#type1.why);
+        }, this.why);
       }
       return error;
     } finally {
@@ -189,24 +360,46 @@ export class VfioContainer {
     }
   }
 
-  /** `VFIO_IOMMU_UNMAP_DMA`. @returns Bytes that were unmapped, or a negative errno. */
-  unmapDma(iova: DmaAddr, sizeBytes: Bytes, flags: number): number {
+  /**
+   * `VFIO_IOMMU_UNMAP_DMA`. With the flag `GET_DIRTY_BITMAP` the pages are in `dirtyRanges` afterwards.
+   * @param bitmapBytes Bytes of the bitmap.
+   * @param pageSizeBytes Bytes that a bit stands for.
+   * @returns Bytes that were unmapped, or a negative errno.
+   */
+  unmapDma(
+    iova: DmaAddr,
+    sizeBytes: Bytes,
+    flags: number,
+    bitmapBytes: Bytes = bitmapBytesOf(sizeBytes),
+    pageSizeBytes: Bytes = PAGE_SIZE_BYTES,
+  ): number {
     this.#begin();
     const { budget, events } = this.#machine;
     const before = this.areaCount;
-    const outer = events.context.enterDevice(this.#dev.name);
+    const outer = events.context.enterDevice(this.deviceName);
     try {
-      const result = Number(this.#type1.unmapDma({ iova: wide(iova), sizeBytes, flags }));
+      const type1 = this.#file.type1;
+      const asked = { iova: wide(iova), sizeBytes, flags };
+      const result = type1 === null
+        ? -ERRNO.EINVAL
+        : (flags & UNMAP_FLAG.GET_DIRTY_BITMAP) === 0
+        ? Number(type1.unmapDma(asked))
+        : Number(type1.unmapDma({
+          ...asked,
+          bitmap: this.#newBitmap({ iova, sizeBytes, bitmapBytes, pageSizeBytes }),
+        }));
       budget.release(AREA_BYTES * (before - this.areaCount));
       if (events.tick(UNMAP_DMA)) {
         events.emit(UNMAP_DMA, {
           iova,
           size_bytes: sizeBytes,
-          flags: flagWords(flags, UNMAP_WORDS) as ("all" | "vaddr" | "unknown_flag")[],
+          flags: flagWords(flags, UNMAP_FLAG) as (
+            "get_dirty_bitmap" | "all" | "vaddr" | "unknown_flag"
+          )[],
           unmapped_bytes: Math.max(0, result),
           locked_bytes: this.#lockedBytes,
           error: nameOf(result),
-        }, this.#type1.why);
+        }, this.why);
       }
       return result;
     } finally {
@@ -214,18 +407,70 @@ export class VfioContainer {
     }
   }
 
-  /** Closes it: all areas are unmapped and unpinned, and the kernel owns the group again. */
+  /**
+   * `VFIO_IOMMU_DIRTY_PAGES`: starts or stops the log of written pages, or reports the pages of a range,
+   * which are in `dirtyRanges` afterwards.
+   * @param range The bitmap's range, and the bitmap; only used with the flag `GET_BITMAP`.
+   * @returns 0 or a negative errno.
+   */
+  dirtyPages(flags: number, range: BitmapRange): number {
+    this.#begin();
+    const { events } = this.#machine;
+    const type1 = this.#file.type1;
+    const isGet = flags === GET_BITMAP;
+    const outer = events.context.enterDevice(this.deviceName);
+    try {
+      const bitmap = this.#newBitmap(range);
+      const error = type1 === null
+        ? -ERRNO.EINVAL
+        : isGet
+        ? type1.getDirtyBitmap({ iova: wide(range.iova), sizeBytes: range.sizeBytes, bitmap })
+        : type1.dirtyPages(flags);
+      if (events.tick(DIRTY_PAGES)) {
+        events.emit(DIRTY_PAGES, {
+          flags: flagWords(flags, { ...DIRTY_PAGES_FLAG, GET_BITMAP }) as (
+            "start" | "stop" | "get_bitmap" | "unknown_flag"
+          )[],
+          iova: isGet ? range.iova : null,
+          size_bytes: isGet ? range.sizeBytes : null,
+          pages: this.dirtyRanges.reduce((sum, { pages }) => sum + pages, 0),
+          error: nameOf(error),
+        }, this.why);
+      }
+      return error;
+    } finally {
+      events.context.leaveDevice(outer);
+    }
+  }
+
+  /** A bitmap that fills `dirtyRanges`, which is empty at first. */
+  #newBitmap({ bitmapBytes, iova, pageSizeBytes }: BitmapRange): DirtyBitmap {
+    const ranges: DirtyRange[] = [];
+    this.dirtyRanges = ranges;
+    return {
+      pageSizeBytes,
+      sizeBytes: bitmapBytes,
+      setBits: (first, pages) => {
+        this.#machine.budget.work(CALL_UNITS);
+        ranges.push({ iova: iova + first * PAGE_SIZE_BYTES as DmaAddr, pages });
+      },
+    };
+  }
+
+  /** Closes it with its groups: all areas are unmapped and unpinned, and the kernel owns the groups again. */
   close(): void {
     if (!this.isOpen) return;
-    const { budget, events, iommu } = this.#machine;
+    const { budget, events } = this.#machine;
     this.isOpen = false;
     this.process.openFiles.delete(this);
     const areas = this.areaCount;
-    events.context.asDevice(this.#dev.name, () => this.#type1.close());
+    this.#leave(() => {
+      for (const { file } of this.#groups) this.#file.remove(file);
+    });
     invariant(this.process.lockedPages >= 0, "A container gives back pages that do not count");
+    invariant(!this.isSelected, "A container without groups has areas");
     budget.release(AREA_BYTES * areas);
-    iommu.groups.release({ group: this.#group });
-    this.#emitState("closed", areas);
+    this.#emitState("closed", areas, PROCESS_ENDS);
     this.lastSeq = events.seq;
   }
 
@@ -238,18 +483,48 @@ export class VfioContainer {
     return this.process.lockedPages * PAGE_SIZE_BYTES;
   }
 
-  #emitState(state: "opened" | "closed", areas: number): void {
+  #emitState(
+    state: "opened" | "group_added" | "iommu_selected" | "group_removed" | "closed",
+    areas: number,
+    rule: string,
+  ): void {
     const { events } = this.#machine;
     if (!events.tick(CONTAINER)) return;
-    events.context.asDevice(this.#dev.name, () => {
+    events.context.asDevice(this.deviceName, () => {
       events.emit(CONTAINER, {
         state,
         devices: this.deviceNames,
         areas,
         locked_bytes: this.#lockedBytes,
-      }, { rule: state === "opened" ? "dma.9.8" : "hmm-rdma-vfio.7.13", inputs: {} });
+      }, { rule, inputs: {} });
     });
   }
+}
+
+/**
+ * Maps and unmaps in a domain as VFIO does it: contiguous pages with one call, and one invalidation for
+ * several unmaps.
+ * @param isCoherent The devices see what is in the CPU's caches.
+ * @see rules/hmm-rdma-vfio.md 7.14
+ */
+export function domainTable(domain: IommuDomain, isCoherent: boolean): ContainerTable {
+  const cache = isCoherent ? PTE_CACHE : 0;
+  return {
+    map(startPage, phys, pages, flags) {
+      const iova = addressOf(startPage);
+      const sizeBytes = pages * PAGE_SIZE_BYTES;
+      const error = domain.map(iova, phys, sizeBytes, flags + cache);
+      if (error === 0) domain.syncMap(iova, sizeBytes);
+      return error;
+    },
+    unmap(startPage, pages, isDetached) {
+      const iova = addressOf(startPage);
+      const sizeBytes = pages * PAGE_SIZE_BYTES;
+      if (isDetached) domain.unmap(iova, sizeBytes, false, "iommu_unmap");
+      else domain.unmapGathered(iova, sizeBytes);
+    },
+    sync: () => domain.syncGathered(),
+  };
 }
 
 /** The number that represents the address of a page of an area. */
@@ -257,6 +532,11 @@ export function addressOf(page: number): number {
   const address = addressOfPage(page);
   if (address === null) throw new AddressLimitError();
   return address;
+}
+
+/** Bytes of a bitmap with a bit for each page of a range, in words of 64 bits. */
+export function bitmapBytesOf(sizeBytes: Bytes): Bytes {
+  return Math.ceil(sizeBytes / PAGE_SIZE_BYTES / 64) * 8;
 }
 
 /** A 64-bit number of an address, exact. */

@@ -8,9 +8,8 @@ const AREA_FIELDS = { device: TEXT, iova: DMA, virt: VIRT, size_bytes: SIZE };
 /** The address `virt` is that of the memory when it was mapped. */
 export const VFIO_AREAS: HistoryTableSpec<typeof AREA_FIELDS, "vfio_areas"> = {
   name: "vfio_areas",
-  doc:
-    "A process has mapped memory for the devices of an IOMMU group by VFIO. `device` is the one " +
-    "for which it opened its container.",
+  doc: "A process has mapped memory for the devices of IOMMU groups by VFIO. `device` is the one " +
+    "for which its container got the first of them.",
   fields: AREA_FIELDS,
   key: ["device", "iova"],
   size: "size_bytes",
@@ -25,8 +24,9 @@ export const VFIO_AREAS: HistoryTableSpec<typeof AREA_FIELDS, "vfio_areas"> = {
       if (flags.includes("all")) rows.endAll(seq, [device!]);
       else rows.endRange(seq, [device!], iova, iova + size_bytes);
     },
-    "vfio.container": (rows, { seq, device, fields: { state } }) => {
-      if (state === "closed") rows.endAll(seq, [device!]);
+    "vfio.container": (rows, { seq, device, fields: { devices, state } }) => {
+      const isEmpty = state === "closed" || (state === "group_removed" && devices.length === 0);
+      if (isEmpty && device !== null) rows.endAll(seq, [device]);
     },
   },
   leak: {

@@ -1,5 +1,5 @@
 /** The process of a captured sequence: its regions of memory, what it locked, and its limit. */
-import { ERRNO, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { ERRNO, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { MappingProcess, PinAccess, PinnedRun } from "@dmalab/devices/vfio_container";
 
 /** The page number of the first region; a region lies this many pages after the one before it. */
@@ -18,6 +18,8 @@ interface Region {
   readonly locked: Set<number>;
   /** Pages that have memory of their own. */
   readonly owned: Set<number>;
+  /** The captured frames of pages; empty where none were captured. */
+  readonly frames: Map<number, number>;
 }
 
 export class CapturedProcess implements MappingProcess {
@@ -27,7 +29,24 @@ export class CapturedProcess implements MappingProcess {
   readonly #regions: Region[] = [];
 
   addRegion(kind: RegionKind, pages: number): void {
-    this.#regions.push({ kind, pages, holes: new Set(), locked: new Set(), owned: new Set() });
+    this.#regions.push({
+      kind,
+      pages,
+      holes: new Set(),
+      locked: new Set(),
+      // The guest writes what it may only read later.
+      owned: new Set(kind === "ro" ? pagesOf(0, pages) : []),
+      frames: new Map(),
+    });
+  }
+
+  /** Takes the frames that pages of a region had after a call: `page:count:frame`, hexadecimal. */
+  setFrames(index: number, text: string): void {
+    const { frames } = this.#regions[index]!;
+    for (const run of text.split(",")) {
+      const [page, count, frame] = run.split(":").map((word) => Number(`0x${word}`));
+      for (let at = 0; at < count!; at++) frames.set(page! + at, frame! + at);
+    }
   }
 
   addressOf(region: number): number {
@@ -47,9 +66,10 @@ export class CapturedProcess implements MappingProcess {
       count++;
     } while (
       count < pages && first + count < region.pages &&
-      kindOf(region, first + count, access) === kind
+      kindOf(region, first + count, access) === kind &&
+      frameOf(region, first + count) === frameOf(region, first) + count
     );
-    return { kind, pages: count };
+    return { kind, pages: count, phys: frameOf(region, first) * PAGE_SIZE_BYTES as PhysAddr };
   }
 
   unpin(): void {}
@@ -96,7 +116,8 @@ export class CapturedProcess implements MappingProcess {
 
   /** `madvise(MADV_DONTNEED)` of a whole region. @returns Its errno. */
   drop(index: number): number {
-    const { holes, locked, owned, pages } = this.#regions[index]!;
+    const { holes, kind, locked, owned, pages } = this.#regions[index]!;
+    if (kind === "bar") return ERRNO.EINVAL;
     for (const page of pagesOf(0, pages)) {
       if (locked.has(page)) return ERRNO.EINVAL;
       owned.delete(page);
@@ -105,13 +126,21 @@ export class CapturedProcess implements MappingProcess {
   }
 }
 
+/** Memory that is zero pages until it is written. */
+const IS_ZEROED: ReadonlySet<RegionKind> = new Set(["anon", "ro"]);
+
+/** Of pages without a captured frame the number: then they are contiguous. */
+function frameOf({ frames }: Region, page: number): number {
+  return frames.get(page) ?? page;
+}
+
 function kindOf(
   { holes, kind, owned }: Region,
   page: number,
   { takesZeroPage, writable }: PinAccess,
 ): PinnedRun["kind"] {
   if (kind === "none" || holes.has(page) || (kind === "ro" && writable)) return "fault";
-  const isZeroPage = takesZeroPage && kind === "anon" && !owned.has(page);
+  const isZeroPage = takesZeroPage && IS_ZEROED.has(kind) && !owned.has(page);
   return kind === "bar" || isZeroPage ? "reserved" : "counted";
 }
 

@@ -29,8 +29,8 @@
 #define OUT "/dev/ttyS1"
 #endif
 static FILE *out;
-static char group_paths[2][64];
-static const char *bdfs[] = { "0000:00:05.0", "0000:00:06.0" };
+static char group_paths[3][64];
+static const char *bdfs[] = { "0000:00:05.0", "0000:00:06.0", "0000:00:07.0" };
 
 static int write_text(const char *path, const char *text)
 {
@@ -53,7 +53,7 @@ static long field_kb(const char *name)
 
 struct region { char kind[8]; char *at; uint64_t bytes; };
 static struct region regions[16];
-static int container = -1, groups[2] = { -1, -1 }, devices[2] = { -1, -1 };
+static int container = -1, groups[3] = { -1, -1, -1 }, devices[3] = { -1, -1, -1 };
 
 /* Each returns 0 or an errno. */
 static int add_group(int id)
@@ -112,8 +112,27 @@ static void make_region(int id, const char *kind, uint64_t pages)
 	if (!strcmp(kind, "ro")) { memset(r->at, 1, r->bytes); mprotect(r->at, r->bytes, PROT_READ); }
 }
 
+static int tracing;
+/* The events of the IOMMU since the last call. */
+static void traced(void)
+{
+	static char text[1 << 20];
+	if (!tracing) return;
+	int fd = open("/trace/trace", O_RDONLY); size_t n = 0; ssize_t got;
+	while (n < sizeof text - 1 && (got = read(fd, text + n, sizeof text - 1 - n)) > 0) n += got;
+	close(fd); text[n] = 0;
+	for (char *at = text; *at;) {
+		char *end = strchr(at, '\n'); if (!end) break;
+		*end = 0;
+		char *colon = strstr(at, ": "); if (at[0] != '#' && colon) fprintf(out, "t %s\n", colon + 2);
+		at = end + 1;
+	}
+	close(open("/trace/trace", O_WRONLY | O_TRUNC));
+}
+
 static void answer(char call, int ret, uint64_t value)
 {
+	traced();
 	fprintf(out, "%c %d %llu %ld %ld\n", call, ret, (unsigned long long)value, field_kb("VmLck:"), field_kb("VmPin:"));
 }
 
@@ -130,6 +149,25 @@ static void answer_bits(char call, int ret, uint64_t value)
 		any = 1; at = end;
 	}
 	fprintf(out, any ? "\n" : "-\n");
+}
+
+/* The frames of a part of a region: `offset:count:frame` for contiguous ones. */
+static void frames(struct region *r, uint64_t offset, uint64_t bytes)
+{
+	static uint64_t entry[4096];
+	if (!tracing || offset >= r->bytes || offset % 4096) return;
+	uint64_t pages = (bytes < r->bytes - offset ? bytes : r->bytes - offset) / 4096;
+	if (pages > 4096) pages = 4096;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	if (pread(fd, entry, pages * 8, ((uintptr_t)r->at + offset) / 4096 * 8) != pages * 8) fail("pagemap");
+	close(fd); fprintf(out, "p");
+	for (uint64_t at = 0; at < pages;) {
+		uint64_t frame = entry[at] >> 63 ? entry[at] & ((1ull << 55) - 1) : 0, end = at + 1;
+		while (end < pages && frame && entry[end] >> 63 && (entry[end] & ((1ull << 55) - 1)) == frame + end - at) end++;
+		if (frame) fprintf(out, " %llx:%llx:%llx", (unsigned long long)(offset / 4096 + at), (unsigned long long)(end - at), (unsigned long long)frame);
+		at = end;
+	}
+	fprintf(out, "\n");
 }
 
 static void info(int ranges)
@@ -170,6 +208,12 @@ static void call(char *line)
 	case 'O': open_container(); info(1); break;
 	case 'R': if (sscanf(line, "R %u %7s %llu", &id, kind, &a) == 3) make_region(id, kind, a); break;
 	case 'C': drop_caps(); break;
+	case 'T':
+		mkdir("/trace", 0755); mount("tracefs", "/trace", "tracefs", 0, 0);
+		if ((errno = write_text("/trace/events/iommu/enable", "1"))) fail("trace");
+		if ((errno = write_text("/trace/events/intel_iommu/enable", "1"))) fprintf(out, "nointel\n");
+		close(open("/trace/trace", O_WRONLY | O_TRUNC));
+		tracing = 1; break;
 	case 'l': {
 		sscanf(line, "l %llu", &a); struct rlimit r = { a, a };
 		r.rlim_max = RLIM_INFINITY;
@@ -183,7 +227,9 @@ static void call(char *line)
 		sscanf(line, "m %llx %llx %u %llx %x", &a, &b, &id, &c, &flags);
 		struct vfio_iommu_type1_dma_map m = { .argsz = sizeof m, .flags = flags, .iova = a, .size = b,
 			.vaddr = (uint64_t)(id == 15 ? 0 : (uintptr_t)regions[id].at) + c };
-		answer('m', ioctl(container, VFIO_IOMMU_MAP_DMA, &m) ? errno : 0, 0); break;
+		int ret = ioctl(container, VFIO_IOMMU_MAP_DMA, &m) ? errno : 0;
+		if (id < 15) frames(&regions[id], c, b);
+		answer('m', ret, 0); break;
 	}
 	case 'u': {
 		sscanf(line, "u %llx %llx %x", &a, &b, &flags);
@@ -249,9 +295,9 @@ int main(void)
 		close(fd);
 	}
 	char path[128], link[256];
-	for (int id = 0; id < 2; id++) {
+	for (int id = 0; id < 3; id++) {
 		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver_override", bdfs[id]);
-		if (id == 1 && access(path, F_OK)) break;
+		if (id > 0 && access(path, F_OK)) break;
 		if ((errno = write_text(path, "vfio-pci"))) fail("override");
 		if ((errno = write_text("/sys/bus/pci/drivers_probe", bdfs[id]))) fail("probe");
 		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/iommu_group", bdfs[id]);
@@ -269,6 +315,12 @@ int main(void)
 		char *end = strchr(at, '\n'); if (!end) break;
 		*end = 0;
 		if (at[0] == 'W') { char p[200], v[64]; sscanf(at, "W %199s %63s", p, v); if ((errno = write_text(p, v))) fail(p); at = end + 1; continue; }
+		if (at[0] == 'X') {
+			/* Leaves free pages that lie alone. */
+			char *m = mmap(0, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+			for (uint64_t page = 0; page < (64 << 20) / 4096; page += 2) madvise(m + page * 4096, 4096, MADV_DONTNEED);
+			at = end + 1; continue;
+		}
 		if (at[0] != 'S') { at = end + 1; continue; }
 		fprintf(out, "%s\n", at); fflush(out);
 		child = fork();

@@ -7,6 +7,8 @@ import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";
+import { param } from "../../describe/parameters.ts";
+import { DEVICE } from "../device.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import type { PlainOf } from "../../describe/form.ts";
 import { MM } from "../rdma/mm.ts";
@@ -28,7 +30,27 @@ let container = vfio_container(qemu, gpu)
 /** The same with memory of the process. */
 export const CONTAINER_MEMORY = `${CONTAINER_MACHINE}let ram = qemu.mmap(4MiB, huge: true)\n`;
 
-const EVENTS: ReadonlySet<string> = new Set(["vfio.container", "vfio.map_dma", "vfio.unmap_dma"]);
+/** Two devices in groups of their own, and a container without a group. */
+export const TWO_GROUPS_EMPTY = `machine {
+  iommu { mode = strict }
+  pci {
+    root_port rp0 { endpoint gpu { driver = none } }
+    root_port rp1 { endpoint nic { driver = none } }
+  }
+}
+let qemu = address_space(memlock: 16MiB)
+let container = vfio_container(qemu)
+`;
+/** The same with the first group and an IOMMU. */
+export const TWO_GROUPS = `${TWO_GROUPS_EMPTY}VFIO_GROUP_SET_CONTAINER(container, gpu)
+VFIO_SET_IOMMU(container)
+`;
+/** The same with memory of the process. */
+export const TWO_GROUPS_MEMORY = `${TWO_GROUPS}let ram = qemu.mmap(4MiB, huge: true)\n`;
+
+const EVENTS: ReadonlySet<string> = new Set([
+  ...["vfio.container", "vfio.map_dma", "vfio.unmap_dma", "vfio.dirty_pages"],
+]);
 
 const AREA = {
   iova: "dma",
@@ -68,7 +90,7 @@ function mappedBytes(container: VfioContainer): number {
 }
 
 function formatContainer(container: VfioContainer): string {
-  const of = container.deviceNames.join(", ");
+  const of = container.deviceNames.join(", ") || "no group";
   if (!container.isOpen) return `vfio container of ${of}, closed`;
   return `vfio container of ${of}, ${formatCount(container.areaCount, "area")}, ${
     formatSize(mappedBytes(container))
@@ -125,11 +147,11 @@ const method = methodsOf<VfioContainer>();
 
 export const VFIO_CONTAINER: HandleType<VfioContainer> = {
   name: "vfio_container",
-  doc: "A container of VFIO (type 1, version 2): a process owns an IOMMU group and maps its own " +
-    "memory for the group's devices.",
+  doc: "A container of VFIO (type 1, version 2): a process owns IOMMU groups and maps its own " +
+    "memory for the groups' devices.",
   fields: fieldsOf<VfioContainer>((f) => ({
     open: f.bool("It is open.", ({ isOpen }) => isOpen),
-    devices: f.list("string", "The devices of the group.", ({ deviceNames }) => deviceNames),
+    devices: f.list("string", "The devices of its groups.", ({ deviceNames }) => deviceNames),
     process: f.of(MM, "The process that opened it.", ({ process }) => process),
     areas: f.list(
       AREA,
@@ -141,20 +163,42 @@ export const VFIO_CONTAINER: HandleType<VfioContainer> = {
       },
     ),
     mapped: f.size("Bytes of its areas.", mappedBytes),
+    dirty: f.list(
+      { iova: "dma", size: "size" },
+      "What the last bitmap of dirty pages had: { iova, size }, by their addresses.",
+      ({ dirtyRanges }) =>
+        dirtyRanges.map(({ iova, pages }) => ({ iova, size: pages * PAGE_SIZE_BYTES })),
+    ),
     tables: f.int(
-      "How many pages the IOMMU's tables take for the group, the top one included; 0 when closed.",
+      "How many pages the IOMMU's tables take for its devices, the top one included; 0 when closed.",
       ({ isOpen, tablePages }) => isOpen ? tablePages : 0,
     ),
   })),
   methods: [
     method({
       name: "close",
-      doc: "Closes it: all areas are unmapped and unpinned, and the kernel owns the group again. " +
+      doc:
+        "Closes it: all areas are unmapped and unpinned, and the kernel owns its groups again. " +
         "The end of the process does the same.",
       example: `${CONTAINER_MEMORY}VFIO_IOMMU_MAP_DMA(container, ram, 0x10_0000, 4MiB)
 container.close()
 assert qemu.locked == 0B and qemu.pinned == 0`,
       run: (_run, container) => usableContainer(container).close(),
+    }),
+    method({
+      name: "close_device",
+      parameters: [param.handle("device", DEVICE, "The device.")],
+      doc: "Closes the file of a device that VFIO_GROUP_GET_DEVICE_FD opened.",
+      example: `${TWO_GROUPS}VFIO_GROUP_GET_DEVICE_FD(container, gpu)
+container.close_device(gpu)
+container.close()`,
+      run(_run, container, [{ dma, name }]) {
+        if (usableContainer(container).closeDevice(dma)) return;
+        throw new ValueError(
+          `No file of ${name} is open in the container`,
+          "VFIO_GROUP_GET_DEVICE_FD opens one",
+        );
+      },
     }),
   ],
   format: formatContainer,
