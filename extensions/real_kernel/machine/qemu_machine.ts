@@ -76,6 +76,9 @@ export const CAPTURE_LATENCY_NS = 40_000_000;
 const MAX_SERIAL = 20;
 const SLOT_BYTES = 2 * KIB;
 const MAX_CPUS = 8;
+/** Number of the root bus that the IOMMU of a shared guest does not translate. */
+const UNTRANSLATED_BUS = 0x80;
+const UNTRANSLATED = "untranslated";
 /** Device number of the first controller on the root bus. */
 const FIRST_ROOT_DEVICE = 8;
 /** Ports that are placed by number get device numbers of the root bus from the first to the last of these. */
@@ -99,7 +102,11 @@ interface QemuIommu {
   readonly addressBits: readonly number[];
   readonly architecture: GuestArchitecture;
   /** The arguments that add the IOMMU. */
-  readonly argsOf: (iommu: IommuConfig, qemu: QemuProgram) => readonly string[];
+  readonly argsOf: (
+    iommu: IommuConfig,
+    qemu: QemuProgram,
+    intremap: Switch,
+  ) => readonly string[];
   /** Words of the kernel's command line that enable the IOMMU. */
   readonly words: readonly string[];
   /** Whether the IOMMU translates only devices on the root bus. */
@@ -115,10 +122,17 @@ interface QemuIommu {
   readonly needs: Partial<Readonly<Record<"scalableMode" | "firstStage", string>>>;
 }
 
+/** Whether the IOMMU remaps interrupts. */
+type Switch = "on" | "off";
+
 /** The arguments for VT-d. @param more More properties, each with a comma before it. */
-const intelDevice = ({ addressBits, cachingMode }: IommuConfig, more = "") => [
+const intelDevice = (
+  { addressBits, cachingMode }: IommuConfig,
+  intremap: Switch,
+  more = "",
+) => [
   "-device",
-  `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${
+  `intel-iommu,intremap=${intremap},aw-bits=${addressBits},caching-mode=${
     cachingMode ? "on" : "off"
   }${more}`,
 ];
@@ -140,23 +154,28 @@ const SCALABLE = {
 } as const;
 
 const QEMU_IOMMUS = {
-  vtd: { ...VTD, argsOf: (iommu) => intelDevice(iommu), words: ["intel_iommu=on"] },
+  vtd: {
+    ...VTD,
+    argsOf: (iommu, _, intremap) => intelDevice(iommu, intremap),
+    words: ["intel_iommu=on"],
+  },
   vtd_scalable: {
     ...SCALABLE,
-    argsOf: (iommu, { scalableMode }) => intelDevice(iommu, `,${scalableMode}=on`),
+    argsOf: (iommu, { scalableMode }, intremap) =>
+      intelDevice(iommu, intremap, `,${scalableMode}=on`),
   },
   vtd_first_stage: {
     ...SCALABLE,
     addressBits: [48],
-    argsOf: (iommu, { firstStage, scalableMode }) =>
-      intelDevice(iommu, `,${scalableMode}=on,${firstStage}=on`),
+    argsOf: (iommu, { firstStage, scalableMode }, intremap) =>
+      intelDevice(iommu, intremap, `,${scalableMode}=on,${firstStage}=on`),
     needs: { ...SCALABLE.needs, firstStage: "first-stage tables" },
   },
   amd: {
     name: "QEMU's AMD IOMMU",
     architecture: "x86_64",
     addressBits: [64],
-    argsOf: () => ["-device", "amd-iommu,intremap=on"],
+    argsOf: (_iommu, _qemu, intremap) => ["-device", `amd-iommu,intremap=${intremap}`],
     words: [],
     isOfRootBus: true,
     cachesAbsent: true,
@@ -212,6 +231,12 @@ class QemuBuilder {
   suffix = "";
   /** The newest device number that was given to a port. */
   lastPort = FIRST_PLACED_PORT - 1;
+  /**
+   * Off if a disk is on a bus that the IOMMU does not translate: its interrupts would be lost
+   * (findings/qemu-bypass-iommu-interrupts.sh). No mapping depends on it.
+   */
+  intremap: Switch = "on";
+  #hasUntranslatedBus = false;
   #ports = 0;
   #rootDevices = 0;
 
@@ -226,6 +251,16 @@ class QemuBuilder {
     readonly qemu: QemuProgram,
     private readonly isShared: boolean = false,
   ) {}
+
+  /** A root bus whose devices the IOMMU does not translate: a machine without an IOMMU is there. */
+  untranslatedBus(): string {
+    if (!this.#hasUntranslatedBus) {
+      const bus = `bus_nr=${UNTRANSLATED_BUS},bus=pcie.0,bypass_iommu=on`;
+      this.args.push("-device", `pxb-pcie,id=${UNTRANSLATED},${bus}`);
+      this.#hasUntranslatedBus = true;
+    }
+    return UNTRANSLATED;
+  }
 
   /** Translates the blocks below a bus; returns them with the changes that QEMU needs. */
   nodes(list: readonly PciNodeConfig[], bus: string): PciNodeConfig[] {
@@ -503,7 +538,7 @@ export function qemuMachine(
   // On arm64, and behind an IOMMU whose driver is a module, a device has no group before its driver is bound.
   const hasGroups = qemu.architecture === "x86_64" && iommuModuleOf(model) === null;
   const canShare = hasGroups && missing.length === 0 && !isFlat && builder.disks.length === 1 &&
-    isBelowPort(pci) && mode !== "off";
+    isBelowPort(pci) && (mode !== "off" || builder.external.length === 0);
   return {
     qemu,
     args: [...args, ...sizeArgs(config, memoryBytes, builder)],
@@ -575,12 +610,15 @@ export function sharedMachine(
 ): SharedMachine | null {
   const [first] = machines as [QemuMachine];
   const builder = new QemuBuilder(latencyNs, false, first.qemu, true);
+  if (machines.some(({ config }) => config.iommu.mode === "off")) builder.intremap = "off";
   translateIommu({ ...first.config.iommu, mode: "strict" }, builder);
   translateSwiotlb(first.config, builder);
   const domains = machines.map(({ config }, index) => {
     builder.suffix = `.${index}`;
-    builder.nodes(config.pci, "pcie.0");
-    const port = `0000:00:${builder.lastPort.toString(16)}.0`;
+    const isOff = config.iommu.mode === "off";
+    builder.nodes(config.pci, isOff ? builder.untranslatedBus() : "pcie.0");
+    const bus = isOff ? UNTRANSLATED_BUS.toString(16) : "00";
+    const port = `0000:${bus}:${builder.lastPort.toString(16)}.0`;
     return { port, type: DOMAIN_TYPES[config.iommu.mode] ?? null };
   });
   const isTooLong = builder.disks.some(({ name }) => name.length > MAX_SERIAL);
@@ -647,7 +685,7 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
     missing.push(`iommu.caching_mode = true: ${name} has no caching mode`);
   }
   const built = cachesAbsent ? withCaching(iommu, name, builder) : iommu;
-  args.unshift(...argsOf(built, qemu));
+  args.unshift(...argsOf(built, qemu, builder.intremap));
   append.push(...words);
   builder.modeWords = translationWords(iommu.mode);
   if (iommu.forcedac) append.push("iommu.forcedac=1");
