@@ -12,6 +12,8 @@ const STORY_SECONDS = 60;
 const BACK_SECONDS = 1;
 /** Largest number of entries that are searched for one cause, so that a long log is searched once. */
 const MAX_BACK = 512;
+/** Largest number of entries that are searched for the first trouble of the same device. */
+const MAX_BEFORE = 64;
 /** Longest time from the status line of VT-d to the faults that the same interrupt handler prints. */
 const HANDLER_SECONDS = 1;
 
@@ -110,6 +112,7 @@ export class FollowedEntries {
   readonly #entries: readonly KernelLogEntry[];
   readonly #names: DeviceNames;
   readonly #indexes: ReadonlyMap<KernelLogEntry, number>;
+  readonly #known = new Map<KernelLogEntry, ReadonlySet<string>>();
 
   /**
    * @param entries In the order of their lines.
@@ -150,21 +153,26 @@ export class FollowedEntries {
     return perhaps;
   }
 
+  /** All names of the device of an entry. */
+  #namesOf(entry: KernelLogEntry): ReadonlySet<string> {
+    return this.#known.getOrInsertComputed(entry, () => this.#names.of(namesIn(entry)));
+  }
+
   /** The first trouble of the same device, or of the same prefix, within a minute before a line. */
   #before(entry: KernelLogEntry): FollowedEntry | null {
     const { facts: { prefix }, line, seconds } = entry;
-    const names = this.#names.of(namesIn(entry));
+    const names = this.#namesOf(entry);
     if (names.size === 0 && typeof prefix !== "string") return null;
     const own = this.#indexes.get(entry) ?? this.#entries.length;
     let first: KernelLogEntry | null = null;
-    for (let index = own - 1; index >= Math.max(0, own - MAX_BACK); index--) {
+    for (let index = own - 1; index >= Math.max(0, own - MAX_BEFORE); index--) {
       const each = this.#entries[index]!;
       const isNear = seconds === null || each.seconds === null ||
         seconds - each.seconds <= STORY_SECONDS && each.seconds - seconds <= BACK_SECONDS;
       if (!isNear || each.line >= line) continue;
       const isSame = names.size === 0
         ? each.facts.prefix === prefix
-        : this.#names.compare(names, this.#names.of(namesIn(each))) === "same";
+        : this.#names.compare(names, this.#namesOf(each)) === "same";
       if (isSame) first = each;
     }
     return first === null ? null : { entry: first, relation: "before", names: [] };
@@ -188,13 +196,13 @@ export class FollowedEntries {
       entry.facts[name] !== cause.facts[name]
     );
     if (isOtherUnit) return null;
-    const [own, others] = [namesIn(entry), namesIn(cause)].map((names) => this.#names.of(names));
-    if (own!.size === 0 || others!.size === 0) {
+    const [own, others] = [this.#namesOf(entry), this.#namesOf(cause)];
+    if (own.size === 0 || others.size === 0) {
       return OF_UNIT.has(entry.kind) ? "follows" : "perhaps";
     }
-    const sameness = this.#names.compare(own!, others!);
+    const sameness = this.#names.compare(own, others);
     if (sameness === "same") return "follows";
-    const isController = [...own!].some((name) => /^nvme\d+$/.test(name));
+    const isController = [...own].some((name) => /^nvme\d+$/.test(name));
     if (!isController || !OF_HARDWARE.has(cause.kind)) return null;
     // Errors of a port concern all devices below it.
     const isOfPort = cause.kind === "pcie_error" && typeof cause.facts.source !== "string" &&
