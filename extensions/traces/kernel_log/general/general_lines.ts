@@ -172,6 +172,15 @@ const OF_PROGRAM: Reason = {
     "look at the limit of locked memory (`ulimit -l`, RLIMIT_MEMLOCK), at the huge pages (HugePages_ in /proc/meminfo), at the settings of the program's pool, and at the kernel's log of the same seconds",
 };
 
+/** Objects that are there: a want of memory is no want of them. */
+const NEED_MEMORY = new Set<unknown>(["IOMMU", "IOMMU domain", "NVMe", "firmware", "link"]);
+const NO_MEMORY: Reason = {
+  text:
+    "the kernel had no memory of the kind that was asked for: contiguous memory within a DMA mask, or memory below a limit, is short or in pieces, or the size is too large",
+  next:
+    "look at the lines before it (`page allocation failure` with its order, cma:, swiotlb), at the size that the line names, and at free memory at that time; in a kernel for a crash (crashkernel=) give it more memory",
+};
+
 /** A controller that a program drives by itself: the kernel's driver does not have it. */
 const OF_PROGRAM_NVME: Reason = {
   text:
@@ -221,6 +230,7 @@ function reasonOf(
   }
   const isOfSpdk = typeof program === "string" && /^SPDK \((?:bdev_)?nvme[_.]/.test(program);
   if (isOfSpdk && isNoMemory) return OF_PROGRAM;
+  if (isNoMemory && NEED_MEMORY.has(object)) return NO_MEMORY;
   if (isOfSpdk && (object === "NVMe" || object === "registers")) {
     const isLost = group === "got" && says !== "not valid" || group === "ended";
     return isLost && actNamed(says)?.groups?.includes(group) === true ? OF_PROGRAM_NVME : undefined;

@@ -11,7 +11,7 @@ const WORDS = [
   ...["ib_mlx", "qp 0x", "wqe", "mr of", "reg mr", "register m", "registered m", "memory reg"],
   ...["request flushed", "mmap a", "mmap s", "mmap o", "net/ib", "gdrdma", "got compl"],
   ...[" 4g", " 4 g", "32bit", "32-bit", "32 bit", "nents=", "get pte", "get pages", "import fd"],
-  ...[" mr", "user pages", "umem", "passthru", "corb", "rirb", "create_dumb", "dumb buf"],
+  ...[" mr", "user pages", "umem", "passthru", "corb", "rirb", "create_dumb", "dumb buf", " map "],
   ...["mem_register", "vtophys", "access_plat", "iommu_plat", "translate g"],
 ];
 const MENTIONS = new WordScanner(WORDS);

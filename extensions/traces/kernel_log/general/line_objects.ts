@@ -656,7 +656,7 @@ const LINE_OBJECTS: readonly LineObject[] = [
   {
     name: "DMA mapping",
     words:
-      /\bbus_dmamap\w*|\b(?:dma|pci|iommu)[-_ ]?(?:un)?map|\bmap(?:ping|ped)?\b.{0,30}?\b(?:dma|skb|sgl?|bus address)\b|\bdma\b.{0,30}?\bmap(?:ping|ped)?\b/i,
+      /\bbus_dmamap\w*|\b(?:dma|pci|iommu)[-_ ]?(?:un)?map|\bmap(?:ping|ped)?\b.{0,30}?\b(?:dma|skb|sgl?|bus address)\b|\bdma\b.{0,30}?\bmap(?:ping|ped)?\b|\b(?:fail\w*|unable|can(?:not|'t)|could(?: not|n't)) (?:to )?map (?:the )?(?:src|dst|source|dest\w*|key|iv|ctx|context|result|assoc\w*|input|output|hash|digest|descriptors?|[rt]x|skb|frag\w*)\b/i,
     noun: "a DMA mapping",
     kind: "driver_dma_error",
     isGot: true,

@@ -442,6 +442,7 @@ const GPUS: readonly MessageRow[] = [
     forms: [
       "NVRM: GPU {device=pci_function}: {~RmInitAdapter failed|rm_init_adapter failed}{...}",
       "NVRM: {...}{~RmInitAdapter failed|rm_init_adapter failed}{...}",
+      "NVRM: {~failed to copy vbios|Can't find an IRQ|request_irq() failed|failed to allocate}{...}",
     ],
     means:
       "The driver of the GPU could not start it: firmware, memory, interrupts or the card itself; the numbers in the line are the driver's own",

@@ -90,6 +90,8 @@ export const FIELDS = {
   aer_clear_bits: { ...text("DLP- SDES- CmpltTO-"), pattern: AER_BITS },
   aer_counts: { ...text("0 3"), pattern: "[|\\d][|\\d\\s]*" },
   aer_zeros: { ...text("0 0"), pattern: "[|\\d][|\\d\\s]*" },
+  /* A few words. */
+  words_text: { ...text("Descriptors"), pattern: "[A-Za-z][\\w ]*" },
   /* Words with hyphens between them. */
   hyphen_words: { ...word("nr-nw-s"), pattern: "[a-z]+(?:-[a-z]+)*" },
   /* Bits of several errors in one line, with a text behind each. */

@@ -772,6 +772,21 @@ const CONTROLLER: MessageRow[] = [
   {
     kind: "nvme_state",
     forms: [
+      "nvme {controller}: Identify {command=words_text} failed (nsid={namespace=count}, status={status})",
+    ],
+    condition: "The controller answered the command with a status that is no success",
+    role: "report",
+    means: ({ command, status }) =>
+      `The controller answered the command Identify ${command} with the status 0x${
+        Number(status).toString(16)
+      }: it is there and reads its queues, and no mapping is concerned. Many controllers do not know this command, and the driver goes on without its data`,
+    next: [
+      "nothing to do if the disk works; else take a newer firmware of the controller, and look the status up (`nvme list -v`, NVM Express base specification, status codes)",
+    ],
+  },
+  {
+    kind: "nvme_state",
+    forms: [
       "nvme {controller}: {~failed|Failed} to mark controller {state=word_text}{? state?}",
     ],
     condition: "The state of the controller does not allow this change",

@@ -608,6 +608,35 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
+    forms: ["vfio_err_notifier_handler({device}) Unrecoverable error detected{...}"],
+    condition:
+      "The kernel reported an error of PCI Express of the device that was not corrected, and QEMU stopped the guest",
+    role: "consequence",
+    follows: ["pcie_error", "bridge_error"],
+    means: ({ device }) =>
+      `QEMU stopped the guest: the host's kernel reported an uncorrected error of PCI Express of ${device}, which the guest uses. The line does not say which error`,
+    next: [
+      "read the host's kernel log of the same second for the function (`PCIe Bus Error`, AER, DPC, Link Down): it names the error",
+    ],
+  },
+  {
+    kind: "vfio_error",
+    forms: [
+      "{~pciback|xen-pciback} {device}: Driver tried to write to a read-only configuration space field at offset {offset=code}, size {count}{...}",
+    ],
+    condition:
+      "The driver in a guest of Xen wrote to a register of configuration space that the backend keeps read-only",
+    role: "report",
+    means: ({ device, offset }) =>
+      `Xen's backend did not let the guest write to configuration space of ${device}, at 0x${
+        Number(offset).toString(16)
+      }. No mapping and no DMA are concerned`,
+    next: [
+      "nothing to do if the device works in the guest; else allow such writes for this device only (permissive, in the configuration of the guest or in /sys/bus/pci/drivers/pciback/permissive), for guests that you trust",
+    ],
+  },
+  {
+    kind: "vfio_error",
     forms: ["{...}ailed to hotplug device &{ID:{...} BDF:{device=pci_function} {...}"],
     condition:
       "A runtime of containers (kata) gave a device to its running guest, and the program of the guest refused",
