@@ -211,7 +211,7 @@ const HAS_TROUBLES = /^(?:DMA\b(?! (?:mask|mapping|pool|register))|probe)/;
 const OWN_TROUBLES = new Set<unknown>(["data", "alignment", "underrun", "probe", "request"]);
 
 /** Words of a transfer under way, to which the reasons why something was not got do not apply. */
-const AT_WORK = /transfer|xfer|callback|complet|copy/i;
+const AT_WORK = /transfer|xfer|(?<!_)callback|complet|copy/i;
 
 function reasonOf(
   { device, driver, errno, object, program, says, system, text, what }: LogEntryFacts,

@@ -208,7 +208,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "stopped or lost",
     words:
-      /\b(?:halt(?:ed)?|dead|died|lost|abort(?:ed|ing|s)?|doesn't (?:respond|answer|reply)|no (?:response|reply|answer)|giv(?:e|es|ing) up|gave up|gone|crash\w*|panic\w*|oops|flushed|dropped|discarded|terminated|lockup|(?:is|are|went) down)\b/i,
+      /\b(?:halt(?:ed)?|dead|died|lost|abort(?:ed|ing|s)?|doesn't (?:respond|answer|reply)|no (?:response|reply|answer)|giv(?:e|es|ing) up|gave up|gone|crash\w*|panic\w*|oops|flushed|dropped|discarded|terminated|lockup|(?:is|are|went|link) down)\b/i,
     groups: ["ended"],
     text: "something stopped, was given up or was lost",
   },
@@ -288,7 +288,7 @@ const LEVELS =
 
 /** A quick test: false for a line that certainly has no word of trouble. */
 const MAY_TROUBLE =
-  /fail|err|fault|lockup|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|null |inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|disallow|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined|deferr|is down|are down|went down|\bSIG[A-Z]|signal|core dumped/i;
+  /fail|err|fault|lockup|completion|tim(?:e|ed|ing)[ -]?out|in time|expired|abort|invalid|illegal|\bbad\b|wrong|broken|can(?:not|'t| not)|could ?n|unable|unsucc|not |n't|never|won't|hung|hang|stuck|stall|dead|died|lost|corrupt|refus|reject|denied|\be(?:nomem|perm|acces|busy|opnotsupp|noent|nodev|inval|timedout)\b|unsupp|unexp|mismatch|missing|unavail|\bno |under|over|xrun|0xf{8}|\bones\b|\bff\b|busy|in use|already|still|fall|pio\b|without|polling|disabl|dma (?:is )?off|exceed|too |out of|align|unbal|expect|inconsist|incompat|null |inject|left|giv|gave|gone|crash|panic|oops|flush|drop|discard|terminat|excepti|assert|disallow|leak|conflict|violat|mis-?conf|misbeh|problem|issue|poison|unhand|unrec|uncorr|fatal|warning|unknown|ignor|missed|skipp|insane|defect|buggy|degrad|truncat|respon|reach|exhaust|insuff|full\b|halt|machine check|\bbug\b|in progress|symbol|undefined|deferr|is down|are down|went down|link down|\bSIG[A-Z]|signal|core dumped/i;
 
 /** Whether an act is the end of a program or of a system. */
 export function isEnd(name: unknown): boolean {

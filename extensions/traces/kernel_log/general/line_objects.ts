@@ -893,7 +893,7 @@ const OF_NAMES: ReadonlySet<string> = new Set([
 /** `qcom-bam-dma 7884000.dma: `: a driver and a device with DMA in their names are an engine. */
 const IS_ENGINE = /^[\w-]*dma[\w-]* [\w.:-]*dma[\w-]*: /i;
 
-const OF_RDMA = /(?<![a-z])rdma|\bibv_/i;
+const OF_RDMA = /(?<![a-z])rdma|\bibv_|\bmlx[45]_/i;
 
 /**
  * The object of a line by its words; null if it has none.

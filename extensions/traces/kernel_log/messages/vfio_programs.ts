@@ -608,6 +608,46 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
+    forms: ["{...}nknown PCI header type '{header_type=count}' for device '{device}'{...}"],
+    condition:
+      "libvirt read a header type that PCI does not have from the function's configuration space",
+    role: "report",
+    means: ({ device, header_type }) =>
+      header_type === 127
+        ? `Configuration space of ${device} reads as all ones: the function does not answer. Nothing was mapped`
+        : `The header type of ${device} is none that PCI has (${header_type}): the function does not answer as it should. Nothing was mapped`,
+    causes: [{
+      id: "silent",
+      certainty: "possible",
+      text:
+        "it did not come back from a reset or from D3cold (as after an earlier run of a guest), hangs, is without power, or has left the bus",
+      next: [
+        "look at `lspci -vvs FUNCTION` (`rev ff` is no answer) and at the kernel's log for vfio-pci and the port above it (`not ready`, `Unable to change power state`); a remove and rescan of the function, or a cold start, brings many back; as trials d3cold_allowed of the port and disable_idle_d3=1 of vfio-pci",
+      ],
+    }],
+  },
+  {
+    kind: "memory_setup",
+    forms: [
+      "EAL: {...}get_seg_fd(): open failed: {errno_text=errno_words}",
+      "EAL: Couldn't get fd on hugepage file",
+    ],
+    condition: "DPDK opens a file of the file system of huge pages for its memory",
+    role: "report",
+    means:
+      "A program that uses DPDK could not open a file for its memory of huge pages. No map was tried",
+    causes: [{
+      id: "not_writable",
+      certainty: "possible",
+      text:
+        "the program may not write to the file system of huge pages (its owner, a container), none is mounted for this page size, or files of another program with the same prefix are there",
+      next: [
+        "look at `mount | grep huge` and the rights of the folder, and choose with --huge-dir, --in-memory or another --file-prefix",
+      ],
+    }],
+  },
+  {
+    kind: "vfio_error",
     forms: ["vfio_err_notifier_handler({device}) Unrecoverable error detected{...}"],
     condition:
       "The kernel reported an error of PCI Express of the device that was not corrected, and QEMU stopped the guest",
@@ -910,6 +950,7 @@ const SETUP: readonly MessageRow[] = [
       "{~Failed|failed} to open VFIO group {group}",
       "failed to setup container for group {group}: {?{step=text}: ?}{errno_text=errno_words}",
       "{~VFIO_GROUP_SET_CONTAINER|VFIO_SET_IOMMU}{~ failed|}: {errno_text=errno_words}",
+      "{~failed|Failed} to set iommu for container: {errno_text=errno_words}",
       "VFIO support could not be initialized",
       "no supported IOMMU extensions found",
       "{~VFIO_GROUP_GET_DEVICE_FD|VFIO_GROUP_GET_STATUS|VFIO_GET_API_VERSION|VFIO_CHECK_EXTENSION}{~ failed|}: {errno_text=errno_words}",
@@ -964,15 +1005,23 @@ const SETUP: readonly MessageRow[] = [
         ],
       },
       {
+        id: "no_right",
+        when: isErrno("EACCES", /Permission denied/),
+        certainty: "likely",
+        text:
+          "EACCES: the process has no right to the file: its owner and group, or the rules of its container or of a security module",
+        next: [
+          "look at ls -l /dev/vfio (the owner of the group's file, by a rule of udev or by libvirt), at the device rules of the container, and for AppArmor or SELinux in the log of the same second",
+        ],
+      },
+      {
         id: "not_allowed",
-        when: (facts) =>
-          isErrno("EPERM", /not permitted/)(facts) ||
-          isErrno("EACCES", /Permission denied/)(facts),
+        when: isErrno("EPERM", /not permitted/),
         certainty: "possible",
         text:
-          "EPERM or EACCES: the process has no right to the file (its owner, or the device rules of its container), or the interrupts of the group are not isolated, for which the kernel has a line",
+          "EPERM: the rules of the process's container do not give it the file, the interrupts of the group are not isolated, or the firmware keeps a region of the device (RMRR): for the last two the kernel has a line",
         next: [
-          "look at ls -l /dev/vfio and at the device rules of the container; then in the kernel's log of the same second for `No interrupt remapping`",
+          "look in the kernel's log of the same second for `No interrupt remapping` and for `ineligible for IOMMU domain attach`; then at the device rules of the container",
         ],
       },
       {
