@@ -234,7 +234,7 @@ const LINE_ACTS: readonly LineAct[] = [
   {
     name: "trouble",
     words:
-      /\bassert\w*|\bbroken\b|\bcorrupt\w*|\bleak(?:ed|s|ing)?\b|\bconflict\w*|\bviolat\w+|\bmis-?config\w*|\bmisbehav\w*|\bproblems?\b|\bissue\b|\bpoison\w*|\bunhandled\b|\bun(?:recoverable|correct\w*)\b|\bfatal\b|\bWARNING\b|\bunknown\b|\bignor(?:ed?|ing)\b|\bmissed\b|\bskipp(?:ed|ing)\b|\binsane\b|\bdefect\w*|\bbuggy\b|\bdegraded\b|\btruncated\b|\boverlap\w*/i,
+      /\bassert\w*|\bbroken\b|\bcorrupt\w*|\bleak(?:ed|s|ing)?\b|\bconflict\w*|\bviolat\w+|\bmis-?config\w*|\bmisbehav\w*|\bproblems?\b|\bissue\b|\bpoison\w*|\bunhandled\b|\bun(?:recoverable|correct\w*)\b|\bfatal\b|\bWARNING\b|\bunknown\b|\bignor(?:ed?|ing)\b|\bmissed\b|\bskipp(?:ed|ing)\b|\binsane\b|\bdefect\w*|\bbuggy\b|\bdegraded\b|\btruncated\b|\boverlap\w*|\boverflow(?:ed|s)?\b/i,
     groups: [],
     text: "something is not as it should be, or was left out",
   },
@@ -271,7 +271,7 @@ const SETTING =
 
 /** Words of an error in a phrase that is none. */
 const HARMLESS =
-  /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost)[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|\bmodule verification failed\b.{0,80}?tainting kernel|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|\bno\.? of \w+|\bNot tainted\b|[│|]\s*(?:unknown|none|no|n\/a|not set)\s*(?=[│|])|^\s*(?:in|out|err): +\w+\s*$|\b\w*(?:err|error)\w*(?:\s+\[[\s\d,]+\])?[ =:\t]+0(?:x0+)?\b(?![.x\d])|\[Hardware Error\]:|\b\w+\? (?:no|yes)\b/gi;
+  /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost|over(?:flows?|runs?))[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|\bmodule verification failed\b.{0,80}?tainting kernel|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|\bno\.? of \w+|\bNot tainted\b|[│|]\s*(?:unknown|none|no|n\/a|not set)\s*(?=[│|])|^\s*(?:in|out|err): +\w+\s*$|\b\w*(?:err|error)\w*(?:\s+\[[\s\d,]+\])?[ =:\t]+0(?:x0+)?\b(?![.x\d])|\[Hardware Error\]:|\b\w+\? (?:no|yes)\b/gi;
 
 /** What a line only guesses: `it may be caused by …`. */
 const HINT =

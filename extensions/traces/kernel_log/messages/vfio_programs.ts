@@ -648,6 +648,17 @@ const CALLS: readonly MessageRow[] = [
   },
   {
     kind: "vfio_error",
+    forms: ["{...}he kernel doesn't support reset from sysfs for PCI device {device}"],
+    condition: "libxl found no file `reset` of the function in sysfs of dom0",
+    role: "report",
+    means: ({ device }) =>
+      `${device} has no reset of its own that the kernel of dom0 can do: the guest gets it in the state in which the last user left it. By itself it is no error, and no mapping is concerned`,
+    next: [
+      "nothing to do if the device works in the guest; if it does not at the second start of the guest, start the machine anew, or give all functions of its slot to one guest, so that the bus behind the port can be reset",
+    ],
+  },
+  {
+    kind: "vfio_error",
     forms: ["vfio_err_notifier_handler({device}) Unrecoverable error detected{...}"],
     condition:
       "The kernel reported an error of PCI Express of the device that was not corrected, and QEMU stopped the guest",

@@ -4,6 +4,7 @@
  *
  * @see rules/traces.md T.71
  */
+import { errnoText } from "./errno_words.ts";
 import type { MessageRow } from "./message.ts";
 
 const LOOK_IN_XEN =
@@ -56,6 +57,21 @@ export const XEN_SETUP: readonly MessageRow[] = [
           : ""
       } that its memory map (E820) does not reserve. Xen may give up the IOMMU over it: \`Error initialization\` says so`,
     next: [FIRMWARE],
+  },
+  {
+    kind: "iommu_setup",
+    forms: [
+      "(XEN){...}assign {device=pci_function} to dom{guest_number=count} failed ({errno})",
+      "(XEN) d{guest_number=count}: can't assign device {device=pci_function} ({errno})",
+    ],
+    role: "report",
+    means: ({ device, errno, guest_number }) =>
+      `Xen did not give ${device} to the domain ${guest_number}${
+        errnoText(errno) === "" ? "" : ` (${errnoText(errno)})`
+      }: it has no access to its memory`,
+    next: [
+      "look who has the function (`xl pci-assignable-list`, `xl pci-list DOMAIN`), at the lines of Xen before it, and whether the firmware keeps memory for it (RMRR), which Xen gives to one domain at most (rdm= of the domain)",
+    ],
   },
   {
     kind: "iommu_setup",
