@@ -28,6 +28,11 @@ const EVENTS_BEFORE = 3;
 /** The key of the run that was opened. */
 const OWN = "own";
 
+/** Whether blocks of the run ran on machines of their own. */
+export function hasBlocks({ code }: RecordedRun): boolean {
+  return code.statements.some(({ forkKeyword }) => forkKeyword !== undefined);
+}
+
 /** A run that can be chosen as one of the two sides of the comparison. */
 interface Choice {
   readonly title: string;
@@ -90,8 +95,7 @@ export class DiffPane implements Pane {
 
   /** Requests the recording of blocks that ran on separate machines, when the pane is first shown. */
   #askForSides({ redraw, run, runs }: PageModel): void {
-    const hasBlocks = run.code.statements.some(({ forkKeyword }) => forkKeyword !== undefined);
-    if (run.childRuns.length > 0 || !hasBlocks) return;
+    if (run.childRuns.length > 0 || !hasBlocks(run)) return;
     void runs.open(runs.shown).then((whole) => {
       if (this.#opened !== run) return;
       this.#takeSides(whole);
@@ -99,9 +103,14 @@ export class DiffPane implements Pane {
     });
   }
 
+  /** Takes the blocks as choices; the first two are compared at first. */
   #takeSides({ childRuns }: RecordedRun): void {
     childRuns.forEach((child, index) => this.#known.set(`side ${index}`, child.open()));
     this.#titles = childRuns.map(({ label, word }) => `${word}: ${label}`);
+    const sides = [this.#one, this.#other];
+    if (childRuns.length > 1 && sides.every(({ key, seq }) => key === OWN && seq === null)) {
+      sides.forEach((side, index) => side.key = `side ${index}`);
+    }
   }
 
   #choices({ runs }: PageModel): readonly Choice[] {

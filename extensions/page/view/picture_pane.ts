@@ -18,6 +18,7 @@ import {
   subjectAt,
 } from "@dmalab/recording/views";
 import { button, drawn, el, fillSelect, saveDrawing } from "./dom.ts";
+import { hasBlocks } from "./diff_pane.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 
 /** Maximum number of subjects with a button; the list after the buttons contains all. */
@@ -95,8 +96,10 @@ export class PicturePane implements Pane {
 
   #nothing({ index, run }: PageModel): string {
     if (run.log.count === 0) {
-      return "This run recorded no events, so there is no picture. Each block of fork, compare and race runs on a " +
-        "machine of its own: --branch 1:first shows the first block of a fork.";
+      return "This run recorded no events, so there is no picture." +
+        (hasBlocks(run)
+          ? " Each block ran on a machine of its own: Differences compares them."
+          : "");
     }
     const [first] = [...index.requests.values()];
     return first === undefined

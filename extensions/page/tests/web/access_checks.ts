@@ -93,9 +93,15 @@ async function checkBlocks(browser: Browser, found: Findings): Promise<void> {
   const position = async () =>
     `${await page.textContent("#position")} ${await page.inputValue("#at")}`;
   const before = await position();
+  const hint = await page.textContent("#panel-picture") ?? "";
   await page.click("#tab-diff");
-  await page.selectOption("#diff-from", "side 0");
-  await page.selectOption("#diff-to", "side 1");
+  // The first two blocks are compared without a choice.
+  await page.waitForSelector("#panel-diff .beside");
+  const sides = [await page.inputValue("#diff-from"), await page.inputValue("#diff-to")];
+  found.check(
+    hint.includes("Differences compares them") && sides.join() === "side 0,side 1",
+    `the picture of a run that only forks leads to Differences, which compares its blocks ${sides}`,
+  );
   await page.focus("#panel-diff .beside tr:last-child [data-item] >> nth=-1");
   const event = (await page.evaluate("document.activeElement.textContent") as string).split(" ")[0];
   await page.keyboard.press("Enter");
