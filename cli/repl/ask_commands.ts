@@ -347,14 +347,32 @@ function listMappings(repl: CommandContext): void {
   printTable(repl, header, cells);
 }
 
-/** Prints a table, folding lines that are wider than the screen. */
+/**
+ * Prints a table without its empty columns. If it is wider than the screen, the last cell of each
+ * row is on a line of its own, and lines that are still wider are folded.
+ */
 function printTable(
   repl: CommandContext,
   header: readonly string[],
   rows: readonly (readonly string[])[],
 ): void {
-  for (const line of tableLines(header, rows, [], Infinity)) {
-    for (const part of foldLine(line, repl.columns)) repl.say(part);
+  const used = header.keys().filter((column) => rows.some((row) => row[column] !== "")).toArray();
+  const titles = used.map((column) => header[column]!);
+  const cells = rows.map((row) => used.map((column) => row[column]!));
+  const whole = tableLines(titles, cells, [], Infinity);
+  const isWide = titles.length > 1 && whole.some(({ length }) => length > repl.columns);
+  const [head, line, ...body] = isWide
+    ? tableLines(titles.slice(0, -1), cells.map((row) => row.slice(0, -1)), [], Infinity)
+    : whole;
+  const below = (last: string) => isWide ? [`  ${last}`] : [];
+  const lines = [
+    head!,
+    ...below(titles.at(-1)!),
+    line!,
+    ...body.flatMap((text, row) => [text, ...below(cells[row]!.at(-1)!)]),
+  ];
+  for (const text of lines) {
+    for (const part of foldLine(text, repl.columns)) repl.say(part);
   }
 }
 

@@ -225,6 +225,21 @@ Deno.test(":state tells of machine, time, mappings and variables", async () => {
   assertMatch(last, /^m {2}/m);
 });
 
+Deno.test(":who and :state keep a row together where the screen is narrow", async () => {
+  const { answers } = await talkWith(
+    { columns: 64 },
+    MACHINE,
+    "let a = dma_map_phys(ssd, 0x10_0000, 4KiB, bidirectional)",
+    ":who",
+  );
+  const lines = answers[2]!.split("\n");
+  assertEquals(lines.filter(({ length }) => length > 64), []);
+  // A blank column, as that of requests here, is left out.
+  assertMatch(lines[0]!, /^device  device sees  size  physical +direction +path$/);
+  assertEquals([lines[1], lines[4]], ["  by", "  dma_map_phys #5"]);
+  assertMatch(lines[3]!, /^ssd +0x\S+ +4KiB +0x10_0000 +bidirectional +iommu$/);
+});
+
 Deno.test(":who lists what is mapped, and tells the story of an address", async () => {
   const { answers } = await talk(
     MACHINE,

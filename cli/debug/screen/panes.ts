@@ -214,9 +214,11 @@ function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): P
 
 /**
  * Letters for the use of addresses. If the pages of one letter have several uses, the use that
- * comes first in this list is shown.
+ * comes first in this list is shown, or {@linkcode MIXED}.
  */
 const LETTERS = { new: "+", gone: "-", mapped: "#", reserved: ":" } as const;
+/** A letter of several pages, of which some are gone, and others are mapped or reserved. */
+const MIXED = "~";
 const KINDS = ["new", "gone", "mapped", "reserved"] as const;
 const FREE = ".";
 /** Smallest range that a letter of a strip represents. */
@@ -232,7 +234,11 @@ export function addressPane(model: ScreenModel, chosen: number, room: Room): Pan
     line: [stripText(strip, room.columns)],
     enter: `:goto ${maxOf(strip.pieces.map(({ seq }) => seq), 0)}`,
   }));
-  const legend = KINDS.map((word) => `${LETTERS[word]} ${word}`).join("  ");
+  const hasMixed = lines.some(({ line }) => String(line[0]).includes(MIXED));
+  const legend = [
+    ...KINDS.map((word) => `${LETTERS[word]} ${word}`),
+    ...hasMixed ? [`${MIXED} partly gone`] : [],
+  ].join("  ");
   const title = strips.length === 0 ? "addresses: none in use" : `addresses  ${legend}`;
   return shownPart(title, lines, chosen, room);
 }
@@ -265,7 +271,20 @@ function stripText({ end, owner, pieces, start }: AddressStrip, columns: number)
     kind: letterOf(piece),
   }));
   const scale = { start, cellBytes, cells: Math.ceil((end - start) / cellBytes) };
-  const cells = stripCells(lettered, scale, KINDS)
-    .map((kind) => kind === null ? FREE : LETTERS[kind]);
+  const staying = stripCells(lettered.filter(({ kind }) => kind !== "gone"), scale, KINDS);
+  const gone = lettered.filter(({ kind }) => kind === "gone").sort((a, b) => a.start - b.start);
+  const isMixed = (cell: number) => {
+    if (staying[cell] === null) return false;
+    const first = start + cell * cellBytes;
+    const last = Math.min(first + cellBytes, end);
+    let reached = first;
+    for (const piece of gone) {
+      if (piece.start <= reached) reached = Math.max(reached, piece.start + piece.sizeBytes);
+    }
+    return reached < last;
+  };
+  const cells = stripCells(lettered, scale, KINDS).map((kind, cell) =>
+    kind === null ? FREE : kind === "gone" && isMixed(cell) ? MIXED : LETTERS[kind]
+  );
   return `${head}${cells.join("")}${tail}  ${formatSize(cellBytes)} each`;
 }
