@@ -235,7 +235,7 @@ Deno.test(":who and :state keep a row together where the screen is narrow", asyn
   const lines = answers[2]!.split("\n");
   assertEquals(lines.filter(({ length }) => length > 64), []);
   // A blank column, as that of requests here, is left out.
-  assertMatch(lines[0]!, /^device  device sees  size  physical +direction +path$/);
+  assertMatch(lines[0]!, /^device +device sees +size +physical +direction +path$/);
   assertEquals([lines[1], lines[4]], ["  by", "  dma_map_phys #5"]);
   assertMatch(lines[3]!, /^ssd +0x\S+ +4KiB +0x10_0000 +bidirectional +iommu$/);
 });
