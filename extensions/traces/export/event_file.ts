@@ -6,7 +6,7 @@
  */
 import { defaultLabConfig } from "@dmalab/devices";
 import { formatCount } from "@dmalab/lang/text";
-import type { EventName, MachineEvent } from "@dmalab/runtime";
+import type { EventFields, EventName, MachineEvent } from "@dmalab/runtime";
 import type { DirectionWord } from "@dmalab/runtime/dma";
 import type { MappingPath } from "@dmalab/runtime/vocabulary";
 import { TraceLineWriter, type WriteText } from "@dmalab/recording";
@@ -25,12 +25,22 @@ export interface LineTime {
   readonly cpu: number;
 }
 
+/** A fault of the kernel's log, by the clock of the trace. */
+export interface LoggedFault {
+  readonly seconds: number;
+  /** The line of the log. */
+  readonly line: number;
+  readonly device: string;
+  readonly fields: EventFields<"iommu.fault">;
+}
+
 type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unknown>>];
 
 /**
  * Writes a whole file.
  *
  * @param steps The steps of the run, each with the time of its line.
+ * @param logged The faults of the log, and the log's name.
  * @param findings If there are findings, the run counts as failed; its error code is the rule of
  *   the first finding.
  * @param file The trace's name.
@@ -38,6 +48,7 @@ type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unkn
  */
 export function writeEventFile(
   steps: readonly (readonly [ScriptedCall, LineTime])[],
+  logged: { readonly faults: readonly LoggedFault[]; readonly name: string },
   findings: readonly TraceFinding[],
   file: string,
   by: string,
@@ -47,13 +58,34 @@ export function writeEventFile(
   // A trace does not describe the machine's hardware, so the file's head contains the default
   // configuration.
   const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
-  // The location of an event is the trace line of its step.
-  writer.run(file, { ...names, machine: defaultLabConfig() }, (line) => `${file}:${line}:1`);
+  // The location of an event is the trace line of its step; a negative number is a line of the log.
+  const placeOf = (line: number) => line > 0 ? `${file}:${line}:1` : `${logged.name}:${-line}:1`;
+  writer.run(file, { ...names, machine: defaultLabConfig() }, placeOf);
   const requests = new Map<string, number>();
   let seq = 0;
   const sorted = [...steps].sort(([a], [b]) => a.line - b.line);
+  const faults = logged.faults.toSorted((a, b) => a.seconds - b.seconds);
+  let written = 0;
+  const writeFaults = (untilSeconds: number) => {
+    for (; written < faults.length && faults[written]!.seconds < untilSeconds; written++) {
+      const { device, fields, line, seconds } = faults[written]!;
+      writer.event({
+        seq: ++seq,
+        at_ns: Math.round(seconds * NS_PER_S),
+        // A log names no CPU, and an event needs one.
+        cpu: 0,
+        device,
+        request: null,
+        site: -line,
+        name: "iommu.fault",
+        fields,
+        why: null,
+      } as object as MachineEvent);
+    }
+  };
   for (const [step, { cpu, seconds }] of sorted) {
     if (!isMappingStep(step)) continue;
+    writeFaults(seconds);
     const { mapping } = step;
     const { request } = mapping;
     if (request !== null && !requests.has(request)) requests.set(request, requests.size + 1);
@@ -71,6 +103,7 @@ export function writeEventFile(
       } as object as MachineEvent);
     }
   }
+  writeFaults(Infinity);
   const [first] = findings;
   if (first !== undefined) {
     const lines = findings.slice(0, WRITTEN_FINDINGS).map(findingLine);
@@ -117,6 +150,11 @@ function eventsOf(step: MappingStep): FileEvent[] {
           size_bytes: step.sizeBytes,
           dir: word(step.dir),
         }]];
+    case "again":
+      return mapping.kind === "alloc" ? [] : [["dma.unmap", {
+        ...extent(mapping),
+        api: mapping.kind === "sg" ? "dma_unmap_sg" : "dma_unmap_phys",
+      }]];
     default:
       return [];
   }

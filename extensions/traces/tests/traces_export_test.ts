@@ -48,6 +48,40 @@ Deno.test("a trace as a file of events is held to the format of scenarios' own",
   }
 });
 
+Deno.test("a second unmap and the faults of a log are events at their times", async () => {
+  const line = (at: string, call: string, more: string) =>
+    `  rx-7  [000] ..s..    ${at}: ${call}: 0000:01:00.0 dir=FROM_DEVICE dma_addr=fffff000 ` +
+    `size=2048 ${more}attrs=\n`;
+  using folder = new TempFolder({
+    "made.trace.txt": line("12.004109", "dma_map_phys", "phys_addr=10a4c000 ") +
+      line("12.004949", "dma_unmap_phys", "") + line("12.004960", "dma_unmap_phys", "") +
+      line("12.006147", "dma_map_phys", "phys_addr=10a52000 ") +
+      line("12.007147", "dma_unmap_phys", ""),
+    "made.log": "[   12.005001] DMAR: [DMA Write NO_PASID] Request device [01:00.0] fault addr " +
+      "0xfffff000 [fault reason 0x05] PTE Write access is not set\n",
+  });
+  const { output } = await dmalab(
+    "trace",
+    "export",
+    folder.at("made.trace.txt"),
+    folder.at("made.log"),
+  );
+  const reader = new TraceReader();
+  const events = output.trimEnd().split("\n").map((text) => reader.read(text)).flatMap((read) =>
+    "seq" in read && "name" in read
+      ? [`${read.name} ${read.at_ns} ${read.site?.split("/").at(-1)}`]
+      : []
+  );
+  assertEquals(events, [
+    "dma.map 12004109000 made.trace.txt:1:1",
+    "dma.unmap 12004949000 made.trace.txt:2:1",
+    "dma.unmap 12004960000 made.trace.txt:3:1",
+    "iommu.fault 12005001000 made.log:1:1",
+    "dma.map 12006147000 made.trace.txt:4:1",
+    "dma.unmap 12007147000 made.trace.txt:5:1",
+  ]);
+});
+
 Deno.test("a device of which nothing says who makes its addresses is written as translated, with a warning", async () => {
   using folder = new TempFolder();
   const path = folder.at("made.trace.txt");
