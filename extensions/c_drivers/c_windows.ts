@@ -13,6 +13,12 @@ const MOST_BYTES = 2 ** 26;
 const BEHIND = /: behind the end of BAR (\d), which needs (\d+) bytes for it/;
 const AS_MEMORY = /: BAR (\d) has these ports, which the driver maps as memory/;
 
+const PAGE_BYTES = 4096;
+
+function pageOf(at: number): number {
+  return Math.floor(at / PAGE_BYTES);
+}
+
 interface Window {
   readonly phys: number;
   readonly end: number;
@@ -49,11 +55,11 @@ export class CWindows {
   map(phys: number, sizeBytes: number): void {
     this.#windows.push({ phys, end: phys + sizeBytes });
     const ports = this.kernel.part(CPorts);
-    const bar = this.#bars().find((each) => {
-      if (each.kind !== "io") return false;
-      const port = ports.portOf(each);
-      return port >= phys && port < phys + sizeBytes;
-    });
+    // Ports lie in few pages, and a mapping that begins at 0 is no BAR's.
+    const bar = this.#bars().find((each) =>
+      each.kind === "io" && ports.portOf(each) >= phys &&
+      pageOf(ports.portOf(each)) === pageOf(phys)
+    );
     if (bar === undefined) return;
     this.#say(`${hex(phys)}: BAR ${bar.index} has these ports, which the driver maps as memory`);
   }

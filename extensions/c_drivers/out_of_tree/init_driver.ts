@@ -43,6 +43,7 @@ import { neededSizes, takenForMemory } from "../c_windows.ts";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { answerText, contentText, placesIn, workText } from "../search/rule_text.ts";
 import { assumptions, type FoundAnswers, mapsMemory, searchAnswers } from "./register_search.ts";
+import { type DriverUse, isOpened, useOf } from "./driver_use.ts";
 import { isProbed, runSelected, type TestLimits, type TestRun } from "./selected_tests.ts";
 import { makerOf } from "./generated_headers.ts";
 import { type TreeFolder, treeFolderOf } from "./tree_folder.ts";
@@ -50,7 +51,7 @@ import { type FirstReport, NO_REPORT } from "./first_report.ts";
 import { activeText } from "./active_text.ts";
 import { changeHint, headerHint, lineHint, replacedIn } from "./release_changes.ts";
 import { type ModuleFacts, NEWEST, placeAt, readModule, versionMacros } from "./module_facts.ts";
-import { isIdle, LOADS, scenarioText, testResult } from "./module_scenario.ts";
+import { isIdle, LOADS, scenarioText, testResult, USE_TEST } from "./module_scenario.ts";
 
 const SCENARIO = "driver.dma";
 const REPORT = "report.txt";
@@ -62,6 +63,8 @@ const SEARCH_ENDED: Readonly<Record<NonNullable<FoundAnswers["ended"]>, string>>
   tries: "the limit of tries is reached",
   time: "the limit of processor time is reached",
 };
+/** Processor time of the search for a device with which the driver can be used. */
+const USE_MS = 15_000;
 /** Steps of a try of the search: some seconds. A driver that polls without end would take the whole time. */
 const TRY_STEPS = 2_000_000;
 /** Processor time limit of each test in the report, so that a first report is ready within a minute. */
@@ -127,6 +130,10 @@ export class DriverInit {
   readonly #sizes = new Map<number, number>();
   /** What runs have shown about the BARs and the scenario does not have yet, for the report. */
   readonly #shown: string[] = [];
+  /** How the scenario uses the driver after it has probed; null if no use is known, or none succeeds. */
+  #use: DriverUse | null = null;
+  /** A use that does not succeed. */
+  #failedUse: DriverUse | null = null;
   /** Other threads of the process can make other reports. */
   readonly #clockMs: () => number;
   readonly #startedMs: number;
@@ -197,9 +204,13 @@ export class DriverInit {
       ({ diagnostics, program } = await this.#loadBinding());
       answers = program === null ? null : this.#search(program);
     }
+    if (answers?.hasProbed === true) answers = await this.#searchUse(answers) ?? answers;
     if (assumptions(answers) > 0) this.#write(this.#text(answers));
-    const first = await this.#runTests((number) => number === 0, { timeMs: FIRST_TEST_MS });
+    const first = await this.#runTests((number) => number < (this.#use === null ? 1 : 2), {
+      timeMs: FIRST_TEST_MS,
+    });
     const isProbed = this.#sayRun(first, answers);
+    this.#sayUse();
     this.#show();
     const code = isProbed && (isOneOfMany || await this.#sayTests(answers)) ? HELD : FAILED;
     this.#say(
@@ -379,6 +390,7 @@ export class DriverInit {
     const { folder, module } = this.asked;
     return scenarioText({
       facts: this.#facts,
+      use: this.#use,
       ports: this.#ports,
       sizes: this.#sizes,
       tree: this.#tree === null ? null : pathFrom(folder, this.#tree.root),
@@ -408,7 +420,7 @@ export class DriverInit {
       program,
       diagnostics,
       runs,
-      lines: runs.flatMap((run) => run.lines),
+      lines: runs[0]?.lines ?? [],
       outcomes: runs.map(({ outcome }) => outcome),
     };
   }
@@ -484,6 +496,34 @@ export class DriverInit {
       pathOf: (name) => this.#pathOf(name),
       run: () => runSelected(program, (number) => number === 0, { steps: TRY_STEPS })[0]!,
     });
+  }
+
+  /** Searches on for a device with which the driver can be used; null if no use is known. */
+  async #searchUse(before: FoundAnswers): Promise<FoundAnswers | null> {
+    const use = this.#tree === null ? null : useOf(this.#facts.ownTexts.values());
+    if (use === null) return null;
+    this.#use = use;
+    // Without the rules: the search has them.
+    this.#write(this.#text(null));
+    const { program } = await this.#load();
+    const found = program === null ? null : searchAnswers(program, {
+      before,
+      isProbed: isOpened,
+      pathOf: (name) => this.#pathOf(name),
+      run: () => runSelected(program, (number) => number === USE_TEST, { steps: TRY_STEPS })[0]!,
+      timeMs: USE_MS,
+    });
+    if (found?.hasProbed === true) return found;
+    [this.#use, this.#failedUse] = [null, use];
+    this.#write(this.#text(null));
+    return null;
+  }
+
+  /** Prints whether the driver can be used. */
+  #sayUse(): void {
+    if (this.#use !== null) this.#say(`use | ${this.#use.title}`);
+    if (this.#failedUse === null) return;
+    this.#say(`use | ${this.#failedUse.opens} does not succeed, so no test has it`);
   }
 
   /** Prints the result of the first test. @returns Whether it passed. */

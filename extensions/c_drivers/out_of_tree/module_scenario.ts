@@ -5,6 +5,7 @@ import { formatCount, formatSize } from "@dmalab/lang/text";
 import { placesIn, registerLines } from "../search/rule_text.ts";
 import { NOT_THE_DRIVERS } from "../c_failures.ts";
 import type { ModuleFacts } from "./module_facts.ts";
+import type { DriverUse } from "./driver_use.ts";
 import { assumptions, type FoundAnswers } from "./register_search.ts";
 
 export interface ScenarioParts {
@@ -24,6 +25,8 @@ export interface ScenarioParts {
   readonly inTree?: string | null;
   /** Whether the driver has `load()` and `unload()`. */
   readonly loads: boolean;
+  /** How the driver is used after it has probed; null if no use is known. */
+  readonly use?: DriverUse | null;
   /** Whether registering the driver binds the device, because its init function wants that. */
   readonly bindsAtLoad?: boolean;
   /** Release of the machine's kernel; null for the newest. */
@@ -35,20 +38,20 @@ export interface ScenarioParts {
 /** The statement that loads a driver before it probes. */
 export const LOADS = "assert d.load() == 0";
 
-/** The tests: name and statements. PROBE and REMOVE stand for the calls. */
+/** The tests: name and statements. PROBE, USE and REMOVE stand for the calls. */
 const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
   ["it probes and is removed", "assert PROBE == 0", "REMOVE"],
   [
     "everything that can fail in probe and remove fails once",
-    "inject each { if PROBE == 0 { REMOVE } }",
+    "inject each { if PROBE == 0 { USE REMOVE } }",
   ],
   [
     "it is removed at every moment",
-    "remove each { if PROBE == 0 { REMOVE } } and { device_works() }",
+    "remove each { if PROBE == 0 { USE REMOVE } } and { device_works() }",
   ],
   [
     "it is pulled out after every event",
-    "unplug each { if PROBE == 0 { REMOVE } }",
+    "unplug each { if PROBE == 0 { USE REMOVE } }",
   ],
 ];
 
@@ -100,6 +103,7 @@ export function scenarioText(
     ports,
     sizes = new Map(),
     tree,
+    use = null,
   }: ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
@@ -145,24 +149,39 @@ export function scenarioText(
     "# Fill in: what the device does by itself, such as writing a ring and raising an interrupt.",
     "fn device_works() { return none }",
     "",
-    ...TESTS.flatMap(([name, ...body]) => [
+    ...testsOf(use).flatMap(([name, ...body]) => [
       `test ${JSON.stringify(name)} {`,
-      ...statementsOf(body, loads, bindsAtLoad).map((line) => `  ${line}`),
+      ...statementsOf(body, { bindsAtLoad, loads, use })
+        .map((line) => `  ${line}`),
       "}",
       "",
     ]),
   ].join("\n");
 }
 
+/** Number of the test of a driver's use, from 0. */
+export const USE_TEST = 1;
+
+/** The tests, with that of the driver's use. */
+function testsOf(use: DriverUse | null): typeof TESTS {
+  if (use === null) return TESTS;
+  const opened = ["assert PROBE == 0", `assert ${use.opens} == 0`, ...use.then, "REMOVE"];
+  return TESTS.toSpliced(USE_TEST, 0, [use.title, ...opened]);
+}
+
 function statementsOf(
   body: readonly string[],
-  loads: boolean,
-  bindsAtLoad: boolean,
+  { bindsAtLoad, loads, use }:
+    & Pick<ScenarioParts, "loads">
+    & Required<Pick<ScenarioParts, "bindsAtLoad" | "use">>,
 ): readonly string[] {
   const [probe, remove] = bindsAtLoad
     ? ["d.load_with(card)", "d.remove(card); d.unload()"]
     : ["d.probe(card)", "d.remove(card)"];
-  const lines = body.map((line) => line.replace("PROBE", probe).replace("REMOVE", remove));
+  const used = use === null ? "" : `if ${use.opens} == 0 { ${use.then.join("; ")} }; `;
+  const lines = body.map((line) =>
+    line.replace("PROBE", probe).replace("USE ", used).replace("REMOVE", remove)
+  );
   return loads && !bindsAtLoad ? [LOADS, ...lines, "d.unload()"] : lines;
 }
 

@@ -7,7 +7,7 @@ import type { Wanted } from "../search/decisions.ts";
 import { DeviceSearch, type SearchResult } from "../search/device_search.ts";
 import type { TestRun } from "./selected_tests.ts";
 
-/** Number of tries, and processor time in milliseconds, after which a search ends. */
+/** Number of tries, and default of the processor time in milliseconds, after which a search ends. */
 const SEARCH_TRIES = 5000;
 const SEARCH_MS = 20_000;
 const ERROR_LINE = /^(?:emerg|alert|crit|err|warn): /;
@@ -27,6 +27,9 @@ export interface SearchOptions {
   /** The path of a source for messages. */
   readonly pathOf: (name: string) => string;
   readonly tries?: number;
+  readonly timeMs?: number;
+  /** What an earlier search has found. */
+  readonly before?: FoundAnswers;
 }
 
 /** Number of things that a search has assumed about the device. */
@@ -48,7 +51,15 @@ function codesOf(program: Program): readonly CCode[] {
 /** Searches for answers of the device; null if the program has no driver in C. */
 export function searchAnswers(
   program: Program,
-  { isOther = () => false, isProbed, pathOf, run, tries = SEARCH_TRIES }: SearchOptions,
+  {
+    before,
+    isOther = () => false,
+    isProbed,
+    pathOf,
+    run,
+    timeMs = SEARCH_MS,
+    tries = SEARCH_TRIES,
+  }: SearchOptions,
 ): FoundAnswers | null {
   const [code] = codesOf(program);
   if (code === undefined) return null;
@@ -66,9 +77,17 @@ export function searchAnswers(
       };
     },
     (wanted) => reasonOf(code, wanted, pathOf),
-    { tries, isOver: () => isOver || threadMs() - startedMs > SEARCH_MS },
+    { tries, isOver: () => isOver || threadMs() - startedMs > timeMs },
+    before?.rules,
   );
-  return { ...search.run(), elapsedMs: threadMs() - startedMs };
+  const found = search.run();
+  return {
+    ...found,
+    // A driver that needs no further rules has no BARs from this search.
+    bars: found.bars.length === 0 ? before?.bars ?? [] : found.bars,
+    tries: found.tries + (before?.tries ?? 0),
+    elapsedMs: threadMs() - startedMs + (before?.elapsedMs ?? 0),
+  };
 }
 
 /** The line that compares a register's value. */

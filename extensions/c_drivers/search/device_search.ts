@@ -143,17 +143,18 @@ export class DeviceSearch {
     private readonly attempt: () => TryResult,
     private readonly reason: (wanted: Wanted) => string,
     private readonly budget: SearchBudget,
-    seed = 1,
+    /** Rules that an earlier search has found. */
+    private readonly start: Rules = NO_RULES,
   ) {
-    this.#colours = new Random(seed);
+    this.#colours = new Random(1);
   }
 
   run(): SearchResult {
-    const { result: first } = this.#observe(NO_RULES, { isNoted: false, isPatient: true });
+    const { result: first } = this.#observe(this.start, { isNoted: false, isPatient: true });
     let best: Entry | null = null;
     let ended: SearchResult["ended"] = null;
     if (!isComplete(first)) {
-      best = this.#try({ rules: NO_RULES, isPatient: false, isKnown: true })!;
+      best = this.#try({ rules: this.start, isPatient: false, isKnown: true })!;
       let last = Infinity;
       while (!isComplete(best.result) && ended === null) {
         const stuck = this.#tries - this.#roseAt > STAGNANT ? this.#uncoloured() : null;
@@ -169,7 +170,7 @@ export class DeviceSearch {
         }
       }
     }
-    const rules = best === null ? NO_RULES : this.#minimal(best);
+    const rules = best === null ? this.start : this.#minimal(best);
     const { hasProbed } = best?.result ?? first;
     return {
       rules,

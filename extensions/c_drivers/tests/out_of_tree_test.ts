@@ -10,7 +10,9 @@ import { withKeptCompiler } from "./c_together.ts";
 import { readModule } from "../out_of_tree/module_facts.ts";
 import { makerOf } from "../out_of_tree/generated_headers.ts";
 import { initDriver } from "../out_of_tree/init_driver.ts";
-import { testResult } from "../out_of_tree/module_scenario.ts";
+import { scenarioText, testResult, USE_TEST } from "../out_of_tree/module_scenario.ts";
+import { isOpened, useOf } from "../out_of_tree/driver_use.ts";
+import type { TestOutcome } from "@dmalab/lang/run";
 import { searchedSource } from "./searched_drivers.ts";
 
 /** A folder in memory. */
@@ -357,6 +359,52 @@ Deno.test("a BAR gets the kind and the size that the driver's use shows", async 
   assertMatch(made.output, /^BAR 0 \| 8MiB, as the driver uses a register behind its end$/m);
   const scenario = Deno.readTextFileSync(place.at("out/driver.dma"));
   assertMatch(scenario, /bars = "0 mem32 8MiB, 1 mem32 1MiB,/);
+});
+
+Deno.test("a driver that registers an interface or a DMA engine is used in the scenario", () => {
+  const outcome = (code: string, line: string) =>
+    ({ failure: { code, lines: ["error", ` 31 |   ${line}`] } }) as unknown as TestOutcome;
+  assertEquals(useOf(["int register_netdevs();", "cdev_add(&c, 0, 1);"]), null);
+  for (
+    const [call, opens, then] of [
+      ["devm_register_netdev(&pdev->dev, dev)", "net_open(card)", "d.net_stop(card)"],
+      ["register_netdev (dev)", "net_open(card)", "d.net_send(card, 64); d.net_stop(card)"],
+      ["dma_async_device_register(&made)", "channel_open()", "d.channel_close()"],
+    ] as const
+  ) {
+    const use = useOf(["", `error = ${call};`]);
+    const text = scenarioText({
+      answers: null,
+      facts: {
+        deviceClass: null,
+        barBytes: new Map(),
+        bars: [0],
+        ids: null,
+        main: "a.c",
+        others: [],
+        vectors: 1,
+      },
+      ports: new Set(),
+      tree: "t",
+      module: null,
+      loads: true,
+      kernel: null,
+      use,
+    });
+    assertStringIncludes(text, `  assert d.probe(card) == 0\n  assert d.${opens} == 0\n`);
+    assertStringIncludes(text, `${then} }; d.remove(card) } }`);
+    assertEquals(text.split(`if d.${opens} == 0 {`).length, 4, "three sweeps have the use");
+    assertEquals([...text.matchAll(/^test "(.*)"/gm)][USE_TEST]![1], use!.title);
+  }
+  assertEquals(isOpened({ failure: null } as TestOutcome), true);
+  assertEquals(isOpened(outcome("E0902", "d.net_stop(card)")), true);
+  assertEquals(isOpened(outcome("E0908", "x = readl(regs);")), true);
+  for (const line of ["assert d.probe(card) == 0", "assert d.net_open(card) == 0"]) {
+    assertEquals([isOpened(outcome("E0901", line)), isOpened(outcome("E0908", line))], [
+      false,
+      false,
+    ]);
+  }
 });
 
 Deno.test("BARs are told from the sources that the driver needs, wherever they lie, and from no others", () => {

@@ -4,7 +4,7 @@ import { HostLoader, loadCompiled } from "@dmalab/cli";
 import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 import { TempFolder } from "@dmalab/tools";
-import { searchAnswers } from "../out_of_tree/register_search.ts";
+import { type FoundAnswers, searchAnswers } from "../out_of_tree/register_search.ts";
 import { isProbed, runSelected } from "../out_of_tree/selected_tests.ts";
 import { type SearchedDriver, searchedSource } from "./searched_drivers.ts";
 
@@ -37,8 +37,9 @@ async function checkModule(source: string, kernel: readonly string[]): Promise<v
   const opened = HostLoader.open(path);
   if (typeof opened === "string") throw new Error(opened);
   const { program } = await loadCompiled(opened.entry, opened.loader);
-  const search = (tries: number) =>
+  const search = (tries: number, before?: FoundAnswers) =>
     searchAnswers(program!, {
+      ...before !== undefined && { before },
       isProbed,
       pathOf: (name) => name,
       run: () => runSelected(program!, (number) => number === 0, {})[0]!,
@@ -48,6 +49,12 @@ async function checkModule(source: string, kernel: readonly string[]): Promise<v
   const [one, other] = [search(TRIES), search(TRIES)];
   assertEquals(one.hasProbed, true, `${one.tries} tries`);
   assertEquals([one.rules, one.tries], [other.rules, other.tries], "two searches differ");
+  const next = search(TRIES, one);
+  assertEquals(
+    [next.rules, next.bars, next.tries, next.hasProbed],
+    [one.rules, one.bars, one.tries + 1, true],
+    "a search from the rules of an earlier one tries more than these",
+  );
 }
 
 /** Checks a small driver, which is compiled with dmalab's own headers. */
