@@ -43,9 +43,9 @@ const UNMAP_FLAGS = word("flag of VFIO_IOMMU_UNMAP_DMA", {
   get_dirty_bitmap: "Report the pages that devices may have written.",
 }, "VFIO_DMA_UNMAP_FLAG_");
 const DIRTY_FLAGS = word("flag of VFIO_IOMMU_DIRTY_PAGES", {
-  start: "Log the pages that devices may write.",
+  start: "Log the pages that devices may have written.",
   stop: "Do not log them any more.",
-  get_bitmap: "Report those that devices may have written.",
+  get_bitmap: "Report those of a range.",
 }, "VFIO_IOMMU_DIRTY_PAGES_FLAG_");
 const UNKNOWN_FLAG = word("flag that the kernel does not know", {
   unknown_flag: "A flag that the kernel does not know.",
@@ -60,13 +60,13 @@ const CONTAINER_EVENTS = {
         opened: "The process owns its groups; their devices reach nothing yet.",
         group_added:
           "The devices of a group are the process's, and reach what the container has mapped.",
-        iommu_selected: "Areas can be mapped.",
+        iommu_selected: "Its groups share a domain, and areas can be mapped.",
         group_removed:
           "A group is the kernel's again; with the last one nothing stays mapped or pinned.",
         closed: "Its groups are the kernel's again, and nothing stays mapped or pinned.",
       }),
       devices: described(NAMES, "of its groups"),
-      areas: described(INT, "mapped before; of a group that was added or removed: unmapped by it"),
+      areas: described(INT, "mapped before"),
       locked_bytes: described(SIZE, "counted as locked by the process now"),
     },
   },
@@ -85,8 +85,8 @@ const CONTAINER_EVENTS = {
     when: "a process called VFIO_IOMMU_DIRTY_PAGES",
     fields: {
       flags: listOf(either(DIRTY_FLAGS, UNKNOWN_FLAG)),
-      iova: described(optional(DMA), "of the bitmap"),
-      size_bytes: described(optional(SIZE), "of the bitmap's range"),
+      iova: described(optional(DMA), "of the bitmap's range"),
+      size_bytes: optional(SIZE),
       pages: described(INT, "that the bitmap has"),
       error: optional(ERRNO_NAME),
     },

@@ -73,13 +73,25 @@ export const REPORT_PLAN: PagePlan = {
 };
 
 /**
- * A script without the texts that say when an event happens: the reference and the editor show them, a report does
- * not.
+ * A script without the texts that say when an event happens, and what the words of its fields mean: the reference and
+ * the editor show them, a report does not.
  * @throws {Error} When the script reads these texts.
  */
 function withoutEventTexts(script: string): string {
   if (/[.?]when\b/.test(script)) throw new Error("The report shows when an event happens");
-  return script.replaceAll(/\bwhen:"(?:[^"\\]|\\.)*"/g, 'when:""');
+  // The function that makes the words of a field has another name in each bundle.
+  const makes = script.match(
+    /function (\w+)\((\w+),(\w+),\w+\)\{let \w+=\w+===void 0\?\{title:\2,docs:\3\}/,
+  );
+  if (makes === null || /\bObject\.(?:entries|values)\(\w+\.docs/.test(script)) {
+    throw new Error("The report shows what words of events mean");
+  }
+  const words = new RegExp(
+    String.raw`\b${makes[1]}\("[^"\\]*",\{(?:\w+:"(?:[^"\\]|\\.)*",?)+\}(?:,"\w+")?\)`,
+    "g",
+  );
+  return script.replaceAll(/\bwhen:"(?:[^"\\]|\\.)*"/g, 'when:""')
+    .replaceAll(words, (call) => call.replaceAll(/(?<=[{,]\w+:)"(?:[^"\\]|\\.)*"/g, '""'));
 }
 
 /** A rule that styles the editor alone: only the playground has an editor. */

@@ -252,7 +252,7 @@ export class VfioContainer {
     const isLast = this.#groups.length === 0;
     this.#emitState(
       "group_removed",
-      areas - this.areaCount,
+      areas,
       isLast ? LAST_GROUP : UNSET_CONTAINER,
     );
     if (!isLast) return;

@@ -100,13 +100,12 @@ export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
     another_area: "the area there has other ends",
     has_address: "the area has its address",
     no_address: "the address of an area was taken back before",
-    no_iommu: "no IOMMU is selected: VFIO_SET_IOMMU was not called",
+    no_iommu: "no IOMMU is selected, see VFIO_SET_IOMMU",
     not_logging: "no log of dirty pages was started",
-    bitmap_page_size: "a bit of the bitmap must stand for 4KiB",
-    bitmap_size: "the bitmap has no bit for each page, or no or too many bytes",
-    bitmap_with_another_flag: "get_dirty_bitmap takes no other flag",
-    no_bitmap: "there is no bitmap",
-    last_byte: "up to 6.17.13 a bitmap cannot end at the last byte of 64 bits",
+    bitmap_page_size: "a bit must stand for 4KiB",
+    bitmap_size: "the bitmap has no bit for each page, or is too large",
+    bitmap_with_another_flag: "a bitmap takes no other flag",
+    last_byte: "it ends at the last byte of 64 bits",
   },
   HMM_MODES: {
     iova: "one IOVA range for all pages",
@@ -435,34 +434,22 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
   "vfio.container": [
     [
       { state: "opened", "why.rule": "hmm-rdma-vfio.7.23" },
-      "container opened without a group",
-      "areas can be mapped once it has a group and an IOMMU",
+      "container opened",
+      "it has no group",
     ],
     [
       { state: "opened" },
       "container opened for the IOMMU group of {devices}",
       "no kernel driver is bound there; the devices reach only what the process maps",
     ],
-    [
-      { state: "group_added" },
-      "group added: {devices}, {areas:area}",
-      "no kernel driver is bound there; its devices reach what the container has mapped",
-    ],
-    [
-      { state: "iommu_selected" },
-      "VFIO_TYPE1v2_IOMMU selected for {devices}",
-      "the devices share one domain",
-    ],
+    [{ state: "group_added" }, "group added: {devices}", "its devices reach {areas:area}"],
+    [{ state: "iommu_selected" }, "IOMMU selected for {devices}", "they share one domain"],
     [
       { state: "group_removed", "why.rule": "hmm-rdma-vfio.7.26" },
-      "the last group removed: {areas:area} unmapped and unpinned",
-      "no IOMMU is selected any more",
+      "last group removed: {areas:area} unmapped",
+      "no IOMMU is selected",
     ],
-    [
-      { state: "group_removed" },
-      "group removed; left: {devices}",
-      "the areas stay for the groups that are left",
-    ],
+    [{ state: "group_removed" }, "group removed; left: {devices}", "the others keep {areas:area}"],
     [
       {},
       "container closed: {areas:area} unmapped and unpinned",
@@ -472,19 +459,15 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
   "vfio.dirty_pages": [
     [
       { error: null, iova: null },
-      "VFIO_IOMMU_DIRTY_PAGES {flags}",
-      "starting and stopping are no errors, whether pages are logged or not",
+      "DIRTY_PAGES {flags}",
+      "no error, whether pages are logged or not",
     ],
     [
       { error: null },
       "{pages:page} dirty in {size_bytes} at {iova}",
-      "the IOMMU does not say which were written: these are all mapped pages, and what a wider bitmap left",
+      "all mapped ones, and what a wider bitmap left",
     ],
-    [
-      {},
-      "VFIO_IOMMU_DIRTY_PAGES {flags}: {error}",
-      `{cause:CONTAINER_CAUSES}${THE_AREA}`,
-    ],
+    [{}, "DIRTY_PAGES {flags}: {error}", `{cause:CONTAINER_CAUSES}${THE_AREA}`],
   ],
   "vfio.map_dma": [
     [
