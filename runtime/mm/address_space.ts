@@ -185,11 +185,12 @@ export class AddressSpace {
       access: writable ? "write" : "read",
       order,
       kind,
-      file: kind === "anonymous" ? null : new Map(),
+      file: kind === "anonymous" || kind === "bar" ? null : new Map(),
       fileShiftPages: 0,
       ownsPages: false,
     });
     this.#nextFree = Math.max(this.#nextFree, alignUp(end, HUGE_BYTES));
+    invariant(kind !== "bar" || pages?.length === sizeBytes / PAGE_SIZE_BYTES, "A BAR has a hole");
     for (const [index, phys] of (pages ?? []).entries()) {
       const frame = new PageFrame(phys, 0, "lent");
       this.#pages.put(pageOf(start) + index, frame, phys, writable, 0);
@@ -207,10 +208,15 @@ export class AddressSpace {
 
   /**
    * Drops pages but keeps the area. The next access faults new pages in, or the pages of the file.
-   * @returns 0; -EAGAIN when a notifier refused; -EINVAL at the first page that `mlock` holds.
+   * @returns 0; -EAGAIN when a notifier refused; -EINVAL at the first page that `mlock` holds or that is
+   *   a device's (rules/hmm-rdma-vfio.md 7.17, 7.30).
    */
   discard(start: VirtAddr, end: VirtAddr, blockable: boolean): number {
-    const locked = this.locks.firstIn(pageOf(start), pageOf(end)) * PAGE_SIZE_BYTES;
+    const bar = this.#areas.between(start, end).find(({ kind }) => kind === "bar");
+    const locked = Math.min(
+      this.locks.firstIn(pageOf(start), pageOf(end)) * PAGE_SIZE_BYTES,
+      bar === undefined ? Infinity : Math.max(bar.start, start),
+    );
     const change = { start, end: locked, event: "clear", reason: "discard", blockable } as const;
     const error = this.#eachArea(change, (part) => {
       this.#splitEnds(part.start, part.end, "discard");

@@ -12,7 +12,9 @@ export type AreaKind =
   /** Memory that processes share, or a file that is written through. */
   | "shared"
   /** A file with pages that are copied when the process writes them. */
-  | "private_file";
+  | "private_file"
+  /** Memory of a device, which the kernel does not manage as pages. */
+  | "bar";
 
 /** The memory behind a shared area, by the number of each page. */
 export type FilePages = Map<number, PageFrame>;

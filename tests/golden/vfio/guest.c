@@ -255,6 +255,28 @@ static void call(char *line)
 	case 'v': sscanf(line, "v %u", &id); answer('v', open_device(id), 0); break;
 	case 'V': sscanf(line, "V %u", &id); answer('V', close_fd(&devices[id]), 0); break;
 	case 'c': answer('c', close_fd(&container), 0); break;
+	/* E SRC DST: device 1 copies 4 bytes, SRC and DST addresses of the container. */
+	case 'E': {
+		static volatile uint32_t *bar; static volatile uint32_t *bar0;
+		sscanf(line, "E %llx %llx", &a, &b);
+		for (int d = 0; d < 2; d++) {
+			volatile uint32_t **p = d ? &bar : &bar0;
+			if (*p) continue;
+			struct vfio_region_info info = { .argsz = sizeof info, .index = VFIO_PCI_BAR0_REGION_INDEX };
+			if (ioctl(devices[d], VFIO_DEVICE_GET_REGION_INFO, &info)) fail("region info");
+			uint16_t cmd; struct vfio_region_info conf = { .argsz = sizeof conf, .index = VFIO_PCI_CONFIG_REGION_INDEX };
+			ioctl(devices[d], VFIO_DEVICE_GET_REGION_INFO, &conf);
+			pread(devices[d], &cmd, 2, conf.offset + 4); cmd |= 6; pwrite(devices[d], &cmd, 2, conf.offset + 4);
+			*p = mmap(0, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, devices[d], info.offset);
+			if (*p == MAP_FAILED) fail("bar");
+		}
+		volatile uint64_t *dma = (void *)((char *)bar + 0x80);
+		dma[0] = a; dma[1] = 0x40000; dma[2] = 4; dma[3] = 1; while (dma[3] & 1) usleep(1000);
+		dma[0] = 0x40000; dma[1] = b; dma[2] = 4; dma[3] = 3; while (dma[3] & 1) usleep(1000);
+		fprintf(out, "t peer: liveness %x\n", bar0[1]);
+		answer('E', 0, 0); break;
+	}
+	case 'P': sscanf(line, "P %u %llx", &id, &a); *(uint32_t *)regions[id].at = a; answer('P', 0, 0); break;
 	case 'b': {
 		struct vfio_iommu_type1_dirty_bitmap p = { .argsz = sizeof p };
 		sscanf(line, "b %x", &flags); p.flags = flags;

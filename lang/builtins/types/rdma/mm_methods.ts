@@ -4,11 +4,13 @@ import {
   type AddressSpace,
   alignDown,
   alignUp,
+  type Bytes,
   ERRNO,
   type HostBuffer,
   HUGE_ORDER,
   KernelError,
   type MappedPage,
+  type MemoryRegionConfig,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   type VirtAddr,
@@ -20,6 +22,7 @@ import { PROCESS } from "../../calls/example_machines.ts";
 import { SIZE, VIRT } from "../../calls/parameters.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
 import { BUFFER } from "../buffer.ts";
+import { REGION } from "../region.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { named, param } from "../../describe/parameters.ts";
 
@@ -101,6 +104,13 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
           "Pages to map at once: shared memory, or memory of a peer. The script still owns them.",
         ),
       ),
+      named(
+        param.handle(
+          "bar",
+          REGION,
+          "A device's BAR, such as gpu.bar: the first pages of it, as vfio-pci maps it into a process.",
+        ),
+      ),
     ],
     result: "virt",
     doc: "Maps memory into the process. No page is present before it is accessed, unless `pages` " +
@@ -109,7 +119,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     example: `let mm = address_space()\nlet at = mm.mmap(16KiB, at: 0x7f00_0000_0000)\n` +
       `assert mm.page(at) == none`,
     raises: ["EEXIST"],
-    run(context, mm, [sizeBytes, start, writable, huge, shared, pages]) {
+    run(context, mm, [sizeBytes, start, writable, huge, shared, pages, bar]) {
       const order = huge ? HUGE_ORDER : 0;
       const unit = PAGE_SIZE_BYTES * 2 ** order;
       if (sizeBytes === 0 || start !== null && start % unit !== 0) {
@@ -118,14 +128,22 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
           `an area has at least one byte, and begins on a multiple of ${formatSize(unit)}`,
         );
       }
-      const given = pages === undefined ? null : wholePages(pages, order);
+      if (bar !== undefined) {
+        checkBar(bar, sizeBytes, huge || shared || pages !== undefined);
+        context.chargeMemory(PAGE_CHARGE_BYTES * sizeBytes / PAGE_SIZE_BYTES);
+      }
+      const given = bar !== undefined
+        ? pagesOfBar(bar, sizeBytes)
+        : pages === undefined
+        ? null
+        : wholePages(pages, order);
       if (given !== null && given.length * PAGE_SIZE_BYTES !== sizeBytes) {
         throw new ValueError(
           `${formatCount(given.length, "page")} of memory do not make ${formatSize(sizeBytes)}`,
         );
       }
       context.chargeMemory(PAGE_CHARGE_BYTES * (1 + (given?.length ?? 0)));
-      const kind = shared ? "shared" : "anonymous";
+      const kind = bar !== undefined ? "bar" : shared ? "shared" : "anonymous";
       const mapped = mm.map({ start, sizeBytes, writable, order, kind, pages: given });
       raiseErrno(mapped, `The process already has an area at ${formatAddress(start ?? 0)}`);
       return mapped;
@@ -356,6 +374,31 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     run: (_run, mm) => mm.exit(),
   }),
 ];
+
+/** Raises for a part of memory that no process can map as a BAR. */
+function checkBar(bar: MemoryRegionConfig, sizeBytes: Bytes, hasOthers: boolean): void {
+  if (hasOthers) {
+    throw new ValueError("A BAR is mapped alone", "leave `pages`, `huge` and `shared` out");
+  }
+  if (bar.type !== "mmio") {
+    throw new ValueError(
+      `Region ${bar.name} is no BAR`,
+      "write the BAR of a device, such as gpu.bar",
+    );
+  }
+  if (sizeBytes <= bar.sizeBytes && sizeBytes % PAGE_SIZE_BYTES === 0) return;
+  throw new ValueError(
+    `Cannot map ${formatSize(sizeBytes)} of a BAR of ${formatSize(bar.sizeBytes)}`,
+    "map whole pages, at most all of the BAR",
+  );
+}
+
+function pagesOfBar({ basePhys }: MemoryRegionConfig, sizeBytes: Bytes): readonly PhysAddr[] {
+  return Array.from(
+    { length: sizeBytes / PAGE_SIZE_BYTES },
+    (_, index) => basePhys + index * PAGE_SIZE_BYTES as PhysAddr,
+  );
+}
 
 function wholePages(buffer: HostBuffer, order: number): readonly PhysAddr[] {
   const whole = buffer.segments.every(({ phys: at, sizeBytes }) =>
