@@ -233,7 +233,7 @@ export const VFIO: MessageArea = {
       forms: ["{~iommufd: |}IOMMUFD is providing /dev/vfio/vfio, not VFIO"],
       role: "state",
       means:
-        "Programs that use /dev/vfio/vfio get iommufd's own container: errnos differ from type1's (an unmap of a part gives ENOENT, and there is no limit of entries)",
+        "Programs that use /dev/vfio/vfio get iommufd's own container: by its documentation errnos differ from type1's (an unmap of a part gives ENOENT, and there is no limit of entries)",
     },
     {
       kind: "state",

@@ -250,7 +250,7 @@ const MAP_CAUSES: readonly Cause[] = inOrder([
     when: isErrno("ENOENT", /No such file/),
     certainty: "possible",
     text:
-      "ENOENT: type 1 does not give this errno. If a line `VFIO_MAP_DMA failed: …` stands before it, that line has the call's own, and QEMU took another one afterwards; with iommufd the address space does not exist",
+      "ENOENT: type 1 gives this errno only where an area gets an address again (flag VADDR). If a line `VFIO_MAP_DMA failed: …` stands before it, that line has the call's own, and QEMU took another one afterwards; with iommufd the address space does not exist",
     next: ["go by the line `VFIO_MAP_DMA failed: …` of the same map"],
   },
   {
@@ -287,7 +287,7 @@ const UNMAP_CAUSES: readonly Cause[] = inOrder([
     when: isErrno("ENOENT", /No such file/),
     certainty: "likely",
     text:
-      "ENOENT: nothing is mapped in the range, or an area is cut by it: iommufd unmaps areas only as a whole. The container of type 1 gives no error for a range without mappings",
+      "ENOENT: nothing is mapped in the range, or an area is cut by it: by its documentation iommufd unmaps areas only as a whole. The container of type 1 gives no error for a range without mappings",
     next: [UNMAP_NEXT],
   },
   {
@@ -295,7 +295,7 @@ const UNMAP_CAUSES: readonly Cause[] = inOrder([
     when: isErrno("EBUSY", /resource busy/),
     certainty: "possible",
     text:
-      "EBUSY: another thread maps or unmaps the same area (iommufd), or addresses are being updated while a mediated device is attached (type 1)",
+      "EBUSY: another thread maps or unmaps the same area (iommufd, by its documentation), or addresses are being updated while a mediated device is attached (type 1)",
     next: ["look for a second thread of the program that maps at the same time"],
   },
   {
@@ -387,6 +387,10 @@ const IOAS_CAUSES: readonly Cause[] = inOrder([
   },
 ]);
 
+/** No kernel that was captured has iommufd: docs/rules/hmm-rdma-vfio.md, chapter 8. */
+const NOT_CAPTURED =
+  "what iommufd's errnos mean is from its documentation, not from a captured kernel";
+
 /** The range of QEMU's line about a map; the first number is an address within QEMU. */
 const MAPPED_RANGE = "({at}, {iova=address}, {size}, {vaddr=address}{?, {...}?})";
 const UNMAPPED_RANGE = "({at}, {iova=address}, {size})";
@@ -409,7 +413,7 @@ const CALLS: readonly MessageRow[] = [
     condition: "A program prints the errno of IOMMU_IOAS_MAP",
     role: "report",
     finding: "map_failed",
-    means: "A program's map for a device failed, by the interface of iommufd",
+    means: `A program's map for a device failed, by the interface of iommufd (${NOT_CAPTURED})`,
     causes: IOAS_CAUSES,
   },
   {
@@ -536,7 +540,8 @@ const CALLS: readonly MessageRow[] = [
     condition:
       "A program prints the errno of the attach of a device to an address space of iommufd",
     role: "report",
-    means: ({ device }) => `${device} was not attached to an address space of iommufd`,
+    means: ({ device }) =>
+      `${device} was not attached to an address space of iommufd (${NOT_CAPTURED})`,
     causes: inOrder([
       {
         id: "does_not_fit",
@@ -574,7 +579,8 @@ const CALLS: readonly MessageRow[] = [
     ],
     condition: "A program prints the errno of the bind of a device to iommufd",
     role: "report",
-    means: ({ device }) => `${device} was not bound to iommufd: nothing was mapped for it`,
+    means: ({ device }) =>
+      `${device} was not bound to iommufd: nothing was mapped for it (${NOT_CAPTURED})`,
     causes: inOrder([
       {
         id: "not_allowed",
