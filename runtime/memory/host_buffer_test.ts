@@ -146,6 +146,7 @@ Deno.test("HostBuffer: freed memory is used by reads and writes of its owner, an
   const seen: string[] = [];
   const checks = {
     written: () => void seen.push("written"),
+    read: () => {},
     freed: () => void seen.push("freed"),
     freedTwice: () => void seen.push("freed twice"),
     usedAfterFree: (phys: PhysAddr, sizeBytes: number) =>
