@@ -258,7 +258,7 @@ Deno.test("a bounce pool that is not all RAM is rejected, with its address", () 
     ConfigError,
   );
   assertEquals(path, ["swiotlb", "at"]);
-  assertMatch(message, /^Cannot place 67108864 bytes of bounce buffers at 0x10abc00000: /);
+  assertMatch(message, /^Cannot place 67108864 bytes of bounce buffers at 0x10_abc0_0000: /);
 });
 
 Deno.test("the frame of an interrupt controller gets a window unless a region has it (dma.md 4.7)", () => {

@@ -16,7 +16,46 @@ const SCHEMES = ["light", "dark"] as const;
 const [target = "", site = "", ...named] = Deno.args;
 const isNamed = ({ name }: { readonly name: string }) => named.length === 0 || named.includes(name);
 
+/** A PCI driver. @param probe The statement at the beginning of its probe. */
+const driver = (probe: string) =>
+  `#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+static int m_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	${probe}
+	return pci_enable_device(pdev);
+}
+static void m_remove(struct pci_dev *pdev)
+{
+	pci_disable_device(pdev);
+}
+static const struct pci_device_id m_ids[] = { { 0x1234, 0x77, PCI_ANY_ID, PCI_ANY_ID }, { 0 } };
+static struct pci_driver m_driver = { .name = "m", .id_table = m_ids, .probe = m_probe, .remove = m_remove };
+static int m_init(void)
+{
+	return pci_register_driver(&m_driver);
+}
+module_init(m_init);
+static void m_exit(void)
+{
+	pci_unregister_driver(&m_driver);
+}
+module_exit(m_exit);
+`;
+
+/** Drivers of both trees: one that is right, one that does not compile, and one that refuses its device. */
+const DRIVERS = Object.fromEntries(
+  ["old", "new"].flatMap((tree) => [
+    [`${tree}/drivers/Makefile`, "obj-$(CONFIG_TOY) += toy/ good.o broken.o late.o\n"],
+    [`${tree}/drivers/good.c`, driver("")],
+    [`${tree}/drivers/broken.c`, driver("no_such_function();")],
+    [`${tree}/drivers/late.c`, driver("return -5;")],
+  ]),
+);
+
 const INPUTS = {
+  ...DRIVERS,
   "fork.dma": `machine { pci { root_port rp0 { endpoint nic { } } } }
 
 test "one of two ways leaves a mapping" {

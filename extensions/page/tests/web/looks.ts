@@ -83,6 +83,11 @@ export const PAGES: readonly PageLook[] = [
     page: "suite/index.html",
   },
   { name: "review", commands: ["review old new --html page.html"], page: "page.html" },
+  {
+    name: "drivers of a tree",
+    commands: ["tree drivers old --out reports"],
+    page: "reports/index.html",
+  },
   { name: "log", commands: ["explain kernel.log --html page.html"], page: "page.html" },
   { name: "playground", commands: [], page: "site/playground.html" },
   { name: "front page", commands: [], page: "site/index.html" },
