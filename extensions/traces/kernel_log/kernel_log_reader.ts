@@ -83,7 +83,7 @@ const FAULTED = /\b(?:fault addr|iova|address)[ =:]{1,3}((?:0x)?[0-9a-f]{3,16})\
 const MIN_ADDRESS_DIGITS = 3;
 /** A quick test: a line without any of these words is no head of an oops, and no other crash. */
 const MAY_CRASH =
-  /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP|INFO: task |Fatal trap /;
+  /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP|INFO: task |SError Interrupt |Fatal trap /;
 /** The head of an oops: what was read before it is another event. */
 const OOPS =
   /(?:Internal error: |nable to handle (?:kernel|page)|kernel BUG at |Oops: |general protection fault)/;

@@ -5,7 +5,7 @@ const BUGS =
   "unable to handle|kernel NULL|soft lockup|workqueue lockup|spinlock|TASK stack guard|stack guard page";
 
 const CRASH = new RegExp(
-  `^(?:(?:NMI )?watchdog: |CPU \\d+ )?(?:(?:CPU\\d+: )?Watchdog detected hard LOCKUP|BUG: (?:${BUGS})|kernel BUG at |Kernel panic - not syncing|Kernel bug detected|` +
+  `^(?:(?:NMI )?watchdog: |CPU \\d+ )?(?:(?:CPU\\d+: )?Watchdog detected hard LOCKUP|BUG: (?:${BUGS})|kernel BUG at |SError Interrupt on CPU|Kernel panic - not syncing|Kernel bug detected|` +
     "Oops(?::| ?\\[#| - )|Internal error: |[Uu]nable to handle kernel |general protection fault[:,]|Fatal trap \\d+: .{0,60}while in kernel mode)",
 );
 

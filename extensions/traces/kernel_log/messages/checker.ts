@@ -460,11 +460,13 @@ export const CHECKER: MessageArea = {
       forms: [
         "kernel BUG at {...}kernel/dma/{file=word_text}.c:{source_line}",
         "kernel BUG at {...}lib/{file~swiotlb}.c:{source_line}",
+        "kernel BUG at {...}/{file~dma-mapping|dma-noncoherent|dma-nommu|dma-default}.c:{source_line}",
       ],
       more: [
         {
           form: "{~pc : |pc: |RIP: |RIP is at |PC is at |IP is at |NIP }{...}{function}+0x",
-          add: (found, facts) => facts.function == null ? { ...facts, ...found } : facts,
+          add: (found, facts) =>
+            facts.function == null && found.function !== "__bug" ? { ...facts, ...found } : facts,
         },
       ],
       reachLines: STACK_LINES,
@@ -482,6 +484,16 @@ export const CHECKER: MessageArea = {
           text: "a map of 0 bytes was bounced: older releases stop where the number of slots is 0",
           next: [
             "look at the length that the driver maps (dma_map_single, dma_map_sg): a buffer that is empty, or a list entry of length 0",
+          ],
+        },
+        {
+          id: "older_arm",
+          when: ({ file }) => file === "dma-mapping",
+          certainty: "possible",
+          text:
+            "older releases for Arm stop there at an address that they cannot turn into one of memory (a buffer from vmalloc(), on a stack or in a module, or a length that runs out of the memory), at coherent memory that is freed or allocated where the code may not sleep, or at a wrong direction: the line of the source says which",
+          next: [
+            "look at the source of this release at the line, and at the caller in the stack: where it gets the buffer, the length and the direction of the map, and whether it holds a lock",
           ],
         },
         {

@@ -54,7 +54,7 @@ export const MESSAGE_KINDS = {
   nvme_state: { title: "NVMe", rule: "trace.T.55" },
   block_error: { title: "Block layer error", rule: "trace.T.55" },
   pcie_error: { title: "PCI Express error", rule: "trace.T.70" },
-  bus_error: { title: "PCI bus error", rule: "trace.T.70" },
+  bus_error: { title: "bus error", rule: "trace.T.70" },
   pcie_detail: { title: "PCI Express error: details", rule: "trace.T.70" },
   register_dump: { title: "Registers or descriptors of a device", rule: "trace.T.59" },
   state: { title: "No error", rule: "trace.T.73" },

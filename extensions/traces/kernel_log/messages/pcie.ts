@@ -7,6 +7,7 @@ import {
   inOrder,
   type MessageArea,
   type MessageRow,
+  STACK_LINES,
 } from "./message.ts";
 import { PCI_CORE } from "./pci_core.ts";
 
@@ -989,6 +990,42 @@ export const PCIE: MessageArea = {
           "a parity error, or a request that was aborted, such as one that an IOMMU refused in the same moment: it may then be of the same transaction",
         next: [
           "look which function signalled it: `lspci -vv` as root (Status: <SERR+, >SERR+, <PERR+, <TAbort+, <MAbort+), for bridges also their secondary status",
+        ],
+      }],
+    },
+    {
+      kind: "bus_error",
+      forms: ["SError Interrupt on CPU{cpu=count}, code {code=value} -- {...}"],
+      more: [
+        {
+          form: "lr : {function}+0x",
+          add: (found, facts) => facts.function == null ? { ...facts, ...found } : facts,
+        },
+      ],
+      reachLines: STACK_LINES,
+      condition:
+        "An Arm processor took an SError: an access ended with an error after the instruction was done",
+      role: "report",
+      means: ({ function: name }) =>
+        `An access of the processor, or a write that a device or memory did not take, ended with an error that came late (SError): the registers below say where the processor was then, not which access it was${
+          typeof name === "string" ? `; the link register names ${name}()` : ""
+        }`,
+      causes: [{
+        id: "silent",
+        certainty: "possible",
+        text:
+          "a register of a device was accessed that does not answer: its clock, reset or power domain is off, its PCI Express link is down or was lost, or the address is not of a device",
+        next: [
+          "look at the lines before it: a link that went down, a device that timed out or went to sleep, a bridge's own report of a refused access",
+          "look at the stack below it: the driver whose device was accessed last; of a PCI Express device, test with `pcie_aspm=off`, and without its sleep (power/control `on`)",
+        ],
+      }, {
+        id: "memory",
+        certainty: "possible",
+        text:
+          "memory with an error that cannot be corrected, or memory that firmware or the secure side keeps for itself",
+        next: [
+          "look for lines of EDAC, RAS or the firmware, and compare the reserved memory of the device tree with what the firmware keeps",
         ],
       }],
     },

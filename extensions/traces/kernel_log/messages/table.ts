@@ -400,7 +400,7 @@ const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
  * because the checker prints its message in a separate line.
  */
 const CODE_WARNING =
-  /(?:WARNING|BUG)\b.*?[ /]((?:kernel\/dma|drivers\/(?:iommu|dma|dma-buf)|arch\/[\w/-]+\/dma)\/(?!debug\.c)[\w./-]+\.c|drivers\/[\w/-]*dma[\w-]*\.c|lib\/swiotlb\.c):\d/;
+  /(?:WARNING|BUG)\b.*?[ /]((?:kernel\/dma|drivers\/(?:iommu|dma|dma-buf)|arch\/[\w/-]+\/dma)\/(?!debug\.c)[\w./-]+\.c|arch\/[\w/-]+\/dma-[\w-]+\.c|drivers\/[\w/-]*dma[\w-]*\.c|lib\/swiotlb\.c):\d/;
 
 /** The area of a line that no row of the table matches. */
 export interface UnreadArea {
