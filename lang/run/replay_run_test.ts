@@ -51,6 +51,18 @@ Deno.test("a failure that never happens fails its test, unless some run has it (
   // One of several runs of the statement is enough, and a statement that does not run asks nothing.
   const loop = `for n in 1..=3 { inject alloc_pages nth n { let _a = try alloc_pages(1) } }`;
   assertEquals(failure(loop), null);
+  // Where the failure ends a branch, it has happened in that branch.
+  const fails = "inject alloc_pages nth 2 { alloc_pages(1)\nalloc_pages(1) }";
+  assertEquals(failure(`let _f = fork { ${fails} } and { advance 1ns }`), null);
+  assertEquals(
+    failure(`inject alloc_pages nth 1 { let _f = fork { alloc_pages(1) } and { } }`),
+    null,
+  );
+  assertEquals(failure(`let _c = compare { cpus = [1, 2] } { ${fails} }`), null);
+  assertEquals(
+    failure("let _f = fork { inject dma_map_sg { alloc_pages(1) } } and { advance 1ns }"),
+    never("dma_map_sg"),
+  );
   assertEquals(failure("if counters.inject > 0 { inject dma_map_sg { alloc_pages(1) } }"), null);
 });
 

@@ -167,7 +167,7 @@ function undone({ injected, kind, span, word }: TrialDuty, places: number): Fail
     injects: {
       message: `This \`inject\` never makes \`${injected?.point}\` fail`,
       hint: injected?.hasNth === true
-        ? "its block reaches the point less often: lower `nth`"
+        ? "its block does not reach the point, or less often than `nth` says"
         : "its block does not reach the point; `inject each` tries those that it reaches",
     },
     orders: {

@@ -31,6 +31,8 @@ export interface Handler {
 /** Something that is active until its block ends: a point that fails, an invariant. */
 export interface RunScope {
   leave(): void;
+  /** Called instead of `leave` where a branch ends inside the scope. */
+  branchEnded?(): void;
 }
 
 /**

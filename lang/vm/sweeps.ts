@@ -128,12 +128,14 @@ export class Sweeps {
     const close = isRemoval
       ? this.#watchRemoval(null, () => this.vm.machine.removedError())
       : () => {};
-    this.vm.scopes.push({
-      leave: () => {
-        close();
-        if (disarm() > 0) this.vm.expecting(info.expectation);
-      },
-    });
+    const branchEnded = () => {
+      if (disarm() > 0) this.vm.expecting(info.expectation);
+    };
+    const leave = () => {
+      close();
+      branchEnded();
+    };
+    this.vm.scopes.push({ leave, branchEnded });
   }
 
   #watchRemoval(meanwhile: Closure | null, ended: () => unknown): () => void {

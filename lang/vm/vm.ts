@@ -310,7 +310,10 @@ export class Vm {
       return state;
     } catch (error) {
       const ended = this.#errors.ended(error);
-      if (!(ended instanceof ScriptFailure)) return "branched";
+      if (!(ended instanceof ScriptFailure)) {
+        for (const scope of this.scopes) scope.branchEnded?.();
+        return "branched";
+      }
       this.races.leaveAll();
       this.failure = ended.failure;
       // Leave the scopes that the function opened.
