@@ -428,6 +428,9 @@ function isStaleUse(
   return hit.startsWith("stale") && phys - dma === entry.phys - entry.dma;
 }
 
+/** Calls whose events have no addresses; the page table's event has them. */
+const OF_RANGES: ReadonlySet<string> = new Set(["call.dma_iova_destroy", "call.dma_iova_unlink"]);
+
 /** Calls that unmap one of the addresses at which mappings were, and that unmapped nothing. */
 function idleUnmaps(
   found: readonly LedgerEntry[],
@@ -435,11 +438,21 @@ function idleUnmaps(
   events: readonly MachineEvent[],
 ): MachineEvent[] {
   return events.filter((call, index) => {
+    const returned = `ret.${apiOf(call)}`;
+    if (OF_RANGES.has(call.name)) {
+      const own = events.slice(index).filter(({ device }) => device === call.device);
+      const end = own.find(({ name }) => name === returned || name === "iommu.unmap");
+      if (end?.name !== "iommu.unmap" || end.fields.unmapped_bytes > 0) return false;
+      const { iova, size_bytes: size } = end.fields;
+      return found.some((entry) =>
+        entry.device === call.device && entry.created.seq < call.seq &&
+        iova <= dmaAt(entry) && dmaAt(entry) < iova + size
+      );
+    }
     if (!call.name.startsWith("call.dma_unmap_")) return false;
     const isThere = (entry: LedgerEntry) =>
       entry.device === call.device && entry.created.seq < call.seq && covers(call, dmaAt(entry));
     if (!found.some(isThere)) return false;
-    const returned = `ret.${apiOf(call)}`;
     const end = events.slice(index).find(({ device, name }) =>
       device === call.device &&
       (name === returned || name === "dma.unmap" || name === "iommu.unmap")

@@ -248,6 +248,14 @@ Deno.test("explain of a mapping tells an unmap that ended nothing", () => {
     explain m`);
   const text = output.join("\n");
   assertEquals(text.match(/ends no mapping/g)?.length, 1);
+  const range = runScript(`machine { ${MACHINES[0]} }
+    let st = iova_state()
+    assert dma_iova_try_alloc(ssd, st, phys: 0x5000_0000, size: 4KiB)
+    dma_iova_link(ssd, st, 0x5000_0000, 0B, 4KiB, to_device)
+    dma_iova_destroy(ssd, st, 4KiB, to_device)
+    dma_iova_destroy(ssd, st, 4KiB, to_device) warns destroy_twice
+    explain st`).output.join("\n");
+  assertEquals(range.match(/dma_iova_destroy .*\n {11}ends no mapping/g)?.length, 1, range);
   assert(
     /\n {2}unmap .* dma_unmap_phys .*\n {11}ends no mapping\nnow {6}nothing/.test(text),
     text,

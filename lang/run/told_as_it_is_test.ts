@@ -38,6 +38,15 @@ dma_unmap_phys(nic, m, 4KiB, from_device)`);
   ]);
 });
 
+Deno.test("a fault that a block injects is told as such in the table of blocks", () => {
+  const output = printed(`${GROUP}
+let m = dma_map_phys(nic, 0x2000_0000, 4KiB, from_device)
+let f = fork { inject device.write { nic.dma_write(m.addr, bytes"01") } } and { }
+show f
+dma_unmap_phys(nic, m, 4KiB, from_device)`);
+  assertEquals(output.at(-1), "fault in first: unreachable (injected)");
+});
+
 Deno.test("an unmap by another device of the group names the device that mapped", () => {
   const problems = problemsOf(`${GROUP}
 let m = dma_map_phys(nic, 0x2000_0000, 4KiB, from_device)

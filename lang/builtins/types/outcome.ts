@@ -29,6 +29,15 @@ function wordsIn(outcome: BranchOutcome, eventName: string, field: string): stri
   );
 }
 
+/** The reasons of a block's faults; those that the script injected say so. */
+function toldFaults({ events }: BranchOutcome): string[] {
+  return events.flatMap((event) =>
+    event.name !== "iommu.fault"
+      ? []
+      : [`${event.fields.reason}${event.why?.inputs.injected === true ? " (injected)" : ""}`]
+  );
+}
+
 function endWord({ missing, raised }: BranchOutcome): string | null {
   return missing === null ? raised?.errno ?? null : "not_in_release";
 }
@@ -141,7 +150,7 @@ function leftLines(
       words.length === 0 ? [] : [`${noun} in ${label}: ${[...new Set(words)].join(", ")}`];
     return [
       ...missing === null ? [] : [`not_in_release with ${label}: ${missing}`],
-      ...list("fault", wordsIn(outcome, "iommu.fault", "reason")),
+      ...list("fault", toldFaults(outcome)),
       ...list("report", wordsIn(outcome, "dma.report", "class")),
       ...leaks.map(({ text }) => `leak in ${label}: ${text}`),
     ];
