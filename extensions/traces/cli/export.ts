@@ -1,5 +1,5 @@
 /** `dmalab trace export`: a trace as events of the lab. */
-import { type LineTime, type LoggedFault, writeEventFile } from "../export/event_file.ts";
+import { type ExportedFault, type LineTime, writeEventFile } from "../export/event_file.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { refusedAccess } from "../kernel_log/refused_access.ts";
 import { FAULT_RULE } from "../ledger/classify_log.ts";
@@ -39,17 +39,17 @@ export async function runExport(paths: readonly string[], screen: Screen): Promi
 function faultsOf(
   entries: readonly KernelLogEntry[],
   { classified, findings }: CheckResult,
-): readonly LoggedFault[] {
+): readonly ExportedFault[] {
   if (classified.offset === null) return [];
   const byLine = new Map(entries.map((entry) => [entry.line, entry]));
-  return findings.flatMap(({ logLine, rule, seconds }): LoggedFault[] => {
+  return findings.flatMap(({ logLine, rule, seconds }): ExportedFault[] => {
     const entry = logLine === null || rule !== FAULT_RULE ? undefined : byLine.get(logLine);
     const refused = entry === undefined ? null : refusedAccess(entry);
     if (refused === null || seconds === null) return [];
     const { access, address, device, reason } = refused;
     if (access === null || address === null || device === null) return [];
     if (reason === null || !Object.hasOwn(FAULT_REASONS, reason)) return [];
-    const fields = { dma: address, access, reason } as LoggedFault["fields"];
+    const fields = { dma: address, access, reason } as ExportedFault["fields"];
     return [{ seconds, line: logLine!, device, fields }];
   });
 }

@@ -26,7 +26,7 @@ export interface LineTime {
 }
 
 /** A fault of the kernel's log, by the clock of the trace. */
-export interface LoggedFault {
+export interface ExportedFault {
   readonly seconds: number;
   /** The line of the log. */
   readonly line: number;
@@ -48,7 +48,7 @@ type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unkn
  */
 export function writeEventFile(
   steps: readonly (readonly [ScriptedCall, LineTime])[],
-  logged: { readonly faults: readonly LoggedFault[]; readonly name: string },
+  logged: { readonly faults: readonly ExportedFault[]; readonly name: string },
   findings: readonly TraceFinding[],
   file: string,
   by: string,
