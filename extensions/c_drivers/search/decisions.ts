@@ -125,9 +125,14 @@ class DataFlow {
   #enterReads(upTo: number, note: number): void {
     while (this.#entered < upTo) {
       const access = ++this.#entered;
-      const { isWrite, value } = this.accesses[access]!;
+      const { isWrite, sizeBytes, value } = this.accesses[access]!;
       if (isWrite) continue;
       this.#add(value, { access, computed: [], note });
+      // The code may extend the sign of a byte or a half.
+      const most = 2 ** (8 * sizeBytes);
+      if (sizeBytes < 4 && value >= most / 2) {
+        this.#add((value - most) >>> 0, { access, computed: [], note });
+      }
       this.#recent.push(access);
       if (this.#recent.length > 4) this.#recent.shift();
     }
@@ -233,11 +238,14 @@ class DataFlow {
   ): void {
     const { plain, sizeBytes } = this.accesses[access]!;
     const steps = onPlain(computed, plain);
+    const most = 2 ** (8 * sizeBytes);
     // The list is reversed at the end.
     for (const target of values.toReversed()) {
       const value = backwards(steps, target >>> 0);
-      if (value !== null && value < 2 ** (8 * sizeBytes)) {
-        this.#found.push({ access, value, at, compared });
+      if (value === null) continue;
+      const isNegative = value >= 2 ** 32 - most / 2;
+      if (value < most || isNegative) {
+        this.#found.push({ access, value: value % most, at, compared });
       }
     }
   }

@@ -22,6 +22,8 @@ import { memoryWorks, raises } from "./device_works.ts";
 /** Weight of a register in how far a try got; a block of code has 1. */
 const REGISTER_WEIGHT = 3;
 const ERROR_WEIGHT = 2;
+/** Number of words of memory that count as registers. A driver walks a ring for as long as its words are set. */
+const MOST_SCORED_WORDS = 8;
 /** Weight of a successful probe, and of a removal that ends: more than that of any code. */
 const STAGE_WEIGHT = 1e6;
 /** Number of further tries for a removal that ends, after probe has succeeded. */
@@ -112,6 +114,10 @@ interface Entry {
   isColoured: boolean;
   /** Number of kinds of rules that were tried. */
   kindsTried: number;
+  /** Number of rules that were tried. */
+  tries: number;
+  /** Whether blocks of code ran that had not run in a try before. */
+  readonly hasNewCode: boolean;
 }
 
 /**
@@ -157,8 +163,9 @@ export class DeviceSearch {
       best = this.#try({ rules: this.start, isPatient: false, isKnown: true })!;
       let last = Infinity;
       while (!isComplete(best.result) && ended === null) {
-        const stuck = this.#tries - this.#roseAt > STAGNANT ? this.#uncoloured() : null;
-        const entry = stuck ?? this.#next();
+        const isStagnant = this.#tries - this.#roseAt > STAGNANT;
+        const stuck = isStagnant ? this.#uncoloured() : null;
+        const entry = stuck ?? (isStagnant && this.#tries % 2 === 0 ? this.#least() : this.#next());
         if (entry === null) ended = "candidates";
         else if (this.#tries >= Math.min(this.budget.tries, last)) ended = "tries";
         else if (this.budget.isOver()) ended = "time";
@@ -183,6 +190,7 @@ export class DeviceSearch {
 
   /** Tries the next rules of an entry. @returns The try, if something in it is new; else null. */
   #step(entry: Entry): Entry | null {
+    entry.tries++;
     const { done, value } = entry.candidates.next();
     if (done) this.#entries.splice(this.#entries.indexOf(entry), 1);
     else if (value === null) entry.kindsTried++;
@@ -212,6 +220,19 @@ export class DeviceSearch {
     entry.isColoured = true;
     this.#roseAt = this.#tries;
     return null;
+  }
+
+  /**
+   * Of the entries with new code, the one with the fewest tries; of several ones, the one that got furthest. What scores
+   * highest may be a loop or an error path that leads nowhere.
+   */
+  #least(): Entry | null {
+    let best: Entry | null = null;
+    for (const entry of this.#entries) {
+      if (!entry.hasNewCode || best !== null && entry.tries > best.tries) continue;
+      if (best === null || entry.tries < best.tries || entry.score > best.score) best = entry;
+    }
+    return best ?? this.#next();
   }
 
   /** The entry that got furthest; of several ones, the latest. */
@@ -246,14 +267,28 @@ export class DeviceSearch {
   /** Tries rules. @returns The try, if something in it is new; else null. */
   #try({ isKnown, isPatient, rules }: Candidate): Entry | null {
     const { result, run } = this.#observe(rules, { isPatient });
+    // A try with random values has noted the blocks of a known one.
+    const hasNewCode = isKnown || this.#hasNewCode(run);
     if (!this.#isNew(run) && !result.hasProbed && !isKnown) return null;
     const score = scoreOf(run, result);
     const entry = { rules, run, result, score, isPatient };
     const coloured = this.#allColoured(entry, MOST_COLOURED);
     const candidates = this.#candidates(entry, coloured);
-    const whole = { ...entry, kindsTried: 0, isColoured: false, coloured, candidates };
+    const whole = {
+      ...entry,
+      kindsTried: 0,
+      tries: 0,
+      hasNewCode,
+      isColoured: false,
+      coloured,
+      candidates,
+    };
     this.#entries.push(whole);
     return whole;
+  }
+
+  #hasNewCode({ blocks }: SearchedDevice): boolean {
+    return [...blocks].some((block) => !this.#blocks.has(block));
   }
 
   #isNew({ blocks, notes, registers }: SearchedDevice): boolean {
@@ -279,6 +314,8 @@ export class DeviceSearch {
   ): Generator<Candidate | null> {
     const untried = (all: Iterable<Rules>) => this.#untried(all, isPatient);
     const wanted = untried(this.#wanted(rules, run));
+    // A driver that ends with a write may wait for an interrupt.
+    if (run.accesses.at(-1)?.isWrite === true) yield* untried(raises(rules, run));
     yield* wanted.take(NEAR);
     yield* untried(raises(rules, run));
     if (run.wantsFirmware && rules.firmwareBytes === 0) {
@@ -317,12 +354,14 @@ export class DeviceSearch {
       group.map((phys) => [phys, (this.#colours.nextU32() & ~GROUP_BITS) >>> 0]),
     );
     const { result, run } = this.#observe(rules, { isPatient, colours });
+    // New registers alone may be those of a random address.
+    const isKnown = this.#hasNewCode(run) || result.hasProbed;
     if (this.#isNew(run) || result.hasProbed) {
       const answered = [...colours].reduce<Rules>(
         (all, [phys, value]) => withRule(all, phys, { kind: "value", value }, UNKNOWN),
         rules,
       );
-      for (const each of this.#untried([answered], isPatient)) yield { ...each, isKnown: true };
+      for (const each of this.#untried([answered], isPatient)) yield { ...each, isKnown };
     }
     yield* this.#untried(this.#wanted(rules, run, colours), isPatient).take(NEAR_COLOURED);
   }
@@ -457,9 +496,10 @@ function isComplete({ hasEnded, hasProbed }: TryResult): boolean {
   return hasProbed && hasEnded;
 }
 
-function scoreOf({ blocks, registers }: SearchedDevice, result: TryResult): number {
+function scoreOf({ blocks, memoryWords, registers }: SearchedDevice, result: TryResult): number {
   const stages = Number(result.hasProbed) + Number(isComplete(result));
-  return STAGE_WEIGHT * stages + blocks.size + REGISTER_WEIGHT * registers.size -
+  const seen = registers.size - memoryWords + Math.min(memoryWords, MOST_SCORED_WORDS);
+  return STAGE_WEIGHT * stages + blocks.size + REGISTER_WEIGHT * seen -
     ERROR_WEIGHT * result.errors;
 }
 

@@ -102,6 +102,8 @@ export class SearchedDevice {
   readonly blocks = new Set<number>();
   /** Registers that were read or written. */
   readonly registers = new Set<number>();
+  /** How many of them are words of memory that the device may write. */
+  memoryWords = 0;
   /** Whether the try was ended at a poll. */
   polled = false;
   wantsFirmware = false;
@@ -201,7 +203,8 @@ export class SearchedDevice {
   }
 
   #wasRead(access: TriedAccess): void {
-    const { phys, value } = access;
+    const { dma, phys, value } = access;
+    if (dma !== null && !this.registers.has(phys)) this.memoryWords++;
     const isNew = this.#isNew(`r${phys}=${value}`, false);
     this.#lastRead = this.accesses.push(access) - 1;
     this.registers.add(phys);

@@ -14,6 +14,7 @@ const WANTS: readonly string[] = [
   "a done bit in mapped memory, which is synced at each poll",
   "an address of a card, which is read before registers that decide nothing",
   "bits that a table knows, and then a word",
+  "negative numbers of a byte and of a half in coherent memory",
 ];
 
 Deno.test("a search finds the answers of a device", (t) =>

@@ -362,6 +362,22 @@ unmap:
 `,
   ],
   [
+    "negative numbers of a byte and of a half in coherent memory",
+    `dma_addr_t dma;
+	volatile s16 *status = dma_alloc_coherent(&pdev->dev, 64, &dma, GFP_KERNEL);
+	int err = -ENODEV;
+
+	if (!status)
+		return -ENOMEM;
+	writel(dma, regs + 0x160);
+	writel(1, regs + 0x164);
+	if (status[2] < -0x1000 && status[2] > -0x1010 && ((volatile s8 *)status)[9] < 0)
+		err = 0;
+	writel(0, regs + 0x164);
+	dma_free_coherent(&pdev->dev, 64, (void *)status, dma);
+	return err;`,
+  ],
+  [
     "two words that only together are right",
     `u32 wrong = readl(regs + 0xa0) ^ 0x1234;
 
