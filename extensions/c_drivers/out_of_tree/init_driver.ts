@@ -551,7 +551,7 @@ export class DriverInit {
       passes: failure === null,
       missing: [],
       stubs,
-      failure: failure?.message ?? null,
+      failure: failure === null ? null : failureInWords(failure),
     };
     const filled = stubs.length === 0
       ? ""
@@ -829,4 +829,10 @@ function releaseOf(tree: HostTree): string {
   const version = versionOf(tree);
   kernelOf(version);
   return `${version.major}.${version.patch}`;
+}
+
+/** A failure in one line: of an assertion with the values of its parts. */
+function failureInWords({ message, values }: NonNullable<TestOutcome["failure"]>): string {
+  const parts = values.map(({ part, text }) => `${part} is ${text}`);
+  return [message, ...parts.length === 0 ? [] : [parts.join(", ")]].join(": ");
 }
