@@ -556,7 +556,7 @@ test "t" { ${body} }`).verdict.why;
   assertEquals(
     said(`${route}; nic.dma_write(0x5000 as dma, bytes"de") faults not_present`).slice(1),
     [
-      "1 fault or report, all expected; 1 kernel warning",
+      "1 fault, all expected; 1 kernel warning",
     ],
   );
 });

@@ -121,12 +121,12 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
 
 /** Numbers of faults and reports, and of warnings of the kernel, which no statement expects or misses. */
 function incidentsText(rows: readonly LabTableRow<"incidents">[], how: string): string {
-  const warnings = rows.filter(({ kind }) => kind === "warning").length;
-  const found = rows.length - warnings;
-  return [
-    ...found === 0 ? [] : [formatCount(found, "fault or report", "faults and reports") + how],
-    ...warnings === 0 ? [] : [formatCount(warnings, "kernel warning")],
-  ].join("; ");
+  const counted = (wanted: string, noun = wanted) => {
+    const { length } = rows.filter(({ kind }) => kind === wanted);
+    return length === 0 ? [] : [formatCount(length, noun)];
+  };
+  const found = [...counted("fault"), ...counted("report")].join(" and ");
+  return [...found === "" ? [] : [found + how], ...counted("warning", "kernel warning")].join("; ");
 }
 
 function failedVerdict(
