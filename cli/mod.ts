@@ -25,7 +25,7 @@ export { currentFolder, readHostBytes, readHostFile, readHostInput } from "./hos
 export { HostLoader } from "./host_loader.ts";
 export { HostMemoryWatch } from "./host_memory.ts";
 export { HostTree, ModuleFolder, ModuleTree } from "./host_tree.ts";
-export { EndingSignals, SignalWatch, withInterrupts } from "./interrupts.ts";
+export { SignalWatch, withInterrupts } from "./interrupts.ts";
 export { isTableRow, readRow } from "./markdown.ts";
 export { MemoryScreen } from "./memory_screen.ts";
 export { readWholeNumber } from "./numbers.ts";
