@@ -26,6 +26,7 @@ import type { DeviceShape } from "./tree/of_tree.ts";
 import { PAGE_STRUCT_BYTES, ZERO_SIZE } from "./c_addresses.ts";
 import type { SearchedDevice } from "./search/searched_device.ts";
 import { CHeap } from "./c_heap.ts";
+import { CStubs } from "./c_stubs.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { Above, CLocation, CPlaces } from "./c_locations.ts";
@@ -39,6 +40,10 @@ import { DeviceOwnedRanges } from "./device_owned_ranges.ts";
  */
 const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
 const NAME_BYTES = 64;
+/** A copied structure is compared over this many bytes, and a pointer this near is one into the device's own structure. */
+const DEVICE_BYTES = 1024;
+const OWN_BYTES = 4096;
+const WORD_BYTES = 8;
 /** Segment boundary mask of PCI devices: no segment crosses a multiple of 4 GiB. */
 const BUS_BOUNDARY_MASK = 2 ** 32 - 1;
 /** Alignment and size unit of the kernel's own allocations in C's memory. */
@@ -261,7 +266,7 @@ export class CKernel implements AccessWatcher {
 
   /** The device of a `struct device *`. */
   device(at: number): DmaDevice {
-    const device = this.#devices.get(at);
+    const device = this.#devices.get(at) ?? this.#copied(at);
     if (device !== undefined) {
       const limits = this.limitsOf.get(device);
       if (limits !== undefined) this.#readLimits(device, limits);
@@ -269,7 +274,27 @@ export class CKernel implements AccessWatcher {
     }
     throw this.crash(
       `${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a device`,
+      "EFAULT",
+      this.place,
+      this.part(CStubs).inStruct(at),
     );
+  }
+
+  /**
+   * The device of which a structure is a copy: it has a pointer into the device's own structure, such as its DMA mask, at
+   * the same place.
+   */
+  #copied(at: number): DmaDevice | undefined {
+    const { memory } = this;
+    for (const [own, device] of this.#devices) {
+      for (let offset = 0; offset < DEVICE_BYTES; offset += WORD_BYTES) {
+        if (!memory.isOpen(own + offset, WORD_BYTES)) break;
+        const word = memory.wordAt(own + offset);
+        if (Math.abs(word - own) >= OWN_BYTES || !memory.isOpen(at + offset, WORD_BYTES)) continue;
+        if (memory.wordAt(at + offset) === word) return device;
+      }
+    }
+    return undefined;
   }
 
   /**

@@ -195,6 +195,16 @@ export class CStubs {
     return this.kernel.part(CFailures).stubsBefore();
   }
 
+  /** The stub that has returned a structure with an address in it; "" for another address. */
+  inStruct(at: number): string {
+    const [name] =
+      [...this.#structs].find(([, start]) => at >= start && at < start + STRUCT_BYTES) ??
+        [];
+    return name === undefined
+      ? ""
+      : `; it lies in what the stub ${name}() returned: ${FILL}, ${NOT_THE_DRIVERS}`;
+  }
+
   #place(): string {
     const { span } = this.kernel.place;
     return span === null ? "" : ` at ${spanPlace(span)}`;

@@ -204,6 +204,7 @@ export class DriverInit {
       ({ diagnostics, program } = await this.#loadBinding());
       answers = program === null ? null : this.#search(program);
     }
+    answers = await this.#searchPorts(answers) ?? answers;
     if (answers?.hasProbed === true) answers = await this.#searchUse(answers) ?? answers;
     if (assumptions(answers) > 0) this.#write(this.#text(answers));
     const first = await this.#runTests((number) => number < (this.#use === null ? 1 : 2), {
@@ -496,6 +497,28 @@ export class DriverInit {
       pathOf: (name) => this.#pathOf(name),
       run: () => runSelected(program, (number) => number === 0, { steps: TRY_STEPS })[0]!,
     });
+  }
+
+  /**
+   * If the driver fails before it uses a BAR, it may want ports: tries all BARs as ports.
+   *
+   * @returns What was found; null if the BARs stay as they are.
+   */
+  async #searchPorts(before: FoundAnswers | null): Promise<FoundAnswers | null> {
+    if (before === null || before.hasProbed || before.usesBars) return null;
+    const ports = this.#ports;
+    this.#ports = new Set(this.#facts.bars).difference(this.#memory);
+    this.#write(this.#text(null));
+    const { program } = await this.#load();
+    const found = program === null ? null : this.#search(program);
+    if (found !== null && (found.hasProbed || found.usesBars)) {
+      this.#say("BARs | I/O ports: with memory the driver fails before it uses a BAR");
+      return found;
+    }
+    this.#ports = ports;
+    this.#shown.splice(0);
+    this.#write(this.#text(null));
+    return null;
   }
 
   /** Searches on for a device with which the driver can be used; null if no use is known. */

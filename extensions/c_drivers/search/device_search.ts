@@ -88,6 +88,8 @@ export interface SearchResult {
   readonly bars: readonly Bar[];
   readonly hasProbed: boolean;
   readonly tries: number;
+  /** Whether a try has read or written a register of a BAR. */
+  readonly usesBars: boolean;
   /** Why the search ended without success. */
   readonly ended: "tries" | "time" | "candidates" | null;
 }
@@ -184,6 +186,8 @@ export class DeviceSearch {
       bars: best?.run.bars ?? [],
       hasProbed,
       tries: this.#tries,
+      usesBars: first.hasProbed ||
+        best?.run.accesses.some(({ content, dma }) => content === null && dma === null) === true,
       ended: hasProbed ? null : ended,
     };
   }

@@ -351,3 +351,44 @@ Deno.test("a BAR that the driver uses as I/O ports becomes ports", async () => {
   const report = Deno.readTextFileSync(place.at("out/drivers__ports/report.txt"));
   assertMatch(report, /^BAR 2 \| I\/O ports, as the driver reads or writes it so$/m);
 });
+
+Deno.test("a copy of a device's structure is that device, and a stub's structure is none", async () => {
+  const copies = `static struct pci_dev copy;
+	copy = *pdev;
+	${MAPS.replaceAll("&pdev->dev", "&copy.dev")}`;
+  const given = MAPS.replaceAll("&pdev->dev", "given(pdev)");
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += copies.o given.o\n",
+    "tree/drivers/copies.c": driver(copies),
+    "tree/drivers/given.c": driver(given).replace(
+      "static int",
+      "struct device *given(struct pci_dev *pdev);\nstatic int",
+    ),
+  });
+  const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
+  assertMatch(made.output, /^drivers\/copies\.c \| probes, maps memory, is removed$/m, made.errors);
+  assertMatch(
+    made.output,
+    /^drivers\/given\.c .*which is not a device.*; it lies in what the stub given\(\) returned: .*this failure shows nothing/m,
+  );
+});
+
+Deno.test("a driver that wants ports of all its BARs, and says so of no number, gets them", async () => {
+  const wants = `int bar;
+	for (bar = 0; bar < 5; bar++)
+		if (!(pdev->resource[bar].flags & IORESOURCE_IO))
+			return -19;
+	outb(0x5a, pdev->resource[3].start + 4);
+	if (inb(pdev->resource[3].start + 4) != 0x5a)
+		return -5;`;
+  using place = new TempFolder({
+    ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += wants.o\n",
+    "tree/drivers/wants.c": driver(wants).replace("\n", "\n#include <linux/io.h>\n"),
+  });
+  const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
+  assertMatch(made.output, /^drivers\/wants\.c \| probes, is removed$/m, made.errors);
+  const report = Deno.readTextFileSync(place.at("out/drivers__wants/report.txt"));
+  assertMatch(report, /^BARs \| I\/O ports: with memory the driver fails before it uses a BAR$/m);
+});
