@@ -13,6 +13,7 @@ const FOLDERS = [
 ];
 /** Files of other folders. */
 const FILES = [
+  "net/802/fddi.c",
   "net/core/page_pool.c",
   "drivers/base/attribute_container.c",
   "drivers/base/transport_class.c",

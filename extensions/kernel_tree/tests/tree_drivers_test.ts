@@ -208,8 +208,9 @@ subsys_initcall(core_init);
 
 Deno.test("functions that the tree exports are compiled along, and start before the driver", async () => {
   // What a function of a header gets from such a file is not the driver's.
-  const calls = "extern int core_answer(void), broken_answer(void), pool_answer(void);\n" +
-    "\tif (core_answer() != 42 || broken_answer() || pool_answer() != 7 || core_keeps())\n\t\treturn -5;";
+  const calls =
+    "extern int core_answer(void), broken_answer(void), pool_answer(void), fddi_answer(void);\n" +
+    "\tif (core_answer() != 42 || broken_answer() || pool_answer() != 7 || fddi_answer() != 8 || core_keeps())\n\t\treturn -5;";
   using place = new TempFolder({
     ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
     "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += uses.o\nobj-y += core/\n",
@@ -220,6 +221,8 @@ Deno.test("functions that the tree exports are compiled along, and start before 
     "tree/drivers/core/core.c": CORE,
     "tree/net/core/page_pool.c":
       "#include <linux/module.h>\nint pool_answer(void)\n{\n\treturn 7;\n}\nEXPORT_SYMBOL(pool_answer);\n",
+    "tree/net/802/fddi.c":
+      "#include <linux/module.h>\nint fddi_answer(void)\n{\n\treturn 8;\n}\nEXPORT_SYMBOL(fddi_answer);\n",
     "tree/drivers/core/broken.c": "int broken_answer(void)\n{\n\treturn unknown;\n}\n" +
       "EXPORT_SYMBOL(broken_answer);\n",
   });
@@ -231,6 +234,7 @@ Deno.test("functions that the tree exports are compiled along, and start before 
     /^compiled along from the tree, .*:\n(?: {2}.*\n)* {2}drivers\/core\/core\.c$/m,
   );
   assertMatch(report, /^ {2}net\/core\/page_pool\.c$/m);
+  assertMatch(report, /^ {2}net\/802\/fddi\.c$/m);
   assertMatch(report, /^ {2}drivers\/core\/broken\.c: .* error: /m);
   assertMatch(report, /^ {2}broken_answer\(\) returns 0/m);
 });
