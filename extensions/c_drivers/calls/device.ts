@@ -34,8 +34,12 @@ function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
 
 /** The register at an address or a port; null for a port without a device. */
 function place(kernel: CKernel, at: number, bytes: number): PhysAddr | null {
-  return at >= PORTS_AT && at < 2 * IO_BASE
-    ? kernel.part(CPorts).physOf(at - PORTS_AT, bytes)
+  const port = at - PORTS_AT;
+  // A driver that keeps the start of a BAR in an `int` extends its sign.
+  const isExtended = port < 0 && port >= -(2 ** 31) &&
+    !kernel.machine.memory.covers(kernel.phys(at), bytes);
+  return isExtended || port >= 0 && at < 2 * IO_BASE
+    ? kernel.part(CPorts).physOf(port < 0 ? port + 2 ** 32 : port, bytes)
     : register(kernel, at, bytes);
 }
 

@@ -347,13 +347,17 @@ Deno.test("a BAR that the driver uses as I/O ports becomes ports", async () => {
 		return -5;`;
   using place = new TempFolder({
     ...Object.fromEntries(filesBelow(MINI).map(([path, text]) => [`tree/${path}`, text])),
-    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += ports.o\n",
+    "tree/drivers/Makefile": "obj-$(CONFIG_TOY) += ports.o signed.o\n",
     "tree/drivers/ports.c": driver(ports).replace("\n", "\n#include <linux/io.h>\n"),
+    "tree/drivers/signed.c": driver(ports.replace("unsigned long port", "int port"))
+      .replace("\n", "\n#include <linux/io.h>\n"),
   });
   const made = await dmalab("tree", "drivers", place.at("tree"), "--out", place.at("out"));
-  assertMatch(made.output, /^drivers\/ports\.c \| probes, is removed$/m, made.errors);
-  const report = Deno.readTextFileSync(place.at("out/drivers__ports/report.txt"));
-  assertMatch(report, /^BAR 2 \| I\/O ports, as the driver reads or writes it so$/m);
+  for (const name of ["ports", "signed"]) {
+    assertMatch(made.output, new RegExp(`^drivers/${name}\\.c \\| probes, is removed$`, "m"));
+    const report = Deno.readTextFileSync(place.at(`out/drivers__${name}/report.txt`));
+    assertMatch(report, /^BAR 2 \| I\/O ports, as the driver reads or writes it so$/m);
+  }
 });
 
 Deno.test("a copy of a device's structure is that device, and a stub's structure is none", async () => {
