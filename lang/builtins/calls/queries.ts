@@ -273,14 +273,14 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
     doc: "Unmaps and frees memory of dma_alloc_noncontiguous().",
     example: `${TRANSLATED_MACHINE}let sgt = dma_alloc_noncontiguous(ssd, 8KiB, to_device)\n` +
       `dma_free_noncontiguous(ssd, 8KiB, sgt, to_device)\nassert iommu.live_mappings == 0`,
-    run(context, [dev, _sizeBytes, target, dir]) {
+    run(context, [dev, sizeBytes, target, dir]) {
       const { memory } = target;
       if (memory === undefined) {
         throw new ValueError("The list's memory is not of dma_alloc_noncontiguous()");
       }
       checkOwner(dev, memory?.dev ?? dev, memory === null);
       target.memory = null;
-      freeNoncontiguous(context.lab.machine, memory!, dir);
+      freeNoncontiguous(context.lab.machine, memory!, sizeBytes, dir);
     },
   }),
   builtin({

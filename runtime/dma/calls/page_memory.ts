@@ -114,11 +114,20 @@ export function allocNoncontiguous(
   return null;
 }
 
+/** `dma_free_noncontiguous`: all memory is unmapped and freed, and another size is reported. */
 export function freeNoncontiguous(
   machine: Machine,
   { dev, list, pages }: NoncontiguousMemory,
+  sizeBytes: Bytes,
   dir: DmaDirection,
 ): void {
+  const unitBytes = Math.max(machine.pages.pageSizeBytes, dev.domain?.granuleBytes ?? 0);
+  const allocatedBytes = pages.length * machine.pages.pageSizeBytes;
+  if (Math.ceil(sizeBytes / unitBytes) * unitBytes !== allocatedBytes) {
+    const text = `dma_free_noncontiguous() size mismatch on device "${dev.name}": ` +
+      `${sizeBytes} bytes passed, ${allocatedBytes} bytes allocated`;
+    machine.checker?.unseen("unmap_size", text, "c-api.5");
+  }
   machine.dma.dmaUnmapSg(dev, list, dir, SKIP_CPU_SYNC);
   machine.pages.free(pages);
 }

@@ -53,16 +53,45 @@ Deno.test("single pages in one range: an entry for each run, one output for the 
   for (const [page, phys] of made.pages.entries()) {
     assertEquals(machine.iommu.lookup(dev, dma + page * 4 * KIB), phys);
   }
-  freeNoncontiguous(machine, made, DMA_FROM_DEVICE);
+  freeNoncontiguous(machine, made, 64 * KIB, DMA_FROM_DEVICE);
   machine.pages.free(held);
   assertEquals(left(), NOTHING);
+});
+
+Deno.test("another size is reported when it is freed, but not the size of its last page", () => {
+  for (const withoutIommu of [false, true]) {
+    const { dev, left, machine } = bench(withoutIommu ? { iommu: { mode: "off" } } : {});
+    const sizes = [15, 16, 8, 32].map((pages) => pages * 4 * KIB - 100);
+    const reports = sizes.map((sizeBytes) => {
+      const made = allocNoncontiguous(machine, dev, 64 * KIB - 100, DMA_FROM_DEVICE, 0)!;
+      const found: unknown[] = [];
+      const end = machine.events.listen((event) => {
+        if (event.name === "dma.report") {
+          found.push([event.fields.class, event.fields.beyond_kernel, event.fields.text]);
+        }
+      });
+      freeNoncontiguous(machine, made, sizeBytes, DMA_FROM_DEVICE);
+      end();
+      return found;
+    });
+    const mismatch = (sizeBytes: number) => [
+      "unmap_size",
+      true,
+      `dma_free_noncontiguous() size mismatch on device "nic": ${sizeBytes} bytes passed, ` +
+      "65536 bytes allocated",
+    ];
+    assertEquals(reports[1], []);
+    for (const at of [0, 2, 3]) assertEquals(reports[at], [mismatch(sizes[at]!)]);
+    assertEquals(machine.checker!.errorCount, 0);
+    assertEquals(left(), NOTHING);
+  }
 });
 
 Deno.test("without an IOMMU it is one block, and any other attribute is refused (c-api.md 5)", () => {
   const { dev, left, machine } = bench({ iommu: { mode: "off" } });
   const made = allocNoncontiguous(machine, dev, 64 * KIB, DMA_FROM_DEVICE, 0)!;
   assertEquals([made.list.count, made.list.outputs], [1, 1]);
-  freeNoncontiguous(machine, made, DMA_FROM_DEVICE);
+  freeNoncontiguous(machine, made, 64 * KIB, DMA_FROM_DEVICE);
   const { FORCE_CONTIGUOUS } = DMA_ATTR;
   const texts: string[] = [];
   machine.events.listen(({ fields }) => texts.push(Reflect.get(fields, "text")), ["kernel.warn"]);

@@ -63,6 +63,16 @@ export class DmaChecker {
     this.#ledger.report(reportClass, text, null);
   }
 
+  /**
+   * Reports a mistake of a class in a call for which no kernel makes the check of that class.
+   * @param text The action, as a sentence without a final period.
+   * @param rule The rule of the call.
+   */
+  unseen(reportClass: ReportClass, text: string, rule: string): void {
+    const differs = { rule, beyondKernel: true, counted: false, log: null };
+    this.#ledger.report(reportClass, text, null, differs);
+  }
+
   /** The value of a kernel's own counter of errors. @see rules/dma.md 8.1 (error_count) */
   get errorCount(): number {
     return this.#ledger.errorCount;

@@ -126,13 +126,13 @@ export class MappingRecords {
    *
    * @param text The action and the mistake in it, as a sentence without a final period.
    * @param firstSite The statement that made the mapping.
-   * @param differs Where this report differs from its class: its rule, or whether a kernel checks.
+   * @param differs Where this report differs from its class: its rule, or what a kernel sees.
    */
   report(
     reportClass: ReportClass,
     text: string,
     firstSite: number | null,
-    differs: Partial<Pick<ReportClassEntry, "beyondKernel" | "rule">> = {},
+    differs: Partial<Omit<ReportClassEntry, "doc" | "found">> = {},
   ): void {
     const { events, config, warnings } = this.platform;
     const entry: ReportClassEntry = REPORT_CLASSES[reportClass];

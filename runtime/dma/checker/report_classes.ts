@@ -97,11 +97,14 @@ const REPORT_CLASS_TABLE = {
     "Unmapped DMA_MAPPING_ERROR.",
     "device driver tries to free an invalid DMA memory address",
   ),
-  unmap_size: debugging(
-    3,
-    "Unmapped with another size than mapped.",
-    "device driver frees DMA memory with different size",
-  ),
+  unmap_size: {
+    ...debugging(
+      3,
+      "Unmapped with another size than mapped.",
+      "device driver frees DMA memory with different size",
+    ),
+    exception: "not in dma_free_noncontiguous()",
+  },
   unmap_kind: debugging(
     4,
     "Unmapped with the wrong function.",
