@@ -302,14 +302,22 @@ function currentLines(
   if (endAt(entry, dma, context.recorder.events, context) !== null) return [];
   const still = entry.ended === null ? "" : "still ";
   const copied = entry.path === "swiotlb";
-  if (isBlocked(entry, dma, context.recorder.events)) {
+  const fault = lastFault(entry, dma, context.recorder.events);
+  if (fault === "peer_blocked" || fault === "unreachable") {
+    const isPeer = fault === "peer_blocked";
     const target = formatAddress(entry.phys + dma - entry.dma);
     return [
       space === "dma"
-        ? `the IOMMU leads to physical ${target}, a peer's, and the route there blocks ${entry.device}`
-        : `${entry.device} has an entry for it at ${
-          formatAddress(dma)
-        }, and the route there blocks it`,
+        ? `${
+          entry.path === "iommu" ? "the IOMMU leads" : "the address leads"
+        } to physical ${target}${
+          isPeer
+            ? `, a peer's, and the route there blocks ${entry.device}`
+            : ", where no memory and no device answers"
+        }`
+        : `${entry.device} has an entry for it at ${formatAddress(dma)}, ${
+          isPeer ? "and the route there blocks it" : "and nothing answers there"
+        }`,
     ];
   }
   return [
@@ -321,18 +329,21 @@ function currentLines(
   ];
 }
 
-/** Whether the last access of the device at an address was blocked on its way to a peer. */
-function isBlocked(
+/**
+ * Why the last access of the device at an address failed; null if it did not fail, or if the scenario made it
+ * fail.
+ */
+function lastFault(
   { created, device }: LedgerEntry,
   dma: number,
   events: readonly MachineEvent[],
-): boolean {
+): MachineEvent<"iommu.fault">["fields"]["reason"] | null {
   const last = events.findLast((event) =>
     event.device === device && event.seq > created.seq &&
     (event.name === "iommu.translate" || event.name === "iommu.fault") && covers(event, dma)
   );
-  return last?.name === "iommu.fault" &&
-    (last as MachineEvent<"iommu.fault">).fields.reason === "peer_blocked";
+  if (last?.name !== "iommu.fault" || last.why?.inputs.injected === true) return null;
+  return (last as MachineEvent<"iommu.fault">).fields.reason;
 }
 
 /** The device address of a location that a mapping covers. */

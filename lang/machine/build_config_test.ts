@@ -296,7 +296,7 @@ for (
     [
       "bounce buffers where there is no RAM",
       "machine { swiotlb { at = 8GiB } }",
-      "E0511 8GiB: Cannot place 67108864 bytes of bounce buffers at 0x200000000: that is not all RAM",
+      "E0511 8GiB: Cannot place 67108864 bytes of bounce buffers at 0x2_0000_0000: that is not all RAM",
     ],
     [
       "an answer of a device-TLB without its word",

@@ -1,5 +1,5 @@
 /** What is told of a call, a block or an address is what happened there. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runScript } from "../testing/run_script.ts";
 import { printed } from "../testing/test_support.ts";
 
@@ -18,6 +18,27 @@ Deno.test("warns expects its own report alone: another report of the call fails 
   const machine = `${GROUP.replace("{\n", "{\n  leaks = allow\n")}`;
   assertStringIncludes(problemsOf(machine + map + call).join("\n"), "unmap_direction");
   assertEquals(problemsOf(`${machine}${map}expect warning unmap_direction { ${call} }`), []);
+});
+
+Deno.test("a mapping of a hole in the address space is not said to reach memory", () => {
+  const hole = printed(`${GROUP}
+expect warning map_outside_ram {
+  let m = dma_map_phys(nic, 0x20_0000_0000, 4KiB, to_device)
+  expect fault unreachable { nic.dma_read(m.addr, 4B) }
+  explain m
+  dma_unmap_phys(nic, m, 4KiB, to_device)
+}`).join("\n");
+  assertMatch(
+    hole,
+    /now +the IOMMU leads to physical 0x20_0000_0000, where no memory and no\s+device answers/,
+  );
+  // A failure that the scenario injects says nothing about the address.
+  const injected = printed(`${GROUP}
+let m = dma_map_phys(nic, 0x2000_0000, 4KiB, to_device)
+expect fault unreachable { inject device.read nth 1 { nic.dma_read(m.addr, 4B) } }
+explain m
+dma_unmap_phys(nic, m, 4KiB, to_device)`).join("\n");
+  assertMatch(injected, /now +nic reaches physical 0x2000_0000/);
 });
 
 Deno.test("a block of a fork with a fault is not ok", () => {
