@@ -22,7 +22,16 @@ import {
   type Word64,
 } from "@dmalab/runtime/fault_log";
 import type { ExecutionContext } from "../values/execution_context.ts";
-import { endAt, type LedgerEntry, readAreas, readCoherent, readLedger } from "./ledger.ts";
+import {
+  endAt,
+  isUsers,
+  type LedgerEntry,
+  type Ownership,
+  ownershipsOf,
+  readAreas,
+  readCoherent,
+  readLedger,
+} from "./ledger.ts";
 import type { VERDICTS } from "./words.ts";
 
 export type FaultVerdict = keyof typeof VERDICTS;
@@ -179,6 +188,10 @@ class Judgement {
   /** Names of the devices that share the device's page table, including the device. */
   readonly #members: ReadonlySet<string>;
   readonly #events: readonly MachineEvent[];
+  /** When processes owned the device's group, oldest first. */
+  readonly #ownerships: readonly Ownership[];
+  /** The process that owns it at the time of the line; null for the kernel. */
+  readonly #owner: Ownership | null;
   readonly #run: ExecutionContext;
   readonly #granuleBytes: number;
 
@@ -189,11 +202,17 @@ class Judgement {
     private readonly own: FaultEvent | null,
     context: ExecutionContext,
   ) {
-    this.#members = new Set([device, ...device.dma.domain!.members].map(({ name }) => name));
     this.#run = context;
     this.#granuleBytes = context.lab.machine.iommu.granuleBytes;
     const { events } = context.recorder;
     this.#events = own === null ? events : events.slice(0, events.indexOf(own));
+    this.#ownerships = ownershipsOf(device.name, this.#events);
+    const last = this.#ownerships.at(-1);
+    this.#owner = last === undefined || last.until !== null ? null : last;
+    const group = device.dma.group?.members ?? [];
+    this.#members = new Set(
+      this.#owner?.devices ?? [device.name, ...group.map(({ name }) => name)],
+    );
   }
 
   judge(found: JudgedFault): JudgedFault {
@@ -202,11 +221,15 @@ class Judgement {
       ...readCoherent(this.#events, this.#run),
       ...readAreas(this.#events, this.#run),
     ].sort((a, b) => a.created.seq - b.created.seq);
-    const ours = all.filter(({ device }) => this.#members.has(device));
+    const ours = all.filter((entry) =>
+      this.#members.has(entry.device) && (this.#owner === null || isUsers(entry))
+    );
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));
     const endOf = (entry: LedgerEntry) => endAt(entry, this.address, this.#events, this.#run);
     const live = there.findLast((entry) => endOf(entry) === null);
     if (live !== undefined) return this.#living(found, live);
+    const owned = this.#owned(found, all);
+    if (owned !== null) return owned;
     const cut = this.#cut(found, ours);
     if (cut !== null && cut.drivenBits === this.device.dma.addressBits) return cut;
     const dead = there.at(-1);
@@ -217,6 +240,18 @@ class Judgement {
     }
     return this.#untold(found) ?? this.#reserved(found) ?? this.#beside(found, ours) ??
       this.#elsewhere(found, all, ours, cut);
+  }
+
+  /** The verdict if a driver's live mapping has the address, and a process owns the device's group. */
+  #owned(found: JudgedFault, all: readonly LedgerEntry[]): JudgedFault | null {
+    const { dma: { group }, name } = this.device;
+    if (this.#owner === null) return null;
+    const mapping = all.findLast((entry) =>
+      !isUsers(entry) && this.#isIn(entry.dma, entry.sizeBytes) &&
+      (entry.device === name || group?.members.some((member) => member.name === entry.device)) &&
+      endAt(entry, this.address, this.#events, this.#run) === null
+    );
+    return mapping === undefined ? null : about(found, "group_owned", mapping, this.#owner.since);
   }
 
   /** Whether the line's address, or its page, lies in the granules of a range. */
@@ -283,6 +318,7 @@ class Judgement {
 
   /** The verdict if the address is in a range that the two-step API has reserved, but not linked. */
   #reserved(found: JudgedFault): JudgedFault | null {
+    if (this.#owner !== null) return null;
     const taken = new Map<number, MachineEvent<"iova.alloc">>();
     for (const event of this.#events) {
       if (!this.#members.has(event.device!)) continue;
@@ -357,6 +393,12 @@ class Judgement {
     const others = all.findLast((entry) =>
       entry.ended === null && this.#isIn(entry.dma, entry.sizeBytes)
     );
+    const left = others === undefined || !isUsers(others) ? undefined : this.#ownerships.findLast(
+      ({ since, until }) => until !== null && since.device === others.device,
+    );
+    if (others !== undefined && left !== undefined) {
+      return { ...found, verdict: "group_left", mapping: others, culprit: left.until };
+    }
     if (others !== undefined) {
       return { ...found, verdict: "other_device", mapping: others, culprit: others.created };
     }

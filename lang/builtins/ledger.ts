@@ -117,10 +117,74 @@ export function readAreas(
   return found;
 }
 
+/** A time in which a process owned a device's IOMMU group by a container of VFIO. */
+export interface Ownership {
+  readonly since: MachineEvent;
+  /** The event by which the group became the kernel's again; null while the process owns it. */
+  until: MachineEvent | null;
+  /** All devices of the container, the last time that its groups changed. */
+  devices: readonly string[];
+}
+
+/** When processes owned a device's group, oldest first. */
+export function ownershipsOf(device: string, events: readonly MachineEvent[]): Ownership[] {
+  const found: Ownership[] = [];
+  for (const event of events) {
+    if (event.name !== "vfio.container") continue;
+    const { devices, state } = event.fields as MachineEvent<"vfio.container">["fields"];
+    const last = found.at(-1);
+    const isIn = state !== "closed" && devices.includes(device);
+    if (last === undefined || last.until !== null) {
+      if (isIn) found.push({ since: event, until: null, devices });
+    } else if (event.device === last.since.device) {
+      if (isIn) last.devices = devices;
+      else last.until = event;
+    }
+  }
+  return found;
+}
+
+/** Whether a process's call of VFIO made a mapping, not a driver's. */
+export function isUsers({ created }: LedgerEntry): boolean {
+  return created.name === "vfio.map_dma";
+}
+
+/** The devices for which a mapping was made: for VFIO all that its container had. */
+export function devicesOf(entry: LedgerEntry, events: readonly MachineEvent[]): readonly string[] {
+  if (!isUsers(entry)) return [entry.device];
+  const changed = events.findLast((event) =>
+    event.name === "vfio.container" && event.device === entry.device &&
+    event.seq < entry.created.seq
+  ) as MachineEvent<"vfio.container"> | undefined;
+  return changed?.fields.devices ?? [entry.device];
+}
+
+/**
+ * Selects the events that are about a mapping's domain. While a process owns the group, its devices are
+ * attached to a domain of the process, and what happens there is not about the mappings of drivers.
+ */
+function inDomainOf(
+  entry: LedgerEntry,
+  events: readonly MachineEvent[],
+): (event: MachineEvent) => boolean {
+  const times = ownershipsOf(entry.device, events);
+  const isOfUser = isUsers(entry);
+  return ({ seq }) =>
+    isOfUser ===
+      times.some(({ since, until }) => seq > since.seq && seq <= (until?.seq ?? Infinity));
+}
+
+/** The event since which a process owns the group of a driver's mapping, which is out of reach; or null. */
+function ownedSince(entry: LedgerEntry, events: readonly MachineEvent[]): MachineEvent | null {
+  if (isUsers(entry)) return null;
+  const last = ownershipsOf(entry.device, events).at(-1);
+  return last === undefined || last.until !== null ? null : last.since;
+}
+
 /** Whether an entry is a device's, or one of VFIO, which all devices of a container share. */
 function isFor(entry: LedgerEntry, device: string, { lab }: ExecutionContext): boolean {
   if (entry.device === device) return true;
-  if (entry.created.name !== "vfio.map_dma") return false;
+  if (!isUsers(entry)) return false;
   const own = lab.devices.get(device)?.dma;
   const other = lab.devices.get(entry.device)?.dma;
   if (own === undefined || other === undefined || own.group === null) return false;
@@ -167,8 +231,9 @@ export function endAt(
   context: ExecutionContext,
 ): MachineEvent | null {
   if (!throughTable(entry, context)) return entry.ended;
-  const after = events.filter(({ device, seq }) =>
-    device === entry.device && seq > entry.created.seq
+  const isAbout = inDomainOf(entry, events);
+  const after = events.filter((event) =>
+    event.device === entry.device && event.seq > entry.created.seq && isAbout(event)
   );
   const cleared = after.findIndex((event) =>
     event.name === "iommu.unmap" && dma >= event.fields.iova &&
@@ -183,7 +248,7 @@ export function endAt(
 }
 
 /**
- * How much of a mapping its device can still reach; null if the recorded events do not have the
+ * How much of a mapping its device can still reach, "owned" if a process owns the device's group; null if the recorded events do not have the
  * mapping.
  */
 export function reachOf(
@@ -191,7 +256,7 @@ export function reachOf(
     readonly addr: DmaAddr;
   },
   context: ExecutionContext,
-): "all" | "part" | "none" | null {
+): "all" | "part" | "none" | "owned" | null {
   const { events } = context.recorder;
   const entry = readLedger(events, context).findLast((entry) =>
     entry.device === device && entry.dma === addr && entry.phys === phys &&
@@ -200,6 +265,7 @@ export function reachOf(
   if (entry === undefined) return null;
   const ends = [addr, addr + sizeBytes - 1].map((dma) => endAt(entry, dma, events, context));
   const reached = ends.filter((end) => end === null).length;
+  if (reached > 0 && ownedSince(entry, events) !== null) return "owned";
   return reached === ends.length ? "all" : reached > 0 ? "part" : "none";
 }
 
@@ -300,6 +366,14 @@ function currentLines(
 ): readonly string[] {
   const dma = dmaOf(entry, address, space);
   if (endAt(entry, dma, context.recorder.events, context) !== null) return [];
+  const owned = ownedSince(entry, context.recorder.events);
+  if (owned !== null) {
+    const site = siteText(owned.site, context);
+    return [
+      `out of reach: a process owns ${entry.device}'s group since #${owned.seq}` +
+      (site === null ? "" : `, ${site}`),
+    ];
+  }
   const still = entry.ended === null ? "" : "still ";
   const copied = entry.path === "swiotlb";
   const fault = lastFault(entry, dma, context.recorder.events);
@@ -371,9 +445,11 @@ function lifeLines(
   const last = ended?.seq ?? Infinity;
   let [uses, lateUses] = [0, 0];
   const domain = context.lab.devices.get(entry.device)?.dma.domain ?? null;
+  const isAbout = inDomainOf(entry, events);
   for (const event of events) {
     const isOther = event.device !== entry.device;
     if (isOther && !domain?.members.some(({ name }) => name === event.device)) continue;
+    if (!isAbout(event)) continue;
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.created.seq && event.seq <= last) uses++;
       else if (event.seq > last && isStaleUse(event, entry)) lateUses++;

@@ -1,5 +1,5 @@
 /** Containers of VFIO in scripts: pictures, explanations, and the mistakes of a script. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runScript } from "../testing/run_script.ts";
 
 const MACHINE = `machine {
@@ -55,20 +55,80 @@ Deno.test("all devices of the group reach what one process mapped (dma.md 9.8)",
     vfio_container(qemu, audio).close()`);
 });
 
-Deno.test("a kernel driver's mappings and a process's do not harm each other's tables", () => {
-  // No driver is bound while a process has the group: such calls are mistakes, and no bugs of dmalab.
-  const { problems } = runScript(
-    `${MACHINE}VFIO_IOMMU_MAP_DMA(container, ram, 0xffff_f000, 4KiB)
+Deno.test("the DMA API is refused for a device while a process owns its group (dma.md 9.8)", () => {
+  for (
+    const call of [
+      "let _m = try dma_map_phys(gpu, page, 4KiB, to_device)",
+      "dma_unmap_phys(audio, before, 4KiB, to_device)",
+      "let _block = pool.alloc()",
+      "pool.destroy()",
+    ]
+  ) {
+    const { problems } = runScript(`machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint gpu { driver = none } endpoint audio { driver = none } } }
+}
+let page = alloc_pages(1)
+let before = dma_map_phys(audio, page, 4KiB, to_device)
+let pool = dma_pool(audio, 256B, 256B)
+let container = vfio_container(address_space(), gpu)
+${call}`);
+    assertStringIncludes(
+      problems.join("\n"),
+      `the DMA API cannot be called for ${
+        call.includes("gpu") ? "gpu" : "audio"
+      }: a process owns its`,
+    );
+  }
+  output(`container.close()
     let page = alloc_pages(1)
-    let mapping = try dma_map_phys(gpu, page, 4KiB, to_device)
-    VFIO_IOMMU_MAP_DMA(container, ram, 0xffff_e000, 4KiB)
-    VFIO_IOMMU_UNMAP_DMA(container, flags: all)
-    if mapping.ok { let _end = try dma_unmap_phys(gpu, mapping.value, 4KiB, to_device) }
-    container.close()`,
-    {},
-    { lenient: true },
-  );
-  assertEquals(problems.filter((problem) => problem.includes("E0999")), []);
+    dma_unmap_phys(gpu, dma_map_phys(gpu, page, 4KiB, to_device), 4KiB, to_device)`);
+});
+
+Deno.test("a mapping that a driver made is out of reach while a process owns the group (dma.md 9.8)", () => {
+  const text = output(`container.close()
+    let page = alloc_pages(1)
+    let early = dma_map_phys(audio, page, 4KiB, to_device)
+    let again = vfio_container(qemu, gpu)
+    audio.dma_read(early.addr, 4B) faults not_present
+    explain early
+    explain iommu.faults[0]
+    VFIO_IOMMU_MAP_DMA(again, ram, early.addr, 4KiB)
+    VFIO_IOMMU_UNMAP_DMA(again, flags: all)
+    show early
+    again.close()
+    print "given back"
+    audio.dma_read(early.addr, 4B)
+    explain early
+    dma_unmap_phys(audio, early, 4KiB, to_device)`);
+  const [owned, free] = text.split("given back");
+  assertStringIncludes(owned!, "now      out of reach: a process owns audio's group since #");
+  assertMatch(owned!, /verdict {3}the group is a process's: since vfio\.container at\s+\S+:12:\d/);
+  assertStringIncludes(owned!, "; out of reach, owned by a process");
+  assertStringIncludes(free!, "now      audio reaches physical ");
+});
+
+Deno.test("the verdict on a device whose group left a container names the call and all devices (hmm-rdma-vfio.md 7.25)", () => {
+  const { output: lines, problems } = runScript(`machine {
+  iommu { mode = strict }
+  pci {
+    root_port rp0 { endpoint gpu { driver = none } }
+    root_port rp1 { endpoint nic { driver = none } }
+  }
+}
+let qemu = address_space()
+let ram = qemu.mmap(64KiB)
+let container = vfio_container(qemu, nic)
+VFIO_GROUP_SET_CONTAINER(container, gpu)
+VFIO_IOMMU_MAP_DMA(container, ram, 0x10_0000, 64KiB)
+VFIO_GROUP_UNSET_CONTAINER(container, gpu)
+gpu.dma_write(0x10_3000 as dma, bytes"02") faults not_present
+explain iommu.faults[0]
+container.close()`);
+  assertEquals(problems, []);
+  const text = lines.join("\n").replaceAll(/\s+/g, " ");
+  assertMatch(text, /verdict the group left the container: vfio\.container at \S+:13:1 gave/);
+  assertStringIncludes(text, "mapping for nic, gpu: 0x10_0000 64KiB");
 });
 
 Deno.test("a container ends with its process, whatever was pulled out or is in flight (hmm-rdma-vfio.md 7.13)", () => {

@@ -71,6 +71,8 @@ export const VERDICTS = {
   physical_address: "It is the physical address of mapped memory, not the device's address.",
   cut_address: "It is the low bits of a mapping's address: the device drives fewer bits.",
   other_device: "It is mapped for another device.",
+  group_owned: "A process owns the device's IOMMU group: what drivers mapped is out of reach.",
+  group_left: "The device's IOMMU group left the container of VFIO that has it mapped.",
   error_value: "It is the error value of a map that failed.",
   out_of_range: "It has more bits than the IOMMU translates.",
   access_allowed: "A mapping exists and allows the access.",

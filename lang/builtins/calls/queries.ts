@@ -190,7 +190,7 @@ assert dma_addressing_limited(ssd)`,
       if (sizeBytes === 0) throw new ValueError("Cannot make blocks of 0 bytes");
       const { machine } = context.lab;
       const pool = new DmaPool(machine, dev, "pool", sizeBytes, alignBytes);
-      return { pool, destroyed: 0 };
+      return { pool, dev, destroyed: 0 };
     },
   }),
 ];

@@ -21,7 +21,7 @@ import {
 } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FaultVerdict, JudgedFault } from "../fault_verdict.ts";
-import { apiOf, type LedgerEntry } from "../ledger.ts";
+import { apiOf, devicesOf, type LedgerEntry } from "../ledger.ts";
 import { siteText } from "../types/event.ts";
 
 const MAKERS: Readonly<Record<FaultLogFormat, string>> = {
@@ -149,13 +149,19 @@ function momentLines(label: string, event: MachineEvent, text: string): string[]
   );
 }
 
+/** The devices for which a mapping was made. */
+function ownersText(mapping: LedgerEntry, { recorder }: ExecutionContext): string {
+  return devicesOf(mapping, recorder.events).join(", ");
+}
+
 function mappingLines(
   mapping: LedgerEntry,
   judged: JudgedFault,
   context: ExecutionContext,
 ): string[] {
   const { ended, fault, forgotten, staleUses } = judged;
-  const owner = mapping.device === judged.device?.name ? "" : `for ${mapping.device}: `;
+  const owners = ownersText(mapping, context);
+  const owner = owners === judged.device?.name ? "" : `for ${owners}: `;
   return [
     ...row(
       "  mapping",
@@ -239,8 +245,18 @@ const VERDICTS: Readonly<
     }, and ${judged.device!.name} drives no more. Its driver has to set a mask of so many bits`,
   other_device: (judged, context) =>
     `mapped for another device: ${culpritText(judged, context)} mapped it for ${
-      judged.mapping!.device
+      ownersText(judged.mapping!, context)
     }, and ${judged.device!.name} accessed it`,
+  group_owned: (judged, context) =>
+    `the group is a process's: since ${
+      culpritText(judged, context)
+    } a container of VFIO owns the IOMMU group of ${judged.device!.name}, which reaches what the ` +
+    "process maps there, and not what drivers have mapped before",
+  group_left: (judged, context) =>
+    `the group left the container: ${culpritText(judged, context)} gave the IOMMU group of ${
+      judged.device!.name
+    } back to the kernel, and a container of VFIO ` +
+    `mapped it for ${ownersText(judged.mapping!, context)}`,
   error_value: (judged, context) =>
     "DMA_MAPPING_ERROR was programmed into the device: " +
     (judged.culprit === null ? "a map failed" : `${callText(judged.culprit, context)} failed`) +

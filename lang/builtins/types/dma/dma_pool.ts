@@ -1,6 +1,6 @@
 /** The types of DMA pools, and of the small blocks of a pool, which CPU and device share. */
 import { type DmaAddr, KernelError } from "@dmalab/runtime";
-import type { DmaPool, PoolBlock } from "@dmalab/runtime/dma";
+import type { DmaDevice, DmaPool, PoolBlock } from "@dmalab/runtime/dma";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";
@@ -8,10 +8,12 @@ import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { param } from "../../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
-import { ATOMIC } from "../../calls/parameters.ts";
+import { ATOMIC, driversDevice } from "../../calls/parameters.ts";
 
 export interface DmaPoolTarget {
   readonly pool: DmaPool;
+  /** The device of its blocks. */
+  readonly dev: DmaDevice;
   /** How often the pool was destroyed; blocks that were allocated before the last time are invalid. */
   destroyed: number;
 }
@@ -71,6 +73,7 @@ pool.free(first)`,
       raises: ["ENOMEM"],
       context: "gfp",
       run(_run, owner) {
+        driversDevice(owner.dev);
         const block = owner.pool.alloc();
         if (block === null) throw new KernelError("ENOMEM", "There is no memory for a block");
         const { destroyed } = owner;
@@ -97,6 +100,7 @@ pool.free(again)`,
           ? "The block was freed when its pool was destroyed"
           : null;
         if (problem !== null) throw new ValueError(problem);
+        driversDevice(owner.dev);
         target.freed = true;
         owner.pool.free(target.block, target.block.dma);
       },
@@ -111,6 +115,7 @@ pool.destroy()
 assert iommu.translate(ssd, block.addr) == none`,
       context: "sleeps",
       run(_run, owner) {
+        driversDevice(owner.dev);
         owner.pool.destroy();
         owner.destroyed++;
       },

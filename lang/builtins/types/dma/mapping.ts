@@ -74,8 +74,9 @@ export const MAPPING: HandleType<Mapping> = {
     if (mapping.addr < 0) return [formatMapping(mapping)];
     const { addr, device, dir, path, phys, sizeBytes } = mapping;
     const reach = reachOf(mapping, context);
-    const arrow = reach === "none" ? "─ ─ ─" : "───►";
-    const sees = reach === "none" ? "saw" : "sees";
+    const isGone = reach === "none" || reach === "owned";
+    const arrow = isGone ? "─ ─ ─" : "───►";
+    const sees = isGone ? "saw" : "sees";
     return [
       `  physical ${formatAddress(phys)} ${arrow} ${device} ${sees} ${formatAddress(addr)}`,
       `  ${formatSize(sizeBytes)} ${dir}, ${PATHS[path] ?? path}${
@@ -105,6 +106,7 @@ const STATES = {
   all: "",
   part: "; unmapped in part",
   none: "; unmapped",
+  owned: "; out of reach, owned by a process",
 } as const;
 
 function formatMapping(mapping: Mapping): string {
