@@ -131,6 +131,27 @@ container.close()`);
   assertStringIncludes(text, "mapping for nic, gpu: 0x10_0000 64KiB");
 });
 
+Deno.test("explain of a container collapses only calls with the same outcome", () => {
+  const text = output(`VFIO_IOMMU_MAP_DMA(container, ram, 0, 4KiB)
+    qemu.set_memlock(8KiB)
+    VFIO_IOMMU_MAP_DMA(container, ram, 0x20_0000, 16KiB) fails ENOMEM
+    VFIO_IOMMU_MAP_DMA(container, ram, 0x40_0000, 32KiB) fails ENOMEM
+    VFIO_IOMMU_MAP_DMA(container, ram + 4KiB, 0x10_0000, 4KiB)
+    explain container
+    print "all refused"
+    for iova in [0x20_0000, 0x40_0000, 0x60_0000, 0x80_0000] {
+      VFIO_IOMMU_MAP_DMA(container, ram, iova, 16KiB) fails ENOMEM
+    }
+    explain container
+    container.close()`);
+  const [mixed, alike] = text.split("all refused");
+  for (const refused of ["16KiB at 0x20_0000: ENOMEM", "32KiB at 0x40_0000: ENOMEM"]) {
+    assertStringIncludes(mixed!, `MAP_DMA of ${refused}`);
+  }
+  assert(!mixed!.includes("repeated"), mixed);
+  assertStringIncludes(alike!, "last event repeated 2 times");
+});
+
 Deno.test("a container ends with its process, whatever was pulled out or is in flight (hmm-rdma-vfio.md 7.13)", () => {
   output(`VFIO_IOMMU_MAP_DMA(container, ram, 0, 64KiB)
     qemu.exit()

@@ -11,8 +11,8 @@ export type MoreAbout = (event: MachineEvent) => readonly string[];
 
 /**
  * A line for each decision, with its rule at the right edge and its reasons below. The same reasons
- * are printed only once. If a decision repeats, for example for each page of a request, only the
- * first and the last are printed.
+ * are printed only once. If a decision repeats with the same outcome, for example for each page of a
+ * request, only the first and the last are printed.
  */
 export function decisionList(
   decisions: readonly MachineEvent[],
@@ -22,9 +22,8 @@ export function decisionList(
   if (decisions.length === 0) return ["  no decisions recorded"];
   const lines: string[] = [];
   const printed = new Set<string>();
-  const same = (a: number, b: number) =>
-    decisions[a]!.name === decisions[b]!.name &&
-    decisions[a]!.why?.rule === decisions[b]!.why?.rule;
+  const kinds = decisions.map(kindOf);
+  const same = (a: number, b: number) => kinds[a] === kinds[b];
   for (const { start, end, hiddenTimes } of shownParts(decisions.length, same)) {
     for (const event of decisions.slice(start, end)) {
       lines.push(...decisionLines(event, printed, columns), ...moreAbout(event));
@@ -32,6 +31,13 @@ export function decisionList(
     if (hiddenTimes > 0) addAll(lines, reasonLines(repeatText(end - start, hiddenTimes), columns));
   }
   return lines;
+}
+
+/** What repetitions of a decision have in common: the event, the rule, the flags, and how it ended. */
+function kindOf({ fields, name, why }: MachineEvent): string {
+  const { error, flags, result, status } = fields as Readonly<Record<string, unknown>>;
+  const ended = [error, status, typeof result === "number" ? null : result, flags];
+  return `${name} ${why?.rule} ${ended.join(" ")}`;
 }
 
 function decisionLines(event: MachineEvent, printed: Set<string>, columns: number): string[] {
