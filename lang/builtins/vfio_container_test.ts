@@ -131,6 +131,62 @@ container.close()`);
   assertStringIncludes(text, "mapping for nic, gpu: 0x10_0000 64KiB");
 });
 
+Deno.test("explain of an errno, and of a container, knows refused calls for groups (hmm-rdma-vfio.md 7.23 to 7.25)", () => {
+  const { output: lines, problems } = runScript(`machine {
+  iommu { mode = strict }
+  pci {
+    root_port rp0 { device card { endpoint gpu { driver = none } endpoint audio { } } }
+    root_port rp1 { endpoint nic { driver = none } }
+  }
+}
+let qemu = address_space()
+vfio_container(qemu, gpu) fails EPERM
+explain EPERM
+let container = vfio_container(qemu)
+VFIO_SET_IOMMU(container) fails EINVAL
+explain EINVAL
+VFIO_GROUP_SET_CONTAINER(container, nic)
+let other = vfio_container(qemu)
+VFIO_GROUP_SET_CONTAINER(other, nic) fails EBUSY
+explain EBUSY
+VFIO_SET_IOMMU(container)
+VFIO_GROUP_GET_DEVICE_FD(container, nic)
+VFIO_GROUP_UNSET_CONTAINER(container, nic) fails EBUSY
+print "the container"
+explain container
+other.close()
+container.close()`);
+  assertEquals(problems, []);
+  const text = lines.join("\n").replaceAll(/\s+/g, " ");
+  const [errors, calls] = text.split("the container vfio") as [string, string];
+  for (
+    const expected of [
+      "vfio_container of gpu: EPERM dma.9.8 a driver of the kernel is bound to audio, in the IOMMU group of gpu",
+      "VFIO_SET_IOMMU: EINVAL hmm-rdma-vfio.7.23 the container has no group",
+      "VFIO_GROUP_SET_CONTAINER of nic: EBUSY dma.9.8 another user has the device's IOMMU group",
+    ]
+  ) assertStringIncludes(errors, expected);
+  for (
+    const expected of [
+      "VFIO_SET_IOMMU: EINVAL",
+      "VFIO_GROUP_UNSET_CONTAINER of nic: EBUSY hmm-rdma-vfio.7.25 a file of a device of the group is open",
+    ]
+  ) assertStringIncludes(calls, expected);
+  assert(!calls.includes("VFIO_GROUP_SET_CONTAINER of nic"), "a call for another container");
+});
+
+Deno.test("close() of a container closes the files of its groups and devices, too (hmm-rdma-vfio.md 7.27)", () => {
+  const text = output(`VFIO_IOMMU_MAP_DMA(container, ram, 0, 64KiB)
+    VFIO_GROUP_GET_DEVICE_FD(container, gpu)
+    container.close()
+    assert qemu.locked == 0B
+    explain container`);
+  assertStringIncludes(
+    text.replaceAll(/\s+/g, " "),
+    "with it the files of its groups, and 1 file of devices",
+  );
+});
+
 Deno.test("explain of a container collapses only calls with the same outcome", () => {
   const text = output(`VFIO_IOMMU_MAP_DMA(container, ram, 0, 4KiB)
     qemu.set_memlock(8KiB)

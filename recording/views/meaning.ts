@@ -92,6 +92,7 @@ const OF: Readonly<Record<PlainName, Meaning>> = {
   "vfio.data": "data",
   "vfio.dirty": "call",
   "vfio.container": "call",
+  "vfio.refused": "call",
   "vfio.map_dma": "map",
   "vfio.dirty_pages": "call",
   "vfio.unmap_dma": "unmap",

@@ -70,6 +70,14 @@ const CONTAINER_EVENTS = {
       locked_bytes: described(SIZE, "counted as locked by the process now"),
     },
   },
+  "vfio.refused": {
+    when: "a call of a process for a container of VFIO, its groups or its devices was refused",
+    fields: {
+      call: TEXT,
+      target: described(optional(TEXT), "the device that the call named"),
+      error: ERRNO_NAME,
+    },
+  },
   "vfio.map_dma": {
     when: "a process called VFIO_IOMMU_MAP_DMA",
     fields: {

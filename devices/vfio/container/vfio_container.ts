@@ -44,12 +44,14 @@ import {
 } from "./type1_container.ts";
 
 const CONTAINER = eventId("vfio.container");
+const REFUSED = eventId("vfio.refused");
 const MAP_DMA = eventId("vfio.map_dma");
 const UNMAP_DMA = eventId("vfio.unmap_dma");
 const DIRTY_PAGES = eventId("vfio.dirty_pages");
 
 /** The rules of a container's states. */
 const DMA_OWNER = "dma.9.8";
+const DIRECT_MEMORY = "dma.9.11";
 const SET_IOMMU = "hmm-rdma-vfio.7.23";
 const SET_CONTAINER = "hmm-rdma-vfio.7.24";
 const UNSET_CONTAINER = "hmm-rdma-vfio.7.25";
@@ -92,6 +94,13 @@ export interface OpenOptions {
   readonly dmaEntryLimit: number;
 }
 
+/** Why a call for groups or devices was refused. */
+interface Refusal {
+  readonly error: number;
+  readonly rule: string;
+  readonly inputs: Why["inputs"];
+}
+
 /** A group in a container. */
 interface ContainedGroup {
   readonly group: IommuGroup;
@@ -118,7 +127,8 @@ export class VfioContainer {
   readonly #groups: ContainedGroup[] = [];
   /** The domain that the groups share; null while no IOMMU is selected. */
   #domain: IommuDomain | null = null;
-  readonly #names = new Set<string | null>();
+  /** The numbers of its events about groups and files. */
+  readonly #seqs = new Set<number>();
   /** The device that its events name: the one for which the first of its groups was added. */
   #dev: DmaDevice | null = null;
 
@@ -139,10 +149,10 @@ export class VfioContainer {
     const container = new VfioContainer(machine, options);
     const { dev, process } = options;
     if (dev !== undefined) {
-      const error = container.#add(dev);
-      if (error !== 0) {
+      const refusal = container.#add(dev);
+      if (refusal !== null) {
         process.openFiles.delete(container);
-        return error;
+        return container.#refuse("vfio_container", dev, refusal);
       }
       container.#file.setIommu();
     }
@@ -181,16 +191,20 @@ export class VfioContainer {
   /** `VFIO_GROUP_SET_CONTAINER` of the group of a device. @returns 0 or a negative errno. */
   addGroup(dev: DmaDevice): number {
     this.#begin();
-    const error = this.#add(dev);
-    if (error === 0) this.#emitState("group_added", this.areaCount, SET_CONTAINER);
-    return error;
+    const refusal = this.#add(dev);
+    if (refusal !== null) return this.#refuse("VFIO_GROUP_SET_CONTAINER", dev, refusal);
+    this.#emitState("group_added", this.areaCount, SET_CONTAINER);
+    return 0;
   }
 
-  #add(dev: DmaDevice): number {
+  #add(dev: DmaDevice): Refusal | null {
     const { groups } = this.#machine.iommu;
     const { group } = dev;
-    if (group !== null && this.#groups.some((each) => each.group === group)) return -ERRNO.EINVAL;
-    if (group?.userDomain) return -ERRNO.EBUSY;
+    if (group !== null && this.#groups.some((each) => each.group === group)) {
+      return refusal(-ERRNO.EINVAL, SET_CONTAINER, "in_container");
+    }
+    if (group?.userDomain) return refusal(-ERRNO.EBUSY, DMA_OWNER, "other_user");
+    const isTaken = this.isAddressTaken;
     const file = new GroupFile({
       claim: () => groups.claim(dev),
       attach: () => groups.share(group!, this.#domain!),
@@ -199,29 +213,45 @@ export class VfioContainer {
       release: () => groups.release({ group }),
     });
     const error = this.#file.add(file);
-    if (error !== 0) return error;
+    if (error !== 0) {
+      if (isTaken && error === -ERRNO.EBUSY) return refusal(error, SET_CONTAINER, "address_taken");
+      if (error === -ERRNO.ENODEV) return refusal(error, DMA_OWNER, "no_iommu");
+      if (error === -ERRNO.EINVAL) return refusal(error, DIRECT_MEMORY, "firmware");
+      const bound = group!.members.filter(({ hasDriver }) => hasDriver).map(({ name }) => name);
+      return refusal(error, DMA_OWNER, "driver_bound", { bound: bound.join(", ") });
+    }
     this.#groups.push({ group: group!, dev, file });
     this.#dev ??= dev;
-    this.#names.add(this.#dev.name);
-    return 0;
+    return null;
   }
 
   /** `VFIO_SET_IOMMU` with `VFIO_TYPE1v2_IOMMU`. @returns 0 or a negative errno. */
   setIommu(): number {
     this.#begin();
+    const cause = this.isSelected ? "selected" : "no_group";
     const error = this.#file.setIommu();
-    if (error === 0) this.#emitState("iommu_selected", 0, SET_IOMMU);
-    return error;
+    if (error !== 0) return this.#refuse("VFIO_SET_IOMMU", null, refusal(error, SET_IOMMU, cause));
+    this.#emitState("iommu_selected", 0, SET_IOMMU);
+    return 0;
   }
 
   /** `VFIO_GROUP_UNSET_CONTAINER` of the group of a device. @returns 0 or a negative errno. */
   removeGroup(dev: DmaDevice): number {
     this.#begin();
     const index = this.#indexOf(dev);
-    if (index < 0) return -ERRNO.EINVAL;
+    const call = "VFIO_GROUP_UNSET_CONTAINER";
+    if (index < 0) {
+      return this.#refuse(
+        call,
+        dev,
+        refusal(-ERRNO.EINVAL, UNSET_CONTAINER, "not_in_container"),
+      );
+    }
     const areas = this.areaCount;
     const error = this.#leave(() => this.#groups[index]!.file.unsetContainer());
-    if (error !== 0) return error;
+    if (error !== 0) {
+      return this.#refuse(call, dev, refusal(error, UNSET_CONTAINER, "file_open"));
+    }
     this.#forget(index, areas);
     return 0;
   }
@@ -229,7 +259,10 @@ export class VfioContainer {
   /** `VFIO_GROUP_GET_DEVICE_FD`: opens the file of a device. @returns 0 or a negative errno. */
   openDevice(dev: DmaDevice): number {
     this.#begin();
-    return this.#groups[this.#indexOf(dev)]?.file.openDevice() ?? -ERRNO.EINVAL;
+    const error = this.#groups[this.#indexOf(dev)]?.file.openDevice() ?? -ERRNO.EINVAL;
+    if (error === 0) return 0;
+    const cause = this.isSelected ? "not_in_container" : "not_selected";
+    return this.#refuse("VFIO_GROUP_GET_DEVICE_FD", dev, refusal(error, SET_IOMMU, cause));
   }
 
   /** Closes the file of a device. @returns False if it was not open. */
@@ -276,9 +309,9 @@ export class VfioContainer {
     return this.#groups.flatMap(({ group: { members } }) => members.map(({ name }) => name));
   }
 
-  /** Whether events of the container have had this device. */
-  isNamed(device: string | null): boolean {
-    return this.#names.has(device);
+  /** Whether an event about groups and files is the container's, by its number. */
+  isOwn(seq: number): boolean {
+    return this.#seqs.has(seq);
   }
 
   /** Whether the address of an area's memory is taken back. */
@@ -457,26 +490,42 @@ export class VfioContainer {
     };
   }
 
-  /** Closes it with its groups: all areas are unmapped and unpinned, and the kernel owns the groups again. */
+  /**
+   * Closes its file and those of its groups and devices: all areas are unmapped and unpinned, and the
+   * kernel owns the groups again.
+   */
   close(): void {
     if (!this.isOpen) return;
     const { budget, events } = this.#machine;
     this.isOpen = false;
     this.process.openFiles.delete(this);
     const areas = this.areaCount;
+    const device_files = this.#groups.reduce((sum, { file }) => sum + file.openDevices, 0);
     this.#leave(() => {
       for (const { file } of this.#groups) this.#file.remove(file);
     });
     invariant(this.process.lockedPages >= 0, "A container gives back pages that do not count");
     invariant(!this.isSelected, "A container without groups has areas");
     budget.release(AREA_BYTES * areas);
-    this.#emitState("closed", areas, PROCESS_ENDS);
+    this.#emitState("closed", areas, PROCESS_ENDS, { device_files });
     this.lastSeq = events.seq;
   }
 
   #begin(): void {
     invariant(this.isOpen, "A closed container is called");
     this.#machine.budget.work(CALL_UNITS);
+  }
+
+  /** Emits that a call was refused. @returns The error. */
+  #refuse(call: string, dev: DmaDevice | null, { error, inputs, rule }: Refusal): number {
+    const { events } = this.#machine;
+    if (!events.tick(REFUSED)) return error;
+    events.context.asDevice(this.deviceName, () => {
+      const fields = { call, target: dev?.name ?? null, error: errnoName(error) };
+      events.emit(REFUSED, fields, { rule, inputs });
+    });
+    this.#seqs.add(events.seq);
+    return error;
   }
 
   get #lockedBytes(): Bytes {
@@ -487,6 +536,7 @@ export class VfioContainer {
     state: "opened" | "group_added" | "iommu_selected" | "group_removed" | "closed",
     areas: number,
     rule: string,
+    inputs: Why["inputs"] = {},
   ): void {
     const { events } = this.#machine;
     if (!events.tick(CONTAINER)) return;
@@ -496,9 +546,14 @@ export class VfioContainer {
         devices: this.deviceNames,
         areas,
         locked_bytes: this.#lockedBytes,
-      }, { rule, inputs: {} });
+      }, { rule, inputs });
     });
+    this.#seqs.add(events.seq);
   }
+}
+
+function refusal(error: number, rule: string, cause: string, more: Why["inputs"] = {}): Refusal {
+  return { error, rule, inputs: { cause, ...more } };
 }
 
 /**

@@ -107,6 +107,18 @@ export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
     bitmap_with_another_flag: "a bitmap takes no other flag",
     last_byte: "it ends at the last byte of 64 bits",
   },
+  GROUP_CAUSES: {
+    no_iommu: "the machine has no IOMMU, so the device is in no IOMMU group",
+    firmware: "firmware needs memory that is mapped for a device of the group",
+    other_user: "another user has the device's IOMMU group",
+    in_container: "the container has the device's IOMMU group",
+    not_in_container: "the container does not have the device's IOMMU group",
+    address_taken: "the address of an area was taken back, and has not been given again",
+    no_group: "the container has no group",
+    selected: "the container has an IOMMU",
+    not_selected: "no IOMMU is selected, see VFIO_SET_IOMMU",
+    file_open: "a file of a device of the group is open",
+  },
   HMM_MODES: {
     iova: "one IOVA range for all pages",
     list: "no IOVA range, and dma_need_unmap() is true: the DMA address of each page is stored",
@@ -453,8 +465,17 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
     [
       {},
       "container closed: {areas:area} unmapped and unpinned",
-      "the devices are on their default domain again",
+      "with it the files of its groups, and {device_files:file} of devices; they are on their default " +
+      "domain again",
     ],
+  ],
+  "vfio.refused": [
+    [
+      { cause: "driver_bound" },
+      "{call}[ of {target}]: {error}",
+      "a driver of the kernel is bound to {bound}, in the IOMMU group of {target}",
+    ],
+    [{}, "{call}[ of {target}]: {error}", "{cause:GROUP_CAUSES}"],
   ],
   "vfio.dirty_pages": [
     [

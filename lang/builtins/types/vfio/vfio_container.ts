@@ -48,8 +48,9 @@ VFIO_SET_IOMMU(container)
 /** The same with memory of the process. */
 export const TWO_GROUPS_MEMORY = `${TWO_GROUPS}let ram = qemu.mmap(4MiB, huge: true)\n`;
 
-const EVENTS: ReadonlySet<string> = new Set([
-  ...["vfio.container", "vfio.map_dma", "vfio.unmap_dma", "vfio.dirty_pages"],
+/** Its calls for areas; their events have its device. */
+const AREA_CALLS: ReadonlySet<string> = new Set([
+  ...["vfio.map_dma", "vfio.unmap_dma", "vfio.dirty_pages"],
 ]);
 
 const AREA = {
@@ -135,8 +136,9 @@ function showContainer(container: VfioContainer): string[] {
 
 function explainContainer(container: VfioContainer, context: ExecutionContext): string[] {
   const isMine = ({ device, name, seq, why }: MachineEvent) =>
-    why !== null && EVENTS.has(name) && device === container.deviceName &&
-    seq >= container.firstSeq && seq <= container.lastSeq;
+    container.isOwn(seq) ||
+    (why !== null && AREA_CALLS.has(name) && device === container.deviceName &&
+      seq >= container.firstSeq && seq <= container.lastSeq);
   return [
     formatContainer(container),
     ...decisionList(context.recorder.events.filter(isMine), context.columns),
@@ -177,9 +179,9 @@ export const VFIO_CONTAINER: HandleType<VfioContainer> = {
   methods: [
     method({
       name: "close",
-      doc:
-        "Closes it: all areas are unmapped and unpinned, and the kernel owns its groups again. " +
-        "The end of the process does the same.",
+      doc: "Closes every file of it: its own, those of its groups, and those of devices that " +
+        "VFIO_GROUP_GET_DEVICE_FD opened. So all areas are unmapped and unpinned, and the kernel owns " +
+        "its groups again. The end of the process does the same.",
       example: `${CONTAINER_MEMORY}VFIO_IOMMU_MAP_DMA(container, ram, 0x10_0000, 4MiB)
 container.close()
 assert qemu.locked == 0B and qemu.pinned == 0`,
