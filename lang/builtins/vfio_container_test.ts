@@ -187,6 +187,16 @@ Deno.test("close() of a container closes the files of its groups and devices, to
   );
 });
 
+Deno.test("a device whose group a process owns has no IOVA space of the kernel (dma.md 9.8)", () => {
+  const { problems } = runScript(`${MACHINE}show iommu.space(audio)`);
+  assertStringIncludes(
+    problems.join("\n"),
+    "a user owns the IOMMU group of audio: the kernel allocates no IOVAs for it",
+  );
+  output(`container.close()
+    assert iommu.space(audio).count > 0`);
+});
+
 Deno.test("explain of a container collapses only calls with the same outcome", () => {
   const text = output(`VFIO_IOMMU_MAP_DMA(container, ram, 0, 4KiB)
     qemu.set_memlock(8KiB)

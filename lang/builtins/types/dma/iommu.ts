@@ -239,13 +239,23 @@ iommu.release(ssd)`,
       pure: true,
       parameters: [param.handle("device", DEVICE, "Whose addresses.")],
       result: IOVA_SPACE,
-      doc: "The IOVA space of a translated device: ranges that are allocated, in rcaches, free.",
+      doc:
+        "The IOVA space of a translated device: ranges that are allocated, in rcaches, free. A " +
+        "device whose group a user owns has none: the user chooses its addresses.",
       example: `${TRANSLATED_MACHINE}let space = iommu.space(ssd)
 let before = space.cached
 let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device)
 assert space.cached == before + 1, "a freed range stays in an rcache"`,
-      run: (_run, _machine, [device]) => translationOf(device, "IOVA space"),
+      run(_run, _machine, [device]) {
+        const translated = translationOf(device, "IOVA space");
+        if (!translated.domain.isUsers) return translated;
+        throw new ValueError(
+          `A user owns the IOMMU group of ${device.name}: the kernel allocates no IOVAs for it`,
+          "`show` of its container has what is mapped, VFIO_IOMMU_GET_INFO what may be, and " +
+            `iommu.page_table(${device.name}) the entries`,
+        );
+      },
     }),
   ],
   format: (machine) =>
