@@ -58,7 +58,8 @@ export class RulePage {
 
   /**
    * Finds a rule by its name without the page. Examples: `3.3`; `3.assertions.2`; `3.3.1` (the row
-   * that the table in 3.3 numbers 1); `3.6.5` (the fifth row of a table that numbers no rows); `M5`
+   * that the table in 3.3 numbers 1); `7.24` (the row of chapter 7 with that name, in whichever of
+   * its tables it is); `3.6.5` (the fifth row of a table that numbers no rows); `M5`
    * (a row of any table). The empty name finds the whole page. Returns null for an unknown name.
    */
   find(key: string): RuleSection | null {
@@ -73,7 +74,8 @@ export class RulePage {
     if (parent === undefined) return null;
     const lines = this.#lines.slice(parent.start, parent.end);
     const item = parentKey === "" ? null : numberedItem(lines, last);
-    const found = tableRow(lines, last) ?? item ??
+    // A chapter of several tables numbers all its rows on: `7.24`, by the whole name.
+    const found = tableRow(lines, key) ?? tableRow(lines, last) ?? item ??
       (parentKey === "" ? null : unnumberedRow(lines, last));
     return found === null ? null : { name: `${this.name}.${key}`, lines: found };
   }
