@@ -34,6 +34,9 @@ export {
 export { NVME_TABLES } from "./recording/nvme_tables.ts";
 export {
   ADDRESS_TITLES,
+  type AddressTitle,
+  addressTitle,
+  addressTitleAt,
   type BouncedPart,
   describedMemory,
   mappedAt,

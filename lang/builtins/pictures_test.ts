@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runScript } from "../testing/run_script.ts";
 
 /** Machines that draw differently: translated, direct, bounced, lists of both kinds, long ones. */
@@ -260,4 +260,33 @@ Deno.test("explain of a mapping tells an unmap that ended nothing", () => {
     /\n {2}unmap .* dma_unmap_phys .*\n {11}ends no mapping\nnow {6}nothing/.test(text),
     text,
   );
+});
+
+Deno.test("show of a request marks each address where some bounce and some do not", () => {
+  const lines = runScript(`machine {
+  ram { size = 8GiB }
+  region high { at = 0x1_4000_0000, size = 16MiB }
+  pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } }
+}
+let parts = buffer(segments: [{ phys: 0x1000_0000, size: 4KiB }, { phys: high.at, size: 4KiB }])
+let io = ssd.submit(write, lba: 0, from: parts)
+step until io.mapped
+show io
+wait io
+show io`).output.join("\n");
+  // The same while it is mapped and after its end.
+  assertEquals(lines.match(/ {2}physical memory +DMA address +command$/gm)?.length, 2);
+  assertEquals(lines.match(/───► 0x1000_0000 phys ─+►/g)?.length, 2);
+  assertEquals(lines.match(/0x1_4000_0000 +4KiB ───► 0x7c00_0000 bounce ─+►/g)?.length, 2);
+});
+
+Deno.test("show of a request of which a part bounces behind an IOMMU has IOVAs", () => {
+  const lines = runScript(`machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { untrusted = true } } }
+}
+let io = ssd.submit(read, lba: 0, into: buffer(segments: [{ phys: 0x4000_0400, size: 3KiB }, { phys: 0x4000_2000, size: 4KiB }]))
+wait io
+show io`).output.join("\n");
+  assertMatch(lines, /^ {2}physical memory +IOVA +command$/m);
 });

@@ -1,5 +1,5 @@
 /** `show` of a request: a picture of its current state, in text. */
-import { ADDRESS_TITLES, type NvmeRequest, readRequest } from "@dmalab/devices";
+import { addressTitleAt, type NvmeRequest, readRequest } from "@dmalab/devices";
 import { requestPicture } from "../render/pictures/request_picture.ts";
 import { formatCount, formatSize } from "../text/numbers.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
@@ -9,7 +9,8 @@ import { commandByteLines } from "./types/nvme/command.ts";
 /** The lines for a request in its current state. */
 export function showRequest(request: NvmeRequest, context: ExecutionContext): string[] {
   const { bytes, cid, command, device, format, id, lba, mapped, op, queue } = request;
-  const picture = readRequest(id, requestEventsOf(request, context), request.segments());
+  const events = requestEventsOf(request, context);
+  const picture = readRequest(id, events, request.segments());
   const { segments } = picture;
   const state = request.status ?? (mapped ? "mapped" : "queued, nothing mapped yet");
   const pointer = format === null ? "" : `   ${format.toUpperCase()}`;
@@ -18,7 +19,7 @@ export function showRequest(request: NvmeRequest, context: ExecutionContext): st
   return requestPicture(picture, {
     title: `request ${id}   ${op}${extent}${data}${pointer}`,
     place: `${device}${queue === 0 ? "" : ` queue ${queue}`}${cid === null ? "" : ` cid ${cid}`}`,
-    addressTitle: ADDRESS_TITLES[picture.path ?? "direct"],
+    titleAt: (dma) => addressTitleAt(dma, events),
     notes: [
       ...missingLines(context),
       ...command === null

@@ -1,6 +1,6 @@
 /** A request, or the mappings of a device, at a position: page by page, with the state of each page. */
 import { countBefore } from "@dmalab/runtime/basics";
-import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/devices";
+import { ADDRESS_TITLES, addressTitle, type LabTableRow, type RequestEntry } from "@dmalab/devices";
 import { IN_NO_MAPPING, NOT_MAPPED } from "@dmalab/lang/render";
 import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
@@ -416,13 +416,13 @@ function pageAt(
     : "none";
   const copy = bounceAt(view.bounced, phys);
   const bounce = copy === dma ? null : copy;
-  // The address of a bounced page is that of its copy, or an IOVA that leads to the copy.
-  const kind = bounce === null ? segment.path : "iommu";
   return {
     phys,
     dma,
     sizeBytes,
-    addressTitle: kind === null ? ANY_ADDRESS : ADDRESS_TITLES[kind],
+    addressTitle: segment.path === null
+      ? ANY_ADDRESS
+      : addressTitle({ path: segment.path, dma, phys, copy, isTranslated: firstRow !== undefined }),
     bounce,
     state,
     hasMoved,
@@ -597,7 +597,13 @@ function partsOf(
       phys,
       dma: start,
       sizeBytes,
-      addressTitle: ADDRESS_TITLES[last === undefined ? row.path : "iommu"],
+      addressTitle: addressTitle({
+        path: row.path,
+        dma: start,
+        phys,
+        copy: null,
+        isTranslated: last !== undefined,
+      }),
       bounce,
       state,
       hasMoved: false,

@@ -91,12 +91,66 @@ export interface RequestPicture extends RequestMemory {
 }
 
 /** Title of a device's addresses, by its path to the memory. */
-export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>, string>> = {
+export const ADDRESS_TITLES = {
   iommu: "IOVA",
   direct: "physical address",
   bus: "PCI bus address",
   swiotlb: "bounce buffer",
-};
+} as const;
+
+/** What an address of a device is. */
+export type AddressTitle =
+  | "bus address"
+  | typeof ADDRESS_TITLES[keyof typeof ADDRESS_TITLES];
+
+/** What is known of one address of a device. */
+interface DeviceAddress {
+  readonly path: keyof typeof ADDRESS_TITLES;
+  readonly dma: number;
+  /** Physical address of the memory. */
+  readonly phys: number;
+  /** Physical address of its copy; null if it is not bounced, or if the copy is unknown. */
+  readonly copy: number | null;
+  /** Whether a page table has the address. */
+  readonly isTranslated: boolean;
+}
+
+/**
+ * Tells what an address of a device is. Without translation, an address that is not that of the memory
+ * or of its copy is a bus address, by the ranges of the device's bus.
+ *
+ * @see docs/rules/dma.md 1.1
+ */
+export function addressTitle(
+  { copy, dma, isTranslated, path, phys }: DeviceAddress,
+): AddressTitle {
+  if (path === "bus") return ADDRESS_TITLES.bus;
+  if (isTranslated) return ADDRESS_TITLES.iommu;
+  const target = path === "direct" ? phys : path === "swiotlb" ? copy ?? dma : dma;
+  return target === dma ? ADDRESS_TITLES[path] : "bus address";
+}
+
+/** What an address in a request's command is, by the request's events; null in no mapping. */
+export function addressTitleAt(
+  dma: number,
+  events: readonly MachineEvent[],
+): AddressTitle | null {
+  const mapped = mappedAt(dma, mappedParts(events));
+  if (mapped === null) return null;
+  const { path } = mapped.fields;
+  const phys = mapped.fields.phys + (dma - mapped.fields.dma);
+  let copy: number | null = null;
+  let isTranslated = false;
+  for (const { fields, name } of events) {
+    if (name === "swiotlb.map") {
+      const offset = phys - fields.orig_phys;
+      if (offset >= 0 && offset < fields.size_bytes) copy = fields.tlb_phys + offset;
+    } else if (name === "iommu.map") {
+      isTranslated ||= dma >= fields.iova && dma < fields.iova + fields.size_bytes;
+    }
+  }
+  return addressTitle({ path, dma, phys, copy, isTranslated });
+}
 
 /** A part of memory that is copied through a bounce buffer. */
 export interface BouncedPart {

@@ -15,6 +15,7 @@ import { groupBy } from "@dmalab/runtime/basics";
 import { bouncedLines } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import type {
+  AddressTitle,
   RequestEntry,
   RequestListPage,
   RequestMemory,
@@ -28,8 +29,8 @@ export interface RequestCaption {
   readonly title: string;
   /** The text at the right edge of the first line. */
   readonly place: string;
-  /** Heading of the middle column: `IOVA`, `bounce buffer`. */
-  readonly addressTitle: string;
+  /** What an address of the middle column is: `IOVA`, `bounce buffer`; null in no mapping. */
+  readonly titleAt: (dma: number) => AddressTitle | null;
   /** Lines below the drawing. */
   readonly notes: readonly string[];
 }
@@ -59,23 +60,44 @@ const SHOWN = { longest: 8, first: 4, last: 2 };
 /** Limit of the list pages that are shown. If there are more, pages in the middle are left out. */
 const DISPLAYED_PAGES = 3;
 
+/** Heading of a column with addresses of several kinds, each of which has its mark. */
+const ANY_ADDRESS = "DMA address";
+const MARKS: Readonly<Record<AddressTitle, string>> = {
+  "IOVA": "IOVA",
+  "PCI bus address": "PCI bus",
+  "bounce buffer": "bounce",
+  "bus address": "bus",
+  "physical address": "phys",
+};
+
+/** Tells the mark of an address; null if all addresses are of one kind. */
+type MarkAt = ((dma: number) => string) | null;
+
 /** The drawing, in at most 80 columns. */
 export function requestPicture(request: RequestPicture, caption: RequestCaption): string[] {
   const head = [spread(caption.title, caption.place), "─".repeat(PICTURE_COLUMNS)];
   let body: readonly string[] = [];
+  const { metadata } = request;
+  const titles = new Set(
+    [...request.entries, ...metadata?.entries ?? []].filter(leadsToData)
+      .map(({ dma }) => caption.titleAt(dma)).filter((title) => title !== null),
+  );
+  const markAt: MarkAt = titles.size < 2 ? null : (dma) => {
+    const title = caption.titleAt(dma);
+    return title === null ? "" : MARKS[title];
+  };
   if (request.entries.length > 0) {
-    const title = pad(caption.addressTitle, MIDDLE + GAP);
+    const title = pad(titles.size === 1 ? [...titles][0]! : ANY_ADDRESS, MIDDLE + GAP);
     head.push(`${pad("  physical memory", LEFT + GAP)}${title}command`);
-    body = memoryLines(request, request.iova);
+    body = memoryLines(request, request.iova, markAt);
   } else if (request.segments.length > 0) {
     // There is no command yet: only the memory is shown.
     head.push("  physical memory");
     body = endsOf(request.segments.map(segmentText), SHOWN, hiddenSegments);
   }
-  const { metadata } = request;
   const below = metadata === null
     ? []
-    : ["  metadata", ...memoryLines(metadata, sharedRange(metadata))];
+    : ["  metadata", ...memoryLines(metadata, sharedRange(metadata), markAt)];
   const copies = bouncedLines(request.copies);
   if (copies.length > 0) below.push("  bounced", ...copies);
   return [...head, ...body, ...below, ...caption.notes].map((line) =>
@@ -83,8 +105,8 @@ export function requestPicture(request: RequestPicture, caption: RequestCaption)
   );
 }
 
-function memoryLines(memory: RequestMemory, range: Range | null): string[] {
-  return range === null ? pieceByPiece(memory) : oneRange(memory, range);
+function memoryLines(memory: RequestMemory, range: Range | null, markAt: MarkAt): string[] {
+  return range === null ? pieceByPiece(memory, markAt) : oneRange(memory, range);
 }
 
 /**
@@ -250,9 +272,9 @@ function frame(right: string): PieceRow {
   return { left: "", middle: "", right, data: false, gap: false, joins: false };
 }
 
-function pieceByPiece(request: RequestMemory): string[] {
+function pieceByPiece(request: RequestMemory, markAt: MarkAt): string[] {
   const isWrong = request.entries.some(({ isOutside }) => isOutside);
-  const byPage = isWrong ? wrongRowsByPage(request) : rowsByPage(request);
+  const byPage = isWrong ? wrongRowsByPage(request, markAt) : rowsByPage(request, markAt);
   const rows = entryRows(request, (page) => byPage.get(page) ?? []);
   if (isWrong) rows.push(...unreachedRows(request));
   return rows.map((row, index) => drawRow(row, rows, index));
@@ -310,14 +332,17 @@ function segmentOf(
  * The rows of each list page if some entries are in no mapping of the request. The entries then do not
  * describe the memory in its order, so that each is drawn with the segment that it points to.
  */
-function wrongRowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
+function wrongRowsByPage(
+  request: RequestMemory,
+  markAt: MarkAt,
+): Map<number | null, PieceRow[]> {
   const rows = request.entries.filter(leadsToData).map((entry) => {
     const segment = segmentOf(entry, request);
     const text = frame(entryText(request, entry));
     const row: PieceRow = segment === undefined ? { ...text, middle: IN_NO_MAPPING } : {
       ...text,
       left: segmentText(segment),
-      middle: formatAddress(entry.dma),
+      middle: marked(entry.dma, markAt),
       data: true,
     };
     return { page: entry.page, row };
@@ -327,6 +352,16 @@ function wrongRowsByPage(request: RequestMemory): Map<number | null, PieceRow[]>
       [page, of],
     ) => [page, of.map(({ row }) => row)]),
   );
+}
+
+/** An address and its mark. */
+function marked(dma: number, markAt: MarkAt): string {
+  return markAt === null ? formatAddress(dma) : `${formatAddress(dma)} ${markAt(dma)}`.trimEnd();
+}
+
+/** A device's address and its size; in place of the size, which the memory has too, its mark. */
+function middleText(dma: number, sizeBytes: number, markAt: MarkAt): string {
+  return markAt === null ? addressAndSize(dma, sizeBytes).trimStart() : marked(dma, markAt);
 }
 
 /** The segments that no entry points to. */
@@ -346,7 +381,7 @@ function unreachedRows(request: RequestMemory): readonly PieceRow[] {
  * The rows of each list page (null for the command). There is a row for each entry, in the order of
  * the data.
  */
-function rowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
+function rowsByPage(request: RequestMemory, markAt: MarkAt): Map<number | null, PieceRow[]> {
   const pages = new Map<number | null, PieceRow[]>();
   let next = 0;
   let segmentAt = 0;
@@ -365,7 +400,7 @@ function rowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
         left: segment === undefined ? "" : segmentText(segment),
         middle: segment === undefined
           ? ""
-          : addressAndSize(entry.dma + (segmentAt - entryAt), segment.sizeBytes).trimStart(),
+          : middleText(entry.dma + (segmentAt - entryAt), segment.sizeBytes, markAt),
         right: joins ? entry.page === null ? "" : boxedText("") : right,
         data: !joins,
         gap: false,

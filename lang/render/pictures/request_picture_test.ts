@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { RequestEntry, RequestMemory, RequestPicture } from "@dmalab/devices";
+import type { AddressTitle, RequestEntry, RequestMemory, RequestPicture } from "@dmalab/devices";
 import { requestPicture } from "./request_picture.ts";
 
 const PAGE = 4096;
@@ -58,7 +58,7 @@ function memory(
 
 function picture(
   { addressTitle = "IOVA", iova = null, metadata, ...data }: DrawnMemory & {
-    readonly addressTitle?: string;
+    readonly addressTitle?: AddressTitle;
     readonly iova?: RequestPicture["iova"];
     readonly metadata?: DrawnMemory;
   },
@@ -74,7 +74,8 @@ function picture(
     ...memory(data),
     metadata: metadata === undefined ? null : memory(metadata),
   };
-  const caption = { title: "request 1  read", place: "ssd queue 1", addressTitle, notes: [] };
+  const titleAt = () => addressTitle;
+  const caption = { title: "request 1  read", place: "ssd queue 1", titleAt, notes: [] };
   return requestPicture(request, caption);
 }
 
