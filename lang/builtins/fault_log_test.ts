@@ -250,3 +250,23 @@ explain m`).output.join("\n");
   assertEquals(lazy.match(/1 access by a stale IOTLB entry after the unmap/g)?.length, 2);
   assertEquals(lazy.match(/the IOTLB may keep the entry/g)?.length, 1);
 });
+
+Deno.test("explain of a stale access names the device's own TLB where that had the entry", () => {
+  const story = runScript(`machine {
+  iommu { mode = lazy }
+  pci { root_port rp0 { endpoint nic { ats = true } } }
+}
+let m = dma_map_phys(nic, 0x2000_0000, 4KiB, bidirectional)
+nic.dma_write(m.addr, bytes"01")
+dma_unmap_phys(nic, m, 4KiB, bidirectional)
+nic.dma_write(m.addr, bytes"02") warns stale_device_tlb_access
+explain m
+advance 20ms
+nic.dma_write(m.addr, bytes"03") faults not_present
+explain iommu.faults[0]`).output.join("\n").replace(/\s+/g, " ");
+  assertStringIncludes(story, "1 access by a stale entry of nic's own TLB after the unmap");
+  assertStringIncludes(story, "the IOTLB and nic's own TLB may keep the entry");
+  assertStringIncludes(story, "1 access after that still went through nic's own TLB");
+  assertEquals(/flushed #\d+, \w+: from nic's own TLB/.test(story), true, story);
+  assertEquals(/went through the IOTLB|stale IOTLB|: from the IOTLB/.test(story), false, story);
+});

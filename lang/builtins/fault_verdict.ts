@@ -66,10 +66,13 @@ export interface JudgedFault {
    * Otherwise null.
    */
   readonly drivenBits: number | null;
-  /** Number of accesses that still went through the IOTLB after the mapping's end. */
-  readonly staleUses: number;
-  /** The flush that removed the address from the IOTLB after the mapping had ended, or null. */
-  readonly forgotten: MachineEvent | null;
+  /** Accesses that still went through the IOTLB or the device's own TLB after the mapping's end. */
+  readonly staleUses: readonly MachineEvent<"iommu.translate">[];
+  /**
+   * The event with which the last of these caches lost the address after the mapping had ended: an
+   * IOTLB invalidation, or the answer of the device; null without one.
+   */
+  readonly forgotten: MachineEvent<"device_tlb.answer" | "iotlb.sync"> | null;
 }
 
 type FaultEvent = MachineEvent<"iommu.fault">;
@@ -104,7 +107,7 @@ export function judgeFault(
     neighbour: null,
     offByBytes: null,
     drivenBits: null,
-    staleUses: 0,
+    staleUses: [],
     forgotten: null,
   };
   if (fault.address === null || !isAboutMappings(fault.reason)) return none;
@@ -282,12 +285,20 @@ class Judgement {
   /** @param ended The event that ended the mapping at the line's address. */
   #dead(found: JudgedFault, mapping: LedgerEntry, ended: MachineEvent): JudgedFault {
     const after = this.#events.filter(({ seq }) => seq > ended.seq);
-    const staleUses = after.filter((event) => {
+    const staleUses = after.filter((event): event is MachineEvent<"iommu.translate"> => {
       if (event.name !== "iommu.translate" || !this.#members.has(event.device!)) return false;
       const { dma, hit } = event.fields;
       return hit.startsWith("stale") && dma >= mapping.dma && dma < mapping.dma + mapping.sizeBytes;
-    }).length;
-    const forgotten = after.find((event) => {
+    });
+    const last = staleUses.at(-1);
+    const owner = last?.fields.hit === "stale_device_tlb" ? last.device : null;
+    const forgotten = after.find((event): event is NonNullable<JudgedFault["forgotten"]> => {
+      if (owner !== null) {
+        if (event.name !== "device_tlb.answer") return false;
+        const { dropped, size_bytes, start, target } = event.fields;
+        return target === owner && dropped > 0 && this.address >= start &&
+          this.address < start + size_bytes;
+      }
       if (event.name !== "iotlb.sync") return false;
       const { hw_size_bytes, hw_start, kind } = event.fields;
       return kind !== "map" && this.address >= hw_start &&

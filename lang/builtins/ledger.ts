@@ -346,7 +346,7 @@ export function explainAddress(
       "           ends no mapping",
     ]),
     `now      ${
-      now === "" ? nothingText(found, (entry) => dmaOf(entry, address, space), events) : now
+      now === "" ? nothingText(found, (entry) => dmaOf(entry, address, space), context) : now
     }`,
     ...(now === "") === (atEnd === "")
       ? []
@@ -443,7 +443,8 @@ function lifeLines(
     ...branchLine(entry.created, columns),
   ];
   const last = ended?.seq ?? Infinity;
-  let [uses, lateUses] = [0, 0];
+  let uses = 0;
+  const late: MachineEvent<"iommu.translate">[] = [];
   const domain = context.lab.devices.get(entry.device)?.dma.domain ?? null;
   const isAbout = inDomainOf(entry, events);
   for (const event of events) {
@@ -452,7 +453,7 @@ function lifeLines(
     if (!isAbout(event)) continue;
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.created.seq && event.seq <= last) uses++;
-      else if (event.seq > last && isStaleUse(event, entry)) lateUses++;
+      else if (event.seq > last && isStaleUse(event, entry)) late.push(event);
     } else if (
       LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.created, ended)
     ) {
@@ -465,11 +466,11 @@ function lifeLines(
   lines.push(
     ended === null ? "┆ live" : `└ ${momentText("unmap", ended, apiOf(ended), context)}`,
   );
-  if (lateUses > 0) {
+  for (const [cache, uses] of staleCaches(late)) {
     lines.push(
-      `  used   ${
-        formatCount(lateUses, "access", "accesses")
-      } by a stale IOTLB entry after the unmap`,
+      `  used   ${formatCount(uses, "access", "accesses")} by a stale ${
+        cache === IOTLB ? "IOTLB entry" : `entry of ${cache}`
+      } after the unmap`,
     );
   }
   return lines;
@@ -492,9 +493,9 @@ function eventLines(event: MachineEvent, columns: number): string[] {
 function nothingText(
   found: readonly LedgerEntry[],
   dmaAt: (entry: LedgerEntry) => number,
-  events: readonly MachineEvent[],
+  { lab, recorder: { events } }: ExecutionContext,
 ): string {
-  const waits = found.some((entry) => {
+  const waits = found.filter((entry) => {
     const freed = events.findLast((event) =>
       event.name === "iova.free" && event.device === entry.device &&
       event.seq > entry.created.seq &&
@@ -502,9 +503,27 @@ function nothingText(
     ) as MachineEvent<"iova.free"> | undefined;
     return freed?.fields.to === "flush_queue";
   });
-  return waits
-    ? "nothing is mapped there; the IOTLB may keep the entry until the flush of the queue"
-    : "nothing is mapped there";
+  if (waits.length === 0) return "nothing is mapped there";
+  const owners = new Set(waits.map(({ device }) => device));
+  const caches = [...owners].filter((name) => lab.devices.get(name)?.dma.deviceTlb != null)
+    .map((name) => ` and ${name}'s own TLB`);
+  return `nothing is mapped there; the IOTLB${
+    caches.join("")
+  } may keep the entry until the flush of the queue`;
+}
+
+const IOTLB = "the IOTLB";
+
+/** The caches through whose stale entries accesses went, with the number of accesses of each. */
+export function staleCaches(
+  uses: readonly MachineEvent<"iommu.translate">[],
+): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { device, fields } of uses) {
+    const cache = fields.hit === "stale_device_tlb" ? `${device}'s own TLB` : IOTLB;
+    found.set(cache, (found.get(cache) ?? 0) + 1);
+  }
+  return found;
 }
 
 /** Whether an access went through an entry of a mapping that only a cache still has. */

@@ -21,7 +21,7 @@ import {
 } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FaultVerdict, JudgedFault } from "../fault_verdict.ts";
-import { apiOf, devicesOf, type LedgerEntry } from "../ledger.ts";
+import { apiOf, devicesOf, type LedgerEntry, staleCaches } from "../ledger.ts";
 import { siteText } from "../types/event.ts";
 
 const MAKERS: Readonly<Record<FaultLogFormat, string>> = {
@@ -169,11 +169,16 @@ function mappingLines(
     ),
     ...momentLines("  made", mapping.created, callText(mapping.created, context)),
     ...ended === null ? [] : momentLines("  ended", ended, callText(ended, context)),
-    ...staleUses === 0 ? [] : row(
-      "",
-      `${formatCount(staleUses, "access", "accesses")} after that still went through the IOTLB`,
+    ...[...staleCaches(staleUses)].flatMap(([cache, uses]) =>
+      row("", `${formatCount(uses, "access", "accesses")} after that still went through ${cache}`)
     ),
-    ...forgotten === null ? [] : momentLines("  flushed", forgotten, "from the IOTLB"),
+    ...forgotten === null ? [] : momentLines(
+      "  flushed",
+      forgotten,
+      forgotten.name === "iotlb.sync"
+        ? "from the IOTLB"
+        : `from ${forgotten.fields.target}'s own TLB`,
+    ),
     ...fault === null ? [] : momentLines(
       "  fault",
       fault,

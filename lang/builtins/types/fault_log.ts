@@ -133,8 +133,9 @@ const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
     (fault, context) => judgeFault(fault, context).offByBytes,
   ),
   stale_uses: f.int(
-    "Accesses through a stale IOTLB entry between the unmap and the fault.",
-    (fault, context) => judgeFault(fault, context).staleUses,
+    "Accesses through a stale entry of the IOTLB, or of the device's own TLB (ATS), between the " +
+      "unmap and the fault.",
+    (fault, context) => judgeFault(fault, context).staleUses.length,
   ),
 }));
 
