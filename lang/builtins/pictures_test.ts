@@ -290,3 +290,30 @@ wait io
 show io`).output.join("\n");
   assertMatch(lines, /^ {2}physical memory +IOVA +command$/m);
 });
+
+Deno.test("the address of a device whose bus has ranges is called a bus address (dma.md 1.1)", () => {
+  const lines = runScript(`machine {
+  ram { size = 4GiB }
+  pci { root_port rp0 { nvme ssd { ranges = [{ cpu: 0x4000_0000, dma: 0, size: 1GiB }] } } }
+}
+let m = dma_map_phys(ssd, 0x4100_0000, 4KiB, from_device)
+show m
+explain m
+let io = ssd.submit(read, lba: 0, into: buffer(segments: [{ phys: 0x4200_0000, size: 4KiB }]))
+step until io.mapped
+show io
+explain io
+show ssd`).output.join("\n");
+  assertMatch(
+    lines,
+    /sees 0x100_0000\n {2}4KiB from_device, its bus address, by the device's ranges/,
+  );
+  assertMatch(lines, /memory in reach of the device: its address on the device's bus\n/);
+  assertMatch(lines, /^ {2}physical memory +bus address +command$/m);
+  assertMatch(lines.replace(/\s+/g, " "), /the device reaches up to 0x3fff_ffff /);
+  assertMatch(lines, /translation +none, it sees bus addresses by its ranges/);
+  assertEquals(
+    /its own address|physical address itself|sees physical|ffff_ffff_ffff /.test(lines),
+    false,
+  );
+});

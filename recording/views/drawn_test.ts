@@ -944,6 +944,16 @@ test "t" with { leaks = allow } {
     shown: ["0xc000_0000 PCI bus address", "0xffff_d000 IOVA"],
     lives: ["PCI bus address", "IOVA"],
   });
+  const ranged = `machine {
+  ram { size = 4GiB }
+  pci { root_port rp0 { endpoint soc { ranges = [{ cpu: 0x4000_0000, dma: 0, size: 1GiB }] } } }
+}
+test "t" with { leaks = allow } { dma_map_phys(soc, 0x4100_0000, 4KiB, from_device) }`;
+  assertEquals(said(ranged), {
+    title: "bus address",
+    shown: [],
+    lives: ["bus address"],
+  });
 });
 
 Deno.test("of a trace, whose mappings are one event each, the strip has the IOVAs, and the verdict says so", () => {

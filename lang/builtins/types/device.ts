@@ -25,7 +25,11 @@ import { SCATTERLIST } from "./dma/scatterlist.ts";
 import { SHARED_ATTACHMENT, SHARED_MEMORY, SHARING_MACHINE } from "./pci/shared_memory.ts";
 
 function translationText(device: DmaDevice): string {
-  if (device.domain === null) return "none, it sees physical addresses";
+  if (device.domain === null) {
+    return device.rangeMap === null
+      ? "none, it sees physical addresses"
+      : "none, it sees bus addresses by its ranges";
+  }
   if (device.domain.isUsers) return "IOMMU, by what the user of its group maps";
   return device.domain.lazy ? "IOMMU, lazy" : "IOMMU, strict";
 }

@@ -101,7 +101,7 @@ const BRANCH = {
     "memory_reached",
     "direct",
     "dma.2.1.7",
-    "Memory in reach of the device: its own address.",
+    "Memory in reach of the device: its address on the device's bus.",
   ),
   BOUNCE_UNREACHABLE: branch(
     "bounce_unreachable",

@@ -40,7 +40,10 @@ export function whyBranch(
     translated: dev.domain !== null,
     untrusted: dev.untrusted,
     coherent: dev.coherent,
-    last_address_of_device: dev.lastAddress,
+    // Without translation, the addresses end with the ranges of the bus.
+    last_address_of_device: dev.domain === null
+      ? Math.min(dev.lastAddress, dev.rangeMap?.lastDma ?? Infinity)
+      : dev.lastAddress,
     bounce_forced: machine.forcesBounce,
     pool_slots: machine.swiotlb.slots,
   };

@@ -79,9 +79,11 @@ export const MAPPING: HandleType<Mapping> = {
     const sees = isGone ? "saw" : "sees";
     return [
       `  physical ${formatAddress(phys)} ${arrow} ${device} ${sees} ${formatAddress(addr)}`,
-      `  ${formatSize(sizeBytes)} ${dir}, ${PATHS[path] ?? path}${
-        reach === null ? "" : STATES[reach]
-      }`,
+      `  ${formatSize(sizeBytes)} ${dir}, ${
+        path === "direct" && addr as number !== phys
+          ? "its bus address, by the device's ranges"
+          : PATHS[path] ?? path
+      }${reach === null ? "" : STATES[reach]}`,
     ];
   },
   explain: (mapping, context) =>
