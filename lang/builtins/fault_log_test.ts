@@ -270,3 +270,19 @@ explain iommu.faults[0]`).output.join("\n").replace(/\s+/g, " ");
   assertEquals(/flushed #\d+, \w+: from nic's own TLB/.test(story), true, story);
   assertEquals(/went through the IOTLB|stale IOTLB|: from the IOTLB/.test(story), false, story);
 });
+
+Deno.test("explain of a fault that inject caused says so for every reason", () => {
+  const told = (way: string, reason: string) =>
+    runScript(`machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } } }
+}
+let m = dma_map_phys(nic, 0x2000_0000, 4KiB, bidirectional)
+inject device.write${way} { nic.dma_write(m.addr, bytes"01") faults ${reason} }
+explain iommu.faults[0]`).output.join("\n");
+  for (
+    const [way, reason] of [["", "unreachable"], [" with not_present", "not_present"]] as const
+  ) {
+    assertStringIncludes(told(way, reason), "injected: the scenario makes this access fail");
+  }
+});

@@ -101,6 +101,9 @@ function dumpText({ leaf, phys, present, read, write }: TableDump): string {
   return `entry ${formatWord64(leaf)}: ${formatWord64(phys!)}, may be ${may}`;
 }
 
+/** What is said of a fault that `inject` caused. */
+export const INJECTED = "injected: the scenario makes this access fail";
+
 /** The fault line, and the mapping of this run to which the line refers. */
 export function faultStory(
   fault: LoggedFault,
@@ -275,7 +278,7 @@ const VERDICTS: Readonly<
     "time or another machine",
   not_translated: ({ device }) =>
     `${device!.name} is not translated in this machine: none of its accesses can fault like this`,
-  injected: () => "injected: the scenario makes this access fail",
+  injected: () => INJECTED,
   no_device: () => "no device of this machine has that address; `show topology()` lists them",
   not_a_mapping: () => "not caused by a mapping or an unmap of a driver",
 };

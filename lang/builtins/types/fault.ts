@@ -5,7 +5,7 @@ import { wrapText } from "../../text/columns.ts";
 import { formatAddress, formatDuration } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { isHandle } from "../arguments.ts";
-import { faultStory, verdictText } from "../explain/fault_story.ts";
+import { faultStory, INJECTED, verdictText } from "../explain/fault_story.ts";
 import { explainAddress } from "../ledger.ts";
 import { type JudgedFault, judgeFault } from "../fault_verdict.ts";
 import type { HandleType } from "../../values/spec.ts";
@@ -51,9 +51,15 @@ function judgedOf(
   return read === null || !read.ok ? null : judgeFault(read.fault, context, event);
 }
 
-function addressStory(fault: IommuFault, context: ExecutionContext): string[] {
+/** The story of a fault of which the IOMMU logs nothing. */
+function addressStory(
+  fault: IommuFault,
+  context: ExecutionContext,
+  event: MachineEvent<"iommu.fault"> | null,
+): string[] {
   return [
     formatFault(fault),
+    ...event?.why?.inputs.injected === true ? [INJECTED] : [],
     ...explainAddress("dma", fault.dma, context, { device: fault.device }),
   ];
 }
@@ -66,7 +72,7 @@ export function explainFaultEvent(
   const fault = { ...event.fields, device: event.device!, atNs: event.at_ns };
   const judged = judgedOf(fault, context, event);
   return judged === null
-    ? { verdict: null, lines: addressStory(fault, context) }
+    ? { verdict: null, lines: addressStory(fault, context, event) }
     : { verdict: verdictText(judged, context), lines: faultStory(judged.line, judged, context) };
 }
 
@@ -99,9 +105,10 @@ export const FAULT: HandleType<IommuFault> = {
     ];
   },
   explain(fault, context) {
-    const judged = judgedOf(fault, context, eventOf(fault, context));
+    const event = eventOf(fault, context);
+    const judged = judgedOf(fault, context, event);
     return judged === null
-      ? addressStory(fault, context)
+      ? addressStory(fault, context, event)
       : faultStory(judged.line, judged, context);
   },
   equals: (fault, other) =>
