@@ -214,10 +214,12 @@ export class DeviceOwnedRanges {
   /** The device-owned range that forbids an access to some bytes; null if the access is allowed. */
   find(phys: number, sizeBytes: number, writes: boolean): LentMemory | null {
     for (const there of this.#mapped.values()) {
-      for (const { dir, lent } of there) {
-        if (!writes && dir === DMA_TO_DEVICE) continue;
-        const part = lent.find((each) => overlaps(each, phys, sizeBytes));
-        if (part !== undefined) return part;
+      for (const mapped of there) {
+        if (!writes && mapped.dir === DMA_TO_DEVICE) continue;
+        const part = mapped.lent.find((each) => overlaps(each, phys, sizeBytes));
+        if (part === undefined) continue;
+        const { phys: start, seenAt, synced } = mapped;
+        return { ...part, mapping: { phys: start, dma: seenAt }, synced };
       }
     }
     return null;

@@ -5,7 +5,7 @@
  */
 import { type Bytes, hexAddress, type PhysAddr } from "../../address.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";
-import { bytesAt } from "./describe.ts";
+import { bytes, bytesAt } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import type { CpuContext } from "../../cpu_context.ts";
 
@@ -18,6 +18,10 @@ export interface LentMemory {
   readonly dir: DmaDirection;
   /** The statement that mapped the memory, or that last handed it to the device. */
   readonly site: number | null;
+  /** The mapping, if the memory is a part of it; without it the memory is all of the mapping. */
+  readonly mapping?: Pick<LentMemory, "dma" | "phys">;
+  /** The parts of the mapping that syncs have handed to the CPU. */
+  readonly synced?: readonly Pick<LentMemory, "phys" | "sizeBytes">[];
 }
 
 /** The effect when the CPU accesses device-owned memory. */
@@ -25,6 +29,17 @@ export function effectOf(writes: boolean): string {
   return writes
     ? "the device may not see the data, or data it wrote may be lost"
     : "the CPU may read stale data";
+}
+
+/** What syncs have handed to the CPU of a mapping, a part of which is still the device's. */
+function syncsText(start: PhysAddr, synced: NonNullable<LentMemory["synced"]>): string {
+  if (synced.length === 0) return "no dma_sync_*_for_cpu since";
+  const parts = synced.map(({ phys, sizeBytes }) =>
+    phys === start
+      ? `its first ${bytes(sizeBytes)}`
+      : `${bytes(sizeBytes)} at offset ${phys - start}`
+  );
+  return `dma_sync_*_for_cpu of ${parts.join(" and ")} alone`;
 }
 
 export class CpuChecks {
@@ -42,12 +57,14 @@ export class CpuChecks {
     place: string,
   ): void {
     if (this.#isExcused(lent)) return;
-    const { device, dir, dma } = lent;
+    const { device, dir, mapping = lent, synced = [] } = lent;
     this.ledger.report(
       "cpu_access_while_mapped",
       `CPU ${writes ? "write" : "read"} of ${bytesAt(sizeBytes, phys)} ${place}, ` +
-        `at offset ${phys - lent.phys} of a buffer owned by device "${device}" (mapped ` +
-        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ` +
+        `at offset ${phys - mapping.phys} of a buffer owned by device "${device}" (mapped ` +
+        `${directionWord(dir)} at ${hexAddress(mapping.dma)}, ${
+          syncsText(mapping.phys, synced)
+        }): ` +
         effectOf(writes),
       lent.site,
     );

@@ -39,6 +39,20 @@ Deno.test("a report on a touched buffer names the byte in it, its device and the
   ]);
 });
 
+Deno.test("a report on a touched part names the mapping, and the parts that a sync handed over", () => {
+  const bench = checkerBench();
+  const part = { ...LENT, phys: at(0x10_0240), dma: 0xffff_f240, sizeBytes: 0x3c0 };
+  const mapping = { phys: LENT.phys, dma: LENT.dma };
+  const { cpu } = bench.machine.checker!;
+  const synced = [{ phys: LENT.phys, sizeBytes: 64 }, { phys: at(0x10_0300), sizeBytes: 1 }];
+  cpu.touched({ ...part, mapping, synced }, at(0x10_0250), 4, false, "in finish()");
+  assertEquals(bench.reports().map(({ text }) => text), [
+    "CPU read of 4 bytes at 0x10_0250 in finish(), at offset 80 of a buffer owned by device " +
+    '"nic" (mapped from_device at 0xffff_f200, dma_sync_*_for_cpu of its first 64 bytes and ' +
+    "1 byte at offset 256 alone): the CPU may read stale data",
+  ]);
+});
+
 Deno.test("a report on memory freed while it is mapped names both of its addresses (dma.md 1.6)", () => {
   const bench = checkerBench();
   bench.machine.checker!.cpu.freed(LENT, at(0x10_0000), 0x1000, "in remove()");
