@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { failureOf, onlyOutcome, program, run } from "../testing/test_support.ts";
+import { runScript } from "../testing/run_script.ts";
 import { runTest } from "./run_program.ts";
 
 const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }\n";
@@ -99,6 +100,20 @@ Deno.test("step until sees a condition that comes and goes within an activity", 
     after(`step until io.requests.all(r => ${between})`),
     "E0907 No work is pending, and the condition is false",
   );
+});
+
+Deno.test("a wait without pending work names the time of the next timer, after which it ends", () => {
+  const body = (first: string) =>
+    `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+inject device.answer { step 100 }
+${first}wait io`;
+  const [problem] = runScript(body("")).problems;
+  const hint = /hint: the next timer fires in ([\w.]+): `advance \1`/.exec(problem!);
+  assert(hint !== null, problem);
+  assertEquals(runScript(body(`advance ${hint[1]}\n`)).problems, []);
+  const none = runScript("machine { }\nstep until iommu.live_mappings == 5").problems.join("\n");
+  assertStringIncludes(none, "hint: no timer is set either");
 });
 
 Deno.test("advance moves time, and on cpu runs a block on another one", () => {

@@ -105,6 +105,12 @@ export class LabMachine {
     return this.lab.machine.config.cpus;
   }
 
+  /** Nanoseconds until the first timer fires; Infinity without a timer. */
+  get untilTimerNs(): number {
+    const { clock } = this.lab.machine;
+    return Math.max(1, clock.nextTimerNs - clock.nowNs);
+  }
+
   /** Virtual time since the machine was ready, in nanoseconds: the latest of any CPU and device. */
   nowNs(): number {
     return this.lab.machine.clock.latestNs;

@@ -2,6 +2,7 @@
 import { formatInSentence } from "../render/value_text.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { ACTIVITY_STEPS, COMPARE_STEPS } from "../values/limits.ts";
+import { formatDuration } from "../text/numbers.ts";
 import { deeper } from "../values/depth.ts";
 import { wantedBool, wantedCount } from "./vm_errors.ts";
 import { describeValue } from "../values/operators.ts";
@@ -11,7 +12,14 @@ import type { FieldSpec, HandleType } from "../values/spec.ts";
 import { type Control, Raising, SideEffectRefused } from "./control.ts";
 import { findField, inherited } from "../values/types.ts";
 
-const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
+/** What can still happen where no work is pending. */
+function timerHint(untilTimerNs: number): string {
+  return untilTimerNs === Infinity
+    ? "no timer is set either: nothing happens until the script does something"
+    : `the next timer fires in ${formatDuration(untilTimerNs)}: \`advance ${
+      formatDuration(untilTimerNs)
+    }\``;
+}
 
 /** Number of activities that run between two checks of the host's clock. */
 const WATCHED_ACTIVITIES = 64;
@@ -85,7 +93,7 @@ export class Activities {
     while (!holds()) {
       if (this.#run()) continue;
       throw new ExpectationError("E0907", `No work is pending, and ${problem()}`, {
-        hint: NOTHING_LEFT,
+        hint: timerHint(this.vm.machine.untilTimerNs),
       });
     }
   }

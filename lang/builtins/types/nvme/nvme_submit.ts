@@ -4,6 +4,7 @@ import type { DiskOp, Io, NvmeDevice, NvmeDisk, SubmitOptions } from "@dmalab/de
 import { type ErrnoName, type HostBuffer, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { ScriptError, ValueError } from "../../../values/script_error.ts";
+import { formatDuration } from "../../../text/numbers.ts";
 import type { Value } from "../../../values/value.ts";
 import { refusing, toInt, toWord } from "../../arguments.ts";
 import { runUntilDone } from "../../run_until_done.ts";
@@ -144,7 +145,9 @@ function submit(
 }
 
 function waitUntilDone(context: ExecutionContext, io: Io, what: string): Io {
-  const hint = "timers fire when time moves: `submit` it, `advance 10ms`, and `wait`";
+  const { nextTimerNs, nowNs } = context.lab.machine.clock;
+  const until = nextTimerNs === Infinity ? "10ms" : formatDuration(nextTimerNs - nowNs);
+  const hint = `timers fire when time moves: \`submit\` it, \`advance ${until}\`, and \`wait\``;
   runUntilDone(context, io, what, { hint });
   return io;
 }
