@@ -125,6 +125,15 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
     if (settings.driver === "none") machine.iommu.groups.unbindDriver(dma);
     func.numbers = numbersOf(settings);
     func.properties = parseProperties(settings.properties ?? "") ?? new Map();
+    for (const [property, says] of [["dma-coherent", true], ["dma-noncoherent", false]] as const) {
+      if (!func.properties.has(property) || settings.coherent === says) continue;
+      throw settingError(
+        device,
+        "properties",
+        `"${name}" has the property ${property}, and is ${says ? "not " : ""}coherent`,
+        `coherence is the key \`coherent\`: write \`coherent = ${says}\``,
+      );
+    }
     const [first] = func.bars;
     const registers = first === undefined ? null : describedRegisters(machine, first);
     const described = new Map([[first, registers]]);

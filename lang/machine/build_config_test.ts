@@ -273,6 +273,18 @@ for (
       "E0503 -1ns: Cannot use -1ns as iotlb_sync of latencies: it is too small (from 0ns to 1000s)",
     ],
     [
+      "a node's property that contradicts its coherence",
+      `machine { pci { root_port rp0 { endpoint dev { properties = "dma-noncoherent" } } } }`,
+      'E0511 "dma-noncoherent": "dev" has the property dma-noncoherent, and is coherent ' +
+      "(coherence is the key `coherent`: write `coherent = false`)",
+    ],
+    [
+      "the same the other way round",
+      `machine { pci { root_port rp0 { endpoint dev { coherent = false, properties = "dma-coherent" } } } }`,
+      'E0511 "dma-coherent": "dev" has the property dma-coherent, and is not coherent ' +
+      "(coherence is the key `coherent`: write `coherent = true`)",
+    ],
+    [
       "page sizes without the granule",
       "machine { iommu { model = smmu, granule = 64KiB, page_sizes = [4KiB, 2MiB] } }",
       "E0511 [4KiB, 2MiB]: Cannot map granules of 64KiB with pages of 4KiB, 2MiB " +
